@@ -1,0 +1,65 @@
+"""The triage gold set keeps what its guide (tests/data/TRIAGE_GOLD.md) says about it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import itertools
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "data"
+GUIDE = {"P1": 28, "P2": 30, "P3": 34, "P4": 24, "": 84}
+
+
+def rows_of(half: str) -> list[dict[str, str]]:
+    with (FOLDER / f"triage_gold_{half}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("half", ["dev", "heldout"])
+def test_each_half_has_the_counts_of_the_guide(half):
+    rows = rows_of(half)
+
+    assert len(rows) == 200
+    assert Counter(row["priority"] for row in rows) == GUIDE
+
+
+@pytest.mark.parametrize("half", ["dev", "heldout"])
+def test_a_row_has_a_priority_exactly_when_it_should_make_a_ticket(half):
+    for row in rows_of(half):
+        assert list(row) == ["text", "should_ticket", "priority"]
+        assert row["text"].strip() == row["text"] != ""
+        assert row["should_ticket"] == ("1" if row["priority"] else "0")
+
+
+def test_the_guide_states_the_same_counts():
+    table = re.findall(r"^\| (P\d|no ticket) \| (\d+) \|$", (FOLDER / "TRIAGE_GOLD.md").read_text("utf-8"), re.M)
+
+    assert {label.replace("no ticket", ""): int(count) for label, count in table} == GUIDE
+
+
+def test_no_two_messages_are_near_duplicates_across_or_within_the_halves():
+    texts = [row["text"] for half in ("dev", "heldout") for row in rows_of(half)]
+    words = [frozenset(re.findall(r"\w+", text.lower())) for text in texts]
+
+    assert len(set(texts)) == 400
+    for first, second in itertools.combinations(range(len(texts)), 2):
+        shared = len(words[first] & words[second])
+        every = len(words[first] | words[second])
+        assert shared < 0.5 * every, (texts[first], texts[second])
+
+
+def test_the_halves_are_dealt_by_the_hash_of_the_text():
+    dealt = {row["text"]: (row["priority"], half) for half in ("dev", "heldout") for row in rows_of(half)}
+
+    for label in GUIDE:
+        ordered = sorted((text for text, (priority, _) in dealt.items() if priority == label), key=digest)
+        assert [dealt[text][1] for text in ordered] == ["dev", "heldout"] * (len(ordered) // 2), label
