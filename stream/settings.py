@@ -1,0 +1,58 @@
+"""Every setting, read once from `EARSHOT_*`. The table of them for people is deploy/env.example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from stream.errors import UserError
+
+
+class Settings(BaseSettings):
+    """One frozen object, handed down as plain arguments. Secrets do not show in its repr."""
+
+    model_config = SettingsConfigDict(env_prefix="EARSHOT_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    home: Path = Field(Path("~/.earshot"), description="where the embedded parts keep their data")
+    broker: str | None = Field(None, description="Kafka's host:port[,host:port]; unset: the embedded broker")
+    database_url: SecretStr | None = Field(None, description="postgresql://user:password@host/name; unset: embedded")
+    database_reader_url: SecretStr | None = Field(
+        None, description="login of `earshot sql`; unset: role earshot_reader of database_url"
+    )
+
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how to talk to Kafka"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="how the password is sent"
+    )
+    kafka_username: str | None = Field(None, description="with SASL")
+    kafka_password: SecretStr | None = Field(None, description="with SASL")
+    kafka_ca: Path | None = Field(None, description="PEM file of the authority to trust; unset: the system's")
+    kafka_partitions: int = Field(4, ge=1, le=1000, description="of topics that earshot makes")
+    kafka_replication: int = Field(1, ge=1, le=7, description="of topics that earshot makes")
+    kafka_group: str = Field("earshot", min_length=1, description="consumer group of the workers")
+
+    model: Path | None = Field(None, description="directory of a model; unset: the one that is shipped")
+    brands: Path | None = Field(None, description="your brands.toml; unset: the one that is shipped")
+    threads: int = Field(2, ge=1, le=64, description="of the model in one worker")
+    batch: int = Field(64, ge=1, le=1024, description="messages that a worker takes at once, at most")
+    batch_within: float = Field(0.02, gt=0, le=10, description="seconds to wait for a batch to fill")
+
+    host: str = Field("127.0.0.1", description="address that `web` and a worker's health listen on")
+    port: int = Field(8080, ge=0, le=65535, description="port of `web`")
+    worker_port: int = Field(0, ge=0, le=65535, description="port of a worker's health and metrics; 0: any free one")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much the logs tell")
+
+
+def read_settings() -> Settings:
+    """The settings of this process. Raises UserError that names the variable and what it wants."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "EARSHOT_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise UserError(f"{name}: {first['msg'].lower()}; see deploy/env.example") from None
