@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+from pydantic_core import PydanticSerializationError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 DELETED_REVISION = 2**31 - 1  # a deletion outranks every edit; the largest `integer` of Postgres
 
-Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}:\S{1,200}$")]
+Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}:[!-~]{1,200}$")]
 Short = Annotated[str, Field(max_length=300)]
 Direction = Literal["inbound", "outbound"]
 
@@ -50,7 +52,7 @@ class _Said(_Record):
     direction: Direction = "inbound"
     author: Short | None = None
     language: Annotated[str, Field(max_length=35)] | None = None
-    followers: Annotated[int, Field(ge=0)] | None = None
+    followers: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     in_reply_to: Id | None = None
 
 
@@ -92,7 +94,7 @@ class Transcript(_Said):
 
 
 class Deleted(_Record):
-    """A post that its author took back: the highest revision of `id`, without text, also when it comes before the post."""
+    """A post that its author took back: the highest revision of `id`, without text. It may come before the post."""
 
     kind: Literal["deleted"] = "deleted"
     of: Literal["tweet", "complaint", "transcript"] = "tweet"
@@ -110,7 +112,7 @@ _EVENT: TypeAdapter[Event] = TypeAdapter(type_of_event)
 
 
 class Sourced(NamedTuple):
-    """What a source yields. cursor: where to go on after this event (JSON-able), stored once the broker confirmed it."""
+    """What a source yields. cursor: where to go on after this event, JSON-able, stored once the broker confirmed it."""
 
     event: Event
     cursor: Any
@@ -121,10 +123,14 @@ LiveEvents = AsyncIterator[Sourced]
 
 
 def encode(event: Event) -> bytes:
-    """The event as the UTF-8 JSON of the wire."""
-    return event.model_dump_json(exclude_none=True).encode()
+    """The event as the UTF-8 JSON of the wire. A lone surrogate (half of a character cut in two) becomes `?`."""
+    try:
+        return event.model_dump_json(exclude_none=True).encode()
+    except PydanticSerializationError:
+        fields = event.model_dump(exclude_none=True)
+        return json.dumps(fields, ensure_ascii=False, default=datetime.isoformat).encode("utf-8", "replace")
 
 
 def decode(value: bytes) -> Event:
-    """The event in `value`. Raises pydantic.ValidationError when it is no JSON, no event, or of another schema version."""
+    """The event in `value`. Raises pydantic.ValidationError for what is no JSON, no event, or of another schema."""
     return _EVENT.validate_json(value)

@@ -1,0 +1,195 @@
+"""Files in the public formats, replayed as events: recognised by their header, streamed in constant memory."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from connectors.base import Cursor, FormatError, SourceError
+from connectors.events import Event, Events, Sourced, decode
+from connectors.formats import complaints, transcripts, twcs, tweets
+from connectors.formats.head import FORMATS, Head, read_head, recognised
+from connectors.formats.rows import MAX_LINE, START, BadRow, OnBadRow, Position, Row, TextFile, csv_rows, events, reason
+
+__all__ = ["FORMATS", "BadRow", "FileSource", "OnBadRow", "open_file"]
+
+
+class FileSource:
+    """One replay of a file (or of a folder of transcripts). Iterate it once, in a thread: reading blocks.
+
+    format: one of FORMATS. total, done: bytes of the file (files of a folder), for a progress bar.
+    Reading raises SourceError when the file breaks off, such as a damaged .gz.
+    """
+
+    def __init__(
+        self, path: Path, format: str, file: TextFile | None, events: Iterator[Sourced], total: int, brand: str | None
+    ) -> None:
+        self.path = path
+        self.name = f"file:{path.resolve()}"
+        self.format = format
+        self.total = total
+        self._file = file
+        self._events = events
+        self._brand = brand
+        self._files_done = 0
+
+    @property
+    def done(self) -> int:
+        return self._file.done if self._file else self._files_done
+
+    def __iter__(self) -> Events:
+        try:
+            for event, cursor in self._events:
+                self._files_done += 1
+                if chosen := self._chosen(event):
+                    yield Sourced(chosen, cursor)
+        except (OSError, EOFError, zlib.error) as error:
+            raise SourceError(f"{self.path}: cannot be read to its end: {error}") from error
+        self._files_done = self.total
+
+    def _chosen(self, event: Event) -> Event | None:
+        """The event, if it is of the brand that is asked for, or of none and so becomes one of it."""
+        if self._brand is None:
+            return event
+        if event.brand is not None:
+            return event if _same_brand(event.brand, self._brand) else None
+        # twcs names a brand wherever there is one: what is left belongs to nobody
+        return None if self.format == "twcs" else event.model_copy(update={"brand": self._brand})
+
+
+def _same_brand(one: str, other: str) -> bool:
+    """`Virgin America` and `@virginamerica` are the same."""
+    return re.sub(r"[\s@]", "", one).casefold() == re.sub(r"[\s@]", "", other).casefold()
+
+
+def open_file(
+    path: Path,
+    format: str | None = None,
+    *,
+    brand: str | None = None,
+    after: Cursor | None = None,
+    on_bad_row: OnBadRow,
+) -> FileSource:
+    """The events of a file; `format` is found out when it is not given.
+
+    brand: given to events that have none; of a file that names brands itself, only this brand's events are yielded
+    (upper and lower case, spaces and @ do not matter; in twcs an event without a brand is nobody's and left out).
+    after: the cursor of the last event that is done; reading goes on behind it.
+    on_bad_row: is told of each row that cannot be read; the rest goes on.
+    Raises FormatError, in one line for a person, when there is nothing to read or the format is not known.
+    """
+    if format is not None and format not in FORMATS:
+        raise FormatError(f"there is no format {format!r}; the formats are {', '.join(FORMATS)}")
+    try:
+        if path.is_dir():
+            return _open_folder(path, format, brand, after, on_bad_row)
+        head = read_head(path)
+    except FileNotFoundError:
+        raise FormatError(f"{path}: there is no such file") from None
+    except (OSError, EOFError, zlib.error) as error:
+        said = error.strerror if isinstance(error, OSError) else None
+        raise FormatError(f"{path}: cannot be read: {said or error}") from None
+    format = format or recognised(head)
+    file = TextFile(path, otherwise=_OTHERWISE.get(format))
+    found = _READERS[format](file, head, _position(after, path), on_bad_row)
+    return FileSource(path, format, file, found, file.total, brand)
+
+
+def _open_folder(
+    path: Path, format: str | None, brand: str | None, after: Cursor | None, on_bad_row: OnBadRow
+) -> FileSource:
+    texts = sorted(path.glob("*.txt"), key=lambda text: text.name)
+    if not texts or format not in (None, "transcripts"):
+        raise FormatError(f"{path}: is a folder; only a folder of transcripts (*.txt) can be replayed")
+    found = transcripts.of_folder(texts, None if after is None else str(after), on_bad_row)
+    return FileSource(path, "transcripts", None, found, len(texts), brand)
+
+
+def _position(after: Cursor | None, path: Path) -> Position | None:
+    if after is None:
+        return None
+    if isinstance(after, str):  # a single text file is one call: it is done
+        return Position(1, path.stat().st_size)
+    return Position(*after)
+
+
+# the encoding of a line that is not UTF-8, where such files are about
+_OTHERWISE = {"sentiment140": "latin-1", "complaints": "cp1252", "transcripts": "cp1252"}
+
+Reader = Callable[[TextFile, Head, Position | None, OnBadRow], Iterator[Sourced]]
+EventOf = Callable[[list[str]], Event]
+
+
+def _table(columns: Sequence[str], event_of: Callable[[Head], EventOf]) -> Reader:
+    """A reader of one event a row."""
+
+    def read(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+        head.need(columns)
+        return events(_rows(file, head, start, on_bad_row), event_of(head), on_bad_row)
+
+    return read
+
+
+def _rows(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Row]:
+    return csv_rows(file.lines(start or head.data), len(head.names), head.delimiter, on_bad_row)
+
+
+def _read_sentiment140(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+    if not {"user", "text"} <= set(head.names):
+        head = head.without_header(tweets.SENTIMENT140)
+    return events(_rows(file, head, start, on_bad_row), tweets.sentiment140(head.names), on_bad_row)
+
+
+def _read_twcs(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+    head.need(twcs.COLUMNS)
+
+    def both_passes() -> Iterator[Sourced]:
+        reader = twcs.Twcs(head.names)
+        first = _rows(TextFile(file.path), head, None, lambda bad: None)
+        reader.learn(row.values for row in first)
+        yield from events(_rows(file, head, start, on_bad_row), reader.tweet, on_bad_row)
+
+    return both_passes()
+
+
+def _read_complaints(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+    if not complaints.recognises(head.names):
+        head.need(complaints.TEXT[:1])
+    undated = transcripts.file_time(file.path)
+    return events(_rows(file, head, start, on_bad_row), complaints.complaint(head.names, undated), on_bad_row)
+
+
+def _read_transcripts(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+    if head.is_json:
+        return transcripts.of_json(file, start or START, on_bad_row)
+    if transcripts.recognises(head.names):
+        return transcripts.of_table(file.path, head.names)(_rows(file, head, start, on_bad_row), on_bad_row)
+    return iter(()) if start else transcripts.of_text(file, on_bad_row)
+
+
+def _read_jsonl(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+    for raw, number, end, too_long in file.raw_lines(start or START):
+        value = raw.removeprefix(codecs.BOM_UTF8).strip() if number == 1 else raw.strip()
+        if not value:
+            continue
+        try:
+            if too_long:
+                raise ValueError(f"is longer than {MAX_LINE:,} bytes")
+            event = decode(value)
+        except ValueError as error:
+            on_bad_row(BadRow(number, reason(error)))
+        else:
+            yield Sourced(event, Position(number, end))
+
+
+_READERS: dict[str, Reader] = {
+    "airline": _table(tweets.AIRLINE, lambda head: tweets.airline(head.names)),
+    "sentiment140": _read_sentiment140,
+    "twcs": _read_twcs,
+    "complaints": _read_complaints,
+    "transcripts": _read_transcripts,
+    "jsonl": _read_jsonl,
+}

@@ -1,0 +1,93 @@
+"""The beginning of a file: what it holds, and which of the formats that is."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from connectors.base import FormatError
+from connectors.formats import complaints, transcripts, twcs, tweets
+from connectors.formats.rows import START, Position, TextFile, column_name
+
+FORMATS = ("airline", "sentiment140", "twcs", "complaints", "transcripts", "jsonl")
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """names: the first row, as column_name() writes its fields. data: where the rows after it start."""
+
+    path: Path
+    text: str
+    first_row: tuple[str, ...]
+    names: tuple[str, ...]
+    delimiter: str
+    data: Position
+
+    @property
+    def is_json(self) -> bool:
+        return any(line.lstrip().startswith("{") for line in self.text.split("\n")[:20])
+
+    def need(self, columns: Sequence[str]) -> None:
+        """Raises FormatError, with what is missing, when the file has not got these columns."""
+        if missing := [name for name in columns if name not in self.names]:
+            raise FormatError(f"{self.path}: the column {', '.join(missing)} is missing; {self.found}")
+
+    def without_header(self, names: Sequence[str]) -> Head:
+        return replace(self, names=tuple(names), data=START)
+
+    @property
+    def found(self) -> str:
+        first = self.text.lstrip().partition("\n")[0].strip()
+        return f"the first line is {first[:100] + ('…' if len(first) > 100 else '')!r}"
+
+
+def read_head(path: Path) -> Head:
+    """Raises FormatError for what is no text, OSError, EOFError or zlib.error for what cannot be read."""
+    block = TextFile(path).head()
+    if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise FormatError(f"{path}: is UTF-16; save it as UTF-8")
+    if b"\0" in block.partition(b"\n")[0] or len(_CONTROL.findall(block[:4096])) > len(block[:4096]) // 20:
+        raise FormatError(f"{path}: is a binary file, not text")
+    text = block.decode("utf-8", "replace").removeprefix("\ufeff")
+    if not text.strip():
+        raise FormatError(f"{path}: is empty")
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.reader((line.strip("\r").replace("\r", " ") + "\n" for line in text.split("\n")), delimiter=delimiter)
+    first_row: tuple[str, ...] = ()
+    with suppress(csv.Error):
+        first_row = tuple(next(reader))
+    lines = block.split(b"\n")[: reader.line_num]
+    data = Position(reader.line_num, sum(len(line) + 1 for line in lines))
+    return Head(path, text, first_row, tuple(map(column_name, first_row)), delimiter, data)
+
+
+def recognised(head: Head) -> str:
+    """The format's name. Raises FormatError when it is none of them."""
+    names = set(head.names)
+    if head.is_json:
+        if re.search(r'"kind"\s*:', head.text):
+            return "jsonl"
+        if re.search(r'"(turns|content)"\s*:', head.text):
+            return "transcripts"
+    elif names >= set(tweets.AIRLINE):
+        return "airline"
+    elif names >= set(twcs.COLUMNS):
+        return "twcs"
+    elif names >= set(tweets.SENTIMENT140) or tweets.is_sentiment140(head.first_row):
+        return "sentiment140"
+    elif transcripts.recognises(head.names):
+        return "transcripts"
+    elif complaints.recognises(head.names):
+        return "complaints"
+    elif transcripts.turns(head.text.split("\n")):
+        return "transcripts"
+    raise FormatError(
+        f"{head.path}: the format is not recognised: {head.found}; the formats are {', '.join(FORMATS)} (--format)"
+    )

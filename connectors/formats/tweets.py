@@ -1,0 +1,61 @@
+"""Twitter US Airline Sentiment (`Tweets.csv`) and Sentiment140: a row is one customer's tweet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from connectors.events import Tweet
+from connectors.formats.times import twitter_time, written_time
+
+AIRLINE = ("tweet_id", "airline", "name", "text", "tweet_created")
+SENTIMENT140 = ("polarity", "id", "date", "query", "user", "text")  # the original has no header, only this order
+
+
+def tweet_id(value: str) -> str:
+    """`123` or `123.0` as `x:123`. Raises ValueError for what a spreadsheet has rounded (`5.70306E+17`)."""
+    digits = value.strip().removesuffix(".0")
+    if not (digits.isascii() and digits.isdigit()):
+        raise ValueError(f"the tweet's id {value[:30]!r} is no whole number")
+    return f"x:{digits}"
+
+
+def is_sentiment140(first_row: Sequence[str]) -> bool:
+    """Whether this is a row of the original, which has no header."""
+    if len(first_row) != len(SENTIMENT140) or first_row[0] not in ("0", "2", "4"):
+        return False
+    try:
+        twitter_time(first_row[2])
+    except ValueError:
+        return False
+    return True
+
+
+def airline(names: Sequence[str]) -> Callable[[list[str]], Tweet]:
+    """Rows of `Tweets.csv`; the column `airline` is the brand. A repeated tweet_id gives the same event again."""
+    id_, brand, name, text, created = (names.index(column) for column in AIRLINE)
+
+    def tweet(row: list[str]) -> Tweet:
+        id = tweet_id(row[id_])
+        return Tweet(
+            id=id,
+            conversation=id,
+            occurred_at=written_time(row[created]),
+            brand=row[brand] or None,
+            author=row[name] or None,
+            text=row[text],
+        )
+
+    return tweet
+
+
+def sentiment140(names: Sequence[str]) -> Callable[[list[str]], Tweet]:
+    """Rows of Sentiment140, which names no brand."""
+    id_, date, user, text = (names.index(column) for column in ("id", "date", "user", "text"))
+
+    def tweet(row: list[str]) -> Tweet:
+        id = tweet_id(row[id_])
+        return Tweet(
+            id=id, conversation=id, occurred_at=twitter_time(row[date]), author=row[user] or None, text=row[text]
+        )
+
+    return tweet
