@@ -94,7 +94,7 @@ def open_file(
         raise FormatError(f"{path}: cannot be read: {said or error}") from None
     format = format or recognised(head)
     file = TextFile(path, otherwise=_OTHERWISE.get(format))
-    found = _READERS[format](file, head, _position(after, path), on_bad_row)
+    found = _READERS[format](file, head, _position(after, file), on_bad_row)
     return FileSource(path, format, file, found, file.total, brand)
 
 
@@ -108,12 +108,15 @@ def _open_folder(
     return FileSource(path, "transcripts", None, found, len(texts), brand)
 
 
-def _position(after: Cursor | None, path: Path) -> Position | None:
+def _position(after: Cursor | None, file: TextFile) -> Position | None:
     if after is None:
         return None
     if isinstance(after, str):  # a single text file is one call: it is done
-        return Position(1, path.stat().st_size)
-    return Position(*after)
+        return Position(1, file.total)
+    position = Position(*after)
+    if position.byte > file.total and not file.packed:
+        raise FormatError(f"{file.path}: is shorter than where its reading stopped; replay it from the start")
+    return position
 
 
 # the encoding of a line that is not UTF-8, where such files are about
@@ -163,10 +166,10 @@ def _read_complaints(file: TextFile, head: Head, start: Position | None, on_bad_
 
 
 def _read_transcripts(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
-    if head.is_json:
-        return transcripts.of_json(file, start or START, on_bad_row)
     if transcripts.recognises(head.names):
         return transcripts.of_table(file.path, head.names)(_rows(file, head, start, on_bad_row), on_bad_row)
+    if head.is_json:
+        return transcripts.of_json(file, start or START, on_bad_row)
     return iter(()) if start else transcripts.of_text(file, on_bad_row)
 
 

@@ -71,22 +71,21 @@ def read_head(path: Path) -> Head:
 def recognised(head: Head) -> str:
     """The format's name. Raises FormatError when it is none of them."""
     names = set(head.names)
-    if head.is_json:
-        if re.search(r'"kind"\s*:', head.text):
-            return "jsonl"
-        if re.search(r'"(turns|content)"\s*:', head.text):
-            return "transcripts"
-    elif names >= set(tweets.AIRLINE):
+    if names >= set(tweets.AIRLINE):
         return "airline"
-    elif names >= set(twcs.COLUMNS):
+    if names >= set(twcs.COLUMNS):
         return "twcs"
-    elif names >= set(tweets.SENTIMENT140) or tweets.is_sentiment140(head.first_row):
+    if names >= set(tweets.SENTIMENT140) or tweets.is_sentiment140(head.first_row):
         return "sentiment140"
-    elif transcripts.recognises(head.names):
+    if transcripts.recognises(head.names):
         return "transcripts"
-    elif complaints.recognises(head.names):
+    if complaints.recognises(head.names):
         return "complaints"
-    elif transcripts.turns(head.text.split("\n")):
+    if head.is_json and re.search(r'"kind"\s*:', head.text):
+        return "jsonl"
+    if head.is_json and re.search(r'"(turns|content)"\s*:', head.text):
+        return "transcripts"
+    if transcripts.turns(head.text.split("\n")):
         return "transcripts"
     raise FormatError(
         f"{head.path}: the format is not recognised: {head.found}; the formats are {', '.join(FORMATS)} (--format)"

@@ -64,6 +64,8 @@ class TextFile:
         self.path = path
         self.otherwise = otherwise
         self.total = path.stat().st_size
+        with path.open("rb") as file:
+            self.packed = file.read(2) == GZIP_MAGIC
         self._raw: BinaryIO | None = None
 
     @property
@@ -77,9 +79,7 @@ class TextFile:
     def _opened(self) -> Iterator[BinaryIO]:
         with self.path.open("rb") as raw:
             self._raw = raw
-            packed = raw.read(2) == GZIP_MAGIC
-            raw.seek(0)
-            if packed:
+            if self.packed:
                 yield io.BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 16)
             else:
                 yield raw

@@ -1,8 +1,8 @@
 """Customer Support on Twitter (`twcs.csv`): both sides of conversations, in two passes.
 
-A reply comes before its parent two times out of three, so the first pass keeps who answers whom, as sorted arrays of
-numbers: 16 bytes for each reply and 12 for each conversation that a brand takes part in, and about three times that
-while they are built. The second pass yields the rows.
+A reply comes before its parent two times out of three, so the first pass keeps who answers whom as sorted arrays of
+numbers: 16 bytes for each reply and 12 for each conversation that a brand takes part in; about 60 bytes a row while
+they are built (175 MB, measured on 2.8 million rows). The second pass yields the rows.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _roots(children: Ids, parents: Ids) -> Ids:
     for _ in range(len(children).bit_length()):
         further = _root_of(above, children, above)
         if np.array_equal(further, above):
-            return above
+            break
         above = further
     return _out_of_circles(above, children, parents)
 
