@@ -1,0 +1,77 @@
+"""What the command line and the console read: totals, the queue, upkeep."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from stream.database import reachable
+
+Row = dict[str, Any]
+
+_TOTALS = text("""
+    select
+        (select count(*) from events where kind <> 'deleted') as events,
+        (select count(*) from events where kind = 'deleted') as deleted,
+        (select count(*) from events where model_version is not null) as scored,
+        (select count(*) from events where abstained) as abstained,
+        (select coalesce(jsonb_object_agg(level, n), '{}') from (select level, count(*) n from tickets group by 1) t)
+            as tickets,
+        (select coalesce(jsonb_object_agg(kind, n), '{}') from (select kind, count(*) n from alerts group by 1) a)
+            as alerts,
+        (select count(*) from dead_letters where state <> 'resolved') as dead_letters
+""")
+_QUEUE = text("""
+    select * from open_tickets
+    where (cast(:brand as text) is null or brand = :brand)
+      and (cast(:level as text) is null or level = :level)
+      and (cast(:state as text) is null or state = :state)
+    limit :limit
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the database holds. tickets: by level; alerts: by kind."""
+
+    events: int
+    deleted: int
+    scored: int
+    abstained: int
+    dead_letters: int
+    tickets: dict[str, int] = field(default_factory=dict)
+    alerts: dict[str, int] = field(default_factory=dict)
+
+
+class Queries:
+    """The read side, and what must be done now and then."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def totals(self) -> Totals:
+        async with reachable(), self._engine.connect() as connection:
+            row = (await connection.execute(_TOTALS)).mappings().one()
+        return Totals(**{**row, "tickets": json.loads(row["tickets"]), "alerts": json.loads(row["alerts"])})
+
+    async def list_tickets(
+        self, *, brand: str | None = None, level: str | None = None, state: str | None = None, limit: int = 50
+    ) -> list[Row]:
+        """The queue's rows of the view `open_tickets`, most urgent first. state: one that is open."""
+        chosen = {"brand": brand, "level": level, "state": state, "limit": limit}
+        async with reachable(), self._engine.connect() as connection:
+            return [dict(row) for row in (await connection.execute(_QUEUE, chosen)).mappings()]
+
+    async def top_tickets(self, limit: int) -> list[Row]:
+        """The most urgent tickets of the queue."""
+        return await self.list_tickets(limit=limit)
+
+    async def ensure_partitions(self, months_ahead: int = 2) -> int:
+        """Make the partitions of this month and the coming ones; returns how many were made."""
+        async with reachable(), self._engine.begin() as connection:
+            made = await connection.execute(text("select ensure_partitions(:months)"), {"months": months_ahead})
+            return int(made.scalar_one())

@@ -1,0 +1,116 @@
+"""What earshot publishes: the JSON of the topics `analyses`, `tickets`, `alerts` and `dead-letters`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION: Literal[1] = 1
+
+
+class _Published(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+
+    def encode(self) -> bytes:
+        """The UTF-8 JSON of the wire."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+class AnalysisRecord(_Published):
+    """What is stored of one event, without its text and author. Key: `conversation`."""
+
+    id: str
+    revision: int
+    kind: str
+    network: str
+    conversation: str
+    direction: str | None
+    brand: str | None
+    language: str | None
+    occurred_at: datetime
+    received_at: datetime
+    sentiment: str | None
+    scores: dict[str, Any] | None
+    severity: int | None
+    dissatisfaction: float | None
+    topic: str | None
+    problem: str | None
+    abstained: bool
+    model_version: str | None
+
+
+class FactorRecord(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    points: float
+    words: str
+
+
+class TicketRecord(_Published):
+    """A stored ticket. Key: `id`. A reader ignores a version that is not higher than the one it knows."""
+
+    id: str
+    version: int
+    withdrawn: Literal[False] = False
+    network: str
+    brand: str | None
+    author: str | None
+    priority: int
+    level: Literal["P1", "P2", "P3", "P4"]
+    factors: tuple[FactorRecord, ...]
+    needs_look: bool
+    topic: str | None
+    problem: str | None
+    sentiment: str | None
+    dissatisfaction: float | None
+    excerpt: str
+    messages: int
+    first_at: datetime
+    last_inbound_at: datetime
+    answered_at: datetime | None
+    received_at: datetime
+    waiting_since: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    state: str
+    owner: str | None
+
+
+class WithdrawnTicket(_Published):
+    """A ticket whose conversation needs nobody any more: deleted, or edited into praise. Key: `id`."""
+
+    id: str
+    version: int
+    withdrawn: Literal[True] = True
+
+
+class AlertRecord(_Published):
+    """Something that cannot wait. Key: `id` (`p1:ticket:version`, `burst:brand:topic:start`). severity: 1-10.
+
+    excerpt: of the ticket as it is stored now; the row of an alert holds no text, so a deletion leaves none behind.
+    """
+
+    id: str
+    version: int = 1
+    kind: Literal["p1", "burst"]
+    severity: int
+    brand: str | None = None
+    topic: str | None = None
+    ticket_id: str | None = None
+    started_at: datetime
+    peak_at: datetime | None = None
+    ended_at: datetime | None = None
+    evidence: dict[str, Any]
+    excerpt: str | None = None
+
+
+class DeadLetterRecord(_Published):
+    """The notice that a message was buried: id and reason, never its bytes. Key: `id`."""
+
+    id: int
+    reason: str

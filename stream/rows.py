@@ -1,0 +1,126 @@
+"""Between records and rows: an event as its row, a row as triage reads it, and what a row counts for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from connectors.events import Deleted, Event, Said
+from models.analysis import Analysis
+from stream.database import halfvec_bytes, storable
+from stream.tables import Row
+from stream.triage import Message
+
+COMPLAINT = 0.5  # from this probability on, an event counts as a complaint
+COUNTED = ("id", "kind", "direction", "brand", "topic", "occurred_at", "sentiment", "scores", "dissatisfaction")
+
+
+def event_row(event: Event, text: str, brand: str | None, analysis: Analysis | None) -> dict[str, Any]:
+    """The row of `events`, without `received_at`. A deletion has no text, no author and no scores."""
+    row = {
+        "id": storable(event.id),
+        "revision": event.revision,
+        "kind": event.kind,
+        "network": event.network,
+        "conversation": storable(event.conversation),
+        "brand": _maybe(brand),
+        "occurred_at": event.occurred_at,
+    }
+    if isinstance(event, Deleted):
+        return row | _said(None, None) | _judged(None)
+    return row | _said(event, storable(text)) | _judged(analysis) | _language(event, analysis)
+
+
+def message(row: Row) -> Message:
+    """The stored event as triage reads it. Triage sees what is stored, never what is about to be."""
+    scores = row["scores"] or {}
+    dissatisfaction = row["dissatisfaction"]
+    return Message(
+        id=row["id"],
+        conversation=row["conversation"],
+        kind=row["kind"],
+        direction=row["direction"],
+        occurred_at=row["occurred_at"],
+        text=row["text"],
+        author=row["author"],
+        brand=row["brand"],
+        followers=row["followers"],
+        language=row["language"],
+        sentiment=row["sentiment"],
+        negative=scores.get("negative"),
+        complaint=scores.get("complaint"),
+        dissatisfaction=None if dissatisfaction is None else float(dissatisfaction),
+        topic=row["topic"],
+        problem=row["problem"],
+        abstained=row["abstained"],
+    )
+
+
+def signals(gone: Iterable[Row], come: Iterable[Row]) -> list[dict[str, Any]]:
+    """What the cells of `signal_counts` change by, sorted by cell: a live inbound event counts once, others do not."""
+    cells: dict[tuple[str, str, datetime], list[Any]] = defaultdict(lambda: [0, 0, 0, Decimal(0)])
+    for sign, rows in ((-1, gone), (1, come)):
+        for row in rows:
+            if row["direction"] != "inbound":  # a deletion has no direction
+                continue
+            cell = cells[row["brand"] or "", row["topic"] or "", row["occurred_at"].replace(second=0, microsecond=0)]
+            cell[0] += sign
+            cell[1] += sign * (row["sentiment"] == "negative")
+            cell[2] += sign * ((row["scores"] or {}).get("complaint", 0) >= COMPLAINT)
+            cell[3] += sign * (row["dissatisfaction"] or 0)
+    names = ("brand", "topic", "minute", "events", "negative", "complaints", "dissatisfaction_sum")
+    return [dict(zip(names, (*cell, *counts), strict=True)) for cell, counts in sorted(cells.items()) if any(counts)]
+
+
+def _said(event: Said | None, text: str | None) -> dict[str, Any]:
+    return {
+        "direction": event and event.direction,
+        "author": event and _maybe(event.author),
+        "followers": event and event.followers,
+        "in_reply_to": event and _maybe(event.in_reply_to),
+        "text": text,
+    }
+
+
+def _judged(analysis: Analysis | None) -> dict[str, Any]:
+    if analysis is None:
+        return dict.fromkeys(
+            ("language", "sentiment", "scores", "severity", "dissatisfaction", "topic", "problem", "embedding")
+        ) | {"abstained": False, "model_version": None}
+    return {
+        "sentiment": analysis.sentiment and analysis.sentiment.label,
+        "scores": _scores(analysis),
+        "severity": analysis.severity,
+        "dissatisfaction": None if analysis.dissatisfaction is None else Decimal(f"{analysis.dissatisfaction:.1f}"),
+        "topic": analysis.topic and storable(analysis.topic.label),
+        "problem": analysis.problem and storable(analysis.problem.label),
+        "abstained": analysis.abstained,
+        "embedding": None if analysis.embedding is None else halfvec_bytes(analysis.embedding),
+        "model_version": analysis.model,
+    }
+
+
+def _scores(analysis: Analysis) -> dict[str, Any]:
+    """Probabilities to four places, by label for the sentiment; and the words that show the problem."""
+    scores: dict[str, Any] = {}
+    if analysis.sentiment is not None:
+        scores |= {name: round(float(value), 4) for name, value in analysis.sentiment.probabilities.items()}
+    if analysis.complaint is not None:
+        scores["complaint"] = round(float(analysis.complaint), 4)
+    if analysis.topic is not None:
+        scores["topic"] = round(float(analysis.topic.score), 4)
+    if analysis.problem is not None:
+        scores["problem"] = round(float(analysis.problem.score), 4)
+        scores["problem_words"] = [storable(word) for word in analysis.problem.words]
+    return scores
+
+
+def _language(event: Said, analysis: Analysis | None) -> dict[str, Any]:
+    return {"language": _maybe(analysis.language if analysis is not None else event.language)}
+
+
+def _maybe(text: str | None) -> str | None:
+    return None if text is None else storable(text)

@@ -1,0 +1,120 @@
+"""Save what a batch of events says: one transaction, the same result in any order and however often it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from connectors.events import Event
+from models.analysis import Analysis
+from stream import event_store, ticket_store, triage
+from stream.database import reachable
+from stream.dead_letters import DeadLetters
+from stream.queries import Queries
+from stream.records import AlertRecord, AnalysisRecord, TicketRecord, WithdrawnTicket
+from stream.rows import event_row, message
+from stream.signals import Signals
+from stream.tables import Row
+from stream.tickets import Change, change
+
+Fold = Callable[[Sequence[triage.Message]], triage.Ticket | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """An event that is ready to be stored. text: redacted. analysis: None for the brand's own events and deletions."""
+
+    event: Event
+    text: str
+    brand: str | None
+    analysis: Analysis | None
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What is stored now about every event of the batch, its conversations, and the alerts that its events raised."""
+
+    analyses: list[AnalysisRecord]
+    tickets: list[TicketRecord | WithdrawnTicket]
+    alerts: list[AlertRecord]
+
+
+class Store(DeadLetters, Signals, Queries):
+    """Events in, tickets out. Several may save at once, in one process or in many, on the same conversations too."""
+
+    def __init__(self, engine: AsyncEngine, fold: Fold = triage.fold) -> None:
+        super().__init__(engine)
+        self._fold = fold
+
+    async def save(self, batch: Sequence[Scored]) -> Saved:
+        """Store the batch and say what is stored.
+
+        All or nothing. Raises DatabaseAway when it may succeed later; any other error lies in the batch.
+        """
+        rows = _latest(event_row(scored.event, scored.text, scored.brand, scored.analysis) for scored in batch)
+        if not rows:
+            return Saved([], [], [])
+        while True:
+            try:
+                async with reachable(), self._engine.begin() as connection:
+                    return await self._save(connection, rows)
+            except event_store.Raced:
+                continue
+
+    async def _save(self, connection: AsyncConnection, rows: Mapping[str, Row]) -> Saved:
+        locked = await event_store.lock(connection, rows)
+        known = await event_store.known(connection, rows, locked)
+        changed = [row for id, row in rows.items() if id not in known or row["revision"] > known[id].revision]
+        touched = await event_store.replace(connection, changed, known)
+        histories = await ticket_store.histories(connection, locked)
+        tickets = await ticket_store.stored_tickets(connection, locked)
+        last = await ticket_store.last_changes(connection, locked - tickets.keys())
+        new = {row["id"] for row in changed} - known.keys()
+        changes = [
+            made
+            for conversation in sorted(touched)
+            if (made := self._refold(histories[conversation], tickets.get(conversation), last.get(conversation), new))
+        ]
+        if changes:
+            await ticket_store.write(connection, changes, touched)
+            tickets = await ticket_store.stored_tickets(connection, locked)
+            last = await ticket_store.last_changes(connection, locked - tickets.keys())
+        alerts = await ticket_store.p1_alerts(connection, locked, rows.keys())
+        return Saved(
+            [
+                ticket_store.analysis_record(row)
+                for conversation in sorted(histories)
+                for row in histories[conversation]
+                if row["id"] in rows
+            ],
+            [
+                *(ticket_store.ticket_record(row) for row in tickets.values()),
+                *(ticket_store.withdrawn_record(row) for row in last.values()),
+            ],
+            [ticket_store.alert_record(row, tickets.get(row["ticket_id"])) for row in alerts],
+        )
+
+    async def upkeep(self) -> None:
+        """What must be done now and then: the coming months' partitions, and the end of old dead letters."""
+        await self.ensure_partitions()
+        await self.prune()
+
+    def _refold(
+        self, history: Sequence[Row], stored: Row | None, last: Row | None, new: Collection[str]
+    ) -> Change | None:
+        live = [row for row in history if row["kind"] != "deleted"]
+        ticket = self._fold([message(row) for row in live]) if live else None
+        new_inbound = any(row["id"] in new and row["direction"] == "inbound" for row in live)
+        return change(stored, last, ticket, live, new_inbound)
+
+
+def _latest(rows: Iterable[dict[str, Any]]) -> dict[str, Row]:
+    """One row an id, the highest revision, the first of equals: Postgres refuses to touch a row twice."""
+    latest: dict[str, Row] = {}
+    for row in rows:
+        if row["id"] not in latest or row["revision"] > latest[row["id"]]["revision"]:
+            latest[row["id"]] = row
+    return dict(sorted(latest.items()))

@@ -1,0 +1,208 @@
+"""The tables that the code reads and writes. Migrations make them; a test holds the two against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    Table,
+    TableValuedAlias,
+    Text,
+    bindparam,
+    column,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine, UserDefinedType
+
+EMBEDDING_WIDTH = 384
+Row = Mapping[Any, Any]  # a row by its column names, read or to be written
+
+
+class Halfvec(UserDefinedType[Any]):
+    """pgvector's half-precision vector: bytes of `stream.database.halfvec_bytes` in, an array out."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return f"halfvec({EMBEDDING_WIDTH})"
+
+
+metadata = MetaData()
+Moment = DateTime(timezone=True)
+
+event_ids = Table(
+    "event_ids",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("occurred_at", Moment, nullable=False),
+    Column("conversation", Text, nullable=False),
+    Column("received_at", Moment, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("network", Text, nullable=False),
+    Column("conversation", Text, nullable=False),
+    Column("direction", Text),
+    Column("author", Text),
+    Column("brand", Text),
+    Column("language", Text),
+    Column("followers", BigInteger),
+    Column("in_reply_to", Text),
+    Column("text", Text),
+    Column("occurred_at", Moment, primary_key=True),
+    Column("received_at", Moment, nullable=False),
+    Column("sentiment", Text),
+    Column("scores", JSONB(none_as_null=True)),
+    Column("severity", SmallInteger),
+    Column("dissatisfaction", Numeric(4, 1)),
+    Column("topic", Text),
+    Column("problem", Text),
+    Column("abstained", Boolean, nullable=False),
+    Column("embedding", Halfvec()),
+    Column("model_version", Text),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("network", Text, nullable=False),
+    Column("brand", Text),
+    Column("author", Text),
+    Column("priority", SmallInteger, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("factors", JSONB, nullable=False),
+    Column("needs_look", Boolean, nullable=False),
+    Column("topic", Text),
+    Column("problem", Text),
+    Column("sentiment", Text),
+    Column("dissatisfaction", Float(53)),
+    Column("excerpt", Text, nullable=False),
+    Column("messages", Integer, nullable=False),
+    Column("first_at", Moment, nullable=False),
+    Column("last_inbound_at", Moment, nullable=False),
+    Column("answered_at", Moment),
+    Column("received_at", Moment, nullable=False),
+    Column("waiting_since", Moment),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("state_changed_at", Moment),
+    Column("owner", Text),
+    Column("tags", ARRAY(Text), nullable=False),
+    Column("notes", JSONB, nullable=False),
+    Column("snoozed_until", Moment),
+)
+
+# What `triage.fold` decides, what people set, and what tells of one run rather than of the events.
+FOLDED = (
+    *("network", "brand", "author", "priority", "level", "factors", "needs_look", "topic", "problem", "sentiment"),
+    *("dissatisfaction", "excerpt", "messages", "first_at", "last_inbound_at", "answered_at"),
+)
+HUMAN = ("state", "owner", "tags", "notes", "snoozed_until")
+ARRIVAL = ("version", "created_at", "updated_at", "received_at", "waiting_since", "state_changed_at")
+
+ticket_changes = Table(
+    "ticket_changes",
+    metadata,
+    Column("ticket_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("changed_at", Moment, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changes", JSONB, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("brand", Text),
+    Column("topic", Text),
+    Column("ticket_id", Text),
+    Column("severity", SmallInteger, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("peak_at", Moment),
+    Column("ended_at", Moment),
+    Column("evidence", JSONB, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("acknowledged_by", Text),
+    Column("acknowledged_at", Moment),
+)
+
+signal_counts = Table(
+    "signal_counts",
+    metadata,
+    Column("brand", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("minute", Moment, primary_key=True),
+    Column("events", Integer, nullable=False),
+    Column("negative", Integer, nullable=False),
+    Column("complaints", Integer, nullable=False),
+    Column("dissatisfaction_sum", Numeric, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("cluster", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("key", LargeBinary),
+    Column("value", LargeBinary),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("replayed_at", Moment),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("cursor", JSONB, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+)
+
+
+def given(table: Table, *names: str) -> TableValuedAlias:
+    """Rows handed over as one array a column, bound as the parameters `names`: any number of rows, one statement."""
+    types: dict[str, TypeEngine[Any]] = {name: table.c[name].type for name in names}
+    arrays = (bindparam(name, type_=ARRAY(kind, dimensions=1)) for name, kind in types.items())
+    columns = (column(name, kind) for name, kind in types.items())
+    return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+
+
+def arrays(rows: Sequence[Row], names: Sequence[str]) -> dict[str, list[Any]]:
+    """The parameters for `given`."""
+    return {name: [row[name] for row in rows] for name in names}

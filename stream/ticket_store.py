@@ -1,0 +1,131 @@
+"""The tickets of a save: read conversations and their tickets, write what changed, say what is stored."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ARRAY, Text, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from stream.records import AlertRecord, AnalysisRecord, TicketRecord, WithdrawnTicket
+from stream.tables import FOLDED, Row, alerts, arrays, events, given, ticket_changes, tickets
+from stream.tickets import Change, severity
+
+_HISTORY = (
+    select(*(column for column in events.c if column.name != "embedding"))
+    .where(events.c.conversation == func.any(bindparam("conversations", type_=ARRAY(Text))))
+    .order_by(events.c.occurred_at, events.c.id)
+)
+_of_tickets = func.any(bindparam("ids", type_=ARRAY(Text)))
+_TICKETS = select(tickets).where(tickets.c.id == _of_tickets).order_by(tickets.c.id).with_for_update()
+_LAST_CHANGES = (
+    select(ticket_changes)
+    .where(ticket_changes.c.ticket_id == _of_tickets)
+    .distinct(ticket_changes.c.ticket_id)
+    .order_by(ticket_changes.c.ticket_id, ticket_changes.c.version.desc())
+)
+_P1 = select(alerts).where(alerts.c.ticket_id == _of_tickets, alerts.c.kind == "p1").order_by(alerts.c.id)
+
+_WRITTEN = ("id", "version", *FOLDED, "received_at", "waiting_since")
+_written = given(tickets, *_WRITTEN)
+_put_tickets = upsert(tickets).from_select(_WRITTEN, select(*_written.c))
+_PUT = _put_tickets.on_conflict_do_update(
+    index_elements=["id"],
+    set_={name: _put_tickets.excluded[name] for name in _WRITTEN[1:]} | {"updated_at": func.now()},
+)
+_WITHDRAW = delete(tickets).where(tickets.c.id == _of_tickets)
+_CHANGE = ("ticket_id", "version", "kind", "who", "reason", "changes")
+_RECORD = insert(ticket_changes).from_select(_CHANGE, select(*given(ticket_changes, *_CHANGE).c))
+_ALERT = ("id", "kind", "brand", "topic", "ticket_id", "severity", "started_at", "peak_at", "evidence")
+_ALARM = upsert(alerts).from_select(_ALERT, select(*given(alerts, *_ALERT).c)).on_conflict_do_nothing()
+
+
+async def histories(connection: AsyncConnection, conversations: Collection[str]) -> dict[str, list[Row]]:
+    """Everything stored under the conversations, each in the order of (occurred_at, id); deletions too."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in (await connection.execute(_HISTORY, {"conversations": list(conversations)})).mappings():
+        found[row["conversation"]].append(row)
+    return found
+
+
+async def stored_tickets(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Row]:
+    result = await connection.execute(_TICKETS, {"ids": list(ids)})
+    return {row["id"]: row for row in result.mappings()}
+
+
+async def last_changes(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Row]:
+    """The latest change of tickets that are not there: they were withdrawn, or never were."""
+    if not ids:
+        return {}
+    result = await connection.execute(_LAST_CHANGES, {"ids": list(ids)})
+    return {row["ticket_id"]: row for row in result.mappings()}
+
+
+async def write(connection: AsyncConnection, changes: Sequence[Change], causes: Mapping[str, Collection[str]]) -> None:
+    """Write the new versions, their history and the P1 alerts. causes: the changed events of each conversation."""
+    if gone := [change.ticket_id for change in changes if change.values is None]:
+        await connection.execute(_WITHDRAW, {"ids": gone})
+    put = [{"id": c.ticket_id, "version": c.version, **c.values} for c in changes if c.values is not None]
+    if put:
+        await connection.execute(_PUT, arrays(put, _WRITTEN))
+    for change in changes:
+        if change.people:
+            await connection.execute(
+                update(tickets)
+                .where(tickets.c.id == change.ticket_id)
+                .values({**change.people, "state_changed_at": func.now()})
+            )
+    recorded = [
+        {"ticket_id": c.ticket_id, "version": c.version, "kind": c.kind, "who": "earshot"}
+        | {"reason": c.reason, "changes": c.changes}
+        for c in changes
+    ]
+    await connection.execute(_RECORD, arrays(recorded, _CHANGE))
+    if alarms := [_alarm(c.ticket_id, c.version, c.values, causes) for c in changes if c.values and c.becomes_p1]:
+        await connection.execute(_ALARM, arrays(alarms, _ALERT))
+
+
+async def p1_alerts(connection: AsyncConnection, ids: Collection[str], caused_by: Collection[str]) -> list[Row]:
+    """The P1 alerts of these tickets that one of the events `caused_by` raised, now or in an earlier delivery."""
+    found = (await connection.execute(_P1, {"ids": list(ids)})).mappings()
+    return [row for row in found if not set(caused_by).isdisjoint(row["evidence"]["events"])]
+
+
+def analysis_record(row: Row) -> AnalysisRecord:
+    dissatisfaction = row["dissatisfaction"]
+    return AnalysisRecord(
+        **{**row, "dissatisfaction": None if dissatisfaction is None else float(dissatisfaction)},
+    )
+
+
+def ticket_record(row: Row) -> TicketRecord:
+    return TicketRecord(**row)
+
+
+def withdrawn_record(last: Row) -> WithdrawnTicket:
+    return WithdrawnTicket(id=last["ticket_id"], version=last["version"])
+
+
+def alert_record(row: Row, ticket: Row | None = None) -> AlertRecord:
+    return AlertRecord(**row, excerpt=ticket and ticket["excerpt"])
+
+
+def _alarm(ticket_id: str, version: int, ticket: Mapping[str, Any], causes: Mapping[str, Collection[str]]) -> Row:
+    return {
+        "id": f"p1:{ticket_id}:{version}",
+        "kind": "p1",
+        "brand": ticket["brand"],
+        "topic": ticket["topic"],
+        "ticket_id": ticket_id,
+        "severity": severity(ticket["priority"]),
+        "started_at": ticket["first_at"],
+        "peak_at": ticket["last_inbound_at"],
+        "evidence": {
+            "priority": ticket["priority"],
+            "factors": ticket["factors"],
+            "events": sorted(causes.get(ticket_id, ())),
+        },
+    }
