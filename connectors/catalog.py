@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 
-from connectors.base import LiveSource, Source
+from connectors.base import LiveSource
+from connectors.events import Sourced
 
 # named, not imported: a connector whose library is not installed must not break the others
 SOURCES = {
+    "demo": "connectors.demo:demo_day",
     "file": "connectors.files:open_file",
 }
 
+Opener = Callable[..., Iterable[Sourced] | LiveSource]
 
-def source(name: str) -> Callable[..., Source | LiveSource]:
+
+def source(name: str) -> Opener:
     """The function that opens this source. Raises KeyError for a name that is not in SOURCES."""
     module, _, function = SOURCES[name].partition(":")
-    opened: Callable[..., Source | LiveSource] = getattr(import_module(module), function)
-    return opened
+    opener: Opener = getattr(import_module(module), function)
+    return opener

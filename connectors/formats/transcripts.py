@@ -93,17 +93,25 @@ def of_text(file: TextFile, on_bad_row: OnBadRow) -> Iterator[Sourced]:
 def of_json(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[Sourced]:
     """One call a line: `turns` with speaker and text, or else `content` with a speaker before each line."""
     undated = file_time(file.path)
+    stem = file.path.name.partition(".")[0]
     for line in file.lines(start):
         if not line.text.strip():
             continue
         try:
             if line.damage:
                 raise ValueError(line.damage)
-            event = _of_object(json.loads(line.text), f"{file.path.name.partition('.')[0]}-{line.number}", undated)
+            event = _of_object(_json(line.text), f"{stem}-{line.number}", undated)
         except ValueError as error:
-            on_bad_row(BadRow(line.number, "is no JSON" if isinstance(error, json.JSONDecodeError) else reason(error)))
+            on_bad_row(BadRow(line.number, reason(error)))
         else:
             yield Sourced(event, Position(line.number, line.end))
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        raise ValueError("is no JSON") from None
 
 
 def _of_object(call: Any, name: str, undated: datetime) -> Transcript:

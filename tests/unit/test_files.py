@@ -416,6 +416,43 @@ def test_a_quote_that_is_never_closed_does_not_swallow_the_rest_of_the_file(tmp_
     assert [bad.line for bad in replayed.bad] == [12]
 
 
+def test_a_sloppy_quote_within_one_line_is_read(tmp_path):
+    replayed = Replayed(written(tmp_path, AIRLINE_HEADER + airline_row(1, '"Late" is no word for it') + airline_row(2)))
+
+    assert [event.text for event in replayed.events] == ["Late is no word for it", "late again"]
+
+
+def test_a_row_that_never_ends_is_given_up_and_the_rest_goes_on(tmp_path):
+    endless = '"a","\n' + '","\n' * (MAX_LINE // 3)
+    bad: list[BadRow] = []
+    path = written(tmp_path, f"1,2\n{endless}3,4\n")
+
+    rows = [row.values for row in csv_rows(TextFile(path).lines(), 2, ",", bad.append)]
+
+    assert rows == [["1", "2"], ["3", "4"]]
+    assert bad[0].line == 2
+    assert "longer than" in bad[0].reason
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, "5", '"words"', "{", '{"turns": 5}', '{"turns": [5]}', '{"id": "1"}'])
+def test_a_line_that_is_no_call_is_reported_and_the_rest_goes_on(tmp_path, line):
+    good = '{"id": "1", "turns": [{"speaker": "customer", "text": "hello"}]}'
+    replayed = Replayed(written(tmp_path, f"{good}\n{line}\n{good}\n", "calls.jsonl"))
+
+    assert [event.id for event in replayed.events] == ["call:1", "call:1"]
+    assert [bad.line for bad in replayed.bad] == [2]
+
+
+@pytest.mark.parametrize("row", ["99999999999999999999,1,True", "1.5,1,True", "1,1,perhaps"])
+def test_a_damaged_row_of_twcs_is_reported_once(tmp_path, row):
+    header = "tweet_id,author_id,inbound,created_at,text,response_tweet_id,in_response_to_tweet_id\n"
+    good = "7,Volt,False,Tue Oct 31 22:10:47 +0000 2017,hello,,\n"
+    replayed = Replayed(written(tmp_path, f"{header}{row},Tue Oct 31 22:10:47 +0000 2017,hello,,\n{good}"))
+
+    assert [event.id for event in replayed.events] == ["x:7"]
+    assert [bad.line for bad in replayed.bad] == [2]
+
+
 def test_an_id_that_a_spreadsheet_has_rounded_is_refused(tmp_path):
     replayed = Replayed(written(tmp_path, AIRLINE_HEADER + airline_row("5.70306E+17") + airline_row(2)))
 
@@ -542,7 +579,8 @@ def test_progress_goes_from_nothing_to_all_of_it(name):
 
 
 def test_the_catalog_opens_every_source_it_names():
-    assert "file" in SOURCES
+    assert source("file") is open_file
+    assert next(iter(source("demo")())).event.text
     assert all(callable(source(name)) for name in SOURCES)
 
 
