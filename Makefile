@@ -1,0 +1,50 @@
+# Two commands do everything: `make demo` shows it, `make test` tests it.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SOURCES := connectors models stream
+
+.PHONY: help demo install test check format bench clean
+
+help: ## What can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+demo: install ## A made-up day, from tweets to tickets, on the embedded parts
+	@$(BIN)/earshot demo
+
+install: $(VENV)/.installed ## Only .venv with the runtime
+
+test: $(VENV)/.tested ## All tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.tested ## Lint, types, direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_architecture.py
+
+format: $(VENV)/.tested ## Lay the code out
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install ## Throughput, latency, stages and memory on this machine; also bench.json
+	$(BIN)/earshot bench --out bench.json
+
+clean: ## Away with what was built
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		|| { echo "earshot needs Python 3.11 to 3.13; say which: make PYTHON=python3.11 ..." >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing earshot into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+# torch comes first and by its exact version: that is the build for CPUs, a range would fetch gigabytes of CUDA.
+$(VENV)/.tested: $(VENV)/.installed
+	@echo "installing what training and tests need"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	@touch $@

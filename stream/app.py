@@ -1,0 +1,87 @@
+"""The Faust app: three agents that take batches, hand them on, and acknowledge last. Thin."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import faust
+from yarl import URL
+
+from stream.kafka import INPUTS, MESSAGE_LIMIT, tls
+from stream.pipeline import Message, Pipeline
+from stream.settings import Settings
+
+
+class _Boot(faust.app.BootStrategy):  # type: ignore[misc]
+    """Without Faust's web server: it binds a fixed port even when switched off, and a second worker dies on it."""
+
+    enable_web = False
+
+
+class _App(faust.App):  # type: ignore[misc]
+    BootStrategy = _Boot
+
+
+def create_app(settings: Settings, broker: str, pipeline: Pipeline, *, embedded: bool) -> faust.App:
+    """An app that listens on the input topics. embedded: the broker whose group join waits half the session time."""
+    app = _App(
+        settings.kafka_group,
+        broker=[URL(f"kafka://{each.strip()}") for each in broker.split(",")],
+        broker_credentials=_credentials(settings),
+        broker_session_timeout=6.0 if embedded else 30.0,
+        broker_heartbeat_interval=2.0 if embedded else 5.0,
+        broker_commit_interval=0.5,
+        consumer_max_fetch_size=max(1024 * 1024, MESSAGE_LIMIT),
+        consumer_auto_offset_reset="earliest",
+        datadir=settings.home.expanduser() / "faust",
+        store="memory://",
+        stream_wait_empty=False,  # True waits for events that nobody acknowledges before the rebalance
+        stream_buffer_maxsize=4 * settings.batch,
+        topic_disable_leader=True,
+        topic_allow_declare=False,  # stream.kafka makes every topic, also those that are only written to
+    )
+    for name in INPUTS:
+        topic = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        app.agent(topic, name=name, concurrency=1)(_listener(pipeline, settings.batch, settings.batch_within))
+    return app
+
+
+def _listener(pipeline: Pipeline, batch: int, within: float) -> Any:
+    async def listen(stream: Any) -> AsyncIterator[None]:
+        async for events in stream.noack_take(batch, within=within):
+            await pipeline.process(messages(events))
+            for event in events:
+                event.ack()  # only now: everything the batch said is committed and published
+            yield
+
+    return listen
+
+
+def messages(events: Sequence[Any]) -> list[Message]:
+    """Faust's events as the pipeline reads them."""
+    return [
+        Message(
+            topic=event.message.topic,
+            partition=event.message.partition,
+            offset=event.message.offset,
+            key=event.message.key,
+            value=event.message.value,
+            headers=dict(event.message.headers or ()),
+            produced_at=event.message.timestamp,
+        )
+        for event in events
+    ]
+
+
+def _credentials(settings: Settings) -> Any:
+    context = tls(settings)
+    if settings.kafka_security_protocol.startswith("SASL"):
+        password = settings.kafka_password.get_secret_value() if settings.kafka_password else None
+        return faust.SASLCredentials(
+            username=settings.kafka_username,
+            password=password,
+            mechanism=settings.kafka_sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None

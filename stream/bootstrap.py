@@ -1,0 +1,252 @@
+"""Where everything real is constructed, once: the only module that knows how the parts fit together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import psutil
+
+from models.redact import redact
+from stream import brands as brands_file
+from stream.app import create_app
+from stream.bursts import BurstJudge
+from stream.database import open_engine, reader_url
+from stream.embedded import Embedded
+from stream.errors import BrokerAway, UserError
+from stream.health import Health
+from stream.kafka import MESSAGE_LIMIT, Kafka, Outgoing, Publisher
+from stream.metrics import Metrics
+from stream.pipeline import REPLAY_HEADER, Pipeline, alert_messages
+from stream.schema import migrate
+from stream.settings import Settings
+from stream.store import Store
+from stream.worker import answering, eventually, every, running
+
+log = logging.getLogger(__name__)
+
+BURSTS_EVERY = 2.0  # seconds between looks at the counts
+LAG_EVERY = 5.0
+UPKEEP_EVERY = timedelta(hours=6).total_seconds()  # partitions ahead, retention
+DRAIN_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where Kafka and Postgres are for this command, embedded or yours."""
+
+    settings: Settings
+    broker: str
+    database_url: str
+    embedded: Embedded | None
+    broker_is_embedded: bool
+
+    @property
+    def kafka(self) -> Kafka:
+        return Kafka(self.settings, self.broker)
+
+    @property
+    def reader_url(self) -> str:
+        """The read-only login."""
+        given = self.settings.database_reader_url
+        return given.get_secret_value() if given else reader_url(self.database_url)
+
+    def has_worker(self) -> bool:
+        """Is a worker running on this home? Of workers on a Kafka of your own nothing is known."""
+        return bool(self.embedded and self.embedded.others("worker"))
+
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[Store]:
+        engine = open_engine(self.database_url)
+        try:
+            yield Store(engine)
+        finally:
+            await engine.dispose()
+
+
+@asynccontextmanager
+async def parts(settings: Settings, role: str, *, broker: bool = True) -> AsyncIterator[Parts]:
+    """The parts that a command needs, started where they are embedded, and given back at its end.
+
+    The last command drains the embedded broker before it stops it: it holds its messages in memory alone.
+    """
+    given_url = settings.database_url.get_secret_value() if settings.database_url else None
+    embed_broker, embed_postgres = broker and settings.broker is None, given_url is None
+    if not (embed_broker or embed_postgres):
+        yield Parts(settings, settings.broker or "", given_url or "", None, broker_is_embedded=False)
+        return
+    embedded = Embedded(settings.home)
+    addresses = await asyncio.to_thread(embedded.acquire, role, broker=embed_broker, postgres=embed_postgres)
+    found = Parts(
+        settings,
+        addresses.broker or settings.broker or "",
+        addresses.database_url or given_url or "",
+        embedded,
+        broker_is_embedded=embed_broker,
+    )
+    try:
+        yield found
+    finally:
+        if embed_broker and not embedded.others():
+            with suppress(BrokerAway, UserError):
+                await drain(found)
+        await asyncio.to_thread(embedded.release)
+
+
+async def drain(found: Parts) -> None:
+    """Let a worker finish what the embedded broker still holds."""
+    if await found.kafka.lag() == 0:
+        return
+    with worker_process(found, "drain"):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while await found.kafka.lag() > 0:
+                await asyncio.sleep(0.5)
+
+
+async def ensure_migrated(found: Parts) -> None:
+    """The schema, brought up to date. Raises DatabaseAway."""
+    await migrate(found.database_url)
+
+
+@contextmanager
+def worker_process(found: Parts, name: str = "worker") -> Iterator[subprocess.Popen[bytes]]:
+    """A worker of our own beside this process; it leaves with us, also when we are killed."""
+    home = found.settings.home.expanduser()
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / f"{name}.log").open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603  our own arguments
+            [sys.executable, "-m", "stream.cli", "worker", "--without-web", "--follow", str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C in the terminal reaches us; we stop it in order
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def load_analyzer(settings: Settings) -> Any:
+    """The model. Raises models.artifact.ArtifactError when its directory is broken."""
+    from models.analyzer import Analyzer
+    from models.artifact import default_artifact
+
+    return Analyzer(settings.model or default_artifact(), threads=settings.threads)
+
+
+def load_brands(settings: Settings) -> brands_file.Brands:
+    return brands_file.load(settings.brands)
+
+
+async def serve_worker(settings: Settings, *, port: int | None, follow: int | None = None) -> None:
+    """A worker until it is cancelled. port: None for no health server; follow: the process that it leaves with."""
+    metrics, health = Metrics(), Health()
+    analyzer, brands = await asyncio.gather(
+        asyncio.to_thread(load_analyzer, settings), asyncio.to_thread(load_brands, settings)
+    )
+    metrics.model.labels(analyzer.version).set(1)
+    async with AsyncExitStack() as stack:
+        if port is not None:
+            await stack.enter_async_context(answering(health, metrics, settings.host, port))
+        found = await stack.enter_async_context(parts(settings, "worker"))
+        await eventually("Postgres", lambda: ensure_migrated(found), health)
+        await eventually("Kafka", found.kafka.declare_topics, health)
+        publisher: Publisher = await eventually(
+            "Kafka", lambda: stack.enter_async_context(found.kafka.publisher()), health
+        )
+        store = await stack.enter_async_context(found.store())
+        pipeline = Pipeline(
+            analyze=analyzer,
+            redact=redact,
+            brands=brands,
+            store=store,
+            publish=publisher.publish,
+            cluster=await eventually("Kafka", found.kafka.cluster_id, health),
+            metrics=metrics,
+            health=health,
+        )
+        judge = BurstJudge(store)
+        app = create_app(settings, found.broker, pipeline, embedded=found.broker_is_embedded)
+        await stack.enter_async_context(running(app))
+        health.progress()
+        health.started = True
+        log.info("worker listens on %s with model %s", found.broker, analyzer.version)
+        await _until_one_ends(
+            app.wait(),
+            every(LAG_EVERY, lambda: _watch_lag(found.kafka, health, metrics)),
+            every(BURSTS_EVERY, lambda: judge_bursts(judge, publisher)),
+            every(UPKEEP_EVERY, store.upkeep),
+            _while_alive(follow),
+        )
+        if app.crashed:
+            raise UserError("the Kafka consumer stopped; see the log above, then start the worker again")
+
+
+async def judge_bursts(judge: BurstJudge, publisher: Publisher) -> None:
+    """Raise the alerts that the counts call for, and publish them as they are stored."""
+    if alerts := await judge.look():
+        await publisher.publish(alert_messages(alerts))
+
+
+async def _watch_lag(kafka: Kafka, health: Health, metrics: Metrics) -> None:
+    lag = await kafka.lag()
+    health.saw_lag(lag)
+    metrics.lag.set(lag)
+    metrics.ready.set(health.not_ready() is None)
+
+
+async def _while_alive(pid: int | None) -> None:
+    while pid is None or psutil.pid_exists(pid):
+        await asyncio.sleep(1.0)
+
+
+async def _until_one_ends(*works: Any) -> None:
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def replay_dead(found: Parts, ids: Iterable[int] | None) -> int:
+    """Send dead letters once more, marked as what they are; None: all that are not resolved. Returns how many went.
+
+    One that was sent already may be sent again: the store counts an event once, and a failure updates its letter.
+    """
+    async with found.store() as store, AsyncExitStack() as stack:
+        chosen = [letter.id for letter in await store.list_dead()] if ids is None else list(ids)
+        await found.kafka.declare_topics()
+        publisher = await stack.enter_async_context(found.kafka.publisher())
+        sent = 0
+        for number in chosen:
+            letter = await store.show_dead(number)
+            if letter is None:
+                raise UserError(f"there is no dead letter {number}; see `earshot dead list`")
+            if letter.state == "resolved" or (letter.size > MESSAGE_LIMIT and ids is None):
+                continue
+            if letter.size > MESSAGE_LIMIT:
+                raise UserError(f"dead letter {number} is larger than a message may be; it cannot be sent again")
+            # Marked before it goes: the worker may have answered before we could mark it afterwards.
+            await store.mark_replayed([number])
+            header = (REPLAY_HEADER, str(number).encode())
+            await publisher.publish([Outgoing(letter.topic, letter.key, letter.value, (header,))])
+            sent += 1
+        return sent

@@ -1,0 +1,67 @@
+"""The root of the command line: which commands there are, and how an error reads."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from models.artifact import ArtifactError
+
+from connectors.base import ConnectorError
+from stream.brands import BrandsError
+from stream.cli import data, models, run
+from stream.database import DatabaseAway
+from stream.errors import BrokerAway, UserError
+
+# What a person can put right: one line, exit code 2. Anything else is a bug and shows its traceback.
+READABLE = (UserError, ConnectorError, ArtifactError, BrandsError, BrokerAway, DatabaseAway)
+
+app = typer.Typer(
+    name="earshot",
+    help="Hears what customers say, and puts the few messages that need a person in front of the right person.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"earshot {version('earshot')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Hears what customers say, and puts the few messages that need a person in front of the right person.
+
+    Without EARSHOT_BROKER and EARSHOT_DATABASE_URL it runs on an embedded broker and an embedded PostgreSQL,
+    whose data stays in EARSHOT_HOME (~/.earshot).
+    """
+
+
+run.add_to(app)
+data.add_to(app)
+models.add_to(app)
+
+
+def main() -> None:
+    """Run a command; an error that a person can put right is one line and exit code 2."""
+    try:
+        app()
+    except READABLE as error:
+        print(f"earshot: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # `earshot sql ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

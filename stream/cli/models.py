@@ -1,0 +1,123 @@
+"""Commands of the models: analyze, evaluate, train, bench."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from stream.errors import UserError
+from stream.settings import read_settings
+
+Model = Annotated[Path | None, typer.Option("--model", help="Directory of a model; the shipped one otherwise.")]
+Data = Annotated[Path, typer.Option("--data", help="A CSV file with a header.")]
+
+evaluate = typer.Typer(no_args_is_help=True, help="Measure a model on your own labelled file.")
+train = typer.Typer(no_args_is_help=True, help="Train a model (needs `pip install 'earshot[train]'`).")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(analyze)
+    app.command()(bench)
+    app.add_typer(evaluate, name="evaluate")
+    app.add_typer(train, name="train")
+
+
+def analyze(
+    texts: Annotated[list[str], typer.Argument(help="Texts; - reads them from standard input, one a line.")],
+    model: Model = None,
+) -> None:
+    """What the model makes of texts: one JSON object a line."""
+    analyzer = _analyzer(model)
+    lines = _lines() if texts == ["-"] else iter(texts)
+    while batch := list(islice(lines, 64)):
+        for analysis in analyzer(batch):
+            print(json.dumps(analysis.as_json(), ensure_ascii=False))
+        sys.stdout.flush()
+
+
+@evaluate.command("sentiment")
+def evaluate_sentiment(data: Data, model: Model = None) -> None:
+    """Accuracy, F1, recall and calibration on a file with the columns text,label."""
+    from models.evaluate import evaluate_sentiment as measure
+
+    _tell(measure(data, _analyzer(model)))
+
+
+@evaluate.command("triage")
+def evaluate_triage(data: Data, model: Model = None) -> None:
+    """Precision and recall of tickets and of P1, and nDCG, on a file with the columns text,should_ticket,priority."""
+    from stream.evaluate_triage import evaluate_triage as measure
+
+    _tell(measure(data, _analyzer(model)))
+
+
+@train.command("sentiment")
+def train_sentiment(
+    config: Annotated[Path, typer.Argument(help="A recipe; see models/training/configs.")],
+    out: Annotated[Path, typer.Option(help="Directory of the run: log, checkpoints, the model.")] = Path(
+        "runs/sentiment"
+    ),
+) -> None:
+    """Tune the encoder with LoRA, merge, export, quantise, and release it if it passes the gate."""
+    if importlib.util.find_spec("torch") is None:
+        raise UserError("training needs more packages: pip install 'earshot[train]'")
+    from models.training.sentiment import train as run
+
+    run(config, out)
+
+
+def bench(
+    rate: Annotated[float, typer.Option(help="Events a second while latency is measured.")] = 200.0,
+    seconds: Annotated[float, typer.Option(min=1, help="How long latency is measured.")] = 20.0,
+    events: Annotated[int, typer.Option(min=100, help="Events of the throughput run.")] = 10_000,
+    data: Annotated[Path | None, typer.Option(help="Tweets.csv to take texts from; the demo day's otherwise.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the figures as JSON here too.")] = None,
+) -> None:
+    """Measure throughput, latency, stages and memory on this machine, end to end on the embedded parts."""
+    from stream.bench import run_bench
+
+    console = Console(stderr=True)
+    figures = run_bench(read_settings(), rate=rate, seconds=seconds, events=events, data=data, console=console)
+    if out is not None:
+        out.write_text(json.dumps(figures, indent=2) + "\n")
+    _tell(figures)
+
+
+def _analyzer(model: Path | None) -> Any:
+    from stream.bootstrap import load_analyzer
+
+    settings = read_settings()
+    return load_analyzer(settings if model is None else settings.model_copy(update={"model": model}))
+
+
+def _lines() -> Iterator[str]:
+    for line in sys.stdin.buffer:
+        yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _tell(figures: dict[str, Any]) -> None:
+    """A table for a person, JSON for a program."""
+    if not sys.stdout.isatty():
+        print(json.dumps(figures, indent=2))
+        return
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for name, value in _flat(figures):
+        table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
+    Console().print(table)
+
+
+def _flat(figures: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value

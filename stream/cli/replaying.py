@@ -1,0 +1,214 @@
+"""From a file or the demo day to tickets, watched by a person: the body of `replay`, `ingest` and `demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich.console import Console
+
+from connectors.events import Events, Sourced
+from stream.bootstrap import Parts, ensure_migrated, judge_bursts, parts, worker_process
+from stream.bursts import BurstJudge
+from stream.cli.progress import Progress, State
+from stream.database import DatabaseAway
+from stream.errors import BrokerAway
+from stream.ingest import Ingested, ingest
+from stream.kafka import Kafka
+from stream.queries import Totals
+from stream.settings import Settings
+from stream.store import Store
+
+MOST_BAD_ROWS_SHOWN = 20
+
+
+class Source(Protocol):
+    """A source that ends. total, done: how far the reading is, in the same unit."""
+
+    name: str
+
+    @property
+    def total(self) -> int: ...
+    @property
+    def done(self) -> int: ...
+    def __iter__(self) -> Events: ...
+
+
+class Listed:
+    """Events that are already in memory, as a source."""
+
+    def __init__(self, name: str, events: Sequence[Sourced]) -> None:
+        self.name = name
+        self.total = len(events)
+        self.done = 0
+        self._events = events
+
+    def __iter__(self) -> Iterator[Sourced]:
+        for sourced in self._events:
+            self.done += 1
+            yield sourced
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a replay did, and what the store holds after it."""
+
+    source: str
+    sent: int = 0
+    too_large: int = 0
+    bad_rows: int = 0
+    seconds: float = 0.0
+    waited: bool = False
+    first_ticket_seconds: float | None = None
+    before: Totals | None = None
+    after: Totals | None = None
+    tickets: list[Any] = field(default_factory=list)
+    alerts: list[Any] = field(default_factory=list)
+
+
+async def bring_in(
+    settings: Settings,
+    named: str,
+    console: Console,
+    *,
+    format: str | None,
+    brand: str | None,
+    rate: float | None,
+    wait: bool,
+    resume: bool,
+) -> Summary:
+    """Replay what is named: the demo day or a file. Raises the connectors' errors before anything is started."""
+    bad_rows = BadRows(console)
+    opened = _opener(named, format, brand, bad_rows)
+    source = opened(None)  # a wrong file is told at once, before any part is started
+    summary = await replay(
+        settings, source, console, wait=wait, rate=rate, with_worker=True, reopen=opened if resume else None
+    )
+    summary.bad_rows = bad_rows.count
+    return summary
+
+
+class BadRows:
+    """Rows that could not be read: told as they come, the first few in full, all of them counted."""
+
+    def __init__(self, console: Console) -> None:
+        self.count = 0
+        self._console = console
+
+    def __call__(self, row: Any) -> None:
+        self.count += 1
+        if self.count <= MOST_BAD_ROWS_SHOWN:
+            self._console.print(f"line {row.line}: {row.reason}", style="yellow", markup=False, highlight=False)
+        elif self.count == MOST_BAD_ROWS_SHOWN + 1:
+            self._console.print("more lines cannot be read; they are only counted from here", style="yellow")
+
+
+def _opener(named: str, format: str | None, brand: str | None, bad_rows: BadRows) -> Any:
+    if named == "demo" and not Path("demo").exists():
+        from connectors.demo import demo_day
+
+        def day(after: Any) -> Source:
+            return Listed("demo", [each for each in demo_day() if after is None or each.cursor > after])
+
+        return day
+
+    from connectors.files import open_file
+
+    def file(after: Any) -> Source:
+        return open_file(Path(named), format, brand=brand, after=after, on_bad_row=bad_rows)
+
+    return file
+
+
+async def replay(
+    settings: Settings,
+    source: Source,
+    console: Console,
+    *,
+    wait: bool,
+    with_worker: bool,
+    rate: float | None = None,
+    started: float | None = None,
+    reopen: Any = None,
+) -> Summary:
+    """Bring every event of `source` to Kafka, with a progress bar; `wait` stays until all of it is processed.
+
+    with_worker: on an embedded broker without a worker, one is started. reopen: opens the source after a cursor that
+    was stored, for an ingest that goes on where it stopped.
+    """
+    clock = time.monotonic()
+    summary = Summary(source.name, waited=wait)
+    async with AsyncExitStack() as stack:
+        found = await stack.enter_async_context(parts(settings, "replay"))
+        await ensure_migrated(found)
+        store = await stack.enter_async_context(found.store())
+        kafka = found.kafka
+        await kafka.declare_topics()
+        if reopen is not None:
+            source = reopen(await store.cursor(source.name))
+        summary.before = await store.totals()
+        if found.broker_is_embedded and with_worker and not found.has_worker():
+            stack.enter_context(worker_process(found))
+        publisher = await stack.enter_async_context(kafka.publisher())
+        with Progress(console, source) as progress:
+            watching = asyncio.create_task(_watch(kafka, store, progress, summary, started or clock))
+            try:
+
+                async def confirmed(done: Ingested, cursor: Any) -> None:
+                    progress.state.sent = done.events
+                    if reopen is not None:
+                        await store.set_cursor(source.name, cursor)
+
+                done = await ingest(
+                    source, publisher, name=source.name, bury=store.bury, rate=rate, confirmed=confirmed
+                )
+                progress.state.read = True
+                summary.sent, summary.too_large = done.events, done.too_large
+                if wait or (found.broker_is_embedded and not _others(found)):
+                    await _until_processed(kafka, done)
+                    await judge_bursts(BurstJudge(store), publisher)
+            finally:
+                watching.cancel()
+                with suppress(asyncio.CancelledError):
+                    await watching
+            progress.show(await _state(progress.state, kafka, store))
+        summary.seconds = time.monotonic() - clock
+        summary.after = await store.totals()
+        summary.tickets = await store.top_tickets(5)
+        summary.alerts = (await store.list_alerts())[-5:]
+    return summary
+
+
+def _others(found: Parts) -> bool:
+    return bool(found.embedded and set(found.embedded.others()) - set(found.embedded.others("worker")))
+
+
+async def _until_processed(kafka: Kafka, done: Ingested) -> None:
+    """Until the workers have acknowledged everything up to where this replay ended."""
+    while await kafka.lag(done.ends) > 0:
+        await asyncio.sleep(0.3)
+
+
+async def _watch(kafka: Kafka, store: Store, progress: Progress, summary: Summary, started: float) -> None:
+    while True:
+        asked = time.monotonic()
+        with suppress(BrokerAway, DatabaseAway):
+            state = await _state(progress.state, kafka, store)
+            progress.show(state)
+            before = summary.before.tickets if summary.before else 0
+            if summary.first_ticket_seconds is None and state.tickets > before:
+                summary.first_ticket_seconds = time.monotonic() - started
+        await asyncio.sleep(max(0.5, 4 * (time.monotonic() - asked)))  # counting a large store takes its time
+
+
+async def _state(state: State, kafka: Kafka, store: Store) -> State:
+    totals = await store.totals()
+    state.scored = totals.scored
+    state.tickets, state.alerts = sum(totals.tickets.values()), sum(totals.alerts.values())
+    state.lag = await kafka.lag()
+    return state

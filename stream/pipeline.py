@@ -1,0 +1,243 @@
+"""One batch of messages, from raw bytes to saved tickets. Nothing here knows Faust."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from connectors.events import Deleted, Event, decode
+from models.analysis import Analysis
+from stream.brands import Brands
+from stream.database import DatabaseAway
+from stream.dead_letters import DeadLetter
+from stream.errors import BrokerAway
+from stream.health import Health
+from stream.kafka import Outgoing
+from stream.metrics import Metrics
+from stream.records import AlertRecord, DeadLetterRecord
+from stream.store import Saved, Scored
+
+log = logging.getLogger(__name__)
+
+REPLAY_HEADER = "dead-letter-id"
+LONGEST_PAUSE = 5.0  # seconds between tries of something that is away
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as Kafka holds it: bytes, and where they stand."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes | None
+    key: bytes | None = None
+    headers: Mapping[str, bytes] = field(default_factory=dict)
+    produced_at: float | None = None  # seconds since the epoch, Kafka's own time stamp
+
+    @property
+    def dead_letter_id(self) -> int | None:
+        """The dead letter that this message is a second try of."""
+        told = self.headers.get(REPLAY_HEADER, b"").decode("ascii", "replace")
+        return int(told) if told.isdigit() and len(told) < 19 else None
+
+
+class Store(Protocol):
+    """Where a batch is saved; `stream.store.Store` in earnest."""
+
+    async def save(self, batch: Sequence[Scored]) -> Saved: ...
+    async def bury(self, letters: Sequence[DeadLetter]) -> list[int]: ...
+    async def resolve_dead(self, ids: Sequence[int]) -> None: ...
+
+
+Analyze = Callable[[Sequence[str], Sequence[str | None]], Sequence[Analysis]]
+Publish = Callable[[Sequence[Outgoing]], Awaitable[object]]
+
+
+class Pipeline:
+    """Decode, redact, analyse, save, publish. The caller acknowledges when `process` returns, and not before."""
+
+    def __init__(
+        self,
+        *,
+        analyze: Analyze,
+        redact: Callable[[str], str],
+        brands: Brands,
+        store: Store,
+        publish: Publish,
+        cluster: str,
+        metrics: Metrics,
+        health: Health,
+    ) -> None:
+        self._analyze = analyze
+        self._redact = redact
+        self._brands = brands
+        self._store = store
+        self._publish = publish
+        self._cluster = cluster
+        self._metrics = metrics
+        self._health = health
+        self._model_in_use = asyncio.Lock()  # three agents, one model: side by side they would only slow each other
+
+    async def process(self, batch: Sequence[Message]) -> None:
+        """Handle the batch, whatever happens: wait for what is away, and bury what can never be handled."""
+        try:
+            await self._patiently(lambda: self.handle(batch))
+        except Exception as error:
+            # Faust skips the events of an agent that raised, so an error that leaves this method
+            # would lose every message in the batch. Halving finds the culprit; it alone is buried.
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                await self.process(batch[:middle])
+                await self.process(batch[middle:])
+            else:
+                log.warning("cannot handle %s: %s", _place(batch[0]), type(error).__name__)
+                reason = f"cannot be handled: {type(error).__name__}"
+                await self._patiently(lambda: self._bury([(batch[0], reason)]))
+        self._health.progress()
+
+    async def handle(self, batch: Sequence[Message]) -> None:
+        """Save what the batch says and publish what was saved; bury what cannot be read."""
+        events, unreadable = self._decode(batch)
+        if unreadable:
+            await self._bury(unreadable)
+        if not events:
+            return
+        async with self._model_in_use:
+            scored = await asyncio.to_thread(self._understand, [event for _, event in events])
+        with self._metrics.timed("save"):
+            saved = await self._store.save(scored)
+        with self._metrics.timed("publish"):
+            await self._publish(outgoing(saved))
+        replayed = [number for message, _ in events if (number := message.dead_letter_id) is not None]
+        if replayed:
+            await self._store.resolve_dead(replayed)
+        self._count([message for message, _ in events], scored, saved)
+
+    def _decode(self, batch: Sequence[Message]) -> tuple[list[tuple[Message, Event]], list[tuple[Message, str]]]:
+        events: list[tuple[Message, Event]] = []
+        unreadable: list[tuple[Message, str]] = []
+        with self._metrics.timed("decode"):
+            for message in batch:
+                try:
+                    events.append((message, decode(message.value or b"")))
+                except ValidationError as error:
+                    unreadable.append((message, reason(error)))
+        return events, unreadable
+
+    def _understand(self, events: Sequence[Event]) -> list[Scored]:
+        """Redact every text, find its brand, and judge what customers said. Runs in a thread."""
+        with self._metrics.timed("redact"):
+            texts = ["" if isinstance(event, Deleted) else self._redact(_readable(event)) for event in events]
+            brands = [self._brand(event, text) for event, text in zip(events, texts, strict=True)]
+            events = [self._directed(event) for event in events]
+        with self._metrics.timed("analyze"):
+            heard = [at for at, event in enumerate(events) if _is_inbound(event)]
+            hints = [getattr(events[at], "language", None) for at in heard]
+            judged = dict(zip(heard, self._analyze([texts[at] for at in heard], hints), strict=True))
+        return [
+            Scored(event=event, text=texts[at], brand=brands[at], analysis=judged.get(at))
+            for at, event in enumerate(events)
+        ]
+
+    def _brand(self, event: Event, text: str) -> str | None:
+        if event.brand is not None or isinstance(event, Deleted):
+            return event.brand
+        return self._brands.find(text, event.author, event.network)
+
+    def _directed(self, event: Event) -> Event:
+        """What a brand's own account says is outbound, also when the source did not know."""
+        if _is_inbound(event) and self._brands.is_own(getattr(event, "author", None)):
+            return event.model_copy(update={"direction": "outbound"})
+        return event
+
+    async def _bury(self, letters: Sequence[tuple[Message, str]]) -> None:
+        buried = [
+            DeadLetter(
+                cluster=self._cluster,
+                topic=message.topic,
+                partition=message.partition,
+                offset=message.offset,
+                key=message.key,
+                value=message.value,
+                reason=why,
+                replayed_as=message.dead_letter_id,
+            )
+            for message, why in letters
+        ]
+        ids = await self._store.bury(buried)
+        await self._publish(
+            [
+                Outgoing("dead-letters", str(number), DeadLetterRecord(id=number, reason=letter.reason).encode())
+                for number, letter in zip(ids, buried, strict=True)
+            ]
+        )
+        for message, _ in letters:
+            self._metrics.dead.labels(message.topic).inc()
+
+    async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Try until what is away is back. Kafka is the buffer: nothing is acknowledged meanwhile."""
+        pause = 0.1
+        while True:
+            try:
+                return await work()
+            except (DatabaseAway, BrokerAway) as away:
+                what = "Postgres" if isinstance(away, DatabaseAway) else "Kafka"
+                if self._health.waiting_for is None:
+                    log.warning("waiting for %s: %s", what, away)
+                self._health.wait(what)
+                self._metrics.ready.set(0)
+                self._metrics.retries.labels(what).inc()
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _count(self, messages: Sequence[Message], scored: Sequence[Scored], saved: Saved) -> None:
+        metrics, now = self._metrics, time.time()
+        metrics.batch.observe(len(messages))
+        metrics.ready.set(1)
+        for message in messages:
+            metrics.events.labels(message.topic).inc()
+            if message.produced_at is not None:
+                metrics.latency.observe(max(0.0, now - message.produced_at))
+        metrics.scored.inc(sum(each.analysis is not None for each in scored))
+        for ticket in saved.tickets:
+            metrics.tickets.labels("withdrawn" if ticket.withdrawn else ticket.level).inc()
+        for alert in saved.alerts:
+            metrics.alerts.labels(alert.kind).inc()
+
+
+def outgoing(saved: Saved) -> list[Outgoing]:
+    """What the stored rows say on the topics, for every id of the batch; readers ignore versions they have seen."""
+    analyses = [Outgoing("analyses", record.conversation, record.encode()) for record in saved.analyses]
+    tickets = [Outgoing("tickets", record.id, record.encode()) for record in saved.tickets]
+    return analyses + tickets + alert_messages(saved.alerts)
+
+
+def alert_messages(alerts: Sequence[AlertRecord]) -> list[Outgoing]:
+    return [Outgoing("alerts", record.id, record.encode()) for record in alerts]
+
+
+def reason(error: ValidationError) -> str:
+    """Why a message is no event, without a word of what it said."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"not an event: {place + ': ' if place else ''}{first['msg']}"
+
+
+def _readable(event: Event) -> str:
+    title = getattr(event, "title", None)
+    return f"{title}\n{event.text}" if title else event.text  # type: ignore[union-attr]
+
+
+def _is_inbound(event: Event) -> bool:
+    return not isinstance(event, Deleted) and event.direction == "inbound"
+
+
+def _place(message: Message) -> str:
+    return f"{message.topic}[{message.partition}]@{message.offset}"
