@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import faust
+from faust.app import App, BootStrategy
 from yarl import URL
 
 from stream.kafka import INPUTS, MESSAGE_LIMIT, tls
@@ -13,17 +14,17 @@ from stream.pipeline import Message, Pipeline
 from stream.settings import Settings
 
 
-class _Boot(faust.app.BootStrategy):  # type: ignore[misc]
+class _Boot(BootStrategy):  # type: ignore[misc]
     """Without Faust's web server: it binds a fixed port even when switched off, and a second worker dies on it."""
 
     enable_web = False
 
 
-class _App(faust.App):  # type: ignore[misc]
+class _App(App):  # type: ignore[misc]
     BootStrategy = _Boot
 
 
-def create_app(settings: Settings, broker: str, pipeline: Pipeline, *, embedded: bool) -> faust.App:
+def create_app(settings: Settings, broker: str, pipeline: Pipeline, *, embedded: bool) -> App:
     """An app that listens on the input topics. embedded: the broker whose group join waits half the session time."""
     app = _App(
         settings.kafka_group,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Integer, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.database import reachable
@@ -24,7 +24,15 @@ _TOTALS = text("""
         (select coalesce(jsonb_object_agg(kind, n), '{}') from (select kind, count(*) n from alerts group by 1) a)
             as alerts,
         (select count(*) from dead_letters where state <> 'resolved') as dead_letters
-""")
+""").columns(
+    events=Integer,
+    deleted=Integer,
+    scored=Integer,
+    abstained=Integer,
+    tickets=JSONB,
+    alerts=JSONB,
+    dead_letters=Integer,
+)
 _QUEUE = text("""
     select * from open_tickets
     where (cast(:brand as text) is null or brand = :brand)
@@ -56,7 +64,7 @@ class Queries:
     async def totals(self) -> Totals:
         async with reachable(), self._engine.connect() as connection:
             row = (await connection.execute(_TOTALS)).mappings().one()
-        return Totals(**{**row, "tickets": json.loads(row["tickets"]), "alerts": json.loads(row["alerts"])})
+        return Totals(**row)
 
     async def list_tickets(
         self, *, brand: str | None = None, level: str | None = None, state: str | None = None, limit: int = 50

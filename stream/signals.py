@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.database import reachable
 from stream.records import AlertRecord
-from stream.tables import alerts, signal_counts
+from stream.tables import alerts, events, signal_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,13 @@ class Signal:
     updated_at: datetime
 
 
+class Stretch(NamedTuple):
+    """From one minute to another, both included."""
+
+    first: datetime
+    last: datetime
+
+
 _WRITTEN = ("version", "severity", "peak_at", "ended_at", "evidence")
 
 
@@ -40,8 +48,9 @@ class Signals:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def changed_brands(self, since: datetime | None) -> tuple[set[str], datetime]:
-        """The brands whose counts changed after `since` (None: all), and the moment to ask for the next time.
+    async def changed_brands(self, since: datetime | None) -> tuple[dict[str, Stretch], datetime]:
+        """The brands whose counts changed after `since` (None: all), with the minutes that did, and the moment to ask
+        for the next time.
 
         That moment lies before every save that is not committed yet, so a brand may be told twice, never missed.
         """
@@ -52,12 +61,13 @@ class Signals:
             func.now(),
         )
         cells = signal_counts.c
-        changed = select(cells.brand).distinct()
+        changed = select(cells.brand, func.min(cells.minute), func.max(cells.minute)).group_by(cells.brand)
         if since is not None:
             changed = changed.where(cells.updated_at >= since)
         async with reachable(), self._engine.connect() as connection:
             following: datetime = (await connection.execute(select(moment))).scalar_one()
-            return set((await connection.execute(changed)).scalars()), following
+            rows = await connection.execute(changed)
+            return {brand: Stretch(first, last) for brand, first, last in rows}, following
 
     async def read_signals(self, brand: str | None, since: datetime, until: datetime) -> list[Signal]:
         """The cells of one brand (None: of all) with events in them, since <= minute < until, by brand and minute."""
@@ -122,6 +132,33 @@ class Signals:
             query = query.where(alerts.c.kind == kind)
         async with reachable(), self._engine.connect() as connection:
             return [AlertRecord(**row) for row in (await connection.execute(query)).mappings()]
+
+    async def list_bursts(self, brand: str, since: datetime, until: datetime) -> list[AlertRecord]:
+        """The brand's bursts that touch the time from `since` to `until`, the earliest first."""
+        ends = func.coalesce(alerts.c.ended_at, alerts.c.started_at)
+        query = (
+            select(alerts)
+            .where(alerts.c.kind == "burst", alerts.c.brand == brand, alerts.c.started_at <= until, ends >= since)
+            .order_by(alerts.c.started_at, alerts.c.id)
+        )
+        async with reachable(), self._engine.connect() as connection:
+            return [AlertRecord(**row) for row in (await connection.execute(query)).mappings()]
+
+    async def worst_events(self, brand: str, since: datetime, until: datetime, limit: int = 3) -> list[str]:
+        """The ids of the brand's most dissatisfied messages, since <= occurred_at < until."""
+        query = (
+            select(events.c.id)
+            .where(
+                events.c.brand == brand,
+                events.c.occurred_at >= since,
+                events.c.occurred_at < until,
+                events.c.sentiment == "negative",
+            )
+            .order_by(events.c.dissatisfaction.desc().nulls_last(), events.c.id)
+            .limit(limit)
+        )
+        async with reachable(), self._engine.connect() as connection:
+            return list((await connection.execute(query)).scalars())
 
     @asynccontextmanager
     async def sole(self, name: str) -> AsyncIterator[bool]:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from connectors.events import Event
 from models.analysis import Analysis
 from stream import event_store, ticket_store, triage
+from stream.cursors import Cursors
 from stream.database import reachable
 from stream.dead_letters import DeadLetters
 from stream.queries import Queries
@@ -42,7 +43,7 @@ class Saved:
     alerts: list[AlertRecord]
 
 
-class Store(DeadLetters, Signals, Queries):
+class Store(DeadLetters, Signals, Queries, Cursors):
     """Events in, tickets out. Several may save at once, in one process or in many, on the same conversations too."""
 
     def __init__(self, engine: AsyncEngine, fold: Fold = triage.fold) -> None:
@@ -78,11 +79,12 @@ class Store(DeadLetters, Signals, Queries):
             for conversation in sorted(touched)
             if (made := self._refold(histories[conversation], tickets.get(conversation), last.get(conversation), new))
         ]
-        if changes:
-            await ticket_store.write(connection, changes, touched)
-            tickets = await ticket_store.stored_tickets(connection, locked)
-            last = await ticket_store.last_changes(connection, locked - tickets.keys())
-        alerts = await ticket_store.p1_alerts(connection, locked, rows.keys())
+        tickets |= await ticket_store.write(connection, changes, touched)
+        withdrawn = {made.ticket_id: made.version for made in changes if made.values is None}
+        withdrawn |= {id: row["version"] for id, row in last.items() if id not in tickets}
+        alerts = []
+        if known or any(made.becomes_p1 for made in changes):
+            alerts = await ticket_store.p1_alerts(connection, tickets.keys() | withdrawn.keys(), rows.keys())
         return Saved(
             [
                 ticket_store.analysis_record(row)
@@ -91,8 +93,8 @@ class Store(DeadLetters, Signals, Queries):
                 if row["id"] in rows
             ],
             [
-                *(ticket_store.ticket_record(row) for row in tickets.values()),
-                *(ticket_store.withdrawn_record(row) for row in last.values()),
+                *(TicketRecord(**row) for id, row in tickets.items() if id not in withdrawn),
+                *(WithdrawnTicket(id=id, version=version) for id, version in withdrawn.items()),
             ],
             [ticket_store.alert_record(row, tickets.get(row["ticket_id"])) for row in alerts],
         )

@@ -59,14 +59,14 @@ class Summary:
     """What a replay did, and what the store holds after it."""
 
     source: str
+    before: Totals
+    after: Totals
     sent: int = 0
     too_large: int = 0
     bad_rows: int = 0
     seconds: float = 0.0
     waited: bool = False
     first_ticket_seconds: float | None = None
-    before: Totals | None = None
-    after: Totals | None = None
     tickets: list[Any] = field(default_factory=list)
     alerts: list[Any] = field(default_factory=list)
 
@@ -86,9 +86,7 @@ async def bring_in(
     bad_rows = BadRows(console)
     opened = _opener(named, format, brand, bad_rows)
     source = opened(None)  # a wrong file is told at once, before any part is started
-    summary = await replay(
-        settings, source, console, wait=wait, rate=rate, with_worker=True, reopen=opened if resume else None
-    )
+    summary = await replay(settings, source, console, wait=wait, rate=rate, reopen=opened if resume else None)
     summary.bad_rows = bad_rows.count
     return summary
 
@@ -131,18 +129,16 @@ async def replay(
     console: Console,
     *,
     wait: bool,
-    with_worker: bool,
     rate: float | None = None,
     started: float | None = None,
     reopen: Any = None,
 ) -> Summary:
     """Bring every event of `source` to Kafka, with a progress bar; `wait` stays until all of it is processed.
 
-    with_worker: on an embedded broker without a worker, one is started. reopen: opens the source after a cursor that
-    was stored, for an ingest that goes on where it stopped.
+    On an embedded broker without a worker, one is started. reopen: opens the source after a cursor that was stored,
+    for an ingest that goes on where it stopped.
     """
     clock = time.monotonic()
-    summary = Summary(source.name, waited=wait)
     async with AsyncExitStack() as stack:
         found = await stack.enter_async_context(parts(settings, "replay"))
         await ensure_migrated(found)
@@ -151,8 +147,9 @@ async def replay(
         await kafka.declare_topics()
         if reopen is not None:
             source = reopen(await store.cursor(source.name))
-        summary.before = await store.totals()
-        if found.broker_is_embedded and with_worker and not found.has_worker():
+        totals = await store.totals()
+        summary = Summary(source.name, before=totals, after=totals, waited=wait)
+        if found.broker_is_embedded and not found.has_worker():
             stack.enter_context(worker_process(found))
         publisher = await stack.enter_async_context(kafka.publisher())
         with Progress(console, source) as progress:
@@ -200,8 +197,7 @@ async def _watch(kafka: Kafka, store: Store, progress: Progress, summary: Summar
         with suppress(BrokerAway, DatabaseAway):
             state = await _state(progress.state, kafka, store)
             progress.show(state)
-            before = summary.before.tickets if summary.before else 0
-            if summary.first_ticket_seconds is None and state.tickets > before:
+            if summary.first_ticket_seconds is None and state.tickets > sum(summary.before.tickets.values()):
                 summary.first_ticket_seconds = time.monotonic() - started
         await asyncio.sleep(max(0.5, 4 * (time.monotonic() - asked)))  # counting a large store takes its time
 

