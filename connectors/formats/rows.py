@@ -180,9 +180,9 @@ def csv_rows(lines: Iterator[Line], width: int, delimiter: str, on_bad_row: OnBa
             problem = f"has {len(values)} columns, not {width}"
         if problem:
             feed.again.extendleft(reversed(pending[1:]))
-        damage = next((line.damage for line in pending if line.damage), problem)
-        if damage:
-            on_bad_row(BadRow(first.number, damage))
+        damage = (line.damage for line in pending if line.damage)
+        if wrong := first.damage or problem or next(damage, None):
+            on_bad_row(BadRow(first.number, wrong))
         else:
             yield Row(first.number, values, Position(last.number, last.end))
 

@@ -32,14 +32,14 @@ class Threads:
 
     def __init__(self, replies: array[int], parents: array[int], own: array[int], brands: array[int]) -> None:
         """replies[i] answers parents[i]; the tweet own[i] was written by the brand number brands[i]."""
-        child = np.frombuffer(replies, np.int64)
+        child = np.asarray(replies, np.int64)
         children, first = np.unique(child, return_index=True)
-        roots = _roots(children, np.frombuffer(parents, np.int64)[first])
+        roots = _roots(children, np.asarray(parents, np.int64)[first])
         self._children = array("q", children.tobytes())
         self._roots = array("q", roots.tobytes())
-        answered, first = np.unique(_root_of(np.frombuffer(own, np.int64), children, roots), return_index=True)
+        answered, first = np.unique(_root_of(np.asarray(own, np.int64), children, roots), return_index=True)
         self._answered = array("q", answered.tobytes())
-        self._brands = array("I", np.frombuffer(brands, np.uint32)[first].tobytes())
+        self._brands = array("I", np.asarray(brands, np.uint32)[first].tobytes())
 
     def root(self, tweet: int) -> int:
         """The first message of the conversation; a tweet that answers nothing is its own."""
@@ -72,14 +72,19 @@ def _roots(children: Ids, parents: Ids) -> Ids:
 
 def _out_of_circles(above: Ids, children: Ids, parents: Ids) -> Ids:
     """Damaged data may answer in a circle, which has no first message: its smallest id stands for it."""
+    stuck = np.isin(above, children)
+    if not stuck.any():
+        return above
     smallest: dict[int, int] = {}
-    for start in np.unique(above[np.isin(above, children)]).tolist():
+    for start in np.unique(above[stuck]).tolist():
         if start not in smallest:
             circle = [start]
             while (parent := int(parents[np.searchsorted(children, circle[-1])])) != start:
                 circle.append(parent)
             smallest |= dict.fromkeys(circle, min(circle))
-    return np.array([smallest.get(id, id) for id in above.tolist()], np.int64)
+    above = above.copy()
+    above[stuck] = [smallest[id] for id in above[stuck].tolist()]
+    return above
 
 
 def _number(id: str) -> int:
@@ -134,7 +139,7 @@ class Twcs:
             conversation=f"x:{root}",
             occurred_at=twitter_time(created),
             direction="inbound" if customer else "outbound",
-            brand=self._brand(text, root) if customer else author,
+            brand=self._brand(text, root) if customer else author or None,
             author=author or None,
             in_reply_to=tweet_id(parent) if parent else None,
             text=text,

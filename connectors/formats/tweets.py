@@ -14,9 +14,9 @@ SENTIMENT140 = ("polarity", "id", "date", "query", "user", "text")  # the origin
 def tweet_id(value: str) -> str:
     """`123` or `123.0` as `x:123`. Raises ValueError for what a spreadsheet has rounded (`5.70306E+17`)."""
     digits = value.strip().removesuffix(".0")
-    if not (digits.isascii() and digits.isdigit()):
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 100):
         raise ValueError(f"the tweet's id {value[:30]!r} is no whole number")
-    return f"x:{digits}"
+    return f"x:{int(digits)}"
 
 
 def is_sentiment140(first_row: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+from array import array
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from connectors.files import BadRow, open_file
 from connectors.formats.rows import MAX_LINE, TextFile, csv_rows
 from connectors.formats.times import twitter_time, written_time
 from connectors.formats.transcripts import turns
+from connectors.formats.twcs import Threads
 
 SAMPLES = Path(__file__).parents[1] / "data" / "files"
 SHARED = Path(os.environ.get("EARSHOT_SHARED", Path(__file__).parents[2].parent / "shared")) / "data"
@@ -49,7 +51,7 @@ def written(folder: Path, content: str | bytes, name: str = "rows.csv") -> Path:
     return path
 
 
-def airline_row(number: int, text: str = "late again") -> str:
+def airline_row(number: object, text: str = "late again") -> str:
     return f"{number},Sky North,ada,{text},2015-02-24 11:35:52 -0800\n"
 
 
@@ -133,6 +135,19 @@ def test_twcs_a_circle_of_replies_has_one_conversation():
     twcs = sample("twcs.csv").by_id
 
     assert {twcs[f"x:{id}"].conversation for id in (30, 31, 32)} == {"x:30"}
+
+
+@given(st.dictionaries(st.integers(1, 30), st.integers(1, 40), max_size=30))
+def test_twcs_threads_are_what_walking_up_gives(parent_of):
+    threads = Threads(array("q", parent_of), array("q", parent_of.values()), array("q"), array("I"))
+
+    def walked(tweet: int) -> int:
+        path = [tweet]
+        while (parent := parent_of.get(path[-1])) is not None and parent not in path:
+            path.append(parent)
+        return path[-1] if parent is None else min(path[path.index(parent) :])
+
+    assert [threads.root(tweet) for tweet in range(42)] == [walked(tweet) for tweet in range(42)]
 
 
 def test_twcs_a_bare_carriage_return_is_no_end_of_a_row():
@@ -441,6 +456,12 @@ def test_a_line_that_is_no_call_is_reported_and_the_rest_goes_on(tmp_path, line)
 
     assert [event.id for event in replayed.events] == ["call:1", "call:1"]
     assert [bad.line for bad in replayed.bad] == [2]
+
+
+def test_an_id_is_the_same_number_however_it_is_written(tmp_path):
+    replayed = Replayed(written(tmp_path, AIRLINE_HEADER + airline_row("007") + airline_row("7.0")))
+
+    assert [event.id for event in replayed.events] == ["x:7", "x:7"]
 
 
 @pytest.mark.parametrize("row", ["99999999999999999999,1,True", "1.5,1,True", "1,1,perhaps"])
