@@ -1,0 +1,101 @@
+"""Personal data that its own form proves: e-mail addresses, cards (Luhn), IBANs (checksum), IP addresses."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+
+from stdnum import iban, luhn
+
+_EMAIL = re.compile(
+    r"(?<![\w.%+@-])(?<!\w')\w[\w.%+'-]*@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?!\w)"
+    r"|(?<![\w.%+@-])\w[\w.+-]{0,63} ?@ ?(?:gmail|googlemail|yahoo|hotmail|outlook|icloud|aol|gmx|web|live|msn)"
+    r" ?\. ?[a-z]{2,4}(?!\w)",
+    re.IGNORECASE,
+)
+_DOT = r"(?: dot | ?[(\[{] ?dot ?[)\]}] ?)"
+_SPELLED_EMAIL = re.compile(
+    rf"(?<![\w.@-])(?P<local>\w[\w.+-]{{0,63}}(?: dot \w{{1,63}}){{0,3}})(?P<at> at | ?[(\[{{] ?at ?[)\]}}] ?)"
+    rf"[\w-]{{2,63}}(?:{_DOT}[a-z]{{2,63}}){{0,2}}{_DOT}(?:com|org|net|edu|gov|info|io|me|[a-z]{{2}})(?!\w)",
+    re.IGNORECASE,
+)
+_EMAIL_SAID = re.compile(r"(?<!\w)(?:e-?mail|mail|gmail|write|reach|contact|address)(?!\w)", re.IGNORECASE)
+
+
+def emails(text: str) -> Iterator[tuple[int, int]]:
+    for match in _EMAIL.finditer(text):
+        yield match.span()
+    for match in _SPELLED_EMAIL.finditer(text) if "dot" in text.lower() else ():
+        bracketed = match["at"].lower() != " at "
+        no_plain_word = re.search(r"[\d._]| dot ", match["local"], re.IGNORECASE)
+        if bracketed or no_plain_word or _EMAIL_SAID.search(text, max(0, match.start() - 40), match.start()):
+            yield match.span()  # and not "only at target dot com"
+
+
+# Issuers' prefixes with their lengths: of all numbers, one in ten passes Luhn by chance.
+_CARD = re.compile(r"(?<![A-Za-z\d_.,+])\d(?:[ .\-–]?\d){12,18}(?![A-Za-z\d_])")
+_ISSUED = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})"
+    r"|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"
+    r"|3[47]\d{13}|3(?:0[0-5]|[68]\d)\d{11}|35(?:2[89]|[3-8]\d)\d{12}"
+    r"|(?:6011|65\d\d|64[4-9]\d)\d{12}|62\d{14,17}|(?:50|5[6-9]|6[37])\d{14}"
+)
+
+
+def cards(text: str) -> Iterator[tuple[int, int]]:
+    for match in _CARD.finditer(text):
+        number = "".join(str(int(sign)) for sign in match[0] if sign.isdecimal())
+        if _ISSUED.fullmatch(number) and luhn.is_valid(number):
+            yield match.span()
+
+
+_IBAN_START = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d\d(?=[ -]?[A-Z0-9]{2})", re.ASCII | re.IGNORECASE)
+_IBAN_SIGNS = re.compile(r"(?:[ -]?[A-Za-z0-9]){15,34}", re.ASCII)
+_WORD_END = re.compile(r"(?<=[A-Za-z0-9])(?![A-Za-z0-9])", re.ASCII)
+
+
+def ibans(text: str) -> Iterator[tuple[int, int]]:
+    """Words may follow an IBAN after a space: the longest run of whole words that has a checksum is it."""
+    for start in _IBAN_START.finditer(text):
+        signs = _IBAN_SIGNS.match(text, start.start())
+        ends = [end.start() for end in _WORD_END.finditer(text, signs.start() + 15, signs.end() + 1)] if signs else []
+        for end in reversed(ends):
+            if iban.is_valid(text[start.start() : end], check_country=False):
+                yield start.start(), end
+                break
+
+
+_IP_V4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)", re.ASCII)
+_IP_V6 = re.compile(r"(?<![\w:.])(?=[0-9a-f]{0,4}:[0-9a-f]{0,4}:)[0-9a-f:]{6,39}(?![\w:])", re.ASCII | re.IGNORECASE)
+_VERSION_SAID = re.compile(
+    r"(?:version|v|ver|build|release|firmware|fw|app|ios|android|windows|macos|update|updated to|chapter|section|clause"
+    r"|paragraph|step|§)(?: (?:number|no|is|to)\.?){0,2}[\s.:]{0,3}$",
+    re.IGNORECASE,
+)
+_IP_SAID = re.compile(
+    r"(?<!\w)(?:ip|ips|ipv4|gateway|router|modem|dns|server|host|ping|trace(?:route|rt)?|log(?:s|ged)?|port|subnet|firewall)"
+    r"(?!\w)",
+    re.IGNORECASE,
+)
+
+
+def ips(text: str) -> Iterator[tuple[int, int]]:
+    for match in _IP_V4.finditer(text):
+        start, end = match.span()
+        if _is_ip(match[0]) and not _VERSION_SAID.search(text, max(0, start - 30), start):
+            # Where nothing says what it is, only the numbers tell: those of versions stay small.
+            small = all(int(part) <= 30 for part in match[0].split(".")[:3])
+            if not small or _IP_SAID.search(text, max(0, start - 40), end + 40):
+                yield start, end
+    for match in _IP_V6.finditer(text) if text.count(":") > 1 else ():
+        if _is_ip(match[0]) and sum(bool(group) for group in match[0].split(":")) > 1:
+            yield match.span()
+
+
+def _is_ip(number: str) -> bool:
+    try:
+        ipaddress.ip_address(number)
+    except ValueError:
+        return False
+    return True
