@@ -196,13 +196,13 @@ cursors = Table(
 
 
 def given(table: Table, *names: str) -> TableValuedAlias:
-    """Rows handed over as one array a column, bound as the parameters `names`: any number of rows, one statement."""
+    """Rows handed over as one array a column, with `arrays` for parameters: any number of rows, one statement."""
     types: dict[str, TypeEngine[Any]] = {name: table.c[name].type for name in names}
-    arrays = (bindparam(name, type_=ARRAY(kind, dimensions=1)) for name, kind in types.items())
+    arrays = (bindparam(f"all_{name}", type_=ARRAY(kind, dimensions=1)) for name, kind in types.items())
     columns = (column(name, kind) for name, kind in types.items())
     return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
 
 
 def arrays(rows: Sequence[Row], names: Sequence[str]) -> dict[str, list[Any]]:
     """The parameters for `given`."""
-    return {name: [row[name] for row in rows] for name in names}
+    return {f"all_{name}": [row[name] for row in rows] for name in names}

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Text, bindparam, delete, func, insert, select, update
+from sqlalchemy import ARRAY, CursorResult, Text, bindparam, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from stream.records import AlertRecord, AnalysisRecord, TicketRecord, WithdrawnTicket
+from stream.records import AlertRecord, AnalysisRecord
 from stream.tables import FOLDED, Row, alerts, arrays, events, given, ticket_changes, tickets
 from stream.tickets import Change, severity
 
@@ -21,12 +21,10 @@ _HISTORY = (
 )
 _of_tickets = func.any(bindparam("ids", type_=ARRAY(Text)))
 _TICKETS = select(tickets).where(tickets.c.id == _of_tickets).order_by(tickets.c.id).with_for_update()
-_LAST_CHANGES = (
-    select(ticket_changes)
-    .where(ticket_changes.c.ticket_id == _of_tickets)
-    .distinct(ticket_changes.c.ticket_id)
-    .order_by(ticket_changes.c.ticket_id, ticket_changes.c.version.desc())
-)
+_LAST_CHANGES = text("""
+    select distinct on (ticket_id) * from ticket_changes
+    where ticket_id = any(cast(:ids as text[])) order by ticket_id, version desc
+""").columns(*ticket_changes.c)
 _P1 = select(alerts).where(alerts.c.ticket_id == _of_tickets, alerts.c.kind == "p1").order_by(alerts.c.id)
 
 _WRITTEN = ("id", "version", *FOLDED, "received_at", "waiting_since")
@@ -35,7 +33,7 @@ _put_tickets = upsert(tickets).from_select(_WRITTEN, select(*_written.c))
 _PUT = _put_tickets.on_conflict_do_update(
     index_elements=["id"],
     set_={name: _put_tickets.excluded[name] for name in _WRITTEN[1:]} | {"updated_at": func.now()},
-)
+).returning(*tickets.c)
 _WITHDRAW = delete(tickets).where(tickets.c.id == _of_tickets)
 _CHANGE = ("ticket_id", "version", "kind", "who", "reason", "changes")
 _RECORD = insert(ticket_changes).from_select(_CHANGE, select(*given(ticket_changes, *_CHANGE).c))
@@ -52,8 +50,7 @@ async def histories(connection: AsyncConnection, conversations: Collection[str])
 
 
 async def stored_tickets(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Row]:
-    result = await connection.execute(_TICKETS, {"ids": list(ids)})
-    return {row["id"]: row for row in result.mappings()}
+    return _by_id(await connection.execute(_TICKETS, {"ids": list(ids)}))
 
 
 async def last_changes(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Row]:
@@ -64,20 +61,25 @@ async def last_changes(connection: AsyncConnection, ids: Collection[str]) -> dic
     return {row["ticket_id"]: row for row in result.mappings()}
 
 
-async def write(connection: AsyncConnection, changes: Sequence[Change], causes: Mapping[str, Collection[str]]) -> None:
-    """Write the new versions, their history and the P1 alerts. causes: the changed events of each conversation."""
+async def write(
+    connection: AsyncConnection, changes: Sequence[Change], causes: Mapping[str, Collection[str]]
+) -> dict[str, Row]:
+    """Write the new versions, their history and the P1 alerts; returns the rows as they are now, withdrawn ones not.
+
+    causes: the changed events of each conversation.
+    """
+    if not changes:
+        return {}
     if gone := [change.ticket_id for change in changes if change.values is None]:
         await connection.execute(_WITHDRAW, {"ids": gone})
-    put = [{"id": c.ticket_id, "version": c.version, **c.values} for c in changes if c.values is not None]
-    if put:
-        await connection.execute(_PUT, arrays(put, _WRITTEN))
+    written: dict[str, Row] = {}
+    if put := [{"id": c.ticket_id, "version": c.version, **c.values} for c in changes if c.values is not None]:
+        written = _by_id(await connection.execute(_PUT, arrays(put, _WRITTEN)))
     for change in changes:
         if change.people:
-            await connection.execute(
-                update(tickets)
-                .where(tickets.c.id == change.ticket_id)
-                .values({**change.people, "state_changed_at": func.now()})
-            )
+            set_by_people = update(tickets).where(tickets.c.id == change.ticket_id).returning(*tickets.c)
+            set_by_people = set_by_people.values({**change.people, "state_changed_at": func.now()})
+            written |= _by_id(await connection.execute(set_by_people))
     recorded = [
         {"ticket_id": c.ticket_id, "version": c.version, "kind": c.kind, "who": "earshot"}
         | {"reason": c.reason, "changes": c.changes}
@@ -86,6 +88,7 @@ async def write(connection: AsyncConnection, changes: Sequence[Change], causes: 
     await connection.execute(_RECORD, arrays(recorded, _CHANGE))
     if alarms := [_alarm(c.ticket_id, c.version, c.values, causes) for c in changes if c.values and c.becomes_p1]:
         await connection.execute(_ALARM, arrays(alarms, _ALERT))
+    return written
 
 
 async def p1_alerts(connection: AsyncConnection, ids: Collection[str], caused_by: Collection[str]) -> list[Row]:
@@ -101,16 +104,12 @@ def analysis_record(row: Row) -> AnalysisRecord:
     )
 
 
-def ticket_record(row: Row) -> TicketRecord:
-    return TicketRecord(**row)
-
-
-def withdrawn_record(last: Row) -> WithdrawnTicket:
-    return WithdrawnTicket(id=last["ticket_id"], version=last["version"])
-
-
 def alert_record(row: Row, ticket: Row | None = None) -> AlertRecord:
     return AlertRecord(**row, excerpt=ticket and ticket["excerpt"])
+
+
+def _by_id(result: CursorResult[Any]) -> dict[str, Row]:
+    return {row["id"]: row for row in result.mappings()}
 
 
 def _alarm(ticket_id: str, version: int, ticket: Mapping[str, Any], causes: Mapping[str, Collection[str]]) -> Row:

