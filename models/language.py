@@ -23,6 +23,7 @@ _READ_AT_MOST = 1_000  # characters: a language shows in its first sentences
 _NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|[@＠]\w+|&\w{1,8};|\[[a-z]{2,10}\]|\b\w*\d\w*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _ELONGATED = re.compile(r"(\w)\1{2,}")
+_TWICE = re.compile(r"(\w)\1")
 
 # The languages that write in a script: one is the answer, of several the detector takes the likeliest.
 _OF_SCRIPT = {
@@ -69,8 +70,8 @@ _ENGLISH = frozenset(
     today tonight tomorrow yesterday morning hour hours minutes mins day days year years need needs want wants know
     get getting got give going go make made take taking took say said tell told see seen look looking work works
     working think people someone anyone nothing something anything else two three first last next new wats wat tho
-    thru dm sent reply response respond folks congrats kudos appreciate appreciated haha hahaha brilliant yikes flt
-    flts unhelpful helpful whats
+    thru dm sent reply response respond folks congrats kudos appreciate appreciated haha hahaha brilliant yikes
+    im welcome twitter cuz xoxo playin proud flt flts unhelpful helpful whats
     """.split()  # noqa: SIM905 a list of words reads best as words
 )
 
@@ -106,7 +107,7 @@ def _of_latin(words: list[str], told: str | None) -> str:
     scores = _scores(words)
     best, score = max(scores.items(), key=lambda item: item[1], default=(UNDECIDED, 0.0))
     english = scores.get("en", 0.0)
-    plain = sum(word.lower().replace("’", "'") in _ENGLISH for word in words) / len(words)
+    plain = sum(_is_plainly_english(word) for word in words) / len(words)
     enough = len(words) >= 4
 
     if told == "en":
@@ -120,6 +121,11 @@ def _of_latin(words: list[str], told: str | None) -> str:
     if english < _RULED_OUT and plain < 0.15 and (score >= _LIKELY or enough):
         return best
     return "en"
+
+
+def _is_plainly_english(word: str) -> bool:
+    word = word.lower().replace("’", "'")
+    return word in _ENGLISH or _TWICE.sub(r"\1", word) in _ENGLISH  # "omgg", "stuckk"
 
 
 def _of_script(script: str, letters: str, words: list[str], told: str | None) -> str:

@@ -78,6 +78,7 @@ def test_author_handles_stay_because_replies_need_them(text):
     ("number", "kept"),
     [
         ("4111 1111 1111 1111", False),
+        ("visa4111111111111111exp", False),
         ("4111 1111 1111 1112", True),  # the last digit does not check
         ("9111 1111 1111 1111", True),  # checks, but nobody issues it
     ],
