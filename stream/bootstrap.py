@@ -117,16 +117,18 @@ async def ensure_migrated(found: Parts) -> None:
 
 
 @contextmanager
-def worker_process(found: Parts, name: str = "worker") -> Iterator[subprocess.Popen[bytes]]:
+def worker_process(found: Parts, name: str = "worker", *, port: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """A worker of our own beside this process; it leaves with us, also when we are killed."""
     home = found.settings.home.expanduser()
     home.mkdir(parents=True, exist_ok=True)
+    health = ["--without-web"] if port is None else ["--port", str(port)]
     with (home / f"{name}.log").open("ab") as output:
         process = subprocess.Popen(  # noqa: S603  our own arguments
-            [sys.executable, "-m", "stream.cli", "worker", "--without-web", "--follow", str(os.getpid())],
+            [sys.executable, "-m", "stream.cli", "worker", *health, "--follow", str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            env=os.environ | {"EARSHOT_HOME": str(home.resolve())},
             start_new_session=True,  # Ctrl-C in the terminal reaches us; we stop it in order
         )
     try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -97,9 +99,9 @@ class Pipeline:
                 await self.process(batch[:middle])
                 await self.process(batch[middle:])
             else:
-                log.warning("cannot handle %s: %s", _place(batch[0]), type(error).__name__)
-                reason = f"cannot be handled: {type(error).__name__}"
-                await self._patiently(lambda: self._bury([(batch[0], reason)]))
+                log.warning("cannot handle %s: %s", _place(batch[0]), _where(error))
+                why = f"cannot be handled: {type(error).__name__}"
+                await self._patiently(lambda: self._bury([(batch[0], why)]))
         self._health.progress()
 
     async def handle(self, batch: Sequence[Message]) -> None:
@@ -237,6 +239,13 @@ def _readable(event: Event) -> str:
 
 def _is_inbound(event: Event) -> bool:
     return not isinstance(event, Deleted) and event.direction == "inbound"
+
+
+def _where(error: Exception) -> str:
+    """What went wrong and at which line; never the error's own words, which may quote a person's message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    return f"{type(error).__name__} at {Path(own[-1].filename).name}:{own[-1].lineno}"
 
 
 def _place(message: Message) -> str:

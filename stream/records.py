@@ -28,19 +28,19 @@ class AnalysisRecord(_Published):
     kind: str
     network: str
     conversation: str
-    direction: str | None
-    brand: str | None
-    language: str | None
+    direction: str | None = None
+    brand: str | None = None
+    language: str | None = None
     occurred_at: datetime
     received_at: datetime
-    sentiment: str | None
-    scores: dict[str, Any] | None
-    severity: int | None
-    dissatisfaction: float | None
-    topic: str | None
-    problem: str | None
+    sentiment: str | None = None
+    scores: dict[str, Any] | None = None
+    severity: int | None = None
+    dissatisfaction: float | None = None
+    topic: str | None = None
+    problem: str | None = None
     abstained: bool
-    model_version: str | None
+    model_version: str | None = None
 
 
 class FactorRecord(BaseModel):
@@ -58,27 +58,27 @@ class TicketRecord(_Published):
     version: int
     withdrawn: Literal[False] = False
     network: str
-    brand: str | None
-    author: str | None
+    brand: str | None = None
+    author: str | None = None
     priority: int
     level: Literal["P1", "P2", "P3", "P4"]
     factors: tuple[FactorRecord, ...]
     needs_look: bool
-    topic: str | None
-    problem: str | None
-    sentiment: str | None
-    dissatisfaction: float | None
+    topic: str | None = None
+    problem: str | None = None
+    sentiment: str | None = None
+    dissatisfaction: float | None = None
     excerpt: str
     messages: int
     first_at: datetime
     last_inbound_at: datetime
-    answered_at: datetime | None
+    answered_at: datetime | None = None
     received_at: datetime
-    waiting_since: datetime | None
+    waiting_since: datetime | None = None
     created_at: datetime
     updated_at: datetime
     state: str
-    owner: str | None
+    owner: str | None = None
 
 
 class WithdrawnTicket(_Published):

@@ -21,7 +21,7 @@ Model = Annotated[Path | None, typer.Option("--model", help="Directory of a mode
 Data = Annotated[Path, typer.Option("--data", help="A CSV file with a header.")]
 
 evaluate = typer.Typer(no_args_is_help=True, help="Measure a model on your own labelled file.")
-train = typer.Typer(no_args_is_help=True, help="Train a model (needs `pip install 'earshot[train]'`).")
+train = typer.Typer(no_args_is_help=True, help="Train a model (needs the train extra: pip install 'earshot\\[train]')")
 
 
 def add_to(app: typer.Typer) -> None:
