@@ -13,7 +13,7 @@ _AFTER_A_NAME = (
 )
 _DOT = r"(?:(?i:(?<=st|rd|dr|ln|ct|pl|sq)|(?<=ave|hwy)|(?<=blvd|pkwy))\.)?"  # of "Elm Rd.", not of the sentence
 _NAME = r"(?:[A-Z][\w'’.\-]{0,25}|\d{1,3}(?:st|nd|rd|th))"
-_POSTCODE = r"[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}"  # of the United Kingdom
+_POSTCODE = r"(?:[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}|[A-Z]\d[A-Z] \d[A-Z]\d)"  # of Britain, of Canada
 _CITY = r"[A-Z][\w'’.\-]{1,25}(?: [A-Z][\w'’.\-]{1,25}){0,2}"
 _UNIT = r"(?i:apartment|apt|unit|suite|ste|flat|floor|room|#)\.? ?#?\w{1,5}"
 _STATE = r"[A-Z]{2}"
@@ -21,7 +21,7 @@ _STATE = r"[A-Z]{2}"
 _NOT_WITHIN = r"(?<![\w.,$£€#:/\-])"
 _LINE = re.compile(
     rf"{_NOT_WITHIN}(?:{_UNIT},? )?\d{{1,5}}[A-Za-z]?,? {{1,2}}(?P<name>{_NAME}(?: {_NAME}){{0,3}}) "
-    rf"(?:{_STREET}|{_AFTER_A_NAME})(?!\w){_DOT}(?:,? {_UNIT}(?!\w))?"
+    rf"(?:{_STREET}|{_AFTER_A_NAME})(?!\w){_DOT}(?: (?:[NS][EW]?|[EW])(?!\w))?(?:,? {_UNIT}(?!\w))?"
     rf"(?:,? (?:{_CITY},? )?(?:{_POSTCODE}|(?:{_STATE},? )?\d{{5}}(?:-\d{{4}})?|{_STATE}(?=[^\w\s]|$))(?!\w))?"
 )
 _LOWER_CASE_LINE = re.compile(

@@ -16,7 +16,7 @@ _AMERICAN = re.compile(r"(?<!\d)(?:\+?1[ .\-]?)?\(?[2-9]\d\d\)?[ .\-]{0,2}[2-9]\
 
 _PHONE_SAID = re.compile(
     r"(?<![\w\[])(?:call(?:back| back| me| us)?|(?:tele)?phone|tel|text|txt|sms|ring|cell|mobile|mob|landline|whatsapp"
-    r"|fone|reach (?:me|us)|dial|contact|my (?:number|num|no))(?!\w)[^\d\n]{0,25}$",
+    r"|fone|reach (?:me|us)|dial|contact|(?:my|the) (?:number|num|no))(?!\w)[^\d\n]{0,25}$",
     re.IGNORECASE,
 )
 _OTHER_SAID = re.compile(
@@ -30,6 +30,7 @@ _MIDDLE_OF_OTHER = re.compile(r"(?:[$£€¥#@%/=&?\-]|\d[.,:])$")  # a price, a
 _GOES_ON = re.compile(r"(?!(?:x|ext)\.? ?\d)[A-Za-z0-9_%]", re.IGNORECASE)
 _DATE = re.compile(r"(?<!\d)(?:\d{1,2}[/.\-]\d{1,2}[/.\-](?:19|20)?\d\d|(?:19|20)\d\d[/.\-]\d\d[/.\-]\d\d)(?!\d)")
 _VERSION = re.compile(r"\d+(?:\.\d+){3,}")
+_WRITTEN_AS_AMERICAN = re.compile(r"(?:1[ .\-])?(?:\(\d{3}\) ?|\d{3}[ .\-])\d{3}[ .\-]\d{4}")
 _BRITISH_MOBILE = re.compile(r"07\d{3} ?\d{3} ?\d{3}")
 
 
@@ -60,6 +61,8 @@ def _known(run: str, international: bool) -> list[tuple[int, int]]:
     if international:
         # Ranges that are new, or kept for films, are unknown to it: with a country code, possible is enough.
         return _matches(run, "GB", Leniency.POSSIBLE)
+    if _WRITTEN_AS_AMERICAN.fullmatch(run):  # a mistyped one is personal too
+        return [(0, len(run))]
     if found := _matches(run, "US", Leniency.STRICT_GROUPING):
         return found
     if run.lstrip("(").startswith("0"):

@@ -106,6 +106,11 @@ def test_a_number_with_another_name_is_no_phone():
     assert redact("order number 415-555-0137") == "order number 415-555-0137"
 
 
+def test_a_phone_number_that_nobody_has_is_one_all_the_same():
+    assert redact("555-123-4567, or 1 (555) 123-4567") == "[phone], or [phone]"
+    assert redact("+44 7700 900456, or 07700 900456") == "[phone], or [phone]"
+
+
 def test_of_what_overlaps_the_more_certain_kind_covers_it_all():
     assert find("call 4111111111111111") == [Span(5, 21, "card")]
 
