@@ -18,7 +18,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path("~/.earshot"), description="where the embedded parts keep their data")
     broker: str | None = Field(None, description="Kafka's host:port[,host:port]; unset: the embedded broker")
-    database_url: SecretStr | None = Field(None, description="postgresql://user:password@host/name; unset: embedded")
+    database_url: SecretStr | None = Field(
+        None, description="Postgres, postgresql://user:password@host/name; unset: the embedded one"
+    )
     database_reader_url: SecretStr | None = Field(
         None, description="login of `earshot sql`; unset: role earshot_reader of database_url"
     )
@@ -27,13 +29,13 @@ class Settings(BaseSettings):
         "PLAINTEXT", description="how to talk to Kafka"
     )
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        "PLAIN", description="how the password is sent"
+        "PLAIN", description="how SASL sends the password"
     )
-    kafka_username: str | None = Field(None, description="with SASL")
-    kafka_password: SecretStr | None = Field(None, description="with SASL")
+    kafka_username: str | None = Field(None, description="who logs in, with SASL")
+    kafka_password: SecretStr | None = Field(None, description="its password, with SASL")
     kafka_ca: Path | None = Field(None, description="PEM file of the authority to trust; unset: the system's")
-    kafka_partitions: int = Field(4, ge=1, le=1000, description="of topics that earshot makes")
-    kafka_replication: int = Field(1, ge=1, le=7, description="of topics that earshot makes")
+    kafka_partitions: int = Field(4, ge=1, le=1000, description="partitions of topics that earshot makes")
+    kafka_replication: int = Field(1, ge=1, le=7, description="copies of topics that earshot makes")
     kafka_group: str = Field("earshot", min_length=1, description="consumer group of the workers")
 
     model: Path | None = Field(None, description="directory of a model; unset: the one that is shipped")

@@ -1,0 +1,123 @@
+"""The documentation is true: its commands exist, its settings are the settings, its lists are complete."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from stream.cli.main import app
+from stream.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = get_command(app)
+
+
+def every_command(group=COMMANDS, path=()):
+    for name, command in getattr(group, "commands", {}).items():
+        if getattr(command, "commands", None):
+            yield from every_command(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+def lines_with_earshot():
+    """What the README tells a person to type."""
+    for block in re.findall(r"```(?:console|sh|bash)?\n(.*?)```", README, re.DOTALL):
+        for line in block.splitlines():
+            typed = line.removeprefix("$ ").split("#")[0].strip()
+            if re.match(r"(EARSHOT_\w+=\S+ )*(\.venv/bin/)?earshot ", typed):
+                yield typed
+
+
+def test_the_contracts_commands_of_the_main_path_exist():
+    wanted = [
+        "demo",
+        "up",
+        "worker",
+        "web",
+        "ingest",
+        "replay",
+        "analyze",
+        "tickets",
+        "sql",
+        "dead",
+        "migrate",
+        "bench",
+        "evaluate",
+        "train",
+    ]
+
+    assert set(wanted) <= set(COMMANDS.commands)
+
+
+@pytest.mark.parametrize(("path", "command"), list(every_command()), ids=lambda given: str(given)[:30])
+def test_every_command_and_every_option_has_help(path, command):
+    assert command.help, path
+    for parameter in command.params:
+        if parameter.name not in ("help", "show_completion", "install_completion") and not getattr(
+            parameter, "hidden", False
+        ):
+            assert getattr(parameter, "help", None), f"{' '.join(path)}: {parameter.name}"
+
+
+def test_the_readme_types_only_commands_and_options_that_exist():
+    typed = list(lines_with_earshot())
+    assert len(typed) > 10
+    for line in typed:
+        words = [word for word in shlex.split(line) if not word.startswith("EARSHOT_")][1:]
+        command = COMMANDS
+        while words and getattr(command, "commands", None) and words[0] in command.commands:
+            command = command.commands[words.pop(0)]
+        assert not getattr(command, "commands", None) or words == ["--version"], f"no such command: {line}"
+        known = {option for parameter in command.params for option in parameter.opts} | {"--help", "--version"}
+        assert {word for word in words if re.fullmatch(r"--[a-z-]+", word)} <= known, line
+
+
+def test_every_setting_is_in_the_example_with_its_default_and_nothing_else_is():
+    told = dict(re.findall(r"^#(EARSHOT_\w+)=(.*)$", (ROOT / "deploy/env.example").read_text(), re.MULTILINE))
+
+    assert set(told) == {f"EARSHOT_{name.upper()}" for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        if field.default is not None:
+            assert told[f"EARSHOT_{name.upper()}"] == str(field.default)
+
+
+def test_every_dependency_is_bounded_and_was_tested_in_one_version():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + [each for extra in project["optional-dependencies"].values() for each in extra]
+    tested = (ROOT / "constraints.txt").read_text()
+    for requirement in wanted:
+        name = re.split(r"[\[<>=~!]", requirement)[0]
+        assert "<" in requirement or "==" in requirement, requirement
+        assert re.search(rf"^{re.escape(name)}==\S+$", tested, re.MULTILINE | re.IGNORECASE), (
+            f"{name} has no constraint"
+        )
+    assert "://" not in tested
+
+
+def test_the_version_is_in_the_changelog():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_no_file_names_the_path_of_a_machine():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    wrong = re.compile(r"(?<![\w.~-])/(?:work|root|home/\w+)/")
+    for name in listed:
+        path = ROOT / name
+        if path.suffix in (".onnx", ".npz") or not path.exists():
+            continue
+        assert not wrong.search(path.read_text(errors="replace")), name
+
+
+def test_links_within_the_readme_lead_somewhere():
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", README):
+        assert (ROOT / target).exists(), target
