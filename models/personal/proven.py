@@ -54,6 +54,8 @@ _IBAN_START = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d\d(?=[ -]?[A-Z0-9]{2})", re
 _IBAN_SIGNS = re.compile(r"(?:[ -]?[A-Za-z0-9]){15,34}", re.ASCII)
 _WORD_END = re.compile(r"(?<=[A-Za-z0-9])(?![A-Za-z0-9])", re.ASCII)
 
+_LETTERS_AS_NUMBERS = str.maketrans({chr(ord("A") + n): str(10 + n) for n in range(26)})
+
 
 def ibans(text: str) -> Iterator[tuple[int, int]]:
     """Words may follow an IBAN after a space: the longest run of whole words that has a checksum is it."""
@@ -61,9 +63,16 @@ def ibans(text: str) -> Iterator[tuple[int, int]]:
         signs = _IBAN_SIGNS.match(text, start.start())
         ends = [end.start() for end in _WORD_END.finditer(text, signs.start() + 15, signs.end() + 1)] if signs else []
         for end in reversed(ends):
-            if iban.is_valid(text[start.start() : end], check_country=False):
+            candidate = text[start.start() : end]
+            if _has_checksum(candidate) and iban.is_valid(candidate, check_country=False):
                 yield start.start(), end
                 break
+
+
+def _has_checksum(candidate: str) -> bool:
+    """ISO 7064 mod 97-10: rules out all but one in 97 in a fraction of the library's time."""
+    signs = candidate.replace(" ", "").replace("-", "").upper()
+    return int((signs[4:] + signs[:4]).translate(_LETTERS_AS_NUMBERS)) % 97 == 1
 
 
 _IP_V4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)", re.ASCII)
