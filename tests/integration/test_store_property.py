@@ -34,7 +34,8 @@ COUNTED = """
 """
 VERSIONS = """
     select t.id, t.version, c.latest, c.changes from tickets t
-    join (select ticket_id as of, max(version) as latest, count(*) as changes from ticket_changes group by 1) c on of = t.id
+    join (select ticket_id as of, max(version) as latest, count(*) as changes from ticket_changes group by 1) c
+        on c.of = t.id
     where t.version <> c.latest or c.latest <> c.changes
 """
 
