@@ -51,6 +51,8 @@ async def run_sql(url: str, statement: str, *, limit: int | None = None, seconds
 
     Raises SqlRefused when Postgres refuses it or it takes longer than `seconds`, and DatabaseAway.
     """
+    if not statement.strip():
+        raise SqlRefused("there is no statement to run")
     connection = await _connect(url, seconds)
     try:
         async with asyncio.timeout(seconds + _GRACE):

@@ -81,6 +81,7 @@ REFUSED = {
     "lock table tickets": "permission denied|read-only",
     "select * from tickets for update": "permission denied|read-only",
     "grant select on dead_letters to earshot_reader": "permission denied|read-only",
+    " ": "no statement",
     "selec 1": "syntax error",
     "select nothing from tickets": 'column "nothing" does not exist',
 }
@@ -95,7 +96,8 @@ async def test_what_it_must_not_do_is_refused_in_one_line(url, statement):
 
 @pytest.mark.parametrize(
     "statement",
-    ["commit", "rollback", "set transaction read write", "select set_config('statement_timeout', '0', false)", "",
+    ["commit", "rollback", "set transaction read write", "select set_config('statement_timeout', '0', false)",
+     "-- nothing",
      "set default_transaction_read_only = off", "select pg_advisory_lock(1)", "listen here", "discard all", "vacuum",
      "copy (select 1) to stdout", "begin", "prepare it as delete from tickets"],
 )  # fmt: skip
