@@ -114,6 +114,7 @@ class Embedded:
                 if process.poll() is not None:
                     break
                 if _listens(port):
+                    process.returncode = 0  # it outlives us: Popen is not to warn of a process that still runs
                     state.write_text(json.dumps({"pid": process.pid, "port": port, "started": _started(process.pid)}))
                     return f"127.0.0.1:{port}"
                 time.sleep(POLL)

@@ -260,7 +260,10 @@ begin
             partition := parent || to_char(starts, '_YYYY_MM');
             continue when to_regclass(partition) is not null;
             perform pg_advisory_xact_lock(hashtextextended('earshot partitions', 0));
-            continue when to_regclass(partition) is not null;
+            -- Another command may have made it meanwhile. to_regclass remembers that there was none, a query looks.
+            continue when exists (
+                select from pg_class where relname = partition and relnamespace = current_schema()::regnamespace
+            );
             execute format(
                 'select exists (select from %I where %I >= %L and %2$I < %4$L)',
                 parent || '_default', column_name, starts at time zone 'UTC', ends at time zone 'UTC'
