@@ -61,12 +61,18 @@ _LARGE_OBJECTS = """
 """
 
 
+_LOCK = "select pg_advisory_lock(hashtextextended('earshot reader', 0))"  # goes with the connection
+
+
 async def ensure_reader(engine: AsyncEngine, owner_url: str, *, changed: bool) -> None:
     """Make the read-only login, or say clearly why it could not be made; the rest of earshot works without it."""
     if not changed and await _works(owner_url):
         return
     password = unquote(urlsplit(reader_url(owner_url)).netloc.rpartition("@")[0].partition(":")[2])
     async with engine.connect() as connection:
+        await connection.exec_driver_sql(_LOCK)
+        if not changed and await _works(owner_url):  # another command made it while we waited
+            return
         await _try(connection, _login(password))
         if not await _exists(connection):
             log.warning(
