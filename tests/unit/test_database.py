@@ -1,0 +1,51 @@
+"""Addresses of the database, and which errors mean that it is away."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stream.database import dsn, halfvec_bytes, reader_password, reader_url, why_away
+
+SECRET = reader_password("secret")
+
+
+@pytest.mark.parametrize(
+    ("owner", "reader"),
+    [
+        ("postgresql://postgres:@/postgres?host=/tmp/pg", "postgresql://earshot_reader@/postgres?host=/tmp/pg"),
+        ("postgresql://me:secret@db:5433/desk", f"postgresql://earshot_reader:{SECRET}@db:5433/desk"),
+        ("postgresql+asyncpg://me:secret@db/desk", f"postgresql+asyncpg://earshot_reader:{SECRET}@db/desk"),
+        ("postgresql://me:s%65cret@[::1]/desk", f"postgresql://earshot_reader:{SECRET}@[::1]/desk"),
+        (
+            "postgresql://db/desk?user=me&password=secret&sslmode=verify-full",
+            f"postgresql://earshot_reader:{SECRET}@db/desk?sslmode=verify-full",
+        ),
+        ("postgresql://me:secret@a:1,b:2/desk", f"postgresql://earshot_reader:{SECRET}@a:1,b:2/desk"),
+        ("postgresql://me@db/desk", "postgresql://earshot_reader@db/desk"),
+    ],
+)
+def test_the_reader_logs_in_beside_the_owner(owner, reader):
+    assert reader_url(owner) == reader
+
+
+def test_the_readers_password_is_always_the_same_and_never_the_owners():
+    assert reader_password("secret") == SECRET
+    assert reader_password("secreT") != SECRET
+    assert "secret" not in SECRET
+
+
+def test_a_driver_in_the_address_is_for_sqlalchemy_alone():
+    assert dsn("postgresql+asyncpg://a@b/c?sslmode=require") == "postgresql://a@b/c?sslmode=require"
+    assert dsn("postgres://a@b/c") == "postgres://a@b/c"
+
+
+def test_errors_of_programs_are_not_the_databases():
+    assert why_away(ValueError("boom")) is None
+    assert why_away(KeyError("id")) is None
+    assert why_away(ConnectionResetError()) == "the server cannot be reached"
+    assert why_away(TimeoutError()) == "the server cannot be reached"
+
+
+def test_an_embedding_is_sent_as_pgvector_reads_it():
+    assert halfvec_bytes(np.array([1, -2], dtype=np.float16)) == bytes.fromhex("0002 0000 3c00 c000")
