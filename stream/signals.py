@@ -167,9 +167,11 @@ class Signals:
         The lock belongs to a connection, and goes with it: what the block writes must bear being written twice.
         """
         key = f"earshot {name}"
-        async with self._engine.connect() as connection:
-            connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        async with reachable():
+            connection = await self._engine.connect()
+        try:
             async with reachable():
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
                 mine = await connection.scalar(select(func.pg_try_advisory_lock(func.hashtextextended(key, 0))))
             try:
                 yield bool(mine)
@@ -177,3 +179,6 @@ class Signals:
                 if mine:
                     with suppress(DBAPIError, OSError):  # the connection broke, and the lock with it
                         await connection.execute(select(func.pg_advisory_unlock(func.hashtextextended(key, 0))))
+        finally:
+            with suppress(DBAPIError, OSError):
+                await connection.close()

@@ -52,8 +52,14 @@ async def eventually(what: str, start: Callable[[], Awaitable[Any]], health: Hea
 async def every(seconds: float, duty: Callable[[], Awaitable[None]]) -> None:
     """Do a duty again and again; what is away is tried again next time."""
     while True:
-        with suppress(DatabaseAway, BrokerAway):
+        try:
             await duty()
+        except (DatabaseAway, BrokerAway):
+            pass
+        except Exception:
+            # Events are worth more than what is done beside them: a worker that ended here would fail
+            # again after its restart, and nobody would listen.
+            log.exception("a duty of the worker failed; it is tried again in %.0f s", seconds)
         await asyncio.sleep(seconds)
 
 
