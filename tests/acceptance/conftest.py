@@ -1,0 +1,49 @@
+"""What the acceptance tests share: the events, what an undisturbed run makes of them, and a stage to run on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from shutil import rmtree
+
+import pytest
+from acceptance import corpus, kills
+from acceptance.earshot import Home
+from acceptance.stage import Outcome, Stage, embedded_stage
+
+from connectors.events import Event
+
+
+@pytest.fixture(scope="session")
+def tweets() -> Sequence[Event]:
+    events, origin = corpus.tweets()
+    print(f"{len(events):,} events, {origin}")
+    return events
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tweets: Sequence[Event]) -> Outcome:
+    """What the tweets come to when nothing happens to the worker."""
+
+    async def run() -> Outcome:
+        async with embedded_stage() as stage:
+            return await kills.undisturbed(stage, tweets)
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    """The embedded broker and database, which outlive the workers of the test."""
+    async with embedded_stage() as made:
+        yield made
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    """An empty EARSHOT_HOME; nothing of it may run when the test ends."""
+    made = Home()
+    yield made
+    left = made.processes()
+    rmtree(made.folder, ignore_errors=True)
+    assert left == []

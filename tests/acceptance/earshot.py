@@ -1,0 +1,119 @@
+"""earshot as people run it: commands and workers in processes of their own, on a home of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from stream.embedded import free_port
+from stream.settings import Settings
+
+COMMAND = (sys.executable, "-m", "stream.cli")
+GOODBYE = 25.0  # seconds that a process may take to leave once it was asked to
+
+
+@dataclass
+class Home:
+    """An EARSHOT_HOME, and the settings that every process of it is given (without their prefix)."""
+
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="earshot-")))  # short: sockets live in it
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Nothing of the EARSHOT_* of whoever runs the tests."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("EARSHOT_")}
+        given = {"home": str(self.folder)} | self.settings | more
+        return inherited | {f"EARSHOT_{name.upper()}": value for name, value in given.items()}
+
+    def read_settings(self) -> Settings:
+        return Settings(**({"home": self.folder} | self.settings))  # type: ignore[arg-type]
+
+    def start(self, *arguments: str, log: Path | None = None, **more: str) -> subprocess.Popen[bytes]:
+        """A command that runs on its own; what it says goes to `log`."""
+        with (log or self.folder / f"{arguments[0]}.out").open("ab") as output:
+            return subprocess.Popen(
+                [*COMMAND, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=self.environment(**more),
+                cwd=self.folder,
+            )
+
+    def run(
+        self, *arguments: str, given: str | None = None, seconds: float = 180, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        """A command to its end."""
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            input=given,
+            stdin=subprocess.DEVNULL if given is None else None,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            env=self.environment(**more),
+            cwd=self.folder,
+        )
+
+    def processes(self) -> list[str]:
+        """What still runs of this home: broker, PostgreSQL, workers, commands."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                told = " ".join(process.cmdline())
+                ours = process.environ().get("EARSHOT_HOME") == str(self.folder)
+                if process.status() != psutil.STATUS_ZOMBIE and (ours or str(self.folder) in told):
+                    found.append(f"{process.pid} {told}")
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return found
+
+
+class Worker:
+    """One worker process, with its health on a port of its own."""
+
+    def __init__(self, home: Home, *arguments: str, **more: str) -> None:
+        self.port = free_port()
+        self.log = home.folder / f"worker-{self.port}.log"
+        self.process = home.start("worker", "--port", str(self.port), *arguments, log=self.log, **more)
+
+    def ask(self, page: str) -> tuple[int, str]:
+        """(status, text) of `/healthz`, `/readyz` or `/metrics`; 0 where nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{page}", timeout=5) as answer:
+                return answer.status, answer.read().decode().strip()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode().strip()
+        except OSError:
+            return 0, ""
+
+    @property
+    def is_ready(self) -> bool:
+        return self.ask("/readyz")[0] == 200
+
+    @property
+    def is_alive(self) -> bool:
+        return self.ask("/healthz")[0] == 200
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send the signal and wait; the exit code, negative where the signal itself ended the process."""
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(GOODBYE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"a worker did not leave on {number.name}:\n{self.said()}") from None
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")[-3000:]

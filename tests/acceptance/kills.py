@@ -1,0 +1,142 @@
+"""Two workers that die again and again while events run, and what must be true of what they leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import signal
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from acceptance.stage import Outcome, Stage, repeated, until
+
+from connectors.events import Event
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One worker's end. stored: different events in the database then; lag: messages that were still to be done."""
+
+    number: signal.Signals
+    stored: int
+    lag: int
+    without_postgres: bool
+
+
+async def feed_and_kill(
+    stage: Stage, events: Sequence[Event], *, kills: int, away: Collection[int], seed: int
+) -> list[Kill]:
+    """Feed the events in portions, and in the middle of each one kill a worker and start another.
+
+    away: which of the kills happen while PostgreSQL is gone, which is back when the new worker has started.
+    The moment is a count of stored events, not a time: a kill meets work under way on a machine of any speed.
+    """
+    chance = random.Random(seed)
+    numbers = [(signal.SIGKILL, signal.SIGTERM)[at % 2] for at in range(kills)]
+    chance.shuffle(numbers)
+    size = -(-len(events) // kills)
+    for _ in range(2):
+        stage.start_worker()
+    for worker in tuple(stage.workers):
+        await stage.becomes_ready(worker)
+    done: list[Kill] = []
+    for at, number in enumerate(numbers):
+        portion = events[at * size : (at + 1) * size]
+        new_ids = len({event.id for event in portion} - {event.id for event in events[: at * size]})
+        before = await stage.stored()
+        await stage.feed(portion)
+        threshold = before + max(1, int(new_ids * chance.uniform(0.1, 0.6)))
+        await until(lambda level=threshold: _reached(stage, level), f"the workers store {threshold} events")
+        ready = [worker for worker in stage.workers if worker.is_ready]
+        victim = chance.choice(ready or stage.workers)
+        stored, lag = await stage.stored(), await stage.kafka.lag()
+        if at in away:
+            stage.stop_postgres()
+            await until(lambda: any(_waits(stage)), "a worker notices that PostgreSQL is away")
+            waiting = [worker for worker, waits in zip(stage.workers, _waits(stage), strict=True) if waits]
+            victim = chance.choice(waiting)
+        await asyncio.to_thread(stage.end, victim, number)
+        stage.start_worker()
+        if at in away:
+            await asyncio.to_thread(stage.start_postgres)
+        done.append(Kill(number, stored, lag, at in away))
+    await stage.drained()
+    return done
+
+
+async def _reached(stage: Stage, level: int) -> bool:
+    return await stage.stored() >= level
+
+
+def _waits(stage: Stage) -> list[bool]:
+    return [worker.ask("/readyz") == (503, "waiting for Postgres") for worker in stage.workers]
+
+
+def check_kills(kills: Sequence[Kill], *, total: int, at_least: int, away: int) -> None:
+    """That the test did what its name says: the workers died while they worked, and worked between their deaths."""
+    assert len(kills) >= at_least
+    assert {kill.number for kill in kills} == {signal.SIGKILL, signal.SIGTERM}
+    assert sum(kill.without_postgres for kill in kills) >= away
+    stored = [kill.stored for kill in kills]
+    assert stored == sorted(set(stored)), "nothing was stored between two kills"
+    assert stored[-1] < total
+    under_way = sum(kill.lag > 0 for kill in kills)
+    assert under_way >= 0.8 * len(kills), f"only {under_way} kills met messages that were still to be done"
+
+
+def check_same(found: Outcome, wanted: Outcome) -> None:
+    """Every unique event exactly once, and everything that was made of them, row for row."""
+    assert found.event_rows == len(found.events)
+    assert found.events.keys() == wanted.events.keys()
+    assert _different(found.events, wanted.events) == []
+    assert found.tickets.keys() == wanted.tickets.keys()
+    assert _different(found.tickets, wanted.tickets) == []
+    assert found.counts == found.counted
+    assert found.counts == wanted.counts
+
+
+def _different(found: dict, wanted: dict) -> list[str]:
+    """The first few rows that are not the same, and where."""
+    told = [
+        f"{id}: {name} is {row[name]!r}, should be {wanted[id][name]!r}"
+        for id, row in found.items()
+        for name in row
+        if row[name] != wanted[id][name]
+    ]
+    return told[:5] + ([f"... {len(told)} differences"] if told else [])
+
+
+async def check_published(stage: Stage) -> None:
+    """What is stored was told on the topics: each event's analysis, each ticket's last version, each P1 alert."""
+    analyses = [json.loads(value) for value in await stage.published("analyses")]
+    stored = {row["id"]: row["revision"] for row in await stage.rows("select id, revision from events")}
+    latest: dict[str, int] = {}
+    for told in analyses:
+        latest[told["id"]] = max(told["revision"], latest.get(told["id"], 0))
+    assert latest == stored
+
+    versions: dict[str, dict] = {}
+    for told in (json.loads(value) for value in await stage.published("tickets")):
+        if told["version"] >= versions.get(told["id"], told)["version"]:
+            versions[told["id"]] = told
+    tickets = {row["id"]: row["version"] for row in await stage.rows("select id, version from tickets")}
+    assert {id: told["version"] for id, told in versions.items() if not told["withdrawn"]} == tickets
+
+    alerts = {json.loads(value)["id"] for value in await stage.published("alerts")}
+    assert {row["id"] for row in await stage.rows("select id from alerts where kind = 'p1'")} <= alerts
+    p1 = {row["id"] for row in await stage.rows("select id from tickets where level = 'P1'")}
+    assert p1 <= {row["ticket_id"] for row in await stage.rows("select ticket_id from alerts where kind = 'p1'")}
+
+
+async def undisturbed(stage: Stage, events: Sequence[Event]) -> Outcome:
+    """The same events with one worker that nobody disturbs."""
+    await stage.ready_worker()
+    await stage.feed(events)
+    await stage.drained()
+    found = await stage.outcome()
+    assert repeated(row["id"] for row in await stage.rows("select id from events")) == []
+    assert found.events.keys() == {event.id for event in events}
+    assert found.tickets
+    assert found.counts == found.counted
+    return found

