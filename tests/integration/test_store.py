@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
-from history import NOON, answer, deletion, tweet, worst
+from history import NOON, answer, deletion, tweet
 from sqlalchemy import text
 
-from stream.database import open_engine
 from stream.store import Store
 from stream.triage import Message, Ticket
 
@@ -270,29 +268,3 @@ async def test_a_fold_that_fails_undoes_the_save(simple):
     with pytest.raises(ZeroDivisionError):
         await Store(simple._engine, fold=broken).save([tweet(1, 70)])
     assert await rows(simple, "select 1 from events") == []
-
-
-async def test_savers_of_the_same_conversations_never_deadlock_and_agree(postgres_url, simple):
-    batches = [
-        [tweet(number, 20 + number * 7 % 80, of=number % 6, minute=number, revision=turn) for number in order]
-        for turn in range(4)
-        for order in (range(24), range(23, -1, -1), range(0, 24, 2), range(1, 24, 2))
-    ]
-    engines = [open_engine(postgres_url) for _ in range(4)]
-    stores = [Store(engine, fold=worst) for engine in engines]
-
-    await asyncio.gather(*(stores[at % 4].save(batch) for at, batch in enumerate(batches)))
-
-    found = await rows(simple, "select id, priority, messages from tickets order by id")
-    versions = await rows(
-        simple, "select ticket_id, max(version) v, count(*) n from ticket_changes group by 1 order by 1"
-    )
-    stored = await rows(simple, "select id, version from tickets order by id")
-    assert [(v["ticket_id"], v["v"]) for v in versions] == [(s["id"], s["version"]) for s in stored]
-    assert all(v["v"] == v["n"] for v in versions)
-    await run(simple, "truncate events, event_ids, tickets, ticket_changes, alerts, signal_counts")
-    for batch in batches:
-        await simple.save(batch)
-    assert await rows(simple, "select id, priority, messages from tickets order by id") == found
-    for engine in engines:
-        await engine.dispose()
