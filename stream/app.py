@@ -14,13 +14,13 @@ from stream.pipeline import Message, Pipeline
 from stream.settings import Settings
 
 
-class _Boot(BootStrategy):  # type: ignore[misc]
+class _Boot(BootStrategy):
     """Without Faust's web server: it binds a fixed port even when switched off, and a second worker dies on it."""
 
     enable_web = False
 
 
-class _App(App):  # type: ignore[misc]
+class _App(App):
     BootStrategy = _Boot
 
 

@@ -78,7 +78,7 @@ def sql(
     The views for people are open_tickets, ticket_history, sentiment_hourly and brand_health.
     """
     from stream.bootstrap import ensure_migrated, parts
-    from stream.sql import render, run_sql
+    from stream.sql import run_sql, write
 
     settings = read_settings()
     set_up_logs(settings, quiet=True)
@@ -90,7 +90,7 @@ def sql(
                 await ensure_migrated(found)
             return await run_sql(found.reader_url, asked)
 
-    print(render(asyncio.run(answer()), format.value), end="")
+    write(asyncio.run(answer()), format.value, sys.stdout)
 
 
 @dead.command("list")

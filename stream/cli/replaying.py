@@ -141,6 +141,8 @@ async def replay(
     clock = time.monotonic()
     async with AsyncExitStack() as stack:
         found = await stack.enter_async_context(parts(settings, "replay"))
+        if found.broker_is_embedded and not found.has_worker():
+            stack.enter_context(worker_process(found))  # first of all: it takes seconds to join its group
         await ensure_migrated(found)
         store = await stack.enter_async_context(found.store())
         kafka = found.kafka
@@ -149,8 +151,6 @@ async def replay(
             source = reopen(await store.cursor(source.name))
         totals = await store.totals()
         summary = Summary(source.name, before=totals, after=totals, waited=wait)
-        if found.broker_is_embedded and not found.has_worker():
-            stack.enter_context(worker_process(found))
         publisher = await stack.enter_async_context(kafka.publisher())
         with Progress(console, source) as progress:
             watching = asyncio.create_task(_watch(kafka, store, progress, summary, started or clock))
