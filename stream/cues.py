@@ -5,7 +5,8 @@ A cue is written as a phrase of words, lower case, contractions spelt out ("can 
     smell* of gas|smoke     `a|b` either word; `smell*` any word that begins so; `@` any handle
     $ #200                  `#` any number, `#200` any from 200; `$` a sign of money; `url` a link; `?` `%` as they are
     [really] bad            brackets: may be missing
-    fire .. cabin           `..` up to four words between, within one sentence
+    fire .. cabin           `..` up to six words between, within one sentence
+    KIN .. missing          capitals: any word of that list
     = switch* to            `=`: also when a negation stands right before it
 
 A match is dropped where an idiom of its group covers part of it ("fire sale"), or a negation stands right before it
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-GAP = 4  # the words that `..` may skip
+GAP = 6  # the words that `..` may skip
 _STOPS = frozenset({".", "?"})
 _NEGATIONS = frozenset({"not", "no", "never", "without", "nor", "nothing", "neither", "hardly"})
 _BETWEEN = frozenset("a an any the my our your this that really even going to be been planning in on of want".split())  # noqa: SIM905
@@ -114,10 +115,15 @@ class Phrase:
 class Cues:
     """The phrases of all groups, ready to be searched for."""
 
-    def __init__(self, groups: Mapping[str, Mapping[str, str]]) -> None:
-        """groups: name -> `says`, its phrases, and `unless`, its idioms; one a line, `//` opens a remark."""
-        self._phrases = _Index([one for name, group in groups.items() for one in _parsed(name, group["says"])])
-        self._idioms = _Index([one for name, group in groups.items() for one in _parsed(name, group.get("unless", ""))])
+    def __init__(self, groups: Mapping[str, Mapping[str, str]], lists: Mapping[str, str]) -> None:
+        """groups: name -> `says`, its phrases, and `unless`, its idioms, one a line; `//` opens a remark.
+
+        lists: NAME -> its words, with spaces between.
+        """
+        said = {name: group["says"] for name, group in groups.items()}
+        excused = {name: group.get("unless", "") for name, group in groups.items()}
+        self._phrases = _Index([one for name, text in said.items() for one in _parsed(name, text, lists)])
+        self._idioms = _Index([one for name, text in excused.items() for one in _parsed(name, text, lists)])
 
     def find(self, text: str) -> dict[str, tuple[Cue, ...]]:
         """Group -> its cues in `text`, in the order of the text. A group without a cue is absent."""
@@ -140,7 +146,8 @@ class Cues:
 @cache
 def thesaurus() -> Cues:
     """The cues that come with earshot."""
-    return Cues(tomllib.loads(resources.files("stream").joinpath("thesaurus.toml").read_text("utf-8")))
+    groups = tomllib.loads(resources.files("stream").joinpath("thesaurus.toml").read_text("utf-8"))
+    return Cues(groups, lists=groups.pop("lists"))
 
 
 class _Index:
@@ -177,20 +184,24 @@ class _Index:
             yield from self._by_number
 
 
-def _parsed(group: str, text: str) -> Iterator[Phrase]:
+def _parsed(group: str, text: str, lists: Mapping[str, str]) -> Iterator[Phrase]:
     for line in text.splitlines():
         written = line.partition("//")[0].strip()
         if written:
-            yield Phrase(group, written, tuple(_elements(written.removeprefix("=").split())), written[0] != "=")
+            yield Phrase(group, written, tuple(_elements(written.removeprefix("=").split(), lists)), written[0] != "=")
 
 
-def _elements(parts: Sequence[str]) -> Iterator[Element]:
+def _elements(parts: Sequence[str], lists: Mapping[str, str]) -> Iterator[Element]:
     skips = 0
     for part in parts:
         if part == "..":
             skips = GAP
             continue
-        choices = part.strip("[]").split("|")
+        choices = [
+            word
+            for choice in part.strip("[]").split("|")
+            for word in (lists[choice].split() if choice.isupper() else [choice])
+        ]
         numbers = [float(choice[1:] or 0) for choice in choices if choice.startswith("#")]
         yield Element(
             words=frozenset(choice for choice in choices if not choice.startswith("#") and not choice.endswith("*")),

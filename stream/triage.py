@@ -18,50 +18,64 @@ Level = Literal["P1", "P2", "P3", "P4"]
 LEVELS: tuple[tuple[Level, int], ...] = (("P1", 70), ("P2", 45), ("P3", 15), ("P4", 6))  # from this priority on
 CERTAIN = 9  # below this priority a ticket "needs a look"
 
-# A reason of these groups of cues counts in full when it is the strongest; the others add ECHO of their points.
-REASONS: dict[str, tuple[int, str]] = {
-    # a person must look within minutes
+# Harm: somebody, or their money, may come to it within minutes. From ENOUGH on, in sum, it is P1; below, HINT of it.
+HARM: dict[str, tuple[int, str]] = {
+    # each enough by itself: the strongest counts in full, each further one adds AGAIN
     "self_harm": (90, "Speaks of ending their life"),
-    "emergency_calls": (80, "Emergency calls do not get through"),
-    "danger": (76, "Danger"),
-    "injury": (76, "Somebody is hurt, ill or trapped"),
-    "violence": (76, "Violence or threats"),
-    "alone": (74, "Somebody in need of care is alone or missing"),
-    "fraud": (72, "Money, account or data in foreign hands"),
-    # within the hour
-    "no_access": (46, "No access to their own money"),
+    "emergency_calls": (84, "Emergency calls do not get through"),
+    "danger": (80, "Danger"),
+    "injury": (80, "Somebody is hurt, ill or trapped"),
+    "violence": (78, "Violence or threats"),
+    "alone": (78, "Somebody in need of care is alone or missing"),
+    "fraud": (74, "Money, account or data in foreign hands"),
+    "legal+contact": (74, "Legal steps after several contacts"),
+    "press+contact": (74, "Publicity after several contacts"),
+    "critical_site+outage": (74, "A place where lives depend on it is cut off"),
+    # these add up
+    "medicine": (52, "Medicine or a medical device is concerned"),
+    "lifeline": (32, "Somebody depends on it"),
+    "vulnerable": (26, "Somebody vulnerable is concerned"),
+    "deprived": (25, "Goes without warmth, water, light or food"),
+    "critical_site": (23, "A place where lives depend on it"),
+    "vulnerable+deprived": (14, "Somebody vulnerable goes without"),
+    "helpless": (17, "Does not know what to do"),
+    "stranded": (15, "Stranded"),
+    "hazard": (15, "Something hazardous"),
+    "unwell": (15, "Somebody is unwell"),
+    "addressed": (12, "Speaks to the brand"),
+    "missing": (6, "What they need is not there"),
+    "soon": (4, "It is urgent"),
+    "unanswered": (6, "Nobody answers them"),
+    # these calm
+    "past": (-18, "Tells of an earlier time"),
+    "enquiry": (-20, "Asks ahead"),
+    "figurative": (-20, "Sounds like a figure of speech or small talk"),
+    "praise": (-16, "Praises"),
+}
+ENOUGH, AGAIN = 70, 8
+HINT = 0.15
+MILDER = {"hazard": "danger", "unwell": "injury"}  # the first says nothing new beside the second
+
+# Service: what fails, and what they will do. The strongest counts in full, ECHO of each other one, ECHO_MOST together.
+SERVICE: dict[str, tuple[int, str]] = {
     "outage": (46, "Service is down"),
     "journey": (46, "A journey is failing"),
-    "money_large": (44, "A large sum"),
+    "no_access": (46, "No access to their own money"),
     "legal": (46, "Legal action or a regulator"),
-    "press": (44, "Press or publicity"),
     "leaving": (46, "Says they will leave"),
+    "milestone+soon": (46, "Something that cannot be repeated is near"),
     "contact": (45, "Wrote or called several times"),
-    "growing_damage": (44, "Damage is growing"),
+    "money_large": (45, "A large sum"),
+    "growing_damage": (45, "Damage is growing"),
+    "press": (45, "Press or publicity"),
     "stranded": (40, "Stranded"),
-    "milestone": (20, "Something that cannot be repeated"),
-    "soon": (8, "It is urgent"),
+    "milestone": (14, "Something that cannot be repeated"),
     "livelihood": (8, "Their work depends on it"),
+    "soon": (8, "It is urgent"),
 }
 ECHO, ECHO_MOST = 0.1, 5
 
-# Two groups in one message that weigh more than each alone.
-PAIRS: dict[tuple[str, str], tuple[int, str]] = {
-    ("lifeline", "outage"): (76, "Health depends on it"),
-    ("lifeline", "deprived"): (76, "Health depends on it"),
-    ("lifeline", "lost"): (76, "Health depends on it"),
-    ("vulnerable", "deprived"): (74, "Somebody vulnerable goes without"),
-    ("vulnerable", "stranded"): (74, "Somebody vulnerable is stranded"),
-    ("vulnerable", "outage"): (72, "Somebody vulnerable is cut off"),
-    ("critical_site", "outage"): (76, "A place where lives depend on it is cut off"),
-    ("stranded", "deprived"): (72, "Stranded in need"),
-    ("stranded", "no_access"): (72, "Stranded without money"),
-    ("legal", "contact"): (72, "Legal steps after several contacts"),
-    ("press", "contact"): (72, "Publicity after several contacts"),
-    ("milestone", "soon"): (46, "Something that cannot be repeated is near"),
-}
-
-DISSATISFACTION = 18  # for the most dissatisfied; a reason of 46 with every echo stays below P1
+DISSATISFACTION = 18  # for the most dissatisfied; with a reason of 46 and every echo it stays below P1
 COMPLAINS = 0.85  # the dissatisfaction, 0-1, that words of complaint stand for
 QUESTION = 7  # asks for something
 FOREIGN = 10  # in a language that the model does not know: a person looks
@@ -70,6 +84,10 @@ REPEAT, REPEAT_MOST = 7, 21  # for each further message without an answer
 REACH, REACH_FROM, REACH_MOST = 4, 1_000, 12  # for each tenfold of followers
 CALMED = -30  # their last word is that it is sorted
 
+COMPLAINTS = ("grievance", "unanswered", "money")  # the groups of cues that are words of complaint
+PAIRS = [name for name in (*HARM, *SERVICE) if "+" in name]
+HARM_ALONE = [name for name, (points, _) in HARM.items() if points >= ENOUGH]
+BODILY = [name for name in HARM_ALONE if name != "fraud" and "+" not in name]  # not silenced by a word of spam
 _RETWEET = re.compile(r"\s*RT\s*@\w")
 _WORDS = re.compile(r"(?<![@#\w/.:])[^\W\d_]{2,}")
 _LETTERS = re.compile(r"[^\W\d_]")
@@ -144,7 +162,7 @@ class _Read:
         if self.message.dissatisfaction is not None:
             scores.append(self.message.dissatisfaction / 100)
         known = [score for score in scores if score is not None]
-        words = COMPLAINS if self.has("grievance", "unanswered", "money") else 0.0
+        words = COMPLAINS if self.has(*COMPLAINTS) else 0.0
         return max([sum(known) / len(known) if known else 0.0, words])
 
     def has(self, *groups: str) -> bool:
@@ -192,13 +210,15 @@ def fold(history: Sequence[Message]) -> Ticket | None:
 def _needs_nobody(read: _Read) -> bool:
     """Spam, retweets, praise, thanks, news and bare links: they make no ticket and add nothing to one."""
     text = read.message.text
-    if _RETWEET.match(text) or read.has("spam") or not _WORDS.search(text):
+    if _RETWEET.match(text) or (read.has("spam") and not read.has(*BODILY)) or not _WORDS.search(text):
         return True
+    if read.has(*BODILY):
+        return False
     if _sorted_out(read):
         return True
     if read.has("news") and not read.has("addressed"):
         return True
-    return read.has("praise") and not read.has("grievance", "question", "request", "unanswered", *REASONS)
+    return read.has("praise") and not read.has("grievance", "question", "request", "unanswered", *HARM_ALONE, *SERVICE)
 
 
 def _sorted_out(read: _Read) -> bool:
@@ -207,45 +227,71 @@ def _sorted_out(read: _Read) -> bool:
 
 def _content(reads: Sequence[_Read]) -> list[Factor]:
     """The factors that come from what was said, however often."""
-    factors = _reasons(reads)
-    if unhappy := round(DISSATISFACTION * max(read.unhappy for read in reads)):
-        factors.append(Factor("dissatisfaction", unhappy, _mood(reads)))
-    if asking := next((read for read in reads if read.has("question", "request")), None):
-        quote = asking.cues.get("request", asking.cues.get("question", ()))[0].quote
-        if not factors or factors[0].points < LEVELS[1][1]:
-            factors.append(Factor("question", QUESTION, f"Asks for something: {_quoted(quote)}"))
+    cues = _first_cues(reads)
+    harm, service = _harm(cues), _service(cues)
+    if _total(harm) >= ENOUGH:
+        return harm + _mood(reads)
+    service += _mood(reads)
+    if _total(service) < LEVELS[1][1] and (quote := cues.get("request") or cues.get("question")):
+        service.append(Factor("question", QUESTION, f"Asks for something: {_quoted(quote)}"))
     if any(_foreign(read.message) for read in reads):
-        factors.append(Factor("language", FOREIGN, "In a language that the model does not know"))
+        service.append(Factor("language", FOREIGN, "In a language that the model does not know"))
     if any(read.message.kind == "complaint" for read in reads):
-        factors.append(Factor("form", COMPLAINT_FORM, "Came as a formal complaint"))
-    return factors
+        service.append(Factor("form", COMPLAINT_FORM, "Came as a formal complaint"))
+    if not service:
+        return []
+    named = {factor.name for factor in service}
+    hints = [
+        Factor(one.name, round(one.points * HINT), one.words)
+        for one in harm
+        if one.points > 0 and one.name not in named
+    ]
+    return _at_most(LEVELS[0][1] - 1, [*service, *hints])
 
 
-def _reasons(reads: Sequence[_Read]) -> list[Factor]:
-    """The strongest reason in full, the others as echoes, strongest first."""
-    first: dict[str, Cue] = {}
+def _first_cues(reads: Sequence[_Read]) -> dict[str, str]:
+    """Group -> the first words of the conversation that show it; two groups that weigh more together are one, `a+b`."""
+    first: dict[str, str] = {}
     for read in reads:
         for group, cues in read.cues.items():
-            first.setdefault(group, cues[0])
-    found = [
-        (points, name, f"{words}: {_quoted(first[name].quote)}")
-        for name, (points, words) in REASONS.items()
-        if name in first
-    ]
-    found += [
-        (points, f"{one}+{other}", f"{words}: {_quoted(first[one].quote)}, {_quoted(first[other].quote)}")
-        for (one, other), (points, words) in PAIRS.items()
-        if one in first and other in first
-    ]
-    found.sort(key=lambda reason: (-reason[0], reason[1]))
+            first.setdefault(group, cues[0].quote)
+    for pair in PAIRS:
+        one, other = pair.split("+")
+        if one in first and other in first:
+            first[pair] = f"{first[one]} … {first[other]}"
+    return first
+
+
+def _harm(cues: Mapping[str, str]) -> list[Factor]:
+    """The harm that may come, strongest first."""
+    factors: list[Factor] = []
+    for name, (points, words) in HARM.items():
+        if name in cues and MILDER.get(name) not in cues:
+            again = points >= ENOUGH and any(factor.points >= ENOUGH for factor in factors)
+            factors.append(Factor(name, AGAIN if again else points, f"{words}: {_quoted(cues[name])}"))
+    return factors
+
+
+def _service(cues: Mapping[str, str]) -> list[Factor]:
+    """The strongest reason in full, the others as echoes, strongest first."""
+    found = [(name, *SERVICE[name]) for name in SERVICE if name in cues]
     factors: list[Factor] = []
     left = ECHO_MOST
-    for index, (points, name, words) in enumerate(found):
-        counted = points if index == 0 else min(round(points * ECHO), left)
-        left -= counted if index else 0
-        if counted:
-            factors.append(Factor(name, counted, words))
+    for name, points, words in sorted(found, key=lambda reason: -reason[1]):
+        counted = min(round(points * ECHO), left) if factors else points
+        left -= counted if factors else 0
+        factors.append(Factor(name, counted, f"{words}: {_quoted(cues[name])}"))
     return factors
+
+
+def _at_most(most: int, factors: Sequence[Factor]) -> list[Factor]:
+    """The factors, strongest first, whose points stop at `most`; those without points are left out."""
+    kept: list[Factor] = []
+    for factor in sorted(factors, key=lambda factor: (-factor.points, factor.name)):
+        points = min(factor.points, most - _total(kept))
+        if points:
+            kept.append(Factor(factor.name, points, factor.words))
+    return kept
 
 
 def _circumstances(live: Sequence[Message], asking: Sequence[Message]) -> list[Factor]:
@@ -273,13 +319,16 @@ def _foreign(message: Message) -> bool:
     return message.abstained and len(_LETTERS.findall(message.text)) >= 4
 
 
-def _mood(reads: Sequence[_Read]) -> str:
-    """The dissatisfaction in words, with the words of complaint where there are some."""
+def _mood(reads: Sequence[_Read]) -> list[Factor]:
+    """The dissatisfaction, with the words of complaint where there are some."""
     most = max(reads, key=lambda read: read.unhappy)
-    for group in ("grievance", "unanswered", "money"):
+    points = round(DISSATISFACTION * most.unhappy)
+    if not points:
+        return []
+    for group in COMPLAINTS:
         if group in most.cues:
-            return f"Dissatisfied: {_quoted(most.cues[group][0].quote)}"
-    return "Sounds dissatisfied" if most.unhappy >= 0.5 else "Sounds a little dissatisfied"
+            return [Factor("dissatisfaction", points, f"Dissatisfied: {_quoted(most.cues[group][0].quote)}")]
+    return [Factor("dissatisfaction", points, f"Sounds {'' if most.unhappy >= 0.5 else 'a little '}dissatisfied")]
 
 
 def _total(factors: Sequence[Factor]) -> int:
