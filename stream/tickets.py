@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
 from typing import Any, Literal
@@ -62,13 +62,14 @@ def change(
     if ticket is None:
         return None if stored is None else _withdraw(stored)
     folded = columns(ticket)
-    arrived = asdict(arrival(history))
+    arrived = arrival(history)
+    times = {"received_at": arrived.received_at, "waiting_since": arrived.waiting_since}
     if stored is None:
-        return _create(ticket, folded | arrived, last)
+        return _create(ticket, folded | times, last)
     changed = {name: [stored[name], folded[name]] for name in FOLDED if stored[name] != folded[name]}
     reopens = new_inbound and stored["state"] in _QUIET_STATES
     people = {"state": "open", "snoozed_until": None} if reopens else {}
-    if not changed and not reopens and all(stored[name] == value for name, value in arrived.items()):
+    if not changed and not reopens and all(stored[name] == value for name, value in times.items()):
         return None
     return Change(
         ticket.id,
@@ -76,7 +77,7 @@ def change(
         "reopened" if reopens else "changed",
         "the customer wrote again" if reopens else _reason(changed),
         _recorded(changed) | ({"state": [stored["state"], "open"]} if reopens else {}),
-        folded | arrived,
+        folded | times,
         people,
         becomes_p1=ticket.level == "P1" and stored["level"] != "P1",
     )
@@ -85,7 +86,8 @@ def change(
 def columns(ticket: Ticket) -> dict[str, Any]:
     """The folded columns of the row."""
     values = {name: getattr(ticket, name) for name in FOLDED}
-    return values | {"factors": [asdict(factor) for factor in ticket.factors]}
+    factors = [{"name": one.name, "points": one.points, "words": one.words} for one in ticket.factors]
+    return values | {"factors": factors}
 
 
 def severity(priority: int) -> int:
