@@ -92,7 +92,8 @@ class WithdrawnTicket(_Published):
 class AlertRecord(_Published):
     """Something that cannot wait. Key: `id` (`p1:ticket:version`, `burst:brand:topic:start`). severity: 1-10.
 
-    excerpt: of the ticket as it is stored now; the row of an alert holds no text, so a deletion leaves none behind.
+    excerpt, factors: of the ticket as it is stored now; the row of an alert quotes nobody, so that a deletion leaves
+    nothing behind.
     """
 
     id: str
@@ -107,6 +108,7 @@ class AlertRecord(_Published):
     ended_at: datetime | None = None
     evidence: dict[str, Any]
     excerpt: str | None = None
+    factors: tuple[FactorRecord, ...] = ()
 
 
 class DeadLetterRecord(_Published):

@@ -124,7 +124,7 @@ async def _no_temporary_tables(connection: AsyncConnection) -> str:
 
 
 async def _exists(connection: AsyncConnection) -> bool:
-    found = await connection.exec_driver_sql(f"select 1 from pg_roles where rolname = '{READER}'")
+    found = await connection.exec_driver_sql("select 1 from pg_roles where rolname = 'earshot_reader'")
     return found.first() is not None
 
 

@@ -105,7 +105,8 @@ def analysis_record(row: Row) -> AnalysisRecord:
 
 
 def alert_record(row: Row, ticket: Row | None = None) -> AlertRecord:
-    return AlertRecord(**row, excerpt=ticket and ticket["excerpt"])
+    now = {} if ticket is None else {"excerpt": ticket["excerpt"], "factors": ticket["factors"]}
+    return AlertRecord(**row, **now)
 
 
 def _by_id(result: CursorResult[Any]) -> dict[str, Row]:
@@ -124,7 +125,7 @@ def _alarm(ticket_id: str, version: int, ticket: Mapping[str, Any], causes: Mapp
         "peak_at": ticket["last_inbound_at"],
         "evidence": {
             "priority": ticket["priority"],
-            "factors": ticket["factors"],
+            "factors": {factor["name"]: factor["points"] for factor in ticket["factors"]},  # their words may quote
             "events": sorted(causes.get(ticket_id, ())),
         },
     }

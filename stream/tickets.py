@@ -63,7 +63,10 @@ def change(
         return None if stored is None else _withdraw(stored)
     folded = columns(ticket)
     arrived = arrival(history)
-    times = {"received_at": arrived.received_at, "waiting_since": arrived.waiting_since}
+    times = {
+        "received_at": arrived.received_at,
+        "waiting_since": None if ticket.answered_at else arrived.waiting_since,  # a "thanks" waits for nothing
+    }
     if stored is None:
         return _create(ticket, folded | times, last)
     changed = {name: [stored[name], folded[name]] for name in FOLDED if stored[name] != folded[name]}

@@ -32,7 +32,10 @@ def worst(history: Sequence[Message]) -> Ticket | None:
         author=decided.author,
         priority=priority,
         level="P1" if priority >= 80 else "P2" if priority >= 60 else "P3" if priority >= 30 else "P4",
-        factors=(Factor("dissatisfaction", float(priority), "is very unhappy"), Factor("messages", 0.5, "wrote")),
+        factors=(
+            Factor("dissatisfaction", float(priority), f"says: {decided.text[:60]}"),
+            Factor("messages", 0.5, "wrote"),
+        ),
         needs_look=priority < 30,
         topic=decided.topic,
         problem=decided.problem,

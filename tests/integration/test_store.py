@@ -204,7 +204,8 @@ async def test_a_ticket_that_becomes_p1_raises_one_alert_and_a_redelivery_tells_
     [alert] = raised.alerts
     assert (alert.id, alert.kind, alert.ticket_id, alert.severity) == ("p1:x:1:2", "p1", "x:1", 9)
     assert alert.excerpt == "still waiting"
-    assert [factor["words"] for factor in alert.evidence["factors"]] == ["is very unhappy", "wrote"]
+    assert [factor.words for factor in alert.factors] == ["says: still waiting", "wrote"]
+    assert alert.evidence == {"priority": 85, "factors": {"dissatisfaction": 85.0, "messages": 0.5}, "events": ["x:2"]}
     assert quiet.alerts == []
     assert [told.id for told in again.alerts] == ["p1:x:1:2"]
     assert [told.id for told in once_more.alerts] == ["p1:x:1:2", "p1:x:1:5"]

@@ -112,4 +112,4 @@ async def test_totals_and_the_queue(simple):
     assert totals.dead_letters == 0
     assert [ticket["id"] for ticket in await simple.top_tickets(2)] == ["x:1", "x:2"]
     assert [ticket["id"] for ticket in await simple.list_tickets(brand="Other", level="P2", state="new")] == ["x:3"]
-    assert (await simple.top_tickets(1))[0]["factors"][0]["words"] == "is very unhappy"
+    assert (await simple.top_tickets(1))[0]["factors"][0]["words"] == "says: still waiting"
