@@ -28,8 +28,11 @@ format: $(VENV)/.tested ## Lay the code out
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Airline tweets where the public data set is at hand, the demo day's texts otherwise.
+TWEETS ?= $(wildcard ../shared/data/tweets/airline/Tweets.csv)
+
 bench: install ## Throughput, latency, stages and memory on this machine; also bench.json
-	$(BIN)/earshot bench --out bench.json
+	$(BIN)/earshot bench --out bench.json $(if $(TWEETS),--data $(TWEETS))
 
 clean: ## Away with what was built
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -29,17 +29,9 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"earshot {version('earshot')}")
-        raise typer.Exit
-
-
 @app.callback()
 def root(
-    _: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
-    ] = False,
+    _: Annotated[bool, typer.Option("--version", help="Print the version and leave; works after any command.")] = False,
 ) -> None:
     """Hears what customers say, and puts the few messages that need a person in front of the right person.
 
@@ -55,6 +47,10 @@ models.add_to(app)
 
 def main() -> None:
     """Run a command; an error that a person can put right is one line and exit code 2."""
+    typed = sys.argv[1:]
+    if "--version" in typed[: typed.index("--") if "--" in typed else None]:
+        print(f"earshot {version('earshot')}")
+        return
     try:
         app()
     except READABLE as error:
