@@ -8,9 +8,9 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
-from models.artifact import ArtifactError
 
 from connectors.base import ConnectorError
+from models.artifact import ArtifactError
 from stream.brands import BrandsError
 from stream.cli import data, models, run
 from stream.database import DatabaseAway
