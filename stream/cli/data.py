@@ -96,7 +96,7 @@ def sql(
 @dead.command("list")
 def dead_list(
     state: Annotated[str | None, typer.Option(help="dead, replayed or resolved; the first two otherwise.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Which messages could not be processed, and why."""
