@@ -1,0 +1,118 @@
+"""The gate of a release: the small model must agree with the trained one, or nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.analyzer import softmax
+from models.evaluate import calibration_error, macro_f1
+from models.training.data import IGNORED
+from models.training.network import HEADS, Network
+
+Outputs = Mapping[str, NDArray[np.float32]]  # task -> logits (n, classes), and "embedding" (n, dim)
+Labels = Mapping[str, NDArray[np.int64]]  # task -> (n,), IGNORED where there is none
+
+SAME_LOGITS = 2e-3  # merged or exported against trained: float arithmetic in another order, nothing more
+SMALL_LOGITS = 0.25  # INT8 against fp32, on average
+LOST_F1 = 0.003
+LOST_CALIBRATION = 0.01
+EMBEDDING_INT8 = 0.98  # mean cosine of INT8 to fp32
+EMBEDDING_BASE = 0.9  # mean cosine of the tuned to the base's embedding
+
+
+class GateError(Exception):
+    """The model is not released."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One promise of the gate: `value` must not be above (or, with `least`, below) `limit`."""
+
+    name: str
+    value: float
+    limit: float
+    least: bool = False
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.value >= self.limit if self.least else self.value <= self.limit)
+
+    def __str__(self) -> str:
+        sign = ">=" if self.least else "<="
+        return f"{'ok  ' if self.passed else 'FAIL'} {self.name}: {self.value:.5f} (must be {sign} {self.limit:.5f})"
+
+
+def heads_survived(network: Network, trained: Mapping[str, torch.Tensor]) -> Check:
+    """That the merged network has the trained heads. trained: the adapted model's weights by its names for them.
+
+    PEFT keeps heads beside the originals, and has been seen to hand the untrained ones back.
+    """
+    merged = dict(network.named_parameters())
+    lost = 0
+    for task in HEADS:
+        own = {name: weight for name, weight in trained.items() if f".{task}.modules_to_save." in name}
+        found = [merged.get(f"{task}.{name.split('.default.')[-1]}") for name in own]
+        same = [a is not None and torch.equal(a, b) for a, b in zip(found, own.values(), strict=True)]
+        lost += not (same and all(same))
+    return Check("heads lost in the merge", lost, 0)
+
+
+def same(name: str, before: Outputs, after: Outputs) -> Check:
+    """That nothing but the order of the arithmetic changed."""
+    return Check(name, max(float(np.abs(before[key] - after[key]).max()) for key in before), SAME_LOGITS)
+
+
+def kept(full: Outputs, small: Outputs, base: NDArray[np.float32], labels: Labels) -> list[Check]:
+    """That the small model is as good as the full one: judgements, calibration and embedding."""
+    checks = [
+        Check("embedding, INT8 to fp32", _cosine(full["embedding"], small["embedding"]), EMBEDDING_INT8, least=True),
+        Check("embedding, INT8 to the base", _cosine(base, small["embedding"]), EMBEDDING_BASE, least=True),
+    ]
+    for task, classes in HEADS.items():
+        known = labels[task] != IGNORED
+        truth, before, after = labels[task][known], full[task][known], small[task][known]
+        if not len(truth):
+            continue
+        lost = macro_f1(truth, before.argmax(-1), classes) - macro_f1(truth, after.argmax(-1), classes)
+        # A set of fewer than a thousand texts cannot show so little: it may lose three texts.
+        checks.append(Check(f"{task}, lost macro-F1", lost, max(LOST_F1, 3 / len(truth))))
+        checks.append(Check(f"{task}, mean change of the logits", float(np.abs(before - after).mean()), SMALL_LOGITS))
+        worse = _calibrated_error(truth, after) - _calibrated_error(truth, before)
+        checks.append(Check(f"{task}, lost calibration", worse, max(LOST_CALIBRATION, 3 / len(truth))))
+    return checks
+
+
+def enforce(checks: Sequence[Check]) -> None:
+    """Raises GateError naming every check that failed."""
+    failed = [str(check) for check in checks if not check.passed]
+    if failed:
+        raise GateError("the model is not released: " + "; ".join(failed))
+
+
+def temperature(truth: NDArray[np.int64], logits: NDArray[np.float32]) -> float:
+    """The temperature that makes the labels likeliest (Guo et al., 2017), between 0.2 and 5, to three places."""
+    low, high = np.log(0.2), np.log(5.0)
+    for _ in range(60):  # the loss has one minimum in log(T), so thirds of the interval can be dropped
+        left, right = low + (high - low) / 3, high - (high - low) / 3
+        if _likelihood_loss(truth, logits / np.exp(left)) < _likelihood_loss(truth, logits / np.exp(right)):
+            high = right
+        else:
+            low = left
+    return round(float(np.exp((low + high) / 2)), 3)
+
+
+def _likelihood_loss(truth: NDArray[np.int64], logits: NDArray[np.float64]) -> float:
+    return float(-np.log(softmax(logits)[np.arange(len(truth)), truth] + 1e-12).mean())  # type: ignore[arg-type]
+
+
+def _calibrated_error(truth: NDArray[np.int64], logits: NDArray[np.float32]) -> float:
+    return calibration_error(truth, softmax(logits / temperature(truth, logits)))
+
+
+def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    return float((one * other).sum(-1).mean())
