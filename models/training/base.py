@@ -37,8 +37,12 @@ def load_base(name: str, *, layers: int | None = None) -> tuple[DistilBertModel,
         encoder = distilbert_from_bert(minilm_bert())
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     else:
-        encoder = DistilBertModel.from_pretrained(name, attn_implementation="eager")
-        tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True).backend_tokenizer  # type: ignore[no-untyped-call]
+        try:
+            encoder = DistilBertModel.from_pretrained(name, attn_implementation="eager")
+            tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True).backend_tokenizer  # type: ignore[no-untyped-call]
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise OSError(f"the base {name} is no folder of a DistilBERT and no hub gives it: {reason}") from None
     if layers is not None:
         encoder.transformer.layer = encoder.transformer.layer[:layers]
         encoder.config.n_layers = layers

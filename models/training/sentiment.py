@@ -263,7 +263,7 @@ class Trainer:
         if not path.exists():
             return
         state = torch.load(path, weights_only=True)
-        if state["recipe"] != asdict(self.recipe):
+        if state["recipe"] | {"threads": 0} != asdict(self.recipe) | {"threads": 0}:
             raise ValueError(f"{path} belongs to another recipe; choose another --out or delete it")
         self._load(state["weights"])
         self.average = state["average"]

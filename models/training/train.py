@@ -15,8 +15,8 @@ def train(
 ) -> dict[str, Any]:
     """Train the recipe in `config` and return the story of the model that was written.
 
-    Goes on from the last checkpoint in `runs/NAME`. out: the model directory (`runs/NAME/model`). data: the public sets.
-    Raises DataError or OSError for what is missing, ValueError for a bad config, GateError for a weak model.
+    Goes on from the last checkpoint in `runs/NAME`. out: by default `runs/NAME/model`. data: the public sets.
+    Raises DataError or OSError for what is missing, ValueError for a bad config, GateError if it is weak.
     """
     recipe = read_recipe(config)
     run = Path("runs") / recipe.name

@@ -1,0 +1,203 @@
+"""The recipe and the gate, on a tiny recipe that is written for the project."""
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+
+import models.training.train as training
+from models.analyzer import Analyzer
+from models.artifact import load_artifact
+from models.training import gate
+from models.training.data import Example, part_of, split, text_hash, unique
+from models.training.gate import GateError
+from models.training.network import merged
+from models.training.quantise import best_limits, quantise, quantised_weight, scale_and_zero
+from models.training.release import release
+from models.training.sentiment import Trainer, batches, corpus_of, read_recipe, schedule
+
+CONFIG = Path(training.__file__).parent / "configs" / "tiny.toml"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The tiny recipe, trained."""
+    recipe = replace(read_recipe(CONFIG), threads=1)
+    said = []
+    trainer = Trainer(recipe, corpus_of(recipe, CONFIG), tmp_path_factory.mktemp("run"), said.append)
+    trainer.run()
+    trainer.said = [json.loads(line) for line in said]
+    return trainer
+
+
+@pytest.fixture(scope="module")
+def directory(run, tmp_path_factory):
+    """Its model directory."""
+    out = tmp_path_factory.mktemp("release") / "model"
+    release(run, out)
+    return out
+
+
+def test_the_tiny_recipe_learns(run):
+    last = [line for line in run.said if "epoch" in line][-1]
+
+    assert last["epoch"] == run.recipe.epochs
+    assert last["table.sentiment.f1"] > 0.6
+    assert last["table.embedding"] > 0.9
+
+
+def test_the_heads_survive_the_merge_and_their_loss_would_be_noticed(run):
+    tuned = run.tuned()
+    trained = {name: weight.detach().clone() for name, weight in tuned.named_parameters()}
+    network = merged(tuned)
+
+    assert gate.heads_survived(network, trained).passed
+
+    with torch.no_grad():
+        network.severity.decide.weight.mul_(1.01)
+    assert not gate.heads_survived(network, trained).passed
+    assert not gate.heads_survived(network, {}).passed
+
+
+def test_a_released_model_is_served_without_torch_and_tells_its_story(directory):
+    asked = (
+        "import sys; from pathlib import Path; from models.analyzer import Analyzer; "
+        f"a = Analyzer(Path({str(directory)!r}), threads=1); "
+        "said = a(['thank you so much, you made my day', 'worst service, so disappointed']); "
+        "print([one.sentiment.label for one in said]); "
+        "print({'torch', 'transformers', 'models.training'} & set(sys.modules))"
+    )
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+
+    assert said.stdout.splitlines() == ["['positive', 'negative']", "set()"]
+    story = load_artifact(directory).story
+    assert story["recipe"]["name"] == "tiny"
+    assert story["data"].keys() == {"tiny.csv"}
+    assert all(line.startswith("ok") for line in story["gate"])
+    assert story["version"] in (directory / "README.md").read_text(encoding="utf-8")
+    assert (directory / "model.onnx").stat().st_size < 40_000_000
+
+
+def test_a_model_that_lost_its_weights_on_the_way_is_not_released(run, tmp_path):
+    def careless(source, target, texts):
+        quantise(source, target, texts)
+        graph = onnx.load(target)
+        for constant in graph.graph.initializer:
+            if constant.name == "w1":
+                constant.CopyFrom(numpy_helper.from_array(np.zeros_like(numpy_helper.to_array(constant)), "w1"))
+            if constant.name == "sentiment.decide.weight":
+                constant.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(constant), constant.name))
+        onnx.save(graph, target)
+
+    with pytest.raises(GateError, match=r"not released.*FAIL.*sentiment"):
+        release(run, tmp_path / "out" / "model", quantise=careless)
+
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_failed_release_leaves_the_model_that_was_there(run, directory, tmp_path):
+    there = tmp_path / "model"
+    shutil.copytree(directory, there)
+
+    def useless(source, target, texts):
+        raise GateError("no")
+
+    with pytest.raises(GateError):
+        release(run, there, quantise=useless)
+
+    assert load_artifact(there).version == load_artifact(directory).version
+
+
+def test_an_interrupted_run_goes_on_where_it_was(run, tmp_path):
+    shutil.copy(run.out / "checkpoint.pt", tmp_path)
+    said = []
+
+    again = Trainer(run.recipe, run.corpus, tmp_path, said.append)
+    again.run()
+
+    assert json.loads(said[0]) == {"resumed_at": run.step}
+    assert all(torch.equal(again.average[name], weight) for name, weight in run.average.items())
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(run, tmp_path):
+    shutil.copy(run.out / "checkpoint.pt", tmp_path)
+
+    with pytest.raises(ValueError, match="another recipe"):
+        Trainer(replace(run.recipe, rank=4), run.corpus, tmp_path, lambda line: None).run()
+
+
+def test_an_unknown_setting_of_a_recipe_is_named(tmp_path):
+    config = tmp_path / "mine.toml"
+    config.write_text("epochz = 3\n")
+
+    with pytest.raises(ValueError, match="epochz"):
+        read_recipe(config)
+
+
+def test_the_same_words_are_in_the_same_part_whatever_their_case_and_spaces():
+    parts = split([Example("A b"), Example("a  B"), *(Example(f"text {number}") for number in range(2000))])
+
+    assert sum(len(part) for part in parts.values()) == 2001
+    assert 0.07 < len(parts["test"]) / 2001 < 0.13
+    assert 0.07 < len(parts["validation"]) / 2001 < 0.13
+    assert text_hash("A b") == text_hash("a  B")
+    assert part_of("text 5") == part_of("text 5")
+    assert [one.text for one in unique([Example("x"), Example("X"), Example("y")])] == ["x", "y"]
+
+
+def test_batches_hold_every_text_once_and_few_widths():
+    lengths = [random.Random(3).randint(2, 128) for _ in range(500)]
+
+    made = list(batches(lengths, 16, random.Random(1)))
+
+    assert sorted(index for indices, _ in made for index in indices) == list(range(500))
+    assert all(lengths[index] <= width for indices, width in made for index in indices)
+
+
+def test_the_rate_rises_then_falls():
+    rates = [schedule(step, 100, 0.1) for step in range(100)]
+
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == 1.0
+    assert rates[-1] < 0.03
+
+
+def test_limits_of_an_activation_ignore_what_hardly_ever_happens():
+    values = np.random.default_rng(1).normal(size=20_000).astype(np.float32)
+    low, high = best_limits(np.append(values, np.float32(1000.0)))
+
+    assert high < 1000
+    scale, zero = scale_and_zero(-1.0, 3.0)
+    assert (0 - int(zero)) * scale == pytest.approx(-1.0, abs=scale)
+    assert low < 0
+
+
+def test_weights_come_back_within_half_a_step():
+    weight = np.random.default_rng(2).normal(size=(32, 8)).astype(np.float32)
+    weight[:, 3] = 0
+    stored, scale = quantised_weight(weight)
+
+    assert stored.dtype == np.int8
+    assert np.abs(stored * scale - weight).max() <= scale.max() / 2 + 1e-6
+
+
+def test_the_temperature_undoes_overconfidence():
+    generator = np.random.default_rng(4)
+    logits = generator.normal(size=(4000, 3)).astype(np.float32)
+    chance = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    truth = np.array([generator.choice(3, p=row) for row in chance.astype(np.float64) / chance.sum(-1, keepdims=True)])
+
+    assert gate.temperature(truth, logits * 3) == pytest.approx(3, rel=0.15)
+
+
+def test_the_analyzer_of_a_tiny_model_names_its_version(directory):
+    assert Analyzer(directory, threads=1).version.startswith("tiny-")
