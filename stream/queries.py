@@ -61,6 +61,11 @@ class Queries:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
+    async def ping(self) -> None:
+        """Raises DatabaseAway when the database does not answer."""
+        async with reachable(), self._engine.connect() as connection:
+            await connection.execute(text("select 1"))
+
     async def totals(self) -> Totals:
         async with reachable(), self._engine.connect() as connection:
             row = (await connection.execute(_TOTALS)).mappings().one()

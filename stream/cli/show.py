@@ -73,7 +73,7 @@ def tickets(console: Console, rows: Sequence[Any]) -> None:
 def reasons(factors: Sequence[Any]) -> str:
     """The factors of a priority in words, with the points that each adds."""
     return " · ".join(
-        f"{plain(each['words']).plain} (+{each['points']:.0f})" for each in factors if each["points"] >= 1
+        f"{plain(each['words']).plain} ({each['points']:+.0f})" for each in factors if abs(each["points"]) >= 1
     )
 
 

@@ -40,6 +40,7 @@ li { border: 1px solid color-mix(in srgb, currentColor 18%, transparent); border
 class Reads(Protocol):
     """What the page asks of the store."""
 
+    async def ping(self) -> None: ...
     async def totals(self) -> Totals: ...
     async def list_tickets(self, *, limit: int) -> list[dict[str, Any]]: ...
 
@@ -64,7 +65,7 @@ def create_web(store: Reads) -> FastAPI:
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        await store.totals()
+        await store.ping()
         return PlainTextResponse("ok\n")
 
     @app.get("/metrics")
@@ -97,7 +98,7 @@ def page(totals: Totals, tickets: list[dict[str, Any]]) -> str:
 
 def _ticket(ticket: dict[str, Any]) -> str:
     level = escape(str(ticket["level"]))
-    why = " · ".join(escape(f"{each['words']} (+{each['points']:.0f})") for each in ticket["factors"])
+    why = " · ".join(escape(f"{each['words']} ({each['points']:+.0f})") for each in ticket["factors"])
     told = [
         ticket["brand"] or "no brand",
         ticket["author"] or "unknown author",
