@@ -8,9 +8,10 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -19,7 +20,7 @@ from models.redact import redact
 from stream import brands as brands_file
 from stream.app import create_app
 from stream.bursts import BurstJudge
-from stream.database import open_engine, reader_url
+from stream.database import DatabaseAway, open_engine, reader_url
 from stream.embedded import Embedded
 from stream.errors import BrokerAway, UserError
 from stream.health import Health
@@ -59,6 +60,10 @@ class Parts:
         given = self.settings.database_reader_url
         return given.get_secret_value() if given else reader_url(self.database_url)
 
+    def at(self, broker: str) -> Parts:
+        """The same with the embedded broker that runs at this address."""
+        return replace(self, broker=broker, settings=self.settings.model_copy(update={"broker": None}))
+
     def has_worker(self) -> bool:
         """Is a worker running on this home? Of workers on a Kafka of your own nothing is known."""
         return bool(self.embedded and self.embedded.others("worker"))
@@ -92,22 +97,46 @@ async def parts(settings: Settings, role: str, *, broker: bool = True) -> AsyncI
         embedded,
         broker_is_embedded=embed_broker,
     )
+    told = False
     try:
         yield found
+    except (UserError, BrokerAway, DatabaseAway):
+        told = True  # a person gets one line, the first reason
+        raise
     finally:
-        if embed_broker and not embedded.others():
-            with suppress(BrokerAway, UserError):
-                await drain(found)
-        await asyncio.to_thread(embedded.release)
+        with suppress(UserError) if told else nullcontext():
+            await _leave(found, embedded)
+
+
+async def _leave(found: Parts, embedded: Embedded) -> None:
+    """Give the parts back. Whoever is the last drains the broker first, also one who never used it itself.
+
+    Raises UserError when it cannot be drained; it is stopped all the same.
+    """
+    while not await asyncio.to_thread(embedded.release, lambda at: asyncio.run(_lag(found.at(at))) == 0):
+        address = await asyncio.to_thread(embedded.broker)
+        try:
+            if address:
+                await drain(found.at(address))
+        except (BrokerAway, UserError, TimeoutError) as error:
+            await asyncio.to_thread(embedded.release, lambda at: True)
+            reason = str(error) or "it took too long"
+            raise UserError(f"messages that were not processed went with the embedded broker: {reason}") from None
+
+
+async def _lag(found: Parts) -> int:
+    try:
+        return await found.kafka.lag()
+    except BrokerAway:
+        return 0  # it died: there is nothing left to drain
 
 
 async def drain(found: Parts) -> None:
-    """Let a worker finish what the embedded broker still holds."""
-    if await found.kafka.lag() == 0:
-        return
-    with worker_process(found, "drain"):
+    """Let a worker finish what the embedded broker still holds. Raises UserError when the worker cannot work."""
+    with worker_process(found, "drain") as worker:
         async with asyncio.timeout(DRAIN_SECONDS):
             while await found.kafka.lag() > 0:
+                worker.check()
                 await asyncio.sleep(0.5)
 
 
@@ -116,13 +145,32 @@ async def ensure_migrated(found: Parts) -> None:
     await migrate(found.database_url)
 
 
+@dataclass(frozen=True, slots=True)
+class OwnWorker:
+    """A worker that this process has started beside itself."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def check(self) -> None:
+        """Raises UserError with the last thing that it said when it has ended: nobody would do its work."""
+        if self.process.poll() is not None:
+            said = self.log.read_text(errors="replace").strip().rpartition("\n")[2].removeprefix("earshot: ")
+            raise UserError(f"the worker has ended: {said or 'without a word'} (see {self.log})")
+
+
 @contextmanager
-def worker_process(found: Parts, name: str = "worker", *, port: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def worker_process(found: Parts, name: str = "worker", *, port: int | None = None) -> Iterator[OwnWorker]:
     """A worker of our own beside this process; it leaves with us, also when we are killed."""
     home = found.settings.home.expanduser()
     home.mkdir(parents=True, exist_ok=True)
     health = ["--without-web"] if port is None else ["--port", str(port)]
-    with (home / f"{name}.log").open("ab") as output:
+    said = home / f"{name}.log"
+    with said.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603  our own arguments
             [sys.executable, "-m", "stream.cli", "worker", *health, "--follow", str(os.getpid())],
             stdin=subprocess.DEVNULL,
@@ -132,7 +180,7 @@ def worker_process(found: Parts, name: str = "worker", *, port: int | None = Non
             start_new_session=True,  # Ctrl-C in the terminal reaches us; we stop it in order
         )
     try:
-        yield process
+        yield OwnWorker(process, said)
     finally:
         process.terminate()
         try:
@@ -193,6 +241,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             every(BURSTS_EVERY, lambda: judge_bursts(judge, publisher)),
             every(UPKEEP_EVERY, store.upkeep),
             _while_alive(follow),
+            _while_broker_lives(found),
         )
         if app.crashed:
             raise UserError("the Kafka consumer stopped; see the log above, then start the worker again")
@@ -205,10 +254,22 @@ async def judge_bursts(judge: BurstJudge, publisher: Publisher) -> None:
 
 
 async def _watch_lag(kafka: Kafka, health: Health, metrics: Metrics) -> None:
-    lag = await kafka.lag()
+    try:
+        lag = await kafka.lag()
+    except BrokerAway:
+        health.lost_broker()
+        metrics.ready.set(0)
+        raise
     health.saw_lag(lag)
     metrics.lag.set(lag)
     metrics.ready.set(health.not_ready() is None)
+
+
+async def _while_broker_lives(found: Parts) -> None:
+    """The embedded broker takes its messages along; one that is started later is another one, at another address."""
+    while not found.broker_is_embedded or found.embedded is None or found.embedded.holds_broker():
+        await asyncio.sleep(1.0)
+    raise UserError("the embedded broker has died; what it still held is lost: start again, and replay what is missing")
 
 
 async def _while_alive(pid: int | None) -> None:

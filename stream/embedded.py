@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,7 @@ class Embedded:
 
     def __init__(self, home: Path) -> None:
         self._home = home.expanduser().resolve()
+        self._given: tuple[int, float | None] | None = None  # the broker's process: pid and when it started
 
     def acquire(self, role: str, *, broker: bool = True, postgres: bool = True) -> Addresses:
         """Start what is asked for and does not run yet, and hold it. Raises UserError when it cannot be started."""
@@ -67,13 +68,32 @@ class Embedded:
                 found.append(int(lease.name))
         return found
 
-    def release(self) -> None:
-        """Give the lease back; the last one stops the parts."""
+    def release(self, drained: Callable[[str], bool]) -> bool:
+        """Give the lease back; the last one stops the parts. False: nothing was done, for there is something to drain.
+
+        drained: does the broker at this address hold nothing any more? Asked while nobody else can come or go.
+        """
         with self._lock():
-            self._lease(os.getpid()).unlink(missing_ok=True)
             if not self.others():
+                address = self.broker()
+                if address is not None and not drained(address):
+                    return False
                 self._stop_broker()
                 self._stop_postgres()
+            self._lease(os.getpid()).unlink(missing_ok=True)
+            return True
+
+    def broker(self) -> str | None:
+        """The address of the broker that runs in this home; None when none does."""
+        with suppress(FileNotFoundError, ValueError):
+            told = json.loads((self._home / "broker.json").read_text())
+            if _started(told["pid"]) == told["started"] and _listens(told["port"]):
+                return f"127.0.0.1:{told['port']}"
+        return None
+
+    def holds_broker(self) -> bool:
+        """Does the broker still run that this process was given?"""
+        return self._given is not None and _started(self._given[0]) == self._given[1]
 
     @property
     def _run(self) -> Path:
@@ -91,11 +111,10 @@ class Embedded:
     # the broker
 
     def _start_broker(self) -> str:
-        state = self._home / "broker.json"
-        with suppress(FileNotFoundError, ValueError):
-            told = json.loads(state.read_text())
-            if _started(told["pid"]) == told["started"] and _listens(told["port"]):
-                return f"127.0.0.1:{told['port']}"
+        if address := self.broker():
+            told = json.loads((self._home / "broker.json").read_text())
+            self._given = told["pid"], told["started"]
+            return address
         for _ in range(5):  # another process may take the free port first
             port = free_port()
             url = f"tcp://127.0.0.1:{port}"
@@ -115,7 +134,9 @@ class Embedded:
                     break
                 if _listens(port):
                     process.returncode = 0  # it outlives us: Popen is not to warn of a process that still runs
-                    state.write_text(json.dumps({"pid": process.pid, "port": port, "started": _started(process.pid)}))
+                    told = {"pid": process.pid, "port": port, "started": _started(process.pid)}
+                    (self._home / "broker.json").write_text(json.dumps(told))
+                    self._given = told["pid"], told["started"]
                     return f"127.0.0.1:{port}"
                 time.sleep(POLL)
             process.kill()

@@ -15,7 +15,8 @@ class Health:
 
     clock: Callable[[], float] = time.monotonic
     started: bool = False
-    waiting_for: str | None = None  # the dependency that is away
+    waiting_for: str | None = None  # the dependency that a batch waits for
+    broker_away: bool = False  # nobody could ask it for the lag
     lag: int = 0
     moved_at: float = field(default=0.0)
 
@@ -35,18 +36,24 @@ class Health:
     def saw_lag(self, lag: int) -> None:
         """The monitor measured the lag; without any there is nothing to move on."""
         self.lag = lag
-        if lag == 0:
+        if lag == 0 or self.broker_away:
             self.moved_at = self.clock()
+        self.broker_away = False
+
+    def lost_broker(self) -> None:
+        """The monitor could not ask for the lag. An idle worker would not notice otherwise."""
+        self.broker_away = True
 
     def not_ready(self) -> str | None:
         """Why not, in words; None when ready."""
         if not self.started:
             return "starting"
-        return f"waiting for {self.waiting_for}" if self.waiting_for else None
+        waiting_for = self.waiting_for or ("Kafka" if self.broker_away else None)
+        return f"waiting for {waiting_for}" if waiting_for else None
 
     def not_alive(self) -> str | None:
         """Why not, in words; None when alive. Kafka consumers are known to stall without a word."""
         still = self.clock() - self.moved_at
-        if self.lag > 0 and self.waiting_for is None and still > STALLED_AFTER:
+        if self.lag > 0 and self.waiting_for is None and not self.broker_away and still > STALLED_AFTER:
             return f"no progress for {still:.0f} s while {self.lag} messages wait"
         return None

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from rich.console import Console
 
 from connectors.events import Events, Sourced
-from stream.bootstrap import Parts, ensure_migrated, judge_bursts, parts, worker_process
+from stream.bootstrap import OwnWorker, Parts, ensure_migrated, judge_bursts, parts, worker_process
 from stream.bursts import BurstJudge
 from stream.cli.progress import Progress, State
 from stream.database import DatabaseAway
@@ -141,8 +141,8 @@ async def replay(
     clock = time.monotonic()
     async with AsyncExitStack() as stack:
         found = await stack.enter_async_context(parts(settings, "replay"))
-        if found.broker_is_embedded and not found.has_worker():
-            stack.enter_context(worker_process(found))  # first of all: it takes seconds to join its group
+        workers = Workers(found, stack)
+        workers.ensure()  # first of all: it takes seconds to join its group
         await ensure_migrated(found)
         store = await stack.enter_async_context(found.store())
         kafka = found.kafka
@@ -157,6 +157,7 @@ async def replay(
             try:
 
                 async def confirmed(done: Ingested, cursor: Any) -> None:
+                    workers.ensure()
                     progress.state.sent = done.events
                     if reopen is not None:
                         await store.set_cursor(source.name, cursor)
@@ -166,8 +167,8 @@ async def replay(
                 )
                 progress.state.read = True
                 summary.sent, summary.too_large = done.events, done.too_large
-                if wait or (found.broker_is_embedded and not _others(found)):
-                    await _until_processed(kafka, done)
+                if wait or workers.own:
+                    await _until_processed(kafka, done, workers)
                     await judge_bursts(BurstJudge(store), publisher)
             finally:
                 watching.cancel()
@@ -181,13 +182,26 @@ async def replay(
     return summary
 
 
-def _others(found: Parts) -> bool:
-    return bool(found.embedded and set(found.embedded.others()) - set(found.embedded.others("worker")))
+class Workers:
+    """Somebody does the work: of the embedded broker's workers, one is ours where there is no other."""
+
+    def __init__(self, found: Parts, stack: AsyncExitStack) -> None:
+        self.own: OwnWorker | None = None
+        self._found = found
+        self._stack = stack
+
+    def ensure(self) -> None:
+        """Start a worker if nobody else's runs (it may leave at any time). Raises UserError when ours has ended."""
+        if self.own:
+            self.own.check()
+        elif self._found.broker_is_embedded and not self._found.has_worker():
+            self.own = self._stack.enter_context(worker_process(self._found))
 
 
-async def _until_processed(kafka: Kafka, done: Ingested) -> None:
+async def _until_processed(kafka: Kafka, done: Ingested, workers: Workers) -> None:
     """Until the workers have acknowledged everything up to where this replay ended."""
     while await kafka.lag(done.ends) > 0:
+        workers.ensure()
         await asyncio.sleep(0.3)
 
 

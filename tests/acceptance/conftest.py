@@ -24,10 +24,24 @@ def tweets() -> Sequence[Event]:
 @pytest.fixture(scope="session")
 def undisturbed(tweets: Sequence[Event]) -> Outcome:
     """What the tweets come to when nothing happens to the worker."""
+    return _undisturbed(tweets)
 
+
+@pytest.fixture(scope="session")
+def few_tweets(tweets: Sequence[Event]) -> Sequence[Event]:
+    """For where starting the parts takes its time already; of every kind some, so not the first ones."""
+    return tweets[13_000:18_000]
+
+
+@pytest.fixture(scope="session")
+def undisturbed_few(few_tweets: Sequence[Event]) -> Outcome:
+    return _undisturbed(few_tweets)
+
+
+def _undisturbed(events: Sequence[Event]) -> Outcome:
     async def run() -> Outcome:
         async with embedded_stage() as stage:
-            return await kills.undisturbed(stage, tweets)
+            return await kills.undisturbed(stage, events)
 
     return asyncio.run(run())
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,16 +66,25 @@ class Home:
         )
 
     def processes(self) -> list[str]:
-        """What still runs of this home: broker, PostgreSQL, workers, commands."""
+        """What still runs of this home, in words."""
+        return [f"{process.pid} {' '.join(process.cmdline())}" for process in self._running()]
+
+    def kill_everything(self) -> None:
+        """SIGKILL for all of it, as a power cut does."""
+        for process in self._running():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def _running(self) -> list[psutil.Process]:
+        """Commands and workers by their EARSHOT_HOME, PostgreSQL by its folder, the broker by the log it holds open."""
         found = []
         for process in psutil.process_iter():
-            try:
-                told = " ".join(process.cmdline())
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 ours = process.environ().get("EARSHOT_HOME") == str(self.folder)
-                if process.status() != psutil.STATUS_ZOMBIE and (ours or str(self.folder) in told):
-                    found.append(f"{process.pid} {told}")
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
+                ours = ours or str(self.folder) in " ".join(process.cmdline())
+                ours = ours or os.path.realpath(f"/proc/{process.pid}/fd/1") == str(self.folder / "broker.log")
+                if ours and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
         return found
 
 

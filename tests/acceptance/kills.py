@@ -6,8 +6,9 @@ import asyncio
 import json
 import random
 import signal
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from acceptance.stage import Outcome, Stage, repeated, until
 
@@ -25,11 +26,18 @@ class Kill:
 
 
 async def feed_and_kill(
-    stage: Stage, events: Sequence[Event], *, kills: int, away: Collection[int], seed: int
+    stage: Stage,
+    events: Sequence[Event],
+    *,
+    kills: int,
+    away: Collection[int] = (),
+    also: Mapping[int, Callable[[], Awaitable[object]]] = MappingProxyType({}),
+    seed: int,
 ) -> list[Kill]:
     """Feed the events in portions, and in the middle of each one kill a worker and start another.
 
     away: which of the kills happen while PostgreSQL is gone, which is back when the new worker has started.
+    also: what else is done to the stage just before a kill.
     The moment is a count of stored events, not a time: a kill meets work under way on a machine of any speed.
     """
     chance = random.Random(seed)
@@ -51,6 +59,8 @@ async def feed_and_kill(
         ready = [worker for worker in stage.workers if worker.is_ready]
         victim = chance.choice(ready or stage.workers)
         stored, lag = await stage.stored(), await stage.kafka.lag()
+        if at in also:
+            await also[at]()
         if at in away:
             stage.stop_postgres()
             await until(lambda: any(_waits(stage)), "a worker notices that PostgreSQL is away")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -144,12 +144,17 @@ class Stage:
     def start_postgres(self) -> None:
         Embedded(self.home.folder).acquire("test", broker=False)
 
+    def kill_broker(self) -> None:
+        """The embedded one, with all that it holds."""
+        os.kill(json.loads((self.home.folder / "broker.json").read_text())["pid"], signal.SIGKILL)
+
     async def outcome(self) -> Outcome:
         events = await self.rows("select * from events")
         tickets = await self.rows("select * from tickets")
         counts = await self.rows("select * from signal_counts where events <> 0")
         counted = await self.rows("""
-            select coalesce(brand, '') as brand, coalesce(topic, '') as topic, date_trunc('minute', occurred_at) as minute,
+            select coalesce(brand, '') as brand, coalesce(topic, '') as topic,
+                   date_trunc('minute', occurred_at) as minute,
                    count(*)::int as events, (count(*) filter (where sentiment = 'negative'))::int as negative,
                    (count(*) filter (where (scores->>'complaint')::float >= 0.5))::int as complaints,
                    coalesce(sum(dissatisfaction), 0) as dissatisfaction_sum
@@ -188,16 +193,20 @@ def ended(worker: Worker) -> None:
 
 @asynccontextmanager
 async def embedded_stage(**settings: str) -> AsyncIterator[Stage]:
-    """The embedded broker and the embedded PostgreSQL, in a fresh home that is gone afterwards."""
-    home = Home(settings=settings)
+    """The embedded broker and the embedded PostgreSQL, in a fresh home that is gone afterwards.
+
+    Processes are given the database by its address, so that they cannot start it while a test wants it away.
+    """
+    home = Home()
     embedded = Embedded(home.folder)
     addresses = await asyncio.to_thread(embedded.acquire, "test")
     stage = Stage(home, addresses.broker or "", addresses.database_url or "")
+    home.settings |= {"database_url": stage.database_url} | settings
     try:
         yield stage
     finally:
         leave(stage)
-        await asyncio.to_thread(embedded.release)
+        await asyncio.to_thread(embedded.release, lambda at: True)
         shutil.rmtree(home.folder)
 
 
@@ -207,10 +216,6 @@ def leave(stage: Stage) -> None:
         worker.process.kill()
         worker.process.wait()
         print(f"--- {worker.log.name}\n{worker.said()}")
-
-
-def pg_running(stage: Stage) -> bool:
-    return (stage.home.folder / "postgres" / "postmaster.pid").exists()
 
 
 def _without(row: Any, names: Iterable[str]) -> dict[str, Any]:
@@ -224,9 +229,3 @@ def _cells(rows: Iterable[Any]) -> dict[tuple[str, str, Any], tuple[Any, ...]]:
 
 def repeated(ids: Iterable[str]) -> list[str]:
     return [id for id, times in Counter(ids).items() if times > 1]
-
-
-def clean(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.kill()
-    process.wait()

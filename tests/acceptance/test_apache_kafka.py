@@ -1,0 +1,104 @@
+"""The guarantee on Apache Kafka itself, whose brokers die too, and whose topics are never made by writing to them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+import pytest
+from acceptance.apache import Apache, apache_stage, missing
+from acceptance.kills import check_kills, check_published, check_same, feed_and_kill
+from acceptance.stage import Outcome, Stage, until
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from connectors.events import Event, encode
+from stream.kafka import MESSAGE_LIMIT, TOPICS, connection
+
+KILLS = 10
+
+pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+
+
+async def test_workers_and_the_only_broker_die_and_nothing_is_lost(
+    few_tweets: Sequence[Event], undisturbed_few: Outcome
+):
+    async with apache_stage(1) as (stage, cluster):
+
+        async def lose_the_broker() -> None:
+            await asyncio.to_thread(cluster.kill, 0)
+            await until(lambda: all(not worker.is_ready for worker in stage.workers), "the workers miss the broker")
+            assert all(worker.is_alive for worker in stage.workers)
+            await asyncio.to_thread(cluster.revive, 0)
+
+        kills = await feed_and_kill(stage, few_tweets, kills=KILLS, away=(6,), also={3: lose_the_broker}, seed=4)
+
+        check_kills(kills, total=len(undisturbed_few.events), at_least=10, away=1)
+        check_same(await stage.outcome(), undisturbed_few)
+        await check_published(stage)
+        await check_topics(stage, replicas=1)
+
+
+async def test_one_broker_of_three_dies_and_comes_back_while_events_run(
+    few_tweets: Sequence[Event], undisturbed_few: Outcome
+):
+    async with apache_stage(3) as (stage, cluster):
+        kills = await feed_and_kill(
+            stage,
+            few_tweets,
+            kills=6,
+            also={1: lambda: asyncio.to_thread(cluster.kill, 1), 4: lambda: asyncio.to_thread(cluster.revive, 1)},
+            seed=5,
+        )
+
+        check_kills(kills, total=len(undisturbed_few.events), at_least=6, away=0)
+        check_same(await stage.outcome(), undisturbed_few)
+        await check_published(stage)
+        await check_topics(stage, replicas=3)
+
+
+async def test_tls_and_a_password_are_spoken(few_tweets: Sequence[Event]):
+    async with apache_stage(1, secure=True) as (stage, cluster):
+        file = stage.home.folder / "few.jsonl"
+        file.write_bytes(b"\n".join(encode(event) for event in few_tweets[:200]))
+        wrong = stage.home.run("replay", str(file), kafka_password="wrong")
+        assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1), wrong.stderr
+        assert "password" in wrong.stderr or "auth" in wrong.stderr.lower()
+
+        await stage.ready_worker()
+        done = stage.home.run("replay", str(file), "--wait")
+
+        assert done.returncode == 0, done.stderr
+        assert await stage.stored() == len({event.id for event in few_tweets[:200]})
+        assert _listens_with_tls_only(stage, cluster)
+
+
+def _listens_with_tls_only(stage: Stage, cluster: Apache) -> bool:
+    """The brokers that the clients were given are the secure ones."""
+    return stage.broker == cluster.secure_bootstrap and stage.home.settings["kafka_security_protocol"] == "SASL_SSL"
+
+
+async def check_topics(stage: Stage, *, replicas: int) -> None:
+    """Everything that earshot writes to was declared, with partitions, replicas, retention and size limit."""
+    admin = AIOKafkaAdminClient(**connection(stage.home.read_settings(), stage.broker))
+    await admin.start()
+    try:
+        made = {topic["topic"]: topic for topic in await admin.describe_topics(list(TOPICS))}
+        named = {name for name in await admin.list_topics() if not name.startswith("__")}
+        (told,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in TOPICS])
+    finally:
+        await admin.close()
+    assert named == set(TOPICS)
+    for name in TOPICS:
+        partitions = made[name]["partitions"]
+        assert [len(each["replicas"]) for each in partitions] == [replicas] * 4, name
+    for _, message, _, name, entries in told.resources:
+        config = {entry[0]: entry[1] for entry in entries}
+        assert config["max.message.bytes"] == str(MESSAGE_LIMIT), (name, message)
+        kept = "compact" if name == "tickets" else "delete"
+        assert config["cleanup.policy"] == kept, json.dumps(config)
+        if name in ("tweets", "complaints", "transcripts", "analyses"):
+            assert config["retention.ms"] == str(7 * 24 * 3600 * 1000)
+        if name in ("alerts", "dead-letters"):
+            assert config["retention.ms"] == str(30 * 24 * 3600 * 1000)

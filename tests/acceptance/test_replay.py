@@ -1,0 +1,149 @@
+"""`earshot replay FILE --wait` in an empty home: starts everything, processes everything, leaves nothing running."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import asyncpg
+import pytest
+from acceptance.earshot import Home
+from acceptance.stage import until
+
+from connectors.events import Event, encode
+
+COUNT = "select count(*) as n from events"
+
+
+@pytest.fixture
+def file(home: Home, few_tweets: Sequence[Event]) -> Path:
+    path = home.folder / "tweets.jsonl"
+    path.write_bytes(b"\n".join(encode(event) for event in few_tweets[:2000]))
+    return path
+
+
+@pytest.fixture
+def unique(few_tweets: Sequence[Event]) -> int:
+    return len({event.id for event in few_tweets[:2000]})
+
+
+def count(home: Home) -> int:
+    """As people would ask: in a home where nothing runs, this starts PostgreSQL and stops it again."""
+    answer = home.run("sql", COUNT, "--format", "json")
+    assert answer.returncode == 0, answer.stderr
+    told = json.loads(answer.stdout)
+    return int(told[0]["n"] if isinstance(told, list) else told["n"])
+
+
+async def stored(home: Home) -> int:
+    """What is in the database while it runs; holds no lease, so that it changes nothing of what is tested."""
+    try:
+        sockets = (home.folder / "postgres" / "postmaster.pid").read_text().splitlines()[4]
+        connection = await asyncpg.connect(user="postgres", database="postgres", host=sockets)
+    except (OSError, IndexError, asyncpg.PostgresError):
+        return 0
+    try:
+        return int(await connection.fetchval("select count(*) from events"))
+    except asyncpg.UndefinedTableError:
+        return 0
+    finally:
+        await connection.close()
+
+
+def test_a_replay_starts_everything_and_leaves_nothing_running(home: Home, file: Path, unique: int):
+    first = home.run("replay", str(file), "--wait")
+
+    assert first.returncode == 0, first.stderr
+    assert "2,000 events in" in first.stdout
+    assert f"{unique:,} new in the store" in first.stdout
+    assert "Most urgent" in first.stdout
+    assert home.processes() == []
+    assert count(home) == unique
+    assert home.processes() == []
+
+    again = home.run("replay", str(file), "--wait")
+
+    assert again.returncode == 0, again.stderr
+    assert "0 new in the store" in again.stdout
+    assert count(home) == unique
+
+
+async def test_ctrl_c_leaves_nothing_running_and_loses_nothing_that_was_sent(
+    home: Home, file: Path, unique: int, few_tweets: Sequence[Event]
+):
+    process = home.start("ingest", str(file), "--rate", "300")
+    await until(lambda: stored(home), "the first events are stored")
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(120) == 130
+    assert home.processes() == []
+    assert "Traceback" not in (home.folder / "ingest.out").read_text()
+    asked = home.run("sql", "select cursor->>0 as line from cursors", "--format", "csv")
+    sent = int(asked.stdout.split()[1])  # how far the broker had confirmed it
+    assert 0 < sent < 2000
+    assert count(home) >= len({event.id for event in few_tweets[:sent]})
+
+    rest = home.run("ingest", str(file))
+
+    assert rest.returncode == 0, rest.stderr
+    assert f"{2000 - sent:,} events in" in rest.stdout
+    assert count(home) == unique
+    assert home.processes() == []
+
+
+async def test_a_replay_that_is_killed_is_cleaned_up_after(home: Home, file: Path, unique: int):
+    process = home.start("replay", str(file), "--wait")
+    await until(lambda: stored(home), "the first events are stored")
+
+    process.kill()
+
+    assert process.wait() == -signal.SIGKILL
+    await until(lambda: home.processes() == [], "its worker finishes and leaves")
+    before = count(home)
+    again = home.run("replay", str(file), "--wait")
+    assert again.returncode == 0, again.stderr
+    assert f"{unique - before:,} new in the store" in again.stdout
+    assert count(home) == unique
+    assert home.processes() == []
+
+
+async def test_everything_killed_at_once_leaves_a_home_that_works(home: Home, file: Path, unique: int):
+    """As a power cut does; the embedded broker forgets, the file is replayed."""
+    process = home.start("replay", str(file), "--wait")
+    await until(lambda: stored(home), "the first events are stored")
+
+    home.kill_everything()
+
+    process.wait()
+    again = home.run("replay", str(file), "--wait")
+    assert again.returncode == 0, again.stderr
+    assert count(home) == unique
+
+
+async def test_two_replays_at_once_share_the_parts(home: Home, file: Path, unique: int, few_tweets: Sequence[Event]):
+    other = home.folder / "more.jsonl"
+    other.write_bytes(b"\n".join(encode(event) for event in few_tweets[2000:2300]))
+    long = home.start("replay", str(file), "--wait")
+    await until(lambda: stored(home), "the first events are stored")
+
+    short = home.run("replay", str(other), "--wait")
+
+    assert short.returncode == 0, short.stderr
+    assert long.wait(120) == 0, (home.folder / "replay.out").read_text()
+    assert count(home) == len({event.id for event in few_tweets[:2300]})
+    assert home.processes() == []
+    assert unique < count(home)
+
+
+def test_the_demo_can_be_shown_twice(home: Home):
+    first, again = home.run("demo"), home.run("demo")
+
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert "Most urgent" in first.stdout
+    assert "Alerts" in first.stdout
+    assert "earshot tickets" in first.stdout
+    assert "0 new in the store" in again.stdout
+    assert home.processes() == []

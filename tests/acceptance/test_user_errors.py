@@ -1,0 +1,189 @@
+"""What people get wrong: one clear line that says what, where, and what to do; exit code 2; never a traceback."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from shutil import rmtree
+
+import pytest
+from acceptance.earshot import Home
+from acceptance.stage import embedded_stage
+
+from connectors.events import Tweet, encode
+
+NOBODY = "127.0.0.1:1"  # a port that nobody listens on
+NO_DATABASE = f"postgresql://earshot:secret@{NOBODY}/earshot"
+REMOTE = {"broker": NOBODY, "database_url": NO_DATABASE}
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Home]:
+    """A home for commands that must not get as far as starting anything in it, with files to be wrong about."""
+    home = Home()
+    (home.folder / "empty.csv").write_bytes(b"")
+    (home.folder / "binary.csv").write_bytes(bytes(range(256)) * 64)
+    (home.folder / "shopping.txt").write_text("milk\neggs\n")
+    (home.folder / "folder").mkdir()
+    (home.folder / "good.jsonl").write_bytes(encode(tweet(1)))
+    (home.folder / "broken.toml").write_text("[[brand]\nname = ")
+    (home.folder / "wrong.toml").write_text('[[brand]]\nname = "Northwind"\nnetworks = 7\n')
+    (home.folder / "model").mkdir()
+    (home.folder / "model" / "model.onnx").write_bytes(b"this is no network")
+    yield home
+    left = home.processes()
+    rmtree(home.folder)
+    assert left == []
+
+
+def tweet(at: int) -> Tweet:
+    return Tweet(id=f"x:{at}", conversation=f"x:{at}", occurred_at="2026-03-12T12:00:00Z", text="my bag is lost")
+
+
+def told(home: Home, *command: str, **settings: str) -> str:
+    """The one line that a person gets."""
+    done = home.run(*command, **settings)
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
+    assert done.stderr.endswith("\n")
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stdout == ""
+    assert "secret" not in done.stderr
+    return done.stderr
+
+
+FILES = {
+    ("replay", "missing.csv"): "missing.csv: there is no such file",
+    ("replay", "empty.csv"): "empty.csv: is empty",
+    ("replay", "binary.csv"): "binary.csv: is a binary file",
+    ("replay", "shopping.txt"): "the format is not recognised",
+    ("replay", "folder"): "is a folder",
+    ("replay", "good.jsonl", "--format", "xml"): "there is no format 'xml'; the formats are airline, ",
+    ("replay", "good.jsonl", "--format", "airline"): "the column ",
+    ("ingest", "missing.csv"): "missing.csv: there is no such file",
+    ("evaluate", "triage", "--data", "missing.csv"): "missing.csv",
+    ("dead", "replay"): "say which: ",
+}
+
+
+@pytest.mark.parametrize("command", FILES, ids=" ".join)
+def test_a_file_that_cannot_be_used_is_one_line(place: Home, command: tuple[str, ...]):
+    assert FILES[command] in told(place, *command)
+
+
+SETTINGS = {
+    ("batch", "none"): "EARSHOT_BATCH: ",
+    ("kafka_security_protocol", "TELEPATHY"): "EARSHOT_KAFKA_SECURITY_PROTOCOL: ",
+    ("log_level", "LOUD"): "EARSHOT_LOG_LEVEL: ",
+    ("brands", "broken.toml"): "broken.toml",
+    ("brands", "wrong.toml"): "wrong.toml",
+    ("brands", "missing.toml"): "missing.toml",
+    ("model", "model"): "model",
+    ("model", "nowhere"): "nowhere",
+    ("home", "/dev/null/home"): "EARSHOT_HOME: ",
+    ("home", "good.jsonl"): "EARSHOT_HOME: ",
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids="=".join)
+def test_a_setting_that_cannot_be_used_is_one_line(place: Home, setting: tuple[str, str]):
+    name, value = setting
+    assert SETTINGS[setting] in told(place, "worker", "--without-web", **{name: value})
+
+
+def test_a_broken_model_is_one_line_for_analyze_too(place: Home):
+    assert "nowhere" in told(place, "analyze", "hello", model="nowhere")
+    assert "model" in told(place, "analyze", "hello", "--model", "model")
+
+
+def test_a_replay_whose_worker_cannot_start_ends_and_says_why(home: Home, place: Home):
+    file = str(place.folder / "good.jsonl")
+
+    assert "missing.toml" in told(home, "replay", file, "--wait", brands="missing.toml")
+
+
+@pytest.mark.parametrize("command", ["worker", "web"])
+def test_a_port_in_use_is_one_line(home: Home, command: str):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f":{port}" in told(home, command, "--port", port)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("sql", "select 1"),
+        ("tickets",),
+        ("dead", "list"),
+        ("dead", "replay", "--all"),
+        ("migrate",),
+        ("replay", "good.jsonl"),
+        ("web", "--port", "0"),
+    ],
+    ids=" ".join,
+)
+def test_a_database_that_is_not_there_is_one_line(place: Home, command: tuple[str, ...]):
+    assert "the server cannot be reached" in told(place, *command, **REMOTE)
+
+
+def test_an_address_that_is_none_is_one_line(place: Home):
+    assert "EARSHOT_DATABASE_URL" in told(place, "sql", "select 1", database_url="somewhere")
+    assert "EARSHOT_DATABASE_URL" in told(place, "tickets", database_url="mysql://host/name", broker=NOBODY)
+    assert "EARSHOT_BROKER" in told(place, "replay", "good.jsonl", broker="no port", database_url=NO_DATABASE)
+
+
+async def test_a_broker_that_is_not_there_is_one_line(place: Home):
+    async with embedded_stage() as stage:
+        more = {"broker": NOBODY, "database_url": stage.database_url}
+        for command in (("replay", "good.jsonl"), ("ingest", "good.jsonl"), ("dead", "replay", "--all")):
+            assert f"cannot reach Kafka at {NOBODY}" in told(place, *command, **more)
+        ca = told(place, "replay", "good.jsonl", **more, kafka_security_protocol="SSL", kafka_ca="good.jsonl")
+        assert "EARSHOT_KAFKA_CA: cannot read good.jsonl" in ca
+        nobody = told(place, "replay", "good.jsonl", **more, kafka_security_protocol="SASL_PLAINTEXT")
+        assert "EARSHOT_KAFKA_USERNAME" in nobody
+
+
+async def test_a_password_that_is_wrong_is_one_line(place: Home):
+    async with embedded_stage() as stage:
+        await stage.rows("create role guarded login superuser password 'right'")
+        rules = stage.home.folder / "postgres" / "pg_hba.conf"
+        rules.write_text("local all guarded scram-sha-256\n" + rules.read_text())
+        await stage.rows("select pg_reload_conf()")
+        wrong, right = (
+            stage.database_url.replace("postgres:@", f"guarded:{password}@") for password in ("wrong-secret", "right")
+        )
+        assert wrong != stage.database_url
+
+        assert "password authentication failed" in told(place, "tickets", database_url=wrong)
+        assert stage.home.run("tickets", database_url=right).returncode == 0
+
+
+async def test_sql_that_cannot_be_answered_is_one_line():
+    async with embedded_stage() as stage:
+        assert 'syntax error at or near "selekt"' in told(stage.home, "sql", "selekt 1")
+        assert '"nothing" does not exist' in told(stage.home, "sql", "select * from nothing")
+        refused = told(stage.home, "sql", "delete from events")
+        assert "read-only" in refused or "permission denied" in refused
+        assert "permission denied" in told(stage.home, "sql", "select * from dead_letters")
+        assert "no dead letter 7" in told(stage.home, "dead", "show", "7")
+        assert "no dead letter 7" in told(stage.home, "dead", "replay", "7")
+
+
+def test_rows_that_cannot_be_read_are_named_and_the_rest_is_stored(home: Home):
+    file = home.folder / "some.jsonl"
+    file.write_bytes(b"\n".join([encode(tweet(1)), b"nonsense", encode(tweet(2)), b"", b'{"kind": "tweet"}', b"\xff"]))
+
+    done = home.run("replay", str(file), "--wait")
+
+    assert done.returncode == 1, done.stderr
+    assert [line.partition(":")[0] for line in done.stderr.splitlines() if line.startswith("line ")] == [
+        "line 2",
+        "line 5",
+        "line 6",
+    ]
+    assert "3 rows could not be read" in done.stdout
+    assert home.run("sql", "select id from events order by id", "--format", "csv").stdout.split() == [
+        "id",
+        "x:1",
+        "x:2",
+    ]
