@@ -37,9 +37,10 @@ HARM: dict[str, tuple[int, str]] = {
     "vulnerable": (26, "Somebody vulnerable is concerned"),
     "deprived": (25, "Goes without warmth, water, light or food"),
     "critical_site": (23, "A place where lives depend on it"),
-    "vulnerable+deprived": (14, "Somebody vulnerable goes without"),
+    "vulnerable+stranded": (18, "Somebody vulnerable is stranded"),
+    "vulnerable+deprived": (20, "Somebody vulnerable goes without"),
     "helpless": (17, "Does not know what to do"),
-    "stranded": (15, "Stranded"),
+    "stranded": (20, "Stranded"),
     "hazard": (15, "Something hazardous"),
     "unwell": (15, "Somebody is unwell"),
     "addressed": (12, "Speaks to the brand"),
@@ -48,9 +49,9 @@ HARM: dict[str, tuple[int, str]] = {
     "unanswered": (6, "Nobody answers them"),
     # these calm
     "past": (-18, "Tells of an earlier time"),
-    "enquiry": (-20, "Asks ahead"),
+    "enquiry": (-25, "Asks ahead"),
     "figurative": (-20, "Sounds like a figure of speech or small talk"),
-    "praise": (-16, "Praises"),
+    "praise": (-20, "Praises"),
 }
 ENOUGH, AGAIN = 70, 8
 HINT = 0.15
