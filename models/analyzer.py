@@ -61,6 +61,10 @@ class Analyzer:
             for row, text in enumerate(texts)
         ]
 
+    def sentiments(self, texts: Sequence[str]) -> Floats:
+        """Calibrated probabilities (texts, 3) in the order of LABELS, whatever the language."""
+        return softmax(self._encoder(texts).sentiment / self._artifact.temperatures["sentiment"])
+
     def _reads(self, text: str, language: str) -> bool:
         return (language == UNDECIDED or language in self._artifact.languages) and bool(normalize(text))
 

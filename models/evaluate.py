@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.analyzer import LABELS, softmax
-from models.artifact import Artifact, load_artifact
-from models.encoder import Encoder
+from models.analyzer import LABELS, Analyzer
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
@@ -31,20 +29,19 @@ class EvaluationError(Exception):
     """The labelled texts cannot be read."""
 
 
-def evaluate_sentiment(data: Path, model: Artifact | Path, *, threads: int = 2) -> dict[str, Any]:
-    """Accuracy and calibration of a model directory on a CSV with the columns `text` and `label`.
+def evaluate_sentiment(data: Path, analyzer: Analyzer) -> dict[str, Any]:
+    """Accuracy and calibration of a model on a CSV with the columns `text` and `label`.
 
     Labels are names (negative, neutral, positive) or numbers (0 1 2; 0 2 4; -1 0 1; 0 1 for negative and positive).
-    Where the file has no neutral text, the model chooses between negative and positive.
-    Raises EvaluationError naming the column or label that is wrong, ArtifactError for a broken model.
+    Where the file has no neutral text, the model chooses between negative and positive. It never abstains here.
+    Raises EvaluationError naming the column or label that is wrong.
     """
     texts, truth = read_labelled(data)
-    artifact = load_artifact(model) if isinstance(model, Path) else model
-    encoder = Encoder(artifact.model, artifact.tokenizer, max_tokens=artifact.max_tokens, threads=threads)
-    logits = encoder(texts).sentiment / artifact.temperatures["sentiment"]
     classes = [0, 1, 2] if 1 in truth else [0, 2]
-    report = scores(np.searchsorted(classes, truth), softmax(logits[:, classes]), [LABELS[one] for one in classes])
-    return {"model": artifact.version, "data": data.name, **report}
+    probabilities = analyzer.sentiments(texts)[:, classes]
+    probabilities /= probabilities.sum(-1, keepdims=True)
+    report = scores(np.searchsorted(classes, truth), probabilities, [LABELS[one] for one in classes])
+    return {"model": analyzer.version, "data": data.name, **report}
 
 
 def read_labelled(path: Path) -> tuple[list[str], Labels]:

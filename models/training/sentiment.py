@@ -23,11 +23,16 @@ from transformers import DistilBertModel
 from models.evaluate import macro_f1, macro_recall
 from models.training.base import MINILM, load_base, mean_pooled
 from models.training.data import IGNORED, Corpus, Example, public_corpus, shared_data, table_corpus
+from models.training.errors import TrainingError
 from models.training.network import HEADS, Network, adapted, lightened
 
 WIDTHS = (16, 24, 32, 40, 48, 64, 96, 128)  # few distinct shapes: a new one costs time
 TASKS = tuple(HEADS)
 Print = Callable[[str], None]
+
+
+class RecipeError(TrainingError):
+    """The recipe cannot be followed."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,16 @@ class Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a TOML file. Raises ValueError naming an unknown key."""
-    given = tomllib.loads(path.read_text(encoding="utf-8"))
+    """The recipe in a TOML file. Raises RecipeError, naming an unknown key."""
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: the recipe cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise RecipeError(f"{path}: the recipe is no TOML ({error})") from None
     unknown = set(given) - {field.name for field in fields(Recipe)}
     if unknown:
-        raise ValueError(f"{path}: unknown setting {', '.join(sorted(unknown))}")
+        raise RecipeError(f"{path}: unknown setting {', '.join(sorted(unknown))}")
     return Recipe(**given)
 
 
@@ -264,7 +274,7 @@ class Trainer:
             return
         state = torch.load(path, weights_only=True)
         if state["recipe"] | {"threads": 0} != asdict(self.recipe) | {"threads": 0}:
-            raise ValueError(f"{path} belongs to another recipe; choose another --out or delete it")
+            raise RecipeError(f"{path} belongs to another recipe; choose another --out or delete it")
         self._load(state["weights"])
         self.average = state["average"]
         self.optimizer.load_state_dict(state["optimizer"])

@@ -13,13 +13,13 @@ from models.training.sentiment import Trainer, corpus_of, read_recipe
 def train(
     config: Path, out: Path | None = None, *, data: Path | None = None, say: Callable[[str], None] = print
 ) -> dict[str, Any]:
-    """Train the recipe in `config` and return the story of the model that was written.
+    """Train the recipe in `config`, write the model to `out/model`, and return its story.
 
-    Goes on from the last checkpoint in `runs/NAME`. out: by default `runs/NAME/model`. data: the public sets.
-    Raises DataError or OSError for what is missing, ValueError for a bad config, GateError if it is weak.
+    out: log and checkpoints; a run that was interrupted goes on from there (`runs/NAME`). data: the public sets.
+    Raises TrainingError, with one clear line, for what is missing or wrong and for a model that the gate refuses.
     """
     recipe = read_recipe(config)
-    run = Path("runs") / recipe.name
-    trainer = Trainer(recipe, corpus_of(recipe, config, data), run, say)
+    out = out or Path("runs") / recipe.name
+    trainer = Trainer(recipe, corpus_of(recipe, config, data), out, say)
     trainer.run()
-    return release(trainer, out or run / "model")
+    return release(trainer, out / "model")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.training.base import MINILM, load_base, mean_pooled, minilm_bert
+from models.training.base import MINILM, BaseError, load_base, mean_pooled, minilm_bert
 
 
 def test_minilm_in_distilberts_layout_says_what_the_bert_says():
@@ -41,5 +41,5 @@ def test_a_distilbert_in_a_local_folder_is_a_base(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_an_error_that_names_it(tmp_path):
-    with pytest.raises(OSError, match="nowhere"):
+    with pytest.raises(BaseError, match="nowhere"):
         load_base(str(tmp_path / "nowhere"))

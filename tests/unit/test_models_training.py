@@ -18,12 +18,12 @@ import models.training.train as training
 from models.analyzer import Analyzer
 from models.artifact import load_artifact
 from models.training import gate
-from models.training.data import Example, part_of, split, text_hash, unique
+from models.training.data import DataError, Example, part_of, public_corpus, split, table_corpus, text_hash, unique
 from models.training.gate import GateError
 from models.training.network import merged
 from models.training.quantise import best_limits, quantise, quantised_weight, scale_and_zero
 from models.training.release import release
-from models.training.sentiment import Trainer, batches, corpus_of, read_recipe, schedule
+from models.training.sentiment import RecipeError, Trainer, batches, corpus_of, read_recipe, schedule
 
 CONFIG = Path(training.__file__).parent / "configs" / "tiny.toml"
 
@@ -131,7 +131,7 @@ def test_an_interrupted_run_goes_on_where_it_was(run, tmp_path):
 def test_a_checkpoint_of_another_recipe_is_refused(run, tmp_path):
     shutil.copy(run.out / "checkpoint.pt", tmp_path)
 
-    with pytest.raises(ValueError, match="another recipe"):
+    with pytest.raises(RecipeError, match="another recipe"):
         Trainer(replace(run.recipe, rank=4), run.corpus, tmp_path, lambda line: None).run()
 
 
@@ -139,7 +139,7 @@ def test_an_unknown_setting_of_a_recipe_is_named(tmp_path):
     config = tmp_path / "mine.toml"
     config.write_text("epochz = 3\n")
 
-    with pytest.raises(ValueError, match="epochz"):
+    with pytest.raises(RecipeError, match="epochz"):
         read_recipe(config)
 
 
@@ -207,3 +207,47 @@ def test_the_temperature_undoes_overconfidence():
 
 def test_the_analyzer_of_a_tiny_model_names_its_version(directory):
     assert Analyzer(directory, threads=1).version.startswith("tiny-")
+
+
+def test_a_table_without_its_columns_or_with_an_unknown_label_is_one_clear_line(tmp_path):
+    path = tmp_path / "mine.csv"
+
+    path.write_text("text,sentiment\nhi,positive\n")
+    with pytest.raises(DataError, match=r"mine\.csv.*complaint"):
+        table_corpus(path)
+    path.write_text("text,sentiment,complaint,severity\nhi,glad,0,0\n")
+    with pytest.raises(DataError, match="glad"):
+        table_corpus(path)
+
+
+def test_public_sets_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(DataError, match="EARSHOT_SHARED"):
+        public_corpus(tmp_path)
+
+
+def test_no_text_of_a_test_part_is_learnt(tmp_path):
+    """On small files in the shape of the public ones."""
+    words = [f"word{number} is said" for number in range(300)]
+    tweeteval = tmp_path / "tweets" / "tweeteval" / "sentiment"
+    tweeteval.mkdir(parents=True)
+    for part, texts in (("train", words[:60]), ("val", words[50:70]), ("test", words[70:90])):
+        (tweeteval / f"{part}_text.txt").write_text("\n".join(texts) + "\n")
+        (tweeteval / f"{part}_labels.txt").write_text("\n".join("1" for _ in texts) + "\n")
+    airline = tmp_path / "tweets" / "airline" / "Tweets.csv"
+    airline.parent.mkdir()
+    rows = [f"{number},neutral,{text.upper()}" for number, text in enumerate(words[65:200])]
+    airline.write_text("\n".join(["tweet_id,airline_sentiment,text", *rows, rows[0], "0,negative,conflict"]) + "\n")
+    severity = tmp_path / "complaints" / "severity" / "complaint_severity.csv"
+    severity.parent.mkdir(parents=True)
+    severity.write_text("\n".join(["text,complaint,severity", *(f"{text},1,2" for text in words[150:])]) + "\n")
+
+    corpus = public_corpus(tmp_path)
+
+    held = {text_hash(one.text) for part in (corpus.validation, corpus.test) for ones in part.values() for one in ones}
+    learnt = [text_hash(one.text) for one in corpus.train]
+    assert len(corpus.train) > 100
+    assert not held & set(learnt)
+    assert corpus.hashes["tweets/airline/Tweets.csv"]
+    assert len(corpus.test["tweeteval"]) == 20
+    conflicting = text_hash(words[65])
+    assert conflicting not in {text_hash(one.text) for one in corpus.test["airline"] + corpus.validation["airline"]}
