@@ -77,7 +77,7 @@ def _build(trainer: Trainer, made: Path, spare: Path, quantise: Quantise) -> dic
     labels = {task: encoded.labels[:, column] for column, task in enumerate(HEADS)}
     exported = {name: values[::every] for name, values in full.items()}
     checks.append(gate.same("exported against merged", predict(network, some), exported))
-    checks += gate.kept(full, small, trainer.base_embeddings(encoded), labels)
+    checks += gate.kept(full, small, trainer.base_embeddings(encoded).float().numpy(), labels)
     gate.enforce(checks)
 
     temperatures = {task: _temperature(labels[task], small[task]) for task in HEADS}

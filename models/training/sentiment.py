@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,7 +87,6 @@ class Encoded:
 
     ids: list[list[int]]
     labels: NDArray[np.int64]  # (texts, tasks)
-    target: torch.Tensor | None = None  # (texts, dim), the base's embeddings
 
 
 def encode(tokenizer: Tokenizer, examples: Sequence[Example], longest: int = WIDTHS[-1]) -> Encoded:
@@ -135,24 +134,24 @@ class Trainer:
         self.recipe, self.corpus, self.out, self._print = recipe, corpus, out, say
         out.mkdir(parents=True, exist_ok=True)
         encoder, self.tokenizer = load_base(recipe.base, layers=recipe.layers)
-        train = encode(self.tokenizer, corpus.train)
-        self.train_set = Encoded(train.ids, train.labels, _embeddings(encoder, train.ids))
+        self.train_set = encode(self.tokenizer, corpus.train)
         self.model = lightened(fresh(recipe, encoder))
         self.unknown = self.tokenizer.token_to_id("[UNK]")
         self.trained = {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
         self.average = {name: weight.detach().clone() for name, weight in self.trained.items()}
         self.optimizer = torch.optim.AdamW(self.trained.values(), lr=recipe.rate, weight_decay=recipe.decay)
         self.class_weights = {task: self._class_weights(column) for column, task in enumerate(TASKS)}
-        lengths = [len(one) for one in train.ids]
-        self.steps_per_epoch = sum(1 for _ in batches(lengths, recipe.batch, None))
-        self.lengths = lengths
+        self.lengths = [len(one) for one in self.train_set.ids]
+        self.steps_per_epoch = sum(1 for _ in batches(self.lengths, recipe.batch, None))
         self.step = 0
 
     def run(self) -> None:
-        """Train to the end, from the last checkpoint if there is one, and leave the averaged weights in the model."""
+        """Train to the end, from the last checkpoint if there is one. `tuned` gives the result."""
         self._resume()
-        self.model.train()
         total, started, losses = self.steps_per_epoch * self.recipe.epochs, time.monotonic(), []
+        if self.step < total:
+            self.targets = self.base_embeddings(self.train_set)
+        self.model.train()
         for epoch in range(self.step // self.steps_per_epoch, self.recipe.epochs):
             order = random.Random(f"{self.recipe.seed}:{epoch}")  # noqa: S311 (no secret)
             for number, (indices, width) in enumerate(batches(self.lengths, self.recipe.batch, order)):
@@ -198,10 +197,10 @@ class Trainer:
             report[f"{name}.embedding"] = round(self._nearness(encoded, outputs["embedding"]), 4)
         return report
 
-    def base_embeddings(self, encoded: Encoded) -> NDArray[np.float32]:
+    def base_embeddings(self, encoded: Encoded) -> torch.Tensor:
         """(texts, dim), of the base as it was before any training."""
         encoder, _ = load_base(self.recipe.base, layers=self.recipe.layers)
-        return _embeddings(encoder, encoded.ids).float().numpy()
+        return _embeddings(encoder, encoded.ids)
 
     def averaged(self) -> _Averaged:
         return _Averaged(self)
@@ -217,7 +216,7 @@ class Trainer:
         labels = torch.from_numpy(self.train_set.labels[indices])
         with torch.autocast("cpu", dtype=torch.bfloat16):
             outputs = self.model(input_ids=ids, attention_mask=mask)
-        loss = self._loss(outputs, labels, cast(torch.Tensor, self.train_set.target)[indices])
+        loss = self._loss(outputs, labels, self.targets[indices])
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
