@@ -19,12 +19,13 @@ from models.artifact import CARD, FORMAT, MODEL, STORY, TOKENIZER, sha256
 from models.encoder import Encoder
 from models.evaluate import scores
 from models.training import gate
+from models.training.batches import encode, predict
 from models.training.card import card
 from models.training.data import IGNORED, Corpus, Example
 from models.training.export import export
 from models.training.network import HEADS, merged
 from models.training.quantise import quantise
-from models.training.sentiment import Trainer, encode, predict
+from models.training.sentiment import Trainer
 
 MAX_TOKENS = 128
 CALIBRATION_TEXTS = 256

@@ -18,12 +18,13 @@ import models.training.train as training
 from models.analyzer import Analyzer
 from models.artifact import load_artifact
 from models.training import gate
+from models.training.batches import batches
 from models.training.data import DataError, Example, part_of, public_corpus, split, table_corpus, text_hash, unique
 from models.training.gate import GateError
 from models.training.network import merged
 from models.training.quantise import best_limits, quantise, quantised_weight, scale_and_zero
 from models.training.release import release
-from models.training.sentiment import RecipeError, Trainer, batches, corpus_of, read_recipe, schedule
+from models.training.sentiment import RecipeError, Trainer, corpus_of, read_recipe, schedule
 
 CONFIG = Path(training.__file__).parent / "configs" / "tiny.toml"
 
