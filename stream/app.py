@@ -7,6 +7,7 @@ from typing import Any
 
 import faust
 from faust.app import App, BootStrategy
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from yarl import URL
 
 from stream.kafka import INPUTS, MESSAGE_LIMIT, tls
@@ -24,14 +25,36 @@ class _App(App):
     BootStrategy = _Boot
 
 
+class _SilentThread(AIOKafkaConsumerThread):
+    """Leaves its group without a word, as if it had been killed: the session's end, six seconds later, removes it.
+
+    When the leader of a group says goodbye in the middle of a rebalance, the embedded broker keeps it as the leader
+    for ever: whoever joins afterwards waits for an assignment that never comes.
+    """
+
+    async def on_thread_stop(self) -> None:
+        if self._consumer is not None and self._consumer._coordinator is not None:
+            self._consumer._coordinator.reset_generation()
+        await super().on_thread_stop()
+
+
+class _SilentConsumer(Consumer):
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return _SilentThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _SilentTransport(Transport):
+    Consumer = _SilentConsumer
+
+
 def create_app(settings: Settings, broker: str, pipeline: Pipeline, *, embedded: bool) -> App:
     """An app that listens on the input topics. embedded: the broker whose group join waits half the session time."""
     app = _App(
         settings.kafka_group,
         broker=[URL(f"kafka://{each.strip()}") for each in broker.split(",")],
         broker_credentials=_credentials(settings),
-        broker_session_timeout=6.0 if embedded else 30.0,
-        broker_heartbeat_interval=2.0 if embedded else 5.0,
+        broker_session_timeout=6.0 if embedded else 12.0,  # how long a dead worker's partitions wait
+        broker_heartbeat_interval=2.0 if embedded else 3.0,
         broker_commit_interval=0.5,
         consumer_max_fetch_size=max(1024 * 1024, MESSAGE_LIMIT),
         consumer_auto_offset_reset="earliest",
@@ -42,6 +65,8 @@ def create_app(settings: Settings, broker: str, pipeline: Pipeline, *, embedded:
         topic_disable_leader=True,
         topic_allow_declare=False,  # stream.kafka makes every topic, also those that are only written to
     )
+    if embedded:
+        app.transport = _SilentTransport(app.conf.broker_consumer, app)
     for name in INPUTS:
         topic = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         app.agent(topic, name=name, concurrency=1)(_listener(pipeline, settings.batch, settings.batch_within))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stream.errors import UserError
+
+_BROKERS = re.compile(r"\s*[^\s,]+:\d+\s*(,\s*[^\s,]+:\d+\s*)*")
 
 
 class Settings(BaseSettings):
@@ -48,6 +52,20 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="port of `web`")
     worker_port: int = Field(0, ge=0, le=65535, description="port of a worker's health and metrics; 0: any free one")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much the logs tell")
+
+    @field_validator("broker")
+    @classmethod
+    def _has_ports(cls, broker: str | None) -> str | None:
+        if broker is not None and not _BROKERS.fullmatch(broker):
+            raise PydanticCustomError("broker", "is host:port, several of them with a comma between")
+        return broker
+
+    @field_validator("database_url", "database_reader_url")
+    @classmethod
+    def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise PydanticCustomError("database", "is postgresql://user:password@host/name")
+        return url
 
 
 def read_settings() -> Settings:

@@ -47,17 +47,26 @@ def analyze(
 @evaluate.command("sentiment")
 def evaluate_sentiment(data: Data, model: Model = None) -> None:
     """Accuracy, F1, recall and calibration on a file with the columns text,label."""
+    from models.evaluate import EvaluationError
     from models.evaluate import evaluate_sentiment as measure
 
-    _tell(measure(data, _analyzer(model)))
+    try:
+        _tell(measure(data, _analyzer(model)))
+    except EvaluationError as error:
+        raise UserError(str(error)) from None
 
 
 @evaluate.command("triage")
 def evaluate_triage(data: Data, model: Model = None) -> None:
     """Precision and recall of tickets and of P1, and nDCG, on a file with the columns text,should_ticket,priority."""
+    from stream.evaluate_triage import UnusableLabels
     from stream.evaluate_triage import evaluate_triage as measure
 
-    _tell(measure(data, _analyzer(model)))
+    try:
+        _tell(measure(data, _analyzer(model)))
+    except (UnusableLabels, OSError) as error:
+        told = f"{data}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        raise UserError(told) from None
 
 
 @train.command("sentiment")

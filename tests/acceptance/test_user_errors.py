@@ -40,9 +40,9 @@ def tweet(at: int) -> Tweet:
     return Tweet(id=f"x:{at}", conversation=f"x:{at}", occurred_at="2026-03-12T12:00:00Z", text="my bag is lost")
 
 
-def told(home: Home, *command: str, **settings: str) -> str:
+def told(place: Home, /, *command: str, **settings: str) -> str:
     """The one line that a person gets."""
-    done = home.run(*command, **settings)
+    done = place.run(*command, **settings)
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
     assert done.stderr.endswith("\n")
@@ -160,6 +160,7 @@ async def test_a_password_that_is_wrong_is_one_line(place: Home):
 
 async def test_sql_that_cannot_be_answered_is_one_line():
     async with embedded_stage() as stage:
+        assert stage.home.run("migrate").returncode == 0
         assert 'syntax error at or near "selekt"' in told(stage.home, "sql", "selekt 1")
         assert '"nothing" does not exist' in told(stage.home, "sql", "select * from nothing")
         refused = told(stage.home, "sql", "delete from events")
