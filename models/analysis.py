@@ -49,6 +49,8 @@ class Analysis:
     dissatisfaction: float | None = None
     topic: Topic | None = None
     problem: Problem | None = None
+    alarm: float | None = None  # -1 to 1: reads like messages that a person must see within minutes
+    need: float | None = None  # -1 to 1: reads like messages that need a person at all
     abstained: bool = False
     embedding: NDArray[np.float16] | None = field(default=None, compare=False, repr=False)
 

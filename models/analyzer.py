@@ -13,6 +13,7 @@ from models.analysis import Analysis, Sentiment, SentimentLabel
 from models.artifact import Artifact, load_artifact
 from models.encoder import Encoder, Outputs
 from models.language import UNDECIDED, detect
+from models.resemblance import Resemblance, read_examples
 from models.taxonomy import Placed, read_taxonomy
 from models.text import normalize
 
@@ -43,6 +44,7 @@ class Analyzer:
             topic_threshold=self._artifact.topic_threshold,
             problem_threshold=self._artifact.problem_threshold,
         )
+        self._resemblance = Resemblance(read_examples(), lambda texts: self._encoder(texts).embedding)
         self.version = self._artifact.version
 
     def __call__(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[Analysis]:
@@ -76,6 +78,7 @@ class Analyzer:
         index = dissatisfaction(severity)
         topics = self._taxonomy.topics(outputs.embedding)
         problems = self._taxonomy.problems(texts, topics, outputs.embedding)
+        likenesses = self._resemblance(outputs.embedding)
         return [
             Analysis(
                 text=text,
@@ -87,6 +90,8 @@ class Analyzer:
                 dissatisfaction=float(index[row]),
                 topic=topics[row],
                 problem=problems[row],
+                alarm=likenesses[row].alarm,
+                need=likenesses[row].need,
                 embedding=outputs.embedding[row].astype(np.float16),
             )
             for row, text in enumerate(texts)

@@ -93,6 +93,8 @@ def message_of(analysis: Analysis) -> Message:
         topic=topic.label if topic else None,
         problem=problem.label if problem else None,
         abstained=analysis.abstained,
+        alarm=analysis.alarm,
+        need=analysis.need,
     )
 
 

@@ -52,6 +52,8 @@ def message(row: Row) -> Message:
         sentiment=row["sentiment"],
         negative=scores.get("negative"),
         complaint=scores.get("complaint"),
+        alarm=scores.get("alarm"),
+        need=scores.get("need"),
         dissatisfaction=None if dissatisfaction is None else float(dissatisfaction),
         topic=row["topic"],
         problem=row["problem"],
@@ -110,6 +112,8 @@ def _scores(analysis: Analysis) -> dict[str, Any]:
         scores |= {name: round(float(value), 4) for name, value in analysis.sentiment.probabilities.items()}
     if analysis.complaint is not None:
         scores["complaint"] = round(float(analysis.complaint), 4)
+    if analysis.alarm is not None and analysis.need is not None:
+        scores |= {"alarm": analysis.alarm, "need": analysis.need}
     if analysis.topic is not None:
         scores["topic"] = round(float(analysis.topic.score), 4)
     if analysis.problem is not None:

@@ -15,7 +15,7 @@ Level = Literal["P1", "P2", "P3", "P4"]
 
 # ------------------------------------------------------------------------------------------------ the table of weights
 
-LEVELS: tuple[tuple[Level, int], ...] = (("P1", 70), ("P2", 45), ("P3", 15), ("P4", 6))  # from this priority on
+LEVELS: tuple[tuple[Level, int], ...] = (("P1", 70), ("P2", 45), ("P3", 26), ("P4", 6))  # from this priority on
 CERTAIN = 9  # below this priority a ticket "needs a look"
 
 # Harm: somebody, or their money, may come to it within minutes. From ENOUGH on, in sum, it is P1; below, HINT of it.
@@ -54,6 +54,7 @@ HARM: dict[str, tuple[int, str]] = {
     "praise": (-20, "Praises"),
 }
 ENOUGH, AGAIN = 70, 8
+ALARM, ALARM_AT = 80, 36  # ALARM_AT + ALARM * (how much it reads like messages to see within minutes, -1 to 1)
 HINT = 0.15
 MILDER = {"hazard": "danger", "unwell": "injury"}  # the first says nothing new beside the second
 
@@ -75,10 +76,13 @@ SERVICE: dict[str, tuple[int, str]] = {
     "soon": (8, "It is urgent"),
 }
 ECHO, ECHO_MOST = 0.1, 5
+PASSAGE = 400  # letters within which cues of harm add up
 
 DISSATISFACTION = 18  # for the most dissatisfied; with a reason of 46 and every echo it stays below P1
 COMPLAINS = 0.85  # the dissatisfaction, 0-1, that words of complaint stand for
+NEED = 20  # times how much it reads like messages that need a person, -1 to 1
 QUESTION = 7  # asks for something
+ENQUIRY = -8  # asks ahead; nothing has happened
 FOREIGN = 10  # in a language that the model does not know: a person looks
 COMPLAINT_FORM = 8  # came as a complaint, not as a post
 REPEAT, REPEAT_MOST = 7, 21  # for each further message without an answer
@@ -115,6 +119,8 @@ class Message:
     topic: str | None = None
     problem: str | None = None
     abstained: bool = False
+    alarm: float | None = None  # -1 to 1: reads like messages that a person must see within minutes
+    need: float | None = None  # -1 to 1: reads like messages that need a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +171,15 @@ class _Read:
         known = [score for score in scores if score is not None]
         words = COMPLAINS if self.has(*COMPLAINTS) else 0.0
         return max([sum(known) / len(known) if known else 0.0, words])
+
+    def passages(self) -> list[_Read]:
+        """The message cut into passages, and again half a passage later, so that no cut parts what belongs together."""
+        cut: dict[tuple[int, int], dict[str, list[Cue]]] = {}
+        for group, cues in self.cues.items():
+            for cue in cues:
+                for shift in (0, PASSAGE // 2):
+                    cut.setdefault((shift, (cue.start + shift) // PASSAGE), {}).setdefault(group, []).append(cue)
+        return [_Read(self.message, {group: tuple(cues) for group, cues in groups.items()}) for groups in cut.values()]
 
     def has(self, *groups: str) -> bool:
         return any(group in self.cues for group in groups)
@@ -229,12 +244,14 @@ def _sorted_out(read: _Read) -> bool:
 def _content(reads: Sequence[_Read]) -> list[Factor]:
     """The factors that come from what was said, however often."""
     cues = _first_cues(reads)
-    harm, service = _harm(cues), _service(cues)
+    harm, service = [*max(_harms(reads), key=_total), *_alarm(reads)], _service(cues)
     if _total(harm) >= ENOUGH:
         return harm + _mood(reads)
-    service += _mood(reads)
+    service += [*_mood(reads), *_need(reads)]
     if _total(service) < LEVELS[1][1] and (quote := cues.get("request") or cues.get("question")):
         service.append(Factor("question", QUESTION, f"Asks for something: {_quoted(quote)}"))
+    if "enquiry" in cues:
+        service.append(Factor("enquiry", ENQUIRY, f"Asks ahead: {_quoted(cues['enquiry'])}"))
     if any(_foreign(read.message) for read in reads):
         service.append(Factor("language", FOREIGN, "In a language that the model does not know"))
     if any(read.message.kind == "complaint" for read in reads):
@@ -263,6 +280,16 @@ def _first_cues(reads: Sequence[_Read]) -> dict[str, str]:
     return first
 
 
+def _harms(reads: Sequence[_Read]) -> list[list[Factor]]:
+    """The harm in each passage. Cues that stand far apart in a long letter do not add up; short posts do, together."""
+    posts = [read for read in reads if len(read.message.text) <= PASSAGE]
+    passages = [_first_cues(posts)] if posts else []
+    for read in reads:
+        if len(read.message.text) > PASSAGE:
+            passages += [_first_cues([passage]) for passage in read.passages()]
+    return [_harm(passage) for passage in passages]
+
+
 def _harm(cues: Mapping[str, str]) -> list[Factor]:
     """The harm that may come, strongest first."""
     factors: list[Factor] = []
@@ -271,6 +298,22 @@ def _harm(cues: Mapping[str, str]) -> list[Factor]:
             again = points >= ENOUGH and any(factor.points >= ENOUGH for factor in factors)
             factors.append(Factor(name, AGAIN if again else points, f"{words}: {_quoted(cues[name])}"))
     return factors
+
+
+def _alarm(reads: Sequence[_Read]) -> list[Factor]:
+    """How much the most alarming message reads like others that had to be seen at once; nothing where no model read."""
+    known = [read.message.alarm for read in reads if read.message.alarm is not None]
+    points = round(ALARM_AT + ALARM * max(known)) if known else 0
+    words = "Reads like messages to see within minutes" if points > 0 else "Does not read like an emergency"
+    return [Factor("alarm", points, words)] if points else []
+
+
+def _need(reads: Sequence[_Read]) -> list[Factor]:
+    """How much the neediest message reads like others that needed a person; nothing where no model read."""
+    known = [read.message.need for read in reads if read.message.need is not None]
+    points = round(NEED * max(known)) if known else 0
+    words = "Reads like messages that need a person" if points > 0 else "Reads like messages that need nobody"
+    return [Factor("need", points, words)] if points else []
 
 
 def _service(cues: Mapping[str, str]) -> list[Factor]:
