@@ -33,9 +33,12 @@ class _SilentThread(AIOKafkaConsumerThread):
     """
 
     async def on_thread_stop(self) -> None:
-        if self._consumer is not None and self._consumer._coordinator is not None:
-            self._consumer._coordinator.reset_generation()
+        if self._consumer is not None:
+            self._consumer._coordinator._maybe_leave_group = _say_nothing
         await super().on_thread_stop()
+
+
+async def _say_nothing() -> None: ...
 
 
 class _SilentConsumer(Consumer):
