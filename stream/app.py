@@ -33,7 +33,7 @@ class _SilentThread(AIOKafkaConsumerThread):
     """
 
     async def on_thread_stop(self) -> None:
-        if self._consumer is not None:
+        if self._consumer is not None and self._consumer._coordinator is not None:
             self._consumer._coordinator._maybe_leave_group = _say_nothing
         await super().on_thread_stop()
 
