@@ -27,6 +27,14 @@ _STOPS = frozenset({".", "?"})
 _NEGATIONS = frozenset({"not", "no", "never", "without", "nor", "nothing", "neither", "hardly"})
 _BETWEEN = frozenset("a an any the my our your this that really even going to be been planning in on of want".split())  # noqa: SIM905
 
+_NUMBER = "#"
+_COMMON = frozenset(  # words of nearly every text: poor signs of a phrase
+    """
+    a an and are as at be been by can do for from had has have he her his i if in into is it me my not now of off on or
+    our out she so still that the their them they this to up us was we were when who will with you your . ? , @
+    """.split()  # noqa: SIM905 (a list of eighty lines reads worse)
+)
+
 _TOKEN = re.compile(
     r"(?P<url>https?://\S+|www\.\S+)|(?P<handle>@\w+)|(?P<tag>#\w+)|(?P<number>\d+(?:[.,:]\d+)*)"
     r"|(?P<word>[^\W\d_]&[^\W\d_]\b|[^\W\d_][^\W_]*(?:['’ʼ`][^\W_]+)*)|(?P<stop>[.!?;\n\r…]+)|(?P<pause>[,:()–—]|(?<=\s)-+(?=\s)|--+)|(?P<sign>[$£€%])"
@@ -75,16 +83,16 @@ class Cue:
 class Element:
     """One place of a phrase: what it takes there, how many words it may skip before it, whether it may be missing."""
 
-    words: frozenset[str]
+    signs: frozenset[str]  # what it takes: words, beginnings (`smell*`), _NUMBER
     beginnings: tuple[str, ...]
-    least: float | None  # any number from here on
+    least: float  # of its numbers
     skips: int
     optional: bool
 
     def takes(self, word: str) -> bool:
-        if word in self.words or (self.beginnings and word.startswith(self.beginnings)):
+        if word in self.signs or (self.beginnings and word.startswith(self.beginnings)):
             return True
-        return self.least is not None and word[:1].isdecimal() and _number(word) >= self.least
+        return _NUMBER in self.signs and word[0].isdecimal() and _number(word) >= self.least
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +101,8 @@ class Phrase:
     written: str
     elements: tuple[Element, ...]
     negatable: bool  # a negation before it takes its meaning away
-
-    def openers(self) -> Sequence[Element]:
-        """The places that a match can begin with."""
-        first = next(index for index, element in enumerate(self.elements) if not element.optional)
-        return self.elements[: first + 1]
+    needed: tuple[Element, ...]  # those that may not be missing
+    openers: tuple[Element, ...]  # those that a match can begin with
 
     def end(self, words: Sequence[str], at: int, element: int = 0) -> int | None:
         """The index after the last word when the phrase stands in `words` from index `at`; None when it does not."""
@@ -120,21 +125,23 @@ class Cues:
 
         lists: NAME -> its words, with spaces between.
         """
-        said = {name: group["says"] for name, group in groups.items()}
-        excused = {name: group.get("unless", "") for name, group in groups.items()}
-        self._phrases = _Index([one for name, text in said.items() for one in _parsed(name, text, lists)])
-        self._idioms = _Index([one for name, text in excused.items() for one in _parsed(name, text, lists)])
+        phrases = [one for name, group in groups.items() for one in _parsed(name, group["says"], lists)]
+        idioms = [one for name, group in groups.items() for one in _parsed(name, group.get("unless", ""), lists)]
+        self._index = _Index([*phrases, *idioms])
+        self._idioms = frozenset(map(id, idioms))
 
     def find(self, text: str) -> dict[str, tuple[Cue, ...]]:
         """Group -> its cues in `text`, in the order of the text. A group without a cue is absent."""
         tokens = list(_tokens(text))
         words = [token.word for token in tokens]
+        matches = self._index.matches(words)
         excused: dict[str, set[int]] = {}
-        for phrase, start, end in self._idioms.matches(words):
-            excused.setdefault(phrase.group, set()).update(range(start, end))
+        for start, end, phrase in matches:
+            if id(phrase) in self._idioms:
+                excused.setdefault(phrase.group, set()).update(range(start, end))
         found: dict[str, list[Cue]] = {}
-        for phrase, start, end in self._phrases.matches(words):
-            if not excused.get(phrase.group, set()).isdisjoint(range(start, end)):
+        for start, end, phrase in matches:
+            if id(phrase) in self._idioms or not excused.get(phrase.group, set()).isdisjoint(range(start, end)):
                 continue
             if phrase.negatable and _negated(words, start):
                 continue
@@ -151,44 +158,48 @@ def thesaurus() -> Cues:
 
 
 class _Index:
-    """Phrases by their first word, so that a text is walked once."""
+    """Phrases by the rarest of their places: a text calls up only those that may stand in it."""
 
     def __init__(self, phrases: Sequence[Phrase]) -> None:
-        self._by_word: dict[str, list[Phrase]] = {}
-        self._by_beginning: dict[str, list[Phrase]] = {}
-        self._by_number: list[Phrase] = []
+        self._by_sign: dict[str, list[Phrase]] = {}
         for phrase in phrases:
-            for opener in phrase.openers():
-                for word in opener.words:
-                    self._by_word.setdefault(word, []).append(phrase)
-                for beginning in opener.beginnings:
-                    self._by_beginning.setdefault(beginning, []).append(phrase)
-                if opener.least is not None:
-                    self._by_number.append(phrase)
-        self._lengths = sorted({len(beginning) for beginning in self._by_beginning})
+            rarest = min(phrase.needed, key=lambda element: len(element.signs & _COMMON) * 20 + len(element.signs))
+            for sign in rarest.signs:
+                self._by_sign.setdefault(sign, []).append(phrase)
+        self._signs = frozenset(sign for phrase in phrases for element in phrase.elements for sign in element.signs)
+        self._lengths = sorted({len(sign) - 1 for sign in self._signs if sign.endswith("*")})
 
-    def matches(self, words: Sequence[str]) -> Iterator[tuple[Phrase, int, int]]:
-        """Every phrase that stands in `words`, with the indices of its first word and after its last."""
-        for start, word in enumerate(words):
-            for phrase in self._starting_with(word):
-                if (end := phrase.end(words, start)) is not None:
-                    yield phrase, start, end
+    def matches(self, words: Sequence[str]) -> list[tuple[int, int, Phrase]]:
+        """Every phrase that stands in `words`: the index of its first word and that after its last, in that order."""
+        places = self._places(words)
+        called = {id(phrase): phrase for sign in places for phrase in self._by_sign.get(sign, ())}
+        found = []
+        for phrase in called.values():
+            if any(places.keys().isdisjoint(element.signs) for element in phrase.needed):
+                continue
+            starts = {at for opener in phrase.openers for sign in opener.signs for at in places.get(sign, ())}
+            found += [(at, end, phrase) for at in starts if (end := phrase.end(words, at)) is not None]
+        return sorted(found, key=lambda match: (match[0], -match[1], match[2].written))
 
-    def _starting_with(self, word: str) -> Iterator[Phrase]:
-        yield from self._by_word.get(word, ())
-        for length in self._lengths:
-            if length > len(word):
-                break
-            yield from self._by_beginning.get(word[:length], ())
-        if word[:1].isdecimal():
-            yield from self._by_number
+    def _places(self, words: Sequence[str]) -> dict[str, list[int]]:
+        """Sign -> where it stands."""
+        places: dict[str, list[int]] = {}
+        for at, word in enumerate(words):
+            signs = [word, *(word[:length] + "*" for length in self._lengths if length <= len(word))]
+            for sign in signs if not word[0].isdecimal() else [*signs, _NUMBER]:
+                if sign in self._signs:
+                    places.setdefault(sign, []).append(at)
+        return places
 
 
 def _parsed(group: str, text: str, lists: Mapping[str, str]) -> Iterator[Phrase]:
     for line in text.splitlines():
         written = line.partition("//")[0].strip()
         if written:
-            yield Phrase(group, written, tuple(_elements(written.removeprefix("=").split(), lists)), written[0] != "=")
+            elements = tuple(_elements(written.removeprefix("=").split(), lists))
+            needed = tuple(element for element in elements if not element.optional)
+            openers = elements[: elements.index(needed[0]) + 1]
+            yield Phrase(group, written, elements, not written.startswith("="), needed, openers)
 
 
 def _elements(parts: Sequence[str], lists: Mapping[str, str]) -> Iterator[Element]:
@@ -202,11 +213,11 @@ def _elements(parts: Sequence[str], lists: Mapping[str, str]) -> Iterator[Elemen
             for choice in part.strip("[]").split("|")
             for word in (lists[choice].split() if choice.isupper() else [choice])
         ]
-        numbers = [float(choice[1:] or 0) for choice in choices if choice.startswith("#")]
+        numbers = [float(choice[1:] or 0) for choice in choices if choice.startswith(_NUMBER)]
         yield Element(
-            words=frozenset(choice for choice in choices if not choice.startswith("#") and not choice.endswith("*")),
+            signs=frozenset(_NUMBER if choice.startswith(_NUMBER) else choice for choice in choices),
             beginnings=tuple(choice[:-1] for choice in choices if choice.endswith("*")),
-            least=min(numbers, default=None),
+            least=min(numbers, default=0.0),
             skips=skips,
             optional=part.startswith("["),
         )
