@@ -7,92 +7,46 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from stream.cues import Cue, thesaurus
-
-Level = Literal["P1", "P2", "P3", "P4"]
-
-# ------------------------------------------------------------------------------------------------ the table of weights
-
-LEVELS: tuple[tuple[Level, int], ...] = (("P1", 70), ("P2", 45), ("P3", 26), ("P4", 6))  # from this priority on
-CERTAIN = 9  # below this priority a ticket "needs a look"
-
-# Harm: somebody, or their money, may come to it within minutes. From ENOUGH on, in sum, it is P1; below, HINT of it.
-HARM: dict[str, tuple[int, str]] = {
-    # each enough by itself: the strongest counts in full, each further one adds AGAIN
-    "self_harm": (90, "Speaks of ending their life"),
-    "emergency_calls": (84, "Emergency calls do not get through"),
-    "danger": (80, "Danger"),
-    "injury": (80, "Somebody is hurt, ill or trapped"),
-    "violence": (78, "Violence or threats"),
-    "alone": (78, "Somebody in need of care is alone or missing"),
-    "fraud": (74, "Money, account or data in foreign hands"),
-    "legal+contact": (74, "Legal steps after several contacts"),
-    "press+contact": (74, "Publicity after several contacts"),
-    "critical_site+outage": (74, "A place where lives depend on it is cut off"),
-    # these add up
-    "medicine": (52, "Medicine or a medical device is concerned"),
-    "lifeline": (32, "Somebody depends on it"),
-    "vulnerable": (26, "Somebody vulnerable is concerned"),
-    "deprived": (25, "Goes without warmth, water, light or food"),
-    "critical_site": (23, "A place where lives depend on it"),
-    "vulnerable+stranded": (18, "Somebody vulnerable is stranded"),
-    "vulnerable+deprived": (20, "Somebody vulnerable goes without"),
-    "helpless": (17, "Does not know what to do"),
-    "stranded": (20, "Stranded"),
-    "hazard": (15, "Something hazardous"),
-    "unwell": (15, "Somebody is unwell"),
-    "addressed": (12, "Speaks to the brand"),
-    "missing": (6, "What they need is not there"),
-    "soon": (4, "It is urgent"),
-    "unanswered": (6, "Nobody answers them"),
-    # these calm
-    "past": (-18, "Tells of an earlier time"),
-    "enquiry": (-25, "Asks ahead"),
-    "figurative": (-20, "Sounds like a figure of speech or small talk"),
-    "praise": (-20, "Praises"),
-}
-ENOUGH, AGAIN = 70, 8
-ALARM, ALARM_AT = 80, 36  # ALARM_AT + ALARM * (how much it reads like messages to see within minutes, -1 to 1)
-HINT = 0.15
-MILDER = {"hazard": "danger", "unwell": "injury"}  # the first says nothing new beside the second
-
-# Service: what fails, and what they will do. The strongest counts in full, ECHO of each other one, ECHO_MOST together.
-SERVICE: dict[str, tuple[int, str]] = {
-    "outage": (46, "Service is down"),
-    "journey": (46, "A journey is failing"),
-    "no_access": (46, "No access to their own money"),
-    "legal": (46, "Legal action or a regulator"),
-    "leaving": (46, "Says they will leave"),
-    "milestone+soon": (46, "Something that cannot be repeated is near"),
-    "contact": (45, "Wrote or called several times"),
-    "money_large": (45, "A large sum"),
-    "growing_damage": (45, "Damage is growing"),
-    "press": (45, "Press or publicity"),
-    "stranded": (40, "Stranded"),
-    "milestone": (14, "Something that cannot be repeated"),
-    "livelihood": (8, "Their work depends on it"),
-    "soon": (8, "It is urgent"),
-}
-ECHO, ECHO_MOST = 0.1, 5
-PASSAGE = 400  # letters within which cues of harm add up
-
-DISSATISFACTION = 18  # for the most dissatisfied; with a reason of 46 and every echo it stays below P1
-COMPLAINS = 0.85  # the dissatisfaction, 0-1, that words of complaint stand for
-NEED = 20  # times how much it reads like messages that need a person, -1 to 1
-QUESTION = 7  # asks for something
-ENQUIRY = -8  # asks ahead; nothing has happened
-FOREIGN = 10  # in a language that the model does not know: a person looks
-COMPLAINT_FORM = 8  # came as a complaint, not as a post
-REPEAT, REPEAT_MOST = 7, 21  # for each further message without an answer
-REACH, REACH_FROM, REACH_MOST = 4, 1_000, 12  # for each tenfold of followers
-CALMED = -30  # their last word is that it is sorted
+from stream.weights import (
+    AGAIN,
+    ALARM,
+    ALARM_AT,
+    BUNCH,
+    CALMED,
+    CERTAIN,
+    COMPLAINS,
+    COMPLAINT_FORM,
+    DISSATISFACTION,
+    ECHO,
+    ECHO_MOST,
+    ENOUGH,
+    ENQUIRY,
+    FOREIGN,
+    HARM,
+    HINT,
+    LEVELS,
+    MILDER,
+    NEED,
+    NEEDED,
+    PASSAGE,
+    QUESTION,
+    REACH,
+    REACH_FROM,
+    REACH_MOST,
+    REPEAT,
+    REPEAT_MOST,
+    SERVICE,
+    Level,
+)
 
 COMPLAINTS = ("grievance", "unanswered", "money")  # the groups of cues that are words of complaint
 PAIRS = [name for name in (*HARM, *SERVICE) if "+" in name]
 HARM_ALONE = [name for name, (points, _) in HARM.items() if points >= ENOUGH]
-BODILY = [name for name in HARM_ALONE if name != "fraud" and "+" not in name]  # not silenced by a word of spam
+BODILY = [
+    name for name in HARM_ALONE if name != "fraud" and "+" not in name
+]  # no word of spam or praise silences these
 _RETWEET = re.compile(r"\s*RT\s*@\w")
 _WORDS = re.compile(r"(?<![@#\w/.:])[^\W\d_]{2,}")
 _LETTERS = re.compile(r"[^\W\d_]")
@@ -192,12 +146,14 @@ def fold(history: Sequence[Message]) -> Ticket | None:
     asking = [read for read in heard if not _needs_nobody(read)]
     if not asking:
         return None
-    factors = _content(asking)
-    if _total(factors) < LEVELS[-1][1]:
+    content = _content(asking)
+    if _total(content) < LEVELS[-1][1]:
         return None
     first, last = asking[0].message, asking[-1].message
-    factors += _circumstances(live, [read.message for read in asking])
-    if _sorted_out(heard[-1]) and heard[-1] is not asking[-1]:
+    factors = [*content, *_circumstances(live, [read.message for read in asking])]
+    if _total(content) < LEVELS[0][1]:
+        factors = _at_most(LEVELS[0][1] - 1, factors)  # a person must look within minutes for what was said alone
+    if heard[-1] is not asking[-1] and _sorted_out(heard[-1]):
         factors += _calmed(_total(factors))
     decisive = max(asking, key=lambda read: _total(_content([read]))).message
     priority = min(_total(factors), 100)
@@ -232,19 +188,26 @@ def _needs_nobody(read: _Read) -> bool:
         return False
     if _sorted_out(read):
         return True
+    if _needy(read):
+        return False
     if read.has("news") and not read.has("addressed"):
         return True
     return read.has("praise") and not read.has("grievance", "question", "request", "unanswered", *HARM_ALONE, *SERVICE)
 
 
 def _sorted_out(read: _Read) -> bool:
-    return read.has("sorted") and not read.has("question")
+    return read.has("sorted") and not read.has("question", "unanswered", "leaving", "legal") and not _needy(read)
+
+
+def _needy(read: _Read) -> bool:
+    """Whether the model says that it reads like messages that need a person, whatever its words."""
+    return read.message.need is not None and read.message.need >= NEEDED
 
 
 def _content(reads: Sequence[_Read]) -> list[Factor]:
     """The factors that come from what was said, however often."""
     cues = _first_cues(reads)
-    harm, service = [*max(_harms(reads), key=_total), *_alarm(reads)], _service(cues)
+    harm, service = [*_worst_harm(reads), *_alarm(reads)], _service(cues)
     if _total(harm) >= ENOUGH:
         return harm + _mood(reads)
     service += [*_mood(reads), *_need(reads)]
@@ -280,14 +243,12 @@ def _first_cues(reads: Sequence[_Read]) -> dict[str, str]:
     return first
 
 
-def _harms(reads: Sequence[_Read]) -> list[list[Factor]]:
-    """The harm in each passage. Cues that stand far apart in a long letter do not add up; short posts do, together."""
+def _worst_harm(reads: Sequence[_Read]) -> list[Factor]:
+    """The harm where most of it stands together: in a passage of a long letter, in a few short posts in a row."""
     posts = [read for read in reads if len(read.message.text) <= PASSAGE]
-    passages = [_first_cues(posts)] if posts else []
-    for read in reads:
-        if len(read.message.text) > PASSAGE:
-            passages += [_first_cues([passage]) for passage in read.passages()]
-    return [_harm(passage) for passage in passages]
+    bunches = [posts[max(at - BUNCH, 0) : at] for at in range(1, len(posts) + 1)]
+    passages = [[passage] for read in reads if len(read.message.text) > PASSAGE for passage in read.passages()]
+    return max((_harm(_first_cues(bunch)) for bunch in [*bunches, *passages]), key=_total, default=[])
 
 
 def _harm(cues: Mapping[str, str]) -> list[Factor]:

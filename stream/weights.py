@@ -1,0 +1,87 @@
+"""The table of weights: what each sign of urgency is worth, and how a support agent reads it. Edit here, then evaluate.
+
+`earshot evaluate triage --data tests/data/triage_gold_dev.csv` says what a change does. A name is a group of cues in
+thesaurus.toml; `a+b` is both groups together.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Level = Literal["P1", "P2", "P3", "P4"]
+Reasons = dict[str, tuple[int, str]]  # name -> points, and the reason in words
+
+LEVELS: tuple[tuple[Level, int], ...] = (("P1", 70), ("P2", 45), ("P3", 26), ("P4", 6))  # from this priority on
+CERTAIN = 12  # below this priority a ticket "needs a look"
+
+# Harm: somebody, or their money, may come to it within minutes. From ENOUGH on, in sum, it is P1; below, HINT of it.
+HARM: Final[Reasons] = {
+    # each enough by itself: the strongest counts in full, each further one adds AGAIN
+    "self_harm": (90, "Speaks of ending their life"),
+    "emergency_calls": (84, "Emergency calls do not get through"),
+    "danger": (80, "Danger"),
+    "injury": (80, "Somebody is hurt, ill or trapped"),
+    "violence": (78, "Violence or threats"),
+    "alone": (78, "Somebody in need of care is alone or missing"),
+    "fraud": (74, "Money, account or data in foreign hands"),
+    "legal+contact": (74, "Legal steps after several contacts"),
+    "press+contact": (74, "Publicity after several contacts"),
+    "critical_site+outage": (74, "A place where lives depend on it is cut off"),
+    # these add up
+    "medicine": (52, "Medicine or a medical device is concerned"),
+    "lifeline": (32, "Somebody depends on it"),
+    "vulnerable": (26, "Somebody vulnerable is concerned"),
+    "deprived": (25, "Goes without warmth, water, light or food"),
+    "critical_site": (23, "A place where lives depend on it"),
+    "vulnerable+stranded": (18, "Somebody vulnerable is stranded"),
+    "vulnerable+deprived": (20, "Somebody vulnerable goes without"),
+    "helpless": (17, "Does not know what to do"),
+    "stranded": (20, "Stranded"),
+    "hazard": (15, "Something hazardous"),
+    "unwell": (15, "Somebody is unwell"),
+    "addressed": (12, "Speaks to the brand"),
+    "missing": (6, "What they need is not there"),
+    "soon": (4, "It is urgent"),
+    "unanswered": (6, "Nobody answers them"),
+    # these calm
+    "past": (-18, "Tells of an earlier time"),
+    "enquiry": (-25, "Asks ahead"),
+    "figurative": (-20, "Sounds like a figure of speech or small talk"),
+    "praise": (-20, "Praises"),
+}
+ENOUGH, AGAIN = 70, 8
+ALARM, ALARM_AT = 80, 36  # ALARM_AT + ALARM * (how much it reads like messages to see within minutes, -1 to 1)
+HINT = 0.15
+MILDER = {"hazard": "danger", "unwell": "injury"}  # the first says nothing new beside the second
+
+# Service: what fails, and what they will do. The strongest counts in full, ECHO of each other one, ECHO_MOST together.
+SERVICE: Final[Reasons] = {
+    "outage": (46, "Service is down"),
+    "journey": (46, "A journey is failing"),
+    "no_access": (46, "No access to their own money"),
+    "legal": (46, "Legal action or a regulator"),
+    "leaving": (46, "Says they will leave"),
+    "milestone+soon": (46, "Something that cannot be repeated is near"),
+    "contact": (45, "Wrote or called several times"),
+    "money_large": (45, "A large sum"),
+    "growing_damage": (45, "Damage is growing"),
+    "press": (45, "Press or publicity"),
+    "stranded": (40, "Stranded"),
+    "milestone": (14, "Something that cannot be repeated"),
+    "livelihood": (8, "Their work depends on it"),
+    "soon": (8, "It is urgent"),
+}
+ECHO, ECHO_MOST = 0.1, 5
+PASSAGE, BUNCH = 400, 3  # letters, and short posts in a row, within which cues of harm add up
+
+DISSATISFACTION = 18  # for the most dissatisfied; with a reason of 46 and every echo it stays below P1
+COMPLAINS = 0.85  # the dissatisfaction, 0-1, that words of complaint stand for
+NEED = 20  # times how much it reads like messages that need a person, -1 to 1
+NEEDED = 0.4  # reads enough like one of those that thanks or praise in it do not close it
+QUESTION = 7  # asks for something
+ENQUIRY = -8  # asks ahead; nothing has happened
+FOREIGN = 10  # in a language that the model does not know: a person looks
+COMPLAINT_FORM = 8  # came as a complaint, not as a post
+REPEAT, REPEAT_MOST = 7, 21  # for each further message without an answer
+REACH, REACH_FROM, REACH_MOST = 4, 1_000, 12  # for each tenfold of followers
+CALMED = -30  # their last word is that it is sorted
