@@ -8,7 +8,6 @@ from typing import Any
 import faust
 from faust.app import App, BootStrategy
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
-from yarl import URL
 
 from stream.kafka import INPUTS, MESSAGE_LIMIT, tls
 from stream.pipeline import Message, Pipeline
@@ -54,7 +53,7 @@ def create_app(settings: Settings, broker: str, pipeline: Pipeline, *, embedded:
     """An app that listens on the input topics. embedded: the broker whose group join waits half the session time."""
     app = _App(
         settings.kafka_group,
-        broker=[URL(f"kafka://{each.strip()}") for each in broker.split(",")],
+        broker=";".join(f"kafka://{each.strip()}" for each in broker.split(",")),
         broker_credentials=_credentials(settings),
         broker_session_timeout=6.0 if embedded else 12.0,  # how long a dead worker's partitions wait
         broker_heartbeat_interval=2.0 if embedded else 3.0,

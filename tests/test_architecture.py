@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("stream", "models", "connectors")
@@ -101,3 +105,21 @@ def test_a_worker_holds_no_torch():
 
 def test_no_folder_of_tests_shadows_a_package():
     assert not [name for name in PACKAGES if (ROOT / "tests" / name).exists()]
+
+
+def test_whatever_serves_imports_only_what_the_install_brings():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {canonicalize_name(Requirement(each).name) for each in project["dependencies"]}
+    declared.add(canonicalize_name("pydantic-core"))  # pydantic and its core are one, version for version
+    brought = packages_distributions()
+    missing = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for package in PACKAGES
+        for path in sources(package)
+        if "training" not in path.parts
+        for name in roots(path)
+        if name not in sys.stdlib_module_names
+        and name not in PACKAGES
+        and not {canonicalize_name(each) for each in brought.get(name, [])} & declared
+    }
+    assert missing == set()
