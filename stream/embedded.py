@@ -170,7 +170,7 @@ class Embedded:
     def _stop_postgres(self) -> None:
         if not (self._home / "postgres" / "postmaster.pid").exists():
             return
-        with suppress(OSError, RuntimeError, subprocess.SubprocessError):
+        with suppress(OSError, RuntimeError, subprocess.SubprocessError, psutil.NoSuchProcess):
             self._postgres().stop()
 
     def _postgres(self) -> Any:

@@ -36,7 +36,7 @@ def summary(console: Console, told: Summary) -> None:
     if told.too_large:
         console.print(f"  {told.too_large:,} were too large for a message: `earshot dead list`", style="yellow")
     if told.waited:
-        new = after.events - before.events
+        new = after.events + after.deleted - before.events - before.deleted
         console.print(f"  {new:,} new in the store, {told.sent - new:,} repeated there or known already")
     levels = ", ".join(f"{count:,} {level}" for level, count in sorted(after.tickets.items()))
     console.print(f"  the store holds {after.events:,} events, {after.scored:,} scored")

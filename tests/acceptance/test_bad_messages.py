@@ -140,21 +140,22 @@ def _bytes(value: bytes | None) -> bytes:
     return b"" if value is None else value
 
 
-async def test_a_dead_letter_that_can_be_read_now_is_stored_once(worked: Stage):
+async def test_a_dead_letter_that_can_be_read_now_is_stored_once(stage: Stage):
     """As after an upgrade: what an older version buried is an event for this one."""
     value = encode(Tweet(id="x:1", conversation="x:1", occurred_at="2026-03-12T12:00:00Z", text="a new field"))
+    await stage.ready_worker()
     letter = DeadLetter("cluster", "tweets", 0, 7, b"x:1", value, "not an event: an older version did not know")
-    engine = open_engine(worked.database_url)
+    engine = open_engine(stage.database_url)
     (number,) = await Store(engine).bury([letter])
     await engine.dispose()
 
     for _ in range(2):
-        sent = worked.home.run("dead", "replay", str(number))
+        sent = stage.home.run("dead", "replay", str(number))
         assert sent.returncode == 0, sent.stderr
-        await worked.drained()
-        assert await worked.ask("select state from dead_letters where id = $1", number) == "resolved"
-        assert await worked.ask("select count(*) from events where id = 'x:1'") == 1
-    assert number not in {letter["id"] for letter in dead(worked.home)}
+        await stage.drained()
+        assert await stage.ask("select state from dead_letters where id = $1", number) == "resolved"
+        assert await stage.ask("select count(*) from events where id = 'x:1'") == 1
+    assert number not in {letter["id"] for letter in dead(stage.home)}
 
 
 async def test_a_text_that_is_too_large_for_a_message_is_buried_by_the_replay(stage: Stage):

@@ -73,7 +73,7 @@ def test_a_replay_starts_everything_and_leaves_nothing_running(home: Home, file:
 async def test_ctrl_c_leaves_nothing_running_and_loses_nothing_that_was_sent(
     home: Home, file: Path, unique: int, few_tweets: Sequence[Event]
 ):
-    process = home.start("ingest", str(file), "--rate", "300")
+    process = home.start("ingest", str(file), "--rate", "60")
     await until(lambda: stored(home), "the first events are stored")
 
     process.send_signal(signal.SIGINT)
