@@ -52,11 +52,14 @@ def evaluate_triage(data: Path, analyze: Callable[[Sequence[str]], list[Analysis
 
 def read_labels(data: Path) -> list[Labelled]:
     """The labelled messages in the file. Raises UnusableLabels."""
-    with data.open(encoding="utf-8-sig", newline="") as file:
-        table = csv.DictReader(file)
-        if missing := [column for column in COLUMNS if column not in (table.fieldnames or ())]:
-            raise UnusableLabels(f"{data}: no column {', '.join(missing)}; expected {','.join(COLUMNS)}")
-        rows = [_labelled(row, f"{data}, line {table.line_num}") for row in table]
+    try:
+        with data.open(encoding="utf-8-sig", newline="") as file:
+            table = csv.DictReader(file)
+            if missing := [column for column in COLUMNS if column not in (table.fieldnames or ())]:
+                raise UnusableLabels(f"{data}: no column {', '.join(missing)}; expected {','.join(COLUMNS)}")
+            rows = [_labelled(row, f"{data}, line {table.line_num}") for row in table]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UnusableLabels(f"{data}: no CSV in UTF-8 ({error})") from None
     if not rows:
         raise UnusableLabels(f"{data}: no rows")
     return rows

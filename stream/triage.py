@@ -13,6 +13,8 @@ from stream.weights import (
     AGAIN,
     ALARM,
     ALARM_AT,
+    ALONE,
+    ASKS,
     BUNCH,
     CALMED,
     CERTAIN,
@@ -44,6 +46,7 @@ from stream.weights import (
 COMPLAINTS = ("grievance", "unanswered", "money")  # the groups of cues that are words of complaint
 PAIRS = [name for name in (*HARM, *SERVICE) if "+" in name]
 HARM_ALONE = [name for name, (points, _) in HARM.items() if points >= ENOUGH]
+REASONS = [name for name, (points, _) in SERVICE.items() if points >= ALONE]
 BODILY = [
     name for name in HARM_ALONE if name != "fraud" and "+" not in name
 ]  # no word of spam or praise silences these
@@ -126,6 +129,13 @@ class _Read:
         words = COMPLAINS if self.has(*COMPLAINTS) else 0.0
         return max([sum(known) / len(known) if known else 0.0, words])
 
+    @property
+    def need(self) -> float | None:
+        """How much it reads like messages that need a person: by the model, or by its words where no model read it."""
+        if self.message.need is None and self.has(*COMPLAINTS, "question", "request"):
+            return ASKS
+        return self.message.need
+
     def passages(self) -> list[_Read]:
         """The message cut into passages, and again half a passage later, so that no cut parts what belongs together."""
         cut: dict[tuple[int, int], dict[str, list[Cue]]] = {}
@@ -192,11 +202,15 @@ def _needs_nobody(read: _Read) -> bool:
         return False
     if read.has("news") and not read.has("addressed"):
         return True
-    return read.has("praise") and not read.has("grievance", "question", "request", "unanswered", *HARM_ALONE, *SERVICE)
+    return read.has("praise") and not read.has("grievance", "question", "request", "unanswered", *HARM_ALONE, *REASONS)
 
 
 def _sorted_out(read: _Read) -> bool:
-    return read.has("sorted") and not read.has("question", "unanswered", "leaving", "legal") and not _needy(read)
+    """Whether it says that the matter is settled, and nothing against it."""
+    against = (
+        ("question", "unanswered", "leaving", "legal") if read.has("praise") else ("question", *REASONS, *COMPLAINTS)
+    )
+    return read.has("sorted") and not read.has(*against) and not _needy(read)
 
 
 def _needy(read: _Read) -> bool:
@@ -270,16 +284,18 @@ def _alarm(reads: Sequence[_Read]) -> list[Factor]:
 
 
 def _need(reads: Sequence[_Read]) -> list[Factor]:
-    """How much the neediest message reads like others that needed a person; nothing where no model read."""
-    known = [read.message.need for read in reads if read.message.need is not None]
+    """How much the neediest message reads like others that needed a person."""
+    known = [read.need for read in reads if read.need is not None]
     points = round(NEED * max(known)) if known else 0
     words = "Reads like messages that need a person" if points > 0 else "Reads like messages that need nobody"
     return [Factor("need", points, words)] if points else []
 
 
 def _service(cues: Mapping[str, str]) -> list[Factor]:
-    """The strongest reason in full, the others as echoes, strongest first."""
+    """The strongest reason in full, the others as echoes, strongest first. Mere circumstances are no reason alone."""
     found = [(name, *SERVICE[name]) for name in SERVICE if name in cues]
+    if cues.keys().isdisjoint((*REASONS, *COMPLAINTS, "question", "request")):
+        return []
     factors: list[Factor] = []
     left = ECHO_MOST
     for name, points, words in sorted(found, key=lambda reason: -reason[1]):

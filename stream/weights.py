@@ -11,8 +11,8 @@ from typing import Final, Literal
 Level = Literal["P1", "P2", "P3", "P4"]
 Reasons = dict[str, tuple[int, str]]  # name -> points, and the reason in words
 
-LEVELS: tuple[tuple[Level, int], ...] = (("P1", 70), ("P2", 45), ("P3", 26), ("P4", 6))  # from this priority on
-CERTAIN = 12  # below this priority a ticket "needs a look"
+LEVELS: tuple[tuple[Level, int], ...] = (("P1", 70), ("P2", 40), ("P3", 13), ("P4", 3))  # from this priority on
+CERTAIN = 6  # below this priority a ticket "needs a look"
 
 # Harm: somebody, or their money, may come to it within minutes. From ENOUGH on, in sum, it is P1; below, HINT of it.
 HARM: Final[Reasons] = {
@@ -51,37 +51,39 @@ HARM: Final[Reasons] = {
 }
 ENOUGH, AGAIN = 70, 8
 ALARM, ALARM_AT = 80, 36  # ALARM_AT + ALARM * (how much it reads like messages to see within minutes, -1 to 1)
-HINT = 0.15
+HINT = 0.08
 MILDER = {"hazard": "danger", "unwell": "injury"}  # the first says nothing new beside the second
 
-# Service: what fails, and what they will do. The strongest counts in full, ECHO of each other one, ECHO_MOST together.
+# Service: what fails, and what they will do. The strongest counts in full; of each other one ECHO, ECHO_MOST in all.
 SERVICE: Final[Reasons] = {
-    "outage": (46, "Service is down"),
-    "journey": (46, "A journey is failing"),
-    "no_access": (46, "No access to their own money"),
-    "legal": (46, "Legal action or a regulator"),
-    "leaving": (46, "Says they will leave"),
-    "milestone+soon": (46, "Something that cannot be repeated is near"),
-    "contact": (45, "Wrote or called several times"),
-    "money_large": (45, "A large sum"),
-    "growing_damage": (45, "Damage is growing"),
-    "press": (45, "Press or publicity"),
-    "stranded": (40, "Stranded"),
-    "milestone": (14, "Something that cannot be repeated"),
-    "livelihood": (8, "Their work depends on it"),
-    "soon": (8, "It is urgent"),
+    "outage": (41, "Service is down"),
+    "journey": (41, "A journey is failing"),
+    "no_access": (41, "No access to their own money"),
+    "legal": (41, "Legal action or a regulator"),
+    "leaving": (41, "Says they will leave"),
+    "milestone+soon": (41, "Something that cannot be repeated is near"),
+    "contact": (40, "Wrote or called several times"),
+    "money_large": (40, "A large sum"),
+    "growing_damage": (40, "Damage is growing"),
+    "press": (40, "Press or publicity"),
+    "stranded": (36, "Stranded"),
+    "milestone": (12, "Something that cannot be repeated"),
+    "livelihood": (5, "Their work depends on it"),
+    "soon": (5, "It is urgent"),
 }
-ECHO, ECHO_MOST = 0.1, 5
+ECHO, ECHO_MOST = 0.1, 4
+ALONE = 20  # fewer points are a circumstance, and no reason alone
 PASSAGE, BUNCH = 400, 3  # letters, and short posts in a row, within which cues of harm add up
 
-DISSATISFACTION = 18  # for the most dissatisfied; with a reason of 46 and every echo it stays below P1
+DISSATISFACTION = 9  # for the most dissatisfied
 COMPLAINS = 0.85  # the dissatisfaction, 0-1, that words of complaint stand for
-NEED = 20  # times how much it reads like messages that need a person, -1 to 1
+NEED = 10  # times how much it reads like messages that need a person, -1 to 1
+ASKS = 0.6  # the same, that words of complaint and questions stand for where no model read
 NEEDED = 0.4  # reads enough like one of those that thanks or praise in it do not close it
-QUESTION = 7  # asks for something
-ENQUIRY = -8  # asks ahead; nothing has happened
-FOREIGN = 10  # in a language that the model does not know: a person looks
-COMPLAINT_FORM = 8  # came as a complaint, not as a post
-REPEAT, REPEAT_MOST = 7, 21  # for each further message without an answer
-REACH, REACH_FROM, REACH_MOST = 4, 1_000, 12  # for each tenfold of followers
+QUESTION = 4  # asks for something
+ENQUIRY = -4  # asks ahead; nothing has happened
+FOREIGN = 5  # in a language that the model does not know: a person looks
+COMPLAINT_FORM = 4  # came as a complaint, not as a post
+REPEAT, REPEAT_MOST = 4, 12  # for each further message without an answer
+REACH, REACH_FROM, REACH_MOST = 3, 1_000, 9  # for each tenfold of followers
 CALMED = -30  # their last word is that it is sorted

@@ -1,0 +1,131 @@
+"""The figures of triage, by hand, and the files that cannot be used."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from models.analysis import Analysis, Sentiment
+from stream.evaluate_triage import UnusableLabels, evaluate_triage, measured, message_of, ndcg, read_labels
+from stream.triage import Ticket, fold
+
+HEADER = "text,should_ticket,priority\n"
+
+
+def unread(texts: Sequence[str]) -> list[Analysis]:
+    """A model that says nothing: triage goes by the words."""
+    return [Analysis(text, "en", "none") for text in texts]
+
+
+def labelled(folder: Path, rows: str) -> Path:
+    path = folder / "labels.csv"
+    path.write_text(HEADER + rows, encoding="utf-8")
+    return path
+
+
+def tickets(*texts: str) -> list[Ticket | None]:
+    return [fold([message_of(analysis)]) for analysis in unread(texts)]
+
+
+def test_a_file_is_measured(tmp_path: Path) -> None:
+    data = labelled(
+        tmp_path,
+        "There is smoke coming from the router,1,P1\n"
+        "I smell gas since your visit,1,P2\n"
+        "my feed is great today,0,\n"
+        '"thanks, lovely flight",0,\n',
+    )
+
+    figures = evaluate_triage(data, unread)
+
+    assert figures["n"] == 4
+    assert figures["ticket"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0}
+    assert (figures["p1"]["precision"], figures["p1"]["recall"]) == (0.5, 1.0)
+    assert figures["tickets_per_1000"] == 500.0
+    assert figures["confusion"]["P2"] == {"P1": 1, "P2": 0, "P3": 0, "P4": 0, "none": 0}
+    assert "P1 15" in figures["ndcg_formula"]
+
+
+def test_the_gain_is_discounted_by_the_rank() -> None:
+    expected = (7 + 15 / math.log2(3)) / (15 + 7 / math.log2(3))
+
+    assert ndcg(["P1", "P2"], [40, 90]) == pytest.approx(expected)
+    assert ndcg(["P1", "P2", "none"], [90, 40, -1]) == 1.0
+    assert ndcg(["none"], [3]) == 1.0
+
+
+def test_equal_priorities_share_their_gains_whatever_the_order_of_the_file() -> None:
+    assert (
+        ndcg(["P1", "none"], [50, 50])
+        == ndcg(["none", "P1"], [50, 50])
+        == pytest.approx((7.5 + 7.5 / math.log2(3)) / 15)
+    )
+
+
+def test_intervals_hold_the_figure_and_are_the_same_every_time() -> None:
+    texts = ["smoke coming out of the router", "I smell gas", "great flight", "no internet since yesterday"] * 10
+    labels = ["P1", "P1", "none", "P1"] * 10
+
+    once, again = measured(labels, tickets(*texts)), measured(labels, tickets(*texts))
+
+    assert once == again
+    low, high = once["p1"]["recall_95"]
+    assert low < once["p1"]["recall"] < high
+
+
+def test_a_figure_without_a_denominator_is_none() -> None:
+    figures = measured(["none"], tickets("hello"))
+
+    assert figures["p1"] == {"precision": None, "recall": None, "f1": None, "precision_95": None, "recall_95": None}
+
+
+def test_no_hit_at_all_is_an_f1_of_zero() -> None:
+    assert measured(["P1", "none"], tickets("hello there", "smoke coming out of the router"))["p1"]["f1"] == 0.0
+
+
+def test_triage_reads_what_the_model_says() -> None:
+    sentiment = Sentiment("negative", 0.9, {"negative": 0.9, "neutral": 0.1, "positive": 0.0})
+    analysis = Analysis("x", "en", "m", sentiment=sentiment, complaint=0.8, dissatisfaction=70.0, alarm=0.1, need=0.2)
+
+    message = message_of(analysis)
+
+    assert (message.sentiment, message.negative, message.complaint) == ("negative", 0.9, 0.8)
+    assert (message.dissatisfaction, message.alarm, message.need, message.abstained) == (70.0, 0.1, 0.2, False)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("text,priority\nhi,P1\n", "no column should_ticket; expected text,should_ticket,priority"),
+        ("", "no column text, should_ticket, priority"),
+        (HEADER, "no rows"),
+        (HEADER + "hi,1,P1\nhi,yes,P1\n", "line 3: should_ticket is 'yes'; expected 0 or 1"),
+        (HEADER + "hi,1,P5\n", "line 2: priority is 'P5'; expected P1, P2, P3 or P4"),
+        (HEADER + "hi,1,\n", "line 2: priority is ''"),
+        (HEADER + "hi,0,P3\n", "line 2: priority is 'P3', but no ticket has none"),
+        (HEADER + "hi,1\n", "line 2: too few columns"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_where_and_why(tmp_path: Path, content: str, complaint: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(content, encoding="utf-8")
+
+    with pytest.raises(UnusableLabels) as raised:
+        read_labels(path)
+
+    assert complaint in str(raised.value)
+    assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x00\xff\xfe\x80", b'text,should_ticket,priority\n"open,1,P1\n' + b"x" * 200_000]
+)
+def test_a_file_that_is_no_csv_says_so(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(content)
+
+    with pytest.raises(UnusableLabels):
+        read_labels(path)

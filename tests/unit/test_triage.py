@@ -1,0 +1,349 @@
+"""What triage promises: who gets a ticket, how urgent it is, and why."""
+
+from __future__ import annotations
+
+import string
+import tomllib
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.cues import Cues, thesaurus
+from stream.triage import Message, Ticket, fold
+from stream.weights import CERTAIN, HARM, LEVELS, SERVICE
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+def said(text: str, *, at: int = 0, **fields: Any) -> Message:
+    """An inbound tweet of one conversation, `at` minutes after noon."""
+    fields = {"id": f"x:{at}", "direction": "inbound", "kind": "tweet", "author": "mia", **fields}
+    return Message(conversation="x:0", occurred_at=NOON + timedelta(minutes=at), text=text, **fields)
+
+
+def answered(text: str = "We are looking into it.", *, at: int) -> Message:
+    return said(text, at=at, direction="outbound", author="brand")
+
+
+def deleted(*, at: int) -> Message:
+    return said("", at=at, kind="deleted")
+
+
+def ticket(*history: Message) -> Ticket:
+    folded = fold(history)
+    assert folded is not None
+    return folded
+
+
+def level(text: str) -> str:
+    folded = fold([said(text)])
+    return folded.level if folded else "none"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("There is smoke coming out of the router you sent me", "P1"),
+        ("strong smell of gas in the stairwell since your visit", "P1"),
+        ("my daughter got an electric shock from your charger", "P1"),
+        ("Passenger next to me has chest pain and nobody comes", "P1"),
+        ("your driver left my grandmother alone at the station", "P1"),
+        ("we can't reach 911 from any phone here", "P1"),
+        ("someone hacked my account and is buying things right now", "P1"),
+        ("I don't want to be alive any more", "P1"),
+        ("My insulin is in the bag you lost, I have nothing left for tonight", "P1"),
+        ("Stuck overnight at the airport with a baby, no hotel, no formula", "P1"),
+        ("All phone lines of our hospital are dead", "P1"),
+        ("I have called five times, nobody answers. My lawyer will take over now", "P1"),
+        ("No internet in the whole street since this morning", "P2"),
+        ("you cancelled my flight an hour ago, what now", "P2"),
+        ("I'm switching to another provider", "P2"),
+        ("You charged 1,200 twice, give it back", "P2"),
+        ("My lawyer will be in touch", "P2"),
+        ("The package came late and the box was damaged, terrible service", "P3"),
+        ("What time does the branch open on Sundays?", "P4"),
+        ("RT @someone: there is smoke coming out of the router", "none"),
+        ("Thank you, great crew, lovely flight", "none"),
+        ("Internet is back, thanks for the quick fix", "none"),
+        ("Congratulations, you have been selected for a gift card, claim it now", "none"),
+        ("URGENT: lost your wallet? contact @recover_pro on telegram, he helped me", "none"),
+        ("https://example.org/a", "none"),
+        ("😀😀😀", "none"),
+        ("", "none"),
+    ],
+)
+def test_the_level_of_a_message_by_its_words_alone(text: str, expected: str) -> None:
+    assert level(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this place is a dumpster fire",
+        "huge fire sale today",
+        "the band was on fire tonight",
+        "lol that is killing me",
+        "nearly had a heart attack when I saw the price",
+        "my battery died",
+        "There was no smoke, just a noise",
+        "the app keeps freezing",
+        "it's a total scam airline, hidden fees everywhere",
+        "I hit the data limit",
+        "growth hacks for beginners",
+    ],
+)
+def test_figures_of_speech_and_negations_are_no_emergency(text: str) -> None:
+    assert level(text) != "P1"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("I'm switching to another provider", "Says they will leave: “switching to another provider”"),
+        ("smoke coming out of the router", "Danger: “smoke coming out of the router”"),
+        ("This is the third time I write about it", "Wrote or called several times: “third time”"),
+        ("the service is terrible", "Dissatisfied: “terrible”"),
+    ],
+)
+def test_the_reason_quotes_the_customer(text: str, reason: str) -> None:
+    assert reason in [factor.words for factor in ticket(said(text)).factors]
+
+
+def test_messages_without_an_answer_are_counted_and_an_answer_starts_anew() -> None:
+    three = [said("where is my bag, still missing", at=minute) for minute in (0, 5, 9)]
+    answer = answered(at=7)
+
+    waiting, served = ticket(*three), ticket(*three, answer)
+
+    assert "Wrote 3 times without an answer" in [factor.words for factor in waiting.factors]
+    assert waiting.priority > served.priority
+    assert "repeat contact" not in [factor.name for factor in served.factors]
+
+
+def test_repeated_contact_and_reach_raise_a_ticket_but_only_harm_makes_a_p1() -> None:
+    quiet = ticket(said("no internet since yesterday, awful"))
+    loud = ticket(*(said("no internet since yesterday, awful", at=n, followers=900_000) for n in range(9)))
+
+    assert quiet.level == loud.level == "P2"
+    assert loud.priority > quiet.priority
+
+
+@pytest.mark.parametrize(("followers", "points"), [(None, 0), (999, 0), (10_000, 3), (100_000, 6), (10**9, 9)])
+def test_reach_counts_every_tenfold_of_followers(followers: int | None, points: int) -> None:
+    factors = ticket(said("the parcel is late", followers=followers)).factors
+
+    assert sum(factor.points for factor in factors if factor.name == "reach") == points
+
+
+def test_the_brands_own_messages_never_make_a_ticket() -> None:
+    assert fold([answered("There is smoke in the cabin, please leave the aircraft", at=0)]) is None
+
+
+def test_only_an_answer_after_the_last_inbound_message_counts_as_one() -> None:
+    question = said("why is the bill wrong?", at=2)
+
+    assert ticket(answered(at=1), question).answered_at is None
+    assert ticket(question, answered(at=3), answered(at=4)).answered_at == NOON + timedelta(minutes=4)
+    assert ticket(question, answered(at=3), said("still wrong", at=5)).answered_at is None
+
+
+def test_a_deleted_post_leaves_nothing() -> None:
+    assert fold([deleted(at=0)]) is None
+    assert fold([deleted(at=0), answered(at=1)]) is None
+    assert ticket(deleted(at=0), said("my parcel is missing", at=1)).messages == 1
+
+
+def test_an_edit_that_withdraws_the_complaint_withdraws_the_ticket() -> None:
+    assert fold([said("the parcel never arrived")]) is not None
+    assert fold([said("Found the parcel, thank you!")]) is None
+
+
+def test_thanks_at_the_end_calm_a_ticket_without_losing_it() -> None:
+    open_ticket = ticket(said("no internet since yesterday", at=0))
+    calmed = ticket(said("no internet since yesterday", at=0), said("All sorted now, thanks", at=9))
+
+    assert calmed.level == "P4"
+    assert calmed.priority < open_ticket.priority
+    assert calmed.last_inbound_at == open_ticket.last_inbound_at
+
+
+def test_a_language_that_the_model_does_not_know_is_looked_at_and_not_lost() -> None:
+    looked = ticket(said("Mein Koffer ist seit drei Tagen weg", language="de", abstained=True))
+
+    assert looked.needs_look
+    assert looked.sentiment is None
+    assert any("language" in factor.words for factor in looked.factors)
+
+
+def test_a_ticket_that_is_hardly_one_needs_a_look() -> None:
+    hardly = ticket(said("can you", need=0.0))
+
+    assert hardly.priority < CERTAIN
+    assert hardly.needs_look
+
+
+def test_the_models_scores_count_where_no_word_does() -> None:
+    text = "Paid for a window. Sat in the middle."
+
+    assert fold([said(text)]) is None
+    scored = ticket(said(text, negative=0.9, complaint=0.95, dissatisfaction=60.0, need=0.8, alarm=-0.6))
+    assert scored.level == "P3"
+
+
+def test_what_reads_like_an_emergency_is_one_and_what_does_not_needs_more_words() -> None:
+    assert ticket(said("His lips look strange and your line is dead", alarm=0.9)).level == "P1"
+    assert level_with("he smells smoke, a funny old poem", alarm=-0.9) != "P1"
+
+
+def level_with(text: str, **scores: Any) -> str:
+    folded = fold([said(text, **scores)])
+    return folded.level if folded else "none"
+
+
+def test_a_ticket_tells_where_it_comes_from() -> None:
+    first = said("where is my bag", at=0, brand="SkyNorth", topic="baggage")
+    last = said("my bag is lost, awful, worst airline", at=3, topic="baggage lost", sentiment="negative")
+
+    made = ticket(last, first)
+
+    assert (made.id, made.network, made.brand, made.author) == ("x:0", "x", "SkyNorth", "mia")
+    assert (made.first_at, made.last_inbound_at, made.messages) == (first.occurred_at, last.occurred_at, 2)
+    assert (made.topic, made.sentiment, made.excerpt) == ("baggage lost", "negative", last.text)
+
+
+def test_the_excerpt_is_short() -> None:
+    assert len(ticket(said("the parcel is late. " * 100)).excerpt) <= 280
+
+
+def test_cues_far_apart_in_a_long_letter_do_not_add_up_to_an_emergency() -> None:
+    between = "The rest of the stay was as one expects it from such a house. " * 40
+    scattered = (
+        f"My mother came along. {between} The wheelchair ramp is nice. {between} It was cold. {between} Bill wrong."
+    )
+
+    assert ticket(said(scattered, kind="complaint")).level != "P1"
+    assert ticket(said("My mother sits in her wheelchair in the cold", kind="complaint")).level == "P1"
+
+
+TEXTS = [
+    "There is smoke in the cabin",
+    "my bag is lost",
+    "still no answer",
+    "I am switching to another airline",
+    "thanks, all sorted now",
+    "RT @x: my bag is lost",
+    "Wo ist mein Koffer geblieben",
+    "can you help?",
+    "",
+]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Message]:
+    kinds = st.sampled_from(["inbound", "inbound", "outbound", "deleted"])
+    score = st.none() | st.floats(0, 1)
+    history = []
+    for number in range(draw(st.integers(0, 6))):
+        kind = draw(kinds)
+        message = said(
+            "" if kind == "deleted" else draw(st.sampled_from(TEXTS)),
+            at=draw(st.integers(0, 3)),
+            id=f"x:{number}",
+            kind="deleted" if kind == "deleted" else "tweet",
+            direction="inbound" if kind == "deleted" else kind,
+            author=draw(st.sampled_from(["mia", "ben", None])),
+            followers=draw(st.none() | st.integers(0, 10**7)),
+            negative=draw(score),
+            complaint=draw(score),
+            alarm=draw(st.none() | st.floats(-1, 1)),
+            need=draw(st.none() | st.floats(-1, 1)),
+            abstained=draw(st.booleans()),
+        )
+        history.append(message)
+    return history
+
+
+@given(st.data())
+def test_the_order_of_the_history_does_not_matter(data: st.DataObject) -> None:
+    history = data.draw(histories())
+
+    assert fold(data.draw(st.permutations(history))) == fold(history)
+
+
+@given(histories())
+def test_the_factors_add_up_to_the_priority_and_the_level_follows_from_it(history: list[Message]) -> None:
+    made = fold(history)
+
+    if made is not None:
+        assert made.priority == min(sum(factor.points for factor in made.factors), 100)
+        assert made.level == next(name for name, least in LEVELS if made.priority >= least)
+        assert list(made.factors) == sorted(made.factors, key=lambda factor: -factor.points)
+        assert all(factor.words for factor in made.factors)
+
+
+@given(histories())
+def test_without_a_live_inbound_message_there_is_no_ticket(history: list[Message]) -> None:
+    assert fold([one for one in history if one.direction == "outbound" or one.kind == "deleted"]) is None
+
+
+@given(st.text(st.characters(codec=None) | st.sampled_from("’'@#$.?!, \n\0smoke")))
+def test_no_text_stops_triage(text: str) -> None:
+    fold([said(text)])
+
+
+CUES = Cues(
+    {
+        "leaving": {"says": "switch* to\n[really] done with @\n= never again", "unless": "switch* to another seat"},
+        "money": {"says": "$ #200 // a large sum\nlost .. KEEPSAKE"},
+    },
+    lists={"KEEPSAKE": "ring watch"},
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Switching to @other", {"leaving": "Switching to"}),
+        ("I am not switching to @other", {}),
+        ("not today. Switching to @other", {"leaving": "Switching to"}),
+        ("I'm done with @brand", {"leaving": "done with @brand"}),
+        ("really   done with @brand", {"leaving": "really done with @brand"}),
+        ("#NeverAgain", {"leaving": "#NeverAgain"}),
+        ("I won't say never again", {"leaving": "never again"}),
+        ("switched to another seat", {}),
+        ("$1,240.50 gone", {"money": "$1,240.50"}),
+        ("only $20", {}),
+        ("lost my late mother's wedding ring", {"money": "lost my late mother's wedding ring"}),
+        ("lost. My ring", {}),
+    ],
+)
+def test_phrases_are_found_as_they_are_written(text: str, found: dict[str, str]) -> None:
+    assert {group: cues[0].quote for group, cues in CUES.find(text).items()} == found
+
+
+def test_every_phrase_of_the_thesaurus_can_be_found() -> None:
+    groups = tomllib.loads(resources.files("stream").joinpath("thesaurus.toml").read_text("utf-8"))
+    lists = groups.pop("lists")
+    letters = {*string.ascii_lowercase, *string.digits, *"é&"}
+    for group in groups.values():
+        for line in "\n".join(group.values()).splitlines():
+            for part in line.partition("//")[0].removeprefix("= ").split():
+                assert part.startswith("[") == part.endswith("]"), line
+                for choice in part.strip("[]").split("|"):
+                    known = choice in {"..", "@", "$", "?", "%", "#"} or choice in lists
+                    assert known or {*choice.removesuffix("*").removeprefix("#")} <= letters, line
+
+
+def test_the_table_of_weights_names_only_groups_of_the_thesaurus() -> None:
+    groups = tomllib.loads(resources.files("stream").joinpath("thesaurus.toml").read_text("utf-8"))
+
+    assert {part for name in (*HARM, *SERVICE) for part in name.split("+")} <= groups.keys()
+
+
+@pytest.mark.parametrize("unit", ["smoke in the cabin ", "not ", "a", ".", "my daughter is alone ", "’"])
+def test_a_text_of_the_largest_size_is_read(unit: str) -> None:
+    thesaurus().find(unit * (256 * 1024 // len(unit)))
