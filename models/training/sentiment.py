@@ -59,6 +59,7 @@ class Recipe:
     seed: int = 17
     threads: int = 2
     checkpoint_every: int = 250
+    looks: int = 2  # validations in an epoch; the weights of the best one are the result
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -94,6 +95,7 @@ class Trainer:
         self.unknown = self.tokenizer.token_to_id("[UNK]")
         self.trained = {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
         self.average = {name: weight.detach().clone() for name, weight in self.trained.items()}
+        self.best, self.best_score = self.average, -1.0
         self.optimizer = torch.optim.AdamW(self.trained.values(), lr=recipe.rate, weight_decay=recipe.decay)
         self.class_weights = {task: self._class_weights(column) for column, task in enumerate(TASKS)}
         self.lengths = [len(one) for one in self.train_set.ids]
@@ -104,6 +106,7 @@ class Trainer:
         """Train to the end, from the last checkpoint if there is one. `tuned` gives the result."""
         self._resume()
         total, started, losses = self.steps_per_epoch * self.recipe.epochs, time.monotonic(), []
+        look = max(1, self.steps_per_epoch // self.recipe.looks)
         if self.step < total:
             self.targets = self.base_embeddings(self.train_set)
         self.model.train()
@@ -119,20 +122,20 @@ class Trainer:
                     self._say(
                         step=self.step, of=total, loss=round(float(np.mean(losses[-50:])), 4), minutes=round(minutes, 1)
                     )
+                if self.step % look == 0 and self.step <= self.recipe.epochs * self.recipe.looks * look:
+                    self._look()
                 if self.step % self.recipe.checkpoint_every == 0:
                     self._checkpoint()
-            self._checkpoint()
-            with self.averaged():
-                self._say(epoch=epoch + 1, **self.validate())
+        self._checkpoint()
 
     def tuned(self) -> PeftModel:
-        """The averaged adapters and heads on the base in full precision, ready to be merged."""
+        """The best averaged adapters and heads on the base in full precision, ready to be merged."""
         encoder, _ = load_base(self.recipe.base, layers=self.recipe.layers)
         model = fresh(self.recipe, encoder)
         with torch.no_grad():
             for name, weight in model.named_parameters():
                 if weight.requires_grad:
-                    weight.copy_(self.average[name])
+                    weight.copy_(self.best[name])
         model.eval()
         return model
 
@@ -156,6 +159,15 @@ class Trainer:
         """(texts, dim), of the base as it was before any training."""
         encoder, _ = load_base(self.recipe.base, layers=self.recipe.layers)
         return _embeddings(encoder, encoded.ids)
+
+    def _look(self) -> None:
+        """Validate the averaged weights, and keep them if sentiment is better than ever, on average over the sets."""
+        with self.averaged():
+            report = self.validate()
+        score = float(np.mean([value for name, value in report.items() if name.endswith(".sentiment.f1")]))
+        if score > self.best_score:
+            self.best, self.best_score = {name: weight.clone() for name, weight in self.average.items()}, score
+        self._say(step=self.step, epoch=round(self.step / self.steps_per_epoch, 2), score=round(score, 4), **report)
 
     def averaged(self) -> _Averaged:
         return _Averaged(self)
@@ -215,6 +227,8 @@ class Trainer:
             "step": self.step,
             "weights": {name: weight.detach() for name, weight in self.trained.items()},
             "average": self.average,
+            "best": self.best,
+            "best_score": self.best_score,
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
         }
@@ -230,7 +244,7 @@ class Trainer:
         if state["recipe"] | {"threads": 0} != asdict(self.recipe) | {"threads": 0}:
             raise RecipeError(f"{path} belongs to another recipe; choose another --out or delete it")
         self._load(state["weights"])
-        self.average = state["average"]
+        self.average, self.best, self.best_score = state["average"], state["best"], state["best_score"]
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
         self.step = state["step"]
