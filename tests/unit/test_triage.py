@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.cues import Cues, thesaurus
@@ -267,6 +267,7 @@ def histories(draw: st.DrawFn) -> list[Message]:
     return history
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_the_order_of_the_history_does_not_matter(data: st.DataObject) -> None:
     history = data.draw(histories())
@@ -274,6 +275,7 @@ def test_the_order_of_the_history_does_not_matter(data: st.DataObject) -> None:
     assert fold(data.draw(st.permutations(history))) == fold(history)
 
 
+@settings(deadline=None)
 @given(histories())
 def test_the_factors_add_up_to_the_priority_and_the_level_follows_from_it(history: list[Message]) -> None:
     made = fold(history)
@@ -285,11 +287,13 @@ def test_the_factors_add_up_to_the_priority_and_the_level_follows_from_it(histor
         assert all(factor.words for factor in made.factors)
 
 
+@settings(deadline=None)
 @given(histories())
 def test_without_a_live_inbound_message_there_is_no_ticket(history: list[Message]) -> None:
     assert fold([one for one in history if one.direction == "outbound" or one.kind == "deleted"]) is None
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec=None) | st.sampled_from("’'@#$.?!, \n\0smoke")))
 def test_no_text_stops_triage(text: str) -> None:
     fold([said(text)])
