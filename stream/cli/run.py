@@ -168,4 +168,5 @@ def set_up_logs(settings: Settings, *, quiet: bool = False) -> None:
         "stream.app",
     ):
         logging.getLogger(noisy).setLevel(logging.ERROR if level > logging.DEBUG else logging.INFO)
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL if quiet else logging.ERROR)
+    # It tells of every failed attempt to connect, ten times a second; whoever waits for Kafka says so once.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL if level > logging.DEBUG else logging.INFO)

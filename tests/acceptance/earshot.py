@@ -126,4 +126,4 @@ class Worker:
             raise AssertionError(f"a worker did not leave on {number.name}:\n{self.said()}") from None
 
     def said(self) -> str:
-        return self.log.read_text(errors="replace")[-3000:]
+        return self.log.read_text(errors="replace")[-8000:]
