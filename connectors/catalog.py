@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import import_module
-
-from connectors.base import LiveSource
-from connectors.events import Sourced
+from typing import Any
 
 # named, not imported: a connector whose library is not installed must not break the others
 SOURCES = {
@@ -14,7 +12,7 @@ SOURCES = {
     "file": "connectors.files:open_file",
 }
 
-Opener = Callable[..., Iterable[Sourced] | LiveSource]
+Opener = Callable[..., Any]  # an Iterable[Sourced], a Source or a LiveSource, as the connector says
 
 
 def source(name: str) -> Opener:

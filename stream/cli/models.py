@@ -72,16 +72,22 @@ def evaluate_triage(data: Data, model: Model = None) -> None:
 @train.command("sentiment")
 def train_sentiment(
     config: Annotated[Path, typer.Argument(help="A recipe; see models/training/configs.")],
-    out: Annotated[Path, typer.Option(help="Directory of the run: log, checkpoints, the model.")] = Path(
-        "runs/sentiment"
-    ),
+    out: Annotated[Path | None, typer.Option(help="Directory of the run; runs/NAME otherwise.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")] = None,
 ) -> None:
-    """Tune the encoder with LoRA, merge, export, quantise, and release it if it passes the gate."""
+    """Tune the encoder with LoRA, merge, export, quantise, and write the model to OUT/model if it passes the gate.
+
+    A run that was interrupted goes on from its last checkpoint.
+    """
     if importlib.util.find_spec("torch") is None:
         raise UserError("training needs more packages: pip install 'earshot[train]'")
-    from models.training.sentiment import train as run
+    from models.training.errors import TrainingError
+    from models.training.train import train as run
 
-    run(config, out)
+    try:
+        run(config, out, data=data)
+    except TrainingError as error:
+        raise UserError(str(error)) from None
 
 
 def bench(

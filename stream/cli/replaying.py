@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 
-from connectors.events import Events, Sourced
+from connectors.base import Source
+from connectors.catalog import source
+from connectors.events import Sourced
 from stream.bootstrap import OwnWorker, Parts, ensure_migrated, judge_bursts, parts, worker_process
 from stream.bursts import BurstJudge
 from stream.cli.progress import Progress, State
@@ -25,18 +27,6 @@ from stream.settings import Settings
 from stream.store import Store
 
 MOST_BAD_ROWS_SHOWN = 20
-
-
-class Source(Protocol):
-    """A source that ends. total, done: how far the reading is, in the same unit."""
-
-    name: str
-
-    @property
-    def total(self) -> int: ...
-    @property
-    def done(self) -> int: ...
-    def __iter__(self) -> Events: ...
 
 
 class Listed:
@@ -85,8 +75,8 @@ async def bring_in(
     """Replay what is named: the demo day or a file. Raises the connectors' errors before anything is started."""
     bad_rows = BadRows(console)
     opened = _opener(named, format, brand, bad_rows)
-    source = opened(None)  # a wrong file is told at once, before any part is started
-    summary = await replay(settings, source, console, wait=wait, rate=rate, reopen=opened if resume else None)
+    events = opened(None)  # a wrong file is told at once, before any part is started
+    summary = await replay(settings, events, console, wait=wait, rate=rate, reopen=opened if resume else None)
     summary.bad_rows = bad_rows.count
     return summary
 
@@ -108,24 +98,25 @@ class BadRows:
 
 def _opener(named: str, format: str | None, brand: str | None, bad_rows: BadRows) -> Any:
     if named == "demo" and not Path("demo").exists():
-        from connectors.demo import demo_day
+        demo_day = source("demo")
 
         def day(after: Any) -> Source:
             return Listed("demo", [each for each in demo_day() if after is None or each.cursor > after])
 
         return day
 
-    from connectors.files import open_file
+    open_file = source("file")
 
     def file(after: Any) -> Source:
-        return open_file(Path(named), format, brand=brand, after=after, on_bad_row=bad_rows)
+        found: Source = open_file(Path(named), format, brand=brand, after=after, on_bad_row=bad_rows)
+        return found
 
     return file
 
 
 async def replay(
     settings: Settings,
-    source: Source,
+    events: Source,
     console: Console,
     *,
     wait: bool,
@@ -133,7 +124,7 @@ async def replay(
     started: float | None = None,
     reopen: Any = None,
 ) -> Summary:
-    """Bring every event of `source` to Kafka, with a progress bar; `wait` stays until all of it is processed.
+    """Bring every event to Kafka, with a progress bar; `wait` stays until all of it is processed.
 
     On an embedded broker without a worker, one is started. reopen: opens the source after a cursor that was stored,
     for an ingest that goes on where it stopped.
@@ -148,11 +139,11 @@ async def replay(
         kafka = found.kafka
         await kafka.declare_topics()
         if reopen is not None:
-            source = reopen(await store.cursor(source.name))
+            events = reopen(await store.cursor(events.name))
         totals = await store.totals()
-        summary = Summary(source.name, before=totals, after=totals, waited=wait)
+        summary = Summary(events.name, before=totals, after=totals, waited=wait)
         publisher = await stack.enter_async_context(kafka.publisher())
-        with Progress(console, source) as progress:
+        with Progress(console, events) as progress:
             watching = asyncio.create_task(_watch(kafka, store, progress, summary, started or clock))
             try:
 
@@ -160,10 +151,10 @@ async def replay(
                     workers.ensure()
                     progress.state.sent = done.events
                     if reopen is not None:
-                        await store.set_cursor(source.name, cursor)
+                        await store.set_cursor(events.name, cursor)
 
                 done = await ingest(
-                    source, publisher, name=source.name, bury=store.bury, rate=rate, confirmed=confirmed
+                    events, publisher, name=events.name, bury=store.bury, rate=rate, confirmed=confirmed
                 )
                 progress.state.read = True
                 summary.sent, summary.too_large = done.events, done.too_large
