@@ -65,7 +65,13 @@ select
     version,
     updated_at
 from unresolved
-order by answered_at is not null, queue_priority desc, received_at, id;
+order by
+    answered_at is not null,
+    queue_priority desc,
+    -- many reasons meet at 100: the sum before the cut tells the gravest of them apart
+    (select sum((factor ->> 'points')::numeric) from jsonb_array_elements(factors) as factor) desc,
+    received_at,
+    id;
 
 -- What happened to a ticket, a row a change: who (a person, or earshot itself), why, and old and new values.
 create view ticket_history with (security_invoker = true) as
