@@ -76,12 +76,13 @@ class Kafka:
         self._partitions = settings.kafka_partitions
         self._replication = settings.kafka_replication
         self._connection = connection(settings, broker)
+        self._place = _place(settings, broker)
 
     @asynccontextmanager
     async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
         admin = AIOKafkaAdminClient(**self._connection, request_timeout_ms=10_000)
         try:
-            with _translated(self.broker):
+            with _translated(self._place):
                 await admin.start()
                 yield admin
         finally:
@@ -117,7 +118,7 @@ class Kafka:
     async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
         consumer = AIOKafkaConsumer(**self._connection, group_id=None, enable_auto_commit=False)
         try:
-            with _translated(self.broker):
+            with _translated(self._place):
                 await consumer.start()
                 yield consumer
         finally:
@@ -152,9 +153,9 @@ class Kafka:
             request_timeout_ms=20_000,
         )
         try:
-            with _translated(self.broker):
+            with _translated(self._place):
                 await producer.start()
-            yield Publisher(producer, self.broker)
+            yield Publisher(producer, self._place)
         finally:
             await producer.stop()
 
@@ -162,16 +163,16 @@ class Kafka:
 class Publisher:
     """Sends, and returns only when the broker has confirmed."""
 
-    def __init__(self, producer: AIOKafkaProducer, broker: str) -> None:
+    def __init__(self, producer: AIOKafkaProducer, place: str) -> None:
         self._producer = producer
-        self._broker = broker
+        self._place = place
 
     async def publish(self, messages: Sequence[Outgoing]) -> dict[TopicPartition, int]:
         """Send all, wait for all; returns the offset after the last one on each partition.
 
         Raises BrokerAway when the broker does not confirm in time, MessageSizeTooLargeError above MESSAGE_LIMIT.
         """
-        with _translated(self._broker):
+        with _translated(self._place):
             waiting = [await self._send(message) for message in messages]
             ends: dict[TopicPartition, int] = {}
             for confirmed in await asyncio.gather(*waiting):
@@ -189,15 +190,22 @@ class Publisher:
         return future
 
 
+def _place(settings: Settings, broker: str) -> str:
+    """The address, as an error names it. aiokafka does not say whether it was the password that was refused."""
+    if not settings.kafka_security_protocol.startswith("SASL"):
+        return broker
+    return f"{broker} with the password of {settings.kafka_username} ({settings.kafka_security_protocol})"
+
+
 @contextmanager
-def _translated(broker: str) -> Iterator[None]:
+def _translated(place: str) -> Iterator[None]:
     """aiokafka's errors in our words. A message that is too large stays what it is: waiting cures nothing."""
     try:
         yield
     except MessageSizeTooLargeError:
         raise
     except (KafkaError, OSError, TimeoutError) as error:
-        raise BrokerAway(f"cannot reach Kafka at {broker}: {error or type(error).__name__}") from error
+        raise BrokerAway(f"cannot reach Kafka at {place}: {error or type(error).__name__}") from error
 
 
 async def _ends(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> dict[TopicPartition, int]:

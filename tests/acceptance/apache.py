@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from acceptance.corpus import SHARED
@@ -43,9 +43,17 @@ class Apache:
     def __init__(self, brokers: int, *, secure: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="earshot-kafka-"))
         self.port = _free_ports(brokers, secure)
-        more = ("--secure",) if secure else ()
-        self.bootstrap = self.do("start", "--brokers", str(brokers), "--port", str(self.port), *more).strip()
+        self.brokers = brokers
+        self.bootstrap = self.start(*(("--secure",) if secure else ()))
         self.secure_bootstrap = f"127.0.0.1:{self.port + 100}"
+
+    def start(self, *more: str) -> str:
+        """The addresses. Asked again where the launcher looked for a broker before its process had become one."""
+        for _ in range(3):
+            with suppress(subprocess.CalledProcessError):
+                return self.do("start", "--brokers", str(self.brokers), "--port", str(self.port), *more).strip()
+        self.end()
+        raise AssertionError("Apache Kafka does not start")
 
     def do(self, command: str, *arguments: str) -> str:
         asked = [sys.executable, str(LAUNCHER), command, str(self.folder), *arguments]
@@ -55,10 +63,12 @@ class Apache:
         self.do("kill-node", str(node))
 
     def revive(self, node: int) -> None:
-        self.do("start-node", str(node))
+        with suppress(subprocess.CalledProcessError):
+            self.do("start-node", str(node))
+        self.do("start-node", str(node))  # returns when it is ready, at once where it is
 
     def end(self) -> None:
-        for node in range(len(self.bootstrap.split(","))):
+        for node in range(self.brokers):
             self.do("kill-node", str(node))  # what it holds goes with its folder
         shutil.rmtree(self.folder)
 

@@ -115,9 +115,8 @@ class Worker:
     def is_alive(self) -> bool:
         return self.ask("/healthz")[0] == 200
 
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send the signal and wait; the exit code, negative where the signal itself ended the process."""
-        self.process.send_signal(number)
+    def left(self, number: signal.Signals) -> int:
+        """The exit code of a worker that was sent the signal."""
         try:
             return self.process.wait(GOODBYE)
         except subprocess.TimeoutExpired:

@@ -17,7 +17,7 @@ from connectors.events import Event
 
 @dataclass(frozen=True)
 class Kill:
-    """One worker's end. stored: different events in the database then; lag: messages that were still to be done."""
+    """One worker's end. stored: different events in the database then; lag: messages that were not acknowledged."""
 
     number: signal.Signals
     stored: int
@@ -38,45 +38,57 @@ async def feed_and_kill(
 
     away: which of the kills happen while PostgreSQL is gone, which is back when the new worker has started.
     also: what else is done to the stage just before a kill.
-    The moment is a count of stored events, not a time: a kill meets work under way on a machine of any speed.
+    The moment is a count of stored events, not a time, and the next portion is there already: a kill meets work under
+    way on a machine of any speed.
     """
     chance = random.Random(seed)
     numbers = [(signal.SIGKILL, signal.SIGTERM)[at % 2] for at in range(kills)]
     chance.shuffle(numbers)
-    size = -(-len(events) // kills)
+    size = -(-len(events) // (kills + 1))
+    portions = [events[at : at + size] for at in range(0, len(events), size)]
+    new_ids = _new_ids(portions)
     for _ in range(2):
         stage.start_worker()
     for worker in tuple(stage.workers):
         await stage.becomes_ready(worker)
+    await stage.feed(portions[0])
     done: list[Kill] = []
+    reached = 0
     for at, number in enumerate(numbers):
-        portion = events[at * size : (at + 1) * size]
-        new_ids = len({event.id for event in portion} - {event.id for event in events[: at * size]})
-        before = await stage.stored()
-        await stage.feed(portion)
-        threshold = before + max(1, int(new_ids * chance.uniform(0.1, 0.6)))
-        await until(lambda level=threshold: _reached(stage, level), f"the workers store {threshold} events")
-        ready = [worker for worker in stage.workers if worker.is_ready]
-        victim = chance.choice(ready or stage.workers)
-        stored, lag = await stage.stored(), await stage.kafka.lag()
+        await stage.feed(portions[at + 1])
+        level = max(reached + 1, sum(new_ids[:at]) + int(new_ids[at] * chance.uniform(0.1, 0.6)))
+        reached = await until(lambda level=level: _reached(stage, level), f"the workers store {level} events")
+        victim = chance.choice([worker for worker in stage.workers if worker.is_ready] or stage.workers)
         if at in also:
             await also[at]()
         if at in away:
             stage.stop_postgres()
             await until(lambda: any(_waits(stage)), "a worker notices that PostgreSQL is away")
-            waiting = [worker for worker, waits in zip(stage.workers, _waits(stage), strict=True) if waits]
-            victim = chance.choice(waiting)
-        await asyncio.to_thread(stage.end, victim, number)
+            victim = chance.choice([one for one, waits in zip(stage.workers, _waits(stage), strict=True) if waits])
+        lag = await stage.kill(victim, number)
         stage.start_worker()
         if at in away:
             await asyncio.to_thread(stage.start_postgres)
-        done.append(Kill(number, stored, lag, at in away))
+        done.append(Kill(number, reached, lag, at in away))
     await stage.drained()
     return done
 
 
-async def _reached(stage: Stage, level: int) -> bool:
-    return await stage.stored() >= level
+def _new_ids(portions: Sequence[Sequence[Event]]) -> list[int]:
+    """How many ids each portion names for the first time."""
+    seen: set[str] = set()
+    new = []
+    for portion in portions:
+        ids = {event.id for event in portion}
+        new.append(len(ids - seen))
+        seen |= ids
+    return new
+
+
+async def _reached(stage: Stage, level: int) -> int:
+    """How many are stored, once they are as many; 0 before."""
+    stored = await stage.stored()
+    return stored if stored >= level else 0
 
 
 def _waits(stage: Stage) -> list[bool]:

@@ -83,11 +83,14 @@ class Stage:
     async def becomes_ready(self, worker: Worker) -> None:
         await until(lambda: worker.is_ready or ended(worker), "a worker becomes ready")
 
-    def end(self, worker: Worker, number: signal.Signals) -> None:
-        """Whoever is asked to leave leaves in order, whatever is away at that moment."""
+    async def kill(self, worker: Worker, number: signal.Signals) -> int:
+        """The lag at that moment. Whoever is asked to leave leaves in order, whatever is away."""
         self.workers.remove(worker)
-        code = worker.end(number)
+        worker.process.send_signal(number)
+        lag = await self.kafka.lag()
+        code = await asyncio.to_thread(worker.left, number)
         assert code == (0 if number is signal.SIGTERM else -number), f"exit code {code}:\n{worker.said()}"
+        return lag
 
     # events
 
