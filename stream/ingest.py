@@ -21,7 +21,7 @@ TOPIC_OF = {"tweet": "tweets", "complaint": "complaints", "transcript": "transcr
 ENVELOPE = 2048  # bytes that Kafka adds to a message, and then some
 
 _CHUNK = 500  # events under way at once
-_PATIENCE = 60.0  # seconds that a broker may be away in the middle of a source
+PATIENCE = 60.0  # seconds that a broker may be away in the middle of a source
 
 
 class Publisher(Protocol):
@@ -109,7 +109,7 @@ def _too_large(event: Event, value: bytes, name: str) -> DeadLetter:
 
 async def _send(publisher: Publisher, messages: Sequence[Outgoing]) -> dict[TopicPartition, int]:
     """Sending a chunk again is safe: the store counts an event once."""
-    give_up = time.monotonic() + _PATIENCE
+    give_up = time.monotonic() + PATIENCE
     while True:
         try:
             return await publisher.publish(messages)

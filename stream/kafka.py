@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -67,6 +69,27 @@ def connection(settings: Settings, broker: str) -> dict[str, Any]:
     return {"bootstrap_servers": broker, **security}
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _asked_again(ask: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Asks for two seconds before it gives up: of several brokers one may be gone, and a client asks any of them."""
+
+    @wraps(ask)
+    async def asked(*args: P.args, **kwargs: P.kwargs) -> T:
+        give_up = time.monotonic() + 2.0
+        while True:
+            try:
+                return await ask(*args, **kwargs)
+            except BrokerAway:
+                if time.monotonic() > give_up:
+                    raise
+                await asyncio.sleep(0.1)
+
+    return asked
+
+
 class Kafka:
     """A cluster that can be reached: where topics are made, lag is asked, and messages are published."""
 
@@ -88,6 +111,7 @@ class Kafka:
         finally:
             await admin.close()
 
+    @_asked_again
     async def declare_topics(self) -> None:
         """Make the topics that are missing, with their partitions, retention and size limit.
 
@@ -108,6 +132,7 @@ class Kafka:
                         told = rest[0] if rest and rest[0] else f"error {code}"
                         raise UserError(f"Kafka refused to make the topic {topic}: {told}")
 
+    @_asked_again
     async def cluster_id(self) -> str:
         """The cluster's own name: with topic, partition and offset it names a message for ever."""
         async with self._admin() as admin:
@@ -120,19 +145,22 @@ class Kafka:
         try:
             with _translated(self._place):
                 await consumer.start()
+                await asyncio.sleep(0)  # stopped before its tasks have begun, it would raise CancelledError at us
                 yield consumer
         finally:
             await consumer.stop()
 
+    @_asked_again
     async def ends(self, topics: Iterable[str] = INPUTS) -> dict[TopicPartition, int]:
         """The end offset of every partition of `topics`: where the next message will stand."""
-        async with self._reader() as consumer:
-            return await _ends(consumer, topics)
+        async with self._admin() as admin, self._reader() as consumer:
+            return await _ends(consumer, await _partitions(admin, topics))
 
+    @_asked_again
     async def lag(self, upto: Mapping[TopicPartition, int] | None = None) -> int:
         """Messages on the input topics that the group has not yet acknowledged; `upto` fixes the ends to count to."""
         async with self._admin() as admin, self._reader() as consumer:
-            ends = await _ends(consumer, INPUTS) if upto is None else dict(upto)
+            ends = await _ends(consumer, await _partitions(admin, INPUTS)) if upto is None else dict(upto)
             begins = await consumer.beginning_offsets(list(ends))
             marks = await admin.list_consumer_group_offsets(self.group, partitions=list(ends))
         behind = 0
@@ -208,18 +236,22 @@ def _translated(place: str) -> Iterator[None]:
         raise BrokerAway(f"cannot reach Kafka at {place}: {error or type(error).__name__}") from error
 
 
-async def _ends(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> dict[TopicPartition, int]:
+async def _partitions(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> list[TopicPartition]:
+    """A consumer without a subscription knows no partitions, unless the broker tells more than it was asked for."""
+    return [
+        TopicPartition(told["topic"], partition["partition"])
+        for told in await admin.describe_topics(list(topics))
+        for partition in told["partitions"]
+    ]
+
+
+async def _ends(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
     """End offsets as a fetch tells them.
 
     The embedded broker answers the plain question with the first offset of the last batch plus one (measured: 4,849 of
     5,000), so a drain that believed it would stop early. The high watermark of a fetch of the last record is right on
     every broker.
     """
-    partitions = [
-        TopicPartition(topic, number)
-        for topic in topics
-        for number in sorted(consumer.partitions_for_topic(topic) or ())
-    ]
     told: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
     begins: dict[TopicPartition, int] = await consumer.beginning_offsets(partitions)
     filled = [partition for partition in partitions if told[partition] > begins[partition]]

@@ -20,7 +20,7 @@ from stream.bursts import BurstJudge
 from stream.cli.progress import Progress, State
 from stream.database import DatabaseAway
 from stream.errors import BrokerAway
-from stream.ingest import Ingested, ingest
+from stream.ingest import PATIENCE, Ingested, ingest
 from stream.kafka import Kafka
 from stream.queries import Totals
 from stream.settings import Settings
@@ -165,7 +165,8 @@ async def replay(
                 watching.cancel()
                 with suppress(asyncio.CancelledError):
                     await watching
-            progress.show(await _state(progress.state, kafka, store))
+            with suppress(BrokerAway):
+                progress.show(await _state(progress.state, kafka, store))
         summary.seconds = time.monotonic() - clock
         summary.after = await store.totals()
         summary.tickets = await store.top_tickets(5)
@@ -190,9 +191,20 @@ class Workers:
 
 
 async def _until_processed(kafka: Kafka, done: Ingested, workers: Workers) -> None:
-    """Until the workers have acknowledged everything up to where this replay ended."""
-    while await kafka.lag(done.ends) > 0:
+    """Until the workers have acknowledged everything up to where this replay ended.
+
+    Raises BrokerAway after a minute without a broker: one of several may die, and the first start takes its time.
+    """
+    heard = time.monotonic()
+    while True:
         workers.ensure()
+        try:
+            if await kafka.lag(done.ends) == 0:
+                return
+            heard = time.monotonic()
+        except BrokerAway:
+            if time.monotonic() - heard > PATIENCE:
+                raise
         await asyncio.sleep(0.3)
 
 
