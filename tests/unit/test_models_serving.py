@@ -1,0 +1,255 @@
+"""The model that comes with earshot, as it is served."""
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from models.analyzer import Analyzer, analyze_lines, dissatisfaction, softmax
+from models.artifact import ArtifactError, default_artifact, load_artifact
+from models.encoder import groups, padded
+
+SUBJECTS = ["my bag", "the flight", "your app", "the technician", "the new phone", "my refund", "the crew", "internet"]
+SAYINGS = [
+    "is late again",
+    "made my day, thank you so much 😍",
+    "is broken and nobody answers me!!!",
+    "will be at gate 12 on Tuesday",
+    "took my money #ScamAlert http://t.co/x",
+    "is fine I guess",
+    "was lost, you are thieves, I will sue you 😡😡",
+    "works, great job @brand",
+]
+ASIDES = [
+    "",
+    "honestly, ",
+    "@brand hey, ",
+    "so here we go once more on a rainy Monday in the longest queue ever, where ",
+]
+
+
+@pytest.fixture(scope="module")
+def analyzer():
+    return Analyzer(default_artifact(), threads=1)
+
+
+@pytest.fixture(scope="module")
+def texts():
+    """Some three hundred texts of 2 to 128 tokens."""
+    made = [f"{aside}{subject} {saying}" for aside in ASIDES for subject in SUBJECTS for saying in SAYINGS]
+    long = [" and then ".join(random.Random(number).sample(made, 2 + number % 9)) for number in range(40)]
+    return [*made, *long, "no", "ok", "why?", "a", "word " * 500, "😡", "12345", "thanks", "Thanks"]
+
+
+def judgements(analyses):
+    """Everything that is said of each text: the numbers unrounded, the embedding as its bytes."""
+    return [(repr(one), one.embedding.tobytes()) for one in analyses]
+
+
+def test_a_text_is_judged_the_same_alone_in_any_batch_in_any_order_beside_any_padding(analyzer, texts):
+    expected = dict(zip(texts, judgements(analyzer(texts)), strict=True))
+    shuffled = random.Random(5).sample(texts, len(texts))
+
+    assert dict(zip(shuffled, judgements(analyzer(shuffled)), strict=True)) == expected
+    for batch, threads in ((2, 1), (7, 2), (64, 1)):
+        other = Analyzer(default_artifact(), threads=threads, batch=batch)
+        assert dict(zip(shuffled, judgements(other(shuffled)), strict=True)) == expected, batch
+    start = 0
+    while start < len(shuffled):  # as messages come: a few at a time, never the same few
+        some = shuffled[start : start + random.Random(start).randint(1, 9)]
+        start += len(some)
+        assert judgements(analyzer(some)) == [expected[text] for text in some]
+    for text in texts[::7]:
+        assert judgements(analyzer([text])) == [expected[text]]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("I love you", "positive"),
+        ("I hate you", "negative"),
+        ("thank you so much, the crew was wonderful", "positive"),
+        ("worst airline ever, you lost my bag and nobody helps", "negative"),
+        ("on hold for two hours, this is ridiculous", "negative"),
+        ("not happy with the service", "negative"),
+        ("what time does the store open on Sunday?", "neutral"),
+        ("best day of my life 😍", "positive"),
+        ("The match between Leeds and Hull starts at 8 on Friday", "neutral"),
+        ("my internet has been down since this morning, fix it!!", "negative"),
+    ],
+)
+def test_plain_feelings_are_heard(analyzer, text, label):
+    assert analyzer([text])[0].sentiment.label == label
+
+
+def test_an_accusation_is_a_complaint_and_weighs_more_than_a_question(analyzer):
+    fraud, late, question, thanks = analyzer(
+        [
+            "you are thieves, you stole my money and lied to me, I will see you in court",
+            "my parcel is late, where is it?",
+            "which plan has more data?",
+            "thank you so much for the quick help",
+        ]
+    )
+
+    assert fraud.complaint > 0.5 > thanks.complaint
+    assert fraud.dissatisfaction > late.dissatisfaction > thanks.dissatisfaction
+    assert fraud.dissatisfaction > question.dissatisfaction
+    assert thanks.severity == 0
+
+
+def test_what_a_message_is_about_is_named_or_left_open(analyzer):
+    bag, down, twice, nothing = analyzer(
+        [
+            "you lost my luggage, it has been missing for two days",
+            "my internet is down again since 5am",
+            "you charged me twice for one ticket",
+            "the poet was born in a small village by the sea",
+        ]
+    )
+
+    assert (bag.topic.label, bag.problem.label) == ("baggage", "lost luggage")
+    assert (down.topic.label, down.problem.label) == ("outage", "internet is down")
+    assert (twice.topic.label, twice.problem.label) == ("billing", "charged twice")
+    assert twice.problem.words == ("charged", "twice")
+    assert (nothing.topic.label, nothing.problem) == ("other", None)
+
+
+def test_an_unknown_language_and_an_empty_text_abstain(analyzer):
+    spanish, empty, english, emoji = analyzer(
+        ["El vuelo se canceló y nadie me ayuda en el aeropuerto", "\u200b ", "my flight was cancelled", "😡😡😡"]
+    )
+
+    assert spanish.abstained
+    assert spanish.language == "es"
+    assert (spanish.sentiment, spanish.dissatisfaction, spanish.topic, spanish.embedding) == (None, None, None, None)
+    assert empty.abstained
+    assert not english.abstained
+    assert not emoji.abstained
+
+
+@pytest.mark.parametrize("text", ["\ud83d", "a\x00b", "😀" * 5000, "مرحبا " * 50, "x" * 300_000, "@" * 99, "\\u0041"])
+def test_no_text_stops_the_analyzer(analyzer, text):
+    (analysis,) = analyzer([text])
+
+    assert analysis.text == text
+    json.dumps(analysis.as_json())
+
+
+def test_repeated_texts_are_run_once(analyzer, monkeypatch):
+    runs = []
+    monkeypatch.setattr(
+        analyzer._encoder, "_run", lambda tokens, run=analyzer._encoder._run: runs.append(len(tokens)) or run(tokens)
+    )
+
+    analyses = analyzer(["RT @a late again http://x.y/1", "RT @b late again http://x.y/2", "another thing"])
+
+    assert runs == [2]
+    assert analyses[0].sentiment == analyses[1].sentiment
+
+
+def test_each_line_is_the_contract(analyzer):
+    (line,) = analyze_lines(analyzer, ["thank you"])
+
+    assert list(line) == [
+        *("text", "language", "sentiment", "complaint", "severity", "dissatisfaction"),
+        *("topic", "problem", "abstained", "model"),
+    ]
+    assert line["model"] == analyzer.version
+    assert list(analyze_lines(analyzer, [])) == []
+
+
+def test_serving_loads_neither_torch_nor_transformers():
+    asked = (
+        "import sys, models.analyzer, models.evaluate; "
+        "print({'torch', 'transformers', 'peft', 'optimum', 'onnx', 'models.training'} & set(sys.modules))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_the_shipped_model_is_small_and_whole():
+    artifact = load_artifact(default_artifact())
+
+    assert artifact.model.stat().st_size < 40_000_000
+    assert artifact.version in (artifact.folder / "README.md").read_text(encoding="utf-8")
+    assert all(line.startswith("ok") for line in artifact.story["gate"])
+
+
+def broken(how, folder):
+    """A copy of the shipped directory, broken in one way."""
+    shutil.copytree(default_artifact(), folder)
+    how(folder)
+    return folder
+
+
+def restated(**changes):
+    def change(folder):
+        story = json.loads((folder / "artifact.json").read_text())
+        (folder / "artifact.json").write_text(json.dumps(story | changes))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        (lambda folder: (folder / "model.onnx").unlink(), "model.onnx is missing"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "tokenizer.json is missing"),
+        (lambda folder: (folder / "artifact.json").unlink(), "artifact.json is missing"),
+        (lambda folder: (folder / "model.onnx").write_bytes(b"not a model"), "model.onnx is damaged"),
+        (lambda folder: (folder / "artifact.json").write_text("{"), "not a model's story"),
+        (lambda folder: (folder / "artifact.json").write_text("[]"), "not a model's story"),
+        (lambda folder: (folder / "artifact.json").write_bytes(b"\xff\xfe"), "not a model's story"),
+        (restated(format=99), "format 99"),
+        (restated(temperatures=None), "not a model's story"),
+        (lambda folder: shutil.rmtree(folder), "no such directory"),
+    ],
+)
+def test_a_broken_model_directory_is_one_clear_line(tmp_path, how, says):
+    folder = broken(how, tmp_path / "model")
+
+    with pytest.raises(ArtifactError) as error:
+        Analyzer(folder)
+
+    assert says in str(error.value)
+    assert str(folder) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_model_that_matches_its_hash_and_is_no_model_is_one_clear_line(tmp_path):
+    import hashlib
+
+    folder = broken(lambda folder: (folder / "model.onnx").write_bytes(b"not a model"), tmp_path / "model")
+    story = json.loads((folder / "artifact.json").read_text())
+    story["files"]["model.onnx"] = hashlib.sha256(b"not a model").hexdigest()
+    (folder / "artifact.json").write_text(json.dumps(story))
+
+    with pytest.raises(ArtifactError, match="cannot be loaded") as error:
+        Analyzer(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_runs_have_one_width_and_two_rows_at_least():
+    made = list(groups([3, 9, 8, 1, 17, 2, 5], batch=3))
+
+    assert made == [([0, 2, 3], 8), ([5, 6], 8), ([1], 16), ([4], 24)]
+    alone = padded([[5, 6, 7]], 8)
+    assert alone["input_ids"].shape == (2, 8)
+    assert alone["attention_mask"].tolist() == [[1, 1, 1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0]]
+
+
+def test_the_dissatisfaction_index_is_the_expected_severity():
+    table = np.array([[1, 0, 0, 0, 0], [0, 0, 0, 0, 1], [0.5, 0, 0.5, 0, 0]], dtype=np.float32)
+
+    assert dissatisfaction(table).tolist() == [0, 100, 25]
+    with pytest.raises(ValueError, match="five classes"):
+        dissatisfaction(table[:, :3])
+
+
+def test_probabilities_sum_to_one_also_for_huge_logits():
+    assert softmax(np.array([[1000.0, 0, -1000]], dtype=np.float32)).tolist() == [[1, 0, 0]]
