@@ -23,6 +23,7 @@ def card(story: Mapping[str, Any], minutes: int = 20) -> str:
         temperatures=", ".join(f"{task} {value}" for task, value in story["temperatures"].items()),
         gate="\n".join(story["gate"]),
         epochs=recipe["epochs"],
+        looks=recipe["looks"],
         train=f"{story['texts']['train']:,}",
         seed=recipe["seed"],
         minutes=minutes,
