@@ -7,12 +7,12 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
@@ -33,6 +33,7 @@ from stream.store import Store
 from stream.worker import answering, eventually, every, running
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 BURSTS_EVERY = 2.0  # seconds between looks at the counts
 LAG_EVERY = 5.0
@@ -89,7 +90,9 @@ async def parts(settings: Settings, role: str, *, broker: bool = True) -> AsyncI
         yield Parts(settings, settings.broker or "", given_url or "", None, broker_is_embedded=False)
         return
     embedded = Embedded(settings.home)
-    addresses = await asyncio.to_thread(embedded.acquire, role, broker=embed_broker, postgres=embed_postgres)
+    addresses, asked_to_leave = await _finished(
+        asyncio.to_thread(embedded.acquire, role, broker=embed_broker, postgres=embed_postgres)
+    )
     found = Parts(
         settings,
         addresses.broker or settings.broker or "",
@@ -99,6 +102,8 @@ async def parts(settings: Settings, role: str, *, broker: bool = True) -> AsyncI
     )
     told = False
     try:
+        if asked_to_leave:
+            raise asyncio.CancelledError
         yield found
     except (UserError, BrokerAway, DatabaseAway):
         told = True  # a person gets one line, the first reason
@@ -106,6 +111,15 @@ async def parts(settings: Settings, role: str, *, broker: bool = True) -> AsyncI
     finally:
         with suppress(UserError) if told else nullcontext():
             await _leave(found, embedded)
+
+
+async def _finished(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
+    """The result of work that cannot be broken off in the middle, and whether somebody asked for that meanwhile."""
+    working = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(working), False
+    except asyncio.CancelledError:
+        return await working, True
 
 
 async def _leave(found: Parts, embedded: Embedded) -> None:
@@ -243,7 +257,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             _while_alive(follow),
             _while_broker_lives(found),
         )
-        if app.crashed:
+        if app.crashed or app.should_stop:  # nobody has asked it to
             raise UserError("the Kafka consumer stopped; see the log above, then start the worker again")
 
 

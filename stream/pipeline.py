@@ -100,8 +100,7 @@ class Pipeline:
                 await self.process(batch[middle:])
             else:
                 log.warning("cannot handle %s: %s", _place(batch[0]), _where(error))
-                why = f"cannot be handled: {type(error).__name__}"
-                await self._patiently(lambda: self._bury([(batch[0], why)]))
+                await self._bury_surely(batch[0], f"cannot be handled: {type(error).__name__}")
         self._health.progress()
 
     async def handle(self, batch: Sequence[Message]) -> None:
@@ -182,6 +181,16 @@ class Pipeline:
         )
         for message, _ in letters:
             self._metrics.dead.labels(message.topic).inc()
+
+    async def _bury_surely(self, message: Message, why: str) -> None:
+        """Not ready until it is buried: given up, it would be acknowledged along with those that come after it."""
+        while True:
+            try:
+                return await self._patiently(lambda: self._bury([(message, why)]))
+            except Exception:
+                log.exception("cannot bury %s", _place(message))
+                self._health.wait("a dead letter to be buried")
+                await asyncio.sleep(LONGEST_PAUSE)
 
     async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
         """Try until what is away is back. Kafka is the buffer: nothing is acknowledged meanwhile."""

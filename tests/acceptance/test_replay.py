@@ -94,6 +94,17 @@ async def test_ctrl_c_leaves_nothing_running_and_loses_nothing_that_was_sent(
     assert home.processes() == []
 
 
+async def test_ctrl_c_while_everything_starts_leaves_nothing_running(home: Home, file: Path):
+    process = home.start("replay", str(file), "--wait")
+    await until(lambda: any((home.folder / "run").glob("*")), "it begins to start the parts")
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(120) == 130
+    assert home.processes() == []
+    assert "Traceback" not in (home.folder / "replay.out").read_text()
+
+
 async def test_a_replay_that_is_killed_is_cleaned_up_after(home: Home, file: Path, unique: int):
     process = home.start("replay", str(file), "--wait")
     await until(lambda: stored(home), "the first events are stored")
