@@ -165,7 +165,7 @@ class Trainer:
         with self.averaged():
             report = self.validate()
         score = float(np.mean([value for name, value in report.items() if name.endswith(".sentiment.f1")]))
-        if score > self.best_score:
+        if score >= self.best_score:  # of equals, the later has learnt more
             self.best, self.best_score = {name: weight.clone() for name, weight in self.average.items()}, score
         self._say(step=self.step, epoch=round(self.step / self.steps_per_epoch, 2), score=round(score, 4), **report)
 
