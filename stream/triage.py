@@ -16,6 +16,8 @@ from stream.weights import (
     ALONE,
     ASKS,
     BUNCH,
+    CALM,
+    CALM_BELOW,
     CALMED,
     CERTAIN,
     COMPLAINS,
@@ -221,7 +223,7 @@ def _needy(read: _Read) -> bool:
 def _content(reads: Sequence[_Read]) -> list[Factor]:
     """The factors that come from what was said, however often."""
     cues = _first_cues(reads)
-    harm, service = [*_worst_harm(reads), *_alarm(reads)], _service(cues)
+    harm, service = [*_worst_harm(reads), *_alarm(reads), *_calm(reads)], _service(cues)
     if _total(harm) >= ENOUGH:
         return harm + _mood(reads)
     service += [*_mood(reads), *_need(reads)]
@@ -281,6 +283,12 @@ def _alarm(reads: Sequence[_Read]) -> list[Factor]:
     points = round(ALARM_AT + ALARM * max(known)) if known else 0
     words = "Reads like messages to see within minutes" if points > 0 else "Does not read like an emergency"
     return [Factor("alarm", points, words)] if points else []
+
+
+def _calm(reads: Sequence[_Read]) -> list[Factor]:
+    """What the model's calm takes from words that sound like harm: "threatening clouds", a nurse who is thanked."""
+    known = [read.message.dissatisfaction for read in reads if read.message.dissatisfaction is not None]
+    return [Factor("calm", CALM, "Does not sound dissatisfied")] if known and max(known) < CALM_BELOW else []
 
 
 def _need(reads: Sequence[_Read]) -> list[Factor]:

@@ -50,6 +50,7 @@ HARM: Final[Reasons] = {
     "praise": (-20, "Praises"),
 }
 ENOUGH, AGAIN = 70, 8
+CALM, CALM_BELOW = -50, 7  # of dissatisfaction, 0-100: nobody who is content is in danger, unless much speaks for it
 ALARM, ALARM_AT = 80, 36  # ALARM_AT + ALARM * (how much it reads like messages to see within minutes, -1 to 1)
 HINT = 0.08
 MILDER = {"hazard": "danger", "unwell": "injury"}  # the first says nothing new beside the second

@@ -40,7 +40,8 @@ def analyze(
     lines = _lines() if texts == ["-"] else iter(texts)
     while batch := list(islice(lines, 64)):
         for analysis in analyzer(batch):
-            print(json.dumps(analysis.as_json(), ensure_ascii=False))
+            told = json.dumps(analysis.as_json(), ensure_ascii=False)
+            print(told.encode("utf-8", "replace").decode())  # an argument that is no UTF-8 holds lone surrogates
         sys.stdout.flush()
 
 
