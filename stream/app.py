@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -12,6 +14,10 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 from stream.kafka import INPUTS, MESSAGE_LIMIT, tls
 from stream.pipeline import Message, Pipeline
 from stream.settings import Settings
+
+# Batches of one agent under way: one is saved while the model reads the next. Faust commits an offset only when every
+# message before it is acknowledged, so the order in which batches end does not matter.
+AT_ONCE = 2
 
 
 class _Boot(BootStrategy):
@@ -24,12 +30,21 @@ class _App(App):
     BootStrategy = _Boot
 
 
-class _SilentThread(AIOKafkaConsumerThread):
-    """Leaves its group without a word, as if it had been killed: the session's end, six seconds later, removes it.
+class _EmbeddedThread(AIOKafkaConsumerThread):
+    """A consumer that gets on with the embedded broker.
 
+    It leaves its group without a word, as if it had been killed: the session's end, six seconds later, removes it.
     When the leader of a group says goodbye in the middle of a rebalance, the embedded broker keeps it as the leader
     for ever: whoever joins afterwards waits for an assignment that never comes.
+
+    It asks often: the embedded broker answers a fetch only after a good part of the longest wait, also when messages
+    are there (of Faust's 1,500 ms: 394 at the median; of 20 ms: 10). Apache Kafka answers at once.
     """
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = 20
+        return consumer
 
     async def on_thread_stop(self) -> None:
         if self._consumer is not None and self._consumer._coordinator is not None:
@@ -40,13 +55,13 @@ class _SilentThread(AIOKafkaConsumerThread):
 async def _say_nothing() -> None: ...
 
 
-class _SilentConsumer(Consumer):
+class _EmbeddedConsumer(Consumer):
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
-        return _SilentThread(self, loop=self.loop, beacon=self.beacon)
+        return _EmbeddedThread(self, loop=self.loop, beacon=self.beacon)
 
 
-class _SilentTransport(Transport):
-    Consumer = _SilentConsumer
+class _EmbeddedTransport(Transport):
+    Consumer = _EmbeddedConsumer
 
 
 def create_app(settings: Settings, broker: str, pipeline: Pipeline, *, embedded: bool) -> App:
@@ -68,7 +83,7 @@ def create_app(settings: Settings, broker: str, pipeline: Pipeline, *, embedded:
         topic_allow_declare=False,  # stream.kafka makes every topic, also those that are only written to
     )
     if embedded:
-        app.transport = _SilentTransport(app.conf.broker_consumer, app)
+        app.transport = _EmbeddedTransport(app.conf.broker_consumer, app)
     for name in INPUTS:
         topic = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
         app.agent(topic, name=name, concurrency=1)(_listener(pipeline, settings.batch, settings.batch_within))
@@ -77,11 +92,22 @@ def create_app(settings: Settings, broker: str, pipeline: Pipeline, *, embedded:
 
 def _listener(pipeline: Pipeline, batch: int, within: float) -> Any:
     async def listen(stream: Any) -> AsyncIterator[None]:
-        async for events in stream.noack_take(batch, within=within):
-            await pipeline.process(messages(events))
-            for event in events:
-                event.ack()  # only now: everything the batch said is committed and published
-            yield
+        under_way: deque[asyncio.Task[None]] = deque()
+        try:
+            async for events in stream.noack_take(batch, within=within):
+                under_way.append(asyncio.create_task(finish(events)))
+                if len(under_way) == AT_ONCE:
+                    await under_way.popleft()
+                yield
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def finish(events: Sequence[Any]) -> None:
+        await pipeline.process(messages(events))
+        for event in events:
+            event.ack()  # only now: everything the batch said is committed and published
 
     return listen
 
