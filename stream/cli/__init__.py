@@ -6,6 +6,6 @@ import os
 # and takes a core from the model. Must be said before numpy is loaded.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from stream.cli.main import main  # noqa: E402
+from stream.cli.main import main
 
 __all__ = ["main"]
