@@ -85,7 +85,6 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> None:
         torch.set_num_threads(recipe.threads)
-        torch.set_flush_denormal(True)
         torch.manual_seed(recipe.seed)
         self.recipe, self.corpus, self.out, self._print = recipe, corpus, out, say
         out.mkdir(parents=True, exist_ok=True)
@@ -104,6 +103,13 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the end, from the last checkpoint if there is one. `tuned` gives the result."""
+        torch.set_flush_denormal(True)  # of this whole process: numbers next to zero cost a hundredfold
+        try:
+            self._train()
+        finally:
+            torch.set_flush_denormal(False)
+
+    def _train(self) -> None:
         self._resume()
         total, started, losses = self.steps_per_epoch * self.recipe.epochs, time.monotonic(), []
         look = max(1, self.steps_per_epoch // self.recipe.looks)
