@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -14,10 +12,6 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 from stream.kafka import INPUTS, MESSAGE_LIMIT, tls
 from stream.pipeline import Message, Pipeline
 from stream.settings import Settings
-
-# Batches of one agent under way: one is saved while the model reads the next. Faust commits an offset only when every
-# message before it is acknowledged, so the order in which batches end does not matter.
-AT_ONCE = 2
 
 
 class _Boot(BootStrategy):
@@ -92,22 +86,11 @@ def create_app(settings: Settings, broker: str, pipeline: Pipeline, *, embedded:
 
 def _listener(pipeline: Pipeline, batch: int, within: float) -> Any:
     async def listen(stream: Any) -> AsyncIterator[None]:
-        under_way: deque[asyncio.Task[None]] = deque()
-        try:
-            async for events in stream.noack_take(batch, within=within):
-                under_way.append(asyncio.create_task(finish(events)))
-                if len(under_way) == AT_ONCE:
-                    await under_way.popleft()
-                yield
-        finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
-
-    async def finish(events: Sequence[Any]) -> None:
-        await pipeline.process(messages(events))
-        for event in events:
-            event.ack()  # only now: everything the batch said is committed and published
+        async for events in stream.noack_take(batch, within=within):
+            await pipeline.process(messages(events))
+            for event in events:
+                event.ack()  # only now: everything the batch said is committed and published
+            yield
 
     return listen
 
