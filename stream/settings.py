@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     model: Path | None = Field(None, description="directory of a model; unset: the one that is shipped")
     brands: Path | None = Field(None, description="your brands.toml; unset: the one that is shipped")
     threads: int = Field(2, ge=1, le=64, description="of the model in one worker")
-    batch: int = Field(64, ge=1, le=1024, description="messages that a worker takes at once, at most")
+    batch: int = Field(256, ge=1, le=1024, description="messages that a worker takes at once, at most")
     batch_within: float = Field(0.02, gt=0, le=10, description="seconds to wait for a batch to fill")
 
     host: str = Field("127.0.0.1", description="address that `web` and a worker's health listen on")
