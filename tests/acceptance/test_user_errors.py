@@ -99,7 +99,12 @@ def test_a_broken_model_is_one_line_for_analyze_too(place: Home):
 def test_a_replay_whose_worker_cannot_start_ends_and_says_why(home: Home, place: Home):
     file = str(place.folder / "good.jsonl")
 
-    assert "missing.toml" in told(home, "replay", file, "--wait", brands="missing.toml")
+    done = home.run("replay", file, "--wait", brands="missing.toml")
+
+    assert done.returncode == 2
+    progress, _, last = done.stderr.rstrip("\n").rpartition("\n")
+    assert last.startswith("earshot: the worker has ended: missing.toml: ")
+    assert all(" events in " in line for line in progress.splitlines())
 
 
 @pytest.mark.parametrize("command", ["worker", "web"])
