@@ -170,7 +170,8 @@ async def replay(
         summary.seconds = time.monotonic() - clock
         summary.after = await store.totals()
         summary.tickets = await store.top_tickets(5)
-        summary.alerts = (await store.list_alerts())[-5:]
+        alerts = await store.list_alerts()
+        summary.alerts = sorted(alerts, key=lambda each: (each.kind != "burst", -each.severity, each.started_at))[:6]
     return summary
 
 

@@ -70,11 +70,11 @@ def tickets(console: Console, rows: Sequence[Any]) -> None:
     console.print(table)
 
 
-def reasons(factors: Sequence[Any]) -> str:
-    """The factors of a priority in words, with the points that each adds."""
-    return " · ".join(
-        f"{plain(each['words']).plain} ({each['points']:+.0f})" for each in factors if abs(each["points"]) >= 1
-    )
+def reasons(factors: Sequence[Any], most: int = 4) -> str:
+    """The weightiest factors of a priority in words, with the points that each adds; the others are counted."""
+    weighty = sorted((each for each in factors if abs(each["points"]) >= 1), key=lambda each: -abs(each["points"]))
+    told = [f"{plain(each['words']).plain} ({each['points']:+.0f})" for each in weighty[:most]]
+    return " · ".join([*told, f"{len(weighty) - most} more"] if len(weighty) > most else told)
 
 
 def alert_line(alert: Any) -> Text:
