@@ -74,11 +74,16 @@ T = TypeVar("T")
 
 
 def _asked_again(ask: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """Asks for two seconds before it gives up: of several brokers one may be gone, and a client asks any of them."""
+    """Asks again for a while before it gives up: of several brokers one may be gone, and a client asks any of them.
+
+    A cluster takes seconds to name another leader for what a dead broker led (15 are granted); one broker that is
+    alone is there or not (2).
+    """
 
     @wraps(ask)
     async def asked(*args: P.args, **kwargs: P.kwargs) -> T:
-        give_up = time.monotonic() + 2.0
+        several = isinstance(args[0], Kafka) and "," in args[0].broker
+        give_up = time.monotonic() + (15.0 if several else 2.0)
         while True:
             try:
                 return await ask(*args, **kwargs)
