@@ -9,7 +9,7 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaConsumer
 from connectors.events import Event, Sourced
 from stream.database import dsn
 from stream.embedded import Embedded
+from stream.errors import BrokerAway
 from stream.ingest import ingest
 from stream.kafka import Kafka, connection
 from stream.tables import ARRIVAL
@@ -89,7 +90,7 @@ class Stage:
         """The lag at that moment. Whoever is asked to leave leaves in order, whatever is away."""
         self.workers.remove(worker)
         worker.process.send_signal(number)
-        lag = await self.kafka.lag()
+        lag = await self.lag()
         code = await asyncio.to_thread(worker.left, number)
         assert code == (0 if number is signal.SIGTERM else -number), f"exit code {code}:\n{worker.said()}"
         return lag
@@ -112,9 +113,15 @@ class Stage:
         async def done() -> bool:
             for worker in self.workers:
                 ended(worker)
-            return await self.kafka.lag() == 0
+            return await self.lag() == 0
 
         await until(done, "the workers finish", pause=0.5)
+
+    async def lag(self) -> int:
+        """Messages that are not acknowledged. Nobody can tell while a dead broker's duties are given to another."""
+        while True:
+            with suppress(BrokerAway):
+                return await self.kafka.lag()
 
     # the database
 
