@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Text, bindparam, delete, func, insert, select, union, update
+from sqlalchemy import ARRAY, Text, bindparam, case, delete, func, insert, select, union, update
 from sqlalchemy import Row as SqlRow
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,9 +23,11 @@ class Raced(Exception):
 
 # Every saver takes locks of one sort after the other and in sorted order: no two wait in a circle.
 
+_named = event_ids.c.id == func.any(bindparam("ids", type_=ARRAY(Text)))
 _wanted = union(
     select(func.unnest(bindparam("conversations", type_=ARRAY(Text))).label("conversation")),
-    select(event_ids.c.conversation).where(event_ids.c.id == func.any(bindparam("ids", type_=ARRAY(Text)))),
+    select(event_ids.c.conversation).where(_named),
+    select(func.unnest(event_ids.c.left_conversations)).where(_named),
 ).subquery()
 _keyed = (
     select(_wanted.c.conversation, func.hashtextextended(_wanted.c.conversation, 0).label("key"))
@@ -33,7 +35,7 @@ _keyed = (
     .subquery()
 )
 _LOCK = select(_keyed.c.conversation, func.pg_advisory_xact_lock(_keyed.c.key))
-_KNOWN = select(event_ids).where(event_ids.c.id == func.any(bindparam("ids", type_=ARRAY(Text))))
+_KNOWN = select(event_ids).where(_named)
 
 _CLAIMED = ("id", "revision", "occurred_at", "conversation", "received_at")
 _new_ids = given(event_ids, *_CLAIMED[:-1])
@@ -44,10 +46,19 @@ _CLAIM = (
     .returning(event_ids.c.id)
 )
 _higher = given(event_ids, *_CLAIMED[:-1])
+_left = case(
+    (
+        event_ids.c.conversation != _higher.c.conversation,
+        func.array_append(event_ids.c.left_conversations, event_ids.c.conversation),
+    ),
+    else_=event_ids.c.left_conversations,
+)
 _RAISE = (
     update(event_ids)
     .where(event_ids.c.id == _higher.c.id)
-    .values({name: _higher.c[name] for name in ("revision", "occurred_at", "conversation")})
+    .values(
+        {name: _higher.c[name] for name in ("revision", "occurred_at", "conversation")} | {"left_conversations": _left}
+    )
 )
 
 _EVENT = tuple(column.name for column in events.c)
@@ -77,7 +88,11 @@ _COUNT = _add_cells.on_conflict_do_update(
 
 
 async def lock(connection: AsyncConnection, rows: Mapping[str, Row]) -> set[str]:
-    """Lock the conversations that the batch names and those that its ids are stored under."""
+    """Lock the conversations that the batch names, those that its ids are stored under, and those that they left.
+
+    The last are there for a saver that died between its commit and its publishing: whoever is given the same messages
+    again must tell the tickets of the conversations that were left too, and only the registry still knows them.
+    """
     conversations = sorted({row["conversation"] for row in rows.values()})
     result = await connection.execute(_LOCK, {"conversations": conversations, "ids": list(rows)})
     return {conversation for conversation, _ in result}

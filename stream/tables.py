@@ -50,6 +50,7 @@ event_ids = Table(
     Column("revision", Integer, nullable=False),
     Column("occurred_at", Moment, nullable=False),
     Column("conversation", Text, nullable=False),
+    Column("left_conversations", ARRAY(Text)),
     Column("received_at", Moment, nullable=False),
 )
 

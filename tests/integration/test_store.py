@@ -193,6 +193,18 @@ async def test_an_edit_that_moves_an_event_refolds_both_conversations(simple):
     assert {ticket.id: ticket.priority for ticket in saved.tickets} == {"x:1": 70, "x:9": 90}
 
 
+async def test_a_redelivered_move_tells_the_tickets_of_every_conversation_that_was_left(simple):
+    """Its first saver may have died between the commit and the publishing."""
+    await simple.save([tweet(1, 70), tweet(2, 90, of=1, minute=1), tweet(3, 60, of=9)])
+    moves = [tweet(2, 90, of=9, minute=1, revision=1), tweet(2, 90, of=8, minute=1, revision=2)]
+    told = [await simple.save([move]) for move in moves]
+
+    again = await simple.save(moves[1:])
+
+    versions = [{ticket.id: ticket.version for ticket in saved.tickets} for saved in (*told, again)]
+    assert versions == [{"x:1": 2, "x:9": 2}, {"x:1": 2, "x:8": 1, "x:9": 3}, {"x:1": 2, "x:8": 1, "x:9": 3}]
+
+
 async def test_a_ticket_that_becomes_p1_raises_one_alert_and_a_redelivery_tells_it_again(simple):
     await simple.save([tweet(1, 55)])
     raised = await simple.save([tweet(2, 85, of=1)])

@@ -24,6 +24,7 @@ create table event_ids (
     revision integer not null check (revision >= 0),
     occurred_at timestamptz not null,
     conversation text not null,
+    left_conversations text[],  -- where edits moved it away from: a redelivery tells their tickets again
     received_at timestamptz not null
 );
 
