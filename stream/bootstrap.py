@@ -207,9 +207,9 @@ def worker_process(found: Parts, name: str = "worker", *, port: int | None = Non
 def load_analyzer(settings: Settings) -> Any:
     """The model. Raises models.artifact.ArtifactError when its directory is broken."""
     from models.analyzer import Analyzer
-    from models.artifact import default_artifact
+    from models.registry import Registry
 
-    return Analyzer(settings.model or default_artifact(), threads=settings.threads)
+    return Analyzer(settings.model or Registry(settings.home / "models").current(), threads=settings.threads)
 
 
 def load_brands(settings: Settings) -> brands_file.Brands:

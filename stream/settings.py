@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     kafka_replication: int = Field(1, ge=1, le=7, description="copies of topics that earshot makes")
     kafka_group: str = Field("earshot", min_length=1, description="consumer group of the workers")
 
-    model: Path | None = Field(None, description="directory of a model; unset: the one that is shipped")
+    model: Path | None = Field(None, description="directory of a model; unset: the one that `earshot model use` chose")
     brands: Path | None = Field(None, description="your brands.toml; unset: the one that is shipped")
     threads: int = Field(2, ge=1, le=64, description="of the model in one worker")
     batch: int = Field(256, ge=1, le=1024, description="messages that a worker takes at once, at most")

@@ -12,7 +12,7 @@ import typer
 from connectors.base import ConnectorError
 from models.artifact import ArtifactError
 from stream.brands import BrandsError
-from stream.cli import data, models, run
+from stream.cli import data, models, registry, run
 from stream.database import DatabaseAway
 from stream.errors import BrokerAway, UserError
 
@@ -43,6 +43,7 @@ def root(
 run.add_to(app)
 data.add_to(app)
 models.add_to(app)
+registry.add_to(app)
 
 
 def main() -> None:

@@ -1,0 +1,136 @@
+"""Models that were released here, and which of them is in use. A directory each; `use` and `rollback` move a mark."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.artifact import Artifact, ArtifactError, default_artifact, load_artifact
+
+SHIPPED = "shipped"
+_MARK = "in-use.json"
+_REMEMBERED = 50  # changes that a rollback can go back through
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One model that can be used. broken: the one line that says why it cannot."""
+
+    version: str
+    folder: Path
+    in_use: bool
+    shipped: bool = False
+    broken: str | None = None
+
+
+class Registry:
+    """The models under one folder. Safe against a crash at any moment: a model is there whole, or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.expanduser()
+
+    def current(self) -> Path:
+        """The directory of the model in use: the shipped one until another was chosen."""
+        version = self._history()[-1]
+        return default_artifact() if version == SHIPPED else self.folder / version
+
+    def known(self) -> list[Known]:
+        """The shipped model first, then the others by their names; broken ones too, with the reason."""
+        now = self._history()[-1]
+        told = [Known(load_artifact(default_artifact()).version, default_artifact(), now == SHIPPED, shipped=True)]
+        folders = sorted(each for each in self.folder.glob("*") if each.is_dir() and not each.name.startswith("."))
+        for folder in folders:
+            try:
+                fit_to_serve(load_artifact(folder))
+                broken = None
+            except ArtifactError as error:
+                broken = str(error)
+            told.append(Known(folder.name, folder, now == folder.name, broken=broken))
+        return told
+
+    def find(self, name: str) -> Artifact:
+        """A model by its version, by the start of it, or `shipped`. Raises ArtifactError that names what there is."""
+        if name == SHIPPED:
+            return load_artifact(default_artifact())
+        known = self.known()
+        exact = [each for each in known if each.version == name]
+        found = exact or [each for each in known if each.version.startswith(name)]
+        if len(found) != 1:
+            there = ", ".join(each.version for each in known)
+            problem = "there is no model" if not found else "more than one model begins with"
+            raise ArtifactError(f"{problem} {name!r}; there are: {there}. Or give the directory of one")
+        return load_artifact(found[0].folder)
+
+    def use(self, model: str | Path) -> Artifact:
+        """Make a model the one in use; a directory is copied in first. Workers load it at their next start.
+
+        Raises ArtifactError when the model is broken or has not passed the gate; nothing changes then.
+        """
+        outside = Path(model).expanduser()
+        artifact = load_artifact(outside) if outside.is_dir() else self.find(str(model))
+        fit_to_serve(artifact)
+        shipped = artifact.version == load_artifact(default_artifact()).version
+        if not shipped and artifact.folder != self.folder / artifact.version:
+            self._copy(artifact)
+        name = SHIPPED if shipped else artifact.version
+        history = self._history()
+        if history[-1] != name:
+            self._remember([*history, name])
+        return artifact
+
+    def rollback(self) -> Artifact:
+        """Go back to the model that was in use before. Raises ArtifactError when there was none, or it is broken."""
+        history = self._history()
+        if len(history) < 2:
+            raise ArtifactError("no other model was in use before this one")
+        artifact = self.find(history[-2])
+        fit_to_serve(artifact)
+        self._remember(history[:-1])
+        return artifact
+
+    def _copy(self, artifact: Artifact) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        goal = self.folder / artifact.version
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".") as spare:
+            whole = Path(spare) / "model"
+            shutil.copytree(artifact.folder, whole)
+            load_artifact(whole)  # what was copied is what was released
+            if goal.exists():  # from an earlier use: whole, or damaged since then
+                goal.rename(Path(spare) / "earlier")
+            whole.rename(goal)
+
+    def _history(self) -> list[str]:
+        try:
+            told = json.loads((self.folder / _MARK).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return [SHIPPED]
+        except (OSError, ValueError) as error:
+            raise ArtifactError(
+                f"{self.folder / _MARK} cannot be read ({error}); remove it to use the shipped model"
+            ) from None
+        names = told.get("history") if isinstance(told, dict) else None
+        if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+            raise ArtifactError(f"{self.folder / _MARK} names no model; remove it to use the shipped one")
+        return list(names)
+
+    def _remember(self, history: Sequence[str]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        spare = self.folder / f".{_MARK}.{os.getpid()}"
+        spare.write_text(json.dumps({"history": list(history)[-_REMEMBERED:]}, indent=1) + "\n", encoding="utf-8")
+        spare.replace(self.folder / _MARK)
+
+
+def fit_to_serve(artifact: Artifact) -> None:
+    """Raises ArtifactError unless the model's story tells that it passed every check of the gate."""
+    checks: Any = artifact.story.get("gate")
+    if not isinstance(checks, list) or not checks:
+        raise ArtifactError(f"{artifact.version} tells of no gate that it passed; release it with `earshot train`")
+    failed = [str(check) for check in checks if not str(check).startswith("ok")]
+    if failed:
+        raise ArtifactError(f"{artifact.version} did not pass the gate: {failed[0]}")

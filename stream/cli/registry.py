@@ -1,0 +1,92 @@
+"""`earshot model`: which models there are, which one is in use, and how to go back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+
+from models.artifact import CARD
+from models.registry import Registry
+from stream.settings import Settings, read_settings
+
+model = typer.Typer(no_args_is_help=True, help="Models that were released here: list, show, use, rollback.")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(model, name="model")
+
+
+@model.command("list")
+def list_models() -> None:
+    """The models that can be used; the one in use is marked."""
+    settings = read_settings()
+    known = _registry(settings).known()
+    if not sys.stdout.isatty():
+        rows: list[dict[str, Any]] = [
+            {"version": one.version, "in_use": one.in_use, "shipped": one.shipped, "broken": one.broken}
+            | {"folder": str(one.folder)}
+            for one in known
+        ]
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table("", "version", "", box=None, padding=(0, 2))
+    for one in known:
+        table.add_row("●" if one.in_use else "", one.version, one.broken or ("shipped" if one.shipped else ""))
+    Console().print(table)
+    _tell_of_override(settings)
+
+
+@model.command()
+def show(
+    version: Annotated[
+        str | None, typer.Argument(help="A version, or the start of one; the one in use if none.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The whole story as JSON: recipe, data hashes, metrics.")
+    ] = False,
+) -> None:
+    """A model's card: what it was trained on, its figures, and every check of the gate that it passed."""
+    from models.artifact import load_artifact
+
+    registry = _registry(read_settings())
+    artifact = load_artifact(registry.current()) if version is None else registry.find(version)
+    if as_json or not (artifact.folder / CARD).exists():
+        print(json.dumps(dict(artifact.story), indent=2, ensure_ascii=False))
+        return
+    text = (artifact.folder / CARD).read_text(encoding="utf-8")
+    Console().print(Markdown(text)) if sys.stdout.isatty() else print(text)
+
+
+@model.command()
+def use(
+    which: Annotated[str, typer.Argument(help="A version, the start of one, `shipped`, or a model's directory.")],
+) -> None:
+    """Use this model from the next start of a worker on. One that did not pass the gate is refused."""
+    settings = read_settings()
+    artifact = _registry(settings).use(which)
+    print(f"{artifact.version} is in use; restart the workers to load it")
+    _tell_of_override(settings)
+
+
+@model.command()
+def rollback() -> None:
+    """Go back to the model that was in use before."""
+    settings = read_settings()
+    artifact = _registry(settings).rollback()
+    print(f"{artifact.version} is in use again; restart the workers to load it")
+    _tell_of_override(settings)
+
+
+def _registry(settings: Settings) -> Registry:
+    return Registry(settings.home / "models")
+
+
+def _tell_of_override(settings: Settings) -> None:
+    if settings.model is not None:
+        print(f"EARSHOT_MODEL is set: {settings.model} is loaded all the same", file=sys.stderr)
