@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="port of `web`")
     worker_port: int = Field(0, ge=0, le=65535, description="port of a worker's health and metrics; 0: any free one")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much the logs tell")
+    log_format: Literal["text", "json"] = Field("text", description="lines for people, or JSON for a log store")
 
     @field_validator("broker")
     @classmethod

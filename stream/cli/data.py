@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from stream.cli.run import set_up_logs
 from stream.errors import UserError
+from stream.logs import set_up_logs
 from stream.settings import read_settings
 
 

