@@ -1,4 +1,4 @@
-"""Every way in from the outside world by its name. A new connector is one file and one line here."""
+"""Every way in from the outside world and every way to answer, by name. A new connector is a file and a line here."""
 
 from __future__ import annotations
 
@@ -11,12 +11,24 @@ SOURCES = {
     "demo": "connectors.demo:demo_day",
     "file": "connectors.files:open_file",
 }
+REPLIERS = {
+    "file": "connectors.outbox:open_file",
+}
 
 Opener = Callable[..., Any]  # an Iterable[Sourced], a Source or a LiveSource, as the connector says
 
 
 def source(name: str) -> Opener:
     """The function that opens this source. Raises KeyError for a name that is not in SOURCES."""
-    module, _, function = SOURCES[name].partition(":")
+    return _opener(SOURCES[name])
+
+
+def replier(name: str) -> Opener:
+    """The function that opens this way to answer (a Replier). Raises KeyError for a name that is not in REPLIERS."""
+    return _opener(REPLIERS[name])
+
+
+def _opener(named: str) -> Opener:
+    module, _, function = named.partition(":")
     opener: Opener = getattr(import_module(module), function)
     return opener

@@ -118,8 +118,14 @@ class Sourced(NamedTuple):
     cursor: Any
 
 
+class Passed(NamedTuple):
+    """What a live source yields now and then between events: everything before `cursor` was read and is yielded."""
+
+    cursor: Any
+
+
 Events = Iterator[Sourced]
-LiveEvents = AsyncIterator[Sourced]
+LiveEvents = AsyncIterator[Sourced | Passed]
 
 
 def encode(event: Event) -> bytes:

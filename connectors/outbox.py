@@ -1,0 +1,85 @@
+"""Replies that go into a file instead of onto a network: to try everything out, and to hand them to another system."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from connectors.base import NotSent, SentReply, Standing
+
+
+class FileReplier:
+    """Appends one JSON object a line: id, to, key, text, at. Several processes may write at once."""
+
+    network = "file"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._one_at_a_time = asyncio.Lock()
+
+    async def reply(self, to: str, text: str, *, key: str) -> SentReply:
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(self._reply, to, text, key)
+
+    async def find_reply(self, to: str, text: str, *, key: str, since: datetime) -> SentReply | None:
+        return await asyncio.to_thread(self._find, key)
+
+    async def lookup(self, ids: Sequence[str]) -> Mapping[str, Standing]:
+        """A file takes nothing back: every post is taken to be there."""
+        return {id: Standing("there") for id in ids}
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    def _reply(self, to: str, text: str, key: str) -> SentReply:
+        if (known := self._find(key)) is not None:
+            return known
+        sent = SentReply(id=f"file:{sha256(key.encode()).hexdigest()[:16]}", at=datetime.now(UTC))
+        line = {"id": sent.id, "to": to, "key": key, "text": text, "at": sent.at.isoformat()}
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("ab") as file:
+                file.write(self._end_of_a_broken_line() + json.dumps(line, ensure_ascii=False).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise NotSent(f"{self._path}: cannot be written: {error.strerror}", retry_after=5.0) from error
+        return sent
+
+    def _end_of_a_broken_line(self) -> bytes:
+        """A writer that died may have left half a line: what follows must not be joined to it."""
+        with self._path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) == 0:
+                return b""
+            file.seek(-1, os.SEEK_END)
+            return b"" if file.read(1) == b"\n" else b"\n"
+
+    def _find(self, key: str) -> SentReply | None:
+        for line in self._lines():
+            if line.get("key") == key:
+                return SentReply(id=line["id"], at=datetime.fromisoformat(line["at"]))
+        return None
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        try:
+            with self._path.open("rb") as file:
+                for line in file:
+                    with suppress(ValueError):  # half a line: never sent as a whole
+                        if isinstance(found := json.loads(line), dict):
+                            yield found
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise NotSent(f"{self._path}: cannot be read: {error.strerror}", retry_after=5.0) from error
+
+
+def open_file(path: Path) -> FileReplier:
+    """Replies as lines of `path` (outbox.jsonl), which is made when the first one goes."""
+    return FileReplier(path)
