@@ -24,6 +24,8 @@ READABLE = [
     "cursors",
     "replies",
     "incidents",
+    "incident_tickets",
+    "alert_deliveries",
     "corrections",
     "open_tickets",
     "ticket_history",

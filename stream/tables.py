@@ -7,11 +7,13 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    REAL,
     BigInteger,
     Boolean,
     Column,
     DateTime,
     Float,
+    ForeignKey,
     Integer,
     LargeBinary,
     MetaData,
@@ -153,6 +155,57 @@ alerts = Table(
     Column("updated_at", Moment, nullable=False),
     Column("acknowledged_by", Text),
     Column("acknowledged_at", Moment),
+    Column("recovered_at", Moment),
+    Column("snoozed_by", Text),
+    Column("snoozed_until", Moment),
+)
+
+alert_deliveries = Table(
+    "alert_deliveries",
+    metadata,
+    Column("sink", Text, primary_key=True),
+    Column("alert_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("severity", SmallInteger, nullable=False),
+    Column("message", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("answer", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("sent_at", Moment),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("brand", Text),
+    Column("topic", Text),
+    Column("title", Text, nullable=False),
+    Column("severity", SmallInteger, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Column("evidence", JSONB, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("problem", Text),
+    Column("model_version", Text),
+    Column("embedding", Halfvec()),
+    Column("last_at", Moment, nullable=False),
+)
+
+incident_tickets = Table(
+    "incident_tickets",
+    metadata,
+    Column("incident_id", Text, ForeignKey("incidents.id", ondelete="CASCADE"), primary_key=True),
+    Column("ticket_id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("likeness", REAL),
+    Column("changed_at", Moment, nullable=False),
 )
 
 signal_counts = Table(
@@ -193,6 +246,20 @@ cursors = Table(
     Column("source", Text, primary_key=True),
     Column("cursor", JSONB, nullable=False),
     Column("updated_at", Moment, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("user_id", BigInteger),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("last_used_at", Moment),
+    Column("revoked_at", Moment),
+    Column("prefix", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
 )
 
 
