@@ -27,12 +27,16 @@ READABLE = [
     "incident_tickets",
     "alert_deliveries",
     "corrections",
+    "desk_clocks",
+    "desk_shifts",
     "open_tickets",
     "ticket_history",
     "sentiment_hourly",
     "brand_health",
 ]
-OUT_OF_REACH = ("dead_letters", "users", "api_keys", "audit")
+OUT_OF_REACH = (
+    *("dead_letters", "users", "api_keys", "audit", "sessions", "setup_codes", "failed_logins", "presence"),
+)
 
 _SETTINGS = (
     f"alter role {READER} set default_transaction_read_only = on",

@@ -4,27 +4,23 @@
 drop view if exists open_tickets, ticket_history, sentiment_hourly, brand_health;
 
 -- The queue, most urgent first: every ticket that is neither resolved nor asleep, with what moves with the clock.
---   sla_due_at       first answer promised by then: P1 15 minutes, P2 1 hour, P3 4 hours, P4 1 day after it was received
+--   sla_due_at       first answer promised by then: P1 15 minutes, P2 1 hour, P3 4 hours, P4 1 day of the brand's working
+--                    time after it was received
 --   sla_left         what is left of it; negative when it is late; empty once the brand has answered
 --   waiting_minutes  since the customer's first message that has no answer yet
 --   other_contacts   open tickets of the same author, received in the last 7 days
 --   queue_priority   priority + up to 20 points as the SLA runs out + 5 for each other contact (10 at most), 0-100
 create view open_tickets with (security_invoker = true) as
-with promised (level, within) as (
-    values ('P1', interval '15 minutes'), ('P2', interval '1 hour'), ('P3', interval '4 hours'), ('P4', interval '1 day')
-),
-unresolved as (
+with unresolved as (
     select
         tickets.*,
-        tickets.received_at + promised.within as sla_due_at,
-        extract(epoch from now() - tickets.received_at) / extract(epoch from promised.within) as sla_used,
+        greatest(0, 1 - extract(epoch from sla_due_at - now()) / extract(epoch from promised(level))) as sla_used,
         case when tickets.author is null then 0
              else count(*) filter (where tickets.received_at > now() - interval '7 days')
                       over (partition by tickets.network, tickets.author)
                   - (tickets.received_at > now() - interval '7 days')::integer
         end as other_contacts
     from tickets
-    join promised using (level)
     where tickets.state <> 'resolved'
       and not (tickets.state = 'snoozed' and tickets.snoozed_until > now())
 )
@@ -63,6 +59,7 @@ select
     received_at,
     snoozed_until,
     version,
+    edits,
     updated_at
 from unresolved
 order by
