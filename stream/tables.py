@@ -115,6 +115,8 @@ tickets = Table(
     Column("tags", ARRAY(Text), nullable=False),
     Column("notes", JSONB, nullable=False),
     Column("snoozed_until", Moment),
+    Column("edits", Integer, nullable=False),
+    Column("sla_due_at", Moment, nullable=False),
 )
 
 # What `triage.fold` decides, what people set, and what tells of one run rather than of the events.
@@ -123,7 +125,7 @@ FOLDED = (
     *("dissatisfaction", "excerpt", "messages", "first_at", "last_inbound_at", "answered_at"),
 )
 HUMAN = ("state", "owner", "tags", "notes", "snoozed_until")
-ARRIVAL = ("version", "created_at", "updated_at", "received_at", "waiting_since", "state_changed_at")
+ARRIVAL = ("version", "created_at", "updated_at", "received_at", "waiting_since", "state_changed_at", "sla_due_at")
 
 ticket_changes = Table(
     "ticket_changes",
