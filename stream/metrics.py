@@ -1,23 +1,30 @@
-"""What a worker counts, for Prometheus and for `earshot bench`."""
+"""What is counted, for Prometheus and for `earshot bench`: by a worker as it works, by the web from the database."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-STAGES = ("decode", "redact", "analyze", "save", "publish")
+from stream.figures import Figures
+
+STAGES = ("decode", "redact", "analyze", "save", "publish", "judge")
+LEVELS = ("P1", "P2", "P3", "P4")
+DEPENDENCIES = ("Kafka", "Postgres")
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
 class Metrics:
     """The collectors of one worker, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._caught_up_at = clock()
+        self._waiting = 0
         self.registry = registry = CollectorRegistry()
         self.events = Counter("earshot_events", "Messages taken from Kafka.", ["topic"], registry=registry)
         self.scored = Counter("earshot_scored", "Texts that a model judged.", registry=registry)
@@ -34,9 +41,17 @@ class Metrics:
         )
         self.ready = Gauge("earshot_ready", "1 while nothing is waited for.", registry=registry)
         self.lag = Gauge("earshot_lag", "Messages behind, all input partitions.", registry=registry)
+        self.lag_seconds = Gauge(
+            "earshot_lag_seconds", "Seconds behind: how old the stream is at the last commit.", registry=registry
+        )
+        self.lag_seconds.set_function(self._behind)
         self.model = Gauge("earshot_model_info", "1 for the model version in use.", ["version"], registry=registry)
+        ProcessCollector(registry=registry)
+        # What has not happened yet is 0: a rate over a series that is not there cannot raise an alert.
         for stage in STAGES:
             self.stage.labels(stage)
+        for what in DEPENDENCIES:
+            self.retries.labels(what)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -45,3 +60,44 @@ class Metrics:
             yield
         finally:
             self.stage.labels(stage).observe(time.perf_counter() - started)
+
+    def committed(self, produced_at: float) -> None:
+        """A message of that time (seconds since the epoch) is committed: the stream is at least so young here."""
+        self._caught_up_at = max(self._caught_up_at, min(produced_at, self._clock()))
+
+    def saw_lag(self, messages: int) -> None:
+        """So many messages wait, on all input partitions."""
+        self.lag.set(messages)
+        self._waiting = messages
+        if messages == 0:
+            self._caught_up_at = self._clock()
+
+    def _behind(self) -> float:
+        return max(0.0, self._clock() - self._caught_up_at) if self._waiting else 0.0
+
+
+def store_metrics(figures: Figures) -> CollectorRegistry:
+    """What the database holds, as the web tells it."""
+    registry = CollectorRegistry()
+    Gauge("earshot_stored_events", "Events in the store, an estimate of many.", registry=registry).set(figures.events)
+    Gauge("earshot_database_bytes", "Size of the database.", registry=registry).set(figures.database_bytes)
+    _by("earshot_open_tickets", "Tickets in the queue.", "level", LEVELS, figures.open_tickets, registry)
+    _by("earshot_late_tickets", "Tickets past their promise.", "level", LEVELS, figures.late_tickets, registry)
+    waiting = ("dead", "replayed")
+    _by("earshot_dead_letters_waiting", "Dead letters not resolved.", "state", waiting, figures.dead_letters, registry)
+    states = ("approved", "sending", "failed", "uncertain")
+    _by("earshot_outbox", "Replies on their way.", "state", states, figures.outbox, registry)
+    Gauge("earshot_outbox_age_seconds", "How long the oldest approved reply has waited.", registry=registry).set(
+        figures.outbox_seconds
+    )
+    _by("earshot_source_silent_seconds", "Since a source's cursor moved.", "source", (), figures.sources, registry)
+    return registry
+
+
+def _by(
+    name: str, told: str, label: str, always: tuple[str, ...], values: Mapping[str, float], registry: CollectorRegistry
+) -> None:
+    """A gauge with a value for each label, 0 for those of `always` that are not there."""
+    gauge = Gauge(name, told, [label], registry=registry)
+    for value, number in (dict.fromkeys(always, 0) | dict(values)).items():
+        gauge.labels(value).set(number)

@@ -216,6 +216,7 @@ class Pipeline:
             metrics.events.labels(message.topic).inc()
             if message.produced_at is not None:
                 metrics.latency.observe(max(0.0, now - message.produced_at))
+                metrics.committed(message.produced_at)
         metrics.scored.inc(sum(each.analysis is not None for each in scored))
         for ticket in saved.tickets:
             metrics.tickets.labels("withdrawn" if ticket.withdrawn else ticket.level).inc()

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.database import reachable
+from stream.figures import Figures, read_figures
 
 Row = dict[str, Any]
 
@@ -70,6 +71,10 @@ class Queries:
         async with reachable(), self._engine.connect() as connection:
             row = (await connection.execute(_TOTALS)).mappings().one()
         return Totals(**row)
+
+    async def figures(self) -> Figures:
+        """What Prometheus is told of the database."""
+        return await read_figures(self._engine)
 
     async def list_tickets(
         self, *, brand: str | None = None, level: str | None = None, state: str | None = None, limit: int = 50
