@@ -1,0 +1,1 @@
+"""What the people who answer do: to tickets, as whom, and seeing what."""

@@ -1,0 +1,192 @@
+"""Tickets as the desk sees and changes them. No edit is lost unseen: each says which state of the ticket it saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from stream.database import reachable, storable
+from stream.desk.life import Action, Edit, Note, Resolve, Snooze, Wait, apply
+from stream.tables import events, ticket_changes, tickets
+
+Row = dict[str, Any]
+
+_CONVERSATION = (
+    select(*(column for column in events.c if column.name != "embedding"))
+    .where(events.c.conversation == text(":ticket"))
+    .order_by(events.c.occurred_at, events.c.id)
+    .limit(500)
+)
+_HISTORY = text("""
+    select version, changed_at, kind, who, reason, changes from ticket_changes
+    where ticket_id = :ticket order by version, changed_at limit 500
+""")
+# The nearest of the same model's, a conversation its nearest message. Recent ones alone: a scan must stay bounded.
+_SIMILAR = text("""
+    with asked as (
+        select embedding, model_version, brand from events
+        where conversation = :ticket and embedding is not null and direction = 'inbound'
+        order by dissatisfaction desc nulls last, occurred_at, id limit 1
+    ),
+    recent as (
+        select conversation, embedding from events
+        where model_version = (select model_version from asked) and embedding is not null
+          and brand is not distinct from (select brand from asked)
+          and direction = 'inbound' and conversation <> :ticket
+        order by occurred_at desc limit 5000
+    )
+    select tickets.id, tickets.state, tickets.level, tickets.priority, tickets.problem, tickets.excerpt, tickets.owner,
+           round((1 - min(recent.embedding <=> (select embedding from asked)))::numeric, 3)::float as similarity
+    from recent join tickets on tickets.id = recent.conversation
+    group by tickets.id
+    having 1 - min(recent.embedding <=> (select embedding from asked)) >= :least
+    order by similarity desc, tickets.id limit :limit
+""")
+_SEEN = text("""
+    insert into presence (ticket_id, who) values (:ticket, :who)
+    on conflict (ticket_id, who) do update set seen_at = now()
+""")
+_OTHERS = text("""
+    select who from presence
+    where ticket_id = :ticket and who <> :who and seen_at > now() - interval '30 seconds' order by who
+""")
+_LEFT = text("delete from presence where ticket_id = :ticket and who = :who or seen_at < now() - interval '1 hour'")
+
+
+class NoTicket(Exception):
+    """There is no such ticket; or none that this person may see."""
+
+
+class Lost(Exception):
+    """The ticket changed since it was read. ticket: as it is now; last: what was done, and by whom."""
+
+    def __init__(self, ticket: Row, last: Row) -> None:
+        super().__init__(f"{last['who']} changed this ticket meanwhile ({last['reason']}); look at it and try again")
+        self.ticket = ticket
+        self.last = last
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The ticket as a person saw it before they acted: its columns `edits` and `version`."""
+
+    edits: int
+    version: int
+
+
+class Desk:
+    """The actions of people on tickets. brands: what they are bound to; None: all."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def ticket(self, ticket_id: str, brands: frozenset[str] | None = None) -> Row:
+        """The stored row. Raises NoTicket."""
+        async with reachable(), self._engine.connect() as connection:
+            return await _ticket(connection, ticket_id, brands, lock=False)
+
+    async def act(
+        self,
+        ticket_id: str,
+        action: Action,
+        who: str,
+        *,
+        seen: Seen | None = None,
+        brands: frozenset[str] | None = None,
+    ) -> Row:
+        """Do it, record it, and return the ticket as it is then.
+
+        seen: the ticket that the person looked at. Raises Lost when somebody changed it since then, and, where the
+        action puts it away, also when the conversation went on; NotAllowed when it does not fit; NoTicket. A note takes
+        nothing away and is always added.
+        """
+        async with reachable(), self._engine.begin() as connection:
+            row = await _ticket(connection, ticket_id, brands, lock=True)
+            if seen is not None and not isinstance(action, Note):
+                if seen.edits != row["edits"]:
+                    raise Lost(row, await _last(connection, ticket_id, "edited"))
+                if seen.version != row["version"] and isinstance(action, Wait | Snooze | Resolve):
+                    raise Lost(row, await _last(connection, ticket_id))
+            now = (await connection.execute(select(func.now()))).scalar_one().astimezone(UTC)
+            edit = apply(row, action, who, now)
+            return row if edit is None else await _write(connection, row, edit, who, now)
+
+    async def conversation(self, ticket_id: str) -> list[Row]:
+        """Its messages in order, the first 500; deleted ones without a text."""
+        return await self._rows(_CONVERSATION, ticket=ticket_id)
+
+    async def history(self, ticket_id: str) -> list[Row]:
+        """What happened to it: the version, when, who, why, old and new values."""
+        return await self._rows(_HISTORY, ticket=ticket_id)
+
+    async def similar(self, ticket_id: str, *, limit: int = 5, least: float = 0.5) -> list[Row]:
+        """Tickets of the same brand whose messages mean nearly the same. similarity: cosine, at least `least`."""
+        return await self._rows(_SIMILAR, ticket=ticket_id, limit=limit, least=least)
+
+    async def enter(self, ticket_id: str, who: str) -> list[str]:
+        """Say that `who` has the ticket open, every few seconds; returns who else has."""
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(_SEEN, {"ticket": ticket_id, "who": who})
+            found = await connection.execute(_OTHERS, {"ticket": ticket_id, "who": who})
+            return list(found.scalars())
+
+    async def leave(self, ticket_id: str, who: str) -> None:
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(_LEFT, {"ticket": ticket_id, "who": who})
+
+    async def _rows(self, query: Any, **values: Any) -> list[Row]:
+        async with reachable(), self._engine.connect() as connection:
+            return [dict(row) for row in (await connection.execute(query, values)).mappings()]
+
+
+async def _ticket(connection: AsyncConnection, ticket_id: str, brands: frozenset[str] | None, *, lock: bool) -> Row:
+    query = select(tickets).where(tickets.c.id == storable(ticket_id))
+    row = (await connection.execute(query.with_for_update() if lock else query)).mappings().one_or_none()
+    if row is None or (brands is not None and row["brand"] not in brands):
+        raise NoTicket(f"there is no ticket {ticket_id}")
+    return dict(row)
+
+
+async def _write(connection: AsyncConnection, row: Row, edit: Edit, who: str, now: datetime) -> Row:
+    values: dict[str, Any] = {name: _storable(value) for name, value in edit.values.items()}
+    values |= {"edits": row["edits"] + 1, "version": row["version"] + 1, "updated_at": now}
+    if "state" in edit.values:
+        values["state_changed_at"] = now
+    written = await connection.execute(
+        update(tickets).where(tickets.c.id == row["id"]).values(values).returning(*tickets.c)
+    )
+    await connection.execute(
+        insert(ticket_changes).values(
+            ticket_id=row["id"],
+            version=row["version"] + 1,
+            changed_at=now,
+            kind="edited",
+            who=who,
+            reason=edit.reason,
+            changes=edit.changes,
+        )
+    )
+    return dict(written.mappings().one())
+
+
+async def _last(connection: AsyncConnection, ticket_id: str, kind: str | None = None) -> Row:
+    query = select(ticket_changes).where(ticket_changes.c.ticket_id == ticket_id)
+    if kind is not None:
+        query = query.where(ticket_changes.c.kind == kind)
+    last = (await connection.execute(query.order_by(ticket_changes.c.version.desc()).limit(1))).mappings().first()
+    return dict(last) if last else {"who": "somebody", "reason": "see its history"}
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list):
+        return [_storable(each) for each in value]
+    if isinstance(value, Mapping):
+        return {name: _storable(each) for name, each in value.items()}
+    return value
