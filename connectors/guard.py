@@ -1,0 +1,56 @@
+"""Addresses that people give: connections go to public addresses only, unless private ones are allowed."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+import aiohttp
+
+
+class PrivateAddress(OSError):
+    """The address leads into a private network."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            errno.EACCES, f"{address} is a private address; set EARSHOT_ALLOW_PRIVATE_ADDRESSES=true to allow such"
+        )
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address (no name) lies in the public internet, also when it is wrapped in an IPv6 one."""
+    ip = ip_address(address.partition("%")[0])
+    return ip.is_global and not ip.is_multicast and all(each.is_global for each in _wrapped(ip))
+
+
+def _wrapped(ip: IPv4Address | IPv6Address) -> list[IPv4Address]:
+    if isinstance(ip, IPv4Address):
+        return []
+    found = [ip.ipv4_mapped, ip.sixtofour, ip.teredo[1] if ip.teredo else None]
+    return [each for each in found if each is not None]
+
+
+def connector(*, allow_private: bool) -> aiohttp.TCPConnector:
+    """A connector for one aiohttp session. It judges the address that is connected to, whatever name, redirect or
+    changed answer of the name server led there; refused, a request raises aiohttp.ClientConnectorError."""
+    return aiohttp.TCPConnector(socket_factory=_any_socket if allow_private else _public_socket)
+
+
+def refused(error: BaseException) -> bool:
+    """Was it the guard that broke this connection? Trying again will not help then."""
+    os_error = getattr(error, "os_error", error)
+    return isinstance(os_error, PrivateAddress) or "is a private address" in str(os_error)
+
+
+def _any_socket(info: Any) -> socket.socket:
+    family, kind, protocol, *_ = info
+    return socket.socket(family, kind, protocol)
+
+
+def _public_socket(info: Any) -> socket.socket:
+    address = str(info[4][0])
+    if not is_public(address):
+        raise PrivateAddress(address)
+    return _any_socket(info)

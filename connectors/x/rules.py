@@ -1,0 +1,57 @@
+"""What to listen for on X: a brand's handles and words as rules of the filtered stream, which are queries too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+LONGEST = 512  # characters of a rule, and of a query of the recent search
+TAG = "earshot"  # rules with another tag belong to somebody else and stay as they are
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """value: in X's language, without sampling. tag: names earshot and the brand."""
+
+    value: str
+    tag: str
+
+    def sampled(self, percent: int | None) -> Rule:
+        """The same for about so many of a hundred posts; None: all of them."""
+        return self if percent is None else Rule(f"{self.value} sample:{percent}", self.tag)
+
+
+def rules(keywords: Iterable[str], handles: Iterable[str], *, brand: str | None, without: str | None) -> list[Rule]:
+    """The rules that find a brand's words and handles, as few as fit; reposts are left out: they say nothing new.
+
+    without: a handle whose mentions come another way (the poller of the own account reads them for a fifth).
+    Raises ValueError for a word that no rule can hold.
+    """
+    terms = [*(_phrase(word) for word in keywords), *(f"@{handle.lstrip('@')}" for handle in handles)]
+    end = " -is:retweet" + (f" -@{without.lstrip('@')}" if without else "")
+    room = LONGEST - len(end) - len(" sample:100") - 2
+    return [Rule(f"({' OR '.join(part)}){end}", tag_of(brand)) for part in _parts(list(dict.fromkeys(terms)), room)]
+
+
+def tag_of(brand: str | None) -> str:
+    return f"{TAG}:{brand or ''}"
+
+
+def _phrase(word: str) -> str:
+    plain = " ".join(word.replace('"', " ").split())
+    if not plain:
+        raise ValueError(f"{word!r} holds no word to listen for")
+    return plain if plain.startswith(("#", "$")) and " " not in plain else f'"{plain}"'
+
+
+def _parts(terms: Sequence[str], room: int) -> Iterator[list[str]]:
+    part: list[str] = []
+    for term in terms:
+        if len(term) > room:
+            raise ValueError(f"{term!r} is longer than a rule of X may be ({room} characters)")
+        if part and len(" OR ".join([*part, term])) > room:
+            yield part
+            part = []
+        part.append(term)
+    if part:
+        yield part
