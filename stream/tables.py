@@ -264,6 +264,72 @@ api_keys = Table(
     Column("scopes", ARRAY(Text), nullable=False),
 )
 
+users = Table(
+    "users",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("brands", ARRAY(Text)),
+    Column("login", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("disabled_at", Moment),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("user_id", BigInteger, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+)
+
+setup_codes = Table(
+    "setup_codes",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("expires_at", Moment, nullable=False),
+)
+
+failed_logins = Table(
+    "failed_logins",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+desk_clocks = Table(
+    "desk_clocks",
+    metadata,
+    Column("brand", Text, primary_key=True),
+    Column("time_zone", Text, nullable=False),
+)
+
+desk_shifts = Table(
+    "desk_shifts",
+    metadata,
+    Column("brand", Text, primary_key=True),
+    Column("weekday", SmallInteger, primary_key=True),
+    Column("opens", SmallInteger, primary_key=True),
+    Column("closes", SmallInteger, nullable=False),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("said", Text),
+    Column("should_be", Text),
+    Column("who", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
 
 def given(table: Table, *names: str) -> TableValuedAlias:
     """Rows handed over as one array a column, with `arrays` for parameters: any number of rows, one statement."""
