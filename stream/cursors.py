@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ARRAY, Text, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.database import reachable
-from stream.tables import cursors
+from stream.tables import cursors, event_ids
+
+_CONVERSATIONS = select(event_ids.c.id, event_ids.c.conversation).where(
+    event_ids.c.id == func.any(bindparam("ids", type_=ARRAY(Text)))
+)
 
 
 class Cursors:
@@ -32,3 +37,14 @@ class Cursors:
         )
         async with reachable(), self._engine.begin() as connection:
             await connection.execute(put)
+
+    async def forget_cursor(self, source: str) -> None:
+        """The source starts from its beginning the next time."""
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(delete(cursors).where(cursors.c.source == source))
+
+    async def conversations(self, ids: Collection[str]) -> dict[str, str]:
+        """The conversations of those of these events that are stored."""
+        async with reachable(), self._engine.connect() as connection:
+            found = await connection.execute(_CONVERSATIONS, {"ids": list(ids)})
+            return {row.id: row.conversation for row in found}

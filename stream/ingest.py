@@ -59,11 +59,11 @@ async def ingest(
     while chunk := await asyncio.to_thread(
         _take, events, _CHUNK if rate is None else max(1, min(_CHUNK, int(rate / 20)))
     ):
-        messages, large = _sorted_by_size([event for event, _ in chunk], name)
+        messages, large = sorted_by_size([event for event, _ in chunk], name)
         if large:
             await bury(large)
         if messages:
-            for partition, end in (await _send(publisher, messages)).items():
+            for partition, end in (await send(publisher, messages)).items():
                 done.ends[partition] = max(done.ends.get(partition, 0), end)
         done.events += len(messages)
         done.too_large += len(large)
@@ -82,7 +82,8 @@ def _take(events: Iterator[Sourced], count: int) -> list[Sourced]:
     return list(islice(events, count))
 
 
-def _sorted_by_size(events: Sequence[Event], name: str) -> tuple[list[Outgoing], list[DeadLetter]]:
+def sorted_by_size(events: Sequence[Event], name: str) -> tuple[list[Outgoing], list[DeadLetter]]:
+    """What can be published, and what is too large for a message. name: of the source."""
     messages, large = [], []
     for event in events:
         value = encode(event)
@@ -107,9 +108,11 @@ def _too_large(event: Event, value: bytes, name: str) -> DeadLetter:
     )
 
 
-async def _send(publisher: Publisher, messages: Sequence[Outgoing]) -> dict[TopicPartition, int]:
-    """Sending a chunk again is safe: the store counts an event once."""
-    give_up = time.monotonic() + PATIENCE
+async def send(
+    publisher: Publisher, messages: Sequence[Outgoing], *, patience: float = PATIENCE
+) -> dict[TopicPartition, int]:
+    """Publish, and again for so many seconds while the broker is away: the store counts an event once."""
+    give_up = time.monotonic() + patience
     while True:
         try:
             return await publisher.publish(messages)

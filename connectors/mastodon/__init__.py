@@ -1,0 +1,1 @@
+"""Mastodon: posts from a server's streaming interface, and replies."""

@@ -1,0 +1,90 @@
+"""A post of Mastodon as an event: markup becomes text, an edit a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any
+
+from connectors.events import Tweet
+
+
+class _Text(HTMLParser):
+    """What a person reads of the markup: paragraphs and breaks as lines, links as they are shown."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "br":
+            self.parts.append("\n")
+        elif tag == "p" and self.parts:
+            self.parts.append("\n\n")
+        elif tag == "span":
+            # The middle of a long link is there for a machine; what is shown ends in an ellipsis.
+            hides = "invisible" in (dict(attrs).get("class") or "").split()
+            self._hidden += 1 if self._hidden or hides else 0
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "span" and self._hidden:
+            self._hidden -= 1
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.parts.append(data)
+
+
+def plain(markup: str) -> str:
+    """The text of a post's HTML."""
+    parser = _Text()
+    parser.feed(markup)
+    parser.close()
+    return "".join(parser.parts).strip()
+
+
+def event_id(server: str, id: str) -> str:
+    """Ids are a server's own: what another server calls the post is another id."""
+    return f"mastodon:{server}/{id}"
+
+
+def native(id: str) -> str:
+    """The server's own id of an event id."""
+    return id.rpartition("/")[2]
+
+
+def post_event(server: str, status: Mapping[str, Any], *, root: str | None = None, brand: str | None = None) -> Tweet:
+    """The event of a post. root: the id of its conversation's first post, where it answers one.
+
+    An edit's revision is the seconds since the post was made. Raises ValueError, KeyError, TypeError or AttributeError
+    for what is no post.
+    """
+    id, made_at, account = str(status["id"]), _moment(status["created_at"]), status["account"]
+    edited_at = status.get("edited_at")
+    answered = status.get("in_reply_to_id")
+    warning, said = status.get("spoiler_text") or "", plain(status["content"])
+    return Tweet(
+        id=event_id(server, id),
+        revision=max(1, int((_moment(edited_at) - made_at).total_seconds())) if edited_at else 0,
+        conversation=event_id(server, root or id),
+        in_reply_to=event_id(server, str(answered)) if answered else None,
+        occurred_at=made_at,
+        author=full_handle(server, account),
+        followers=max(0, int(account.get("followers_count") or 0)),
+        language=status.get("language"),
+        text=f"{warning}\n\n{said}" if warning else said,
+        brand=brand,
+    )
+
+
+def full_handle(server: str, account: Mapping[str, Any]) -> str:
+    """`name@server`, also for accounts of our own server."""
+    acct = str(account["acct"])
+    return acct if "@" in acct else f"{acct}@{server}"
+
+
+def _moment(written: str) -> datetime:
+    said = datetime.fromisoformat(written)
+    return said if said.tzinfo else said.replace(tzinfo=UTC)
