@@ -7,14 +7,15 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.redact import redact
 from stream import brands as brands_file
@@ -27,10 +28,15 @@ from stream.health import Health
 from stream.kafka import MESSAGE_LIMIT, Kafka, Outgoing, Publisher
 from stream.metrics import Metrics
 from stream.pipeline import REPLAY_HEADER, Pipeline, alert_messages
+from stream.rebuild import Rebuilt, rebuild
+from stream.records import TicketRecord, WithdrawnTicket
 from stream.schema import migrate
 from stream.settings import Settings
 from stream.store import Store
 from stream.worker import answering, eventually, every, running
+
+if TYPE_CHECKING:
+    from stream.web.api.analyze import Read
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -70,12 +76,17 @@ class Parts:
         return bool(self.embedded and self.embedded.others("worker"))
 
     @asynccontextmanager
-    async def store(self) -> AsyncIterator[Store]:
+    async def engine(self) -> AsyncIterator[AsyncEngine]:
         engine = open_engine(self.database_url)
         try:
-            yield Store(engine)
+            yield engine
         finally:
             await engine.dispose()
+
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[Store]:
+        async with self.engine() as engine:
+            yield Store(engine)
 
 
 @asynccontextmanager
@@ -261,6 +272,18 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             raise UserError("the Kafka consumer stopped; see the log above, then start the worker again")
 
 
+async def serve_console(found: Parts, host: str, port: int) -> None:
+    """The pages and the REST interface until cancelled. Raises UserError when the port is taken."""
+    from models.taxonomy import read_taxonomy
+    from stream.web import serve_web
+    from stream.web.api.analyze import reader
+
+    def load() -> Read:
+        return reader(load_analyzer(found.settings), redact)
+
+    await serve_web(found, host, port, load=load, taxonomy=read_taxonomy())
+
+
 async def judge_bursts(judge: BurstJudge, publisher: Publisher) -> None:
     """Raise the alerts that the counts call for, and publish them as they are stored."""
     if alerts := await judge.look():
@@ -306,6 +329,22 @@ async def _until_one_ends(*works: Any) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def rebuild_tickets(found: Parts, *, publish: bool, batch: int, told: Callable[[Rebuilt], None]) -> Rebuilt:
+    """Fold every ticket anew from the stored events. publish: tell the topic `tickets` each of them as it is stored."""
+    async with AsyncExitStack() as stack:
+        tell = None
+        if publish:
+            await found.kafka.declare_topics()
+            publisher = await stack.enter_async_context(found.kafka.publisher())
+
+            async def tell(tickets: Sequence[TicketRecord | WithdrawnTicket]) -> None:
+                await publisher.publish([Outgoing("tickets", each.id, each.encode()) for each in tickets])
+
+        engine = open_engine(found.database_url, command_seconds=None)
+        stack.push_async_callback(engine.dispose)
+        return await rebuild(engine, Store(engine), tell, batch=batch, told=told)
 
 
 async def replay_dead(found: Parts, ids: Iterable[int] | None) -> int:

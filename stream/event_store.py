@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ARRAY, Text, bindparam, case, delete, func, insert, select, union, update
@@ -96,6 +96,11 @@ async def lock(connection: AsyncConnection, rows: Mapping[str, Row]) -> set[str]
     conversations = sorted({row["conversation"] for row in rows.values()})
     result = await connection.execute(_LOCK, {"conversations": conversations, "ids": list(rows)})
     return {conversation for conversation, _ in result}
+
+
+async def lock_alone(connection: AsyncConnection, conversations: Collection[str]) -> None:
+    """Lock these conversations as a save does, without any event."""
+    await connection.execute(_LOCK, {"conversations": sorted(conversations), "ids": []})
 
 
 async def known(connection: AsyncConnection, rows: Mapping[str, Row], locked: set[str]) -> dict[str, StoredId]:

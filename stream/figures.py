@@ -35,7 +35,8 @@ _FIGURES = text("""
         (select coalesce(jsonb_object_agg(state, n), '{}') from letters) as dead_letters,
         (select coalesce(jsonb_object_agg(state, n), '{}') from waiting) as outbox,
         (select coalesce(max(age), 0) from waiting where state in ('approved', 'sending')) as outbox_seconds,
-        (select coalesce(jsonb_object_agg(source, extract(epoch from now() - updated_at)), '{}') from cursors)
+        (select coalesce(jsonb_object_agg(source, extract(epoch from now() - updated_at)), '{}') from cursors
+            where source <> 'rebuild')
             as sources
     from estimate
 """).columns(

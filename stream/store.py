@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from connectors.events import Event
 from models.analysis import Analysis
 from stream import event_store, ticket_store, triage
+from stream.alert_store import Alerts
 from stream.cursors import Cursors
 from stream.database import reachable
 from stream.dead_letters import DeadLetters
@@ -43,7 +44,15 @@ class Saved:
     alerts: list[AlertRecord]
 
 
-class Store(DeadLetters, Signals, Queries, Cursors):
+@dataclass(frozen=True, slots=True)
+class Refolded:
+    """What is stored about some conversations, and how many tickets had to be changed for it."""
+
+    tickets: list[TicketRecord | WithdrawnTicket]
+    changed: int
+
+
+class Store(DeadLetters, Signals, Alerts, Queries, Cursors):
     """Events in, tickets out. Several may save at once, in one process or in many, on the same conversations too."""
 
     def __init__(self, engine: AsyncEngine, fold: Fold = triage.fold) -> None:
@@ -97,6 +106,35 @@ class Store(DeadLetters, Signals, Queries, Cursors):
                 *(WithdrawnTicket(id=id, version=version) for id, version in withdrawn.items()),
             ],
             [ticket_store.alert_record(row, tickets.get(row["ticket_id"])) for row in alerts],
+        )
+
+    async def refold(self, conversations: Collection[str]) -> Refolded:
+        """Fold these conversations anew from their stored events; says what is stored then. Raises no alert.
+
+        A ticket that is not there although it was never withdrawn is made again with what people had set last. One
+        whose conversation has no event stays as it is: its months were dropped.
+        """
+        async with reachable(), self._engine.begin() as connection:
+            await event_store.lock_alone(connection, conversations)
+            histories = await ticket_store.histories(connection, conversations)
+            tickets = await ticket_store.stored_tickets(connection, histories.keys())
+            last = await ticket_store.last_changes(connection, histories.keys() - tickets.keys())
+            lost = [id for id, row in last.items() if row["kind"] != "withdrawn"]
+            people = await ticket_store.set_by_people(connection, lost)
+            changes = [
+                replace(made, becomes_p1=False, people=people.get(id, made.people))
+                for id in sorted(histories)
+                if (made := self._refold(histories[id], tickets.get(id), last.get(id), ()))
+            ]
+            tickets |= await ticket_store.write(connection, changes, {})
+            withdrawn = {made.ticket_id: made.version for made in changes if made.values is None}
+            withdrawn |= {id: row["version"] for id, row in last.items() if id not in tickets}
+        return Refolded(
+            [
+                *(TicketRecord(**row) for id, row in tickets.items() if id not in withdrawn),
+                *(WithdrawnTicket(id=id, version=version) for id, version in withdrawn.items()),
+            ],
+            len(changes),
         )
 
     async def upkeep(self) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stream.records import AlertRecord, AnalysisRecord
 from stream.tables import FOLDED, Row, alerts, arrays, events, given, ticket_changes, tickets
-from stream.tickets import Change, severity
+from stream.tickets import Change, restored, severity
 
 _HISTORY = (
     select(*(column for column in events.c if column.name != "embedding"))
@@ -25,6 +25,11 @@ _LAST_CHANGES = text("""
     select distinct on (ticket_id) * from ticket_changes
     where ticket_id = any(cast(:ids as text[])) order by ticket_id, version desc
 """).columns(*ticket_changes.c)
+_CHANGES = (
+    select(ticket_changes.c.ticket_id, ticket_changes.c.kind, ticket_changes.c.changes)
+    .where(ticket_changes.c.ticket_id == _of_tickets)
+    .order_by(ticket_changes.c.ticket_id, ticket_changes.c.version)
+)
 _P1 = select(alerts).where(alerts.c.ticket_id == _of_tickets, alerts.c.kind == "p1").order_by(alerts.c.id)
 
 _WRITTEN = ("id", "version", *FOLDED, "received_at", "waiting_since")
@@ -59,6 +64,17 @@ async def last_changes(connection: AsyncConnection, ids: Collection[str]) -> dic
         return {}
     result = await connection.execute(_LAST_CHANGES, {"ids": list(ids)})
     return {row["ticket_id"]: row for row in result.mappings()}
+
+
+async def set_by_people(connection: AsyncConnection, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """What people had set last on tickets whose rows are gone, as their changes tell it."""
+    found: dict[str, dict[str, Any]] = {id: {} for id in ids}
+    if ids:
+        for id, kind, changes in await connection.execute(_CHANGES, {"ids": list(ids)}):
+            found[id] |= restored(kind, changes)
+            if kind == "edited":
+                found[id]["edits"] = found[id].get("edits", 0) + 1
+    return found
 
 
 async def write(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
@@ -98,10 +98,21 @@ def severity(priority: int) -> int:
     return max(1, min(10, ceil(priority / 10)))
 
 
+def restored(kind: str, changes: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """What people's columns were after a recorded change, to be written again. Of notes only the number is recorded."""
+    side = 0 if kind == "withdrawn" else 1  # what was set then comes back with the ticket
+    found = {name: changes[name][side] for name in HUMAN if name in changes}
+    if isinstance(found.get("notes"), int):
+        del found["notes"]
+    if isinstance(until := found.get("snoozed_until"), str):
+        found["snoozed_until"] = datetime.fromisoformat(until)
+    return found
+
+
 def _create(ticket: Ticket, values: dict[str, Any], last: Row | None) -> Change:
     """A new ticket; or one that comes back after it was withdrawn, with what people had set and the next version."""
-    returned = last["changes"] if last is not None else {}
-    people = {name: old for name, (old, _) in returned.items() if name in HUMAN and old not in (None, [], "new")}
+    returned = restored("withdrawn", last["changes"]) if last is not None and last["kind"] == "withdrawn" else {}
+    people = {name: value for name, value in returned.items() if value not in (None, [], "new")}
     return Change(
         ticket.id,
         1 if last is None else last["version"] + 1,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stream.tickets import arrival, change, columns, severity
+from stream.tickets import Change, arrival, change, columns, severity
 from stream.triage import Factor, Ticket
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
@@ -37,6 +37,11 @@ def event(minute: int, direction: str = "inbound", received: int | None = None) 
     return {"direction": direction, "received_at": NOON + timedelta(minutes=minute if received is None else received)}
 
 
+def last(made: Change) -> dict[str, object]:
+    """The change as its row, the latest of a ticket that is not there."""
+    return {"version": made.version, "kind": made.kind, "changes": made.changes}
+
+
 HISTORY = [event(0)]
 STORED = columns(TICKET) | {
     "id": "x:1",
@@ -63,8 +68,17 @@ def test_a_new_ticket_begins_with_version_one_and_a_returning_one_goes_on():
     gone = change(STORED | {"owner": "grace", "state": "open"}, None, None, [], new_inbound=False)
     assert (gone.version, gone.kind, gone.values) == (4, "withdrawn", None)
 
-    back = change(None, {"version": gone.version, "changes": gone.changes}, TICKET, HISTORY, new_inbound=False)
+    back = change(None, last(gone), TICKET, HISTORY, new_inbound=False)
     assert (back.version, back.people) == (5, {"owner": "grace", "state": "open"})
+
+
+def test_a_ticket_that_slept_when_it_was_withdrawn_sleeps_on_when_it_returns():
+    asleep = STORED | {"state": "snoozed", "snoozed_until": NOON + timedelta(days=1), "notes": [{"text": "called"}]}
+    gone = change(asleep, None, None, [], new_inbound=False)
+
+    back = change(None, last(gone), TICKET, HISTORY, new_inbound=False)
+
+    assert back.people == {name: asleep[name] for name in ("state", "snoozed_until", "notes")}
 
 
 @pytest.mark.parametrize(
