@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from stream.errors import UserError
 
@@ -51,8 +51,55 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address that `web` and a worker's health listen on")
     port: int = Field(8080, ge=0, le=65535, description="port of `web`")
     worker_port: int = Field(0, ge=0, le=65535, description="port of a worker's health and metrics; 0: any free one")
+    api_rate: float = Field(
+        200.0, gt=0, le=1_000_000, description="messages a second that one API key may send; twice as many at once"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much the logs tell")
     log_format: Literal["text", "json"] = Field("text", description="lines for people, or JSON for a log store")
+
+    x_bearer_token: SecretStr | None = Field(None, description="X: the app's bearer token, to listen")
+    x_consumer_key: SecretStr | None = Field(None, description="X: the app's key, for replies and mentions")
+    x_consumer_secret: SecretStr | None = Field(None, description="X: the app's key secret")
+    x_access_token: SecretStr | None = Field(None, description="X: the account's access token")
+    x_access_token_secret: SecretStr | None = Field(None, description="X: the account's access token secret")
+    x_listen: Literal["stream", "mentions", "both"] = Field(
+        "stream",
+        description="X: everything by the stream; only the account's mentions, at a fifth; or each its own way",
+    )
+    x_poll_seconds: float = Field(60.0, ge=1, le=86_400, description="X: seconds between two polls of the mentions")
+    x_daily_budget: float = Field(5.0, ge=0, description="X: dollars that a brand may spend in a day of UTC")
+    x_on_budget: Literal["poll", "sample", "stop"] = Field(
+        "stop", description="X: what follows when the budget is reached; poll and sample end at twice the budget"
+    )
+    x_sample: int = Field(10, ge=1, le=100, description="X: percent of the posts that `sample` reads")
+    x_api: str | None = Field(None, description="X: another address of its interface; unset: X's own")
+    bluesky_handle: str | None = Field(None, description="Bluesky: the account that answers")
+    bluesky_password: SecretStr | None = Field(None, description="Bluesky: an app password of it")
+    bluesky_jetstream: str | None = Field(None, description="Bluesky: a Jetstream server; unset: the official ones")
+    bluesky_public: str | None = Field(None, description="Bluesky: another address of the public interface")
+    bluesky_host: str | None = Field(None, description="Bluesky: the account's server; unset: bsky.social")
+    mastodon_server: str | None = Field(None, description="Mastodon: the server to listen to and to answer on")
+    mastodon_token: SecretStr | None = Field(None, description="Mastodon: an application's token, read write:statuses")
+    hooks: Path | None = Field(None, description="your hooks.toml, for webhooks in; unset: there are none")
+    hook_secrets: Annotated[dict[str, SecretStr], NoDecode] = Field(
+        {}, description="the secrets that webhooks are signed with, name=secret[,name=secret]"
+    )
+    outbox: Path | None = Field(None, description="replies go into this file (JSON lines) instead of onto networks")
+    allow_private_addresses: bool = Field(
+        False, description="may addresses of networks and webhooks lie in a private network?"
+    )
+
+    @field_validator("hook_secrets", mode="before")
+    @classmethod
+    def _pairs(cls, given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        if given.strip() == "{}":
+            return {}
+        pairs = [pair.partition("=") for pair in given.split(",")]
+        if not all(name.strip() and secret for name, _, secret in pairs):
+            raise PydanticCustomError("hook_secrets", "is name=secret, several of them with a comma between")
+        return {name.strip(): secret for name, _, secret in pairs}
 
     @field_validator("broker")
     @classmethod
