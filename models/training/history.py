@@ -307,3 +307,9 @@ def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
     if not rows:
         raise HistoryError(f"{path}: it has no rows under its header")
     return names, rows
+
+
+def as_index(path: Path, marks: Sequence[str]) -> list[float | None]:
+    """Values of dissatisfaction on whichever scale they are, as an index of 0 to 100; None where there is none."""
+    scale = recognised_scale(path, marks)
+    return [_index(path, line, mark, scale) for line, mark in enumerate(marks, 2)]

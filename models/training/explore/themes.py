@@ -1,0 +1,95 @@
+"""What belongs together: themes as clusters of embeddings, and texts that are nearly the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.metrics import silhouette_score
+
+from models.training.explore.words import pairs, telling
+
+Floats = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+FEWEST, MOST = 4, 12  # themes
+SAMPLE = 1500  # texts that choose their number
+NEAR = 0.9  # cosine from which two texts may be the same
+SHARED = 0.5  # of their words, for them to be so
+_BLOCK = 512
+
+
+@dataclass(frozen=True)
+class Theme:
+    """members: rows, the most typical first. words: what tells it from the others."""
+
+    words: tuple[str, ...]
+    members: tuple[int, ...]
+
+
+def find_themes(embeddings: Floats, text_words: Sequence[Sequence[str]]) -> list[Theme]:
+    """The themes, the largest first; none for fewer than twenty texts. embeddings: (texts, dim), unit length."""
+    if len(embeddings) < 20:
+        return []
+    labels, centres = _clustered(embeddings)
+    both = [[*one, *pairs(one)] for one in text_words]
+    themes = []
+    for label in range(len(centres)):
+        rows = np.flatnonzero(labels == label)
+        typical = rows[np.argsort(-(embeddings[rows] @ centres[label]), kind="stable")]
+        inside, outside = [both[row] for row in rows], [both[row] for row in np.flatnonzero(labels != label)]
+        themes.append(Theme(tuple(_without_parts(telling(inside, outside, 14))[:6]), tuple(typical.tolist())))
+    return sorted(themes, key=lambda theme: -len(theme.members))
+
+
+def _clustered(embeddings: Floats) -> tuple[Labels, Floats]:
+    """The number of clusters whose members are nearest to their own (silhouette, on a sample)."""
+    sample = np.random.default_rng(0).permutation(len(embeddings))[:SAMPLE]
+    most = min(MOST, len(embeddings) // 10, len(np.unique(embeddings.round(4), axis=0)) - 1)
+    best: tuple[float, KMeans] | None = None
+    for count in range(min(FEWEST, most), most + 1) if most >= 2 else []:
+        model = KMeans(count, n_init=2, random_state=0).fit(embeddings[sample])
+        score = silhouette_score(embeddings[sample], model.labels_) if len(set(model.labels_)) > 1 else -1.0
+        if best is None or score > best[0]:
+            best = (float(score), model)
+    if best is None:
+        return np.zeros(len(embeddings), np.int64), embeddings.mean(0, keepdims=True)
+    model = best[1]
+    return model.predict(embeddings).astype(np.int64), model.cluster_centers_
+
+
+def _without_parts(told: Sequence[str]) -> list[str]:
+    """`slow internet` says `slow` and `internet` too."""
+    joined = {part for one in told if " " in one for part in one.split()}
+    return [one for one in told if one not in joined]
+
+
+def near_duplicates(embeddings: Floats, text_words: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Groups of rows that say nearly the same in nearly the same words, the largest group first."""
+    sets = [frozenset(one) for one in text_words]
+    parent = list(range(len(sets)))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    for start in range(0, len(embeddings), _BLOCK):
+        near = embeddings[start : start + _BLOCK] @ embeddings.T >= NEAR
+        for offset, other in np.argwhere(near).tolist():
+            row = start + offset
+            if row < other and root(row) != root(other) and _overlap(sets[row], sets[other]) >= SHARED:
+                parent[root(other)] = root(row)
+    groups: dict[int, list[int]] = {}
+    for row in range(len(sets)):
+        groups.setdefault(root(row), []).append(row)
+    return sorted((group for group in groups.values() if len(group) > 1), key=lambda group: (-len(group), group[0]))
+
+
+def _overlap(one: frozenset[str], other: frozenset[str]) -> float:
+    """Jaccard's share of the words that both have."""
+    return len(one & other) / max(len(one | other), 1)
