@@ -98,7 +98,7 @@ class AlertRecord(_Published):
 
     id: str
     version: int = 1
-    kind: Literal["p1", "burst"]
+    kind: Literal["p1", "burst", "spend"]
     severity: int
     brand: str | None = None
     topic: str | None = None
@@ -106,6 +106,10 @@ class AlertRecord(_Published):
     started_at: datetime
     peak_at: datetime | None = None
     ended_at: datetime | None = None
+    recovered_at: datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    snoozed_until: datetime | None = None
     evidence: dict[str, Any]
     excerpt: str | None = None
     factors: tuple[FactorRecord, ...] = ()

@@ -1,21 +1,20 @@
-"""Counts per minute and the alerts made of them; the rule that joins the two is `stream.bursts`."""
+"""Counts per minute, as the burst evaluator reads them; the rule that makes alerts of them is `stream.bursts`."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import func, select, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.database import reachable
-from stream.records import AlertRecord
-from stream.tables import alerts, events, signal_counts
+from stream.tables import events, signal_counts
+from stream.words import Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,12 @@ class Stretch(NamedTuple):
     last: datetime
 
 
-_WRITTEN = ("version", "severity", "peak_at", "ended_at", "evidence")
+class Cell(NamedTuple):
+    """Negative messages of one topic in one minute or hour."""
+
+    topic: str
+    at: datetime
+    negative: int
 
 
 class Signals:
@@ -48,9 +52,9 @@ class Signals:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def changed_brands(self, since: datetime | None) -> tuple[dict[str, Stretch], datetime]:
-        """The brands whose counts changed after `since` (None: all), with the minutes that did, and the moment to ask
-        for the next time.
+    async def changed_brands(self, since: datetime | None) -> tuple[dict[str, list[Stretch]], datetime]:
+        """The brands whose counts changed after `since` (None: all), with the stretches of time that did, and the
+        moment to ask for the next time.
 
         That moment lies before every save that is not committed yet, so a brand may be told twice, never missed.
         """
@@ -61,13 +65,14 @@ class Signals:
             func.now(),
         )
         cells = signal_counts.c
-        changed = select(cells.brand, func.min(cells.minute), func.max(cells.minute)).group_by(cells.brand)
+        day = func.date_trunc("day", cells.minute, "UTC")
+        changed = select(cells.brand, func.min(cells.minute), func.max(cells.minute)).group_by(cells.brand, day)
         if since is not None:
             changed = changed.where(cells.updated_at >= since)
         async with reachable(), self._engine.connect() as connection:
             following: datetime = (await connection.execute(select(moment))).scalar_one()
-            rows = await connection.execute(changed)
-            return {brand: Stretch(first, last) for brand, first, last in rows}, following
+            days = await connection.execute(changed.order_by(cells.brand, func.min(cells.minute)))
+            return _joined((brand, Stretch(first, last)) for brand, first, last in days), following
 
     async def read_signals(self, brand: str | None, since: datetime, until: datetime) -> list[Signal]:
         """The cells of one brand (None: of all) with events in them, since <= minute < until, by brand and minute."""
@@ -92,73 +97,40 @@ class Signals:
             found: datetime | None = (await connection.execute(query)).scalar_one()
             return found
 
-    async def put_alert(self, record: AlertRecord) -> AlertRecord:
-        """Store the alert, or what is new about it; the version rises only if something is. Returns what is stored."""
-        row = record.model_dump(include=set(alerts.c.keys()))
-        put = upsert(alerts).values(row | {"version": 1})
-        new = put.excluded
-        differs = func.row(*(alerts.c[name] for name in _WRITTEN[1:])).is_distinct_from(
-            func.row(*(new[name] for name in _WRITTEN[1:]))
-        )
-        put = put.on_conflict_do_update(
-            index_elements=["id"],
-            set_={name: new[name] for name in _WRITTEN[1:]}
-            | {"version": alerts.c.version + 1, "updated_at": func.now()},
-            where=differs,
-        )
-        async with reachable(), self._engine.begin() as connection:
-            await connection.execute(put)
-            stored = (await connection.execute(select(alerts).where(alerts.c.id == record.id))).mappings().one()
-        return AlertRecord(**stored)
-
-    async def end_alert(self, alert_id: str, ended_at: datetime) -> AlertRecord | None:
-        """Mark the alert as over; None when there is no such alert."""
-        end = (
-            update(alerts)
-            .where(alerts.c.id == alert_id, alerts.c.ended_at.is_distinct_from(ended_at))
-            .values(ended_at=ended_at, version=alerts.c.version + 1, updated_at=func.now())
-        )
-        async with reachable(), self._engine.begin() as connection:
-            await connection.execute(end)
-            stored = (await connection.execute(select(alerts).where(alerts.c.id == alert_id))).mappings().first()
-        return None if stored is None else AlertRecord(**stored)
-
-    async def list_alerts(self, since: datetime | None = None, kind: str | None = None) -> list[AlertRecord]:
-        """Alerts stored at `since` or later, in the order in which they were raised."""
-        query = select(alerts).order_by(alerts.c.created_at, alerts.c.id)
-        if since is not None:
-            query = query.where(alerts.c.created_at >= since)
-        if kind is not None:
-            query = query.where(alerts.c.kind == kind)
-        async with reachable(), self._engine.connect() as connection:
-            return [AlertRecord(**row) for row in (await connection.execute(query)).mappings()]
-
-    async def list_bursts(self, brand: str, since: datetime, until: datetime) -> list[AlertRecord]:
-        """The brand's bursts that touch the time from `since` to `until`, the earliest first."""
-        ends = func.coalesce(alerts.c.ended_at, alerts.c.started_at)
+    async def negatives(self, brand: str, since: datetime, until: datetime, unit: str) -> list[Cell]:
+        """The brand's negative messages by topic and `unit` (minute or hour), since <= minute < until."""
+        cells = signal_counts.c
+        at = cells.minute if unit == "minute" else func.date_trunc(unit, cells.minute, "UTC")
         query = (
-            select(alerts)
-            .where(alerts.c.kind == "burst", alerts.c.brand == brand, alerts.c.started_at <= until, ends >= since)
-            .order_by(alerts.c.started_at, alerts.c.id)
+            select(cells.topic, at, func.sum(cells.negative))
+            .where(cells.brand == brand, cells.minute >= since, cells.minute < until, cells.negative > 0)
+            .group_by(cells.topic, at)
         )
         async with reachable(), self._engine.connect() as connection:
-            return [AlertRecord(**row) for row in (await connection.execute(query)).mappings()]
+            return [Cell(topic, moment, int(count)) for topic, moment, count in await connection.execute(query)]
 
-    async def worst_events(self, brand: str, since: datetime, until: datetime, limit: int = 3) -> list[str]:
-        """The ids of the brand's most dissatisfied messages, since <= occurred_at < until."""
+    async def texts(
+        self, brand: str | None, since: datetime, until: datetime, limit: int, *, negative: bool = False
+    ) -> list[Said]:
+        """The latest messages of a brand's customers (None: of all brands'), since <= occurred_at < until."""
         query = (
-            select(events.c.id)
-            .where(
-                events.c.brand == brand,
-                events.c.occurred_at >= since,
-                events.c.occurred_at < until,
-                events.c.sentiment == "negative",
+            select(
+                events.c.id,
+                events.c.text,
+                func.coalesce(events.c.author, events.c.conversation),
+                func.coalesce(events.c.dissatisfaction, 0),
             )
-            .order_by(events.c.dissatisfaction.desc().nulls_last(), events.c.id)
+            .where(events.c.direction == "inbound", events.c.occurred_at >= since, events.c.occurred_at < until)
+            .order_by(events.c.occurred_at.desc(), events.c.id)
             .limit(limit)
         )
+        if brand is not None:
+            query = query.where(events.c.brand.is_not_distinct_from(brand or None))
+        if negative:
+            query = query.where(events.c.sentiment == "negative")
         async with reachable(), self._engine.connect() as connection:
-            return list((await connection.execute(query)).scalars())
+            rows = await connection.execute(query)
+            return [Said(id, said, author, float(weight)) for id, said, author, weight in rows]
 
     @asynccontextmanager
     async def sole(self, name: str) -> AsyncIterator[bool]:
@@ -182,3 +154,15 @@ class Signals:
         finally:
             with suppress(DBAPIError, OSError):
                 await connection.close()
+
+
+def _joined(days: Iterable[tuple[str, Stretch]]) -> dict[str, list[Stretch]]:
+    """Days that follow each other are one stretch. days: by brand and time."""
+    joined: dict[str, list[Stretch]] = {}
+    for brand, day in days:
+        stretches = joined.setdefault(brand, [])
+        if stretches and day.first - stretches[-1].last <= timedelta(days=1):
+            stretches[-1] = Stretch(stretches[-1].first, day.last)
+        else:
+            stretches.append(day)
+    return joined

@@ -39,13 +39,23 @@ async def test_signals_are_read_by_brand_and_time(simple):
 async def test_changed_brands_are_told_once_they_changed(simple):
     await simple.save([tweet(1, 70)])
     brands, moment = await simple.changed_brands(None)
-    assert brands == {"Northwind Air": (NOON, NOON)}
+    assert brands == {"Northwind Air": [(NOON, NOON)]}
 
     await simple.save([tweet(2, 70, brand="Other")])
     brands, later = await simple.changed_brands(moment)
     assert set(brands) == {"Other"}
     await simple.save([tweet(2, 70, brand="Other")])
     assert (await simple.changed_brands(later))[0] == {}
+
+
+async def test_years_between_two_changes_are_not_read(simple):
+    later = timedelta(days=700) / timedelta(minutes=1)
+    await simple.save([tweet(1, 70), tweet(2, 70, minute=24 * 60), tweet(3, 70, minute=later)])
+
+    brands, _ = await simple.changed_brands(None)
+
+    day, lone = timedelta(days=1), NOON + timedelta(days=700)
+    assert brands == {"Northwind Air": [(NOON, NOON + day), (lone, lone)]}
 
 
 async def test_a_save_that_commits_late_is_not_missed(simple, postgres_url):
@@ -71,13 +81,13 @@ async def test_an_alert_is_stored_once_and_its_version_rises_only_with_news(simp
     first = await simple.put_alert(BURST)
     same = await simple.put_alert(BURST)
     grown = await simple.put_alert(BURST.model_copy(update={"severity": 6, "evidence": {"negative": 30}}))
-    ended = await simple.end_alert(BURST.id, NOON + timedelta(hours=1))
+    over = await simple.recover(BURST.id, NOON + timedelta(hours=1))
 
-    assert (first.version, same.version, grown.version, ended.version) == (1, 1, 2, 3)
+    assert (first.version, same.version, grown.version, over.version) == (1, 1, 2, 3)
     assert (grown.severity, grown.evidence) == (6, {"negative": 30})
-    assert ended.ended_at == NOON + timedelta(hours=1)
+    assert over.recovered_at == NOON + timedelta(hours=1)
     assert [alert.id for alert in await simple.list_alerts(kind="burst")] == [BURST.id]
-    assert await simple.end_alert("burst:none", NOON) is None
+    assert await simple.recover("burst:none", NOON) is None
 
 
 async def test_only_one_does_what_one_alone_may_do(simple):
