@@ -22,6 +22,7 @@ READABLE = [
     "alerts",
     "signal_counts",
     "cursors",
+    "spend",
     "replies",
     "incidents",
     "incident_tickets",

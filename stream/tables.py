@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Float,
     ForeignKey,
@@ -247,6 +248,18 @@ cursors = Table(
     metadata,
     Column("source", Text, primary_key=True),
     Column("cursor", JSONB, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+)
+
+spend = Table(
+    "spend",
+    metadata,
+    Column("network", Text, primary_key=True),
+    Column("brand", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("what", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("micros", BigInteger, nullable=False),
     Column("updated_at", Moment, nullable=False),
 )
 
