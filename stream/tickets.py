@@ -13,8 +13,8 @@ from stream.triage import Ticket
 
 Kind = Literal["created", "changed", "reopened", "withdrawn"]
 
-# A change keeps old values for ever; a text that its author deleted must not live on in it.
-_UNQUOTED = frozenset({"excerpt", "factors"})
+# A change keeps old values for ever; neither a text that was deleted nor its author's name may live on in it.
+_UNQUOTED = frozenset({"excerpt", "factors", "author"})
 _QUIET_STATES = frozenset({"waiting", "snoozed", "resolved"})
 
 

@@ -21,7 +21,7 @@ PACKAGES = ("stream", "models", "connectors")
 STREAM_LAYERS = (
     {"cli"},
     {"bootstrap", "bench"},
-    {"app", "web", "worker", "bursts", "sql", "evaluate_triage"},
+    {"app", "web", "worker", "bursts", "desk", "sql", "evaluate_triage"},
     {"ingest", "pipeline", "store"},
     {"triage"},
 )

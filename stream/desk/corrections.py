@@ -1,0 +1,90 @@
+"""What people say the model got wrong: kept with who said it, and read back as pairs to train with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from stream.database import reachable, storable
+from stream.errors import UserError
+from stream.tables import corrections, events
+
+Field = Literal["sentiment", "complaint", "severity", "topic", "problem", "outcome"]
+FIELDS: tuple[Field, ...] = get_args(Field)
+
+_ALLOWED = {
+    "sentiment": ("negative", "neutral", "positive"),
+    "complaint": ("no", "yes"),
+    "severity": ("0", "1", "2", "3", "4"),
+    "outcome": ("resolved", "follow_up"),
+}
+_LONGEST = 120  # characters of a topic or a problem
+_LATEST = text("""
+    select distinct on (corrections.event_id, corrections.field)
+           events.text, corrections.field, corrections.said, corrections.should_be, corrections.who
+    from corrections join events on events.id = corrections.event_id and events.text is not null
+    where cast(:field as text) is null or corrections.field = :field
+    order by corrections.event_id, corrections.field, corrections.id desc
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A text (redacted, as stored), what a person says of it, and what the model said: better and worse."""
+
+    text: str
+    field: str
+    better: str
+    worse: str | None
+    who: str
+
+
+class Corrections:
+    """The table `corrections`. The stored analysis stays what the model said; priorities stay a function of it."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def correct(self, event_id: str, field: Field, should_be: str, who: str) -> dict[str, Any]:
+        """Keep what a person says; the latest counts. Raises UserError for a label that is none, or no such event."""
+        label = storable(should_be.strip())
+        allowed = _ALLOWED.get(field)
+        if (allowed and label not in allowed) or not 0 < len(label) <= _LONGEST:
+            raise UserError(f"{field} is {' or '.join(allowed) if allowed else f'1 to {_LONGEST} characters'}")
+        async with reachable(), self._engine.begin() as connection:
+            row = (await connection.execute(select(events).where(events.c.id == storable(event_id)))).mappings().first()
+            if row is None or row["kind"] == "deleted":
+                raise UserError(f"there is no message {event_id}")
+            put = insert(corrections).values(
+                event_id=row["id"], field=field, said=_said(row, field), should_be=label, who=who
+            )
+            return dict((await connection.execute(put.returning(*corrections.c))).mappings().one())
+
+    async def of(self, event_ids: Collection[str]) -> list[dict[str, Any]]:
+        """All corrections of these messages, oldest first."""
+        asked = select(corrections).where(corrections.c.event_id.in_(list(event_ids))).order_by(corrections.c.id)
+        async with reachable(), self._engine.connect() as connection:
+            return [dict(row) for row in (await connection.execute(asked)).mappings()]
+
+    async def pairs(self, field: Field | None = None) -> list[Pair]:
+        """The latest correction of each message, where it differs from what the model said."""
+        async with reachable(), self._engine.connect() as connection:
+            found = (await connection.execute(_LATEST, {"field": field})).all()
+        return [
+            Pair(row.text, row.field, row.should_be, row.said, row.who) for row in found if row.should_be != row.said
+        ]
+
+
+def _said(row: Any, field: Field) -> str | None:
+    scores = row["scores"] or {}
+    if field == "complaint":
+        likely = scores.get("complaint")
+        return None if likely is None else "yes" if likely >= 0.5 else "no"
+    if field == "outcome":
+        told = scores.get("outcome")
+        return told.get("label") if isinstance(told, dict) else told
+    return None if row[field] is None else str(row[field])

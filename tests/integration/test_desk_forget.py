@@ -1,0 +1,118 @@
+"""A person is forgotten: nothing of them is left in the database, and nothing brings them back."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+from history import answer, tweet
+
+from connectors.events import Tweet
+from stream.database import dsn, open_engine
+from stream.dead_letters import DeadLetter
+from stream.desk.corrections import Corrections, Pair
+from stream.desk.forget import forget
+from stream.errors import UserError
+
+
+@pytest.fixture
+async def engine(postgres_url):
+    made = open_engine(postgres_url)
+    yield made
+    await made.dispose()
+
+
+async def ask(url: str, query: str, *arguments: object) -> list:
+    connection = await asyncpg.connect(dsn(url))
+    try:
+        return await connection.fetch(query, *arguments)
+    finally:
+        await connection.close()
+
+
+async def dump(url: str) -> str:
+    """Every row of every table, as text."""
+    tables = await ask(url, "select quote_ident(tablename) t from pg_tables where schemaname = 'public'")
+    return "".join([str(await ask(url, f"select t::text from {row['t']} as t")) for row in tables])
+
+
+async def test_nothing_of_a_forgotten_author_is_left_and_a_redelivery_brings_nothing_back(simple, engine, postgres_url):
+    mine = [tweet(n, 70, of=1, minute=n, author="@zora_quill", text="my zebra case 4711") for n in (1, 2)]
+    others = tweet(3, 60, of=1, minute=5, author="bob", text="same here")
+    await simple.save([*mine, others, answer(4, of=1, minute=6)])
+    await ask(
+        postgres_url,
+        "insert into replies (ticket_id, event_id, text) values ('x:1', 'x:1', 'dear zora, about your zebra case')",
+    )
+    letters = [
+        DeadLetter("c", "tweets", 0, number, b"k", value, "not an event")
+        for number, value in enumerate((b'{"author": "@zora_quill", "zebra"', b"of nobody"))
+    ]
+    await simple.bury(letters)
+    told = []
+
+    async def publish(saved):
+        told.extend(saved.tickets)
+
+    gone = await forget(engine, "@zora_quill", who="root", publish=publish)
+
+    assert (gone.messages, gone.drafts, gone.dead_letters) == (2, 1, 1)
+    left = await dump(postgres_url)
+    assert "zora" not in left
+    assert "zebra" not in left
+    assert "same here" in left
+    assert told[-1].messages == 2
+    await simple.save(mine)
+    assert "zebra" not in await dump(postgres_url)
+    assert [row["details"] for row in await ask(postgres_url, "select details from audit")] != []
+    again = await forget(engine, "@zora_quill", who="root", publish=publish)
+    assert (again.messages, again.drafts, again.dead_letters) == (0, 0, 0)
+
+
+async def test_forgetting_on_one_network_leaves_the_others(simple, engine, postgres_url):
+    elsewhere = tweet(2, 70, author="ada")
+    event = Tweet(**(elsewhere.event.model_dump() | {"id": "bluesky:2", "conversation": "bluesky:2"}))
+    await simple.save([tweet(1, 70, author="ada"), type(elsewhere)(event, "there", None, elsewhere.analysis)])
+
+    async def publish(saved):
+        pass
+
+    assert (await forget(engine, "ada", who="root", network="x", publish=publish)).messages == 1
+    assert [row["id"] for row in await ask(postgres_url, "select id from events where text is not null")] == [
+        "bluesky:2"
+    ]
+
+
+async def test_a_correction_is_kept_with_what_the_model_said_and_the_latest_counts(simple, engine):
+    corrections = Corrections(engine)
+    await simple.save([tweet(1, 70, text="great, another delay")])
+
+    first = await corrections.correct("x:1", "sentiment", "neutral", "ada")
+    await corrections.correct("x:1", "sentiment", "positive", "bob")
+    await corrections.correct("x:1", "topic", "delay", "bob")  # as the model said: nothing to learn from
+    await corrections.correct("x:1", "complaint", "no", "bob")
+
+    assert (first["said"], first["should_be"], first["who"]) == ("negative", "neutral", "ada")
+    assert len(await corrections.of(["x:1"])) == 4
+    assert await corrections.pairs("sentiment") == [
+        Pair("great, another delay", "sentiment", "positive", "negative", "bob")
+    ]
+    assert {(pair.field, pair.better, pair.worse) for pair in await corrections.pairs()} == {
+        ("sentiment", "positive", "negative"),
+        ("complaint", "no", "yes"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "field", "label", "why"),
+    [
+        ("x:1", "sentiment", "angry", "negative or neutral or positive"),
+        ("x:1", "severity", "5", "0 or 1"),
+        ("x:1", "topic", " ", "1 to 120"),
+        ("x:9", "topic", "delay", "no message x:9"),
+    ],
+)
+async def test_a_correction_that_cannot_be_is_refused_with_what_could(simple, engine, event, field, label, why):
+    await simple.save([tweet(1, 70)])
+
+    with pytest.raises(UserError, match=why):
+        await Corrections(engine).correct(event, field, label, "ada")
