@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import BigInteger, Float, text
@@ -26,6 +26,14 @@ _FIGURES = text("""
     waiting as (
         select state, count(*) as n, extract(epoch from now() - min(updated_at)) as age
         from replies where state in ('approved', 'sending', 'failed', 'uncertain') group by state
+    ),
+    told as (
+        select state, count(*) as n, extract(epoch from now() - min(created_at)) as age
+        from alert_deliveries where state <> 'sent' group by state
+    ),
+    paid as (
+        select network, brand, sum(micros) / 1e6 as dollars
+        from spend where day = (now() at time zone 'UTC')::date group by network, brand
     )
     select
         case when events > 100000 then events else (select count(*) from events where kind <> 'deleted') end as events,
@@ -37,7 +45,10 @@ _FIGURES = text("""
         (select coalesce(max(age), 0) from waiting where state in ('approved', 'sending')) as outbox_seconds,
         (select coalesce(jsonb_object_agg(source, extract(epoch from now() - updated_at)), '{}') from cursors
             where source <> 'rebuild')
-            as sources
+            as sources,
+        (select coalesce(jsonb_object_agg(state, n), '{}') from told) as deliveries,
+        (select coalesce(max(age), 0) from told where state in ('queued', 'sending')) as deliveries_seconds,
+        (select coalesce(jsonb_agg(jsonb_build_array(network, brand, dollars)), '[]') from paid) as spend
     from estimate
 """).columns(
     events=BigInteger,
@@ -48,6 +59,9 @@ _FIGURES = text("""
     outbox=JSONB,
     outbox_seconds=Float,
     sources=JSONB,
+    deliveries=JSONB,
+    deliveries_seconds=Float,
+    spend=JSONB,
 )
 
 
@@ -57,17 +71,21 @@ class Figures:
 
     open_tickets, late_tickets: by level. dead_letters: by state, those that are not resolved. outbox: replies on their
     way, by state; outbox_seconds: how long the oldest has been approved and not sent. sources: seconds since each
-    source's cursor moved.
+    source's cursor moved. deliveries: of alerts to people, by state; deliveries_seconds: how long the oldest waits.
+    spend: (network, brand, dollars) of today, UTC.
     """
 
     events: int
     database_bytes: int
-    outbox_seconds: float
+    outbox_seconds: float = 0.0
+    deliveries_seconds: float = 0.0
     open_tickets: Mapping[str, int] = field(default_factory=dict)
     late_tickets: Mapping[str, int] = field(default_factory=dict)
     dead_letters: Mapping[str, int] = field(default_factory=dict)
     outbox: Mapping[str, int] = field(default_factory=dict)
     sources: Mapping[str, float] = field(default_factory=dict)
+    deliveries: Mapping[str, int] = field(default_factory=dict)
+    spend: Sequence[tuple[str, str, float]] = ()
 
 
 async def read_figures(engine: AsyncEngine) -> Figures:

@@ -91,6 +91,14 @@ def store_metrics(figures: Figures) -> CollectorRegistry:
         figures.outbox_seconds
     )
     _by("earshot_source_silent_seconds", "Since a source's cursor moved.", "source", (), figures.sources, registry)
+    told = ("queued", "sending", "failed")
+    _by("earshot_alert_deliveries", "Alerts on their way to people.", "state", told, figures.deliveries, registry)
+    Gauge("earshot_alert_delivery_age_seconds", "How long the oldest alert waits to be sent.", registry=registry).set(
+        figures.deliveries_seconds
+    )
+    spend = Gauge("earshot_spend_dollars", "Paid to networks today (UTC).", ["network", "brand"], registry=registry)
+    for network, brand, dollars in figures.spend:
+        spend.labels(network, brand).set(dollars)
     return registry
 
 

@@ -65,7 +65,7 @@ def test_one_message_after_a_quiet_night_is_no_lag_of_hours(metrics, clock):
 
 
 def test_what_has_not_happened_yet_is_there_as_zero():
-    worker, store = generate_latest(Metrics().registry).decode(), generate_latest(store_metrics(Figures(3, 8, 0.0)))
+    worker, store = generate_latest(Metrics().registry).decode(), generate_latest(store_metrics(Figures(3, 8)))
 
     assert 'earshot_dependency_retries_total{what="Postgres"} 0.0' in worker
     assert [f'earshot_late_tickets{{level="{level}"}} 0.0'.encode() in store for level in LEVELS] == [True] * 4
@@ -81,10 +81,12 @@ def test_the_database_tells_its_queue_its_outbox_and_its_sources():
             dead_letters={"dead": 4},
             outbox={"approved": 1},
             sources={"bluesky": 12.0},
+            spend=[("x", "SkyNorth", 3.25)],
         )
     )
 
     assert told.get_sample_value("earshot_late_tickets", {"level": "P1"}) == 2
     assert told.get_sample_value("earshot_dead_letters_waiting", {"state": "dead"}) == 4
     assert told.get_sample_value("earshot_outbox_age_seconds") == 61.5
+    assert told.get_sample_value("earshot_spend_dollars", {"network": "x", "brand": "SkyNorth"}) == 3.25
     assert told.get_sample_value("earshot_source_silent_seconds", {"source": "bluesky"}) == 12
