@@ -1,0 +1,178 @@
+"""The queue and the list of all tickets: filtered, sorted, page by page, and by what will be late."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from stream.database import reachable, storable
+
+Sort = Literal["priority", "received", "updated"]
+Row = dict[str, Any]
+MOST = 200  # rows of one page
+
+
+class BadCursor(ValueError):
+    """The cursor is not one that an answer gave, or not for this sort."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which tickets. Empty: all. text: in any message of the conversation. owner "": nobody's.
+
+    brands: what the person is bound to, on top of what they ask for; None: all.
+    """
+
+    brand: str | None = None
+    network: str | None = None
+    topic: str | None = None
+    level: str | None = None
+    state: str | None = None
+    owner: str | None = None
+    tag: str | None = None
+    text: str | None = None
+    brands: frozenset[str] | None = None
+
+
+_CHOSEN = """
+    (cast(:brands as text[]) is null or t.brand = any(cast(:brands as text[])))
+    and (cast(:brand as text) is null or t.brand = :brand)
+    and (cast(:network as text) is null or t.network = :network)
+    and (cast(:topic as text) is null or t.topic = :topic)
+    and (cast(:level as text) is null or t.level = :level)
+    and (cast(:state as text) is null or t.state = :state)
+    and (cast(:owner as text) is null or coalesce(t.owner, '') = :owner)
+    and (cast(:tag as text) is null or :tag = any(t.tags))
+    and (cast(:text as text) is null or exists (
+        select from events e where e.conversation = t.id and e.text ilike :text
+    ))
+"""
+# What is ahead of a ticket is answered first, as fast as the desk answered during the last hour; a desk that answered
+# nothing is taken to answer one in that time.
+_QUEUE = text(f"""
+    with pace as (
+        select brand, greatest(1, count(*)) / 60.0 as answered_a_minute from tickets
+        where answered_at is not null and updated_at > now() - interval '1 hour' group by brand
+    ),
+    waiting as (
+        select t.*, row_number() over (partition by brand order by queue_priority desc, received_at, id) as place
+        from open_tickets t where answered_at is null
+    )
+    select t.*, waiting.place,
+           t.answered_at is null and t.sla_due_at < now() as late,
+           t.answered_at is null and t.sla_due_at >= now()
+               and now() + interval '1 minute' * ceil(waiting.place / coalesce(answered_a_minute, 1 / 60.0))
+                   > t.sla_due_at as will_be_late,
+           (select array_agg(who order by who) from presence
+            where ticket_id = t.id and seen_at > now() - interval '30 seconds') as open_by
+    from open_tickets t
+    left join waiting on waiting.id = t.id
+    left join pace on pace.brand is not distinct from t.brand
+    where {_CHOSEN}
+    order by t.answered_at is not null, t.queue_priority desc,
+             (select sum((factor ->> 'points')::numeric) from jsonb_array_elements(t.factors) as factor) desc,
+             t.received_at, t.id
+    limit :limit
+""").columns(factors=JSONB, notes=JSONB)  # noqa: S608  our own words
+
+_KEYS: dict[Sort, tuple[str, str, str]] = {
+    # the column, its type, and how it compares when the next page begins
+    "priority": ("priority", "integer", "(t.priority, t.id) < (cast(:at as integer), :after)"),
+    "received": ("received_at", "timestamptz", "(t.received_at, t.id) > (cast(:at as timestamptz), :after)"),
+    "updated": ("updated_at", "timestamptz", "(t.updated_at, t.id) < (cast(:at as timestamptz), :after)"),
+}
+_FACETS = text(
+    """
+    select 'brand' as facet, brand as value, count(*)::int as n from open_tickets t where {chosen} group by 2
+    union all select 'network', network, count(*)::int from open_tickets t where {chosen} group by 2
+    union all select 'topic', topic, count(*)::int from open_tickets t where {chosen} group by 2
+    union all select 'level', level, count(*)::int from open_tickets t where {chosen} group by 2
+    union all select 'state', state, count(*)::int from open_tickets t where {chosen} group by 2
+    union all select 'owner', coalesce(owner, ''), count(*)::int from open_tickets t where {chosen} group by 2
+    order by 1, 3 desc, 2
+""".replace("{chosen}", "(cast(:brands as text[]) is null or t.brand = any(cast(:brands as text[])))")
+)
+
+
+class QueueReader:
+    """What the desk lists."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def queue(self, chosen: Filter, limit: int = 100) -> list[Row]:
+        """The open tickets, most urgent first, with what moves with the clock.
+
+        late: the promise is broken; will_be_late: it will be, at the pace of the last hour; open_by: who looks at it.
+        """
+        async with reachable(), self._engine.connect() as connection:
+            found = await connection.execute(_QUEUE, _values(chosen) | {"limit": min(limit, MOST)})
+            return [dict(row) for row in found.mappings()]
+
+    async def facets(self, brands: frozenset[str] | None = None) -> dict[str, dict[str, int]]:
+        """What the open tickets can be filtered by, and how many each choice would show."""
+        told: dict[str, dict[str, int]] = {}
+        async with reachable(), self._engine.connect() as connection:
+            for row in await connection.execute(_FACETS, {"brands": None if brands is None else sorted(brands)}):
+                if row.value is not None:
+                    told.setdefault(row.facet, {})[row.value] = row.n
+        return told
+
+    async def page(
+        self, chosen: Filter, *, sort: Sort = "priority", cursor: str | None = None, limit: int = 50
+    ) -> tuple[list[Row], str | None]:
+        """Tickets in any state, and the cursor of the next page; None at the end. Raises BadCursor."""
+        column, _, beyond = _KEYS[sort]
+        at, after = (None, "") if cursor is None else _read_cursor(cursor, sort)
+        direction = "asc" if sort == "received" else "desc"
+        query = text(f"""
+            select t.* from tickets t where {_CHOSEN} {"" if cursor is None else f"and {beyond}"}
+            order by t.{column} {direction}, t.id {direction} limit :limit
+        """).columns(factors=JSONB, notes=JSONB)  # noqa: S608  our own words
+        values = _values(chosen) | {"limit": min(limit, MOST) + 1}
+        values |= {} if cursor is None else {"at": at, "after": after}
+        async with reachable(), self._engine.connect() as connection:
+            rows = [dict(row) for row in (await connection.execute(query, values)).mappings()]
+        more = len(rows) > min(limit, MOST)
+        rows = rows[: min(limit, MOST)]
+        return rows, _cursor(sort, rows[-1][column], rows[-1]["id"]) if more else None
+
+
+def _values(chosen: Filter) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        name: value if value is None else storable(value)
+        for name in ("brand", "network", "topic", "level", "state", "owner", "tag")
+        for value in [getattr(chosen, name)]
+    }
+    values["brands"] = None if chosen.brands is None else sorted(chosen.brands)
+    values["text"] = chosen.text and f"%{_literal(storable(chosen.text))}%"
+    return values
+
+
+def _literal(said: str) -> str:
+    """What a person types is looked for as it stands."""
+    return said.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _cursor(sort: Sort, at: Any, after: str) -> str:
+    told = [sort, at.isoformat() if isinstance(at, datetime) else at, after]
+    return base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, sort: Sort) -> tuple[Any, str]:
+    try:
+        told = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        of, at, after = told
+        at = int(at) if sort == "priority" else datetime.fromisoformat(at)
+    except (ValueError, TypeError):
+        raise BadCursor("this cursor is not one that an answer gave") from None
+    if of != sort or not isinstance(after, str) or (isinstance(at, datetime) and at.tzinfo is None):
+        raise BadCursor(f"this cursor is not one of a list sorted by {sort}")
+    return at, storable(after)

@@ -1,0 +1,107 @@
+"""The queue as the desk sees it: filtered, page by page, and warned before a promise breaks."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+from history import answer, tweet
+
+from stream.database import dsn, open_engine
+from stream.desk.life import Claim, Resolve, Tag
+from stream.desk.queue import BadCursor, Filter, QueueReader
+from stream.desk.tickets import Desk
+
+
+@pytest.fixture
+async def engine(postgres_url):
+    made = open_engine(postgres_url)
+    yield made
+    await made.dispose()
+
+
+@pytest.fixture
+def queue(engine):
+    return QueueReader(engine)
+
+
+async def do(url: str, script: str) -> None:
+    connection = await asyncpg.connect(dsn(url))
+    try:
+        await connection.execute(script)
+    finally:
+        await connection.close()
+
+
+def ids(rows: list[dict]) -> list[str]:
+    return [row["id"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        (Filter(), ["x:2", "x:1", "x:3"]),
+        (Filter(brand="Other"), ["x:3"]),
+        (Filter(brands=frozenset({"Other"})), ["x:3"]),
+        (Filter(brand="Other", brands=frozenset({"Northwind Air"})), []),
+        (Filter(brands=frozenset()), []),
+        (Filter(topic="baggage"), ["x:2"]),
+        (Filter(level="P1"), ["x:2"]),
+        (Filter(owner="ada"), ["x:1"]),
+        (Filter(owner=""), ["x:2", "x:3"]),
+        (Filter(state="open"), ["x:1"]),
+        (Filter(tag="vip"), ["x:3"]),
+        (Filter(text="100% LOST"), ["x:2"]),
+        (Filter(text="100_ lost"), []),
+        (Filter(text="' or true --"), []),
+        (Filter(text="\x00"), []),
+    ],
+)
+async def test_the_queue_is_filtered(simple, engine, queue, chosen, found):
+    await simple.save([tweet(1, 70), tweet(2, 90, topic="baggage", text="bag 100% lost"), tweet(3, 60, brand="Other")])
+    await Desk(engine).act("x:1", Claim(), "ada")
+    await Desk(engine).act("x:3", Tag(add=("vip",)), "ada")
+
+    assert ids(await queue.queue(chosen)) == found
+
+
+async def test_pages_hold_every_ticket_once_in_every_order(simple, engine, queue):
+    await simple.save([tweet(number, 60 + number % 3) for number in range(1, 12)])
+    await Desk(engine).act("x:3", Resolve(), "ada")
+
+    for sort in ("priority", "received", "updated"):
+        seen, cursor = [], None
+        while True:
+            rows, cursor = await queue.page(Filter(), sort=sort, cursor=cursor, limit=4)
+            seen += ids(rows)
+            if cursor is None:
+                break
+        assert sorted(seen) == sorted(f"x:{number}" for number in range(1, 12)), sort
+        assert len(seen) == 11
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "bm90IGpzb24", "WyJwcmlvcml0eSIsIDEsICJ4OjEiXQ", "é"])
+async def test_a_cursor_that_no_answer_gave_is_refused(queue, cursor):
+    with pytest.raises(BadCursor):
+        await queue.page(Filter(), sort="received", cursor=cursor)
+
+
+async def test_a_broken_promise_and_one_that_will_break_are_told_apart(simple, queue, postgres_url):
+    await simple.save([tweet(number, 70) for number in range(1, 6)] + [tweet(9, 70), answer(8, of=9, minute=1)])
+    # Promised within an hour each. One is late; of the others the pace of one an hour reaches the first in time.
+    await do(postgres_url, "update tickets set received_at = now() - interval '61 minutes' where id = 'x:1'")
+    await do(postgres_url, "update tickets set received_at = now() - interval '3 minutes' where id = 'x:2'")
+
+    told = {row["id"]: (row["late"], row["will_be_late"]) for row in await queue.queue(Filter())}
+
+    assert told["x:1"] == (True, False)
+    assert told["x:2"] == (False, True)
+    assert told["x:9"] == (False, False)
+
+
+async def test_facets_count_what_each_filter_would_show(simple, queue):
+    await simple.save([tweet(1, 70), tweet(2, 90), tweet(3, 60, brand="Other")])
+
+    facets = await queue.facets()
+    assert facets["brand"] == {"Northwind Air": 2, "Other": 1}
+    assert facets["owner"] == {"": 3}
+    assert (await queue.facets(frozenset({"Other"})))["level"] == {"P2": 1}
