@@ -10,12 +10,25 @@ from typing import Any
 SOURCES = {
     "demo": "connectors.demo:demo_day",
     "file": "connectors.files:open_file",
+    "x": "connectors.x:open_sources",
+    "bluesky": "connectors.bluesky:open_sources",
+    "mastodon": "connectors.mastodon:open_sources",
 }
 REPLIERS = {
     "file": "connectors.outbox:open_file",
+    "x": "connectors.x:open_replier",
+    "bluesky": "connectors.bluesky:open_replier",
+    "mastodon": "connectors.mastodon:open_replier",
+}
+SINKS = {
+    "email": "connectors.email_out:open_sink",
+    "pagerduty": "connectors.pagerduty:open_sink",
+    "slack": "connectors.slack:open_sink",
+    "teams": "connectors.teams:open_sink",
+    "webhook": "connectors.webhook_out:open_sink",
 }
 
-Opener = Callable[..., Any]  # an Iterable[Sourced], a Source or a LiveSource, as the connector says
+Opener = Callable[..., Any]  # an Iterable[Sourced], a Source, LiveSources or a Replier, as the connector says
 
 
 def source(name: str) -> Opener:
@@ -26,6 +39,11 @@ def source(name: str) -> Opener:
 def replier(name: str) -> Opener:
     """The function that opens this way to answer (a Replier). Raises KeyError for a name that is not in REPLIERS."""
     return _opener(REPLIERS[name])
+
+
+def sink(name: str) -> Opener:
+    """The function that opens this way out for alerts (an OpenSink). Raises KeyError for a name not in SINKS."""
+    return _opener(SINKS[name])
 
 
 def _opener(named: str) -> Opener:

@@ -76,6 +76,31 @@ class Metrics:
         return max(0.0, self._clock() - self._caught_up_at) if self._waiting else 0.0
 
 
+class IngestMetrics:
+    """The collectors of one `earshot ingest` of a live network."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._heard = Counter("earshot_ingested", "Events that a source gave.", ["source"], registry=registry)
+        self._breaks = Counter("earshot_ingest_breaks", "Connections that broke.", ["source"], registry=registry)
+        self._up = Gauge("earshot_ingest_connected", "1 while a source is connected.", ["source"], registry=registry)
+        self._spent = Gauge(
+            "earshot_spend_dollars", "Dollars paid today (UTC).", ["network", "brand"], registry=registry
+        )
+        ProcessCollector(registry=registry)
+
+    def saw(self, source: str, events: int, breaks: int, connected: bool) -> None:
+        """events, breaks: since the last time."""
+        self._heard.labels(source).inc(events)
+        self._breaks.labels(source).inc(breaks)
+        self._up.labels(source).set(connected)
+
+    def paid(self, dollars: Mapping[tuple[str, str], float]) -> None:
+        """Today's, by network and brand."""
+        for (network, brand), amount in dollars.items():
+            self._spent.labels(network, brand).set(amount)
+
+
 def store_metrics(figures: Figures) -> CollectorRegistry:
     """What the database holds, as the web tells it."""
     registry = CollectorRegistry()

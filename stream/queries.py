@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Integer, text
@@ -56,6 +57,16 @@ class Totals:
     alerts: dict[str, int] = field(default_factory=dict)
 
 
+_OPEN_POSTS = text("""
+    select events.id, events.conversation, events.occurred_at
+    from events join tickets on tickets.id = events.conversation
+    where events.network = :network and events.kind = 'tweet' and events.direction = 'inbound'
+      and tickets.state <> 'resolved'
+    order by events.occurred_at desc
+    limit :limit
+""")
+
+
 class Queries:
     """The read side, and what must be done now and then."""
 
@@ -83,6 +94,12 @@ class Queries:
         chosen = {"brand": brand, "level": level, "state": state, "limit": limit}
         async with reachable(), self._engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(_QUEUE, chosen)).mappings()]
+
+    async def open_posts(self, network: str, limit: int = 10_000) -> list[tuple[str, str, datetime]]:
+        """The posts of open tickets on a network, the latest first: id, conversation, when it was said."""
+        async with reachable(), self._engine.connect() as connection:
+            found = await connection.execute(_OPEN_POSTS, {"network": network, "limit": limit})
+            return [(row.id, row.conversation, row.occurred_at) for row in found]
 
     async def top_tickets(self, limit: int) -> list[Row]:
         """The most urgent tickets of the queue."""

@@ -47,6 +47,25 @@ class Spend:
         self._kept.clear()
         return self._known[brand, day]
 
+    @property
+    def spent_today(self) -> int:
+        """As far as it was told here: of all brands, in millionths of a dollar."""
+        today = datetime.now(UTC).date()
+        return sum(micros for (_, day), micros in self._known.items() if day == today)
+
+    async def today(self) -> dict[tuple[str, str], float]:
+        """Dollars paid today on this network, as (network, brand)."""
+        query = (
+            select(spend.c.brand, func.sum(spend.c.micros))
+            .where(spend.c.network == self._network, spend.c.day == datetime.now(UTC).date())
+            .group_by(spend.c.brand)
+        )
+        try:
+            async with reachable(), self._engine.connect() as connection:
+                return {(self._network, brand): float(paid) / 1e6 for brand, paid in await connection.execute(query)}
+        except DatabaseAway:
+            return {}
+
     async def _write(self, connection: AsyncConnection, key: tuple[str, date, str], count: int, micros: int) -> None:
         brand, day, what = key
         put = upsert(spend).values(

@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from stream.database import DatabaseAway
 from stream.errors import BrokerAway, UserError
 from stream.health import Health
-from stream.metrics import Metrics
+from stream.metrics import IngestMetrics, Metrics
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ async def every(seconds: float, duty: Callable[[], Awaitable[None]]) -> None:
 
 
 @asynccontextmanager
-async def answering(health: Health, metrics: Metrics, host: str, port: int) -> AsyncIterator[int]:
+async def answering(health: Health, metrics: Metrics | IngestMetrics, host: str, port: int) -> AsyncIterator[int]:
     """`/healthz`, `/readyz` and `/metrics` on this port (0: any free one). Raises UserError when it is taken."""
 
     def answer(why_not: str | None) -> web.Response:

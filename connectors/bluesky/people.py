@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import aiohttp
@@ -19,13 +19,16 @@ _KEPT = 50_000
 class People:
     """Remembers whom it has asked for. host: the public interface."""
 
-    def __init__(self, *, host: str = PUBLIC, allow_private: bool = False) -> None:
+    def __init__(
+        self, *, host: str = PUBLIC, allow_private: bool = False, told: Callable[[str], None] = lambda line: None
+    ) -> None:
         self._host = host.rstrip("/")
         self._allow_private = allow_private
+        self._told = told
         self._known: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     async def resolve(self, handles: Iterable[str]) -> set[str]:
-        """The accounts of these handles. Raises SourceError: for good when there is no such account."""
+        """The accounts of those of these handles that exist. Raises SourceError when they cannot be looked up."""
         found = set()
         for handle in handles:
             if handle.startswith("did:"):
@@ -35,7 +38,8 @@ class People:
                 continue  # a handle of another network: Bluesky's are names of hosts
             status, answer = await self._ask("com.atproto.identity.resolveHandle", [("handle", handle)])
             if status == 400:
-                raise SourceError(f"Bluesky: there is no account @{handle}; check the handle")
+                self._told(f"Bluesky: there is no account @{handle}; only its name in a text is listened for")
+                continue
             if status != 200:
                 raise SourceError(f"Bluesky: cannot look up @{handle} (HTTP {status})", retry_after=15.0)
             found.add(str(answer["did"]))

@@ -33,7 +33,7 @@ _LINE = 2**20  # bytes; a long post with all that belongs to it
 class Keys:
     """The secrets of one app and one account, not shown in a repr. Replies and mentions need the last four."""
 
-    bearer_token: str
+    bearer_token: str | None = None
     consumer_key: str | None = None
     consumer_secret: str | None = None
     access_token: str | None = None
@@ -131,7 +131,7 @@ class StreamBroke(Exception):
 class Stream(AsyncStreamingClient):  # type: ignore[misc]
     """tweepy's stream, without its waiting: it would sleep where we cannot see it, and fills no gaps."""
 
-    def __init__(self, bearer_token: str, heard: Callable[[bytes | None], None]) -> None:
+    def __init__(self, bearer_token: str | None, heard: Callable[[bytes | None], None]) -> None:
         super().__init__(bearer_token, return_type=dict, max_retries=0)
         self._heard = heard
         self.broke: BaseException | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 LONGEST = 512  # characters of a rule, and of a query of the recent search
@@ -21,16 +21,34 @@ class Rule:
         return self if percent is None else Rule(f"{self.value} sample:{percent}", self.tag)
 
 
-def rules(keywords: Iterable[str], handles: Iterable[str], *, brand: str | None, without: str | None) -> list[Rule]:
-    """The rules that find a brand's words and handles, as few as fit; reposts are left out: they say nothing new.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What to listen for: words, and handles with or without @."""
 
-    without: a handle whose mentions come another way (the poller of the own account reads them for a fifth).
-    Raises ValueError for a word that no rule can hold.
-    """
-    terms = [*(_phrase(word) for word in keywords), *(f"@{handle.lstrip('@')}" for handle in handles)]
-    end = " -is:retweet" + (f" -@{without.lstrip('@')}" if without else "")
-    room = LONGEST - len(end) - len(" sample:100") - 2
-    return [Rule(f"({' OR '.join(part)}){end}", tag_of(brand)) for part in _parts(list(dict.fromkeys(terms)), room)]
+    keywords: tuple[str, ...] = ()
+    handles: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.keywords or self.handles)
+
+    @property
+    def name(self) -> str:
+        """Names the wish: another wish begins from now, with a cursor of its own."""
+        return ",".join(sorted([*self.keywords, *(f"@{each.lstrip('@')}" for each in self.handles)], key=str.casefold))
+
+    def rules(self, *, brand: str | None, without: str | None) -> list[Rule]:
+        """The rules that find them, as few as fit; reposts are left out: they say nothing new.
+
+        without: a handle whose mentions come another way (the poller of the own account reads them for a fifth).
+        Raises ValueError for a word that no rule can hold.
+        """
+        others = [each.lstrip("@") for each in self.handles]
+        if without is not None:
+            others = [each for each in others if each.casefold() != without.casefold()]
+        terms = [*(_phrase(word) for word in self.keywords), *(f"@{handle}" for handle in others)]
+        end = " -is:retweet" + (f" -@{without}" if without else "")
+        room = LONGEST - len(end) - len(" sample:100") - 2
+        return [Rule(f"({' OR '.join(part)}){end}", tag_of(brand)) for part in _parts(list(dict.fromkeys(terms)), room)]
 
 
 def tag_of(brand: str | None) -> str:

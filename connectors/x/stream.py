@@ -17,7 +17,7 @@ from connectors.x.client import ERRORS, Api, Stream, StreamBroke, parsed
 from connectors.x.costs import Meter
 from connectors.x.mentions import XMentions
 from connectors.x.posts import EXPANSIONS, POST_FIELDS, USER_FIELDS, first_id_at, post_event, said_at, users_of
-from connectors.x.rules import Rule, tag_of
+from connectors.x.rules import Rule, Terms, tag_of
 
 SEARCHABLE = timedelta(days=7)  # how far the recent search looks back
 SETTLE = 30.0  # seconds until the search knows a post: by default X leaves the last 30 out
@@ -34,18 +34,20 @@ class XStream:
     """A LiveSource. Its cursor: `since`, up to which id nothing is missing; `skip`, that a budget ended the reading
     and what follows was left out on purpose; `mentions`, the poller's.
 
-    mentions: what is polled instead when the budget is reached and `on_budget` is "poll". sample: percent of the posts
-    that are read then with "sample". told: hears what an operator should know.
+    without_own: mentions of the own account are left out: a poller reads them. mentions: what is polled instead when
+    the budget is reached and `on_budget` is "poll". sample: percent of the posts that are read then with "sample".
+    told: hears what an operator should know.
     """
 
     def __init__(
         self,
         api: Api,
-        rules: Sequence[Rule],
+        terms: Terms,
         meter: Meter,
         *,
         name: str,
         brand: str | None = None,
+        without_own: bool = False,
         mentions: XMentions | None = None,
         sample: int = 10,
         settle: float = SETTLE,
@@ -54,7 +56,9 @@ class XStream:
     ) -> None:
         self.name = name
         self._api = api
-        self._rules = rules
+        self._terms = terms
+        self._without_own = without_own
+        self._rules: list[Rule] = []
         self._meter = meter
         self._brand = brand
         self._mentions = mentions
@@ -97,6 +101,7 @@ class XStream:
 
     async def _listen(self, cursor: Mapping[str, Any], percent: int | None) -> Reading:
         """One connection. Until its gap is closed the cursor stays where it was."""
+        self._rules = self._rules or await self._wanted_rules()
         await self._keep_rules([rule.sampled(percent) for rule in self._rules])
         since = int(cursor.get("since", 0))
         skips = bool(cursor.get("skip")) or not since
@@ -225,6 +230,18 @@ class XStream:
         if found:
             raise StreamBroke(f"the stream was silent about {found} posts")
 
+    async def _wanted_rules(self) -> list[Rule]:
+        own = None
+        if self._without_own:
+            client = self._api.client()
+            with self._explained("asking whose keys these are", client):
+                own = str((await client.get_me(user_auth=True))["data"]["username"])
+            self._meter.read([self._api.keys.own_id], owned=True)
+        rules = self._terms.rules(brand=self._brand, without=own)
+        if not rules:
+            raise SourceError(f"X: besides @{own} there is nothing to listen for; set EARSHOT_X_LISTEN=mentions")
+        return rules
+
     async def _keep_rules(self, wanted: Sequence[Rule]) -> None:
         """Make our rules on X the wanted ones. New ones come first, so that nothing falls between."""
         client = self._api.stream(lambda line: None)
@@ -253,7 +270,7 @@ class _Explained:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         # A body that is no JSON (a gateway's page) makes tweepy raise a ValueError.
-        if isinstance(error, (*ERRORS, ValueError)):
+        if isinstance(error, (*ERRORS, ValueError, KeyError)):
             raise self._api.explain(error, self._doing, self._client) from error
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from stream.errors import UserError
 from stream.logs import set_up_logs
 from stream.settings import read_settings
 
@@ -39,8 +40,7 @@ def demo() -> None:
 
 def up(host: Annotated[str | None, typer.Option(help="Address of the web page.")] = None, port: Port = None) -> None:
     """Run a worker and the web page together until Ctrl-C."""
-    from stream.bootstrap import ensure_migrated, parts, worker_process
-    from stream.web import serve_web
+    from stream.bootstrap import ensure_migrated, parts, serve_console, worker_process
     from stream.worker import until_signal
 
     settings = read_settings()
@@ -50,7 +50,7 @@ def up(host: Annotated[str | None, typer.Option(help="Address of the web page.")
         async with parts(settings, "up") as found:
             await ensure_migrated(found)
             with worker_process(found):
-                await serve_web(found, host or settings.host, settings.port if port is None else port)
+                await serve_console(found, host or settings.host, settings.port if port is None else port)
 
     asyncio.run(until_signal(serve()))
 
@@ -74,33 +74,74 @@ def worker(
 
 
 def web(host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None, port: Port = None) -> None:
-    """Serve the queue of tickets as a page, with health and metrics."""
-    from stream.bootstrap import ensure_migrated, parts
-    from stream.web import serve_web
+    """Serve the queue of tickets as a page, the REST interface (/docs), health and metrics.
+
+    Requests that send something need an API key: `earshot key create`.
+    """
+    from stream.bootstrap import ensure_migrated, parts, serve_console
     from stream.worker import until_signal
 
     settings = read_settings()
     set_up_logs(settings)
 
     async def serve() -> None:
-        async with parts(settings, "web", broker=False) as found:
+        async with parts(settings, "web") as found:
             await ensure_migrated(found)
-            await serve_web(found, host or settings.host, settings.port if port is None else port)
+            await serve_console(found, host or settings.host, settings.port if port is None else port)
 
     asyncio.run(until_signal(serve()))
 
 
 def ingest(
-    source: Annotated[str, typer.Argument(help="`demo`, or a file: read on from where the last ingest stopped.")],
+    source: Annotated[
+        str, typer.Argument(help="x, bluesky, mastodon; `demo`; or a file: read on from where the last ingest stopped.")
+    ],
+    keyword: Annotated[
+        list[str] | None, typer.Option("--keyword", "-k", help="Live: listen for this word, or #tag. Several times.")
+    ] = None,
+    handle: Annotated[
+        list[str] | None, typer.Option("--handle", help="Live: listen for this account. Several times.")
+    ] = None,
+    brand: Annotated[
+        str | None, typer.Option(help="Live: this brand's words and handles. A file: the brand of events without one.")
+    ] = None,
     format: Annotated[str | None, typer.Option(help="Format of a file; found out from its header.")] = None,
-    brand: Annotated[str | None, typer.Option(help="The brand of events that name none.")] = None,
     rate: Rate = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="Live: answer /healthz, /readyz, /metrics here.")
+    ] = None,
 ) -> None:
-    """Bring events from a source to Kafka, and remember how far it came.
+    """Bring events to Kafka from a network, a file or the demo, and remember how far it came.
 
-    Exit code 1: some rows could not be read.
+    The first live data costs nothing and needs no account: `earshot ingest bluesky --keyword delta`. It runs until
+    Ctrl-C and goes on from there the next time. Mastodon needs EARSHOT_MASTODON_SERVER, X its keys (EARSHOT_X_...,
+    pip install 'earshot\\[x]') and money: EARSHOT_X_DAILY_BUDGET.
+
+    Exit code 1: some rows of a file could not be read.
     """
-    _bring_in(source, format, brand, rate, wait=False, resume=True)
+    from stream.networks import LIVE
+
+    if source in LIVE and not Path(source).exists():
+        _listen(source, brand, keyword or [], handle or [], port)
+    elif keyword or handle or port is not None:
+        raise UserError(f"--keyword, --handle and --port belong to {', '.join(LIVE)}; {source} is none of them")
+    else:
+        _bring_in(source, format, brand, rate, wait=False, resume=True)
+
+
+def _listen(network: str, brand: str | None, keywords: list[str], handles: list[str], port: int | None) -> None:
+    from stream.cli import show
+    from stream.cli.listening import listen
+    from stream.worker import until_signal
+
+    settings, console = read_settings(), Console(stderr=True)
+    set_up_logs(settings, quiet=True)
+
+    def done(summary: Any) -> None:
+        show.summary(Console(), summary)
+
+    work = listen(settings, network, console, brand=brand, keywords=keywords, handles=handles, port=port, done=done)
+    asyncio.run(until_signal(work))
 
 
 def replay(

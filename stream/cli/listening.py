@@ -1,0 +1,227 @@
+"""A live network, watched by a person: the body of `earshot ingest x`, `bluesky` and `mastodon`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+
+from connectors.base import ConnectorError, LiveSource, NotSent
+from connectors.deletions import Known, deleted
+from connectors.x.costs import Reached
+from stream.bootstrap import ensure_migrated, load_brands, parts
+from stream.cli.replaying import Summary, Workers
+from stream.database import DatabaseAway, open_engine
+from stream.errors import BrokerAway
+from stream.health import Health
+from stream.ingest import sorted_by_size
+from stream.kafka import Kafka, Publisher
+from stream.listening import Listener
+from stream.metrics import IngestMetrics
+from stream.networks import Told, Wish, listening_to, open_replier, wish
+from stream.pipeline import alert_messages
+from stream.settings import Settings
+from stream.spend import Spend, spend_alert
+from stream.store import Store
+from stream.worker import answering, every
+
+log = logging.getLogger(__name__)
+
+LOOKED_UP_EVERY = timedelta(days=1)
+_WATCH = 1.0  # seconds between two looks at how it goes
+_LINE_EVERY = 15.0  # seconds between two lines where there is no terminal
+
+
+async def listen(
+    settings: Settings,
+    network: str,
+    console: Console,
+    *,
+    brand: str | None,
+    keywords: Sequence[str],
+    handles: Sequence[str],
+    port: int | None,
+    done: Callable[[Summary], None],
+) -> None:
+    """Until cancelled. port: of health and metrics, None for none. done: is told what was heard, also at the end."""
+    wanted = wish(load_brands(settings), network, brand, keywords, handles)
+    screen = Screen(console)
+    started = time.monotonic()
+    async with AsyncExitStack() as stack:
+        # Wrong settings are told before anything is started.
+        async with listening_to(settings, network, wanted, _Unpaid(), Told()):
+            pass
+        health, metrics = Health(), IngestMetrics()
+        if port is not None:
+            await stack.enter_async_context(answering(health, metrics, settings.host, port))
+        found = await stack.enter_async_context(parts(settings, "ingest"))
+        workers = Workers(found, stack)
+        workers.ensure()
+        await ensure_migrated(found)
+        store = await stack.enter_async_context(found.store())
+        engine = open_engine(found.database_url, pool_size=2)
+        stack.push_async_callback(engine.dispose)
+        await found.kafka.declare_topics()
+        publisher = await stack.enter_async_context(found.kafka.publisher())
+        ledger = Spend(engine, network)
+        alarms: asyncio.Queue[Reached] = asyncio.Queue()
+        told = Told(screen.say, alarms.put_nowait)
+        sources = await stack.enter_async_context(listening_to(settings, network, wanted, ledger, told))
+        listeners = [Listener(source, publisher, store, told=screen.say) for source in sources]
+        totals = await store.totals()
+        summary = Summary(network, before=totals, after=totals)
+        screen.say(f"listening on {network} for {_words(wanted)}; Ctrl-C ends it, and it goes on from there next time")
+        health.started = True
+        duties = [
+            *(listener.run() for listener in listeners),
+            _watch(screen, listeners, sources, store, found.kafka, workers, health, metrics, settings, ledger),
+            _raise_alarms(alarms, network, store, publisher),
+        ]
+        if network == "x" and settings.x_access_token is not None:
+            duties.append(every(3600.0, lambda: look_up(settings, network, wanted, store, publisher, ledger)))
+        try:
+            with screen:
+                await _until_one_ends(duties)
+        finally:
+            summary.sent = sum(each.heard.events + each.heard.deletions for each in listeners)
+            summary.too_large = sum(each.heard.too_large for each in listeners)
+            summary.seconds = time.monotonic() - started
+            with suppress(DatabaseAway):
+                summary.after = await store.totals()
+                summary.tickets = await store.top_tickets(5)
+            done(summary)
+
+
+async def look_up(
+    settings: Settings, network: str, wanted: Wish, store: Store, publisher: Publisher, ledger: Spend
+) -> None:
+    """Once a day: which posts of open tickets are gone? Their deletions are published like any other event."""
+    place = f"deletions:{network}"
+    last = await store.cursor(place)
+    if last is not None and datetime.now(UTC) - datetime.fromisoformat(last) < LOOKED_UP_EVERY:
+        return
+    posts = [Known(*row) for row in await store.open_posts(network)]
+    answers = open_replier(settings, network, ledger, brand=wanted.brand or "", outbox=False)
+    try:
+        gone = [event async for event in deleted(answers, posts)]
+    except NotSent as away:
+        log.warning("posts could not be looked up: %s", away)
+        return
+    finally:
+        await answers.close()
+    messages, _ = sorted_by_size(gone, network)
+    if messages:
+        await publisher.publish(messages)
+    await store.set_cursor(place, datetime.now(UTC).isoformat())
+    log.info("looked up %d posts of open tickets: %d are gone", len(posts), len(gone))
+
+
+class Screen:
+    """Lines above, and below on a terminal one line that changes. Quiet when nothing changes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status = Status("connecting", console=console) if console.is_terminal else None
+        self._printed_at = 0.0
+        self._line = ""
+
+    def __enter__(self) -> Screen:
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._status:
+            self._status.stop()
+
+    def say(self, line: str) -> None:
+        self._console.print(f"{datetime.now():%H:%M:%S} {line}", markup=False, highlight=False)
+
+    def show(self, line: str) -> None:
+        if self._status:
+            self._status.update(line)
+        elif line != self._line and time.monotonic() > self._printed_at + _LINE_EVERY:
+            self._printed_at, self._line = time.monotonic(), line
+            self.say(line)
+
+
+async def _watch(
+    screen: Screen,
+    listeners: Sequence[Listener],
+    sources: Sequence[LiveSource],
+    store: Store,
+    kafka: Kafka,
+    workers: Workers,
+    health: Health,
+    metrics: IngestMetrics,
+    settings: Settings,
+    ledger: Spend,
+) -> None:
+    told = [(0, 0)] * len(listeners)
+    while True:
+        workers.ensure()
+        trouble = next((each.heard.trouble for each in listeners if each.heard.trouble), None)
+        health.progress()
+        if trouble:
+            health.wait("its network")
+        for at, (listener, source) in enumerate(zip(listeners, sources, strict=True)):
+            heard = listener.heard
+            metrics.saw(source.name, heard.events - told[at][0], heard.breaks - told[at][1], heard.trouble is None)
+            told[at] = (heard.events, heard.breaks)
+        metrics.paid(await ledger.today())
+        read = sum(getattr(source, "read", 0) for source in sources)
+        kept = sum(each.heard.events for each in listeners)
+        with suppress(BrokerAway, DatabaseAway):
+            totals = await store.totals()
+            lines = [f"{kept:,} heard{f' of {read:,} read' if read else ''}"]
+            lines.append(f"{sum(totals.tickets.values()):,} tickets · {sum(totals.alerts.values()):,} alerts")
+            if dollars := ledger.spent_today:
+                lines.append(f"{dollars / 1e6:.2f} of {settings.x_daily_budget:.2f} dollars today")
+            lines.append("waiting: " + trouble if trouble else f"connected · lag {await kafka.lag():,}")
+            screen.show(" · ".join(lines))
+        await asyncio.sleep(_WATCH)
+
+
+async def _raise_alarms(alarms: asyncio.Queue[Reached], network: str, store: Store, publisher: Publisher) -> None:
+    """A budget that is reached is an alert: somebody is not heard any more."""
+    while True:
+        reached = await alarms.get()
+        log.warning("%s", reached)
+        alert = spend_alert(network, reached.brand, reached.day, reached.spent, reached.budget, reached.then)
+        while True:
+            with suppress(DatabaseAway, BrokerAway):
+                await publisher.publish(alert_messages([await store.put_alert(alert)]))
+                break
+            await asyncio.sleep(5.0)
+
+
+async def _until_one_ends(works: Sequence[Any]) -> None:
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Unpaid:
+    """A ledger for a source that is opened only to see whether it can be."""
+
+    async def add(self, *_: object) -> int:
+        raise ConnectorError("nothing is read yet")
+
+
+def _words(wanted: Wish) -> str:
+    named = [*(f"“{word}”" for word in wanted.keywords), *(f"@{handle}" for handle in wanted.handles)]
+    shown = ", ".join(named[:8]) + (f" and {len(named) - 8} more" if len(named) > 8 else "")
+    return f"{wanted.brand}: {shown}" if wanted.brand else shown
