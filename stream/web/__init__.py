@@ -1,36 +1,84 @@
-"""What a person sees in a browser: the queue, live enough to watch. No model runs here."""
+"""What a person sees in a browser and a program asks over HTTP. No model runs in its event loop."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import uvicorn
 
+from models.taxonomy import Taxonomy
+from stream.api_keys import ApiKeys
+from stream.database import open_engine
 from stream.errors import UserError
-from stream.web.app import create_web
+from stream.web.api.analyze import Read, Reading
+from stream.web.app import Api, create_web
+from stream.web.batcher import Batcher
+from stream.web.keyring import KeyRing
+from stream.web.outlet import Outlet
 
 if TYPE_CHECKING:
     from stream.bootstrap import Parts
 
-__all__ = ["create_web", "serve_web"]
+__all__ = ["Api", "create_web", "listen", "serve_web"]
 
 
-async def serve_web(found: Parts, host: str, port: int) -> None:
-    """Serve until cancelled. Raises UserError when the port is taken."""
-    listening = _listen(host, port)
-    async with found.store() as store:
-        print(f"earshot: http://{host}:{listening.getsockname()[1]}", flush=True)
-        config = uvicorn.Config(create_web(store), log_level="warning", access_log=False, lifespan="off")
-        server = uvicorn.Server(config)
+async def serve_web(found: Parts, host: str, port: int, *, load: Callable[[], Read], taxonomy: Taxonomy) -> None:
+    """Serve until cancelled. load: makes what the model does with a batch; both run in a thread of their own.
+
+    Raises UserError when the port is taken.
+    """
+    settings, listening = found.settings, listen(host, port)
+    async with AsyncExitStack() as stack:
+        stack.callback(listening.close)
+        read = await asyncio.to_thread(load)
+        store = await stack.enter_async_context(found.store())
+        engine = open_engine(found.database_url, pool_size=2)
+        stack.push_async_callback(engine.dispose)
+        batcher = batched(read, stack.enter_context(ThreadPoolExecutor(1, "model")))
+        await stack.enter_async_context(batcher.running())
+        api = Api(
+            ring=KeyRing(ApiKeys(engine).find, rate=settings.api_rate, burst=max(256.0, 2 * settings.api_rate)),
+            batcher=batcher,
+            publish=(await stack.enter_async_context(Outlet(found.kafka).open())).publish,
+            taxonomy=taxonomy,
+        )
+        server = uvicorn.Server(configured(create_web(store, api)))
+        place = f"[{host}]" if ":" in host else host
+        print(f"earshot: http://{place}:{listening.getsockname()[1]}", flush=True)
         try:
             await server.serve(sockets=[listening])
         finally:
             server.should_exit = True
-            listening.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def configured(app: object) -> uvicorn.Config:
+    """proxy_headers: who asks is told by the connection alone, for what is local is open."""
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+    )
+
+
+def batched(read: Read, threads: ThreadPoolExecutor) -> Batcher[Reading, str]:
+    """Batches for a model that runs in these threads."""
+
+    async def run(readings: list[Reading]) -> Sequence[str]:
+        return await asyncio.get_running_loop().run_in_executor(threads, read, readings)
+
+    return Batcher(run)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises UserError when the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,121 +1,74 @@
-"""The web application: one page with the queue, and the questions that operators' tools ask."""
+"""The web application: one page with the queue, the REST interface, and what operators' tools ask."""
 
 from __future__ import annotations
 
-from html import escape
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Protocol
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from fastapi import Depends, FastAPI, Response
+from fastapi.responses import HTMLResponse, JSONResponse
 
-from stream.database import DatabaseAway
-from stream.queries import Totals
+from models.taxonomy import Taxonomy
+from stream.web.api.analyze import Reading, analyze_routes
+from stream.web.api.events import Publish, events_routes
+from stream.web.api.state import state_routes
+from stream.web.api.taxonomy import taxonomy_routes
+from stream.web.batcher import Batcher
+from stream.web.docs import docs_page
+from stream.web.edge import Edge
+from stream.web.keyring import Guard, KeyRing
+from stream.web.pages import SHOWN, page
+from stream.web.problems import tell_problems
+from stream.web.reads import Reads
 
-SHOWN = 50
+_ABOUT = """Messages of customers in, understanding out.
 
-_HEADERS = {
-    # Texts of customers are on this page: nothing in them may run, load or frame anything.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
-_STYLE = """
-:root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif }
-body { margin: 0 auto; max-width: 60rem; padding: 1.2rem }
-h1 { font-size: 1.3rem } h1 small { font-weight: 400; opacity: .7 }
-ol { list-style: none; padding: 0 }
-li { border: 1px solid color-mix(in srgb, currentColor 18%, transparent); border-radius: .6rem; margin: .6rem 0;
-     padding: .7rem .9rem; display: grid; grid-template-columns: 3.4rem 1fr; gap: .2rem .8rem }
-.level { font-weight: 700; border-radius: .4rem; text-align: center; align-self: start; padding: .15rem 0;
-         background: color-mix(in srgb, currentColor 10%, transparent) }
-.P1 { background: #c1121f; color: #fff } .P2 { background: #c2491d; color: #fff }
-.P3 { background: #f4d35e; color: #222 }
-.said { overflow-wrap: anywhere } .why, .meta { grid-column: 2; font-size: .87rem; opacity: .8 }
+Every `POST` needs an API key: `Authorization: Bearer earshot_...`, made by `earshot key create NAME --scope analyze`.
+
+What only shows (`GET /v1/...`, `/metrics`, the page) is open on the machine itself, and needs a key with the scope
+`read` from elsewhere. `/healthz`, `/readyz` and this page are open. Errors are `application/problem+json` (RFC 9457).
 """
 
 
-class Reads(Protocol):
-    """What the page asks of the store."""
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What the REST interface works with."""
 
-    async def ping(self) -> None: ...
-    async def totals(self) -> Totals: ...
-    async def list_tickets(self, *, limit: int) -> list[dict[str, Any]]: ...
+    ring: KeyRing
+    batcher: Batcher[Reading, str]
+    publish: Publish
+    taxonomy: Taxonomy
 
 
-def create_web(store: Reads) -> FastAPI:
-    """The application over a store. It reads only."""
-    app = FastAPI(title="earshot", version=version("earshot"), docs_url=None, redoc_url=None, openapi_url=None)
+def create_web(store: Reads, api: Api) -> FastAPI:
+    """The application over a store, a model and a broker."""
+    app = FastAPI(
+        title="earshot",
+        version=version("earshot"),
+        description=_ABOUT,
+        docs_url=None,  # its pages load their scripts from elsewhere; ours is stream/web/docs.py
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    guard = Guard(api.ring)
+    app.add_middleware(Edge)
+    tell_problems(app)
+    app.include_router(analyze_routes(guard, api.batcher))
+    app.include_router(events_routes(guard, api.publish))
+    app.include_router(taxonomy_routes(guard, api.taxonomy))
+    app.include_router(state_routes(guard, store))
 
-    @app.middleware("http")
-    async def harden(request: Request, answer: Any) -> Response:
-        response: Response = await answer(request)
-        response.headers.update(_HEADERS)
-        return response
-
-    @app.exception_handler(DatabaseAway)
-    async def away(_: Request, error: DatabaseAway) -> Response:
-        return PlainTextResponse("the database cannot be reached just now\n", status_code=503)
-
-    @app.get("/healthz")
-    async def healthz() -> Response:
-        return PlainTextResponse("ok\n")
-
-    @app.get("/readyz")
-    async def readyz() -> Response:
-        await store.ping()
-        return PlainTextResponse("ok\n")
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        return Response(_gauges(await store.totals()), media_type=CONTENT_TYPE_LATEST)
-
-    @app.get("/v1/stats")
-    async def stats() -> Response:
-        told = await store.totals()
-        return JSONResponse({name: getattr(told, name) for name in told.__slots__})
-
-    @app.get("/")
+    @app.get("/", include_in_schema=False, dependencies=[Depends(guard.reads())])
     async def queue() -> Response:
         return HTMLResponse(page(await store.totals(), await store.list_tickets(limit=SHOWN)))
 
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> Response:
+        return JSONResponse(app.openapi())
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return HTMLResponse(docs_page(app.openapi()))
+
     return app
-
-
-def page(totals: Totals, tickets: list[dict[str, Any]]) -> str:
-    """The queue as one page of HTML that reloads itself. Everything from outside is escaped."""
-    counts = (
-        f"{totals.events:,} events · {sum(totals.tickets.values()):,} tickets · {sum(totals.alerts.values()):,} alerts"
-    )
-    rows = "\n".join(_ticket(ticket) for ticket in tickets) or "<p>Nobody needs an answer just now.</p>"
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="5"><title>earshot: the queue</title><style>{_STYLE}</style></head>
-<body><h1>The queue <small>{escape(counts)}</small></h1><main><ol>{rows}</ol></main></body></html>"""
-
-
-def _ticket(ticket: dict[str, Any]) -> str:
-    level = escape(str(ticket["level"]))
-    why = " · ".join(escape(f"{each['words']} ({each['points']:+.0f})") for each in ticket["factors"])
-    told = [
-        ticket["brand"] or "no brand",
-        ticket["author"] or "unknown author",
-        f"{ticket['last_inbound_at']:%d %b %H:%M}",
-    ]
-    return (
-        f'<li><span class="level {level}">{level}<br>{int(ticket["priority"])}</span>'
-        f'<span class="said" dir="auto">{escape(ticket["excerpt"])}</span>'
-        f'<span class="why">{why}</span><span class="meta">{escape(" · ".join(told))}</span></li>'
-    )
-
-
-def _gauges(totals: Totals) -> bytes:
-    registry = CollectorRegistry()
-    Gauge("earshot_stored_events", "Events in the store.", registry=registry).set(totals.events)
-    Gauge("earshot_dead_letters_waiting", "Dead letters not resolved.", registry=registry).set(totals.dead_letters)
-    tickets = Gauge("earshot_tickets", "Tickets by level.", ["level"], registry=registry)
-    for level, count in totals.tickets.items():
-        tickets.labels(level).set(count)
-    return generate_latest(registry)

@@ -1,0 +1,1 @@
+"""The REST interface, `/v1/...`: a router a file."""

@@ -1,0 +1,182 @@
+"""`POST /v1/events`: messages into Kafka, each once however often they are sent."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Header, Response
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime, BaseModel, Discriminator, Field, Tag
+
+from connectors.events import Complaint, Deleted, Event, Id, Transcript, Tweet, encode
+from stream.api_keys import Key
+from stream.ingest import ENVELOPE, topic_of
+from stream.kafka import MESSAGE_LIMIT, Outgoing
+from stream.web.keyring import Guard
+from stream.web.problems import documented, refusal
+
+MOST = 256  # events of one request
+
+Publish = Callable[[Sequence[Outgoing]], Awaitable[object]]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+_ID = Field(default_factory=str, description="`network:native id`, unique for ever; made up when left out")
+_CONVERSATION = Field(default_factory=str, description="id of the conversation's first message; its own when left out")
+_OCCURRED_AT = Field(default_factory=_now, description="when it was said; now when left out")
+
+
+class PostedTweet(Tweet):
+    """A public post, or the brand's public answer to one."""
+
+    id: Id = _ID
+    conversation: Id = _CONVERSATION
+    occurred_at: AwareDatetime = _OCCURRED_AT
+
+
+class PostedComplaint(Complaint):
+    """A complaint in free text: a form, a letter, a review."""
+
+    id: Id = _ID
+    conversation: Id = _CONVERSATION
+    occurred_at: AwareDatetime = _OCCURRED_AT
+
+
+class PostedTranscript(Transcript):
+    """A call. Turn by turn it is a row of revisions of one event; `complete` marks the last."""
+
+    id: Id = _ID
+    conversation: Id = _CONVERSATION
+    occurred_at: AwareDatetime = _OCCURRED_AT
+
+
+Posted = Annotated[PostedTweet | PostedComplaint | PostedTranscript | Deleted, Field(discriminator="kind")]
+
+
+class Events(BaseModel):
+    """Up to 256 events at once, of any kinds. All are taken, or none."""
+
+    events: Annotated[list[Posted], Field(min_length=1, max_length=MOST)]
+
+
+def _count(given: Any) -> str:
+    return "several" if isinstance(given, Events) or (isinstance(given, dict) and "events" in given) else "one"
+
+
+Sent = Annotated[Annotated[Posted, Tag("one")] | Annotated[Events, Tag("several")], Discriminator(_count)]
+
+
+class Accepted(BaseModel):
+    """Kafka has them. What the models make of them is in the store a moment later."""
+
+    ids: list[str] = Field(description="of the events, in their order")
+
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "complaint": {
+        "summary": "a complaint from a form, with the form's own number",
+        "value": {
+            "kind": "complaint",
+            "id": "form:20431",
+            "brand": "VoltLine",
+            "author": "ada@form",
+            "title": "No connection since Monday",
+            "text": "My line is dead, and I work from home.",
+        },
+    },
+    "several": {
+        "summary": "a public post and a call that goes on",
+        "value": {
+            "events": [
+                {"kind": "tweet", "brand": "SkyNorth", "author": "ada", "text": "@skynorth where is my suitcase?"},
+                {
+                    "kind": "transcript",
+                    "id": "calls:77",
+                    "revision": 3,
+                    "complete": False,
+                    "brand": "VoltLine",
+                    "turns": [
+                        {"speaker": "agent", "text": "How can I help?"},
+                        {"speaker": "customer", "text": "Nobody has called me back for a week."},
+                    ],
+                },
+            ]
+        },
+    },
+    "deletion": {
+        "summary": "a post that its author took back",
+        "value": {
+            "kind": "deleted",
+            "of": "tweet",
+            "id": "x:20431",
+            "conversation": "x:20431",
+            "occurred_at": "2026-03-12T11:58:00Z",
+        },
+    },
+}
+
+
+def events_routes(guard: Guard, publish: Publish) -> APIRouter:
+    router = APIRouter(tags=["stream"])
+    known = Depends(guard.needs("events"))
+
+    @router.post(
+        "/v1/events",
+        status_code=202,
+        summary="Put messages into the stream",
+        response_model=Accepted,
+        responses=documented(400, 401, 403, 413, 415, 422, 429, 503),
+    )
+    async def events(
+        sent: Annotated[Sent, Body(openapi_examples=EXAMPLES)],
+        key: Key = known,
+        idempotency_key: Annotated[
+            str | None,
+            Header(
+                min_length=1,
+                max_length=200,
+                description="makes the ids of events without one: the same key, the same ids, so a repeat counts once",
+            ),
+        ] = None,
+    ) -> Response:
+        """One event, or `events`, up to 256: 202 once Kafka has confirmed all of them.
+
+        An event counts once by its `id`, however often it is sent; a higher `revision` replaces it. Events without an
+        `id` get one: from the header `Idempotency-Key` when there is one (of two different requests with the same key
+        the first counts), otherwise a new one each time.
+        """
+        posted = sent.events if isinstance(sent, Events) else [sent]
+        guard.charge(key, len(posted))
+        named = [_named(event, key, idempotency_key, at) for at, event in enumerate(posted)]
+        await publish([_message(event, at) for at, event in enumerate(named)])
+        return JSONResponse({"ids": [event.id for event in named]}, status_code=202)
+
+    return router
+
+
+def _named(event: Event, key: Key, idempotency_key: str | None, at: int) -> Event:
+    id = event.id or f"api:{_number(key, idempotency_key, at)}"
+    return event.model_copy(update={"id": id, "conversation": event.conversation or id})
+
+
+def _number(key: Key, idempotency_key: str | None, at: int) -> str:
+    """Of an event without an id. Two callers may use the same Idempotency-Key."""
+    if idempotency_key is None:
+        return uuid.uuid4().hex
+    return hashlib.sha256(f"{key.id} {at} {idempotency_key}".encode()).hexdigest()[:32]
+
+
+def _message(event: Event, at: int) -> Outgoing:
+    value = encode(event)
+    if len(value) + len(event.conversation) + ENVELOPE > MESSAGE_LIMIT:
+        raise refusal(
+            413, f"event {at} has {len(value):,} bytes; a message of the stream has {MESSAGE_LIMIT:,} at most"
+        )
+    return Outgoing(topic_of(event), event.conversation, value)

@@ -1,0 +1,149 @@
+"""What may be posted to be analysed, and what comes back: the records of `POST /v1/analyze`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+MOST = 256  # messages of one request
+LONGEST = 100_000  # characters of one text; the model reads the beginning
+
+Language = Annotated[str | None, Field(max_length=35, description="what the source says; helps with short texts")]
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty: say something")
+    return text
+
+
+Text = Annotated[str, Field(max_length=LONGEST, min_length=1), AfterValidator(_said)]
+
+
+class Message(BaseModel):
+    """A text of no particular kind."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: Text
+    language: Language = None
+
+    def said(self) -> str:
+        return self.text
+
+
+class TweetMessage(Message):
+    """A public post. An event as `POST /v1/events` takes it will do; what is not read here is ignored."""
+
+    kind: Literal["tweet"]
+
+
+class ComplaintMessage(Message):
+    """A complaint in free text."""
+
+    kind: Literal["complaint"]
+    title: Annotated[str, Field(max_length=300)] | None = None
+
+    def said(self) -> str:
+        return f"{self.title}\n{self.text}" if self.title else self.text
+
+
+class Turn(BaseModel):
+    """One utterance of a call."""
+
+    model_config = ConfigDict(frozen=True)
+
+    speaker: Literal["customer", "agent"]
+    text: Annotated[str, Field(max_length=LONGEST)]
+
+
+class TranscriptMessage(BaseModel):
+    """A call; what the customer says in it is read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["transcript"]
+    turns: Annotated[tuple[Turn, ...], Field(min_length=1, max_length=2000)]
+    language: Language = None
+
+    def said(self) -> str:
+        return "\n".join(turn.text for turn in self.turns if turn.speaker == "customer" and turn.text.strip())
+
+    @model_validator(mode="after")
+    def _is_spoken(self) -> Self:
+        if not self.said():
+            raise ValueError("the customer says nothing in this transcript: expected turns of the speaker `customer`")
+        return self
+
+
+def _kind(given: Any) -> str:
+    told = given.get("kind") if isinstance(given, dict) else getattr(given, "kind", None)
+    return "plain" if told is None else str(told)[:20]
+
+
+AnyMessage = Annotated[
+    Annotated[Message, Tag("plain")]
+    | Annotated[TweetMessage, Tag("tweet")]
+    | Annotated[ComplaintMessage, Tag("complaint")]
+    | Annotated[TranscriptMessage, Tag("transcript")],
+    Discriminator(
+        _kind,
+        custom_error_type="kind",
+        custom_error_message="kind is tweet, complaint or transcript; leave it out for a text",
+    ),
+]
+
+
+class Several(BaseModel):
+    """Up to 256 messages at once, of any kinds."""
+
+    messages: Annotated[list[AnyMessage], Field(min_length=1, max_length=MOST)]
+
+
+def _count(given: Any) -> str:
+    return "several" if isinstance(given, Several) or (isinstance(given, dict) and "messages" in given) else "one"
+
+
+Asked = Annotated[
+    Annotated[AnyMessage, Tag("one")] | Annotated[Several, Tag("several")],
+    Discriminator(_count),
+]
+
+
+class SentimentOut(BaseModel):
+    label: Literal["negative", "neutral", "positive"]
+    score: float = Field(description="calibrated probability of `label`")
+    probabilities: dict[str, float]
+
+
+class TopicOut(BaseModel):
+    label: str = Field(description="a topic of GET /v1/taxonomy, or `other`")
+    score: float
+
+
+class ProblemOut(BaseModel):
+    label: str = Field(description="a problem of GET /v1/taxonomy")
+    score: float
+    words: list[str] = Field(description="the words of the message that show it")
+
+
+class AnalysisOut(BaseModel):
+    """One message understood; the same object as a line of `earshot analyze`."""
+
+    text: str = Field(description="what was read: personal data is replaced by `[email]`, `[phone]` ...")
+    language: str = Field(description="as detected; `und` when it cannot be told")
+    sentiment: SentimentOut | None
+    complaint: float | None = Field(description="probability that it is a complaint")
+    severity: int | None = Field(description="0 (none) to 4 (threatens with consequences)")
+    dissatisfaction: float | None = Field(description="0 (content) to 100 (furious)")
+    topic: TopicOut | None
+    problem: ProblemOut | None
+    abstained: bool = Field(description="the model does not know this language: every judgement is null")
+    model: str = Field(description="the version that judged")
+
+
+class AnalysesOut(BaseModel):
+    """The analyses of several messages, in their order."""
+
+    analyses: list[AnalysisOut]

@@ -1,0 +1,57 @@
+"""`GET /v1/taxonomy`: the topics and problems that messages are placed in."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from models.taxonomy import OTHER, Taxonomy
+from stream.web.keyring import Guard
+from stream.web.problems import documented
+
+
+class ProblemInfo(BaseModel):
+    name: str
+    examples: list[str] = Field(description="phrases that customers use for it")
+
+
+class TopicInfo(BaseModel):
+    name: str
+    problems: list[ProblemInfo]
+
+
+class TaxonomyOut(BaseModel):
+    """What a message can be about."""
+
+    topics: list[TopicInfo]
+    other: str = Field(description="the topic of a message that fits none")
+
+
+def taxonomy_routes(guard: Guard, taxonomy: Taxonomy) -> APIRouter:
+    router = APIRouter(tags=["understand"])
+    told = TaxonomyOut(
+        topics=[
+            TopicInfo(
+                name=topic.name,
+                problems=[
+                    ProblemInfo(name=problem.name, examples=list(problem.phrases))
+                    for problem in taxonomy.problems
+                    if problem.topic == topic.name
+                ],
+            )
+            for topic in taxonomy.topics
+        ],
+        other=OTHER,
+    )
+
+    @router.get(
+        "/v1/taxonomy",
+        summary="Topics and problems",
+        dependencies=[Depends(guard.reads())],
+        responses=documented(401, 403, 429, 503),
+    )
+    async def taxonomy_now() -> TaxonomyOut:
+        """The topics, each with its problems, that `POST /v1/analyze` chooses from."""
+        return told
+
+    return router

@@ -1,0 +1,102 @@
+"""What every request passes first and every answer last: an id, a limit on the size, headers, and no traceback."""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+import uuid
+from pathlib import Path
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stream.web.problems import problem, refusal
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY = 2 * 1024 * 1024  # bytes
+
+_GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_HEADERS = {
+    # Texts of customers are on these pages: nothing in them may run, load or frame anything.
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class Edge:
+    """Plain ASGI: a middleware of Starlette's own kind would cost a task and two queues a request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["request_id"] = request_id = _request_id(scope)
+        started = False
+
+        async def answer(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(raw=message["headers"])
+                message["headers"] = headers.raw
+                headers["X-Request-Id"] = request_id
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            if _announced(scope) > LARGEST_BODY:
+                refused = problem(request_id, 413, _TOO_LARGE, headers={"Connection": "close"})
+                await refused(scope, receive, answer)
+            else:
+                await self._app(scope, _limited(receive), answer)
+        except Exception as error:
+            # Whatever it is, the client learns that it was our fault and nothing more, and the log where it was;
+            # the error's own words may quote a customer.
+            log.error("request %s failed: %s", request_id, _where(error))
+            if started:
+                raise
+            await problem(request_id, 500, "this is a fault of earshot's own; its log says where")(
+                scope, receive, answer
+            )
+
+
+_TOO_LARGE = f"a request has at most {LARGEST_BODY // 1024**2} MiB; send fewer messages at once"
+
+
+def _limited(receive: Receive) -> Receive:
+    taken = 0
+
+    async def take() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > LARGEST_BODY:
+            raise refusal(413, _TOO_LARGE, Connection="close")
+        return message
+
+    return take
+
+
+def _announced(scope: Scope) -> int:
+    """The length that the header tells; a body in chunks is counted as it comes."""
+    told = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    return int(told) if told.isdigit() else 0
+
+
+def _request_id(scope: Scope) -> str:
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    return given.decode() if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _where(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    return f"{type(error).__name__} at {Path(own[-1].filename).name}:{own[-1].lineno}"

@@ -1,0 +1,117 @@
+"""The web application on a real port, with a model, a broker and keys that are easy to see through."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import uvicorn
+
+from models.taxonomy import read_taxonomy
+from stream.api_keys import SCOPES, Key
+from stream.database import DatabaseAway
+from stream.figures import Figures
+from stream.kafka import Outgoing
+from stream.queries import Totals
+from stream.web import Api, configured, create_web
+from stream.web.api.analyze import Read, Reading
+from stream.web.batcher import Batcher
+from stream.web.keyring import KeyRing
+
+TOKEN = "earshot_" + "a" * 43
+NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
+
+
+class EmptyStore:
+    """A store without a ticket; away when it is told so."""
+
+    away = False
+
+    async def ping(self) -> None:
+        if self.away:
+            raise DatabaseAway("it is being upgraded")
+
+    async def totals(self) -> Totals:
+        await self.ping()
+        return Totals(events=0, deleted=0, scored=0, abstained=0, dead_letters=0)
+
+    async def figures(self) -> Figures:
+        await self.ping()
+        return Figures(events=0, database_bytes=0)
+
+    async def list_tickets(self, *, limit: int) -> list[dict[str, Any]]:
+        return []
+
+
+class Keys:
+    """Tokens and what they open; counts how often it was asked."""
+
+    def __init__(self, **scopes: Sequence[str]) -> None:
+        self.known = {TOKEN: _key(1, SCOPES)} | {
+            token: _key(number, opened) for number, (token, opened) in enumerate(scopes.items(), 2)
+        }
+        self.asked = 0
+        self.away = False
+
+    async def find(self, token: str) -> Key | None:
+        self.asked += 1
+        if self.away:
+            raise DatabaseAway("it is being upgraded")
+        return self.known.get(token)
+
+
+def _key(number: int, scopes: Sequence[str]) -> Key:
+    return Key(number, f"key {number}", "earshot_aaaaaa", frozenset(scopes), NOON, None, None)
+
+
+def echo(readings: Sequence[Reading]) -> list[str]:
+    """A model that says how long a text is."""
+    return [f'{{"length":{len(text)}}}' for text, _ in readings]
+
+
+async def taken(messages: Sequence[Outgoing]) -> None:
+    """A broker that takes everything."""
+
+
+@asynccontextmanager
+async def web(
+    store: Any = None,
+    *,
+    keys: Keys | None = None,
+    read: Read = echo,
+    publish: Callable[[Sequence[Outgoing]], Any] = taken,
+    rate: float = 100_000.0,
+    burst: float | None = None,
+    clock: Callable[[], float] | None = None,
+    waiting: int = 1024,
+) -> AsyncIterator[str]:
+    """The address of a server that runs: everything, with these parts."""
+
+    async def run(readings: list[Reading]) -> list[str]:
+        return await asyncio.to_thread(read, readings)
+
+    batcher = Batcher(run, waiting=waiting)
+    timed = {} if clock is None else {"clock": clock}
+    ring = KeyRing((keys or Keys()).find, rate=rate, burst=burst or rate, **timed)
+    api = Api(ring=ring, batcher=batcher, publish=publish, taxonomy=read_taxonomy())
+    async with batcher.running(), serving(create_web(store or EmptyStore(), api)) as address:
+        yield address
+
+
+@asynccontextmanager
+async def serving(app: Any) -> AsyncIterator[str]:
+    """The address of an application that is served as `earshot web` serves it."""
+    config = configured(app)
+    config.port, config.log_level = 0, "error"
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await running
