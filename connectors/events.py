@@ -72,12 +72,18 @@ class Complaint(_Said):
 
 
 class Turn(BaseModel):
-    """One utterance of a call."""
+    """One utterance of a call.
+
+    speaker: `unknown` where the source only names people; what they say tells who is the customer. name: the name then.
+    at: seconds from the start of the call.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    speaker: Literal["customer", "agent"]
+    speaker: Literal["customer", "agent", "unknown"]
     text: str
+    name: Annotated[str, Field(max_length=300)] | None = None
+    at: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class Transcript(_Said):

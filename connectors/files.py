@@ -101,9 +101,9 @@ def open_file(
 def _open_folder(
     path: Path, format: str | None, brand: str | None, after: Cursor | None, on_bad_row: OnBadRow
 ) -> FileSource:
-    texts = sorted(path.glob("*.txt"), key=lambda text: text.name)
+    texts = sorted((one for one in path.iterdir() if one.suffix in transcripts.SUFFIXES), key=lambda text: text.name)
     if not texts or format not in (None, "transcripts"):
-        raise FormatError(f"{path}: is a folder; only a folder of transcripts (*.txt) can be replayed")
+        raise FormatError(f"{path}: is a folder; only a folder of transcripts (*.txt, *.vtt, *.srt) can be replayed")
     found = transcripts.of_folder(texts, None if after is None else str(after), on_bad_row)
     return FileSource(path, "transcripts", None, found, len(texts), brand)
 
@@ -168,8 +168,9 @@ def _read_complaints(file: TextFile, head: Head, start: Position | None, on_bad_
 def _read_transcripts(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
     if transcripts.recognises(head.names):
         return transcripts.of_table(file.path, head.names)(_rows(file, head, start, on_bad_row), on_bad_row)
-    if head.is_json:
-        return transcripts.of_json(file, start or START, on_bad_row)
+    if head.is_json or head.text.lstrip().startswith("["):
+        of_json = transcripts.of_document if transcripts.is_document(head.text) else transcripts.of_json
+        return of_json(file, start or START, on_bad_row)
     return iter(()) if start else transcripts.of_text(file, on_bad_row)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.base import FormatError
-from connectors.formats import complaints, transcripts, twcs, tweets
+from connectors.formats import captions, complaints, speakers, transcripts, twcs, tweets
 from connectors.formats.rows import START, Position, TextFile, column_name
 
 FORMATS = ("airline", "sentiment140", "twcs", "complaints", "transcripts", "jsonl")
@@ -83,10 +83,18 @@ def recognised(head: Head) -> str:
         return "complaints"
     if head.is_json and re.search(r'"kind"\s*:', head.text):
         return "jsonl"
-    if head.is_json and re.search(r'"(turns|content)"\s*:', head.text):
+    if _holds_calls(head) or captions.is_captions(head.text):
         return "transcripts"
-    if transcripts.turns(head.text.split("\n")):
+    if speakers.turns(head.text.split("\n")):
         return "transcripts"
     raise FormatError(
         f"{head.path}: the format is not recognised: {head.found}; the formats are {', '.join(FORMATS)} (--format)"
     )
+
+
+def _holds_calls(head: Head) -> bool:
+    if not head.is_json and not head.text.lstrip().startswith("["):
+        return False
+    keys = "|".join((*transcripts.TURNS, "content"))
+    speakers = "|".join(transcripts.SPEAKER)
+    return bool(re.search(rf'"({keys})"\s*:', head.text) or re.search(rf'"({speakers})"\s*:', head.text))

@@ -1,66 +1,49 @@
-"""Calls: text files with a speaker before each turn, JSON lines with `turns`, and two-column tables of turns."""
+"""Calls: text files with a speaker before each turn, captions, JSON (lines or one document), tables of turns."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from connectors.events import Sourced, Transcript, Turn
-from connectors.formats.complaints import native_id
+from connectors.formats.captions import captions, is_captions
+from connectors.formats.complaints import TEXT, native_id
 from connectors.formats.rows import BadRow, OnBadRow, Position, Row, TextFile, first_of, reason
+from connectors.formats.speakers import NO_CUSTOMER, NOBODY, Spoken, seconds, speaker, told, turns
 from connectors.formats.times import written_time
 
-CUSTOMER = {"member", "customer", "caller", "client", "consumer", "subscriber", "patient", "passenger", "guest", "user"}
-AGENT = {
-    *("agent", "support", "representative", "rep", "advisor", "adviser", "operator", "specialist", "supervisor"),
-    *("manager", "technician", "assistant", "team", "service", "desk", "helpdesk", "system", "bot"),
-}
-SPEAKER = ("speaker", "role", "participant")
-WORDS = ("text", "utterance", "message", "turn")
-CALL = ("call_id", "conversation_id", "call", "conversation", "transcript_id", "dialogue_id", "id")
+SPEAKER = (
+    "speaker",
+    "role",
+    "participant",
+    "participant_role",
+    "speaker_role",
+    "speaker_label",
+    "speaker_name",
+    "from",
+)
+WORDS = ("text", "utterance", "message", "turn", "content", "transcript", "body")
+BEGIN = ("at", "start", "start_time", "begin", "offset", "offset_seconds", "time")
+TURNS = ("turns", "transcript", "utterances", "messages", "segments", "dialogue", "dialog", "conversation")
+CALLS = ("calls", "conversations", "transcripts", "dialogues", "dialogs", "data")
+CALL = ("call_id", "conversation_id", "call", "conversation", "transcript_id", "dialogue_id", "contact_id", "id")
 WHEN = ("occurred_at", "started_at", "date", "timestamp", "created_at")
 BRAND = ("brand", "company")
 MAX_FILE = 1 << 20
-
-_LABELLED = re.compile(
-    r"[\s*_.]*(?P<label>[^\W\d_][\w .'/-]{0,39}?)\s*(?:\([^()]{0,40}\))?\**\s*:\**\s*(?P<text>.*)", re.S
-)
-_NOTE = re.compile(  # `(pause)`, `02:36`, `Duration: 9 minutes`
-    r"[(\[].*[)\]]|[\d:. ]+|\w+\)|(call )?(duration|elapsed time|note)\s*:.*", re.I
-)
-
-
-def speaker(label: str) -> Literal["customer", "agent"] | None:
-    """Who speaks under this label; None when it names no role (`Duration: 9 minutes`)."""
-    words = re.findall(r"[^\W_]+", label.casefold())
-    if any(word in AGENT for word in words):  # first: `Customer Support` is an agent
-        return "agent"
-    return "customer" if any(word in CUSTOMER for word in words) else None
-
-
-def turns(lines: Iterable[str]) -> tuple[Turn, ...]:
-    """The turns of `Member: Hello` lines. A line without a speaker belongs to the turn before it, notes to none."""
-    found: list[tuple[Literal["customer", "agent"], list[str]]] = []
-    for line in map(str.strip, lines):
-        labelled = _LABELLED.fullmatch(line)
-        who = speaker(labelled["label"]) if labelled else None
-        if labelled and who:
-            found.append((who, [labelled["text"].strip()]))
-        elif line and found and not _NOTE.fullmatch(line):
-            found[-1][1].append(line)
-    return tuple(Turn(speaker=who, text=" ".join(filter(None, texts))) for who, texts in found)
+SUFFIXES = (".txt", ".vtt", ".srt")
 
 
 def transcript(name: str, said: Iterable[Turn], occurred_at: datetime, brand: str | None = None) -> Transcript:
     """Raises ValueError when nobody of the two sides speaks, or no id can be made of `name`."""
     said = tuple(said)
-    if not any(turn.speaker == "customer" for turn in said):
-        raise ValueError("has no turn of a customer; a turn begins with `Customer:` or `Member:`")
+    if not said:
+        raise ValueError(NOBODY)
+    if all(turn.speaker == "agent" for turn in said):
+        raise ValueError(NO_CUSTOMER)
     id = f"call:{native_id(name)}"
     return Transcript(id=id, conversation=id, occurred_at=occurred_at, turns=said, brand=brand)
 
@@ -81,8 +64,11 @@ def of_text(file: TextFile, on_bad_row: OnBadRow) -> Iterator[Sourced]:
     path = file.path
     try:
         if path.stat().st_size > MAX_FILE:
-            raise ValueError(f"is larger than {MAX_FILE:,} bytes")
-        said = turns(line.text for line in file.lines())
+            raise ValueError(f"is larger than {MAX_FILE:,} bytes, the most that one call may have")
+        lines = [line.text for line in file.lines()]
+        if not "".join(lines).strip():
+            raise ValueError(f"is empty; {NOBODY.partition('; ')[2]}")
+        said = captions(lines) if is_captions("".join(lines[:3])) else turns(lines)
         event = transcript(path.name.partition(".")[0], said, file_time(path))
     except ValueError as error:
         on_bad_row(BadRow(1, f"{path.name}: {reason(error)}"))
@@ -114,20 +100,77 @@ def _json(text: str) -> Any:
         raise ValueError("is no JSON") from None
 
 
+def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+    """The calls of one JSON document: an object, a list of them, or one under `calls`. The cursor counts calls."""
+    path = file.path
+    try:
+        if path.stat().st_size > 16 * MAX_FILE:
+            raise ValueError(f"is larger than {16 * MAX_FILE:,} bytes; write a call a line (JSON Lines)")
+        document = _json("".join(line.text for line in file.lines()))
+    except ValueError as error:
+        on_bad_row(BadRow(1, reason(error)))
+        return
+    stem, undated = path.name.partition(".")[0], file_time(path)
+    calls = _calls(document)
+    for number, call in enumerate(calls[start.line :], start.line + 1):
+        try:
+            event = _of_object(call, stem if len(calls) == 1 else f"{stem}-{number}", undated)
+        except ValueError as error:
+            on_bad_row(BadRow(number, f"call {number}: {reason(error)}"))
+        else:
+            yield Sourced(event, Position(number, 0))
+
+
+def is_document(text: str) -> bool:
+    """Whether JSON that begins like this is one document, and not an object a line."""
+    first, _, rest = text.lstrip("\ufeff").lstrip().partition("\n")
+    try:
+        return isinstance(json.loads(first), list)
+    except (json.JSONDecodeError, RecursionError):
+        return first.startswith(("{", "[")) and (first.rstrip() in ("{", "[") or bool(rest.strip()))
+
+
+def _calls(document: Any) -> list[Any]:
+    if isinstance(document, list):
+        if document and all(isinstance(one, dict) and _first(one, SPEAKER) for one in document):
+            return [{"turns": document}]
+        return document
+    if isinstance(document, dict):
+        several = _first(document, CALLS)
+        if isinstance(several, list) and _first(document, TURNS) is None:
+            return several
+    return [document]
+
+
 def _of_object(call: Any, name: str, undated: datetime) -> Transcript:
     if not isinstance(call, dict):
-        raise ValueError("is no JSON object")
-    given = call.get("turns")
-    if given and isinstance(given, list) and all(isinstance(turn, dict) for turn in given):
-        pairs = [(str(_first(turn, SPEAKER) or ""), str(_first(turn, WORDS) or "")) for turn in given]
-        said = tuple(Turn(speaker=who, text=text) for label, text in pairs if (who := speaker(label)))
+        raise ValueError("is no JSON object with `turns`, each with `speaker` and `text`")
+    given = next((call[key] for key in TURNS if isinstance(call.get(key), list) and call[key]), None)
+    if given is not None and all(isinstance(turn, dict) for turn in given):
+        said = told(_spoken(turn) for turn in given)
+    elif given is not None and all(isinstance(turn, str) for turn in given):
+        said = turns(given)
     else:
-        said = turns(str(call.get("content") or "").splitlines())
+        words = next((call[key] for key in ("content", *TURNS) if isinstance(call.get(key), str)), "")
+        said = turns(words.splitlines())
     if not said:
-        raise ValueError("does not say who speaks")
+        raise ValueError("does not say who speaks; each of `turns` has `speaker` (customer or agent) and `text`")
     when, brand = _first(call, WHEN), _first(call, BRAND)
     occurred_at = written_time(str(when)) if when else undated
     return transcript(str(_first(call, CALL) or name), said, occurred_at, str(brand) if brand else None)
+
+
+def _spoken(turn: dict[str, Any]) -> Spoken:
+    return Spoken(str(_first(turn, SPEAKER) or ""), str(_first(turn, WORDS) or ""), _begin(_first(turn, BEGIN)))
+
+
+def _begin(given: Any) -> float | None:
+    """Seconds from the start: a number, `1:02`, or a number as text; None for what is no such time."""
+    try:
+        value = float(given)
+    except (TypeError, ValueError):
+        return seconds(given) if isinstance(given, str) else None
+    return value if 0 <= value < 1e6 else None  # a date in seconds is no place within a call
 
 
 def _first(values: dict[str, Any], wanted: Sequence[str]) -> Any:
@@ -135,12 +178,25 @@ def _first(values: dict[str, Any], wanted: Sequence[str]) -> Any:
 
 
 def recognises(names: Sequence[str]) -> bool:
-    return first_of(names, SPEAKER) is not None and first_of(names, WORDS) is not None
+    """A turn a row (`speaker,text`), or an exchange a row (`customer,agent`)."""
+    return (first_of(names, SPEAKER) is not None and first_of(names, WORDS) is not None) or _is_exchange(names)
+
+
+def _is_exchange(names: Sequence[str]) -> bool:
+    sides = {side for name in names if (side := _side(name))}
+    return len(sides) == 2 and first_of(names, (*SPEAKER, *TEXT)) is None
+
+
+def _side(column: str) -> str | None:
+    """`customer`, `agent_text`: whose words a column holds; None for `customer_since`."""
+    role, _, rest = column.partition("_")
+    return speaker(role) if rest in ("", "text", "turn", "message", "utterance", "said") else None
 
 
 def of_table(path: Path, names: Sequence[str]) -> Callable[[Iterator[Row], OnBadRow], Iterator[Sourced]]:
-    """One turn a row; the rows of a call stand together. Without a column for the call, the file is one call."""
-    speaker_, words, call, date = (first_of(names, wanted) for wanted in (SPEAKER, WORDS, CALL, WHEN))
+    """A turn or an exchange a row; a call's rows stand together. Without a column for the call, the file is one."""
+    call, date = (first_of(names, wanted) for wanted in (CALL, WHEN))
+    turns_of = _exchange(names) if _is_exchange(names) else _turn(names)
     stem = path.name.partition(".")[0]
     undated = file_time(path)
 
@@ -155,17 +211,37 @@ def of_table(path: Path, names: Sequence[str]) -> Callable[[Iterator[Row], OnBad
                         "has no call id" if not name else f"the turns of call {name[:40]!r} do not stand together"
                     )
                 seen.add(name)
-                said: list[Turn] = []
+                spoken: list[Spoken] = []
                 for row in together:
-                    if who := speaker(row.values[speaker_ or 0]):
-                        said.append(Turn(speaker=who, text=row.values[words or 0]))
-                    else:
-                        on_bad_row(BadRow(row.line, "does not say whether a customer or an agent speaks"))
+                    found = turns_of(row.values)
+                    if not found:
+                        on_bad_row(BadRow(row.line, "does not say who speaks, a customer or an agent"))
+                    spoken += found
                 when = first.values[date] if date is not None else ""
-                event = transcript(name, said, written_time(when) if when else undated)
+                event = transcript(name, told(spoken), written_time(when) if when else undated)
             except ValueError as error:
                 on_bad_row(BadRow(first.line, reason(error)))
             else:
                 yield Sourced(event, last.end)
 
     return calls
+
+
+def _turn(names: Sequence[str]) -> Callable[[Sequence[str]], list[Spoken]]:
+    who, words, begin = (first_of(names, wanted) for wanted in (SPEAKER, WORDS, BEGIN))
+
+    def turn(row: Sequence[str]) -> list[Spoken]:
+        label = row[who or 0].strip()
+        at = _begin(row[begin]) if begin is not None else None
+        return [Spoken(label, row[words or 0], at)] if label else []
+
+    return turn
+
+
+def _exchange(names: Sequence[str]) -> Callable[[Sequence[str]], list[Spoken]]:
+    columns = [(column, name) for column, name in enumerate(names) if _side(name)]
+
+    def turns_of(row: Sequence[str]) -> list[Spoken]:
+        return [Spoken(name, row[column], None) for column, name in columns]
+
+    return turns_of

@@ -17,8 +17,8 @@ from connectors.catalog import SOURCES, source
 from connectors.events import Deleted, Event, Transcript, decode, encode
 from connectors.files import BadRow, open_file
 from connectors.formats.rows import MAX_LINE, TextFile, csv_rows
+from connectors.formats.speakers import turns
 from connectors.formats.times import twitter_time, written_time
-from connectors.formats.transcripts import turns
 from connectors.formats.twcs import Threads
 
 SAMPLES = Path(__file__).parents[1] / "data" / "files"
@@ -226,7 +226,8 @@ def test_calls_as_json_lines():
     assert calls.by_id["call:78"].text == "I want to cancel."
     assert calls.by_id["call:80"].brand == "VoltLine"
     assert calls.by_id["call:80"].occurred_at == datetime(2024, 3, 1, 10, tzinfo=UTC)
-    assert calls.bad == [BadRow(3, "does not say who speaks")]
+    assert [bad.line for bad in calls.bad] == [3]
+    assert "does not say who speaks; each of `turns` has `speaker`" in calls.bad[0].reason
 
 
 def test_a_table_of_turns_is_a_call_for_each_id():
@@ -659,7 +660,7 @@ def test_what_is_no_date_of_twitters_is_refused(text):
         ("complaints/comcast_fcc/comcast_fcc.csv", "complaints", 1_782, 1_782, 0),
         ("complaints/cfpb/cfpb_narratives.csv.gz", "complaints", 6_634, 6_634, 0),
         ("calls/transcripts_v3/transcripts", "transcripts", 200, 200, 0),
-        ("calls/contact_center/transcripts.jsonl", "transcripts", 120, 120, 113),
+        ("calls/contact_center/transcripts.jsonl", "transcripts", 121, 121, 112),
     ],
 )
 def test_the_public_files_are_read_to_the_last_row(name, format, rows, unique, bad):
