@@ -84,12 +84,18 @@ class Jetstream:
     async def _read(self, messages: Callable[[float], Any], after: int | None) -> LiveEvents:
         told, clock = 0, _Clock(after)
         waiting: list[tuple[Tweet, int]] = []
+        broke: SourceError | None = None
         while True:
-            line = await messages(_TOGETHER if waiting else self._silence)
+            try:
+                line = await messages(_TOGETHER if waiting else self._silence)
+            except SourceError as error:
+                line, broke = None, error
             if waiting and (line is None or len(waiting) >= _AT_ONCE):
                 for event, at in await self._with_authors(waiting):
                     yield Sourced(event, at)
                 waiting = []
+            if broke is not None:
+                raise broke
             if line is None:
                 continue
             said = _parsed(line)

@@ -79,18 +79,20 @@ class Mastodon:
                 getting = asyncio.ensure_future(waiting.get())
                 await asyncio.wait({getting, *reading}, return_when=asyncio.FIRST_COMPLETED)
                 if getting.done():
-                    yield getting.result()
+                    if self._is_news(getting.result()):
+                        yield getting.result()
                     continue
                 getting.cancel()
                 while not waiting.empty():
-                    yield waiting.get_nowait()
-                for each in reading:
-                    if each.done():
-                        each.result()
+                    if self._is_news(each := waiting.get_nowait()):
+                        yield each
+                for task in reading:
+                    if task.done():
+                        task.result()
         finally:
             under_way: list[asyncio.Future[Any]] = [*reading, *([getting] if getting else [])]
-            for task in under_way:
-                task.cancel()
+            for left in under_way:
+                left.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _channel(self, channel: Channel, place: dict[str, str], waiting: asyncio.Queue[Any]) -> None:
@@ -146,7 +148,7 @@ class Mastodon:
         return answer.body
 
     async def _event(self, channel: Channel, status: Mapping[str, Any]) -> Event | None:
-        """The event of a post that is wanted and new."""
+        """The event of a post that is wanted."""
         self.read += 1
         try:
             if status.get("reblog") or (channel.filtered and not self._wants(status)):
@@ -156,7 +158,11 @@ class Mastodon:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             self._told(f"Mastodon: a post cannot be read and is left out ({type(error).__name__})")
             return None
-        return event if self._seen.is_new(event) else None
+        return event
+
+    def _is_news(self, each: Sourced | Passed) -> bool:
+        """Asked at the last moment: what was read and never yielded must come again."""
+        return isinstance(each, Passed) or isinstance(each.event, Deleted) or self._seen.is_new(each.event)
 
     def _wants(self, status: Mapping[str, Any]) -> bool:
         """Also what was wanted before it was edited."""
