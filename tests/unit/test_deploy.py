@@ -44,7 +44,7 @@ def check_command(words: list[str]) -> None:
         command = command.commands[rest.pop(0)]
     assert command is not COMMANDS, words
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    assert {word for word in rest if word.startswith("--")} <= known, words
+    assert {word for word in rest if word.startswith("--")} <= known | {"--help"}, words
 
 
 def image_settings() -> dict[str, str]:
