@@ -267,7 +267,7 @@ api_keys = Table(
     "api_keys",
     metadata,
     Column("id", BigInteger, primary_key=True),
-    Column("user_id", BigInteger),
+    Column("user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE")),
     Column("name", Text, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("created_at", Moment, nullable=False),
@@ -294,7 +294,7 @@ sessions = Table(
     "sessions",
     metadata,
     Column("digest", LargeBinary, primary_key=True),
-    Column("user_id", BigInteger, nullable=False),
+    Column("user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("seen_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
@@ -325,7 +325,7 @@ desk_clocks = Table(
 desk_shifts = Table(
     "desk_shifts",
     metadata,
-    Column("brand", Text, primary_key=True),
+    Column("brand", Text, ForeignKey("desk_clocks.brand", ondelete="CASCADE"), primary_key=True),
     Column("weekday", SmallInteger, primary_key=True),
     Column("opens", SmallInteger, primary_key=True),
     Column("closes", SmallInteger, nullable=False),
@@ -341,6 +341,53 @@ corrections = Table(
     Column("should_be", Text),
     Column("who", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+)
+
+replies = Table(
+    "replies",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("ticket_id", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("model_version", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("approved_by", Text),
+    Column("sent_id", Text),
+    Column("network", Text, nullable=False),
+    Column("brand", Text),
+    Column("revision", Integer, nullable=False),
+    Column("candidates", JSONB, nullable=False),
+    Column("drafted", Text, nullable=False),
+    Column("reason", Text),
+    Column("approved_at", Moment),
+    Column("sending_since", Moment),
+    Column("sent_at", Moment),
+    Column("url", Text),
+    Column("tries", Integer, nullable=False),
+    Column("due_at", Moment),
+)
+
+opted_out = Table(
+    "opted_out",
+    metadata,
+    Column("network", Text, primary_key=True),
+    Column("author", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("who", Text, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text),
+    Column("details", JSONB, nullable=False),
 )
 
 

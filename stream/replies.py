@@ -1,0 +1,214 @@
+"""Drafted replies: what is to be drafted, what was, what a person decided. Sending them is stream/outbox.py's work."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import ARRAY, Text, bindparam, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from models.draft import Draft, Refusal, ReplyRequest
+from stream.database import reachable, storable
+from stream.errors import UserError
+from stream.tables import audit, opted_out, replies
+
+Row = dict[str, Any]
+LATELY = "7 days"  # a text that the brand sent within this time is not sent again
+
+# The message that an answer would answer: the customer's last one, of a ticket that still waits for one.
+_UNANSWERED = text("""
+    select distinct on (t.id) t.id as ticket_id, t.level, e.id as event_id, e.revision, e.text, e.network, e.brand,
+           e.topic, e.problem, e.sentiment, e.severity, e.author
+    from tickets t join events e on e.conversation = t.id
+    where t.id = any(:tickets) and t.answered_at is null and t.state <> 'resolved'
+      and e.direction = 'inbound' and e.kind in ('tweet', 'complaint') and not e.abstained
+      and not exists (select from replies r where r.ticket_id = t.id and r.event_id = e.id)
+    order by t.id, e.occurred_at desc, e.id desc
+""").bindparams(bindparam("tickets", type_=ARRAY(Text)))
+_SUPERSEDED = text("""
+    update replies set state = 'discarded', reason = 'the customer wrote again', updated_at = now()
+    where state = 'draft' and ticket_id = any(:tickets) and not (id = any(:new))
+""").bindparams(bindparam("tickets", type_=ARRAY(Text)))
+_LATELY = text(f"""
+    select text from replies
+    where brand is not distinct from :brand and state in ('approved', 'sending', 'sent', 'uncertain')
+      and updated_at > now() - interval '{LATELY}' and id <> :but
+""")  # noqa: S608  our own words
+_EDITS = text("""
+    select e.text as customer_text, r.drafted as draft, r.text as final, r.brand
+    from replies r join events e on e.id = r.event_id and e.text is not null
+    where r.state in ('approved', 'sending', 'sent') and r.drafted <> '' and r.drafted <> r.text
+    order by r.id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class ToDraft:
+    """A message that has no draft yet, and the ticket that it stands for."""
+
+    ticket_id: str
+    level: str
+    event_id: str
+    revision: int
+    request: ReplyRequest
+
+
+class Replies:
+    """The table `replies`, one row a message that is answered."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def to_draft(self, tickets: Collection[str]) -> list[ToDraft]:
+        """Of these tickets, the last message of each that is not answered and has no draft."""
+        async with reachable(), self._engine.connect() as connection:
+            rows = (await connection.execute(_UNANSWERED, {"tickets": list(tickets)})).mappings().all()
+        return [
+            ToDraft(
+                row["ticket_id"],
+                row["level"],
+                row["event_id"],
+                row["revision"],
+                ReplyRequest(
+                    row["text"],
+                    **{name: row[name] for name in ("brand", "topic", "problem", "sentiment", "severity", "network")},
+                ),
+            )
+            for row in rows
+        ]
+
+    async def lately(self, brand: str | None, but: int = 0) -> list[str]:
+        """What the brand sent, or is about to, in the last days; `but`: a reply that does not count."""
+        async with reachable(), self._engine.connect() as connection:
+            return list((await connection.execute(_LATELY, {"brand": brand, "but": but})).scalars())
+
+    async def store(self, drafts: Sequence[tuple[ToDraft, Draft, str | None]]) -> list[int]:
+        """Keep the drafts; the third says who approves it unseen, None: a person decides. Returns the new rows' ids.
+
+        A message that has a draft by now keeps that one. Older drafts of the same tickets, undecided, are discarded.
+        """
+        if not drafts:
+            return []
+        rows = [_row(of, draft, approver) for of, draft, approver in sorted(drafts, key=lambda one: one[0].ticket_id)]
+        async with reachable(), self._engine.begin() as connection:
+            put = upsert(replies).values(rows).on_conflict_do_nothing().returning(replies.c.id, replies.c.approved_by)
+            new = (await connection.execute(put)).all()
+            tickets = [of.ticket_id for of, _, _ in drafts]
+            await connection.execute(_SUPERSEDED, {"tickets": tickets, "new": [row.id for row in new]})
+            for row in new:
+                if row.approved_by is not None:
+                    await note(connection, row.approved_by, "approve", row.id, {"automatic": True})
+        return [row.id for row in new]
+
+    async def newest(
+        self, states: Collection[str] | None = None, ticket: str | None = None, limit: int = 50
+    ) -> list[Row]:
+        """The newest first."""
+        asked = select(replies).order_by(replies.c.id.desc()).limit(limit)
+        if states is not None:
+            asked = asked.where(replies.c.state.in_(list(states)))
+        if ticket is not None:
+            asked = asked.where(replies.c.ticket_id == storable(ticket))
+        async with reachable(), self._engine.connect() as connection:
+            return [dict(row) for row in (await connection.execute(asked)).mappings()]
+
+    async def find(self, number: int) -> Row:
+        """Raises UserError when there is none."""
+        async with reachable(), self._engine.connect() as connection:
+            return await _found(connection, number)
+
+    async def approve(self, number: int, who: str, *, said: str | None = None, despite: Sequence[Refusal] = ()) -> Row:
+        """Let it be sent, perhaps in other words. despite: what the policy gate says against them, kept in the audit.
+
+        Also for one that failed, to try again. Raises UserError where it is decided already.
+        """
+        async with reachable(), self._engine.begin() as connection:
+            row = await _found(connection, number, lock=True)
+            if row["state"] not in ("draft", "failed", "discarded"):
+                raise UserError(f"reply {number} is {row['state']} already")
+            values: Row = {"state": "approved", "approved_by": who, "approved_at": func.now(), "due_at": func.now()}
+            values |= {"reason": None, "tries": 0, "sending_since": None}
+            values |= {} if said is None else {"text": storable(said.strip())}
+            details = {"edited": said is not None and said.strip() != row["drafted"]}
+            await note(connection, who, "approve", number, details | {"despite": [one.rule for one in despite]})
+            return await set_(connection, number, **values)
+
+    async def discard(self, number: int, who: str, why: str = "a person decided so") -> Row:
+        """Never to be sent. Raises UserError for one that is on its way or sent."""
+        async with reachable(), self._engine.begin() as connection:
+            row = await _found(connection, number, lock=True)
+            if row["state"] not in ("draft", "approved", "failed"):
+                raise UserError(f"reply {number} is {row['state']}: too late to discard it")
+            await note(connection, who, "discard", number, {})
+            return await set_(connection, number, state="discarded", reason=storable(why))
+
+    async def settle(self, number: int, who: str, *, sent: bool) -> Row:
+        """A person looked an uncertain reply up on the network: it stands there, or it does not."""
+        async with reachable(), self._engine.begin() as connection:
+            row = await _found(connection, number, lock=True)
+            if row["state"] != "uncertain":
+                raise UserError(f"reply {number} is {row['state']}, not uncertain")
+            await note(connection, who, "settle", number, {"sent": sent})
+            if sent:
+                return await set_(connection, number, state="sent", sent_at=row["sending_since"], reason=None)
+            return await set_(connection, number, state="failed", reason=f"not on the network, says {who}")
+
+    async def opt_out(self, network: str, author: str, who: str) -> None:
+        """This person gets no more answers."""
+        put = upsert(opted_out).values(network=network, author=storable(author), who=who).on_conflict_do_nothing()
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(put)
+            await note(connection, who, "opt out", None, {"network": network})
+
+    async def edits(self) -> list[Row]:
+        """What people made of drafts: customer_text, draft, final, brand; to learn from."""
+        async with reachable(), self._engine.connect() as connection:
+            return [dict(row) for row in (await connection.execute(_EDITS)).mappings()]
+
+
+def _row(of: ToDraft, draft: Draft, approver: str | None) -> Row:
+    decided: Row = {"state": "draft", "approved_by": None, "approved_at": None, "due_at": None}
+    if approver is not None:
+        decided = {"state": "approved", "approved_by": approver, "approved_at": func.now(), "due_at": func.now()}
+    return decided | {
+        "ticket_id": of.ticket_id,
+        "event_id": of.event_id,
+        "revision": of.revision,
+        "network": of.request.network,
+        "brand": of.request.brand,
+        "text": storable(draft.text),
+        "drafted": storable(draft.text),
+        "model_version": draft.model,
+        "candidates": [
+            {
+                "text": storable(each.text),
+                "score": round(each.score, 4),
+                "source": each.source,
+                "refusals": [asdict(refusal) for refusal in each.refusals],
+            }
+            for each in draft.candidates
+        ],
+    }
+
+
+async def _found(connection: AsyncConnection, number: int, *, lock: bool = False) -> Row:
+    asked = select(replies).where(replies.c.id == number)
+    row = (await connection.execute(asked.with_for_update() if lock else asked)).mappings().one_or_none()
+    if row is None:
+        raise UserError(f"there is no reply {number}; see `earshot reply list`")
+    return dict(row)
+
+
+async def set_(connection: AsyncConnection, number: int, **values: Any) -> Row:
+    """Write columns of one reply; returns the row as it is then."""
+    put = update(replies).where(replies.c.id == number).values(**values, updated_at=func.now()).returning(*replies.c)
+    return dict((await connection.execute(put)).mappings().one())
+
+
+async def note(connection: AsyncConnection, who: str, action: str, number: int | None, details: Row) -> None:
+    """An audit row. No words of customers or answers: who did what to which reply."""
+    subject = None if number is None else f"reply:{number}"
+    await connection.execute(insert(audit).values(who=who, action=action, subject=subject, details=details))
