@@ -20,7 +20,7 @@ from typer.main import get_command
 from stream.cli.main import app
 from stream.figures import Figures
 from stream.kafka import INPUTS
-from stream.metrics import STAGES, Metrics, store_metrics
+from stream.metrics import STAGES, IngestMetrics, Metrics, store_metrics
 from stream.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,7 +100,7 @@ def test_compose_starts_commands_that_exist_with_settings_that_exist():
     assert {"migrate", "worker", "web", "ingest"} <= set(ours)
     for service in ours.values():
         words = service["command"]
-        words = shlex.split(words.replace("${EARSHOT_SOURCE:-demo}", "demo")) if isinstance(words, str) else words
+        words = shlex.split(re.sub(r"\$\{\w+:-(.*?)\}", r"\1", words)) if isinstance(words, str) else words
         check_command(words)
         assert set(service["environment"]) <= SETTINGS
         assert service["read_only"]
@@ -215,13 +215,15 @@ def test_the_manifests_start_commands_that_exist_with_settings_that_exist():
 def test_the_manifests_probe_the_ports_that_are_listened_on():
     for origin, document, container in workloads():
         told = config(origin)
-        port = {"worker": told["EARSHOT_WORKER_PORT"], "web": told["EARSHOT_PORT"]}.get(container["args"][0])
+        role, words = container["args"][0], container["args"]
+        given = words[words.index("--port") + 1] if "--port" in words else None
+        port = {"worker": told["EARSHOT_WORKER_PORT"], "web": told["EARSHOT_PORT"], "ingest": given}.get(role)
         assert [str(each["containerPort"]) for each in container.get("ports", [])] == ([port] if port else [])
         if port:
             annotations = document["spec"]["template"]["metadata"]["annotations"]
             assert annotations["prometheus.io/port"] == port
             assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
-            assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+            assert role == "ingest" or container["readinessProbe"]["httpGet"]["path"] == "/readyz"
 
 
 def test_every_pod_is_as_restricted_as_it_can_be():
@@ -283,7 +285,7 @@ def metric_names() -> set[str]:
     """What workers and the web tell, and what every exporter of this kind tells."""
     names = {"up"}
     figures = Figures(1, 1, spend=[("x", "a", 1.0)], sources={"x": 1.0})
-    for registry in (Metrics().registry, store_metrics(figures)):
+    for registry in (Metrics().registry, IngestMetrics().registry, store_metrics(figures)):
         for metric in registry.collect():
             names |= {sample.name for sample in metric.samples}
             names |= {f"{metric.name}_total"} if metric.type == "counter" else set()
@@ -337,10 +339,11 @@ def test_the_budget_alert_warns_at_four_fifths_of_the_daily_budget():
 
 def test_prometheus_scrapes_the_services_at_their_ports():
     scraped = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
-    worker, web = scraped["scrape_configs"]
+    worker, ingest, web = scraped["scrape_configs"]
 
-    assert worker["dns_sd_configs"][0]["names"] == ["worker"]
-    assert str(worker["dns_sd_configs"][0]["port"]) == COMPOSE["services"]["worker"]["expose"][0]
+    for job, name in ((worker, "worker"), (ingest, "ingest")):
+        assert job["dns_sd_configs"][0]["names"] == [name]
+        assert str(job["dns_sd_configs"][0]["port"]) == COMPOSE["services"][name]["expose"][0]
     assert web["static_configs"] == [{"targets": [f"web:{COMPOSE['services']['web']['environment']['EARSHOT_PORT']}"]}]
     mounted = [volume.split(":")[1] for volume in COMPOSE["services"]["prometheus"]["volumes"]]
     assert set(scraped["rule_files"]) <= set(mounted)
