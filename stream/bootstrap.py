@@ -27,21 +27,24 @@ from stream.errors import BrokerAway, UserError
 from stream.health import Health
 from stream.kafka import MESSAGE_LIMIT, Kafka, Outgoing, Publisher
 from stream.metrics import Metrics
+from stream.notify import Notifier
 from stream.pipeline import REPLAY_HEADER, Pipeline, alert_messages
 from stream.rebuild import Rebuilt, rebuild
 from stream.records import TicketRecord, WithdrawnTicket
+from stream.routing import read_routes
 from stream.schema import migrate
 from stream.settings import Settings
 from stream.store import Store
 from stream.worker import answering, eventually, every, running
 
 if TYPE_CHECKING:
-    from stream.web.api.analyze import Read
+    from stream.web.api.analyze import Model
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BURSTS_EVERY = 2.0  # seconds between looks at the counts
+TELL_EVERY = 2.0
 LAG_EVERY = 5.0
 UPKEEP_EVERY = timedelta(hours=6).total_seconds()  # partitions ahead, retention
 DRAIN_SECONDS = 600.0
@@ -223,6 +226,17 @@ def load_analyzer(settings: Settings) -> Any:
     return Analyzer(settings.model or Registry(settings.home / "models").current(), threads=settings.threads)
 
 
+def load_backend(settings: Settings) -> Any:
+    """Who judges messages: the local model, or with EARSHOT_BACKEND=llm a language model with the local one beside it.
+
+    Raises ArtifactError, and UserError that names the setting that is missing.
+    """
+    from stream.backends import with_llm
+
+    analyzer = load_analyzer(settings)
+    return with_llm(settings, analyzer) if settings.backend == "llm" else analyzer
+
+
 def load_brands(settings: Settings) -> brands_file.Brands:
     return brands_file.load(settings.brands)
 
@@ -231,7 +245,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
     """A worker until it is cancelled. port: None for no health server; follow: the process that it leaves with."""
     metrics, health = Metrics(), Health()
     analyzer, brands = await asyncio.gather(
-        asyncio.to_thread(load_analyzer, settings), asyncio.to_thread(load_brands, settings)
+        asyncio.to_thread(load_backend, settings), asyncio.to_thread(load_brands, settings)
     )
     metrics.model.labels(analyzer.version).set(1)
     async with AsyncExitStack() as stack:
@@ -255,6 +269,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             health=health,
         )
         judge = BurstJudge(store)
+        telling = await stack.enter_async_context(notifier(found))
         app = create_app(settings, found.broker, pipeline, embedded=found.broker_is_embedded)
         await stack.enter_async_context(running(app))
         health.progress()
@@ -264,6 +279,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             app.wait(),
             every(LAG_EVERY, lambda: _watch_lag(found.kafka, health, metrics)),
             every(BURSTS_EVERY, lambda: _judge(judge, publisher, metrics)),
+            every(TELL_EVERY, telling.round),
             every(UPKEEP_EVERY, store.upkeep),
             _while_alive(follow),
             _while_broker_lives(found),
@@ -274,14 +290,31 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
 
 async def serve_console(found: Parts, host: str, port: int) -> None:
     """The pages and the REST interface until cancelled. Raises UserError when the port is taken."""
-    from models.taxonomy import read_taxonomy
     from stream.web import serve_web
-    from stream.web.api.analyze import reader
+    from stream.web.api.analyze import Model, reader
 
-    def load() -> Read:
-        return reader(load_analyzer(found.settings), redact)
+    def load() -> Model:
+        analyzer = load_backend(found.settings)
+        return Model(reader(analyzer, redact), analyzer.taxonomy)
 
-    await serve_web(found, host, port, load=load, taxonomy=read_taxonomy())
+    await serve_web(found, host, port, load=load)
+
+
+@asynccontextmanager
+async def notifier(found: Parts) -> AsyncIterator[Notifier]:
+    """What tells your sinks about alerts, with connections of its own: a slow receiver must not keep a save waiting.
+
+    Raises UserError and SinkError when EARSHOT_ALERTS names a file that will not do.
+    """
+    settings = found.settings
+    routes = read_routes(settings.alerts, os.environ) if settings.alerts else []
+    sinks = [(route, route.open(allow_private=settings.allow_private_addresses)) for route in routes]
+    async with found.store() as told:
+        telling = Notifier(told, sinks, base_url=settings.base_url)
+        try:
+            yield telling
+        finally:
+            await telling.close()
 
 
 async def judge_bursts(judge: BurstJudge, publisher: Publisher) -> None:

@@ -238,22 +238,22 @@ def _ending(values: Floats, window: int) -> Floats:
 
 
 def _grouped(stretches: Sequence[_Stretch]) -> list[list[_Stretch]]:
-    """Which stretches are one burst: see `find_bursts`. The whole brand's joins whatever burst it touches."""
+    """Which stretches are one burst: see `find_bursts`. The whole brand's goes with the burst that it touches first,
+    and so does a topic that flares up again."""
     groups: list[list[_Stretch]] = []
-    for stretch in sorted((each for each in stretches if each.topic), key=lambda each: (each.found, each.topic)):
-        near = (g for g in groups if stretch.found - g[0].found <= TOGETHER and _touch(stretch, g))
-        group = next(near, None)
+    for stretch in sorted(stretches, key=lambda each: (each.found, each.topic)):
+        touched = [group for group in groups if _touch(stretch, group)]
+        group = next((each for each in touched if _same_cause(stretch, each)), None)
         if group is None:
             groups.append([stretch])
         else:
             group.append(stretch)
-    for stretch in (each for each in stretches if not each.topic):
-        touched = [group for group in groups if _touch(stretch, group)]
-        if touched:
-            min(touched, key=lambda group: abs(group[0].found - stretch.found)).append(stretch)
-        else:
-            groups.append([stretch])
     return sorted(groups, key=lambda group: min(each.start for each in group))
+
+
+def _same_cause(stretch: _Stretch, group: Sequence[_Stretch]) -> bool:
+    topics = {each.topic for each in group if each.topic}
+    return not stretch.topic or not topics or stretch.topic in topics or stretch.found - group[0].found <= TOGETHER
 
 
 def _touch(stretch: _Stretch, group: Sequence[_Stretch]) -> bool:
@@ -266,14 +266,14 @@ def _burst(group: Sequence[_Stretch], traffic: Traffic, whole: Counts) -> Burst:
     start, end = min(each.start for each in group), max(each.end for each in group)
     inside = slice(start, end + 1)
     shown = [each for each in group if each.topic]
-    counted = {each.topic: int(traffic.minutes[each.topic][inside].sum()) for each in shown or ()}
+    counted = {each.topic: int(traffic.minutes[each.topic][inside].sum()) for each in shown}
     if not shown:
         counted = {topic: int(minutes[inside].sum()) for topic, minutes in traffic.minutes.items()}
-    total = next((each for each in group if not each.topic), None)
+    total = max((each for each in group if not each.topic), key=lambda each: each.end - each.start, default=None)
     plainest = max(shown, key=lambda each: (each.topic != UNNAMED, each.score)) if shown else None
     topic = plainest.topic if plainest else max(counted, key=lambda each: (each != UNNAMED, counted[each]))
-    series = whole if total else np.sum([traffic.minutes[each.topic] for each in shown], axis=0)
-    told = [total] if total else shown
+    series = whole if total else np.sum([traffic.minutes[topic] for topic in counted], axis=0)
+    told = [total] if total else list({each.topic: each for each in shown}.values())
     expected = sum(float(each.usual.mean()) * (end - start + 1) for each in told)
     minute = timedelta(minutes=1)
     first = start + int(np.flatnonzero(series[inside])[0])

@@ -54,6 +54,20 @@ class Settings(BaseSettings):
     api_rate: float = Field(
         200.0, gt=0, le=1_000_000, description="messages a second that one API key may send; twice as many at once"
     )
+    backend: Literal["local", "llm"] = Field(
+        "local", description="who judges in the worker and over REST; llm: the language model, the local one beside it"
+    )
+    llm_url: str | None = Field(None, description="an OpenAI-compatible address; only redacted text goes there")
+    llm_model: str | None = Field(None, description="the model to ask for there")
+    llm_key: SecretStr | None = Field(None, description="its key; unset: none is sent that means anything")
+    llm_brief: Path | None = Field(
+        None, description="brief.json of `earshot export finetune`, for a tuned model; unset: the taxonomy's labels"
+    )
+    llm_timeout: float = Field(20.0, gt=0, le=300, description="seconds that the language model may be silent")
+    llm_retries: int = Field(2, ge=0, le=10, description="further tries of a message")
+    llm_concurrency: int = Field(8, ge=1, le=256, description="requests under way at once")
+    llm_input_price: float = Field(0.0, ge=0, description="dollars a million tokens that go in")
+    llm_output_price: float = Field(0.0, ge=0, description="dollars a million tokens that come out")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much the logs tell")
     log_format: Literal["text", "json"] = Field("text", description="lines for people, or JSON for a log store")
 
@@ -84,6 +98,10 @@ class Settings(BaseSettings):
     hook_secrets: Annotated[dict[str, SecretStr], NoDecode] = Field(
         {}, description="the secrets that webhooks are signed with, name=secret[,name=secret]"
     )
+    alerts: Path | None = Field(None, description="your alerts.toml: who is told about alerts; unset: nobody")
+    base_url: str | None = Field(
+        None, description="where people reach the console, such as https://earshot.example.com; for links in alerts"
+    )
     outbox: Path | None = Field(None, description="replies go into this file (JSON lines) instead of onto networks")
     allow_private_addresses: bool = Field(
         False, description="may addresses of networks and webhooks lie in a private network?"
@@ -100,6 +118,13 @@ class Settings(BaseSettings):
         if not all(name.strip() and secret for name, _, secret in pairs):
             raise PydanticCustomError("hook_secrets", "is name=secret, several of them with a comma between")
         return {name.strip(): secret for name, _, secret in pairs}
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_address(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
+            raise PydanticCustomError("base_url", "is https://host, perhaps with a path")
+        return url
 
     @field_validator("broker")
     @classmethod

@@ -15,6 +15,7 @@ from stream.alert_store import Alerts
 from stream.cursors import Cursors
 from stream.database import reachable
 from stream.dead_letters import DeadLetters
+from stream.deliveries import Deliveries
 from stream.queries import Queries
 from stream.records import AlertRecord, AnalysisRecord, TicketRecord, WithdrawnTicket
 from stream.rows import event_row, message
@@ -52,7 +53,7 @@ class Refolded:
     changed: int
 
 
-class Store(DeadLetters, Signals, Alerts, Queries, Cursors):
+class Store(DeadLetters, Signals, Alerts, Deliveries, Queries, Cursors):
     """Events in, tickets out. Several may save at once, in one process or in many, on the same conversations too."""
 
     def __init__(self, engine: AsyncEngine, fold: Fold = triage.fold) -> None:

@@ -17,7 +17,7 @@ from math import log, sqrt
 FEWEST_AUTHORS = 3  # a word that fewer use tells of them, not of what happened
 SURE = 1.96  # standard errors
 
-_PRIOR = 0.1  # pseudo-messages a word, for each message of the whole that holds it
+_PRIOR = 10.0  # pseudo-messages that speak as all do
 _NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|@\w+|\[\w+\]|&\w+;|^rt\b")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+(?=[ -]?(?:hours?|hrs?|minutes?|mins?|days?)\b)")
 _GRAMMAR = """
@@ -53,11 +53,9 @@ def words_apart(apart: Sequence[Said], usual: Sequence[Said], *, without: str = 
     for term, count in here.items():
         if count < FEWEST_AUTHORS:
             continue
-        prior = _PRIOR * (count + there[term]) + 0.05
-        size = _PRIOR * (n_here + n_there)
-        # smoothed odds of a message to hold the term, here and there
+        prior = _PRIOR * (count + there[term]) / (n_here + n_there) + 0.5
         k, m = count + prior, there[term] + prior
-        rest_k, rest_m = max(n_here + size - k, 0.5), max(n_there + size - m, 0.5)
+        rest_k, rest_m = max(n_here + _PRIOR + 1 - k, 0.5), max(n_there + _PRIOR + 1 - m, 0.5)
         z = (log(k / rest_k) - log(m / rest_m)) / sqrt(1 / k + 1 / m)
         if z >= SURE:
             sure.append((z, term))

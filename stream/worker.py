@@ -49,7 +49,7 @@ async def eventually(what: str, start: Callable[[], Awaitable[Any]], health: Hea
             pause = min(pause * 2, 5.0)
 
 
-async def every(seconds: float, duty: Callable[[], Awaitable[None]]) -> None:
+async def every(seconds: float, duty: Callable[[], Awaitable[object]]) -> None:
     """Do a duty again and again; what is away is tried again next time."""
     while True:
         try:

@@ -12,7 +12,7 @@ import typer
 from connectors.base import ConnectorError
 from models.artifact import ArtifactError
 from stream.brands import BrandsError
-from stream.cli import data, explore, keys, models, people, registry, run, upkeep
+from stream.cli import alerts, connectors, data, explore, keys, models, own, people, registry, run, upkeep
 from stream.database import DatabaseAway
 from stream.errors import BrokerAway, UserError
 
@@ -43,8 +43,11 @@ def root(
 run.add_to(app)
 data.add_to(app)
 models.add_to(app)
+own.add_to(models.train)
 explore.add_to(app)
 registry.add_to(app)
+alerts.add_to(app)
+connectors.add_to(app)
 people.add_to(app)
 keys.add_to(app)
 upkeep.add_to(app)

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Iterator
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +25,11 @@ evaluate = typer.Typer(no_args_is_help=True, help="Measure a model on your own l
 train = typer.Typer(no_args_is_help=True, help="Train a model (needs the train extra: pip install 'earshot\\[train]')")
 
 
+class Backend(StrEnum):
+    local = "local"
+    llm = "llm"
+
+
 def add_to(app: typer.Typer) -> None:
     app.command()(analyze)
     app.command()(bench)
@@ -34,9 +40,12 @@ def add_to(app: typer.Typer) -> None:
 def analyze(
     texts: Annotated[list[str], typer.Argument(help="Texts; - reads them from standard input, one a line.")],
     model: Model = None,
+    backend: Annotated[
+        Backend | None, typer.Option(help="Who judges: local, or llm (EARSHOT_LLM_URL). EARSHOT_BACKEND otherwise.")
+    ] = None,
 ) -> None:
     """What the model makes of texts: one JSON object a line."""
-    analyzer = _analyzer(model)
+    analyzer = _backend(model, backend)
     lines = _lines() if texts == ["-"] else iter(texts)
     while batch := list(islice(lines, 64)):
         for analysis in analyzer(batch):
@@ -57,6 +66,18 @@ def evaluate_sentiment(data: Data, model: Model = None) -> None:
         raise UserError(str(error)) from None
 
 
+@evaluate.command("complaints")
+def evaluate_complaints(data: Data, model: Model = None) -> None:
+    """Accuracy and F1 of every head on a file with the column text and any of complaint, severity, topic, problem."""
+    from models.evaluate import EvaluationError
+    from models.evaluate_complaints import evaluate_complaints as measure
+
+    try:
+        _tell(measure(data, _analyzer(model)))
+    except EvaluationError as error:
+        raise UserError(str(error)) from None
+
+
 @evaluate.command("triage")
 def evaluate_triage(data: Data, model: Model = None) -> None:
     """Precision and recall of tickets and of P1, and nDCG, on a file with the columns text,should_ticket,priority."""
@@ -68,6 +89,18 @@ def evaluate_triage(data: Data, model: Model = None) -> None:
     except (UnusableLabels, OSError) as error:
         told = f"{data}: {error.strerror}" if isinstance(error, OSError) else str(error)
         raise UserError(told) from None
+
+
+@evaluate.command("bursts")
+def evaluate_bursts(
+    seed: Annotated[int, typer.Option(help="Which year; the threshold was chosen on 1.")] = 2,
+    days: Annotated[int, typer.Option(min=14, max=3650, help="How long it is.")] = 365,
+    events: Annotated[float, typer.Option(min=100, max=10_000_000, help="Messages a day.")] = 50_000,
+) -> None:
+    """How many bursts the alerts find on a simulated year with planted ones, how soon, and how many false alarms."""
+    from stream.evaluate_bursts import evaluate_bursts as measure
+
+    _tell(measure(seed=seed, days=days, events_a_day=events))
 
 
 @train.command("sentiment")
@@ -113,6 +146,13 @@ def _analyzer(model: Path | None) -> Any:
 
     settings = read_settings()
     return load_analyzer(settings if model is None else settings.model_copy(update={"model": model}))
+
+
+def _backend(model: Path | None, backend: Backend | None) -> Any:
+    from stream.backends import with_llm
+
+    analyzer, chosen = _analyzer(model), backend or read_settings().backend
+    return with_llm(read_settings(), analyzer) if chosen == "llm" else analyzer
 
 
 def _lines() -> Iterator[str]:

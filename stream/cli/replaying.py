@@ -160,7 +160,7 @@ async def replay(
                 summary.sent, summary.too_large = done.events, done.too_large
                 if wait or workers.own:
                     await _until_processed(kafka, done, workers)
-                    await judge_bursts(BurstJudge(store), publisher)
+                    await judge_bursts(BurstJudge(store, exact=True), publisher)
             finally:
                 watching.cancel()
                 with suppress(asyncio.CancelledError):

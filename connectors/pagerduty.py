@@ -1,0 +1,68 @@
+"""PagerDuty: Events API v2. An alert opens an incident there, its end resolves it; the alert's id keeps them one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.notices import Notice, Sink, one_line, only_known, text_option
+from connectors.posting import Poster
+
+URL = "https://events.pagerduty.com/v2/enqueue"
+
+_MOST_PARTS = 50  # an event holds 512 KB
+
+
+def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> Sink:
+    """options: routing_key, the integration's, a secret; url, for another service than the usual. Raises SinkError."""
+    only_known(options, {"routing_key", "url"}, name)
+    poster = Poster(text_option(options, "url", name, URL), name, allow_private=allow_private)
+    return PagerDuty(name, poster, text_option(options, "routing_key", name))
+
+
+class PagerDuty:
+    """A message that is sent twice changes nothing there: both have the same key."""
+
+    def __init__(self, name: str, poster: Poster, routing_key: str) -> None:
+        self.name = name
+        self._poster = poster
+        self._routing_key = routing_key
+
+    async def send(self, notice: Notice) -> str:
+        body = json.dumps(event(notice, self._routing_key)).encode()
+        status, said = await self._poster.post(body, {"Content-Type": "application/json"})
+        return f"{status} {said}".strip()
+
+    async def close(self) -> None:
+        await self._poster.close()
+
+
+def event(notice: Notice, routing_key: str) -> dict[str, Any]:
+    key = notice.alert if len(notice.alert) <= 255 else hashlib.sha256(notice.alert.encode()).hexdigest()
+    told: dict[str, Any] = {
+        "routing_key": routing_key,
+        "event_action": "resolve" if notice.kind == "recovered" else "trigger",
+        "dedup_key": key,
+        "client": "earshot",
+        "payload": {
+            "summary": one_line(notice.headline, 1024),
+            "source": notice.brand or "earshot",
+            "severity": _severity(notice.severity),
+            "timestamp": notice.at.isoformat(),
+            "component": notice.topic,
+            "custom_details": {
+                **dict(notice.facts),
+                **({"quotes": list(notice.quotes)} if notice.quotes else {}),
+                **({"alerts": [part.headline for part in notice.parts[:_MOST_PARTS]]} if notice.parts else {}),
+            },
+        },
+    }
+    if notice.link:
+        told |= {"client_url": notice.link, "links": [{"href": notice.link, "text": "Open in earshot"}]}
+    return told
+
+
+def _severity(ours: int) -> str:
+    return "critical" if ours >= 8 else "error" if ours >= 5 else "warning"

@@ -1,0 +1,103 @@
+"""One JSON message to one URL: sent once, never redirected, its answer told, its failures in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from connectors import guard
+from connectors.base import NotSent, SentUnknown
+from connectors.notices import SinkError, one_line
+
+SECONDS = 10.0  # that a receiver may take
+SOON = 0.0  # it may work again; the sender's own patience says when
+
+_TELLING = 200  # characters of an answer
+_PASSING = frozenset({408, 425, 429})  # and every 5xx: the receiver's trouble, not the message's
+
+
+class Poster:
+    """Posts to one URL, which is a secret: no error names more of it than its host."""
+
+    def __init__(self, url: str, sink: str, *, allow_private: bool) -> None:
+        """Raises SinkError on a URL that nothing can be sent to."""
+        self.url = url
+        self._sink = sink
+        self._allow_private = allow_private
+        self._host = _host(url, sink, allow_private=allow_private)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
+        """The status and the text of a success. Raises NotSent and SentUnknown as `Sink.send` does."""
+        try:
+            async with self._open().post(
+                self.url, data=body, headers={"User-Agent": "earshot", **headers}, allow_redirects=False
+            ) as response:
+                said = one_line((await response.content.read(4096)).decode("utf-8", "replace"), _TELLING)
+        except (TimeoutError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, ConnectionError) as error:
+            raise SentUnknown(f"{self._sink}: {self._host} gave no answer ({type(error).__name__})") from None
+        except aiohttp.ClientConnectorError as error:
+            if guard.refused(error):
+                raise NotSent(f"{self._sink}: {error.os_error.strerror or error.os_error}") from None
+            why = one_line(str(error.os_error), _TELLING)
+            raise NotSent(f"{self._sink}: {self._host} cannot be reached: {why}", retry_after=SOON) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise SentUnknown(f"{self._sink}: {self._host} broke off ({type(error).__name__})") from None
+        return self._judged(response.status, response.headers, said)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _judged(self, status: int, headers: Mapping[str, str], said: str) -> tuple[int, str]:
+        told = f"{self._sink}: {self._host} answered {status}{f': {said}' if said else ''}"
+        if 200 <= status < 300:
+            return status, said
+        if status in _PASSING or status >= 500:
+            raise NotSent(told, retry_after=retry_after(headers.get("Retry-After")))
+        raise NotSent(f"{told} (redirects are not followed)" if 300 <= status < 400 else told)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=guard.connector(allow_private=self._allow_private),
+                timeout=aiohttp.ClientTimeout(total=SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+
+def retry_after(header: str | None, now: datetime | None = None) -> float:
+    """The seconds that a `Retry-After` asks for, as a number or as a date; SOON when it says nothing that is one."""
+    if header is None:
+        return SOON
+    if header.strip().isdigit():
+        return float(header)
+    try:
+        then = parsedate_to_datetime(header)
+    except ValueError:
+        return SOON
+    return max(SOON, ((then if then.tzinfo else then.replace(tzinfo=UTC)) - (now or datetime.now(UTC))).total_seconds())
+
+
+def _host(url: str, sink: str, *, allow_private: bool) -> str:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise SinkError(f"the sink {sink}: its url is none") from None
+    if parts.scheme not in ("https", "http") or not host:
+        raise SinkError(f"the sink {sink}: its url must begin with https://")
+    if parts.scheme == "http" and not allow_private:
+        raise SinkError(
+            f"the sink {sink}: its url must begin with https://; http:// is for private networks, "
+            "see EARSHOT_ALLOW_PRIVATE_ADDRESSES"
+        )
+    if parts.username or parts.password:
+        raise SinkError(f"the sink {sink}: no user and password in its url")
+    return host if port is None else f"{host}:{port}"

@@ -1,0 +1,56 @@
+"""Microsoft Teams: an adaptive card to the webhook of a workflow. Customers' words are text runs, never Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.notices import Notice, Sink, one_line, only_known, shortened, text_option
+from connectors.posting import Poster
+
+_MOST_PARTS = 20  # a message holds 28 KB
+
+
+def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> Sink:
+    """options: url, the workflow's ("When a Teams webhook request is received"); it is a secret. Raises SinkError."""
+    only_known(options, {"url"}, name)
+    return Teams(name, Poster(text_option(options, "url", name), name, allow_private=allow_private))
+
+
+class Teams:
+    """Teams knows no message's name: one whose answer was lost may stand there twice."""
+
+    def __init__(self, name: str, poster: Poster) -> None:
+        self.name = name
+        self._poster = poster
+
+    async def send(self, notice: Notice) -> str:
+        body = json.dumps(payload(shortened(notice, _MOST_PARTS))).encode()
+        status, said = await self._poster.post(body, {"Content-Type": "application/json"})
+        return f"{status} {said}".strip()
+
+    async def close(self) -> None:
+        await self._poster.close()
+
+
+def payload(notice: Notice) -> dict[str, Any]:
+    body: list[dict[str, Any]] = [_run(notice.headline, 300, weight="Bolder", size="Medium")]
+    body += [_run(f"{name}: {value}", 300) for name, value in notice.facts]
+    body += [_run(f"“{one_line(quote, 500)}”", 600, italic=True) for quote in notice.quotes[:3]]
+    body += [_run(f"• {part.headline}", 300) for part in notice.parts]
+    card: dict[str, Any] = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "body": body,
+    }
+    if notice.link:
+        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open in earshot", "url": notice.link}]
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
+    return {"type": "message", "attachments": [attachment]}
+
+
+def _run(text: str, longest: int, **style: Any) -> dict[str, Any]:
+    """A text run: a TextBlock would read Markdown in it."""
+    return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": one_line(text, longest), **style}]}

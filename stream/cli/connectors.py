@@ -1,0 +1,71 @@
+"""Commands around connectors: connector list, test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from stream.errors import UserError
+from stream.logs import set_up_logs
+from stream.settings import Settings, read_settings
+
+connector = typer.Typer(no_args_is_help=True, help="Ways in and out: which there are, and whether one works.")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(connector, name="connector")
+
+
+@connector.command("list")
+def connector_list() -> None:
+    """Every way in, every way to answer, and your sinks of alerts."""
+    from connectors.catalog import REPLIERS, SINKS, SOURCES
+    from stream.routing import read_routes
+
+    settings = read_settings()
+    print(f"in        {', '.join(sorted(SOURCES))}")
+    print(f"answers   {', '.join(sorted(REPLIERS))}")
+    print(f"alerts    {', '.join(sorted(SINKS))}")
+    for route in read_routes(settings.alerts, os.environ) if settings.alerts else []:
+        about = ", ".join(route.brands) or "every brand"
+        print(f"  {route.name}: {route.type}, {' and '.join(route.kinds)}, {about}, severity {route.min_severity}+")
+
+
+@connector.command("test")
+def connector_test(name: Annotated[str, typer.Argument(help="A sink of EARSHOT_ALERTS.")]) -> None:
+    """Send a test message through a sink, and print what the other side said."""
+    settings = read_settings()
+    set_up_logs(settings, quiet=True)
+    print(f"{name}: {asyncio.run(_try(settings, name))}")
+
+
+async def _try(settings: Settings, name: str) -> str:
+    from connectors.notices import Notice
+    from stream.routing import read_routes
+
+    if settings.alerts is None:
+        raise UserError("EARSHOT_ALERTS names no file of sinks; see deploy/alerts.example.toml")
+    routes = {route.name: route for route in read_routes(settings.alerts, os.environ)}
+    if name not in routes:
+        raise UserError(f"{settings.alerts} has no sink {name}; it has {', '.join(routes) or 'none'}")
+    sink = routes[name].open(allow_private=settings.allow_private_addresses)
+    now = datetime.now(UTC)
+    try:
+        return await sink.send(
+            Notice(
+                id=f"test/{now.isoformat()}",
+                alert="test",
+                kind="test",
+                severity=1,
+                title="A test message from earshot: alerts will come here",
+                at=now,
+                facts=(("Sink", name),),
+                link=settings.base_url,
+            )
+        )
+    finally:
+        await sink.close()
