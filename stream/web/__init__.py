@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from models.taxonomy import Taxonomy
+from connectors.webhook import load_hooks
 from stream.api_keys import ApiKeys
 from stream.database import open_engine
 from stream.errors import UserError
@@ -32,7 +33,11 @@ async def serve_web(found: Parts, host: str, port: int, *, load: Callable[[], Re
 
     Raises UserError when the port is taken.
     """
-    settings, listening = found.settings, listen(host, port)
+    settings = found.settings
+    hooks = load_hooks(
+        settings.hooks, {name: secret.get_secret_value() for name, secret in settings.hook_secrets.items()}
+    )
+    listening = listen(host, port)
     async with AsyncExitStack() as stack:
         stack.callback(listening.close)
         read = await asyncio.to_thread(load)
@@ -45,6 +50,7 @@ async def serve_web(found: Parts, host: str, port: int, *, load: Callable[[], Re
             ring=KeyRing(ApiKeys(engine).find, rate=settings.api_rate, burst=max(256.0, 2 * settings.api_rate)),
             batcher=batcher,
             publish=(await stack.enter_async_context(Outlet(found.kafka).open())).publish,
+            hooks=hooks,
             taxonomy=taxonomy,
         )
         server = uvicorn.Server(configured(create_web(store, api)))

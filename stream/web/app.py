@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from fastapi import Depends, FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from connectors.webhook import Hook
 from models.taxonomy import Taxonomy
 from stream.web.api.analyze import Reading, analyze_routes
 from stream.web.api.events import Publish, events_routes
@@ -16,6 +18,7 @@ from stream.web.api.taxonomy import taxonomy_routes
 from stream.web.batcher import Batcher
 from stream.web.docs import docs_page
 from stream.web.edge import Edge
+from stream.web.hooks import hooks_routes
 from stream.web.keyring import Guard, KeyRing
 from stream.web.pages import SHOWN, page
 from stream.web.problems import tell_problems
@@ -38,6 +41,7 @@ class Api:
     batcher: Batcher[Reading, str]
     publish: Publish
     taxonomy: Taxonomy
+    hooks: Mapping[str, Hook] = field(default_factory=dict)
 
 
 def create_web(store: Reads, api: Api) -> FastAPI:
@@ -56,6 +60,7 @@ def create_web(store: Reads, api: Api) -> FastAPI:
     tell_problems(app)
     app.include_router(analyze_routes(guard, api.batcher))
     app.include_router(events_routes(guard, api.publish))
+    app.include_router(hooks_routes(api.hooks, api.publish))
     app.include_router(taxonomy_routes(guard, api.taxonomy))
     app.include_router(state_routes(guard, store))
 
