@@ -28,8 +28,9 @@ _ABOUT = """Messages of customers in, understanding out.
 
 Every `POST` needs an API key: `Authorization: Bearer earshot_...`, made by `earshot key create NAME --scope analyze`.
 
-What only shows (`GET /v1/...`, `/metrics`, the page) is open on the machine itself, and needs a key with the scope
-`read` from elsewhere. `/healthz`, `/readyz` and this page are open. Errors are `application/problem+json` (RFC 9457).
+What only shows (`GET /v1/...`, the page) is open on the machine itself, and needs a key with the scope `read` from
+elsewhere. `/healthz`, `/readyz` and this page are open; so is `/metrics`, but not through a proxy. Errors are
+`application/problem+json` (RFC 9457).
 """
 
 

@@ -131,6 +131,18 @@ class Guard:
 
         return reader
 
+    def scrapes(self) -> Callable[..., Awaitable[None]]:
+        """A dependency of the metrics: open to who asks us directly, as Prometheus does; a key through a proxy."""
+
+        async def scraper(
+            request: Request,
+            shown: HTTPAuthorizationCredentials | None = Security(_bearer),
+        ) -> None:
+            if shown is not None or came_through_proxy(request):
+                await self._key(shown, "read")
+
+        return scraper
+
     async def _key(self, shown: HTTPAuthorizationCredentials | None, scope: Scope) -> Key:
         if shown is None:
             raise refusal(
@@ -147,9 +159,13 @@ class Guard:
         return key
 
 
+def came_through_proxy(request: Request) -> bool:
+    return any(name in request.headers for name in ("forwarded", "x-forwarded-for", "via"))
+
+
 def is_local(request: Request) -> bool:
     """Does somebody on this machine ask, and not through a proxy, nor a page elsewhere whose name was bent to us?"""
-    if request.client is None or any(name in request.headers for name in ("forwarded", "x-forwarded-for", "via")):
+    if request.client is None or came_through_proxy(request):
         return False
     host = request.headers.get("host", "")
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host

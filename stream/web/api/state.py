@@ -48,11 +48,11 @@ def state_routes(guard: Guard, store: Reads) -> APIRouter:
         "/metrics",
         summary="Metrics for Prometheus",
         response_class=PlainTextResponse,
-        dependencies=[Depends(guard.reads())],
+        dependencies=[Depends(guard.scrapes())],
         responses=documented(401, 403, 429, 503),
     )
     async def metrics() -> Response:
-        """The queue, dead letters, the outbox, the sources, the size of the database."""
+        """The queue, dead letters, outbox, sources, size of the database. Through a proxy it needs a key."""
         return Response(generate_latest(store_metrics(await store.figures())), media_type=CONTENT_TYPE_LATEST)
 
     @router.get(
