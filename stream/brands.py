@@ -35,8 +35,22 @@ class Shift(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Automatic:
+    """What a brand answers without a person: messages on these topics whose severity (0-4) is no higher."""
+
+    topics: frozenset[str]
+    severity: int
+
+    def covers(self, topic: str | None, severity: int | None) -> bool:
+        return topic in self.topics and severity is not None and severity <= self.severity
+
+
+@dataclass(frozen=True, slots=True)
 class Brand:
-    """One brand. networks: where it listens, everywhere when empty. hours: always, when empty."""
+    """One brand. networks: where it listens, everywhere when empty. hours: always, when empty.
+
+    automatic: None where every answer is a person's to approve.
+    """
 
     name: str
     handles: tuple[str, ...] = ()
@@ -45,6 +59,7 @@ class Brand:
     locale: str = "en-US"
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     hours: tuple[Shift, ...] = ()
+    automatic: Automatic | None = None
 
     def listens_on(self, network: str | None) -> bool:
         return network is None or not self.networks or network in self.networks
@@ -125,6 +140,13 @@ _Handle = Annotated[str, Field(pattern=r"^\w[\w.@-]*$", max_length=300)]
 _Word = Annotated[str, Field(pattern=r"^\w.*\S$", max_length=100)]
 
 
+class _Automatic(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    topics: Annotated[list[_Name], Field(min_length=1)]
+    severity: Annotated[int, Field(ge=0, le=2)] = 1  # what is worse than that is always a person's
+
+
 class _Entry(BaseModel):
     """One [[brand]] as the file has it."""
 
@@ -137,6 +159,7 @@ class _Entry(BaseModel):
     locale: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")] = "en-US"
     time_zone: str = "UTC"
     hours: dict[str, str] = {}
+    automatic: _Automatic | None = None
 
     @field_validator("time_zone")
     @classmethod
@@ -162,6 +185,7 @@ class _Entry(BaseModel):
             locale=self.locale,
             time_zone=ZoneInfo(self.time_zone),
             hours=_shifts(self.hours),
+            automatic=self.automatic and Automatic(frozenset(self.automatic.topics), self.automatic.severity),
         )
 
 

@@ -13,6 +13,8 @@ from stream.figures import Figures
 STAGES = ("decode", "redact", "analyze", "save", "publish", "judge")
 LEVELS = ("P1", "P2", "P3", "P4")
 DEPENDENCIES = ("Kafka", "Postgres")
+DRAFT_SOURCES = ("model", "template", "failed")
+REPLY_STATES = ("sent", "failed", "uncertain", "discarded", "draft")
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -31,6 +33,8 @@ class Metrics:
         self.tickets = Counter("earshot_tickets_written", "Tickets made or changed.", ["level"], registry=registry)
         self.alerts = Counter("earshot_alerts", "Alerts raised.", ["kind"], registry=registry)
         self.dead = Counter("earshot_dead_letters", "Messages buried.", ["topic"], registry=registry)
+        self.drafts = Counter("earshot_drafts", "Replies drafted, by source.", ["source"], registry=registry)
+        self.replies = Counter("earshot_replies", "Replies decided by the outbox.", ["state"], registry=registry)
         self.retries = Counter("earshot_dependency_retries", "Waits for what is away.", ["what"], registry=registry)
         self.stage = Histogram(
             "earshot_stage_seconds", "Seconds a batch spent in a stage.", ["stage"], buckets=_FAST, registry=registry
@@ -52,6 +56,10 @@ class Metrics:
             self.stage.labels(stage)
         for what in DEPENDENCIES:
             self.retries.labels(what)
+        for source in DRAFT_SOURCES:
+            self.drafts.labels(source)
+        for state in REPLY_STATES:
+            self.replies.labels(state)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

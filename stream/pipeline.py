@@ -99,7 +99,7 @@ class Pipeline:
                 await self.process(batch[:middle])
                 await self.process(batch[middle:])
             else:
-                log.warning("cannot handle %s: %s", _place(batch[0]), _where(error))
+                log.warning("cannot handle %s: %s", _place(batch[0]), where(error))
                 await self._bury_surely(batch[0], f"cannot be handled: {type(error).__name__}")
         self._health.progress()
 
@@ -251,7 +251,7 @@ def _is_inbound(event: Event) -> bool:
     return not isinstance(event, Deleted) and event.direction == "inbound"
 
 
-def _where(error: Exception) -> str:
+def where(error: Exception) -> str:
     """What went wrong and at which line; never the error's own words, which may quote a person's message."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename] or frames

@@ -1,0 +1,167 @@
+"""Drafts and decisions in a real database: once for each message, and nothing goes that a person has not let go."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import asyncpg
+import pytest
+from history import answer, deletion, tweet
+
+from models.draft import Candidate, Draft, Refusal, ReplyRequest
+from stream.brands import Automatic, Brand, Brands
+from stream.database import dsn, open_engine
+from stream.drafting import Drafting
+from stream.errors import UserError
+from stream.metrics import Metrics
+from stream.pipeline import Message, outgoing
+from stream.replies import Replies
+
+NORTHWIND = Brand("Northwind Air", automatic=Automatic(frozenset({"praise"}), 1))
+
+
+@pytest.fixture
+async def replies(postgres_url):
+    engine = open_engine(postgres_url)
+    yield Replies(engine)
+    await engine.dispose()
+
+
+async def ask(url: str, query: str, *arguments: object) -> list:
+    connection = await asyncpg.connect(dsn(url))
+    try:
+        return await connection.fetch(query, *arguments)
+    finally:
+        await connection.close()
+
+
+class Writer:
+    """Answers with the message's own words, and remembers what it was asked."""
+
+    def __init__(self, *, passes: bool = True) -> None:
+        self.asked: list[ReplyRequest] = []
+        self.lately: set[str] = set()
+        self._refusals = () if passes else (Refusal("promise", "promises something"),)
+
+    def __call__(self, requests: Sequence[ReplyRequest], lately: Sequence[str]) -> list[Draft]:
+        if any("poison" in request.text for request in requests):
+            raise RuntimeError("cannot")
+        self.asked += requests
+        self.lately |= set(lately)
+        return [
+            Draft((Candidate(f"Sorry about: {request.text}", -1.5, "model", self._refusals),), "replier-1")
+            for request in requests
+        ]
+
+
+def drafting(replies: Replies, writer: Writer) -> Drafting:
+    return Drafting(replies, writer, Brands([NORTHWIND]), Metrics(), busy=lambda: False)
+
+
+def told(saved: object) -> list[Message]:
+    """What the topic `tickets` carries of a save."""
+    return [Message("tickets", 0, at, one.value) for at, one in enumerate(outgoing(saved)) if one.topic == "tickets"]
+
+
+async def test_a_ticket_is_drafted_for_once_however_often_it_is_told(simple, replies):
+    writer = Writer()
+    saved = await simple.save([tweet(1, 70, text="my bag is lost"), tweet(2, 60)])
+
+    for _ in range(2):
+        await drafting(replies, writer).process(told(saved))
+
+    assert sorted(request.text for request in writer.asked) == ["my bag is lost", "still waiting"]
+    rows = {row["ticket_id"]: row for row in await replies.newest()}
+    assert rows.keys() == {"x:1", "x:2"}
+    row = rows["x:1"]
+    assert (row["event_id"], row["state"], row["text"]) == ("x:1", "draft", "Sorry about: my bag is lost")
+    assert row["candidates"] == [{"text": row["text"], "score": -1.5, "source": "model", "refusals": []}]
+    assert row["model_version"] == "replier-1"
+
+
+async def test_a_new_message_is_answered_and_the_older_draft_discarded(simple, replies):
+    await drafting(replies, Writer()).process(told(await simple.save([tweet(1, 70)])))
+    await drafting(replies, Writer()).process(told(await simple.save([tweet(2, 80, of=1, minute=5, text="well?")])))
+
+    newest, older = await replies.newest()
+    assert (newest["event_id"], newest["state"]) == ("x:2", "draft")
+    assert (older["event_id"], older["state"], older["reason"]) == ("x:1", "discarded", "the customer wrote again")
+
+
+async def test_what_is_answered_withdrawn_or_unreadable_gets_no_draft(simple, replies):
+    writer = Writer()
+    answered = await simple.save([tweet(1, 70), answer(2, of=1, minute=1)])
+    await simple.save([tweet(3, 70)])
+    withdrawn = await simple.save([deletion(3)])
+    broken = [Message("tickets", 0, 9, value) for value in (None, b"", b"[]", b"{", b'{"id": 3}')]
+
+    await drafting(replies, writer).process([*told(answered), *told(withdrawn), *broken])
+
+    assert writer.asked == []
+
+
+async def test_one_ticket_that_cannot_be_drafted_for_costs_the_others_nothing(simple, replies):
+    saved = await simple.save([tweet(1, 70), tweet(2, 70, text="poison"), tweet(3, 70)])
+
+    await drafting(replies, Writer()).process(told(saved))
+
+    assert sorted(row["ticket_id"] for row in await replies.newest()) == ["x:1", "x:3"]
+
+
+@pytest.mark.parametrize(
+    ("topic", "anger", "passes", "state"),
+    [
+        ("praise", 60, True, "draft"),  # severity 2
+        ("praise", 30, True, "approved"),
+        ("praise", 30, False, "draft"),
+        ("delay", 30, True, "draft"),
+    ],
+)
+async def test_a_person_decides_unless_the_brand_said_otherwise(
+    simple, replies, postgres_url, topic, anger, passes, state
+):
+    saved = await simple.save([tweet(1, 60, topic=topic)])
+    await ask(postgres_url, "update events set severity = $1", anger // 25)
+    await ask(postgres_url, "update tickets set level = 'P3'")
+
+    await drafting(replies, Writer(passes=passes)).process(told(saved))
+
+    [row] = await replies.newest()
+    assert (row["state"], row["approved_by"]) == (state, "automatic" if state == "approved" else None)
+
+
+async def test_a_person_approves_in_other_words_which_can_be_learned_from(simple, replies, postgres_url):
+    await drafting(replies, Writer()).process(told(await simple.save([tweet(1, 70, text="my bag is lost")])))
+    [row] = await replies.newest()
+
+    approved = await replies.approve(row["id"], "ada", said=" We are on it, Ada. ", despite=[Refusal("name", "a name")])
+
+    assert (approved["state"], approved["text"], approved["approved_by"]) == ("approved", "We are on it, Ada.", "ada")
+    assert await replies.edits() == [
+        {
+            "customer_text": "my bag is lost",
+            "draft": "Sorry about: my bag is lost",
+            "final": "We are on it, Ada.",
+            "brand": "Northwind Air",
+        }
+    ]
+    [note] = await ask(postgres_url, "select who, action, subject, details from audit")
+    assert (note["who"], note["action"], note["subject"]) == ("ada", "approve", f"reply:{row['id']}")
+    assert json.loads(note["details"]) == {"edited": True, "despite": ["name"]}
+    assert await replies.lately("Northwind Air") == ["We are on it, Ada."]
+    assert await replies.lately("Other") == []
+
+
+async def test_a_decision_is_made_once(simple, replies):
+    await drafting(replies, Writer()).process(told(await simple.save([tweet(1, 70)])))
+    [row] = await replies.newest()
+    await replies.approve(row["id"], "ada")
+
+    with pytest.raises(UserError, match="is approved already"):
+        await replies.approve(row["id"], "bob")
+    assert (await replies.discard(row["id"], "bob"))["state"] == "discarded"
+    with pytest.raises(UserError, match="not uncertain"):
+        await replies.settle(row["id"], "bob", sent=True)
+    with pytest.raises(UserError, match="there is no reply 99"):
+        await replies.approve(99, "ada")
