@@ -98,8 +98,8 @@ class Analysis:
     """One text understood.
 
     severity: 0-4 after Jin & Aletras (2021). dissatisfaction: 0 (content) to 100 (furious).
-    dissatisfaction_level: the same in three steps. abstained: every judgement is None, and `why` says what for: there is
-    nothing to read (empty), the model does not know the language, or it has never seen anything like it (strange).
+    dissatisfaction_level: the same in three steps. abstained: every judgement is None, and `why` is the reason: there
+    is nothing to read (empty), the model does not know the language, or has never seen anything like it (strange).
     embedding: (384,) float16, unit length; only vectors of the same `model` compare. None when abstained.
     call: of a call, what its turns say together; the text is the customer's side then.
     """

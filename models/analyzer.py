@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.analysis import Analysis, Sentiment, SentimentLabel
+from models.analysis import Analysis, Level, Problem, Sentiment, SentimentLabel, Why
 from models.artifact import Artifact, load_artifact
 from models.encoder import Encoder, Outputs
 from models.language import UNDECIDED, detect
 from models.resemblance import Resemblance, read_examples
-from models.taxonomy import Placed, read_taxonomy
+from models.taxonomy import Placed, Taxonomy, Trained, read_taxonomy, shown_words
 from models.text import normalize
 
 LABELS: tuple[SentimentLabel, ...] = get_args(SentimentLabel)
@@ -25,12 +27,17 @@ Floats = NDArray[np.float32]
 class Analyzer:
     """The model of one directory, ready to read. `version` names it in everything that it says.
 
+    taxonomy: the topics and problems that it names; else the model's own, else the one that comes with earshot.
     threads: cores that it may use. batch: texts of one run, at most; results do not depend on it.
     Raises ArtifactError when the directory cannot be served.
     """
 
-    def __init__(self, artifact: Artifact | Path, *, threads: int = 2, batch: int = 32) -> None:
+    def __init__(
+        self, artifact: Artifact | Path, *, taxonomy: Taxonomy | None = None, threads: int = 2, batch: int = 32
+    ) -> None:
         self._artifact = load_artifact(artifact) if isinstance(artifact, Path) else artifact
+        own = self._artifact.taxonomy
+        self.taxonomy = taxonomy or (read_taxonomy(own) if own else read_taxonomy())
         self._encoder = Encoder(
             self._artifact.model,
             self._artifact.tokenizer,
@@ -39,10 +46,11 @@ class Analyzer:
             batch=batch,
         )
         self._taxonomy = Placed(
-            read_taxonomy(),
+            self.taxonomy,
             lambda phrases: self._encoder(phrases).embedding,
             topic_threshold=self._artifact.topic_threshold,
             problem_threshold=self._artifact.problem_threshold,
+            trained=_trained(self._artifact),
         )
         self._resemblance = Resemblance(read_examples(), lambda texts: self._encoder(texts).embedding)
         self.version = self._artifact.version
@@ -50,16 +58,18 @@ class Analyzer:
     def __call__(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[Analysis]:
         """Read each text. languages: what the source of each says, for those too short to tell.
 
-        Abstains, with every judgement None, on a language that the model does not know and on nothing to read.
+        Abstains, with every judgement None and `why`, on a language that the model does not know, on nothing to read
+        and on what is like no message that it has learned from.
         """
         hints = [None] * len(texts) if languages is None else languages
         spoken = [detect(text, hint) for text, hint in zip(texts, hints, strict=True)]
-        readable = [row for row, text in enumerate(texts) if self._reads(text, spoken[row])]
+        why = [self._unreadable(text, language) for text, language in zip(texts, spoken, strict=True)]
+        readable = [row for row, reason in enumerate(why) if reason is None]
         outputs = self._encoder([texts[row] for row in readable])
         judged = self._judge([texts[row] for row in readable], [spoken[row] for row in readable], outputs)
         by_row = dict(zip(readable, judged, strict=True))
         return [
-            by_row.get(row) or Analysis(text, spoken[row], self.version, abstained=True)
+            by_row.get(row) or Analysis(text, spoken[row], self.version, abstained=True, why=why[row])
             for row, text in enumerate(texts)
         ]
 
@@ -67,20 +77,28 @@ class Analyzer:
         """Calibrated probabilities (texts, 3) in the order of LABELS, whatever the language."""
         return softmax(self._encoder(texts).sentiment / self._artifact.temperatures["sentiment"])
 
-    def _reads(self, text: str, language: str) -> bool:
-        return (language == UNDECIDED or language in self._artifact.languages) and bool(normalize(text))
+    def _unreadable(self, text: str, language: str) -> Why | None:
+        if not normalize(text):
+            return "empty"
+        return None if language == UNDECIDED or language in self._artifact.languages else "language"
 
     def _judge(self, texts: Sequence[str], languages: Sequence[str], outputs: Outputs) -> list[Analysis]:
-        temperatures = self._artifact.temperatures
+        temperatures, levels = self._artifact.temperatures, self._artifact.levels
         sentiment = softmax(outputs.sentiment / temperatures["sentiment"])  # (texts, 3)
         complaint = softmax(outputs.complaint / temperatures["complaint"])[:, 1]  # (texts,)
         severity = softmax(outputs.severity / temperatures["severity"])  # (texts, 5)
         index = dissatisfaction(severity)
-        topics = self._taxonomy.topics(outputs.embedding)
-        problems = self._taxonomy.problems(texts, topics, outputs.embedding)
+        topics = self._taxonomy.topics(outputs.embedding, self._shares(outputs, "topic"))
+        problems = self._taxonomy.problems(texts, topics, outputs.embedding, self._shares(outputs, "problem"))
+        problems = [
+            self._shown(text, problem, outputs.cause[row])
+            for row, (text, problem) in enumerate(zip(texts, problems, strict=True))
+        ]
         likenesses = self._resemblance(outputs.embedding)
         return [
-            Analysis(
+            Analysis(texts[row], languages[row], self.version, abstained=True, why="strange")
+            if strange
+            else Analysis(
                 text=text,
                 language=languages[row],
                 model=self.version,
@@ -88,14 +106,44 @@ class Analyzer:
                 complaint=float(complaint[row]),
                 severity=int(severity[row].argmax()),
                 dissatisfaction=float(index[row]),
+                dissatisfaction_level=level(float(index[row]), levels),
                 topic=topics[row],
                 problem=problems[row],
                 alarm=likenesses[row].alarm,
                 need=likenesses[row].need,
                 embedding=outputs.embedding[row].astype(np.float16),
             )
-            for row, text in enumerate(texts)
+            for row, (text, strange) in enumerate(zip(texts, self._strange(outputs), strict=True))
         ]
+
+    def _shares(self, outputs: Outputs, task: str) -> Floats | None:
+        """Probabilities (texts, classes) of a head that the model may not have."""
+        logits: Floats = getattr(outputs, task)
+        return softmax(logits / self._artifact.temperatures[task]) if logits.shape[-1] else None
+
+    def _strange(self, outputs: Outputs) -> list[bool]:
+        if not outputs.strange.shape[-1]:
+            return [False] * len(outputs.strange)
+        return [bool(one) for one in outputs.strange[:, 0] > self._artifact.strange_most]
+
+    def _shown(self, text: str, problem: Problem | None, cause: Floats) -> Problem | None:
+        """The problem with the words that the model points at, or where it points at none, those that they share."""
+        if problem is None or not len(cause):
+            return problem
+        read, spans = self._encoder.spans(text)
+        least = math.log(self._artifact.cause_least / (1 - self._artifact.cause_least))
+        words = shown_words(read, spans, (cause[: len(spans)] > least).tolist())
+        return replace(problem, words=words) if words else problem
+
+
+def _trained(artifact: Artifact) -> Trained:
+    least = artifact.least_probability
+    return Trained(
+        topics=artifact.labels.get("topic", ()),
+        problems=artifact.labels.get("problem", ()),
+        least_topic=least.get("topic", 0.0),
+        least_problem=least.get("problem", 0.0),
+    )
 
 
 def analyze_lines(analyzer: Analyzer, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -122,6 +170,12 @@ def dissatisfaction(severity: Floats) -> Floats:
         raise ValueError(f"severity has five classes, not {severity.shape[-1]}")
     index: Floats = (severity * np.arange(0, 125, 25, dtype=np.float32)).sum(-1)  # a BLAS product would round by batch
     return index
+
+
+def level(index: float, levels: tuple[float, float]) -> Level:
+    """The index in three steps. levels: from where it is medium, and from where high."""
+    medium, high = levels
+    return "high" if index >= high else "medium" if index >= medium else "low"
 
 
 def _sentiment(probabilities: Floats) -> Sentiment:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)  # a model of format 1 has no heads for topics and problems
 MODEL, TOKENIZER, STORY, CARD = "model.onnx", "tokenizer.json", "artifact.json", "README.md"
+TAXONOMY = "taxonomy.toml"  # of a model that was taught topics of its own
+DEFAULT_LEVELS = (25.0, 50.0)
 
 
 class ArtifactError(Exception):
@@ -22,7 +25,10 @@ class Artifact:
     """A verified model directory.
 
     temperatures: by task; logits are divided by them before the softmax. max_tokens: longer texts are cut.
-    languages: ISO 639-1 codes that the model reads. topic_threshold, problem_threshold: least cosine to name one.
+    languages: ISO 639-1 codes that the model reads. labels: by task, the names of its classes. least_probability: by
+    task, what naming a topic or problem takes. topic_threshold, problem_threshold: least cosine to name one by its
+    phrases alone. cause_least: probability of a word that shows the problem. strange_most: highest logit of a text that
+    is judged. levels: the dissatisfaction from which it is medium, and from which it is high.
     """
 
     folder: Path
@@ -32,11 +38,21 @@ class Artifact:
     languages: frozenset[str]
     topic_threshold: float
     problem_threshold: float
+    labels: Mapping[str, tuple[str, ...]]
+    least_probability: Mapping[str, float]
+    cause_least: float
+    strange_most: float
+    levels: tuple[float, float]
     story: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
     def model(self) -> Path:
         return self.folder / MODEL
+
+    @property
+    def taxonomy(self) -> Path | None:
+        """The model's own taxonomy, where it has one."""
+        return self.folder / TAXONOMY if TAXONOMY in self.story["files"] else None
 
     @property
     def tokenizer(self) -> Path:
@@ -54,8 +70,8 @@ def load_artifact(folder: Path) -> Artifact:
         raise _broken(folder, "there is no such directory")
     try:
         story = json.loads((folder / STORY).read_text(encoding="utf-8"))
-        if story["format"] != FORMAT:
-            raise _broken(folder, f"{STORY} has format {story['format']}, this version reads {FORMAT}")
+        if story["format"] not in READABLE:
+            raise _broken(folder, f"{STORY} has format {story['format']}, this version reads up to {FORMAT}")
         artifact = Artifact(
             folder=folder,
             version=str(story["version"]),
@@ -64,6 +80,11 @@ def load_artifact(folder: Path) -> Artifact:
             languages=frozenset(story["languages"]),
             topic_threshold=float(story["topic_threshold"]),
             problem_threshold=float(story["problem_threshold"]),
+            labels={task: tuple(map(str, names)) for task, names in story["labels"].items()},
+            least_probability={task: float(least) for task, least in story.get("least_probability", {}).items()},
+            cause_least=float(story.get("cause_least", 0.5)),
+            strange_most=float(story.get("strange_most", "inf")),
+            levels=_levels(story.get("levels", DEFAULT_LEVELS)),
             story=story,
         )
         for name, expected in story["files"].items():
@@ -76,6 +97,11 @@ def load_artifact(folder: Path) -> Artifact:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _broken(folder, f"{STORY} is not a model's story ({type(error).__name__}: {error})") from None
     return artifact
+
+
+def _levels(levels: Sequence[float]) -> tuple[float, float]:
+    medium, high = levels
+    return float(medium), float(high)
 
 
 def sha256(path: Path) -> str:

@@ -23,12 +23,22 @@ FEWEST_ROWS = 2
 
 
 class Outputs(NamedTuple):
-    """What the network says about n texts. Logits, uncalibrated; embeddings of unit length."""
+    """What the network says about n texts. Logits, uncalibrated; embeddings of unit length.
+
+    A network without one of the last four outputs gives none of its columns.
+    """
 
     sentiment: Floats  # (n, 3) negative, neutral, positive
     complaint: Floats  # (n, 2) no, yes
     severity: Floats  # (n, 5)
     embedding: Floats  # (n, dim)
+    topic: Floats  # (n, topics)
+    problem: Floats  # (n, problems)
+    cause: Floats  # (n, tokens of the longest) that a token shows what a complaint is about; -inf after a text's end
+    strange: Floats  # (n, 1) that a text is like none that the network has learned from
+
+
+REQUIRED = ("sentiment", "complaint", "severity", "embedding")
 
 
 class Encoder:
@@ -52,11 +62,15 @@ class Encoder:
                 disabled_optimizers=["SkipLayerNormFusion"],
             )
             self._tokenizer = Tokenizer.from_file(str(tokenizer))
+            there = {output.name for output in self._session.get_outputs()}
+            if missing := [name for name in REQUIRED if name not in there]:
+                raise ValueError(f"its graph has no output {' and '.join(missing)}")
         except Exception as error:  # both libraries raise bare Exceptions of their own for a file they cannot read
             reason = " ".join(str(error).split())[:200]
             raise ArtifactError(f"model directory {model.parent}: it cannot be loaded ({reason})") from None
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
+        self._names = [name for name in Outputs._fields if name in there]
         self.batch = max(batch, FEWEST_ROWS)
 
     def __call__(self, texts: Sequence[str]) -> Outputs:
@@ -64,21 +78,41 @@ class Encoder:
         read = [normalize(text) for text in texts]
         distinct = {text: row for row, text in enumerate(dict.fromkeys(read))}
         if not distinct:
-            return Outputs(*(np.zeros((0, width), np.float32) for width in (3, 2, 5, 0)))
+            return Outputs(*(np.zeros((0, width), np.float32) for width in (3, 2, 5, 0, 0, 0, 0, 0)))
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(distinct))]
         outputs = self._run(tokens)
         rows = [distinct[text] for text in read]
         return Outputs(*(values[rows] for values in outputs))
 
+    def spans(self, text: str) -> tuple[str, list[tuple[int, int]]]:
+        """`text` as it is read, and where in it (start, end) each token of `cause` is; (0, 0) for those that mark."""
+        read = normalize(text)
+        return read, self._tokenizer.encode(read).offsets
+
     def _run(self, tokens: Sequence[list[int]]) -> Outputs:
+        longest = max(len(ids) for ids in tokens)
         order: list[int] = []
-        parts: list[Outputs] = []
+        parts: list[dict[str, Floats]] = []
         for rows, width in groups([len(ids) for ids in tokens], self.batch):
             order += rows
-            values: list[Any] = self._session.run(list(Outputs._fields), padded([tokens[row] for row in rows], width))
-            parts.append(Outputs(*(value[: len(rows)] for value in values)))
+            some = [tokens[row] for row in rows]
+            values: list[Any] = self._session.run(self._names, padded(some, width))
+            said = {name: value[: len(rows)] for name, value in zip(self._names, values, strict=True)}
+            if "cause" in said:
+                said["cause"] = _ended(said["cause"], [len(ids) for ids in some], longest)
+            parts.append(said)
         back = np.argsort(order)
-        return Outputs(*(np.concatenate(values)[back] for values in zip(*parts, strict=True)))
+        none = np.zeros((len(tokens), 0), np.float32)
+        joined = {name: np.concatenate([part[name] for part in parts])[back] for name in self._names}
+        return Outputs(*(joined.get(name, none) for name in Outputs._fields))
+
+
+def _ended(values: Floats, lengths: Sequence[int], longest: int) -> Floats:
+    """(rows, width) values of tokens as (rows, longest), -inf after the end of each text."""
+    ended = np.full((len(values), longest), -np.inf, np.float32)
+    for row, length in enumerate(lengths):
+        ended[row, :length] = values[row, :length]
+    return ended
 
 
 def groups(lengths: Sequence[int], batch: int) -> Iterator[tuple[list[int], int]]:

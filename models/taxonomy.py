@@ -1,4 +1,4 @@
-"""What a message is about: the nearest of the example phrases in `taxonomy.toml`, or `other` when none is near."""
+"""What a message is about: what the trained heads say, or the nearest phrases for names that they do not know."""
 
 from __future__ import annotations
 
@@ -46,6 +46,16 @@ class Taxonomy:
     topics: tuple[Named, ...]
     problems: tuple[Named, ...]
 
+    @property
+    def topic_names(self) -> tuple[str, ...]:
+        """The classes of the topic head, `other` last."""
+        return (*(topic.name for topic in self.topics), OTHER)
+
+    @property
+    def problem_names(self) -> tuple[str, ...]:
+        """The classes of the problem head, `other` last."""
+        return (*(problem.name for problem in self.problems), OTHER)
+
 
 def read_taxonomy(path: Path = Path(__file__).parent / "taxonomy.toml") -> Taxonomy:
     """The topics and problems of a TOML file. A topic's phrases are its examples and those of its problems."""
@@ -61,35 +71,128 @@ def read_taxonomy(path: Path = Path(__file__).parent / "taxonomy.toml") -> Taxon
     return Taxonomy(tuple(topics), tuple(problems))
 
 
-class Placed:
-    """A taxonomy whose phrases have their place in the embedding's space."""
+@dataclass(frozen=True)
+class Trained:
+    """What the model's heads tell apart, `other` last, and the least probability that names one."""
 
-    def __init__(self, taxonomy: Taxonomy, embed: Embed, *, topic_threshold: float, problem_threshold: float) -> None:
+    topics: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    least_topic: float = 0.0
+    least_problem: float = 0.0
+
+
+class Placed:
+    """A taxonomy whose phrases have their place in the embedding's space.
+
+    A topic or problem that the heads were trained on is theirs to name. Any other (a person's own) is named where its
+    nearest phrase is near enough, and nearer than every phrase of the others. Names of the heads that the taxonomy does
+    not hold are never given.
+    """
+
+    def __init__(
+        self,
+        taxonomy: Taxonomy,
+        embed: Embed,
+        *,
+        topic_threshold: float,
+        problem_threshold: float,
+        trained: Trained = Trained(),
+    ) -> None:
         self._taxonomy = taxonomy
         self._topic_places, self._topic_starts = _places(taxonomy.topics, embed)
         self._problem_places, self._problem_starts = _places(taxonomy.problems, embed)
         self._topic_threshold, self._problem_threshold = topic_threshold, problem_threshold
+        self._trained = trained
+        self._topic_column = _columns(trained.topics, [topic.name for topic in taxonomy.topics])
+        self._problem_column = _columns(trained.problems, [problem.name for problem in taxonomy.problems])
+        self._of_topic = {
+            topic.name: [row for row, problem in enumerate(taxonomy.problems) if problem.topic == topic.name]
+            for topic in taxonomy.topics
+        }
 
-    def topics(self, embeddings: Floats) -> list[Topic]:
-        """The topic of each embedding (n, dim); `other`, with the best cosine, where none is near enough."""
-        scores = _best(embeddings, self._topic_places, self._topic_starts)  # (n, topics)
+    def topics(self, embeddings: Floats, probabilities: Floats | None = None) -> list[Topic]:
+        """The topic of each embedding (n, dim), or `other`; the score is a probability, or the cosine of an own topic.
+
+        probabilities: (n, trained topics), of the topic head.
+        """
+        cosines = _best(embeddings, self._topic_places, self._topic_starts)  # (n, topics)
         return [
-            Topic(self._taxonomy.topics[best].name if row[best] >= self._topic_threshold else OTHER, float(row[best]))
-            for row, best in zip(scores, scores.argmax(-1), strict=True)
+            self._topic(row, None if probabilities is None else probabilities[number])
+            for number, row in enumerate(cosines)
         ]
 
-    def problems(self, texts: Sequence[str], topics: Sequence[Topic], embeddings: Floats) -> list[Problem | None]:
-        """The problem within the topic of each text, or None, with the words that text and problem share."""
-        scores = _best(embeddings, self._problem_places, self._problem_starts)  # (n, problems)
-        return [self._problem(text, topic, row) for text, topic, row in zip(texts, topics, scores, strict=True)]
+    def problems(
+        self,
+        texts: Sequence[str],
+        topics: Sequence[Topic],
+        embeddings: Floats,
+        probabilities: Floats | None = None,
+    ) -> list[Problem | None]:
+        """The problem within the topic of each text, or None, with the words that text and problem share.
 
-    def _problem(self, text: str, topic: Topic, scores: Floats) -> Problem | None:
-        within = [number for number, problem in enumerate(self._taxonomy.problems) if problem.topic == topic.label]
-        best = max(within, key=lambda number: scores[number], default=None)
-        if best is None or scores[best] < self._problem_threshold:
+        probabilities: (n, trained problems), of the problem head. The score is the share of those of the topic.
+        """
+        cosines = _best(embeddings, self._problem_places, self._problem_starts)  # (n, problems)
+        return [
+            self._problem(text, topic, cosines[row], None if probabilities is None else probabilities[row])
+            for row, (text, topic) in enumerate(zip(texts, topics, strict=True))
+        ]
+
+    def _topic(self, cosines: Floats, probabilities: Floats | None) -> Topic:
+        nearest = int(cosines.argmax())
+        if self._topic_column[nearest] is None or probabilities is None:
+            if cosines[nearest] >= self._topic_threshold:
+                return Topic(self._taxonomy.topics[nearest].name, float(cosines[nearest]))
+            if probabilities is None:
+                return Topic(OTHER, float(cosines[nearest]))
+        known = [(row, column) for row, column in enumerate(self._topic_column) if column is not None]
+        if not known:
+            return Topic(OTHER, float(cosines[nearest]))
+        best, column = max(known, key=lambda one: probabilities[one[1]])
+        other = float(probabilities[-1])  # the heads have it last
+        if probabilities[column] < max(self._trained.least_topic, other):
+            return Topic(OTHER, max(other, 1 - float(probabilities[column])))
+        return Topic(self._taxonomy.topics[best].name, float(probabilities[column]))
+
+    def _problem(self, text: str, topic: Topic, cosines: Floats, probabilities: Floats | None) -> Problem | None:
+        within = self._of_topic.get(topic.label, [])
+        if not within:
             return None
-        problem = self._taxonomy.problems[best]
-        return Problem(problem.name, float(scores[best]), shared_words(text, problem.phrases))
+        nearest = max(within, key=lambda row: cosines[row])
+        if self._problem_column[nearest] is None or probabilities is None:
+            if cosines[nearest] >= self._problem_threshold:
+                return self._named(text, nearest, float(cosines[nearest]))
+            if probabilities is None:
+                return None
+        known = [(row, column) for row in within if (column := self._problem_column[row]) is not None]
+        if not known:
+            return None
+        best, column = max(known, key=lambda one: probabilities[one[1]])
+        share = float(
+            probabilities[column] / (probabilities[[one for _, one in known]].sum() + probabilities[-1] + 1e-9)
+        )
+        return self._named(text, best, share) if share >= self._trained.least_problem else None
+
+    def _named(self, text: str, row: int, score: float) -> Problem:
+        problem = self._taxonomy.problems[row]
+        return Problem(problem.name, score, shared_words(text, problem.phrases))
+
+
+def _columns(trained: Sequence[str], names: Sequence[str]) -> list[int | None]:
+    """Where the head has each name of the taxonomy; None for a name that is not the head's."""
+    place = {name: column for column, name in enumerate(trained) if name != OTHER}
+    return [place.get(name) for name in names]
+
+
+def shown_words(text: str, spans: Sequence[tuple[int, int]], shows: Sequence[bool], most: int = 8) -> tuple[str, ...]:
+    """The content words of `text` of which a token shows what is wrong, in its order. spans: (start, end) of tokens."""
+    marked = [span for span, showing in zip(spans, shows, strict=True) if showing and span[1] > span[0]]
+    words = [
+        match[0].lower()
+        for match in _WORD.finditer(text)
+        if _telling(match[0]) and any(start < match.end() and end > match.start() for start, end in marked)
+    ]
+    return tuple(dict.fromkeys(words))[:most]
 
 
 def shared_words(text: str, phrases: Sequence[str]) -> tuple[str, ...]:
@@ -99,8 +202,11 @@ def shared_words(text: str, phrases: Sequence[str]) -> tuple[str, ...]:
 
 
 def _content(text: str) -> list[str]:
-    words = [word.lower() for word in _WORD.findall(text)]
-    return [word for word in words if len(word) > 2 and word.replace("'", "").replace("’", "") not in _EMPTY]
+    return [word.lower() for word in _WORD.findall(text) if _telling(word)]
+
+
+def _telling(word: str) -> bool:
+    return len(word) > 2 and word.lower().replace("'", "").replace("’", "") not in _EMPTY
 
 
 def _places(named: Sequence[Named], embed: Embed) -> tuple[Exact, list[int]]:

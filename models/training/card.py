@@ -9,7 +9,7 @@ from typing import Any
 _TEMPLATE = Path(__file__).with_name("card.md")
 
 
-def card(story: Mapping[str, Any], minutes: int = 20) -> str:
+def card(story: Mapping[str, Any], minutes: int = 45) -> str:
     """The Markdown of a model's story."""
     recipe = story["recipe"]
     return _TEMPLATE.read_text(encoding="utf-8").format(
@@ -18,14 +18,23 @@ def card(story: Mapping[str, Any], minutes: int = 20) -> str:
         rank=recipe["rank"],
         max_tokens=story["max_tokens"],
         texts=", ".join(f"{name} {count:,}" for name, count in story["texts"].items()),
+        topics=len(story["labels"]["topic"]) - 1,
+        problems=len(story["labels"]["problem"]) - 1,
         test=_table(story["test"]) if story["test"] else "(none: this recipe holds no test split)",
+        understood=_understood(story["understood"]) if story["understood"] else "(none: no test split)",
         validation=_table(story["validation"]),
         temperatures=", ".join(f"{task} {value}" for task, value in story["temperatures"].items()),
+        chosen=f"topic from {story['least_probability']['topic']}, "
+        f"problem from {story['least_probability']['problem']}, "
+        f"words from {story['cause_least']}, strange above {story['strange_most']}, "
+        f"dissatisfaction medium from {story['levels'][0]} and high from {story['levels'][1]}",
         gate="\n".join(story["gate"]),
         epochs=recipe["epochs"],
         looks=recipe["looks"],
         train=f"{story['texts']['train']:,}",
+        by_turns=f"{story['texts']['by turns']:,}",
         seed=recipe["seed"],
+        start=recipe["start"] or "the base",
         minutes=minutes,
     )
 
@@ -34,5 +43,19 @@ def _table(figures: Mapping[str, Any]) -> str:
     rows = ["| set and task | n | macro-recall | macro-F1 | accuracy | ECE |", "|---|---|---|---|---|---|"]
     for name, one in figures.items():
         shown = [f"{one[key]:.3f}" for key in ("macro_recall", "macro_f1", "accuracy", "ece")]
+        rows.append("| " + " | ".join([name, f"{one['n']:,}", *shown]) + " |")
+        if "macro_f1_of_complaints" in one:
+            rows.append(f"| {name}, 1 to 4 of complaints | | | {one['macro_f1_of_complaints']:.3f} | | |")
+    return "\n".join(rows)
+
+
+def _understood(figures: Mapping[str, Any]) -> str:
+    head = ["set and what", "n", "accuracy", "macro-F1", "mean error of 100", "rank correlation", "share"]
+    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for name, one in figures.items():
+        shown = [
+            f"{one[key]:.3f}" if key in one else ""
+            for key in ("accuracy", "macro_f1", "mean_error", "spearman", "share")
+        ]
         rows.append("| " + " | ".join([name, f"{one['n']:,}", *shown]) + " |")
     return "\n".join(rows)

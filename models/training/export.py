@@ -11,9 +11,8 @@ from pathlib import Path
 from optimum.exporters.onnx import export as write
 from optimum.exporters.onnx.model_configs import DistilBertOnnxConfig
 
-from models.training.network import HEADS, Network
+from models.training.network import OUTPUTS, Network
 
-OUTPUTS = (*HEADS, "embedding")
 OPSET = 18
 
 
@@ -22,11 +21,12 @@ class NetworkOnnxConfig(DistilBertOnnxConfig):  # type: ignore[misc]
 
     @property
     def outputs(self) -> dict[str, dict[int, str]]:
-        return {name: {0: "batch_size"} for name in OUTPUTS}
+        tokens = {"cause": {0: "batch_size", 1: "sequence_length"}}
+        return {name: tokens.get(name, {0: "batch_size"}) for name in OUTPUTS}
 
 
 def export(network: Network, path: Path) -> None:
-    """Write the network as ONNX with the outputs `sentiment`, `complaint`, `severity` and `embedding`."""
+    """Write the network as ONNX with the outputs that OUTPUTS names."""
     config = NetworkOnnxConfig(network.config, task="feature-extraction")
     with warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")  # the tracer warns about constants that are meant to be constant

@@ -12,7 +12,8 @@ from transformers import DistilBertModel
 
 from models.training.base import mean_pooled
 
-HEADS = {"sentiment": 3, "complaint": 2, "severity": 5}  # task -> classes
+HEADS = {"sentiment": 3, "complaint": 2, "severity": 5}  # task -> classes; `topic` and `problem` have a taxonomy's
+SIDE = {"emotion": 4, "irony": 2, "offensive": 2, "extraction": 3}  # they teach the encoder and are thrown away
 ADAPTED = ["q_lin", "k_lin", "v_lin", "out_lin", "lin1", "lin2"]  # every linear layer of the encoder
 
 
@@ -37,30 +38,45 @@ class Head(nn.Module):
 
 
 class Network(nn.Module):
-    """tokens -> sentiment, complaint and severity logits and the unit-length embedding."""
+    """tokens -> logits of every task, of each token being the cause of a complaint, and the unit-length embedding."""
 
-    def __init__(self, encoder: DistilBertModel, dropout: float = 0.1) -> None:
+    def __init__(self, encoder: DistilBertModel, dropout: float = 0.1, *, topics: int = 1, problems: int = 1) -> None:
         super().__init__()
         self.encoder = encoder
         self.config = encoder.config  # optimum asks a model for it
         dim = encoder.config.dim
-        self.sentiment = Head(dim, HEADS["sentiment"], dropout)
-        self.complaint = Head(dim, HEADS["complaint"], dropout)
-        self.severity = Head(dim, HEADS["severity"], dropout)
+        self.classes = {**HEADS, "topic": topics, "problem": problems}
+        self.side: tuple[str, ...] = tuple(SIDE)
+        for task, classes in {**self.classes, **SIDE}.items():
+            setattr(self, task, Head(dim, classes, dropout))
+        self.cause = nn.Linear(dim, 1)
+        self.strange = nn.Linear(dim, 1)  # of the embedding; set after the training, see strange.py
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        embedding = mean_pooled(hidden, attention_mask)
         return {
-            "sentiment": self.sentiment(hidden, attention_mask),
-            "complaint": self.complaint(hidden, attention_mask),
-            "severity": self.severity(hidden, attention_mask),
-            "embedding": mean_pooled(hidden, attention_mask),
+            **{task: getattr(self, task)(hidden, attention_mask) for task in (*self.classes, *self.side)},
+            "cause": self.cause(hidden).squeeze(-1),  # (batch, tokens)
+            "strange": self.strange(embedding),  # (batch, 1)
+            "embedding": embedding,
         }
+
+    def without_side(self) -> Network:
+        """The network to serve."""
+        for task in self.side:
+            delattr(self, task)
+        self.side = ()
+        return self
+
+
+SERVED = (*HEADS, "topic", "problem", "cause")  # the modules that are trained whole and served
+OUTPUTS = (*SERVED, "strange", "embedding")  # of the served network, in its order
 
 
 def adapted(network: Network, *, rank: int, alpha: int) -> PeftModel:
     """The network with LoRA on every linear layer of the encoder; the heads are trained whole."""
-    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=ADAPTED, modules_to_save=list(HEADS))
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=ADAPTED, modules_to_save=[*SERVED, *SIDE])
     return cast(PeftModel, get_peft_model(cast("torch.nn.Module", network), config))
 
 
@@ -78,4 +94,4 @@ def lightened(model: PeftModel) -> PeftModel:
 def merged(model: PeftModel) -> Network:
     """The plain network with the adapters folded in. Its return value is the model: the argument is spent."""
     network = cast(Network, model.merge_and_unload())
-    return network.eval()
+    return network.without_side().eval()

@@ -6,30 +6,35 @@ import json
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import torch
 from numpy.typing import NDArray
 
-from models.analyzer import LABELS, softmax
+from models.analyzer import LABELS, Analyzer, softmax
 from models.artifact import CARD, FORMAT, MODEL, STORY, TOKENIZER, sha256
 from models.encoder import Encoder
-from models.evaluate import scores
-from models.training import gate
-from models.training.batches import encode, predict
+from models.taxonomy import read_taxonomy
+from models.text import normalize
+from models.training import gate, strange, thresholds
+from models.training.batches import TASKS, Encoded, predict
 from models.training.card import card
-from models.training.data import IGNORED, Corpus, Example
+from models.training.data import Corpus, file_hash
 from models.training.export import export
-from models.training.network import HEADS, merged
+from models.training.figures import of_heads, of_understanding, reasons
+from models.training.network import Network, merged
 from models.training.quantise import quantise
 from models.training.sentiment import Trainer
 
 MAX_TOKENS = 128
 CALIBRATION_TEXTS = 256
 PARITY_TEXTS = 256
+STRANGE_TEXTS = 8000  # messages that are told from what is none
 THRESHOLDS = {"topic_threshold": 0.45, "problem_threshold": 0.5}  # see taxonomy.toml
 
 Quantise = Callable[[Path, Path, Sequence[Sequence[int]]], None]
@@ -50,7 +55,7 @@ def release(trainer: Trainer, out: Path, *, quantise: Quantise = quantise) -> di
 def _build(trainer: Trainer, made: Path, spare: Path, quantise: Quantise) -> dict[str, Any]:
     corpus, tokenizer = trainer.corpus, trainer.tokenizer
     held = [example for part in corpus.validation.values() for example in part]
-    encoded = encode(tokenizer, held)
+    encoded = trainer.encode(held, longest=MAX_TOKENS)
     every = max(1, len(held) // PARITY_TEXTS)
     some = encoded.ids[::every]
 
@@ -58,9 +63,10 @@ def _build(trainer: Trainer, made: Path, spare: Path, quantise: Quantise) -> dic
     trained = {name: weight.detach().clone() for name, weight in tuned.named_parameters()}
     before = predict(tuned, some)
     network = merged(tuned)
+    _learn_what_is_strange(trainer, network)
     checks = [
         gate.heads_survived(network, trained),
-        gate.same("merged against trained", before, predict(network, some)),
+        gate.same("merged against trained", before, _without(predict(network, some), "strange")),
     ]
     gate.enforce(checks)
 
@@ -75,34 +81,112 @@ def _build(trainer: Trainer, made: Path, spare: Path, quantise: Quantise) -> dic
     texts = [example.text for example in held]
     full = _served(spare / "full.onnx", made / TOKENIZER, texts)
     small = _served(made / MODEL, made / TOKENIZER, texts)
-    labels = {task: encoded.labels[:, column] for column, task in enumerate(HEADS)}
-    exported = {name: values[::every] for name, values in full.items()}
+    labels = {task: encoded.labels[task] for task in TASKS}
+    exported = _without({name: values[::every] for name, values in full.items()}, "cause")
     checks.append(gate.same("exported against merged", predict(network, some), exported))
-    checks += gate.kept(full, small, trainer.base_embeddings(encoded).float().numpy(), labels)
+    checks += gate.kept(full, small, trainer.base_embeddings(encoded.ids).float().numpy(), labels)
+    checks += _measured(trainer, made, spare)
     gate.enforce(checks)
 
-    temperatures = {task: _temperature(labels[task], small[task]) for task in HEADS}
+    story = _story(trainer, made, encoded, small, checks)
+    story["validation"] = of_heads(corpus.validation, small, story["temperatures"])
+    _write(made, story)
+    story |= _tested(made, story, corpus)
+    _write(made, story)
+    return story
+
+
+def _learn_what_is_strange(trainer: Trainer, network: Network) -> None:
+    """Set the line between messages and what is none, in the space of the trained embedding."""
+    ids = trainer.train_set.ids
+    some = random.Random(trainer.recipe.seed).sample(ids, k=min(STRANGE_TEXTS, len(ids)))  # noqa: S311 (no secret)
+    other = [one.ids[:MAX_TOKENS] for one in trainer.tokenizer.encode_batch(strange.strange_texts(trainer.recipe.seed))]
+    weight, bias = strange.line(*(predict(network, part, fast=True)["embedding"] for part in (some, other)))
+    with torch.no_grad():
+        network.strange.weight.copy_(torch.from_numpy(weight)[None])
+        network.strange.bias.fill_(bias)
+
+
+def _measured(trainer: Trainer, made: Path, spare: Path) -> list[gate.Check]:
+    """What only a model of full size is asked: what the heads cost, and what the embedding is still good for."""
+    learned, tested = trainer.corpus.intents
+    if not learned:
+        return []
+    onnx.utils.extract_model(
+        str(made / MODEL), str(spare / "bare.onnx"), ["input_ids", "attention_mask"], ["embedding"]
+    )
+    paid = gate.cost(made / MODEL, spare / "bare.onnx")
+
+    def base(texts: Sequence[str]) -> NDArray[np.float32]:
+        ids = [one.ids[:MAX_TOKENS] for one in trainer.tokenizer.encode_batch([normalize(text) for text in texts])]
+        return trainer.base_embeddings(ids).float().numpy()
+
+    encoder = Encoder(made / MODEL, made / TOKENIZER, max_tokens=MAX_TOKENS)
+    was = gate.few_shot(base, learned, tested)
+    now = gate.few_shot(lambda texts: encoder(texts).embedding, learned, tested)
+    return [
+        gate.Check("heads, share of the encoder's time", paid, gate.HEADS_COST),
+        gate.dropped(f"Banking77 5-shot, {was:.3f} of the base less {now:.3f}", was, now),
+    ]
+
+
+def _story(
+    trainer: Trainer,
+    made: Path,
+    encoded: Encoded,
+    small: dict[str, NDArray[np.float32]],
+    checks: Sequence[gate.Check],
+) -> dict[str, Any]:
+    corpus, labels = trainer.corpus, encoded.labels
+    temperatures = {task: thresholds.temperature(labels[task], small[task]) for task in TASKS}
+    calm = {task: small[task] / np.float32(temperatures[task]) for task in TASKS}
+    of_topic = {problem.name: problem.topic for problem in read_taxonomy().problems}
+    together = thresholds.of_one_topic({name: of_topic[name] for name in corpus.problems[:-1]})
     files = {name: sha256(made / name) for name in (MODEL, TOKENIZER)}
-    story: dict[str, Any] = {
+    start = trainer.recipe.start
+    return {
         "format": FORMAT,
         "version": f"{trainer.recipe.name}-{files[MODEL][:12]}",
         "languages": ["en"],
-        "labels": {"sentiment": list(LABELS), "complaint": ["no", "yes"], "severity": [0, 1, 2, 3, 4]},
+        "labels": {
+            "sentiment": list(LABELS),
+            "complaint": ["no", "yes"],
+            "severity": [0, 1, 2, 3, 4],
+            "topic": list(corpus.topics),
+            "problem": list(corpus.problems),
+        },
         "max_tokens": MAX_TOKENS,
         "temperatures": temperatures,
+        "least_probability": {
+            "topic": thresholds.least_topic(labels["topic"], calm["topic"]),
+            "problem": thresholds.least_problem(labels["problem"], calm["problem"], together),
+        },
+        "cause_least": thresholds.least_cause(encoded, small["cause"]),
+        "strange_most": _strange_most(corpus, small["strange"][:, 0]),
+        "levels": thresholds.levels(labels["complaint"], calm["severity"]),
         "dissatisfaction": "25 x the expected severity class, probabilities calibrated by the temperature",
         **THRESHOLDS,
         "files": files,
         "recipe": asdict(trainer.recipe),
-        "data": dict(corpus.hashes),
+        "data": dict(corpus.hashes) | ({} if start is None else {"start": file_hash(Path(start))}),
         "texts": _sizes(corpus),
         "gate": [str(check) for check in checks],
-        "validation": _figures(corpus.validation, small, temperatures),
+        "validation": {},
+        "test": {},
+        "understood": {},
     }
-    story["test"] = _tested(made, story, corpus.test)
+
+
+def _strange_most(corpus: Corpus, logits: NDArray[np.float32]) -> float:
+    """Chosen on the sets of messages; those of single turns and requests hold place names and numbers alone."""
+    ends = np.cumsum([len(part) for part in corpus.validation.values()])
+    parts = dict(zip(corpus.validation, np.split(logits, ends[:-1]), strict=True))
+    return strange.most([part for name, part in parts.items() if name not in ("multidogo", "clinc")])
+
+
+def _write(made: Path, story: dict[str, Any]) -> None:
     (made / STORY).write_text(json.dumps(story, indent=1) + "\n", encoding="utf-8")
     (made / CARD).write_text(card(story), encoding="utf-8")
-    return story
 
 
 def _served(model: Path, tokenizer: Path, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
@@ -110,41 +194,30 @@ def _served(model: Path, tokenizer: Path, texts: Sequence[str]) -> dict[str, NDA
     return dict(Encoder(model, tokenizer, max_tokens=MAX_TOKENS)(texts)._asdict())
 
 
-def _tested(made: Path, story: Mapping[str, Any], tests: Mapping[str, Sequence[Example]]) -> dict[str, Any]:
+def _without(outputs: dict[str, NDArray[np.float32]], name: str) -> dict[str, NDArray[np.float32]]:
+    return {key: value for key, value in outputs.items() if key != name}
+
+
+def _tested(made: Path, story: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
     """The figures on the test splits, read here for the first time and after every choice."""
-    texts = [example.text for part in tests.values() for example in part]
-    return _figures(tests, _served(made / MODEL, made / TOKENIZER, texts), story["temperatures"]) if texts else {}
-
-
-def _figures(
-    parts: Mapping[str, Sequence[Example]],
-    outputs: Mapping[str, NDArray[np.float32]],
-    temperatures: Mapping[str, float],
-) -> dict[str, Any]:
-    """Scores of each task on each set. outputs: of all the sets' texts, one after another."""
-    figures: dict[str, Any] = {}
-    names = {"sentiment": LABELS, "complaint": ("no", "yes"), "severity": ("0", "1", "2", "3", "4")}
+    texts = [example.text for part in corpus.test.values() for example in part]
+    if not texts:
+        return {}
+    outputs = _served(made / MODEL, made / TOKENIZER, texts)
+    understood = of_understanding(corpus.test, Analyzer(made))
     start = 0
-    for part, examples in parts.items():
-        rows = slice(start, start + len(examples))
+    for name, examples in corpus.test.items():
+        if name == "airline":
+            logits = outputs["problem"][start : start + len(examples)] / np.float32(story["temperatures"]["problem"])
+            understood["airline.reason"] = reasons(examples, corpus.problems, softmax(logits))
         start += len(examples)
-        for task in HEADS:
-            truth = np.array([getattr(example, task) for example in examples], dtype=np.int64)
-            known = truth != IGNORED
-            if known.any():
-                probabilities = softmax(outputs[task][rows][known] / temperatures[task])
-                figures[f"{part}.{task}"] = scores(truth[known], probabilities, names[task])
-    return figures
-
-
-def _temperature(truth: NDArray[np.int64], logits: NDArray[np.float32]) -> float:
-    known = truth != IGNORED
-    return gate.temperature(truth[known], logits[known]) if known.any() else 1.0
+    return {"test": of_heads(corpus.test, outputs, story["temperatures"]), "understood": understood}
 
 
 def _sizes(corpus: Corpus) -> dict[str, int]:
     return {
         "train": len(corpus.train),
+        "by turns": len(corpus.by_turns),
         **{f"validation.{name}": len(part) for name, part in corpus.validation.items()},
         **{f"test.{name}": len(part) for name, part in corpus.test.items()},
     }

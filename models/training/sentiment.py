@@ -1,4 +1,4 @@
-"""Trains the encoder and its heads with LoRA, on the CPU. Writes checkpoints and a log; `export` makes the artifact."""
+"""Trains the encoder and its heads with LoRA, on the CPU. Writes checkpoints and a log; `release` makes the model."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ import math
 import random
 import time
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from peft import PeftModel
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import DistilBertModel
 
-from models.evaluate import macro_f1, macro_recall
+from models.evaluate import macro_f1
 from models.training.base import MINILM, load_base, mean_pooled
-from models.training.batches import TASKS, Encoded, batches, encode, predict, tensors
-from models.training.data import IGNORED, Corpus, public_corpus, shared_data, table_corpus
+from models.training.batches import TASKS, Encoded, batches, cut, encode, predict, tensors
+from models.training.corpus import public_corpus
+from models.training.data import IGNORED, Corpus, Example, shared_data, table_corpus
 from models.training.errors import TrainingError
-from models.training.network import HEADS, Network, adapted, lightened
+from models.training.network import HEADS, SIDE, Network, adapted, lightened
+from models.training.noise import misprinted
 
 Print = Callable[[str], None]
 
@@ -39,6 +41,7 @@ class Recipe:
 
     name: str = "sentiment"
     base: str = MINILM
+    start: str | None = None  # the checkpoint of an earlier run: its best weights are the first ones
     layers: int | None = None
     table: str | None = None  # a CSV beside the config instead of the public sets
     epochs: int = 3
@@ -54,7 +57,14 @@ class Recipe:
     balance: float = 0.5  # class weights: frequency ** -balance
     severity_weight: float = 1.0
     complaint_weight: float = 0.5
-    embedding_weight: float = 1.0  # of 1 - cosine to the base's embedding
+    polar_weight: float = 0.5  # sentiment of texts whose set knows no neutral
+    topic_weight: float = 0.5  # and of problem
+    cause_weight: float = 0.5
+    side_weight: float = 0.3  # emotion, irony ...: they only teach the encoder
+    misprints: float = 0.15  # share of the texts that are learned with misprints
+    longest: int = 128  # tokens; longer texts are cut
+    embedding_weight: float = 3.0  # of 1 - cosine to the base's embedding
+    embedding_every: int = 3  # steps; in the others the embedding is left alone
     average: float = 0.998  # exponential average of the weights, per step
     seed: int = 17
     threads: int = 2
@@ -89,16 +99,18 @@ class Trainer:
         self.recipe, self.corpus, self.out, self._print = recipe, corpus, out, say
         out.mkdir(parents=True, exist_ok=True)
         encoder, self.tokenizer = load_base(recipe.base, layers=recipe.layers)
-        self.train_set = encode(self.tokenizer, corpus.train)
-        self.model = lightened(fresh(recipe, encoder))
+        self.examples = [*corpus.train, *corpus.by_turns]
+        self.train_set = self.encode(self.examples)
+        self.model = lightened(fresh(recipe, encoder, corpus))
         self.unknown = self.tokenizer.token_to_id("[UNK]")
         self.trained = {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
+        self._begin()
         self.average = {name: weight.detach().clone() for name, weight in self.trained.items()}
         self.best, self.best_score = self.average, -1.0
         self.optimizer = torch.optim.AdamW(self.trained.values(), lr=recipe.rate, weight_decay=recipe.decay)
-        self.class_weights = {task: self._class_weights(column) for column, task in enumerate(TASKS)}
-        self.lengths = [len(one) for one in self.train_set.ids]
-        self.steps_per_epoch = sum(1 for _ in batches(self.lengths, recipe.batch, None))
+        self.class_weights = {task: self._class_weights(task) for task in TASKS}
+        self.chance = random.Random(recipe.seed)  # noqa: S311 (no secret)
+        self.steps = [sum(1 for _ in self._batches(epoch)) for epoch in range(recipe.epochs)]
         self.step = 0
 
     def run(self) -> None:
@@ -109,17 +121,31 @@ class Trainer:
         finally:
             torch.set_flush_denormal(False)
 
+    def encode(self, examples: Sequence[Example], longest: int | None = None) -> Encoded:
+        return encode(
+            self.tokenizer,
+            examples,
+            topics=self.corpus.topics,
+            problems=self.corpus.problems,
+            longest=longest or self.recipe.longest,
+        )
+
+    def _batches(self, epoch: int) -> Iterator[tuple[list[int], int]]:
+        """(indices, width) of an epoch's batches: all of `corpus.train`, and every other text of `corpus.by_turns`."""
+        whole = len(self.corpus.train)
+        chosen = [*range(whole), *range(whole + epoch % 2, len(self.examples), 2)]
+        order = random.Random(f"{self.recipe.seed}:{epoch}")  # noqa: S311 (no secret)
+        for places, width in batches([len(self.train_set.ids[index]) for index in chosen], self.recipe.batch, order):
+            yield [chosen[place] for place in places], width
+
     def _train(self) -> None:
         self._resume()
-        total, started, losses = self.steps_per_epoch * self.recipe.epochs, time.monotonic(), []
-        look = max(1, self.steps_per_epoch // self.recipe.looks)
-        if self.step < total:
-            self.targets = self.base_embeddings(self.train_set)
+        total, started, losses = sum(self.steps), time.monotonic(), []
+        look, done = max(1, min(self.steps) // self.recipe.looks), 0
         self.model.train()
-        for epoch in range(self.step // self.steps_per_epoch, self.recipe.epochs):
-            order = random.Random(f"{self.recipe.seed}:{epoch}")  # noqa: S311 (no secret)
-            for number, (indices, width) in enumerate(batches(self.lengths, self.recipe.batch, order)):
-                if epoch * self.steps_per_epoch + number < self.step:
+        for epoch, steps in enumerate(self.steps):
+            for number, (indices, width) in enumerate(self._batches(epoch), 1):
+                if done + number <= self.step:
                     continue  # done before the run was interrupted
                 losses.append(self._learn(indices, width, total))
                 self.step += 1
@@ -128,16 +154,17 @@ class Trainer:
                     self._say(
                         step=self.step, of=total, loss=round(float(np.mean(losses[-50:])), 4), minutes=round(minutes, 1)
                     )
-                if self.step % look == 0 and self.step <= self.recipe.epochs * self.recipe.looks * look:
-                    self._look()
+                if number == steps or (number % look == 0 and number + look <= steps):
+                    self._look(epoch + number / steps)
                 if self.step % self.recipe.checkpoint_every == 0:
                     self._checkpoint()
+            done += steps
         self._checkpoint()
 
     def tuned(self) -> PeftModel:
         """The best averaged adapters and heads on the base in full precision, ready to be merged."""
         encoder, _ = load_base(self.recipe.base, layers=self.recipe.layers)
-        model = fresh(self.recipe, encoder)
+        model = fresh(self.recipe, encoder, self.corpus)
         with torch.no_grad():
             for name, weight in model.named_parameters():
                 if weight.requires_grad:
@@ -146,34 +173,42 @@ class Trainer:
         return model
 
     def validate(self) -> dict[str, Any]:
-        """Macro-F1 (and recall) of each task on each validation set, and how near the embeddings stay to the base's."""
+        """How well each task is done on each validation set, and how near the embeddings stay to the base's.
+
+        Macro-F1, but accuracy for topics and problems, of which a set has only some.
+        """
         report: dict[str, Any] = {}
         for name, examples in self.corpus.validation.items():
-            encoded = encode(self.tokenizer, examples)
+            encoded = self.encode(examples)
             outputs = predict(self.model, encoded.ids, fast=True)
-            for column, task in enumerate(TASKS):
-                labels = encoded.labels[:, column]
+            for task in TASKS:
+                labels = encoded.labels[task]
                 known = labels != IGNORED
                 if known.any():
                     guesses = outputs[task].argmax(-1)[known]
-                    report[f"{name}.{task}.f1"] = round(macro_f1(labels[known], guesses, HEADS[task]), 4)
-                    report[f"{name}.{task}.recall"] = round(macro_recall(labels[known], guesses, HEADS[task]), 4)
+                    if task in HEADS:
+                        report[f"{name}.{task}.f1"] = round(macro_f1(labels[known], guesses, HEADS[task]), 4)
+                    else:
+                        report[f"{name}.{task}.accuracy"] = round(float((labels[known] == guesses).mean()), 4)
             report[f"{name}.embedding"] = round(self._nearness(encoded, outputs["embedding"]), 4)
         return report
 
-    def base_embeddings(self, encoded: Encoded) -> torch.Tensor:
+    def base_embeddings(self, token_ids: Sequence[list[int]]) -> torch.Tensor:
         """(texts, dim), of the base as it was before any training."""
         encoder, _ = load_base(self.recipe.base, layers=self.recipe.layers)
-        return _embeddings(encoder, encoded.ids)
+        return _embeddings(encoder, token_ids)
 
-    def _look(self) -> None:
-        """Validate the averaged weights, and keep them if sentiment is better than ever, on average over the sets."""
+    def _look(self, epoch: float) -> None:
+        """Validate the averaged weights, and keep them if they are better than ever: sentiment counts for half."""
         with self.averaged():
             report = self.validate()
-        score = float(np.mean([value for name, value in report.items() if name.endswith(".sentiment.f1")]))
+        figures = {name: value for name, value in report.items() if not name.endswith(".embedding")}
+        sentiment = [value for name, value in figures.items() if ".sentiment." in name]
+        others = [value for name, value in figures.items() if ".sentiment." not in name]
+        score = float(np.mean([np.mean(one) for one in (sentiment, others) if one]))
         if score >= self.best_score:  # of equals, the later has learnt more
             self.best, self.best_score = {name: weight.clone() for name, weight in self.average.items()}, score
-        self._say(step=self.step, epoch=round(self.step / self.steps_per_epoch, 2), score=round(score, 4), **report)
+        self._say(step=self.step, epoch=round(epoch, 2), score=round(score, 4), **report)
 
     def averaged(self) -> _Averaged:
         return _Averaged(self)
@@ -183,13 +218,20 @@ class Trainer:
         rate = recipe.rate * schedule(self.step, total, recipe.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        ids, mask = tensors([self.train_set.ids[index] for index in indices], width)
+        clean = [self.chance.random() >= recipe.misprints for _ in indices]
+        ids, mask = tensors(
+            [
+                self.train_set.ids[index] if as_is else self._misread(index, width)
+                for index, as_is in zip(indices, clean, strict=True)
+            ],
+            width,
+        )
         dropped = (torch.rand(ids.shape) < recipe.word_dropout) & (ids > self.unknown + 3)  # not the special tokens
-        ids = ids.masked_fill(dropped, self.unknown)
-        labels = torch.from_numpy(self.train_set.labels[indices])
+        target = self._base(ids, mask) if self.step % recipe.embedding_every == 0 else None
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            outputs = self.model(input_ids=ids, attention_mask=mask)
-        loss = self._loss(outputs, labels, self.targets[indices])
+            outputs = self.model(input_ids=ids.masked_fill(dropped, self.unknown), attention_mask=mask)
+        loss = self._loss(outputs, np.array(indices), mask, target)
+        loss = loss + self._cause_loss(outputs["cause"], indices, clean)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
@@ -199,33 +241,82 @@ class Trainer:
         torch._foreach_lerp_(average, [weight.detach() for weight in self.trained.values()], 1 - keep)
         return loss.item()
 
-    def _loss(self, outputs: Mapping[str, torch.Tensor], labels: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        recipe = self.recipe
-        weights = {"sentiment": 1.0, "complaint": recipe.complaint_weight, "severity": recipe.severity_weight}
-        loss = recipe.embedding_weight * (1 - (outputs["embedding"].float() * target.float()).sum(-1)).mean()
-        for column, task in enumerate(TASKS):
-            known = labels[:, column] != IGNORED
+    def _misread(self, index: int, width: int) -> list[int]:
+        """Token ids of a text with misprints, no longer than its batch is wide."""
+        return cut(self.tokenizer.encode(misprinted(self.examples[index].text, self.chance)).ids, width)
+
+    def _base(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """The embeddings (batch, dim) of the base: the network without what was added to it."""
+        encoder = cast(DistilBertModel, self.model.get_submodule("base_model.model.encoder"))
+        with self.model.disable_adapter(), torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            hidden = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        return mean_pooled(hidden.float(), mask)
+
+    def _loss(
+        self,
+        outputs: Mapping[str, torch.Tensor],
+        indices: NDArray[np.int64],
+        mask: torch.Tensor,
+        target: torch.Tensor | None,
+    ) -> torch.Tensor:
+        recipe, labels = self.recipe, self.train_set.labels
+        loss = torch.zeros(())
+        if target is not None:
+            loss = recipe.embedding_weight * (1 - (outputs["embedding"].float() * target).sum(-1)).mean()
+        weights = {
+            "sentiment": 1.0,
+            "complaint": recipe.complaint_weight,
+            "severity": recipe.severity_weight,
+            "polar": recipe.polar_weight,
+            **dict.fromkeys(SIDE, recipe.side_weight),
+        }
+        for task, weight in weights.items():
+            truth = torch.from_numpy(labels[task][indices])
+            known = truth != IGNORED
             if known.any():
                 # Weighted by the share of the batch that has a label, or the few would shout.
+                logits = outputs["sentiment"][:, [0, 2]] if task == "polar" else outputs[task]
                 one = cross_entropy(
-                    outputs[task].float()[known],
-                    labels[known, column],
-                    weight=self.class_weights[task],
+                    logits.float()[known],
+                    truth[known],
+                    weight=self.class_weights.get(task),
                     label_smoothing=recipe.smoothing,
                 )
-                loss = loss + weights[task] * one * known.float().mean()
+                loss = loss + weight * one * known.float().mean()
+        for task, table in self.train_set.allowed.items():
+            allowed = torch.from_numpy(table[indices])
+            known = allowed.any(-1)
+            if known.any():
+                one = allowed_entropy(outputs[task].float()[known], allowed[known], self.class_weights[task])
+                loss = loss + recipe.topic_weight * one * known.float().mean()
         return loss
 
-    def _class_weights(self, column: int) -> torch.Tensor:
-        labels = self.train_set.labels[:, column]
-        counts = np.bincount(labels[labels != IGNORED], minlength=HEADS[TASKS[column]]).clip(min=1)
+    def _cause_loss(self, logits: torch.Tensor, indices: Sequence[int], clean: Sequence[bool]) -> torch.Tensor:
+        """Of the tokens whose text has a known cause; misprints move the tokens, so those texts say nothing."""
+        truth = torch.full(logits.shape, -1.0)
+        for row, index in enumerate(indices):
+            flags = self.train_set.causes[index]
+            if flags is not None and clean[row]:
+                truth[row, : len(flags)] = torch.tensor(flags, dtype=torch.float32)
+        known = truth >= 0
+        if not known.any():
+            return torch.zeros(())
+        loss = binary_cross_entropy_with_logits(logits.float()[known], truth[known])
+        return self.recipe.cause_weight * loss * known.any(-1).float().mean()
+
+    def _class_weights(self, task: str) -> torch.Tensor:
+        labels = self.train_set.labels[task]
+        classes = (
+            len(self.corpus.topics if task == "topic" else self.corpus.problems) if task not in HEADS else HEADS[task]
+        )
+        counts = np.bincount(labels[labels != IGNORED], minlength=classes).clip(min=1)
         weights = (counts / counts.sum()) ** -self.recipe.balance
         return torch.tensor(weights / (weights * counts).sum() * counts.sum(), dtype=torch.float32)
 
-    def _nearness(self, encoded: Encoded, embeddings: NDArray[np.float32]) -> float:
+    def _nearness(self, encoded: Encoded, embeddings: NDArray[np.float32], most: int = 256) -> float:
         with self.model.disable_adapter():
-            base = predict(self.model, encoded.ids, fast=True)["embedding"]
-        return float((base * embeddings).sum(-1).mean())
+            base = predict(self.model, encoded.ids[:most], fast=True)["embedding"]
+        return float((base * embeddings[:most]).sum(-1).mean())
 
     def _checkpoint(self) -> None:
         state = {
@@ -241,6 +332,19 @@ class Trainer:
         partial = self.out / "checkpoint.partial"
         torch.save(state, partial)
         partial.replace(self.out / "checkpoint.pt")
+
+    def _begin(self) -> None:
+        """Start from the best weights of an earlier run, where the recipe names one; new heads start untrained."""
+        if self.recipe.start is None:
+            return
+        try:
+            earlier = torch.load(self.recipe.start, weights_only=True)["best"]
+        except (OSError, KeyError, RuntimeError) as error:
+            raise RecipeError(f"start = {self.recipe.start!r}: that is no checkpoint of a run ({error})") from None
+        with torch.no_grad():
+            for name, weight in self.trained.items():
+                if name in earlier and earlier[name].shape == weight.shape:
+                    weight.copy_(earlier[name])
 
     def _resume(self) -> None:
         path = self.out / "checkpoint.pt"
@@ -268,6 +372,16 @@ class Trainer:
         self._print(line)
 
 
+def allowed_entropy(logits: torch.Tensor, allowed: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of labels that allow several classes: the classes share the probability as they like.
+
+    logits, allowed: (batch, classes), at least one allowed in every row. weight: (classes,).
+    """
+    likely = logits.log_softmax(-1).masked_fill(~allowed, -torch.inf).logsumexp(-1)  # (batch,)
+    weights = (weight * allowed).sum(-1) / allowed.sum(-1)
+    return -(weights * likely).sum() / weights.sum()
+
+
 def _embeddings(encoder: DistilBertModel, token_ids: Sequence[list[int]]) -> torch.Tensor:
     """(texts, dim) of the untuned encoder."""
     found = torch.zeros(len(token_ids), encoder.config.dim, dtype=torch.float16)
@@ -280,12 +394,13 @@ def _embeddings(encoder: DistilBertModel, token_ids: Sequence[list[int]]) -> tor
     return found
 
 
-def fresh(recipe: Recipe, encoder: DistilBertModel) -> PeftModel:
+def fresh(recipe: Recipe, encoder: DistilBertModel, corpus: Corpus) -> PeftModel:
     """An untrained model of this recipe, in full precision, without dropout in the encoder."""
     for module in encoder.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-    return adapted(Network(encoder, recipe.dropout), rank=recipe.rank, alpha=recipe.alpha)
+    network = Network(encoder, recipe.dropout, topics=len(corpus.topics), problems=len(corpus.problems))
+    return adapted(network, rank=recipe.rank, alpha=recipe.alpha)
 
 
 class _Averaged:

@@ -113,7 +113,7 @@ def test_what_a_message_is_about_is_named_or_left_open(analyzer):
     )
 
     assert (bag.topic.label, bag.problem.label) == ("baggage", "lost luggage")
-    assert (down.topic.label, down.problem.label) == ("outage", "internet is down")
+    assert (down.topic.label, down.problem.label) == ("network", "line down")
     assert (twice.topic.label, twice.problem.label) == ("billing", "charged twice")
     assert twice.problem.words == ("charged", "twice")
     assert (nothing.topic.label, nothing.problem) == ("other", None)
@@ -127,7 +127,8 @@ def test_an_unknown_language_and_an_empty_text_abstain(analyzer):
     assert spanish.abstained
     assert spanish.language == "es"
     assert (spanish.sentiment, spanish.dissatisfaction, spanish.topic, spanish.embedding) == (None, None, None, None)
-    assert empty.abstained
+    assert spanish.why == "language"
+    assert (empty.abstained, empty.why) == (True, "empty")
     assert not english.abstained
     assert not emoji.abstained
 
@@ -157,7 +158,7 @@ def test_each_line_is_the_contract(analyzer):
 
     assert list(line) == [
         *("text", "language", "sentiment", "complaint", "severity", "dissatisfaction"),
-        *("topic", "problem", "abstained", "model"),
+        *("dissatisfaction_level", "dissatisfaction_grade", "topic", "problem", "abstained", "why", "model"),
     ]
     assert line["model"] == analyzer.version
     assert list(analyze_lines(analyzer, [])) == []

@@ -1,5 +1,6 @@
 """The recipe and the gate, on a tiny recipe that is written for the project."""
 
+import gzip
 import json
 import random
 import shutil
@@ -17,14 +18,18 @@ from onnx import numpy_helper
 import models.training.train as training
 from models.analyzer import Analyzer
 from models.artifact import load_artifact
-from models.training import gate
-from models.training.batches import batches
-from models.training.data import DataError, Example, part_of, public_corpus, split, table_corpus, text_hash, unique
+from models.taxonomy import read_taxonomy
+from models.training import gate, strange, thresholds
+from models.training.batches import batches, encode
+from models.training.complaints import Meanings
+from models.training.corpus import public_corpus
+from models.training.data import DataError, Example, part_of, split, table_corpus, text_hash, unique
 from models.training.gate import GateError
 from models.training.network import merged
+from models.training.noise import misprinted
 from models.training.quantise import best_limits, quantise, quantised_weight, scale_and_zero
 from models.training.release import release
-from models.training.sentiment import RecipeError, Trainer, corpus_of, read_recipe, schedule
+from models.training.sentiment import RecipeError, Trainer, allowed_entropy, corpus_of, read_recipe, schedule
 
 CONFIG = Path(training.__file__).parent / "configs" / "tiny.toml"
 
@@ -226,29 +231,157 @@ def test_public_sets_that_are_not_there_are_named(tmp_path):
         public_corpus(tmp_path)
 
 
-def test_no_text_of_a_test_part_is_learnt(tmp_path):
-    """On small files in the shape of the public ones."""
-    words = [f"word{number} is said" for number in range(300)]
-    tweeteval = tmp_path / "tweets" / "tweeteval" / "sentiment"
-    tweeteval.mkdir(parents=True)
+def public_files(root, words):
+    """Small files in the shape of the public ones, made of these texts."""
+
+    def write(name, *lines):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n")
+
+    def tweeteval(task, part, texts):
+        write(f"tweets/tweeteval/{task}/{part}_text.txt", *texts)
+        write(f"tweets/tweeteval/{task}/{part}_labels.txt", *("1" for _ in texts))
+
     for part, texts in (("train", words[:60]), ("val", words[50:70]), ("test", words[70:90])):
-        (tweeteval / f"{part}_text.txt").write_text("\n".join(texts) + "\n")
-        (tweeteval / f"{part}_labels.txt").write_text("\n".join("1" for _ in texts) + "\n")
-    airline = tmp_path / "tweets" / "airline" / "Tweets.csv"
-    airline.parent.mkdir()
-    rows = [f"{number},neutral,{text.upper()}" for number, text in enumerate(words[65:200])]
-    airline.write_text("\n".join(["tweet_id,airline_sentiment,text", *rows, rows[0], "0,negative,conflict"]) + "\n")
-    severity = tmp_path / "complaints" / "severity" / "complaint_severity.csv"
-    severity.parent.mkdir(parents=True)
-    severity.write_text("\n".join(["text,complaint,severity", *(f"{text},1,2" for text in words[150:])]) + "\n")
+        tweeteval("sentiment", part, texts)
+    for task in ("emotion", "irony", "offensive"):
+        tweeteval(task, "train", words[60:80])
+    rows = [f"{number},neutral,{text.upper()},Late Flight" for number, text in enumerate(words[65:200])]
+    conflict = [rows[0], "0,negative,conflict,"]
+    write("tweets/airline/Tweets.csv", "tweet_id,airline_sentiment,text,negativereason", *rows, *conflict)
+    write(
+        "tweets/sentiment140/random_27k_dated.csv",
+        "polarity,text,source",
+        *(f"4,{text},sampage10" for text in words[60:90]),
+    )
+    write("tweets/sentiment140/testdata.manual.2009.06.14.csv", *(f'"0","","","","","{text}"' for text in words[10:20]))
+    write(
+        "tweets/tweet_sentiment_extraction/train.csv", "text,sentiment", *(f"{text},neutral" for text in words[80:99])
+    )
+    write(
+        "complaints/severity/complaint_severity.csv",
+        "source,text,complaint,severity,cause",
+        *(f"X-CI,{text},1,2,{text.split()[0]}" for text in words[150:]),
+    )
+    write(
+        "complaints/comcast_fcc/comcast_fcc.csv",
+        "title,complaint_text",
+        *(f"Data caps,{text}" for text in words[200:230]),
+        "Slow internet and wrong bill,two things at once",
+    )
+    cfpb = root / "complaints/cfpb/cfpb_narratives.csv.gz"
+    cfpb.parent.mkdir(parents=True)
+    with gzip.open(cfpb, "wt") as file:
+        file.write("text,topic,issue\nmy mortgage,mortgage,Incorrect information on your report\n")
+        file.writelines(f"{text},debt_collection,Communication tactics\n" for text in words[230:260])
+    for part, texts in (("train", words[260:280]), ("test", words[275:285])):
+        write(f"complaints/banking77/{part}.csv", "text,category", *(f"{text},pin_blocked" for text in texts))
+    write("complaints/bitext/Training.csv", "utterance,intent", *(f"{text},get_refund" for text in words[285:290]))
+    for domain, intent in (("airline", "getboardingpass"), ("media", "viewbillsintent")):
+        turns = (f"{text}\t{intent}" for text in words[290:295])
+        write(f"complaints/multidogo/{domain}/turn_train.tsv", "utterance\tintent", *turns)
+    clinc = {part: [[text, "pin_change"]] for part, text in zip(("train", "val", "test"), words[295:], strict=False)}
+    clinc |= {f"oos_{part}": [[f"{part} is what they say", "oos"]] for part in ("train", "val", "test")}
+    write("complaints/clinc150/data_full.json", json.dumps(clinc))
+
+
+def test_no_text_of_a_test_part_is_learnt(tmp_path):
+    words = [f"word{number} is said" for number in range(300)]
+    public_files(tmp_path, words)
 
     corpus = public_corpus(tmp_path)
 
     held = {text_hash(one.text) for part in (corpus.validation, corpus.test) for ones in part.values() for one in ones}
-    learnt = [text_hash(one.text) for one in corpus.train]
+    learnt = [text_hash(one.text) for one in [*corpus.train, *corpus.by_turns]]
     assert len(corpus.train) > 100
+    assert len(corpus.by_turns) > 10
     assert not held & set(learnt)
     assert corpus.hashes["tweets/airline/Tweets.csv"]
     assert len(corpus.test["tweeteval"]) == 20
     conflicting = text_hash(words[65])
     assert conflicting not in {text_hash(one.text) for one in corpus.test["airline"] + corpus.validation["airline"]}
+
+
+def test_labels_of_the_public_sets_mean_topics_and_problems(tmp_path):
+    public_files(tmp_path, [f"word{number} is said" for number in range(300)])
+
+    corpus = public_corpus(tmp_path)
+
+    every = [one for part in (corpus.validation, corpus.test) for ones in part.values() for one in ones] + corpus.train
+    said = {one.text: one for one in every}
+    assert (said["word210 is said"].topics, said["word210 is said"].problems) == (("plan and contract",), ("data cap",))
+    assert said["word240 is said"].problems == ("harassing calls",)
+    assert said["my mortgage"].topics == ("loan",)  # an issue of another product says nothing
+    assert "wrong entry" not in said["my mortgage"].problems
+    assert said["test is what they say"].topics == ("other",)
+    assert "two things at once" not in said
+    assert said["word160 is said"].cause == "word160"
+
+
+def test_every_name_in_the_map_is_in_the_taxonomy():
+    meanings = Meanings(read_taxonomy())
+    tables = [
+        meanings.labels["cfpb"]["topic"],
+        meanings.labels["cfpb"]["issue"],
+        *meanings.labels["multidogo"].values(),
+    ]
+    tables += [meanings.labels[name] for name in ("airline", "comcast", "bitext", "banking77", "clinc", "severity")]
+
+    for table in tables:
+        assert all(meanings.of(entry)[0] for entry in table.values())
+    with pytest.raises(DataError, match="nonsense"):
+        meanings.of("nonsense")
+
+
+def test_a_label_that_allows_several_classes_is_content_with_any_of_them():
+    allowed = torch.tensor([[True, True, False]])
+    weight = torch.ones(3)
+
+    either = allowed_entropy(torch.tensor([[9.0, 0.0, 0.0]]), allowed, weight)
+    other = allowed_entropy(torch.tensor([[0.0, 9.0, 0.0]]), allowed, weight)
+    wrong = allowed_entropy(torch.tensor([[0.0, 0.0, 9.0]]), allowed, weight)
+
+    assert either == pytest.approx(other)
+    assert either < 0.01 < 8 < wrong
+
+
+def test_a_misprint_changes_a_letter_and_leaves_the_first_one():
+    chance = random.Random(4)
+    words = [misprinted("internet", chance, share=1.0) for _ in range(200)]
+
+    assert len(set(words)) > 20
+    assert all(word[0] == "i" and 7 <= len(word) <= 9 for word in words)
+    assert misprinted("a bag is not in", chance, share=1.0) == "a bag is not in"
+
+
+def test_the_cause_is_marked_token_by_token(run):
+    encoded = encode(
+        run.tokenizer,
+        [Example("my line is DOWN again today", cause="line is down"), Example("hello")],
+        topics=("other",),
+        problems=("other",),
+    )
+
+    assert encoded.causes == [[0, 0, 1, 1, 1, 0, 0, 0], None]
+
+
+def test_thresholds_are_those_with_the_most_right_answers():
+    logits = np.log(np.array([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.55, 0.45]], dtype=np.float32))
+
+    assert 0.59 < thresholds.least_topic(np.array([0, 0, 1, 1]), logits) <= 0.8
+    assert thresholds.least_topic(np.array([0, 0, 0, 0]), logits) <= 0.55
+    assert thresholds.of_one_topic({"a": "x", "b": "y", "c": "x"}) == [[0, 2], [1], [0, 2]]
+
+
+def test_what_is_no_message_is_told_from_messages():
+    places = np.random.default_rng(2).normal(size=(400, 8)).astype(np.float32)
+    places[:200, 0] += 4
+
+    weight, bias = strange.line(places[200:], places[:200])
+
+    assert ((places @ weight + bias > 0) == (np.arange(400) < 200)).mean() > 0.95
+    assert strange.most([np.arange(1000, dtype=np.float32)]) == pytest.approx(997, abs=1)
+    texts = strange.strange_texts(1)
+    assert texts == strange.strange_texts(1)
+    assert len(texts) > 2500
