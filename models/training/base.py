@@ -11,7 +11,9 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
+from models.artifact import MODEL, STORY, load_artifact
 from models.training.errors import TrainingError
+from models.training.thaw import thaw
 
 
 class BaseError(TrainingError):
@@ -34,7 +36,8 @@ _LAYER = {
 
 
 def load_base(name: str, *, layers: int | None = None) -> tuple[DistilBertModel, Tokenizer]:
-    """The encoder and its tokenizer. name: `all-MiniLM-L6-v2`, a hub name or a local folder of a DistilBERT.
+    """The encoder and its tokenizer. name: `all-MiniLM-L6-v2`, a hub name or a local folder of a DistilBERT, or a model
+    directory of ours.
 
     layers: keep only the first so many (smaller and faster; for tiny recipes).
     Raises BaseError when it cannot be found.
@@ -43,6 +46,8 @@ def load_base(name: str, *, layers: int | None = None) -> tuple[DistilBertModel,
         folder = minilm_folder()
         encoder = distilbert_from_bert(minilm_bert())
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    elif (Path(name) / STORY).is_file():
+        encoder, tokenizer = _released(Path(name))
     else:
         try:
             encoder = DistilBertModel.from_pretrained(name, attn_implementation="eager")
@@ -55,6 +60,16 @@ def load_base(name: str, *, layers: int | None = None) -> tuple[DistilBertModel,
         encoder.config.n_layers = layers
     tokenizer.no_padding()
     tokenizer.no_truncation()
+    return encoder, tokenizer
+
+
+def _released(folder: Path) -> tuple[DistilBertModel, Tokenizer]:
+    """The encoder of a model directory, as the numbers that its INT8 weights stand for."""
+    recipe = load_artifact(folder).story["recipe"]
+    encoder, tokenizer = load_base(recipe["base"], layers=recipe["layers"])  # its shape; then its weights
+    weights = thaw(folder / MODEL)
+    own = {name.removeprefix("encoder."): value for name, value in weights.items() if name.startswith("encoder.")}
+    encoder.load_state_dict(own)
     return encoder, tokenizer
 
 

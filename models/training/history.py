@@ -63,10 +63,14 @@ class Told:
 
 @dataclass(frozen=True)
 class History:
-    """told: each distinct text once. said: what was recognised, a sentence each, for the person who asked."""
+    """told: each distinct text once. said: what was recognised, a sentence each, for the person who asked.
+
+    scale: of the dissatisfaction, one of SCALES; None where there is none.
+    """
 
     told: tuple[Told, ...]
     said: tuple[str, ...] = ()
+    scale: str | None = None
 
     def labels(self, task: str) -> list[str]:
         """The names of a task (`topic`, `problem`), in the order of the alphabet; empty when no row gives one."""
@@ -108,7 +112,7 @@ def read_history(
         said.append(
             f"left out: {empty:,} rows without text, {repeats:,} repeats, {torn:,} texts with labels that differ"
         )
-    history = History(tuple(distinct), tuple(said))
+    history = History(tuple(distinct), tuple(said), scale if marks else None)
     for task in LABELLED:
         if task in found:
             history = _frequent(path, history, task, found[task], names, least)
@@ -245,7 +249,7 @@ def _frequent(path: Path, history: History, task: str, column: int, names: Seque
     if rare:
         line += f"; {len(rare):,} rare ones with fewer than {least} texts are learnt as {REST!r}"
     told = tuple(one if getattr(one, task) not in rare else _with_label(one, task, REST) for one in history.told)
-    return History(told, (*history.said, line))
+    return replace(history, told=told, said=(*history.said, line))
 
 
 def _with_label(one: Told, task: str, label: str) -> Told:

@@ -43,33 +43,36 @@ class Linear:
     rows: Labels  # (rows,)
 
 
-def learn(features: Floats, labels: Labels, classes: int) -> Linear:
-    """The logistic regression whose strength guesses texts best that it has not learnt. features: (texts, width)."""
+def learn(features: Floats, labels: Labels, classes: int, counts: Floats) -> Linear:
+    """The logistic regression whose strength guesses texts best that it has not learnt.
+
+    features: (texts, width). counts: (texts,), for how many texts each counts.
+    """
 
     def right(logits: Floats, rows: Labels) -> float:
-        return float((logits.argmax(-1) == labels[rows]).mean())
+        return float(((logits.argmax(-1) == labels[rows]) * counts[rows]).sum())
 
     def fit(rows: Labels, strength: float) -> LogisticRegression:
-        return _fitted(features[rows], labels[rows], None, strength)
+        return _fitted(features[rows], labels[rows], counts[rows], strength)
 
     return _best(fit, right, features, labels, classes)
 
 
-def learn_severity(features: Floats, index: Floats) -> Linear:
+def learn_severity(features: Floats, index: Floats, counts: Floats) -> Linear:
     """Severity logits (texts, 5) whose expected class, times 25, is the index (texts,), 0 to 100.
 
-    Each text counts as the two classes that its index lies between, the more the nearer.
+    Each text counts as the two classes that its index lies between, the more the nearer. counts: as in `learn`.
     """
     lower = np.minimum(index / 25, SEVERITIES - 1 - 1e-6).astype(np.int64)
     share = index / 25 - lower  # of the class above
 
     def near(logits: Floats, rows: Labels) -> float:
-        return -float(np.abs(expected_index(logits) - index[rows]).mean())
+        return -float((np.abs(expected_index(logits) - index[rows]) * counts[rows]).sum())
 
     def fit(rows: Labels, strength: float) -> LogisticRegression:
         twice = np.concatenate([rows, rows])
         labels = np.concatenate([lower[rows], lower[rows] + 1])
-        weight = np.concatenate([1 - share[rows], share[rows]])
+        weight = np.concatenate([1 - share[rows], share[rows]]) * counts[twice]
         used = weight > 0
         return _fitted(features[twice][used], labels[used], weight[used], strength)
 
@@ -152,7 +155,7 @@ def _folds(labels: Labels) -> list[tuple[Labels, Labels]]:
     return folds[:1] if len(labels) > MANY else folds
 
 
-def _fitted(features: Floats, labels: Labels, weight: Floats | None, strength: float) -> LogisticRegression:
+def _fitted(features: Floats, labels: Labels, weight: Floats, strength: float) -> LogisticRegression:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a weak penalty need not be followed to the end
         return LogisticRegression(C=strength, max_iter=300).fit(features, labels, sample_weight=weight)

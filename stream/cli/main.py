@@ -12,7 +12,7 @@ import typer
 from connectors.base import ConnectorError
 from models.artifact import ArtifactError
 from stream.brands import BrandsError
-from stream.cli import alerts, connectors, data, explore, keys, models, own, people, registry, run, upkeep
+from stream.cli import alerts, compare, connectors, data, explore, keys, models, own, people, registry, run, upkeep
 from stream.database import DatabaseAway
 from stream.errors import BrokerAway, UserError
 
@@ -50,6 +50,7 @@ alerts.add_to(app)
 connectors.add_to(app)
 people.add_to(app)
 keys.add_to(app)
+compare.add_to(app)
 upkeep.add_to(app)
 
 

@@ -25,6 +25,8 @@ _WIDTH = 4.8  # inches; at 96 dots each the page shows text in its own size
 _ROW = 0.27
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
+    "figure.facecolor": "none",  # the card shows through, light or dark
+    "axes.facecolor": "none",
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "text.parse_math": False,  # texts are data: a $ is a dollar

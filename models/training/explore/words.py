@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-PRIOR = 500.0  # words of everyone that each group is taken to have said already
+PRIOR = 500.0  # words of everyone that each group is taken to have said already; of little text, a tenth of its words
 CERTAIN = 1.96  # standard deviations
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -59,7 +59,7 @@ def texts_with(texts: Iterable[Sequence[str]]) -> Counter[str]:
     return counts
 
 
-def log_odds(inside: Counter[str], outside: Counter[str], prior: float = PRIOR) -> list[Told]:
+def log_odds(inside: Counter[str], outside: Counter[str]) -> list[Told]:
     """Which words tell the one group from the other, the most telling of the first group first.
 
     Log-odds ratios with an informative Dirichlet prior, the words of both groups (Monroe, Colaresi & Quinn, 2008,
@@ -69,6 +69,7 @@ def log_odds(inside: Counter[str], outside: Counter[str], prior: float = PRIOR) 
     total = sum(both.values())
     if not total:
         return []
+    prior = min(PRIOR, total / 10)
     in_all, out_all = sum(inside.values()) + prior, sum(outside.values()) + prior
     told = []
     for word, count in both.items():
