@@ -45,6 +45,8 @@ class Poster:
                 raise NotSent(f"{self._sink}: {error.os_error.strerror or error.os_error}") from None
             why = one_line(str(error.os_error), _TELLING)
             raise NotSent(f"{self._sink}: {self._host} cannot be reached: {why}", retry_after=SOON) from None
+        except aiohttp.InvalidURL:
+            raise NotSent(f"{self._sink}: {self._host} is no address that can be sent to") from None
         except (aiohttp.ClientError, OSError) as error:
             raise SentUnknown(f"{self._sink}: {self._host} broke off ({type(error).__name__})") from None
         return self._judged(response.status, response.headers, said)
