@@ -26,7 +26,7 @@ from models.training.corpus import public_corpus
 from models.training.data import IGNORED, Corpus, Example, shared_data, table_corpus
 from models.training.errors import TrainingError
 from models.training.network import HEADS, SIDE, Network, adapted, lightened
-from models.training.noise import misprinted
+from models.misprints import misprinted
 
 Print = Callable[[str], None]
 

@@ -78,6 +78,18 @@ def evaluate_complaints(data: Data, model: Model = None) -> None:
         raise UserError(str(error)) from None
 
 
+@evaluate.command("consistency")
+def evaluate_consistency(data: Data, model: Model = None) -> None:
+    """Whether a complaint in capitals, mistyped and in other words is read the same: columns text[,paraphrase]."""
+    from models.evaluate import EvaluationError
+    from models.evaluate_consistency import evaluate_consistency as measure
+
+    try:
+        _tell(measure(data, _analyzer(model)))
+    except EvaluationError as error:
+        raise UserError(str(error)) from None
+
+
 @evaluate.command("triage")
 def evaluate_triage(data: Data, model: Model = None) -> None:
     """Precision and recall of tickets and of P1, and nDCG, on a file with the columns text,should_ticket,priority."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.taxonomy import OTHER, Named, Placed, Taxonomy, read_taxonomy, shared_words
+from models.taxonomy import OTHER, Named, Placed, Taxonomy, Trained, read_taxonomy, shared_words, shown_words
 
 TAXONOMY = Taxonomy(
     topics=(Named("baggage", ("bag", "lost bag"), "baggage"), Named("billing", ("bill",), "billing")),
@@ -58,3 +58,64 @@ def test_the_shipped_taxonomy_is_well_formed():
     assert {problem.topic for problem in taxonomy.problems} <= set(names)
     assert all(4 <= len(set(topic.phrases)) == len(topic.phrases) for topic in taxonomy.topics)
     assert all(len(problem.phrases) >= 4 for problem in taxonomy.problems)
+
+
+@pytest.fixture
+def trained():
+    """`billing` is the person's own topic; the head knows `fraud` as well, which the taxonomy does not hold."""
+    taxonomy = Taxonomy(
+        topics=TAXONOMY.topics,
+        problems=(*TAXONOMY.problems, Named("damaged luggage", ("bag",), "baggage")),
+    )
+    return Placed(
+        taxonomy,
+        lambda phrases: np.array([PLACES[phrase] for phrase in phrases], dtype=np.float32),
+        topic_threshold=0.5,
+        problem_threshold=0.9,
+        trained=Trained(
+            topics=("fraud", "baggage", OTHER),
+            problems=("lost luggage", "damaged luggage", OTHER),
+            least_topic=0.4,
+            least_problem=0.6,
+        ),
+    )
+
+
+def test_a_trained_topic_is_what_the_head_says_when_it_is_sure_enough(trained):
+    bags = np.array([[1, 0, 0]] * 4, dtype=np.float32)
+    said = np.array([[0.1, 0.7, 0.2], [0.8, 0.1, 0.1], [0.3, 0.35, 0.35], [0.0, 0.45, 0.55]], dtype=np.float32)
+
+    sure, gone, doubtful, other = trained.topics(bags, said)
+
+    assert (sure.label, sure.score) == ("baggage", pytest.approx(0.7))
+    assert (gone.label, doubtful.label, other.label) == (OTHER, OTHER, OTHER)
+
+
+def test_an_own_topic_is_named_where_its_phrases_are_the_nearest(trained):
+    embeddings = np.array([[0, 0, 0.9], [0.9, 0, 0.8], [0.1, 0.1, 0.3]], dtype=np.float32)
+    said = np.array([[0.0, 0.9, 0.1]] * 3, dtype=np.float32)
+
+    near, nearer_to_bags, far = trained.topics(embeddings, said)
+
+    assert (near.label, near.score) == ("billing", pytest.approx(0.9, abs=1e-3))
+    assert (nearer_to_bags.label, far.label) == ("baggage", "baggage")
+
+
+def test_a_trained_problem_is_the_likeliest_of_its_topic_or_none(trained):
+    bags = np.array([[1, 0, 0]] * 3, dtype=np.float32)
+    topics = trained.topics(bags, np.array([[0, 1, 0]] * 3, dtype=np.float32))
+    said = np.array([[0.7, 0.1, 0.2], [0.5, 0.4, 0.1], [0.1, 0.1, 0.8]], dtype=np.float32)
+
+    clear, either, neither = trained.problems(["lost my bag"] * 3, topics, bags, said)
+
+    assert (clear.label, clear.score) == ("lost luggage", pytest.approx(0.7))
+    assert (either, neither) == (None, None)
+
+
+def test_words_are_shown_whole_once_and_only_if_they_say_something():
+    text = "the wifi's been out since noon, OUT"
+    spans = [(0, 0), (0, 3), (4, 6), (6, 8), (9, 13), (14, 17), (18, 23), (24, 28), (28, 29), (30, 35), (0, 0)]
+
+    assert shown_words(text, spans, [True] * len(spans)) == ("wifi's", "noon")
+    assert shown_words(text, spans, [False, False, True, *[False] * 8]) == ("wifi's",)
+    assert shown_words(text, spans, [False] * len(spans)) == ()
