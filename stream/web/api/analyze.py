@@ -6,10 +6,11 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from fastapi import APIRouter, Body, Depends, Request, Response
 
+from models.taxonomy import Taxonomy
 from stream.api_keys import Key
 from stream.web.api.messages import AnalysesOut, AnalysisOut, Asked, Several
 from stream.web.batcher import Batcher, Busy
@@ -19,6 +20,14 @@ from stream.web.problems import documented, refusal
 Reading = tuple[str, str | None]  # a text, and its language as the source says
 Read = Callable[[Sequence[Reading]], list[str]]  # the JSON of an analysis for each
 T = TypeVar("T")
+
+
+class Model(NamedTuple):
+    """What judges, as the web server uses it."""
+
+    read: Read
+    taxonomy: Taxonomy
+
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "text": {

@@ -1,0 +1,140 @@
+"""Commands that set models side by side, and write what tuning another one needs: compare, export."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from stream.errors import UserError
+from stream.settings import Settings, read_settings
+
+compare = typer.Typer(no_args_is_help=True, help="Set models side by side on your own labelled file.")
+export = typer.Typer(no_args_is_help=True, help="Write files that other tools take.")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(compare, name="compare")
+    app.add_typer(export, name="export")
+
+
+@compare.command("complaints")
+def compare_complaints(
+    backends: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="BACKEND...",
+            help="local, local:DIRECTORY, llm (EARSHOT_LLM_MODEL) or llm:MODEL; the address is EARSHOT_LLM_URL.",
+        ),
+    ],
+    data: Annotated[Path, typer.Option("--data", help="CSV with text and any of complaint, severity, topic, problem.")],
+    brief: Annotated[
+        Path | None,
+        typer.Option(help="brief.json of `export finetune`: the labels that language models choose from."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON, also on a terminal.")] = False,
+) -> None:
+    """Local and language models on the same complaints: accuracy and macro-F1, latency, cost, failures.
+
+    For instance a tuned model against a general one, and both against the local one:
+    earshot compare complaints --data test.csv --brief tuned/brief.json local llm:gpt-4o-mini llm:ft:gpt-4o-mini:me::1
+
+    Only redacted text is sent. A text without a usable answer counts as wrong. Prices: EARSHOT_LLM_INPUT_PRICE and
+    EARSHOT_LLM_OUTPUT_PRICE.
+    """
+    from models.compare import compare_complaints as measure
+    from models.evaluate import EvaluationError
+
+    settings = read_settings()
+    if brief is not None:
+        settings = settings.model_copy(update={"llm_brief": brief})
+    named = {name: _backend(settings, name) for name in dict.fromkeys(backends)}
+    try:
+        figures = measure(data, named)
+    except EvaluationError as error:
+        raise UserError(str(error)) from None
+    if as_json or not sys.stdout.isatty():
+        print(json.dumps(figures, indent=2, ensure_ascii=False))
+    else:
+        Console().print(_table(figures["backends"]))
+
+
+@export.command("finetune")
+def export_finetune(
+    history: Annotated[Path, typer.Argument(help="CSV with text and any of topic, problem, dissatisfaction.")],
+    out: Annotated[Path, typer.Option(help="Directory for train.jsonl, validation.jsonl and brief.json.")] = Path(
+        "finetune"
+    ),
+    text: Annotated[str | None, typer.Option(help="Name of the column with the text.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Name of the column with the topic.")] = None,
+    problem: Annotated[str | None, typer.Option(help="Name of the column with the problem.")] = None,
+    dissatisfaction: Annotated[str | None, typer.Option(help="Name of the column with the dissatisfaction.")] = None,
+) -> None:
+    """Write the chat JSON Lines (system, user, assistant) that fine-tuning a language model needs.
+
+    Personal data is redacted, repeats are left out, a tenth is held out by the hash of its text, and every line is
+    read back. Tokens are an estimate with the tokenizer that comes with earshot; the tuned model has its own.
+    """
+    from models.training.errors import TrainingError
+    from models.training.finetune import export_finetune as write
+
+    given = {"text": text, "topic": topic, "problem": problem, "dissatisfaction": dissatisfaction}
+    try:
+        exported = write(history, out, {ours: name for ours, name in given.items() if name is not None})
+    except TrainingError as error:
+        raise UserError(str(error)) from None
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written: {error.strerror}") from None
+    for line in exported.said:
+        print(line, file=sys.stderr)
+    told = {**exported.figures, "brief": str(exported.brief), "tokens_counted_by": "the shipped tokenizer, an estimate"}
+    if not sys.stdout.isatty():
+        print(json.dumps(told, indent=2))
+        return
+    for figures in exported.figures.values():
+        print(
+            f"{figures['file']}: {figures['examples']:,} examples, about {figures['tokens']:,} tokens "
+            f"(longest {figures['tokens_longest']:,})"
+        )
+    print(f"{exported.brief}: what the tuned model is asked with (EARSHOT_LLM_BRIEF)")
+    print("tokens are counted with the tokenizer that comes with earshot: an estimate, the tuned model has its own")
+
+
+def _backend(settings: Settings, name: str) -> Any:
+    from models.compare import LlmBackend, LocalBackend
+    from stream.backends import brief, language_model
+    from stream.bootstrap import load_analyzer
+
+    kind, _, which = name.partition(":")
+    if kind == "local":
+        chosen = settings.model_copy(update={"model": Path(which)}) if which else settings
+        return LocalBackend(load_analyzer(chosen))
+    if kind == "llm":
+        taxonomy = None if settings.llm_brief else load_analyzer(settings).taxonomy
+        return LlmBackend(language_model(settings, brief(settings, taxonomy), which or None))
+    raise UserError(f"no backend {name!r}; use local, local:DIRECTORY, llm or llm:MODEL")
+
+
+def _table(backends: dict[str, Any]) -> Table:
+    heads = [
+        head for head in ("complaint", "severity", "topic", "problem") if any(head in one for one in backends.values())
+    ]
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    table.add_column("backend")
+    for head in heads:
+        table.add_column(f"{head}\naccuracy / F1", justify="right")
+    for column in ("p50 / p95 ms", "texts/s", "dollars", "failed"):
+        table.add_column(column, justify="right")
+    for name, told in backends.items():
+        right = [
+            f"{told[head]['accuracy']:.3f} / {told[head]['macro_f1']:.3f}" if head in told else "–" for head in heads
+        ]
+        latency, failed = told["latency_ms"], sum(told["cost"]["failures"].values())
+        times = " / ".join("–" if value is None else f"{value:g}" for value in latency.values())
+        table.add_row(name, *right, times, f"{told['texts_per_s']:g}", f"{told['cost']['dollars']:.4f}", str(failed))
+    return table
