@@ -51,7 +51,10 @@ class CallReader:
         hints = [None] * len(calls) if languages is None else languages
         told = [sided(call) for call in calls]
         self.learn([turn for call, hint in zip(told, hints, strict=True) for turn in self.unread(call, hint)])
-        return [self._understand(call, hint) for call, hint in zip(told, hints, strict=True)]
+        analyses = [self._understand(call, hint) for call, hint in zip(told, hints, strict=True)]
+        for oldest in list(islice(self._known, max(0, len(self._known) - REMEMBERED))):
+            del self._known[oldest]
+        return analyses
 
     def unread(self, call: Sequence[Utterance], hint: str | None = None) -> list[tuple[str, str]]:
         """The turns (text, language) of a call that the encoder has not seen lately."""
@@ -73,7 +76,6 @@ class CallReader:
     def _understand(self, call: Sequence[Utterance], hint: str | None) -> Analysis:
         text = customer_text(call)
         language = detect(text, hint)
-        self.learn(self.unread(call, hint))  # what was remembered may have been forgotten meanwhile
         heard = [
             (place, turn, self._known[turn.text, language]) for place, turn in enumerate(call) if self._counts(turn)
         ]
@@ -83,12 +85,9 @@ class CallReader:
             (place, turn, one) for place, turn, one in heard if turn.speaker == "customer" and not one.abstained
         ]
         agent = [one for _, turn, one in heard if turn.speaker == "agent"]
-        for oldest in list(islice(self._known, max(0, len(self._known) - REMEMBERED))):
-            del self._known[oldest]
-        turns = len(call)
         if not customer:
             model = heard[0][2].model if heard else ""
-            return Analysis(text, language, model, abstained=True, call=Call(turns, 0, None, ()))
+            return Analysis(text, language, model, abstained=True, call=Call(len(call), 0, None, ()))
         analyses = [one for _, _, one in customer]
         trajectory = self._trajectory(customer)
         soured = next((moment for moment in trajectory if moment.tension >= SOUR), None)
@@ -99,7 +98,7 @@ class CallReader:
             analyses,
             sentiment,
             Call(
-                turns=turns,
+                turns=len(call),
                 customer_turns=len(customer),
                 outcome=outcome,
                 trajectory=tuple(trajectory),

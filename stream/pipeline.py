@@ -6,16 +6,19 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import ValidationError
 
-from connectors.events import Deleted, Event, decode
+from connectors.events import Deleted, Event, Transcript, decode
 from models.analysis import Analysis
+from models.call_sides import Utterance
+from models.calls import CallReader, customer_text
 from stream.brands import Brands
+from stream.calls import utterances
 from stream.database import DatabaseAway
 from stream.dead_letters import DeadLetter
 from stream.errors import BrokerAway
@@ -29,6 +32,8 @@ log = logging.getLogger(__name__)
 
 REPLAY_HEADER = "dead-letter-id"
 LONGEST_PAUSE = 5.0  # seconds between tries of something that is away
+TURNS_AT_ONCE = 32  # of calls, before the model is anybody else's turn: a tenth of a second
+TURNS_IN_HAND = 512  # of the calls that are understood together
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Pipeline:
         self,
         *,
         analyze: Analyze,
+        calls: CallReader | None = None,
         redact: Callable[[str], str],
         brands: Brands,
         store: Store,
@@ -78,6 +84,7 @@ class Pipeline:
         health: Health,
     ) -> None:
         self._analyze = analyze
+        self._calls = calls or CallReader(analyze, None)
         self._redact = redact
         self._brands = brands
         self._store = store
@@ -110,8 +117,7 @@ class Pipeline:
             await self._bury(unreadable)
         if not events:
             return
-        async with self._model_in_use:
-            scored = await asyncio.to_thread(self._understand, [event for _, event in events])
+        scored = [one for part in _in_parts([event for _, event in events]) for one in await self._understood(part)]
         with self._metrics.timed("save"):
             saved = await self._store.save(scored)
         with self._metrics.timed("publish"):
@@ -132,16 +138,43 @@ class Pipeline:
                     unreadable.append((message, reason(error)))
         return events, unreadable
 
-    def _understand(self, events: Sequence[Event]) -> list[Scored]:
-        """Redact every text, find its brand, and judge what customers said. Runs in a thread."""
+    async def _understood(self, events: Sequence[Event]) -> list[Scored]:
+        """The events understood. The turns of calls are read a few at a time: tweets do not wait for a long call."""
+        calls: dict[int, list[Utterance]] = {}
+        for at, event in enumerate(events):
+            if isinstance(event, Transcript):
+                calls[at] = await asyncio.to_thread(utterances, event, self._redact)
+        turns = [turn for at, call in calls.items() for turn in self._calls.unread(call, _language(events[at]))]
+        for start in range(0, len(turns), TURNS_AT_ONCE):
+            async with self._model_in_use:
+                with self._metrics.timed("analyze"):
+                    await asyncio.to_thread(self._calls.learn, turns[start : start + TURNS_AT_ONCE])
+        async with self._model_in_use:
+            return await asyncio.to_thread(self._understand, events, calls)
+
+    def _understand(self, events: Sequence[Event], calls: Mapping[int, list[Utterance]]) -> list[Scored]:
+        """Redact every text, find its brand, and judge what customers said. calls: by place, redacted. In a thread."""
         with self._metrics.timed("redact"):
-            texts = ["" if isinstance(event, Deleted) else self._redact(_readable(event)) for event in events]
-            brands = [self._brand(event, text) for event, text in zip(events, texts, strict=True)]
+            texts = [
+                "" if isinstance(event, Deleted) else self._redact(_readable(event, calls.get(at)))
+                for at, event in enumerate(events)
+            ]
+            brands = [
+                self._brand(event, "\n".join(turn.text for turn in calls[at]) if at in calls else text)
+                for at, (event, text) in enumerate(zip(events, texts, strict=True))
+            ]
             events = [self._directed(event) for event in events]
         with self._metrics.timed("analyze"):
             heard = [at for at, event in enumerate(events) if _is_inbound(event)]
-            hints = [getattr(events[at], "language", None) for at in heard]
-            judged = dict(zip(heard, self._analyze([texts[at] for at in heard], hints), strict=True))
+            read = [at for at in heard if at not in calls]
+            called = [at for at in heard if at in calls]
+            judged = dict(
+                zip(
+                    read, self._analyze([texts[at] for at in read], [_language(events[at]) for at in read]), strict=True
+                )
+            )
+            understood = self._calls([calls[at] for at in called], [_language(events[at]) for at in called])
+            judged |= dict(zip(called, understood, strict=True))
         return [
             Scored(event=event, text=texts[at], brand=brands[at], analysis=judged.get(at))
             for at, event in enumerate(events)
@@ -242,7 +275,29 @@ def reason(error: ValidationError) -> str:
     return f"not an event: {place + ': ' if place else ''}{first['msg']}"
 
 
-def _readable(event: Event) -> str:
+def _in_parts(events: Sequence[Event]) -> Iterator[list[Event]]:
+    """The events in order, a few long calls at a time: what is understood together is in memory together."""
+    part: list[Event] = []
+    turns = 0
+    for event in events:
+        size = len(event.turns) if isinstance(event, Transcript) else 0
+        if part and turns + size > TURNS_IN_HAND:
+            yield part
+            part, turns = [], 0
+        part.append(event)
+        turns += size
+    if part:
+        yield part
+
+
+def _language(event: Event) -> str | None:
+    return getattr(event, "language", None)
+
+
+def _readable(event: Event, call: Sequence[Utterance] | None) -> str:
+    """What is stored of an event; of a call, what the customer said."""
+    if call is not None:
+        return customer_text(call)
     title = getattr(event, "title", None)
     return f"{title}\n{event.text}" if title else event.text  # type: ignore[union-attr]
 

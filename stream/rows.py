@@ -8,13 +8,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from connectors.events import Deleted, Event, Said
-from models.analysis import Analysis
+from connectors.events import Deleted, Event, Said, Transcript
+from models.analysis import Analysis, Call
 from stream.database import halfvec_bytes, storable
 from stream.tables import Row
-from stream.triage import Message
+from stream.triage import CallState, Message
 
 COMPLAINT = 0.5  # from this probability on, an event counts as a complaint
+POINTS = 200  # of a stored trajectory; a longer one is thinned
+QUOTED = 120  # characters of a call's words beside its scores
 COUNTED = ("id", "kind", "direction", "brand", "topic", "occurred_at", "sentiment", "scores", "dissatisfaction")
 
 
@@ -31,7 +33,10 @@ def event_row(event: Event, text: str, brand: str | None, analysis: Analysis | N
     }
     if isinstance(event, Deleted):
         return row | _said(None, None) | _judged(None)
-    return row | _said(event, storable(text)) | _judged(analysis) | _language(event, analysis)
+    judged = _judged(analysis)
+    if isinstance(event, Transcript) and analysis is not None and analysis.call is not None:
+        judged["scores"] |= {"call": _call(analysis.call, event.complete)}
+    return row | _said(event, storable(text)) | judged | _language(event, analysis)
 
 
 def message(row: Row) -> Message:
@@ -58,6 +63,7 @@ def message(row: Row) -> Message:
         topic=row["topic"],
         problem=row["problem"],
         abstained=row["abstained"],
+        call=_call_state(scores.get("call")),
     )
 
 
@@ -120,6 +126,38 @@ def _scores(analysis: Analysis) -> dict[str, Any]:
         scores["problem"] = round(float(analysis.problem.score), 4)
         scores["problem_words"] = [storable(word) for word in analysis.problem.words]
     return scores
+
+
+def _call(call: Call, complete: bool) -> dict[str, Any]:
+    """How a call stands. trajectory: [turn, mood, dissatisfaction, tension] of each of the customer's turns."""
+    step = -(-len(call.trajectory) // POINTS)
+    told: dict[str, Any] = {
+        "complete": complete,
+        "turns": call.turns,
+        "customer_turns": call.customer_turns,
+        "trajectory": [
+            [one.turn, round(one.mood, 2), round(one.dissatisfaction), round(one.tension, 2)]
+            for one in (call.trajectory[-1::-step][::-1] if step else ())
+        ],
+    }
+    if call.outcome is not None:
+        told |= {"outcome": call.outcome.label, "follow_up": round(call.outcome.probabilities["follow_up"], 4)}
+        if call.outcome.words:
+            told["open"] = storable(call.outcome.words[:QUOTED])
+    if call.soured is not None:
+        told |= {"soured": call.soured.turn, "soured_words": storable((call.soured_words or "")[:QUOTED])}
+    return told
+
+
+def _call_state(told: dict[str, Any] | None) -> CallState | None:
+    if told is None:
+        return None
+    return CallState(
+        complete=told["complete"],
+        outcome=told.get("outcome"),
+        open=told.get("open"),
+        soured=told.get("soured_words"),
+    )
 
 
 def _language(event: Said, analysis: Analysis | None) -> dict[str, Any]:

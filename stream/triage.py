@@ -27,6 +27,7 @@ from stream.weights import (
     ECHO_MOST,
     ENOUGH,
     ENQUIRY,
+    FOLLOW_UP,
     FOREIGN,
     HARM,
     HINT,
@@ -42,6 +43,7 @@ from stream.weights import (
     REPEAT,
     REPEAT_MOST,
     SERVICE,
+    SOUR,
     Level,
 )
 
@@ -55,6 +57,19 @@ BODILY = [
 _RETWEET = re.compile(r"\s*RT\s*@\w")
 _WORDS = re.compile(r"(?<![@#\w/.:])[^\W\d_]{2,}")
 _LETTERS = re.compile(r"[^\W\d_]")
+
+
+@dataclass(frozen=True, slots=True)
+class CallState:
+    """How a call stands. outcome: resolved, follow_up; None when nobody has decided.
+
+    open: the words that show what is left to do. soured: those with which the caller lost patience, if they did.
+    """
+
+    complete: bool
+    outcome: str | None = None
+    open: str | None = None
+    soured: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +95,7 @@ class Message:
     abstained: bool = False
     alarm: float | None = None  # -1 to 1: reads like messages that a person must see within minutes
     need: float | None = None  # -1 to 1: reads like messages that need a person
+    call: CallState | None = None  # of a transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +209,9 @@ def fold(history: Sequence[Message]) -> Ticket | None:
 
 def _needs_nobody(read: _Read) -> bool:
     """Spam, retweets, praise, thanks, news and bare links: they make no ticket and add nothing to one."""
-    text = read.message.text
+    text, call = read.message.text, read.message.call
+    if call is not None and (call.outcome is not None or not call.complete):
+        return not text or _on_its_way(read.message, call)
     if _RETWEET.match(text) or (read.has("spam") and not read.has(*BODILY)) or not _WORDS.search(text):
         return True
     if read.has(*BODILY):
@@ -205,6 +223,13 @@ def _needs_nobody(read: _Read) -> bool:
     if read.has("news") and not read.has("addressed"):
         return True
     return read.has("praise") and not read.has("grievance", "question", "request", "unanswered", *HARM_ALONE, *REASONS)
+
+
+def _on_its_way(message: Message, call: CallState) -> bool:
+    """A call that an agent is on, or that ended well. It begins with a problem, always: that is no reason yet."""
+    if call.complete:
+        return call.outcome == "resolved" and message.sentiment != "negative"
+    return call.soured is None
 
 
 def _sorted_out(read: _Read) -> bool:
@@ -226,7 +251,7 @@ def _content(reads: Sequence[_Read]) -> list[Factor]:
     harm, service = [*_worst_harm(reads), *_alarm(reads), *_calm(reads)], _service(cues)
     if _total(harm) >= ENOUGH:
         return harm + _mood(reads)
-    service += [*_mood(reads), *_need(reads)]
+    service += [*_of_calls(reads), *_mood(reads), *_need(reads)]
     if _total(service) < LEVELS[1][1] and (quote := cues.get("request") or cues.get("question")):
         service.append(Factor("question", QUESTION, f"Asks for something: {_quoted(quote)}"))
     if "enquiry" in cues:
@@ -244,6 +269,22 @@ def _content(reads: Sequence[_Read]) -> list[Factor]:
         if one.points > 0 and one.name not in named
     ]
     return _at_most(LEVELS[0][1] - 1, [*service, *hints])
+
+
+def _of_calls(reads: Sequence[_Read]) -> list[Factor]:
+    """What a call leaves to do, and that the caller lost patience in it."""
+    factors = []
+    calls = [read.message.call for read in reads if read.message.call is not None]
+    if soured := next((call.soured for call in calls if call.soured), None):
+        factors.append(Factor("sour", SOUR, f"The caller loses patience: {_quoted(soured)}"))
+    if any(call.complete and call.outcome == "follow_up" for call in calls):
+        words = next((call.open for call in calls if call.open), None)
+        factors.append(
+            Factor(
+                "follow-up", FOLLOW_UP, f"Somebody must follow up{': ' + _quoted(words) if words else ' on the call'}"
+            )
+        )
+    return factors
 
 
 def _first_cues(reads: Sequence[_Read]) -> dict[str, str]:
