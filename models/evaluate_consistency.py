@@ -52,7 +52,7 @@ def alike(before: Sequence[Analysis], after: Sequence[Analysis]) -> dict[str, An
 
 
 def _name(analysis: Analysis) -> str | None:
-    return analysis.topic and analysis.topic.label
+    return analysis.topic.label if analysis.topic else None
 
 
 def _index(analysis: Analysis) -> float:
