@@ -109,7 +109,7 @@ class Hook:
             first = error.errors()[0]
             where = str(first["loc"][0]) if first["loc"] else "event"
             raise Unmapped(f"event {number}: {where}: {first['msg'].lower()}{self._looked_at(where)}") from None
-        except (ValueError, OverflowError, OSError) as error:
+        except (ValueError, TypeError, OverflowError, OSError) as error:
             raise Unmapped(f"event {number}: occurred_at: {error}") from None
         return made
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -13,11 +14,17 @@ from pydantic import BaseModel, Field
 from connectors.webhook import Hook, Unmapped, Unsigned
 from stream.ingest import sorted_by_size
 from stream.kafka import Outgoing
-from stream.web.problems import documented, refusal
+from stream.web.problems import Problem, documented, refusal
 
 LARGEST = 1024 * 1024  # bytes of one message
 
 Publish = Callable[[Sequence[Outgoing]], Awaitable[object]]
+
+
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "The signature does not fit, or the message is older than five minutes."},
+    404: {"model": Problem, "description": "There is no such hook."},
+}
 
 
 class Taken(BaseModel):
@@ -35,7 +42,7 @@ def hooks_routes(hooks: Mapping[str, Hook], publish: Publish, clock: Callable[[]
         status_code=202,
         summary="A signed message of another system",
         response_model=Taken,
-        responses=documented(401, 404, 413, 422, 503),
+        responses=documented(413, 422, 503) | _REFUSED,
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}},
     )
     async def take(name: str, request: Request) -> Response:

@@ -1,0 +1,206 @@
+"""Webhooks in: signatures, field maps, and what is said about a wrong file or a wrong message."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.events import Complaint, Deleted
+from connectors.webhook import Hook, HooksError, Unmapped, Unsigned, load_hooks, path_of
+
+SECRET = "a secret of the shop"
+NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
+HOOKS = """
+[[hook]]
+name = "shop"
+each = "data.tickets"
+time = "unix_ms"
+
+[hook.fields]
+id = "number"
+text = ["body.plain", "body.html"]
+title = "subject"
+author = "customer.mail"
+occurred_at = "made"
+conversation = "thread[0].number"
+revision = "version"
+deleted = "gone"
+
+[hook.constants]
+brand = "VoltLine"
+
+[[hook]]
+name = "forms"
+kind = "tweet"
+network = "form"
+fields = { text = "." }
+"""
+
+
+@pytest.fixture
+def hooks(tmp_path):
+    return read(tmp_path, HOOKS)
+
+
+def read(folder, text, **secrets):
+    path = folder / "hooks.toml"
+    path.write_text(text)
+    return load_hooks(path, {"shop": SECRET, "forms": "whsec_" + base64.b64encode(b"0" * 24).decode()} | secrets)
+
+
+def signed(body: bytes, at: float, secret: bytes = SECRET.encode(), id: str = "msg_1"):
+    mark = base64.b64encode(hmac.new(secret, f"{id}.{int(at)}.".encode() + body, hashlib.sha256).digest()).decode()
+    return {"webhook-id": id, "webhook-timestamp": str(int(at)), "webhook-signature": f"v1,{mark}"}
+
+
+def test_a_field_map_turns_any_json_into_events(hooks):
+    ticket = {
+        "number": 17,
+        "body": {"html": "line down"},
+        "subject": 2026,
+        "customer": {"mail": "ada@example.org"},
+        "made": 1_773_316_800_000,
+        "thread": [{"number": 12}],
+        "version": 3,
+    }
+
+    (event,) = hooks["shop"].events(json.dumps({"data": {"tickets": [ticket]}}).encode(), NOON)
+
+    assert isinstance(event, Complaint)
+    assert (event.id, event.conversation, event.revision) == ("shop:17", "shop:12", 3)
+    assert (event.text, event.title, event.author) == ("line down", "2026", "ada@example.org")
+    assert event.brand == "VoltLine"
+    assert event.occurred_at == NOON
+
+
+def test_a_message_without_an_id_is_the_same_event_when_it_comes_again(hooks):
+    first, again = (hooks["forms"].events(b'"my line is down"', NOON)[0] for _ in range(2))
+
+    assert first == again
+    assert first.id.startswith("form:")
+    assert first.text == "my line is down"
+    assert first.conversation == first.id
+
+
+def test_a_deleted_ticket_is_a_deletion(hooks):
+    told = {"data": {"tickets": [{"number": 17, "gone": True, "made": 1_773_316_800_000}]}}
+
+    (event,) = hooks["shop"].events(json.dumps(told).encode(), NOON)
+
+    assert isinstance(event, Deleted)
+    assert (event.id, event.of) == ("shop:17", "complaint")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"\xff{", "no JSON"),
+        (b"[" * 100_000, "no JSON"),
+        (b"{}", "there is no list at data.tickets"),
+        (b'{"data": {"tickets": [{"number": 1}]}}', "event 0: text: field required.*body.plain or body.html"),
+        (b'{"data": {"tickets": [{"body": {"plain": ["a"]}}]}}', "event 0: text"),
+        (b'{"data": {"tickets": [{"body": {"plain": "a"}, "made": "noon"}]}}', "event 0: occurred_at"),
+        (b'{"data": {"tickets": [{"body": {"plain": "a"}, "made": 1e300}]}}', "event 0: occurred_at"),
+        (b'{"data": {"tickets": [{"body": {"plain": "a"}, "version": -1}]}}', "event 0: revision"),
+    ],
+)
+def test_what_the_map_does_not_find_is_said_and_where_it_looked(hooks, body, words):
+    with pytest.raises(Unmapped, match=words):
+        hooks["shop"].events(body, NOON)
+
+
+def test_a_signature_fits_one_body_one_secret_and_five_minutes(hooks):
+    now, body = NOON.timestamp(), b'{"a": 1}'
+    hook = hooks["shop"]
+    right = signed(body, now)
+
+    hook.verify(right, body, now)
+    hook.verify(right, body, now + 299)
+    hook.verify(right | {"webhook-signature": f"v1,AAAA v1a,xyz {right['webhook-signature']}"}, body, now)
+    for wrong, said, when in (
+        (right, body + b" ", now),
+        (right, body, now + 301),
+        (right, body, now - 301),
+        (right | {"webhook-id": "msg_2"}, body, now),
+        (right | {"webhook-timestamp": str(int(now) + 1)}, body, now),
+        (right | {"webhook-signature": "v1,"}, body, now),
+        (right | {"webhook-signature": "v1,é"}, body, now),
+        (signed(body, now, b"another secret of the shop"), body, now),
+        ({}, body, now),
+    ):
+        with pytest.raises(Unsigned) as refused:
+            hook.verify(wrong, said, when)
+        assert right["webhook-signature"][3:] not in str(refused.value)
+
+
+def test_a_secret_is_never_shown(hooks):
+    assert SECRET not in repr(hooks)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[hook]]\nname = 'shop'\n", "fields: Field required"),
+        ("[[hook]]\nname = 'Shop!'\nfields = {text = 'a'}\n", "name"),
+        ("[[hook]]\nname = 'shop'\nfields = {txt = 'a'}\n", "there is no field 'txt'"),
+        ("[[hook]]\nname = 'shop'\nfields = {id = 'a'}\n", "say where the text is"),
+        ("[[hook]]\nname = 'other'\nfields = {text = 'a'}\n", "EARSHOT_HOOK_SECRETS=other"),
+        ("hook =", "not TOML"),
+        (HOOKS + "[[hook]]\nname = 'shop'\nfields = {text = 'a'}\n", "twice"),
+    ],
+)
+def test_a_wrong_file_is_told_in_one_line(tmp_path, text, words):
+    with pytest.raises(HooksError, match=words) as wrong:
+        read(tmp_path, text)
+    assert "\n" not in str(wrong.value)
+
+
+def test_a_short_secret_is_refused_and_none_is_shown(tmp_path):
+    with pytest.raises(HooksError, match="16 bytes") as wrong:
+        read(tmp_path, HOOKS, shop="tooshort")
+    assert "tooshort" not in str(wrong.value)
+
+
+def test_paths_have_names_numbers_and_dots():
+    assert path_of(r"items[0].user\.name.x[-1]") == ("items", 0, "user.name", "x", -1)
+    assert path_of(".") == ()
+
+
+PATHS = {
+    name: (path_of(path),)
+    for name, path in {
+        "id": "number",
+        "text": "body",
+        "title": "subject",
+        "author": "customer",
+        "occurred_at": "made",
+        "conversation": "thread",
+        "revision": "version",
+        "deleted": "gone",
+    }.items()
+}
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+_ticket = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("number", "body", "subject", "customer", "made", "thread", "version", "gone"), _json)
+)
+
+
+@given(st.lists(_ticket, max_size=3))
+def test_any_json_is_events_or_one_line_that_says_what_is_missing(tickets):
+    hook = Hook("shop", b"", "shop", each=("data", "tickets"), paths=PATHS, time="unix_ms")
+    found: list = []
+    with suppress(Unmapped):  # and nothing else
+        found = hook.events(json.dumps({"data": {"tickets": tickets}}).encode(), NOON)
+    assert len(found) in (0, len(tickets))
