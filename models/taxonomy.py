@@ -27,7 +27,7 @@ _EMPTY = frozenset(  # words that show nothing
     a about after all am an and any are as at be been but by can could did do does for from get got had has have he her
     here him his how i if in into is it its just me more my no not now of off on or our out over she so some than that
     the their them then there these they this to too up us very was we were what when where which who why will with
-    would you your im ive dont cant wont didnt doesnt
+    would you your im ive dont cant wont didnt doesnt since because being user http
     """.split()  # noqa: SIM905 (a list of a hundred lines reads worse)
 )
 
