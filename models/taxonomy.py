@@ -18,6 +18,7 @@ OTHER = "other"
 Floats = NDArray[np.float32]
 Exact = NDArray[np.float64]
 Embed = Callable[[Sequence[str]], Floats]  # n phrases -> (n, dim), unit length
+Places = tuple[Exact, list[int]]
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+")
 _STEPS = 2.0**15
@@ -99,12 +100,13 @@ class Placed:
         trained: Trained = Trained(),
     ) -> None:
         self._taxonomy = taxonomy
-        self._topic_places, self._topic_starts = _places(taxonomy.topics, embed)
-        self._problem_places, self._problem_starts = _places(taxonomy.problems, embed)
         self._topic_threshold, self._problem_threshold = topic_threshold, problem_threshold
         self._trained = trained
         self._topic_column = _columns(trained.topics, [topic.name for topic in taxonomy.topics])
         self._problem_column = _columns(trained.problems, [problem.name for problem in taxonomy.problems])
+        # Phrases are only needed for names that no head knows.
+        self._topic_places = _places(taxonomy.topics, embed) if None in self._topic_column else None
+        self._problem_places = _places(taxonomy.problems, embed) if None in self._problem_column else None
         self._of_topic = {
             topic.name: [row for row, problem in enumerate(taxonomy.problems) if problem.topic == topic.name]
             for topic in taxonomy.topics
@@ -115,7 +117,7 @@ class Placed:
 
         probabilities: (n, trained topics), of the topic head.
         """
-        cosines = _best(embeddings, self._topic_places, self._topic_starts)  # (n, topics)
+        cosines = _best(embeddings, self._topic_places, len(self._topic_column))  # (n, topics)
         return [
             self._topic(row, None if probabilities is None else probabilities[number])
             for number, row in enumerate(cosines)
@@ -132,7 +134,7 @@ class Placed:
 
         probabilities: (n, trained problems), of the problem head. The score is the share of those of the topic.
         """
-        cosines = _best(embeddings, self._problem_places, self._problem_starts)  # (n, problems)
+        cosines = _best(embeddings, self._problem_places, len(self._problem_column))  # (n, problems)
         return [
             self._problem(text, topic, cosines[row], None if probabilities is None else probabilities[row])
             for row, (text, topic) in enumerate(zip(texts, topics, strict=True))
@@ -209,18 +211,18 @@ def _telling(word: str) -> bool:
     return len(word) > 2 and word.lower().replace("'", "").replace("’", "") not in _EMPTY
 
 
-def _places(named: Sequence[Named], embed: Embed) -> tuple[Exact, list[int]]:
+def _places(named: Sequence[Named], embed: Embed) -> Places:
     """The embeddings of all phrases (dim, phrases), and where each name's phrases begin."""
     starts = np.cumsum([0, *(len(one.phrases) for one in named[:-1])]).tolist()
     return _exact(embed([phrase for one in named for phrase in one.phrases])).T, starts
 
 
-def _best(embeddings: Floats, places: Exact, starts: Sequence[int]) -> Floats:
-    """The cosine to each name's nearest phrase, (n, names)."""
-    if not len(embeddings):
-        return np.zeros((0, len(starts)), np.float32)
-    cosines = _exact(embeddings) @ places / _STEPS**2
-    return np.maximum.reduceat(cosines, starts, axis=1).astype(np.float32)
+def _best(embeddings: Floats, places: Places | None, names: int) -> Floats:
+    """The cosine to each name's nearest phrase, (n, names); 0 without places."""
+    if places is None or not len(embeddings):
+        return np.zeros((len(embeddings), names), np.float32)
+    cosines = _exact(embeddings) @ places[0] / _STEPS**2
+    return np.maximum.reduceat(cosines, places[1], axis=1).astype(np.float32)
 
 
 def _exact(embeddings: Floats) -> Exact:
