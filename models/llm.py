@@ -233,14 +233,14 @@ class LlmAnalyzer:
     """
 
     def __init__(self, local: Local, llm: Llm) -> None:
-        self._local = local
+        self.local = local
         self.llm = llm
         self.taxonomy = local.taxonomy
         self.version = f"{llm.model}+{local.version}"
 
     def __call__(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[Analysis]:
         """Read each text, in order. Never fails for the language model's sake."""
-        analyses = self._local(texts, languages)
+        analyses = self.local(texts, languages)
         distinct = list(dict.fromkeys(texts))
         told = dict(zip(distinct, self.llm.judge(distinct), strict=True))
         return [

@@ -17,7 +17,7 @@ from stream.figures import Figures
 from stream.kafka import Outgoing
 from stream.queries import Totals
 from stream.web import Api, configured, create_web
-from stream.web.api.analyze import Read, Reading
+from stream.web.api.reading import Read, Reading
 from stream.web.batcher import Batcher
 from stream.web.keyring import KeyRing
 
@@ -68,8 +68,8 @@ def _key(number: int, scopes: Sequence[str]) -> Key:
 
 
 def echo(readings: Sequence[Reading]) -> list[str]:
-    """A model that says how long a text is."""
-    return [f'{{"length":{len(text)}}}' for text, _ in readings]
+    """A model that says how long a text is, or of how many turns a call."""
+    return [f'{{"length":{len(each.text if each.call is None else each.call)}}}' for each in readings]
 
 
 async def taken(messages: Sequence[Outgoing]) -> None:

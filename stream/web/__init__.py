@@ -15,7 +15,7 @@ from connectors.webhook import load_hooks
 from stream.api_keys import ApiKeys
 from stream.database import open_engine
 from stream.errors import UserError
-from stream.web.api.analyze import Model, Read, Reading
+from stream.web.api.reading import Model, Read, Reading
 from stream.web.app import Api, create_web
 from stream.web.batcher import Batcher
 from stream.web.keyring import KeyRing

@@ -11,8 +11,9 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from connectors.webhook import Hook
 from models.taxonomy import Taxonomy
-from stream.web.api.analyze import Reading, analyze_routes
+from stream.web.api.analyze import analyze_routes
 from stream.web.api.events import Publish, events_routes
+from stream.web.api.reading import Reading
 from stream.web.api.state import state_routes
 from stream.web.api.taxonomy import taxonomy_routes
 from stream.web.batcher import Batcher

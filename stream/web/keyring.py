@@ -86,6 +86,8 @@ class KeyRing:
 
     def charge(self, key: Key, messages: int) -> None:
         """Count so many messages against the key. Raises a 429 with the time to wait."""
+        if messages > self._burst:
+            raise refusal(413, f"a request holds {self._burst:g} messages at most; a turn of a call counts as one")
         bucket = self._buckets.setdefault(key.id, Bucket(self._rate, self._burst, self._clock))
         if wait := bucket.take(messages):
             raise refusal(429, f"this key may send {self._rate:g} messages a second; wait", retry_after=wait)

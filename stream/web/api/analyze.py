@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Depends, Request, Response
 
-from models.taxonomy import Taxonomy
 from stream.api_keys import Key
 from stream.web.api.messages import AnalysesOut, AnalysisOut, Asked, Several
+from stream.web.api.reading import Reading
 from stream.web.batcher import Batcher, Busy
 from stream.web.keyring import Guard
 from stream.web.problems import documented, refusal
 
-Reading = tuple[str, str | None]  # a text, and its language as the source says
-Read = Callable[[Sequence[Reading]], list[str]]  # the JSON of an analysis for each
 T = TypeVar("T")
-
-
-class Model(NamedTuple):
-    """What judges, as the web server uses it."""
-
-    read: Read
-    taxonomy: Taxonomy
-
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "text": {
@@ -72,11 +61,11 @@ def analyze_routes(guard: Guard, batcher: Batcher[Reading, str]) -> APIRouter:
         """One message, answered with its analysis, or `messages`, up to 256, answered with `analyses`.
 
         The same models as in the stream, on the same redacted text. Nothing is stored. What a text is about comes from
-        `GET /v1/taxonomy`.
+        `GET /v1/taxonomy`. A call counts as many messages as it has turns.
         """
         messages = asked.messages if isinstance(asked, Several) else [asked]
-        guard.charge(key, len(messages))
-        readings = [(message.said(), message.language) for message in messages]
+        readings = [message.reading() for message in messages]
+        guard.charge(key, sum(reading.weight for reading in readings))
         try:
             told = await _unless_gone(request, batcher(readings))
         except Busy as busy:
@@ -89,16 +78,6 @@ def analyze_routes(guard: Guard, batcher: Batcher[Reading, str]) -> APIRouter:
         return Response(body.encode(), media_type="application/json")
 
     return router
-
-
-def reader(analyze: Callable[..., Sequence[Any]], redact: Callable[[str], str]) -> Read:
-    """What is run for each batch: redact, analyse, tell as JSON. For a thread; nothing in it waits."""
-
-    def read(readings: Sequence[Reading]) -> list[str]:
-        analyses = analyze([redact(text) for text, _ in readings], [language for _, language in readings])
-        return [json.dumps(analysis.as_json(), ensure_ascii=True, separators=(",", ":")) for analysis in analyses]
-
-    return read
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T | None:

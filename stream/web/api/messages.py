@@ -6,7 +6,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from connectors.events import Turn
+from models.call_sides import Utterance, sided
+from stream.web.api.reading import Reading
+
 MOST = 256  # messages of one request
+MOST_TURNS = 256  # of a call; longer ones go through the stream
 LONGEST = 100_000  # characters of one text; the model reads the beginning
 
 Language = Annotated[str | None, Field(max_length=35, description="what the source says; helps with short texts")]
@@ -29,8 +34,8 @@ class Message(BaseModel):
     text: Text
     language: Language = None
 
-    def said(self) -> str:
-        return self.text
+    def reading(self) -> Reading:
+        return Reading(self.text, self.language)
 
 
 class TweetMessage(Message):
@@ -45,34 +50,26 @@ class ComplaintMessage(Message):
     kind: Literal["complaint"]
     title: Annotated[str, Field(max_length=300)] | None = None
 
-    def said(self) -> str:
-        return f"{self.title}\n{self.text}" if self.title else self.text
-
-
-class Turn(BaseModel):
-    """One utterance of a call."""
-
-    model_config = ConfigDict(frozen=True)
-
-    speaker: Literal["customer", "agent"]
-    text: Annotated[str, Field(max_length=LONGEST)]
+    def reading(self) -> Reading:
+        return Reading(f"{self.title}\n{self.text}" if self.title else self.text, self.language)
 
 
 class TranscriptMessage(BaseModel):
-    """A call; what the customer says in it is read."""
+    """A call; what the customer says in it is read, turn by turn."""
 
     model_config = ConfigDict(frozen=True)
 
     kind: Literal["transcript"]
-    turns: Annotated[tuple[Turn, ...], Field(min_length=1, max_length=2000)]
+    turns: Annotated[tuple[Turn, ...], Field(min_length=1, max_length=MOST_TURNS)]
     language: Language = None
 
-    def said(self) -> str:
-        return "\n".join(turn.text for turn in self.turns if turn.speaker == "customer" and turn.text.strip())
+    def reading(self) -> Reading:
+        turns = [Utterance(turn.speaker, turn.text, turn.name, turn.at) for turn in self.turns]
+        return Reading("", self.language, tuple(sided(turns)))
 
     @model_validator(mode="after")
     def _is_spoken(self) -> Self:
-        if not self.said():
+        if not any(turn.text.strip() for turn in self.reading().call or () if turn.speaker == "customer"):
             raise ValueError("the customer says nothing in this transcript: expected turns of the speaker `customer`")
         return self
 
@@ -137,10 +134,18 @@ class AnalysisOut(BaseModel):
     complaint: float | None = Field(description="probability that it is a complaint")
     severity: int | None = Field(description="0 (none) to 4 (threatens with consequences)")
     dissatisfaction: float | None = Field(description="0 (content) to 100 (furious)")
+    dissatisfaction_level: Literal["low", "medium", "high"] | None = Field(description="the same in three steps")
+    dissatisfaction_grade: int | None = Field(description="the same from 1 (content) to 5 (furious)")
     topic: TopicOut | None
     problem: ProblemOut | None
-    abstained: bool = Field(description="the model does not know this language: every judgement is null")
+    abstained: bool = Field(description="every judgement is null, and `why` says why")
+    why: Literal["empty", "language", "strange"] | None = Field(
+        description="nothing to read, a language that the model does not know, or nothing like what it has learned"
+    )
     model: str = Field(description="the version that judged")
+    call: dict[str, Any] | None = Field(
+        default=None, description="of a call: outcome, the turn at which it soured, how the mood went"
+    )
 
 
 class AnalysesOut(BaseModel):
