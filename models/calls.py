@@ -36,6 +36,7 @@ class CallReader:
 
     def __init__(self, read: Read, head: Head | None, *, whole: bool = False) -> None:
         self._read_texts = read
+        self.version = str(getattr(read, "version", ""))
         self._head = head
         self._whole = whole
         self._cues = read_cues()
@@ -86,8 +87,7 @@ class CallReader:
         ]
         agent = [one for _, turn, one in heard if turn.speaker == "agent"]
         if not customer:
-            model = heard[0][2].model if heard else ""
-            return Analysis(text, language, model, abstained=True, call=Call(len(call), 0, None, ()))
+            return Analysis(text, language, self.version, abstained=True, call=Call(len(call), 0, None, ()))
         analyses = [one for _, _, one in customer]
         trajectory = self._trajectory(customer)
         soured = next((moment for moment in trajectory if moment.tension >= SOUR), None)

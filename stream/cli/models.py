@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from stream.cli import calls as of_calls
 from stream.errors import UserError
 from stream.settings import read_settings
 
@@ -35,16 +36,27 @@ def add_to(app: typer.Typer) -> None:
     app.command()(bench)
     app.add_typer(evaluate, name="evaluate")
     app.add_typer(train, name="train")
+    of_calls.add_to(evaluate, train)
 
 
 def analyze(
-    texts: Annotated[list[str], typer.Argument(help="Texts; - reads them from standard input, one a line.")],
+    texts: Annotated[
+        list[str], typer.Argument(help="Texts, - for one a line of standard input; with --calls, transcripts.")
+    ],
     model: Model = None,
     backend: Annotated[
         Backend | None, typer.Option(help="Who judges: local, or llm (EARSHOT_LLM_URL). EARSHOT_BACKEND otherwise.")
     ] = None,
+    calls: Annotated[
+        bool,
+        typer.Option("--calls", help="Files or folders of transcripts: sentiment, outcome and course of each call."),
+    ] = False,
+    whole_conversation: of_calls.Whole = False,
 ) -> None:
-    """What the model makes of texts: one JSON object a line."""
+    """What the model makes of texts, or of calls: one JSON object a line."""
+    if calls:
+        of_calls.analyze_calls(texts, model, whole_conversation)
+        return
     analyzer = _backend(model, backend)
     lines = _lines() if texts == ["-"] else iter(texts)
     while batch := list(islice(lines, 64)):
