@@ -1,14 +1,15 @@
-"""The Faust app: three agents that take batches, hand them on, and acknowledge last. Thin."""
+"""The Faust app: agents that take batches, hand them on, and acknowledge last. Thin."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import faust
 from faust.app import App, BootStrategy
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 
+from stream.drafting import Drafting
 from stream.kafka import INPUTS, MESSAGE_LIMIT, tls
 from stream.pipeline import Message, Pipeline
 from stream.settings import Settings
@@ -58,8 +59,13 @@ class _EmbeddedTransport(Transport):
     Consumer = _EmbeddedConsumer
 
 
-def create_app(settings: Settings, broker: str, pipeline: Pipeline, *, embedded: bool) -> App:
-    """An app that listens on the input topics. embedded: the broker whose group join waits half the session time."""
+def create_app(
+    settings: Settings, broker: str, pipeline: Pipeline, drafting: Drafting | None = None, *, embedded: bool
+) -> App:
+    """An app that listens on the input topics, and, to draft, on the tickets that come of them.
+
+    embedded: the broker whose group join waits half the session time.
+    """
     app = _App(
         settings.kafka_group,
         broker=";".join(f"kafka://{each.strip()}" for each in broker.split(",")),
@@ -78,16 +84,25 @@ def create_app(settings: Settings, broker: str, pipeline: Pipeline, *, embedded:
     )
     if embedded:
         app.transport = _EmbeddedTransport(app.conf.broker_consumer, app)
-    for name in INPUTS:
+    duties: dict[str, Duty] = dict.fromkeys(INPUTS, pipeline)
+    if drafting is not None:
+        duties["tickets"] = drafting
+    for name, duty in duties.items():
         topic = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-        app.agent(topic, name=name, concurrency=1)(_listener(pipeline, settings.batch, settings.batch_within))
+        app.agent(topic, name=name, concurrency=1)(_listener(duty, settings.batch, settings.batch_within))
     return app
 
 
-def _listener(pipeline: Pipeline, batch: int, within: float) -> Any:
+class Duty(Protocol):
+    """What is done with a batch. No error leaves it: Faust would skip the batch's messages."""
+
+    async def process(self, batch: Sequence[Message]) -> None: ...
+
+
+def _listener(duty: Duty, batch: int, within: float) -> Any:
     async def listen(stream: Any) -> AsyncIterator[None]:
         async for events in stream.noack_take(batch, within=within):
-            await pipeline.process(messages(events))
+            await duty.process(messages(events))
             for event in events:
                 event.ack()  # only now: everything the batch said is committed and published
             yield

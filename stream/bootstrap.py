@@ -7,44 +7,59 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from connectors.base import Replier as ReplyConnector
+from connectors.events import Event, encode
+from models.draft import Draft, ReplyRequest
 from models.redact import redact
 from stream import brands as brands_file
 from stream.app import create_app
 from stream.bursts import BurstJudge
 from stream.database import DatabaseAway, open_engine, reader_url
+from stream.drafting import Drafting
 from stream.embedded import Embedded
 from stream.errors import BrokerAway, UserError
 from stream.health import Health
+from stream.incident_store import Incidents
+from stream.incidents import Gatherer
+from stream.ingest import topic_of
 from stream.kafka import MESSAGE_LIMIT, Kafka, Outgoing, Publisher
 from stream.metrics import Metrics
+from stream.networks import open_replier
 from stream.notify import Notifier
+from stream.outbox import Outbox
 from stream.pipeline import REPLAY_HEADER, Pipeline, alert_messages
 from stream.rebuild import Rebuilt, rebuild
 from stream.records import TicketRecord, WithdrawnTicket
+from stream.replies import Replies
 from stream.routing import read_routes
 from stream.schema import migrate
 from stream.settings import Settings
+from stream.spend import Spend
 from stream.store import Store
 from stream.worker import answering, eventually, every, running
 
 if TYPE_CHECKING:
-    from stream.web.api.analyze import Model
+    from stream.web.api.reading import Model
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BURSTS_EVERY = 2.0  # seconds between looks at the counts
 TELL_EVERY = 2.0
+GATHER_EVERY = 5.0
+SEND_EVERY = 1.0  # the outbox runs by itself; so soon it begins again after a fault
+BUSY = 200  # messages that wait to be understood, above which nobody drafts
 LAG_EVERY = 5.0
 UPKEEP_EVERY = timedelta(hours=6).total_seconds()  # partitions ahead, retention
 DRAIN_SECONDS = 600.0
@@ -221,9 +236,26 @@ def worker_process(found: Parts, name: str = "worker", *, port: int | None = Non
 def load_analyzer(settings: Settings) -> Any:
     """The model. Raises models.artifact.ArtifactError when its directory is broken."""
     from models.analyzer import Analyzer
+
+    return Analyzer(model_folder(settings), threads=settings.threads)
+
+
+def model_folder(settings: Settings) -> Path:
+    """The directory of the model in use."""
     from models.registry import Registry
 
-    return Analyzer(settings.model or Registry(settings.home / "models").current(), threads=settings.threads)
+    return settings.model or Registry(settings.home / "models").current()
+
+
+def load_calls(settings: Settings, analyzer: Any = None, *, whole: bool = False) -> Any:
+    """What reads calls: the local model, `analyzer` where it is loaded, and the head beside it.
+
+    Raises models.artifact.ArtifactError, with what to do, for a head that was made for another model.
+    """
+    from models.calls import call_reader
+
+    local = load_analyzer(settings) if analyzer is None else getattr(analyzer, "local", analyzer)
+    return call_reader(local, model_folder(settings), whole=whole)
 
 
 def load_backend(settings: Settings) -> Any:
@@ -260,6 +292,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
         store = await stack.enter_async_context(found.store())
         pipeline = Pipeline(
             analyze=analyzer,
+            calls=load_calls(settings, analyzer, whole=True),
             redact=redact,
             brands=brands,
             store=store,
@@ -270,7 +303,11 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
         )
         judge = BurstJudge(store)
         telling = await stack.enter_async_context(notifier(found))
-        app = create_app(settings, found.broker, pipeline, embedded=found.broker_is_embedded)
+        answers = await stack.enter_async_context(found.engine())
+        gatherer = Gatherer(Incidents(answers))
+        outbox = _outbox(settings, answers, publisher, metrics)
+        drafting = await _drafting(settings, answers, brands, metrics, busy=lambda: health.lag > BUSY)
+        app = create_app(settings, found.broker, pipeline, drafting, embedded=found.broker_is_embedded)
         await stack.enter_async_context(running(app))
         health.progress()
         health.started = True
@@ -280,6 +317,8 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             every(LAG_EVERY, lambda: _watch_lag(found.kafka, health, metrics)),
             every(BURSTS_EVERY, lambda: _judge(judge, publisher, metrics)),
             every(TELL_EVERY, telling.round),
+            every(GATHER_EVERY, gatherer.look),
+            every(SEND_EVERY, outbox.run),
             every(UPKEEP_EVERY, store.upkeep),
             _while_alive(follow),
             _while_broker_lives(found),
@@ -291,13 +330,48 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
 async def serve_console(found: Parts, host: str, port: int) -> None:
     """The pages and the REST interface until cancelled. Raises UserError when the port is taken."""
     from stream.web import serve_web
-    from stream.web.api.analyze import Model, reader
+    from stream.web.api.reading import Model, reader
 
     def load() -> Model:
         analyzer = load_backend(found.settings)
-        return Model(reader(analyzer, redact), analyzer.taxonomy)
+        return Model(reader(analyzer, redact, load_calls(found.settings, analyzer, whole=True)), analyzer.taxonomy)
 
     await serve_web(found, host, port, load=load)
+
+
+def load_replier(settings: Settings) -> Any:
+    """The model that drafts. Raises models.artifact.ArtifactError when its directory is broken."""
+    from models.replier import Replier, default_replier
+
+    return Replier(settings.replier or default_replier(), threads=1)
+
+
+async def _drafting(
+    settings: Settings, engine: AsyncEngine, brands: brands_file.Brands, metrics: Metrics, busy: Callable[[], bool]
+) -> Drafting | None:
+    """None where EARSHOT_DRAFTS switches drafts off."""
+    if not settings.drafts or find_spec("models.replier") is None:
+        return None
+    replier = await asyncio.to_thread(load_replier, settings)
+
+    def write(requests: Sequence[ReplyRequest], lately: Collection[str]) -> Sequence[Draft]:
+        drafts: Sequence[Draft] = replier(requests, recent=lately)
+        return drafts
+
+    return Drafting(Replies(engine), write, brands, metrics, busy)
+
+
+def _outbox(settings: Settings, engine: AsyncEngine, publisher: Publisher, metrics: Metrics) -> Outbox:
+    """Sends to the file of EARSHOT_OUTBOX, or as the accounts of the settings on their networks."""
+    ledger = Spend(engine, "x")
+
+    async def open_way(network: str, brand: str | None) -> ReplyConnector:
+        return open_replier(settings, network, ledger, brand=brand or "")
+
+    async def tell(event: Event) -> None:
+        await publisher.publish([Outgoing(topic_of(event), event.conversation, encode(event))])
+
+    return Outbox(engine, open_way, tell, metrics)
 
 
 @asynccontextmanager

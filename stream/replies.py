@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from models.draft import Draft, Refusal, ReplyRequest
 from stream.database import reachable, storable
 from stream.errors import UserError
-from stream.tables import audit, opted_out, replies
+from stream.tables import audit, events, opted_out, replies
 
 Row = dict[str, Any]
 LATELY = "7 days"  # a text that the brand sent within this time is not sent again
@@ -72,10 +72,7 @@ class Replies:
                 row["level"],
                 row["event_id"],
                 row["revision"],
-                ReplyRequest(
-                    row["text"],
-                    **{name: row[name] for name in ("brand", "topic", "problem", "sentiment", "severity", "network")},
-                ),
+                _request(row),
             )
             for row in rows
         ]
@@ -102,6 +99,13 @@ class Replies:
                 if row.approved_by is not None:
                     await note(connection, row.approved_by, "approve", row.id, {"automatic": True})
         return [row.id for row in new]
+
+    async def request_of(self, row: Row) -> ReplyRequest | None:
+        """What the reply answers, as it is stored now; None when it was deleted."""
+        async with reachable(), self._engine.connect() as connection:
+            asked = select(events).where(events.c.id == row["event_id"], events.c.text.is_not(None))
+            found = (await connection.execute(asked)).mappings().first()
+        return None if found is None else _request(found)
 
     async def newest(
         self, states: Collection[str] | None = None, ticket: str | None = None, limit: int = 50
@@ -167,6 +171,11 @@ class Replies:
         """What people made of drafts: customer_text, draft, final, brand; to learn from."""
         async with reachable(), self._engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(_EDITS)).mappings()]
+
+
+def _request(row: Mapping[Any, Any]) -> ReplyRequest:
+    told = {name: row[name] for name in ("brand", "topic", "problem", "sentiment", "severity", "network")}
+    return ReplyRequest(row["text"], **told)
 
 
 def _row(of: ToDraft, draft: Draft, approver: str | None) -> Row:

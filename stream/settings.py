@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     kafka_group: str = Field("earshot", min_length=1, description="consumer group of the workers")
 
     model: Path | None = Field(None, description="directory of a model; unset: the one that `earshot model use` chose")
+    replier: Path | None = Field(None, description="directory of a model that drafts replies; unset: the shipped one")
+    drafts: bool = Field(True, description="draft a reply for every ticket; a worker does it when nothing else waits")
     brands: Path | None = Field(None, description="your brands.toml; unset: the one that is shipped")
     threads: int = Field(2, ge=1, le=64, description="of the model in one worker")
     batch: int = Field(256, ge=1, le=1024, description="messages that a worker takes at once, at most")

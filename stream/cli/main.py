@@ -12,7 +12,23 @@ import typer
 from connectors.base import ConnectorError
 from models.artifact import ArtifactError
 from stream.brands import BrandsError
-from stream.cli import alerts, compare, connectors, data, explore, keys, models, own, people, registry, run, upkeep
+from stream.cli import (
+    alerts,
+    compare,
+    connectors,
+    data,
+    explore,
+    incidents,
+    keys,
+    models,
+    outbox,
+    own,
+    people,
+    registry,
+    reply,
+    run,
+    upkeep,
+)
 from stream.database import DatabaseAway
 from stream.errors import BrokerAway, UserError
 
@@ -47,8 +63,11 @@ own.add_to(models.train)
 explore.add_to(app)
 registry.add_to(app)
 alerts.add_to(app)
+incidents.add_to(app)
 connectors.add_to(app)
 people.add_to(app)
+reply.add_to(app)
+outbox.add_to(app, reply.reply)
 keys.add_to(app)
 compare.add_to(app)
 upkeep.add_to(app)

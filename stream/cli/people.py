@@ -76,7 +76,7 @@ def list_users() -> None:
 
 
 @user.command()
-def role(name: Name, role: Annotated[RoleName, typer.Argument()], brand: Brands = None) -> None:
+def role(name: Name, role: Annotated[RoleName, typer.Argument(help="The new role.")], brand: Brands = None) -> None:
     """Give a user another role or other brands. They are logged out."""
     _run(lambda people: people.set_role(name, role.value, brand))
     print(f"{name} is {role.value} now{_bound(None if brand is None else frozenset(brand))}")

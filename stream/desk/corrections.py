@@ -85,6 +85,6 @@ def _said(row: Any, field: Field) -> str | None:
         likely = scores.get("complaint")
         return None if likely is None else "yes" if likely >= 0.5 else "no"
     if field == "outcome":
-        told = scores.get("outcome")
-        return told.get("label") if isinstance(told, dict) else told
+        outcome = scores.get("call", {}).get("outcome")
+        return None if outcome is None else str(outcome)
     return None if row[field] is None else str(row[field])
