@@ -168,7 +168,7 @@ def _read_complaints(file: TextFile, head: Head, start: Position | None, on_bad_
 def _read_transcripts(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
     if transcripts.recognises(head.names):
         return transcripts.of_table(file.path, head.names)(_rows(file, head, start, on_bad_row), on_bad_row)
-    if head.is_json or head.text.lstrip().startswith("["):
+    if head.is_json:
         of_json = transcripts.of_document if transcripts.is_document(head.text) else transcripts.of_json
         return of_json(file, start or START, on_bad_row)
     return iter(()) if start else transcripts.of_text(file, on_bad_row)

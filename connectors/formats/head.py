@@ -32,7 +32,7 @@ class Head:
 
     @property
     def is_json(self) -> bool:
-        return any(line.lstrip().startswith("{") for line in self.text.split("\n")[:20])
+        return any(line.lstrip().startswith(("{", "[{")) for line in self.text.split("\n")[:20])
 
     def need(self, columns: Sequence[str]) -> None:
         """Raises FormatError, with what is missing, when the file has not got these columns."""
@@ -93,7 +93,7 @@ def recognised(head: Head) -> str:
 
 
 def _holds_calls(head: Head) -> bool:
-    if not head.is_json and not head.text.lstrip().startswith("["):
+    if not head.is_json:
         return False
     keys = "|".join((*transcripts.TURNS, "content"))
     speakers = "|".join(transcripts.SPEAKER)
