@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iter
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.base import Replier as ReplyConnector
 from connectors.events import Event, encode
+from models.artifact import ArtifactError
 from models.draft import Draft, ReplyRequest
 from models.redact import redact
 from stream import brands as brands_file
@@ -350,9 +350,15 @@ async def _drafting(
     settings: Settings, engine: AsyncEngine, brands: brands_file.Brands, metrics: Metrics, busy: Callable[[], bool]
 ) -> Drafting | None:
     """None where EARSHOT_DRAFTS switches drafts off."""
-    if not settings.drafts or find_spec("models.replier") is None:
+    if not settings.drafts:
         return None
-    replier = await asyncio.to_thread(load_replier, settings)
+    try:
+        replier = await asyncio.to_thread(load_replier, settings)
+    except ArtifactError as error:
+        if settings.replier is not None:
+            raise
+        log.warning("no replies are drafted: %s", error)  # tickets are worth more than their drafts
+        return None
 
     def write(requests: Sequence[ReplyRequest], lately: Collection[str]) -> Sequence[Draft]:
         drafts: Sequence[Draft] = replier(requests, recent=lately)
