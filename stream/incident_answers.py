@@ -51,8 +51,9 @@ async def answer(tickets: Sequence[str], replies: Replies, write: Write) -> Answ
             taken.append(first.text)
         new = set(await replies.store(kept))
         for one, _, _ in kept:
-            newest = await replies.newest(["draft"], ticket=one.ticket_id, limit=1)
-            drafted |= {one.ticket_id: row["id"] for row in newest if row["id"] in new}
+            for row in await replies.newest(["draft"], ticket=one.ticket_id, limit=1):
+                if row["id"] in new:
+                    drafted[one.ticket_id] = row["id"]
     asked = {one.ticket_id for one in wanted}
     return Answered(drafted, alike, [ticket for ticket in tickets if ticket not in asked])
 
