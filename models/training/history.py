@@ -37,6 +37,7 @@ COLUMNS = {
     ),
 }
 REST = "other"  # where a class goes that has too few texts to be learnt
+FEW = 500  # texts
 _NOTHING = frozenset({"", "-", "nan", "none", "null", "n/a", "na", "unknown"})
 
 WORDS = {
@@ -257,9 +258,10 @@ def _with_label(one: Told, task: str, label: str) -> Told:
 
 
 def parts(history: History) -> tuple[list[Told], list[Told]]:
-    """(learnt, held out): a tenth is held out by the hash of its text, but never the last text of a class."""
-    held = [one for one in history.told if part_of(one.text) == "validation"]
-    learnt = [one for one in history.told if part_of(one.text) != "validation"]
+    """(learnt, held out): by the hash of the text a tenth is held out, a fifth of few, but never a class's last text."""
+    out = ("validation",) if len(history.told) >= FEW else ("validation", "test")
+    held = [one for one in history.told if part_of(one.text) in out]
+    learnt = [one for one in history.told if part_of(one.text) not in out]
     known = {(task, getattr(one, task)) for one in learnt for task in LABELLED}
     back = [one for one in held if any((task, getattr(one, task)) not in known for task in LABELLED)]
     return learnt + back, [one for one in held if one not in back]

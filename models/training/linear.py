@@ -108,33 +108,38 @@ def severity_features(outputs: Outputs) -> Floats:
 JOINED = ("embedding", "sentiment", "complaint", "severity")
 
 
-def graft(source: Path, target: Path, heads: Mapping[str, Linear]) -> None:
-    """Write the served graph with these heads in the place of its own of that name.
+def graft(source: Path, target: Path, heads: Mapping[str, Linear], *, beside: bool = False) -> None:
+    """Write the served graph with these heads in the place of its own of that name, or beside them: added.
 
     `severity` reads what JOINED names, any other head the embedding.
     """
     graph = onnx.load(source)
+    there = {output.name for output in graph.graph.output}
     for task, head in heads.items():
-        old = f"{task}.shipped"
-        replaced = any(output.name == task for output in graph.graph.output)
-        if replaced:
+        old, added = f"{task}.before", f"{task}.linear"
+        if task in there:
             _rename(graph, task, old)
-        reads = "embedding"
+        reads = f"{task}.features" if task == "severity" else "embedding"
         if task == "severity":
-            reads = f"{task}.features"
             joined = [old if name == task else name for name in JOINED]
             graph.graph.node.append(helper.make_node("Concat", joined, [reads], axis=-1))
-        weight, bias = f"{task}.linear.weight", f"{task}.linear.bias"
+        weight, bias = f"{added}.weight", f"{added}.bias"
         graph.graph.initializer.append(numpy_helper.from_array(head.weight, weight))
         graph.graph.initializer.append(numpy_helper.from_array(head.bias, bias))
-        graph.graph.node.append(helper.make_node("Gemm", [reads, weight, bias], [task], name=f"/{task}/linear"))
-        if not replaced:
-            shape: list[str | int | None] = ["batch_size", len(head.bias)]
-            graph.graph.output.append(helper.make_tensor_value_info(task, TensorProto.FLOAT, shape))
-        else:
-            (output,) = [output for output in graph.graph.output if output.name == task]
-            output.type.tensor_type.shape.dim[-1].dim_value = len(head.bias)
+        result = added if beside else task
+        graph.graph.node.append(helper.make_node("Gemm", [reads, weight, bias], [result], name=f"/{task}/linear"))
+        if beside:
+            graph.graph.node.append(helper.make_node("Add", [old, added], [task], name=f"/{task}/sum"))
+        _declare(graph, task, len(head.bias))
     onnx.save(graph, target)
+
+
+def _declare(graph: onnx.ModelProto, task: str, classes: int) -> None:
+    """`task` among the graph's outputs, (batch, classes)."""
+    shape: list[str | int | None] = ["batch_size", classes]
+    kept = [output for output in graph.graph.output if output.name != task]
+    del graph.graph.output[:]
+    graph.graph.output.extend([*kept, helper.make_tensor_value_info(task, TensorProto.FLOAT, shape)])
 
 
 def _rename(graph: onnx.ModelProto, old: str, new: str) -> None:
