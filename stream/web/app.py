@@ -22,7 +22,7 @@ from stream.web.edge import Edge
 from stream.web.hooks import hooks_routes
 from stream.web.keyring import Guard, KeyRing
 from stream.web.pages import SHOWN, page
-from stream.web.problems import tell_problems
+from stream.web.problems import described, tell_problems
 from stream.web.reads import Reads
 
 _ABOUT = """Messages of customers in, understanding out.
@@ -72,10 +72,10 @@ def create_web(store: Reads, api: Api) -> FastAPI:
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
-        return JSONResponse(app.openapi())
+        return JSONResponse(described(app))
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
-        return HTMLResponse(docs_page(app.openapi()))
+        return HTMLResponse(docs_page(described(app)))
 
     return app

@@ -1,0 +1,107 @@
+"""The OpenAPI document against the real server: every example runs, every answer is documented, nothing is a 5xx."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import aiohttp
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from serving import TOKEN, EmptyStore, web
+
+from models.analyzer import Analyzer
+from models.artifact import default_artifact
+from models.calls import call_reader
+from models.redact import redact
+from stream.web.api.messages import AnalysisOut
+from stream.web.api.reading import reader
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+BOUNDED = settings(
+    max_examples=15, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture(scope="module")
+def analyzer() -> Analyzer:
+    return Analyzer(default_artifact(), threads=1)
+
+
+@pytest.fixture(scope="module")
+def site(analyzer) -> Iterator[str]:
+    """The whole server with the shipped model, on a thread of its own: schemathesis is not asynchronous."""
+    ready, done = threading.Event(), threading.Event()
+    told: list[str] = []
+    read = reader(analyzer, redact, call_reader(analyzer, default_artifact(), whole=True))
+
+    async def serve() -> None:
+        async with web(EmptyStore(), read=read) as address:
+            told.append(address)
+            ready.set()
+            await asyncio.to_thread(done.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert ready.wait(60)
+    yield told[0]
+    done.set()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def schema(site):
+    return schemathesis.openapi.from_url(f"{site}/openapi.json")
+
+
+async def test_every_example_of_the_document_runs(site):
+    ran = []
+    async with aiohttp.ClientSession(site, headers=HEADERS) as session:
+        async with session.get("/openapi.json") as answer:
+            document = await answer.json()
+        for path, methods in document["paths"].items():
+            body = methods.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json", {})
+            for name, example in body.get("examples", {}).items():
+                async with session.post(path, json=example["value"]) as answer:
+                    assert answer.status in (200, 202), (path, name, await answer.text())
+                    ran.append((path, await answer.json()))
+
+    analyzed = [told for path, told in ran if path == "/v1/analyze"]
+    assert [path for path, _ in ran].count("/v1/events") >= 3
+    assert analyzed[0]["sentiment"]["label"] == "negative"
+    assert analyzed[1]["analyses"][3]["call"]["turns"] == 2
+
+
+def test_what_is_documented_of_an_analysis_is_what_the_command_line_prints(analyzer):
+    told = analyzer(["my line is down"])[0].as_json()
+
+    assert set(AnalysisOut.model_fields) == {*told, "call"}
+
+
+@pytest.mark.parametrize("wrong", [False, True], ids=["as documented", "as it should not be"])
+def test_the_server_answers_as_its_document_says_whatever_it_is_sent(schema, site, wrong):
+    mode = schemathesis.GenerationMode.NEGATIVE if wrong else schemathesis.GenerationMode.POSITIVE
+    operations = [each.ok() for each in schema.get_all_operations()]
+    asked = []
+    for operation in operations:
+        if wrong and operation.path not in ("/v1/analyze", "/v1/events"):
+            continue  # nothing can be wrong with what takes no parameters, or any JSON
+
+        @BOUNDED
+        @given(case=operation.as_strategy(mode))
+        def ask(case) -> None:
+            asked.append(case.call_and_validate(base_url=site, headers=HEADERS, checks=CHECKS).status_code)
+
+        ask()
+
+    assert len(operations) >= 7
+    assert {202, 200} <= set(asked) if not wrong else {422} <= set(asked)

@@ -1,0 +1,49 @@
+"""Who judges, as the settings say."""
+
+from __future__ import annotations
+
+import pytest
+from llm_server import GOOD, llm_server
+
+from models.analysis import Analysis
+from models.taxonomy import read_taxonomy
+from stream.backends import with_llm
+from stream.errors import UserError
+from stream.settings import Settings
+
+
+class Local:
+    """A model that knows nothing."""
+
+    version = "local-1"
+    taxonomy = read_taxonomy()
+
+    def __call__(self, texts, languages=None):
+        return [Analysis(text, "en", self.version) for text in texts]
+
+
+def test_the_settings_make_a_language_model_beside_the_local_one():
+    with llm_server(GOOD | {"topic": "other", "problem": None}) as server:
+        settings = Settings(llm_url=server.url, llm_model="tiny", llm_key="sk-secret", llm_input_price=2.0)
+        judge = with_llm(settings, Local())
+        told = judge(["my line is down"])[0]
+
+    assert (told.model, told.topic.label) == ("tiny+local-1", "other")
+    assert server.requests[0]["model"] == "tiny"
+    assert server.keys == ["Bearer sk-secret"]
+    assert judge.llm.usage.dollars == pytest.approx(500 * 2.0 / 1e6)
+    assert "sk-secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "EARSHOT_LLM_URL"),
+        ({"llm_url": "localhost:8000"}, "EARSHOT_LLM_URL"),
+        ({"llm_url": "http://127.0.0.1:1/v1"}, "EARSHOT_LLM_MODEL"),
+        ({"llm_url": "http://127.0.0.1:1/v1", "llm_model": "m", "llm_brief": "nothing.json"}, "no such file"),
+    ],
+)
+def test_what_is_missing_is_named_in_one_line(given, told):
+    with pytest.raises(UserError, match=told):
+        with_llm(Settings(**given), Local())
