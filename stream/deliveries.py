@@ -126,7 +126,7 @@ _DUE = text("""
     from alert_deliveries d
     join alerts a on a.id = d.alert_id
     where d.sink = :sink and d.state in ('queued', 'sending') and d.due_at <= now()
-    order by a.severity desc, d.created_at, d.alert_id, d.kind
+    order by a.severity desc, a.kind <> 'burst', d.created_at, d.alert_id, d.kind
     limit 1000
 """)
 _LATELY = text("""

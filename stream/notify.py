@@ -23,6 +23,7 @@ from connectors.notices import Notice, Sink
 from stream.deliveries import Due
 from stream.records import AlertRecord
 from stream.routing import Route
+from stream.scan import UNNAMED
 
 log = logging.getLogger(__name__)
 
@@ -207,11 +208,12 @@ def _digest(sink: str, told: Sequence[Due]) -> str:
 def title(alert: AlertRecord, *, recovered: bool = False) -> str:
     """The alert in one line, in our words: nothing of what customers wrote, but the words that many of them used."""
     brand = alert.brand or "no brand"
+    about = f" about {alert.topic}" if alert.topic and alert.topic != UNNAMED else ""
     if alert.kind == "p1":
-        return f"{brand}: a P1 ticket{f' about {alert.topic}' if alert.topic else ''}"
+        return f"{brand}: a P1 ticket{about}"
     if alert.kind == "spend":
-        return f"{brand}: {alert.evidence.get('told', 'the daily budget is reached')}"
-    about = f" about {alert.topic}" if alert.topic and alert.topic != "other" else ""
+        spent, budget = (float(alert.evidence.get(name, 0)) for name in ("spent_dollars", "budget_dollars"))
+        return f"{brand}: ${spent:.2f} of ${budget:.2f} are spent on {alert.evidence.get('network', 'a network')} today"
     if recovered:
         return f"{brand}: the burst of negative messages{about} is over"
     told = alert.evidence

@@ -1,0 +1,89 @@
+"""The words that set a crowd apart are those of many, and never one person's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from connectors.events import Sourced, Tweet
+from models.analysis import Analysis, Sentiment
+from stream.brands import Brand, Brands
+from stream.explain import explain, markdown, read_messages
+from stream.words import Said, examples, words_apart
+
+NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
+
+
+def said(*texts, one_voice=False):
+    return [Said(f"x:{n}", text, "one" if one_voice else f"a{n}") for n, text in enumerate(texts)]
+
+
+USUAL = said(*[f"my bill is wrong again, {n} days now" for n in range(1, 60)], *["the app logs me out"] * 40)
+
+
+def test_what_many_say_now_and_nobody_said_before_comes_first():
+    now = said(*[f"the internet is down here in street {n}" for n in range(20)], "my bill is wrong")
+
+    words = words_apart(now, USUAL)
+
+    assert words[0] == "internet"
+    assert "bill" not in words
+
+
+def test_a_pair_is_told_instead_of_its_words():
+    now = said(*[f"error code on screen, row {n}" for n in range(12)])
+
+    words = words_apart(now, USUAL)
+
+    assert "error code" in words
+    assert "error" not in words
+
+
+def test_one_loud_voice_is_no_crowd_and_nobody_is_quoted():
+    shouting = said(*["scandal scandal scandal"] * 30, one_voice=True)
+
+    assert words_apart([*shouting, *USUAL[:20]], USUAL) == []
+
+
+def test_names_links_handles_placeholders_and_small_words_say_nothing():
+    now = said(*["@voltline Volt Line http://t.co/x1 [phone] it is what it is for us"] * 20)
+    now = [Said(each.id, each.text, f"a{n}") for n, each in enumerate(now)]
+
+    assert words_apart(now, USUAL, without="Volt Line") == []
+
+
+def test_nothing_to_compare_with_is_nothing_to_say():
+    assert words_apart([], USUAL) == []
+    assert words_apart(USUAL[:2], []) == []
+
+
+def test_examples_hold_the_words_and_are_of_different_people_and_texts():
+    crowd = said("no internet", "tea is cold", "internet and phone down", "internet AND phone down!")
+    crowd.append(Said("x:9", "phone, internet, all down", "a2"))
+
+    assert examples(crowd, ["internet", "phone"], most=3) == ["x:2", "x:0", "x:1"]
+
+
+def analyze(texts, languages):
+    return [Analysis(text, "en", "m", Sentiment("negative" if "!" in text else "neutral", 0.9, {})) for text in texts]
+
+
+def test_a_file_is_explained_by_its_bursts_and_their_words():
+    usual = [(f"bill wrong, order {n}!", 20 * n) for n in range(60)]
+    storm = [(f"no internet | in <b>{n}</b> `x`!", 60 * 14 + n / 4) for n in range(60)]
+    events = [
+        Sourced(Tweet(id=f"x:{n}", conversation=f"x:{n}", occurred_at=NOON + timedelta(minutes=at), text=text,
+                      brand="VoltLine", author=f"a{n}"), n)
+        for n, (text, at) in enumerate(sorted([*usual, *storm], key=lambda each: each[1]))
+    ]  # fmt: skip
+
+    report = explain(read_messages(events, analyze, Brands([Brand("VoltLine")])), hours=2)
+    [brand] = report["brands"]
+    [burst] = brand["bursts"]
+
+    assert (report["messages"], report["negative"]) == (120, 120)
+    assert burst["start"].startswith("2026-03-13T02:0")
+    assert burst["words"][0] == "internet"
+    assert brand["busiest_hours"][-1]["in_a_burst"]
+    page = markdown(report, "day.csv")
+    assert "<b>" not in page
+    assert all(line.count("|") == 7 for line in page.splitlines() if line.startswith("| 2026"))
