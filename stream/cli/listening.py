@@ -19,7 +19,7 @@ from connectors.x.costs import Reached
 from stream.bootstrap import ensure_migrated, load_brands, parts
 from stream.cli.replaying import Summary, Workers
 from stream.database import DatabaseAway, open_engine
-from stream.errors import BrokerAway
+from stream.errors import BrokerAway, UserError
 from stream.health import Health
 from stream.ingest import sorted_by_size
 from stream.kafka import Kafka, Publisher
@@ -35,6 +35,7 @@ from stream.worker import answering, every
 log = logging.getLogger(__name__)
 
 LOOKED_UP_EVERY = timedelta(days=1)
+LAST_WORDS = 20.0  # seconds that our own worker is given at the end
 _WATCH = 1.0  # seconds between two looks at how it goes
 _LINE_EVERY = 15.0  # seconds between two lines where there is no terminal
 
@@ -90,6 +91,7 @@ async def listen(
             with screen:
                 await _until_one_ends(duties)
         finally:
+            await _processed(found.kafka, workers)
             summary.sent = sum(each.heard.events + each.heard.deletions for each in listeners)
             summary.too_large = sum(each.heard.too_large for each in listeners)
             summary.seconds = time.monotonic() - started
@@ -142,7 +144,7 @@ class Screen:
             self._status.stop()
 
     def say(self, line: str) -> None:
-        self._console.print(f"{datetime.now():%H:%M:%S} {line}", markup=False, highlight=False)
+        self._console.print(f"{datetime.now():%H:%M:%S} {line}", markup=False, highlight=False, soft_wrap=True)
 
     def show(self, line: str) -> None:
         if self._status:
@@ -212,6 +214,15 @@ async def _until_one_ends(works: Sequence[Any]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _processed(kafka: Kafka, workers: Workers) -> None:
+    """A newcomer sees what became of it: our own worker is given a moment to finish."""
+    with suppress(BrokerAway, UserError, TimeoutError):
+        async with asyncio.timeout(LAST_WORDS if workers.own else 0.0):
+            while await kafka.lag() > 0:
+                workers.ensure()
+                await asyncio.sleep(0.3)
 
 
 class _Unpaid:
