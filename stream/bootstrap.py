@@ -234,10 +234,12 @@ def worker_process(found: Parts, name: str = "worker", *, port: int | None = Non
 
 
 def load_analyzer(settings: Settings) -> Any:
-    """The model. Raises models.artifact.ArtifactError when its directory is broken."""
+    """The model. Raises ArtifactError when its directory is broken, TaxonomyError for a taxonomy that is wrong."""
     from models.analyzer import Analyzer
+    from models.taxonomy_file import load_taxonomy
 
-    return Analyzer(model_folder(settings), threads=settings.threads)
+    own = None if settings.taxonomy is None else load_taxonomy(settings.taxonomy)
+    return Analyzer(model_folder(settings), taxonomy=own, threads=settings.threads)
 
 
 def model_folder(settings: Settings) -> Path:

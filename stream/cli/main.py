@@ -11,6 +11,7 @@ import typer
 
 from connectors.base import ConnectorError
 from models.artifact import ArtifactError
+from models.taxonomy_file import TaxonomyError
 from stream.brands import BrandsError
 from stream.cli import (
     alerts,
@@ -33,7 +34,7 @@ from stream.database import DatabaseAway
 from stream.errors import BrokerAway, UserError
 
 # What a person can put right: one line, exit code 2. Anything else is a bug and shows its traceback.
-READABLE = (UserError, ConnectorError, ArtifactError, BrandsError, BrokerAway, DatabaseAway)
+READABLE = (UserError, ConnectorError, ArtifactError, TaxonomyError, BrandsError, BrokerAway, DatabaseAway)
 
 app = typer.Typer(
     name="earshot",
