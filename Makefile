@@ -31,7 +31,7 @@ format: $(VENV)/.tested ## Lay the code out
 # Airline tweets where the public data set is at hand, the demo day's texts otherwise.
 TWEETS ?= $(wildcard ../shared/data/tweets/airline/Tweets.csv)
 
-bench: install ## Throughput, latency, stages and memory on this machine; also bench.json
+bench: install ## Throughput, latency, stages and memory, of the stream and of REST; also bench.json
 	$(BIN)/earshot bench --out bench.json $(if $(TWEETS),--data $(TWEETS))
 
 clean: ## Away with what was built

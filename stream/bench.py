@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.error import URLError
 
 import psutil
@@ -25,6 +25,7 @@ from connectors.demo import demo_day
 from connectors.events import Event, Sourced, Tweet, encode
 from connectors.files import open_file
 from models.redact import redact
+from stream.bench_api import bench_api
 from stream.bootstrap import Parts, ensure_migrated, load_analyzer, parts, worker_process
 from stream.embedded import free_port
 from stream.ingest import ingest, topic_of
@@ -37,20 +38,32 @@ SESSION_TEXTS = 4_000  # texts for the model alone
 
 
 def run_bench(
-    settings: Settings, *, rate: float, seconds: float, events: int, data: Path | None, console: Console
+    settings: Settings,
+    *,
+    rate: float,
+    seconds: float,
+    events: int,
+    data: Path | None,
+    console: Console,
+    part: Literal["all", "stream", "rest"] = "all",
 ) -> dict[str, Any]:
     """The figures of this machine, as JSON-able numbers; seconds are seconds, memory is MB.
 
     rate, seconds: events a second while latency is measured, and for how long. events: of the throughput run.
     data: a file of tweets; the demo day otherwise, each text made different by a number so that none is scored twice.
+    part: the stream from produce to commit, POST /v1/analyze, or both.
     """
+    figures: dict[str, Any] = {}
     texts = _texts(data, WARM_UP + events + int(rate * seconds))
     with tempfile.TemporaryDirectory(prefix="earshot-bench-") as home:
         own = settings.model_copy(update={"home": Path(home), "broker": None, "database_url": None})
-        figures = asyncio.run(_measure(own, texts, rate, seconds, events, console))
-    console.print("the model alone ...")
-    figures["model_alone_texts_per_s"] = _model_alone(settings, texts[WARM_UP:])
-    figures["share_of_model_alone"] = round(figures["events_per_s"] / figures["model_alone_texts_per_s"], 3)
+        if part != "rest":
+            figures |= asyncio.run(_measure(own, texts, rate, seconds, events, console))
+            console.print("the model alone ...")
+            figures["model_alone_texts_per_s"] = _model_alone(settings, texts[WARM_UP:])
+            figures["share_of_model_alone"] = round(figures["events_per_s"] / figures["model_alone_texts_per_s"], 3)
+        if part != "stream":
+            figures["rest"] = asyncio.run(bench_api(own, texts, rate=rate, seconds=seconds, console=console))
     return {"machine": _machine(), "texts": str(data.name if data else "demo day"), **figures}
 
 

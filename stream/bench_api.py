@@ -23,6 +23,7 @@ from stream.embedded import free_port
 from stream.settings import Settings
 
 SHORT = 90  # characters of a text at most
+MOST_TEXTS = 4_000
 STEPS = (300.0, 400.0, 500.0, 600.0, 800.0, 1000.0)  # requests a second, on the way to saturation
 STEP_SECONDS = 5.0
 KEPT_UP = 0.95  # of what was sent, answered within the time: beyond that rate it is saturated
@@ -35,7 +36,7 @@ async def bench_api(
 
     `latency` is of `rate` requests a second, one text each; `saturates_at` the most requests a second that it answered.
     """
-    bodies = [json.dumps({"text": text}) for text in texts if len(text) <= SHORT]
+    bodies = [json.dumps({"text": text}) for text in texts if len(text) <= SHORT][:MOST_TEXTS]
     async with parts(settings, "bench") as found:
         await ensure_migrated(found)
         key = await _key(found.database_url)
@@ -74,7 +75,12 @@ async def _key(database_url: str) -> str:
 def _server(settings: Settings) -> Iterator[tuple[psutil.Process, int]]:
     """`earshot web` in a process of its own, ready."""
     port = free_port()
-    environment = os.environ | {"EARSHOT_HOME": str(settings.home), "EARSHOT_API_RATE": "1000000"}
+    environment = os.environ | {
+        "EARSHOT_HOME": str(settings.home),
+        "EARSHOT_BROKER": "",
+        "EARSHOT_DATABASE_URL": "",
+        "EARSHOT_API_RATE": "1000000",
+    }
     process = subprocess.Popen(  # noqa: S603  our own arguments
         [sys.executable, "-m", "stream.cli", "web", "--port", str(port)], stdout=subprocess.DEVNULL, env=environment
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -24,6 +24,9 @@ Data = Annotated[Path, typer.Option("--data", help="A CSV file with a header.")]
 
 evaluate = typer.Typer(no_args_is_help=True, help="Measure a model on your own labelled file.")
 train = typer.Typer(no_args_is_help=True, help="Train a model (needs the train extra: pip install 'earshot\\[train]')")
+
+
+Part = Literal["all", "stream", "rest"]
 
 
 class Backend(StrEnum):
@@ -115,6 +118,25 @@ def evaluate_triage(data: Data, model: Model = None) -> None:
         raise UserError(told) from None
 
 
+@evaluate.command("replies")
+def evaluate_replies(
+    data: Data,
+    model: Annotated[Path | None, typer.Option("--model", help="Directory of a replier; the shipped one else.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the drafts.")] = 0,
+) -> None:
+    """Perplexity, chrF, ROUGE-L, what the gate says, and speed, on a file with the columns customer_text,agent_text."""
+    from models.evaluate import EvaluationError
+    from models.evaluate_replies import evaluate_replies as measure
+    from stream.bootstrap import load_analyzer, load_replier
+
+    settings = read_settings()
+    replier = load_replier(settings if model is None else settings.model_copy(update={"replier": model}))
+    try:
+        _tell(measure(data, load_analyzer(settings), replier, seed=seed))
+    except EvaluationError as error:
+        raise UserError(str(error)) from None
+
+
 @evaluate.command("bursts")
 def evaluate_bursts(
     seed: Annotated[int, typer.Option(help="Which year; the threshold was chosen on 1.")] = 2,
@@ -148,18 +170,48 @@ def train_sentiment(
         raise UserError(str(error)) from None
 
 
+@train.command("replies")
+def train_replies(
+    config: Annotated[Path, typer.Argument(help="A recipe; see models/training/configs.")],
+    out: Annotated[Path | None, typer.Option(help="Directory of the run; runs/NAME otherwise.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")] = None,
+    from_edits: Annotated[
+        Path | None, typer.Option(help="What agents made of drafts (draft, final, customer_text): JSON lines or CSV.")
+    ] = None,
+) -> None:
+    """Train the GRU and the n-grams that draft replies, mix them, and write the replier to OUT/model.
+
+    A run that was interrupted goes on from its last checkpoint; with edits it goes on from its end.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise UserError("training needs more packages: pip install 'earshot[train]'")
+    from models.training.errors import TrainingError
+    from models.training.reply_train import train_replies as run
+
+    try:
+        run(config, out, data=data, edits=from_edits)
+    except TrainingError as error:
+        raise UserError(str(error)) from None
+
+
 def bench(
     rate: Annotated[float, typer.Option(help="Events a second while latency is measured.")] = 200.0,
     seconds: Annotated[float, typer.Option(min=1, help="How long latency is measured.")] = 20.0,
     events: Annotated[int, typer.Option(min=100, help="Events of the throughput run.")] = 10_000,
     data: Annotated[Path | None, typer.Option(help="Tweets.csv to take texts from; the demo day's otherwise.")] = None,
+    part: Annotated[Part, typer.Option(help="The stream from produce to commit, POST /v1/analyze, or both.")] = "all",
     out: Annotated[Path | None, typer.Option(help="Write the figures as JSON here too.")] = None,
 ) -> None:
-    """Measure throughput, latency, stages and memory on this machine, end to end on the embedded parts."""
+    """Measure throughput, latency, stages and memory on this machine, end to end on the embedded parts.
+
+    REST is asked by an open-loop client in a process of its own, whose processor is told beside the server's.
+    """
     from stream.bench import run_bench
 
     console = Console(stderr=True)
-    figures = run_bench(read_settings(), rate=rate, seconds=seconds, events=events, data=data, console=console)
+    figures = run_bench(
+        read_settings(), rate=rate, seconds=seconds, events=events, data=data, console=console, part=part
+    )
     if out is not None:
         out.write_text(json.dumps(figures, indent=2) + "\n")
     _tell(figures)

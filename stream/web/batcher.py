@@ -37,8 +37,8 @@ class Batcher(Generic[Item, Result]):
     """Gathers the items of concurrent requests into batches, and gives each request its results in order.
 
     run: a batch in, its results out, in order. most: items of a batch. within: seconds that a batch may wait to fill;
-    while one runs the next fills by itself. waiting: items that may wait; beyond that a request is refused, not kept.
-    runners: batches under way at once.
+    while one runs the next fills by itself. waiting: items that may wait; patience: seconds that they may wait, at the
+    speed of late; beyond either a request is refused, not kept. runners: batches under way at once.
     """
 
     def __init__(
@@ -48,22 +48,25 @@ class Batcher(Generic[Item, Result]):
         most: int = 32,
         within: float = 0.0,
         waiting: int = 1024,
+        patience: float = 2.0,
         runners: int = 1,
     ) -> None:
         self._run = run
         self._most = most
         self._within = within
         self._bound = waiting
+        self._patience = patience
         self._runners = runners
         self._queue: deque[_Request[Item, Result]] = deque()
         self._arrived = asyncio.Event()
-        self._speed = 0.0  # items a second, lately
+        self._speed = 0.0  # items a second of the latest batch that was half full or more; 0 before there was one
         self.waiting = 0
 
     async def __call__(self, items: Sequence[Item]) -> list[Result]:
         """The results of `items`, in order. Raises Busy. Cancelled, what the model has not begun is never begun."""
-        if self.waiting + len(items) > self._bound:
-            raise Busy(self.waiting / self._speed if self._speed else 1.0)
+        wait = self.waiting / self._speed if self._speed else 0.0
+        if self.waiting + len(items) > self._bound or wait > self._patience:
+            raise Busy(wait or 1.0)
         request: _Request[Item, Result] = _Request(items, asyncio.get_running_loop().create_future())
         self._queue.append(request)
         self.waiting += len(items)
@@ -106,7 +109,8 @@ class Batcher(Generic[Item, Result]):
                     if not request.answer.done():
                         request.answer.set_exception(error)
                 continue
-            self._speed = len(places) / max(loop.time() - started, 1e-6)
+            if 2 * len(places) >= self._most:
+                self._speed = len(places) / max(loop.time() - started, 1e-6)
             for (request, at), result in zip(places, results, strict=True):
                 request.results[at] = result
                 if len(request.results) == len(request.items) and not request.answer.done():

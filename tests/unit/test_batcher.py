@@ -111,6 +111,22 @@ async def test_more_than_may_wait_is_refused_and_not_kept():
         assert await batcher([4]) == [8]
 
 
+async def test_who_would_wait_too_long_is_refused():
+    model = Model()
+    async with busy(model, most=2, patience=0.0) as batcher:
+        model.go.set()
+        await batcher([1, 2])  # a full batch: its speed is known now
+        model.go.clear()
+        held = asyncio.create_task(batcher([3]))
+        await turn()
+        kept = asyncio.create_task(batcher([4]))
+        await turn()
+        with pytest.raises(Busy):
+            await batcher([5])
+        model.go.set()
+        assert [await held, await kept] == [[6], [8]]
+
+
 async def test_a_batch_that_fails_fails_those_who_asked_and_nobody_else():
     model = Model()
     batcher = Batcher(model, most=2)
