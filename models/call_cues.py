@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 _TABLE = Path(__file__).with_name("call_cues.toml")
+_SENTENCE_END = re.compile(r"[.!?;](?=\s|$)|\n")
 _APOSTROPHES = str.maketrans("\u2018\u2019", "''")
 
 
@@ -38,11 +39,11 @@ class Cues:
         return np.log1p(np.array(found, dtype=np.float32)).reshape(-1)
 
     def quote(self, side: str, groups: Sequence[str], turns: Sequence[str]) -> str | None:
-        """The last words in the second half of these turns that belong to one of the groups."""
+        """The last words of the groups in the second half of these turns, to the end of their sentence."""
         for turn in reversed(turns[len(turns) // 2 :]):
             for group in groups:
                 if found := getattr(self, side)[group].search(_plain(turn)):
-                    return turn[found.start() : found.end()]
+                    return turn[found.start() : _end(turn, found.end())]
         return None
 
     def angry(self, turn: str) -> bool:
@@ -64,6 +65,11 @@ def read_cues() -> Cues:
 
 def _any(words: Sequence[str]) -> re.Pattern[str]:
     return re.compile("|".join(word if word[0] in "^!" else rf"\b(?:{word})\b" for word in words), re.IGNORECASE)
+
+
+def _end(text: str, start: int) -> int:
+    found = _SENTENCE_END.search(text, start)
+    return found.start() if found else len(text)
 
 
 def _plain(text: str) -> str:

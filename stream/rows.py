@@ -149,6 +149,14 @@ def _call(call: Call, complete: bool) -> dict[str, Any]:
     return told
 
 
+def unquoted(scores: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The scores as they are told to others: without the words of a call, which only its row holds."""
+    if scores is None or "call" not in scores:
+        return scores
+    call = {name: value for name, value in scores["call"].items() if name not in ("open", "soured_words")}
+    return scores | {"call": call}
+
+
 def _call_state(told: dict[str, Any] | None) -> CallState | None:
     if told is None:
         return None

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stream.records import AlertRecord, AnalysisRecord
+from stream.rows import unquoted
 from stream.tables import FOLDED, Row, alerts, arrays, events, given, ticket_changes, tickets
 from stream.tickets import Change, restored, severity
 
@@ -116,7 +117,11 @@ async def p1_alerts(connection: AsyncConnection, ids: Collection[str], caused_by
 def analysis_record(row: Row) -> AnalysisRecord:
     dissatisfaction = row["dissatisfaction"]
     return AnalysisRecord(
-        **{**row, "dissatisfaction": None if dissatisfaction is None else float(dissatisfaction)},
+        **{
+            **row,
+            "dissatisfaction": None if dissatisfaction is None else float(dissatisfaction),
+            "scores": unquoted(row["scores"]),
+        },
     )
 
 

@@ -248,7 +248,8 @@ def _needy(read: _Read) -> bool:
 def _content(reads: Sequence[_Read]) -> list[Factor]:
     """The factors that come from what was said, however often."""
     cues = _first_cues(reads)
-    harm, service = [*_worst_harm(reads), *_alarm(reads), *_calm(reads)], _service(cues)
+    unheard = [read for read in reads if read.message.call is None]  # an agent has heard of the harm in a call
+    harm, service = [*_worst_harm(unheard), *_alarm(unheard), *_calm(unheard)], _service(cues)
     if _total(harm) >= ENOUGH:
         return harm + _mood(reads)
     service += [*_of_calls(reads), *_mood(reads), *_need(reads)]

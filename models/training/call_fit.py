@@ -42,7 +42,7 @@ class Chosen:
 
 
 def choose(rated: Rated) -> Chosen:
-    """The strength and the weight with the least loss on what is held out, calls and dialogs taken together."""
+    """The strength and the weight with the least loss on held-out calls; dialogs always count, whatever they gain."""
     losses = {}
     weights = WEIGHTS if rated.dialogs.any() else (1.0,)
     for strength in STRENGTHS:
@@ -51,7 +51,7 @@ def choose(rated: Rated) -> Chosen:
             loss = -(rated.shares * np.log(odds + 1e-9)).sum(-1)
             of_dialogs = float(loss[rated.dialogs].mean()) if rated.dialogs.any() else 0.0
             losses[strength, weight] = (float(loss[~rated.dialogs].mean()), of_dialogs)
-    strength, weight = min(losses, key=lambda one: sum(losses[one]))
+    strength, weight = min(losses, key=lambda one: losses[one][0])
     told = {f"strength {s:g}, dialogs {w:g}": (round(a, 4), round(b, 4)) for (s, w), (a, b) in losses.items()}
     return Chosen(strength, weight, told)
 
@@ -118,7 +118,9 @@ def fit(rated: Rated, strength: float, weight: float) -> Fitted:
         slope = odds / total * shares.sum(-1, keepdims=True) - shares
         return float(value), np.concatenate([(slope.T @ inputs + weights / strength).ravel(), slope.sum(0)])
 
-    found = minimize(loss, np.zeros(classes * (size + 1)), jac=True, method="L-BFGS-B", options={"maxiter": 200, "ftol": 1e-6})
+    found = minimize(
+        loss, np.zeros(classes * (size + 1)), jac=True, method="L-BFGS-B", options={"maxiter": 200, "ftol": 1e-6}
+    )
     weights = found.x[: classes * size].reshape(classes, size)
     return Fitted(mean, dialog_mean, weights.astype(np.float32), found.x[classes * size :].astype(np.float32))
 

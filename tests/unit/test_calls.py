@@ -1,0 +1,258 @@
+"""Calls understood: who is the customer, how the call went, where it turned sour, and how well that is known."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.analysis import Analysis, Call, Outcome, Sentiment
+from models.analyzer import Analyzer
+from models.artifact import ArtifactError, default_artifact
+from models.call_cues import read_cues
+from models.call_head import HEAD, load_head
+from models.call_sides import Utterance, sided
+from models.calls import SOUR, CallReader, call_reader
+from models.evaluate_calls import evaluate_calls
+from stream.calls import labelled, read_calls, read_labels
+from stream.errors import UserError
+
+CALLS = Path(__file__).parents[1] / "data" / "calls"
+
+
+@pytest.fixture(scope="module")
+def analyzer() -> Analyzer:
+    return Analyzer(default_artifact(), threads=1)
+
+
+@pytest.fixture(scope="module")
+def whole(analyzer) -> CallReader:
+    return call_reader(analyzer, default_artifact(), whole=True)
+
+
+@pytest.fixture(scope="module")
+def customer_alone(analyzer) -> CallReader:
+    return call_reader(analyzer, default_artifact())
+
+
+def call(name: str) -> list[Utterance]:
+    [turns] = read_calls(CALLS / name, pytest.fail).values()
+    return turns
+
+
+def read(reader: CallReader, turns: list[Utterance]) -> tuple[Analysis, Call]:
+    [analysis] = reader([turns])
+    assert analysis.call is not None
+    return analysis, analysis.call
+
+
+@pytest.mark.parametrize("name", ["whole", "customer_alone"])
+def test_a_call_that_ends_with_thanks_and_nothing_left_to_do_is_resolved(name, request):
+    analysis, heard = read(request.getfixturevalue(name), call("health_resolved.txt"))
+
+    assert analysis.sentiment is not None
+    assert analysis.sentiment.label == "positive"
+    assert heard.outcome is not None
+    assert heard.outcome.label == "resolved"
+    assert heard.soured is None
+    assert sum(heard.outcome.probabilities.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", ["whole", "customer_alone"])
+def test_a_call_that_ends_with_waiting_needs_a_follow_up_and_quotes_why(name, request):
+    _, heard = read(request.getfixturevalue(name), call("airline_follow_up.vtt"))
+
+    assert heard.outcome is not None
+    assert heard.outcome.label == "follow_up"
+    assert heard.outcome.words
+
+
+def test_the_trajectory_follows_the_customer_turn_by_turn_and_tension_rises_to_the_quarrel(whole):
+    analysis, heard = read(whole, call("telecom_sour.json"))
+
+    assert [moment.turn for moment in heard.trajectory] == [1, 3, 5, 7, 9]
+    assert [moment.at for moment in heard.trajectory] == [4.5, 17.0, 33.0, 46.0, 60.0]
+    assert heard.trajectory[0].tension < SOUR <= heard.trajectory[-1].tension
+    assert heard.soured is not None
+    assert heard.soured.turn < len(call("telecom_sour.json")) - 1, "before the last turn"
+    assert analysis.sentiment is not None
+    assert analysis.sentiment.label == "negative"
+    assert analysis.dissatisfaction is not None
+    assert analysis.dissatisfaction > 30
+
+
+def test_a_call_that_grows_turn_by_turn_keeps_its_trajectory_and_reads_each_turn_once(analyzer):
+    counted: list[str] = []
+
+    def counting(texts, languages):
+        counted.extend(texts)
+        return analyzer(texts, languages)
+
+    growing = CallReader(counting, None)
+    turns = call("telecom_sour.json")
+    grown = [read(growing, turns[:size])[1].trajectory for size in range(2, len(turns) + 1)]
+
+    assert len(counted) == 5, "the customer's turns, each once"
+    assert all(later[: len(earlier)] == earlier for earlier, later in pairwise(grown))
+
+
+def test_a_turn_means_the_same_alone_and_among_other_calls(whole):
+    turns = [call(name) for name in ("telecom_sour.json", "health_resolved.txt", "airline_follow_up.vtt")]
+
+    assert whole(turns) == [whole([one])[0] for one in turns]
+
+
+def test_who_offers_help_is_the_agent_and_the_other_one_the_customer(whole):
+    turns = call("telecom_named.csv")
+
+    assert [turn.speaker for turn in turns] == ["agent", "customer"] * 3 + ["agent"]
+    assert read(whole, turns)[1].customer_turns == 3
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [("A", "hello"), ("B", "hi there")],
+        [("A", "How can I help you?"), ("B", "How can I help you, too?")],
+        [("A", "How can I help you?")],
+    ],
+)
+def test_speakers_whom_nobody_can_tell_apart_stay_unknown_and_the_call_abstains(whole, said):
+    turns = sided([Utterance("unknown", text, name) for name, text in said])
+
+    assert {turn.speaker for turn in turns} == {"unknown"}
+    assert read(whole, turns)[0].abstained
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [],
+        [Utterance("agent", "Hello? Is anybody there?")],
+        [Utterance("customer", "Guten Tag, mein Internet geht seit gestern nicht mehr und niemand hilft mir weiter.")],
+    ],
+)
+def test_without_a_customer_whose_words_it_knows_a_call_abstains(whole, turns):
+    analysis, heard = read(whole, turns)
+
+    assert analysis.abstained
+    assert analysis.sentiment is None
+    assert heard.outcome is None
+
+
+def test_personal_data_is_gone_before_a_turn_is_read(tmp_path):
+    (tmp_path / "call.txt").write_text("Agent: Your e-mail?\nCustomer: jo@example.org, and +44 20 7946 0958.\n")
+    [turns] = read_calls(tmp_path / "call.txt", pytest.fail).values()
+
+    assert turns[1].text == "[email], and [phone]."
+
+
+def test_a_head_for_another_encoder_is_refused_with_what_to_do(tmp_path, analyzer):
+    shutil.copy(default_artifact() / HEAD, tmp_path / HEAD)
+
+    with pytest.raises(ArtifactError, match=r"was made for the model .* run `earshot train calls`"):
+        load_head(tmp_path, "another-1", read_cues())
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda told: told.pop("heads"), lambda told: told["heads"]["whole outcome"]["bias"].append(1)]
+)
+def test_a_damaged_head_is_refused(tmp_path, analyzer, damage):
+    told = json.loads((default_artifact() / HEAD).read_text())
+    damage(told)
+    (tmp_path / HEAD).write_text(json.dumps(told))
+
+    with pytest.raises(ArtifactError, match="is not a head for calls"):
+        load_head(tmp_path, analyzer.version, read_cues())
+
+
+def test_without_a_head_the_outcome_stays_open_and_the_turns_tell_the_sentiment(tmp_path, analyzer):
+    analysis, heard = read(call_reader(analyzer, tmp_path), call("telecom_sour.json"))
+
+    assert heard.outcome is None
+    assert analysis.sentiment is not None
+    assert analysis.sentiment.label == "negative"
+
+
+def judged(sentiment: str | None, outcome: str = "resolved") -> Analysis:
+    if sentiment is None:
+        return Analysis("", "en", "m", abstained=True, call=Call(0, 0, None, ()))
+    odds = {label: float(label == sentiment) for label in ("negative", "neutral", "positive")}
+    told = Outcome(outcome, 1.0, {"resolved": float(outcome == "resolved"), "follow_up": float(outcome != "resolved")})  # type: ignore[arg-type]
+    return Analysis("", "en", "m", sentiment=Sentiment(sentiment, 1.0, odds), call=Call(2, 1, told, ()))  # type: ignore[arg-type]
+
+
+def test_figures_are_what_a_hand_counts():
+    analyses = [judged("positive"), judged("positive"), judged("neutral", "follow_up"), judged("negative")]
+    report = evaluate_calls(
+        analyses,
+        {
+            "sentiment": ["positive", "neutral", "neutral", "negative"],
+            "outcome": ["resolved", "resolved", "follow_up", None],
+        },
+    )
+
+    assert report["n"] == 4
+    assert report["sentiment"]["accuracy"] == 0.75
+    assert report["sentiment"]["confusion"]["neutral"] == {"negative": 0, "neutral": 1, "positive": 1}
+    assert report["sentiment"]["per_class"]["positive"]["f1"] == pytest.approx(2 / 3, abs=1e-4)
+    assert report["sentiment"]["weighted_f1"] == pytest.approx((1 + 2 * 2 / 3 + 2 / 3) / 4, abs=1e-4)
+    assert report["outcome"]["n"] == 3
+    assert report["outcome"]["accuracy"] == 1
+    low, high = report["sentiment"]["interval"]["accuracy"]
+    assert 0 <= low < 0.75 < high <= 1
+
+
+def test_a_call_that_abstained_is_a_wrong_answer():
+    report = evaluate_calls([judged(None), judged("positive")], {"sentiment": ["positive", "positive"]})
+
+    assert report["sentiment"]["accuracy"] == 0.5
+    assert report["sentiment"]["confusion"]["positive"] == {"negative": 0, "neutral": 0, "positive": 1, "abstained": 1}
+
+
+def test_labels_meet_their_calls_by_the_name_of_the_file():
+    bad = []
+    calls, labels = labelled(CALLS, None, bad.append)
+
+    assert list(calls) == ["health_resolved.txt", "airline_follow_up.vtt"]
+    assert labels["airline_follow_up.vtt"] == {"sentiment": None, "outcome": "follow_up"}
+    assert len(bad) == 2, "the calls that are none are told"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("name,outcome\na,resolved\n", "needs the columns file and sentiment, outcome or both; it has name, outcome"),
+        ("file,outcome\na,maybe\n", "unknown outcome 'maybe' \\(line 2\\); use resolved, follow_up"),
+        ("file,sentiment\na,sad\n", "unknown sentiment 'sad'"),
+        ("", "needs the columns file"),
+    ],
+)
+def test_wrong_labels_are_one_line(tmp_path, content, expected):
+    path = tmp_path / "labels.csv"
+    path.write_text(content)
+
+    with pytest.raises(UserError, match=expected):
+        read_labels(path)
+
+
+def test_labels_of_calls_that_are_not_there_are_told(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("file,outcome\nnobody.txt,resolved\n")
+
+    with pytest.raises(UserError, match="there is no call"):
+        labelled(CALLS, path, lambda bad: None)
+
+
+def test_cues_are_counted_in_the_half_of_the_call_where_they_are_said():
+    cues = read_cues()
+    counts = cues.counts("customer", ["it still doesn’t work", "okay", "okay", "perfect, thanks"]).reshape(-1, 2)
+    by_name = dict(zip(cues.customer, counts, strict=True))
+
+    assert np.allclose(by_name["still"], [np.log(2), 0])
+    assert np.allclose(by_name["works"], [0, np.log(2)])
+    assert np.allclose(by_name["okay"], [np.log(2), np.log(2)])
