@@ -58,6 +58,7 @@ class BurstJudge:
         self._signals = signals
         self._since = since or datetime.now(UTC) - timedelta(hours=1)
         self._exact = exact
+        self._firsts: dict[str, tuple[float, datetime | None]] = {}
         self._hours: dict[tuple[str, datetime], tuple[float, list[Cell]]] = {}
 
     async def look(self) -> list[AlertRecord]:
@@ -101,12 +102,21 @@ class BurstJudge:
         return records
 
     async def _find(self, brand: str, begin: datetime, until: datetime) -> list[Burst]:
-        since = await self._signals.first_minute(brand)
+        since = await self._first_minute(brand)
         if since is None:
             return []
         minutes = await self._signals.negatives(brand, begin, until, "minute")
         hours = await self._past_hours(brand, begin)
         return await asyncio.to_thread(find_bursts, traffic(minutes, hours, begin, until, since))
+
+    async def _first_minute(self, brand: str) -> datetime | None:
+        """Read anew now and then: an older message may come late, but it changes little."""
+        now = time.monotonic()
+        read_at, first = self._firsts.get(brand, (-_HOURS_KEPT, None))
+        if first is None or now - read_at >= _HOURS_KEPT:
+            first = await self._signals.first_minute(brand)
+            self._firsts[brand] = now, first
+        return first
 
     async def _past_hours(self, brand: str, begin: datetime) -> list[Cell]:
         now = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -84,11 +85,8 @@ class Store(DeadLetters, Signals, Alerts, Deliveries, Queries, Cursors):
         tickets = await ticket_store.stored_tickets(connection, locked)
         last = await ticket_store.last_changes(connection, locked - tickets.keys())
         new = {row["id"] for row in changed} - known.keys()
-        changes = [
-            made
-            for conversation in sorted(touched)
-            if (made := self._refold(histories[conversation], tickets.get(conversation), last.get(conversation), new))
-        ]
+        # In a thread: folding long conversations would keep heartbeats and health waiting.
+        changes = await asyncio.to_thread(self._refold_all, sorted(touched), histories, tickets, last, new)
         tickets |= await ticket_store.write(connection, changes, touched)
         withdrawn = {made.ticket_id: made.version for made in changes if made.values is None}
         withdrawn |= {id: row["version"] for id, row in last.items() if id not in tickets}
@@ -142,6 +140,18 @@ class Store(DeadLetters, Signals, Alerts, Deliveries, Queries, Cursors):
         """What must be done now and then: the coming months' partitions, and the end of old dead letters."""
         await self.ensure_partitions()
         await self.prune()
+
+    def _refold_all(
+        self,
+        conversations: Sequence[str],
+        histories: Mapping[str, Sequence[Row]],
+        tickets: Mapping[str, Row],
+        last: Mapping[str, Row],
+        new: Collection[str],
+    ) -> list[Change]:
+        return [
+            made for id in conversations if (made := self._refold(histories[id], tickets.get(id), last.get(id), new))
+        ]
 
     def _refold(
         self, history: Sequence[Row], stored: Row | None, last: Row | None, new: Collection[str]
