@@ -21,6 +21,7 @@ from connectors.x.rules import Rule, Terms, tag_of
 
 SEARCHABLE = timedelta(days=7)  # how far the recent search looks back
 SETTLE = 30.0  # seconds until the search knows a post: by default X leaves the last 30 out
+RULES_TAKE = 20.0  # seconds until the stream obeys a new rule
 OVERLAP = timedelta(seconds=60)  # searched again before a gap: posts do not come in the order of their ids
 QUIET = 900.0  # seconds with keep-alives alone until we ask whether there really was nothing
 MOST_WAITING = 20_000  # posts that may wait for us; then we let the connection go and search later
@@ -51,6 +52,7 @@ class XStream:
         mentions: XMentions | None = None,
         sample: int = 10,
         settle: float = SETTLE,
+        rules_take: float = RULES_TAKE,
         quiet: float = QUIET,
         told: Callable[[str], None] = lambda line: None,
     ) -> None:
@@ -64,6 +66,7 @@ class XStream:
         self._mentions = mentions
         self._sample = sample
         self._settle = settle
+        self._rules_take = rules_take
         self._quiet = quiet
         self._told = told
         self._seen = Seen()
@@ -102,7 +105,7 @@ class XStream:
     async def _listen(self, cursor: Mapping[str, Any], percent: int | None) -> Reading:
         """One connection. Until its gap is closed the cursor stays where it was."""
         self._rules = self._rules or await self._wanted_rules()
-        await self._keep_rules([rule.sampled(percent) for rule in self._rules])
+        changed = await self._keep_rules([rule.sampled(percent) for rule in self._rules])
         since = int(cursor.get("since", 0))
         skips = bool(cursor.get("skip")) or not since
         if skips:
@@ -112,8 +115,9 @@ class XStream:
         loop = asyncio.get_running_loop()
         async with self._connected() as lines:
             opened = heard_at = loop.time()
-            gap = not skips
-            if gap:
+            closes = opened + self._settle + (self._rules_take if changed else 0.0)
+            gap = not skips or (changed and percent is None)
+            if not skips:
                 searched = self._api.clock()
                 async for event in self._search(since):
                     yield Sourced(event, place)
@@ -122,7 +126,7 @@ class XStream:
                 place = {"since": str(since)}
                 yield Passed(place)
             while True:
-                if gap and loop.time() >= opened + self._settle:
+                if gap and loop.time() >= closes:
                     async for event in self._search(since):
                         yield Sourced(event, place)
                     gap = False
@@ -130,7 +134,7 @@ class XStream:
                     async for event in self._missed(since):
                         yield Sourced(event, place)
                     heard_at = loop.time()
-                patience = opened + self._settle - loop.time() if gap else heard_at + self._quiet - loop.time()
+                patience = closes - loop.time() if gap else heard_at + self._quiet - loop.time()
                 line = await lines(max(0.0, patience))
                 if line is None:
                     continue
@@ -231,19 +235,21 @@ class XStream:
             raise StreamBroke(f"the stream was silent about {found} posts")
 
     async def _wanted_rules(self) -> list[Rule]:
-        own = None
+        own: str | None = None
         if self._without_own:
             client = self._api.client()
             with self._explained("asking whose keys these are", client):
-                own = str((await client.get_me(user_auth=True))["data"]["username"])
+                told = await client.get_me(user_auth=True)
+            own = str((told.get("data") or {}).get("username") or "")
             self._meter.read([self._api.keys.own_id], owned=True)
         rules = self._terms.rules(brand=self._brand, without=own)
         if not rules:
             raise SourceError(f"X: besides @{own} there is nothing to listen for; set EARSHOT_X_LISTEN=mentions")
         return rules
 
-    async def _keep_rules(self, wanted: Sequence[Rule]) -> None:
-        """Make our rules on X the wanted ones. New ones come first, so that nothing falls between."""
+    async def _keep_rules(self, wanted: Sequence[Rule]) -> bool:
+        """Make our rules on X the wanted ones; says whether there are new ones. Those come first, so that nothing falls
+        between."""
         client = self._api.stream(lambda line: None)
         tag = tag_of(self._brand)
         with self._explained("the rules of the filtered stream", client):
@@ -255,6 +261,7 @@ class XStream:
             values = {rule.value for rule in wanted}
             if stale := [rule["id"] for rule in ours if rule["value"] not in values]:
                 await client.delete_rules(stale)
+        return bool(missing)
 
     def _explained(self, doing: str, client: Any) -> _Explained:
         return _Explained(self._api, doing, client)
@@ -270,7 +277,7 @@ class _Explained:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         # A body that is no JSON (a gateway's page) makes tweepy raise a ValueError.
-        if isinstance(error, (*ERRORS, ValueError, KeyError)):
+        if isinstance(error, (*ERRORS, ValueError)):
             raise self._api.explain(error, self._doing, self._client) from error
 
 
