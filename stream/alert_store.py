@@ -71,10 +71,15 @@ class Alerts:
             return None if row is None else AlertRecord(**row)
 
     async def list_alerts(
-        self, since: datetime | None = None, kind: str | None = None, *, unacknowledged: bool = False
+        self,
+        since: datetime | None = None,
+        kind: str | None = None,
+        *,
+        unacknowledged: bool = False,
+        limit: int | None = None,
     ) -> list[AlertRecord]:
-        """Alerts stored at `since` or later, in the order in which they were raised."""
-        query = select(alerts).order_by(alerts.c.created_at, alerts.c.id)
+        """Alerts stored at `since` or later (the latest so many), in the order in which they were raised."""
+        query = select(alerts).order_by(alerts.c.created_at.desc(), alerts.c.id.desc()).limit(limit)
         if since is not None:
             query = query.where(alerts.c.created_at >= since)
         if kind is not None:
@@ -82,7 +87,7 @@ class Alerts:
         if unacknowledged:
             query = query.where(alerts.c.acknowledged_at.is_(None))
         async with reachable(), self._engine.connect() as connection:
-            return [AlertRecord(**row) for row in (await connection.execute(query)).mappings()]
+            return [AlertRecord(**row) for row in (await connection.execute(query)).mappings()][::-1]
 
     async def list_bursts(self, brand: str, since: datetime, until: datetime) -> list[AlertRecord]:
         """The brand's bursts that touch the time from `since` to `until`, the earliest first."""

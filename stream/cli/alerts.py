@@ -44,9 +44,9 @@ def alert_list(
     from stream.cli import show
 
     async def read(store: Any) -> Any:
-        return await store.list_alerts(kind=kind, unacknowledged=unacknowledged)
+        return await store.list_alerts(kind=kind, unacknowledged=unacknowledged, limit=limit)
 
-    found = _with_store(read)[-limit:]
+    found = _with_store(read)
     console = Console()
     for each in found:
         if as_json:
