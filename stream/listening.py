@@ -74,6 +74,12 @@ class Listener:
     async def run(self) -> None:
         """Until cancelled, or until the source ends. Raises SourceError when waiting does not help."""
         self._place = self._stored = await self._places.cursor(self._source.name)
+        try:
+            await self._connections()
+        finally:
+            await self._store_place()
+
+    async def _connections(self) -> None:
         while True:
             try:
                 await self._connection()
@@ -140,8 +146,12 @@ class Listener:
         self.heard.too_large += len(large)
         self._remember(events)
         self._place = chunk[-1].cursor
-        if self._place != self._stored and (at_once or self._clock() >= self._stored_at + CURSOR_EVERY):
-            # A cursor that cannot be stored just now costs a few events that are read twice, nothing else.
+        if at_once or self._clock() >= self._stored_at + CURSOR_EVERY:
+            await self._store_place()
+
+    async def _store_place(self) -> None:
+        """A cursor that cannot be stored just now costs a few events that are read twice, nothing else."""
+        if self._place != self._stored:
             with suppress(DatabaseAway):
                 await self._places.set_cursor(self._source.name, self._place)
                 self._stored, self._stored_at = self._place, self._clock()

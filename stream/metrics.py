@@ -105,6 +105,7 @@ class IngestMetrics:
 
     def paid(self, dollars: Mapping[tuple[str, str], float]) -> None:
         """Today's, by network and brand."""
+        self._spent.clear()  # yesterday's do not stay
         for (network, brand), amount in dollars.items():
             self._spent.labels(network, brand).set(amount)
 

@@ -114,6 +114,25 @@ async def test_a_cursor_is_stored_only_behind_what_the_broker_has_confirmed():
     assert places["test"] == 1200
 
 
+async def test_who_is_asked_to_leave_leaves_the_cursor_behind():
+    broker = Broker()
+    places = Places(broker)
+
+    class Endless(Source):
+        async def events(self, cursor):
+            for each in posts(1, 3):
+                yield each
+            await asyncio.Event().wait()
+
+    running = asyncio.create_task(listener(Endless(), broker, places, clock=lambda: 0.5).run())
+    while len(broker.messages) < 3:
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait({running})
+
+    assert places["test"] == 3
+
+
 async def test_a_source_that_only_passes_moves_its_cursor_too():
     broker = Broker()
     places = Places(broker)
