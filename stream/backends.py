@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from models.brief import Brief, BriefError, brief_of, read_brief
 from models.llm import Llm, LlmAnalyzer, LlmError, Price
@@ -50,3 +55,30 @@ def brief(settings: Settings, taxonomy: Taxonomy | None) -> Brief:
         return read_brief(settings.llm_brief.expanduser())
     except BriefError as error:
         raise UserError(f"the brief {error}") from None
+
+
+class LlmFigures(Collector):
+    """What the language model has used so far, for Prometheus."""
+
+    def __init__(self, llm: Llm) -> None:
+        self._llm = llm
+
+    def collect(self) -> Iterator[Metric]:
+        usage = self._llm.usage
+        tokens = CounterMetricFamily("earshot_llm_tokens", "Tokens sent and received.", labels=["direction"])
+        tokens.add_metric(["input"], usage.input_tokens)
+        tokens.add_metric(["output"], usage.output_tokens)
+        failures = CounterMetricFamily(
+            "earshot_llm_failures", "Texts that the local model judged alone.", labels=["kind"]
+        )
+        for kind, count in usage.failures.copy().items():
+            failures.add_metric([kind], count)
+        yield CounterMetricFamily("earshot_llm_requests", "Requests, retries included.", value=usage.requests)
+        yield CounterMetricFamily("earshot_llm_dollars", "At the prices of the settings.", value=usage.dollars)
+        yield from (tokens, failures)
+
+
+def watch_llm(registry: CollectorRegistry, backend: Any) -> None:
+    """Count a language model among the metrics; nothing to do where the local model judges."""
+    if isinstance(backend, LlmAnalyzer):
+        registry.register(LlmFigures(backend.llm))

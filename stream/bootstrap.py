@@ -277,11 +277,14 @@ def load_brands(settings: Settings) -> brands_file.Brands:
 
 async def serve_worker(settings: Settings, *, port: int | None, follow: int | None = None) -> None:
     """A worker until it is cancelled. port: None for no health server; follow: the process that it leaves with."""
+    from stream.backends import watch_llm
+
     metrics, health = Metrics(), Health()
     analyzer, brands = await asyncio.gather(
         asyncio.to_thread(load_backend, settings), asyncio.to_thread(load_brands, settings)
     )
     metrics.model.labels(analyzer.version).set(1)
+    watch_llm(metrics.registry, analyzer)
     async with AsyncExitStack() as stack:
         if port is not None:
             await stack.enter_async_context(answering(health, metrics, settings.host, port))

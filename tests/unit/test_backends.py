@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from llm_server import GOOD, llm_server
+from prometheus_client import CollectorRegistry
 
 from models.analysis import Analysis
 from models.taxonomy import read_taxonomy
-from stream.backends import with_llm
+from stream.backends import watch_llm, with_llm
 from stream.errors import UserError
 from stream.settings import Settings
 
@@ -28,6 +29,10 @@ def test_the_settings_make_a_language_model_beside_the_local_one():
         judge = with_llm(settings, Local())
         told = judge(["my line is down"])[0]
 
+    registry = CollectorRegistry()
+    watch_llm(registry, judge)
+    assert registry.get_sample_value("earshot_llm_tokens_total", {"direction": "input"}) == 500
+    assert registry.get_sample_value("earshot_llm_dollars_total") == pytest.approx(0.001)
     assert (told.model, told.topic.label) == ("tiny+local-1", "other")
     assert server.requests[0]["model"] == "tiny"
     assert server.keys == ["Bearer sk-secret"]

@@ -104,6 +104,9 @@ async def test_each_key_has_its_own_allowance():
 
     known.charge(first, 20)
     with pytest.raises(HTTPException) as refused:
-        known.charge(first, 25)
-    assert refused.value.headers == {"Retry-After": "3"}
+        known.charge(first, 15)
+    assert (refused.value.status_code, refused.value.headers) == (429, {"Retry-After": "2"})
     known.charge(second, 20)
+    with pytest.raises(HTTPException) as refused:
+        known.charge(second, 21)
+    assert refused.value.status_code == 413, "no waiting would ever be enough"
