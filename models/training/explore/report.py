@@ -360,7 +360,7 @@ def _bars(title: str, counts: Mapping[str, float], axis: str, note: str = "") ->
 
 
 def _whose(title: str, source: Source) -> str:
-    column = {"Topics": "topic", "Problems": "problem"}.get(title, title.lower())
+    column = {"Topics": "topic", "Problems": "problem", "Outcomes": "outcome"}.get(title, title.lower())
     if column in source.labels:
         return "As the file says."
     return (

@@ -1,0 +1,172 @@
+"""The page of complaints and calls: what it shows, that texts stay data, and the statistics behind it."""
+
+import csv
+import html
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.training.explore.plots import bars, heat_map, two_sided
+from models.training.explore.themes import find_themes, near_duplicates
+from models.training.explore.words import log_odds, pairs, words
+
+OWN = Path(__file__).parents[1] / "data" / "history.csv"
+EVIL = (
+    '<script>alert("x")</script> <img src=x onerror=y> $\\alpha$ & my number is 415-555-0133, mail me: jo@example.com'
+)
+
+
+def explored(tmp_path, *typed):
+    done = subprocess.run(
+        [sys.executable, "-m", "stream.cli", "explore", *typed], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def complaints(tmp_path_factory):
+    """The page of our own history, with one text that wants to be more than a text."""
+    folder = tmp_path_factory.mktemp("complaints")
+    rows = list(csv.DictReader(OWN.open(encoding="utf-8")))
+    outcomes = ["closed with relief", "closed", "<b>open</b>"]
+    with (folder / "mine.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "topic", "problem", "dissatisfaction", "outcome", "date"])
+        for number, row in enumerate(rows):
+            day = f"2026-03-{number % 28 + 1:02}"
+            writer.writerow([*row.values(), outcomes[number % 3], day])
+        for number in range(3):
+            writer.writerow(
+                [f"{EVIL} again and again", "billing", "<i>bill</i>", "95", "closed", f"2026-03-0{number + 1}"]
+            )
+    return explored(folder, "mine.csv")
+
+
+def test_every_section_is_there(complaints):
+    ids = re.findall(r'<section id="(\w+)">', complaints)
+
+    assert ids == ["themes", "about", "words", "dissatisfaction", "contrasts", "outcomes", "duplicates", "shape"]
+    assert "What 45 complaints say" in complaints
+    assert "As the file says." in complaints
+    assert "severity" in complaints
+
+
+def test_texts_stay_data_and_lose_their_personal_data(complaints):
+    assert "<script>alert" not in complaints
+    assert "<img src=x" not in complaints
+    assert "<b>open" not in complaints
+    assert "<i>bill" not in complaints
+    assert html.escape("<b>open</b>") in complaints
+    assert "555-0133" not in complaints
+    assert "jo@example.com" not in complaints
+    assert "[email]" in complaints
+
+
+def test_the_page_asks_nothing_of_anybody(complaints):
+    assert "default-src 'none'" in complaints
+    addresses = set(re.findall(r'(?:src|href|xlink:href)="([^"#][^"]{0,40})', complaints))
+    assert {address.partition(",")[0] for address in addresses} <= {"data:image/png;base64"}
+    assert not re.search(r"url\((?!#)", complaints)
+
+
+def test_ids_of_the_charts_do_not_clash(complaints):
+    ids = Counter(re.findall(r'<clipPath id="(\w+)"', complaints))
+
+    assert ids
+    assert max(ids.values()) == 1
+
+
+def test_calls_are_explored_by_outcome(tmp_path):
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    for number in range(24):
+        happy = number % 2
+        said = "Great, that solves it, wonderful!" if happy else "Nobody rang back, my claim is still open."
+        agent = "It is done." if happy else "We will look into it."
+        (calls / f"call_{number}.txt").write_text(
+            f"Member: Hello, this is about claim number {number} of my knee.\nAgent: {agent}\nMember: {said}\n"
+        )
+    lines = [
+        f"call_{n}.txt,{'positive' if n % 2 else 'negative'},{'resolved' if n % 2 else 'follow_up'}" for n in range(24)
+    ]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,sentiment,outcome", *lines]) + "\n")
+
+    page = explored(tmp_path, "calls", "--labels", "labels.csv")
+
+    assert "What 24 calls say" in page
+    contrast = page[page.index('id="contrasts"') :]
+    assert "follow up (12)" in contrast
+    assert "resolved (12)" in contrast
+    assert "claim" in contrast
+    assert 'id="outcomes"' in page
+    assert "It is done" not in page  # the agent's words are not the customer's
+
+
+def test_a_wrong_file_is_one_clear_line(tmp_path):
+    (tmp_path / "numbers.csv").write_text("a,b\n1,2\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "stream.cli", "explore", "numbers.csv"], cwd=tmp_path, capture_output=True, text=True
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "numbers.csv" in done.stderr
+
+
+def test_log_odds_are_those_of_the_paper():
+    """Worked by hand: two words, ten and five texts, a prior of a tenth of all words."""
+    told = {one.word: one for one in log_odds(Counter(late=8, seat=2), Counter(late=1, seat=4))}
+    prior = 1.5
+    here, there = 8 + prior * 9 / 15, 1 + prior * 9 / 15
+    odds = np.log(here / (10 + prior - here)) - np.log(there / (5 + prior - there))
+
+    assert told["late"].odds == pytest.approx(odds)
+    assert told["late"].z == pytest.approx(odds / np.sqrt(1 / here + 1 / there))
+    assert told["seat"].odds == pytest.approx(-odds)
+
+
+def test_a_rare_word_of_one_group_is_no_discovery():
+    told = log_odds(Counter(late=400, zebra=1, bag=100), Counter(late=100, bag=400))
+
+    assert told[0].word == "late"
+    assert abs(next(one.z for one in told if one.word == "zebra")) < 1.96
+
+
+def test_words_are_those_that_carry_something():
+    assert words("I can't log in at https://x.com, @you! [phone] XXXX the Router’s light") == [
+        "log",
+        "router's",
+        "light",
+    ]
+    assert pairs(["slow", "internet", "internet"]) == ["slow internet"]
+
+
+def test_themes_and_repeats_are_found_in_made_up_space():
+    generator = np.random.default_rng(0)
+    centres = np.eye(8)[:4]
+    vectors = np.concatenate([centre + 0.05 * generator.normal(size=(20, 8)) for centre in centres]).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    said = [[f"word{row // 20}", "filler"] for row in range(80)]
+
+    themes = find_themes(vectors, said)
+
+    assert sorted(len(theme.members) for theme in themes) == [20] * 4
+    assert {theme.words[0] for theme in themes} == {f"word{number}" for number in range(4)}
+    groups = near_duplicates(vectors[[0, 1, 40]], [["a", "b", "c"], ["a", "b", "c", "d"], ["a", "b", "c"]])
+    assert groups == [[0, 1]]
+
+
+def test_names_in_charts_are_escaped_and_axes_are_named():
+    drawn = bars({"<a>&$x$": 3.0, "plain": 1.0}, "complaints")
+    assert "<a>" not in drawn
+    assert "&lt;a&gt;" in drawn
+    assert ">complaints<" in drawn
+    assert "currentColor" in drawn
+    assert ">severity<" in heat_map(np.array([[1, 2], [3, 0]]), ["x", "y"], ["low", "high"], "severity", "problem")
+    assert "standard deviations" in two_sided([("late", 3.0), ("nice", -2.0)], "good", "bad", "standard deviations")

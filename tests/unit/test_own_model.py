@@ -1,0 +1,158 @@
+"""A model of one's own, from a history that is written for the project: the light way, and the encoder tuned."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from models.analyzer import Analyzer
+from models.artifact import MODEL, default_artifact, load_artifact
+from models.encoder import Encoder
+from models.training.curve import learning_curve
+from models.training.errors import TrainingError
+from models.training.light import train_light
+from models.training.linear import expected_index, learn_severity
+from models.training.own import Asked
+from models.training.thaw import thaw
+from models.training.tuned import train_tuned
+
+OWN = Path(__file__).parents[1] / "data" / "history.csv"
+TINY = Path(default_artifact()).parents[1] / "training" / "configs" / "own_tiny.toml"
+CHANNELS, TWICE, WALK = (
+    "All my film channels are gone from the box!",
+    "charged two times this month, I want my money back",
+    "what a lovely morning for a walk in the park",
+)
+
+
+@pytest.fixture(scope="module")
+def start():
+    return load_artifact(default_artifact())
+
+
+@pytest.fixture(scope="module")
+def light(start, tmp_path_factory):
+    """A model directory that was learnt the light way, and its story."""
+    out = tmp_path_factory.mktemp("light") / "model"
+    return out, train_light(Asked(OWN), start, out, lambda line: None)
+
+
+@pytest.fixture(scope="module")
+def tuned(start, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tuned")
+    return folder / "model", train_tuned(Asked(OWN, test=OWN), start, folder, TINY, lambda line: None)
+
+
+@pytest.mark.parametrize("way", ["light", "tuned"])
+def test_it_speaks_the_companys_own_words(way, request):
+    folder, story = request.getfixturevalue(way)
+    channels, twice, walk = Analyzer(folder, threads=1)([CHANNELS, TWICE, WALK])
+
+    assert (channels.topic.label, channels.problem.label) == ("TV", "missing channels")
+    assert (twice.topic.label, twice.problem.label) == ("billing", "charged twice")
+    assert "charged" in twice.problem.words
+    assert (walk.topic.label, walk.problem) == ("other", None)
+    assert twice.dissatisfaction > walk.dissatisfaction + 20
+    assert (twice.sentiment.label, walk.sentiment.label) == ("negative", "positive")
+    assert story["labels"]["topic"] == ("TV", "billing", "network", "other")
+    assert all(line.startswith("ok") for line in story["gate"])
+
+
+def test_the_light_way_changes_nothing_besides(start, light):
+    texts = [CHANNELS, WALK, "hello"]
+    before, after = (
+        Encoder(one.model, one.tokenizer, max_tokens=start.max_tokens, threads=1)(texts)
+        for one in (start, load_artifact(light[0]))
+    )
+
+    assert np.array_equal(before.sentiment, after.sentiment)
+    assert np.array_equal(before.embedding, after.embedding)
+    assert after.topic.shape == (3, 4)
+    assert not np.array_equal(before.severity, after.severity)
+
+
+def test_no_text_of_the_history_is_in_the_directory(light):
+    texts = [line.split('"')[1] for line in OWN.read_text().splitlines()[1:] if '"' in line]
+    told = "".join((light[0] / name).read_text() for name in ("taxonomy.toml", "artifact.json", "README.md"))
+
+    assert len(texts) > 10
+    assert not [text for text in texts if text in told]
+    assert "channels" in told
+
+
+def test_the_tuned_model_tells_how_good_it_is_on_the_test_file(tuned):
+    figures = tuned[1]["test"]
+
+    assert figures["test.problem"]["n"] == 42
+    assert figures["test.problem"]["accuracy"] > 0.8
+    assert figures["test.severity"]["mean_error"] < 25
+
+
+def test_a_model_of_ones_own_can_be_taught_again(light, tmp_path):
+    story = train_light(Asked(OWN), load_artifact(light[0]), tmp_path / "again", lambda line: None)
+
+    assert story["started_from"] == light[1]["version"]
+    assert Analyzer(tmp_path / "again", threads=1)([TWICE])[0].topic.label == "billing"
+
+
+def test_a_served_model_comes_back_as_the_numbers_it_stands_for(start):
+    weights = thaw(start.model)
+    served = {constant.name for constant in onnx.load(start.folder / MODEL).graph.initializer}
+
+    assert weights["encoder.transformer.layer.5.ffn.lin1.weight"].shape == (1536, 384)
+    assert weights["encoder.embeddings.word_embeddings.weight"].shape == (30522, 384)
+    assert {"sentiment.query", "severity.decide.weight"} <= served & set(weights)
+
+
+def test_the_index_lies_between_the_classes_that_it_was_learnt_as():
+    generator = np.random.default_rng(0)
+    index = generator.uniform(0, 100, 400).astype(np.float32)
+    features = np.stack([index / 100, generator.normal(size=400)], axis=1).astype(np.float32)
+
+    head = learn_severity(features, index, np.ones(400, np.float32))
+
+    assert np.abs(expected_index(features @ head.weight + head.bias) - index).mean() < 10
+
+
+def test_a_folder_that_is_no_model_is_left_alone(start, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("do not lose me")
+
+    with pytest.raises(TrainingError, match="no model directory"):
+        train_light(Asked(OWN), start, tmp_path / "mine", lambda line: None)
+
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_labels_without_sense_are_not_released(start, tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("text,topic\n" + "\n".join(f"the same words {n},{'AB'[n % 2]}" for n in range(30)))
+
+    with pytest.raises(TrainingError, match=r"not released.*topic, accuracy"):
+        train_light(Asked(path), start, tmp_path / "model", lambda line: None)
+
+    assert not (tmp_path / "model").exists()
+
+
+def test_the_curve_rises_from_phrases_to_heads(start):
+    figures = learning_curve(Asked(OWN, columns={"problem": "Topic", "topic": "Topic"}), start, lambda line: None)
+
+    assert figures["n"] >= 4
+    assert 0.5 < figures["all"]["few_shot"] <= 1
+    assert 0.5 < figures["all"]["head_only"] <= 1
+
+
+def test_the_command_trains_and_says_what_it_recognised(tmp_path):
+    shutil.copy(OWN, tmp_path / "mine.csv")
+    typed = ["train", "complaints", "mine.csv", "--head-only", "--out", "run"]
+    done = subprocess.run([sys.executable, "-m", "stream.cli", *typed], cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["history.problem"]["accuracy"] > 0.8
+    assert "index of 0 to 100" in done.stderr
+    assert load_artifact(tmp_path / "run" / "model").version.startswith("own-")
