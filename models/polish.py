@@ -1,0 +1,23 @@
+"""The last touch on a drafted text: whole sentences, capitals where they begin, no stray spaces."""
+
+from __future__ import annotations
+
+import re
+
+_SENTENCE_END = re.compile(r"[.!?)…](?:\s|$)|[\u2600-\u27bf\U0001f300-\U0001faff](?:\s|$)")
+
+
+def polished(text: str) -> str:
+    """`text` with an unfinished last sentence cut off, if a finished one comes before it; else with a full stop."""
+    text = re.sub(r"\s+([,.!?;:%)])", r"\1", " ".join(text.split()))
+    text = re.sub(r"([(#$£€@]) ", r"\1", text)
+    text = re.sub(r"(\w)([.!?])(?=[A-Z][a-z])", r"\1\2 ", text)
+    text = re.sub(r"([.!?]) ([a-z])", lambda match: f"{match[1]} {match[2].upper()}", text)
+    if not text or _SENTENCE_END.search(text[-1:]):
+        return text[:1].upper() + text[1:]
+    ends = list(_SENTENCE_END.finditer(text))
+    if ends and len(text) - ends[-1].end() < len(text) / 2 and not re.search(r"\w{2}$", text):
+        text = text[: ends[-1].end()].rstrip()
+    else:
+        text = text.rstrip(" ,;:-&(") + "."
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,155 @@
+"""Drafts of replies: a GRU and an n-gram model write them together, the policy gate reads them, templates step in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from models import ngram
+from models.artifact import ArtifactError, sha256
+from models.conditions import Conditions, Vocabulary
+from models.decoding import Drafting, Written
+from models.draft import Candidate, Draft, ReplyRequest
+from models.mixture import Mixture
+from models.policy import Policy, needs, same
+from models.polish import polished
+from models.reply_network import ReplyNetwork
+from models.slots import Slots, Slotted, brand_names, filled
+from models.subwords import Subwords
+from models.templates import Templates
+
+FORMAT = 1
+STORY, WORDS, TOKENIZER, NGRAM, READER, STEP = (
+    "replier.json", "words.txt", "tokenizer.json", "ngram.npz", "reader.onnx", "step.onnx",
+)  # fmt: skip
+BATCH = 16  # messages that are drafted together
+SAMPLES = 6  # texts written for a message, of which the best are shown
+
+
+def default_replier() -> Path:
+    """The directory of the replier that comes with the package."""
+    return Path(__file__).parent / "artifacts" / "replier"
+
+
+class Replier:
+    """The replier of one directory, ready to write. `version` names it in every draft.
+
+    threads: cores that it may use. Raises ArtifactError when the directory cannot be served.
+    """
+
+    def __init__(self, artifact: Path | None = None, *, threads: int = 1) -> None:
+        folder = artifact or default_replier()
+        self.story = read_story(folder)
+        self.version = str(self.story["version"])
+        try:
+            self.slots = Slots((folder / WORDS).read_text(encoding="utf-8").split())
+            self.subwords = Subwords(Tokenizer.from_file(str(folder / TOKENIZER)))
+            network = ReplyNetwork(folder / READER, folder / STEP, width=int(self.story["width"]), threads=threads)
+        except ArtifactError:
+            raise
+        except Exception as error:  # both libraries raise bare Exceptions of their own for a file they cannot read
+            reason = " ".join(str(error).split())[:200]
+            raise ArtifactError(f"model directory {folder}: it cannot be loaded ({reason})") from None
+        self.vocabulary = Vocabulary(self.story["brands"], self.story["topics"])
+        self.mixture = Mixture(network, ngram.load(folder / NGRAM), np.array(self.story["mix"], dtype=np.float32))
+        self.policy = Policy(self.slots)
+        self._templates = Templates()
+        self._drafting = Drafting(self.mixture, self.subwords)
+
+    def __call__(
+        self, requests: Sequence[ReplyRequest], *, n: int = 3, seed: int = 0, recent: Collection[str] = ()
+    ) -> list[Draft]:
+        """A draft for each request, with up to `n` candidates, those that pass the gate first, best first.
+
+        seed: the same gives the same drafts, whatever else is in `requests`. recent: texts that were sent lately.
+        """
+        drafts: list[Draft] = []
+        for start in range(0, len(requests), BATCH):
+            drafts += self._drafts(requests[start : start + BATCH], n, seed, recent)
+        return drafts
+
+    def _drafts(self, requests: Sequence[ReplyRequest], n: int, seed: int, recent: Collection[str]) -> Iterator[Draft]:
+        messages = [self.slots.message(request.text, brand_names(request.brand)) for request in requests]
+        written = self._drafting(
+            [message.text for message in messages],
+            self.vocabulary.ids([wished(request) for request in requests]),
+            [_fillable(message, request) for message, request in zip(messages, requests, strict=True)],
+            [_seed(request, seed) for request in requests],
+            samples=max(SAMPLES, n),
+        )
+        for request, message, texts in zip(requests, messages, written, strict=True):
+            yield self._draft(request, message, texts, n, seed, recent)
+
+    def _draft(
+        self,
+        request: ReplyRequest,
+        message: Slotted,
+        written: Sequence[Written],
+        n: int,
+        seed: int,
+        recent: Collection[str],
+    ) -> Draft:
+        candidates: dict[str, Candidate] = {}
+        for one in written:  # best first
+            text = filled(polished(one.text), message, request.brand)
+            if text and same(text) not in candidates:
+                candidates[same(text)] = Candidate(text, one.score, refusals=self.policy.check(text, request, recent))
+        passing = [one for one in candidates.values() if one.passes][:n]
+        refused = [one for one in candidates.values() if not one.passes]
+        if not passing:
+            text = self._templates(request, seed, lambda text: not self.policy.check(text, request, recent))
+            passing = [Candidate(text, 0.0, "template", self.policy.check(text, request, recent))]
+        return Draft((*passing, *refused[: max(0, n - len(passing))]), self.version)
+
+
+def wished(request: ReplyRequest) -> Conditions:
+    """What a reply to this request should be conditioned on: one that passes the gate."""
+    must = needs(request)
+    pleased = request.sentiment == "positive" and not must.apology
+    return Conditions(
+        brand=request.brand,
+        topic=request.topic,
+        sentiment=request.sentiment,
+        clean=True,
+        apology=True if must.apology else False if pleased else None,
+        handover=True if must.handover else None,
+    )
+
+
+def read_story(folder: Path) -> Mapping[str, Any]:
+    """What `replier.json` says, its files verified. Raises ArtifactError, one line."""
+    try:
+        story: dict[str, Any] = json.loads((folder / STORY).read_text(encoding="utf-8"))
+        if story["format"] != FORMAT:
+            raise _broken(folder, f"{STORY} has format {story['format']}, this version reads {FORMAT}")
+        for name, expected in story["files"].items():
+            if sha256(folder / name) != expected:
+                raise _broken(folder, f"{name} is damaged or was changed (its SHA-256 is not the recorded one)")
+    except FileNotFoundError as error:
+        raise _broken(folder, f"{Path(str(error.filename)).name} is missing") from None
+    except OSError as error:
+        raise _broken(folder, f"it cannot be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _broken(folder, f"{STORY} is not a replier's story ({type(error).__name__}: {error})") from None
+    return story
+
+
+def _broken(folder: Path, why: str) -> ArtifactError:
+    return ArtifactError(f"model directory {folder}: {why}; name another one, or reinstall earshot to restore its own")
+
+
+def _fillable(message: Slotted, request: ReplyRequest) -> frozenset[str]:
+    """The slots that a draft may use."""
+    return frozenset(message.values) | (frozenset() if request.brand is None else {"<brand>"})
+
+
+def _seed(request: ReplyRequest, seed: int) -> int:
+    """Of this request alone, so that its drafts do not depend on its neighbours."""
+    told = json.dumps([seed, request.text, request.brand, request.topic, request.sentiment, request.severity])
+    return int(hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16], 16)
