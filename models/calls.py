@@ -87,7 +87,10 @@ class CallReader:
         ]
         agent = [one for _, turn, one in heard if turn.speaker == "agent"]
         if not customer:
-            return Analysis(text, language, self.version, abstained=True, call=Call(len(call), 0, None, ()))
+            silent = Call(len(call), 0, None, ())
+            reasons = [one.why for _, turn, one in heard if turn.speaker == "customer" and one.why]
+            why = reasons[0] if reasons else "empty"
+            return Analysis(text, language, self.version, abstained=True, why=why, call=silent)
         analyses = [one for _, _, one in customer]
         trajectory = self._trajectory(customer)
         soured = next((moment for moment in trajectory if moment.tension >= SOUR), None)
@@ -157,6 +160,7 @@ def _together(text: str, language: str, customer: Sequence[Analysis], sentiment:
     """The call as one analysis: its worst complaint, how the customer leaves, and the topic that is said clearest."""
     left = [one.dissatisfaction for one in customer[len(customer) // 2 :] if one.dissatisfaction is not None]
     dissatisfaction = sum(left) / len(left) if left else None
+    grades = [one.dissatisfaction_grade for one in customer[len(customer) // 2 :] if one.dissatisfaction_grade]
     topic = max((one.topic for one in customer if one.topic), key=_named, default=None)
     of_topic = [
         one.problem
@@ -173,6 +177,7 @@ def _together(text: str, language: str, customer: Sequence[Analysis], sentiment:
         complaint=max((one.complaint for one in customer if one.complaint is not None), default=None),
         severity=None if dissatisfaction is None else round(dissatisfaction / 25),
         dissatisfaction=dissatisfaction,
+        dissatisfaction_grade=round(sum(grades) / len(grades)) if grades else None,
         topic=topic,
         problem=max(of_topic, key=lambda problem: problem.score, default=None),
         alarm=max((one.alarm for one in customer if one.alarm is not None), default=None),
