@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test check format bench clean
+.PHONY: help demo install test check format bench image clean
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -33,6 +33,11 @@ TWEETS ?= $(wildcard ../shared/data/tweets/airline/Tweets.csv)
 
 bench: install ## Throughput, latency, stages and memory, of the stream and of REST; also bench.json
 	$(BIN)/earshot bench --out bench.json $(if $(TWEETS),--data $(TWEETS))
+
+BUILD ?= docker build
+
+image: ## The image of every role, earshot:latest (BUILD="podman build" with another tool)
+	$(BUILD) -f deploy/Dockerfile -t earshot:latest .
 
 clean: ## Away with what was built
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
