@@ -98,7 +98,7 @@ class Analysis:
     """One text understood.
 
     severity: 0-4 after Jin & Aletras (2021). dissatisfaction: 0 (content) to 100 (furious).
-    dissatisfaction_level: the same in three steps. abstained: every judgement is None, and `why` is the reason: there
+    dissatisfaction_grade: the same, 1 to 5. abstained: every judgement is None, and `why` is the reason: there
     is nothing to read (empty), the model does not know the language, or has never seen anything like it (strange).
     embedding: (384,) float16, unit length; only vectors of the same `model` compare. None when abstained.
     call: of a call, what its turns say together; the text is the customer's side then.
@@ -111,7 +111,7 @@ class Analysis:
     complaint: float | None = None
     severity: int | None = None
     dissatisfaction: float | None = None
-    dissatisfaction_level: Level | None = None
+    dissatisfaction_grade: int | None = None
     topic: Topic | None = None
     problem: Problem | None = None
     alarm: float | None = None  # -1 to 1: reads like messages that a person must see within minutes
@@ -122,9 +122,10 @@ class Analysis:
     call: Call | None = None
 
     @property
-    def dissatisfaction_grade(self) -> int | None:
-        """The dissatisfaction on the scale 1 (content) to 5 (furious)."""
-        return None if self.dissatisfaction is None else 1 + min(4, int(self.dissatisfaction / 20))
+    def dissatisfaction_level(self) -> Level | None:
+        """The grades 1 and 2 are low, 3 is medium, 4 and 5 are high."""
+        grade = self.dissatisfaction_grade
+        return None if grade is None else "low" if grade < 3 else "medium" if grade == 3 else "high"
 
     def as_json(self) -> dict[str, Any]:
         """The contract of `earshot analyze`: JSON-able, without the embedding, numbers rounded to four places."""

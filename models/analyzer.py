@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from models.analysis import Analysis, Level, Problem, Sentiment, SentimentLabel, Why
+from models.analysis import Analysis, Problem, Sentiment, SentimentLabel, Why
 from models.artifact import Artifact, load_artifact
 from models.encoder import Encoder, Outputs
 from models.language import UNDECIDED, detect
@@ -106,7 +106,7 @@ class Analyzer:
                 complaint=float(complaint[row]),
                 severity=int(severity[row].argmax()),
                 dissatisfaction=float(index[row]),
-                dissatisfaction_level=level(float(index[row]), levels),
+                dissatisfaction_grade=grade(float(index[row]), levels),
                 topic=topics[row],
                 problem=problems[row],
                 alarm=likenesses[row].alarm,
@@ -172,10 +172,9 @@ def dissatisfaction(severity: Floats) -> Floats:
     return index
 
 
-def level(index: float, levels: tuple[float, float]) -> Level:
-    """The index in three steps. levels: from where it is medium, and from where high."""
-    medium, high = levels
-    return "high" if index >= high else "medium" if index >= medium else "low"
+def grade(index: float, levels: Sequence[float]) -> int:
+    """The dissatisfaction index as 1 (content) to 5 (furious). levels: the index from which it is 2, 3, 4 and 5."""
+    return 1 + sum(index >= least for least in levels)
 
 
 def _sentiment(probabilities: Floats) -> Sentiment:

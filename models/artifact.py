@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ FORMAT = 2
 READABLE = (1, 2)  # a model of format 1 has no heads for topics and problems
 MODEL, TOKENIZER, STORY, CARD = "model.onnx", "tokenizer.json", "artifact.json", "README.md"
 TAXONOMY = "taxonomy.toml"  # of a model that was taught topics of its own
-DEFAULT_LEVELS = (25.0, 50.0)
+DEFAULT_LEVELS = (10.0, 20.0, 30.0, 50.0)
 
 
 class ArtifactError(Exception):
@@ -28,7 +28,7 @@ class Artifact:
     languages: ISO 639-1 codes that the model reads. labels: by task, the names of its classes. least_probability: by
     task, what naming a topic or problem takes. topic_threshold, problem_threshold: least cosine to name one by its
     phrases alone. cause_least: probability of a word that shows the problem. strange_most: highest logit of a text that
-    is judged. levels: the dissatisfaction from which it is medium, and from which it is high.
+    is judged. levels: the dissatisfaction from which it has the grades 2 to 5.
     """
 
     folder: Path
@@ -42,7 +42,7 @@ class Artifact:
     least_probability: Mapping[str, float]
     cause_least: float
     strange_most: float
-    levels: tuple[float, float]
+    levels: tuple[float, ...]
     story: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
@@ -84,7 +84,7 @@ def load_artifact(folder: Path) -> Artifact:
             least_probability={task: float(least) for task, least in story.get("least_probability", {}).items()},
             cause_least=float(story.get("cause_least", 0.5)),
             strange_most=float(story.get("strange_most", "inf")),
-            levels=_levels(story.get("levels", DEFAULT_LEVELS)),
+            levels=tuple(float(least) for least in story.get("levels", DEFAULT_LEVELS)),
             story=story,
         )
         for name, expected in story["files"].items():
@@ -97,11 +97,6 @@ def load_artifact(folder: Path) -> Artifact:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _broken(folder, f"{STORY} is not a model's story ({type(error).__name__}: {error})") from None
     return artifact
-
-
-def _levels(levels: Sequence[float]) -> tuple[float, float]:
-    medium, high = levels
-    return float(medium), float(high)
 
 
 def sha256(path: Path) -> str:

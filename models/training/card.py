@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+_OF_START = """
+The result has {share:.0%} of the start's weights, the share with the best sentiment on TweetEval's validation part. The
+test splits had been read once before, for a candidate without them (macro-recall 0.697 on TweetEval).
+"""
 _TEMPLATE = Path(__file__).with_name("card.md")
 
 
@@ -27,7 +31,7 @@ def card(story: Mapping[str, Any], minutes: int = 45) -> str:
         chosen=f"topic from {story['least_probability']['topic']}, "
         f"problem from {story['least_probability']['problem']}, "
         f"words from {story['cause_least']}, strange above {story['strange_most']}, "
-        f"dissatisfaction medium from {story['levels'][0]} and high from {story['levels'][1]}",
+        f"dissatisfaction of the grades 2 to 5 from {', '.join(map(str, story['levels']))}",
         gate="\n".join(story["gate"]),
         epochs=recipe["epochs"],
         looks=recipe["looks"],
@@ -35,6 +39,7 @@ def card(story: Mapping[str, Any], minutes: int = 45) -> str:
         by_turns=f"{story['texts']['by turns']:,}",
         seed=recipe["seed"],
         start=recipe["start"] or "the base",
+        of_start=_OF_START.format(share=recipe["of_start"]) if recipe["of_start"] else "",
         minutes=minutes,
     )
 

@@ -20,13 +20,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import DistilBertModel
 
 from models.evaluate import macro_f1
+from models.misprints import misprinted
 from models.training.base import MINILM, load_base, mean_pooled
 from models.training.batches import TASKS, Encoded, batches, cut, encode, predict, tensors
 from models.training.corpus import public_corpus
 from models.training.data import IGNORED, Corpus, Example, shared_data, table_corpus
 from models.training.errors import TrainingError
 from models.training.network import HEADS, SIDE, Network, adapted, lightened
-from models.misprints import misprinted
 
 Print = Callable[[str], None]
 
@@ -42,6 +42,7 @@ class Recipe:
     name: str = "sentiment"
     base: str = MINILM
     start: str | None = None  # the checkpoint of an earlier run: its best weights are the first ones
+    of_start: float = 0.0  # share of the start's weights in the result (after Wortsman et al., 2022)
     layers: int | None = None
     table: str | None = None  # a CSV beside the config instead of the public sets
     epochs: int = 3
@@ -165,10 +166,13 @@ class Trainer:
         """The best averaged adapters and heads on the base in full precision, ready to be merged."""
         encoder, _ = load_base(self.recipe.base, layers=self.recipe.layers)
         model = fresh(self.recipe, encoder, self.corpus)
+        earlier = self._earlier() if self.recipe.of_start else {}
         with torch.no_grad():
             for name, weight in model.named_parameters():
                 if weight.requires_grad:
                     weight.copy_(self.best[name])
+                    if name in earlier:
+                        weight.lerp_(earlier[name], self.recipe.of_start)
         model.eval()
         return model
 
@@ -335,23 +339,29 @@ class Trainer:
 
     def _begin(self) -> None:
         """Start from the best weights of an earlier run, where the recipe names one; new heads start untrained."""
+        earlier = self._earlier()
+        with torch.no_grad():
+            for name in earlier:
+                self.trained[name].copy_(earlier[name])
+
+    def _earlier(self) -> dict[str, torch.Tensor]:
+        """The best weights of the run that this one started from, those that both have."""
         if self.recipe.start is None:
-            return
+            return {}
         try:
-            earlier = torch.load(self.recipe.start, weights_only=True)["best"]
+            best = torch.load(self.recipe.start, weights_only=True)["best"]
         except (OSError, KeyError, RuntimeError) as error:
             raise RecipeError(f"start = {self.recipe.start!r}: that is no checkpoint of a run ({error})") from None
-        with torch.no_grad():
-            for name, weight in self.trained.items():
-                if name in earlier and earlier[name].shape == weight.shape:
-                    weight.copy_(earlier[name])
+        same = [name for name, weight in self.trained.items() if name in best and best[name].shape == weight.shape]
+        return {name: best[name] for name in same}
 
     def _resume(self) -> None:
         path = self.out / "checkpoint.pt"
         if not path.exists():
             return
         state = torch.load(path, weights_only=True)
-        if state["recipe"] | {"threads": 0} != asdict(self.recipe) | {"threads": 0}:
+        free = {"threads": 0, "of_start": 0.0}  # they do not change what is learned
+        if state["recipe"] | free != asdict(self.recipe) | free:
             raise RecipeError(f"{path} belongs to another recipe; choose another --out or delete it")
         self._load(state["weights"])
         self.average, self.best, self.best_score = state["average"], state["best"], state["best_score"]

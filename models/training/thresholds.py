@@ -16,7 +16,9 @@ Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 TRIED = np.linspace(0.0, 0.95, 96)
-LEVELS = (0.1, 0.5)  # shares of the complaints that are below medium, and below high
+# Shares of the complaints that are below the grades 2 to 5: 3 is medium, 4 and 5 are high. So a complaint as most are
+# is high, as companies label their own, and only what hardly anybody complains with is low.
+LEVELS = (0.01, 0.03, 0.15, 0.5)
 
 
 def temperature(truth: Labels, logits: Floats) -> float:
@@ -78,16 +80,15 @@ def token_f1(truth: Sequence[int], guessed: NDArray[np.bool_]) -> float:
     return 2 * right / max(float(np.sum(truth) + guessed.sum()), 1.0)
 
 
-def levels(complaint: Labels, severity: Floats) -> tuple[float, float]:
-    """The index from which dissatisfaction is medium and from which it is high, as complaints have it.
+def levels(complaint: Labels, severity: Floats) -> list[float]:
+    """The index from which dissatisfaction has the grades 2 to 5, as complaints have it.
 
     complaint: 0 1 or IGNORED; severity: calibrated logits.
     """
     index = dissatisfaction(softmax(severity))[complaint == 1]
     if not len(index):
-        return 25.0, 50.0
-    medium, high = (round(float(value), 1) for value in np.quantile(index, LEVELS))
-    return medium, high
+        return [10.0, 20.0, 30.0, 50.0]
+    return [round(float(value), 1) for value in np.quantile(index, LEVELS)]
 
 
 def of_one_topic(problems: Mapping[str, str]) -> list[list[int]]:
