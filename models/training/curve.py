@@ -56,7 +56,7 @@ def _few_shot(some: Sequence[Told], held: Sequence[Told], task: str, start: Arti
     topics = tuple(Named(name, tuple(own), name) for name, own in sorted(phrases.items()) if name != OTHER)
     placed = Placed(
         Taxonomy(topics, ()),
-        lambda texts: np.array([embedded[text] for text in texts]).reshape(len(texts), -1),
+        lambda texts: np.array([embedded[text] for text in texts]),
         topic_threshold=start.topic_threshold,
         problem_threshold=start.problem_threshold,
     )

@@ -98,7 +98,7 @@ def _corpus(
     texts = [*(one.text for one in learnt), *calm]
     before = Encoder(start.model, start.tokenizer, max_tokens=start.max_tokens, threads=1)(texts)
     examples = [_example(one, names) for one in learnt]
-    examples += [_example(Told(text, *(OTHER if task in names else None for task in LABELLED)), names) for text in calm]
+    examples += [_example(Told(text, topic=OTHER, problem=OTHER), names) for text in calm]
     return Corpus(
         train=[_as_before(one, before, row, start) for row, one in enumerate(examples)],
         validation={"history": [_example(one, names) for one in held]},

@@ -18,9 +18,9 @@ NEEDED = ("sklearn", "onnx", "torch", "peft", "optimum")
 
 
 class Scale(StrEnum):
-    index = "0-100"
+    hundred = "0-100"
     five = "1-5"
-    severity = "0-4"
+    four = "0-4"
     words = "words"
 
 

@@ -1,9 +1,6 @@
 """A model of one's own, from a history that is written for the project: the light way, and the encoder tuned."""
 
 import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +17,8 @@ from models.training.linear import expected_index, learn_severity
 from models.training.own import Asked
 from models.training.thaw import thaw
 from models.training.tuned import train_tuned
+from stream.cli.own import train_complaints
+from stream.errors import UserError
 
 OWN = Path(__file__).parents[1] / "data" / "history.csv"
 TINY = Path(default_artifact()).parents[1] / "training" / "configs" / "own_tiny.toml"
@@ -147,12 +146,15 @@ def test_the_curve_rises_from_phrases_to_heads(start):
     assert 0.5 < figures["all"]["head_only"] <= 1
 
 
-def test_the_command_trains_and_says_what_it_recognised(tmp_path):
-    shutil.copy(OWN, tmp_path / "mine.csv")
-    typed = ["train", "complaints", "mine.csv", "--head-only", "--out", "run"]
-    done = subprocess.run([sys.executable, "-m", "stream.cli", *typed], cwd=tmp_path, capture_output=True, text=True)
+def test_the_command_trains_and_says_what_it_recognised(tmp_path, capsys):
+    train_complaints(OWN, out=tmp_path / "run", head_only=True)
 
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["history.problem"]["accuracy"] > 0.8
-    assert "index of 0 to 100" in done.stderr
+    said = capsys.readouterr()
+    assert json.loads(said.out)["history.problem"]["accuracy"] > 0.8
+    assert "index of 0 to 100" in said.err
     assert load_artifact(tmp_path / "run" / "model").version.startswith("own-")
+
+
+def test_a_column_that_is_not_there_is_one_clear_line(tmp_path):
+    with pytest.raises(UserError, match=r"no column 'colour'; its columns are Text, Topic, Problem, Dissatisfaction"):
+        train_complaints(OWN, out=tmp_path / "run", head_only=True, problem="colour")
