@@ -24,7 +24,7 @@ _FIGURES = text("""
     ),
     letters as (select state, count(*) as n from dead_letters where state <> 'resolved' group by state),
     waiting as (
-        select state, count(*) as n, extract(epoch from now() - min(updated_at)) as age
+        select state, count(*) as n, extract(epoch from now() - min(coalesce(approved_at, updated_at))) as age
         from replies where state in ('approved', 'sending', 'failed', 'uncertain') group by state
     ),
     told as (
