@@ -15,7 +15,7 @@ from models.evaluate import confusion, f1s, scores
 Labels = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
 
-RESAMPLES = 2000
+RESAMPLES = 1000
 ABSTAINED = "abstained"
 
 

@@ -14,6 +14,7 @@ from models.artifact import load_artifact
 from models.call_cues import read_cues
 from models.call_head import CARD, HEAD, LABELS, Head, Side, Task, features
 from models.call_sides import sided
+from models.evaluate import scores
 from models.evaluate_calls import figures
 from models.training.call_data import Calls, Labelled
 from models.training.call_fit import Rated, choose, fit, held_out, temperature
@@ -117,12 +118,13 @@ def _measured(task: Task, agreed: Sequence[str | None], odds: Sequence[Any], war
     rows = [row for row, label in enumerate(agreed) if label]
     truth = _truth(task, [agreed[row] for row in rows])
     scaled = [one[rows] ** (1 / warmth) for one in odds]
-    reports = [figures(truth, one / one.sum(-1, keepdims=True), LABELS[task]) for one in scaled]
+    scaled = [one / one.sum(-1, keepdims=True) for one in scaled]
+    reports = [scores(truth, one, LABELS[task]) for one in scaled]
     mean = {
         key: round(float(np.mean([one[key] for one in reports])), 4)
         for key in ("accuracy", "macro_f1", "weighted_f1", "ece")
     }
-    return reports[0] | mean
+    return figures(truth, scaled[0], LABELS[task]) | mean
 
 
 def _truth(task: Task, labels: Sequence[str | None]) -> Any:
