@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 WITHIN = timedelta(hours=3)  # of an incident's last ticket
 FEWEST = 4  # tickets make an incident
-SAME_PROBLEM, ANY_PROBLEM = 0.3, 0.55  # least cosine to the centre
+SAME_PROBLEM, ANY_PROBLEM = 0.35, 0.55  # least cosine to the centre
+SAME_TEXT = 0.95  # least cosine of what one hand has written many times: it counts once
 
 Floats = NDArray[np.float32]
 
@@ -64,11 +65,16 @@ def gather(loose: Iterable[Loose], known: Iterable[Incident]) -> list[Incident]:
             rest.append(ticket)
         else:
             groups[at] = _with(groups[at], ticket)
-    new = _found(rest)
-    taken = {id for incident in new for id, _ in incident.tickets}
-    for ticket in (each for each in rest if each.id not in taken):
-        if (at := _nearest(ticket, new)) is not None:
-            new[at] = _with(new[at], ticket)
+    new: list[Incident] = []
+    while (found := _largest(rest)) is not None:
+        taken = {id for id, _ in found.tickets}
+        rest, others = [], [each for each in rest if each.id not in taken]
+        for ticket in others:  # the larger one takes what is like it, before a smaller one is made of that
+            if likeness(found, ticket) is None:
+                rest.append(ticket)
+            else:
+                found = _with(found, ticket)
+        new.append(found)
     return [incident for incident in (*groups, *new) if incident.tickets]
 
 
@@ -101,39 +107,37 @@ def _with(incident: Incident, ticket: Loose) -> Incident:
     )
 
 
-def _found(loose: Sequence[Loose]) -> list[Incident]:
-    """New incidents: of one brand and problem, FEWEST or more around the ticket that has most of them near it."""
+def _largest(loose: Sequence[Loose]) -> Incident | None:
+    """The largest new incident: of one brand and problem, FEWEST or more around the ticket that has most near it."""
     alike: dict[tuple[str, str, str], list[Loose]] = defaultdict(list)
     for ticket in loose:
         if ticket.problem is not None:
             alike[ticket.brand, ticket.problem, ticket.model].append(ticket)
-    found: list[Incident] = []
-    for (brand, problem, model), tickets in sorted(alike.items()):
-        left = tickets
-        while len(left) >= FEWEST:
-            said = np.stack([each.said for each in left])  # (tickets, width)
-            times = np.array([each.at.timestamp() for each in left])
-            near = (said @ said.T >= SAME_PROBLEM) & (np.abs(times[:, None] - times) <= WITHIN.total_seconds())
-            middle = int(near.sum(axis=1).argmax())
-            if near[middle].sum() < FEWEST:
-                break
-            members = [each for each, is_near in zip(left, near[middle], strict=True) if is_near]
-            centre = _unit(np.mean([each.said for each in members], axis=0))
-            found.append(
-                Incident(
-                    None,
-                    brand,
-                    problem,
-                    members[0].topic,
-                    model,
-                    centre,
-                    min(each.at for each in members),
-                    max(each.at for each in members),
-                    tuple((each.id, float(each.said @ centre)) for each in members),
-                )
-            )
-            left = [each for each, is_near in zip(left, near[middle], strict=True) if not is_near]
-    return found
+    largest: list[Loose] = []
+    for _, tickets in sorted(alike.items()):
+        said = np.stack([each.said for each in tickets])  # (tickets, width)
+        times = np.array([each.at.timestamp() for each in tickets])
+        cosines = said @ said.T
+        near = (cosines >= SAME_PROBLEM) & (np.abs(times[:, None] - times) <= WITHIN.total_seconds())
+        middle = near[int(near.sum(axis=1).argmax())]
+        repeated = np.triu(cosines >= SAME_TEXT, 1)[middle][:, middle].any(axis=0)
+        if (~repeated).sum() >= FEWEST and middle.sum() > len(largest):
+            largest = [each for each, is_near in zip(tickets, middle, strict=True) if is_near]
+    if not largest:
+        return None
+    first = largest[0]
+    centre = _unit(np.mean([each.said for each in largest], axis=0))
+    return Incident(
+        None,
+        first.brand,
+        str(first.problem),
+        first.topic,
+        first.model,
+        centre,
+        min(each.at for each in largest),
+        max(each.at for each in largest),
+        tuple((each.id, float(each.said @ centre)) for each in largest),
+    )
 
 
 def _unit(vector: Floats) -> Floats:

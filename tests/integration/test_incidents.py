@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from history import deletion, tweet
 from sqlalchemy import text
@@ -22,8 +24,15 @@ async def incidents(simple):
 
 
 async def crowd(store, numbers, **given):
-    # `history.judged` gives every message the same embedding and the same problem
-    await store.save([tweet(n, 70, minute=n, author=f"a{n}", text=f"stuck at gate {n}", **given) for n in numbers])
+    """Tickets with one problem, much alike and none the same."""
+    await store.save([alike(n, **given) for n in numbers])
+
+
+def alike(number, **given):
+    scored = tweet(number, 70, minute=number, author=f"a{number}", text=f"stuck at gate {number}", **given)
+    noise = np.random.default_rng(number).normal(0, 0.3, 384)
+    said = (scored.analysis.embedding + noise).astype(np.float16)
+    return replace(scored, analysis=replace(scored.analysis, embedding=said))
 
 
 async def members(incidents, id, state="joined"):

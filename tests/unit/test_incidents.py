@@ -21,9 +21,9 @@ def direction(like=1.0, axis=1):
     return vector
 
 
-def loose(number, like=0.9, *, axis=1, problem="line down", brand="VoltLine", model="m1", minutes=0.0):
+def loose(number, like=0.9, *, axis=None, problem="line down", brand="VoltLine", model="m1", minutes=0.0):
     at = NOON + timedelta(minutes=minutes)
-    return Loose(f"x:{number}", brand, problem, "network", at, model, direction(like, axis))
+    return Loose(f"x:{number}", brand, problem, "network", at, model, direction(like, axis or 1 + number % 7))
 
 
 def known(**given):
@@ -69,6 +69,18 @@ def test_a_ticket_joins_what_is_known_and_needs_to_be_more_like_it_when_its_prob
     [grown] = gather(joins, [known()])
 
     assert (grown.id, ids(grown)) == ("incident:1", {"x:1", "x:2"})
+
+
+def test_what_one_hand_wrote_many_times_is_no_incident():
+    assert gather([loose(n, axis=1) for n in range(20)], []) == []
+
+
+def test_the_larger_problem_takes_what_is_like_it_before_a_smaller_one_is_made_of_that():
+    many, few = [loose(n) for n in range(7)], [loose(10 + n, 0.8, problem="on hold") for n in range(5)]
+
+    [incident] = gather([*many, *few], [])
+
+    assert (incident.problem, len(incident.tickets)) == ("line down", 12)
 
 
 def test_vectors_of_two_models_are_never_compared():
