@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from models.call_head import Decider, Floats
 
@@ -118,9 +119,9 @@ def fit(rated: Rated, strength: float, weight: float) -> Fitted:
         slope = odds / total * shares.sum(-1, keepdims=True) - shares
         return float(value), np.concatenate([(slope.T @ inputs + weights / strength).ravel(), slope.sum(0)])
 
-    found = minimize(
-        loss, np.zeros(classes * (size + 1)), jac=True, method="L-BFGS-B", options={"maxiter": 200, "ftol": 1e-6}
-    )
+    start = np.zeros(classes * (size + 1))
+    with threadpool_limits(1):  # products this small are slower in parts, and the same only in one
+        found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200, "ftol": 1e-6})
     weights = found.x[: classes * size].reshape(classes, size)
     return Fitted(mean, dialog_mean, weights.astype(np.float32), found.x[classes * size :].astype(np.float32))
 
