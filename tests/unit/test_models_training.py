@@ -18,6 +18,7 @@ from onnx import numpy_helper
 import models.training.train as training
 from models.analyzer import Analyzer
 from models.artifact import load_artifact
+from models.misprints import misprinted
 from models.taxonomy import read_taxonomy
 from models.training import gate, strange, thresholds
 from models.training.batches import batches, encode
@@ -26,7 +27,6 @@ from models.training.corpus import public_corpus
 from models.training.data import DataError, Example, part_of, split, table_corpus, text_hash, unique
 from models.training.gate import GateError
 from models.training.network import merged
-from models.misprints import misprinted
 from models.training.quantise import best_limits, quantise, quantised_weight, scale_and_zero
 from models.training.release import release
 from models.training.sentiment import RecipeError, Trainer, allowed_entropy, corpus_of, read_recipe, schedule
