@@ -104,7 +104,7 @@ async def test_a_call_that_leaves_something_to_do_is_a_ticket_that_says_what(pip
     [told] = [each.value for each in sent if each.topic == "analyses"]
     assert told is not None
     assert b'"outcome":"follow_up"' in told
-    assert b"conference" not in told
+    assert b"supposed to wear" not in told
     assert words["follow-up"].partition("“")[2][:12].encode() not in told, "the topic quotes nobody"
 
 
