@@ -48,7 +48,7 @@ class Calls:
 def public_calls(transcripts: Mapping[str, Turns], data: Path) -> Calls:
     """The calls of transcripts_v3 and the rated dialogs of stc3_helpdesk. transcripts: turns by the number of the file.
 
-    Two raters (a large model and rules) labelled all calls, and do not always agree: where they do not on the outcome,
+    Independent raters labelled all calls, and do not always agree: where they do not on the outcome,
     it counts as half and half. Where some of them did not go along with a sentiment, their share counts as neutral,
     which is next to both others.
     """
