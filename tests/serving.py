@@ -9,13 +9,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import uvicorn
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.taxonomy import read_taxonomy
 from stream.api_keys import SCOPES, Key
 from stream.database import DatabaseAway
+from stream.desk.tickets import Desk
 from stream.figures import Figures
 from stream.kafka import Outgoing
 from stream.queries import Totals
+from stream.records import AlertRecord
+from stream.replies import Replies
 from stream.web import Api, configured, create_web
 from stream.web.api.reading import Read, Reading
 from stream.web.batcher import Batcher
@@ -43,6 +47,9 @@ class EmptyStore:
         return Figures(events=0, database_bytes=0)
 
     async def list_tickets(self, *, limit: int) -> list[dict[str, Any]]:
+        return []
+
+    async def list_alerts(self, *, limit: int) -> list[AlertRecord]:
         return []
 
 
@@ -87,8 +94,9 @@ async def web(
     burst: float | None = None,
     clock: Callable[[], float] | None = None,
     waiting: int = 1024,
+    engine: AsyncEngine | None = None,
 ) -> AsyncIterator[str]:
-    """The address of a server that runs: everything, with these parts."""
+    """The address of a server that runs: everything, with these parts. engine: of the database, for tickets' pages."""
 
     async def run(readings: list[Reading]) -> list[str]:
         return await asyncio.to_thread(read, readings)
@@ -96,7 +104,14 @@ async def web(
     batcher = Batcher(run, waiting=waiting)
     timed = {} if clock is None else {"clock": clock}
     ring = KeyRing((keys or Keys()).find, rate=rate, burst=burst or rate, **timed)
-    api = Api(ring=ring, batcher=batcher, publish=publish, taxonomy=read_taxonomy())
+    api = Api(
+        ring=ring,
+        batcher=batcher,
+        publish=publish,
+        taxonomy=read_taxonomy(),
+        desk=engine and Desk(engine),
+        replies=engine and Replies(engine),
+    )
     async with batcher.running(), serving(create_web(store or EmptyStore(), api)) as address:
         yield address
 

@@ -14,7 +14,9 @@ import uvicorn
 from connectors.webhook import load_hooks
 from stream.api_keys import ApiKeys
 from stream.database import open_engine
+from stream.desk.tickets import Desk
 from stream.errors import UserError
+from stream.replies import Replies
 from stream.web.api.reading import Model, Read, Reading
 from stream.web.app import Api, create_web
 from stream.web.batcher import Batcher
@@ -51,6 +53,8 @@ async def serve_web(found: Parts, host: str, port: int, *, load: Callable[[], Mo
             publish=(await stack.enter_async_context(Outlet(found.kafka).open())).publish,
             hooks=hooks,
             taxonomy=model.taxonomy,
+            desk=Desk(engine),
+            replies=Replies(engine),
         )
         server = uvicorn.Server(configured(create_web(store, api)))
         place = f"[{host}]" if ":" in host else host

@@ -11,6 +11,8 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from connectors.webhook import Hook
 from models.taxonomy import Taxonomy
+from stream.desk.tickets import Desk, NoTicket
+from stream.replies import Replies
 from stream.web.api.analyze import analyze_routes
 from stream.web.api.events import Publish, events_routes
 from stream.web.api.reading import Reading
@@ -21,8 +23,8 @@ from stream.web.docs import docs_page
 from stream.web.edge import Edge
 from stream.web.hooks import hooks_routes
 from stream.web.keyring import Guard, KeyRing
-from stream.web.pages import SHOWN, page
-from stream.web.problems import described, tell_problems
+from stream.web.pages import SHOWN, alerts_page, page, ticket_page
+from stream.web.problems import described, refusal, tell_problems
 from stream.web.reads import Reads
 
 _ABOUT = """Messages of customers in, understanding out.
@@ -44,6 +46,8 @@ class Api:
     publish: Publish
     taxonomy: Taxonomy
     hooks: Mapping[str, Hook] = field(default_factory=dict)
+    desk: Desk | None = None
+    replies: Replies | None = None
 
 
 def create_web(store: Reads, api: Api) -> FastAPI:
@@ -70,6 +74,18 @@ def create_web(store: Reads, api: Api) -> FastAPI:
     async def queue() -> Response:
         return HTMLResponse(page(await store.totals(), await store.list_tickets(limit=SHOWN)))
 
+    @app.get("/alerts", include_in_schema=False, dependencies=[Depends(guard.reads())])
+    async def alerts() -> Response:
+        return HTMLResponse(alerts_page(await store.list_alerts(limit=SHOWN)))
+
+    @app.get("/tickets/{ticket_id:path}", include_in_schema=False, dependencies=[Depends(guard.reads())])
+    async def ticket(ticket_id: str) -> Response:
+        try:
+            return HTMLResponse(await _ticket(api, ticket_id))
+        except NoTicket:
+            told = "there is no such ticket; where its message was deleted, it was withdrawn"
+            raise refusal(404, told) from None
+
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
         return JSONResponse(described(app))
@@ -79,3 +95,11 @@ def create_web(store: Reads, api: Api) -> FastAPI:
         return HTMLResponse(docs_page(described(app)))
 
     return app
+
+
+async def _ticket(api: Api, ticket_id: str) -> str:
+    if api.desk is None or api.replies is None:
+        raise NoTicket
+    row = await api.desk.ticket(ticket_id)
+    said, done = await api.desk.conversation(ticket_id), await api.desk.history(ticket_id)
+    return ticket_page(row, said, done, await api.replies.newest(ticket=ticket_id))

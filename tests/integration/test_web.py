@@ -23,7 +23,7 @@ async def ask(address: str, path: str, **headers: str) -> tuple[int, str, str]:
 
 @pytest.fixture
 async def site(store):
-    async with web(store) as address:
+    async with web(store, engine=store._engine) as address:
         yield address
 
 
@@ -36,6 +36,27 @@ async def test_what_a_customer_wrote_is_text_and_never_markup(store, site):
     assert "<script>" not in body
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in body
     assert "default-src 'none'" in head
+
+
+async def test_the_page_of_a_ticket_shows_why_its_conversation_and_its_history_as_text(store, site):
+    await store.save([tweet(1, 95, text="my line is down <b>& I am LEAVING NOW</b>, answer me!", author='"><script>')])
+
+    queue = (await ask(site, "/"))[2]
+    status, _, body = await ask(site, "/tickets/x%3A1")
+
+    assert 'href="/tickets/x%3A1"' in queue
+    assert status == 200
+    assert "my line is down &lt;b&gt;&amp; I am LEAVING NOW" in body
+    assert "<script>" not in body + queue
+    assert "the conversation needs a person" in body
+    assert (await ask(site, "/tickets/x%3A2"))[0] == 404
+
+
+async def test_the_page_of_alerts_leads_to_their_tickets(store, site):
+    assert "Nothing was urgent enough" in (await ask(site, "/alerts"))[2]
+    await store.save([tweet(1, 95, text="My father's alarm pendant needs your line, it is down and he had a fall!")])
+
+    assert '<a href="/tickets/x%3A1">P1 ticket x:1</a>' in (await ask(site, "/alerts"))[2]
 
 
 async def test_an_empty_queue_says_so(site):
