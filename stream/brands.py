@@ -185,7 +185,11 @@ class _Entry(BaseModel):
             locale=self.locale,
             time_zone=ZoneInfo(self.time_zone),
             hours=_shifts(self.hours),
-            automatic=self.automatic and Automatic(frozenset(self.automatic.topics), self.automatic.severity),
+            automatic=(
+                None
+                if self.automatic is None
+                else Automatic(frozenset(self.automatic.topics), self.automatic.severity)
+            ),
         )
 
 

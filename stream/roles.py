@@ -36,7 +36,17 @@ READABLE = [
     "brand_health",
 ]
 OUT_OF_REACH = (
-    *("dead_letters", "users", "api_keys", "audit", "sessions", "setup_codes", "failed_logins", "presence", "opted_out"),
+    *(
+        "dead_letters",
+        "users",
+        "api_keys",
+        "audit",
+        "sessions",
+        "setup_codes",
+        "failed_logins",
+        "presence",
+        "opted_out",
+    ),
 )
 
 _SETTINGS = (

@@ -12,7 +12,7 @@ def upgrade() -> None:
     run_script(op.get_bind(), CHANGES)
 
 
-# A key may belong to nobody in particular (a machine). prefix: what a list shows, so that a person knows which is which.
+# A key may belong to nobody in particular (a machine). prefix: what a list shows, so that a person knows it again.
 CHANGES = """
 alter table api_keys alter column user_id drop not null;
 alter table api_keys add column prefix text not null;

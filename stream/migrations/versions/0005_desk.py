@@ -126,7 +126,7 @@ BOUND = """
 -- The brands that this login is bound to; null: all. Logins that are nobody's (the reader's, an operator's) see all.
 do $do$
 begin
-    -- Every name in it is written out: it runs with its owner's rights, and a caller's own table must not answer for it.
+    -- Every name is written out: it runs with its owner's rights, and a caller's own table must not answer for it.
     execute format($body$
         create function bound_brands() returns text[] language sql stable security definer
         set search_path = pg_catalog, pg_temp as $$
