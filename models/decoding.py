@@ -21,6 +21,7 @@ NUCLEUS = 0.85  # share of the probability that is sampled from
 TEMPERATURE = 0.7
 LONGEST, SHORTEST = 44, 5  # tokens
 CONSENSUS = 1.0  # what agreement with the other drafts weighs against a token's mean log probability
+WORST = 0.1  # what the least likely token weighs: where a sentence breaks, it is very unlikely
 FEWEST = 2  # messages of one run: a lone row is summed in another order
 
 
@@ -118,6 +119,7 @@ class Drafting:
     def _ranked(self, tokens: Sequence[Sequence[int]], logs: Sequence[Sequence[float]]) -> list[Written]:
         """Each distinct draft once; likely ones, and those that say what the others say, come first."""
         first: dict[tuple[int, ...], float] = {}
+        worst = {tuple(one): min(log) for one, log in zip(tokens, logs, strict=True) if log}
         for one, log in zip(tokens, logs, strict=True):
             if one:
                 first.setdefault(tuple(one), sum(log) / len(log))
@@ -125,7 +127,9 @@ class Drafting:
             Written(
                 self._subwords.decode(one),
                 score,
-                score + CONSENSUS * float(np.mean([_overlap(one, other) for other in tokens if other])),
+                score
+                + CONSENSUS * float(np.mean([_overlap(one, other) for other in tokens if other]))
+                + WORST * worst[one],
             )
             for one, score in first.items()
         ]
@@ -148,16 +152,16 @@ def _drawn(likely: Floats, chance: NDArray[np.float64]) -> tuple[Ids, Floats]:
 
 
 def _without_repeats(likely: Floats, top: Ids, written: Sequence[int]) -> None:
-    """Bars, in place, tokens that would write three tokens in a row a second time."""
+    """Bars, in place, tokens that would write four tokens in a row a second time."""
     if len(written) < 4:
         return
-    end = tuple(written[-2:])
-    again = {written[at + 2] for at in range(len(written) - 3) if tuple(written[at : at + 2]) == end}
+    end = tuple(written[-3:])
+    again = {written[at + 3] for at in range(len(written) - 3) if tuple(written[at : at + 3]) == end}
     if again:
         likely[np.isin(top, list(again))] = 0
 
 
 def _overlap(one: Sequence[int], other: Sequence[int]) -> float:
-    """The F1 of the tokens that two drafts share."""
+    """The F2 of the tokens of `other` that `one` says: recall counts more, or the shortest draft would win."""
     shared = sum((Counter(one) & Counter(other)).values())
-    return 2 * shared / (len(one) + len(other))
+    return 5 * shared / (len(one) + 4 * len(other))

@@ -53,6 +53,7 @@ class Policy:
                 _unapologetic,
                 _in_public,
                 _beside_the_matter,
+                _out_of_tune,
                 _too_long,
             )
             for refusal in rule(text, request)
@@ -165,6 +166,16 @@ def _beside_the_matter(text: str, request: ReplyRequest) -> Iterator[Refusal]:
             yield Refusal("beside the matter", f"it speaks of {domain.name}, the message does not")
 
 
+def _out_of_tune(text: str, request: ReplyRequest) -> Iterator[Refusal]:
+    apology = told_of(text)["apology"]
+    pleased = request.sentiment == "positive" and not needs(request).apology
+    if pleased and apology and not _table().trouble.search(request.text):
+        yield Refusal("wrong mood", "it apologises to somebody who is pleased")
+    cheer = _table().cheer.search(text)
+    if cheer and (apology or request.sentiment == "negative" or (request.severity or 0) >= 2):
+        yield Refusal("wrong mood", f"it cheers ({cheer[0]!r}) where there is nothing to cheer")
+
+
 def _too_long(text: str, request: ReplyRequest) -> Iterator[Refusal]:
     if (size := length(text, request.network)) > limit(request.network):
         yield Refusal("too long", f"{size} characters, {request.network} takes {limit(request.network)}")
@@ -194,6 +205,8 @@ class _Table:
     limits: Mapping[str, int]
     private: re.Pattern[str]
     private_topics: frozenset[str]
+    cheer: re.Pattern[str]
+    trouble: re.Pattern[str]
     domains: tuple[_Domain, ...]
 
 
@@ -206,6 +219,8 @@ def _table() -> _Table:
         limits=read["limits"],
         private=pattern("|".join(read["account"]["patterns"])),
         private_topics=frozenset(read["account"]["topics"]),
+        cheer=pattern("|".join(read["mood"]["cheer"])),
+        trouble=pattern("|".join(read["mood"]["trouble"])),
         domains=tuple(
             _Domain(row["name"], pattern(row["words"]), frozenset(row["topics"]), pattern(row["brands"]))
             for row in read["domain"]

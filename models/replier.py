@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from models import ngram
+from models import ngram, templates
 from models.artifact import ArtifactError, sha256
 from models.conditions import Conditions, Vocabulary
 from models.decoding import Drafting, Written
@@ -22,7 +22,6 @@ from models.polish import polished
 from models.reply_network import ReplyNetwork
 from models.slots import Slots, Slotted, brand_names, filled
 from models.subwords import Subwords
-from models.templates import Templates
 
 FORMAT = 1
 STORY, WORDS, TOKENIZER, NGRAM, READER, STEP = (
@@ -48,7 +47,7 @@ class Replier:
         self.story = read_story(folder)
         self.version = str(self.story["version"])
         try:
-            self.slots = Slots((folder / WORDS).read_text(encoding="utf-8").split())
+            self.slots = Slots({*(folder / WORDS).read_text(encoding="utf-8").split(), *templates.words()})
             self.subwords = Subwords(Tokenizer.from_file(str(folder / TOKENIZER)))
             network = ReplyNetwork(folder / READER, folder / STEP, width=int(self.story["width"]), threads=threads)
         except ArtifactError:
@@ -59,7 +58,7 @@ class Replier:
         self.vocabulary = Vocabulary(self.story["brands"], self.story["topics"])
         self.mixture = Mixture(network, ngram.load(folder / NGRAM), np.array(self.story["mix"], dtype=np.float32))
         self.policy = Policy(self.slots)
-        self._templates = Templates()
+        self._templates = templates.Templates()
         self._drafting = Drafting(self.mixture, self.subwords)
 
     def __call__(

@@ -48,7 +48,7 @@ class ReplyNetwork:
         return Read(memory, keys, mask, condition, state)
 
     def step(self, tokens: Ids, state: Floats, read: Read) -> tuple[Floats, Floats]:
-        """tokens: (n, drafts), state: (n, drafts, decoder). Returns log probabilities (n, drafts, words), next state."""
+        """tokens: (n, drafts), state: (n, drafts, decoder). Returns log probabilities (n, drafts, words), state."""
         given: dict[str, Any] = {"tokens": tokens, "state": state, "memory": read.memory, "keys": read.keys}
         scores, after = self._step.run(["scores", "next"], {**given, "mask": read.mask, "condition": read.condition})
         return scores, after

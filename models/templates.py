@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 import tomllib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -23,6 +24,12 @@ class Templates:
         """The first combination that `fits`, or the first of all if none does."""
         combinations = list(_fitting(request, seed))
         return next((text for text in combinations if fits(text)), combinations[0])
+
+
+def words() -> set[str]:
+    """The words of the table, in lower case: none of them is a name."""
+    parts = [*_table()["opening"].values(), *_table()["ending"].values(), *_table()["matter"].values()]
+    return {word for texts in parts for text in texts for word in re.findall(r"[a-z']+", text.lower())}
 
 
 def _fitting(request: ReplyRequest, seed: int) -> Iterator[str]:

@@ -13,6 +13,8 @@ from models.ngram import Level, NGram
 Ids = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
+FEW = (0.5, 1.0, 1.5)  # the discounts where a text is too small or too uniform to tell them
+
 
 @dataclass
 class _Counted:
@@ -88,12 +90,13 @@ def _estimated(levels: list[_Counted], size: int, start: int) -> Reals:
 
 def _discount(counts: Ids) -> Reals:
     """The discount of each count, from the counts of counts (Chen & Goodman, 1998, equation 26)."""
-    n1, n2, n3, n4 = (max(1, int((counts == value).sum())) for value in (1, 2, 3, 4))
-    share = n1 / (n1 + 2 * n2)
-    one, two, more = (
-        float(np.clip(each, 0, value))
-        for each, value in ((1 - 2 * share * n2 / n1, 1), (2 - 3 * share * n3 / n2, 2), (3 - 4 * share * n4 / n3, 3))
-    )
+    n1, n2, n3, n4 = (int((counts == value).sum()) for value in (1, 2, 3, 4))
+    one, two, more = FEW
+    if min(n1, n2, n3, n4):
+        share = n1 / (n1 + 2 * n2)
+        one, two, more = 1 - 2 * share * n2 / n1, 2 - 3 * share * n3 / n2, 3 - 4 * share * n4 / n3
+    if not (0 < one < 1 and 0 < two < 2 and 0 < more < 3):
+        one, two, more = FEW
     discount: Reals = np.select([counts == 0, counts == 1, counts == 2], [0.0, one, two], more)
     return discount
 
