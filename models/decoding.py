@@ -21,6 +21,7 @@ NUCLEUS = 0.85  # share of the probability that is sampled from
 TEMPERATURE = 0.7
 LONGEST, SHORTEST = 44, 5  # tokens
 CONSENSUS = 1.0  # what agreement with the other drafts weighs against a token's mean log probability
+LENGTH, FULL = 0.08, 28  # what a token more is worth, until a reply is as long as agents' are (chosen on validation)
 WORST = 0.1  # what the least likely token weighs: where a sentence breaks, it is very unlikely
 FEWEST = 2  # messages of one run: a lone row is summed in another order
 
@@ -129,7 +130,8 @@ class Drafting:
                 score,
                 score
                 + CONSENSUS * float(np.mean([_overlap(one, other) for other in tokens if other]))
-                + WORST * worst[one],
+                + WORST * worst[one]
+                + LENGTH * min(len(one), FULL),
             )
             for one, score in first.items()
         ]
