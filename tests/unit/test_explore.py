@@ -52,7 +52,7 @@ def complaints(tmp_path_factory):
 def test_every_section_is_there(complaints):
     ids = re.findall(r'<section id="(\w+)">', complaints)
 
-    assert ids == ["themes", "about", "words", "dissatisfaction", "contrasts", "outcomes", "duplicates", "shape"]
+    assert ids == ["themes", "about", "words", "dissatisfaction", "outcomes", "duplicates", "shape"]
     assert "What 45 complaints say" in complaints
     assert "As the file says." in complaints
     assert "severity" in complaints

@@ -67,7 +67,7 @@ def log_odds(inside: Counter[str], outside: Counter[str]) -> list[Told]:
     """
     both = inside + outside
     total = sum(both.values())
-    if not total:
+    if len(both) < 2:  # a word is told from the others
         return []
     prior = min(PRIOR, total / 10)
     in_all, out_all = sum(inside.values()) + prior, sum(outside.values()) + prior
