@@ -17,6 +17,10 @@ from stream.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
+GUIDES = [
+    ROOT / name
+    for name in ("README.md", "connectors/README.md", "models/README.md", "stream/README.md", "deploy/README.md")
+]
 COMMANDS = get_command(app)
 
 
@@ -29,12 +33,13 @@ def every_command(group=COMMANDS, path=()):
 
 
 def lines_with_earshot():
-    """What the README tells a person to type."""
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
-        for line in block.splitlines():
-            typed = line.removeprefix("$ ").split("#")[0].strip()
-            if re.match(r"(EARSHOT_\w+=\S+ )*(\.venv/bin/)?earshot ", typed):
-                yield typed
+    """What the guides tell a person to type."""
+    for guide in GUIDES:
+        for block in re.findall(r"```console\n(.*?)```", guide.read_text(), re.DOTALL):
+            for line in block.splitlines():
+                typed = re.split(r"\s#\s", line.removeprefix("$ "))[0].strip()
+                if re.match(r"(EARSHOT_\w+=\S+ )*(\.venv/bin/)?earshot ", typed):
+                    yield typed
 
 
 def test_the_contracts_commands_of_the_main_path_exist():
@@ -102,6 +107,7 @@ def test_no_file_names_the_path_of_a_machine():
         assert not wrong.search(path.read_text(errors="replace")), name
 
 
-def test_links_within_the_readme_lead_somewhere():
-    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.parent.name)
+def test_links_within_the_guides_lead_somewhere(guide):
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", guide.read_text()):
+        assert (guide.parent / target).exists(), target
