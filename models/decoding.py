@@ -23,6 +23,7 @@ LONGEST, SHORTEST = 44, 5  # tokens
 CONSENSUS = 1.0  # what agreement with the other drafts weighs against a token's mean log probability
 LENGTH, FULL = 0.08, 28  # what a token more is worth, until a reply is as long as agents' are (chosen on validation)
 WORST = 0.1  # what the least likely token weighs: where a sentence breaks, it is very unlikely
+STUTTER = 1.0  # off for each three tokens that come a second time
 FEWEST = 2  # messages of one run: a lone row is summed in another order
 
 
@@ -131,7 +132,8 @@ class Drafting:
                 score
                 + CONSENSUS * float(np.mean([_overlap(one, other) for other in tokens if other]))
                 + WORST * worst[one]
-                + LENGTH * min(len(one), FULL),
+                + LENGTH * min(len(one), FULL)
+                - STUTTER * _stutters(one),
             )
             for one, score in first.items()
         ]
@@ -161,6 +163,12 @@ def _without_repeats(likely: Floats, top: Ids, written: Sequence[int]) -> None:
     again = {written[at + 3] for at in range(len(written) - 3) if tuple(written[at : at + 3]) == end}
     if again:
         likely[np.isin(top, list(again))] = 0
+
+
+def _stutters(tokens: Sequence[int]) -> int:
+    """How many runs of three tokens are said a second time."""
+    runs = [tuple(tokens[at : at + 3]) for at in range(len(tokens) - 2)]
+    return len(runs) - len(set(runs))
 
 
 def _overlap(one: Sequence[int], other: Sequence[int]) -> float:

@@ -160,8 +160,8 @@ def _beside_the_matter(text: str, request: ReplyRequest) -> Iterator[Refusal]:
     for domain in _table().domains:
         if domain.words.search(text) and not (
             request.topic in domain.topics
-            or domain.words.search(request.text)
-            or domain.brands.search(request.brand or "")
+            or domain.heard.search(request.text)
+            or (domain.brands and domain.brands.search(request.brand or ""))
         ):
             yield Refusal("beside the matter", f"it speaks of {domain.name}, the message does not")
 
@@ -195,8 +195,9 @@ def _light(code: int) -> bool:
 class _Domain:
     name: str
     words: re.Pattern[str]
+    heard: re.Pattern[str]
     topics: frozenset[str]
-    brands: re.Pattern[str]
+    brands: re.Pattern[str] | None
 
 
 @dataclass(frozen=True)
@@ -222,7 +223,13 @@ def _table() -> _Table:
         cheer=pattern("|".join(read["mood"]["cheer"])),
         trouble=pattern("|".join(read["mood"]["trouble"])),
         domains=tuple(
-            _Domain(row["name"], pattern(row["words"]), frozenset(row["topics"]), pattern(row["brands"]))
+            _Domain(
+                name=row["name"],
+                words=pattern(row["words"]),
+                heard=pattern(row.get("heard", row["words"])),
+                topics=frozenset(row["topics"]),
+                brands=pattern(row["brands"]) if "brands" in row else None,
+            )
             for row in read["domain"]
         ),
     )

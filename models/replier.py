@@ -28,7 +28,7 @@ STORY, WORDS, TOKENIZER, NGRAM, READER, STEP = (
     "replier.json", "words.txt", "tokenizer.json", "ngram.npz", "reader.onnx", "step.onnx",
 )  # fmt: skip
 BATCH = 16  # messages that are drafted together
-SAMPLES = 6  # texts written for a message, of which the best are shown
+SAMPLES = 8  # texts written for a message, of which the best are shown
 
 
 def default_replier() -> Path:
@@ -110,13 +110,13 @@ class Replier:
 def wished(request: ReplyRequest) -> Conditions:
     """What a reply to this request should be conditioned on: one that passes the gate."""
     must = needs(request)
-    pleased = request.sentiment == "positive" and not must.apology
+    calm = request.sentiment in ("positive", "neutral") and not request.severity
     return Conditions(
         brand=request.brand,
         topic=request.topic,
         sentiment=request.sentiment,
         clean=True,
-        apology=True if must.apology else False if pleased else None,
+        apology=True if must.apology else False if calm else None,
         handover=True if must.handover else None,
     )
 

@@ -40,6 +40,8 @@ def rules(text, request=LATE, recent=()):
         ("Damn, that is bad.", "profanity"),
         ("Your flight is delayed, sorry.", "claim"),
         ("Sorry! What is your booking reference?", "asks in public"),
+        ("Sorry! We do not offer that.", "claim"),
+        ("Sorry about your bag.", "beside the matter"),
         ("Sorry! Please install the app again.", "beside the matter"),
         ("Sorry about <name>.", "unfinished"),
         ("Sorry!", "unfinished"),
