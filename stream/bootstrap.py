@@ -59,6 +59,7 @@ BURSTS_EVERY = 2.0  # seconds between looks at the counts
 TELL_EVERY = 2.0
 GATHER_EVERY = 5.0
 SEND_EVERY = 1.0  # the outbox runs by itself; so soon it begins again after a fault
+SWEEP_EVERY = 10.0
 BUSY = 200  # messages that wait to be understood, above which nobody drafts
 LAG_EVERY = 5.0
 UPKEEP_EVERY = timedelta(hours=6).total_seconds()  # partitions ahead, retention
@@ -324,6 +325,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             every(TELL_EVERY, telling.round),
             every(GATHER_EVERY, gatherer.look),
             every(SEND_EVERY, outbox.run),
+            every(SWEEP_EVERY, _nothing if drafting is None else drafting.sweep),
             every(UPKEEP_EVERY, store.upkeep),
             _while_alive(follow),
             _while_broker_lives(found),
@@ -383,6 +385,9 @@ def _outbox(settings: Settings, engine: AsyncEngine, publisher: Publisher, metri
         await publisher.publish([Outgoing(topic_of(event), event.conversation, encode(event))])
 
     return Outbox(engine, open_way, tell, metrics)
+
+
+async def _nothing() -> None: ...
 
 
 @asynccontextmanager

@@ -34,6 +34,13 @@ class Drafting:
         self._brands = brands
         self._metrics = metrics
         self._busy = busy
+        self._tried: set[str] = set()  # of the sweep: what got no draft then gets none now
+
+    async def sweep(self) -> None:
+        """Draft for tickets that were told while nobody listened: on an embedded broker that is gone, say."""
+        while not self._busy() and (missed := await self._replies.missed(BATCH, self._tried)):
+            self._tried.update(missed)
+            await self._surely(missed)
 
     async def process(self, batch: Sequence[Message]) -> None:
         """Draft for every ticket of the batch that waits for an answer. The caller acknowledges when this returns.

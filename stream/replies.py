@@ -28,6 +28,16 @@ _UNANSWERED = text("""
       and not exists (select from replies r where r.ticket_id = t.id and r.event_id = e.id)
     order by t.id, e.occurred_at desc, e.id desc
 """).bindparams(bindparam("tickets", type_=ARRAY(Text)))
+# Tickets whose last message has no draft: told while nobody drafted, or on a broker that is gone.
+_MISSED = text("""
+    select t.id from tickets t
+    where t.answered_at is null and t.state <> 'resolved' and not (t.id = any(:but))
+      and not exists (
+        select from replies r join events e on e.id = r.event_id
+        where r.ticket_id = t.id and e.occurred_at >= t.last_inbound_at
+      )
+    order by t.priority desc, t.received_at limit :limit
+""").bindparams(bindparam("but", type_=ARRAY(Text)))
 _SUPERSEDED = text("""
     update replies set state = 'discarded', reason = 'the customer wrote again', updated_at = now()
     where state = 'draft' and ticket_id = any(:tickets) and not (id = any(:new))
@@ -76,6 +86,11 @@ class Replies:
             )
             for row in rows
         ]
+
+    async def missed(self, limit: int, but: Collection[str] = ()) -> list[str]:
+        """Open tickets that wait for a draft, the most urgent first; `but`: those that are known to get none."""
+        async with reachable(), self._engine.connect() as connection:
+            return list((await connection.execute(_MISSED, {"limit": limit, "but": list(but)})).scalars())
 
     async def lately(self, brand: str | None, but: int = 0) -> list[str]:
         """What the brand sent, or is about to, in the last days; `but`: a reply that does not count."""

@@ -109,6 +109,21 @@ async def test_one_ticket_that_cannot_be_drafted_for_costs_the_others_nothing(si
     assert sorted(row["ticket_id"] for row in await replies.newest()) == ["x:1", "x:3"]
 
 
+async def test_tickets_that_nobody_was_told_of_are_drafted_for_too(simple, replies):
+    writer = Writer()
+    await simple.save(
+        [tweet(1, 60), tweet(2, 90), tweet(3, 60, text="poison"), tweet(4, 60), answer(5, of=4, minute=1)]
+    )
+    await simple.save([tweet(6, 60, text="again", of=1, minute=9)])
+
+    sweeping = drafting(replies, writer)
+    for _ in range(2):
+        await sweeping.sweep()
+
+    assert sorted(row["ticket_id"] for row in await replies.newest()) == ["x:1", "x:2"]
+    assert sorted(request.text for request in writer.asked) == ["again", "still waiting"]
+
+
 @pytest.mark.parametrize(
     ("topic", "anger", "passes", "state"),
     [
