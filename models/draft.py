@@ -48,7 +48,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The candidates for one message: those that pass first, the best before the others. At least one passes (a template, if need be)."""
+    """The candidates for one message: those that pass come first, the best before the others. At least one passes."""
 
     candidates: tuple[Candidate, ...]
     model: str  # version of the replier
