@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from connectors.base import FormatError
+from models.analysis import Analysis, Problem, Sentiment, Topic
 from models.training.explore.plots import bars, heat_map, two_sided
+from models.training.explore.texts import Found, understand
 from models.training.explore.themes import find_themes, near_duplicates
 from models.training.explore.words import log_odds, pairs, words
 from stream.cli.explore import explore
@@ -149,6 +151,23 @@ def test_a_rare_word_of_one_group_is_no_discovery():
 
     assert told[0].word == "late"
     assert abs(next(one.z for one in told if one.word == "zebra")) < 1.96
+
+
+def test_the_models_labels_are_not_mixed_with_those_of_the_file():
+    def analyze(texts):
+        topic, problem = Topic("network", 0.9), Problem("line down", 0.9, ())
+        sentiment = Sentiment("negative", 0.8, {"negative": 0.8, "neutral": 0.1, "positive": 0.1})
+        return [
+            Analysis(
+                text, "en", "m", sentiment, 0.9, 3, 71.0, topic=topic, problem=problem, embedding=np.ones(4, np.float16)
+            )
+            for text in texts
+        ]
+
+    one, other = understand([Found("it is down", problem="dead line", index=25.0), Found("it is slow")], analyze)
+
+    assert (one.problem, one.index, one.severity, one.topic) == ("dead line", 25.0, 1, "network")
+    assert (other.problem, other.index, other.severity, other.topic) == (None, None, None, "network")
 
 
 def test_words_are_those_that_carry_something():

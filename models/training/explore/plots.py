@@ -107,7 +107,8 @@ def two_sided(words: Sequence[tuple[str, float]], left: str, right: str, axis: s
         axes.invert_yaxis()
         axes.grid(False, axis="y")
         axes.set_xlabel(axis)
-        axes.set_title(f"◀ {left}      {right} ▶", fontsize=9)
+        axes.set_title(f"◀ {_short(left, 24)}", fontsize=8.5, loc="left")
+        axes.set_title(f"{_short(right, 24)} ▶", fontsize=8.5, loc="right")
         return _svg(figure, f"{left} against {right}")
 
 

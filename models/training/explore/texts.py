@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from models.training.explore.words import words
 
 Analyze = Callable[[Sequence[str]], list[Analysis]]
 BATCH = 64
+LABELS = ("topic", "problem", "index", "sentiment")  # that the model can give as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """A text without its personal data, and what is known of it: the file's labels first, else the model's."""
+    """A text without its personal data, and what is known of it: by the file if it knows any, else by the model."""
 
     text: str
     words: tuple[str, ...]
@@ -54,22 +55,26 @@ def understand(
     found: Sequence[Found], analyze: Analyze, tick: Callable[[int], None] = lambda done: None
 ) -> list[Understood]:
     """Read every text with the model. tick: is told how many are done."""
-    understood = []
+    own = {name for name in LABELS if any(getattr(one, name) is not None for one in found)}
+    understood: list[Understood] = []
     for start in range(0, len(found), BATCH):
         some = found[start : start + BATCH]
         said = [one.turns or (one.text,) for one in some]
         analyses = iter(analyze([text for texts in said for text in texts]))
-        understood += [_understood(one, [next(analyses) for _ in texts]) for one, texts in zip(some, said, strict=True)]
+        understood += [
+            _understood(one, [next(analyses) for _ in texts], own) for one, texts in zip(some, said, strict=True)
+        ]
         tick(len(understood))
     return understood
 
 
-def _understood(one: Found, analyses: Sequence[Analysis]) -> Understood:
+def _understood(one: Found, analyses: Sequence[Analysis], own: Collection[str]) -> Understood:
+    """own: the labels that the file gives itself; the model's are not mixed with them."""
     known = [analysis for analysis in analyses if not analysis.abstained]
     worst = max(known, key=lambda analysis: analysis.dissatisfaction or 0.0, default=None)
     index, severity = (worst.dissatisfaction, worst.severity) if worst else (None, None)
-    if one.index is not None:
-        index, severity = one.index, round(one.index / 25)
+    if "index" in own:
+        index, severity = one.index, None if one.index is None else round(one.index / 25)
     text = redact(" ".join(one.text.split()))
     return Understood(
         text=text,
@@ -77,11 +82,11 @@ def _understood(one: Found, analyses: Sequence[Analysis]) -> Understood:
         language=max(analyses, key=lambda analysis: len(analysis.text)).language if analyses else "und",
         when=one.when,
         brand=one.brand,
-        topic=one.topic or (worst and worst.topic and worst.topic.label) or None,
-        problem=one.problem or (worst and worst.problem and worst.problem.label) or None,
+        topic=one.topic if "topic" in own else (worst and worst.topic and worst.topic.label) or None,
+        problem=one.problem if "problem" in own else (worst and worst.problem and worst.problem.label) or None,
         index=index,
         severity=severity,
-        sentiment=one.sentiment or _sentiment(known),
+        sentiment=one.sentiment if "sentiment" in own else _sentiment(known),
         outcome=one.outcome,
         embedding=_embedding(known),
     )
