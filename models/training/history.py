@@ -258,7 +258,7 @@ def _with_label(one: Told, task: str, label: str) -> Told:
 
 
 def parts(history: History) -> tuple[list[Told], list[Told]]:
-    """(learnt, held out): a tenth by the hash of the text, a fifth where they are few, but never a class's last text."""
+    """(learnt, held out): a tenth by the hash of the text, a fifth where few, but never a class's last text."""
     out = ("validation",) if len(history.told) >= FEW else ("validation", "test")
     held = [one for one in history.told if part_of(one.text) in out]
     learnt = [one for one in history.told if part_of(one.text) not in out]
