@@ -186,9 +186,7 @@ class _Entry(BaseModel):
             time_zone=ZoneInfo(self.time_zone),
             hours=_shifts(self.hours),
             automatic=(
-                None
-                if self.automatic is None
-                else Automatic(frozenset(self.automatic.topics), self.automatic.severity)
+                None if self.automatic is None else Automatic(frozenset(self.automatic.topics), self.automatic.severity)
             ),
         )
 
