@@ -17,7 +17,7 @@ from stream.replies import Replies, ToDraft
 log = logging.getLogger(__name__)
 
 BATCH = 16  # what the replier does in one run
-LONGEST_YIELD = 30.0  # seconds that a batch waits for the worker's first duty
+LONGEST_YIELD = 300.0  # seconds that a batch waits for the worker's first duty
 LONGEST_PAUSE = 5.0
 
 Write = Callable[[Sequence[ReplyRequest], Collection[str]], Sequence[Draft]]  # requests, texts sent lately -> drafts
@@ -48,7 +48,6 @@ class Drafting:
         A database that is away is waited for. A ticket that cannot be drafted for is logged and goes without: it is in
         the queue all the same, and a person can write.
         """
-        await self._give_way()
         await self._surely(list(dict.fromkeys(ticket for message in batch if (ticket := ticket_of(message)))))
 
     async def _surely(self, tickets: Sequence[str]) -> None:
@@ -79,6 +78,7 @@ class Drafting:
         wanted = await self._replies.to_draft(tickets)
         for start in range(0, len(wanted), BATCH):
             some = wanted[start : start + BATCH]
+            await self._give_way()
             lately = {
                 text for brand in {one.request.brand for one in some} for text in await self._replies.lately(brand)
             }
