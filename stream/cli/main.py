@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from importlib.metadata import version
 from typing import Annotated
 
@@ -84,9 +85,22 @@ def main() -> None:
         app()
     except READABLE as error:
         print(f"earshot: {' '.join(str(error).split())}", file=sys.stderr)
+        _leave_soon(2)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # `earshot sql ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+
+
+def _leave_soon(code: int, seconds: float = 10.0) -> None:
+    """Leave by then, whatever still runs: Faust's consumer thread was seen to wait for a dead broker without an end."""
+
+    def leave() -> None:
+        sys.stderr.flush()
+        os._exit(code)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True  # whoever leaves sooner is not kept
+    timer.start()
