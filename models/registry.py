@@ -108,7 +108,7 @@ class Registry:
     def _history(self) -> list[str]:
         try:
             told = json.loads((self.folder / _MARK).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return [SHIPPED]
         except (OSError, ValueError) as error:
             raise ArtifactError(
