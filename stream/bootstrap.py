@@ -26,6 +26,7 @@ from stream import brands as brands_file
 from stream.app import create_app
 from stream.bursts import BurstJudge
 from stream.database import DatabaseAway, open_engine, reader_url
+from stream.desk.clocks import set_clocks
 from stream.drafting import Drafting
 from stream.embedded import Embedded
 from stream.errors import BrokerAway, UserError
@@ -310,6 +311,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
         judge = BurstJudge(store)
         telling = await stack.enter_async_context(notifier(found))
         answers = await stack.enter_async_context(found.engine())
+        await eventually("Postgres", lambda: set_clocks(answers, brands), health)
         gatherer = Gatherer(Incidents(answers))
         outbox = _outbox(settings, answers, publisher, metrics)
         drafting = await _drafting(settings, answers, brands, metrics, busy=lambda: health.lag > BUSY)
@@ -325,7 +327,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             every(TELL_EVERY, telling.round),
             every(GATHER_EVERY, gatherer.look),
             every(SEND_EVERY, outbox.run),
-            every(SWEEP_EVERY, _nothing if drafting is None else drafting.sweep),
+            *([every(SWEEP_EVERY, drafting.sweep)] if drafting is not None else []),
             every(UPKEEP_EVERY, store.upkeep),
             _while_alive(follow),
             _while_broker_lives(found),
@@ -385,9 +387,6 @@ def _outbox(settings: Settings, engine: AsyncEngine, publisher: Publisher, metri
         await publisher.publish([Outgoing(topic_of(event), event.conversation, encode(event))])
 
     return Outbox(engine, open_way, tell, metrics)
-
-
-async def _nothing() -> None: ...
 
 
 @asynccontextmanager

@@ -68,7 +68,7 @@ class Refused:
 class Outbox:
     """The sender. open: gives the way to answer on a network. publish: brings our own answer into the stream.
 
-    dead: whether a begun reply of a process that died is still looked for; `looks` of it are counted in `tries`.
+    While a reply stands at `sending`, its column `tries` counts how often the network was asked for it.
     """
 
     def __init__(
@@ -95,6 +95,8 @@ class Outbox:
                     try:
                         if lock is None or not await _holds(lock):
                             lock = await stack.enter_async_context(self._engine.connect())
+                            # The lock is the session's: a connection that went back to the pool would keep it.
+                            stack.push_async_callback(lock.invalidate)
                             await lock.execution_options(isolation_level="AUTOCOMMIT")
                             if not (await lock.execute(_LOCK)).scalar_one():
                                 await stack.aclose()

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from stream.errors import UserError
 from stream.logs import set_up_logs
 from stream.settings import read_settings
 
@@ -105,14 +104,9 @@ def incident_answer(id: Id) -> None:
 
     Every draft is approved by itself: `earshot reply list`, `earshot reply approve`.
     """
-    from importlib.util import find_spec
-
     from stream.bootstrap import load_replier
     from stream.incident_answers import answer
     from stream.replies import Replies
-
-    if find_spec("models.replier") is None:
-        raise UserError("this earshot has no model that drafts replies; write them with `earshot reply`")
 
     async def write(incidents: Any) -> Any:
         members = (await incidents.show_incident(id))["members"]

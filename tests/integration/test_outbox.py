@@ -280,6 +280,22 @@ async def test_an_answer_that_was_sent_and_never_told_is_told_by_the_next_sender
     assert await stand.outbox().tell_again() == 0
 
 
+async def test_a_sender_that_was_stopped_leaves_the_lock_to_the_next(stand):
+    for of in (1, 2):
+        number = await stand.approved(f"on it, {of}", of=of)
+        sender = asyncio.create_task(stand.outbox().run(pause=0.01))
+        async with asyncio.timeout(20):
+            while (await stand.row(number))["state"] != "sent":
+                await asyncio.sleep(0.02)
+        kept = await stand.engine.connect()  # whichever connection comes next from the pool, it is not the lock's
+        sender.cancel()
+        await asyncio.gather(sender, return_exceptions=True)
+        await kept.close()
+
+    assert len(stand.lines()) == 2
+    assert await stand.ask("select 1 from pg_locks where locktype = 'advisory' and granted") == []
+
+
 async def test_of_two_senders_one_works(stand):
     number = await stand.approved()
     senders = [asyncio.create_task(stand.outbox().run(pause=0.01)) for _ in range(2)]
