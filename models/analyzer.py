@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,12 +144,6 @@ def _trained(artifact: Artifact) -> Trained:
         least_topic=least.get("topic", 0.0),
         least_problem=least.get("problem", 0.0),
     )
-
-
-def analyze_lines(analyzer: Analyzer, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """What `earshot analyze` prints, an object for each text."""
-    for analysis in analyzer(texts):
-        yield analysis.as_json()
 
 
 def softmax(logits: Floats) -> Floats:

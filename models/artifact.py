@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,12 +68,10 @@ def default_artifact() -> Path:
 def load_artifact(folder: Path) -> Artifact:
     """Read and verify a model directory. Raises ArtifactError, one line, when it cannot be served."""
     if not folder.is_dir():
-        raise _broken(folder, "there is no such directory")
-    try:
-        story = json.loads((folder / STORY).read_text(encoding="utf-8"))
-        if story["format"] not in READABLE:
-            raise _broken(folder, f"{STORY} has format {story['format']}, this version reads up to {FORMAT}")
-        artifact = Artifact(
+        raise broken(folder, "there is no such directory")
+    with reading(folder, STORY, "a model's"):
+        story = read_story(folder, STORY, READABLE)
+        return Artifact(
             folder=folder,
             version=str(story["version"]),
             temperatures={task: float(value) for task, value in story["temperatures"].items()},
@@ -87,16 +86,30 @@ def load_artifact(folder: Path) -> Artifact:
             levels=tuple(float(least) for least in story.get("levels", DEFAULT_LEVELS)),
             story=story,
         )
-        for name, expected in story["files"].items():
-            if sha256(folder / name) != expected:
-                raise _broken(folder, f"{name} is damaged or was changed (its SHA-256 is not the recorded one)")
+
+
+def read_story(folder: Path, file: str, formats: Collection[int]) -> dict[str, Any]:
+    """What a directory says of itself, its files verified by their SHA-256. To be called within `reading`."""
+    story: dict[str, Any] = json.loads((folder / file).read_text(encoding="utf-8"))
+    if story["format"] not in formats:
+        raise broken(folder, f"{file} has format {story['format']}, this version reads up to {max(formats)}")
+    for name, expected in story["files"].items():
+        if sha256(folder / name) != expected:
+            raise broken(folder, f"{name} is damaged or was changed (its SHA-256 is not the recorded one)")
+    return story
+
+
+@contextmanager
+def reading(folder: Path, file: str, whose: str) -> Iterator[None]:
+    """What can be wrong with a directory's story, as an ArtifactError of one line."""
+    try:
+        yield
     except FileNotFoundError as error:
-        raise _broken(folder, f"{Path(str(error.filename)).name} is missing") from None
+        raise broken(folder, f"{Path(str(error.filename)).name} is missing") from None
     except OSError as error:
-        raise _broken(folder, f"it cannot be read ({error.strerror})") from None
+        raise broken(folder, f"it cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _broken(folder, f"{STORY} is not a model's story ({type(error).__name__}: {error})") from None
-    return artifact
+        raise broken(folder, f"{file} is not {whose} story ({type(error).__name__}: {error})") from None
 
 
 def sha256(path: Path) -> str:
@@ -104,5 +117,5 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _broken(folder: Path, why: str) -> ArtifactError:
+def broken(folder: Path, why: str) -> ArtifactError:
     return ArtifactError(f"model directory {folder}: {why}; name another one, or reinstall earshot to restore its own")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from models import ngram, templates
-from models.artifact import ArtifactError, sha256
+from models.artifact import ArtifactError, read_story, reading
 from models.conditions import Conditions, Vocabulary
 from models.decoding import Drafting, Written
 from models.draft import Candidate, Draft, ReplyRequest
@@ -44,7 +43,8 @@ class Replier:
 
     def __init__(self, artifact: Path | None = None, *, threads: int = 1) -> None:
         folder = artifact or default_replier()
-        self.story = read_story(folder)
+        with reading(folder, STORY, "a replier's"):
+            self.story = read_story(folder, STORY, (FORMAT,))
         self.version = str(self.story["version"])
         try:
             self.slots = Slots({*(folder / WORDS).read_text(encoding="utf-8").split(), *templates.words()})
@@ -119,28 +119,6 @@ def wished(request: ReplyRequest) -> Conditions:
         apology=True if must.apology else False if calm else None,
         handover=True if must.handover else None,
     )
-
-
-def read_story(folder: Path) -> Mapping[str, Any]:
-    """What `replier.json` says, its files verified. Raises ArtifactError, one line."""
-    try:
-        story: dict[str, Any] = json.loads((folder / STORY).read_text(encoding="utf-8"))
-        if story["format"] != FORMAT:
-            raise _broken(folder, f"{STORY} has format {story['format']}, this version reads {FORMAT}")
-        for name, expected in story["files"].items():
-            if sha256(folder / name) != expected:
-                raise _broken(folder, f"{name} is damaged or was changed (its SHA-256 is not the recorded one)")
-    except FileNotFoundError as error:
-        raise _broken(folder, f"{Path(str(error.filename)).name} is missing") from None
-    except OSError as error:
-        raise _broken(folder, f"it cannot be read ({error.strerror})") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _broken(folder, f"{STORY} is not a replier's story ({type(error).__name__}: {error})") from None
-    return story
-
-
-def _broken(folder: Path, why: str) -> ArtifactError:
-    return ArtifactError(f"model directory {folder}: {why}; name another one, or reinstall earshot to restore its own")
 
 
 def _fillable(message: Slotted, request: ReplyRequest) -> frozenset[str]:

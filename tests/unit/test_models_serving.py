@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from models import taxonomy
-from models.analyzer import Analyzer, analyze_lines, dissatisfaction, softmax
+from models.analyzer import Analyzer, dissatisfaction, softmax
 from models.artifact import ArtifactError, default_artifact, load_artifact
 from models.encoder import groups, padded
 from models.taxonomy import read_taxonomy
@@ -207,14 +207,15 @@ def test_repeated_texts_are_run_once(analyzer, monkeypatch):
 
 
 def test_each_line_is_the_contract(analyzer):
-    (line,) = analyze_lines(analyzer, ["thank you"])
+    (analysis,) = analyzer(["thank you"])
+    line = analysis.as_json()
 
     assert list(line) == [
         *("text", "language", "sentiment", "complaint", "severity", "dissatisfaction"),
         *("dissatisfaction_level", "dissatisfaction_grade", "topic", "problem", "abstained", "why", "model"),
     ]
     assert line["model"] == analyzer.version
-    assert list(analyze_lines(analyzer, [])) == []
+    assert analyzer([]) == []
 
 
 def test_serving_loads_neither_torch_nor_transformers():
