@@ -75,7 +75,7 @@ async def _measure(
         await ensure_migrated(found)
         await found.kafka.declare_topics()
         port = free_port()
-        worker = stack.enter_context(worker_process(found, port=port))
+        worker = stack.enter_context(worker_process(found.settings.home, port=port))
         publisher = await stack.enter_async_context(found.kafka.publisher())
 
         console.print("warming up ...")

@@ -188,7 +188,7 @@ class Workers:
         if self.own:
             self.own.check()
         elif self._found.broker_is_embedded and not self._found.has_worker():
-            self.own = self._stack.enter_context(worker_process(self._found))
+            self.own = self._stack.enter_context(worker_process(self._found.settings.home))
 
 
 async def _until_processed(kafka: Kafka, done: Ingested, workers: Workers) -> None:

@@ -49,7 +49,7 @@ def up(host: Annotated[str | None, typer.Option(help="Address of the web page.")
     async def serve() -> None:
         async with parts(settings, "up") as found:
             await ensure_migrated(found)
-            with worker_process(found):
+            with worker_process(found.settings.home):
                 await serve_console(found, host or settings.host, settings.port if port is None else port)
 
     asyncio.run(until_signal(serve()))

@@ -384,7 +384,7 @@ def test_every_stage_of_a_worker_has_its_metric():
     }
 
     assert told == set(STAGES)
-    timed = "".join((ROOT / "stream" / name).read_text() for name in ("pipeline.py", "bootstrap.py"))
+    timed = "".join((ROOT / "stream" / name).read_text() for name in ("pipeline.py", "bootstrap/worker.py"))
     assert set(re.findall(r'\.timed\("(\w+)"\)', timed)) == set(STAGES)
 
 

@@ -1,0 +1,185 @@
+"""A worker: the stream, and everything that runs beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
+
+import psutil
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from connectors.base import Replier as ReplyConnector
+from connectors.events import Event, encode
+from models.artifact import ArtifactError
+from models.draft import Draft, ReplyRequest
+from models.redact import redact
+from stream import brands as brands_file
+from stream.app import create_app
+from stream.bootstrap.loading import load_backend, load_brands, load_calls, load_replier
+from stream.bootstrap.parts import Parts, ensure_migrated, parts
+from stream.bootstrap.telling import TELL_EVERY, judge_bursts, notifier
+from stream.bursts import BurstJudge
+from stream.desk.clocks import set_clocks
+from stream.drafting import Drafting
+from stream.errors import BrokerAway, UserError
+from stream.health import Health
+from stream.incident_store import Incidents
+from stream.incidents import Gatherer
+from stream.ingest import topic_of
+from stream.kafka import Kafka, Outgoing, Publisher
+from stream.metrics import Metrics
+from stream.networks import open_replier
+from stream.outbox import Outbox
+from stream.pipeline import Pipeline
+from stream.replies import Replies
+from stream.settings import Settings
+from stream.spend import Spend
+from stream.worker import answering, eventually, every, running
+
+log = logging.getLogger(__name__)
+
+BURSTS_EVERY = 2.0  # seconds between looks at the counts
+GATHER_EVERY = 5.0
+SEND_EVERY = 1.0  # the outbox runs by itself; so soon it begins again after a fault
+SWEEP_EVERY = 10.0
+BUSY = 200  # messages that wait to be understood, above which nobody drafts
+LAG_EVERY = 5.0
+UPKEEP_EVERY = timedelta(hours=6).total_seconds()  # partitions ahead, retention
+
+
+async def serve_worker(settings: Settings, *, port: int | None, follow: int | None = None) -> None:
+    """A worker until it is cancelled. port: None for no health server; follow: the process that it leaves with."""
+    from stream.backends import watch_llm
+
+    metrics, health = Metrics(), Health()
+    analyzer, brands = await asyncio.gather(
+        asyncio.to_thread(load_backend, settings), asyncio.to_thread(load_brands, settings)
+    )
+    metrics.model.labels(analyzer.version).set(1)
+    watch_llm(metrics.registry, analyzer)
+    async with AsyncExitStack() as stack:
+        if port is not None:
+            await stack.enter_async_context(answering(health, metrics, settings.host, port))
+        found = await stack.enter_async_context(parts(settings, "worker"))
+        await eventually("Postgres", lambda: ensure_migrated(found), health)
+        await eventually("Kafka", found.kafka.declare_topics, health)
+        publisher: Publisher = await eventually(
+            "Kafka", lambda: stack.enter_async_context(found.kafka.publisher()), health
+        )
+        store = await stack.enter_async_context(found.store())
+        pipeline = Pipeline(
+            analyze=analyzer,
+            calls=load_calls(settings, analyzer, whole=True),
+            redact=redact,
+            brands=brands,
+            store=store,
+            publish=publisher.publish,
+            cluster=await eventually("Kafka", found.kafka.cluster_id, health),
+            metrics=metrics,
+            health=health,
+        )
+        judge = BurstJudge(store)
+        telling = await stack.enter_async_context(notifier(found))
+        answers = await stack.enter_async_context(found.engine())
+        await eventually("Postgres", lambda: set_clocks(answers, brands), health)
+        gatherer = Gatherer(Incidents(answers))
+        outbox = _outbox(settings, answers, publisher, metrics)
+        drafting = await _drafting(settings, answers, brands, metrics, busy=lambda: health.lag > BUSY)
+        app = create_app(settings, found.broker, pipeline, drafting, embedded=found.broker_is_embedded)
+        await stack.enter_async_context(running(app))
+        health.progress()
+        health.started = True
+        log.info("worker listens on %s with model %s", found.broker, analyzer.version)
+        await _until_one_ends(
+            app.wait(),
+            every(LAG_EVERY, lambda: _watch_lag(found.kafka, health, metrics)),
+            every(BURSTS_EVERY, lambda: _judge(judge, publisher, metrics)),
+            every(TELL_EVERY, telling.round),
+            every(GATHER_EVERY, gatherer.look),
+            every(SEND_EVERY, outbox.run),
+            *([every(SWEEP_EVERY, drafting.sweep)] if drafting is not None else []),
+            every(UPKEEP_EVERY, store.upkeep),
+            _while_alive(follow),
+            _while_broker_lives(found),
+        )
+        if app.crashed or app.should_stop:  # nobody has asked it to
+            raise UserError("the Kafka consumer stopped; see the log above, then start the worker again")
+
+
+async def _drafting(
+    settings: Settings, engine: AsyncEngine, brands: brands_file.Brands, metrics: Metrics, busy: Callable[[], bool]
+) -> Drafting | None:
+    """None where EARSHOT_DRAFTS switches drafts off."""
+    if not settings.drafts:
+        return None
+    try:
+        replier = await asyncio.to_thread(load_replier, settings)
+    except ArtifactError as error:
+        if settings.replier is not None:
+            raise
+        log.warning("no replies are drafted: %s", error)  # tickets are worth more than their drafts
+        return None
+
+    def write(requests: Sequence[ReplyRequest], lately: Collection[str]) -> Sequence[Draft]:
+        drafts: Sequence[Draft] = replier(requests, recent=lately)
+        return drafts
+
+    return Drafting(Replies(engine), write, brands, metrics, busy)
+
+
+def _outbox(settings: Settings, engine: AsyncEngine, publisher: Publisher, metrics: Metrics) -> Outbox:
+    """Sends to the file of EARSHOT_OUTBOX, or as the accounts of the settings on their networks."""
+    ledger = Spend(engine, "x")
+
+    async def open_way(network: str, brand: str | None) -> ReplyConnector:
+        return open_replier(settings, network, ledger, brand=brand or "")
+
+    async def tell(event: Event) -> None:
+        await publisher.publish([Outgoing(topic_of(event), event.conversation, encode(event))])
+
+    return Outbox(engine, open_way, tell, metrics)
+
+
+async def _judge(judge: BurstJudge, publisher: Publisher, metrics: Metrics) -> None:
+    with metrics.timed("judge"):
+        await judge_bursts(judge, publisher)
+
+
+async def _watch_lag(kafka: Kafka, health: Health, metrics: Metrics) -> None:
+    try:
+        lag = await kafka.lag()
+    except BrokerAway:
+        health.lost_broker()
+        metrics.ready.set(0)
+        raise
+    health.saw_lag(lag)
+    metrics.saw_lag(lag)
+    metrics.ready.set(health.not_ready() is None)
+
+
+async def _while_broker_lives(found: Parts) -> None:
+    """The embedded broker takes its messages along; one that is started later is another one, at another address."""
+    while not found.broker_is_embedded or found.embedded is None or found.embedded.holds_broker():
+        await asyncio.sleep(1.0)
+    raise UserError("the embedded broker has died; what it still held is lost: start again, and replay what is missing")
+
+
+async def _while_alive(pid: int | None) -> None:
+    while pid is None or psutil.pid_exists(pid):
+        await asyncio.sleep(1.0)
+
+
+async def _until_one_ends(*works: Any) -> None:
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
