@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from models.draft import ReplyRequest
 from models.mixture import learned_share
 from models.replier import Replier
 from models.reply_network import ReplyNetwork as Served
-from models.training.replies import RecipeError, Trainer, corpus_of, read_recipe
+from models.training.replies import RecipeError, Trainer, corpus_of, read_recipe, schedule
 from models.training.reply_data import PairsError, grouped, part_of, read_edits, read_pairs
 from models.training.reply_export import export
 from models.training.reply_network import GRU, ReplyNetwork, Sizes, SmoothedLoss
@@ -217,3 +218,40 @@ def test_the_share_of_the_mix_goes_to_the_model_that_is_right():
     assert share[0] > 0.9
     assert share[1] < 0.1
     assert 0.4 < share[2] < 0.6  # nothing was seen there
+
+
+def test_a_run_starts_from_the_weights_of_a_released_replier(folder, trained, released):
+    (folder / "more.toml").write_text(RECIPE + f'\nstart = "{released}"')
+    recipe = read_recipe(folder / "more.toml")
+    trainer = Trainer(recipe, trained.corpus, folder / "more", lambda line: None)
+
+    for name, weight in trained.result().named_parameters():
+        assert torch.allclose(trainer.parameters[name], weight, atol=2e-3), name
+
+
+def test_a_run_does_not_start_from_a_replier_of_other_subwords(folder, trained, released, tmp_path):
+    shutil.copytree(released, tmp_path / "other")
+    story = json.loads((tmp_path / "other" / "replier.json").read_text())
+    (tmp_path / "other" / "replier.json").write_text(json.dumps(story | {"topics": ["gardens"]}))
+    for start, why in ((tmp_path / "other", "are not those of these pairs"), (tmp_path / "none", "is missing")):
+        (folder / "more.toml").write_text(RECIPE + f'\nstart = "{start}"')
+        with pytest.raises(RecipeError, match=why):
+            Trainer(read_recipe(folder / "more.toml"), trained.corpus, folder / "more", lambda line: None)
+
+
+def test_the_best_weights_of_a_run_are_its_result(folder, trained):
+    trainer = Trainer(trained.recipe, trained.corpus, folder / "best", lambda line: None)
+    trainer._validate()
+    best = {name: weight.clone() for name, weight in trainer.best.items()}
+    for weight in trainer.average.values():
+        weight.mul_(5)
+    trainer._validate()
+
+    for name, weight in trainer.result().named_parameters():
+        assert torch.equal(weight, best[name]), name
+
+
+def test_the_rate_rises_stays_and_falls():
+    rates = [schedule(progress, 0.1, 0.5) for progress in (0, 0.05, 0.1, 0.3, 0.5, 0.75, 1)]
+
+    assert rates == pytest.approx([0, 0.5, 1, 1, 1, 0.51, 0.02], abs=2e-3)

@@ -1,0 +1,47 @@
+"""What every training run does on its way: log what it measures, and look at its averaged weights for a moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+Print = Callable[[str], None]
+
+
+def log_to(path: Path, say: Print) -> Callable[..., None]:
+    """A function that writes its named facts as one line of JSON, to the end of the file and to `say`."""
+
+    def log(**facts: object) -> None:
+        line = json.dumps(facts)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        say(line)
+
+    return log
+
+
+def load(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copy `weights` into the parameters of those names; parameters without a weight stay as they are."""
+    parameters = dict(network.named_parameters())
+    with torch.no_grad():
+        for name, weight in weights.items():
+            parameters[name].copy_(weight)
+
+
+@contextmanager
+def averaged(network: nn.Module, average: Mapping[str, Tensor]) -> Iterator[None]:
+    """Within it, the network has the averaged weights and is in evaluation mode; after it, it trains on."""
+    parameters = dict(network.named_parameters())
+    now = {name: parameters[name].detach().clone() for name in average}
+    load(network, average)
+    network.eval()
+    try:
+        yield
+    finally:
+        load(network, now)
+        network.train()
