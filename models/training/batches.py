@@ -13,6 +13,7 @@ from tokenizers import Encoding, Tokenizer
 
 from models.training.data import IGNORED, Example
 from models.training.network import HEADS, SIDE
+from models.training.precision import mixed
 
 WIDTHS = (16, 24, 32, 40, 48, 64, 96, 128)  # few distinct shapes: a new one costs time
 TASKS = (*HEADS, "topic", "problem")  # what is served
@@ -109,7 +110,7 @@ def tensors(ids: Sequence[list[int]], width: int) -> tuple[torch.Tensor, torch.T
 
 
 def predict(model: torch.nn.Module, ids: Sequence[list[int]], *, fast: bool = False) -> dict[str, NDArray[np.float32]]:
-    """All outputs for token ids, in order: logits by task, and `embedding`. fast: in bfloat16.
+    """All outputs for token ids, in order: logits by task, and `embedding`. fast: in bfloat16, if it is fast here.
 
     `cause` is as wide as the longest text, and 0 beyond the end of a text.
     """
@@ -119,7 +120,7 @@ def predict(model: torch.nn.Module, ids: Sequence[list[int]], *, fast: bool = Fa
     order: list[int] = []
     for indices, width in batches([len(one) for one in ids], 64, None):
         padded, mask = tensors([ids[index] for index in indices], width)
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=fast):
+        with torch.inference_mode(), mixed(fast):
             outputs = model(input_ids=padded, attention_mask=mask)
         order += indices
         for name, value in outputs.items():

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from models.training.precision import low
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -81,7 +83,7 @@ class ReplyNetwork(nn.Module):
 
 
 class SmoothedLoss(torch.autograd.Function):
-    """Cross-entropy with label smoothing over a tied vocabulary, its gradient taken in the same pass, in bfloat16.
+    """Cross-entropy with label smoothing over a tied vocabulary, its gradient taken in the same pass, in low precision.
 
     The general kernels read and write the (tokens, vocabulary) scores ten times, and take half the training time.
     What the smoothing adds to the gradient is the same for every word, so it is added after the products.
@@ -89,14 +91,14 @@ class SmoothedLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, merged: Tensor, table: Tensor, truth: Tensor, weight: Tensor, smoothing: float) -> Tensor:
-        low, small = merged.bfloat16(), table.bfloat16()
+        small = table.to(low())
         share = (weight / weight.sum())[:, None]  # (tokens, 1)
-        gradient = torch.softmax(low @ small.t(), -1)  # (tokens, vocabulary)
+        gradient = torch.softmax(merged.to(low()) @ small.t(), -1)  # (tokens, vocabulary)
         rows = torch.arange(len(truth))
         right = gradient[rows, truth].float().clamp_min(1e-9)
         gradient[rows, truth] -= 1 - smoothing
         each = smoothing / len(table)
-        shared = (low * share).bfloat16()
+        shared = (merged * share).to(low())
         context.save_for_backward(
             share * ((gradient @ small).float() - each * small.sum(0, dtype=torch.float32)),
             (gradient.t() @ shared).float() - each * shared.sum(0, dtype=torch.float32),
@@ -112,7 +114,7 @@ class SmoothedLoss(torch.autograd.Function):
 class GRU(nn.Module):
     """A gated recurrent unit (Cho et al., 2014) as torch's `nn.GRU` computes it, three times as fast to train here.
 
-    Its parameters have torch's names and layout. Products run in bfloat16 while training, in full precision otherwise.
+    Its parameters have torch's names and layout. Products run in low precision while training (see precision.py).
     """
 
     def __init__(self, given: int, size: int) -> None:
@@ -147,9 +149,9 @@ class _Recurrence(torch.autograd.Function):
         bias: Tensor,
         mask: Tensor | None,
         back: bool,
-        low: bool,
+        quick: bool,
     ) -> Tensor:
-        kind = torch.bfloat16 if low else torch.float32
+        kind = low() if quick else torch.float32
         across = weight.to(kind).t()
         state, states, kept = start, [], []
         order = range(len(gates) - 1, -1, -1) if back else range(len(gates))

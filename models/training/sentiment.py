@@ -27,6 +27,7 @@ from models.training.corpus import public_corpus
 from models.training.data import IGNORED, Corpus, Example, shared_data, table_corpus
 from models.training.errors import TrainingError
 from models.training.network import HEADS, SIDE, Network, adapted, lightened
+from models.training.precision import mixed
 
 Print = Callable[[str], None]
 
@@ -232,7 +233,7 @@ class Trainer:
         )
         dropped = (torch.rand(ids.shape) < recipe.word_dropout) & (ids > self.unknown + 3)  # not the special tokens
         target = self._base(ids, mask) if self.step % recipe.embedding_every == 0 else None
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with mixed():
             outputs = self.model(input_ids=ids.masked_fill(dropped, self.unknown), attention_mask=mask)
         loss = self._loss(outputs, np.array(indices), mask, target)
         loss = loss + self._cause_loss(outputs["cause"], indices, clean)
@@ -252,7 +253,7 @@ class Trainer:
     def _base(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """The embeddings (batch, dim) of the base: the network without what was added to it."""
         encoder = cast(DistilBertModel, self.model.get_submodule("base_model.model.encoder"))
-        with self.model.disable_adapter(), torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with self.model.disable_adapter(), torch.no_grad(), mixed():
             hidden = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
         return mean_pooled(hidden.float(), mask)
 
@@ -398,7 +399,7 @@ def _embeddings(encoder: DistilBertModel, token_ids: Sequence[list[int]]) -> tor
     encoder.eval()  # type: ignore[no-untyped-call]
     for indices, width in batches([len(one) for one in token_ids], 128, None):
         ids, mask = tensors([token_ids[index] for index in indices], width)
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.inference_mode(), mixed():
             hidden = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
         found[indices] = mean_pooled(hidden.float(), mask).half()
     return found
