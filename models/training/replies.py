@@ -16,11 +16,14 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from models.artifact import ArtifactError, read_story, reading
 from models.conditions import Conditions, Vocabulary
+from models.replier import FORMAT, STORY, TOKENIZER
 from models.slots import Slots
 from models.subwords import END, START, Subwords, train_subwords
 from models.training.errors import TrainingError
 from models.training.precision import mixed
+from models.training.progress import averaged, load, log_to
 from models.training.reply_data import (
     Judge,
     Prepared,
@@ -33,6 +36,7 @@ from models.training.reply_data import (
     saved,
 )
 from models.training.reply_network import ReplyNetwork, Sizes, SmoothedLoss
+from models.training.reply_thaw import thawed
 
 Print = Callable[[str], None]
 EDIT_ROUNDS = 3  # how often an edit is read
@@ -57,7 +61,8 @@ class Recipe:
     epochs: int = 12
     batch: int = 32
     rate: float = 1.5e-3
-    warmup: float = 0.04  # share of the steps
+    warmup: float = 0.04  # share of the run in which the rate rises
+    fall: float = 0.04  # share of the run after which it falls
     decay: float = 0.02
     dropout: float = 0.1
     smoothing: float = 0.03
@@ -72,6 +77,8 @@ class Recipe:
     seed: int = 17
     threads: int = 1
     checkpoint_every: int = 500
+    validate_every: int | None = None  # steps; unset: after every epoch
+    start: str | None = None  # a replier's directory whose weights the run begins with
     minutes: float | None = None  # of processor time, perhaps before the last epoch; the rate falls to its end by then
 
 
@@ -182,8 +189,9 @@ class Trainer:
     def __init__(self, recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> None:
         torch.set_num_threads(recipe.threads)
         torch.manual_seed(recipe.seed)
-        self.recipe, self.corpus, self.out, self._print = recipe, corpus, out, say
+        self.recipe, self.corpus, self.out = recipe, corpus, out
         out.mkdir(parents=True, exist_ok=True)
+        self._say = log_to(out / "train.log", say)
         self.subwords = Subwords(corpus.tokenizer)
         self.network = ReplyNetwork(sizes_of(recipe, corpus), recipe.dropout)
         self.parameters = dict(self.network.named_parameters())
@@ -195,6 +203,8 @@ class Trainer:
         self.validation_set = encode(self.subwords, corpus.splits["validation"], recipe)
         self.steps_per_epoch = math.ceil(len(self.train_set) / recipe.batch)
         self.step, self.seconds = 0, 0.0
+        self.best, self.best_perplexity = self.average, math.inf
+        self._begin()
 
     def run(self) -> None:
         """Train to the end, from the last checkpoint if there is one. `result` gives the network."""
@@ -222,15 +232,23 @@ class Trainer:
                         minutes=round(self.seconds / 60, 1),
                         progress=round(self.progress, 3),
                     )
+                if self.recipe.validate_every and self.step % self.recipe.validate_every == 0:
+                    self._validate()
                 if self.step % self.recipe.checkpoint_every == 0:
                     self._checkpoint()
                 if self.progress >= 1:
                     break
-            with self.averaged():
-                self._say(
-                    step=self.step, validation_perplexity=round(perplexity(self.network, self, self.validation_set), 3)
-                )
+            if not self.recipe.validate_every or self.progress >= 1:
+                self._validate()
         self._checkpoint()
+
+    def _validate(self) -> None:
+        """Measure the averaged weights on held-out replies, and keep them if they are better than ever."""
+        with averaged(self.network, self.average):
+            found = perplexity(self.network, self, self.validation_set)
+        if found < self.best_perplexity:
+            self.best, self.best_perplexity = {name: one.clone() for name, one in self.average.items()}, found
+        self._say(step=self.step, validation_perplexity=round(found, 3), best=round(self.best_perplexity, 3))
 
     @property
     def progress(self) -> float:
@@ -239,15 +257,10 @@ class Trainer:
         return share if self.recipe.minutes is None else max(share, self.seconds / 60 / self.recipe.minutes)
 
     def result(self) -> ReplyNetwork:
-        """The network with the averaged weights, in full precision."""
+        """The network with the best averaged weights, in full precision."""
         network = ReplyNetwork(self.network.sizes)
-        with torch.no_grad():
-            for name, weight in network.named_parameters():
-                weight.copy_(self.average[name])
+        load(network, self.best)
         return network.eval()
-
-    def averaged(self) -> _Averaged:
-        return _Averaged(self)
 
     def learn_edits(self, rows: Sequence[Prepared]) -> dict[str, Any]:
         """Go on from the averaged weights with what agents made of drafts, one in five held out to measure it.
@@ -258,12 +271,14 @@ class Trainer:
         recipe, base = self.recipe, self.train_set
         held, learned = encode(self.subwords, rows[::5], recipe), encode(self.subwords, _without(rows, 5), recipe)
         before = perplexity(self.result(), self, held)
-        self.load(self.average)
+        load(self.network, self.best)
+        self.average = {name: weight.clone() for name, weight in self.best.items()}
         drawn = random.Random(recipe.seed).sample(range(len(base)), min(len(base), 4 * len(learned)))  # noqa: S311
         self.train_set = joined(_of(base, drawn), *[learned] * EDIT_ROUNDS)
         for indices in self._batches(0):
             self._learn(indices, EDIT_RATE * recipe.rate)
             self.step += 1
+        self.best = self.average
         self.train_set = joined(base, *[learned] * EDIT_ROUNDS)  # which the n-grams are counted in
         after = perplexity(self.result(), self, held)
         told = {"learned": len(learned), "held_out": len(held), "before": round(before, 3), "after": round(after, 3)}
@@ -288,7 +303,7 @@ class Trainer:
 
     def _learn(self, indices: Sequence[int], rate: float | None = None) -> float:
         recipe = self.recipe
-        rate = rate or recipe.rate * schedule(self.progress, recipe.warmup)
+        rate = rate or recipe.rate * schedule(self.progress, recipe.warmup, recipe.fall)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         forgetting = np.random.default_rng((recipe.seed, self.step))
@@ -325,6 +340,8 @@ class Trainer:
             "seconds": self.seconds,
             "weights": {name: weight.detach() for name, weight in self.parameters.items()},
             "average": self.average,
+            "best": self.best,
+            "best_perplexity": self.best_perplexity,
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
         }
@@ -340,39 +357,33 @@ class Trainer:
         free = dict.fromkeys(("threads", "minutes", "epochs", "order", "keep"))
         if state["recipe"] | free != asdict(self.recipe) | free:
             raise RecipeError(f"{path} belongs to another recipe; choose another --out or delete it")
-        self.load(state["weights"])
-        self.average = state["average"]
+        load(self.network, state["weights"])
+        self.average, self.best, self.best_perplexity = state["average"], state["best"], state["best_perplexity"]
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
         self.step, self.seconds = state["step"], state["seconds"]
         self._say(resumed_at=self.step)
 
-    def load(self, weights: Mapping[str, torch.Tensor]) -> None:
-        with torch.no_grad():
-            for name, weight in self.parameters.items():
-                weight.copy_(weights[name])
-
-    def _say(self, **facts: Any) -> None:
-        line = json.dumps(facts)
-        with (self.out / "train.log").open("a", encoding="utf-8") as log:
-            log.write(line + "\n")
-        self._print(line)
-
-
-class _Averaged:
-    """Within it, the network has the averaged weights and is in evaluation mode."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
-
-    def __enter__(self) -> None:
-        self.now = {name: weight.detach().clone() for name, weight in self.trainer.parameters.items()}
-        self.trainer.load(self.trainer.average)
-        self.trainer.network.eval()
-
-    def __exit__(self, *_: object) -> None:
-        self.trainer.load(self.now)
-        self.trainer.network.train()
+    def _begin(self) -> None:
+        """Start from the weights of a replier's directory, where the recipe names one."""
+        if self.recipe.start is None:
+            return
+        folder = Path(self.recipe.start)
+        try:
+            with reading(folder, STORY, "a replier's"):
+                story, weights = read_story(folder, STORY, (FORMAT,)), thawed(folder)
+        except ArtifactError as error:
+            raise RecipeError(f"start = {self.recipe.start!r}: {error}") from None
+        own = self.corpus.vocabulary
+        if Tokenizer.from_file(str(folder / TOKENIZER)).get_vocab() != self.corpus.tokenizer.get_vocab() or (
+            (list(own.brands), list(own.topics)) != (story["brands"], story["topics"])
+        ):
+            raise RecipeError(
+                f"start = {self.recipe.start!r}: its subwords, brands or topics are not those of these pairs"
+            )
+        load(self.network, weights)
+        self.average = {name: weight.detach().clone() for name, weight in self.parameters.items()}
+        self.best = self.average
 
 
 @dataclass(frozen=True)
@@ -426,8 +437,9 @@ def sizes_of(recipe: Recipe, corpus: Corpus) -> Sizes:
     )
 
 
-def schedule(progress: float, warmup: float) -> float:
-    """The share of the full rate: up in a line, down in a cosine to 2 %."""
+def schedule(progress: float, warmup: float, fall: float) -> float:
+    """The share of the full rate: up in a line, then all of it, from `fall` on down in a cosine to 2 %."""
     if progress < warmup:
         return (progress + 1e-4) / warmup
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
+    fallen = min(1.0, max(0.0, (progress - fall) / (1 - fall)))
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * fallen))
