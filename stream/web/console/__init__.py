@@ -1,0 +1,28 @@
+"""What people see in a browser: the live console, made of pages by NiceGUI on our own application."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from stream.web.parts import DeskParts
+
+OPEN_PATHS: tuple[str, ...] = ("/_nicegui/", "/favicon.ico")  # static files that need no login
+CONSOLE_PATHS: tuple[str, ...] = (  # whose answers may load scripts and styles of ours
+    *OPEN_PATHS,
+    "/_nicegui_ws/",
+    "/",
+    "/tickets/",
+    "/monitor",
+    "/alerts",
+    "/sql",
+    "/people",
+)
+
+
+def mount_console(app: FastAPI, parts: DeskParts) -> None:
+    """The pages, on an application whose gate knows the caller. Its lifespan must run: NiceGUI lives in it."""
+    from stream.web.console.mount import serve_pages
+    from stream.web.console.queue_page import add_queue
+
+    add_queue(parts)
+    serve_pages(app, CONSOLE_PATHS)

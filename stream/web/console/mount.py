@@ -1,0 +1,85 @@
+"""NiceGUI under our own application: only the console's paths reach it, and nothing of it is loaded from elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Collection
+from pathlib import Path
+
+import nicegui
+from fastapi import FastAPI
+from nicegui import app as pages
+from nicegui import ui
+from nicegui.client import Client
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import BaseRoute, Match, NoMatchFound
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stream.web.console.shell import head
+from stream.web.origins import within
+
+log = logging.getLogger(__name__)
+
+_KEPT = f"/_nicegui/{nicegui.__version__}/"  # the version stands in the address: it can be kept for ever
+
+AWAY = 30.0  # seconds that a browser may be gone, as in a tunnel, and find its page as it was
+_MARK = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20"><g fill="none" stroke="#4a6cf7" stroke-width="2">'
+    '<circle cx="10" cy="10" r="7.5"/></g><circle cx="10" cy="10" r="3.2" fill="#4a6cf7"/></svg>'
+)
+
+
+class Console(BaseRoute):
+    """Sends these paths to NiceGUI. A mount at `/` would swallow every other path's 404 and 405 as well."""
+
+    def __init__(self, app: ASGIApp, paths: Collection[str]) -> None:
+        self._app, self._paths = app, tuple(paths)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        is_ours = scope["type"] in ("http", "websocket") and within(scope["path"], self._paths)
+        return (Match.FULL, {}) if is_ours else (Match.NONE, {})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start" and scope["path"].startswith(_KEPT):
+                MutableHeaders(raw=message["headers"])["Cache-Control"] = "public, max-age=31536000, immutable"
+            await send(message)
+
+        await self._app(scope, receive, answer if scope["type"] == "http" else send)
+
+    def url_path_for(self, name: str, /, **path_params: object) -> None:  # type: ignore[override]
+        raise NoMatchFound(name, path_params)
+
+
+def serve_pages(app: FastAPI, paths: Collection[str]) -> None:
+    """Let the pages that were added answer these paths of `app`. May be called for one application after another."""
+    pages.middleware_stack = None
+    pages.user_middleware.clear()
+    Client.shared_head_html = head()
+    pages._exception_handlers[:] = [_logged]
+    ui.run_with(
+        app,
+        title="earshot",
+        favicon=_MARK,
+        dark=None,
+        language="en-US",
+        tailwind=False,
+        reconnect_timeout=AWAY,
+        gzip_middleware_factory=None,
+        binding_refresh_interval=None,
+        show_welcome_message=False,
+    )
+    # Its others are of a kind that fails where a browser goes away early; `Console` does what we need of them.
+    pages.user_middleware[:] = [Middleware(GZipMiddleware)]
+    app.router.routes[-1] = Console(pages, paths)
+
+
+def _logged(error: Exception) -> None:
+    """Where it was, and not its words: they may quote a customer."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    place = f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "an unknown place"
+    log.error("a page of the console failed: %s at %s", type(error).__name__, place)
