@@ -56,6 +56,12 @@ class Artifact:
         return self.folder / TAXONOMY if TAXONOMY in self.story["files"] else None
 
     @property
+    def mix(self) -> Mapping[str, Mapping[str, int]]:
+        """How often each class was taught, by task; empty where the model does not tell."""
+        mix: Mapping[str, Mapping[str, int]] = self.story.get("mix", {})
+        return mix
+
+    @property
     def tokenizer(self) -> Path:
         return self.folder / TOKENIZER
 

@@ -43,14 +43,15 @@ class Usual:
     strays: Floats
 
 
-def usual(hours: NDArray[np.integer], known: int, hold: int | None = None) -> Usual:
+def usual(hours: NDArray[np.integer], known: int, hold: int | None = None, *, first_rate: float = FIRST_RATE) -> Usual:
     """The usual of one series. hours: (n,), counts; known: the first hour that was listened to from its beginning.
 
-    hold: from this hour on the overall rate stays, lest a crisis that goes on become its own measure.
+    hold: from this hour on the overall rate stays, lest a crisis that goes on become its own measure. first_rate: what
+    is expected of a series of which nothing is known, an hour.
     """
     counts = hours.astype(np.float64)
     at = np.arange(len(counts) + 1)
-    overall = _overall(counts, known, at if hold is None else np.minimum(at, hold))
+    overall = _overall(counts, known, at if hold is None else np.minimum(at, hold), first_rate)
     daily, days = _midmean(counts, known, at, 24, DAYS)
     weekly, weeks = _midmean(counts, known, at, 168, WEEKS)
     rate = (days * daily + _DAYS_OWED * overall) / (days + _DAYS_OWED)
@@ -60,10 +61,10 @@ def usual(hours: NDArray[np.integer], known: int, hold: int | None = None) -> Us
     return Usual(rate, trust, _strays(counts, known, rate, trust))
 
 
-def _overall(counts: Floats, known: int, at: NDArray[np.intp]) -> Floats:
+def _overall(counts: Floats, known: int, at: NDArray[np.intp], first_rate: float) -> Floats:
     sums = np.concatenate(([0.0], np.cumsum(counts)))
     first = np.minimum(np.maximum(at - RATE_HOURS, known), at)
-    result: Floats = (sums[at] - sums[first] + _HOURS_OWED * FIRST_RATE) / (at - first + _HOURS_OWED)
+    result: Floats = (sums[at] - sums[first] + _HOURS_OWED * first_rate) / (at - first + _HOURS_OWED)
     return result
 
 

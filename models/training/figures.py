@@ -24,6 +24,17 @@ NAMES: Mapping[str, Sequence[str]] = {
 }
 
 
+def class_mix(examples: Sequence[Example]) -> dict[str, dict[str, int]]:
+    """How often each class was taught, by task: what a stream's own mix is held against."""
+    mix = {}
+    for task, names in NAMES.items():
+        truth = np.array([getattr(example, task) for example in examples], dtype=np.int64)
+        counts = np.bincount(truth[truth != IGNORED], minlength=len(names))
+        if counts.any():
+            mix[task] = dict(zip(names, map(int, counts), strict=True))
+    return mix
+
+
 def of_heads(parts: Parts, outputs: Mapping[str, Floats], temperatures: Mapping[str, float]) -> dict[str, Any]:
     """Scores of sentiment, complaint and severity on each set. outputs: of all the sets' texts, one after another."""
     figures: dict[str, Any] = {}

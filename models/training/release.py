@@ -26,7 +26,7 @@ from models.training.batches import TASKS, Encoded, predict
 from models.training.card import card
 from models.training.data import Corpus, file_hash
 from models.training.export import export
-from models.training.figures import of_heads, of_understanding, reasons
+from models.training.figures import class_mix, of_heads, of_understanding, reasons
 from models.training.network import Network, merged
 from models.training.quantise import quantise
 from models.training.sentiment import Trainer
@@ -171,6 +171,7 @@ def _story(
         "recipe": asdict(trainer.recipe),
         "data": dict(corpus.hashes) | ({} if start is None else {"start": file_hash(Path(start))}),
         "texts": _sizes(corpus),
+        "mix": class_mix(corpus.train),
         "gate": [str(check) for check in checks],
         "validation": {},
         "test": {},

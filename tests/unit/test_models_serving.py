@@ -233,6 +233,7 @@ def test_the_shipped_model_is_small_and_whole():
     assert artifact.model.stat().st_size < 40_000_000
     assert artifact.version in (artifact.folder / "README.md").read_text(encoding="utf-8")
     assert all(line.startswith("ok") for line in artifact.story["gate"])
+    assert artifact.mix["sentiment"].keys() == set(artifact.labels["sentiment"])
 
 
 def broken(how, folder):

@@ -88,6 +88,7 @@ def test_a_released_model_is_served_without_torch_and_tells_its_story(directory)
     story = load_artifact(directory).story
     assert story["recipe"]["name"] == "tiny"
     assert story["data"].keys() == {"tiny.csv"}
+    assert sum(story["mix"]["sentiment"].values()) <= story["texts"]["train"]
     assert all(line.startswith("ok") for line in story["gate"])
     assert story["version"] in (directory / "README.md").read_text(encoding="utf-8")
     assert (directory / "model.onnx").stat().st_size < 40_000_000
