@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import uvicorn
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.taxonomy import read_taxonomy
 from stream.api_keys import SCOPES, Key
-from stream.database import DatabaseAway
-from stream.desk.tickets import Desk
+from stream.database import DatabaseAway, open_engine, reader_url
 from stream.figures import Figures
 from stream.kafka import Outgoing
 from stream.queries import Totals
 from stream.records import AlertRecord
-from stream.replies import Replies
 from stream.web import Api, configured, create_web
 from stream.web.api.reading import Read, Reading
 from stream.web.batcher import Batcher
 from stream.web.keyring import KeyRing
+from stream.web.parts import desk_parts
 
 TOKEN = "earshot_" + "a" * 43
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
@@ -94,9 +92,10 @@ async def web(
     burst: float | None = None,
     clock: Callable[[], float] | None = None,
     waiting: int = 1024,
-    engine: AsyncEngine | None = None,
+    url: str | None = None,
+    base_url: str | None = None,
 ) -> AsyncIterator[str]:
-    """The address of a server that runs: everything, with these parts. engine: of the database, for tickets' pages."""
+    """The address of a server that runs: everything, with these parts. url: of the database, for the desk."""
 
     async def run(readings: list[Reading]) -> list[str]:
         return await asyncio.to_thread(read, readings)
@@ -104,16 +103,17 @@ async def web(
     batcher = Batcher(run, waiting=waiting)
     timed = {} if clock is None else {"clock": clock}
     ring = KeyRing((keys or Keys()).find, rate=rate, burst=burst or rate, **timed)
-    api = Api(
-        ring=ring,
-        batcher=batcher,
-        publish=publish,
-        taxonomy=read_taxonomy(),
-        desk=engine and Desk(engine),
-        replies=engine and Replies(engine),
-    )
-    async with batcher.running(), serving(create_web(store or EmptyStore(), api)) as address:
-        yield address
+    async with AsyncExitStack() as stack:
+        desk = None
+        if url is not None:
+            engine = open_engine(url)
+            stack.push_async_callback(engine.dispose)
+            given = {"taxonomy": read_taxonomy(), "publish": publish, "base_url": base_url}
+            desk = desk_parts(engine, store or EmptyStore(), ring, url=url, reader_url=reader_url(url), **given)
+            await stack.enter_async_context(desk.hub.running())
+        await stack.enter_async_context(batcher.running())
+        api = Api(ring=ring, batcher=batcher, publish=publish, taxonomy=read_taxonomy(), desk=desk)
+        yield await stack.enter_async_context(serving(create_web(store or EmptyStore(), api)))
 
 
 @asynccontextmanager

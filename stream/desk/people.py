@@ -50,7 +50,8 @@ class User:
         return ROLES.index(self.role) >= ROLES.index(role)
 
 
-_USER = select(*(users.c[name] for name in ("id", "name", "role", "brands", "login", "disabled_at")))
+USER = ("id", "name", "role", "brands", "login", "disabled_at")  # the columns that a user is made of
+_USER = select(*(users.c[name] for name in USER))
 
 
 class People:
@@ -91,6 +92,11 @@ class People:
         hashed = await asyncio.to_thread(_hasher.hash, password)
         async with reachable(), self._engine.begin() as connection:
             return await _insert(connection, name, hashed, role, brands)
+
+    async def any(self) -> bool:
+        """Whether anybody may log in, or could once: there is no setting up any more."""
+        async with reachable(), self._engine.connect() as connection:
+            return await _has_users(connection)
 
     async def list(self) -> list[User]:
         async with reachable(), self._engine.connect() as connection:
@@ -151,6 +157,8 @@ def refuse_bad(name: str, password: str) -> None:
     """Raises UserError for a name that cannot be shown in one line and a password that is easily guessed."""
     if not (0 < len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip()):
         raise UserError(f"a name has 1 to {LONGEST_NAME} printable characters, without spaces at its ends")
+    if name.lower().startswith("key:"):
+        raise UserError("a name does not begin with key: - so do those of API keys in the history")
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise UserError(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
     if len(set(password)) < 5 or name.casefold() in password.casefold():

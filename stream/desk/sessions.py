@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.database import reachable
 from stream.desk.people import People, User
-from stream.tables import failed_logins, sessions, users
+from stream.tables import audit, failed_logins, sessions, users
 
 LONGEST = timedelta(days=7)
 IDLE = timedelta(hours=12)
@@ -69,10 +69,12 @@ class Sessions:
             await connection.execute(delete(failed_logins).where(failed_logins.c.name == name))
             now = {"created_at": func.now(), "seen_at": func.now(), "expires_at": func.now() + LONGEST}
             await connection.execute(insert(sessions).values(digest=_digest(token), user_id=user.id, **now))
+            told = {"who": user.name, "action": "log in", "details": {"address": address}}
+            await connection.execute(insert(audit).values(told))
         return token
 
-    async def session(self, token: str) -> Session | None:
-        """Whose session it is; None when it ended, was never one, or its user is disabled."""
+    async def session(self, token: str, *, touch: bool = True) -> Session | None:
+        """Whose session it is; None when it ended, was never one, or its user is disabled. touch: it is in use."""
         alive = (
             update(sessions)
             .where(
@@ -82,7 +84,7 @@ class Sessions:
                 sessions.c.user_id == users.c.id,
                 users.c.disabled_at.is_(None),
             )
-            .values(seen_at=func.now())
+            .values(seen_at=func.now() if touch else sessions.c.seen_at)
             .returning(*(users.c[name] for name in ("id", "name", "role", "brands", "login", "disabled_at")))
         )
         async with reachable(), self._engine.begin() as connection:

@@ -14,14 +14,14 @@ import uvicorn
 from connectors.webhook import load_hooks
 from stream.api_keys import ApiKeys
 from stream.database import open_engine
-from stream.desk.tickets import Desk
+from stream.desk.people import SETUP_MINUTES
 from stream.errors import UserError
-from stream.replies import Replies
 from stream.web.api.reading import Model, Read, Reading
 from stream.web.app import Api, create_web
 from stream.web.batcher import Batcher
 from stream.web.keyring import KeyRing
 from stream.web.outlet import Outlet
+from stream.web.parts import desk_parts
 
 if TYPE_CHECKING:
     from stream.bootstrap import Parts
@@ -43,22 +43,31 @@ async def serve_web(found: Parts, host: str, port: int, *, load: Callable[[], Mo
         stack.callback(listening.close)
         model = await asyncio.to_thread(load)
         store = await stack.enter_async_context(found.store())
-        engine = open_engine(found.database_url, pool_size=2)
+        engine = open_engine(found.database_url, pool_size=6)
         stack.push_async_callback(engine.dispose)
         batcher = batched(model.read, stack.enter_context(ThreadPoolExecutor(1, "model")))
         await stack.enter_async_context(batcher.running())
-        api = Api(
-            ring=KeyRing(ApiKeys(engine).find, rate=settings.api_rate, burst=max(256.0, 2 * settings.api_rate)),
-            batcher=batcher,
-            publish=(await stack.enter_async_context(Outlet(found.kafka).open())).publish,
-            hooks=hooks,
+        ring = KeyRing(ApiKeys(engine).find, rate=settings.api_rate, burst=max(256.0, 2 * settings.api_rate))
+        publish = (await stack.enter_async_context(Outlet(found.kafka).open())).publish
+        desk = desk_parts(
+            engine,
+            store,
+            ring,
+            url=found.database_url,
+            reader_url=found.reader_url,
             taxonomy=model.taxonomy,
-            desk=Desk(engine),
-            replies=Replies(engine),
+            publish=publish,
+            base_url=settings.base_url,
         )
+        await stack.enter_async_context(desk.hub.running())
+        api = Api(ring=ring, batcher=batcher, publish=publish, hooks=hooks, taxonomy=model.taxonomy, desk=desk)
         server = uvicorn.Server(configured(create_web(store, api)))
         place = f"[{host}]" if ":" in host else host
-        print(f"earshot: http://{place}:{listening.getsockname()[1]}", flush=True)
+        address = f"http://{place}:{listening.getsockname()[1]}"
+        print(f"earshot: {address}", flush=True)
+        if code := await desk.people.setup_code():
+            told = f"earshot: nobody can log in yet: type {code} into {address}/setup within {SETUP_MINUTES} minutes"
+            print(told, flush=True)
         try:
             await server.serve(sockets=[listening])
         finally:
@@ -66,12 +75,13 @@ async def serve_web(found: Parts, host: str, port: int, *, load: Callable[[], Mo
 
 
 def configured(app: object) -> uvicorn.Config:
-    """proxy_headers: who asks is told by the connection alone, for what is local is open."""
+    """proxy_headers: what a proxy tells of who asks is believed in stream/web/origins.py alone."""
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         log_level="warning",
         access_log=False,
-        lifespan="off",
+        lifespan="on",  # the console starts with it
+        ws="websockets-sansio",
         proxy_headers=False,
         server_header=False,
     )

@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from fastapi import Depends, FastAPI, Response
+from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from connectors.webhook import Hook
 from models.taxonomy import Taxonomy
-from stream.desk.tickets import Desk, NoTicket
-from stream.replies import Replies
 from stream.web.api.analyze import analyze_routes
 from stream.web.api.events import Publish, events_routes
 from stream.web.api.reading import Reading
 from stream.web.api.state import state_routes
 from stream.web.api.taxonomy import taxonomy_routes
 from stream.web.batcher import Batcher
+from stream.web.console import CONSOLE_PATHS, OPEN_PATHS, mount_console
 from stream.web.docs import docs_page
 from stream.web.edge import Edge
+from stream.web.gate import Gate
 from stream.web.hooks import hooks_routes
 from stream.web.keyring import Guard, KeyRing
-from stream.web.pages import SHOWN, alerts_page, page, ticket_page
-from stream.web.problems import described, refusal, tell_problems
+from stream.web.login import mount_login
+from stream.web.parts import DeskParts
+from stream.web.people import Callers
+from stream.web.problems import described, tell_problems
 from stream.web.reads import Reads
 
 _ABOUT = """Messages of customers in, understanding out.
 
-Every `POST` needs an API key: `Authorization: Bearer earshot_...`, made by `earshot key create NAME --scope analyze`.
-
-What only shows (`GET /v1/...`, the page) is open on the machine itself, and needs a key with the scope `read` from
-elsewhere. `/healthz`, `/readyz` and this page are open; so is `/metrics`, but not through a proxy. Errors are
-`application/problem+json` (RFC 9457).
+Everything needs an API key, `Authorization: Bearer earshot_...`, or the session of who logged in at `/login`; but
+`/healthz` and `/readyz`, and `/metrics` to who asks directly and not through a proxy. A key is made by `earshot key
+create NAME --scope SCOPE`: `analyze` and `events` for those two, `read` for what shows, `desk` for what the desk does,
+with `--user USER` in the name, the role and the brands of that user. Tickets of other brands do not exist to who is
+bound to some. Errors are `application/problem+json` (RFC 9457).
 """
 
 
@@ -46,8 +48,7 @@ class Api:
     publish: Publish
     taxonomy: Taxonomy
     hooks: Mapping[str, Hook] = field(default_factory=dict)
-    desk: Desk | None = None
-    replies: Replies | None = None
+    desk: DeskParts | None = None  # None: no pages, and keys alone open something
 
 
 def create_web(store: Reads, api: Api) -> FastAPI:
@@ -62,29 +63,15 @@ def create_web(store: Reads, api: Api) -> FastAPI:
         redirect_slashes=False,
     )
     guard = Guard(api.ring)
-    app.add_middleware(Edge)
+    callers = Callers(api.ring) if api.desk is None else api.desk.callers
+    app.add_middleware(Gate, callers=callers, open_paths=OPEN_PATHS, anybody=_anybody(api.desk))
+    app.add_middleware(Edge, console=CONSOLE_PATHS, base_url=callers.base_url)
     tell_problems(app)
     app.include_router(analyze_routes(guard, api.batcher))
     app.include_router(events_routes(guard, api.publish))
     app.include_router(hooks_routes(api.hooks, api.publish))
-    app.include_router(taxonomy_routes(guard, api.taxonomy))
-    app.include_router(state_routes(guard, store))
-
-    @app.get("/", include_in_schema=False, dependencies=[Depends(guard.reads())])
-    async def queue() -> Response:
-        return HTMLResponse(page(await store.totals(), await store.list_tickets(limit=SHOWN)))
-
-    @app.get("/alerts", include_in_schema=False, dependencies=[Depends(guard.reads())])
-    async def alerts() -> Response:
-        return HTMLResponse(alerts_page(await store.list_alerts(limit=SHOWN)))
-
-    @app.get("/tickets/{ticket_id:path}", include_in_schema=False, dependencies=[Depends(guard.reads())])
-    async def ticket(ticket_id: str) -> Response:
-        try:
-            return HTMLResponse(await _ticket(api, ticket_id))
-        except NoTicket:
-            told = "there is no such ticket; where its message was deleted, it was withdrawn"
-            raise refusal(404, told) from None
+    app.include_router(taxonomy_routes(callers, api.taxonomy))
+    app.include_router(state_routes(guard, callers, store))
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
@@ -94,12 +81,19 @@ def create_web(store: Reads, api: Api) -> FastAPI:
     async def docs() -> Response:
         return HTMLResponse(docs_page(described(app)))
 
+    if api.desk is not None:
+        mount_login(app, api.desk.people, api.desk.sessions, callers)
+        mount_console(app, api.desk)  # the last: what it mounts may take every path that is left
     return app
 
 
-async def _ticket(api: Api, ticket_id: str) -> str:
-    if api.desk is None or api.replies is None:
-        raise NoTicket
-    row = await api.desk.ticket(ticket_id)
-    said, done = await api.desk.conversation(ticket_id), await api.desk.history(ticket_id)
-    return ticket_page(row, said, done, await api.replies.newest(ticket=ticket_id))
+def _anybody(desk: DeskParts | None) -> Callable[[], Awaitable[bool]]:
+    """Whether there is a user; asked until there is one."""
+    known = False
+
+    async def anybody() -> bool:
+        nonlocal known
+        known = known or desk is None or await desk.people.any()
+        return known
+
+    return anybody

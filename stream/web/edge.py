@@ -6,11 +6,14 @@ import logging
 import re
 import traceback
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stream.web.origins import is_https, within
 from stream.web.problems import problem, refusal
 
 log = logging.getLogger(__name__)
@@ -18,20 +21,37 @@ log = logging.getLogger(__name__)
 LARGEST_BODY = 2 * 1024 * 1024  # bytes
 
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_POLICY = "Content-Security-Policy"
+# Texts of customers are on these pages: nothing in them may run, load or frame anything.
+PLAIN_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+# NiceGUI writes its start into the page and compiles its templates in the browser; all of it comes from here.
+CONSOLE_POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+    "manifest-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
 _HEADERS = {
-    # Texts of customers are on these pages: nothing in them may run, load or frame anything.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cache-Control": "no-store",
 }
+_ALWAYS_HTTPS = "max-age=31536000"
 
 
 class Edge:
-    """Plain ASGI: a middleware of Starlette's own kind would cost a task and two queues a request."""
+    """Plain ASGI: a middleware of Starlette's own kind would cost a task and two queues a request.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    console: the paths whose answers may load what the console needs, said as the gate's; base_url: as people know us.
+    """
+
+    def __init__(self, app: ASGIApp, console: Collection[str] = (), base_url: str | None = None) -> None:
+        self._app, self._console, self._base_url = app, console, base_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -39,6 +59,8 @@ class Edge:
             return
         scope["request_id"] = request_id = _request_id(scope)
         started = False
+        policy = CONSOLE_POLICY if within(scope["path"], self._console) else PLAIN_POLICY
+        always_https = is_https(HTTPConnection(scope), self._base_url)
 
         async def answer(message: Message) -> None:
             nonlocal started
@@ -49,6 +71,9 @@ class Edge:
                 headers["X-Request-Id"] = request_id
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                headers.setdefault(_POLICY, policy)
+                if always_https:
+                    headers.setdefault("Strict-Transport-Security", _ALWAYS_HTTPS)
             await send(message)
 
         try:

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -24,7 +23,6 @@ Find = Callable[[str], Awaitable[Key | None]]
 _bearer = HTTPBearer(
     auto_error=False, scheme_name="API key", description="`earshot key create NAME --scope analyze` makes one."
 )
-_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
 class Bucket:
@@ -121,18 +119,6 @@ class Guard:
 
         return key
 
-    def reads(self) -> Callable[..., Awaitable[None]]:
-        """A dependency of what only shows: open on the machine itself, elsewhere for keys with the scope `read`."""
-
-        async def reader(
-            request: Request,
-            shown: HTTPAuthorizationCredentials | None = Security(_bearer),
-        ) -> None:
-            if shown is not None or not is_local(request):
-                await self._key(shown, "read")
-
-        return reader
-
     def scrapes(self) -> Callable[..., Awaitable[None]]:
         """A dependency of the metrics: open to who asks us directly, as Prometheus does; a key through a proxy."""
 
@@ -163,15 +149,3 @@ class Guard:
 
 def came_through_proxy(request: Request) -> bool:
     return any(name in request.headers for name in ("forwarded", "x-forwarded-for", "via"))
-
-
-def is_local(request: Request) -> bool:
-    """Does somebody on this machine ask, and not through a proxy, nor a page elsewhere whose name was bent to us?"""
-    if request.client is None or came_through_proxy(request):
-        return False
-    host = request.headers.get("host", "")
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    try:
-        return ip_address(request.client.host).is_loopback and name.lower() in _HOSTS
-    except ValueError:
-        return False

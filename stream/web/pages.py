@@ -33,14 +33,17 @@ a { color: inherit } nav { font-size: .87rem } h2 { font-size: 1.05rem; margin-t
 """
 
 
-def page(totals: Totals, tickets: list[dict[str, Any]]) -> str:
-    """The queue as one page of HTML that reloads itself. Everything from outside is escaped."""
-    counts = (
-        f"{totals.events:,} events · {sum(totals.tickets.values()):,} tickets · {sum(totals.alerts.values()):,} alerts"
-    )
+def page(totals: Totals | None, tickets: list[dict[str, Any]], csrf: str = "") -> str:
+    """The queue as one page of HTML that reloads itself. totals: None for who is bound to brands."""
+    counts = f"{len(tickets)} tickets"
+    if totals is not None:
+        counted = sum(totals.tickets.values()), sum(totals.alerts.values())
+        counts = f"{totals.events:,} events · {counted[0]:,} tickets · {counted[1]:,} alerts"
     rows = "\n".join(_ticket(ticket) for ticket in tickets) or "<p>Nobody needs an answer just now.</p>"
     return _html(
-        "the queue", f"<h1>The queue <small>{escape(counts)}</small></h1><main><ol>{rows}</ol></main>", live=True
+        "the queue",
+        f"<h1>The queue <small>{escape(counts)}</small></h1><main><ol>{rows}</ol></main>{_leave(csrf)}",
+        live=True,
     )
 
 
@@ -65,6 +68,13 @@ def alerts_page(alerts: Sequence[AlertRecord]) -> str:
     """What could not wait, the newest first."""
     rows = "".join(map(_alert, reversed(alerts))) or "<p>Nothing was urgent enough.</p>"
     return _html("alerts", f"<h1>Alerts</h1><main><ol>{rows}</ol></main>", live=True)
+
+
+def _leave(csrf: str) -> str:
+    if not csrf:
+        return ""
+    return f"""<form method="post" action="/logout"><input type="hidden" name="csrf" value="{escape(csrf)}">
+<button>Log out</button></form>"""
 
 
 def _html(title: str, body: str, *, live: bool = False) -> str:

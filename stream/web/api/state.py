@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from stream.metrics import store_metrics
 from stream.web.keyring import Guard
+from stream.web.people import Callers
 from stream.web.problems import documented
 from stream.web.reads import Reads
 
@@ -25,7 +26,7 @@ class StatsOut(BaseModel):
     alerts: dict[str, int] = Field(description="by kind")
 
 
-def state_routes(guard: Guard, store: Reads) -> APIRouter:
+def state_routes(guard: Guard, callers: Callers, store: Reads) -> APIRouter:
     router = APIRouter(tags=["operate"])
 
     @router.get("/healthz", summary="Is the process alive?", response_class=PlainTextResponse)
@@ -58,7 +59,7 @@ def state_routes(guard: Guard, store: Reads) -> APIRouter:
     @router.get(
         "/v1/stats",
         summary="What the store holds",
-        dependencies=[Depends(guard.reads())],
+        dependencies=[Depends(callers.may("viewer"))],
         responses=documented(401, 403, 429, 503),
     )
     async def stats() -> StatsOut:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from models.taxonomy import OTHER, Taxonomy
-from stream.web.keyring import Guard
+from stream.web.people import Callers
 from stream.web.problems import documented
 
 
@@ -27,7 +27,7 @@ class TaxonomyOut(BaseModel):
     other: str = Field(description="the topic of a message that fits none")
 
 
-def taxonomy_routes(guard: Guard, taxonomy: Taxonomy) -> APIRouter:
+def taxonomy_routes(callers: Callers, taxonomy: Taxonomy) -> APIRouter:
     router = APIRouter(tags=["understand"])
     told = TaxonomyOut(
         topics=[
@@ -47,7 +47,7 @@ def taxonomy_routes(guard: Guard, taxonomy: Taxonomy) -> APIRouter:
     @router.get(
         "/v1/taxonomy",
         summary="Topics and problems",
-        dependencies=[Depends(guard.reads())],
+        dependencies=[Depends(callers.may("viewer"))],
         responses=documented(401, 403, 429, 503),
     )
     async def taxonomy_now() -> TaxonomyOut:

@@ -1,0 +1,84 @@
+"""What the desk works with over HTTP: its pages, its console and its API are given the same."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from models.taxonomy import Taxonomy
+from stream.alert_store import Alerts
+from stream.desk.access import ensure_login
+from stream.desk.corrections import Corrections
+from stream.desk.people import People
+from stream.desk.queue import QueueReader
+from stream.desk.sessions import Sessions
+from stream.desk.tickets import Desk
+from stream.replies import Replies
+from stream.web.api.events import Publish
+from stream.web.keyring import KeyRing
+from stream.web.live import Hub
+from stream.web.people import Caller, Callers
+from stream.web.reads import Reads
+
+
+@dataclass(frozen=True, slots=True)
+class DeskParts:
+    """reader_url: where the caller reads as their own login, so that Postgres itself keeps other brands from them."""
+
+    engine: AsyncEngine
+    store: Reads
+    desk: Desk
+    queue: QueueReader
+    replies: Replies
+    corrections: Corrections
+    alerts: Alerts
+    people: People
+    sessions: Sessions
+    callers: Callers
+    hub: Hub
+    taxonomy: Taxonomy
+    publish: Publish
+    reader_url: Callable[[Caller], Awaitable[str]]
+
+
+def desk_parts(
+    engine: AsyncEngine,
+    store: Reads,
+    ring: KeyRing,
+    *,
+    url: str,
+    reader_url: str,
+    taxonomy: Taxonomy,
+    publish: Publish,
+    base_url: str | None = None,
+) -> DeskParts:
+    """The desk over one database. url: the owner's; reader_url: of the read-only login that sees every brand."""
+    sessions = Sessions(engine)
+    logins: dict[tuple[int, frozenset[str] | None], str] = {}
+
+    async def own_url(caller: Caller) -> str:
+        if caller.brands is None or caller.user is None:
+            return reader_url
+        known = (caller.user.id, caller.brands)
+        if known not in logins:
+            logins[known] = await ensure_login(engine, url, caller.user)
+        return logins[known]
+
+    return DeskParts(
+        engine=engine,
+        store=store,
+        desk=Desk(engine),
+        queue=QueueReader(engine),
+        replies=Replies(engine),
+        corrections=Corrections(engine),
+        alerts=Alerts(engine),
+        people=People(engine),
+        sessions=sessions,
+        callers=Callers(ring, sessions, base_url=base_url),
+        hub=Hub(url, engine),
+        taxonomy=taxonomy,
+        publish=publish,
+        reader_url=own_url,
+    )
