@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Source = Literal["model", "template"]
+Source = Literal["model", "template", "person"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One reply that could be sent. score: mean log probability of a token, higher is likelier; 0 for a template."""
+    """One reply that could be sent. score: mean log probability of a token, higher is likelier; 0 for no model's."""
 
     text: str
     score: float

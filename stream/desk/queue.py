@@ -25,7 +25,7 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which tickets. Empty: all. text: in any message of the conversation. owner "": nobody's.
+    """Which tickets. Empty: all. text: in any message of the conversation. owner "": nobody's. late: past its promise.
 
     brands: what the person is bound to, on top of what they ask for; None: all.
     """
@@ -38,6 +38,7 @@ class Filter:
     owner: str | None = None
     tag: str | None = None
     text: str | None = None
+    late: bool = False
     brands: frozenset[str] | None = None
 
 
@@ -50,6 +51,7 @@ _CHOSEN = """
     and (cast(:state as text) is null or t.state = :state)
     and (cast(:owner as text) is null or coalesce(t.owner, '') = :owner)
     and (cast(:tag as text) is null or :tag = any(t.tags))
+    and (not cast(:late as boolean) or (t.answered_at is null and t.sla_due_at < now()))
     and (cast(:text as text) is null or exists (
         select from events e where e.conversation = t.id and e.text ilike :text
     ))
@@ -96,6 +98,8 @@ _FACETS = text(
     union all select 'level', level, count(*)::int from open_tickets t where {chosen} group by 2
     union all select 'state', state, count(*)::int from open_tickets t where {chosen} group by 2
     union all select 'owner', coalesce(owner, ''), count(*)::int from open_tickets t where {chosen} group by 2
+    union all select 'clock', 'late', count(*)::int from open_tickets t
+        where {chosen} and answered_at is null and sla_due_at < now() having count(*) > 0
     order by 1, 3 desc, 2
 """.replace("{chosen}", "(cast(:brands as text[]) is null or t.brand = any(cast(:brands as text[])))")
 )
@@ -152,6 +156,7 @@ def _values(chosen: Filter) -> dict[str, Any]:
         for value in [getattr(chosen, name)]
     }
     values["brands"] = None if chosen.brands is None else sorted(chosen.brands)
+    values["late"] = chosen.late
     values["text"] = chosen.text and f"%{_literal(storable(chosen.text))}%"
     return values
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from stream.database import reachable, storable
@@ -47,6 +48,16 @@ _SIMILAR = text("""
     having 1 - min(recent.embedding <=> (select embedding from asked)) >= :least
     order by similarity desc, tickets.id limit :limit
 """)
+_INCIDENT = text("""
+    select n.id, n.title, n.severity, n.started_at, n.ended_at, n.evidence -> 'words' as words,
+           count(t.id)::int as tickets, (count(t.id) filter (where t.state <> 'resolved'))::int as open
+    from incident_tickets mine
+    join incidents n on n.id = mine.incident_id
+    join incident_tickets i on i.incident_id = n.id and i.state = 'joined'
+    join tickets t on t.id = i.ticket_id
+    where mine.ticket_id = :ticket and mine.state = 'joined'
+    group by n.id order by n.last_at desc limit 1
+""").columns(words=JSONB)
 _SEEN = text("""
     insert into presence (ticket_id, who) values (:ticket, :who)
     on conflict (ticket_id, who) do update set seen_at = now()
@@ -127,6 +138,10 @@ class Desk:
     async def similar(self, ticket_id: str, *, limit: int = 5, least: float = 0.5) -> list[Row]:
         """Tickets of the same brand whose messages mean nearly the same. similarity: cosine, at least `least`."""
         return await self._rows(_SIMILAR, ticket=ticket_id, limit=limit, least=least)
+
+    async def incident(self, ticket_id: str) -> Row | None:
+        """The incident that it belongs to. tickets: how many do; open: how many of them wait for somebody."""
+        return next(iter(await self._rows(_INCIDENT, ticket=ticket_id)), None)
 
     async def enter(self, ticket_id: str, who: str) -> list[str]:
         """Say that `who` has the ticket open, every few seconds; returns who else has."""

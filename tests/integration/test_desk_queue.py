@@ -54,6 +54,7 @@ def ids(rows: list[dict]) -> list[str]:
         (Filter(text="100_ lost"), []),
         (Filter(text="' or true --"), []),
         (Filter(text="\x00"), []),
+        (Filter(late=True), []),
     ],
 )
 async def test_the_queue_is_filtered(simple, engine, queue, chosen, found):
@@ -104,4 +105,5 @@ async def test_facets_count_what_each_filter_would_show(simple, queue):
     facets = await queue.facets()
     assert facets["brand"] == {"Northwind Air": 2, "Other": 1}
     assert facets["owner"] == {"": 3}
+    assert "clock" not in facets
     assert (await queue.facets(frozenset({"Other"})))["level"] == {"P2": 1}
