@@ -1,0 +1,159 @@
+"""What the monitor shows, against a real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from history import NOON, answer, deletion, tweet
+
+from stream.database import open_engine
+from stream.desk.board import Asked, Taught
+from stream.desk.monitor import Monitor
+
+OURS = frozenset({"Northwind Air"})
+
+
+def later() -> datetime:
+    """When the ten seconds that run are over."""
+    return datetime.now(UTC) + timedelta(seconds=10)
+
+
+@pytest.fixture
+async def engine(postgres_url):
+    made = open_engine(postgres_url)
+    yield made
+    await made.dispose()
+
+
+@pytest.fixture
+def monitor(engine):
+    return Monitor(engine, taught=Taught("model 1", {"negative": 400, "neutral": 300, "positive": 300}))
+
+
+@pytest.fixture
+async def day(simple):
+    """Two brands' afternoon: one content, one that is asked about bags more and more."""
+    said = [tweet(number, 10, minute=number, brand="Other", topic="billing") for number in range(100)]
+    said += [tweet(1000 + number, 90, minute=number, topic="baggage") for number in range(0, 240, 20)]
+    said += [tweet(2000 + number, 90, minute=300 - number / 2, topic="baggage") for number in range(40)]
+    said += [answer(5000, of=1000, minute=5), deletion(5001, of=1020, minute=6), tweet(5002, 40, brand=None, minute=9)]
+    await simple.save(said)
+
+
+async def test_a_replay_is_shown_as_of_its_latest_message_and_a_live_stream_as_of_now(monitor, simple, day):
+    window = await monitor.window(Asked("24h"))
+    assert not window.live
+    assert window.until - timedelta(seconds=window.step) <= NOON + timedelta(minutes=300) < window.until
+
+    fresh = Monitor(simple._engine)
+    minutes = (datetime.now(UTC) - NOON).total_seconds() / 60
+    await simple.save([tweet(9000, 50, minute=minutes)])
+    window = await fresh.window(Asked("1h"))
+    assert window.live
+    assert abs(window.until - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+async def test_traffic_tells_each_brand_and_each_topic_by_time(monitor, day):
+    told = await monitor.traffic(Asked("24h"))
+
+    assert {name: sum(point.messages for point in points) for name, points in told.brands.items()} == {
+        "Northwind Air": 52,
+        "Other": 100,
+        "no brand": 1,
+    }
+    assert sum(point.messages for point in told.topics["billing"]) == 100
+    assert {point.dissatisfaction for point in told.brands["Other"]} == {10.0}
+    assert all(point.negative == point.messages for point in told.brands["Northwind Air"])
+    assert all(told.window.since <= point.at < told.window.until for point in told.brands["Other"])
+    assert json.loads(json.dumps(asdict(told), default=str))["brands"]["Other"]
+
+
+async def test_whoever_is_bound_to_brands_sees_theirs_alone_whatever_they_ask_for(monitor, day):
+    told = await monitor.traffic(Asked("24h", brands=OURS))
+    assert set(told.brands) == {"Northwind Air"}
+    assert set(told.topics) == {"baggage"}
+
+    other = await monitor.traffic(Asked("24h", brand="Other", brands=OURS))
+    assert (other.brands, other.topics) == ({}, {})
+    assert await monitor.brands(Asked(brands=OURS)) == ["Northwind Air"]
+    assert await monitor.brands(Asked()) == ["Northwind Air", "Other"]
+    mixes = await monitor.mixes(Asked("24h", brands=OURS))
+    assert mixes.versions.messages == 52
+    monitor._rates._now = later
+    assert sum(rate.a_second for rate in await monitor.rates(Asked(brands=OURS))) == pytest.approx(5.3)
+
+
+async def test_a_topic_rises_against_its_own_past(monitor, day):
+    told = await monitor.rising(Asked("1h"))
+
+    assert [each.topic for each in told] == ["baggage"]
+    assert told[0].messages >= 40
+    assert told[0].times > 2
+
+
+async def test_the_model_in_use_its_share_and_the_drift_from_what_it_was_taught(monitor, day):
+    told = await monitor.mixes(Asked("24h"))
+
+    assert (told.versions.in_use, told.versions.shares) == ("model 1", {"model 1": 1.0})
+    assert told.sentiment is not None
+    assert told.sentiment.verdict == "drifted"
+    assert told.sentiment.now["positive"] == pytest.approx(100 / 153, abs=0.001)
+    assert told.topics.verdict == "too few"  # nothing came before
+
+
+async def test_a_model_that_judged_nothing_here_has_no_drift(engine, day):
+    told = await Monitor(engine, taught=Taught("another", {"negative": 1, "neutral": 1, "positive": 1})).mixes(Asked())
+    assert told.sentiment is None
+
+
+async def test_rates_count_what_was_saved_just_now_and_only_once(monitor, simple, day, engine):
+    first = await monitor.rates(Asked())
+    assert len(first) == 60
+    await simple.save([tweet(7000 + number, 40) for number in range(20)])
+    monitor._rates._read_at = -100.0
+    monitor._rates._now = later
+    told = await monitor.rates(Asked())
+    assert sum(rate.a_second for rate in told) * 10 == pytest.approx(155 + 20)
+    assert [rate.at for rate in told] == sorted(rate.at for rate in told)
+
+
+async def test_what_is_behind_is_told_as_far_as_it_is_known(engine, day):
+    async def waiting() -> int:
+        return 7
+
+    async def away() -> int:
+        raise OSError("no broker")
+
+    assert (await Monitor(engine, lag=waiting).behind()).messages == 7
+    told = await Monitor(engine, lag=away).behind()
+    assert told.messages is None
+    assert told.idle_seconds is not None
+    assert told.idle_seconds < 60
+    assert told.said_to_saved_seconds is None  # said months before it was saved: not live
+
+
+async def test_an_empty_store_shows_nothing_and_breaks_nothing(monitor):
+    asked = Asked("7d")
+    assert (await monitor.traffic(asked)).brands == {}
+    assert await monitor.rising(asked) == []
+    assert (await monitor.mixes(asked)).versions.in_use is None
+    assert (await monitor.behind()).idle_seconds is None
+    assert await monitor.brands(asked) == []
+
+
+async def test_many_who_ask_at_once_cost_one_question(monitor, day):
+    asked = 0
+    real = monitor._ask
+
+    async def counted(*given):
+        nonlocal asked
+        asked += 1
+        return await real(*given)
+
+    monitor._ask = counted
+    for _ in range(20):
+        await monitor.traffic(Asked("24h"))
+    assert asked == 2  # the latest minute, and the traffic
