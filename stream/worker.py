@@ -35,6 +35,19 @@ async def until_signal(work: Awaitable[None]) -> None:
         await working
 
 
+async def until_one_ends(*works: Awaitable[object]) -> None:
+    """Run them side by side until the first ends; the others are cancelled. Raises what it raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def eventually(what: str, start: Callable[[], Awaitable[Any]], health: Health) -> Any:
     """The result of `start`, tried until the dependency is there. Not ready meanwhile, but alive."""
     pause = 0.2

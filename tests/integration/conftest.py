@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from history import worst
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.database import open_engine
 from stream.store import Store
@@ -17,3 +18,10 @@ async def simple(postgres_url: str) -> AsyncIterator[Store]:
     engine = open_engine(postgres_url)
     yield Store(engine, fold=worst)
     await engine.dispose()
+
+
+@pytest.fixture
+async def engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
+    made = open_engine(postgres_url)
+    yield made
+    await made.dispose()

@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-import asyncpg
 import pytest
 from history import tweet
+from rows import ask
 
 from stream.brands import Brand, Shift
-from stream.database import dsn, open_engine
 from stream.desk.clocks import set_clocks
 
 # Monday to Friday 9 to 17, Saturday 10 to 12, in Chicago: UTC-6 in January, UTC-5 from 8 March 2026 on.
@@ -19,21 +18,6 @@ DESK = Brand(
     time_zone=ZoneInfo("America/Chicago"),
     hours=(*(Shift(day, 9 * 60, 17 * 60) for day in range(5)), Shift(5, 10 * 60, 12 * 60)),
 )
-
-
-@pytest.fixture
-async def engine(postgres_url):
-    made = open_engine(postgres_url)
-    yield made
-    await made.dispose()
-
-
-async def ask(url: str, query: str, *arguments: object) -> list:
-    connection = await asyncpg.connect(dsn(url))
-    try:
-        return await connection.fetch(query, *arguments)
-    finally:
-        await connection.close()
 
 
 @pytest.mark.parametrize(

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import asyncpg
 import pytest
 from history import answer, tweet
+from rows import ask
 
 from connectors.events import Tweet
-from stream.database import dsn, open_engine
 from stream.dead_letters import DeadLetter
 from stream.desk.corrections import Corrections, Pair
 from stream.desk.forget import forget
 from stream.errors import UserError
-
-
-@pytest.fixture
-async def engine(postgres_url):
-    made = open_engine(postgres_url)
-    yield made
-    await made.dispose()
-
-
-async def ask(url: str, query: str, *arguments: object) -> list:
-    connection = await asyncpg.connect(dsn(url))
-    try:
-        return await connection.fetch(query, *arguments)
-    finally:
-        await connection.close()
 
 
 async def dump(url: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncpg
 import pytest
 from history import tweet
+from rows import ask
 
-from stream.database import dsn, open_engine
+from stream.database import dsn
 from stream.desk.access import ensure_login
 from stream.desk.people import People
 from stream.desk.sessions import FREE_GUESSES, Sessions, TooManyGuesses, WrongPassword
@@ -17,13 +18,6 @@ OTHER = "eleven brass kettles hum"
 
 
 @pytest.fixture
-async def engine(postgres_url):
-    made = open_engine(postgres_url)
-    yield made
-    await made.dispose()
-
-
-@pytest.fixture
 def people(engine):
     return People(engine)
 
@@ -31,14 +25,6 @@ def people(engine):
 @pytest.fixture
 def sessions(engine):
     return Sessions(engine)
-
-
-async def ask(url: str, query: str, *arguments: object) -> list:
-    connection = await asyncpg.connect(dsn(url))
-    try:
-        return await connection.fetch(query, *arguments)
-    finally:
-        await connection.close()
 
 
 async def do(url: str, script: str) -> None:

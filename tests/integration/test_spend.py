@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from fakes import NOON
 from history import tweet as scored
 from servers.x_api import KEYS, XApi
@@ -18,13 +17,6 @@ from stream.settings import Settings
 from stream.spend import Spend, spend_alert
 
 DAY = NOON.date()
-
-
-@pytest.fixture
-async def engine(postgres_url):
-    made = open_engine(postgres_url)
-    yield made
-    await made.dispose()
 
 
 async def test_what_several_processes_spend_adds_up_and_a_restart_knows_it(engine):
