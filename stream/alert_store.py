@@ -77,8 +77,12 @@ class Alerts:
         *,
         unacknowledged: bool = False,
         limit: int | None = None,
+        brands: frozenset[str] | None = None,
     ) -> list[AlertRecord]:
-        """Alerts stored at `since` or later (the latest so many), in the order in which they were raised."""
+        """Alerts stored at `since` or later (the latest so many), in the order in which they were raised.
+
+        brands: only of these; None: all.
+        """
         query = select(alerts).order_by(alerts.c.created_at.desc(), alerts.c.id.desc()).limit(limit)
         if since is not None:
             query = query.where(alerts.c.created_at >= since)
@@ -86,6 +90,8 @@ class Alerts:
             query = query.where(alerts.c.kind == kind)
         if unacknowledged:
             query = query.where(alerts.c.acknowledged_at.is_(None))
+        if brands is not None:
+            query = query.where(alerts.c.brand.in_(sorted(brands)))
         async with reachable(), self._engine.connect() as connection:
             return [AlertRecord(**row) for row in (await connection.execute(query)).mappings()][::-1]
 

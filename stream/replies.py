@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, Text, bindparam, func, insert, select, text, update
+from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, exists, func, insert, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.draft import Draft, Refusal, ReplyRequest
 from stream.database import reachable, storable
 from stream.errors import UserError
-from stream.tables import audit, events, opted_out, replies
+from stream.tables import audit, events, opted_out, replies, tickets
 
 Row = dict[str, Any]
 LATELY = "7 days"  # a text that the brand sent within this time is not sent again
@@ -64,6 +64,10 @@ class ToDraft:
     event_id: str
     revision: int
     request: ReplyRequest
+
+
+class NoReply(UserError):
+    """There is no such reply; or none that this person may see."""
 
 
 class Replies:
@@ -123,10 +127,18 @@ class Replies:
         return None if found is None else _request(found)
 
     async def newest(
-        self, states: Collection[str] | None = None, ticket: str | None = None, limit: int = 50
+        self,
+        states: Collection[str] | None = None,
+        ticket: str | None = None,
+        limit: int = 50,
+        *,
+        before: int | None = None,
+        brands: frozenset[str] | None = None,
     ) -> list[Row]:
-        """The newest first."""
-        asked = select(replies).order_by(replies.c.id.desc()).limit(limit)
+        """The newest first. before: only those with a lower number. brands: only of these brands' tickets."""
+        asked = select(replies).where(_of(brands)).order_by(replies.c.id.desc()).limit(limit)
+        if before is not None:
+            asked = asked.where(replies.c.id < before)
         if states is not None:
             asked = asked.where(replies.c.state.in_(list(states)))
         if ticket is not None:
@@ -134,10 +146,19 @@ class Replies:
         async with reachable(), self._engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(asked)).mappings()]
 
-    async def find(self, number: int) -> Row:
-        """Raises UserError when there is none."""
+    async def find(self, number: int, brands: frozenset[str] | None = None) -> Row:
+        """Raises NoReply when there is none, or none of a ticket of these brands."""
         async with reachable(), self._engine.connect() as connection:
-            return await _found(connection, number)
+            return await _found(connection, number, brands=brands)
+
+    async def edit(self, number: int, who: str, said: str) -> Row:
+        """Other words for a draft, which still waits for approval. Raises UserError where it is decided already."""
+        async with reachable(), self._engine.begin() as connection:
+            row = await _found(connection, number, lock=True)
+            if row["state"] != "draft":
+                raise UserError(f"reply {number} is {row['state']} already")
+            await note(connection, who, "edit", number, {})
+            return await set_(connection, number, text=storable(said.strip()))
 
     async def approve(self, number: int, who: str, *, said: str | None = None, despite: Sequence[Refusal] = ()) -> Row:
         """Let it be sent, perhaps in other words. despite: what the policy gate says against them, kept in the audit.
@@ -218,11 +239,19 @@ def _row(of: ToDraft, draft: Draft, approver: str | None) -> Row:
     }
 
 
-async def _found(connection: AsyncConnection, number: int, *, lock: bool = False) -> Row:
-    asked = select(replies).where(replies.c.id == number)
+def _of(brands: frozenset[str] | None) -> ColumnElement[bool]:
+    if brands is None:
+        return true()
+    return exists().where(tickets.c.id == replies.c.ticket_id, tickets.c.brand.in_(sorted(brands)))
+
+
+async def _found(
+    connection: AsyncConnection, number: int, *, lock: bool = False, brands: frozenset[str] | None = None
+) -> Row:
+    asked = select(replies).where(replies.c.id == number, _of(brands))
     row = (await connection.execute(asked.with_for_update() if lock else asked)).mappings().one_or_none()
     if row is None:
-        raise UserError(f"there is no reply {number}; see `earshot reply list`")
+        raise NoReply(f"there is no reply {number}; see `earshot reply list`")
     return dict(row)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 LONGEST_NOTE = 4000  # characters
 MOST_TAGS = 20
+LONGEST_SNOOZE = timedelta(days=366)
 _TAG = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 Row = Mapping[Any, Any]
@@ -121,6 +122,8 @@ def _wanted(ticket: Row, action: Action, who: str, now: datetime) -> tuple[str, 
             _refuse_resolved(ticket, "snooze")
             if action.until <= now:
                 raise NotAllowed("a ticket is snoozed until a moment that is still to come")
+            if action.until - now > LONGEST_SNOOZE:
+                raise NotAllowed("a ticket is snoozed for a year at most")
             return "snoozed", {"state": "snoozed", "snoozed_until": action.until}
         case Resolve():
             return "resolved", {"state": "resolved", "snoozed_until": None} | _owned(ticket, who)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import text
@@ -175,9 +175,9 @@ def _read_cursor(cursor: str, sort: Sort) -> tuple[Any, str]:
     try:
         told = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         of, at, after = told
-        at = int(at) if sort == "priority" else datetime.fromisoformat(at)
-    except (ValueError, TypeError):
+        at = int(at) if sort == "priority" else datetime.fromisoformat(at).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
         raise BadCursor("this cursor is not one that an answer gave") from None
-    if of != sort or not isinstance(after, str) or (isinstance(at, datetime) and at.tzinfo is None):
+    if of != sort or not isinstance(after, str) or (isinstance(at, int) and not 0 <= at <= 100):
         raise BadCursor(f"this cursor is not one of a list sorted by {sort}")
     return at, storable(after)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -116,16 +116,32 @@ class Desk:
         action puts it away, also when the conversation went on; NotAllowed when it does not fit; NoTicket. A note takes
         nothing away and is always added.
         """
+        return await self.act_all(ticket_id, (action,), who, seen=seen, brands=brands)
+
+    async def act_all(
+        self,
+        ticket_id: str,
+        actions: Sequence[Action],
+        who: str,
+        *,
+        seen: Seen | None = None,
+        brands: frozenset[str] | None = None,
+    ) -> Row:
+        """All of them in order, or none; otherwise as `act`."""
         async with reachable(), self._engine.begin() as connection:
             row = await _ticket(connection, ticket_id, brands, lock=True)
-            if seen is not None and not isinstance(action, Note):
+            if seen is not None and any(not isinstance(action, Note) for action in actions):
                 if seen.edits != row["edits"]:
                     raise Lost(row, await _last(connection, ticket_id, "edited"))
-                if seen.version != row["version"] and isinstance(action, Wait | Snooze | Resolve):
+                if seen.version != row["version"] and any(
+                    isinstance(action, Wait | Snooze | Resolve) for action in actions
+                ):
                     raise Lost(row, await _last(connection, ticket_id))
             now = (await connection.execute(select(func.now()))).scalar_one().astimezone(UTC)
-            edit = apply(row, action, who, now)
-            return row if edit is None else await _write(connection, row, edit, who, now)
+            for action in actions:
+                if (edit := apply(row, action, who, now)) is not None:
+                    row = await _write(connection, row, edit, who, now)
+            return row
 
     async def conversation(self, ticket_id: str) -> list[Row]:
         """Its messages in order, the first 500; deleted ones without a text."""

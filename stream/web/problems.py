@@ -39,12 +39,22 @@ class Problem(BaseModel):
     errors: list[Fault] = Field(default_factory=list, description="of a request that could not be read: where, and why")
 
 
+class Conflicting(HTTPException):
+    """A refusal that shows what stands against it. more: further members of the problem, JSON-able."""
+
+    def __init__(self, status: int, detail: str, **more: Any) -> None:
+        super().__init__(status, detail)
+        self.more = more
+
+
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI says of these answers."""
     told = {
         400: "The body is no JSON in UTF-8.",
         401: "There is no API key, or it opens nothing.",
-        403: "The key lacks the scope.",
+        403: "The key lacks the scope, or its user the role.",
+        404: "There is no such thing, or none that the caller may see.",
+        409: "It does not fit the thing as it is; `detail` says why, and what would.",
         413: "The request, or one event of it, is too large.",
         415: "The body is not `application/json`.",
         422: "The request cannot be read; `errors` says where.",
@@ -61,7 +71,7 @@ def described(app: FastAPI) -> dict[str, Any]:
         for route in methods.values():
             for answer in route["responses"].values():
                 schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
-                if schema.get("$ref", "").endswith("/Problem"):
+                if schema.get("$ref", "").endswith(("/Problem", "/LostUpdate", "/RefusedWords")):
                     answer["content"] = {MEDIA_TYPE: {"schema": schema}}
     return document
 
@@ -73,13 +83,14 @@ def problem(
     *,
     faults: Sequence[Fault] = (),
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     """The answer to a request that is refused."""
     told = Problem(
         title=HTTPStatus(status).phrase, status=status, detail=detail, request_id=request_id, errors=list(faults)
     )
     content = told.model_dump(exclude=set() if faults else {"errors"})
-    return JSONResponse(content, status, dict(headers or {}), media_type=MEDIA_TYPE)
+    return JSONResponse(content | dict(more or {}), status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
 def refusal(status: int, detail: str, *, retry_after: float | None = None, **headers: str) -> HTTPException:
@@ -97,12 +108,14 @@ def tell_problems(app: FastAPI) -> None:
     async def refused(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101  the handler is for these alone
         detail = _WORDS.get(error.status_code, error.detail) if error.detail in _NOBODYS else error.detail
-        return problem(_id(request), error.status_code, detail, headers=error.headers)
+        more = error.more if isinstance(error, Conflicting) else None
+        return problem(_id(request), error.status_code, detail, headers=error.headers, more=more)
 
     @app.exception_handler(RequestValidationError)
     async def unreadable(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101  the handler is for these alone
-        if not request.headers.get("content-type", "").partition(";")[0].strip().lower().endswith("json"):
+        of_body = any(one["loc"][:1] == ("body",) for one in error.errors())
+        if of_body and not request.headers.get("content-type", "").partition(";")[0].strip().lower().endswith("json"):
             return problem(_id(request), 415, "the body is to be JSON: say `Content-Type: application/json`")
         faults = _faults(error.errors())
         if any(one["type"] == "json_invalid" for one in error.errors()):
