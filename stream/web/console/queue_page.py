@@ -1,14 +1,122 @@
-"""The queue and the ticket beside it."""
+"""The queue and the ticket beside it: what one browser asks for, does and is shown."""
 
 from __future__ import annotations
 
-from stream.web.console.shell import Visit, add_page, tag
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from nicegui import background_tasks
+from nicegui.dependencies import register_esm
+from nicegui.element import Element
+from nicegui.events import GenericEventArguments
+
+from stream.desk.queue import MOST
+from stream.web.console.cards import Card, asked_of, card, changes, chosen
+from stream.web.console.feeds import Feeds
+from stream.web.console.shell import ASSETS, Visit, add_page, tag
 from stream.web.parts import DeskParts
+
+FACETS_EVERY = 2.0  # seconds
+
+register_esm("earshot", ASSETS, max_time=max(path.stat().st_mtime for path in ASSETS.iterdir()))
+
+
+class QueueView(Element, component="desk_queue.js"):
+    """The list in the browser. It is told what changed; what it missed it asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cards: list[Card] = []
+        self._seq = 0
+
+    def show(self, cards: list[Card], *, full: bool = False) -> None:
+        told = changes([] if full else self._cards, cards)
+        if not full and not told["put"] and told["order"] == [each["id"] for each in self._cards]:
+            return
+        self._cards, self._seq = cards, self._seq + 1
+        whole = {"seq": self._seq, "base": self._seq - 1, "full": full, "now": round(time.time() * 1000)}
+        self.tell(state=whole | told)
+
+    def again(self) -> None:
+        self.show(self._cards, full=True)
+
+    def tell(self, **props: Any) -> None:
+        for name, value in props.items():
+            self._props[name] = value
+        self.update()
+
+
+class QueuePage:
+    """One browser's queue."""
+
+    def __init__(self, visit: Visit, feeds: Feeds, opened: str | None) -> None:
+        self._visit, self._feeds = visit, feeds
+        self._following: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self.filter = chosen(visit.request.query_params, visit.caller.brands)
+        with tag("div", classes="desk") as self.frame:
+            self.queue = QueueView()
+        caller = visit.caller
+        self.queue.tell(me=caller.name, agent=caller.may("agent"), filter=asked_of(self.filter), open=opened, facets={})
+        self.queue.on("choose", self._choose)
+        self.queue.on("resync", lambda: self.queue.again())
+
+    def start(self) -> None:
+        brands = self._visit.caller.brands
+        parts = self._visit.parts
+        facets = self._feeds.follow(
+            ("facets", brands), lambda: parts.queue.facets(brands), brands, self._show_facets, pace=FACETS_EVERY
+        )
+        self._tasks.append(_spawn(facets))
+        self._follow()
+        self._visit.client.on_delete(self.stop)
+
+    def stop(self) -> None:
+        for task in (*self._tasks, self._following):
+            if task is not None:
+                task.cancel()
+
+    def _follow(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+        filter = self.filter
+
+        async def read() -> list[Card]:
+            return [card(row) for row in await self._visit.parts.queue.queue(filter, MOST)]
+
+        fresh = True
+
+        def show(cards: list[Card]) -> None:
+            nonlocal fresh
+            self.queue.show(cards, full=fresh)
+            fresh = False
+
+        self._following = _spawn(self._feeds.follow(("queue", filter), read, filter.brands, show))
+
+    def _show_facets(self, facets: dict[str, dict[str, int]]) -> None:
+        self.queue.tell(facets=facets)
+
+    def _choose(self, event: GenericEventArguments) -> None:
+        asked = event.args if isinstance(event.args, dict) else {}
+        wanted = chosen(asked, self._visit.caller.brands)
+        if wanted != self.filter:
+            self.filter = wanted
+            self._follow()
+
+
+def _spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return background_tasks.create(work)
 
 
 def add_queue(parts: DeskParts) -> None:
+    """The pages `/` and `/tickets/ID`."""
+    feeds = Feeds(parts.hub)
+
     async def build(visit: Visit) -> None:
-        tag("p", "soon")
+        opened = visit.request.path_params.get("ticket_id")
+        QueuePage(visit, feeds, opened).start()
 
     add_page(parts, "/", "Queue", build)
     add_page(parts, "/tickets/{ticket_id:path}", "Ticket", build)

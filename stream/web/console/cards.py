@@ -1,0 +1,63 @@
+"""A ticket as a line of the queue, and what changed between two looks at it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from stream.desk.queue import Filter
+
+Card = dict[str, Any]
+WHY_SHOWN = 3  # reasons on a line
+
+CHOICES = ("brand", "network", "topic", "level", "state", "owner", "tag", "text")
+
+
+def card(row: Mapping[str, Any]) -> Card:
+    """What a line of the queue shows. Moments are milliseconds since 1970, for the clock of the browser."""
+    told: Card = {
+        name: row[name]
+        for name in (
+            *("id", "brand", "network", "author", "level", "state", "owner", "topic", "problem", "sentiment", "tags"),
+            *("excerpt", "messages", "needs_look", "version", "edits", "late", "will_be_late"),
+        )
+    }
+    return told | {
+        "priority": row["queue_priority"],
+        "dissatisfaction": None if row["dissatisfaction"] is None else round(row["dissatisfaction"]),
+        "due": stamp(row["sla_due_at"]),
+        "answered": stamp(row["answered_at"]),
+        "received": stamp(row["received_at"]),
+        "open_by": row["open_by"] or [],
+        "why": [each["words"] for each in row["factors"][:WHY_SHOWN]],
+    }
+
+
+def changes(before: Sequence[Card], after: Sequence[Card]) -> dict[str, Any]:
+    """How to come from one list to the other: the order of the ids, and the lines that are new or other than before."""
+    known = {each["id"]: each for each in before}
+    return {
+        "order": [each["id"] for each in after],
+        "put": [each for each in after if known.get(each["id"]) != each],
+    }
+
+
+def stamp(moment: datetime | None) -> int | None:
+    return None if moment is None else round(moment.timestamp() * 1000)
+
+
+def chosen(asked: Mapping[str, Any], brands: frozenset[str] | None) -> Filter:
+    """The filter that an address or a page asks for; what it does not know is nothing. owner `-`: nobody's."""
+    given = {name: str(asked[name])[:200] for name in CHOICES if asked.get(name)}
+    if given.get("owner") == "-":
+        given["owner"] = ""
+    return Filter(**given, late=bool(asked.get("late")), brands=brands)
+
+
+def asked_of(filter: Filter) -> dict[str, str]:
+    """The filter as it stands in an address."""
+    told = {name: value for name in CHOICES if (value := getattr(filter, name)) is not None}
+    if told.get("owner") == "":
+        told["owner"] = "-"
+    return told | ({"late": "1"} if filter.late else {})

@@ -1,0 +1,198 @@
+// The queue: filters with counts, the list that changes under one's eyes but not under one's pointer, and its keys.
+import { clock, span, typing } from "earshot/format.js";
+
+const SELECTS = [
+  ["brand", "All brands"], ["network", "All networks"], ["topic", "All topics"], ["state", "Any state"], ["owner", "Anybody's"],
+];
+const HELD = 1200; // ms without a move of the pointer before lines change places beneath it
+
+export default {
+  props: { state: Object, facets: Object, filter: Object, me: String, agent: Boolean, open: String },
+  emits: ["choose", "open", "resync", "claim"],
+  data: () => ({
+    seq: -1, cards: {}, order: [], waiting: null, skew: 0, now: Date.now(), asked: {}, at: null, fresh: {}, told: "",
+    moved: 0, help: false, more: false, selects: SELECTS,
+  }),
+  computed: {
+    rows() { return this.order.map((id) => this.cards[id]).filter(Boolean); },
+    levels() {
+      return ["P1", "P2", "P3", "P4"].map((level) => ({ level, n: this.facets?.level?.[level] ?? 0 }));
+    },
+    late() { return this.facets?.clock?.late ?? 0; },
+    total() { return this.levels.reduce((sum, each) => sum + each.n, 0); },
+    chosen() { return Object.entries(this.asked).filter(([, value]) => value).length; },
+  },
+  watch: {
+    state: { immediate: true, handler() { this.take(this.state); } },
+    filter: { immediate: true, handler(filter) { this.asked = { ...filter }; } },
+    open() { this.address(); if (this.open) this.at = this.open; },
+  },
+  mounted() {
+    this.ticking = setInterval(() => { this.now = Date.now() + this.skew; }, 1000);
+    addEventListener("keydown", this.key);
+    addEventListener("popstate", this.back);
+    this.at = this.open || null;
+  },
+  unmounted() {
+    clearInterval(this.ticking);
+    removeEventListener("keydown", this.key);
+    removeEventListener("popstate", this.back);
+  },
+  methods: {
+    clock(card) { return clock(card, this.now); },
+    span,
+    take(state) {
+      if (!state) return;
+      if (!state.full && state.base !== this.seq) return this.$emit("resync");
+      this.skew = state.now - Date.now();
+      this.now = state.now;
+      const first = this.seq < 0 || state.full, known = this.cards, cards = {};
+      const put = Object.fromEntries(state.put.map((card) => [card.id, card]));
+      for (const id of state.order) cards[id] = put[id] ?? known[id];
+      for (const id of this.order) cards[id] ??= known[id]; // a line that goes stays until its place may change
+      const news = first ? [] : state.put.filter((card) => !known[card.id]);
+      for (const card of news) {
+        this.fresh[card.id] = true;
+        setTimeout(() => delete this.fresh[card.id], 4000);
+      }
+      const urgent = news.filter((card) => card.level === "P1");
+      if (urgent.length) this.told = urgent.map((card) => `New P1: ${card.excerpt}`).join(". ");
+      this.seq = state.seq;
+      this.cards = cards;
+      this.place(state.order, first);
+    },
+    place(order, first) { // lines change places when the pointer rests
+      clearTimeout(this.waiting);
+      const rest = first ? 0 : this.moved + HELD - Date.now();
+      if (rest > 0) this.waiting = setTimeout(() => this.place(order), rest);
+      else {
+        this.order = order;
+        this.cards = Object.fromEntries(order.map((id) => [id, this.cards[id]]));
+      }
+    },
+    choose(changes) {
+      this.asked = { ...this.asked, ...changes };
+      clearTimeout(this.choosing);
+      this.choosing = setTimeout(() => { this.address(); this.$emit("choose", this.clean()); }, "text" in changes ? 250 : 0);
+    },
+    clean() { return Object.fromEntries(Object.entries(this.asked).filter(([, value]) => value)); },
+    reset() { this.asked = {}; this.choose({}); },
+    toggle(name, value) { this.choose({ [name]: this.asked[name] === value ? "" : value }); },
+    link(id) {
+      const query = new URLSearchParams(this.clean()).toString();
+      return (id ? `/tickets/${encodeURIComponent(id)}` : "/") + (query ? `?${query}` : "");
+    },
+    address() {
+      const link = this.link(this.open);
+      if (link !== location.pathname + location.search) history.pushState(null, "", link);
+    },
+    back() { // the browser's own way back
+      const path = location.pathname.match(/^\/tickets\/(.+)$/);
+      this.asked = Object.fromEntries(new URLSearchParams(location.search));
+      this.$emit("choose", this.clean());
+      this.$emit("open", path ? decodeURIComponent(path[1]) : null);
+    },
+    go(id, event) {
+      if (event && (event.metaKey || event.ctrlKey || event.shiftKey || event.button)) return;
+      event?.preventDefault();
+      this.at = id;
+      this.$emit("open", id);
+    },
+    step(by) {
+      const ids = this.rows.map((row) => row.id);
+      if (!ids.length) return;
+      const here = ids.indexOf(this.at);
+      this.at = ids[here < 0 ? 0 : Math.min(ids.length - 1, Math.max(0, here + by))];
+      const line = this.$el.querySelector(`[data-ticket="${CSS.escape(this.at)}"]`);
+      line?.focus({ preventScroll: true });
+      line?.scrollIntoView({ block: "nearest" });
+      if (this.open) { // reading on: the ticket beside follows
+        clearTimeout(this.following);
+        this.following = setTimeout(() => this.$emit("open", this.at), 150);
+      }
+    },
+    key(event) {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      if (event.key === "Escape" && (this.help || typing(event.target))) {
+        this.help = false;
+        return void event.target.blur?.();
+      }
+      if (typing(event.target) || document.querySelector("dialog[open]")) return;
+      const act = {
+        j: () => this.step(1), k: () => this.step(-1), "?": () => { this.help = !this.help; },
+        "/": () => { this.more = true; this.$nextTick(() => this.$refs.search.focus()); },
+        Enter: () => { if (this.at && event.target.tagName !== "BUTTON" && event.target.tagName !== "A") this.go(this.at); else return true; },
+        Escape: () => { if (this.open) this.$emit("open", null); },
+        c: () => { if (this.open || !this.at || !this.agent) return true; this.$emit("claim", this.cards[this.at]); },
+      }[event.key];
+      if (act && !act()) event.preventDefault();
+    },
+    name(value, facet) { return facet === "owner" ? (value === "" ? "nobody's" : value === this.me ? `mine (${value})` : value) : value; },
+    options(facet) { return Object.entries(this.facets?.[facet] ?? {}); },
+    spoken(card) {
+      const who = card.owner ? `, ${card.owner} has it` : "";
+      return `${card.level}, priority ${card.priority}, ${card.brand ?? "no brand"}, ${this.clock(card).words}${who}: ${card.excerpt}`;
+    },
+  },
+  template: `
+  <section class="queue" :class="{ beside: open }" aria-label="Queue">
+    <div class="queue-top">
+      <div class="tiles" role="group" aria-label="Level">
+        <button v-for="each in levels" :key="each.level" type="button" class="tile" :class="[each.level, { on: asked.level === each.level }]"
+          :aria-pressed="asked.level === each.level ? 'true' : 'false'" @click="toggle('level', each.level)">
+          <span>{{ each.level }}</span><b class="num">{{ each.n }}</b></button>
+        <button type="button" class="tile late" :class="{ on: asked.late, none: !late }" :aria-pressed="asked.late ? 'true' : 'false'"
+          @click="toggle('late', '1')"><span>late</span><b class="num">{{ late }}</b></button>
+      </div>
+      <form class="filters" role="search" :class="{ more }" @submit.prevent>
+        <label class="find"><span class="sym" aria-hidden="true">search</span><span class="hidden-words">Search in what was said</span>
+          <input ref="search" class="field" type="search" placeholder="Search what was said" :value="asked.text" @input="choose({ text: $event.target.value })"></label>
+        <label v-for="[facet, all] in selects" :key="facet" :class="{ on: asked[facet] }"><span class="hidden-words">{{ facet }}</span>
+          <select class="field" :value="asked[facet] || ''" @change="choose({ [facet]: $event.target.value })">
+            <option value="">{{ all }}</option>
+            <option v-if="asked[facet] && !(((asked[facet] === '-') ? '' : asked[facet]) in (facets?.[facet] ?? {}))" :value="asked[facet]">{{ asked[facet] === '-' ? "nobody's" : asked[facet] }} (0)</option>
+            <option v-for="[value, n] in options(facet)" :key="value" :value="value || '-'">{{ name(value, facet) }} ({{ n }})</option>
+          </select></label>
+        <button v-if="chosen" type="button" class="button" @click="reset">Show all</button>
+      </form>
+      <button type="button" class="button narrow-only" :aria-expanded="more ? 'true' : 'false'" @click="more = !more"><span class="sym" aria-hidden="true">tune</span>Filters<template v-if="chosen"> ({{ chosen }})</template></button>
+      <button type="button" class="quiet wide-only" title="Keys" aria-label="Keys" @click="help = true"><span class="sym" aria-hidden="true">keyboard</span></button>
+    </div>
+    <p class="hidden-words" aria-live="polite">{{ told }}</p>
+    <ol class="lines" v-if="rows.length" @pointermove="moved = Date.now()" @pointerleave="moved = 0">
+      <li v-for="card in rows" :key="card.id" :class="{ fresh: fresh[card.id], here: card.id === open, at: card.id === at }">
+        <a class="line" :href="link(card.id)" :data-ticket="card.id" :aria-label="spoken(card)" :aria-current="card.id === open ? 'true' : null" @click="go(card.id, $event)" @focus="at = card.id">
+          <span class="rank"><span class="level" :class="card.level">{{ card.level }}</span><b class="num">{{ card.priority }}</b></span>
+          <span class="said">
+            <span class="excerpt" dir="auto">{{ card.excerpt }}</span>
+            <span class="why">{{ card.why.join(' · ') }}</span>
+          </span>
+          <span class="about"><span>{{ card.brand ?? 'no brand' }}<span class="faint"> · {{ card.network }}</span></span><span class="faint">{{ card.problem ?? card.topic ?? 'no topic' }}</span></span>
+          <span class="whose">
+            <span v-if="card.open_by.length" class="chip eyes" :title="card.open_by.join(', ') + ' has it open'"><span class="sym" aria-hidden="true">visibility</span>{{ card.open_by.join(', ') }}</span>
+            <span v-if="card.owner" class="chip" :class="{ mine: card.owner === me }"><span class="sym" aria-hidden="true">person</span>{{ card.owner === me ? 'you' : card.owner }}</span>
+            <span v-if="card.state !== 'new' && card.state !== 'open'" class="chip">{{ card.state }}</span>
+            <span v-if="card.needs_look" class="chip look">needs a look</span>
+            <span v-if="card.messages > 1" class="chip quiet-chip" :title="card.messages + ' messages'"><span class="sym" aria-hidden="true">forum</span>{{ card.messages }}</span>
+          </span>
+          <span class="clock num" :class="clock(card).kind"><span class="sym" aria-hidden="true">{{ clock(card).icon }}</span>{{ clock(card).words }}</span>
+        </a>
+      </li>
+    </ol>
+    <div v-else-if="seq >= 0" class="empty"><span class="sym big" aria-hidden="true">{{ chosen ? 'filter_alt_off' : 'done_all' }}</span>
+      <template v-if="chosen"><p>No open ticket is like this.</p><button type="button" class="button" @click="reset">Show all {{ total }}</button></template>
+      <p v-else>Nobody waits for an answer. New tickets appear here by themselves.</p></div>
+    <div v-else class="empty"><p>Reading the queue …</p></div>
+    <div v-if="help" class="veil" @click.self="help = false">
+      <div class="keys panel" role="dialog" aria-modal="true" aria-label="Keys"><h2>Keys</h2>
+        <dl>
+          <div><dt><kbd>j</kbd> <kbd>k</kbd></dt><dd>next, previous ticket</dd></div><div><dt><kbd>Enter</kbd></dt><dd>open it</dd></div>
+          <div><dt><kbd>Esc</kbd></dt><dd>back to the queue</dd></div><div><dt><kbd>/</kbd></dt><dd>search</dd></div>
+          <template v-if="agent"><div><dt><kbd>c</kbd></dt><dd>claim</dd></div><div><dt><kbd>e</kbd></dt><dd>edit the reply</dd></div>
+          <div><dt><kbd>a</kbd></dt><dd>approve the reply</dd></div><div><dt><kbd>s</kbd></dt><dd>snooze</dd></div><div><dt><kbd>w</kbd></dt><dd>wait for the customer</dd></div>
+          <div><dt><kbd>r</kbd></dt><dd>resolve</dd></div><div><dt><kbd>n</kbd></dt><dd>a note</dd></div>
+          <div><dt><kbd>x</kbd> then a letter</dt><dd>correct the model: the letters are shown</dd></div></template>
+          <div><dt><kbd>?</kbd></dt><dd>these keys</dd></div>
+        </dl><button type="button" class="button" @click="help = false">Close</button></div></div>
+  </section>`,
+};

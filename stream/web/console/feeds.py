@@ -1,0 +1,117 @@
+"""What several open pages show alike is read once for all of them, when something changed and not more often."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
+
+from stream.database import DatabaseAway
+from stream.web.live import Hub
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+SOONEST = 0.3  # seconds between two reads
+SHARE = 3  # a read may take no more than one part in so many of the time
+LATEST = 5.0  # seconds after which it is read anyhow: clocks run, people come and go
+
+
+class Feed(Generic[T]):
+    """One thing that is read again and again while anybody watches it."""
+
+    def __init__(self, read: Callable[[], Awaitable[T]], hub: Hub, brands: frozenset[str] | None, pace: float) -> None:
+        self._read, self._hub, self._brands, self._pace = read, hub, brands, pace
+        self._latest: T | None = None
+        self._number = 0
+        self._came = asyncio.Condition()
+        self._changed = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.watchers = 0
+
+    def start(self) -> None:
+        self._changed.set()
+        self._tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._keep_reading())]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def hurry(self) -> None:
+        """Something changed that the database does not tell of."""
+        self._changed.set()
+
+    async def next(self, seen: int) -> tuple[T, int]:
+        """What is read, as soon as it is newer than the number `seen`; 0: whatever there is."""
+        async with self._came:
+            await self._came.wait_for(lambda: self._number > seen)
+            assert self._latest is not None  # noqa: S101  a number above 0 says so
+            return self._latest, self._number
+
+    async def _hear(self) -> None:
+        with self._hub.subscribe(self._brands) as changes:
+            async for _ in changes:
+                self._changed.set()
+
+    async def _keep_reading(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), LATEST)
+            self._changed.clear()
+            began = time.monotonic()
+            try:
+                latest = await self._read()
+            except DatabaseAway:
+                await asyncio.sleep(1.0)
+                self._changed.set()
+                continue
+            except Exception as error:
+                # Whatever it is, the pages go on with what they have; the error's own words may quote a customer.
+                log.error("a feed cannot be read: %s", type(error).__name__)
+                await asyncio.sleep(LATEST)
+                continue
+            async with self._came:
+                self._latest, self._number = latest, self._number + 1
+                self._came.notify_all()
+            await asyncio.sleep(max(self._pace, SHARE * (time.monotonic() - began)))
+
+
+class Feeds:
+    """The feeds that are watched, each made with its first watcher and ended after its last."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._feeds: dict[Hashable, Feed[Any]] = {}
+
+    async def follow(
+        self,
+        key: Hashable,
+        read: Callable[[], Awaitable[T]],
+        brands: frozenset[str] | None,
+        show: Callable[[T], None],
+        pace: float = SOONEST,
+    ) -> None:
+        """Show what `read` gives, now and whenever it may have changed, until cancelled."""
+        feed: Feed[T] | None = self._feeds.get(key)
+        if feed is None:
+            feed = self._feeds[key] = Feed(read, self._hub, brands, pace)
+            feed.start()
+        feed.watchers += 1
+        try:
+            number = 0
+            while True:
+                latest, number = await feed.next(number)
+                show(latest)
+        finally:
+            feed.watchers -= 1
+            if not feed.watchers:
+                self._feeds.pop(key, None)
+                await asyncio.shield(feed.stop())
+
+    def hurry(self) -> None:
+        for feed in self._feeds.values():
+            feed.hurry()
