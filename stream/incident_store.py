@@ -93,16 +93,26 @@ class Incidents(Signals):
         async with reachable(), self._engine.begin() as connection:
             return int((await connection.execute(_CLOSE, {"before": before})).rowcount)
 
-    async def list_incidents(self, *, brand: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
-        """The latest first. tickets: how many belong to it now; open: how many of them wait for somebody."""
+    async def list_incidents(
+        self, *, brand: str | None = None, brands: frozenset[str] | None = None, limit: int = 50
+    ) -> list[dict[str, Any]]:
+        """The latest first. tickets: how many belong to it now; open: how many of them wait for somebody.
+
+        brands: what whoever asks is bound to; None: all.
+        """
+        bound = None if brands is None else sorted(brands)
         async with reachable(), self._engine.connect() as connection:
-            rows = await connection.execute(_LIST, {"brand": brand, "id": None, "limit": limit})
+            rows = await connection.execute(_LIST, {"brand": brand, "brands": bound, "id": None, "limit": limit})
             return [dict(row) for row in rows.mappings()]
 
     async def show_incident(self, id: str) -> dict[str, Any]:
         """With its tickets, also those that left. Raises UserError when there is none."""
         async with reachable(), self._engine.connect() as connection:
-            found = (await connection.execute(_LIST, {"brand": None, "id": id, "limit": 1})).mappings().first()
+            found = (
+                (await connection.execute(_LIST, {"brand": None, "brands": None, "id": id, "limit": 1}))
+                .mappings()
+                .first()
+            )
             if found is None:
                 raise UserError(f"there is no incident {id}; see `earshot incident list`")
             members = (await connection.execute(_MEMBERS, {"incident": id})).mappings().all()
@@ -300,6 +310,7 @@ _LIST = text("""
         where i.incident_id = n.id and i.state = 'joined'
     ) as now_in on true
     where (cast(:brand as text) is null or n.brand = :brand) and (cast(:id as text) is null or n.id = :id)
+      and (cast(:brands as text[]) is null or n.brand = any(cast(:brands as text[])))
     order by n.last_at desc, n.id
     limit :limit
 """)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
+from models.artifact import load_artifact
 from models.redact import redact
-from stream.bootstrap.loading import load_backend, load_calls
+from stream.bootstrap.loading import load_backend, load_calls, load_replier, model_folder
 from stream.bootstrap.parts import Parts
+from stream.desk.board import Taught
+from stream.incident_answers import Write
+from stream.settings import Settings
 
 if TYPE_CHECKING:
     from stream.web.api.reading import Model
@@ -19,6 +24,14 @@ async def serve_console(found: Parts, host: str, port: int) -> None:
 
     def load() -> Model:
         analyzer = load_backend(found.settings)
-        return Model(reader(analyzer, redact, load_calls(found.settings, analyzer, whole=True)), analyzer.taxonomy)
+        read = reader(analyzer, redact, load_calls(found.settings, analyzer, whole=True))
+        artifact = load_artifact(model_folder(found.settings))
+        return Model(read, analyzer.taxonomy, Taught(artifact.version, artifact.mix.get("sentiment", {})))
 
-    await serve_web(found, host, port, load=load)
+    await serve_web(found, host, port, load=load, write=_writer(found.settings))
+
+
+def _writer(settings: Settings) -> Write:
+    """Drafts replies with a model that is loaded when the first one is asked for."""
+    loaded = cache(lambda: load_replier(settings))
+    return lambda asked, lately: loaded()(asked, recent=lately)

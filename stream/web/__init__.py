@@ -16,6 +16,7 @@ from stream.api_keys import ApiKeys
 from stream.database import open_engine
 from stream.desk.people import SETUP_MINUTES
 from stream.errors import UserError
+from stream.incident_answers import Write
 from stream.web.api.reading import Model, Read, Reading
 from stream.web.app import Api, create_web
 from stream.web.batcher import Batcher
@@ -29,8 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["Api", "create_web", "listen", "serve_web"]
 
 
-async def serve_web(found: Parts, host: str, port: int, *, load: Callable[[], Model]) -> None:
+async def serve_web(
+    found: Parts, host: str, port: int, *, load: Callable[[], Model], write: Write | None = None
+) -> None:
     """Serve until cancelled. load: makes the model; it is made, and run, in a thread of its own.
+
+    write: drafts replies, when a person asks for some.
 
     Raises UserError when the port is taken.
     """
@@ -58,6 +63,9 @@ async def serve_web(found: Parts, host: str, port: int, *, load: Callable[[], Mo
             taxonomy=model.taxonomy,
             publish=publish,
             base_url=settings.base_url,
+            lag=found.kafka.lag,
+            taught=model.taught,
+            write=write,
         )
         await stack.enter_async_context(desk.hub.running())
         api = Api(ring=ring, batcher=batcher, publish=publish, hooks=hooks, taxonomy=model.taxonomy, desk=desk)

@@ -10,11 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from models.taxonomy import Taxonomy
 from stream.alert_store import Alerts
 from stream.desk.access import ensure_login
+from stream.desk.alert_book import AlertBook
+from stream.desk.board import Taught
 from stream.desk.corrections import Corrections
+from stream.desk.monitor import Monitor
 from stream.desk.people import People
 from stream.desk.queue import QueueReader
 from stream.desk.sessions import Sessions
 from stream.desk.tickets import Desk
+from stream.incident_answers import Write
+from stream.incident_store import Incidents
 from stream.replies import Replies
 from stream.web.api.events import Publish
 from stream.web.keyring import KeyRing
@@ -25,7 +30,10 @@ from stream.web.reads import Reads
 
 @dataclass(frozen=True, slots=True)
 class DeskParts:
-    """reader_url: where the caller reads as their own login, so that Postgres itself keeps other brands from them."""
+    """reader_url: where the caller reads as their own login, so that Postgres itself keeps other brands from them.
+
+    write: drafts replies, for a thread; None where this process has no model for that.
+    """
 
     engine: AsyncEngine
     store: Reads
@@ -34,6 +42,9 @@ class DeskParts:
     replies: Replies
     corrections: Corrections
     alerts: Alerts
+    alert_book: AlertBook
+    incidents: Incidents
+    monitor: Monitor
     people: People
     sessions: Sessions
     callers: Callers
@@ -41,6 +52,7 @@ class DeskParts:
     taxonomy: Taxonomy
     publish: Publish
     reader_url: Callable[[Caller], Awaitable[str]]
+    write: Write | None = None
 
 
 def desk_parts(
@@ -53,8 +65,14 @@ def desk_parts(
     taxonomy: Taxonomy,
     publish: Publish,
     base_url: str | None = None,
+    lag: Callable[[], Awaitable[int]] | None = None,
+    taught: Taught | None = None,
+    write: Write | None = None,
 ) -> DeskParts:
-    """The desk over one database. url: the owner's; reader_url: of the read-only login that sees every brand."""
+    """The desk over one database. url: the owner's; reader_url: of the read-only login that sees every brand.
+
+    lag: how many messages wait in Kafka. taught: what the model at hand was.
+    """
     sessions = Sessions(engine)
     logins: dict[tuple[int, frozenset[str] | None], str] = {}
 
@@ -74,6 +92,9 @@ def desk_parts(
         replies=Replies(engine),
         corrections=Corrections(engine),
         alerts=Alerts(engine),
+        alert_book=AlertBook(engine),
+        incidents=Incidents(engine),
+        monitor=Monitor(engine, lag=lag, taught=taught),
         people=People(engine),
         sessions=sessions,
         callers=Callers(ring, sessions, base_url=base_url),
@@ -81,4 +102,5 @@ def desk_parts(
         taxonomy=taxonomy,
         publish=publish,
         reader_url=own_url,
+        write=write,
     )

@@ -11,6 +11,7 @@ from models.analysis import Analysis
 from models.call_sides import Utterance
 from models.calls import CallReader
 from models.taxonomy import Taxonomy
+from stream.desk.board import Taught
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Model(NamedTuple):
 
     read: Read
     taxonomy: Taxonomy
+    taught: Taught | None = None  # for the monitor; None where the model does not tell
 
 
 def reader(analyze: Callable[..., Sequence[Analysis]], redact: Callable[[str], str], calls: CallReader) -> Read:
