@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -35,6 +36,12 @@ def default_replier() -> Path:
     return Path(__file__).parent / "artifacts" / "replier"
 
 
+def read_replier(folder: Path) -> dict[str, Any]:
+    """What a replier's directory says of itself, its files verified. Raises ArtifactError, one line."""
+    with reading(folder, STORY, "a replier's"):
+        return read_story(folder, STORY, (FORMAT,))
+
+
 class Replier:
     """The replier of one directory, ready to write. `version` names it in every draft.
 
@@ -43,8 +50,7 @@ class Replier:
 
     def __init__(self, artifact: Path | None = None, *, threads: int = 1) -> None:
         folder = artifact or default_replier()
-        with reading(folder, STORY, "a replier's"):
-            self.story = read_story(folder, STORY, (FORMAT,))
+        self.story = read_replier(folder)
         self.version = str(self.story["version"])
         try:
             self.slots = Slots({*(folder / WORDS).read_text(encoding="utf-8").split(), *templates.words()})

