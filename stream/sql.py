@@ -156,17 +156,18 @@ def _plain(value: Any) -> Any:
 
 def _write_csv(answer: Rows, out: TextIO) -> None:
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([_harmless(name) for name in answer.columns])
+    writer.writerow([harmless(name) for name in answer.columns])
     for row in answer.rows:
         writer.writerow([_cell(value, kind) for value, kind in zip(row, answer.kinds, strict=True)])
 
 
 def _cell(value: Any, kind: str) -> str:
     words = _words(value)
-    return words if kind in _NOT_TEXT else _harmless(words)
+    return words if kind in _NOT_TEXT else harmless(words)
 
 
-def _harmless(words: str) -> str:
+def harmless(words: str) -> str:
+    """A cell of text that no spreadsheet takes for a formula."""
     return f"'{words}" if words.startswith(_FORMULA) else words
 
 

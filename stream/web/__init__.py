@@ -90,6 +90,7 @@ def configured(app: object) -> uvicorn.Config:
         access_log=False,
         lifespan="on",  # the console starts with it
         ws="websockets-sansio",
+        timeout_graceful_shutdown=3,  # seconds; streams and pages that are open never end by themselves
         proxy_headers=False,
         server_header=False,
     )

@@ -11,11 +11,17 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from connectors.webhook import Hook
 from models.taxonomy import Taxonomy
+from stream.web.api.alerts import alerts_routes
 from stream.web.api.analyze import analyze_routes
+from stream.web.api.changes import stream_routes
 from stream.web.api.events import Publish, events_routes
+from stream.web.api.export import export_routes
+from stream.web.api.forgetting import forget_routes
 from stream.web.api.reading import Reading
+from stream.web.api.replies import replies_routes
 from stream.web.api.state import state_routes
 from stream.web.api.taxonomy import taxonomy_routes
+from stream.web.api.tickets import tickets_routes
 from stream.web.batcher import Batcher
 from stream.web.console import CONSOLE_PATHS, OPEN_PATHS, mount_console
 from stream.web.docs import docs_page
@@ -82,6 +88,8 @@ def create_web(store: Reads, api: Api) -> FastAPI:
         return HTMLResponse(docs_page(described(app)))
 
     if api.desk is not None:
+        for routes in (tickets_routes, replies_routes, alerts_routes, stream_routes, export_routes, forget_routes):
+            app.include_router(routes(api.desk))
         mount_login(app, api.desk.people, api.desk.sessions, callers)
         mount_console(app, api.desk)  # the last: what it mounts may take every path that is left
     return app

@@ -116,6 +116,8 @@ class Callers:
             if not found.may(role):
                 raise refusal(403, f"this takes the role {role}; {found.name} is {found.role}")
             self.refuse_forged(request, found)
+            if found.key is not None:
+                self._ring.charge(found.key, 1)
             return found
 
         return caller

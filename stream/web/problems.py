@@ -58,6 +58,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         413: "The request, or one event of it, is too large.",
         415: "The body is not `application/json`.",
         422: "The request cannot be read; `errors` says where.",
+        428: "`If-Match` is missing.",
         429: "Too many messages from this key; wait as `Retry-After` says.",
         503: "Something that is needed is away or busy; wait as `Retry-After` says.",
     }

@@ -1,0 +1,98 @@
+"""`/v1/alerts`: what could not wait, acknowledged and snoozed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import AwareDatetime, Field
+
+from stream.records import AlertRecord
+from stream.web.api.changing import Sent
+from stream.web.api.records import AlertOut, AlertsOut
+from stream.web.parts import DeskParts
+from stream.web.people import Caller
+from stream.web.problems import documented, refusal
+
+LONGEST_SNOOZE = timedelta(days=366)
+
+AlertId = Annotated[str, Path(max_length=600, description="of the alert, as it is in the list")]
+
+_READ = documented(401, 403, 404, 422, 429, 503)
+_ACT = documented(400, 401, 403, 404, 413, 415, 422, 429, 503)
+
+
+class AlertSnooze(Sent):
+    """No message about it until then."""
+
+    until: AwareDatetime | None = Field(description="a year ahead at most; null: tell of it again")
+
+
+def alerts_routes(desk: DeskParts) -> APIRouter:
+    router = APIRouter(prefix="/v1/alerts", tags=["desk"])
+    reads, acts = Depends(desk.callers.may("viewer")), Depends(desk.callers.may("agent"))
+
+    @router.get("", summary="Alerts, the newest first", responses=documented(401, 403, 422, 429, 503))
+    async def list_alerts(
+        caller: Caller = reads,
+        kind: Literal["p1", "burst", "spend"] | None = None,
+        open: Annotated[bool, Query(description="only what nobody has acknowledged")] = False,
+        since: Annotated[AwareDatetime | None, Query(description="stored at that moment or later")] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> AlertsOut:
+        """Who is bound to brands sees theirs; what is of no brand, such as the spending, is of nobody's then."""
+        found = await desk.alerts.list_alerts(
+            _storable(since), kind, unacknowledged=open, limit=limit, brands=caller.brands
+        )
+        return AlertsOut(alerts=[_out(one) for one in reversed(found)])
+
+    @router.get("/{alert_id:path}", summary="One alert", responses=_READ)
+    async def alert(alert_id: AlertId, caller: Caller = reads) -> AlertOut:
+        return _out(await _found(desk, alert_id, caller))
+
+    @router.post("/{alert_id:path}/acknowledge", summary="Say that somebody has seen it", responses=_ACT)
+    async def acknowledge(alert_id: AlertId, caller: Caller = acts) -> AlertOut:
+        """The first to say so stays the one who did."""
+        await _found(desk, alert_id, caller)
+        return _there(await desk.alerts.acknowledge(alert_id, caller.name))
+
+    @router.post("/{alert_id:path}/snooze", summary="No message about it for a while", responses=_ACT)
+    async def snooze(alert_id: AlertId, given: AlertSnooze, caller: Caller = acts) -> AlertOut:
+        """Nor about others of its brand and topic, or of its ticket."""
+        await _found(desk, alert_id, caller)
+        now = datetime.now(UTC)
+        if given.until is not None and not now < given.until < now + LONGEST_SNOOZE:
+            raise refusal(422, "body.until: a moment that is still to come, a year ahead at most")
+        return _there(await desk.alerts.snooze(alert_id, caller.name, given.until))
+
+    return router
+
+
+def _storable(moment: datetime | None) -> datetime | None:
+    """In UTC. Raises a 422 for one that lies outside of every calendar then."""
+    try:
+        return moment and moment.astimezone(UTC)
+    except OverflowError:
+        raise refusal(422, "query.since: no such moment") from None
+
+
+async def _found(desk: DeskParts, alert_id: str, caller: Caller) -> AlertRecord:
+    found = await desk.alerts.show_alert(alert_id)
+    if found is None or not caller.sees(found.brand):
+        raise _none()
+    return found
+
+
+def _there(found: AlertRecord | None) -> AlertOut:
+    if found is None:
+        raise _none()
+    return _out(found)
+
+
+def _none() -> Exception:
+    return refusal(404, "there is no such alert")
+
+
+def _out(record: AlertRecord) -> AlertOut:
+    return AlertOut.model_validate(record, from_attributes=True)

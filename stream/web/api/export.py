@@ -1,0 +1,153 @@
+"""`/v1/export`: tickets, messages or alerts as CSV, streamed: memory does not grow with what is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AwareDatetime
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from stream.database import reachable, storable
+from stream.sql import harmless
+from stream.web.parts import DeskParts
+from stream.web.people import Caller
+from stream.web.problems import documented, refusal
+from stream.web.streamed import Streamed
+
+What = Literal["tickets", "events", "alerts"]
+
+AT_ONCE = 2  # exports of one process: each holds a connection of the desk's
+LONGEST = 900.0  # seconds that one may take
+CHUNK = 64 * 1024  # bytes
+
+# The columns of each file, in order; stream/README.md says what they hold.
+COLUMNS: Mapping[What, tuple[str, ...]] = {
+    "tickets": (
+        *("id", "network", "brand", "author", "level", "priority", "state", "owner", "topic", "problem", "sentiment"),
+        *("dissatisfaction", "needs_look", "messages", "excerpt", "tags", "first_at", "last_inbound_at", "received_at"),
+        *("answered_at", "sla_due_at", "snoozed_until", "created_at", "updated_at", "version"),
+    ),
+    "events": (
+        *("id", "revision", "kind", "network", "conversation", "direction", "author", "brand", "language", "text"),
+        *("occurred_at", "received_at", "sentiment", "severity", "dissatisfaction", "topic", "problem", "abstained"),
+        "model_version",
+    ),
+    "alerts": (
+        *("id", "kind", "brand", "topic", "ticket_id", "severity", "started_at", "peak_at", "ended_at", "recovered_at"),
+        *("acknowledged_by", "acknowledged_at", "snoozed_by", "snoozed_until", "created_at", "version"),
+    ),
+}
+_BY: Mapping[What, str] = {"tickets": "received_at", "events": "occurred_at", "alerts": "created_at"}
+_QUERIES = {
+    what: text(f"""
+        select {", ".join(columns)} from {what}
+        where (cast(:brands as text[]) is null or brand = any(cast(:brands as text[])))
+          and (cast(:brand as text) is null or brand = :brand)
+          and (cast(:since as timestamptz) is null or {_BY[what]} >= :since)
+          and (cast(:until as timestamptz) is null or {_BY[what]} < :until)
+        order by {_BY[what]}, id
+    """)  # noqa: S608  our own words
+    for what, columns in COLUMNS.items()
+}
+_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "CSV after RFC 4180 in UTF-8, the first line names the columns. Times are ISO 8601 in UTC. "
+        "A text that a spreadsheet would run begins with an apostrophe.",
+        "content": {"text/csv": {"schema": {"type": "string"}}},
+    }
+}
+
+
+def export_routes(desk: DeskParts) -> APIRouter:
+    router = APIRouter(tags=["desk"])
+    reads = Depends(desk.callers.may("viewer"))
+    places = asyncio.Semaphore(AT_ONCE)
+
+    @router.get(
+        "/v1/export",
+        summary="Everything of a kind, as CSV",
+        response_class=Streamed,
+        responses=_ANSWER | documented(401, 403, 422, 429, 503),
+    )
+    async def export(
+        of: What,
+        caller: Caller = reads,
+        brand: Annotated[str | None, Query(max_length=300)] = None,
+        since: Annotated[
+            AwareDatetime | None, Query(description="tickets: received; events: said; alerts: raised; then or later")
+        ] = None,
+        until: Annotated[AwareDatetime | None, Query(description="and before then")] = None,
+    ) -> Response:
+        """Of the brands that the caller may see, oldest first. Deleted messages have no text."""
+        if places.locked():
+            raise refusal(503, "two exports are under way already; try again later", retry_after=10)
+        values = {
+            "brands": None if caller.brands is None else sorted(caller.brands),
+            "brand": brand if brand is None else storable(brand),
+            "since": _utc(since),
+            "until": _utc(until),
+        }
+        chunks = _chunks(desk.engine, of, values, places)
+        first = await anext(chunks)  # what can fail, fails while the status can still say so
+        named = f"earshot-{of}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.csv"
+        headers = {"Content-Disposition": f'attachment; filename="{named}"'}
+        csv_type = "text/csv; charset=utf-8"
+        return Streamed(_then(first, chunks), media_type=csv_type, headers=headers, seconds=LONGEST)
+
+    return router
+
+
+async def _chunks(
+    engine: AsyncEngine, of: What, values: Mapping[str, Any], places: asyncio.Semaphore
+) -> AsyncGenerator[bytes, None]:
+    page = io.StringIO()
+    writer = csv.writer(page, lineterminator="\r\n")
+    writer.writerow(COLUMNS[of])
+    async with places, reachable(), engine.connect() as connection:
+        found = await connection.stream(_QUERIES[of], dict(values))
+        async for row in found:
+            writer.writerow(cells(row))
+            if page.tell() >= CHUNK:
+                yield page.getvalue().encode()
+                page.seek(0)
+                page.truncate()
+    yield page.getvalue().encode()
+
+
+async def _then(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(rest):
+        yield first
+        async for chunk in rest:
+            yield chunk
+
+
+def cells(row: Iterable[Any]) -> list[str]:
+    """A row as the file says it."""
+    return [_cell(value) for value in row]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, list):
+        return harmless(" ".join(value))
+    return harmless(value) if isinstance(value, str) else str(value)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    try:
+        return moment and moment.astimezone(UTC)
+    except OverflowError:
+        raise refusal(422, "query: no such moment") from None

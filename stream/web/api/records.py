@@ -1,0 +1,229 @@
+"""What the desk's interface answers with: tickets, messages, replies, alerts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from stream.web.problems import Problem
+
+Level = Literal["P1", "P2", "P3", "P4"]
+State = Literal["new", "open", "waiting", "snoozed", "resolved"]
+ReplyState = Literal["draft", "approved", "sending", "sent", "failed", "uncertain", "discarded"]
+
+
+class FactorOut(BaseModel):
+    """One reason for a priority."""
+
+    name: str
+    points: float = Field(description="that it adds to the priority")
+    words: str = Field(description="for a person")
+
+
+class NoteOut(BaseModel):
+    """A remark of a colleague."""
+
+    at: datetime
+    who: str
+    text: str
+
+
+class TicketOut(BaseModel):
+    """A conversation that needs a person."""
+
+    id: str = Field(description="of its first message")
+    network: str
+    brand: str | None
+    author: str | None
+    level: Level
+    priority: int = Field(description="0 to 100, of the conversation's events alone")
+    factors: list[FactorOut] = Field(description="why it has that priority")
+    needs_look: bool = Field(description="the model was not sure")
+    topic: str | None
+    problem: str | None
+    sentiment: str | None
+    dissatisfaction: float | None = Field(description="0 (content) to 100 (furious)")
+    excerpt: str
+    messages: int
+    first_at: datetime
+    last_inbound_at: datetime
+    received_at: datetime
+    answered_at: datetime | None
+    waiting_since: datetime | None
+    sla_due_at: datetime = Field(description="first answer promised by then")
+    state: State
+    owner: str | None
+    tags: list[str]
+    notes: list[NoteOut]
+    snoozed_until: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int = Field(description="counts every change, the stream's too")
+    edits: int = Field(description="counts what people changed")
+
+
+class TicketsOut(BaseModel):
+    """One page of tickets."""
+
+    tickets: list[TicketOut]
+    next: str | None = Field(description="`cursor` of the next page; null at the end")
+
+
+class MessageOut(BaseModel):
+    """One message of a conversation, redacted. A deleted one has no text."""
+
+    id: str
+    kind: str
+    direction: str | None
+    author: str | None
+    text: str | None
+    language: str | None
+    occurred_at: datetime
+    sentiment: str | None
+    severity: int | None
+    dissatisfaction: float | None
+    topic: str | None
+    problem: str | None
+    abstained: bool = Field(description="the model was not sure enough to judge")
+    scores: dict[str, Any] | None
+    model_version: str | None
+
+
+class ChangeOut(BaseModel):
+    """What happened to a ticket. changes: old and new value by column."""
+
+    version: int
+    changed_at: datetime
+    kind: str
+    who: str
+    reason: str
+    changes: dict[str, Any]
+
+
+class SimilarOut(BaseModel):
+    """A ticket of the same brand whose messages mean nearly the same."""
+
+    id: str
+    state: State
+    level: Level
+    priority: int
+    problem: str | None
+    excerpt: str
+    owner: str | None
+    similarity: float = Field(description="cosine of the embeddings, by the same model")
+
+
+class RefusalOut(BaseModel):
+    """Why the policy refuses words."""
+
+    rule: str
+    why: str
+
+
+class CandidateOut(BaseModel):
+    """One reply that was drafted. score: mean log probability of a token; 0 where no model wrote it."""
+
+    text: str
+    score: float
+    source: str
+    refusals: list[RefusalOut]
+
+
+class ReplyOut(BaseModel):
+    """A drafted reply, and what became of it."""
+
+    id: int
+    ticket_id: str
+    event_id: str = Field(description="the message that it answers")
+    network: str
+    brand: str | None
+    state: ReplyState
+    text: str
+    drafted: str = Field(description="the words before a person changed them")
+    candidates: list[CandidateOut]
+    reason: str | None
+    model_version: str | None
+    created_at: datetime
+    updated_at: datetime
+    approved_by: str | None
+    approved_at: datetime | None
+    due_at: datetime | None
+    sent_at: datetime | None
+    url: str | None
+    tries: int
+
+
+class RepliesOut(BaseModel):
+    """The newest first."""
+
+    replies: list[ReplyOut]
+    next: int | None = Field(description="`before` of the next page; null at the end")
+
+
+class TicketDetail(TicketOut):
+    """A ticket with everything about it."""
+
+    conversation: list[MessageOut] = Field(description="in order, the first 500")
+    history: list[ChangeOut]
+    similar: list[SimilarOut]
+    replies: list[ReplyOut]
+
+
+class CorrectionOut(BaseModel):
+    """What a person says the model got wrong."""
+
+    id: int
+    event_id: str
+    field: str
+    said: str | None = Field(description="by the model")
+    should_be: str
+    who: str
+    created_at: datetime
+
+
+class CorrectionsOut(BaseModel):
+    """Oldest first; of several about the same field of the same message the latest counts."""
+
+    corrections: list[CorrectionOut]
+
+
+class AlertOut(BaseModel):
+    """Something that could not wait. severity: 1 to 10."""
+
+    id: str
+    kind: str
+    brand: str | None
+    topic: str | None
+    ticket_id: str | None
+    severity: int
+    started_at: datetime
+    peak_at: datetime | None
+    ended_at: datetime | None
+    recovered_at: datetime | None
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+    snoozed_until: datetime | None
+    evidence: dict[str, Any]
+    version: int
+
+
+class AlertsOut(BaseModel):
+    """The newest first."""
+
+    alerts: list[AlertOut]
+
+
+class LostUpdate(Problem):
+    """Somebody changed the ticket meanwhile: it as it is now, and who did what."""
+
+    ticket: TicketOut
+    changed_by: str
+    change: str
+
+
+class RefusedWords(Problem):
+    """The policy refuses the words."""
+
+    refusals: list[RefusalOut]

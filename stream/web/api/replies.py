@@ -1,0 +1,143 @@
+"""`/v1/replies`: drafts with their candidates, checked against the policy, edited, approved, discarded."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import BaseModel, Field
+
+from stream.desk.answers import Refused, approve, judged
+from stream.errors import UserError
+from stream.replies import NoReply, Row
+from stream.web.api.changing import Sent
+from stream.web.api.records import RefusalOut, RefusedWords, RepliesOut, ReplyOut, ReplyState
+from stream.web.parts import DeskParts
+from stream.web.people import Caller
+from stream.web.problems import Conflicting, documented, refusal
+
+LONGEST = 10_000  # characters; the policy refuses long before what the network does not take
+
+Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Words = Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=r"\S")]
+
+_READ = documented(401, 403, 404, 422, 429, 503)
+_ACT = documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    409: {"model": RefusedWords, "description": "The policy refuses the words, or the reply is decided already."}
+}
+
+
+class Approval(Sent):
+    """Let it be sent."""
+
+    text: Words | None = Field(None, description="these words instead of the draft's")
+    anyway: bool = Field(False, description="although the policy refuses them; that is kept in the audit")
+
+
+class Rewording(Sent):
+    """Other words."""
+
+    text: Words
+
+
+class Discarding(Sent):
+    """Never to be sent."""
+
+    why: Annotated[str, Field(min_length=1, max_length=300)] = "a person decided so"
+
+
+class Settling(Sent):
+    """What became of a reply of which nobody but a person can know."""
+
+    sent: bool = Field(description="it stands on the network")
+
+
+class VerdictOut(BaseModel):
+    """What there is to say of words before they go."""
+
+    passes: bool
+    refusals: list[RefusalOut]
+    length: int = Field(description="as the network counts")
+    limit: int
+    price: float | None = Field(description="US dollars; null where posting is free")
+
+
+def replies_routes(desk: DeskParts) -> APIRouter:
+    router = APIRouter(prefix="/v1/replies", tags=["desk"])
+    reads, acts = Depends(desk.callers.may("viewer")), Depends(desk.callers.may("agent"))
+
+    @router.get("", summary="Replies, the newest first", responses=documented(401, 403, 422, 429, 503))
+    async def list_replies(
+        caller: Caller = reads,
+        state: ReplyState | None = None,
+        ticket: Annotated[str | None, Query(max_length=300)] = None,
+        before: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="only with a lower number")] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> RepliesOut:
+        """Drafts that wait are `state=draft`."""
+        states = None if state is None else [state]
+        rows = await desk.replies.newest(states, ticket, limit, before=before, brands=caller.brands)
+        following = rows[-1]["id"] if len(rows) == limit else None
+        return RepliesOut(replies=[ReplyOut.model_validate(row) for row in rows], next=following)
+
+    @router.get("/{number}", summary="One reply, every candidate with what the policy says", responses=_READ)
+    async def reply(number: Number, caller: Caller = reads) -> ReplyOut:
+        return ReplyOut.model_validate(await _found(desk, number, caller))
+
+    @router.post("/{number}/check", summary="What the policy says of words", responses=_ACT)
+    async def check(number: Number, given: Rewording, caller: Caller = reads) -> VerdictOut:
+        """Nothing is changed."""
+        told = await judged(desk.replies, await _found(desk, number, caller), given.text.strip())
+        refusals = [RefusalOut(rule=one.rule, why=one.why) for one in told.refusals]
+        return VerdictOut(
+            passes=not refusals, refusals=refusals, length=told.length, limit=told.limit, price=told.price
+        )
+
+    @router.patch("/{number}", summary="Change the words of a draft", responses=_ACT)
+    async def edit(number: Number, given: Rewording, caller: Caller = acts) -> ReplyOut:
+        """It still waits for approval."""
+        await _found(desk, number, caller)
+        return await _told(desk.replies.edit(number, caller.name, given.text))
+
+    @router.post("/{number}/approve", summary="Let a reply be sent", responses=_ACT | _REFUSED)
+    async def let_go(number: Number, caller: Caller = acts, given: Approval | None = None) -> ReplyOut:
+        """A worker sends it, once it has looked whether the message still stands as it was."""
+        given = given or Approval()
+        await _found(desk, number, caller)
+        try:
+            return await _told(approve(desk.replies, number, caller.name, said=given.text, anyway=given.anyway))
+        except Refused as error:
+            refusals = [{"rule": one.rule, "why": one.why} for one in error.refusals]
+            raise Conflicting(409, f"{error}; say it otherwise, or send `anyway`", refusals=refusals) from None
+
+    @router.post("/{number}/discard", summary="Never send a reply", responses=_ACT)
+    async def discard(number: Number, caller: Caller = acts, given: Discarding | None = None) -> ReplyOut:
+        await _found(desk, number, caller)
+        return await _told(desk.replies.discard(number, caller.name, (given or Discarding()).why))
+
+    @router.post("/{number}/settle", summary="Say what became of an uncertain reply", responses=_ACT)
+    async def settle(number: Number, given: Settling, caller: Caller = acts) -> ReplyOut:
+        """It was looked up on the network by a person: it stands there, or it does not."""
+        await _found(desk, number, caller)
+        return await _told(desk.replies.settle(number, caller.name, sent=given.sent))
+
+    return router
+
+
+async def _found(desk: DeskParts, number: int, caller: Caller) -> Row:
+    try:
+        return await desk.replies.find(number, caller.brands)
+    except NoReply:
+        raise refusal(404, "there is no such reply") from None
+
+
+async def _told(work: Any) -> ReplyOut:
+    try:
+        return ReplyOut.model_validate(await work)
+    except Refused:
+        raise
+    except NoReply:
+        raise refusal(404, "there is no such reply") from None
+    except UserError as error:
+        raise refusal(409, str(error)) from None

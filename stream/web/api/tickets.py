@@ -1,0 +1,238 @@
+"""`/v1/tickets`: listed, read, and changed without losing what somebody else did meanwhile."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
+
+from stream.desk.life import Action, Claim, NotAllowed, Note, Reopen, Resolve, Snooze, Tag, Wait
+from stream.desk.queue import MOST, BadCursor, Filter, Sort
+from stream.desk.tickets import Lost, NoTicket, Row, Seen
+from stream.errors import UserError
+from stream.web.api.changing import Claimed, CorrectionIn, Noted, Snoozed, Tagged, TicketPatch, wanted
+from stream.web.api.matching import etag, seen_of
+from stream.web.api.records import (
+    CorrectionOut,
+    CorrectionsOut,
+    Level,
+    LostUpdate,
+    State,
+    TicketDetail,
+    TicketOut,
+    TicketsOut,
+)
+from stream.web.parts import DeskParts
+from stream.web.people import Caller
+from stream.web.problems import Conflicting, documented, refusal
+
+TicketId = Annotated[str, Path(max_length=300, description="of the ticket, as it is in the list")]
+Match = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        max_length=100,
+        description="the `ETag` of the ticket as you saw it; `*`: whatever it is by now",
+    ),
+]
+Short = Annotated[str | None, Query(max_length=300)]
+
+_LOST: dict[int | str, dict[str, Any]] = {
+    412: {"model": LostUpdate, "description": "Somebody changed it since you saw it: the ticket as it is, and who did."}
+}
+_READ = documented(401, 403, 404, 422, 429, 503)
+_ACT = documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503) | _LOST
+
+
+def tickets_routes(desk: DeskParts) -> APIRouter:
+    router = APIRouter(prefix="/v1/tickets", tags=["desk"])
+    reads, acts = Depends(desk.callers.may("viewer")), Depends(desk.callers.may("agent"))
+
+    @router.get("", summary="Tickets, filtered and page by page", responses=documented(401, 403, 422, 429, 503))
+    async def list_tickets(
+        caller: Caller = reads,
+        brand: Short = None,
+        network: Short = None,
+        topic: Short = None,
+        level: Level | None = None,
+        state: State | None = None,
+        owner: Annotated[str | None, Query(max_length=200, description="empty: nobody's")] = None,
+        tag: Short = None,
+        late: Annotated[bool, Query(description="only where the first answer is late")] = False,
+        q: Annotated[str | None, Query(max_length=200, description="words in any message of the conversation")] = None,
+        sort: Annotated[Sort, Query(description="updated: newest first; received: oldest first")] = "priority",
+        cursor: Annotated[str | None, Query(max_length=1000)] = None,
+        limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+    ) -> TicketsOut:
+        """In any state unless `state` says which. `next` of the answer is the `cursor` of the next page."""
+        chosen = Filter(brand, network, topic, level, state, owner, tag, q, late=late, brands=caller.brands)
+        try:
+            rows, following = await desk.queue.page(chosen, sort=sort, cursor=cursor, limit=limit)
+        except BadCursor as error:
+            raise refusal(422, str(error)) from None
+        return TicketsOut(tickets=[TicketOut.model_validate(row) for row in rows], next=following)
+
+    @router.get(
+        "/{ticket_id:path}/corrections", summary="What people corrected in a ticket's messages", responses=_READ
+    )
+    async def corrections(ticket_id: TicketId, caller: Caller = reads) -> CorrectionsOut:
+        await _ticket(desk, ticket_id, caller)
+        ids = [row["id"] for row in await desk.desk.conversation(ticket_id)]
+        found = await desk.corrections.of(ids)
+        return CorrectionsOut(corrections=[CorrectionOut.model_validate(row) for row in found])
+
+    @router.get("/{ticket_id:path}", summary="One ticket, with everything about it", responses=_READ)
+    async def ticket(ticket_id: TicketId, response: Response, caller: Caller = reads) -> TicketDetail:
+        """Why it has its priority, the conversation, its history, similar tickets, replies. `ETag` names this state."""
+        row = await _ticket(desk, ticket_id, caller)
+        response.headers["ETag"] = etag(row)
+        return TicketDetail.model_validate(
+            row
+            | {
+                "conversation": await desk.desk.conversation(ticket_id),
+                "history": await desk.desk.history(ticket_id),
+                "similar": await desk.desk.similar(ticket_id),
+                "replies": await desk.replies.newest(ticket=ticket_id),
+            }
+        )
+
+    @router.patch("/{ticket_id:path}", summary="Change owner, state or tags", responses=_ACT | documented(428))
+    async def patch(
+        ticket_id: TicketId, given: TicketPatch, response: Response, caller: Caller = acts, if_match: Match = None
+    ) -> TicketOut:
+        """All of it or nothing. Needs `If-Match`, so that nobody's change is lost unseen."""
+        if if_match is None:
+            raise refusal(
+                428, "send If-Match with the ETag of the ticket as you saw it, or * for whatever it is by now"
+            )
+        row = await _ticket(desk, ticket_id, caller)
+        if "owner" in given.model_fields_set:
+            await _refuse_owner(desk, row, given.owner, caller)
+        seen = seen_of(if_match) or Seen(row["edits"], row["version"])
+        return await _act(desk, ticket_id, wanted(given, row["tags"]), caller, seen, response)
+
+    async def one(
+        ticket_id: str, action: Action, caller: Caller, if_match: str | None, response: Response
+    ) -> TicketOut:
+        seen = None if if_match is None else seen_of(if_match)
+        return await _act(desk, ticket_id, [action], caller, seen, response)
+
+    @router.post("/{ticket_id:path}/claim", summary="Take a ticket", responses=_ACT)
+    async def claim(
+        ticket_id: TicketId,
+        response: Response,
+        caller: Caller = acts,
+        given: Claimed | None = None,
+        if_match: Match = None,
+    ) -> TicketOut:
+        """It becomes yours and open. 409 where somebody else has it."""
+        force = given is not None and given.force
+        if force and not caller.may("lead"):
+            raise refusal(403, f"taking a ticket from somebody takes the role lead; {caller.name} is {caller.role}")
+        return await one(ticket_id, Claim(force=force), caller, if_match, response)
+
+    @router.post("/{ticket_id:path}/resolve", summary="Resolve a ticket", responses=_ACT)
+    async def resolve(
+        ticket_id: TicketId, response: Response, caller: Caller = acts, if_match: Match = None
+    ) -> TicketOut:
+        """Done. A new message of the customer re-opens it."""
+        return await one(ticket_id, Resolve(), caller, if_match, response)
+
+    @router.post("/{ticket_id:path}/snooze", summary="Put a ticket aside for a while", responses=_ACT)
+    async def snooze(
+        ticket_id: TicketId, given: Snoozed, response: Response, caller: Caller = acts, if_match: Match = None
+    ) -> TicketOut:
+        """Out of the queue until then."""
+        return await one(ticket_id, Snooze(until=given.until), caller, if_match, response)
+
+    @router.post("/{ticket_id:path}/wait", summary="Wait for the customer", responses=_ACT)
+    async def wait(ticket_id: TicketId, response: Response, caller: Caller = acts, if_match: Match = None) -> TicketOut:
+        """The customer is to answer; their next message re-opens the ticket."""
+        return await one(ticket_id, Wait(), caller, if_match, response)
+
+    @router.post("/{ticket_id:path}/reopen", summary="Put a ticket back into the queue", responses=_ACT)
+    async def reopen(
+        ticket_id: TicketId, response: Response, caller: Caller = acts, if_match: Match = None
+    ) -> TicketOut:
+        """Open again."""
+        return await one(ticket_id, Reopen(), caller, if_match, response)
+
+    @router.post("/{ticket_id:path}/notes", summary="Leave a note for colleagues", responses=_ACT, status_code=201)
+    async def note(ticket_id: TicketId, given: Noted, response: Response, caller: Caller = acts) -> TicketOut:
+        """Customers never see it. Nothing can be lost by it, so it needs no `If-Match`."""
+        if not given.text.strip():
+            raise refusal(422, "body.text: a note has words")
+        return await one(ticket_id, Note(text=given.text), caller, None, response)
+
+    @router.post("/{ticket_id:path}/tags", summary="Add and take away tags", responses=_ACT)
+    async def tag(
+        ticket_id: TicketId, given: Tagged, response: Response, caller: Caller = acts, if_match: Match = None
+    ) -> TicketOut:
+        """Letters, digits, `-` and `_`; 20 tags at most."""
+        return await one(ticket_id, Tag(add=tuple(given.add), remove=tuple(given.remove)), caller, if_match, response)
+
+    @router.post(
+        "/{ticket_id:path}/corrections",
+        summary="Say what the model got wrong",
+        status_code=201,
+        responses=documented(400, 401, 403, 404, 413, 415, 422, 429, 503),
+    )
+    async def correct(ticket_id: TicketId, given: CorrectionIn, caller: Caller = acts) -> CorrectionOut:
+        """Kept with your name, to teach the next model with. The ticket's priority stays what the model made of it."""
+        await _ticket(desk, ticket_id, caller)
+        said = {row["id"] for row in await desk.desk.conversation(ticket_id)}
+        if given.event_id not in said:
+            raise refusal(422, "body.event_id: no message of this ticket")
+        try:
+            made = await desk.corrections.correct(given.event_id, given.field, given.should_be, caller.name)
+        except UserError as error:
+            raise refusal(422, f"body.should_be: {error}") from None
+        return CorrectionOut.model_validate(made)
+
+    return router
+
+
+async def _ticket(desk: DeskParts, ticket_id: str, caller: Caller) -> Row:
+    try:
+        return await desk.desk.ticket(ticket_id, caller.brands)
+    except NoTicket:
+        raise _none() from None
+
+
+async def _act(
+    desk: DeskParts, ticket_id: str, actions: list[Action], caller: Caller, seen: Seen | None, response: Response
+) -> TicketOut:
+    try:
+        row = await desk.desk.act_all(ticket_id, actions, caller.name, seen=seen, brands=caller.brands)
+    except NoTicket:
+        raise _none() from None
+    except NotAllowed as error:
+        raise refusal(409, str(error)) from None
+    except Lost as lost:
+        now = TicketOut.model_validate(lost.ticket).model_dump(mode="json")
+        told = {"ticket": now, "changed_by": lost.last["who"], "change": lost.last["reason"]}
+        raise Conflicting(412, str(lost), **told) from None
+    response.headers["ETag"] = etag(row)
+    return TicketOut.model_validate(row)
+
+
+def _none() -> Exception:
+    return refusal(404, "there is no such ticket; where its message was deleted, it was withdrawn")
+
+
+async def _refuse_owner(desk: DeskParts, row: Row, owner: str | None, caller: Caller) -> None:
+    """Raises a refusal where the caller may not give the ticket away, or this owner cannot have it."""
+    if row["owner"] not in (None, caller.name, owner) and not caller.may("lead"):
+        raise refusal(403, f"{row['owner']} has this ticket; giving it to somebody else takes the role lead")
+    if owner is None or owner == caller.name:
+        return
+    try:
+        user = await desk.people.find(owner)
+    except UserError:
+        raise refusal(422, "body.owner: nobody has this name") from None
+    if (
+        user.disabled_at is not None
+        or not user.may("agent")
+        or (user.brands is not None and row["brand"] not in user.brands)
+    ):
+        raise refusal(422, "body.owner: they could not work on this ticket")

@@ -1,0 +1,85 @@
+"""A desk with people and tickets, and somebody who asks it over HTTP: as a browser, or with a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from stream.api_keys import ApiKeys
+from stream.desk.people import People, Role
+from stream.desk.sessions import Sessions
+
+PASSWORD = "violet ladder seventeen"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. told: the JSON; the text of what is none."""
+
+    status: int
+    told: Any
+    headers: Mapping[str, str]
+
+
+@dataclass
+class Asker:
+    """Asks with these headers: a session's cookie or a key."""
+
+    session: aiohttp.ClientSession
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """headers: `If_Match` is If-Match."""
+        given = self.headers | {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self.session.request(method, path, json=body, headers=given, allow_redirects=False) as answer:
+            is_json = answer.content_type.endswith("json")
+            return Answer(
+                answer.status, await answer.json(content_type=None) if is_json else await answer.text(), answer.headers
+            )
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        return await self("GET", path, **headers)
+
+    async def post(self, path: str, body: Any = None, **headers: str) -> Answer:
+        return await self("POST", path, body, **headers)
+
+    async def patch(self, path: str, body: Any, **headers: str) -> Answer:
+        return await self("PATCH", path, body, **headers)
+
+
+class Office:
+    """People of a desk, who ask it."""
+
+    def __init__(self, address: str, engine: AsyncEngine) -> None:
+        self.address = address
+        self._people, self._sessions, self._keys = People(engine), Sessions(engine), ApiKeys(engine)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Office:
+        return self
+
+    async def __aexit__(self, *told: Any) -> None:
+        await self._stack.aclose()
+
+    async def nobody(self) -> Asker:
+        return Asker(await self._stack.enter_async_context(aiohttp.ClientSession(self.address)))
+
+    async def person(self, name: str, role: Role, *brands: str) -> Asker:
+        """Somebody who is logged in, bound to these brands; to none where none are named."""
+        await self._people.add(name, PASSWORD, role, brands or None)
+        token = await self._sessions.log_in(name, PASSWORD, "test")
+        asker = await self.nobody()
+        asker.headers = {"Cookie": f"earshot_session={token}", "Sec-Fetch-Site": "same-origin"}
+        return asker
+
+    async def key(self, name: str, *scopes: Any, of: str | None = None) -> Asker:
+        """A program with a key: of a user, or of nobody's."""
+        holder = None if of is None else await self._people.find(of)
+        asker = await self.nobody()
+        asker.headers = {"Authorization": f"Bearer {await self._keys.create(name, scopes, holder)}"}
+        return asker
