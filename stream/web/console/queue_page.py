@@ -13,9 +13,12 @@ from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from stream.desk.queue import MOST
+from stream.web.console.acts import Acts
 from stream.web.console.cards import Card, asked_of, card, changes, chosen
 from stream.web.console.feeds import Feeds
-from stream.web.console.shell import ASSETS, Visit, add_page, tag
+from stream.web.console.rooms import Rooms
+from stream.web.console.shell import ASSETS, Visit, add_page, say, tag
+from stream.web.console.ticket_page import TicketPage
 from stream.web.parts import DeskParts
 
 FACETS_EVERY = 2.0  # seconds
@@ -49,21 +52,27 @@ class QueueView(Element, component="desk_queue.js"):
 
 
 class QueuePage:
-    """One browser's queue."""
+    """One browser's queue, and the ticket beside it."""
 
-    def __init__(self, visit: Visit, feeds: Feeds, opened: str | None) -> None:
+    def __init__(self, visit: Visit, feeds: Feeds, rooms: Rooms) -> None:
         self._visit, self._feeds = visit, feeds
+        self._acts = Acts(visit).by_name()
         self._following: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.filter = chosen(visit.request.query_params, visit.caller.brands)
         with tag("div", classes="desk") as self.frame:
             self.queue = QueueView()
+            self.ticket = TicketPage(visit, rooms, self._go)
         caller = visit.caller
-        self.queue.tell(me=caller.name, agent=caller.may("agent"), filter=asked_of(self.filter), open=opened, facets={})
+        self.queue.tell(me=caller.name, agent=caller.may("agent"), filter=asked_of(self.filter), facets={})
         self.queue.on("choose", self._choose)
+        self.queue.on("open", lambda event: self._go(event.args if isinstance(event.args, str) else None))
+        self.queue.on("claim", self._claim)
         self.queue.on("resync", lambda: self.queue.again())
 
-    def start(self) -> None:
+    async def start(self, opened: str | None) -> None:
+        if opened is not None:
+            await self.open(opened)
         brands = self._visit.caller.brands
         parts = self._visit.parts
         facets = self._feeds.follow(
@@ -73,10 +82,19 @@ class QueuePage:
         self._follow()
         self._visit.client.on_delete(self.stop)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         for task in (*self._tasks, self._following):
             if task is not None:
                 task.cancel()
+        await self.ticket.leave()
+
+    async def open(self, ticket_id: str | None) -> None:
+        self.frame.classes(add="two" if ticket_id else None, remove=None if ticket_id else "two")
+        self.queue.tell(open=ticket_id)
+        await self.ticket.open(ticket_id)
+
+    def _go(self, ticket_id: str | None) -> None:
+        _spawn(self.open(ticket_id))
 
     def _follow(self) -> None:
         if self._following is not None:
@@ -105,6 +123,13 @@ class QueuePage:
             self.filter = wanted
             self._follow()
 
+    async def _claim(self, event: GenericEventArguments) -> None:
+        asked = event.args if isinstance(event.args, dict) else {}
+        seen = {"edits": asked.get("edits"), "version": asked.get("version")}
+        wanted = {"action": {"action": "claim"}, "seen": seen}
+        outcome = await self._acts["act"](str(asked.get("id")), frozenset(), wanted)
+        say(outcome.words, bad=not outcome.ok)
+
 
 def _spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     return background_tasks.create(work)
@@ -113,10 +138,10 @@ def _spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
 def add_queue(parts: DeskParts) -> None:
     """The pages `/` and `/tickets/ID`."""
     feeds = Feeds(parts.hub)
+    rooms = Rooms(parts.desk, feeds.hurry)
 
     async def build(visit: Visit) -> None:
-        opened = visit.request.path_params.get("ticket_id")
-        QueuePage(visit, feeds, opened).start()
+        await QueuePage(visit, feeds, rooms).start(visit.request.path_params.get("ticket_id"))
 
     add_page(parts, "/", "Queue", build)
     add_page(parts, "/tickets/{ticket_id:path}", "Ticket", build)

@@ -1,0 +1,217 @@
+"""The ticket that one browser has open: read, kept fresh, and acted on. Every act asks anew who acts, and on what."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from nicegui import background_tasks
+from nicegui.element import Element
+from nicegui.events import GenericEventArguments
+
+from stream.database import DatabaseAway
+from stream.desk.tickets import NoTicket
+from stream.errors import UserError
+from stream.web.console.acts import Acts, Outcome
+from stream.web.console.detail import detail
+from stream.web.console.rooms import HEARTBEAT, Rooms
+from stream.web.console.shell import Visit, say
+
+PACE = 0.25  # seconds between two reads of the same ticket
+UNKNOWN_PACE = 2.0  # the same, while it is not known whether the ticket is among those that change
+
+_GONE = "There is no such ticket. Where its message was deleted, it was withdrawn."
+
+
+class TicketView(Element, component="desk_ticket.js"):
+    """The ticket in the browser."""
+
+    def tell(self, **props: Any) -> None:
+        for name, value in props.items():
+            self._props[name] = value
+        self.update()
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """By what a ticket is known to be as it was."""
+
+    version: int
+    edits: int
+    replies: tuple[tuple[int, Any], ...]
+
+
+class TicketPage:
+    """What a person sees and does of one ticket at a time."""
+
+    def __init__(self, visit: Visit, rooms: Rooms, go: Callable[[str | None], None]) -> None:
+        self._visit, self._rooms, self._go = visit, rooms, go
+        self._id: str | None = None
+        self._mark: _Mark | None = None
+        self._events: frozenset[str] = frozenset()
+        self._following: asyncio.Task[None] | None = None
+        caller = visit.caller
+        self.view = TicketView()
+        taxonomy = visit.parts.taxonomy
+        self.view.tell(
+            me=caller.name,
+            agent=caller.may("agent"),
+            lead=caller.may("lead"),
+            erases=caller.may("lead") and caller.brands is None,
+            drafting=visit.parts.write is not None,
+            topics=list(taxonomy.topic_names),
+            problems=[{"name": each.name, "topic": each.topic} for each in taxonomy.problems],
+            others=[],
+            people=[],
+        )
+        acts = Acts(visit)
+        for name, act in acts.by_name().items():
+            self.view.on(name, self._acting(act))
+        self.view.on("check", self._check(acts))
+        self.view.on("close", lambda: self._go(None))
+        self.view.on("open", lambda event: self._go(str(event.args)))
+
+    async def open(self, ticket_id: str | None) -> None:
+        """Show this ticket in place of another; None: none."""
+        if ticket_id == self._id:
+            return
+        await self.leave()
+        self._id, self._mark = ticket_id, None
+        self.view.tell(ticket=None, gone=None, others=[], verdict=None)
+        if ticket_id is None:
+            return
+        await self._read()
+        self._following = background_tasks.create(self._follow(ticket_id))
+
+    async def leave(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            self._following = None
+        if self._id is not None:
+            await self._rooms.leave(self._id, self)
+
+    async def _follow(self, ticket_id: str) -> None:
+        """Read it again when it changed, and when it may have."""
+        surely, perhaps = asyncio.Event(), asyncio.Event()
+        helpers = [
+            background_tasks.create(self._beat(ticket_id)),
+            background_tasks.create(self._hear(ticket_id, surely, perhaps)),
+        ]
+        try:
+            while True:
+                await perhaps.wait()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(surely.wait(), UNKNOWN_PACE)
+                perhaps.clear()
+                surely.clear()
+                try:
+                    await self._read()
+                except DatabaseAway:
+                    perhaps.set()
+                await asyncio.sleep(PACE)
+        finally:
+            for each in helpers:
+                each.cancel()
+
+    async def _hear(self, ticket_id: str, surely: asyncio.Event, perhaps: asyncio.Event) -> None:
+        with self._visit.parts.hub.subscribe(self._visit.caller.brands) as changes:
+            async for change in changes:
+                if ticket_id in change.ids or change.table == "replies":
+                    surely.set()
+                if not change.ids or surely.is_set() or change.table == "incidents":
+                    perhaps.set()
+
+    async def _beat(self, ticket_id: str) -> None:
+        """Say that it is open here, and look whether whoever looks still may."""
+        while self._id == ticket_id:
+            if not await self._may_still():
+                self.view.tell(ticket=None, gone="You are logged out. Load the page again to log in.", others=[])
+                return
+            with suppress(DatabaseAway):
+                await self._meet()
+            await asyncio.sleep(HEARTBEAT)
+
+    async def _may_still(self) -> bool:
+        try:
+            return await self._visit.parts.callers.again(self._visit.caller) is not None
+        except DatabaseAway:
+            return True  # nobody can tell just now; nothing new is shown either
+
+    async def _meet(self) -> None:
+        caller, ticket_id = self._visit.caller, self._id
+        if ticket_id is None or not caller.may("agent") or self._mark is None:
+            return  # who may only look is in nobody's way
+        self.view.tell(others=await self._rooms.enter(ticket_id, self, caller.name, self._meet_again))
+
+    async def _meet_again(self) -> None:
+        if self._id is not None:
+            self.view.tell(others=await self._visit.parts.desk.enter(self._id, self._visit.caller.name))
+
+    async def _read(self, *, anyhow: bool = False) -> None:
+        parts, ticket_id = self._visit.parts, self._id
+        if ticket_id is None:
+            return
+        try:
+            ticket = await parts.desk.ticket(ticket_id, self._visit.caller.brands)
+        except NoTicket:
+            self._mark, self._events = None, frozenset()
+            self.view.tell(ticket=None, gone=_GONE, others=[])
+            return
+        replies = await parts.replies.newest(ticket=ticket_id)
+        mark = _Mark(ticket["version"], ticket["edits"], tuple((each["id"], each["updated_at"]) for each in replies))
+        if mark == self._mark and not anyhow:
+            return
+        said = await parts.desk.conversation(ticket_id)
+        events = [each["id"] for each in said]
+        told = detail(
+            ticket,
+            said,
+            await parts.desk.history(ticket_id),
+            await parts.desk.similar(ticket_id),
+            await parts.desk.incident(ticket_id),
+            replies,
+            await parts.corrections.of(events),
+        )
+        if self._mark is None and self._visit.caller.may("agent"):
+            self.view.tell(people=await self._people(ticket["brand"]))
+        if self._id == ticket_id:  # nobody went on meanwhile
+            self._mark, self._events = mark, frozenset(events)
+            self.view.tell(ticket=told, gone=None, at=round(time.time() * 1000))
+
+    async def _people(self, brand: str | None) -> list[str]:
+        """Whom this ticket may be given to."""
+        return [
+            user.name
+            for user in await self._visit.parts.people.list()
+            if user.disabled_at is None and user.may("agent") and (user.brands is None or brand in user.brands)
+        ]
+
+    def _acting(
+        self, act: Callable[[str, frozenset[str], dict[str, Any]], Awaitable[Outcome]]
+    ) -> Callable[[GenericEventArguments], Awaitable[None]]:
+        async def handle(event: GenericEventArguments) -> None:
+            asked = event.args if isinstance(event.args, dict) else {}
+            ticket_id = self._id
+            if ticket_id is None or asked.get("ticket") != ticket_id:
+                return  # they went on meanwhile
+            outcome = await act(ticket_id, self._events, asked)
+            self.view.tell(outcome={"n": asked.get("n"), **outcome.as_json()})
+            if outcome.ok:
+                say(outcome.words)
+            await self._read(anyhow=True)
+
+        return handle
+
+    def _check(self, acts: Acts) -> Callable[[GenericEventArguments], Awaitable[None]]:
+        async def handle(event: GenericEventArguments) -> None:
+            if self._id is not None and isinstance(event.args, dict):
+                try:
+                    self.view.tell(verdict=await acts.check(self._id, event.args))
+                except (UserError, NoTicket):
+                    return  # it went away while they typed; the page says so already
+
+        return handle
