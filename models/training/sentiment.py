@@ -19,15 +19,18 @@ from peft import PeftModel
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import DistilBertModel
 
+from models.artifact import STORY
 from models.evaluate import macro_f1
 from models.misprints import misprinted
 from models.training.base import MINILM, load_base, mean_pooled
-from models.training.batches import TASKS, Encoded, batches, cut, encode, predict, tensors
+from models.training.batches import LEARNED, TASKS, Encoded, batches, cut, encode, predict, tensors
 from models.training.corpus import public_corpus
 from models.training.data import IGNORED, Corpus, Example, shared_data, table_corpus
 from models.training.errors import TrainingError
 from models.training.network import HEADS, SIDE, Network, adapted, lightened
 from models.training.precision import mixed
+from models.training.recovered import recovered
+from models.training.rewording import reworded
 
 Print = Callable[[str], None]
 
@@ -42,7 +45,7 @@ class Recipe:
 
     name: str = "sentiment"
     base: str = MINILM
-    start: str | None = None  # the checkpoint of an earlier run: its best weights are the first ones
+    start: str | None = None  # checkpoint of an earlier run, or a model directory: its weights are the first ones
     of_start: float = 0.0  # share of the start's weights in the result (after Wortsman et al., 2022)
     layers: int | None = None
     table: str | None = None  # a CSV beside the config instead of the public sets
@@ -61,9 +64,15 @@ class Recipe:
     complaint_weight: float = 0.5
     polar_weight: float = 0.5  # sentiment of texts whose set knows no neutral
     topic_weight: float = 0.5  # and of problem
+    topic_balance: float | None = None  # and of problem; that of the others, if it is not said
+    index_weight: float = 0.0  # of the distance between the expected and the true severity
+    same_weight: float = 0.0  # of a text's misprinted or reworded form being read as the text itself
     cause_weight: float = 0.5
     side_weight: float = 0.3  # emotion, irony ...: they only teach the encoder
     misprints: float = 0.15  # share of the texts that are learned with misprints
+    rewordings: float = 0.0  # share of the texts that are learned in other words
+    plain: int = 1  # of the texts that tell the sentiment alone, one in so many is learned in an epoch
+    turns: int = 2  # and of the sets by turns
     longest: int = 128  # tokens; longer texts are cut
     embedding_weight: float = 3.0  # of 1 - cosine to the base's embedding
     embedding_every: int = 3  # steps; in the others the embedding is left alone
@@ -72,6 +81,7 @@ class Recipe:
     threads: int = 2
     checkpoint_every: int = 250
     looks: int = 2  # validations in an epoch; the weights of the best one are the result
+    minutes: float | None = None  # the run ends by then, its rate at its lowest, be the epochs over or not
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -113,7 +123,7 @@ class Trainer:
         self.class_weights = {task: self._class_weights(task) for task in TASKS}
         self.chance = random.Random(recipe.seed)  # noqa: S311 (no secret)
         self.steps = [sum(1 for _ in self._batches(epoch)) for epoch in range(recipe.epochs)]
-        self.step = 0
+        self.step, self.minutes = 0, 0.0
 
     def run(self) -> None:
         """Train to the end, from the last checkpoint if there is one. `tuned` gives the result."""
@@ -133,35 +143,59 @@ class Trainer:
         )
 
     def _batches(self, epoch: int) -> Iterator[tuple[list[int], int]]:
-        """(indices, width) of an epoch's batches: all of `corpus.train`, and every other text of `corpus.by_turns`."""
+        """(indices, width) of an epoch's batches: `corpus.train`, and in turns the texts that are easy or plain."""
         whole = len(self.corpus.train)
-        chosen = [*range(whole), *range(whole + epoch % 2, len(self.examples), 2)]
+        plain = [number for number in range(whole) if tells(self.examples[number]) == {"sentiment"}]
+        easy = [number for number in range(whole, len(self.examples)) if self._taught(self.examples[number])]
+        chosen = sorted(
+            [
+                *set(range(whole)).difference(plain),
+                *plain[epoch % self.recipe.plain :: self.recipe.plain],
+                *easy[epoch % self.recipe.turns :: self.recipe.turns],
+            ]
+        )
         order = random.Random(f"{self.recipe.seed}:{epoch}")  # noqa: S311 (no secret)
         for places, width in batches([len(self.train_set.ids[index]) for index in chosen], self.recipe.batch, order):
             yield [chosen[place] for place in places], width
 
     def _train(self) -> None:
         self._resume()
-        total, started, losses = sum(self.steps), time.monotonic(), []
+        total, started, losses = sum(self.steps), time.monotonic() - 60 * self.minutes, []
         look, done = max(1, min(self.steps) // self.recipe.looks), 0
         self.model.train()
         for epoch, steps in enumerate(self.steps):
             for number, (indices, width) in enumerate(self._batches(epoch), 1):
                 if done + number <= self.step:
                     continue  # done before the run was interrupted
-                losses.append(self._learn(indices, width, total))
+                losses.append(self._learn(indices, width, self._progress(total)))
                 self.step += 1
+                self.minutes = (time.monotonic() - started) / 60
                 if self.step % 50 == 0:
-                    minutes = (time.monotonic() - started) / 60
-                    self._say(
-                        step=self.step, of=total, loss=round(float(np.mean(losses[-50:])), 4), minutes=round(minutes, 1)
-                    )
+                    loss, minutes = round(float(np.mean(losses[-50:])), 4), round(self.minutes, 1)
+                    self._say(step=self.step, of=total, loss=loss, minutes=minutes)
+                if self._late():
+                    break
                 if number == steps or (number % look == 0 and number + look <= steps):
                     self._look(epoch + number / steps)
                 if self.step % self.recipe.checkpoint_every == 0:
                     self._checkpoint()
+            if self._late():
+                self._look(epoch + number / steps)
+                break
             done += steps
         self._checkpoint()
+
+    def _late(self) -> bool:
+        return self.recipe.minutes is not None and self.minutes >= self.recipe.minutes
+
+    def _progress(self, total: int) -> float:
+        """The share of the run that is over, by its steps or its time."""
+        limit = self.recipe.minutes
+        return max(self.step / total, self.minutes / limit if limit else 0.0)
+
+    def _taught(self, example: Example) -> bool:
+        """Whether the recipe gives weight to anything that the example tells."""
+        return self.recipe.side_weight > 0 or not tells(example) <= set(SIDE)
 
     def tuned(self) -> PeftModel:
         """The best averaged adapters and heads on the base in full precision, ready to be merged."""
@@ -218,12 +252,12 @@ class Trainer:
     def averaged(self) -> _Averaged:
         return _Averaged(self)
 
-    def _learn(self, indices: list[int], width: int, total: int) -> float:
+    def _learn(self, indices: list[int], width: int, progress: float) -> float:
         recipe = self.recipe
-        rate = recipe.rate * schedule(self.step, total, recipe.warmup)
+        rate = recipe.rate * schedule(progress, recipe.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        clean = [self.chance.random() >= recipe.misprints for _ in indices]
+        clean = [self.chance.random() >= recipe.misprints + recipe.rewordings for _ in indices]
         ids, mask = tensors(
             [
                 self.train_set.ids[index] if as_is else self._misread(index, width)
@@ -237,6 +271,8 @@ class Trainer:
             outputs = self.model(input_ids=ids.masked_fill(dropped, self.unknown), attention_mask=mask)
         loss = self._loss(outputs, np.array(indices), mask, target)
         loss = loss + self._cause_loss(outputs["cause"], indices, clean)
+        if recipe.same_weight and not all(clean):
+            loss = loss + recipe.same_weight * self._same_loss(outputs, indices, width, clean)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
@@ -247,8 +283,27 @@ class Trainer:
         return loss.item()
 
     def _misread(self, index: int, width: int) -> list[int]:
-        """Token ids of a text with misprints, no longer than its batch is wide."""
-        return cut(self.tokenizer.encode(misprinted(self.examples[index].text, self.chance)).ids, width)
+        """Token ids of a text with misprints or in other words, no longer than its batch is wide."""
+        text, share = self.examples[index].text, self.recipe.rewordings
+        other = share and self.chance.random() < share / (share + self.recipe.misprints)
+        return cut(self.tokenizer.encode((reworded if other else misprinted)(text, self.chance)).ids, width)
+
+    def _same_loss(
+        self, outputs: Mapping[str, torch.Tensor], indices: Sequence[int], width: int, clean: Sequence[bool]
+    ) -> torch.Tensor:
+        """How differently misread texts are judged from the texts themselves, which are the standard."""
+        rows = [row for row, as_is in enumerate(clean) if not as_is]
+        ids, mask = tensors([self.train_set.ids[indices[row]] for row in rows], width)
+        self.model.eval()
+        with torch.no_grad(), mixed():
+            standard = self.model(input_ids=ids, attention_mask=mask)
+        self.model.train()
+        loss = torch.zeros(())
+        for task in TASKS:
+            here, there = outputs[task].float()[rows].log_softmax(-1), standard[task].float().log_softmax(-1)
+            loss = loss + (there.exp() * (there - here)).sum(-1).mean()
+        apart = expected(outputs["severity"].float()[rows]) - expected(standard["severity"].float())
+        return (loss + apart.abs().mean()) * len(rows) / len(indices)
 
     def _base(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """The embeddings (batch, dim) of the base: the network without what was added to it."""
@@ -288,6 +343,11 @@ class Trainer:
                     label_smoothing=recipe.smoothing,
                 )
                 loss = loss + weight * one * known.float().mean()
+        truth = torch.from_numpy(labels["severity"][indices])
+        known = truth != IGNORED
+        if recipe.index_weight and known.any():
+            apart = (expected(outputs["severity"].float()[known]) - truth[known]).abs().mean()
+            loss = loss + recipe.index_weight * apart * known.float().mean()
         for task, table in self.train_set.allowed.items():
             allowed = torch.from_numpy(table[indices])
             known = allowed.any(-1)
@@ -315,7 +375,10 @@ class Trainer:
             len(self.corpus.topics if task == "topic" else self.corpus.problems) if task not in HEADS else HEADS[task]
         )
         counts = np.bincount(labels[labels != IGNORED], minlength=classes).clip(min=1)
-        weights = (counts / counts.sum()) ** -self.recipe.balance
+        balance = self.recipe.balance
+        if task not in HEADS and self.recipe.topic_balance is not None:
+            balance = self.recipe.topic_balance
+        weights = (counts / counts.sum()) ** -balance
         return torch.tensor(weights / (weights * counts).sum() * counts.sum(), dtype=torch.float32)
 
     def _nearness(self, encoded: Encoded, embeddings: NDArray[np.float32], most: int = 256) -> float:
@@ -327,6 +390,7 @@ class Trainer:
         state = {
             "recipe": asdict(self.recipe),
             "step": self.step,
+            "minutes": self.minutes,
             "weights": {name: weight.detach() for name, weight in self.trained.items()},
             "average": self.average,
             "best": self.best,
@@ -346,9 +410,13 @@ class Trainer:
                 self.trained[name].copy_(earlier[name])
 
     def _earlier(self) -> dict[str, torch.Tensor]:
-        """The best weights of the run that this one started from, those that both have."""
+        """The best weights of the run, or those of the model directory, that this one started from: what both have."""
         if self.recipe.start is None:
             return {}
+        if (Path(self.recipe.start) / STORY).is_file():
+            base, _ = load_base(self.recipe.base, layers=self.recipe.layers)
+            scale = self.recipe.alpha / self.recipe.rank
+            return recovered(Path(self.recipe.start), self.trained, base.state_dict(), scale=scale)
         try:
             best = torch.load(self.recipe.start, weights_only=True)["best"]
         except (OSError, KeyError, RuntimeError) as error:
@@ -361,14 +429,14 @@ class Trainer:
         if not path.exists():
             return
         state = torch.load(path, weights_only=True)
-        free = {"threads": 0, "of_start": 0.0}  # they do not change what is learned
+        free = {"threads": 0, "of_start": 0.0, "minutes": None}  # they do not change what is learned
         if state["recipe"] | free != asdict(self.recipe) | free:
             raise RecipeError(f"{path} belongs to another recipe; choose another --out or delete it")
         self._load(state["weights"])
         self.average, self.best, self.best_score = state["average"], state["best"], state["best_score"]
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
-        self.step = state["step"]
+        self.step, self.minutes = state["step"], state.get("minutes", 0.0)
         self._say(resumed_at=self.step)
 
     def _load(self, weights: Mapping[str, torch.Tensor]) -> None:
@@ -381,6 +449,17 @@ class Trainer:
         with (self.out / "train.log").open("a", encoding="utf-8") as log:
             log.write(line + "\n")
         self._print(line)
+
+
+def tells(example: Example) -> set[str]:
+    """What an example has a label for."""
+    told = {task for task in LEARNED if getattr(example, task) != IGNORED}
+    return told | {name for name, labels in (("topic", example.topics), ("problem", example.problems)) if labels}
+
+
+def expected(severity: torch.Tensor) -> torch.Tensor:
+    """The expected class, (batch,) 0 to 4, of severity logits (batch, 5)."""
+    return severity.softmax(-1) @ torch.arange(severity.shape[-1], dtype=severity.dtype)
 
 
 def allowed_entropy(logits: torch.Tensor, allowed: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -430,9 +509,8 @@ class _Averaged:
         self.trainer.model.train()
 
 
-def schedule(step: int, total: int, warmup: float) -> float:
-    """The share of the full rate: up in a line, down in a cosine to 2 %."""
-    rise = max(1, int(total * warmup))
-    if step < rise:
-        return (step + 1) / rise
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
+def schedule(progress: float, warmup: float) -> float:
+    """The share of the full rate at a share of the run: up in a line, down in a cosine to 2 %."""
+    if progress < warmup:
+        return max(progress, 0.01) / warmup
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))

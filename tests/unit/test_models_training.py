@@ -21,7 +21,7 @@ from models.artifact import load_artifact
 from models.misprints import misprinted
 from models.taxonomy import read_taxonomy
 from models.training import gate, strange, thresholds
-from models.training.batches import batches, encode
+from models.training.batches import batches, encode, predict
 from models.training.complaints import Meanings
 from models.training.corpus import public_corpus
 from models.training.data import DataError, Example, part_of, split, table_corpus, text_hash, unique
@@ -29,7 +29,8 @@ from models.training.gate import GateError
 from models.training.network import merged
 from models.training.quantise import best_limits, quantise, quantised_weight, scale_and_zero
 from models.training.release import release
-from models.training.sentiment import RecipeError, Trainer, allowed_entropy, corpus_of, read_recipe, schedule
+from models.training.rewording import reworded
+from models.training.sentiment import RecipeError, Trainer, allowed_entropy, corpus_of, read_recipe, schedule, tells
 
 CONFIG = Path(training.__file__).parent / "configs" / "tiny.toml"
 
@@ -135,6 +136,45 @@ def test_an_interrupted_run_goes_on_where_it_was(run, tmp_path):
     assert all(torch.equal(again.best[name], weight) for name, weight in run.best.items())
 
 
+def test_a_run_can_go_on_from_a_released_model(run, directory, tmp_path):
+    recipe = replace(run.recipe, start=str(directory), of_start=0.0)
+    further = Trainer(recipe, run.corpus, tmp_path, lambda _: None)
+    further.best = further.average
+    texts = run.encode([one for part in run.corpus.validation.values() for one in part])
+
+    first, released = (predict(one.tuned(), texts.ids) for one in (further, run))
+
+    for task in ("sentiment", "complaint", "severity"):
+        assert np.abs(first[task] - released[task]).mean() < 0.1 * np.abs(released[task]).mean()
+    assert (first["embedding"] * released["embedding"]).sum(-1).mean() > 0.99
+
+
+def test_a_run_ends_at_its_time(run, tmp_path):
+    short = Trainer(replace(run.recipe, minutes=1e-6), run.corpus, tmp_path, lambda _: None)
+    short.run()
+
+    assert short.step == 1
+    assert short.best_score > 0
+
+
+def test_a_text_in_other_words_keeps_what_has_none():
+    chance = random.Random(3)
+
+    assert reworded("nobody told me", chance, share=1.0) != "nobody told me"
+    assert reworded("the wheel squeaks", chance, share=1.0) == "the wheel squeaks"
+
+
+def test_plain_and_easy_texts_take_turns(run, tmp_path):
+    recipe = replace(run.recipe, plain=3, epochs=3)
+    trainer = Trainer(recipe, run.corpus, tmp_path, lambda _: None)
+    plain = {row for row, one in enumerate(trainer.examples) if tells(one) == {"sentiment"}}
+
+    epochs = [{row for rows, _ in trainer._batches(epoch) for row in rows} for epoch in range(3)]
+
+    assert set.union(*epochs) == set(range(len(trainer.examples)))
+    assert sum(len(plain & rows) for rows in epochs) == len(plain)
+
+
 def test_a_checkpoint_of_another_recipe_is_refused(run, tmp_path):
     shutil.copy(run.out / "checkpoint.pt", tmp_path)
 
@@ -171,10 +211,10 @@ def test_batches_hold_every_text_once_and_few_widths():
 
 
 def test_the_rate_rises_then_falls():
-    rates = [schedule(step, 100, 0.1) for step in range(100)]
+    rates = [schedule(step / 100, 0.1) for step in range(100)]
 
     assert rates[0] == pytest.approx(0.1)
-    assert max(rates) == rates[9] == 1.0
+    assert max(rates) == rates[10] == 1.0
     assert rates[-1] < 0.03
 
 
