@@ -13,6 +13,7 @@ SOURCES = {
     "x": "connectors.x:open_sources",
     "bluesky": "connectors.bluesky:open_sources",
     "mastodon": "connectors.mastodon:open_sources",
+    "imap": "connectors.imap:open_sources",
 }
 REPLIERS = {
     "file": "connectors.outbox:open_file",

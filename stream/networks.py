@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from connectors.mastodon.client import Server
     from connectors.x.client import Api
 
-LIVE = ("x", "bluesky", "mastodon")
+LIVE = ("x", "bluesky", "mastodon", "imap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class Told:
 def wish(brands: Brands, network: str, brand: str | None, keywords: Iterable[str], handles: Iterable[str]) -> Wish:
     """The brand's own words and handles, and those that are given. Raises UserError where there is nothing."""
     words, names = tuple(keywords), tuple(handle.lstrip("@") for handle in handles)
+    if network == "imap":
+        return _everything(brands, brand, (*words, *names))
     if brand is None:
         if not words and not names:
             raise UserError(f"say what to listen for: `earshot ingest {network} --keyword delta`, --handle or --brand")
@@ -58,6 +60,16 @@ def wish(brands: Brands, network: str, brand: str | None, keywords: Iterable[str
     if known is not None:
         words, names = (*known.words, *words), (*known.handles, *names)
     return Wish(words, names, known.name if known else brand)
+
+
+def _everything(brands: Brands, brand: str | None, words: tuple[str, ...]) -> Wish:
+    """A mailbox is read whole: whoever writes there means the brand."""
+    if words:
+        raise UserError("a mailbox is read whole: leave --keyword and --handle out")
+    if brand is not None and brands.get(brand) is None:
+        raise UserError(f"there is no brand {brand!r}; see EARSHOT_BRANDS")
+    known = brands.get(brand) if brand is not None else None
+    return Wish(brand=known.name if known else None)
 
 
 @asynccontextmanager
@@ -89,6 +101,19 @@ async def listening_to(
                 jetstream=settings.bluesky_jetstream,
                 public=settings.bluesky_public,
                 allow_private=private,
+                told=told.line,
+            )
+        elif network == "imap":
+            yield open_sources(
+                settings.imap_host,
+                settings.imap_username,
+                _plain(settings.imap_password),
+                port=settings.imap_port,
+                encryption=settings.imap_encryption,
+                mailbox=settings.imap_mailbox,
+                days=settings.imap_days,
+                poll_seconds=settings.imap_poll_seconds,
+                brand=wanted.brand,
                 told=told.line,
             )
         else:

@@ -97,6 +97,16 @@ class Settings(BaseSettings):
     bluesky_host: str | None = Field(None, description="Bluesky: the account's server; unset: bsky.social")
     mastodon_server: str | None = Field(None, description="Mastodon: the server to listen to and to answer on")
     mastodon_token: SecretStr | None = Field(None, description="Mastodon: an application's token, read write:statuses")
+    imap_host: str | None = Field(None, description="IMAP: the mail server of a mailbox that complaints are sent to")
+    imap_port: int | None = Field(None, ge=1, le=65535, description="IMAP: its port; unset: 993, or 143 without tls")
+    imap_encryption: Literal["tls", "starttls", "none"] = Field(
+        "tls", description="IMAP: how the connection is encrypted; none: only to a server on this machine"
+    )
+    imap_username: str | None = Field(None, description="IMAP: who logs in; what this address sends is no complaint")
+    imap_password: SecretStr | None = Field(None, description="IMAP: the password, or an app password")
+    imap_mailbox: str = Field("INBOX", min_length=1, description="IMAP: the mailbox; it is read, never changed")
+    imap_days: int = Field(0, ge=0, le=3650, description="IMAP: days of older mail that the first reading takes in")
+    imap_poll_seconds: float = Field(30.0, ge=1, le=86_400, description="IMAP: seconds between two looks for new mail")
     hooks: Path | None = Field(None, description="your hooks.toml, for webhooks in; unset: there are none")
     hook_secrets: Annotated[dict[str, SecretStr], NoDecode] = Field(
         {}, description="the secrets that webhooks are signed with, name=secret[,name=secret]"

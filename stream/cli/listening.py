@@ -1,4 +1,4 @@
-"""A live network, watched by a person: the body of `earshot ingest x`, `bluesky` and `mastodon`."""
+"""A live network, watched by a person: the body of `earshot ingest x`, `bluesky`, `mastodon` and `imap`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from rich.console import Console
 from rich.status import Status
@@ -30,7 +29,7 @@ from stream.pipeline import alert_messages
 from stream.settings import Settings
 from stream.spend import Spend, spend_alert
 from stream.store import Store
-from stream.worker import answering, every
+from stream.worker import answering, every, until_one_ends
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ async def listen(
         listeners = [Listener(source, publisher, store, told=screen.say) for source in sources]
         totals = await store.totals()
         summary = Summary(network, before=totals, after=totals)
-        screen.say(f"listening on {network} for {_words(wanted)}; Ctrl-C ends it, and it goes on from there next time")
+        screen.say(f"listening on {network}{_words(wanted)}; Ctrl-C ends it, and it goes on from there next time")
         health.started = True
         duties = [
             *(listener.run() for listener in listeners),
@@ -89,7 +88,7 @@ async def listen(
             duties.append(every(3600.0, lambda: look_up(settings, network, wanted, store, publisher, ledger)))
         try:
             with screen:
-                await _until_one_ends(duties)
+                await until_one_ends(*duties)
         finally:
             await _processed(found.kafka, workers)
             summary.sent = sum(each.heard.events + each.heard.deletions for each in listeners)
@@ -204,18 +203,6 @@ async def _raise_alarms(alarms: asyncio.Queue[Reached], network: str, store: Sto
             await asyncio.sleep(5.0)
 
 
-async def _until_one_ends(works: Sequence[Any]) -> None:
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def _processed(kafka: Kafka, workers: Workers) -> None:
     """A newcomer sees what became of it: our own worker is given a moment to finish."""
     with suppress(BrokerAway, UserError, TimeoutError):
@@ -235,4 +222,5 @@ class _Unpaid:
 def _words(wanted: Wish) -> str:
     named = [*(f"“{word}”" for word in wanted.keywords), *(f"@{handle}" for handle in wanted.handles)]
     shown = ", ".join(named[:8]) + (f" and {len(named) - 8} more" if len(named) > 8 else "")
-    return f"{wanted.brand}: {shown}" if wanted.brand else shown
+    parts = [each for each in (wanted.brand, shown) if each]
+    return f" for {': '.join(parts)}" if parts else ""

@@ -94,7 +94,10 @@ def web(host: Annotated[str | None, typer.Option(help="Address to listen on.")] 
 
 def ingest(
     source: Annotated[
-        str, typer.Argument(help="x, bluesky, mastodon; `demo`; or a file: read on from where the last ingest stopped.")
+        str,
+        typer.Argument(
+            help="x, bluesky, mastodon, imap; `demo`; or a file: read on from where the last ingest stopped."
+        ),
     ],
     keyword: Annotated[
         list[str] | None, typer.Option("--keyword", "-k", help="Live: listen for this word, or #tag. Several times.")
@@ -115,7 +118,7 @@ def ingest(
 
     The first live data costs nothing and needs no account: `earshot ingest bluesky --keyword delta`. It runs until
     Ctrl-C and goes on from there the next time. Mastodon needs EARSHOT_MASTODON_SERVER, X its keys (EARSHOT_X_...,
-    pip install 'earshot\\[x]') and money: EARSHOT_X_DAILY_BUDGET.
+    pip install 'earshot\\[x]') and money: EARSHOT_X_DAILY_BUDGET. `imap` reads a mailbox: EARSHOT_IMAP_...
 
     Exit code 1: some rows of a file could not be read.
     """

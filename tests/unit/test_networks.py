@@ -174,6 +174,14 @@ def test_a_brand_is_listened_for_by_its_words_and_handles_where_it_wants_to_be()
             wish(BRANDS, "bluesky", brand, [], [])
 
 
+def test_a_mailbox_is_read_whole():
+    assert wish(BRANDS, "imap", "delta", [], []).brand == "Delta"
+    assert wish(BRANDS, "imap", None, [], []).keywords == ()
+    for brand, keywords, words in (("Nobody", [], "there is no brand"), (None, ["late"], "leave --keyword")):
+        with pytest.raises(UserError, match=words):
+            wish(BRANDS, "imap", brand, keywords, [])
+
+
 def test_secrets_show_in_no_repr(monkeypatch):
     monkeypatch.setenv("EARSHOT_HOOK_SECRETS", "shop=secret-of-the-shop, forms=another=secret")
     monkeypatch.setenv("EARSHOT_MASTODON_TOKEN", "secret-token")
