@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.taxonomy import Taxonomy
 from stream.alert_store import Alerts
+from stream.database import DatabaseAway
 from stream.desk.access import ensure_login
 from stream.desk.alert_book import AlertBook
 from stream.desk.board import Taught
@@ -77,11 +78,16 @@ def desk_parts(
     logins: dict[tuple[int, frozenset[str] | None], str] = {}
 
     async def own_url(caller: Caller) -> str:
-        if caller.brands is None or caller.user is None:
+        if caller.user is None:
             return reader_url
         known = (caller.user.id, caller.brands)
         if known not in logins:
-            logins[known] = await ensure_login(engine, url, caller.user)
+            try:
+                logins[known] = await ensure_login(engine, url, caller.user)
+            except DatabaseAway:
+                if caller.brands is not None:
+                    raise
+                return reader_url  # an owner who may make no roles has made this one, which sees no less
         return logins[known]
 
     return DeskParts(
