@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.analyzer import LABELS, Analyzer
+from models.analyzer import LABELS
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
@@ -25,11 +25,19 @@ _NUMBERINGS: tuple[dict[str, int], ...] = (
 )
 
 
+class Reader(Protocol):
+    """Whatever says sentiments: probabilities (texts, 3) in the order of LABELS."""
+
+    @property
+    def version(self) -> str: ...
+    def sentiments(self, texts: Sequence[str]) -> Floats: ...
+
+
 class EvaluationError(Exception):
     """The labelled texts cannot be read."""
 
 
-def evaluate_sentiment(data: Path, analyzer: Analyzer) -> dict[str, Any]:
+def evaluate_sentiment(data: Path, analyzer: Reader) -> dict[str, Any]:
     """Accuracy and calibration of a model on a CSV with the columns `text` and `label`.
 
     Labels are names (negative, neutral, positive) or numbers (0 1 2; 0 2 4; -1 0 1; 0 1 for negative and positive).

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import torch
 from optimum.exporters.onnx import export as write
 from optimum.exporters.onnx.model_configs import DistilBertOnnxConfig
 
@@ -27,7 +28,11 @@ class NetworkOnnxConfig(DistilBertOnnxConfig):  # type: ignore[misc]
 
 def export(network: Network, path: Path) -> None:
     """Write the network as ONNX with the outputs that OUTPUTS names."""
-    config = NetworkOnnxConfig(network.config, task="feature-extraction")
+    write_onnx(network, NetworkOnnxConfig(network.config, task="feature-extraction"), path)
+
+
+def write_onnx(network: torch.nn.Module, config: DistilBertOnnxConfig, path: Path) -> None:
+    """Write any network whose inputs are token ids and their mask; config: what its outputs are called."""
     with warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")  # the tracer warns about constants that are meant to be constant
         write(network.eval(), config, path, opset=OPSET, do_constant_folding=True)

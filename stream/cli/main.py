@@ -22,6 +22,7 @@ from stream.cli import (
     explore,
     incidents,
     keys,
+    lab,
     models,
     outbox,
     own,
@@ -62,6 +63,7 @@ run.add_to(app)
 data.add_to(app)
 models.add_to(app)
 own.add_to(models.train)
+lab.add_to(models.train)
 explore.add_to(app)
 registry.add_to(app)
 alerts.add_to(app)

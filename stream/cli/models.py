@@ -72,11 +72,12 @@ def analyze(
 @evaluate.command("sentiment")
 def evaluate_sentiment(data: Data, model: Model = None) -> None:
     """Accuracy, F1, recall and calibration on a file with the columns text,label."""
+    from models.classifier import Classifier, is_classifier
     from models.evaluate import EvaluationError
     from models.evaluate import evaluate_sentiment as measure
 
     try:
-        _tell(measure(data, _analyzer(model)))
+        _tell(measure(data, Classifier(model) if model and is_classifier(model) else _analyzer(model)))
     except EvaluationError as error:
         raise UserError(str(error)) from None
 
@@ -147,27 +148,6 @@ def evaluate_bursts(
     from stream.evaluate_bursts import evaluate_bursts as measure
 
     _tell(measure(seed=seed, days=days, events_a_day=events))
-
-
-@train.command("sentiment")
-def train_sentiment(
-    config: Annotated[Path, typer.Argument(help="A recipe; see models/training/configs.")],
-    out: Annotated[Path | None, typer.Option(help="Directory of the run; runs/NAME otherwise.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")] = None,
-) -> None:
-    """Tune the encoder with LoRA, merge, export, quantise, and write the model to OUT/model if it passes the gate.
-
-    A run that was interrupted goes on from its last checkpoint.
-    """
-    if importlib.util.find_spec("torch") is None:
-        raise UserError("training needs more packages: pip install 'earshot[train]'")
-    from models.training.errors import TrainingError
-    from models.training.train import train as run
-
-    try:
-        run(config, out, data=data)
-    except TrainingError as error:
-        raise UserError(str(error)) from None
 
 
 @train.command("replies")

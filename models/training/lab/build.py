@@ -1,0 +1,142 @@
+"""The network of a recipe: any encoder with a head for its classes, trained whole or by adapters beside it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DistilBertForSequenceClassification,
+    DistilBertTokenizerFast,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from models.artifact import STORY
+from models.training.base import MINILM, BaseError, load_base
+from models.training.lab.recipe import Recipe, RecipeError
+
+
+def write_base(recipe: Recipe, names: tuple[str, ...], folder: Path) -> None:
+    """The base with an untrained head, as every run begins: what `from_pretrained` reads, and what tuning is told from.
+
+    Raises BaseError when no hub, folder or package gives the base.
+    """
+    torch.manual_seed(recipe.seed)  # of the head
+    model, tokenizer = _based(recipe, names)
+    model.config.earshot = {"longest": recipe.longest, "both_ends": recipe.both_ends}
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _based(recipe: Recipe, names: tuple[str, ...]) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    said: dict[str, Any] = {
+        "id2label": dict(enumerate(names)),
+        "label2id": {name: row for row, name in enumerate(names)},
+    }
+    if recipe.base == MINILM or (Path(recipe.base) / STORY).is_file():
+        encoder, tokens = load_base(recipe.base, layers=recipe.layers)
+        config = encoder.config
+        config.seq_classif_dropout = recipe.dropout
+        config.dropout = config.attention_dropout = 0.0  # of every layer: a third of the time, little gained
+        config.num_labels, config.id2label, config.label2id = len(names), said["id2label"], said["label2id"]
+        model = DistilBertForSequenceClassification(config)
+        model.distilbert.load_state_dict(encoder.state_dict())
+        return model, DistilBertTokenizerFast(tokenizer_object=tokens, model_max_length=512)  # type: ignore[no-untyped-call]
+    try:
+        found = AutoModelForSequenceClassification.from_pretrained(
+            recipe.base, num_labels=len(names), ignore_mismatched_sizes=True, **said
+        )
+        tokenizer = AutoTokenizer.from_pretrained(recipe.base, use_fast=True)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise BaseError(f"the base {recipe.base} is no folder of a model and no hub gives it: {reason}") from None
+    return _shortened(found, recipe.layers), tokenizer
+
+
+def _shortened(model: Any, layers: int | None) -> PreTrainedModel:
+    """With the first so many layers only."""
+    if layers is not None:
+        stacks = [one for one in model.base_model.modules() if isinstance(one, torch.nn.ModuleList)]
+        if not stacks:
+            raise RecipeError("layers = ... is for encoders with a list of layers; this base has none")
+        del stacks[0][layers:]
+        name = "n_layers" if hasattr(model.config, "n_layers") else "num_hidden_layers"
+        setattr(model.config, name, layers)
+    return cast(PreTrainedModel, model)
+
+
+def build(recipe: Recipe, base: Path) -> Any:
+    """The network to train, from the folder that `write_base` made."""
+    if recipe.way == "qlora":
+        return _quantised(recipe, base)
+    model = AutoModelForSequenceClassification.from_pretrained(base, **kernels())
+    if recipe.way == "lora":
+        return _adapted(recipe, model)
+    _freeze(model, recipe.frozen)
+    return model
+
+
+def kernels() -> dict[str, str]:
+    """Fused attention's backward pass is several times slower on a processor, and faster on a GPU."""
+    return {} if torch.cuda.is_available() else {"attn_implementation": "eager"}
+
+
+def merged(base: Path, adapter: Path) -> PreTrainedModel:
+    """The plain network with the adapters folded in, in full precision."""
+    model = AutoModelForSequenceClassification.from_pretrained(base, **kernels())
+    return cast(PreTrainedModel, PeftModel.from_pretrained(model, str(adapter)).merge_and_unload())
+
+
+def head_of(model: PreTrainedModel) -> list[str]:
+    """The modules after the encoder."""
+    return [
+        name for name, part in model.named_children() if name != model.base_model_prefix and list(part.parameters())
+    ]
+
+
+def _adapted(recipe: Recipe, model: PreTrainedModel) -> PeftModel:
+    inside = model.base_model_prefix + "."
+    linear = [
+        name for name, part in model.named_modules() if name.startswith(inside) and isinstance(part, torch.nn.Linear)
+    ]
+    config = LoraConfig(
+        task_type="SEQ_CLS",
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        target_modules=linear,
+        modules_to_save=head_of(model),
+    )
+    return cast(PeftModel, get_peft_model(model, config))
+
+
+def _quantised(recipe: Recipe, base: Path) -> PeftModel:
+    if find_spec("bitsandbytes") is None:
+        raise RecipeError('way = "qlora" needs bitsandbytes: pip install bitsandbytes, or take way = "lora"')
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", llm_int8_skip_modules=["classifier", "pre_classifier", "score"]
+    )
+    try:
+        model = AutoModelForSequenceClassification.from_pretrained(base, quantization_config=config)
+        return _adapted(recipe, prepare_model_for_kbit_training(model))  # type: ignore[no-untyped-call]
+    except (ImportError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise RecipeError(f'bitsandbytes cannot work on this machine: {reason}; take way = "lora"') from None
+
+
+def _freeze(model: PreTrainedModel, lowest: int) -> None:
+    if not lowest:
+        return
+    encoder = model.base_model
+    for part in (
+        encoder.embeddings,
+        *next(one for one in encoder.modules() if isinstance(one, torch.nn.ModuleList))[:lowest],
+    ):
+        part.requires_grad_(False)

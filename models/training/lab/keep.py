@@ -1,0 +1,125 @@
+"""What a finished run leaves: the models that `from_pretrained` reads, the predictions, and its story."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoModelForSequenceClassification
+
+from models.analyzer import softmax
+from models.evaluate import scores
+from models.training.errors import TrainingError
+from models.training.lab.build import build, kernels, merged
+from models.training.lab.fit import Fit
+from models.training.lab.sets import Labelled
+from models.training.lab.tokens import logits_of
+
+Floats = NDArray[np.float32]
+
+BASE, MODEL, ADAPTER, RELEASE = "base", "model", "adapter", "release"
+RUN, PREDICTIONS = "run.json", "predictions.csv"
+SOME = 32  # texts that show whether what was written is what was trained
+SAME_LOGITS = 2e-3  # merged against trained: float arithmetic in another order
+QUANTISED_LOGITS = 0.5  # adapters learnt on four bits, merged into the full weights
+_VERSIONS = ("torch", "transformers", "peft", "accelerate", "tokenizers")
+
+
+class LostError(TrainingError):
+    """What was written is not what was trained."""
+
+
+def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the best weights as `model` (and `adapter`), the predictions and run.json; returns what that says.
+
+    Raises LostError when the model read back does not say what the trained one says.
+    """
+    out, recipe = fit.out, fit.recipe
+    best = with_weights(build(recipe, out / BASE), fit.best())
+    if recipe.way == "full":
+        _written(best, out / MODEL)
+    else:
+        _written(best, out / ADAPTER)
+        _written(merged(out / BASE, out / ADAPTER), out / MODEL)
+    for folder in (MODEL, *([] if recipe.way == "full" else [ADAPTER])):
+        fit.tokens.tokenizer.save_pretrained(out / folder)
+    again = AutoModelForSequenceClassification.from_pretrained(out / MODEL, **kernels())
+    some = fit.held_out[:SOME]
+    lost = float(np.abs(logits_of(again, fit.tokens, some) - logits_of(best, fit.tokens, some)).max())
+    if lost > (SAME_LOGITS if recipe.way != "qlora" else QUANTISED_LOGITS):
+        raise LostError(f"{out / MODEL}: read back, its logits differ by {lost:.4f} from the trained ones")
+    parts = {name: part for name, part in _parts(fit).items() if len(part)}
+    said = {name: softmax(logits_of(again, fit.tokens, fit.tokens(part.texts))) for name, part in parts.items()}
+    _write_predictions(out / PREDICTIONS, fit.sets.names, parts, said)
+    story = {
+        "kind": "sentiment",
+        "way": recipe.way,
+        "recipe": asdict(recipe),
+        "seed": recipe.seed,
+        "data": dict(fit.sets.hashes),
+        "labels": list(fit.sets.names),
+        "texts": {"train": len(fit.sets.train), **{name: len(part) for name, part in parts.items()}},
+        "parameters": fit.parameters,
+        "bytes": {name: size(out / name) for name in (BASE, MODEL, ADAPTER) if (out / name).exists()},
+        "seconds": round(fit.seconds, 1),
+        "processor_seconds": round(fit.busy, 1),
+        "steps": fit.step,
+        "best_step": fit.best_step,
+        "processes": fit.accelerator.num_processes,
+        "precision": fit.accelerator.mixed_precision,
+        "versions": {name: version(name) for name in _VERSIONS} | {"python": platform.python_version()},
+        **{name: scores(np.array(part.labels), said[name], fit.sets.names) for name, part in parts.items()},
+        **more,
+    }
+    write(out / RUN, story)
+    return story
+
+
+def write(path: Path, story: Mapping[str, Any]) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(dict(story), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def size(folder: Path) -> int:
+    """Bytes of the weights in a folder."""
+    return sum(path.stat().st_size for path in folder.iterdir() if path.suffix in (".safetensors", ".bin", ".onnx"))
+
+
+def _written(model: Any, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder)
+
+
+def with_weights(model: Any, weights: Mapping[str, torch.Tensor]) -> Any:
+    """The model with these of its weights, by their names."""
+    known = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, weight in weights.items():
+            known[name].copy_(weight)
+    return model
+
+
+def _parts(fit: Fit) -> dict[str, Labelled]:
+    return {"validation": fit.sets.validation, "test": fit.sets.test}
+
+
+def _write_predictions(
+    path: Path, names: Sequence[str], parts: Mapping[str, Labelled], said: Mapping[str, Floats]
+) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["part", "text", "label", *names])
+        for part, texts in parts.items():
+            for text, label, row in zip(texts.texts, texts.labels, said[part], strict=True):
+                writer.writerow([part, text, names[label], *(f"{value:.5f}" for value in row)])

@@ -1,0 +1,118 @@
+"""Every choice of a run of the lab, and the file that says them."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+from models.classifier import Reading
+from models.training.base import MINILM
+from models.training.errors import TrainingError
+
+Way = Literal["full", "lora", "qlora"]
+Precision = Literal["auto", "fp32", "bf16"]
+PUBLIC = ("tweeteval", "sentiment140", "airline", "imdb")
+
+
+class RecipeError(TrainingError):
+    """The recipe cannot be followed."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A config file holds only its differences from these. Files are named relative to it."""
+
+    way: Way  # all weights; adapters beside them; adapters on a base of four bits
+    name: str = "lab"
+    base: str = MINILM  # or a hub's name, a folder, a model directory of ours
+    layers: int | None = None  # only the first so many of the base
+    frozen: int = 0  # lowest layers, and the embeddings, that stay as they are (full)
+    data: str = "tweeteval"  # tweeteval, sentiment140, airline, imdb, or a CSV with text,label
+    validation: str | None = None  # a CSV; a tenth of the data otherwise, by the hash of the text
+    test: str | None = None
+    classes: int = 3
+    most: int | None = None  # texts to learn from, at most
+    most_validation: int | None = None
+    epochs: int = 3
+    steps: int | None = None  # stop after so many, whatever the epochs say
+    batch: int = 32  # texts of one step, of all processes together
+    rate: float = 5e-5
+    warmup: float = 0.06  # share of the steps
+    decay: float = 0.01
+    rank: int = 16  # of the adapters
+    alpha: int = 32
+    dropout: float = 0.1
+    smoothing: float = 0.0
+    balance: float = 0.0  # class weights: frequency ** -balance
+    longest: int = 128  # tokens
+    both_ends: bool = False  # of a longer text its beginning and its end, not its beginning alone
+    looks: int = 1  # validations in an epoch; the weights of the best one are the result
+    patience: int | None = None  # stop early after so many looks without a better one
+    checkpoint_every: int = 500  # steps
+    seed: int = 17
+    threads: int = 2
+    precision: Precision = "auto"  # bf16 where the processor or GPU has it
+    augment: float = 0.0  # share of the texts that are learnt in another wording each time
+    augment_ways: tuple[str, ...] = ()  # of augment.WAYS; all of them when empty
+    pseudo: str | None = None  # unlabelled texts to label by the model itself: `tweets`, or a file with one a line
+    pseudo_most: int = 2000
+    pseudo_least: float = 0.9  # probability that it must be sure with
+    pseudo_weight: float = 0.5  # of such a text in the loss
+    preferences: str | None = None  # a CSV with text,better,worse
+    preference_weight: float = 0.5
+    preference_beta: float = 1.0
+    preference_batch: int = 8  # pairs beside the texts of a step
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(self.longest, self.both_ends)
+
+
+def is_recipe(config: Path) -> bool:
+    """Whether a config file is one of the lab: it says which way to train."""
+    try:
+        return "way" in tomllib.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a TOML file. Raises RecipeError, naming the setting that is unknown or wrong."""
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: the recipe cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise RecipeError(f"{path}: the recipe is no TOML ({error})") from None
+    unknown = set(given) - {field.name for field in fields(Recipe)}
+    if unknown:
+        raise RecipeError(f"{path}: unknown setting {', '.join(sorted(unknown))}")
+    if "augment_ways" in given:
+        given["augment_ways"] = tuple(given["augment_ways"])
+    if why := _wrong(given):
+        raise RecipeError(f"{path}: {why}")
+    return Recipe(**given)
+
+
+def _wrong(given: dict[str, Any]) -> str | None:
+    hints = get_type_hints(Recipe)
+    for name, value in given.items():
+        choices = get_args(hints[name]) if hints[name] in (Way, Precision) else ()
+        if choices and value not in choices:
+            return f"{name} is {' or '.join(choices)}, not {value!r}"
+        kinds = tuple(kind for kind in (get_args(hints[name]) or (hints[name],)) if isinstance(kind, type))
+        if not choices and kinds and name != "augment_ways":
+            wanted = (*kinds, int) if float in kinds else kinds
+            if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in kinds):
+                return f"{name} = {value!r} is no {kinds[0].__name__}"
+    if given.get("way") is None:
+        return 'it does not say the way: "full", "lora" or "qlora"'
+    if given.get("classes", 3) not in (2, 3):
+        return "classes is 2 (negative, positive) or 3 (negative, neutral, positive)"
+    least = {"epochs": 1, "batch": 1, "longest": 8, "looks": 1, "threads": 1, "rank": 1, "preference_batch": 1}
+    for name, lowest in least.items():
+        if given.get(name, lowest) < lowest:
+            return f"{name} is {lowest} or more"
+    return None

@@ -1,0 +1,79 @@
+"""The model lab on the command line: train sentiment."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stream.cli.models import _tell
+from stream.cli.training_bar import watched
+from stream.errors import UserError
+
+NEEDED = ("torch", "transformers", "peft", "accelerate", "optimum")
+
+
+def add_to(train: typer.Typer) -> None:
+    train.command("sentiment")(train_sentiment)
+
+
+def needs_training() -> None:
+    """Raises UserError naming what the train extra would bring."""
+    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+        raise UserError(f"training needs more packages ({', '.join(missing)}): pip install 'earshot[train]'")
+
+
+def train_sentiment(
+    config: Annotated[Path, typer.Argument(help="A recipe; see models/training/configs.")],
+    out: Annotated[Path | None, typer.Option(help="Directory of the run; runs/NAME otherwise.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")] = None,
+    preferences: Annotated[
+        Path | None, typer.Option(help="CSV with text,better,worse: pairs to learn from beside the labels.")
+    ] = None,
+) -> None:
+    """Train a model by a recipe, export, quantise, and write the small model to OUT if it passes the gate.
+
+    A recipe that says its way (full, lora, qlora) trains one of the lab: any base, OUT/model and OUT/adapter for
+    `from_pretrained`, OUT/release for earshot. Any other recipe trains the model of all heads (OUT/model). A run that
+    was interrupted goes on from its last checkpoint. On several processes: accelerate launch -m stream.cli train ...
+    """
+    needs_training()
+    from models.training.errors import TrainingError
+    from models.training.lab.recipe import is_recipe
+
+    try:
+        with watched() as say:
+            if is_recipe(config):
+                from models.training.lab.train import train
+
+                story = train(config, out, data=data, preferences=preferences, say=say)
+                told = told_of(story) if story else {}
+            elif preferences is not None:
+                raise UserError('--preferences is for recipes of the lab, which say way = "full" or "lora"')
+            else:
+                from models.training.train import train as train_heads
+
+                train_heads(config, out, data=data, say=say)
+                told = {}
+    except TrainingError as error:
+        raise UserError(str(error)) from None
+    if told:
+        _tell(told)
+
+
+def told_of(story: dict[str, Any]) -> dict[str, Any]:
+    """What a person wants to know of a finished run."""
+    shown = ("n", "accuracy", "macro_f1", "macro_recall", "weighted_f1", "ece")
+    return {
+        "model": story["release"]["version"],
+        "parameters": story["parameters"],
+        "seconds": story["seconds"],
+        "bytes": {**story["bytes"], "int8": story["release"]["bytes"]["int8"]},
+        **{
+            part: {name: story["release"][part][name] for name in shown}
+            for part in ("validation", "test")
+            if part in story["release"]
+        },
+    }
