@@ -11,16 +11,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.base import ConnectorError, NotSent, Replier, SentReply, SentUnknown, Standing
 from connectors.events import Event, Tweet
+from stream.alone import alone
 from stream.database import DatabaseAway, reachable
 from stream.metrics import Metrics
 from stream.replies import Row, note, set_
@@ -33,7 +33,6 @@ MOST_TRIES = 8
 MOST_LOOKS = 5
 LONGEST_BACKOFF = timedelta(minutes=15)
 
-_LOCK = text("select pg_try_advisory_lock(hashtextextended('earshot outbox', 0))")
 _NEXT = (
     select(replies)
     .where(replies.c.state == "approved", replies.c.due_at <= func.now())
@@ -88,31 +87,21 @@ class Outbox:
 
     async def run(self, pause: float = 1.0) -> None:
         """Send what is approved, until cancelled. Another process that sends already is waited for."""
-        async with AsyncExitStack() as stack:
-            lock: AsyncConnection | None = None
-            try:
-                while True:
-                    try:
-                        if lock is None or not await _holds(lock):
-                            lock = await stack.enter_async_context(self._engine.connect())
-                            # The lock is the session's: a connection that went back to the pool would keep it.
-                            stack.push_async_callback(lock.invalidate)
-                            await lock.execution_options(isolation_level="AUTOCOMMIT")
-                            if not (await lock.execute(_LOCK)).scalar_one():
-                                await stack.aclose()
-                                lock = None
-                            else:
-                                await self.tell_again()
-                        if lock is not None:
+        try:
+            while True:
+                try:
+                    async with alone(self._engine, "outbox") as lock:
+                        if lock.mine:
+                            await self.tell_again()
+                        while await lock.still():
                             while await self.step():
                                 pass
-                    except DatabaseAway as away:
-                        log.warning("the outbox waits for Postgres: %s", away)
-                        await stack.aclose()
-                        lock = None
-                    await asyncio.sleep(pause)
-            finally:
-                await self.close()
+                            await asyncio.sleep(pause)
+                except DatabaseAway as away:
+                    log.warning("the outbox waits for Postgres: %s", away)
+                await asyncio.sleep(pause)
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         for way in self._ways.values():
@@ -266,11 +255,3 @@ def own_answer(row: Mapping[str, Any], sent: SentReply) -> Tweet:
 def _key(row: Row) -> str:
     """Names the reply for ever: of two tries a network that knows keys takes one."""
     return f"reply:{row['id']}"
-
-
-async def _holds(lock: AsyncConnection) -> bool:
-    try:
-        await lock.execute(text("select 1"))
-    except Exception:  # whatever it is, the lock may be another's by now
-        return False
-    return True

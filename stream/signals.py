@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from stream.alone import alone
 from stream.database import reachable
 from stream.tables import events, signal_counts
 from stream.words import Said
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """One cell of `signal_counts`: what one brand's customers said about one topic in one minute; '' is unknown."""
-
-    brand: str
-    topic: str
-    minute: datetime
-    events: int
-    negative: int
-    complaints: int
-    dissatisfaction_sum: float
-    updated_at: datetime
 
 
 class Stretch(NamedTuple):
@@ -73,20 +58,6 @@ class Signals:
             following: datetime = (await connection.execute(select(moment))).scalar_one()
             days = await connection.execute(changed.order_by(cells.brand, func.min(cells.minute)))
             return _joined((brand, Stretch(first, last)) for brand, first, last in days), following
-
-    async def read_signals(self, brand: str | None, since: datetime, until: datetime) -> list[Signal]:
-        """The cells of one brand (None: of all) with events in them, since <= minute < until, by brand and minute."""
-        cells = signal_counts.c
-        query = (
-            select(signal_counts)
-            .where(cells.minute >= since, cells.minute < until, cells.events > 0)
-            .order_by(cells.brand, cells.minute, cells.topic)
-        )
-        if brand is not None:
-            query = query.where(cells.brand == brand)
-        async with reachable(), self._engine.connect() as connection:
-            rows = (await connection.execute(query)).mappings()
-            return [Signal(**{**row, "dissatisfaction_sum": float(row["dissatisfaction_sum"])}) for row in rows]
 
     async def first_minute(self, brand: str) -> datetime | None:
         """The brand's first minute with an event."""
@@ -134,26 +105,9 @@ class Signals:
 
     @asynccontextmanager
     async def sole(self, name: str) -> AsyncIterator[bool]:
-        """Whether this process is the only one that does `name` until the block ends. Never waits.
-
-        The lock belongs to a connection, and goes with it: what the block writes must bear being written twice.
-        """
-        key = f"earshot {name}"
-        async with reachable():
-            connection = await self._engine.connect()
-        try:
-            async with reachable():
-                await connection.execution_options(isolation_level="AUTOCOMMIT")
-                mine = await connection.scalar(select(func.pg_try_advisory_lock(func.hashtextextended(key, 0))))
-            try:
-                yield bool(mine)
-            finally:
-                if mine:
-                    with suppress(DBAPIError, OSError):  # the connection broke, and the lock with it
-                        await connection.execute(select(func.pg_advisory_unlock(func.hashtextextended(key, 0))))
-        finally:
-            with suppress(DBAPIError, OSError):
-                await connection.close()
+        """Whether this process is the only one that does `name` until the block ends. Never waits."""
+        async with alone(self._engine, name) as lock:
+            yield lock.mine
 
 
 def _joined(days: Iterable[tuple[str, Stretch]]) -> dict[str, list[Stretch]]:

@@ -23,15 +23,14 @@ BURST = AlertRecord(
 )
 
 
-async def test_signals_are_read_by_brand_and_time(simple):
+async def test_negative_messages_are_counted_by_brand_and_time(simple):
     await simple.save([tweet(1, 70), tweet(2, 10, minute=3), tweet(3, 90, brand="Other", minute=1), tweet(4, 70)])
     await simple.save([deletion(4)])
 
-    [first, second] = await simple.read_signals("Northwind Air", NOON, NOON + timedelta(minutes=4))
-    assert (first.minute, first.events, first.negative, first.dissatisfaction_sum) == (NOON, 1, 1, 70.0)
-    assert second.minute == NOON + timedelta(minutes=3)
-    everything = await simple.read_signals(None, NOON, NOON + timedelta(minutes=3))
-    assert [signal.brand for signal in everything] == ["Northwind Air", "Other"]
+    [cell] = await simple.negatives("Northwind Air", NOON, NOON + timedelta(minutes=4), "minute")
+    assert (cell.at, cell.negative) == (NOON, 1)
+    [cell] = await simple.negatives("Other", NOON, NOON + timedelta(minutes=3), "hour")
+    assert (cell.at, cell.negative) == (NOON, 1)
     assert await simple.first_minute("Other") == NOON + timedelta(minutes=1)
     assert await simple.first_minute("Nobody") is None
 
