@@ -37,7 +37,7 @@ def stream_routes(desk: DeskParts) -> APIRouter:
     @router.get(
         "/v1/stream",
         summary="What changes, as it changes",
-        response_class=Streamed,
+        response_class=Response,
         responses=_ANSWER | documented(401, 403, 422, 429, 503),  # type: ignore[operator]
     )
     async def stream(

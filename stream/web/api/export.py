@@ -74,7 +74,7 @@ def export_routes(desk: DeskParts) -> APIRouter:
     @router.get(
         "/v1/export",
         summary="Everything of a kind, as CSV",
-        response_class=Streamed,
+        response_class=Response,
         responses=_ANSWER | documented(401, 403, 422, 429, 503),
     )
     async def export(
