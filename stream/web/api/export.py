@@ -27,6 +27,7 @@ What = Literal["tickets", "events", "alerts"]
 AT_ONCE = 2  # exports of one process: each holds a connection of the desk's
 LONGEST = 900.0  # seconds that one may take
 CHUNK = 64 * 1024  # bytes
+ROWS = 200  # that are fetched at once
 
 # The columns of each file, in order; stream/README.md says what they hold.
 COLUMNS: Mapping[What, tuple[str, ...]] = {
@@ -112,7 +113,7 @@ async def _chunks(
     writer = csv.writer(page, lineterminator="\r\n")
     writer.writerow(COLUMNS[of])
     async with places, reachable(), engine.connect() as connection:
-        found = await connection.stream(_QUERIES[of], dict(values))
+        found = await connection.stream(_QUERIES[of], dict(values), execution_options={"max_row_buffer": ROWS})
         async for row in found:
             writer.writerow(cells(row))
             if page.tell() >= CHUNK:
