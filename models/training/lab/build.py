@@ -17,7 +17,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from models.artifact import STORY
+from models.artifact import STORY, default_artifact
+from models.registry import SHIPPED
 from models.training.base import MINILM, BaseError, load_base
 from models.training.lab.recipe import Recipe, RecipeError
 
@@ -39,8 +40,9 @@ def _based(recipe: Recipe, names: tuple[str, ...]) -> tuple[PreTrainedModel, Pre
         "id2label": dict(enumerate(names)),
         "label2id": {name: row for row, name in enumerate(names)},
     }
-    if recipe.base == MINILM or (Path(recipe.base) / STORY).is_file():
-        encoder, tokens = load_base(recipe.base, layers=recipe.layers)
+    named = str(default_artifact()) if recipe.base == SHIPPED else recipe.base
+    if named == MINILM or (Path(named) / STORY).is_file():
+        encoder, tokens = load_base(named, layers=recipe.layers)
         config = encoder.config
         config.seq_classif_dropout = recipe.dropout
         config.dropout = config.attention_dropout = 0.0  # of every layer: a third of the time, little gained

@@ -33,7 +33,14 @@ Floats = NDArray[np.float32]
 
 EVERY = 10  # steps between lines of the log
 LIKE = 50  # batches whose texts are sorted by their length together
-FREE = {"threads": 0, "checkpoint_every": 0, "looks": 0, "patience": None, "steps": None}  # a resumed run may change
+FREE = {
+    "threads": 0,
+    "checkpoint_every": 0,
+    "looks": 0,
+    "patience": None,
+    "steps": None,
+    "minutes": None,
+}  # a resumed run may change
 
 
 def accelerator_of(recipe: Recipe) -> Accelerator:
@@ -84,30 +91,41 @@ class Fit:
         self.seconds, self.busy = 0.0, 0.0  # of the steps: by the clock, and of the processor
         whole = recipe.epochs * math.ceil(len(self.ids) / recipe.batch)
         self.total = min(whole, recipe.steps or whole)
+        self._begun = time.perf_counter()
 
     def run(self) -> None:
         """Train to the end, from the checkpoint if there is one; `best` gives the result."""
         self._prefer_from()
         self._resume()
+        self._begun = time.perf_counter() - self.seconds
         losses: list[float] = []
         look = max(1, min(self.total, math.ceil(len(self.ids) / self.recipe.batch)) // self.recipe.looks)
         for epoch, rows in self._from_here():
-            started, begun = time.perf_counter(), time.process_time()
+            begun = time.process_time()
             losses.append(self._learn(rows, epoch))
             self.step += 1
-            self.seconds += time.perf_counter() - started
             self.busy += time.process_time() - begun
-            if self.step % EVERY == 0 or self.step == self.total:
+            self.seconds = time.perf_counter() - self._begun
+            done = self.progress >= 1
+            if self.step % EVERY == 0 or done:
                 mean = round(float(np.mean(losses[-EVERY:])), 5)
                 self._say(step=self.step, of=self.total, loss=mean, minutes=round(self.seconds / 60, 2))
-            if self.step % look == 0 or self.step == self.total:
+            if self.step % look == 0 or done:
                 self._look()
                 if self.recipe.patience is not None and self.waited >= self.recipe.patience:
                     self._say(step=self.step, stopped_early=True, best_step=self.best_step)
                     break
+            if done:
+                break
             if self.step % self.recipe.checkpoint_every == 0:
                 self._checkpoint()
         self._checkpoint()
+
+    @property
+    def progress(self) -> float:
+        """The share of the run that is done, by its steps or by its time, whichever is further."""
+        share = self.step / self.total
+        return share if self.recipe.minutes is None else max(share, self.seconds / 60 / self.recipe.minutes)
 
     def best(self) -> dict[str, torch.Tensor]:
         """The weights of the best look, by their names."""
@@ -134,7 +152,7 @@ class Fit:
     def _learn(self, rows: Sequence[int], epoch: int) -> float:
         recipe, world = self.recipe, self.accelerator.num_processes
         for group in self.optimizer.param_groups:
-            group["lr"] = recipe.rate * schedule(self.step, self.total, recipe.warmup)
+            group["lr"] = recipe.rate * schedule(self.progress, recipe.warmup)
         mine = list(rows[self.accelerator.process_index :: world])
         pairs = self._pairs()
         own_pairs = pairs[self.accelerator.process_index :: world]
@@ -258,7 +276,7 @@ class Fit:
         return {name: getattr(self, name) for name in ("step", "best_step", "best_score", "waited", "seconds", "busy")}
 
     def _resume(self) -> None:
-        folder = self.out / "checkpoint"
+        folder = self.out / "checkpoint"  # of a finished run it is at the end, and nothing is left to do
         if not (folder / "run.json").exists():
             return
         state = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -278,9 +296,8 @@ class Fit:
             self._print(line)
 
 
-def schedule(step: int, total: int, warmup: float) -> float:
+def schedule(progress: float, warmup: float) -> float:
     """The share of the full rate: up in a line, down in a cosine to 2 %."""
-    rise = max(1, int(total * warmup))
-    if step < rise:
-        return (step + 1) / rise
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
+    if progress < warmup:
+        return (progress + 1e-3) / (warmup + 1e-3)
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))

@@ -58,9 +58,11 @@ def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:
     lost = float(np.abs(logits_of(again, fit.tokens, some) - logits_of(best, fit.tokens, some)).max())
     if lost > (SAME_LOGITS if recipe.way != "qlora" else QUANTISED_LOGITS):
         raise LostError(f"{out / MODEL}: read back, its logits differ by {lost:.4f} from the trained ones")
-    parts = {name: part for name, part in _parts(fit).items() if len(part)}
-    said = {name: softmax(logits_of(again, fit.tokens, fit.tokens(part.texts))) for name, part in parts.items()}
-    _write_predictions(out / PREDICTIONS, fit.sets.names, parts, said)
+    held = fit.sets.validation
+    said = softmax(logits_of(again, fit.tokens, fit.held_out))
+    with (out / PREDICTIONS).open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerow(["part", "text", "label", *fit.sets.names])
+    add_predictions(out, "validation", held, said, fit.sets.names)
     story = {
         "kind": "sentiment",
         "way": recipe.way,
@@ -68,7 +70,7 @@ def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:
         "seed": recipe.seed,
         "data": dict(fit.sets.hashes),
         "labels": list(fit.sets.names),
-        "texts": {"train": len(fit.sets.train), **{name: len(part) for name, part in parts.items()}},
+        "texts": {"train": len(fit.sets.train), "validation": len(held), "test": len(fit.sets.test)},
         "parameters": fit.parameters,
         "bytes": {name: size(out / name) for name in (BASE, MODEL, ADAPTER) if (out / name).exists()},
         "seconds": round(fit.seconds, 1),
@@ -78,7 +80,7 @@ def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:
         "processes": fit.accelerator.num_processes,
         "precision": fit.accelerator.mixed_precision,
         "versions": {name: version(name) for name in _VERSIONS} | {"python": platform.python_version()},
-        **{name: scores(np.array(part.labels), said[name], fit.sets.names) for name, part in parts.items()},
+        "validation": scores(np.array(held.labels), said, fit.sets.names),
         **more,
     }
     write(out / RUN, story)
@@ -110,16 +112,10 @@ def with_weights(model: Any, weights: Mapping[str, torch.Tensor]) -> Any:
     return model
 
 
-def _parts(fit: Fit) -> dict[str, Labelled]:
-    return {"validation": fit.sets.validation, "test": fit.sets.test}
-
-
-def _write_predictions(
-    path: Path, names: Sequence[str], parts: Mapping[str, Labelled], said: Mapping[str, Floats]
-) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["part", "text", "label", *names])
-        for part, texts in parts.items():
-            for text, label, row in zip(texts.texts, texts.labels, said[part], strict=True):
-                writer.writerow([part, text, names[label], *(f"{value:.5f}" for value in row)])
+def add_predictions(out: Path, part: str, texts: Labelled, said: Floats, names: Sequence[str]) -> None:
+    """What a model said of each text of a part; the report reads it. said: (texts, classes)."""
+    with (out / PREDICTIONS).open("a", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(
+            [part, text, names[label], *(f"{value:.5f}" for value in row)]
+            for text, label, row in zip(texts.texts, texts.labels, said, strict=True)
+        )

@@ -26,7 +26,7 @@ class Recipe:
 
     way: Way  # all weights; adapters beside them; adapters on a base of four bits
     name: str = "lab"
-    base: str = MINILM  # or a hub's name, a folder, a model directory of ours
+    base: str = MINILM  # or `shipped`, a hub's name, a folder, a model directory of ours
     layers: int | None = None  # only the first so many of the base
     frozen: int = 0  # lowest layers, and the embeddings, that stay as they are (full)
     data: str = "tweeteval"  # tweeteval, sentiment140, airline, imdb, or a CSV with text,label
@@ -35,8 +35,10 @@ class Recipe:
     classes: int = 3
     most: int | None = None  # texts to learn from, at most
     most_validation: int | None = None
+    most_test: int | None = None
     epochs: int = 3
     steps: int | None = None  # stop after so many, whatever the epochs say
+    minutes: float | None = None  # or when so many have gone by the clock; the rate falls in time for it
     batch: int = 32  # texts of one step, of all processes together
     rate: float = 5e-5
     warmup: float = 0.06  # share of the steps

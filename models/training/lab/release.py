@@ -98,9 +98,9 @@ def _build(fit: Fit, made: Path, full: Path, run_story: Mapping[str, Any]) -> di
     }
     if len(fit.sets.test):  # read here, after every choice
         logits = run(opened(made, fit.recipe.threads)[0], fit.tokens(fit.sets.test.texts))
-        story["test"] = scores(
-            np.array(fit.sets.test.labels), softmax(logits / np.float32(temperature)), fit.sets.names
-        )
+        said = softmax(logits / np.float32(temperature))
+        story["test"] = scores(np.array(fit.sets.test.labels), said, fit.sets.names)
+        keep.add_predictions(fit.out, "test", fit.sets.test, said, fit.sets.names)
     (made / STORY).write_text(written_story(story), encoding="utf-8")
     (made / CARD).write_text(card(story), encoding="utf-8")
     return story

@@ -81,7 +81,7 @@ def sets_of(recipe: Recipe, folder: Path, root: Path) -> Sets:
         names=NAMES[recipe.classes],
         train=_labelled(train),
         validation=_labelled(held_out),
-        test=_labelled(known.get("test", [])),
+        test=_labelled(_some(known.get("test", []), recipe.most_test, recipe.seed)),
         hashes={path.name: file_hash(path) for path in files},
     )
 
