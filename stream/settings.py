@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     kafka_replication: int = Field(1, ge=1, le=7, description="copies of topics that earshot makes")
     kafka_group: str = Field("earshot", min_length=1, description="consumer group of the workers")
 
+    keep_events: int | None = Field(  # at least three: bursts are judged by the eight weeks before
+        None, ge=3, le=1200, description="months of events and counts that Postgres keeps; unset: all"
+    )
+
     model: Path | None = Field(None, description="directory of a model; unset: the one that `earshot model use` chose")
     replier: Path | None = Field(None, description="directory of a model that drafts replies; unset: the shipped one")
     drafts: bool = Field(False, description="draft a reply for every ticket; a worker does it when nothing else waits")

@@ -35,6 +35,7 @@ from stream.networks import open_replier
 from stream.outbox import Outbox
 from stream.pipeline import Pipeline
 from stream.replies import Replies
+from stream.retention import drop_old
 from stream.scribe import Scribe
 from stream.settings import Settings
 from stream.spend import Spend
@@ -105,6 +106,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             every(SEND_EVERY, outbox.run),
             *([every(DRAFT_EVERY, drafting.round)] if drafting is not None else []),
             every(UPKEEP_EVERY, store.upkeep),
+            every(UPKEEP_EVERY, lambda: drop_old(answers, settings.keep_events)),
             _while_alive(follow),
             _while_broker_lives(found),
         )
