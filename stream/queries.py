@@ -15,18 +15,20 @@ from stream.figures import Figures, read_figures
 
 Row = dict[str, Any]
 
-_TOTALS = text("""
+_THEIRS = "(cast(:brands as text[]) is null or brand = any(cast(:brands as text[])))"
+_TOTALS = text(f"""
     select
-        (select count(*) from events where kind <> 'deleted') as events,
-        (select count(*) from events where kind = 'deleted') as deleted,
-        (select count(*) from events where model_version is not null) as scored,
-        (select count(*) from events where abstained) as abstained,
-        (select coalesce(jsonb_object_agg(level, n), '{}') from (select level, count(*) n from tickets group by 1) t)
-            as tickets,
-        (select coalesce(jsonb_object_agg(kind, n), '{}') from (select kind, count(*) n from alerts group by 1) a)
-            as alerts,
-        (select count(*) from dead_letters where state <> 'resolved') as dead_letters
-""").columns(
+        (select count(*) from events where kind <> 'deleted' and {_THEIRS}) as events,
+        (select count(*) from events where kind = 'deleted' and {_THEIRS}) as deleted,
+        (select count(*) from events where model_version is not null and {_THEIRS}) as scored,
+        (select count(*) from events where abstained and {_THEIRS}) as abstained,
+        (select coalesce(jsonb_object_agg(level, n), '{{}}')
+            from (select level, count(*) n from tickets where {_THEIRS} group by 1) t) as tickets,
+        (select coalesce(jsonb_object_agg(kind, n), '{{}}')
+            from (select kind, count(*) n from alerts where {_THEIRS} group by 1) a) as alerts,
+        (select count(*) from dead_letters where state <> 'resolved' and cast(:brands as text[]) is null)
+            as dead_letters
+""").columns(  # noqa: S608  our own words
     events=Integer,
     deleted=Integer,
     scored=Integer,
@@ -78,9 +80,11 @@ class Queries:
         async with reachable(), self._engine.connect() as connection:
             await connection.execute(text("select 1"))
 
-    async def totals(self) -> Totals:
+    async def totals(self, brands: frozenset[str] | None = None) -> Totals:
+        """brands: only of these; dead letters are of none. None: all."""
+        given = {"brands": None if brands is None else sorted(brands)}
         async with reachable(), self._engine.connect() as connection:
-            row = (await connection.execute(_TOTALS)).mappings().one()
+            row = (await connection.execute(_TOTALS, given)).mappings().one()
         return Totals(**row)
 
     async def figures(self) -> Figures:

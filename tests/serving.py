@@ -36,7 +36,7 @@ class EmptyStore:
         if self.away:
             raise DatabaseAway("it is being upgraded")
 
-    async def totals(self) -> Totals:
+    async def totals(self, brands: frozenset[str] | None = None) -> Totals:
         await self.ping()
         return Totals(events=0, deleted=0, scored=0, abstained=0, dead_letters=0)
 

@@ -20,6 +20,7 @@ from stream.web.api.forgetting import forget_routes
 from stream.web.api.reading import Reading
 from stream.web.api.replies import replies_routes
 from stream.web.api.state import state_routes
+from stream.web.api.stats import stats_routes
 from stream.web.api.taxonomy import taxonomy_routes
 from stream.web.api.tickets import tickets_routes
 from stream.web.batcher import Batcher
@@ -77,7 +78,8 @@ def create_web(store: Reads, api: Api) -> FastAPI:
     app.include_router(events_routes(guard, api.publish))
     app.include_router(hooks_routes(api.hooks, api.publish))
     app.include_router(taxonomy_routes(callers, api.taxonomy))
-    app.include_router(state_routes(guard, callers, store))
+    app.include_router(stats_routes(callers, store, None if api.desk is None else api.desk.monitor))
+    app.include_router(state_routes(guard, store))
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:

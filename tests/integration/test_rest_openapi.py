@@ -60,7 +60,7 @@ def site(analyzer) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def schema(site):
-    return schemathesis.openapi.from_url(f"{site}/openapi.json")
+    return schemathesis.openapi.from_url(f"{site}/openapi.json", headers=HEADERS)
 
 
 async def test_every_example_of_the_document_runs(site):

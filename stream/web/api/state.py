@@ -1,32 +1,18 @@
-"""What operators' tools ask: health, readiness, metrics, totals."""
+"""What operators' tools ask: health, readiness, metrics."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel, Field
 
-from stream.metrics import store_metrics
+from stream.metrics import RequestMetrics, store_metrics
 from stream.web.keyring import Guard
-from stream.web.people import Callers
 from stream.web.problems import documented
 from stream.web.reads import Reads
 
 
-class StatsOut(BaseModel):
-    """What the database holds."""
-
-    events: int
-    deleted: int
-    scored: int
-    abstained: int
-    dead_letters: int
-    tickets: dict[str, int] = Field(description="by level")
-    alerts: dict[str, int] = Field(description="by kind")
-
-
-def state_routes(guard: Guard, callers: Callers, store: Reads) -> APIRouter:
+def state_routes(guard: Guard, store: Reads) -> APIRouter:
     router = APIRouter(tags=["operate"])
 
     @router.get("/healthz", summary="Is the process alive?", response_class=PlainTextResponse)
@@ -52,19 +38,10 @@ def state_routes(guard: Guard, callers: Callers, store: Reads) -> APIRouter:
         dependencies=[Depends(guard.scrapes())],
         responses=documented(401, 403, 429, 503),
     )
-    async def metrics() -> Response:
-        """The queue, dead letters, outbox, sources, size of the database. Through a proxy it needs a key."""
-        return Response(generate_latest(store_metrics(await store.figures())), media_type=CONTENT_TYPE_LATEST)
-
-    @router.get(
-        "/v1/stats",
-        summary="What the store holds",
-        dependencies=[Depends(callers.may("viewer"))],
-        responses=documented(401, 403, 429, 503),
-    )
-    async def stats() -> StatsOut:
-        """Totals of events, tickets and alerts."""
-        told = await store.totals()
-        return StatsOut(**{name: getattr(told, name) for name in told.__slots__})
+    async def metrics(request: Request) -> Response:
+        """Requests, the queue, dead letters, outbox, sources, size of the database. Through a proxy it needs a key."""
+        asked: RequestMetrics = request.scope["metrics"]
+        told = generate_latest(asked.registry) + generate_latest(store_metrics(await store.figures()))
+        return Response(told, media_type=CONTENT_TYPE_LATEST)
 
     return router

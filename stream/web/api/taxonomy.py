@@ -11,11 +11,15 @@ from stream.web.problems import documented
 
 
 class ProblemInfo(BaseModel):
+    """What went wrong, within a topic."""
+
     name: str
     examples: list[str] = Field(description="phrases that customers use for it")
 
 
 class TopicInfo(BaseModel):
+    """What a message is about."""
+
     name: str
     problems: list[ProblemInfo]
 

@@ -1,0 +1,68 @@
+"""`/v1/stats`: what the store holds, and what the monitor shows of a stretch of time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+
+from stream.desk.board import Asked, Behind, Mixes, Span, Traffic
+from stream.desk.monitor import Monitor
+from stream.desk.rising import Rising
+from stream.desk.signal_rates import Rate
+from stream.web.people import Caller, Callers
+from stream.web.problems import documented
+from stream.web.reads import Reads
+
+
+class MonitorOut(BaseModel):
+    """What the page `/monitor` draws."""
+
+    rates: list[Rate] = Field(description="events saved a second, of the last ten minutes")
+    traffic: Traffic
+    rising: list[Rising] = Field(description="topics, the most surprising first")
+    mixes: Mixes
+    behind: Behind
+
+
+class StatsOut(BaseModel):
+    """What the database holds, of the brands that the caller may see."""
+
+    events: int
+    deleted: int
+    scored: int
+    abstained: int
+    dead_letters: int = Field(description="of no brand: 0 for who is bound to some")
+    tickets: dict[str, int] = Field(description="by level")
+    alerts: dict[str, int] = Field(description="by kind")
+    monitor: MonitorOut | None = Field(None, description="where `span` asked for it")
+
+
+def stats_routes(callers: Callers, store: Reads, monitor: Monitor | None) -> APIRouter:
+    """monitor: None where there is no desk."""
+    router = APIRouter(tags=["operate"])
+    reads = Depends(callers.may("viewer"))
+
+    @router.get("/v1/stats", summary="What the store holds", responses=documented(401, 403, 422, 429, 503))
+    async def stats(
+        caller: Caller = reads,
+        span: Annotated[Span | None, Query(description="also what the monitor shows of so long")] = None,
+        brand: Annotated[str | None, Query(max_length=300, description="of the monitor: this brand alone")] = None,
+    ) -> StatsOut:
+        """Totals of events, tickets and alerts; with `span` also series, rising topics, drift and lag."""
+        told = await store.totals(caller.brands)
+        totals = {name: getattr(told, name) for name in told.__slots__}
+        if span is None or monitor is None:
+            return StatsOut(**totals)
+        return StatsOut(**totals, monitor=await _monitor(monitor, Asked(span, brand, caller.brands)))
+
+    return router
+
+
+async def _monitor(monitor: Monitor, asked: Asked) -> MonitorOut:
+    rates, traffic, rising, mixes, behind = await asyncio.gather(
+        monitor.rates(asked), monitor.traffic(asked), monitor.rising(asked), monitor.mixes(asked), monitor.behind()
+    )
+    return MonitorOut(rates=rates, traffic=traffic, rising=rising, mixes=mixes, behind=behind)
