@@ -29,7 +29,10 @@ _FIGURES = text("""
     ),
     told as (
         select state, count(*) as n, extract(epoch from now() - min(created_at)) as age
-        from alert_deliveries where state <> 'sent' group by state
+        from alert_deliveries
+        -- What was given up on is told for a day: nobody could put an older one right.
+        where state in ('queued', 'sending') or (state = 'failed' and updated_at > now() - interval '1 day')
+        group by state
     ),
     paid as (
         select network, brand, sum(micros) / 1e6 as dollars

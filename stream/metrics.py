@@ -16,6 +16,7 @@ DEPENDENCIES = ("Kafka", "Postgres")
 DRAFT_SOURCES = ("model", "template", "failed")
 REPLY_STATES = ("sent", "failed", "uncertain", "discarded", "draft")
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
@@ -108,6 +109,27 @@ class IngestMetrics:
         self._spent.clear()  # yesterday's do not stay
         for (network, brand), amount in dollars.items():
             self._spent.labels(network, brand).set(amount)
+
+
+class RequestMetrics:
+    """The collectors of one web process: what it was asked, and how long it took to answer."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._seconds = Histogram(
+            "earshot_request_seconds",
+            "Seconds until the answer to a request began.",
+            ["route", "method", "status"],
+            buckets=_FAST,
+            registry=registry,
+        )
+        ProcessCollector(registry=registry)
+        self._seconds.labels("/v1/analyze", "POST", "2xx")  # 0 before the first: see above
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """route: as it is declared (`/v1/hooks/{name}`), so that nobody's ids become series."""
+        known = method if method in _METHODS else "other"
+        self._seconds.labels(route, known, f"{status // 100}xx").observe(seconds)
 
 
 def store_metrics(figures: Figures) -> CollectorRegistry:

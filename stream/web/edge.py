@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 import traceback
 import uuid
 from collections.abc import Collection
@@ -13,6 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stream.metrics import RequestMetrics
 from stream.web.origins import is_https, within
 from stream.web.problems import problem, refusal
 
@@ -52,13 +54,15 @@ class Edge:
 
     def __init__(self, app: ASGIApp, console: Collection[str] = (), base_url: str | None = None) -> None:
         self._app, self._console, self._base_url = app, console, base_url
+        self._metrics = RequestMetrics()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         scope["request_id"] = request_id = _request_id(scope)
-        started = False
+        scope["metrics"] = self._metrics  # for whoever tells them: stream/web/api/state.py
+        asked_at, started = time.perf_counter(), False
         policy = CONSOLE_POLICY if within(scope["path"], self._console) else PLAIN_POLICY
         always_https = is_https(HTTPConnection(scope), self._base_url)
 
@@ -66,6 +70,8 @@ class Edge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                route, seconds = _route(scope, self._console), time.perf_counter() - asked_at
+                self._metrics.answered(route, scope["method"], message["status"], seconds)
                 headers = MutableHeaders(raw=message["headers"])
                 message["headers"] = headers.raw
                 headers["X-Request-Id"] = request_id
@@ -91,6 +97,14 @@ class Edge:
             await problem(request_id, 500, "this is a fault of earshot's own; its log says where")(
                 scope, receive, answer
             )
+
+
+def _route(scope: Scope, console: Collection[str]) -> str:
+    """The declared path; what is none of ours has one name, whatever it was called."""
+    declared = getattr(scope.get("route"), "path", None)
+    if declared:
+        return str(declared)
+    return "console" if within(scope["path"], console) else "none"
 
 
 _TOO_LARGE = f"a request has at most {LARGEST_BODY // 1024**2} MiB; send fewer messages at once"

@@ -20,7 +20,7 @@ from typer.main import get_command
 from stream.cli.main import app
 from stream.figures import Figures
 from stream.kafka import INPUTS
-from stream.metrics import STAGES, IngestMetrics, Metrics, store_metrics
+from stream.metrics import STAGES, IngestMetrics, Metrics, RequestMetrics, store_metrics
 from stream.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -285,7 +285,7 @@ def metric_names() -> set[str]:
     """What workers and the web tell, and what every exporter of this kind tells."""
     names = {"up"}
     figures = Figures(1, 1, spend=[("x", "a", 1.0)], sources={"x": 1.0})
-    for registry in (Metrics().registry, IngestMetrics().registry, store_metrics(figures)):
+    for registry in (Metrics().registry, IngestMetrics().registry, RequestMetrics().registry, store_metrics(figures)):
         for metric in registry.collect():
             names |= {sample.name for sample in metric.samples}
             names |= {f"{metric.name}_total"} if metric.type == "counter" else set()
