@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.database import reachable
 
-STEP = 10  # seconds
+STEP = 5  # seconds
 MINUTES = 10
 _AGAIN = 30  # seconds that are counted anew: a save tells the time at which it began, and commits later
 _KEEP = 2.0  # seconds
@@ -27,14 +27,14 @@ _COUNTED = text(f"""
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """at: the beginning of ten seconds; a_second: events saved in them, divided by ten."""
+    """at: the beginning of a step of STEP seconds; a_second: events saved in it, divided by STEP."""
 
     at: datetime
     a_second: float
 
 
 class Rates:
-    """What was saved, by ten seconds and brand, as far back as the page shows."""
+    """What was saved, by step and brand, as far back as the page shows."""
 
     def __init__(self, engine: AsyncEngine, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._engine = engine
@@ -45,7 +45,7 @@ class Rates:
         self._one = asyncio.Lock()
 
     async def read(self, brands: Sequence[str] | None) -> list[Rate]:
-        """Every ten seconds of the last ten minutes that are over, the latest last. brands: None counts all."""
+        """Every step of the last ten minutes that is over, the latest last. brands: None counts all."""
         async with self._one:
             if time.monotonic() - self._read_at >= _KEEP:
                 await self._refresh()

@@ -12,12 +12,13 @@ from history import NOON, answer, deletion, tweet
 from stream.database import open_engine
 from stream.desk.board import Asked, Taught
 from stream.desk.monitor import Monitor
+from stream.desk.signal_rates import STEP
 
 OURS = frozenset({"Northwind Air"})
 
 
 def later() -> datetime:
-    """When the ten seconds that run are over."""
+    """When the step that runs is over."""
     return datetime.now(UTC) + timedelta(seconds=10)
 
 
@@ -83,7 +84,7 @@ async def test_whoever_is_bound_to_brands_sees_theirs_alone_whatever_they_ask_fo
     mixes = await monitor.mixes(Asked("24h", brands=OURS))
     assert mixes.versions.messages == 52
     monitor._rates._now = later
-    assert sum(rate.a_second for rate in await monitor.rates(Asked(brands=OURS))) == pytest.approx(5.3)
+    assert sum(rate.a_second for rate in await monitor.rates(Asked(brands=OURS))) == pytest.approx(10.6)
 
 
 async def test_a_topic_rises_against_its_own_past(monitor, day):
@@ -111,12 +112,12 @@ async def test_a_model_that_judged_nothing_here_has_no_drift(engine, day):
 
 async def test_rates_count_what_was_saved_just_now_and_only_once(monitor, simple, day, engine):
     first = await monitor.rates(Asked())
-    assert len(first) == 60
+    assert len(first) == 120
     await simple.save([tweet(7000 + number, 40) for number in range(20)])
     monitor._rates._read_at = -100.0
     monitor._rates._now = later
     told = await monitor.rates(Asked())
-    assert sum(rate.a_second for rate in told) * 10 == pytest.approx(155 + 20)
+    assert sum(rate.a_second for rate in told) * STEP == pytest.approx(155 + 20)
     assert [rate.at for rate in told] == sorted(rate.at for rate in told)
 
 
