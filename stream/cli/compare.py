@@ -11,14 +11,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from stream.cli import compare_models
 from stream.errors import UserError
 from stream.settings import Settings, read_settings
 
-compare = typer.Typer(no_args_is_help=True, help="Set models side by side on your own labelled file.")
+compare = typer.Typer(
+    cls=compare_models.SentimentByDefault,
+    no_args_is_help=True,
+    help="Set models side by side on your own labelled file; without a name of a command, sentiment models.",
+)
 export = typer.Typer(no_args_is_help=True, help="Write files that other tools take.")
 
 
 def add_to(app: typer.Typer) -> None:
+    compare_models.add_to(compare)
     app.add_typer(compare, name="compare")
     app.add_typer(export, name="export")
 

@@ -6,11 +6,11 @@ import csv
 import json
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from lab_runs import CONFIGS, config_of
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from models.analyzer import softmax
@@ -26,18 +26,7 @@ from models.training.lab.recipe import RecipeError, is_recipe, read_recipe
 from models.training.lab.sets import sets_of
 from models.training.lab.train import fitted, train
 
-CONFIGS = Path(__file__).resolve().parents[2] / "models" / "training" / "configs"
 TEXTS = ["thank you so much, you made my day", "worst service, so disappointed"]
-
-
-def config_of(folder, name="lab_tiny", **changes):
-    """A tiny config of ours with differences, in a folder that has its data."""
-    shutil.copy(CONFIGS / "lab_tiny.csv", folder)
-    lines = [line for line in (CONFIGS / f"{name}.toml").read_text().splitlines() if line.split(" ")[0] not in changes]
-    said = {key: json.dumps(value) for key, value in changes.items()}
-    path = folder / "recipe.toml"
-    path.write_text("\n".join([*lines, *(f"{key} = {value}" for key, value in said.items())]) + "\n")
-    return path
 
 
 @pytest.fixture(scope="session")

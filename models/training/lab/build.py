@@ -20,6 +20,7 @@ from transformers import (
 from models.artifact import STORY, default_artifact
 from models.registry import SHIPPED
 from models.training.base import MINILM, BaseError, load_base
+from models.training.lab.hub import only_cached
 from models.training.lab.recipe import Recipe, RecipeError
 
 
@@ -50,14 +51,15 @@ def _based(recipe: Recipe, names: tuple[str, ...]) -> tuple[PreTrainedModel, Pre
         model = DistilBertForSequenceClassification(config)
         model.distilbert.load_state_dict(encoder.state_dict())
         return model, DistilBertTokenizerFast(tokenizer_object=tokens, model_max_length=512)  # type: ignore[no-untyped-call]
+    cached = only_cached(recipe.base)
     try:
         found = AutoModelForSequenceClassification.from_pretrained(
-            recipe.base, num_labels=len(names), ignore_mismatched_sizes=True, **said
+            recipe.base, num_labels=len(names), ignore_mismatched_sizes=True, local_files_only=cached, **said
         )
-        tokenizer = AutoTokenizer.from_pretrained(recipe.base, use_fast=True)  # type: ignore[no-untyped-call]
+        tokenizer = AutoTokenizer.from_pretrained(recipe.base, use_fast=True, local_files_only=cached)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise BaseError(f"the base {recipe.base} is no folder of a model and no hub gives it: {reason}") from None
+        why = "no hub can be reached and it is not in the cache" if cached else str(error).splitlines()[0]
+        raise BaseError(f"the base {recipe.base} is no folder of a model, and {why}") from None
     return _shortened(found, recipe.layers), tokenizer
 
 

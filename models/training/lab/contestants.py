@@ -1,26 +1,25 @@
-"""Models that can be compared: of a hub, of a folder, adapters, untrained bases, and what earshot serves itself."""
+"""Models that can be compared: of a hub, of a folder, adapters, and untrained bases."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from models.analyzer import LABELS, Analyzer, softmax
-from models.artifact import STORY, load_artifact
-from models.classifier import Classifier, Reading, is_classifier
+from models.analyzer import LABELS, softmax
+from models.classifier import Reading
 from models.compare_sentiment import Contestant, LabelsError, as_sentiments, label_map
+from models.compare_served import trained
 from models.training.errors import TrainingError
 from models.training.lab.build import kernels, write_base
-from models.training.lab.keep import ADAPTER, BASE, MODEL, RELEASE, RUN, size
+from models.training.lab.hub import only_cached
+from models.training.lab.keep import BASE, MODEL, RUN, size
 from models.training.lab.recipe import Recipe
 from models.training.lab.sets import NAMES
 from models.training.lab.tokens import Tokens, logits_of
@@ -36,16 +35,14 @@ class ContestantError(TrainingError):
 def contestant(name: str, given: Mapping[str, str] | None = None, *, threads: int = 2, spare: Path) -> Contestant:
     """The model that a person names.
 
-    name: a folder (a model directory or release of ours, a run of the lab, a transformers model, an adapter), the name
-    of one on a hub, or `base:NAME` for an untrained head on a base. given: what its labels mean, where they do not
-    tell. spare: a folder for what must be written first. Raises ContestantError or LabelsError, naming the model.
+    name: a folder (a run of the lab, a transformers model, an adapter), the name of one on a hub, or `base:NAME` for an
+    untrained head on a base. given: what its labels mean, where they do not tell. spare: a folder for what must be
+    written first. Raises ContestantError or LabelsError, naming the model.
     """
     folder = Path(name).expanduser()
     if (folder / RUN).is_file() and (folder / MODEL).is_dir():
         folder = folder / MODEL
     try:
-        if (folder / STORY).is_file() or is_classifier(folder):
-            return Served(folder, threads)
         if name.startswith(UNTRAINED):
             goal = spare / name.removeprefix(UNTRAINED).replace("/", "_")
             write_base(Recipe("full", base=name.removeprefix(UNTRAINED)), NAMES[3], goal)
@@ -53,27 +50,6 @@ def contestant(name: str, given: Mapping[str, str] | None = None, *, threads: in
         return Transformer(str(folder) if folder.is_dir() else name, given, threads, name)
     except LabelsError as error:
         raise LabelsError(f"{name}: {error}") from None
-
-
-class Served:
-    """A model directory or a release: INT8, without torch."""
-
-    def __init__(self, folder: Path, threads: int) -> None:
-        self.labels: Sequence[str]
-        model: Classifier | Analyzer
-        if is_classifier(folder):
-            model = Classifier(folder, threads=threads)
-            self.labels = model.labels
-        else:
-            model, self.labels = Analyzer(load_artifact(folder), threads=threads), LABELS
-        self.version, self.sentiments = model.version, model.sentiments
-        self._folder = folder
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        graph = onnx.load(self._folder / "model.onnx")
-        count = sum(int(np.prod(one.dims)) for one in graph.graph.initializer)
-        return {**_run(self._folder), "parameters": count, "bytes": size(self._folder), "stored": "INT8"}
 
 
 class Transformer:
@@ -89,7 +65,7 @@ class Transformer:
         self._names, self._meaning = names, label_map(names, given)
         self.labels: Sequence[str] = [label for label in LABELS if label in self._meaning.values()]
         read = getattr(config, "earshot", None) or {}
-        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)  # type: ignore[no-untyped-call]
+        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, local_files_only=only_cached(source))  # type: ignore[no-untyped-call]
         longest = min(int(read.get("longest", 512)), int(getattr(config, "max_position_embeddings", 512)) - 2)
         self._tokens = Tokens(tokenizer, Reading(longest, bool(read.get("both_ends", False))))
 
@@ -100,38 +76,20 @@ class Transformer:
     @property
     def facts(self) -> Mapping[str, Any]:
         return {
-            **_run(self._folder),
+            **trained(self._folder, base=self._folder.name == BASE),
             "parameters": sum(weight.numel() for weight in self._model.parameters()),
             "bytes": size(self._folder) if self._folder.is_dir() else None,
             "stored": str(next(self._model.parameters()).dtype).removeprefix("torch."),
         }
 
 
-def _run(folder: Path) -> dict[str, Any]:
-    """What the run that made a folder says of its training; nothing for an untrained base."""
-    try:
-        story = json.loads((folder.parent / RUN).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if folder.name == BASE:
-        return {"trained_parameters": 0, "train_seconds": 0.0}
-    if folder.name not in (MODEL, ADAPTER, RELEASE):
-        return {}
-    return {
-        "way": story["way"],
-        "trained_parameters": story["parameters"]["trained"],
-        "train_seconds": story["processor_seconds"],
-    }
-
-
 def _loaded(source: str) -> Any:
+    cached = only_cached(source)
     try:
-        return AutoModelForSequenceClassification.from_pretrained(source, **kernels()).eval()
+        return AutoModelForSequenceClassification.from_pretrained(source, local_files_only=cached, **kernels()).eval()
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ContestantError(
-            f"{source}: there is no such folder, and no hub gives a model of that name ({reason})"
-        ) from None
+        asked = "no hub can be reached and it is not in the cache" if cached else str(error).splitlines()[0]
+        raise ContestantError(f"{source}: there is no such folder, and {asked}") from None
 
 
 def _adapted(folder: Path) -> Any:

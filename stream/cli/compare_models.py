@@ -1,0 +1,179 @@
+"""`earshot compare sentiment`: models of any make side by side on one labelled file."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from typer.core import TyperGroup
+
+from models.registry import SHIPPED
+from stream.cli.show import plain
+from stream.errors import UserError
+from stream.settings import read_settings
+
+
+class SentimentByDefault(TyperGroup):
+    """`earshot compare MODEL... --data FILE` is `earshot compare sentiment MODEL... --data FILE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["sentiment", *args]
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
+
+
+def add_to(compare: typer.Typer) -> None:
+    compare.command("sentiment")(compare_sentiment)
+
+
+def compare_sentiment(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL...",
+            help="shipped, a version of `model list`, a folder (model, release, run or adapter), a hub's name, "
+            "or base:NAME for an untrained head. WHICH=MODEL gives it a shorter name.",
+        ),
+    ],
+    data: Annotated[Path, typer.Option("--data", help="CSV with text,label, three or two classes.")],
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(help="What a model's labels mean where they do not tell: LABEL_0=negative,LABEL_1=positive."),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Cores that a model may use.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON, also on a terminal.")] = False,
+) -> None:
+    """Sentiment models on the same texts: accuracy, F1, calibration, size, training time, texts a second, probes.
+
+    Base against tuned, adapters against full, FP32 against INT8:
+    earshot compare runs/x/base runs/x/model runs/x/release --data test.csv
+
+    Labels like POS/NEG/NEU and one to five stars are understood; unknown ones are refused, --labels says them.
+    """
+    from models.compare_sentiment import LabelsError
+    from models.compare_sentiment import compare_sentiment as measure
+    from models.evaluate import EvaluationError
+
+    given = _label_map(labels or [])
+    if not data.is_file():
+        raise UserError(f"{data}: there is no such file")
+    with tempfile.TemporaryDirectory() as spare:
+        try:
+            named = {_short(name): _contestant(_source(name), given, threads, Path(spare)) for name in models}
+            figures = measure(data, named)
+        except (EvaluationError, LabelsError) as error:
+            raise UserError(str(error)) from None
+    if as_json or not sys.stdout.isatty():
+        print(json.dumps(figures, indent=2, ensure_ascii=False))
+        return
+    console = Console()
+    console.print(_table(figures["models"]))
+    console.print(_probes(figures["probes"], figures["models"]))
+
+
+def _contestant(name: str, given: Mapping[str, str], threads: int, spare: Path) -> Any:
+    """A model by its name; what earshot serves itself needs no torch."""
+    from models.artifact import STORY, ArtifactError, default_artifact
+    from models.classifier import is_classifier
+    from models.registry import Registry
+
+    if name == SHIPPED:
+        name = str(default_artifact())
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        registry = Registry(read_settings().home / "models")
+        try:
+            folder = registry.find(name).folder
+        except ArtifactError:
+            folder = Path(name).expanduser()  # a hub may know it
+    if (folder / STORY).is_file() or is_classifier(folder):
+        from models.compare_served import Served
+
+        return Served(folder, threads)
+    if missing := [one for one in ("torch", "transformers", "peft") if importlib.util.find_spec(one) is None]:
+        raise UserError(f"{name} needs more packages ({', '.join(missing)}): pip install 'earshot[train]'")
+    from models.training.errors import TrainingError
+    from models.training.lab.contestants import contestant
+
+    try:
+        return contestant(name, given, threads=threads, spare=spare)
+    except TrainingError as error:
+        raise UserError(str(error)) from None
+
+
+def _label_map(pairs: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in (one.strip() for some in pairs for one in some.split(",") if one.strip()):
+        label, sign, meaning = pair.partition("=")
+        if not sign:
+            raise UserError(f"--labels {pair}: write LABEL=negative, neutral or positive")
+        found[label.strip()] = meaning.strip().lower()
+    return found
+
+
+def _short(name: str) -> str:
+    return name.partition("=")[0]
+
+
+def _source(name: str) -> str:
+    return name.partition("=")[2] or name
+
+
+def _table(models: Mapping[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    table.add_column("")
+    for name in models:
+        table.add_column(plain(name), justify="right", overflow="fold")
+    for key, title in (
+        ("accuracy", "accuracy"),
+        ("precision", "precision (macro)"),
+        ("macro_recall", "recall (macro)"),
+        ("macro_f1", "F1 (macro)"),
+        ("weighted_f1", "F1 (weighted)"),
+        ("ece", "ECE"),
+        ("brier", "Brier"),
+        ("parameters", "parameters"),
+        ("trained_parameters", "of them trained"),
+        ("train_seconds", "training, processor s"),
+        ("bytes", "bytes on disk"),
+        ("stored", "stored as"),
+        ("texts_per_s", "texts/s"),
+    ):
+        table.add_row(title, *(_cell(one.get(key)) for one in models.values()))
+    return table
+
+
+def _probes(probes: Sequence[str], models: Mapping[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    table.add_column("probe")
+    for name in models:
+        table.add_column(plain(name), justify="right", overflow="fold")
+    for row, probe in enumerate(probes):
+        said = []
+        for one in models.values():
+            odds = one["probes"][row]
+            label = max(odds, key=lambda name: float(odds[name]))
+            said.append(f"{label} {odds[label]:.2f}")
+        table.add_row(plain(probe), *said)
+    return table
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return (
+        f"{value:.3f}"
+        if isinstance(value, float) and value < 10
+        else f"{value:,}"
+        if not isinstance(value, str)
+        else value
+    )
