@@ -74,6 +74,20 @@ async def test_health_readiness_metrics_and_stats(store, site):
     assert re.search(r"^earshot_stored_events 1\.0$", (await ask(site, "/metrics"))[2], re.MULTILINE)
 
 
+async def test_every_answer_is_timed_by_the_route_that_is_declared(store, site):
+    for path in ("/healthz", "/no/such/page", "/v1/tickets/x%3A404", "/v1/tickets/x%3A405"):
+        await ask(site, path)
+
+    told = (await ask(site, "/metrics"))[2]
+
+    counts = dict(re.findall(r"^earshot_request_seconds_count\{(.*?)\} (\S+)$", told, re.MULTILINE))
+
+    assert counts['method="GET",route="/healthz",status="2xx"'] == "1.0"
+    assert counts['method="GET",route="/v1/tickets/{ticket_id:path}",status="4xx"'] == "2.0"
+    assert "no/such" not in told
+    assert "404" not in told
+
+
 async def test_a_database_that_is_away_fails_readiness_and_not_liveness(own_postgres):
     await migrate(own_postgres.url)
     engine = open_engine(own_postgres.url)
