@@ -13,8 +13,10 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.api_keys import ApiKeys, Key
+from stream.desk.people import People
 from stream.logs import set_up_logs
 from stream.settings import read_settings
 
@@ -27,6 +29,7 @@ class Scope(StrEnum):
     analyze = "analyze"
     events = "events"
     read = "read"
+    desk = "desk"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,8 +41,13 @@ def create(
     name: Annotated[str, typer.Argument(help="Who or what will use it.")],
     scope: Annotated[
         list[Scope],
-        typer.Option(help="analyze: POST /v1/analyze; events: POST /v1/events; read: what GET shows. May be repeated."),
+        typer.Option(
+            help="analyze: POST /v1/analyze; events: POST /v1/events; read: what GET shows; desk: the desk's acts. Repeat."
+        ),
     ],
+    user: Annotated[
+        str | None, typer.Option(help="It acts in this user's name, with their role and brands; else as an agent's.")
+    ] = None,
 ) -> None:
     """Make a key and print it, this once: only its digest is kept.
 
@@ -47,7 +55,12 @@ def create(
     """
     if not name.strip() or len(name) > 100 or not name.isprintable():
         raise typer.BadParameter("a name is 1 to 100 printable characters")
-    token = asyncio.run(_with_keys(lambda known: known.create(name.strip(), [each.value for each in scope])))
+
+    async def make(engine: AsyncEngine) -> str:
+        holder = None if user is None else await People(engine).find(user)
+        return await ApiKeys(engine).create(name.strip(), [each.value for each in scope], holder)
+
+    token = asyncio.run(_with_engine(make))
     print(token)
     if sys.stdout.isatty():
         print("Keep it now: it cannot be shown again.", file=sys.stderr)
@@ -77,6 +90,10 @@ def revoke(name: Annotated[str, typer.Argument(help="Its name, or its beginning 
 
 
 async def _with_keys(ask: Callable[[ApiKeys], Awaitable[T]]) -> T:
+    return await _with_engine(lambda engine: ask(ApiKeys(engine)))
+
+
+async def _with_engine(ask: Callable[[AsyncEngine], Awaitable[T]]) -> T:
     from stream.bootstrap import ensure_migrated, parts
     from stream.database import open_engine
 
@@ -86,19 +103,20 @@ async def _with_keys(ask: Callable[[ApiKeys], Awaitable[T]]) -> T:
         await ensure_migrated(found)
         engine = open_engine(found.database_url, pool_size=1)
         try:
-            return await ask(ApiKeys(engine))
+            return await ask(engine)
         finally:
             await engine.dispose()
 
 
 def _table(found: list[Key]) -> Table:
     table = Table(box=None, padding=(0, 2), header_style="dim")
-    for column in ("key", "name", "scopes", "created", "last used", "revoked"):
+    for column in ("key", "name", "user", "scopes", "created", "last used", "revoked"):
         table.add_column(column, no_wrap=column == "key")
     for key in found:
         table.add_row(
             f"{key.prefix}...",
             key.name,
+            key.holder.name if key.holder else "",
             ", ".join(sorted(key.scopes)),
             *(_moment(each) for each in (key.created_at, key.last_used_at, key.revoked_at)),
         )
@@ -111,6 +129,7 @@ def _told(key: Key) -> dict[str, object]:
         "id": key.id,
         "name": key.name,
         "prefix": key.prefix,
+        "user": key.holder.name if key.holder else None,
         "scopes": sorted(key.scopes),
         **{name: moment and moment.isoformat() for name, moment in moments.items()},
     }

@@ -38,8 +38,8 @@ def demo() -> None:
     show.next_steps(Console(), demo=True)
 
 
-def up(host: Annotated[str | None, typer.Option(help="Address of the web page.")] = None, port: Port = None) -> None:
-    """Run a worker and the web page together until Ctrl-C."""
+def up(host: Annotated[str | None, typer.Option(help="Address of the desk.")] = None, port: Port = None) -> None:
+    """Run a worker and the desk together until Ctrl-C; prints its address, and at first how to log in."""
     from stream.bootstrap import ensure_migrated, parts, serve_console, worker_process
     from stream.worker import until_signal
 
@@ -74,9 +74,10 @@ def worker(
 
 
 def web(host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None, port: Port = None) -> None:
-    """Serve the queue of tickets as a page, the REST interface (/docs), health and metrics.
+    """Serve the desk (pages to log in to), the REST interface (/docs), health and metrics.
 
-    Requests that send something need an API key: `earshot key create`.
+    The first start prints a code that is typed into /setup, once, within 15 minutes, to make the first user; or make
+    one with `earshot user add`. Programs need a key: `earshot key create`.
     """
     from stream.bootstrap import ensure_migrated, parts, serve_console
     from stream.worker import until_signal

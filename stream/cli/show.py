@@ -96,7 +96,7 @@ def next_steps(console: Console, *, demo: bool = False) -> None:
     for command, what in (
         ("earshot tickets --level P1", "the queue, with reasons"),
         ('earshot sql "select * from brand_health"', "ask the database anything"),
-        ("earshot up", "a worker and the web page together"),
+        ("earshot up", "a worker and the desk: open the address that it prints, and log in with its code"),
         ('earshot analyze "my line has been down all day"', "what the model makes of a text"),
         ("earshot replay FILE --wait", "your own tweets, complaints or calls"),
     ):

@@ -61,13 +61,16 @@ class People:
         self._engine = engine
 
     async def setup_code(self) -> str | None:
-        """A fresh code for the first user, in place of any earlier one; None when there are users already."""
+        """A fresh code for the first user; None when there are users already.
+
+        Of several servers each prints its own, and each is good until one is used.
+        """
         code = "-".join("".join(secrets.choice(_CODE_LETTERS) for _ in range(4)) for _ in range(3))  # 60 bits
         async with reachable(), self._engine.begin() as connection:
             await connection.execute(select(_ONE_AT_A_TIME))
             if await _has_users(connection):
                 return None
-            await connection.execute(delete(setup_codes))
+            await connection.execute(delete(setup_codes).where(setup_codes.c.expires_at <= func.now()))
             expires = func.now() + timedelta(minutes=SETUP_MINUTES)
             await connection.execute(insert(setup_codes).values(digest=_digest(code), expires_at=expires))
         return code
@@ -84,6 +87,7 @@ class People:
             right = (await connection.execute(used.returning(setup_codes.c.digest))).first() is not None
             if not right or await _has_users(connection):
                 raise UserError("this code is wrong, used or older than 15 minutes; start `earshot web` for a new one")
+            await connection.execute(delete(setup_codes))
             return await _insert(connection, name, hashed, "admin", None)
 
     async def add(self, name: str, password: str, role: Role, brands: Collection[str] | None = None) -> User:
