@@ -42,7 +42,7 @@ def create(
     scope: Annotated[
         list[Scope],
         typer.Option(
-            help="analyze: POST /v1/analyze; events: POST /v1/events; read: what GET shows; desk: the desk's acts. Repeat."
+            help="analyze: POST /v1/analyze; events: POST /v1/events; read: what GET shows; desk: what agents do."
         ),
     ],
     user: Annotated[
