@@ -21,10 +21,12 @@ CONSOLE_PATHS: tuple[str, ...] = (  # whose answers may load scripts and styles 
 
 def mount_console(app: FastAPI, parts: DeskParts) -> None:
     """The pages, on an application whose gate knows the caller. Its lifespan must run: NiceGUI lives in it."""
+    from stream.web.console.alerts_page import add_alerts
     from stream.web.console.monitor_page import add_monitor
     from stream.web.console.mount import serve_pages
     from stream.web.console.queue_page import add_queue
 
     add_queue(parts)
     add_monitor(parts)
+    add_alerts(parts)
     serve_pages(app, CONSOLE_PATHS)

@@ -13,6 +13,7 @@ from stream.database import DatabaseAway
 from stream.desk import answers
 from stream.desk.corrections import FIELDS
 from stream.desk.forget import forget
+from stream.desk.giving import refuse_owner
 from stream.desk.life import Action, NotAllowed
 from stream.desk.people import Role
 from stream.desk.tickets import Lost, NoTicket, Seen
@@ -109,6 +110,8 @@ class Acts:
     async def _act(self, caller: Caller, ticket_id: str, events: frozenset[str], asked: Asked) -> Outcome:
         action = _ACTION.validate_python(asked.get("action"))
         seen = asked.get("seen") or {}
+        ticket = await self._parts.desk.ticket(ticket_id, caller.brands)
+        await refuse_owner(self._parts.people, ticket, action, caller.name, leads=caller.may("lead"))
         await self._parts.desk.act(
             ticket_id,
             action,
@@ -128,7 +131,7 @@ class Acts:
             number = await answers.begin(self._parts.replies, ticket_id, said)
         else:
             number = (await self._row(ticket_id, asked, caller))["id"]
-        anyway = asked.get("anyway") is True and caller.may("lead")
+        anyway = asked.get("anyway") is True  # kept in the audit
         await answers.approve(self._parts.replies, number, caller.name, said=said, anyway=anyway)
         return Outcome(True, "Approved. A worker sends it.")
 
@@ -183,7 +186,7 @@ class Acts:
             said = [each for each in await self._parts.desk.conversation(ticket_id) if each["direction"] == "inbound"]
             last = said[-1]["id"] if said else ticket_id
             return {"id": 0, "brand": ticket["brand"], "network": ticket["network"], "event_id": last, "text": ""}
-        row = await self._parts.replies.find(int(number))
+        row = await self._parts.replies.find(int(number), caller.brands)
         if row["ticket_id"] != ticket_id:
             raise UserError(f"there is no reply {number} to this ticket")
         return row

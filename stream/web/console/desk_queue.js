@@ -1,5 +1,5 @@
 // The queue: filters with counts, the list that changes under one's eyes but not under one's pointer, and its keys.
-import { clock, span, typing } from "earshot/format.js";
+import { clock, typing } from "earshot/format.js";
 
 const SELECTS = [
   ["brand", "All brands"], ["network", "All networks"], ["topic", "All topics"], ["state", "Any state"], ["owner", "Anybody's"],
@@ -24,9 +24,9 @@ export default {
   },
   watch: {
     state: { immediate: true, handler() { this.take(this.state); } },
-    filter: { immediate: true, handler(filter) { this.asked = { ...filter }; } },
     open() { this.address(); if (this.open) this.at = this.open; },
   },
+  created() { this.asked = { ...this.filter }; },
   mounted() {
     this.ticking = setInterval(() => { this.now = Date.now() + this.skew; }, 1000);
     addEventListener("keydown", this.key);
@@ -40,9 +40,9 @@ export default {
   },
   methods: {
     clock(card) { return clock(card, this.now); },
-    span,
+    eyes(card) { return card.open_by.filter((who) => who !== this.me).join(", "); },
     take(state) {
-      if (!state) return;
+      if (!state || state.seq === this.seq) return;
       if (!state.full && state.base !== this.seq) return this.$emit("resync");
       this.skew = state.now - Date.now();
       this.now = state.now;
@@ -145,10 +145,9 @@ export default {
           @click="toggle('late', '1')"><span>late</span><b class="num">{{ late }}</b></button>
       </div>
       <form class="filters" role="search" :class="{ more }" @submit.prevent>
-        <label class="find"><span class="sym" aria-hidden="true">search</span><span class="hidden-words">Search in what was said</span>
-          <input ref="search" class="field" type="search" placeholder="Search what was said" :value="asked.text" @input="choose({ text: $event.target.value })"></label>
-        <label v-for="[facet, all] in selects" :key="facet" :class="{ on: asked[facet] }"><span class="hidden-words">{{ facet }}</span>
-          <select class="field" :value="asked[facet] || ''" @change="choose({ [facet]: $event.target.value })">
+        <label class="find"><span class="sym" aria-hidden="true">search</span><input ref="search" class="field" aria-label="Search what was said" type="search" placeholder="Search what was said" :value="asked.text" @input="choose({ text: $event.target.value })"></label>
+        <label v-for="[facet, all] in selects" :key="facet" :class="{ on: asked[facet] }">
+          <select class="field" :aria-label="facet" :value="asked[facet] || ''" @change="choose({ [facet]: $event.target.value })">
             <option value="">{{ all }}</option>
             <option v-if="asked[facet] && !(((asked[facet] === '-') ? '' : asked[facet]) in (facets?.[facet] ?? {}))" :value="asked[facet]">{{ asked[facet] === '-' ? "nobody's" : asked[facet] }} (0)</option>
             <option v-for="[value, n] in options(facet)" :key="value" :value="value || '-'">{{ name(value, facet) }} ({{ n }})</option>
@@ -169,7 +168,7 @@ export default {
           </span>
           <span class="about"><span>{{ card.brand ?? 'no brand' }}<span class="faint"> · {{ card.network }}</span></span><span class="faint">{{ card.problem ?? card.topic ?? 'no topic' }}</span></span>
           <span class="whose">
-            <span v-if="card.open_by.length" class="chip eyes" :title="card.open_by.join(', ') + ' has it open'"><span class="sym" aria-hidden="true">visibility</span>{{ card.open_by.join(', ') }}</span>
+            <span v-if="eyes(card)" class="chip eyes" :title="eyes(card) + ' has it open'"><span class="sym" aria-hidden="true">visibility</span>{{ eyes(card) }}</span>
             <span v-if="card.owner" class="chip" :class="{ mine: card.owner === me }"><span class="sym" aria-hidden="true">person</span>{{ card.owner === me ? 'you' : card.owner }}</span>
             <span v-if="card.state !== 'new' && card.state !== 'open'" class="chip">{{ card.state }}</span>
             <span v-if="card.needs_look" class="chip look">needs a look</span>

@@ -13,7 +13,7 @@ export default {
     topics: Array, problems: Array, verdict: Object, outcome: Object,
   },
   emits: ["act", "approve", "discard", "settle", "draft", "check", "correct", "forget", "open", "close"],
-  data: () => ({ n: 0, busy: false, note: "", tag: "", base: null, lost: null, news: null, refused: null, done: "", chosen: null, doing: null, now: Date.now(), skew: 0, until: "", confirm: "" }),
+  data: () => ({ n: 0, heard: 0, busy: false, note: "", tag: "", base: null, lost: null, news: null, refused: null, done: "", chosen: null, doing: null, now: Date.now(), skew: 0, until: "", confirm: "" }),
   computed: {
     seen() { return this.base ?? { edits: this.ticket.edits, version: this.ticket.version }; },
     mine() { return this.ticket.owner === this.me; },
@@ -32,19 +32,20 @@ export default {
   },
   watch: {
     at: { immediate: true, handler(at) { if (at) { this.skew = at - Date.now(); this.now = at; } } },
-    ticket(now, before) {
+    ticket: { immediate: true, handler(now, before) {
       if (!now) return;
       if (now.id !== before?.id) {
         Object.assign(this, { note: "", tag: "", base: null, lost: null, news: null, refused: null, doing: null, busy: false });
         this.chosen = this.judged.at(-1)?.id ?? null;
-        this.$nextTick(() => this.$el.querySelector?.(".ticket-body")?.scrollTo(0, 0));
+        this.$nextTick(() => this.$el?.querySelector?.(".ticket-body")?.scrollTo(0, 0));
         return;
       }
       const last = now.history[0];
       if (now.version > before.version && last && last.who !== this.me) this.news = last;
-    },
+    } },
     outcome(told) {
-      if (told.n !== this.n) return;
+      if (told.n !== this.n || told.n === this.heard) return;
+      this.heard = told.n;
       this.busy = false;
       this.base = null;
       this.refused = told.ok || told.lost ? null : told.words;
@@ -75,6 +76,7 @@ export default {
       this.waiting = setTimeout(() => { if (this.busy) { this.busy = false; this.refused = "no answer from earshot; what you typed is kept, try again"; } }, 15_000);
     },
     act(action, doing = {}) { this.send("act", { action, seen: this.seen }, { ...doing, action }); },
+    claim() { this.act({ action: "claim", force: !!this.ticket.owner && this.lead }); },
     again() { const doing = this.lost.doing; this.lost = null; this.base = null; this.act(doing.action.action === "claim" ? { ...doing.action, force: true } : doing.action, doing); },
     hold() { this.base ??= { edits: this.ticket.edits, version: this.ticket.version }; },
     sheet(name) { this.hold(); this.confirm = ""; this.$refs[name].showModal(); },
@@ -90,7 +92,7 @@ export default {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !this.ticket || typing(event.target)) return;
       if (document.querySelector("dialog[open]") || !this.agent) return;
       const act = {
-        c: () => this.act({ action: "claim" }), r: () => (this.over ? this.act({ action: "reopen" }) : this.act({ action: "resolve" })),
+        c: () => this.claim(), r: () => (this.over ? this.act({ action: "reopen" }) : this.act({ action: "resolve" })),
         s: () => { if (!this.over) this.sheet("snoozing"); }, w: () => { if (!this.over) this.act({ action: "wait" }); },
         n: () => this.$refs.note.focus(), e: () => this.$refs.reply.edit(), a: () => this.$refs.reply.approve(), x: () => this.fix(),
       }[event.key];
@@ -111,7 +113,8 @@ export default {
       <p class="ticket-facts soft"><span>{{ ticket.author ?? 'unknown' }} on {{ ticket.network }}</span><span><b>{{ ticket.state }}</b><template v-if="ticket.snoozed_until && ticket.state === 'snoozed'"> until {{ when(ticket.snoozed_until) }}</template></span>
         <span>{{ ticket.owner ? (mine ? 'yours' : ticket.owner + ' has it') : "nobody's" }}</span><span v-if="ticket.waiting_since && !ticket.answered">waits since {{ when(ticket.waiting_since) }}</span><span class="faint mono">{{ ticket.id }}</span></p>
       <div v-if="agent" class="acts main-acts" role="group" aria-label="Actions">
-        <button v-if="!mine" type="button" class="button" :class="{ main: !ticket.owner }" :disabled="busy" @click="act({ action: 'claim' })">Claim <kbd>c</kbd></button>
+        <button v-if="!ticket.owner" type="button" class="button main" :disabled="busy" @click="claim()">Claim <kbd>c</kbd></button>
+        <button v-else-if="!mine && lead" type="button" class="button" :disabled="busy" @click="claim()">Take over <kbd>c</kbd></button>
         <button type="button" class="button" :disabled="busy" @click="sheet('giving')">Assign</button>
         <template v-if="!over"><button type="button" class="button" :disabled="busy" @click="act({ action: 'wait' })">Wait <kbd>w</kbd></button><button type="button" class="button" :disabled="busy" @click="sheet('snoozing')">Snooze <kbd>s</kbd></button>
         <button type="button" class="button" :class="{ main: mine }" :disabled="busy" @click="act({ action: 'resolve' })">Resolve <kbd>r</kbd></button></template>
@@ -123,14 +126,14 @@ export default {
     <div class="ticket-body"><div class="banners">
       <p v-if="others?.length" class="banner eyes" role="status"><span class="sym" aria-hidden="true">visibility</span><span><b>{{ others.join(', ') }}</b> {{ others.length > 1 ? 'have' : 'has' }} this ticket open too. Agree who answers.</span></p>
       <div v-if="lost" class="banner lost" role="alert"><span class="sym" aria-hidden="true">sync_problem</span><div><p><b>{{ lost.who }}</b> changed this ticket before you: <b>{{ lost.reason }}</b><template v-if="lost.at">, {{ ago(lost.at, now) }}</template>. Yours was not done; what you typed is kept.</p>
-        <p v-if="lost.changes.length" class="small">{{ changed(lost) }}</p><div class="acts"><button type="button" class="button" @click="again()">Do it all the same</button><button type="button" class="button" @click="lost = null">Leave it so</button></div></div></div>
+        <p v-if="lost.changes.length" class="small">{{ changed(lost) }}</p><div class="acts"><button v-if="lead || lost.doing.action?.action !== 'claim'" type="button" class="button" @click="again()">Do it all the same</button><button type="button" class="button" @click="lost = null">Leave it so</button></div></div></div>
       <p v-if="refused" class="banner lost" role="alert"><span class="sym" aria-hidden="true">block</span><span>{{ refused }}</span><button type="button" class="quiet" aria-label="Close" @click="refused = null"><span class="sym" aria-hidden="true">close</span></button></p>
       <p v-if="news && !lost" class="banner" role="status"><span class="sym" aria-hidden="true">update</span><span><b>{{ news.who }}</b>: {{ news.reason }}<template v-if="news.at">, {{ ago(news.at, now) }}</template></span><button type="button" class="quiet" aria-label="Close" @click="news = null"><span class="sym" aria-hidden="true">close</span></button></p>
       <p v-if="ticket.needs_look" class="banner" role="note"><span class="sym" aria-hidden="true">help</span><span>The model was not sure of this one: read it yourself before you trust the scores.</span></p>
     </div>
     <div class="columns"><div class="column">
       <Talk :ticket="ticket" :agent="agent" :chosen="chosen" @correct="fix" />
-      <Reply ref="reply" :ticket="ticket" :agent="agent" :lead="lead" :busy="busy" :verdict="verdict" :now="now" :drafting="drafting" @base="hold"
+      <Reply ref="reply" :ticket="ticket" :agent="agent" :busy="busy" :verdict="verdict" :now="now" :drafting="drafting" @base="hold"
         @check="$emit('check', $event)" @approve="send('approve', $event, { reply: true })" @discard="send('discard', { reply: $event })" @settle="send('settle', $event)" @draft="send('draft', {})" />
     </div><aside class="column" aria-label="About this ticket">
       <Why :ticket="ticket" /><Course :points="ticket.course" />
@@ -138,7 +141,7 @@ export default {
         <p>{{ ticket.incident.title }}</p><p class="small faint num">{{ ticket.incident.tickets }} tickets, {{ ticket.incident.open }} open, since {{ when(ticket.incident.since) }}</p></section>
       <section v-if="ticket.similar.length" class="panel" aria-labelledby="similar-title"><h2 id="similar-title">Similar</h2><ul class="similar">
         <li v-for="each in ticket.similar" :key="each.id"><a :href="'/tickets/' + encodeURIComponent(each.id)" @click.exact.prevent="$emit('open', each.id)"><span class="level" :class="each.level">{{ each.level }}</span><span class="excerpt" dir="auto">{{ each.excerpt }}</span><span class="faint small num">{{ Math.round(100 * each.similarity) }} % · {{ each.state }}<template v-if="each.owner"> · {{ each.owner }}</template></span></a></li></ul></section>
-      <section class="panel" aria-labelledby="notes-title"><h2 id="notes-title">Notes and tags</h2>
+      <section v-if="agent || ticket.notes.length || ticket.tags.length" class="panel" aria-labelledby="notes-title"><h2 id="notes-title">Notes and tags</h2>
         <div class="tags" v-if="ticket.tags.length || agent"><span v-for="each in ticket.tags" :key="each" class="chip">{{ each }}<button v-if="agent" type="button" class="quiet tiny" :aria-label="'Take the tag ' + each + ' away'" @click="act({ action: 'tag', remove: [each] })"><span class="sym" aria-hidden="true">close</span></button></span>
           <form v-if="agent" @submit.prevent="mark"><label class="hidden-words" for="tag">A tag</label><input id="tag" v-model="tag" class="field small" placeholder="add a tag" maxlength="40" autocomplete="off"></form></div>
         <ul v-if="ticket.notes.length" class="notes"><li v-for="(each, at) in ticket.notes" :key="at"><p dir="auto">{{ each.text }}</p><p class="faint small">{{ each.who }}, {{ when(Date.parse(each.at)) }}</p></li></ul>

@@ -9,15 +9,13 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import nicegui.elements.echart  # noqa: F401  its charts are a module that ours imports
-from nicegui import background_tasks
-from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
-from stream.database import DatabaseAway
 from stream.desk.alert_book import Listed
 from stream.desk.board import LENGTH, SPANS, Asked, Point, Span, Traffic
 from stream.desk.signal_rates import STEP, Rate
 from stream.web.console.shell import Visit, add_page
+from stream.web.console.telling import View, keep_telling
 from stream.web.parts import DeskParts
 
 EVERY = 2.0  # seconds; what has not changed is not sent
@@ -26,19 +24,8 @@ ALERTS = 6
 T = TypeVar("T")
 
 
-class MonitorView(Element, component="desk_monitor.js"):
-    """The charts in the browser. Told again is only what differs."""
-
-    def __init__(self, asked: Asked, by: str) -> None:
-        super().__init__()
-        self.tell(asked=_said(asked, by), brands=[], note="")
-
-    def tell(self, **props: Any) -> None:
-        news = {name: value for name, value in props.items() if self._props.get(name) != value}
-        for name, value in news.items():
-            self._props[name] = value
-        if news:
-            self.update()
+class MonitorView(View, component="desk_monitor.js"):
+    """The charts in the browser."""
 
 
 class MonitorPage:
@@ -50,25 +37,11 @@ class MonitorPage:
         self._asked = asked_for(query.get("range"), query.get("brand"), visit.caller.brands)
         self._by = _by(query.get("by"))
         self._again = asyncio.Event()
-        self.view = MonitorView(self._asked, self._by)
+        self.view = MonitorView(asked=_said(self._asked, self._by), brands=[])
         self.view.on("choose", self._choose)
 
-    async def run(self) -> None:
-        """Show, and show again, until the browser is gone."""
-        while True:
-            if await self._visit.parts.callers.again(self._visit.caller) is None:
-                self.view.tell(note="You are logged out. Load the page again to log in.")
-                return
-            try:
-                await self._show()
-                self.view.tell(note="")
-            except DatabaseAway:
-                self.view.tell(note="The database cannot be reached; this is what was last seen.")
-            self._again.clear()
-            try:
-                await asyncio.wait_for(self._again.wait(), EVERY)
-            except TimeoutError:
-                continue
+    def start(self) -> None:
+        keep_telling(self._visit, self.view, self._show, self._again, EVERY)
 
     async def _show(self) -> None:
         asked, parts = self._asked, self._visit.parts
@@ -154,7 +127,7 @@ def headline(listed: Listed) -> str:
         return f"{brand}: {told}" + (f", mostly {alert.topic}" if alert.topic else "")
     if alert.kind == "p1":
         return f"{brand}: a message to see within minutes"
-    return f"{brand}: spending on {alert.topic or 'a network'}"
+    return f"{brand}: a day's budget of {alert.evidence.get('network', 'a network')} is spent"
 
 
 def _rates(rates: list[Rate]) -> dict[str, Any]:
@@ -174,8 +147,6 @@ def add_monitor(parts: DeskParts) -> None:
     """The page `/monitor`."""
 
     async def build(visit: Visit) -> None:
-        page = MonitorPage(visit)
-        running = background_tasks.create(page.run())
-        visit.client.on_delete(running.cancel)
+        MonitorPage(visit).start()
 
     add_page(parts, "/monitor", "Monitor", build)

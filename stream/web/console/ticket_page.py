@@ -14,6 +14,7 @@ from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from stream.database import DatabaseAway
+from stream.desk.giving import can_have
 from stream.desk.tickets import NoTicket
 from stream.errors import UserError
 from stream.web.console.acts import Acts, Outcome
@@ -68,6 +69,8 @@ class TicketPage:
             others=[],
             people=[],
         )
+        visit.client.on_connect(self._meet)
+        visit.client.on_disconnect(self._part)
         acts = Acts(visit)
         for name, act in acts.by_name().items():
             self.view.on(name, self._acting(act))
@@ -91,6 +94,9 @@ class TicketPage:
         if self._following is not None:
             self._following.cancel()
             self._following = None
+        await self._part()
+
+    async def _part(self) -> None:
         if self._id is not None:
             await self._rooms.leave(self._id, self)
 
@@ -143,7 +149,8 @@ class TicketPage:
 
     async def _meet(self) -> None:
         caller, ticket_id = self._visit.caller, self._id
-        if ticket_id is None or not caller.may("agent") or self._mark is None:
+        here = self._visit.client.has_socket_connection
+        if ticket_id is None or not here or not caller.may("agent") or self._mark is None:
             return  # who may only look is in nobody's way
         self.view.tell(others=await self._rooms.enter(ticket_id, self, caller.name, self._meet_again))
 
@@ -159,6 +166,7 @@ class TicketPage:
             ticket = await parts.desk.ticket(ticket_id, self._visit.caller.brands)
         except NoTicket:
             self._mark, self._events = None, frozenset()
+            self._visit.client.status_code = 404  # where the page is still to be sent
             self.view.tell(ticket=None, gone=_GONE, others=[])
             return
         replies = await parts.replies.newest(ticket=ticket_id)
@@ -184,11 +192,7 @@ class TicketPage:
 
     async def _people(self, brand: str | None) -> list[str]:
         """Whom this ticket may be given to."""
-        return [
-            user.name
-            for user in await self._visit.parts.people.list()
-            if user.disabled_at is None and user.may("agent") and (user.brands is None or brand in user.brands)
-        ]
+        return [user.name for user in await self._visit.parts.people.list() if can_have(user, brand)]
 
     def _acting(
         self, act: Callable[[str, frozenset[str], dict[str, Any]], Awaitable[Outcome]]

@@ -19,6 +19,7 @@ function moment(seconds, step) { // on the axis: the time, and where a day begin
   const at = new Date(seconds * 1000);
   const day = at.toLocaleDateString([], { weekday: "short", day: "numeric" });
   if (step >= DAY / 8 && at.getHours() < step / 3600) return day;
+  if (step >= DAY / 4) return "";
   return `${two(at.getHours())}:${two(at.getMinutes())}`;
 }
 
@@ -131,6 +132,8 @@ export function heat(given, paint, { width, rows }) {
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
 const every = (steps, width) => { // a label for each 64 points of width, at whole steps of the clock
+  const size = (steps[1] ?? 0) - steps[0];
+  if (size >= DAY / 4) return (at) => new Date(steps[at] * 1000).getHours() < size / 3600;
   const fit = Math.max(2, Math.floor(width / 64));
   const least = Math.ceil(steps.length / fit);
   const apart = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 24, 28].find((n) => n >= least) ?? least;

@@ -14,7 +14,7 @@ export const ago = (at, now) => (now - at < 10_000 ? "just now" : `${span(now - 
 
 export function when(at) {
   const day = new Date(at), today = new Date();
-  const time = day.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const time = day.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   if (day.toDateString() === today.toDateString()) return time;
   const parts = { day: "numeric", month: "short" };
   if (day.getFullYear() !== today.getFullYear()) parts.year = "numeric";

@@ -8,7 +8,7 @@ const STATES = {
 };
 
 export default {
-  props: { ticket: Object, agent: Boolean, lead: Boolean, busy: Boolean, verdict: Object, now: Number, drafting: Boolean },
+  props: { ticket: Object, agent: Boolean, busy: Boolean, verdict: Object, now: Number, drafting: Boolean },
   emits: ["check", "approve", "discard", "settle", "draft", "base"],
   data: () => ({ editing: false, text: "", asked: 0, others: false, of: null }),
   computed: {
@@ -80,10 +80,10 @@ export default {
         <button type="button" class="button main" :disabled="busy" @click="approve()">{{ current.state === 'failed' ? 'Try again' : 'Approve' }} <kbd>{{ editing ? 'Ctrl ↵' : 'a' }}</kbd></button>
         <button v-if="!editing" type="button" class="button" @click="edit()">Edit <kbd>e</kbd></button><button v-else type="button" class="button" @click="editing = false">Back to the draft</button>
         <button type="button" class="button" :disabled="busy" @click="$emit('discard', current.id)">Discard</button>
-        <button v-if="refused.length && lead" type="button" class="button danger" :disabled="busy" @click="approve(true)">Approve anyway</button>
+        <button v-if="refused.length" type="button" class="button danger" :disabled="busy" @click="approve(true)">Approve anyway</button>
       </template>
       <template v-else-if="!current && waits"><template v-if="editing"><button type="button" class="button main" :disabled="busy || !text.trim()" @click="approve()">Approve <kbd>Ctrl ↵</kbd></button>
-        <button v-if="refused.length && lead" type="button" class="button danger" :disabled="busy" @click="approve(true)">Approve anyway</button><button type="button" class="button" @click="editing = false">Cancel</button></template>
+        <button v-if="refused.length" type="button" class="button danger" :disabled="busy" @click="approve(true)">Approve anyway</button><button type="button" class="button" @click="editing = false">Cancel</button></template>
         <template v-else><button type="button" class="button" @click="edit('')">Write one <kbd>e</kbd></button><button v-if="drafting && !basis" type="button" class="button" :disabled="busy" @click="$emit('draft')">Draft one</button></template></template>
       <template v-else-if="current?.state === 'approved'"><button type="button" class="button" :disabled="busy" @click="$emit('discard', current.id)">Do not send it</button></template>
       <template v-else-if="current?.state === 'uncertain'"><span class="soft">Look on the network:</span><button type="button" class="button" :disabled="busy" @click="$emit('settle', { reply: current.id, sent: true })">It stands there</button>

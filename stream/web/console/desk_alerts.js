@@ -1,0 +1,91 @@
+// Alerts and incidents: what needs somebody, what set it apart, and who has seen it.
+import { ago, span, when } from "earshot/format.js";
+
+const SHOWN = [["open", "Open"], ["seen", "Seen or snoozed"], ["over", "Over"]];
+const SNOOZES = [[1, "1 hour"], [4, "4 hours"], [24, "1 day"], [72, "3 days"]];
+
+export default {
+  props: { asked: Object, brands: Array, counts: Object, alerts: Array, incidents: Array, members: Object, answered: Object, busy: Array, agent: Boolean, note: String },
+  emits: ["choose", "acknowledge", "snooze", "members", "answer"],
+  data: () => ({ shown: SHOWN, snoozes: SNOOZES, now: Date.now() }),
+  mounted() { this.ticking = setInterval(() => { this.now = Date.now(); }, 5000); addEventListener("popstate", this.back); },
+  beforeUnmount() { clearInterval(this.ticking); removeEventListener("popstate", this.back); },
+  methods: {
+    ago(at) { return ago(at * 1000, this.now); },
+    when(at) { return when(at * 1000); },
+    lasted(one) { return span(((one.ended ?? this.now / 1000) - one.started) * 1000); },
+    count(name) { return (this.counts ?? {})[name] ?? 0; },
+    choose(changes) {
+      const asked = { ...this.asked, ...changes }, query = new URLSearchParams();
+      if (asked.show !== "open") query.set("show", asked.show);
+      if (asked.brand) query.set("brand", asked.brand);
+      history.pushState(null, "", location.pathname + (query.size ? `?${query}` : ""));
+      this.$emit("choose", asked);
+    },
+    back() {
+      const query = new URLSearchParams(location.search);
+      this.$emit("choose", { show: query.get("show") || "open", brand: query.get("brand") || "" });
+    },
+    standing(one) {
+      if (one.standing === "over") return one.recovered ? `over since ${this.when(one.recovered)}` : "over: its ticket is done";
+      if (one.standing === "snoozed") return `snoozed until ${this.when(one.until)} by ${one.snoozed_by}`;
+      if (one.standing === "acknowledged") return `seen by ${one.seen_by}`;
+      return "";
+    },
+    open(id, event) { if (event.target.open && !this.members[id]) this.$emit("members", id); },
+  },
+  template: `
+<div class="page alerts">
+  <div class="monitor-top">
+    <h1>Alerts</h1>
+    <div class="segments" role="group" aria-label="Which alerts">
+      <button v-for="[name, words] in shown" :key="name" type="button" :aria-pressed="asked.show === name" @click="choose({ show: name })">{{ words }} <span class="num">{{ count(name) }}</span></button>
+    </div>
+    <label v-if="brands.length > 1"><span class="hidden-words">Brand</span>
+      <select class="field" :value="asked.brand" @change="choose({ brand: $event.target.value })"><option value="">All brands</option><option v-for="brand in brands" :key="brand">{{ brand }}</option></select></label>
+    <span v-if="note" class="chip as-of bad" role="status">{{ note }}</span>
+  </div>
+  <div class="alerts-grid">
+    <section aria-label="Alerts" aria-live="polite">
+      <ol v-if="alerts?.length" class="alert-list">
+        <li v-for="one in alerts" :key="one.id" :id="one.id" class="panel" :class="[one.standing, one.kind]">
+          <div class="alert-head"><span class="severity" :data-severity="one.severity" :aria-label="'severity ' + one.severity + ' of 10'">{{ one.severity }}</span>
+            <div><h2 v-if="one.ticket"><a :href="one.ticket.href" dir="auto">{{ one.ticket.excerpt ?? "This ticket was withdrawn." }}</a></h2><h2 v-else>{{ one.title }}</h2>
+              <p class="faint"><template v-if="one.ticket"><span v-if="one.ticket.level" class="level" :class="one.ticket.level">{{ one.ticket.level }}</span> {{ one.brand ?? "no brand" }} · {{ one.ticket.owner ? one.ticket.owner + ", " : "" }}{{ one.ticket.state }} · </template><time>{{ when(one.started) }}</time>, {{ ago(one.started) }}<template v-if="one.kind === 'burst'"> · {{ one.ended ? "lasted" : "goes on for" }} {{ lasted(one) }}</template><template v-if="one.kind === 'burst' && one.topic"> · {{ one.topic }}</template></p></div>
+            <span v-if="standing(one)" class="chip">{{ standing(one) }}</span></div>
+          <template v-if="one.kind === 'burst'">
+            <div v-if="one.expected" class="versus" role="img" :aria-label="one.negative + ' negative messages where ' + one.expected + ' were usual'">
+              <span class="now" :style="{ width: '100%' }"><b class="num">{{ Math.round(one.negative) }}</b> negative</span>
+              <span class="usual" :style="{ width: Math.max(2, 100 * one.expected / Math.max(one.negative, one.expected)) + '%' }"></span><small class="faint">{{ one.expected }} were usual</small></div>
+            <p v-if="one.words.length" class="apart"><span class="faint">set apart by</span> <span v-for="word in one.words" :key="word" class="chip">{{ word }}</span></p>
+            <ul v-if="one.examples.length" class="examples"><li v-for="each in one.examples" :key="each.id"><a :href="each.href"><span dir="auto">{{ each.text }}</span><small v-if="each.author" class="faint">{{ each.author }}</small></a></li></ul>
+          </template>
+          <p v-else-if="one.detail" class="soft">{{ one.detail }}</p>
+          <div v-if="agent && one.standing !== 'over'" class="alert-acts">
+            <button v-if="!one.seen_by" class="button main" type="button" @click="$emit('acknowledge', one.id)"><span class="sym" aria-hidden="true">done</span>Acknowledge</button>
+            <label v-if="one.standing !== 'snoozed'"><span class="hidden-words">Snooze</span><select class="field" @change="$emit('snooze', { id: one.id, hours: Number($event.target.value) }); $event.target.value = ''"><option value="" selected>Snooze ...</option><option v-for="[hours, words] in snoozes" :value="hours">for {{ words }}</option></select></label>
+            <button v-else class="button" type="button" @click="$emit('snooze', { id: one.id, hours: 0 })"><span class="sym" aria-hidden="true">notifications_active</span>Wake</button>
+          </div>
+        </li>
+      </ol>
+      <div v-else-if="alerts" class="empty panel"><span class="sym big" aria-hidden="true">notifications_none</span><h2>{{ asked.show === "open" ? "Nothing waits for anybody" : "Nothing here" }}</h2><p>{{ asked.show === "open" ? "A P1 ticket or a burst of negative messages appears here at once." : "Alerts come here when somebody has seen them, or when they are over." }}</p></div>
+    </section>
+    <section aria-labelledby="incidents" class="incidents">
+      <h2 id="incidents">Incidents</h2>
+      <p class="faint">Tickets of one brand about the same problem</p>
+      <article v-for="one in incidents" :key="one.id" class="panel incident" :class="{ past: one.ended }">
+        <div class="alert-head"><span class="severity" :data-severity="one.severity">{{ one.severity }}</span>
+          <div><h3>{{ one.title }}</h3><p class="faint">{{ one.brand }} · since {{ when(one.started) }}<template v-if="one.ended"> · over</template></p></div></div>
+        <p class="incident-count"><b class="num">{{ one.tickets }}</b> tickets<template v-if="one.open !== one.tickets">, {{ one.open }} open</template><template v-if="one.p1">, {{ one.p1 }} P1</template> · <span class="faint">last {{ ago(one.last) }}</span></p>
+        <details @toggle="open(one.id, $event)"><summary>Its tickets</summary>
+          <p v-if="!members[one.id]" class="faint">Looking ...</p>
+          <ul class="examples"><li v-for="each in members[one.id]" :key="each.id"><a :href="each.href"><span dir="auto"><span v-if="each.level" class="level" :class="each.level">{{ each.level }}</span> {{ each.excerpt ?? "withdrawn" }}</span><small class="faint">{{ each.state }}</small></a></li></ul></details>
+        <div v-if="agent && one.open" class="alert-acts"><button class="button" type="button" :disabled="busy.includes(one.id)" @click="$emit('answer', one.id)"><span class="sym" aria-hidden="true">edit_note</span>{{ busy.includes(one.id) ? "Drafting ..." : "Answer the incident" }}</button></div>
+        <div v-if="answered[one.id]" role="status" class="answered"><p>{{ answered[one.id].words }}</p>
+          <p v-if="answered[one.id].links.length"><template v-for="(each, at) in answered[one.id].links"><a :href="each.href">{{ each.id }}</a>{{ at + 1 &lt; answered[one.id].links.length ? ", " : "" }}</template></p></div>
+      </article>
+      <p v-if="incidents && !incidents.length" class="quiet-note">No incident so far.</p>
+    </section>
+  </div>
+</div>`,
+};

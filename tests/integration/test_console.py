@@ -1,0 +1,280 @@
+"""The live console in a real Chromium, over a real Postgres: what people see, do and may not do."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+from browsing import PASSWORD, browser, person
+from history import answer, tweet
+from playwright.async_api import expect
+from serving import web
+from sqlalchemy import text
+
+from models.draft import Candidate, Draft, Refusal
+from stream.database import open_engine
+from stream.desk.corrections import Corrections
+from stream.desk.people import People
+from stream.desk.tickets import Desk
+from stream.replies import Replies
+
+SEVERE = "My line is down since Monday and nobody answers me. My mother's alarm pendant needs it!"
+
+
+@pytest.fixture
+async def engine(postgres_url):
+    made = open_engine(postgres_url)
+    yield made
+    await made.dispose()
+
+
+@pytest.fixture
+async def chromium():
+    async with browser() as made:
+        yield made
+
+
+@pytest.fixture
+async def site(store, engine, postgres_url):
+    people = People(engine)
+    await people.add("ada", PASSWORD, "admin")
+    await people.add("ben", PASSWORD, "agent")
+    await people.add("vic", PASSWORD, "viewer")
+    await people.add("sky", PASSWORD, "agent", ["Other"])
+    async with web(store, url=postgres_url) as address:
+        yield address
+
+
+@pytest.fixture
+async def ben(chromium, site):
+    async with person(chromium, site) as made:
+        await made.log_in("ben")
+        yield made
+        assert made.wrong == []
+        assert made.loaded <= {urlsplit(site).netloc, "inline"}, "something came from elsewhere"
+
+
+def lines(page):
+    return page.locator("a.line")
+
+
+async def drafted(engine, *candidates: Candidate, ticket: str = "x:1") -> int:
+    """A draft of these candidates for the ticket's last message; its number."""
+    replies = Replies(engine)
+    [wanted] = await replies.to_draft([ticket])
+    return (await replies.store([(wanted, Draft(candidates, "replies-1"), None)]))[0]
+
+
+GOOD = Candidate("So sorry about your line. Please send us a direct message so that we can look into it.", -0.41)
+PROMISE = Candidate(
+    "Sorry! It will be fixed by tomorrow, we promise.", -0.9, refusals=(Refusal("promise", "it promises"),)
+)
+
+
+async def test_a_new_ticket_appears_in_an_open_queue_and_an_urgent_one_above_it(store, ben):
+    await store.save([tweet(1, 60, text="my bag did not come")])
+    await expect(lines(ben.page)).to_have_count(1)
+
+    await store.save([tweet(2, 95, text=SEVERE)])
+
+    await expect(lines(ben.page)).to_have_count(2)
+    await expect(lines(ben.page).first).to_contain_text("alarm pendant")
+    await expect(ben.page.locator(".tile.P1 b")).to_have_text("1")
+
+
+async def test_filters_count_are_kept_in_the_address_and_come_back_with_it(store, ben):
+    await store.save([tweet(1, 60, text="my bag"), tweet(2, 95, text="my line"), tweet(3, 70, brand="Other")])
+    await ben.page.get_by_label("brand", exact=True).select_option(label="Other (1)")
+
+    await expect(lines(ben.page)).to_have_count(1)
+    assert ben.page.url.endswith("/?brand=Other")
+    await ben.page.reload()
+    await expect(lines(ben.page)).to_have_count(1)
+
+    await ben.page.get_by_role("button", name="Show all").click()
+    await ben.press("/")
+    await expect(ben.page.get_by_role("searchbox")).to_be_focused()
+    await ben.page.keyboard.type("my line")
+    await expect(ben.page.get_by_role("searchbox")).to_have_value("my line")
+    await expect(lines(ben.page)).to_have_count(1)
+    await ben.page.go_back()
+    await expect(lines(ben.page)).to_have_count(3)
+
+
+async def test_what_customers_wrote_is_text_wherever_it_stands(store, ben):
+    nasty = "<img src=x onerror=alert(1)> {{ 7*7 }} `${1}` </script><script>alert(2)</script> my line is down!"
+    await store.save([tweet(1, 95, text=nasty, author='"><script>alert(3)</script>')])
+    await expect(lines(ben.page)).to_contain_text("{{ 7*7 }}")
+
+    await lines(ben.page).click()
+    await ben.sees(nasty.removesuffix(" my line is down!"))
+
+    await ben.page.reload()  # now in the page that is sent, not through its socket
+    await ben.sees(nasty.removesuffix(" my line is down!"))
+    assert await ben.page.locator("main img").count() == 0
+
+
+async def test_a_ticket_is_worked_by_keys_alone(store, engine, ben):
+    await store.save([tweet(1, 95, text=SEVERE), tweet(2, 60, text="my bag did not come")])
+    await drafted(engine, GOOD, PROMISE)
+    await expect(lines(ben.page)).to_have_count(2)
+
+    await ben.press("j", "Enter")
+    await ben.sees("Why P1, priority 100")
+    await ben.press("c")
+    await ben.sees("yours", exact=True)
+    await ben.press("x", "u")
+    await ben.sees("says ben")
+    await ben.press("e")
+    words = ben.page.get_by_label("The words of the reply")
+    await words.fill("Sorry about your line. We will refund you, we guarantee it.")
+    await ben.sees("it promises an outcome that nobody has checked")
+    await words.fill(GOOD.text.replace("So sorry", "We are sorry"))
+    await ben.sees("the policy has nothing against it")
+    await ben.sees("93 of 280")
+    await ben.press("Control+Enter")
+    await ben.sees("approved, waits for a worker to send it")
+    await ben.press("r")
+    await ben.sees("resolved", exact=True)
+    await ben.shoot("ticket-resolved")
+    await expect(lines(ben.page)).to_have_count(1)
+
+    row = await Desk(engine).ticket("x:1")
+    assert (row["owner"], row["state"]) == ("ben", "resolved")
+    [fixed] = await Corrections(engine).of(["x:1"])
+    assert (fixed["field"], fixed["said"], fixed["should_be"], fixed["who"]) == (
+        *("sentiment", "negative", "neutral"),
+        "ben",
+    )
+    [reply] = await Replies(engine).newest(ticket="x:1")
+    assert (reply["state"], reply["approved_by"]) == ("approved", "ben")
+    assert reply["text"].startswith("We are sorry")
+
+
+async def test_a_refused_draft_says_why_and_goes_only_when_it_is_said_twice(store, engine, ben):
+    await store.save([tweet(1, 95, text=SEVERE)])
+    number = await drafted(engine, PROMISE)
+    await ben.go("/tickets/x:1")
+    await ben.sees("it promises")
+
+    await ben.press("a")
+    await ben.sees("the policy refuses these words", exact=False)
+    assert (await Replies(engine).find(number))["state"] == "draft"
+
+    await ben.page.get_by_role("button", name="Approve anyway").click()
+    await ben.sees("approved, waits for a worker to send it")
+    async with engine.connect() as connection:
+        details = (await connection.execute(text("select details from audit where action = 'approve'"))).scalar_one()
+    assert "promise" in details["despite"]
+
+
+async def test_two_people_at_one_ticket_see_each_other_and_lose_nothing_unseen(store, chromium, site, ben):
+    await store.save([tweet(1, 95, text=SEVERE)])
+    await ben.go("/tickets/x:1")
+    await ben.sees(SEVERE[:40])
+    async with person(chromium, site) as ada:
+        await ada.log_in("ada")
+        await ada.go("/tickets/x:1")
+        await ada.sees("has this ticket open too")
+        await ben.sees("has this ticket open too")
+
+        await ben.page.get_by_label("A note for colleagues").fill("I am on it, give me ten minutes")
+        await ben.page.get_by_role("button", name="Snooze").click()
+        await ben.sees("Snooze until")
+        await ada.press("c")
+        await ada.sees("yours", exact=True)
+        await ben.sees("claimed")
+        await ben.press("1")
+
+        await ben.sees("changed this ticket before you")
+        await ben.sees("owner: none → ada")
+        await expect(ben.page.get_by_label("A note for colleagues")).to_have_value("I am on it, give me ten minutes")
+        await ben.shoot("lost-update")
+        await expect(ben.page.locator("a.line .whose")).to_contain_text("ada")
+        await ben.page.get_by_role("button", name="Do it all the same").click()
+        await ben.sees("snoozed", exact=True)
+    await expect(ben.page.get_by_text("has this ticket open too")).to_have_count(0)
+
+
+async def test_a_conversation_that_goes_on_is_shown_at_once(store, ben):
+    await store.save([tweet(1, 70, text="my line is down")])
+    await ben.go("/tickets/x:1")
+    await ben.sees("my line is down")
+
+    await store.save([tweet(2, 95, of=1, minute=5, text="it is STILL down, I am leaving"), answer(3, of=1, minute=6)])
+
+    await ben.sees("it is STILL down, I am leaving")
+    await ben.sees("we are on it")
+    await expect(
+        ben.page.get_by_role("img", name="Dissatisfaction, rising, message by message: 70, 95")
+    ).to_be_visible()
+
+
+async def test_a_viewer_sees_and_can_do_nothing_also_not_past_the_page(store, engine, chromium, site):
+    await store.save([tweet(1, 95, text=SEVERE)])
+    await drafted(engine, GOOD)
+    async with person(chromium, site) as vic:
+        await vic.log_in("vic")
+        await vic.go("/tickets/x:1")
+        await vic.sees(GOOD.text)
+        for name in ("Claim", "Resolve", "Approve", "correct", "Erase this person"):
+            await expect(vic.page.get_by_role("button", name=name)).to_have_count(0)
+        await expect(vic.page.get_by_role("link", name="People")).to_have_count(0)
+        await vic.press("c", "r", "a")
+        await vic.page.evaluate("""() => {
+            const view = Object.values(mounted_app.$refs).find((each) => each?.$options?.emits?.includes?.("approve"));
+            view.$emit("act", { n: 1, ticket: "x:1", action: { action: "resolve" }, seen: { edits: 0, version: 1 } });
+            view.$emit("forget", { n: 2, ticket: "x:1", author: "ada" });
+        }""")
+        await vic.sees("This takes the role agent; you are viewer.")
+        await vic.shoot("viewer")
+    row = await Desk(engine).ticket("x:1")
+    assert (row["owner"], row["state"], row["edits"]) == (None, "new", 0)
+    assert (await Desk(engine).conversation("x:1"))[0]["text"] == SEVERE
+
+
+async def test_people_bound_to_a_brand_see_their_tickets_alone(store, chromium, site):
+    await store.save([tweet(1, 95, text=SEVERE), tweet(2, 80, brand="Other", text="my bag is gone")])
+    async with person(chromium, site) as sky:
+        await sky.log_in("sky")
+        await expect(lines(sky.page)).to_have_count(1)
+        await expect(lines(sky.page)).to_contain_text("my bag is gone")
+        await expect(sky.page.locator(".tile.P1 b")).to_have_text("1")
+        answered = await sky.page.goto(f"{site}/tickets/x:1")
+        assert answered is not None
+        assert answered.status == 404
+        await sky.sees("There is no such ticket")
+
+
+async def test_a_person_is_erased_by_a_lead_who_types_their_name(store, engine, chromium, site):
+    await store.save([tweet(1, 95, text=SEVERE, author="carol"), tweet(2, 80, author="dan", text="my bag is gone")])
+    async with person(chromium, site) as ada:
+        await ada.log_in("ada")
+        await ada.go("/tickets/x:1")
+        await ada.page.get_by_role("button", name="Erase this person").click()
+        erase = ada.page.get_by_role("button", name="Erase", exact=True)
+        await expect(erase).to_be_disabled()
+        await ada.page.get_by_label("Type carol").fill("carol")
+        await ada.shoot("erasure")
+        await erase.click()
+        await ada.sees("Erased: 1 messages")
+        await ada.sees("There is no such ticket")
+        await expect(lines(ada.page)).to_have_count(1)
+    async with engine.connect() as connection:
+        left = (await connection.execute(text("select text, author from events where id = 'x:1'"))).one()
+    assert tuple(left) == (None, None)
+
+
+async def test_whoever_is_logged_out_elsewhere_does_nothing_more(store, engine, site, ben):
+    await store.save([tweet(1, 95, text=SEVERE)])
+    await ben.go("/tickets/x:1")
+    await ben.sees(SEVERE[:40])
+
+    elsewhere = await ben.page.context.new_page()
+    await elsewhere.goto(f"{site}/sql")
+    await elsewhere.get_by_role("button", name="Log out").click()
+    await elsewhere.wait_for_url("**/login")
+    await ben.press("r")
+
+    await ben.sees("You are logged out")
+    assert (await Desk(engine).ticket("x:1"))["state"] == "new"
