@@ -43,7 +43,7 @@ _WITH_STANDING = f"""
 _LIST = text(f"""{_WITH_STANDING}
     select * from judged
     where cast(:standings as text[]) is null or standing = any(cast(:standings as text[]))
-    order by standing <> 'open', created_at desc, id
+    order by standing <> 'open', kind = 'p1', created_at desc, id
     limit :limit
 """).columns(evidence=JSONB)  # noqa: S608
 _COUNT = text(f"{_WITH_STANDING} select standing, count(*)::integer as n from judged group by standing")  # noqa: S608
@@ -99,7 +99,7 @@ class AlertBook:
         standings: Sequence[Standing] | None = None,
         limit: int = 50,
     ) -> list[Listed]:
-        """Those that need somebody first, then the newest."""
+        """Those that need somebody first, of them what concerns many before the single tickets; then the newest."""
         asked = _asked(brands, brand) | {"standings": None if standings is None else list(standings), "limit": limit}
         async with reachable(), self._engine.connect() as connection:
             rows = (await connection.execute(_LIST, asked)).mappings().all()

@@ -62,7 +62,7 @@ export default {
           </template>
           <p v-else-if="one.detail" class="soft">{{ one.detail }}</p>
           <div v-if="agent && one.standing !== 'over'" class="alert-acts">
-            <button v-if="!one.seen_by" class="button main" type="button" @click="$emit('acknowledge', one.id)"><span class="sym" aria-hidden="true">done</span>Acknowledge</button>
+            <button v-if="!one.seen_by" class="button" :class="{ main: one.kind !== 'p1' }" type="button" @click="$emit('acknowledge', one.id)"><span class="sym" aria-hidden="true">done</span>Acknowledge</button>
             <label v-if="one.standing !== 'snoozed'"><span class="hidden-words">Snooze</span><select class="field" @change="$emit('snooze', { id: one.id, hours: Number($event.target.value) }); $event.target.value = ''"><option value="" selected>Snooze ...</option><option v-for="[hours, words] in snoozes" :value="hours">for {{ words }}</option></select></label>
             <button v-else class="button" type="button" @click="$emit('snooze', { id: one.id, hours: 0 })"><span class="sym" aria-hidden="true">notifications_active</span>Wake</button>
           </div>
