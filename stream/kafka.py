@@ -18,6 +18,7 @@ from aiokafka.structs import TopicPartition
 
 from stream.errors import BrokerAway, UserError
 from stream.settings import Settings
+from stream.traces import OFF, Headers, Traces
 
 MESSAGE_LIMIT = 256 * 1024  # bytes; the same at the topic, the producer and the fetch
 INPUTS = ("tweets", "complaints", "transcripts")
@@ -98,8 +99,9 @@ def _asked_again(ask: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
 class Kafka:
     """A cluster that can be reached: where topics are made, lag is asked, and messages are published."""
 
-    def __init__(self, settings: Settings, broker: str) -> None:
+    def __init__(self, settings: Settings, broker: str, traces: Traces = OFF) -> None:
         self.broker = broker
+        self._traces = traces
         self.group = settings.kafka_group
         self._partitions = settings.kafka_partitions
         self._replication = settings.kafka_replication
@@ -188,7 +190,7 @@ class Kafka:
         try:
             with _translated(self._place):
                 await producer.start()
-            yield Publisher(producer, self._place)
+            yield Publisher(producer, self._place, self._traces)
         finally:
             await producer.stop()
 
@@ -196,29 +198,33 @@ class Kafka:
 class Publisher:
     """Sends, and returns only when the broker has confirmed."""
 
-    def __init__(self, producer: AIOKafkaProducer, place: str) -> None:
+    def __init__(self, producer: AIOKafkaProducer, place: str, traces: Traces = OFF) -> None:
         self._producer = producer
         self._place = place
+        self._traces = traces
 
     async def publish(self, messages: Sequence[Outgoing]) -> dict[TopicPartition, int]:
         """Send all, wait for all; returns the offset after the last one on each partition.
 
         Raises BrokerAway when the broker does not confirm in time, MessageSizeTooLargeError above MESSAGE_LIMIT.
         """
-        with _translated(self._place):
-            waiting = [await self._send(message) for message in messages]
+        if not messages:
+            return {}
+        sending = self._traces.producing({message.topic for message in messages}, len(messages))
+        with _translated(self._place), sending as headers:
+            waiting = [await self._send(message, headers) for message in messages]
             ends: dict[TopicPartition, int] = {}
             for confirmed in await asyncio.gather(*waiting):
                 partition = TopicPartition(confirmed.topic, confirmed.partition)
                 ends[partition] = max(ends.get(partition, 0), confirmed.offset + 1)
             return ends
 
-    async def _send(self, message: Outgoing) -> asyncio.Future[Any]:
+    async def _send(self, message: Outgoing, headers: Headers) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = await self._producer.send(
             message.topic,
             value=message.value,
             key=message.key.encode() if isinstance(message.key, str) else message.key,
-            headers=list(message.headers),
+            headers=[*message.headers, *headers],
         )
         return future
 

@@ -27,6 +27,7 @@ from stream.kafka import Outgoing
 from stream.metrics import Metrics
 from stream.records import AlertRecord, DeadLetterRecord
 from stream.store import Saved, Scored
+from stream.traces import OFF, Traces
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class Pipeline:
         cluster: str,
         metrics: Metrics,
         health: Health,
+        traces: Traces = OFF,
     ) -> None:
         self._analyze = analyze
         self._calls = calls or CallReader(analyze, None)
@@ -92,6 +94,7 @@ class Pipeline:
         self._cluster = cluster
         self._metrics = metrics
         self._health = health
+        self._traces = traces
         self._model_in_use = asyncio.Lock()  # three agents, one model: side by side they would only slow each other
 
     async def process(self, batch: Sequence[Message]) -> None:
@@ -112,15 +115,19 @@ class Pipeline:
 
     async def handle(self, batch: Sequence[Message]) -> None:
         """Save what the batch says and publish what was saved; bury what cannot be read."""
+        with self._traces.batch(batch[0].topic, (message.headers for message in batch), _waited(batch)):
+            await self._handle(batch)
+
+    async def _handle(self, batch: Sequence[Message]) -> None:
         events, unreadable = self._decode(batch)
         if unreadable:
             await self._bury(unreadable)
         if not events:
             return
         scored = [one for part in _in_parts([event for _, event in events]) for one in await self._understood(part)]
-        with self._metrics.timed("save"):
+        with self._metrics.timed("save"), self._traces.stage("save"):
             saved = await self._store.save(scored)
-        with self._metrics.timed("publish"):
+        with self._metrics.timed("publish"), self._traces.stage("publish"):
             await self._publish(outgoing(saved))
         replayed = [number for message, _ in events if (number := message.dead_letter_id) is not None]
         if replayed:
@@ -130,7 +137,7 @@ class Pipeline:
     def _decode(self, batch: Sequence[Message]) -> tuple[list[tuple[Message, Event]], list[tuple[Message, str]]]:
         events: list[tuple[Message, Event]] = []
         unreadable: list[tuple[Message, str]] = []
-        with self._metrics.timed("decode"):
+        with self._metrics.timed("decode"), self._traces.stage("decode"):
             for message in batch:
                 try:
                     events.append((message, decode(message.value or b"")))
@@ -147,14 +154,14 @@ class Pipeline:
         turns = [turn for at, call in calls.items() for turn in self._calls.unread(call, _language(events[at]))]
         for start in range(0, len(turns), TURNS_AT_ONCE):
             async with self._model_in_use:
-                with self._metrics.timed("analyze"):
+                with self._metrics.timed("analyze"), self._traces.stage("analyze"):
                     await asyncio.to_thread(self._calls.learn, turns[start : start + TURNS_AT_ONCE])
         async with self._model_in_use:
             return await asyncio.to_thread(self._understand, events, calls)
 
     def _understand(self, events: Sequence[Event], calls: Mapping[int, list[Utterance]]) -> list[Scored]:
         """Redact every text, find its brand, and judge what customers said. calls: by place, redacted. In a thread."""
-        with self._metrics.timed("redact"):
+        with self._metrics.timed("redact"), self._traces.stage("redact"):
             texts = [
                 "" if isinstance(event, Deleted) else self._redact(_readable(event, calls.get(at)))
                 for at, event in enumerate(events)
@@ -164,7 +171,7 @@ class Pipeline:
                 for at, (event, text) in enumerate(zip(events, texts, strict=True))
             ]
             events = [self._directed(event) for event in events]
-        with self._metrics.timed("analyze"):
+        with self._metrics.timed("analyze"), self._traces.stage("analyze"):
             heard = [at for at, event in enumerate(events) if _is_inbound(event)]
             read = [at for at in heard if at not in calls]
             called = [at for at in heard if at in calls]
@@ -288,6 +295,12 @@ def _in_parts(events: Sequence[Event]) -> Iterator[list[Event]]:
         turns += size
     if part:
         yield part
+
+
+def _waited(batch: Sequence[Message]) -> float | None:
+    """Seconds since the first of the batch was produced."""
+    produced = [message.produced_at for message in batch if message.produced_at is not None]
+    return time.time() - min(produced) if produced else None
 
 
 def _language(event: Event) -> str | None:

@@ -114,6 +114,7 @@ def test_whatever_serves_imports_only_what_the_install_brings():
     brought = packages_distributions()
     optional = {  # each in an extra, imported where it is needed, with one line for whoever lacks it
         "openai": ("models/llm.py",),
+        "opentelemetry": ("stream/otel.py",),
         "sacrebleu": ("models/evaluate_replies.py",),
         "tweepy": ("connectors/x/client.py", "connectors/x/stream.py"),
     }

@@ -18,6 +18,7 @@ from stream.kafka import Kafka
 from stream.schema import migrate
 from stream.settings import Settings
 from stream.store import Store
+from stream.traces import OFF, Traces, open_traces
 
 T = TypeVar("T")
 
@@ -33,10 +34,11 @@ class Parts:
     database_url: str
     embedded: Embedded | None
     broker_is_embedded: bool
+    traces: Traces = OFF
 
     @property
     def kafka(self) -> Kafka:
-        return Kafka(self.settings, self.broker)
+        return Kafka(self.settings, self.broker, self.traces)
 
     @property
     def reader_url(self) -> str:
@@ -72,6 +74,16 @@ async def parts(settings: Settings, role: str, *, broker: bool = True) -> AsyncI
 
     The last command drains the embedded broker before it stops it: it holds its messages in memory alone.
     """
+    traces = open_traces(role) if broker else OFF
+    try:
+        async with _found(settings, role, broker=broker) as found:
+            yield replace(found, traces=traces)
+    finally:
+        await asyncio.to_thread(traces.close)
+
+
+@asynccontextmanager
+async def _found(settings: Settings, role: str, *, broker: bool) -> AsyncIterator[Parts]:
     given_url = settings.database_url.get_secret_value() if settings.database_url else None
     embed_broker, embed_postgres = broker and settings.broker is None, given_url is None
     if not (embed_broker or embed_postgres):

@@ -82,6 +82,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             cluster=await eventually("Kafka", found.kafka.cluster_id, health),
             metrics=metrics,
             health=health,
+            traces=found.traces,
         )
         judge = BurstJudge(store)
         telling = await stack.enter_async_context(notifier(found))
