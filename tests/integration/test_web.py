@@ -1,4 +1,4 @@
-"""The plain pages, health and metrics, over a real Postgres and real HTTP: who is not known sees nothing."""
+"""Pages, health and metrics, over a real Postgres and real HTTP: who is not known sees nothing."""
 
 from __future__ import annotations
 
@@ -31,40 +31,17 @@ async def site(store, postgres_url):
         yield address
 
 
-async def test_what_a_customer_wrote_is_text_and_never_markup(store, site):
-    await store.save([tweet(1, 95, text="<script>alert(1)</script> my line is down & I am leaving NOW, answer me!")])
+async def test_the_page_of_a_ticket_holds_what_a_customer_wrote_as_text_and_loads_from_here_alone(store, site):
+    await store.save([tweet(1, 95, text="</script><script>alert(1)</script> my line is down!", author='"><script>')])
 
-    status, head, body = await ask(site, "/")
+    status, head, body = await ask(site, "/tickets/x%3A1")
 
     assert status == 200
-    assert "<script>" not in body
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in body
-    assert "default-src 'none'" in head
-
-
-async def test_the_page_of_a_ticket_shows_why_its_conversation_and_its_history_as_text(store, site):
-    await store.save([tweet(1, 95, text="my line is down <b>& I am LEAVING NOW</b>, answer me!", author='"><script>')])
-
-    queue = (await ask(site, "/"))[2]
-    status, _, body = await ask(site, "/tickets/x%3A1")
-
-    assert 'href="/tickets/x%3A1"' in queue
-    assert status == 200
-    assert "my line is down &lt;b&gt;&amp; I am LEAVING NOW" in body
-    assert "<script>" not in body + queue
-    assert "the conversation needs a person" in body
+    assert "alert(1)" in body
+    assert "<script>alert" not in body
+    assert "default-src 'none'; script-src 'self'" in head
+    assert not re.search(r"(src|href)=.https?:", body)
     assert (await ask(site, "/tickets/x%3A2"))[0] == 404
-
-
-async def test_the_page_of_alerts_leads_to_their_tickets(store, site):
-    assert "Nothing was urgent enough" in (await ask(site, "/alerts"))[2]
-    await store.save([tweet(1, 95, text="My father's alarm pendant needs your line, it is down and he had a fall!")])
-
-    assert '<a href="/tickets/x%3A1">P1 ticket x:1</a>' in (await ask(site, "/alerts"))[2]
-
-
-async def test_an_empty_queue_says_so(site):
-    assert "Nobody needs an answer" in (await ask(site, "/"))[2]
 
 
 async def test_health_readiness_metrics_and_stats(store, site):
@@ -85,7 +62,8 @@ async def test_every_answer_is_timed_by_the_route_that_is_declared(store, site):
     assert counts['method="GET",route="/healthz",status="2xx"'] == "1.0"
     assert counts['method="GET",route="/v1/tickets/{ticket_id:path}",status="4xx"'] == "2.0"
     assert "no/such" not in told
-    assert "404" not in told
+    assert "x%3A404" not in told
+    assert "x:404" not in told
 
 
 async def test_a_database_that_is_away_fails_readiness_and_not_liveness(own_postgres):
