@@ -95,7 +95,11 @@ def open_engine(url: str, *, pool_size: int = 5, command_seconds: float | None =
             command_timeout=command_seconds,
             server_settings={"application_name": "earshot", "timezone": "UTC"},
         )
-        await _speak_halfvec(connection)
+        try:
+            await _speak_halfvec(connection)
+        except BaseException:  # cancelled, too: nobody else knows of this connection yet
+            connection.terminate()
+            raise
         return connection
 
     return create_async_engine(

@@ -50,6 +50,10 @@ class Caller:
         """Whether they may do what takes this role."""
         return ROLES.index(self.role) >= ROLES.index(role)
 
+    def is_still(self, now: Caller | None) -> bool:
+        """Whether they may do and see by now what they might: nothing that was opened for them has to end."""
+        return now is not None and (now.name, now.role, now.brands) == (self.name, self.role, self.brands)
+
     def sees(self, brand: str | None) -> bool:
         return self.brands is None or brand in self.brands
 

@@ -172,6 +172,12 @@ async def test_who_is_bound_to_a_brand_finds_nothing_of_another_anywhere(office)
         assert (await who.post("/v1/forget", {"author": "ada"})).status == 403
     stolen = {"event_id": "x:1", "field": "sentiment", "should_be": "positive"}
     assert (await bob.post("/v1/tickets/x%3A3/corrections", stolen)).status == 422
+    totals = (await bob.get("/v1/stats?span=24h")).told
+    assert (totals["events"], totals["tickets"], list(totals["monitor"]["traffic"]["brands"])) == (
+        1,
+        {"P1": 1},
+        ["Other"],
+    )
     assert "x:1" not in (await bob.get("/v1/export?of=events")).told
     assert "x:3" in (await bob.get("/v1/export?of=events")).told
 

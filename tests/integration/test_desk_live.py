@@ -99,6 +99,20 @@ async def test_a_stream_ends_with_its_session(monkeypatch, simple, office, postg
     await engine.dispose()
 
 
+async def test_a_stream_of_a_key_goes_on_until_the_key_is_revoked(monkeypatch, simple, office, postgres_url):
+    monkeypatch.setattr("stream.web.api.changes.HEARTBEAT", 0.1)
+    monkeypatch.setattr("stream.web.keyring.REMEMBERED", 0.0)
+    robot = await office.key("robot", "read")
+    engine = open_engine(postgres_url)
+    async with robot.session.get("/v1/stream", headers=robot.headers) as answer:
+        heartbeats = 0
+        while heartbeats < 5:
+            heartbeats += await asyncio.wait_for(answer.content.readline(), 10) == b":\n"
+        await ApiKeys(engine).revoke("robot")
+        await asyncio.wait_for(answer.content.read(), 10)
+    await engine.dispose()
+
+
 async def test_a_stream_of_so_many_seconds_ends_by_itself(office):
     ada = await office.person("ada", "viewer")
 

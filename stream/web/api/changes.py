@@ -85,7 +85,7 @@ async def _lines(
             change = await _next(changes, wait)
             if change is not None:
                 yield _said(hub, change)
-            elif await callers.again(caller) != caller:
+            elif not caller.is_still(await callers.again(caller)):
                 return  # who comes back is asked who they are by now
             else:
                 yield b":\n\n"
