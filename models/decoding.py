@@ -10,20 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.mixture import Mixture
+from models.reply_network import TOP
 from models.slots import SLOTS
 from models.subwords import END, PAD, START, UNKNOWN, Subwords
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
-TOP = 24  # tokens that are looked at in each step
 NUCLEUS = 0.85  # share of the probability that is sampled from
 TEMPERATURE = 0.7
 LONGEST, SHORTEST = 44, 5  # tokens
-CONSENSUS = 4.0  # what agreement with the other drafts weighs against a token's mean log probability
-LENGTH, FULL = 0.16, 30  # what a token more is worth, until a reply is as long as agents' are (chosen on validation)
-WORST = 0.1  # what the least likely token weighs: where a sentence breaks, it is very unlikely
+LONG_ENOUGH, HASTE = 20, 0.15  # tokens; what is left of the chance that a text ends before it is so long
+# What drafts of a message are ordered by, besides the mean log probability of a token; chosen on validation replies.
+CONSENSUS = 4.0  # agreement with the other drafts
+OWN = 1.0  # fit to this message: how much likelier the GRU, which has read it, finds a token than the n-grams do
+LENGTH, FULL = 0.22, 30  # a token more, until a reply is as long as agents' are
+WORST = 0.1  # the least likely token: where a sentence breaks, it is very unlikely
 STUTTER = 1.0  # off for each three tokens that come a second time
+LEAST = 1e-6  # a probability below it counts as that
 FEWEST = 2  # messages of one run: a lone row is summed in another order
 
 
@@ -68,7 +72,7 @@ class Drafting:
 
     def _run(
         self, ids: Sequence[Sequence[int]], conditions: Ids, barred: NDArray[np.bool_], chance: NDArray[np.float64]
-    ) -> tuple[list[list[list[int]]], list[list[list[float]]]]:
+    ) -> tuple[list[list[list[int]]], list[list[list[tuple[float, float]]]]]:
         """Tokens and their log probabilities, by message and draft. chance: (steps, messages, drafts), uniform."""
         mixture, (count, drafts) = self._mixture, chance.shape[1:]
         read = mixture.network.read([one or [END] for one in ids], conditions)
@@ -76,32 +80,32 @@ class Drafting:
         words = np.full((count, drafts), START, dtype=np.int64)
         context = mixture.ngrams.start(START, count * drafts)
         written: list[list[list[int]]] = [[[] for _ in range(drafts)] for _ in range(count)]
-        logs: list[list[list[float]]] = [[[] for _ in range(drafts)] for _ in range(count)]
+        logs: list[list[list[tuple[float, float]]]] = [[[] for _ in range(drafts)] for _ in range(count)]
         open_ = np.ones((count, drafts), dtype=bool)
         alive = np.arange(count)  # messages with an unfinished draft
         for step in range(LONGEST):
-            scores, state = mixture.network.step(words[alive], state, read)
-            flat = scores.reshape(-1, scores.shape[-1])
-            top = np.argpartition(flat, -TOP, axis=1)[:, -TOP:]  # (rows, TOP)
-            top.sort(axis=1)  # whatever the order of the partition
-            gru = np.exp(np.take_along_axis(flat, top, 1))
+            best, which, state = mixture.network.best(words[alive], state, read)
+            gru, top = np.exp(best.reshape(-1, TOP)), which.reshape(-1, TOP)
             rows = (alive[:, None] * drafts + np.arange(drafts)).ravel()
-            likely = mixture.mixed(gru, mixture.ngrams.probabilities(context[rows], top), gru.max(1), context[rows])
+            ngram = mixture.ngrams.probabilities(context[rows], top)
+            likely = mixture.mixed(gru, ngram, gru.max(1), context[rows])
             likely[np.take_along_axis(np.repeat(barred[alive], drafts, 0), top, 1)] = 0
-            if step < SHORTEST:
-                likely[top == END] = 0
+            if step < LONG_ENOUGH:
+                likely[top == END] *= 0 if step < SHORTEST else HASTE
             for place, row in enumerate(rows):
                 message, draft = divmod(int(row), drafts)
                 if open_[message, draft]:
                     _without_repeats(likely[place], top[place], written[message][draft])
             chosen, shares = _drawn(likely, chance[step].ravel()[rows])
             picked = top[np.arange(len(rows)), chosen]
+            places = np.arange(len(rows))
+            apart = np.log(np.maximum(gru[places, chosen], LEAST) / np.maximum(ngram[places, chosen], LEAST))
             words[alive] = picked.reshape(-1, drafts)
             context[rows] = mixture.ngrams.advance(context[rows], picked)
             for place, row in enumerate(rows):
                 message, draft = divmod(int(row), drafts)
                 if open_[message, draft]:
-                    logs[message][draft].append(float(shares[place]))
+                    logs[message][draft].append((float(shares[place]), float(apart[place])))
                     if picked[place] == END:
                         open_[message, draft] = False
                     else:
@@ -111,6 +115,9 @@ class Drafting:
                 break
             if not still.all() and still.sum() >= FEWEST:
                 alive, state, read = alive[still], state[still], read.of(np.flatnonzero(still))
+        for message, draft in zip(*np.nonzero(open_), strict=True):
+            if not open_[message].all():  # what is cut off is worth less than what is whole
+                written[message][draft] = []
         return written, logs
 
     def _barred(self, fillable: Collection[str]) -> NDArray[np.bool_]:
@@ -118,25 +125,17 @@ class Drafting:
         barred[[PAD, UNKNOWN, START, *(number for slot, number in self._slots.items() if slot not in fillable)]] = True
         return barred
 
-    def _ranked(self, tokens: Sequence[Sequence[int]], logs: Sequence[Sequence[float]]) -> list[Written]:
-        """Each distinct draft once; likely ones, and those that say what the others say, come first."""
-        first: dict[tuple[int, ...], float] = {}
-        worst = {tuple(one): min(log) for one, log in zip(tokens, logs, strict=True) if log}
-        for one, log in zip(tokens, logs, strict=True):
-            if one:
-                first.setdefault(tuple(one), sum(log) / len(log))
-        made = [
-            Written(
-                self._subwords.decode(one),
-                score,
-                score
-                + CONSENSUS * float(np.mean([_overlap(one, other) for other in tokens if other]))
-                + WORST * worst[one]
-                + LENGTH * min(len(one), FULL)
-                - STUTTER * _stutters(one),
-            )
-            for one, score in first.items()
-        ]
+    def _ranked(self, tokens: Sequence[Sequence[int]], logs: Sequence[Sequence[tuple[float, float]]]) -> list[Written]:
+        """Each distinct draft once; those that say what the others say, and that fit this message, come first."""
+        said = [tuple(one) for one in tokens if one]
+        made = []
+        for one, log in {tuple(one): log for one, log in zip(tokens, logs, strict=True) if one}.items():
+            likely, own = zip(*log, strict=True)
+            score = float(np.mean(likely))
+            rank = score + CONSENSUS * float(np.mean([_overlap(one, other) for other in said]))
+            rank += OWN * float(np.mean(own)) + WORST * min(likely)
+            rank += LENGTH * min(len(one), FULL) - STUTTER * _stutters(one)
+            made.append(Written(self._subwords.decode(one), score, rank))
         return sorted(made, key=lambda one: -one.rank)
 
 

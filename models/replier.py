@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ STORY, WORDS, TOKENIZER, NGRAM, READER, STEP = (
     "replier.json", "words.txt", "tokenizer.json", "ngram.npz", "reader.onnx", "step.onnx",
 )  # fmt: skip
 BATCH = 16  # messages that are drafted together
-SAMPLES = 8  # texts written for a message, of which the best are shown
+ALIKE = 0.5  # share of common words from which on two candidates say the same
+SAMPLES = 12  # texts written for a message, of which the best are shown
 
 
 def default_replier() -> Path:
@@ -105,7 +107,7 @@ class Replier:
             text = filled(polished(one.text), message, request.brand)
             if text and same(text) not in candidates:
                 candidates[same(text)] = Candidate(text, one.score, refusals=self.policy.check(text, request, recent))
-        passing = [one for one in candidates.values() if one.passes][:n]
+        passing = unlike([one for one in candidates.values() if one.passes], n)
         refused = [one for one in candidates.values() if not one.passes]
         if not passing:
             text = self._templates(request, seed, lambda text: not self.policy.check(text, request, recent))
@@ -125,6 +127,18 @@ def wished(request: ReplyRequest) -> Conditions:
         apology=True if must.apology else False if calm else None,
         handover=True if must.handover else None,
     )
+
+
+def unlike(candidates: Sequence[Candidate], n: int) -> list[Candidate]:
+    """The best `n` of them, best first, that do not say nearly the same; the next best where there are not so many."""
+    words = {one.text: frozenset(re.findall(r"\w+", one.text.casefold())) for one in candidates}
+    chosen: list[Candidate] = []
+    for one in candidates:
+        own = words[one.text]
+        if all(len(own & words[other.text]) < ALIKE * len(own | words[other.text]) for other in chosen):
+            chosen.append(one)
+    chosen += [one for one in candidates if one not in chosen]
+    return chosen[:n]
 
 
 def _fillable(message: Slotted, request: ReplyRequest) -> frozenset[str]:

@@ -11,6 +11,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+TOP = 24  # tokens that are looked at in each step
+
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
@@ -35,6 +37,7 @@ class ReplyNetwork:
     def __init__(self, reader: Path, step: Path, *, width: int, threads: int = 1) -> None:
         self._reader, self._step = _session(reader, threads), _session(step, threads)
         self._width = width
+        self._tells_best = "best" in {output.name for output in self._step.get_outputs()}
 
     def read(self, messages: Sequence[Sequence[int]], conditions: Ids) -> Read:
         """messages: ids of each. conditions: (n, fields)."""
@@ -52,6 +55,17 @@ class ReplyNetwork:
         given: dict[str, Any] = {"tokens": tokens, "state": state, "memory": read.memory, "keys": read.keys}
         scores, after = self._step.run(["scores", "next"], {**given, "mask": read.mask, "condition": read.condition})
         return scores, after
+
+    def best(self, tokens: Ids, state: Floats, read: Read) -> tuple[Floats, Ids, Floats]:
+        """As `step`, of the TOP likeliest next tokens alone: log probabilities and which they are, then the state."""
+        given: dict[str, Any] = {"tokens": tokens, "state": state, "memory": read.memory, "keys": read.keys}
+        given |= {"mask": read.mask, "condition": read.condition}
+        if self._tells_best:
+            best, which, after = self._step.run(["best", "which", "next"], given)
+            return best, which, after
+        scores, after = self._step.run(["scores", "next"], given)  # an older directory
+        which = np.argsort(-scores, axis=-1, kind="stable")[:, :, :TOP]
+        return np.take_along_axis(scores, which, -1), which, after
 
 
 def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:

@@ -8,7 +8,7 @@ import random
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -189,12 +189,17 @@ class Trainer:
     def __init__(self, recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> None:
         torch.set_num_threads(recipe.threads)
         torch.manual_seed(recipe.seed)
+        self.start = start = None if recipe.start is None else read_start(Path(recipe.start))
+        if start is not None:
+            corpus = replace(corpus, tokenizer=start.tokenizer, vocabulary=start.vocabulary)
         self.recipe, self.corpus, self.out = recipe, corpus, out
         out.mkdir(parents=True, exist_ok=True)
         self._say = log_to(out / "train.log", say)
         self.subwords = Subwords(corpus.tokenizer)
         self.network = ReplyNetwork(sizes_of(recipe, corpus), recipe.dropout)
         self.parameters = dict(self.network.named_parameters())
+        if start is not None:
+            self._begin(start)
         self.average = {name: weight.detach().clone() for name, weight in self.parameters.items()}
         self.optimizer = torch.optim.AdamW(
             self.parameters.values(), lr=recipe.rate, weight_decay=recipe.decay, betas=(0.9, 0.98), fused=True
@@ -204,7 +209,6 @@ class Trainer:
         self.steps_per_epoch = math.ceil(len(self.train_set) / recipe.batch)
         self.step, self.seconds = 0, 0.0
         self.best, self.best_perplexity = self.average, math.inf
-        self._begin()
 
     def run(self) -> None:
         """Train to the end, from the last checkpoint if there is one. `result` gives the network."""
@@ -216,6 +220,8 @@ class Trainer:
 
     def _train(self) -> None:
         self._resume()
+        if self.recipe.start is not None and not self.step:
+            self._validate()  # what it starts from may stay the best
         losses: list[float] = []
         while self.progress < 1:
             epoch, done = divmod(self.step, self.steps_per_epoch)
@@ -255,6 +261,12 @@ class Trainer:
         """The share of the run that is done, by its steps or by its time, whichever is further."""
         share = self.step / (self.steps_per_epoch * self.recipe.epochs)
         return share if self.recipe.minutes is None else max(share, self.seconds / 60 / self.recipe.minutes)
+
+    def _begin(self, start: Start) -> None:
+        try:
+            load(self.network, start.weights)
+        except (KeyError, RuntimeError):
+            raise RecipeError(f"start = {self.recipe.start!r}: its network has other sizes than the recipe's") from None
 
     def result(self) -> ReplyNetwork:
         """The network with the best averaged weights, in full precision."""
@@ -364,26 +376,35 @@ class Trainer:
         self.step, self.seconds = state["step"], state["seconds"]
         self._say(resumed_at=self.step)
 
-    def _begin(self) -> None:
-        """Start from the weights of a replier's directory, where the recipe names one."""
-        if self.recipe.start is None:
-            return
-        folder = Path(self.recipe.start)
-        try:
-            with reading(folder, STORY, "a replier's"):
-                story, weights = read_story(folder, STORY, (FORMAT,)), thawed(folder)
-        except ArtifactError as error:
-            raise RecipeError(f"start = {self.recipe.start!r}: {error}") from None
-        own = self.corpus.vocabulary
-        if Tokenizer.from_file(str(folder / TOKENIZER)).get_vocab() != self.corpus.tokenizer.get_vocab() or (
-            (list(own.brands), list(own.topics)) != (story["brands"], story["topics"])
-        ):
-            raise RecipeError(
-                f"start = {self.recipe.start!r}: its subwords, brands or topics are not those of these pairs"
+
+@dataclass(frozen=True)
+class Start:
+    """A replier that a run begins with: its weights, and the subwords, brands and topics that they are made for.
+
+    told: how it was trained itself.
+    """
+
+    version: str
+    told: Mapping[str, Any]
+    weights: Mapping[str, torch.Tensor]
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+
+
+def read_start(folder: Path) -> Start:
+    """Raises RecipeError for a directory that is no replier's."""
+    try:
+        with reading(folder, STORY, "a replier's"):
+            story = read_story(folder, STORY, (FORMAT,))
+            return Start(
+                story["version"],
+                {name: story.get(name) for name in ("version", "steps", "minutes", "start")},
+                thawed(folder),
+                Tokenizer.from_file(str(folder / TOKENIZER)),
+                Vocabulary(story["brands"], story["topics"]),
             )
-        load(self.network, weights)
-        self.average = {name: weight.detach().clone() for name, weight in self.parameters.items()}
-        self.best = self.average
+    except ArtifactError as error:
+        raise RecipeError(f"start = {str(folder)!r}: {error}") from None
 
 
 @dataclass(frozen=True)

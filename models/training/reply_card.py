@@ -13,7 +13,7 @@ def card(story: Mapping[str, Any]) -> str:
     """The Markdown of a replier's story."""
     pairs, test = story["pairs"], story["test"]
     return _TEMPLATE.read_text(encoding="utf-8").format(
-        **{name: value for name, value in story["recipe"].items() if name != "minutes"},
+        **{name: value for name, value in story["recipe"].items() if name not in ("minutes", "start")},
         version=story["version"],
         train=f"{pairs['train']:,}",
         held_validation=f"{pairs['validation']:,}",
@@ -21,11 +21,20 @@ def card(story: Mapping[str, Any]) -> str:
         steps=f"{story['steps']:,}",
         passes=round(story["steps"] * story["recipe"]["batch"] / max(1, pairs["train"]), 1),
         minutes=story["minutes"],
+        start=_start(story.get("start")),
         validation=_perplexities(story["validation"]),
         gate="\n".join(story["gate"]),
         figures=_figures(test),
         shown=_shown(test.get("shown", [])),
     )
+
+
+def _start(start: Mapping[str, Any] | None) -> str:
+    """What a run went on from, and that one before it."""
+    if start is None:
+        return ""
+    told = f", from the weights of `{start['version']}` ({start['steps']:,} steps, {start['minutes']} minutes)"
+    return told + _start(start.get("start"))
 
 
 def _perplexities(found: Mapping[str, float]) -> str:

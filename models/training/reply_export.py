@@ -1,9 +1,13 @@
-"""The reply network as two ONNX files, its weights as half floats: one reads messages, one takes a step of drafts."""
+"""The reply network as two ONNX files: one reads messages, one takes a step of drafts.
+
+Weights are half floats; those of a step's two large products are INT8, which takes a third off its time.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +16,10 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
+from models.reply_network import TOP
 from models.training.reply_network import GRU, ReplyNetwork
 
 OPSET = 18
@@ -143,9 +149,52 @@ def _write(
             opset_version=OPSET,
             dynamo=False,
         )
+    if "tokens" in given:
+        _quantise(path)
     model = onnx.load(str(path))
+    if "scores" in told:
+        _with_best(model.graph)
     _halve(model.graph)
     onnx.save(model, str(path))
+
+
+def _quantise(path: Path) -> None:
+    """The two large products of a step in INT8, each column of weights by a scale of its own, in seven bits: AVX2 adds
+    pairs in sixteen. What comes in lies between -1 and 1, so its scale is fixed: no draft depends on its neighbours.
+    """
+    large = [node.name for node in onnx.load(str(path)).graph.node if node.op_type == "MatMul" and _is_bounded(node)]
+    with tempfile.TemporaryDirectory() as folder, _quiet("root"):
+        whole = Path(folder) / path.name
+        path.rename(whole)
+        quantize_dynamic(
+            whole, path, nodes_to_quantize=large, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8
+        )
+    model = onnx.load(str(path))
+    graph = model.graph
+    graph.initializer.append(numpy_helper.from_array(np.array(1 / 127, dtype=np.float32), "one.scale"))
+    graph.initializer.append(numpy_helper.from_array(np.array(128, dtype=np.uint8), "one.zero"))
+    for node in graph.node:
+        if node.op_type == "DynamicQuantizeLinear":
+            taken = dict(zip(node.output[1:], ("one.scale", "one.zero"), strict=True))
+            for other in graph.node:
+                other.input[:] = [taken.get(name, name) for name in other.input]
+            fixed = helper.make_node("QuantizeLinear", [node.input[0], *taken.values()], node.output[:1], node.name)
+            node.CopyFrom(fixed)
+    onnx.save(model, str(path))
+
+
+def _is_bounded(node: onnx.NodeProto) -> bool:
+    """Is it the recurrence, whose state is a GRU's, or the output, which reads a tanh?"""
+    return str(node.input[0]) == "state" or str(node.input[0]).startswith("/Tanh")
+
+
+def _with_best(graph: onnx.GraphProto) -> None:
+    """Two more outputs: the scores of each draft's likeliest tokens, and which they are."""
+    graph.initializer.append(numpy_helper.from_array(np.array([TOP], dtype=np.int64), "best.count"))
+    graph.node.append(helper.make_node("TopK", ["scores", "best.count"], ["best", "which"], axis=-1))
+    shape: list[str | int | None] = ["messages", "drafts", TOP]
+    graph.output.append(helper.make_tensor_value_info("best", TensorProto.FLOAT, shape))
+    graph.output.append(helper.make_tensor_value_info("which", TensorProto.INT64, shape))
 
 
 def _halve(graph: onnx.GraphProto) -> None:
@@ -163,8 +212,8 @@ def _halve(graph: onnx.GraphProto) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    logger = logging.getLogger("torch.onnx")
+def _quiet(name: str = "torch.onnx") -> Iterator[None]:
+    logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:

@@ -41,9 +41,17 @@ def _named(graph: onnx.GraphProto) -> Weights:
 
 
 def _products(graph: onnx.GraphProto) -> list[NDArray[np.float32]]:
-    """The weights, (in, out), that something is multiplied by, in the order of the graph."""
-    constants = _constants(graph)
-    return [constants[node.input[1]] for node in graph.node if node.op_type == "MatMul" and node.input[1] in constants]
+    """The weights, (in, out), that something is multiplied by, as they were traced; INT8 as what it stands for."""
+    whole = {weight.name: numpy_helper.to_array(weight) for weight in graph.initializer}
+    constants, found = _constants(graph), {}
+    for node in graph.node:
+        name = node.input[1].removesuffix("_quantized") if len(node.input) > 1 else ""
+        if node.op_type == "MatMul" and name in constants:
+            found[name] = constants[name]
+        elif node.op_type == "MatMulInteger":
+            zero = whole[node.input[3]].astype(np.float32)
+            found[name] = (whole[node.input[1]].astype(np.float32) - zero) * constants[f"{name}_scale"]
+    return [found[name] for name in sorted(found, key=lambda name: int(name.rpartition("_")[2]))]
 
 
 def _encoders(graph: onnx.GraphProto) -> Weights:

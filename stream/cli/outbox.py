@@ -66,19 +66,14 @@ def approve(
     anyway: Annotated[bool, typer.Option("--anyway", help="Although the policy gate refuses them.")] = False,
 ) -> None:
     """Let a reply be sent. A worker sends it: first it looks whether the message still stands as it was."""
-    from models.draft import ReplyRequest
-    from models.policy import check
+    from stream.desk.answers import Refused
+    from stream.desk.answers import approve as let_go
 
     async def decide(replies: Replies) -> Any:
-        row = await replies.find(number)
-        lately = await replies.lately(row["brand"], but=number)
-        asked = await replies.request_of(row)
-        request = asked or ReplyRequest("", brand=row["brand"], network=row["network"])
-        against = check(text if text is not None else row["text"], request, lately)
-        if against and not anyway:
-            told = "; ".join(f"{one.rule}: {one.why}" for one in against)
-            raise UserError(f"the policy refuses these words ({told}); --text says it otherwise, --anyway sends them")
-        return await replies.approve(number, getpass.getuser(), said=text, despite=against)
+        try:
+            return await let_go(replies, number, getpass.getuser(), said=text, anyway=anyway)
+        except Refused as refused:
+            raise UserError(f"{refused}; --text says it otherwise, --anyway sends them") from None
 
     row = _run(decide)
     print(f"reply {number} to {row['event_id']} is approved; a running worker sends it")

@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from models.artifact import ArtifactError
-from models.draft import ReplyRequest
+from models.draft import Candidate, ReplyRequest
 from models.policy import check
 from models.polish import polished
-from models.replier import Replier, default_replier
+from models.replier import Replier, default_replier, unlike
 
 REQUESTS = [
     ReplyRequest("flight 403 to Denver is late again", "SkyNorth", "delay and cancellation", None, "negative", 2),
@@ -140,3 +140,16 @@ def test_a_replier_is_measured_on_a_file_of_pairs(tmp_path):
     assert 0 < told["chrf"] < 100
     assert 0 <= told["rouge_l"] <= 1
     assert told["milliseconds"]["median"] > 0
+
+
+def test_candidates_are_unlike_each_other_where_there_are_enough():
+    texts = (
+        "We are sorry to hear that.",
+        "We are so sorry to hear that!",
+        "Please send us a DM.",
+        "Thanks for telling us.",
+    )
+    candidates = [Candidate(text, -1.0) for text in texts]
+
+    assert [one.text for one in unlike(candidates, 3)] == [texts[0], texts[2], texts[3]]
+    assert [one.text for one in unlike(candidates[:2], 3)] == [texts[0], texts[1]]

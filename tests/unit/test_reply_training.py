@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -171,8 +170,11 @@ def test_the_exported_network_says_what_the_trained_one_says(tmp_path):
     read = served.read(messages, conditions)
     state = read.state[:, None]
     for step in range(4):
+        best, which, _ = served.best(replies[:, step : step + 1].numpy(), state, read)
         scores, state = served.step(replies[:, step : step + 1].numpy(), state, read)
-        assert scores[:, 0] == pytest.approx(wanted[:, step], abs=5e-3)
+        assert scores[:, 0] == pytest.approx(wanted[:, step], abs=0.05)
+        assert np.array_equal(np.take_along_axis(scores, which, -1), best)
+        assert np.array_equal(best[:, 0], -np.sort(-scores[:, 0])[:, : best.shape[-1]])
 
 
 @pytest.mark.parametrize("back", [False, True])
@@ -229,14 +231,17 @@ def test_a_run_starts_from_the_weights_of_a_released_replier(folder, trained, re
         assert torch.allclose(trainer.parameters[name], weight, atol=2e-3), name
 
 
-def test_a_run_does_not_start_from_a_replier_of_other_subwords(folder, trained, released, tmp_path):
-    shutil.copytree(released, tmp_path / "other")
-    story = json.loads((tmp_path / "other" / "replier.json").read_text())
-    (tmp_path / "other" / "replier.json").write_text(json.dumps(story | {"topics": ["gardens"]}))
-    for start, why in ((tmp_path / "other", "are not those of these pairs"), (tmp_path / "none", "is missing")):
-        (folder / "more.toml").write_text(RECIPE + f'\nstart = "{start}"')
+def test_a_run_starts_from_a_replier_alone_that_is_whole_and_of_its_sizes(folder, trained, released, tmp_path):
+    for changes, why in (
+        (f'start = "{tmp_path}"', "is missing"),
+        (f'start = "{released}"\nprojected = 1', "unknown setting projected"),
+    ):
+        (folder / "more.toml").write_text(f"{RECIPE}\n{changes}")
         with pytest.raises(RecipeError, match=why):
             Trainer(read_recipe(folder / "more.toml"), trained.corpus, folder / "more", lambda line: None)
+    (folder / "more.toml").write_text(RECIPE.replace("decoder = 24", "decoder = 32") + f'\nstart = "{released}"')
+    with pytest.raises(RecipeError, match="other sizes"):
+        Trainer(read_recipe(folder / "more.toml"), trained.corpus, folder / "more", lambda line: None)
 
 
 def test_the_best_weights_of_a_run_are_its_result(folder, trained):
