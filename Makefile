@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test check format bench image clean
+.PHONY: help demo install test check format bench image clean chromium screenshots
 
 help: ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -15,7 +15,7 @@ demo: install ## A made-up day, from tweets to tickets, on the embedded parts
 
 install: $(VENV)/.installed ## Only .venv with the runtime
 
-test: $(VENV)/.tested ## All tests
+test: $(VENV)/.tested chromium ## All tests
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.tested ## Lint, types, direction of imports
@@ -33,6 +33,16 @@ TWEETS ?= $(wildcard ../shared/data/tweets/airline/Tweets.csv)
 
 bench: install ## Throughput, latency, stages and memory, of the stream and of REST; also bench.json
 	$(BIN)/earshot bench --out bench.json $(if $(TWEETS),--data $(TWEETS))
+
+# The console is tested in a real browser: Debian's, when we may install it.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing chromium for the console's tests" \
+			&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+		|| { echo "the tests of the console need Chromium: install it (Debian: apt-get install chromium)" >&2; exit 2; }
+
+screenshots: $(VENV)/.tested chromium ## The README's two pictures of the console, on the demo day
+	$(BIN)/python tests/screenshots.py
 
 BUILD ?= docker build
 
