@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -97,6 +97,21 @@ class Sessions:
     async def log_out(self, token: str) -> None:
         async with reachable(), self._engine.begin() as connection:
             await connection.execute(delete(sessions).where(sessions.c.digest == _digest(token)))
+
+    async def alive(self) -> dict[int, tuple[int, datetime]]:
+        """By user: how many sessions they have, and when one of them was last seen."""
+        counted = (
+            select(sessions.c.user_id, func.count(), func.max(sessions.c.seen_at))
+            .where(sessions.c.expires_at > func.now(), sessions.c.seen_at > func.now() - IDLE)
+            .group_by(sessions.c.user_id)
+        )
+        async with reachable(), self._engine.connect() as connection:
+            return {user: (count, seen) for user, count, seen in await connection.execute(counted)}
+
+    async def end(self, user_id: int) -> int:
+        """Log the user out everywhere; returns how many sessions that were."""
+        async with reachable(), self._engine.begin() as connection:
+            return int((await connection.execute(delete(sessions).where(sessions.c.user_id == user_id))).rowcount)
 
     async def _wait(self, name: str, address: str) -> int:
         """Seconds until the next guess: none for the first few, then doubling with each, a minute at most.

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from stream.database import reachable, storable
+from stream.database import storable
+from stream.desk.audit import note
 from stream.sql import SECONDS, Rows, SqlRefused, run_sql, write
-from stream.tables import audit
 
 SHOWN = 500  # rows on the page
 EXPORTED = 10_000  # rows of a CSV file
@@ -65,11 +64,7 @@ class SqlBox:
             raise
         finally:
             seconds = round(time.perf_counter() - started, 3)
-            await self._note(who, {"statement": storable(statement), "seconds": seconds, **told})
-
-    async def _note(self, who: str, details: dict[str, Any]) -> None:
-        async with reachable(), self._engine.begin() as connection:
-            await connection.execute(insert(audit).values(who=who, action="sql", details=details))
+            await note(self._engine, who, "sql", statement=storable(statement), seconds=seconds, **told)
 
     @contextmanager
     def _one_at_a_time(self, who: str) -> Iterator[None]:

@@ -24,9 +24,13 @@ def mount_console(app: FastAPI, parts: DeskParts) -> None:
     from stream.web.console.alerts_page import add_alerts
     from stream.web.console.monitor_page import add_monitor
     from stream.web.console.mount import serve_pages
+    from stream.web.console.people_page import add_people
     from stream.web.console.queue_page import add_queue
+    from stream.web.console.sql_page import add_sql
 
     add_queue(parts)
     add_monitor(parts)
     add_alerts(parts)
+    add_sql(parts)
+    add_people(parts)
     serve_pages(app, CONSOLE_PATHS)

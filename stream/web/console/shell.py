@@ -36,7 +36,7 @@ WAYS = (
     Way("/monitor", "Monitor", "insights"),
     Way("/alerts", "Alerts", "notifications"),
     Way("/sql", "SQL", "storage"),
-    Way("/people", "People", "group", "lead"),
+    Way("/people", "People", "group", "admin"),
 )
 
 

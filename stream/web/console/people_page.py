@@ -1,0 +1,202 @@
+"""The people page, for admins: who may log in, what they may do and see, and the keys of programs."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from nicegui.events import GenericEventArguments
+
+from stream.api_keys import SCOPES, ApiKeys, Key, Scope
+from stream.database import DatabaseAway
+from stream.desk.audit import note
+from stream.desk.board import Asked
+from stream.desk.people import ROLES, Role, User
+from stream.errors import UserError
+from stream.web.console.shell import Visit, add_page, say
+from stream.web.console.telling import View, keep_telling
+from stream.web.parts import DeskParts
+from stream.web.people import Caller
+
+EVERY = 15.0  # seconds
+
+Act = Callable[[Caller, Any], Awaitable[None]]
+
+
+class PeopleView(View, component="desk_people.js"):
+    """The tables in the browser."""
+
+
+class PeoplePage:
+    """One admin's view of people and keys. Every act is noted, with who did it."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit, self._parts = visit, visit.parts
+        self._keys = ApiKeys(visit.parts.engine)
+        self._again = asyncio.Event()
+        self.view = PeopleView(me=visit.caller.name, known=[], secret=None, refused="")
+        acts: dict[str, Act] = {
+            "add": self._add,
+            "change": self._change,
+            "disable": self._disable,
+            "enable": self._enable,
+            "password": self._password,
+            "end": self._end,
+            "create": self._create,
+            "revoke": self._revoke,
+        }
+        for name, act in acts.items():
+            self.view.on(name, self._doing(act))
+        self.view.on("forget", lambda: self.view.tell(secret=None))
+
+    def start(self) -> None:
+        keep_telling(self._visit, self.view, self._show, self._again, EVERY)
+
+    async def _show(self) -> None:
+        if (await self._parts.people.find(self._visit.caller.name)).role != "admin":
+            return
+        alive = await self._parts.sessions.alive()
+        self.view.tell(
+            people=[_person(user, alive.get(user.id)) for user in await self._parts.people.list()],
+            keys=[_key(key) for key in await self._keys.list()],
+            known=await self._parts.monitor.brands(Asked()),
+        )
+
+    def _doing(self, act: Act) -> Callable[[GenericEventArguments], Awaitable[None]]:
+        """The act of somebody who is an admin still; what is refused is told in one line."""
+
+        async def do(event: GenericEventArguments) -> None:
+            if (caller := await self._visit.still("admin")) is None:
+                return
+            self.view.tell(refused="")
+            try:
+                await act(caller, event.args)
+            except UserError as refused:
+                self.view.tell(refused=str(refused))
+            except DatabaseAway:
+                self.view.tell(refused="The database cannot be reached just now; try again.")
+            self._again.set()
+
+        return do
+
+    async def _add(self, caller: Caller, given: Any) -> None:
+        name, role, brands = _text(given, "name").strip(), _role(given), _brands(given)
+        password = _password()
+        await self._parts.people.add(name, password, role, brands)
+        await self._note(caller, "user add", name, role=role, brands=brands)
+        self.view.tell(secret={"of": "person", "words": f"The first password of {name}", "token": password})
+
+    async def _change(self, caller: Caller, given: Any) -> None:
+        name, role, brands = _text(given, "name"), _role(given), _brands(given)
+        await self._parts.people.set_role(name, role, brands)
+        await self._note(caller, "user role", name, role=role, brands=brands)
+        say(f"{name} is {role} of {', '.join(brands) if brands else 'all brands'}, and has to log in again.")
+
+    async def _disable(self, caller: Caller, name: Any) -> None:
+        await self._parts.people.disable(str(name))
+        await self._note(caller, "user disable", str(name))
+        say(f"{name} can log in no more.")
+
+    async def _enable(self, caller: Caller, name: Any) -> None:
+        await self._parts.people.enable(str(name))
+        await self._note(caller, "user enable", str(name))
+        say(f"{name} can log in again.")
+
+    async def _password(self, caller: Caller, name: Any) -> None:
+        password = _password()
+        await self._parts.people.set_password(str(name), password)
+        await self._note(caller, "user password", str(name))
+        self.view.tell(secret={"of": "password", "words": f"The new password of {name}", "token": password})
+
+    async def _end(self, caller: Caller, name: Any) -> None:
+        user = await self._parts.people.find(str(name))
+        ended = await self._parts.sessions.end(user.id)
+        await self._note(caller, "user log out", user.name, sessions=ended)
+        say(f"{user.name} is logged out everywhere.")
+
+    async def _create(self, caller: Caller, given: Any) -> None:
+        name, user = _text(given, "name").strip(), _text(given, "user")
+        scopes = _scopes(given)
+        if not 0 < len(name) <= 100 or not name.isprintable():
+            raise UserError("a key's name has 1 to 100 printable characters")
+        if not scopes:
+            raise UserError("a key has to open something")
+        holder = await self._parts.people.find(user) if user else None
+        token = await self._keys.create(name, scopes, holder)
+        await self._note(caller, "key create", name, scopes=scopes, user=user or None)
+        self.view.tell(secret={"of": "key", "words": f"The key {name}", "token": token})
+
+    async def _revoke(self, caller: Caller, prefix: Any) -> None:
+        key = await self._keys.revoke(str(prefix))
+        await self._note(caller, "key revoke", key.name)
+        say(f"The key {key.name} opens nothing any more.")
+
+    async def _note(self, caller: Caller, action: str, subject: str, **details: Any) -> None:
+        await note(self._parts.engine, caller.name, action, subject, **details)
+
+
+def _person(user: User, sessions: Any) -> dict[str, Any]:
+    count, seen = sessions or (0, None)
+    return {
+        "name": user.name,
+        "role": user.role,
+        "brands": None if user.brands is None else sorted(user.brands),
+        "disabled": user.disabled_at is not None,
+        "sessions": count,
+        "seen": None if seen is None else seen.timestamp(),
+    }
+
+
+def _key(key: Key) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "prefix": key.prefix,
+        "scopes": sorted(key.scopes),
+        "user": key.holder and key.holder.name,
+        "used": key.last_used_at and key.last_used_at.timestamp(),
+        "revoked": key.revoked_at and key.revoked_at.timestamp(),
+    }
+
+
+def _password() -> str:
+    """96 random bits, shown once; whoever gets it has `earshot user password` for one of their own."""
+    return "-".join(secrets.token_hex(3) for _ in range(4))
+
+
+def _text(given: Any, name: str) -> str:
+    found = given.get(name) if isinstance(given, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _role(given: Any) -> Role:
+    asked = _text(given, "role")
+    for role in ROLES:
+        if role == asked:
+            return role
+    raise UserError(f"{asked or 'nothing'} is no role; there are {', '.join(ROLES)}")
+
+
+def _brands(given: Any) -> list[str] | None:
+    """None: all of them."""
+    found = given.get("brands") if isinstance(given, dict) else None
+    named = (
+        [each.strip() for each in found if isinstance(each, str) and each.strip()] if isinstance(found, list) else []
+    )
+    return sorted(set(named)) or None
+
+
+def _scopes(given: Any) -> list[Scope]:
+    asked = given.get("scopes") if isinstance(given, dict) else None
+    return [scope for scope in SCOPES if isinstance(asked, list) and scope in asked]
+
+
+def add_people(parts: DeskParts) -> None:
+    """The page `/people`."""
+
+    async def build(visit: Visit) -> None:
+        PeoplePage(visit).start()
+
+    add_page(parts, "/people", "People", build, "admin")

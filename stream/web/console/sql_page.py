@@ -1,0 +1,112 @@
+"""The SQL page: a read-only question as the person's own login. Who asked what is noted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+from sqlalchemy import text
+
+from stream.database import DatabaseAway, reachable
+from stream.desk.examples import QUESTIONS
+from stream.desk.sql_box import EXPORTED, SHOWN, SqlBox
+from stream.sql import SECONDS, SqlRefused
+from stream.web.console.shell import Visit, add_page, say
+from stream.web.console.telling import View
+from stream.web.parts import DeskParts
+
+LONGEST_CELL = 2_000  # characters that are sent to the browser; the file has all of them
+
+_COLUMNS = text("""
+    select relname as view, array_agg(attname::text order by attnum) as columns
+    from pg_class join pg_attribute on attrelid = pg_class.oid
+    where relname = any(array['open_tickets', 'ticket_history', 'sentiment_hourly', 'brand_health',
+                              'tickets', 'events', 'alerts', 'incidents', 'replies', 'corrections'])
+      and relnamespace = current_schema()::regnamespace and attnum > 0 and not attisdropped
+    group by relname, relkind order by relkind desc, relname
+""")
+
+
+class SqlView(View, component="desk_sql.js"):
+    """The box in the browser."""
+
+
+class SqlPage:
+    """One browser's questions."""
+
+    def __init__(self, visit: Visit, box: SqlBox) -> None:
+        self._visit, self._box = visit, box
+        asked = visit.request.query_params.get("q", "")
+        self.view = SqlView(
+            questions=[list(each) for each in QUESTIONS],
+            limits={"seconds": round(SECONDS), "rows": SHOWN, "exported": EXPORTED},
+            statement=asked[:5_000],
+            login=visit.caller.name,
+            views=[],
+            answer=None,
+            refused="",
+            running=False,
+        )
+        self.view.on("ask", self._ask)
+        self.view.on("csv", self._csv)
+
+    async def start(self) -> None:
+        async with reachable(), self._visit.parts.engine.connect() as connection:
+            found = await connection.execute(_COLUMNS)
+            self.view.tell(views=[{"name": row.view, "columns": list(row.columns)} for row in found])
+
+    async def _ask(self, event: GenericEventArguments) -> None:
+        if (caller := await self._visit.still()) is None:
+            return
+        self.view.tell(running=True, refused="")
+        try:
+            answer = await self._box.ask(caller.name, lambda: self._visit.parts.reader_url(caller), str(event.args))
+            rows = answer.rows
+            told = {"columns": rows.columns, "kinds": rows.kinds, "more": rows.more, "seconds": answer.seconds}
+            self.view.tell(answer=told | {"rows": [[_cell(value) for value in row] for row in rows.rows]})
+        except SqlRefused as refused:
+            self.view.tell(refused=str(refused), answer=None)
+        except DatabaseAway:
+            self.view.tell(refused="The database cannot be reached just now; try again.", answer=None)
+        finally:
+            self.view.tell(running=False)
+
+    async def _csv(self, event: GenericEventArguments) -> None:
+        if (caller := await self._visit.still()) is None:
+            return
+        self.view.tell(running=True, refused="")
+        try:
+            file, more = await self._box.csv(caller.name, lambda: self._visit.parts.reader_url(caller), str(event.args))
+            ui.download.content(file, f"earshot-{datetime.now(UTC):%Y%m%d-%H%M%S}.csv", "text/csv; charset=utf-8")
+            if more:
+                say(f"The file holds the first {EXPORTED:,} rows; there are more.")
+        except SqlRefused as refused:
+            self.view.tell(refused=str(refused))
+        except DatabaseAway:
+            self.view.tell(refused="The database cannot be reached just now; try again.")
+        finally:
+            self.view.tell(running=False)
+
+
+def _cell(value: Any) -> Any:
+    """As JSON holds it; a number that JavaScript would round is its digits."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**53:
+        return str(value)
+    if isinstance(value, list):
+        return [_cell(each) for each in value[:200]]
+    return value[:LONGEST_CELL] if isinstance(value, str) else value
+
+
+def add_sql(parts: DeskParts) -> None:
+    """The page `/sql`."""
+    box = SqlBox(parts.engine)
+
+    async def build(visit: Visit) -> None:
+        await SqlPage(visit, box).start()
+
+    add_page(parts, "/sql", "SQL", build)
