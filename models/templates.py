@@ -22,7 +22,7 @@ class Templates:
 
     def __call__(self, request: ReplyRequest, seed: int, fits: Callable[[str], bool]) -> str:
         """The first combination that `fits`, or the first of all if none does."""
-        combinations = list(_fitting(request, seed))
+        combinations = list(wordings(request, seed))
         return next((text for text in combinations if fits(text)), combinations[0])
 
 
@@ -32,7 +32,11 @@ def words() -> set[str]:
     return {word for texts in parts for text in texts for word in re.findall(r"[a-z']+", text.lower())}
 
 
-def _fitting(request: ReplyRequest, seed: int) -> Iterator[str]:
+def wordings(request: ReplyRequest, seed: int = 0, *, say: str | None = None) -> Iterator[str]:
+    """Every way in which the table answers `request`, in an order that its text and the seed decide.
+
+    say: what is said to the matter, in place of the table's sentences.
+    """
     table, must = _table(), needs(request)
     if request.sentiment == "positive" and not must.apology and not must.handover:
         parts = [table["opening"]["glad"], [""], table["ending"]["glad"]]
@@ -42,7 +46,7 @@ def _fitting(request: ReplyRequest, seed: int) -> Iterator[str]:
         matter = table["matter"].get(topic, table["matter"]["other"])
         parts = [
             table["opening"]["plain" if calm else "sorry"],
-            [""] if calm else matter,
+            [say] if say else [""] if calm else matter,
             table["ending"]["private" if must.handover else "public"],
         ]
     texts = [" ".join(part for part in chosen if part) for chosen in itertools.product(*parts)]

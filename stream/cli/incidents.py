@@ -99,9 +99,13 @@ def incident_leave(id: Id, ticket: Ticket, by: Who = None) -> None:
 
 
 @incident.command("answer")
-def incident_answer(id: Id) -> None:
-    """Draft a reply for each of its tickets that waits for one, each worded differently. Nothing is sent.
+def incident_answer(
+    id: Id,
+    say: Annotated[str | None, typer.Option(help="What everybody is told to the matter, in your words.")] = None,
+) -> None:
+    """Draft the same answer for each of its tickets that waits for one, each worded differently. Nothing is sent.
 
+    --say "A cable is cut in Mainz; your line is back by 6 pm." puts your words between openings and ends that differ.
     Every draft is approved by itself: `earshot reply list`, `earshot reply approve`.
     """
     from stream.bootstrap import load_replier
@@ -112,7 +116,9 @@ def incident_answer(id: Id) -> None:
         members = (await incidents.show_incident(id))["members"]
         tickets = [row["ticket_id"] for row in members if row["state"] == "joined" and row["excerpt"]]
         replier = await asyncio.to_thread(load_replier, read_settings())
-        return await answer(tickets, Replies(incidents.engine), lambda asked, lately: replier(asked, recent=lately))
+        return await answer(
+            tickets, Replies(incidents.engine), lambda asked, lately: replier(asked, recent=lately), say=say
+        )
 
     told = _with_incidents(write)
     for ticket, number in told.drafted.items():
