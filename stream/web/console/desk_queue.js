@@ -11,7 +11,7 @@ export default {
   emits: ["choose", "open", "resync", "claim"],
   data: () => ({
     seq: -1, cards: {}, order: [], waiting: null, skew: 0, now: Date.now(), asked: {}, at: null, fresh: {}, told: "",
-    moved: 0, help: false, more: false, selects: SELECTS,
+    moved: 0, index: null, help: false, more: false, selects: SELECTS,
   }),
   computed: {
     rows() { return this.order.map((id) => this.cards[id]).filter(Boolean); },
@@ -96,13 +96,16 @@ export default {
       if (event && (event.metaKey || event.ctrlKey || event.shiftKey || event.button)) return;
       event?.preventDefault();
       this.at = id;
+      this.index = this.order.indexOf(id);
       this.$emit("open", id);
     },
     step(by) {
       const ids = this.rows.map((row) => row.id);
       if (!ids.length) return;
-      const here = ids.indexOf(this.at);
-      this.at = ids[here < 0 ? 0 : Math.min(ids.length - 1, Math.max(0, here + by))];
+      const here = ids.indexOf(this.at); // where it was, when it is gone: the next one took its place
+      const next = here >= 0 ? here + by : this.index === null ? 0 : this.index + Math.min(by, 0);
+      this.index = Math.min(ids.length - 1, Math.max(0, next));
+      this.at = ids[this.index];
       const line = this.$el.querySelector(`[data-ticket="${CSS.escape(this.at)}"]`);
       line?.focus({ preventScroll: true });
       line?.scrollIntoView({ block: "nearest" });

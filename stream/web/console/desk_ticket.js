@@ -131,11 +131,11 @@ export default {
       <p v-if="news && !lost" class="banner" role="status"><span class="sym" aria-hidden="true">update</span><span><b>{{ news.who }}</b>: {{ news.reason }}<template v-if="news.at">, {{ ago(news.at, now) }}</template></span><button type="button" class="quiet" aria-label="Close" @click="news = null"><span class="sym" aria-hidden="true">close</span></button></p>
       <p v-if="ticket.needs_look" class="banner" role="note"><span class="sym" aria-hidden="true">help</span><span>The model was not sure of this one: read it yourself before you trust the scores.</span></p>
     </div>
-    <div class="columns"><div class="column">
+    <div class="columns"><div class="half">
       <Talk :ticket="ticket" :agent="agent" :chosen="chosen" @correct="fix" />
       <Reply ref="reply" :ticket="ticket" :agent="agent" :busy="busy" :verdict="verdict" :now="now" :drafting="drafting" @base="hold"
         @check="$emit('check', $event)" @approve="send('approve', $event, { reply: true })" @discard="send('discard', { reply: $event })" @settle="send('settle', $event)" @draft="send('draft', {})" />
-    </div><aside class="column" aria-label="About this ticket">
+    </div><aside class="half" aria-label="About this ticket">
       <Why :ticket="ticket" /><Course :points="ticket.course" />
       <section v-if="ticket.incident" class="panel" aria-labelledby="incident-title"><h2 id="incident-title">{{ ticket.incident.over ? 'Part of an incident' : 'Part of an incident that goes on' }}</h2>
         <p>{{ ticket.incident.title }}</p><p class="small faint num">{{ ticket.incident.tickets }} tickets, {{ ticket.incident.open }} open, since {{ when(ticket.incident.since) }}</p></section>

@@ -45,9 +45,9 @@ export default {
       <p v-else class="text" dir="auto"><template v-for="(part, at) in parts(message, message.text)" :key="at"><mark v-if="part.marked">{{ part.text }}</mark><template v-else>{{ part.text }}</template></template></p>
       <footer v-if="!message.own && message.kind !== 'deleted'">
         <span v-if="message.abstained" class="chip look">not judged{{ message.language && message.language !== 'en' ? ': ' + message.language : '' }}</span>
-        <span v-for="each in judged(message)" :key="each.field" class="chip" :class="[each.field, each.field === 'sentiment' && !each.fixed ? each.said : '', { fixed: each.fixed }]" :title="hint(each.field, message.judged[each.field])">
+        <span v-for="each in judged(message)" :key="each.field" class="chip" :class="[each.field === 'sentiment' && !each.fixed ? 'mood-' + each.said : '', { fixed: each.fixed }]" :title="hint(each.field, message.judged[each.field])">
           <span v-if="each.field === 'sentiment' && face(message)" class="sym" aria-hidden="true">{{ face(message) }}</span>
-          <template v-if="each.fixed"><s>{{ each.said }}</s> <b>{{ inWords(each.field, each.fixed.is) }}</b> <span class="faint">says {{ each.fixed.who }}</span></template>
+          <template v-if="each.fixed"><s v-if="each.fixed.is !== message.judged[each.field]">{{ each.said }}</s> <b>{{ inWords(each.field, each.fixed.is) }}</b> <span class="faint">says {{ each.fixed.who }}</span></template>
           <template v-else>{{ each.said }}</template></span>
         <span v-if="message.dissatisfaction != null" class="faint small num" title="0 content, 100 furious">dissatisfaction {{ message.dissatisfaction }}</span>
         <button v-if="agent" type="button" class="link" @click="$emit('correct', message.id)">correct <kbd v-if="message.id === chosen">x</kbd></button>
