@@ -8,8 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import uvicorn
-
 from models.taxonomy import read_taxonomy
 from stream.api_keys import SCOPES, Key
 from stream.database import DatabaseAway, open_engine, reader_url
@@ -17,7 +15,7 @@ from stream.figures import Figures
 from stream.kafka import Outgoing
 from stream.queries import Totals
 from stream.records import AlertRecord
-from stream.web import Api, configured, create_web
+from stream.web import Api, Server, configured, create_web
 from stream.web.api.reading import Read, Reading
 from stream.web.batcher import Batcher
 from stream.web.keyring import KeyRing
@@ -113,15 +111,16 @@ async def web(
             await stack.enter_async_context(desk.hub.running())
         await stack.enter_async_context(batcher.running())
         api = Api(ring=ring, batcher=batcher, publish=publish, taxonomy=read_taxonomy(), desk=desk)
-        yield await stack.enter_async_context(serving(create_web(store or EmptyStore(), api)))
+        leave = desk.hub.end if desk else lambda: None
+        yield await stack.enter_async_context(serving(create_web(store or EmptyStore(), api), leave))
 
 
 @asynccontextmanager
-async def serving(app: Any) -> AsyncIterator[str]:
+async def serving(app: Any, leave: Callable[[], None] = lambda: None) -> AsyncIterator[str]:
     """The address of an application that is served as `earshot web` serves it."""
     config = configured(app)
     config.port, config.log_level = 0, "error"
-    server = uvicorn.Server(config)
+    server = Server(config, leave)
     running = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)

@@ -27,7 +27,7 @@ from stream.web.parts import desk_parts
 if TYPE_CHECKING:
     from stream.bootstrap import Parts
 
-__all__ = ["Api", "create_web", "listen", "serve_web"]
+__all__ = ["Api", "Server", "create_web", "listen", "serve_web"]
 
 
 async def serve_web(
@@ -69,7 +69,7 @@ async def serve_web(
         )
         await stack.enter_async_context(desk.hub.running())
         api = Api(ring=ring, batcher=batcher, publish=publish, hooks=hooks, taxonomy=model.taxonomy, desk=desk)
-        server = uvicorn.Server(configured(create_web(store, api)))
+        server = Server(configured(create_web(store, api)), leave=desk.hub.end)
         place = f"[{host}]" if ":" in host else host
         address = f"http://{place}:{listening.getsockname()[1]}"
         print(f"earshot: {address}", flush=True)
@@ -82,6 +82,18 @@ async def serve_web(
             server.should_exit = True
 
 
+class Server(uvicorn.Server):
+    """leave: called before it waits for requests that are under way, so that endless ones end."""
+
+    def __init__(self, config: uvicorn.Config, leave: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._leave = leave
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._leave()
+        await super().shutdown(sockets)
+
+
 def configured(app: object) -> uvicorn.Config:
     """proxy_headers: what a proxy tells of who asks is believed in stream/web/origins.py alone."""
     return uvicorn.Config(
@@ -90,7 +102,7 @@ def configured(app: object) -> uvicorn.Config:
         access_log=False,
         lifespan="on",  # the console starts with it
         ws="websockets-sansio",
-        timeout_graceful_shutdown=3,  # seconds; streams and pages that are open never end by themselves
+        timeout_graceful_shutdown=3,  # seconds; a slow reader of a long answer must not hold the process
         proxy_headers=False,
         server_header=False,
     )

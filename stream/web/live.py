@@ -52,18 +52,21 @@ MISSED = Change("")
 
 
 class Changes:
-    """What one reader hears, in order: `async for change in changes`."""
+    """What one reader hears, in order: `async for change in changes`. It ends when the server stops."""
 
     def __init__(self, brands: frozenset[str] | None) -> None:
         self.brands = brands
         self._waiting: deque[Change] = deque()
         self._came = asyncio.Event()
+        self.ended = False
 
     def __aiter__(self) -> Changes:
         return self
 
     async def __anext__(self) -> Change:
         while not self._waiting:
+            if self.ended:
+                raise StopAsyncIteration
             self._came.clear()
             await self._came.wait()
         return self._waiting.popleft()
@@ -73,6 +76,10 @@ class Changes:
             self._waiting.clear()
             change = replace(MISSED, number=change.number)
         self._waiting.append(change)
+        self._came.set()
+
+    def end(self) -> None:
+        self.ended = True
         self._came.set()
 
 
@@ -119,6 +126,11 @@ class Hub:
             yield changes
         finally:
             self._readers.discard(changes)
+
+    def end(self) -> None:
+        """The server stops: whoever listens need not wait any longer."""
+        for reader in self._readers:
+            reader.end()
 
     def _replay(self, changes: Changes, after: int) -> None:
         oldest = self._kept[0][0].number if self._kept else self._number + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from desk_client import Office
@@ -111,6 +111,21 @@ async def test_a_stream_of_a_key_goes_on_until_the_key_is_revoked(monkeypatch, s
         await ApiKeys(engine).revoke("robot")
         await asyncio.wait_for(answer.content.read(), 10)
     await engine.dispose()
+
+
+async def test_a_server_that_stops_ends_its_streams(simple, postgres_url, caplog):
+    engine = open_engine(postgres_url)
+    stopped = AsyncExitStack()
+    address = await stopped.enter_async_context(web(simple, url=postgres_url, keys=ApiKeys(engine)))
+    async with Office(address, engine) as office:
+        ada = await office.person("ada", "viewer")
+        async with ada.session.get("/v1/stream", headers=ada.headers) as answer:
+            await answer.content.readline()
+            _, rest = await asyncio.gather(stopped.aclose(), answer.content.read())
+    await engine.dispose()
+
+    assert b"event: hello" in rest  # to its proper end, not broken off
+    assert not [each for each in caplog.records if each.levelname == "ERROR"]
 
 
 async def test_a_stream_of_so_many_seconds_ends_by_itself(office):

@@ -83,6 +83,8 @@ async def _lines(
         while ends is None or loop.time() < ends:
             wait = HEARTBEAT if ends is None else max(0.0, min(HEARTBEAT, ends - loop.time()))
             change = await _next(changes, wait)
+            if changes.ended:
+                return
             if change is not None:
                 yield _said(hub, change)
             elif not caller.is_still(await callers.again(caller)):
@@ -94,7 +96,7 @@ async def _lines(
 async def _next(changes: Changes, wait: float) -> Change | None:
     try:
         return await asyncio.wait_for(anext(changes), wait)
-    except TimeoutError:
+    except (TimeoutError, StopAsyncIteration):
         return None
 
 
