@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,8 +100,8 @@ class Fitted:
         return Decider(self.mean, self.weights[:, :-1], self.bias, temperature)
 
 
-def fit(rated: Rated, strength: float, weight: float) -> Fitted:
-    """Least cross-entropy with an L2 penalty on the weights; the bias is free."""
+def fit(rated: Rated, strength: float, weight: float, say: Callable[[float], None] | None = None) -> Fitted:
+    """Least cross-entropy with an L2 penalty on the weights; the bias is free. say: hears the loss of every step."""
     calls = ~rated.dialogs
     mean = rated.features[calls].mean(0)
     dialog_mean = rated.features[~calls].mean(0) if (~calls).any() else mean
@@ -119,9 +120,15 @@ def fit(rated: Rated, strength: float, weight: float) -> Fitted:
         slope = odds / total * shares.sum(-1, keepdims=True) - shares
         return float(value), np.concatenate([(slope.T @ inputs + weights / strength).ravel(), slope.sum(0)])
 
+    def heard(intermediate_result: Any) -> None:
+        if say is not None:
+            say(float(intermediate_result.fun) / len(shares))
+
     start = np.zeros(classes * (size + 1))
     with threadpool_limits(1):  # products this small are slower in parts, and the same only in one
-        found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200, "ftol": 1e-6})
+        found = minimize(
+            loss, start, jac=True, method="L-BFGS-B", callback=heard, options={"maxiter": 200, "ftol": 1e-6}
+        )
     weights = found.x[: classes * size].reshape(classes, size)
     return Fitted(mean, dialog_mean, weights.astype(np.float32), found.x[classes * size :].astype(np.float32))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,10 +30,11 @@ FEWEST = 10  # calls a task
 _TEMPLATE = Path(__file__).with_name("calls.md")
 
 
-def train_calls(model: Path, calls: Calls, *, say: Print = print) -> dict[str, Any]:
+def train_calls(model: Path, calls: Calls, *, say: Print = print, log: Path | None = None) -> dict[str, Any]:
     """Learn from `calls`, write `calls.json` and its card into `model`, and return the head's story.
 
-    Deterministic: the same model and calls give the same file. Raises TrainingError for too few calls.
+    log: a file that gets the loss of every step, for `earshot report`. Deterministic: the same model and calls give the
+    same file. Raises TrainingError for too few calls.
     """
     artifact = load_artifact(model)
     analyzer = Analyzer(artifact, threads=1)
@@ -60,7 +63,7 @@ def train_calls(model: Path, calls: Calls, *, say: Print = print) -> dict[str, A
             warmth = temperature(
                 np.tile(rated.shares[called], (REPEATS, 1)), np.concatenate([one[called] for one in odds])
             )
-            decider = fit(rated, chosen.strength, chosen.weight).decider(warmth)
+            decider = fit(rated, chosen.strength, chosen.weight, _logged(log, f"{side} {task}")).decider(warmth)
             deciders[side, task] = decider
             told: dict[str, Any] = {
                 "calls": int(called.sum()),
@@ -82,6 +85,19 @@ def train_calls(model: Path, calls: Calls, *, say: Print = print) -> dict[str, A
     (model / CARD).write_text(card(head), encoding="utf-8")
     say(f"wrote {model / HEAD} and {CARD}")
     return dict(head.story)
+
+
+def _logged(log: Path | None, name: str) -> Callable[[float], None] | None:
+    """What writes the losses of one head into the log, numbered from 1."""
+    if log is None:
+        return None
+    steps = count(1)
+
+    def heard(loss: float) -> None:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": next(steps), f"loss, {name}": round(loss, 5)}) + "\n")
+
+    return heard
 
 
 def card(head: Head) -> str:

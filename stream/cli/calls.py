@@ -81,6 +81,7 @@ def train_calls(
     model: Annotated[
         Path | None, typer.Option("--model", help="Directory of the model to teach; the one in use otherwise.")
     ] = None,
+    out: Annotated[Path, typer.Option(help="Directory of the run's log, for `earshot report`.")] = Path("runs/calls"),
 ) -> None:
     """Teach a model to decide calls: writes calls.json and its card CALLS.md into the model's directory.
 
@@ -106,7 +107,12 @@ def train_calls(
             learn = public_calls(
                 {name.removeprefix("transcript_").partition(".")[0]: read[name] for name in read}, data
             )
-        run(model_folder(_settings(model)), learn, say=lambda line: print(line, file=sys.stderr))
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / "train.log").unlink(missing_ok=True)
+        except OSError as error:
+            raise UserError(f"{out}: it cannot be written ({error.strerror})") from None
+        run(model_folder(_settings(model)), learn, say=lambda line: print(line, file=sys.stderr), log=out / "train.log")
     except TrainingError as error:
         raise UserError(str(error)) from None
 

@@ -1,4 +1,4 @@
-"""The model lab on the command line: train sentiment."""
+"""The model lab on the command line: train sentiment, report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from stream.errors import UserError
 NEEDED = ("torch", "transformers", "peft", "accelerate", "optimum")
 
 
-def add_to(train: typer.Typer) -> None:
+def add_to(app: typer.Typer, train: typer.Typer) -> None:
+    app.command()(report)
     train.command("sentiment")(train_sentiment)
 
 
@@ -77,3 +78,50 @@ def told_of(story: dict[str, Any]) -> dict[str, Any]:
             if part in story["release"]
         },
     }
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="Directory of a run of any `train` (runs/NAME), or of a model.")],
+    out: Annotated[Path | None, typer.Option(help="The page to write; RUN/report.html otherwise.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="CSV with text,label: what the run's model says of it, shown as well.")
+    ] = None,
+) -> None:
+    """One page about a training run: loss curves, confusion, reliability, slices, most wrong texts, words.
+
+    A single HTML file without links to anything. The texts shown are of the run's own held-out parts (or of --data);
+    personal data in them is replaced.
+    """
+    needed = ("matplotlib", "wordcloud", "sklearn", "jinja2")
+    if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
+        raise UserError(f"report needs more packages ({', '.join(missing)}): pip install 'earshot[train]'")
+    from models.evaluate import EvaluationError
+    from models.training.errors import TrainingError
+    from models.training.lab.report.page import page
+    from models.training.lab.report.read import read_run, said_of
+
+    try:
+        told = read_run(run)
+        if data is not None:
+            told.said[data.name] = said_of(data, served_by(run))
+        made = page(told)
+    except (TrainingError, EvaluationError) as error:
+        raise UserError(str(error)) from None
+    goal = out or run / "report.html"
+    try:
+        goal.write_text(made, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{goal}: it cannot be written ({error.strerror})") from None
+    print(goal)
+
+
+def served_by(run: Path) -> Any:
+    """The small model of a run or of a directory. Raises UserError where there is none that says sentiments."""
+    from models.artifact import STORY
+    from models.classifier import is_classifier
+    from models.compare_served import Served
+
+    for folder in (run / "release", run / "model", run):
+        if is_classifier(folder) or (folder / STORY).is_file():
+            return Served(folder)
+    raise UserError(f"{run}: it holds no model that says a sentiment (release/ or model/ with its story)")

@@ -20,21 +20,21 @@ from wordcloud import WordCloud
 # Told apart by people who see few colours (after Okabe & Ito), and readable on light and on dark.
 ONE, OTHER = "#2f86c8", "#d9722e"
 CLOUD = ("#2f86c8", "#d9722e", "#3f9a7a", "#b0689a", "#8a8f98")
-_INK, _LINE = "#010203", "#040506"  # become the page's own
+INK, _LINE = "#010203", "#040506"  # become the page's own
 _WIDTH = 4.8  # inches; at 96 dots each the page shows text in its own size
 _ROW = 0.27
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "figure.facecolor": "none",  # the card shows through, light or dark
     "axes.facecolor": "none",
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "text.parse_math": False,  # texts are data: a $ is a dollar
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
+    "text.color": INK,
+    "axes.labelcolor": INK,
     "axes.edgecolor": _LINE,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -47,8 +47,8 @@ _STYLE: dict[Any, Any] = {
 
 def bars(values: Mapping[str, float], axis: str, *, color: str = ONE, unit: str = "") -> str:
     """Horizontal bars, the first on top, each with its number."""
-    with mpl.rc_context(_STYLE):
-        figure, axes = _figure(len(values))
+    with mpl.rc_context(STYLE):
+        figure, axes = figure_of(len(values))
         names = [_short(name) for name in values]
         drawn = axes.barh(range(len(names)), list(values.values()), color=color, height=0.7)
         axes.bar_label(drawn, [_number(value) + unit for value in values.values()], padding=3, fontsize=8)
@@ -57,15 +57,15 @@ def bars(values: Mapping[str, float], axis: str, *, color: str = ONE, unit: str 
         axes.grid(False, axis="y")
         axes.set_xlabel(axis)
         axes.margins(x=0.14)
-        return _svg(figure, axis)
+        return as_svg(figure, axis)
 
 
 def histogram(
     values: Sequence[float], edges: Sequence[float], axis: str, *, color: str = ONE, log: bool = False
 ) -> str:
     """How many texts have which value."""
-    with mpl.rc_context(_STYLE):
-        figure, axes = _figure(7)
+    with mpl.rc_context(STYLE):
+        figure, axes = figure_of(7)
         axes.hist(values, bins=list(edges), color=color, edgecolor="none", rwidth=0.92)
         if log:
             axes.set_xscale("log")
@@ -73,14 +73,14 @@ def histogram(
         axes.set_xlabel(axis)
         axes.set_ylabel("texts")
         axes.grid(False, axis="x")
-        return _svg(figure, axis)
+        return as_svg(figure, axis)
 
 
 def heat_map(table: NDArray[np.int64], rows: Sequence[str], columns: Sequence[str], axis: str, side: str) -> str:
     """Counts (rows, columns), coloured by their share of the row."""
     share = table / np.maximum(table.sum(1, keepdims=True), 1)
-    with mpl.rc_context(_STYLE | {"axes.grid": False}):
-        figure, axes = _figure(len(rows) + 2)
+    with mpl.rc_context(STYLE | {"axes.grid": False}):
+        figure, axes = figure_of(len(rows) + 2)
         axes.imshow(share, cmap="cividis", vmin=0, vmax=max(float(share.max()), 0.01), aspect="auto")
         for row, column in np.ndindex(*table.shape):
             ink = "#ffffff" if share[row, column] < 0.55 * share.max() else "#000000"
@@ -92,29 +92,29 @@ def heat_map(table: NDArray[np.int64], rows: Sequence[str], columns: Sequence[st
         axes.tick_params(length=0)
         for spine in axes.spines.values():
             spine.set_visible(False)
-        return _svg(figure, f"{side} by {axis}")
+        return as_svg(figure, f"{side} by {axis}")
 
 
 def two_sided(words: Sequence[tuple[str, float]], left: str, right: str, axis: str) -> str:
     """Words by how much they tell of one group (above zero) or of the other."""
-    with mpl.rc_context(_STYLE):
-        figure, axes = _figure(len(words) + 1)
+    with mpl.rc_context(STYLE):
+        figure, axes = figure_of(len(words) + 1)
         values = [value for _, value in words]
         colors = [ONE if value > 0 else OTHER for value in values]
         axes.barh(range(len(words)), values, color=colors, height=0.7)
-        axes.axvline(0, color=_INK, linewidth=0.8)
+        axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_yticks(range(len(words)), [_short(word) for word, _ in words])
         axes.invert_yaxis()
         axes.grid(False, axis="y")
         axes.set_xlabel(axis)
         axes.set_title(f"◀ {_short(left, 24)}", fontsize=8.5, loc="left")
         axes.set_title(f"{_short(right, 24)} ▶", fontsize=8.5, loc="right")
-        return _svg(figure, f"{left} against {right}")
+        return as_svg(figure, f"{left} against {right}")
 
 
 def line(days: Sequence[Any], values: Sequence[float], axis: str, side: str) -> str:
-    with mpl.rc_context(_STYLE):
-        figure, axes = _figure(6)
+    with mpl.rc_context(STYLE):
+        figure, axes = figure_of(6)
         axes.plot(days, list(values), color=ONE, linewidth=1.6)
         axes.set_ylim(bottom=0)
         axes.set_xlabel(axis)
@@ -122,7 +122,7 @@ def line(days: Sequence[Any], values: Sequence[float], axis: str, side: str) -> 
         locator = mpl.dates.AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(mpl.dates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-        return _svg(figure, f"{side} by {axis}")
+        return as_svg(figure, f"{side} by {axis}")
 
 
 def word_cloud(counts: Mapping[str, int]) -> str:
@@ -147,12 +147,12 @@ def word_cloud(counts: Mapping[str, int]) -> str:
     return "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()
 
 
-def _figure(rows: int) -> tuple[Figure, Any]:
+def figure_of(rows: int) -> tuple[Figure, Any]:
     figure = Figure(figsize=(_WIDTH, _ROW * max(rows, 3) + 0.75), layout="constrained")
     return figure, figure.add_subplot()
 
 
-def _svg(figure: Figure, told: str) -> str:
+def as_svg(figure: Figure, told: str) -> str:
     """The figure as an element of a page; its ink and lines are the page's, its ids are its own."""
     mpl.rcParams["svg.hashsalt"] = told
     drawn = io.BytesIO()
@@ -160,7 +160,7 @@ def _svg(figure: Figure, told: str) -> str:
     FigureCanvasSVG(figure).print_svg(drawn, metadata=plain)  # type: ignore[no-untyped-call]
     text = drawn.getvalue().decode()
     text = text[text.index("<svg") :]
-    text = text.replace(_INK, "currentColor").replace(_LINE, "var(--line)")
+    text = text.replace(INK, "currentColor").replace(_LINE, "var(--line)")
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
     return re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

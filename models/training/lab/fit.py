@@ -164,7 +164,7 @@ class Fit:
         loss = self._loss(logits[: len(mine)], mine, rows) + self._preference(logits[len(mine) :], own_pairs, pairs)
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(loss * world + 0.0 * logits.sum())
-        self.accelerator.clip_grad_norm_([one for one in self.model.parameters() if one.requires_grad], 1.0)
+        self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         return float(self.accelerator.reduce(loss.detach(), reduction="sum"))
 

@@ -20,6 +20,7 @@ from transformers import AutoModelForSequenceClassification
 from models.analyzer import softmax
 from models.evaluate import scores
 from models.training.errors import TrainingError
+from models.training.explore.words import texts_with, words
 from models.training.lab.build import build, kernels, merged
 from models.training.lab.fit import Fit
 from models.training.lab.sets import Labelled
@@ -28,7 +29,8 @@ from models.training.lab.tokens import logits_of
 Floats = NDArray[np.float32]
 
 BASE, MODEL, ADAPTER, RELEASE = "base", "model", "adapter", "release"
-RUN, PREDICTIONS = "run.json", "predictions.csv"
+RUN, PREDICTIONS, WORDS = "run.json", "predictions.csv", "words.json"
+FREQUENT = 120  # words of a class
 SOME = 32  # texts that show whether what was written is what was trained
 SAME_LOGITS = 2e-3  # merged against trained: float arithmetic in another order
 QUANTISED_LOGITS = 0.5  # adapters learnt on four bits, merged into the full weights
@@ -63,6 +65,7 @@ def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:
     with (out / PREDICTIONS).open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerow(["part", "text", "label", *fit.sets.names])
     add_predictions(out, "validation", held, said, fit.sets.names)
+    write(out / WORDS, _words(fit))
     story = {
         "kind": "sentiment",
         "way": recipe.way,
@@ -119,3 +122,16 @@ def add_predictions(out: Path, part: str, texts: Labelled, said: Floats, names: 
             [part, text, names[label], *(f"{value:.5f}" for value in row)]
             for text, label, row in zip(texts.texts, texts.labels, said, strict=True)
         )
+
+
+def _words(fit: Fit) -> dict[str, dict[str, int]]:
+    """In how many texts of each class that it learnt from a word stands."""
+    train = fit.sets.train
+    return {
+        name: dict(
+            texts_with(
+                words(text) for text, label in zip(train.texts, train.labels, strict=True) if label == row
+            ).most_common(FREQUENT)
+        )
+        for row, name in enumerate(fit.sets.names)
+    }

@@ -1,0 +1,1 @@
+"""One page about a training run: curves, figures, mistakes, words. A single HTML file that needs nothing else."""

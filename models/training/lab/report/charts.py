@@ -1,0 +1,74 @@
+"""Curves of a log and the reliability diagram, as inline SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+from numpy.typing import NDArray
+
+from models.training.explore.plots import CLOUD, INK, ONE, OTHER, STYLE, as_svg, figure_of
+
+SMOOTHED = 0.9  # of the thick line, an exponential mean of the thin one
+BINS = 10
+
+Points = Sequence[tuple[float, float]]
+
+
+def curves(series: Mapping[str, Points], axis: str, side: str, *, smooth: bool = False) -> str:
+    """Lines over steps, one colour each. smooth: the measured values thin, their running mean thick."""
+    with mpl.rc_context(STYLE):
+        figure, axes = figure_of(7)
+        for color, (name, points) in zip(CLOUD * len(series), series.items(), strict=False):
+            steps, values = [step for step, _ in points], [value for _, value in points]
+            few = len(points) < 3 * BINS
+            mark = "o" if few and not smooth else ""
+            thin = smooth and not few
+            axes.plot(steps, values, color=color, linewidth=0.6 if thin else 1.6, alpha=0.5 if thin else 1, marker=mark,
+                      markersize=3.5, label=name)  # fmt: skip
+            if thin:
+                axes.plot(steps, _running(values), color=color, linewidth=1.8)
+        axes.set_xlabel(axis)
+        axes.set_ylabel(side)
+        if len(series) > 1:
+            axes.legend(fontsize=8)
+        return as_svg(figure, f"{side} by {axis}: {', '.join(series)}")
+
+
+def _running(values: Sequence[float]) -> list[float]:
+    found, mean = [], values[0]
+    for value in values:
+        mean = SMOOTHED * mean + (1 - SMOOTHED) * value
+        found.append(mean)
+    return found
+
+
+def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], name: str) -> str:
+    """How often the model is right when it is so sure; on the diagonal it knows itself. Bars: how many texts."""
+    rows = table_of(confidence, right)
+    with mpl.rc_context(STYLE):
+        figure, axes = figure_of(8)
+        axes.plot([0, 1], [0, 1], color=INK, linewidth=0.7, linestyle="--")
+        axes.plot([mean for mean, _, _ in rows], [share for _, share, _ in rows], color=ONE, marker="o", linewidth=1.6)
+        axes.set_xlabel("probability of the chosen class")
+        axes.set_ylabel("share that is right")
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1.02)
+        below = axes.twinx()
+        below.bar([mean for mean, _, _ in rows], [count for _, _, count in rows], width=0.05, color=OTHER, alpha=0.35)
+        below.set_ylim(0, 3 * max(count for _, _, count in rows))
+        below.set_yticks([])
+        below.grid(False)
+        below.spines["right"].set_visible(False)
+        return as_svg(figure, f"reliability of {name}")
+
+
+def table_of(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[tuple[float, float, int]]:
+    """(mean probability, share that is right, texts) of each bin of equal width that holds a text."""
+    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return [
+        (float(confidence[place == one].mean()), float(right[place == one].mean()), int((place == one).sum()))
+        for one in range(BINS)
+        if (place == one).any()
+    ]

@@ -1,0 +1,115 @@
+"""What a run left on disk, whatever kind of `train` made it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.analyzer import LABELS
+from models.evaluate import Reader, read_labelled
+from models.training.errors import TrainingError
+
+LOG = "train.log"
+STORIES = ("run.json", "model/artifact.json", "model/replier.json", "model/calls.json", "artifact.json", "calls.json")
+POINT = ("step", "of", "loss", "minutes", "progress", "epoch")  # of a line; every other number is a figure of a look
+
+
+class ReportError(TrainingError):
+    """There is nothing to report."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a model said of a part. probabilities: (texts, classes)."""
+
+    names: tuple[str, ...]
+    texts: list[str]
+    truth: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Run:
+    """losses: (step, loss). looks: by figure, (step, value). words: by class, in how many texts each word stands."""
+
+    name: str
+    story: Mapping[str, Any]
+    losses: list[tuple[float, float]]
+    looks: dict[str, list[tuple[float, float]]]
+    said: dict[str, Said] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+def read_run(folder: Path) -> Run:
+    """A run's folder. Raises ReportError when it has neither a log nor a story."""
+    if not folder.is_dir():
+        raise ReportError(f"{folder}: there is no such directory of a run")
+    story = next((_json(folder / name) for name in STORIES if (folder / name).is_file()), {})
+    losses, looks = _read_log(folder / LOG)
+    if not story and not losses and not looks:
+        raise ReportError(f"{folder}: it is no run: it has neither {LOG} nor {STORIES[0]} nor a model with its story")
+    words = _json(folder / "words.json") if (folder / "words.json").is_file() else {}
+    return Run(folder.name, story, losses, looks, _read_predictions(folder / "predictions.csv"), words)
+
+
+def said_of(data: Path, model: Reader) -> Said:
+    """What a model says of a CSV with text,label. Raises EvaluationError."""
+    texts, truth = read_labelled(data)
+    classes = [0, 1, 2] if 1 in truth else [0, 2]
+    found = model.sentiments(texts)[:, classes].astype(np.float64)
+    found /= np.maximum(found.sum(-1, keepdims=True), 1e-9)
+    return Said(tuple(LABELS[one] for one in classes), texts, np.searchsorted(classes, truth), found)
+
+
+def _read_log(path: Path) -> tuple[list[tuple[float, float]], dict[str, list[tuple[float, float]]]]:
+    """A run that was resumed says some steps twice: the later counts. Lines that are no JSON are left out."""
+    losses: dict[float, float] = {}
+    looks: dict[str, dict[float, float]] = {}
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    for line in lines:
+        try:
+            told = json.loads(line)
+            step = float(told["step"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        if isinstance(told.get("loss"), int | float):
+            losses[step] = float(told["loss"])
+        for name, value in told.items():
+            if name not in POINT and isinstance(value, int | float) and not isinstance(value, bool):
+                looks.setdefault(name, {})[step] = float(value)
+    return sorted(losses.items()), {name: sorted(points.items()) for name, points in looks.items()}
+
+
+def _read_predictions(path: Path) -> dict[str, Said]:
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        names = tuple(name for name in reader.fieldnames or () if name not in ("part", "text", "label"))
+        parts: dict[str, list[dict[str, str]]] = {}
+        for row in reader:
+            parts.setdefault(row["part"], []).append(row)
+    return {
+        part: Said(
+            names,
+            [row["text"] for row in rows],
+            np.array([names.index(row["label"]) for row in rows], dtype=np.int64),
+            np.array([[float(row[name]) for name in names] for row in rows]),
+        )
+        for part, rows in parts.items()
+    }
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise ReportError(f"{path}: it is no JSON; the run was cut off or the file was changed") from None
+    return told if isinstance(told, dict) else {}

@@ -1,0 +1,117 @@
+"""The page of a run: whatever made it, one file, everything escaped."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from lab_runs import CONFIGS, config_of
+from typer.testing import CliRunner
+
+from models.artifact import default_artifact
+from models.training.lab.report.charts import table_of
+from models.training.lab.report.page import page
+from models.training.lab.report.read import ReportError, Run, Said, read_run
+from models.training.lab.report.slices import slices_of
+from models.training.lab.train import train
+from stream.cli.main import app
+from stream.errors import UserError
+
+
+def text_of(html):
+    return re.sub(r"<[^>]+>", " ", html)
+
+
+def test_a_run_of_the_lab_is_one_page_that_needs_nothing_else(tmp_path):
+    train(config_of(tmp_path, "lab_tiny_lora", layers=1, steps=20), tmp_path / "run", say=lambda line: None)
+
+    told = CliRunner().invoke(
+        app, ["report", str(tmp_path / "run"), "--data", str(CONFIGS / "lab_tiny.csv")], catch_exceptions=False
+    )
+    made = (tmp_path / "run" / "report.html").read_text()
+
+    assert told.exit_code == 0
+    for section in ("How it learnt", "Confusion", "Reliability", "Slices", "Each class", "Words of each class", "Gate"):
+        assert section in made, section
+    assert made.count('<img src="data:image/png') == 3
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", made)
+    assert "default-src 'none'" in made
+    assert "rate = 0.005" in made
+
+
+def test_what_people_wrote_is_escaped_and_redacted():
+    texts = ["<script>alert(1)</script> I love it", "call me at +44 20 7946 0958 <b>now</b>"]
+    said = Said(("negative", "positive"), texts, np.array([0, 1]), np.array([[0.1, 0.9], [0.8, 0.2]]))
+
+    made = page(Run("<i>run</i>", {"recipe": {"name": "<u>"}}, [(1, 2.0)], {}, {"test": said}))
+
+    assert "<script" not in made
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in made
+    assert "<i>" not in made
+    assert "&lt;u&gt;" in made
+    assert "7946" not in made
+    assert "[phone]" in made
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ['{"step": 50, "of": 100, "loss": 1.5, "minutes": 0.1}', '{"step": 60, "score": 0.5, "a.sentiment.f1": 0.6}'],
+        ['{"step": 100, "loss": 4.0, "progress": 0.1}', '{"step": 100, "validation_perplexity": 21.7}'],
+        ['{"step": 1, "loss, customer sentiment": 0.7}', '{"step": 2, "loss, customer sentiment": 0.6}'],
+    ],
+    ids=["all heads and complaints", "replies", "calls"],
+)  # fmt: skip
+def test_the_log_of_every_kind_of_train_has_its_curves(tmp_path, lines):
+    (tmp_path / "train.log").write_text("\n".join(["plain words", *lines, '{"resumed_at": 3}']) + "\n")
+    run = read_run(tmp_path)
+
+    assert run.losses or run.looks
+    assert "How it learnt" in page(run)
+
+
+def test_steps_that_were_done_twice_count_once(tmp_path):
+    (tmp_path / "train.log").write_text('{"step": 10, "loss": 3}\n{"step": 20, "loss": 2}\n{"step": 10, "loss": 1}\n')
+
+    assert read_run(tmp_path).losses == [(10, 1), (20, 2)]
+
+
+def test_a_released_model_has_a_page_too(tmp_path):
+    told = CliRunner().invoke(app, ["report", str(default_artifact()), "--out", str(tmp_path / "page.html")])
+
+    assert told.exit_code == 0, told.output
+    said = text_of((tmp_path / "page.html").read_text())
+    assert "test: tweeteval.sentiment" in said
+    assert "ok   embedding, INT8 to fp32" in said
+
+
+def test_a_folder_that_is_no_run_is_one_line(tmp_path):
+    for folder, told in ((tmp_path / "none", "no such directory"), (tmp_path, "it is no run")):
+        with pytest.raises(ReportError, match=told):
+            read_run(folder)
+    (tmp_path / "run.json").write_text("{cut")
+    with pytest.raises(UserError, match="no JSON"):
+        CliRunner().invoke(app, ["report", str(tmp_path)], catch_exceptions=False)
+
+
+def test_slices_are_found_by_what_stands_in_the_text():
+    texts = ["I am not amused @acme :(", "oh great, delayed again @acme", "nice 😀"] * 10 + ["word " * 30] * 10
+
+    found = slices_of(texts)
+
+    assert found["with a negation"] == list(range(0, 30, 3))
+    assert found["with a sign of sarcasm"] == list(range(1, 30, 3))
+    assert found["with emoticons or emoji"] == [row for row in range(30) if row % 3 != 1]
+    assert len(found["to @acme"]) == 20
+    assert found["long (over 20 words)"] == list(range(30, 40))
+
+
+def test_reliability_counts_each_text_once():
+    sure = np.array([0.55, 0.57, 0.99, 1.0])
+
+    rows = table_of(sure, np.array([True, False, True, True]))
+
+    assert [(round(share, 2), count) for _, share, count in rows] == [(0.5, 2), (1.0, 2)]
+    assert json.dumps(rows)
