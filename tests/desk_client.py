@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+from history import tweet, worst
+from serving import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from models.draft import Candidate, Draft
 from stream.api_keys import ApiKeys
+from stream.database import open_engine
 from stream.desk.people import People, Role
 from stream.desk.sessions import Sessions
+from stream.replies import Replies
+from stream.store import Store
 
 PASSWORD = "violet ladder seventeen"
 
@@ -83,3 +89,17 @@ class Office:
         asker = await self.nobody()
         asker.headers = {"Authorization": f"Bearer {await self._keys.create(name, scopes, holder)}"}
         return asker
+
+
+@asynccontextmanager
+async def small_desk(url: str) -> AsyncIterator[str]:
+    """A server with three tickets, an alert and a draft."""
+    engine = open_engine(url)
+    store = Store(engine, fold=worst)
+    await store.save([tweet(1, 95), tweet(2, 70), tweet(3, 80, brand="Other")])
+    replies = Replies(engine)
+    [wanted] = await replies.to_draft(["x:1"])
+    await replies.store([(wanted, Draft((Candidate("Sorry. Please write to us.", -1.5),), "replier-1"), None)])
+    async with web(store, url=url) as address:
+        yield address
+    await engine.dispose()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 _STYLE = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }
@@ -19,10 +21,26 @@ summary { cursor: pointer }
 """
 
 
+HERE = "http://127.0.0.1:8080"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A request that works. address: with its query; body: JSON-able, None where there is none."""
+
+    method: str
+    address: str
+    headers: dict[str, str]
+    body: Any
+    summary: str = ""
+
+
 def docs_page(document: dict[str, Any]) -> str:
     """HTML of an OpenAPI document: every route with its examples as commands, every record with its fields."""
     routes = "\n".join(
-        _route(path, method, told) for path, methods in document["paths"].items() for method, told in methods.items()
+        _route(document, path, method, told)
+        for path, methods in document["paths"].items()
+        for method, told in methods.items()
     )
     records = "\n".join(_record(name, told) for name, told in sorted(document["components"]["schemas"].items()))
     return f"""<!doctype html>
@@ -33,30 +51,59 @@ def docs_page(document: dict[str, Any]) -> str:
 {routes}<h2 id="records">Records</h2>{records}</body></html>"""
 
 
-def _route(path: str, method: str, told: dict[str, Any]) -> str:
-    examples = "\n".join(_examples(path, method, told))
+def _route(document: dict[str, Any], path: str, method: str, told: dict[str, Any]) -> str:
+    shown = "\n".join(_examples(document, path, method, told))
     answers = "".join(
         f"<tr><td>{escape(status)}</td><td>{escape(answer['description'])} {_links(answer)}</td></tr>"
         for status, answer in sorted(told["responses"].items())
     )
     return (
         f"<section><h2><code>{method.upper()} {escape(path)}</code> <small>{escape(told['summary'])}</small></h2>"
-        f"{_prose(told.get('description', ''))}{examples}<details><summary>Answers</summary>"
+        f"{_prose(told.get('description', ''))}{shown}<details><summary>Answers</summary>"
         f"<table>{answers}</table></details></section>"
     )
 
 
-def _examples(path: str, method: str, told: dict[str, Any]) -> Iterator[str]:
+def _examples(document: dict[str, Any], path: str, method: str, told: dict[str, Any]) -> Iterator[str]:
+    for each in examples(document, path, method, told):
+        command = f"curl -s {each.address}" if method == "get" else f"curl -s -X {method.upper()} {each.address}"
+        if told.get("security"):
+            command += ' \\\n  -H "Authorization: Bearer $EARSHOT_KEY"'
+        command += "".join(f" \\\n  -H '{name}: {value}'" for name, value in each.headers.items())
+        if each.body is not None:
+            value = json.dumps(each.body, indent=2, ensure_ascii=False).replace("'", "'\\''")
+            command += f" \\\n  -H 'Content-Type: application/json' \\\n  -d '{value}'"
+        yield f"<p>{escape(each.summary)}</p>" if each.summary else ""
+        yield f"<pre>{escape(command)}</pre>"
+
+
+def examples(document: dict[str, Any], path: str, method: str, told: dict[str, Any]) -> Iterator[Example]:
+    """Requests that work, made of the document's own examples: one for each body, or one without."""
+    headers, query = {}, []
+    for parameter in told.get("parameters", []):
+        given = parameter.get("schema", {}).get("examples")
+        if not given:
+            continue
+        if parameter["in"] == "path":
+            path = path.replace("{" + parameter["name"] + "}", quote(str(given[0]), safe=""))
+        elif parameter["in"] == "header":
+            headers[parameter["name"]] = str(given[0])
+        else:
+            query.append(f"{parameter['name']}={quote(str(given[0]))}")
+    address = HERE + path + ("?" + "&".join(query) if query else "")
     body = told.get("requestBody", {}).get("content", {}).get("application/json", {})
-    key = ' \\\n  -H "Authorization: Bearer $EARSHOT_KEY"' if method == "post" else ""
-    if not body:
-        yield f"<pre>curl -s http://127.0.0.1:8080{escape(path)}</pre>"
-    for example in body.get("examples", {}).values():
-        value = json.dumps(example["value"], indent=2, ensure_ascii=False).replace("'", "'\\''")
-        command = (
-            f"curl -s http://127.0.0.1:8080{path}{key} \\\n  -H 'Content-Type: application/json' \\\n  -d '{value}'"
-        )
-        yield f"<p>{escape(example['summary'])}</p><pre>{escape(command)}</pre>"
+    named = [(each["summary"], each["value"]) for each in body.get("examples", {}).values()]
+    for summary, value in named or [("", each) for each in _bodies(document, body.get("schema", {}))] or [("", None)]:
+        yield Example(method, address, headers, value, summary)
+
+
+def _bodies(document: dict[str, Any], schema: dict[str, Any]) -> list[Any]:
+    """The examples that a record brings along."""
+    for one in schema.get("anyOf", [schema]):
+        if "$ref" in one:
+            found = document["components"]["schemas"][one["$ref"].rpartition("/")[2]].get("examples", [])
+            return list(found)
+    return []
 
 
 def _record(name: str, told: dict[str, Any]) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 
 import aiohttp
 import pytest
 import schemathesis
-from history import tweet, worst
+from desk_client import small_desk
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -18,13 +17,9 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from serving import TOKEN, web
+from serving import TOKEN
 
-from models.draft import Candidate, Draft
-from stream.database import open_engine
-from stream.replies import Replies
 from stream.schema import migrate
-from stream.store import Store
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 BOUNDED = settings(
@@ -33,20 +28,6 @@ BOUNDED = settings(
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}  # a key of nobody's with every scope: an agent
 ELSEWHERE = {"/v1/analyze", "/v1/events", "/v1/hooks/{name}"}  # tests/integration/test_rest_openapi.py
 ENDLESS = "/v1/stream"  # tests/integration/test_desk_live.py
-
-
-@asynccontextmanager
-async def desk(url: str) -> AsyncIterator[str]:
-    """A server with three tickets, an alert and a draft."""
-    engine = open_engine(url)
-    store = Store(engine, fold=worst)
-    await store.save([tweet(1, 95), tweet(2, 70), tweet(3, 80, brand="Other")])
-    replies = Replies(engine)
-    [wanted] = await replies.to_draft(["x:1"])
-    await replies.store([(wanted, Draft((Candidate("Sorry. Please write to us.", -1.5),), "replier-1"), None)])
-    async with web(store, url=url) as address:
-        yield address
-    await engine.dispose()
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +39,7 @@ def site(postgres) -> Iterator[str]:
     async def serve() -> None:
         url = await postgres.create("desk_openapi")
         await migrate(url)
-        async with desk(url) as address:
+        async with small_desk(url) as address:
             told.append(address)
             ready.set()
             await asyncio.to_thread(done.wait)

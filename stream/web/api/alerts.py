@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AwareDatetime, Field
 
 from stream.records import AlertRecord
-from stream.web.api.changing import Sent
+from stream.web.api.changing import NEXT_WEEK, Sent, example
 from stream.web.api.records import AlertOut, AlertsOut
 from stream.web.parts import DeskParts
 from stream.web.people import Caller
@@ -17,7 +17,7 @@ from stream.web.problems import documented, refusal
 
 LONGEST_SNOOZE = timedelta(days=366)
 
-AlertId = Annotated[str, Path(max_length=600, description="of the alert, as it is in the list")]
+AlertId = Annotated[str, Path(max_length=600, description="of the alert, as it is in the list", examples=["p1:x:1:1"])]
 
 _READ = documented(401, 403, 404, 422, 429, 503)
 _ACT = documented(400, 401, 403, 404, 413, 415, 422, 429, 503)
@@ -25,6 +25,8 @@ _ACT = documented(400, 401, 403, 404, 413, 415, 422, 429, 503)
 
 class AlertSnooze(Sent):
     """No message about it until then."""
+
+    model_config = example({"until": NEXT_WEEK})
 
     until: AwareDatetime | None = Field(description="a year ahead at most; null: tell of it again")
 

@@ -46,7 +46,7 @@ def stream_routes(desk: DeskParts) -> APIRouter:
             str | None, Header(max_length=100, description="where this reader broke off; a browser sends it by itself")
         ] = None,
         seconds: Annotated[
-            float | None, Query(gt=0, le=86_400, description="end after so long; otherwise it goes on")
+            float | None, Query(gt=0, le=86_400, description="end after so long; otherwise it goes on", examples=[2])
         ] = None,
     ) -> Response:
         """Which rows changed, never their content: read them with their own addresses.

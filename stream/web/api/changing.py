@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from stream.desk.corrections import Field as Corrected
 from stream.desk.life import LONGEST_NOTE, MOST_TAGS, Action, Assign, Name, Reopen, Resolve, Snooze, Tag, Wait
+
+NEXT_WEEK = f"{datetime.now(UTC) + timedelta(days=7):%Y-%m-%d}T08:00:00Z"  # for examples; FastAPI drops null from them
 
 
 class Sent(BaseModel):
@@ -16,8 +19,15 @@ class Sent(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def example(*bodies: dict[str, Any]) -> ConfigDict:
+    """Bodies that work, for the reference."""
+    return ConfigDict(json_schema_extra={"examples": list(bodies)})
+
+
 class Claimed(Sent):
     """Take the ticket."""
+
+    model_config = example({"force": False})
 
     force: bool = Field(False, description="also from somebody else, which takes a lead")
 
@@ -25,11 +35,15 @@ class Claimed(Sent):
 class Snoozed(Sent):
     """Out of the queue for a while."""
 
+    model_config = example({"until": NEXT_WEEK})
+
     until: AwareDatetime = Field(description="a year ahead at most; a message of the customer wakes it earlier")
 
 
 class Noted(Sent):
     """A remark for colleagues."""
+
+    model_config = example({"text": "called back, waits for the technician"})
 
     text: Annotated[str, Field(min_length=1, max_length=LONGEST_NOTE)]
 
@@ -37,12 +51,16 @@ class Noted(Sent):
 class Tagged(Sent):
     """Tags to add and to take away."""
 
+    model_config = example({"add": ["refund"], "remove": ["vip"]})
+
     add: Annotated[list[str], Field(max_length=MOST_TAGS)] = []
     remove: Annotated[list[str], Field(max_length=MOST_TAGS)] = []
 
 
 class TicketPatch(Sent):
     """What is to be different; what is left out stays."""
+
+    model_config = example({"state": "waiting", "tags": ["refund"]}, {"state": "snoozed", "snoozed_until": NEXT_WEEK})
 
     owner: Name | None = Field(None, description="a user's name; null: nobody")
     state: Literal["open", "waiting", "snoozed", "resolved"] | None = None
@@ -60,6 +78,8 @@ class TicketPatch(Sent):
 
 class CorrectionIn(Sent):
     """A message of the ticket that the model misread."""
+
+    model_config = example({"event_id": "x:1", "field": "sentiment", "should_be": "neutral"})
 
     event_id: Annotated[str, Field(max_length=300)]
     field: Corrected

@@ -79,7 +79,7 @@ def export_routes(desk: DeskParts) -> APIRouter:
         responses=_ANSWER | documented(401, 403, 422, 429, 503),
     )
     async def export(
-        of: What,
+        of: Annotated[What, Query(examples=["tickets"])],
         caller: Caller = reads,
         brand: Annotated[str | None, Query(max_length=300)] = None,
         since: Annotated[

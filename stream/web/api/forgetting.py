@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from stream.desk.forget import forget
 from stream.pipeline import outgoing
-from stream.web.api.changing import Sent
+from stream.web.api.changing import Sent, example
 from stream.web.parts import DeskParts
 from stream.web.people import Caller
 from stream.web.problems import documented, refusal
@@ -17,6 +17,8 @@ from stream.web.problems import documented, refusal
 
 class Forget(Sent):
     """Whose texts are to go."""
+
+    model_config = example({"author": "ada", "network": "x"})
 
     author: Annotated[str, Field(min_length=1, max_length=300, pattern=r"\S")] = Field(
         description="as stored in `events`: a handle, or the network's id"

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from stream.desk.answers import Refused, approve, judged
 from stream.errors import UserError
 from stream.replies import NoReply, Row
-from stream.web.api.changing import Sent
+from stream.web.api.changing import Sent, example
 from stream.web.api.records import RefusalOut, RefusedWords, RepliesOut, ReplyOut, ReplyState
 from stream.web.parts import DeskParts
 from stream.web.people import Caller
@@ -18,7 +18,7 @@ from stream.web.problems import Conflicting, documented, refusal
 
 LONGEST = 10_000  # characters; the policy refuses long before what the network does not take
 
-Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Number = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
 Words = Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=r"\S")]
 
 _READ = documented(401, 403, 404, 422, 429, 503)
@@ -31,6 +31,10 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 class Approval(Sent):
     """Let it be sent."""
 
+    model_config = example(
+        {"text": "We are sorry. Please send us a direct message, we will look into it.", "anyway": True}
+    )
+
     text: Words | None = Field(None, description="these words instead of the draft's")
     anyway: bool = Field(False, description="although the policy refuses them; that is kept in the audit")
 
@@ -38,17 +42,23 @@ class Approval(Sent):
 class Rewording(Sent):
     """Other words."""
 
+    model_config = example({"text": "We are sorry. Please send us a direct message, we will look into it."})
+
     text: Words
 
 
 class Discarding(Sent):
     """Never to be sent."""
 
+    model_config = example({"why": "they called us meanwhile"})
+
     why: Annotated[str, Field(min_length=1, max_length=300)] = "a person decided so"
 
 
 class Settling(Sent):
     """What became of a reply of which nobody but a person can know."""
+
+    model_config = example({"sent": True})
 
     sent: bool = Field(description="it stands on the network")
 

@@ -26,13 +26,14 @@ from stream.web.parts import DeskParts
 from stream.web.people import Caller
 from stream.web.problems import Conflicting, documented, refusal
 
-TicketId = Annotated[str, Path(max_length=300, description="of the ticket, as it is in the list")]
+TicketId = Annotated[str, Path(max_length=300, description="of the ticket, as it is in the list", examples=["x:1"])]
 Match = Annotated[
     str | None,
     Header(
         alias="If-Match",
         max_length=100,
         description="the `ETag` of the ticket as you saw it; `*`: whatever it is by now",
+        examples=["*"],
     ),
 ]
 Short = Annotated[str | None, Query(max_length=300)]
