@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
+from aiohttp import web
 from fakes import NOON, tweet
 
 from connectors import guard
@@ -104,6 +107,41 @@ async def test_a_guarded_session_connects_to_no_private_address_by_name_or_numbe
         with pytest.raises(aiohttp.ClientConnectorError) as refused:
             await session.get(url)
     assert guard.refused(refused.value)
+
+
+async def test_neither_a_redirect_nor_a_name_that_changes_its_address_leads_into_a_private_network(monkeypatch):
+    """127.0.0.2 plays the public internet here, 127.0.0.1 the network behind it."""
+    asked = []
+
+    async def elsewhere(request):
+        asked.append(request.url.host)
+        return web.Response(status=302, headers={"Location": str(request.url.with_host("127.0.0.1"))})
+
+    app = web.Application()
+    app.router.add_get("/", elsewhere)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "0.0.0.0", 0).start()
+    port = runner.addresses[0][1]
+    monkeypatch.setattr(guard, "is_public", lambda address: address == "127.0.0.2")
+    answers = ["127.0.0.2", "127.0.0.1"]
+
+    async def changing(host, port, **_):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answers.pop(0), port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", changing)
+    try:
+        for url, follow in ((f"http://127.0.0.2:{port}/", True), (f"http://rebound.example:{port}/", False)):
+            async with aiohttp.ClientSession(connector=guard.connector(allow_private=False)) as session:
+                if not follow:
+                    assert (await session.get(url, allow_redirects=False)).status == 302
+            async with aiohttp.ClientSession(connector=guard.connector(allow_private=False)) as session:
+                with pytest.raises(aiohttp.ClientConnectorError) as refused:
+                    await session.get(url)
+            assert guard.refused(refused.value)
+    finally:
+        await runner.cleanup()
+    assert asked == ["127.0.0.2", "rebound.example"], "the private address was never spoken to"
 
 
 def test_waits_grow_to_their_most_and_begin_anew():
