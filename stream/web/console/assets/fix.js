@@ -1,5 +1,5 @@
 // Corrections in two keystrokes: x, then the letter beside what it should be. Kept with who said it.
-import { inWords } from "earshot/talk.js";
+import { inWords, SEVERITIES } from "earshot/talk.js";
 
 const FIXED = [
   ["sentiment", [["n", "negative"], ["u", "neutral"], ["p", "positive"]]],
@@ -7,7 +7,7 @@ const FIXED = [
   ["severity", [["0", "0"], ["1", "1"], ["2", "2"], ["3", "3"], ["4", "4"]]],
   ["outcome", [["d", "resolved"], ["f", "follow_up"]]],
 ];
-const FREE = [..."abceghijklmqrstvwxz"]; // for topics; with Shift for the topic's problems
+const FREE = [..."abceghijklmqrstvwxz56789"]; // for topics; with Shift for the topic's problems
 
 export default {
   props: { message: Object, topics: Array, problems: Array },
@@ -25,6 +25,7 @@ export default {
       ];
     },
   },
+  created() { this.SEVERITIES = SEVERITIES; },
   methods: {
     inWords,
     show() { this.$refs.dialog.showModal(); },
@@ -46,7 +47,7 @@ export default {
     <div v-if="message" class="sheet-inside"><h2 id="fix-title">What should the model have said?</h2>
       <p class="quote soft" dir="auto">{{ message.text.slice(0, 220) }}</p>
       <div v-for="group in groups" :key="group.field" class="fix-row"><h3>{{ group.field }}</h3><div role="group" :aria-label="group.field">
-        <button v-for="each in group.choices" :key="each.value" type="button" class="button small" :class="{ on: is(group.field, each.value) }" :aria-pressed="is(group.field, each.value) ? 'true' : 'false'" @click="pick(group.field, each.value)"><kbd v-if="each.key">{{ each.key }}</kbd>{{ group.field === 'severity' ? each.value : inWords(group.field, each.value) }}</button>
+        <button v-for="each in group.choices" :key="each.value" type="button" class="button small" :class="{ on: is(group.field, each.value) }" :aria-pressed="is(group.field, each.value) ? 'true' : 'false'" @click="pick(group.field, each.value)"><kbd v-if="each.key">{{ each.key }}</kbd>{{ group.field === 'severity' ? SEVERITIES[each.value] : inWords(group.field, each.value) }}</button>
         <select v-if="group.far?.length" class="field small" aria-label="another problem" @change="$event.target.value && pick('problem', $event.target.value)"><option value="">another problem …</option><option v-for="name in group.far" :key="name" :value="name">{{ name }}</option></select>
       </div></div>
       <div class="acts"><button type="button" class="button" @click="$refs.dialog.close()">Cancel</button></div></div>

@@ -1,7 +1,8 @@
 // The whole conversation, calls turn by turn. What customers wrote is text, wherever it stands.
 import { when } from "earshot/format.js";
 
-const SEVERITIES = ["no complaint", "mild", "disapproving", "accusing", "threatening to leave or to act"];
+// After Jin & Aletras (2021).
+export const SEVERITIES = ["no complaint", "no explicit reproach", "disapproval", "accusation", "blame"];
 const FACE = { negative: "sentiment_dissatisfied", neutral: "sentiment_neutral", positive: "sentiment_satisfied" };
 const FIELDS = ["sentiment", "complaint", "severity", "topic", "problem", "outcome"];
 
