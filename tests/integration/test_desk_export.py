@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from desk_client import Office
@@ -120,3 +122,11 @@ async def test_a_person_is_forgotten_by_a_lead_and_what_changed_is_published(sim
     ]
     assert (await lea.get("/v1/tickets/x%3A1")).status == 404
     assert {message.topic for message in published} >= {"tickets", "analyses"}
+
+
+@pytest.mark.parametrize("of", COLUMNS)
+def test_the_guide_names_every_column(of):
+    guide = (Path(__file__).parents[2] / "stream/README.md").read_text()
+    told = re.search(rf"^\| `{of}` \| (.*)$", guide, re.MULTILINE)[1]
+
+    assert set(COLUMNS[of]) <= set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`]*)`", told))))
