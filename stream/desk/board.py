@@ -26,6 +26,15 @@ _MONDAY = datetime(2000, 1, 3, tzinfo=UTC)  # steps of hours begin with the day
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What a network was paid for a brand today, a day of UTC."""
+
+    network: str
+    brand: str
+    dollars: float
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """since <= a message's own time < until. step: of its points, in seconds.
 

@@ -25,6 +25,7 @@ from stream.desk.board import (
     Mixes,
     Point,
     Span,
+    Spent,
     Taught,
     Traffic,
     Versions,
@@ -88,6 +89,11 @@ class Monitor:
     async def behind(self) -> Behind:
         return await self._remembered.get("behind", _KEEP_LAG, self._behind)
 
+    async def spent(self, asked: Asked) -> list[Spent]:
+        """What networks that charge were paid today, the most first."""
+        key = ("spent", _key(asked))
+        return await self._remembered.get(key, _KEEP["24h"], lambda: self._spent(asked))
+
     async def brands(self, asked: Asked) -> list[str]:
         """The brands that can be chosen: those heard of in the last 30 days that the person may see."""
         everything = Asked(brands=asked.brands)
@@ -149,6 +155,10 @@ class Monitor:
         found = await self._ask(_SAVED, {})
         row = found[0]
         return Behind(await self._waiting(), row.idle, row.late if row.late is not None and row.late < 3600 else None)
+
+    async def _spent(self, asked: Asked) -> list[Spent]:
+        rows = await self._ask(_SPENT, {"scope": asked.scope})
+        return [Spent(row.network, row.brand, row.dollars) for row in rows]
 
     async def _waiting(self) -> int | None:
         if self._lag is None:
@@ -229,6 +239,11 @@ _SAVED = text("""
            (percentile_cont(0.5) within group (order by extract(epoch from received_at - occurred_at)))::float as late
     from lately
 """)
+_SPENT = text(f"""
+    select network, brand, (sum(micros) / 1e6)::float as dollars from spend
+    where day = (now() at time zone 'UTC')::date and {_SEEN}
+    group by network, brand order by 3 desc, 1, 2 limit 50
+""")  # noqa: S608
 _BRANDS = text(f"""
     select distinct brand from brand_health where brand is not null and {_SEEN} order by brand
 """)  # noqa: S608

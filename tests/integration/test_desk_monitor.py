@@ -13,6 +13,7 @@ from stream.database import open_engine
 from stream.desk.board import Asked, Taught
 from stream.desk.monitor import Monitor
 from stream.desk.signal_rates import STEP
+from stream.spend import Spend
 
 OURS = frozenset({"Northwind Air"})
 
@@ -158,3 +159,21 @@ async def test_many_who_ask_at_once_cost_one_question(monitor, day):
     for _ in range(20):
         await monitor.traffic(Asked("24h"))
     assert asked == 2  # the latest minute, and the traffic
+
+
+async def test_what_networks_were_paid_today_is_told_of_the_brands_that_one_may_see(engine):
+    today = datetime.now(UTC).date()
+    prices = {"read": 5_000, "post": 15_000}
+    ledger = Spend(engine, "x")
+    await ledger.add("Northwind Air", today, {"read": 100, "post": 2}, prices)
+    await ledger.add("Other", today, {"read": 300}, prices)
+    await ledger.add("Other", today - timedelta(days=1), {"read": 300}, prices)
+
+    everybody = await Monitor(engine).spent(Asked("24h"))
+    bound = await Monitor(engine).spent(Asked("24h", brands=OURS))
+
+    assert [(each.network, each.brand, each.dollars) for each in everybody] == [
+        ("x", "Other", 1.5),
+        ("x", "Northwind Air", 0.53),
+    ]
+    assert [each.brand for each in bound] == ["Northwind Air"]

@@ -8,7 +8,7 @@ const CHARTS = { rate, mood, heat };
 const VERDICTS = { steady: "steady", moved: "has moved", drifted: "has drifted", "too few": "too few messages to tell" };
 
 export default {
-  props: { asked: Object, brands: Array, rates: Object, traffic: Object, rising: Array, mixes: Object, behind: Object, alerts: Array, note: String },
+  props: { asked: Object, brands: Array, rates: Object, traffic: Object, rising: Array, mixes: Object, behind: Object, alerts: Array, spent: Array, note: String },
   emits: ["choose"],
   data: () => ({ spans: SPANS, tables: {}, now: Date.now() }),
   computed: {
@@ -209,6 +209,12 @@ export default {
           <span><b>{{ one.title }}</b><span class="soft">{{ one.words }}</span></span></a></li>
       </ol>
       <p v-else class="quiet-note"><span class="sym" aria-hidden="true">notifications_none</span>{{ alerts ? "Nothing waits for anybody." : "Looking ..." }}</p>
+    </section>
+
+    <section v-if="spent?.length" class="panel" style="--place: 6" aria-labelledby="spent">
+      <h2 id="spent">Paid to networks today</h2><p class="faint">US dollars, a day of UTC</p>
+      <table><thead><tr><th scope="col">network</th><th scope="col">brand</th><th scope="col">paid</th></tr></thead>
+        <tbody><tr v-for="one in spent" :key="one.network + one.brand"><td>{{ one.network }}</td><td>{{ one.brand || "–" }}</td><td class="num">{{ one.dollars.toFixed(2) }}</td></tr></tbody></table>
     </section>
   </div></div>
 </div>`,

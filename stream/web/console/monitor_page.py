@@ -55,6 +55,7 @@ class MonitorPage:
              lambda found: [alert_told(each) for each in sorted(found, key=_bursts_first)[:ALERTS]]),
             ("rising", lambda: monitor.rising(asked), lambda found: [asdict(each) for each in found]),
             ("mixes", lambda: monitor.mixes(asked), asdict),
+            ("spent", lambda: monitor.spent(asked), lambda found: [asdict(each) for each in found]),
         ]  # fmt: skip
         for name, read, told in showing:
             self.view.tell(**{name: told(await read())})
