@@ -48,7 +48,7 @@ class Settings(BaseSettings):
 
     model: Path | None = Field(None, description="directory of a model; unset: the one that `earshot model use` chose")
     replier: Path | None = Field(None, description="directory of a model that drafts replies; unset: the shipped one")
-    drafts: bool = Field(False, description="draft a reply for every ticket; a worker does it when nothing else waits")
+    drafts: bool = Field(True, description="draft a reply for every ticket, in a process of the lowest priority")
     taxonomy: Path | None = Field(None, description="your taxonomy.toml; unset: the model's own topics and problems")
     brands: Path | None = Field(None, description="your brands.toml; unset: the one that is shipped")
     threads: int = Field(2, ge=1, le=64, description="of the model in one worker")
