@@ -278,3 +278,48 @@ async def test_whoever_is_logged_out_elsewhere_does_nothing_more(store, engine, 
 
     await ben.sees("You are logged out")
     assert (await Desk(engine).ticket("x:1"))["state"] == "new"
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+async def test_the_queue_and_a_ticket_fit_the_screen_in_both_colours(store, engine, chromium, site, phone, colours):
+    long = "a word that is as long as an address: " + "x" * 300
+    said = [tweet(number, 40 + 5 * number, text=f"{SEVERE} {number}") for number in range(1, 12)]
+    await store.save([*said, tweet(20, 90, text=long, author="y" * 200), answer(21, of=20, minute=3)])
+    await drafted(engine, GOOD, PROMISE, ticket="x:11")
+    name = f"{'phone' if phone else 'desktop'}-{colours}"
+    async with person(chromium, site, phone=phone, colours=colours) as ada:
+        await ada.log_in("ada")
+        await expect(lines(ada.page)).to_have_count(12)
+        await ada.shoot(f"queue-{name}")
+        widths = [await _overflow(ada.page)]
+        for ticket in ("x:20", "x:11"):
+            await ada.go(f"/tickets/{ticket}")
+            await expect(ada.page.locator(".message").first).to_be_visible()
+            widths.append(await _overflow(ada.page))
+        await ada.shoot(f"ticket-{name}")
+        dark = await ada.page.evaluate("document.documentElement.dataset.theme")
+    assert widths == [0, 0, 0]
+    assert dark == colours
+
+
+async def _overflow(page) -> int:
+    """Pixels by which the page is wider than its window."""
+    return int(await page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+
+async def test_light_or_dark_follows_the_system_until_somebody_chooses(ben):
+    async def turns(colours: str) -> None:
+        await ben.page.wait_for_function("wanted => document.documentElement.dataset.theme === wanted", arg=colours)
+
+    switch = ben.page.get_by_role("button", name="Light or dark")
+    await ben.page.emulate_media(color_scheme="dark")
+    await turns("dark")
+    await switch.click()
+    await turns("light")
+    await ben.page.reload()
+    await turns("light")
+    await switch.click()
+    await turns("dark")
+    await ben.page.emulate_media(color_scheme="light")
+    await turns("light")

@@ -71,7 +71,7 @@ def add_page(parts: DeskParts, path: str, title: str, build: Build, role: Role =
     async def show(request: Request, client: Client) -> None:
         caller = caller_of(request)
         _header(caller, path)
-        with tag("main", id="content", tabindex="-1"):
+        with tag("div", id="content", tabindex="-1"):  # within the page's own <main>
             if caller.may(role):
                 await build(Visit(parts, caller, request, client))
             else:
