@@ -134,6 +134,13 @@ async def test_a_form_of_another_page_is_refused(people, browser):
     assert (await get(browser, "/docs"))[0] == 200
 
 
+async def test_browsers_are_told_to_name_our_own_pages_to_ourselves(people, browser):
+    """With `no-referrer` they send forms of plain http with `Origin: null`, which is refused."""
+    async with browser.get("/setup") as answer:
+        assert answer.headers["Referrer-Policy"] == "same-origin"
+    assert (await post(browser, "/setup", {}, Origin="null"))[0] == 403
+
+
 async def test_who_logs_out_is_out_at_once(people, browser, postgres_url):
     await people.add("ada", PASSWORD, "agent")
     await log_in(browser)
