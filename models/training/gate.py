@@ -92,7 +92,7 @@ def kept(full: Outputs, small: Outputs, base: NDArray[np.float32], labels: Label
         # Rare classes of a few dozen texts cannot show so small a loss: there, chance must not explain it (95 %).
         checks.append(Check(f"{task}, lost macro-F1", lost, LOST_F1 if error <= LOST_F1 else ONE_SIDED * error))
         checks.append(Check(f"{task}, mean change of the logits", float(np.abs(before - after).mean()), SMALL_LOGITS))
-        worse = _calibrated_error(truth, after) - _calibrated_error(truth, before)
+        worse = calibrated_error(truth, after) - calibrated_error(truth, before)
         checks.append(Check(f"{task}, lost calibration", worse, max(LOST_CALIBRATION, 3 / len(truth))))
     return checks
 
@@ -191,7 +191,7 @@ def _likelihood_loss(truth: NDArray[np.int64], logits: NDArray[np.float64]) -> f
     return float(-np.log(softmax(logits)[np.arange(len(truth)), truth] + 1e-12).mean())  # type: ignore[arg-type]
 
 
-def _calibrated_error(truth: NDArray[np.int64], logits: NDArray[np.float32]) -> float:
+def calibrated_error(truth: NDArray[np.int64], logits: NDArray[np.float32]) -> float:
     return calibration_error(truth, softmax(logits / temperature(truth, logits)))
 
 

@@ -6,7 +6,7 @@ import json
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,12 @@ from models.text import normalize
 from models.training import gate, strange, thresholds
 from models.training.batches import TASKS, Encoded, predict
 from models.training.card import card
-from models.training.data import Corpus, file_hash
+from models.training.data import Corpus, Example, file_hash
 from models.training.export import export
 from models.training.figures import class_mix, of_heads, of_understanding, reasons
 from models.training.network import Network, merged
 from models.training.quantise import quantise
-from models.training.sentiment import Trainer
+from models.training.sentiment import Recipe, Trainer
 
 MAX_TOKENS = 128
 CALIBRATION_TEXTS = 256
@@ -47,8 +47,14 @@ def release(trainer: Trainer, out: Path, *, quantise: Quantise = quantise) -> di
         made = Path(folder) / "model"
         made.mkdir()
         story = _build(trainer, made, Path(folder), quantise)
-        shutil.rmtree(out, ignore_errors=True)
-        made.rename(out)
+        return publish(story | tested(made, story, trainer.corpus), made, out)
+
+
+def publish(story: dict[str, Any], made: Path, out: Path) -> dict[str, Any]:
+    """Write the story and the card of the model in `made`, and put it where `out` was."""
+    write(made, story)
+    shutil.rmtree(out, ignore_errors=True)
+    made.rename(out)
     return story
 
 
@@ -80,8 +86,8 @@ def _build(trainer: Trainer, made: Path, spare: Path, quantise: Quantise) -> dic
     tokenizer.save(str(made / TOKENIZER))
 
     texts = [example.text for example in held]
-    full = _served(spare / "full.onnx", made / TOKENIZER, texts)
-    small = _served(made / MODEL, made / TOKENIZER, texts)
+    full = served(spare / "full.onnx", made / TOKENIZER, texts)
+    small = served(made / MODEL, made / TOKENIZER, texts)
     labels = {task: encoded.labels[task] for task in TASKS}
     exported = _without({name: values[rows] for name, values in full.items()}, "cause")
     checks.append(gate.same("exported against merged", predict(network, some), exported))
@@ -89,11 +95,8 @@ def _build(trainer: Trainer, made: Path, spare: Path, quantise: Quantise) -> dic
     checks += _measured(trainer, made, spare)
     gate.enforce(checks)
 
-    story = _story(trainer, made, encoded, small, checks)
-    story["validation"] = of_heads(corpus.validation, small, story["temperatures"])
-    _write(made, story)
-    story |= _tested(made, story, corpus)
-    _write(made, story)
+    story = story_of(trainer.recipe, corpus, made, encoded, small, [str(check) for check in checks])
+    write(made, story)
     return story
 
 
@@ -131,23 +134,24 @@ def _measured(trainer: Trainer, made: Path, spare: Path) -> list[gate.Check]:
     ]
 
 
-def _story(
-    trainer: Trainer,
+def story_of(
+    recipe: Recipe,
+    corpus: Corpus,
     made: Path,
     encoded: Encoded,
     small: dict[str, NDArray[np.float32]],
-    checks: Sequence[gate.Check],
+    checks: Sequence[str],
 ) -> dict[str, Any]:
-    corpus, labels = trainer.corpus, encoded.labels
+    """What is to tell of the model in `made` before it is tested. encoded, small: the validation texts, and outputs."""
+    labels, start = encoded.labels, recipe.start
     temperatures = {task: thresholds.temperature(labels[task], small[task]) for task in TASKS}
     calm = {task: small[task] / np.float32(temperatures[task]) for task in TASKS}
     of_topic = {problem.name: problem.topic for problem in read_taxonomy().problems}
     together = thresholds.of_one_topic({name: of_topic[name] for name in corpus.problems[:-1]})
     files = {name: sha256(made / name) for name in (MODEL, TOKENIZER)}
-    start = trainer.recipe.start
     return {
         "format": FORMAT,
-        "version": f"{trainer.recipe.name}-{files[MODEL][:12]}",
+        "version": f"{recipe.name}-{files[MODEL][:12]}",
         "languages": ["en"],
         "labels": {
             "sentiment": list(LABELS),
@@ -168,15 +172,19 @@ def _story(
         "dissatisfaction": "25 x the expected severity class, probabilities calibrated by the temperature",
         **THRESHOLDS,
         "files": files,
-        "recipe": asdict(trainer.recipe),
-        "data": dict(corpus.hashes) | ({} if start is None else {"start": file_hash(Path(start))}),
+        "recipe": asdict(recipe),
+        "data": dict(corpus.hashes) | ({} if start is None else {"start": _start_hash(Path(start))}),
         "texts": _sizes(corpus),
         "mix": class_mix(corpus.train),
-        "gate": [str(check) for check in checks],
-        "validation": {},
+        "gate": list(checks),
+        "validation": of_heads(corpus.validation, small, temperatures),
         "test": {},
         "understood": {},
     }
+
+
+def _start_hash(start: Path) -> str:
+    return file_hash(start / MODEL if start.is_dir() else start)
 
 
 def _strange_most(corpus: Corpus, logits: NDArray[np.float32]) -> float:
@@ -186,12 +194,12 @@ def _strange_most(corpus: Corpus, logits: NDArray[np.float32]) -> float:
     return strange.most([part for name, part in parts.items() if name not in ("multidogo", "clinc")])
 
 
-def _write(made: Path, story: dict[str, Any]) -> None:
+def write(made: Path, story: dict[str, Any]) -> None:
     (made / STORY).write_text(json.dumps(story, indent=1) + "\n", encoding="utf-8")
     (made / CARD).write_text(card(story), encoding="utf-8")
 
 
-def _served(model: Path, tokenizer: Path, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+def served(model: Path, tokenizer: Path, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
     """What the serving code gets from an ONNX file, uncalibrated."""
     return dict(Encoder(model, tokenizer, max_tokens=MAX_TOKENS)(texts)._asdict())
 
@@ -204,20 +212,29 @@ def _without(outputs: dict[str, NDArray[np.float32]], name: str) -> dict[str, ND
     return {key: value for key, value in outputs.items() if key != name}
 
 
-def _tested(made: Path, story: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
-    """The figures on the test splits, read here for the first time and after every choice."""
-    texts = [example.text for part in corpus.test.values() for example in part]
-    if not texts:
+def tested(made: Path, story: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
+    """The figures on the test splits, read here for the first time and after every choice. `made` has its story."""
+    if not corpus.test:
         return {}
-    outputs = _served(made / MODEL, made / TOKENIZER, texts)
-    understood = of_understanding(corpus.test, Analyzer(made))
+    outputs = served(made / MODEL, made / TOKENIZER, [one.text for part in corpus.test.values() for one in part])
+    return {
+        "test": of_heads(corpus.test, outputs, story["temperatures"]),
+        "understood": understood(corpus.test, outputs["problem"], made, story),
+    }
+
+
+def understood(
+    parts: Mapping[str, Sequence[Example]], problem: NDArray[np.float32], made: Path, story: dict[str, Any]
+) -> dict[str, Any]:
+    """Topics, problems and the index of each set, and the airline's reasons. problem: logits of the texts in order."""
+    found = of_understanding(parts, Analyzer(made, threads=1))
     start = 0
-    for name, examples in corpus.test.items():
+    for name, examples in parts.items():
         if name == "airline":
-            logits = outputs["problem"][start : start + len(examples)] / np.float32(story["temperatures"]["problem"])
-            understood["airline.reason"] = reasons(examples, corpus.problems, softmax(logits))
+            logits = problem[start : start + len(examples)] / np.float32(story["temperatures"]["problem"])
+            found["airline.reason"] = reasons(examples, story["labels"]["problem"], softmax(logits))
         start += len(examples)
-    return {"test": of_heads(corpus.test, outputs, story["temperatures"]), "understood": understood}
+    return found
 
 
 def _sizes(corpus: Corpus) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import time
@@ -29,6 +28,7 @@ from models.training.data import IGNORED, Corpus, Example, shared_data, table_co
 from models.training.errors import TrainingError
 from models.training.network import HEADS, SIDE, Network, adapted, lightened
 from models.training.precision import mixed
+from models.training.progress import averaged, load, log_to
 from models.training.recovered import recovered
 from models.training.rewording import reworded
 
@@ -81,6 +81,7 @@ class Recipe:
     threads: int = 2
     checkpoint_every: int = 250
     looks: int = 2  # validations in an epoch; the weights of the best one are the result
+    heads_only: bool = False  # of the model directory `start`, the encoder stays as it is; see refit.py
     minutes: float | None = None  # the run ends by then, its rate at its lowest, be the epochs over or not
 
 
@@ -108,8 +109,9 @@ class Trainer:
     def __init__(self, recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> None:
         torch.set_num_threads(recipe.threads)
         torch.manual_seed(recipe.seed)
-        self.recipe, self.corpus, self.out, self._print = recipe, corpus, out, say
+        self.recipe, self.corpus, self.out = recipe, corpus, out
         out.mkdir(parents=True, exist_ok=True)
+        self._say = log_to(out / "train.log", say)
         encoder, self.tokenizer = load_base(recipe.base, layers=recipe.layers)
         self.examples = [*corpus.train, *corpus.by_turns]
         self.train_set = self.encode(self.examples)
@@ -239,7 +241,7 @@ class Trainer:
 
     def _look(self, epoch: float) -> None:
         """Validate the averaged weights, and keep them if they are better than ever: sentiment counts for half."""
-        with self.averaged():
+        with averaged(self.model, self.average):
             report = self.validate()
         figures = {name: value for name, value in report.items() if not name.endswith(".embedding")}
         sentiment = [value for name, value in figures.items() if ".sentiment." in name]
@@ -248,9 +250,6 @@ class Trainer:
         if score >= self.best_score:  # of equals, the later has learnt more
             self.best, self.best_score = {name: weight.clone() for name, weight in self.average.items()}, score
         self._say(step=self.step, epoch=round(epoch, 2), score=round(score, 4), **report)
-
-    def averaged(self) -> _Averaged:
-        return _Averaged(self)
 
     def _learn(self, indices: list[int], width: int, progress: float) -> float:
         recipe = self.recipe
@@ -374,12 +373,11 @@ class Trainer:
         classes = (
             len(self.corpus.topics if task == "topic" else self.corpus.problems) if task not in HEADS else HEADS[task]
         )
-        counts = np.bincount(labels[labels != IGNORED], minlength=classes).clip(min=1)
+        counts = np.bincount(labels[labels != IGNORED], minlength=classes)
         balance = self.recipe.balance
         if task not in HEADS and self.recipe.topic_balance is not None:
             balance = self.recipe.topic_balance
-        weights = (counts / counts.sum()) ** -balance
-        return torch.tensor(weights / (weights * counts).sum() * counts.sum(), dtype=torch.float32)
+        return class_weights(counts, balance)
 
     def _nearness(self, encoded: Encoded, embeddings: NDArray[np.float32], most: int = 256) -> float:
         with self.model.disable_adapter():
@@ -432,29 +430,25 @@ class Trainer:
         free = {"threads": 0, "of_start": 0.0, "minutes": None}  # they do not change what is learned
         if state["recipe"] | free != asdict(self.recipe) | free:
             raise RecipeError(f"{path} belongs to another recipe; choose another --out or delete it")
-        self._load(state["weights"])
+        load(self.model, state["weights"])
         self.average, self.best, self.best_score = state["average"], state["best"], state["best_score"]
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
         self.step, self.minutes = state["step"], state.get("minutes", 0.0)
         self._say(resumed_at=self.step)
 
-    def _load(self, weights: Mapping[str, torch.Tensor]) -> None:
-        with torch.no_grad():
-            for name, weight in self.trained.items():
-                weight.copy_(weights[name])
-
-    def _say(self, **facts: Any) -> None:
-        line = json.dumps(facts)
-        with (self.out / "train.log").open("a", encoding="utf-8") as log:
-            log.write(line + "\n")
-        self._print(line)
-
 
 def tells(example: Example) -> set[str]:
     """What an example has a label for."""
     told = {task for task in LEARNED if getattr(example, task) != IGNORED}
     return told | {name for name, labels in (("topic", example.topics), ("problem", example.problems)) if labels}
+
+
+def class_weights(counts: NDArray[Any], balance: float) -> torch.Tensor:
+    """(classes,): frequency ** -balance, 1 on average over the examples. counts: examples of each class."""
+    counts = counts.clip(min=1)
+    weights = (counts / counts.sum()) ** -balance
+    return torch.tensor(weights / (weights * counts).sum() * counts.sum(), dtype=torch.float32)
 
 
 def expected(severity: torch.Tensor) -> torch.Tensor:
@@ -491,22 +485,6 @@ def fresh(recipe: Recipe, encoder: DistilBertModel, corpus: Corpus) -> PeftModel
             module.p = 0.0
     network = Network(encoder, recipe.dropout, topics=len(corpus.topics), problems=len(corpus.problems))
     return adapted(network, rank=recipe.rank, alpha=recipe.alpha)
-
-
-class _Averaged:
-    """Within it, the model has the averaged weights and is in evaluation mode."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
-
-    def __enter__(self) -> None:
-        self.now = {name: weight.detach().clone() for name, weight in self.trainer.trained.items()}
-        self.trainer._load(self.trainer.average)
-        self.trainer.model.eval()
-
-    def __exit__(self, *_: object) -> None:
-        self.trainer._load(self.now)
-        self.trainer.model.train()
 
 
 def schedule(progress: float, warmup: float) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from models.training.refit import refit
 from models.training.release import release
 from models.training.sentiment import Trainer, corpus_of, read_recipe
 
@@ -20,6 +21,9 @@ def train(
     """
     recipe = read_recipe(config)
     out = out or Path("runs") / recipe.name
-    trainer = Trainer(recipe, corpus_of(recipe, config, data), out, say)
+    corpus = corpus_of(recipe, config, data)
+    if recipe.heads_only:
+        return refit(recipe, corpus, out, say)
+    trainer = Trainer(recipe, corpus, out, say)
     trainer.run()
     return release(trainer, out / "model")

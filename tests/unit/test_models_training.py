@@ -18,6 +18,7 @@ from onnx import numpy_helper
 import models.training.train as training
 from models.analyzer import Analyzer
 from models.artifact import load_artifact
+from models.encoder import Encoder
 from models.misprints import misprinted
 from models.taxonomy import read_taxonomy
 from models.training import gate, strange, thresholds
@@ -28,6 +29,7 @@ from models.training.data import DataError, Example, part_of, split, table_corpu
 from models.training.gate import GateError
 from models.training.network import merged
 from models.training.quantise import best_limits, quantise, quantised_weight, scale_and_zero
+from models.training.refit import refit
 from models.training.release import release
 from models.training.rewording import reworded
 from models.training.sentiment import RecipeError, Trainer, allowed_entropy, corpus_of, read_recipe, schedule, tells
@@ -426,3 +428,45 @@ def test_what_is_no_message_is_told_from_messages():
     texts = strange.strange_texts(1)
     assert texts == strange.strange_texts(1)
     assert len(texts) > 2500
+
+
+@pytest.fixture(scope="module")
+def refitted(run, directory, tmp_path_factory):
+    """The tiny model with its heads taught again."""
+    recipe = replace(
+        run.recipe, start=str(directory), heads_only=True, misprints=0.4, same_weight=1.0, index_weight=1.0
+    )
+    out = tmp_path_factory.mktemp("refit")
+    story = refit(recipe, run.corpus, out, lambda _: None)
+    return story, out / "model"
+
+
+def test_heads_taught_again_leave_the_rest_as_it_was_bit_for_bit(run, directory, refitted):
+    texts = [one.text for one in run.corpus.train[:20]]
+    before, after = (
+        Encoder(model / "model.onnx", model / "tokenizer.json", max_tokens=128, threads=1)(texts)
+        for model in (directory, refitted[1])
+    )
+
+    for name in ("sentiment", "complaint", "embedding", "cause", "strange"):
+        assert np.array_equal(getattr(before, name), getattr(after, name))
+    assert not np.array_equal(before.severity, after.severity)
+
+
+def test_heads_taught_again_are_a_release_of_their_own(directory, refitted):
+    story, folder = refitted
+    before = load_artifact(directory)
+
+    served = Analyzer(folder, threads=1)
+
+    assert served.version == story["version"] != before.version
+    assert all(line.startswith("ok") for line in story["gate"])
+    assert {line for line in before.story["gate"] if "sentiment" in line} <= set(story["gate"])
+    assert "heads" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_heads_are_taught_on_what_is_a_model_of_the_same_topics(run, directory, tmp_path):
+    recipe = replace(run.recipe, start=str(directory), heads_only=True)
+
+    with pytest.raises(RecipeError, match="not those of the taxonomy"):
+        refit(recipe, replace(run.corpus, topics=("parking", "other")), tmp_path, lambda _: None)
