@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stream.cli import compare_models
+from stream.cli import compare_models, corrections
 from stream.errors import UserError
 from stream.settings import Settings, read_settings
 
@@ -26,6 +26,7 @@ export = typer.Typer(no_args_is_help=True, help="Write files that other tools ta
 def add_to(app: typer.Typer) -> None:
     compare_models.add_to(compare)
     app.add_typer(compare, name="compare")
+    corrections.add_to(export)
     app.add_typer(export, name="export")
 
 

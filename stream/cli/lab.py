@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from stream.cli.corrections import write_corrections
 from stream.cli.models import _tell
 from stream.cli.training_bar import watched
 from stream.errors import UserError
@@ -18,6 +21,7 @@ NEEDED = ("torch", "transformers", "peft", "accelerate", "optimum")
 def add_to(app: typer.Typer, train: typer.Typer) -> None:
     app.command()(report)
     train.command("sentiment")(train_sentiment)
+    train.command("ablation")(train_ablation)
 
 
 def needs_training() -> None:
@@ -33,6 +37,9 @@ def train_sentiment(
     preferences: Annotated[
         Path | None, typer.Option(help="CSV with text,better,worse: pairs to learn from beside the labels.")
     ] = None,
+    from_corrections: Annotated[
+        bool, typer.Option("--from-corrections", help="Learn from the sentiments that people corrected in the desk.")
+    ] = False,
 ) -> None:
     """Train a model by a recipe, export, quantise, and write the small model to OUT if it passes the gate.
 
@@ -42,17 +49,22 @@ def train_sentiment(
     """
     needs_training()
     from models.training.errors import TrainingError
-    from models.training.lab.recipe import is_recipe
+    from models.training.lab.recipe import is_recipe, read_recipe
 
     try:
+        if from_corrections and is_recipe(config):
+            folder = out or Path("runs") / read_recipe(config).name
+            folder.mkdir(parents=True, exist_ok=True)
+            preferences = folder / "corrections.csv"
+            print(f"{preferences}: {write_corrections(preferences)} pairs", file=sys.stderr)
         with watched() as say:
             if is_recipe(config):
                 from models.training.lab.train import train
 
                 story = train(config, out, data=data, preferences=preferences, say=say)
                 told = told_of(story) if story else {}
-            elif preferences is not None:
-                raise UserError('--preferences is for recipes of the lab, which say way = "full" or "lora"')
+            elif preferences is not None or from_corrections:
+                raise UserError('pairs are for recipes of the lab, which say way = "full" or "lora"')
             else:
                 from models.training.train import train as train_heads
 
@@ -78,6 +90,28 @@ def told_of(story: dict[str, Any]) -> dict[str, Any]:
             if part in story["release"]
         },
     }
+
+
+def train_ablation(
+    config: Annotated[Path, typer.Argument(help="A recipe of the lab; see models/training/configs/lab_ablation.toml.")],
+    out: Annotated[Path, typer.Option(help="Directory of the runs and of ablation.json.")] = Path("runs/ablation"),
+    data: Annotated[Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=20, help="How many seeds each variant is run with.")] = 2,
+) -> None:
+    """What each part of a recipe adds: augmentation, pseudo-labels, preference pairs, smoothing, adapters against all.
+
+    Judged on the recipe's validation texts alone. A run that is there already is not done again.
+    """
+    needs_training()
+    from models.training.errors import TrainingError
+    from models.training.lab.ablation import ablation, table
+
+    try:
+        with watched() as say:
+            told = ablation(config, out, seeds=range(1, seeds + 1), data=data, say=say)
+    except TrainingError as error:
+        raise UserError(str(error)) from None
+    print(table(told) if sys.stdout.isatty() else json.dumps(told, indent=2))
 
 
 def report(

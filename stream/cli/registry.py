@@ -1,9 +1,10 @@
-"""`earshot model`: which models there are, which one is in use, and how to go back."""
+"""`earshot model`: which models there are, which one is in use, how to go back, and how to send one to a hub."""
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,9 +14,10 @@ from rich.table import Table
 
 from models.artifact import CARD
 from models.registry import Registry
+from stream.errors import UserError
 from stream.settings import Settings, read_settings
 
-model = typer.Typer(no_args_is_help=True, help="Models that were released here: list, show, use, rollback.")
+model = typer.Typer(no_args_is_help=True, help="Models that were released here: list, show, use, rollback, push.")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -81,6 +83,26 @@ def rollback() -> None:
     artifact = _registry(settings).rollback()
     print(f"{artifact.version} is in use again; restart the workers to load it")
     _tell_of_override(settings)
+
+
+@model.command()
+def push(
+    folder: Annotated[Path, typer.Argument(help="A model directory, or RUN/model, RUN/adapter, RUN/release.")],
+    name: Annotated[str, typer.Argument(help="Its name on the hub: OWNER/NAME.")],
+    public: Annotated[bool, typer.Option("--public", help="Everybody may read it; private otherwise.")] = False,
+) -> None:
+    """Send a model to a hub (HF_ENDPOINT; the token is that of `hf auth login` or HF_TOKEN). Needs the train extra."""
+    from importlib.util import find_spec
+
+    if find_spec("huggingface_hub") is None:
+        raise UserError("sending needs more packages: pip install 'earshot[train]'")
+    from models.training.errors import TrainingError
+    from models.training.lab.hub import push as send
+
+    try:
+        print(send(folder, name, private=not public))
+    except TrainingError as error:
+        raise UserError(str(error)) from None
 
 
 def _registry(settings: Settings) -> Registry:

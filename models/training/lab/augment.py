@@ -18,7 +18,7 @@ TOGETHER = 2  # ways on one text, at most
 MISPRINTED = 0.15  # share of the longer words
 _TABLE = Path(__file__).with_name("wordings.toml")
 
-_WORD = re.compile(r"(?<![\w@#/.:])[^\W\d_]{2,}(?![\w@/])")
+_WORD = re.compile(r"(?<![\w@#/.:])[^\W\d_]{2,}(?![\w@/:])")
 _VOWEL = re.compile(r"([aeiou])(?=[^aeiou\W]*\b)", re.IGNORECASE)
 _LONG = re.compile(r"([^\W\d_])\1{2,}")
 _HASHTAG = re.compile(r"#(\w+)")
@@ -53,7 +53,7 @@ def casing(text: str, chance: random.Random) -> str:
     kind = chance.choice(("small", "small", "shout", "capitals"))
     if kind == "shout" and words:
         return _instead(text, chance.choice(words), str.upper)
-    return text.lower() if kind == "small" else _outside_names(text, str.upper)
+    return _outside_names(text, str.lower if kind == "small" else str.upper)
 
 
 def elongation(text: str, chance: random.Random) -> str:
@@ -78,7 +78,7 @@ def emoticons(text: str, chance: random.Random) -> str:
     found = [one for one in table if one in text]
     for one in sorted(found, key=len, reverse=True):
         group = [other for other in table[one] if other != one]
-        pattern = rf"(?<!\w){re.escape(one)}(?!\w)" if one.isalpha() else re.escape(one)
+        pattern = rf"(?<![\w/-]){re.escape(one)}(?![\w/-])"  # neither within a word nor within a link
         text = re.sub(pattern, lambda _, group=group: chance.choice(group), text)  # type: ignore[misc]
     return text
 

@@ -25,7 +25,7 @@ from models.training.lab.sets import Labelled, Sets, sets_of, unlabelled
 from models.training.lab.tokens import Tokens, logits_of
 
 Print = Callable[[str], None]
-POOL = 10  # unlabelled texts that are read for one that is wanted
+POOL = 5  # unlabelled texts that are read for one that is wanted
 
 
 def train(

@@ -1,0 +1,50 @@
+"""Several processes train what one would; the config for several GPUs is one that accelerate takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+from accelerate.commands.config.config_args import load_config_from_file
+from lab_runs import CONFIGS, config_of
+
+
+def losses_of(folder):
+    told = [json.loads(line) for line in (folder / "train.log").read_text().splitlines()]
+    return [one.get("loss", one.get("validation_loss")) for one in told]
+
+
+def free_port():
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return held.getsockname()[1]
+
+
+def test_two_processes_have_the_losses_of_one(tmp_path):
+    config = config_of(tmp_path, "lab_tiny_lora", layers=1, epochs=1, dropout=0.0, precision="fp32", batch=15)
+    launch = ["--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
+    launch += ["--dynamo_backend", "no", "--main_process_port", str(free_port())]
+    train = ["-m", "stream.cli", "train", "sentiment", str(config), "--out"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "EARSHOT_HOME": str(tmp_path)}
+    accelerate = [sys.executable, "-m", "accelerate.commands.launch", *launch]
+
+    for command in ([sys.executable, *train, str(tmp_path / "one")], [*accelerate, *train, str(tmp_path / "two")]):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    assert json.loads((tmp_path / "two" / "run.json").read_text())["processes"] == 2
+    one, two = losses_of(tmp_path / "one"), losses_of(tmp_path / "two")
+    assert len(one) >= 3
+    assert two == pytest.approx(one, abs=1e-3)
+
+
+def test_the_config_for_a_sharded_model_loads():
+    config = load_config_from_file(str(CONFIGS / "fsdp.yaml"))
+
+    assert config.distributed_type == "FSDP"
+    assert config.fsdp_config["fsdp_sharding_strategy"] == "FULL_SHARD"
+    assert config.num_processes == 2
