@@ -22,14 +22,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from connectors.demo import demo_day
-from connectors.events import Event, Sourced, Tweet, encode
+from connectors.events import Sourced, Tweet
 from connectors.files import open_file
 from models.redact import redact
 from stream.bench_api import bench_api
+from stream.bench_desk import bench_desk, send_one
 from stream.bootstrap import Parts, ensure_migrated, load_analyzer, parts, worker_process
 from stream.embedded import free_port
-from stream.ingest import ingest, topic_of
-from stream.kafka import Outgoing, Publisher
+from stream.ingest import ingest
+from stream.kafka import Publisher
 from stream.records import AnalysisRecord
 from stream.settings import Settings
 
@@ -45,24 +46,28 @@ def run_bench(
     events: int,
     data: Path | None,
     console: Console,
-    part: Literal["all", "stream", "rest"] = "all",
+    part: Literal["all", "stream", "rest", "desk"] = "all",
 ) -> dict[str, Any]:
     """The figures of this machine, as JSON-able numbers; seconds are seconds, memory is MB.
 
     rate, seconds: events a second while latency is measured, and for how long. events: of the throughput run.
     data: a file of tweets; the demo day otherwise, each text made different by a number so that none is scored twice.
-    part: the stream from produce to commit, POST /v1/analyze, or both.
+    part: the stream from produce to commit, POST /v1/analyze, both, or open consoles while the stream is busy.
     """
     figures: dict[str, Any] = {}
     texts = _texts(data, WARM_UP + events + int(rate * seconds))
     with tempfile.TemporaryDirectory(prefix="earshot-bench-") as home:
         own = settings.model_copy(update={"home": Path(home), "broker": None, "database_url": None})
-        if part != "rest":
+        if part == "desk":
+            figures["desk"] = asyncio.run(
+                bench_desk(own, list(_events(texts)), rate=rate, seconds=seconds, console=console)
+            )
+        if part in ("all", "stream"):
             figures |= asyncio.run(_measure(own, texts, rate, seconds, events, console))
             console.print("the model alone ...")
             figures["model_alone_texts_per_s"] = _model_alone(settings, texts[WARM_UP:])
             figures["share_of_model_alone"] = round(figures["events_per_s"] / figures["model_alone_texts_per_s"], 3)
-        if part != "stream":
+        if part in ("all", "rest"):
             figures["rest"] = asyncio.run(bench_api(own, texts, rate=rate, seconds=seconds, console=console))
     return {"machine": _machine(), "texts": str(data.name if data else "demo day"), **figures}
 
@@ -138,7 +143,7 @@ async def _latencies(found: Parts, publisher: Publisher, events: Sequence[Source
         for number, (event, _) in enumerate(events):
             await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
             produced[event.id] = time.time()
-            sending.append(asyncio.create_task(_send(publisher, event)))
+            sending.append(asyncio.create_task(send_one(publisher, event)))
         await asyncio.gather(*sending)
         async with asyncio.timeout(60):
             while len(committed.keys() & produced.keys()) < len(produced):
@@ -148,10 +153,6 @@ async def _latencies(found: Parts, publisher: Publisher, events: Sequence[Source
         await asyncio.gather(listening, return_exceptions=True)
         await consumer.stop()
     return [committed[each] - at for each, at in produced.items()]
-
-
-async def _send(publisher: Publisher, event: Event) -> None:
-    await publisher.publish([Outgoing(topic_of(event), event.conversation, encode(event))])
 
 
 def _texts(data: Path | None, count: int) -> list[str]:

@@ -20,6 +20,7 @@ from stream.api_keys import ApiKeys
 from stream.bootstrap import ensure_migrated, parts
 from stream.database import open_engine
 from stream.embedded import free_port
+from stream.errors import UserError
 from stream.settings import Settings
 
 SHORT = 90  # characters of a text at most
@@ -40,7 +41,7 @@ async def bench_api(
     async with parts(settings, "bench") as found:
         await ensure_migrated(found)
         key = await _key(found.database_url)
-        with _server(settings) as (process, port):
+        with web_server(settings) as (process, port):
 
             def client(rate: float, seconds: float) -> dict[str, Any]:
                 return _client(port, key, rate, seconds, bodies, process)
@@ -72,7 +73,7 @@ async def _key(database_url: str) -> str:
 
 
 @contextmanager
-def _server(settings: Settings) -> Iterator[tuple[psutil.Process, int]]:
+def web_server(settings: Settings) -> Iterator[tuple[psutil.Process, int]]:
     """`earshot web` in a process of its own, ready."""
     port = free_port()
     environment = os.environ | {
@@ -86,6 +87,8 @@ def _server(settings: Settings) -> Iterator[tuple[psutil.Process, int]]:
     )
     try:
         for _ in range(600):
+            if process.poll() is not None:
+                raise UserError("`earshot web` has ended; what it said stands above")
             with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
                 break
             time.sleep(0.1)
@@ -99,7 +102,7 @@ def _client(
     port: int, key: str, rate: float, seconds: float, bodies: Sequence[str], server: psutil.Process
 ) -> dict[str, Any]:
     order = {"host": "127.0.0.1", "port": port, "path": "/v1/analyze", "key": key, "bodies": list(bodies)}
-    before, started = _processor(server), time.perf_counter()
+    before, started = processor(server), time.perf_counter()
     told = subprocess.run(
         [sys.executable, "-m", "stream.bench_client"],
         input=json.dumps(order | {"rate": rate, "seconds": seconds}),
@@ -107,10 +110,10 @@ def _client(
         text=True,
         check=True,
     ).stdout
-    cores = (_processor(server) - before) / (time.perf_counter() - started)
+    cores = (processor(server) - before) / (time.perf_counter() - started)
     return {**json.loads(told), "server_cores": round(cores, 3)}
 
 
-def _processor(process: psutil.Process) -> float:
+def processor(process: psutil.Process) -> float:
     used = process.cpu_times()
     return float(used.user + used.system + used.children_user + used.children_system)

@@ -26,7 +26,7 @@ evaluate = typer.Typer(no_args_is_help=True, help="Measure a model on your own l
 train = typer.Typer(no_args_is_help=True, help="Train a model (needs the train extra: pip install 'earshot\\[train]')")
 
 
-Part = Literal["all", "stream", "rest"]
+Part = Literal["all", "stream", "rest", "desk"]
 
 
 class Backend(StrEnum):
@@ -179,7 +179,9 @@ def bench(
     seconds: Annotated[float, typer.Option(min=1, help="How long latency is measured.")] = 20.0,
     events: Annotated[int, typer.Option(min=100, help="Events of the throughput run.")] = 10_000,
     data: Annotated[Path | None, typer.Option(help="Tweets.csv to take texts from; the demo day's otherwise.")] = None,
-    part: Annotated[Part, typer.Option(help="The stream from produce to commit, POST /v1/analyze, or both.")] = "all",
+    part: Annotated[
+        Part, typer.Option(help="stream: produce to commit; rest: POST /v1/analyze; all: both; desk: 50 open consoles.")
+    ] = "all",
     out: Annotated[Path | None, typer.Option(help="Write the figures as JSON here too.")] = None,
 ) -> None:
     """Measure throughput, latency, stages and memory on this machine, end to end on the embedded parts.
