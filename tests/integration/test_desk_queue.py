@@ -107,3 +107,13 @@ async def test_facets_count_what_each_filter_would_show(simple, queue):
     assert facets["owner"] == {"": 3}
     assert "clock" not in facets
     assert (await queue.facets(frozenset({"Other"})))["level"] == {"P2": 1}
+
+
+async def test_what_became_urgent_just_now_is_found_without_the_rest(simple, engine, queue, postgres_url):
+    await simple.save([tweet(1, 90), tweet(2, 95, brand="Other"), tweet(3, 60), tweet(4, 85)])
+    await Desk(engine).act("x:4", Resolve(), "ada")
+
+    assert ids(await queue.urgent(Filter())) == ["x:2", "x:1"]
+    assert ids(await queue.urgent(Filter(brands=frozenset({"Other"})))) == ["x:2"]
+    await do(postgres_url, "update tickets set updated_at = now() - interval '1 minute'")
+    assert await queue.urgent(Filter()) == []

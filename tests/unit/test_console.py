@@ -11,7 +11,7 @@ from stream.desk.life import Assign, Claim, NotAllowed, Resolve
 from stream.desk.people import User
 from stream.desk.queue import Filter
 from stream.errors import UserError
-from stream.web.console.cards import asked_of, card, changes, chosen
+from stream.web.console.cards import asked_of, card, changes, chosen, with_urgent
 from stream.web.console.detail import detail
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
@@ -53,6 +53,14 @@ def test_only_lines_that_changed_are_sent_again():
 
     assert changes([one, two], [moved, one]) == {"order": ["x:2", "x:1"], "put": [moved]}
     assert changes([one], []) == {"order": [], "put": []}
+
+
+def test_an_urgent_ticket_stands_above_lower_ones_before_the_queue_is_read_again():
+    queue = [card(ticket(id=f"x:{n}", queue_priority=n)) for n in (90, 60)]
+    urgent = [card(ticket(id=f"x:{n}", queue_priority=n)) for n in (95, 90, 80)]
+
+    assert [each["id"] for each in with_urgent(queue, urgent)] == ["x:95", "x:90", "x:80", "x:60"]
+    assert with_urgent(queue, []) == queue
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,17 @@ def changes(before: Sequence[Card], after: Sequence[Card]) -> dict[str, Any]:
     }
 
 
+def with_urgent(cards: Sequence[Card], urgent: Sequence[Card]) -> list[Card]:
+    """The queue with the urgent ones that it does not hold yet, each above those of lower priority."""
+    held = {each["id"] for each in cards}
+    told = list(cards)
+    for new in urgent:
+        if new["id"] not in held:
+            lower = (at for at, each in enumerate(told) if each["priority"] < new["priority"] or each["answered"])
+            told.insert(next(lower, len(told)), new)
+    return told
+
+
 def stamp(moment: datetime | None) -> int | None:
     return None if moment is None else round(moment.timestamp() * 1000)
 

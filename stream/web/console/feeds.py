@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from stream.database import DatabaseAway
@@ -20,21 +21,40 @@ SHARE = 3  # a read may take no more than one part in so many of the time
 LATEST = 5.0  # seconds after which it is read anyhow: clocks run, people come and go
 
 
+@dataclass(frozen=True, slots=True)
+class Quick(Generic[T]):
+    """What cannot wait for the whole to be read. read: is cheap; add: puts it to what was read last."""
+
+    read: Callable[[], Awaitable[T]]
+    add: Callable[[T, T], T]
+
+
 class Feed(Generic[T]):
     """One thing that is read again and again while anybody watches it."""
 
-    def __init__(self, read: Callable[[], Awaitable[T]], hub: Hub, brands: frozenset[str] | None, pace: float) -> None:
-        self._read, self._hub, self._brands, self._pace = read, hub, brands, pace
-        self._latest: T | None = None
+    def __init__(
+        self,
+        read: Callable[[], Awaitable[T]],
+        hub: Hub,
+        brands: frozenset[str] | None,
+        pace: float,
+        quick: Quick[T] | None = None,
+    ) -> None:
+        self._read, self._hub, self._brands, self._pace, self._quick = read, hub, brands, pace, quick
+        self._whole: T | None = None
+        self._added: tuple[T, float] | None = None  # and when its reading began
+        self._shown: T | None = None
         self._number = 0
         self._came = asyncio.Condition()
-        self._changed = asyncio.Event()
+        self._changed, self._stirred = asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.watchers = 0
 
     def start(self) -> None:
         self._changed.set()
-        self._tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._keep_reading())]
+        self._tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._keep(self._once, self._changed))]
+        if self._quick is not None:
+            self._tasks.append(asyncio.create_task(self._keep(self._quickly, self._stirred)))
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -49,35 +69,52 @@ class Feed(Generic[T]):
         """What is read, as soon as it is newer than the number `seen`; 0: whatever there is."""
         async with self._came:
             await self._came.wait_for(lambda: self._number > seen)
-            assert self._latest is not None  # noqa: S101  a number above 0 says so
-            return self._latest, self._number
+            assert self._shown is not None  # noqa: S101  a number above 0 says so
+            return self._shown, self._number
 
     async def _hear(self) -> None:
         with self._hub.subscribe(self._brands) as changes:
             async for _ in changes:
                 self._changed.set()
+                self._stirred.set()
 
-    async def _keep_reading(self) -> None:
+    async def _keep(self, work: Callable[[], Awaitable[None]], when: asyncio.Event) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), LATEST)
-            self._changed.clear()
+                await asyncio.wait_for(when.wait(), LATEST)
+            when.clear()
             began = time.monotonic()
             try:
-                latest = await self._read()
+                await work()
             except DatabaseAway:
                 await asyncio.sleep(1.0)
-                self._changed.set()
+                when.set()
                 continue
             except Exception as error:
                 # Whatever it is, the pages go on with what they have; the error's own words may quote a customer.
                 log.error("a feed cannot be read: %s", type(error).__name__)
                 await asyncio.sleep(LATEST)
                 continue
-            async with self._came:
-                self._latest, self._number = latest, self._number + 1
-                self._came.notify_all()
             await asyncio.sleep(max(self._pace, SHARE * (time.monotonic() - began)))
+
+    async def _once(self) -> None:
+        began = time.monotonic()
+        self._whole = whole = await self._read()
+        if self._quick is not None and self._added is not None and self._added[1] > began:
+            whole = self._quick.add(whole, self._added[0])
+        await self._show(whole)
+
+    async def _quickly(self) -> None:
+        if self._quick is None or self._whole is None:
+            return
+        began = time.monotonic()
+        self._added = (await self._quick.read(), began)
+        await self._show(self._quick.add(self._whole, self._added[0]))
+
+    async def _show(self, latest: T) -> None:
+        async with self._came:
+            self._shown, self._number = latest, self._number + 1
+            self._came.notify_all()
 
 
 class Feeds:
@@ -93,12 +130,14 @@ class Feeds:
         read: Callable[[], Awaitable[T]],
         brands: frozenset[str] | None,
         show: Callable[[T], None],
+        *,
         pace: float = SOONEST,
+        quick: Quick[T] | None = None,
     ) -> None:
         """Show what `read` gives, now and whenever it may have changed, until cancelled."""
         feed: Feed[T] | None = self._feeds.get(key)
         if feed is None:
-            feed = self._feeds[key] = Feed(read, self._hub, brands, pace)
+            feed = self._feeds[key] = Feed(read, self._hub, brands, pace, quick)
             feed.start()
         feed.watchers += 1
         try:

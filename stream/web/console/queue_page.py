@@ -14,8 +14,8 @@ from nicegui.events import GenericEventArguments
 
 from stream.desk.queue import MOST
 from stream.web.console.acts import Acts
-from stream.web.console.cards import Card, asked_of, card, changes, chosen
-from stream.web.console.feeds import Feeds
+from stream.web.console.cards import Card, asked_of, card, changes, chosen, with_urgent
+from stream.web.console.feeds import Feeds, Quick
 from stream.web.console.rooms import Rooms
 from stream.web.console.shell import ASSETS, Visit, add_page, say, tag
 from stream.web.console.ticket_page import TicketPage
@@ -104,6 +104,9 @@ class QueuePage:
         async def read() -> list[Card]:
             return [card(row) for row in await self._visit.parts.queue.queue(filter, MOST)]
 
+        async def urgent() -> list[Card]:
+            return [card(row) for row in await self._visit.parts.queue.urgent(filter)]
+
         fresh = True
 
         def show(cards: list[Card]) -> None:
@@ -111,7 +114,9 @@ class QueuePage:
             self.queue.show(cards, full=fresh)
             fresh = False
 
-        self._following = _spawn(self._feeds.follow(("queue", filter), read, filter.brands, show))
+        self._following = _spawn(
+            self._feeds.follow(("queue", filter), read, filter.brands, show, quick=Quick(urgent, with_urgent))
+        )
 
     def _show_facets(self, facets: dict[str, dict[str, int]]) -> None:
         self.queue.tell(facets=facets)
