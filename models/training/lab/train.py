@@ -87,10 +87,11 @@ def fitted(
 
 
 def with_pseudo(
-    recipe: Recipe, sets: Sets, folder: Path, root: Path, out: Path, accelerator: Accelerator, say: Print
+    recipe: Recipe, sets: Sets, folder: Path, root: Path, out: Path, accelerator: Accelerator | None, say: Print
 ) -> Sets:
     """The sets with texts that a first run, on the labelled texts alone, is sure of."""
     texts, hashes = unlabelled(str(recipe.pseudo), folder, root, POOL * recipe.pseudo_most, recipe.seed)
+    accelerator = accelerator or accelerator_of(recipe)
     teacher = fitted(replace(recipe, pseudo=None, preferences=None), sets, out, say, None, accelerator)
     found: list[Any] = [None]
     if accelerator.is_main_process:
