@@ -18,6 +18,7 @@ from stream.api_keys import ApiKeys
 from stream.database import open_engine
 from stream.desk.people import People
 from stream.records import AlertRecord
+from stream.spend import Spend
 
 
 @pytest.fixture
@@ -93,6 +94,14 @@ async def test_the_charts_move_while_events_are_saved(simple, look):
     )
     assert await mood.locator("canvas").screenshot() != before
     await ada.shoot("monitor")
+
+
+async def test_what_networks_were_paid_today_is_shown(simple, look):
+    await Spend(simple._engine, "x").add("Northwind Air", datetime.now(UTC).date(), {"read": 300}, {"read": 5_000})
+    ada = await look("ada", "/monitor")
+
+    panel = ada.page.locator("section", has_text="Paid to networks today")
+    await expect(panel.get_by_role("row").last).to_have_text("xNorthwind Air1.50")
 
 
 async def test_range_and_brand_are_in_the_address_and_each_chart_is_a_table_too(simple, look):
