@@ -323,3 +323,25 @@ async def test_light_or_dark_follows_the_system_until_somebody_chooses(ben):
     await turns("dark")
     await ben.page.emulate_media(color_scheme="light")
     await turns("light")
+
+
+async def test_words_that_were_begun_wait_where_they_were_begun(store, engine, ben):
+    await store.save([tweet(1, 95, text=SEVERE), tweet(2, 60, text="my bag did not come")])
+    number = await drafted(engine, GOOD)
+    await ben.go("/tickets/x:1")
+    await ben.sees(GOOD.text)
+    await ben.press("e")
+    words, note = ben.page.get_by_label("The words of the reply"), ben.page.get_by_label("A note for colleagues")
+    await words.fill("So sorry, I am looking into your line")
+    await note.fill("ask the network team")
+
+    await ben.page.get_by_text("my bag did not come").first.click()
+    await expect(note).to_have_value("")
+    await expect(words).to_have_count(0)
+    await ben.page.get_by_text("alarm pendant").first.click()
+    await expect(words).to_have_value("So sorry, I am looking into your line")
+    await expect(note).to_have_value("ask the network team")
+
+    await Replies(engine).approve(number, "ada")
+    await ben.sees("ada was first")
+    await expect(words).to_have_value("So sorry, I am looking into your line")

@@ -13,7 +13,7 @@ export default {
     topics: Array, problems: Array, verdict: Object, outcome: Object,
   },
   emits: ["act", "approve", "discard", "settle", "draft", "check", "correct", "forget", "open", "close"],
-  data: () => ({ n: 0, heard: 0, busy: false, note: "", tag: "", base: null, lost: null, news: null, refused: null, done: "", chosen: null, doing: null, now: Date.now(), skew: 0, until: "", confirm: "" }),
+  data: () => ({ drafts: {}, notes: {}, n: 0, heard: 0, busy: false, note: "", tag: "", base: null, lost: null, news: null, refused: null, done: "", chosen: null, doing: null, now: Date.now(), skew: 0, until: "", confirm: "" }),
   computed: {
     seen() { return this.base ?? { edits: this.ticket.edits, version: this.ticket.version }; },
     mine() { return this.ticket.owner === this.me; },
@@ -31,11 +31,12 @@ export default {
     },
   },
   watch: {
+    note(words) { if (this.ticket) this.notes[this.ticket.id] = words; },
     at: { immediate: true, handler(at) { if (at) { this.skew = at - Date.now(); this.now = at; } } },
     ticket: { immediate: true, handler(now, before) {
       if (!now) return;
       if (now.id !== before?.id) {
-        Object.assign(this, { note: "", tag: "", base: null, lost: null, news: null, refused: null, doing: null, busy: false });
+        Object.assign(this, { note: this.notes[now.id] ?? "", tag: "", base: null, lost: null, news: null, refused: null, doing: null, busy: false });
         this.chosen = this.judged.at(-1)?.id ?? null;
         this.$nextTick(() => this.$el?.querySelector?.(".ticket-body")?.scrollTo(0, 0));
         return;
@@ -133,7 +134,7 @@ export default {
     </div>
     <div class="columns"><div class="half">
       <Talk :ticket="ticket" :agent="agent" :chosen="chosen" @correct="fix" />
-      <Reply ref="reply" :ticket="ticket" :agent="agent" :busy="busy" :verdict="verdict" :now="now" :drafting="drafting" @base="hold"
+      <Reply ref="reply" :ticket="ticket" :agent="agent" :busy="busy" :verdict="verdict" :now="now" :drafting="drafting" :drafts="drafts" @base="hold"
         @check="$emit('check', $event)" @approve="send('approve', $event, { reply: true })" @discard="send('discard', { reply: $event })" @settle="send('settle', $event)" @draft="send('draft', {})" />
     </div><aside class="half" aria-label="About this ticket">
       <Why :ticket="ticket" /><Course :points="ticket.course" />

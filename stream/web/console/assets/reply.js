@@ -8,9 +8,9 @@ const STATES = {
 };
 
 export default {
-  props: { ticket: Object, agent: Boolean, busy: Boolean, verdict: Object, now: Number, drafting: Boolean },
+  props: { ticket: Object, agent: Boolean, busy: Boolean, verdict: Object, now: Number, drafting: Boolean, drafts: Object },
   emits: ["check", "approve", "discard", "settle", "draft", "base"],
-  data: () => ({ editing: false, text: "", asked: 0, others: false, of: null }),
+  data: () => ({ editing: false, text: "", asked: 0, others: false }),
   computed: {
     current() { return this.ticket.replies.find((each) => each.state !== "discarded") ?? null; },
     older() { return this.ticket.replies.filter((each) => each !== this.current); },
@@ -27,23 +27,25 @@ export default {
     link() { return /^https?:\/\//.test(this.current?.url ?? "") ? this.current.url : null; },
     waits() { return this.ticket.state !== "resolved" && !this.ticket.answered; },
   },
-  watch: {
-    "ticket.id"() { this.editing = this.others = false; this.text = ""; },
-    "current.state"(state) { if (!["draft", "failed"].includes(state) && this.of === this.current?.id) this.editing = false; },
-  },
+  watch: { "ticket.id": { immediate: true, handler() { this.others = false; this.recall(); } } },
   methods: {
     ago, when,
     edit(text) {
       if (!this.agent || !this.open) return;
       if (!this.editing || text !== undefined) this.text = text ?? this.current?.text ?? "";
-      this.of = this.current?.id ?? null;
       this.editing = true;
       this.$emit("base");
       this.check();
       this.$nextTick(() => this.$refs.words?.focus());
     },
+    recall() { // words that were begun here before, and not sent
+      const begun = this.drafts[this.ticket.id];
+      this.editing = begun !== undefined;
+      this.text = begun ?? "";
+      if (this.editing) this.check();
+    },
     typed(text) {
-      this.text = text;
+      this.text = this.drafts[this.ticket.id] = text;
       clearTimeout(this.checking);
       this.checking = setTimeout(this.check, 200);
     },
@@ -53,8 +55,7 @@ export default {
       if (this.editing && !this.text.trim()) return;
       this.$emit("approve", { reply: this.basis?.id ?? null, text: this.editing ? this.text : null, anyway: !!anyway });
     },
-    kept() { return this.editing && this.text !== (this.current?.text ?? ""); },
-    done() { this.editing = false; },
+    done() { this.editing = false; delete this.drafts[this.ticket.id]; },
     score: (one) => (one.source === "model" ? one.score.toFixed(2) : one.source === "person" ? "by hand" : "template"),
     near(length) { return length > this.limit ? "over" : length > 0.9 * this.limit ? "near" : ""; },
   },
@@ -63,6 +64,7 @@ export default {
     <h2 id="reply-title">Reply <span v-if="current" class="faint state" :class="current.state"><span class="sym" aria-hidden="true">{{ told[0] }}</span>{{ told[1] }}
       <template v-if="current.who && current.state !== 'draft'"> · {{ current.who }}</template><template v-if="current.sent"> · {{ when(current.sent) }}</template></span></h2>
     <p v-if="current && current.reason && current.state !== 'sent'" class="note-bad" role="note">{{ current.reason }}</p>
+    <p v-if="editing && !open" class="note-bad" role="alert">{{ current.who ?? 'Somebody' }} was first: it is {{ told[1] }}. Your words were not sent; they stand here until you close them.</p>
     <template v-if="editing">
       <label class="hidden-words" for="reply-words">The words of the reply</label>
       <textarea id="reply-words" ref="words" class="field" rows="4" dir="auto" :value="text" @input="typed($event.target.value)" @keydown.ctrl.enter.prevent="approve()" @keydown.meta.enter.prevent="approve()"></textarea>
@@ -76,14 +78,15 @@ export default {
     <p v-if="!editing && current && open" class="faint small num">{{ first ? first.length + ' of ' + current.limit + ' characters · ' : '' }}{{ current.model }}</p>
     <p v-if="link" class="small"><a class="link" :href="link" target="_blank" rel="noopener noreferrer">where it stands</a></p>
     <div v-if="agent" class="acts">
+      <button v-if="editing && !open" type="button" class="button" @click="done()">Close my words</button>
       <template v-if="open && current">
         <button type="button" class="button main" :disabled="busy" @click="approve()">{{ current.state === 'failed' ? 'Try again' : 'Approve' }} <kbd>{{ editing ? 'Ctrl ↵' : 'a' }}</kbd></button>
-        <button v-if="!editing" type="button" class="button" @click="edit()">Edit <kbd>e</kbd></button><button v-else type="button" class="button" @click="editing = false">Back to the draft</button>
+        <button v-if="!editing" type="button" class="button" @click="edit()">Edit <kbd>e</kbd></button><button v-else type="button" class="button" @click="done()">Back to the draft</button>
         <button type="button" class="button" :disabled="busy" @click="$emit('discard', current.id)">Discard</button>
         <button v-if="refused.length" type="button" class="button danger" :disabled="busy" @click="approve(true)">Approve anyway</button>
       </template>
       <template v-else-if="!current && waits"><template v-if="editing"><button type="button" class="button main" :disabled="busy || !text.trim()" @click="approve()">Approve <kbd>Ctrl ↵</kbd></button>
-        <button v-if="refused.length" type="button" class="button danger" :disabled="busy" @click="approve(true)">Approve anyway</button><button type="button" class="button" @click="editing = false">Cancel</button></template>
+        <button v-if="refused.length" type="button" class="button danger" :disabled="busy" @click="approve(true)">Approve anyway</button><button type="button" class="button" @click="done()">Cancel</button></template>
         <template v-else><button type="button" class="button" @click="edit('')">Write one <kbd>e</kbd></button><button v-if="drafting && !basis" type="button" class="button" :disabled="busy" @click="$emit('draft')">Draft one</button></template></template>
       <template v-else-if="current?.state === 'approved'"><button type="button" class="button" :disabled="busy" @click="$emit('discard', current.id)">Do not send it</button></template>
       <template v-else-if="current?.state === 'uncertain'"><span class="soft">Look on the network:</span><button type="button" class="button" :disabled="busy" @click="$emit('settle', { reply: current.id, sent: true })">It stands there</button>
