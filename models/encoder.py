@@ -20,6 +20,7 @@ Floats = NDArray[np.float32]
 # two rows or more and such widths, a row came out the same, bit for bit, in any batch, place, padding and thread count.
 WIDTH_STEP = 8
 FEWEST_ROWS = 2
+RUN_COST = 7  # tokens that could be read in the time that a run takes whatever is in it (measured: 6)
 
 
 class Outputs(NamedTuple):
@@ -116,13 +117,26 @@ def _ended(values: Floats, lengths: Sequence[int], longest: int) -> Floats:
 
 
 def groups(lengths: Sequence[int], batch: int) -> Iterator[tuple[list[int], int]]:
-    """(rows, width) of runs of at most `batch` texts whose width, a multiple of eight, is the same."""
+    """(rows, width) of runs of at most `batch` texts, of one width, a multiple of eight.
+
+    A few texts wait for the next width where padding them costs less than a run of their own, which a lone text would
+    even take two rows of.
+    """
     widths: dict[int, list[int]] = {}
     for row, length in enumerate(lengths):
         widths.setdefault(-(-length // WIDTH_STEP) * WIDTH_STEP, []).append(row)
-    for width, rows in sorted(widths.items()):
-        for start in range(0, len(rows), batch):
-            yield rows[start : start + batch], width
+    some: list[int] = []
+    ordered = sorted(widths)
+    for width, wider in zip(ordered, [*ordered[1:], None], strict=True):
+        some = sorted([*some, *widths[width]])
+        whole = len(some) // batch * batch
+        for start in range(0, whole, batch):
+            yield some[start : start + batch], width
+        some = some[whole:]
+        spared = RUN_COST + (FEWEST_ROWS - 1) * width * (len(some) == 1)
+        if some and (wider is None or len(some) * (wider - width) > spared):
+            yield some, width
+            some = []
 
 
 def padded(tokens: Sequence[list[int]], width: int) -> dict[str, NDArray[np.int64]]:
