@@ -119,6 +119,12 @@ class Settings(BaseSettings):
     base_url: str | None = Field(
         None, description="where people reach the console, such as https://earshot.example.com; for links in alerts"
     )
+    oidc_issuer: str | None = Field(None, description="single sign-on: the provider's issuer; unset: passwords alone")
+    oidc_client_id: str | None = Field(None, description="single sign-on: how the provider knows earshot")
+    oidc_client_secret: SecretStr | None = Field(None, description="single sign-on: the secret shared with it")
+    oidc_claim: Literal["email", "preferred_username", "sub"] = Field(
+        "email", description="single sign-on: what the provider tells that is the name of a user"
+    )
     outbox: Path | None = Field(None, description="replies go into this file (JSON lines) instead of onto networks")
     allow_private_addresses: bool = Field(
         False, description="may addresses of networks and webhooks lie in a private network?"
@@ -135,6 +141,13 @@ class Settings(BaseSettings):
         if not all(name.strip() and secret for name, _, secret in pairs):
             raise PydanticCustomError("hook_secrets", "is name=secret, several of them with a comma between")
         return {name.strip(): secret for name, _, secret in pairs}
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_issuer(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https://[^\s?#@]+|http://(localhost|127\.0\.0\.1)[^\s?#@]*", url):
+            raise PydanticCustomError("oidc_issuer", "is https://host, as the provider's configuration names itself")
+        return url
 
     @field_validator("base_url")
     @classmethod

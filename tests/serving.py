@@ -20,6 +20,7 @@ from stream.web.api.reading import Read, Reading
 from stream.web.batcher import Batcher
 from stream.web.keyring import KeyRing
 from stream.web.parts import desk_parts
+from stream.web.sign_on import SignsOn
 
 TOKEN = "earshot_" + "a" * 43
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
@@ -92,6 +93,7 @@ async def web(
     waiting: int = 1024,
     url: str | None = None,
     base_url: str | None = None,
+    provider: SignsOn | None = None,
 ) -> AsyncIterator[str]:
     """The address of a server that runs: everything, with these parts. url: of the database, for the desk."""
 
@@ -106,7 +108,7 @@ async def web(
         if url is not None:
             engine = open_engine(url)
             stack.push_async_callback(engine.dispose)
-            given = {"taxonomy": read_taxonomy(), "publish": publish, "base_url": base_url}
+            given = {"taxonomy": read_taxonomy(), "publish": publish, "base_url": base_url, "provider": provider}
             desk = desk_parts(engine, store or EmptyStore(), ring, url=url, reader_url=reader_url(url), **given)
             await stack.enter_async_context(desk.hub.running())
         await stack.enter_async_context(batcher.running())

@@ -113,6 +113,9 @@ def test_whatever_serves_imports_only_what_the_install_brings():
     declared.add(canonicalize_name("pydantic-core"))  # pydantic and its core are one, version for version
     brought = packages_distributions()
     optional = {  # each in an extra, imported where it is needed, with one line for whoever lacks it
+        "authlib": ("stream/web/oidc.py",),
+        "httpx": ("stream/web/oidc.py",),
+        "joserfc": ("stream/web/oidc.py",),
         "openai": ("models/llm.py",),
         "opentelemetry": ("stream/otel.py",),
         "sacrebleu": ("models/evaluate_replies.py",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import secrets
 import sys
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
@@ -49,9 +50,16 @@ def add(
     name: Name,
     role: Annotated[RoleName, typer.Option(help="Each may do what those before it may.")] = RoleName.agent,
     brand: Brands = None,
+    without_password: Annotated[
+        bool, typer.Option("--without-password", help="They log in by single sign-on alone.")
+    ] = False,
 ) -> None:
-    """Make a user. The password is asked for, or read from standard input."""
-    password = _password()
+    """Make a user. The password is asked for, or read from standard input.
+
+    With single sign-on (EARSHOT_OIDC_ISSUER) the name is what the provider tells: the address, unless
+    EARSHOT_OIDC_CLAIM says otherwise.
+    """
+    password = secrets.token_urlsafe(48) if without_password else _password()
     made = _run(lambda people: people.add(name, password, role.value, brand))
     print(f"{made.name} may log in as {made.role}{_bound(made.brands)}")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -17,12 +17,14 @@ from stream.database import open_engine
 from stream.desk.people import SETUP_MINUTES
 from stream.errors import UserError
 from stream.incident_answers import Write
+from stream.settings import Settings
 from stream.web.api.reading import Model, Read, Reading
 from stream.web.app import Api, create_web
 from stream.web.batcher import Batcher
 from stream.web.keyring import KeyRing
 from stream.web.outlet import Outlet
 from stream.web.parts import desk_parts
+from stream.web.sign_on import SignsOn
 
 if TYPE_CHECKING:
     from stream.bootstrap import Parts
@@ -66,20 +68,38 @@ async def serve_web(
             lag=found.kafka.lag,
             taught=model.taught,
             write=write,
+            provider=_provider(settings),
         )
         await stack.enter_async_context(desk.hub.running())
         api = Api(ring=ring, batcher=batcher, publish=publish, hooks=hooks, taxonomy=model.taxonomy, desk=desk)
         server = Server(configured(create_web(store, api)), leave=desk.hub.end)
         place = f"[{host}]" if ":" in host else host
+        listening.listen(socket.SOMAXCONN)  # who reads the address may ask at once
         address = f"http://{place}:{listening.getsockname()[1]}"
         print(f"earshot: {address}", flush=True)
         if code := await desk.people.setup_code():
             told = f"earshot: nobody can log in yet: type {code} into {address}/setup within {SETUP_MINUTES} minutes"
             print(told, flush=True)
+        serving = asyncio.ensure_future(server.serve(sockets=[listening]))
         try:
-            await server.serve(sockets=[listening])
+            await asyncio.shield(serving)
         finally:
             server.should_exit = True
+            await serving  # in order, some seconds at most: broken off, it would leave the console's tasks behind
+
+
+def _provider(settings: Settings) -> SignsOn | None:
+    """Of single sign-on, where the settings name one. Raises UserError for what is missing."""
+    if settings.oidc_issuer is None:
+        return None
+    if settings.oidc_client_id is None or settings.oidc_client_secret is None:
+        raise UserError("EARSHOT_OIDC_ISSUER needs EARSHOT_OIDC_CLIENT_ID and EARSHOT_OIDC_CLIENT_SECRET beside it")
+    try:
+        from stream.web.oidc import Client, Provider
+    except ModuleNotFoundError:
+        raise UserError("EARSHOT_OIDC_ISSUER needs an extra: pip install 'earshot[oidc]'") from None
+    secret = settings.oidc_client_secret.get_secret_value()
+    return Provider(Client(settings.oidc_issuer, settings.oidc_client_id, secret, settings.oidc_claim))
 
 
 class Server(uvicorn.Server):
@@ -88,6 +108,11 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, leave: Callable[[], None]) -> None:
         super().__init__(config)
         self._leave = leave
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """They are stream.worker.until_signal's."""
+        yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._leave()

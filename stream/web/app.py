@@ -92,7 +92,7 @@ def create_web(store: Reads, api: Api) -> FastAPI:
     if api.desk is not None:
         for routes in (tickets_routes, replies_routes, alerts_routes, stream_routes, export_routes, forget_routes):
             app.include_router(routes(api.desk))
-        mount_login(app, api.desk.people, api.desk.sessions, callers)
+        mount_login(app, api.desk.people, api.desk.sessions, callers, api.desk.provider)
         mount_console(app, api.desk)  # the last: what it mounts may take every path that is left
     return app
 

@@ -14,9 +14,10 @@ from stream.database import DatabaseAway
 from stream.web.origins import is_same_origin, within
 from stream.web.people import Caller, Callers
 from stream.web.problems import problem
+from stream.web.sign_on import PATHS
 
 # What is under /v1 knows its caller by its routes' own dependencies, which say so in the OpenAPI document.
-ALWAYS_OPEN = ("/healthz", "/readyz", "/metrics", "/login", "/setup", "/v1/")
+ALWAYS_OPEN = ("/healthz", "/readyz", "/metrics", "/login", *PATHS, "/setup", "/v1/")
 
 
 class Gate:

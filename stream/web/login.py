@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from html import escape
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -16,6 +16,8 @@ from stream.web.keyring import Bucket
 from stream.web.origins import COOKIE, SECURE_COOKIE, address_of, is_https, is_same_origin, local_path
 from stream.web.people import Callers, caller_of
 from stream.web.problems import refusal
+from stream.web.sign_on import PATH as SIGN_ON
+from stream.web.sign_on import SignsOn, mount_sign_on
 
 LARGEST_FORM = 16 * 1024  # bytes
 HASHES = 2  # passwords that are looked at at once: each takes 64 MiB and a core
@@ -33,12 +35,14 @@ button { margin-top: 1.3rem; width: 100%; font: inherit; font-weight: 600; paddi
 input:focus-visible, button:focus-visible { outline: 3px solid #60a5fa; outline-offset: 2px }
 [role=alert] { border-left: 4px solid #c1121f; padding: .5rem .8rem; border-radius: .3rem;
                background: color-mix(in srgb, #c1121f 12%, transparent) }
-small { opacity: .75 }
+small { opacity: .75 } a { color: inherit }
 """
 
 
-def mount_login(app: FastAPI, people: People, sessions: Sessions, callers: Callers) -> None:
-    """The three pages, on an application whose gate leaves `/login` and `/setup` open."""
+def mount_login(
+    app: FastAPI, people: People, sessions: Sessions, callers: Callers, provider: SignsOn | None = None
+) -> None:
+    """The three pages, on an application whose gate leaves `/login` and `/setup` open. provider: of single sign-on."""
     router = APIRouter(include_in_schema=False)
     hashing = asyncio.Semaphore(HASHES)
     codes = Bucket(0.5, 10)  # tries of the code a second, of everybody; it has 60 bits
@@ -49,7 +53,7 @@ def mount_login(app: FastAPI, people: People, sessions: Sessions, callers: Calle
             return RedirectResponse("/setup", 303)
         if await callers.of(request) is not None:
             return RedirectResponse(local_path(next), 303)
-        return _page(_login(local_path(next)))
+        return _page(_login(local_path(next), signs_on=provider is not None))
 
     @router.post("/login")
     async def log_in(request: Request) -> Response:
@@ -59,9 +63,11 @@ def mount_login(app: FastAPI, people: People, sessions: Sessions, callers: Calle
             async with hashing:
                 token = await sessions.log_in(name, given.get("password", ""), address_of(request))
         except WrongPassword as error:
-            return _page(_login(goal, name, str(error)), 403)
+            return _page(_login(goal, name, str(error), signs_on=provider is not None), 403)
         except TooManyGuesses as error:
-            return _page(_login(goal, name, str(error)), 429, {"Retry-After": str(error.seconds)})
+            return _page(
+                _login(goal, name, str(error), signs_on=provider is not None), 429, {"Retry-After": str(error.seconds)}
+            )
         await _end(request, sessions, callers)  # the session that this browser had
         return _into(request, callers, token, goal)
 
@@ -98,6 +104,15 @@ def mount_login(app: FastAPI, people: People, sessions: Sessions, callers: Calle
         return answer
 
     app.include_router(router)
+    if provider is not None:
+        mount_sign_on(
+            app,
+            provider,
+            sessions,
+            callers,
+            into=lambda request, token, goal: _into(request, callers, token, goal),
+            refused=lambda why: _page(_login("/", wrong=why, signs_on=True), 403),
+        )
 
 
 async def _form(request: Request, callers: Callers) -> dict[str, str]:
@@ -148,7 +163,8 @@ def _page(body: str, status: int = 200, headers: dict[str, str] | None = None) -
     )
 
 
-def _login(goal: str, name: str = "", wrong: str = "") -> str:
+def _login(goal: str, name: str = "", wrong: str = "", *, signs_on: bool = False) -> str:
+    other = f'<p><a href="{SIGN_ON}?next={quote(goal, safe="")}">Single sign-on</a></p>' if signs_on else ""
     focus = ("", " autofocus") if name else (" autofocus", "")
     return f"""<h1>earshot</h1><p>Log in to the desk.</p>{_told(wrong)}
 <form method="post" action="/login"><input type="hidden" name="next" value="{escape(goal)}">
@@ -156,7 +172,7 @@ def _login(goal: str, name: str = "", wrong: str = "") -> str:
 <input id="name" name="name" value="{escape(name)}" autocomplete="username" required{focus[0]}>
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required{focus[1]}>
-<button>Log in</button></form>"""
+<button>Log in</button></form>{other}"""
 
 
 def _setup(given: dict[str, str] | None = None, wrong: str = "") -> str:

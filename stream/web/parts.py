@@ -27,6 +27,7 @@ from stream.web.keyring import KeyRing
 from stream.web.live import Hub
 from stream.web.people import Caller, Callers
 from stream.web.reads import Reads
+from stream.web.sign_on import SignsOn
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class DeskParts:
     publish: Publish
     reader_url: Callable[[Caller], Awaitable[str]]
     write: Write | None = None
+    provider: SignsOn | None = None
 
 
 def desk_parts(
@@ -69,6 +71,7 @@ def desk_parts(
     lag: Callable[[], Awaitable[int]] | None = None,
     taught: Taught | None = None,
     write: Write | None = None,
+    provider: SignsOn | None = None,
 ) -> DeskParts:
     """The desk over one database. url: the owner's; reader_url: of the read-only login that sees every brand.
 
@@ -109,4 +112,5 @@ def desk_parts(
         publish=publish,
         reader_url=own_url,
         write=write,
+        provider=provider,
     )
