@@ -36,7 +36,7 @@ class Console:
         self.frames = 0
 
     async def open(self, session: aiohttp.ClientSession, cookies: dict[str, str]) -> aiohttp.ClientWebSocketResponse:
-        """The socket, once the server has sent the page's first update."""
+        """The socket, once the server has taken it for the page's own."""
         async with session.get(f"{self._site}/", headers={"Accept": "text/html"}, cookies=cookies) as answer:
             page = await answer.text()
         client, following = _CLIENT.search(page), _NEXT.search(page)
@@ -53,7 +53,7 @@ class Console:
             max_msg_size=0,
         )
         await socket.send_str("40")
-        while '"update"' not in await socket.receive_str(timeout=PATIENCE):
+        while not (await socket.receive_str(timeout=PATIENCE)).startswith("40"):  # after it, the page is connected
             pass
         return socket
 

@@ -202,7 +202,10 @@ class _Consoles:
         assert process.stdin is not None  # noqa: S101  it was asked for
         order = {"site": site, "cookie": COOKIE, "tokens": list(tokens), "mark": mark}
         process.stdin.write(json.dumps(order).encode() + b"\n")
-        await asyncio.wait_for(asyncio.shield(made._open), 180)
+        try:
+            await asyncio.wait_for(made._open, 180)
+        except TimeoutError:
+            raise UserError(f"{len(tokens)} consoles could not be opened within three minutes") from None
         return made
 
     async def wait_for(self, probes: int) -> None:
@@ -233,5 +236,5 @@ class _Consoles:
                 self.arrived[told["probe"], told["console"]] = told["at"]
             else:
                 self._told = told
-        if not self._open.done():
+        if not self._open.done():  # also where nobody waits for it any more
             self._open.set_exception(UserError("the consoles could not be opened"))
