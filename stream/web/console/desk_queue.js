@@ -11,7 +11,7 @@ export default {
   emits: ["choose", "open", "resync", "claim"],
   data: () => ({
     seq: -1, cards: {}, order: [], waiting: null, skew: 0, now: Date.now(), asked: {}, at: null, fresh: {}, told: "",
-    moved: 0, index: null, help: false, more: false, selects: SELECTS,
+    moved: 0, index: null, more: false, selects: SELECTS,
   }),
   computed: {
     rows() { return this.order.map((id) => this.cards[id]).filter(Boolean); },
@@ -116,13 +116,10 @@ export default {
     },
     key(event) {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-      if (event.key === "Escape" && (this.help || typing(event.target))) {
-        this.help = false;
-        return void event.target.blur?.();
-      }
+      if (event.key === "Escape" && typing(event.target)) return void event.target.blur();
       if (typing(event.target) || document.querySelector("dialog[open]")) return;
       const act = {
-        j: () => this.step(1), k: () => this.step(-1), "?": () => { this.help = !this.help; },
+        j: () => this.step(1), k: () => this.step(-1), "?": () => this.$refs.keys.showModal(),
         "/": () => { this.more = true; this.$nextTick(() => this.$refs.search.focus()); },
         Enter: () => { if (this.at && event.target.tagName !== "BUTTON" && event.target.tagName !== "A") this.go(this.at); else return true; },
         Escape: () => { if (this.open) this.$emit("open", null); },
@@ -158,7 +155,7 @@ export default {
         <button v-if="chosen" type="button" class="button" @click="reset">Show all</button>
       </form>
       <button type="button" class="button narrow-only" :aria-expanded="more ? 'true' : 'false'" @click="more = !more"><span class="sym" aria-hidden="true">tune</span>Filters<template v-if="chosen"> ({{ chosen }})</template></button>
-      <button type="button" class="quiet wide-only" title="Keys" aria-label="Keys" @click="help = true"><span class="sym" aria-hidden="true">keyboard</span></button>
+      <button type="button" class="quiet wide-only" title="Keys" aria-label="Keys" @click="$refs.keys.showModal()"><span class="sym" aria-hidden="true">keyboard</span></button>
     </div>
     <p class="hidden-words" aria-live="polite">{{ told }}</p>
     <ol class="lines" v-if="rows.length" @pointermove="moved = Date.now()" @pointerleave="moved = 0">
@@ -185,8 +182,8 @@ export default {
       <template v-if="chosen"><p>No open ticket is like this.</p><button type="button" class="button" @click="reset">Show all {{ total }}</button></template>
       <p v-else>Nobody waits for an answer. New tickets appear here by themselves.</p></div>
     <div v-else class="empty"><p>Reading the queue …</p></div>
-    <div v-if="help" class="veil" @click.self="help = false">
-      <div class="keys panel" role="dialog" aria-modal="true" aria-label="Keys"><h2>Keys</h2>
+    <dialog ref="keys" class="sheet keys" aria-labelledby="keys-title" @click="$event.target === $refs.keys && $refs.keys.close()">
+      <div class="sheet-inside"><h2 id="keys-title">Keys</h2>
         <dl>
           <div><dt><kbd>j</kbd> <kbd>k</kbd></dt><dd>next, previous ticket</dd></div><div><dt><kbd>Enter</kbd></dt><dd>open it</dd></div>
           <div><dt><kbd>Esc</kbd></dt><dd>back to the queue</dd></div><div><dt><kbd>/</kbd></dt><dd>search</dd></div>
@@ -195,6 +192,6 @@ export default {
           <div><dt><kbd>r</kbd></dt><dd>resolve</dd></div><div><dt><kbd>n</kbd></dt><dd>a note</dd></div>
           <div><dt><kbd>x</kbd> then a letter</dt><dd>correct the model: the letters are shown</dd></div></template>
           <div><dt><kbd>?</kbd></dt><dd>these keys</dd></div>
-        </dl><button type="button" class="button" @click="help = false">Close</button></div></div>
+        </dl><div class="acts"><button type="button" class="button" @click="$refs.keys.close()">Close</button></div></div></dialog>
   </section>`,
 };
