@@ -17,9 +17,10 @@ from models.conditions import Conditions
 from models.draft import Draft, ReplyRequest
 from models.evaluate import EvaluationError
 from models.redact import redact
-from models.replier import BATCH, Replier
+from models.replier import BATCH, SAMPLES, Replier
 from models.slots import ALLOWED, brand_names, unsigned
 
+WHOLE = 160  # messages of which every written text is read
 COLUMNS = ("customer_text", "agent_text")
 
 
@@ -34,17 +35,20 @@ class Answered:
 def evaluate_replies(data: Path, analyzer: Analyzer, replier: Replier, *, seed: int = 0) -> dict[str, Any]:
     """Measure on a CSV with the columns customer_text and agent_text, perhaps brand. Raises EvaluationError."""
     pairs = answered(read_answers(data), analyzer)
-    drafts, milliseconds = _drafted(replier, [pair.request for pair in pairs], seed)
+    requests = [pair.request for pair in pairs]
+    drafts, milliseconds, processor = _drafted(replier, requests, seed)
     return {
         "model": replier.version,
         "data": data.name,
         "n": len(pairs),
         **perplexities(replier, pairs),
         **written_well([draft.text for draft in drafts], [pair.reply for pair in pairs]),
-        **kept_to_policy(drafts, [pair.request for pair in pairs]),
+        **kept_to_policy(drafts, requests),
+        "written_passing": written_passing(replier(requests[:WHOLE], n=SAMPLES, seed=seed)),
         "milliseconds": {
             "median": round(float(np.median(milliseconds)), 2),
             "p95": round(float(np.percentile(milliseconds, 95)), 2),
+            "of_processor": round(float(np.median(processor)), 2),
             "batch": BATCH,
         },
     }
@@ -148,7 +152,7 @@ def chrf(drafts: Sequence[str], replies: Sequence[str]) -> float:
 
 
 def kept_to_policy(drafts: Sequence[Draft], requests: Sequence[ReplyRequest]) -> dict[str, Any]:
-    """Shares: of candidates that pass, of messages that the model answers, of passing drafts with an invented fact."""
+    """Shares: of shown candidates that pass, of messages answered by the model, of its passing texts that invent."""
     candidates = [one for draft in drafts for one in draft.candidates if one.source == "model"]
     own = [
         (one.text, request)
@@ -170,6 +174,12 @@ def kept_to_policy(drafts: Sequence[Draft], requests: Sequence[ReplyRequest]) ->
     }
 
 
+def written_passing(drafts: Sequence[Draft]) -> float:
+    """The share that passes of all texts that were written, not only of those that are shown."""
+    written = [one for draft in drafts for one in draft.candidates if one.source == "model"]
+    return round(sum(one.passes for one in written) / max(1, len(written)), 4)
+
+
 def invented(text: str, request: ReplyRequest) -> list[str]:
     """Numbers, links, handles and names in `text` that the message and the brand do not hold, told without the gate's
     word list: here every capital within a sentence is a name, unless it is an abbreviation that everybody uses."""
@@ -179,16 +189,20 @@ def invented(text: str, request: ReplyRequest) -> list[str]:
     return [one for one in said if one not in ALLOWED and one.casefold().removesuffix("'s") not in known]
 
 
-def _drafted(replier: Replier, requests: Sequence[ReplyRequest], seed: int) -> tuple[list[Draft], list[float]]:
-    """The drafts, and the milliseconds of each in its batch."""
+def _drafted(
+    replier: Replier, requests: Sequence[ReplyRequest], seed: int
+) -> tuple[list[Draft], list[float], list[float]]:
+    """The drafts, and the milliseconds of each in its batch, by the clock and of processor time."""
     drafts: list[Draft] = []
     milliseconds: list[float] = []
+    processor: list[float] = []
     replier(requests[:BATCH], seed=seed)  # the first run prepares what later ones use
     for start in range(0, len(requests), BATCH):
-        batch, started = requests[start : start + BATCH], time.perf_counter()
+        batch, started, used = requests[start : start + BATCH], time.perf_counter(), time.process_time()
         drafts += replier(batch, seed=seed)
         milliseconds += [(time.perf_counter() - started) * 1000 / len(batch)] * len(batch)
-    return drafts, milliseconds
+        processor += [(time.process_time() - used) * 1000 / len(batch)] * len(batch)
+    return drafts, milliseconds, processor
 
 
 def _distinct(texts: Sequence[Sequence[str]], n: int) -> float:

@@ -97,6 +97,8 @@ def length(text: str, network: str) -> int:
     """As the network counts: X weighs characters and counts links as 23, Bluesky and Mastodon count graphemes."""
     if network in ("x", "mastodon"):
         text = LINK.sub("l" * LINK_LENGTH, text)
+    if text.isascii():
+        return len(text)
     text = unicodedata.normalize("NFC", text)
     if network == "x":
         text = emoji.replace_emoji(text, "ee")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,11 +103,17 @@ class Replier:
         recent: Collection[str],
     ) -> Draft:
         candidates: dict[str, Candidate] = {}
-        for one in written:  # best first
+        chosen: list[Candidate] = []
+        for one in written:  # best first, until there are enough
             text = filled(polished(one.text), message, request.brand)
             if text and same(text) not in candidates:
-                candidates[same(text)] = Candidate(text, one.score, refusals=self.policy.check(text, request, recent))
-        passing = unlike([one for one in candidates.values() if one.passes], n)
+                made = Candidate(text, one.score, refusals=self.policy.check(text, request, recent))
+                candidates[same(text)] = made
+                chosen += [made] if made.passes and is_unlike(made, chosen) else []
+            if len(chosen) == n:
+                break
+        spare = [one for one in candidates.values() if one.passes and one not in chosen]
+        passing = (chosen + spare)[:n]
         refused = [one for one in candidates.values() if not one.passes]
         if not passing:
             text = self._templates(request, seed, lambda text: not self.policy.check(text, request, recent))
@@ -129,16 +135,14 @@ def wished(request: ReplyRequest) -> Conditions:
     )
 
 
-def unlike(candidates: Sequence[Candidate], n: int) -> list[Candidate]:
-    """The best `n` of them, best first, that do not say nearly the same; the next best where there are not so many."""
-    words = {one.text: frozenset(re.findall(r"\w+", one.text.casefold())) for one in candidates}
-    chosen: list[Candidate] = []
-    for one in candidates:
-        own = words[one.text]
-        if all(len(own & words[other.text]) < ALIKE * len(own | words[other.text]) for other in chosen):
-            chosen.append(one)
-    chosen += [one for one in candidates if one not in chosen]
-    return chosen[:n]
+def is_unlike(one: Candidate, others: Iterable[Candidate]) -> bool:
+    """Does it say something else than the others, not nearly the same?"""
+    own, words = _words(one), map(_words, others)
+    return all(len(own & other) < ALIKE * len(own | other) for other in words)
+
+
+def _words(one: Candidate) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", one.text.casefold()))
 
 
 def _fillable(message: Slotted, request: ReplyRequest) -> frozenset[str]:

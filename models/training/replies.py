@@ -73,13 +73,15 @@ class Recipe:
     longest_target: int = 64
     average: float = 0.998  # exponential average of the weights, per step
     order: int = 5  # of the n-grams
-    keep: int = 700_000  # n-grams of order two and more that are kept
+    keep: int = 2_000_000  # n-grams of order two and more that are kept
     seed: int = 17
     threads: int = 1
     checkpoint_every: int = 500
     validate_every: int | None = None  # steps; unset: after every epoch
     start: str | None = None  # a replier's directory whose weights the run begins with
-    minutes: float | None = None  # of processor time, perhaps before the last epoch; the rate falls to its end by then
+    # Of processor time, perhaps before the last epoch; the rate falls to its end by then. 0: of a released replier that
+    # the run starts from, only the n-grams, the mix and the figures are made anew.
+    minutes: float | None = None
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -260,7 +262,9 @@ class Trainer:
     def progress(self) -> float:
         """The share of the run that is done, by its steps or by its time, whichever is further."""
         share = self.step / (self.steps_per_epoch * self.recipe.epochs)
-        return share if self.recipe.minutes is None else max(share, self.seconds / 60 / self.recipe.minutes)
+        if self.recipe.minutes is None:
+            return share
+        return max(share, self.seconds / 60 / self.recipe.minutes) if self.recipe.minutes else 1.0
 
     def _begin(self, start: Start) -> None:
         try:

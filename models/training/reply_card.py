@@ -55,10 +55,12 @@ def _figures(test: Mapping[str, Any]) -> str:
         ("chrF of the nearest past reply", test.get("chrf_of_nearest_past_reply", "not measured")),
         ("ROUGE-L", test["rouge_l"]),
         ("distinct-1, distinct-2", f"{test['distinct_1']}, {test['distinct_2']}"),
-        ("the model's candidates that pass the gate", f"{100 * test['candidates_passing']:.1f} %"),
+        ("texts written that pass the gate", f"{100 * test['written_passing']:.1f} %"),
+        ("candidates shown that pass the gate", f"{100 * test['candidates_passing']:.1f} %"),
         ("messages answered by the model, the others by a template", f"{100 * test['answered_by_model']:.1f} %"),
         ("passing drafts with an invented fact", f"{100 * test['invented']:.2f} %"),
         ("milliseconds a draft, median and p95", f"{test['milliseconds']['median']}, {test['milliseconds']['p95']}"),
+        ("of processor time, median", test["milliseconds"]["of_processor"]),
     ]
     return "\n".join(["| figure | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
 

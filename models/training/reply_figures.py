@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.analyzer import Analyzer
-from models.evaluate_replies import answered, chrf, evaluate_replies, read_answers
+from models.evaluate_replies import Answered, answered, chrf, evaluate_replies, read_answers
 from models.redact import redact
 from models.replier import Replier
 from models.slots import brand_names, filled, unsigned
@@ -33,16 +33,28 @@ def write_held_out(pairs: Sequence[Pair], path: Path, count: int, seed: int) -> 
 def figures(folder: Path, held_out: Path, learned: Sequence[Pair], analyzer: Analyzer) -> dict[str, Any]:
     """What `evaluate replies` measures, with the chrF of the nearest past reply beside it, and thirty drafts."""
     replier = Replier(folder)
-    measured = evaluate_replies(held_out, analyzer, replier)
-    rows = read_answers(held_out)
-    nearest = retrieved([row["customer_text"] for row in rows], learned, analyzer)
-    pairs = answered(rows, analyzer)
+    pairs = answered(read_answers(held_out), analyzer)
+    return {
+        **evaluate_replies(held_out, analyzer, replier),
+        "chrf_of_nearest_past_reply": rival(replier, pairs, learned, analyzer),
+        "shown": shown(replier, read_answers(held_out), pairs),
+    }
+
+
+def rival(replier: Replier, pairs: Sequence[Answered], learned: Sequence[Pair], analyzer: Analyzer) -> float:
+    """The chrF of the reply to the past message that is nearest to each."""
+    nearest = retrieved([pair.request.text for pair in pairs], learned, analyzer)
     refilled = [
         _refilled(replier, learned[place], pair.request.text, pair.request.brand)
         for place, pair in zip(nearest, pairs, strict=True)
     ]
-    measured["chrf_of_nearest_past_reply"] = chrf(refilled, [pair.reply for pair in pairs])
-    shown = [
+    return chrf(refilled, [pair.reply for pair in pairs])
+
+
+def shown(replier: Replier, rows: Sequence[Mapping[str, str]], pairs: Sequence[Answered]) -> list[dict[str, Any]]:
+    """The drafts for the first pairs, with the gate's verdicts."""
+    drafts = replier([pair.request for pair in pairs[:SHOWN]])
+    return [
         {
             "row": row["conversation"],
             "brand": pair.request.brand,
@@ -53,9 +65,8 @@ def figures(folder: Path, held_out: Path, learned: Sequence[Pair], analyzer: Ana
                 [one.text, one.source, [refusal.rule for refusal in one.refusals]] for one in draft.candidates
             ],
         }
-        for row, pair, draft in zip(rows, pairs, replier([pair.request for pair in pairs[:SHOWN]]), strict=False)
+        for row, pair, draft in zip(rows, pairs, drafts, strict=False)
     ]
-    return {**measured, "shown": shown}
 
 
 def retrieved(texts: Sequence[str], learned: Sequence[Pair], analyzer: Analyzer) -> NDArray[np.int64]:

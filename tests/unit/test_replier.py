@@ -12,7 +12,7 @@ from models.artifact import ArtifactError
 from models.draft import Candidate, ReplyRequest
 from models.policy import check
 from models.polish import polished
-from models.replier import Replier, default_replier, unlike
+from models.replier import Replier, default_replier, is_unlike
 
 REQUESTS = [
     ReplyRequest("flight 403 to Denver is late again", "SkyNorth", "delay and cancellation", None, "negative", 2),
@@ -142,14 +142,12 @@ def test_a_replier_is_measured_on_a_file_of_pairs(tmp_path):
     assert told["milliseconds"]["median"] > 0
 
 
-def test_candidates_are_unlike_each_other_where_there_are_enough():
-    texts = (
-        "We are sorry to hear that.",
-        "We are so sorry to hear that!",
-        "Please send us a DM.",
-        "Thanks for telling us.",
-    )
-    candidates = [Candidate(text, -1.0) for text in texts]
+def test_candidates_are_unlike_each_other(replier):
+    said = Candidate("We are sorry to hear that.", -1.0)
 
-    assert [one.text for one in unlike(candidates, 3)] == [texts[0], texts[2], texts[3]]
-    assert [one.text for one in unlike(candidates[:2], 3)] == [texts[0], texts[1]]
+    assert not is_unlike(Candidate("We are so sorry to hear that!", -1.0), [said])
+    assert is_unlike(Candidate("Please send us a DM.", -1.0), [said])
+    for draft in replier(REQUESTS[:3]):
+        first, second, third = draft.candidates
+        assert is_unlike(second, [first])
+        assert is_unlike(third, [first, second])
