@@ -204,8 +204,8 @@ class Hub:
                 self._spread(change, brands)
 
     async def _brands(self, change: Change) -> dict[str, str | None]:
-        """The brand of each row that is still there."""
-        if not change.ids:
+        """The brand of each row that is still there; of none where nobody listens who may not see all."""
+        if not change.ids or all(reader.brands is None for reader in self._readers):
             return {}
         async with reachable(), self._engine.connect() as connection:
             rows = await connection.execute(_BRANDS[change.table], {"ids": list(change.ids)})

@@ -1,0 +1,83 @@
+"""What a request tells of where it comes from, as a table."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.requests import HTTPConnection
+
+from stream.web.origins import address_of, is_https, is_same_origin, local_path, within
+
+
+def asked(peer: str = "203.0.113.9", scheme: str = "http", **headers: str) -> HTTPConnection:
+    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return HTTPConnection({"type": "http", "scheme": scheme, "client": (peer, 1), "headers": named})
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "counted"),
+    [
+        ("203.0.113.9", None, "203.0.113.9"),
+        ("10.0.0.7", None, "10.0.0.7"),
+        ("10.0.0.7", "198.51.100.4", "198.51.100.4"),
+        ("127.0.0.1", "made up, 198.51.100.4", "198.51.100.4"),  # the last is what our own proxy saw
+        ("8.8.8.9", "198.51.100.4", "8.8.8.9"),  # no proxy of ours: it may lie
+        ("10.0.0.7", "not an address", "10.0.0.7"),
+        ("10.0.0.7", "2001:db8::5", "2001:db8::5"),
+        ("unix socket", "198.51.100.4", "unix socket"),
+    ],
+)
+def test_guesses_are_counted_by_who_a_proxy_of_ours_saw(peer, told, counted):
+    assert address_of(asked(peer, **({} if told is None else {"x_forwarded_for": told}))) == counted
+
+
+@pytest.mark.parametrize(
+    ("headers", "base_url", "ours"),
+    [
+        ({"sec_fetch_site": "same-origin"}, None, True),
+        ({"sec_fetch_site": "none"}, None, True),
+        ({"sec_fetch_site": "same-site"}, None, False),
+        ({"sec_fetch_site": "cross-site", "origin": "http://desk:8080", "host": "desk:8080"}, None, False),
+        ({"origin": "http://desk:8080", "host": "desk:8080"}, None, True),
+        ({"origin": "http://DESK:8080", "host": "desk:8080"}, None, True),
+        ({"origin": "http://desk", "host": "desk:8080"}, None, False),
+        ({"origin": "null", "host": "desk:8080"}, None, False),
+        ({"origin": "https://desk.example", "host": "web:8080"}, "https://desk.example/earshot", True),
+        ({"origin": "https://evil.example", "host": "web:8080"}, "https://desk.example", False),
+        ({"host": "desk:8080"}, None, False),
+    ],
+)
+def test_our_own_page_is_known_by_what_only_browsers_can_say(headers, base_url, ours):
+    assert is_same_origin(asked(**headers), base_url) is ours
+
+
+def test_https_is_ours_or_the_proxys_or_what_the_settings_say():
+    assert not is_https(asked())
+    assert is_https(asked(scheme="https"))
+    assert is_https(asked(x_forwarded_proto="https, http"))
+    assert is_https(asked(), "https://desk.example")
+    assert not is_https(asked(x_forwarded_proto="http"), "http://desk.example")
+
+
+@pytest.mark.parametrize(
+    ("given", "led"),
+    [
+        ("/tickets/x:1?a=b", "/tickets/x:1?a=b"),
+        ("", "/"),
+        ("tickets", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/a\r\nSet-Cookie: b", "/"),
+        ("/ä", "/"),
+    ],
+)
+def test_a_login_leads_to_a_path_of_ours_and_nowhere_else(given, led):
+    assert local_path(given) == led
+
+
+def test_a_path_is_itself_and_one_that_ends_with_a_slash_all_beneath_it():
+    assert within("/login", ("/login",))
+    assert not within("/login/x", ("/login",))
+    assert within("/v1/tickets", ("/v1/",))
+    assert within("/", ("/",))
+    assert not within("/tickets", ("/",))
