@@ -93,6 +93,7 @@ async def web(
     waiting: int = 1024,
     url: str | None = None,
     base_url: str | None = None,
+    write: Any = None,
     provider: SignsOn | None = None,
 ) -> AsyncIterator[str]:
     """The address of a server that runs: everything, with these parts. url: of the database, for the desk."""
@@ -108,7 +109,8 @@ async def web(
         if url is not None:
             engine = open_engine(url)
             stack.push_async_callback(engine.dispose)
-            given = {"taxonomy": read_taxonomy(), "publish": publish, "base_url": base_url, "provider": provider}
+            given = {"taxonomy": read_taxonomy(), "publish": publish, "base_url": base_url}
+            given |= {"provider": provider, "write": write}
             desk = desk_parts(engine, store or EmptyStore(), ring, url=url, reader_url=reader_url(url), **given)
             await stack.enter_async_context(desk.hub.running())
         await stack.enter_async_context(batcher.running())

@@ -13,6 +13,7 @@ from history import NOON, tweet
 from playwright.async_api import expect
 from serving import web
 
+from models.draft import Candidate, Draft
 from stream.alert_store import Alerts
 from stream.api_keys import ApiKeys
 from stream.database import open_engine
@@ -44,8 +45,16 @@ async def site(simple, engine, postgres_url):
         ("sky", "agent", ["Other"]),
     ):
         await people.add(name, PASSWORD, role, brands)
-    async with web(simple, url=postgres_url) as address:
+    async with web(simple, url=postgres_url, write=written) as address:
         yield address
+
+
+def written(asked, lately):
+    """A model that drafts: something else for everybody."""
+    return [
+        Draft((Candidate(f"Sorry, {number}: we are on your line in {word} street.", -0.4),), "replies-1")
+        for number, word in enumerate(("Abbey", "Birch", "Cedar", "Dover")[: len(asked)])
+    ]
 
 
 @pytest.fixture
@@ -167,6 +176,33 @@ async def test_an_alert_is_acknowledged_and_snoozed_with_who_and_seen_by_others_
     await ben.page.get_by_label("Snooze").select_option("for 4 hours")
     await vic.sees(re.compile("snoozed until .* by ben"))
     assert (await Alerts(engine).show_alert("burst:1")).snoozed_until > datetime.now(UTC)
+
+
+async def test_an_incident_is_answered_with_a_draft_for_each_of_its_tickets(simple, engine, look):
+    await simple.save([now(1, 95, text="my line is down"), now(2, 90, text="no line at all since noon")])
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(
+            "insert into incidents (id, brand, title, severity, started_at, evidence, version)"
+            " values ('i1', 'Northwind Air', 'line down: noon', 7, now(), '{}', 1)"
+        )
+        await connection.exec_driver_sql(
+            "insert into incident_tickets (incident_id, ticket_id, who) select 'i1', id, 'earshot' from tickets"
+        )
+    ben = await look("ben", "/alerts")
+    incident = ben.page.locator(".incident", has_text="line down: noon")
+    await expect(incident.locator(".incident-count b")).to_have_text("2")
+    await incident.get_by_text("Its tickets").click()
+    await expect(incident.get_by_role("link", name="no line at all since noon")).to_be_visible()
+
+    await incident.get_by_role("button", name="Answer the incident").click()
+
+    await expect(incident.locator(".answered")).to_contain_text("drafts wait for approval")
+    await simple.save([now(3, 95, text="mine is down too")])
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(
+            "insert into incident_tickets (incident_id, ticket_id, who) values ('i1', 'x:3', 'earshot')"
+        )
+    await expect(incident.locator(".incident-count b")).to_have_text("3")
 
 
 async def test_the_sql_page_runs_an_example_gives_its_csv_and_refuses_a_write(simple, engine, look):
