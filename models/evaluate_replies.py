@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -49,6 +50,9 @@ def evaluate_replies(data: Path, analyzer: Analyzer, replier: Replier, *, seed: 
             "median": round(float(np.median(milliseconds)), 2),
             "p95": round(float(np.percentile(milliseconds, 95)), 2),
             "of_processor": round(float(np.median(processor)), 2),
+            "load": round(os.getloadavg()[0], 1)
+            if hasattr(os, "getloadavg")
+            else None,  # the clock alone would mislead
             "batch": BATCH,
         },
     }

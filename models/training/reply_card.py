@@ -18,14 +18,25 @@ def card(story: Mapping[str, Any]) -> str:
         train=f"{pairs['train']:,}",
         held_validation=f"{pairs['validation']:,}",
         held_test=f"{pairs['test']:,}",
-        steps=f"{story['steps']:,}",
-        passes=round(story["steps"] * story["recipe"]["batch"] / max(1, pairs["train"]), 1),
-        minutes=story["minutes"],
-        start=_start(story.get("start")),
+        trained=_trained(story),
         validation=_perplexities(story["validation"]),
         gate="\n".join(story["gate"]),
         figures=_figures(test),
         shown=_shown(test.get("shown", [])),
+    )
+
+
+def _trained(story: Mapping[str, Any]) -> str:
+    recipe, start = story["recipe"], _start(story.get("start"))
+    if not story["steps"]:
+        return (
+            f"No weight was trained: they are those{start.removeprefix(', from the weights')}. The rest was made anew."
+        )
+    passes = story["steps"] * recipe["batch"] / max(1, story["pairs"]["train"])
+    return (
+        f"{story['steps']:,} steps of {recipe['batch']} pairs ({passes:.1f} passes), {story['minutes']} minutes of "
+        f"processor time on one core, seed {recipe['seed']}{start};\nAdamW at {recipe['rate']}, dropout "
+        f"{recipe['dropout']}, label smoothing {recipe['smoothing']}, averaged weights."
     )
 
 
@@ -46,23 +57,30 @@ def _figures(test: Mapping[str, Any]) -> str:
         return "(none: this recipe holds no test split)"
     better = min(test["perplexity"]["gru"], test["perplexity"]["ngram"])
     gain = 1 - test["perplexity"]["mix"] / better
+    spent = test["milliseconds"]
     rows = [
         ("pairs", test["n"]),
         ("perplexity per token", _perplexities(test["perplexity"])),
         ("the mix against the better one", f"{100 * gain:.1f} % lower"),
         ("perplexity per character", _perplexities(test["perplexity_per_character"])),
         ("chrF of the first candidate", test["chrf"]),
-        ("chrF of the nearest past reply", test.get("chrf_of_nearest_past_reply", "not measured")),
+        ("chrF of the nearest past reply", _nearest(test)),
         ("ROUGE-L", test["rouge_l"]),
         ("distinct-1, distinct-2", f"{test['distinct_1']}, {test['distinct_2']}"),
         ("texts written that pass the gate", f"{100 * test['written_passing']:.1f} %"),
         ("candidates shown that pass the gate", f"{100 * test['candidates_passing']:.1f} %"),
         ("messages answered by the model, the others by a template", f"{100 * test['answered_by_model']:.1f} %"),
         ("passing drafts with an invented fact", f"{100 * test['invented']:.2f} %"),
-        ("milliseconds a draft, median and p95", f"{test['milliseconds']['median']}, {test['milliseconds']['p95']}"),
-        ("of processor time, median", test["milliseconds"]["of_processor"]),
+        (f"milliseconds a draft, median and p95, at load {spent['load']}", f"{spent['median']}, {spent['p95']}"),
+        ("of processor time, median", spent["of_processor"]),
     ]
     return "\n".join(["| figure | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+
+
+def _nearest(test: Mapping[str, Any]) -> str:
+    """The rival's figure, with the release that it was measured for where that is an earlier one."""
+    of = test.get("nearest_past_reply_measured_for")
+    return str(test.get("chrf_of_nearest_past_reply", "not measured")) + (f" (measured for `{of}`)" if of else "")
 
 
 def _shown(shown: Sequence[Mapping[str, Any]]) -> str:

@@ -32,6 +32,7 @@ def rules(text, request=LATE, recent=()):
         ("Sorry! We will fix this.", "promise"),
         ("Sorry! We'll get you home.", "promise"),
         ("Sorry! It won't happen again.", "promise"),
+        ("Sorry! We work to get you on your way as quickly as possible.", "promise"),
         ("Sorry! You can have a voucher.", "refund"),
         ("Sorry! We'd refund it.", "refund"),
         ("That was your own fault.", "blame"),
