@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stream.cli import calls as of_calls
+from stream.cli.training_bar import watched
 from stream.errors import UserError
 from stream.settings import read_settings
 
@@ -169,7 +170,8 @@ def train_replies(
     from models.training.reply_train import train_replies as run
 
     try:
-        run(config, out, data=data, edits=from_edits)
+        with watched() as say:
+            run(config, out, data=data, edits=from_edits, say=say)
     except TrainingError as error:
         raise UserError(str(error)) from None
 

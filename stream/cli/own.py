@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from stream.cli.models import _tell
+from stream.cli.training_bar import watched
 from stream.errors import UserError
 from stream.settings import read_settings
 
@@ -74,21 +75,24 @@ def train_complaints(
     )
     folder = out or Path("runs") / history.name.partition(".")[0]
     try:
-        if curve:
-            from models.training.curve import learning_curve
+        with watched() as say:
+            if curve:
+                from models.training.curve import learning_curve
 
-            _tell(learning_curve(asked, _start(model), _say))
-            return
-        if head_only:
-            from models.training.light import train_light
+                figures = learning_curve(asked, _start(model), say)
+            elif head_only:
+                from models.training.light import train_light
 
-            story = train_light(asked, _start(model), folder / "model", _say)
-        else:
-            from models.training.tuned import train_tuned
+                story = train_light(asked, _start(model), folder / "model", say)
+            else:
+                from models.training.tuned import train_tuned
 
-            story = train_tuned(asked, _start(model), folder, config, _say)
+                story = train_tuned(asked, _start(model), folder, config, say)
     except TrainingError as error:
         raise UserError(str(error)) from None
+    if curve:
+        _tell(figures)
+        return
     _tell(
         {
             "model": story["version"],
@@ -109,7 +113,3 @@ def _start(model: Path | None) -> Any:
 
 def _short(figures: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in figures.items() if not isinstance(value, dict | list)}
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
