@@ -20,6 +20,9 @@ Floats = NDArray[np.float32]
 # two rows or more and such widths, a row came out the same, bit for bit, in any batch, place, padding and thread count.
 WIDTH_STEP = 8
 FEWEST_ROWS = 2
+# Processors without VNNI or AMX add pairs of products in 16 bits, and lose what does not fit: one sentiment in forty
+# came out otherwise. This takes them a fifth longer, and changes nothing elsewhere.
+EXACT = ("session.x64quantprecision", "1")
 RUN_COST = 7  # tokens that could be read in the time that a run takes whatever is in it (measured: 6)
 
 
@@ -54,6 +57,7 @@ class Encoder:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are shared with the rest
+        options.add_session_config_entry(*EXACT)
         try:
             self._session = onnxruntime.InferenceSession(
                 str(model),

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from tokenizers import Tokenizer
 
 from models.artifact import MODEL, TOKENIZER, load_artifact
-from models.encoder import groups, padded
+from models.encoder import EXACT, groups, padded
 from models.training.data import text_hash
 
 Floats = NDArray[np.float32]
@@ -36,6 +36,7 @@ class Features:
         )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
+        options.add_session_config_entry(*EXACT)
         self._session = onnxruntime.InferenceSession(
             graph.SerializeToString(),
             options,

@@ -227,6 +227,7 @@ def _build(
     ]
     gate.enforce(checks)
     story = story_of(recipe, corpus, made, encoded, now, [*_carried(start, heads), *map(str, checks)])
+    story["started_from"] = start.version
     write(made, story)
     return story
 
