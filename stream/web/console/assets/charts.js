@@ -109,7 +109,8 @@ function coarser(told, rows, by) { // several steps as one: a cell has to be see
 export function heat(given, paint, { width, rows }) {
   const narrow = width < 520, told = coarser(given, rows, narrow ? 4 : 2);
   const steps = times(told);
-  const names = Object.entries(told[rows]).sort(([, a], [, b]) => sum(b.messages) - sum(a.messages)).slice(0, 14).reverse();
+  const vague = ([name]) => ["other", "no topic", "no brand"].includes(name); // what tells least comes last
+  const names = Object.entries(told[rows]).sort((a, b) => vague(a) - vague(b) || sum(b[1].messages) - sum(a[1].messages)).slice(0, 14).reverse();
   const most = Math.max(1, ...names.flatMap(([, one]) => one.messages));
   const cells = names.flatMap(([, one], row) => one.messages.flatMap((n, at) => (n ? [{
     value: [at, row, one.dissatisfaction[at], n], itemStyle: { opacity: 0.5 + 0.5 * Math.min(1, Math.log1p(n) / Math.log1p(most / 4)) },
@@ -124,7 +125,7 @@ export function heat(given, paint, { width, rows }) {
       tooltip: { ...base(paint).tooltip, formatter: ({ value }) => `${escaped(names[value[1]][0])}<br>${whole(steps[value[0]])}<br>dissatisfaction <b>${Math.round(value[2])}</b>, ${value[3]} messages` },
       xAxis: { type: "category", data: steps.map((at) => moment(at, told.step)), axisLine: { show: false }, axisTick: { show: false }, splitArea: { show: false }, axisLabel: { color: paint.faint, fontSize: 11, hideOverlap: true, interval: every(steps, width - 150) } },
       yAxis: { type: "category", data: names.map(([name]) => name), axisLine: { show: false }, axisTick: { show: false }, axisLabel: { color: paint.soft, fontSize: 12, width: narrow ? 84 : 140, overflow: "truncate" } },
-      visualMap: { min: 10, max: 70, dimension: 2, calculable: false, orient: "horizontal", right: 8, bottom: 0, itemWidth: 10, itemHeight: 90, text: ["furious", "content"], textStyle: { color: paint.faint, fontSize: 11 }, inRange: { color: paint.heat } },
+      visualMap: { min: 5, max: 65, dimension: 2, calculable: false, orient: "horizontal", right: 8, bottom: 0, itemWidth: 10, itemHeight: 90, text: ["furious", "content"], textStyle: { color: paint.faint, fontSize: 11 }, inRange: { color: paint.heat } },
       series: [{ type: "heatmap", data: cells, itemStyle: { borderColor: paint.panel, borderWidth: 2, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: paint.ink, borderWidth: 1.5 } } }],
     },
   };
