@@ -24,7 +24,7 @@ _UNANSWERED = text("""
            e.topic, e.problem, e.sentiment, e.severity, e.author
     from tickets t join events e on e.conversation = t.id
     where t.id = any(:tickets) and t.answered_at is null and t.state <> 'resolved'
-      and e.direction = 'inbound' and e.kind in ('tweet', 'complaint') and not e.abstained
+      and e.direction = 'inbound' and e.kind in ('tweet', 'complaint') and (:unread or not e.abstained)
       and not exists (select from replies r where r.ticket_id = t.id and r.event_id = e.id)
     order by t.id, e.occurred_at desc, e.id desc
 """).bindparams(bindparam("tickets", type_=ARRAY(Text)))
@@ -76,10 +76,15 @@ class Replies:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def to_draft(self, tickets: Collection[str]) -> list[ToDraft]:
-        """Of these tickets, the last message of each that is not answered and has no draft."""
+    async def to_draft(self, tickets: Collection[str], *, unread: bool = False) -> list[ToDraft]:
+        """Of these tickets, the last message of each that is not answered and has no draft.
+
+        unread: also messages that the model could not judge, in another language say; people can answer them.
+        """
         async with reachable(), self._engine.connect() as connection:
-            rows = (await connection.execute(_UNANSWERED, {"tickets": list(tickets)})).mappings().all()
+            rows = (
+                (await connection.execute(_UNANSWERED, {"tickets": list(tickets), "unread": unread})).mappings().all()
+            )
         return [
             ToDraft(
                 row["ticket_id"],

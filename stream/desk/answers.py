@@ -10,6 +10,7 @@ from models.policy import check, length, limit, price
 from stream.errors import UserError
 from stream.replies import Replies, Row
 
+_UNDECIDED = ("draft", "approved", "sending", "uncertain", "failed")
 BY_HAND = "a person"  # in place of a model's version
 
 
@@ -56,9 +57,11 @@ async def begin(replies: Replies, ticket_id: str, said: str) -> int:
 
     Raises UserError where nothing waits for an answer.
     """
-    wanted = await replies.to_draft([ticket_id])
+    if await replies.newest(_UNDECIDED, ticket_id, 1):
+        raise UserError("there is an answer already that is not sent yet; change that one")
+    wanted = await replies.to_draft([ticket_id], unread=True)
     if not wanted:
-        raise UserError("no message of this ticket waits for an answer, or one is drafted already")
+        raise UserError("no message of this ticket waits for an answer in writing")
     written = Draft((Candidate(said.strip(), 0.0, "person"),), BY_HAND)
     made = await replies.store([(wanted[0], written, None)])
     if not made:

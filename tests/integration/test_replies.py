@@ -12,6 +12,7 @@ from history import answer, deletion, tweet
 from models.draft import Candidate, Draft, Refusal, ReplyRequest
 from stream.brands import Automatic, Brand, Brands
 from stream.database import dsn, open_engine
+from stream.desk.answers import begin
 from stream.drafting import Drafting
 from stream.errors import UserError
 from stream.metrics import Metrics
@@ -228,3 +229,15 @@ async def test_a_flood_of_tickets_is_remembered_up_to_a_limit_the_urgent_ones(re
     await agent.process([Message("tickets", 0, at, value) for at, value in enumerate(records)])
 
     assert agent._waiting == {"x:8": 8, "x:7": 7, "x:6": 6}
+
+
+async def test_what_the_model_could_not_read_gets_no_draft_but_a_person_can_answer_it(store, replies):
+    await store.save([tweet(1, 90), tweet(2, None, of=1, minute=5, text="Ich warte noch immer auf meinen Koffer!")])
+
+    assert [one.event_id for one in await replies.to_draft(["x:1"])] == ["x:1"]
+    number = await begin(replies, "x:1", "Es tut uns sehr leid. Bitte schreiben Sie uns eine Direktnachricht.")
+
+    row = await replies.find(number)
+    assert (row["event_id"], row["state"], row["model_version"]) == ("x:2", "draft", "a person")
+    with pytest.raises(UserError, match="not sent yet"):
+        await begin(replies, "x:1", "Noch einmal.")

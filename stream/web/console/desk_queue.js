@@ -2,7 +2,8 @@
 import { clock, typing } from "earshot/format.js";
 
 const SELECTS = [
-  ["brand", "All brands"], ["network", "All networks"], ["topic", "All topics"], ["state", "Any state"], ["owner", "Anybody's"],
+  ["brand", "All brands"], ["network", "All networks"], ["topic", "All topics"],
+  ["state", "Any state"], ["owner", "Anybody's"],
 ];
 const HELD = 1200; // ms without a move of the pointer before lines change places beneath it
 
@@ -73,7 +74,10 @@ export default {
     choose(changes) {
       this.asked = { ...this.asked, ...changes };
       clearTimeout(this.choosing);
-      this.choosing = setTimeout(() => { this.address(); this.$emit("choose", this.clean()); }, "text" in changes ? 250 : 0);
+      this.choosing = setTimeout(() => {
+        this.address();
+        this.$emit("choose", this.clean());
+      }, "text" in changes ? 250 : 0);
     },
     clean() { return Object.fromEntries(Object.entries(this.asked).filter(([, value]) => value)); },
     reset() { this.asked = {}; this.choose({}); },
@@ -121,77 +125,109 @@ export default {
       const act = {
         j: () => this.step(1), k: () => this.step(-1), "?": () => this.$refs.keys.showModal(),
         "/": () => { this.more = true; this.$nextTick(() => this.$refs.search.focus()); },
-        Enter: () => { if (this.at && event.target.tagName !== "BUTTON" && event.target.tagName !== "A") this.go(this.at); else return true; },
+        Enter: () => {
+          if (!this.at || /^(BUTTON|A)$/.test(event.target.tagName)) return true; // it opens by itself
+          this.go(this.at);
+        },
         Escape: () => { if (this.open) this.$emit("open", null); },
         c: () => { if (this.open || !this.at || !this.agent) return true; this.$emit("claim", this.cards[this.at]); },
       }[event.key];
       if (act && !act()) event.preventDefault();
     },
-    name(value, facet) { return facet === "owner" ? (value === "" ? "nobody's" : value === this.me ? `mine (${value})` : value) : value; },
+    name(value, facet) {
+      if (facet !== "owner") return value;
+      return value === "" ? "nobody's" : value === this.me ? `mine (${value})` : value;
+    },
     options(facet) { return Object.entries(this.facets?.[facet] ?? {}); },
     spoken(card) {
       const who = card.owner ? `, ${card.owner} has it` : "";
-      return `${card.level}, priority ${card.priority}, ${card.brand ?? "no brand"}, ${this.clock(card).words}${who}: ${card.excerpt}`;
+      const what = `${card.level}, priority ${card.priority}, ${card.brand ?? "no brand"}`;
+      return `${what}, ${this.clock(card).words}${who}: ${card.excerpt}`;
     },
   },
   template: `
   <section class="queue" :class="{ beside: open }" aria-label="Queue">
     <div class="queue-top">
       <div class="tiles" role="group" aria-label="Level">
-        <button v-for="each in levels" :key="each.level" type="button" class="tile" :class="[each.level, { on: asked.level === each.level }]"
+        <button v-for="each in levels" :key="each.level" type="button" class="tile"
+          :class="[each.level, { on: asked.level === each.level }]"
           :aria-pressed="asked.level === each.level ? 'true' : 'false'" @click="toggle('level', each.level)">
           <span>{{ each.level }}</span><b class="num">{{ each.n }}</b></button>
-        <button type="button" class="tile late" :class="{ on: asked.late, none: !late }" :aria-pressed="asked.late ? 'true' : 'false'"
+        <button type="button" class="tile late" :class="{ on: asked.late, none: !late }"
+          :aria-pressed="asked.late ? 'true' : 'false'"
           @click="toggle('late', '1')"><span>late</span><b class="num">{{ late }}</b></button>
       </div>
       <form class="filters" role="search" :class="{ more }" @submit.prevent>
-        <label class="find"><span class="sym" aria-hidden="true">search</span><input ref="search" class="field" aria-label="Search what was said" type="search" placeholder="Search what was said" :value="asked.text" @input="choose({ text: $event.target.value })"></label>
+        <label class="find"><span class="sym" aria-hidden="true">search</span><input ref="search" class="field"
+          aria-label="Search what was said" type="search" placeholder="Search what was said" :value="asked.text"
+          @input="choose({ text: $event.target.value })"></label>
         <label v-for="[facet, all] in selects" :key="facet" :class="{ on: asked[facet] }">
-          <select class="field" :aria-label="facet" :value="asked[facet] || ''" @change="choose({ [facet]: $event.target.value })">
+          <select class="field" :aria-label="facet" :value="asked[facet] || ''"
+            @change="choose({ [facet]: $event.target.value })">
             <option value="">{{ all }}</option>
-            <option v-if="asked[facet] && !(((asked[facet] === '-') ? '' : asked[facet]) in (facets?.[facet] ?? {}))" :value="asked[facet]">{{ asked[facet] === '-' ? "nobody's" : asked[facet] }} (0)</option>
-            <option v-for="[value, n] in options(facet)" :key="value" :value="value || '-'">{{ name(value, facet) }} ({{ n }})</option>
+            <option v-if="asked[facet] && !(((asked[facet] === '-') ? '' : asked[facet]) in (facets?.[facet] ?? {}))"
+              :value="asked[facet]">{{ asked[facet] === '-' ? "nobody's" : asked[facet] }} (0)</option>
+            <option v-for="[value, n] in options(facet)" :key="value"
+              :value="value || '-'">{{ name(value, facet) }} ({{ n }})</option>
           </select></label>
         <button v-if="chosen" type="button" class="button" @click="reset">Show all</button>
       </form>
-      <button type="button" class="button narrow-only" :aria-expanded="more ? 'true' : 'false'" @click="more = !more"><span class="sym" aria-hidden="true">tune</span>Filters<template v-if="chosen"> ({{ chosen }})</template></button>
-      <button type="button" class="quiet wide-only" title="Keys" aria-label="Keys" @click="$refs.keys.showModal()"><span class="sym" aria-hidden="true">keyboard</span></button>
+      <button type="button" class="button narrow-only" :aria-expanded="more ? 'true' : 'false'" @click="more = !more">
+        <span class="sym" aria-hidden="true">tune</span>Filters<template v-if="chosen"> ({{ chosen }})</template>
+        </button>
+      <button type="button" class="quiet wide-only" title="Keys" aria-label="Keys" @click="$refs.keys.showModal()"><span
+        class="sym" aria-hidden="true">keyboard</span></button>
     </div>
     <p class="hidden-words" aria-live="polite">{{ told }}</p>
     <ol class="lines" v-if="rows.length" @pointermove="moved = Date.now()" @pointerleave="moved = 0">
-      <li v-for="card in rows" :key="card.id" :class="{ fresh: fresh[card.id], here: card.id === open, at: card.id === at }">
-        <a class="line" :href="link(card.id)" :data-ticket="card.id" :aria-label="spoken(card)" :aria-current="card.id === open ? 'true' : null" @click="go(card.id, $event)" @focus="at = card.id">
-          <span class="rank"><span class="level" :class="card.level">{{ card.level }}</span><b class="num">{{ card.priority }}</b></span>
+      <li v-for="card in rows" :key="card.id"
+        :class="{ fresh: fresh[card.id], here: card.id === open, at: card.id === at }">
+        <a class="line" :href="link(card.id)" :data-ticket="card.id" :aria-label="spoken(card)"
+          :aria-current="card.id === open ? 'true' : null" @click="go(card.id, $event)" @focus="at = card.id">
+          <span class="rank"><span class="level" :class="card.level">{{ card.level }}</span><b
+            class="num">{{ card.priority }}</b></span>
           <span class="said">
             <span class="excerpt" dir="auto">{{ card.excerpt }}</span>
             <span class="why">{{ card.why.join(' · ') }}</span>
           </span>
-          <span class="about"><span>{{ card.brand ?? 'no brand' }}<span class="faint"> · {{ card.network }}</span></span><span class="faint">{{ card.problem ?? card.topic ?? 'no topic' }}</span></span>
+          <span class="about"><span>{{ card.brand ?? 'no brand' }}<span class="faint"> · {{ card.network }}</span>
+            </span><span class="faint">{{ card.problem ?? card.topic ?? 'no topic' }}</span></span>
           <span class="whose">
-            <span v-if="eyes(card)" class="chip eyes" :title="eyes(card) + ' has it open'"><span class="sym" aria-hidden="true">visibility</span>{{ eyes(card) }}</span>
-            <span v-if="card.owner" class="chip" :class="{ mine: card.owner === me }"><span class="sym" aria-hidden="true">person</span>{{ card.owner === me ? 'you' : card.owner }}</span>
+            <span v-if="eyes(card)" class="chip eyes" :title="eyes(card) + ' has it open'"><span class="sym"
+              aria-hidden="true">visibility</span>{{ eyes(card) }}</span>
+            <span v-if="card.owner" class="chip" :class="{ mine: card.owner === me }"><span class="sym"
+              aria-hidden="true">person</span>{{ card.owner === me ? 'you' : card.owner }}</span>
             <span v-if="card.state !== 'new' && card.state !== 'open'" class="chip">{{ card.state }}</span>
             <span v-if="card.needs_look" class="chip look">needs a look</span>
-            <span v-if="card.messages > 1" class="chip quiet-chip" :title="card.messages + ' messages'"><span class="sym" aria-hidden="true">forum</span>{{ card.messages }}</span>
+            <span v-if="card.messages > 1" class="chip quiet-chip" :title="card.messages + ' messages'"><span
+              class="sym" aria-hidden="true">forum</span>{{ card.messages }}</span>
           </span>
-          <span class="clock num" :class="clock(card).kind"><span class="sym" aria-hidden="true">{{ clock(card).icon }}</span>{{ clock(card).words }}</span>
+          <span class="clock num" :class="clock(card).kind"><span class="sym"
+            aria-hidden="true">{{ clock(card).icon }}</span>{{ clock(card).words }}</span>
         </a>
       </li>
     </ol>
-    <div v-else-if="seq >= 0" class="empty"><span class="sym big" aria-hidden="true">{{ chosen ? 'filter_alt_off' : 'done_all' }}</span>
-      <template v-if="chosen"><p>No open ticket is like this.</p><button type="button" class="button" @click="reset">Show all {{ total }}</button></template>
+    <div v-else-if="seq >= 0" class="empty"><span class="sym big"
+      aria-hidden="true">{{ chosen ? 'filter_alt_off' : 'done_all' }}</span>
+      <template v-if="chosen"><p>No open ticket is like this.</p><button type="button" class="button"
+        @click="reset">Show all {{ total }}</button></template>
       <p v-else>Nobody waits for an answer. New tickets appear here by themselves.</p></div>
     <div v-else class="empty"><p>Reading the queue …</p></div>
-    <dialog ref="keys" class="sheet keys" aria-labelledby="keys-title" @click="$event.target === $refs.keys && $refs.keys.close()">
+    <dialog ref="keys" class="sheet key-list" aria-labelledby="keys-title"
+      @click="$event.target === $refs.keys && $refs.keys.close()">
       <div class="sheet-inside"><h2 id="keys-title">Keys</h2>
         <dl>
-          <div><dt><kbd>j</kbd> <kbd>k</kbd></dt><dd>next, previous ticket</dd></div><div><dt><kbd>Enter</kbd></dt><dd>open it</dd></div>
+          <div><dt><kbd>j</kbd> <kbd>k</kbd></dt><dd>next, previous ticket</dd></div><div><dt><kbd>Enter</kbd></dt>
+            <dd>open it</dd></div>
           <div><dt><kbd>Esc</kbd></dt><dd>back to the queue</dd></div><div><dt><kbd>/</kbd></dt><dd>search</dd></div>
-          <template v-if="agent"><div><dt><kbd>c</kbd></dt><dd>claim</dd></div><div><dt><kbd>e</kbd></dt><dd>edit the reply</dd></div>
-          <div><dt><kbd>a</kbd></dt><dd>approve the reply</dd></div><div><dt><kbd>s</kbd></dt><dd>snooze</dd></div><div><dt><kbd>w</kbd></dt><dd>wait for the customer</dd></div>
+          <template v-if="agent"><div><dt><kbd>c</kbd></dt><dd>claim</dd></div><div><dt><kbd>e</kbd></dt>
+            <dd>edit the reply</dd></div>
+          <div><dt><kbd>a</kbd></dt><dd>approve the reply</dd></div><div><dt><kbd>s</kbd></dt><dd>snooze</dd></div><div>
+            <dt><kbd>w</kbd></dt><dd>wait for the customer</dd></div>
           <div><dt><kbd>r</kbd></dt><dd>resolve</dd></div><div><dt><kbd>n</kbd></dt><dd>a note</dd></div>
           <div><dt><kbd>x</kbd> then a letter</dt><dd>correct the model: the letters are shown</dd></div></template>
           <div><dt><kbd>?</kbd></dt><dd>these keys</dd></div>
-        </dl><div class="acts"><button type="button" class="button" @click="$refs.keys.close()">Close</button></div></div></dialog>
+        </dl><div class="acts"><button type="button" class="button" @click="$refs.keys.close()">Close</button></div>
+          </div></dialog>
   </section>`,
 };

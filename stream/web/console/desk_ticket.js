@@ -9,11 +9,17 @@ import Why from "earshot/why.js";
 export default {
   components: { Course, Fix, Reply, Talk, Why },
   props: {
-    ticket: Object, gone: String, at: Number, me: String, agent: Boolean, lead: Boolean, erases: Boolean, drafting: Boolean, others: Array, people: Array,
+    ticket: Object, gone: String, at: Number, others: Array, people: Array, // what there is
+    me: String, agent: Boolean, lead: Boolean, erases: Boolean, drafting: Boolean, // who looks, and what they may
     topics: Array, problems: Array, verdict: Object, outcome: Object,
   },
   emits: ["act", "approve", "discard", "settle", "draft", "check", "correct", "forget", "open", "close"],
-  data: () => ({ drafts: {}, notes: {}, n: 0, heard: 0, busy: false, note: "", tag: "", base: null, lost: null, news: null, refused: null, done: "", chosen: null, doing: null, now: Date.now(), skew: 0, until: "", confirm: "" }),
+  data: () => ({
+    now: Date.now(), skew: 0, chosen: null, // which message corrections are about
+    n: 0, heard: 0, busy: false, doing: null, base: null, // the act on its way, and what its doer had seen
+    lost: null, news: null, refused: null, done: "", // what came of it, and what others did
+    drafts: {}, notes: {}, note: "", tag: "", until: "", confirm: "", // what is being typed, by ticket
+  }),
   computed: {
     seen() { return this.base ?? { edits: this.ticket.edits, version: this.ticket.version }; },
     mine() { return this.ticket.owner === this.me; },
@@ -27,7 +33,10 @@ export default {
       morning.setHours(9, 0, 0, 0);
       const monday = new Date(morning);
       while (monday.getDay() !== 1) monday.setDate(monday.getDate() + 1);
-      return [["1", "an hour", this.now + hour], ["2", "4 hours", this.now + 4 * hour], ["3", "tomorrow at 9", morning.getTime()], ["4", "Monday at 9", monday.getTime()]];
+      return [
+        ["1", "an hour", this.now + hour], ["2", "4 hours", this.now + 4 * hour],
+        ["3", "tomorrow at 9", morning.getTime()], ["4", "Monday at 9", monday.getTime()],
+      ];
     },
   },
   watch: {
@@ -36,7 +45,8 @@ export default {
     ticket: { immediate: true, handler(now, before) {
       if (!now) return;
       if (now.id !== before?.id) {
-        Object.assign(this, { note: this.notes[now.id] ?? "", tag: "", base: null, lost: null, news: null, refused: null, doing: null, busy: false });
+        Object.assign(this, { note: this.notes[now.id] ?? "", tag: "", base: null, doing: null, busy: false });
+        Object.assign(this, { lost: null, news: null, refused: null });
         this.chosen = this.judged.at(-1)?.id ?? null;
         this.$nextTick(() => this.$el?.querySelector?.(".ticket-body")?.scrollTo(0, 0));
         return;
@@ -74,11 +84,18 @@ export default {
       this.doing = doing ?? {};
       this.$emit(event, { n: this.n, ticket: this.ticket.id, ...told });
       clearTimeout(this.waiting);
-      this.waiting = setTimeout(() => { if (this.busy) { this.busy = false; this.refused = "no answer from earshot; what you typed is kept, try again"; } }, 15_000);
+      this.waiting = setTimeout(() => {
+        if (this.busy) this.refused = "no answer from earshot; what you typed is kept, try again";
+        this.busy = false;
+      }, 15_000);
     },
     act(action, doing = {}) { this.send("act", { action, seen: this.seen }, { ...doing, action }); },
     claim() { this.act({ action: "claim", force: !!this.ticket.owner && this.lead }); },
-    again() { const doing = this.lost.doing; this.lost = null; this.base = null; this.act(doing.action.action === "claim" ? { ...doing.action, force: true } : doing.action, doing); },
+    again() {
+      const doing = this.lost.doing, force = doing.action.action === "claim" ? { force: true } : {};
+      this.lost = this.base = null;
+      this.act({ ...doing.action, ...force }, doing);
+    },
     hold() { this.base ??= { edits: this.ticket.edits, version: this.ticket.version }; },
     sheet(name) { this.hold(); this.confirm = ""; this.$refs[name].showModal(); },
     close(name) { this.$refs[name].close(); },
@@ -90,12 +107,15 @@ export default {
     mark() { if (this.tag.trim()) this.act({ action: "tag", add: [this.tag] }, { tag: true }); },
     fix(id) { if (id) this.chosen = id; if (this.message && this.agent) this.$refs.fix.show(); },
     key(event) {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !this.ticket || typing(event.target)) return;
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      if (!this.ticket || typing(event.target)) return;
       if (document.querySelector("dialog[open]") || !this.agent) return;
       const act = {
         c: () => this.claim(), r: () => (this.over ? this.act({ action: "reopen" }) : this.act({ action: "resolve" })),
-        s: () => { if (!this.over) this.sheet("snoozing"); }, w: () => { if (!this.over) this.act({ action: "wait" }); },
-        n: () => this.$refs.note.focus(), e: () => this.$refs.reply.edit(), a: () => this.$refs.reply.approve(), x: () => this.fix(),
+        s: () => { if (!this.over) this.sheet("snoozing"); },
+        w: () => { if (!this.over) this.act({ action: "wait" }); },
+        n: () => this.$refs.note.focus(), x: () => this.fix(),
+        e: () => this.$refs.reply.edit(), a: () => this.$refs.reply.approve(),
       }[event.key];
       if (act) { event.preventDefault(); act(); }
     },
@@ -108,60 +128,133 @@ export default {
   template: `
   <section v-if="ticket" class="ticket" :aria-label="'Ticket ' + ticket.id">
     <header class="ticket-top">
-      <div class="ticket-name"><button type="button" class="quiet" aria-label="Back to the queue" title="Back to the queue (Esc)" @click="$emit('close')"><span class="sym" aria-hidden="true">arrow_back</span></button>
-        <span class="level" :class="ticket.level">{{ ticket.level }}</span><h1>{{ ticket.brand ?? 'no brand' }}<span class="faint"> · {{ ticket.problem ?? ticket.topic ?? 'no topic' }}</span></h1>
-        <span class="clock num" :class="promise.kind"><span class="sym" aria-hidden="true">{{ promise.icon }}</span>{{ promise.words }}</span></div>
-      <p class="ticket-facts soft"><span>{{ ticket.author ?? 'unknown' }} on {{ ticket.network }}</span><span><b>{{ ticket.state }}</b><template v-if="ticket.snoozed_until && ticket.state === 'snoozed'"> until {{ when(ticket.snoozed_until) }}</template></span>
-        <span>{{ ticket.owner ? (mine ? 'yours' : ticket.owner + ' has it') : "nobody's" }}</span><span v-if="ticket.waiting_since && !ticket.answered">waits since {{ when(ticket.waiting_since) }}</span><span class="faint mono">{{ ticket.id }}</span></p>
+      <div class="ticket-name"><button type="button" class="quiet" aria-label="Back to the queue"
+        title="Back to the queue (Esc)" @click="$emit('close')"><span class="sym" aria-hidden="true">arrow_back</span>
+        </button>
+        <span class="level" :class="ticket.level">{{ ticket.level }}</span><h1>{{ ticket.brand ?? 'no brand' }}<span
+          class="faint"> · {{ ticket.problem ?? ticket.topic ?? 'no topic' }}</span></h1>
+        <span class="clock num" :class="promise.kind"><span class="sym"
+          aria-hidden="true">{{ promise.icon }}</span>{{ promise.words }}</span></div>
+      <p class="ticket-facts soft"><span>{{ ticket.author ?? 'unknown' }} on {{ ticket.network }}</span><span>
+        <b>{{ ticket.state }}</b><template
+        v-if="ticket.snoozed_until && ticket.state === 'snoozed'"> until {{ when(ticket.snoozed_until) }}</template>
+        </span>
+        <span>{{ ticket.owner ? (mine ? 'yours' : ticket.owner + ' has it') : "nobody's" }}</span><span
+          v-if="ticket.waiting_since && !ticket.answered">waits since {{ when(ticket.waiting_since) }}</span><span
+          class="faint mono">{{ ticket.id }}</span></p>
       <div v-if="agent" class="acts main-acts" role="group" aria-label="Actions">
-        <button v-if="!ticket.owner" type="button" class="button main" :disabled="busy" @click="claim()">Claim <kbd>c</kbd></button>
-        <button v-else-if="!mine && lead" type="button" class="button" :disabled="busy" @click="claim()">Take over <kbd>c</kbd></button>
+        <button v-if="!ticket.owner" type="button" class="button main" :disabled="busy"
+          @click="claim()">Claim <kbd>c</kbd></button>
+        <button v-else-if="!mine && lead" type="button" class="button" :disabled="busy"
+          @click="claim()">Take over <kbd>c</kbd></button>
         <button type="button" class="button" :disabled="busy" @click="sheet('giving')">Assign</button>
-        <template v-if="!over"><button type="button" class="button" :disabled="busy" @click="act({ action: 'wait' })">Wait <kbd>w</kbd></button><button type="button" class="button" :disabled="busy" @click="sheet('snoozing')">Snooze <kbd>s</kbd></button>
-        <button type="button" class="button" :class="{ main: mine }" :disabled="busy" @click="act({ action: 'resolve' })">Resolve <kbd>r</kbd></button></template>
-        <button v-else type="button" class="button" :disabled="busy" @click="act({ action: 'reopen' })">Re-open <kbd>r</kbd></button>
-        <button v-if="erases && ticket.author" type="button" class="quiet" aria-label="Erase this person" title="Erase this person" @click="sheet('erasing')"><span class="sym" aria-hidden="true">person_remove</span></button>
+        <template v-if="!over"><button type="button" class="button" :disabled="busy"
+          @click="act({ action: 'wait' })">Wait <kbd>w</kbd></button><button type="button" class="button"
+          :disabled="busy" @click="sheet('snoozing')">Snooze <kbd>s</kbd></button>
+        <button type="button" class="button" :class="{ main: mine }" :disabled="busy"
+          @click="act({ action: 'resolve' })">Resolve <kbd>r</kbd></button></template>
+        <button v-else type="button" class="button" :disabled="busy"
+          @click="act({ action: 'reopen' })">Re-open <kbd>r</kbd></button>
+        <button v-if="erases && ticket.author" type="button" class="quiet" aria-label="Erase this person"
+          title="Erase this person" @click="sheet('erasing')"><span class="sym" aria-hidden="true">person_remove</span>
+          </button>
       </div>
     </header>
     <p class="hidden-words" aria-live="polite">{{ done }}</p>
     <div class="ticket-body"><div class="banners">
-      <p v-if="others?.length" class="banner eyes" role="status"><span class="sym" aria-hidden="true">visibility</span><span><b>{{ others.join(', ') }}</b> {{ others.length > 1 ? 'have' : 'has' }} this ticket open too. Agree who answers.</span></p>
-      <div v-if="lost" class="banner lost" role="alert"><span class="sym" aria-hidden="true">sync_problem</span><div><p><b>{{ lost.who }}</b> changed this ticket before you: <b>{{ lost.reason }}</b><template v-if="lost.at">, {{ ago(lost.at, now) }}</template>. Yours was not done; what you typed is kept.</p>
-        <p v-if="lost.changes.length" class="small">{{ changed(lost) }}</p><div class="acts"><button v-if="lead || lost.doing.action?.action !== 'claim'" type="button" class="button" @click="again()">Do it all the same</button><button type="button" class="button" @click="lost = null">Leave it so</button></div></div></div>
-      <p v-if="refused" class="banner lost" role="alert"><span class="sym" aria-hidden="true">block</span><span>{{ refused }}</span><button type="button" class="quiet" aria-label="Close" @click="refused = null"><span class="sym" aria-hidden="true">close</span></button></p>
-      <p v-if="news && !lost" class="banner" role="status"><span class="sym" aria-hidden="true">update</span><span><b>{{ news.who }}</b>: {{ news.reason }}<template v-if="news.at">, {{ ago(news.at, now) }}</template></span><button type="button" class="quiet" aria-label="Close" @click="news = null"><span class="sym" aria-hidden="true">close</span></button></p>
-      <p v-if="ticket.needs_look" class="banner" role="note"><span class="sym" aria-hidden="true">help</span><span>The model was not sure of this one: read it yourself before you trust the scores.</span></p>
+      <p v-if="others?.length" class="banner eyes" role="status"><span class="sym" aria-hidden="true">visibility</span>
+        <span>
+        <b>{{ others.join(', ') }}</b> {{ others.length > 1 ? 'have' : 'has' }} this ticket open too. Agree who answers.</span>
+        </p>
+      <div v-if="lost" class="banner lost" role="alert"><span class="sym" aria-hidden="true">sync_problem</span><div><p>
+        <b>{{ lost.who }}</b> changed this ticket before you: <b>{{ lost.reason }}</b><template
+        v-if="lost.at">, {{ ago(lost.at, now) }}</template>. Yours was not done; what you typed is kept.</p>
+        <p v-if="lost.changes.length" class="small">{{ changed(lost) }}</p><div class="acts"><button
+          v-if="lead || lost.doing.action?.action !== 'claim'" type="button" class="button"
+          @click="again()">Do it all the same</button><button type="button" class="button"
+          @click="lost = null">Leave it so</button></div></div></div>
+      <p v-if="refused" class="banner lost" role="alert"><span class="sym" aria-hidden="true">block</span>
+        <span>{{ refused }}</span><button type="button" class="quiet" aria-label="Close" @click="refused = null"><span
+        class="sym" aria-hidden="true">close</span></button></p>
+      <p v-if="news && !lost" class="banner" role="status"><span class="sym" aria-hidden="true">update</span><span>
+        <b>{{ news.who }}</b>: {{ news.reason }}<template v-if="news.at">, {{ ago(news.at, now) }}</template></span>
+        <button type="button" class="quiet" aria-label="Close" @click="news = null"><span class="sym"
+        aria-hidden="true">close</span></button></p>
+      <p v-if="ticket.needs_look" class="banner" role="note"><span class="sym" aria-hidden="true">help</span>
+        <span>The model was not sure of this one: read it yourself before you trust the scores.</span></p>
     </div>
     <div class="columns"><div class="half">
       <Talk :ticket="ticket" :agent="agent" :chosen="chosen" @correct="fix" />
-      <Reply ref="reply" :ticket="ticket" :agent="agent" :busy="busy" :verdict="verdict" :now="now" :drafting="drafting" :drafts="drafts" @base="hold"
-        @check="$emit('check', $event)" @approve="send('approve', $event, { reply: true })" @discard="send('discard', { reply: $event })" @settle="send('settle', $event)" @draft="send('draft', {})" />
+      <Reply ref="reply" :ticket="ticket" :agent="agent" :busy="busy" :verdict="verdict" :now="now" :drafting="drafting"
+        :drafts="drafts" @base="hold"
+        @check="$emit('check', $event)" @approve="send('approve', $event, { reply: true })"
+        @discard="send('discard', { reply: $event })" @settle="send('settle', $event)" @draft="send('draft', {})" />
     </div><aside class="half" aria-label="About this ticket">
       <Why :ticket="ticket" /><Course :points="ticket.course" />
-      <section v-if="ticket.incident" class="panel" aria-labelledby="incident-title"><h2 id="incident-title">{{ ticket.incident.over ? 'Part of an incident' : 'Part of an incident that goes on' }}</h2>
-        <p>{{ ticket.incident.title }}</p><p class="small faint num">{{ ticket.incident.tickets }} tickets, {{ ticket.incident.open }} open, since {{ when(ticket.incident.since) }}</p></section>
-      <section v-if="ticket.similar.length" class="panel" aria-labelledby="similar-title"><h2 id="similar-title">Similar</h2><ul class="similar">
-        <li v-for="each in ticket.similar" :key="each.id"><a :href="'/tickets/' + encodeURIComponent(each.id)" @click.exact.prevent="$emit('open', each.id)"><span class="level" :class="each.level">{{ each.level }}</span><span class="excerpt" dir="auto">{{ each.excerpt }}</span><span class="faint small num">{{ Math.round(100 * each.similarity) }} % · {{ each.state }}<template v-if="each.owner"> · {{ each.owner }}</template></span></a></li></ul></section>
-      <section v-if="agent || ticket.notes.length || ticket.tags.length" class="panel" aria-labelledby="notes-title"><h2 id="notes-title">Notes and tags</h2>
-        <div class="tags" v-if="ticket.tags.length || agent"><span v-for="each in ticket.tags" :key="each" class="chip">{{ each }}<button v-if="agent" type="button" class="quiet tiny" :aria-label="'Take the tag ' + each + ' away'" @click="act({ action: 'tag', remove: [each] })"><span class="sym" aria-hidden="true">close</span></button></span>
-          <form v-if="agent" @submit.prevent="mark"><label class="hidden-words" for="tag">A tag</label><input id="tag" v-model="tag" class="field small" placeholder="add a tag" maxlength="40" autocomplete="off"></form></div>
-        <ul v-if="ticket.notes.length" class="notes"><li v-for="(each, at) in ticket.notes" :key="at"><p dir="auto">{{ each.text }}</p><p class="faint small">{{ each.who }}, {{ when(Date.parse(each.at)) }}</p></li></ul>
-        <form v-if="agent" class="note" @submit.prevent="keep"><label class="hidden-words" for="note">A note for colleagues</label><textarea id="note" ref="note" v-model="note" class="field" rows="2" placeholder="A note for colleagues; customers never see it" maxlength="4000" @keydown.ctrl.enter.prevent="keep" @keydown.meta.enter.prevent="keep"></textarea>
+      <section v-if="ticket.incident" class="panel" aria-labelledby="incident-title"><h2
+        id="incident-title">{{ ticket.incident.over ? 'Part of an incident' : 'Part of an incident that goes on' }}</h2>
+        <p>{{ ticket.incident.title }}</p><p
+          class="small faint num">{{ ticket.incident.tickets }} tickets, {{ ticket.incident.open }} open, since {{ when(ticket.incident.since) }}</p>
+          </section>
+      <section v-if="ticket.similar.length" class="panel" aria-labelledby="similar-title"><h2
+        id="similar-title">Similar</h2><ul class="similar">
+        <li v-for="each in ticket.similar" :key="each.id"><a :href="'/tickets/' + encodeURIComponent(each.id)"
+          @click.exact.prevent="$emit('open', each.id)"><span class="level" :class="each.level">{{ each.level }}</span>
+          <span class="excerpt" dir="auto">{{ each.excerpt }}</span><span
+          class="faint small num">{{ Math.round(100 * each.similarity) }} % · {{ each.state }}<template
+          v-if="each.owner"> · {{ each.owner }}</template></span></a></li></ul></section>
+      <section v-if="agent || ticket.notes.length || ticket.tags.length" class="panel" aria-labelledby="notes-title"><h2
+        id="notes-title">Notes and tags</h2>
+        <div class="tags" v-if="ticket.tags.length || agent"><span v-for="each in ticket.tags" :key="each"
+          class="chip">{{ each }}<button v-if="agent" type="button" class="quiet tiny"
+          :aria-label="'Take the tag ' + each + ' away'" @click="act({ action: 'tag', remove: [each] })"><span
+          class="sym" aria-hidden="true">close</span></button></span>
+          <form v-if="agent" @submit.prevent="mark"><label class="hidden-words" for="tag">A tag</label><input id="tag"
+            v-model="tag" class="field small" placeholder="add a tag" maxlength="40" autocomplete="off"></form></div>
+        <ul v-if="ticket.notes.length" class="notes"><li v-for="(each, at) in ticket.notes" :key="at"><p
+          dir="auto">{{ each.text }}</p><p class="faint small">{{ each.who }}, {{ when(Date.parse(each.at)) }}</p></li>
+          </ul>
+        <form v-if="agent" class="note" @submit.prevent="keep"><label class="hidden-words"
+          for="note">A note for colleagues</label><textarea id="note" ref="note" v-model="note" class="field" rows="2"
+          placeholder="A note for colleagues; customers never see it" maxlength="4000"
+          @keydown.ctrl.enter.prevent="keep" @keydown.meta.enter.prevent="keep"></textarea>
           <button class="button" :disabled="busy || !note.trim()">Add the note <kbd>n</kbd></button></form></section>
-      <section class="panel" aria-labelledby="history-title"><h2 id="history-title">What happened</h2><ol class="history"><li v-for="each in ticket.history" :key="each.at + each.reason"><p><b>{{ each.who }}</b> {{ each.reason }}</p><p v-if="each.changes.length" class="small soft">{{ changed(each) }}</p><time class="faint small num">{{ when(each.at) }}</time></li></ol></section>
+      <section class="panel" aria-labelledby="history-title"><h2 id="history-title">What happened</h2><ol
+        class="history"><li v-for="each in ticket.history" :key="each.at + each.reason"><p>
+        <b>{{ each.who }}</b> {{ each.reason }}</p><p v-if="each.changes.length"
+        class="small soft">{{ changed(each) }}</p><time class="faint small num">{{ when(each.at) }}</time></li></ol>
+        </section>
     </aside></div></div>
-    <dialog ref="giving" class="sheet" aria-labelledby="giving-title" @close="drop" @click="picked($event) && close('giving')"><div class="sheet-inside"><h2 id="giving-title">Who shall have it?</h2>
-      <div class="choices"><button v-for="each in people" :key="each" type="button" class="button" :class="{ on: each === ticket.owner }" @click="assign(each)">{{ each === me ? each + ' (you)' : each }}</button><button v-if="ticket.owner" type="button" class="button" @click="assign(null)">Nobody</button></div>
-      <div class="acts"><button type="button" class="button" @click="close('giving')">Cancel</button></div></div></dialog>
-    <dialog ref="snoozing" class="sheet" aria-labelledby="snoozing-title" @close="drop" @keydown="digits" @click="picked($event) && close('snoozing')"><div class="sheet-inside"><h2 id="snoozing-title">Snooze until</h2>
-      <div class="choices"><button v-for="[key, name, at] in times" :key="key" type="button" class="button" @click="snooze(at)"><kbd>{{ key }}</kbd>{{ name }}</button></div>
-      <form class="acts" @submit.prevent="until && snooze(new Date(until).getTime())"><label class="hidden-words" for="until">Another moment</label><input id="until" v-model="until" class="field" type="datetime-local"><button class="button" :disabled="!until">Until then</button><button type="button" class="button" @click="close('snoozing')">Cancel</button></form>
+    <dialog ref="giving" class="sheet" aria-labelledby="giving-title" @close="drop"
+      @click="picked($event) && close('giving')"><div class="sheet-inside"><h2 id="giving-title">Who shall have it?</h2>
+      <div class="choices"><button v-for="each in people" :key="each" type="button" class="button"
+        :class="{ on: each === ticket.owner }" @click="assign(each)">{{ each === me ? each + ' (you)' : each }}</button>
+        <button v-if="ticket.owner" type="button" class="button" @click="assign(null)">Nobody</button></div>
+      <div class="acts"><button type="button" class="button" @click="close('giving')">Cancel</button></div></div>
+        </dialog>
+    <dialog ref="snoozing" class="sheet" aria-labelledby="snoozing-title" @close="drop" @keydown="digits"
+      @click="picked($event) && close('snoozing')"><div class="sheet-inside"><h2 id="snoozing-title">Snooze until</h2>
+      <div class="choices"><button v-for="[key, name, at] in times" :key="key" type="button" class="button"
+        @click="snooze(at)"><kbd>{{ key }}</kbd>{{ name }}</button></div>
+      <form class="acts" @submit.prevent="until && snooze(new Date(until).getTime())"><label class="hidden-words"
+        for="until">Another moment</label><input id="until" v-model="until" class="field" type="datetime-local"><button
+        class="button" :disabled="!until">Until then</button><button type="button" class="button"
+        @click="close('snoozing')">Cancel</button></form>
       <p class="faint small">A message of the customer wakes it earlier.</p></div></dialog>
-    <dialog v-if="erases" ref="erasing" class="sheet" aria-labelledby="erasing-title" @close="drop" @click="picked($event) && close('erasing')"><div class="sheet-inside"><h2 id="erasing-title">Erase what {{ ticket.author }} wrote?</h2>
-      <p>Every message of {{ ticket.author }} on {{ ticket.network }} is removed for every brand, with its scores, drafts and dead letters. Tombstones keep it from coming back. This cannot be undone.</p>
-      <form class="acts" @submit.prevent="confirm === ticket.author && (close('erasing'), send('forget', { author: ticket.author }))"><label for="confirm">Type <b>{{ ticket.author }}</b></label><input id="confirm" v-model="confirm" class="field" autocomplete="off"><button class="button danger" :disabled="confirm !== ticket.author">Erase</button><button type="button" class="button" @click="close('erasing')">Cancel</button></form></div></dialog>
-    <Fix v-if="agent" ref="fix" :message="message" :topics="topics" :problems="problems" @correct="send('correct', $event)" />
+    <dialog v-if="erases" ref="erasing" class="sheet" aria-labelledby="erasing-title" @close="drop"
+      @click="picked($event) && close('erasing')"><div class="sheet-inside"><h2
+      id="erasing-title">Erase what {{ ticket.author }} wrote?</h2>
+      <p>Every message of {{ ticket.author }} on {{ ticket.network }} is removed for every brand,
+        with its scores, drafts and dead letters. Tombstones keep it from coming back. This cannot be undone.</p>
+      <form class="acts"
+        @submit.prevent="confirm === ticket.author && (close('erasing'), send('forget', { author: ticket.author }))">
+        <label for="confirm">Type <b>{{ ticket.author }}</b></label><input id="confirm" v-model="confirm" class="field"
+        autocomplete="off"><button class="button danger" :disabled="confirm !== ticket.author">Erase</button><button
+        type="button" class="button" @click="close('erasing')">Cancel</button></form></div></dialog>
+    <Fix v-if="agent" ref="fix" :message="message" :topics="topics" :problems="problems"
+      @correct="send('correct', $event)" />
   </section>
-  <section v-else-if="gone" class="ticket empty"><span class="sym big" aria-hidden="true">search_off</span><p>{{ gone }}</p><button type="button" class="button" @click="$emit('close')">Back to the queue</button></section>
+  <section v-else-if="gone" class="ticket empty"><span class="sym big" aria-hidden="true">search_off</span>
+    <p>{{ gone }}</p><button type="button" class="button" @click="$emit('close')">Back to the queue</button></section>
   <section v-else class="ticket empty" aria-busy="true"><p>Reading the ticket …</p></section>`,
 };

@@ -17,16 +17,22 @@ export default {
       const by = this.points.at(-1).value - this.points[0].value;
       return by > 8 ? "rising" : by < -8 ? "falling" : "steady";
     },
-    spoken() { return `Dissatisfaction, ${this.turn}, message by message: ${this.points.map((each) => each.value).join(", ")}`; },
+    spoken() {
+      return `Dissatisfaction, ${this.turn}, message by message: ${this.points.map((each) => each.value).join(", ")}`;
+    },
   },
   template: `
   <section v-if="points.length" class="panel" aria-labelledby="course-title">
-    <h2 id="course-title">Dissatisfaction <span class="faint num">{{ points.at(-1).value }} of 100<template v-if="points.length > 1">, {{ turn }}</template></span></h2>
+    <h2 id="course-title">Dissatisfaction <span class="faint num">{{ points.at(-1).value }} of 100<template
+      v-if="points.length > 1">, {{ turn }}</template></span></h2>
     <svg v-if="points.length > 1" class="course" viewBox="0 0 ${WIDE} ${HIGH}" role="img" :aria-label="spoken">
-      <g v-for="each in grid" :key="each.value"><line x1="${LEFT}" x2="${WIDE}" :y1="each.y" :y2="each.y" class="grid" /><text x="${LEFT - 6}" :y="each.y + 3" text-anchor="end">{{ each.value }}</text></g>
+      <g v-for="each in grid" :key="each.value"><line x1="${LEFT}" x2="${WIDE}" :y1="each.y" :y2="each.y" class="grid"
+        /><text x="${LEFT - 6}" :y="each.y + 3" text-anchor="end">{{ each.value }}</text></g>
       <polygon :points="area" class="area" /><polyline :points="line" class="path" />
-      <circle v-for="(dot, at) in dots" :key="at" :cx="dot.x" :cy="dot.y" r="3.4"><title>{{ dot.value }}</title></circle>
-      <text :x="dots[0].x" y="${HIGH - 2}" text-anchor="start">first</text><text :x="dots.at(-1).x" y="${HIGH - 2}" text-anchor="end">last</text>
+      <circle v-for="(dot, at) in dots" :key="at" :cx="dot.x" :cy="dot.y" r="3.4"><title>{{ dot.value }}</title>
+        </circle>
+      <text :x="dots[0].x" y="${HIGH - 2}" text-anchor="start">first</text><text :x="dots.at(-1).x" y="${HIGH - 2}"
+        text-anchor="end">last</text>
     </svg>
     <span v-else class="bar one" aria-hidden="true"><i :style="{ width: points[0].value + '%' }"></i></span>
   </section>`,

@@ -5,7 +5,8 @@ export function span(ms) {
   const size = Math.abs(ms);
   if (size < MINUTE) return `${Math.floor(size / 1000)} s`;
   if (size < HOUR) return `${Math.floor(size / MINUTE)} min`;
-  if (size < 10 * HOUR) return `${Math.floor(size / HOUR)} h ${String(Math.floor((size % HOUR) / MINUTE)).padStart(2, "0")}`;
+  const minutes = String(Math.floor((size % HOUR) / MINUTE)).padStart(2, "0");
+  if (size < 10 * HOUR) return `${Math.floor(size / HOUR)} h ${minutes}`;
   if (size < 2 * DAY) return `${Math.floor(size / HOUR)} h`;
   return `${Math.floor(size / DAY)} days`;
 }

@@ -1,14 +1,17 @@
-// The answer: what was drafted with scores and refusals, editing with its length and the policy's word, and its way out.
+// The answer: what was drafted, editing it under the policy's eye, and its way out.
 import { ago, when } from "earshot/format.js";
 
 const STATES = {
-  draft: ["edit_note", "drafted, waits for a person"], approved: ["schedule_send", "approved, waits for a worker to send it"],
+  draft: ["edit_note", "drafted, waits for a person"],
+  approved: ["schedule_send", "approved, waits for a worker to send it"],
   sending: ["schedule_send", "being sent"], sent: ["done_all", "sent"], failed: ["error", "not sent"],
   uncertain: ["help", "nobody knows whether it was sent"], discarded: ["delete", "discarded"],
 };
 
 export default {
-  props: { ticket: Object, agent: Boolean, busy: Boolean, verdict: Object, now: Number, drafting: Boolean, drafts: Object },
+  props: {
+    ticket: Object, agent: Boolean, busy: Boolean, verdict: Object, now: Number, drafting: Boolean, drafts: Object,
+  },
   emits: ["check", "approve", "discard", "settle", "draft", "base"],
   data: () => ({ editing: false, text: "", asked: 0, others: false }),
   computed: {
@@ -25,13 +28,14 @@ export default {
     first() { return this.current?.candidates.find((each) => each.text === this.current.text); },
     refused() { return this.editing ? (this.fresh?.refusals ?? []) : (this.first?.refusals ?? []); },
     link() { return /^https?:\/\//.test(this.current?.url ?? "") ? this.current.url : null; },
-    waits() { return this.ticket.state !== "resolved" && !this.ticket.answered; },
+    answerable() { return this.ticket.conversation.filter((each) => !each.own).at(-1)?.kind !== "transcript"; },
+    waits() { return this.answerable && this.ticket.state !== "resolved" && !this.ticket.answered; },
   },
   watch: { "ticket.id": { immediate: true, handler() { this.others = false; this.recall(); } } },
   methods: {
     ago, when,
     edit(text) {
-      if (!this.agent || !this.open) return;
+      if (!this.agent || !this.open || (!this.current && !this.waits)) return;
       if (!this.editing || text !== undefined) this.text = text ?? this.current?.text ?? "";
       this.editing = true;
       this.$emit("base");
@@ -49,7 +53,10 @@ export default {
       clearTimeout(this.checking);
       this.checking = setTimeout(this.check, 200);
     },
-    check() { this.asked += 1; this.$emit("check", { n: this.asked, reply: this.basis?.id ?? null, text: this.text }); },
+    check() {
+      this.asked += 1;
+      this.$emit("check", { n: this.asked, reply: this.basis?.id ?? null, text: this.text });
+    },
     approve(anyway) {
       if (!this.agent || this.busy || !this.open || (!this.current && !this.editing)) return;
       if (this.editing && !this.text.trim()) return;
@@ -61,43 +68,78 @@ export default {
   },
   template: `
   <section class="panel reply" aria-labelledby="reply-title">
-    <h2 id="reply-title">Reply <span v-if="current" class="faint state" :class="current.state"><span class="sym" aria-hidden="true">{{ told[0] }}</span>{{ told[1] }}
-      <template v-if="current.who && current.state !== 'draft'"> · {{ current.who }}</template><template v-if="current.sent"> · {{ when(current.sent) }}</template></span></h2>
-    <p v-if="current && current.reason && current.state !== 'sent'" class="note-bad" role="note">{{ current.reason }}</p>
-    <p v-if="editing && !open" class="note-bad" role="alert">{{ current.who ?? 'Somebody' }} was first: it is {{ told[1] }}. Your words were not sent; they stand here until you close them.</p>
+    <h2 id="reply-title">Reply <span v-if="current" class="faint state" :class="current.state"><span class="sym"
+      aria-hidden="true">{{ told[0] }}</span>{{ told[1] }}
+      <template v-if="current.who && current.state !== 'draft'"> · {{ current.who }}</template><template
+        v-if="current.sent"> · {{ when(current.sent) }}</template></span></h2>
+    <p v-if="current && current.reason && current.state !== 'sent'" class="note-bad"
+      role="note">{{ current.reason }}</p>
+    <p v-if="editing && !open" class="note-bad"
+      role="alert">{{ current.who ?? 'Somebody' }} was first: it is {{ told[1] }}.
+      Your words were not sent; they stand here until you close them.</p>
     <template v-if="editing">
       <label class="hidden-words" for="reply-words">The words of the reply</label>
-      <textarea id="reply-words" ref="words" class="field" rows="4" dir="auto" :value="text" @input="typed($event.target.value)" @keydown.ctrl.enter.prevent="approve()" @keydown.meta.enter.prevent="approve()"></textarea>
-      <p class="verdict" aria-live="polite"><template v-if="fresh"><span class="num length" :class="near(fresh.length)">{{ fresh.length }} of {{ fresh.limit }}</span>
+      <textarea id="reply-words" ref="words" class="field" rows="4" dir="auto" :value="text"
+        @input="typed($event.target.value)" @keydown.ctrl.enter.prevent="approve()"
+        @keydown.meta.enter.prevent="approve()"></textarea>
+      <p class="verdict" aria-live="polite"><template v-if="fresh"><span class="num length"
+        :class="near(fresh.length)">{{ fresh.length }} of {{ fresh.limit }}</span>
         <span v-if="fresh.price" class="faint num">\${{ fresh.price.toFixed(3) }} to post</span>
-        <span v-if="!fresh.refusals.length && text.trim()" class="fine"><span class="sym" aria-hidden="true">verified</span>the policy has nothing against it</span></template><span v-else class="faint">checking …</span></p>
+        <span v-if="!fresh.refusals.length && text.trim()" class="fine"><span class="sym"
+          aria-hidden="true">verified</span>the policy has nothing against it</span></template><span v-else
+          class="faint">checking …</span></p>
     </template>
     <p v-else-if="current" class="words" dir="auto">{{ current.text }}</p>
-    <p v-else class="faint">{{ !waits ? 'Nothing waits for an answer.' : older.length ? 'The draft was discarded.' : 'No reply was drafted.' }}</p>
-    <ul v-if="refused.length" class="refusals"><li v-for="(each, at) in refused" :key="at"><span class="sym" aria-hidden="true">block</span><b>{{ each.rule }}</b>: {{ each.why }}</li></ul>
-    <p v-if="!editing && current && open" class="faint small num">{{ first ? first.length + ' of ' + current.limit + ' characters · ' : '' }}{{ current.model }}</p>
-    <p v-if="link" class="small"><a class="link" :href="link" target="_blank" rel="noopener noreferrer">where it stands</a></p>
+    <p v-else
+      class="faint">{{ !answerable ? 'A call is not answered in writing.' : !waits ? 'Nothing waits for an answer.' : older.length ? 'The draft was discarded.' : 'No reply was drafted.' }}</p>
+    <ul v-if="refused.length" class="refusals"><li v-for="(each, at) in refused" :key="at"><span class="sym"
+      aria-hidden="true">block</span><b>{{ each.rule }}</b>: {{ each.why }}</li></ul>
+    <p v-if="!editing && current && open"
+      class="faint small num">{{ first ? first.length + ' of ' + current.limit + ' characters · ' : '' }}{{ current.model }}</p>
+    <p v-if="link" class="small"><a class="link" :href="link" target="_blank"
+      rel="noopener noreferrer">where it stands</a></p>
     <div v-if="agent" class="acts">
       <button v-if="editing && !open" type="button" class="button" @click="done()">Close my words</button>
       <template v-if="open && current">
-        <button type="button" class="button main" :disabled="busy" @click="approve()">{{ current.state === 'failed' ? 'Try again' : 'Approve' }} <kbd>{{ editing ? 'Ctrl ↵' : 'a' }}</kbd></button>
-        <button v-if="!editing" type="button" class="button" @click="edit()">Edit <kbd>e</kbd></button><button v-else type="button" class="button" @click="done()">Back to the draft</button>
+        <button type="button" class="button main" :disabled="busy"
+          @click="approve()">{{ current.state === 'failed' ? 'Try again' : 'Approve' }} <kbd>{{ editing ? 'Ctrl ↵' : 'a' }}</kbd>
+          </button>
+        <button v-if="!editing" type="button" class="button" @click="edit()">Edit <kbd>e</kbd></button><button v-else
+          type="button" class="button" @click="done()">Back to the draft</button>
         <button type="button" class="button" :disabled="busy" @click="$emit('discard', current.id)">Discard</button>
-        <button v-if="refused.length" type="button" class="button danger" :disabled="busy" @click="approve(true)">Approve anyway</button>
+        <button v-if="refused.length" type="button" class="button danger" :disabled="busy"
+          @click="approve(true)">Approve anyway</button>
       </template>
-      <template v-else-if="!current && waits"><template v-if="editing"><button type="button" class="button main" :disabled="busy || !text.trim()" @click="approve()">Approve <kbd>Ctrl ↵</kbd></button>
-        <button v-if="refused.length" type="button" class="button danger" :disabled="busy" @click="approve(true)">Approve anyway</button><button type="button" class="button" @click="done()">Cancel</button></template>
-        <template v-else><button type="button" class="button" @click="edit('')">Write one <kbd>e</kbd></button><button v-if="drafting && !basis" type="button" class="button" :disabled="busy" @click="$emit('draft')">Draft one</button></template></template>
-      <template v-else-if="current?.state === 'approved'"><button type="button" class="button" :disabled="busy" @click="$emit('discard', current.id)">Do not send it</button></template>
-      <template v-else-if="current?.state === 'uncertain'"><span class="soft">Look on the network:</span><button type="button" class="button" :disabled="busy" @click="$emit('settle', { reply: current.id, sent: true })">It stands there</button>
-        <button type="button" class="button" :disabled="busy" @click="$emit('settle', { reply: current.id, sent: false })">It does not</button></template>
+      <template v-else-if="!current && waits"><template v-if="editing"><button type="button" class="button main"
+        :disabled="busy || !text.trim()" @click="approve()">Approve <kbd>Ctrl ↵</kbd></button>
+        <button v-if="refused.length" type="button" class="button danger" :disabled="busy"
+          @click="approve(true)">Approve anyway</button><button type="button" class="button"
+          @click="done()">Cancel</button></template>
+        <template v-else><button type="button" class="button" @click="edit('')">Write one <kbd>e</kbd></button><button
+          v-if="drafting && !basis" type="button" class="button" :disabled="busy"
+          @click="$emit('draft')">Draft one</button></template></template>
+      <template v-else-if="current?.state === 'approved'"><button type="button" class="button" :disabled="busy"
+        @click="$emit('discard', current.id)">Do not send it</button></template>
+      <template v-else-if="current?.state === 'uncertain'"><span class="soft">Look on the network:</span><button
+        type="button" class="button" :disabled="busy"
+        @click="$emit('settle', { reply: current.id, sent: true })">It stands there</button>
+        <button type="button" class="button" :disabled="busy"
+          @click="$emit('settle', { reply: current.id, sent: false })">It does not</button></template>
     </div>
-    <details v-if="current && current.candidates.length > 1" :open="others" @toggle="others = $event.target.open"><summary>{{ current.candidates.length }} candidates</summary>
-      <ol class="candidates"><li v-for="(one, at) in current.candidates" :key="at" :class="{ refused: one.refusals.length }">
+    <details v-if="current && current.candidates.length > 1" :open="others" @toggle="others = $event.target.open">
+      <summary>{{ current.candidates.length }} candidates</summary>
+      <ol class="candidates"><li v-for="(one, at) in current.candidates" :key="at"
+        :class="{ refused: one.refusals.length }">
         <span class="num faint" title="mean log probability of a token; higher is likelier">{{ score(one) }}</span>
-        <div><p dir="auto">{{ one.text }}</p><p class="faint small"><span v-if="!one.refusals.length" class="fine"><span class="sym" aria-hidden="true">check</span>passes</span>
-          <template v-for="(each, no) in one.refusals" :key="no"><span class="bad-words"><span class="sym" aria-hidden="true">block</span>{{ each.rule }}: {{ each.why }}</span> </template> · {{ one.length }} characters</p></div>
-        <button v-if="agent && open" type="button" class="button small" @click="edit(one.text)">Use</button></li></ol></details>
-    <details v-if="older.length"><summary>{{ older.length }} earlier</summary><ol class="candidates"><li v-for="one in older" :key="one.id"><span class="faint">{{ one.state }}</span><div><p dir="auto">{{ one.text }}</p><p v-if="one.reason" class="faint small">{{ one.reason }}</p></div></li></ol></details>
+        <div><p dir="auto">{{ one.text }}</p><p class="faint small"><span v-if="!one.refusals.length" class="fine"><span
+          class="sym" aria-hidden="true">check</span>passes</span>
+          <template v-for="(each, no) in one.refusals" :key="no"><span class="bad-words"><span class="sym"
+            aria-hidden="true">block</span>{{ each.rule }}: {{ each.why }}</span> </template> · {{ one.length }} characters</p>
+            </div>
+        <button v-if="agent && open" type="button" class="button small" @click="edit(one.text)">Use</button></li></ol>
+          </details>
+    <details v-if="older.length"><summary>{{ older.length }} earlier</summary><ol class="candidates"><li
+      v-for="one in older" :key="one.id"><span class="faint">{{ one.state }}</span><div><p dir="auto">{{ one.text }}</p>
+      <p v-if="one.reason" class="faint small">{{ one.reason }}</p></div></li></ol></details>
   </section>`,
 };

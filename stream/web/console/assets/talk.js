@@ -28,7 +28,8 @@ export default {
     },
     hint: (field, value) => (field === "severity" ? SEVERITIES[value] : field),
     parts(message, text) { // the words that show the problem, marked
-      const words = message.words.filter((word) => word.length > 2).map((word) => word.replace(/[.*+?^\${}()|[\]\\]/g, "\\$&"));
+      const words = message.words.filter((word) => word.length > 2)
+        .map((word) => word.replace(/[.*+?^\${}()|[\]\\]/g, "\\$&"));
       if (!words.length) return [{ text }];
       return text.split(new RegExp(`(?<![\\p{L}\\p{N}])(${words.join("|")})(?![\\p{L}\\p{N}])`, "iu"))
         .map((piece, at) => ({ text: piece, marked: at % 2 === 1 }));
@@ -36,22 +37,37 @@ export default {
   },
   template: `
   <section class="talk" aria-label="Conversation">
-    <article v-for="message in ticket.conversation" :key="message.id" class="message" :class="{ own: message.own, gone: message.kind === 'deleted', chosen: message.id === chosen && agent }">
-      <header><b>{{ message.kind === 'deleted' ? 'deleted' : message.author ?? (message.own ? ticket.brand : 'unknown') }}</b>
-        <span v-if="message.own" class="chip">{{ ticket.brand ?? 'brand' }}</span><span v-if="message.kind === 'transcript'" class="chip"><span class="sym" aria-hidden="true">call</span>call</span>
-        <span v-if="message.kind === 'complaint'" class="chip">form</span><time class="faint num">{{ when(message.at) }}</time></header>
+    <article v-for="message in ticket.conversation" :key="message.id" class="message"
+      :class="{ own: message.own, gone: message.kind === 'deleted', chosen: message.id === chosen && agent }">
+      <header>
+        <b>{{ message.kind === 'deleted' ? 'deleted' : message.author ?? (message.own ? ticket.brand : 'unknown') }}</b>
+        <span v-if="message.own" class="chip">{{ ticket.brand ?? 'brand' }}</span><span
+          v-if="message.kind === 'transcript'" class="chip"><span class="sym" aria-hidden="true">call</span>call</span>
+        <span v-if="message.kind === 'complaint'" class="chip">form</span><time
+          class="faint num">{{ when(message.at) }}</time></header>
       <p v-if="message.kind === 'deleted'" class="faint">Its author took this message back.</p>
-      <ol v-else-if="message.turns" class="turns"><li v-for="(turn, at) in message.turns" :key="at"><span class="faint num">{{ turn.turn ?? '' }}</span><span dir="auto">{{ turn.text }}</span>
-        <span v-if="turn.dissatisfaction != null" class="faint num" :title="'dissatisfaction ' + turn.dissatisfaction">{{ turn.dissatisfaction }}</span></li></ol>
-      <p v-else class="text" dir="auto"><template v-for="(part, at) in parts(message, message.text)" :key="at"><mark v-if="part.marked">{{ part.text }}</mark><template v-else>{{ part.text }}</template></template></p>
+      <ol v-else-if="message.turns" class="turns"><li v-for="(turn, at) in message.turns" :key="at"><span
+        class="faint num">{{ turn.turn ?? '' }}</span><span dir="auto">{{ turn.text }}</span>
+        <span v-if="turn.dissatisfaction != null" class="faint num"
+          :title="'dissatisfaction ' + turn.dissatisfaction">{{ turn.dissatisfaction }}</span></li></ol>
+      <p v-else class="text" dir="auto"><template v-for="(part, at) in parts(message, message.text)" :key="at"><mark
+        v-if="part.marked">{{ part.text }}</mark><template v-else>{{ part.text }}</template></template></p>
       <footer v-if="!message.own && message.kind !== 'deleted'">
-        <span v-if="message.abstained" class="chip look">not judged{{ message.language && message.language !== 'en' ? ': ' + message.language : '' }}</span>
-        <span v-for="each in judged(message)" :key="each.field" class="chip" :class="[each.field === 'sentiment' && !each.fixed ? 'mood-' + each.said : '', { fixed: each.fixed }]" :title="hint(each.field, message.judged[each.field])">
-          <span v-if="each.field === 'sentiment' && face(message)" class="sym" aria-hidden="true">{{ face(message) }}</span>
-          <template v-if="each.fixed"><s v-if="each.fixed.is !== message.judged[each.field]">{{ each.said }}</s> <b>{{ inWords(each.field, each.fixed.is) }}</b> <span class="faint">says {{ each.fixed.who }}</span></template>
+        <span v-if="message.abstained"
+          class="chip look">not judged{{ message.language && message.language !== 'en' ? ': ' + message.language : '' }}</span>
+        <span v-for="each in judged(message)" :key="each.field" class="chip"
+          :class="[each.field === 'sentiment' && !each.fixed ? 'mood-' + each.said : '', { fixed: each.fixed }]"
+          :title="hint(each.field, message.judged[each.field])">
+          <span v-if="each.field === 'sentiment' && face(message)" class="sym"
+            aria-hidden="true">{{ face(message) }}</span>
+          <template v-if="each.fixed"><s
+            v-if="each.fixed.is !== message.judged[each.field]">{{ each.said }}</s> <b>{{ inWords(each.field, each.fixed.is) }}</b> <span
+            class="faint">says {{ each.fixed.who }}</span></template>
           <template v-else>{{ each.said }}</template></span>
-        <span v-if="message.dissatisfaction != null" class="faint small num" title="0 content, 100 furious">dissatisfaction {{ message.dissatisfaction }}</span>
-        <button v-if="agent" type="button" class="link" @click="$emit('correct', message.id)">correct <kbd v-if="message.id === chosen">x</kbd></button>
+        <span v-if="message.dissatisfaction != null" class="faint small num"
+          title="0 content, 100 furious">dissatisfaction {{ message.dissatisfaction }}</span>
+        <button v-if="agent" type="button" class="link" @click="$emit('correct', message.id)">correct <kbd
+          v-if="message.id === chosen">x</kbd></button>
       </footer>
     </article>
   </section>`,

@@ -17,7 +17,10 @@
     if (!event.target.closest?.("[data-theme-switch]")) return;
     const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
     const same = (next === "dark") === system.matches; // back at what the system says: follow it again
-    try { same ? localStorage.removeItem("earshot-theme") : localStorage.setItem("earshot-theme", next); } catch { /* then for this page alone */ }
+    try {
+      if (same) localStorage.removeItem("earshot-theme");
+      else localStorage.setItem("earshot-theme", next);
+    } catch { /* then for this page alone */ }
     if (kept() || same) apply();
     else document.documentElement.dataset.theme = next;
   });
