@@ -117,6 +117,7 @@ def test_whatever_serves_imports_only_what_the_install_brings():
         "httpx": ("stream/web/oidc.py",),
         "joserfc": ("stream/web/oidc.py",),
         "openai": ("models/llm.py",),
+        "pyarrow": ("stream/web/api/parquet.py",),
         "opentelemetry": ("stream/otel.py",),
         "sacrebleu": ("models/evaluate_replies.py",),
         "tweepy": ("connectors/x/client.py", "connectors/x/stream.py"),

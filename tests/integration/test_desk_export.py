@@ -6,8 +6,10 @@ import csv
 import io
 import re
 import tracemalloc
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from desk_client import Office
 from history import tweet
@@ -50,6 +52,26 @@ async def test_the_files_have_the_documented_columns_and_every_row(simple, offic
         assert tuple(found[0]) == COLUMNS[of]
         assert (len(found), found[0]["id"]) == (3, name)
     assert rows((await ada.get("/v1/export?of=events")).told)[1]["text"] == 'said "2",\nthen left'
+
+
+async def test_the_same_comes_as_parquet_with_types(simple, office):
+    await simple.save([tweet(1, 95, text="=1+1"), tweet(2, 70, minute=1)])
+    ada = await office.person("ada", "agent")
+    await ada.post("/v1/tickets/x%3A1/tags", {"add": ["refund", "vip"]})
+    found = {}
+    for of in COLUMNS:
+        async with ada.session.get(f"/v1/export?of={of}&format=parquet", headers=ada.headers) as answer:
+            assert answer.content_type == "application/vnd.apache.parquet"
+            found[of] = pq.read_table(io.BytesIO(await answer.read()))
+
+    assert {of: tuple(table.column_names) for of, table in found.items()} == dict(COLUMNS)
+    events, tickets = found["events"].to_pylist(), found["tickets"].to_pylist()
+    assert [events[0][name] for name in ("id", "text", "severity")] == ["x:1", "=1+1", 3]
+    assert events[0]["occurred_at"] == datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
+    assert tickets[0]["tags"] == ["refund", "vip"]
+    assert found["alerts"].num_rows == 1
+    async with ada.session.get("/v1/export?of=events&format=parquet&brand=none", headers=ada.headers) as answer:
+        assert pq.read_table(io.BytesIO(await answer.read())).num_rows == 0
 
 
 async def test_what_is_asked_for_is_all_that_comes(simple, office):
