@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,6 @@ Doubles = NDArray[np.float64]
 STRENGTHS = (10.0, 30.0, 100.0)  # inverse of the penalty, as scikit-learn counts it
 WEIGHTS = (0.03, 0.1)  # of a written dialog beside a call: there are ten times as many
 FOLDS = 5
-LEANS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.9)  # that are tried for a class between two others
 KIND = 3.0  # the feature that tells dialogs from calls, so that their classes may be otherwise frequent
 
 
@@ -96,10 +95,9 @@ class Fitted:
         odds: Floats = weights / weights.sum()
         return odds
 
-    def decider(self, temperature: float, lean: float = 0.0) -> Decider:
-        """For calls, which is what is served. lean: towards the class in the middle."""
-        bias = self.bias + _middle(len(self.bias)) * np.float32(lean)
-        return Decider(self.mean, self.weights[:, :-1], bias, temperature)
+    def decider(self, temperature: float) -> Decider:
+        """For calls, which is what is served."""
+        return Decider(self.mean, self.weights[:, :-1], self.bias, temperature)
 
 
 def fit(rated: Rated, strength: float, weight: float, say: Callable[[float], None] | None = None) -> Fitted:
@@ -133,37 +131,6 @@ def fit(rated: Rated, strength: float, weight: float, say: Callable[[float], Non
         )
     weights = found.x[: classes * size].reshape(classes, size)
     return Fitted(mean, dialog_mean, weights.astype(np.float32), found.x[classes * size :].astype(np.float32))
-
-
-def lean(shares: Floats, odds: Sequence[Floats]) -> float:
-    """What to add to the logit of the class in the middle, so that one rater would agree most often, by weighted F1.
-
-    The class that is next to both others is seldom the likeliest, though raters name it often.
-    shares, odds: (n, classes), of held-out calls; odds: several times.
-    """
-    return max(
-        LEANS, key=lambda one: float(np.mean([expected_f1(shares, leant(some, one).argmax(-1)) for some in odds]))
-    )
-
-
-def leant(odds: Floats, lean: float) -> Floats:
-    """The odds with the class in the middle made likelier; rows sum to 1."""
-    raised = odds * np.exp(lean * _middle(odds.shape[-1]))
-    result: Floats = (raised / raised.sum(-1, keepdims=True)).astype(np.float32)
-    return result
-
-
-def expected_f1(shares: Floats, guesses: Rows) -> float:
-    """Weighted F1 of guesses, if the truth is what one rater says, drawn from the shares of each row."""
-    guessed = np.eye(shares.shape[-1])[guesses]
-    told = shares.sum(0)
-    f1s = 2 * (shares * guessed).sum(0) / np.maximum(told + guessed.sum(0), 1e-9)
-    return float((f1s * told).sum() / told.sum())
-
-
-def _middle(classes: int) -> Floats:
-    """(classes,): 1 for the one between two others, where there are three."""
-    return np.array([0, 1, 0], np.float32) if classes == 3 else np.zeros(classes, np.float32)
 
 
 def temperature(shares: Floats, odds: Floats) -> float:

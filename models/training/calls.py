@@ -19,7 +19,7 @@ from models.call_sides import sided
 from models.evaluate import scores
 from models.evaluate_calls import figures
 from models.training.call_data import Calls, Labelled
-from models.training.call_fit import Rated, choose, fit, held_out, lean, leant, temperature
+from models.training.call_fit import Rated, choose, fit, held_out, temperature
 from models.training.errors import TrainingError
 
 Print = Callable[[str], None]
@@ -60,14 +60,10 @@ def train_calls(model: Path, calls: Calls, *, say: Print = print, log: Path | No
             chosen = choose(rated)
             odds = [held_out(rated, chosen.strength, chosen.weight, seed) for seed in range(1, REPEATS + 1)]
             called = ~rated.dialogs
-            leaning = lean(rated.shares[called], [one[called] for one in odds])
-            odds = [leant(one, leaning) for one in odds]
             warmth = temperature(
                 np.tile(rated.shares[called], (REPEATS, 1)), np.concatenate([one[called] for one in odds])
             )
-            decider = fit(rated, chosen.strength, chosen.weight, _logged(log, f"{side} {task}")).decider(
-                warmth, leaning
-            )
+            decider = fit(rated, chosen.strength, chosen.weight, _logged(log, f"{side} {task}")).decider(warmth)
             deciders[side, task] = decider
             told: dict[str, Any] = {
                 "calls": int(called.sum()),
@@ -76,7 +72,6 @@ def train_calls(model: Path, calls: Calls, *, say: Print = print, log: Path | No
                 "weight of a dialog": chosen.weight,
                 "losses (calls, dialogs)": chosen.losses,
                 "temperature": warmth,
-                "lean to the middle": leaning,
                 "cross-validation": _measured(task, [call.agreed[task] for call in learn], odds, warmth),
             }
             tested = [call for call in calls.test if call.agreed[task] and call.name in read]

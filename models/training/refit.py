@@ -23,10 +23,13 @@ from tokenizers import Tokenizer
 from torch.nn.functional import cross_entropy
 
 from models.artifact import MODEL, TOKENIZER, Artifact, load_artifact
+from models.call_cues import read_cues
+from models.call_head import CARD, HEAD, load_head
 from models.misprints import misprinted
 from models.text import normalize
 from models.training import gate
 from models.training.batches import Encoded, encode
+from models.training.calls import card
 from models.training.data import IGNORED, Corpus, Example, text_hash
 from models.training.features import Features
 from models.training.figures import of_heads
@@ -85,7 +88,17 @@ def refit(recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> dict
         shutil.copy(start.tokenizer, made / TOKENIZER)
         put(start.model, made / MODEL, heads)
         story = _build(recipe, corpus, start, made, heads, features)
+        _hand_on_calls(start, made, story["version"])
         return publish(story | _tested(corpus, start, made, story), made, out / "model")
+
+
+def _hand_on_calls(start: Artifact, made: Path, version: str) -> None:
+    """The head for calls reads embeddings and words alone, which are the same: it goes along, under the new name."""
+    head = load_head(start.folder, start.version, read_cues())
+    if head is not None:
+        mine = replace(head, encoder=version)
+        (made / HEAD).write_text(mine.as_json(), encoding="utf-8")
+        (made / CARD).write_text(card(mine), encoding="utf-8")
 
 
 def chosen(recipe: Recipe, corpus: Corpus) -> list[Example]:

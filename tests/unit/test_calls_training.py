@@ -15,7 +15,7 @@ from models.call_head import CARD, HEAD
 from models.call_sides import Utterance
 from models.calls import call_reader
 from models.training.call_data import own_calls
-from models.training.call_fit import Rated, choose, fit, folds, lean, leant, temperature
+from models.training.call_fit import Rated, choose, fit, folds, temperature
 from models.training.calls import train_calls
 from models.training.errors import TrainingError
 
@@ -108,16 +108,6 @@ def test_the_choice_is_the_setting_with_the_least_loss_on_held_out_calls():
     least = min(chosen.losses.values(), key=lambda losses: losses[0])
 
     assert chosen.losses[f"strength {chosen.strength:g}, dialogs {chosen.weight:g}"] == least
-
-
-def test_the_class_between_two_others_is_named_about_as_often_as_raters_name_it():
-    shares = np.tile(np.array([[0, 0.45, 0.55], [0, 0, 1], [1, 0, 0]], np.float32), (20, 1))
-    odds = np.tile(np.array([[0, 0.4, 0.6], [0, 0.1, 0.9], [1, 0, 0]], np.float32), (20, 1))
-
-    found = lean(shares, [odds])
-
-    assert (leant(odds, found).argmax(-1)[:3] == [1, 2, 0]).all()
-    assert (leant(odds[:, [0, 2]], 0.9) == leant(odds[:, [0, 2]], 0.0)).all()
 
 
 def test_odds_that_are_too_sure_are_warmed():
