@@ -70,6 +70,10 @@ def use(
     which: Annotated[str, typer.Argument(help="A version, the start of one, `shipped`, or a model's directory.")],
 ) -> None:
     """Use this model from the next start of a worker on. One that did not pass the gate is refused."""
+    from models.classifier import is_classifier
+
+    if is_classifier(Path(which).expanduser()):
+        raise UserError(f"{which} says sentiment alone; a worker needs a model of all heads (see models/README.md)")
     settings = read_settings()
     artifact = _registry(settings).use(which)
     print(f"{artifact.version} is in use; restart the workers to load it")

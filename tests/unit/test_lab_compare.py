@@ -87,6 +87,11 @@ def test_base_adapter_merged_and_int8_stand_side_by_side(run):
     assert all(sum(odds.values()) == pytest.approx(1, abs=1e-3) for odds in models["int8"]["probes"])
 
 
+def test_a_worker_cannot_be_given_a_model_that_says_sentiment_alone(run):
+    with pytest.raises(UserError, match="sentiment alone"):
+        CliRunner().invoke(app, ["model", "use", str(run / "release")], catch_exceptions=False)
+
+
 def test_labels_of_a_foreign_model_are_given_on_the_command_line(run, tmp_path):
     shutil.copytree(run / "model", tmp_path / "foreign")
     config = json.loads((tmp_path / "foreign" / "config.json").read_text())
