@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
 from shutil import rmtree
 
@@ -12,6 +13,9 @@ from acceptance.earshot import Home
 from acceptance.stage import Outcome, Stage, embedded_stage
 
 from connectors.events import Event
+
+# A shell starts what runs in the background with Ctrl-C ignored, and our commands would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
