@@ -1,6 +1,7 @@
 """A model of one's own, from a history that is written for the project: the light way, and the encoder tuned."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -50,10 +51,19 @@ def tuned(start, tmp_path_factory):
     return folder / "model", train_tuned(Asked(OWN, test=OWN), start, folder, TINY, lambda line: None)
 
 
+def sure(folder, tmp_path):
+    """The model, saying what it holds for likeliest: the probability from which it does rests on six texts here."""
+    copied = tmp_path / "sure"
+    shutil.copytree(folder, copied)
+    story = json.loads((copied / "artifact.json").read_text())
+    (copied / "artifact.json").write_text(json.dumps(story | {"least_probability": {"topic": 0.0, "problem": 0.0}}))
+    return copied
+
+
 @pytest.mark.parametrize("way", ["light", "tuned"])
-def test_it_speaks_the_companys_own_words(way, request):
+def test_it_speaks_the_companys_own_words(way, request, tmp_path):
     folder, story = request.getfixturevalue(way)
-    channels, twice, walk = Analyzer(folder, threads=1)([CHANNELS, TWICE, WALK])
+    channels, twice, walk = Analyzer(sure(folder, tmp_path), threads=1)([CHANNELS, TWICE, WALK])
 
     assert (channels.topic.label, channels.problem.label) == ("TV", "missing channels")
     assert (twice.topic.label, twice.problem.label) == ("billing", "charged twice")
@@ -113,7 +123,8 @@ def test_a_served_model_comes_back_as_the_numbers_it_stands_for(start):
 
     assert (thawed["embedding"] * served.embedding).sum(-1).min() > 0.99
     for task in ("sentiment", "severity", "topic", "problem"):
-        assert np.abs(thawed[task] - getattr(served, task)).mean() < 0.1, task
+        logits = getattr(served, task)
+        assert np.abs(thawed[task] - logits).mean() < 0.05 * logits.std(), task
 
 
 def test_the_index_lies_between_the_classes_that_it_was_learnt_as():
