@@ -22,6 +22,7 @@ from models.training.data import Corpus, DataError, Example, file_hash, split, t
 from models.training.tweets import (
     read_airline,
     read_extraction,
+    read_goemotions,
     read_sentiment140,
     read_sentiment140_test,
     read_severity,
@@ -33,6 +34,7 @@ AIRLINE = "tweets/airline/Tweets.csv"
 SENTIMENT140 = "tweets/sentiment140/random_27k_dated.csv"
 SENTIMENT140_TEST = "tweets/sentiment140/testdata.manual.2009.06.14.csv"
 EXTRACTION = "tweets/tweet_sentiment_extraction/train.csv"
+GOEMOTIONS = "emotion/goemotions/train.tsv"
 SEVERITY = "complaints/severity/complaint_severity.csv"
 COMCAST = "complaints/comcast_fcc/comcast_fcc.csv"
 CFPB = "complaints/cfpb/cfpb_narratives.csv.gz"
@@ -40,8 +42,8 @@ BANKING77 = "complaints/banking77"
 BITEXT = "complaints/bitext"
 MULTIDOGO = "complaints/multidogo"
 CLINC = "complaints/clinc150/data_full.json"
-READ = (TWEETEVAL, AIRLINE, SENTIMENT140, SENTIMENT140_TEST, EXTRACTION, SEVERITY, COMCAST, CFPB, BANKING77, BITEXT,
-        MULTIDOGO, CLINC)  # fmt: skip
+READ = (TWEETEVAL, AIRLINE, SENTIMENT140, SENTIMENT140_TEST, EXTRACTION, GOEMOTIONS, SEVERITY, COMCAST, CFPB,
+        BANKING77, BITEXT, MULTIDOGO, CLINC)  # fmt: skip
 
 SOURCES = {"X-CI": "xci", "X-FINCORP": "fincorp", "CESAMARD": "cesamard"}
 SIDE_TASKS = ("emotion", "irony", "offensive")
@@ -103,6 +105,7 @@ def _by_turns(root: Path, meanings: Meanings) -> Iterator[Example]:
     yield from unique(read_banking77(root / BANKING77 / "train.csv", meanings))
     yield from unique(read_clinc(root / CLINC, meanings, "train"))
     yield from _some(list(unique(read_extraction(root / EXTRACTION))))
+    yield from _some(list(unique(read_goemotions(root / GOEMOTIONS))))
     for task in SIDE_TASKS:
         yield from _some(list(unique(read_tweeteval(root / TWEETEVAL / task, "train", task))))
 

@@ -35,6 +35,7 @@ class Example:
     irony: int = IGNORED
     offensive: int = IGNORED
     extraction: int = IGNORED  # sentiment as Tweet Sentiment Extraction labels it: unlike TweetEval in what is neutral
+    feeling: int = IGNORED  # one of GoEmotions' 28
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from models.training.base import mean_pooled
 from models.training.precision import low
 
 HEADS = {"sentiment": 3, "complaint": 2, "severity": 5}  # task -> classes; `topic` and `problem` have a taxonomy's
-SIDE = {"emotion": 4, "irony": 2, "offensive": 2, "extraction": 3}  # they teach the encoder and are thrown away
+# They teach the encoder and are thrown away.
+SIDE = {"emotion": 4, "irony": 2, "offensive": 2, "extraction": 3, "feeling": 28}
 ADAPTED = ["q_lin", "k_lin", "v_lin", "out_lin", "lin1", "lin2"]  # every linear layer of the encoder
 
 

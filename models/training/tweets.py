@@ -78,3 +78,11 @@ def read_extraction(path: Path) -> Iterator[Example]:
         for row in csv.DictReader(file):
             if row["sentiment"] in SENTIMENTS:
                 yield Example(normalize(row["text"] or ""), extraction=SENTIMENTS.index(row["sentiment"]))
+
+
+def read_goemotions(path: Path) -> Iterator[Example]:
+    """GoEmotions (Demszky et al., 2020): comments of which the raters saw one feeling of 28."""
+    with path.open(encoding="utf-8", newline="") as file:
+        for text, feelings, _ in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            if feelings.isdecimal():
+                yield Example(normalize(text), feeling=int(feelings))

@@ -302,6 +302,7 @@ def public_files(root, words):
     write(
         "tweets/tweet_sentiment_extraction/train.csv", "text,sentiment", *(f"{text},neutral" for text in words[80:99])
     )
+    write("emotion/goemotions/train.tsv", *(f"{text}\t27\tid" for text in words[99:110]), "two\t1,2\tid")
     write(
         "complaints/severity/complaint_severity.csv",
         "source,text,complaint,severity,cause",
