@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.analyzer import LABELS
-from models.evaluate import Labels, precisions, read_labelled, recalls, scores
+from models.evaluate import Tally
+from models.labelled import LabelledFile
 
 # What the reference comparison asked every model; the third is meant to be hard.
 PROBES = (
@@ -87,47 +88,42 @@ def as_sentiments(probabilities: Floats, labels: Sequence[str], meaning: Mapping
 
 
 def compare_sentiment(data: Path, contestants: Mapping[str, Contestant]) -> dict[str, Any]:
-    """Each model on a CSV with text,label. Raises EvaluationError for a file that cannot be read.
+    """Each model on a CSV with text,label, read in parts. Raises EvaluationError for a file that cannot be read.
 
     Where the file has no neutral text, every model chooses between negative and positive.
     """
-    texts, truth = read_labelled(data)
-    return {
-        "data": data.name,
-        "n": len(texts),
-        "probes": list(PROBES),
-        "models": {name: figures_of(one, texts, truth) for name, one in contestants.items()},
-    }
+    with LabelledFile(data) as file:
+        return {
+            "data": data.name,
+            "n": file.n,
+            "probes": list(PROBES),
+            "models": {name: figures_of(one, file) for name, one in contestants.items()},
+        }
 
 
-def figures_of(model: Contestant, texts: Sequence[str], truth: Labels) -> dict[str, Any]:
-    classes = [0, 1, 2] if 1 in truth else [0, 2]
-    model.sentiments(texts[:WARM])
-    started = time.perf_counter()
-    every = model.sentiments(texts)
-    took = time.perf_counter() - started
-    probabilities = every[:, classes] / np.maximum(every[:, classes].sum(-1, keepdims=True), 1e-9)
-    known = np.searchsorted(classes, truth)
-    told = scores(known, probabilities, [LABELS[one] for one in classes])
-    guesses, count = probabilities.argmax(-1), len(classes)
+def figures_of(model: Contestant, file: LabelledFile) -> dict[str, Any]:
+    tally, took = Tally([LABELS[one] for one in file.classes]), 0.0
+    for texts, truth in file.parts():
+        if not took:
+            model.sentiments(texts[:WARM])
+        started = time.perf_counter()
+        every = model.sentiments(texts)
+        took += time.perf_counter() - started
+        some = every[:, file.classes]
+        tally.add(np.searchsorted(file.classes, truth), some / np.maximum(some.sum(-1, keepdims=True), 1e-9))
+    told = tally.scores()
     probes = model.sentiments(PROBES)
     return {
         "model": model.version,
         "labels": list(model.labels),
-        "precision": round(float(precisions(known, guesses, count).mean()), 4),
-        "recall": round(float(recalls(known, guesses, count).mean()), 4),
+        "precision": round(float(np.mean([one["precision"] for one in told["per_class"].values()])), 4),
+        "recall": told["macro_recall"],
         **told,
-        "brier": round(brier(known, probabilities), 4),
-        "texts_per_s": round(len(texts) / max(took, 1e-9), 1),
+        "brier": round(tally.brier, 4),
+        "texts_per_s": round(file.n / max(took, 1e-9), 1),
         **model.facts,
         "probes": [
             {label: round(float(value), 4) for label, value in zip(LABELS, row, strict=True) if label in model.labels}
             for row in probes
         ],
     }
-
-
-def brier(truth: Labels, probabilities: Floats) -> float:
-    """Mean squared distance of the probabilities from what was so (Brier, 1950), summed over the classes: 0 to 2."""
-    wanted = np.eye(probabilities.shape[-1], dtype=np.float32)[truth]
-    return float(np.square(probabilities - wanted).sum(-1).mean())

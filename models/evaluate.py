@@ -1,28 +1,15 @@
-"""How good the model is on labelled texts. Needs numpy and the serving model alone."""
+"""The figures of a model on labelled texts: how often it is right, and how well it knows. Needs numpy alone."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.analyzer import LABELS
-
 Labels = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
-
-_NAMES = {"negative": 0, "neg": 0, "neutral": 1, "neu": 1, "positive": 2, "pos": 2}
-# Numbers mean what the set of them means: TweetEval, Sentiment140 (with or without neutral), signed, and two classes.
-_NUMBERINGS: tuple[dict[str, int], ...] = (
-    {"0": 0, "1": 2},
-    {"0": 0, "1": 1, "2": 2},
-    {"0": 0, "2": 1, "4": 2},
-    {"-1": 0, "0": 1, "1": 2},
-)
 
 
 class Reader(Protocol):
@@ -37,86 +24,71 @@ class EvaluationError(Exception):
     """The labelled texts cannot be read."""
 
 
-def evaluate_sentiment(data: Path, analyzer: Reader) -> dict[str, Any]:
-    """Accuracy and calibration of a model on a CSV with the columns `text` and `label`.
+class Tally:
+    """Counts that the figures of an evaluation come from, whatever the number of texts. names: of the classes."""
 
-    Labels are names (negative, neutral, positive) or numbers (0 1 2; 0 2 4; -1 0 1; 0 1 for negative and positive).
-    Where the file has no neutral text, the model chooses between negative and positive. It never abstains here.
-    Raises EvaluationError naming the column or label that is wrong.
-    """
-    texts, truth = read_labelled(data)
-    classes = [0, 1, 2] if 1 in truth else [0, 2]
-    probabilities = analyzer.sentiments(texts)[:, classes]
-    probabilities /= probabilities.sum(-1, keepdims=True)
-    report = scores(np.searchsorted(classes, truth), probabilities, [LABELS[one] for one in classes])
-    return {"model": analyzer.version, "data": data.name, **report}
+    def __init__(self, names: Sequence[str], bins: int = 15) -> None:
+        self.names, self._bins = tuple(names), bins
+        self.table = np.zeros((len(names), len(names)), np.int64)  # as `confusion` gives it
+        self._gap = np.zeros(bins)  # hits less confidence, summed over each bin
+        self._distance = 0.0
 
+    def add(self, truth: Labels, probabilities: Floats) -> None:
+        """truth: (n,), probabilities: (n, classes), rows sum to 1."""
+        guesses, sure = probabilities.argmax(-1), probabilities.max(-1)
+        self.table += confusion(truth, guesses, len(self.names))
+        place = np.minimum((sure * self._bins).astype(int), self._bins - 1)
+        self._gap += np.bincount(place, (guesses == truth) - sure.astype(np.float64), minlength=self._bins)
+        wanted = np.eye(len(self.names), dtype=probabilities.dtype)[truth]
+        self._distance += float(np.square(probabilities - wanted).sum())
 
-def read_labelled(path: Path) -> tuple[list[str], Labels]:
-    """Texts and their sentiments (0 negative, 1 neutral, 2 positive) from a CSV."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in ("text", "label") if name not in (reader.fieldnames or ())]
-            if missing:
-                there = ", ".join(reader.fieldnames or ["(none)"])
-                raise EvaluationError(f"{path}: no column {' and '.join(missing)}; its columns are {there}")
-            rows = [(row["text"] or "", (row["label"] or "").strip().lower()) for row in reader]
-    except FileNotFoundError:
-        raise EvaluationError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise EvaluationError(f"{path}: it cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise EvaluationError(f"{path}: it is no CSV in UTF-8 ({error})") from None
-    if not rows:
-        raise EvaluationError(f"{path}: it has no rows")
-    meaning = _meaning({label for _, label in rows})
-    if meaning is None:
-        line, label = next((n, label) for n, (_, label) in enumerate(rows, 2) if label not in _NAMES)
-        raise EvaluationError(
-            f"{path}: unknown label {label!r} (row {line}); use negative, neutral, positive or 0, 1, 2"
-        )
-    return [text for text, _ in rows], np.array([meaning[label] for _, label in rows], dtype=np.int64)
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error (Guo et al., 2017) of the chosen class, over bins of equal width."""
+        return float(np.abs(self._gap).sum() / max(self.table.sum(), 1))
 
+    @property
+    def brier(self) -> float:
+        """Mean squared distance of the probabilities from what was so (Brier, 1950), over all classes: 0 to 2."""
+        return self._distance / max(int(self.table.sum()), 1)
 
-def _meaning(labels: set[str]) -> dict[str, int] | None:
-    return next((one for one in (_NAMES, *_NUMBERINGS) if labels <= one.keys()), None)
+    def scores(self) -> dict[str, Any]:
+        """The figures."""
+        right, support = np.diag(self.table), self.table.sum(1)
+        precision, recall = right / np.maximum(self.table.sum(0), 1), right / np.maximum(support, 1)
+        f1 = f1s_of(self.table)
+        n = max(int(support.sum()), 1)
+        return {
+            "n": int(support.sum()),
+            "accuracy": round(float(right.sum() / n), 4),
+            "macro_f1": round(float(f1.mean()), 4),
+            "macro_recall": round(float(recall.mean()), 4),
+            "weighted_f1": round(float((f1 * support).sum() / n), 4),
+            "ece": round(self.calibration_error, 4),
+            "per_class": {
+                name: {
+                    "precision": round(float(precision[row]), 4),
+                    "recall": round(float(recall[row]), 4),
+                    "f1": round(float(f1[row]), 4),
+                    "n": int(support[row]),
+                }
+                for row, name in enumerate(self.names)
+            },
+        }
 
 
 def scores(truth: Labels, probabilities: Floats, names: Sequence[str]) -> dict[str, Any]:
     """The figures of one evaluation. truth: (n,), probabilities: (n, classes)."""
-    classes = len(names)
-    guesses = probabilities.argmax(-1)
-    support = np.bincount(truth, minlength=classes)
-    each = f1s(truth, guesses, classes)
-    return {
-        "n": len(truth),
-        "accuracy": round(float((truth == guesses).mean()), 4),
-        "macro_f1": round(macro_f1(truth, guesses, classes), 4),
-        "macro_recall": round(macro_recall(truth, guesses, classes), 4),
-        "weighted_f1": round(float((each * support).sum() / support.sum()), 4),
-        "ece": round(calibration_error(truth, probabilities), 4),
-        "per_class": {
-            name: {
-                "precision": round(float(precisions(truth, guesses, classes)[row]), 4),
-                "recall": round(float(recalls(truth, guesses, classes)[row]), 4),
-                "f1": round(float(each[row]), 4),
-                "n": int(support[row]),
-            }
-            for row, name in enumerate(names)
-        },
-    }
+    tally = Tally(names)
+    tally.add(truth, probabilities)
+    return tally.scores()
 
 
 def calibration_error(truth: Labels, probabilities: Floats, bins: int = 15) -> float:
     """Expected calibration error (Guo et al., 2017) of the chosen class, over `bins` bins of equal width."""
-    chosen = probabilities.argmax(-1)
-    confidence = probabilities.max(-1)
-    hit = (chosen == truth).astype(np.float64)
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    count = np.bincount(place, minlength=bins)
-    gap = np.bincount(place, hit - confidence, minlength=bins)  # summed over each bin
-    return float(np.abs(gap).sum() / max(count.sum(), 1))
+    tally = Tally([""] * probabilities.shape[-1], bins)
+    tally.add(truth, probabilities)
+    return tally.calibration_error
 
 
 def confusion(truth: Labels, guesses: Labels, classes: int) -> Labels:
@@ -132,17 +104,14 @@ def recalls(truth: Labels, guesses: Labels, classes: int) -> Floats:
     return found
 
 
-def precisions(truth: Labels, guesses: Labels, classes: int) -> Floats:
-    """Of each class; 0 where it is never guessed."""
-    table = confusion(truth, guesses, classes)
-    right: Floats = np.diag(table) / np.maximum(table.sum(0), 1)
-    return right
-
-
 def f1s(truth: Labels, guesses: Labels, classes: int) -> Floats:
-    precision, recall = precisions(truth, guesses, classes), recalls(truth, guesses, classes)
-    both: Floats = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-    return both
+    return f1s_of(confusion(truth, guesses, classes))
+
+
+def f1s_of(table: Labels) -> Floats:
+    """Of each class of a confusion table; 0 where it is never right."""
+    found: Floats = 2 * np.diag(table) / np.maximum(table.sum(0) + table.sum(1), 1)
+    return found
 
 
 def macro_f1(truth: Labels, guesses: Labels, classes: int) -> float:

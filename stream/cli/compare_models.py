@@ -64,7 +64,7 @@ def compare_sentiment(
     from models.evaluate import EvaluationError
 
     given = _label_map(labels or [])
-    if not data.is_file():
+    if not data.exists():
         raise UserError(f"{data}: there is no such file")
     with tempfile.TemporaryDirectory() as spare:
         try:

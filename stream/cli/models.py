@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stream.cli import calls as of_calls
+from stream.cli.progress import counted
 from stream.cli.training_bar import watched
 from stream.errors import UserError
 from stream.settings import read_settings
@@ -72,13 +73,15 @@ def analyze(
 
 @evaluate.command("sentiment")
 def evaluate_sentiment(data: Data, model: Model = None) -> None:
-    """Accuracy, F1, recall and calibration on a file with the columns text,label."""
+    """Accuracy, F1, recall and calibration on a file with the columns text,label, of any size; .gz is unpacked."""
     from models.classifier import Classifier, is_classifier
     from models.evaluate import EvaluationError
-    from models.evaluate import evaluate_sentiment as measure
+    from models.evaluate_sentiment import evaluate_sentiment as measure
 
     try:
-        _tell(measure(data, Classifier(model) if model and is_classifier(model) else _analyzer(model)))
+        with counted("texts") as progress:
+            told = measure(data, Classifier(model) if model and is_classifier(model) else _analyzer(model), progress)
+        _tell(told)
     except EvaluationError as error:
         raise UserError(str(error)) from None
 

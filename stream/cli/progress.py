@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 EVERY = 2.0  # seconds between lines where there is no terminal
@@ -74,3 +76,13 @@ class Progress:
         elif time.monotonic() - self._printed_at > EVERY:
             self._printed_at = time.monotonic()
             self._console.print(state.line(), markup=False, highlight=False)
+
+
+@contextmanager
+def counted(what: str, console: Console | None = None) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is told how many are done, of how many; gone at the end. Nothing where there is no terminal."""
+    console = console or Console(stderr=True)
+    columns = (BarColumn(28), MofNCompleteColumn(), TextColumn(what), TimeRemainingColumn())
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)

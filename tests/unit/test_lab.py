@@ -16,7 +16,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from models.analyzer import softmax
 from models.artifact import ArtifactError
 from models.classifier import Classifier, Reading
-from models.evaluate import evaluate_sentiment
+from models.evaluate_sentiment import evaluate_sentiment
 from models.training.base import BaseError
 from models.training.data import DataError
 from models.training.gate import GateError

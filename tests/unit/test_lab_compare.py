@@ -10,7 +10,8 @@ import pytest
 from lab_runs import CONFIGS, config_of
 from typer.testing import CliRunner
 
-from models.compare_sentiment import PROBES, LabelsError, as_sentiments, brier, label_map
+from models.compare_sentiment import PROBES, LabelsError, as_sentiments, label_map
+from models.evaluate import Tally
 from models.training.lab.train import train
 from stream.cli.main import app
 from stream.errors import UserError
@@ -64,8 +65,10 @@ def test_stars_are_added_up_by_what_they_mean():
 
 
 def test_brier_is_nothing_for_the_certain_and_right_and_two_for_the_certain_and_wrong():
-    assert brier(np.array([0, 1]), np.eye(2, dtype=np.float32)) == 0
-    assert brier(np.array([1, 0]), np.eye(2, dtype=np.float32)) == 2
+    for truth, told in (([0, 1], 0), ([1, 0], 2)):
+        tally = Tally(["negative", "positive"])
+        tally.add(np.array(truth), np.eye(2, dtype=np.float32))
+        assert tally.brier == told
 
 
 def test_base_adapter_merged_and_int8_stand_side_by_side(run):

@@ -8,7 +8,7 @@ import numpy as np
 from lab_runs import CONFIGS, config_of
 
 from models.analyzer import softmax
-from models.evaluate import read_labelled
+from models.labelled import read_labelled
 from models.training.lab.ablation import VARIANTS, ablation, table
 from models.training.lab.build import build
 from models.training.lab.keep import BASE, with_weights

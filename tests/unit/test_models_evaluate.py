@@ -1,12 +1,18 @@
 """Figures on labelled texts."""
 
+import gzip
+import os
+import threading
+
 import numpy as np
 import pytest
 from sklearn import metrics
 
 from models.analyzer import Analyzer
 from models.artifact import default_artifact
-from models.evaluate import EvaluationError, calibration_error, evaluate_sentiment, read_labelled, scores
+from models.evaluate import EvaluationError, Tally, calibration_error, scores
+from models.evaluate_sentiment import evaluate_sentiment
+from models.labelled import LabelledFile, read_labelled
 
 ROWS = [("I love you", "positive"), ("I hate you", "negative"), ("the shop opens at nine", "neutral")]
 
@@ -76,11 +82,20 @@ def test_without_neutral_texts_the_model_chooses_between_two(tmp_path, analyzer)
     [
         ("tweet,label\nhi,positive\n", "no column text; its columns are tweet, label"),
         ("a,b\nhi,positive\n", "no column text and label"),
-        ("text,label\nhi,positive\nho,happy\n", "unknown label 'happy' (row 3)"),
-        ("text,label\nhi,7\n", "unknown label '7' (row 2)"),
+        ("text,label\nhi,positive\nho,happy\n", "line 3: unknown label 'happy'"),
+        ("text,label\nhi,7\n", "line 2: unknown label '7'"),
+        ("text,label\nhi,\n", "line 2: it has no label"),
+        ("text,label\n\nhi,1\nho,0\nhm,4\n", "line 5: label '4' does not go with 1, 0"),
+        ('text,label\n"two\nlines",1\nho,bad\n', "line 4: unknown label 'bad'"),
+        ("text,label\nwell, well,positive\n", "line 2 has 3 fields and the header 2"),
+        ("text,label\nwell\n", "line 2 has 1 fields and the header 2"),
+        ('text,label\na,1\n"left open,1\nb,0\n', "line 3: it is no CSV"),
+        ('text,label\na,1\n"left open,1\n' + "more text,1\n" * 20_000, "line 3: it is no CSV"),
+        ("text,label,label\na,1,0\n", "the column label is there twice"),
         ("text,label\n", "no rows"),
         ("", "no column text and label"),
         (b"\xff\xfe\x00\x01", "no CSV in UTF-8"),
+        (b"text,label\nhi,1\ncaf\xe9,0\n", "no CSV in UTF-8 (line 3, byte 4"),
         (None, "no such file"),
     ],
 )
@@ -95,3 +110,64 @@ def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path, content, says, a
     assert says in str(error.value)
     assert str(data) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_large_file_is_read_in_parts_and_counts_as_a_whole(tmp_path):
+    class Lengths:
+        """Says positive of long texts."""
+
+        version = "lengths"
+
+        def sentiments(self, texts):
+            return np.array([[0.2, 0.1, 0.7] if len(text) > 4 else [0.8, 0.1, 0.1] for text in texts])
+
+    rows = [("x" * (row % 7), ("negative", "positive", "neutral")[row % 3]) for row in range(5000)]
+    model, told = Lengths(), []
+
+    report = evaluate_sentiment(table(tmp_path / "data.csv", rows), model, lambda *done: told.append(done))
+
+    truth = np.array([{"negative": 0, "neutral": 1, "positive": 2}[label] for _, label in rows])
+    whole = scores(truth, model.sentiments([text for text, _ in rows]), ["negative", "neutral", "positive"])
+    assert {name: report[name] for name in whole} == whole
+    assert told[-1] == (5000, 5000)
+    assert len(told) == 5
+    assert report["n"] == 5000
+
+
+def test_a_part_at_a_time_is_held(tmp_path):
+    data = table(tmp_path / "data.csv", [("x", 1)] * 2500)
+
+    assert [len(texts) for texts, _ in LabelledFile(data).parts()] == [1024, 1024, 452]
+
+
+def test_a_bad_line_at_the_end_is_told_before_the_model_is_asked(tmp_path):
+    class Never:
+        version = "never"
+
+        def sentiments(self, texts):
+            raise AssertionError
+
+    data = table(tmp_path / "data.csv", [*[("x", 1)] * 3000, ("y", "maybe")])
+
+    with pytest.raises(EvaluationError, match="line 3002: unknown label 'maybe'"):
+        evaluate_sentiment(data, Never())
+
+
+def test_packed_files_and_pipes_are_read_too(tmp_path):
+    data = table(tmp_path / "data.csv", ROWS)
+    with gzip.open(tmp_path / "data.csv.gz", "wb") as file:
+        file.write(data.read_bytes())
+    (tmp_path / "cut.csv.gz").write_bytes((tmp_path / "data.csv.gz").read_bytes()[:-9])
+    (tmp_path / "plain.csv.gz").write_bytes(data.read_bytes())
+    os.mkfifo(tmp_path / "pipe")
+    threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[data.read_bytes()]).start()
+
+    assert read_labelled(tmp_path / "data.csv.gz")[1].tolist() == [2, 0, 1]
+    assert read_labelled(tmp_path / "pipe")[1].tolist() == [2, 0, 1]
+    for name in ("cut", "plain"):
+        with pytest.raises(EvaluationError, match=rf"{name}\.csv\.gz: it cannot be read"):
+            read_labelled(tmp_path / f"{name}.csv.gz")
+
+
+def test_a_tally_of_nothing_is_no_error():
+    assert Tally(["a", "b"]).scores()["accuracy"] == 0

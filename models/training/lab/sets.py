@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.evaluate import EvaluationError, read_labelled
+from models.evaluate import EvaluationError
+from models.labelled import read_labelled
 from models.taxonomy import read_taxonomy
 from models.training.complaints import Meanings
 from models.training.corpus import AIRLINE, SENTIMENT140, SENTIMENT140_TEST, TWEETEVAL

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.analyzer import LABELS
-from models.evaluate import Reader, read_labelled
+from models.evaluate import Reader
+from models.labelled import read_labelled
 from models.training.errors import TrainingError
 
 LOG = "train.log"
