@@ -7,11 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from models.errors import TaxonomyError
 from models.taxonomy import OTHER, Taxonomy, read_taxonomy
-
-
-class TaxonomyError(Exception):
-    """A taxonomy cannot be used."""
 
 
 def load_taxonomy(path: Path) -> Taxonomy:

@@ -16,13 +16,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from stream.errors import DatabaseAway
+
 READER = "earshot_reader"
 CONNECT_SECONDS = 10
 COMMAND_SECONDS = 60  # a half-open connection would otherwise be waited on for ever
-
-
-class DatabaseAway(Exception):
-    """The database cannot be used now; the same work may succeed later."""
 
 
 # What the next attempt, or an operator, can cure. Everything else is the fault of what was sent.

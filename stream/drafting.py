@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from models.draft import Draft, ReplyRequest
 from stream.brands import Brands
-from stream.database import DatabaseAway
+from stream.errors import DatabaseAway
 from stream.metrics import Metrics
 from stream.pipeline import Message, where
 from stream.replies import Replies, ToDraft

@@ -9,3 +9,7 @@ class UserError(Exception):
 
 class BrokerAway(Exception):
     """Kafka cannot be reached just now. Waited for by the worker, told to a person by everyone else."""
+
+
+class DatabaseAway(Exception):
+    """The database cannot be used now; the same work may succeed later."""

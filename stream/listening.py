@@ -13,9 +13,8 @@ from typing import Any, Protocol
 
 from connectors.base import Cursor, LiveSource, SourceError
 from connectors.events import Deleted, Event, Passed, Sourced
-from stream.database import DatabaseAway
 from stream.dead_letters import DeadLetter
-from stream.errors import BrokerAway
+from stream.errors import BrokerAway, DatabaseAway
 from stream.ingest import Publisher, send, sorted_by_size
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from connectors.base import ConnectorError, NotSent, Replier, SentReply, SentUnknown, Standing
 from connectors.events import Event, Tweet
 from stream.alone import alone
-from stream.database import DatabaseAway, reachable
+from stream.database import reachable
+from stream.errors import DatabaseAway
 from stream.metrics import Metrics
 from stream.replies import Row, note, set_
 from stream.tables import event_ids, events, opted_out, replies

@@ -19,9 +19,8 @@ from models.call_sides import Utterance
 from models.calls import CallReader, customer_text
 from stream.brands import Brands
 from stream.calls import utterances
-from stream.database import DatabaseAway
 from stream.dead_letters import DeadLetter
-from stream.errors import BrokerAway
+from stream.errors import BrokerAway, DatabaseAway
 from stream.health import Health
 from stream.kafka import Outgoing
 from stream.metrics import Metrics

@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from stream.database import DatabaseAway, reachable
+from stream.database import reachable
+from stream.errors import DatabaseAway
 from stream.records import AlertRecord
 from stream.tables import spend
 

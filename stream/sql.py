@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stream.database import CONNECT_SECONDS, DatabaseAway, dsn, why_away
-from stream.errors import UserError
+from stream.database import CONNECT_SECONDS, dsn, why_away
+from stream.errors import DatabaseAway, UserError
 
 Format = Literal["table", "json", "csv"]
 

@@ -12,8 +12,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from stream.database import DatabaseAway
-from stream.errors import BrokerAway, UserError
+from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.health import Health
 from stream.metrics import IngestMetrics, Metrics
 

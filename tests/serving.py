@@ -10,7 +10,8 @@ from typing import Any
 
 from models.taxonomy import read_taxonomy
 from stream.api_keys import SCOPES, Key
-from stream.database import DatabaseAway, open_engine, reader_url
+from stream.database import open_engine, reader_url
+from stream.errors import DatabaseAway
 from stream.figures import Figures
 from stream.kafka import Outgoing
 from stream.queries import Totals

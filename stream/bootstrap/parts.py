@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.bootstrap.beside import worker_process
-from stream.database import DatabaseAway, open_engine, reader_url
+from stream.database import open_engine, reader_url
 from stream.embedded import Embedded
-from stream.errors import BrokerAway, UserError
+from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.kafka import Kafka
 from stream.schema import migrate
 from stream.settings import Settings

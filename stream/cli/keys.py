@@ -8,17 +8,19 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from stream.api_keys import ApiKeys, Key
-from stream.desk.people import People
 from stream.logs import set_up_logs
 from stream.settings import read_settings
+
+if TYPE_CHECKING:  # the database's library takes a third of the time in which `earshot --help` is there
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from stream.api_keys import ApiKeys, Key
 
 T = TypeVar("T")
 
@@ -57,6 +59,9 @@ def create(
         raise typer.BadParameter("a name is 1 to 100 printable characters")
 
     async def make(engine: AsyncEngine) -> str:
+        from stream.api_keys import ApiKeys
+        from stream.desk.people import People
+
         holder = None if user is None else await People(engine).find(user)
         return await ApiKeys(engine).create(name.strip(), [each.value for each in scope], holder)
 
@@ -90,6 +95,8 @@ def revoke(name: Annotated[str, typer.Argument(help="Its name, or its beginning 
 
 
 async def _with_keys(ask: Callable[[ApiKeys], Awaitable[T]]) -> T:
+    from stream.api_keys import ApiKeys
+
     return await _with_engine(lambda engine: ask(ApiKeys(engine)))
 
 

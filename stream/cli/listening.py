@@ -17,8 +17,8 @@ from connectors.deletions import Known, deleted
 from connectors.x.costs import Reached
 from stream.bootstrap import ensure_migrated, load_brands, parts
 from stream.cli.replaying import Summary, Workers
-from stream.database import DatabaseAway, open_engine
-from stream.errors import BrokerAway, UserError
+from stream.database import open_engine
+from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.health import Health
 from stream.ingest import sorted_by_size
 from stream.kafka import Kafka, Publisher

@@ -12,7 +12,7 @@ import typer
 
 from connectors.base import ConnectorError
 from models.artifact import ArtifactError
-from models.taxonomy_file import TaxonomyError
+from models.errors import TaxonomyError
 from stream.brands import BrandsError
 from stream.cli import (
     alerts,
@@ -32,8 +32,7 @@ from stream.cli import (
     run,
     upkeep,
 )
-from stream.database import DatabaseAway
-from stream.errors import BrokerAway, UserError
+from stream.errors import BrokerAway, DatabaseAway, UserError
 
 # What a person can put right: one line, exit code 2. Anything else is a bug and shows its traceback.
 READABLE = (UserError, ConnectorError, ArtifactError, TaxonomyError, BrandsError, BrokerAway, DatabaseAway)

@@ -18,8 +18,7 @@ from connectors.events import Sourced
 from stream.bootstrap import OwnWorker, Parts, ensure_migrated, judge_bursts, parts, worker_process
 from stream.bursts import BurstJudge
 from stream.cli.progress import Progress, State
-from stream.database import DatabaseAway
-from stream.errors import BrokerAway
+from stream.errors import BrokerAway, DatabaseAway
 from stream.ingest import PATIENCE, Ingested, ingest
 from stream.kafka import Kafka
 from stream.queries import Totals

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from stream.database import DatabaseAway
+from stream.errors import DatabaseAway
 from stream.web.origins import is_same_origin, within
 from stream.web.people import Caller, Callers
 from stream.web.problems import problem

@@ -11,7 +11,7 @@ from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from stream.api_keys import Key, Scope, digest, looks_like_token
-from stream.database import DatabaseAway
+from stream.errors import DatabaseAway
 from stream.web.problems import refusal
 
 REMEMBERED = 5.0  # seconds; a key that is revoked opens doors that much longer

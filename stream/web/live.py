@@ -17,7 +17,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.types import Text
 
-from stream.database import CONNECT_SECONDS, DatabaseAway, dsn, reachable, why_away
+from stream.database import CONNECT_SECONDS, dsn, reachable, why_away
+from stream.errors import DatabaseAway
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.taxonomy import Taxonomy
 from stream.alert_store import Alerts
-from stream.database import DatabaseAway
 from stream.desk.access import ensure_login
 from stream.desk.alert_book import AlertBook
 from stream.desk.board import Taught
@@ -19,6 +18,7 @@ from stream.desk.people import People
 from stream.desk.queue import QueueReader
 from stream.desk.sessions import Sessions
 from stream.desk.tickets import Desk
+from stream.errors import DatabaseAway
 from stream.incident_answers import Write
 from stream.incident_store import Incidents
 from stream.replies import Replies

@@ -12,8 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from stream.database import DatabaseAway
-from stream.errors import BrokerAway
+from stream.errors import BrokerAway, DatabaseAway
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -11,7 +11,8 @@ import pytest
 from history import tweet, worst
 from sqlalchemy import text
 
-from stream.database import DatabaseAway, dsn, open_engine, storable
+from stream.database import dsn, open_engine, storable
+from stream.errors import DatabaseAway
 from stream.schema import migrate
 from stream.store import Store
 

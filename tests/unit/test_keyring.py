@@ -9,7 +9,7 @@ from serving import TOKEN, Keys
 from starlette.exceptions import HTTPException
 
 from stream.api_keys import looks_like_token, new_token
-from stream.database import DatabaseAway
+from stream.errors import DatabaseAway
 from stream.web.keyring import GRACE, REMEMBERED, STRANGERS, Bucket, KeyRing
 
 OTHER = "earshot_" + "b" * 43

@@ -10,8 +10,7 @@ from fakes import NOON, tweet
 
 from connectors.base import SourceError
 from connectors.events import Deleted, Passed, Sourced, decode
-from stream.database import DatabaseAway
-from stream.errors import BrokerAway
+from stream.errors import BrokerAway, DatabaseAway
 from stream.listening import Listener
 
 

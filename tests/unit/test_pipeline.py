@@ -10,8 +10,7 @@ from fakes import MemoryStore, Published, message, sentiment_of_length, tweet
 from connectors.events import Deleted, encode
 from models.redact import redact
 from stream.brands import Brand, Brands
-from stream.database import DatabaseAway
-from stream.errors import BrokerAway
+from stream.errors import BrokerAway, DatabaseAway
 from stream.health import Health
 from stream.kafka import MESSAGE_LIMIT
 from stream.metrics import Metrics

@@ -4,7 +4,8 @@ import pytest
 
 from models.analyzer import Analyzer
 from models.artifact import default_artifact
-from models.taxonomy_file import TaxonomyError, load_taxonomy
+from models.errors import TaxonomyError
+from models.taxonomy_file import load_taxonomy
 
 PARKING = """
 [[topic]]

@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from stream.database import DatabaseAway
 from stream.desk import answers
 from stream.desk.corrections import FIELDS
 from stream.desk.forget import forget
@@ -17,7 +16,7 @@ from stream.desk.giving import refuse_owner
 from stream.desk.life import Action, NotAllowed
 from stream.desk.people import Role
 from stream.desk.tickets import Lost, NoTicket, Seen
-from stream.errors import BrokerAway, UserError
+from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.pipeline import outgoing
 from stream.replies import Row
 from stream.web.console.detail import told

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from stream.database import DatabaseAway
+from stream.errors import DatabaseAway
 from stream.web.live import Hub
 
 T = TypeVar("T")

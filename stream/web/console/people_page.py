@@ -10,11 +10,10 @@ from typing import Any
 from nicegui.events import GenericEventArguments
 
 from stream.api_keys import SCOPES, ApiKeys, Key, Scope
-from stream.database import DatabaseAway
 from stream.desk.audit import note
 from stream.desk.board import Asked
 from stream.desk.people import ROLES, Role, User
-from stream.errors import UserError
+from stream.errors import DatabaseAway, UserError
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.telling import View, keep_telling
 from stream.web.parts import DeskParts

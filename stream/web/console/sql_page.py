@@ -10,9 +10,10 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 from sqlalchemy import text
 
-from stream.database import DatabaseAway, reachable
+from stream.database import reachable
 from stream.desk.examples import QUESTIONS
 from stream.desk.sql_box import EXPORTED, SHOWN, SqlBox
+from stream.errors import DatabaseAway
 from stream.sql import SECONDS, SqlRefused
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.telling import View

@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import background_tasks
 from nicegui.element import Element
 
-from stream.database import DatabaseAway
+from stream.errors import DatabaseAway
 from stream.web.console.shell import Visit
 from stream.web.live import MISSED
 

@@ -13,10 +13,9 @@ from nicegui import background_tasks
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
-from stream.database import DatabaseAway
 from stream.desk.giving import can_have
 from stream.desk.tickets import NoTicket
-from stream.errors import UserError
+from stream.errors import DatabaseAway, UserError
 from stream.web.console.acts import Acts, Outcome
 from stream.web.console.detail import detail
 from stream.web.console.rooms import HEARTBEAT, Rooms
