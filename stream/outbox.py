@@ -33,6 +33,7 @@ SHOWS_AFTER = timedelta(minutes=2)  # a network may take so long to show what it
 MOST_TRIES = 8
 MOST_LOOKS = 5
 LONGEST_BACKOFF = timedelta(minutes=15)
+BY = "earshot"  # who changes a reply here
 
 _NEXT = (
     select(replies)
@@ -194,18 +195,18 @@ class Outbox:
 
     async def _begin(self, row: Row) -> bool:
         async with reachable(), self._engine.begin() as connection:
-            again = select(replies.c.state).where(replies.c.id == row["id"]).with_for_update()
-            if (await connection.execute(again)).scalar_one() != "approved":
-                return False  # a person took it back at the last moment
-            await set_(connection, row["id"], state="sending", sending_since=self._now(), due_at=None)
-            await note(connection, "earshot", "send", row["id"], {"network": row["network"]})
+            again = select(replies.c.state, replies.c.version).where(replies.c.id == row["id"]).with_for_update()
+            if tuple((await connection.execute(again)).one()) != ("approved", row["version"]):
+                return False  # a person took it back at the last moment, or says it in other words by now
+            await set_(connection, row["id"], BY, state="sending", sending_since=self._now(), due_at=None)
+            await note(connection, BY, "send", row["id"], {"network": row["network"]})
         return True
 
     async def _sent(self, row: Row, sent: SentReply) -> None:
         async with reachable(), self._engine.begin() as connection:
             values = {"state": "sent", "sent_id": sent.id, "sent_at": sent.at, "url": sent.url, "reason": None}
-            await set_(connection, row["id"], **values)
-            await note(connection, "earshot", "sent", row["id"], {"id": sent.id})
+            await set_(connection, row["id"], BY, **values)
+            await note(connection, BY, "sent", row["id"], {"id": sent.id})
         self._metrics.replies.labels("sent").inc()
         # The network's own stream may bring it too, or never: an id counts once.
         await self._publish(own_answer(row, sent))
@@ -217,18 +218,18 @@ class Outbox:
         wait = min(LONGEST_BACKOFF, max(timedelta(seconds=error.retry_after), timedelta(seconds=2**tries)))
         async with reachable(), self._engine.begin() as connection:
             values: dict[str, Any] = {"state": "approved", "sending_since": None, "reason": str(error)}
-            await set_(connection, row["id"], **values, tries=tries, due_at=self._now() + wait)
+            await set_(connection, row["id"], BY, **values, tries=tries, due_at=self._now() + wait)
         return None
 
     async def _look_again(self, row: Row, looks: int) -> None:
         async with reachable(), self._engine.begin() as connection:
             due = self._now() + timedelta(seconds=min(60, 10 * 2**looks))
-            await set_(connection, row["id"], tries=looks, due_at=due)
+            await set_(connection, row["id"], BY, tries=looks, due_at=due)
 
     async def _end(self, row: Row, state: str, why: str) -> None:
         async with reachable(), self._engine.begin() as connection:
-            await set_(connection, row["id"], state=state, reason=why)
-            await note(connection, "earshot", state, row["id"], {"why": why})
+            await set_(connection, row["id"], BY, state=state, reason=why)
+            await note(connection, BY, state, row["id"], {"why": why})
         self._metrics.replies.labels(state).inc()
         log.info("reply %s is %s: %s", row["id"], state, why)
 

@@ -39,7 +39,8 @@ _MISSED = text("""
     order by t.priority desc, t.received_at limit :limit
 """).bindparams(bindparam("but", type_=ARRAY(Text)))
 _SUPERSEDED = text("""
-    update replies set state = 'discarded', reason = 'the customer wrote again', updated_at = now()
+    update replies set state = 'discarded', reason = 'the customer wrote again', updated_at = now(),
+                       version = version + 1, changed_by = 'earshot'
     where state = 'draft' and ticket_id = any(:tickets) and not (id = any(:new))
 """).bindparams(bindparam("tickets", type_=ARRAY(Text)))
 _LATELY = text(f"""
@@ -70,8 +71,24 @@ class NoReply(UserError):
     """There is no such reply; or none that this person may see."""
 
 
+class LostReply(UserError):
+    """The reply changed since it was looked at. reply: as it is now; who, what: of the latest change."""
+
+    def __init__(self, reply: Row) -> None:
+        self.reply = reply
+        self.who = str(reply["changed_by"] or "somebody")
+        self.what = str(reply["reason"] or _WHAT.get(reply["state"], reply["state"]))
+        super().__init__(f"{self.who} changed this reply meanwhile ({self.what}); look at it and try again")
+
+
+_WHAT = {"draft": "other words", "sending": "it is being sent", "failed": "it was not sent"}
+
+
 class Replies:
-    """The table `replies`, one row a message that is answered."""
+    """The table `replies`, one row a message that is answered.
+
+    seen: the column `version` of the reply that a person looked at; whoever decides on another one raises LostReply.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -156,22 +173,30 @@ class Replies:
         async with reachable(), self._engine.connect() as connection:
             return await _found(connection, number, brands=brands)
 
-    async def edit(self, number: int, who: str, said: str) -> Row:
+    async def edit(self, number: int, who: str, said: str, *, seen: int | None = None) -> Row:
         """Other words for a draft, which still waits for approval. Raises UserError where it is decided already."""
         async with reachable(), self._engine.begin() as connection:
-            row = await _found(connection, number, lock=True)
+            row = await _to_change(connection, number, seen)
             if row["state"] != "draft":
                 raise UserError(f"reply {number} is {row['state']} already")
             await note(connection, who, "edit", number, {})
-            return await set_(connection, number, text=storable(said.strip()))
+            return await set_(connection, number, who, text=storable(said.strip()))
 
-    async def approve(self, number: int, who: str, *, said: str | None = None, despite: Sequence[Refusal] = ()) -> Row:
+    async def approve(
+        self,
+        number: int,
+        who: str,
+        *,
+        said: str | None = None,
+        despite: Sequence[Refusal] = (),
+        seen: int | None = None,
+    ) -> Row:
         """Let it be sent, perhaps in other words. despite: what the policy gate says against them, kept in the audit.
 
         Also for one that failed, to try again. Raises UserError where it is decided already.
         """
         async with reachable(), self._engine.begin() as connection:
-            row = await _found(connection, number, lock=True)
+            row = await _to_change(connection, number, seen)
             if row["state"] not in ("draft", "failed", "discarded"):
                 raise UserError(f"reply {number} is {row['state']} already")
             values: Row = {"state": "approved", "approved_by": who, "approved_at": func.now(), "due_at": func.now()}
@@ -179,27 +204,27 @@ class Replies:
             values |= {} if said is None else {"text": storable(said.strip())}
             details = {"edited": said is not None and said.strip() != row["drafted"]}
             await note(connection, who, "approve", number, details | {"despite": [one.rule for one in despite]})
-            return await set_(connection, number, **values)
+            return await set_(connection, number, who, **values)
 
-    async def discard(self, number: int, who: str, why: str = "a person decided so") -> Row:
+    async def discard(self, number: int, who: str, why: str = "a person decided so", *, seen: int | None = None) -> Row:
         """Never to be sent. Raises UserError for one that is on its way or sent."""
         async with reachable(), self._engine.begin() as connection:
-            row = await _found(connection, number, lock=True)
+            row = await _to_change(connection, number, seen)
             if row["state"] not in ("draft", "approved", "failed"):
                 raise UserError(f"reply {number} is {row['state']}: too late to discard it")
             await note(connection, who, "discard", number, {})
-            return await set_(connection, number, state="discarded", reason=storable(why))
+            return await set_(connection, number, who, state="discarded", reason=storable(why))
 
-    async def settle(self, number: int, who: str, *, sent: bool) -> Row:
+    async def settle(self, number: int, who: str, *, sent: bool, seen: int | None = None) -> Row:
         """A person looked an uncertain reply up on the network: it stands there, or it does not."""
         async with reachable(), self._engine.begin() as connection:
-            row = await _found(connection, number, lock=True)
+            row = await _to_change(connection, number, seen)
             if row["state"] != "uncertain":
                 raise UserError(f"reply {number} is {row['state']}, not uncertain")
             await note(connection, who, "settle", number, {"sent": sent})
             if sent:
-                return await set_(connection, number, state="sent", sent_at=row["sending_since"], reason=None)
-            return await set_(connection, number, state="failed", reason=f"not on the network, says {who}")
+                return await set_(connection, number, who, state="sent", sent_at=row["sending_since"], reason=None)
+            return await set_(connection, number, who, state="failed", reason=f"not on the network, says {who}")
 
     async def opt_out(self, network: str, author: str, who: str) -> None:
         """This person gets no more answers."""
@@ -260,9 +285,18 @@ async def _found(
     return dict(row)
 
 
-async def set_(connection: AsyncConnection, number: int, **values: Any) -> Row:
-    """Write columns of one reply; returns the row as it is then."""
-    put = update(replies).where(replies.c.id == number).values(**values, updated_at=func.now()).returning(*replies.c)
+async def _to_change(connection: AsyncConnection, number: int, seen: int | None) -> Row:
+    """The reply, which is this transaction's until it ends. Raises NoReply, and LostReply for another than was seen."""
+    row = await _found(connection, number, lock=True)
+    if seen is not None and seen != row["version"]:
+        raise LostReply(row)
+    return row
+
+
+async def set_(connection: AsyncConnection, number: int, who: str, **values: Any) -> Row:
+    """Write columns of one reply, as somebody's change; returns the row as it is then."""
+    counted = {"version": replies.c.version + 1, "changed_by": who, "updated_at": func.now()}
+    put = update(replies).where(replies.c.id == number).values(**values, **counted).returning(*replies.c)
     return dict((await connection.execute(put)).mappings().one())
 
 

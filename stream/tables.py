@@ -368,6 +368,8 @@ replies = Table(
     Column("url", Text),
     Column("tries", Integer, nullable=False),
     Column("due_at", Moment),
+    Column("version", Integer, nullable=False),
+    Column("changed_by", Text),
 )
 
 opted_out = Table(

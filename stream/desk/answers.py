@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from models.draft import Candidate, Draft, Refusal, ReplyRequest
 from models.policy import check, length, limit, price
 from stream.errors import UserError
-from stream.replies import Replies, Row
+from stream.replies import LostReply, Replies, Row
 
 _UNDECIDED = ("draft", "approved", "sending", "uncertain", "failed")
 BY_HAND = "a person"  # in place of a model's version
@@ -43,13 +43,21 @@ async def judged(replies: Replies, row: Row, text: str) -> Verdict:
     return Verdict(length(text, network), limit(network), price(text, network), refusals)
 
 
-async def approve(replies: Replies, number: int, who: str, *, said: str | None = None, anyway: bool = False) -> Row:
-    """Let it be sent, perhaps in other words. Raises Refused, unless it is to go anyway, and UserError."""
+async def approve(
+    replies: Replies, number: int, who: str, *, said: str | None = None, anyway: bool = False, seen: int | None = None
+) -> Row:
+    """Let it be sent, perhaps in other words. Raises Refused, unless it is to go anyway, and UserError.
+
+    seen: the version that the person looked at. What the policy looked at is what goes, so LostReply is raised also
+    where it changes within.
+    """
     row = await replies.find(number)
+    if seen is not None and seen != row["version"]:
+        raise LostReply(row)
     verdict = await judged(replies, row, row["text"] if said is None else said.strip())
     if verdict.refusals and not anyway:
         raise Refused(verdict.refusals)
-    return await replies.approve(number, who, said=said, despite=verdict.refusals)
+    return await replies.approve(number, who, said=said, despite=verdict.refusals, seen=row["version"])
 
 
 async def begin(replies: Replies, ticket_id: str, said: str) -> int:

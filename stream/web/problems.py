@@ -71,7 +71,7 @@ def described(app: FastAPI) -> dict[str, Any]:
         for route in methods.values():
             for answer in route["responses"].values():
                 schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
-                if schema.get("$ref", "").endswith(("/Problem", "/LostUpdate", "/RefusedWords")):
+                if schema.get("$ref", "").endswith(("/Problem", "/LostUpdate", "/LostReplyUpdate", "/RefusedWords")):
                     answer["content"] = {MEDIA_TYPE: {"schema": schema}}
     return document
 

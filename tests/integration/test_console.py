@@ -345,3 +345,47 @@ async def test_words_that_were_begun_wait_where_they_were_begun(store, engine, b
     await Replies(engine).approve(number, "ada")
     await ben.sees("ada was first")
     await expect(words).to_have_value("So sorry, I am looking into your line")
+
+
+async def test_two_people_at_one_reply_are_shown_each_others_words_before_anything_is_sent(store, engine, ben):
+    await store.save([tweet(1, 95, text=SEVERE)])
+    replies, number = Replies(engine), await drafted(engine, GOOD)
+    await ben.go("/tickets/x:1")
+    await ben.sees(GOOD.text)
+    await ben.press("e")
+    words = ben.page.get_by_label("The words of the reply")
+    await words.fill("So sorry, I am looking into your line.")
+
+    await replies.edit(number, "ada", "Sorry! Is your mother safe? Please call us.")
+    await ben.sees("changed the reply while you wrote")
+    await ben.sees("Is your mother safe?")
+    await ben.press("Control+Enter")
+    await ben.sees("ada changed this reply before you")
+    await ben.shoot("lost-reply")
+    assert (await replies.find(number))["state"] == "draft"
+
+    await ben.page.get_by_role("button", name="Leave it so").click()
+    await ben.page.get_by_role("button", name="Keep mine").click()
+    await expect(words).to_have_value("So sorry, I am looking into your line.")
+    await ben.press("Control+Enter")
+    await ben.sees("approved, waits for a worker to send it")
+    row = await replies.find(number)
+    assert (row["text"], row["approved_by"]) == ("So sorry, I am looking into your line.", "ben")
+
+
+async def test_words_that_changed_under_ones_hands_are_not_approved_by_the_page_either(store, engine, ben):
+    await store.save([tweet(1, 95, text=SEVERE)])
+    replies, number = Replies(engine), await drafted(engine, GOOD)
+    await ben.go("/tickets/x:1")
+    await ben.sees(GOOD.text)
+    await replies.edit(number, "ada", "Sorry! Is your mother safe? Please call us.")
+    await ben.sees("Is your mother safe?")
+
+    await ben.page.evaluate("""number => {
+        const view = Object.values(mounted_app.$refs).find((each) => each?.$options?.emits?.includes?.("approve"));
+        view.answer("approve", { reply: number, version: 0, text: null, anyway: false });
+    }""", number)  # fmt: skip
+
+    await ben.sees("ada changed this reply before you")
+    await expect(ben.page.get_by_role("button", name="Do it all the same")).to_have_count(0)
+    assert (await replies.find(number))["state"] == "draft"

@@ -153,6 +153,8 @@ class ReplyOut(BaseModel):
     sent_at: datetime | None
     url: str | None
     tries: int
+    version: int = Field(description="counts every change, the sender's too; `ETag` is this number in quotes")
+    changed_by: str | None = Field(description="who made the latest change; null: it is as it was drafted")
 
 
 class RepliesOut(BaseModel):
@@ -219,6 +221,14 @@ class LostUpdate(Problem):
     """Somebody changed the ticket meanwhile: it as it is now, and who did what."""
 
     ticket: TicketOut
+    changed_by: str
+    change: str
+
+
+class LostReplyUpdate(Problem):
+    """Somebody changed the reply meanwhile: it as it now is, and who did what."""
+
+    reply: ReplyOut
     changed_by: str
     change: str
 

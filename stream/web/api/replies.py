@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from stream.desk.answers import Refused, approve, judged
 from stream.errors import UserError
-from stream.replies import NoReply, Row
+from stream.replies import LostReply, NoReply, Row
 from stream.web.api.changing import Sent, example
-from stream.web.api.records import RefusalOut, RefusedWords, RepliesOut, ReplyOut, ReplyState
+from stream.web.api.matching import Match, needed, version_of, version_tag
+from stream.web.api.records import LostReplyUpdate, RefusalOut, RefusedWords, RepliesOut, ReplyOut, ReplyState
 from stream.web.parts import DeskParts
 from stream.web.people import Caller
 from stream.web.problems import Conflicting, documented, refusal
@@ -22,7 +24,13 @@ Number = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
 Words = Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=r"\S")]
 
 _READ = documented(401, 403, 404, 422, 429, 503)
-_ACT = documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
+_CHECK = documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
+_ACT = _CHECK | {
+    412: {
+        "model": LostReplyUpdate,
+        "description": "Somebody changed it since you saw it: the reply as it is, and who did.",
+    }
+}
 _REFUSED: dict[int | str, dict[str, Any]] = {
     409: {"model": RefusedWords, "description": "The policy refuses the words, or the reply is decided already."}
 }
@@ -92,10 +100,11 @@ def replies_routes(desk: DeskParts) -> APIRouter:
         return RepliesOut(replies=[ReplyOut.model_validate(row) for row in rows], next=following)
 
     @router.get("/{number}", summary="One reply, every candidate with what the policy says", responses=_READ)
-    async def reply(number: Number, caller: Caller = reads) -> ReplyOut:
-        return ReplyOut.model_validate(await _found(desk, number, caller))
+    async def reply(number: Number, response: Response, caller: Caller = reads) -> ReplyOut:
+        """`ETag` names this state."""
+        return _shown(await _found(desk, number, caller), response)
 
-    @router.post("/{number}/check", summary="What the policy says of words", responses=_ACT)
+    @router.post("/{number}/check", summary="What the policy says of words", responses=_CHECK)
     async def check(number: Number, given: Rewording, caller: Caller = reads) -> VerdictOut:
         """Nothing is changed."""
         told = await judged(desk.replies, await _found(desk, number, caller), given.text.strip())
@@ -104,33 +113,57 @@ def replies_routes(desk: DeskParts) -> APIRouter:
             passes=not refusals, refusals=refusals, length=told.length, limit=told.limit, price=told.price
         )
 
-    @router.patch("/{number}", summary="Change the words of a draft", responses=_ACT)
-    async def edit(number: Number, given: Rewording, caller: Caller = acts) -> ReplyOut:
-        """It still waits for approval."""
+    @router.patch("/{number}", summary="Change the words of a draft", responses=_ACT | documented(428))
+    async def edit(
+        number: Number, given: Rewording, response: Response, caller: Caller = acts, if_match: Match = None
+    ) -> ReplyOut:
+        """It still waits for approval. Needs `If-Match`, so that nobody's words are lost unseen."""
+        seen = version_of(needed(if_match))
         await _found(desk, number, caller)
-        return await _told(desk.replies.edit(number, caller.name, given.text))
+        return await _told(desk.replies.edit(number, caller.name, given.text, seen=seen), response)
 
-    @router.post("/{number}/approve", summary="Let a reply be sent", responses=_ACT | _REFUSED)
-    async def let_go(number: Number, caller: Caller = acts, given: Approval | None = None) -> ReplyOut:
-        """A worker sends it, once it has looked whether the message still stands as it was."""
-        given = given or Approval()
+    @router.post("/{number}/approve", summary="Let a reply be sent", responses=_ACT | _REFUSED | documented(428))
+    async def let_go(
+        number: Number,
+        response: Response,
+        caller: Caller = acts,
+        given: Approval | None = None,
+        if_match: Match = None,
+    ) -> ReplyOut:
+        """A worker sends it, once it has looked whether the message still stands as it was.
+
+        Needs `If-Match`, so that nobody approves words that they have not seen.
+        """
+        given, seen = given or Approval(), version_of(needed(if_match))
         await _found(desk, number, caller)
+        deciding = approve(desk.replies, number, caller.name, said=given.text, anyway=given.anyway, seen=seen)
         try:
-            return await _told(approve(desk.replies, number, caller.name, said=given.text, anyway=given.anyway))
+            return await _told(deciding, response)
         except Refused as error:
             refusals = [{"rule": one.rule, "why": one.why} for one in error.refusals]
             raise Conflicting(409, f"{error}; say it otherwise, or send `anyway`", refusals=refusals) from None
 
     @router.post("/{number}/discard", summary="Never send a reply", responses=_ACT)
-    async def discard(number: Number, caller: Caller = acts, given: Discarding | None = None) -> ReplyOut:
+    async def discard(
+        number: Number,
+        response: Response,
+        caller: Caller = acts,
+        given: Discarding | None = None,
+        if_match: Match = None,
+    ) -> ReplyOut:
+        seen = None if if_match is None else version_of(if_match)
         await _found(desk, number, caller)
-        return await _told(desk.replies.discard(number, caller.name, (given or Discarding()).why))
+        why = (given or Discarding()).why
+        return await _told(desk.replies.discard(number, caller.name, why, seen=seen), response)
 
     @router.post("/{number}/settle", summary="Say what became of an uncertain reply", responses=_ACT)
-    async def settle(number: Number, given: Settling, caller: Caller = acts) -> ReplyOut:
+    async def settle(
+        number: Number, given: Settling, response: Response, caller: Caller = acts, if_match: Match = None
+    ) -> ReplyOut:
         """It was looked up on the network by a person: it stands there, or it does not."""
+        seen = None if if_match is None else version_of(if_match)
         await _found(desk, number, caller)
-        return await _told(desk.replies.settle(number, caller.name, sent=given.sent))
+        return await _told(desk.replies.settle(number, caller.name, sent=given.sent, seen=seen), response)
 
     return router
 
@@ -142,12 +175,20 @@ async def _found(desk: DeskParts, number: int, caller: Caller) -> Row:
         raise refusal(404, "there is no such reply") from None
 
 
-async def _told(work: Any) -> ReplyOut:
+def _shown(row: Row, response: Response) -> ReplyOut:
+    response.headers["ETag"] = version_tag(row["version"])
+    return ReplyOut.model_validate(row)
+
+
+async def _told(work: Awaitable[Row], response: Response) -> ReplyOut:
     try:
-        return ReplyOut.model_validate(await work)
+        return _shown(await work, response)
     except Refused:
         raise
     except NoReply:
         raise refusal(404, "there is no such reply") from None
+    except LostReply as lost:
+        now = ReplyOut.model_validate(lost.reply).model_dump(mode="json")
+        raise Conflicting(412, str(lost), reply=now, changed_by=lost.who, change=lost.what) from None
     except UserError as error:
         raise refusal(409, str(error)) from None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from stream.desk.life import Action, Claim, NotAllowed, Note, Reopen, Resolve, Snooze, Tag, Wait
 from stream.desk.queue import MOST, BadCursor, Filter, Sort
 from stream.desk.tickets import Lost, NoTicket, Row, Seen
 from stream.errors import UserError
 from stream.web.api.changing import Claimed, CorrectionIn, Noted, Snoozed, Tagged, TicketPatch, wanted
-from stream.web.api.matching import etag, seen_of
+from stream.web.api.matching import Match, etag, needed, seen_of
 from stream.web.api.records import (
     CorrectionOut,
     CorrectionsOut,
@@ -27,15 +27,6 @@ from stream.web.people import Caller
 from stream.web.problems import Conflicting, documented, refusal
 
 TicketId = Annotated[str, Path(max_length=300, description="of the ticket, as it is in the list", examples=["x:1"])]
-Match = Annotated[
-    str | None,
-    Header(
-        alias="If-Match",
-        max_length=100,
-        description="the `ETag` of the ticket as you saw it; `*`: whatever it is by now",
-        examples=["*"],
-    ),
-]
 Short = Annotated[str | None, Query(max_length=300)]
 
 _LOST: dict[int | str, dict[str, Any]] = {
@@ -102,14 +93,11 @@ def tickets_routes(desk: DeskParts) -> APIRouter:
         ticket_id: TicketId, given: TicketPatch, response: Response, caller: Caller = acts, if_match: Match = None
     ) -> TicketOut:
         """All of it or nothing. Needs `If-Match`, so that nobody's change is lost unseen."""
-        if if_match is None:
-            raise refusal(
-                428, "send If-Match with the ETag of the ticket as you saw it, or * for whatever it is by now"
-            )
+        match = needed(if_match)
         row = await _ticket(desk, ticket_id, caller)
         if "owner" in given.model_fields_set:
             await _refuse_owner(desk, row, given.owner, caller)
-        seen = seen_of(if_match) or Seen(row["edits"], row["version"])
+        seen = seen_of(match) or Seen(row["edits"], row["version"])
         return await _act(desk, ticket_id, wanted(given, row["tags"]), caller, seen, response)
 
     async def one(

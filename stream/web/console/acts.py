@@ -18,8 +18,8 @@ from stream.desk.people import Role
 from stream.desk.tickets import Lost, NoTicket, Seen
 from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.pipeline import outgoing
-from stream.replies import Row
-from stream.web.console.detail import told
+from stream.replies import LostReply, Row
+from stream.web.console.detail import lost_reply, told
 from stream.web.console.shell import Visit
 from stream.web.people import Caller
 
@@ -95,6 +95,8 @@ class Acts:
                 return await act(caller, ticket_id, events, asked)
             except Lost as lost:
                 return Outcome(False, str(lost), told(lost.last))
+            except LostReply as lost:
+                return Outcome(False, str(lost), lost_reply(lost))
             except (NotAllowed, NoTicket, UserError) as error:
                 return Outcome(False, str(error))
             except ValidationError as error:
@@ -123,24 +125,26 @@ class Acts:
     async def _approve(self, caller: Caller, ticket_id: str, events: frozenset[str], asked: Asked) -> Outcome:
         said = asked.get("text")
         said = None if said is None else str(said)[:LONGEST_REPLY]
-        number = asked.get("reply")
+        number, seen = asked.get("reply"), _version(asked)
         if number is None:
             if not said or not said.strip():
                 return Outcome(False, "a reply has words")
-            number = await answers.begin(self._parts.replies, ticket_id, said)
+            number, seen = await answers.begin(self._parts.replies, ticket_id, said), 0
         else:
             number = (await self._row(ticket_id, asked, caller))["id"]
         anyway = asked.get("anyway") is True  # kept in the audit
-        await answers.approve(self._parts.replies, number, caller.name, said=said, anyway=anyway)
+        await answers.approve(self._parts.replies, number, caller.name, said=said, anyway=anyway, seen=seen)
         return Outcome(True, "Approved. A worker sends it.")
 
     async def _discard(self, caller: Caller, ticket_id: str, events: frozenset[str], asked: Asked) -> Outcome:
-        await self._parts.replies.discard((await self._row(ticket_id, asked, caller))["id"], caller.name)
+        row = await self._row(ticket_id, asked, caller)
+        await self._parts.replies.discard(row["id"], caller.name, seen=_version(asked))
         return Outcome(True, "Discarded.")
 
     async def _settle(self, caller: Caller, ticket_id: str, events: frozenset[str], asked: Asked) -> Outcome:
         row = await self._row(ticket_id, asked, caller)
-        await self._parts.replies.settle(row["id"], caller.name, sent=asked.get("sent") is True)
+        sent = asked.get("sent") is True
+        await self._parts.replies.settle(row["id"], caller.name, sent=sent, seen=_version(asked))
         return Outcome(True, "Settled.")
 
     async def _draft(self, caller: Caller, ticket_id: str, events: frozenset[str], asked: Asked) -> Outcome:
@@ -189,6 +193,12 @@ class Acts:
         if row["ticket_id"] != ticket_id:
             raise UserError(f"there is no reply {number} to this ticket")
         return row
+
+
+def _version(asked: Asked) -> int:
+    """Of the reply as the page showed it; one that says nothing has seen none."""
+    version = asked.get("version")
+    return version if isinstance(version, int) else -1
 
 
 def _wrong(error: ValidationError) -> str:

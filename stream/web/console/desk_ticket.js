@@ -91,7 +91,19 @@ export default {
     },
     act(action, doing = {}) { this.send("act", { action, seen: this.seen }, { ...doing, action }); },
     claim() { this.act({ action: "claim", force: !!this.ticket.owner && this.lead }); },
+    answer(event, told) { this.send(event, told, { event, told, reply: event === "approve" }); },
+    redo() { // whether what was not done can be done all the same; of replies, words that one typed oneself
+      const { event, told, action } = this.lost.doing;
+      if (!event) return this.lead || action?.action !== "claim";
+      const reply = this.ticket.replies.find((each) => each.id === told.reply);
+      return event === "approve" && told.text !== null && ["draft", "failed", "discarded"].includes(reply?.state);
+    },
     again() {
+      if (this.lost.doing.event) {
+        const { event, told } = this.lost.doing, reply = this.ticket.replies.find((each) => each.id === told.reply);
+        this.lost = null;
+        return this.answer(event, { ...told, version: reply?.version });
+      }
       const doing = this.lost.doing, force = doing.action.action === "claim" ? { force: true } : {};
       this.lost = this.base = null;
       this.act({ ...doing.action, ...force }, doing);
@@ -123,7 +135,8 @@ export default {
       const found = this.times.find(([key]) => key === event.key);
       if (found && !typing(event.target)) { event.preventDefault(); this.snooze(found[2]); }
     },
-    changed: (change) => change.changes.map((each) => `${each.what}: ${each.from} → ${each.to}`).join(", "),
+    changed: (change) => change.changes
+      .map((each) => (each.from ? `${each.what}: ${each.from} → ${each.to}` : `${each.what}: ${each.to}`)).join(", "),
   },
   template: `
   <section v-if="ticket" class="ticket" :aria-label="'Ticket ' + ticket.id">
@@ -167,12 +180,12 @@ export default {
         <b>{{ others.join(', ') }}</b> {{ others.length > 1 ? 'have' : 'has' }} this ticket open too. Agree who answers.</span>
         </p>
       <div v-if="lost" class="banner lost" role="alert"><span class="sym" aria-hidden="true">sync_problem</span><div><p>
-        <b>{{ lost.who }}</b> changed this ticket before you: <b>{{ lost.reason }}</b><template
-        v-if="lost.at">, {{ ago(lost.at, now) }}</template>. Yours was not done; what you typed is kept.</p>
+        <b>{{ lost.who }}</b> changed this {{ lost.kind === 'reply' ? 'reply' : 'ticket' }} before you:
+        <b>{{ lost.reason }}</b><template v-if="lost.at">, {{ ago(lost.at, now) }}</template>. Yours was not done;
+        what you typed is kept.</p>
         <p v-if="lost.changes.length" class="small">{{ changed(lost) }}</p><div class="acts"><button
-          v-if="lead || lost.doing.action?.action !== 'claim'" type="button" class="button"
-          @click="again()">Do it all the same</button><button type="button" class="button"
-          @click="lost = null">Leave it so</button></div></div></div>
+          v-if="redo()" type="button" class="button" @click="again()">Do it all the same</button><button type="button"
+          class="button" @click="lost = null">Leave it so</button></div></div></div>
       <p v-if="refused" class="banner lost" role="alert"><span class="sym" aria-hidden="true">block</span>
         <span>{{ refused }}</span><button type="button" class="quiet" aria-label="Close" @click="refused = null"><span
         class="sym" aria-hidden="true">close</span></button></p>
@@ -187,8 +200,8 @@ export default {
       <Talk :ticket="ticket" :agent="agent" :chosen="chosen" @correct="fix" />
       <Reply ref="reply" :ticket="ticket" :agent="agent" :busy="busy" :verdict="verdict" :now="now" :drafting="drafting"
         :drafts="drafts" @base="hold"
-        @check="$emit('check', $event)" @approve="send('approve', $event, { reply: true })"
-        @discard="send('discard', { reply: $event })" @settle="send('settle', $event)" @draft="send('draft', {})" />
+        @check="$emit('check', $event)" @approve="answer('approve', $event)"
+        @discard="answer('discard', $event)" @settle="answer('settle', $event)" @draft="send('draft', {})" />
     </div><aside class="half" aria-label="About this ticket">
       <Why :ticket="ticket" /><Course :points="ticket.course" />
       <section v-if="ticket.incident" class="panel" aria-labelledby="incident-title"><h2

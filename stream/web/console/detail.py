@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from models.policy import length, limit, price
+from stream.replies import LostReply
 from stream.web.console.cards import stamp
 
 Row = Mapping[str, Any]
@@ -48,6 +49,13 @@ def detail(
 def told(change: Row) -> dict[str, Any]:
     """What somebody did to a ticket, in words: for the history, and for who lost an edit to it."""
     return _change(change)
+
+
+def lost_reply(lost: LostReply) -> dict[str, Any]:
+    """Who was first with a reply, and what it says by now."""
+    now = {"what": "it says by now", "from": "", "to": lost.reply["text"]}
+    at = stamp(lost.reply["updated_at"])
+    return {"at": at, "kind": "reply", "who": lost.who, "reason": lost.what, "changes": [now]}
 
 
 def _message(row: Row, corrected: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,6 +144,7 @@ def _reply(row: Row) -> dict[str, Any]:
     network = row["network"]
     return {
         **{name: row[name] for name in ("id", "event_id", "text", "drafted", "state", "network", "reason", "url")},
+        **{name: row[name] for name in ("version", "changed_by")},
         "who": row["approved_by"],
         "at": stamp(row["updated_at"]),
         "sent": stamp(row["sent_at"]),

@@ -13,13 +13,17 @@ export default {
     ticket: Object, agent: Boolean, busy: Boolean, verdict: Object, now: Number, drafting: Boolean, drafts: Object,
   },
   emits: ["check", "approve", "discard", "settle", "draft", "base"],
-  data: () => ({ editing: false, text: "", asked: 0, others: false }),
+  data: () => ({ editing: false, text: "", seen: null, asked: 0, others: false }),
   computed: {
     current() { return this.ticket.replies.find((each) => each.state !== "discarded") ?? null; },
     older() { return this.ticket.replies.filter((each) => each !== this.current); },
     basis() { // in whose place new words go: also of one that was discarded, if nobody wrote since
       const last = this.ticket.conversation.filter((each) => !each.own).at(-1)?.id, newest = this.ticket.replies[0];
       return this.current ?? (newest?.event_id === last ? newest : null);
+    },
+    moved() { // somebody changed the reply since these words were begun; a draft that came meanwhile is no change
+      if (!this.editing || !this.basis) return false;
+      return this.basis.id === this.seen?.id ? this.basis.version !== this.seen.version : !!this.basis.changed_by;
     },
     open() { return !this.current || ["draft", "failed"].includes(this.current.state); },
     told() { return STATES[this.current?.state] ?? ["", ""]; },
@@ -37,6 +41,7 @@ export default {
     edit(text) {
       if (!this.agent || !this.open || (!this.current && !this.waits)) return;
       if (!this.editing || text !== undefined) this.text = text ?? this.current?.text ?? "";
+      if (!this.editing) this.look();
       this.editing = true;
       this.$emit("base");
       this.check();
@@ -45,11 +50,20 @@ export default {
     recall() { // words that were begun here before, and not sent
       const begun = this.drafts[this.ticket.id];
       this.editing = begun !== undefined;
-      this.text = begun ?? "";
+      this.text = begun?.text ?? "";
+      this.seen = begun?.seen ?? null;
       if (this.editing) this.check();
     },
+    look() { this.seen = this.basis && { id: this.basis.id, version: this.basis.version }; },
+    settle(theirs) { // of two people's words
+      if (theirs) this.text = this.basis.text;
+      this.look();
+      this.typed(this.text);
+      this.$refs.words?.focus();
+    },
     typed(text) {
-      this.text = this.drafts[this.ticket.id] = text;
+      this.text = text;
+      this.drafts[this.ticket.id] = { text, seen: this.seen };
       clearTimeout(this.checking);
       this.checking = setTimeout(this.check, 200);
     },
@@ -60,7 +74,10 @@ export default {
     approve(anyway) {
       if (!this.agent || this.busy || !this.open || (!this.current && !this.editing)) return;
       if (this.editing && !this.text.trim()) return;
-      this.$emit("approve", { reply: this.basis?.id ?? null, text: this.editing ? this.text : null, anyway: !!anyway });
+      this.$emit("approve", {
+        reply: this.basis?.id ?? null, version: this.moved ? (this.seen?.version ?? -1) : this.basis?.version,
+        text: this.editing ? this.text : null, anyway: !!anyway,
+      });
     },
     done() { this.editing = false; delete this.drafts[this.ticket.id]; },
     score: (one) => (one.source === "model" ? one.score.toFixed(2) : one.source === "person" ? "by hand" : "template"),
@@ -77,6 +94,11 @@ export default {
     <p v-if="editing && !open" class="note-bad"
       role="alert">{{ current.who ?? 'Somebody' }} was first: it is {{ told[1] }}.
       Your words were not sent; they stand here until you close them.</p>
+    <div v-else-if="moved" class="note-bad" role="alert"><p>
+      <b>{{ basis.changed_by ?? 'Somebody' }}</b> changed the reply while you wrote. It says by now:</p>
+      <p class="words" dir="auto">{{ basis.text }}</p><div class="acts"><button type="button" class="button"
+        @click="settle(false)">Keep mine</button><button type="button" class="button"
+        @click="settle(true)">Take theirs</button></div></div>
     <template v-if="editing">
       <label class="hidden-words" for="reply-words">The words of the reply</label>
       <textarea id="reply-words" ref="words" class="field" rows="4" dir="auto" :value="text"
@@ -106,7 +128,7 @@ export default {
           </button>
         <button v-if="!editing" type="button" class="button" @click="edit()">Edit <kbd>e</kbd></button><button v-else
           type="button" class="button" @click="done()">Back to the draft</button>
-        <button type="button" class="button" :disabled="busy" @click="$emit('discard', current.id)">Discard</button>
+        <button type="button" class="button" :disabled="busy" @click="$emit('discard', { reply: current.id, version: current.version })">Discard</button>
         <button v-if="refused.length" type="button" class="button danger" :disabled="busy"
           @click="approve(true)">Approve anyway</button>
       </template>
@@ -119,12 +141,12 @@ export default {
           v-if="drafting && !basis" type="button" class="button" :disabled="busy"
           @click="$emit('draft')">Draft one</button></template></template>
       <template v-else-if="current?.state === 'approved'"><button type="button" class="button" :disabled="busy"
-        @click="$emit('discard', current.id)">Do not send it</button></template>
+        @click="$emit('discard', { reply: current.id, version: current.version })">Do not send it</button></template>
       <template v-else-if="current?.state === 'uncertain'"><span class="soft">Look on the network:</span><button
         type="button" class="button" :disabled="busy"
-        @click="$emit('settle', { reply: current.id, sent: true })">It stands there</button>
+        @click="$emit('settle', { reply: current.id, version: current.version, sent: true })">It stands there</button>
         <button type="button" class="button" :disabled="busy"
-          @click="$emit('settle', { reply: current.id, sent: false })">It does not</button></template>
+          @click="$emit('settle', { reply: current.id, version: current.version, sent: false })">It does not</button></template>
     </div>
     <details v-if="current && current.candidates.length > 1" :open="others" @toggle="others = $event.target.open">
       <summary>{{ current.candidates.length }} candidates</summary>
