@@ -103,6 +103,12 @@ def test_a_worker_holds_no_torch():
     assert not ONLY_FOR_TRAINING & {name.partition(".")[0] for name in loaded.split()}
 
 
+def test_the_command_line_is_there_before_what_only_some_commands_need():
+    told = "import sys, stream.cli; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"sqlalchemy", "asyncpg", "numpy", "faust", "onnxruntime", "tokenizers", "fastapi"} & set(loaded)
+
+
 def test_no_folder_of_tests_shadows_a_package():
     assert not [name for name in PACKAGES if (ROOT / "tests" / name).exists()]
 

@@ -7,12 +7,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from connectors.files import BadRow
 from stream.errors import UserError
+
+if TYPE_CHECKING:
+    from connectors.files import BadRow
 
 Whole = Annotated[
     bool, typer.Option("--whole-conversation", help="Decide with the agent's words too, not the customer's alone.")

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.table import Table
 
 from models.artifact import CARD
@@ -62,7 +61,12 @@ def show(
         print(json.dumps(dict(artifact.story), indent=2, ensure_ascii=False))
         return
     text = (artifact.folder / CARD).read_text(encoding="utf-8")
-    Console().print(Markdown(text)) if sys.stdout.isatty() else print(text)
+    if sys.stdout.isatty():
+        from rich.markdown import Markdown
+
+        Console().print(Markdown(text))
+    else:
+        print(text)
 
 
 @model.command()
