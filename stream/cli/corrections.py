@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,15 +31,24 @@ def export_corrections(
     print(f"{out}: {write_corrections(out)} pairs")
 
 
-def write_corrections(out: Path) -> int:
-    """Write the pairs that the store holds, return how many. Raises UserError where there is none."""
-    pairs = asyncio.run(_pairs())
-    if not pairs:
+def write_corrections(out: Path, labels: Sequence[str] = ()) -> int:
+    """Write the pairs that the store holds, return how many. Raises UserError where there is none.
+
+    labels: those that a model can learn, where it does not know them all: a text that a person calls otherwise is left
+    out, and what it was called wrongly is then any other label.
+    """
+    found = asyncio.run(_pairs())
+    if not found:
         raise UserError("nobody has corrected a sentiment yet; agents do so in the desk")
+    pairs = [pair for pair in found if not labels or pair.better in labels]
+    if not pairs:
+        raise UserError(f"of the {len(found)} corrected sentiments none is {' or '.join(labels)}")
     from models.training.lab.preference import write_preferences
 
+    rows = [(one.text, one.better, None if labels and one.worse not in labels else one.worse) for one in pairs]
     try:
-        write_preferences([(pair.text, pair.better, pair.worse) for pair in pairs], out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_preferences(rows, out)
     except OSError as error:
         raise UserError(f"{out}: it cannot be written ({error.strerror})") from None
     return len(pairs)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +15,9 @@ from stream.cli.corrections import write_corrections
 from stream.cli.models import _tell
 from stream.cli.training_bar import watched
 from stream.errors import UserError
+
+if TYPE_CHECKING:
+    from models.training.lab.recipe import Recipe
 
 NEEDED = ("torch", "transformers", "peft", "accelerate", "optimum")
 
@@ -53,10 +57,7 @@ def train_sentiment(
 
     try:
         if from_corrections and is_recipe(config):
-            folder = out or Path("runs") / read_recipe(config).name
-            folder.mkdir(parents=True, exist_ok=True)
-            preferences = folder / "corrections.csv"
-            print(f"{preferences}: {write_corrections(preferences)} pairs", file=sys.stderr)
+            preferences = _corrected(read_recipe(config), out, preferences)
         with watched() as say:
             if is_recipe(config):
                 from models.training.lab.train import train
@@ -74,6 +75,21 @@ def train_sentiment(
         raise UserError(str(error)) from None
     if told:
         _tell(told)
+
+
+def _corrected(recipe: Recipe, out: Path | None, preferences: Path | None) -> Path:
+    """The file in the run's folder with what people corrected, written now."""
+    from models.training.lab.sets import NAMES
+
+    if preferences is not None:
+        raise UserError("--preferences or --from-corrections, not both")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError(
+            "on several processes: earshot export corrections first, then --preferences its file"
+        )
+    path = (out or Path("runs") / recipe.name) / "corrections.csv"
+    print(f"{path}: {write_corrections(path, NAMES[recipe.classes])} pairs", file=sys.stderr)
+    return path
 
 
 def told_of(story: dict[str, Any]) -> dict[str, Any]:
