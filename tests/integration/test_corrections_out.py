@@ -65,9 +65,7 @@ async def test_what_an_agent_corrects_in_the_desk_is_learnt_by_the_next_training
         command = ["train", "sentiment", "--from-corrections", *map(str, arguments)]
         return CliRunner().invoke(app, command, catch_exceptions=False)
 
-    told = await asyncio.to_thread(
-        command, "train", "sentiment", config, "--from-corrections", "--out", tmp_path / "run"
-    )
+    told = await asyncio.to_thread(train, config, "--out", tmp_path / "run")
 
     pairs, _ = read_preferences(tmp_path / "run" / "corrections.csv", ("negative", "neutral", "positive"))
     assert [(pair.text, pair.better, pair.worse) for pair in pairs] == [
