@@ -18,7 +18,7 @@ from models.training.data import file_hash
 from models.training.gate import ONE_SIDED, SAME_LOGITS, Check, enforce, temperature
 from models.training.history import LABELLED, History
 from models.training.linear import Linear, expected_index, graft, learn, learn_severity, severity_features
-from models.training.own import Asked, classes, figures, finish, least_probability, strangeness, truth, written
+from models.training.own import DOUBT, Asked, classes, figures, finish, least_probability, strangeness, truth, written
 
 Print = Callable[[str], None]
 Floats = NDArray[np.float32]
@@ -141,7 +141,7 @@ def _story(
 ) -> dict[str, Any]:
     told = {task: [history.told[row] for row in head.rows] for task, head in heads.items()}
     labels = {task: truth(told[task], task, names[task]) for task in names}
-    temperatures = {task: temperature(labels[task], heads[task].out_of_fold) for task in names}
+    temperatures = {task: temperature(labels[task], heads[task].out_of_fold, DOUBT) for task in names}
     if "severity" in heads:
         temperatures["severity"] = 1.0  # it was learnt as an expectation, which a temperature would bend
     calm = {task: heads[task].out_of_fold / temperatures[task] for task in heads}
@@ -149,7 +149,9 @@ def _story(
         **start.story,
         "labels": {**start.story["labels"], **names},
         "temperatures": {**start.temperatures, **temperatures},
-        "least_probability": {task: least_probability(labels[task], calm[task]) for task in names},
+        "least_probability": {
+            task: least_probability(labels[task], calm[task], start.least_probability.get(task, 0.0)) for task in names
+        },
         **strangeness(start, outputs),
         "recipe": {
             **start.story["recipe"],

@@ -31,6 +31,8 @@ Labels = NDArray[np.int64]
 
 WORTH_TUNING = 3000  # texts, from which tuning the encoder as well is worth its time
 GIVEN_UP = 0.005  # share of right answers that saying `other` may cost
+DOUBT = 1.0  # texts; see gate.temperature
+ENOUGH = round(1 / GIVEN_UP)  # right answers from which so small a share of them can be told
 PHRASES = 6  # words that tell a class, kept with the model
 _CARD = Path(__file__).with_name("own.md")
 
@@ -106,11 +108,17 @@ def figures(told: Sequence[Told], task: str, names: Sequence[str], logits: Float
     return scores(labels[known], softmax(logits[known])[:, :there], names[:there])
 
 
-def least_probability(labels: Labels, logits: Floats) -> float:
-    """The probability below which the model says `other`: it costs GIVEN_UP of the right answers."""
+def least_probability(labels: Labels, logits: Floats, start: float) -> float:
+    """The probability below which the model says `other`: it costs GIVEN_UP of the right answers. logits: calibrated.
+
+    start: what the model asks for that this one began with. It stays so below ENOUGH right answers: the least sure of
+    n lies where n + 1 texts would put one, so of five it would cost a sixth of what is right.
+    """
     probabilities = softmax(logits)
     right = probabilities.argmax(-1) == labels
-    return round(float(np.quantile(probabilities.max(-1)[right], GIVEN_UP)), 4) if right.any() else 0.0
+    if right.sum() < ENOUGH:
+        return start
+    return round(float(np.quantile(probabilities.max(-1)[right], GIVEN_UP)), 4)
 
 
 def strangeness(start: Artifact, outputs: Outputs) -> dict[str, float]:

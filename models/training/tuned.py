@@ -31,6 +31,7 @@ from models.training.light import background
 from models.training.linear import Linear, graft, learn
 from models.training.network import merged
 from models.training.own import (
+    DOUBT,
     WORTH_TUNING,
     Asked,
     classes,
@@ -212,17 +213,28 @@ def _vote(
         known = labels >= 0
         counts = np.where(np.arange(len(labels)) < len(learnt), 1.0, min(1.0, 0.25 * len(learnt) / len(calm)))
         head = learn(outputs.embedding[known], labels[known], len(names[task]), counts[known].astype(np.float32))
-        told = truth(held, task, names[task])
-        tuned, linear = getattr(unseen, task), unseen.embedding @ head.weight + head.bias
-
-        def right(
-            share: float, tuned: Floats = tuned, linear: Floats = linear, told: NDArray[np.int64] = told
-        ) -> float:
-            return float(((tuned + share * linear).argmax(-1) == told)[told >= 0].sum())
-
-        shares[task] = max(SHARES, key=right)
-        heads[task] = replace(head, weight=head.weight * shares[task], bias=head.bias * shares[task])
+        share = share_of(
+            truth(held, task, names[task]), getattr(unseen, task), unseen.embedding @ head.weight + head.bias
+        )
+        shares[task], heads[task] = share, replace(head, weight=head.weight * share, bias=head.bias * share)
     return shares, heads
+
+
+def share_of(told: NDArray[np.int64], tuned: Floats, linear: Floats) -> float:
+    """Of SHARES the one with the most right answers; of equals, as few texts make them, that with the likeliest labels.
+
+    told: (texts,) class numbers, -1 for none. tuned, linear: (texts, classes) logits.
+    """
+    known = told >= 0
+    if not known.any():
+        return max(SHARES)  # nothing was held out: a history so small is better told by the linear head
+
+    def good(share: float) -> tuple[int, float]:
+        truth, logits = told[known], (tuned + share * linear)[known]
+        loss = gate.likelihood_loss(truth, logits, gate.temperature(truth, logits, DOUBT))
+        return int((logits.argmax(-1) == truth).sum()), -loss
+
+    return max(SHARES, key=good)
 
 
 def _story(
@@ -241,9 +253,10 @@ def _story(
     for task in names:
         labels = truth(held, task, names[task])
         known = labels >= 0
-        temperatures[task] = gate.temperature(labels[known], getattr(outputs, task)[known]) if known.any() else 1.0
-        calm = getattr(outputs, task) / np.float32(temperatures[task])
-        least[task] = least_probability(labels[known], calm[known]) if known.any() else 0.0
+        logits = getattr(outputs, task)
+        temperatures[task] = gate.temperature(labels[known], logits[known], DOUBT) if known.any() else 1.0
+        calm = logits / np.float32(temperatures[task])
+        least[task] = least_probability(labels[known], calm[known], start.least_probability.get(task, 0.0))
         found[f"history.{task}"] = figures(held, task, names[task], calm)
     if history.has_index:
         temperatures["severity"] = 1.0

@@ -50,7 +50,7 @@ def texts():
 
 def judgements(analyses):
     """Everything that is said of each text: the numbers unrounded, the embedding as its bytes."""
-    return [(repr(one), b"" if one.embedding is None else one.embedding.tobytes()) for one in analyses]
+    return [(repr(one), one.embedding.tobytes()) for one in analyses]
 
 
 def test_a_text_is_judged_the_same_alone_in_any_batch_in_any_order_beside_any_padding(analyzer, texts):
@@ -294,6 +294,7 @@ def test_runs_have_one_width_and_two_rows_at_least():
     made = list(groups([3, 9, 8, 1, 30, 2, 5], batch=3))
 
     assert made == [([0, 2, 3], 8), ([5, 6], 8), ([1, 4], 32)]  # two of 32 cost less than two of 16 and two of 32
+    assert list(groups([5, 30], batch=3)) == [([0], 8), ([1], 32)]  # a lone one of 8 would wait for too much padding
     alone = padded([[5, 6, 7]], 8)
     assert alone["input_ids"].shape == (2, 8)
     assert alone["attention_mask"].tolist() == [[1, 1, 1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0]]

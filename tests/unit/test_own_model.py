@@ -1,13 +1,12 @@
 """A model of one's own, from a history that is written for the project: the light way, and the encoder tuned."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from models.analyzer import Analyzer
+from models.analyzer import Analyzer, softmax
 from models.artifact import default_artifact, load_artifact
 from models.encoder import Encoder
 from models.text import normalize
@@ -15,12 +14,13 @@ from models.training.base import load_base
 from models.training.batches import predict
 from models.training.curve import learning_curve
 from models.training.errors import TrainingError
+from models.training.gate import temperature
 from models.training.light import train_light
 from models.training.linear import expected_index, learn_severity
 from models.training.network import Network
-from models.training.own import Asked
+from models.training.own import Asked, least_probability
 from models.training.thaw import thaw
-from models.training.tuned import train_tuned
+from models.training.tuned import share_of, train_tuned
 from stream.cli.own import train_complaints
 from stream.errors import UserError
 
@@ -51,19 +51,10 @@ def tuned(start, tmp_path_factory):
     return folder / "model", train_tuned(Asked(OWN, test=OWN), start, folder, TINY, lambda line: None)
 
 
-def sure(folder, tmp_path):
-    """The model, saying what it holds for likeliest: the probability from which it does rests on six texts here."""
-    copied = tmp_path / "sure"
-    shutil.copytree(folder, copied)
-    story = json.loads((copied / "artifact.json").read_text())
-    (copied / "artifact.json").write_text(json.dumps(story | {"least_probability": {"topic": 0.0, "problem": 0.0}}))
-    return copied
-
-
 @pytest.mark.parametrize("way", ["light", "tuned"])
-def test_it_speaks_the_companys_own_words(way, request, tmp_path):
+def test_it_speaks_the_companys_own_words(way, request):
     folder, story = request.getfixturevalue(way)
-    channels, twice, walk = Analyzer(sure(folder, tmp_path), threads=1)([CHANNELS, TWICE, WALK])
+    channels, twice, walk = Analyzer(folder, threads=1)([CHANNELS, TWICE, WALK])
 
     assert (channels.topic.label, channels.problem.label) == ("TV", "missing channels")
     assert (twice.topic.label, twice.problem.label) == ("billing", "charged twice")
@@ -124,7 +115,36 @@ def test_a_served_model_comes_back_as_the_numbers_it_stands_for(start):
     assert (thawed["embedding"] * served.embedding).sum(-1).min() > 0.99
     for task in ("sentiment", "severity", "topic", "problem"):
         logits = getattr(served, task)
-        assert np.abs(thawed[task] - logits).mean() < 0.05 * logits.std(), task
+        # Activations stay rounded in what is served, by a share of what they are: louder heads differ by more. 0.1 of
+        # the topics' 2.83 (standard deviation, heads-2cc877e5ff97) is what was allowed where heads were quieter.
+        assert np.abs(thawed[task] - logits).mean() < 0.035 * logits.std(), task
+
+
+@pytest.mark.parametrize(("texts", "least"), [(5, 0.36), (199, 0.36), (1000, 0.62)])
+def test_only_many_texts_tell_from_when_an_answer_is_named(texts, least):
+    sure = np.linspace(0.5, 1.5, texts)  # of two classes the first is right, with 0.62 to 0.82
+    logits = np.stack([sure, np.zeros(texts)], axis=1).astype(np.float32)
+
+    assert least_probability(np.zeros(texts, np.int64), logits, start=0.36) == pytest.approx(least, abs=5e-3)
+
+
+def test_of_shares_that_are_right_as_often_the_likeliest_is_taken():
+    told = np.array([0, 1, 1, -1])
+    blurred = np.array([[0.1, 0], [0, 0.1], [0, 0.3], [9, 0]], np.float32)
+    clear = np.array([[3, 0], [0, 3], [0, 3], [9, 0]], np.float32)
+
+    assert share_of(told, blurred, clear) == 1.0
+    assert share_of(told, clear, 9 * clear[:, ::-1]) == 0.0
+    assert share_of(np.array([-1]), clear[:1], clear[:1]) == 1.0
+
+
+def test_five_right_answers_are_no_certainty():
+    told, logits = np.arange(5) % 2, np.eye(2, dtype=np.float32)[np.arange(5) % 2]
+
+    of_labels, doubted = (temperature(told, logits, doubt) for doubt in (0.0, 1.0))
+
+    assert of_labels == 0.2  # as low as it goes: 99 %
+    assert softmax(logits / doubted).max() == pytest.approx(5.5 / 6, abs=0.01)
 
 
 def test_the_index_lies_between_the_classes_that_it_was_learnt_as():
