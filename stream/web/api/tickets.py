@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 
-from stream.desk.life import Action, Claim, NotAllowed, Note, Reopen, Resolve, Snooze, Tag, Wait
+from stream.desk.giving import NeedsLead, refuse_owner
+from stream.desk.life import Action, Assign, Claim, NotAllowed, Note, Reopen, Resolve, Snooze, Tag, Wait
 from stream.desk.queue import MOST, BadCursor, Filter, Sort
 from stream.desk.tickets import Lost, NoTicket, Row, Seen
 from stream.errors import UserError
@@ -211,17 +212,9 @@ def _none() -> Exception:
 
 async def _refuse_owner(desk: DeskParts, row: Row, owner: str | None, caller: Caller) -> None:
     """Raises a refusal where the caller may not give the ticket away, or this owner cannot have it."""
-    if row["owner"] not in (None, caller.name, owner) and not caller.may("lead"):
-        raise refusal(403, f"{row['owner']} has this ticket; giving it to somebody else takes the role lead")
-    if owner is None or owner == caller.name:
-        return
     try:
-        user = await desk.people.find(owner)
-    except UserError:
-        raise refusal(422, "body.owner: nobody has this name") from None
-    if (
-        user.disabled_at is not None
-        or not user.may("agent")
-        or (user.brands is not None and row["brand"] not in user.brands)
-    ):
-        raise refusal(422, "body.owner: they could not work on this ticket")
+        await refuse_owner(desk.people, row, Assign(owner=owner), caller.name, leads=caller.may("lead"))
+    except NeedsLead as error:
+        raise refusal(403, str(error)) from None
+    except NotAllowed as error:
+        raise refusal(422, f"body.owner: {error}") from None
