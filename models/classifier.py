@@ -16,8 +16,8 @@ from tokenizers import Tokenizer
 
 from models.analyzer import LABELS, softmax
 from models.artifact import MODEL, TOKENIZER, ArtifactError, broken, read_story, reading
-from models.encoder import groups, padded
-from models.text import normalize
+from models.encoder import EXACT, groups, padded
+from models.text import LONGEST, normalize
 
 STORY = "sentiment.json"
 FORMAT = 1
@@ -39,7 +39,11 @@ class Reading:
     both_ends: bool = False
 
     def text(self, text: str) -> str:
-        return normalize(_BREAK.sub(" ", text))
+        text = _BREAK.sub(" ", text)
+        if self.both_ends and len(text) > LONGEST:
+            head = LONGEST // HEAD_SHARE
+            text = f"{text[:head]} {text[head + 1 - LONGEST :]}"
+        return normalize(text)
 
     def cut(self, ids: list[int]) -> list[int]:
         """Token ids with their marks of beginning and end, no more than `longest`."""
@@ -115,6 +119,7 @@ def opened(folder: Path, threads: int) -> tuple[onnxruntime.InferenceSession, To
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry(*EXACT)
     try:
         session = onnxruntime.InferenceSession(
             str(folder / MODEL),

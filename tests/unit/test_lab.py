@@ -198,6 +198,9 @@ def test_no_text_that_is_held_out_is_learnt(tmp_path):
         ("classes = 5", "classes is 2"),
         ('rate = "high"', "rate"),
         ("epochs = 0", "epochs is 1 or more"),
+        ("read = 64", "read is a list, each an int"),
+        ("read = [4]", "read is 8 or more"),
+        ('augment_ways = ["typos", 3]', "augment_ways is a list, each a str"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path, line, told):
@@ -214,6 +217,8 @@ def test_what_is_not_there_is_named(tmp_path):
         sets_of(replace(recipe, data="none.csv"), tmp_path, tmp_path)
     with pytest.raises(DataError, match="EARSHOT_SHARED"):
         sets_of(replace(recipe, data="imdb"), tmp_path, tmp_path)
+    with pytest.raises(RecipeError, match=r"600 tokens: the base all-MiniLM-L6-v2 reads 512 at most"):
+        fitted(replace(recipe, longest=600), sets_of(recipe, tmp_path, tmp_path), tmp_path / "long", print)
     with pytest.raises(BaseError, match="no/such-model"):
         fitted(replace(recipe, base="no/such-model"), sets_of(recipe, tmp_path, tmp_path), tmp_path / "run", print)
 
@@ -232,6 +237,20 @@ def test_a_recipe_of_the_lab_says_its_way():
         read_recipe(path)
 
 
+def test_it_reads_as_many_tokens_as_are_best_in_validation_and_says_so(tmp_path):
+    config = config_of(tmp_path, layers=1, frozen=0, epochs=3, longest=8, read=[64], both_ends=True)
+
+    story = train(config, tmp_path / "run", say=lambda line: None)
+
+    assert set(story["read"]) == {"8", "64"}
+    best = max((8, 64), key=lambda longest: (story["read"][str(longest)], -longest))
+    assert story["validation"]["macro_f1"] == story["read"][str(best)]
+    assert story["release"]["reading"] == {"longest": best, "both_ends": True}
+    for name in ("base", "model"):
+        assert json.loads((tmp_path / "run" / name / "config.json").read_text())["earshot"]["longest"] == best
+    assert f"cut after {best} tokens" in (tmp_path / "run" / "release" / "README.md").read_text()
+
+
 def test_of_a_long_text_both_ends_are_kept_when_asked():
     ids = list(range(20))
 
@@ -239,3 +258,11 @@ def test_of_a_long_text_both_ends_are_kept_when_asked():
     assert Reading(8, both_ends=True).cut(ids) == [0, 1, 14, 15, 16, 17, 18, 19]
     assert Reading(20).cut(ids) == ids
     assert Reading().text("good<br /><br />film") == "good film"
+
+
+def test_of_a_very_long_text_the_end_is_read_too():
+    text = "begin " + "word " * 2000 + "end"
+
+    assert Reading(8, both_ends=True).text(text).startswith("begin word")
+    assert Reading(8, both_ends=True).text(text).endswith("word end")
+    assert not Reading(8).text(text).endswith("end")

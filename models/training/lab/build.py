@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +20,7 @@ from transformers import (
 )
 
 from models.artifact import STORY, default_artifact
+from models.classifier import Reading
 from models.registry import SHIPPED
 from models.training.base import MINILM, BaseError, load_base
 from models.training.lab.hub import only_cached
@@ -31,9 +34,16 @@ def write_base(recipe: Recipe, names: tuple[str, ...], folder: Path) -> None:
     """
     torch.manual_seed(recipe.seed)  # of the head
     model, tokenizer = _based(recipe, names)
-    model.config.earshot = {"longest": recipe.longest, "both_ends": recipe.both_ends}
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    say_reading(folder, recipe.reading)
+
+
+def say_reading(folder: Path, reading: Reading) -> None:
+    """Have the config of a base, and of all that is made of it, say how texts are read."""
+    path = folder / "config.json"
+    told = json.loads(path.read_text(encoding="utf-8")) | {"earshot": asdict(reading)}
+    path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
 def _based(recipe: Recipe, names: tuple[str, ...]) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -13,6 +13,7 @@ from models.training.errors import TrainingError
 
 Way = Literal["full", "lora", "qlora"]
 Precision = Literal["auto", "fp32", "bf16"]
+LISTS = {"augment_ways": str, "read": int}
 PUBLIC = ("tweeteval", "sentiment140", "airline", "imdb")
 
 
@@ -50,6 +51,7 @@ class Recipe:
     balance: float = 0.0  # class weights: frequency ** -balance
     longest: int = 128  # tokens
     both_ends: bool = False  # of a longer text its beginning and its end, not its beginning alone
+    read: tuple[int, ...] = ()  # tokens to try the tuned model with as well; the best in validation stays
     looks: int = 1  # validations in an epoch; the weights of the best one are the result
     patience: int | None = None  # stop early after so many looks without a better one
     checkpoint_every: int = 500  # steps
@@ -91,8 +93,11 @@ def read_recipe(path: Path) -> Recipe:
     unknown = set(given) - {field.name for field in fields(Recipe)}
     if unknown:
         raise RecipeError(f"{path}: unknown setting {', '.join(sorted(unknown))}")
-    if "augment_ways" in given:
-        given["augment_ways"] = tuple(given["augment_ways"])
+    for name, kind in LISTS.items():
+        if name in given:
+            if not isinstance(given[name], list) or not all(type(one) is kind for one in given[name]):
+                raise RecipeError(f"{path}: {name} is a list, each a{'n' if kind is int else ''} {kind.__name__}")
+            given[name] = tuple(given[name])
     if why := _wrong(given):
         raise RecipeError(f"{path}: {why}")
     return Recipe(**given)
@@ -105,7 +110,7 @@ def _wrong(given: dict[str, Any]) -> str | None:
         if choices and value not in choices:
             return f"{name} is {' or '.join(choices)}, not {value!r}"
         kinds = tuple(kind for kind in (get_args(hints[name]) or (hints[name],)) if isinstance(kind, type))
-        if not choices and kinds and name != "augment_ways":
+        if not choices and kinds and name not in LISTS:
             wanted = (*kinds, int) if float in kinds else kinds
             if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in kinds):
                 return f"{name} = {value!r} is no {kinds[0].__name__}"
@@ -117,4 +122,6 @@ def _wrong(given: dict[str, Any]) -> str | None:
     for name, lowest in least.items():
         if given.get(name, lowest) < lowest:
             return f"{name} is {lowest} or more"
+    if min(given.get("read", (8,)), default=8) < 8:
+        return "read is 8 or more"
     return None

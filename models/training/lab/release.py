@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from models.training.lab.fit import Fit
 from models.training.lab.tokens import logits_of
 from models.training.quantise import quantise
 
-CALIBRATION_TEXTS = 256
+CALIBRATION_TEXTS, CALIBRATION_TOKENS = 256, 12_000  # at most
 SMALLER = 0.7  # share of the full model's bytes that INT8 saves
 
 
@@ -62,9 +64,9 @@ def _build(fit: Fit, made: Path, full: Path, run_story: Mapping[str, Any]) -> di
     model = AutoModelForSequenceClassification.from_pretrained(fit.out / keep.MODEL, attn_implementation="eager")
     served = Served(model.eval())
     write_onnx(served, ServedOnnxConfig(served.config, task="feature-extraction"), full / MODEL)
-    learned = fit.ids
-    chosen = random.Random(fit.recipe.seed).sample(learned, k=min(CALIBRATION_TEXTS, len(learned)))  # noqa: S311
-    quantise(full / MODEL, made / MODEL, chosen)
+    learned = fit.sets.train.texts
+    some = random.Random(fit.recipe.seed).sample(learned, k=min(CALIBRATION_TEXTS, len(learned)))  # noqa: S311
+    quantise(full / MODEL, made / MODEL, _first(fit.tokens(some), CALIBRATION_TOKENS))
     for folder in (full, made):
         fit.tokens.backend.save(str(folder / TOKENIZER))
     held, tokens = fit.sets.validation, fit.held_out
@@ -87,7 +89,7 @@ def _build(fit: Fit, made: Path, full: Path, run_story: Mapping[str, Any]) -> di
         "languages": ["en"],
         "labels": list(fit.sets.names),
         "temperature": temperature,
-        "reading": {"longest": fit.recipe.longest, "both_ends": fit.recipe.both_ends},
+        "reading": asdict(fit.tokens.reading),
         "files": files,
         "recipe": run_story["recipe"],
         "data": run_story["data"],
@@ -104,6 +106,11 @@ def _build(fit: Fit, made: Path, full: Path, run_story: Mapping[str, Any]) -> di
     (made / STORY).write_text(written_story(story), encoding="utf-8")
     (made / CARD).write_text(card(story), encoding="utf-8")
     return story
+
+
+def _first(ids: Sequence[list[int]], most: int) -> list[list[int]]:
+    """As many texts as so many tokens are, and one at least."""
+    return [one for one, before in zip(ids, accumulate(map(len, ids), initial=0), strict=False) if before < most]
 
 
 def agreement(truth: NDArray[np.int64], exact: Floats, small: Floats) -> list[gate.Check]:
@@ -128,7 +135,7 @@ def _bytes(folder: Path) -> int:
 
 def card(story: Mapping[str, Any]) -> str:
     """The Markdown of a directory's story."""
-    recipe = story["recipe"]
+    recipe, reading = story["recipe"], story["reading"]
     rows = [
         f"| {part} | {told['n']:,} | {told['accuracy']:.4f} | {told['macro_f1']:.4f} | {told['macro_recall']:.4f} "
         f"| {told['ece']:.4f} |"
@@ -140,7 +147,7 @@ def card(story: Mapping[str, Any]) -> str:
     return f"""# {story["version"]}
 
 Sentiment of English texts ({", ".join(story["labels"])}): {recipe["base"]}, tuned ({recipe["way"]}), INT8 ONNX.
-Texts are cut after {recipe["longest"]} tokens{", the middle first" if recipe["both_ends"] else ""}.
+Texts are cut after {reading["longest"]} tokens{", the middle first" if reading["both_ends"] else ""}.
 
 | part | n | accuracy | macro-F1 | macro-recall | ECE |
 |---|---|---|---|---|---|

@@ -8,18 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
 from models.analyzer import softmax
+from models.evaluate import macro_f1
 from models.training.data import shared_data
-from models.training.lab.build import build, write_base
+from models.training.lab.build import build, say_reading, write_base
 from models.training.lab.fit import Fit, accelerator_of
 from models.training.lab.keep import BASE, RELEASE, RUN, keep, with_weights, write
 from models.training.lab.preference import Preference, read_preferences
 from models.training.lab.pseudo import chosen
-from models.training.lab.recipe import Recipe, read_recipe
+from models.training.lab.recipe import Recipe, RecipeError, read_recipe
 from models.training.lab.release import release
 from models.training.lab.sets import Labelled, Sets, sets_of, unlabelled
 from models.training.lab.tokens import Tokens, logits_of
@@ -57,7 +59,9 @@ def train(
     fit = fitted(recipe, sets, out, say, pairs, accelerator)
     story: dict[str, Any] = {}
     if accelerator.is_main_process:
-        more = {"pairs": len(pairs)} if pairs else {}
+        more: dict[str, Any] = {"pairs": len(pairs)} if pairs else {}
+        if recipe.read:
+            more["read"] = read_best(fit, say)
         story = keep(fit, more)
         story["release"] = release(fit, out / RELEASE, story)
         write(out / RUN, story)
@@ -79,11 +83,34 @@ def fitted(
         if not (out / BASE / "config.json").exists():
             write_base(recipe, sets.names, out / BASE)
     accelerator.wait_for_everyone()
+    positions = getattr(AutoConfig.from_pretrained(out / BASE), "max_position_embeddings", None)
+    if positions is not None and (most := max(recipe.longest, *recipe.read, 0)) > positions:
+        raise RecipeError(f"{most} tokens: the base {recipe.base} reads {positions} at most (longest, read)")
     model = build(recipe, out / BASE)
     tokenizer = AutoTokenizer.from_pretrained(out / BASE, use_fast=True)  # type: ignore[no-untyped-call]
     fit = Fit(recipe, sets, model, Tokens(tokenizer, recipe.reading), out, say, pairs or (), accelerator)
     fit.run()
     return fit
+
+
+def read_best(fit: Fit, say: Print) -> dict[str, float]:
+    """Have the tuned model read as many tokens of a text as is best on the validation part: macro-F1 by that number.
+
+    A model may read more than it learnt from: the words are the same. Of equal ones the shorter, which is faster.
+    """
+    recipe, folder = fit.recipe, fit.out / BASE
+    model, held = with_weights(build(recipe, folder), fit.best()), fit.sets.validation
+    truth, found = np.array(held.labels), {}
+    for longest in sorted({recipe.longest, *recipe.read}):
+        tokens = Tokens(fit.tokens.tokenizer, replace(recipe.reading, longest=longest))
+        guesses = logits_of(model, tokens, tokens(held.texts)).argmax(-1)
+        found[longest] = round(macro_f1(truth, guesses, len(fit.sets.names)), 4)
+        say(json.dumps({"read": longest, "score": found[longest]}))
+    best = max(found, key=lambda longest: (found[longest], -longest))
+    fit.tokens = Tokens(fit.tokens.tokenizer, replace(recipe.reading, longest=best))
+    fit.held_out = fit.tokens(held.texts)
+    say_reading(folder, fit.tokens.reading)
+    return {str(longest): score for longest, score in found.items()}
 
 
 def with_pseudo(
