@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.mixture import Mixture
-from models.reply_network import TOP
 from models.slots import SLOTS
 from models.subwords import END, PAD, START, UNKNOWN, Subwords
 
@@ -28,7 +26,6 @@ LENGTH, FULL = 0.22, 30  # a token more, until a reply is as long as agents' are
 WORST = 0.3  # the least likely token: where a sentence breaks, it is very unlikely
 STUTTER = 1.0  # off for each three tokens that come a second time
 LEAST = 1e-6  # a probability below it counts as that
-FEWEST = 2  # messages of one run: a lone row is summed in another order
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +35,20 @@ class Written:
     text: str
     score: float
     rank: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A draft as it was drawn. tokens: without marks, those of one that was cut off too.
+
+    likely, apart: (tokens and the end,), the log probability of each, and how much likelier the GRU finds it than the
+    n-grams do, in nats.
+    """
+
+    tokens: tuple[int, ...]
+    likely: Floats
+    apart: Floats
+    ended: bool
 
 
 class Drafting:
@@ -61,82 +72,79 @@ class Drafting:
         """
         if not messages:
             return []
-        rows = [*range(len(messages))]
-        rows += rows[:1] * (FEWEST - len(rows))
-        ids = self._subwords.encode([messages[row] for row in rows])
-        chance = np.stack([np.random.default_rng(seeds[row]).random((LONGEST, samples)) for row in rows], 1)
+        chance = np.stack([np.random.default_rng(seed).random((LONGEST, samples)) for seed in seeds], 1)
         chance[:, :, 0] = 0
-        barred = np.stack([self._barred(fillable[row]) for row in rows])
-        tokens, logs = self._run(ids, conditions[rows], barred, chance)
-        return [self._ranked(tokens[row], logs[row]) for row in range(len(messages))]
+        barred = np.stack([self._barred(slots) for slots in fillable])
+        drawn = self._drawn(self._subwords.encode(messages), conditions, barred, chance.reshape(LONGEST, -1))
+        return [self._ranked(drawn[at : at + samples]) for at in range(0, len(drawn), samples)]
 
-    def _run(
+    def _drawn(
         self, ids: Sequence[Sequence[int]], conditions: Ids, barred: NDArray[np.bool_], chance: NDArray[np.float64]
-    ) -> tuple[list[list[list[int]]], list[list[list[tuple[float, float]]]]]:
-        """Tokens and their log probabilities, by message and draft. chance: (steps, messages, drafts), uniform."""
-        mixture, (count, drafts) = self._mixture, chance.shape[1:]
-        read = mixture.network.read([one or [END] for one in ids], conditions)
-        state = np.repeat(read.state[:, None], drafts, 1)
-        words = np.full((count, drafts), START, dtype=np.int64)
-        context = mixture.ngrams.start(START, count * drafts)
-        written: list[list[list[int]]] = [[[] for _ in range(drafts)] for _ in range(count)]
-        logs: list[list[list[tuple[float, float]]]] = [[[] for _ in range(drafts)] for _ in range(count)]
-        open_ = np.ones((count, drafts), dtype=bool)
-        alive = np.arange(count)  # messages with an unfinished draft
+    ) -> list[Drawn]:
+        """Every draft of every message, in order. chance: (steps, drafts of all), uniform.
+
+        Only what has not ended is computed: `row` and what is named with it hold one place for each such draft.
+        """
+        network, ngrams = self._mixture.network, self._mixture.ngrams
+        read, count = network.read([one or [END] for one in ids], conditions), chance.shape[1]
+        tokens = np.full((count, LONGEST), PAD, dtype=np.int64)
+        likely, apart = np.zeros((2, count, LONGEST), dtype=np.float32)
+        lengths = np.full(count, LONGEST)
+        row = np.arange(count)
+        message = row // (count // len(ids))
+        state, words, context = read.state[message], np.full(count, START, dtype=np.int64), ngrams.start(START, count)
         for step in range(LONGEST):
-            best, which, state = mixture.network.best(words[alive], state, read)
-            gru, top = np.exp(best.reshape(-1, TOP)), which.reshape(-1, TOP)
-            rows = (alive[:, None] * drafts + np.arange(drafts)).ravel()
-            ngram = mixture.ngrams.probabilities(context[rows], top)
-            likely = mixture.mixed(gru, ngram, gru.max(1), context[rows])
-            likely[np.take_along_axis(np.repeat(barred[alive], drafts, 0), top, 1)] = 0
+            best, top, state = network.best(words, state, message, read)
+            gru, ngram = np.exp(best), ngrams.probabilities(context, top)
+            share = self._mixture.mixed(gru, ngram, gru.max(1), context)
+            share[barred[message[:, None], top]] = 0
             if step < LONG_ENOUGH:
-                likely[top == END] *= 0 if step < SHORTEST else HASTE
-            for place, row in enumerate(rows):
-                message, draft = divmod(int(row), drafts)
-                if open_[message, draft]:
-                    _without_repeats(likely[place], top[place], written[message][draft])
-            chosen, shares = _drawn(likely, chance[step].ravel()[rows])
-            picked = top[np.arange(len(rows)), chosen]
-            places = np.arange(len(rows))
-            apart = np.log(np.maximum(gru[places, chosen], LEAST) / np.maximum(ngram[places, chosen], LEAST))
-            words[alive] = picked.reshape(-1, drafts)
-            context[rows] = mixture.ngrams.advance(context[rows], picked)
-            for place, row in enumerate(rows):
-                message, draft = divmod(int(row), drafts)
-                if open_[message, draft]:
-                    logs[message][draft].append((float(shares[place]), float(apart[place])))
-                    if picked[place] == END:
-                        open_[message, draft] = False
-                    else:
-                        written[message][draft].append(int(picked[place]))
-            still = open_[alive].any(1)
-            if not still.any():
+                share[top == END] *= 0 if step < SHORTEST else HASTE
+            _without_repeats(share, top, tokens[row, :step])
+            chosen, log = _drawn(share, chance[step, row])
+            here = np.arange(len(row)), chosen
+            words = top[here]
+            tokens[row, step], likely[row, step] = words, log
+            apart[row, step] = np.log(np.maximum(gru[here], LEAST) / np.maximum(ngram[here], LEAST))
+            going = words != END
+            lengths[row[~going]] = step
+            if not going.any():
                 break
-            if not still.all() and still.sum() >= FEWEST:
-                alive, state, read = alive[still], state[still], read.of(np.flatnonzero(still))
-        for message, draft in zip(*np.nonzero(open_), strict=True):
-            if not open_[message].all():  # what is cut off is worth less than what is whole
-                written[message][draft] = []
-        return written, logs
+            context = ngrams.advance(context[going], words[going])
+            row, message, state, words = row[going], message[going], state[going], words[going]
+        return [
+            Drawn(
+                tuple(tokens[row, :length].tolist()),
+                likely[row, : length + 1],
+                apart[row, : length + 1],
+                length < LONGEST,
+            )
+            for row, length in enumerate(lengths.tolist())
+        ]
 
     def _barred(self, fillable: Collection[str]) -> NDArray[np.bool_]:
         barred = np.zeros(self._subwords.size, dtype=bool)
         barred[[PAD, UNKNOWN, START, *(number for slot, number in self._slots.items() if slot not in fillable)]] = True
         return barred
 
-    def _ranked(self, tokens: Sequence[Sequence[int]], logs: Sequence[Sequence[tuple[float, float]]]) -> list[Written]:
-        """Each distinct draft once; those that say what the others say, and that fit this message, come first."""
-        said = [tuple(one) for one in tokens if one]
-        made = []
-        for one, log in {tuple(one): log for one, log in zip(tokens, logs, strict=True) if one}.items():
-            likely, own = zip(*log, strict=True)
-            score = float(np.mean(likely))
-            rank = score + CONSENSUS * float(np.mean([_overlap(one, other) for other in said]))
-            rank += OWN * float(np.mean(own)) + WORST * min(likely)
-            rank += LENGTH * min(len(one), FULL) - STUTTER * _stutters(one)
-            made.append(Written(self._subwords.decode(one), score, rank))
-        return sorted(made, key=lambda one: -one.rank)
+    def _ranked(self, drawn: Sequence[Drawn]) -> list[Written]:
+        """Each distinct draft once; those that say what the others say, and that fit this message, come first.
+
+        What was cut off counts only where nothing is whole.
+        """
+        whole = [one for one in drawn if one.tokens and one.ended] or [one for one in drawn if one.tokens]
+        if not whole:
+            return []
+        agreement = _agreement([one.tokens for one in whole])
+        made: dict[tuple[int, ...], Written] = {}
+        for one, agreed in zip(whole, agreement, strict=True):
+            if one.tokens in made:
+                continue
+            score = float(one.likely.mean())
+            rank = score + CONSENSUS * float(agreed) + OWN * float(one.apart.mean()) + WORST * float(one.likely.min())
+            rank += LENGTH * min(len(one.tokens), FULL) - STUTTER * _stutters(one.tokens)
+            made[one.tokens] = Written(self._subwords.decode(one.tokens), score, rank)
+        return sorted(made.values(), key=lambda one: -one.rank)
 
 
 def _drawn(likely: Floats, chance: NDArray[np.float64]) -> tuple[Ids, Floats]:
@@ -154,14 +162,17 @@ def _drawn(likely: Floats, chance: NDArray[np.float64]) -> tuple[Ids, Floats]:
     return picked, np.log(likely[rows, picked])
 
 
-def _without_repeats(likely: Floats, top: Ids, written: Sequence[int]) -> None:
-    """Bars, in place, tokens that would write four tokens in a row a second time."""
-    if len(written) < 4:
+def _without_repeats(likely: Floats, top: Ids, written: Ids) -> None:
+    """Bars, in place, tokens that would write four tokens in a row a second time. written: (rows, tokens so far)."""
+    length = written.shape[1]
+    if length < 4:
         return
-    end = tuple(written[-3:])
-    again = {written[at + 3] for at in range(len(written) - 3) if tuple(written[at : at + 3]) == end}
-    if again:
-        likely[np.isin(top, list(again))] = 0
+    same = np.ones((len(written), length - 3), dtype=bool)  # (rows, places): do the last three stand here too?
+    for nth in range(3):
+        same &= written[:, nth : length - 3 + nth] == written[:, length - 3 + nth, None]
+    row, place = np.nonzero(same)
+    again, column = np.nonzero(top[row] == written[row, place + 3, None])
+    likely[row[again], column] = 0
 
 
 def _stutters(tokens: Sequence[int]) -> int:
@@ -170,7 +181,16 @@ def _stutters(tokens: Sequence[int]) -> int:
     return len(runs) - len(set(runs))
 
 
-def _overlap(one: Sequence[int], other: Sequence[int]) -> float:
-    """The F2 of the tokens of `other` that `one` says: recall counts more, or the shortest draft would win."""
-    shared = sum((Counter(one) & Counter(other)).values())
-    return 5 * shared / (len(one) + 4 * len(other))
+def _agreement(texts: Sequence[Sequence[int]]) -> Floats:
+    """(texts,): how much of each other text, itself too, a text says on average: the F2 of the tokens that they share.
+
+    Recall counts more than precision, or the shortest would win.
+    """
+    words = {word: place for place, word in enumerate({word for text in texts for word in text})}
+    counts = np.zeros((len(texts), len(words)), dtype=np.int64)
+    for row, text in enumerate(texts):
+        np.add.at(counts[row], [words[word] for word in text], 1)
+    sizes = counts.sum(1)
+    shared = np.minimum(counts[:, None], counts[None]).sum(-1)
+    agreed: Floats = (5 * shared / (sizes[:, None] + 4 * sizes[None])).mean(1)
+    return agreed

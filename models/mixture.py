@@ -38,17 +38,17 @@ class Mixture:
         messages, replies: ids without marks. conditions: (replies, fields).
         """
         read = self.network.read(messages, conditions)
-        state, words = read.state[:, None], np.full((len(replies), 1), START, dtype=np.int64)
+        state, words, rows = read.state, np.full(len(replies), START, dtype=np.int64), np.arange(len(replies))
         context = self.ngrams.start(START, len(replies))
         parts: list[tuple[Floats, Floats, Ids]] = []
         ended = np.array([[*reply, END] + [END] * (max(map(len, replies)) - len(reply)) for reply in replies])
         for step in range(ended.shape[1]):
-            scores, state = self.network.step(words, state, read)
+            scores, state = self.network.step(words, state, rows, read)
             wanted = ended[:, step]
-            gru = np.exp(scores[np.arange(len(wanted)), 0, wanted])
+            gru = np.exp(scores[rows, wanted])
             ngram = self.ngrams.probabilities(context, wanted[:, None])[:, 0]
-            parts.append((gru, ngram, bucket(self.ngrams, np.exp(scores[:, 0].max(-1)), context)))
-            context, words = self.ngrams.advance(context, wanted), wanted[:, None]
+            parts.append((gru, ngram, bucket(self.ngrams, np.exp(scores.max(-1)), context)))
+            context, words = self.ngrams.advance(context, wanted), wanted
         live = np.arange(ended.shape[1])[None, :] <= np.array([len(reply) for reply in replies])[:, None]
         gru, ngram, buckets = (np.stack(each, 1)[live] for each in zip(*parts, strict=True))
         return gru, ngram, buckets

@@ -68,9 +68,10 @@ class Policy:
     def _invented(self, text: str, request: ReplyRequest) -> Iterator[Refusal]:
         names = brand_names(request.brand)
         bare = re.sub("|".join(map(re.escape, sorted(names, key=len, reverse=True))), "", text) if names else text
-        known = self._slots.keys(request.text)
-        for kind, said in self._slots.facts(bare):
-            if kind != "slot" and not (self._slots.keys(said) <= known or _says(request.text, said)):
+        stated = [(kind, said) for kind, said in self._slots.facts(bare) if kind != "slot"]
+        known = self._slots.keys(request.text) if stated else set()
+        for kind, said in stated:
+            if not (self._slots.keys(said) <= known or _says(request.text, said)):
                 yield Refusal(f"invented {_INVENTED[kind]}", f"the message does not say {said!r}")
 
 
@@ -79,6 +80,7 @@ def check(text: str, request: ReplyRequest, recent: Collection[str] = ()) -> tup
     return _shipped().check(text, request, recent)
 
 
+@lru_cache(maxsize=64)  # it is asked of every text written for a message
 def needs(request: ReplyRequest) -> Needs:
     table = _table()
     account = request.topic in table.private_topics or bool(table.private.search(request.text))

@@ -24,7 +24,7 @@ from models.reply_network import ReplyNetwork
 from models.slots import Slots, Slotted, brand_names, filled
 from models.subwords import Subwords
 
-FORMAT = 1
+FORMAT = 2
 STORY, WORDS, TOKENIZER, NGRAM, READER, STEP = (
     "replier.json", "words.txt", "tokenizer.json", "ngram.npz", "reader.onnx", "step.onnx",
 )  # fmt: skip

@@ -44,6 +44,7 @@ class Subwords:
         self.size: int = tokenizer.get_vocab_size()
         self.pieces = [str(tokenizer.id_to_token(number)) for number in range(self.size)]
         self._slots = frozenset(SLOTS)
+        self.slots = [number for number, piece in enumerate(self.pieces) if piece in self._slots]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         return [list(one.ids) for one in self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]

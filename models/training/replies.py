@@ -74,6 +74,7 @@ class Recipe:
     average: float = 0.998  # exponential average of the weights, per step
     order: int = 5  # of the n-grams
     keep: int = 2_000_000  # n-grams of order two and more that are kept
+    words: int = 1500  # of the subwords, those that drafts are written with
     seed: int = 17
     threads: int = 1
     checkpoint_every: int = 500
@@ -370,7 +371,7 @@ class Trainer:
         if not path.exists():
             return
         state = torch.load(path, weights_only=True)
-        free = dict.fromkeys(("threads", "minutes", "epochs", "order", "keep"))
+        free = dict.fromkeys(("threads", "minutes", "epochs", "order", "keep", "words"))
         if state["recipe"] | free != asdict(self.recipe) | free:
             raise RecipeError(f"{path} belongs to another recipe; choose another --out or delete it")
         load(self.network, state["weights"])

@@ -8,9 +8,9 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, numpy_helper
 
 from models.replier import READER, STEP
+from models.training.reply_graph import weights_of
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -19,44 +19,25 @@ _DIRECTIONS = ("forward_encoder", "backward_encoder")
 
 def thawed(folder: Path) -> dict[str, torch.Tensor]:
     """The weights of `reader.onnx` and `step.onnx` in `folder`, by the names that `ReplyNetwork` has for them."""
-    reader, step = onnx.load(folder / READER).graph, onnx.load(folder / STEP).graph
-    found = _named(reader) | _named(step) | _encoders(reader)
-    given, recurrent, merge, _ = _products(step)  # the last is the tied embedding
-    found |= {"decoder.weight_ih": given.T, "decoder.weight_hh": recurrent.T, "merge.weight": merge.T}
+    graphs = [onnx.load(folder / name).graph for name in (READER, STEP)]
+    parts = weights_of(graphs[0]) | weights_of(graphs[1])
+    prefix = "network."
+    found = {name.removeprefix(prefix): value for name, value in parts.items() if name.startswith(prefix)}
+    found |= _encoders(graphs[0], parts)
+    found |= {
+        "decoder.weight_ih": np.concatenate([parts["into"], parts["gates_given"]]).T,
+        "decoder.weight_hh": parts["recurrent"].T,
+        "decoder.bias_ih": parts["gates_bias"],
+        "decoder.bias_hh": parts["bias"],
+        "query.weight": parts["query"],
+        "merge.weight": np.concatenate([parts["merge_hidden"], parts["merge_seen"], parts["merge_given"]]).T,
+        "merge.bias": parts["merge_bias"],
+    }
     return {name: torch.tensor(value) for name, value in found.items()}
 
 
-def _constants(graph: onnx.GraphProto) -> Weights:
-    """By the name that the graph's nodes use, the half floats widened."""
-    return {
-        weight.name.removesuffix(".half"): numpy_helper.to_array(weight).astype(np.float32)
-        for weight in graph.initializer
-        if weight.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16)
-    }
-
-
-def _named(graph: onnx.GraphProto) -> Weights:
-    prefix = "network."
-    return {name.removeprefix(prefix): value for name, value in _constants(graph).items() if name.startswith(prefix)}
-
-
-def _products(graph: onnx.GraphProto) -> list[NDArray[np.float32]]:
-    """The weights, (in, out), that something is multiplied by, as they were traced; INT8 as what it stands for."""
-    whole = {weight.name: numpy_helper.to_array(weight) for weight in graph.initializer}
-    constants, found = _constants(graph), {}
-    for node in graph.node:
-        name = node.input[1].removesuffix("_quantized") if len(node.input) > 1 else ""
-        if node.op_type == "MatMul" and name in constants:
-            found[name] = constants[name]
-        elif node.op_type == "MatMulInteger":
-            zero = whole[node.input[3]].astype(np.float32)
-            found[name] = (whole[node.input[1]].astype(np.float32) - zero) * constants[f"{name}_scale"]
-    return [found[name] for name in sorted(found, key=lambda name: int(name.rpartition("_")[2]))]
-
-
-def _encoders(graph: onnx.GraphProto) -> Weights:
+def _encoders(graph: onnx.GraphProto, constants: Weights) -> Weights:
     """ONNX stacks both directions, and the gates as update, reset, new; torch has reset, update, new."""
-    constants = _constants(graph)
     node = next(node for node in graph.node if node.op_type == "GRU")
     weight_ih, weight_hh, bias = (constants[name] for name in node.input[1:4])  # (2, 3 x size, ...), (2, 6 x size)
     found: Weights = {}

@@ -153,7 +153,8 @@ def test_conversations_that_share_a_message_are_in_one_split(folder):
 def test_the_exported_network_says_what_the_trained_one_says(tmp_path):
     torch.manual_seed(0)
     network = ReplyNetwork(Sizes(60, (4, 5, 4, 3, 3, 3), 16, 8, 24, 4)).eval()
-    export(network, tmp_path)
+    likely = np.arange(2, 40)
+    export(network, tmp_path, likely)
     served = Served(tmp_path / "reader.onnx", tmp_path / "step.onnx", width=12)
     messages = [[5, 6, 7], list(range(4, 16)), [9]]
     conditions = Vocabulary(["a", "b", "c"], list("wxyz")).ids(
@@ -168,13 +169,31 @@ def test_the_exported_network_says_what_the_trained_one_says(tmp_path):
         wanted = torch.log_softmax(network.logits(merged), -1).numpy()
 
     read = served.read(messages, conditions)
-    state = read.state[:, None]
+    state, rows = read.state, np.arange(3)
     for step in range(4):
-        best, which, _ = served.best(replies[:, step : step + 1].numpy(), state, read)
-        scores, state = served.step(replies[:, step : step + 1].numpy(), state, read)
-        assert scores[:, 0] == pytest.approx(wanted[:, step], abs=0.05)
-        assert np.array_equal(np.take_along_axis(scores, which, -1), best)
-        assert np.array_equal(best[:, 0], -np.sort(-scores[:, 0])[:, : best.shape[-1]])
+        given = replies[:, step].numpy()
+        best, which, _ = served.best(given, state, rows, read)
+        scores, state = served.step(given, state, rows, read)
+        assert scores == pytest.approx(wanted[:, step], abs=0.05)
+        assert set(which.ravel()) <= set(likely)
+        shares = np.exp(scores[:, likely]) / np.exp(scores[:, likely]).sum(1, keepdims=True)
+        assert np.exp(best) == pytest.approx(-np.sort(-shares)[:, : best.shape[1]], abs=1e-5)
+
+
+def test_rows_of_any_message_are_computed_as_each_would_be_alone(tmp_path):
+    torch.manual_seed(0)
+    network = ReplyNetwork(Sizes(60, (4, 5, 4, 3, 3, 3), 16, 8, 24, 4)).eval()
+    export(network, tmp_path)
+    served = Served(tmp_path / "reader.onnx", tmp_path / "step.onnx", width=12)
+    read = served.read([[5, 6, 7], [9], [8, 8]], np.zeros((3, 6), dtype=np.int64))
+    message, words = np.array([0, 0, 2, 2, 2]), np.array([4, 5, 6, 7, 4])
+
+    together = served.step(words, read.state[message], message, read)
+
+    for row, of in enumerate(message):
+        alone = served.step(words[row : row + 1], read.state[[of]], np.array([0]), read.of([of]))
+        for one, other in zip(together, alone, strict=True):
+            assert np.array_equal(one[row], other[0])
 
 
 @pytest.mark.parametrize("back", [False, True])
