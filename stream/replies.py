@@ -18,15 +18,23 @@ from stream.tables import audit, events, opted_out, replies, tickets
 Row = dict[str, Any]
 LATELY = "7 days"  # a text that the brand sent within this time is not sent again
 
-# The message that an answer would answer: the customer's last one, of a ticket that still waits for one.
+# The message that an answer would answer: the customer's last one, of a ticket that still waits for one. Where it has a
+# draft, or a later one has, the ticket has what it needs: an older message is not gone back to, for who reads an answer
+# to it reads that nobody saw the last one.
 _UNANSWERED = text("""
-    select distinct on (t.id) t.id as ticket_id, t.level, e.id as event_id, e.revision, e.text, e.network, e.brand,
-           e.topic, e.problem, e.sentiment, e.severity, e.author
-    from tickets t join events e on e.conversation = t.id
-    where t.id = any(:tickets) and t.answered_at is null and t.state <> 'resolved'
-      and e.direction = 'inbound' and e.kind in ('tweet', 'complaint') and (:unread or not e.abstained)
-      and not exists (select from replies r where r.ticket_id = t.id and r.event_id = e.id)
-    order by t.id, e.occurred_at desc, e.id desc
+    select * from (
+      select distinct on (t.id) t.id as ticket_id, t.level, e.id as event_id, e.revision, e.text, e.network, e.brand,
+             e.topic, e.problem, e.sentiment, e.severity, e.author, e.occurred_at
+      from tickets t join events e on e.conversation = t.id
+      where t.id = any(:tickets) and t.answered_at is null and t.state <> 'resolved'
+        and e.direction = 'inbound' and e.kind in ('tweet', 'complaint') and (:unread or not e.abstained)
+      order by t.id, e.occurred_at desc, e.id desc
+    ) last
+    where not exists (
+      select from replies r join events a on a.id = r.event_id
+      where r.ticket_id = last.ticket_id and (a.occurred_at, a.id) >= (last.occurred_at, last.event_id)
+    )
+    order by ticket_id
 """).bindparams(bindparam("tickets", type_=ARRAY(Text)))
 # Tickets whose last message has no draft: told while nobody drafted, or on a broker that is gone.
 _MISSED = text("""
@@ -94,7 +102,7 @@ class Replies:
         self._engine = engine
 
     async def to_draft(self, tickets: Collection[str], *, unread: bool = False) -> list[ToDraft]:
-        """Of these tickets, the last message of each that is not answered and has no draft.
+        """Of these tickets that wait for an answer, the last message of each, unless there is a draft for it already.
 
         unread: also messages that the model could not judge, in another language say; people can answer them.
         """

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 
-import asyncpg
 import pytest
 from history import answer, deletion, tweet
+from rows import ask
 
 from models.draft import Candidate, Draft, Refusal, ReplyRequest
 from stream.brands import Automatic, Brand, Brands
-from stream.database import dsn, open_engine
+from stream.database import open_engine
 from stream.desk.answers import begin
 from stream.drafting import Drafting
 from stream.errors import UserError
@@ -28,14 +28,6 @@ async def replies(postgres_url):
     engine = open_engine(postgres_url)
     yield Replies(engine)
     await engine.dispose()
-
-
-async def ask(url: str, query: str, *arguments: object) -> list:
-    connection = await asyncpg.connect(dsn(url))
-    try:
-        return await connection.fetch(query, *arguments)
-    finally:
-        await connection.close()
 
 
 class Writer:
@@ -94,6 +86,20 @@ async def test_a_new_message_is_answered_and_the_older_draft_discarded(simple, r
     newest, older = await replies.newest()
     assert (newest["event_id"], newest["state"]) == ("x:2", "draft")
     assert (older["event_id"], older["state"], older["reason"]) == ("x:1", "discarded", "the customer wrote again")
+
+
+async def test_an_older_message_is_never_gone_back_to_once_the_last_has_a_draft(simple, replies):
+    writer = Writer()
+    saved = await simple.save([tweet(1, 70), tweet(2, 80, of=1, minute=5, text="well?")])
+
+    for _ in range(2):
+        await drafted(drafting(replies, writer), told(saved))
+
+    assert [request.text for request in writer.asked] == ["well?"]
+    [row] = await replies.newest()
+    assert (row["event_id"], row["state"]) == ("x:2", "draft")
+    await replies.discard(row["id"], "ada")
+    assert await replies.to_draft(["x:1"], unread=True) == []
 
 
 async def test_what_is_answered_withdrawn_or_unreadable_gets_no_draft(simple, replies):
