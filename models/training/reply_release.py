@@ -23,7 +23,8 @@ from models.reply_network import ReplyNetwork as Served
 from models.subwords import END, START
 from models.training.errors import TrainingError
 from models.training.ngrams import estimate
-from models.training.replies import Encoded, Trainer, tensors
+from models.training.replies import Trainer
+from models.training.reply_batches import Encoded, tensors
 from models.training.reply_card import card
 from models.training.reply_export import export
 from models.training.reply_network import ReplyNetwork

@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
-from models.replier import READER, STEP
+from models.artifact import ArtifactError, read_story, reading
+from models.conditions import Vocabulary
+from models.replier import FORMAT, READER, STEP, STORY, TOKENIZER
 from models.training.reply_graph import weights_of
+from models.training.reply_recipe import RecipeError
 
 Weights = dict[str, NDArray[np.float32]]
 
 _DIRECTIONS = ("forward_encoder", "backward_encoder")
+
+
+@dataclass(frozen=True)
+class Start:
+    """A replier that a run begins with: its weights, and the subwords, brands and topics that they are made for.
+
+    told: how it was trained itself.
+    """
+
+    version: str
+    told: Mapping[str, Any]
+    weights: Mapping[str, torch.Tensor]
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+
+
+def read_start(folder: Path) -> Start:
+    """Raises RecipeError for a directory that is no replier's."""
+    try:
+        with reading(folder, STORY, "a replier's"):
+            story = read_story(folder, STORY, (FORMAT,))
+            return Start(
+                story["version"],
+                {name: story.get(name) for name in ("version", "steps", "minutes", "start")},
+                thawed(folder),
+                Tokenizer.from_file(str(folder / TOKENIZER)),
+                Vocabulary(story["brands"], story["topics"]),
+            )
+    except ArtifactError as error:
+        raise RecipeError(f"start = {str(folder)!r}: {error}") from None
 
 
 def thawed(folder: Path) -> dict[str, torch.Tensor]:

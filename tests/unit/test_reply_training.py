@@ -15,10 +15,13 @@ from models.draft import ReplyRequest
 from models.mixture import learned_share
 from models.replier import Replier
 from models.reply_network import ReplyNetwork as Served
-from models.training.replies import RecipeError, Trainer, corpus_of, read_recipe, schedule
+from models.training.replies import Trainer, schedule
+from models.training.reply_batches import ordered
+from models.training.reply_corpus import corpus_of
 from models.training.reply_data import PairsError, grouped, part_of, read_edits, read_pairs
 from models.training.reply_export import export
 from models.training.reply_network import GRU, ReplyNetwork, Sizes, SmoothedLoss
+from models.training.reply_recipe import RecipeError, read_recipe
 from models.training.reply_release import release
 
 OPENINGS = ("my flight is late", "my bag is gone", "the crew was lovely", "the app is down", "I lost my seat")
@@ -91,8 +94,7 @@ def test_a_released_replier_answers_with_what_passes_the_gate(released):
 
 def test_an_interrupted_run_goes_on_where_it_was(folder, trained):
     first = trainer_in(folder, "interrupted")
-    first._checkpoint_after = None
-    for indices in itertools.islice(first._batches(0), 5):
+    for indices in itertools.islice(ordered(first.train_set, first.recipe.batch, first.recipe.seed, 0), 5):
         first._learn(indices)
         first.step += 1
     first._checkpoint()
