@@ -32,6 +32,7 @@ class Console:
         self._site, self._number = site, number
         self._mark = re.compile(rf"{re.escape(mark)}(\d+)")
         self._seen: set[int] = set()
+        self._early: list[str] = []  # what came before the server's word that the page is connected
         self.bytes = 0
         self.frames = 0
 
@@ -53,42 +54,46 @@ class Console:
             max_msg_size=0,
         )
         await socket.send_str("40")
-        while not (await socket.receive_str(timeout=PATIENCE)).startswith("40"):  # after it, the page is connected
-            pass
+        while not (said := await socket.receive_str(timeout=PATIENCE)).startswith("40"):
+            self._early.append(said)
         return socket
 
     async def listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        """Tell each number behind the mark once, when it comes first."""
+        """Tell each number behind the mark once, when it comes first. A socket that nobody listens to is cut off: the
+        server's pings want an answer.
+        """
+        for said in self._early:
+            await self._hear(said, socket)
         async for message in socket:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 break
-            said: str = message.data
-            self.frames += 1
-            self.bytes += len(said)
-            if said == "2":  # ping
-                await socket.send_str("3")
-                continue
-            at = time.time()
-            for probe in {int(number) for number in self._mark.findall(said)} - self._seen:
-                self._seen.add(probe)
-                _say({"console": self._number, "probe": probe, "at": at})
-            if numbers := _NUMBER.findall(said[-200:]):
-                told = {"client_id": self._client, "next_message_id": int(numbers[-1]) + 1}
-                await socket.send_str(f'42["ack",{json.dumps(told)}]')
+            await self._hear(message.data, socket)
+
+    async def _hear(self, said: str, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.frames += 1
+        self.bytes += len(said)
+        if said == "2":  # ping
+            await socket.send_str("3")
+            return
+        at = time.time()
+        for probe in {int(number) for number in self._mark.findall(said)} - self._seen:
+            self._seen.add(probe)
+            _say({"console": self._number, "probe": probe, "at": at})
+        if numbers := _NUMBER.findall(said[-200:]):
+            told = {"client_id": self._client, "next_message_id": int(numbers[-1]) + 1}
+            await socket.send_str(f'42["ack",{json.dumps(told)}]')
 
 
 async def watch(site: str, cookie: str, tokens: list[str], mark: str) -> None:
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
         consoles = [Console(site, mark, number) for number in range(len(tokens))]
-        sockets = []
+        listening = []
         for console, token in zip(consoles, tokens, strict=True):
             async with asyncio.timeout(PATIENCE):
-                sockets.append(await console.open(session, {cookie: token}))
-        listening = [
-            asyncio.create_task(console.listen(socket)) for console, socket in zip(consoles, sockets, strict=True)
-        ]
-        _say({"open": len(sockets)})
+                socket = await console.open(session, {cookie: token})
+            listening.append(asyncio.create_task(console.listen(socket)))  # at once: the others may take their time
+        _say({"open": len(listening)})
         started, used = time.perf_counter(), _processor()
         await asyncio.to_thread(sys.stdin.read)  # until whoever started it closes it
         took = time.perf_counter() - started
