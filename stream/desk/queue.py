@@ -17,6 +17,7 @@ from stream.database import reachable, storable
 Sort = Literal["priority", "received", "updated"]
 Row = dict[str, Any]
 MOST = 200  # rows of one page
+LONGEST = 5_000  # lines of the queue at once: what nobody scrolls through is found by a filter
 
 
 class BadCursor(ValueError):
@@ -42,19 +43,30 @@ class Filter:
     brands: frozenset[str] | None = None
 
 
-_CHOSEN = """
+# Each condition by what it is about; nothing asked: it holds.
+_ABOUT = {
+    "brand": "(cast(:brand as text) is null or t.brand = :brand)",
+    "network": "(cast(:network as text) is null or t.network = :network)",
+    "topic": "(cast(:topic as text) is null or t.topic = :topic)",
+    "level": "(cast(:level as text) is null or t.level = :level)",
+    "state": "(cast(:state as text) is null or t.state = :state)",
+    "owner": "(cast(:owner as text) is null or coalesce(t.owner, '') = :owner)",
+    "clock": "(not cast(:late as boolean) or (t.answered_at is null and t.sla_due_at < now()))",
+}
+_ALWAYS = """
     (cast(:brands as text[]) is null or t.brand = any(cast(:brands as text[])))
-    and (cast(:brand as text) is null or t.brand = :brand)
-    and (cast(:network as text) is null or t.network = :network)
-    and (cast(:topic as text) is null or t.topic = :topic)
-    and (cast(:level as text) is null or t.level = :level)
-    and (cast(:state as text) is null or t.state = :state)
-    and (cast(:owner as text) is null or coalesce(t.owner, '') = :owner)
     and (cast(:tag as text) is null or :tag = any(t.tags))
-    and (not cast(:late as boolean) or (t.answered_at is null and t.sla_due_at < now()))
     and (cast(:text as text) is null or exists (
         select from events e where e.conversation = t.id and e.text ilike :text
     ))
+"""
+_CHOSEN = " and ".join([*_ABOUT.values(), _ALWAYS])
+# What a line shows. why: the strongest reasons in words; the others are read with the ticket.
+WHY = 3
+_LINE = f"""
+    t.id, t.brand, t.network, t.author, t.level, t.state, t.owner, t.topic, t.problem, t.sentiment, t.dissatisfaction,
+    t.tags, t.excerpt, t.messages, t.needs_look, t.version, t.edits, t.received_at, t.answered_at, t.sla_due_at,
+    jsonb_path_query_array(t.factors, '$[0 to {WHY - 1}].words') as why
 """
 # What is ahead of a ticket is answered first, as fast as the desk answered during the last hour; a desk that answered
 # nothing is taken to answer one in that time. The view is read once, and its order kept by number: it is the dear part.
@@ -67,31 +79,34 @@ _QUEUE = text(f"""
     waiting as (
         select id, row_number() over (partition by brand order by queue_priority desc, received_at, id) as place
         from queued where answered_at is null
+    ),
+    present as (
+        select ticket_id, array_agg(who order by who) as open_by from presence
+        where seen_at > now() - interval '30 seconds' group by ticket_id
     )
-    select t.*, waiting.place,
+    select {_LINE}, t.queue_priority, waiting.place, present.open_by,
            t.answered_at is null and t.sla_due_at < now() as late,
            t.answered_at is null and t.sla_due_at >= now()
                and now() + interval '1 minute' * ceil(waiting.place / coalesce(answered_a_minute, 1 / 60.0))
-                   > t.sla_due_at as will_be_late,
-           (select array_agg(who order by who) from presence
-            where ticket_id = t.id and seen_at > now() - interval '30 seconds') as open_by
+                   > t.sla_due_at as will_be_late
     from queued t
     left join waiting on waiting.id = t.id
     left join pace on pace.brand is not distinct from t.brand
+    left join present on present.ticket_id = t.id
     where {_CHOSEN}
     order by t.rank
     limit :limit
-""").columns(factors=JSONB, notes=JSONB)  # noqa: S608  our own words
+""").columns(why=JSONB)  # noqa: S608  our own words
 
 # What must be seen at once, without what the view reckons from all the others: cheap, however long the queue is.
 _URGENT = text(f"""
-    select t.*, t.priority as queue_priority, t.sla_due_at < now() as late, false as will_be_late, null as open_by
+    select {_LINE}, t.priority as queue_priority, t.sla_due_at < now() as late, false as will_be_late, null as open_by
     from tickets t
     where t.level = 'P1' and t.state in ('new', 'open') and t.answered_at is null
       and t.updated_at > now() - interval '10 seconds' and {_CHOSEN}
     order by t.priority desc, t.updated_at desc, t.id
     limit 50
-""").columns(factors=JSONB, notes=JSONB)  # noqa: S608  our own words
+""").columns(why=JSONB)  # noqa: S608  our own words
 
 _KEYS: dict[Sort, tuple[str, str, str]] = {
     # the column, its type, and how it compares when the next page begins
@@ -99,19 +114,26 @@ _KEYS: dict[Sort, tuple[str, str, str]] = {
     "received": ("received_at", "timestamptz", "(t.received_at, t.id) > (cast(:at as timestamptz), :after)"),
     "updated": ("updated_at", "timestamptz", "(t.updated_at, t.id) < (cast(:at as timestamptz), :after)"),
 }
-# Of the same tickets as the view shows, without what it reckons for each.
-_FACETS = text("""
+_VALUES = {name: f"t.{name}" for name in ("brand", "network", "topic", "level", "state")} | {
+    "owner": "coalesce(t.owner, '')",
+    "clock": "case when t.answered_at is null and t.sla_due_at < now() then 'late' end",
+}
+# Of the same tickets as the view shows, without what it reckons for each. A choice counts what it would show beside
+# all the other filters: the tickets that fail in nothing, or in what the choice itself is about alone.
+_MISSES = " + ".join(f"(not coalesce({each}, false))::int" for each in _ABOUT.values())
+_FACETS = text(f"""
     select facet, value, count(*)::int as n
     from tickets t
     cross join lateral (values
-        ('brand', t.brand), ('network', t.network), ('topic', t.topic), ('level', t.level), ('state', t.state),
-        ('owner', coalesce(t.owner, '')),
-        ('clock', case when t.answered_at is null and t.sla_due_at < now() then 'late' end)
-    ) as choices (facet, value)
-    where value is not null and t.state <> 'resolved' and not (t.state = 'snoozed' and t.snoozed_until > now())
-      and (cast(:brands as text[]) is null or t.brand = any(cast(:brands as text[])))
-    group by facet, value order by facet, n desc, value
-""")
+        {", ".join(f"('{name}', {value}, coalesce({_ABOUT[name]}, false))" for name, value in _VALUES.items())},
+        ('all', 'found', true)
+    ) as choices (facet, value, fits)
+    cross join lateral (select {_MISSES}) as failed (misses)
+    where t.state <> 'resolved' and not (t.state = 'snoozed' and t.snoozed_until > now()) and {_ALWAYS}
+      and value is not null and misses = (not fits)::int
+    group by facet, value
+    order by facet, n desc, value
+""")  # noqa: S608  our own words
 
 
 class QueueReader:
@@ -121,12 +143,12 @@ class QueueReader:
         self._engine = engine
 
     async def queue(self, chosen: Filter, limit: int = 100) -> list[Row]:
-        """The open tickets, most urgent first, with what moves with the clock.
+        """The open tickets as lines, most urgent first, with what moves with the clock; at most LONGEST.
 
         late: the promise is broken; will_be_late: it will be, at the pace of the last hour; open_by: who looks at it.
         """
         async with reachable(), self._engine.connect() as connection:
-            found = await connection.execute(_QUEUE, _values(chosen) | {"limit": min(limit, MOST)})
+            found = await connection.execute(_QUEUE, _values(chosen) | {"limit": min(limit, LONGEST)})
             return [dict(row) for row in found.mappings()]
 
     async def urgent(self, chosen: Filter) -> list[Row]:
@@ -135,11 +157,14 @@ class QueueReader:
             found = await connection.execute(_URGENT, _values(chosen))
             return [dict(row) for row in found.mappings()]
 
-    async def facets(self, brands: frozenset[str] | None = None) -> dict[str, dict[str, int]]:
-        """What the open tickets can be filtered by, and how many each choice would show."""
+    async def facets(self, chosen: Filter) -> dict[str, dict[str, int]]:
+        """What the open tickets can be filtered by, and how many each choice would show beside the other filters.
+
+        `all` tells how many there are as it is chosen.
+        """
         told: dict[str, dict[str, int]] = {}
         async with reachable(), self._engine.connect() as connection:
-            for row in await connection.execute(_FACETS, {"brands": None if brands is None else sorted(brands)}):
+            for row in await connection.execute(_FACETS, _values(chosen)):
                 told.setdefault(row.facet, {})[row.value] = row.n
         return told
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import text
 from models.draft import Candidate, Draft, Refusal
 from stream.database import open_engine
 from stream.desk.corrections import Corrections
+from stream.desk.life import Claim
 from stream.desk.people import People
 from stream.desk.tickets import Desk
 from stream.replies import Replies
@@ -99,6 +101,60 @@ async def test_filters_count_are_kept_in_the_address_and_come_back_with_it(store
     await expect(lines(ben.page)).to_have_count(1)
     await ben.page.go_back()
     await expect(lines(ben.page)).to_have_count(3)
+
+
+async def test_each_filter_counts_what_it_would_show_beside_the_others(store, ben):
+    await store.save([tweet(1, 60, text="my bag"), tweet(2, 95, text=SEVERE), tweet(3, 70, brand="Other")])
+    brand, owner = (ben.page.get_by_label(name, exact=True) for name in ("brand", "owner"))
+    await expect(brand.locator("option")).to_have_text(["All brands", "Northwind Air (2)", "Other (1)"])
+    await expect(owner.locator("option")).to_have_text(["Anybody's", "nobody's (3)"])
+
+    await ben.page.locator(".tile.P1").click()
+
+    await expect(lines(ben.page)).to_have_count(1)
+    await expect(brand.locator("option")).to_have_text(["All brands", "Northwind Air (1)"])
+    await expect(owner.locator("option")).to_have_text(["Anybody's", "nobody's (1)"])
+    await expect(ben.page.locator(".tile.P1 b")).to_have_text("1")
+    await brand.select_option(label="Northwind Air (1)")
+    await ben.page.locator(".tile.P1").click()
+    await expect(brand.locator("option")).to_have_text(["All brands", "Northwind Air (2)", "Other (1)"])
+    await expect(ben.page.locator(".tile.P1 b")).to_have_text("1")
+
+
+async def test_a_long_queue_is_read_to_its_end_and_stays_live(store, engine, ben):
+    await store.save([tweet(1, 60, text="my bag did not come")])
+    async with engine.begin() as connection:
+        await connection.execute(
+            text("""
+            insert into tickets select copy.* from tickets t, generate_series(1001, 3000) n,
+                jsonb_populate_record(t, jsonb_build_object('id', 'x:' || n, 'excerpt', 'my bag, number ' || n)) copy
+            where t.id = 'x:1'
+        """)
+        )
+    further, scroll = ben.page.locator(".further"), "to => document.querySelector('.lines').scrollTo(0, to)"
+    await expect(further).to_contain_text("200 of 2,001 are shown")
+    await further.get_by_role("button", name="Show 200 more").click()
+    await expect(further).to_contain_text("of 2,001 are shown")
+    async with asyncio.timeout(240):
+        while await further.count():  # the end comes into sight again and again, and brings more
+            await ben.page.evaluate(scroll, 1_000_000)
+            await ben.page.wait_for_timeout(100)
+    await expect(ben.page.locator('[data-ticket="x:3000"]')).to_be_in_viewport()
+    assert await lines(ben.page).count() <= 150, "what is far from sight is drawn"
+
+    await store.save([tweet(2, 95, text=SEVERE)])
+    await Desk(engine).act("x:2999", Claim(), "ada")
+    await expect(ben.page.locator('[data-ticket="x:2999"] .whose')).to_contain_text("ada")
+    await expect(ben.page.get_by_text("New P1: My line is down")).to_have_count(1)
+    await ben.page.locator('[data-ticket="x:2998"]').focus()
+    await ben.press("j", "j", "k")
+    await expect(ben.page.locator('[data-ticket="x:2999"]')).to_be_focused()
+    await ben.shoot("queue-long")
+    await ben.page.evaluate(scroll, 0)
+    await expect(lines(ben.page).first).to_contain_text("alarm pendant")
+
+    await ben.page.locator(".tile.P1").click()
+    await expect(lines(ben.page)).to_have_count(1)
 
 
 async def test_what_customers_wrote_is_text_wherever_it_stands(store, ben):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import asyncpg
 import pytest
 from history import answer, tweet
@@ -99,14 +101,56 @@ async def test_a_broken_promise_and_one_that_will_break_are_told_apart(simple, q
     assert told["x:9"] == (False, False)
 
 
-async def test_facets_count_what_each_filter_would_show(simple, queue):
-    await simple.save([tweet(1, 70), tweet(2, 90), tweet(3, 60, brand="Other")])
+async def test_each_filter_counts_what_it_would_show_beside_the_others(simple, engine, queue, postgres_url):
+    await simple.save([tweet(1, 70), tweet(2, 90), tweet(3, 60, brand="Other", topic="baggage"), tweet(4, 90)])
+    desk = Desk(engine)
+    await desk.act("x:4", Resolve(), "ada")
+    await desk.act("x:2", Claim(), "ada")
+    await do(postgres_url, "update tickets set received_at = now() - interval '2 hours' where id = 'x:1'")
 
-    facets = await queue.facets()
-    assert facets["brand"] == {"Northwind Air": 2, "Other": 1}
-    assert facets["owner"] == {"": 3}
-    assert "clock" not in facets
-    assert (await queue.facets(frozenset({"Other"})))["level"] == {"P2": 1}
+    every = await queue.facets(Filter())
+    assert every["brand"] == {"Northwind Air": 2, "Other": 1}
+    assert every["owner"] == {"": 2, "ada": 1}
+    assert (every["clock"], every["all"]) == ({"late": 1}, {"found": 3})
+    of_brand = await queue.facets(Filter(brand="Northwind Air"))
+    assert of_brand["brand"] == {"Northwind Air": 2, "Other": 1}, "what another choice of it would show"
+    assert (of_brand["topic"], of_brand["level"], of_brand["all"]) == ({"delay": 2}, {"P1": 1, "P2": 1}, {"found": 2})
+    of_two = await queue.facets(Filter(brand="Northwind Air", owner=""))
+    assert (of_two["brand"], of_two["owner"]) == ({"Northwind Air": 1, "Other": 1}, {"": 1, "ada": 1})
+    assert (await queue.facets(Filter(text="no such words"))) == {}
+    assert (await queue.facets(Filter(late=True)))["brand"] == {"Northwind Air": 1}
+    bound = await queue.facets(Filter(brands=frozenset({"Other"})))
+    assert (bound["brand"], bound["level"]) == ({"Other": 1}, {"P2": 1})
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        Filter(),
+        Filter(level="P1"),
+        Filter(brand="Other"),
+        Filter(network="x", owner="", late=False),
+        Filter(topic="delay", level="P2", tag="vip"),
+        Filter(text="waiting", state="new"),
+        Filter(late=True, brands=frozenset({"Northwind Air"})),
+    ],
+)
+async def test_whatever_is_chosen_next_the_queue_shows_as_many_as_its_choice_counted(
+    simple, engine, queue, postgres_url, chosen
+):
+    brands, topics = ("Northwind Air", "Other", None), ("delay", "baggage", None)
+    await simple.save(
+        [tweet(n, 55 + n % 45, brand=brands[n % 3], topic=topics[n % 2 + n % 5 // 4]) for n in range(1, 31)]
+    )
+    for number in (2, 9, 16):
+        await Desk(engine).act(f"x:{number}", Claim(), "ada")
+        await Desk(engine).act(f"x:{number}", Tag(add=("vip",)), "ada")
+    await do(postgres_url, "update tickets set received_at = now() - interval '5 hours' where id like '%4'")
+
+    for facet, choices in (await queue.facets(chosen)).items():
+        for value, n in choices.items():
+            asked = {"all": {}, "clock": {"late": True}}.get(facet, {facet: value})
+            assert len(await queue.queue(replace(chosen, **asked))) == n, (facet, value)
 
 
 async def test_what_became_urgent_just_now_is_found_without_the_rest(simple, engine, queue, postgres_url):

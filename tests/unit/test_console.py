@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stream.desk.giving import can_have, refuse_owner
 from stream.desk.life import Assign, Claim, NotAllowed, Resolve
@@ -25,7 +27,7 @@ def ticket(**more):
     row |= dict.fromkeys(("answered_at", "waiting_since", "snoozed_until", "open_by", "late", "will_be_late"))
     row |= dict.fromkeys(("first_at", "last_inbound_at", "received_at", "sla_due_at"), NOON)
     factors = [{"name": f"factor {n}", "points": 9 - n, "words": f"reason {n}"} for n in range(5)]
-    return row | {"factors": factors} | more
+    return row | {"factors": factors, "why": [each["words"] for each in factors[:3]]} | more
 
 
 def message(number=1, **more):
@@ -51,8 +53,19 @@ def test_only_lines_that_changed_are_sent_again():
     one, two = card(ticket(id="x:1")), card(ticket(id="x:2"))
     moved = card(ticket(id="x:2", owner="ben"))
 
-    assert changes([one, two], [moved, one]) == {"order": ["x:2", "x:1"], "put": [moved]}
-    assert changes([one], []) == {"order": [], "put": []}
+    assert changes([one, two], [moved, one]) == {"head": 0, "tail": 0, "order": ["x:2", "x:1"], "put": [moved]}
+    assert changes([one, two], [one, moved]) == {"head": 2, "tail": 0, "order": [], "put": [moved]}
+    assert changes([one], []) == {"head": 0, "tail": 0, "order": [], "put": []}
+
+
+@given(st.lists(st.integers(0, 9), unique=True), st.lists(st.integers(0, 9), unique=True))
+def test_what_is_told_of_the_order_leads_from_any_list_to_any_other(before, after):
+    was, now = [f"x:{n}" for n in before], [f"x:{n}" for n in after]
+
+    told = changes([{"id": id} for id in was], [{"id": id} for id in now])
+
+    assert was[: told["head"]] + told["order"] + was[len(was) - told["tail"] :] == now
+    assert [each["id"] for each in told["put"]] == [id for id in now if id not in was]
 
 
 def test_an_urgent_ticket_stands_above_lower_ones_before_the_queue_is_read_again():

@@ -9,7 +9,6 @@ from typing import Any
 from stream.desk.queue import Filter
 
 Card = dict[str, Any]
-WHY_SHOWN = 3  # reasons on a line
 
 CHOICES = ("brand", "network", "topic", "level", "state", "owner", "tag", "text")
 
@@ -30,15 +29,25 @@ def card(row: Mapping[str, Any]) -> Card:
         "answered": stamp(row["answered_at"]),
         "received": stamp(row["received_at"]),
         "open_by": row["open_by"] or [],
-        "why": [each["words"] for each in row["factors"][:WHY_SHOWN]],
+        "why": row["why"],
     }
 
 
 def changes(before: Sequence[Card], after: Sequence[Card]) -> dict[str, Any]:
-    """How to come from one list to the other: the order of the ids, and the lines that are new or other than before."""
+    """How to come from one list to the other: a long list is not told again where one line of it changed.
+
+    head, tail: so many lines stay where they are; order: the ids between. put: the lines that are new, or other than
+    they were.
+    """
     known = {each["id"]: each for each in before}
+    was, now = list(known), [each["id"] for each in after]
+    shorter = min(len(was), len(now))
+    head = next((at for at in range(shorter) if was[at] != now[at]), shorter)
+    tail = next((at for at in range(shorter - head) if was[-1 - at] != now[-1 - at]), shorter - head)
     return {
-        "order": [each["id"] for each in after],
+        "head": head,
+        "tail": tail,
+        "order": now[head : len(now) - tail],
         "put": [each for each in after if known.get(each["id"]) != each],
     }
 

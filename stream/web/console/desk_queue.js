@@ -1,4 +1,5 @@
 // The queue: filters with counts, the list that changes under one's eyes but not under one's pointer, and its keys.
+import { markRaw, toRaw } from "vue";
 import { clock, typing } from "earshot/format.js";
 
 const SELECTS = [
@@ -6,29 +7,49 @@ const SELECTS = [
   ["state", "Any state"], ["owner", "Anybody's"],
 ];
 const HELD = 1200; // ms without a move of the pointer before lines change places beneath it
+const STRETCH = 50; // lines that are drawn together, when they are near what is in sight
+const LINE = 54; // px that a line takes as long as nobody has measured
 
 export default {
-  props: { state: Object, facets: Object, filter: Object, me: String, agent: Boolean, open: String },
-  emits: ["choose", "open", "resync", "claim"],
+  props: {
+    state: Object, facets: Object, filter: Object, me: String, agent: Boolean, open: String, page: Number, most: Number,
+  },
+  emits: ["choose", "open", "resync", "claim", "more"],
   data: () => ({
     seq: -1, cards: {}, order: [], waiting: null, skew: 0, now: Date.now(), asked: {}, at: null, fresh: {}, told: "",
-    moved: 0, index: null, more: false, selects: SELECTS,
+    moved: 0, index: null, more: false, growing: false, near: { 0: true }, heights: {}, size: STRETCH, selects: SELECTS,
   }),
   computed: {
     rows() { return this.order.map((id) => this.cards[id]).filter(Boolean); },
+    stretches() { // thousands of lines are a few that are drawn, and the room that the others take
+      const made = [];
+      for (let at = 0; at < this.rows.length; at += STRETCH) made.push(this.rows.slice(at, at + STRETCH));
+      return made;
+    },
     levels() {
       return ["P1", "P2", "P3", "P4"].map((level) => ({ level, n: this.facets?.level?.[level] ?? 0 }));
     },
     late() { return this.facets?.clock?.late ?? 0; },
-    total() { return this.levels.reduce((sum, each) => sum + each.n, 0); },
+    left() { return Math.max(0, (this.facets?.all?.found ?? 0) - this.rows.length); }, // further down
+    full() { return this.rows.length >= this.most; },
+    query() { return new URLSearchParams(this.clean()).toString(); },
     chosen() { return Object.entries(this.asked).filter(([, value]) => value).length; },
   },
   watch: {
     state: { immediate: true, handler() { this.take(this.state); } },
-    open() { this.address(); if (this.open) this.at = this.open; },
+    open(now, before) {
+      this.address();
+      if (now) this.at = now;
+      if (!now !== !before) this.heights = {}; // lines are narrower beside a ticket
+    },
+    "rows.length"() { this.growing = false; this.$nextTick(this.look); },
+    left() { this.$nextTick(this.look); },
   },
-  created() { this.asked = { ...this.filter }; },
+  created() { this.asked = { ...this.filter }; this.latest = []; }, // latest: the order as it was told, placed or not
   mounted() {
+    this.end = new IntersectionObserver((seen) => { if (seen.some((each) => each.isIntersecting)) this.grow(); });
+    addEventListener("resize", this.look);
+    this.look();
     this.ticking = setInterval(() => { this.now = Date.now() + this.skew; }, 1000);
     addEventListener("keydown", this.key);
     addEventListener("popstate", this.back);
@@ -36,22 +57,27 @@ export default {
   },
   unmounted() {
     clearInterval(this.ticking);
+    this.end.disconnect();
+    this.sight?.disconnect();
+    removeEventListener("resize", this.look);
     removeEventListener("keydown", this.key);
     removeEventListener("popstate", this.back);
   },
   methods: {
     clock(card) { return clock(card, this.now); },
+    count: (n) => n.toLocaleString(),
     eyes(card) { return card.open_by.filter((who) => who !== this.me).join(", "); },
     take(state) {
       if (!state || state.seq === this.seq) return;
       if (!state.full && state.base !== this.seq) return this.$emit("resync");
       this.skew = state.now - Date.now();
       this.now = state.now;
-      const first = this.seq < 0 || state.full, known = this.cards, cards = {};
-      const put = Object.fromEntries(state.put.map((card) => [card.id, card]));
-      for (const id of state.order) cards[id] = put[id] ?? known[id];
+      const first = this.seq < 0 || state.full, known = this.cards, cards = {}, was = state.full ? [] : this.latest;
+      const order = [...was.slice(0, state.head), ...state.order, ...was.slice(was.length - state.tail)];
+      const put = Object.fromEntries(state.put.map((card) => [card.id, markRaw(toRaw(card))]));
+      for (const id of order) cards[id] = put[id] ?? known[id];
       for (const id of this.order) cards[id] ??= known[id]; // a line that goes stays until its place may change
-      const news = first ? [] : state.put.filter((card) => !known[card.id]);
+      const news = first || state.more ? [] : state.put.filter((card) => !known[card.id]);
       for (const card of news) {
         this.fresh[card.id] = true;
         setTimeout(() => delete this.fresh[card.id], 4000);
@@ -60,7 +86,34 @@ export default {
       if (urgent.length) this.told = urgent.map((card) => `New P1: ${card.excerpt}`).join(". ");
       this.seq = state.seq;
       this.cards = cards;
-      this.place(state.order, first);
+      this.latest = order;
+      this.place(order, first);
+    },
+    look() { // which stretches are near what is in sight, and whether the end is
+      this.end.disconnect();
+      this.sight?.disconnect();
+      const list = this.$refs.lines;
+      if (!list) return;
+      const root = getComputedStyle(list).overflowY === "visible" ? null : list; // on a phone the page itself moves
+      this.sight = new IntersectionObserver(this.saw, { root, rootMargin: "1000px 0px" });
+      for (const each of list.children) (each === this.$refs.further ? this.end : this.sight).observe(each);
+    },
+    saw(seen) {
+      for (const { target, isIntersecting } of seen) {
+        const at = Number(target.dataset.stretch);
+        if (isIntersecting) this.near[at] = true;
+        else if (this.near[at] && !target.contains(document.activeElement)) {
+          this.heights[at] = target.offsetHeight;
+          this.near[at] = false;
+        }
+      }
+    },
+    room(at) { return `${this.heights[at] ?? LINE * this.stretches[at].length}px`; },
+    grow() {
+      if (this.growing || this.full || !this.left) return;
+      this.growing = true;
+      setTimeout(() => { this.growing = false; }, 3000); // an answer that was lost on the way is asked for again
+      this.$emit("more");
     },
     place(order, first) { // lines change places when the pointer rests
       clearTimeout(this.waiting);
@@ -83,8 +136,7 @@ export default {
     reset() { this.asked = {}; this.choose({}); },
     toggle(name, value) { this.choose({ [name]: this.asked[name] === value ? "" : value }); },
     link(id) {
-      const query = new URLSearchParams(this.clean()).toString();
-      return (id ? `/tickets/${encodeURIComponent(id)}` : "/") + (query ? `?${query}` : "");
+      return (id ? `/tickets/${encodeURIComponent(id)}` : "/") + (this.query ? `?${this.query}` : "");
     },
     address() {
       const link = this.link(this.open);
@@ -108,11 +160,15 @@ export default {
       if (!ids.length) return;
       const here = ids.indexOf(this.at); // where it was, when it is gone: the next one took its place
       const next = here >= 0 ? here + by : this.index === null ? 0 : this.index + Math.min(by, 0);
+      if (next >= ids.length - 1) this.grow();
       this.index = Math.min(ids.length - 1, Math.max(0, next));
       this.at = ids[this.index];
-      const line = this.$el.querySelector(`[data-ticket="${CSS.escape(this.at)}"]`);
-      line?.focus({ preventScroll: true });
-      line?.scrollIntoView({ block: "nearest" });
+      this.near[Math.floor(this.index / STRETCH)] = true;
+      this.$nextTick(() => {
+        const line = this.$el.querySelector(`[data-ticket="${CSS.escape(this.at)}"]`);
+        line?.focus({ preventScroll: true });
+        line?.scrollIntoView({ block: "nearest" });
+      });
       if (this.open) { // reading on: the ticket beside follows
         clearTimeout(this.following);
         this.following = setTimeout(() => this.$emit("open", this.at), 150);
@@ -179,8 +235,10 @@ export default {
         class="sym" aria-hidden="true">keyboard</span></button>
     </div>
     <p class="hidden-words" aria-live="polite">{{ told }}</p>
-    <ol class="lines" v-if="rows.length" @pointermove="moved = Date.now()" @pointerleave="moved = 0">
-      <li v-for="card in rows" :key="card.id"
+    <div v-if="rows.length" ref="lines" class="lines" @pointermove="moved = Date.now()" @pointerleave="moved = 0">
+      <ol v-for="(cards, no) in stretches" :key="no" :start="no * size + 1" :data-stretch="no"
+        :style="near[no] ? null : { height: room(no) }"><template v-if="near[no]">
+        <li v-for="card in cards" :key="card.id"
         :class="{ fresh: fresh[card.id], here: card.id === open, at: card.id === at }">
         <a class="line" :href="link(card.id)" :data-ticket="card.id" :aria-label="spoken(card)"
           :aria-current="card.id === open ? 'true' : null" @click="go(card.id, $event)" @focus="at = card.id">
@@ -205,12 +263,16 @@ export default {
           <span class="clock num" :class="clock(card).kind"><span class="sym"
             aria-hidden="true">{{ clock(card).icon }}</span>{{ clock(card).words }}</span>
         </a>
-      </li>
-    </ol>
+      </li></template></ol>
+      <div v-if="left" ref="further" class="further"><span class="soft num">{{ count(rows.length) }} of
+        {{ count(rows.length + left) }} are shown<template v-if="full">. Filters find the others.</template></span>
+        <button v-if="!full" type="button" class="button" :disabled="growing"
+          @click="grow">{{ growing ? 'Reading …' : 'Show ' + count(Math.min(page, left)) + ' more' }}</button></div>
+    </div>
     <div v-else-if="seq >= 0" class="empty"><span class="sym big"
       aria-hidden="true">{{ chosen ? 'filter_alt_off' : 'done_all' }}</span>
       <template v-if="chosen"><p>No open ticket is like this.</p><button type="button" class="button"
-        @click="reset">Show all {{ total }}</button></template>
+        @click="reset">Show all</button></template>
       <p v-else>Nobody waits for an answer. New tickets appear here by themselves.</p></div>
     <div v-else class="empty"><p>Reading the queue …</p></div>
     <dialog ref="keys" class="sheet key-list" aria-labelledby="keys-title"

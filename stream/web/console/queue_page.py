@@ -12,7 +12,7 @@ from nicegui.dependencies import register_esm
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
-from stream.desk.queue import MOST
+from stream.desk.queue import LONGEST, MOST
 from stream.web.console.acts import Acts
 from stream.web.console.cards import Card, asked_of, card, changes, chosen, with_urgent
 from stream.web.console.feeds import Feeds, Quick
@@ -34,12 +34,17 @@ class QueueView(Element, component="desk_queue.js"):
         self._cards: list[Card] = []
         self._seq = 0
 
-    def show(self, cards: list[Card], *, full: bool = False) -> None:
+    @property
+    def length(self) -> int:
+        return len(self._cards)
+
+    def show(self, cards: list[Card], *, full: bool = False, more: bool = False) -> None:
+        """more: lines that stood further down all the time, and are no news."""
         told = changes([] if full else self._cards, cards)
-        if not full and not told["put"] and told["order"] == [each["id"] for each in self._cards]:
+        if not full and not told["put"] and told["head"] + told["tail"] == len(cards) == len(self._cards):
             return
         self._cards, self._seq = cards, self._seq + 1
-        whole = {"seq": self._seq, "base": self._seq - 1, "full": full, "now": round(time.time() * 1000)}
+        whole = {"seq": self._seq, "base": self._seq - 1, "full": full, "more": more, "now": round(time.time() * 1000)}
         self.tell(state=whole | told)
 
     def again(self) -> None:
@@ -57,35 +62,30 @@ class QueuePage:
     def __init__(self, visit: Visit, feeds: Feeds, rooms: Rooms) -> None:
         self._visit, self._feeds = visit, feeds
         self._acts = Acts(visit).by_name()
-        self._following: asyncio.Task[None] | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._following: list[asyncio.Task[None]] = []
+        self._lines = MOST
         self.filter = chosen(visit.request.query_params, visit.caller.brands)
         with tag("div", classes="desk") as self.frame:
             self.queue = QueueView()
             self.ticket = TicketPage(visit, rooms, self._go)
         caller = visit.caller
-        self.queue.tell(me=caller.name, agent=caller.may("agent"), filter=asked_of(self.filter), facets={})
+        told = {"me": caller.name, "agent": caller.may("agent"), "filter": asked_of(self.filter), "facets": {}}
+        self.queue.tell(**told, page=MOST, most=LONGEST)
         self.queue.on("choose", self._choose)
         self.queue.on("open", lambda event: self._go(event.args if isinstance(event.args, str) else None))
         self.queue.on("claim", self._claim)
+        self.queue.on("more", self._more)
         self.queue.on("resync", lambda: self.queue.again())
 
     async def start(self, opened: str | None) -> None:
         if opened is not None:
             await self.open(opened)
-        brands = self._visit.caller.brands
-        parts = self._visit.parts
-        facets = self._feeds.follow(
-            ("facets", brands), lambda: parts.queue.facets(brands), brands, self._show_facets, pace=FACETS_EVERY
-        )
-        self._tasks.append(_spawn(facets))
         self._follow()
         self._visit.client.on_delete(self.stop)
 
     async def stop(self) -> None:
-        for task in (*self._tasks, self._following):
-            if task is not None:
-                task.cancel()
+        for task in self._following:
+            task.cancel()
         await self.ticket.leave()
 
     async def open(self, ticket_id: str | None) -> None:
@@ -96,37 +96,51 @@ class QueuePage:
     def _go(self, ticket_id: str | None) -> None:
         _spawn(self.open(ticket_id))
 
-    def _follow(self) -> None:
-        if self._following is not None:
-            self._following.cancel()
-        filter = self.filter
+    def _follow(self, *, more: bool = False) -> None:
+        """Show what the filter finds, and how much each other choice would; in place of what was shown before."""
+        for task in self._following:
+            task.cancel()
+        queue, filter, lines = self._visit.parts.queue, self.filter, self._lines
+        fresh = True
 
         async def read() -> list[Card]:
-            return [card(row) for row in await self._visit.parts.queue.queue(filter, MOST)]
+            return [card(row) for row in await queue.queue(filter, lines)]
 
         async def urgent() -> list[Card]:
-            return [card(row) for row in await self._visit.parts.queue.urgent(filter)]
-
-        fresh = True
+            return [card(row) for row in await queue.urgent(filter)]
 
         def show(cards: list[Card]) -> None:
             nonlocal fresh
-            self.queue.show(cards, full=fresh)
+            self.queue.show(cards, full=fresh and not more, more=fresh and more)
             fresh = False
 
-        self._following = _spawn(
-            self._feeds.follow(("queue", filter), read, filter.brands, show, quick=Quick(urgent, with_urgent))
-        )
-
-    def _show_facets(self, facets: dict[str, dict[str, int]]) -> None:
-        self.queue.tell(facets=facets)
+        quick = Quick(urgent, with_urgent)
+        follow = self._feeds.follow
+        self._following = [
+            _spawn(follow(("queue", filter, lines), read, filter.brands, show, quick=quick)),
+            _spawn(
+                follow(
+                    ("facets", filter),
+                    lambda: queue.facets(filter),
+                    filter.brands,
+                    lambda facets: self.queue.tell(facets=facets),
+                    pace=FACETS_EVERY,
+                )
+            ),
+        ]
 
     def _choose(self, event: GenericEventArguments) -> None:
         asked = event.args if isinstance(event.args, dict) else {}
         wanted = chosen(asked, self._visit.caller.brands)
         if wanted != self.filter:
-            self.filter = wanted
+            self.filter, self._lines = wanted, MOST
             self._follow()
+
+    def _more(self) -> None:
+        """The next lines, below those that are shown; asked for twice, they come once."""
+        if self._lines <= self.queue.length and self._lines < LONGEST:
+            self._lines += MOST
+            self._follow(more=True)
 
     async def _claim(self, event: GenericEventArguments) -> None:
         asked = event.args if isinstance(event.args, dict) else {}
