@@ -64,7 +64,7 @@ def train_sentiment(
 
                 story = train(config, out, data=data, preferences=preferences, say=say)
                 told = told_of(story) if story else {}
-            elif preferences is not None or from_corrections:
+            elif (preferences is not None or from_corrections) and config.is_file():
                 raise UserError('pairs are for recipes of the lab, which say way = "full" or "lora"')
             else:
                 from models.training.train import train as train_heads
@@ -84,9 +84,7 @@ def _corrected(recipe: Recipe, out: Path | None, preferences: Path | None) -> Pa
     if preferences is not None:
         raise UserError("--preferences or --from-corrections, not both")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UserError(
-            "on several processes: earshot export corrections first, then --preferences its file"
-        )
+        raise UserError("on several processes: earshot export corrections first, then --preferences its file")
     path = (out or Path("runs") / recipe.name) / "corrections.csv"
     print(f"{path}: {write_corrections(path, NAMES[recipe.classes])} pairs", file=sys.stderr)
     return path

@@ -11,7 +11,7 @@ from lab_runs import CONFIGS, config_of
 from typer.testing import CliRunner
 
 from models.artifact import default_artifact
-from models.training.lab.report.charts import table_of
+from models.training.lab.report.charts import curves, table_of
 from models.training.lab.report.page import page
 from models.training.lab.report.read import ReportError, Run, Said, read_run
 from models.training.lab.report.slices import slices_of
@@ -70,6 +70,16 @@ def test_the_log_of_every_kind_of_train_has_its_curves(tmp_path, lines):
 
     assert run.losses or run.looks
     assert "How it learnt" in page(run)
+
+
+def test_more_curves_than_colours_are_told_apart_and_begin_at_the_first_step():
+    series = {f"set {number}": [(10.0, 0.1 * number), (20.0, 0.2)] for number in range(7)}
+
+    drawn = curves(series, "step", "accuracy")
+
+    lines = {style for style in re.findall(r'style="([^"]*)"', drawn) if "stroke-width: 1.6" in style}
+    assert len(lines) == 7
+    assert "12.5" not in drawn
 
 
 def test_steps_that_were_done_twice_count_once(tmp_path):

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from models.training.explore.plots import CLOUD, INK, ONE, OTHER, STYLE, as_svg, figure_of
 
+LINES = ("-", "--", ":")  # of so many colours more
 SMOOTHED = 0.9  # of the thick line, an exponential mean of the thin one
 BINS = 10
 
@@ -20,15 +22,18 @@ def curves(series: Mapping[str, Points], axis: str, side: str, *, smooth: bool =
     """Lines over steps, one colour each. smooth: the measured values thin, their running mean thick."""
     with mpl.rc_context(STYLE):
         figure, axes = figure_of(7)
-        for color, (name, points) in zip(CLOUD * len(series), series.items(), strict=False):
+        for number, (name, points) in enumerate(series.items()):
+            color, line = CLOUD[number % len(CLOUD)], LINES[number // len(CLOUD) % len(LINES)]
             steps, values = [step for step, _ in points], [value for _, value in points]
             few = len(points) < 3 * BINS
             mark = "o" if few and not smooth else ""
             thin = smooth and not few
             axes.plot(steps, values, color=color, linewidth=0.6 if thin else 1.6, alpha=0.5 if thin else 1, marker=mark,
-                      markersize=3.5, label=name)  # fmt: skip
+                      linestyle=line, markersize=3.5, label=name)  # fmt: skip
             if thin:
                 axes.plot(steps, _running(values), color=color, linewidth=1.8)
+        axes.set_xlim(left=0)  # steps: whole ones, from the first
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         axes.set_xlabel(axis)
         axes.set_ylabel(side)
         if len(series) > 1:

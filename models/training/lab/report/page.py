@@ -50,7 +50,8 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     if isinstance(parameters, Mapping):
         facts.append((f"{parameters['trained']:,}", f"of {parameters['all']:,} parameters trained"))
     if "processor_seconds" in run.story:
-        facts.append((f"{run.story['processor_seconds'] / 60:.1f} min", "of processor time"))
+        spent = float(run.story["processor_seconds"])
+        facts.append((f"{spent:.0f} s" if spent < 100 else f"{spent / 60:.0f} min", "of processor time"))
     if run.losses:
         facts.append((f"{run.losses[-1][1]:.3f}", f"loss at step {run.losses[-1][0]:,.0f}"))
     return facts
@@ -91,8 +92,9 @@ def _alike(looks: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     if losses:
         yield "Loss of each head", losses
     looks = {name: points for name, points in looks.items() if name not in losses}
-    shares = [name for name, points in looks.items() if all(0 <= value <= 1 for _, value in points)]
-    whole = [name for name in ("score", "accuracy", "validation_loss") if name in shares]
+    shares = [
+        name for name, points in looks.items() if "loss" not in name and all(0 <= value <= 1 for _, value in points)
+    ]
     single = [name for name in shares if "." not in name]
     if single:
         yield "Validation", single
@@ -102,7 +104,7 @@ def _alike(looks: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     if nearness:
         yield "Validation: embedding", nearness
     for name in looks:
-        if name not in shares and name not in whole:
+        if name not in shares:
             yield name.replace("_", " ").capitalize(), [name]
 
 
@@ -230,7 +232,7 @@ def _story(run: Run) -> Section:
     for title, key in (("Recipe", "recipe"), ("Data", "data"), ("Versions", "versions")):
         told = run.story.get(key)
         if isinstance(told, Mapping):
-            lines = tuple(f"{name} = {value}" for name, value in list(told.items())[:LONGEST])
+            lines = tuple(f"{name} = {value}" for name, value in list(told.items())[:LONGEST] if value is not None)
             groups.append(Group(title, "", lines))
     release = run.story.get("release")
     gate = run.story.get("gate") or (release.get("gate") if isinstance(release, Mapping) else None)
