@@ -42,6 +42,9 @@ def rules(text, request=LATE, recent=()):
         ("Your flight is delayed, sorry.", "claim"),
         ("Sorry! What is your booking reference?", "asks in public"),
         ("Sorry! We do not offer that.", "claim"),
+        ("Hi there! Yes, you can do that at the desk.", "claim"),
+        ("No, that is how we do it.", "claim"),
+        ("Sorry! We'll make sure that you get home.", "promise"),
         ("Sorry about your bag.", "beside the matter"),
         ("Sorry! Please install the app again.", "beside the matter"),
         ("Sorry about <name>.", "unfinished"),
@@ -60,6 +63,9 @@ def test_each_rule_refuses_what_it_is_there_for(text, rule):
         "Sorry about flight 403 to Denver. We'll look into it.",
         "Sorry to hear this! We'll pass it on to the team at SkyNorth.",
         "We understand how hard such a wait is. Please DM us your booking reference.",
+        "Sorry! We'll make sure to pass this on to the team.",
+        "Sorry to hear this! We'll make sure that your feedback is shared.",
+        "No worries, we look into it.",
     ],
 )
 def test_a_decent_answer_passes(text):
@@ -95,6 +101,8 @@ def test_the_mood_of_an_answer_fits_the_message():
     assert rules("We're sorry to hear you had a great flight!", LATE) == ["wrong mood"]
     assert rules("We're sorry about it.", pleased) == ["wrong mood"]
     assert rules("Thanks for the shout-out!", pleased) == []
+    assert rules("Sorry! We want you to have a great experience with us.", angry) == []
+    assert rules("Thank you! We can't wait to see you again.", pleased) == []
 
 
 def test_a_text_sent_lately_is_not_sent_again_however_it_is_written():
