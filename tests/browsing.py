@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from stream.desk.people import People
+
 PASSWORD = "violet ladder seventeen"
 SCREENSHOTS = Path(__file__).resolve().parents[1] / "build" / "screenshots"
 PLACES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
@@ -71,6 +73,14 @@ class Person:
         path = folder / f"{name}.png"
         await self.page.screenshot(path=path)  # which makes the folder
         return path
+
+
+async def staff(people: People) -> None:
+    """ada, an admin; ben, an agent; vic, a viewer; sky, an agent of the brand Other alone."""
+    await people.add("ada", PASSWORD, "admin")
+    await people.add("ben", PASSWORD, "agent")
+    await people.add("vic", PASSWORD, "viewer")
+    await people.add("sky", PASSWORD, "agent", ["Other"])
 
 
 @asynccontextmanager

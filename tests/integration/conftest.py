@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import pytest
 from history import worst
@@ -10,6 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.database import open_engine
 from stream.store import Store
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 
 @pytest.fixture
@@ -25,3 +29,11 @@ async def engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
     made = open_engine(postgres_url)
     yield made
     await made.dispose()
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    from browsing import browser  # which few of the tests need
+
+    async with browser() as made:
+        yield made

@@ -6,14 +6,13 @@ import asyncio
 from urllib.parse import urlsplit
 
 import pytest
-from browsing import PASSWORD, browser, person
+from browsing import person, staff
 from history import answer, tweet
 from playwright.async_api import expect
 from serving import web
 from sqlalchemy import text
 
 from models.draft import Candidate, Draft, Refusal
-from stream.database import open_engine
 from stream.desk.corrections import Corrections
 from stream.desk.life import Claim
 from stream.desk.people import People
@@ -24,25 +23,8 @@ SEVERE = "My line is down since Monday and nobody answers me. My mother's alarm 
 
 
 @pytest.fixture
-async def engine(postgres_url):
-    made = open_engine(postgres_url)
-    yield made
-    await made.dispose()
-
-
-@pytest.fixture
-async def chromium():
-    async with browser() as made:
-        yield made
-
-
-@pytest.fixture
 async def site(store, engine, postgres_url):
-    people = People(engine)
-    await people.add("ada", PASSWORD, "admin")
-    await people.add("ben", PASSWORD, "agent")
-    await people.add("vic", PASSWORD, "viewer")
-    await people.add("sky", PASSWORD, "agent", ["Other"])
+    await staff(People(engine))
     async with web(store, url=postgres_url) as address:
         yield address
 

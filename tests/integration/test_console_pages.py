@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
-from browsing import PASSWORD, browser, person
+from browsing import person, staff
 from history import NOON, tweet
 from playwright.async_api import expect
 from serving import web
@@ -16,35 +16,14 @@ from serving import web
 from models.draft import Candidate, Draft
 from stream.alert_store import Alerts
 from stream.api_keys import ApiKeys
-from stream.database import open_engine
 from stream.desk.people import People
 from stream.records import AlertRecord
 from stream.spend import Spend
 
 
 @pytest.fixture
-async def engine(postgres_url):
-    made = open_engine(postgres_url)
-    yield made
-    await made.dispose()
-
-
-@pytest.fixture
-async def chromium():
-    async with browser() as made:
-        yield made
-
-
-@pytest.fixture
 async def site(simple, engine, postgres_url):
-    people = People(engine)
-    for name, role, brands in (
-        ("ada", "admin", None),
-        ("ben", "agent", None),
-        ("vic", "viewer", None),
-        ("sky", "agent", ["Other"]),
-    ):
-        await people.add(name, PASSWORD, role, brands)
+    await staff(People(engine))
     async with web(simple, url=postgres_url, write=written) as address:
         yield address
 

@@ -8,19 +8,11 @@ import pytest
 from history import NOON, tweet
 
 from stream.alert_store import Alerts
-from stream.database import open_engine
 from stream.desk.alert_book import AlertBook, NoAlert
 from stream.incident_store import Incidents
 from stream.records import AlertRecord
 
 OURS = frozenset({"Northwind Air"})
-
-
-@pytest.fixture
-async def engine(postgres_url):
-    made = open_engine(postgres_url)
-    yield made
-    await made.dispose()
 
 
 @pytest.fixture

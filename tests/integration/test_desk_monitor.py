@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from history import NOON, answer, deletion, tweet
 
-from stream.database import open_engine
 from stream.desk.board import Asked, Taught
 from stream.desk.monitor import Monitor
 from stream.desk.signal_rates import STEP
@@ -21,13 +20,6 @@ OURS = frozenset({"Northwind Air"})
 def later() -> datetime:
     """When the step that runs is over."""
     return datetime.now(UTC) + timedelta(seconds=10)
-
-
-@pytest.fixture
-async def engine(postgres_url):
-    made = open_engine(postgres_url)
-    yield made
-    await made.dispose()
 
 
 @pytest.fixture

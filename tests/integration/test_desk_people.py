@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncpg
 import pytest
 from history import tweet
-from rows import ask
+from rows import ask, do
 
-from stream.database import dsn
 from stream.desk.access import ensure_login
 from stream.desk.people import People
 from stream.desk.sessions import FREE_GUESSES, Sessions, TooManyGuesses, WrongPassword
@@ -25,14 +24,6 @@ def people(engine):
 @pytest.fixture
 def sessions(engine):
     return Sessions(engine)
-
-
-async def do(url: str, script: str) -> None:
-    connection = await asyncpg.connect(dsn(url))
-    try:
-        await connection.execute(script)
-    finally:
-        await connection.close()
 
 
 async def test_the_first_user_is_an_admin_made_with_a_code_that_works_once(people):

@@ -4,34 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import asyncpg
 import pytest
 from history import answer, tweet
+from rows import do
 
-from stream.database import dsn, open_engine
 from stream.desk.life import Claim, Resolve, Tag
 from stream.desk.queue import BadCursor, Filter, QueueReader
 from stream.desk.tickets import Desk
 
 
 @pytest.fixture
-async def engine(postgres_url):
-    made = open_engine(postgres_url)
-    yield made
-    await made.dispose()
-
-
-@pytest.fixture
 def queue(engine):
     return QueueReader(engine)
-
-
-async def do(url: str, script: str) -> None:
-    connection = await asyncpg.connect(dsn(url))
-    try:
-        await connection.execute(script)
-    finally:
-        await connection.close()
 
 
 def ids(rows: list[dict]) -> list[str]:

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from history import tweet
 
-from stream.database import dsn, open_engine, reader_url
+from stream.database import dsn, reader_url
 from stream.desk.access import ensure_login, login_of
 from stream.desk.examples import QUESTIONS
 from stream.desk.people import People
@@ -24,13 +24,6 @@ from stream.web.people import Caller
 
 SECRET = "four quiet otters sing"
 README = Path(__file__).resolve().parents[2] / "README.md"
-
-
-@pytest.fixture
-async def engine(postgres_url):
-    made = open_engine(postgres_url)
-    yield made
-    await made.dispose()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream import triage
-from stream.database import open_engine
 from stream.rebuild import CURSOR, rebuild, recount
 from stream.store import Store
 
@@ -23,13 +22,6 @@ COUNTS = """
     select brand, topic, minute, events, negative, complaints, dissatisfaction_sum from signal_counts
     where events > 0 order by 1, 2, 3
 """
-
-
-@pytest.fixture
-async def engine(postgres_url: str):
-    engine = open_engine(postgres_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from history import tweet, worst
+from rows import do
 
 from stream import schema
 from stream.database import dsn, open_engine, reader_url
@@ -46,14 +47,6 @@ async def one(url: str, query: str) -> object:
     connection = await asyncpg.connect(dsn(url))
     try:
         return await connection.fetchval(query)
-    finally:
-        await connection.close()
-
-
-async def run(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(dsn(url))
-    try:
-        await connection.execute(statement)
     finally:
         await connection.close()
 
@@ -98,7 +91,7 @@ async def test_it_can_be_run_again_and_by_several_commands_at_once(empty_url):
 
 async def test_a_newer_database_is_left_alone(empty_url):
     await migrate(empty_url)
-    await run(empty_url, "update alembic_version set version_num = '9999'")
+    await do(empty_url, "update alembic_version set version_num = '9999'")
 
     with pytest.raises(NewerSchema, match="update earshot"):
         await migrate(empty_url)
@@ -138,13 +131,13 @@ def owned(own_postgres):
     """A database of a login of the given rights, on a server that asks for passwords."""
 
     async def made(rights: str) -> str:
-        await run(own_postgres.url, f"create role earl login password 'pässword/1' {rights}")
+        await do(own_postgres.url, f"create role earl login password 'pässword/1' {rights}")
         url = await own_postgres.create("theirs")
-        await run(url, "create extension vector; alter database theirs owner to earl")
-        await run(url, "alter schema public owner to earl")
+        await do(url, "create extension vector; alter database theirs owner to earl")
+        await do(url, "alter schema public owner to earl")
         folder = own_postgres._server.pgdata
         (folder / "pg_hba.conf").write_text("local all postgres trust\nlocal all all scram-sha-256\n")
-        await run(url, "select pg_reload_conf()")
+        await do(url, "select pg_reload_conf()")
         await asyncio.sleep(0)
         return url.replace("postgres:@", "earl:p%C3%A4ssword%2F1@")
 
@@ -166,7 +159,7 @@ async def test_an_owner_who_may_make_roles_needs_no_superuser_and_no_second_secr
     await Store(engine, fold=worst).save([tweet(1, 70)])
     await engine.dispose()
 
-    await run(own_postgres.url, "alter role earl password 'another'")
+    await do(own_postgres.url, "alter role earl password 'another'")
     changed = url.replace("p%C3%A4ssword%2F1", "another")
     await migrate(changed)
     assert (await run_sql(reader_url(changed), "select count(*) from tickets")).rows == ((1,),)
@@ -183,7 +176,7 @@ async def test_an_owner_who_may_make_no_roles_is_told_and_the_rest_goes_on(owned
     assert len((await Store(engine, fold=worst).save([tweet(1, 70)])).tickets) == 1
     await engine.dispose()
 
-    await run(own_postgres.url, "create role earshot_reader login password 'given'")
+    await do(own_postgres.url, "create role earshot_reader login password 'given'")
     await migrate(url)
     given = url.replace("earl:p%C3%A4ssword%2F1", "earshot_reader:given")
     assert (await run_sql(given, "select count(*) from tickets")).rows == ((1,),)
