@@ -17,11 +17,12 @@ from models.conditions import Vocabulary
 from models.subwords import Subwords
 from models.training.precision import mixed
 from models.training.progress import averaged, load, log_to
+from models.training.recipes import RecipeError
 from models.training.reply_batches import Encoded, encode, joined, ordered, taken, tensors
 from models.training.reply_corpus import Corpus
 from models.training.reply_data import Prepared
 from models.training.reply_network import ReplyNetwork, Sizes, SmoothedLoss
-from models.training.reply_recipe import Recipe, RecipeError
+from models.training.reply_recipe import Recipe
 from models.training.reply_thaw import Start, read_start
 
 Print = Callable[[str], None]

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
-from models.training.errors import TrainingError
-
-
-class RecipeError(TrainingError):
-    """The recipe cannot be followed."""
+from models.training.recipes import recipe_of
 
 
 @dataclass(frozen=True)
@@ -52,14 +47,5 @@ class Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a TOML file. Raises RecipeError, naming an unknown key."""
-    try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{path}: the recipe cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise RecipeError(f"{path}: the recipe is no TOML ({error})") from None
-    unknown = set(given) - {field.name for field in fields(Recipe)}
-    if unknown:
-        raise RecipeError(f"{path}: unknown setting {', '.join(sorted(unknown))}")
-    return Recipe(**given)
+    """The recipe in a TOML file. Raises RecipeError, naming the setting that is unknown or wrong."""
+    return recipe_of(Recipe, path)

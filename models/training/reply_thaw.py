@@ -16,8 +16,8 @@ from tokenizers import Tokenizer
 from models.artifact import ArtifactError, read_story, reading
 from models.conditions import Vocabulary
 from models.replier import FORMAT, READER, STEP, STORY, TOKENIZER
+from models.training.recipes import RecipeError
 from models.training.reply_graph import weights_of
-from models.training.reply_recipe import RecipeError
 
 Weights = dict[str, NDArray[np.float32]]
 

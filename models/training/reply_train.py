@@ -11,11 +11,12 @@ from models.artifact import default_artifact, sha256
 from models.slots import Slots
 from models.training.data import shared_data
 from models.training.errors import TrainingError
+from models.training.recipes import RecipeError
 from models.training.replies import Trainer
 from models.training.reply_corpus import corpus_of
 from models.training.reply_data import grouped, part_of, read_edits, read_pairs
 from models.training.reply_figures import figures, write_held_out
-from models.training.reply_recipe import Recipe, RecipeError, read_recipe
+from models.training.reply_recipe import Recipe, read_recipe
 from models.training.reply_release import release
 
 TESTED = 600  # pairs of the test split

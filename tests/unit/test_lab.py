@@ -22,9 +22,10 @@ from models.training.data import DataError
 from models.training.gate import GateError
 from models.training.lab import release as releasing
 from models.training.lab.build import kernels
-from models.training.lab.recipe import RecipeError, is_recipe, read_recipe
+from models.training.lab.recipe import is_recipe, read_recipe
 from models.training.lab.sets import sets_of
 from models.training.lab.train import fitted, train
+from models.training.recipes import RecipeError
 
 TEXTS = ["thank you so much, you made my day", "worst service, so disappointed"]
 

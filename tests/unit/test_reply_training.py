@@ -15,13 +15,14 @@ from models.draft import ReplyRequest
 from models.mixture import learned_share
 from models.replier import Replier
 from models.reply_network import ReplyNetwork as Served
+from models.training.recipes import RecipeError
 from models.training.replies import Trainer, schedule
 from models.training.reply_batches import ordered
 from models.training.reply_corpus import corpus_of
 from models.training.reply_data import PairsError, grouped, part_of, read_edits, read_pairs
 from models.training.reply_export import export
 from models.training.reply_network import GRU, ReplyNetwork, Sizes, SmoothedLoss
-from models.training.reply_recipe import RecipeError, read_recipe
+from models.training.reply_recipe import read_recipe
 from models.training.reply_release import release
 
 OPENINGS = ("my flight is late", "my bag is gone", "the crew was lovely", "the app is down", "I lost my seat")

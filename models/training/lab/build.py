@@ -24,7 +24,8 @@ from models.classifier import Reading
 from models.registry import SHIPPED
 from models.training.base import MINILM, BaseError, load_base
 from models.training.lab.hub import only_cached
-from models.training.lab.recipe import Recipe, RecipeError
+from models.training.lab.recipe import Recipe
+from models.training.recipes import RecipeError
 
 
 def write_base(recipe: Recipe, names: tuple[str, ...], folder: Path) -> None:

@@ -7,7 +7,7 @@ import math
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,13 @@ from models.analyzer import softmax
 from models.evaluate import macro_f1
 from models.training.lab.augment import augmented
 from models.training.lab.preference import Preference
-from models.training.lab.recipe import Recipe, RecipeError
+from models.training.lab.recipe import Recipe
 from models.training.lab.sets import Sets
 from models.training.lab.tokens import Tokens, groups
 from models.training.precision import has_bfloat16
+from models.training.progress import Print, log_to
+from models.training.recipes import RecipeError
 
-Print = Callable[[str], None]
 Floats = NDArray[np.float32]
 
 EVERY = 10  # steps between lines of the log
@@ -65,8 +66,9 @@ class Fit:
         preferences: Sequence[Preference] = (),
         accelerator: Accelerator | None = None,
     ) -> None:
-        self.recipe, self.sets, self.out, self._print = recipe, sets, out, say
+        self.recipe, self.sets, self.out = recipe, sets, out
         self.accelerator = accelerator or accelerator_of(recipe)
+        self._say = log_to(out / "train.log", say) if self.accelerator.is_main_process else _nothing
         torch.set_num_threads(recipe.threads)
         torch.manual_seed(recipe.seed + self.accelerator.process_index)
         self.tokens, self.preferences = tokens, preferences
@@ -288,12 +290,9 @@ class Fit:
             setattr(self, name, state[name])
         self._say(resumed_at=self.step)
 
-    def _say(self, **facts: Any) -> None:
-        if self.accelerator.is_main_process:
-            line = json.dumps(facts)
-            with (self.out / "train.log").open("a", encoding="utf-8") as log:
-                log.write(line + "\n")
-            self._print(line)
+
+def _nothing(**facts: object) -> None:
+    """Of several processes one writes the log."""
 
 
 def schedule(progress: float, warmup: float) -> float:

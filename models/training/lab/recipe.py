@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Literal
 
 from models.classifier import Reading
 from models.training.base import MINILM
-from models.training.errors import TrainingError
+from models.training.recipes import Given, recipe_of
 
 Way = Literal["full", "lora", "qlora"]
 Precision = Literal["auto", "fp32", "bf16"]
-LISTS = {"augment_ways": str, "read": int}
 PUBLIC = ("tweeteval", "sentiment140", "airline", "imdb")
-
-
-class RecipeError(TrainingError):
-    """The recipe cannot be followed."""
 
 
 @dataclass(frozen=True)
@@ -84,36 +79,10 @@ def is_recipe(config: Path) -> bool:
 
 def read_recipe(path: Path) -> Recipe:
     """The recipe in a TOML file. Raises RecipeError, naming the setting that is unknown or wrong."""
-    try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{path}: the recipe cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise RecipeError(f"{path}: the recipe is no TOML ({error})") from None
-    unknown = set(given) - {field.name for field in fields(Recipe)}
-    if unknown:
-        raise RecipeError(f"{path}: unknown setting {', '.join(sorted(unknown))}")
-    for name, kind in LISTS.items():
-        if name in given:
-            if not isinstance(given[name], list) or not all(type(one) is kind for one in given[name]):
-                raise RecipeError(f"{path}: {name} is a list, each a{'n' if kind is int else ''} {kind.__name__}")
-            given[name] = tuple(given[name])
-    if why := _wrong(given):
-        raise RecipeError(f"{path}: {why}")
-    return Recipe(**given)
+    return recipe_of(Recipe, path, _wrong)
 
 
-def _wrong(given: dict[str, Any]) -> str | None:
-    hints = get_type_hints(Recipe)
-    for name, value in given.items():
-        choices = get_args(hints[name]) if hints[name] in (Way, Precision) else ()
-        if choices and value not in choices:
-            return f"{name} is {' or '.join(choices)}, not {value!r}"
-        kinds = tuple(kind for kind in (get_args(hints[name]) or (hints[name],)) if isinstance(kind, type))
-        if not choices and kinds and name not in LISTS:
-            wanted = (*kinds, int) if float in kinds else kinds
-            if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in kinds):
-                return f"{name} = {value!r} is no {kinds[0].__name__}"
+def _wrong(given: Given) -> str | None:
     if given.get("way") is None:
         return 'it does not say the way: "full", "lora" or "qlora"'
     if given.get("classes", 3) not in (2, 3):

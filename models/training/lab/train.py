@@ -21,10 +21,11 @@ from models.training.lab.fit import Fit, accelerator_of
 from models.training.lab.keep import BASE, RELEASE, RUN, keep, with_weights, write
 from models.training.lab.preference import Preference, read_preferences
 from models.training.lab.pseudo import chosen
-from models.training.lab.recipe import Recipe, RecipeError, read_recipe
+from models.training.lab.recipe import Recipe, read_recipe
 from models.training.lab.release import release
 from models.training.lab.sets import Labelled, Sets, sets_of, unlabelled
 from models.training.lab.tokens import Tokens, logits_of
+from models.training.recipes import RecipeError
 
 Print = Callable[[str], None]
 POOL = 5  # unlabelled texts that are read for one that is wanted

@@ -1,0 +1,58 @@
+"""How a recipe is read: a TOML file that holds only its differences from a dataclass of every choice of a run."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from models.training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Given = dict[str, Any]
+R = TypeVar("R", bound="DataclassInstance")
+
+
+class RecipeError(TrainingError):
+    """The recipe cannot be followed."""
+
+
+def recipe_of(kind: type[R], path: Path, wrong: Callable[[Given], str | None] = lambda _: None) -> R:
+    """The recipe in a file. wrong: what else is wrong with the settings, None where nothing is.
+
+    Raises RecipeError, one line, for a file that cannot be read and for a setting that is unknown or of another type.
+    """
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: the recipe cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise RecipeError(f"{path}: the recipe is no TOML ({error})") from None
+    if unknown := set(given) - {field.name for field in fields(kind)}:
+        raise RecipeError(f"{path}: unknown setting {', '.join(sorted(unknown))}")
+    hints = get_type_hints(kind)
+    why = next(filter(None, (_mistyped(name, value, hints[name]) for name, value in given.items())), None)
+    if why := why or wrong(given):
+        raise RecipeError(f"{path}: {why}")
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+
+
+def _mistyped(name: str, value: object, hint: Any) -> str | None:
+    """What is wrong with a value of a field that is declared so: a Literal, a tuple of one kind, or a plain type."""
+    if get_origin(hint) is Literal:
+        choices = get_args(hint)
+        return None if value in choices else f"{name} is {' or '.join(choices)}, not {value!r}"
+    if get_origin(hint) is tuple:
+        kind = get_args(hint)[0]
+        if isinstance(value, list) and all(type(one) is kind for one in value):
+            return None
+        return f"{name} is a list, each a{'n' if kind is int else ''} {kind.__name__}"
+    kinds = get_args(hint) or (hint,)
+    wanted = (*kinds, int) if float in kinds else kinds
+    if isinstance(value, wanted) and (bool in kinds or not isinstance(value, bool)):
+        return None
+    return f"{name} = {value!r} is no {kinds[0].__name__}"
