@@ -49,6 +49,10 @@ OUT_OF_REACH = (
     ),
 )
 
+BOUND = "earshot_bound"  # reads for people who are bound to brands; nobody logs in as it
+# These have no brand to see them by; who else has a ticket open stands beside it.
+BOUND_READABLE = [*(name for name in READABLE if name not in ("event_ids", "cursors")), "presence"]
+
 _SETTINGS = (
     f"alter role {READER} set default_transaction_read_only = on",
     f"alter role {READER} set statement_timeout = '10s'",
@@ -60,6 +64,19 @@ _GRANTS = (
     f"grant select on {', '.join(READABLE)} to {READER}",
     "revoke create on schema public from public",
     f"grant usage on schema public to {READER}",
+)
+_BOUND = (
+    f"""
+        do $$
+        begin
+            if not exists (select from pg_roles where rolname = '{BOUND}') then
+                create role {BOUND} nologin;
+            end if;
+            execute format('grant {BOUND} to %I', current_user);
+        end $$
+    """,
+    f"grant usage on schema public to {BOUND}",
+    f"grant select on {', '.join(BOUND_READABLE)} to {BOUND}",
 )
 # Large objects are open to every login by default, and before Postgres 16 also in a read-only transaction.
 _LARGE_OBJECTS = """
@@ -90,6 +107,8 @@ async def ensure_reader(engine: AsyncEngine, owner_url: str, *, changed: bool) -
         await connection.exec_driver_sql(_LOCK)
         if not changed and await _works(owner_url):  # another command made it while we waited
             return
+        for statement in _BOUND:
+            await _try(connection, statement)
         await _try(connection, _login(password))
         if not await _exists(connection):
             log.warning(

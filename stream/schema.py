@@ -14,7 +14,7 @@ from stream.errors import UserError
 from stream.roles import ensure_reader
 
 HEAD = (
-    "0010"  # the newest file of migrations/versions; known here so that a start that has nothing to do loads no Alembic
+    "0011"  # the newest file of migrations/versions; known here so that a start that has nothing to do loads no Alembic
 )
 VIEWS = Path(__file__).with_name("views.sql")
 MIGRATIONS = Path(__file__).with_name("migrations")

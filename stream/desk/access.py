@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.database import reachable
 from stream.desk.people import People, User
-from stream.roles import READABLE
+from stream.roles import BOUND_READABLE, READABLE
 
 log = logging.getLogger(__name__)
 
-# bound_brands() says for each login which rows it sees; these two tables have no brand to see them by.
-_READABLE = [name for name in READABLE if name not in ("event_ids", "cursors")]
+# bound_brands() says for each login which rows it sees.
+_READABLE = [name for name in BOUND_READABLE if name in READABLE]
 
 
 def login_of(user: User) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -12,6 +13,7 @@ from stream.alert_store import Alerts
 from stream.desk.access import ensure_login
 from stream.desk.alert_book import AlertBook
 from stream.desk.board import Taught
+from stream.desk.bound import BoundEngine
 from stream.desk.corrections import Corrections
 from stream.desk.monitor import Monitor
 from stream.desk.people import People
@@ -32,12 +34,15 @@ from stream.web.sign_on import SignsOn
 
 @dataclass(frozen=True, slots=True)
 class DeskParts:
-    """reader_url: where the caller reads as their own login, so that Postgres itself keeps other brands from them.
+    """engine: the owner's. reads: for what is streamed past the others.
+
+    reader_url: where the caller reads as their own login, so that Postgres itself keeps other brands from them.
 
     write: drafts replies, for a thread; None where this process has no model for that.
     """
 
     engine: AsyncEngine
+    reads: AsyncEngine
     store: Reads
     desk: Desk
     queue: QueueReader
@@ -56,6 +61,29 @@ class DeskParts:
     reader_url: Callable[[Caller], Awaitable[str]]
     write: Write | None = None
     provider: SignsOn | None = None
+    _bound: dict[frozenset[str], DeskParts] = field(default_factory=dict, repr=False)
+
+    def of(self, caller: Caller) -> DeskParts:
+        """The parts as the caller may read: a condition that some query forgets shows them no other brand's rows."""
+        if caller.brands is None:
+            return self
+        if caller.brands not in self._bound:
+            self._bound[caller.brands] = replace(self, **_over(BoundEngine(self.engine, caller.brands)), _bound={})
+        return self._bound[caller.brands]
+
+
+def _over(engine: AsyncEngine) -> dict[str, Any]:
+    """What reads and changes texts, over this engine."""
+    return {
+        "reads": engine,
+        "desk": Desk(engine),
+        "queue": QueueReader(engine),
+        "replies": Replies(engine),
+        "corrections": Corrections(engine),
+        "alerts": Alerts(engine),
+        "alert_book": AlertBook(engine),
+        "incidents": Incidents(engine),
+    }
 
 
 def desk_parts(
@@ -96,13 +124,7 @@ def desk_parts(
     return DeskParts(
         engine=engine,
         store=store,
-        desk=Desk(engine),
-        queue=QueueReader(engine),
-        replies=Replies(engine),
-        corrections=Corrections(engine),
-        alerts=Alerts(engine),
-        alert_book=AlertBook(engine),
-        incidents=Incidents(engine),
+        **_over(engine),
         monitor=Monitor(engine, lag=lag, taught=taught),
         people=People(engine),
         sessions=sessions,

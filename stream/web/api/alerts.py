@@ -44,7 +44,7 @@ def alerts_routes(desk: DeskParts) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> AlertsOut:
         """Who is bound to brands sees theirs; what is of no brand, such as the spending, is of nobody's then."""
-        found = await desk.alerts.list_alerts(
+        found = await desk.of(caller).alerts.list_alerts(
             _storable(since), kind, unacknowledged=open, limit=limit, brands=caller.brands
         )
         return AlertsOut(alerts=[_out(one) for one in reversed(found)])
@@ -57,7 +57,7 @@ def alerts_routes(desk: DeskParts) -> APIRouter:
     async def acknowledge(alert_id: AlertId, caller: Caller = acts) -> AlertOut:
         """The first to say so stays the one who did."""
         await _found(desk, alert_id, caller)
-        return _there(await desk.alerts.acknowledge(alert_id, caller.name))
+        return _there(await desk.of(caller).alerts.acknowledge(alert_id, caller.name))
 
     @router.post("/{alert_id:path}/snooze", summary="No message about it for a while", responses=_ACT)
     async def snooze(alert_id: AlertId, given: AlertSnooze, caller: Caller = acts) -> AlertOut:
@@ -66,7 +66,7 @@ def alerts_routes(desk: DeskParts) -> APIRouter:
         now = datetime.now(UTC)
         if given.until is not None and not now < given.until < now + LONGEST_SNOOZE:
             raise refusal(422, "body.until: a moment that is still to come, a year ahead at most")
-        return _there(await desk.alerts.snooze(alert_id, caller.name, given.until))
+        return _there(await desk.of(caller).alerts.snooze(alert_id, caller.name, given.until))
 
     return router
 
@@ -80,7 +80,7 @@ def _storable(moment: datetime | None) -> datetime | None:
 
 
 async def _found(desk: DeskParts, alert_id: str, caller: Caller) -> AlertRecord:
-    found = await desk.alerts.show_alert(alert_id)
+    found = await desk.of(caller).alerts.show_alert(alert_id)
     if found is None or not caller.sees(found.brand):
         raise _none()
     return found

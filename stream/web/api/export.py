@@ -102,7 +102,7 @@ def export_routes(desk: DeskParts) -> APIRouter:
             "since": _utc(since),
             "until": _utc(until),
         }
-        chunks = _chunks(desk.engine, of, values, places, _file(form, COLUMNS[of]))
+        chunks = _chunks(desk.of(caller).reads, of, values, places, _file(form, COLUMNS[of]))
         first = await anext(chunks)  # what can fail, fails while the status can still say so
         named = f"earshot-{of}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{form}"
         headers = {"Content-Disposition": f'attachment; filename="{named}"'}

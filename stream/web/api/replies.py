@@ -95,7 +95,7 @@ def replies_routes(desk: DeskParts) -> APIRouter:
     ) -> RepliesOut:
         """Drafts that wait are `state=draft`."""
         states = None if state is None else [state]
-        rows = await desk.replies.newest(states, ticket, limit, before=before, brands=caller.brands)
+        rows = await desk.of(caller).replies.newest(states, ticket, limit, before=before, brands=caller.brands)
         following = rows[-1]["id"] if len(rows) == limit else None
         return RepliesOut(replies=[ReplyOut.model_validate(row) for row in rows], next=following)
 
@@ -107,7 +107,7 @@ def replies_routes(desk: DeskParts) -> APIRouter:
     @router.post("/{number}/check", summary="What the policy says of words", responses=_CHECK)
     async def check(number: Number, given: Rewording, caller: Caller = reads) -> VerdictOut:
         """Nothing is changed."""
-        told = await judged(desk.replies, await _found(desk, number, caller), given.text.strip())
+        told = await judged(desk.of(caller).replies, await _found(desk, number, caller), given.text.strip())
         refusals = [RefusalOut(rule=one.rule, why=one.why) for one in told.refusals]
         return VerdictOut(
             passes=not refusals, refusals=refusals, length=told.length, limit=told.limit, price=told.price
@@ -120,7 +120,7 @@ def replies_routes(desk: DeskParts) -> APIRouter:
         """It still waits for approval. Needs `If-Match`, so that nobody's words are lost unseen."""
         seen = version_of(needed(if_match))
         await _found(desk, number, caller)
-        return await _told(desk.replies.edit(number, caller.name, given.text, seen=seen), response)
+        return await _told(desk.of(caller).replies.edit(number, caller.name, given.text, seen=seen), response)
 
     @router.post("/{number}/approve", summary="Let a reply be sent", responses=_ACT | _REFUSED | documented(428))
     async def let_go(
@@ -136,7 +136,9 @@ def replies_routes(desk: DeskParts) -> APIRouter:
         """
         given, seen = given or Approval(), version_of(needed(if_match))
         await _found(desk, number, caller)
-        deciding = approve(desk.replies, number, caller.name, said=given.text, anyway=given.anyway, seen=seen)
+        deciding = approve(
+            desk.of(caller).replies, number, caller.name, said=given.text, anyway=given.anyway, seen=seen
+        )
         try:
             return await _told(deciding, response)
         except Refused as error:
@@ -154,7 +156,7 @@ def replies_routes(desk: DeskParts) -> APIRouter:
         seen = None if if_match is None else version_of(if_match)
         await _found(desk, number, caller)
         why = (given or Discarding()).why
-        return await _told(desk.replies.discard(number, caller.name, why, seen=seen), response)
+        return await _told(desk.of(caller).replies.discard(number, caller.name, why, seen=seen), response)
 
     @router.post("/{number}/settle", summary="Say what became of an uncertain reply", responses=_ACT)
     async def settle(
@@ -163,14 +165,14 @@ def replies_routes(desk: DeskParts) -> APIRouter:
         """It was looked up on the network by a person: it stands there, or it does not."""
         seen = None if if_match is None else version_of(if_match)
         await _found(desk, number, caller)
-        return await _told(desk.replies.settle(number, caller.name, sent=given.sent, seen=seen), response)
+        return await _told(desk.of(caller).replies.settle(number, caller.name, sent=given.sent, seen=seen), response)
 
     return router
 
 
 async def _found(desk: DeskParts, number: int, caller: Caller) -> Row:
     try:
-        return await desk.replies.find(number, caller.brands)
+        return await desk.of(caller).replies.find(number, caller.brands)
     except NoReply:
         raise refusal(404, "there is no such reply") from None
 

@@ -60,7 +60,7 @@ def tickets_routes(desk: DeskParts) -> APIRouter:
         """In any state unless `state` says which. `next` of the answer is the `cursor` of the next page."""
         chosen = Filter(brand, network, topic, level, state, owner, tag, q, late=late, brands=caller.brands)
         try:
-            rows, following = await desk.queue.page(chosen, sort=sort, cursor=cursor, limit=limit)
+            rows, following = await desk.of(caller).queue.page(chosen, sort=sort, cursor=cursor, limit=limit)
         except BadCursor as error:
             raise refusal(422, str(error)) from None
         return TicketsOut(tickets=[TicketOut.model_validate(row) for row in rows], next=following)
@@ -70,8 +70,8 @@ def tickets_routes(desk: DeskParts) -> APIRouter:
     )
     async def corrections(ticket_id: TicketId, caller: Caller = reads) -> CorrectionsOut:
         await _ticket(desk, ticket_id, caller)
-        ids = [row["id"] for row in await desk.desk.conversation(ticket_id)]
-        found = await desk.corrections.of(ids)
+        ids = [row["id"] for row in await desk.of(caller).desk.conversation(ticket_id)]
+        found = await desk.of(caller).corrections.of(ids)
         return CorrectionsOut(corrections=[CorrectionOut.model_validate(row) for row in found])
 
     @router.get("/{ticket_id:path}", summary="One ticket, with everything about it", responses=_READ)
@@ -82,10 +82,10 @@ def tickets_routes(desk: DeskParts) -> APIRouter:
         return TicketDetail.model_validate(
             row
             | {
-                "conversation": await desk.desk.conversation(ticket_id),
-                "history": await desk.desk.history(ticket_id),
-                "similar": await desk.desk.similar(ticket_id),
-                "replies": await desk.replies.newest(ticket=ticket_id),
+                "conversation": await desk.of(caller).desk.conversation(ticket_id),
+                "history": await desk.of(caller).desk.history(ticket_id),
+                "similar": await desk.of(caller).desk.similar(ticket_id),
+                "replies": await desk.of(caller).replies.newest(ticket=ticket_id),
             }
         )
 
@@ -170,11 +170,11 @@ def tickets_routes(desk: DeskParts) -> APIRouter:
     async def correct(ticket_id: TicketId, given: CorrectionIn, caller: Caller = acts) -> CorrectionOut:
         """Kept with your name, to teach the next model with. The ticket's priority stays what the model made of it."""
         await _ticket(desk, ticket_id, caller)
-        said = {row["id"] for row in await desk.desk.conversation(ticket_id)}
+        said = {row["id"] for row in await desk.of(caller).desk.conversation(ticket_id)}
         if given.event_id not in said:
             raise refusal(422, "body.event_id: no message of this ticket")
         try:
-            made = await desk.corrections.correct(given.event_id, given.field, given.should_be, caller.name)
+            made = await desk.of(caller).corrections.correct(given.event_id, given.field, given.should_be, caller.name)
         except UserError as error:
             raise refusal(422, f"body.should_be: {error}") from None
         return CorrectionOut.model_validate(made)
@@ -184,7 +184,7 @@ def tickets_routes(desk: DeskParts) -> APIRouter:
 
 async def _ticket(desk: DeskParts, ticket_id: str, caller: Caller) -> Row:
     try:
-        return await desk.desk.ticket(ticket_id, caller.brands)
+        return await desk.of(caller).desk.ticket(ticket_id, caller.brands)
     except NoTicket:
         raise _none() from None
 
@@ -193,7 +193,7 @@ async def _act(
     desk: DeskParts, ticket_id: str, actions: list[Action], caller: Caller, seen: Seen | None, response: Response
 ) -> TicketOut:
     try:
-        row = await desk.desk.act_all(ticket_id, actions, caller.name, seen=seen, brands=caller.brands)
+        row = await desk.of(caller).desk.act_all(ticket_id, actions, caller.name, seen=seen, brands=caller.brands)
     except NoTicket:
         raise _none() from None
     except NotAllowed as error:

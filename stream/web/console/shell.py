@@ -73,7 +73,7 @@ def add_page(parts: DeskParts, path: str, title: str, build: Build, role: Role =
         _header(caller, path)
         with tag("div", id="content", tabindex="-1"):  # within the page's own <main>
             if caller.may(role):
-                await build(Visit(parts, caller, request, client))
+                await build(Visit(parts.of(caller), caller, request, client))
             else:
                 with tag("div", classes="empty"):
                     tag("h1", "Not for your role")
