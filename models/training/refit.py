@@ -33,10 +33,13 @@ from models.training.calls import card
 from models.training.data import IGNORED, Corpus, Example, text_hash
 from models.training.features import Features
 from models.training.figures import of_heads
+from models.training.losses import allowed_entropy, class_weights, expected
 from models.training.network import HEADS, Head
+from models.training.recipes import RecipeError
 from models.training.release import PARITY_TEXTS, publish, served, story_of, understood, write
 from models.training.rewording import reworded
-from models.training.sentiment import Recipe, RecipeError, allowed_entropy, class_weights, expected, schedule, tells
+from models.training.sentiment import schedule, tells
+from models.training.sentiment_recipe import Recipe
 from models.training.thaw import thaw
 
 Floats = NDArray[np.float32]

@@ -29,7 +29,8 @@ from models.training.export import export
 from models.training.figures import class_mix, of_heads, of_understanding, reasons
 from models.training.network import Network, merged
 from models.training.quantise import quantise
-from models.training.sentiment import Recipe, Trainer
+from models.training.sentiment import Trainer
+from models.training.sentiment_recipe import Recipe
 
 MAX_TOKENS = 128
 CALIBRATION_TEXTS = 256

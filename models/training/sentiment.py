@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import random
 import time
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,88 +14,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from peft import PeftModel
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import DistilBertModel
 
 from models.artifact import STORY
 from models.evaluate import macro_f1
 from models.misprints import misprinted
-from models.training.base import MINILM, load_base, mean_pooled
+from models.training.base import load_base, mean_pooled
 from models.training.batches import LEARNED, TASKS, Encoded, batches, cut, encode, predict, tensors
 from models.training.corpus import public_corpus
 from models.training.data import IGNORED, Corpus, Example, shared_data, table_corpus
-from models.training.errors import TrainingError
+from models.training.losses import apart, class_weights, of_causes, of_labels
 from models.training.network import HEADS, SIDE, Network, adapted, lightened
 from models.training.precision import mixed
-from models.training.progress import averaged, load, log_to
+from models.training.progress import Print, averaged, load, log_to
+from models.training.recipes import RecipeError
 from models.training.recovered import recovered
 from models.training.rewording import reworded
-
-Print = Callable[[str], None]
-
-
-class RecipeError(TrainingError):
-    """The recipe cannot be followed."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Every choice of a run. A config file holds only its differences from these."""
-
-    name: str = "sentiment"
-    base: str = MINILM
-    start: str | None = None  # checkpoint of an earlier run, or a model directory: its weights are the first ones
-    of_start: float = 0.0  # share of the start's weights in the result (after Wortsman et al., 2022)
-    layers: int | None = None
-    table: str | None = None  # a CSV beside the config instead of the public sets
-    epochs: int = 3
-    batch: int = 64
-    rate: float = 1e-3  # of the adapters; the heads learn at the same
-    warmup: float = 0.06  # share of the steps
-    decay: float = 0.01
-    rank: int = 32
-    alpha: int = 64
-    dropout: float = 0.1  # in the heads; random numbers for every layer would cost a third of the time
-    word_dropout: float = 0.05  # tokens read as [UNK]
-    smoothing: float = 0.05
-    balance: float = 0.5  # class weights: frequency ** -balance
-    severity_weight: float = 1.0
-    complaint_weight: float = 0.5
-    polar_weight: float = 0.5  # sentiment of texts whose set knows no neutral
-    topic_weight: float = 0.5  # and of problem
-    topic_balance: float | None = None  # and of problem; that of the others, if it is not said
-    index_weight: float = 0.0  # of the distance between the expected and the true severity
-    same_weight: float = 0.0  # of a text's misprinted or reworded form being read as the text itself
-    cause_weight: float = 0.5
-    side_weight: float = 0.3  # emotion, irony ...: they only teach the encoder
-    misprints: float = 0.15  # share of the texts that are learned with misprints
-    rewordings: float = 0.0  # share of the texts that are learned in other words
-    plain: int = 1  # of the texts that tell the sentiment alone, one in so many is learned in an epoch
-    turns: int = 2  # and of the sets by turns
-    longest: int = 128  # tokens; longer texts are cut
-    embedding_weight: float = 3.0  # of 1 - cosine to the base's embedding
-    embedding_every: int = 3  # steps; in the others the embedding is left alone
-    average: float = 0.998  # exponential average of the weights, per step
-    seed: int = 17
-    threads: int = 2
-    checkpoint_every: int = 250
-    looks: int = 2  # validations in an epoch; the weights of the best one are the result
-    heads_only: bool = False  # of the model directory `start`, the encoder stays as it is; see refit.py
-    minutes: float | None = None  # the run ends by then, its rate at its lowest, be the epochs over or not
-
-
-def read_recipe(path: Path) -> Recipe:
-    """The recipe in a TOML file. Raises RecipeError, naming an unknown key."""
-    try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{path}: the recipe cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise RecipeError(f"{path}: the recipe is no TOML ({error})") from None
-    unknown = set(given) - {field.name for field in fields(Recipe)}
-    if unknown:
-        raise RecipeError(f"{path}: unknown setting {', '.join(sorted(unknown))}")
-    return Recipe(**given)
+from models.training.sentiment_recipe import Recipe
 
 
 def corpus_of(recipe: Recipe, config: Path, data: Path | None = None) -> Corpus:
@@ -268,8 +202,14 @@ class Trainer:
         target = self._base(ids, mask) if self.step % recipe.embedding_every == 0 else None
         with mixed():
             outputs = self.model(input_ids=ids.masked_fill(dropped, self.unknown), attention_mask=mask)
-        loss = self._loss(outputs, np.array(indices), mask, target)
-        loss = loss + self._cause_loss(outputs["cause"], indices, clean)
+        loss = torch.zeros(())
+        if target is not None:
+            loss = recipe.embedding_weight * (1 - (outputs["embedding"].float() * target).sum(-1)).mean()
+        for one in of_labels(recipe, self.train_set, self.class_weights, outputs, np.array(indices)):
+            loss = loss + one
+        # Misprints move the tokens, so misread texts say nothing of the cause.
+        causes = [self.train_set.causes[index] if as_is else None for index, as_is in zip(indices, clean, strict=True)]
+        loss = loss + of_causes(recipe.cause_weight, outputs["cause"], causes)
         if recipe.same_weight and not all(clean):
             loss = loss + recipe.same_weight * self._same_loss(outputs, indices, width, clean)
         self.optimizer.zero_grad(set_to_none=True)
@@ -297,12 +237,7 @@ class Trainer:
         with torch.no_grad(), mixed():
             standard = self.model(input_ids=ids, attention_mask=mask)
         self.model.train()
-        loss = torch.zeros(())
-        for task in TASKS:
-            here, there = outputs[task].float()[rows].log_softmax(-1), standard[task].float().log_softmax(-1)
-            loss = loss + (there.exp() * (there - here)).sum(-1).mean()
-        apart = expected(outputs["severity"].float()[rows]) - expected(standard["severity"].float())
-        return (loss + apart.abs().mean()) * len(rows) / len(indices)
+        return apart(outputs, standard, rows) * len(rows) / len(indices)
 
     def _base(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """The embeddings (batch, dim) of the base: the network without what was added to it."""
@@ -310,63 +245,6 @@ class Trainer:
         with self.model.disable_adapter(), torch.no_grad(), mixed():
             hidden = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
         return mean_pooled(hidden.float(), mask)
-
-    def _loss(
-        self,
-        outputs: Mapping[str, torch.Tensor],
-        indices: NDArray[np.int64],
-        mask: torch.Tensor,
-        target: torch.Tensor | None,
-    ) -> torch.Tensor:
-        recipe, labels = self.recipe, self.train_set.labels
-        loss = torch.zeros(())
-        if target is not None:
-            loss = recipe.embedding_weight * (1 - (outputs["embedding"].float() * target).sum(-1)).mean()
-        weights = {
-            "sentiment": 1.0,
-            "complaint": recipe.complaint_weight,
-            "severity": recipe.severity_weight,
-            "polar": recipe.polar_weight,
-            **dict.fromkeys(SIDE, recipe.side_weight),
-        }
-        for task, weight in weights.items():
-            truth = torch.from_numpy(labels[task][indices])
-            known = truth != IGNORED
-            if known.any():
-                # Weighted by the share of the batch that has a label, or the few would shout.
-                logits = outputs["sentiment"][:, [0, 2]] if task == "polar" else outputs[task]
-                one = cross_entropy(
-                    logits.float()[known],
-                    truth[known],
-                    weight=self.class_weights.get(task),
-                    label_smoothing=recipe.smoothing,
-                )
-                loss = loss + weight * one * known.float().mean()
-        truth = torch.from_numpy(labels["severity"][indices])
-        known = truth != IGNORED
-        if recipe.index_weight and known.any():
-            apart = (expected(outputs["severity"].float()[known]) - truth[known]).abs().mean()
-            loss = loss + recipe.index_weight * apart * known.float().mean()
-        for task, table in self.train_set.allowed.items():
-            allowed = torch.from_numpy(table[indices])
-            known = allowed.any(-1)
-            if known.any():
-                one = allowed_entropy(outputs[task].float()[known], allowed[known], self.class_weights[task])
-                loss = loss + recipe.topic_weight * one * known.float().mean()
-        return loss
-
-    def _cause_loss(self, logits: torch.Tensor, indices: Sequence[int], clean: Sequence[bool]) -> torch.Tensor:
-        """Of the tokens whose text has a known cause; misprints move the tokens, so those texts say nothing."""
-        truth = torch.full(logits.shape, -1.0)
-        for row, index in enumerate(indices):
-            flags = self.train_set.causes[index]
-            if flags is not None and clean[row]:
-                truth[row, : len(flags)] = torch.tensor(flags, dtype=torch.float32)
-        known = truth >= 0
-        if not known.any():
-            return torch.zeros(())
-        loss = binary_cross_entropy_with_logits(logits.float()[known], truth[known])
-        return self.recipe.cause_weight * loss * known.any(-1).float().mean()
 
     def _class_weights(self, task: str) -> torch.Tensor:
         labels = self.train_set.labels[task]
@@ -442,28 +320,6 @@ def tells(example: Example) -> set[str]:
     """What an example has a label for."""
     told = {task for task in LEARNED if getattr(example, task) != IGNORED}
     return told | {name for name, labels in (("topic", example.topics), ("problem", example.problems)) if labels}
-
-
-def class_weights(counts: NDArray[Any], balance: float) -> torch.Tensor:
-    """(classes,): frequency ** -balance, 1 on average over the examples. counts: examples of each class."""
-    counts = counts.clip(min=1)
-    weights = (counts / counts.sum()) ** -balance
-    return torch.tensor(weights / (weights * counts).sum() * counts.sum(), dtype=torch.float32)
-
-
-def expected(severity: torch.Tensor) -> torch.Tensor:
-    """The expected class, (batch,) 0 to 4, of severity logits (batch, 5)."""
-    return severity.softmax(-1) @ torch.arange(severity.shape[-1], dtype=severity.dtype)
-
-
-def allowed_entropy(logits: torch.Tensor, allowed: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of labels that allow several classes: the classes share the probability as they like.
-
-    logits, allowed: (batch, classes), at least one allowed in every row. weight: (classes,).
-    """
-    likely = logits.log_softmax(-1).masked_fill(~allowed, -torch.inf).logsumexp(-1)  # (batch,)
-    weights = (weight * allowed).sum(-1) / allowed.sum(-1)
-    return -(weights * likely).sum() / weights.sum()
 
 
 def _embeddings(encoder: DistilBertModel, token_ids: Sequence[list[int]]) -> torch.Tensor:

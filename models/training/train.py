@@ -8,7 +8,8 @@ from typing import Any
 
 from models.training.refit import refit
 from models.training.release import release
-from models.training.sentiment import Trainer, corpus_of, read_recipe
+from models.training.sentiment import Trainer, corpus_of
+from models.training.sentiment_recipe import read_recipe
 
 
 def train(

@@ -43,7 +43,8 @@ from models.training.own import (
     written,
 )
 from models.training.quantise import quantise
-from models.training.sentiment import Recipe, Trainer, read_recipe
+from models.training.sentiment import Trainer
+from models.training.sentiment_recipe import Recipe, read_recipe
 from models.training.thaw import thaw
 
 CONFIG = Path(__file__).parent / "configs" / "own.toml"

@@ -27,12 +27,15 @@ from models.training.complaints import Meanings
 from models.training.corpus import public_corpus
 from models.training.data import DataError, Example, part_of, split, table_corpus, text_hash, unique
 from models.training.gate import GateError
+from models.training.losses import allowed_entropy
 from models.training.network import merged
 from models.training.quantise import best_limits, quantise, quantised_weight, scale_and_zero
+from models.training.recipes import RecipeError
 from models.training.refit import refit
 from models.training.release import release
 from models.training.rewording import reworded
-from models.training.sentiment import RecipeError, Trainer, allowed_entropy, corpus_of, read_recipe, schedule, tells
+from models.training.sentiment import Trainer, corpus_of, schedule, tells
+from models.training.sentiment_recipe import read_recipe
 
 CONFIG = Path(training.__file__).parent / "configs" / "tiny.toml"
 
