@@ -80,6 +80,8 @@ def evaluate_sentiment(data: Data, model: Model = None) -> None:
 
     try:
         with counted("texts") as progress:
+            if model and is_classifier(model / "release"):
+                model = model / "release"  # of a run of the lab
             told = measure(data, Classifier(model) if model and is_classifier(model) else _analyzer(model), progress)
         _tell(told)
     except EvaluationError as error:

@@ -199,6 +199,9 @@ def test_no_text_that_is_held_out_is_learnt(tmp_path):
         ("classes = 5", "classes is 2"),
         ('rate = "high"', "rate"),
         ("epochs = 0", "epochs is 1 or more"),
+        ("layers = 0", "layers is 1 or more"),
+        ("rate = -1.0", "rate is more than 0"),
+        ("dropout = 1.0", "dropout is 0 to 0.9"),
         ("read = 64", "read is a list, each an int"),
         ("read = [4]", "read is 8 or more"),
         ('augment_ways = ["typos", 3]', "augment_ways is a list, each a str"),
@@ -220,6 +223,9 @@ def test_what_is_not_there_is_named(tmp_path):
         sets_of(replace(recipe, data="imdb"), tmp_path, tmp_path)
     with pytest.raises(RecipeError, match=r"600 tokens: the base all-MiniLM-L6-v2 reads 512 at most"):
         fitted(replace(recipe, longest=600), sets_of(recipe, tmp_path, tmp_path), tmp_path / "long", print)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecipeError, match="cannot be the directory of a run"):
+        fitted(recipe, sets_of(recipe, tmp_path, tmp_path), tmp_path / "file", print)
     with pytest.raises(BaseError, match="no/such-model"):
         fitted(replace(recipe, base="no/such-model"), sets_of(recipe, tmp_path, tmp_path), tmp_path / "run", print)
 

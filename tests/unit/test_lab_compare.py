@@ -118,5 +118,7 @@ def test_what_is_not_there_is_one_line(tmp_path, monkeypatch):
         compared("shipped", "--data", tmp_path / "none.csv")
     with pytest.raises(UserError, match=r"no/such-model: there is no such folder"):
         compared("no/such-model", "--data", CONFIGS / "lab_tiny.csv")
+    with pytest.raises(UserError, match="there is no model in it that transformers reads"):
+        compared(tmp_path, "--data", CONFIGS / "lab_tiny.csv")
     with pytest.raises(UserError, match="write LABEL=negative"):
         compared("shipped", "--data", CONFIGS / "lab_tiny.csv", "--labels", "POS")

@@ -88,8 +88,16 @@ def _loaded(source: str) -> Any:
     try:
         return AutoModelForSequenceClassification.from_pretrained(source, local_files_only=cached, **kernels()).eval()
     except (OSError, ValueError) as error:
-        asked = "no hub can be reached and it is not in the cache" if cached else str(error).splitlines()[0]
+        if Path(source).is_dir():
+            raise ContestantError(
+                f"{source}: there is no model in it that transformers reads ({_first(error)})"
+            ) from None
+        asked = "no hub can be reached and it is not in the cache" if cached else _first(error)
         raise ContestantError(f"{source}: there is no such folder, and {asked}") from None
+
+
+def _first(error: Exception) -> str:
+    return str(error).splitlines()[0]
 
 
 def _adapted(folder: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,17 @@ from models.training.recipes import Given, recipe_of
 Way = Literal["full", "lora", "qlora"]
 Precision = Literal["auto", "fp32", "bf16"]
 PUBLIC = ("tweeteval", "sentiment140", "airline", "imdb")
+
+# The least and the most that a setting may be.
+BOUNDS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("epochs", "batch", "steps", "most", "most_validation", "checkpoint_every"), (1, math.inf)),
+    **dict.fromkeys(("layers", "looks", "patience", "threads", "rank", "alpha"), (1, math.inf)),
+    **dict.fromkeys(("pseudo_most", "preference_batch"), (1, math.inf)),
+    **dict.fromkeys(("frozen", "most_test", "decay", "balance", "preference_weight", "pseudo_weight"), (0, math.inf)),
+    **dict.fromkeys(("augment", "smoothing", "warmup", "pseudo_least"), (0, 1)),
+    "dropout": (0, 0.9),
+    "longest": (8, math.inf),
+}
 
 
 @dataclass(frozen=True)
@@ -87,10 +99,13 @@ def _wrong(given: Given) -> str | None:
         return 'it does not say the way: "full", "lora" or "qlora"'
     if given.get("classes", 3) not in (2, 3):
         return "classes is 2 (negative, positive) or 3 (negative, neutral, positive)"
-    least = {"epochs": 1, "batch": 1, "longest": 8, "looks": 1, "threads": 1, "rank": 1, "preference_batch": 1}
-    for name, lowest in least.items():
-        if given.get(name, lowest) < lowest:
-            return f"{name} is {lowest} or more"
+    for name, (lowest, highest) in BOUNDS.items():
+        value = given.get(name)
+        if value is not None and not lowest <= value <= highest:
+            return f"{name} is {lowest:g} " + ("or more" if math.isinf(highest) else f"to {highest:g}")
+    for name in ("rate", "minutes", "preference_beta"):
+        if not given.get(name, 1) > 0:
+            return f"{name} is more than 0"
     if min(given.get("read", (8,)), default=8) < 8:
         return "read is 8 or more"
     return None

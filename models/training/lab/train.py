@@ -80,7 +80,10 @@ def fitted(
     """A run of the loop to its end, from the base in `out/base`, which is written first."""
     accelerator = accelerator or accelerator_of(recipe)
     if accelerator.is_main_process:
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecipeError(f"{out}: it cannot be the directory of a run ({error.strerror})") from None
         if not (out / BASE / "config.json").exists():
             write_base(recipe, sets.names, out / BASE)
     accelerator.wait_for_everyone()
