@@ -35,6 +35,7 @@ from models.training.features import Features
 from models.training.figures import of_heads
 from models.training.losses import allowed_entropy, class_weights, expected
 from models.training.network import HEADS, Head
+from models.training.progress import log_to
 from models.training.recipes import RecipeError
 from models.training.release import PARITY_TEXTS, publish, served, story_of, understood, write
 from models.training.rewording import reworded
@@ -45,6 +46,7 @@ from models.training.thaw import thaw
 Floats = NDArray[np.float32]
 Print = Callable[[str], None]
 
+LOG = "train.log"
 TAUGHT = ("severity", "topic", "problem")
 PARTS = ("mix.weight", "mix.bias", "decide.weight", "decide.bias")
 
@@ -79,11 +81,12 @@ def refit(recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> dict
     features = Features(start.folder, TAUGHT, out / "features")
     seen = features.kept([one.text for one in [*examples, *misread.values()]], say)
     before, heads = thaw(start.model), {}
+    log = log_to(out / LOG, lambda _: None)
     for task in TAUGHT:
         lesson = _lesson(task, corpus, examples, misread, seen[task])
         if not len(lesson.seen):
             continue  # the corpus says nothing about it
-        heads[task] = _learnt(recipe, lesson, task, before)
+        heads[task] = _learnt(recipe, lesson, task, before, log)
         say(f"{task}: learnt from {len(lesson.seen):,} texts")
     with tempfile.TemporaryDirectory(dir=out) as spare:
         made = Path(spare) / "model"
@@ -155,7 +158,10 @@ def _lesson(
     )
 
 
-def _learnt(recipe: Recipe, lesson: Lesson, task: str, before: Mapping[str, torch.Tensor]) -> Head:
+def _learnt(
+    recipe: Recipe, lesson: Lesson, task: str, before: Mapping[str, torch.Tensor], log: Callable[..., None]
+) -> Head:
+    """The head after its epochs; each one's mean loss is logged."""
     torch.manual_seed(recipe.seed)
     head = _head(task, before, recipe.dropout)
     taught = [weight for name, weight in head.named_parameters() if name != "query"]
@@ -165,8 +171,9 @@ def _learnt(recipe: Recipe, lesson: Lesson, task: str, before: Mapping[str, torc
     weights = class_weights(counts, balance)
     size = min(recipe.batch, len(lesson.seen))
     total, step = recipe.epochs * (len(lesson.seen) // size), 0
-    for _ in range(recipe.epochs):
+    for epoch in range(recipe.epochs):
         order = torch.randperm(len(lesson.seen))
+        losses = []
         for begin in range(0, len(order) - size + 1, size):
             rows = order[begin : begin + size]
             for group in optimizer.param_groups:
@@ -178,7 +185,9 @@ def _learnt(recipe: Recipe, lesson: Lesson, task: str, before: Mapping[str, torc
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
+            losses.append(float(loss.detach()))
             step += 1
+        log(**{"step": epoch + 1, f"loss, {task}": round(float(np.mean(losses)), 5)})
     return head.eval()
 
 
