@@ -19,7 +19,7 @@ from models.training.errors import TrainingError
 
 LOG = "train.log"
 STORIES = ("run.json", "model/artifact.json", "model/replier.json", "model/calls.json", "artifact.json", "calls.json")
-POINT = ("step", "of", "loss", "minutes", "progress", "epoch")  # of a line; every other number is a figure of a look
+POINT = ("step", "of", "loss", "minutes", "progress", "epoch", "best", "best_step")  # of a line; every other number is a figure of a look
 
 
 class ReportError(TrainingError):
