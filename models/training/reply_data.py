@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TextIO
@@ -149,7 +149,7 @@ def is_clean(target: str, said: str) -> bool:
 
 def read_edits(path: Path, slots: Slots, judge: Judge) -> list[Prepared]:
     """Pairs that agents made by editing drafts: JSON lines or CSV with draft, final, customer_text, perhaps brand."""
-    rows = list(_edits(path))
+    rows = edits_in(path)
     judged = judge([row["customer_text"] for row in rows])
     pairs = [
         Pair(f"edit:{number}", row.get("brand") or "", row["customer_text"], row["final"])
@@ -158,7 +158,8 @@ def read_edits(path: Path, slots: Slots, judge: Judge) -> list[Prepared]:
     return [replace(one, conditions=replace(one.conditions, clean=True)) for one in prepared(pairs, slots, judged)]
 
 
-def _edits(path: Path) -> Iterator[Mapping[str, str]]:
+def edits_in(path: Path) -> list[Mapping[str, str]]:
+    """The rows of a file of edits. Raises PairsError."""
     try:
         with opened(path) as file:
             if path.suffix.removesuffix(".gz") == ".csv" or path.name.endswith(".csv.gz"):
@@ -175,7 +176,7 @@ def _edits(path: Path) -> Iterator[Mapping[str, str]]:
             raise PairsError(
                 f"{path}: row {number} has no {', '.join(missing)}; each needs draft, final, customer_text"
             )
-        yield row
+    return rows
 
 
 def saved(rows: Sequence[Prepared], path: Path) -> None:

@@ -14,10 +14,11 @@ from models.training.errors import TrainingError
 from models.training.recipes import RecipeError
 from models.training.replies import Trainer
 from models.training.reply_corpus import corpus_of
-from models.training.reply_data import grouped, part_of, read_edits, read_pairs
+from models.training.reply_data import edits_in, grouped, part_of, read_edits, read_pairs
 from models.training.reply_figures import figures, write_held_out
 from models.training.reply_recipe import Recipe, read_recipe
 from models.training.reply_release import release
+from models.training.reply_thaw import read_start
 
 TESTED = 600  # pairs of the test split
 FEWEST_EDITS = 10
@@ -40,6 +41,10 @@ def train_replies(
     recipe = read_recipe(config)
     out = out or Path("runs") / recipe.name
     source = pairs_of(recipe, config, data)
+    if edits is not None:  # told before minutes of preparing, as what the run starts from is
+        _enough(edits, len(edits_in(edits)))
+    if recipe.start is not None:
+        read_start(Path(recipe.start))
     analyzer = Analyzer(default_artifact(), threads=recipe.threads)
     trainer = Trainer(
         recipe, corpus_of(recipe, source, out / "corpus", lambda texts: judged(analyzer, texts)), out, say
@@ -48,8 +53,7 @@ def train_replies(
     if edits is not None:
         slots = Slots(trainer.corpus.words)
         learned = read_edits(edits, slots, lambda texts: judged(analyzer, texts))
-        if len(learned) < FEWEST_EDITS:
-            raise RecipeError(f"{edits}: {len(learned)} usable edits; {FEWEST_EDITS} or more make a difference")
+        _enough(edits, len(learned))
     trainer.run()
     told: dict[str, Any] = {}
     if edits is not None and learned is not None:
@@ -66,6 +70,11 @@ def train_replies(
         hashes=hashes,
         measure=lambda folder: {**figures(folder, out / "test.csv", past, analyzer), **told},
     )
+
+
+def _enough(edits: Path, count: int) -> None:
+    if count < FEWEST_EDITS:
+        raise RecipeError(f"{edits}: {count} usable edits; {FEWEST_EDITS} or more make a difference")
 
 
 def pairs_of(recipe: Recipe, config: Path, data: Path | None) -> Path:

@@ -13,12 +13,19 @@ from rich.table import Table
 from rich.text import Text
 
 from stream.cli.show import plain
+from stream.errors import UserError
 from stream.settings import read_settings
 
 if TYPE_CHECKING:
     from models.draft import Candidate, Draft, ReplyRequest
 
 reply = typer.Typer(no_args_is_help=True, help="Drafted replies: draft, list, show, approve, discard, edits.")
+
+_UNREAD = {
+    "empty": "there is no message to answer",
+    "language": "the message is not in English, and drafts are; a person has to answer it",
+    "strange": "the message is unlike any that the model has seen; a person has to answer it",
+}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -43,7 +50,10 @@ def draft(
     settings = read_settings()
     replier = load_replier(settings if model is None else settings.model_copy(update={"replier": model}))
     said = redact(sys.stdin.buffer.read().decode("utf-8", "replace") if text == "-" else text)
-    request = _request(said, load_analyzer(settings)([said])[0], brand, topic, network)
+    analysis = load_analyzer(settings)([said])[0]
+    if analysis.abstained:  # as the stream has it: a person answers what the model cannot read
+        raise UserError(f"no draft: {_UNREAD[analysis.why or 'strange']}")
+    request = _request(said, analysis, brand, topic, network)
     made = replier([request], n=n, seed=seed)[0]
     if as_json or not sys.stdout.isatty():
         told = json.dumps(_as_json(request, made), ensure_ascii=False, indent=2)

@@ -121,6 +121,21 @@ def test_the_command_prints_candidates_with_the_gates_verdict():
     assert {"text", "score", "source", "refusals", "length", "price"} <= set(told["candidates"][0])
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [(" ", "no message to answer"), ("Mein Koffer ist weg und niemand antwortet", "not in English")],
+)
+def test_what_the_model_cannot_read_gets_no_draft(said, why):
+    from stream.cli.main import app
+    from stream.errors import UserError
+
+    done = CliRunner().invoke(app, ["reply", "draft", said])
+
+    assert done.stdout == ""
+    assert isinstance(done.exception, UserError)
+    assert why in str(done.exception)
+
+
 def test_a_replier_is_measured_on_a_file_of_pairs(tmp_path):
     from stream.cli.main import app
 
