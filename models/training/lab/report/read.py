@@ -19,7 +19,8 @@ from models.training.errors import TrainingError
 
 LOG = "train.log"
 STORIES = ("run.json", "model/artifact.json", "model/replier.json", "model/calls.json", "artifact.json", "calls.json")
-POINT = ("step", "of", "loss", "minutes", "progress", "epoch", "best", "best_step")  # of a line; every other number is a figure of a look
+# Of a line of the log; every other number is a figure of a look.
+POINT = ("step", "of", "loss", "minutes", "progress", "epoch", "best", "best_step")
 
 
 class ReportError(TrainingError):
