@@ -78,6 +78,10 @@ _BOUND = (
     f"grant usage on schema public to {BOUND}",
     f"grant select on {', '.join(BOUND_READABLE)} to {BOUND}",
 )
+_BOUND_READS = f"""
+    select case when to_regrole('{BOUND}') is not null
+        then has_table_privilege(to_regrole('{BOUND}'), 'open_tickets', 'select') end
+"""
 # Large objects are open to every login by default, and before Postgres 16 also in a read-only transaction.
 _LARGE_OBJECTS = """
     do $$
@@ -125,13 +129,15 @@ async def ensure_reader(engine: AsyncEngine, owner_url: str, *, changed: bool) -
 
 
 async def _works(owner_url: str) -> bool:
-    """Whether the reader can log in and read: the usual case at a start."""
+    """Whether the reader can log in and read, and the other role may be taken: the usual case at a start."""
     try:
         connection = await asyncpg.connect(dsn(reader_url(owner_url)), timeout=CONNECT_SECONDS)
     except (asyncpg.PostgresError, OSError):
         return False
     try:
         await connection.fetchval("select 1 from open_tickets limit 0")
+        if not await connection.fetchval(_BOUND_READS):
+            return False
     except asyncpg.PostgresError:
         return False
     finally:

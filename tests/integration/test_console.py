@@ -13,11 +13,14 @@ from serving import web
 from sqlalchemy import text
 
 from models.draft import Candidate, Draft, Refusal
+from stream.database import open_engine
 from stream.desk.corrections import Corrections
 from stream.desk.life import Claim
 from stream.desk.people import People
 from stream.desk.tickets import Desk
 from stream.replies import Replies
+from stream.schema import migrate
+from stream.store import Store
 
 SEVERE = "My line is down since Monday and nobody answers me. My mother's alarm pendant needs it!"
 
@@ -235,9 +238,11 @@ async def test_two_people_at_one_ticket_see_each_other_and_lose_nothing_unseen(s
 
 
 async def test_a_conversation_that_goes_on_is_shown_at_once(store, ben):
-    await store.save([tweet(1, 70, text="my line is down")])
+    await store.save([tweet(1, 70, text="my line is down"), tweet(9, 60, text="my bag did not come")])
+    await expect(lines(ben.page)).to_have_count(2)
     await ben.go("/tickets/x:1")
     await ben.sees("my line is down")
+    await expect(lines(ben.page)).to_have_count(2)  # the queue beside it, read before or after the page was sent
 
     await store.save([tweet(2, 95, of=1, minute=5, text="it is STILL down, I am leaving"), answer(3, of=1, minute=6)])
 
@@ -246,6 +251,35 @@ async def test_a_conversation_that_goes_on_is_shown_at_once(store, ben):
     await expect(
         ben.page.get_by_role("img", name="Dissatisfaction, rising, message by message: 70, 95")
     ).to_be_visible()
+
+
+async def test_a_database_that_goes_away_is_said_and_what_was_seen_stays(own_postgres, chromium):
+    url = await own_postgres.create("console")
+    await migrate(url)
+    engine = open_engine(url)
+    store = Store(engine)
+    await staff(People(engine))
+    await store.save([tweet(1, 95, text=SEVERE)])
+    async with web(store, url=url) as address, person(chromium, address) as ben:
+        await ben.log_in("ben")
+        await ben.go("/tickets/x:1")
+        await expect(lines(ben.page)).to_have_count(1)
+        await ben.page.get_by_label("A note for colleagues").fill("I am on it")
+        own_postgres.stop()
+
+        said = ben.page.get_by_text("The database cannot be reached; this is what was last seen.")
+        await expect(said).to_have_count(2)  # beside the queue and over the ticket
+        await ben.page.get_by_role("button", name="Add the note").click()
+        await ben.sees("nothing was changed")
+        await expect(lines(ben.page)).to_have_count(1)
+        await expect(ben.page.get_by_label("A note for colleagues")).to_have_value("I am on it")
+        await ben.shoot("database-away")
+        own_postgres.start()
+
+        await expect(said).to_have_count(0, timeout=40_000)
+        await ben.page.get_by_role("button", name="Add the note").click()
+        await ben.sees("The note is kept.")
+    await engine.dispose()
 
 
 async def test_a_viewer_sees_and_can_do_nothing_also_not_past_the_page(store, engine, chromium, site):

@@ -87,10 +87,10 @@ class Acts:
 
     def _guarded(self, role: Role, act: Callable[[Caller, str, frozenset[str], Asked], Awaitable[Outcome]]) -> Act:
         async def guarded(ticket_id: str, events: frozenset[str], asked: Asked) -> Outcome:
-            caller = await self._visit.still(role)
-            if caller is None:
-                return Outcome(False, "you may not do this now")
             try:
+                caller = await self._visit.still(role)
+                if caller is None:
+                    return Outcome(False, "you may not do this now")
                 await self._parts.desk.ticket(ticket_id, caller.brands)
                 return await act(caller, ticket_id, events, asked)
             except Lost as lost:

@@ -40,7 +40,7 @@ export default {
     <tbody><tr v-for="one in people" :key="one.name" :class="{ off: one.disabled }"><td><b>{{ one.name }}</b><span v-if="one.name === me" class="faint"> (you)</span><span v-if="one.disabled" class="chip">disabled</span></td>
       <td><label><span class="hidden-words">Role of {{ one.name }}</span><select class="field" :value="one.role" :disabled="one.disabled" @change="change(one, { role: $event.target.value })"><option v-for="role in roles">{{ role }}</option></select></label></td>
       <td class="brands"><label><span class="hidden-words">Brands of {{ one.name }}</span><input class="field" :value="(one.brands ?? []).join(', ')" :disabled="one.disabled" placeholder="all brands" list="known-brands" @change="change(one, { brands: list($event.target.value) })"></label></td>
-      <td class="faint num">{{ one.sessions ? one.sessions + (one.sessions === 1 ? " session, " : " sessions, ") + ago(one.seen) : "no" }}</td>
+      <td class="faint num">{{ one.sessions ? one.sessions + (one.sessions === 1 ? " session, " : " sessions, ") + ago(one.seen) : "not now" }}</td>
       <td><div class="alert-acts"><button v-if="one.sessions" class="button" type="button" @click="$emit('end', one.name)">Log out</button>
         <button v-if="!one.disabled" class="button" type="button" @click="twice('pw ' + one.name, () => $emit('password', one.name))">{{ sure === "pw " + one.name ? "Sure?" : "New password" }}</button>
         <button v-if="one.disabled" class="button" type="button" @click="$emit('enable', one.name)">Enable</button>

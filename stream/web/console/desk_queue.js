@@ -13,10 +13,12 @@ const LINE = 54; // px that a line takes as long as nobody has measured
 export default {
   props: {
     state: Object, facets: Object, filter: Object, me: String, agent: Boolean, open: String, page: Number, most: Number,
+    note: String,
   },
   emits: ["choose", "open", "resync", "claim", "more"],
   data: () => ({
-    seq: -1, cards: {}, order: [], waiting: null, skew: 0, now: Date.now(), asked: {}, at: null, fresh: {}, told: "",
+    seq: -1, cards: {}, order: [], latest: [], // latest: the order as it was told, placed by now or not
+    waiting: null, skew: 0, now: Date.now(), asked: {}, at: null, fresh: {}, told: "",
     moved: 0, index: null, more: false, growing: false, near: { 0: true }, heights: {}, size: STRETCH, selects: SELECTS,
   }),
   computed: {
@@ -45,7 +47,7 @@ export default {
     "rows.length"() { this.growing = false; this.$nextTick(this.look); },
     left() { this.$nextTick(this.look); },
   },
-  created() { this.asked = { ...this.filter }; this.latest = []; }, // latest: the order as it was told, placed or not
+  created() { this.asked = { ...this.filter }; },
   mounted() {
     this.end = new IntersectionObserver((seen) => { if (seen.some((each) => each.isIntersecting)) this.grow(); });
     addEventListener("resize", this.look);
@@ -235,6 +237,8 @@ export default {
         class="sym" aria-hidden="true">keyboard</span></button>
     </div>
     <p class="hidden-words" aria-live="polite">{{ told }}</p>
+    <p v-if="note" class="banner lost away" role="alert"><span class="sym" aria-hidden="true">cloud_off</span>
+      <span>{{ note }}</span></p>
     <div v-if="rows.length" ref="lines" class="lines" @pointermove="moved = Date.now()" @pointerleave="moved = 0">
       <ol v-for="(cards, no) in stretches" :key="no" :start="no * size + 1" :data-stretch="no"
         :style="near[no] ? null : { height: room(no) }"><template v-if="near[no]">

@@ -11,7 +11,7 @@ export default {
   props: {
     ticket: Object, gone: String, at: Number, others: Array, people: Array, // what there is
     me: String, agent: Boolean, lead: Boolean, erases: Boolean, drafting: Boolean, // who looks, and what they may
-    topics: Array, problems: Array, verdict: Object, outcome: Object,
+    topics: Array, problems: Array, verdict: Object, outcome: Object, away: String,
   },
   emits: ["act", "approve", "discard", "settle", "draft", "check", "correct", "forget", "open", "close"],
   data: () => ({
@@ -175,6 +175,8 @@ export default {
     </header>
     <p class="hidden-words" aria-live="polite">{{ done }}</p>
     <div class="ticket-body"><div class="banners">
+      <p v-if="away" class="banner lost" role="alert"><span class="sym" aria-hidden="true">cloud_off</span>
+        <span>{{ away }}</span></p>
       <p v-if="others?.length" class="banner eyes" role="status"><span class="sym" aria-hidden="true">visibility</span>
         <span>
         <b>{{ others.join(', ') }}</b> {{ others.length > 1 ? 'have' : 'has' }} this ticket open too. Agree who answers.</span>

@@ -46,6 +46,7 @@ class Feed(Generic[T]):
         self._shown: T | None = None
         self._number = 0
         self._came = asyncio.Condition()
+        self.away = False  # what is shown was read before the database went away
         self._changed, self._stirred = asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.watchers = 0
@@ -65,11 +66,12 @@ class Feed(Generic[T]):
         """Something changed that the database does not tell of."""
         self._changed.set()
 
-    async def next(self, seen: int) -> tuple[T, int]:
-        """What is read, as soon as it is newer than the number `seen`; 0: whatever there is."""
+    async def next(self, seen: int) -> tuple[T | None, int]:
+        """What is read, as soon as it is newer than the number `seen`; 0: whatever there is. None: nothing so far, as
+        the database is away.
+        """
         async with self._came:
             await self._came.wait_for(lambda: self._number > seen)
-            assert self._shown is not None  # noqa: S101  a number above 0 says so
             return self._shown, self._number
 
     async def _hear(self) -> None:
@@ -87,6 +89,7 @@ class Feed(Generic[T]):
             try:
                 await work()
             except DatabaseAway:
+                await self._show(self._shown, away=True)
                 await asyncio.sleep(1.0)
                 when.set()
                 continue
@@ -111,9 +114,9 @@ class Feed(Generic[T]):
         self._added = (await self._quick.read(), began)
         await self._show(self._quick.add(self._whole, self._added[0]))
 
-    async def _show(self, latest: T) -> None:
+    async def _show(self, latest: T | None, *, away: bool = False) -> None:
         async with self._came:
-            self._shown, self._number = latest, self._number + 1
+            self._shown, self.away, self._number = latest, away, self._number + 1
             self._came.notify_all()
 
 
@@ -133,8 +136,9 @@ class Feeds:
         *,
         pace: float = SOONEST,
         quick: Quick[T] | None = None,
+        tell: Callable[[bool], None] = lambda away: None,
     ) -> None:
-        """Show what `read` gives, now and whenever it may have changed, until cancelled."""
+        """Show what `read` gives, now and whenever it may have changed, until cancelled. tell: is the database away?"""
         feed: Feed[T] | None = self._feeds.get(key)
         if feed is None:
             feed = self._feeds[key] = Feed(read, self._hub, brands, pace, quick)
@@ -144,7 +148,9 @@ class Feeds:
             number = 0
             while True:
                 latest, number = await feed.next(number)
-                show(latest)
+                tell(feed.away)
+                if latest is not None:
+                    show(latest)
         finally:
             feed.watchers -= 1
             if not feed.watchers:

@@ -6,6 +6,7 @@ import logging
 import traceback
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any, NoReturn
 
 import nicegui
 from fastapi import FastAPI
@@ -50,7 +51,7 @@ class Console(BaseRoute):
 
         await self._app(scope, receive, answer if scope["type"] == "http" else send)
 
-    def url_path_for(self, name: str, /, **path_params: object) -> None:  # type: ignore[override]
+    def url_path_for(self, name: str, /, **path_params: Any) -> NoReturn:
         raise NoMatchFound(name, path_params)
 
 

@@ -18,6 +18,7 @@ from stream.web.console.cards import Card, asked_of, card, changes, chosen, with
 from stream.web.console.feeds import Feeds, Quick
 from stream.web.console.rooms import Rooms
 from stream.web.console.shell import ASSETS, Visit, add_page, say, tag
+from stream.web.console.telling import AWAY
 from stream.web.console.ticket_page import TicketPage
 from stream.web.parts import DeskParts
 
@@ -63,7 +64,7 @@ class QueuePage:
         self._visit, self._feeds = visit, feeds
         self._acts = Acts(visit).by_name()
         self._following: list[asyncio.Task[None]] = []
-        self._lines = MOST
+        self._lines, self._is_away = MOST, False
         self.filter = chosen(visit.request.query_params, visit.caller.brands)
         with tag("div", classes="desk") as self.frame:
             self.queue = QueueView()
@@ -117,7 +118,7 @@ class QueuePage:
         quick = Quick(urgent, with_urgent)
         follow = self._feeds.follow
         self._following = [
-            _spawn(follow(("queue", filter, lines), read, filter.brands, show, quick=quick)),
+            _spawn(follow(("queue", filter, lines), read, filter.brands, show, quick=quick, tell=self._away)),
             _spawn(
                 follow(
                     ("facets", filter),
@@ -128,6 +129,11 @@ class QueuePage:
                 )
             ),
         ]
+
+    def _away(self, away: bool) -> None:
+        if away != self._is_away:
+            self._is_away = away
+            self.queue.tell(note=AWAY if away else "")
 
     def _choose(self, event: GenericEventArguments) -> None:
         asked = event.args if isinstance(event.args, dict) else {}

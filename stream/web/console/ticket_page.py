@@ -20,6 +20,7 @@ from stream.web.console.acts import Acts, Outcome
 from stream.web.console.detail import detail
 from stream.web.console.rooms import HEARTBEAT, Rooms
 from stream.web.console.shell import Visit, say
+from stream.web.console.telling import AWAY
 
 PACE = 0.25  # seconds between two reads of the same ticket
 UNKNOWN_PACE = 2.0  # the same, while it is not known whether the ticket is among those that change
@@ -54,6 +55,7 @@ class TicketPage:
         self._mark: _Mark | None = None
         self._events: frozenset[str] = frozenset()
         self._following: asyncio.Task[None] | None = None
+        self._is_away = False
         caller = visit.caller
         self.view = TicketView()
         taxonomy = visit.parts.taxonomy
@@ -115,7 +117,9 @@ class TicketPage:
                 surely.clear()
                 try:
                     await self._read()
+                    self._tell_away(False)
                 except DatabaseAway:
+                    self._tell_away(True)
                     perhaps.set()
                 await asyncio.sleep(PACE)
         finally:
@@ -142,9 +146,17 @@ class TicketPage:
 
     async def _may_still(self) -> bool:
         try:
-            return await self._visit.parts.callers.again(self._visit.caller) is not None
+            found = await self._visit.parts.callers.again(self._visit.caller)
         except DatabaseAway:
+            self._tell_away(True)
             return True  # nobody can tell just now; nothing new is shown either
+        self._tell_away(False)
+        return found is not None
+
+    def _tell_away(self, away: bool) -> None:
+        if away != self._is_away:
+            self._is_away = away
+            self.view.tell(away=AWAY if away else "")
 
     async def _meet(self) -> None:
         caller, ticket_id = self._visit.caller, self._id

@@ -94,11 +94,11 @@ export default {
     <p v-if="editing && !open" class="note-bad"
       role="alert">{{ current.who ?? 'Somebody' }} was first: it is {{ told[1] }}.
       Your words were not sent; they stand here until you close them.</p>
-    <div v-else-if="moved" class="note-bad" role="alert"><p>
-      <b>{{ basis.changed_by ?? 'Somebody' }}</b> changed the reply while you wrote. It says by now:</p>
+    <div v-else-if="moved" class="banner lost" role="alert"><span class="sym" aria-hidden="true">sync_problem</span><div>
+      <p><b>{{ basis.changed_by ?? 'Somebody' }}</b> changed the reply while you wrote. It says by now:</p>
       <p class="words" dir="auto">{{ basis.text }}</p><div class="acts"><button type="button" class="button"
         @click="settle(false)">Keep mine</button><button type="button" class="button"
-        @click="settle(true)">Take theirs</button></div></div>
+        @click="settle(true)">Take theirs</button></div></div></div>
     <template v-if="editing">
       <label class="hidden-words" for="reply-words">The words of the reply</label>
       <textarea id="reply-words" ref="words" class="field" rows="4" dir="auto" :value="text"
