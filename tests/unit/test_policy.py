@@ -44,6 +44,9 @@ def rules(text, request=LATE, recent=()):
         ("Sorry! We do not offer that.", "claim"),
         ("Hi there! Yes, you can do that at the desk.", "claim"),
         ("No, that is how we do it.", "claim"),
+        ("We do not have a policy on seats.", "claim"),
+        ("Sorry! We're aware of the trouble.", "claim"),
+        ("Sorry! We are currently experiencing long queues.", "claim"),
         ("Sorry! We'll make sure that you get home.", "promise"),
         ("Sorry about your bag.", "beside the matter"),
         ("Sorry! Please install the app again.", "beside the matter"),
@@ -100,6 +103,8 @@ def test_the_mood_of_an_answer_fits_the_message():
     assert rules("Thanks for the shout-out!", angry) == ["wrong mood"]
     assert rules("We're sorry to hear you had a great flight!", LATE) == ["wrong mood"]
     assert rules("We're sorry about it.", pleased) == ["wrong mood"]
+    eager = dataclasses.replace(pleased, text="so excited, can't wait for flight 403")
+    assert rules("We're sorry about it.", eager) == ["wrong mood"]
     assert rules("Thanks for the shout-out!", pleased) == []
     assert rules("Sorry! We want you to have a great experience with us.", angry) == []
     assert rules("Thank you! We can't wait to see you again.", pleased) == []

@@ -100,6 +100,11 @@ def test_the_whole_directory_is_small():
         ("we're sorry . how can we help ?", "We're sorry. How can we help?"),
         ("Thanks for the Kudos to our Inflight Crew", "Thanks for the kudos to our inflight crew."),
         ("Please send us a DM. I will", "Please send us a DM. I will."),
+        (
+            "What is your flight # and date? And the record # ?",
+            "What is your flight number and date? And the record number?",
+        ),
+        ("Sorry about # <num>.", "Sorry about #<num>."),
         ("", ""),
     ],
 )
