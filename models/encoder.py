@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from models.artifact import ArtifactError
+from models.spelling import as_read, spelled
 from models.text import normalize
 
 Floats = NDArray[np.float32]
@@ -80,7 +81,7 @@ class Encoder:
 
     def __call__(self, texts: Sequence[str]) -> Outputs:
         """What the network says about each text, in order. Texts that read the same are run once."""
-        read = [normalize(text) for text in texts]
+        read = [as_read(text) for text in texts]
         distinct = {text: row for row, text in enumerate(dict.fromkeys(read))}
         if not distinct:
             return Outputs(*(np.zeros((0, width), np.float32) for width in (3, 2, 5, 0, 0, 0, 0, 0)))
@@ -90,9 +91,12 @@ class Encoder:
         return Outputs(*(values[rows] for values in outputs))
 
     def spans(self, text: str) -> tuple[str, list[tuple[int, int]]]:
-        """`text` as it is read, and where in it (start, end) each token of `cause` is; (0, 0) for those that mark."""
-        read = normalize(text)
-        return read, self._tokenizer.encode(read).offsets
+        """`text` normalised, and where in it (start, end) each token of `cause` is; (0, 0) for those that mark."""
+        written = normalize(text)
+        read = spelled(written)
+        return written, [
+            read.written(*span) if span != (0, 0) else span for span in self._tokenizer.encode(read.text).offsets
+        ]
 
     def _run(self, tokens: Sequence[list[int]]) -> Outputs:
         longest = max(len(ids) for ids in tokens)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
+from models.spelling import Spelled, spelled
 from models.training.data import IGNORED, Example
 from models.training.network import HEADS, SIDE
 from models.training.precision import mixed
@@ -45,7 +46,8 @@ def encode(
     problems: Sequence[str],
     longest: int = WIDTHS[-1],
 ) -> Encoded:
-    encodings = tokenizer.encode_batch([example.text for example in examples])
+    read = [spelled(example.text) for example in examples]
+    encodings = tokenizer.encode_batch([one.text for one in read])
     allowed = {
         "topic": _allowed([example.topics for example in examples], topics),
         "problem": _allowed([example.problems for example in examples], problems),
@@ -55,7 +57,7 @@ def encode(
         ids=[cut(one.ids, longest) for one in encodings],
         labels=labels | {task: _only(table) for task, table in allowed.items()},
         allowed=allowed,
-        causes=[_cause(example, one, longest) for example, one in zip(examples, encodings, strict=True)],
+        causes=[_cause(*one, longest) for one in zip(examples, read, encodings, strict=True)],
     )
 
 
@@ -71,12 +73,13 @@ def _only(allowed: NDArray[np.bool_]) -> Labels:
     return np.where(allowed.sum(1) == 1, allowed.argmax(1), IGNORED)
 
 
-def _cause(example: Example, encoding: Encoding, longest: int) -> list[int] | None:
+def _cause(example: Example, read: Spelled, encoding: Encoding, longest: int) -> list[int] | None:
     if not example.cause:
         return None
     start = example.text.lower().find(example.cause.lower())
     end = start + len(example.cause)
-    flags = [int(after > start and before < end) for before, after in encoding.offsets]
+    places = [read.written(*span) for span in encoding.offsets]
+    flags = [int(after > start and before < end) for before, after in places]
     return cut(flags, longest)
 
 

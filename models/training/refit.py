@@ -26,7 +26,7 @@ from models.artifact import MODEL, TOKENIZER, Artifact, load_artifact
 from models.call_cues import read_cues
 from models.call_head import CARD, HEAD, load_head
 from models.misprints import misprinted
-from models.text import normalize
+from models.spelling import as_read
 from models.training import gate
 from models.training.batches import Encoded, encode
 from models.training.calls import card
@@ -183,7 +183,7 @@ def _learnt(
                 pairs = torch.randint(len(lesson.other), (size // 2,))
                 loss = loss + _apart(recipe, task, head, lesson, pairs, weights)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             losses.append(float(loss.detach()))
             step += 1
@@ -242,7 +242,7 @@ def _build(
     tokenizer = Tokenizer.from_file(str(start.tokenizer))
     tokenizer.no_padding()
     encoded = encode(tokenizer, held, topics=corpus.topics, problems=corpus.problems, longest=start.max_tokens)
-    some = [text for text in texts[:: max(1, len(texts) // PARITY_TEXTS)] if normalize(text) == text]
+    some = [text for text in texts[:: max(1, len(texts) // PARITY_TEXTS)] if as_read(text) == text]
     before, after = (served(model, start.tokenizer, some) for model in (start.model, made / MODEL))
     now = served(made / MODEL, start.tokenizer, texts)
     checks = [

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from models.analyzer import LABELS, Analyzer, softmax
 from models.artifact import CARD, FORMAT, MODEL, STORY, TOKENIZER, sha256
 from models.encoder import Encoder
+from models.spelling import as_read
 from models.taxonomy import read_taxonomy
-from models.text import normalize
 from models.training import gate, strange, thresholds
 from models.training.batches import TASKS, Encoded, predict
 from models.training.card import card
@@ -123,7 +123,7 @@ def _measured(trainer: Trainer, made: Path, spare: Path) -> list[gate.Check]:
     paid = gate.cost(made / MODEL, spare / "bare.onnx")
 
     def base(texts: Sequence[str]) -> NDArray[np.float32]:
-        ids = [one.ids[:MAX_TOKENS] for one in trainer.tokenizer.encode_batch([normalize(text) for text in texts])]
+        ids = [one.ids[:MAX_TOKENS] for one in trainer.tokenizer.encode_batch([as_read(text) for text in texts])]
         return trainer.base_embeddings(ids).float().numpy()
 
     encoder = Encoder(made / MODEL, made / TOKENIZER, max_tokens=MAX_TOKENS)
@@ -206,7 +206,7 @@ def served(model: Path, tokenizer: Path, texts: Sequence[str]) -> dict[str, NDAr
 
 
 def _settled(text: str) -> bool:
-    return normalize(text) == text
+    return as_read(text) == text
 
 
 def _without(outputs: dict[str, NDArray[np.float32]], name: str) -> dict[str, NDArray[np.float32]]:

@@ -19,6 +19,7 @@ from transformers import DistilBertModel
 from models.artifact import STORY
 from models.evaluate import macro_f1
 from models.misprints import misprinted
+from models.spelling import spelled
 from models.training.base import load_base, mean_pooled
 from models.training.batches import LEARNED, TASKS, Encoded, batches, cut, encode, predict, tensors
 from models.training.corpus import public_corpus
@@ -213,7 +214,7 @@ class Trainer:
         if recipe.same_weight and not all(clean):
             loss = loss + recipe.same_weight * self._same_loss(outputs, indices, width, clean)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
         self.optimizer.step()
         keep = min(recipe.average, (self.step + 1) / (self.step + 10))  # the first steps are forgotten fast
@@ -225,7 +226,8 @@ class Trainer:
         """Token ids of a text with misprints or in other words, no longer than its batch is wide."""
         text, share = self.examples[index].text, self.recipe.rewordings
         other = share and self.chance.random() < share / (share + self.recipe.misprints)
-        return cut(self.tokenizer.encode((reworded if other else misprinted)(text, self.chance)).ids, width)
+        said = spelled((reworded if other else misprinted)(text, self.chance)).text
+        return cut(self.tokenizer.encode(said).ids, width)
 
     def _same_loss(
         self, outputs: Mapping[str, torch.Tensor], indices: Sequence[int], width: int, clean: Sequence[bool]
@@ -325,7 +327,7 @@ def tells(example: Example) -> set[str]:
 def _embeddings(encoder: DistilBertModel, token_ids: Sequence[list[int]]) -> torch.Tensor:
     """(texts, dim) of the untuned encoder."""
     found = torch.zeros(len(token_ids), encoder.config.dim, dtype=torch.float16)
-    encoder.eval()  # type: ignore[no-untyped-call]
+    encoder.eval()
     for indices, width in batches([len(one) for one in token_ids], 128, None):
         ids, mask = tensors([token_ids[index] for index in indices], width)
         with torch.inference_mode(), mixed():
