@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from models.reply_network import TOP
 
 LEAST = 1024  # smaller tensors stay in full precision
+EXACT = 1e-4  # of a step: what lies so near to a whole number is one
 STEPS = 63  # of a weight, to either side of nothing: seven bits, for AVX2 adds pairs in sixteen
 CONTRIBUTED = "com.microsoft"  # ONNX Runtime's own operators
 
@@ -25,7 +26,7 @@ def in_integers(graph: onnx.GraphProto, weights: frozenset[str]) -> None:
     for node in [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in weights]:
         name = node.input[1]
         weight = next(one for one in graph.initializer if one.name == name)
-        _put_whole(graph, name, numpy_helper.to_array(weight))
+        _put_whole(graph, name, numpy_helper.to_array(weight), by_chance=True)
         graph.initializer.remove(weight)
         place = list(graph.node).index(node)
         graph.node.remove(node)
@@ -103,9 +104,17 @@ def weights_of(graph: onnx.GraphProto) -> dict[str, Floats]:
     return found
 
 
-def _put_whole(graph: onnx.GraphProto, name: str, values: Floats) -> None:
+def _put_whole(graph: onnx.GraphProto, name: str, values: Floats, *, by_chance: bool = False) -> None:
+    """by_chance: rounded up or down by how near each is. Weights that come from a served network stand on its steps: to
+    the nearest one, all that a short run on a few edits moved them would be lost."""
     scale = np.maximum(np.abs(values).max(0), 1e-6).astype(np.float32) / STEPS
-    graph.initializer.append(numpy_helper.from_array(np.rint(values / scale).astype(np.int8), f"{name}.whole"))
+    steps = values / scale
+    whole = np.rint(steps)
+    if by_chance:
+        chance = np.random.default_rng(len(values)).random(values.shape, dtype=np.float32)
+        whole = np.where(np.abs(steps - whole) < EXACT, whole, np.floor(steps + chance))
+    whole = np.clip(whole, -STEPS, STEPS).astype(np.int8)
+    graph.initializer.append(numpy_helper.from_array(whole, f"{name}.whole"))
     graph.initializer.append(numpy_helper.from_array(scale, f"{name}.scale"))
 
 

@@ -15,6 +15,7 @@ from models.draft import ReplyRequest
 from models.mixture import learned_share
 from models.replier import Replier
 from models.reply_network import ReplyNetwork as Served
+from models.training.progress import load
 from models.training.recipes import RecipeError
 from models.training.replies import Trainer, schedule
 from models.training.reply_batches import ordered
@@ -24,6 +25,7 @@ from models.training.reply_export import export
 from models.training.reply_network import GRU, ReplyNetwork, Sizes, SmoothedLoss
 from models.training.reply_recipe import read_recipe
 from models.training.reply_release import release
+from models.training.reply_thaw import thawed
 
 OPENINGS = ("my flight is late", "my bag is gone", "the crew was lovely", "the app is down", "I lost my seat")
 PLACES = ("in Denver", "at gate 12", "on flight 403", "since 9 am", "again", "for the third time", "today", "now")
@@ -199,6 +201,22 @@ def test_rows_of_any_message_are_computed_as_each_would_be_alone(tmp_path):
             assert np.array_equal(one[row], other[0])
 
 
+def test_the_little_that_is_learnt_on_top_of_a_served_network_survives_its_export(tmp_path):
+    torch.manual_seed(0)
+    network = ReplyNetwork(Sizes(60, (4, 5, 4, 3, 3, 3), 16, 8, 24, 4)).eval()
+    export(network, tmp_path)
+    served = thawed(tmp_path)
+    load(network, served)
+    little = 0.2 * network.decoder.weight_hh.abs().max().item() / 63
+    with torch.no_grad():
+        network.decoder.weight_hh += little
+    export(network, tmp_path)
+
+    moved = (thawed(tmp_path)["decoder.weight_hh"] - served["decoder.weight_hh"]).mean().item()
+
+    assert moved == pytest.approx(little, rel=0.3)
+
+
 @pytest.mark.parametrize("back", [False, True])
 def test_the_own_gru_is_torchs(back):
     torch.manual_seed(0)
@@ -250,7 +268,7 @@ def test_a_run_starts_from_the_weights_of_a_released_replier(folder, trained, re
     trainer = Trainer(recipe, trained.corpus, folder / "more", lambda line: None)
 
     for name, weight in trained.result().named_parameters():
-        assert torch.allclose(trainer.parameters[name], weight, atol=2e-3), name
+        assert torch.allclose(trainer.parameters[name], weight, atol=5e-3), name  # a step of INT8
 
 
 def test_a_run_starts_from_a_replier_alone_that_is_whole_and_of_its_sizes(folder, trained, released, tmp_path):
