@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
 
 import aiohttp
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, given, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
-from serving import TOKEN, EmptyStore, web
+from documented import HEADERS, answers_of, document_of, on_a_thread
+from serving import EmptyStore, web
 
 from models.analyzer import Analyzer
 from models.artifact import default_artifact
@@ -24,12 +15,6 @@ from models.calls import call_reader
 from models.redact import redact
 from stream.web.api.messages import AnalysisOut
 from stream.web.api.reading import reader
-
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-BOUNDED = settings(
-    max_examples=15, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
-HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.fixture(scope="module")
@@ -39,28 +24,15 @@ def analyzer() -> Analyzer:
 
 @pytest.fixture(scope="module")
 def site(analyzer) -> Iterator[str]:
-    """The whole server with the shipped model, on a thread of its own: schemathesis is not asynchronous."""
-    ready, done = threading.Event(), threading.Event()
-    told: list[str] = []
+    """The whole server with the shipped model."""
     read = reader(analyzer, redact, call_reader(analyzer, default_artifact(), whole=True))
-
-    async def serve() -> None:
-        async with web(EmptyStore(), read=read) as address:
-            told.append(address)
-            ready.set()
-            await asyncio.to_thread(done.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert ready.wait(60)
-    yield told[0]
-    done.set()
-    thread.join()
+    with on_a_thread(lambda: web(EmptyStore(), read=read)) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def schema(site):
-    return schemathesis.openapi.from_url(f"{site}/openapi.json", headers=HEADERS)
+    return document_of(site)
 
 
 async def test_every_example_of_the_document_runs(site):
@@ -89,19 +61,12 @@ def test_what_is_documented_of_an_analysis_is_what_the_command_line_prints(analy
 
 @pytest.mark.parametrize("wrong", [False, True], ids=["as documented", "as it should not be"])
 def test_the_server_answers_as_its_document_says_whatever_it_is_sent(schema, site, wrong):
-    mode = schemathesis.GenerationMode.NEGATIVE if wrong else schemathesis.GenerationMode.POSITIVE
     operations = [each.ok() for each in schema.get_all_operations()]
     asked = []
     for operation in operations:
-        if wrong and operation.path not in ("/v1/analyze", "/v1/events"):
-            continue  # nothing can be wrong with what takes no parameters, or any JSON
-
-        @BOUNDED
-        @given(case=operation.as_strategy(mode))
-        def ask(case) -> None:
-            asked.append(case.call_and_validate(base_url=site, headers=HEADERS, checks=CHECKS).status_code)
-
-        ask()
+        # Nothing can be wrong with what takes no parameters, or any JSON.
+        if not wrong or operation.path in ("/v1/analyze", "/v1/events"):
+            asked += answers_of(operation, site, wrong=wrong, most=15)
 
     assert len(operations) >= 7
     assert {202, 200} <= set(asked) if not wrong else {422} <= set(asked)
