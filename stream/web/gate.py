@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from stream.errors import DatabaseAway
 from stream.web.origins import is_same_origin, within
 from stream.web.people import Caller, Callers
+from stream.web.plain import away_page, wants_page
 from stream.web.problems import problem
 from stream.web.sign_on import PATHS
 
@@ -47,7 +48,11 @@ class Gate:
         except HTTPException as error:
             answer = problem(_id(scope), error.status_code, error.detail, headers=error.headers)
         except DatabaseAway:
-            answer = problem(_id(scope), 503, "the database cannot be reached just now", headers={"Retry-After": "2"})
+            answer = (
+                away_page()
+                if wants_page(connection)
+                else problem(_id(scope), 503, "the database cannot be reached just now", headers={"Retry-After": "2"})
+            )
         if answer is None:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -63,8 +68,7 @@ class Gate:
 
     async def _turned_away(self, connection: HTTPConnection) -> Response:
         scope = connection.scope
-        wants_page = "text/html" in connection.headers.get("accept", "")
-        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and wants_page:
+        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and wants_page(connection):
             if not await self._anybody():
                 return RedirectResponse("/setup", 303)
             asked = scope["path"] + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")

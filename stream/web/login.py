@@ -7,7 +7,7 @@ from html import escape
 from urllib.parse import parse_qs, quote
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 
 from stream.desk.people import SETUP_MINUTES, SHORTEST_PASSWORD, People
 from stream.desk.sessions import LONGEST, Sessions, TooManyGuesses, WrongPassword
@@ -15,28 +15,13 @@ from stream.errors import UserError
 from stream.web.keyring import Bucket
 from stream.web.origins import COOKIE, SECURE_COOKIE, address_of, is_https, is_same_origin, local_path
 from stream.web.people import Callers, caller_of
+from stream.web.plain import plain_page
 from stream.web.problems import refusal
 from stream.web.sign_on import PATH as SIGN_ON
 from stream.web.sign_on import SignsOn, mount_sign_on
 
 LARGEST_FORM = 16 * 1024  # bytes
 HASHES = 2  # passwords that are looked at at once: each takes 64 MiB and a core
-
-_STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem; box-sizing: border-box }
-main { width: min(24rem, 100%) } h1 { font-size: 1.4rem; margin: 0 0 .3rem } p { margin: .3rem 0 1rem }
-label { display: block; margin: .9rem 0 .25rem; font-weight: 600 }
-input { width: 100%; box-sizing: border-box; font: inherit; padding: .6rem .7rem; border-radius: .5rem;
-        border: 1px solid color-mix(in srgb, currentColor 30%, transparent); background: Field; color: FieldText }
-input.code { font-family: ui-monospace, monospace; text-transform: uppercase; letter-spacing: .08em }
-button { margin-top: 1.3rem; width: 100%; font: inherit; font-weight: 600; padding: .65rem; border: 0;
-         border-radius: .5rem; background: #1d4ed8; color: #fff; cursor: pointer }
-input:focus-visible, button:focus-visible { outline: 3px solid #60a5fa; outline-offset: 2px }
-[role=alert] { border-left: 4px solid #c1121f; padding: .5rem .8rem; border-radius: .3rem;
-               background: color-mix(in srgb, #c1121f 12%, transparent) }
-small { opacity: .75 } a { color: inherit }
-"""
 
 
 def mount_login(
@@ -154,13 +139,7 @@ async def _end(request: Request, sessions: Sessions, callers: Callers) -> None:
 
 
 def _page(body: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return HTMLResponse(
-        f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>earshot: log in</title><style>{_STYLE}</style></head><body><main>{body}</main></body></html>""",
-        status,
-        headers,
-    )
+    return plain_page("log in", body, status, headers)
 
 
 def _login(goal: str, name: str = "", wrong: str = "", *, signs_on: bool = False) -> str:

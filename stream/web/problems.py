@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from stream.errors import BrokerAway, DatabaseAway
+from stream.web.plain import away_page, wants_page
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -123,8 +124,8 @@ def tell_problems(app: FastAPI) -> None:
         return problem(_id(request), 422, f"{faults[0].at}: {faults[0].what}", faults=faults)
 
     @app.exception_handler(DatabaseAway)
-    async def no_database(request: Request, _: Exception) -> JSONResponse:
-        return _away(request, "the database cannot be reached just now")
+    async def no_database(request: Request, _: Exception) -> Response:
+        return away_page() if wants_page(request) else _away(request, "the database cannot be reached just now")
 
     @app.exception_handler(BrokerAway)
     async def no_broker(request: Request, _: Exception) -> JSONResponse:

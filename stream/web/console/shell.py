@@ -13,6 +13,7 @@ from nicegui import Client, ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from stream.desk.people import Role
+from stream.errors import DatabaseAway
 from stream.web.parts import DeskParts
 from stream.web.people import Caller, caller_of
 
@@ -51,7 +52,11 @@ class Visit:
 
     async def still(self, role: Role = "viewer") -> Caller | None:
         """The caller as they are now; None, and they are told why, when they may not do this any more."""
-        caller = await self.parts.callers.again(self.caller)
+        try:
+            caller = await self.parts.callers.again(self.caller)
+        except DatabaseAway:
+            say("The database cannot be reached just now; nothing was changed.", bad=True)
+            return None
         if caller is None:
             say("You are logged out. Load the page again to log in.", bad=True)
             return None
@@ -73,7 +78,14 @@ def add_page(parts: DeskParts, path: str, title: str, build: Build, role: Role =
         _header(caller, path)
         with tag("div", id="content", tabindex="-1"):  # within the page's own <main>
             if caller.may(role):
-                await build(Visit(parts.of(caller), caller, request, client))
+                try:
+                    await build(Visit(parts.of(caller), caller, request, client))
+                except DatabaseAway:
+                    client.status_code = 503
+                    ui.add_head_html('<meta http-equiv="refresh" content="5">')
+                    with tag("div", classes="empty", role="alert"):
+                        tag("h1", "The database cannot be reached just now")
+                        tag("p", "Nothing is lost: messages wait in Kafka meanwhile. This page tries again by itself.")
             else:
                 with tag("div", classes="empty"):
                     tag("h1", "Not for your role")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from nicegui import background_tasks
@@ -14,6 +15,7 @@ from stream.web.console.shell import Visit
 from stream.web.live import MISSED
 
 LOGGED_OUT = "You are logged out. Load the page again to log in."
+SOON = 3.0  # seconds until a database that is away is asked again
 AWAY = "The database cannot be reached; this is what was last seen."
 
 
@@ -38,18 +40,20 @@ def keep_telling(
     """Show now, whenever `again` is set, and every so many seconds, until the browser is gone or logged out."""
 
     async def run() -> None:
-        while await visit.parts.callers.again(visit.caller) is not None:
+        while True:
             again.clear()
+            wait = every
             try:
+                if await visit.parts.callers.again(visit.caller) is None:
+                    view.tell(note=LOGGED_OUT)
+                    return
                 await show()
                 view.tell(note="")
             except DatabaseAway:
                 view.tell(note=AWAY)
-            try:
-                await asyncio.wait_for(again.wait(), every)
-            except TimeoutError:
-                continue
-        view.tell(note=LOGGED_OUT)
+                wait = min(every, SOON)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(again.wait(), wait)
 
     running = background_tasks.create(run())
     visit.client.on_delete(running.cancel)
