@@ -95,7 +95,10 @@ def test_the_release_is_small_passed_the_gate_and_says_what_the_model_says(full)
     np.testing.assert_allclose(small.sentiments(TEXTS), exact, atol=0.1)
     assert all(line.startswith("ok") for line in story["release"]["gate"])
     assert story["release"]["bytes"]["int8"] < 0.3 * story["release"]["bytes"]["fp32"]
-    assert small.version in (folder / "release" / "README.md").read_text()
+    card = (folder / "release" / "README.md").read_text()
+    assert small.version in card
+    assert f"Learnt in {story['best_step']} steps of 16 from {story['texts']['train']} texts" in card
+    assert "test part" not in card
 
 
 def test_a_released_model_is_evaluated_and_a_damaged_one_refused(full, tmp_path):

@@ -94,6 +94,7 @@ def _build(fit: Fit, made: Path, full: Path, run_story: Mapping[str, Any]) -> di
         "recipe": run_story["recipe"],
         "data": run_story["data"],
         "texts": run_story["texts"],
+        "steps": run_story["best_step"],
         "bytes": {"fp32": _bytes(full), "int8": _bytes(made)},
         "gate": [str(check) for check in checks],
         "validation": scores(truth, calm, fit.sets.names),
@@ -142,6 +143,7 @@ def card(story: Mapping[str, Any]) -> str:
         for part in ("validation", "test")
         if (told := story.get(part))
     ]
+    tested = "; the test part was read after every choice" if "test" in story else ""
     gate_lines = "\n".join(story["gate"])
     data = ", ".join(f"{name} ({digest[:12]})" for name, digest in story["data"].items())
     return f"""# {story["version"]}
@@ -153,8 +155,9 @@ Texts are cut after {reading["longest"]} tokens{", the middle first" if reading[
 |---|---|---|---|---|---|
 {chr(10).join(rows)}
 
-The validation part chose the weights and the temperature ({story["temperature"]}); a test part was read after all.
-Learnt from {story["texts"]["train"]:,} texts: {data}. Seed {recipe["seed"]}.
+The validation part chose the weights and the temperature ({story["temperature"]}){tested}.
+Learnt in {story["steps"]:,} steps of {recipe["batch"]} from {story["texts"]["train"]:,} texts, seed {recipe["seed"]}.
+Files: {data}.
 {story["bytes"]["int8"]:,} bytes; FP32 {story["bytes"]["fp32"]:,}.
 
 ## The gate of this release
