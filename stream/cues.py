@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import takewhile
 
 GAP = 6  # the words that `..` may skip
 _STOPS = frozenset({".", "?"})
@@ -227,7 +228,7 @@ def _elements(parts: Sequence[str], lists: Mapping[str, str]) -> Iterator[Elemen
 def _number(word: str) -> float:
     """The number that the digits of `word` write: separators of thousands are dropped, decimals too (`1,240.50`)."""
     whole = re.sub(r"[.,:](?=\d{3}(?!\d))", "", word)
-    return float(re.match(r"\d+", whole)[0])  # type: ignore[index]
+    return float("".join(takewhile(str.isdecimal, whole)))
 
 
 def _negated(words: Sequence[str], start: int) -> bool:

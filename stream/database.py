@@ -66,7 +66,7 @@ async def reachable() -> AsyncIterator[None]:
     """Raise DatabaseAway for every error that means so; let the others pass as they are."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # why_away knows which of asyncpg's, SQLAlchemy's and the system's errors are meant
         reason = why_away(error)
         if reason is None:
             raise

@@ -109,6 +109,7 @@ class Drafting:
         except (DatabaseAway, ScribeAway):
             raise
         except Exception as error:
+            # Whatever a message does to the model or the templates, the other tickets' drafts are still written.
             if len(tickets) > 1:  # it may be one message alone
                 for ticket in tickets:
                     await self._surely([ticket])

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from connectors.events import Deleted, Event, Sourced
+from connectors.events import Said as SaidEvent
 from models.analysis import Analysis
 from models.redact import redact
 from stream.brands import Brands
@@ -44,7 +45,7 @@ def read_messages(events: Iterable[Sourced], analyze: Analyze, brands: Brands) -
     inbound = (each.event for each in events if _is_inbound(each.event))
     messages: list[Message] = []
     while batch := list(islice(inbound, _BATCH)):
-        texts = [redact(event.text) for event in batch]  # type: ignore[union-attr]
+        texts = [redact(event.text) for event in batch]
         judged = analyze(texts, [getattr(event, "language", None) for event in batch])
         for event, text, analysis in zip(batch, texts, judged, strict=True):
             author = getattr(event, "author", None)
@@ -175,5 +176,5 @@ def _hour(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def _is_inbound(event: Event) -> bool:
+def _is_inbound(event: Event) -> TypeGuard[SaidEvent]:
     return not isinstance(event, Deleted) and event.direction == "inbound"

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from connectors.events import Deleted, Event, Transcript, decode
+from connectors.events import Deleted, Event, Said, Transcript, decode
 from models.analysis import Analysis
 from models.call_sides import Utterance
 from models.calls import CallReader, customer_text
@@ -226,7 +226,7 @@ class Pipeline:
         while True:
             try:
                 return await self._patiently(lambda: self._bury([(message, why)]))
-            except Exception:
+            except Exception:  # whatever it is: an error that left this loop would lose the message
                 log.exception("cannot bury %s", _place(message))
                 self._health.wait("a dead letter to be buried")
                 await asyncio.sleep(LONGEST_PAUSE)
@@ -306,12 +306,12 @@ def _language(event: Event) -> str | None:
     return getattr(event, "language", None)
 
 
-def _readable(event: Event, call: Sequence[Utterance] | None) -> str:
+def _readable(event: Said, call: Sequence[Utterance] | None) -> str:
     """What is stored of an event; of a call, what the customer said."""
     if call is not None:
         return customer_text(call)
     title = getattr(event, "title", None)
-    return f"{title}\n{event.text}" if title else event.text  # type: ignore[union-attr]
+    return f"{title}\n{event.text}" if title else event.text
 
 
 def _is_inbound(event: Event) -> bool:

@@ -101,7 +101,7 @@ async def _connect(url: str, seconds: float) -> asyncpg.Connection:
             f"the read-only login was refused: {_line(str(error))}; run `earshot migrate`, "
             "or set EARSHOT_DATABASE_READER_URL"
         ) from None
-    except Exception as error:
+    except Exception as error:  # why_away knows which of asyncpg's, the system's and the pool's errors are meant
         if (reason := why_away(error)) is None:
             raise
         raise DatabaseAway(f"{reason} ({_line(str(error))})") from error
@@ -207,8 +207,9 @@ def _jsonable(value: Any, kind: str) -> Any:
 
 def _number(value: Decimal) -> int | float | str:
     """As a JSON number if that says the same, else as its digits."""
-    if value.is_finite():
-        if value == value.to_integral_value() and value.as_tuple().exponent >= 0:  # type: ignore[operator]
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int):  # that of NaN and of infinity is a letter
+        if exponent >= 0:
             return int(value)
         if Decimal(repr(float(value))) == value:
             return float(value)

@@ -128,7 +128,7 @@ class StreamBroke(Exception):
     """The filtered stream ended, or never began."""
 
 
-class Stream(AsyncStreamingClient):  # type: ignore[misc]
+class Stream(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has no types
     """tweepy's stream, without its waiting: it would sleep where we cannot see it, and fills no gaps."""
 
     def __init__(self, bearer_token: str | None, heard: Callable[[bytes | None], None]) -> None:

@@ -51,7 +51,7 @@ def load_base(name: str, *, layers: int | None = None) -> tuple[DistilBertModel,
     else:
         try:
             encoder = DistilBertModel.from_pretrained(name, attn_implementation="eager")
-            tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True).backend_tokenizer  # type: ignore[no-untyped-call]
+            tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True).backend_tokenizer
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise BaseError(f"the base {name} is no folder of a DistilBERT and no hub gives it: {reason}") from None
@@ -84,12 +84,12 @@ def minilm_folder() -> Path:
 def minilm_bert() -> BertModel:
     """MiniLM as published: a BERT."""
     folder = minilm_folder()
-    model = BertModel(BertConfig.from_pretrained(folder), add_pooling_layer=False)  # type: ignore[no-untyped-call]
+    model = BertModel(BertConfig.from_pretrained(folder), add_pooling_layer=False)
     weights = {key.removeprefix("bert."): value for key, value in load_file(folder / "model.safetensors").items()}
     missing, _ = model.load_state_dict(weights, strict=False)
     if [key for key in missing if "position_ids" not in key and "token_type_ids" not in key]:
         raise BaseError(f"weights are missing in {folder}: {', '.join(missing)}")
-    model.eval()  # type: ignore[no-untyped-call]
+    model.eval()
     return model
 
 
@@ -99,7 +99,7 @@ def distilbert_from_bert(bert: BertModel) -> DistilBertModel:
     DistilBERT has no token types, so the one that is used (0) is folded into the positions.
     """
     old = bert.config
-    config = DistilBertConfig(  # type: ignore[no-untyped-call]
+    config = DistilBertConfig(
         vocab_size=old.vocab_size,
         max_position_embeddings=old.max_position_embeddings,
         n_layers=old.num_hidden_layers,
@@ -116,7 +116,7 @@ def distilbert_from_bert(bert: BertModel) -> DistilBertModel:
     weights["embeddings.position_embeddings.weight"] = weights["embeddings.position_embeddings.weight"] + token_type
     known = model.state_dict()
     model.load_state_dict({name: value for key, value in weights.items() if (name := _renamed(key)) in known})
-    model.eval()  # type: ignore[no-untyped-call]
+    model.eval()
     return model
 
 

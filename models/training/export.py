@@ -17,7 +17,7 @@ from models.training.network import OUTPUTS, Network
 OPSET = 18
 
 
-class NetworkOnnxConfig(DistilBertOnnxConfig):  # type: ignore[misc]
+class NetworkOnnxConfig(DistilBertOnnxConfig):  # type: ignore[misc]  # optimum has no types
     """DistilBERT's inputs, our outputs."""
 
     @property

@@ -108,7 +108,7 @@ def lightened(model: PeftModel) -> PeftModel:
             weight.data = weight.data.to(low())
     for module in model.modules():
         if hasattr(module, "cast_input_dtype_enabled"):
-            module.cast_input_dtype_enabled = False  # type: ignore[assignment]
+            module.cast_input_dtype_enabled = False  # type: ignore[assignment]  # torch takes it for a tensor
     return model
 
 

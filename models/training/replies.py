@@ -41,7 +41,7 @@ class Trainer:
             corpus = replace(corpus, tokenizer=start.tokenizer, vocabulary=start.vocabulary)
         self.recipe, self.corpus, self.out = recipe, corpus, out
         out.mkdir(parents=True, exist_ok=True)
-        self._say = log_to(out / "train.log", say)
+        self.say = log_to(out / "train.log", say)
         self.subwords = Subwords(corpus.tokenizer)
         self.network = ReplyNetwork(sizes_of(recipe, corpus), recipe.dropout)
         self.parameters = dict(self.network.named_parameters())
@@ -78,7 +78,7 @@ class Trainer:
                 self.step += 1
                 self.seconds += time.process_time() - started
                 if self.step % 100 == 0:
-                    self._say(
+                    self.say(
                         step=self.step,
                         of=self.steps_per_epoch * self.recipe.epochs,
                         loss=round(float(np.mean(losses[-100:])), 4),
@@ -101,7 +101,7 @@ class Trainer:
             found = perplexity(self.network, self.corpus.vocabulary, self.validation_set)
         if found < self.best_perplexity:
             self.best, self.best_perplexity = {name: one.clone() for name, one in self.average.items()}, found
-        self._say(step=self.step, validation_perplexity=round(found, 3), best=round(self.best_perplexity, 3))
+        self.say(step=self.step, validation_perplexity=round(found, 3), best=round(self.best_perplexity, 3))
 
     @property
     def progress(self) -> float:
@@ -144,7 +144,7 @@ class Trainer:
         self.train_set = joined(base, *[learned] * EDIT_ROUNDS)  # which the n-grams are counted in
         after = perplexity(self.result(), self.corpus.vocabulary, held)
         told = {"learned": len(learned), "held_out": len(held), "before": round(before, 3), "after": round(after, 3)}
-        self._say(edits=told)
+        self.say(edits=told)
         return {"edits": told}
 
     def _learn(self, indices: Sequence[int], rate: float | None = None) -> float:
@@ -162,7 +162,7 @@ class Trainer:
         with mixed():
             merged = self.network(batch.sources, batch.mask, torch.from_numpy(conditions), batch.given)
         kept = batch.wanted_mask
-        loss: torch.Tensor = SmoothedLoss.apply(  # type: ignore[no-untyped-call]
+        loss: torch.Tensor = SmoothedLoss.apply(  # type: ignore[no-untyped-call]  # torch has no type for it
             merged.float()[kept],
             self.network.embedding.weight,
             batch.wanted[kept],
@@ -170,7 +170,7 @@ class Trainer:
             recipe.smoothing,
         )
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), 1.0)
         self.optimizer.step()
         keep = min(recipe.average, (self.step + 1) / (self.step + 10))  # the first steps are forgotten fast
@@ -208,7 +208,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
         self.step, self.seconds = state["step"], state["seconds"]
-        self._say(resumed_at=self.step)
+        self.say(resumed_at=self.step)
 
 
 def perplexity(network: ReplyNetwork, vocabulary: Vocabulary, encoded: Encoded, limit: int = 1500) -> float:

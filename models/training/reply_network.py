@@ -131,7 +131,7 @@ class GRU(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """given: (batch, steps, size). mask: (batch, steps), False keeps the state. Returns all states and the last."""
         gates = linear(given, self.weight_ih, self.bias_ih).float()
-        states: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]
+        states: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]  # torch has no type for it
             gates.transpose(0, 1), state.float(), self.weight_hh, self.bias_hh, mask, back, self.training
         )
         return states.transpose(0, 1), states[0 if back else -1]

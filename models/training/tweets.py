@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from models.taxonomy import OTHER
 from models.text import normalize
@@ -23,7 +24,8 @@ def read_tweeteval(folder: Path, part: str, task: str = "sentiment") -> Iterator
     for text, label in zip(texts, labels, strict=False):  # the last text is followed by an empty line
         read = normalize(text)
         off = (OTHER,) if task == "sentiment" and int(text_hash(read)[8:12], 16) % OFF_TOPIC == 0 else ()
-        yield Example(read, topics=off, problems=off, **{task: int(label)})  # type: ignore[arg-type]
+        told: dict[str, Any] = {task: int(label)}
+        yield Example(read, topics=off, problems=off, **told)
 
 
 def read_airline(path: Path, meanings: Meanings) -> Iterator[Example]:

@@ -122,7 +122,7 @@ class Server(uvicorn.Server):
 def configured(app: object) -> uvicorn.Config:
     """proxy_headers: what a proxy tells of who asks is believed in stream/web/origins.py alone."""
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]
+        app,  # type: ignore[arg-type]  # uvicorn's own type of an ASGI application is private
         log_level="warning",
         access_log=False,
         lifespan="on",  # the console starts with it

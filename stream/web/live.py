@@ -148,6 +148,7 @@ class Hub:
             try:
                 connection = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS)
             except Exception as error:
+                # Whatever it is, pages that are open wait for the changes: it is tried again, and told if it is new.
                 if why_away(error) is None:
                     log.error("cannot listen for changes: %s", type(error).__name__)
                 await asyncio.sleep(wait)

@@ -119,9 +119,9 @@ def line(days: Sequence[Any], values: Sequence[float], axis: str, side: str) -> 
         axes.set_ylim(bottom=0)
         axes.set_xlabel(axis)
         axes.set_ylabel(side)
-        locator = mpl.dates.AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
+        locator = mpl.dates.AutoDateLocator(maxticks=6)
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(mpl.dates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(mpl.dates.ConciseDateFormatter(locator))
         return as_svg(figure, f"{side} by {axis}")
 
 
@@ -157,7 +157,7 @@ def as_svg(figure: Figure, told: str) -> str:
     mpl.rcParams["svg.hashsalt"] = told
     drawn = io.BytesIO()
     plain = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    FigureCanvasSVG(figure).print_svg(drawn, metadata=plain)  # type: ignore[no-untyped-call]
+    FigureCanvasSVG(figure).print_svg(drawn, metadata=plain)
     text = drawn.getvalue().decode()
     text = text[text.index("<svg") :]
     text = text.replace(INK, "currentColor").replace(_LINE, "var(--line)")

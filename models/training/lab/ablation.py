@@ -18,7 +18,7 @@ from models.training.lab.build import build
 from models.training.lab.fit import Fit, accelerator_of
 from models.training.lab.keep import BASE, size, with_weights, write
 from models.training.lab.preference import Preference
-from models.training.lab.recipe import Recipe, read_recipe
+from models.training.lab.recipe import Recipe, Way, read_recipe
 from models.training.lab.sets import Labelled, Sets, sets_of
 from models.training.lab.tokens import logits_of
 from models.training.lab.train import fitted, with_pseudo
@@ -34,7 +34,7 @@ VARIANTS: Mapping[str, str] = {
     "corrections as labels": "texts that the plain model got wrong, as further labelled texts",
     "corrections as pairs": "the same texts as pairs: what is so against what the model said",
 }
-OTHER_WAY = {"full": "lora", "lora": "full"}
+OTHER_WAY: dict[Way, Way] = {"full": "lora", "lora": "full"}
 RATES = {"full": 0.2, "lora": 5.0}  # adapters learn at about five times the rate of whole weights
 
 
@@ -110,7 +110,7 @@ def _run(
     pairs: list[Preference] = []
     if name == "full":
         other = OTHER_WAY[recipe.way]
-        recipe = replace(recipe, way=other, rate=recipe.rate * RATES[other])  # type: ignore[arg-type]
+        recipe = replace(recipe, way=other, rate=recipe.rate * RATES[other])
     elif name == "smoothing":
         recipe = replace(recipe, smoothing=0.1)
     elif name == "augmentation":

@@ -6,7 +6,7 @@ import random
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from models.misprints import misprinted
@@ -79,7 +79,7 @@ def emoticons(text: str, chance: random.Random) -> str:
     for one in sorted(found, key=len, reverse=True):
         group = [other for other in table[one] if other != one]
         pattern = rf"(?<![\w/-]){re.escape(one)}(?![\w/-])"  # neither within a word nor within a link
-        text = re.sub(pattern, lambda _, group=group: chance.choice(group), text)  # type: ignore[misc]
+        text = re.sub(pattern, partial(_any_of, group, chance), text)
     return text
 
 
@@ -97,7 +97,7 @@ def synonyms(text: str, chance: random.Random) -> str:
     words = [word for word in _WORD.finditer(text) if word[0].lower() in table]
     for word in sorted(chance.sample(words, min(len(words), 2)), key=lambda one: -one.start()):
         other = chance.choice([one for one in table[word[0].lower()] if one != word[0].lower()])
-        text = _instead(text, word, lambda old, other=other: _cased(other, old))  # type: ignore[misc]
+        text = _instead(text, word, partial(_cased, other))
     return text
 
 
@@ -131,6 +131,10 @@ def _instead(text: str, found: re.Match[str], change: Callable[[str], str]) -> s
 def _outside_names(text: str, change: Callable[[str], str]) -> str:
     """Changed, but links and handles, which name something."""
     return " ".join(word if word.startswith(("@", "http", "www.")) else change(word) for word in text.split(" "))
+
+
+def _any_of(group: Sequence[str], chance: random.Random, _: re.Match[str]) -> str:
+    return chance.choice(group)
 
 
 def _cased(new: str, old: str) -> str:

@@ -61,13 +61,13 @@ def _based(recipe: Recipe, names: tuple[str, ...]) -> tuple[PreTrainedModel, Pre
         config.num_labels, config.id2label, config.label2id = len(names), said["id2label"], said["label2id"]
         model = DistilBertForSequenceClassification(config)
         model.distilbert.load_state_dict(encoder.state_dict())
-        return model, DistilBertTokenizerFast(tokenizer_object=tokens, model_max_length=512)  # type: ignore[no-untyped-call]
+        return model, DistilBertTokenizerFast(tokenizer_object=tokens, model_max_length=512)
     cached = only_cached(recipe.base)
     try:
         found = AutoModelForSequenceClassification.from_pretrained(
             recipe.base, num_labels=len(names), ignore_mismatched_sizes=True, local_files_only=cached, **said
         )
-        tokenizer = AutoTokenizer.from_pretrained(recipe.base, use_fast=True, local_files_only=cached)  # type: ignore[no-untyped-call]
+        tokenizer = AutoTokenizer.from_pretrained(recipe.base, use_fast=True, local_files_only=cached)
     except (OSError, ValueError) as error:
         why = "no hub can be reached and it is not in the cache" if cached else str(error).splitlines()[0]
         raise BaseError(f"the base {recipe.base} is no folder of a model, and {why}") from None
@@ -135,12 +135,13 @@ def _quantised(recipe: Recipe, base: Path) -> PeftModel:
         raise RecipeError('way = "qlora" needs bitsandbytes: pip install bitsandbytes, or take way = "lora"')
     from transformers import BitsAndBytesConfig
 
-    config = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+    config = BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", llm_int8_skip_modules=["classifier", "pre_classifier", "score"]
     )
     try:
         model = AutoModelForSequenceClassification.from_pretrained(base, quantization_config=config)
-        return _adapted(recipe, prepare_model_for_kbit_training(model))  # type: ignore[no-untyped-call]
+        ready = prepare_model_for_kbit_training(model)  # type: ignore[no-untyped-call]  # peft has no type for it
+        return _adapted(recipe, ready)
     except (ImportError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise RecipeError(f'bitsandbytes cannot work on this machine: {reason}; take way = "lora"') from None

@@ -65,7 +65,7 @@ class Transformer:
         self._names, self._meaning = names, label_map(names, given)
         self.labels: Sequence[str] = [label for label in LABELS if label in self._meaning.values()]
         read = getattr(config, "earshot", None) or {}
-        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, local_files_only=only_cached(source))  # type: ignore[no-untyped-call]
+        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, local_files_only=only_cached(source))
         longest = min(int(read.get("longest", 512)), int(getattr(config, "max_position_embeddings", 512)) - 2)
         self._tokens = Tokens(tokenizer, Reading(longest, bool(read.get("both_ends", False))))
 

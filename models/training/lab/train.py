@@ -91,7 +91,7 @@ def fitted(
     if positions is not None and (most := max(recipe.longest, *recipe.read, 0)) > positions:
         raise RecipeError(f"{most} tokens: the base {recipe.base} reads {positions} at most (longest, read)")
     model = build(recipe, out / BASE)
-    tokenizer = AutoTokenizer.from_pretrained(out / BASE, use_fast=True)  # type: ignore[no-untyped-call]
+    tokenizer = AutoTokenizer.from_pretrained(out / BASE, use_fast=True)
     fit = Fit(recipe, sets, model, Tokens(tokenizer, recipe.reading), out, say, pairs or (), accelerator)
     fit.run()
     return fit

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 
@@ -20,7 +20,7 @@ HEARTBEAT = 15.0  # seconds; what lies between would cut a connection that is si
 MOST_READERS = 500  # streams at once of one process
 
 _ID = re.compile(r"([0-9a-f]{8})-(\d{1,15})")
-_ANSWER = {
+_ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": '`event: tickets`, `alerts`, `replies` or `incidents`, `data: {"ids": [...]}`: read these '
         "again; without ids: many changed. `event: missed`: read everything again. `event: hello` begins.",
@@ -38,7 +38,7 @@ def stream_routes(desk: DeskParts) -> APIRouter:
         "/v1/stream",
         summary="What changes, as it changes",
         response_class=Response,
-        responses=_ANSWER | documented(401, 403, 422, 429, 503),  # type: ignore[operator]
+        responses=_ANSWER | documented(401, 403, 422, 429, 503),
     )
     async def stream(
         caller: Caller = reads,
