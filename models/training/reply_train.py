@@ -64,12 +64,15 @@ def train_replies(
     )
     past = [pair for pair in raw if part_of(pair.conversation) == "train"]
     hashes = {path.name: sha256(path) for path in (source, edits) if path is not None}
-    return release(
+    story = release(
         trainer,
         out / "model",
         hashes=hashes,
         measure=lambda folder: {**figures(folder, out / "test.csv", past, analyzer), **told},
     )
+    found = {name: story["test"][name] for name in ("perplexity", "chrf", "invented")}
+    trainer.say(released=str(out / "model"), version=story["version"], **found)
+    return story
 
 
 def _enough(edits: Path, count: int) -> None:
