@@ -23,6 +23,7 @@ from models.training import gate, strange, thresholds
 from models.training.batches import batches, encode, predict
 from models.training.data import Example
 from models.training.gate import GateError
+from models.training.lab.report.read import read_run
 from models.training.losses import allowed_entropy
 from models.training.network import merged
 from models.training.quantise import best_limits, quantise, quantised_weight, scale_and_zero
@@ -332,6 +333,12 @@ def test_heads_taught_again_are_a_release_of_their_own(directory, refitted):
     assert all(line.startswith("ok") for line in story["gate"])
     assert {line for line in before.story["gate"] if "sentiment" in line} <= set(story["gate"])
     assert "heads" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_heads_taught_again_tell_the_loss_of_each_epoch(run, refitted):
+    looks = read_run(refitted[1].parent).looks
+
+    assert [step for step, _ in looks["loss, severity"]] == list(range(1, run.recipe.epochs + 1))
 
 
 def test_heads_are_taught_on_what_is_a_model_of_the_same_topics(run, directory, tmp_path):
