@@ -13,8 +13,8 @@ _RUN = """`earshot train sentiment models/training/configs/heads.toml` with the 
 _HEADS = """`earshot train sentiment models/training/configs/further.toml` with the data in `../shared/data` (or
 `EARSHOT_SHARED`): the heads of severity, topic and problem were taught again ({epochs} epochs, seed {seed}) on what the
 encoder of {start} (SHA-256 {start_hash}) sees of a text. The encoder and all other outputs are that
-model's, bit for bit for the same words, and so are the lines of the gate about them. The encoder itself was trained by `configs/default.toml`, then `configs/heads.toml`. Reading 45,000 texts
-once takes 5 minutes of a core, the heads one."""
+model's, bit for bit for the same words, and so are the lines of the gate about them. The encoder itself was trained by
+`configs/default.toml`, then `configs/heads.toml`. Reading 45,000 texts takes 5 minutes of a core, the heads one."""
 _OF_START = """
 The result has {share:.0%} of the start's weights, the share with the best sentiment on TweetEval's validation part. The
 test splits had been read once before, for a candidate without them (macro-recall 0.697 on TweetEval).
