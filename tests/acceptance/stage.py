@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import shutil
 import signal
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -108,14 +110,16 @@ class Stage:
             await ingest((Sourced(each, None) for each in events), publisher, name="test", bury=bury)
 
     async def drained(self) -> None:
-        """Until the workers have acknowledged everything; those that died of themselves fail the test."""
-
-        async def done() -> bool:
+        """Until the workers have acknowledged everything; those that end of themselves or stand still fail the test."""
+        least, moved = math.inf, time.monotonic()
+        while least > 0:
             for worker in self.workers:
                 ended(worker)
-            return await self.lag() == 0
-
-        await until(done, "the workers finish", pause=0.5)
+            if (lag := await self.lag()) < least:
+                least, moved = lag, time.monotonic()
+            waited = time.monotonic() - moved
+            assert waited < PATIENCE, f"{least} messages are left, and nothing was done in {waited:.0f} s"
+            await asyncio.sleep(0.5)
 
     async def lag(self) -> int:
         """Messages that are not acknowledged. Nobody can tell while a dead broker's duties are given to another."""
