@@ -56,7 +56,7 @@ export default {
         <span v-if="message.abstained"
           class="chip look">not judged{{ message.language && message.language !== 'en' ? ': ' + message.language : '' }}</span>
         <span v-for="each in judged(message)" :key="each.field" class="chip"
-          :class="[each.field === 'sentiment' && !each.fixed ? 'mood-' + each.said : '', { fixed: each.fixed }]"
+          :class="[each.field === 'sentiment' && !each.fixed ? 'mood-' + each.said : '', { corrected: each.fixed }]"
           :title="hint(each.field, message.judged[each.field])">
           <span v-if="each.field === 'sentiment' && face(message)" class="sym"
             aria-hidden="true">{{ face(message) }}</span>
