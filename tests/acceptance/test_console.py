@@ -100,7 +100,7 @@ async def test_from_the_printed_code_to_a_sent_reply(home: Home, up: tuple[str, 
         await ada.press("Control+Enter")
         await expect(page.locator(".reply .state.sent")).to_be_visible(timeout=SLOW)
         # The answer comes back as a message; who resolves before has not seen it, and is told so.
-        await expect(page.get_by_text("answered", exact=True).first).to_be_visible(timeout=SLOW)
+        await expect(page.get_by_text("the brand answered").first).to_be_visible(timeout=SLOW)
         await ada.press("r")
         await ada.sees("resolved", exact=True)
         await expect(line).to_have_count(0)
