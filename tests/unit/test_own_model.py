@@ -1,5 +1,6 @@
 """A model of one's own, from a history that is written for the project: the light way, and the encoder tuned."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from models.analyzer import Analyzer, softmax
 from models.artifact import default_artifact, load_artifact
 from models.encoder import Encoder
-from models.text import normalize
+from models.spelling import as_read
 from models.training.base import load_base
 from models.training.batches import predict
 from models.training.curve import learning_curve
@@ -26,6 +27,7 @@ from stream.errors import UserError
 
 OWN = Path(__file__).parents[1] / "data" / "history.csv"
 TINY = Path(default_artifact()).parents[1] / "training" / "configs" / "own_tiny.toml"
+SAID_TWICE = Path(__file__).parents[1] / "data" / "complaint_paraphrases.csv"
 CHANNELS, TWICE, WALK = (
     "All my film channels are gone from the box!",
     "charged two times this month, I want my money back",
@@ -109,14 +111,17 @@ def test_a_served_model_comes_back_as_the_numbers_it_stands_for(start):
     network = Network(encoder, topics=len(labels["topic"]), problems=len(labels["problem"])).without_side()
     network.load_state_dict(thaw(start.model))  # every weight, and no other
 
-    thawed = predict(network, [tokenizer.encode(normalize(text)).ids for text in (CHANNELS, TWICE, WALK)])
-    served = Encoder(start.model, start.tokenizer, max_tokens=start.max_tokens, threads=1)([CHANNELS, TWICE, WALK])
+    with SAID_TWICE.open(encoding="utf-8", newline="") as file:
+        texts = [row["text"] for row in csv.DictReader(file)]
+    thawed = predict(network, [tokenizer.encode(as_read(text)).ids for text in texts])
+    served = Encoder(start.model, start.tokenizer, max_tokens=start.max_tokens, threads=1)(texts)
 
     assert (thawed["embedding"] * served.embedding).sum(-1).min() > 0.99
     for task in ("sentiment", "severity", "topic", "problem"):
         logits = getattr(served, task)
         # Activations stay rounded in what is served, by a share of what they are: louder heads differ by more. 0.1 of
-        # the topics' 2.83 (standard deviation, heads-2cc877e5ff97) is what was allowed where heads were quieter.
+        # the topics' 2.83 (standard deviation, heads-2cc877e5ff97) is what was allowed where heads were quieter. Of 60
+        # texts it is 0.018 to 0.029 in every release; of three it was 0.016 to 0.040, as one rounding fell.
         assert np.abs(thawed[task] - logits).mean() < 0.035 * logits.std(), task
 
 
