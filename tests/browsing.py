@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from stream.desk.people import People
 
@@ -73,6 +73,11 @@ class Person:
         path = folder / f"{name}.png"
         await self.page.screenshot(path=path)  # which makes the folder
         return path
+
+
+def lines(page: Page) -> Locator:
+    """The tickets of the queue."""
+    return page.locator("a.line")
 
 
 async def staff(people: People) -> None:

@@ -14,6 +14,7 @@ from stream.store import Scored
 from stream.triage import Factor, Message, Ticket
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
+SEVERE = "My line is down since Monday and nobody answers me. My mother's alarm pendant needs it!"
 
 
 def worst(history: Sequence[Message]) -> Ticket | None:

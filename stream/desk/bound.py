@@ -32,5 +32,6 @@ class BoundEngine(AsyncEngine):
         super().__init__(within)
         self._owner = owner
 
+    # SQLAlchemy's own has a type that names a private class of its decorator; under `async with` the two are alike.
     def begin(self) -> AbstractAsyncContextManager[AsyncConnection]:  # type: ignore[override]
         return self._owner.begin()

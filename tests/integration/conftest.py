@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 from history import worst
@@ -13,6 +14,7 @@ from stream.database import open_engine
 from stream.store import Store
 
 if TYPE_CHECKING:
+    from browsing import Person
     from playwright.async_api import Browser
 
 
@@ -37,3 +39,28 @@ async def chromium() -> AsyncIterator[Browser]:
 
     async with browser() as made:
         yield made
+
+
+@pytest.fixture
+async def site(store: Store, engine: AsyncEngine, postgres_url: str) -> AsyncIterator[str]:
+    """Where the console is, with `browsing.staff`."""
+    from browsing import staff
+    from serving import web
+
+    from stream.desk.people import People
+
+    await staff(People(engine))
+    async with web(store, url=postgres_url) as address:
+        yield address
+
+
+@pytest.fixture
+async def ben(chromium: Browser, site: str) -> AsyncIterator[Person]:
+    """An agent who is logged in; nothing may be wrong in the pages, and nothing come from elsewhere."""
+    from browsing import person
+
+    async with person(chromium, site) as made:
+        await made.log_in("ben")
+        yield made
+        assert made.wrong == []
+        assert made.loaded <= {urlsplit(site).netloc, "inline"}, "something came from elsewhere"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Header
+from fastapi import Header, Response
 
 from stream.desk.tickets import Row, Seen
+from stream.web.people import Caller
 from stream.web.problems import refusal
 
 Match = Annotated[
@@ -24,19 +26,24 @@ _TAG = re.compile(r'"(\d{1,9})\.(\d{1,9})"')
 _VERSION = re.compile(r'"(\d{1,9})"')
 
 
+@dataclass(frozen=True)
+class Change:
+    """A request to change a thing: who asks, which state of it they saw, and the answer that names the new one."""
+
+    caller: Caller
+    if_match: str | None
+    response: Response
+
+
 def etag(row: Row) -> str:
     """Of the ticket as it is: what people changed and what anybody did, counted."""
     return f'"{row["edits"]}.{row["version"]}"'
 
 
-def seen_of(if_match: str) -> Seen | None:
-    """What the header says that somebody saw; None for `*`. Raises a 422 for what no answer gave."""
-    if if_match.strip() == "*":
-        return None
-    found = _TAG.fullmatch(if_match.strip())
-    if found is None:
-        raise _strange()
-    return Seen(int(found[1]), int(found[2]))
+def seen_of(if_match: str | None) -> Seen | None:
+    """What the header says that somebody saw; None without one, and for `*`. Raises a 422 for what no answer gave."""
+    found = _read(_TAG, if_match)
+    return found and Seen(int(found[1]), int(found[2]))
 
 
 def version_tag(version: int) -> str:
@@ -44,14 +51,10 @@ def version_tag(version: int) -> str:
     return f'"{version}"'
 
 
-def version_of(if_match: str) -> int | None:
-    """What the header says that somebody saw of such a thing; None for `*`. Raises a 422 for what no answer gave."""
-    if if_match.strip() == "*":
-        return None
-    found = _VERSION.fullmatch(if_match.strip())
-    if found is None:
-        raise _strange()
-    return int(found[1])
+def version_of(if_match: str | None) -> int | None:
+    """As `seen_of`, of a thing that counts its changes."""
+    found = _read(_VERSION, if_match)
+    return found and int(found[1])
 
 
 def needed(if_match: str | None) -> str:
@@ -61,5 +64,10 @@ def needed(if_match: str | None) -> str:
     return if_match
 
 
-def _strange() -> Exception:
-    return refusal(422, "header.If-Match: this is not an ETag that an answer gave")
+def _read(form: re.Pattern[str], if_match: str | None) -> re.Match[str] | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = form.fullmatch(if_match.strip())
+    if found is None:
+        raise refusal(422, "header.If-Match: this is not an ETag that an answer gave")
+    return found

@@ -12,7 +12,7 @@ from stream.desk.answers import Refused, approve, judged
 from stream.errors import UserError
 from stream.replies import LostReply, NoReply, Row
 from stream.web.api.changing import Sent, example
-from stream.web.api.matching import Match, needed, version_of, version_tag
+from stream.web.api.matching import Change, Match, needed, version_of, version_tag
 from stream.web.api.records import LostReplyUpdate, RefusalOut, RefusedWords, RepliesOut, ReplyOut, ReplyState
 from stream.web.parts import DeskParts
 from stream.web.people import Caller
@@ -85,6 +85,12 @@ def replies_routes(desk: DeskParts) -> APIRouter:
     router = APIRouter(prefix="/v1/replies", tags=["desk"])
     reads, acts = Depends(desk.callers.may("viewer")), Depends(desk.callers.may("agent"))
 
+    async def changing(number: Number, response: Response, caller: Caller = acts, if_match: Match = None) -> Change:
+        await _found(desk, number, caller)
+        return Change(caller, if_match, response)
+
+    asked = Depends(changing)
+
     @router.get("", summary="Replies, the newest first", responses=documented(401, 403, 422, 429, 503))
     async def list_replies(
         caller: Caller = reads,
@@ -114,58 +120,38 @@ def replies_routes(desk: DeskParts) -> APIRouter:
         )
 
     @router.patch("/{number}", summary="Change the words of a draft", responses=_ACT | documented(428))
-    async def edit(
-        number: Number, given: Rewording, response: Response, caller: Caller = acts, if_match: Match = None
-    ) -> ReplyOut:
+    async def edit(number: Number, given: Rewording, change: Change = asked) -> ReplyOut:
         """It still waits for approval. Needs `If-Match`, so that nobody's words are lost unseen."""
-        seen = version_of(needed(if_match))
-        await _found(desk, number, caller)
-        return await _told(desk.of(caller).replies.edit(number, caller.name, given.text, seen=seen), response)
+        seen = version_of(needed(change.if_match))
+        who = change.caller
+        return await _told(desk.of(who).replies.edit(number, who.name, given.text, seen=seen), change.response)
 
     @router.post("/{number}/approve", summary="Let a reply be sent", responses=_ACT | _REFUSED | documented(428))
-    async def let_go(
-        number: Number,
-        response: Response,
-        caller: Caller = acts,
-        given: Approval | None = None,
-        if_match: Match = None,
-    ) -> ReplyOut:
+    async def let_go(number: Number, given: Approval | None = None, change: Change = asked) -> ReplyOut:
         """A worker sends it, once it has looked whether the message still stands as it was.
 
         Needs `If-Match`, so that nobody approves words that they have not seen.
         """
-        given, seen = given or Approval(), version_of(needed(if_match))
-        await _found(desk, number, caller)
-        deciding = approve(
-            desk.of(caller).replies, number, caller.name, said=given.text, anyway=given.anyway, seen=seen
-        )
+        given, seen = given or Approval(), version_of(needed(change.if_match))
+        replies = desk.of(change.caller).replies
+        deciding = approve(replies, number, change.caller.name, said=given.text, anyway=given.anyway, seen=seen)
         try:
-            return await _told(deciding, response)
+            return await _told(deciding, change.response)
         except Refused as error:
             refusals = [{"rule": one.rule, "why": one.why} for one in error.refusals]
             raise Conflicting(409, f"{error}; say it otherwise, or send `anyway`", refusals=refusals) from None
 
     @router.post("/{number}/discard", summary="Never send a reply", responses=_ACT)
-    async def discard(
-        number: Number,
-        response: Response,
-        caller: Caller = acts,
-        given: Discarding | None = None,
-        if_match: Match = None,
-    ) -> ReplyOut:
-        seen = None if if_match is None else version_of(if_match)
-        await _found(desk, number, caller)
+    async def discard(number: Number, given: Discarding | None = None, change: Change = asked) -> ReplyOut:
+        who, seen = change.caller, version_of(change.if_match)
         why = (given or Discarding()).why
-        return await _told(desk.of(caller).replies.discard(number, caller.name, why, seen=seen), response)
+        return await _told(desk.of(who).replies.discard(number, who.name, why, seen=seen), change.response)
 
     @router.post("/{number}/settle", summary="Say what became of an uncertain reply", responses=_ACT)
-    async def settle(
-        number: Number, given: Settling, response: Response, caller: Caller = acts, if_match: Match = None
-    ) -> ReplyOut:
+    async def settle(number: Number, given: Settling, change: Change = asked) -> ReplyOut:
         """It was looked up on the network by a person: it stands there, or it does not."""
-        seen = None if if_match is None else version_of(if_match)
-        await _found(desk, number, caller)
-        return await _told(desk.of(caller).replies.settle(number, caller.name, sent=given.sent, seen=seen), response)
+        who, seen = change.caller, version_of(change.if_match)
+        return await _told(desk.of(who).replies.settle(number, who.name, sent=given.sent, seen=seen), change.response)
 
     return router
 

@@ -12,7 +12,7 @@ from stream.desk.queue import MOST, BadCursor, Filter, Sort
 from stream.desk.tickets import Lost, NoTicket, Row, Seen
 from stream.errors import UserError
 from stream.web.api.changing import Claimed, CorrectionIn, Noted, Snoozed, Tagged, TicketPatch, wanted
-from stream.web.api.matching import Match, etag, needed, seen_of
+from stream.web.api.matching import Change, Match, etag, needed, seen_of
 from stream.web.api.records import (
     CorrectionOut,
     CorrectionsOut,
@@ -40,6 +40,11 @@ _ACT = documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503) | _LOST
 def tickets_routes(desk: DeskParts) -> APIRouter:
     router = APIRouter(prefix="/v1/tickets", tags=["desk"])
     reads, acts = Depends(desk.callers.may("viewer")), Depends(desk.callers.may("agent"))
+
+    async def changing(response: Response, caller: Caller = acts, if_match: Match = None) -> Change:
+        return Change(caller, if_match, response)
+
+    asked = Depends(changing)
 
     @router.get("", summary="Tickets, filtered and page by page", responses=documented(401, 403, 422, 429, 503))
     async def list_tickets(
@@ -90,76 +95,57 @@ def tickets_routes(desk: DeskParts) -> APIRouter:
         )
 
     @router.patch("/{ticket_id:path}", summary="Change owner, state or tags", responses=_ACT | documented(428))
-    async def patch(
-        ticket_id: TicketId, given: TicketPatch, response: Response, caller: Caller = acts, if_match: Match = None
-    ) -> TicketOut:
+    async def patch(ticket_id: TicketId, given: TicketPatch, change: Change = asked) -> TicketOut:
         """All of it or nothing. Needs `If-Match`, so that nobody's change is lost unseen."""
-        match = needed(if_match)
-        row = await _ticket(desk, ticket_id, caller)
+        match = needed(change.if_match)
+        row = await _ticket(desk, ticket_id, change.caller)
         if "owner" in given.model_fields_set:
-            await _refuse_owner(desk, row, given.owner, caller)
+            await _refuse_owner(desk, row, given.owner, change.caller)
         seen = seen_of(match) or Seen(row["edits"], row["version"])
-        return await _act(desk, ticket_id, wanted(given, row["tags"]), caller, seen, response)
+        return await _act(desk, ticket_id, wanted(given, row["tags"]), change, seen)
 
-    async def one(
-        ticket_id: str, action: Action, caller: Caller, if_match: str | None, response: Response
-    ) -> TicketOut:
-        seen = None if if_match is None else seen_of(if_match)
-        return await _act(desk, ticket_id, [action], caller, seen, response)
+    async def one(ticket_id: str, action: Action, change: Change) -> TicketOut:
+        return await _act(desk, ticket_id, [action], change, seen_of(change.if_match))
 
     @router.post("/{ticket_id:path}/claim", summary="Take a ticket", responses=_ACT)
-    async def claim(
-        ticket_id: TicketId,
-        response: Response,
-        caller: Caller = acts,
-        given: Claimed | None = None,
-        if_match: Match = None,
-    ) -> TicketOut:
+    async def claim(ticket_id: TicketId, given: Claimed | None = None, change: Change = asked) -> TicketOut:
         """It becomes yours and open. 409 where somebody else has it."""
-        force = given is not None and given.force
-        if force and not caller.may("lead"):
-            raise refusal(403, f"taking a ticket from somebody takes the role lead; {caller.name} is {caller.role}")
-        return await one(ticket_id, Claim(force=force), caller, if_match, response)
+        force, who = given is not None and given.force, change.caller
+        if force and not who.may("lead"):
+            raise refusal(403, f"taking a ticket from somebody takes the role lead; {who.name} is {who.role}")
+        return await one(ticket_id, Claim(force=force), change)
 
     @router.post("/{ticket_id:path}/resolve", summary="Resolve a ticket", responses=_ACT)
-    async def resolve(
-        ticket_id: TicketId, response: Response, caller: Caller = acts, if_match: Match = None
-    ) -> TicketOut:
+    async def resolve(ticket_id: TicketId, change: Change = asked) -> TicketOut:
         """Done. A new message of the customer re-opens it."""
-        return await one(ticket_id, Resolve(), caller, if_match, response)
+        return await one(ticket_id, Resolve(), change)
 
     @router.post("/{ticket_id:path}/snooze", summary="Put a ticket aside for a while", responses=_ACT)
-    async def snooze(
-        ticket_id: TicketId, given: Snoozed, response: Response, caller: Caller = acts, if_match: Match = None
-    ) -> TicketOut:
+    async def snooze(ticket_id: TicketId, given: Snoozed, change: Change = asked) -> TicketOut:
         """Out of the queue until then."""
-        return await one(ticket_id, Snooze(until=given.until), caller, if_match, response)
+        return await one(ticket_id, Snooze(until=given.until), change)
 
     @router.post("/{ticket_id:path}/wait", summary="Wait for the customer", responses=_ACT)
-    async def wait(ticket_id: TicketId, response: Response, caller: Caller = acts, if_match: Match = None) -> TicketOut:
+    async def wait(ticket_id: TicketId, change: Change = asked) -> TicketOut:
         """The customer is to answer; their next message re-opens the ticket."""
-        return await one(ticket_id, Wait(), caller, if_match, response)
+        return await one(ticket_id, Wait(), change)
 
     @router.post("/{ticket_id:path}/reopen", summary="Put a ticket back into the queue", responses=_ACT)
-    async def reopen(
-        ticket_id: TicketId, response: Response, caller: Caller = acts, if_match: Match = None
-    ) -> TicketOut:
+    async def reopen(ticket_id: TicketId, change: Change = asked) -> TicketOut:
         """Open again."""
-        return await one(ticket_id, Reopen(), caller, if_match, response)
+        return await one(ticket_id, Reopen(), change)
 
     @router.post("/{ticket_id:path}/notes", summary="Leave a note for colleagues", responses=_ACT, status_code=201)
     async def note(ticket_id: TicketId, given: Noted, response: Response, caller: Caller = acts) -> TicketOut:
         """Customers never see it. Nothing can be lost by it, so it needs no `If-Match`."""
         if not given.text.strip():
             raise refusal(422, "body.text: a note has words")
-        return await one(ticket_id, Note(text=given.text), caller, None, response)
+        return await one(ticket_id, Note(text=given.text), Change(caller, None, response))
 
     @router.post("/{ticket_id:path}/tags", summary="Add and take away tags", responses=_ACT)
-    async def tag(
-        ticket_id: TicketId, given: Tagged, response: Response, caller: Caller = acts, if_match: Match = None
-    ) -> TicketOut:
+    async def tag(ticket_id: TicketId, given: Tagged, change: Change = asked) -> TicketOut:
         """Letters, digits, `-` and `_`; 20 tags at most."""
-        return await one(ticket_id, Tag(add=tuple(given.add), remove=tuple(given.remove)), caller, if_match, response)
+        return await one(ticket_id, Tag(add=tuple(given.add), remove=tuple(given.remove)), change)
 
     @router.post(
         "/{ticket_id:path}/corrections",
@@ -189,9 +175,8 @@ async def _ticket(desk: DeskParts, ticket_id: str, caller: Caller) -> Row:
         raise _none() from None
 
 
-async def _act(
-    desk: DeskParts, ticket_id: str, actions: list[Action], caller: Caller, seen: Seen | None, response: Response
-) -> TicketOut:
+async def _act(desk: DeskParts, ticket_id: str, actions: list[Action], change: Change, seen: Seen | None) -> TicketOut:
+    caller = change.caller
     try:
         row = await desk.of(caller).desk.act_all(ticket_id, actions, caller.name, seen=seen, brands=caller.brands)
     except NoTicket:
@@ -202,7 +187,7 @@ async def _act(
         now = TicketOut.model_validate(lost.ticket).model_dump(mode="json")
         told = {"ticket": now, "changed_by": lost.last["who"], "change": lost.last["reason"]}
         raise Conflicting(412, str(lost), **told) from None
-    response.headers["ETag"] = etag(row)
+    change.response.headers["ETag"] = etag(row)
     return TicketOut.model_validate(row)
 
 
