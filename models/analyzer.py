@@ -15,6 +15,7 @@ from models.analysis import Analysis, Problem, Sentiment, SentimentLabel, Why
 from models.artifact import Artifact, load_artifact
 from models.encoder import Encoder, Outputs
 from models.language import UNDECIDED, detect
+from models.places import kept_places
 from models.resemblance import Resemblance, read_examples
 from models.taxonomy import Placed, Taxonomy, Trained, read_taxonomy, shown_words
 from models.text import normalize
@@ -52,7 +53,7 @@ class Analyzer:
             problem_threshold=self._artifact.problem_threshold,
             trained=_trained(self._artifact),
         )
-        self._resemblance = Resemblance(read_examples(), lambda texts: self._encoder(texts).embedding)
+        self._resemblance = Resemblance(read_examples(), self._places)
         self.version = self._artifact.version
 
     def __call__(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[Analysis]:
@@ -76,6 +77,10 @@ class Analyzer:
     def sentiments(self, texts: Sequence[str]) -> Floats:
         """Calibrated probabilities (texts, 3) in the order of LABELS, whatever the language."""
         return softmax(self._encoder(texts).sentiment / self._artifact.temperatures["sentiment"])
+
+    def _places(self, texts: Sequence[str]) -> Floats:
+        kept = kept_places(self._artifact, texts)
+        return self._encoder(texts).embedding if kept is None else kept
 
     def _unreadable(self, text: str, language: str) -> Why | None:
         if not normalize(text):

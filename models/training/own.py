@@ -25,6 +25,7 @@ from models.training.errors import TrainingError
 from models.training.explore.words import log_odds, pairs, texts_with, words
 from models.training.history import LABELLED, History, Told, fewer, read_history
 from models.training.linear import expected_index
+from models.training.places import with_places
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -198,6 +199,7 @@ def finish(made: Path, story: dict[str, Any], history: History, asked: Asked) ->
     story = {**story, "version": f"own-{files[MODEL][:12]}", "files": files}
     tested = asked.read_test()
     story["test"] = {} if tested is None else _tested(made, story, tested)
+    story = with_places(made, story)
     (made / STORY).write_text(json.dumps(story, indent=1) + "\n", encoding="utf-8")
     (made / CARD).write_text(_card(story), encoding="utf-8")
     return story

@@ -28,6 +28,7 @@ from models.training.data import Corpus, Example, file_hash
 from models.training.export import export
 from models.training.figures import class_mix, of_heads, of_understanding, reasons
 from models.training.network import Network, merged
+from models.training.places import with_places
 from models.training.quantise import quantise
 from models.training.sentiment import Trainer
 from models.training.sentiment_recipe import Recipe
@@ -53,6 +54,7 @@ def release(trainer: Trainer, out: Path, *, quantise: Quantise = quantise) -> di
 
 def publish(story: dict[str, Any], made: Path, out: Path) -> dict[str, Any]:
     """Write the story and the card of the model in `made`, and put it where `out` was."""
+    story = with_places(made, story)
     write(made, story)
     shutil.rmtree(out, ignore_errors=True)
     made.rename(out)
