@@ -15,8 +15,11 @@ demo: install ## A made-up day, from tweets to tickets, on the embedded parts
 
 install: $(VENV)/.installed ## Only .venv with the runtime
 
+# Files of tests run side by side: each process has a PostgreSQL of its own.
+PROCESSES ?= 2
+
 test: $(VENV)/.tested chromium ## All tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 
 check: $(VENV)/.tested ## Lint, types, direction of imports
 	$(BIN)/ruff check .

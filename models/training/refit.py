@@ -78,7 +78,7 @@ def refit(recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> dict
         raise RecipeError(f"start = {recipe.start!r}: its topics and problems are not those of the taxonomy")
     examples = chosen(recipe, corpus)
     misread = _misread(recipe, examples)
-    features = Features(start.folder, TAUGHT, out / "features")
+    features = Features(start.folder, TAUGHT, out / "features", longest=_longest(recipe, start))
     seen = features.kept([one.text for one in [*examples, *misread.values()]], say)
     before, heads = thaw(start.model), {}
     log = log_to(out / LOG, lambda _: None)
@@ -86,7 +86,7 @@ def refit(recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> dict
         lesson = _lesson(task, corpus, examples, misread, seen[task])
         if not len(lesson.seen):
             continue  # the corpus says nothing about it
-        heads[task] = _learnt(recipe, lesson, task, before, log)
+        heads[task] = _mean([_learnt(recipe, lesson, task, before, log, run) for run in range(recipe.soup)])
         say(f"{task}: learnt from {len(lesson.seen):,} texts")
     with tempfile.TemporaryDirectory(dir=out) as spare:
         made = Path(spare) / "model"
@@ -96,6 +96,11 @@ def refit(recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> dict
         story = _build(recipe, corpus, start, made, heads, features)
         _hand_on_calls(start, made, story["version"])
         return publish(story | tested(made, story, corpus), made, out / "model")
+
+
+def _longest(recipe: Recipe, start: Artifact) -> int:
+    """Tokens that the heads read: they may be taught to read more than the start does, not less."""
+    return max(recipe.longest, start.max_tokens)
 
 
 def _hand_on_calls(start: Artifact, made: Path, version: str) -> None:
@@ -159,10 +164,10 @@ def _lesson(
 
 
 def _learnt(
-    recipe: Recipe, lesson: Lesson, task: str, before: Mapping[str, torch.Tensor], log: Callable[..., None]
+    recipe: Recipe, lesson: Lesson, task: str, before: Mapping[str, torch.Tensor], log: Callable[..., None], run: int
 ) -> Head:
-    """The head after its epochs; each one's mean loss is logged."""
-    torch.manual_seed(recipe.seed)
+    """The head after its epochs; each one's mean loss is logged. run: number of one of the soup, with its own seed."""
+    torch.manual_seed(recipe.seed + run)
     head = _head(task, before, recipe.dropout)
     taught = [weight for name, weight in head.named_parameters() if name != "query"]
     optimizer = torch.optim.AdamW(taught, lr=recipe.rate, weight_decay=recipe.decay)
@@ -187,8 +192,16 @@ def _learnt(
             optimizer.step()
             losses.append(float(loss.detach()))
             step += 1
-        log(**{"step": epoch + 1, f"loss, {task}": round(float(np.mean(losses)), 5)})
+        log(**{"step": run * recipe.epochs + epoch + 1, f"loss, {task}": round(float(np.mean(losses)), 5)})
     return head.eval()
+
+
+def _mean(heads: Sequence[Head]) -> Head:
+    """One head with the mean of their weights: a model soup (Wortsman et al., 2022) of runs from the same start."""
+    mean = heads[0]
+    weights = [head.state_dict() for head in heads]
+    mean.load_state_dict({name: torch.stack([one[name] for one in weights]).mean(0) for name in weights[0]})
+    return mean
 
 
 def _halves(both: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -241,10 +254,11 @@ def _build(
     texts = [one.text for one in held]
     tokenizer = Tokenizer.from_file(str(start.tokenizer))
     tokenizer.no_padding()
-    encoded = encode(tokenizer, held, topics=corpus.topics, problems=corpus.problems, longest=start.max_tokens)
+    longest = _longest(recipe, start)
+    encoded = encode(tokenizer, held, topics=corpus.topics, problems=corpus.problems, longest=longest)
     some = [text for text in texts[:: max(1, len(texts) // PARITY_TEXTS)] if as_read(text) == text]
-    before, after = (served(model, start.tokenizer, some) for model in (start.model, made / MODEL))
-    now = served(made / MODEL, start.tokenizer, texts)
+    before, after = (served(model, start.tokenizer, some, longest) for model in (start.model, made / MODEL))
+    now = served(made / MODEL, start.tokenizer, texts, longest)
     checks = [
         _grafted(heads, features.read(some), after),
         _unchanged(before, after, heads),
@@ -252,7 +266,7 @@ def _build(
     ]
     gate.enforce(checks)
     story = story_of(recipe, corpus, made, encoded, now, [*_carried(start, heads), *map(str, checks)])
-    story["started_from"] = start.version
+    story |= {"started_from": start.version, "max_tokens": longest}
     write(made, story)
     return story
 

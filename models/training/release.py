@@ -202,9 +202,11 @@ def write(made: Path, story: dict[str, Any]) -> None:
     (made / CARD).write_text(card(story), encoding="utf-8")
 
 
-def served(model: Path, tokenizer: Path, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-    """What the serving code gets from an ONNX file, uncalibrated."""
-    return dict(Encoder(model, tokenizer, max_tokens=MAX_TOKENS)(texts)._asdict())
+def served(
+    model: Path, tokenizer: Path, texts: Sequence[str], longest: int = MAX_TOKENS
+) -> dict[str, NDArray[np.float32]]:
+    """What the serving code gets from an ONNX file, uncalibrated. longest: tokens; longer texts are cut."""
+    return dict(Encoder(model, tokenizer, max_tokens=longest)(texts)._asdict())
 
 
 def _settled(text: str) -> bool:
@@ -219,7 +221,8 @@ def tested(made: Path, story: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
     """The figures on the test splits, read here for the first time and after every choice. `made` has its story."""
     if not corpus.test:
         return {}
-    outputs = served(made / MODEL, made / TOKENIZER, [one.text for part in corpus.test.values() for one in part])
+    texts = [one.text for part in corpus.test.values() for one in part]
+    outputs = served(made / MODEL, made / TOKENIZER, texts, story["max_tokens"])
     return {
         "test": of_heads(corpus.test, outputs, story["temperatures"]),
         "understood": understood(corpus.test, outputs["problem"], made, story),

@@ -43,7 +43,7 @@ class Recipe:
     rewordings: float = 0.0  # share of the texts that are learned in other words
     plain: int = 1  # of the texts that tell the sentiment alone, one in so many is learned in an epoch
     turns: int = 2  # and of the sets by turns
-    longest: int = 128  # tokens; longer texts are cut
+    longest: int = 128  # tokens; longer texts are cut. Heads taught again may read more than their start, not less
     embedding_weight: float = 3.0  # of 1 - cosine to the base's embedding
     embedding_every: int = 3  # steps; in the others the embedding is left alone
     average: float = 0.998  # exponential average of the weights, per step
@@ -51,6 +51,7 @@ class Recipe:
     threads: int = 2
     checkpoint_every: int = 250
     looks: int = 2  # validations in an epoch; the weights of the best one are the result
+    soup: int = 1  # heads taught again: the mean of so many runs, each with a seed of its own
     heads_only: bool = False  # of the model directory `start`, the encoder stays as it is; see refit.py
     minutes: float | None = None  # the run ends by then, its rate at its lowest, be the epochs over or not
 

@@ -72,6 +72,10 @@ def test_answers_go_to_their_texts_and_a_repeated_text_is_asked_about_once():
     assert len(server.requests) == 3
 
 
+def _sorry(_asked):
+    return "I am sorry, I cannot do that."
+
+
 @pytest.mark.parametrize(
     ("moods", "kind", "requests"),
     [
@@ -84,12 +88,12 @@ def test_answers_go_to_their_texts_and_a_repeated_text_is_asked_about_once():
         (["html"], "unusable answer", 3),
         (["not a completion"], "unusable answer", 3),
         (["cut short"], "unusable answer", 3),
-        ([lambda _: "I am sorry, I cannot do that."], "unusable answer", 3),
+        ([_sorry], "unusable answer", 3),
         ([GOOD | {"topic": "politics"}], "unusable answer", 3),
         ([GOOD | {"severity": 9}], "unusable answer", 3),
         ([{"sentiment": "negative"}], "unusable answer", 3),
     ],
-    ids=lambda given: str(given)[:30],
+    ids=lambda given: "words" if given == [_sorry] else str(given)[:30],
 )
 def test_on_a_bad_day_the_local_model_answers_and_says_so(moods, kind, requests):
     with llm_server(*moods) as server:

@@ -33,6 +33,7 @@ from models.training.release import release
 from models.training.rewording import reworded
 from models.training.sentiment import Trainer, corpus_of, schedule, tells
 from models.training.sentiment_recipe import read_recipe
+from models.training.thaw import thaw
 
 CONFIG = Path(training.__file__).parent / "configs" / "tiny.toml"
 
@@ -304,7 +305,14 @@ def test_what_is_no_message_is_told_from_messages():
 def refitted(run, directory, tmp_path_factory):
     """The tiny model with its heads taught again."""
     recipe = replace(
-        run.recipe, start=str(directory), heads_only=True, misprints=0.4, same_weight=1.0, index_weight=1.0
+        run.recipe,
+        start=str(directory),
+        heads_only=True,
+        misprints=0.4,
+        same_weight=1.0,
+        index_weight=1.0,
+        longest=136,
+        soup=2,
     )
     out = tmp_path_factory.mktemp("refit")
     story = refit(recipe, run.corpus, out, lambda _: None)
@@ -338,7 +346,34 @@ def test_heads_taught_again_are_a_release_of_their_own(directory, refitted):
 def test_heads_taught_again_tell_the_loss_of_each_epoch(run, refitted):
     looks = read_run(refitted[1].parent).looks
 
-    assert [step for step, _ in looks["loss, severity"]] == list(range(1, run.recipe.epochs + 1))
+    assert [step for step, _ in looks["loss, severity"]] == list(range(1, 2 * run.recipe.epochs + 1))
+
+
+def test_heads_taught_again_are_the_mean_of_their_runs(run, directory, refitted, tmp_path):
+    recipe = replace(run.recipe, start=str(directory), heads_only=True, misprints=0.0)
+    apart = []
+    for seed in (recipe.seed, recipe.seed + 1):
+        out = tmp_path / str(seed)
+        refit(replace(recipe, seed=seed), run.corpus, out, lambda _: None)
+        apart.append(thaw(out / "model" / "model.onnx"))
+    refit(replace(recipe, soup=2), run.corpus, tmp_path / "soup", lambda _: None)
+    together = thaw(tmp_path / "soup" / "model" / "model.onnx")
+
+    for name in ("severity.mix.weight", "severity.decide.bias"):
+        assert not torch.equal(apart[0][name], apart[1][name])
+        assert torch.allclose(together[name], (apart[0][name] + apart[1][name]) / 2, atol=1e-6)
+
+
+def test_heads_taught_again_may_read_more_of_a_long_text(directory, refitted):
+    story, folder = refitted
+    start = " ".join(["the box is broken again"] * 26)  # 130 words of one token each
+    texts = [start, f"{start} and nobody helps"]
+
+    before, after = (Analyzer(model, threads=1).sentiments(texts) for model in (directory, folder))
+
+    assert story["max_tokens"] == 136
+    assert np.array_equal(before[0], before[1])  # cut before they differ
+    assert not np.array_equal(after[0], after[1])
 
 
 def test_heads_are_taught_on_what_is_a_model_of_the_same_topics(run, directory, tmp_path):
