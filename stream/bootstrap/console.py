@@ -23,10 +23,14 @@ async def serve_console(found: Parts, host: str, port: int) -> None:
     from stream.web.api.reading import Model, reader
 
     def load() -> Model:
-        analyzer = load_backend(found.settings)
+        # Requests come in small batches, of which two on a core each take less time than two on both cores. A language
+        # model counts for itself how much it is asked at once.
+        at_once = 1 if found.settings.backend == "llm" else found.settings.threads
+        analyzer = load_backend(found.settings, threads=1)
         read = reader(analyzer, redact, load_calls(found.settings, analyzer, whole=True))
         artifact = load_artifact(model_folder(found.settings))
-        return Model(read, analyzer.taxonomy, Taught(artifact.version, artifact.mix.get("sentiment", {})))
+        taught = Taught(artifact.version, artifact.mix.get("sentiment", {}))
+        return Model(read, analyzer.taxonomy, taught, at_once)
 
     await serve_web(found, host, port, load=load, write=_writer(found.settings))
 

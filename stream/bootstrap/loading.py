@@ -9,13 +9,16 @@ from stream import brands as brands_file
 from stream.settings import Settings
 
 
-def load_analyzer(settings: Settings) -> Any:
-    """The model. Raises ArtifactError when its directory is broken, TaxonomyError for a taxonomy that is wrong."""
+def load_analyzer(settings: Settings, threads: int | None = None) -> Any:
+    """The model. threads: cores of one batch, the settings' otherwise.
+
+    Raises ArtifactError when its directory is broken, TaxonomyError for a taxonomy that is wrong.
+    """
     from models.analyzer import Analyzer
     from models.taxonomy_file import load_taxonomy
 
     own = None if settings.taxonomy is None else load_taxonomy(settings.taxonomy)
-    return Analyzer(model_folder(settings), taxonomy=own, threads=settings.threads)
+    return Analyzer(model_folder(settings), taxonomy=own, threads=threads or settings.threads)
 
 
 def model_folder(settings: Settings) -> Path:
@@ -36,14 +39,15 @@ def load_calls(settings: Settings, analyzer: Any = None, *, whole: bool = False)
     return call_reader(local, model_folder(settings), whole=whole)
 
 
-def load_backend(settings: Settings) -> Any:
+def load_backend(settings: Settings, threads: int | None = None) -> Any:
     """Who judges messages: the local model, or with EARSHOT_BACKEND=llm a language model with the local one beside it.
 
+    threads: cores of one batch, the settings' otherwise.
     Raises ArtifactError, and UserError that names the setting that is missing.
     """
     from stream.backends import with_llm
 
-    analyzer = load_analyzer(settings)
+    analyzer = load_analyzer(settings, threads)
     return with_llm(settings, analyzer) if settings.backend == "llm" else analyzer
 
 

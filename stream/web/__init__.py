@@ -18,7 +18,7 @@ from stream.desk.people import SETUP_MINUTES
 from stream.errors import UserError
 from stream.incident_answers import Write
 from stream.settings import Settings
-from stream.web.api.reading import Model, Read, Reading
+from stream.web.api.reading import Model, Reading
 from stream.web.app import Api, create_web
 from stream.web.batcher import Batcher
 from stream.web.keyring import KeyRing
@@ -52,7 +52,7 @@ async def serve_web(
         store = await stack.enter_async_context(found.store())
         engine = open_engine(found.database_url, pool_size=6)
         stack.push_async_callback(engine.dispose)
-        batcher = batched(model.read, stack.enter_context(ThreadPoolExecutor(1, "model")))
+        batcher = batched(model, stack.enter_context(ThreadPoolExecutor(model.at_once, "model")))
         await stack.enter_async_context(batcher.running())
         ring = KeyRing(ApiKeys(engine).find, rate=settings.api_rate, burst=max(256.0, 2 * settings.api_rate))
         publish = (await stack.enter_async_context(Outlet(found.kafka).open())).publish
@@ -133,13 +133,13 @@ def configured(app: object) -> uvicorn.Config:
     )
 
 
-def batched(read: Read, threads: ThreadPoolExecutor) -> Batcher[Reading, str]:
+def batched(model: Model, threads: ThreadPoolExecutor) -> Batcher[Reading, str]:
     """Batches for a model that runs in these threads."""
 
     async def run(readings: list[Reading]) -> Sequence[str]:
-        return await asyncio.get_running_loop().run_in_executor(threads, read, readings)
+        return await asyncio.get_running_loop().run_in_executor(threads, model.read, readings)
 
-    return Batcher(run)
+    return Batcher(run, runners=model.at_once)
 
 
 def listen(host: str, port: int) -> socket.socket:

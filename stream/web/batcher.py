@@ -59,7 +59,7 @@ class Batcher(Generic[Item, Result]):
         self._runners = runners
         self._queue: deque[_Request[Item, Result]] = deque()
         self._arrived = asyncio.Event()
-        self._speed = 0.0  # items a second of the latest batch that was half full or more; 0 before there was one
+        self._speed = 0.0  # items a second, by the latest batch that was half full or more; 0 before there was one
         self.waiting = 0
 
     async def __call__(self, items: Sequence[Item]) -> list[Result]:
@@ -110,7 +110,7 @@ class Batcher(Generic[Item, Result]):
                         request.answer.set_exception(error)
                 continue
             if 2 * len(places) >= self._most:
-                self._speed = len(places) / max(loop.time() - started, 1e-6)
+                self._speed = self._runners * len(places) / max(loop.time() - started, 1e-6)
             for (request, at), result in zip(places, results, strict=True):
                 request.results[at] = result
                 if len(request.results) == len(request.items) and not request.answer.done():

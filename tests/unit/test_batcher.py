@@ -68,6 +68,18 @@ async def test_what_arrives_while_the_model_is_busy_is_one_batch():
     assert model.batches == [[0], [1, 2, 3]]
 
 
+async def test_two_batches_are_under_way_at_once_where_the_model_takes_them():
+    model = Model()
+    async with busy(model, most=2, runners=2) as batcher:
+        later = [asyncio.create_task(batcher(items)) for items in ([1], [2, 3, 4])]
+        await turn()
+
+        assert model.batches == [[0], [1, 2]]  # the second while the first is held, and no third
+        model.go.set()
+        assert await asyncio.gather(*later) == [[2], [4, 6, 8]]
+    assert sorted(number for batch in model.batches for number in batch) == [0, 1, 2, 3, 4]
+
+
 async def test_a_large_request_does_not_hold_up_a_small_one():
     model = Model()
     async with busy(model, most=4) as batcher:

@@ -37,10 +37,11 @@ class Model(NamedTuple):
     read: Read
     taxonomy: Taxonomy
     taught: Taught | None = None  # for the monitor; None where the model does not tell
+    at_once: int = 1  # batches that `read` may be given at the same time, from threads
 
 
 def reader(analyze: Callable[..., Sequence[Analysis]], redact: Callable[[str], str], calls: CallReader) -> Read:
-    """What is run for each batch: redact, analyse, tell as JSON. For one thread; nothing in it waits."""
+    """What is run for each batch: redact, analyse, tell as JSON. Nothing in it waits."""
 
     def read(readings: Sequence[Reading]) -> list[str]:
         texts = [reading for reading in readings if reading.call is None]
