@@ -26,6 +26,11 @@ class Connection(asyncio.Protocol):
         self._answer: asyncio.Future[int] | None = None
         self._transport: asyncio.Transport | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """A server closes what is idle for some seconds."""
+        return self._transport is not None and not self._transport.is_closing()
+
     def ask(self, request: bytes) -> asyncio.Future[int]:
         """The status of the answer, once all of it is here; 0 when the connection broke."""
         self._answer = asyncio.get_running_loop().create_future()
@@ -72,6 +77,9 @@ async def load(host: str, port: int, path: str, key: str, rate: float, seconds: 
 
     async def one(due: float, request: bytes) -> None:
         nonlocal connections
+        while free and not free[-1].is_open:
+            free.pop()
+            connections -= 1
         if free:
             connection = free.pop()
         elif connections < MOST_CONNECTIONS:

@@ -145,7 +145,9 @@ def batched(model: Model, threads: ThreadPoolExecutor) -> Batcher[Reading, str]:
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens there. Raises UserError when the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends at once (TCP_NODELAY) only where the protocol is named; else an answer's body waits 40 ms for the
+    # acknowledgement of its head.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import socket
 
 import aiohttp
 import pytest
@@ -12,6 +14,7 @@ from serving import TOKEN, EmptyStore, web
 from stream.database import open_engine
 from stream.schema import migrate
 from stream.store import Store
+from stream.web import listen
 
 
 async def ask(address: str, path: str, *, token: str | None = TOKEN, **headers: str) -> tuple[int, str, str]:
@@ -92,6 +95,20 @@ async def test_prometheus_needs_no_key_unless_it_comes_through_a_proxy():
     async with web(EmptyStore()) as address:
         assert (await ask(address, "/metrics", token=None, Host="web:8080"))[0] == 200
         assert (await ask(address, "/metrics", token=None, X_Forwarded_For="203.0.113.7"))[0] == 401
+
+
+async def test_an_answer_leaves_at_once_and_does_not_wait_for_the_acknowledgement_of_its_head():
+    accepted = asyncio.get_running_loop().create_future()
+
+    async def answer(_reader, writer):
+        accepted.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    listening = listen("127.0.0.1", 0)
+    async with await asyncio.start_server(answer, sock=listening):
+        _, writer = await asyncio.open_connection(*listening.getsockname())
+        assert await accepted == 1
+        writer.close()
 
 
 async def test_the_reference_needs_nothing_from_anywhere(site):
