@@ -7,10 +7,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from stream.database import reachable
+
+# What a connection that broke answers, the second time too (PendingRollbackError): were that not caught while the block
+# is being left, it would take the place of what asks this process to stop.
+_BROKEN = (SQLAlchemyError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Alone:
             return False
         try:
             await self._connection.execute(text("select 1"))
-        except (DBAPIError, OSError):
+        except _BROKEN:
             return False
         return True
 
@@ -49,19 +53,19 @@ async def alone(engine: AsyncEngine, name: str) -> AsyncIterator[Alone]:
             if mine:
                 await _unlock(connection, name)
     finally:
-        with suppress(DBAPIError, OSError):
+        with suppress(*_BROKEN):
             await connection.close()
 
 
 async def _unlock(connection: AsyncConnection, name: str) -> None:
     unlocked = False
     try:
-        with suppress(DBAPIError, OSError):  # the connection broke, and the lock with it
+        with suppress(*_BROKEN):  # and the lock with it
             await connection.execute(select(func.pg_advisory_unlock(_key(name))))
             unlocked = True
     finally:
         if not unlocked:  # broken off in the middle: a connection that went back to the pool would keep the lock
-            with suppress(DBAPIError, OSError):
+            with suppress(*_BROKEN):
                 await connection.invalidate()
 
 

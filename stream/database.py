@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import struct
 from collections.abc import AsyncIterator
@@ -63,10 +64,17 @@ def why_away(error: BaseException) -> str | None:
 
 @asynccontextmanager
 async def reachable() -> AsyncIterator[None]:
-    """Raise DatabaseAway for every error that means so; let the others pass as they are."""
+    """Raise DatabaseAway for every error that means so; let the others pass as they are.
+
+    Who was cancelled inside is cancelled, also where giving the connection back fails: callers wait out DatabaseAway.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
     try:
         yield
     except Exception as error:  # why_away knows which of asyncpg's, SQLAlchemy's and the system's errors are meant
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError from error
         reason = why_away(error)
         if reason is None:
             raise

@@ -66,12 +66,13 @@ async def every(seconds: float, duty: Callable[[], Awaitable[object]]) -> None:
     while True:
         try:
             await duty()
-        except (DatabaseAway, BrokerAway):
-            pass
-        except Exception:
-            # Events are worth more than what is done beside them: a worker that ended here would fail
-            # again after its restart, and nobody would listen.
-            log.exception("a duty of the worker failed; it is tried again in %.0f s", seconds)
+        except Exception as error:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError from error  # it was told to stop, and failed at that
+            if not isinstance(error, DatabaseAway | BrokerAway):
+                # Events are worth more than what is done beside them: a worker that ended here would fail
+                # again after its restart, and nobody would listen.
+                log.exception("a duty of the worker failed; it is tried again in %.0f s", seconds)
         await asyncio.sleep(seconds)
 
 

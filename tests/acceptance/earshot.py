@@ -67,24 +67,27 @@ class Home:
 
     def processes(self) -> list[str]:
         """What still runs of this home, in words."""
-        return [f"{process.pid} {' '.join(process.cmdline())}" for process in self._running()]
+        return [f"{process.pid} {told}" for process, told in self._running()]
 
     def kill_everything(self) -> None:
         """SIGKILL for all of it, as a power cut does."""
-        for process in self._running():
+        for process, _ in self._running():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
 
-    def _running(self) -> list[psutil.Process]:
-        """Commands and workers by their EARSHOT_HOME, PostgreSQL by its folder, the broker by the log it holds open."""
+    def _running(self) -> list[tuple[psutil.Process, str]]:
+        """Each with its command line, read while it ran: some end while one looks.
+
+        Commands and workers by their EARSHOT_HOME, PostgreSQL by its folder, the broker by the log it holds open."""
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                told = " ".join(process.cmdline())
                 ours = process.environ().get("EARSHOT_HOME") == str(self.folder)
-                ours = ours or str(self.folder) in " ".join(process.cmdline())
+                ours = ours or str(self.folder) in told
                 ours = ours or os.path.realpath(f"/proc/{process.pid}/fd/1") == str(self.folder / "broker.log")
                 if ours and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
+                    found.append((process, told))
         return found
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import numpy as np
 import pytest
 
-from stream.database import dsn, halfvec_bytes, reader_password, reader_url, why_away
+from stream.database import dsn, halfvec_bytes, reachable, reader_password, reader_url, why_away
+from stream.errors import DatabaseAway
 
 SECRET = reader_password("secret")
 
@@ -45,6 +48,32 @@ def test_errors_of_programs_are_not_the_databases():
     assert why_away(KeyError("id")) is None
     assert why_away(ConnectionResetError()) == "the server cannot be reached"
     assert why_away(TimeoutError()) == "the server cannot be reached"
+
+
+async def test_who_is_cancelled_while_the_database_goes_away_is_cancelled():
+    asked = asyncio.Event()
+
+    async def ask(again: bool) -> None:
+        try:
+            async with reachable():
+                asked.set()
+                try:
+                    await asyncio.sleep(60)
+                finally:
+                    raise ConnectionResetError("as a connection that is given back")
+        finally:
+            if again:  # what is said on the way out is told as ever
+                with pytest.raises(DatabaseAway):
+                    async with reachable():
+                        raise ConnectionResetError("still away")
+
+    for again in (False, True):
+        asked.clear()
+        asking = asyncio.create_task(ask(again))
+        await asked.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
 
 
 def test_an_embedding_is_sent_as_pgvector_reads_it():

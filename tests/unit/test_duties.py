@@ -1,0 +1,47 @@
+"""What a worker does beside the stream, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from stream.errors import DatabaseAway
+from stream.worker import every
+
+
+@pytest.mark.parametrize("error", [DatabaseAway("the server is stopping"), RuntimeError("a bug")], ids=["away", "bug"])
+async def test_a_duty_that_fails_is_tried_again(error):
+    tries = 0
+
+    async def duty() -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise error
+
+    doing = asyncio.create_task(every(0.001, duty))
+    while tries < 4:
+        await asyncio.sleep(0.001)
+    doing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await doing
+
+
+@pytest.mark.parametrize("error", [DatabaseAway("the server is stopping"), RuntimeError("a bug")], ids=["away", "bug"])
+async def test_a_duty_that_answers_the_wish_to_stop_with_an_error_stops_all_the_same(error):
+    began = asyncio.Event()
+
+    async def duty() -> None:
+        began.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise error
+
+    doing = asyncio.create_task(every(60, duty))
+    await began.wait()
+    doing.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(doing, 10)
