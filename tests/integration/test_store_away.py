@@ -100,7 +100,7 @@ async def test_a_backend_that_is_terminated_or_cancelled_in_the_middle_of_a_save
 async def test_a_time_out_of_the_server_is_overload_and_no_fault_of_the_message(postgres_url, setting):
     blocker = await asyncpg.connect(dsn(postgres_url))
     name = await blocker.fetchval("select current_database()")
-    await blocker.execute(f"alter database {name} set {setting} = '100ms'")
+    await blocker.execute(f"alter database {name} set {setting} = '1s'")  # many times what a save takes
     engine = open_engine(postgres_url)
     store = Store(engine, fold=worst)
     await blocker.execute(f"set {setting} = 0")
