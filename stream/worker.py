@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiohttp import web
+from aiokafka.errors import KafkaConnectionError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from stream.errors import BrokerAway, DatabaseAway, UserError
@@ -111,9 +112,17 @@ async def answering(health: Health, metrics: Metrics | IngestMetrics, host: str,
 
 @asynccontextmanager
 async def running(app: Any) -> AsyncIterator[None]:
-    """A Faust app that runs; leaves at most ten seconds to an orderly goodbye."""
+    """A Faust app that runs; leaves at most ten seconds to an orderly goodbye.
+
+    Raises BrokerAway when the broker went away since it was asked last; another app may be started then.
+    """
     app.finalize()
-    await app.start()
+    try:
+        await app.start()
+    except KafkaConnectionError as error:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(app.stop(), 10)
+        raise BrokerAway(str(error)) from error
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -93,8 +94,13 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
         drafting = await stack.enter_async_context(
             _drafting(settings, answers, brands, metrics, busy=lambda: health.lag > BUSY)
         )
-        app = create_app(settings, found.broker, pipeline, drafting, embedded=found.broker_is_embedded)
-        await stack.enter_async_context(running(app))
+
+        async def listen() -> Any:
+            made = create_app(settings, found.broker, pipeline, drafting, embedded=found.broker_is_embedded)
+            await stack.enter_async_context(running(made))
+            return made
+
+        app = await eventually("Kafka", listen, health)
         health.progress()
         health.started = True
         log.info("worker listens on %s with model %s", found.broker, analyzer.version)
