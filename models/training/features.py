@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from tokenizers import Tokenizer
 
-from models.artifact import MODEL, TOKENIZER, load_artifact
+from models.artifact import MODEL, TOKENIZER
 from models.encoder import EXACT, groups, padded
 from models.spelling import spelled
 from models.training.data import text_hash
@@ -27,10 +27,10 @@ AT_ONCE = 500  # texts of one file
 class Features:
     """The inputs of the heads `tasks` of a model directory, kept in `folder`: an interrupted reading goes on.
 
-    longest: tokens that are read, the model's own number otherwise; a folder keeps what one number gave.
+    longest: tokens that are read; a folder keeps what one number gave.
     """
 
-    def __init__(self, start: Path, tasks: Sequence[str], folder: Path, *, longest: int | None = None) -> None:
+    def __init__(self, start: Path, tasks: Sequence[str], folder: Path, *, longest: int) -> None:
         graph = onnx.load(start / MODEL)
         feeds = [input_of(graph, task) for task in tasks]
         there = {output.name for output in graph.graph.output}
@@ -48,7 +48,7 @@ class Features:
         )
         self._tokenizer = Tokenizer.from_file(str(start / TOKENIZER))
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(longest or load_artifact(start).max_tokens)
+        self._tokenizer.enable_truncation(longest)
         self._tasks, self._feeds, self._folder = tuple(tasks), feeds, folder
 
     def read(self, texts: Sequence[str]) -> dict[str, Floats]:
