@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from aiokafka.errors import KafkaConnectionError
 
-from stream.errors import BrokerAway, DatabaseAway
-from stream.worker import every, running
+from stream.errors import DatabaseAway
+from stream.worker import every
 
 
 @pytest.mark.parametrize("error", [DatabaseAway("the server is stopping"), RuntimeError("a bug")], ids=["away", "bug"])
@@ -46,23 +45,3 @@ async def test_a_duty_that_answers_the_wish_to_stop_with_an_error_stops_all_the_
 
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(doing, 10)
-
-
-async def test_a_broker_that_goes_away_while_the_stream_starts_is_waited_for_and_what_began_is_stopped():
-    class App:
-        stopped = False
-
-        def finalize(self) -> None:
-            pass
-
-        async def start(self) -> None:
-            raise KafkaConnectionError("Unable to bootstrap")
-
-        async def stop(self) -> None:
-            self.stopped = True
-
-    app = App()
-    with pytest.raises(BrokerAway, match="bootstrap"):
-        async with running(app):
-            raise AssertionError("it does not run")
-    assert app.stopped
