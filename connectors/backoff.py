@@ -1,4 +1,6 @@
-"""How long to wait before the next attempt: it grows with every failure and starts over when something worked."""
+"""How long to wait before the next attempt: it grows with every failure and starts over when
+something worked.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class BackOff:
-    """Seconds to wait: `first`, then `factor` times the last and `step` more, `most` at the longest."""
+    """Seconds to wait: `first`, then `factor` times the last and `step` more, `most` at the
+    longest.
+    """
 
     first: float
     most: float
@@ -16,7 +20,11 @@ class BackOff:
     _last: float | None = None
 
     def next(self) -> float:
-        self._last = self.first if self._last is None else min(self.most, self._last * self.factor + self.step)
+        self._last = (
+            self.first
+            if self._last is None
+            else min(self.most, self._last * self.factor + self.step)
+        )
         return self._last
 
     def reset(self) -> None:

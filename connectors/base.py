@@ -1,4 +1,6 @@
-"""What every way from and to the outside world has in common: errors, the shape of a source, the shape of answering."""
+"""What every way from and to the outside world has in common: errors, the shape of a source, the
+shape of answering.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ class FormatError(ConnectorError):
 
 
 class SourceError(ConnectorError):
-    """The source failed in the middle. retry_after: seconds after which it may work again, None when it will not."""
+    """The source failed in the middle. retry_after: seconds after which it may work again, None
+    when it will not.
+    """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -30,9 +34,11 @@ class SourceError(ConnectorError):
 
 @runtime_checkable
 class Source(Protocol):
-    """A source that ends, such as a file: iterate it once, in a thread of its own where reading may block.
+    """A source that ends, such as a file: iterate it once, in a thread of its own where reading may
+    block.
 
-    name: what its cursor is stored under. total, done: how far the reading is, both in the same unit.
+    name: what its cursor is stored under. total, done: how far the reading is, both in the same
+    unit.
     """
 
     name: str
@@ -48,11 +54,13 @@ class Source(Protocol):
 
 @runtime_checkable
 class LiveSource(Protocol):
-    """A source that does not end. It goes on after `cursor` (None: from now) and raises SourceError when it breaks.
+    """A source that does not end. It goes on after `cursor` (None: from now) and raises SourceError
+    when it breaks.
 
-    name: what its cursor is stored under. `events` is one connection: whoever reads it waits SourceError.retry_after
-    (the network's own back-off, which the source counts) and opens it again with the last cursor. No event of the
-    time between is missing then; one source yields a revision of an event once.
+    name: what its cursor is stored under. `events` is one connection: whoever reads it waits
+    SourceError.retry_after (the network's own back-off, which the source counts) and opens it again
+    with the last cursor. No event of the time between is missing then; one source yields a revision
+    of an event once.
     """
 
     name: str
@@ -61,7 +69,9 @@ class LiveSource(Protocol):
 
 
 class NotSent(ConnectorError):
-    """The reply was certainly not sent. retry_after: seconds after which it may be, None when it will never be."""
+    """The reply was certainly not sent. retry_after: seconds after which it may be, None when it
+    will never be.
+    """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -69,12 +79,16 @@ class NotSent(ConnectorError):
 
 
 class SentUnknown(ConnectorError):
-    """Nobody knows whether the reply was sent: the connection broke before the network had answered."""
+    """Nobody knows whether the reply was sent: the connection broke before the network had
+    answered.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class SentReply:
-    """A reply that stands on the network. id: the event id that it will come back under. at: in UTC."""
+    """A reply that stands on the network. id: the event id that it will come back under. at: in
+    UTC.
+    """
 
     id: str
     at: datetime
@@ -83,7 +97,9 @@ class SentReply:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What became of a post. revision: of an edit, the one that stands now; None where the network does not say."""
+    """What became of a post. revision: of an edit, the one that stands now; None where the network
+    does not say.
+    """
 
     state: Literal["there", "gone", "unknown"]
     revision: int | None = None
@@ -91,9 +107,11 @@ class Standing:
 
 @runtime_checkable
 class Replier(Protocol):
-    """Answers on one network. Events are named by their ids (`x:123`); raises NotSent and SentUnknown.
+    """Answers on one network. Events are named by their ids (`x:123`); raises NotSent and
+    SentUnknown.
 
-    key: names the reply for ever (such as `reply:42`): the same key is never sent twice where the network can help.
+    key: names the reply for ever (such as `reply:42`): the same key is never sent twice where the
+    network can help.
     """
 
     network: str
@@ -102,15 +120,21 @@ class Replier(Protocol):
         """Answer the post `to`. A NotSent without retry_after says why it never can be."""
         ...
 
-    async def find_reply(self, to: str, text: str, *, key: str, since: datetime) -> SentReply | None:
-        """The reply, if it stands on the network: asked after a crash or SentUnknown. since: when sending began.
+    async def find_reply(
+        self, to: str, text: str, *, key: str, since: datetime
+    ) -> SentReply | None:
+        """The reply, if it stands on the network: asked after a crash or SentUnknown. since: when
+        sending began.
 
-        None: it is not there. Raises NotSent (with retry_after) when the network cannot tell just now.
+        None: it is not there. Raises NotSent (with retry_after) when the network cannot tell just
+        now.
         """
         ...
 
     async def lookup(self, ids: Sequence[str]) -> Mapping[str, Standing]:
-        """What became of these posts, each of them. Raises NotSent (with retry_after) when nobody can tell."""
+        """What became of these posts, each of them. Raises NotSent (with retry_after) when nobody
+        can tell.
+        """
         ...
 
     async def close(self) -> None: ...

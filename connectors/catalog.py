@@ -1,4 +1,6 @@
-"""Every way in from the outside world and every way to answer, by name. A new connector is a file and a line here."""
+"""Every way in from the outside world and every way to answer, by name. A new connector is a file
+and a line here.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ SINKS = {
     "webhook": "connectors.webhook_out:open_sink",
 }
 
-Opener = Callable[..., Any]  # an Iterable[Sourced], a Source, LiveSources or a Replier, as the connector says
+Opener = Callable[
+    ..., Any
+]  # an Iterable[Sourced], a Source, LiveSources or a Replier, as the connector says
 
 
 def source(name: str) -> Opener:
@@ -38,12 +42,16 @@ def source(name: str) -> Opener:
 
 
 def replier(name: str) -> Opener:
-    """The function that opens this way to answer (a Replier). Raises KeyError for a name that is not in REPLIERS."""
+    """The function that opens this way to answer (a Replier). Raises KeyError for a name that is
+    not in REPLIERS.
+    """
     return _opener(REPLIERS[name])
 
 
 def sink(name: str) -> Opener:
-    """The function that opens this way out for alerts (an OpenSink). Raises KeyError for a name not in SINKS."""
+    """The function that opens this way out for alerts (an OpenSink). Raises KeyError for a name not
+    in SINKS.
+    """
     return _opener(SINKS[name])
 
 

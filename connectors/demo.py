@@ -1,4 +1,6 @@
-"""The demo day: an airline and a telecom company, neither of which exists, heard from 07:00 to 22:00."""
+"""The demo day: an airline and a telecom company, neither of which exists, heard from 07:00 to
+22:00.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ DAY = date(2026, 3, 12)  # a Thursday, as some of the messages say
 
 
 def demo_day(day: date | None = None) -> Iterator[Sourced]:
-    """Every event of the day in the order it was said, with its index as cursor; `day` None is DAY, times are UTC.
+    """Every event of the day in the order it was said, with its index as cursor; `day` None is DAY,
+    times are UTC.
 
     Ids do not depend on the day: a day that is played twice is a redelivery and changes nothing.
     """
@@ -31,10 +34,16 @@ def _lines() -> list[str]:
 
 
 def _event(written: dict[str, Any], root: str, day: date) -> Event:
-    """The event of one line, which leaves out what can be derived: network, date, conversation, the kind `tweet`."""
+    """The event of one line, which leaves out what can be derived: network, date, conversation, the
+    kind `tweet`.
+    """
     moment = datetime.combine(day, time.fromisoformat(written["at"]), UTC)
     event = {"kind": "tweet"} | written
-    event |= {"id": _id(written["id"]), "conversation": _id(root), "occurred_at": moment.isoformat()}
+    event |= {
+        "id": _id(written["id"]),
+        "conversation": _id(root),
+        "occurred_at": moment.isoformat(),
+    }
     if "in_reply_to" in written:
         event["in_reply_to"] = _id(written["in_reply_to"])
     return decode(json.dumps(event).encode())

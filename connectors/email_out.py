@@ -14,7 +14,16 @@ from email.utils import format_datetime, parseaddr
 from typing import Any, Literal
 
 from connectors.base import NotSent, SentUnknown
-from connectors.notices import Notice, Sink, SinkError, one_line, only_known, plain, shortened, text_option
+from connectors.notices import (
+    Notice,
+    Sink,
+    SinkError,
+    one_line,
+    only_known,
+    plain,
+    shortened,
+    text_option,
+)
 from connectors.posting import SECONDS, SOON
 
 Encryption = Literal["starttls", "tls", "none"]
@@ -26,7 +35,9 @@ _MOST_PARTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where mail is handed in. It is the operator's own: a relay in the private network is the usual case."""
+    """Where mail is handed in. It is the operator's own: a relay in the private network is the
+    usual case.
+    """
 
     host: str
     port: int
@@ -36,7 +47,8 @@ class Server:
 
 
 def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> Sink:
-    """options: to (a list of addresses), sender, host; port, encryption (starttls, tls or none), username, password.
+    """options: to (a list of addresses), sender, host; port, encryption (starttls, tls or none),
+    username, password.
 
     Raises SinkError.
     """
@@ -61,7 +73,9 @@ def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> 
 
 
 class Email:
-    """A server that has taken a message may still lose its answer; it is then sent again, with the same Message-ID."""
+    """A server that has taken a message may still lose its answer; it is then sent again, with the
+    same Message-ID.
+    """
 
     def __init__(self, name: str, server: Server, sender: str, to: Sequence[str]) -> None:
         self.name = name
@@ -100,9 +114,13 @@ class Email:
             if refused is not None:
                 return self._taken(refused)
             if handed_in:
-                raise SentUnknown(f"{self.name}: {server.host} broke off ({type(error).__name__})") from None
+                raise SentUnknown(
+                    f"{self.name}: {server.host} broke off ({type(error).__name__})"
+                ) from None
             why = one_line(str(error), 200)
-            raise NotSent(f"{self.name}: {server.host}:{server.port}: {why}", retry_after=SOON) from None
+            raise NotSent(
+                f"{self.name}: {server.host}:{server.port}: {why}", retry_after=SOON
+            ) from None
         return self._taken(refused or {})
 
     def _taken(self, refused: Mapping[str, object]) -> str:
@@ -123,7 +141,9 @@ class Email:
 
 
 def mail(notice: Notice, sender: str, to: Sequence[str]) -> EmailMessage:
-    """The message. What tells that it is over answers what told that it began, so that both stand together."""
+    """The message. What tells that it is over answers what told that it began, so that both stand
+    together.
+    """
     domain = parseaddr(sender)[1].rpartition("@")[2]
     message = EmailMessage()
     message["Subject"] = one_line(f"[earshot] {notice.headline}", 200)
@@ -149,7 +169,9 @@ def _html(notice: Notice) -> str:
     def shown(text: str) -> str:
         return html.escape(one_line(text, 600))
 
-    facts = "".join(f"<tr><td>{shown(name)}</td><td>{shown(value)}</td></tr>" for name, value in notice.facts)
+    facts = "".join(
+        f"<tr><td>{shown(name)}</td><td>{shown(value)}</td></tr>" for name, value in notice.facts
+    )
     quotes = "".join(f"<blockquote>{shown(quote)}</blockquote>" for quote in notice.quotes[:3])
     parts = "".join(f"<li>{_linked(part.headline, part.link)}</li>" for part in notice.parts)
     link = f"<p>{_linked('Open in earshot', notice.link)}</p>" if notice.link else ""

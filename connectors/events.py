@@ -1,4 +1,6 @@
-"""What customers said, as records: the JSON that travels on the topics `tweets`, `complaints` and `transcripts`."""
+"""What customers said, as records: the JSON that travels on the topics `tweets`, `complaints` and
+`transcripts`.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,10 @@ Direction = Literal["inbound", "outbound"]
 class _Record(BaseModel):
     """What every event has.
 
-    id: unique across networks, `network:native id` (`x:123`). revision: an edit is a higher revision of the same id.
-    conversation: the id of the conversation's first message; the key on Kafka, so that one partition holds all of it.
-    occurred_at: when it was said, in UTC; never Kafka's own time stamp.
+    id: unique across networks, `network:native id` (`x:123`). revision: an edit is a higher
+    revision of the same id. conversation: the id of the conversation's first message; the key on
+    Kafka, so that one partition holds all of it. occurred_at: when it was said, in UTC; never
+    Kafka's own time stamp.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -74,8 +77,8 @@ class Complaint(_Said):
 class Turn(BaseModel):
     """One utterance of a call.
 
-    speaker: `unknown` where the source only names people; what they say tells who is the customer. name: the name then.
-    at: seconds from the start of the call.
+    speaker: `unknown` where the source only names people; what they say tells who is the customer.
+    name: the name then. at: seconds from the start of the call.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -100,7 +103,9 @@ class Transcript(_Said):
 
 
 class Deleted(_Record):
-    """A post that its author took back: the highest revision of `id`, without text. It may come before the post."""
+    """A post that its author took back: the highest revision of `id`, without text. It may come
+    before the post.
+    """
 
     kind: Literal["deleted"] = "deleted"
     of: Literal["tweet", "complaint", "transcript"] = "tweet"
@@ -118,14 +123,18 @@ _EVENT: TypeAdapter[Event] = TypeAdapter(type_of_event)
 
 
 class Sourced(NamedTuple):
-    """What a source yields. cursor: where to go on after this event, JSON-able, stored once the broker confirmed it."""
+    """What a source yields. cursor: where to go on after this event, JSON-able, stored once the
+    broker confirmed it.
+    """
 
     event: Event
     cursor: Any
 
 
 class Passed(NamedTuple):
-    """What a live source yields now and then between events: everything before `cursor` was read and is yielded."""
+    """What a live source yields now and then between events: everything before `cursor` was read
+    and is yielded.
+    """
 
     cursor: Any
 
@@ -135,14 +144,20 @@ LiveEvents = AsyncIterator[Sourced | Passed]
 
 
 def encode(event: Event) -> bytes:
-    """The event as the UTF-8 JSON of the wire. A lone surrogate (half of a character cut in two) becomes `?`."""
+    """The event as the UTF-8 JSON of the wire. A lone surrogate (half of a character cut in two)
+    becomes `?`.
+    """
     try:
         return event.model_dump_json(exclude_none=True).encode()
     except PydanticSerializationError:
         fields = event.model_dump(exclude_none=True)
-        return json.dumps(fields, ensure_ascii=False, default=datetime.isoformat).encode("utf-8", "replace")
+        return json.dumps(fields, ensure_ascii=False, default=datetime.isoformat).encode(
+            "utf-8", "replace"
+        )
 
 
 def decode(value: bytes) -> Event:
-    """The event in `value`. Raises pydantic.ValidationError for what is no JSON, no event, or of another schema."""
+    """The event in `value`. Raises pydantic.ValidationError for what is no JSON, no event, or of
+    another schema.
+    """
     return _EVENT.validate_json(value)

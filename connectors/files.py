@@ -1,4 +1,6 @@
-"""Files in the public formats, replayed as events: recognised by their header, streamed in constant memory."""
+"""Files in the public formats, replayed as events: recognised by their header, streamed in constant
+memory.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +14,38 @@ from connectors.base import Cursor, FormatError, SourceError
 from connectors.events import Event, Events, Sourced, decode
 from connectors.formats import complaints, transcripts, twcs, tweets
 from connectors.formats.head import FORMATS, Head, read_head, recognised
-from connectors.formats.rows import MAX_LINE, START, BadRow, OnBadRow, Position, Row, TextFile, csv_rows, events, reason
+from connectors.formats.rows import (
+    MAX_LINE,
+    START,
+    BadRow,
+    OnBadRow,
+    Position,
+    Row,
+    TextFile,
+    csv_rows,
+    events,
+    reason,
+)
 
 __all__ = ["FORMATS", "BadRow", "FileSource", "OnBadRow", "open_file"]
 
 
 class FileSource:
-    """One replay of a file (or of a folder of transcripts). Iterate it once, in a thread: reading blocks.
+    """One replay of a file (or of a folder of transcripts). Iterate it once, in a thread: reading
+    blocks.
 
     format: one of FORMATS. total, done: bytes of the file (files of a folder), for a progress bar.
     Reading raises SourceError when the file breaks off, such as a damaged .gz.
     """
 
     def __init__(
-        self, path: Path, format: str, file: TextFile | None, events: Iterator[Sourced], total: int, brand: str | None
+        self,
+        path: Path,
+        format: str,
+        file: TextFile | None,
+        events: Iterator[Sourced],
+        total: int,
+        brand: str | None,
     ) -> None:
         self.path = path
         self.name = f"file:{path.resolve()}"
@@ -75,11 +95,11 @@ def open_file(
 ) -> FileSource:
     """The events of a file; `format` is found out when it is not given.
 
-    brand: given to events that have none; of a file that names brands itself, only this brand's events are yielded
-    (upper and lower case, spaces and @ do not matter; in twcs an event without a brand is nobody's and left out).
-    after: the cursor of the last event that is done; reading goes on behind it.
-    on_bad_row: is told of each row that cannot be read; the rest goes on.
-    Raises FormatError, in one line for a person, when there is nothing to read or the format is not known.
+    brand: given to events that have none; of a file that names brands itself, only this brand's
+    events are yielded (upper and lower case, spaces and @ do not matter; in twcs an event without a
+    brand is nobody's and left out). after: the cursor of the last event that is done; reading goes
+    on behind it. on_bad_row: is told of each row that cannot be read; the rest goes on. Raises
+    FormatError, in one line for a person, when there is nothing to read or the format is not known.
     """
     if format is not None and format not in FORMATS:
         raise FormatError(f"there is no format {format!r}; the formats are {', '.join(FORMATS)}")
@@ -101,9 +121,14 @@ def open_file(
 def _open_folder(
     path: Path, format: str | None, brand: str | None, after: Cursor | None, on_bad_row: OnBadRow
 ) -> FileSource:
-    texts = sorted((one for one in path.iterdir() if one.suffix in transcripts.SUFFIXES), key=lambda text: text.name)
+    texts = sorted(
+        (one for one in path.iterdir() if one.suffix in transcripts.SUFFIXES),
+        key=lambda text: text.name,
+    )
     if not texts or format not in (None, "transcripts"):
-        raise FormatError(f"{path}: is a folder; only a folder of transcripts (*.txt, *.vtt, *.srt) can be replayed")
+        raise FormatError(
+            f"{path}: is a folder; only a folder of transcripts (*.txt, *.vtt, *.srt) can be replayed"
+        )
     found = transcripts.of_folder(texts, None if after is None else str(after), on_bad_row)
     return FileSource(path, "transcripts", None, found, len(texts), brand)
 
@@ -115,7 +140,9 @@ def _position(after: Cursor | None, file: TextFile) -> Position | None:
         return Position(1, file.total)
     position = Position(*after)
     if position.byte > file.total and not file.packed:
-        raise FormatError(f"{file.path}: is shorter than where its reading stopped; replay it from the start")
+        raise FormatError(
+            f"{file.path}: is shorter than where its reading stopped; replay it from the start"
+        )
     return position
 
 
@@ -129,24 +156,32 @@ EventOf = Callable[[list[str]], Event]
 def _table(columns: Sequence[str], event_of: Callable[[Head], EventOf]) -> Reader:
     """A reader of one event a row."""
 
-    def read(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+    def read(
+        file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
+    ) -> Iterator[Sourced]:
         head.need(columns)
         return events(_rows(file, head, start, on_bad_row), event_of(head), on_bad_row)
 
     return read
 
 
-def _rows(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Row]:
+def _rows(
+    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[Row]:
     return csv_rows(file.lines(start or head.data), len(head.names), head.delimiter, on_bad_row)
 
 
-def _read_sentiment140(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+def _read_sentiment140(
+    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[Sourced]:
     if not {"user", "text"} <= set(head.names):
         head = head.without_header(tweets.SENTIMENT140)
     return events(_rows(file, head, start, on_bad_row), tweets.sentiment140(head.names), on_bad_row)
 
 
-def _read_twcs(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+def _read_twcs(
+    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[Sourced]:
     head.need(twcs.COLUMNS)
 
     def both_passes() -> Iterator[Sourced]:
@@ -158,23 +193,35 @@ def _read_twcs(file: TextFile, head: Head, start: Position | None, on_bad_row: O
     return both_passes()
 
 
-def _read_complaints(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+def _read_complaints(
+    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[Sourced]:
     if not complaints.recognises(head.names):
         head.need(complaints.TEXT[:1])
     undated = transcripts.file_time(file.path)
-    return events(_rows(file, head, start, on_bad_row), complaints.complaint(head.names, undated), on_bad_row)
+    return events(
+        _rows(file, head, start, on_bad_row), complaints.complaint(head.names, undated), on_bad_row
+    )
 
 
-def _read_transcripts(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+def _read_transcripts(
+    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[Sourced]:
     if transcripts.recognises(head.names):
-        return transcripts.of_table(file.path, head.names)(_rows(file, head, start, on_bad_row), on_bad_row)
+        return transcripts.of_table(file.path, head.names)(
+            _rows(file, head, start, on_bad_row), on_bad_row
+        )
     if head.is_json:
-        of_json = transcripts.of_document if transcripts.is_document(head.text) else transcripts.of_json
+        of_json = (
+            transcripts.of_document if transcripts.is_document(head.text) else transcripts.of_json
+        )
         return of_json(file, start or START, on_bad_row)
     return iter(()) if start else transcripts.of_text(file, on_bad_row)
 
 
-def _read_jsonl(file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+def _read_jsonl(
+    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[Sourced]:
     for raw, number, end, too_long in file.raw_lines(start or START):
         value = raw.removeprefix(codecs.BOM_UTF8).strip() if number == 1 else raw.strip()
         if not value:

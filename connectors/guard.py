@@ -1,4 +1,6 @@
-"""Addresses that people give: connections go to public addresses only, unless private ones are allowed."""
+"""Addresses that people give: connections go to public addresses only, unless private ones are
+allowed.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,15 @@ class PrivateAddress(OSError):
 
     def __init__(self, address: str) -> None:
         super().__init__(
-            errno.EACCES, f"{address} is a private address; set EARSHOT_ALLOW_PRIVATE_ADDRESSES=true to allow such"
+            errno.EACCES,
+            f"{address} is a private address; set EARSHOT_ALLOW_PRIVATE_ADDRESSES=true to allow such",
         )
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address (no name) lies in the public internet, also when it is wrapped in an IPv6 one."""
+    """Whether an IP address (no name) lies in the public internet, also when it is wrapped in an
+    IPv6 one.
+    """
     ip = ip_address(address.partition("%")[0])
     return ip.is_global and not ip.is_multicast and all(each.is_global for each in _wrapped(ip))
 
@@ -33,8 +38,10 @@ def _wrapped(ip: IPv4Address | IPv6Address) -> list[IPv4Address]:
 
 
 def connector(*, allow_private: bool) -> aiohttp.TCPConnector:
-    """A connector for one aiohttp session. It judges the address that is connected to, whatever name, redirect or
-    changed answer of the name server led there; refused, a request raises aiohttp.ClientConnectorError."""
+    """A connector for one aiohttp session. It judges the address that is connected to, whatever
+    name, redirect or changed answer of the name server led there; refused, a request raises
+    aiohttp.ClientConnectorError.
+    """
     return aiohttp.TCPConnector(socket_factory=_any_socket if allow_private else _public_socket)
 
 

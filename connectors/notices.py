@@ -20,9 +20,10 @@ class SinkError(ConnectorError):
 class Notice:
     """One message to a sink.
 
-    id: names the message for ever; a receiver that knows it may drop a second one. alert: the alert's id, the same when
-    it is raised and when it is over. quotes: what customers wrote, redacted, and never anything but data. link: where
-    to go on. parts: of a digest, what it tells of.
+    id: names the message for ever; a receiver that knows it may drop a second one. alert: the
+    alert's id, the same when it is raised and when it is over. quotes: what customers wrote,
+    redacted, and never anything but data. link: where to go on. parts: of a digest, what it tells
+    of.
     """
 
     id: str
@@ -43,14 +44,16 @@ class Notice:
         """One line, also for those who read nothing else."""
         if self.kind in ("digest", "test"):
             return self.title
-        return f"{'Over' if self.kind == 'recovered' else f'Severity {self.severity}'}: {self.title}"
+        return (
+            f"{'Over' if self.kind == 'recovered' else f'Severity {self.severity}'}: {self.title}"
+        )
 
 
 class Sink(Protocol):
     """One way out. `send` returns what the other side said.
 
-    Raises NotSent: with retry_after, seconds until it may work again; without, it never will. Raises SentUnknown when
-    nobody can tell whether it arrived.
+    Raises NotSent: with retry_after, seconds until it may work again; without, it never will.
+    Raises SentUnknown when nobody can tell whether it arrived.
     """
 
     name: str
@@ -85,7 +88,9 @@ def shortened(notice: Notice, parts: int) -> Notice:
     return replace(notice, parts=notice.parts[:parts], facts=(*notice.facts, more))
 
 
-def text_option(options: Mapping[str, Any], name: str, sink: str, default: str | None = None) -> str:
+def text_option(
+    options: Mapping[str, Any], name: str, sink: str, default: str | None = None
+) -> str:
     """An option of a sink. Raises SinkError when it is missing or no text."""
     value = options.get(name, default)
     if not isinstance(value, str) or not value.strip():
@@ -94,6 +99,10 @@ def text_option(options: Mapping[str, Any], name: str, sink: str, default: str |
 
 
 def only_known(options: Mapping[str, Any], known: set[str], sink: str) -> None:
-    """Raises SinkError for an option that the sink does not have: a typing error must not pass in silence."""
+    """Raises SinkError for an option that the sink does not have: a typing error must not pass in
+    silence.
+    """
     if unknown := sorted(options.keys() - known):
-        raise SinkError(f"the sink {sink} has no option `{unknown[0]}`; it has {', '.join(sorted(known))}")
+        raise SinkError(
+            f"the sink {sink} has no option `{unknown[0]}`; it has {', '.join(sorted(known))}"
+        )

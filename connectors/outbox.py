@@ -1,4 +1,6 @@
-"""Replies that go into a file instead of onto a network: to try everything out, and to hand them to another system."""
+"""Replies that go into a file instead of onto a network: to try everything out, and to hand them to
+another system.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class FileReplier:
         async with self._one_at_a_time:
             return await asyncio.to_thread(self._reply, to, text, key)
 
-    async def find_reply(self, to: str, text: str, *, key: str, since: datetime) -> SentReply | None:
+    async def find_reply(
+        self, to: str, text: str, *, key: str, since: datetime
+    ) -> SentReply | None:
         return await asyncio.to_thread(self._find, key)
 
     async def lookup(self, ids: Sequence[str]) -> Mapping[str, Standing]:
@@ -46,11 +50,17 @@ class FileReplier:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab") as file:
-                file.write(self._end_of_a_broken_line() + json.dumps(line, ensure_ascii=False).encode() + b"\n")
+                file.write(
+                    self._end_of_a_broken_line()
+                    + json.dumps(line, ensure_ascii=False).encode()
+                    + b"\n"
+                )
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise NotSent(f"{self._path}: cannot be written: {error.strerror}", retry_after=5.0) from error
+            raise NotSent(
+                f"{self._path}: cannot be written: {error.strerror}", retry_after=5.0
+            ) from error
         return sent
 
     def _end_of_a_broken_line(self) -> bytes:
@@ -77,7 +87,9 @@ class FileReplier:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise NotSent(f"{self._path}: cannot be read: {error.strerror}", retry_after=5.0) from error
+            raise NotSent(
+                f"{self._path}: cannot be read: {error.strerror}", retry_after=5.0
+            ) from error
 
 
 def open_file(path: Path) -> FileReplier:

@@ -1,4 +1,6 @@
-"""PagerDuty: Events API v2. An alert opens an incident there, its end resolves it; the alert's id keeps them one."""
+"""PagerDuty: Events API v2. An alert opens an incident there, its end resolves it; the alert's id
+keeps them one.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ _MOST_PARTS = 50  # an event holds 512 KB
 
 
 def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> Sink:
-    """options: routing_key, the integration's, a secret; url, for another service than the usual. Raises SinkError."""
+    """options: routing_key, the integration's, a secret; url, for another service than the usual.
+    Raises SinkError.
+    """
     only_known(options, {"routing_key", "url"}, name)
     poster = Poster(text_option(options, "url", name, URL), name, allow_private=allow_private)
     return PagerDuty(name, poster, text_option(options, "routing_key", name))
@@ -40,7 +44,11 @@ class PagerDuty:
 
 
 def event(notice: Notice, routing_key: str) -> dict[str, Any]:
-    key = notice.alert if len(notice.alert) <= 255 else hashlib.sha256(notice.alert.encode()).hexdigest()
+    key = (
+        notice.alert
+        if len(notice.alert) <= 255
+        else hashlib.sha256(notice.alert.encode()).hexdigest()
+    )
     told: dict[str, Any] = {
         "routing_key": routing_key,
         "event_action": "resolve" if notice.kind == "recovered" else "trigger",
@@ -55,12 +63,19 @@ def event(notice: Notice, routing_key: str) -> dict[str, Any]:
             "custom_details": {
                 **dict(notice.facts),
                 **({"quotes": list(notice.quotes)} if notice.quotes else {}),
-                **({"alerts": [part.headline for part in notice.parts[:_MOST_PARTS]]} if notice.parts else {}),
+                **(
+                    {"alerts": [part.headline for part in notice.parts[:_MOST_PARTS]]}
+                    if notice.parts
+                    else {}
+                ),
             },
         },
     }
     if notice.link:
-        told |= {"client_url": notice.link, "links": [{"href": notice.link, "text": "Open in earshot"}]}
+        told |= {
+            "client_url": notice.link,
+            "links": [{"href": notice.link, "text": "Open in earshot"}],
+        }
     return told
 
 

@@ -1,4 +1,6 @@
-"""One JSON message to one URL: sent once, never redirected, its answer told, its failures in our words."""
+"""One JSON message to one URL: sent once, never redirected, its answer told, its failures in our
+words.
+"""
 
 from __future__ import annotations
 
@@ -35,20 +37,38 @@ class Poster:
         """The status and the text of a success. Raises NotSent and SentUnknown as `Sink.send` does."""
         try:
             async with self._open().post(
-                self.url, data=body, headers={"User-Agent": "earshot", **headers}, allow_redirects=False
+                self.url,
+                data=body,
+                headers={"User-Agent": "earshot", **headers},
+                allow_redirects=False,
             ) as response:
-                said = one_line((await response.content.read(4096)).decode("utf-8", "replace"), _TELLING)
-        except (TimeoutError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, ConnectionError) as error:
-            raise SentUnknown(f"{self._sink}: {self._host} gave no answer ({type(error).__name__})") from None
+                said = one_line(
+                    (await response.content.read(4096)).decode("utf-8", "replace"), _TELLING
+                )
+        except (
+            TimeoutError,
+            aiohttp.ServerDisconnectedError,
+            aiohttp.ClientPayloadError,
+            ConnectionError,
+        ) as error:
+            raise SentUnknown(
+                f"{self._sink}: {self._host} gave no answer ({type(error).__name__})"
+            ) from None
         except aiohttp.ClientConnectorError as error:
             if guard.refused(error):
-                raise NotSent(f"{self._sink}: {error.os_error.strerror or error.os_error}") from None
+                raise NotSent(
+                    f"{self._sink}: {error.os_error.strerror or error.os_error}"
+                ) from None
             why = one_line(str(error.os_error), _TELLING)
-            raise NotSent(f"{self._sink}: {self._host} cannot be reached: {why}", retry_after=SOON) from None
+            raise NotSent(
+                f"{self._sink}: {self._host} cannot be reached: {why}", retry_after=SOON
+            ) from None
         except aiohttp.InvalidURL:
             raise NotSent(f"{self._sink}: {self._host} is no address that can be sent to") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise SentUnknown(f"{self._sink}: {self._host} broke off ({type(error).__name__})") from None
+            raise SentUnknown(
+                f"{self._sink}: {self._host} broke off ({type(error).__name__})"
+            ) from None
         return self._judged(response.status, response.headers, said)
 
     async def close(self) -> None:
@@ -75,7 +95,9 @@ class Poster:
 
 
 def retry_after(header: str | None, now: datetime | None = None) -> float:
-    """The seconds that a `Retry-After` asks for, as a number or as a date; SOON when it says nothing that is one."""
+    """The seconds that a `Retry-After` asks for, as a number or as a date; SOON when it says
+    nothing that is one.
+    """
     if header is None:
         return SOON
     if header.strip().isdigit():
@@ -84,7 +106,12 @@ def retry_after(header: str | None, now: datetime | None = None) -> float:
         then = parsedate_to_datetime(header)
     except ValueError:
         return SOON
-    return max(SOON, ((then if then.tzinfo else then.replace(tzinfo=UTC)) - (now or datetime.now(UTC))).total_seconds())
+    return max(
+        SOON,
+        (
+            (then if then.tzinfo else then.replace(tzinfo=UTC)) - (now or datetime.now(UTC))
+        ).total_seconds(),
+    )
 
 
 def _host(url: str, sink: str, *, allow_private: bool) -> str:

@@ -20,7 +20,9 @@ class Seen:
         return id in self._revisions
 
     def is_new(self, event: Event) -> bool:
-        """Whether this is told for the first time: its id, or a higher revision of it. It is remembered."""
+        """Whether this is told for the first time: its id, or a higher revision of it. It is
+        remembered.
+        """
         known = self._revisions.pop(event.id, -1)
         self._revisions[event.id] = max(known, event.revision)
         if len(self._revisions) > self._most:

@@ -1,4 +1,6 @@
-"""Slack: one message with blocks to an incoming webhook. What customers wrote is plain text there, never markup."""
+"""Slack: one message with blocks to an incoming webhook. What customers wrote is plain text there,
+never markup.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from typing import Any
 from connectors.notices import Notice, Sink, one_line, only_known, shortened, text_option
 from connectors.posting import Poster
 
-_ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})  # all that Slack asks for in its own markup
+_ESCAPED = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+)  # all that Slack asks for in its own markup
 _MOST_PARTS = 20  # a message holds 50 blocks
 _HEADER, _SECTION = 150, 2900  # characters that Slack takes
 
@@ -29,7 +33,9 @@ class Slack:
 
     async def send(self, notice: Notice) -> str:
         body = json.dumps(payload(shortened(notice, _MOST_PARTS))).encode()
-        status, said = await self._poster.post(body, {"Content-Type": "application/json; charset=utf-8"})
+        status, said = await self._poster.post(
+            body, {"Content-Type": "application/json; charset=utf-8"}
+        )
         return f"{status} {said}".strip()
 
     async def close(self) -> None:
@@ -37,13 +43,16 @@ class Slack:
 
 
 def payload(notice: Notice) -> dict[str, Any]:
-    """The message. `text` is what a notification shows; Slack would read markup in it, so it is escaped."""
+    """The message. `text` is what a notification shows; Slack would read markup in it, so it is
+    escaped.
+    """
     blocks: list[dict[str, Any]] = [{"type": "header", "text": _plain(notice.headline, _HEADER)}]
     if notice.facts:
         fields = [_plain(f"{name}\n{value}", 2000, lines=True) for name, value in notice.facts[:10]]
         blocks.append({"type": "section", "fields": fields})
     blocks += [
-        {"type": "section", "text": _plain(f"“{one_line(quote, 600)}”", _SECTION)} for quote in notice.quotes[:3]
+        {"type": "section", "text": _plain(f"“{one_line(quote, 600)}”", _SECTION)}
+        for quote in notice.quotes[:3]
     ]
     for part in notice.parts:
         block: dict[str, Any] = {"type": "section", "text": _plain(part.headline, _SECTION)}
@@ -61,9 +70,17 @@ def payload(notice: Notice) -> dict[str, Any]:
 
 
 def _plain(text: str, longest: int, *, lines: bool = False) -> dict[str, Any]:
-    said = "\n".join(one_line(line, longest // 2) for line in text.split("\n", 1)) if lines else one_line(text, longest)
+    said = (
+        "\n".join(one_line(line, longest // 2) for line in text.split("\n", 1))
+        if lines
+        else one_line(text, longest)
+    )
     return {"type": "plain_text", "text": said or "–", "emoji": False}
 
 
 def _button(link: str) -> dict[str, Any]:
-    return {"type": "button", "text": {"type": "plain_text", "text": "Open in earshot"}, "url": link}
+    return {
+        "type": "button",
+        "text": {"type": "plain_text", "text": "Open in earshot"},
+        "url": link,
+    }

@@ -1,4 +1,6 @@
-"""Microsoft Teams: an adaptive card to the webhook of a workflow. Customers' words are text runs, never Markdown."""
+"""Microsoft Teams: an adaptive card to the webhook of a workflow. Customers' words are text runs,
+never Markdown.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ _MOST_PARTS = 20  # a message holds 28 KB
 
 
 def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> Sink:
-    """options: url, the workflow's ("When a Teams webhook request is received"); it is a secret. Raises SinkError."""
+    """options: url, the workflow's ("When a Teams webhook request is received"); it is a secret.
+    Raises SinkError.
+    """
     only_known(options, {"url"}, name)
     return Teams(name, Poster(text_option(options, "url", name), name, allow_private=allow_private))
 
@@ -46,11 +50,20 @@ def payload(notice: Notice) -> dict[str, Any]:
         "body": body,
     }
     if notice.link:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open in earshot", "url": notice.link}]
-    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
+        card["actions"] = [
+            {"type": "Action.OpenUrl", "title": "Open in earshot", "url": notice.link}
+        ]
+    attachment = {
+        "contentType": "application/vnd.microsoft.card.adaptive",
+        "contentUrl": None,
+        "content": card,
+    }
     return {"type": "message", "attachments": [attachment]}
 
 
 def _run(text: str, longest: int, **style: Any) -> dict[str, Any]:
     """A text run: a TextBlock would read Markdown in it."""
-    return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": one_line(text, longest), **style}]}
+    return {
+        "type": "RichTextBlock",
+        "inlines": [{"type": "TextRun", "text": one_line(text, longest), **style}],
+    }

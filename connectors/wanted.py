@@ -1,4 +1,6 @@
-"""What a listener wants to hear, where the network itself cannot filter: words and handles in the text of a post."""
+"""What a listener wants to hear, where the network itself cannot filter: words and handles in the
+text of a post.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,19 @@ from collections.abc import Iterable
 
 
 class Wanted:
-    """Finds keywords and handles in texts, whatever the case. A keyword may have several words; `#delta` is a tag.
+    """Finds keywords and handles in texts, whatever the case. A keyword may have several words;
+    `#delta` is a tag.
 
     Raises ValueError when there is nothing to listen for.
     """
 
     def __init__(self, keywords: Iterable[str] = (), handles: Iterable[str] = ()) -> None:
-        self.keywords = tuple(dict.fromkeys(" ".join(word.split()) for word in keywords if word.strip()))
-        self.handles = tuple(dict.fromkeys(handle.strip().lstrip("@") for handle in handles if handle.strip(" @")))
+        self.keywords = tuple(
+            dict.fromkeys(" ".join(word.split()) for word in keywords if word.strip())
+        )
+        self.handles = tuple(
+            dict.fromkeys(handle.strip().lstrip("@") for handle in handles if handle.strip(" @"))
+        )
         patterns = [_whole(word) for word in self.keywords]
         patterns += [rf"(?<![\w@])@{re.escape(handle)}(?![\w@]|[.-]\w)" for handle in self.handles]
         if not patterns:
@@ -27,7 +34,9 @@ class Wanted:
     @property
     def name(self) -> str:
         """Names the wish: another wish begins from now, with a cursor of its own."""
-        return ",".join(sorted([*self.keywords, *(f"@{handle}" for handle in self.handles)], key=str.casefold))
+        return ",".join(
+            sorted([*self.keywords, *(f"@{handle}" for handle in self.handles)], key=str.casefold)
+        )
 
 
 def _whole(word: str) -> str:

@@ -1,7 +1,8 @@
 """Webhooks in: a signed message of any JSON becomes events, as a field map in TOML says.
 
-The signature is that of Standard Webhooks 1.0 (https://www.standardwebhooks.com): `webhook-signature` holds
-`v1,` and the base64 of HMAC-SHA256 over `webhook-id.webhook-timestamp.body`.
+The signature is that of Standard Webhooks 1.0 (https://www.standardwebhooks.com):
+`webhook-signature` holds `v1,` and the base64 of HMAC-SHA256 over
+`webhook-id.webhook-timestamp.body`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,17 @@ MOST = 1000  # events of one message
 
 Kind = Literal["complaint", "tweet"]
 FIELDS = (
-    *("id", "text", "title", "author", "occurred_at", "conversation", "in_reply_to", "brand", "language"),
+    *(
+        "id",
+        "text",
+        "title",
+        "author",
+        "occurred_at",
+        "conversation",
+        "in_reply_to",
+        "brand",
+        "language",
+    ),
     *("direction", "followers", "revision", "deleted"),
 )
 
@@ -40,7 +51,9 @@ class HooksError(ConnectorError):
 
 
 class Unsigned(Exception):
-    """The message is not signed as it must be; the text says what is wrong, never what would be right."""
+    """The message is not signed as it must be; the text says what is wrong, never what would be
+    right.
+    """
 
 
 class Unmapped(ValueError):
@@ -49,7 +62,9 @@ class Unmapped(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """One way in. paths: of each field the places that are tried in turn. each: where the list of messages is."""
+    """One way in. paths: of each field the places that are tried in turn. each: where the list of
+    messages is.
+    """
 
     name: str
     secret: bytes = field(repr=False)
@@ -64,13 +79,22 @@ class Hook:
         """now: seconds since 1970. Raises Unsigned for what is forged, changed, or too old."""
         id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         if not id or not re.fullmatch(r"\d{1,12}", timestamp):
-            raise Unsigned("the headers webhook-id, webhook-timestamp and webhook-signature are needed")
+            raise Unsigned(
+                "the headers webhook-id, webhook-timestamp and webhook-signature are needed"
+            )
         if abs(now - int(timestamp)) > WINDOW:
-            raise Unsigned("the time stamp is more than five minutes off; check the sender's clock, and send it anew")
-        right = base64.b64encode(hmac.digest(self.secret, f"{id}.{timestamp}.".encode() + body, hashlib.sha256))
+            raise Unsigned(
+                "the time stamp is more than five minutes off; check the sender's clock, and send it anew"
+            )
+        right = base64.b64encode(
+            hmac.digest(self.secret, f"{id}.{timestamp}.".encode() + body, hashlib.sha256)
+        )
         given = [part.partition(",") for part in headers.get("webhook-signature", "").split()]
         # Every one is compared, whole and in constant time: how long it takes tells nothing.
-        matches = [version == "v1" and hmac.compare_digest(told.encode(), right) for version, _, told in given]
+        matches = [
+            version == "v1" and hmac.compare_digest(told.encode(), right)
+            for version, _, told in given
+        ]
         if not any(matches):
             raise Unsigned("the signature does not fit the body and the secret")
 
@@ -101,14 +125,18 @@ class Hook:
         if "in_reply_to" in said:
             said["in_reply_to"] = self._id(said["in_reply_to"])
         try:
-            said["occurred_at"] = self._moment(said["occurred_at"]) if "occurred_at" in said else received
+            said["occurred_at"] = (
+                self._moment(said["occurred_at"]) if "occurred_at" in said else received
+            )
             if gone not in (None, False, "", 0, "false", "no"):
                 return Deleted.model_validate(said | {"of": self.kind})
             made: Event = (Tweet if self.kind == "tweet" else Complaint).model_validate(said)
         except ValidationError as error:
             first = error.errors()[0]
             where = str(first["loc"][0]) if first["loc"] else "event"
-            raise Unmapped(f"event {number}: {where}: {first['msg'].lower()}{self._looked_at(where)}") from None
+            raise Unmapped(
+                f"event {number}: {where}: {first['msg'].lower()}{self._looked_at(where)}"
+            ) from None
         except (ValueError, TypeError, OverflowError, OSError) as error:
             raise Unmapped(f"event {number}: occurred_at: {error}") from None
         return made
@@ -126,7 +154,9 @@ class Hook:
 
     def _moment(self, written: Any) -> datetime:
         if self.time in ("unix", "unix_ms"):
-            return datetime.fromtimestamp(float(written) / (1000 if self.time == "unix_ms" else 1), UTC)
+            return datetime.fromtimestamp(
+                float(written) / (1000 if self.time == "unix_ms" else 1), UTC
+            )
         if self.time == "iso":
             return written_time(str(written))
         said = datetime.strptime(str(written), self.time)
@@ -138,13 +168,17 @@ class Hook:
 
 
 def load_hooks(path: Path | None, secrets: Mapping[str, str]) -> dict[str, Hook]:
-    """The hooks of a file by their names; none without one. secrets: by the hooks' names. Raises HooksError."""
+    """The hooks of a file by their names; none without one. secrets: by the hooks' names. Raises
+    HooksError.
+    """
     if path is None:
         return {}
     try:
         entries = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).hook
     except OSError as error:
-        raise HooksError(f"{path}: cannot read the hooks ({error.strerror}); check EARSHOT_HOOKS") from None
+        raise HooksError(
+            f"{path}: cannot read the hooks ({error.strerror}); check EARSHOT_HOOKS"
+        ) from None
     except UnicodeDecodeError:
         raise HooksError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
@@ -152,7 +186,9 @@ def load_hooks(path: Path | None, secrets: Mapping[str, str]) -> dict[str, Hook]
     except ValidationError as error:
         first = error.errors()[0]
         where = ": ".join(str(part) for part in first["loc"])
-        raise HooksError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}; correct it there") from None
+        raise HooksError(
+            f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}; correct it there"
+        ) from None
     hooks = {}
     for entry in entries:
         if entry.name in hooks:
@@ -166,11 +202,17 @@ def _secret(name: str, secrets: Mapping[str, str]) -> bytes:
     if given is None:
         raise HooksError(f"the hook {name!r} has no secret; set EARSHOT_HOOK_SECRETS={name}=...")
     try:
-        secret = base64.b64decode(given[6:], validate=True) if given.startswith("whsec_") else given.encode()
+        secret = (
+            base64.b64decode(given[6:], validate=True)
+            if given.startswith("whsec_")
+            else given.encode()
+        )
     except ValueError:
         raise HooksError(f"the secret of the hook {name!r} is no base64 after whsec_") from None
     if len(secret) < SHORTEST_SECRET:
-        raise HooksError(f"the secret of the hook {name!r} must have {SHORTEST_SECRET} bytes or more")
+        raise HooksError(
+            f"the secret of the hook {name!r} must have {SHORTEST_SECRET} bytes or more"
+        )
     return secret
 
 
@@ -210,7 +252,9 @@ class _Entry(BaseModel):
             kind=self.kind,
             each=None if self.each is None else path_of(self.each),
             paths={
-                name: tuple(path_of(each) for each in ([paths] if isinstance(paths, str) else paths))
+                name: tuple(
+                    path_of(each) for each in ([paths] if isinstance(paths, str) else paths)
+                )
                 for name, paths in self.fields.items()
             },
             constants=self.constants,
@@ -252,8 +296,13 @@ def _plain(value: Any) -> Any:
 
 
 def _written(path: Sequence[str | int]) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".") or "."
+    return (
+        "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+        or "."
+    )
 
 
 def _digest(item: Any) -> str:
-    return hashlib.sha256(json.dumps(item, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:32]
+    return hashlib.sha256(
+        json.dumps(item, sort_keys=True, default=str).encode("utf-8", "replace")
+    ).hexdigest()[:32]

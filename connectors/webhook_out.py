@@ -1,8 +1,9 @@
 """A webhook of your own: each alert as a CloudEvent 1.0, signed with a secret that both sides know.
 
-The signature is that of Standard Webhooks 1.0: `webhook-signature: v1,` and the base64 of HMAC-SHA256 over
-`id.timestamp.body`, so a receiver can refuse what is forged, changed, or older than a few minutes. `webhook-id` is the
-same when a message is sent again: a receiver that remembers it takes each once.
+The signature is that of Standard Webhooks 1.0: `webhook-signature: v1,` and the base64 of
+HMAC-SHA256 over `id.timestamp.body`, so a receiver can refuse what is forged, changed, or older
+than a few minutes. `webhook-id` is the same when a message is sent again: a receiver that remembers
+it takes each once.
 """
 
 from __future__ import annotations
@@ -27,11 +28,15 @@ def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> 
     secret = text_option(options, "secret", name).encode()
     if len(secret) < SHORTEST_SECRET:
         raise SinkError(f"the sink {name}: its secret must have {SHORTEST_SECRET} bytes or more")
-    return Webhook(name, Poster(text_option(options, "url", name), name, allow_private=allow_private), secret)
+    return Webhook(
+        name, Poster(text_option(options, "url", name), name, allow_private=allow_private), secret
+    )
 
 
 class Webhook:
-    def __init__(self, name: str, poster: Poster, secret: bytes, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, name: str, poster: Poster, secret: bytes, clock: Callable[[], float] = time.time
+    ) -> None:
         self.name = name
         self._poster = poster
         self._secret = secret
@@ -57,7 +62,9 @@ class Webhook:
 
 
 def message_id(notice: Notice) -> str:
-    """The message's name as a header can carry it, whatever is in an alert's id (a brand may be called anything)."""
+    """The message's name as a header can carry it, whatever is in an alert's id (a brand may be
+    called anything).
+    """
     return "msg_" + hashlib.sha256(notice.id.encode()).hexdigest()[:32]
 
 
@@ -67,7 +74,9 @@ def signature(secret: bytes, id: str, timestamp: str, body: bytes) -> str:
 
 
 def cloud_event(notice: Notice) -> dict[str, Any]:
-    """The CloudEvent, structured mode. https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md"""
+    """The CloudEvent, structured mode.
+    https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
+    """
     return {
         "specversion": "1.0",
         "id": notice.id,
@@ -76,7 +85,8 @@ def cloud_event(notice: Notice) -> dict[str, Any]:
         "subject": notice.alert,
         "time": notice.at.isoformat(),
         "datacontenttype": "application/json",
-        "data": _data(notice) | ({"alerts": [_data(part) for part in notice.parts]} if notice.parts else {}),
+        "data": _data(notice)
+        | ({"alerts": [_data(part) for part in notice.parts]} if notice.parts else {}),
     }
 
 

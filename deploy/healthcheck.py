@@ -1,6 +1,8 @@
-"""Is the role of this container alive? Asks /healthz where the roles of earshot answer it; exit code 0 for yes.
+"""Is the role of this container alive? Asks /healthz where the roles of earshot answer it; exit
+code 0 for yes.
 
-A role that answers nowhere (migrate, replay) is alive as long as its process is, which whoever runs containers sees.
+A role that answers nowhere (migrate, replay) is alive as long as its process is, which whoever runs
+containers sees.
 """
 
 import os
@@ -10,7 +12,10 @@ import urllib.request
 
 
 def main() -> int:
-    for port in (os.environ.get("EARSHOT_WORKER_PORT", "8081"), os.environ.get("EARSHOT_PORT", "8080")):
+    for port in (
+        os.environ.get("EARSHOT_WORKER_PORT", "8081"),
+        os.environ.get("EARSHOT_PORT", "8080"),
+    ):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=4):
                 return 0

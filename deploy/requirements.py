@@ -1,4 +1,6 @@
-"""What the image's stages install, from pyproject.toml: `serving [EXTRA...]`, `embedded`, or one extra alone."""
+"""What the image's stages install, from pyproject.toml: `serving [EXTRA...]`, `embedded`, or one
+extra alone.
+"""
 
 import re
 import sys
@@ -12,7 +14,11 @@ def main(what: str, *extras: str) -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
     more = project["optional-dependencies"]
     if what in ("serving", "embedded"):
-        chosen = [each for each in project["dependencies"] if (_name(each) in EMBEDDED) == (what == "embedded")]
+        chosen = [
+            each
+            for each in project["dependencies"]
+            if (_name(each) in EMBEDDED) == (what == "embedded")
+        ]
     else:
         chosen = list(more[what])
     print(*chosen, *(each for extra in extras for each in more[extra]), sep="\n")

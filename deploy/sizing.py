@@ -1,7 +1,8 @@
-"""How fast one worker is and how much the database grows, measured: `python deploy/sizing.py --events 100000`.
+"""How fast one worker is and how much the database grows, measured: `python deploy/sizing.py
+--events 100000`.
 
-Made-up conversations of two brands go through a worker on the embedded parts, in a home of their own; printed are the
-events a second and the bytes that each table and its indexes took, as JSON.
+Made-up conversations of two brands go through a worker on the embedded parts, in a home of their
+own; printed are the events a second and the bytes that each table and its indexes took, as JSON.
 """
 
 from __future__ import annotations
@@ -38,7 +39,16 @@ BRAND = (
 )
 WORDS = {
     "who": ("my mother", "my team", "our office", "my wife", "a colleague", "my neighbour"),
-    "place": ("gate C30", "Leeds", "the airport", "Porto", "our village", "terminal 2", "Bergen", "platform 9"),
+    "place": (
+        "gate C30",
+        "Leeds",
+        "the airport",
+        "Porto",
+        "our village",
+        "terminal 2",
+        "Bergen",
+        "platform 9",
+    ),
     "thing": (
         "the refund",
         "my suitcase",
@@ -73,13 +83,23 @@ def conversations(events: int, seed: int) -> Iterator[Tweet]:
     span = events / A_DAY * 86400
     number = 0
     while number < events:
-        thread, brand, author = number, chance.choice(BRANDS), f"user{chance.randrange(events // 3 + 1)}"
+        thread, brand, author = (
+            number,
+            chance.choice(BRANDS),
+            f"user{chance.randrange(events // 3 + 1)}",
+        )
         moment = start + timedelta(seconds=chance.uniform(0, span))
-        for turn in range(min(chance.choices((1, 2, 3, 4, 5), (40, 25, 20, 10, 5))[0], events - number)):
+        for turn in range(
+            min(chance.choices((1, 2, 3, 4, 5), (40, 25, 20, 10, 5))[0], events - number)
+        ):
             outbound = turn % 2 == 1 and chance.random() < 0.7
             filled = {name: chance.choice(options) for name, options in WORDS.items()}
             text = chance.choice(BRAND if outbound else CUSTOMER).format(
-                brand=brand, n=chance.randrange(2, 600), ref=f"{chance.randrange(16**6):06X}", price="49 euro", **filled
+                brand=brand,
+                n=chance.randrange(2, 600),
+                ref=f"{chance.randrange(16**6):06X}",
+                price="49 euro",
+                **filled,
             )
             yield Tweet(
                 id=f"sizing:{number}",
@@ -101,9 +121,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="earshot-sizing-") as folder:
         file = Path(folder) / "events.jsonl"
         with file.open("wb") as out:
-            out.writelines(encode(event) + b"\n" for event in conversations(asked.events, asked.seed))
+            out.writelines(
+                encode(event) + b"\n" for event in conversations(asked.events, asked.seed)
+            )
         _earshot(folder, "migrate")
-        ((empty,),) = [row.values() for row in json.loads(_earshot(folder, "sql", EMPTY, "--format", "json"))]
+        ((empty,),) = [
+            row.values() for row in json.loads(_earshot(folder, "sql", EMPTY, "--format", "json"))
+        ]
         started = time.monotonic()
         _earshot(folder, "replay", str(file), "--wait")
         seconds = time.monotonic() - started
@@ -119,7 +143,9 @@ def main() -> None:
                 "rows": counts,
                 "gigabytes_per_million_events": round((counts["bytes"] - empty) / events / 1000, 3),
                 "bytes_per_event": {
-                    each["name"]: {part: round(each[part] / events) for part in ("rows", "indexes", "toast")}
+                    each["name"]: {
+                        part: round(each[part] / events) for part in ("rows", "indexes", "toast")
+                    }
                     for each in sizes
                     if each["rows"] > events
                 },

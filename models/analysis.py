@@ -44,7 +44,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """How the customer sounds in one turn. mood: -1 (negative) to 1. tension: 0-1, of the call so far."""
+    """How the customer sounds in one turn. mood: -1 (negative) to 1. tension: 0-1, of the call so
+    far.
+    """
 
     turn: int  # of all turns, from 0
     mood: float
@@ -57,7 +59,8 @@ class Moment:
 class Call:
     """What a call has that no single text has. outcome: None where no head decides it.
 
-    soured: the turn at which the tension was too much for the first time, and its words; None when it never was.
+    soured: the turn at which the tension was too much for the first time, and its words; None when
+    it never was.
     """
 
     turns: int
@@ -74,7 +77,9 @@ class Call:
             and {
                 "label": outcome.label,
                 "score": round(outcome.score, 4),
-                "probabilities": {name: round(value, 4) for name, value in outcome.probabilities.items()},
+                "probabilities": {
+                    name: round(value, 4) for name, value in outcome.probabilities.items()
+                },
                 "words": outcome.words,
             },
             "soured": soured and {"turn": soured.turn, "at": soured.at, "words": self.soured_words},
@@ -98,10 +103,11 @@ class Analysis:
     """One text understood.
 
     severity: 0-4 after Jin & Aletras (2021). dissatisfaction: 0 (content) to 100 (furious).
-    dissatisfaction_grade: the same, 1 to 5. abstained: every judgement is None, and `why` is the reason: there
-    is nothing to read (empty), the model does not know the language, or has never seen anything like it (strange).
-    embedding: (384,) float16, unit length; only vectors of the same `model` compare. None when abstained.
-    call: of a call, what its turns say together; the text is the customer's side then.
+    dissatisfaction_grade: the same, 1 to 5. abstained: every judgement is None, and `why` is the
+    reason: there is nothing to read (empty), the model does not know the language, or has never
+    seen anything like it (strange). embedding: (384,) float16, unit length; only vectors of the
+    same `model` compare. None when abstained. call: of a call, what its turns say together; the
+    text is the customer's side then.
     """
 
     text: str
@@ -128,7 +134,9 @@ class Analysis:
         return None if grade is None else "low" if grade < 3 else "medium" if grade == 3 else "high"
 
     def as_json(self) -> dict[str, Any]:
-        """The contract of `earshot analyze`: JSON-able, without the embedding, numbers rounded to four places."""
+        """The contract of `earshot analyze`: JSON-able, without the embedding, numbers rounded to
+        four places.
+        """
         sentiment, topic, problem = self.sentiment, self.topic, self.problem
         return {
             "text": self.text,
@@ -137,16 +145,24 @@ class Analysis:
             and {
                 "label": sentiment.label,
                 "score": round(sentiment.score, 4),
-                "probabilities": {name: round(value, 4) for name, value in sentiment.probabilities.items()},
+                "probabilities": {
+                    name: round(value, 4) for name, value in sentiment.probabilities.items()
+                },
             },
             "complaint": None if self.complaint is None else round(self.complaint, 4),
             "severity": self.severity,
-            "dissatisfaction": None if self.dissatisfaction is None else round(self.dissatisfaction, 1),
+            "dissatisfaction": None
+            if self.dissatisfaction is None
+            else round(self.dissatisfaction, 1),
             "dissatisfaction_level": self.dissatisfaction_level,
             "dissatisfaction_grade": self.dissatisfaction_grade,
             "topic": topic and {"label": topic.label, "score": round(topic.score, 4)},
             "problem": problem
-            and {"label": problem.label, "score": round(problem.score, 4), "words": list(problem.words)},
+            and {
+                "label": problem.label,
+                "score": round(problem.score, 4),
+                "words": list(problem.words),
+            },
             "abstained": self.abstained,
             "why": self.why,
             "model": self.model,

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from models.analysis import Analysis, Problem, Sentiment, SentimentLabel, Why
 from models.artifact import Artifact, load_artifact
 from models.encoder import Encoder, Outputs
+from models.examples.embedded import kept_places
+from models.examples.kernel import Resemblance, read_examples
 from models.language import UNDECIDED, detect
-from models.places import kept_places
-from models.resemblance import Resemblance, read_examples
-from models.taxonomy import Placed, Taxonomy, Trained, read_taxonomy, shown_words
+from models.taxonomy.classifier import Placed, Taxonomy, Trained, read_taxonomy, shown_words
 from models.text import normalize
 
 LABELS: tuple[SentimentLabel, ...] = get_args(SentimentLabel)
@@ -28,13 +28,18 @@ Floats = NDArray[np.float32]
 class Analyzer:
     """The model of one directory, ready to read. `version` names it in everything that it says.
 
-    taxonomy: the topics and problems that it names; else the model's own, else the one that comes with earshot.
-    threads: cores that it may use. batch: texts of one run, at most; results do not depend on it.
-    Raises ArtifactError when the directory cannot be served.
+    taxonomy: the topics and problems that it names; else the model's own, else the one that comes
+    with earshot. threads: cores that it may use. batch: texts of one run, at most; results do not
+    depend on it. Raises ArtifactError when the directory cannot be served.
     """
 
     def __init__(
-        self, artifact: Artifact | Path, *, taxonomy: Taxonomy | None = None, threads: int = 2, batch: int = 32
+        self,
+        artifact: Artifact | Path,
+        *,
+        taxonomy: Taxonomy | None = None,
+        threads: int = 2,
+        batch: int = 32,
     ) -> None:
         self._artifact = load_artifact(artifact) if isinstance(artifact, Path) else artifact
         own = self._artifact.taxonomy
@@ -56,21 +61,28 @@ class Analyzer:
         self._resemblance = Resemblance(read_examples(), self._places)
         self.version = self._artifact.version
 
-    def __call__(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[Analysis]:
+    def __call__(
+        self, texts: Sequence[str], languages: Sequence[str | None] | None = None
+    ) -> list[Analysis]:
         """Read each text. languages: what the source of each says, for those too short to tell.
 
-        Abstains, with every judgement None and `why`, on a language that the model does not know, on nothing to read
-        and on what is like no message that it has learned from.
+        Abstains, with every judgement None and `why`, on a language that the model does not know,
+        on nothing to read and on what is like no message that it has learned from.
         """
         hints = [None] * len(texts) if languages is None else languages
         spoken = [detect(text, hint) for text, hint in zip(texts, hints, strict=True)]
-        why = [self._unreadable(text, language) for text, language in zip(texts, spoken, strict=True)]
+        why = [
+            self._unreadable(text, language) for text, language in zip(texts, spoken, strict=True)
+        ]
         readable = [row for row, reason in enumerate(why) if reason is None]
         outputs = self._encoder([texts[row] for row in readable])
-        judged = self._judge([texts[row] for row in readable], [spoken[row] for row in readable], outputs)
+        judged = self._judge(
+            [texts[row] for row in readable], [spoken[row] for row in readable], outputs
+        )
         by_row = dict(zip(readable, judged, strict=True))
         return [
-            by_row.get(row) or Analysis(text, spoken[row], self.version, abstained=True, why=why[row])
+            by_row.get(row)
+            or Analysis(text, spoken[row], self.version, abstained=True, why=why[row])
             for row, text in enumerate(texts)
         ]
 
@@ -87,14 +99,18 @@ class Analyzer:
             return "empty"
         return None if language == UNDECIDED or language in self._artifact.languages else "language"
 
-    def _judge(self, texts: Sequence[str], languages: Sequence[str], outputs: Outputs) -> list[Analysis]:
+    def _judge(
+        self, texts: Sequence[str], languages: Sequence[str], outputs: Outputs
+    ) -> list[Analysis]:
         temperatures, levels = self._artifact.temperatures, self._artifact.levels
         sentiment = softmax(outputs.sentiment / temperatures["sentiment"])  # (texts, 3)
         complaint = softmax(outputs.complaint / temperatures["complaint"])[:, 1]  # (texts,)
         severity = softmax(outputs.severity / temperatures["severity"])  # (texts, 5)
         index = dissatisfaction(severity)
         topics = self._taxonomy.topics(outputs.embedding, self._shares(outputs, "topic"))
-        problems = self._taxonomy.problems(texts, topics, outputs.embedding, self._shares(outputs, "problem"))
+        problems = self._taxonomy.problems(
+            texts, topics, outputs.embedding, self._shares(outputs, "problem")
+        )
         problems = [
             self._shown(text, problem, outputs.cause[row])
             for row, (text, problem) in enumerate(zip(texts, problems, strict=True))
@@ -132,7 +148,9 @@ class Analyzer:
         return [bool(one) for one in outputs.strange[:, 0] > self._artifact.strange_most]
 
     def _shown(self, text: str, problem: Problem | None, cause: Floats) -> Problem | None:
-        """The problem with the words that the model points at, or where it points at none, those that they share."""
+        """The problem with the words that the model points at, or where it points at none, those
+        that they share.
+        """
         if problem is None or not len(cause):
             return problem
         read, spans = self._encoder.spans(text)
@@ -167,12 +185,16 @@ def dissatisfaction(severity: Floats) -> Floats:
     """
     if severity.shape[-1] != 5:
         raise ValueError(f"severity has five classes, not {severity.shape[-1]}")
-    index: Floats = (severity * np.arange(0, 125, 25, dtype=np.float32)).sum(-1)  # a BLAS product would round by batch
+    index: Floats = (severity * np.arange(0, 125, 25, dtype=np.float32)).sum(
+        -1
+    )  # a BLAS product would round by batch
     return index
 
 
 def grade(index: float, levels: Sequence[float]) -> int:
-    """The dissatisfaction index as 1 (content) to 5 (furious). levels: the index from which it is 2, 3, 4 and 5."""
+    """The dissatisfaction index as 1 (content) to 5 (furious). levels: the index from which it is
+    2, 3, 4 and 5.
+    """
     return 1 + sum(index >= least for least in levels)
 
 
@@ -181,5 +203,7 @@ def _sentiment(probabilities: Floats) -> Sentiment:
     return Sentiment(
         label=LABELS[best],
         score=float(probabilities[best]),
-        probabilities={label: float(value) for label, value in zip(LABELS, probabilities, strict=True)},
+        probabilities={
+            label: float(value) for label, value in zip(LABELS, probabilities, strict=True)
+        },
     )

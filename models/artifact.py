@@ -1,4 +1,6 @@
-"""The model directory: one ONNX file, its tokenizer, and `artifact.json`, which tells where both came from."""
+"""The model directory: one ONNX file, its tokenizer, and `artifact.json`, which tells where both
+came from.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,12 @@ class ArtifactError(Exception):
 class Artifact:
     """A verified model directory.
 
-    temperatures: by task; logits are divided by them before the softmax. max_tokens: longer texts are cut.
-    languages: ISO 639-1 codes that the model reads. labels: by task, the names of its classes. least_probability: by
-    task, what naming a topic or problem takes. topic_threshold, problem_threshold: least cosine to name one by its
-    phrases alone. cause_least: probability of a word that shows the problem. strange_most: highest logit of a text that
-    is judged. levels: the dissatisfaction from which it has the grades 2 to 5.
+    temperatures: by task; logits are divided by them before the softmax. max_tokens: longer texts
+    are cut. languages: ISO 639-1 codes that the model reads. labels: by task, the names of its
+    classes. least_probability: by task, what naming a topic or problem takes. topic_threshold,
+    problem_threshold: least cosine to name one by its phrases alone. cause_least: probability of a
+    word that shows the problem. strange_most: highest logit of a text that is judged. levels: the
+    dissatisfaction from which it has the grades 2 to 5.
     """
 
     folder: Path
@@ -86,7 +89,9 @@ def load_artifact(folder: Path) -> Artifact:
             topic_threshold=float(story["topic_threshold"]),
             problem_threshold=float(story["problem_threshold"]),
             labels={task: tuple(map(str, names)) for task, names in story["labels"].items()},
-            least_probability={task: float(least) for task, least in story.get("least_probability", {}).items()},
+            least_probability={
+                task: float(least) for task, least in story.get("least_probability", {}).items()
+            },
             cause_least=float(story.get("cause_least", 0.5)),
             strange_most=float(story.get("strange_most", "inf")),
             levels=tuple(float(least) for least in story.get("levels", DEFAULT_LEVELS)),
@@ -95,13 +100,19 @@ def load_artifact(folder: Path) -> Artifact:
 
 
 def read_story(folder: Path, file: str, formats: Collection[int]) -> dict[str, Any]:
-    """What a directory says of itself, its files verified by their SHA-256. To be called within `reading`."""
+    """What a directory says of itself, its files verified by their SHA-256. To be called within
+    `reading`.
+    """
     story: dict[str, Any] = json.loads((folder / file).read_text(encoding="utf-8"))
     if story["format"] not in formats:
-        raise broken(folder, f"{file} has format {story['format']}, this version reads up to {max(formats)}")
+        raise broken(
+            folder, f"{file} has format {story['format']}, this version reads up to {max(formats)}"
+        )
     for name, expected in story["files"].items():
         if sha256(folder / name) != expected:
-            raise broken(folder, f"{name} is damaged or was changed (its SHA-256 is not the recorded one)")
+            raise broken(
+                folder, f"{name} is damaged or was changed (its SHA-256 is not the recorded one)"
+            )
     return story
 
 
@@ -115,7 +126,9 @@ def reading(folder: Path, file: str, whose: str) -> Iterator[None]:
     except OSError as error:
         raise broken(folder, f"it cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise broken(folder, f"{file} is not {whose} story ({type(error).__name__}: {error})") from None
+        raise broken(
+            folder, f"{file} is not {whose} story ({type(error).__name__}: {error})"
+        ) from None
 
 
 def sha256(path: Path) -> str:
@@ -124,4 +137,6 @@ def sha256(path: Path) -> str:
 
 
 def broken(folder: Path, why: str) -> ArtifactError:
-    return ArtifactError(f"model directory {folder}: {why}; name another one, or reinstall earshot to restore its own")
+    return ArtifactError(
+        f"model directory {folder}: {why}; name another one, or reinstall earshot to restore its own"
+    )

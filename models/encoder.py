@@ -1,4 +1,6 @@
-"""Texts to logits and embeddings: tokenise, run, put back in order. A text's result depends on that text alone."""
+"""Texts to logits and embeddings: tokenise, run, put back in order. A text's result depends on that
+text alone.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,18 @@ from models.text import normalize
 
 Floats = NDArray[np.float32]
 
-# Kernels sum in another order for a lone row and for widths that are no multiple of eight: the last bit differs. With
-# two rows or more and such widths, a row came out the same, bit for bit, in any batch, place, padding and thread count.
+# Kernels sum in another order for a lone row and for widths that are no multiple of eight: the last
+# bit differs. With two rows or more and such widths, a row came out the same, bit for bit, in any
+# batch, place, padding and thread count.
 WIDTH_STEP = 8
 FEWEST_ROWS = 2
-# Processors without VNNI or AMX add pairs of products in 16 bits, and lose what does not fit: one sentiment in forty
-# came out otherwise. This takes them a fifth longer, and changes nothing elsewhere.
+# Processors without VNNI or AMX add pairs of products in 16 bits, and lose what does not fit: one
+# sentiment in forty came out otherwise. This takes them a fifth longer, and changes nothing
+# elsewhere.
 EXACT = ("session.x64quantprecision", "1")
-RUN_COST = 7  # tokens that could be read in the time that a run takes whatever is in it (measured: 6)
+RUN_COST = (
+    7  # tokens that could be read in the time that a run takes whatever is in it (measured: 6)
+)
 
 
 class Outputs(NamedTuple):
@@ -39,7 +45,9 @@ class Outputs(NamedTuple):
     embedding: Floats  # (n, dim)
     topic: Floats  # (n, topics)
     problem: Floats  # (n, problems)
-    cause: Floats  # (n, tokens of the longest) that a token shows what a complaint is about; -inf after a text's end
+    # (n, tokens of the longest) that a token shows what a complaint is about; -inf after a text's
+    # end
+    cause: Floats
     strange: Floats  # (n, 1) that a text is like none that the network has learned from
 
 
@@ -47,33 +55,43 @@ REQUIRED = ("sentiment", "complaint", "severity", "embedding")
 
 
 class Encoder:
-    """One ONNX session and its tokenizer. max_tokens: longer texts are cut. batch: rows of one run, at most.
+    """One ONNX session and its tokenizer. max_tokens: longer texts are cut. batch: rows of one run,
+    at most.
 
     Raises ArtifactError when a file cannot be loaded.
     """
 
-    def __init__(self, model: Path, tokenizer: Path, *, max_tokens: int, threads: int = 2, batch: int = 32) -> None:
+    def __init__(
+        self, model: Path, tokenizer: Path, *, max_tokens: int, threads: int = 2, batch: int = 32
+    ) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores are shared with the rest
+        options.add_session_config_entry(
+            "session.intra_op.allow_spinning", "0"
+        )  # the cores are shared with the rest
         options.add_session_config_entry(*EXACT)
         try:
             self._session = onnxruntime.InferenceSession(
                 str(model),
                 options,
                 providers=["CPUExecutionProvider"],
-                # The fused kernel is a scalar loop: a fifth of the whole time, for what two fast kernels do in a tenth.
+                # The fused kernel is a scalar loop: a fifth of the whole time, for what two fast
+                # kernels do in a tenth.
                 disabled_optimizers=["SkipLayerNormFusion"],
             )
             self._tokenizer = Tokenizer.from_file(str(tokenizer))
             there = {output.name for output in self._session.get_outputs()}
             if missing := [name for name in REQUIRED if name not in there]:
                 raise ValueError(f"its graph has no output {' and '.join(missing)}")
-        except Exception as error:  # both libraries raise bare Exceptions of their own for a file they cannot read
+        except (
+            Exception
+        ) as error:  # both libraries raise bare Exceptions of their own for a file they cannot read
             reason = " ".join(str(error).split())[:200]
-            raise ArtifactError(f"model directory {model.parent}: it cannot be loaded ({reason})") from None
+            raise ArtifactError(
+                f"model directory {model.parent}: it cannot be loaded ({reason})"
+            ) from None
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
         self._names = [name for name in Outputs._fields if name in there]
@@ -84,18 +102,23 @@ class Encoder:
         read = [as_read(text) for text in texts]
         distinct = {text: row for row, text in enumerate(dict.fromkeys(read))}
         if not distinct:
-            return Outputs(*(np.zeros((0, width), np.float32) for width in (3, 2, 5, 0, 0, 0, 0, 0)))
+            return Outputs(
+                *(np.zeros((0, width), np.float32) for width in (3, 2, 5, 0, 0, 0, 0, 0))
+            )
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(distinct))]
         outputs = self._run(tokens)
         rows = [distinct[text] for text in read]
         return Outputs(*(values[rows] for values in outputs))
 
     def spans(self, text: str) -> tuple[str, list[tuple[int, int]]]:
-        """`text` normalised, and where in it (start, end) each token of `cause` is; (0, 0) for those that mark."""
+        """`text` normalised, and where in it (start, end) each token of `cause` is; (0, 0) for
+        those that mark.
+        """
         written = normalize(text)
         read = spelled(written)
         return written, [
-            read.written(*span) if span != (0, 0) else span for span in self._tokenizer.encode(read.text).offsets
+            read.written(*span) if span != (0, 0) else span
+            for span in self._tokenizer.encode(read.text).offsets
         ]
 
     def _run(self, tokens: Sequence[list[int]]) -> Outputs:
@@ -106,13 +129,17 @@ class Encoder:
             order += rows
             some = [tokens[row] for row in rows]
             values: list[Any] = self._session.run(self._names, padded(some, width))
-            said = {name: value[: len(rows)] for name, value in zip(self._names, values, strict=True)}
+            said = {
+                name: value[: len(rows)] for name, value in zip(self._names, values, strict=True)
+            }
             if "cause" in said:
                 said["cause"] = _ended(said["cause"], [len(ids) for ids in some], longest)
             parts.append(said)
         back = np.argsort(order)
         none = np.zeros((len(tokens), 0), np.float32)
-        joined = {name: np.concatenate([part[name] for part in parts])[back] for name in self._names}
+        joined = {
+            name: np.concatenate([part[name] for part in parts])[back] for name in self._names
+        }
         return Outputs(*(joined.get(name, none) for name in Outputs._fields))
 
 
@@ -127,8 +154,8 @@ def _ended(values: Floats, lengths: Sequence[int], longest: int) -> Floats:
 def groups(lengths: Sequence[int], batch: int) -> Iterator[tuple[list[int], int]]:
     """(rows, width) of runs of at most `batch` texts, of one width, a multiple of eight.
 
-    A few texts wait for the next width where padding them costs less than a run of their own, which a lone text would
-    even take two rows of.
+    A few texts wait for the next width where padding them costs less than a run of their own, which
+    a lone text would even take two rows of.
     """
     widths: dict[int, list[int]] = {}
     for row, length in enumerate(lengths):
@@ -148,7 +175,9 @@ def groups(lengths: Sequence[int], batch: int) -> Iterator[tuple[list[int], int]
 
 
 def padded(tokens: Sequence[list[int]], width: int) -> dict[str, NDArray[np.int64]]:
-    """The session's input, (rows, width), with at least FEWEST_ROWS rows; a row without text attends to itself."""
+    """The session's input, (rows, width), with at least FEWEST_ROWS rows; a row without text
+    attends to itself.
+    """
     ids = np.zeros((max(len(tokens), FEWEST_ROWS), width), dtype=np.int64)
     mask = np.zeros_like(ids)
     mask[:, 0] = 1

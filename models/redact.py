@@ -1,7 +1,8 @@
-"""Personal data in a text, replaced by typed placeholders before anything is stored: "call [phone], I'm at [address]".
+"""Personal data in a text, replaced by typed placeholders before anything is stored: "call [phone],
+I'm at [address]".
 
-Author handles stay: replies need them. Every pattern is bounded, so that the time grows with the length of the text,
-whatever is in it.
+Author handles stay: replies need them. Every pattern is bounded, so that the time grows with the
+length of the text, whatever is in it.
 """
 
 from __future__ import annotations
@@ -23,15 +24,24 @@ class Span:
 
 
 def redact(text: str) -> str:
-    """`text` with its personal data replaced by `[email]`, `[phone]`, `[card]` ... Redacting twice changes nothing."""
+    """`text` with its personal data replaced by `[email]`, `[phone]`, `[card]` ... Redacting twice
+    changes nothing.
+    """
     while spans := find(text):
         text = _replaced(text, spans)
     return text
 
 
 def find(text: str) -> list[Span]:
-    """The personal data in `text`, in order, without overlaps: what overlaps is one span, of the more certain kind."""
-    found = [Span(*span, kind) for kind, sign, spans in _KINDS if sign.search(text) for span in spans(text)]
+    """The personal data in `text`, in order, without overlaps: what overlaps is one span, of the
+    more certain kind.
+    """
+    found = [
+        Span(*span, kind)
+        for kind, sign, spans in _KINDS
+        if sign.search(text)
+        for span in spans(text)
+    ]
     found.sort()
     apart: list[Span] = []
     for span in found:

@@ -1,4 +1,6 @@
-"""Models that were released here, and which of them is in use. A directory each; `use` and `rollback` move a mark."""
+"""Models that were released here, and which of them is in use. A directory each; `use` and
+`rollback` move a mark.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class Known:
 
 
 class Registry:
-    """The models under one folder. Safe against a crash at any moment: a model is there whole, or not at all."""
+    """The models under one folder. Safe against a crash at any moment: a model is there whole, or
+    not at all.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.expanduser()
@@ -41,10 +45,23 @@ class Registry:
         return default_artifact() if version == SHIPPED else self.folder / version
 
     def known(self) -> list[Known]:
-        """The shipped model first, then the others by their names; broken ones too, with the reason."""
+        """The shipped model first, then the others by their names; broken ones too, with the
+        reason.
+        """
         now = self._history()[-1]
-        told = [Known(load_artifact(default_artifact()).version, default_artifact(), now == SHIPPED, shipped=True)]
-        folders = sorted(each for each in self.folder.glob("*") if each.is_dir() and not each.name.startswith("."))
+        told = [
+            Known(
+                load_artifact(default_artifact()).version,
+                default_artifact(),
+                now == SHIPPED,
+                shipped=True,
+            )
+        ]
+        folders = sorted(
+            each
+            for each in self.folder.glob("*")
+            if each.is_dir() and not each.name.startswith(".")
+        )
         for folder in folders:
             try:
                 fit_to_serve(load_artifact(folder))
@@ -55,7 +72,9 @@ class Registry:
         return told
 
     def find(self, name: str) -> Artifact:
-        """A model by its version, by the start of it, or `shipped`. Raises ArtifactError that names what there is."""
+        """A model by its version, by the start of it, or `shipped`. Raises ArtifactError that names
+        what there is.
+        """
         if name == SHIPPED:
             return load_artifact(default_artifact())
         known = self.known()
@@ -64,13 +83,17 @@ class Registry:
         if len(found) != 1:
             there = ", ".join(each.version for each in known)
             problem = "there is no model" if not found else "more than one model begins with"
-            raise ArtifactError(f"{problem} {name!r}; there are: {there}. Or give the directory of one")
+            raise ArtifactError(
+                f"{problem} {name!r}; there are: {there}. Or give the directory of one"
+            )
         return load_artifact(found[0].folder)
 
     def use(self, model: str | Path) -> Artifact:
-        """Make a model the one in use; a directory is copied in first. Workers load it at their next start.
+        """Make a model the one in use; a directory is copied in first. Workers load it at their
+        next start.
 
-        Raises ArtifactError when the model is broken or has not passed the gate; nothing changes then.
+        Raises ArtifactError when the model is broken or has not passed the gate; nothing changes
+        then.
         """
         outside = Path(model).expanduser()
         artifact = load_artifact(outside) if outside.is_dir() else self.find(str(model))
@@ -85,7 +108,9 @@ class Registry:
         return artifact
 
     def rollback(self) -> Artifact:
-        """Go back to the model that was in use before. Raises ArtifactError when there was none, or it is broken."""
+        """Go back to the model that was in use before. Raises ArtifactError when there was none, or
+        it is broken.
+        """
         history = self._history()
         if len(history) < 2:
             raise ArtifactError("no other model was in use before this one")
@@ -115,14 +140,20 @@ class Registry:
                 f"{self.folder / _MARK} cannot be read ({error}); remove it to use the shipped model"
             ) from None
         names = told.get("history") if isinstance(told, dict) else None
-        if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
-            raise ArtifactError(f"{self.folder / _MARK} names no model; remove it to use the shipped one")
+        if not names or not all(
+            isinstance(name, str) and Path(name).name == name for name in names
+        ):
+            raise ArtifactError(
+                f"{self.folder / _MARK} names no model; remove it to use the shipped one"
+            )
         return list(names)
 
     def _remember(self, history: Sequence[str]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         spare = self.folder / f".{_MARK}.{os.getpid()}"
-        spare.write_text(json.dumps({"history": list(history)[-_REMEMBERED:]}, indent=1) + "\n", encoding="utf-8")
+        spare.write_text(
+            json.dumps({"history": list(history)[-_REMEMBERED:]}, indent=1) + "\n", encoding="utf-8"
+        )
         spare.replace(self.folder / _MARK)
 
 
@@ -130,7 +161,9 @@ def fit_to_serve(artifact: Artifact) -> None:
     """Raises ArtifactError unless the model's story tells that it passed every check of the gate."""
     checks: Any = artifact.story.get("gate")
     if not isinstance(checks, list) or not checks:
-        raise ArtifactError(f"{artifact.version} tells of no gate that it passed; release it with `earshot train`")
+        raise ArtifactError(
+            f"{artifact.version} tells of no gate that it passed; release it with `earshot train`"
+        )
     failed = [str(check) for check in checks if not str(check).startswith("ok")]
     if failed:
         raise ArtifactError(f"{artifact.version} did not pass the gate: {failed[0]}")

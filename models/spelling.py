@@ -1,8 +1,10 @@
-"""Mistyped words, read as the words that were meant: one slip of the fingers away from a word that people use a lot.
+"""Mistyped words, read as the words that were meant: one slip of the fingers away from a word that
+people use a lot.
 
-After Norvig (How to Write a Spelling Corrector, 2007), with the slips of Damerau (1964): a letter left out, put in,
-taken for another, or two swapped. Only words that next to nobody uses are changed, and never in their first letter.
-Names and acronyms stay, as far as capitals tell them. How many texts have which words: words.txt (training/words.py).
+After Norvig (How to Write a Spelling Corrector, 2007), with the slips of Damerau (1964): a letter
+left out, put in, taken for another, or two swapped. Only words that next to nobody uses are
+changed, and never in their first letter. Names and acronyms stay, as far as capitals tell them. How
+many texts have which words: words.txt (training/words.py).
 """
 
 from __future__ import annotations
@@ -31,13 +33,17 @@ _SENTENCE_ENDS = (".", "!", "?")
 
 
 class Spelled(NamedTuple):
-    """A text in known words. changes: where in it (start, end), and where the writer's word was (start, end)."""
+    """A text in known words. changes: where in it (start, end), and where the writer's word was
+    (start, end).
+    """
 
     text: str
     changes: list[tuple[int, int, int, int]]
 
     def written(self, start: int, end: int) -> tuple[int, int]:
-        """Where in the writer's text that is which stands at (start, end): of a changed word, all of it."""
+        """Where in the writer's text that is which stands at (start, end): of a changed word, all
+        of it.
+        """
         return self._place(start, at_end=False), self._place(end, at_end=True)
 
     def _place(self, at: int, *, at_end: bool) -> int:
@@ -86,7 +92,9 @@ def _is_name(word: str, text: str, start: int, loud: bool) -> bool:
 
 @lru_cache(REMEMBERED)
 def _meant(word: str) -> str:
-    """The word that was meant by `word`, in small letters; the same where it is known or nobody can tell."""
+    """The word that was meant by `word`, in small letters; the same where it is known or nobody can
+    tell.
+    """
     used = _words()
     if word in used or any(stem in used for stem in _stems(word)):
         return word

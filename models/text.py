@@ -1,4 +1,6 @@
-"""The one normalisation of texts, shared by training and serving: what the encoder's tokenizer gets to see."""
+"""The one normalisation of texts, shared by training and serving: what the encoder's tokenizer gets
+to see.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,14 @@ _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")  # TweetEval carries `\u2019` as si
 _NEWLINE = re.compile(r"\\[nrt]\b")
 _QUOTE = re.compile(r'\\"+|"{2,}')
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
-_HANDLE = re.compile(r"(?<![\w@])@\w+(?:@[\w-]+(?:\.[\w-]+)+|(?:\.[\w-]+)*\.(?:social|com|net|org|app|dev))?")
+_HANDLE = re.compile(
+    r"(?<![\w@])@\w+(?:@[\w-]+(?:\.[\w-]+)+|(?:\.[\w-]+)*\.(?:social|com|net|org|app|dev))?"
+)
 _HANDLES = re.compile(r"@user(?:[\s,]+@user)+")
 _HASHTAG = re.compile(r"#(\w+)")
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])|_+|(?<=[A-Z])(?=[A-Z][a-z])")
+_HUMP = re.compile(
+    r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])|_+|(?<=[A-Z])(?=[A-Z][a-z])"
+)
 _RUN = re.compile(r"(.)\1{3,}", re.DOTALL)
 _SKIN_OR_JOINER = re.compile("[\U0001f3fb-\U0001f3ff\u200b-\u200f\u2060-\u2064\ufeff]")
 _SAME_EMOJI = re.compile("([\U0001f000-\U0001faff\u2600-\u27bf]\ufe0f?)\\1+")
@@ -26,9 +32,11 @@ _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 
 
 def normalize(text: str) -> str:
-    """`text` as the models read it: links become `http`, handles `@user`, emoji their words, hashtags their humps.
+    """`text` as the models read it: links become `http`, handles `@user`, emoji their words,
+    hashtags their humps.
 
-    Takes any str, also with NUL or lone surrogates; returns printable text on one line, perhaps empty.
+    Takes any str, also with NUL or lone surrogates; returns printable text on one line, perhaps
+    empty.
     """
     text = text[:LONGEST]
     if "\\" in text:
@@ -49,7 +57,9 @@ def normalize(text: str) -> str:
 
 
 def _readable(text: str) -> str:
-    """Whole code points in their plain form, emoji as words: the base's vocabulary has next to none."""
+    """Whole code points in their plain form, emoji as words: the base's vocabulary has next to
+    none.
+    """
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     text = _SAME_EMOJI.sub(r"\1", text.translate(_PLAIN))
     text = emoji.replace_emoji(text, replace=_in_words)

@@ -1,1 +1,3 @@
-"""Kafka, tickets, Postgres, HTTP and the command line: everything between the connectors and the models."""
+"""Kafka, tickets, Postgres, HTTP and the command line: everything between the connectors and the
+models.
+"""

@@ -9,16 +9,20 @@ import faust
 from faust.app import App, BootStrategy
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 
-from stream.drafting import Drafting
 from stream.kafka import INPUTS, MESSAGE_LIMIT, tls
 from stream.pipeline import Message, Pipeline
+from stream.replies.drafting import Drafting
 from stream.settings import Settings
 
-DRAFTS_WITHIN = 0.5  # seconds until a ticket is remembered that waits for a draft: few large batches
+DRAFTS_WITHIN = (
+    0.5  # seconds until a ticket is remembered that waits for a draft: few large batches
+)
 
 
 class _Boot(BootStrategy):
-    """Without Faust's web server: it binds a fixed port even when switched off, and a second worker dies on it."""
+    """Without Faust's web server: it binds a fixed port even when switched off, and a second worker
+    dies on it.
+    """
 
     enable_web = False
 
@@ -30,12 +34,14 @@ class _App(App):
 class _EmbeddedThread(AIOKafkaConsumerThread):
     """A consumer that gets on with the embedded broker.
 
-    It leaves its group without a word, as if it had been killed: the session's end, six seconds later, removes it.
-    When the leader of a group says goodbye in the middle of a rebalance, the embedded broker keeps it as the leader
-    for ever: whoever joins afterwards waits for an assignment that never comes.
+    It leaves its group without a word, as if it had been killed: the session's end, six seconds
+    later, removes it. When the leader of a group says goodbye in the middle of a rebalance, the
+    embedded broker keeps it as the leader for ever: whoever joins afterwards waits for an
+    assignment that never comes.
 
-    It asks often: the embedded broker answers a fetch only after a good part of the longest wait, also when messages
-    are there (of Faust's 1,500 ms: 394 at the median; of 20 ms: 10). Apache Kafka answers at once.
+    It asks often: the embedded broker answers a fetch only after a good part of the longest wait,
+    also when messages are there (of Faust's 1,500 ms: 394 at the median; of 20 ms: 10). Apache
+    Kafka answers at once.
     """
 
     def _create_worker_consumer(self, transport: Any) -> Any:
@@ -62,7 +68,12 @@ class _EmbeddedTransport(Transport):
 
 
 def create_app(
-    settings: Settings, broker: str, pipeline: Pipeline, drafting: Drafting | None = None, *, embedded: bool
+    settings: Settings,
+    broker: str,
+    pipeline: Pipeline,
+    drafting: Drafting | None = None,
+    *,
+    embedded: bool,
 ) -> App:
     """An app that listens on the input topics, and, to draft, on the tickets that come of them.
 
@@ -72,17 +83,21 @@ def create_app(
         settings.kafka_group,
         broker=";".join(f"kafka://{each.strip()}" for each in broker.split(",")),
         broker_credentials=_credentials(settings),
-        broker_session_timeout=6.0 if embedded else 12.0,  # how long a dead worker's partitions wait
+        broker_session_timeout=6.0
+        if embedded
+        else 12.0,  # how long a dead worker's partitions wait
         broker_heartbeat_interval=2.0 if embedded else 3.0,
         broker_commit_interval=0.5,
         consumer_max_fetch_size=max(1024 * 1024, MESSAGE_LIMIT),
         consumer_auto_offset_reset="earliest",
         datadir=settings.home.expanduser() / "faust",
         store="memory://",
-        stream_wait_empty=False,  # True waits for events that nobody acknowledges before the rebalance
+        # True waits for events that nobody acknowledges before the rebalance
+        stream_wait_empty=False,
         stream_buffer_maxsize=4 * settings.batch,
         topic_disable_leader=True,
-        topic_allow_declare=False,  # stream.kafka makes every topic, also those that are only written to
+        # stream.kafka makes every topic, also those that are only written to
+        topic_allow_declare=False,
     )
     if embedded:
         app.transport = _EmbeddedTransport(app.conf.broker_consumer, app)
@@ -90,7 +105,9 @@ def create_app(
     if drafting is not None:
         duties["tickets"] = drafting, DRAFTS_WITHIN
     for name, (duty, within) in duties.items():
-        topic = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+        topic = app.topic(
+            name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+        )
         app.agent(topic, name=name, concurrency=1)(_listener(duty, settings.batch, within))
     return app
 

@@ -1,9 +1,11 @@
-"""Many open consoles in a process of their own: websocket clients that speak as the page of the queue does.
+"""Many open consoles in a process of their own: websocket clients that speak as the page of the
+queue does.
 
-`python -m stream.bench_consoles` reads one JSON object from standard input (`site`, `cookie`, `tokens`, `mark`), opens
-the queue once for each token as a browser would (the page, then its socket, compressed, acknowledging what comes), and
-prints a line of JSON for each thing that happens: that all are open, and each arrival of a text that has `mark` and a
-number in it. It draws nothing: what a browser needs to paint is not in these times. Ends with its standard input.
+`python -m stream.bench_consoles` reads one JSON object from standard input (`site`, `cookie`,
+`tokens`, `mark`), opens the queue once for each token as a browser would (the page, then its
+socket, compressed, acknowledging what comes), and prints a line of JSON for each thing that
+happens: that all are open, and each arrival of a text that has `mark` and a number in it. It draws
+nothing: what a browser needs to paint is not in these times. Ends with its standard input.
 """
 
 from __future__ import annotations
@@ -36,20 +38,31 @@ class Console:
         self.bytes = 0
         self.frames = 0
 
-    async def open(self, session: aiohttp.ClientSession, cookies: dict[str, str]) -> aiohttp.ClientWebSocketResponse:
+    async def open(
+        self, session: aiohttp.ClientSession, cookies: dict[str, str]
+    ) -> aiohttp.ClientWebSocketResponse:
         """The socket, once the server has taken it for the page's own."""
-        async with session.get(f"{self._site}/", headers={"Accept": "text/html"}, cookies=cookies) as answer:
+        async with session.get(
+            f"{self._site}/", headers={"Accept": "text/html"}, cookies=cookies
+        ) as answer:
             page = await answer.text()
         client, following = _CLIENT.search(page), _NEXT.search(page)
         if answer.status != 200 or client is None or following is None:
             raise RuntimeError(f"console {self._number}: the queue was not shown ({answer.status})")
         self._client = client[1]
-        told = {"client_id": client[1], "next_message_id": following[1], "implicit_handshake": "true"}
+        told = {
+            "client_id": client[1],
+            "next_message_id": following[1],
+            "implicit_handshake": "true",
+        }
         told |= {"document_id": str(uuid.uuid4()), "tab_id": str(uuid.uuid4())}
         socket = await session.ws_connect(
             f"{self._site}/_nicegui_ws/socket.io/",
             params={**told, "EIO": "4", "transport": "websocket"},
-            headers={"Origin": self._site, "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())},
+            headers={
+                "Origin": self._site,
+                "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+            },
             compress=15,  # as browsers do
             max_msg_size=0,
         )
@@ -59,8 +72,8 @@ class Console:
         return socket
 
     async def listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        """Tell each number behind the mark once, when it comes first. A socket that nobody listens to is cut off: the
-        server's pings want an answer.
+        """Tell each number behind the mark once, when it comes first. A socket that nobody listens
+        to is cut off: the server's pings want an answer.
         """
         for said in self._early:
             await self._hear(said, socket)
@@ -86,13 +99,17 @@ class Console:
 
 async def watch(site: str, cookie: str, tokens: list[str], mark: str) -> None:
     connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
         consoles = [Console(site, mark, number) for number in range(len(tokens))]
         listening = []
         for console, token in zip(consoles, tokens, strict=True):
             async with asyncio.timeout(PATIENCE):
                 socket = await console.open(session, {cookie: token})
-            listening.append(asyncio.create_task(console.listen(socket)))  # at once: the others may take their time
+            listening.append(
+                asyncio.create_task(console.listen(socket))
+            )  # at once: the others may take their time
         _say({"open": len(listening)})
         started, used = time.perf_counter(), _processor()
         await asyncio.to_thread(sys.stdin.read)  # until whoever started it closes it

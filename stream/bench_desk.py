@@ -18,18 +18,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.events import Event, Sourced, Tweet, encode
 from models.redact import redact
-from stream.bench_api import processor, web_server
-from stream.bootstrap import Parts, ensure_migrated, load_analyzer, parts, worker_process
-from stream.database import open_engine
-from stream.desk.people import People
-from stream.desk.sessions import Sessions
+from stream.accounts.sessions import Sessions
+from stream.accounts.users import People
+from stream.benchmark.rest import processor, web_server
+from stream.bootstrap.loading import load_analyzer
+from stream.bootstrap.parts import Parts, ensure_migrated, parts
+from stream.bootstrap.worker_process import worker_process
 from stream.embedded import free_port
 from stream.errors import UserError
-from stream.ingest import topic_of
+from stream.ingest.publish import topic_of
 from stream.kafka import Outgoing, Publisher
+from stream.postgres.database import open_engine
 from stream.settings import Settings
-from stream.store import Scored, Store
-from stream.web.origins import COOKIE
+from stream.store.store import Scored, Store
+from stream.web.http.origins import COOKIE
 
 CONSOLES = 50
 PEOPLE = 10  # who have them open, five browsers each
@@ -47,10 +49,12 @@ _URGENT = (
 async def bench_desk(
     settings: Settings, events: Sequence[Sourced], *, rate: float, seconds: float, console: Console
 ) -> dict[str, Any]:
-    """settings: a home of its own, embedded parts. events: offered at `rate` a second, through Kafka and one worker.
+    """settings: a home of its own, embedded parts. events: offered at `rate` a second, through
+    Kafka and one worker.
 
-    A new P1 is saved every two seconds, and each console tells when it has it. Times count from the moment before the
-    save begins, so they are upper bounds of those from the commit; `from_commit` counts from the moment after it.
+    A new P1 is saved every two seconds, and each console tells when it has it. Times count from the
+    moment before the save begins, so they are upper bounds of those from the commit; `from_commit`
+    counts from the moment after it.
     """
     mark = f"probe-{secrets.token_hex(3)}-"
     async with AsyncExitStack() as stack:
@@ -67,7 +71,9 @@ async def bench_desk(
         console.print(f"desk: opening {CONSOLES} consoles ...")
         consoles = await _Consoles.open(f"http://127.0.0.1:{port}", tokens, mark)
         stack.push_async_callback(consoles.end)
-        console.print(f"desk: {rate:g} events a second are offered for {seconds:g} s, a new P1 every {EVERY:g} s ...")
+        console.print(
+            f"desk: {rate:g} events a second are offered for {seconds:g} s, a new P1 every {EVERY:g} s ..."
+        )
         before = await _stored(engine)
         cores = [processor(each) for each in (process, psutil.Process(worker.pid))]
         started = time.perf_counter()
@@ -92,8 +98,12 @@ async def bench_desk(
     }
 
 
-def _figures(saved: dict[int, tuple[float, float]], arrived: dict[tuple[int, int], float]) -> dict[str, Any]:
-    """saved: by probe, the moments before and after its save. arrived: by probe and console, when it was there."""
+def _figures(
+    saved: dict[int, tuple[float, float]], arrived: dict[tuple[int, int], float]
+) -> dict[str, Any]:
+    """saved: by probe, the moments before and after its save. arrived: by probe and console, when
+    it was there.
+    """
     begun = sorted(at - saved[probe][0] for (probe, _), at in arrived.items())
     committed = sorted(max(0.0, at - saved[probe][1]) for (probe, _), at in arrived.items())
     expected = len(saved) * CONSOLES
@@ -109,7 +119,11 @@ def _figures(saved: dict[int, tuple[float, float]], arrived: dict[tuple[int, int
 
 def _percentiles(ranked: Sequence[float]) -> dict[str, float | None]:
     def at(part: int) -> float | None:
-        return round(1000 * ranked[min(len(ranked) - 1, len(ranked) * part // 100)], 1) if ranked else None
+        return (
+            round(1000 * ranked[min(len(ranked) - 1, len(ranked) * part // 100)], 1)
+            if ranked
+            else None
+        )
 
     return {"p50_ms": at(50), "p95_ms": at(95), "p99_ms": at(99), "max_ms": at(100)}
 
@@ -160,7 +174,9 @@ async def _offer(found: Parts, events: Sequence[Sourced], rate: float, seconds: 
     return sum(task.exception() is None for task in done)
 
 
-async def _probe(store: Store, settings: Settings, mark: str, seconds: float) -> dict[int, tuple[float, float]]:
+async def _probe(
+    store: Store, settings: Settings, mark: str, seconds: float
+) -> dict[int, tuple[float, float]]:
     """Save a new P1 now and then, past Kafka, so that the moment of its commit is known."""
     analyzer = await asyncio.to_thread(load_analyzer, settings)
     saved = {}
@@ -170,7 +186,9 @@ async def _probe(store: Store, settings: Settings, mark: str, seconds: float) ->
         text = redact(_URGENT.format(mark=f"{mark}{number}"))
         [analysis] = await asyncio.to_thread(analyzer, [text])
         name = f"bench:{mark}{number}"
-        event = Tweet(id=name, conversation=name, occurred_at=datetime.now(UTC), author=name, text=text)
+        event = Tweet(
+            id=name, conversation=name, occurred_at=datetime.now(UTC), author=name, text=text
+        )
         begun = time.time()
         told = await store.save([Scored(event, text, None, analysis)])
         saved[number] = (begun, time.time())
@@ -184,7 +202,9 @@ async def _probe(store: Store, settings: Settings, mark: str, seconds: float) ->
 
 async def _stored(engine: AsyncEngine) -> int:
     async with engine.connect() as connection:
-        return int((await connection.exec_driver_sql("select count(*) from event_ids")).scalar_one())
+        return int(
+            (await connection.exec_driver_sql("select count(*) from event_ids")).scalar_one()
+        )
 
 
 class _Consoles:
@@ -210,7 +230,9 @@ class _Consoles:
         try:
             await asyncio.wait_for(made._open, 180)
         except TimeoutError:
-            raise UserError(f"{len(tokens)} consoles could not be opened within three minutes") from None
+            raise UserError(
+                f"{len(tokens)} consoles could not be opened within three minutes"
+            ) from None
         return made
 
     async def wait_for(self, probes: int) -> None:

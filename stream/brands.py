@@ -1,4 +1,6 @@
-"""The brands that are listened for: which one a message is about, and which messages are the brand's own."""
+"""The brands that are listened for: which one a message is about, and which messages are the
+brand's own.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,15 @@ _WORD = re.compile(r"\w+")
 
 
 class BrandsError(UserError):
-    """The file of the brands cannot be read or says something impossible: what, where, and what to do."""
+    """The file of the brands cannot be read or says something impossible: what, where, and what to
+    do.
+    """
 
 
 class Shift(NamedTuple):
-    """A stretch of working time on one weekday, in the brand's own time zone. opens, closes: minutes after midnight."""
+    """A stretch of working time on one weekday, in the brand's own time zone. opens, closes:
+    minutes after midnight.
+    """
 
     weekday: int  # Monday is 0
     opens: int
@@ -36,7 +42,9 @@ class Shift(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Automatic:
-    """What a brand answers without a person: messages on these topics whose severity (0-4) is no higher."""
+    """What a brand answers without a person: messages on these topics whose severity (0-4) is no
+    higher.
+    """
 
     topics: frozenset[str]
     severity: int
@@ -87,10 +95,13 @@ class Brands:
         return self._of_account(author, None) is not None
 
     def find(self, text: str, author: str | None = None, network: str | None = None) -> str | None:
-        """The name of the brand that the message is about: its author's own, else the first handle's, else the first
-        word's."""
+        """The name of the brand that the message is about: its author's own, else the first
+        handle's, else the first word's.
+        """
         brand = (
-            self._of_account(author, network) or self._first_handle(text, network) or self._first_word(text, network)
+            self._of_account(author, network)
+            or self._first_handle(text, network)
+            or self._first_word(text, network)
         )
         return brand.name if brand else None
 
@@ -121,16 +132,22 @@ def load(path: Path | None = None) -> Brands:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         entries = _File.model_validate(content).brand
     except OSError as error:
-        raise BrandsError(f"{path}: cannot read the brands ({error.strerror}); check EARSHOT_BRANDS") from None
+        raise BrandsError(
+            f"{path}: cannot read the brands ({error.strerror}); check EARSHOT_BRANDS"
+        ) from None
     except UnicodeDecodeError:
-        raise BrandsError(f"{path}: the brands are not UTF-8 text; save the file as UTF-8") from None
+        raise BrandsError(
+            f"{path}: the brands are not UTF-8 text; save the file as UTF-8"
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise BrandsError(f"{path}: not TOML: {error}; correct it there") from None
     except ValidationError as error:
         raise BrandsError(f"{path}: {_first_problem(error, content)}") from None
     brands = [entry.brand() for entry in entries]
     _refuse_shared(path, "name", ((brand.name, brand.name) for brand in brands))
-    _refuse_shared(path, "handle", ((handle, brand.name) for brand in brands for handle in brand.handles))
+    _refuse_shared(
+        path, "handle", ((handle, brand.name) for brand in brands for handle in brand.handles)
+    )
     _refuse_shared(path, "word", ((word, brand.name) for brand in brands for word in brand.words))
     return Brands(brands)
 
@@ -186,7 +203,9 @@ class _Entry(BaseModel):
             time_zone=ZoneInfo(self.time_zone),
             hours=_shifts(self.hours),
             automatic=(
-                None if self.automatic is None else Automatic(frozenset(self.automatic.topics), self.automatic.severity)
+                None
+                if self.automatic is None
+                else Automatic(frozenset(self.automatic.topics), self.automatic.severity)
             ),
         )
 
@@ -204,7 +223,9 @@ def _shifts(hours: dict[str, str]) -> tuple[Shift, ...]:
         first, _, last = days.partition("-")
         span = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", times)
         if first not in _DAYS or (last or first) not in _DAYS or span is None:
-            raise ValueError(f'{days} = "{times}" are no hours; write them like mon-fri = "08:00-20:00"')
+            raise ValueError(
+                f'{days} = "{times}" are no hours; write them like mon-fri = "08:00-20:00"'
+            )
         opens, closes = int(span[1]) * 60 + int(span[2]), int(span[3]) * 60 + int(span[4])
         weekdays = range(_DAYS.index(first), _DAYS.index(last or first) + 1)
         if not weekdays or not opens < closes <= 24 * 60:
@@ -214,7 +235,9 @@ def _shifts(hours: dict[str, str]) -> tuple[Shift, ...]:
 
 
 def _by_first_word(brands: Iterable[Brand]) -> dict[str, list[tuple[re.Pattern[str], Brand]]]:
-    """The brands' words by the first word of each, the longest first: "Delta Dental" is looked for before "Delta"."""
+    """The brands' words by the first word of each, the longest first: "Delta Dental" is looked for
+    before "Delta".
+    """
     by_first_word: dict[str, list[tuple[re.Pattern[str], Brand]]] = {}
     words = [(word, brand) for brand in brands for word in brand.words]
     for word, brand in sorted(words, key=lambda pair: -len(pair[0])):
@@ -227,8 +250,10 @@ def _by_first_word(brands: Iterable[Brand]) -> dict[str, list[tuple[re.Pattern[s
 
 
 def _readings(mention: str) -> list[str]:
-    """What "@delta.Please" may name: the whole ("delta.please" is a handle on Bluesky), or the part before the dot. An
-    account of another server ("delta@social.example") is never the account before the @."""
+    """What "@delta.Please" may name: the whole ("delta.please" is a handle on Bluesky), or the part
+    before the dot. An account of another server ("delta@social.example") is never the account
+    before the @.
+    """
     whole = mention.rstrip(".-@")
     return [whole] if "@" in whole else [whole, re.split(r"[.-]", whole, maxsplit=1)[0]]
 
@@ -238,12 +263,16 @@ def _refuse_shared(path: Path, what: str, uses: Iterable[tuple[str, str]]) -> No
     for value, brand in uses:
         other = seen.get(value.casefold())
         if other:
-            raise BrandsError(f"{path}: the {what} {value!r} of {brand} is already there for {other}; keep one of them")
+            raise BrandsError(
+                f"{path}: the {what} {value!r} of {brand} is already there for {other}; keep one of them"
+            )
         seen[value.casefold()] = brand
 
 
 def _first_problem(error: ValidationError, content: dict[str, object]) -> str:
-    """Of everything that is wrong, the first, in the words of the file: "brand SkyNorth: hours: ..."."""
+    """Of everything that is wrong, the first, in the words of the file: "brand SkyNorth: hours:
+    ...".
+    """
     problem = error.errors()[0]
     where = list(problem["loc"])
     entries = content.get("brand")

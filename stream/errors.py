@@ -1,14 +1,20 @@
-"""The errors that a person reads: one clear line, what was wrong, where, and what to do. Never a traceback."""
+"""The errors that a person reads: one clear line, what was wrong, where, and what to do. Never a
+traceback.
+"""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something the caller can put right; its message is the whole story. The command line exits with 2."""
+    """Something the caller can put right; its message is the whole story. The command line exits
+    with 2.
+    """
 
 
 class BrokerAway(Exception):
-    """Kafka cannot be reached just now. Waited for by the worker, told to a person by everyone else."""
+    """Kafka cannot be reached just now. Waited for by the worker, told to a person by everyone
+    else.
+    """
 
 
 class DatabaseAway(Exception):

@@ -1,4 +1,6 @@
-"""How well the burst rule does on made-up years with planted bursts: found in time, and false alarms."""
+"""How well the burst rule does on made-up years with planted bursts: found in time, and false
+alarms.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from stream.scan import REST, THRESHOLD, Burst, find_bursts
+from stream.bursts.detector import REST, THRESHOLD, Burst, find_bursts
 from stream.traffic import Planted, Year, minute, simulate
 
 IN_TIME = 3  # minutes from the start of a burst to the end of the minute in which it is found
@@ -45,7 +47,9 @@ def measure(year: Year, found: Sequence[Burst]) -> dict[str, Any]:
         "false_alarms": len(false),
         "false_alarms_a_week": round(len(false) / weeks, 3),
         "by_times_the_usual": {
-            name: _share([delay for planted, delay in delays.items() if low <= planted.times < high])
+            name: _share(
+                [delay for planted, delay in delays.items() if low <= planted.times < high]
+            )
             for name, low, high in (("4-8", 0, 8), ("8-16", 8, 16), ("16 and more", 16, 1e9))
         },
     }
@@ -58,7 +62,9 @@ def _delay(planted: Planted, found: Sequence[Burst]) -> int | None:
 
 
 def _belongs(burst: Burst, planted: Planted) -> bool:
-    """A burst that was found before the planted one began is a false alarm, also when it lasts into it."""
+    """A burst that was found before the planted one began is a false alarm, also when it lasts into
+    it.
+    """
     return planted.start <= minute(burst.found) <= planted.end + REST
 
 

@@ -1,11 +1,21 @@
-"""Kafka without Faust: the topics and how they are made, a producer that confirms, and the lag of the workers."""
+"""Kafka without Faust: the topics and how they are made, a producer that confirms, and the lag of
+the workers.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -17,8 +27,8 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyEx
 from aiokafka.structs import TopicPartition
 
 from stream.errors import BrokerAway, UserError
+from stream.observe.traces import OFF, Headers, Traces
 from stream.settings import Settings
-from stream.traces import OFF, Headers, Traces
 
 MESSAGE_LIMIT = 256 * 1024  # bytes; the same at the topic, the producer and the fetch
 INPUTS = ("tweets", "complaints", "transcripts")
@@ -38,7 +48,9 @@ TOPICS = tuple(_RETENTION)
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to publish. value None is Kafka's own tombstone (a compacted topic forgets the key)."""
+    """One message to publish. value None is Kafka's own tombstone (a compacted topic forgets the
+    key).
+    """
 
     topic: str
     key: str | bytes | None
@@ -46,22 +58,34 @@ class Outgoing:
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
+Publish = Callable[[Sequence[Outgoing]], Awaitable[object]]  # returns when the broker has confirmed
+
+
 def tls(settings: Settings) -> ssl.SSLContext | None:
-    """The TLS context to talk to Kafka with; None where the protocol has none. Raises UserError on a bad CA file."""
+    """The TLS context to talk to Kafka with; None where the protocol has none. Raises UserError on
+    a bad CA file.
+    """
     if not settings.kafka_security_protocol.endswith("SSL"):
         return None
     try:
         return ssl.create_default_context(cafile=settings.kafka_ca)
     except (OSError, ssl.SSLError) as error:
-        raise UserError(f"EARSHOT_KAFKA_CA: cannot read {settings.kafka_ca} as PEM certificates: {error}") from None
+        raise UserError(
+            f"EARSHOT_KAFKA_CA: cannot read {settings.kafka_ca} as PEM certificates: {error}"
+        ) from None
 
 
 def connection(settings: Settings, broker: str) -> dict[str, Any]:
     """What every aiokafka client needs to connect."""
-    security: dict[str, Any] = {"security_protocol": settings.kafka_security_protocol, "ssl_context": tls(settings)}
+    security: dict[str, Any] = {
+        "security_protocol": settings.kafka_security_protocol,
+        "ssl_context": tls(settings),
+    }
     if settings.kafka_security_protocol.startswith("SASL"):
         if settings.kafka_username is None or settings.kafka_password is None:
-            raise UserError("EARSHOT_KAFKA_SECURITY_PROTOCOL is SASL: set EARSHOT_KAFKA_USERNAME and _PASSWORD too")
+            raise UserError(
+                "EARSHOT_KAFKA_SECURITY_PROTOCOL is SASL: set EARSHOT_KAFKA_USERNAME and _PASSWORD too"
+            )
         security |= {
             "sasl_mechanism": settings.kafka_sasl_mechanism,
             "sasl_plain_username": settings.kafka_username,
@@ -75,10 +99,11 @@ T = TypeVar("T")
 
 
 def _asked_again(ask: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """Asks again for a while before it gives up: of several brokers one may be gone, and a client asks any of them.
+    """Asks again for a while before it gives up: of several brokers one may be gone, and a client
+    asks any of them.
 
-    A cluster takes seconds to name another leader for what a dead broker led (15 are granted); one broker that is
-    alone is there or not (2).
+    A cluster takes seconds to name another leader for what a dead broker led (15 are granted); one
+    broker that is alone is there or not (2).
     """
 
     @wraps(ask)
@@ -97,7 +122,9 @@ def _asked_again(ask: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
 
 
 class Kafka:
-    """A cluster that can be reached: where topics are made, lag is asked, and messages are published."""
+    """A cluster that can be reached: where topics are made, lag is asked, and messages are
+    published.
+    """
 
     def __init__(self, settings: Settings, broker: str, traces: Traces = OFF) -> None:
         self.broker = broker
@@ -122,7 +149,8 @@ class Kafka:
     async def declare_topics(self) -> None:
         """Make the topics that are missing, with their partitions, retention and size limit.
 
-        A real broker makes no topic by being written to, so whatever earshot reads or writes is made here.
+        A real broker makes no topic by being written to, so whatever earshot reads or writes is
+        made here.
         """
         async with self._admin() as admin:
             known = set(await admin.list_topics())
@@ -152,7 +180,9 @@ class Kafka:
         try:
             with _translated(self._place):
                 await consumer.start()
-                await asyncio.sleep(0)  # stopped before its tasks have begun, it would raise CancelledError at us
+                await asyncio.sleep(
+                    0
+                )  # stopped before its tasks have begun, it would raise CancelledError at us
                 yield consumer
         finally:
             await consumer.stop()
@@ -165,9 +195,15 @@ class Kafka:
 
     @_asked_again
     async def lag(self, upto: Mapping[TopicPartition, int] | None = None) -> int:
-        """Messages on the input topics that the group has not yet acknowledged; `upto` fixes the ends to count to."""
+        """Messages on the input topics that the group has not yet acknowledged; `upto` fixes the
+        ends to count to.
+        """
         async with self._admin() as admin, self._reader() as consumer:
-            ends = await _ends(consumer, await _partitions(admin, INPUTS)) if upto is None else dict(upto)
+            ends = (
+                await _ends(consumer, await _partitions(admin, INPUTS))
+                if upto is None
+                else dict(upto)
+            )
             begins = await consumer.beginning_offsets(list(ends))
             marks = await admin.list_consumer_group_offsets(self.group, partitions=list(ends))
         behind = 0
@@ -206,7 +242,8 @@ class Publisher:
     async def publish(self, messages: Sequence[Outgoing]) -> dict[TopicPartition, int]:
         """Send all, wait for all; returns the offset after the last one on each partition.
 
-        Raises BrokerAway when the broker does not confirm in time, MessageSizeTooLargeError above MESSAGE_LIMIT.
+        Raises BrokerAway when the broker does not confirm in time, MessageSizeTooLargeError above
+        MESSAGE_LIMIT.
         """
         if not messages:
             return {}
@@ -230,7 +267,9 @@ class Publisher:
 
 
 def _place(settings: Settings, broker: str) -> str:
-    """The address, as an error names it. aiokafka does not say whether it was the password that was refused."""
+    """The address, as an error names it. aiokafka does not say whether it was the password that was
+    refused.
+    """
     if not settings.kafka_security_protocol.startswith("SASL"):
         return broker
     return f"{broker} with the password of {settings.kafka_username} ({settings.kafka_security_protocol})"
@@ -238,17 +277,23 @@ def _place(settings: Settings, broker: str) -> str:
 
 @contextmanager
 def _translated(place: str) -> Iterator[None]:
-    """aiokafka's errors in our words. A message that is too large stays what it is: waiting cures nothing."""
+    """aiokafka's errors in our words. A message that is too large stays what it is: waiting cures
+    nothing.
+    """
     try:
         yield
     except MessageSizeTooLargeError:
         raise
     except (KafkaError, OSError, TimeoutError) as error:
-        raise BrokerAway(f"cannot reach Kafka at {place}: {error or type(error).__name__}") from error
+        raise BrokerAway(
+            f"cannot reach Kafka at {place}: {error or type(error).__name__}"
+        ) from error
 
 
 async def _partitions(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> list[TopicPartition]:
-    """A consumer without a subscription knows no partitions, unless the broker tells more than it was asked for."""
+    """A consumer without a subscription knows no partitions, unless the broker tells more than it
+    was asked for.
+    """
     return [
         TopicPartition(told["topic"], partition["partition"])
         for told in await admin.describe_topics(list(topics))
@@ -256,12 +301,14 @@ async def _partitions(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> list
     ]
 
 
-async def _ends(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+async def _ends(
+    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
     """End offsets as a fetch tells them.
 
-    The embedded broker answers the plain question with the first offset of the last batch plus one (measured: 4,849 of
-    5,000), so a drain that believed it would stop early. The high watermark of a fetch of the last record is right on
-    every broker.
+    The embedded broker answers the plain question with the first offset of the last batch plus one
+    (measured: 4,849 of 5,000), so a drain that believed it would stop early. The high watermark of
+    a fetch of the last record is right on every broker.
     """
     told: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
     begins: dict[TopicPartition, int] = await consumer.beginning_offsets(partitions)
@@ -272,7 +319,12 @@ async def _ends(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
     for partition in filled:
         consumer.seek(partition, told[partition] - 1)
     for _ in range(20):
-        await consumer.getmany(*(each for each in filled if consumer.highwater(each) is None), timeout_ms=100)
+        await consumer.getmany(
+            *(each for each in filled if consumer.highwater(each) is None), timeout_ms=100
+        )
         if all(consumer.highwater(each) is not None for each in filled):
             break
-    return {each: max(told[each], consumer.highwater(each) or 0) if each in filled else told[each] for each in told}
+    return {
+        each: max(told[each], consumer.highwater(each) or 0) if each in filled else told[each]
+        for each in told
+    }

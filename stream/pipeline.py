@@ -15,18 +15,18 @@ from pydantic import ValidationError
 
 from connectors.events import Deleted, Event, Said, Transcript, decode
 from models.analysis import Analysis
-from models.call_sides import Utterance
-from models.calls import CallReader, customer_text
+from models.calls.analyzer import CallReader, customer_text
+from models.calls.sides import Utterance
 from stream.brands import Brands
-from stream.calls import utterances
-from stream.dead_letters import DeadLetter
 from stream.errors import BrokerAway, DatabaseAway
-from stream.health import Health
 from stream.kafka import Outgoing
-from stream.metrics import Metrics
+from stream.observe.health import Health
+from stream.observe.metrics import Metrics
+from stream.observe.traces import OFF, Traces
 from stream.records import AlertRecord, DeadLetterRecord
-from stream.store import Saved, Scored
-from stream.traces import OFF, Traces
+from stream.store.dead_letters import DeadLetter
+from stream.store.store import Saved, Scored
+from stream.triage.judgement import utterances
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Message:
 
 
 class Store(Protocol):
-    """Where a batch is saved; `stream.store.Store` in earnest."""
+    """Where a batch is saved; `stream.store.store.Store` in earnest."""
 
     async def save(self, batch: Sequence[Scored]) -> Saved: ...
     async def bury(self, letters: Sequence[DeadLetter]) -> list[int]: ...
@@ -68,7 +68,9 @@ Publish = Callable[[Sequence[Outgoing]], Awaitable[object]]
 
 
 class Pipeline:
-    """Decode, redact, analyse, save, publish. The caller acknowledges when `process` returns, and not before."""
+    """Decode, redact, analyse, save, publish. The caller acknowledges when `process` returns, and
+    not before.
+    """
 
     def __init__(
         self,
@@ -94,10 +96,14 @@ class Pipeline:
         self._metrics = metrics
         self._health = health
         self._traces = traces
-        self._model_in_use = asyncio.Lock()  # three agents, one model: side by side they would only slow each other
+        self._model_in_use = (
+            asyncio.Lock()
+        )  # three agents, one model: side by side they would only slow each other
 
     async def process(self, batch: Sequence[Message]) -> None:
-        """Handle the batch, whatever happens: wait for what is away, and bury what can never be handled."""
+        """Handle the batch, whatever happens: wait for what is away, and bury what can never be
+        handled.
+        """
         try:
             await self._patiently(lambda: self.handle(batch))
         except Exception as error:
@@ -114,7 +120,9 @@ class Pipeline:
 
     async def handle(self, batch: Sequence[Message]) -> None:
         """Save what the batch says and publish what was saved; bury what cannot be read."""
-        with self._traces.batch(batch[0].topic, (message.headers for message in batch), _waited(batch)):
+        with self._traces.batch(
+            batch[0].topic, (message.headers for message in batch), _waited(batch)
+        ):
             await self._handle(batch)
 
     async def _handle(self, batch: Sequence[Message]) -> None:
@@ -123,17 +131,25 @@ class Pipeline:
             await self._bury(unreadable)
         if not events:
             return
-        scored = [one for part in _in_parts([event for _, event in events]) for one in await self._understood(part)]
+        scored = [
+            one
+            for part in _in_parts([event for _, event in events])
+            for one in await self._understood(part)
+        ]
         with self._metrics.timed("save"), self._traces.stage("save"):
             saved = await self._store.save(scored)
         with self._metrics.timed("publish"), self._traces.stage("publish"):
             await self._publish(outgoing(saved))
-        replayed = [number for message, _ in events if (number := message.dead_letter_id) is not None]
+        replayed = [
+            number for message, _ in events if (number := message.dead_letter_id) is not None
+        ]
         if replayed:
             await self._store.resolve_dead(replayed)
         self._count([message for message, _ in events], scored, saved)
 
-    def _decode(self, batch: Sequence[Message]) -> tuple[list[tuple[Message, Event]], list[tuple[Message, str]]]:
+    def _decode(
+        self, batch: Sequence[Message]
+    ) -> tuple[list[tuple[Message, Event]], list[tuple[Message, str]]]:
         events: list[tuple[Message, Event]] = []
         unreadable: list[tuple[Message, str]] = []
         with self._metrics.timed("decode"), self._traces.stage("decode"):
@@ -145,12 +161,18 @@ class Pipeline:
         return events, unreadable
 
     async def _understood(self, events: Sequence[Event]) -> list[Scored]:
-        """The events understood. The turns of calls are read a few at a time: tweets do not wait for a long call."""
+        """The events understood. The turns of calls are read a few at a time: tweets do not wait
+        for a long call.
+        """
         calls: dict[int, list[Utterance]] = {}
         for at, event in enumerate(events):
             if isinstance(event, Transcript):
                 calls[at] = await asyncio.to_thread(utterances, event, self._redact)
-        turns = [turn for at, call in calls.items() for turn in self._calls.unread(call, _language(events[at]))]
+        turns = [
+            turn
+            for at, call in calls.items()
+            for turn in self._calls.unread(call, _language(events[at]))
+        ]
         for start in range(0, len(turns), TURNS_AT_ONCE):
             async with self._model_in_use:
                 with self._metrics.timed("analyze"), self._traces.stage("analyze"):
@@ -158,15 +180,21 @@ class Pipeline:
         async with self._model_in_use:
             return await asyncio.to_thread(self._understand, events, calls)
 
-    def _understand(self, events: Sequence[Event], calls: Mapping[int, list[Utterance]]) -> list[Scored]:
-        """Redact every text, find its brand, and judge what customers said. calls: by place, redacted. In a thread."""
+    def _understand(
+        self, events: Sequence[Event], calls: Mapping[int, list[Utterance]]
+    ) -> list[Scored]:
+        """Redact every text, find its brand, and judge what customers said. calls: by place,
+        redacted. In a thread.
+        """
         with self._metrics.timed("redact"), self._traces.stage("redact"):
             texts = [
                 "" if isinstance(event, Deleted) else self._redact(_readable(event, calls.get(at)))
                 for at, event in enumerate(events)
             ]
             brands = [
-                self._brand(event, "\n".join(turn.text for turn in calls[at]) if at in calls else text)
+                self._brand(
+                    event, "\n".join(turn.text for turn in calls[at]) if at in calls else text
+                )
                 for at, (event, text) in enumerate(zip(events, texts, strict=True))
             ]
             events = [self._directed(event) for event in events]
@@ -176,10 +204,16 @@ class Pipeline:
             called = [at for at in heard if at in calls]
             judged = dict(
                 zip(
-                    read, self._analyze([texts[at] for at in read], [_language(events[at]) for at in read]), strict=True
+                    read,
+                    self._analyze(
+                        [texts[at] for at in read], [_language(events[at]) for at in read]
+                    ),
+                    strict=True,
                 )
             )
-            understood = self._calls([calls[at] for at in called], [_language(events[at]) for at in called])
+            understood = self._calls(
+                [calls[at] for at in called], [_language(events[at]) for at in called]
+            )
             judged |= dict(zip(called, understood, strict=True))
         return [
             Scored(event=event, text=texts[at], brand=brands[at], analysis=judged.get(at))
@@ -214,7 +248,11 @@ class Pipeline:
         ids = await self._store.bury(buried)
         await self._publish(
             [
-                Outgoing("dead-letters", str(number), DeadLetterRecord(id=number, reason=letter.reason).encode())
+                Outgoing(
+                    "dead-letters",
+                    str(number),
+                    DeadLetterRecord(id=number, reason=letter.reason).encode(),
+                )
                 for number, letter in zip(ids, buried, strict=True)
             ]
         )
@@ -222,7 +260,9 @@ class Pipeline:
             self._metrics.dead.labels(message.topic).inc()
 
     async def _bury_surely(self, message: Message, why: str) -> None:
-        """Not ready until it is buried: given up, it would be acknowledged along with those that come after it."""
+        """Not ready until it is buried: given up, it would be acknowledged along with those that
+        come after it.
+        """
         while True:
             try:
                 return await self._patiently(lambda: self._bury([(message, why)]))
@@ -264,8 +304,12 @@ class Pipeline:
 
 
 def outgoing(saved: Saved) -> list[Outgoing]:
-    """What the stored rows say on the topics, for every id of the batch; readers ignore versions they have seen."""
-    analyses = [Outgoing("analyses", record.conversation, record.encode()) for record in saved.analyses]
+    """What the stored rows say on the topics, for every id of the batch; readers ignore versions
+    they have seen.
+    """
+    analyses = [
+        Outgoing("analyses", record.conversation, record.encode()) for record in saved.analyses
+    ]
     tickets = [Outgoing("tickets", record.id, record.encode()) for record in saved.tickets]
     return analyses + tickets + alert_messages(saved.alerts)
 
@@ -282,7 +326,9 @@ def reason(error: ValidationError) -> str:
 
 
 def _in_parts(events: Sequence[Event]) -> Iterator[list[Event]]:
-    """The events in order, a few long calls at a time: what is understood together is in memory together."""
+    """The events in order, a few long calls at a time: what is understood together is in memory
+    together.
+    """
     part: list[Event] = []
     turns = 0
     for event in events:
@@ -319,7 +365,9 @@ def _is_inbound(event: Event) -> bool:
 
 
 def where(error: Exception) -> str:
-    """What went wrong and at which line; never the error's own words, which may quote a person's message."""
+    """What went wrong and at which line; never the error's own words, which may quote a person's
+    message.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
     return f"{type(error).__name__} at {Path(own[-1].filename).name}:{own[-1].lineno}"

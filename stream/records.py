@@ -1,4 +1,6 @@
-"""What earshot publishes: the JSON of the topics `analyses`, `tickets`, `alerts` and `dead-letters`."""
+"""What earshot publishes: the JSON of the topics `analyses`, `tickets`, `alerts` and
+`dead-letters`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 SCHEMA_VERSION: Literal[1] = 1
+UNNAMED = "other"  # the topic of messages whose topic nobody knows
 
 
 class _Published(BaseModel):
@@ -52,7 +55,9 @@ class FactorRecord(BaseModel):
 
 
 class TicketRecord(_Published):
-    """A stored ticket. Key: `id`. A reader ignores a version that is not higher than the one it knows."""
+    """A stored ticket. Key: `id`. A reader ignores a version that is not higher than the one it
+    knows.
+    """
 
     id: str
     version: int
@@ -90,10 +95,11 @@ class WithdrawnTicket(_Published):
 
 
 class AlertRecord(_Published):
-    """Something that cannot wait. Key: `id` (`p1:ticket:version`, `burst:brand:topic:start`). severity: 1-10.
+    """Something that cannot wait. Key: `id` (`p1:ticket:version`, `burst:brand:topic:start`).
+    severity: 1-10.
 
-    excerpt, factors: of the ticket as it is stored now; the row of an alert quotes nobody, so that a deletion leaves
-    nothing behind.
+    excerpt, factors: of the ticket as it is stored now; the row of an alert quotes nobody, so that
+    a deletion leaves nothing behind.
     """
 
     id: str

@@ -18,10 +18,14 @@ _BROKERS = re.compile(r"\s*[^\s,]+:\d+\s*(,\s*[^\s,]+:\d+\s*)*")
 class Settings(BaseSettings):
     """One frozen object, handed down as plain arguments. Secrets do not show in its repr."""
 
-    model_config = SettingsConfigDict(env_prefix="EARSHOT_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="EARSHOT_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     home: Path = Field(Path("~/.earshot"), description="where the embedded parts keep their data")
-    broker: str | None = Field(None, description="Kafka's host:port[,host:port]; unset: the embedded broker")
+    broker: str | None = Field(
+        None, description="Kafka's host:port[,host:port]; unset: the embedded broker"
+    )
     database_url: SecretStr | None = Field(
         None, description="Postgres, postgresql://user:password@host/name; unset: the embedded one"
     )
@@ -37,95 +41,186 @@ class Settings(BaseSettings):
     )
     kafka_username: str | None = Field(None, description="who logs in, with SASL")
     kafka_password: SecretStr | None = Field(None, description="its password, with SASL")
-    kafka_ca: Path | None = Field(None, description="PEM file of the authority to trust; unset: the system's")
-    kafka_partitions: int = Field(4, ge=1, le=1000, description="partitions of topics that earshot makes")
+    kafka_ca: Path | None = Field(
+        None, description="PEM file of the authority to trust; unset: the system's"
+    )
+    kafka_partitions: int = Field(
+        4, ge=1, le=1000, description="partitions of topics that earshot makes"
+    )
     kafka_replication: int = Field(1, ge=1, le=7, description="copies of topics that earshot makes")
     kafka_group: str = Field("earshot", min_length=1, description="consumer group of the workers")
 
     keep_events: int | None = Field(  # at least three: bursts are judged by the eight weeks before
-        None, ge=3, le=1200, description="months of events and counts that Postgres keeps; unset: all"
+        None,
+        ge=3,
+        le=1200,
+        description="months of events and counts that Postgres keeps; unset: all",
     )
 
-    model: Path | None = Field(None, description="directory of a model; unset: the one that `earshot model use` chose")
-    replier: Path | None = Field(None, description="directory of a model that drafts replies; unset: the shipped one")
-    drafts: bool = Field(True, description="draft a reply for every ticket, in a process of the lowest priority")
-    taxonomy: Path | None = Field(None, description="your taxonomy.toml; unset: the model's own topics and problems")
-    brands: Path | None = Field(None, description="your brands.toml; unset: the one that is shipped")
+    model: Path | None = Field(
+        None, description="directory of a model; unset: the one that `earshot model use` chose"
+    )
+    replier: Path | None = Field(
+        None, description="directory of a model that drafts replies; unset: the shipped one"
+    )
+    drafts: bool = Field(
+        True, description="draft a reply for every ticket, in a process of the lowest priority"
+    )
+    taxonomy: Path | None = Field(
+        None, description="your taxonomy.toml; unset: the model's own topics and problems"
+    )
+    brands: Path | None = Field(
+        None, description="your brands.toml; unset: the one that is shipped"
+    )
     threads: int = Field(2, ge=1, le=64, description="of the model in one worker")
-    batch: int = Field(256, ge=1, le=1024, description="messages that a worker takes at once, at most")
-    batch_within: float = Field(0.02, gt=0, le=10, description="seconds to wait for a batch to fill")
+    batch: int = Field(
+        256, ge=1, le=1024, description="messages that a worker takes at once, at most"
+    )
+    batch_within: float = Field(
+        0.02, gt=0, le=10, description="seconds to wait for a batch to fill"
+    )
 
     host: str = Field("127.0.0.1", description="address that `web` and a worker's health listen on")
     port: int = Field(8080, ge=0, le=65535, description="port of `web`")
-    worker_port: int = Field(0, ge=0, le=65535, description="port of a worker's health and metrics; 0: any free one")
+    worker_port: int = Field(
+        0, ge=0, le=65535, description="port of a worker's health and metrics; 0: any free one"
+    )
     api_rate: float = Field(
-        200.0, gt=0, le=1_000_000, description="messages a second that one API key may send; twice as many at once"
+        200.0,
+        gt=0,
+        le=1_000_000,
+        description="messages a second that one API key may send; twice as many at once",
     )
     backend: Literal["local", "llm"] = Field(
-        "local", description="who judges in the worker and over REST; llm: the language model, the local one beside it"
+        "local",
+        description="who judges in the worker and over REST; llm: the language model, the local one beside it",
     )
-    llm_url: str | None = Field(None, description="an OpenAI-compatible address; only redacted text goes there")
+    llm_url: str | None = Field(
+        None, description="an OpenAI-compatible address; only redacted text goes there"
+    )
     llm_model: str | None = Field(None, description="the model to ask for there")
-    llm_key: SecretStr | None = Field(None, description="its key; unset: none is sent that means anything")
-    llm_brief: Path | None = Field(
-        None, description="brief.json of `earshot export finetune`, for a tuned model; unset: the taxonomy's labels"
+    llm_key: SecretStr | None = Field(
+        None, description="its key; unset: none is sent that means anything"
     )
-    llm_timeout: float = Field(20.0, gt=0, le=300, description="seconds that the language model may be silent")
+    llm_brief: Path | None = Field(
+        None,
+        description="brief.json of `earshot export finetune`, for a tuned model; unset: the taxonomy's labels",
+    )
+    llm_timeout: float = Field(
+        20.0, gt=0, le=300, description="seconds that the language model may be silent"
+    )
     llm_retries: int = Field(2, ge=0, le=10, description="further tries of a message")
     llm_concurrency: int = Field(8, ge=1, le=256, description="requests under way at once")
     llm_input_price: float = Field(0.0, ge=0, description="dollars a million tokens that go in")
     llm_output_price: float = Field(0.0, ge=0, description="dollars a million tokens that come out")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much the logs tell")
-    log_format: Literal["text", "json"] = Field("text", description="lines for people, or JSON for a log store")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="how much the logs tell"
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="lines for people, or JSON for a log store"
+    )
 
-    x_bearer_token: SecretStr | None = Field(None, description="X: the app's bearer token, to listen")
-    x_consumer_key: SecretStr | None = Field(None, description="X: the app's key, for replies and mentions")
+    x_bearer_token: SecretStr | None = Field(
+        None, description="X: the app's bearer token, to listen"
+    )
+    x_consumer_key: SecretStr | None = Field(
+        None, description="X: the app's key, for replies and mentions"
+    )
     x_consumer_secret: SecretStr | None = Field(None, description="X: the app's key secret")
     x_access_token: SecretStr | None = Field(None, description="X: the account's access token")
-    x_access_token_secret: SecretStr | None = Field(None, description="X: the account's access token secret")
+    x_access_token_secret: SecretStr | None = Field(
+        None, description="X: the account's access token secret"
+    )
     x_listen: Literal["stream", "mentions", "both"] = Field(
         "stream",
         description="X: everything by the stream; only the account's mentions, at a fifth; or each its own way",
     )
-    x_poll_seconds: float = Field(60.0, ge=1, le=86_400, description="X: seconds between two polls of the mentions")
-    x_daily_budget: float = Field(5.0, ge=0, description="X: dollars that a brand may spend in a day of UTC")
-    x_on_budget: Literal["poll", "sample", "stop"] = Field(
-        "stop", description="X: what follows when the budget is reached; poll and sample end at twice the budget"
+    x_poll_seconds: float = Field(
+        60.0, ge=1, le=86_400, description="X: seconds between two polls of the mentions"
     )
-    x_sample: int = Field(10, ge=1, le=100, description="X: percent of the posts that `sample` reads")
-    x_api: str | None = Field(None, description="X: another address of its interface; unset: X's own")
+    x_daily_budget: float = Field(
+        5.0, ge=0, description="X: dollars that a brand may spend in a day of UTC"
+    )
+    x_on_budget: Literal["poll", "sample", "stop"] = Field(
+        "stop",
+        description="X: what follows when the budget is reached; poll and sample end at twice the budget",
+    )
+    x_sample: int = Field(
+        10, ge=1, le=100, description="X: percent of the posts that `sample` reads"
+    )
+    x_api: str | None = Field(
+        None, description="X: another address of its interface; unset: X's own"
+    )
     bluesky_handle: str | None = Field(None, description="Bluesky: the account that answers")
     bluesky_password: SecretStr | None = Field(None, description="Bluesky: an app password of it")
-    bluesky_jetstream: str | None = Field(None, description="Bluesky: a Jetstream server; unset: the official ones")
-    bluesky_public: str | None = Field(None, description="Bluesky: another address of the public interface")
-    bluesky_host: str | None = Field(None, description="Bluesky: the account's server; unset: bsky.social")
-    mastodon_server: str | None = Field(None, description="Mastodon: the server to listen to and to answer on")
-    mastodon_token: SecretStr | None = Field(None, description="Mastodon: an application's token, read write:statuses")
-    imap_host: str | None = Field(None, description="IMAP: the mail server of a mailbox that complaints are sent to")
-    imap_port: int | None = Field(None, ge=1, le=65535, description="IMAP: its port; unset: 993, or 143 without tls")
-    imap_encryption: Literal["tls", "starttls", "none"] = Field(
-        "tls", description="IMAP: how the connection is encrypted; none: only to a server on this machine"
+    bluesky_jetstream: str | None = Field(
+        None, description="Bluesky: a Jetstream server; unset: the official ones"
     )
-    imap_username: str | None = Field(None, description="IMAP: who logs in; what this address sends is no complaint")
-    imap_password: SecretStr | None = Field(None, description="IMAP: the password, or an app password")
-    imap_mailbox: str = Field("INBOX", min_length=1, description="IMAP: the mailbox; it is read, never changed")
-    imap_days: int = Field(0, ge=0, le=3650, description="IMAP: days of older mail that the first reading takes in")
-    imap_poll_seconds: float = Field(30.0, ge=1, le=86_400, description="IMAP: seconds between two looks for new mail")
-    hooks: Path | None = Field(None, description="your hooks.toml, for webhooks in; unset: there are none")
+    bluesky_public: str | None = Field(
+        None, description="Bluesky: another address of the public interface"
+    )
+    bluesky_host: str | None = Field(
+        None, description="Bluesky: the account's server; unset: bsky.social"
+    )
+    mastodon_server: str | None = Field(
+        None, description="Mastodon: the server to listen to and to answer on"
+    )
+    mastodon_token: SecretStr | None = Field(
+        None, description="Mastodon: an application's token, read write:statuses"
+    )
+    imap_host: str | None = Field(
+        None, description="IMAP: the mail server of a mailbox that complaints are sent to"
+    )
+    imap_port: int | None = Field(
+        None, ge=1, le=65535, description="IMAP: its port; unset: 993, or 143 without tls"
+    )
+    imap_encryption: Literal["tls", "starttls", "none"] = Field(
+        "tls",
+        description="IMAP: how the connection is encrypted; none: only to a server on this machine",
+    )
+    imap_username: str | None = Field(
+        None, description="IMAP: who logs in; what this address sends is no complaint"
+    )
+    imap_password: SecretStr | None = Field(
+        None, description="IMAP: the password, or an app password"
+    )
+    imap_mailbox: str = Field(
+        "INBOX", min_length=1, description="IMAP: the mailbox; it is read, never changed"
+    )
+    imap_days: int = Field(
+        0, ge=0, le=3650, description="IMAP: days of older mail that the first reading takes in"
+    )
+    imap_poll_seconds: float = Field(
+        30.0, ge=1, le=86_400, description="IMAP: seconds between two looks for new mail"
+    )
+    hooks: Path | None = Field(
+        None, description="your hooks.toml, for webhooks in; unset: there are none"
+    )
     hook_secrets: Annotated[dict[str, SecretStr], NoDecode] = Field(
         {}, description="the secrets that webhooks are signed with, name=secret[,name=secret]"
     )
-    alerts: Path | None = Field(None, description="your alerts.toml: who is told about alerts; unset: nobody")
-    base_url: str | None = Field(
-        None, description="where people reach the console, such as https://earshot.example.com; for links in alerts"
+    alerts: Path | None = Field(
+        None, description="your alerts.toml: who is told about alerts; unset: nobody"
     )
-    oidc_issuer: str | None = Field(None, description="single sign-on: the provider's issuer; unset: passwords alone")
-    oidc_client_id: str | None = Field(None, description="single sign-on: how the provider knows earshot")
-    oidc_client_secret: SecretStr | None = Field(None, description="single sign-on: the secret shared with it")
+    base_url: str | None = Field(
+        None,
+        description="where people reach the console, such as https://earshot.example.com; for links in alerts",
+    )
+    oidc_issuer: str | None = Field(
+        None, description="single sign-on: the provider's issuer; unset: passwords alone"
+    )
+    oidc_client_id: str | None = Field(
+        None, description="single sign-on: how the provider knows earshot"
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="single sign-on: the secret shared with it"
+    )
     oidc_claim: Literal["email", "preferred_username", "sub"] = Field(
         "email", description="single sign-on: what the provider tells that is the name of a user"
     )
-    outbox: Path | None = Field(None, description="replies go into this file (JSON lines) instead of onto networks")
+    outbox: Path | None = Field(
+        None, description="replies go into this file (JSON lines) instead of onto networks"
+    )
     allow_private_addresses: bool = Field(
         False, description="may addresses of networks and webhooks lie in a private network?"
     )
@@ -139,14 +234,20 @@ class Settings(BaseSettings):
             return {}
         pairs = [pair.partition("=") for pair in given.split(",")]
         if not all(name.strip() and secret for name, _, secret in pairs):
-            raise PydanticCustomError("hook_secrets", "is name=secret, several of them with a comma between")
+            raise PydanticCustomError(
+                "hook_secrets", "is name=secret, several of them with a comma between"
+            )
         return {name.strip(): secret for name, _, secret in pairs}
 
     @field_validator("oidc_issuer")
     @classmethod
     def _is_issuer(cls, url: str | None) -> str | None:
-        if url is not None and not re.fullmatch(r"https://[^\s?#@]+|http://(localhost|127\.0\.0\.1)[^\s?#@]*", url):
-            raise PydanticCustomError("oidc_issuer", "is https://host, as the provider's configuration names itself")
+        if url is not None and not re.fullmatch(
+            r"https://[^\s?#@]+|http://(localhost|127\.0\.0\.1)[^\s?#@]*", url
+        ):
+            raise PydanticCustomError(
+                "oidc_issuer", "is https://host, as the provider's configuration names itself"
+            )
         return url
 
     @field_validator("base_url")
@@ -160,13 +261,17 @@ class Settings(BaseSettings):
     @classmethod
     def _has_ports(cls, broker: str | None) -> str | None:
         if broker is not None and not _BROKERS.fullmatch(broker):
-            raise PydanticCustomError("broker", "is host:port, several of them with a comma between")
+            raise PydanticCustomError(
+                "broker", "is host:port, several of them with a comma between"
+            )
         return broker
 
     @field_validator("database_url", "database_reader_url")
     @classmethod
     def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        if url is not None and not url.get_secret_value().startswith(
+            ("postgresql://", "postgres://")
+        ):
             raise PydanticCustomError("database", "is postgresql://user:password@host/name")
         return url
 

@@ -11,13 +11,20 @@ from typing import Any, Literal
 
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
-from stream.desk.people import People
+from stream.accounts.users import People
 
 PASSWORD = "violet ladder seventeen"
 SCREENSHOTS = Path(__file__).resolve().parents[1] / "build" / "screenshots"
 PLACES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 OPTIONS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *(
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-sync",
+    ),
     *("--disable-background-networking", "--disable-component-update"),
 )
 DESKTOP = {"width": 1440, "height": 900}
@@ -27,9 +34,13 @@ expect.set_options(timeout=15_000)  # of a machine that does many things at once
 
 
 def chromium() -> str:
-    """Where the browser is. Fails where there is none: a test of pages without a browser tests nothing."""
+    """Where the browser is. Fails where there is none: a test of pages without a browser tests
+    nothing.
+    """
     found = next((path for name in PLACES if (path := shutil.which(name))), None)
-    assert found, "the tests of the console need Chromium: `make chromium`, or as root `apt-get install -y chromium`"
+    assert found, (
+        "the tests of the console need Chromium: `make chromium`, or as root `apt-get install -y chromium`"
+    )
     return found
 
 
@@ -45,7 +56,9 @@ async def browser() -> AsyncIterator[Browser]:
 
 @dataclass
 class Person:
-    """Somebody before a browser of their own. wrong: what the pages complained of; loaded: where from."""
+    """Somebody before a browser of their own. wrong: what the pages complained of; loaded: where
+    from.
+    """
 
     page: Page
     site: str
@@ -90,7 +103,12 @@ async def staff(people: People) -> None:
 
 @asynccontextmanager
 async def person(
-    chromium: Browser, site: str, *, phone: bool = False, colours: Literal["light", "dark"] = "light", **more: Any
+    chromium: Browser,
+    site: str,
+    *,
+    phone: bool = False,
+    colours: Literal["light", "dark"] = "light",
+    **more: Any,
 ) -> AsyncIterator[Person]:
     """Another browser: its own cookies and storage."""
     context = await chromium.new_context(
@@ -107,7 +125,12 @@ async def person(
     made = Person(page, site)
     page.on("pageerror", lambda error: made.wrong.append(str(error)))
     page.on("console", lambda said: made.wrong.append(said.text) if said.type == "error" else None)
-    page.on("request", lambda request: made.loaded.add(request.url.split("/")[2] if "://" in request.url else "inline"))
+    page.on(
+        "request",
+        lambda request: made.loaded.add(
+            request.url.split("/")[2] if "://" in request.url else "inline"
+        ),
+    )
     try:
         yield made
     finally:

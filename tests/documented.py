@@ -1,4 +1,6 @@
-"""A server against its own OpenAPI document: whatever it is sent, its answers are those that the document tells."""
+"""A server against its own OpenAPI document: whatever it is sent, its answers are those that the
+document tells.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,12 @@ from schemathesis.specs.openapi.checks import (
 )
 from serving import TOKEN
 
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}  # a key of nobody's with every scope: an agent
 
 
@@ -49,7 +56,8 @@ def document_of(site: str) -> Any:
 
 
 def answers_of(operation: Any, site: str, *, wrong: bool, most: int) -> list[int]:
-    """The statuses of what it answers to `most` requests that are as documented, or that are `wrong`.
+    """The statuses of what it answers to `most` requests that are as documented, or that are
+    `wrong`.
 
     Fails for a 5xx and for an answer that is not documented.
     """
@@ -57,11 +65,17 @@ def answers_of(operation: Any, site: str, *, wrong: bool, most: int) -> list[int
     statuses: list[int] = []
 
     @settings(
-        max_examples=most, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+        max_examples=most,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(mode))
     def ask(case: Any) -> None:
-        statuses.append(case.call_and_validate(base_url=site, headers=HEADERS, checks=CHECKS).status_code)
+        statuses.append(
+            case.call_and_validate(base_url=site, headers=HEADERS, checks=CHECKS).status_code
+        )
 
     ask()
     return statuses

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.draft import Candidate, Draft, Refusal
-from stream.replies import Replies
+from models.replier.draft import Candidate, Draft, Refusal
+from stream.replies.store import Replies
 
-GOOD = Candidate("So sorry about your line. Please send us a direct message so that we can look into it.", -0.41)
+GOOD = Candidate(
+    "So sorry about your line. Please send us a direct message so that we can look into it.", -0.41
+)
 PROMISE = Candidate(
-    "Sorry! It will be fixed by tomorrow, we promise.", -0.9, refusals=(Refusal("promise", "it promises"),)
+    "Sorry! It will be fixed by tomorrow, we promise.",
+    -0.9,
+    refusals=(Refusal("promise", "it promises"),),
 )
 
 

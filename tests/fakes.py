@@ -7,20 +7,31 @@ from datetime import UTC, datetime
 
 from connectors.events import Direction, Tweet, encode
 from models.analysis import Analysis, Sentiment
-from stream.dead_letters import DeadLetter
 from stream.kafka import Outgoing
 from stream.pipeline import Message
 from stream.records import AnalysisRecord
-from stream.store import Saved, Scored
+from stream.store.dead_letters import DeadLetter
+from stream.store.store import Saved, Scored
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 
 
 def tweet(
-    id: str = "x:1", text: str = "my line is down", *, direction: Direction = "inbound", **given: object
+    id: str = "x:1",
+    text: str = "my line is down",
+    *,
+    direction: Direction = "inbound",
+    **given: object,
 ) -> Tweet:
     return Tweet.model_validate(
-        {"id": id, "conversation": id, "occurred_at": NOON, "text": text, "direction": direction, **given}
+        {
+            "id": id,
+            "conversation": id,
+            "occurred_at": NOON,
+            "text": text,
+            "direction": direction,
+            **given,
+        }
     )
 
 
@@ -29,14 +40,18 @@ def message(event: Tweet | bytes | None, offset: int = 0, **given: object) -> Me
     return Message(topic="tweets", partition=0, offset=offset, value=value, **given)  # type: ignore[arg-type]
 
 
-def sentiment_of_length(texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[Analysis]:
+def sentiment_of_length(
+    texts: Sequence[str], languages: Sequence[str | None] | None = None
+) -> list[Analysis]:
     """A model that finds long texts negative."""
     return [
         Analysis(
             text=text,
             language="en",
             model="length-1",
-            sentiment=Sentiment("negative" if len(text) > 10 else "neutral", 0.9, {"negative": 0.9}),
+            sentiment=Sentiment(
+                "negative" if len(text) > 10 else "neutral", 0.9, {"negative": 0.9}
+            ),
             dissatisfaction=float(min(100, len(text))),
         )
         for text in texts

@@ -10,29 +10,43 @@ import numpy as np
 
 from connectors.events import Deleted, Tweet
 from models.analysis import Analysis, Problem, Sentiment, Topic
-from stream.store import Scored
-from stream.triage import Factor, Message, Ticket
+from stream.store.store import Scored
+from stream.triage.fold import Factor, Message, Ticket
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 SEVERE = "My line is down since Monday and nobody answers me. My mother's alarm pendant needs it!"
 
 
 def worst(history: Sequence[Message]) -> Ticket | None:
-    """One ticket for each conversation with a negative message; its priority is the largest dissatisfaction."""
-    inbound = sorted((m for m in history if m.direction == "inbound"), key=lambda m: (m.occurred_at, m.id))
+    """One ticket for each conversation with a negative message; its priority is the largest
+    dissatisfaction.
+    """
+    inbound = sorted(
+        (m for m in history if m.direction == "inbound"), key=lambda m: (m.occurred_at, m.id)
+    )
     angry = [m for m in inbound if m.sentiment == "negative"]
     if not angry:
         return None
     decided = max(angry, key=lambda m: (m.dissatisfaction or 0, m.id))
     priority = int(decided.dissatisfaction or 0)
-    answers = [m.occurred_at for m in history if m.direction == "outbound" and m.occurred_at > inbound[-1].occurred_at]
+    answers = [
+        m.occurred_at
+        for m in history
+        if m.direction == "outbound" and m.occurred_at > inbound[-1].occurred_at
+    ]
     return Ticket(
         id=decided.conversation,
         network=decided.id.partition(":")[0],
         brand=decided.brand,
         author=decided.author,
         priority=priority,
-        level="P1" if priority >= 80 else "P2" if priority >= 60 else "P3" if priority >= 30 else "P4",
+        level="P1"
+        if priority >= 80
+        else "P2"
+        if priority >= 60
+        else "P3"
+        if priority >= 30
+        else "P4",
         factors=(
             Factor("dissatisfaction", float(priority), f"says: {decided.text[:60]}"),
             Factor("messages", 0.5, "wrote"),
@@ -63,7 +77,9 @@ def tweet(
     topic: str | None = "delay",
     **more: Any,
 ) -> Scored:
-    """A customer's tweet `x:number` in the conversation `x:of`. anger: 0-100, above 50 is negative; None: abstained."""
+    """A customer's tweet `x:number` in the conversation `x:of`. anger: 0-100, above 50 is negative;
+    None: abstained.
+    """
     event = Tweet(
         id=f"x:{number}",
         revision=revision,
@@ -76,7 +92,9 @@ def tweet(
     return Scored(event, text, brand, judged(text, anger, topic))
 
 
-def answer(number: int, *, of: int, revision: int = 0, minute: float = 0.0, text: str = "we are on it") -> Scored:
+def answer(
+    number: int, *, of: int, revision: int = 0, minute: float = 0.0, text: str = "we are on it"
+) -> Scored:
     """The brand's own tweet."""
     event = Tweet(
         id=f"x:{number}",
@@ -93,7 +111,9 @@ def answer(number: int, *, of: int, revision: int = 0, minute: float = 0.0, text
 def deletion(number: int, *, of: int | None = None, minute: float = 0.0) -> Scored:
     conversation = f"x:{number if of is None else of}"
     moment = NOON + timedelta(minutes=minute)
-    return Scored(Deleted(id=f"x:{number}", conversation=conversation, occurred_at=moment), "", None, None)
+    return Scored(
+        Deleted(id=f"x:{number}", conversation=conversation, occurred_at=moment), "", None, None
+    )
 
 
 def judged(text: str, anger: float | None, topic: str | None) -> Analysis:

@@ -22,9 +22,11 @@ GOOD = {
 
 
 class LlmServer(ThreadingHTTPServer):
-    """Answers GOOD, unless `moods` says something else: one for each request, in order, the last one for ever.
+    """Answers GOOD, unless `moods` says something else: one for each request, in order, the last
+    one for ever.
 
-    A mood is a function of the request that returns the answer's content, or one of the strings below.
+    A mood is a function of the request that returns the answer's content, or one of the strings
+    below.
     """
 
     daemon_threads = True
@@ -44,7 +46,9 @@ class LlmServer(ThreadingHTTPServer):
 
     def mood(self) -> Any:
         with self.lock:
-            return self.moods.pop(0) if len(self.moods) > 1 else self.moods[0] if self.moods else GOOD
+            return (
+                self.moods.pop(0) if len(self.moods) > 1 else self.moods[0] if self.moods else GOOD
+            )
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -77,7 +81,9 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(0.5)
                 self._say(json.dumps(GOOD))
             case "cut":
-                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{")
+                self.wfile.write(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{"
+                )
                 self.close_connection = True
             case "not a completion":
                 self._send(200, {"hello": "world"})
@@ -85,8 +91,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, b"<html>a proxy's login page</html>", content_type="text/html")
             case "cut short":
                 self._say('{"sentiment": "nega', finish_reason="length")
-            case "only json_object" if asked.get("response_format", {}).get("type") == "json_schema":
-                self._send(400, {"error": {"message": "response_format json_schema is not supported"}})
+            case "only json_object" if (
+                asked.get("response_format", {}).get("type") == "json_schema"
+            ):
+                self._send(
+                    400, {"error": {"message": "response_format json_schema is not supported"}}
+                )
             case "only json_object":
                 self._say(json.dumps(GOOD))
             case _ if callable(mood):
@@ -103,13 +113,26 @@ class _Handler(BaseHTTPRequestHandler):
         usage = {"prompt_tokens": 500, "completion_tokens": 50, "total_tokens": 550}
         self._send(
             200,
-            {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage},
+            {
+                "id": "1",
+                "object": "chat.completion",
+                "created": 1,
+                "model": "m",
+                "choices": [choice],
+                "usage": usage,
+            },
         )
 
-    def _send(self, status: int, body: Any, content_type: str = "application/json", **headers: str) -> None:
+    def _send(
+        self, status: int, body: Any, content_type: str = "application/json", **headers: str
+    ) -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
-        for name, value in {"Content-Type": content_type, "Content-Length": str(len(data)), **headers}.items():
+        for name, value in {
+            "Content-Type": content_type,
+            "Content-Length": str(len(data)),
+            **headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)

@@ -8,7 +8,9 @@ from connectors.events import Event
 from connectors.files import BadRow, open_file
 
 SAMPLES = Path(__file__).parent / "data" / "files"
-SHARED = Path(os.environ.get("EARSHOT_SHARED", Path(__file__).parents[1].parent / "shared")) / "data"
+SHARED = (
+    Path(os.environ.get("EARSHOT_SHARED", Path(__file__).parents[1].parent / "shared")) / "data"
+)
 
 AIRLINE_HEADER = "tweet_id,airline,name,text,tweet_created\n"
 
@@ -17,7 +19,12 @@ class Replayed:
     """What a file gave: its events, the cursor behind each, and the rows that could not be read."""
 
     def __init__(
-        self, path: Path, format: str | None = None, *, brand: str | None = None, after: object = None
+        self,
+        path: Path,
+        format: str | None = None,
+        *,
+        brand: str | None = None,
+        after: object = None,
     ) -> None:
         self.bad: list[BadRow] = []
         self.source = open_file(path, format, brand=brand, after=after, on_bad_row=self.bad.append)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from stream.database import dsn
+from stream.postgres.database import dsn
 
 
 async def ask(url: str, query: str, *arguments: object) -> list[asyncpg.Record]:

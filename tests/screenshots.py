@@ -28,7 +28,11 @@ async def draw(folder: Path) -> None:
     up = home.start("up", "--port", "0", log=log)
     try:
         address, code = await asyncio.to_thread(_told, log)
-        async with browser() as chromium, person(chromium, address) as ada, person(chromium, address) as ben:
+        async with (
+            browser() as chromium,
+            person(chromium, address) as ada,
+            person(chromium, address) as ben,
+        ):
             await _set_up(ada, code)
             made = home.run("user", "add", "ben", "--role", "agent", given=PASSWORD + "\n")
             assert made.returncode == 0, made.stderr
@@ -45,7 +49,9 @@ async def draw(folder: Path) -> None:
         async with browser() as chromium, person(chromium, address, colours="dark") as ada:
             await ada.log_in("ada")
             await ada.go(f"/tickets/{TICKET}")
-            await expect(ada.page.get_by_text("drafted, waits for a person")).to_be_visible(timeout=DRAFTED)
+            await expect(ada.page.get_by_text("drafted, waits for a person")).to_be_visible(
+                timeout=DRAFTED
+            )
             await ada.shoot("console-ticket", folder=folder)
     finally:
         up.send_signal(signal.SIGINT)
@@ -56,7 +62,9 @@ async def draw(folder: Path) -> None:
 def _told(log: Path) -> tuple[str, str]:
     deadline = time.monotonic() + STARTS
     while time.monotonic() < deadline:
-        if found := re.search(r"type (\S+) into (http://\S+)/setup", log.read_text(errors="replace")):
+        if found := re.search(
+            r"type (\S+) into (http://\S+)/setup", log.read_text(errors="replace")
+        ):
             return found[2], found[1]
         time.sleep(0.2)
     raise SystemExit(f"`earshot up` printed no code:\n{log.read_text(errors='replace')[-2000:]}")
@@ -64,7 +72,12 @@ def _told(log: Path) -> tuple[str, str]:
 
 async def _set_up(ada: Person, code: str) -> None:
     await ada.go("/setup")
-    for field, value in (("code", code), ("name", "ada"), ("password", PASSWORD), ("again", PASSWORD)):
+    for field, value in (
+        ("code", code),
+        ("name", "ada"),
+        ("password", PASSWORD),
+        ("again", PASSWORD),
+    ):
         await ada.page.fill(f"#{field}", value)
     await ada.page.get_by_role("button", name="Begin").click()
     await ada.sees("Nobody waits for an answer")

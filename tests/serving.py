@@ -8,20 +8,21 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from models.taxonomy import read_taxonomy
-from stream.api_keys import SCOPES, Key
-from stream.database import open_engine, reader_url
+from models.taxonomy.classifier import read_taxonomy
+from stream.accounts.api_keys import SCOPES, Key
 from stream.errors import DatabaseAway
-from stream.figures import Figures
 from stream.kafka import Outgoing
-from stream.queries import Totals
+from stream.postgres.database import open_engine, reader_url
+from stream.postgres.gauges import Figures
 from stream.records import AlertRecord
-from stream.web import Api, Server, configured, create_web
-from stream.web.api.reading import Read, Reading
+from stream.store.queries import Totals
+from stream.web.api.model import Read, Reading
+from stream.web.app import Api, create_web
+from stream.web.auth.keyring import KeyRing
+from stream.web.auth.sign_on import SignsOn
 from stream.web.batcher import Batcher
-from stream.web.keyring import KeyRing
 from stream.web.parts import desk_parts
-from stream.web.sign_on import SignsOn
+from stream.web.server import Server, configured
 
 TOKEN = "earshot_" + "a" * 43
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
@@ -74,7 +75,9 @@ def _key(number: int, scopes: Sequence[str]) -> Key:
 
 def echo(readings: Sequence[Reading]) -> list[str]:
     """A model that says how long a text is, or of how many turns a call."""
-    return [f'{{"length":{len(each.text if each.call is None else each.call)}}}' for each in readings]
+    return [
+        f'{{"length":{len(each.text if each.call is None else each.call)}}}' for each in readings
+    ]
 
 
 async def taken(messages: Sequence[Outgoing]) -> None:
@@ -97,7 +100,9 @@ async def web(
     write: Any = None,
     provider: SignsOn | None = None,
 ) -> AsyncIterator[str]:
-    """The address of a server that runs: everything, with these parts. url: of the database, for the desk."""
+    """The address of a server that runs: everything, with these parts. url: of the database, for
+    the desk.
+    """
 
     async def run(readings: list[Reading]) -> list[str]:
         return await asyncio.to_thread(read, readings)
@@ -112,12 +117,16 @@ async def web(
             stack.push_async_callback(engine.dispose)
             given = {"taxonomy": read_taxonomy(), "publish": publish, "base_url": base_url}
             given |= {"provider": provider, "write": write}
-            desk = desk_parts(engine, store or EmptyStore(), ring, url=url, reader_url=reader_url(url), **given)
+            desk = desk_parts(
+                engine, store or EmptyStore(), ring, url=url, reader_url=reader_url(url), **given
+            )
             await stack.enter_async_context(desk.hub.running())
         await stack.enter_async_context(batcher.running())
         api = Api(ring=ring, batcher=batcher, publish=publish, taxonomy=read_taxonomy(), desk=desk)
         leave = desk.hub.end if desk else lambda: None
-        yield await stack.enter_async_context(serving(create_web(store or EmptyStore(), api), leave))
+        yield await stack.enter_async_context(
+            serving(create_web(store or EmptyStore(), api), leave)
+        )
 
 
 @asynccontextmanager

@@ -1,4 +1,6 @@
-"""The documentation is true: its commands exist, its settings are the settings, its lists are complete."""
+"""The documentation is true: its commands exist, its settings are the settings, its lists are
+complete.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,13 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 GUIDES = [
     ROOT / name
-    for name in ("README.md", "connectors/README.md", "models/README.md", "stream/README.md", "deploy/README.md")
+    for name in (
+        "README.md",
+        "connectors/README.md",
+        "models/README.md",
+        "stream/README.md",
+        "deploy/README.md",
+    )
 ]
 COMMANDS = get_command(app)
 
@@ -43,12 +51,26 @@ def lines_with_earshot():
 
 
 def test_the_contracts_commands_of_the_main_path_exist():
-    main_path = {"demo", "up", "worker", "web", "ingest", "replay", "analyze", "tickets", "sql", "dead", "migrate"}
+    main_path = {
+        "demo",
+        "up",
+        "worker",
+        "web",
+        "ingest",
+        "replay",
+        "analyze",
+        "tickets",
+        "sql",
+        "dead",
+        "migrate",
+    }
 
     assert main_path | {"bench", "evaluate", "train"} <= set(COMMANDS.commands)
 
 
-@pytest.mark.parametrize(("path", "command"), list(every_command()), ids=lambda given: str(given)[:30])
+@pytest.mark.parametrize(
+    ("path", "command"), list(every_command()), ids=lambda given: str(given)[:30]
+)
 def test_every_command_and_every_option_has_help(path, command):
     assert command.help, path
     for parameter in command.params:
@@ -66,13 +88,22 @@ def test_the_readme_types_only_commands_and_options_that_exist():
         command = COMMANDS
         while words and getattr(command, "commands", None) and words[0] in command.commands:
             command = command.commands[words.pop(0)]
-        assert not getattr(command, "commands", None) or words == ["--version"], f"no such command: {line}"
-        known = {option for parameter in command.params for option in parameter.opts} | {"--help", "--version"}
+        assert not getattr(command, "commands", None) or words == ["--version"], (
+            f"no such command: {line}"
+        )
+        known = {option for parameter in command.params for option in parameter.opts} | {
+            "--help",
+            "--version",
+        }
         assert {word for word in words if re.fullmatch(r"--[a-z-]+", word)} <= known, line
 
 
 def test_every_setting_is_in_the_example_with_its_default_and_nothing_else_is():
-    told = dict(re.findall(r"^#(EARSHOT_\w+)=(.*)$", (ROOT / "deploy/env.example").read_text(), re.MULTILINE))
+    told = dict(
+        re.findall(
+            r"^#(EARSHOT_\w+)=(.*)$", (ROOT / "deploy/env.example").read_text(), re.MULTILINE
+        )
+    )
 
     assert set(told) == {f"EARSHOT_{name.upper()}" for name in Settings.model_fields}
     for name, field in Settings.model_fields.items():
@@ -82,12 +113,18 @@ def test_every_setting_is_in_the_example_with_its_default_and_nothing_else_is():
 
 def test_every_dependency_is_bounded_and_was_tested_in_one_version():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + [each for extra in project["optional-dependencies"].values() for each in extra]
+    wanted = project["dependencies"] + [
+        each for extra in project["optional-dependencies"].values() for each in extra
+    ]
     lines = (ROOT / "constraints.txt").read_text()
     tested = dict(re.findall(r"^([\w.-]+)==(\S+)$", lines, re.MULTILINE))
     for requirement in map(Requirement, wanted):
-        assert {each.operator for each in requirement.specifier} & {"<", "=="}, f"{requirement} has no upper bound"
-        assert tested[requirement.name] in requirement.specifier, f"{requirement} is not what was tested"
+        assert {each.operator for each in requirement.specifier} & {"<", "=="}, (
+            f"{requirement} has no upper bound"
+        )
+        assert tested[requirement.name] in requirement.specifier, (
+            f"{requirement} is not what was tested"
+        )
     assert "://" not in lines
 
 
@@ -98,7 +135,9 @@ def test_the_version_is_in_the_changelog():
 
 
 def test_no_file_names_the_path_of_a_machine():
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     wrong = re.compile(r"(?<![\w.~-])/(?:work|root|home/\w+)/")
     for name in listed:
         path = ROOT / name

@@ -28,16 +28,29 @@ def open_sources(
         raise ConnectorError(f"Bluesky: {error}") from None
     people = People(host=public or PUBLIC, allow_private=allow_private, told=told)
     servers = (jetstream,) if jetstream else SERVERS
-    return [Jetstream(wanted, people, servers=servers, brand=brand, allow_private=allow_private, told=told)]
+    return [
+        Jetstream(
+            wanted, people, servers=servers, brand=brand, allow_private=allow_private, told=told
+        )
+    ]
 
 
 def open_replier(
-    handle: str | None, password: str | None, *, host: str | None, public: str | None, allow_private: bool
+    handle: str | None,
+    password: str | None,
+    *,
+    host: str | None,
+    public: str | None,
+    allow_private: bool,
 ) -> Replier:
     """Answers as this account. Raises ConnectorError without one."""
     from connectors.bluesky.people import PUBLIC
     from connectors.bluesky.replies import PDS, BlueskyReplier
 
     if not handle or not password:
-        raise ConnectorError("Bluesky: set EARSHOT_BLUESKY_HANDLE and EARSHOT_BLUESKY_PASSWORD (an app password)")
-    return BlueskyReplier(handle, password, host=host or PDS, public=public or PUBLIC, allow_private=allow_private)
+        raise ConnectorError(
+            "Bluesky: set EARSHOT_BLUESKY_HANDLE and EARSHOT_BLUESKY_PASSWORD (an app password)"
+        )
+    return BlueskyReplier(
+        handle, password, host=host or PDS, public=public or PUBLIC, allow_private=allow_private
+    )

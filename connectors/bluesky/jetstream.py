@@ -29,7 +29,8 @@ SERVERS = (
 )
 REWIND = 5_000_000  # microseconds: servers order alike only roughly; what comes twice is dropped
 SILENCE = 30.0  # seconds without a post of the whole network until a connection is taken for dead
-HOLE = 60_000_000  # microseconds: if the first post after a cursor is younger than this, something is missing
+# microseconds: if the first post after a cursor is younger than this, something is missing
+HOLE = 60_000_000
 EVERY = 1_000_000  # microseconds between two cursors without an event
 _JUMP = 60_000_000  # microseconds that messages may be out of order
 _AT_ONCE = 25  # profiles that are asked for at once
@@ -39,8 +40,8 @@ _TOGETHER = 0.25  # seconds that posts may wait for others, to ask for their aut
 class Jetstream:
     """A LiveSource. Its cursor: Jetstream's own time in microseconds.
 
-    wanted: words and handles; an account among the handles is heard whenever it writes, is named or is answered.
-    servers: tried in turn. told: hears what an operator should know.
+    wanted: words and handles; an account among the handles is heard whenever it writes, is named or
+    is answered. servers: tried in turn. told: hears what an operator should know.
     """
 
     def __init__(
@@ -100,7 +101,9 @@ class Jetstream:
                 continue
             said = _parsed(line)
             if hole := clock.hear(int(said["time_us"])):
-                self._told(f"Bluesky: posts from {hole[0]:%Y-%m-%d %H:%M} to {hole[1]:%Y-%m-%d %H:%M} UTC are missing")
+                self._told(
+                    f"Bluesky: posts from {hole[0]:%Y-%m-%d %H:%M} to {hole[1]:%Y-%m-%d %H:%M} UTC are missing"
+                )
             self._trouble.reset()
             event = self._event(said)
             if isinstance(event, Tweet) and self._seen.is_new(event):
@@ -124,16 +127,29 @@ class Jetstream:
             record = commit["record"]
             if not self._is_wanted(did, record):
                 return None
-            return post_event(did, rkey, record, at, updated=commit.get("operation") == "update", brand=self._brand)
+            return post_event(
+                did,
+                rkey,
+                record,
+                at,
+                updated=commit.get("operation") == "update",
+                brand=self._brand,
+            )
         except (ValueError, KeyError, TypeError, AttributeError):
             return None  # of the whole network some write records that are no posts
 
     def _is_wanted(self, did: str, record: Mapping[str, Any]) -> bool:
         accounts = self._accounts or set()
-        return did in accounts or bool(accounts & mentions(record)) or self._wanted(str(record.get("text", "")))
+        return (
+            did in accounts
+            or bool(accounts & mentions(record))
+            or self._wanted(str(record.get("text", "")))
+        )
 
     async def _with_authors(self, posts: Sequence[tuple[Tweet, int]]) -> list[tuple[Tweet, int]]:
-        """The posts with the handle and the followers of who wrote them, as far as they can be told just now."""
+        """The posts with the handle and the followers of who wrote them, as far as they can be told
+        just now.
+        """
         people = await self._people.profiles({event.author for event, _ in posts if event.author})
         return [
             (event.model_copy(update=people[event.author]) if event.author in people else event, at)
@@ -141,13 +157,24 @@ class Jetstream:
         ]
 
     @asynccontextmanager
-    async def _connected(self, server: str, after: int | None) -> AsyncIterator[Callable[[float], Any]]:
-        """The websocket as a function that waits so many seconds for the next message; None where none came."""
-        asked = [("wantedCollections", POSTS)] + ([] if after is None else [("cursor", str(after - REWIND))])
-        async with aiohttp.ClientSession(connector=connector(allow_private=self._allow_private)) as session:
+    async def _connected(
+        self, server: str, after: int | None
+    ) -> AsyncIterator[Callable[[float], Any]]:
+        """The websocket as a function that waits so many seconds for the next message; None where
+        none came.
+        """
+        asked = [("wantedCollections", POSTS)] + (
+            [] if after is None else [("cursor", str(after - REWIND))]
+        )
+        async with aiohttp.ClientSession(
+            connector=connector(allow_private=self._allow_private)
+        ) as session:
             try:
                 async with session.ws_connect(
-                    server, params=asked, max_msg_size=2**22, timeout=aiohttp.ClientWSTimeout(ws_close=2.0)
+                    server,
+                    params=asked,
+                    max_msg_size=2**22,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
                 ) as socket:
 
                     async def next_message(patience: float) -> str | None:
@@ -161,7 +188,9 @@ class Jetstream:
                             return str(message.data)
                         if message.type is aiohttp.WSMsgType.BINARY:
                             return None
-                        raise self._broke(f"connection lost ({message.extra or message.type.name.lower()})")
+                        raise self._broke(
+                            f"connection lost ({message.extra or message.type.name.lower()})"
+                        )
 
                     yield next_message
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -174,8 +203,10 @@ class Jetstream:
 
 
 class _Clock:
-    """Where we are in Jetstream's time. A time counts once the next message has not gone back behind it: a server's
-    clock that jumps ahead for a moment would otherwise lose everything until then at the next start."""
+    """Where we are in Jetstream's time. A time counts once the next message has not gone back
+    behind it: a server's clock that jumps ahead for a moment would otherwise lose everything until
+    then at the next start.
+    """
 
     def __init__(self, after: int | None) -> None:
         self.place = after or 0
@@ -183,7 +214,9 @@ class _Clock:
         self._last: int | None = None
 
     def hear(self, at: int) -> tuple[datetime, datetime] | None:
-        """A message of this time came. Returns from when to when posts are missing, if the first one tells so."""
+        """A message of this time came. Returns from when to when posts are missing, if the first
+        one tells so.
+        """
         first, last, self._last = self._last is None, self._last, at
         if last is not None and at >= last - _JUMP:
             self.place = max(self.place, last)
@@ -195,11 +228,15 @@ class _Clock:
 
 
 def _parsed(line: str) -> dict[str, Any]:
-    """Raises SourceError for what is no message of Jetstream's: this is another server, or it is broken."""
+    """Raises SourceError for what is no message of Jetstream's: this is another server, or it is
+    broken.
+    """
     try:
         said = json.loads(line)
         int(said["time_us"])
     except (ValueError, KeyError, TypeError):
-        raise SourceError("Bluesky: this server does not speak Jetstream's language", retry_after=30.0) from None
+        raise SourceError(
+            "Bluesky: this server does not speak Jetstream's language", retry_after=30.0
+        ) from None
     found: dict[str, Any] = said
     return found

@@ -51,7 +51,13 @@ def moment(micros: int) -> datetime:
 
 
 def post_event(
-    did: str, rkey: str, record: Mapping[str, Any], heard_at: int, *, updated: bool, brand: str | None = None
+    did: str,
+    rkey: str,
+    record: Mapping[str, Any],
+    heard_at: int,
+    *,
+    updated: bool,
+    brand: str | None = None,
 ) -> Tweet:
     """The event of a post. heard_at: Jetstream's `time_us`; an author's own clock may say anything.
 
@@ -70,7 +76,9 @@ def post_event(
         in_reply_to=id_of(parent) if parent else None,
         occurred_at=_said_at(record.get("createdAt"), heard_at),
         author=did,
-        language=languages[0] if isinstance(languages[0], str) and len(languages[0]) <= 35 else None,
+        language=languages[0]
+        if isinstance(languages[0], str) and len(languages[0]) <= 35
+        else None,
         text=str(record["text"]),
         brand=brand,
     )
@@ -98,7 +106,9 @@ def mentions(record: Mapping[str, Any]) -> set[str]:
 
 
 def _said_at(written: Any, heard_at: int) -> datetime:
-    """When the post says it was made, unless that is nonsense: later than it was heard, or no time at all."""
+    """When the post says it was made, unless that is nonsense: later than it was heard, or no time
+    at all.
+    """
     heard = moment(heard_at)
     try:
         said = datetime.fromisoformat(written)

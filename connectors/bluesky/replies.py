@@ -16,7 +16,9 @@ from connectors.bluesky.posts import POSTS, event_id, tid, uri_of
 from connectors.guard import connector, refused
 
 PDS = "https://bsky.social"
-_EPOCH = 1_672_531_200_000_000  # microseconds: the names of our records lie in the year after 2023-01-01
+_EPOCH = (
+    1_672_531_200_000_000  # microseconds: the names of our records lie in the year after 2023-01-01
+)
 _YEAR = 365 * 24 * 3600 * 1_000_000
 _AT_ONCE = 25
 _LINK = re.compile(rb"https?://[^\s<>]+[^\s<>.,;:!?)\]'\"]")
@@ -24,12 +26,20 @@ _MENTION = re.compile(rb"(?<!\S)@([A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)+)"
 
 
 class BlueskyReplier:
-    """A Replier of one account. password: an app password, not the account's own. Not shown in a repr."""
+    """A Replier of one account. password: an app password, not the account's own. Not shown in a
+    repr.
+    """
 
     network = "bluesky"
 
     def __init__(
-        self, handle: str, password: str, *, host: str = PDS, public: str = PUBLIC, allow_private: bool = False
+        self,
+        handle: str,
+        password: str,
+        *,
+        host: str = PDS,
+        public: str = PUBLIC,
+        allow_private: bool = False,
     ) -> None:
         self._handle = handle
         self._password = password
@@ -56,20 +66,31 @@ class BlueskyReplier:
         }
         rkey = _rkey(to, key)
         if await self._standing(rkey) is None:
-            await self._write({"repo": self._did, "collection": POSTS, "rkey": rkey, "record": record})
+            await self._write(
+                {"repo": self._did, "collection": POSTS, "rkey": rkey, "record": record}
+            )
         return self._sent(rkey, at)
 
-    async def find_reply(self, to: str, text: str, *, key: str, since: datetime) -> SentReply | None:
+    async def find_reply(
+        self, to: str, text: str, *, key: str, since: datetime
+    ) -> SentReply | None:
         await self._log_in()
         found = await self._standing(_rkey(to, key))
-        return None if found is None else self._sent(_rkey(to, key), datetime.fromisoformat(found["createdAt"]))
+        return (
+            None
+            if found is None
+            else self._sent(_rkey(to, key), datetime.fromisoformat(found["createdAt"]))
+        )
 
     async def lookup(self, ids: Sequence[str]) -> Mapping[str, Standing]:
         found: dict[str, Standing] = {}
         for start in range(0, len(ids), _AT_ONCE):
             asked = ids[start : start + _AT_ONCE]
             status, told = await self._ask(
-                "GET", self._public, "app.bsky.feed.getPosts", params=[("uris", uri_of(id)) for id in asked]
+                "GET",
+                self._public,
+                "app.bsky.feed.getPosts",
+                params=[("uris", uri_of(id)) for id in asked],
             )
             if status != 200:
                 raise _away("looking posts up", status, told)
@@ -83,14 +104,18 @@ class BlueskyReplier:
             self._session = None
 
     def _sent(self, rkey: str, at: datetime) -> SentReply:
-        return SentReply(event_id(self._did, rkey), at, f"https://bsky.app/profile/{self._handle}/post/{rkey}")
+        return SentReply(
+            event_id(self._did, rkey), at, f"https://bsky.app/profile/{self._handle}/post/{rkey}"
+        )
 
     async def _write(self, record: dict[str, Any]) -> None:
         status, told = await self._ask(
             "POST", self._host, "com.atproto.repo.createRecord", json=record, own=True, writes=True
         )
         if status >= 500:
-            raise SentUnknown(f"Bluesky: HTTP {status} while the reply was sent; whether it stands there is unknown")
+            raise SentUnknown(
+                f"Bluesky: HTTP {status} while the reply was sent; whether it stands there is unknown"
+            )
         if status != 200:
             raise _away("replying", status, told)
 
@@ -99,11 +124,18 @@ class BlueskyReplier:
         await self._log_in()
         repo, collection, rkey = uri.removeprefix("at://").split("/")
         given = [("repo", repo), ("collection", collection), ("rkey", rkey)]
-        # Of others the public interface knows where they live; of ourselves our own server knows at once.
-        status, told = await self._ask("GET", self._host, "com.atproto.repo.getRecord", params=given, own=True)
+        # Of others the public interface knows where they live; of ourselves our own server knows at
+        # once.
+        status, told = await self._ask(
+            "GET", self._host, "com.atproto.repo.getRecord", params=given, own=True
+        )
         if status == 200:
             return told
-        if status == 400 and told.get("error") in ("RecordNotFound", "RepoNotFound", "RepoDeactivated"):
+        if status == 400 and told.get("error") in (
+            "RecordNotFound",
+            "RepoNotFound",
+            "RepoDeactivated",
+        ):
             return None
         raise _away("reading the post", status, told)
 
@@ -112,14 +144,18 @@ class BlueskyReplier:
         return None if found is None else found["value"]
 
     async def _facets(self, text: str) -> list[dict[str, Any]]:
-        """Links and handles of a text, by their bytes in UTF-8: Bluesky shows nothing as a link by itself."""
+        """Links and handles of a text, by their bytes in UTF-8: Bluesky shows nothing as a link by
+        itself.
+        """
         raw, facets = text.encode(), []
         for link in _LINK.finditer(raw):
             feature = {"$type": "app.bsky.richtext.facet#link", "uri": link[0].decode()}
             facets.append(_facet(link.start(), link.end(), feature))
         for mention in _MENTION.finditer(raw):
             given = [("handle", mention[1].decode())]
-            status, told = await self._ask("GET", self._public, "com.atproto.identity.resolveHandle", params=given)
+            status, told = await self._ask(
+                "GET", self._public, "com.atproto.identity.resolveHandle", params=given
+            )
             if status == 200 and told.get("did"):
                 feature = {"$type": "app.bsky.richtext.facet#mention", "did": told["did"]}
                 facets.append(_facet(mention.start(), mention.end(), feature))
@@ -129,7 +165,9 @@ class BlueskyReplier:
         if self._token:
             return
         login = {"identifier": self._handle, "password": self._password}
-        status, told = await self._ask("POST", self._host, "com.atproto.server.createSession", json=login)
+        status, told = await self._ask(
+            "POST", self._host, "com.atproto.server.createSession", json=login
+        )
         if status == 401:
             raise NotSent(
                 "Bluesky: the password is refused; make an app password in Bluesky's settings and set "
@@ -140,7 +178,14 @@ class BlueskyReplier:
         self._did, self._token = str(told["did"]), str(told["accessJwt"])
 
     async def _ask(
-        self, verb: str, host: str, method: str, *, own: bool = False, writes: bool = False, **given: Any
+        self,
+        verb: str,
+        host: str,
+        method: str,
+        *,
+        own: bool = False,
+        writes: bool = False,
+        **given: Any,
     ) -> tuple[int, dict[str, Any]]:
         """(status, body). A session that has run out is renewed once."""
         status, told = await self._ask_once(verb, host, method, own, writes, given)
@@ -155,12 +200,15 @@ class BlueskyReplier:
     ) -> tuple[int, dict[str, Any]]:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=connector(allow_private=self._allow_private), timeout=aiohttp.ClientTimeout(total=20)
+                connector=connector(allow_private=self._allow_private),
+                timeout=aiohttp.ClientTimeout(total=20),
             )
         head = {"Authorization": f"Bearer {self._token}"} if own else {}
         url = f"{host}/xrpc/{method}"
         try:
-            async with self._session.request(verb, url, headers=head, allow_redirects=False, **given) as answer:
+            async with self._session.request(
+                verb, url, headers=head, allow_redirects=False, **given
+            ) as answer:
                 retry = answer.headers.get("retry-after", "")
                 told = {"retry_after": int(retry)} if retry.isdigit() else {}
                 try:
@@ -190,5 +238,9 @@ def _facet(start: int, end: int, feature: dict[str, Any]) -> dict[str, Any]:
 
 def _away(doing: str, status: int, told: Mapping[str, Any]) -> NotSent:
     if status == 429 or status >= 500:
-        return NotSent(f"Bluesky: {doing}: HTTP {status}", retry_after=float(told.get("retry_after", 30)))
-    return NotSent(f"Bluesky: {doing} is refused ({status}): {told.get('message') or told.get('error') or 'no reason'}")
+        return NotSent(
+            f"Bluesky: {doing}: HTTP {status}", retry_after=float(told.get("retry_after", 30))
+        )
+    return NotSent(
+        f"Bluesky: {doing} is refused ({status}): {told.get('message') or told.get('error') or 'no reason'}"
+    )

@@ -1,4 +1,6 @@
-"""Calls as captions: WebVTT (with `<v Speaker>` or `Speaker:`) and SubRip, which differs in its commas."""
+"""Calls as captions: WebVTT (with `<v Speaker>` or `Speaker:`) and SubRip, which differs in its
+commas.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,22 @@ _NUMBERED = re.compile(r"[^\W\d_]+[ _-]?\d{1,2}")
 
 
 def is_captions(text: str) -> bool:
-    return text.lstrip("\ufeff").startswith("WEBVTT") or any(_CUE.fullmatch(line) for line in text.split("\n")[:3])
+    return text.lstrip("\ufeff").startswith("WEBVTT") or any(
+        _CUE.fullmatch(line) for line in text.split("\n")[:3]
+    )
 
 
 def captions(lines: Iterable[str]) -> tuple[Turn, ...]:
-    """The turns of a caption file. A caption without a speaker belongs to the one before it; none, to nobody."""
+    """The turns of a caption file. A caption without a speaker belongs to the one before it; none,
+    to nobody.
+    """
     cues = list(_cues(line.rstrip("\r\n") for line in lines))
     labels = [match["label"] for _, text in cues if (match := _LABEL.fullmatch(text))]
-    names = {label for label in labels if speaker(label) or _NUMBERED.fullmatch(label) or labels.count(label) > 1}
+    names = {
+        label
+        for label in labels
+        if speaker(label) or _NUMBERED.fullmatch(label) or labels.count(label) > 1
+    }
     spoken: list[Spoken] = []
     for at, text in cues:
         for label, words in _voices(text, names):
@@ -52,7 +62,10 @@ def _voices(text: str, names: set[str]) -> Iterator[tuple[str | None, str]]:
     """(speaker, words) within one cue; None for a speaker who is not told."""
     parts = _VOICE.split(text)  # words, label, words, label, words
     if len(parts) > 1:
-        pairs: list[tuple[str | None, str]] = [(None, parts[0]), *zip(parts[1::2], parts[2::2], strict=True)]
+        pairs: list[tuple[str | None, str]] = [
+            (None, parts[0]),
+            *zip(parts[1::2], parts[2::2], strict=True),
+        ]
     elif (labelled := _LABEL.fullmatch(text)) and labelled["label"] in names:
         pairs = [(labelled["label"], labelled["text"])]
     else:

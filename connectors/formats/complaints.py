@@ -1,4 +1,6 @@
-"""Complaints as CSV: any table with a column of free text, such as the exports of the FCC and the CFPB."""
+"""Complaints as CSV: any table with a column of free text, such as the exports of the FCC and the
+CFPB.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,16 @@ TEXT = (
 )
 ID = ("complaint_id", "ticket", "ticket_id", "case_id", "case_number", "id")
 TITLE = ("title", "subject", "issue", "topic")
-DATE = ("date", "date_received", "received", "created_at", "created", "submitted_at", "complaint_date", "timestamp")
+DATE = (
+    "date",
+    "date_received",
+    "received",
+    "created_at",
+    "created",
+    "submitted_at",
+    "complaint_date",
+    "timestamp",
+)
 BRAND = ("brand", "company", "company_name")
 AUTHOR = ("author", "customer", "customer_id", "user", "name")
 
@@ -39,8 +50,9 @@ def recognises(names: Sequence[str]) -> bool:
 def complaint(names: Sequence[str], undated: datetime) -> Callable[[list[str]], Complaint]:
     """Rows of any complaints table.
 
-    The id is the given one, or else a hash of text, date, title, author and brand, so that a second replay doubles
-    nothing. undated: when a row without a date was said; the file's own time is the latest that it can have been.
+    The id is the given one, or else a hash of text, date, title, author and brand, so that a second
+    replay doubles nothing. undated: when a row without a date was said; the file's own time is the
+    latest that it can have been.
     """
     text_, id_, title_, date_, brand_, author_ = (
         first_of(names, wanted) for wanted in (TEXT, ID, TITLE, DATE, BRAND, AUTHOR)
@@ -50,7 +62,9 @@ def complaint(names: Sequence[str], undated: datetime) -> Callable[[list[str]], 
         def value(column: int | None) -> str:
             return row[column].strip() if column is not None else ""
 
-        text, title, date, brand, author = (value(column) for column in (text_, title_, date_, brand_, author_))
+        text, title, date, brand, author = (
+            value(column) for column in (text_, title_, date_, brand_, author_)
+        )
         if not text:
             raise ValueError("has no text")
         id = f"complaints:{native_id(value(id_)) or fingerprint(text, date, title, author, brand)}"
@@ -68,7 +82,9 @@ def complaint(names: Sequence[str], undated: datetime) -> Callable[[list[str]], 
 
 
 def native_id(given: str) -> str:
-    """An id as it can stand in an event's id: what is no printable ASCII as %20, and a hash where it is too long."""
+    """An id as it can stand in an event's id: what is no printable ASCII as %20, and a hash where
+    it is too long.
+    """
     quoted = quote(given, safe=punctuation)
     return quoted if len(quoted) <= 200 else fingerprint(given)
 

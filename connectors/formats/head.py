@@ -21,7 +21,9 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """names: the first row, as column_name() writes its fields. data: where the rows after it start."""
+    """names: the first row, as column_name() writes its fields. data: where the rows after it
+    start.
+    """
 
     path: Path
     text: str
@@ -37,7 +39,9 @@ class Head:
     def need(self, columns: Sequence[str]) -> None:
         """Raises FormatError, with what is missing, when the file has not got these columns."""
         if missing := [name for name in columns if name not in self.names]:
-            raise FormatError(f"{self.path}: the column {', '.join(missing)} is missing; {self.found}")
+            raise FormatError(
+                f"{self.path}: the column {', '.join(missing)} is missing; {self.found}"
+            )
 
     def without_header(self, names: Sequence[str]) -> Head:
         return replace(self, names=tuple(names), data=START)
@@ -49,17 +53,25 @@ class Head:
 
 
 def read_head(path: Path) -> Head:
-    """Raises FormatError for what is no text, OSError, EOFError or zlib.error for what cannot be read."""
+    """Raises FormatError for what is no text, OSError, EOFError or zlib.error for what cannot be
+    read.
+    """
     block = TextFile(path).head()
     if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise FormatError(f"{path}: is UTF-16; save it as UTF-8")
-    if b"\0" in block.partition(b"\n")[0] or len(_CONTROL.findall(block[:4096])) > len(block[:4096]) // 20:
+    if (
+        b"\0" in block.partition(b"\n")[0]
+        or len(_CONTROL.findall(block[:4096])) > len(block[:4096]) // 20
+    ):
         raise FormatError(f"{path}: is a binary file, not text")
     text = block.decode("utf-8", "replace").removeprefix("\ufeff")
     if not text.strip():
         raise FormatError(f"{path}: is empty")
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.reader((line.strip("\r").replace("\r", " ") + "\n" for line in text.split("\n")), delimiter=delimiter)
+    reader = csv.reader(
+        (line.strip("\r").replace("\r", " ") + "\n" for line in text.split("\n")),
+        delimiter=delimiter,
+    )
     first_row: tuple[str, ...] = ()
     with suppress(csv.Error):
         first_row = tuple(next(reader))
@@ -97,4 +109,6 @@ def _holds_calls(head: Head) -> bool:
         return False
     keys = "|".join((*transcripts.TURNS, "content"))
     speakers = "|".join(transcripts.SPEAKER)
-    return bool(re.search(rf'"({keys})"\s*:', head.text) or re.search(rf'"({speakers})"\s*:', head.text))
+    return bool(
+        re.search(rf'"({keys})"\s*:', head.text) or re.search(rf'"({speakers})"\s*:', head.text)
+    )

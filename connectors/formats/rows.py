@@ -1,4 +1,6 @@
-"""The rows of a text file, plain or gzip, one at a time: where each starts, and what is wrong with the damaged ones."""
+"""The rows of a text file, plain or gzip, one at a time: where each starts, and what is wrong with
+the damaged ones.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ MAX_LINE = 1 << 20  # bytes; a message may have 256 KB
 
 
 class Position(NamedTuple):
-    """Where reading goes on. line: the lines before it. byte: its offset (in the unpacked text of a .gz)."""
+    """Where reading goes on. line: the lines before it. byte: its offset (in the unpacked text of a
+    .gz).
+    """
 
     line: int
     byte: int
@@ -31,7 +35,9 @@ START = Position(0, 0)
 
 
 class BadRow(NamedTuple):
-    """A row that was left out. line: where it starts, counted from 1. reason: never the words of a message."""
+    """A row that was left out. line: where it starts, counted from 1. reason: never the words of a
+    message.
+    """
 
     line: int
     reason: str
@@ -56,8 +62,8 @@ class Row(NamedTuple):
 class TextFile:
     """A file that is read line by line in constant memory.
 
-    A line ends at a line feed alone: exports are known to hold bare carriage returns within a text. A line that is not
-    UTF-8 is read in the encoding `otherwise`, or is damaged where there is none.
+    A line ends at a line feed alone: exports are known to hold bare carriage returns within a text.
+    A line that is not UTF-8 is read in the encoding `otherwise`, or is damaged where there is none.
     """
 
     def __init__(self, path: Path, *, otherwise: str | None = None) -> None:
@@ -92,7 +98,9 @@ class TextFile:
         return block
 
     def raw_lines(self, start: Position = START) -> Iterator[tuple[bytes, int, int, bool]]:
-        """The lines from `start` on: (bytes, number, offset after it, whether it was too long and is cut off)."""
+        """The lines from `start` on: (bytes, number, offset after it, whether it was too long and
+        is cut off).
+        """
         number, end = start
         with self._opened() as file:
             file.seek(end)
@@ -101,7 +109,9 @@ class TextFile:
                 end += len(raw)
                 too_long = len(raw) == MAX_LINE and raw[-1] != LINE_FEED
                 rest = raw if too_long else b""
-                while rest and rest[-1] != LINE_FEED:  # the rest of an endless line is read and dropped
+                while (
+                    rest and rest[-1] != LINE_FEED
+                ):  # the rest of an endless line is read and dropped
                     rest = file.readline(MAX_LINE)
                     end += len(rest)
                 yield raw, number, end, too_long
@@ -114,7 +124,9 @@ class TextFile:
             except UnicodeDecodeError as error:
                 text = raw.decode(self.otherwise or "utf-8", "replace")
                 if self.otherwise is None:
-                    damage = f"is not UTF-8 (byte 0x{raw[error.start]:02x} at column {error.start + 1})"
+                    damage = (
+                        f"is not UTF-8 (byte 0x{raw[error.start]:02x} at column {error.start + 1})"
+                    )
             if number == 1:
                 text = text.removeprefix("\ufeff")
             if "\0" in text:
@@ -127,7 +139,9 @@ class TextFile:
 
 
 class _Feed:
-    """Hands lines to a csv.reader and remembers those of the row it is in, so that they can be read once more."""
+    """Hands lines to a csv.reader and remembers those of the row it is in, so that they can be read
+    once more.
+    """
 
     def __init__(self, lines: Iterator[Line]) -> None:
         self.lines = lines
@@ -151,11 +165,14 @@ class _Feed:
         return lines
 
 
-def csv_rows(lines: Iterator[Line], width: int, delimiter: str, on_bad_row: OnBadRow) -> Iterator[Row]:
+def csv_rows(
+    lines: Iterator[Line], width: int, delimiter: str, on_bad_row: OnBadRow
+) -> Iterator[Row]:
     """The rows that have `width` fields; the others are reported.
 
-    A stray quote swallows the rows after it until the next quote or the field limit of `csv`: those lines are read
-    again as rows of their own, so that one damaged row costs one row. Strict parsing is what notices it.
+    A stray quote swallows the rows after it until the next quote or the field limit of `csv`: those
+    lines are read again as rows of their own, so that one damaged row costs one row. Strict parsing
+    is what notices it.
     """
     feed = _Feed(lines)
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
@@ -196,7 +213,9 @@ def reason(error: ValueError) -> str:
     return str(error)
 
 
-def events(rows: Iterator[Row], event_of: Callable[[list[str]], Event], on_bad_row: OnBadRow) -> Iterator[Sourced]:
+def events(
+    rows: Iterator[Row], event_of: Callable[[list[str]], Event], on_bad_row: OnBadRow
+) -> Iterator[Sourced]:
     """Each row as the event that `event_of` makes of its values; a ValueError there is a bad row."""
     for row in rows:
         try:

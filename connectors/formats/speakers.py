@@ -1,4 +1,6 @@
-"""Who says what in a transcript: lines with a speaker before each turn, and names that tell a side or none."""
+"""Who says what in a transcript: lines with a speaker before each turn, and names that tell a side
+or none.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,32 @@ from typing import Literal, NamedTuple
 from connectors.events import Turn
 
 CUSTOMER = {
-    *("member", "customer", "caller", "client", "consumer", "subscriber", "patient", "passenger", "guest", "user"),
+    *(
+        "member",
+        "customer",
+        "caller",
+        "client",
+        "consumer",
+        "subscriber",
+        "patient",
+        "passenger",
+        "guest",
+        "user",
+    ),
     *("policyholder", "claimant", "buyer", "patron", "enduser", "visitor"),
 }
 AGENT = {
-    *("agent", "support", "representative", "rep", "advisor", "adviser", "operator", "specialist", "supervisor"),
+    *(
+        "agent",
+        "support",
+        "representative",
+        "rep",
+        "advisor",
+        "adviser",
+        "operator",
+        "specialist",
+        "supervisor",
+    ),
     *("manager", "technician", "assistant", "team", "service", "desk", "helpdesk", "system", "bot"),
 }
 LONGEST_NAME = 60
@@ -30,11 +53,15 @@ _LABELLED = re.compile(
 _NOTE = re.compile(  # `(pause)`, `02:36`, `Duration: 9 minutes`
     r"[(\[].*[)\]]|[\d:. ]+|\w+\)|(call )?(duration|elapsed time|note)\s*:.*", re.I
 )
-_NUMBERED = re.compile(r"(?:speaker|spk|channel|participant|person|party|voice)[ _-]?(?:\d{1,2}|[a-f])", re.I)
+_NUMBERED = re.compile(
+    r"(?:speaker|spk|channel|participant|person|party|voice)[ _-]?(?:\d{1,2}|[a-f])", re.I
+)
 
 
 class Spoken(NamedTuple):
-    """A turn as its source writes it. label: what stands for the speaker. at: seconds from the start of the call."""
+    """A turn as its source writes it. label: what stands for the speaker. at: seconds from the
+    start of the call.
+    """
 
     label: str
     text: str
@@ -60,7 +87,9 @@ def seconds(time: str) -> float | None:
 
 
 def told(spoken: Iterable[Spoken]) -> tuple[Turn, ...]:
-    """Turns, with the side where the label tells it, and otherwise with the name; empty ones are left out."""
+    """Turns, with the side where the label tells it, and otherwise with the name; empty ones are
+    left out.
+    """
     found = []
     for label, text, at in spoken:
         who = speaker(label)
@@ -71,10 +100,11 @@ def told(spoken: Iterable[Spoken]) -> tuple[Turn, ...]:
 
 
 def turns(lines: Iterable[str]) -> tuple[Turn, ...]:
-    """The turns of `Member: Hello` lines. A line without a speaker belongs to the turn before it, notes to none.
+    """The turns of `Member: Hello` lines. A line without a speaker belongs to the turn before it,
+    notes to none.
 
-    Names that tell no side (`Anna:`, `Speaker 2:`) count as speakers where a conversation is plainly theirs: they come
-    again and again, and there is no one, or only one side, without them.
+    Names that tell no side (`Anna:`, `Speaker 2:`) count as speakers where a conversation is
+    plainly theirs: they come again and again, and there is no one, or only one side, without them.
     """
     lines = [line.strip() for line in lines]
     found = told(_said(lines, frozenset()))
@@ -107,14 +137,21 @@ def _said(lines: Iterable[str], names: frozenset[str]) -> list[Spoken]:
 
 
 def _names(lines: Iterable[str]) -> frozenset[str]:
-    """The labels without a role that come at least twice, or are numbered, if they and the roles say most of it all."""
+    """The labels without a role that come at least twice, or are numbered, if they and the roles
+    say most of it all.
+    """
     written = [line for line in lines if line and not _NOTE.fullmatch(line)]
     labels = Counter(match["label"] for line in written if (match := _LABELLED.fullmatch(line)))
     names = {
         label
         for label, times in labels.items()
-        if not speaker(label) and (_NUMBERED.fullmatch(label) or (times > 1 and len(label.split()) <= 3))
+        if not speaker(label)
+        and (_NUMBERED.fullmatch(label) or (times > 1 and len(label.split()) <= 3))
     }
     roles = {label for label in labels if speaker(label)}
     theirs = sum(labels[label] for label in names | roles)
-    return frozenset(names) if names and len(names) + len(roles) > 1 and 2 * theirs >= len(written) else frozenset()
+    return (
+        frozenset(names)
+        if names and len(names) + len(roles) > 1 and 2 * theirs >= len(written)
+        else frozenset()
+    )

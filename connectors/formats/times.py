@@ -13,9 +13,13 @@ _ZONES |= {name: timezone(timedelta(hours=-hours)) for name, hours in _WEST.item
 
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)$")
 _CLOCK = r"(?:[ T,]+(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?\s*(?P<half>[AaPp]\.?[Mm]\.?)?)?"
-_DAY_MONTH = re.compile(r"(?P<day>\d{1,2})[-. /](?P<name>[A-Za-z]{3,9})\.?,?[-. /](?P<year>\d{4}|\d\d)" + _CLOCK)
+_DAY_MONTH = re.compile(
+    r"(?P<day>\d{1,2})[-. /](?P<name>[A-Za-z]{3,9})\.?,?[-. /](?P<year>\d{4}|\d\d)" + _CLOCK
+)
 _MONTH_DAY = re.compile(r"(?P<name>[A-Za-z]{3,9})\.? (?P<day>\d{1,2}),? (?P<year>\d{4})" + _CLOCK)
-_NUMBERS = re.compile(r"(?P<first>\d{1,2})(?P<mark>[/.-])(?P<other>\d{1,2})(?P=mark)(?P<year>\d{4}|\d\d)" + _CLOCK)
+_NUMBERS = re.compile(
+    r"(?P<first>\d{1,2})(?P<mark>[/.-])(?P<other>\d{1,2})(?P=mark)(?P<year>\d{4}|\d\d)" + _CLOCK
+)
 
 
 def zone(name: str) -> tzinfo:
@@ -26,7 +30,9 @@ def zone(name: str) -> tzinfo:
         if offset is None:
             raise ValueError(f"the time zone {name[:10]!r} is not known")
         sign, hours, minutes = offset.groups()
-        known = timezone(timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1))
+        known = timezone(
+            timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
+        )
         _ZONES[name] = known
     return known
 
@@ -38,20 +44,32 @@ def twitter_time(text: str) -> datetime:
         _, month, day, clock, name, year = parts
         hour, minute, second = clock.split(":")
         return datetime(
-            int(year), MONTHS[month.lower()], int(day), int(hour), int(minute), int(second), tzinfo=zone(name)
+            int(year),
+            MONTHS[month.lower()],
+            int(day),
+            int(hour),
+            int(minute),
+            int(second),
+            tzinfo=zone(name),
         )
     except (ValueError, KeyError) as error:
         if "time zone" in str(error):
             raise
-        raise ValueError(f"{text[:40]!r} is no date such as 'Mon Apr 06 22:19:45 PDT 2009'") from None
+        raise ValueError(
+            f"{text[:40]!r} is no date such as 'Mon Apr 06 22:19:45 PDT 2009'"
+        ) from None
 
 
 def written_time(text: str) -> datetime:
-    """A date, with or without a time, in the ways that exports have: ISO, 22-Apr-15, 4/22/2015 (month first, unless
-    that cannot be), 22.04.2015 (day first), April 22, 2015. A date alone is its midnight. Raises ValueError."""
+    """A date, with or without a time, in the ways that exports have: ISO, 22-Apr-15, 4/22/2015
+    (month first, unless that cannot be), 22.04.2015 (day first), April 22, 2015. A date alone is
+    its midnight. Raises ValueError.
+    """
     text = text.strip()
     try:
-        moment = datetime.fromisoformat(re.sub(r" (?=[+-]\d\d:?\d\d$)", "", text.removesuffix(" UTC")))
+        moment = datetime.fromisoformat(
+            re.sub(r" (?=[+-]\d\d:?\d\d$)", "", text.removesuffix(" UTC"))
+        )
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except ValueError:
         pass
@@ -61,7 +79,9 @@ def written_time(text: str) -> datetime:
                 return _moment(found.groupdict())
             except (ValueError, KeyError):
                 break
-    raise ValueError(f"{text[:40]!r} is no date that can be read; write it as 2015-04-22 or 2015-04-22T13:05:00Z")
+    raise ValueError(
+        f"{text[:40]!r} is no date that can be read; write it as 2015-04-22 or 2015-04-22T13:05:00Z"
+    )
 
 
 def _moment(part: dict[str, str | None]) -> datetime:
@@ -76,4 +96,6 @@ def _moment(part: dict[str, str | None]) -> datetime:
     if half := part["half"]:
         hour = hour % 12 + (12 if half[0] in "pP" else 0)
     year += 0 if year > 99 else 2000 if year < 70 else 1900
-    return datetime(year, month, day, hour, int(part["minute"] or 0), int(part["second"] or 0), tzinfo=UTC)
+    return datetime(
+        year, month, day, hour, int(part["minute"] or 0), int(part["second"] or 0), tzinfo=UTC
+    )

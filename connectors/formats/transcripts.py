@@ -1,4 +1,6 @@
-"""Calls: text files with a speaker before each turn, captions, JSON (lines or one document), tables of turns."""
+"""Calls: text files with a speaker before each turn, captions, JSON (lines or one document), tables
+of turns.
+"""
 
 from __future__ import annotations
 
@@ -28,16 +30,36 @@ SPEAKER = (
 )
 WORDS = ("text", "utterance", "message", "turn", "content", "transcript", "body")
 BEGIN = ("at", "start", "start_time", "begin", "offset", "offset_seconds", "time")
-TURNS = ("turns", "transcript", "utterances", "messages", "segments", "dialogue", "dialog", "conversation")
+TURNS = (
+    "turns",
+    "transcript",
+    "utterances",
+    "messages",
+    "segments",
+    "dialogue",
+    "dialog",
+    "conversation",
+)
 CALLS = ("calls", "conversations", "transcripts", "dialogues", "dialogs", "data")
-CALL = ("call_id", "conversation_id", "call", "conversation", "transcript_id", "dialogue_id", "contact_id", "id")
+CALL = (
+    "call_id",
+    "conversation_id",
+    "call",
+    "conversation",
+    "transcript_id",
+    "dialogue_id",
+    "contact_id",
+    "id",
+)
 WHEN = ("occurred_at", "started_at", "date", "timestamp", "created_at")
 BRAND = ("brand", "company")
 MAX_FILE = 1 << 20
 SUFFIXES = (".txt", ".vtt", ".srt")
 
 
-def transcript(name: str, said: Iterable[Turn], occurred_at: datetime, brand: str | None = None) -> Transcript:
+def transcript(
+    name: str, said: Iterable[Turn], occurred_at: datetime, brand: str | None = None
+) -> Transcript:
     """Raises ValueError when nobody of the two sides speaks, or no id can be made of `name`."""
     said = tuple(said)
     if not said:
@@ -49,7 +71,9 @@ def transcript(name: str, said: Iterable[Turn], occurred_at: datetime, brand: st
 
 
 def file_time(path: Path) -> datetime:
-    """When the file was last written: the latest that its words can have been said, and the same at every replay."""
+    """When the file was last written: the latest that its words can have been said, and the same at
+    every replay.
+    """
     return datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
 
 
@@ -77,7 +101,9 @@ def of_text(file: TextFile, on_bad_row: OnBadRow) -> Iterator[Sourced]:
 
 
 def of_json(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[Sourced]:
-    """One call a line: `turns` with speaker and text, or else `content` with a speaker before each line."""
+    """One call a line: `turns` with speaker and text, or else `content` with a speaker before each
+    line.
+    """
     undated = file_time(file.path)
     stem = file.path.name.partition(".")[0]
     for line in file.lines(start):
@@ -101,11 +127,15 @@ def _json(text: str) -> Any:
 
 
 def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[Sourced]:
-    """The calls of one JSON document: an object, a list of them, or one under `calls`. The cursor counts calls."""
+    """The calls of one JSON document: an object, a list of them, or one under `calls`. The cursor
+    counts calls.
+    """
     path = file.path
     try:
         if path.stat().st_size > 16 * MAX_FILE:
-            raise ValueError(f"is larger than {16 * MAX_FILE:,} bytes; write a call a line (JSON Lines)")
+            raise ValueError(
+                f"is larger than {16 * MAX_FILE:,} bytes; write a call a line (JSON Lines)"
+            )
         document = _json("".join(line.text for line in file.lines()))
     except ValueError as error:
         on_bad_row(BadRow(1, reason(error)))
@@ -145,23 +175,35 @@ def _calls(document: Any) -> list[Any]:
 def _of_object(call: Any, name: str, undated: datetime) -> Transcript:
     if not isinstance(call, dict):
         raise ValueError("is no JSON object with `turns`, each with `speaker` and `text`")
-    given = next((call[key] for key in TURNS if isinstance(call.get(key), list) and call[key]), None)
+    given = next(
+        (call[key] for key in TURNS if isinstance(call.get(key), list) and call[key]), None
+    )
     if given is not None and all(isinstance(turn, dict) for turn in given):
         said = told(_spoken(turn) for turn in given)
     elif given is not None and all(isinstance(turn, str) for turn in given):
         said = turns(given)
     else:
-        words = next((call[key] for key in ("content", *TURNS) if isinstance(call.get(key), str)), "")
+        words = next(
+            (call[key] for key in ("content", *TURNS) if isinstance(call.get(key), str)), ""
+        )
         said = turns(words.splitlines())
     if not said:
-        raise ValueError("does not say who speaks; each of `turns` has `speaker` (customer or agent) and `text`")
+        raise ValueError(
+            "does not say who speaks; each of `turns` has `speaker` (customer or agent) and `text`"
+        )
     when, brand = _first(call, WHEN), _first(call, BRAND)
     occurred_at = written_time(str(when)) if when else undated
-    return transcript(str(_first(call, CALL) or name), said, occurred_at, str(brand) if brand else None)
+    return transcript(
+        str(_first(call, CALL) or name), said, occurred_at, str(brand) if brand else None
+    )
 
 
 def _spoken(turn: dict[str, Any]) -> Spoken:
-    return Spoken(str(_first(turn, SPEAKER) or ""), str(_first(turn, WORDS) or ""), _begin(_first(turn, BEGIN)))
+    return Spoken(
+        str(_first(turn, SPEAKER) or ""),
+        str(_first(turn, WORDS) or ""),
+        _begin(_first(turn, BEGIN)),
+    )
 
 
 def _begin(given: Any) -> float | None:
@@ -179,7 +221,9 @@ def _first(values: dict[str, Any], wanted: Sequence[str]) -> Any:
 
 def recognises(names: Sequence[str]) -> bool:
     """A turn a row (`speaker,text`), or an exchange a row (`customer,agent`)."""
-    return (first_of(names, SPEAKER) is not None and first_of(names, WORDS) is not None) or _is_exchange(names)
+    return (
+        first_of(names, SPEAKER) is not None and first_of(names, WORDS) is not None
+    ) or _is_exchange(names)
 
 
 def _is_exchange(names: Sequence[str]) -> bool:
@@ -193,8 +237,12 @@ def _side(column: str) -> str | None:
     return speaker(role) if rest in ("", "text", "turn", "message", "utterance", "said") else None
 
 
-def of_table(path: Path, names: Sequence[str]) -> Callable[[Iterator[Row], OnBadRow], Iterator[Sourced]]:
-    """A turn or an exchange a row; a call's rows stand together. Without a column for the call, the file is one."""
+def of_table(
+    path: Path, names: Sequence[str]
+) -> Callable[[Iterator[Row], OnBadRow], Iterator[Sourced]]:
+    """A turn or an exchange a row; a call's rows stand together. Without a column for the call, the
+    file is one.
+    """
     call, date = (first_of(names, wanted) for wanted in (CALL, WHEN))
     turns_of = _exchange(names) if _is_exchange(names) else _turn(names)
     stem = path.name.partition(".")[0]
@@ -202,20 +250,26 @@ def of_table(path: Path, names: Sequence[str]) -> Callable[[Iterator[Row], OnBad
 
     def calls(rows: Iterator[Row], on_bad_row: OnBadRow) -> Iterator[Sourced]:
         seen: set[str] = set()
-        for name, group in groupby(rows, key=lambda row: stem if call is None else row.values[call].strip()):
+        for name, group in groupby(
+            rows, key=lambda row: stem if call is None else row.values[call].strip()
+        ):
             together = list(group)
             first, last = together[0], together[-1]
             try:
                 if not name or name in seen:
                     raise ValueError(
-                        "has no call id" if not name else f"the turns of call {name[:40]!r} do not stand together"
+                        "has no call id"
+                        if not name
+                        else f"the turns of call {name[:40]!r} do not stand together"
                     )
                 seen.add(name)
                 spoken: list[Spoken] = []
                 for row in together:
                     found = turns_of(row.values)
                     if not found:
-                        on_bad_row(BadRow(row.line, "does not say who speaks, a customer or an agent"))
+                        on_bad_row(
+                            BadRow(row.line, "does not say who speaks, a customer or an agent")
+                        )
                     spoken += found
                 when = first.values[date] if date is not None else ""
                 event = transcript(name, told(spoken), written_time(when) if when else undated)

@@ -1,8 +1,9 @@
 """Customer Support on Twitter (`twcs.csv`): both sides of conversations, in two passes.
 
-A reply comes before its parent two times out of three, so the first pass keeps who answers whom as sorted arrays of
-numbers: 16 bytes for each reply and 12 for each conversation that a brand takes part in; about 60 bytes a row while
-they are built (175 MB, measured on 2.8 million rows). The second pass yields the rows.
+A reply comes before its parent two times out of three, so the first pass keeps who answers whom as
+sorted arrays of numbers: 16 bytes for each reply and 12 for each conversation that a brand takes
+part in; about 60 bytes a row while they are built (175 MB, measured on 2.8 million rows). The
+second pass yields the rows.
 """
 
 from __future__ import annotations
@@ -30,24 +31,34 @@ _HANDLE = re.compile(r"@(\w{1,30})")
 class Threads:
     """Which conversation each tweet belongs to, and which brand answers in it."""
 
-    def __init__(self, replies: array[int], parents: array[int], own: array[int], brands: array[int]) -> None:
-        """replies[i] answers parents[i]; the tweet own[i] was written by the brand number brands[i]."""
+    def __init__(
+        self, replies: array[int], parents: array[int], own: array[int], brands: array[int]
+    ) -> None:
+        """replies[i] answers parents[i]; the tweet own[i] was written by the brand number
+        brands[i].
+        """
         child = np.asarray(replies, np.int64)
         children, first = np.unique(child, return_index=True)
         roots = _roots(children, np.asarray(parents, np.int64)[first])
         self._children = array("q", children.tobytes())
         self._roots = array("q", roots.tobytes())
-        answered, first = np.unique(_root_of(np.asarray(own, np.int64), children, roots), return_index=True)
+        answered, first = np.unique(
+            _root_of(np.asarray(own, np.int64), children, roots), return_index=True
+        )
         self._answered = array("q", answered.tobytes())
         self._brands = array("I", np.asarray(brands, np.uint32)[first].tobytes())
 
     def root(self, tweet: int) -> int:
         """The first message of the conversation; a tweet that answers nothing is its own."""
         at = bisect_left(self._children, tweet)
-        return self._roots[at] if at < len(self._children) and self._children[at] == tweet else tweet
+        return (
+            self._roots[at] if at < len(self._children) and self._children[at] == tweet else tweet
+        )
 
     def brand(self, root: int) -> int | None:
-        """The number of the brand that comes first in the file among those that wrote in the conversation."""
+        """The number of the brand that comes first in the file among those that wrote in the
+        conversation.
+        """
         at = bisect_left(self._answered, root)
         return self._brands[at] if at < len(self._answered) and self._answered[at] == root else None
 
@@ -71,7 +82,9 @@ def _roots(children: Ids, parents: Ids) -> Ids:
 
 
 def _out_of_circles(above: Ids, children: Ids, parents: Ids) -> Ids:
-    """Damaged data may answer in a circle, which has no first message: its smallest id stands for it."""
+    """Damaged data may answer in a circle, which has no first message: its smallest id stands for
+    it.
+    """
     stuck = np.isin(above, children)
     if not stuck.any():
         return above
@@ -97,8 +110,9 @@ def _number(id: str) -> int:
 class Twcs:
     """Makes tweets of rows, once it has seen all of them.
 
-    The brand of an outbound row is its author; of an inbound row the brand that it mentions, or else the brand that
-    answers in its conversation, or else the first handle that stands for no anonymous customer.
+    The brand of an outbound row is its author; of an inbound row the brand that it mentions, or
+    else the brand that answers in its conversation, or else the first handle that stands for no
+    anonymous customer.
     """
 
     def __init__(self, names: Sequence[str]) -> None:

@@ -8,11 +8,20 @@ from connectors.events import Tweet
 from connectors.formats.times import twitter_time, written_time
 
 AIRLINE = ("tweet_id", "airline", "name", "text", "tweet_created")
-SENTIMENT140 = ("polarity", "id", "date", "query", "user", "text")  # the original has no header, only this order
+SENTIMENT140 = (
+    "polarity",
+    "id",
+    "date",
+    "query",
+    "user",
+    "text",
+)  # the original has no header, only this order
 
 
 def tweet_id(value: str) -> str:
-    """`123` or `123.0` as `x:123`. Raises ValueError for what a spreadsheet has rounded (`5.70306E+17`)."""
+    """`123` or `123.0` as `x:123`. Raises ValueError for what a spreadsheet has rounded
+    (`5.70306E+17`).
+    """
     digits = value.strip().removesuffix(".0")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 100):
         raise ValueError(f"the tweet's id {value[:30]!r} is no whole number")
@@ -31,7 +40,9 @@ def is_sentiment140(first_row: Sequence[str]) -> bool:
 
 
 def airline(names: Sequence[str]) -> Callable[[list[str]], Tweet]:
-    """Rows of `Tweets.csv`; the column `airline` is the brand. A repeated tweet_id gives the same event again."""
+    """Rows of `Tweets.csv`; the column `airline` is the brand. A repeated tweet_id gives the same
+    event again.
+    """
     id_, brand, name, text, created = (names.index(column) for column in AIRLINE)
 
     def tweet(row: list[str]) -> Tweet:
@@ -55,7 +66,11 @@ def sentiment140(names: Sequence[str]) -> Callable[[list[str]], Tweet]:
     def tweet(row: list[str]) -> Tweet:
         id = tweet_id(row[id_])
         return Tweet(
-            id=id, conversation=id, occurred_at=twitter_time(row[date]), author=row[user] or None, text=row[text]
+            id=id,
+            conversation=id,
+            occurred_at=twitter_time(row[date]),
+            author=row[user] or None,
+            text=row[text],
         )
 
     return tweet

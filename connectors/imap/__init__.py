@@ -1,4 +1,6 @@
-"""IMAP: the mail of a mailbox that complaints are sent to. It is only read: nothing is marked, moved or deleted."""
+"""IMAP: the mail of a mailbox that complaints are sent to. It is only read: nothing is marked,
+moved or deleted.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,20 @@ def open_sources(
     brand: str | None,
     told: Callable[[str], None],
 ) -> list[LiveSource]:
-    """Every message of the mailbox. days: how far back the first reading goes. Raises ConnectorError."""
+    """Every message of the mailbox. days: how far back the first reading goes. Raises
+    ConnectorError.
+    """
     from connectors.imap.client import PORTS, Account
     from connectors.imap.source import Mails
 
     if not host:
-        raise ConnectorError("IMAP: set EARSHOT_IMAP_HOST to your mail server, such as imap.example.com")
+        raise ConnectorError(
+            "IMAP: set EARSHOT_IMAP_HOST to your mail server, such as imap.example.com"
+        )
     if not username or not password:
-        raise ConnectorError("IMAP: set EARSHOT_IMAP_USERNAME and EARSHOT_IMAP_PASSWORD (an app password)")
+        raise ConnectorError(
+            "IMAP: set EARSHOT_IMAP_USERNAME and EARSHOT_IMAP_PASSWORD (an app password)"
+        )
     if encryption == "none" and not _is_here(host):
         raise ConnectorError(
             f"IMAP: a password is not sent to {host} without encryption; "

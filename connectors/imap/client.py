@@ -1,4 +1,6 @@
-"""One mailbox on an IMAP server, asked with the standard library. Every method blocks: call it in a thread."""
+"""One mailbox on an IMAP server, asked with the standard library. Every method blocks: call it in a
+thread.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,16 @@ MOST = 2**20  # bytes of a message that are read: texts come first, what is cut 
 _SECONDS = 30.0  # without an answer, until the server is taken for dead
 _MORE = 2**16  # bytes that a server may send beside what was asked for
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# RFC 5530: it may work another time. Whatever else a login is refused for has to be put right by a person.
+# RFC 5530: it may work another time. Whatever else a login is refused for has to be put right by a
+# person.
 _PASSING = ("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where a mailbox is, and who reads it. The server is the operator's own; it may lie in a private network."""
+    """Where a mailbox is, and who reads it. The server is the operator's own; it may lie in a
+    private network.
+    """
 
     host: str
     port: int
@@ -47,7 +52,9 @@ class Refused(Exception):
 
 
 class Letter(NamedTuple):
-    """A message as the server holds it. raw: its first MOST bytes; received: when the mailbox got it, in UTC."""
+    """A message as the server holds it. raw: its first MOST bytes; received: when the mailbox got
+    it, in UTC.
+    """
 
     uid: int
     raw: bytes
@@ -55,7 +62,8 @@ class Letter(NamedTuple):
 
 
 class Mailbox:
-    """A connection to one mailbox, opened to be read alone: the server itself then lets nothing be marked.
+    """A connection to one mailbox, opened to be read alone: the server itself then lets nothing be
+    marked.
 
     Raises Away and Refused. uidvalidity: numbers of another one name other messages.
     """
@@ -78,10 +86,14 @@ class Mailbox:
     def news(self, after: int) -> list[int]:
         """The numbers of the messages above `after`, in their order."""
         self._done("NOOP")  # also the sign of life that keeps a server from saying goodbye
-        return [uid for uid in self._search("UID", f"{after + 1}:*") if uid > after]  # `*` is the last one in any case
+        return [
+            uid for uid in self._search("UID", f"{after + 1}:*") if uid > after
+        ]  # `*` is the last one in any case
 
     def since(self, day: date) -> list[int]:
-        """The numbers of the messages that the mailbox got on this day or later, by the server's own calendar."""
+        """The numbers of the messages that the mailbox got on this day or later, by the server's
+        own calendar.
+        """
         return self._search("SINCE", f"{day.day}-{_MONTHS[day.month - 1]}-{day.year}")
 
     def last(self) -> int:
@@ -112,7 +124,9 @@ class Mailbox:
             with _translated("logging in"):
                 self._server.login(_in_quotes(self._account.username), self._account.password)
         except UnicodeEncodeError:
-            raise Refused("logging in: user and password must be ASCII; make an app password") from None
+            raise Refused(
+                "logging in: user and password must be ASCII; make an app password"
+            ) from None
 
     def _open(self) -> None:
         with _translated("EXAMINE"):
@@ -126,19 +140,29 @@ class Mailbox:
     def _search(self, *words: str) -> list[int]:
         told = self._done("SEARCH", *words)
         return sorted(
-            {int(word) for part in told if isinstance(part, bytes) for word in part.split() if word.isdigit()}
+            {
+                int(word)
+                for part in told
+                if isinstance(part, bytes)
+                for word in part.split()
+                if word.isdigit()
+            }
         )
 
     def _done(self, command: str, *words: str) -> list[Any]:
         with _translated(command):
-            kind, told = self._server.noop() if command == "NOOP" else self._server.uid(command, *words)
+            kind, told = (
+                self._server.noop() if command == "NOOP" else self._server.uid(command, *words)
+            )
             if kind != "OK":
                 raise _refusal(command, told[-1] if told else b"")
             return list(told or [])
 
 
 class _Bounded(imaplib.IMAP4):
-    """A server that announces more bytes than were asked for is not believed: they would all be held in memory."""
+    """A server that announces more bytes than were asked for is not believed: they would all be
+    held in memory.
+    """
 
     def read(self, size: int) -> bytes:
         if size > MOST + _MORE:
@@ -155,7 +179,9 @@ class _BoundedTls(imaplib.IMAP4_SSL):
 
 def _connected(account: Account, seconds: float) -> imaplib.IMAP4:
     if account.encryption == "tls":
-        return _BoundedTls(account.host, account.port, ssl_context=ssl.create_default_context(), timeout=seconds)
+        return _BoundedTls(
+            account.host, account.port, ssl_context=ssl.create_default_context(), timeout=seconds
+        )
     return _Bounded(account.host, account.port, timeout=seconds)
 
 
@@ -174,7 +200,9 @@ class _translated:
             raise Away(f"{self._doing}: the server broke off") from None
         if isinstance(error, imaplib.IMAP4.error):
             raise _refusal(self._doing, str(error).encode()) from None
-        if isinstance(error, ValueError) and not isinstance(error, UnicodeError):  # it was closed while it was read
+        if isinstance(error, ValueError) and not isinstance(
+            error, UnicodeError
+        ):  # it was closed while it was read
             raise Away(f"{self._doing}: the connection was closed") from None
         if isinstance(error, OSError):
             why = error.strerror or type(error).__name__
@@ -192,7 +220,11 @@ def _received(said: bytes) -> datetime:
     """INTERNALDATE of a FETCH; now where the server tells none that can be read."""
     found = re.search(rb'INTERNALDATE "([^"]{1,40})"', said)
     try:
-        return parsedate_to_datetime(found[1].decode("ascii").strip()).astimezone(UTC) if found else datetime.now(UTC)
+        return (
+            parsedate_to_datetime(found[1].decode("ascii").strip()).astimezone(UTC)
+            if found
+            else datetime.now(UTC)
+        )
     except (ValueError, OverflowError, TypeError):
         return datetime.now(UTC)
 

@@ -1,4 +1,6 @@
-"""A mail as an event: its Message-ID names it, what it answers names its conversation, its words are the text."""
+"""A mail as an event: its Message-ID names it, what it answers names its conversation, its words
+are the text.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,10 @@ from connectors.imap.words import from_markup, own_words
 
 NETWORK = "email"
 _LONGEST_HEADER = 4000  # characters of a header that are read
-_LATE, _EARLY = timedelta(days=7), timedelta(hours=1)  # by which the sender's clock may differ from the mailbox's
+_LATE, _EARLY = (
+    timedelta(days=7),
+    timedelta(hours=1),
+)  # by which the sender's clock may differ from the mailbox's
 _ID = re.compile(r"<\s*([^<>\s]{1,900})\s*>")
 _MOST_PARTS = 200
 
@@ -26,8 +31,11 @@ class NoComplaint(Exception):
     """Nobody wrote this to be read: an automatic answer, a bounce, or nothing at all."""
 
 
-def mail_event(raw: bytes, received: datetime, *, own: str = "", brand: str | None = None) -> Complaint:
-    """The event of a message, however broken it is. own: the mailbox's address; what it wrote is outbound.
+def mail_event(
+    raw: bytes, received: datetime, *, own: str = "", brand: str | None = None
+) -> Complaint:
+    """The event of a message, however broken it is. own: the mailbox's address; what it wrote is
+    outbound.
 
     Raises NoComplaint.
     """
@@ -80,7 +88,9 @@ def _author(mail: Message) -> str:
 
 
 def _automatic(mail: Message) -> str:
-    """Why this was written by a machine (RFC 3834, RFC 3464); '' when it was not. Our own alerts say it, too."""
+    """Why this was written by a machine (RFC 3834, RFC 3464); '' when it was not. Our own alerts
+    say it, too.
+    """
     submitted = _header(mail, "Auto-Submitted").partition(";")[0].strip().lower()
     if submitted and submitted != "no":
         return "an automatic message"
@@ -103,7 +113,9 @@ def _header(mail: Message, name: str) -> str:
 
 
 def _bytes(part: str | bytes) -> bytes:
-    """What stands in a header unencoded, as it came: bytes beyond ASCII are against the rules, and common."""
+    """What stands in a header unencoded, as it came: bytes beyond ASCII are against the rules, and
+    common.
+    """
     return part if isinstance(part, bytes) else part.encode("utf-8", "surrogateescape")
 
 
@@ -112,7 +124,9 @@ def _ids(mail: Message, name: str) -> list[str]:
 
 
 def _said_at(mail: Message, received: datetime) -> datetime:
-    """The time that the sender tells, where it is one that can be: clocks of senders are wrong, or lie."""
+    """The time that the sender tells, where it is one that can be: clocks of senders are wrong, or
+    lie.
+    """
     try:
         said = parsedate_to_datetime(_header(mail, "Date"))
         said = (said if said.tzinfo else said.replace(tzinfo=UTC)).astimezone(UTC)
@@ -122,7 +136,9 @@ def _said_at(mail: Message, received: datetime) -> datetime:
 
 
 def _text(mail: Message) -> str:
-    """What was written: the plain text where there is any, else the markup's; that of a forwarded mail at last."""
+    """What was written: the plain text where there is any, else the markup's; that of a forwarded
+    mail at last.
+    """
     for into_mails in (False, True):
         plain: list[str] = []
         marked: list[str] = []
@@ -132,14 +148,18 @@ def _text(mail: Message) -> str:
                 plain.append(_decoded(part))
             elif kind == "text/html":
                 marked.append(from_markup(_decoded(part)))
-        found = "\n\n".join(each for each in plain if each.strip()) or "\n\n".join(each for each in marked if each)
+        found = "\n\n".join(each for each in plain if each.strip()) or "\n\n".join(
+            each for each in marked if each
+        )
         if said := own_words(found):
             return said
     return ""
 
 
 def _parts(mail: Message, into_mails: bool) -> Iterator[Message]:
-    """The parts that are shown: no attachments; mails within the mail only where they are asked for."""
+    """The parts that are shown: no attachments; mails within the mail only where they are asked
+    for.
+    """
     waiting, seen = [mail], 0
     while waiting and seen < _MOST_PARTS:
         part = waiting.pop(0)
@@ -169,4 +189,8 @@ def _as_text(raw: bytes, charset: str | None) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         # Cut in the middle of a character it is UTF-8 all the same.
-        return raw.decode("utf-8", "replace") if error.start >= len(raw) - 3 else raw.decode("cp1252", "replace")
+        return (
+            raw.decode("utf-8", "replace")
+            if error.start >= len(raw) - 3
+            else raw.decode("cp1252", "replace")
+        )

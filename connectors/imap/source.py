@@ -1,4 +1,6 @@
-"""The mail of a mailbox as a live source: asked again and again, by the numbers that the server gives its messages."""
+"""The mail of a mailbox as a live source: asked again and again, by the numbers that the server
+gives its messages.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,18 @@ from connectors.imap.mails import NoComplaint, mail_event
 from connectors.seen import Seen
 
 _TRIES = 3  # of a message that the server refuses to hand out
-_AGAIN = timedelta(days=2)  # read once more when the numbers have changed: servers count days in their own zone
+_AGAIN = timedelta(
+    days=2
+)  # read once more when the numbers have changed: servers count days in their own zone
 T = TypeVar("T")
 
 
 class Mails:
-    """A LiveSource of one mailbox. Its cursor: the last number read, for which UIDVALIDITY, and when that mail came.
+    """A LiveSource of one mailbox. Its cursor: the last number read, for which UIDVALIDITY, and
+    when that mail came.
 
-    When the server numbers its messages anew (another UIDVALIDITY), what came since is read again by its date; a
-    mail is known by its Message-ID, so nothing comes twice.
+    When the server numbers its messages anew (another UIDVALIDITY), what came since is read again
+    by its date; a mail is known by its Message-ID, so nothing comes twice.
     """
 
     def __init__(
@@ -62,7 +67,9 @@ class Mails:
                     letter = await self._letter(mailbox, uid)
                     place["uid"] = max(uid, place["uid"])
                     if letter is not None:
-                        place["at"] = max(letter.received, datetime.fromisoformat(place["at"])).isoformat()
+                        place["at"] = max(
+                            letter.received, datetime.fromisoformat(place["at"])
+                        ).isoformat()
                         event = await asyncio.to_thread(self._event, letter)
                         if event is not None and self._seen.is_new(event):
                             yield Sourced(event, dict(place))
@@ -77,7 +84,9 @@ class Mails:
         finally:
             mailbox.close()
 
-    async def _begin(self, mailbox: Mailbox, cursor: Any | None) -> tuple[dict[str, Any], list[int]]:
+    async def _begin(
+        self, mailbox: Mailbox, cursor: Any | None
+    ) -> tuple[dict[str, Any], list[int]]:
         """Where the reading stands, and the numbers that are to be read now."""
         now = datetime.now(UTC)
         if cursor is not None and cursor["uidvalidity"] == mailbox.uidvalidity:
@@ -85,7 +94,9 @@ class Mails:
         place: dict[str, Any] = {"uidvalidity": mailbox.uidvalidity, "at": now.isoformat()}
         day: datetime | None = None  # from which on messages are read that are there already
         if cursor is not None:
-            self._told("IMAP: the server has numbered the mailbox anew; what came lately is read again by its date")
+            self._told(
+                "IMAP: the server has numbered the mailbox anew; what came lately is read again by its date"
+            )
             place["at"] = cursor["at"]
             day = datetime.fromisoformat(cursor["at"]) - _AGAIN
         elif self._days:
@@ -111,13 +122,17 @@ class Mails:
     def _event(self, letter: Letter) -> Any | None:
         """The event of a message that somebody wrote. In a thread: a large one takes its time."""
         try:
-            return mail_event(letter.raw, letter.received, own=self._account.username, brand=self._brand)
+            return mail_event(
+                letter.raw, letter.received, own=self._account.username, brand=self._brand
+            )
         except NoComplaint:
             return None
         except Exception as error:
-            # Mails are made by anybody, also to break whoever reads them: one that cannot be read must not
-            # keep the others from being heard.
-            self._told(f"IMAP: message {letter.uid} cannot be read and is left out ({type(error).__name__})")
+            # Mails are made by anybody, also to break whoever reads them: one that cannot be read
+            # must not keep the others from being heard.
+            self._told(
+                f"IMAP: message {letter.uid} cannot be read and is left out ({type(error).__name__})"
+            )
             return None
 
     def _broke(self, error: Exception) -> SourceError:

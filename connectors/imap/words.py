@@ -12,10 +12,50 @@ _TAG = re.compile(r"<(/?)([a-zA-Z][\w:-]{0,40})([^<>]*)>")
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'>]+)")
 _LINES = 2_000  # within which the history begins
 
-_BREAKS = {"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "hr"}
-_RAW = {"script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"}  # no tags within
+_BREAKS = {
+    "br",
+    "p",
+    "div",
+    "tr",
+    "li",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "table",
+    "ul",
+    "ol",
+    "hr",
+}
+_RAW = {
+    "script",
+    "style",
+    "textarea",
+    "title",
+    "xmp",
+    "iframe",
+    "noembed",
+    "noframes",
+}  # no tags within
 _UNSEEN = {"head", "template", "noscript", "svg", "math", "object", "blockquote"}
-_EMPTY = {"br", "hr", "img", "input", "meta", "link", "col", "area", "base", "embed", "source", "track", "wbr", "param"}
+_EMPTY = {
+    "br",
+    "hr",
+    "img",
+    "input",
+    "meta",
+    "link",
+    "col",
+    "area",
+    "base",
+    "embed",
+    "source",
+    "track",
+    "wbr",
+    "param",
+}
 _HISTORY = {
     "gmail_quote",
     "gmail_quote_container",
@@ -24,9 +64,15 @@ _HISTORY = {
     "protonmail_quote",
     "zmail_extra",
 }
-_FROM_HERE = {"divrplyfwdmsg", "appendonsend", "mail-editor-reference-message-container", "reply-intro"}
+_FROM_HERE = {
+    "divrplyfwdmsg",
+    "appendonsend",
+    "mail-editor-reference-message-container",
+    "reply-intro",
+}
 _INVISIBLE = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])|mso-hide\s*:\s*all", re.I
+    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])|mso-hide\s*:\s*all",
+    re.I,
 )
 
 # Where an answer quotes what came before, in the words of the mail programs of eight languages.
@@ -49,14 +95,17 @@ _SENT = re.compile(
 
 
 def from_markup(markup: str) -> str:
-    """The text of HTML as a reader sees it, without quoted history. Nothing in it is run, fetched or followed.
+    """The text of HTML as a reader sees it, without quoted history. Nothing in it is run, fetched
+    or followed.
 
-    Read in one pass of our own: anybody may send a mail, and the standard library's parser takes time with the square
-    of a length that is made to break it (CVE-2025-6069), or raises.
+    Read in one pass of our own: anybody may send a mail, and the standard library's parser takes
+    time with the square of a length that is made to break it (CVE-2025-6069), or raises.
     """
     markup = _without_comments(markup[:_MARKUP])
     parts: list[str] = []
-    around: list[tuple[str, bool]] = []  # the tags around this place, and whether each begins something unseen
+    around: list[
+        tuple[str, bool]
+    ] = []  # the tags around this place, and whether each begins something unseen
     unseen = at = 0
     for found in _TAG.finditer(markup):
         if found.start() < at:
@@ -82,7 +131,9 @@ def from_markup(markup: str) -> str:
                     if name == tag:
                         break
         elif tag not in _EMPTY and len(around) < _DEEPEST:
-            attributes = {name.lower(): value.strip("\"'") for name, value in _ATTRIBUTE.findall(given)}
+            attributes = {
+                name.lower(): value.strip("\"'") for name, value in _ATTRIBUTE.findall(given)
+            }
             if attributes.get("id", "").lower() in _FROM_HERE:
                 at = len(markup)
                 break
@@ -120,13 +171,16 @@ def _flat(data: str) -> str:
 
 
 def own_words(text: str) -> str:
-    """Without the quoted history and the signature below. A mail that holds nothing else is kept as it is.
+    """Without the quoted history and the signature below. A mail that holds nothing else is kept as
+    it is.
 
     What somebody forwards is theirs to say, and stays.
     """
     text = text[: 4 * LONGEST]
     lines = _tidied(text).split("\n")
-    end = next((at for at in range(min(len(lines), _LINES)) if _begins_history(lines, at)), len(lines))
+    end = next(
+        (at for at in range(min(len(lines), _LINES)) if _begins_history(lines, at)), len(lines)
+    )
     signature = next((at for at in range(end) if lines[at].rstrip() == "--"), end)
     kept = [line for line in lines[:signature] if not line.lstrip().startswith(">")]
     return (_tidied("\n".join(kept)) or _tidied(text))[:LONGEST]
@@ -137,7 +191,10 @@ def _begins_history(lines: list[str], at: int) -> bool:
     if _RULE.match(line):
         return True
     # The line that says who wrote is broken in two or three by many programs.
-    if any(_WROTE.match(" ".join(each.strip() for each in lines[at : at + count])) for count in (1, 2, 3)):
+    if any(
+        _WROTE.match(" ".join(each.strip() for each in lines[at : at + count]))
+        for count in (1, 2, 3)
+    ):
         return True
     if _HEAD.match(line):
         return sum(bool(_SENT.match(each.strip())) for each in lines[at + 1 : at + 4]) >= 2
@@ -147,5 +204,7 @@ def _begins_history(lines: list[str], at: int) -> bool:
 def _tidied(text: str) -> str:
     """One kind of line end, no control characters, no trailing blanks, one empty line at most."""
     plain = re.sub(r"\r\n?|\u2028|\u2029", "\n", text)
-    plain = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u2060\ufeff]", "", plain).replace("\xa0", " ")
+    plain = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u2060\ufeff]", "", plain).replace(
+        "\xa0", " "
+    )
     return re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in plain.split("\n"))).strip()

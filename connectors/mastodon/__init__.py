@@ -16,7 +16,9 @@ def open_server(url: str | None, token: str | None, *, allow_private: bool) -> S
     from connectors.mastodon.client import Server
 
     if not url:
-        raise ConnectorError("Mastodon: set EARSHOT_MASTODON_SERVER to your server, such as https://mastodon.social")
+        raise ConnectorError(
+            "Mastodon: set EARSHOT_MASTODON_SERVER to your server, such as https://mastodon.social"
+        )
     try:
         return Server(url, token, allow_private=allow_private)
     except ValueError as error:
@@ -31,7 +33,9 @@ def open_sources(
     brand: str | None,
     told: Callable[[str], None],
 ) -> list[LiveSource]:
-    """Every public post that the server sees with one of the words or handles, and mentions of the token's account."""
+    """Every public post that the server sees with one of the words or handles, and mentions of the
+    token's account.
+    """
     from connectors.mastodon.source import Mastodon
     from connectors.wanted import Wanted
 
@@ -46,5 +50,7 @@ def open_replier(server: Server) -> Replier:
     from connectors.mastodon.replies import MastodonReplier
 
     if not server.has_token:
-        raise ConnectorError("Mastodon: set EARSHOT_MASTODON_TOKEN, with the scopes read and write:statuses")
+        raise ConnectorError(
+            "Mastodon: set EARSHOT_MASTODON_TOKEN, with the scopes read and write:statuses"
+        )
     return MastodonReplier(server)

@@ -14,12 +14,15 @@ from connectors.backoff import exponential
 from connectors.base import SourceError
 from connectors.guard import connector, refused
 
-SILENCE = 45.0  # seconds without a byte (Mastodon sends `:thump` every 15) until a stream is taken for dead
+# seconds without a byte (Mastodon sends `:thump` every 15) until a stream is taken for dead
+SILENCE = 45.0
 _LONGEST = 2**20  # bytes of a line
 
 
 class Answer(NamedTuple):
-    """status 0: nothing came back; `reached` says whether the server may have understood the question."""
+    """status 0: nothing came back; `reached` says whether the server may have understood the
+    question.
+    """
 
     status: int
     body: Any
@@ -29,10 +32,17 @@ class Answer(NamedTuple):
 
 
 class Server:
-    """The interface of one server. token: of an application of the account; without one some servers tell little."""
+    """The interface of one server. token: of an application of the account; without one some
+    servers tell little.
+    """
 
     def __init__(
-        self, url: str, token: str | None = None, *, allow_private: bool = False, silence: float = SILENCE
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        allow_private: bool = False,
+        silence: float = SILENCE,
     ) -> None:
         """Raises ValueError when `url` is not like https://mastodon.social."""
         parsed = URL(url if "://" in url else f"https://{url}")
@@ -48,14 +58,17 @@ class Server:
         self._session: aiohttp.ClientSession | None = None
 
     async def get(self, path: str, **given: Any) -> Answer:
-        return await self._ask("GET", path, params={name: str(value) for name, value in given.items() if value})
+        return await self._ask(
+            "GET", path, params={name: str(value) for name, value in given.items() if value}
+        )
 
     async def post(self, path: str, form: dict[str, str], *, key: str) -> Answer:
         """key: the server answers the same key with the same post, for an hour."""
         return await self._ask("POST", path, data=form, headers={"Idempotency-Key": key})
 
     async def stream(self, path: str, **given: str) -> AsyncGenerator[tuple[str, Any]]:
-        """(event, payload) of every server-sent event; ("", None) when the stream is open, and for every sign of life.
+        """(event, payload) of every server-sent event; ("", None) when the stream is open, and for
+        every sign of life.
 
         Raises SourceError when it ends, however it ends.
         """
@@ -66,7 +79,9 @@ class Server:
                 url, params=given, headers=self._head, timeout=patience, allow_redirects=False
             ) as answer:
                 if answer.status != 200:
-                    raise self.broke(Answer(answer.status, None, _retry_after(answer)), f"the stream {path}")
+                    raise self.broke(
+                        Answer(answer.status, None, _retry_after(answer)), f"the stream {path}"
+                    )
                 yield "", None
                 event, data = "", b""
                 async for raw in answer.content:
@@ -95,12 +110,20 @@ class Server:
             if answer is not None and "private address" in answer.error:
                 return SourceError(f"Mastodon: {answer.error}")
             told = f": {answer.error}" if answer is not None else ""
-            return SourceError(f"Mastodon {self.name}: {doing}{told}", retry_after=self.trouble.next())
+            return SourceError(
+                f"Mastodon {self.name}: {doing}{told}", retry_after=self.trouble.next()
+            )
         if answer.status == 429 or answer.status >= 500:
             wait = max(answer.retry_after, self.trouble.next())
-            return SourceError(f"Mastodon {self.name}: {doing}: HTTP {answer.status}", retry_after=wait)
+            return SourceError(
+                f"Mastodon {self.name}: {doing}: HTTP {answer.status}", retry_after=wait
+            )
         if answer.status in (401, 403):
-            need = "the token has no right to this" if self.has_token else "this server tells nothing without a token"
+            need = (
+                "the token has no right to this"
+                if self.has_token
+                else "this server tells nothing without a token"
+            )
             return SourceError(
                 f"Mastodon {self.name}: {doing} is refused ({answer.status}): {need}; make an application with the "
                 "scopes read and write:statuses in the account's settings and set EARSHOT_MASTODON_TOKEN"
@@ -121,11 +144,15 @@ class Server:
             )
         return self._session
 
-    async def _ask(self, verb: str, path: str, *, headers: dict[str, str] | None = None, **given: Any) -> Answer:
+    async def _ask(
+        self, verb: str, path: str, *, headers: dict[str, str] | None = None, **given: Any
+    ) -> Answer:
         url = f"{self.url}/api/{path}"
         head = self._head | (headers or {})
         try:
-            async with self._open().request(verb, url, headers=head, allow_redirects=False, **given) as answer:
+            async with self._open().request(
+                verb, url, headers=head, allow_redirects=False, **given
+            ) as answer:
                 raw = await answer.read()
                 try:
                     body = json.loads(raw)
@@ -150,7 +177,9 @@ def _retry_after(answer: aiohttp.ClientResponse) -> float:
         return float(after)
     try:
         reset = datetime.fromisoformat(answer.headers["X-RateLimit-Reset"])
-        now = datetime.strptime(answer.headers["Date"], "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+        now = datetime.strptime(answer.headers["Date"], "%a, %d %b %Y %H:%M:%S GMT").replace(
+            tzinfo=UTC
+        )
     except (KeyError, ValueError):
         return 0.0
     return min(max(1.0, (reset - now).total_seconds()), 3600.0)

@@ -55,11 +55,13 @@ def native(id: str) -> str:
     return id.rpartition("/")[2]
 
 
-def post_event(server: str, status: Mapping[str, Any], *, root: str | None = None, brand: str | None = None) -> Tweet:
+def post_event(
+    server: str, status: Mapping[str, Any], *, root: str | None = None, brand: str | None = None
+) -> Tweet:
     """The event of a post. root: the id of its conversation's first post, where it answers one.
 
-    An edit's revision is the seconds since the post was made. Raises ValueError, KeyError, TypeError or AttributeError
-    for what is no post.
+    An edit's revision is the seconds since the post was made. Raises ValueError, KeyError,
+    TypeError or AttributeError for what is no post.
     """
     id, made_at, account = str(status["id"]), _moment(status["created_at"]), status["account"]
     edited_at = status.get("edited_at")

@@ -31,9 +31,13 @@ class MastodonReplier:
             "status": _named(text, f"@{post.body['account']['acct']}"),
             "in_reply_to_id": native(to),
             # An answer is never seen by more people than what it answers.
-            "visibility": {"public": "unlisted"}.get(post.body["visibility"], post.body["visibility"]),
+            "visibility": {"public": "unlisted"}.get(
+                post.body["visibility"], post.body["visibility"]
+            ),
         }
-        sent = await self._server.post("v1/statuses", form, key=sha256(f"{to} {key}".encode()).hexdigest())
+        sent = await self._server.post(
+            "v1/statuses", form, key=sha256(f"{to} {key}".encode()).hexdigest()
+        )
         if sent.status == 200 and isinstance(sent.body, dict):
             return self._sent(sent.body)
         if (sent.status == 0 and sent.reached) or sent.status >= 500 or sent.status == 200:
@@ -42,7 +46,9 @@ class MastodonReplier:
             )
         raise self._not_sent(sent, "replying")
 
-    async def find_reply(self, to: str, text: str, *, key: str, since: datetime) -> SentReply | None:
+    async def find_reply(
+        self, to: str, text: str, *, key: str, since: datetime
+    ) -> SentReply | None:
         """Our own answer to the post since then that says the same."""
         if self._own is None:
             account = await self._server.get("v1/accounts/verify_credentials")
@@ -55,8 +61,14 @@ class MastodonReplier:
         if answers.status != 200:
             raise self._not_sent(answers, "looking for the reply")
         for post in answers.body.get("descendants") or []:
-            ours = str(post["account"]["id"]) == self._own and str(post.get("in_reply_to_id")) == native(to)
-            if ours and _bare(plain(post["content"])) == _bare(text) and _at(post) >= since - timedelta(minutes=2):
+            ours = str(post["account"]["id"]) == self._own and str(
+                post.get("in_reply_to_id")
+            ) == native(to)
+            if (
+                ours
+                and _bare(plain(post["content"])) == _bare(text)
+                and _at(post) >= since - timedelta(minutes=2)
+            ):
                 return self._sent(post)
         return None
 
@@ -82,7 +94,11 @@ class MastodonReplier:
 
     def _not_sent(self, answer: Answer, doing: str) -> NotSent:
         told = self._server.broke(answer, doing)
-        said = f" (it says: {answer.body['error']})" if isinstance(answer.body, dict) and "error" in answer.body else ""
+        said = (
+            f" (it says: {answer.body['error']})"
+            if isinstance(answer.body, dict) and "error" in answer.body
+            else ""
+        )
         return NotSent(f"{told}{said}", retry_after=told.retry_after)
 
 
@@ -105,4 +121,6 @@ def _at(post: Mapping[str, Any]) -> datetime:
 
 def _revision(post: Mapping[str, Any]) -> int:
     edited = post.get("edited_at")
-    return max(1, int((datetime.fromisoformat(edited) - _at(post)).total_seconds())) if edited else 0
+    return (
+        max(1, int((datetime.fromisoformat(edited) - _at(post)).total_seconds())) if edited else 0
+    )

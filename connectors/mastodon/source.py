@@ -1,4 +1,6 @@
-"""Mastodon's public posts and the mentions of the own account: streamed, and fetched where the stream has a gap."""
+"""Mastodon's public posts and the mentions of the own account: streamed, and fetched where the
+stream has a gap.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from connectors.mastodon.posts import event_id, plain, post_event
 from connectors.seen import Seen
 from connectors.wanted import Wanted
 
-OVERLAP = 300_000  # milliseconds: a post that comes late from another server has the id of when it was made
+# milliseconds: a post that comes late from another server has the id of when it was made
+OVERLAP = 300_000
 _PAGE = 40
 _KEPT = 50_000
 
@@ -33,7 +36,9 @@ class Channel:
 
 
 def channels(wanted: Wanted, *, mentions: bool) -> list[Channel]:
-    """Tags are streams of their own; other words need the stream of all public posts. mentions: of the own account."""
+    """Tags are streams of their own; other words need the stream of all public posts. mentions: of
+    the own account.
+    """
     found = []
     words = [word for word in wanted.keywords if not word.startswith("#")]
     if words or (wanted.handles and not mentions):
@@ -41,14 +46,18 @@ def channels(wanted: Wanted, *, mentions: bool) -> list[Channel]:
     for word in wanted.keywords:
         if word.startswith("#"):
             tag = word[1:].casefold()
-            found.append(Channel(f"#{tag}", "hashtag", f"v1/timelines/tag/{tag}", filtered=False, tag=tag))
+            found.append(
+                Channel(f"#{tag}", "hashtag", f"v1/timelines/tag/{tag}", filtered=False, tag=tag)
+            )
     if mentions:
         found.append(Channel("mentions", "user/notification", "v1/notifications", filtered=False))
     return found
 
 
 class Mastodon:
-    """A LiveSource of one server. Its cursor: of every channel the id up to which nothing is missing."""
+    """A LiveSource of one server. Its cursor: of every channel the id up to which nothing is
+    missing.
+    """
 
     def __init__(
         self,
@@ -72,7 +81,9 @@ class Mastodon:
         """All channels together; when one breaks, all begin again from the cursor."""
         place: dict[str, str] = dict(cursor or {})
         waiting: asyncio.Queue[Sourced | Passed] = asyncio.Queue(maxsize=1000)
-        reading = [asyncio.ensure_future(self._channel(each, place, waiting)) for each in self._channels]
+        reading = [
+            asyncio.ensure_future(self._channel(each, place, waiting)) for each in self._channels
+        ]
         getting: asyncio.Future[Sourced | Passed] | None = None
         try:
             while True:
@@ -95,8 +106,12 @@ class Mastodon:
                 left.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
 
-    async def _channel(self, channel: Channel, place: dict[str, str], waiting: asyncio.Queue[Any]) -> None:
-        """The stream is opened, then what was missed is fetched, then the stream is read: nothing falls between."""
+    async def _channel(
+        self, channel: Channel, place: dict[str, str], waiting: asyncio.Queue[Any]
+    ) -> None:
+        """The stream is opened, then what was missed is fetched, then the stream is read: nothing
+        falls between.
+        """
         given = {"tag": channel.tag} if channel.tag else {}
         since = place.get(channel.name)
         async with aclosing(self._server.stream(channel.stream, **given)) as stream:
@@ -112,7 +127,9 @@ class Mastodon:
                 status = payload.get("status") if kind == "notification" else payload
                 if kind == "delete":
                     await waiting.put(Sourced(self._deletion(str(payload)), dict(place)))
-                elif kind in ("update", "status.update", "notification") and isinstance(status, Mapping):
+                elif kind in ("update", "status.update", "notification") and isinstance(
+                    status, Mapping
+                ):
                     event = await self._event(channel, status)
                     mark = str(payload.get("id"))
                     if kind != "status.update" and _later(mark, place[channel.name]):
@@ -120,11 +137,17 @@ class Mastodon:
                     if event is not None:
                         await waiting.put(Sourced(event, dict(place)))
 
-    async def _catch_up(self, channel: Channel, since: str, place: dict[str, str], waiting: asyncio.Queue[Any]) -> str:
-        """What was posted since, in the order it was posted; returns the newest id. The cursor follows page by page."""
+    async def _catch_up(
+        self, channel: Channel, since: str, place: dict[str, str], waiting: asyncio.Queue[Any]
+    ) -> str:
+        """What was posted since, in the order it was posted; returns the newest id. The cursor
+        follows page by page.
+        """
         after, newest = _earlier(since), since
         while True:
-            answer = await self._server.get(channel.history, min_id=after, limit=_PAGE, **_only_mentions(channel))
+            answer = await self._server.get(
+                channel.history, min_id=after, limit=_PAGE, **_only_mentions(channel)
+            )
             page = self._page(answer, f"the posts since {channel.name} was lost")
             for item in reversed(page):
                 newest = str(item["id"]) if _later(str(item["id"]), newest) else newest
@@ -139,7 +162,10 @@ class Mastodon:
 
     async def _newest(self, channel: Channel) -> str:
         """Where the channel stands now: what is older was said before anybody listened."""
-        page = self._page(await self._server.get(channel.history, limit=1, **_only_mentions(channel)), channel.name)
+        page = self._page(
+            await self._server.get(channel.history, limit=1, **_only_mentions(channel)),
+            channel.name,
+        )
         return str(page[0]["id"]) if page else "0"
 
     def _page(self, answer: Answer, doing: str) -> list[Any]:
@@ -162,7 +188,11 @@ class Mastodon:
 
     def _is_news(self, each: Sourced | Passed) -> bool:
         """Asked at the last moment: what was read and never yielded must come again."""
-        return isinstance(each, Passed) or isinstance(each.event, Deleted) or self._seen.is_new(each.event)
+        return (
+            isinstance(each, Passed)
+            or isinstance(each.event, Deleted)
+            or self._seen.is_new(each.event)
+        )
 
     def _wants(self, status: Mapping[str, Any]) -> bool:
         """Also what was wanted before it was edited."""
@@ -202,10 +232,14 @@ def _later(one: str, other: str) -> bool:
 
 
 def _earlier(id: str) -> str:
-    """An id of some minutes before. Ids hold milliseconds above 16 bits; those of notifications only count up."""
+    """An id of some minutes before. Ids hold milliseconds above 16 bits; those of notifications
+    only count up.
+    """
     if not id.isdigit():
         return id
-    return str(max(1, int(id) - (OVERLAP << 16))) if int(id) > 2**48 else str(max(1, int(id) - _PAGE))
+    return (
+        str(max(1, int(id) - (OVERLAP << 16))) if int(id) > 2**48 else str(max(1, int(id) - _PAGE))
+    )
 
 
 def _made_at(id: str) -> datetime:

@@ -1,4 +1,6 @@
-"""X (API v2, through tweepy): the filtered stream, the mentions of the own account, replies, and what it all costs."""
+"""X (API v2, through tweepy): the filtered stream, the mentions of the own account, replies, and
+what it all costs.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _HANDLE = re.compile(r"@?\w{1,15}")
 
 
 def open_api(keys: dict[str, str | None], *, host: str | None, allow_private: bool) -> Api:
-    """The way to X. keys: of `connectors.x.client.Keys`. Raises ConnectorError where something must be set first."""
+    """The way to X. keys: of `connectors.x.client.Keys`. Raises ConnectorError where something must
+    be set first.
+    """
     try:
         from connectors.x.client import Api, Keys
     except ImportError:
@@ -38,18 +42,29 @@ def open_sources(
     sample: int,
     told: Callable[[str], None],
 ) -> list[LiveSource]:
-    """One LiveSource or two, as `listen` says. Raises ConnectorError when there is nothing to listen for."""
+    """One LiveSource or two, as `listen` says. Raises ConnectorError when there is nothing to
+    listen for.
+    """
     from connectors.x.mentions import XMentions
     from connectors.x.rules import Terms
     from connectors.x.stream import XStream
 
     if not api.keys.bearer_token and listen != "mentions":
-        raise ConnectorError("X: set EARSHOT_X_BEARER_TOKEN to the bearer token of your app (console.x.com)")
+        raise ConnectorError(
+            "X: set EARSHOT_X_BEARER_TOKEN to the bearer token of your app (console.x.com)"
+        )
     terms = Terms(tuple(keywords), tuple(handle for handle in handles if _HANDLE.fullmatch(handle)))
     name = brand or terms.name
     polls = listen != "stream" or meter.on_budget == "poll"
     mentions = (
-        XMentions(api, meter, name=f"x:mentions:{api.keys.own_id}", brand=brand, every=poll_seconds, told=told)
+        XMentions(
+            api,
+            meter,
+            name=f"x:mentions:{api.keys.own_id}",
+            brand=brand,
+            every=poll_seconds,
+            told=told,
+        )
         if polls
         else None
     )

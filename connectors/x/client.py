@@ -24,14 +24,18 @@ from connectors.guard import connector, refused
 # It tells of every broken connection; so do we, once, in our words.
 logging.getLogger("tweepy").setLevel(logging.CRITICAL)
 
-SILENCE = 25.0  # seconds without a byte, keep-alives included (X sends one every 20), until a stream is taken for dead
+# seconds without a byte, keep-alives included (X sends one every 20), until a stream is taken for
+# dead
+SILENCE = 25.0
 _TWEEPYS_HOST = "https://api.twitter.com"
 _LINE = 2**20  # bytes; a long post with all that belongs to it
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The secrets of one app and one account, not shown in a repr. Replies and mentions need the last four."""
+    """The secrets of one app and one account, not shown in a repr. Replies and mentions need the
+    last four.
+    """
 
     bearer_token: str | None = None
     consumer_key: str | None = None
@@ -46,7 +50,13 @@ class Keys:
     def own_id(self) -> str:
         """The account that the access token belongs to. Raises ConnectorError without one."""
         own, dash, _ = (self.access_token or "").partition("-")
-        if not (dash and own.isdigit() and self.consumer_key and self.consumer_secret and self.access_token_secret):
+        if not (
+            dash
+            and own.isdigit()
+            and self.consumer_key
+            and self.consumer_secret
+            and self.access_token_secret
+        ):
             raise ConnectorError(
                 "X: mentions and replies need an account: set EARSHOT_X_CONSUMER_KEY, EARSHOT_X_CONSUMER_SECRET, "
                 "EARSHOT_X_ACCESS_TOKEN and EARSHOT_X_ACCESS_TOKEN_SECRET"
@@ -55,9 +65,13 @@ class Keys:
 
 
 class ServerClock:
-    """What time it is at X, by the Date of its last answer: our own clock may jump, monotonic time does not."""
+    """What time it is at X, by the Date of its last answer: our own clock may jump, monotonic time
+    does not.
+    """
 
-    def __init__(self, now: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, now: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._now = now
         self._monotonic = monotonic
         self._told: tuple[datetime, float] | None = None
@@ -77,7 +91,9 @@ class ServerClock:
 
 
 class _Session:
-    """What tweepy takes for an aiohttp session: it sends to our host, and remembers the last answer's head."""
+    """What tweepy takes for an aiohttp session: it sends to our host, and remembers the last
+    answer's head.
+    """
 
     def __init__(self, session: aiohttp.ClientSession, host: str, clock: ServerClock) -> None:
         self._session = session
@@ -91,11 +107,16 @@ class _Session:
     def closed(self) -> bool:
         return self._session.closed
 
-    def request(self, method: str, url: str | URL, *, headers: Mapping[str, str], **given: Any) -> Any:
+    def request(
+        self, method: str, url: str | URL, *, headers: Mapping[str, str], **given: Any
+    ) -> Any:
         target = URL(str(url).replace(_TWEEPYS_HOST, self._host, 1), encoded=True)
         self.status, self.answered = 0, {}
         return _Asked(
-            self, self._session.request(method, target, headers={**self.headers, **headers}, **_without_nothing(given))
+            self,
+            self._session.request(
+                method, target, headers={**self.headers, **headers}, **_without_nothing(given)
+            ),
         )
 
     def hear(self, answer: aiohttp.ClientResponse) -> None:
@@ -107,7 +128,9 @@ class _Session:
 
 
 def _without_nothing(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if value is not None} | {"allow_redirects": False}
+    return {name: value for name, value in given.items() if value is not None} | {
+        "allow_redirects": False
+    }
 
 
 class _Asked:
@@ -129,7 +152,9 @@ class StreamBroke(Exception):
 
 
 class Stream(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has no types
-    """tweepy's stream, without its waiting: it would sleep where we cannot see it, and fills no gaps."""
+    """tweepy's stream, without its waiting: it would sleep where we cannot see it, and fills no
+    gaps.
+    """
 
     def __init__(self, bearer_token: str | None, heard: Callable[[bytes | None], None]) -> None:
         super().__init__(bearer_token, return_type=dict, max_retries=0)
@@ -164,8 +189,8 @@ class Stream(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has no types
 class Api:
     """Everything that is asked of X, over one aiohttp session that lives as long as this is open.
 
-    host: None is X's own. allow_private: whether `host` may lie in a private network. silence: seconds without a byte
-    after which a connection is taken for dead.
+    host: None is X's own. allow_private: whether `host` may lie in a private network. silence:
+    seconds without a byte after which a connection is taken for dead.
     """
 
     def __init__(
@@ -206,7 +231,9 @@ class Api:
         return stream
 
     def explain(self, error: BaseException, doing: str, asked: Any) -> SourceError:
-        """The error in our words, with the time after which X may be asked again. asked: the tweepy client."""
+        """The error in our words, with the time after which X may be asked again. asked: the tweepy
+        client.
+        """
         session: _Session = asked.session
         return self.trouble.explain(error, doing, session.status, session.answered, self.clock())
 
@@ -226,7 +253,8 @@ class Api:
 
 
 class Trouble:
-    """X's documented waits: a lost connection linearly, an HTTP error doubling from 5 s, 429 until its reset.
+    """X's documented waits: a lost connection linearly, an HTTP error doubling from 5 s, 429 until
+    its reset.
 
     https://docs.x.com/x-api/fundamentals/handling-disconnections
     """
@@ -248,9 +276,13 @@ class Trouble:
         if refused(error) or refused(error.__context__ or error):
             return SourceError(f"X: {doing}: {error.__context__ or error}")
         if status == 429:
-            return SourceError(f"X: {doing}: too many requests (429)", retry_after=self._until_reset(head, now))
+            return SourceError(
+                f"X: {doing}: too many requests (429)", retry_after=self._until_reset(head, now)
+            )
         if status in (401, 403):
-            return SourceError(f"X: {doing} is refused ({status}): {_permission(status, doing, error)}")
+            return SourceError(
+                f"X: {doing} is refused ({status}): {_permission(status, doing, error)}"
+            )
         if 400 <= status < 500:
             return SourceError(f"X: {doing} is not possible ({status}): {told}")
         if status >= 500:
@@ -271,7 +303,11 @@ def _permission(status: int, doing: str, error: BaseException) -> str:
     said = " ".join(getattr(error, "api_messages", []))
     if status == 401:
         return "the keys are wrong or were revoked; check EARSHOT_X_BEARER_TOKEN and the account's keys"
-    if "oauth1-permissions" in str(error) or "oauth1 app permissions" in said.lower() or doing == "replying":
+    if (
+        "oauth1-permissions" in str(error)
+        or "oauth1 app permissions" in said.lower()
+        or doing == "replying"
+    ):
         return (
             "the app may not write; give it 'Read and write' in the developer console, make new access tokens, "
             f"and set them{f' (X says: {said})' if said else ''}"
@@ -282,11 +318,20 @@ def _permission(status: int, doing: str, error: BaseException) -> str:
     )
 
 
-ERRORS = (tweepy.TweepyException, aiohttp.ClientError, StreamBroke, TimeoutError, asyncio.TimeoutError, OSError)
+ERRORS = (
+    tweepy.TweepyException,
+    aiohttp.ClientError,
+    StreamBroke,
+    TimeoutError,
+    asyncio.TimeoutError,
+    OSError,
+)
 
 
 def parsed(line: bytes) -> dict[str, Any]:
-    """One line of the stream. Raises StreamBroke for half a line, half a character, or what is no object."""
+    """One line of the stream. Raises StreamBroke for half a line, half a character, or what is no
+    object.
+    """
     try:
         found = json.loads(line)
     except ValueError:

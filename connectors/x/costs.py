@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, Protocol
 
-# Millionths of a US dollar for one (https://docs.x.com/x-api/getting-started/pricing, read in November 2026).
+# Millionths of a US dollar for one (https://docs.x.com/x-api/getting-started/pricing, read in
+# November 2026).
 PRICES = {"read": 5_000, "owned_read": 1_000, "post": 15_000, "post_with_url": 200_000}
 
 OnBudget = Literal["poll", "sample", "stop"]
@@ -17,13 +18,16 @@ HARD = 2.0  # what goes on cheaper beyond the budget ends at twice the budget
 class Ledger(Protocol):
     """Where spending is written down, so that a restart and other processes know of it."""
 
-    async def add(self, brand: str, day: date, counts: Mapping[str, int], prices: Mapping[str, int]) -> int:
+    async def add(
+        self, brand: str, day: date, counts: Mapping[str, int], prices: Mapping[str, int]
+    ) -> int:
         """Add to what was spent on this day and return the day's sum in millionths of a dollar."""
         ...
 
 
 class Meter:
-    """What one brand spends on X in a day of UTC. X charges a post once a day, however often it is read.
+    """What one brand spends on X in a day of UTC. X charges a post once a day, however often it is
+    read.
 
     budget: in dollars a day; None: no end. told: hears once a day that the budget is reached.
     """
@@ -71,7 +75,9 @@ class Meter:
     def until_tomorrow(self) -> float:
         """Seconds until the next day of UTC, with one to spare."""
         now = self.now().astimezone(UTC)
-        return (datetime.combine(now.date() + timedelta(days=1), time(), UTC) - now).total_seconds() + 1.0
+        return (
+            datetime.combine(now.date() + timedelta(days=1), time(), UTC) - now
+        ).total_seconds() + 1.0
 
     def read(self, ids: Iterable[str], *, owned: bool = False) -> None:
         """Posts that X returned, by the id of the revision."""

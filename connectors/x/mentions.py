@@ -1,4 +1,6 @@
-"""The mentions of the own account on X, polled: an owned read costs a fifth of what the stream costs."""
+"""The mentions of the own account on X, polled: an owned read costs a fifth of what the stream
+costs.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,15 @@ from connectors.events import LiveEvents, Passed, Sourced, Tweet
 from connectors.seen import Seen
 from connectors.x.client import ERRORS, Api
 from connectors.x.costs import Meter
-from connectors.x.posts import EXPANSIONS, POST_FIELDS, USER_FIELDS, first_id_at, post_event, said_at, users_of
+from connectors.x.posts import (
+    EXPANSIONS,
+    POST_FIELDS,
+    USER_FIELDS,
+    first_id_at,
+    post_event,
+    said_at,
+    users_of,
+)
 
 EVERY = 60.0  # seconds between two polls; only what they return is paid for
 OVERLAP = timedelta(seconds=60)  # asked for again: mentions do not come in the order of their ids
@@ -49,7 +59,9 @@ class XMentions:
         while True:
             await self._meter.settle()
             if self._meter.finished:
-                raise SourceError("X: today's budget is spent", retry_after=self._meter.until_tomorrow())
+                raise SourceError(
+                    "X: today's budget is spent", retry_after=self._meter.until_tomorrow()
+                )
             newest = since
             async for id, event in self._poll(since):
                 newest = max(newest, id)

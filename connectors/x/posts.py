@@ -31,23 +31,31 @@ def first_id_at(moment: datetime) -> int:
     return max(0, int(moment.timestamp() * 1000) - _EPOCH_MS) << 22
 
 
-def post_event(post: Mapping[str, Any], users: Mapping[str, Mapping[str, Any]], *, brand: str | None) -> Tweet:
+def post_event(
+    post: Mapping[str, Any], users: Mapping[str, Mapping[str, Any]], *, brand: str | None
+) -> Tweet:
     """The event of one post as API v2 tells it. users: `includes.users` by their ids.
 
-    An edit is a post of its own on X: the event's id is the first post's, its revision the place in the history.
-    Raises ValueError, KeyError or TypeError for what is no post.
+    An edit is a post of its own on X: the event's id is the first post's, its revision the place in
+    the history. Raises ValueError, KeyError or TypeError for what is no post.
     """
     history = [str(id) for id in post.get("edit_history_tweet_ids") or [post["id"]]]
     first, conversation = history[0], str(post.get("conversation_id") or history[0])
     author = users.get(str(post.get("author_id")), {})
     text = (post.get("note_tweet") or {}).get("text") or post["text"]
     language = post.get("lang")
-    replied = [str(each["id"]) for each in post.get("referenced_tweets") or [] if each.get("type") == "replied_to"]
+    replied = [
+        str(each["id"])
+        for each in post.get("referenced_tweets") or []
+        if each.get("type") == "replied_to"
+    ]
     return Tweet(
         id=f"x:{first}",
         revision=history.index(str(post["id"])),
         conversation=f"x:{first if conversation in history else conversation}",
-        occurred_at=datetime.fromisoformat(post["created_at"]) if post.get("created_at") else said_at(first),
+        occurred_at=datetime.fromisoformat(post["created_at"])
+        if post.get("created_at")
+        else said_at(first),
         in_reply_to=f"x:{replied[0]}" if replied else None,
         author=author.get("username") or post.get("author_id"),
         followers=(author.get("public_metrics") or {}).get("followers_count"),

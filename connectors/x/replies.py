@@ -20,7 +20,9 @@ _LINK = re.compile(r"https?://\S+")
 
 
 class XReplier:
-    """A Replier of the account that the access token belongs to. Costs are metered; replies ignore the budget."""
+    """A Replier of the account that the access token belongs to. Costs are metered; replies ignore
+    the budget.
+    """
 
     network = "x"
 
@@ -32,7 +34,9 @@ class XReplier:
     async def reply(self, to: str, text: str, *, key: str) -> SentReply:
         client = self._api.client()
         try:
-            answer = await client.create_tweet(text=text, in_reply_to_tweet_id=_native(to), user_auth=True)
+            answer = await client.create_tweet(
+                text=text, in_reply_to_tweet_id=_native(to), user_auth=True
+            )
             id = str(answer["data"]["id"])
         except (*ERRORS, ValueError, KeyError) as error:
             raise self._not_sent(error, text, client) from error
@@ -40,8 +44,12 @@ class XReplier:
         await self._meter.settle()
         return SentReply(f"x:{id}", self._api.clock(), f"https://x.com/i/status/{id}")
 
-    async def find_reply(self, to: str, text: str, *, key: str, since: datetime) -> SentReply | None:
-        """X knows no keys: it is our post since then that answers `to` and says the same, links aside."""
+    async def find_reply(
+        self, to: str, text: str, *, key: str, since: datetime
+    ) -> SentReply | None:
+        """X knows no keys: it is our post since then that answers `to` and says the same, links
+        aside.
+        """
         token: str | None = None
         for _ in range(_MOST_PAGES):
             client = self._api.client()
@@ -60,8 +68,14 @@ class XReplier:
             self._meter.read((str(post["id"]) for post in posts), owned=True)
             await self._meter.settle()
             for post in posts:
-                if _answers(post, _native(to)) and _same(post, text) and _at(post) >= since - timedelta(minutes=2):
-                    return SentReply(f"x:{post['id']}", _at(post), f"https://x.com/i/status/{post['id']}")
+                if (
+                    _answers(post, _native(to))
+                    and _same(post, text)
+                    and _at(post) >= since - timedelta(minutes=2)
+                ):
+                    return SentReply(
+                        f"x:{post['id']}", _at(post), f"https://x.com/i/status/{post['id']}"
+                    )
             token = (page.get("meta") or {}).get("next_token")
             if not token:
                 return None
@@ -75,7 +89,9 @@ class XReplier:
             client = self._api.client()
             try:
                 page = await client.get_tweets(
-                    [_native(id) for id in asked], tweet_fields=["edit_history_tweet_ids"], user_auth=True
+                    [_native(id) for id in asked],
+                    tweet_fields=["edit_history_tweet_ids"],
+                    user_auth=True,
                 )
             except (*ERRORS, ValueError) as error:
                 raise self._away(error, "looking posts up", client) from error
@@ -94,7 +110,9 @@ class XReplier:
             return self._away(error, "replying", client)  # nothing has reached X
         if status in (0, 200, 201) or status >= 500:
             self._meter.posted(text)
-            return SentUnknown("X: the connection broke while the reply was sent; whether it stands there is unknown")
+            return SentUnknown(
+                "X: the connection broke while the reply was sent; whether it stands there is unknown"
+            )
         return self._away(error, "replying", client)
 
     def _away(self, error: BaseException, doing: str, client: Any) -> NotSent:
@@ -107,7 +125,10 @@ def _native(id: str) -> str:
 
 
 def _answers(post: Mapping[str, Any], to: str) -> bool:
-    return any(each["type"] == "replied_to" and str(each["id"]) == to for each in post.get("referenced_tweets") or [])
+    return any(
+        each["type"] == "replied_to" and str(each["id"]) == to
+        for each in post.get("referenced_tweets") or []
+    )
 
 
 def _same(post: Mapping[str, Any], text: str) -> bool:
@@ -124,7 +145,9 @@ def _at(post: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(post["created_at"]).astimezone(UTC)
 
 
-def _standings(asked: Sequence[str], posts: Sequence[Any], errors: Sequence[Any]) -> dict[str, Standing]:
+def _standings(
+    asked: Sequence[str], posts: Sequence[Any], errors: Sequence[Any]
+) -> dict[str, Standing]:
     revisions: dict[str, int] = {}
     for post in posts:
         history = [str(id) for id in post.get("edit_history_tweet_ids") or [post["id"]]]

@@ -1,4 +1,6 @@
-"""What to listen for on X: a brand's handles and words as rules of the filtered stream, which are queries too."""
+"""What to listen for on X: a brand's handles and words as rules of the filtered stream, which are
+queries too.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +36,18 @@ class Terms:
     @property
     def name(self) -> str:
         """Names the wish: another wish begins from now, with a cursor of its own."""
-        return ",".join(sorted([*self.keywords, *(f"@{each.lstrip('@')}" for each in self.handles)], key=str.casefold))
+        return ",".join(
+            sorted(
+                [*self.keywords, *(f"@{each.lstrip('@')}" for each in self.handles)],
+                key=str.casefold,
+            )
+        )
 
     def rules(self, *, brand: str | None, without: str | None) -> list[Rule]:
         """The rules that find them, as few as fit; reposts are left out: they say nothing new.
 
-        without: a handle whose mentions come another way (the poller of the own account reads them for a fifth).
-        Raises ValueError for a word that no rule can hold.
+        without: a handle whose mentions come another way (the poller of the own account reads them
+        for a fifth). Raises ValueError for a word that no rule can hold.
         """
         others = [each.lstrip("@") for each in self.handles]
         if without is not None:
@@ -48,7 +55,10 @@ class Terms:
         terms = [*(_phrase(word) for word in self.keywords), *(f"@{handle}" for handle in others)]
         end = " -is:retweet" + (f" -@{without}" if without else "")
         room = LONGEST - len(end) - len(" sample:100") - 2
-        return [Rule(f"({' OR '.join(part)}){end}", tag_of(brand)) for part in _parts(list(dict.fromkeys(terms)), room)]
+        return [
+            Rule(f"({' OR '.join(part)}){end}", tag_of(brand))
+            for part in _parts(list(dict.fromkeys(terms)), room)
+        ]
 
 
 def tag_of(brand: str | None) -> str:

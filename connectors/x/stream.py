@@ -1,4 +1,6 @@
-"""X's filtered stream without gaps: what a broken connection missed is searched for, what comes twice is dropped."""
+"""X's filtered stream without gaps: what a broken connection missed is searched for, what comes
+twice is dropped.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,23 @@ from connectors.seen import Seen
 from connectors.x.client import ERRORS, Api, Stream, StreamBroke, parsed
 from connectors.x.costs import Meter
 from connectors.x.mentions import XMentions
-from connectors.x.posts import EXPANSIONS, POST_FIELDS, USER_FIELDS, first_id_at, post_event, said_at, users_of
+from connectors.x.posts import (
+    EXPANSIONS,
+    POST_FIELDS,
+    USER_FIELDS,
+    first_id_at,
+    post_event,
+    said_at,
+    users_of,
+)
 from connectors.x.rules import Rule, Terms, tag_of
 
 SEARCHABLE = timedelta(days=7)  # how far the recent search looks back
 SETTLE = 30.0  # seconds until the search knows a post: by default X leaves the last 30 out
 RULES_TAKE = 20.0  # seconds until the stream obeys a new rule
-OVERLAP = timedelta(seconds=60)  # searched again before a gap: posts do not come in the order of their ids
+OVERLAP = timedelta(
+    seconds=60
+)  # searched again before a gap: posts do not come in the order of their ids
 QUIET = 900.0  # seconds with keep-alives alone until we ask whether there really was nothing
 MOST_WAITING = 20_000  # posts that may wait for us; then we let the connection go and search later
 
@@ -32,12 +44,12 @@ _FIELDS = {"tweet_fields": POST_FIELDS, "user_fields": USER_FIELDS, "expansions"
 
 
 class XStream:
-    """A LiveSource. Its cursor: `since`, up to which id nothing is missing; `skip`, that a budget ended the reading
-    and what follows was left out on purpose; `mentions`, the poller's.
+    """A LiveSource. Its cursor: `since`, up to which id nothing is missing; `skip`, that a budget
+    ended the reading and what follows was left out on purpose; `mentions`, the poller's.
 
-    without_own: mentions of the own account are left out: a poller reads them. mentions: what is polled instead when
-    the budget is reached and `on_budget` is "poll". sample: percent of the posts that are read then with "sample".
-    told: hears what an operator should know.
+    without_own: mentions of the own account are left out: a poller reads them. mentions: what is
+    polled instead when the budget is reached and `on_budget` is "poll". sample: percent of the
+    posts that are read then with "sample". told: hears what an operator should know.
     """
 
     def __init__(
@@ -77,20 +89,30 @@ class XStream:
         try:
             if not self._meter.exhausted:
                 listening = self._listen(cursor, percent=None)
-            elif self._meter.on_budget == "poll" and self._mentions is not None and not self._meter.finished:
+            elif (
+                self._meter.on_budget == "poll"
+                and self._mentions is not None
+                and not self._meter.finished
+            ):
                 listening = self._poll(self._mentions, cursor)
             elif self._meter.on_budget == "sample" and not self._meter.finished:
                 listening = self._listen(cursor | {"skip": True}, percent=self._sample)
             else:
                 yield Passed(cursor | {"skip": True})
-                raise SourceError("X: today's budget is spent", retry_after=self._meter.until_tomorrow())
+                raise SourceError(
+                    "X: today's budget is spent", retry_after=self._meter.until_tomorrow()
+                )
             was = self._state()
             async with aclosing(listening):
                 async for each in listening:
                     yield each
                     if self._state() != was:
-                        yield Passed(each.cursor | ({"skip": True} if self._meter.exhausted else {}))
-                        raise SourceError("X: another way of reading, because of the budget", retry_after=0.0)
+                        yield Passed(
+                            each.cursor | ({"skip": True} if self._meter.exhausted else {})
+                        )
+                        raise SourceError(
+                            "X: another way of reading, because of the budget", retry_after=0.0
+                        )
         finally:
             await self._meter.settle()
 
@@ -121,7 +143,8 @@ class XStream:
                 searched = self._api.clock()
                 async for event in self._search(since):
                     yield Sourced(event, place)
-                # All that the search knew is read: the rest of the gap begins where its knowledge ends.
+                # All that the search knew is read: the rest of the gap begins where its knowledge
+                # ends.
                 since = max(since, first_id_at(searched - timedelta(seconds=self._settle)))
                 place = {"since": str(since)}
                 yield Passed(place)
@@ -147,29 +170,42 @@ class XStream:
                         yield Sourced(event, place)
 
     def _event(self, line: bytes) -> tuple[int, Tweet] | None:
-        """The post of a line, and its id; None where it is none of ours. Raises StreamBroke when the stream ends."""
+        """The post of a line, and its id; None where it is none of ours. Raises StreamBroke when
+        the stream ends.
+        """
         said = parsed(line)
         if "data" not in said:
             first = (said.get("errors") or [said])[0]
-            raise StreamBroke(str(first.get("detail") or first.get("title") or "X ended the stream"))
+            raise StreamBroke(
+                str(first.get("detail") or first.get("title") or "X ended the stream")
+            )
         post = said["data"]
         self._meter.read([str(post.get("id"))])
-        tags = [str(rule.get("tag")) for rule in said.get("matching_rules") or [{"tag": tag_of(self._brand)}]]
+        tags = [
+            str(rule.get("tag"))
+            for rule in said.get("matching_rules") or [{"tag": tag_of(self._brand)}]
+        ]
         if tag_of(self._brand) not in tags:
             return None
         event = self._readable(post, users_of(said))
         return (int(post["id"]), event) if event else None
 
-    def _readable(self, post: Mapping[str, Any], users: Mapping[str, Mapping[str, Any]]) -> Tweet | None:
+    def _readable(
+        self, post: Mapping[str, Any], users: Mapping[str, Mapping[str, Any]]
+    ) -> Tweet | None:
         try:
             return post_event(post, users, brand=self._brand)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            self._told(f"X: the post {post.get('id')} cannot be read and is left out ({type(error).__name__})")
+            self._told(
+                f"X: the post {post.get('id')} cannot be read and is left out ({type(error).__name__})"
+            )
             return None
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Callable[[float], Any]]:
-        """tweepy's stream as a function that waits so many seconds for the next line: None where none came."""
+        """tweepy's stream as a function that waits so many seconds for the next line: None where
+        none came.
+        """
         waiting: asyncio.Queue[bytes] = asyncio.Queue()
 
         def heard(line: bytes | None) -> None:
@@ -184,7 +220,9 @@ class XStream:
 
         async def next_line(patience: float) -> bytes | None:
             getting = asyncio.ensure_future(waiting.get())
-            done, _ = await asyncio.wait({getting, running}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                {getting, running}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+            )
             if getting in done:
                 return getting.result()
             getting.cancel()
@@ -213,7 +251,11 @@ class XStream:
                 client = self._api.client()
                 with self._explained("the recent search", client):
                     page = await client.search_recent_tweets(
-                        rule.value, since_id=str(after), max_results=100, next_token=token, **_FIELDS
+                        rule.value,
+                        since_id=str(after),
+                        max_results=100,
+                        next_token=token,
+                        **_FIELDS,
                     )
                 posts, users = page.get("data") or [], users_of(page)
                 self._meter.read(str(post.get("id")) for post in posts)
@@ -226,7 +268,9 @@ class XStream:
                     break
 
     async def _missed(self, since: int) -> AsyncIterator[Tweet]:
-        """Posts that a stream of keep-alives has kept from us. Raises StreamBroke after them, if there were any."""
+        """Posts that a stream of keep-alives has kept from us. Raises StreamBroke after them, if
+        there were any.
+        """
         found = 0
         async for event in self._search(since):
             found += 1
@@ -244,20 +288,27 @@ class XStream:
             self._meter.read([self._api.keys.own_id], owned=True)
         rules = self._terms.rules(brand=self._brand, without=own)
         if not rules:
-            raise SourceError(f"X: besides @{own} there is nothing to listen for; set EARSHOT_X_LISTEN=mentions")
+            raise SourceError(
+                f"X: besides @{own} there is nothing to listen for; set EARSHOT_X_LISTEN=mentions"
+            )
         return rules
 
     async def _keep_rules(self, wanted: Sequence[Rule]) -> bool:
-        """Make our rules on X the wanted ones; says whether there are new ones. Those come first, so that nothing falls
-        between."""
+        """Make our rules on X the wanted ones; says whether there are new ones. Those come first,
+        so that nothing falls between.
+        """
         client = self._api.stream(lambda line: None)
         tag = tag_of(self._brand)
         with self._explained("the rules of the filtered stream", client):
             known = (await client.get_rules()).get("data") or []
             ours = [rule for rule in known if rule.get("tag") == tag]
-            missing = [rule for rule in wanted if rule.value not in {each["value"] for each in ours}]
+            missing = [
+                rule for rule in wanted if rule.value not in {each["value"] for each in ours}
+            ]
             if missing:
-                _refuse_invalid(await client.add_rules([StreamRule(rule.value, rule.tag) for rule in missing]))
+                _refuse_invalid(
+                    await client.add_rules([StreamRule(rule.value, rule.tag) for rule in missing])
+                )
             values = {rule.value for rule in wanted}
             if stale := [rule["id"] for rule in ours if rule["value"] not in values]:
                 await client.delete_rules(stale)
@@ -275,7 +326,9 @@ class _Explained:
 
     def __enter__(self) -> None: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
         # A body that is no JSON (a gateway's page) makes tweepy raise a ValueError.
         if isinstance(error, (*ERRORS, ValueError)):
             raise self._api.explain(error, self._doing, self._client) from error
@@ -283,13 +336,17 @@ class _Explained:
 
 def _refuse_invalid(answer: Mapping[str, Any]) -> None:
     for error in _rule_errors(answer):
-        raise SourceError(f"X: a rule is refused: {error}; change the brand's words, or the keywords")
+        raise SourceError(
+            f"X: a rule is refused: {error}; change the brand's words, or the keywords"
+        )
 
 
 def _rule_errors(answer: Mapping[str, Any]) -> Iterator[str]:
     for error in answer.get("errors") or []:
         if error.get("title") != "DuplicateRule":
-            details = error.get("details") or [error.get("detail") or error.get("title") or "no reason given"]
+            details = error.get("details") or [
+                error.get("detail") or error.get("title") or "no reason given"
+            ]
             yield f"{error.get('value', '')!r}: {details[0]}"
 
 

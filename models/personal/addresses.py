@@ -1,19 +1,26 @@
-"""Postal addresses: house number and street with the unit, city and postcode that follow; postcodes and boxes."""
+"""Postal addresses: house number and street with the unit, city and postcode that follow; postcodes
+and boxes.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-# What names a street and hardly anything else; what does so only in capitals, after a name ("Elm Drive", "1 hr drive").
-_STREET = r"(?i:street|avenue|ave|road|rd|lane|boulevard|blvd|parkway|pkwy|highway|hwy|terrace|crescent)"
+# What names a street and hardly anything else; what does so only in capitals, after a name ("Elm
+# Drive", "1 hr drive").
+_STREET = (
+    r"(?i:street|avenue|ave|road|rd|lane|boulevard|blvd|parkway|pkwy|highway|hwy|terrace|crescent)"
+)
 _AFTER_A_NAME = (
     r"(?:St|Dr|Ct|Pl|Sq|Ln|Cir|Way|Place|Court|Square|Close|Circle|Drive|Row|Mews|Hill|Grove|Walk|Gardens|Park|Approach"
     r"|Trail|Green|Rise|Quay|Wharf|WAY|PLACE|COURT|SQUARE|CLOSE|DRIVE|LN|DR|CT|ST)"
 )
-_DOT = r"(?:(?i:(?<=st|rd|dr|ln|ct|pl|sq)|(?<=ave|hwy)|(?<=blvd|pkwy))\.)?"  # of "Elm Rd.", not of the sentence
+# of "Elm Rd.", not of the sentence
+_DOT = r"(?:(?i:(?<=st|rd|dr|ln|ct|pl|sq)|(?<=ave|hwy)|(?<=blvd|pkwy))\.)?"
 _NAME = r"(?:[A-Z][\w'’.\-]{0,25}|\d{1,3}(?:st|nd|rd|th))"
-_POSTCODE = r"(?:[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}|[A-Z]\d[A-Z] \d[A-Z]\d)"  # of Britain, of Canada
+# of Britain, of Canada
+_POSTCODE = r"(?:[A-Z]{1,2}\d[A-Z\d]? \d[ABD-HJLNP-UW-Z]{2}|[A-Z]\d[A-Z] \d[A-Z]\d)"
 _CITY = r"[A-Z][\w'’.\-]{1,25}(?: [A-Z][\w'’.\-]{1,25}){0,2}"
 _UNIT = r"(?i:apartment|apt|unit|suite|ste|flat|floor|room|#)\.? ?#?\w{1,5}"
 _STATE = r"[A-Z]{2}"
@@ -57,7 +64,9 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
         if _names_a_street(match["name"]):
             yield match.span()
     for match in _LOWER_CASE_LINE.finditer(text):
-        if _names_a_street(match["name"]) and _ADDRESS_SAID.search(text, max(0, match.start() - 45), match.start()):
+        if _names_a_street(match["name"]) and _ADDRESS_SAID.search(
+            text, max(0, match.start() - 45), match.start()
+        ):
             yield match.span()
     for match in _ELSEWHERE.finditer(text):
         yield match.span()

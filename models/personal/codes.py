@@ -1,4 +1,6 @@
-"""Codes and dates that are personal only in a context that says what they are: bookings, accounts, documents, birth."""
+"""Codes and dates that are personal only in a context that says what they are: bookings, accounts,
+documents, birth.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,13 @@ _BOOKING = re.compile(
     _FLAGS,
 )
 _IS_BOOKING = re.compile(
-    rf"(?<!\w)(?P<code>[A-Z0-9]{{5,8}}) (?:is|was) (?:(?:my|our|the) )?(?:{_BOOKING_WORD})(?!\w)", _FLAGS
+    rf"(?<!\w)(?P<code>[A-Z0-9]{{5,8}}) (?:is|was) (?:(?:my|our|the) )?(?:{_BOOKING_WORD})(?!\w)",
+    _FLAGS,
 )
 _SIX_SIGNS = re.compile(r"(?<!\w)[A-Z0-9]{6}(?!\w)", _FLAGS)
 _TICKET = re.compile(
-    rf"(?<!\w)(?:e-?)?ticket(?: ?(?:number|num|no|nr|#)\.?)?{_IS}(?P<code>\d{{3}}[ -]?\d{{10}})(?!\w)", _FLAGS
+    rf"(?<!\w)(?:e-?)?ticket(?: ?(?:number|num|no|nr|#)\.?)?{_IS}(?P<code>\d{{3}}[ -]?\d{{10}})(?!\w)",
+    _FLAGS,
 )
 
 
@@ -43,9 +47,11 @@ def bookings(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_booking(code: str, named: bool, shouted: bool) -> bool:
-    """Is it letters and digits ("X7KQ2M"), six letters that are no word, or a number that is named a booking's?
+    """Is it letters and digits ("X7KQ2M"), six letters that are no word, or a number that is named
+    a booking's?
 
-    named: the text calls it a code or a number. shouted: all is in capitals, so that capitals say nothing.
+    named: the text calls it a code or a number. shouted: all is in capitals, so that capitals say
+    nothing.
     """
     if code.isdigit():
         return named and len(code) >= 6
@@ -53,10 +59,14 @@ def _is_booking(code: str, named: bool, shouted: bool) -> bool:
         if len(code) != 6 or code == "PLEASE":
             return False
         pronounceable = sum(letter in "aeiouy" for letter in code.lower()) > 1
-        return (named and not shouted and code.isupper()) or (not pronounceable and (named or code.isupper()))
+        return (named and not shouted and code.isupper()) or (
+            not pronounceable and (named or code.isupper())
+        )
     if re.fullmatch(r"\d+[a-z]+", code):  # "24hours"
         return False
-    return named or not re.fullmatch(r"[A-Z]{2,3}\d{1,4}", code, re.IGNORECASE)  # "my reservation UA1589 to Denver"
+    return named or not re.fullmatch(
+        r"[A-Z]{2,3}\d{1,4}", code, re.IGNORECASE
+    )  # "my reservation UA1589 to Denver"
 
 
 _NUMBER_OF = r"(?P<marker>(?:[ -]?(?:number|num|no|nr|id|code|#)(?:'s)?(?!\w)\.?){0,2})"
@@ -66,7 +76,9 @@ _ACCOUNT = re.compile(
     r"(?!\d{3}-\d{3}-\d{4}(?!\w))(?P<code>[A-Z]{0,3}\d[\d-]{4,16})(?!\w)",
     _FLAGS,
 )
-_PASSPORT = re.compile(rf"(?<![\w\[])passport(?!\w){_NUMBER_OF}{_IS}(?P<code>[A-Z0-9]{{7,9}})(?!\w)", _FLAGS)
+_PASSPORT = re.compile(
+    rf"(?<![\w\[])passport(?!\w){_NUMBER_OF}{_IS}(?P<code>[A-Z0-9]{{7,9}})(?!\w)", _FLAGS
+)
 
 
 def accounts(text: str) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,6 @@
-"""Personal data that its own form proves: e-mail addresses, cards (Luhn), IBANs (checksum), IP addresses."""
+"""Personal data that its own form proves: e-mail addresses, cards (Luhn), IBANs (checksum), IP
+addresses.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ _SPELLED_EMAIL = re.compile(
     rf"[\w-]{{2,63}}(?:{_DOT}[a-z]{{2,63}}){{0,2}}{_DOT}(?:com|org|net|edu|gov|info|io|me|[a-z]{{2}})(?!\w)",
     re.IGNORECASE,
 )
-_EMAIL_SAID = re.compile(r"(?<!\w)(?:e-?mail|mail|gmail|write|reach|contact|address)(?!\w)", re.IGNORECASE)
+_EMAIL_SAID = re.compile(
+    r"(?<!\w)(?:e-?mail|mail|gmail|write|reach|contact|address)(?!\w)", re.IGNORECASE
+)
 
 
 def emails(text: str) -> Iterator[tuple[int, int]]:
@@ -29,7 +33,11 @@ def emails(text: str) -> Iterator[tuple[int, int]]:
     for match in _SPELLED_EMAIL.finditer(text) if "dot" in text.lower() else ():
         bracketed = match["at"].lower() != " at "
         no_plain_word = re.search(r"[\d._]| dot ", match["local"], re.IGNORECASE)
-        if bracketed or no_plain_word or _EMAIL_SAID.search(text, max(0, match.start() - 40), match.start()):
+        if (
+            bracketed
+            or no_plain_word
+            or _EMAIL_SAID.search(text, max(0, match.start() - 40), match.start())
+        ):
             yield match.span()  # and not "only at target dot com"
 
 
@@ -50,7 +58,9 @@ def cards(text: str) -> Iterator[tuple[int, int]]:
             yield match.span()
 
 
-_IBAN_START = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d\d(?=[ -]?[A-Z0-9]{2})", re.ASCII | re.IGNORECASE)
+_IBAN_START = re.compile(
+    r"(?<![A-Za-z0-9])[A-Z]{2}\d\d(?=[ -]?[A-Z0-9]{2})", re.ASCII | re.IGNORECASE
+)
 _IBAN_SIGNS = re.compile(r"(?:[ -]?[A-Za-z0-9]){15,34}", re.ASCII)
 _WORD_END = re.compile(r"(?<=[A-Za-z0-9])(?![A-Za-z0-9])", re.ASCII)
 
@@ -58,10 +68,16 @@ _LETTERS_AS_NUMBERS = str.maketrans({chr(ord("A") + n): str(10 + n) for n in ran
 
 
 def ibans(text: str) -> Iterator[tuple[int, int]]:
-    """Words may follow an IBAN after a space: the longest run of whole words that has a checksum is it."""
+    """Words may follow an IBAN after a space: the longest run of whole words that has a checksum is
+    it.
+    """
     for start in _IBAN_START.finditer(text):
         signs = _IBAN_SIGNS.match(text, start.start())
-        ends = [end.start() for end in _WORD_END.finditer(text, signs.start() + 15, signs.end() + 1)] if signs else []
+        ends = (
+            [end.start() for end in _WORD_END.finditer(text, signs.start() + 15, signs.end() + 1)]
+            if signs
+            else []
+        )
         for end in reversed(ends):
             candidate = text[start.start() : end]
             if _has_checksum(candidate) and iban.is_valid(candidate, check_country=False):
@@ -76,7 +92,9 @@ def _has_checksum(candidate: str) -> bool:
 
 
 _IP_V4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)", re.ASCII)
-_IP_V6 = re.compile(r"(?<![\w:.])(?=[0-9a-f]{0,4}:[0-9a-f]{0,4}:)[0-9a-f:]{6,39}(?![\w:])", re.ASCII | re.IGNORECASE)
+_IP_V6 = re.compile(
+    r"(?<![\w:.])(?=[0-9a-f]{0,4}:[0-9a-f]{0,4}:)[0-9a-f:]{6,39}(?![\w:])", re.ASCII | re.IGNORECASE
+)
 _VERSION_SAID = re.compile(
     r"(?:version|v|ver|build|release|firmware|fw|app|ios|android|windows|macos|update|updated to|chapter|section|clause"
     r"|paragraph|step|§)(?: (?:number|no|is|to)\.?){0,2}[\s.:]{0,3}$",

@@ -1,1 +1,3 @@
-"""Recipes that make the artifacts. Needs the `train` extra; nothing that serves imports this package."""
+"""Recipes that make the artifacts. Needs the `train` extra; nothing that serves imports this
+package.
+"""

@@ -1,4 +1,6 @@
-"""How a recipe is read: a TOML file that holds only its differences from a dataclass of every choice of a run."""
+"""How a recipe is read: a TOML file that holds only its differences from a dataclass of every
+choice of a run.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,13 @@ class RecipeError(TrainingError):
     """The recipe cannot be followed."""
 
 
-def recipe_of(kind: type[R], path: Path, wrong: Callable[[Given], str | None] = lambda _: None) -> R:
+def recipe_of(
+    kind: type[R], path: Path, wrong: Callable[[Given], str | None] = lambda _: None
+) -> R:
     """The recipe in a file. wrong: what else is wrong with the settings, None where nothing is.
 
-    Raises RecipeError, one line, for a file that cannot be read and for a setting that is unknown or of another type.
+    Raises RecipeError, one line, for a file that cannot be read and for a setting that is unknown
+    or of another type.
     """
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -35,14 +40,23 @@ def recipe_of(kind: type[R], path: Path, wrong: Callable[[Given], str | None] = 
     if unknown := set(given) - {field.name for field in fields(kind)}:
         raise RecipeError(f"{path}: unknown setting {', '.join(sorted(unknown))}")
     hints = get_type_hints(kind)
-    why = next(filter(None, (_mistyped(name, value, hints[name]) for name, value in given.items())), None)
+    why = next(
+        filter(None, (_mistyped(name, value, hints[name]) for name, value in given.items())), None
+    )
     if why := why or wrong(given):
         raise RecipeError(f"{path}: {why}")
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+    return kind(
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in given.items()
+        }
+    )
 
 
 def _mistyped(name: str, value: object, hint: Any) -> str | None:
-    """What is wrong with a value of a field that is declared so: a Literal, a tuple of one kind, or a plain type."""
+    """What is wrong with a value of a field that is declared so: a Literal, a tuple of one kind, or
+    a plain type.
+    """
     if get_origin(hint) is Literal:
         choices = get_args(hint)
         return None if value in choices else f"{name} is {' or '.join(choices)}, not {value!r}"

@@ -6,17 +6,21 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 
 from stream.bootstrap.parts import Parts
-from stream.database import open_engine
 from stream.errors import UserError
 from stream.kafka import MESSAGE_LIMIT, Outgoing
 from stream.pipeline import REPLAY_HEADER
-from stream.rebuild import Rebuilt, rebuild
+from stream.postgres.database import open_engine
 from stream.records import TicketRecord, WithdrawnTicket
-from stream.store import Store
+from stream.store.rebuild import Rebuilt, rebuild
+from stream.store.store import Store
 
 
-async def rebuild_tickets(found: Parts, *, publish: bool, batch: int, told: Callable[[Rebuilt], None]) -> Rebuilt:
-    """Fold every ticket anew from the stored events. publish: tell the topic `tickets` each of them as it is stored."""
+async def rebuild_tickets(
+    found: Parts, *, publish: bool, batch: int, told: Callable[[Rebuilt], None]
+) -> Rebuilt:
+    """Fold every ticket anew from the stored events. publish: tell the topic `tickets` each of them
+    as it is stored.
+    """
     async with AsyncExitStack() as stack:
         tell = None
         if publish:
@@ -24,7 +28,9 @@ async def rebuild_tickets(found: Parts, *, publish: bool, batch: int, told: Call
             publisher = await stack.enter_async_context(found.kafka.publisher())
 
             async def tell(tickets: Sequence[TicketRecord | WithdrawnTicket]) -> None:
-                await publisher.publish([Outgoing("tickets", each.id, each.encode()) for each in tickets])
+                await publisher.publish(
+                    [Outgoing("tickets", each.id, each.encode()) for each in tickets]
+                )
 
         engine = open_engine(found.database_url, command_seconds=None)
         stack.push_async_callback(engine.dispose)
@@ -32,9 +38,11 @@ async def rebuild_tickets(found: Parts, *, publish: bool, batch: int, told: Call
 
 
 async def replay_dead(found: Parts, ids: Iterable[int] | None) -> int:
-    """Send dead letters once more, marked as what they are; None: all that are not resolved. Returns how many went.
+    """Send dead letters once more, marked as what they are; None: all that are not resolved.
+    Returns how many went.
 
-    One that was sent already may be sent again: the store counts an event once, and a failure updates its letter.
+    One that was sent already may be sent again: the store counts an event once, and a failure
+    updates its letter.
     """
     async with found.store() as store, AsyncExitStack() as stack:
         chosen = [letter.id for letter in await store.list_dead()] if ids is None else list(ids)
@@ -48,8 +56,11 @@ async def replay_dead(found: Parts, ids: Iterable[int] | None) -> int:
             if letter.state == "resolved" or (letter.size > MESSAGE_LIMIT and ids is None):
                 continue
             if letter.size > MESSAGE_LIMIT:
-                raise UserError(f"dead letter {number} is larger than a message may be; it cannot be sent again")
-            # Marked before it goes: the worker may have answered before we could mark it afterwards.
+                raise UserError(
+                    f"dead letter {number} is larger than a message may be; it cannot be sent again"
+                )
+            # Marked before it goes: the worker may have answered before we could mark it
+            # afterwards.
             await store.mark_replayed([number])
             header = (REPLAY_HEADER, str(number).encode())
             await publisher.publish([Outgoing(letter.topic, letter.key, letter.value, (header,))])

@@ -15,7 +15,7 @@ def load_analyzer(settings: Settings, threads: int | None = None) -> Any:
     Raises ArtifactError when its directory is broken, TaxonomyError for a taxonomy that is wrong.
     """
     from models.analyzer import Analyzer
-    from models.taxonomy_file import load_taxonomy
+    from models.taxonomy.file import load_taxonomy
 
     own = None if settings.taxonomy is None else load_taxonomy(settings.taxonomy)
     return Analyzer(model_folder(settings), taxonomy=own, threads=threads or settings.threads)
@@ -31,21 +31,23 @@ def model_folder(settings: Settings) -> Path:
 def load_calls(settings: Settings, analyzer: Any = None, *, whole: bool = False) -> Any:
     """What reads calls: the local model, `analyzer` where it is loaded, and the head beside it.
 
-    Raises models.artifact.ArtifactError, with what to do, for a head that was made for another model.
+    Raises models.artifact.ArtifactError, with what to do, for a head that was made for another
+    model.
     """
-    from models.calls import call_reader
+    from models.calls.analyzer import call_reader
 
     local = load_analyzer(settings) if analyzer is None else getattr(analyzer, "local", analyzer)
     return call_reader(local, model_folder(settings), whole=whole)
 
 
 def load_backend(settings: Settings, threads: int | None = None) -> Any:
-    """Who judges messages: the local model, or with EARSHOT_BACKEND=llm a language model with the local one beside it.
+    """Who judges messages: the local model, or with EARSHOT_BACKEND=llm a language model with the
+    local one beside it.
 
-    threads: cores of one batch, the settings' otherwise.
-    Raises ArtifactError, and UserError that names the setting that is missing.
+    threads: cores of one batch, the settings' otherwise. Raises ArtifactError, and UserError that
+    names the setting that is missing.
     """
-    from stream.backends import with_llm
+    from stream.bootstrap.llm import with_llm
 
     analyzer = load_analyzer(settings, threads)
     return with_llm(settings, analyzer) if settings.backend == "llm" else analyzer
@@ -57,14 +59,16 @@ def load_brands(settings: Settings) -> brands_file.Brands:
 
 def load_replier(settings: Settings) -> Any:
     """The model that drafts. Raises models.artifact.ArtifactError when its directory is broken."""
-    from models.replier import Replier, default_replier
+    from models.replier.replier import Replier, default_replier
 
     return Replier(settings.replier or default_replier(), threads=1)
 
 
 def replier_folder(settings: Settings) -> Path:
-    """The directory of the model that drafts, verified and not loaded. Raises models.artifact.ArtifactError."""
-    from models.replier import default_replier, read_replier
+    """The directory of the model that drafts, verified and not loaded. Raises
+    models.artifact.ArtifactError.
+    """
+    from models.replier.replier import default_replier, read_replier
 
     folder = settings.replier or default_replier()
     read_replier(folder)

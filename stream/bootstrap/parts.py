@@ -1,4 +1,6 @@
-"""Where Kafka and Postgres are for a command: started where they are embedded, and given back at its end."""
+"""Where Kafka and Postgres are for a command: started where they are embedded, and given back at
+its end.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,15 @@ from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from stream.bootstrap.beside import worker_process
-from stream.database import open_engine, reader_url
+from stream.bootstrap.worker_process import worker_process
 from stream.embedded import Embedded
 from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.kafka import Kafka
-from stream.schema import migrate
+from stream.observe.traces import OFF, Traces, open_traces
+from stream.postgres.database import open_engine, reader_url
+from stream.postgres.schema import migrate
 from stream.settings import Settings
-from stream.store import Store
-from stream.traces import OFF, Traces, open_traces
+from stream.store.store import Store
 
 T = TypeVar("T")
 
@@ -48,7 +50,9 @@ class Parts:
 
     def at(self, broker: str) -> Parts:
         """The same with the embedded broker that runs at this address."""
-        return replace(self, broker=broker, settings=self.settings.model_copy(update={"broker": None}))
+        return replace(
+            self, broker=broker, settings=self.settings.model_copy(update={"broker": None})
+        )
 
     def has_worker(self) -> bool:
         """Is a worker running on this home? Of workers on a Kafka of your own nothing is known."""
@@ -72,7 +76,8 @@ class Parts:
 async def parts(settings: Settings, role: str, *, broker: bool = True) -> AsyncIterator[Parts]:
     """The parts that a command needs, started where they are embedded, and given back at its end.
 
-    The last command drains the embedded broker before it stops it: it holds its messages in memory alone.
+    The last command drains the embedded broker before it stops it: it holds its messages in memory
+    alone.
     """
     traces = open_traces(role) if broker else OFF
     try:
@@ -87,7 +92,9 @@ async def _found(settings: Settings, role: str, *, broker: bool) -> AsyncIterato
     given_url = settings.database_url.get_secret_value() if settings.database_url else None
     embed_broker, embed_postgres = broker and settings.broker is None, given_url is None
     if not (embed_broker or embed_postgres):
-        yield Parts(settings, settings.broker or "", given_url or "", None, broker_is_embedded=False)
+        yield Parts(
+            settings, settings.broker or "", given_url or "", None, broker_is_embedded=False
+        )
         return
     embedded = Embedded(settings.home)
     addresses, asked_to_leave = await _finished(
@@ -114,7 +121,9 @@ async def _found(settings: Settings, role: str, *, broker: bool) -> AsyncIterato
 
 
 async def _finished(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
-    """The result of work that cannot be broken off in the middle, and whether somebody asked for that meanwhile."""
+    """The result of work that cannot be broken off in the middle, and whether somebody asked for
+    that meanwhile.
+    """
     working = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(working), False
@@ -123,11 +132,14 @@ async def _finished(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
 
 
 async def _leave(found: Parts, embedded: Embedded) -> None:
-    """Give the parts back. Whoever is the last drains the broker first, also one who never used it itself.
+    """Give the parts back. Whoever is the last drains the broker first, also one who never used it
+    itself.
 
     Raises UserError when it cannot be drained; it is stopped all the same.
     """
-    while not await asyncio.to_thread(embedded.release, lambda at: asyncio.run(_lag(found.at(at))) == 0):
+    while not await asyncio.to_thread(
+        embedded.release, lambda at: asyncio.run(_lag(found.at(at))) == 0
+    ):
         address = await asyncio.to_thread(embedded.broker)
         try:
             if address:
@@ -135,7 +147,9 @@ async def _leave(found: Parts, embedded: Embedded) -> None:
         except (BrokerAway, UserError, TimeoutError) as error:
             await asyncio.to_thread(embedded.release, lambda at: True)
             reason = str(error) or "it took too long"
-            raise UserError(f"messages that were not processed went with the embedded broker: {reason}") from None
+            raise UserError(
+                f"messages that were not processed went with the embedded broker: {reason}"
+            ) from None
 
 
 async def _lag(found: Parts) -> int:
@@ -146,7 +160,9 @@ async def _lag(found: Parts) -> int:
 
 
 async def drain(found: Parts) -> None:
-    """Let a worker finish what the embedded broker still holds. Raises UserError when the worker cannot work."""
+    """Let a worker finish what the embedded broker still holds. Raises UserError when the worker
+    cannot work.
+    """
     with worker_process(found.settings.home, "drain") as worker:
         async with asyncio.timeout(DRAIN_SECONDS):
             while await found.kafka.lag() > 0:

@@ -19,28 +19,28 @@ from models.artifact import ArtifactError
 from models.redact import redact
 from stream import brands as brands_file
 from stream.app import create_app
+from stream.bootstrap.alerts import TELL_EVERY, judge_bursts, notifier
+from stream.bootstrap.duties import answering, eventually, every, running, until_one_ends
 from stream.bootstrap.loading import load_backend, load_brands, load_calls, replier_folder
 from stream.bootstrap.parts import Parts, ensure_migrated, parts
-from stream.bootstrap.telling import TELL_EVERY, judge_bursts, notifier
-from stream.bursts import BurstJudge
-from stream.desk.clocks import set_clocks
-from stream.drafting import Drafting
+from stream.bursts.evaluator import BurstJudge
+from stream.desk.working_hours import set_clocks
 from stream.errors import BrokerAway, UserError
-from stream.health import Health
-from stream.incident_store import Incidents
-from stream.incidents import Gatherer
-from stream.ingest import topic_of
+from stream.incidents.clustering import Gatherer
+from stream.incidents.store import Incidents
+from stream.ingest.networks import open_replier
+from stream.ingest.publish import topic_of
+from stream.ingest.spend import Spend
 from stream.kafka import Kafka, Outgoing, Publisher
-from stream.metrics import Metrics
-from stream.networks import open_replier
-from stream.outbox import Outbox
+from stream.observe.health import Health
+from stream.observe.metrics import Metrics
 from stream.pipeline import Pipeline
-from stream.replies import Replies
-from stream.retention import drop_old
-from stream.scribe import Scribe
+from stream.postgres.retention import drop_old
+from stream.replies.drafting import Drafting
+from stream.replies.outbox import Outbox
+from stream.replies.replier_process import Scribe
+from stream.replies.store import Replies
 from stream.settings import Settings
-from stream.spend import Spend
-from stream.worker import answering, eventually, every, running, until_one_ends
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +54,10 @@ UPKEEP_EVERY = timedelta(hours=6).total_seconds()  # partitions ahead, retention
 
 
 async def serve_worker(settings: Settings, *, port: int | None, follow: int | None = None) -> None:
-    """A worker until it is cancelled. port: None for no health server; follow: the process that it leaves with."""
-    from stream.backends import watch_llm
+    """A worker until it is cancelled. port: None for no health server; follow: the process that it
+    leaves with.
+    """
+    from stream.bootstrap.llm import watch_llm
 
     metrics, health = Metrics(), Health()
     analyzer, brands = await asyncio.gather(
@@ -96,7 +98,9 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
         )
 
         async def listen() -> Any:
-            made = create_app(settings, found.broker, pipeline, drafting, embedded=found.broker_is_embedded)
+            made = create_app(
+                settings, found.broker, pipeline, drafting, embedded=found.broker_is_embedded
+            )
             await stack.enter_async_context(running(made))
             return made
 
@@ -118,12 +122,18 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             _while_broker_lives(found),
         )
         if app.crashed or app.should_stop:  # nobody has asked it to
-            raise UserError("the Kafka consumer stopped; see the log above, then start the worker again")
+            raise UserError(
+                "the Kafka consumer stopped; see the log above, then start the worker again"
+            )
 
 
 @asynccontextmanager
 async def _drafting(
-    settings: Settings, engine: AsyncEngine, brands: brands_file.Brands, metrics: Metrics, busy: Callable[[], bool]
+    settings: Settings,
+    engine: AsyncEngine,
+    brands: brands_file.Brands,
+    metrics: Metrics,
+    busy: Callable[[], bool],
 ) -> AsyncIterator[Drafting | None]:
     """None where EARSHOT_DRAFTS switches drafts off."""
     folder = await asyncio.to_thread(_usable_replier, settings) if settings.drafts else None
@@ -138,7 +148,9 @@ async def _drafting(
 
 
 def _usable_replier(settings: Settings) -> Path | None:
-    """The replier's directory; None, with a warning, where the shipped one is broken: tickets are worth more."""
+    """The replier's directory; None, with a warning, where the shipped one is broken: tickets are
+    worth more.
+    """
     try:
         return replier_folder(settings)
     except ArtifactError as error:
@@ -148,7 +160,9 @@ def _usable_replier(settings: Settings) -> Path | None:
         return None
 
 
-def _outbox(settings: Settings, engine: AsyncEngine, publisher: Publisher, metrics: Metrics) -> Outbox:
+def _outbox(
+    settings: Settings, engine: AsyncEngine, publisher: Publisher, metrics: Metrics
+) -> Outbox:
     """Sends to the file of EARSHOT_OUTBOX, or as the accounts of the settings on their networks."""
     ledger = Spend(engine, "x")
 
@@ -179,10 +193,14 @@ async def _watch_lag(kafka: Kafka, health: Health, metrics: Metrics) -> None:
 
 
 async def _while_broker_lives(found: Parts) -> None:
-    """The embedded broker takes its messages along; one that is started later is another one, at another address."""
+    """The embedded broker takes its messages along; one that is started later is another one, at
+    another address.
+    """
     while not found.broker_is_embedded or found.embedded is None or found.embedded.holds_broker():
         await asyncio.sleep(1.0)
-    raise UserError("the embedded broker has died; what it still held is lost: start again, and replay what is missing")
+    raise UserError(
+        "the embedded broker has died; what it still held is lost: start again, and replay what is missing"
+    )
 
 
 async def _while_alive(pid: int | None) -> None:

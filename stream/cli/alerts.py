@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from stream.errors import UserError
-from stream.logs import set_up_logs
+from stream.observe.logs import set_up_logs
 from stream.settings import read_settings
 
 Id = Annotated[str, typer.Argument(help="The id that `alert list` prints.")]
@@ -26,7 +26,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 _SPAN = re.compile(r"(\d{1,5})\s*([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
-alert = typer.Typer(no_args_is_help=True, help="What could not wait: list, show, acknowledge, snooze, send, explain.")
+alert = typer.Typer(
+    no_args_is_help=True,
+    help="What could not wait: list, show, acknowledge, snooze, send, explain.",
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,7 +39,9 @@ def add_to(app: typer.Typer) -> None:
 @alert.command("list")
 def alert_list(
     kind: Annotated[str | None, typer.Option(help="burst, p1 or spend.")] = None,
-    unacknowledged: Annotated[bool, typer.Option("--open", help="Only those that nobody has acknowledged.")] = False,
+    unacknowledged: Annotated[
+        bool, typer.Option("--open", help="Only those that nobody has acknowledged.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="The latest so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -53,7 +58,9 @@ def alert_list(
             print(each.model_dump_json(exclude_none=True))
         else:
             console.print(show.alert_line(each))
-            console.print(f"      {each.id}{_standing(each)}", markup=False, highlight=False, style="dim")
+            console.print(
+                f"      {each.id}{_standing(each)}", markup=False, highlight=False, style="dim"
+            )
     if not found:
         print("no alerts", file=sys.stderr)
 
@@ -124,11 +131,14 @@ def alert_snooze(
 
 @alert.command("send")
 def alert_send(
-    forever: Annotated[bool, typer.Option("--forever", help="Stay, and send what comes, until Ctrl-C.")] = False,
+    forever: Annotated[
+        bool, typer.Option("--forever", help="Stay, and send what comes, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Tell the sinks of EARSHOT_ALERTS what they have not been told. A worker does this by itself."""
-    from stream.bootstrap import TELL_EVERY, ensure_migrated, notifier, parts
-    from stream.worker import every, until_signal
+    from stream.bootstrap.alerts import TELL_EVERY, notifier
+    from stream.bootstrap.duties import every, until_signal
+    from stream.bootstrap.parts import ensure_migrated, parts
 
     settings = read_settings()
     set_up_logs(settings)
@@ -150,17 +160,22 @@ def alert_send(
 @alert.command("explain")
 def alert_explain(
     file: Annotated[Path, typer.Argument(help="A file of messages, as for `replay`.")],
-    format: Annotated[str | None, typer.Option(help="Its format; found out from its header.")] = None,
-    hours: Annotated[int, typer.Option(min=1, max=100, help="The busiest hours of each brand.")] = 5,
+    format: Annotated[
+        str | None, typer.Option(help="Its format; found out from its header.")
+    ] = None,
+    hours: Annotated[
+        int, typer.Option(min=1, max=100, help="The busiest hours of each brand.")
+    ] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:
-    """Which hours of a file stand out, and why: what was usual, which bursts there were, the words that set them apart.
+    """Which hours of a file stand out, and why: what was usual, which bursts there were, the words
+    that set them apart.
 
     Reads and judges the file by itself: nothing is stored.
     """
     from connectors.catalog import source
-    from stream.bootstrap import load_analyzer, load_brands
-    from stream.explain import explain, markdown, read_messages
+    from stream.bootstrap.loading import load_analyzer, load_brands
+    from stream.bursts.explain import explain, markdown, read_messages
 
     settings = read_settings()
     set_up_logs(settings, quiet=True)
@@ -178,7 +193,7 @@ def alert_explain(
 
 
 def _with_store(work: Callable[[Any], Awaitable[Any]]) -> Any:
-    from stream.bootstrap import ensure_migrated, parts
+    from stream.bootstrap.parts import ensure_migrated, parts
 
     settings = read_settings()
     set_up_logs(settings, quiet=True)

@@ -39,23 +39,32 @@ def compare_complaints(
             help="local, local:DIRECTORY, llm (EARSHOT_LLM_MODEL) or llm:MODEL; the address is EARSHOT_LLM_URL.",
         ),
     ],
-    data: Annotated[Path, typer.Option("--data", help="CSV with text and any of complaint, severity, topic, problem.")],
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data", help="CSV with text and any of complaint, severity, topic, problem."
+        ),
+    ],
     brief: Annotated[
         Path | None,
-        typer.Option(help="brief.json of `export finetune`: the labels that language models choose from."),
+        typer.Option(
+            help="brief.json of `export finetune`: the labels that language models choose from."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON, also on a terminal.")] = False,
 ) -> None:
-    """Local and language models on the same complaints: accuracy and macro-F1, latency, cost, failures.
+    """Local and language models on the same complaints: accuracy and macro-F1, latency, cost,
+    failures.
 
-    For instance a tuned model against a general one, and both against the local one:
-    earshot compare complaints --data test.csv --brief tuned/brief.json local llm:gpt-4o-mini llm:ft:gpt-4o-mini:me::1
+    For instance a tuned model against a general one, and both against the local one: earshot
+    compare complaints --data test.csv --brief tuned/brief.json local llm:gpt-4o-mini
+    llm:ft:gpt-4o-mini:me::1
 
-    Only redacted text is sent. A text without a usable answer counts as wrong. Prices: EARSHOT_LLM_INPUT_PRICE and
-    EARSHOT_LLM_OUTPUT_PRICE.
+    Only redacted text is sent. A text without a usable answer counts as wrong. Prices:
+    EARSHOT_LLM_INPUT_PRICE and EARSHOT_LLM_OUTPUT_PRICE.
     """
-    from models.compare import compare_complaints as measure
-    from models.evaluate import EvaluationError
+    from models.evaluation.compare_backends import compare_complaints as measure
+    from models.evaluation.metrics import EvaluationError
 
     settings = read_settings()
     if brief is not None:
@@ -73,33 +82,46 @@ def compare_complaints(
 
 @export.command("finetune")
 def export_finetune(
-    history: Annotated[Path, typer.Argument(help="CSV with text and any of topic, problem, dissatisfaction.")],
-    out: Annotated[Path, typer.Option(help="Directory for train.jsonl, validation.jsonl and brief.json.")] = Path(
-        "finetune"
-    ),
+    history: Annotated[
+        Path, typer.Argument(help="CSV with text and any of topic, problem, dissatisfaction.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Directory for train.jsonl, validation.jsonl and brief.json.")
+    ] = Path("finetune"),
     text: Annotated[str | None, typer.Option(help="Name of the column with the text.")] = None,
     topic: Annotated[str | None, typer.Option(help="Name of the column with the topic.")] = None,
-    problem: Annotated[str | None, typer.Option(help="Name of the column with the problem.")] = None,
-    dissatisfaction: Annotated[str | None, typer.Option(help="Name of the column with the dissatisfaction.")] = None,
+    problem: Annotated[
+        str | None, typer.Option(help="Name of the column with the problem.")
+    ] = None,
+    dissatisfaction: Annotated[
+        str | None, typer.Option(help="Name of the column with the dissatisfaction.")
+    ] = None,
 ) -> None:
     """Write the chat JSON Lines (system, user, assistant) that fine-tuning a language model needs.
 
-    Personal data is redacted, repeats are left out, a tenth is held out by the hash of its text, and every line is
-    read back. Tokens are an estimate with the tokenizer that comes with earshot; the tuned model has its own.
+    Personal data is redacted, repeats are left out, a tenth is held out by the hash of its text,
+    and every line is read back. Tokens are an estimate with the tokenizer that comes with earshot;
+    the tuned model has its own.
     """
+    from models.training.custom.chat_export import export_finetune as write
     from models.training.errors import TrainingError
-    from models.training.finetune import export_finetune as write
 
     given = {"text": text, "topic": topic, "problem": problem, "dissatisfaction": dissatisfaction}
     try:
-        exported = write(history, out, {ours: name for ours, name in given.items() if name is not None})
+        exported = write(
+            history, out, {ours: name for ours, name in given.items() if name is not None}
+        )
     except TrainingError as error:
         raise UserError(str(error)) from None
     except OSError as error:
         raise UserError(f"{out}: cannot be written: {error.strerror}") from None
     for line in exported.said:
         print(line, file=sys.stderr)
-    told = {**exported.figures, "brief": str(exported.brief), "tokens_counted_by": "the shipped tokenizer, an estimate"}
+    told = {
+        **exported.figures,
+        "brief": str(exported.brief),
+        "tokens_counted_by": "the shipped tokenizer, an estimate",
+    }
     if not sys.stdout.isatty():
         print(json.dumps(told, indent=2))
         return
@@ -109,13 +131,15 @@ def export_finetune(
             f"(longest {figures['tokens_longest']:,})"
         )
     print(f"{exported.brief}: what the tuned model is asked with (EARSHOT_LLM_BRIEF)")
-    print("tokens are counted with the tokenizer that comes with earshot: an estimate, the tuned model has its own")
+    print(
+        "tokens are counted with the tokenizer that comes with earshot: an estimate, the tuned model has its own"
+    )
 
 
 def _backend(settings: Settings, name: str) -> Any:
-    from models.compare import LlmBackend, LocalBackend
-    from stream.backends import brief, language_model
-    from stream.bootstrap import load_analyzer
+    from models.evaluation.compare_backends import LlmBackend, LocalBackend
+    from stream.bootstrap.llm import brief, language_model
+    from stream.bootstrap.loading import load_analyzer
 
     kind, _, which = name.partition(":")
     if kind == "local":
@@ -129,7 +153,9 @@ def _backend(settings: Settings, name: str) -> Any:
 
 def _table(backends: dict[str, Any]) -> Table:
     heads = [
-        head for head in ("complaint", "severity", "topic", "problem") if any(head in one for one in backends.values())
+        head
+        for head in ("complaint", "severity", "topic", "problem")
+        if any(head in one for one in backends.values())
     ]
     table = Table(box=None, padding=(0, 2), header_style="dim")
     table.add_column("backend")
@@ -139,9 +165,17 @@ def _table(backends: dict[str, Any]) -> Table:
         table.add_column(column, justify="right")
     for name, told in backends.items():
         right = [
-            f"{told[head]['accuracy']:.3f} / {told[head]['macro_f1']:.3f}" if head in told else "–" for head in heads
+            f"{told[head]['accuracy']:.3f} / {told[head]['macro_f1']:.3f}" if head in told else "–"
+            for head in heads
         ]
         latency, failed = told["latency_ms"], sum(told["cost"]["failures"].values())
         times = " / ".join("–" if value is None else f"{value:g}" for value in latency.values())
-        table.add_row(name, *right, times, f"{told['texts_per_s']:g}", f"{told['cost']['dollars']:.4f}", str(failed))
+        table.add_row(
+            name,
+            *right,
+            times,
+            f"{told['texts_per_s']:g}",
+            f"{told['cost']['dollars']:.4f}",
+            str(failed),
+        )
     return table

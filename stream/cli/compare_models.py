@@ -44,31 +44,40 @@ def compare_sentiment(
             "or base:NAME for an untrained head. WHICH=MODEL gives it a shorter name.",
         ),
     ],
-    data: Annotated[Path, typer.Option("--data", help="CSV with text,label, three or two classes.")],
+    data: Annotated[
+        Path, typer.Option("--data", help="CSV with text,label, three or two classes.")
+    ],
     labels: Annotated[
         list[str] | None,
-        typer.Option(help="What a model's labels mean where they do not tell: LABEL_0=negative,LABEL_1=positive."),
+        typer.Option(
+            help="What a model's labels mean where they do not tell: LABEL_0=negative,LABEL_1=positive."
+        ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Cores that a model may use.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="JSON, also on a terminal.")] = False,
 ) -> None:
-    """Sentiment models on the same texts: accuracy, F1, calibration, size, training time, texts a second, probes.
+    """Sentiment models on the same texts: accuracy, F1, calibration, size, training time, texts a
+    second, probes.
 
-    Base against tuned, adapters against full, FP32 against INT8:
-    earshot compare runs/x/base runs/x/model runs/x/release --data test.csv
+    Base against tuned, adapters against full, FP32 against INT8: earshot compare runs/x/base
+    runs/x/model runs/x/release --data test.csv
 
-    Labels like POS/NEG/NEU and one to five stars are understood; unknown ones are refused, --labels says them.
+    Labels like POS/NEG/NEU and one to five stars are understood; unknown ones are refused, --labels
+    says them.
     """
-    from models.compare_sentiment import LabelsError
-    from models.compare_sentiment import compare_sentiment as measure
-    from models.evaluate import EvaluationError
+    from models.evaluation.compare_sentiment import LabelsError
+    from models.evaluation.compare_sentiment import compare_sentiment as measure
+    from models.evaluation.metrics import EvaluationError
 
     given = _label_map(labels or [])
     if not data.exists():
         raise UserError(f"{data}: there is no such file")
     with tempfile.TemporaryDirectory() as spare:
         try:
-            named = {_short(name): _contestant(_source(name), given, threads, Path(spare)) for name in models}
+            named = {
+                _short(name): _contestant(_source(name), given, threads, Path(spare))
+                for name in models
+            }
             figures = measure(data, named)
         except (EvaluationError, LabelsError) as error:
             raise UserError(str(error)) from None
@@ -83,8 +92,8 @@ def compare_sentiment(
 def _contestant(name: str, given: Mapping[str, str], threads: int, spare: Path) -> Any:
     """A model by its name; what earshot serves itself needs no torch."""
     from models.artifact import STORY, ArtifactError, default_artifact
-    from models.classifier import is_classifier
     from models.registry import Registry
+    from models.sentiment_classifier import is_classifier
 
     if name == SHIPPED:
         name = str(default_artifact())
@@ -96,11 +105,15 @@ def _contestant(name: str, given: Mapping[str, str], threads: int, spare: Path) 
         except ArtifactError:
             folder = Path(name).expanduser()  # a hub may know it
     if (folder / STORY).is_file() or is_classifier(folder):
-        from models.compare_served import Served
+        from models.evaluation.compare_served import Served
 
         return Served(folder, threads)
-    if missing := [one for one in ("torch", "transformers", "peft") if importlib.util.find_spec(one) is None]:
-        raise UserError(f"{name} needs more packages ({', '.join(missing)}): pip install 'earshot[train]'")
+    if missing := [
+        one for one in ("torch", "transformers", "peft") if importlib.util.find_spec(one) is None
+    ]:
+        raise UserError(
+            f"{name} needs more packages ({', '.join(missing)}): pip install 'earshot[train]'"
+        )
     from models.training.errors import TrainingError
     from models.training.lab.contestants import contestant
 

@@ -10,10 +10,12 @@ from typing import Annotated
 import typer
 
 from stream.errors import UserError
-from stream.logs import set_up_logs
+from stream.observe.logs import set_up_logs
 from stream.settings import Settings, read_settings
 
-connector = typer.Typer(no_args_is_help=True, help="Ways in and out: which there are, and whether one works.")
+connector = typer.Typer(
+    no_args_is_help=True, help="Ways in and out: which there are, and whether one works."
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
 def connector_list() -> None:
     """Every way in, every way to answer, and your sinks of alerts."""
     from connectors.catalog import REPLIERS, SINKS, SOURCES
-    from stream.routing import read_routes
+    from stream.alerts.routing import read_routes
 
     settings = read_settings()
     print(f"in        {', '.join(sorted(SOURCES))}")
@@ -32,7 +34,9 @@ def connector_list() -> None:
     print(f"alerts    {', '.join(sorted(SINKS))}")
     for route in read_routes(settings.alerts, os.environ) if settings.alerts else []:
         about = ", ".join(route.brands) or "every brand"
-        print(f"  {route.name}: {route.type}, {' and '.join(route.kinds)}, {about}, severity {route.min_severity}+")
+        print(
+            f"  {route.name}: {route.type}, {' and '.join(route.kinds)}, {about}, severity {route.min_severity}+"
+        )
 
 
 @connector.command("test")
@@ -45,13 +49,15 @@ def connector_test(name: Annotated[str, typer.Argument(help="A sink of EARSHOT_A
 
 async def _try(settings: Settings, name: str) -> str:
     from connectors.notices import Notice
-    from stream.routing import read_routes
+    from stream.alerts.routing import read_routes
 
     if settings.alerts is None:
         raise UserError("EARSHOT_ALERTS names no file of sinks; see deploy/alerts.example.toml")
     routes = {route.name: route for route in read_routes(settings.alerts, os.environ)}
     if name not in routes:
-        raise UserError(f"{settings.alerts} has no sink {name}; it has {', '.join(routes) or 'none'}")
+        raise UserError(
+            f"{settings.alerts} has no sink {name}; it has {', '.join(routes) or 'none'}"
+        )
     sink = routes[name].open(allow_private=settings.allow_private_addresses)
     now = datetime.now(UTC)
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stream.errors import UserError
-from stream.logs import set_up_logs
+from stream.observe.logs import set_up_logs
 from stream.settings import read_settings
 
 if TYPE_CHECKING:
@@ -22,9 +22,12 @@ def add_to(export: typer.Typer) -> None:
 
 
 def export_corrections(
-    out: Annotated[Path, typer.Option(help="The CSV to write: text,better,worse.")] = Path("corrections.csv"),
+    out: Annotated[Path, typer.Option(help="The CSV to write: text,better,worse.")] = Path(
+        "corrections.csv"
+    ),
 ) -> None:
-    """Write the sentiments that people corrected as pairs: the redacted text, their label, the model's.
+    """Write the sentiments that people corrected as pairs: the redacted text, their label, the
+    model's.
 
     `earshot train sentiment RECIPE --preferences corrections.csv` learns from them.
     """
@@ -34,8 +37,8 @@ def export_corrections(
 def write_corrections(out: Path, labels: Sequence[str] = ()) -> int:
     """Write the pairs that the store holds, return how many. Raises UserError where there is none.
 
-    labels: those that a model can learn, where it does not know them all: a text that a person calls otherwise is left
-    out, and what it was called wrongly is then any other label.
+    labels: those that a model can learn, where it does not know them all: a text that a person
+    calls otherwise is left out, and what it was called wrongly is then any other label.
     """
     found = asyncio.run(_pairs())
     if not found:
@@ -45,7 +48,10 @@ def write_corrections(out: Path, labels: Sequence[str] = ()) -> int:
         raise UserError(f"of the {len(found)} corrected sentiments none is {' or '.join(labels)}")
     from models.training.lab.preference import write_preferences
 
-    rows = [(one.text, one.better, None if labels and one.worse not in labels else one.worse) for one in pairs]
+    rows = [
+        (one.text, one.better, None if labels and one.worse not in labels else one.worse)
+        for one in pairs
+    ]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_preferences(rows, out)
@@ -55,7 +61,7 @@ def write_corrections(out: Path, labels: Sequence[str] = ()) -> int:
 
 
 async def _pairs() -> list[Pair]:
-    from stream.bootstrap import ensure_migrated, parts
+    from stream.bootstrap.parts import ensure_migrated, parts
     from stream.desk.corrections import Corrections
 
     settings = read_settings()

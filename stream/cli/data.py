@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from stream.errors import UserError
-from stream.logs import set_up_logs
+from stream.observe.logs import set_up_logs
 from stream.settings import read_settings
 
 
@@ -30,7 +30,9 @@ class Level(StrEnum):
     P4 = "P4"
 
 
-dead = typer.Typer(no_args_is_help=True, help="Messages that could not be processed: list, show, replay.")
+dead = typer.Typer(
+    no_args_is_help=True, help="Messages that could not be processed: list, show, replay."
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,12 +44,14 @@ def add_to(app: typer.Typer) -> None:
 def tickets(
     brand: Annotated[str | None, typer.Option(help="Only this brand's.")] = None,
     level: Annotated[Level | None, typer.Option(help="Only of this level.")] = None,
-    state: Annotated[str | None, typer.Option(help="new, open, waiting, snoozed, resolved.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="new, open, waiting, snoozed, resolved.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """The queue: who needs an answer most, and why."""
-    from stream.bootstrap import ensure_migrated, parts
+    from stream.bootstrap.parts import ensure_migrated, parts
     from stream.cli import show
 
     settings = read_settings()
@@ -57,7 +61,9 @@ def tickets(
         async with parts(settings, "tickets", broker=False) as found:
             await ensure_migrated(found)
             async with found.store() as store:
-                return await store.list_tickets(brand=brand, level=level and level.value, state=state, limit=limit)
+                return await store.list_tickets(
+                    brand=brand, level=level and level.value, state=state, limit=limit
+                )
 
     rows = asyncio.run(read())
     if as_json:
@@ -70,15 +76,17 @@ def tickets(
 
 
 def sql(
-    statement: Annotated[str, typer.Argument(help="One SQL statement; - reads it from standard input.")],
+    statement: Annotated[
+        str, typer.Argument(help="One SQL statement; - reads it from standard input.")
+    ],
     format: Annotated[Format, typer.Option(help="How the rows are printed.")] = Format.table,
 ) -> None:
     """Ask the database, as a role that can only read.
 
     The views for people are open_tickets, ticket_history, sentiment_hourly and brand_health.
     """
-    from stream.bootstrap import ensure_migrated, parts
-    from stream.sql import run_sql, write
+    from stream.bootstrap.parts import ensure_migrated, parts
+    from stream.postgres.sql import run_sql, write
 
     settings = read_settings()
     set_up_logs(settings, quiet=True)
@@ -95,7 +103,9 @@ def sql(
 
 @dead.command("list")
 def dead_list(
-    state: Annotated[str | None, typer.Option(help="dead, replayed or resolved; the first two otherwise.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="dead, replayed or resolved; the first two otherwise.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
@@ -110,7 +120,9 @@ def dead_list(
             print(json.dumps(_told(letter)))
         else:
             place = f"{letter.topic}[{letter.partition}]@{letter.offset}"
-            print(f"{letter.id:>6}  {letter.state:<9} {letter.created_at:%Y-%m-%d %H:%M:%S}  {place}  {letter.reason}")
+            print(
+                f"{letter.id:>6}  {letter.state:<9} {letter.created_at:%Y-%m-%d %H:%M:%S}  {place}  {letter.reason}"
+            )
     if not letters:
         print("no dead letters", file=sys.stderr)
 
@@ -118,7 +130,9 @@ def dead_list(
 @dead.command("show")
 def dead_show(
     id: Annotated[int, typer.Argument(help="The number that `dead list` prints.")],
-    raw: Annotated[Path | None, typer.Option(help="Write the message's bytes to this file.")] = None,
+    raw: Annotated[
+        Path | None, typer.Option(help="Write the message's bytes to this file.")
+    ] = None,
 ) -> None:
     """One dead letter, with its bytes as text (what is no UTF-8 is escaped)."""
 
@@ -133,16 +147,26 @@ def dead_show(
     if raw is not None:
         raw.write_bytes(value)
     else:
-        print(value[:4000].decode("utf-8", "backslashreplace").encode("unicode_escape").decode("ascii"))
+        print(
+            value[:4000]
+            .decode("utf-8", "backslashreplace")
+            .encode("unicode_escape")
+            .decode("ascii")
+        )
 
 
 @dead.command("replay")
 def dead_replay(
-    ids: Annotated[list[int] | None, typer.Argument(help="Numbers that `dead list` prints.")] = None,
+    ids: Annotated[
+        list[int] | None, typer.Argument(help="Numbers that `dead list` prints.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="All that are dead.")] = False,
 ) -> None:
-    """Send dead letters once more, for instance after an upgrade. Doing so twice loses and doubles nothing."""
-    from stream.bootstrap import ensure_migrated, parts, replay_dead
+    """Send dead letters once more, for instance after an upgrade. Doing so twice loses and doubles
+    nothing.
+    """
+    from stream.bootstrap.jobs import replay_dead
+    from stream.bootstrap.parts import ensure_migrated, parts
 
     if not ids and not every:
         raise UserError("say which: `earshot dead replay 3 5`, or `earshot dead replay --all`")
@@ -158,7 +182,7 @@ def dead_replay(
 
 
 async def _with_store(read: Any) -> Any:
-    from stream.bootstrap import ensure_migrated, parts
+    from stream.bootstrap.parts import ensure_migrated, parts
 
     settings = read_settings()
     set_up_logs(settings, quiet=True)

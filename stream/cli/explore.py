@@ -26,7 +26,12 @@ NEEDED = ("sklearn", "matplotlib", "wordcloud")
 # What a table may call its own labels; text, date and brand are recognised as `replay` does.
 TOPIC = ("topic", "product", "complaint_type", "theme")
 PROBLEM = ("problem", "issue", "category", "intent", "negativereason", "reason", "title")
-INDEX = ("dissatisfaction", "customer_dissatisfaction_index", "dissatisfaction_index", "customer_dissatisfaction")
+INDEX = (
+    "dissatisfaction",
+    "customer_dissatisfaction_index",
+    "dissatisfaction_index",
+    "customer_dissatisfaction",
+)
 SENTIMENT = ("sentiment", "airline_sentiment", "sentiment_human", "sentiment_silver")
 OUTCOME = ("outcome", "resolution", "outcome_human", "outcome_silver", "company_response", "status")
 CALL = ("file", "transcript_id", "call_id", "call", "transcript", "id")
@@ -40,27 +45,35 @@ def add_to(app: typer.Typer) -> None:
 
 def explore(
     source: Annotated[
-        Path, typer.Argument(help="CSV of complaints, JSON Lines of events, or a folder of transcripts.")
+        Path,
+        typer.Argument(help="CSV of complaints, JSON Lines of events, or a folder of transcripts."),
     ],
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
     labels: Annotated[
-        Path | None, typer.Option(help="CSV that says of each call (column file) its sentiment and outcome.")
+        Path | None,
+        typer.Option(help="CSV that says of each call (column file) its sentiment and outcome."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=20, help="Texts to read, at most; the first ones.")] = 20_000,
+    limit: Annotated[
+        int, typer.Option(min=20, help="Texts to read, at most; the first ones.")
+    ] = 20_000,
     model: Annotated[
         Path | None, typer.Option("--model", help="Directory of a model; the one in use otherwise.")
     ] = None,
 ) -> None:
-    """One page of what complaints or calls say: themes, words, severity, outcomes, duplicates, languages.
+    """One page of what complaints or calls say: themes, words, severity, outcomes, duplicates,
+    languages.
 
-    A table's own columns (topic, problem, dissatisfaction, sentiment, outcome) are shown where it has them; the model
-    says the rest. The page is one file without links to anything; personal data in it is replaced.
+    A table's own columns (topic, problem, dissatisfaction, sentiment, outcome) are shown where it
+    has them; the model says the rest. The page is one file without links to anything; personal data
+    in it is replaced.
     """
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        raise UserError(f"explore needs more packages ({', '.join(missing)}): pip install 'earshot[train]'")
+        raise UserError(
+            f"explore needs more packages ({', '.join(missing)}): pip install 'earshot[train]'"
+        )
     from models.training.explore.report import Source, page
     from models.training.explore.texts import understand
-    from stream.bootstrap import load_analyzer
+    from stream.bootstrap.loading import load_analyzer
 
     bad: list[BadRow] = []
     found, kind, columns = _read(source, bad, limit)
@@ -69,16 +82,26 @@ def explore(
     if not found:
         raise UserError(f"{source}: no text could be read" + (f" ({bad[0].reason})" if bad else ""))
     settings = read_settings()
-    analyzer = load_analyzer(settings if model is None else settings.model_copy(update={"model": model}))
+    analyzer = load_analyzer(
+        settings if model is None else settings.model_copy(update={"model": model})
+    )
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(f"reading {len(found):,} {kind}s", total=len(found))
-        texts = understand([one for _, one in found], analyzer, lambda done: progress.update(task, completed=done))
-    made = page(texts, Source(source.name, kind, analyzer.version, left_out=len(bad), labels=tuple(columns)))
+        texts = understand(
+            [one for _, one in found], analyzer, lambda done: progress.update(task, completed=done)
+        )
+    made = page(
+        texts, Source(source.name, kind, analyzer.version, left_out=len(bad), labels=tuple(columns))
+    )
     try:
         out.write_text(made, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{out}: it cannot be written ({error.strerror})") from None
-    left = f"; {len(bad):,} rows left out (the first: line {bad[0].line} {bad[0].reason})" if bad else ""
+    left = (
+        f"; {len(bad):,} rows left out (the first: line {bad[0].line} {bad[0].reason})"
+        if bad
+        else ""
+    )
     print(f"{out}: {len(found):,} {kind}s{left}", file=sys.stderr)
 
 
@@ -99,9 +122,18 @@ def _read(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[s
     for event, _ in source:
         if event.kind == "deleted":
             continue
-        turns = tuple(turn.text for turn in getattr(event, "turns", ()) if turn.speaker == "customer" and turn.text)
+        turns = tuple(
+            turn.text
+            for turn in getattr(event, "turns", ())
+            if turn.speaker == "customer" and turn.text
+        )
         if event.text.strip():
-            found.append((event.id, Found(event.text, turns=turns, when=event.occurred_at, brand=event.brand)))
+            found.append(
+                (
+                    event.id,
+                    Found(event.text, turns=turns, when=event.occurred_at, brand=event.brand),
+                )
+            )
         if len(found) >= limit:
             break
     kinds = {"transcripts": "call", "complaints": "complaint"}
@@ -114,8 +146,8 @@ def _table(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[
     from connectors.formats.head import read_head, recognised
     from connectors.formats.rows import BadRow, TextFile, csv_rows, first_of, reason
     from connectors.formats.times import written_time
+    from models.training.custom.history import as_index
     from models.training.explore.texts import Found
-    from models.training.history import as_index
 
     if path.is_dir() or not path.exists():
         return None
@@ -137,9 +169,14 @@ def _table(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[
     }
     rows = []
     for row in csv_rows(
-        TextFile(path, otherwise="cp1252").lines(head.data), len(head.names), head.delimiter, bad.append
+        TextFile(path, otherwise="cp1252").lines(head.data),
+        len(head.names),
+        head.delimiter,
+        bad.append,
     ):
-        told = {name: row.values[place].strip() for name, place in places.items() if place is not None}
+        told = {
+            name: row.values[place].strip() for name, place in places.items() if place is not None
+        }
         if told["text"]:
             rows.append((row.line, told))
         if len(rows) >= limit:
@@ -173,7 +210,11 @@ def _table(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[
             outcome=own.get("outcome"),
         )
         found.append((str(line), text))
-    return found, "complaint", [*given, *(["dissatisfaction"] if places["index"] is not None else [])]
+    return (
+        found,
+        "complaint",
+        [*given, *(["dissatisfaction"] if places["index"] is not None else [])],
+    )
 
 
 def _are_labels(values: Sequence[str]) -> bool:
@@ -183,7 +224,9 @@ def _are_labels(values: Sequence[str]) -> bool:
 
 
 def _labelled(found: Named, path: Path) -> tuple[Named, list[str]]:
-    """The calls with what a CSV says of each, by file name or number. Raises UserError if it says nothing."""
+    """The calls with what a CSV says of each, by file name or number. Raises UserError if it says
+    nothing.
+    """
     from dataclasses import replace
 
     try:
@@ -203,7 +246,10 @@ def _labelled(found: Named, path: Path) -> tuple[Named, list[str]]:
     for id, one in found:
         row = told.get(_stem(id)) or {}
         known += bool(row)
-        sentiment, outcome = _first(row, SENTIMENT) or one.sentiment, _first(row, OUTCOME) or one.outcome
+        sentiment, outcome = (
+            _first(row, SENTIMENT) or one.sentiment,
+            _first(row, OUTCOME) or one.outcome,
+        )
         named.append((id, replace(one, sentiment=sentiment, outcome=outcome)))
     if not known:
         raise UserError(
@@ -219,6 +265,10 @@ def _stem(name: str) -> str:
 
 
 def _first(row: Mapping[str, Any], wanted: Sequence[str]) -> str | None:
-    """The label of the first of the columns that has one, as words: `follow_up_needed` reads `follow up needed`."""
+    """The label of the first of the columns that has one, as words: `follow_up_needed` reads
+    `follow up needed`.
+    """
     labels: Iterator[str] = (str(row.get(name) or "").strip() for name in wanted)
-    return next((label.replace("_", " ") for label in labels if label.casefold() not in UNDECIDED), None)
+    return next(
+        (label.replace("_", " ") for label in labels if label.casefold() not in UNDECIDED), None
+    )

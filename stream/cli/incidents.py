@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from stream.logs import set_up_logs
+from stream.observe.logs import set_up_logs
 from stream.settings import read_settings
 
 Id = Annotated[str, typer.Argument(help="The id that `incident list` prints.")]
@@ -20,7 +20,9 @@ Ticket = Annotated[str, typer.Argument(help="The ticket's id.")]
 Who = Annotated[str | None, typer.Option("--by", help="Your name; that of your login otherwise.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
-incident = typer.Typer(no_args_is_help=True, help="Many tickets, one problem: list, show, join, leave, answer.")
+incident = typer.Typer(
+    no_args_is_help=True, help="Many tickets, one problem: list, show, join, leave, answer."
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,7 +50,9 @@ def incident_list(
         state = f"over since {row['ended_at']:%H:%M}" if row["ended_at"] else "goes on"
         when = f"{row['started_at']:%Y-%m-%d %H:%M}Z"
         Console().print(
-            plain(f"{when}  {row['brand']}: {row['title']}  ({count}; severity {row['severity']}, {state})")
+            plain(
+                f"{when}  {row['brand']}: {row['title']}  ({count}; severity {row['severity']}, {state})"
+            )
         )
         Console().print(plain(f"      {row['id']}"), style="dim")
     if not found:
@@ -68,10 +72,16 @@ def incident_show(id: Id, as_json: AsJson = False) -> None:
         print(json.dumps(found, default=str, ensure_ascii=False))
         return
     console = Console()
-    console.print(plain(f"{found['brand']}: {found['title']}, {found['tickets']} tickets"), style="bold")
+    console.print(
+        plain(f"{found['brand']}: {found['title']}, {found['tickets']} tickets"), style="bold"
+    )
     for row in found["members"]:
         like = f" {row['likeness']:.2f}" if row["likeness"] is not None else ""
-        console.print(plain(f"  {row['level'] or '–':<3} {row['state']}{like} by {row['who']}  {row['ticket_id']}"))
+        console.print(
+            plain(
+                f"  {row['level'] or '–':<3} {row['state']}{like} by {row['who']}  {row['ticket_id']}"
+            )
+        )
         if row["excerpt"]:
             console.print(plain(f"      {row['excerpt']}", 160), style="dim")
 
@@ -101,23 +111,32 @@ def incident_leave(id: Id, ticket: Ticket, by: Who = None) -> None:
 @incident.command("answer")
 def incident_answer(
     id: Id,
-    say: Annotated[str | None, typer.Option(help="What everybody is told to the matter, in your words.")] = None,
+    say: Annotated[
+        str | None, typer.Option(help="What everybody is told to the matter, in your words.")
+    ] = None,
 ) -> None:
-    """Draft the same answer for each of its tickets that waits for one, each worded differently. Nothing is sent.
+    """Draft the same answer for each of its tickets that waits for one, each worded differently.
+    Nothing is sent.
 
-    --say "A cable is cut in Mainz; your line is back by 6 pm." puts your words between openings and ends that differ.
+    --say "A cable is cut in Mainz; your line is back by 6 pm." puts your words between openings and
+    ends that differ.
     Every draft is approved by itself: `earshot reply list`, `earshot reply approve`.
     """
-    from stream.bootstrap import load_replier
-    from stream.incident_answers import answer
-    from stream.replies import Replies
+    from stream.bootstrap.loading import load_replier
+    from stream.incidents.answers import answer
+    from stream.replies.store import Replies
 
     async def write(incidents: Any) -> Any:
         members = (await incidents.show_incident(id))["members"]
-        tickets = [row["ticket_id"] for row in members if row["state"] == "joined" and row["excerpt"]]
+        tickets = [
+            row["ticket_id"] for row in members if row["state"] == "joined" and row["excerpt"]
+        ]
         replier = await asyncio.to_thread(load_replier, read_settings())
         return await answer(
-            tickets, Replies(incidents.engine), lambda asked, lately: replier(asked, recent=lately), say=say
+            tickets,
+            Replies(incidents.engine),
+            lambda asked, lately: replier(asked, recent=lately),
+            say=say,
         )
 
     told = _with_incidents(write)
@@ -126,12 +145,15 @@ def incident_answer(
     if told.waiting:
         print(f"{len(told.waiting)} tickets have a draft or an answer already", file=sys.stderr)
     for ticket in told.alike:
-        print(f"{ticket}: nothing that others were not told already; write to it yourself", file=sys.stderr)
+        print(
+            f"{ticket}: nothing that others were not told already; write to it yourself",
+            file=sys.stderr,
+        )
 
 
 def _with_incidents(work: Callable[[Any], Awaitable[Any]]) -> Any:
-    from stream.bootstrap import ensure_migrated, parts
-    from stream.incident_store import Incidents
+    from stream.bootstrap.parts import ensure_migrated, parts
+    from stream.incidents.store import Incidents
 
     settings = read_settings()
     set_up_logs(settings, quiet=True)

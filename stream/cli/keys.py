@@ -14,13 +14,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stream.logs import set_up_logs
+from stream.observe.logs import set_up_logs
 from stream.settings import read_settings
 
-if TYPE_CHECKING:  # the database's library takes a third of the time in which `earshot --help` is there
+if (
+    TYPE_CHECKING
+):  # the database's library takes a third of the time in which `earshot --help` is there
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from stream.api_keys import ApiKeys, Key
+    from stream.accounts.api_keys import ApiKeys, Key
 
 T = TypeVar("T")
 
@@ -48,7 +50,10 @@ def create(
         ),
     ],
     user: Annotated[
-        str | None, typer.Option(help="It acts in this user's name, with their role and brands; else as an agent's.")
+        str | None,
+        typer.Option(
+            help="It acts in this user's name, with their role and brands; else as an agent's."
+        ),
     ] = None,
 ) -> None:
     """Make a key and print it, this once: only its digest is kept.
@@ -59,8 +64,8 @@ def create(
         raise typer.BadParameter("a name is 1 to 100 printable characters")
 
     async def make(engine: AsyncEngine) -> str:
-        from stream.api_keys import ApiKeys
-        from stream.desk.people import People
+        from stream.accounts.api_keys import ApiKeys
+        from stream.accounts.users import People
 
         holder = None if user is None else await People(engine).find(user)
         return await ApiKeys(engine).create(name.strip(), [each.value for each in scope], holder)
@@ -73,7 +78,9 @@ def create(
 
 @keys.command("list")
 def show(
-    revoked: Annotated[bool, typer.Option("--revoked", help="Also those that open nothing any more.")] = False,
+    revoked: Annotated[
+        bool, typer.Option("--revoked", help="Also those that open nothing any more.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Which keys there are: their beginnings, what they open, and when they were last used."""
@@ -88,21 +95,23 @@ def show(
 
 
 @keys.command("revoke")
-def revoke(name: Annotated[str, typer.Argument(help="Its name, or its beginning as `key list` shows it.")]) -> None:
+def revoke(
+    name: Annotated[str, typer.Argument(help="Its name, or its beginning as `key list` shows it.")],
+) -> None:
     """End a key. A server that runs forgets it within five seconds."""
     key = asyncio.run(_with_keys(lambda known: known.revoke(name)))
     print(f"{key.name} ({key.prefix}...) opens nothing any more")
 
 
 async def _with_keys(ask: Callable[[ApiKeys], Awaitable[T]]) -> T:
-    from stream.api_keys import ApiKeys
+    from stream.accounts.api_keys import ApiKeys
 
     return await _with_engine(lambda engine: ask(ApiKeys(engine)))
 
 
 async def _with_engine(ask: Callable[[AsyncEngine], Awaitable[T]]) -> T:
-    from stream.bootstrap import ensure_migrated, parts
-    from stream.database import open_engine
+    from stream.bootstrap.parts import ensure_migrated, parts
+    from stream.postgres.database import open_engine
 
     settings = read_settings()
     set_up_logs(settings, quiet=True)
@@ -131,7 +140,11 @@ def _table(found: list[Key]) -> Table:
 
 
 def _told(key: Key) -> dict[str, object]:
-    moments = {"created_at": key.created_at, "last_used_at": key.last_used_at, "revoked_at": key.revoked_at}
+    moments = {
+        "created_at": key.created_at,
+        "last_used_at": key.last_used_at,
+        "revoked_at": key.revoked_at,
+    }
     return {
         "id": key.id,
         "name": key.name,

@@ -31,25 +31,38 @@ def add_to(app: typer.Typer, train: typer.Typer) -> None:
 def needs_training() -> None:
     """Raises UserError naming what the train extra would bring."""
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        raise UserError(f"training needs more packages ({', '.join(missing)}): pip install 'earshot[train]'")
+        raise UserError(
+            f"training needs more packages ({', '.join(missing)}): pip install 'earshot[train]'"
+        )
 
 
 def train_sentiment(
     config: Annotated[Path, typer.Argument(help="A recipe; see models/training/configs.")],
-    out: Annotated[Path | None, typer.Option(help="Directory of the run; runs/NAME otherwise.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory of the run; runs/NAME otherwise.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")
+    ] = None,
     preferences: Annotated[
-        Path | None, typer.Option(help="CSV with text,better,worse: pairs to learn from beside the labels.")
+        Path | None,
+        typer.Option(help="CSV with text,better,worse: pairs to learn from beside the labels."),
     ] = None,
     from_corrections: Annotated[
-        bool, typer.Option("--from-corrections", help="Learn from the sentiments that people corrected in the desk.")
+        bool,
+        typer.Option(
+            "--from-corrections",
+            help="Learn from the sentiments that people corrected in the desk.",
+        ),
     ] = False,
 ) -> None:
-    """Train a model by a recipe, export, quantise, and write the small model to OUT if it passes the gate.
+    """Train a model by a recipe, export, quantise, and write the small model to OUT if it passes
+    the gate.
 
-    A recipe that says its way (full, lora, qlora) trains one of the lab: any base, OUT/model and OUT/adapter for
-    `from_pretrained`, OUT/release for earshot. Any other recipe trains the model of all heads (OUT/model). A run that
-    was interrupted goes on from its last checkpoint. On several processes: accelerate launch -m stream.cli train ...
+    A recipe that says its way (full, lora, qlora) trains one of the lab: any base, OUT/model and
+    OUT/adapter for `from_pretrained`, OUT/release for earshot. Any other recipe trains the model of
+    all heads (OUT/model). A run that was interrupted goes on from its last checkpoint. On several
+    processes: accelerate launch -m stream.cli train ...
     """
     needs_training()
     from models.training.errors import TrainingError
@@ -65,9 +78,11 @@ def train_sentiment(
                 story = train(config, out, data=data, preferences=preferences, say=say)
                 told = told_of(story) if story else {}
             elif (preferences is not None or from_corrections) and config.is_file():
-                raise UserError('pairs are for recipes of the lab, which say way = "full" or "lora"')
+                raise UserError(
+                    'pairs are for recipes of the lab, which say way = "full" or "lora"'
+                )
             else:
-                from models.training.train import train as train_heads
+                from models.training.release.train import train as train_heads
 
                 train_heads(config, out, data=data, say=say)
                 told = {}
@@ -84,7 +99,9 @@ def _corrected(recipe: Recipe, out: Path | None, preferences: Path | None) -> Pa
     if preferences is not None:
         raise UserError("--preferences or --from-corrections, not both")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UserError("on several processes: earshot export corrections first, then --preferences its file")
+        raise UserError(
+            "on several processes: earshot export corrections first, then --preferences its file"
+        )
     path = (out or Path("runs") / recipe.name) / "corrections.csv"
     print(f"{path}: {write_corrections(path, NAMES[recipe.classes])} pairs", file=sys.stderr)
     return path
@@ -107,12 +124,22 @@ def told_of(story: dict[str, Any]) -> dict[str, Any]:
 
 
 def train_ablation(
-    config: Annotated[Path, typer.Argument(help="A recipe of the lab; see models/training/configs/lab_ablation.toml.")],
-    out: Annotated[Path, typer.Option(help="Directory of the runs and of ablation.json.")] = Path("runs/ablation"),
-    data: Annotated[Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, max=20, help="How many seeds each variant is run with.")] = 2,
+    config: Annotated[
+        Path,
+        typer.Argument(help="A recipe of the lab; see models/training/configs/lab_ablation.toml."),
+    ],
+    out: Annotated[Path, typer.Option(help="Directory of the runs and of ablation.json.")] = Path(
+        "runs/ablation"
+    ),
+    data: Annotated[
+        Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=20, help="How many seeds each variant is run with.")
+    ] = 2,
 ) -> None:
-    """What each part of a recipe adds: augmentation, pseudo-labels, preference pairs, smoothing, adapters against all.
+    """What each part of a recipe adds: augmentation, pseudo-labels, preference pairs, smoothing,
+    adapters against all.
 
     Judged on the recipe's validation texts alone. A run that is there already is not done again.
     """
@@ -129,21 +156,31 @@ def train_ablation(
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Directory of a run of any `train` (runs/NAME), or of a model.")],
-    out: Annotated[Path | None, typer.Option(help="The page to write; RUN/report.html otherwise.")] = None,
+    run: Annotated[
+        Path, typer.Argument(help="Directory of a run of any `train` (runs/NAME), or of a model.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The page to write; RUN/report.html otherwise.")
+    ] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", help="CSV with text,label: what the run's model says of it, shown as well.")
+        Path | None,
+        typer.Option(
+            "--data", help="CSV with text,label: what the run's model says of it, shown as well."
+        ),
     ] = None,
 ) -> None:
-    """One page about a training run: loss curves, confusion, reliability, slices, most wrong texts, words.
+    """One page about a training run: loss curves, confusion, reliability, slices, most wrong texts,
+    words.
 
-    A single HTML file without links to anything. The texts shown are of the run's own held-out parts (or of --data);
-    personal data in them is replaced.
+    A single HTML file without links to anything. The texts shown are of the run's own held-out
+    parts (or of --data); personal data in them is replaced.
     """
     needed = ("matplotlib", "wordcloud", "sklearn", "jinja2")
     if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
-        raise UserError(f"report needs more packages ({', '.join(missing)}): pip install 'earshot[train]'")
-    from models.evaluate import EvaluationError
+        raise UserError(
+            f"report needs more packages ({', '.join(missing)}): pip install 'earshot[train]'"
+        )
+    from models.evaluation.metrics import EvaluationError
     from models.training.errors import TrainingError
     from models.training.lab.report.page import page
     from models.training.lab.report.read import read_run, said_of
@@ -164,12 +201,16 @@ def report(
 
 
 def served_by(run: Path) -> Any:
-    """The small model of a run or of a directory. Raises UserError where there is none that says sentiments."""
+    """The small model of a run or of a directory. Raises UserError where there is none that says
+    sentiments.
+    """
     from models.artifact import STORY
-    from models.classifier import is_classifier
-    from models.compare_served import Served
+    from models.evaluation.compare_served import Served
+    from models.sentiment_classifier import is_classifier
 
     for folder in (run / "release", run / "model", run):
         if is_classifier(folder) or (folder / STORY).is_file():
             return Served(folder)
-    raise UserError(f"{run}: it holds no model that says a sentiment (release/ or model/ with its story)")
+    raise UserError(
+        f"{run}: it holds no model that says a sentiment (release/ or model/ with its story)"
+    )

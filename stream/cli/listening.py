@@ -1,4 +1,6 @@
-"""A live network, watched by a person: the body of `earshot ingest x`, `bluesky`, `mastodon` and `imap`."""
+"""A live network, watched by a person: the body of `earshot ingest x`, `bluesky`, `mastodon` and
+`imap`.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +17,22 @@ from rich.status import Status
 from connectors.base import ConnectorError, LiveSource, NotSent
 from connectors.deletions import Known, deleted
 from connectors.x.costs import Reached
-from stream.bootstrap import ensure_migrated, load_brands, parts
+from stream.bootstrap.duties import answering, every, until_one_ends
+from stream.bootstrap.loading import load_brands
+from stream.bootstrap.parts import ensure_migrated, parts
 from stream.cli.replaying import Summary, Workers
-from stream.database import open_engine
 from stream.errors import BrokerAway, DatabaseAway, UserError
-from stream.health import Health
-from stream.ingest import sorted_by_size
+from stream.ingest.live import Listener
+from stream.ingest.networks import Told, Wish, listening_to, open_replier, wish
+from stream.ingest.publish import sorted_by_size
+from stream.ingest.spend import Spend, spend_alert
 from stream.kafka import Kafka, Publisher
-from stream.listening import Listener
-from stream.metrics import IngestMetrics
-from stream.networks import Told, Wish, listening_to, open_replier, wish
+from stream.observe.health import Health
+from stream.observe.metrics import IngestMetrics
 from stream.pipeline import alert_messages
+from stream.postgres.database import open_engine
 from stream.settings import Settings
-from stream.spend import Spend, spend_alert
-from stream.store import Store
-from stream.worker import answering, every, until_one_ends
+from stream.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +53,9 @@ async def listen(
     port: int | None,
     done: Callable[[Summary], None],
 ) -> None:
-    """Until cancelled. port: of health and metrics, None for none. done: is told what was heard, also at the end."""
+    """Until cancelled. port: of health and metrics, None for none. done: is told what was heard,
+    also at the end.
+    """
     wanted = wish(load_brands(settings), network, brand, keywords, handles)
     screen = Screen(console)
     started = time.monotonic()
@@ -73,19 +78,36 @@ async def listen(
         ledger = Spend(engine, network)
         alarms: asyncio.Queue[Reached] = asyncio.Queue()
         told = Told(screen.say, alarms.put_nowait)
-        sources = await stack.enter_async_context(listening_to(settings, network, wanted, ledger, told))
+        sources = await stack.enter_async_context(
+            listening_to(settings, network, wanted, ledger, told)
+        )
         listeners = [Listener(source, publisher, store, told=screen.say) for source in sources]
         totals = await store.totals()
         summary = Summary(network, before=totals, after=totals)
-        screen.say(f"listening on {network}{_words(wanted)}; Ctrl-C ends it, and it goes on from there next time")
+        screen.say(
+            f"listening on {network}{_words(wanted)}; Ctrl-C ends it, and it goes on from there next time"
+        )
         health.started = True
         duties = [
             *(listener.run() for listener in listeners),
-            _watch(screen, listeners, sources, store, found.kafka, workers, health, metrics, settings, ledger),
+            _watch(
+                screen,
+                listeners,
+                sources,
+                store,
+                found.kafka,
+                workers,
+                health,
+                metrics,
+                settings,
+                ledger,
+            ),
             _raise_alarms(alarms, network, store, publisher),
         ]
         if network == "x" and settings.x_access_token is not None:
-            duties.append(every(3600.0, lambda: look_up(settings, network, wanted, store, publisher, ledger)))
+            duties.append(
+                every(3600.0, lambda: look_up(settings, network, wanted, store, publisher, ledger))
+            )
         try:
             with screen:
                 await until_one_ends(*duties)
@@ -101,9 +123,16 @@ async def listen(
 
 
 async def look_up(
-    settings: Settings, network: str, wanted: Wish, store: Store, publisher: Publisher, ledger: Spend
+    settings: Settings,
+    network: str,
+    wanted: Wish,
+    store: Store,
+    publisher: Publisher,
+    ledger: Spend,
 ) -> None:
-    """Once a day: which posts of open tickets are gone? Their deletions are published like any other event."""
+    """Once a day: which posts of open tickets are gone? Their deletions are published like any
+    other event.
+    """
     place = f"deletions:{network}"
     last = await store.cursor(place)
     if last is not None and datetime.now(UTC) - datetime.fromisoformat(last) < LOOKED_UP_EVERY:
@@ -143,7 +172,9 @@ class Screen:
             self._status.stop()
 
     def say(self, line: str) -> None:
-        self._console.print(f"{datetime.now():%H:%M:%S} {line}", markup=False, highlight=False, soft_wrap=True)
+        self._console.print(
+            f"{datetime.now():%H:%M:%S} {line}", markup=False, highlight=False, soft_wrap=True
+        )
 
     def show(self, line: str) -> None:
         if self._status:
@@ -174,7 +205,12 @@ async def _watch(
             health.wait("its network")
         for at, (listener, source) in enumerate(zip(listeners, sources, strict=True)):
             heard = listener.heard
-            metrics.saw(source.name, heard.events - told[at][0], heard.breaks - told[at][1], heard.trouble is None)
+            metrics.saw(
+                source.name,
+                heard.events - told[at][0],
+                heard.breaks - told[at][1],
+                heard.trouble is None,
+            )
             told[at] = (heard.events, heard.breaks)
         metrics.paid(await ledger.today())
         read = sum(getattr(source, "read", 0) for source in sources)
@@ -182,20 +218,28 @@ async def _watch(
         with suppress(BrokerAway, DatabaseAway):
             totals = await store.totals()
             lines = [f"{kept:,} heard{f' of {read:,} read' if read else ''}"]
-            lines.append(f"{sum(totals.tickets.values()):,} tickets · {sum(totals.alerts.values()):,} alerts")
+            lines.append(
+                f"{sum(totals.tickets.values()):,} tickets · {sum(totals.alerts.values()):,} alerts"
+            )
             if dollars := ledger.spent_today:
                 lines.append(f"{dollars / 1e6:.2f} of {settings.x_daily_budget:.2f} dollars today")
-            lines.append("waiting: " + trouble if trouble else f"connected · lag {await kafka.lag():,}")
+            lines.append(
+                "waiting: " + trouble if trouble else f"connected · lag {await kafka.lag():,}"
+            )
             screen.show(" · ".join(lines))
         await asyncio.sleep(_WATCH)
 
 
-async def _raise_alarms(alarms: asyncio.Queue[Reached], network: str, store: Store, publisher: Publisher) -> None:
+async def _raise_alarms(
+    alarms: asyncio.Queue[Reached], network: str, store: Store, publisher: Publisher
+) -> None:
     """A budget that is reached is an alert: somebody is not heard any more."""
     while True:
         reached = await alarms.get()
         log.warning("%s", reached)
-        alert = spend_alert(network, reached.brand, reached.day, reached.spent, reached.budget, reached.then)
+        alert = spend_alert(
+            network, reached.brand, reached.day, reached.spent, reached.budget, reached.then
+        )
         while True:
             with suppress(DatabaseAway, BrokerAway):
                 await publisher.publish(alert_messages([await store.put_alert(alert)]))
@@ -220,7 +264,10 @@ class _Unpaid:
 
 
 def _words(wanted: Wish) -> str:
-    named = [*(f"“{word}”" for word in wanted.keywords), *(f"@{handle}" for handle in wanted.handles)]
+    named = [
+        *(f"“{word}”" for word in wanted.keywords),
+        *(f"@{handle}" for handle in wanted.handles),
+    ]
     shown = ", ".join(named[:8]) + (f" and {len(named) - 8} more" if len(named) > 8 else "")
     parts = [each for each in (wanted.brand, shown) if each]
     return f" for {': '.join(parts)}" if parts else ""

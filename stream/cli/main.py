@@ -24,18 +24,27 @@ from stream.cli import (
     keys,
     lab,
     models,
-    outbox,
-    own,
     people,
     registry,
+    replies,
     reply,
     run,
+    train_complaints,
     upkeep,
 )
 from stream.errors import BrokerAway, DatabaseAway, UserError
 
-# What a person can put right: one line, exit code 2. Anything else is a bug and shows its traceback.
-READABLE = (UserError, ConnectorError, ArtifactError, TaxonomyError, BrandsError, BrokerAway, DatabaseAway)
+# What a person can put right: one line, exit code 2. Anything else is a bug and shows its
+# traceback.
+READABLE = (
+    UserError,
+    ConnectorError,
+    ArtifactError,
+    TaxonomyError,
+    BrandsError,
+    BrokerAway,
+    DatabaseAway,
+)
 
 app = typer.Typer(
     name="earshot",
@@ -49,19 +58,23 @@ app = typer.Typer(
 
 @app.callback()
 def root(
-    _: Annotated[bool, typer.Option("--version", help="Print the version and leave; works after any command.")] = False,
+    _: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and leave; works after any command."),
+    ] = False,
 ) -> None:
-    """Hears what customers say, and puts the few messages that need a person in front of the right person.
+    """Hears what customers say, and puts the few messages that need a person in front of the right
+    person.
 
-    Without EARSHOT_BROKER and EARSHOT_DATABASE_URL it runs on an embedded broker and an embedded PostgreSQL,
-    whose data stays in EARSHOT_HOME (~/.earshot).
+    Without EARSHOT_BROKER and EARSHOT_DATABASE_URL it runs on an embedded broker and an embedded
+    PostgreSQL, whose data stays in EARSHOT_HOME (~/.earshot).
     """
 
 
 run.add_to(app)
 data.add_to(app)
 models.add_to(app)
-own.add_to(models.train)
+train_complaints.add_to(models.train)
 lab.add_to(app, models.train)
 explore.add_to(app)
 registry.add_to(app)
@@ -70,7 +83,7 @@ incidents.add_to(app)
 connectors.add_to(app)
 people.add_to(app)
 reply.add_to(app)
-outbox.add_to(app, reply.reply)
+replies.add_to(app, reply.reply)
 keys.add_to(app)
 compare.add_to(app)
 upkeep.add_to(app)
@@ -96,7 +109,9 @@ def main() -> None:
 
 
 def _leave_soon(code: int, seconds: float = 10.0) -> None:
-    """Leave by then, whatever still runs: Faust's consumer thread was seen to wait for a dead broker without an end."""
+    """Leave by then, whatever still runs: Faust's consumer thread was seen to wait for a dead
+    broker without an end.
+    """
 
     def leave() -> None:
         sys.stderr.flush()

@@ -21,11 +21,16 @@ from stream.cli.training_bar import watched
 from stream.errors import UserError
 from stream.settings import read_settings
 
-Model = Annotated[Path | None, typer.Option("--model", help="Directory of a model; the shipped one otherwise.")]
+Model = Annotated[
+    Path | None, typer.Option("--model", help="Directory of a model; the shipped one otherwise.")
+]
 Data = Annotated[Path, typer.Option("--data", help="A CSV file with a header.")]
 
 evaluate = typer.Typer(no_args_is_help=True, help="Measure a model on your own labelled file.")
-train = typer.Typer(no_args_is_help=True, help="Train a model (needs the train extra: pip install 'earshot\\[train]')")
+train = typer.Typer(
+    no_args_is_help=True,
+    help="Train a model (needs the train extra: pip install 'earshot\\[train]')",
+)
 
 
 Part = Literal["all", "stream", "rest", "desk"]
@@ -46,15 +51,24 @@ def add_to(app: typer.Typer) -> None:
 
 def analyze(
     texts: Annotated[
-        list[str], typer.Argument(help="Texts, - for one a line of standard input; with --calls, transcripts.")
+        list[str],
+        typer.Argument(
+            help="Texts, - for one a line of standard input; with --calls, transcripts."
+        ),
     ],
     model: Model = None,
     backend: Annotated[
-        Backend | None, typer.Option(help="Who judges: local, or llm (EARSHOT_LLM_URL). EARSHOT_BACKEND otherwise.")
+        Backend | None,
+        typer.Option(
+            help="Who judges: local, or llm (EARSHOT_LLM_URL). EARSHOT_BACKEND otherwise."
+        ),
     ] = None,
     calls: Annotated[
         bool,
-        typer.Option("--calls", help="Files or folders of transcripts: sentiment, outcome and course of each call."),
+        typer.Option(
+            "--calls",
+            help="Files or folders of transcripts: sentiment, outcome and course of each call.",
+        ),
     ] = False,
     whole_conversation: of_calls.Whole = False,
 ) -> None:
@@ -67,22 +81,30 @@ def analyze(
     while batch := list(islice(lines, 64)):
         for analysis in analyzer(batch):
             told = json.dumps(analysis.as_json(), ensure_ascii=False)
-            print(told.encode("utf-8", "replace").decode())  # an argument that is no UTF-8 holds lone surrogates
+            print(
+                told.encode("utf-8", "replace").decode()
+            )  # an argument that is no UTF-8 holds lone surrogates
         sys.stdout.flush()
 
 
 @evaluate.command("sentiment")
 def evaluate_sentiment(data: Data, model: Model = None) -> None:
-    """Accuracy, F1, recall and calibration on a file with the columns text,label, of any size; .gz is unpacked."""
-    from models.classifier import Classifier, is_classifier
-    from models.evaluate import EvaluationError
-    from models.evaluate_sentiment import evaluate_sentiment as measure
+    """Accuracy, F1, recall and calibration on a file with the columns text,label, of any size; .gz
+    is unpacked.
+    """
+    from models.evaluation.metrics import EvaluationError
+    from models.evaluation.sentiment import evaluate_sentiment as measure
+    from models.sentiment_classifier import Classifier, is_classifier
 
     try:
         with counted("texts") as progress:
             if model and is_classifier(model / "release"):
                 model = model / "release"  # of a run of the lab
-            told = measure(data, Classifier(model) if model and is_classifier(model) else _analyzer(model), progress)
+            told = measure(
+                data,
+                Classifier(model) if model and is_classifier(model) else _analyzer(model),
+                progress,
+            )
         _tell(told)
     except EvaluationError as error:
         raise UserError(str(error)) from None
@@ -90,9 +112,11 @@ def evaluate_sentiment(data: Data, model: Model = None) -> None:
 
 @evaluate.command("complaints")
 def evaluate_complaints(data: Data, model: Model = None) -> None:
-    """Accuracy and F1 of every head on a file with the column text and any of complaint, severity, topic, problem."""
-    from models.evaluate import EvaluationError
-    from models.evaluate_complaints import evaluate_complaints as measure
+    """Accuracy and F1 of every head on a file with the column text and any of complaint, severity,
+    topic, problem.
+    """
+    from models.evaluation.complaints import evaluate_complaints as measure
+    from models.evaluation.metrics import EvaluationError
 
     try:
         _tell(measure(data, _analyzer(model)))
@@ -102,9 +126,11 @@ def evaluate_complaints(data: Data, model: Model = None) -> None:
 
 @evaluate.command("consistency")
 def evaluate_consistency(data: Data, model: Model = None) -> None:
-    """Whether a complaint in capitals, mistyped and in other words is read the same: columns text[,paraphrase]."""
-    from models.evaluate import EvaluationError
-    from models.evaluate_consistency import evaluate_consistency as measure
+    """Whether a complaint in capitals, mistyped and in other words is read the same: columns
+    text[,paraphrase].
+    """
+    from models.evaluation.consistency import evaluate_consistency as measure
+    from models.evaluation.metrics import EvaluationError
 
     try:
         _tell(measure(data, _analyzer(model)))
@@ -114,9 +140,11 @@ def evaluate_consistency(data: Data, model: Model = None) -> None:
 
 @evaluate.command("triage")
 def evaluate_triage(data: Data, model: Model = None) -> None:
-    """Precision and recall of tickets and of P1, and nDCG, on a file with the columns text,should_ticket,priority."""
-    from stream.evaluate_triage import UnusableLabels
-    from stream.evaluate_triage import evaluate_triage as measure
+    """Precision and recall of tickets and of P1, and nDCG, on a file with the columns
+    text,should_ticket,priority.
+    """
+    from stream.triage.evaluate import UnusableLabels
+    from stream.triage.evaluate import evaluate_triage as measure
 
     try:
         _tell(measure(data, _analyzer(model)))
@@ -128,16 +156,22 @@ def evaluate_triage(data: Data, model: Model = None) -> None:
 @evaluate.command("replies")
 def evaluate_replies(
     data: Data,
-    model: Annotated[Path | None, typer.Option("--model", help="Directory of a replier; the shipped one else.")] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Directory of a replier; the shipped one else.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the drafts.")] = 0,
 ) -> None:
-    """Perplexity, chrF, ROUGE-L, what the gate says, and speed, on a file with the columns customer_text,agent_text."""
-    from models.evaluate import EvaluationError
-    from models.evaluate_replies import evaluate_replies as measure
-    from stream.bootstrap import load_analyzer, load_replier
+    """Perplexity, chrF, ROUGE-L, what the gate says, and speed, on a file with the columns
+    customer_text,agent_text.
+    """
+    from models.evaluation.metrics import EvaluationError
+    from models.evaluation.replies import evaluate_replies as measure
+    from stream.bootstrap.loading import load_analyzer, load_replier
 
     settings = read_settings()
-    replier = load_replier(settings if model is None else settings.model_copy(update={"replier": model}))
+    replier = load_replier(
+        settings if model is None else settings.model_copy(update={"replier": model})
+    )
     try:
         _tell(measure(data, load_analyzer(settings), replier, seed=seed))
     except EvaluationError as error:
@@ -148,9 +182,13 @@ def evaluate_replies(
 def evaluate_bursts(
     seed: Annotated[int, typer.Option(help="Which year; the threshold was chosen on 1.")] = 2,
     days: Annotated[int, typer.Option(min=14, max=3650, help="How long it is.")] = 365,
-    events: Annotated[float, typer.Option(min=100, max=10_000_000, help="Messages a day.")] = 50_000,
+    events: Annotated[
+        float, typer.Option(min=100, max=10_000_000, help="Messages a day.")
+    ] = 50_000,
 ) -> None:
-    """How many bursts the alerts find on a simulated year with planted ones, how soon, and how many false alarms."""
+    """How many bursts the alerts find on a simulated year with planted ones, how soon, and how many
+    false alarms.
+    """
     from stream.evaluate_bursts import evaluate_bursts as measure
 
     _tell(measure(seed=seed, days=days, events_a_day=events))
@@ -159,20 +197,28 @@ def evaluate_bursts(
 @train.command("replies")
 def train_replies(
     config: Annotated[Path, typer.Argument(help="A recipe; see models/training/configs.")],
-    out: Annotated[Path | None, typer.Option(help="Directory of the run; runs/NAME otherwise.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory of the run; runs/NAME otherwise.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")
+    ] = None,
     from_edits: Annotated[
-        Path | None, typer.Option(help="What agents made of drafts (draft, final, customer_text): JSON lines or CSV.")
+        Path | None,
+        typer.Option(
+            help="What agents made of drafts (draft, final, customer_text): JSON lines or CSV."
+        ),
     ] = None,
 ) -> None:
-    """Train the GRU and the n-grams that draft replies, mix them, and write the replier to OUT/model.
+    """Train the GRU and the n-grams that draft replies, mix them, and write the replier to
+    OUT/model.
 
     A run that was interrupted goes on from its last checkpoint; with edits it goes on from its end.
     """
     if importlib.util.find_spec("torch") is None:
         raise UserError("training needs more packages: pip install 'earshot[train]'")
     from models.training.errors import TrainingError
-    from models.training.reply_train import train_replies as run
+    from models.training.replies.train import train_replies as run
 
     try:
         with watched() as say:
@@ -185,21 +231,34 @@ def bench(
     rate: Annotated[float, typer.Option(help="Events a second while latency is measured.")] = 200.0,
     seconds: Annotated[float, typer.Option(min=1, help="How long latency is measured.")] = 20.0,
     events: Annotated[int, typer.Option(min=100, help="Events of the throughput run.")] = 10_000,
-    data: Annotated[Path | None, typer.Option(help="Tweets.csv to take texts from; the demo day's otherwise.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Tweets.csv to take texts from; the demo day's otherwise.")
+    ] = None,
     part: Annotated[
-        Part, typer.Option(help="stream: produce to commit; rest: POST /v1/analyze; all: both; desk: 50 open consoles.")
+        Part,
+        typer.Option(
+            help="stream: produce to commit; rest: POST /v1/analyze; all: both; desk: 50 open consoles."
+        ),
     ] = "all",
     out: Annotated[Path | None, typer.Option(help="Write the figures as JSON here too.")] = None,
 ) -> None:
-    """Measure throughput, latency, stages and memory on this machine, end to end on the embedded parts.
+    """Measure throughput, latency, stages and memory on this machine, end to end on the embedded
+    parts.
 
-    REST is asked by an open-loop client in a process of its own, whose processor is told beside the server's.
+    REST is asked by an open-loop client in a process of its own, whose processor is told beside the
+    server's.
     """
-    from stream.bench import run_bench
+    from stream.benchmark.stream import run_bench
 
     console = Console(stderr=True)
     figures = run_bench(
-        read_settings(), rate=rate, seconds=seconds, events=events, data=data, console=console, part=part
+        read_settings(),
+        rate=rate,
+        seconds=seconds,
+        events=events,
+        data=data,
+        console=console,
+        part=part,
     )
     if out is not None:
         out.write_text(json.dumps(figures, indent=2) + "\n")
@@ -207,14 +266,16 @@ def bench(
 
 
 def _analyzer(model: Path | None) -> Any:
-    from stream.bootstrap import load_analyzer
+    from stream.bootstrap.loading import load_analyzer
 
     settings = read_settings()
-    return load_analyzer(settings if model is None else settings.model_copy(update={"model": model}))
+    return load_analyzer(
+        settings if model is None else settings.model_copy(update={"model": model})
+    )
 
 
 def _backend(model: Path | None, backend: Backend | None) -> Any:
-    from stream.backends import with_llm
+    from stream.bootstrap.llm import with_llm
 
     analyzer, chosen = _analyzer(model), backend or read_settings().backend
     return with_llm(read_settings(), analyzer) if chosen == "llm" else analyzer

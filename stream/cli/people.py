@@ -17,12 +17,12 @@ from rich.table import Table
 
 from stream.cli.show import plain
 from stream.errors import UserError
-from stream.logs import set_up_logs
+from stream.observe.logs import set_up_logs
 from stream.settings import read_settings
 
 if TYPE_CHECKING:
-    from stream.bootstrap import Parts
-    from stream.desk.people import People
+    from stream.accounts.users import People
+    from stream.bootstrap.parts import Parts
 
 T = TypeVar("T")
 
@@ -35,9 +35,14 @@ class RoleName(StrEnum):
 
 
 Name = Annotated[str, typer.Argument(help="The name that they log in with.")]
-Brands = Annotated[list[str] | None, typer.Option("--brand", help="Bind them to this brand; repeatable. Else all.")]
+Brands = Annotated[
+    list[str] | None, typer.Option("--brand", help="Bind them to this brand; repeatable. Else all.")
+]
 
-user = typer.Typer(no_args_is_help=True, help="Who may log in to the desk: add, list, role, password, disable, enable.")
+user = typer.Typer(
+    no_args_is_help=True,
+    help="Who may log in to the desk: add, list, role, password, disable, enable.",
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -48,7 +53,9 @@ def add_to(app: typer.Typer) -> None:
 @user.command()
 def add(
     name: Name,
-    role: Annotated[RoleName, typer.Option(help="Each may do what those before it may.")] = RoleName.agent,
+    role: Annotated[
+        RoleName, typer.Option(help="Each may do what those before it may.")
+    ] = RoleName.agent,
     brand: Brands = None,
     without_password: Annotated[
         bool, typer.Option("--without-password", help="They log in by single sign-on alone.")
@@ -56,8 +63,8 @@ def add(
 ) -> None:
     """Make a user. The password is asked for, or read from standard input.
 
-    With single sign-on (EARSHOT_OIDC_ISSUER) the name is what the provider tells: the address, unless
-    EARSHOT_OIDC_CLAIM says otherwise.
+    With single sign-on (EARSHOT_OIDC_ISSUER) the name is what the provider tells: the address,
+    unless EARSHOT_OIDC_CLAIM says otherwise.
     """
     password = secrets.token_urlsafe(48) if without_password else _password()
     made = _run(lambda people: people.add(name, password, role.value, brand))
@@ -72,19 +79,29 @@ def list_users() -> None:
         for one in found:
             brands = None if one.brands is None else sorted(one.brands)
             disabled = one.disabled_at and one.disabled_at.isoformat()
-            print(json.dumps({"name": one.name, "role": one.role, "brands": brands, "disabled_at": disabled}))
+            print(
+                json.dumps(
+                    {"name": one.name, "role": one.role, "brands": brands, "disabled_at": disabled}
+                )
+            )
         return
     table = Table(box=None, padding=(0, 2))
     for column in ("name", "role", "brands", ""):
         table.add_column(column)
     for one in found:
         bound = "all" if one.brands is None else ", ".join(sorted(one.brands)) or "none"
-        table.add_row(plain(one.name), one.role, plain(bound), "disabled" if one.disabled_at else "")
+        table.add_row(
+            plain(one.name), one.role, plain(bound), "disabled" if one.disabled_at else ""
+        )
     Console().print(table)
 
 
 @user.command()
-def role(name: Name, role: Annotated[RoleName, typer.Argument(help="The new role.")], brand: Brands = None) -> None:
+def role(
+    name: Name,
+    role: Annotated[RoleName, typer.Argument(help="The new role.")],
+    brand: Brands = None,
+) -> None:
     """Give a user another role or other brands. They are logged out."""
     _run(lambda people: people.set_role(name, role.value, brand))
     print(f"{name} is {role.value} now{_bound(None if brand is None else frozenset(brand))}")
@@ -113,12 +130,18 @@ def enable(name: Name) -> None:
 
 
 def forget(
-    author: Annotated[str, typer.Option(help="The author as stored in `events`: a handle, or the network's id.")],
-    network: Annotated[str | None, typer.Option(help="Only on this network (x, bluesky, ...).")] = None,
+    author: Annotated[
+        str, typer.Option(help="The author as stored in `events`: a handle, or the network's id.")
+    ],
+    network: Annotated[
+        str | None, typer.Option(help="Only on this network (x, bluesky, ...).")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove what a person wrote: texts, embeddings, drafts and dead letters. Tombstones keep it from coming back."""
-    from stream.desk.forget import forget as remove
+    """Remove what a person wrote: texts, embeddings, drafts and dead letters. Tombstones keep it
+    from coming back.
+    """
+    from stream.desk.erasure import forget as remove
     from stream.pipeline import outgoing
 
     if not yes:
@@ -143,7 +166,7 @@ def forget(
 
 def _run(work: Callable[[People], Awaitable[T]]) -> T:
     async def with_people(found: Parts) -> T:
-        from stream.desk.people import People
+        from stream.accounts.users import People
 
         async with found.engine() as engine:
             return await work(People(engine))
@@ -152,7 +175,7 @@ def _run(work: Callable[[People], Awaitable[T]]) -> T:
 
 
 def _with_parts(work: Callable[[Parts], Awaitable[T]], *, broker: bool) -> T:
-    from stream.bootstrap import ensure_migrated, parts
+    from stream.bootstrap.parts import ensure_migrated, parts
 
     settings = read_settings()
     set_up_logs(settings, quiet=True)

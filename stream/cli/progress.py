@@ -1,4 +1,6 @@
-"""What a person sees while events go through: a live bar on a terminal, a line now and then elsewhere."""
+"""What a person sees while events go through: a live bar on a terminal, a line now and then
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,13 @@ from types import TracebackType
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
 
 EVERY = 2.0  # seconds between lines where there is no terminal
@@ -51,7 +59,9 @@ class Progress:
         self._bars: Bars | None = None
         self._printed_at = 0.0
         if console.is_terminal:
-            self._bars = Bars(SpinnerColumn(), BarColumn(24), TextColumn("{task.description}"), console=console)
+            self._bars = Bars(
+                SpinnerColumn(), BarColumn(24), TextColumn("{task.description}"), console=console
+            )
             self._task = self._bars.add_task("starting", total=max(source.total, 1))
 
     def __enter__(self) -> Progress:
@@ -59,7 +69,9 @@ class Progress:
             self._bars.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bars:
             self._bars.stop()
         elif kind is None:
@@ -80,7 +92,9 @@ class Progress:
 
 @contextmanager
 def counted(what: str, console: Console | None = None) -> Iterator[Callable[[int, int], None]]:
-    """A bar that is told how many are done, of how many; gone at the end. Nothing where there is no terminal."""
+    """A bar that is told how many are done, of how many; gone at the end. Nothing where there is no
+    terminal.
+    """
     console = console or Console(stderr=True)
     columns = (BarColumn(28), MofNCompleteColumn(), TextColumn(what), TimeRemainingColumn())
     with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

@@ -1,4 +1,6 @@
-"""`earshot model`: which models there are, which one is in use, how to go back, and how to send one to a hub."""
+"""`earshot model`: which models there are, which one is in use, how to go back, and how to send one
+to a hub.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from models.registry import Registry
 from stream.errors import UserError
 from stream.settings import Settings, read_settings
 
-model = typer.Typer(no_args_is_help=True, help="Models that were released here: list, show, use, rollback, push.")
+model = typer.Typer(
+    no_args_is_help=True, help="Models that were released here: list, show, use, rollback, push."
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,7 +34,12 @@ def list_models() -> None:
     known = _registry(settings).known()
     if not sys.stdout.isatty():
         rows: list[dict[str, Any]] = [
-            {"version": one.version, "in_use": one.in_use, "shipped": one.shipped, "broken": one.broken}
+            {
+                "version": one.version,
+                "in_use": one.in_use,
+                "shipped": one.shipped,
+                "broken": one.broken,
+            }
             | {"folder": str(one.folder)}
             for one in known
         ]
@@ -38,7 +47,9 @@ def list_models() -> None:
         return
     table = Table("", "version", "", box=None, padding=(0, 2))
     for one in known:
-        table.add_row("●" if one.in_use else "", one.version, one.broken or ("shipped" if one.shipped else ""))
+        table.add_row(
+            "●" if one.in_use else "", one.version, one.broken or ("shipped" if one.shipped else "")
+        )
     Console().print(table)
     _tell_of_override(settings)
 
@@ -52,7 +63,9 @@ def show(
         bool, typer.Option("--json", help="The whole story as JSON: recipe, data hashes, metrics.")
     ] = False,
 ) -> None:
-    """A model's card: what it was trained on, its figures, and every check of the gate that it passed."""
+    """A model's card: what it was trained on, its figures, and every check of the gate that it
+    passed.
+    """
     from models.artifact import load_artifact
 
     registry = _registry(read_settings())
@@ -71,13 +84,17 @@ def show(
 
 @model.command()
 def use(
-    which: Annotated[str, typer.Argument(help="A version, the start of one, `shipped`, or a model's directory.")],
+    which: Annotated[
+        str, typer.Argument(help="A version, the start of one, `shipped`, or a model's directory.")
+    ],
 ) -> None:
     """Use this model from the next start of a worker on. One that did not pass the gate is refused."""
-    from models.classifier import is_classifier
+    from models.sentiment_classifier import is_classifier
 
     if is_classifier(Path(which).expanduser()):
-        raise UserError(f"{which} says sentiment alone; a worker needs a model of all heads (see models/README.md)")
+        raise UserError(
+            f"{which} says sentiment alone; a worker needs a model of all heads (see models/README.md)"
+        )
     settings = read_settings()
     artifact = _registry(settings).use(which)
     print(f"{artifact.version} is in use; restart the workers to load it")
@@ -95,11 +112,17 @@ def rollback() -> None:
 
 @model.command()
 def push(
-    folder: Annotated[Path, typer.Argument(help="A model directory, or RUN/model, RUN/adapter, RUN/release.")],
+    folder: Annotated[
+        Path, typer.Argument(help="A model directory, or RUN/model, RUN/adapter, RUN/release.")
+    ],
     name: Annotated[str, typer.Argument(help="Its name on the hub: OWNER/NAME.")],
-    public: Annotated[bool, typer.Option("--public", help="Everybody may read it; private otherwise.")] = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="Everybody may read it; private otherwise.")
+    ] = False,
 ) -> None:
-    """Send a model to a hub (HF_ENDPOINT; the token is that of `hf auth login` or HF_TOKEN). Needs the train extra."""
+    """Send a model to a hub (HF_ENDPOINT; the token is that of `hf auth login` or HF_TOKEN). Needs
+    the train extra.
+    """
     from importlib.util import find_spec
 
     if find_spec("huggingface_hub") is None:

@@ -1,4 +1,6 @@
-"""From a file or the demo day to tickets, watched by a person: the body of `replay`, `ingest` and `demo`."""
+"""From a file or the demo day to tickets, watched by a person: the body of `replay`, `ingest` and
+`demo`.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,17 @@ from rich.console import Console
 from connectors.base import Source
 from connectors.catalog import source
 from connectors.events import Sourced
-from stream.bootstrap import OwnWorker, Parts, ensure_migrated, judge_bursts, parts, worker_process
-from stream.bursts import BurstJudge
+from stream.bootstrap.alerts import judge_bursts
+from stream.bootstrap.parts import Parts, ensure_migrated, parts
+from stream.bootstrap.worker_process import OwnWorker, worker_process
+from stream.bursts.evaluator import BurstJudge
 from stream.cli.progress import Progress, State
 from stream.errors import BrokerAway, DatabaseAway
-from stream.ingest import PATIENCE, Ingested, ingest
+from stream.ingest.publish import PATIENCE, Ingested, ingest
 from stream.kafka import Kafka
-from stream.queries import Totals
 from stream.settings import Settings
-from stream.store import Store
+from stream.store.queries import Totals
+from stream.store.store import Store
 
 MOST_BAD_ROWS_SHOWN = 20
 
@@ -71,11 +75,15 @@ async def bring_in(
     wait: bool,
     resume: bool,
 ) -> Summary:
-    """Replay what is named: the demo day or a file. Raises the connectors' errors before anything is started."""
+    """Replay what is named: the demo day or a file. Raises the connectors' errors before anything
+    is started.
+    """
     bad_rows = BadRows(console)
     opened = _opener(named, format, brand, bad_rows)
     events = opened(None)  # a wrong file is told at once, before any part is started
-    summary = await replay(settings, events, console, wait=wait, rate=rate, reopen=opened if resume else None)
+    summary = await replay(
+        settings, events, console, wait=wait, rate=rate, reopen=opened if resume else None
+    )
     summary.bad_rows = bad_rows.count
     return summary
 
@@ -90,9 +98,13 @@ class BadRows:
     def __call__(self, row: Any) -> None:
         self.count += 1
         if self.count <= MOST_BAD_ROWS_SHOWN:
-            self._console.print(f"line {row.line}: {row.reason}", style="yellow", markup=False, highlight=False)
+            self._console.print(
+                f"line {row.line}: {row.reason}", style="yellow", markup=False, highlight=False
+            )
         elif self.count == MOST_BAD_ROWS_SHOWN + 1:
-            self._console.print("more lines cannot be read; they are only counted from here", style="yellow")
+            self._console.print(
+                "more lines cannot be read; they are only counted from here", style="yellow"
+            )
 
 
 def _opener(named: str, format: str | None, brand: str | None, bad_rows: BadRows) -> Any:
@@ -100,14 +112,18 @@ def _opener(named: str, format: str | None, brand: str | None, bad_rows: BadRows
         demo_day = source("demo")
 
         def day(after: Any) -> Source:
-            return Listed("demo", [each for each in demo_day() if after is None or each.cursor > after])
+            return Listed(
+                "demo", [each for each in demo_day() if after is None or each.cursor > after]
+            )
 
         return day
 
     open_file = source("file")
 
     def file(after: Any) -> Source:
-        found: Source = open_file(Path(named), format, brand=brand, after=after, on_bad_row=bad_rows)
+        found: Source = open_file(
+            Path(named), format, brand=brand, after=after, on_bad_row=bad_rows
+        )
         return found
 
     return file
@@ -125,8 +141,8 @@ async def replay(
 ) -> Summary:
     """Bring every event to Kafka, with a progress bar; `wait` stays until all of it is processed.
 
-    On an embedded broker without a worker, one is started. reopen: opens the source after a cursor that was stored,
-    for an ingest that goes on where it stopped.
+    On an embedded broker without a worker, one is started. reopen: opens the source after a cursor
+    that was stored, for an ingest that goes on where it stopped.
     """
     clock = time.monotonic()
     async with AsyncExitStack() as stack:
@@ -143,7 +159,9 @@ async def replay(
         summary = Summary(events.name, before=totals, after=totals, waited=wait)
         publisher = await stack.enter_async_context(kafka.publisher())
         with Progress(console, events) as progress:
-            watching = asyncio.create_task(_watch(kafka, store, progress, summary, started or clock))
+            watching = asyncio.create_task(
+                _watch(kafka, store, progress, summary, started or clock)
+            )
             try:
 
                 async def confirmed(done: Ingested, cursor: Any) -> None:
@@ -153,7 +171,12 @@ async def replay(
                         await store.set_cursor(events.name, cursor)
 
                 done = await ingest(
-                    events, publisher, name=events.name, bury=store.bury, rate=rate, confirmed=confirmed
+                    events,
+                    publisher,
+                    name=events.name,
+                    bury=store.bury,
+                    rate=rate,
+                    confirmed=confirmed,
                 )
                 progress.state.read = True
                 summary.sent, summary.too_large = done.events, done.too_large
@@ -170,12 +193,16 @@ async def replay(
         summary.after = await store.totals()
         summary.tickets = await store.top_tickets(5)
         alerts = await store.list_alerts()
-        summary.alerts = sorted(alerts, key=lambda each: (each.kind != "burst", -each.severity, each.started_at))[:6]
+        summary.alerts = sorted(
+            alerts, key=lambda each: (each.kind != "burst", -each.severity, each.started_at)
+        )[:6]
     return summary
 
 
 class Workers:
-    """Somebody does the work: of the embedded broker's workers, one is ours where there is no other."""
+    """Somebody does the work: of the embedded broker's workers, one is ours where there is no
+    other.
+    """
 
     def __init__(self, found: Parts, stack: AsyncExitStack) -> None:
         self.own: OwnWorker | None = None
@@ -183,7 +210,9 @@ class Workers:
         self._stack = stack
 
     def ensure(self) -> None:
-        """Start a worker if nobody else's runs (it may leave at any time). Raises UserError when ours has ended."""
+        """Start a worker if nobody else's runs (it may leave at any time). Raises UserError when
+        ours has ended.
+        """
         if self.own:
             self.own.check()
         elif self._found.broker_is_embedded and not self._found.has_worker():
@@ -193,7 +222,8 @@ class Workers:
 async def _until_processed(kafka: Kafka, done: Ingested, workers: Workers) -> None:
     """Until the workers have acknowledged everything up to where this replay ended.
 
-    Raises BrokerAway after a minute without a broker: one of several may die, and the first start takes its time.
+    Raises BrokerAway after a minute without a broker: one of several may die, and the first start
+    takes its time.
     """
     heard = time.monotonic()
     while True:
@@ -208,15 +238,21 @@ async def _until_processed(kafka: Kafka, done: Ingested, workers: Workers) -> No
         await asyncio.sleep(0.3)
 
 
-async def _watch(kafka: Kafka, store: Store, progress: Progress, summary: Summary, started: float) -> None:
+async def _watch(
+    kafka: Kafka, store: Store, progress: Progress, summary: Summary, started: float
+) -> None:
     while True:
         asked = time.monotonic()
         with suppress(BrokerAway, DatabaseAway):
             state = await _state(progress.state, kafka, store)
             progress.show(state)
-            if summary.first_ticket_seconds is None and state.tickets > sum(summary.before.tickets.values()):
+            if summary.first_ticket_seconds is None and state.tickets > sum(
+                summary.before.tickets.values()
+            ):
                 summary.first_ticket_seconds = time.monotonic() - started
-        await asyncio.sleep(max(0.5, 4 * (time.monotonic() - asked)))  # counting a large store takes its time
+        await asyncio.sleep(
+            max(0.5, 4 * (time.monotonic() - asked))
+        )  # counting a large store takes its time
 
 
 async def _state(state: State, kafka: Kafka, store: Store) -> State:

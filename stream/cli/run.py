@@ -11,11 +11,15 @@ import typer
 from rich.console import Console
 
 from stream.errors import UserError
-from stream.logs import set_up_logs
+from stream.observe.logs import set_up_logs
 from stream.settings import read_settings
 
-Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="0 takes any free port.")]
-Rate = Annotated[float | None, typer.Option("--rate", min=0.1, help="At most so many events a second.")]
+Port = Annotated[
+    int | None, typer.Option("--port", min=0, max=65535, help="0 takes any free port.")
+]
+Rate = Annotated[
+    float | None, typer.Option("--rate", min=0.1, help="At most so many events a second.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,10 +42,16 @@ def demo() -> None:
     show.next_steps(Console(), demo=True)
 
 
-def up(host: Annotated[str | None, typer.Option(help="Address of the desk.")] = None, port: Port = None) -> None:
-    """Run a worker and the desk together until Ctrl-C; prints its address, and at first how to log in."""
-    from stream.bootstrap import ensure_migrated, parts, serve_console, worker_process
-    from stream.worker import until_signal
+def up(
+    host: Annotated[str | None, typer.Option(help="Address of the desk.")] = None, port: Port = None
+) -> None:
+    """Run a worker and the desk together until Ctrl-C; prints its address, and at first how to log
+    in.
+    """
+    from stream.bootstrap.duties import until_signal
+    from stream.bootstrap.parts import ensure_migrated, parts
+    from stream.bootstrap.web import serve_console
+    from stream.bootstrap.worker_process import worker_process
 
     settings = read_settings()
     set_up_logs(settings)
@@ -50,22 +60,29 @@ def up(host: Annotated[str | None, typer.Option(help="Address of the desk.")] = 
         async with parts(settings, "up") as found:
             await ensure_migrated(found)
             with worker_process(found.settings.home):
-                await serve_console(found, host or settings.host, settings.port if port is None else port)
+                await serve_console(
+                    found, host or settings.host, settings.port if port is None else port
+                )
 
     asyncio.run(until_signal(serve()))
 
 
 def worker(
     port: Port = None,
-    without_web: Annotated[bool, typer.Option("--without-web", help="No health and no metrics.")] = False,
-    follow: Annotated[int | None, typer.Option(hidden=True, help="Leave with this process.")] = None,
+    without_web: Annotated[
+        bool, typer.Option("--without-web", help="No health and no metrics.")
+    ] = False,
+    follow: Annotated[
+        int | None, typer.Option(hidden=True, help="Leave with this process.")
+    ] = None,
 ) -> None:
-    """Listen on the topics and write tickets, until Ctrl-C or SIGTERM. Start more to share the work.
+    """Listen on the topics and write tickets, until Ctrl-C or SIGTERM. Start more to share the
+    work.
 
     /healthz, /readyz and /metrics are answered on --port (EARSHOT_WORKER_PORT).
     """
-    from stream.bootstrap import serve_worker
-    from stream.worker import until_signal
+    from stream.bootstrap.duties import until_signal
+    from stream.bootstrap.worker import serve_worker
 
     settings = read_settings()
     set_up_logs(settings)
@@ -73,14 +90,18 @@ def worker(
     asyncio.run(until_signal(serve_worker(settings, port=chosen, follow=follow)))
 
 
-def web(host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None, port: Port = None) -> None:
+def web(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Port = None,
+) -> None:
     """Serve the desk (pages to log in to), the REST interface (/docs), health and metrics.
 
-    The first start prints a code that is typed into /setup, once, within 15 minutes, to make the first user; or make
-    one with `earshot user add`. Programs need a key: `earshot key create`.
+    The first start prints a code that is typed into /setup, once, within 15 minutes, to make the
+    first user; or make one with `earshot user add`. Programs need a key: `earshot key create`.
     """
-    from stream.bootstrap import ensure_migrated, parts, serve_console
-    from stream.worker import until_signal
+    from stream.bootstrap.duties import until_signal
+    from stream.bootstrap.parts import ensure_migrated, parts
+    from stream.bootstrap.web import serve_console
 
     settings = read_settings()
     set_up_logs(settings)
@@ -88,7 +109,9 @@ def web(host: Annotated[str | None, typer.Option(help="Address to listen on.")] 
     async def serve() -> None:
         async with parts(settings, "web") as found:
             await ensure_migrated(found)
-            await serve_console(found, host or settings.host, settings.port if port is None else port)
+            await serve_console(
+                found, host or settings.host, settings.port if port is None else port
+            )
 
     asyncio.run(until_signal(serve()))
 
@@ -101,42 +124,57 @@ def ingest(
         ),
     ],
     keyword: Annotated[
-        list[str] | None, typer.Option("--keyword", "-k", help="Live: listen for this word, or #tag. Several times.")
+        list[str] | None,
+        typer.Option("--keyword", "-k", help="Live: listen for this word, or #tag. Several times."),
     ] = None,
     handle: Annotated[
-        list[str] | None, typer.Option("--handle", help="Live: listen for this account. Several times.")
+        list[str] | None,
+        typer.Option("--handle", help="Live: listen for this account. Several times."),
     ] = None,
     brand: Annotated[
-        str | None, typer.Option(help="Live: this brand's words and handles. A file: the brand of events without one.")
+        str | None,
+        typer.Option(
+            help="Live: this brand's words and handles. A file: the brand of events without one."
+        ),
     ] = None,
-    format: Annotated[str | None, typer.Option(help="Format of a file; found out from its header.")] = None,
+    format: Annotated[
+        str | None, typer.Option(help="Format of a file; found out from its header.")
+    ] = None,
     rate: Rate = None,
     port: Annotated[
-        int | None, typer.Option("--port", min=0, max=65535, help="Live: answer /healthz, /readyz, /metrics here.")
+        int | None,
+        typer.Option(
+            "--port", min=0, max=65535, help="Live: answer /healthz, /readyz, /metrics here."
+        ),
     ] = None,
 ) -> None:
     """Bring events to Kafka from a network, a file or the demo, and remember how far it came.
 
-    The first live data costs nothing and needs no account: `earshot ingest bluesky --keyword delta`. It runs until
-    Ctrl-C and goes on from there the next time. Mastodon needs EARSHOT_MASTODON_SERVER, X its keys (EARSHOT_X_...,
-    pip install 'earshot\\[x]') and money: EARSHOT_X_DAILY_BUDGET. `imap` reads a mailbox: EARSHOT_IMAP_...
+    The first live data costs nothing and needs no account: `earshot ingest bluesky --keyword
+    delta`. It runs until Ctrl-C and goes on from there the next time. Mastodon needs
+    EARSHOT_MASTODON_SERVER, X its keys (EARSHOT_X_..., pip install 'earshot\\[x]') and money:
+    EARSHOT_X_DAILY_BUDGET. `imap` reads a mailbox: EARSHOT_IMAP_...
 
     Exit code 1: some rows of a file could not be read.
     """
-    from stream.networks import LIVE
+    from stream.ingest.networks import LIVE
 
     if source in LIVE and not Path(source).exists():
         _listen(source, brand, keyword or [], handle or [], port)
     elif keyword or handle or port is not None:
-        raise UserError(f"--keyword, --handle and --port belong to {', '.join(LIVE)}; {source} is none of them")
+        raise UserError(
+            f"--keyword, --handle and --port belong to {', '.join(LIVE)}; {source} is none of them"
+        )
     else:
         _bring_in(source, format, brand, rate, wait=False, resume=True)
 
 
-def _listen(network: str, brand: str | None, keywords: list[str], handles: list[str], port: int | None) -> None:
+def _listen(
+    network: str, brand: str | None, keywords: list[str], handles: list[str], port: int | None
+) -> None:
+    from stream.bootstrap.duties import until_signal
     from stream.cli import show
     from stream.cli.listening import listen
-    from stream.worker import until_signal
 
     settings, console = read_settings(), Console(stderr=True)
     set_up_logs(settings, quiet=True)
@@ -144,33 +182,50 @@ def _listen(network: str, brand: str | None, keywords: list[str], handles: list[
     def done(summary: Any) -> None:
         show.summary(Console(), summary)
 
-    work = listen(settings, network, console, brand=brand, keywords=keywords, handles=handles, port=port, done=done)
+    work = listen(
+        settings,
+        network,
+        console,
+        brand=brand,
+        keywords=keywords,
+        handles=handles,
+        port=port,
+        done=done,
+    )
     asyncio.run(until_signal(work))
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(help="A file (.csv, .jsonl, .txt, also .gz), or a folder of calls.")],
+    file: Annotated[
+        Path, typer.Argument(help="A file (.csv, .jsonl, .txt, also .gz), or a folder of calls.")
+    ],
     format: Annotated[
         str | None,
-        typer.Option(help="airline, sentiment140, twcs, complaints, transcripts or jsonl; found out from the header."),
+        typer.Option(
+            help="airline, sentiment140, twcs, complaints, transcripts or jsonl; found out from the header."
+        ),
     ] = None,
     rate: Rate = None,
     brand: Annotated[
-        str | None, typer.Option(help="Only this brand's events; the brand of events that name none.")
+        str | None,
+        typer.Option(help="Only this brand's events; the brand of events that name none."),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Stay until every event is processed.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay until every event is processed.")
+    ] = False,
 ) -> None:
     """Replay a file of messages through the stream.
 
-    Replaying a file twice doubles nothing. Exit code 1: some rows could not be read (each is named).
+    Replaying a file twice doubles nothing. Exit code 1: some rows could not be read (each is
+    named).
     """
     _bring_in(str(file), format, brand, rate, wait=wait, resume=False)
 
 
 def migrate() -> None:
     """Bring the database's schema up to date. Safe to run at any time, by several at once."""
-    from stream.bootstrap import parts
-    from stream.schema import migrate as upgrade
+    from stream.bootstrap.parts import parts
+    from stream.postgres.schema import migrate as upgrade
 
     settings = read_settings()
     set_up_logs(settings)
@@ -183,14 +238,29 @@ def migrate() -> None:
 
 
 def _bring_in(
-    named: str, format: str | None, brand: str | None, rate: float | None, *, wait: bool, resume: bool
+    named: str,
+    format: str | None,
+    brand: str | None,
+    rate: float | None,
+    *,
+    wait: bool,
+    resume: bool,
 ) -> None:
     from stream.cli import replaying, show
 
     settings, console = read_settings(), Console(stderr=True)
     set_up_logs(settings, quiet=True)
     summary = asyncio.run(
-        replaying.bring_in(settings, named, console, format=format, brand=brand, rate=rate, wait=wait, resume=resume)
+        replaying.bring_in(
+            settings,
+            named,
+            console,
+            format=format,
+            brand=brand,
+            rate=rate,
+            wait=wait,
+            resume=resume,
+        )
     )
     show.summary(Console(), summary)
     if summary.bad_rows:

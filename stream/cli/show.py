@@ -1,4 +1,6 @@
-"""How results read on a terminal. Texts of customers are data: never markup, never control characters."""
+"""How results read on a terminal. Texts of customers are data: never markup, never control
+characters.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _LEVEL_STYLE = {"P1": "bold white on red", "P2": "bold red", "P3": "yellow", "P4
 
 def plain(text: object, longest: int | None = None) -> Text:
     """`text` with nothing in it that a terminal would obey, on one line."""
-    said = "".join(" " if unicodedata.category(letter) in ("Cc", "Cf") else letter for letter in str(text))
+    said = "".join(
+        " " if unicodedata.category(letter) in ("Cc", "Cf") else letter for letter in str(text)
+    )
     said = " ".join(said.split())
     return Text(said if longest is None or len(said) <= longest else said[: longest - 1] + "…")
 
@@ -29,15 +33,23 @@ def summary(console: Console, told: Summary) -> None:
     rate = told.sent / max(told.seconds, 1e-6)
     console.print()
     console.print(
-        plain(f"{told.source}: {told.sent:,} events in {told.seconds:.1f} s ({rate:,.0f} a second)"), style="bold"
+        plain(
+            f"{told.source}: {told.sent:,} events in {told.seconds:.1f} s ({rate:,.0f} a second)"
+        ),
+        style="bold",
     )
     if told.bad_rows:
         console.print(f"  {told.bad_rows:,} rows could not be read", style="yellow")
     if told.too_large:
-        console.print(f"  {told.too_large:,} were too large for a message: `earshot dead list`", style="yellow")
+        console.print(
+            f"  {told.too_large:,} were too large for a message: `earshot dead list`",
+            style="yellow",
+        )
     if told.waited:
         new = after.events + after.deleted - before.events - before.deleted
-        console.print(f"  {new:,} new in the store, {told.sent - new:,} repeated there or known already")
+        console.print(
+            f"  {new:,} new in the store, {told.sent - new:,} repeated there or known already"
+        )
     levels = ", ".join(f"{count:,} {level}" for level, count in sorted(after.tickets.items()))
     console.print(f"  the store holds {after.events:,} events, {after.scored:,} scored")
     console.print(
@@ -71,8 +83,13 @@ def tickets(console: Console, rows: Sequence[Any]) -> None:
 
 
 def reasons(factors: Sequence[Any], most: int = 4) -> str:
-    """The weightiest factors of a priority in words, with the points that each adds; the others are counted."""
-    weighty = sorted((each for each in factors if abs(each["points"]) >= 1), key=lambda each: -abs(each["points"]))
+    """The weightiest factors of a priority in words, with the points that each adds; the others are
+    counted.
+    """
+    weighty = sorted(
+        (each for each in factors if abs(each["points"]) >= 1),
+        key=lambda each: -abs(each["points"]),
+    )
     told = [f"{plain(each['words']).plain} ({each['points']:+.0f})" for each in weighty[:most]]
     return " · ".join([*told, f"{len(weighty) - most} more"] if len(weighty) > most else told)
 
@@ -96,7 +113,10 @@ def next_steps(console: Console, *, demo: bool = False) -> None:
     for command, what in (
         ("earshot tickets --level P1", "the queue, with reasons"),
         ('earshot sql "select * from brand_health"', "ask the database anything"),
-        ("earshot up", "a worker and the desk: open the address that it prints, and log in with its code"),
+        (
+            "earshot up",
+            "a worker and the desk: open the address that it prints, and log in with its code",
+        ),
         ('earshot analyze "my line has been down all day"', "what the model makes of a text"),
         ("earshot replay FILE --wait", "your own tweets, complaints or calls"),
     ):

@@ -19,14 +19,24 @@ def watched(console: Console | None = None) -> Iterator[Callable[[str], None]]:
     if not console.is_terminal:
         yield lambda line: print(line, file=sys.stderr, flush=True)
         return
-    columns = (BarColumn(28), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    columns = (
+        BarColumn(28),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("starting", total=None)
 
         def say(line: str) -> None:
             told = _facts(line)
             if "step" in told and "of" in told:
-                bar.update(task, completed=told["step"], total=told["of"], description=f"loss {told.get('loss', '–')}")
+                bar.update(
+                    task,
+                    completed=told["step"],
+                    total=told["of"],
+                    description=f"loss {told.get('loss', '–')}",
+                )
             else:
                 bar.console.print(_words(told) or line, markup=False, highlight=False)
 

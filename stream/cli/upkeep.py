@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from stream.logs import set_up_logs
+from stream.observe.logs import set_up_logs
 from stream.settings import read_settings
 
 if TYPE_CHECKING:
-    from stream.rebuild import Rebuilt
+    from stream.store.rebuild import Rebuilt
 
 
 def add_to(app: typer.Typer) -> None:
@@ -22,15 +22,22 @@ def add_to(app: typer.Typer) -> None:
 def rebuild(
     publish: Annotated[
         bool,
-        typer.Option(help="Tell the topic `tickets` every ticket as it is stored; without it, no Kafka is needed."),
+        typer.Option(
+            help="Tell the topic `tickets` every ticket as it is stored; without it, no Kafka is needed."
+        ),
     ] = True,
-    batch: Annotated[int, typer.Option(min=1, max=10_000, help="Conversations in one transaction.")] = 500,
+    batch: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Conversations in one transaction.")
+    ] = 500,
 ) -> None:
-    """Fold every ticket anew from the stored events: after a loss, or when the rules of triage changed.
+    """Fold every ticket anew from the stored events: after a loss, or when the rules of triage
+    changed.
 
-    What people set stays, and no alert is raised. Workers may run meanwhile; stopped, it goes on where it stopped.
+    What people set stays, and no alert is raised. Workers may run meanwhile; stopped, it goes on
+    where it stopped.
     """
-    from stream.bootstrap import ensure_migrated, parts, rebuild_tickets
+    from stream.bootstrap.jobs import rebuild_tickets
+    from stream.bootstrap.parts import ensure_migrated, parts
 
     settings, console = read_settings(), Console(stderr=True)
     set_up_logs(settings, quiet=True)
@@ -40,7 +47,10 @@ def rebuild(
             await ensure_migrated(found)
             with console.status("rebuilding") as status:
                 return await rebuild_tickets(
-                    found, publish=publish, batch=batch, told=lambda done: status.update(_progress(done))
+                    found,
+                    publish=publish,
+                    batch=batch,
+                    told=lambda done: status.update(_progress(done)),
                 )
 
     done = asyncio.run(work())

@@ -1,4 +1,6 @@
-"""Alerts as people work through them: which still need somebody, what set them apart, and who has seen them."""
+"""Alerts as people work through them: which still need somebody, what set them apart, and who has
+seen them.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,10 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from stream.alert_store import Alerts
-from stream.database import reachable, storable
+from stream.alerts.store import Alerts
+from stream.postgres.database import reachable, storable
+from stream.postgres.tables import Row
 from stream.records import AlertRecord
-from stream.tables import Row
 
 Standing = Literal["open", "acknowledged", "snoozed", "over"]
 STANDINGS: tuple[Standing, ...] = get_args(Standing)
@@ -46,7 +48,10 @@ _LIST = text(f"""{_WITH_STANDING}
     order by standing <> 'open', kind = 'p1', created_at desc, id
     limit :limit
 """).columns(evidence=JSONB)  # noqa: S608
-_COUNT = text(f"{_WITH_STANDING} select standing, count(*)::integer as n from judged group by standing")  # noqa: S608
+_COUNT = text(f"""
+    {_WITH_STANDING}
+    select standing, count(*)::integer as n from judged group by standing
+""")  # noqa: S608  our own words
 _EXAMPLES = text("""
     select id, conversation, author, text from events where id = any(cast(:ids as text[])) and text is not null
 """)
@@ -85,7 +90,9 @@ class Listed:
 
 
 class AlertBook:
-    """What the pages and the API show of alerts, and let people do. brands: what the person is bound to; None: all."""
+    """What the pages and the API show of alerts, and let people do. brands: what the person is
+    bound to; None: all.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -99,21 +106,35 @@ class AlertBook:
         standings: Sequence[Standing] | None = None,
         limit: int = 50,
     ) -> list[Listed]:
-        """Those that need somebody first, of them what concerns many before the single tickets; then the newest."""
-        asked = _asked(brands, brand) | {"standings": None if standings is None else list(standings), "limit": limit}
+        """Those that need somebody first, of them what concerns many before the single tickets;
+        then the newest.
+        """
+        asked = _asked(brands, brand) | {
+            "standings": None if standings is None else list(standings),
+            "limit": limit,
+        }
         async with reachable(), self._engine.connect() as connection:
             rows = (await connection.execute(_LIST, asked)).mappings().all()
             ids = [id for row in rows for id in _examples(row)]
             found = await connection.execute(_EXAMPLES, {"ids": ids}) if ids else ()
-            said = {row.id: Example(row.id, row.conversation, row.author, row.text) for row in found}
+            said = {
+                row.id: Example(row.id, row.conversation, row.author, row.text) for row in found
+            }
         return [_listed(row, said) for row in rows]
 
-    async def counts(self, brands: frozenset[str] | None = None, *, brand: str | None = None) -> dict[Standing, int]:
+    async def counts(
+        self, brands: frozenset[str] | None = None, *, brand: str | None = None
+    ) -> dict[Standing, int]:
         async with reachable(), self._engine.connect() as connection:
-            found = {row.standing: row.n for row in await connection.execute(_COUNT, _asked(brands, brand))}
+            found = {
+                row.standing: row.n
+                for row in await connection.execute(_COUNT, _asked(brands, brand))
+            }
         return {standing: found.get(standing, 0) for standing in STANDINGS}
 
-    async def acknowledge(self, alert_id: str, who: str, brands: frozenset[str] | None = None) -> AlertRecord:
+    async def acknowledge(
+        self, alert_id: str, who: str, brands: frozenset[str] | None = None
+    ) -> AlertRecord:
         """They have seen it; the first to say so stays the one who did. Raises NoAlert."""
         await self._visible(alert_id, brands)
         return _there(await self._alerts.acknowledge(alert_id, who))
@@ -133,7 +154,10 @@ class AlertBook:
 
 
 def _asked(brands: frozenset[str] | None, brand: str | None) -> dict[str, Any]:
-    return {"brands": None if brands is None else sorted(brands), "brand": None if brand is None else storable(brand)}
+    return {
+        "brands": None if brands is None else sorted(brands),
+        "brand": None if brand is None else storable(brand),
+    }
 
 
 def _examples(row: Row) -> Sequence[str]:

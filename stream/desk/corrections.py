@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from stream.database import reachable, storable
 from stream.errors import UserError
-from stream.tables import corrections, events
+from stream.postgres.database import reachable, storable
+from stream.postgres.tables import corrections, events
 
 Field = Literal["sentiment", "complaint", "severity", "topic", "problem", "outcome"]
 FIELDS: tuple[Field, ...] = get_args(Field)
@@ -34,7 +34,9 @@ _LATEST = text("""
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A text (redacted, as stored), what a person says of it, and what the model said: better and worse."""
+    """A text (redacted, as stored), what a person says of it, and what the model said: better and
+    worse.
+    """
 
     text: str
     field: str
@@ -44,19 +46,31 @@ class Pair:
 
 
 class Corrections:
-    """The table `corrections`. The stored analysis stays what the model said; priorities stay a function of it."""
+    """The table `corrections`. The stored analysis stays what the model said; priorities stay a
+    function of it.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def correct(self, event_id: str, field: Field, should_be: str, who: str) -> dict[str, Any]:
-        """Keep what a person says; the latest counts. Raises UserError for a label that is none, or no such event."""
+    async def correct(
+        self, event_id: str, field: Field, should_be: str, who: str
+    ) -> dict[str, Any]:
+        """Keep what a person says; the latest counts. Raises UserError for a label that is none, or
+        no such event.
+        """
         label = storable(should_be.strip())
         allowed = _ALLOWED.get(field)
         if (allowed and label not in allowed) or not 0 < len(label) <= _LONGEST:
-            raise UserError(f"{field} is {' or '.join(allowed) if allowed else f'1 to {_LONGEST} characters'}")
+            raise UserError(
+                f"{field} is {' or '.join(allowed) if allowed else f'1 to {_LONGEST} characters'}"
+            )
         async with reachable(), self._engine.begin() as connection:
-            row = (await connection.execute(select(events).where(events.c.id == storable(event_id)))).mappings().first()
+            row = (
+                (await connection.execute(select(events).where(events.c.id == storable(event_id))))
+                .mappings()
+                .first()
+            )
             if row is None or row["kind"] == "deleted":
                 raise UserError(f"there is no message {event_id}")
             put = insert(corrections).values(
@@ -66,7 +80,11 @@ class Corrections:
 
     async def of(self, event_ids: Collection[str]) -> list[dict[str, Any]]:
         """All corrections of these messages, oldest first."""
-        asked = select(corrections).where(corrections.c.event_id.in_(list(event_ids))).order_by(corrections.c.id)
+        asked = (
+            select(corrections)
+            .where(corrections.c.event_id.in_(list(event_ids)))
+            .order_by(corrections.c.id)
+        )
         async with reachable(), self._engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(asked)).mappings()]
 
@@ -75,7 +93,9 @@ class Corrections:
         async with reachable(), self._engine.connect() as connection:
             found = (await connection.execute(_LATEST, {"field": field})).all()
         return [
-            Pair(row.text, row.field, row.should_be, row.said, row.who) for row in found if row.should_be != row.said
+            Pair(row.text, row.field, row.should_be, row.said, row.who)
+            for row in found
+            if row.should_be != row.said
         ]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from stream.database import reachable, storable
+from stream.postgres.database import reachable, storable
 
 Sort = Literal["priority", "received", "updated"]
 Row = dict[str, Any]
@@ -26,7 +26,8 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which tickets. Empty: all. text: in any message of the conversation. owner "": nobody's. late: past its promise.
+    """Which tickets. Empty: all. text: in any message of the conversation. owner "": nobody's.
+    late: past its promise.
 
     brands: what the person is bound to, on top of what they ask for; None: all.
     """
@@ -68,8 +69,9 @@ _LINE = f"""
     t.tags, t.excerpt, t.messages, t.needs_look, t.version, t.edits, t.received_at, t.answered_at, t.sla_due_at,
     jsonb_path_query_array(t.factors, '$[0 to {WHY - 1}].words') as why
 """
-# What is ahead of a ticket is answered first, as fast as the desk answered during the last hour; a desk that answered
-# nothing is taken to answer one in that time. The view is read once, and its order kept by number: it is the dear part.
+# What is ahead of a ticket is answered first, as fast as the desk answered during the last hour; a
+# desk that answered nothing is taken to answer one in that time. The view is read once, and its
+# order kept by number: it is the dear part.
 _QUEUE = text(f"""
     with pace as (
         select brand, greatest(1, count(*)) / 60.0 as answered_a_minute from tickets
@@ -98,7 +100,8 @@ _QUEUE = text(f"""
     limit :limit
 """).columns(why=JSONB)  # noqa: S608  our own words
 
-# What must be seen at once, without what the view reckons from all the others: cheap, however long the queue is.
+# What must be seen at once, without what the view reckons from all the others: cheap, however long
+# the queue is.
 _URGENT = text(f"""
     select {_LINE}, t.priority as queue_priority, t.sla_due_at < now() as late, false as will_be_late, null as open_by
     from tickets t
@@ -111,15 +114,24 @@ _URGENT = text(f"""
 _KEYS: dict[Sort, tuple[str, str, str]] = {
     # the column, its type, and how it compares when the next page begins
     "priority": ("priority", "integer", "(t.priority, t.id) < (cast(:at as integer), :after)"),
-    "received": ("received_at", "timestamptz", "(t.received_at, t.id) > (cast(:at as timestamptz), :after)"),
-    "updated": ("updated_at", "timestamptz", "(t.updated_at, t.id) < (cast(:at as timestamptz), :after)"),
+    "received": (
+        "received_at",
+        "timestamptz",
+        "(t.received_at, t.id) > (cast(:at as timestamptz), :after)",
+    ),
+    "updated": (
+        "updated_at",
+        "timestamptz",
+        "(t.updated_at, t.id) < (cast(:at as timestamptz), :after)",
+    ),
 }
 _VALUES = {name: f"t.{name}" for name in ("brand", "network", "topic", "level", "state")} | {
     "owner": "coalesce(t.owner, '')",
     "clock": "case when t.answered_at is null and t.sla_due_at < now() then 'late' end",
 }
-# Of the same tickets as the view shows, without what it reckons for each. A choice counts what it would show beside
-# all the other filters: the tickets that fail in nothing, or in what the choice itself is about alone.
+# Of the same tickets as the view shows, without what it reckons for each. A choice counts what it
+# would show beside all the other filters: the tickets that fail in nothing, or in what the choice
+# itself is about alone.
 _MISSES = " + ".join(f"(not coalesce({each}, false))::int" for each in _ABOUT.values())
 _FACETS = text(f"""
     select facet, value, count(*)::int as n
@@ -143,22 +155,29 @@ class QueueReader:
         self._engine = engine
 
     async def queue(self, chosen: Filter, limit: int = 100) -> list[Row]:
-        """The open tickets as lines, most urgent first, with what moves with the clock; at most LONGEST.
+        """The open tickets as lines, most urgent first, with what moves with the clock; at most
+        LONGEST.
 
-        late: the promise is broken; will_be_late: it will be, at the pace of the last hour; open_by: who looks at it.
+        late: the promise is broken; will_be_late: it will be, at the pace of the last hour;
+        open_by: who looks at it.
         """
         async with reachable(), self._engine.connect() as connection:
-            found = await connection.execute(_QUEUE, _values(chosen) | {"limit": min(limit, LONGEST)})
+            found = await connection.execute(
+                _QUEUE, _values(chosen) | {"limit": min(limit, LONGEST)}
+            )
             return [dict(row) for row in found.mappings()]
 
     async def urgent(self, chosen: Filter) -> list[Row]:
-        """P1 tickets of the last seconds, as rows of the queue: until it is read again, which takes longer."""
+        """P1 tickets of the last seconds, as rows of the queue: until it is read again, which takes
+        longer.
+        """
         async with reachable(), self._engine.connect() as connection:
             found = await connection.execute(_URGENT, _values(chosen))
             return [dict(row) for row in found.mappings()]
 
     async def facets(self, chosen: Filter) -> dict[str, dict[str, int]]:
-        """What the open tickets can be filtered by, and how many each choice would show beside the other filters.
+        """What the open tickets can be filtered by, and how many each choice would show beside the
+        other filters.
 
         `all` tells how many there are as it is chosen.
         """

@@ -1,4 +1,6 @@
-"""The SQL page's question: one statement as the person's own login, and a line in the audit of who asked what."""
+"""The SQL page's question: one statement as the person's own login, and a line in the audit of who
+asked what.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from stream.database import storable
-from stream.desk.audit import note
-from stream.sql import SECONDS, Rows, SqlRefused, run_sql, write
+from stream.accounts.audit import note
+from stream.postgres.database import storable
+from stream.postgres.sql import SECONDS, Rows, SqlRefused, run_sql, write
 
 SHOWN = 500  # rows on the page
 EXPORTED = 10_000  # rows of a CSV file
@@ -37,13 +39,19 @@ class SqlBox:
         self._seconds = seconds
         self._asking: set[str] = set()
 
-    async def ask(self, who: str, url: Callable[[], Awaitable[str]], statement: str, *, limit: int = SHOWN) -> Answer:
+    async def ask(
+        self, who: str, url: Callable[[], Awaitable[str]], statement: str, *, limit: int = SHOWN
+    ) -> Answer:
         """Run it at `url`, the person's own login. Raises SqlRefused, and DatabaseAway."""
         with self._one_at_a_time(who):
             return await self._ask(who, await url(), statement, limit)
 
-    async def csv(self, who: str, url: Callable[[], Awaitable[str]], statement: str) -> tuple[bytes, bool]:
-        """The same as CSV in UTF-8 that no spreadsheet runs, and whether rows are left out. Raises as `ask` does."""
+    async def csv(
+        self, who: str, url: Callable[[], Awaitable[str]], statement: str
+    ) -> tuple[bytes, bool]:
+        """The same as CSV in UTF-8 that no spreadsheet runs, and whether rows are left out. Raises
+        as `ask` does.
+        """
         with self._one_at_a_time(who):
             answer = await self._ask(who, await url(), statement, EXPORTED)
         out = io.StringIO(newline="")
@@ -64,7 +72,9 @@ class SqlBox:
             raise
         finally:
             seconds = round(time.perf_counter() - started, 3)
-            await note(self._engine, who, "sql", statement=storable(statement), seconds=seconds, **told)
+            await note(
+                self._engine, who, "sql", statement=storable(statement), seconds=seconds, **told
+            )
 
     @contextmanager
     def _one_at_a_time(self, who: str) -> Iterator[None]:

@@ -1,4 +1,6 @@
-"""Tickets as the desk sees and changes them. No edit is lost unseen: each says which state of the ticket it saw."""
+"""Tickets as the desk sees and changes them. No edit is lost unseen: each says which state of the
+ticket it saw.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from stream.database import reachable, storable
-from stream.desk.life import Action, Edit, Note, Resolve, Snooze, Wait, apply
-from stream.tables import events, ticket_changes, tickets
+from stream.desk.actions import Action, Edit, Note, Resolve, Snooze, Wait, apply
+from stream.postgres.database import reachable, storable
+from stream.postgres.tables import events, ticket_changes, tickets
 
 Row = dict[str, Any]
 
@@ -27,7 +29,8 @@ _HISTORY = text("""
     select version, changed_at, kind, who, reason, changes from ticket_changes
     where ticket_id = :ticket order by version, changed_at limit 500
 """)
-# The nearest of the same model's, a conversation its nearest message. Recent ones alone: a scan must stay bounded.
+# The nearest of the same model's, a conversation its nearest message. Recent ones alone: a scan
+# must stay bounded.
 _SIMILAR = text("""
     with asked as (
         select embedding, model_version, brand from events
@@ -66,7 +69,9 @@ _OTHERS = text("""
     select who from presence
     where ticket_id = :ticket and who <> :who and seen_at > now() - interval '30 seconds' order by who
 """)
-_LEFT = text("delete from presence where ticket_id = :ticket and who = :who or seen_at < now() - interval '1 hour'")
+_LEFT = text(
+    "delete from presence where ticket_id = :ticket and who = :who or seen_at < now() - interval '1 hour'"
+)
 
 
 class NoTicket(Exception):
@@ -77,7 +82,9 @@ class Lost(Exception):
     """The ticket changed since it was read. ticket: as it is now; last: what was done, and by whom."""
 
     def __init__(self, ticket: Row, last: Row) -> None:
-        super().__init__(f"{last['who']} changed this ticket meanwhile ({last['reason']}); look at it and try again")
+        super().__init__(
+            f"{last['who']} changed this ticket meanwhile ({last['reason']}); look at it and try again"
+        )
         self.ticket = ticket
         self.last = last
 
@@ -112,9 +119,9 @@ class Desk:
     ) -> Row:
         """Do it, record it, and return the ticket as it is then.
 
-        seen: the ticket that the person looked at. Raises Lost when somebody changed it since then, and, where the
-        action puts it away, also when the conversation went on; NotAllowed when it does not fit; NoTicket. A note takes
-        nothing away and is always added.
+        seen: the ticket that the person looked at. Raises Lost when somebody changed it since then,
+        and, where the action puts it away, also when the conversation went on; NotAllowed when it
+        does not fit; NoTicket. A note takes nothing away and is always added.
         """
         return await self.act_all(ticket_id, (action,), who, seen=seen, brands=brands)
 
@@ -152,11 +159,15 @@ class Desk:
         return await self._rows(_HISTORY, ticket=ticket_id)
 
     async def similar(self, ticket_id: str, *, limit: int = 5, least: float = 0.5) -> list[Row]:
-        """Tickets of the same brand whose messages mean nearly the same. similarity: cosine, at least `least`."""
+        """Tickets of the same brand whose messages mean nearly the same. similarity: cosine, at
+        least `least`.
+        """
         return await self._rows(_SIMILAR, ticket=ticket_id, limit=limit, least=least)
 
     async def incident(self, ticket_id: str) -> Row | None:
-        """The incident that it belongs to. tickets: how many do; open: how many of them wait for somebody."""
+        """The incident that it belongs to. tickets: how many do; open: how many of them wait for
+        somebody.
+        """
         return next(iter(await self._rows(_INCIDENT, ticket=ticket_id)), None)
 
     async def enter(self, ticket_id: str, who: str) -> list[str]:
@@ -175,9 +186,15 @@ class Desk:
             return [dict(row) for row in (await connection.execute(query, values)).mappings()]
 
 
-async def _ticket(connection: AsyncConnection, ticket_id: str, brands: frozenset[str] | None, *, lock: bool) -> Row:
+async def _ticket(
+    connection: AsyncConnection, ticket_id: str, brands: frozenset[str] | None, *, lock: bool
+) -> Row:
     query = select(tickets).where(tickets.c.id == storable(ticket_id))
-    row = (await connection.execute(query.with_for_update() if lock else query)).mappings().one_or_none()
+    row = (
+        (await connection.execute(query.with_for_update() if lock else query))
+        .mappings()
+        .one_or_none()
+    )
     if row is None or (brands is not None and row["brand"] not in brands):
         raise NoTicket(f"there is no ticket {ticket_id}")
     return dict(row)
@@ -209,7 +226,11 @@ async def _last(connection: AsyncConnection, ticket_id: str, kind: str | None = 
     query = select(ticket_changes).where(ticket_changes.c.ticket_id == ticket_id)
     if kind is not None:
         query = query.where(ticket_changes.c.kind == kind)
-    last = (await connection.execute(query.order_by(ticket_changes.c.version.desc()).limit(1))).mappings().first()
+    last = (
+        (await connection.execute(query.order_by(ticket_changes.c.version.desc()).limit(1)))
+        .mappings()
+        .first()
+    )
     return dict(last) if last else {"who": "somebody", "reason": "see its history"}
 
 

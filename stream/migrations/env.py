@@ -1,4 +1,6 @@
-"""Alembic's entry: runs the versions on the connection that `stream.schema.migrate` hands over."""
+"""Alembic's entry: runs the versions on the connection that `stream.postgres.schema.migrate` hands
+over.
+"""
 
 from alembic import context
 

@@ -10,30 +10,31 @@ from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from connectors.webhook import Hook
-from models.taxonomy import Taxonomy
+from models.taxonomy.classifier import Taxonomy
+from stream.kafka import Publish
 from stream.web.api.alerts import alerts_routes
 from stream.web.api.analyze import analyze_routes
 from stream.web.api.changes import stream_routes
-from stream.web.api.events import Publish, events_routes
+from stream.web.api.erasure import forget_routes
+from stream.web.api.events import events_routes
 from stream.web.api.export import export_routes
-from stream.web.api.forgetting import forget_routes
-from stream.web.api.reading import Reading
+from stream.web.api.hooks import hooks_routes
+from stream.web.api.model import Reading
 from stream.web.api.replies import replies_routes
 from stream.web.api.state import state_routes
 from stream.web.api.stats import stats_routes
 from stream.web.api.taxonomy import taxonomy_routes
 from stream.web.api.tickets import tickets_routes
+from stream.web.auth.callers import Callers
+from stream.web.auth.gate import Gate
+from stream.web.auth.keyring import Guard, KeyRing
+from stream.web.auth.login import mount_login
 from stream.web.batcher import Batcher
 from stream.web.console import CONSOLE_PATHS, OPEN_PATHS, mount_console
 from stream.web.docs import docs_page
-from stream.web.edge import Edge
-from stream.web.gate import Gate
-from stream.web.hooks import hooks_routes
-from stream.web.keyring import Guard, KeyRing
-from stream.web.login import mount_login
+from stream.web.http.edge import Edge
+from stream.web.http.problems import described, tell_problems
 from stream.web.parts import DeskParts
-from stream.web.people import Callers
-from stream.web.problems import described, tell_problems
 from stream.web.reads import Reads
 
 _ABOUT = """Messages of customers in, understanding out.
@@ -90,7 +91,14 @@ def create_web(store: Reads, api: Api) -> FastAPI:
         return HTMLResponse(docs_page(described(app)))
 
     if api.desk is not None:
-        for routes in (tickets_routes, replies_routes, alerts_routes, stream_routes, export_routes, forget_routes):
+        for routes in (
+            tickets_routes,
+            replies_routes,
+            alerts_routes,
+            stream_routes,
+            export_routes,
+            forget_routes,
+        ):
             app.include_router(routes(api.desk))
         mount_login(app, api.desk.people, api.desk.sessions, callers, api.desk.provider)
         mount_console(app, api.desk)  # the last: what it mounts may take every path that is left

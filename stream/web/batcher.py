@@ -1,4 +1,6 @@
-"""Many requests, one model: whatever waits when it is free is one batch, a fair share of each request."""
+"""Many requests, one model: whatever waits when it is free is one batch, a fair share of each
+request.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +36,13 @@ class _Request(Generic[Item, Result]):
 
 
 class Batcher(Generic[Item, Result]):
-    """Gathers the items of concurrent requests into batches, and gives each request its results in order.
+    """Gathers the items of concurrent requests into batches, and gives each request its results in
+    order.
 
-    run: a batch in, its results out, in order. most: items of a batch. within: seconds that a batch may wait to fill;
-    while one runs the next fills by itself. waiting: items that may wait; patience: seconds that they may wait, at the
-    speed of late; beyond either a request is refused, not kept. runners: batches under way at once.
+    run: a batch in, its results out, in order. most: items of a batch. within: seconds that a batch
+    may wait to fill; while one runs the next fills by itself. waiting: items that may wait;
+    patience: seconds that they may wait, at the speed of late; beyond either a request is refused,
+    not kept. runners: batches under way at once.
     """
 
     def __init__(
@@ -59,15 +63,20 @@ class Batcher(Generic[Item, Result]):
         self._runners = runners
         self._queue: deque[_Request[Item, Result]] = deque()
         self._arrived = asyncio.Event()
-        self._speed = 0.0  # items a second, by the latest batch that was half full or more; 0 before there was one
+        # items a second, by the latest batch that was half full or more; 0 before there was one
+        self._speed = 0.0
         self.waiting = 0
 
     async def __call__(self, items: Sequence[Item]) -> list[Result]:
-        """The results of `items`, in order. Raises Busy. Cancelled, what the model has not begun is never begun."""
+        """The results of `items`, in order. Raises Busy. Cancelled, what the model has not begun is
+        never begun.
+        """
         wait = self.waiting / self._speed if self._speed else 0.0
         if self.waiting + len(items) > self._bound or wait > self._patience:
             raise Busy(wait or 1.0)
-        request: _Request[Item, Result] = _Request(items, asyncio.get_running_loop().create_future())
+        request: _Request[Item, Result] = _Request(
+            items, asyncio.get_running_loop().create_future()
+        )
         self._queue.append(request)
         self.waiting += len(items)
         self._arrived.set()
@@ -114,10 +123,14 @@ class Batcher(Generic[Item, Result]):
             for (request, at), result in zip(places, results, strict=True):
                 request.results[at] = result
                 if len(request.results) == len(request.items) and not request.answer.done():
-                    request.answer.set_result([request.results[place] for place in range(len(request.items))])
+                    request.answer.set_result(
+                        [request.results[place] for place in range(len(request.items))]
+                    )
 
     def _take(self) -> list[tuple[_Request[Item, Result], int]]:
-        """The next batch: one item of each request in turn, so that a large request does not hold up a small one."""
+        """The next batch: one item of each request in turn, so that a large request does not hold
+        up a small one.
+        """
         places: list[tuple[_Request[Item, Result], int]] = []
         while self._queue and len(places) < self._most:
             request = self._queue.popleft()

@@ -1,4 +1,6 @@
-"""The reference of the REST interface as one page: made from the OpenAPI document, without a script or a network."""
+"""The reference of the REST interface as one page: made from the OpenAPI document, without a script
+or a network.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +38,17 @@ class Example:
 
 
 def docs_page(document: dict[str, Any]) -> str:
-    """HTML of an OpenAPI document: every route with its examples as commands, every record with its fields."""
+    """HTML of an OpenAPI document: every route with its examples as commands, every record with its
+    fields.
+    """
     routes = "\n".join(
         _route(document, path, method, told)
         for path, methods in document["paths"].items()
         for method, told in methods.items()
     )
-    records = "\n".join(_record(name, told) for name, told in sorted(document["components"]["schemas"].items()))
+    records = "\n".join(
+        _record(name, told) for name, told in sorted(document["components"]["schemas"].items())
+    )
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>earshot: REST</title><style>{_STYLE}</style></head><body><h1>earshot <small>REST</small></h1>
@@ -64,9 +70,15 @@ def _route(document: dict[str, Any], path: str, method: str, told: dict[str, Any
     )
 
 
-def _examples(document: dict[str, Any], path: str, method: str, told: dict[str, Any]) -> Iterator[str]:
+def _examples(
+    document: dict[str, Any], path: str, method: str, told: dict[str, Any]
+) -> Iterator[str]:
     for each in examples(document, path, method, told):
-        command = f"curl -s {each.address}" if method == "get" else f"curl -s -X {method.upper()} {each.address}"
+        command = (
+            f"curl -s {each.address}"
+            if method == "get"
+            else f"curl -s -X {method.upper()} {each.address}"
+        )
         if told.get("security"):
             command += ' \\\n  -H "Authorization: Bearer $EARSHOT_KEY"'
         command += "".join(f" \\\n  -H '{name}: {value}'" for name, value in each.headers.items())
@@ -77,7 +89,9 @@ def _examples(document: dict[str, Any], path: str, method: str, told: dict[str, 
         yield f"<pre>{escape(command)}</pre>"
 
 
-def examples(document: dict[str, Any], path: str, method: str, told: dict[str, Any]) -> Iterator[Example]:
+def examples(
+    document: dict[str, Any], path: str, method: str, told: dict[str, Any]
+) -> Iterator[Example]:
     """Requests that work, made of the document's own examples: one for each body, or one without."""
     headers, query = {}, []
     for parameter in told.get("parameters", []):
@@ -93,7 +107,9 @@ def examples(document: dict[str, Any], path: str, method: str, told: dict[str, A
     address = HERE + path + ("?" + "&".join(query) if query else "")
     body = told.get("requestBody", {}).get("content", {}).get("application/json", {})
     named = [(each["summary"], each["value"]) for each in body.get("examples", {}).values()]
-    for summary, value in named or [("", each) for each in _bodies(document, body.get("schema", {}))] or [("", None)]:
+    for summary, value in (
+        named or [("", each) for each in _bodies(document, body.get("schema", {}))] or [("", None)]
+    ):
         yield Example(method, address, headers, value, summary)
 
 
@@ -101,7 +117,9 @@ def _bodies(document: dict[str, Any], schema: dict[str, Any]) -> list[Any]:
     """The examples that a record brings along."""
     for one in schema.get("anyOf", [schema]):
         if "$ref" in one:
-            found = document["components"]["schemas"][one["$ref"].rpartition("/")[2]].get("examples", [])
+            found = document["components"]["schemas"][one["$ref"].rpartition("/")[2]].get(
+                "examples", []
+            )
             return list(found)
     return []
 
@@ -136,7 +154,9 @@ def _type(of: dict[str, Any]) -> str:
 
 def _links(answer: dict[str, Any]) -> str:
     return " ".join(
-        f"({_type(content['schema'])})" for content in answer.get("content", {}).values() if content.get("schema")
+        f"({_type(content['schema'])})"
+        for content in answer.get("content", {}).values()
+        if content.get("schema")
     )
 
 
@@ -147,5 +167,8 @@ def _link(reference: str) -> str:
 
 def _prose(text: str) -> str:
     """Paragraphs, with `code` as code."""
-    marked = [f"<code>{part}</code>" if at % 2 else part for at, part in enumerate(escape(text).split("`"))]
+    marked = [
+        f"<code>{part}</code>" if at % 2 else part
+        for at, part in enumerate(escape(text).split("`"))
+    ]
     return "".join(f"<p>{each}</p>" for each in "".join(marked).split("\n\n") if each.strip())

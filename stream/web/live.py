@@ -1,4 +1,6 @@
-"""What changes in the database, told to whoever shows it: one connection listens, many pages and streams hear."""
+"""What changes in the database, told to whoever shows it: one connection listens, many pages and
+streams hear.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,15 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.types import Text
 
-from stream.database import CONNECT_SECONDS, dsn, reachable, why_away
 from stream.errors import DatabaseAway
+from stream.postgres.database import CONNECT_SECONDS, dsn, reachable, why_away
 
 log = logging.getLogger(__name__)
 
 CHANNEL = "earshot"
-GATHER = 0.05  # seconds in which changes become one: a batch of messages touches several tables at once
+GATHER = (
+    0.05  # seconds in which changes become one: a batch of messages touches several tables at once
+)
 REMEMBERED = 1_000  # changes that who comes back can still be told
 WAITING = 256  # changes that wait for one slow reader; then it is told to read everything again
 CHECK = 20.0  # seconds between two questions whether the connection still lives
@@ -39,9 +43,11 @@ _BRANDS = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Rows that changed. ids: of the table; none: many, or unknown which: read again what you show of it.
+    """Rows that changed. ids: of the table; none: many, or unknown which: read again what you show
+    of it.
 
-    table: tickets, alerts, replies or incidents; empty: something may have been missed, read everything again.
+    table: tickets, alerts, replies or incidents; empty: something may have been missed, read
+    everything again.
     """
 
     table: str
@@ -53,7 +59,9 @@ MISSED = Change("")
 
 
 class Changes:
-    """What one reader hears, in order: `async for change in changes`. It ends when the server stops."""
+    """What one reader hears, in order: `async for change in changes`. It ends when the server
+    stops.
+    """
 
     def __init__(self, brands: frozenset[str] | None) -> None:
         self.brands = brands
@@ -87,7 +95,8 @@ class Changes:
 class Hub:
     """Listens on Postgres's channel `earshot` and tells each reader what it may see.
 
-    dsn: of the owner, as the listening connection needs no more rights than any. Readers come and go at any time.
+    dsn: of the owner, as the listening connection needs no more rights than any. Readers come and
+    go at any time.
     """
 
     def __init__(self, url: str, engine: AsyncEngine) -> None:
@@ -117,8 +126,12 @@ class Hub:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     @contextmanager
-    def subscribe(self, brands: frozenset[str] | None, *, after: int | None = None) -> Iterator[Changes]:
-        """Changes of these brands from now on; None: of all. after: also those since that number, where still known."""
+    def subscribe(
+        self, brands: frozenset[str] | None, *, after: int | None = None
+    ) -> Iterator[Changes]:
+        """Changes of these brands from now on; None: of all. after: also those since that number,
+        where still known.
+        """
         changes = Changes(brands)
         if after is not None:
             self._replay(changes, after)
@@ -139,7 +152,10 @@ class Hub:
             changes.put(replace(MISSED, number=self._number))
             return
         for change, brands in self._kept:
-            if change.number > after and (seen := seen_by(changes.brands, change, brands)) is not None:
+            if (
+                change.number > after
+                and (seen := seen_by(changes.brands, change, brands)) is not None
+            ):
                 changes.put(seen)
 
     async def _listen(self) -> None:
@@ -148,7 +164,8 @@ class Hub:
             try:
                 connection = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS)
             except Exception as error:
-                # Whatever it is, pages that are open wait for the changes: it is tried again, and told if it is new.
+                # Whatever it is, pages that are open wait for the changes: it is tried again, and
+                # told if it is new.
                 if why_away(error) is None:
                     log.error("cannot listen for changes: %s", type(error).__name__)
                 await asyncio.sleep(wait)
@@ -206,7 +223,9 @@ class Hub:
                 self._spread(change, brands)
 
     async def _brands(self, change: Change) -> dict[str, str | None]:
-        """The brand of each row that is still there; of none where nobody listens who may not see all."""
+        """The brand of each row that is still there; of none where nobody listens who may not see
+        all.
+        """
         if not change.ids or all(reader.brands is None for reader in self._readers):
             return {}
         async with reachable(), self._engine.connect() as connection:
@@ -222,10 +241,14 @@ class Hub:
                 reader.put(seen)
 
 
-def seen_by(bound: Collection[str] | None, change: Change, brands: dict[str, str | None]) -> Change | None:
-    """The change as somebody bound to these brands may hear of it; None where it does not concern them.
+def seen_by(
+    bound: Collection[str] | None, change: Change, brands: dict[str, str | None]
+) -> Change | None:
+    """The change as somebody bound to these brands may hear of it; None where it does not concern
+    them.
 
-    A row that is gone has no brand any more: who is bound hears that something changed, and not which.
+    A row that is gone has no brand any more: who is bound hears that something changed, and not
+    which.
     """
     if bound is None or not change.ids:
         return change

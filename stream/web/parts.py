@@ -8,35 +8,36 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.taxonomy import Taxonomy
-from stream.alert_store import Alerts
-from stream.desk.access import ensure_login
+from models.taxonomy.classifier import Taxonomy
+from stream.accounts.postgres_logins import ensure_login
+from stream.accounts.row_security import BoundEngine
+from stream.accounts.sessions import Sessions
+from stream.accounts.users import People
+from stream.alerts.store import Alerts
 from stream.desk.alert_book import AlertBook
-from stream.desk.board import Taught
-from stream.desk.bound import BoundEngine
 from stream.desk.corrections import Corrections
-from stream.desk.monitor import Monitor
-from stream.desk.people import People
 from stream.desk.queue import QueueReader
-from stream.desk.sessions import Sessions
 from stream.desk.tickets import Desk
 from stream.errors import DatabaseAway
-from stream.incident_answers import Write
-from stream.incident_store import Incidents
-from stream.replies import Replies
-from stream.web.api.events import Publish
-from stream.web.keyring import KeyRing
+from stream.incidents.answers import Write
+from stream.incidents.store import Incidents
+from stream.kafka import Publish
+from stream.monitor.monitor import Monitor
+from stream.monitor.records import Taught
+from stream.replies.store import Replies
+from stream.web.auth.callers import Caller, Callers
+from stream.web.auth.keyring import KeyRing
+from stream.web.auth.sign_on import SignsOn
 from stream.web.live import Hub
-from stream.web.people import Caller, Callers
 from stream.web.reads import Reads
-from stream.web.sign_on import SignsOn
 
 
 @dataclass(frozen=True, slots=True)
 class DeskParts:
     """engine: the owner's. reads: for what is streamed past the others.
 
-    reader_url: where the caller reads as their own login, so that Postgres itself keeps other brands from them.
+    reader_url: where the caller reads as their own login, so that Postgres itself keeps other
+    brands from them.
 
     write: drafts replies, for a thread; None where this process has no model for that.
     """
@@ -64,11 +65,15 @@ class DeskParts:
     _bound: dict[frozenset[str], DeskParts] = field(default_factory=dict, repr=False)
 
     def of(self, caller: Caller) -> DeskParts:
-        """The parts as the caller may read: a condition that some query forgets shows them no other brand's rows."""
+        """The parts as the caller may read: a condition that some query forgets shows them no other
+        brand's rows.
+        """
         if caller.brands is None:
             return self
         if caller.brands not in self._bound:
-            self._bound[caller.brands] = replace(self, **_over(BoundEngine(self.engine, caller.brands)), _bound={})
+            self._bound[caller.brands] = replace(
+                self, **_over(BoundEngine(self.engine, caller.brands)), _bound={}
+            )
         return self._bound[caller.brands]
 
 
@@ -101,7 +106,8 @@ def desk_parts(
     write: Write | None = None,
     provider: SignsOn | None = None,
 ) -> DeskParts:
-    """The desk over one database. url: the owner's; reader_url: of the read-only login that sees every brand.
+    """The desk over one database. url: the owner's; reader_url: of the read-only login that sees
+    every brand.
 
     lag: how many messages wait in Kafka. taught: what the model at hand was.
     """
@@ -118,7 +124,8 @@ def desk_parts(
             except DatabaseAway:
                 if caller.brands is not None:
                     raise
-                return reader_url  # an owner who may make no roles has made this one, which sees no less
+                # an owner who may make no roles has made this one, which sees no less
+                return reader_url
         return logins[known]
 
     return DeskParts(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from stream.figures import Figures
-from stream.queries import Totals
+from stream.postgres.gauges import Figures
 from stream.records import AlertRecord
+from stream.store.queries import Totals
 
 
 class Reads(Protocol):
-    """`stream.store.Store` in earnest."""
+    """`stream.store.store.Store` in earnest."""
 
     async def ping(self) -> None: ...
     async def totals(self, brands: frozenset[str] | None = None) -> Totals: ...

@@ -48,16 +48,22 @@ class Apache:
         self.secure_bootstrap = f"127.0.0.1:{self.port + 100}"
 
     def start(self, *more: str) -> str:
-        """The addresses. Asked again where the launcher looked for a broker before its process had become one."""
+        """The addresses. Asked again where the launcher looked for a broker before its process had
+        become one.
+        """
         for _ in range(3):
             with suppress(subprocess.CalledProcessError):
-                return self.do("start", "--brokers", str(self.brokers), "--port", str(self.port), *more).strip()
+                return self.do(
+                    "start", "--brokers", str(self.brokers), "--port", str(self.port), *more
+                ).strip()
         self.end()
         raise AssertionError("Apache Kafka does not start")
 
     def do(self, command: str, *arguments: str) -> str:
         asked = [sys.executable, str(LAUNCHER), command, str(self.folder), *arguments]
-        return subprocess.run(asked, check=True, stdout=subprocess.PIPE, text=True, timeout=120).stdout
+        return subprocess.run(
+            asked, check=True, stdout=subprocess.PIPE, text=True, timeout=120
+        ).stdout
 
     def kill(self, node: int) -> None:
         self.do("kill-node", str(node))
@@ -74,7 +80,9 @@ class Apache:
 
 
 def _free_ports(brokers: int, secure: bool) -> int:
-    """The first of as many ports as the cluster takes, below those that the system gives away by itself."""
+    """The first of as many ports as the cluster takes, below those that the system gives away by
+    itself.
+    """
     wanted = [*range(2 * brokers), *(range(100, 100 + 2 * brokers) if secure else ())]
     for _ in range(100):
         first = random.randrange(20_000, 32_000)
@@ -89,7 +97,9 @@ def _free_ports(brokers: int, secure: bool) -> int:
 
 
 @asynccontextmanager
-async def apache_stage(brokers: int, *, secure: bool = False) -> AsyncIterator[tuple[Stage, Apache]]:
+async def apache_stage(
+    brokers: int, *, secure: bool = False
+) -> AsyncIterator[tuple[Stage, Apache]]:
     """Workers on Apache Kafka, and on a database that none of them may start."""
     home = Home()
     cluster = await asyncio.to_thread(Apache, brokers, secure=secure)

@@ -1,4 +1,6 @@
-"""What the acceptance tests share: the events, what an undisturbed run makes of them, and a stage to run on."""
+"""What the acceptance tests share: the events, what an undisturbed run makes of them, and a stage
+to run on.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from acceptance.stage import Outcome, Stage, embedded_stage
 
 from connectors.events import Event
 
-# A shell starts what runs in the background with Ctrl-C ignored, and our commands would inherit that.
+# A shell starts what runs in the background with Ctrl-C ignored, and our commands would inherit
+# that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -33,7 +36,9 @@ def undisturbed(tweets: Sequence[Event]) -> Outcome:
 
 @pytest.fixture(scope="session")
 def few_tweets(tweets: Sequence[Event]) -> Sequence[Event]:
-    """For where starting the parts takes its time already; of every kind some, so not the first ones."""
+    """For where starting the parts takes its time already; of every kind some, so not the first
+    ones.
+    """
     return tweets[13_000:17_000]
 
 

@@ -1,4 +1,6 @@
-"""Twenty thousand events: real tweets where they are at hand, otherwise as many that are made up here."""
+"""Twenty thousand events: real tweets where they are at hand, otherwise as many that are made up
+here.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ _REAL = ("airline/Tweets.csv", "twcs/twcs_first5000.csv", "sentiment140/random_2
 def tweets(size: int = SIZE) -> tuple[list[Event], str]:
     """The events in the order in which they were said or found, and in words where they come from.
 
-    Some are edited, some are deleted, and some edits move to another conversation: afterwards, as it should be.
+    Some are edited, some are deleted, and some edits move to another conversation: afterwards, as
+    it should be.
     """
     folder = SHARED / "data" / "tweets"
     if all((folder / name).exists() for name in _REAL):
@@ -40,7 +43,16 @@ def _real(folder: Path, size: int) -> list[Event]:
     return found
 
 
-_OPENINGS = ("@northwind", "Dear Northwind", "hey @telvanta", "So", "Honestly,", "Well", "Ok", "@telvanta")
+_OPENINGS = (
+    "@northwind",
+    "Dear Northwind",
+    "hey @telvanta",
+    "So",
+    "Honestly,",
+    "Well",
+    "Ok",
+    "@telvanta",
+)
 _MATTERS = (
     "my bag never arrived",
     "the flight was two hours late",
@@ -52,7 +64,16 @@ _MATTERS = (
     "what a lovely landing",
     "I was promised a refund {n} days ago",
 )
-_ENDINGS = ("", "!!", " and nobody answers", " :(", " <3", " This is the {n}th time.", " I will switch.", " Thanks")
+_ENDINGS = (
+    "",
+    "!!",
+    " and nobody answers",
+    " :(",
+    " <3",
+    " This is the {n}th time.",
+    " I will switch.",
+    " Thanks",
+)
 
 
 def _made_up(size: int) -> list[Event]:
@@ -93,12 +114,30 @@ def _followed_by_revisions(events: Sequence[Event], chance: random.Random) -> It
         yield event
         wait = number + chance.randrange(1, 800)
         if number % 50 == 0 and isinstance(event, Tweet):
-            late.append((wait, event.model_copy(update={"revision": 1, "text": f"{event.text} (sorry, a typo)"})))
+            late.append(
+                (
+                    wait,
+                    event.model_copy(
+                        update={"revision": 1, "text": f"{event.text} (sorry, a typo)"}
+                    ),
+                )
+            )
         if number % 97 == 0:
-            deleted = Deleted(id=event.id, conversation=event.conversation, occurred_at=event.occurred_at)
+            deleted = Deleted(
+                id=event.id, conversation=event.conversation, occurred_at=event.occurred_at
+            )
             late.append((wait + 100, deleted))
-        if number % 211 == 0:  # its author found out that it belongs to another thread: another key, another partition
-            late.append((wait, event.model_copy(update={"revision": 2, "conversation": events[number // 2].id})))
+        if (
+            number % 211 == 0
+        ):  # its author found out that it belongs to another thread: another key, another partition
+            late.append(
+                (
+                    wait,
+                    event.model_copy(
+                        update={"revision": 2, "conversation": events[number // 2].id}
+                    ),
+                )
+            )
         yield from (each for at, each in late if at <= number)
         late = [(at, each) for at, each in late if at > number]
     yield from (each for _, each in late)

@@ -26,19 +26,25 @@ GOODBYE = 25.0  # seconds that a process may take to leave once it was asked to
 class Home:
     """An EARSHOT_HOME, and the settings that every process of it is given (without their prefix)."""
 
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="earshot-")))  # short: sockets live in it
+    folder: Path = field(
+        default_factory=lambda: Path(tempfile.mkdtemp(prefix="earshot-"))
+    )  # short: sockets live in it
     settings: dict[str, str] = field(default_factory=dict)
 
     def environment(self, **more: str) -> dict[str, str]:
         """Nothing of the EARSHOT_* of whoever runs the tests."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("EARSHOT_")}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("EARSHOT_")
+        }
         given = {"home": str(self.folder)} | self.settings | more
         return inherited | {f"EARSHOT_{name.upper()}": value for name, value in given.items()}
 
     def read_settings(self) -> Settings:
         return Settings(**({"home": self.folder} | self.settings))  # type: ignore[arg-type]
 
-    def start(self, *arguments: str, log: Path | None = None, **more: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, *arguments: str, log: Path | None = None, **more: str
+    ) -> subprocess.Popen[bytes]:
         """A command that runs on its own; what it says goes to `log`."""
         with (log or self.folder / f"{arguments[0]}.out").open("ab") as output:
             return subprocess.Popen(
@@ -78,14 +84,18 @@ class Home:
     def _running(self) -> list[tuple[psutil.Process, str]]:
         """Each with its command line, read while it ran: some end while one looks.
 
-        Commands and workers by their EARSHOT_HOME, PostgreSQL by its folder, the broker by the log it holds open."""
+        Commands and workers by their EARSHOT_HOME, PostgreSQL by its folder, the broker by the log
+        it holds open.
+        """
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 told = " ".join(process.cmdline())
                 ours = process.environ().get("EARSHOT_HOME") == str(self.folder)
                 ours = ours or str(self.folder) in told
-                ours = ours or os.path.realpath(f"/proc/{process.pid}/fd/1") == str(self.folder / "broker.log")
+                ours = ours or os.path.realpath(f"/proc/{process.pid}/fd/1") == str(
+                    self.folder / "broker.log"
+                )
                 if ours and process.status() != psutil.STATUS_ZOMBIE:
                     found.append((process, told))
         return found
@@ -97,7 +107,9 @@ class Worker:
     def __init__(self, home: Home, *arguments: str, **more: str) -> None:
         self.port = free_port()
         self.log = home.folder / f"worker-{self.port}.log"
-        self.process = home.start("worker", "--port", str(self.port), *arguments, log=self.log, **more)
+        self.process = home.start(
+            "worker", "--port", str(self.port), *arguments, log=self.log, **more
+        )
 
     def ask(self, page: str) -> tuple[int, str]:
         """(status, text) of `/healthz`, `/readyz` or `/metrics`; 0 where nobody answers."""
@@ -125,7 +137,9 @@ class Worker:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise AssertionError(f"a worker did not leave on {number.name}:\n{self.said()}") from None
+            raise AssertionError(
+                f"a worker did not leave on {number.name}:\n{self.said()}"
+            ) from None
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")[-8000:]

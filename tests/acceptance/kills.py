@@ -1,4 +1,6 @@
-"""Two workers that die again and again while events run, and what must be true of what they leave behind."""
+"""Two workers that die again and again while events run, and what must be true of what they leave
+behind.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from connectors.events import Event
 
 @dataclass(frozen=True)
 class Kill:
-    """One worker's end. stored: different events in the database then; lag: messages that were not acknowledged."""
+    """One worker's end. stored: different events in the database then; lag: messages that were not
+    acknowledged.
+    """
 
     number: signal.Signals
     stored: int
@@ -37,11 +41,10 @@ async def feed_and_kill(
 ) -> list[Kill]:
     """Feed the events in portions, and in the middle of each one kill a worker and start another.
 
-    hard: how many of the kills are by SIGKILL, in an order by chance.
-    away: which of the kills happen while PostgreSQL is gone, which is back when the new worker has started.
-    also: what else is done to the stage just before a kill.
-    The moment is a count of stored events, not a time, and the next portion is there already: a kill meets work under
-    way on a machine of any speed.
+    hard: how many of the kills are by SIGKILL, in an order by chance. away: which of the kills
+    happen while PostgreSQL is gone, which is back when the new worker has started. also: what else
+    is done to the stage just before a kill. The moment is a count of stored events, not a time, and
+    the next portion is there already: a kill meets work under way on a machine of any speed.
     """
     chance = random.Random(seed)
     numbers = [signal.SIGKILL if at < hard else signal.SIGTERM for at in range(kills)]
@@ -59,14 +62,20 @@ async def feed_and_kill(
     for at, number in enumerate(numbers):
         await stage.feed(portions[at + 1])
         level = max(reached + 1, sum(new_ids[:at]) + int(new_ids[at] * chance.uniform(0.1, 0.6)))
-        reached = await until(lambda level=level: _reached(stage, level), f"the workers store {level} events")
-        victim = chance.choice([worker for worker in stage.workers if worker.is_ready] or stage.workers)
+        reached = await until(
+            lambda level=level: _reached(stage, level), f"the workers store {level} events"
+        )
+        victim = chance.choice(
+            [worker for worker in stage.workers if worker.is_ready] or stage.workers
+        )
         if at in also:
             await also[at]()
         if at in away:
             stage.stop_postgres()
             await until(lambda: any(_waits(stage)), "a worker notices that PostgreSQL is away")
-            victim = chance.choice([one for one, waits in zip(stage.workers, _waits(stage), strict=True) if waits])
+            victim = chance.choice(
+                [one for one, waits in zip(stage.workers, _waits(stage), strict=True) if waits]
+            )
         lag = await stage.kill(victim, number)
         stage.start_worker()
         if at in away:
@@ -98,7 +107,9 @@ def _waits(stage: Stage) -> list[bool]:
 
 
 def check_kills(kills: Sequence[Kill], *, total: int, at_least: int, away: int) -> None:
-    """That the test did what its name says: the workers died while they worked, and worked between their deaths."""
+    """That the test did what its name says: the workers died while they worked, and worked between
+    their deaths.
+    """
     assert len(kills) >= at_least
     assert {kill.number for kill in kills} == {signal.SIGKILL, signal.SIGTERM}
     assert sum(kill.without_postgres for kill in kills) >= away
@@ -106,7 +117,9 @@ def check_kills(kills: Sequence[Kill], *, total: int, at_least: int, away: int) 
     assert stored == sorted(set(stored)), "nothing was stored between two kills"
     assert stored[-1] < total
     under_way = sum(kill.lag > 0 for kill in kills)
-    assert under_way >= 0.8 * len(kills), f"only {under_way} kills met messages that were still to be done"
+    assert under_way >= 0.8 * len(kills), (
+        f"only {under_way} kills met messages that were still to be done"
+    )
 
 
 def check_same(found: Outcome, wanted: Outcome) -> None:
@@ -132,9 +145,13 @@ def _different(found: dict, wanted: dict) -> list[str]:
 
 
 async def check_published(stage: Stage) -> None:
-    """What is stored was told on the topics: each event's analysis, each ticket's last version, each P1 alert."""
+    """What is stored was told on the topics: each event's analysis, each ticket's last version,
+    each P1 alert.
+    """
     analyses = [json.loads(value) for value in await stage.published("analyses")]
-    stored = {row["id"]: row["revision"] for row in await stage.rows("select id, revision from events")}
+    stored = {
+        row["id"]: row["revision"] for row in await stage.rows("select id, revision from events")
+    }
     latest: dict[str, int] = {}
     for told in analyses:
         latest[told["id"]] = max(told["revision"], latest.get(told["id"], 0))
@@ -144,15 +161,22 @@ async def check_published(stage: Stage) -> None:
     for told in (json.loads(value) for value in await stage.published("tickets")):
         if told["version"] >= versions.get(told["id"], told)["version"]:
             versions[told["id"]] = told
-    tickets = {row["id"]: row["version"] for row in await stage.rows("select id, version from tickets")}
+    tickets = {
+        row["id"]: row["version"] for row in await stage.rows("select id, version from tickets")
+    }
     told_last = {id: told["version"] for id, told in versions.items() if not told["withdrawn"]}
     assert sorted(tickets.items() - told_last.items()) == [], "stored and never told"
     assert sorted(told_last.items() - tickets.items()) == [], "told and not stored"
 
     alerts = {json.loads(value)["id"] for value in await stage.published("alerts")}
-    assert {row["id"] for row in await stage.rows("select id from alerts where kind = 'p1'")} <= alerts
+    assert {
+        row["id"] for row in await stage.rows("select id from alerts where kind = 'p1'")
+    } <= alerts
     p1 = {row["id"] for row in await stage.rows("select id from tickets where level = 'P1'")}
-    assert p1 <= {row["ticket_id"] for row in await stage.rows("select ticket_id from alerts where kind = 'p1'")}
+    assert p1 <= {
+        row["ticket_id"]
+        for row in await stage.rows("select ticket_id from alerts where kind = 'p1'")
+    }
 
 
 async def undisturbed(stage: Stage, events: Sequence[Event]) -> Outcome:

@@ -1,4 +1,6 @@
-"""A stage for the workers: broker and database that outlive them, and what they leave behind in the end."""
+"""A stage for the workers: broker and database that outlive them, and what they leave behind in the
+end.
+"""
 
 from __future__ import annotations
 
@@ -20,20 +22,25 @@ from acceptance.earshot import Home, Worker
 from aiokafka import AIOKafkaConsumer
 
 from connectors.events import Event, Sourced
-from stream.database import dsn
 from stream.embedded import Embedded
 from stream.errors import BrokerAway
-from stream.ingest import ingest
+from stream.ingest.publish import ingest
 from stream.kafka import Kafka, connection
-from stream.tables import ARRIVAL
+from stream.postgres.database import dsn
+from stream.postgres.tables import ARRIVAL
 
 PATIENCE = 150.0  # seconds; a machine that is slow makes a test late, not red
 
 
 async def until(
-    true: Callable[[], Awaitable[Any] | Any], what: str, seconds: float = PATIENCE, pause: float = 0.1
+    true: Callable[[], Awaitable[Any] | Any],
+    what: str,
+    seconds: float = PATIENCE,
+    pause: float = 0.1,
 ) -> Any:
-    """The first true answer; an AssertionError that says what was waited for when there is none in time."""
+    """The first true answer; an AssertionError that says what was waited for when there is none in
+    time.
+    """
     async with asyncio.timeout(seconds) as limit:
         try:
             while True:
@@ -49,13 +56,17 @@ async def until(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the workers left behind. Rows by id, without the columns that tell of one run and not of the events."""
+    """What the workers left behind. Rows by id, without the columns that tell of one run and not of
+    the events.
+    """
 
     events: dict[str, dict[str, Any]]
     event_rows: int
     tickets: dict[str, dict[str, Any]]
     counts: dict[tuple[str, str, Any], tuple[Any, ...]]
-    counted: dict[tuple[str, str, Any], tuple[Any, ...]]  # the counts again, from the events themselves
+    counted: dict[
+        tuple[str, str, Any], tuple[Any, ...]
+    ]  # the counts again, from the events themselves
 
 
 class Stage:
@@ -94,7 +105,9 @@ class Stage:
         worker.process.send_signal(number)
         lag = await self.lag()
         code = await asyncio.to_thread(worker.left, number)
-        assert code == (0 if number is signal.SIGTERM else -number), f"exit code {code}:\n{worker.said()}"
+        assert code == (0 if number is signal.SIGTERM else -number), (
+            f"exit code {code}:\n{worker.said()}"
+        )
         return lag
 
     # events
@@ -107,10 +120,14 @@ class Stage:
             async def bury(letters: Any) -> None:
                 raise AssertionError(f"{len(letters)} events are too large for a message")
 
-            await ingest((Sourced(each, None) for each in events), publisher, name="test", bury=bury)
+            await ingest(
+                (Sourced(each, None) for each in events), publisher, name="test", bury=bury
+            )
 
     async def drained(self) -> None:
-        """Until the workers have acknowledged everything; those that end of themselves or stand still fail the test."""
+        """Until the workers have acknowledged everything; those that end of themselves or stand
+        still fail the test.
+        """
         least, moved = math.inf, time.monotonic()
         while least > 0:
             for worker in self.workers:
@@ -118,11 +135,15 @@ class Stage:
             if (lag := await self.lag()) < least:
                 least, moved = lag, time.monotonic()
             waited = time.monotonic() - moved
-            assert waited < PATIENCE, f"{least} messages are left, and nothing was done in {waited:.0f} s"
+            assert waited < PATIENCE, (
+                f"{least} messages are left, and nothing was done in {waited:.0f} s"
+            )
             await asyncio.sleep(0.5)
 
     async def lag(self) -> int:
-        """Messages that are not acknowledged. Nobody can tell while a dead broker's duties are given to another."""
+        """Messages that are not acknowledged. Nobody can tell while a dead broker's duties are
+        given to another.
+        """
         while True:
             with suppress(BrokerAway):
                 return await self.kafka.lag()
@@ -188,12 +209,16 @@ class Stage:
         """Every message of one of our topics, in order."""
         messages = []
         ends = await self.kafka.ends([topic])
-        consumer = AIOKafkaConsumer(**connection(self.home.read_settings(), self.broker), group_id=None)
+        consumer = AIOKafkaConsumer(
+            **connection(self.home.read_settings(), self.broker), group_id=None
+        )
         await consumer.start()
         try:
             consumer.assign(list(ends))
             await consumer.seek_to_beginning()
-            while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+            while any(
+                [await consumer.position(partition) < end for partition, end in ends.items()]
+            ):
                 for fetched in (await consumer.getmany(timeout_ms=500)).values():
                     messages += [message.value for message in fetched]
         finally:
@@ -211,7 +236,8 @@ def ended(worker: Worker) -> None:
 async def embedded_stage(**settings: str) -> AsyncIterator[Stage]:
     """The embedded broker and the embedded PostgreSQL, in a fresh home that is gone afterwards.
 
-    Processes are given the database by its address, so that they cannot start it while a test wants it away.
+    Processes are given the database by its address, so that they cannot start it while a test wants
+    it away.
     """
     home = Home()
     embedded = Embedded(home.folder)
@@ -240,7 +266,10 @@ def _without(row: Any, names: Iterable[str]) -> dict[str, Any]:
 
 def _cells(rows: Iterable[Any]) -> dict[tuple[str, str, Any], tuple[Any, ...]]:
     names = ("events", "negative", "complaints", "dissatisfaction_sum")
-    return {(row["brand"], row["topic"], row["minute"]): tuple(row[name] for name in names) for row in rows}
+    return {
+        (row["brand"], row["topic"], row["minute"]): tuple(row[name] for name in names)
+        for row in rows
+    }
 
 
 def repeated(ids: Iterable[str]) -> list[str]:

@@ -1,4 +1,6 @@
-"""The guarantee on Apache Kafka itself, whose brokers die too, and whose topics are never made by writing to them."""
+"""The guarantee on Apache Kafka itself, whose brokers die too, and whose topics are never made by
+writing to them.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,16 @@ async def test_workers_and_the_only_broker_die_and_nothing_is_lost(
     async with apache_stage(1) as (stage, cluster):
 
         async def lose_the_broker() -> None:
-            # After a kill the group shares its partitions out anew, and for a moment nobody is ready.
-            working = await until(lambda: [one for one in stage.workers if one.is_ready], "a worker is ready")
+            # After a kill the group shares its partitions out anew, and for a moment nobody is
+            # ready.
+            working = await until(
+                lambda: [one for one in stage.workers if one.is_ready], "a worker is ready"
+            )
             await asyncio.to_thread(cluster.kill, 0)
-            await until(lambda: not any(worker.is_ready for worker in working), "the workers miss the broker")
+            await until(
+                lambda: not any(worker.is_ready for worker in working),
+                "the workers miss the broker",
+            )
             assert all(worker.is_alive for worker in working)
             await asyncio.to_thread(cluster.revive, 0)
 
@@ -54,7 +62,10 @@ async def test_one_broker_of_three_dies_and_comes_back_while_events_run(
             few_tweets,
             kills=5,
             hard=2,
-            also={1: lambda: asyncio.to_thread(cluster.kill, 1), 3: lambda: asyncio.to_thread(cluster.revive, 1)},
+            also={
+                1: lambda: asyncio.to_thread(cluster.kill, 1),
+                3: lambda: asyncio.to_thread(cluster.revive, 1),
+            },
             seed=5,
         )
 
@@ -82,17 +93,24 @@ async def test_tls_and_a_password_are_spoken(few_tweets: Sequence[Event]):
 
 def _listens_with_tls_only(stage: Stage, cluster: Apache) -> bool:
     """The brokers that the clients were given are the secure ones."""
-    return stage.broker == cluster.secure_bootstrap and stage.home.settings["kafka_security_protocol"] == "SASL_SSL"
+    return (
+        stage.broker == cluster.secure_bootstrap
+        and stage.home.settings["kafka_security_protocol"] == "SASL_SSL"
+    )
 
 
 async def check_topics(stage: Stage, *, replicas: int) -> None:
-    """Everything that earshot writes to was declared, with partitions, replicas, retention and size limit."""
+    """Everything that earshot writes to was declared, with partitions, replicas, retention and size
+    limit.
+    """
     admin = AIOKafkaAdminClient(**connection(stage.home.read_settings(), stage.broker))
     await admin.start()
     try:
         made = {topic["topic"]: topic for topic in await admin.describe_topics(list(TOPICS))}
         named = {name for name in await admin.list_topics() if not name.startswith("__")}
-        (told,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in TOPICS])
+        (told,) = await admin.describe_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, name) for name in TOPICS]
+        )
     finally:
         await admin.close()
     assert named == set(TOPICS)

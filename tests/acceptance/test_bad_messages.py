@@ -1,4 +1,6 @@
-"""What must never be on a topic is there all the same: a dead letter or a stored event, and never a stop."""
+"""What must never be on a topic is there all the same: a dead letter or a stored event, and never a
+stop.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +13,23 @@ from acceptance.earshot import Home
 from acceptance.stage import Stage, embedded_stage
 
 from connectors.events import Tweet, encode
-from stream.database import open_engine
-from stream.dead_letters import DeadLetter
 from stream.kafka import MESSAGE_LIMIT, Outgoing
-from stream.store import Store
+from stream.postgres.database import open_engine
+from stream.store.dead_letters import DeadLetter
+from stream.store.store import Store
 
 TIME = "2026-03-12T12:00:00Z"
 
 
 def event(at: int, **fields: Any) -> bytes:
     """A tweet as JSON, with whatever is put into it."""
-    told = {"schema_version": 1, "kind": "tweet", "id": f"x:{at}", "conversation": f"x:{at}", "occurred_at": TIME}
+    told = {
+        "schema_version": 1,
+        "kind": "tweet",
+        "id": f"x:{at}",
+        "conversation": f"x:{at}",
+        "occurred_at": TIME,
+    }
     return json.dumps(told | {"text": "my bag is lost"} | fields).encode()
 
 
@@ -43,8 +51,12 @@ NO_EVENTS: dict[str, bytes | None] = {
     "a wrong schema version": event(1, schema_version=2),
     "no time": event(1, occurred_at=None),
     "a time without a zone": event(1, occurred_at="2026-03-12T12:00:00"),
-    "a time outside the calendar once it is in UTC": event(1, occurred_at="9999-12-31T23:59:59-14:00"),
-    "a time before the calendar once it is in UTC": event(1, occurred_at="0001-01-01T00:00:00+14:00"),
+    "a time outside the calendar once it is in UTC": event(
+        1, occurred_at="9999-12-31T23:59:59-14:00"
+    ),
+    "a time before the calendar once it is in UTC": event(
+        1, occurred_at="0001-01-01T00:00:00+14:00"
+    ),
     "an id without a network": event(1, id="123"),
     "an id with a NUL": event(1, id="x:1\x00"),
     "a revision that only deletions have": event(1, revision=2**31 - 1),
@@ -75,7 +87,9 @@ EVENTS: dict[str, bytes] = {
 
 @pytest.fixture
 async def worked() -> AsyncIterator[Stage]:
-    """A stage whose worker has met all of it, each between two good neighbours of the same partition."""
+    """A stage whose worker has met all of it, each between two good neighbours of the same
+    partition.
+    """
     async with embedded_stage() as stage:
         await stage.kafka.declare_topics()
         await stage.ready_worker()
@@ -84,7 +98,9 @@ async def worked() -> AsyncIterator[Stage]:
             messages += [Outgoing("tweets", "k", value), Outgoing("tweets", "k", event(number))]
         junk = (("dead-letter-id", b"\xff"), ("dead-letter-id", b"99999999"))
         messages += [Outgoing("complaints", b"\xff\xfe", b"{", (header,)) for header in junk]
-        messages.append(Outgoing("transcripts", None, event(2000), (("dead-letter-id", b"99999999"),)))
+        messages.append(
+            Outgoing("transcripts", None, event(2000), (("dead-letter-id", b"99999999"),))
+        )
         async with stage.kafka.publisher() as publisher:
             await publisher.publish(messages)
         await stage.drained()
@@ -120,7 +136,9 @@ async def test_every_message_is_a_dead_letter_or_an_event_and_can_be_sent_again(
     told = [json.loads(value) for value in await worked.published("dead-letters")]
     assert {each["id"] for each in told} == {letter["id"] for letter in letters}
     assert all(each.keys() == {"schema_version", "id", "reason"} for each in told)
-    assert not any("bag" in each["reason"] for each in told), "a reason repeats what the message said"
+    assert not any("bag" in each["reason"] for each in told), (
+        "a reason repeats what the message said"
+    )
 
     shown = worked.home.run("dead", "show", str(letters[0]["id"]), "--raw", "letter.bin")
     assert json.loads(shown.stdout)["reason"] == letters[0]["reason"]
@@ -142,9 +160,13 @@ def _bytes(value: bytes | None) -> bytes:
 
 async def test_a_dead_letter_that_can_be_read_now_is_stored_once(stage: Stage):
     """As after an upgrade: what an older version buried is an event for this one."""
-    value = encode(Tweet(id="x:1", conversation="x:1", occurred_at="2026-03-12T12:00:00Z", text="a new field"))
+    value = encode(
+        Tweet(id="x:1", conversation="x:1", occurred_at="2026-03-12T12:00:00Z", text="a new field")
+    )
     await stage.ready_worker()
-    letter = DeadLetter("cluster", "tweets", 0, 7, b"x:1", value, "not an event: an older version did not know")
+    letter = DeadLetter(
+        "cluster", "tweets", 0, 7, b"x:1", value, "not an event: an older version did not know"
+    )
     engine = open_engine(stage.database_url)
     (number,) = await Store(engine).bury([letter])
     await engine.dispose()

@@ -57,7 +57,9 @@ def written(home: Home, *customers: tuple[str, str, str]) -> str:
     now = datetime.now(UTC)
     path = home.folder / "said.jsonl"
     events = [
-        Tweet(id=f"x:{number}", conversation=f"x:{number}", occurred_at=now, author=author, text=text)
+        Tweet(
+            id=f"x:{number}", conversation=f"x:{number}", occurred_at=now, author=author, text=text
+        )
         for number, author, text in customers
     ]
     path.write_bytes(b"\n".join(encode(event) for event in events))

@@ -1,4 +1,6 @@
-"""The first start of the desk, as a person meets it: an address, a code that is typed once, and then a login."""
+"""The first start of the desk, as a person meets it: an address, a code that is typed once, and
+then a login.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def said(log: Path, wanted: str, seconds: float = 120) -> str:
 def opened(browser: urllib.request.OpenerDirector, address: str, **fields: str) -> tuple[int, str]:
     """(status, where it led) of a page that is opened, or of a form that is sent."""
     data = urllib.parse.urlencode(fields).encode() if fields else None
-    request = urllib.request.Request(address, data, {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"})
+    request = urllib.request.Request(
+        address, data, {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
+    )
     try:
         with browser.open(request, timeout=20) as answer:
             return answer.status, urllib.parse.urlsplit(answer.url).path
@@ -38,7 +42,9 @@ def opened(browser: urllib.request.OpenerDirector, address: str, **fields: str) 
             return error.code, urllib.parse.urlsplit(error.url).path
 
 
-def test_the_first_start_prints_a_code_that_makes_the_first_user_and_the_second_prints_none(home: Home):
+def test_the_first_start_prints_a_code_that_makes_the_first_user_and_the_second_prints_none(
+    home: Home,
+):
     log = home.folder / "web.log"
     first = home.start("web", "--port", "0", log=log, threads="1")
     told = said(log, r"/setup within 15 minutes")

@@ -17,7 +17,9 @@ WITHOUT_POSTGRES = (2, 5, 8)
 async def test_workers_that_die_leave_the_same_tickets_as_workers_that_live(
     stage: Stage, tweets: Sequence[Event], undisturbed: Outcome
 ):
-    kills = await feed_and_kill(stage, tweets, kills=KILLS, hard=KILLS // 2, away=WITHOUT_POSTGRES, seed=1)
+    kills = await feed_and_kill(
+        stage, tweets, kills=KILLS, hard=KILLS // 2, away=WITHOUT_POSTGRES, seed=1
+    )
 
     check_kills(kills, total=len(undisturbed.events), at_least=10, away=3)
     check_same(await stage.outcome(), undisturbed)
@@ -29,7 +31,9 @@ async def test_neither_the_order_of_the_events_nor_repeats_change_a_ticket(
 ):
     sent = shuffled_with_repeats(tweets, seed=2)
 
-    kills = await feed_and_kill(stage, sent, kills=KILLS, hard=KILLS // 2, away=WITHOUT_POSTGRES, seed=3)
+    kills = await feed_and_kill(
+        stage, sent, kills=KILLS, hard=KILLS // 2, away=WITHOUT_POSTGRES, seed=3
+    )
 
     check_kills(kills, total=len(undisturbed.events), at_least=10, away=3)
     check_same(await stage.outcome(), undisturbed)

@@ -1,4 +1,6 @@
-"""Three live networks, as people run them: cut, killed, started again. Nothing is missing, nothing is double."""
+"""Three live networks, as people run them: cut, killed, started again. Nothing is missing, nothing
+is double.
+"""
 
 from __future__ import annotations
 
@@ -43,28 +45,40 @@ async def test_what_three_networks_say_is_stored_once_whatever_breaks(stage: Sta
 
         listening = {network: listen(network) for network in ("bluesky", "x", "mastodon")}
         try:
-            await until(lambda: bluesky.cursors and x.connected and mastodon.connected, "all are connected")
+            await until(
+                lambda: bluesky.cursors and x.connected and mastodon.connected, "all are connected"
+            )
             speaking = asyncio.create_task(_speak(bluesky, x, mastodon))
             await until(lambda: len(bluesky.log) > POSTS // 2, "half of it is said")
             listening["bluesky"].send_signal(signal.SIGKILL)
             await asyncio.to_thread(listening["bluesky"].wait)
             listening["bluesky"] = listen("bluesky")
             await speaking
-            await until(lambda: _stored(stage, 3 * POSTS), "everything is stored", PATIENCE, pause=0.5)
+            await until(
+                lambda: _stored(stage, 3 * POSTS), "everything is stored", PATIENCE, pause=0.5
+            )
         finally:
             for process in listening.values():
                 process.send_signal(signal.SIGINT)
-            codes = {name: await asyncio.to_thread(process.wait, 60) for name, process in listening.items()}
+            codes = {
+                name: await asyncio.to_thread(process.wait, 60)
+                for name, process in listening.items()
+            }
     said = (stage.home.folder / "ingest.out").read_text(errors="replace")
     assert codes == {"bluesky": 0, "x": 0, "mastodon": 0}, said
     await stage.drained()
 
-    rows = {row["network"]: row["n"] for row in await stage.rows("select network, count(*) n from events group by 1")}
+    rows = {
+        row["network"]: row["n"]
+        for row in await stage.rows("select network, count(*) n from events group by 1")
+    }
     assert rows == {"bluesky": POSTS, "x": POSTS, "mastodon": POSTS}
     texts = await stage.rows("select network, count(distinct text) n from events group by 1")
     assert {row["n"] for row in texts} == {POSTS}
     told = Counter(decode(message).network for message in await stage.published("tweets"))
-    assert (told["x"], told["mastodon"]) == (POSTS, POSTS), "where nothing was killed, Kafka has each once too"
+    assert (told["x"], told["mastodon"]) == (POSTS, POSTS), (
+        "where nothing was killed, Kafka has each once too"
+    )
     assert await stage.ask("select sum(micros)::bigint from spend") == POSTS * PRICES["read"]
     assert "secret-of-the-app" not in said
     assert "Traceback" not in said

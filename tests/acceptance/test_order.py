@@ -19,7 +19,12 @@ PLACED = ("id", "conversation", "in_reply_to")  # what differs between two telli
 
 def post(at: int, revision: int = 0, text: str = ANGRY) -> Tweet:
     return Tweet(
-        id=f"x:{at}", conversation=f"x:{at}", revision=revision, occurred_at=NOON, brand="Northwind Air", text=text
+        id=f"x:{at}",
+        conversation=f"x:{at}",
+        revision=revision,
+        occurred_at=NOON,
+        brand="Northwind Air",
+        text=text,
     )
 
 
@@ -60,7 +65,10 @@ async def tell_at_once(stage: Stage, *stories: Sequence[Event]) -> None:
 async def the_same(stage: Stage, table: str, ids: Sequence[int]) -> dict:
     """The row that all of these have, but for the ids in it."""
     found = (await stage.outcome()).events if table == "events" else (await stage.outcome()).tickets
-    rows = [{name: value for name, value in found[f"x:{at}"].items() if name not in PLACED} for at in ids]
+    rows = [
+        {name: value for name, value in found[f"x:{at}"].items() if name not in PLACED}
+        for at in ids
+    ]
     assert all(row == rows[0] for row in rows)
     return rows[0]
 
@@ -106,7 +114,12 @@ async def test_a_deletion_before_its_post_leaves_nothing_of_it(stage: Stage):
 
     everyone = [*range(1, 5), *range(11, 15)]
     event = await the_same(stage, "events", everyone)
-    assert (event["kind"], event["text"], event["author"], event["sentiment"]) == ("deleted", None, None, None)
+    assert (event["kind"], event["text"], event["author"], event["sentiment"]) == (
+        "deleted",
+        None,
+        None,
+        None,
+    )
     outcome = await stage.outcome()
     assert list(outcome.tickets) == ["x:9"]
     assert outcome.counts == outcome.counted

@@ -1,4 +1,6 @@
-"""`earshot replay FILE --wait` in an empty home: starts everything, processes everything, leaves nothing running."""
+"""`earshot replay FILE --wait` in an empty home: starts everything, processes everything, leaves
+nothing running.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def count(home: Home) -> int:
 
 
 async def stored(home: Home) -> int:
-    """What is in the database while it runs; holds no lease, so that it changes nothing of what is tested."""
+    """What is in the database while it runs; holds no lease, so that it changes nothing of what is
+    tested.
+    """
     try:
         sockets = (home.folder / "postgres" / "postmaster.pid").read_text().splitlines()[4]
         connection = await asyncpg.connect(user="postgres", database="postgres", host=sockets)
@@ -122,7 +126,9 @@ async def test_a_replay_that_is_killed_is_cleaned_up_after(home: Home, file: Pat
     assert home.processes() == []
 
 
-async def test_everything_killed_at_once_leaves_a_home_that_works(home: Home, file: Path, unique: int):
+async def test_everything_killed_at_once_leaves_a_home_that_works(
+    home: Home, file: Path, unique: int
+):
     """As a power cut does; the embedded broker forgets, the file is replayed."""
     process = home.start("replay", str(file), "--wait")
     await until(lambda: stored(home), "the first events are stored")
@@ -135,7 +141,9 @@ async def test_everything_killed_at_once_leaves_a_home_that_works(home: Home, fi
     assert count(home) == unique
 
 
-async def test_two_replays_at_once_share_the_parts(home: Home, file: Path, unique: int, few_tweets: Sequence[Event]):
+async def test_two_replays_at_once_share_the_parts(
+    home: Home, file: Path, unique: int, few_tweets: Sequence[Event]
+):
     other = home.folder / "more.jsonl"
     other.write_bytes(b"\n".join(encode(event) for event in few_tweets[SIZE : SIZE + 200]))
     long = home.start("replay", str(file), "--wait")

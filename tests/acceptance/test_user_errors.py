@@ -1,4 +1,6 @@
-"""What people get wrong: one clear line that says what, where, and what to do; exit code 2; never a traceback."""
+"""What people get wrong: one clear line that says what, where, and what to do; exit code 2; never a
+traceback.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ REMOTE = {"broker": NOBODY, "database_url": NO_DATABASE}
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Home]:
-    """A home for commands that must not get as far as starting anything in it, with files to be wrong about."""
+    """A home for commands that must not get as far as starting anything in it, with files to be
+    wrong about.
+    """
     home = Home()
     (home.folder / "empty.csv").write_bytes(b"")
     (home.folder / "binary.csv").write_bytes(bytes(range(256)) * 64)
@@ -37,7 +41,12 @@ def place() -> Iterator[Home]:
 
 
 def tweet(at: int) -> Tweet:
-    return Tweet(id=f"x:{at}", conversation=f"x:{at}", occurred_at="2026-03-12T12:00:00Z", text="my bag is lost")
+    return Tweet(
+        id=f"x:{at}",
+        conversation=f"x:{at}",
+        occurred_at="2026-03-12T12:00:00Z",
+        text="my bag is lost",
+    )
 
 
 def told(place: Home, /, *command: str, **settings: str) -> str:
@@ -58,7 +67,12 @@ FILES = {
     ("replay", "binary.csv"): "binary.csv: is a binary file",
     ("replay", "shopping.txt"): "the format is not recognised",
     ("replay", "folder"): "is a folder",
-    ("replay", "good.jsonl", "--format", "xml"): "there is no format 'xml'; the formats are airline, ",
+    (
+        "replay",
+        "good.jsonl",
+        "--format",
+        "xml",
+    ): "there is no format 'xml'; the formats are airline, ",
     ("replay", "good.jsonl", "--format", "airline"): "the column ",
     ("ingest", "missing.csv"): "missing.csv: there is no such file",
     ("evaluate", "triage", "--data", "missing.csv"): "missing.csv",
@@ -133,18 +147,35 @@ def test_a_database_that_is_not_there_is_one_line(place: Home, command: tuple[st
 
 def test_an_address_that_is_none_is_one_line(place: Home):
     assert "EARSHOT_DATABASE_URL" in told(place, "sql", "select 1", database_url="somewhere")
-    assert "EARSHOT_DATABASE_URL" in told(place, "tickets", database_url="mysql://host/name", broker=NOBODY)
-    assert "EARSHOT_BROKER" in told(place, "replay", "good.jsonl", broker="no port", database_url=NO_DATABASE)
+    assert "EARSHOT_DATABASE_URL" in told(
+        place, "tickets", database_url="mysql://host/name", broker=NOBODY
+    )
+    assert "EARSHOT_BROKER" in told(
+        place, "replay", "good.jsonl", broker="no port", database_url=NO_DATABASE
+    )
 
 
 async def test_a_broker_that_is_not_there_is_one_line(place: Home):
     async with embedded_stage() as stage:
         more = {"broker": NOBODY, "database_url": stage.database_url}
-        for command in (("replay", "good.jsonl"), ("ingest", "good.jsonl"), ("dead", "replay", "--all")):
+        for command in (
+            ("replay", "good.jsonl"),
+            ("ingest", "good.jsonl"),
+            ("dead", "replay", "--all"),
+        ):
             assert f"cannot reach Kafka at {NOBODY}" in told(place, *command, **more)
-        ca = told(place, "replay", "good.jsonl", **more, kafka_security_protocol="SSL", kafka_ca="good.jsonl")
+        ca = told(
+            place,
+            "replay",
+            "good.jsonl",
+            **more,
+            kafka_security_protocol="SSL",
+            kafka_ca="good.jsonl",
+        )
         assert "EARSHOT_KAFKA_CA: cannot read good.jsonl" in ca
-        nobody = told(place, "replay", "good.jsonl", **more, kafka_security_protocol="SASL_PLAINTEXT")
+        nobody = told(
+            place, "replay", "good.jsonl", **more, kafka_security_protocol="SASL_PLAINTEXT"
+        )
         assert "EARSHOT_KAFKA_USERNAME" in nobody
 
 
@@ -155,7 +186,8 @@ async def test_a_password_that_is_wrong_is_one_line(place: Home):
         rules.write_text("local all guarded scram-sha-256\n" + rules.read_text())
         await stage.rows("select pg_reload_conf()")
         wrong, right = (
-            stage.database_url.replace("postgres:@", f"guarded:{password}@") for password in ("wrong-secret", "right")
+            stage.database_url.replace("postgres:@", f"guarded:{password}@")
+            for password in ("wrong-secret", "right")
         )
         assert wrong != stage.database_url
 
@@ -177,18 +209,26 @@ async def test_sql_that_cannot_be_answered_is_one_line():
 
 def test_rows_that_cannot_be_read_are_named_and_the_rest_is_stored(home: Home):
     file = home.folder / "some.jsonl"
-    file.write_bytes(b"\n".join([encode(tweet(1)), b"nonsense", encode(tweet(2)), b"", b'{"kind": "tweet"}', b"\xff"]))
+    file.write_bytes(
+        b"\n".join(
+            [encode(tweet(1)), b"nonsense", encode(tweet(2)), b"", b'{"kind": "tweet"}', b"\xff"]
+        )
+    )
 
     done = home.run("replay", str(file), "--wait")
 
     assert done.returncode == 1, done.stderr
-    assert [line.partition(":")[0] for line in done.stderr.splitlines() if line.startswith("line ")] == [
+    assert [
+        line.partition(":")[0] for line in done.stderr.splitlines() if line.startswith("line ")
+    ] == [
         "line 2",
         "line 5",
         "line 6",
     ]
     assert "3 rows could not be read" in done.stdout
-    assert home.run("sql", "select id from events order by id", "--format", "csv").stdout.split() == [
+    assert home.run(
+        "sql", "select id from events order by id", "--format", "csv"
+    ).stdout.split() == [
         "id",
         "x:1",
         "x:2",

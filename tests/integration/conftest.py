@@ -10,8 +10,8 @@ import pytest
 from history import worst
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from stream.database import open_engine
-from stream.store import Store
+from stream.postgres.database import open_engine
+from stream.store.store import Store
 
 if TYPE_CHECKING:
     from browsing import Person
@@ -47,7 +47,7 @@ async def site(store: Store, engine: AsyncEngine, postgres_url: str) -> AsyncIte
     from browsing import staff
     from serving import web
 
-    from stream.desk.people import People
+    from stream.accounts.users import People
 
     await staff(People(engine))
     async with web(store, url=postgres_url) as address:
@@ -56,7 +56,9 @@ async def site(store: Store, engine: AsyncEngine, postgres_url: str) -> AsyncIte
 
 @pytest.fixture
 async def ben(chromium: Browser, site: str) -> AsyncIterator[Person]:
-    """An agent who is logged in; nothing may be wrong in the pages, and nothing come from elsewhere."""
+    """An agent who is logged in; nothing may be wrong in the pages, and nothing come from
+    elsewhere.
+    """
     from browsing import person
 
     async with person(chromium, site) as made:

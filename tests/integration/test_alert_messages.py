@@ -10,12 +10,12 @@ from history import NOON, deletion, tweet
 from sqlalchemy import text
 
 from connectors.base import NotSent, SentUnknown
-from stream.bursts import BurstJudge
-from stream.deliveries import Due
+from stream.alerts.deliveries import Due
+from stream.alerts.notifier import LEASE, Notifier, plan
+from stream.alerts.routing import Route, read_routes
+from stream.bursts.evaluator import BurstJudge
 from stream.errors import UserError
-from stream.notify import LEASE, Notifier, plan
 from stream.records import AlertRecord
-from stream.routing import Route, read_routes
 
 
 class Desk:
@@ -42,8 +42,16 @@ class Desk:
 
 
 def route(name="desk", **given):
-    asked = {"kinds": ("burst", "p1"), "brands": (), "min_severity": 1, "recovered": True, "per_minute": 60}
-    return Route(name=name, type="slack", options={}, max_age=timedelta(hours=6), **{**asked, **given})
+    asked = {
+        "kinds": ("burst", "p1"),
+        "brands": (),
+        "min_severity": 1,
+        "recovered": True,
+        "per_minute": 60,
+    }
+    return Route(
+        name=name, type="slack", options={}, max_age=timedelta(hours=6), **{**asked, **given}
+    )
 
 
 def burst(number=1, severity=7, brand="VoltLine", topic="outage", **given):
@@ -55,7 +63,13 @@ def burst(number=1, severity=7, brand="VoltLine", topic="outage", **given):
         brand=brand,
         topic=topic,
         **{"started_at": now, "peak_at": now, "ended_at": now, **given},
-        evidence={"negative": 65, "expected": 2.0, "words": ["internet"], "topics": {"outage": 60}, "examples": []},
+        evidence={
+            "negative": 65,
+            "expected": 2.0,
+            "words": ["internet"],
+            "topics": {"outage": 60},
+            "examples": [],
+        },
     )
 
 
@@ -119,7 +133,9 @@ async def test_who_dies_while_sending_leaves_it_to_be_sent_again_under_the_same_
     with pytest.raises(asyncio.CancelledError):
         await Notifier(simple, [(route(), dying)], clock=clock).round()
     desk = Desk()
-    assert await Notifier(simple, [(route(), desk)], clock=clock).round() == 0, "the other one may still be at it"
+    assert await Notifier(simple, [(route(), desk)], clock=clock).round() == 0, (
+        "the other one may still be at it"
+    )
     await passes(simple, LEASE.total_seconds() + 1)
     await Notifier(simple, [(route(), desk)], clock=clock).round()
 
@@ -142,8 +158,15 @@ async def test_a_sink_in_trouble_rests_as_long_as_it_asks_and_then_hears_everyth
     await passes(simple)
     await telling.round()
 
-    assert sorted(set(desk.told)) == ["burst:VoltLine:outage:1/raised", "burst:VoltLine:outage:2/raised"]
-    [delivery] = [each for each in await simple.deliveries_of("burst:VoltLine:outage:1") if each["kind"] == "raised"]
+    assert sorted(set(desk.told)) == [
+        "burst:VoltLine:outage:1/raised",
+        "burst:VoltLine:outage:2/raised",
+    ]
+    [delivery] = [
+        each
+        for each in await simple.deliveries_of("burst:VoltLine:outage:1")
+        if each["kind"] == "raised"
+    ]
     assert (delivery["state"], delivery["attempts"]) == ("sent", 3)
 
 
@@ -182,7 +205,10 @@ async def test_a_storm_is_a_few_messages_and_a_digest_and_nothing_is_left_out(si
 
 async def test_routes_choose_by_brand_kind_and_severity(simple):
     volt, grave = Desk("volt"), Desk("grave")
-    routes = [(route("volt", brands=("VoltLine",), kinds=("burst",)), volt), (route("grave", min_severity=8), grave)]
+    routes = [
+        (route("volt", brands=("VoltLine",), kinds=("burst",)), volt),
+        (route("grave", min_severity=8), grave),
+    ]
     await simple.put_alert(burst(1, severity=9, brand="SkyNorth"))
     await simple.put_alert(burst(2, severity=3))
     await Notifier(simple, routes).round()
@@ -215,16 +241,33 @@ async def test_what_is_acknowledged_or_snoozed_is_not_told(simple):
     assert (acknowledged.acknowledged_by, again.acknowledged_by) == ("ada", "ada")
     await simple.snooze("burst:VoltLine:billing:2", "ada", None)
     await telling.round()
-    assert sorted(desk.told)[:2] == ["burst:VoltLine:billing:2/raised", "burst:VoltLine:billing:4/raised"]
+    assert sorted(desk.told)[:2] == [
+        "burst:VoltLine:billing:2/raised",
+        "burst:VoltLine:billing:4/raised",
+    ]
 
 
 async def test_a_burst_of_messages_becomes_one_alert_that_tells_its_words_and_ends(simple):
-    texts = ("the internet is down in {}", "no internet since noon here in {}", "internet gone again, {}")
+    texts = (
+        "the internet is down in {}",
+        "no internet since noon here in {}",
+        "internet gone again, {}",
+    )
     crowd = [
-        tweet(n, 70, minute=(n % 40) / 8, text=texts[n % 3].format(f"street {n}"), author=f"a{n}", topic="outage")
+        tweet(
+            n,
+            70,
+            minute=(n % 40) / 8,
+            text=texts[n % 3].format(f"street {n}"),
+            author=f"a{n}",
+            topic="outage",
+        )
         for n in range(40)
     ]
-    quiet = [tweet(1000 + n, 60, minute=-300 + 20 * n, text="the bill is wrong", author=f"q{n}") for n in range(15)]
+    quiet = [
+        tweet(1000 + n, 60, minute=-300 + 20 * n, text="the bill is wrong", author=f"q{n}")
+        for n in range(15)
+    ]
     await simple.save([*quiet, *crowd[:30]])
     judge = BurstJudge(simple)
     [raised] = await judge.look()
@@ -256,7 +299,10 @@ def test_a_plan_sends_an_earlier_attempt_again_as_it_was():
     new = [Due(burst(n), "raised", None, 0) for n in (3, 4, 5)]
     messages = plan("desk", [*new, *old], 3)
 
-    assert [message.name for message in messages][:2] == ["digest/1", "burst:VoltLine:outage:3/raised"]
+    assert [message.name for message in messages][:2] == [
+        "digest/1",
+        "burst:VoltLine:outage:3/raised",
+    ]
     assert [len(message.told) for message in messages] == [2, 1, 2]
     assert plan("desk", new, 0) == []
 
@@ -264,7 +310,9 @@ def test_a_plan_sends_an_earlier_attempt_again_as_it_was():
 def test_the_file_of_sinks_is_checked_and_its_secrets_come_from_elsewhere(tmp_path):
     file, secret = tmp_path / "alerts.toml", tmp_path / "secret"
     secret.write_text("https://hooks.example.com/from-file\n")
-    file.write_text(f'[sinks.a]\ntype = "slack"\nurl = "env:HOOK"\n[sinks.b]\ntype = "slack"\nurl = "file:{secret}"\n')
+    file.write_text(
+        f'[sinks.a]\ntype = "slack"\nurl = "env:HOOK"\n[sinks.b]\ntype = "slack"\nurl = "file:{secret}"\n'
+    )
     one, two = read_routes(file, {"HOOK": "https://hooks.example.com/x"})
 
     assert (one.options["url"], two.options["url"]) == (

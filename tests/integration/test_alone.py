@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from stream.alone import alone
+from stream.postgres.advisory_lock import alone
 
 
 async def holding(engine, name: str, held: asyncio.Event) -> None:

@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner
 
-from stream.api_keys import ApiKeys, digest, looks_like_token
+from stream.accounts.api_keys import ApiKeys, digest, looks_like_token
 from stream.cli.main import app
-from stream.database import dsn, open_engine
 from stream.errors import UserError
+from stream.postgres.database import dsn, open_engine
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""The bench's consoles are pages of the queue that stay open: they hear what a browser would be told."""
+"""The bench's consoles are pages of the queue that stay open: they hear what a browser would be
+told.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,12 @@ from browsing import PASSWORD
 from history import tweet
 from serving import web
 
+from stream.accounts.sessions import Sessions
+from stream.accounts.users import People
 from stream.bench_consoles import PATIENCE, Console, watch
 from stream.bench_desk import _figures
-from stream.database import open_engine
-from stream.desk.people import People
-from stream.desk.sessions import Sessions
-from stream.web.origins import COOKIE
+from stream.postgres.database import open_engine
+from stream.web.http.origins import COOKIE
 
 
 @pytest.fixture
@@ -32,12 +34,17 @@ async def tokens(postgres_url):
 async def test_three_consoles_tell_once_each_when_a_new_ticket_came(simple, postgres_url, tokens):
     async with web(simple, url=postgres_url) as site:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "stream.bench_consoles", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            sys.executable,
+            "-m",
+            "stream.bench_consoles",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
         )
         order = {"site": site, "cookie": COOKIE, "tokens": tokens, "mark": "probe-"}
         process.stdin.write(json.dumps(order).encode() + b"\n")
 
-        async def line():  # as patient as the process itself, on a machine that does many things at once
+        # as patient as the process itself, on a machine that does many things at once
+        async def line():
             said = await asyncio.wait_for(process.stdout.readline(), 3 * PATIENCE)
             assert said, "the consoles ended; why stands in standard error"
             return json.loads(said)
@@ -56,7 +63,9 @@ async def test_three_consoles_tell_once_each_when_a_new_ticket_came(simple, post
 async def test_who_is_open_already_is_not_cut_off_while_others_take_their_time(
     simple, postgres_url, tokens, monkeypatch
 ):
-    monkeypatch.setattr("stream.web.console.mount.AWAY", 5.0)  # the server pings every 4 s, and waits 2 s for an answer
+    monkeypatch.setattr(
+        "stream.web.console.mount.AWAY", 5.0
+    )  # the server pings every 4 s, and waits 2 s for an answer
     opened, told = Console.open, []
 
     async def slowly(self, session, cookies):
@@ -78,8 +87,15 @@ async def test_who_is_open_already_is_not_cut_off_while_others_take_their_time(
 
 
 def test_what_did_not_arrive_is_missed_and_not_within_a_second():
-    told = _figures({0: (100.0, 100.1), 1: (102.0, 102.1)}, {(0, console): 100.4 for console in range(50)})
+    told = _figures(
+        {0: (100.0, 100.1), 1: (102.0, 102.1)}, {(0, console): 100.4 for console in range(50)}
+    )
 
-    assert (told["p1_tickets"], told["arrivals"], told["missed"], told["within_1_s"]) == (2, 50, 50, 0.5)
+    assert (told["p1_tickets"], told["arrivals"], told["missed"], told["within_1_s"]) == (
+        2,
+        50,
+        50,
+        0.5,
+    )
     assert told["from_before_the_save"]["max_ms"] == pytest.approx(400.0)
     assert told["from_commit"]["p50_ms"] == pytest.approx(300.0)

@@ -1,4 +1,6 @@
-"""Bluesky's Jetstream on its bad days, against a small server of our own: nothing is missing, nothing comes twice."""
+"""Bluesky's Jetstream on its bad days, against a small server of our own: nothing is missing,
+nothing comes twice.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ async def test_posts_with_the_word_become_events_with_author_conversation_and_la
     assert server.asked == ["app.bsky.feed.post"]
 
 
-async def test_cuts_in_the_middle_of_a_line_and_of_a_character_lose_nothing_and_double_nothing(server):
+async def test_cuts_in_the_middle_of_a_line_and_of_a_character_lose_nothing_and_double_nothing(
+    server,
+):
     for number in range(60):
         server.post(number * 200_000, f"delta {number}", rkey=f"p{number}")
     server.script = [cut_after(7), cut_after(31), close_after(11), cut_after(40)]
@@ -51,7 +55,9 @@ async def test_cuts_in_the_middle_of_a_line_and_of_a_character_lose_nothing_and_
 
     found, _ = await heard(source(server, "delta"), 60, waits=waits)
 
-    assert sorted(event.text for event in found) == sorted(f"delta {number}" for number in range(60))
+    assert sorted(event.text for event in found) == sorted(
+        f"delta {number}" for number in range(60)
+    )
     assert len(server.cursors) >= 4
     assert waits == [1.0] * len(waits), "a connection that worked begins the back-off anew"
 
@@ -62,7 +68,13 @@ async def test_reordered_and_repeated_messages_come_once(server):
 
     found, _ = await heard(source(server, "delta"), 5)
 
-    assert [event.text for event in found] == ["delta 0", "delta 4", "delta 2", "delta 1", "delta 3"]
+    assert [event.text for event in found] == [
+        "delta 0",
+        "delta 4",
+        "delta 2",
+        "delta 1",
+        "delta 3",
+    ]
 
 
 async def test_a_restart_goes_on_from_the_cursor_and_needs_no_memory(server):
@@ -89,7 +101,9 @@ async def test_a_clock_that_jumps_ahead_does_not_move_the_cursor(server):
     assert cursor <= START + 3_000_000
 
 
-async def test_a_silent_connection_is_taken_for_dead_and_503_is_waited_out_longer_and_longer(server):
+async def test_a_silent_connection_is_taken_for_dead_and_503_is_waited_out_longer_and_longer(
+    server,
+):
     waits = Waits()
     listening = source(server, "delta", silence=0.3)
     server.statuses = [503, 503, 503]
@@ -155,7 +169,9 @@ async def test_a_post_is_not_lost_because_nobody_can_say_who_wrote_it(server):
 
 
 async def test_records_that_are_no_posts_are_left_out(server):
-    for number, record in enumerate(({"facets": 7}, {"reply": {"root": {"uri": "https://x"}}}, {"langs": 7})):
+    for number, record in enumerate(
+        ({"facets": 7}, {"reply": {"root": {"uri": "https://x"}}}, {"langs": 7})
+    ):
         server.post(number, "delta at last", rkey=f"odd{number}", **record)
     server.post(3, None, rkey="odd3")
     server.say(4, {"did": "did:plc:ann", "kind": "identity", "identity": {"handle": "ann.example"}})
@@ -168,7 +184,9 @@ async def test_records_that_are_no_posts_are_left_out(server):
 
 async def test_a_private_address_is_refused_for_good_unless_it_is_allowed(server):
     people = People(host=server.address)
-    closed = Source(Wanted(["delta"]), people, servers=[server.address.replace("http", "ws") + "/subscribe"])
+    closed = Source(
+        Wanted(["delta"]), people, servers=[server.address.replace("http", "ws") + "/subscribe"]
+    )
 
     with pytest.raises(SourceError, match="EARSHOT_ALLOW_PRIVATE_ADDRESSES") as refused:
         await heard(closed, 1)

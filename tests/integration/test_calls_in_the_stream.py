@@ -13,14 +13,14 @@ from connectors.events import Transcript, Turn, encode
 from connectors.files import open_file
 from models.analyzer import Analyzer
 from models.artifact import default_artifact
-from models.calls import call_reader
+from models.calls.analyzer import call_reader
 from models.redact import redact
 from stream.brands import Brand, Brands
-from stream.health import Health
 from stream.kafka import Outgoing
-from stream.metrics import Metrics
+from stream.observe.health import Health
+from stream.observe.metrics import Metrics
 from stream.pipeline import Message, Pipeline
-from stream.store import Store
+from stream.store.store import Store
 
 CALLS = Path(__file__).parents[1] / "data" / "calls"
 
@@ -65,7 +65,9 @@ def message(event: Transcript, offset: int = 0) -> Message:
 
 def heard_so_far(event: Transcript, turns: int) -> Transcript:
     ended = turns == len(event.turns)
-    return event.model_copy(update={"turns": event.turns[:turns], "revision": turns, "complete": ended})
+    return event.model_copy(
+        update={"turns": event.turns[:turns], "revision": turns, "complete": ended}
+    )
 
 
 async def stored(store: Store, query: str) -> list[dict[str, Any]]:
@@ -110,12 +112,16 @@ async def test_a_call_that_leaves_something_to_do_is_a_ticket_that_says_what(pip
 
 async def test_a_resolved_and_content_call_is_stored_and_no_ticket(pipeline, store):
     await pipeline.process(
-        [message(call(name), at) for at, name in enumerate(("health_resolved.txt", "telecom_named.csv"))]
+        [
+            message(call(name), at)
+            for at, name in enumerate(("health_resolved.txt", "telecom_named.csv"))
+        ]
     )
 
     assert await stored(store, "select * from tickets") == []
     rows = await stored(
-        store, "select sentiment, scores, embedding is not null as placed, text from events order by id"
+        store,
+        "select sentiment, scores, embedding is not null as placed, text from events order by id",
     )
     assert [row["scores"]["call"]["outcome"] for row in rows] == ["resolved", "resolved"]
     assert {row["sentiment"] for row in rows} == {"positive"}
@@ -132,7 +138,9 @@ async def test_a_call_of_an_agent_alone_is_kept_abstained_and_the_worker_goes_on
             "turns": [{"speaker": "agent", "text": "Hello? Anybody?"}],
         }
     )
-    await pipeline.process([message(alone), message(alone.model_copy(update={"id": "call:none", "turns": ()}), 1)])
+    await pipeline.process(
+        [message(alone), message(alone.model_copy(update={"id": "call:none", "turns": ()}), 1)]
+    )
     await pipeline.process([message(call("airline_follow_up.vtt"), 2)])
 
     rows = await stored(store, "select id, abstained, text from events order by id")
@@ -144,7 +152,9 @@ async def test_a_call_of_an_agent_alone_is_kept_abstained_and_the_worker_goes_on
 
 
 async def test_a_speaker_of_no_known_kind_is_buried_with_what_was_expected(pipeline, store):
-    value = encode(call("airline_follow_up.vtt")).replace(b'"speaker":"agent"', b'"speaker":"robot"')
+    value = encode(call("airline_follow_up.vtt")).replace(
+        b'"speaker":"agent"', b'"speaker":"robot"'
+    )
     await pipeline.process([Message(topic="transcripts", partition=0, offset=0, value=value)])
 
     [letter] = await store.list_dead()
@@ -154,8 +164,13 @@ async def test_a_speaker_of_no_known_kind_is_buried_with_what_was_expected(pipel
 
 async def test_turns_are_redacted_before_they_are_stored_or_quoted(pipeline, store):
     event = call("telecom_sour.json")
-    said = Turn(speaker="customer", text="Call me on +44 20 7946 0958, this is ridiculous, I am furious, nobody helps!")
-    await pipeline.process([message(event.model_copy(update={"turns": (*event.turns, said, said)}))])
+    said = Turn(
+        speaker="customer",
+        text="Call me on +44 20 7946 0958, this is ridiculous, I am furious, nobody helps!",
+    )
+    await pipeline.process(
+        [message(event.model_copy(update={"turns": (*event.turns, said, said)}))]
+    )
 
     [row] = await stored(store, "select text, scores::text as scores from events")
     [ticket] = await stored(store, "select excerpt, factors::text as factors from tickets")

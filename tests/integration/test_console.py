@@ -12,12 +12,12 @@ from playwright.async_api import expect
 from serving import web
 from sqlalchemy import text
 
-from stream.database import open_engine
-from stream.desk.life import Claim
-from stream.desk.people import People
+from stream.accounts.users import People
+from stream.desk.actions import Claim
 from stream.desk.tickets import Desk
-from stream.schema import migrate
-from stream.store import Store
+from stream.postgres.database import open_engine
+from stream.postgres.schema import migrate
+from stream.store.store import Store
 
 
 async def test_a_new_ticket_appears_in_an_open_queue_and_an_urgent_one_above_it(store, ben):
@@ -32,7 +32,9 @@ async def test_a_new_ticket_appears_in_an_open_queue_and_an_urgent_one_above_it(
 
 
 async def test_filters_count_are_kept_in_the_address_and_come_back_with_it(store, ben):
-    await store.save([tweet(1, 60, text="my bag"), tweet(2, 95, text="my line"), tweet(3, 70, brand="Other")])
+    await store.save(
+        [tweet(1, 60, text="my bag"), tweet(2, 95, text="my line"), tweet(3, 70, brand="Other")]
+    )
     await ben.page.get_by_label("brand", exact=True).select_option(label="Other (1)")
 
     await expect(lines(ben.page)).to_have_count(1)
@@ -51,9 +53,13 @@ async def test_filters_count_are_kept_in_the_address_and_come_back_with_it(store
 
 
 async def test_each_filter_counts_what_it_would_show_beside_the_others(store, ben):
-    await store.save([tweet(1, 60, text="my bag"), tweet(2, 95, text=SEVERE), tweet(3, 70, brand="Other")])
+    await store.save(
+        [tweet(1, 60, text="my bag"), tweet(2, 95, text=SEVERE), tweet(3, 70, brand="Other")]
+    )
     brand, owner = (ben.page.get_by_label(name, exact=True) for name in ("brand", "owner"))
-    await expect(brand.locator("option")).to_have_text(["All brands", "Northwind Air (2)", "Other (1)"])
+    await expect(brand.locator("option")).to_have_text(
+        ["All brands", "Northwind Air (2)", "Other (1)"]
+    )
     await expect(owner.locator("option")).to_have_text(["Anybody's", "nobody's (3)"])
 
     await ben.page.locator(".tile.P1").click()
@@ -64,7 +70,9 @@ async def test_each_filter_counts_what_it_would_show_beside_the_others(store, be
     await expect(ben.page.locator(".tile.P1 b")).to_have_text("1")
     await brand.select_option(label="Northwind Air (1)")
     await ben.page.locator(".tile.P1").click()
-    await expect(brand.locator("option")).to_have_text(["All brands", "Northwind Air (2)", "Other (1)"])
+    await expect(brand.locator("option")).to_have_text(
+        ["All brands", "Northwind Air (2)", "Other (1)"]
+    )
     await expect(ben.page.locator(".tile.P1 b")).to_have_text("1")
 
 
@@ -78,7 +86,10 @@ async def test_a_long_queue_is_read_to_its_end_and_stays_live(store, engine, ben
             where t.id = 'x:1'
         """)
         )
-    further, scroll = ben.page.locator(".further"), "to => document.querySelector('.lines').scrollTo(0, to)"
+    further, scroll = (
+        ben.page.locator(".further"),
+        "to => document.querySelector('.lines').scrollTo(0, to)",
+    )
     await expect(further).to_contain_text("200 of 2,001 are shown")
     await further.get_by_role("button", name="Show 200 more").click()
     await expect(further).to_contain_text("of 2,001 are shown")
@@ -117,7 +128,9 @@ async def test_what_customers_wrote_is_text_wherever_it_stands(store, ben):
     assert await ben.page.locator("main img").count() == 0
 
 
-async def test_two_people_at_one_ticket_see_each_other_and_lose_nothing_unseen(store, chromium, site, ben):
+async def test_two_people_at_one_ticket_see_each_other_and_lose_nothing_unseen(
+    store, chromium, site, ben
+):
     await store.save([tweet(1, 95, text=SEVERE)])
     await ben.go("/tickets/x:1")
     await ben.sees(SEVERE[:40])
@@ -137,7 +150,9 @@ async def test_two_people_at_one_ticket_see_each_other_and_lose_nothing_unseen(s
 
         await ben.sees("changed this ticket before you")
         await ben.sees("owner: none → ada")
-        await expect(ben.page.get_by_label("A note for colleagues")).to_have_value("I am on it, give me ten minutes")
+        await expect(ben.page.get_by_label("A note for colleagues")).to_have_value(
+            "I am on it, give me ten minutes"
+        )
         await ben.shoot("lost-update")
         await expect(ben.page.locator("a.line .whose")).to_contain_text("ada")
         await ben.page.get_by_role("button", name="Do it all the same").click()
@@ -146,13 +161,22 @@ async def test_two_people_at_one_ticket_see_each_other_and_lose_nothing_unseen(s
 
 
 async def test_a_conversation_that_goes_on_is_shown_at_once(store, ben):
-    await store.save([tweet(1, 70, text="my line is down"), tweet(9, 60, text="my bag did not come")])
+    await store.save(
+        [tweet(1, 70, text="my line is down"), tweet(9, 60, text="my bag did not come")]
+    )
     await expect(lines(ben.page)).to_have_count(2)
     await ben.go("/tickets/x:1")
     await ben.sees("my line is down")
-    await expect(lines(ben.page)).to_have_count(2)  # the queue beside it, read before or after the page was sent
+    await expect(lines(ben.page)).to_have_count(
+        2
+    )  # the queue beside it, read before or after the page was sent
 
-    await store.save([tweet(2, 95, of=1, minute=5, text="it is STILL down, I am leaving"), answer(3, of=1, minute=6)])
+    await store.save(
+        [
+            tweet(2, 95, of=1, minute=5, text="it is STILL down, I am leaving"),
+            answer(3, of=1, minute=6),
+        ]
+    )
 
     await ben.sees("it is STILL down, I am leaving")
     await ben.sees("we are on it")
@@ -185,23 +209,31 @@ async def test_a_database_that_goes_away_is_said_and_what_was_seen_stays(own_pos
         await expect(lines(ben.page)).to_have_count(1)
         await expect(ben.page.get_by_label("A note for colleagues")).to_have_value("I am on it")
         await ben.shoot("database-away")
-        await expect(monitor.get_by_text("The database cannot be reached; this is")).to_be_visible(timeout=40_000)
+        await expect(monitor.get_by_text("The database cannot be reached; this is")).to_be_visible(
+            timeout=40_000
+        )
         late = await ben.page.context.new_page()
         answered = await late.goto(f"{address}/alerts")
         assert answered is not None
         assert answered.status == 503
-        await expect(late.get_by_role("alert")).to_contain_text("The database cannot be reached just now")
+        await expect(late.get_by_role("alert")).to_contain_text(
+            "The database cannot be reached just now"
+        )
         own_postgres.start()
 
         await expect(said).to_have_count(0, timeout=40_000)
-        await expect(monitor.get_by_text("The database cannot be reached; this is")).to_have_count(0, timeout=40_000)
+        await expect(monitor.get_by_text("The database cannot be reached; this is")).to_have_count(
+            0, timeout=40_000
+        )
         await expect(late.get_by_role("heading", name="Incidents")).to_be_visible(timeout=40_000)
         await ben.page.get_by_role("button", name="Add the note").click()
         await ben.sees("The note is kept.")
     await engine.dispose()
 
 
-async def test_a_viewer_sees_and_can_do_nothing_also_not_past_the_page(store, engine, chromium, site):
+async def test_a_viewer_sees_and_can_do_nothing_also_not_past_the_page(
+    store, engine, chromium, site
+):
     await store.save([tweet(1, 95, text=SEVERE)])
     await drafted(engine, GOOD)
     async with person(chromium, site) as vic:
@@ -225,7 +257,9 @@ async def test_a_viewer_sees_and_can_do_nothing_also_not_past_the_page(store, en
 
 
 async def test_people_bound_to_a_brand_see_their_tickets_alone(store, chromium, site):
-    await store.save([tweet(1, 95, text=SEVERE), tweet(2, 80, brand="Other", text="my bag is gone")])
+    await store.save(
+        [tweet(1, 95, text=SEVERE), tweet(2, 80, brand="Other", text="my bag is gone")]
+    )
     async with person(chromium, site) as sky:
         await sky.log_in("sky")
         await expect(lines(sky.page)).to_have_count(1)
@@ -238,7 +272,12 @@ async def test_people_bound_to_a_brand_see_their_tickets_alone(store, chromium, 
 
 
 async def test_a_person_is_erased_by_a_lead_who_types_their_name(store, engine, chromium, site):
-    await store.save([tweet(1, 95, text=SEVERE, author="carol"), tweet(2, 80, author="dan", text="my bag is gone")])
+    await store.save(
+        [
+            tweet(1, 95, text=SEVERE, author="carol"),
+            tweet(2, 80, author="dan", text="my bag is gone"),
+        ]
+    )
     async with person(chromium, site) as ada:
         await ada.log_in("ada")
         await ada.go("/tickets/x:1")
@@ -252,7 +291,9 @@ async def test_a_person_is_erased_by_a_lead_who_types_their_name(store, engine, 
         await ada.sees("There is no such ticket")
         await expect(lines(ada.page)).to_have_count(1)
     async with engine.connect() as connection:
-        left = (await connection.execute(text("select text, author from events where id = 'x:1'"))).one()
+        left = (
+            await connection.execute(text("select text, author from events where id = 'x:1'"))
+        ).one()
     assert tuple(left) == (None, None)
 
 
@@ -273,10 +314,14 @@ async def test_whoever_is_logged_out_elsewhere_does_nothing_more(store, engine, 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
-async def test_the_queue_and_a_ticket_fit_the_screen_in_both_colours(store, engine, chromium, site, phone, colours):
+async def test_the_queue_and_a_ticket_fit_the_screen_in_both_colours(
+    store, engine, chromium, site, phone, colours
+):
     long = "a word that is as long as an address: " + "x" * 300
     said = [tweet(number, 40 + 5 * number, text=f"{SEVERE} {number}") for number in range(1, 12)]
-    await store.save([*said, tweet(20, 90, text=long, author="y" * 200), answer(21, of=20, minute=3)])
+    await store.save(
+        [*said, tweet(20, 90, text=long, author="y" * 200), answer(21, of=20, minute=3)]
+    )
     await drafted(engine, GOOD, PROMISE, ticket="x:11")
     name = f"{'phone' if phone else 'desktop'}-{colours}"
     async with person(chromium, site, phone=phone, colours=colours) as ada:
@@ -301,7 +346,9 @@ async def _overflow(page) -> int:
 
 async def test_light_or_dark_follows_the_system_until_somebody_chooses(ben):
     async def turns(colours: str) -> None:
-        await ben.page.wait_for_function("wanted => document.documentElement.dataset.theme === wanted", arg=colours)
+        await ben.page.wait_for_function(
+            "wanted => document.documentElement.dataset.theme === wanted", arg=colours
+        )
 
     switch = ben.page.get_by_role("button", name="Light or dark")
     await ben.page.emulate_media(color_scheme="dark")

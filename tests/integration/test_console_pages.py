@@ -1,4 +1,6 @@
-"""The monitor, the alerts, SQL and the people of the live console, in a real Chromium over a real Postgres."""
+"""The monitor, the alerts, SQL and the people of the live console, in a real Chromium over a real
+Postgres.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,12 @@ from history import NOON, tweet
 from playwright.async_api import expect
 from serving import web
 
-from models.draft import Candidate, Draft
-from stream.alert_store import Alerts
-from stream.api_keys import ApiKeys
-from stream.desk.people import People
+from models.replier.draft import Candidate, Draft
+from stream.accounts.api_keys import ApiKeys
+from stream.accounts.users import People
+from stream.alerts.store import Alerts
+from stream.ingest.spend import Spend
 from stream.records import AlertRecord
-from stream.spend import Spend
 
 
 @pytest.fixture
@@ -31,14 +33,19 @@ async def site(simple, engine, postgres_url):
 def written(asked, lately):
     """A model that drafts: something else for everybody."""
     return [
-        Draft((Candidate(f"Sorry, {number}: we are on your line in {word} street.", -0.4),), "replies-1")
+        Draft(
+            (Candidate(f"Sorry, {number}: we are on your line in {word} street.", -0.4),),
+            "replies-1",
+        )
         for number, word in enumerate(("Abbey", "Birch", "Cedar", "Dover")[: len(asked)])
     ]
 
 
 @pytest.fixture
 async def look(chromium, site):
-    """A browser of somebody's, at a page; nothing may be wrong in it, and nothing come from elsewhere."""
+    """A browser of somebody's, at a page; nothing may be wrong in it, and nothing come from
+    elsewhere.
+    """
     opened = []
 
     async def at(name: str, path: str, **more):
@@ -85,7 +92,9 @@ async def test_the_charts_move_while_events_are_saved(simple, look):
 
 
 async def test_what_networks_were_paid_today_is_shown(simple, look):
-    await Spend(simple._engine, "x").add("Northwind Air", datetime.now(UTC).date(), {"read": 300}, {"read": 5_000})
+    await Spend(simple._engine, "x").add(
+        "Northwind Air", datetime.now(UTC).date(), {"read": 300}, {"read": 5_000}
+    )
     ada = await look("ada", "/monitor")
 
     panel = ada.page.locator("section", has_text="Paid to networks today")
@@ -95,7 +104,9 @@ async def test_what_networks_were_paid_today_is_shown(simple, look):
 async def test_range_and_brand_are_in_the_address_and_each_chart_is_a_table_too(simple, look):
     await simple.save([now(1, 90, topic="baggage"), now(2, 10, brand="Other", topic="billing")])
     ada = await look("ada", "/monitor?range=1h&brand=Other")
-    await expect(ada.page.get_by_role("button", name="1 hour")).to_have_attribute("aria-pressed", "true")
+    await expect(ada.page.get_by_role("button", name="1 hour")).to_have_attribute(
+        "aria-pressed", "true"
+    )
     await expect(ada.page.locator(".tile-figure").first).to_contain_text("1")
 
     await ada.page.get_by_role("combobox").select_option("")
@@ -107,11 +118,17 @@ async def test_range_and_brand_are_in_the_address_and_each_chart_is_a_table_too(
     await expect(figure.get_by_role("row")).to_have_count(3)
     await expect(figure.get_by_role("row").nth(1)).to_contain_text("%")
     await ada.page.go_back()
-    await expect(ada.page.get_by_role("button", name="by topic")).to_have_attribute("aria-pressed", "true")
+    await expect(ada.page.get_by_role("button", name="by topic")).to_have_attribute(
+        "aria-pressed", "true"
+    )
 
 
-async def test_whoever_is_bound_to_a_brand_sees_its_figures_alone_on_every_page(simple, engine, look):
-    await simple.save([now(1, 95, text="ours is secret"), now(2, 95, brand="Other", text="theirs is down")])
+async def test_whoever_is_bound_to_a_brand_sees_its_figures_alone_on_every_page(
+    simple, engine, look
+):
+    await simple.save(
+        [now(1, 95, text="ours is secret"), now(2, 95, brand="Other", text="theirs is down")]
+    )
     sky = await look("sky", "/monitor?brand=Northwind+Air", phone=True, colours="dark")
     await sky.sees("Nobody said anything")
     await sky.go("/monitor")
@@ -130,11 +147,19 @@ async def test_whoever_is_bound_to_a_brand_sees_its_figures_alone_on_every_page(
     await sky.sees("Not for your role")
 
 
-async def test_an_alert_is_acknowledged_and_snoozed_with_who_and_seen_by_others_at_once(simple, engine, look):
+async def test_an_alert_is_acknowledged_and_snoozed_with_who_and_seen_by_others_at_once(
+    simple, engine, look
+):
     await simple.save([now(1, 60, text="no signal at all")])
     evidence = {"negative": 60, "expected": 4.2, "words": ["signal", "mast"], "examples": ["x:1"]}
     burst = AlertRecord(
-        id="burst:1", kind="burst", severity=9, brand="Northwind Air", topic="delay", started_at=NOON, evidence=evidence
+        id="burst:1",
+        kind="burst",
+        severity=9,
+        brand="Northwind Air",
+        topic="delay",
+        started_at=NOON,
+        evidence=evidence,
     )
     ben, vic = await look("ben", "/alerts"), await look("vic", "/alerts")
     await ben.sees("Nothing waits for anybody")
@@ -158,7 +183,9 @@ async def test_an_alert_is_acknowledged_and_snoozed_with_who_and_seen_by_others_
 
 
 async def test_an_incident_is_answered_with_a_draft_for_each_of_its_tickets(simple, engine, look):
-    await simple.save([now(1, 95, text="my line is down"), now(2, 90, text="no line at all since noon")])
+    await simple.save(
+        [now(1, 95, text="my line is down"), now(2, 90, text="no line at all since noon")]
+    )
     async with engine.begin() as connection:
         await connection.exec_driver_sql(
             "insert into incidents (id, brand, title, severity, started_at, evidence, version)"
@@ -202,7 +229,10 @@ async def test_the_sql_page_runs_an_example_gives_its_csv_and_refuses_a_write(si
         ("update tickets set owner = 'me'", "read-only transaction"),
         ("set statement_timeout=0; select pg_sleep(60)", "one statement at a time"),
         ("select * from users", "permission denied for table users"),
-        ("set role postgres", "permission denied to set role"),  # each its own words: that of before is still there
+        (
+            "set role postgres",
+            "permission denied to set role",
+        ),  # each its own words: that of before is still there
         ("select pg_read_file('/etc/passwd')", "permission denied for function"),
     ):
         await box.fill(statement)
@@ -210,7 +240,9 @@ async def test_the_sql_page_runs_an_example_gives_its_csv_and_refuses_a_write(si
         await expect(ben.page.get_by_role("alert").filter(has_text=why)).to_be_visible()
     async with engine.begin() as connection:
         noted = list(
-            await connection.exec_driver_sql("select who, details from audit where action = 'sql' order by id")
+            await connection.exec_driver_sql(
+                "select who, details from audit where action = 'sql' order by id"
+            )
         )
     assert {row.who for row in noted} == {"ben"}
     assert len(noted) == 7
@@ -251,7 +283,9 @@ async def test_an_admin_adds_somebody_binds_them_and_a_key_is_shown_once(engine,
     await ada.sees("opens nothing any more")
     assert await ApiKeys(engine).find(token) is None
     async with engine.begin() as connection:
-        rows = list(await connection.exec_driver_sql("select who, action, subject from audit order by id"))
+        rows = list(
+            await connection.exec_driver_sql("select who, action, subject from audit order by id")
+        )
     told = [tuple(row) for row in rows if row.action != "log in"]
     assert told == [("ada", "user add", "eve"), ("ada", "key create", "laptop"), ("ada", "user role", "eve"),
                     ("ada", "user disable", "eve"), ("ada", "key revoke", "laptop")]  # fmt: skip
@@ -261,4 +295,6 @@ async def test_an_admin_adds_somebody_binds_them_and_a_key_is_shown_once(engine,
 async def test_the_only_admin_cannot_step_down(look):
     ada = await look("ada", "/people")
     await ada.page.get_by_label("Role of ada").select_option("viewer")
-    await expect(ada.page.get_by_role("alert").filter(has_text="ada is the only admin")).to_be_visible()
+    await expect(
+        ada.page.get_by_role("alert").filter(has_text="ada is the only admin")
+    ).to_be_visible()

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from stream.desk.corrections import Corrections
 from stream.desk.tickets import Desk
-from stream.replies import Replies
+from stream.replies.store import Replies
 
 
 async def test_a_ticket_is_worked_by_keys_alone(store, engine, ben):
@@ -63,7 +63,9 @@ async def test_a_refused_draft_says_why_and_goes_only_when_it_is_said_twice(stor
     await ben.page.get_by_role("button", name="Approve anyway").click()
     await ben.sees("approved, waits for a worker to send it")
     async with engine.connect() as connection:
-        details = (await connection.execute(text("select details from audit where action = 'approve'"))).scalar_one()
+        details = (
+            await connection.execute(text("select details from audit where action = 'approve'"))
+        ).scalar_one()
     assert "promise" in details["despite"]
 
 
@@ -73,7 +75,10 @@ async def test_words_that_were_begun_wait_where_they_were_begun(store, engine, b
     await ben.go("/tickets/x:1")
     await ben.sees(GOOD.text)
     await ben.press("e")
-    words, note = ben.page.get_by_label("The words of the reply"), ben.page.get_by_label("A note for colleagues")
+    words, note = (
+        ben.page.get_by_label("The words of the reply"),
+        ben.page.get_by_label("A note for colleagues"),
+    )
     await words.fill("So sorry, I am looking into your line")
     await note.fill("ask the network team")
 
@@ -89,7 +94,9 @@ async def test_words_that_were_begun_wait_where_they_were_begun(store, engine, b
     await expect(words).to_have_value("So sorry, I am looking into your line")
 
 
-async def test_two_people_at_one_reply_are_shown_each_others_words_before_anything_is_sent(store, engine, ben):
+async def test_two_people_at_one_reply_are_shown_each_others_words_before_anything_is_sent(
+    store, engine, ben
+):
     await store.save([tweet(1, 95, text=SEVERE)])
     replies, number = Replies(engine), await drafted(engine, GOOD)
     await ben.go("/tickets/x:1")
@@ -115,7 +122,9 @@ async def test_two_people_at_one_reply_are_shown_each_others_words_before_anythi
     assert (row["text"], row["approved_by"]) == ("So sorry, I am looking into your line.", "ben")
 
 
-async def test_words_that_changed_under_ones_hands_are_not_approved_by_the_page_either(store, engine, ben):
+async def test_words_that_changed_under_ones_hands_are_not_approved_by_the_page_either(
+    store, engine, ben
+):
     await store.save([tweet(1, 95, text=SEVERE)])
     replies, number = Replies(engine), await drafted(engine, GOOD)
     await ben.go("/tickets/x:1")

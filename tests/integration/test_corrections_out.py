@@ -15,12 +15,14 @@ from typer.testing import CliRunner
 from models.training.lab.preference import Preference, read_preferences
 from stream.cli.corrections import write_corrections
 from stream.cli.main import app
-from stream.database import open_engine
 from stream.desk.corrections import Corrections
 from stream.errors import UserError
+from stream.postgres.database import open_engine
 
 
-async def test_corrected_sentiments_are_written_as_pairs(simple, postgres_url, tmp_path, monkeypatch):
+async def test_corrected_sentiments_are_written_as_pairs(
+    simple, postgres_url, tmp_path, monkeypatch
+):
     monkeypatch.setenv("EARSHOT_DATABASE_URL", postgres_url)
     monkeypatch.setenv("EARSHOT_HOME", str(tmp_path))
     await simple.save([tweet(1, 70), tweet(2, 10)])
@@ -56,7 +58,13 @@ async def test_what_an_agent_corrects_in_the_desk_is_learnt_by_the_next_training
     await simple.save([tweet(number, 70, text=text) for number, text in texts.items()])
     async with web(simple, url=postgres_url) as address, Office(address, engine) as office:
         ada = await office.person("ada", "agent")
-        for number, label in ((1, "neutral"), (1, "positive"), (2, "positive"), (3, "neutral"), (4, "negative")):
+        for number, label in (
+            (1, "neutral"),
+            (1, "positive"),
+            (2, "positive"),
+            (3, "neutral"),
+            (4, "negative"),
+        ):
             body = {"event_id": f"x:{number}", "field": "sentiment", "should_be": label}
             assert (await ada.post(f"/v1/tickets/x:{number}/corrections", body)).status == 201
     config = config_of(tmp_path, layers=1, steps=6)
@@ -67,7 +75,9 @@ async def test_what_an_agent_corrects_in_the_desk_is_learnt_by_the_next_training
 
     told = await asyncio.to_thread(train, config, "--out", tmp_path / "run")
 
-    pairs, _ = read_preferences(tmp_path / "run" / "corrections.csv", ("negative", "neutral", "positive"))
+    pairs, _ = read_preferences(
+        tmp_path / "run" / "corrections.csv", ("negative", "neutral", "positive")
+    )
     assert [(pair.text, pair.better, pair.worse) for pair in pairs] == [
         (texts[1], 2, 0), (texts[2], 2, 0), (texts[3], 1, 0),
     ]  # fmt: skip
@@ -78,13 +88,17 @@ async def test_what_an_agent_corrects_in_the_desk_is_learnt_by_the_next_training
     assert json.loads(told.stdout)["validation"]["n"] > 0
 
 
-async def test_two_classes_learn_the_corrections_that_they_know(simple, engine, postgres_url, tmp_path, monkeypatch):
+async def test_two_classes_learn_the_corrections_that_they_know(
+    simple, engine, postgres_url, tmp_path, monkeypatch
+):
     monkeypatch.setenv("EARSHOT_DATABASE_URL", postgres_url)
     monkeypatch.setenv("EARSHOT_HOME", str(tmp_path))
     await simple.save([tweet(1, 70), tweet(2, 40), tweet(3, 70)])
     polar = ("negative", "positive")
     await Corrections(engine).correct("x:1", "sentiment", "neutral", "ada")
-    with pytest.raises(UserError, match="of the 1 corrected sentiments none is negative or positive"):
+    with pytest.raises(
+        UserError, match="of the 1 corrected sentiments none is negative or positive"
+    ):
         await asyncio.to_thread(write_corrections, tmp_path / "pairs.csv", polar)
     for number in (2, 3):
         await Corrections(engine).correct(f"x:{number}", "sentiment", "positive", "ada")
@@ -92,9 +106,10 @@ async def test_two_classes_learn_the_corrections_that_they_know(simple, engine, 
     count = await asyncio.to_thread(write_corrections, tmp_path / "new" / "pairs.csv", polar)
 
     assert count == 2
-    assert [(one.better, one.worse) for one in read_preferences(tmp_path / "new" / "pairs.csv", polar)[0]] == [
-        (1, 0)
-    ] * 2
+    assert [
+        (one.better, one.worse)
+        for one in read_preferences(tmp_path / "new" / "pairs.csv", polar)[0]
+    ] == [(1, 0)] * 2
 
 
 def test_pairs_of_a_file_and_of_the_desk_are_not_both_taken(tmp_path, monkeypatch):

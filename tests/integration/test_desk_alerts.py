@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from history import NOON, tweet
 
-from stream.alert_store import Alerts
+from stream.alerts.store import Alerts
 from stream.desk.alert_book import AlertBook, NoAlert
-from stream.incident_store import Incidents
+from stream.incidents.store import Incidents
 from stream.records import AlertRecord
 
 OURS = frozenset({"Northwind Air"})
@@ -23,10 +23,24 @@ def book(engine):
 @pytest.fixture
 async def raised(simple, engine):
     """A P1 of each of two brands, and a burst with two examples, one of which was deleted."""
-    await simple.save([tweet(1, 95, text="nobody answers me"), tweet(2, 90, brand="Other"), tweet(3, 30)])
-    evidence = {"negative": 60, "expected": 4.2, "words": ["outage"], "examples": ["x:1", "x:gone"], "topics": {}}
+    await simple.save(
+        [tweet(1, 95, text="nobody answers me"), tweet(2, 90, brand="Other"), tweet(3, 30)]
+    )
+    evidence = {
+        "negative": 60,
+        "expected": 4.2,
+        "words": ["outage"],
+        "examples": ["x:1", "x:gone"],
+        "topics": {},
+    }
     burst = AlertRecord(
-        id="burst:1", kind="burst", severity=8, brand="Northwind Air", topic="delay", started_at=NOON, evidence=evidence
+        id="burst:1",
+        kind="burst",
+        severity=8,
+        brand="Northwind Air",
+        topic="delay",
+        started_at=NOON,
+        evidence=evidence,
     )
     await Alerts(engine).put_alert(burst)
 
@@ -45,7 +59,9 @@ async def test_those_that_need_somebody_come_first_with_what_they_are_about(book
 async def test_acknowledged_snoozed_and_over_are_told_apart(book, raised, simple, engine):
     await book.acknowledge("burst:1", "ada")
     assert (await book.acknowledge("burst:1", "bob")).acknowledged_by == "ada"
-    assert [each.standing for each in await book.list(standings=["acknowledged"])] == ["acknowledged"]
+    assert [each.standing for each in await book.list(standings=["acknowledged"])] == [
+        "acknowledged"
+    ]
 
     await book.snooze("burst:1", "bob", datetime.now(UTC) + timedelta(hours=1))
     [asleep] = await book.list(standings=["snoozed"])

@@ -1,4 +1,6 @@
-"""Tickets over the desk's interface: listed, changed without a lost update, and hidden from who may not see them."""
+"""Tickets over the desk's interface: listed, changed without a lost update, and hidden from who may
+not see them.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from desk_client import Office
 from history import tweet
 from serving import web
 
-from stream.api_keys import ApiKeys
-from stream.database import open_engine
+from stream.accounts.api_keys import ApiKeys
+from stream.postgres.database import open_engine
 
 
 @pytest.fixture
@@ -20,7 +22,10 @@ async def office(simple, postgres_url):
     await simple.save([tweet(1, 95), tweet(2, 70), tweet(3, 80, brand="Other")])
     engine = open_engine(postgres_url)
     ring = ApiKeys(engine)
-    async with web(simple, url=postgres_url, keys=ring) as address, Office(address, engine) as office:
+    async with (
+        web(simple, url=postgres_url, keys=ring) as address,
+        Office(address, engine) as office,
+    ):
         yield office
     await engine.dispose()
 
@@ -58,7 +63,12 @@ async def test_tickets_come_page_by_page_filtered_and_sorted(office):
     ):
         found = await ada.get(f"/v1/tickets?{asked}")
         assert [each["id"] for each in found.told["tickets"]] == expected, asked
-    for wrong in ("cursor=nonsense", "limit=0", "sort=beauty", f"cursor={first.told['next']}&sort=updated"):
+    for wrong in (
+        "cursor=nonsense",
+        "limit=0",
+        "sort=beauty",
+        f"cursor={first.told['next']}&sort=updated",
+    ):
         assert (await ada.get(f"/v1/tickets?{wrong}")).status == 422, wrong
 
 
@@ -88,7 +98,11 @@ async def test_an_agent_works_on_a_ticket_from_claim_to_resolved(office):
     resolved = await ada.post("/v1/tickets/x%3A1/resolve")
 
     assert (claimed.told["owner"], claimed.told["state"]) == ("ada", "open")
-    assert (noted.status, noted.told["notes"][0]["text"], tagged.told["tags"]) == (201, "called back", ["vip"])
+    assert (noted.status, noted.told["notes"][0]["text"], tagged.told["tags"]) == (
+        201,
+        "called back",
+        ["vip"],
+    )
     told = [each.told["state"] for each in (snoozed, reopened, waiting, resolved)]
     assert told == ["snoozed", "open", "waiting", "resolved"]
     assert (await ada.post("/v1/tickets/x%3A1/wait")).status == 409
@@ -100,7 +114,9 @@ async def test_a_lost_update_is_refused_with_the_ticket_as_it_is_and_who_changed
     ada, bob = await office.person("ada", "agent"), await office.person("bob", "agent")
     seen = (await ada.get("/v1/tickets/x%3A1")).headers["ETag"]
 
-    first = await bob.patch("/v1/tickets/x%3A1", {"owner": "bob", "tags": ["refund"]}, If_Match=seen)
+    first = await bob.patch(
+        "/v1/tickets/x%3A1", {"owner": "bob", "tags": ["refund"]}, If_Match=seen
+    )
     lost = await ada.patch("/v1/tickets/x%3A1", {"state": "resolved"}, If_Match=seen)
     again = await ada.post("/v1/tickets/x%3A1/resolve", If_Match=seen)
 
@@ -109,7 +125,9 @@ async def test_a_lost_update_is_refused_with_the_ticket_as_it_is_and_who_changed
     assert (lost.told["changed_by"], lost.told["ticket"]["owner"]) == ("bob", "bob")
     assert lost.headers["Content-Type"] == "application/problem+json"
     fresh = first.headers["ETag"]
-    assert (await bob.patch("/v1/tickets/x%3A1", {"state": "waiting"}, If_Match=fresh)).status == 200
+    assert (
+        await bob.patch("/v1/tickets/x%3A1", {"state": "waiting"}, If_Match=fresh)
+    ).status == 200
 
 
 async def test_a_change_says_which_state_it_saw(office):
@@ -118,7 +136,13 @@ async def test_a_change_says_which_state_it_saw(office):
     assert (await ada.patch("/v1/tickets/x%3A1", {"owner": "ada"})).status == 428
     assert (await ada.patch("/v1/tickets/x%3A1", {"owner": "ada"}, If_Match="W/what")).status == 422
     assert (await ada.patch("/v1/tickets/x%3A1", {"owner": "ada"}, If_Match="*")).status == 200
-    for body in ({}, {"state": "new"}, {"state": "snoozed"}, {"owner": "nobody known"}, {"priority": 5}):
+    for body in (
+        {},
+        {"state": "new"},
+        {"state": "snoozed"},
+        {"owner": "nobody known"},
+        {"priority": 5},
+    ):
         assert (await ada.patch("/v1/tickets/x%3A1", body, If_Match="*")).status == 422, body
 
 
@@ -132,7 +156,8 @@ async def test_of_two_who_claim_at_once_one_has_it(office):
 
 async def test_roles_and_what_they_may(office):
     vic, ada, lea = [
-        await office.person(name, role) for name, role in (("vic", "viewer"), ("ada", "agent"), ("lea", "lead"))
+        await office.person(name, role)
+        for name, role in (("vic", "viewer"), ("ada", "agent"), ("lea", "lead"))
     ]
 
     assert (await vic.get("/v1/tickets")).status == 200
@@ -165,7 +190,11 @@ async def test_who_is_bound_to_a_brand_finds_nothing_of_another_anywhere(office)
             ("POST", "/tags", {"add": ["x"]}),
             ("POST", "/snooze", {"until": "2099-01-01T00:00:00Z"}),
             ("GET", "/corrections", None),
-            ("POST", "/corrections", {"event_id": "x:1", "field": "sentiment", "should_be": "positive"}),
+            (
+                "POST",
+                "/corrections",
+                {"event_id": "x:1", "field": "sentiment", "should_be": "positive"},
+            ),
         ):
             answer = await who(method, f"/v1/tickets/x%3A1{path}", body, If_Match="*")
             assert answer.status == 404, (method, path)
@@ -220,6 +249,7 @@ async def test_a_correction_is_kept_with_who_said_it(office):
 
     assert (made.status, made.told["who"], made.told["said"]) == (201, "ada", "negative")
     assert wrong.status == 422
-    assert [each["should_be"] for each in (await ada.get("/v1/tickets/x%3A1/corrections")).told["corrections"]] == [
-        "positive"
-    ]
+    assert [
+        each["should_be"]
+        for each in (await ada.get("/v1/tickets/x%3A1/corrections")).told["corrections"]
+    ] == ["positive"]

@@ -1,4 +1,6 @@
-"""Who is bound to brands: Postgres itself keeps the others from them, whatever a query of ours forgets."""
+"""Who is bound to brands: Postgres itself keeps the others from them, whatever a query of ours
+forgets.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +12,18 @@ from rows import ask
 from serving import web
 from sqlalchemy import text
 
-from models.draft import Candidate, Draft
-from stream.api_keys import ApiKeys
-from stream.database import dsn, open_engine
-from stream.desk.access import ensure_login
-from stream.desk.bound import BoundEngine
+from models.replier.draft import Candidate, Draft
+from stream.accounts.api_keys import ApiKeys
+from stream.accounts.postgres_logins import ensure_login
+from stream.accounts.row_security import BoundEngine
+from stream.accounts.users import People
+from stream.desk.actions import Claim
 from stream.desk.corrections import Corrections
-from stream.desk.life import Claim
-from stream.desk.people import People
 from stream.desk.queue import Filter, QueueReader
 from stream.desk.tickets import Desk, NoTicket
-from stream.replies import NoReply, Replies
-from stream.roles import BOUND_READABLE
+from stream.postgres.database import dsn, open_engine
+from stream.postgres.roles import BOUND_READABLE
+from stream.replies.store import NoReply, Replies
 from stream.web.docs import examples
 
 WORD = "xylophone"  # in what was written to Northwind Air alone
@@ -39,7 +41,9 @@ async def engine(postgres_url):
 @pytest.fixture
 async def filled(simple, engine):
     """Of each brand a P1 ticket with a draft (x:1: 1; x:2: 2), a correction, a note of who looks."""
-    await simple.save([tweet(1, 95, text=f"my {WORD} is lost", author=f"{WORD}_ada"), tweet(2, 95, brand="Other")])
+    await simple.save(
+        [tweet(1, 95, text=f"my {WORD} is lost", author=f"{WORD}_ada"), tweet(2, 95, brand="Other")]
+    )
     replies, desk = Replies(engine), Desk(engine)
     for wanted in sorted(await replies.to_draft(["x:1", "x:2"]), key=lambda one: one.ticket_id):
         words = f"Sorry about: {wanted.request.text}"
@@ -64,14 +68,22 @@ async def test_a_query_without_any_condition_finds_nothing_of_another_brand(fill
         if every:
             assert 2 * theirs == every, table
     async with bound.connect() as connection:
-        told = str((await connection.execute(text("select * from events, tickets, replies, ticket_changes"))).all())
+        told = str(
+            (
+                await connection.execute(
+                    text("select * from events, tickets, replies, ticket_changes")
+                )
+            ).all()
+        )
     assert WORD not in told
     for table in ("dead_letters", "users", "api_keys", "audit", "sessions", "event_ids"):
         with pytest.raises(Exception, match="permission denied"):
             await rows_of(bound, table)
 
 
-async def test_what_the_desk_reads_is_theirs_alone_also_where_nobody_says_which_brands(filled, engine):
+async def test_what_the_desk_reads_is_theirs_alone_also_where_nobody_says_which_brands(
+    filled, engine
+):
     bound = BoundEngine(engine, OTHERS)
     queue, desk, replies = QueueReader(bound), Desk(bound), Replies(bound)
 
@@ -99,45 +111,74 @@ async def test_what_they_change_is_written_and_the_connection_is_anybodys_again(
     assert await rows_of(engine, "tickets") == 2
 
 
-async def test_nobodys_own_login_can_take_the_role_or_choose_its_brands(filled, engine, postgres_url):
+async def test_nobodys_own_login_can_take_the_role_or_choose_its_brands(
+    filled, engine, postgres_url
+):
     bob = await People(engine).add("bob", "four quiet otters sing", "agent", ["Other"])
     url = await ensure_login(engine, postgres_url, bob)
     connection = await asyncpg.connect(dsn(url))
     try:
-        for attempt in ("set role earshot_bound", "select set_config('role', 'earshot_bound', false)"):
+        for attempt in (
+            "set role earshot_bound",
+            "select set_config('role', 'earshot_bound', false)",
+        ):
             with pytest.raises(asyncpg.PostgresError):
                 await connection.execute(attempt)
         await connection.execute("set earshot.brands = '{Northwind Air}'")
         assert [row[0] for row in await connection.fetch("select id from tickets")] == ["x:2"]
     finally:
         await connection.close()
-    [role] = await ask(postgres_url, "select rolcanlogin, rolsuper from pg_roles where rolname = 'earshot_bound'")
+    [role] = await ask(
+        postgres_url, "select rolcanlogin, rolsuper from pg_roles where rolname = 'earshot_bound'"
+    )
     assert tuple(role) == (False, False)
 
 
 async def test_no_route_tells_a_word_of_another_brand(filled, postgres_url):
-    """Every route of the document, as its examples ask, once for their own ticket and once for the other brand's."""
+    """Every route of the document, as its examples ask, once for their own ticket and once for the
+    other brand's.
+    """
     engine = open_engine(postgres_url)
-    async with web(filled, url=postgres_url, keys=ApiKeys(engine)) as address, Office(address, engine) as office:
+    async with (
+        web(filled, url=postgres_url, keys=ApiKeys(engine)) as address,
+        Office(address, engine) as office,
+    ):
         bob = await office.person("bob", "lead", "Other")
         document = (await bob.get("/openapi.json")).told
-        alerts = {row["brand"]: row["id"] for row in await ask(postgres_url, "select id, brand from alerts")}
-        assert WORD in str((await (await office.person("lea", "lead")).get("/v1/tickets")).told), "who may, sees it"
+        alerts = {
+            row["brand"]: row["id"]
+            for row in await ask(postgres_url, "select id, brand from alerts")
+        }
+        assert WORD in str((await (await office.person("lea", "lead")).get("/v1/tickets")).told), (
+            "who may, sees it"
+        )
         walked, found = 0, set()
         for path, methods in document["paths"].items():
             for method, told in methods.items():
                 bodies = [each.body for each in examples(document, path, method, told)] or [None]
-                for ticket, number, alert in (("x:1", 1, alerts["Northwind Air"]), ("x:2", 2, alerts["Other"])):
+                for ticket, number, alert in (
+                    ("x:1", 1, alerts["Northwind Air"]),
+                    ("x:2", 2, alerts["Other"]),
+                ):
                     where = path.replace("{ticket_id}", ticket).replace("{number}", str(number))
                     where = where.replace("{alert_id}", alert).replace("{name}", "shop")
-                    where += {"/v1/export": "?of=events", "/v1/stream": "?seconds=0.2"}.get(path, "")
+                    where += {"/v1/export": "?of=events", "/v1/stream": "?seconds=0.2"}.get(
+                        path, ""
+                    )
                     for body in bodies:
-                        answer = await bob(method.upper(), where.replace(":", "%3A"), body, If_Match="*")
+                        answer = await bob(
+                            method.upper(), where.replace(":", "%3A"), body, If_Match="*"
+                        )
                         walked += 1
                         found.add(answer.status)
                         assert answer.status < 500, (method, where, answer.told)
                         assert WORD not in str(answer.told), (method, where)
-                        if ticket == "x:1" and where != path and method != "get" and "hooks" not in path:
+                        if (
+                            ticket == "x:1"
+                            and where != path
+                            and method != "get"
+                            and "hooks" not in path
+                        ):
                             assert answer.status in (403, 404), (method, where, answer.status)
     await engine.dispose()
     assert walked > 60

@@ -10,9 +10,10 @@ from history import tweet
 from rows import ask
 
 from stream.brands import Brand, Shift
-from stream.desk.clocks import set_clocks
+from stream.desk.working_hours import set_clocks
 
-# Monday to Friday 9 to 17, Saturday 10 to 12, in Chicago: UTC-6 in January, UTC-5 from 8 March 2026 on.
+# Monday to Friday 9 to 17, Saturday 10 to 12, in Chicago: UTC-6 in January, UTC-5 from 8 March 2026
+# on.
 DESK = Brand(
     "Northwind Air",
     time_zone=ZoneInfo("America/Chicago"),
@@ -24,9 +25,17 @@ DESK = Brand(
     ("since", "hours", "due"),
     [
         ("2026-01-12T15:30Z", 4, "2026-01-12T19:30Z"),  # Monday 9:30, within the day
-        ("2026-01-12T22:00Z", 4, "2026-01-13T18:00Z"),  # Monday 16:00: one hour today, three tomorrow
+        (
+            "2026-01-12T22:00Z",
+            4,
+            "2026-01-13T18:00Z",
+        ),  # Monday 16:00: one hour today, three tomorrow
         ("2026-01-13T03:00Z", 1, "2026-01-13T16:00Z"),  # at night: from nine on
-        ("2026-01-16T22:30Z", 4, "2026-01-19T16:30Z"),  # Friday 16:30: Saturday's two hours, the rest on Monday
+        (
+            "2026-01-16T22:30Z",
+            4,
+            "2026-01-19T16:30Z",
+        ),  # Friday 16:30: Saturday's two hours, the rest on Monday
         ("2026-03-06T22:30Z", 4, "2026-03-09T15:30Z"),  # the same over the change of the clocks
         ("2026-01-12T15:30Z", 24, "2026-01-15T15:30Z"),  # a day's work is three days
     ],

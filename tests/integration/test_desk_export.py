@@ -15,9 +15,9 @@ from desk_client import Office
 from history import tweet
 from serving import web
 
-from stream.api_keys import ApiKeys
-from stream.database import open_engine
+from stream.accounts.api_keys import ApiKeys
 from stream.kafka import Outgoing
+from stream.postgres.database import open_engine
 from stream.web.api.export import COLUMNS
 
 published: list[Outgoing] = []
@@ -31,7 +31,10 @@ async def office(simple, postgres_url):
     published.clear()
     engine = open_engine(postgres_url)
     keys = ApiKeys(engine)
-    async with web(simple, url=postgres_url, keys=keys, publish=publish) as address, Office(address, engine) as office:
+    async with (
+        web(simple, url=postgres_url, keys=keys, publish=publish) as address,
+        Office(address, engine) as office,
+    ):
         yield office
     await engine.dispose()
 
@@ -41,14 +44,18 @@ def rows(told: str) -> list[dict[str, str]]:
 
 
 async def test_the_files_have_the_documented_columns_and_every_row(simple, office):
-    await simple.save([tweet(number, 95, text=f'said "{number}",\nthen left') for number in range(1, 4)])
+    await simple.save(
+        [tweet(number, 95, text=f'said "{number}",\nthen left') for number in range(1, 4)]
+    )
     ada = await office.person("ada", "viewer")
 
     for of, name in (("tickets", "x:1"), ("events", "x:1"), ("alerts", "p1:x:1:1")):
         answer = await ada.get(f"/v1/export?of={of}")
         found = rows(answer.told)
         assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
-        assert answer.headers["Content-Disposition"].startswith(f'attachment; filename="earshot-{of}-')
+        assert answer.headers["Content-Disposition"].startswith(
+            f'attachment; filename="earshot-{of}-'
+        )
         assert tuple(found[0]) == COLUMNS[of]
         assert (len(found), found[0]["id"]) == (3, name)
     assert rows((await ada.get("/v1/export?of=events")).told)[1]["text"] == 'said "2",\nthen left'
@@ -60,7 +67,9 @@ async def test_the_same_comes_as_parquet_with_types(simple, office):
     await ada.post("/v1/tickets/x%3A1/tags", {"add": ["refund", "vip"]})
     found = {}
     for of in COLUMNS:
-        async with ada.session.get(f"/v1/export?of={of}&format=parquet", headers=ada.headers) as answer:
+        async with ada.session.get(
+            f"/v1/export?of={of}&format=parquet", headers=ada.headers
+        ) as answer:
             assert answer.content_type == "application/vnd.apache.parquet"
             found[of] = pq.read_table(io.BytesIO(await answer.read()))
 
@@ -70,12 +79,16 @@ async def test_the_same_comes_as_parquet_with_types(simple, office):
     assert events[0]["occurred_at"] == datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
     assert tickets[0]["tags"] == ["refund", "vip"]
     assert found["alerts"].num_rows == 1
-    async with ada.session.get("/v1/export?of=events&format=parquet&brand=none", headers=ada.headers) as answer:
+    async with ada.session.get(
+        "/v1/export?of=events&format=parquet&brand=none", headers=ada.headers
+    ) as answer:
         assert pq.read_table(io.BytesIO(await answer.read())).num_rows == 0
 
 
 async def test_what_is_asked_for_is_all_that_comes(simple, office):
-    await simple.save([tweet(1, 70), tweet(2, 70, minute=60), tweet(3, 70, brand="Other", minute=90)])
+    await simple.save(
+        [tweet(1, 70), tweet(2, 70, minute=60), tweet(3, 70, brand="Other", minute=90)]
+    )
     ada = await office.person("ada", "viewer")
 
     for asked, expected in (
@@ -85,13 +98,25 @@ async def test_what_is_asked_for_is_all_that_comes(simple, office):
         ("since=2026-03-12T14:00:00%2B01:00&until=2026-03-12T13:01:00Z", ["x:2"]),
         ("brand=nobody", []),
     ):
-        assert [each["id"] for each in rows((await ada.get(f"/v1/export?of=events&{asked}")).told)] == expected, asked
-    for wrong in ("", "of=users", "of=events&since=yesterday", "of=events&since=0001-01-01T00:00:00%2B10:00"):
+        assert [
+            each["id"] for each in rows((await ada.get(f"/v1/export?of=events&{asked}")).told)
+        ] == expected, asked
+    for wrong in (
+        "",
+        "of=users",
+        "of=events&since=yesterday",
+        "of=events&since=0001-01-01T00:00:00%2B10:00",
+    ):
         assert (await ada.get(f"/v1/export?{wrong}")).status == 422, wrong
 
 
 async def test_no_cell_is_a_formula(simple, office):
-    await simple.save([tweet(number, 70, text=f"{sign}cmd|' /C calc'!A0") for number, sign in enumerate("=+-@", 1)])
+    await simple.save(
+        [
+            tweet(number, 70, text=f"{sign}cmd|' /C calc'!A0")
+            for number, sign in enumerate("=+-@", 1)
+        ]
+    )
     ada = await office.person("ada", "viewer")
 
     told = rows((await ada.get("/v1/export?of=events")).told)
@@ -101,7 +126,9 @@ async def test_no_cell_is_a_formula(simple, office):
 
 async def test_memory_does_not_grow_with_what_is_exported(simple, office):
     for start in range(0, 4_000, 500):
-        await simple.save([tweet(number, 30, text="x" * 900) for number in range(start, start + 500)])
+        await simple.save(
+            [tweet(number, 30, text="x" * 900) for number in range(start, start + 500)]
+        )
     ada = await office.person("ada", "viewer")
     await ada.get("/v1/export?of=events&brand=nobody")
     tracemalloc.start()
@@ -138,7 +165,9 @@ async def test_a_person_is_forgotten_by_a_lead_and_what_changed_is_published(sim
     assert refused.status == 403
     assert gone.told == {"messages": 1, "drafts": 0, "dead_letters": 0}
     assert again.told["messages"] == 0
-    assert [(each["id"], each["text"]) for each in rows((await lea.get("/v1/export?of=events")).told)] == [
+    assert [
+        (each["id"], each["text"]) for each in rows((await lea.get("/v1/export?of=events")).told)
+    ] == [
         ("x:1", ""),
         ("x:2", "still waiting"),
     ]

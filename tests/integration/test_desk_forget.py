@@ -7,20 +7,27 @@ from history import answer, tweet
 from rows import ask
 
 from connectors.events import Tweet
-from stream.dead_letters import DeadLetter
 from stream.desk.corrections import Corrections, Pair
-from stream.desk.forget import forget
+from stream.desk.erasure import forget
 from stream.errors import UserError
+from stream.store.dead_letters import DeadLetter
 
 
 async def dump(url: str) -> str:
     """Every row of every table, as text."""
-    tables = await ask(url, "select quote_ident(tablename) t from pg_tables where schemaname = 'public'")
+    tables = await ask(
+        url, "select quote_ident(tablename) t from pg_tables where schemaname = 'public'"
+    )
     return "".join([str(await ask(url, f"select t::text from {row['t']} as t")) for row in tables])
 
 
-async def test_nothing_of_a_forgotten_author_is_left_and_a_redelivery_brings_nothing_back(simple, engine, postgres_url):
-    mine = [tweet(n, 70, of=1, minute=n, author="@zora_quill", text="my zebra case 4711") for n in (1, 2)]
+async def test_nothing_of_a_forgotten_author_is_left_and_a_redelivery_brings_nothing_back(
+    simple, engine, postgres_url
+):
+    mine = [
+        tweet(n, 70, of=1, minute=n, author="@zora_quill", text="my zebra case 4711")
+        for n in (1, 2)
+    ]
     others = tweet(3, 60, of=1, minute=5, author="bob", text="same here")
     await simple.save([*mine, others, answer(4, of=1, minute=6)])
     await ask(
@@ -54,16 +61,20 @@ async def test_nothing_of_a_forgotten_author_is_left_and_a_redelivery_brings_not
 
 async def test_forgetting_on_one_network_leaves_the_others(simple, engine, postgres_url):
     elsewhere = tweet(2, 70, author="ada")
-    event = Tweet(**(elsewhere.event.model_dump() | {"id": "bluesky:2", "conversation": "bluesky:2"}))
-    await simple.save([tweet(1, 70, author="ada"), type(elsewhere)(event, "there", None, elsewhere.analysis)])
+    event = Tweet(
+        **(elsewhere.event.model_dump() | {"id": "bluesky:2", "conversation": "bluesky:2"})
+    )
+    await simple.save(
+        [tweet(1, 70, author="ada"), type(elsewhere)(event, "there", None, elsewhere.analysis)]
+    )
 
     async def publish(saved):
         pass
 
     assert (await forget(engine, "ada", who="root", network="x", publish=publish)).messages == 1
-    assert [row["id"] for row in await ask(postgres_url, "select id from events where text is not null")] == [
-        "bluesky:2"
-    ]
+    assert [
+        row["id"] for row in await ask(postgres_url, "select id from events where text is not null")
+    ] == ["bluesky:2"]
 
 
 async def test_a_correction_is_kept_with_what_the_model_said_and_the_latest_counts(simple, engine):
@@ -72,7 +83,9 @@ async def test_a_correction_is_kept_with_what_the_model_said_and_the_latest_coun
 
     first = await corrections.correct("x:1", "sentiment", "neutral", "ada")
     await corrections.correct("x:1", "sentiment", "positive", "bob")
-    await corrections.correct("x:1", "topic", "delay", "bob")  # as the model said: nothing to learn from
+    await corrections.correct(
+        "x:1", "topic", "delay", "bob"
+    )  # as the model said: nothing to learn from
     await corrections.correct("x:1", "complaint", "no", "bob")
 
     assert (first["said"], first["should_be"], first["who"]) == ("negative", "neutral", "ada")
@@ -95,7 +108,9 @@ async def test_a_correction_is_kept_with_what_the_model_said_and_the_latest_coun
         ("x:9", "topic", "delay", "no message x:9"),
     ],
 )
-async def test_a_correction_that_cannot_be_is_refused_with_what_could(simple, engine, event, field, label, why):
+async def test_a_correction_that_cannot_be_is_refused_with_what_could(
+    simple, engine, event, field, label, why
+):
     await simple.save([tweet(1, 70)])
 
     with pytest.raises(UserError, match=why):

@@ -12,15 +12,18 @@ from history import deletion, tweet
 from serving import web
 from sqlalchemy import text
 
-from stream.api_keys import ApiKeys
-from stream.database import open_engine
+from stream.accounts.api_keys import ApiKeys
+from stream.postgres.database import open_engine
 from stream.web.live import WAITING, Change, Changes, Hub, seen_by
 
 
 @pytest.fixture
 async def office(simple, postgres_url):
     engine = open_engine(postgres_url)
-    async with web(simple, url=postgres_url, keys=ApiKeys(engine)) as address, Office(address, engine) as office:
+    async with (
+        web(simple, url=postgres_url, keys=ApiKeys(engine)) as address,
+        Office(address, engine) as office,
+    ):
         yield office
     await engine.dispose()
 
@@ -95,13 +98,17 @@ async def test_a_stream_ends_with_its_session(monkeypatch, simple, office, postg
         await answer.content.readline()
         async with engine.begin() as connection:
             await connection.execute(text("delete from sessions"))
-        await asyncio.wait_for(answer.content.read(), 30)  # to its end, once the session is no longer remembered
+        await asyncio.wait_for(
+            answer.content.read(), 30
+        )  # to its end, once the session is no longer remembered
     await engine.dispose()
 
 
-async def test_a_stream_of_a_key_goes_on_until_the_key_is_revoked(monkeypatch, simple, office, postgres_url):
+async def test_a_stream_of_a_key_goes_on_until_the_key_is_revoked(
+    monkeypatch, simple, office, postgres_url
+):
     monkeypatch.setattr("stream.web.api.changes.HEARTBEAT", 0.1)
-    monkeypatch.setattr("stream.web.keyring.REMEMBERED", 0.0)
+    monkeypatch.setattr("stream.web.auth.keyring.REMEMBERED", 0.0)
     robot = await office.key("robot", "read")
     engine = open_engine(postgres_url)
     async with robot.session.get("/v1/stream", headers=robot.headers) as answer:
@@ -135,7 +142,7 @@ async def test_a_stream_of_so_many_seconds_ends_by_itself(office):
 
 
 async def test_the_hub_goes_on_when_the_database_comes_back(own_postgres):
-    from stream.schema import migrate
+    from stream.postgres.schema import migrate
 
     await migrate(own_postgres.url)
     engine = open_engine(own_postgres.url)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from history import NOON, answer, deletion, tweet
 
-from stream.desk.board import Asked, Taught
-from stream.desk.monitor import Monitor
-from stream.desk.signal_rates import STEP
-from stream.spend import Spend
+from stream.ingest.spend import Spend
+from stream.monitor.monitor import Monitor
+from stream.monitor.rates import STEP
+from stream.monitor.records import Asked, Taught
 
 OURS = frozenset({"Northwind Air"})
 
@@ -24,23 +24,41 @@ def later() -> datetime:
 
 @pytest.fixture
 def monitor(engine):
-    return Monitor(engine, taught=Taught("model 1", {"negative": 400, "neutral": 300, "positive": 300}))
+    return Monitor(
+        engine, taught=Taught("model 1", {"negative": 400, "neutral": 300, "positive": 300})
+    )
 
 
 @pytest.fixture
 async def day(simple):
     """Two brands' afternoon: one content, one that is asked about bags more and more."""
-    said = [tweet(number, 10, minute=number, brand="Other", topic="billing") for number in range(100)]
-    said += [tweet(1000 + number, 90, minute=number, topic="baggage") for number in range(0, 240, 20)]
-    said += [tweet(2000 + number, 90, minute=300 - number / 2, topic="baggage") for number in range(40)]
-    said += [answer(5000, of=1000, minute=5), deletion(5001, of=1020, minute=6), tweet(5002, 40, brand=None, minute=9)]
+    said = [
+        tweet(number, 10, minute=number, brand="Other", topic="billing") for number in range(100)
+    ]
+    said += [
+        tweet(1000 + number, 90, minute=number, topic="baggage") for number in range(0, 240, 20)
+    ]
+    said += [
+        tweet(2000 + number, 90, minute=300 - number / 2, topic="baggage") for number in range(40)
+    ]
+    said += [
+        answer(5000, of=1000, minute=5),
+        deletion(5001, of=1020, minute=6),
+        tweet(5002, 40, brand=None, minute=9),
+    ]
     await simple.save(said)
 
 
-async def test_a_replay_is_shown_as_of_its_latest_message_and_a_live_stream_as_of_now(monitor, simple, day):
+async def test_a_replay_is_shown_as_of_its_latest_message_and_a_live_stream_as_of_now(
+    monitor, simple, day
+):
     window = await monitor.window(Asked("24h"))
     assert not window.live
-    assert window.until - timedelta(seconds=window.step) <= NOON + timedelta(minutes=300) < window.until
+    assert (
+        window.until - timedelta(seconds=window.step)
+        <= NOON + timedelta(minutes=300)
+        < window.until
+    )
 
     fresh = Monitor(simple._engine)
     minutes = (datetime.now(UTC) - NOON).total_seconds() / 60
@@ -53,7 +71,9 @@ async def test_a_replay_is_shown_as_of_its_latest_message_and_a_live_stream_as_o
 async def test_traffic_tells_each_brand_and_each_topic_by_time(monitor, day):
     told = await monitor.traffic(Asked("24h"))
 
-    assert {name: sum(point.messages for point in points) for name, points in told.brands.items()} == {
+    assert {
+        name: sum(point.messages for point in points) for name, points in told.brands.items()
+    } == {
         "Northwind Air": 52,
         "Other": 100,
         "no brand": 1,
@@ -77,7 +97,9 @@ async def test_whoever_is_bound_to_brands_sees_theirs_alone_whatever_they_ask_fo
     mixes = await monitor.mixes(Asked("24h", brands=OURS))
     assert mixes.versions.messages == 52
     monitor._rates._now = later
-    assert sum(rate.a_second for rate in await monitor.rates(Asked(brands=OURS))) == pytest.approx(10.6)
+    assert sum(rate.a_second for rate in await monitor.rates(Asked(brands=OURS))) == pytest.approx(
+        10.6
+    )
 
 
 async def test_a_topic_rises_against_its_own_past(monitor, day):
@@ -99,7 +121,9 @@ async def test_the_model_in_use_its_share_and_the_drift_from_what_it_was_taught(
 
 
 async def test_a_model_that_judged_nothing_here_has_no_drift(engine, day):
-    told = await Monitor(engine, taught=Taught("another", {"negative": 1, "neutral": 1, "positive": 1})).mixes(Asked())
+    told = await Monitor(
+        engine, taught=Taught("another", {"negative": 1, "neutral": 1, "positive": 1})
+    ).mixes(Asked())
     assert told.sentiment is None
 
 

@@ -1,4 +1,6 @@
-"""The desk's routes against their own document: whatever they are sent, no 5xx and no answer that is not documented."""
+"""The desk's routes against their own document: whatever they are sent, no 5xx and no answer that
+is not documented.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,13 @@ import pytest
 from desk_client import small_desk
 from documented import HEADERS, answers_of, document_of, on_a_thread
 
-from stream.schema import migrate
+from stream.postgres.schema import migrate
 
-ELSEWHERE = {"/v1/analyze", "/v1/events", "/v1/hooks/{name}"}  # tests/integration/test_rest_openapi.py
+ELSEWHERE = {
+    "/v1/analyze",
+    "/v1/events",
+    "/v1/hooks/{name}",
+}  # tests/integration/test_rest_openapi.py
 ENDLESS = "/v1/stream"  # tests/integration/test_desk_live.py
 
 
@@ -38,7 +44,9 @@ def schema(site):
 @pytest.mark.parametrize("wrong", [False, True], ids=["as documented", "as it should not be"])
 def test_the_desk_answers_as_its_document_says_whatever_it_is_sent(schema, site, wrong):
     operations = [each.ok() for each in schema.get_all_operations()]
-    operations = [each for each in operations if each.path.startswith("/v1/") and each.path not in ELSEWHERE]
+    operations = [
+        each for each in operations if each.path.startswith("/v1/") and each.path not in ELSEWHERE
+    ]
     asked: list[int] = []
     for operation in operations:
         if operation.path != ENDLESS and (not wrong or operation.body or operation.query):
@@ -49,18 +57,32 @@ def test_the_desk_answers_as_its_document_says_whatever_it_is_sent(schema, site,
 
 
 async def test_every_route_but_health_refuses_who_is_unknown(site):
-    unknown = {"/healthz", "/readyz", "/metrics", "/v1/hooks/{name}"}  # hooks are known by their signatures
+    unknown = {
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/v1/hooks/{name}",
+    }  # hooks are known by their signatures
     async with aiohttp.ClientSession(site) as session:
         async with session.get("/openapi.json", headers=HEADERS) as answer:
             document = await answer.json()
         for path, methods in document["paths"].items():
             for method in methods:
-                async with session.request(method, path.replace("{", "").replace("}", "")) as answer:
-                    assert (answer.status == 401) == (path not in unknown), (method, path, answer.status)
+                async with session.request(
+                    method, path.replace("{", "").replace("}", "")
+                ) as answer:
+                    assert (answer.status == 401) == (path not in unknown), (
+                        method,
+                        path,
+                        answer.status,
+                    )
 
 
 async def test_every_route_says_what_it_is_and_how_it_refuses(site):
-    async with aiohttp.ClientSession(site) as session, session.get("/openapi.json", headers=HEADERS) as answer:
+    async with (
+        aiohttp.ClientSession(site) as session,
+        session.get("/openapi.json", headers=HEADERS) as answer,
+    ):
         document = await answer.json()
 
     for path, methods in document["paths"].items():

@@ -7,9 +7,9 @@ import pytest
 from history import tweet
 from rows import ask, do
 
-from stream.desk.access import ensure_login
-from stream.desk.people import People
-from stream.desk.sessions import FREE_GUESSES, Sessions, TooManyGuesses, WrongPassword
+from stream.accounts.postgres_logins import ensure_login
+from stream.accounts.sessions import FREE_GUESSES, Sessions, TooManyGuesses, WrongPassword
+from stream.accounts.users import People
 from stream.errors import UserError
 
 SECRET = "four quiet otters sing"
@@ -42,7 +42,9 @@ async def test_the_first_user_is_an_admin_made_with_a_code_that_works_once(peopl
 
 async def test_a_code_is_worth_nothing_after_a_quarter_of_an_hour(people, postgres_url):
     code = await people.setup_code()
-    await ask(postgres_url, "update setup_codes set expires_at = expires_at - interval '15 minutes'")
+    await ask(
+        postgres_url, "update setup_codes set expires_at = expires_at - interval '15 minutes'"
+    )
 
     with pytest.raises(UserError, match="older than 15 minutes"):
         await people.set_up(code, "ada", SECRET)
@@ -157,8 +159,12 @@ async def test_a_login_bound_to_a_brand_sees_its_rows_alone_and_cannot_widen_its
 
     for query in VISIBLE.values():
         assert [row[0] for row in await ask(url, query)] == ["x:1"], query
-    assert [row["brand"] for row in await ask(url, "select distinct brand from alerts")] == ["Northwind Air"]
-    assert [row["brand"] for row in await ask(url, "select brand from brand_health")] == ["Northwind Air"]
+    assert [row["brand"] for row in await ask(url, "select distinct brand from alerts")] == [
+        "Northwind Air"
+    ]
+    assert [row["brand"] for row in await ask(url, "select brand from brand_health")] == [
+        "Northwind Air"
+    ]
     for attempt in (
         "set role postgres",
         "set session authorization postgres",
@@ -172,7 +178,9 @@ async def test_a_login_bound_to_a_brand_sees_its_rows_alone_and_cannot_widen_its
             await do(url, attempt)
 
 
-async def test_what_a_login_sees_follows_the_users_brands_at_once(simple, engine, people, postgres_url):
+async def test_what_a_login_sees_follows_the_users_brands_at_once(
+    simple, engine, people, postgres_url
+):
     await simple.save([tweet(1, 90), tweet(2, 90, brand="Other")])
     await people.add("root", SECRET, "admin")
     user = await people.add("ada", SECRET, "agent", ["Northwind Air"])

@@ -8,7 +8,7 @@ import pytest
 from history import answer, tweet
 from rows import do
 
-from stream.desk.life import Claim, Resolve, Tag
+from stream.desk.actions import Claim, Resolve, Tag
 from stream.desk.queue import BadCursor, Filter, QueueReader
 from stream.desk.tickets import Desk
 
@@ -44,7 +44,13 @@ def ids(rows: list[dict]) -> list[str]:
     ],
 )
 async def test_the_queue_is_filtered(simple, engine, queue, chosen, found):
-    await simple.save([tweet(1, 70), tweet(2, 90, topic="baggage", text="bag 100% lost"), tweet(3, 60, brand="Other")])
+    await simple.save(
+        [
+            tweet(1, 70),
+            tweet(2, 90, topic="baggage", text="bag 100% lost"),
+            tweet(3, 60, brand="Other"),
+        ]
+    )
     await Desk(engine).act("x:1", Claim(), "ada")
     await Desk(engine).act("x:3", Tag(add=("vip",)), "ada")
 
@@ -73,10 +79,19 @@ async def test_a_cursor_that_no_answer_gave_is_refused(queue, cursor):
 
 
 async def test_a_broken_promise_and_one_that_will_break_are_told_apart(simple, queue, postgres_url):
-    await simple.save([tweet(number, 70) for number in range(1, 6)] + [tweet(9, 70), answer(8, of=9, minute=1)])
-    # Promised within an hour each. One is late; of the others the pace of one an hour reaches the first in time.
-    await do(postgres_url, "update tickets set received_at = now() - interval '61 minutes' where id = 'x:1'")
-    await do(postgres_url, "update tickets set received_at = now() - interval '3 minutes' where id = 'x:2'")
+    await simple.save(
+        [tweet(number, 70) for number in range(1, 6)] + [tweet(9, 70), answer(8, of=9, minute=1)]
+    )
+    # Promised within an hour each. One is late; of the others the pace of one an hour reaches the
+    # first in time.
+    await do(
+        postgres_url,
+        "update tickets set received_at = now() - interval '61 minutes' where id = 'x:1'",
+    )
+    await do(
+        postgres_url,
+        "update tickets set received_at = now() - interval '3 minutes' where id = 'x:2'",
+    )
 
     told = {row["id"]: (row["late"], row["will_be_late"]) for row in await queue.queue(Filter())}
 
@@ -85,22 +100,37 @@ async def test_a_broken_promise_and_one_that_will_break_are_told_apart(simple, q
     assert told["x:9"] == (False, False)
 
 
-async def test_each_filter_counts_what_it_would_show_beside_the_others(simple, engine, queue, postgres_url):
-    await simple.save([tweet(1, 70), tweet(2, 90), tweet(3, 60, brand="Other", topic="baggage"), tweet(4, 90)])
+async def test_each_filter_counts_what_it_would_show_beside_the_others(
+    simple, engine, queue, postgres_url
+):
+    await simple.save(
+        [tweet(1, 70), tweet(2, 90), tweet(3, 60, brand="Other", topic="baggage"), tweet(4, 90)]
+    )
     desk = Desk(engine)
     await desk.act("x:4", Resolve(), "ada")
     await desk.act("x:2", Claim(), "ada")
-    await do(postgres_url, "update tickets set received_at = now() - interval '2 hours' where id = 'x:1'")
+    await do(
+        postgres_url, "update tickets set received_at = now() - interval '2 hours' where id = 'x:1'"
+    )
 
     every = await queue.facets(Filter())
     assert every["brand"] == {"Northwind Air": 2, "Other": 1}
     assert every["owner"] == {"": 2, "ada": 1}
     assert (every["clock"], every["all"]) == ({"late": 1}, {"found": 3})
     of_brand = await queue.facets(Filter(brand="Northwind Air"))
-    assert of_brand["brand"] == {"Northwind Air": 2, "Other": 1}, "what another choice of it would show"
-    assert (of_brand["topic"], of_brand["level"], of_brand["all"]) == ({"delay": 2}, {"P1": 1, "P2": 1}, {"found": 2})
+    assert of_brand["brand"] == {"Northwind Air": 2, "Other": 1}, (
+        "what another choice of it would show"
+    )
+    assert (of_brand["topic"], of_brand["level"], of_brand["all"]) == (
+        {"delay": 2},
+        {"P1": 1, "P2": 1},
+        {"found": 2},
+    )
     of_two = await queue.facets(Filter(brand="Northwind Air", owner=""))
-    assert (of_two["brand"], of_two["owner"]) == ({"Northwind Air": 1, "Other": 1}, {"": 1, "ada": 1})
+    assert (of_two["brand"], of_two["owner"]) == (
+        {"Northwind Air": 1, "Other": 1},
+        {"": 1, "ada": 1},
+    )
     assert (await queue.facets(Filter(text="no such words"))) == {}
     assert (await queue.facets(Filter(late=True)))["brand"] == {"Northwind Air": 1}
     bound = await queue.facets(Filter(brands=frozenset({"Other"})))
@@ -124,12 +154,18 @@ async def test_whatever_is_chosen_next_the_queue_shows_as_many_as_its_choice_cou
 ):
     brands, topics = ("Northwind Air", "Other", None), ("delay", "baggage", None)
     await simple.save(
-        [tweet(n, 55 + n % 45, brand=brands[n % 3], topic=topics[n % 2 + n % 5 // 4]) for n in range(1, 31)]
+        [
+            tweet(n, 55 + n % 45, brand=brands[n % 3], topic=topics[n % 2 + n % 5 // 4])
+            for n in range(1, 31)
+        ]
     )
     for number in (2, 9, 16):
         await Desk(engine).act(f"x:{number}", Claim(), "ada")
         await Desk(engine).act(f"x:{number}", Tag(add=("vip",)), "ada")
-    await do(postgres_url, "update tickets set received_at = now() - interval '5 hours' where id like '%4'")
+    await do(
+        postgres_url,
+        "update tickets set received_at = now() - interval '5 hours' where id like '%4'",
+    )
 
     for facet, choices in (await queue.facets(chosen)).items():
         for value, n in choices.items():
@@ -137,7 +173,9 @@ async def test_whatever_is_chosen_next_the_queue_shows_as_many_as_its_choice_cou
             assert len(await queue.queue(replace(chosen, **asked))) == n, (facet, value)
 
 
-async def test_what_became_urgent_just_now_is_found_without_the_rest(simple, engine, queue, postgres_url):
+async def test_what_became_urgent_just_now_is_found_without_the_rest(
+    simple, engine, queue, postgres_url
+):
     await simple.save([tweet(1, 90), tweet(2, 95, brand="Other"), tweet(3, 60), tweet(4, 85)])
     await Desk(engine).act("x:4", Resolve(), "ada")
 

@@ -10,11 +10,18 @@ from yarl import URL
 from stream.web.docs import HERE, examples
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}  # a key of nobody's with every scope: an agent
-ELSEWHERE = {"/v1/analyze", "/v1/events", "/v1/hooks/{name}"}  # tests/integration/test_rest_openapi.py, test_hooks.py
+ELSEWHERE = {
+    "/v1/analyze",
+    "/v1/events",
+    "/v1/hooks/{name}",
+}  # tests/integration/test_rest_openapi.py, test_hooks.py
 
 
 async def test_every_example_of_the_reference_runs(postgres_url):
-    async with small_desk(postgres_url) as address, aiohttp.ClientSession(headers=HEADERS) as session:
+    async with (
+        small_desk(postgres_url) as address,
+        aiohttp.ClientSession(headers=HEADERS) as session,
+    ):
         async with session.get(f"{address}/openapi.json") as answer:
             document = await answer.json()
         ran: dict[str, int] = {}
@@ -25,7 +32,9 @@ async def test_every_example_of_the_reference_runs(postgres_url):
                 for example in examples(document, path, method, told):
                     await session.post(f"{address}/v1/tickets/x%3A1/reopen")
                     where = URL(example.address.replace(HERE, address), encoded=True)
-                    async with session.request(method, where, json=example.body, headers=example.headers) as answer:
+                    async with session.request(
+                        method, where, json=example.body, headers=example.headers
+                    ) as answer:
                         ran[f"{method} {path}"] = answer.status
 
     odd = {name: status for name, status in ran.items() if status not in (200, 201)}

@@ -10,11 +10,11 @@ from desk_client import Office
 from history import tweet
 from serving import web
 
-from models.draft import Candidate, Draft, Refusal
-from stream.api_keys import ApiKeys
-from stream.database import open_engine
-from stream.desk.answers import approve
-from stream.replies import LostReply, Replies
+from models.replier.draft import Candidate, Draft, Refusal
+from stream.accounts.api_keys import ApiKeys
+from stream.desk.reply_approval import approve
+from stream.postgres.database import open_engine
+from stream.replies.store import LostReply, Replies
 
 GOOD = "Sorry about the wait, we are looking into it. Please send us a direct message."
 BAD = "We will refund you $500 today, call 555-0199."
@@ -22,14 +22,19 @@ BAD = "We will refund you $500 today, call 555-0199."
 
 @pytest.fixture
 async def office(simple, postgres_url):
-    """A draft for x:1 of Northwind Air (number 1) and one for x:2 of Other (number 2); x:1 is a P1 alert."""
+    """A draft for x:1 of Northwind Air (number 1) and one for x:2 of Other (number 2); x:1 is a P1
+    alert.
+    """
     await simple.save([tweet(1, 95), tweet(2, 70, brand="Other")])
     engine = open_engine(postgres_url)
     replies = Replies(engine)
     for wanted in sorted(await replies.to_draft(["x:1", "x:2"]), key=lambda one: one.ticket_id):
         refused = Candidate(BAD, -2.0, "model", (Refusal("promise", "promises something"),))
         await replies.store([(wanted, Draft((Candidate(GOOD, -1.5), refused), "replier-1"), None)])
-    async with web(simple, url=postgres_url, keys=ApiKeys(engine)) as address, Office(address, engine) as office:
+    async with (
+        web(simple, url=postgres_url, keys=ApiKeys(engine)) as address,
+        Office(address, engine) as office,
+    ):
         yield office
     await engine.dispose()
 
@@ -41,31 +46,44 @@ async def test_drafts_are_listed_with_candidates_scores_and_refusals(office):
     older = await ada.get(f"/v1/replies?before={listed.told['next']}")
     of_ticket = await ada.get("/v1/replies?ticket=x%3A1")
 
-    assert [each["ticket_id"] for each in listed.told["replies"] + older.told["replies"]] == ["x:2", "x:1"]
+    assert [each["ticket_id"] for each in listed.told["replies"] + older.told["replies"]] == [
+        "x:2",
+        "x:1",
+    ]
     [reply] = of_ticket.told["replies"]
     assert reply["candidates"][1]["refusals"] == [{"rule": "promise", "why": "promises something"}]
     assert reply["candidates"][0]["score"] == -1.5
     assert (await ada.post(f"/v1/replies/{reply['id']}/approve", If_Match="*")).status == 403
 
 
-async def test_words_are_checked_edited_and_approved_and_what_the_policy_refuses_needs_a_word_more(office):
+async def test_words_are_checked_edited_and_approved_and_what_the_policy_refuses_needs_a_word_more(
+    office,
+):
     ada = await office.person("ada", "agent")
 
     checked = await ada.post("/v1/replies/1/check", {"text": BAD})
     seen = (await ada.get("/v1/replies/1")).headers["ETag"]
     edited = await ada.patch("/v1/replies/1", {"text": BAD}, If_Match=seen)
     refused = await ada.post("/v1/replies/1/approve", If_Match=edited.headers["ETag"])
-    approved = await ada.post("/v1/replies/1/approve", {"text": GOOD}, If_Match=edited.headers["ETag"])
+    approved = await ada.post(
+        "/v1/replies/1/approve", {"text": GOOD}, If_Match=edited.headers["ETag"]
+    )
     again = await ada.post("/v1/replies/1/approve", If_Match="*")
 
     assert (checked.told["passes"], checked.told["limit"]) == (False, 280)
     assert {"rule", "why"} == set(checked.told["refusals"][0])
     assert (edited.told["text"], edited.told["state"]) == (BAD, "draft")
     assert (refused.status, bool(refused.told["refusals"])) == (409, True)
-    assert (approved.told["state"], approved.told["approved_by"], approved.told["text"]) == ("approved", "ada", GOOD)
+    assert (approved.told["state"], approved.told["approved_by"], approved.told["text"]) == (
+        "approved",
+        "ada",
+        GOOD,
+    )
     assert again.status == 409
     assert (await ada.patch("/v1/replies/1", {"text": GOOD}, If_Match="*")).status == 409
-    assert (await ada.post("/v1/replies/2/approve", {"text": BAD, "anyway": True}, If_Match="*")).told["text"] == BAD
+    assert (
+        await ada.post("/v1/replies/2/approve", {"text": BAD, "anyway": True}, If_Match="*")
+    ).told["text"] == BAD
 
 
 async def test_of_two_who_reword_or_approve_at_once_the_second_is_told_and_changes_nothing(office):
@@ -81,15 +99,24 @@ async def test_of_two_who_reword_or_approve_at_once_the_second_is_told_and_chang
     first, second = sorted(answers, key=lambda one: one.status)
     assert (first.status, second.status) == (200, 412)
     assert second.told["reply"] == first.told
-    assert (second.told["changed_by"], second.told["change"]) == (first.told["changed_by"], "other words")
+    assert (second.told["changed_by"], second.told["change"]) == (
+        first.told["changed_by"],
+        "other words",
+    )
     assert first.told["text"].endswith(first.told["changed_by"])
 
     seen = first.headers["ETag"]
-    answers = await asyncio.gather(*(who.post("/v1/replies/1/approve", If_Match=seen) for who in (ada, ben)))
+    answers = await asyncio.gather(
+        *(who.post("/v1/replies/1/approve", If_Match=seen) for who in (ada, ben))
+    )
     first, second = sorted(answers, key=lambda one: one.status)
     assert (first.status, second.status) == (200, 412)
     assert (second.told["reply"]["state"], second.told["change"]) == ("approved", "approved")
-    assert second.told["reply"]["approved_by"] == second.told["changed_by"] == first.told["approved_by"]
+    assert (
+        second.told["reply"]["approved_by"]
+        == second.told["changed_by"]
+        == first.told["approved_by"]
+    )
 
 
 async def test_nobody_approves_or_discards_words_that_somebody_changed_meanwhile(office):
@@ -97,9 +124,16 @@ async def test_nobody_approves_or_discards_words_that_somebody_changed_meanwhile
     seen = (await ben.get("/v1/replies/1")).headers["ETag"]
     other = (await ada.patch("/v1/replies/1", {"text": f"{GOOD} Thank you."}, If_Match=seen)).told
 
-    for path, body in (("approve", None), ("approve", {"text": GOOD}), ("discard", None), ("settle", {"sent": True})):
+    for path, body in (
+        ("approve", None),
+        ("approve", {"text": GOOD}),
+        ("discard", None),
+        ("settle", {"sent": True}),
+    ):
         lost = await ben.post(f"/v1/replies/1/{path}", body, If_Match=seen)
-        assert (lost.status, lost.told["changed_by"], lost.told["reply"]) == (412, "ada", other), path
+        assert (lost.status, lost.told["changed_by"], lost.told["reply"]) == (412, "ada", other), (
+            path
+        )
     assert (await ben.get("/v1/replies/1")).told == other
     approved = await ben.post("/v1/replies/1/approve", If_Match=f'"{other["version"]}"')
     assert (approved.status, approved.told["text"]) == (200, f"{GOOD} Thank you.")

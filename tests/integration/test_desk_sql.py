@@ -1,4 +1,6 @@
-"""The SQL page's function as a person's own login: what it may, what it must not, and that it is noted."""
+"""The SQL page's function as a person's own login: what it may, what it must not, and that it is
+noted.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,15 @@ import asyncpg
 import pytest
 from history import tweet
 
-from stream.database import dsn, reader_url
-from stream.desk.access import ensure_login, login_of
-from stream.desk.examples import QUESTIONS
-from stream.desk.people import People
+from stream.accounts.postgres_logins import ensure_login, login_of
+from stream.accounts.users import People
+from stream.desk.example_queries import QUESTIONS
 from stream.desk.sql_box import SqlBox
-from stream.sql import SqlRefused
-from stream.web.keyring import KeyRing
+from stream.postgres.database import dsn, reader_url
+from stream.postgres.sql import SqlRefused
+from stream.web.auth.callers import Caller
+from stream.web.auth.keyring import KeyRing
 from stream.web.parts import desk_parts
-from stream.web.people import Caller
 
 SECRET = "four quiet otters sing"
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -29,7 +31,14 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 @pytest.fixture
 async def ada(engine, simple):
     """An agent of one brand, on a store with tickets of two."""
-    await simple.save([tweet(1, 90), tweet(2, 80, text="=1+1"), tweet(3, 70, brand="Other"), tweet(4, 90, brand=None)])
+    await simple.save(
+        [
+            tweet(1, 90),
+            tweet(2, 80, text="=1+1"),
+            tweet(3, 70, brand="Other"),
+            tweet(4, 90, brand=None),
+        ]
+    )
     return await People(engine).add("ada", SECRET, "agent", ["Northwind Air"])
 
 
@@ -51,7 +60,9 @@ async def ask(engine, ada, postgres_url):
 
 async def noted(engine) -> list[tuple[str, str, dict]]:
     async with engine.connect() as connection:
-        rows = await connection.exec_driver_sql("select who, action, details from audit order by id")
+        rows = await connection.exec_driver_sql(
+            "select who, action, details from audit order by id"
+        )
         return [(row.who, row.action, _read(row.details)) for row in rows]
 
 
@@ -61,7 +72,9 @@ def _read(details) -> dict:
 
 async def test_the_five_questions_are_those_of_the_readme_and_each_is_answered(ask):
     told = README.read_text(encoding="utf-8")
-    assert re.findall(r"```sql\n(.*?)\n```", told, flags=re.S) == [each.statement for each in QUESTIONS]
+    assert re.findall(r"```sql\n(.*?)\n```", told, flags=re.S) == [
+        each.statement for each in QUESTIONS
+    ]
     for question in QUESTIONS:
         assert question.words in told
         assert (await ask(question.statement)).columns
@@ -72,13 +85,24 @@ async def test_a_person_sees_their_brands_alone(ask):
         ("x:1", "Northwind Air"),
         ("x:2", "Northwind Air"),
     )
-    for table in ("events", "alerts", "signal_counts", "open_tickets", "brand_health", "sentiment_hourly"):
-        assert {brand for (brand,) in (await ask(f"select brand from {table}")).rows} == {"Northwind Air"}, table
+    for table in (
+        "events",
+        "alerts",
+        "signal_counts",
+        "open_tickets",
+        "brand_health",
+        "sentiment_hourly",
+    ):
+        assert {brand for (brand,) in (await ask(f"select brand from {table}")).rows} == {
+            "Northwind Air"
+        }, table
 
 
 async def test_row_level_security_cannot_be_switched_off(ask):
     told = await ask("select set_config('row_security', 'off', false), count(*) from events")
-    assert told.rows[0][1] == 2  # it counts from the next statement on, which runs on another connection
+    assert (
+        told.rows[0][1] == 2
+    )  # it counts from the next statement on, which runs on another connection
     assert (await ask("select count(*) from events")).rows == ((2,),)
 
 
@@ -95,7 +119,14 @@ async def test_no_readable_table_tells_a_bound_login_of_another_brand(ask, engin
             " select 'desk', id, 'raised', 5 from alerts where brand = 'Other'",
         ):
             await connection.exec_driver_sql(statement)
-    for table in ("spend", "desk_clocks", "desk_shifts", "incidents", "incident_tickets", "alert_deliveries"):
+    for table in (
+        "spend",
+        "desk_clocks",
+        "desk_shifts",
+        "incidents",
+        "incident_tickets",
+        "alert_deliveries",
+    ):
         assert (await ask(f"select * from {table}")).rows == (), table
 
 
@@ -230,12 +261,22 @@ async def test_one_question_of_a_person_at_a_time(ask):
     assert (await ask("select 1")).rows == ((1,),)
 
 
-async def test_everybody_asks_as_their_own_login_and_a_key_of_nobodys_as_the_reader(engine, ada, postgres_url):
+async def test_everybody_asks_as_their_own_login_and_a_key_of_nobodys_as_the_reader(
+    engine, ada, postgres_url
+):
     lead = await People(engine).add("lena", SECRET, "lead")
     ring = KeyRing(None, rate=1.0, burst=1.0)
     desk = desk_parts(
-        engine, None, ring, url=postgres_url, reader_url=reader_url(postgres_url), taxonomy=None, publish=None
+        engine,
+        None,
+        ring,
+        url=postgres_url,
+        reader_url=reader_url(postgres_url),
+        taxonomy=None,
+        publish=None,
     )
     for user in (ada, lead):
-        assert login_of(user) in await desk.reader_url(Caller(user.name, user.role, user.brands, user=user))
+        assert login_of(user) in await desk.reader_url(
+            Caller(user.name, user.role, user.brands, user=user)
+        )
     assert await desk.reader_url(Caller("key:laptop", "viewer", None)) == reader_url(postgres_url)

@@ -1,4 +1,6 @@
-"""People's actions on tickets in a real database: nothing is lost unseen, and the stream never undoes them."""
+"""People's actions on tickets in a real database: nothing is lost unseen, and the stream never
+undoes them.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,9 @@ import asyncpg
 import pytest
 from history import answer, tweet
 
-from stream.database import dsn, open_engine
-from stream.desk.life import Claim, Note, Resolve, Tag, Wait
+from stream.desk.actions import Claim, Note, Resolve, Tag, Wait
 from stream.desk.tickets import Desk, Lost, NoTicket, Seen
+from stream.postgres.database import dsn, open_engine
 
 
 @pytest.fixture
@@ -31,7 +33,12 @@ async def test_an_action_is_stored_counted_and_recorded(simple, desk):
 
     after = await desk.act("x:1", Claim(), "ada", seen=seen(before))
 
-    assert (after["owner"], after["state"], after["edits"], after["version"]) == ("ada", "open", 1, 2)
+    assert (after["owner"], after["state"], after["edits"], after["version"]) == (
+        "ada",
+        "open",
+        1,
+        2,
+    )
     [_, change] = await desk.history("x:1")
     assert (change["kind"], change["who"], change["reason"]) == ("edited", "ada", "claimed")
     assert change["changes"] == {"owner": [None, "ada"], "state": ["new", "open"]}
@@ -46,7 +53,9 @@ async def test_an_edit_of_what_somebody_else_changed_meanwhile_is_refused_and_sh
         await desk.act("x:1", Resolve(), "bob", seen=seen(before))
 
     assert lost.value.ticket["owner"] == "ada"
-    assert (await desk.act("x:1", Note(text="I wanted it too"), "bob", seen=seen(before)))["edits"] == 2
+    assert (await desk.act("x:1", Note(text="I wanted it too"), "bob", seen=seen(before)))[
+        "edits"
+    ] == 2
 
 
 async def test_of_two_who_claim_at_once_one_has_it_and_the_other_is_told(simple, desk):
@@ -54,7 +63,8 @@ async def test_of_two_who_claim_at_once_one_has_it_and_the_other_is_told(simple,
     before = seen(await desk.ticket("x:1"))
 
     told = await asyncio.gather(
-        *(desk.act("x:1", Claim(), who, seen=before) for who in ("ada", "bob")), return_exceptions=True
+        *(desk.act("x:1", Claim(), who, seen=before) for who in ("ada", "bob")),
+        return_exceptions=True,
     )
 
     assert sorted(type(each).__name__ for each in told) == ["Lost", "dict"]
@@ -71,7 +81,9 @@ async def test_a_ticket_is_not_resolved_over_a_message_that_nobody_has_seen(simp
     assert (await desk.act("x:1", Tag(add=("vip",)), "ada", seen=seen(before)))["tags"] == ["vip"]
 
 
-async def test_the_customer_reopens_what_a_person_resolved_and_keeps_its_owner_and_notes(simple, desk):
+async def test_the_customer_reopens_what_a_person_resolved_and_keeps_its_owner_and_notes(
+    simple, desk
+):
     await simple.save([tweet(1, 70)])
     await desk.act("x:1", Note(text="called"), "ada")
     await desk.act("x:1", Resolve(), "ada")
@@ -100,7 +112,9 @@ async def test_it_shows_who_else_has_the_ticket_open(desk):
     assert await desk.enter("x:1", "bob") == []
 
 
-async def test_similar_tickets_are_those_that_mean_the_same_of_the_same_brand_and_model(simple, desk):
+async def test_similar_tickets_are_those_that_mean_the_same_of_the_same_brand_and_model(
+    simple, desk
+):
     await simple.save([tweet(1, 70), tweet(2, 60), tweet(3, 60, brand="Other")])
 
     assert [(row["id"], row["similarity"]) for row in await desk.similar("x:1")] == [("x:2", 1.0)]

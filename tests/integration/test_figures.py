@@ -50,4 +50,6 @@ async def test_the_queue_what_is_late_and_what_waits_is_told(store, figures):
     assert told.outbox == {"approved": 1, "uncertain": 1}
     assert 600 < told.outbox_seconds < 3600
     assert list(told.sources) == ["x"]
-    assert [(network, brand, float(dollars)) for network, brand, dollars in told.spend] == [("x", "SkyNorth", 0.65)]
+    assert [(network, brand, float(dollars)) for network, brand, dollars in told.spend] == [
+        ("x", "SkyNorth", 0.65)
+    ]

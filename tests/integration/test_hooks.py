@@ -1,4 +1,6 @@
-"""`POST /v1/hooks/{name}` over real HTTP: what is taken, what is refused, and what is confirmed before it is."""
+"""`POST /v1/hooks/{name}` over real HTTP: what is taken, what is refused, and what is confirmed
+before it is.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,10 @@ from fastapi import FastAPI
 from connectors.events import decode
 from connectors.webhook import Hook
 from stream.errors import BrokerAway
-from stream.web import configured
-from stream.web.edge import Edge
-from stream.web.hooks import hooks_routes
-from stream.web.problems import tell_problems
+from stream.web.api.hooks import hooks_routes
+from stream.web.http.edge import Edge
+from stream.web.http.problems import tell_problems
+from stream.web.server import configured
 
 SHOP = Hook("shop", b"a secret of the shop", "shop", paths={"text": (("text",),), "id": (("id",),)})
 
@@ -67,7 +69,9 @@ async def web(kafka):
                 "webhook-timestamp": stamp,
                 "webhook-signature": f"v1,{base64.b64encode(mark).decode()}",
             }
-            async with client.post(f"/v1/hooks/{name}", data=io.BytesIO(body), headers=head) as answer:
+            async with client.post(
+                f"/v1/hooks/{name}", data=io.BytesIO(body), headers=head
+            ) as answer:
                 return answer.status, await answer.json(content_type=None), answer.headers
 
         yield send

@@ -1,4 +1,6 @@
-"""A mailbox on its bad days, against a small IMAP server of our own: nothing is missing, nothing comes twice."""
+"""A mailbox on its bad days, against a small IMAP server of our own: nothing is missing, nothing
+comes twice.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,12 @@ def account(server, **given):
 
 
 def mails(server, **given):
-    return Mails(account(server), poll_seconds=given.pop("poll_seconds", 0.02), days=given.pop("days", 3650), **given)
+    return Mails(
+        account(server),
+        poll_seconds=given.pop("poll_seconds", 0.02),
+        days=given.pop("days", 3650),
+        **given,
+    )
 
 
 def raw(number, **heads):
@@ -54,11 +61,23 @@ async def test_mails_become_complaints_and_the_mailbox_is_only_read(server):
 
     first, second = (await heard(mails(server, brand="SkyNorth"), 2))[0]
 
-    assert (first.text, first.title, first.author) == ("My bag number 1 is löst.", "number 1", "ann@example.org")
+    assert (first.text, first.title, first.author) == (
+        "My bag number 1 is löst.",
+        "number 1",
+        "ann@example.org",
+    )
     assert (first.id, first.brand, first.occurred_at) == ("email:m1@example.org", "SkyNorth", START)
     assert second.conversation == second.in_reply_to == first.id
-    assert {command.split()[0] for command in server.said} <= {"CAPABILITY", "LOGIN", "EXAMINE", "UID", "NOOP"}
-    assert not any("STORE" in command or "BODY[" in command for command in server.said), "nothing is marked as read"
+    assert {command.split()[0] for command in server.said} <= {
+        "CAPABILITY",
+        "LOGIN",
+        "EXAMINE",
+        "UID",
+        "NOOP",
+    }
+    assert not any("STORE" in command or "BODY[" in command for command in server.said), (
+        "nothing is marked as read"
+    )
 
 
 async def test_the_first_reading_begins_now_unless_days_are_given(server):
@@ -87,7 +106,13 @@ async def test_it_goes_on_after_its_cursor(server):
 
 
 async def test_bad_days_lose_nothing_and_double_nothing(server):
-    server.script = [cut_in_literal(3), cut_in_literal(1), says_goodbye, announces_gigabytes, cut_in_literal(4)]
+    server.script = [
+        cut_in_literal(3),
+        cut_in_literal(1),
+        says_goodbye,
+        announces_gigabytes,
+        cut_in_literal(4),
+    ]
     for number in range(20):
         server.get(raw(number))
         server.get(raw(number))  # sent to two addresses of the same mailbox
@@ -120,7 +145,9 @@ async def test_a_mailbox_that_is_numbered_anew_is_read_again_by_its_dates(server
     second, place = await heard(mails(server, told=lines.append), 2, cursor)
 
     assert titles(first) == ["number 0", "number 1"]
-    assert titles(second) == ["number 1", "number 2"], "number 1 is known by its id; what is a month old is not read"
+    assert titles(second) == ["number 1", "number 2"], (
+        "number 1 is known by its id; what is a month old is not read"
+    )
     assert (place["uidvalidity"], place["uid"]) == (8, 103)
     assert "numbered the mailbox anew" in lines[0]
     again, _ = await heard(listening, 1, cursor)
@@ -173,7 +200,9 @@ async def test_hostile_and_automatic_mails_do_not_keep_the_others(server):
         ("NO [INUSE] too many", 1.0, "INUSE"),
     ],
 )
-async def test_a_login_that_is_refused_says_what_to_do_and_never_the_password(server, login, again, words):
+async def test_a_login_that_is_refused_says_what_to_do_and_never_the_password(
+    server, login, again, words
+):
     server.login = login
 
     with pytest.raises(SourceError, match=words) as refused:
@@ -212,7 +241,9 @@ async def test_nobody_there_is_tried_again_more_and_more_slowly(server):
 async def test_a_server_that_falls_silent_is_taken_for_dead_and_a_stop_does_not_wait_for_it():
     async with ImapServer().open() as server:
         server._answer = _deaf(server._answer)
-        source = Mails(account(server), open=lambda given: Mailbox(given, seconds=0.3), poll_seconds=0.01)
+        source = Mails(
+            account(server), open=lambda given: Mailbox(given, seconds=0.3), poll_seconds=0.01
+        )
         with pytest.raises(SourceError) as broken:
             await listen(source)
         assert broken.value.retry_after == 1.0
@@ -239,7 +270,18 @@ def certificate(folder):
     key, cert = folder / "key.pem", folder / "cert.pem"
     subprocess.run(
         [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
+            *(
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+            ),
             *("-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert),
         ],
         check=True,
@@ -253,7 +295,10 @@ async def test_tls_is_checked_from_the_start_or_by_starttls(tmp_path, monkeypatc
     key, cert = certificate(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(cert, key)
-    async with ImapServer(tls=context).open() as tls, ImapServer(starttls=context).open() as starttls:
+    async with (
+        ImapServer(tls=context).open() as tls,
+        ImapServer(starttls=context).open() as starttls,
+    ):
         for server, encryption in ((tls, "tls"), (starttls, "starttls")):
             server.get(raw(1))
             given = account(server, host="localhost", encryption=encryption)

@@ -1,4 +1,6 @@
-"""Incidents as they are stored: gathered once, a live count, people decide, priorities know nothing of it."""
+"""Incidents as they are stored: gathered once, a live count, people decide, priorities know nothing
+of it.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,12 @@ import pytest
 from history import deletion, tweet
 from sqlalchemy import text
 
-from models.draft import Candidate, Draft
+from models.replier.draft import Candidate, Draft
 from stream.errors import UserError
-from stream.incident_answers import answer
-from stream.incident_store import Incidents
-from stream.incidents import Gatherer
-from stream.replies import Replies
+from stream.incidents.answers import answer
+from stream.incidents.clustering import Gatherer
+from stream.incidents.store import Incidents
+from stream.replies.store import Replies
 
 
 @pytest.fixture
@@ -29,7 +31,9 @@ async def crowd(store, numbers, **given):
 
 
 def alike(number, **given):
-    scored = tweet(number, 70, minute=number, author=f"a{number}", text=f"stuck at gate {number}", **given)
+    scored = tweet(
+        number, 70, minute=number, author=f"a{number}", text=f"stuck at gate {number}", **given
+    )
     noise = np.random.default_rng(number).normal(0, 0.3, 384)
     said = (scored.analysis.embedding + noise).astype(np.float16)
     return replace(scored, analysis=replace(scored.analysis, embedding=said))
@@ -52,7 +56,9 @@ async def test_tickets_are_gathered_once_and_the_count_lives(simple, incidents):
     assert await gatherer.look() == [id]
     [shown] = await incidents.list_incidents()
     assert (shown["tickets"], shown["brand"], shown["problem"]) == (7, "Northwind Air", "long wait")
-    assert {row[:3] for row in before} <= {(r["id"], r["version"], r["priority"]) for r in await simple.list_tickets()}
+    assert {row[:3] for row in before} <= {
+        (r["id"], r["version"], r["priority"]) for r in await simple.list_tickets()
+    }
 
     await simple.save([deletion(1)])
     [shown] = await incidents.list_incidents()
@@ -92,7 +98,10 @@ async def test_a_ticket_is_in_one_incident_at_most(simple, incidents):
 
     assert "x:0" in await members(incidents, second)
     assert "x:0" in await members(incidents, first, "left")
-    assert [row["tickets"] for row in sorted(await incidents.list_incidents(), key=lambda row: row["id"])] == [3, 5]
+    assert [
+        row["tickets"]
+        for row in sorted(await incidents.list_incidents(), key=lambda row: row["id"])
+    ] == [3, 5]
 
 
 async def test_what_cannot_be_is_one_clear_line(simple, incidents):
@@ -116,7 +125,9 @@ async def test_an_incident_is_over_when_nobody_joins_any_more(simple, incidents)
     gatherer = Gatherer(incidents)
     await gatherer.look()
     async with simple._engine.begin() as connection:
-        await connection.execute(text("update incidents set updated_at = now() - interval '5 minutes'"))
+        await connection.execute(
+            text("update incidents set updated_at = now() - interval '5 minutes'")
+        )
     await gatherer.look()
 
     [shown] = await incidents.list_incidents()
@@ -127,9 +138,13 @@ async def test_an_incident_is_over_when_nobody_joins_any_more(simple, incidents)
 async def test_answering_an_incident_drafts_for_each_ticket_in_words_of_its_own(simple, incidents):
     await crowd(simple, range(5))
     [id] = await Gatherer(incidents).look()
-    texts = [f"We have {word} your message and are working on it." for word in ("read", "seen", "got", "heard")]
     texts = [
-        f"{text} {extra}" for text, extra in zip(texts, ("Sorry", "A moment please", "Hold on", "Soon"), strict=True)
+        f"We have {word} your message and are working on it."
+        for word in ("read", "seen", "got", "heard")
+    ]
+    texts = [
+        f"{text} {extra}"
+        for text, extra in zip(texts, ("Sorry", "A moment please", "Hold on", "Soon"), strict=True)
     ]
 
     def write(asked, lately):
@@ -155,7 +170,10 @@ async def test_everybody_of_an_incident_is_told_the_same_in_other_words(simple, 
     replies = Replies(simple._engine)
 
     def beside_the_matter(asked, lately):
-        return [Draft((Candidate("So happy to hear that they took good care of you!", -1.0),), "stub 1") for _ in asked]
+        return [
+            Draft((Candidate("So happy to hear that they took good care of you!", -1.0),), "stub 1")
+            for _ in asked
+        ]
 
     said = "A cable is cut; your line is back by 6 pm."
     told = await answer(sorted(await members(incidents, id)), replies, beside_the_matter, say=said)
@@ -164,7 +182,9 @@ async def test_everybody_of_an_incident_is_told_the_same_in_other_words(simple, 
     assert len(told.drafted) == len(set(texts)) == 12
     assert all(said in text and "happy" not in text for text in texts)
     with pytest.raises(UserError, match="too long"):
-        await answer(["x:404", *(await _unanswered(simple))], replies, beside_the_matter, say="word " * 100)
+        await answer(
+            ["x:404", *(await _unanswered(simple))], replies, beside_the_matter, say="word " * 100
+        )
 
 
 async def _unanswered(simple):

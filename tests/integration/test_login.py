@@ -1,4 +1,6 @@
-"""Logging in over real HTTP: the first user, cookies, forged forms, guesses that are slowed, sessions that end."""
+"""Logging in over real HTTP: the first user, cookies, forged forms, guesses that are slowed,
+sessions that end.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ import pytest
 from serving import web
 from sqlalchemy import text
 
-from stream.database import open_engine
-from stream.desk.people import People
-from stream.desk.sessions import IDLE, LONGEST, csrf_of
+from stream.accounts.sessions import IDLE, LONGEST, csrf_of
+from stream.accounts.users import People
+from stream.postgres.database import open_engine
 
 PASSWORD = "violet ladder seventeen"
 PAGE = {"Accept": "text/html"}
@@ -48,7 +50,9 @@ async def post(browser, path, fields, **headers):
     """As a browser sends a form of the page itself, unless `headers` say otherwise."""
     if "Sec-Fetch-Site" not in headers:
         headers = {"Origin": str(browser._base_url.origin())} | headers
-    async with browser.post(path, data=fields, allow_redirects=False, headers=PAGE | headers) as answer:
+    async with browser.post(
+        path, data=fields, allow_redirects=False, headers=PAGE | headers
+    ) as answer:
         return answer.status, answer.headers.get("Location"), answer.headers, await answer.text()
 
 
@@ -79,8 +83,14 @@ async def test_the_code_of_the_first_start_makes_one_admin_once(people, browser)
 async def test_a_login_leads_to_the_page_that_was_asked_for_and_never_elsewhere(people, browser):
     await people.add("ada", PASSWORD, "agent")
 
-    assert (await get(browser, "/tickets/x%3A1?a=b"))[:2] == (303, "/login?next=%2Ftickets%2Fx%3A1%3Fa%3Db")
-    assert 'value="/tickets/x:1?a=b"' in (await get(browser, "/login?next=%2Ftickets%2Fx%3A1%3Fa%3Db"))[2]
+    assert (await get(browser, "/tickets/x%3A1?a=b"))[:2] == (
+        303,
+        "/login?next=%2Ftickets%2Fx%3A1%3Fa%3Db",
+    )
+    assert (
+        'value="/tickets/x:1?a=b"'
+        in (await get(browser, "/login?next=%2Ftickets%2Fx%3A1%3Fa%3Db"))[2]
+    )
     for given, leads in (
         ("/alerts", "/alerts"),
         ("https://evil.example", "/"),
@@ -93,16 +103,25 @@ async def test_a_login_leads_to_the_page_that_was_asked_for_and_never_elsewhere(
     assert (await get(browser, "/login?next=//evil.example"))[:2] == (303, "/")
 
 
-async def test_the_cookie_is_kept_from_scripts_and_other_pages_and_behind_https_from_plain_http(people, browser, site):
+async def test_the_cookie_is_kept_from_scripts_and_other_pages_and_behind_https_from_plain_http(
+    people, browser, site
+):
     await people.add("ada", PASSWORD, "agent")
 
     plain = (await log_in(browser))[2]["Set-Cookie"]
     async with aiohttp.ClientSession(site) as other:
-        answer = await post(other, "/login", {"name": "ada", "password": PASSWORD}, **{"X-Forwarded-Proto": "https"})
+        answer = await post(
+            other, "/login", {"name": "ada", "password": PASSWORD}, **{"X-Forwarded-Proto": "https"}
+        )
     secure, always = answer[2]["Set-Cookie"], answer[2]["Strict-Transport-Security"]
 
-    assert re.match(r"earshot_session=\S{43}; HttpOnly; Max-Age=604800; Path=/; SameSite=lax$", plain)
-    assert re.match(r"__Host-earshot_session=\S{43}; HttpOnly; Max-Age=604800; Path=/; SameSite=lax; Secure$", secure)
+    assert re.match(
+        r"earshot_session=\S{43}; HttpOnly; Max-Age=604800; Path=/; SameSite=lax$", plain
+    )
+    assert re.match(
+        r"__Host-earshot_session=\S{43}; HttpOnly; Max-Age=604800; Path=/; SameSite=lax; Secure$",
+        secure,
+    )
     assert always == "max-age=31536000"
 
 
@@ -178,7 +197,9 @@ async def test_logins_are_in_the_audit(people, browser, postgres_url):
     await log_in(browser)
     engine = open_engine(postgres_url)
     async with engine.connect() as connection:
-        found = (await connection.execute(text("select who, action, details from audit order by id"))).all()
+        found = (
+            await connection.execute(text("select who, action, details from audit order by id"))
+        ).all()
     await engine.dispose()
 
     assert [tuple(row) for row in found] == [("ada", "log in", {"address": "127.0.0.1"})]

@@ -1,4 +1,6 @@
-"""Mastodon's streams on their bad days, against a small server of our own: nothing is missing, nothing comes twice."""
+"""Mastodon's streams on their bad days, against a small server of our own: nothing is missing,
+nothing comes twice.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def ids(events):
 async def test_posts_with_the_word_become_events_without_markup(network, server):
     root = network.post(0, "the first", told=False)
     answer = network.post(
-        5, '<a href="x">#<span>Delta</span></a> lost my bag<br>again &amp; again', in_reply_to_id=root
+        5,
+        '<a href="x">#<span>Delta</span></a> lost my bag<br>again &amp; again',
+        in_reply_to_id=root,
     )
     network.roots[answer] = root
     network.post(6, "about something else")
@@ -72,11 +76,15 @@ async def test_cuts_lose_nothing_and_double_nothing(network, server):
     found, _ = await heard(Mastodon(server, Wanted(["delta"])), 60, waits=waits)
     await saying
 
-    assert sorted(event.text for event in found) == sorted(f"delta {number}" for number in range(60))
+    assert sorted(event.text for event in found) == sorted(
+        f"delta {number}" for number in range(60)
+    )
     assert network.connected == 4
 
 
-async def test_what_was_said_between_two_runs_is_fetched_also_what_came_late_from_another_server(network, server):
+async def test_what_was_said_between_two_runs_is_fetched_also_what_came_late_from_another_server(
+    network, server
+):
     network.post(100, "delta one")
     first, cursor = await heard(Mastodon(server, Wanted(["delta"])), 1)
     network.post(200, "delta two", told=False)
@@ -99,7 +107,9 @@ async def test_a_long_gap_is_fetched_page_by_page_and_goes_on_after_a_limit(netw
 
     found, _ = await heard(listening, 99, cursor, waits)
 
-    assert sorted(event.text for event in found) == sorted(f"delta {number}" for number in range(1, 100))
+    assert sorted(event.text for event in found) == sorted(
+        f"delta {number}" for number in range(1, 100)
+    )
     assert waits[0] == 100.0, "until the reset, by the server's own clock"
     assert waits[1] == 2.0
 
@@ -151,7 +161,9 @@ async def test_a_stream_without_a_sign_of_life_is_taken_for_dead(network):
     assert waits
 
 
-async def test_too_many_requests_wait_as_long_as_they_are_told_and_a_refusal_says_what_is_missing(network, server):
+async def test_too_many_requests_wait_as_long_as_they_are_told_and_a_refusal_says_what_is_missing(
+    network, server
+):
     network.script = [429, 503, 401]
     waits = Waits()
 
@@ -188,7 +200,9 @@ async def test_a_reply_names_whom_it_answers_and_is_made_once(network, replier):
     assert await replier.find_reply(id, "Another text.", key="reply:2", since=before) is None
 
 
-async def test_a_connection_that_breaks_after_sending_leaves_it_unknown_and_the_reply_is_found(network, replier):
+async def test_a_connection_that_breaks_after_sending_leaves_it_unknown_and_the_reply_is_found(
+    network, replier
+):
     id = f"mastodon:127.0.0.1/{network.post(0, 'delta lost my bag')}"
     network.after_posting = cut
 
@@ -199,7 +213,10 @@ async def test_a_connection_that_breaks_after_sending_leaves_it_unknown_and_the_
 
 
 async def test_what_is_gone_is_not_answered_and_a_limit_says_when(network, replier):
-    gone, there = f"mastodon:127.0.0.1/{status_id(1)}", f"mastodon:127.0.0.1/{network.post(5, 'delta')}"
+    gone, there = (
+        f"mastodon:127.0.0.1/{status_id(1)}",
+        f"mastodon:127.0.0.1/{network.post(5, 'delta')}",
+    )
 
     with pytest.raises(NotSent, match="gone"):
         await replier.reply(gone, "We are sorry.", key="reply:1")
@@ -242,7 +259,10 @@ async def test_mentions_are_heard_through_notifications_when_there_is_a_token(ne
 def test_markup_becomes_the_text_that_people_see():
     link = '<a href="u"><span class="invisible">https://</span><span class="ellipsis">delta.com/ba</span></a>'
 
-    assert plain(f"<p>one {link}</p><p>two<br/>three &lt;b&gt;</p>") == "one delta.com/ba\n\ntwo\nthree <b>"
+    assert (
+        plain(f"<p>one {link}</p><p>two<br/>three &lt;b&gt;</p>")
+        == "one delta.com/ba\n\ntwo\nthree <b>"
+    )
 
 
 def test_a_server_is_an_address():

@@ -1,4 +1,6 @@
-"""Sending: looked up before, once, and asked for after a crash at any point. A real database, a file as the network."""
+"""Sending: looked up before, once, and asked for after a crash at any point. A real database, a
+file as the network.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,18 @@ from history import deletion, tweet
 
 from connectors.base import NotSent, SentReply, SentUnknown, Standing
 from connectors.outbox import FileReplier
-from models.draft import Candidate, Draft
-from stream.database import dsn, open_engine
-from stream.metrics import Metrics
-from stream.outbox import MOST_LOOKS, MOST_TRIES, SHOWS_AFTER, Outbox
-from stream.replies import Replies
-from stream.store import Scored
+from models.replier.draft import Candidate, Draft
+from stream.observe.metrics import Metrics
+from stream.postgres.database import dsn, open_engine
+from stream.replies.outbox import MOST_LOOKS, MOST_TRIES, SHOWS_AFTER, Outbox
+from stream.replies.store import Replies
+from stream.store.store import Scored
 
 
 class Network(FileReplier):
-    """A file, and what goes wrong on the way to it. Each of `troubles` happens once, in order; None: nothing."""
+    """A file, and what goes wrong on the way to it. Each of `troubles` happens once, in order;
+    None: nothing.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -40,7 +44,9 @@ class Network(FileReplier):
             raise trouble
         return sent
 
-    async def find_reply(self, to: str, text: str, *, key: str, since: datetime) -> SentReply | None:
+    async def find_reply(
+        self, to: str, text: str, *, key: str, since: datetime
+    ) -> SentReply | None:
         if self.blind:
             raise self.blind
         return await super().find_reply(to, text, key=key, since=since)
@@ -53,7 +59,13 @@ class Stand:
     """A reply to x:1 that is approved, the network that it goes to, a clock, and who would send it."""
 
     def __init__(self, engine, simple, network: Network, path: Path, url: str) -> None:
-        self.engine, self.simple, self.network, self.path, self.url = engine, simple, network, path, url
+        self.engine, self.simple, self.network, self.path, self.url = (
+            engine,
+            simple,
+            network,
+            path,
+            url,
+        )
         self.replies = Replies(engine)
         self.later = timedelta(0)
         self.told: list = []
@@ -65,7 +77,9 @@ class Stand:
         async def publish(event) -> None:
             self.told.append(event)
 
-        return Outbox(self.engine, open, publish, Metrics(), now=lambda: datetime.now(UTC) + self.later)
+        return Outbox(
+            self.engine, open, publish, Metrics(), now=lambda: datetime.now(UTC) + self.later
+        )
 
     async def approved(self, text: str = "we are on it", of: int = 1) -> int:
         wanted = await self.replies.to_draft([f"x:{of}"])
@@ -94,7 +108,11 @@ class Stand:
             await connection.close()
 
     def lines(self) -> list[dict]:
-        return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
+        return (
+            [json.loads(line) for line in self.path.read_text().splitlines()]
+            if self.path.exists()
+            else []
+        )
 
 
 @pytest.fixture
@@ -117,7 +135,12 @@ async def test_an_approved_reply_is_sent_once_told_to_the_stream_and_noted(stand
     assert (row["state"], row["sent_id"]) == ("sent", line["id"])
     assert (line["to"], line["text"]) == ("x:1", "we are on it")
     [event] = stand.told
-    assert (event.id, event.conversation, event.direction, event.in_reply_to) == (line["id"], "x:1", "outbound", "x:1")
+    assert (event.id, event.conversation, event.direction, event.in_reply_to) == (
+        line["id"],
+        "x:1",
+        "outbound",
+        "x:1",
+    )
     assert [row["action"] for row in await stand.ask("select action from audit order by id")] == [
         "approve",
         "send",
@@ -229,13 +252,17 @@ async def test_a_sender_that_dies_in_the_middle_leaves_no_second_reply(stand, po
 
     await stand.work()  # the next process
     if point == "before":
-        assert (await stand.row(number))["state"] == "sending", "a network may show late what it accepted"
+        assert (await stand.row(number))["state"] == "sending", (
+            "a network may show late what it accepted"
+        )
         stand.later = SHOWS_AFTER
         await stand.due()
         await stand.work()
 
     row = await stand.row(number)
-    assert (row["state"], len(stand.lines())) == (("sent", 1) if point == "after" else ("failed", 0))
+    assert (row["state"], len(stand.lines())) == (
+        ("sent", 1) if point == "after" else ("failed", 0)
+    )
 
 
 async def test_what_nobody_can_tell_is_uncertain_and_never_sent_again_by_itself(stand):
@@ -287,7 +314,9 @@ async def test_a_sender_that_was_stopped_leaves_the_lock_to_the_next(stand):
         async with asyncio.timeout(20):
             while (await stand.row(number))["state"] != "sent":
                 await asyncio.sleep(0.02)
-        kept = await stand.engine.connect()  # whichever connection comes next from the pool, it is not the lock's
+        kept = (
+            await stand.engine.connect()
+        )  # whichever connection comes next from the pool, it is not the lock's
         sender.cancel()
         await asyncio.gather(sender, return_exceptions=True)
         await kept.close()

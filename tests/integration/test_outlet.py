@@ -15,7 +15,7 @@ from stream.embedded import Embedded, free_port
 from stream.errors import BrokerAway
 from stream.kafka import Kafka, Outgoing
 from stream.settings import Settings
-from stream.web.outlet import Outlet
+from stream.web.lazy_publisher import Outlet
 
 
 @pytest.fixture
@@ -41,7 +41,9 @@ async def test_what_was_answered_with_202_is_on_the_broker(broker):
 
         ids = await asyncio.gather(*(send(event) for event in posted))
 
-    consumer = AIOKafkaConsumer("tweets", bootstrap_servers=broker, auto_offset_reset="earliest", group_id=None)
+    consumer = AIOKafkaConsumer(
+        "tweets", bootstrap_servers=broker, auto_offset_reset="earliest", group_id=None
+    )
     await consumer.start()
     found = [decode((await asyncio.wait_for(consumer.getone(), 20)).value) for _ in posted]
     await consumer.stop()
@@ -51,6 +53,8 @@ async def test_what_was_answered_with_202_is_on_the_broker(broker):
 async def test_without_a_broker_it_says_so_to_everybody_who_waits():
     async with Outlet(Kafka(Settings(), f"127.0.0.1:{free_port()}")).open() as outlet:
         message = Outgoing("tweets", "x:1", b"{}")
-        told = await asyncio.gather(*(outlet.publish([message]) for _ in range(20)), return_exceptions=True)
+        told = await asyncio.gather(
+            *(outlet.publish([message]) for _ in range(20)), return_exceptions=True
+        )
 
     assert {type(each) for each in told} == {BrokerAway}

@@ -1,4 +1,6 @@
-"""A real Prometheus, where it is at hand, scrapes a worker's metrics and evaluates the alert rules on them."""
+"""A real Prometheus, where it is at hand, scrapes a worker's metrics and evaluates the alert rules
+on them.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,10 @@ from typing import Any
 import pytest
 import yaml
 
+from stream.bootstrap.duties import answering
 from stream.embedded import free_port
-from stream.health import Health
-from stream.metrics import Metrics
-from stream.worker import answering
+from stream.observe.health import Health
+from stream.observe.metrics import Metrics
 
 RULES = Path(__file__).resolve().parents[2] / "deploy/prometheus/alerts.yml"
 
@@ -36,16 +38,26 @@ class Prometheus:
                 rule["for"] = "0s"
         (folder / "alerts.yml").write_text(yaml.safe_dump(rules))
         config = {
-            "global": {"scrape_interval": "500ms", "scrape_timeout": "400ms", "evaluation_interval": "500ms"},
+            "global": {
+                "scrape_interval": "500ms",
+                "scrape_timeout": "400ms",
+                "evaluation_interval": "500ms",
+            },
             "rule_files": ["alerts.yml"],
             "scrape_configs": [
-                {"job_name": "earshot-worker", "static_configs": [{"targets": [f"127.0.0.1:{scraped}"]}]}
+                {
+                    "job_name": "earshot-worker",
+                    "static_configs": [{"targets": [f"127.0.0.1:{scraped}"]}],
+                }
             ],
         }
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         self._port = free_port()
         self._log = (folder / "log").open("wb")
-        listen, data = f"--web.listen-address=127.0.0.1:{self._port}", f"--storage.tsdb.path={folder / 'data'}"
+        listen, data = (
+            f"--web.listen-address=127.0.0.1:{self._port}",
+            f"--storage.tsdb.path={folder / 'data'}",
+        )
         self._process = subprocess.Popen(
             ["prometheus", f"--config.file={folder / 'prometheus.yml'}", listen, data],
             stdout=self._log,
@@ -54,18 +66,26 @@ class Prometheus:
 
     async def value(self, query: str) -> float | None:
         """The only value that the query has; None for none."""
-        told = await asyncio.to_thread(self._ask, f"query?{urllib.parse.urlencode({'query': query})}")
+        told = await asyncio.to_thread(
+            self._ask, f"query?{urllib.parse.urlencode({'query': query})}"
+        )
         found = told["result"] if told else []
         return float(found[0]["value"][1]) if found else None
 
     async def rules(self) -> dict[str, tuple[str, str]]:
         """(health, state) of every alert."""
         told = await asyncio.to_thread(self._ask, "rules")
-        return {rule["name"]: (rule["health"], rule["state"]) for group in told["groups"] for rule in group["rules"]}
+        return {
+            rule["name"]: (rule["health"], rule["state"])
+            for group in told["groups"]
+            for rule in group["rules"]
+        }
 
     def _ask(self, what: str) -> Any:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/api/v1/{what}", timeout=5) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self._port}/api/v1/{what}", timeout=5
+            ) as answer:
                 return json.load(answer)["data"]
         except OSError:
             return None

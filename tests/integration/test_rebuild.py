@@ -10,9 +10,9 @@ from history import answer, deletion, tweet
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from stream import triage
-from stream.rebuild import CURSOR, rebuild, recount
-from stream.store import Store
+from stream.store.rebuild import CURSOR, rebuild, recount
+from stream.store.store import Store
+from stream.triage import fold as triage
 
 # All that a ticket is, but for its version and the moments of writing it.
 TICKETS = """
@@ -26,19 +26,35 @@ COUNTS = """
 
 @pytest.fixture
 async def full(engine: AsyncEngine) -> Store:
-    """A store with twelve conversations: answered, edited, deleted, urgent, calm, and one that people worked on."""
+    """A store with twelve conversations: answered, edited, deleted, urgent, calm, and one that
+    people worked on.
+    """
     store = Store(engine)
     for number in range(0, 120, 10):
         anger = 30.0 + number % 70
-        urgent = "my mother is stranded at the gate without her insulin, please help" if number % 30 == 0 else "waiting"
-        await store.save([tweet(number, anger, minute=number, text=urgent), tweet(number + 1, 60, of=number)])
+        urgent = (
+            "my mother is stranded at the gate without her insulin, please help"
+            if number % 30 == 0
+            else "waiting"
+        )
+        await store.save(
+            [tweet(number, anger, minute=number, text=urgent), tweet(number + 1, 60, of=number)]
+        )
         if number % 20 == 0:
             await store.save([answer(number + 2, of=number, minute=number + 5)])
         if number % 40 == 0:
-            await store.save([tweet(number + 1, 90, of=number, revision=1, text="still nothing, unbelievable")])
+            await store.save(
+                [tweet(number + 1, 90, of=number, revision=1, text="still nothing, unbelievable")]
+            )
     await store.save([deletion(50), deletion(51, of=50)])
-    await edit(engine, "x:30", {"state": ["new", "open"], "owner": [None, "ada"], "tags": [[], ["vip"]]})
-    await edit(engine, "x:30", {"state": ["open", "snoozed"], "snoozed_until": [None, "2031-01-01T00:00:00+00:00"]})
+    await edit(
+        engine, "x:30", {"state": ["new", "open"], "owner": [None, "ada"], "tags": [[], ["vip"]]}
+    )
+    await edit(
+        engine,
+        "x:30",
+        {"state": ["open", "snoozed"], "snoozed_until": [None, "2031-01-01T00:00:00+00:00"]},
+    )
     return store
 
 
@@ -86,7 +102,10 @@ async def test_of_a_store_that_is_whole_nothing_changes(engine, full):
 
 
 async def test_lost_tickets_come_back_as_they_were_with_what_people_had_set(engine, full):
-    tickets, alerts = await rows(engine, TICKETS), await rows(engine, "select * from alerts order by id")
+    tickets, alerts = (
+        await rows(engine, TICKETS),
+        await rows(engine, "select * from alerts order by id"),
+    )
     await run(engine, "truncate tickets")
 
     done = await rebuild(engine, full, None, batch=5)
@@ -94,14 +113,17 @@ async def test_lost_tickets_come_back_as_they_were_with_what_people_had_set(engi
     assert await rows(engine, TICKETS) == tickets
     assert done.changed == len(tickets)
     assert await rows(engine, "select * from alerts order by id") == alerts
-    assert await rows(engine, "select state, owner, tags, edits from tickets where id = 'x:30'") == [
-        ("snoozed", "ada", ["vip"], 2)
-    ]
+    assert await rows(
+        engine, "select state, owner, tags, edits from tickets where id = 'x:30'"
+    ) == [("snoozed", "ada", ["vip"], 2)]
 
 
 async def test_a_ticket_is_what_its_events_say_also_when_somebody_wrote_into_its_row(engine, full):
     tickets = await rows(engine, TICKETS)
-    await run(engine, "update tickets set priority = 1, level = 'P4', excerpt = 'nonsense' where id = 'x:30'")
+    await run(
+        engine,
+        "update tickets set priority = 1, level = 'P4', excerpt = 'nonsense' where id = 'x:30'",
+    )
 
     done = await rebuild(engine, full, None)
 
@@ -159,7 +181,9 @@ async def test_counts_that_went_wrong_are_counted_anew_and_right_ones_stay(engin
     right = await rows(engine, stamps)
     first = "(select min(minute) from signal_counts)"
     await run(engine, f"update signal_counts set events = events + 7 where minute = {first}")
-    await run(engine, "insert into signal_counts values ('Nobody', '', '2020-01-01T00:00Z', 3, 0, 0, 0)")
+    await run(
+        engine, "insert into signal_counts values ('Nobody', '', '2020-01-01T00:00Z', 3, 0, 0, 0)"
+    )
 
     assert await recount(engine) == 2
 

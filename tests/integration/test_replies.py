@@ -1,4 +1,6 @@
-"""Drafts and decisions in a real database: once for each message, and nothing goes that a person has not let go."""
+"""Drafts and decisions in a real database: once for each message, and nothing goes that a person
+has not let go.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +11,16 @@ import pytest
 from history import answer, deletion, tweet
 from rows import ask
 
-from models.draft import Candidate, Draft, Refusal, ReplyRequest
+from models.replier.draft import Candidate, Draft, Refusal, ReplyRequest
 from stream.brands import Automatic, Brand, Brands
-from stream.database import open_engine
-from stream.desk.answers import begin
-from stream.drafting import Drafting
+from stream.desk.reply_approval import begin
 from stream.errors import UserError
-from stream.metrics import Metrics
+from stream.observe.metrics import Metrics
 from stream.pipeline import Message, outgoing
-from stream.replies import Replies
-from stream.scribe import ScribeAway
+from stream.postgres.database import open_engine
+from stream.replies.drafting import Drafting
+from stream.replies.replier_process import ScribeAway
+from stream.replies.store import Replies
 
 NORTHWIND = Brand("Northwind Air", automatic=Automatic(frozenset({"praise"}), 1))
 
@@ -38,13 +40,18 @@ class Writer:
         self.lately: set[str] = set()
         self._refusals = () if passes else (Refusal("promise", "promises something"),)
 
-    async def __call__(self, requests: Sequence[ReplyRequest], lately: Collection[str]) -> list[Draft]:
+    async def __call__(
+        self, requests: Sequence[ReplyRequest], lately: Collection[str]
+    ) -> list[Draft]:
         if any("poison" in request.text for request in requests):
             raise RuntimeError("cannot")
         self.asked += requests
         self.lately |= set(lately)
         return [
-            Draft((Candidate(f"Sorry about: {request.text}", -1.5, "model", self._refusals),), "replier-1")
+            Draft(
+                (Candidate(f"Sorry about: {request.text}", -1.5, "model", self._refusals),),
+                "replier-1",
+            )
             for request in requests
         ]
 
@@ -55,7 +62,11 @@ def drafting(replies: Replies, writer: Writer) -> Drafting:
 
 def told(saved: object) -> list[Message]:
     """What the topic `tickets` carries of a save."""
-    return [Message("tickets", 0, at, one.value) for at, one in enumerate(outgoing(saved)) if one.topic == "tickets"]
+    return [
+        Message("tickets", 0, at, one.value)
+        for at, one in enumerate(outgoing(saved))
+        if one.topic == "tickets"
+    ]
 
 
 async def drafted(drafting: Drafting, messages: list[Message]) -> None:
@@ -74,18 +85,31 @@ async def test_a_ticket_is_drafted_for_once_however_often_it_is_told(simple, rep
     rows = {row["ticket_id"]: row for row in await replies.newest()}
     assert rows.keys() == {"x:1", "x:2"}
     row = rows["x:1"]
-    assert (row["event_id"], row["state"], row["text"]) == ("x:1", "draft", "Sorry about: my bag is lost")
-    assert row["candidates"] == [{"text": row["text"], "score": -1.5, "source": "model", "refusals": []}]
+    assert (row["event_id"], row["state"], row["text"]) == (
+        "x:1",
+        "draft",
+        "Sorry about: my bag is lost",
+    )
+    assert row["candidates"] == [
+        {"text": row["text"], "score": -1.5, "source": "model", "refusals": []}
+    ]
     assert row["model_version"] == "replier-1"
 
 
 async def test_a_new_message_is_answered_and_the_older_draft_discarded(simple, replies):
     await drafted(drafting(replies, Writer()), told(await simple.save([tweet(1, 70)])))
-    await drafted(drafting(replies, Writer()), told(await simple.save([tweet(2, 80, of=1, minute=5, text="well?")])))
+    await drafted(
+        drafting(replies, Writer()),
+        told(await simple.save([tweet(2, 80, of=1, minute=5, text="well?")])),
+    )
 
     newest, older = await replies.newest()
     assert (newest["event_id"], newest["state"]) == ("x:2", "draft")
-    assert (older["event_id"], older["state"], older["reason"]) == ("x:1", "discarded", "the customer wrote again")
+    assert (older["event_id"], older["state"], older["reason"]) == (
+        "x:1",
+        "discarded",
+        "the customer wrote again",
+    )
 
 
 async def test_an_older_message_is_never_gone_back_to_once_the_last_has_a_draft(simple, replies):
@@ -125,7 +149,13 @@ async def test_one_ticket_that_cannot_be_drafted_for_costs_the_others_nothing(si
 async def test_tickets_that_nobody_was_told_of_are_drafted_for_too(simple, replies):
     writer = Writer()
     await simple.save(
-        [tweet(1, 60), tweet(2, 90), tweet(3, 60, text="poison"), tweet(4, 60), answer(5, of=4, minute=1)]
+        [
+            tweet(1, 60),
+            tweet(2, 90),
+            tweet(3, 60, text="poison"),
+            tweet(4, 60),
+            answer(5, of=4, minute=1),
+        ]
     )
     await simple.save([tweet(6, 60, text="again", of=1, minute=9)])
 
@@ -156,16 +186,29 @@ async def test_a_person_decides_unless_the_brand_said_otherwise(
     await drafted(drafting(replies, Writer(passes=passes)), told(saved))
 
     [row] = await replies.newest()
-    assert (row["state"], row["approved_by"]) == (state, "automatic" if state == "approved" else None)
+    assert (row["state"], row["approved_by"]) == (
+        state,
+        "automatic" if state == "approved" else None,
+    )
 
 
-async def test_a_person_approves_in_other_words_which_can_be_learned_from(simple, replies, postgres_url):
-    await drafted(drafting(replies, Writer()), told(await simple.save([tweet(1, 70, text="my bag is lost")])))
+async def test_a_person_approves_in_other_words_which_can_be_learned_from(
+    simple, replies, postgres_url
+):
+    await drafted(
+        drafting(replies, Writer()), told(await simple.save([tweet(1, 70, text="my bag is lost")]))
+    )
     [row] = await replies.newest()
 
-    approved = await replies.approve(row["id"], "ada", said=" We are on it, Ada. ", despite=[Refusal("name", "a name")])
+    approved = await replies.approve(
+        row["id"], "ada", said=" We are on it, Ada. ", despite=[Refusal("name", "a name")]
+    )
 
-    assert (approved["state"], approved["text"], approved["approved_by"]) == ("approved", "We are on it, Ada.", "ada")
+    assert (approved["state"], approved["text"], approved["approved_by"]) == (
+        "approved",
+        "We are on it, Ada.",
+        "ada",
+    )
     assert await replies.edits() == [
         {
             "customer_text": "my bag is lost",
@@ -175,7 +218,11 @@ async def test_a_person_approves_in_other_words_which_can_be_learned_from(simple
         }
     ]
     [note] = await ask(postgres_url, "select who, action, subject, details from audit")
-    assert (note["who"], note["action"], note["subject"]) == ("ada", "approve", f"reply:{row['id']}")
+    assert (note["who"], note["action"], note["subject"]) == (
+        "ada",
+        "approve",
+        f"reply:{row['id']}",
+    )
     assert json.loads(note["details"]) == {"edited": True, "despite": ["name"]}
     assert await replies.lately("Northwind Air") == ["We are on it, Ada."]
     assert await replies.lately("Other") == []
@@ -195,7 +242,9 @@ async def test_a_decision_is_made_once(simple, replies):
         await replies.approve(99, "ada")
 
 
-async def test_the_most_urgent_are_drafted_for_first_and_only_they_while_messages_wait(simple, replies):
+async def test_the_most_urgent_are_drafted_for_first_and_only_they_while_messages_wait(
+    simple, replies
+):
     writer, busy = Writer(), True
     saved = await simple.save([tweet(n, 70) for n in range(1, 41)])
     agent = Drafting(replies, writer, Brands([NORTHWIND]), Metrics(), busy=lambda: busy)
@@ -217,7 +266,9 @@ async def test_where_nobody_can_draft_it_is_told_and_tried_again_later(simple, r
         raise ScribeAway("replier.json is missing")
 
     saved = await simple.save([tweet(1, 70)])
-    agent = Drafting(replies, away, Brands([NORTHWIND]), Metrics(), busy=lambda: False, clock=lambda: now)
+    agent = Drafting(
+        replies, away, Brands([NORTHWIND]), Metrics(), busy=lambda: False, clock=lambda: now
+    )
     await drafted(agent, told(saved))
     await agent.round()
     assert caplog.text.count("no replies are drafted: replier.json is missing") == 1
@@ -228,7 +279,7 @@ async def test_where_nobody_can_draft_it_is_told_and_tried_again_later(simple, r
 
 
 async def test_a_flood_of_tickets_is_remembered_up_to_a_limit_the_urgent_ones(replies, monkeypatch):
-    monkeypatch.setattr("stream.drafting.MOST", 3)
+    monkeypatch.setattr("stream.replies.drafting.MOST", 3)
     agent = drafting(replies, Writer())
 
     records = [json.dumps({"id": f"x:{n}", "priority": n}).encode() for n in range(9)]
@@ -237,11 +288,20 @@ async def test_a_flood_of_tickets_is_remembered_up_to_a_limit_the_urgent_ones(re
     assert agent._waiting == {"x:8": 8, "x:7": 7, "x:6": 6}
 
 
-async def test_what_the_model_could_not_read_gets_no_draft_but_a_person_can_answer_it(store, replies):
-    await store.save([tweet(1, 90), tweet(2, None, of=1, minute=5, text="Ich warte noch immer auf meinen Koffer!")])
+async def test_what_the_model_could_not_read_gets_no_draft_but_a_person_can_answer_it(
+    store, replies
+):
+    await store.save(
+        [
+            tweet(1, 90),
+            tweet(2, None, of=1, minute=5, text="Ich warte noch immer auf meinen Koffer!"),
+        ]
+    )
 
     assert [one.event_id for one in await replies.to_draft(["x:1"])] == ["x:1"]
-    number = await begin(replies, "x:1", "Es tut uns sehr leid. Bitte schreiben Sie uns eine Direktnachricht.")
+    number = await begin(
+        replies, "x:1", "Es tut uns sehr leid. Bitte schreiben Sie uns eine Direktnachricht."
+    )
 
     row = await replies.find(number)
     assert (row["event_id"], row["state"], row["model_version"]) == ("x:2", "draft", "a person")

@@ -47,7 +47,11 @@ async def bluesky():
 @pytest.fixture
 async def on_bluesky(bluesky):
     found = BlueskyReplier(
-        "care.example", "app-password", host=bluesky.address, public=bluesky.address, allow_private=True
+        "care.example",
+        "app-password",
+        host=bluesky.address,
+        public=bluesky.address,
+        allow_private=True,
     )
     yield found
     await found.close()
@@ -64,7 +68,9 @@ async def test_a_reply_on_x_stands_under_the_post_and_its_price_is_written_down(
     assert x.heads[-1]["Authorization"].startswith("OAuth ")
 
 
-async def test_a_reply_whose_sending_broke_is_found_on_x_although_its_link_was_rewritten(x, on_x, paid):
+async def test_a_reply_whose_sending_broke_is_found_on_x_although_its_link_was_rewritten(
+    x, on_x, paid
+):
     to = f"x:{x.post(0, 'delta lost my bag')}"
     x.after_posting = cut
 
@@ -80,7 +86,11 @@ async def test_a_reply_whose_sending_broke_is_found_on_x_although_its_link_was_r
 async def test_what_x_refuses_was_not_sent_and_a_5xx_is_unknown(x, on_x):
     to = f"x:{x.post(0, 'delta lost my bag')}"
     for status in (403, 429, 503):
-        x.fail("/2/tweets", status, **({"x-rate-limit-reset": str(int(NOW.timestamp()) + 60)} if status == 429 else {}))
+        x.fail(
+            "/2/tweets",
+            status,
+            **({"x-rate-limit-reset": str(int(NOW.timestamp()) + 60)} if status == 429 else {}),
+        )
 
     with pytest.raises(NotSent, match="Read and write") as refused:
         await on_x.reply(to, TEXT, key="reply:1")
@@ -128,12 +138,18 @@ async def test_the_daily_look_turns_what_is_gone_into_deletions_of_the_same_conv
     assert [(event.id, event.conversation) for event in found] == [(posts[1].id, "x:1")]
 
 
-async def test_a_reply_on_bluesky_hangs_in_its_thread_with_links_and_stands_there_once(bluesky, on_bluesky):
+async def test_a_reply_on_bluesky_hangs_in_its_thread_with_links_and_stands_there_once(
+    bluesky, on_bluesky
+):
     root, parent = bluesky.post("did:plc:bob", "root"), bluesky.post("did:plc:ann", "post")
     bluesky.records[parent["uri"]]["reply"] = {"root": root, "parent": root}
 
-    sent = await on_bluesky.reply("bluesky:did:plc:ann/post", "Désolé: see https://delta.example/help.", key="reply:1")
-    again = await on_bluesky.reply("bluesky:did:plc:ann/post", "Désolé: see https://delta.example/help.", key="reply:1")
+    sent = await on_bluesky.reply(
+        "bluesky:did:plc:ann/post", "Désolé: see https://delta.example/help.", key="reply:1"
+    )
+    again = await on_bluesky.reply(
+        "bluesky:did:plc:ann/post", "Désolé: see https://delta.example/help.", key="reply:1"
+    )
     other = await on_bluesky.reply("bluesky:did:plc:ann/post", "Something else.", key="reply:2")
 
     record = bluesky.written[0]["record"]
@@ -153,8 +169,14 @@ async def test_a_reply_whose_sending_broke_is_found_on_bluesky_by_its_key(bluesk
     with pytest.raises(SentUnknown):
         await on_bluesky.reply("bluesky:did:plc:ann/post", "We are sorry.", key="reply:1")
 
-    assert await on_bluesky.find_reply("bluesky:did:plc:ann/post", "", key="reply:1", since=began) is not None
-    assert await on_bluesky.find_reply("bluesky:did:plc:ann/post", "", key="reply:2", since=began) is None
+    assert (
+        await on_bluesky.find_reply("bluesky:did:plc:ann/post", "", key="reply:1", since=began)
+        is not None
+    )
+    assert (
+        await on_bluesky.find_reply("bluesky:did:plc:ann/post", "", key="reply:2", since=began)
+        is None
+    )
 
 
 async def test_a_session_that_has_run_out_is_renewed(bluesky, on_bluesky):
@@ -197,4 +219,6 @@ async def test_a_file_holds_each_reply_once_also_after_a_line_that_broke_off(tmp
 
 
 def test_all_of_them_answer_alike(on_x, on_bluesky, tmp_path):
-    assert all(isinstance(each, Replier) for each in (on_x, on_bluesky, FileReplier(tmp_path / "o")))
+    assert all(
+        isinstance(each, Replier) for each in (on_x, on_bluesky, FileReplier(tmp_path / "o"))
+    )

@@ -15,12 +15,20 @@ from serving import TOKEN, EmptyStore, Keys, echo, web
 from connectors.events import decode
 from stream.errors import BrokerAway
 from stream.kafka import MESSAGE_LIMIT
-from stream.web.edge import LARGEST_BODY
+from stream.web.http.edge import LARGEST_BODY
 
 READER = "earshot_" + "r" * 43
 
 
-async def send(address: str, path: str, body: object, *, token: str | None = TOKEN, method: str = "POST", **headers):
+async def send(
+    address: str,
+    path: str,
+    body: object,
+    *,
+    token: str | None = TOKEN,
+    method: str = "POST",
+    **headers,
+):
     """(status, JSON, headers) of a request. body: JSON-able, or bytes as they are."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     if token is not None:
@@ -58,7 +66,10 @@ async def site():
 
 async def test_one_message_is_answered_with_its_analysis_and_several_with_theirs_in_order(site):
     one = await send(site, "/v1/analyze", {"text": "four"})
-    call = {"kind": "transcript", "turns": [{"speaker": "agent", "text": "hi"}, {"speaker": "customer", "text": "abc"}]}
+    call = {
+        "kind": "transcript",
+        "turns": [{"speaker": "agent", "text": "hi"}, {"speaker": "customer", "text": "abc"}],
+    }
     several = [{"text": "a"}, {"kind": "tweet", "text": "ab", "id": "x:1", "author": "ada"}, call]
     several += [{"kind": "complaint", "title": "ab", "text": "cd"}]
     many = await send(site, "/v1/analyze", {"messages": several})
@@ -86,8 +97,16 @@ async def test_256_messages_are_taken_and_not_one_more(site):
         ({"messages": [{"text": "x"}, {"text": ""}]}, 422, "body.messages.1.text"),
         ({"kind": "letter", "text": "x"}, 422, "body"),
         ({"kind": "transcript", "turns": [{"speaker": "agent", "text": "x"}]}, 422, "body"),
-        ({"kind": "transcript", "turns": [{"speaker": "bot", "text": "x"}]}, 422, "body.turns.0.speaker"),
-        ({"kind": "transcript", "turns": [{"speaker": "customer", "text": "x"}] * 257}, 422, "body.turns"),
+        (
+            {"kind": "transcript", "turns": [{"speaker": "bot", "text": "x"}]},
+            422,
+            "body.turns.0.speaker",
+        ),
+        (
+            {"kind": "transcript", "turns": [{"speaker": "customer", "text": "x"}] * 257},
+            422,
+            "body.turns",
+        ),
         ({"text": "x" * 100_001}, 422, "body.text"),
         ([1], 422, "body"),
         (b"{", 400, None),
@@ -133,7 +152,11 @@ async def test_errors_of_the_address_the_method_and_the_type_are_problems_too(si
         ("POST", "/v1/analyze", {"Content_Type": "text/plain"}, 415),
     ):
         answered, told, headers = await send(site, path, {"text": "x"}, method=method, **given)
-        assert (answered, told["status"], headers["Content-Type"]) == (status, status, "application/problem+json")
+        assert (answered, told["status"], headers["Content-Type"]) == (
+            status,
+            status,
+            "application/problem+json",
+        )
         if status == 405:
             assert headers["Allow"] == "POST"
 
@@ -144,7 +167,9 @@ async def test_a_fault_of_ours_is_logged_without_what_was_said_and_told_without_
 
     async with web(read=broken) as address:
         with caplog.at_level(logging.ERROR):
-            status, told, headers = await send(address, "/v1/analyze", {"text": "my secret"}, X_Request_Id="abc-1")
+            status, told, headers = await send(
+                address, "/v1/analyze", {"text": "my secret"}, X_Request_Id="abc-1"
+            )
 
     assert (status, told["request_id"], headers["X-Request-Id"]) == (500, "abc-1", "abc-1")
     assert "secret" not in json.dumps(told) + caplog.text
@@ -163,7 +188,9 @@ async def test_more_than_can_be_answered_is_refused_with_the_time_to_wait():
     async with web(read=slow, waiting=2) as address:
         first = asyncio.create_task(send(address, "/v1/analyze", {"text": "x"}))
         await asyncio.to_thread(held.wait)
-        second = asyncio.create_task(send(address, "/v1/analyze", {"messages": [{"text": "x"}] * 2}))
+        second = asyncio.create_task(
+            send(address, "/v1/analyze", {"messages": [{"text": "x"}] * 2})
+        )
         await asyncio.sleep(0.05)
         status, told, headers = await send(address, "/v1/analyze", {"text": "x"})
         go.set()
@@ -203,8 +230,16 @@ async def test_who_hangs_up_costs_the_model_nothing():
 async def test_who_sends_needs_a_key_with_the_scope_also_on_the_machine_itself():
     keys = Keys(**{READER: ["read"]})
     async with web(keys=keys) as address:
-        for path, body in (("/v1/analyze", {"text": "x"}), ("/v1/events", {"kind": "tweet", "text": "x"})):
-            for token, expected in ((None, 401), ("earshot_" + "z" * 43, 401), ("x", 401), (READER, 403)):
+        for path, body in (
+            ("/v1/analyze", {"text": "x"}),
+            ("/v1/events", {"kind": "tweet", "text": "x"}),
+        ):
+            for token, expected in (
+                (None, 401),
+                ("earshot_" + "z" * 43, 401),
+                ("x", 401),
+                (READER, 403),
+            ):
                 status, told, headers = await send(address, path, body, token=token)
                 assert (status, told["status"]) == (expected, expected)
                 assert headers.get("WWW-Authenticate") == ("Bearer" if expected == 401 else None)
@@ -240,8 +275,17 @@ async def test_an_event_goes_to_its_topic_under_its_conversation_and_is_what_the
     posted = [
         {"kind": "tweet", "text": "where is my bag", "author": "ada"},
         {"kind": "complaint", "id": "form:7", "conversation": "form:1", "text": "my line is dead"},
-        {"kind": "transcript", "id": "calls:1", "turns": [{"speaker": "customer", "text": "hello"}]},
-        {"kind": "deleted", "id": "x:9", "conversation": "x:9", "occurred_at": "2026-03-12T11:58:00Z"},
+        {
+            "kind": "transcript",
+            "id": "calls:1",
+            "turns": [{"speaker": "customer", "text": "hello"}],
+        },
+        {
+            "kind": "deleted",
+            "id": "x:9",
+            "conversation": "x:9",
+            "occurred_at": "2026-03-12T11:58:00Z",
+        },
     ]
     async with web(publish=broker) as address:
         status, told, _ = await send(address, "/v1/events", {"events": posted})
@@ -250,16 +294,31 @@ async def test_an_event_goes_to_its_topic_under_its_conversation_and_is_what_the
     assert status == 202
     assert told["ids"] == [event.id for event in events]
     assert told["ids"][1:] == ["form:7", "calls:1", "x:9"]
-    assert [message.topic for message in broker.messages] == ["tweets", "complaints", "transcripts", "tweets"]
-    assert [message.key for message in broker.messages] == [told["ids"][0], "form:1", "calls:1", "x:9"]
+    assert [message.topic for message in broker.messages] == [
+        "tweets",
+        "complaints",
+        "transcripts",
+        "tweets",
+    ]
+    assert [message.key for message in broker.messages] == [
+        told["ids"][0],
+        "form:1",
+        "calls:1",
+        "x:9",
+    ]
 
 
 async def test_the_same_idempotency_key_makes_the_same_ids_and_another_caller_others():
     other = "earshot_" + "o" * 43
     body = {"events": [{"kind": "tweet", "text": "a"}, {"kind": "tweet", "text": "b"}]}
     async with web(publish=Broker(), keys=Keys(**{other: ["events"]})) as address:
-        first, again = [(await send(address, "/v1/events", body, Idempotency_Key="k1"))[1]["ids"] for _ in range(2)]
-        theirs = (await send(address, "/v1/events", body, token=other, Idempotency_Key="k1"))[1]["ids"]
+        first, again = [
+            (await send(address, "/v1/events", body, Idempotency_Key="k1"))[1]["ids"]
+            for _ in range(2)
+        ]
+        theirs = (await send(address, "/v1/events", body, token=other, Idempotency_Key="k1"))[1][
+            "ids"
+        ]
         later = (await send(address, "/v1/events", body, Idempotency_Key="k2"))[1]["ids"]
         without = [(await send(address, "/v1/events", body))[1]["ids"] for _ in range(2)]
 

@@ -1,4 +1,6 @@
-"""The OpenAPI document against the real server: every example runs, every answer is documented, nothing is a 5xx."""
+"""The OpenAPI document against the real server: every example runs, every answer is documented,
+nothing is a 5xx.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,10 @@ from serving import EmptyStore, web
 
 from models.analyzer import Analyzer
 from models.artifact import default_artifact
-from models.calls import call_reader
+from models.calls.analyzer import call_reader
 from models.redact import redact
 from stream.web.api.messages import AnalysisOut
-from stream.web.api.reading import reader
+from stream.web.api.model import reader
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,12 @@ async def test_every_example_of_the_document_runs(site):
         async with session.get("/openapi.json") as answer:
             document = await answer.json()
         for path, methods in document["paths"].items():
-            body = methods.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json", {})
+            body = (
+                methods.get("post", {})
+                .get("requestBody", {})
+                .get("content", {})
+                .get("application/json", {})
+            )
             for name, example in body.get("examples", {}).items():
                 async with session.post(path, json=example["value"]) as answer:
                     assert answer.status in (200, 202), (path, name, await answer.text())

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from history import NOON, deletion, tweet
 from sqlalchemy import text
 
-from stream.retention import drop_old
+from stream.postgres.retention import drop_old
 
 NOW = datetime.now(UTC)
-# `history` speaks of March 2026: kept and dropped are counted from the month in which this test runs.
+# `history` speaks of March 2026: kept and dropped are counted from the month in which this test
+# runs.
 MONTHS = (NOW.year - NOON.year) * 12 + NOW.month - NOON.month
 MINUTES_TO_NOW = (NOW - NOON) / timedelta(minutes=1)
 
@@ -21,11 +22,15 @@ async def ask(store, statement):
 
 
 async def with_partition(store):
-    """The month of `history` as it is when earshot ran then; what is a month older lies in the default partition."""
+    """The month of `history` as it is when earshot ran then; what is a month older lies in the
+    default partition.
+    """
     for parent in ("events", "signal_counts"):
         async with store._engine.begin() as connection:
             made = f"create table {parent}_2026_03 partition of {parent}"
-            await connection.execute(text(f"{made} for values from ('2026-03-01+00') to ('2026-04-01+00')"))
+            await connection.execute(
+                text(f"{made} for values from ('2026-03-01+00') to ('2026-04-01+00')")
+            )
 
 
 async def test_what_is_older_than_it_is_kept_is_dropped_and_the_rest_stays(simple):
@@ -38,7 +43,9 @@ async def test_what_is_older_than_it_is_kept_is_dropped_and_the_rest_stays(simpl
     assert dropped.rows == 2
     assert [id for (id,) in await ask(simple, "select id from events")] == ["x:3"]
     assert len(await ask(simple, "select 1 from signal_counts")) == 1
-    assert {id for (id,) in await ask(simple, "select id from tickets")} == {"x:1", "x:2", "x:3"}, "tickets stay"
+    assert {id for (id,) in await ask(simple, "select id from tickets")} == {"x:1", "x:2", "x:3"}, (
+        "tickets stay"
+    )
     assert len(await ask(simple, "select 1 from ticket_changes")) == 3, "and what was done"
     assert (await drop_old(simple._engine, MONTHS - 1)).partitions == []
 

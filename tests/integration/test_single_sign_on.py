@@ -1,4 +1,6 @@
-"""Single sign-on against a real, small provider: who it vouches for is in, and no other token is believed."""
+"""Single sign-on against a real, small provider: who it vouches for is in, and no other token is
+believed.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from joserfc.jwk import RSAKey
 from servers.openid import CLIENT, SECRET, OpenId
 from serving import web
 
-from stream.database import open_engine
-from stream.desk.people import People
-from stream.web.oidc import Client, Provider
+from stream.accounts.users import People
+from stream.postgres.database import open_engine
+from stream.web.auth.oidc import Client, Provider
 
 PASSWORD = "violet ladder seventeen"
 PAGE = {"Accept": "text/html"}
@@ -31,7 +33,9 @@ async def site(store, postgres_url, provider):
     engine = open_engine(postgres_url)
     await People(engine).add("ada@example.com", PASSWORD, "agent")
     await engine.dispose()
-    async with web(store, url=postgres_url, provider=Provider(Client(provider.issuer, CLIENT, SECRET))) as address:
+    async with web(
+        store, url=postgres_url, provider=Provider(Client(provider.issuer, CLIENT, SECRET))
+    ) as address:
         yield address
 
 

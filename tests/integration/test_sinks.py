@@ -41,7 +41,9 @@ RAISED = Notice(
 
 @dataclass
 class Receiver:
-    """A server on localhost that keeps what it is sent and answers as it is told, 200 when it is told nothing."""
+    """A server on localhost that keeps what it is sent and answers as it is told, 200 when it is
+    told nothing.
+    """
 
     answers: list[object] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
@@ -75,7 +77,12 @@ async def receiver():
 
 
 def opened(type, url, **options):
-    given = {"slack": {}, "teams": {}, "webhook": {"secret": "a secret of 24 letters!!"}, "pagerduty": {}}
+    given = {
+        "slack": {},
+        "teams": {},
+        "webhook": {"secret": "a secret of 24 letters!!"},
+        "pagerduty": {},
+    }
     routing = {"routing_key": "R0"} if type == "pagerduty" else {}
     return sink(type)("desk", {"url": url, **given[type], **routing, **options}, allow_private=True)
 
@@ -118,7 +125,9 @@ async def test_a_receiver_in_trouble_is_tried_again_and_one_that_refuses_is_not(
     assert refused.value.retry_after is None
     assert elsewhere.value.retry_after is None
     assert len(receiver.bodies) == 5
-    assert "secret-part" not in "".join(str(each.value) for each in (busy, broken, refused, elsewhere))
+    assert "secret-part" not in "".join(
+        str(each.value) for each in (busy, broken, refused, elsewhere)
+    )
 
 
 async def test_a_receiver_that_is_not_there_is_tried_again(receiver):
@@ -153,10 +162,21 @@ async def test_no_private_address_is_reached_unless_it_is_allowed(receiver, host
         ("pagerduty", {}, "needs `routing_key`"),
         ("email", {"sender": "a@b.example", "host": "h"}, "needs `to`"),
         ("email", {"to": ["nobody"], "sender": "a@b.example", "host": "h"}, "no e-mail address"),
-        ("email", {"to": ["a@b.example"], "sender": "a@b.example", "host": "h", "encryption": "ssl"}, "starttls"),
         (
             "email",
-            {"to": ["a@b.c"], "sender": "a@b.c", "host": "h", "encryption": "none", "username": "a", "password": "b"},
+            {"to": ["a@b.example"], "sender": "a@b.example", "host": "h", "encryption": "ssl"},
+            "starttls",
+        ),
+        (
+            "email",
+            {
+                "to": ["a@b.c"],
+                "sender": "a@b.c",
+                "host": "h",
+                "encryption": "none",
+                "username": "a",
+                "password": "b",
+            },
             "not sent without encryption",
         ),
     ],
@@ -170,7 +190,9 @@ def test_every_sink_of_the_catalogue_can_be_opened_by_its_name():
     assert all(callable(sink(name)) for name in SINKS)
 
 
-async def test_what_customers_wrote_is_plain_text_in_slack_and_its_button_leads_to_the_console(receiver):
+async def test_what_customers_wrote_is_plain_text_in_slack_and_its_button_leads_to_the_console(
+    receiver,
+):
     await sent("slack", receiver)
     told = json.loads(receiver.bodies[0])
 
@@ -185,7 +207,9 @@ async def test_what_customers_wrote_is_plain_text_in_slack_and_its_button_leads_
                 yield from texts(value)
 
     assert {each["type"] for each in texts(told["blocks"])} == {"plain_text"}
-    assert any("<!channel>" in each["text"] for each in texts(told["blocks"])), "shown as it was written"
+    assert any("<!channel>" in each["text"] for each in texts(told["blocks"])), (
+        "shown as it was written"
+    )
     assert "<" not in told["text"], "the notification's text is markup: there it is escaped"
     assert told["blocks"][-1]["elements"][0]["url"] == RAISED.link
 
@@ -196,7 +220,11 @@ async def test_a_webhook_is_a_cloud_event_whose_signature_holds(receiver):
     event = json.loads(body)
 
     assert headers["Content-Type"].startswith("application/cloudevents+json")
-    assert (event["specversion"], event["type"], event["id"]) == ("1.0", "earshot.alert.raised", RAISED.id)
+    assert (event["specversion"], event["type"], event["id"]) == (
+        "1.0",
+        "earshot.alert.raised",
+        RAISED.id,
+    )
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     digest = hmac.new(b"a secret of 24 letters!!", signed, hashlib.sha256).digest()
     assert headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
@@ -213,7 +241,13 @@ async def test_the_same_message_has_the_same_name_when_it_is_sent_again(receiver
 
 
 async def test_the_end_of_an_alert_resolves_it_at_pagerduty(receiver):
-    over = Notice(**{**{name: getattr(RAISED, name) for name in RAISED.__slots__}, "kind": "recovered", "id": "x"})
+    over = Notice(
+        **{
+            **{name: getattr(RAISED, name) for name in RAISED.__slots__},
+            "kind": "recovered",
+            "id": "x",
+        }
+    )
     await sent("pagerduty", receiver, over)
     told = json.loads(receiver.bodies[0])
 
@@ -258,7 +292,12 @@ def mail_server():
 
 
 def mailing(port):
-    options = {"to": ["care@example.com"], "sender": "earshot@example.com", "host": "127.0.0.1", "encryption": "none"}
+    options = {
+        "to": ["care@example.com"],
+        "sender": "earshot@example.com",
+        "host": "127.0.0.1",
+        "encryption": "none",
+    }
     return sink("email")("mail", {**options, "port": port}, allow_private=False)
 
 
@@ -268,7 +307,10 @@ async def test_mail_is_text_and_html_and_what_customers_wrote_is_data_in_both(ma
     mail = message_from_bytes(raw, policy=email_policy)
 
     assert to == ["care@example.com"]
-    assert mail["Subject"] == "[earshot] Severity 9: VoltLine: 65 negative messages about outage where 2 were usual"
+    assert (
+        mail["Subject"]
+        == "[earshot] Severity 9: VoltLine: 65 negative messages about outage where 2 were usual"
+    )
     assert mail["Bcc"] is None
     html = mail.get_body(("html",)).get_content()
     assert "&lt;!channel&gt;" in html
@@ -277,10 +319,19 @@ async def test_mail_is_text_and_html_and_what_customers_wrote_is_data_in_both(ma
 
 
 async def test_mail_that_says_it_is_over_answers_the_mail_that_said_it_began(mail_server):
-    over = Notice(id=f"{RAISED.alert}/recovered", alert=RAISED.alert, kind="recovered", severity=9, title="t", at=NOON)
+    over = Notice(
+        id=f"{RAISED.alert}/recovered",
+        alert=RAISED.alert,
+        kind="recovered",
+        severity=9,
+        title="t",
+        at=NOON,
+    )
     for notice in (RAISED, RAISED, over):
         await mailing(mail_server.port).send(notice)
-    first, again, last = (message_from_bytes(raw, policy=email_policy) for _, raw in mail_server.messages)
+    first, again, last = (
+        message_from_bytes(raw, policy=email_policy) for _, raw in mail_server.messages
+    )
 
     assert first["Message-ID"] == again["Message-ID"] == last["In-Reply-To"]
     assert last["Message-ID"] != first["Message-ID"]

@@ -1,4 +1,6 @@
-"""What X was paid, in a real database: restarts, several processes, a database that is away; and the daily look."""
+"""What X was paid, in a real database: restarts, several processes, a database that is away; and
+the daily look.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,10 @@ from servers.x_api import KEYS, XApi
 from connectors.events import decode
 from connectors.x.costs import PRICES, Meter
 from stream.cli.listening import look_up
-from stream.database import open_engine
-from stream.networks import Wish
+from stream.ingest.networks import Wish
+from stream.ingest.spend import Spend, spend_alert
+from stream.postgres.database import open_engine
 from stream.settings import Settings
-from stream.spend import Spend, spend_alert
 
 DAY = NOON.date()
 
@@ -27,12 +29,15 @@ async def test_what_several_processes_spend_adds_up_and_a_restart_knows_it(engin
     await other.add("United", DAY, {"read": 100}, PRICES)
     await other.add("Delta", DAY - timedelta(days=1), {"read": 100}, PRICES)
 
-    assert await Spend(engine, "x").add("Delta", DAY, {}, PRICES) == 4 * PRICES["read"] + PRICES["post"]
+    assert (
+        await Spend(engine, "x").add("Delta", DAY, {}, PRICES)
+        == 4 * PRICES["read"] + PRICES["post"]
+    )
     assert await Spend(engine, "another").add("Delta", DAY, {}, PRICES) == 0
 
 
 async def test_spending_while_the_database_is_away_is_kept_and_counts_at_once(own_postgres):
-    from stream.schema import migrate
+    from stream.postgres.schema import migrate
 
     await migrate(own_postgres.url)
     engine = open_engine(own_postgres.url)
@@ -58,7 +63,12 @@ async def test_a_budget_that_is_reached_is_one_alert_a_day(store):
 
     (stored,) = await store.list_alerts()
     assert (stored.id, stored.kind, stored.severity) == ("spend:x:Delta:2026-03-12", "spend", 6)
-    assert alert.evidence == {"network": "x", "spent_dollars": 5.005, "budget_dollars": 5.0, "then": "stop"}
+    assert alert.evidence == {
+        "network": "x",
+        "spent_dollars": 5.005,
+        "budget_dollars": 5.0,
+        "then": "stop",
+    }
 
 
 async def test_what_was_paid_today_is_told_by_brand(engine):
@@ -75,7 +85,9 @@ class Published(list):
         self += messages
 
 
-async def test_once_a_day_posts_of_open_tickets_are_looked_up_and_what_is_gone_is_deleted(store, engine):
+async def test_once_a_day_posts_of_open_tickets_are_looked_up_and_what_is_gone_is_deleted(
+    store, engine
+):
     async with XApi().open() as x:
         there, gone = x.post(0, "my line is down"), x.post(1, "my line is down too")
         await store.save([scored(int(there), 95), scored(int(gone), 95)])
@@ -95,5 +107,9 @@ async def test_once_a_day_posts_of_open_tickets_are_looked_up_and_what_is_gone_i
             await look_up(settings, "x", Wish(("delta",)), store, kafka, ledger)
 
         (deletion,) = [decode(each.value) for each in kafka]
-        assert (deletion.kind, deletion.id, deletion.conversation) == ("deleted", f"x:{gone}", f"x:{gone}")
+        assert (deletion.kind, deletion.id, deletion.conversation) == (
+            "deleted",
+            f"x:{gone}",
+            f"x:{gone}",
+        )
         assert x.asked.count("GET /2/tweets") == 1, "the second time was the same day"

@@ -12,10 +12,10 @@ import pytest
 import pytest_asyncio
 from history import tweet, worst
 
-from stream.database import dsn, open_engine, reader_url
-from stream.schema import migrate
-from stream.sql import Rows, SqlRefused, run_sql, write
-from stream.store import Store
+from stream.postgres.database import dsn, open_engine, reader_url
+from stream.postgres.schema import migrate
+from stream.postgres.sql import Rows, SqlRefused, run_sql, write
+from stream.store.store import Store
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -25,7 +25,11 @@ async def url(postgres) -> str:
     await migrate(empty_url)
     engine = open_engine(empty_url)
     await Store(engine, fold=worst).save(
-        [tweet(1, 90, text="=1+1"), tweet(2, 70, text='[red]bold[/red] \x1b[31m, "quoted"\nline'), tweet(3, 55)]
+        [
+            tweet(1, 90, text="=1+1"),
+            tweet(2, 70, text='[red]bold[/red] \x1b[31m, "quoted"\nline'),
+            tweet(3, 55),
+        ]
     )
     await engine.dispose()
     return reader_url(empty_url)
@@ -168,7 +172,12 @@ async def test_json_is_one_array_of_objects_that_loses_nothing(url):
     assert (row["short"], row["whole"], row["list"]) == (63.5, 7, [1.5, 2])
     assert row["at"] == "2026-03-12T11:00:00.5+00:00"
     assert row["far"] == "9999-12-31T23:59:59+00:00"
-    assert (row["never"], row["nan"], row["nothing"], row["smile"]) == ("infinity", "NaN", None, "😀")
+    assert (row["never"], row["nan"], row["nothing"], row["smile"]) == (
+        "infinity",
+        "NaN",
+        None,
+        "😀",
+    )
 
 
 async def test_two_columns_of_one_name_are_no_json_object(url):

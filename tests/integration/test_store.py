@@ -11,8 +11,8 @@ import pytest
 from history import NOON, answer, deletion, tweet
 from sqlalchemy import text
 
-from stream.store import Store
-from stream.triage import Message, Ticket
+from stream.store.store import Store
+from stream.triage.fold import Message, Ticket
 
 
 async def rows(store: Store, query: str, **values: Any) -> list[dict[str, Any]]:
@@ -33,10 +33,20 @@ async def test_an_event_is_stored_with_all_that_is_known_of_it(simple):
     [row] = await rows(simple, "select * from events")
     assert row["id"] == "x:1"
     assert (row["network"], row["conversation"], row["direction"]) == ("x", "x:1", "inbound")
-    assert (row["author"], row["brand"], row["followers"], row["in_reply_to"]) == ("ada", "Northwind Air", 12, "x:0")
+    assert (row["author"], row["brand"], row["followers"], row["in_reply_to"]) == (
+        "ada",
+        "Northwind Air",
+        12,
+        "x:0",
+    )
     assert row["language"] == "en", "what the model found, not what the source said"
     assert row["occurred_at"] == NOON
-    assert (row["sentiment"], row["topic"], row["problem"], row["severity"]) == ("negative", "delay", "long wait", 2)
+    assert (row["sentiment"], row["topic"], row["problem"], row["severity"]) == (
+        "negative",
+        "delay",
+        "long wait",
+        2,
+    )
     assert float(row["dissatisfaction"]) == 72.5
     assert row["scores"]["negative"] == 0.725
     assert row["scores"]["problem_words"] == ["waiting"]
@@ -64,7 +74,9 @@ async def test_the_higher_revision_wins_in_either_order_and_in_one_batch(simple)
     old, new = tweet(1, 90, text="awful"), tweet(1, 30, revision=2, text="fine now", topic="crew")
 
     for batches in ([[old], [new]], [[new], [old]], [[old, new]], [[new, old]]):
-        await run(simple, "truncate events, event_ids, tickets, ticket_changes, alerts, signal_counts")
+        await run(
+            simple, "truncate events, event_ids, tickets, ticket_changes, alerts, signal_counts"
+        )
         for batch in batches:
             saved = await simple.save(batch)
         assert [record.revision for record in saved.analyses] == [2]
@@ -76,12 +88,23 @@ async def test_the_higher_revision_wins_in_either_order_and_in_one_batch(simple)
 
 
 async def test_a_deletion_leaves_a_tombstone_whether_it_comes_after_its_post_or_before(simple):
-    for batches in ([[tweet(1, 90)], [deletion(1)]], [[deletion(1)], [tweet(1, 90)]], [[tweet(1, 90), deletion(1)]]):
-        await run(simple, "truncate events, event_ids, tickets, ticket_changes, alerts, signal_counts")
+    for batches in (
+        [[tweet(1, 90)], [deletion(1)]],
+        [[deletion(1)], [tweet(1, 90)]],
+        [[tweet(1, 90), deletion(1)]],
+    ):
+        await run(
+            simple, "truncate events, event_ids, tickets, ticket_changes, alerts, signal_counts"
+        )
         for batch in batches:
             saved = await simple.save(batch)
         [row] = await rows(simple, "select * from events")
-        assert (row["kind"], row["text"], row["author"], row["embedding"]) == ("deleted", None, None, None)
+        assert (row["kind"], row["text"], row["author"], row["embedding"]) == (
+            "deleted",
+            None,
+            None,
+            None,
+        )
         assert await rows(simple, "select 1 from tickets") == []
         assert await rows(simple, "select 1 from signal_counts where events > 0") == []
         assert [record.kind for record in saved.analyses] == ["deleted"]
@@ -97,13 +120,18 @@ async def test_a_deleted_text_is_nowhere_in_the_database(simple):
     tables = await rows(simple, "select tablename from pg_tables where schemaname = 'public'")
     assert len(tables) > 15
     for table in tables:
-        found = await rows(simple, f"select 1 from {table['tablename']} as it where it::text like '%Walburga%'")
+        found = await rows(
+            simple, f"select 1 from {table['tablename']} as it where it::text like '%Walburga%'"
+        )
         assert found == [], table
 
 
 async def test_a_withdrawn_ticket_says_so_again_and_comes_back_with_a_higher_version(simple):
     await simple.save([tweet(1, 70)])
-    await run(simple, "update tickets set owner = 'grace', tags = '{vip}', notes = '[{\"text\": \"call her\"}]'")
+    await run(
+        simple,
+        "update tickets set owner = 'grace', tags = '{vip}', notes = '[{\"text\": \"call her\"}]'",
+    )
 
     gone = await simple.save([tweet(1, 5, revision=1)])
     again = await simple.save([tweet(1, 5, revision=1)])
@@ -111,9 +139,16 @@ async def test_a_withdrawn_ticket_says_so_again_and_comes_back_with_a_higher_ver
 
     assert [(t.id, t.version, t.withdrawn) for t in gone.tickets] == [("x:1", 2, True)]
     assert again.tickets == gone.tickets
-    assert [(t.id, t.version, t.withdrawn, t.owner) for t in back.tickets] == [("x:1", 3, False, "grace")]
+    assert [(t.id, t.version, t.withdrawn, t.owner) for t in back.tickets] == [
+        ("x:1", 3, False, "grace")
+    ]
     [row] = await rows(simple, "select owner, tags, notes, state from tickets")
-    assert row == {"owner": "grace", "tags": ["vip"], "notes": [{"text": "call her"}], "state": "new"}
+    assert row == {
+        "owner": "grace",
+        "tags": ["vip"],
+        "notes": [{"text": "call her"}],
+        "state": "new",
+    }
     kinds = await rows(simple, "select kind from ticket_changes order by version")
     assert [change["kind"] for change in kinds] == ["created", "withdrawn", "created"]
 
@@ -137,7 +172,10 @@ async def test_only_a_new_inbound_message_reopens_what_a_person_put_away(simple,
     await simple.save([tweet(1, 70)])
     later = NOON + timedelta(days=365)
     await run(
-        simple, "update tickets set state = :state, owner = 'grace', snoozed_until = :later", state=state, later=later
+        simple,
+        "update tickets set state = :state, owner = 'grace', snoozed_until = :later",
+        state=state,
+        later=later,
     )
 
     await simple.save([tweet(1, 70)])
@@ -151,7 +189,9 @@ async def test_only_a_new_inbound_message_reopens_what_a_person_put_away(simple,
     assert await rows(simple, "select state, owner, snoozed_until from tickets") == [
         {"state": "open", "owner": "grace", "snoozed_until": None}
     ]
-    [change] = await rows(simple, "select kind, changes from ticket_changes order by version desc limit 1")
+    [change] = await rows(
+        simple, "select kind, changes from ticket_changes order by version desc limit 1"
+    )
     assert change["kind"] == "reopened"
     assert change["changes"]["state"] == [state, "open"]
 
@@ -202,7 +242,11 @@ async def test_a_redelivered_move_tells_the_tickets_of_every_conversation_that_w
     again = await simple.save(moves[1:])
 
     versions = [{ticket.id: ticket.version for ticket in saved.tickets} for saved in (*told, again)]
-    assert versions == [{"x:1": 2, "x:9": 2}, {"x:1": 2, "x:8": 1, "x:9": 3}, {"x:1": 2, "x:8": 1, "x:9": 3}]
+    assert versions == [
+        {"x:1": 2, "x:9": 2},
+        {"x:1": 2, "x:8": 1, "x:9": 3},
+        {"x:1": 2, "x:8": 1, "x:9": 3},
+    ]
 
 
 async def test_a_ticket_that_becomes_p1_raises_one_alert_and_a_redelivery_tells_it_again(simple):
@@ -217,7 +261,11 @@ async def test_a_ticket_that_becomes_p1_raises_one_alert_and_a_redelivery_tells_
     assert (alert.id, alert.kind, alert.ticket_id, alert.severity) == ("p1:x:1:2", "p1", "x:1", 9)
     assert alert.excerpt == "still waiting"
     assert [factor.words for factor in alert.factors] == ["says: still waiting", "wrote"]
-    assert alert.evidence == {"priority": 85, "factors": {"dissatisfaction": 85.0, "messages": 0.5}, "events": ["x:2"]}
+    assert alert.evidence == {
+        "priority": 85,
+        "factors": {"dissatisfaction": 85.0, "messages": 0.5},
+        "events": ["x:2"],
+    }
     assert quiet.alerts == []
     assert [told.id for told in again.alerts] == ["p1:x:1:2"]
     assert [told.id for told in once_more.alerts] == ["p1:x:1:2", "p1:x:1:5"]
@@ -237,7 +285,9 @@ async def test_counts_are_of_live_inbound_events_by_brand_topic_and_minute(simpl
         ]
     )
 
-    counted = await rows(simple, "select * from signal_counts where events > 0 order by brand, minute")
+    counted = await rows(
+        simple, "select * from signal_counts where events > 0 order by brand, minute"
+    )
     assert [(c["brand"], c["topic"], c["minute"], c["events"], c["negative"]) for c in counted] == [
         ("", "", NOON, 1, 0),
         ("Northwind Air", "delay", NOON, 2, 2),
@@ -246,11 +296,18 @@ async def test_counts_are_of_live_inbound_events_by_brand_topic_and_minute(simpl
     assert float(counted[1]["dissatisfaction_sum"]) == 130
 
 
-async def test_texts_that_postgres_cannot_hold_and_times_at_the_end_of_the_calendar_are_stored(simple):
-    odd = tweet(1, 70, text="nul \x00 lone \ud83d \u202eright to left " + "😀" * 5000, author="a\x00b")
+async def test_texts_that_postgres_cannot_hold_and_times_at_the_end_of_the_calendar_are_stored(
+    simple,
+):
+    odd = tweet(
+        1, 70, text="nul \x00 lone \ud83d \u202eright to left " + "😀" * 5000, author="a\x00b"
+    )
     far = tweet(2, 70, minute=0)
     far = type(far)(
-        far.event.model_copy(update={"occurred_at": datetime.max.replace(tzinfo=NOON.tzinfo)}), "", None, far.analysis
+        far.event.model_copy(update={"occurred_at": datetime.max.replace(tzinfo=NOON.tzinfo)}),
+        "",
+        None,
+        far.analysis,
     )
 
     saved = await simple.save([odd, far])
@@ -269,7 +326,9 @@ async def test_a_poisonous_event_fails_alone_and_leaves_nothing(simple):
         await simple.save([tweet(1, 70), bad])
 
     assert type(caught.value).__name__ != "DatabaseAway"
-    assert "still waiting" not in str(caught.value), "an error goes to the log, a customer's text does not"
+    assert "still waiting" not in str(caught.value), (
+        "an error goes to the log, a customer's text does not"
+    )
     assert await rows(simple, "select 1 from event_ids") == []
     assert len((await simple.save([tweet(1, 70)])).tickets) == 1
 

@@ -1,4 +1,6 @@
-"""The database goes away in every way that can be arranged: the save says DatabaseAway, and succeeds later."""
+"""The database goes away in every way that can be arranged: the save says DatabaseAway, and
+succeeds later.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,14 @@ import pytest
 from history import tweet, worst
 from sqlalchemy import text
 
-from stream.database import dsn, open_engine, storable
 from stream.errors import DatabaseAway
-from stream.schema import migrate
-from stream.store import Store
+from stream.postgres.database import dsn, open_engine, storable
+from stream.postgres.schema import migrate
+from stream.store.store import Store
 
-TERMINATE = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'earshot'"
+TERMINATE = (
+    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'earshot'"
+)
 CANCEL = "select pg_cancel_backend(pid) from pg_stat_activity where application_name = 'earshot'"
 
 
@@ -64,7 +68,9 @@ async def test_a_stopped_server_is_waited_for(own_postgres, own, how):
     assert (await own.totals()).events == 2
 
 
-async def test_a_server_that_restarts_in_the_middle_of_a_save_loses_that_save_alone(own_postgres, own_url, own):
+async def test_a_server_that_restarts_in_the_middle_of_a_save_loses_that_save_alone(
+    own_postgres, own_url, own
+):
     blocker = await asyncpg.connect(dsn(own_url))
     await blocker.execute("begin; lock table signal_counts")
     saving = asyncio.create_task(own.save([tweet(1, 70)]))
@@ -81,7 +87,9 @@ async def test_a_server_that_restarts_in_the_middle_of_a_save_loses_that_save_al
 
 
 @pytest.mark.parametrize("what", [TERMINATE, CANCEL], ids=["terminated", "cancelled"])
-async def test_a_backend_that_is_terminated_or_cancelled_in_the_middle_of_a_save(postgres_url, simple, what):
+async def test_a_backend_that_is_terminated_or_cancelled_in_the_middle_of_a_save(
+    postgres_url, simple, what
+):
     blocker = await asyncpg.connect(dsn(postgres_url))
     await blocker.execute("begin; lock table signal_counts")
     saving = asyncio.create_task(simple.save([tweet(1, 70)]))
@@ -97,10 +105,14 @@ async def test_a_backend_that_is_terminated_or_cancelled_in_the_middle_of_a_save
 
 
 @pytest.mark.parametrize("setting", ["statement_timeout", "lock_timeout", "transaction_timeout"])
-async def test_a_time_out_of_the_server_is_overload_and_no_fault_of_the_message(postgres_url, setting):
+async def test_a_time_out_of_the_server_is_overload_and_no_fault_of_the_message(
+    postgres_url, setting
+):
     blocker = await asyncpg.connect(dsn(postgres_url))
     name = await blocker.fetchval("select current_database()")
-    await blocker.execute(f"alter database {name} set {setting} = '1s'")  # many times what a save takes
+    await blocker.execute(
+        f"alter database {name} set {setting} = '1s'"
+    )  # many times what a save takes
     engine = open_engine(postgres_url)
     store = Store(engine, fold=worst)
     await blocker.execute(f"set {setting} = 0")
@@ -118,7 +130,8 @@ async def test_a_time_out_of_the_server_is_overload_and_no_fault_of_the_message(
 async def test_a_deadlock_with_somebody_else_is_tried_again(postgres_url, simple):
     await simple.save([tweet(1, 70)])
     other = await asyncpg.connect(dsn(postgres_url))
-    # The other holds what the save wants second and wants what it holds first, and Postgres picks the save.
+    # The other holds what the save wants second and wants what it holds first, and Postgres picks
+    # the save.
     await other.execute("set deadlock_timeout = '10s'; begin; lock table tickets")
     saving = asyncio.create_task(simple.save([tweet(2, 70, of=1)]))
     await waits_for_a_lock(other)
@@ -160,8 +173,14 @@ async def test_a_server_that_is_not_there(url):
     await engine.dispose()
 
 
-async def test_a_missing_database_or_role_or_migration_is_not_the_fault_of_the_message(postgres, empty_url):
-    for url in (postgres.url_of("missing"), postgres.url.replace("postgres:@", "nobody@"), empty_url):
+async def test_a_missing_database_or_role_or_migration_is_not_the_fault_of_the_message(
+    postgres, empty_url
+):
+    for url in (
+        postgres.url_of("missing"),
+        postgres.url.replace("postgres:@", "nobody@"),
+        empty_url,
+    ):
         engine = open_engine(url)
         with pytest.raises(DatabaseAway):
             await Store(engine, fold=worst).save([tweet(1, 70)])
@@ -171,7 +190,9 @@ async def test_a_missing_database_or_role_or_migration_is_not_the_fault_of_the_m
 async def test_a_standby_after_a_failover_is_waited_for(postgres_url, simple):
     async with simple._engine.begin() as connection:
         name = (await connection.execute(text("select current_database()"))).scalar()
-        await connection.execute(text(f"alter database {name} set default_transaction_read_only = on"))
+        await connection.execute(
+            text(f"alter database {name} set default_transaction_read_only = on")
+        )
     engine = open_engine(postgres_url)
     with pytest.raises(DatabaseAway, match="read-only"):
         await Store(engine, fold=worst).save([tweet(1, 70)])

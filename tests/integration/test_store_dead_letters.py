@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from stream.dead_letters import DeadLetter
+from stream.store.dead_letters import DeadLetter
 
 LETTER = DeadLetter("cluster", "tweets", 0, 7, b"x:1", b"not json \x00\xff", "not an event")
 
@@ -18,7 +18,12 @@ async def test_a_letter_keeps_its_bytes_and_its_place(store):
 
     shown = await store.show_dead(number)
     assert (shown.value, shown.key, shown.reason) == (LETTER.value, LETTER.key, LETTER.reason)
-    assert (shown.cluster, shown.topic, shown.partition, shown.offset) == ("cluster", "tweets", 0, 7)
+    assert (shown.cluster, shown.topic, shown.partition, shown.offset) == (
+        "cluster",
+        "tweets",
+        0,
+        7,
+    )
     assert (shown.state, shown.attempts, shown.size) == ("dead", 1, 11)
     assert [(one.id, one.value) for one in await store.list_dead()] == [(number, None)]
     assert await store.show_dead(number + 1) is None
@@ -56,13 +61,20 @@ async def test_a_broker_that_counts_from_zero_again_overwrites_no_letter(store):
 async def test_a_replay_that_fails_again_updates_its_row_however_often_it_is_delivered(store):
     [number] = await store.bury([LETTER])
     assert await store.mark_replayed([number]) == [number]
-    again = DeadLetter("cluster", "tweets", 0, 99, b"x:1", LETTER.value, "still not an event", replayed_as=number)
+    again = DeadLetter(
+        "cluster", "tweets", 0, 99, b"x:1", LETTER.value, "still not an event", replayed_as=number
+    )
 
     assert await store.bury([again]) == [number]
     assert await store.bury([again]) == [number]
 
     [shown] = await store.list_dead()
-    assert (shown.state, shown.attempts, shown.reason, shown.offset) == ("dead", 2, "still not an event", 7)
+    assert (shown.state, shown.attempts, shown.reason, shown.offset) == (
+        "dead",
+        2,
+        "still not an event",
+        7,
+    )
 
 
 async def test_a_replay_that_is_handled_resolves_its_letter_and_stays_resolved(store):
@@ -95,7 +107,9 @@ async def test_letters_are_forgotten_after_thirty_days(store):
     old, young = await store.bury([LETTER, replace(LETTER, offset=8)])
     async with store._engine.begin() as connection:
         await connection.execute(
-            text(f"update dead_letters set updated_at = now() - interval '31 days' where id = {old}")
+            text(
+                f"update dead_letters set updated_at = now() - interval '31 days' where id = {old}"
+            )
         )
 
     assert await store.prune() == 1
@@ -106,7 +120,9 @@ async def test_letters_are_forgotten_after_thirty_days(store):
 async def test_workers_that_bury_the_same_letters_agree(store):
     letters = [replace(LETTER, offset=offset) for offset in range(40)]
 
-    found = await asyncio.gather(store.bury(letters), store.bury(letters[::-1]), store.bury(letters))
+    found = await asyncio.gather(
+        store.bury(letters), store.bury(letters[::-1]), store.bury(letters)
+    )
 
     assert found[0] == found[1][::-1] == found[2]
     assert len(await store.list_dead()) == 40

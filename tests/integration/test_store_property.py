@@ -1,4 +1,6 @@
-"""Whatever the order, the batches, the repeats and the company: the same events, tickets and counts."""
+"""Whatever the order, the batches, the repeats and the company: the same events, tickets and
+counts.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +13,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from stream import triage
-from stream.database import open_engine
-from stream.store import Scored, Store
-from stream.tables import ARRIVAL
+from stream.postgres.database import open_engine
+from stream.postgres.tables import ARRIVAL
+from stream.store.store import Scored, Store
+from stream.triage import fold as triage
 
 EVENTS = "select to_jsonb(e) - 'received_at' - 'embedding' as row, embedding::text from events e order by id"
 IDS = "select id, revision, occurred_at, conversation from event_ids order by id"
-TICKETS = f"select to_jsonb(t) - '{{{','.join(ARRIVAL)}}}'::text[] as row from tickets t order by id"
+TICKETS = (
+    f"select to_jsonb(t) - '{{{','.join(ARRIVAL)}}}'::text[] as row from tickets t order by id"
+)
 COUNTS = """
     select brand, topic, minute, events, negative, complaints, dissatisfaction_sum
     from signal_counts where events > 0 order by 1, 2, 3
 """
-EMPTY_CELLS = (
-    "select * from signal_counts where events = 0 and (negative, complaints, dissatisfaction_sum) <> (0, 0, 0)"
-)
+EMPTY_CELLS = "select * from signal_counts where events = 0 and (negative, complaints, dissatisfaction_sum) <> (0, 0, 0)"
 COUNTED = """
     select coalesce(brand, '') as brand, coalesce(topic, '') as topic, date_trunc('minute', occurred_at) as minute,
            count(*) as events, count(*) filter (where sentiment = 'negative') as negative,
@@ -43,7 +45,9 @@ VERSIONS = """
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Scored]:
-    """Up to twelve revisions of up to six events in three conversations; an event may move, vanish and change sides."""
+    """Up to twelve revisions of up to six events in three conversations; an event may move, vanish
+    and change sides.
+    """
     said: dict[tuple[int, int], Scored] = {}
     for _ in range(draw(st.integers(1, 12))):
         number, revision = draw(st.integers(1, 6)), draw(st.integers(0, 2))
@@ -52,25 +56,50 @@ def histories(draw: st.DrawFn) -> list[Scored]:
         if kind == "deletion":
             said.setdefault((number, 99), deletion(number, of=of, minute=minute))
         elif kind == "answer":
-            said.setdefault((number, revision), answer(number, of=of, minute=minute, revision=revision))
+            said.setdefault(
+                (number, revision), answer(number, of=of, minute=minute, revision=revision)
+            )
         else:
             anger = draw(st.sampled_from([None, 5.0, 33.3, 55.5, 79.9, 80.0, 99.1]))
-            brand, topic = draw(st.sampled_from(["A", "B", None])), draw(st.sampled_from(["delay", None]))
-            words = draw(st.sampled_from(["still waiting", "I will switch to another airline", "thanks, lovely crew"]))
-            one = tweet(number, anger, of=of, minute=minute, revision=revision, brand=brand, topic=topic, text=words)
+            brand, topic = (
+                draw(st.sampled_from(["A", "B", None])),
+                draw(st.sampled_from(["delay", None])),
+            )
+            words = draw(
+                st.sampled_from(
+                    ["still waiting", "I will switch to another airline", "thanks, lovely crew"]
+                )
+            )
+            one = tweet(
+                number,
+                anger,
+                of=of,
+                minute=minute,
+                revision=revision,
+                brand=brand,
+                topic=topic,
+                text=words,
+            )
             said.setdefault((number, revision), one)
     return list(said.values())
 
 
 async def emptied(store: Store) -> None:
     async with store._engine.begin() as connection:
-        await connection.execute(text("truncate events, event_ids, tickets, ticket_changes, alerts, signal_counts"))
+        await connection.execute(
+            text("truncate events, event_ids, tickets, ticket_changes, alerts, signal_counts")
+        )
 
 
 async def snapshot(store: Store) -> dict[str, Any]:
     async with store._engine.connect() as connection:
         read = {}
-        for name, query in {"ids": IDS, "events": EVENTS, "tickets": TICKETS, "counts": COUNTS}.items():
+        for name, query in {
+            "ids": IDS,
+            "events": EVENTS,
+            "tickets": TICKETS,
+            "counts": COUNTS,
+        }.items():
             read[name] = [tuple(row) for row in await connection.execute(text(query))]
         assert read["counts"] == [tuple(row) for row in await connection.execute(text(COUNTED))]
         assert (await connection.execute(text(EMPTY_CELLS))).all() == []
@@ -85,7 +114,9 @@ async def save_all(store: Store, deliveries: list[Scored], chance: random.Random
         deliveries = deliveries[size:]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(said=histories(), seed=st.integers(0, 2**32), fold=st.sampled_from([worst, triage.fold]))
 async def test_any_delivery_of_a_history_ends_in_the_same_rows(postgres_url, said, seed, fold):
     chance = random.Random(seed)
@@ -100,7 +131,9 @@ async def test_any_delivery_of_a_history_ends_in_the_same_rows(postgres_url, sai
         repeated = [*said, *(chance.choice(said) for _ in range(len(said) // 2))]
         chance.shuffle(repeated)
         middle = chance.randint(0, len(repeated))
-        await asyncio.gather(save_all(one, repeated[:middle], chance), save_all(other, repeated[middle:], chance))
+        await asyncio.gather(
+            save_all(one, repeated[:middle], chance), save_all(other, repeated[middle:], chance)
+        )
 
         assert await snapshot(one) == undisturbed
     finally:

@@ -10,8 +10,8 @@ import pytest
 from history import tweet, worst
 from sqlalchemy import text
 
-from stream.database import dsn, open_engine
-from stream.store import Store
+from stream.postgres.database import dsn, open_engine
+from stream.store.store import Store
 
 
 async def rows(store: Store, query: str) -> list[dict[str, Any]]:
@@ -31,12 +31,17 @@ class Gate:
         self._connection = connection
 
     async def close(self) -> None:
-        await self._connection.execute("begin; lock table ticket_changes in share row exclusive mode")
+        await self._connection.execute(
+            "begin; lock table ticket_changes in share row exclusive mode"
+        )
 
     async def holds(self, savers: int) -> None:
         """Until so many savers wait, here or for each other."""
         async with asyncio.timeout(10):
-            while await self._connection.fetchval("select count(*) from pg_locks where not granted") < savers:
+            while (
+                await self._connection.fetchval("select count(*) from pg_locks where not granted")
+                < savers
+            ):
                 await asyncio.sleep(0.01)
 
     async def open(self) -> None:
@@ -50,11 +55,15 @@ async def gate(postgres_url):
     await connection.close()
 
 
-async def test_two_new_messages_of_one_conversation_at_once_are_one_ticket_of_two_messages(simple, gate):
+async def test_two_new_messages_of_one_conversation_at_once_are_one_ticket_of_two_messages(
+    simple, gate
+):
     await gate.close()
     one = asyncio.create_task(simple.save([tweet(1, 70, of=1)]))
     await gate.holds(1)
-    other = asyncio.create_task(simple.save([tweet(2, 90, of=1, minute=5, brand="Other", topic="crew")]))
+    other = asyncio.create_task(
+        simple.save([tweet(2, 90, of=1, minute=5, brand="Other", topic="crew")])
+    )
     await gate.holds(2)
 
     await gate.open()
@@ -65,7 +74,9 @@ async def test_two_new_messages_of_one_conversation_at_once_are_one_ticket_of_tw
     ]
 
 
-async def test_an_event_that_moves_away_while_another_saver_waits_for_it_leaves_no_ticket_behind(simple, gate):
+async def test_an_event_that_moves_away_while_another_saver_waits_for_it_leaves_no_ticket_behind(
+    simple, gate
+):
     await simple.save([tweet(1, 70, of=1)])
     await gate.close()
     one = asyncio.create_task(simple.save([tweet(1, 70, of=2, revision=1)]))
@@ -79,7 +90,9 @@ async def test_an_event_that_moves_away_while_another_saver_waits_for_it_leaves_
     assert await rows(simple, "select id from tickets") == [{"id": "x:3"}]
 
 
-async def test_a_new_event_that_two_savers_know_from_different_conversations_ends_in_one(simple, gate):
+async def test_a_new_event_that_two_savers_know_from_different_conversations_ends_in_one(
+    simple, gate
+):
     await gate.close()
     one = asyncio.create_task(simple.save([tweet(1, 70, of=2, revision=1)]))
     await gate.holds(1)
@@ -95,7 +108,10 @@ async def test_a_new_event_that_two_savers_know_from_different_conversations_end
 
 async def test_savers_of_the_same_conversations_never_deadlock_and_agree(postgres_url, simple):
     batches = [
-        [tweet(number, 20 + number * 7 % 80, of=number % 6, minute=number, revision=turn) for number in order]
+        [
+            tweet(number, 20 + number * 7 % 80, of=number % 6, minute=number, revision=turn)
+            for number in order
+        ]
         for turn in range(4)
         for order in (range(24), range(23, -1, -1), range(0, 24, 2), range(1, 24, 2))
     ]
@@ -106,7 +122,8 @@ async def test_savers_of_the_same_conversations_never_deadlock_and_agree(postgre
 
     found = await rows(simple, "select id, priority, messages from tickets order by id")
     versions = await rows(
-        simple, "select ticket_id, max(version) v, count(*) n from ticket_changes group by 1 order by 1"
+        simple,
+        "select ticket_id, max(version) v, count(*) n from ticket_changes group by 1 order by 1",
     )
     stored = await rows(simple, "select id, version from tickets order by id")
     assert [(v["ticket_id"], v["v"]) for v in versions] == [(s["id"], s["version"]) for s in stored]

@@ -1,4 +1,6 @@
-"""Migrations: from nothing, twice, together, by owners with few rights; and the login that they make."""
+"""Migrations: from nothing, twice, together, by owners with few rights; and the login that they
+make.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,13 @@ from alembic.script import ScriptDirectory
 from history import tweet, worst
 from rows import do
 
-from stream import schema
-from stream.database import dsn, open_engine, reader_url
-from stream.roles import OUT_OF_REACH, READABLE
-from stream.schema import HEAD, MIGRATIONS, NewerSchema, migrate
-from stream.sql import SqlRefused, run_sql
-from stream.store import Store
-from stream.tables import metadata
+from stream.postgres import schema
+from stream.postgres.database import dsn, open_engine, reader_url
+from stream.postgres.roles import OUT_OF_REACH, READABLE
+from stream.postgres.schema import HEAD, MIGRATIONS, NewerSchema, migrate
+from stream.postgres.sql import SqlRefused, run_sql
+from stream.postgres.tables import metadata
+from stream.store.store import Store
 
 CONTRACT = [
     "events",
@@ -54,7 +56,9 @@ async def one(url: str, query: str) -> object:
 async def test_every_name_of_the_contract_exists_and_is_readable_or_out_of_reach(postgres_url):
     for name in CONTRACT:
         assert await one(postgres_url, f"select to_regclass('{name}')") is not None, name
-        readable = await one(postgres_url, f"select has_table_privilege('earshot_reader', '{name}', 'select')")
+        readable = await one(
+            postgres_url, f"select has_table_privilege('earshot_reader', '{name}', 'select')"
+        )
         assert readable == (name in READABLE), name
         assert readable != (name in OUT_OF_REACH), name
         writable = f"select has_table_privilege('earshot_reader', '{name}', 'insert, update, delete, truncate')"
@@ -67,7 +71,11 @@ async def test_the_migrations_make_the_tables_that_the_code_knows(postgres_url):
         return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
 
     def known(name, kind, parents):
-        return name in metadata.tables if kind == "table" else kind not in ("index", "unique_constraint")
+        return (
+            name in metadata.tables
+            if kind == "table"
+            else kind not in ("index", "unique_constraint")
+        )
 
     def comparable(it, name, kind, reflected, other):
         return name != "embedding"  # a type that SQLAlchemy cannot read back
@@ -100,7 +108,9 @@ async def test_a_newer_database_is_left_alone(empty_url):
 async def test_views_are_made_anew_when_their_file_changes(empty_url, tmp_path, monkeypatch):
     await migrate(empty_url)
     changed = tmp_path / "views.sql"
-    changed.write_text(schema.VIEWS.read_text().replace("    needs_look,\n", "    needs_look as look,\n"))
+    changed.write_text(
+        schema.VIEWS.read_text().replace("    needs_look,\n", "    needs_look as look,\n")
+    )
     monkeypatch.setattr(schema, "VIEWS", changed)
 
     await migrate(empty_url)
@@ -108,12 +118,16 @@ async def test_views_are_made_anew_when_their_file_changes(empty_url, tmp_path, 
     assert (await run_sql(reader_url(empty_url), "select look from open_tickets")).rows == ()
 
 
-async def test_months_ahead_have_their_partitions_and_replayed_ones_stay_where_they_are(simple, postgres_url):
+async def test_months_ahead_have_their_partitions_and_replayed_ones_stay_where_they_are(
+    simple, postgres_url
+):
     ahead = "select to_char(date_trunc('month', now() at time zone 'UTC') + interval '{} months', '_YYYY_MM')"
     for months in range(3):
         name = await one(postgres_url, ahead.format(months))
         assert await one(postgres_url, f"select to_regclass('events{name}')") is not None
-    taken = await one(postgres_url, "select extract(epoch from now() + interval '125 days')::float8")
+    taken = await one(
+        postgres_url, "select extract(epoch from now() + interval '125 days')::float8"
+    )
     one_ahead = tweet(1, 70, minute=0)
     minute = (taken - one_ahead.event.occurred_at.timestamp()) / 60
     await simple.save([tweet(1, 70, minute=minute)])
@@ -136,7 +150,9 @@ def owned(own_postgres):
         await do(url, "create extension vector; alter database theirs owner to earl")
         await do(url, "alter schema public owner to earl")
         folder = own_postgres._server.pgdata
-        (folder / "pg_hba.conf").write_text("local all postgres trust\nlocal all all scram-sha-256\n")
+        (folder / "pg_hba.conf").write_text(
+            "local all postgres trust\nlocal all all scram-sha-256\n"
+        )
         await do(url, "select pg_reload_conf()")
         await asyncio.sleep(0)
         return url.replace("postgres:@", "earl:p%C3%A4ssword%2F1@")
@@ -144,7 +160,9 @@ def owned(own_postgres):
     return made
 
 
-async def test_an_owner_who_may_make_roles_needs_no_superuser_and_no_second_secret(owned, own_postgres, caplog):
+async def test_an_owner_who_may_make_roles_needs_no_superuser_and_no_second_secret(
+    owned, own_postgres, caplog
+):
     url = await owned("createrole")
 
     await migrate(url)
@@ -165,7 +183,9 @@ async def test_an_owner_who_may_make_roles_needs_no_superuser_and_no_second_secr
     assert (await run_sql(reader_url(changed), "select count(*) from tickets")).rows == ((1,),)
 
 
-async def test_an_owner_who_may_make_no_roles_is_told_and_the_rest_goes_on(owned, own_postgres, caplog):
+async def test_an_owner_who_may_make_no_roles_is_told_and_the_rest_goes_on(
+    owned, own_postgres, caplog
+):
     url = await owned("")
 
     with caplog.at_level(logging.WARNING):

@@ -8,7 +8,7 @@ from datetime import timedelta
 import asyncpg
 from history import NOON, answer, deletion, tweet
 
-from stream.database import dsn
+from stream.postgres.database import dsn
 from stream.records import AlertRecord
 
 BURST = AlertRecord(
@@ -24,7 +24,9 @@ BURST = AlertRecord(
 
 
 async def test_negative_messages_are_counted_by_brand_and_time(simple):
-    await simple.save([tweet(1, 70), tweet(2, 10, minute=3), tweet(3, 90, brand="Other", minute=1), tweet(4, 70)])
+    await simple.save(
+        [tweet(1, 70), tweet(2, 10, minute=3), tweet(3, 90, brand="Other", minute=1), tweet(4, 70)]
+    )
     await simple.save([deletion(4)])
 
     [cell] = await simple.negatives("Northwind Air", NOON, NOON + timedelta(minutes=4), "minute")
@@ -62,7 +64,9 @@ async def test_a_save_that_commits_late_is_not_missed(simple, postgres_url):
     _, before = await simple.changed_brands(None)
     blocker = await asyncpg.connect(dsn(postgres_url))
     await blocker.execute("begin; lock table tickets")
-    saving = asyncio.create_task(simple.save([tweet(2, 70, brand="Late")]))  # its counts are written, not committed
+    saving = asyncio.create_task(
+        simple.save([tweet(2, 70, brand="Late")])
+    )  # its counts are written, not committed
     async with asyncio.timeout(10):
         while not await blocker.fetchval("select count(*) from pg_locks where not granted"):
             await asyncio.sleep(0.01)
@@ -79,7 +83,9 @@ async def test_a_save_that_commits_late_is_not_missed(simple, postgres_url):
 async def test_an_alert_is_stored_once_and_its_version_rises_only_with_news(simple):
     first = await simple.put_alert(BURST)
     same = await simple.put_alert(BURST)
-    grown = await simple.put_alert(BURST.model_copy(update={"severity": 6, "evidence": {"negative": 30}}))
+    grown = await simple.put_alert(
+        BURST.model_copy(update={"severity": 6, "evidence": {"negative": 30}})
+    )
     over = await simple.recover(BURST.id, NOON + timedelta(hours=1))
 
     assert (first.version, same.version, grown.version, over.version) == (1, 1, 2, 3)
@@ -110,7 +116,9 @@ async def test_who_loses_the_connection_loses_the_role_without_a_fuss(simple, po
 
 
 async def test_totals_and_the_queue(simple):
-    await simple.save([tweet(1, 90), tweet(2, 70), tweet(3, 65, brand="Other"), tweet(4, None), answer(5, of=1)])
+    await simple.save(
+        [tweet(1, 90), tweet(2, 70), tweet(3, 65, brand="Other"), tweet(4, None), answer(5, of=1)]
+    )
     await simple.save([deletion(6)])
 
     totals = await simple.totals()
@@ -120,5 +128,7 @@ async def test_totals_and_the_queue(simple):
     assert totals.alerts == {"p1": 1}
     assert totals.dead_letters == 0
     assert [ticket["id"] for ticket in await simple.top_tickets(2)] == ["x:1", "x:2"]
-    assert [ticket["id"] for ticket in await simple.list_tickets(brand="Other", level="P2", state="new")] == ["x:3"]
+    assert [
+        ticket["id"] for ticket in await simple.list_tickets(brand="Other", level="P2", state="new")
+    ] == ["x:3"]
     assert (await simple.top_tickets(1))[0]["factors"][0]["words"] == "says: still waiting"

@@ -1,4 +1,6 @@
-"""A broker that goes away in the moment in which the stream starts: a real Faust app, a closed port, a real broker."""
+"""A broker that goes away in the moment in which the stream starts: a real Faust app, a closed
+port, a real broker.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stream.app import create_app
+from stream.bootstrap.duties import running
 from stream.embedded import Embedded, free_port
 from stream.errors import BrokerAway
 from stream.kafka import Kafka, Outgoing
 from stream.settings import Settings
-from stream.worker import running
 
 
 class Heard:
@@ -31,7 +33,9 @@ async def start_and_miss_and_listen(home: Path) -> None:
     settings, heard = Settings(home=home), Heard()
     for _ in range(2):
         try:
-            async with running(create_app(settings, f"127.0.0.1:{free_port()}", heard, embedded=True)):
+            async with running(
+                create_app(settings, f"127.0.0.1:{free_port()}", heard, embedded=True)
+            ):
                 raise AssertionError("there is no broker")
         except BrokerAway as away:
             print(away)
@@ -51,7 +55,9 @@ async def start_and_miss_and_listen(home: Path) -> None:
 
 def test_an_app_that_missed_the_broker_is_stopped_and_the_next_one_listens(tmp_path: Path):
     # In a process of its own, as a worker is: Faust leaves an event loop of its own behind.
-    told = subprocess.run([sys.executable, __file__, str(tmp_path)], capture_output=True, text=True, timeout=180)
+    told = subprocess.run(
+        [sys.executable, __file__, str(tmp_path)], capture_output=True, text=True, timeout=180
+    )
 
     assert told.returncode == 0, told.stderr
     *missed, heard = told.stdout.splitlines()

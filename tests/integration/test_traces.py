@@ -1,4 +1,6 @@
-"""Traces from produce to commit, told to a collector of our own; and what they cost where nobody asked for them."""
+"""Traces from produce to commit, told to a collector of our own; and what they cost where nobody
+asked for them.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,11 @@ from servers.otlp import Collector
 from models.redact import redact
 from stream.brands import Brands
 from stream.errors import UserError
-from stream.health import Health
 from stream.kafka import Outgoing, Publisher
-from stream.metrics import Metrics
+from stream.observe.health import Health
+from stream.observe.metrics import Metrics
+from stream.observe.traces import OFF, open_traces
 from stream.pipeline import Pipeline
-from stream.traces import OFF, open_traces
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,7 +42,9 @@ class Producer:
     async def send(self, topic, *, value, key, headers):
         self.sent.append((topic, headers))
         done = asyncio.get_running_loop().create_future()
-        done.set_result(type("Confirmed", (), {"topic": topic, "partition": 0, "offset": len(self.sent)}))
+        done.set_result(
+            type("Confirmed", (), {"topic": topic, "partition": 0, "offset": len(self.sent)})
+        )
         return done
 
 
@@ -74,13 +78,17 @@ async def test_a_batch_is_linked_to_those_who_produced_its_messages(collector):
         message(tweet(f"x:{at}"), at, headers=dict(headers), produced_at=time.time() - 5)
         for at, (_, headers) in enumerate(producer.sent)
     ]
-    await pipeline(worker).process([*batch, message(b"no event", 9, headers={"traceparent": b"\xff nonsense"})])
+    await pipeline(worker).process(
+        [*batch, message(b"no event", 9, headers={"traceparent": b"\xff nonsense"})]
+    )
     await closed(ingest, worker)
 
     sent, (processed,) = collector.named("send tweets"), collector.named("process tweets")
     assert {span.service for span in sent} == {"earshot-ingest"}
     assert processed.service == "earshot-worker"
-    assert set(processed.links) == {(span.trace, span.id) for span in sent}, "one link for each time of sending"
+    assert set(processed.links) == {(span.trace, span.id) for span in sent}, (
+        "one link for each time of sending"
+    )
     assert dict(producer.sent[2][1])["dead-letter-id"] == b"7"
     assert processed.attributes["messaging.batch.message_count"] == 4
     assert processed.attributes["earshot.waited_seconds"] == pytest.approx(5, abs=2)
@@ -90,7 +98,9 @@ async def test_a_batch_is_linked_to_those_who_produced_its_messages(collector):
     assert not processed.failed
 
 
-async def test_a_span_that_fails_tells_what_kind_of_error_it_was_and_no_word_of_a_message(collector):
+async def test_a_span_that_fails_tells_what_kind_of_error_it_was_and_no_word_of_a_message(
+    collector,
+):
     store = MemoryStore(ValueError("my line is down"))
     traces = open_traces("worker")
 
@@ -117,22 +127,30 @@ async def test_a_collector_that_is_away_keeps_nobody(monkeypatch):
 
 
 def test_where_no_endpoint_is_set_nothing_is_imported_and_no_header_is_sent():
-    asked = (
-        "import sys, stream.bootstrap, stream.cli.main; from stream.traces import open_traces; open_traces('worker'); "
+    asked = "import sys, stream.bootstrap, stream.cli.main; from stream.observe.traces import open_traces; open_traces('worker'); "
+    told = (
+        asked
+        + "print(any(name.startswith('stream.observe.otel') or 'opentelemetry.sdk' in name for name in sys.modules))"
     )
-    told = asked + "print(any(name.startswith('stream.otel') or 'opentelemetry.sdk' in name for name in sys.modules))"
     environment = {"PATH": "", "PYTHONPATH": str(ROOT)}
-    answer = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, env=environment, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", told], capture_output=True, text=True, env=environment, check=True
+    )
 
     assert answer.stdout.strip() == "False"
     assert open_traces("worker", {}) is OFF
-    assert open_traces("worker", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a", "OTEL_SDK_DISABLED": "true"}) is OFF
+    assert (
+        open_traces(
+            "worker", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a", "OTEL_SDK_DISABLED": "true"}
+        )
+        is OFF
+    )
     with OFF.producing(["tweets"], 1) as headers:
         assert headers == ()
 
 
 def test_an_endpoint_without_the_extra_is_one_clear_line(monkeypatch):
-    monkeypatch.setitem(sys.modules, "stream.otel", None)
+    monkeypatch.setitem(sys.modules, "stream.observe.otel", None)
 
     with pytest.raises(UserError, match=r"earshot\[otel\]"):
         open_traces("worker", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"})

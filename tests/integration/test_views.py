@@ -10,9 +10,9 @@ import pytest
 from history import answer, deletion, tweet
 from sqlalchemy import text
 
-from stream.database import reader_url
-from stream.sql import Rows, run_sql
-from stream.store import Store
+from stream.postgres.database import reader_url
+from stream.postgres.sql import Rows, run_sql
+from stream.store.store import Store
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 QUERIES = re.findall(r"```sql\n(.*?)```", README.read_text(), re.DOTALL) if README.exists() else []
@@ -32,27 +32,41 @@ async def run(store: Store, statement: str) -> None:
 
 
 async def test_the_queue_is_in_order_and_holds_what_is_open(simple, ask):
-    await simple.save([tweet(1, 62, author="a"), tweet(2, 95, author="b"), tweet(3, 70, author="c")])
-    await simple.save([tweet(4, 99, author="d"), tweet(5, 98, author="e"), tweet(6, 97, author="f"), tweet(7, 71)])
+    await simple.save(
+        [tweet(1, 62, author="a"), tweet(2, 95, author="b"), tweet(3, 70, author="c")]
+    )
+    await simple.save(
+        [tweet(4, 99, author="d"), tweet(5, 98, author="e"), tweet(6, 97, author="f"), tweet(7, 71)]
+    )
     await simple.save([answer(8, of=7, minute=1)])
     await run(simple, "update tickets set state = 'resolved' where id = 'x:4'")
     await run(
-        simple, "update tickets set state = 'snoozed', snoozed_until = now() + interval '1 hour' where id = 'x:5'"
+        simple,
+        "update tickets set state = 'snoozed', snoozed_until = now() + interval '1 hour' where id = 'x:5'",
     )
     await run(
-        simple, "update tickets set state = 'snoozed', snoozed_until = now() - interval '1 hour' where id = 'x:6'"
+        simple,
+        "update tickets set state = 'snoozed', snoozed_until = now() - interval '1 hour' where id = 'x:6'",
     )
 
     queue = await ask("select id from open_tickets")
 
-    assert [row[0] for row in queue.rows] == ["x:6", "x:2", "x:3", "x:1", "x:7"], "what is answered comes last"
+    assert [row[0] for row in queue.rows] == ["x:6", "x:2", "x:3", "x:1", "x:7"], (
+        "what is answered comes last"
+    )
 
 
 async def test_waiting_raises_the_queue_priority_and_nothing_that_is_stored(simple, ask):
     await simple.save([tweet(1, 65)])
-    await run(simple, "update tickets set received_at = now() - interval '30 minutes', waiting_since = received_at")
+    await run(
+        simple,
+        "update tickets set received_at = now() - interval '30 minutes', waiting_since = received_at",
+    )
     half = await ask("select priority, queue_priority, sla_left from open_tickets")
-    await run(simple, "update tickets set received_at = now() - interval '3 days', waiting_since = received_at")
+    await run(
+        simple,
+        "update tickets set received_at = now() - interval '3 days', waiting_since = received_at",
+    )
     late = await ask("select priority, queue_priority, sla_left < interval '0' from open_tickets")
 
     assert half.rows[0][:2] == (65, 75)
@@ -65,7 +79,11 @@ async def test_the_sla_runs_from_the_receipt_by_level_and_ends_with_the_answer(s
     await simple.save([answer(5, of=3, minute=2)])
     await run(simple, "update tickets set level = 'P4' where id = 'x:4'")
 
-    rows = (await ask("select id, sla_due_at - received_at, sla_left is null from open_tickets order by id")).rows
+    rows = (
+        await ask(
+            "select id, sla_due_at - received_at, sla_left is null from open_tickets order by id"
+        )
+    ).rows
 
     assert rows == (
         ("x:1", "00:15:00", False),
@@ -78,13 +96,26 @@ async def test_the_sla_runs_from_the_receipt_by_level_and_ends_with_the_answer(s
 async def test_waiting_is_told_in_minutes_since_the_first_message_without_an_answer(simple, ask):
     await simple.save([tweet(1, 70), tweet(2, 70)])
     await simple.save([answer(3, of=2, minute=1)])
-    await run(simple, "update tickets set waiting_since = now() - interval '42 minutes' where id = 'x:1'")
+    await run(
+        simple, "update tickets set waiting_since = now() - interval '42 minutes' where id = 'x:1'"
+    )
 
-    assert (await ask("select id, waiting_minutes from open_tickets order by id")).rows == (("x:1", 42), ("x:2", None))
+    assert (await ask("select id, waiting_minutes from open_tickets order by id")).rows == (
+        ("x:1", 42),
+        ("x:2", None),
+    )
 
 
 async def test_the_authors_other_open_tickets_of_a_week_count(simple, ask):
-    await simple.save([tweet(1, 70), tweet(2, 60), tweet(3, 60, author="bob"), tweet(4, 55), tweet(5, 90, author=None)])
+    await simple.save(
+        [
+            tweet(1, 70),
+            tweet(2, 60),
+            tweet(3, 60, author="bob"),
+            tweet(4, 55),
+            tweet(5, 90, author=None),
+        ]
+    )
     await simple.save([tweet(6, 90, author=None)])
     await run(simple, "update tickets set received_at = now() - interval '8 days' where id = 'x:4'")
 
@@ -105,7 +136,11 @@ async def test_the_history_tells_what_happened_to_a_ticket(simple, ask):
     await simple.save([tweet(2, 90, of=1, minute=1)])
     await simple.save([deletion(1), deletion(2, of=1)])
 
-    rows = (await ask("select version, kind, who, changes -> 'level' from ticket_history where ticket_id = 'x:1'")).rows
+    rows = (
+        await ask(
+            "select version, kind, who, changes -> 'level' from ticket_history where ticket_id = 'x:1'"
+        )
+    ).rows
 
     assert rows == (
         (1, "created", "earshot", '[null, "P3"]'),
@@ -115,7 +150,15 @@ async def test_the_history_tells_what_happened_to_a_ticket(simple, ask):
 
 
 async def test_sentiment_by_the_hour_counts_live_inbound_messages(simple, ask):
-    await simple.save([tweet(1, 90), tweet(2, 10, minute=59), tweet(3, 40, minute=60), tweet(4, None), tweet(5, 99)])
+    await simple.save(
+        [
+            tweet(1, 90),
+            tweet(2, 10, minute=59),
+            tweet(3, 40, minute=60),
+            tweet(4, None),
+            tweet(5, 99),
+        ]
+    )
     await simple.save([deletion(5), answer(6, of=1)])
 
     rows = (await ask("select * from sentiment_hourly")).rows
@@ -127,7 +170,10 @@ async def test_sentiment_by_the_hour_counts_live_inbound_messages(simple, ask):
 
 
 async def test_brand_health_sets_a_brands_last_day_against_its_week(simple, ask):
-    days = [tweet(number, 90 if number % 2 else 10, minute=-1440 * (number // 10 + 1) - 1) for number in range(60)]
+    days = [
+        tweet(number, 90 if number % 2 else 10, minute=-1440 * (number // 10 + 1) - 1)
+        for number in range(60)
+    ]
     today = [tweet(100 + number, 90) for number in range(5)]
     far = tweet(200, 90, brand="Elsewhere", minute=365000 * 1440)
     await simple.save([*days, *today, far])
@@ -154,7 +200,9 @@ async def test_the_readme_holds_five_queries_that_a_support_lead_would_ask():
 
 @pytest.mark.parametrize("query", QUERIES)
 async def test_a_query_of_the_readme_runs_and_answers(simple, ask, query):
-    await simple.save([tweet(number, 95, minute=number % 7, author=f"a{number}") for number in range(20)])
+    await simple.save(
+        [tweet(number, 95, minute=number % 7, author=f"a{number}") for number in range(20)]
+    )
     await run(simple, "update tickets set received_at = now() - interval '2 days'")
 
     answer = await ask(query)

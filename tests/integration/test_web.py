@@ -11,13 +11,15 @@ import pytest
 from history import tweet
 from serving import TOKEN, EmptyStore, web
 
-from stream.database import open_engine
-from stream.schema import migrate
-from stream.store import Store
-from stream.web import listen
+from stream.postgres.database import open_engine
+from stream.postgres.schema import migrate
+from stream.store.store import Store
+from stream.web.server import listen
 
 
-async def ask(address: str, path: str, *, token: str | None = TOKEN, **headers: str) -> tuple[int, str, str]:
+async def ask(
+    address: str, path: str, *, token: str | None = TOKEN, **headers: str
+) -> tuple[int, str, str]:
     """(status, headers, text) of a GET. Headers in the form `X_Forwarded_For`."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     named |= {"Authorization": f"Bearer {token}"} if token else {}
@@ -34,8 +36,19 @@ async def site(store, postgres_url):
         yield address
 
 
-async def test_the_page_of_a_ticket_holds_what_a_customer_wrote_as_text_and_loads_from_here_alone(store, site):
-    await store.save([tweet(1, 95, text="</script><script>alert(1)</script> my line is down!", author='"><script>')])
+async def test_the_page_of_a_ticket_holds_what_a_customer_wrote_as_text_and_loads_from_here_alone(
+    store, site
+):
+    await store.save(
+        [
+            tweet(
+                1,
+                95,
+                text="</script><script>alert(1)</script> my line is down!",
+                author='"><script>',
+            )
+        ]
+    )
 
     status, head, body = await ask(site, "/tickets/x%3A1")
 
@@ -50,8 +63,12 @@ async def test_the_page_of_a_ticket_holds_what_a_customer_wrote_as_text_and_load
 async def test_health_readiness_metrics_and_stats(store, site):
     await store.save([tweet(1, 95)])
 
-    assert [(await ask(site, path))[0] for path in ("/healthz", "/readyz", "/metrics", "/v1/stats")] == [200] * 4
-    assert re.search(r"^earshot_stored_events 1\.0$", (await ask(site, "/metrics"))[2], re.MULTILINE)
+    assert [
+        (await ask(site, path))[0] for path in ("/healthz", "/readyz", "/metrics", "/v1/stats")
+    ] == [200] * 4
+    assert re.search(
+        r"^earshot_stored_events 1\.0$", (await ask(site, "/metrics"))[2], re.MULTILINE
+    )
 
 
 async def test_every_answer_is_timed_by_the_route_that_is_declared(store, site):
@@ -82,13 +99,25 @@ async def test_a_database_that_is_away_fails_readiness_and_not_liveness(own_post
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/alerts", "/tickets/x%3A1", "/docs", "/openapi.json", "/v1/stats", "/v1/taxonomy", "/no"]
+    "path",
+    [
+        "/",
+        "/alerts",
+        "/tickets/x%3A1",
+        "/docs",
+        "/openapi.json",
+        "/v1/stats",
+        "/v1/taxonomy",
+        "/no",
+    ],
 )
 async def test_who_is_not_known_sees_nothing_but_whether_the_process_lives(path):
     async with web(EmptyStore()) as address:
         assert (await ask(address, path, token=None))[0] == 401
         assert (await ask(address, path, token="earshot_" + "z" * 43))[0] == 401
-        assert [(await ask(address, page, token=None))[0] for page in ("/healthz", "/readyz")] == [200] * 2
+        assert [(await ask(address, page, token=None))[0] for page in ("/healthz", "/readyz")] == [
+            200
+        ] * 2
 
 
 async def test_prometheus_needs_no_key_unless_it_comes_through_a_proxy():
@@ -101,7 +130,9 @@ async def test_an_answer_leaves_at_once_and_does_not_wait_for_the_acknowledgemen
     accepted = asyncio.get_running_loop().create_future()
 
     async def answer(_reader, writer):
-        accepted.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        accepted.set_result(
+            writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        )
         writer.close()
 
     listening = listen("127.0.0.1", 0)

@@ -1,4 +1,6 @@
-"""X on its bad days: tweepy against a small server of our own. Nothing is missing, nothing comes twice, all is paid."""
+"""X on its bad days: tweepy against a small server of our own. Nothing is missing, nothing comes
+twice, all is paid.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,13 @@ def meter(budget=None, on_budget="stop", *, ledger=None, now=lambda: NOW, **give
 
 
 def stream(api, paid=None, terms=Terms(("Delta Air Lines",), ("Delta",)), **given):  # noqa: B008  it is frozen
-    given = {"settle": 0.05, "rules_take": 0.0, "quiet": 60.0, "name": "x:stream:Delta", "brand": "Delta"} | given
+    given = {
+        "settle": 0.05,
+        "rules_take": 0.0,
+        "quiet": 60.0,
+        "name": "x:stream:Delta",
+        "brand": "Delta",
+    } | given
     return XStream(api, terms, paid or meter(), **given)
 
 
@@ -82,7 +90,9 @@ async def test_the_rules_on_x_are_kept_in_step_and_those_of_others_are_left_alon
         ("cats", "somebody else"),
         ('("Delta Air Lines" OR @Delta) -is:retweet', "earshot:Delta"),
     ]
-    assert network.asked.count("POST /2/tweets/search/stream/rules") == 2, "once to add, once to remove"
+    assert network.asked.count("POST /2/tweets/search/stream/rules") == 2, (
+        "once to add, once to remove"
+    )
 
 
 async def test_what_was_posted_before_a_new_rule_took_effect_is_searched_for(network, api):
@@ -102,7 +112,9 @@ async def test_what_was_posted_before_a_new_rule_took_effect_is_searched_for(net
 
 async def test_posts_of_somebody_elses_rules_are_not_ours(network, api):
     network.post(1, "cats 1")
-    network.order[0] = b'{"data": {"id": "1", "text": "cats"}, "matching_rules": [{"id": "a", "tag": "other"}]}'
+    network.order[0] = (
+        b'{"data": {"id": "1", "text": "cats"}, "matching_rules": [{"id": "a", "tag": "other"}]}'
+    )
     network.post(2, "delta 2")
 
     found, _ = await heard(stream(api), 1)
@@ -110,8 +122,16 @@ async def test_posts_of_somebody_elses_rules_are_not_ours(network, api):
     assert numbers(found) == [2]
 
 
-async def test_cuts_in_the_middle_of_a_line_and_of_a_character_lose_nothing_and_double_nothing(network, api):
-    network.script = [cut_after(7), cut_after(3, bytes=0), 503, cut_after(5, bytes=75), cut_after(0)]
+async def test_cuts_in_the_middle_of_a_line_and_of_a_character_lose_nothing_and_double_nothing(
+    network, api
+):
+    network.script = [
+        cut_after(7),
+        cut_after(3, bytes=0),
+        503,
+        cut_after(5, bytes=75),
+        cut_after(0),
+    ]
     for number in range(10):
         network.post(number, f"délta ✈ {number}")
     waits = Waits()
@@ -130,7 +150,9 @@ async def test_cuts_in_the_middle_of_a_line_and_of_a_character_lose_nothing_and_
     assert 5.0 in waits, "503 is waited out as X documents it"
 
 
-async def test_what_was_posted_between_two_runs_is_searched_for_in_pages_also_out_of_order(network, api):
+async def test_what_was_posted_between_two_runs_is_searched_for_in_pages_also_out_of_order(
+    network, api
+):
     network.post(0, "delta 0")
     _, cursor = await heard(stream(api), 1)
     for number in range(1, 251):
@@ -147,7 +169,9 @@ async def test_what_was_posted_between_two_runs_is_searched_for_in_pages_also_ou
 
     assert numbers(found) == list(range(252))
     assert any("next_token" in search for search in network.searches)
-    assert int(cursor["since"]) > int(post_id(0)), "the gap is closed up to where the search knows everything"
+    assert int(cursor["since"]) > int(post_id(0)), (
+        "the gap is closed up to where the search knows everything"
+    )
 
 
 async def test_repeated_and_reordered_posts_come_once_and_are_paid_once(network, api):
@@ -194,7 +218,9 @@ async def test_a_silent_stall_is_taken_for_a_break(network):
     assert numbers(found) == [0, 1]
 
 
-async def test_a_stream_of_keep_alives_alone_is_asked_whether_there_really_was_nothing(network, api):
+async def test_a_stream_of_keep_alives_alone_is_asked_whether_there_really_was_nothing(
+    network, api
+):
     network.post(0, "delta 0")
     listening = stream(api, quiet=0.2)
 
@@ -213,7 +239,9 @@ async def test_429_is_waited_out_until_xs_own_reset_whatever_our_clock_says(netw
     reset = str(int(NOW.timestamp()) + 90)
     network.script = [(429, {"x-rate-limit-reset": reset}), (429, {})]
     waits = Waits()
-    wrong = Api(KEYS, host=network.address, allow_private=True, now=lambda: datetime(2031, 1, 1, tzinfo=UTC))
+    wrong = Api(
+        KEYS, host=network.address, allow_private=True, now=lambda: datetime(2031, 1, 1, tzinfo=UTC)
+    )
 
     saying = asyncio.create_task(once_connected(network))
     await heard(stream(wrong), 1, waits=waits)
@@ -250,9 +278,12 @@ class Stop:
 
 
 @pytest.mark.parametrize(
-    ("status", "words"), [(401, "EARSHOT_X_BEARER_TOKEN"), (403, "no access to the filtered stream")]
+    ("status", "words"),
+    [(401, "EARSHOT_X_BEARER_TOKEN"), (403, "no access to the filtered stream")],
 )
-async def test_a_refusal_ends_it_with_one_line_that_says_what_is_missing(network, api, status, words):
+async def test_a_refusal_ends_it_with_one_line_that_says_what_is_missing(
+    network, api, status, words
+):
     network.fail("/2/tweets/search/stream", status)
 
     with pytest.raises(SourceError, match=words) as refused:
@@ -269,7 +300,9 @@ async def test_a_word_that_x_refuses_is_named(network, api):
     listening._rules = odd.rules(brand="Delta", without=None)
     network.fail("/2/tweets/search/stream/rules", 400)
 
-    with pytest.raises(SourceError, match=r"the rules of the filtered stream is not possible \(400\)") as refused:
+    with pytest.raises(
+        SourceError, match=r"the rules of the filtered stream is not possible \(400\)"
+    ) as refused:
         await heard(listening, 1)
 
     assert refused.value.retry_after is None
@@ -277,7 +310,9 @@ async def test_a_word_that_x_refuses_is_named(network, api):
 
 async def test_xs_own_goodbye_is_a_break_like_any_other(network, api):
     network.post(0, "delta 0")
-    network.tell(b'{"errors": [{"title": "operational-disconnect", "detail": "This stream has been disconnected."}]}')
+    network.tell(
+        b'{"errors": [{"title": "operational-disconnect", "detail": "This stream has been disconnected."}]}'
+    )
 
     async def later():
         await until(lambda: network.connected == 2)
@@ -319,7 +354,9 @@ async def test_mentions_are_polled_at_a_fifth_and_none_is_missing_or_double(netw
     assert paid.spent == 132 * PRICES["owned_read"]
     assert PRICES["read"] == 5 * PRICES["owned_read"]
     assert set(polls) <= {60.0, 5.0}
-    assert "OAuth" in next(head["Authorization"] for head in network.heads if "OAuth" in head["Authorization"])
+    assert "OAuth" in next(
+        head["Authorization"] for head in network.heads if "OAuth" in head["Authorization"]
+    )
 
 
 async def test_the_stream_leaves_to_the_poller_what_the_poller_reads(network, api):
@@ -374,7 +411,9 @@ async def test_a_restart_knows_what_was_spent_today(network, api):
     assert network.connected == 0
 
 
-async def test_tomorrow_reading_goes_on_from_then_and_the_pause_is_not_bought_afterwards(network, api):
+async def test_tomorrow_reading_goes_on_from_then_and_the_pause_is_not_bought_afterwards(
+    network, api
+):
     now = [NOW]
     paid = meter(budget=0.01, now=lambda: now[0])
     listening = stream(api, paid)
@@ -400,7 +439,12 @@ async def test_at_the_budget_a_sample_goes_on_to_twice_the_budget(network, api):
         network.post(number, f"delta {number}")
 
     async def later():
-        await until(lambda: any("sample:10" in rule["value"] for rule in network.rules) and network.connected == 2)
+        await until(
+            lambda: (
+                any("sample:10" in rule["value"] for rule in network.rules)
+                and network.connected == 2
+            )
+        )
         network.post(2, "delta 2")
         network.post(3, "delta 3")
 
@@ -410,7 +454,9 @@ async def test_at_the_budget_a_sample_goes_on_to_twice_the_budget(network, api):
 
     assert numbers(found) == [0, 1, 2, 3]
     assert paid.finished
-    assert [rule["value"] for rule in network.rules] == ['("Delta Air Lines" OR @Delta) -is:retweet sample:10']
+    assert [rule["value"] for rule in network.rules] == [
+        '("Delta Air Lines" OR @Delta) -is:retweet sample:10'
+    ]
 
 
 async def test_at_the_budget_mentions_alone_are_polled(network, api):

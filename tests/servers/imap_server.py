@@ -1,4 +1,6 @@
-"""A small IMAP4rev1 server of our own: one mailbox, read-only, with the bad days of the real ones on command."""
+"""A small IMAP4rev1 server of our own: one mailbox, read-only, with the bad days of the real ones
+on command.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,16 @@ START = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 
 
 class ImapServer:
-    """One user, one mailbox. mails: by number, what came when. script: what happens to each connection."""
+    """One user, one mailbox. mails: by number, what came when. script: what happens to each
+    connection.
+    """
 
     def __init__(self, *, tls=None, starttls=None) -> None:
         self.mails: dict[int, tuple[bytes, datetime]] = {}
         self.uidvalidity = 7
         self.next = 1
-        self.script: list = []  # one function a connection: (command line, writer) -> True when it has broken
+        # one function a connection: (command line, writer) -> True when it has broken
+        self.script: list = []
         self.said: list[str] = []  # every command, the password left out
         self.connections = 0
         self.login = "OK welcome"  # or what a login is refused with
@@ -87,17 +92,24 @@ class ImapServer:
         elif command.startswith("LOGIN"):
             done = self.login
         elif command.startswith("EXAMINE"):
-            if command not in ('EXAMINE "INBOX"', 'EXAMINE "Stra&AN8-e & Co"'.replace("& Co", "&- Co")):
+            if command not in (
+                'EXAMINE "INBOX"',
+                'EXAMINE "Stra&AN8-e & Co"'.replace("& Co", "&- Co"),
+            ):
                 done = "NO [NONEXISTENT] no such mailbox"
             yield f"* {len(self.mails)} EXISTS\r\n* OK [UIDVALIDITY {self.uidvalidity}] valid\r\n".encode()
         elif found := re.fullmatch(r"UID SEARCH UID (?:(\d+):)?\*", command):
             last = max(self.mails, default=0)
-            first = min(int(found[1]), last) if found[1] else last  # RFC 3501: `n:*` always holds the last one
+            first = (
+                min(int(found[1]), last) if found[1] else last
+            )  # RFC 3501: `n:*` always holds the last one
             yield self._numbers(uid for uid in self.mails if uid >= first)
         elif found := re.fullmatch(r"UID SEARCH SINCE (\S+)", command):
             day = datetime.strptime(found[1], "%d-%b-%Y").date()
             yield self._numbers(uid for uid, (_, at) in self.mails.items() if at.date() >= day)
-        elif found := re.fullmatch(r"UID FETCH (\d+) \(UID INTERNALDATE BODY\.PEEK\[\]<0\.(\d+)>\)", command):
+        elif found := re.fullmatch(
+            r"UID FETCH (\d+) \(UID INTERNALDATE BODY\.PEEK\[\]<0\.(\d+)>\)", command
+        ):
             uid = int(found[1])
             if uid in self.refuses:
                 done = "NO [CORRUPTION] cannot be read"
@@ -115,7 +127,9 @@ class ImapServer:
 
 
 def cut_in_literal(after: int):
-    """The connection is lost in the middle of the literal of message number `after` that is asked for."""
+    """The connection is lost in the middle of the literal of message number `after` that is asked
+    for.
+    """
     asked = [0]
 
     def happens(command, writer):

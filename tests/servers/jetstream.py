@@ -1,4 +1,6 @@
-"""A Jetstream of our own: a websocket that plays what was posted from a cursor on, and the public interface."""
+"""A Jetstream of our own: a websocket that plays what was posted from a cursor on, and the public
+interface.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,15 @@ START = 1_773_316_800_000_000  # 2026-03-12 12:00 UTC, in microseconds
 
 
 class Jetstream:
-    """Everything that was said, in the order it is told. `script`: what happens to each connection in turn."""
+    """Everything that was said, in the order it is told. `script`: what happens to each connection
+    in turn.
+    """
 
     def __init__(self) -> None:
         self.log: list[tuple[int, str | bytes]] = []
         self.cursors: list[int | None] = []
-        self.script: list = []  # one function a connection: (request, socket, sent) -> None after each message
+        # one function a connection: (request, socket, sent) -> None after each message
+        self.script: list = []
         self.statuses: list[int] = []  # answered before a connection is accepted
         self.asked: list[str] = []
         self.profiles_status = 200
@@ -27,11 +32,17 @@ class Jetstream:
 
     def say(self, at: int, line: dict | str) -> None:
         """One message, `at` microseconds after START."""
-        said = line if isinstance(line, str) else json.dumps(line | {"time_us": START + at}, ensure_ascii=False)
+        said = (
+            line
+            if isinstance(line, str)
+            else json.dumps(line | {"time_us": START + at}, ensure_ascii=False)
+        )
         self.log.append((START + at, said))
         self._news.set()
 
-    def post(self, at: int, text: str, *, did: str = "did:plc:ann", rkey: str | None = None, **record) -> None:
+    def post(
+        self, at: int, text: str, *, did: str = "did:plc:ann", rkey: str | None = None, **record
+    ) -> None:
         self.say(at, commit(did, rkey or f"r{at}", text, **record))
 
     @asynccontextmanager
@@ -54,7 +65,10 @@ class Jetstream:
         happens = self.script.pop(0) if self.script else None
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        at = next((n for n, (time, _) in enumerate(self.log) if asked and time >= int(asked)), len(self.log))
+        at = next(
+            (n for n, (time, _) in enumerate(self.log) if asked and time >= int(asked)),
+            len(self.log),
+        )
         if asked is None:
             at = 0 if len(self.cursors) == 1 else len(self.log)
         sent = 0
@@ -81,7 +95,9 @@ class Jetstream:
         handle = request.query["handle"]
         if handle == "brand.example":
             return web.json_response({"did": "did:plc:brand"})
-        return web.json_response({"error": "InvalidRequest", "message": "Unable to resolve handle"}, status=400)
+        return web.json_response(
+            {"error": "InvalidRequest", "message": "Unable to resolve handle"}, status=400
+        )
 
     async def _profiles(self, request: web.Request) -> web.Response:
         if self.profiles_status != 200:
@@ -94,7 +110,12 @@ class Jetstream:
 
 
 def commit(did: str, rkey: str, text: str, *, operation: str = "create", **record) -> dict:
-    made = {"$type": "app.bsky.feed.post", "text": text, "createdAt": "2026-03-12T12:00:00.000Z", "langs": ["en"]}
+    made = {
+        "$type": "app.bsky.feed.post",
+        "text": text,
+        "createdAt": "2026-03-12T12:00:00.000Z",
+        "langs": ["en"],
+    }
     body = {"operation": operation, "collection": "app.bsky.feed.post", "rkey": rkey, "rev": "3k"}
     if operation != "delete":
         body["record"] = made | record
@@ -102,7 +123,9 @@ def commit(did: str, rkey: str, text: str, *, operation: str = "create", **recor
 
 
 def cut_after(messages: int):
-    """The connection is lost after so many messages, in the middle of the next frame and of a character."""
+    """The connection is lost after so many messages, in the middle of the next frame and of a
+    character.
+    """
 
     def happens(request, sent):
         if sent < messages:

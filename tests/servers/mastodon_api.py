@@ -1,4 +1,6 @@
-"""A Mastodon server of our own: streams of server-sent events, time lines, conversations, and posts that are made."""
+"""A Mastodon server of our own: streams of server-sent events, time lines, conversations, and posts
+that are made.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def status_id(seconds: float) -> str:
 
 
 class MastodonApi:
-    """`statuses`: what the time lines hold. `script`: what befalls each streaming connection in turn."""
+    """`statuses`: what the time lines hold. `script`: what befalls each streaming connection in
+    turn.
+    """
 
     def __init__(self) -> None:
         self.statuses: dict[str, dict] = {}
@@ -27,7 +31,9 @@ class MastodonApi:
         self.roots: dict[str, str] = {}
         self.notifications: list[dict] = []
         self.script: list = []
-        self.failures: list[tuple[int, dict]] = []  # answered to REST questions before anything else
+        self.failures: list[
+            tuple[int, dict]
+        ] = []  # answered to REST questions before anything else
         self.posted: list[dict] = []
         self.keys: dict[str, dict] = {}
         self.after_posting = None
@@ -79,7 +85,9 @@ class MastodonApi:
         self.heads.append(dict(request.headers))
         happens = self.script.pop(0) if self.script else None
         if isinstance(happens, int):
-            return web.Response(status=happens, headers={"Retry-After": "7"} if happens == 429 else {})
+            return web.Response(
+                status=happens, headers={"Retry-After": "7"} if happens == 429 else {}
+            )
         self.connected += 1
         at = len(self.order) if self.connected > 1 else 0
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -89,7 +97,9 @@ class MastodonApi:
         while True:
             while at < len(self.order):
                 event, id = self.order[at]
-                payload = id if event == "delete" else json.dumps(self.statuses[id], ensure_ascii=False)
+                payload = (
+                    id if event == "delete" else json.dumps(self.statuses[id], ensure_ascii=False)
+                )
                 line = f"event: {event}\ndata: {payload}\n\n".encode()
                 if happens and happens(request, sent, answer):
                     await answer.write(line[: len(line) // 2])
@@ -126,13 +136,17 @@ class MastodonApi:
             return web.json_response({"error": "Record not found"}, status=404)
         root = self.roots.get(id)
         below = [each for each in self.statuses.values() if each["in_reply_to_id"] == id]
-        return web.json_response({"ancestors": [self.statuses[root]] if root else [], "descendants": below})
+        return web.json_response(
+            {"ancestors": [self.statuses[root]] if root else [], "descendants": below}
+        )
 
     async def _status(self, request: web.Request) -> web.Response:
         if (refused := self._refusal()) is not None:
             return refused
         found = self.statuses.get(request.match_info["id"])
-        return web.json_response(found or {"error": "Record not found"}, status=200 if found else 404)
+        return web.json_response(
+            found or {"error": "Record not found"}, status=200 if found else 404
+        )
 
     async def _make(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != "Bearer token":
@@ -162,7 +176,10 @@ class MastodonApi:
 def _page(items: list[dict], request: web.Request) -> list[dict]:
     limit = int(request.query.get("limit", 20))
     if after := request.query.get("min_id"):
-        newer = sorted((each for each in items if int(each["id"]) > int(after)), key=lambda each: int(each["id"]))
+        newer = sorted(
+            (each for each in items if int(each["id"]) > int(after)),
+            key=lambda each: int(each["id"]),
+        )
         return newer[:limit][::-1]
     return sorted(items, key=lambda each: -int(each["id"]))[:limit]
 

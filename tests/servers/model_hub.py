@@ -25,7 +25,11 @@ def model_hub(token="hub-token"):
         def answer(self, code, told, **headers):
             body = json.dumps(told).encode()
             self.send_response(code)
-            for name, value in {"content-type": "application/json", "content-length": len(body), **headers}.items():
+            for name, value in {
+                "content-type": "application/json",
+                "content-length": len(body),
+                **headers,
+            }.items():
                 self.send_header(name.replace("_", "-"), str(value))
             self.end_headers()
             self.wfile.write(body)
@@ -43,18 +47,25 @@ def model_hub(token="hub-token"):
                 told = json.loads(body)
                 hub.created.append(told)
                 name = f"{told.get('organization', 'me')}/{told['name']}"
-                self.answer(200, {"url": f"http://{self.headers['host']}/{name}", "id": name, "name": name})
+                self.answer(
+                    200, {"url": f"http://{self.headers['host']}/{name}", "id": name, "name": name}
+                )
             elif self.path == "/api/validate-yaml":
                 self.answer(200, {"errors": [], "warnings": []})
             elif "/preupload/" in self.path:
                 asked = json.loads(body)["files"]
-                modes = [{"path": one["path"], "uploadMode": "regular", "shouldIgnore": False} for one in asked]
+                modes = [
+                    {"path": one["path"], "uploadMode": "regular", "shouldIgnore": False}
+                    for one in asked
+                ]
                 self.answer(200, {"files": modes})
             elif "/commit/" in self.path:
                 for line in body.splitlines():
                     told = json.loads(line)
                     if told["key"] == "file":
-                        hub.files[told["value"]["path"]] = base64.b64decode(told["value"]["content"])
+                        hub.files[told["value"]["path"]] = base64.b64decode(
+                            told["value"]["content"]
+                        )
                 commit = f"http://{self.headers['host']}/me/small/commit/{'0' * 40}"
                 self.answer(200, {"success": True, "commitOid": "0" * 40, "commitUrl": commit})
             else:

@@ -1,4 +1,6 @@
-"""A small OpenID provider: discovery, a code for whoever asks, PKCE, and an ID token that can be made to lie."""
+"""A small OpenID provider: discovery, a code for whoever asks, PKCE, and an ID token that can be
+made to lie.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ CLIENT, SECRET = "earshot", "shared with it"
 
 
 class OpenId:
-    """claims: that replace what an honest token says; key: it is signed with; away: it answers nothing."""
+    """claims: that replace what an honest token says; key: it is signed with; away: it answers
+    nothing.
+    """
 
     def __init__(self) -> None:
         self.issuer = ""
@@ -43,7 +47,11 @@ class OpenId:
     async def _configuration(self, request: web.Request) -> web.Response:
         if self.away:
             raise web.HTTPServiceUnavailable
-        told = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
+        told = {
+            "authorization_endpoint": "authorize",
+            "token_endpoint": "token",
+            "jwks_uri": "keys",
+        }
         told = {name: f"{self.issuer}/{path}" for name, path in told.items()}
         return web.json_response(told | {"issuer": self.issuer})
 
@@ -72,7 +80,18 @@ class OpenId:
         ):
             return web.json_response({"error": "invalid_grant"}, status=400)
         now = int(time.time())
-        claims = {"iss": self.issuer, "aud": CLIENT, "sub": "17", "iat": now, "exp": now + 300, "nonce": begun["nonce"]}
-        claims |= {"email": "ada@example.com", "email_verified": True, "preferred_username": "ada"} | self.claims
+        claims = {
+            "iss": self.issuer,
+            "aud": CLIENT,
+            "sub": "17",
+            "iat": now,
+            "exp": now + 300,
+            "nonce": begun["nonce"],
+        }
+        claims |= {
+            "email": "ada@example.com",
+            "email_verified": True,
+            "preferred_username": "ada",
+        } | self.claims
         token = jwt.encode({"alg": "RS256", "kid": "first"}, claims, self.key)
         return web.json_response({"access_token": "x", "token_type": "Bearer", "id_token": token})

@@ -50,7 +50,9 @@ class Collector:
         told = ExportTraceServiceRequest.FromString(await request.read())
         for resource in told.resource_spans:
             service = next(
-                each.value.string_value for each in resource.resource.attributes if each.key == "service.name"
+                each.value.string_value
+                for each in resource.resource.attributes
+                if each.key == "service.name"
             )
             for scope in resource.scope_spans:
                 self.spans += [_span(service, span) for span in scope.spans]
@@ -60,7 +62,8 @@ class Collector:
 
 def _span(service, span) -> Told:
     values = {
-        each.key: getattr(each.value, each.value.WhichOneof("value") or "string_value") for each in span.attributes
+        each.key: getattr(each.value, each.value.WhichOneof("value") or "string_value")
+        for each in span.attributes
     }
     return Told(
         service,

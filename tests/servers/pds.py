@@ -38,11 +38,15 @@ class Pds:
     async def _log_in(self, request: web.Request) -> web.Response:
         if (await request.json())["password"] != "app-password":
             return web.json_response({"error": "AuthenticationRequired"}, status=401)
-        return web.json_response({"did": "did:plc:care", "accessJwt": self.token, "handle": "care.example"})
+        return web.json_response(
+            {"did": "did:plc:care", "accessJwt": self.token, "handle": "care.example"}
+        )
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         if request.headers.get("Authorization") != f"Bearer {self.token}":
-            return web.json_response({"error": "ExpiredToken", "message": "Token has expired"}, status=400)
+            return web.json_response(
+                {"error": "ExpiredToken", "message": "Token has expired"}, status=400
+            )
         return None
 
     async def _record(self, request: web.Request) -> web.Response:
@@ -51,8 +55,12 @@ class Pds:
         asked = request.query
         uri = f"at://{asked['repo']}/{asked['collection']}/{asked['rkey']}"
         if uri not in self.records:
-            return web.json_response({"error": "RecordNotFound", "message": f"Could not locate {uri}"}, status=400)
-        return web.json_response({"uri": uri, "cid": f"cid-{asked['rkey']}", "value": self.records[uri]})
+            return web.json_response(
+                {"error": "RecordNotFound", "message": f"Could not locate {uri}"}, status=400
+            )
+        return web.json_response(
+            {"uri": uri, "cid": f"cid-{asked['rkey']}", "value": self.records[uri]}
+        )
 
     async def _create(self, request: web.Request) -> web.Response:
         if (refused := self._refusal(request)) is not None:

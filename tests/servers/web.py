@@ -1,4 +1,6 @@
-"""What the small servers of the tests share: they listen on a free port of this machine, and break on command."""
+"""What the small servers of the tests share: they listen on a free port of this machine, and break
+on command.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ class Waits(list):
 
 
 async def heard(source, count, cursor=None, waits=None):
-    """(events, last cursor) of `count` events, opened again after every break as a listener does it."""
+    """(events, last cursor) of `count` events, opened again after every break as a listener does
+    it.
+    """
     found, waits = [], Waits() if waits is None else waits
     async with asyncio.timeout(20):
         while len(found) < count:

@@ -1,4 +1,6 @@
-"""X of our own: rules, the filtered stream, the recent search, mentions, posts that are made, and its limits."""
+"""X of our own: rules, the filtered stream, the recent search, mentions, posts that are made, and
+its limits.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,9 @@ def post_id(seconds: float) -> str:
 
 
 class XApi:
-    """`posts`: what the search finds. `script`: what befalls each connection of the stream in turn: a status, or a
-    function that is asked before every post whether to cut it."""
+    """`posts`: what the search finds. `script`: what befalls each connection of the stream in turn:
+    a status, or a function that is asked before every post whether to cut it.
+    """
 
     def __init__(self) -> None:
         self.posts: dict[str, dict] = {}
@@ -49,7 +52,9 @@ class XApi:
         self._started = time.monotonic()
         self.address = ""
 
-    def post(self, seconds: float, text: str, *, told: bool = True, mention: bool = False, **fields) -> str:
+    def post(
+        self, seconds: float, text: str, *, told: bool = True, mention: bool = False, **fields
+    ) -> str:
         id = fields.pop("id", None) or post_id(seconds)
         self.posts[id] = {
             "id": id,
@@ -102,8 +107,14 @@ class XApi:
         asked = await request.json()
         for rule in asked.get("add", []):
             if rule["value"].count('"') % 2:
-                error = {"value": rule["value"], "title": "UnprocessableEntity", "details": ["no closing quote"]}
-                return web.json_response({"errors": [error], "meta": {"summary": {"invalid": 1}}}, status=201)
+                error = {
+                    "value": rule["value"],
+                    "title": "UnprocessableEntity",
+                    "details": ["no closing quote"],
+                }
+                return web.json_response(
+                    {"errors": [error], "meta": {"summary": {"invalid": 1}}}, status=201
+                )
             self.rules.append(rule | {"id": str(next(self._rule_ids))})
         gone = set(asked.get("delete", {}).get("ids", []))
         self.rules = [rule for rule in self.rules if rule["id"] not in gone]
@@ -117,7 +128,9 @@ class XApi:
             return web.json_response({"title": "no"}, status=happens[0], headers=happens[1])
         self.connected += 1
         at = len(self.order) if self.connected > 1 else 0
-        answer = web.StreamResponse(headers={"Content-Type": "application/json", "Date": self.date()})
+        answer = web.StreamResponse(
+            headers={"Content-Type": "application/json", "Date": self.date()}
+        )
         await answer.prepare(request)
         sent = 0
         while True:
@@ -159,7 +172,9 @@ class XApi:
         found = sorted((id for id in ids if int(id) > after), key=int, reverse=True)
         start = int(request.query.get(token, 0))
         page = [self.posts[id] for id in found[start : start + size]]
-        meta = {"result_count": len(page)} | ({"next_token": str(start + size)} if start + size < len(found) else {})
+        meta = {"result_count": len(page)} | (
+            {"next_token": str(start + size)} if start + size < len(found) else {}
+        )
         answer = {"meta": meta} | ({"data": page, "includes": USERS} if page else {})
         return web.json_response(answer)
 
@@ -169,12 +184,18 @@ class XApi:
     async def _lookup(self, request: web.Request) -> web.Response:
         there, errors = {}, []
         for id in request.query["ids"].split(","):
-            latest = next((post for post in self.posts.values() if id in post["edit_history_tweet_ids"]), None)
+            latest = next(
+                (post for post in self.posts.values() if id in post["edit_history_tweet_ids"]), None
+            )
             if latest is None:
                 errors.append({"title": "Not Found Error", "resource_id": id, "value": id})
             else:
-                there[id] = self.posts.get(id, latest) | {"edit_history_tweet_ids": latest["edit_history_tweet_ids"]}
-        answer = ({"data": list(there.values())} if there else {}) | ({"errors": errors} if errors else {})
+                there[id] = self.posts.get(id, latest) | {
+                    "edit_history_tweet_ids": latest["edit_history_tweet_ids"]
+                }
+        answer = ({"data": list(there.values())} if there else {}) | (
+            {"errors": errors} if errors else {}
+        )
         return web.json_response(answer)
 
     async def _make(self, request: web.Request) -> web.Response:
@@ -184,7 +205,9 @@ class XApi:
             asked["text"].replace("https://delta.example/help", "https://t.co/abc"),
             told=False,
             author_id="99",
-            referenced_tweets=[{"type": "replied_to", "id": asked["reply"]["in_reply_to_tweet_id"]}],
+            referenced_tweets=[
+                {"type": "replied_to", "id": asked["reply"]["in_reply_to_tweet_id"]}
+            ],
         )
         self.sent.append({"id": id} | asked)
         if self.after_posting is not None:
@@ -193,7 +216,11 @@ class XApi:
         return web.json_response({"data": {"id": id, "text": asked["text"]}}, status=201)
 
 
-USERS = {"users": [{"id": "7", "username": "ann", "name": "Ann", "public_metrics": {"followers_count": 5}}]}
+USERS = {
+    "users": [
+        {"id": "7", "username": "ann", "name": "Ann", "public_metrics": {"followers_count": 5}}
+    ]
+}
 
 
 def _watched(server: XApi, route: web.RouteDef) -> web.RouteDef:
@@ -225,7 +252,7 @@ class cut_after:
 
 
 class Ledger:
-    """Adds up in memory what stream.spend.Spend adds up in Postgres."""
+    """Adds up in memory what stream.ingest.spend.Spend adds up in Postgres."""
 
     def __init__(self) -> None:
         self.days: dict = {}

@@ -7,8 +7,8 @@ from llm_server import GOOD, llm_server
 from prometheus_client import CollectorRegistry
 
 from models.analysis import Analysis
-from models.taxonomy import read_taxonomy
-from stream.backends import watch_llm, with_llm
+from models.taxonomy.classifier import read_taxonomy
+from stream.bootstrap.llm import watch_llm, with_llm
 from stream.errors import UserError
 from stream.settings import Settings
 
@@ -25,7 +25,9 @@ class Local:
 
 def test_the_settings_make_a_language_model_beside_the_local_one():
     with llm_server(GOOD | {"topic": "other", "problem": None}) as server:
-        settings = Settings(llm_url=server.url, llm_model="tiny", llm_key="sk-secret", llm_input_price=2.0)
+        settings = Settings(
+            llm_url=server.url, llm_model="tiny", llm_key="sk-secret", llm_input_price=2.0
+        )
         judge = with_llm(settings, Local())
         told = judge(["my line is down"])[0]
 
@@ -46,7 +48,10 @@ def test_the_settings_make_a_language_model_beside_the_local_one():
         ({}, "EARSHOT_LLM_URL"),
         ({"llm_url": "localhost:8000"}, "EARSHOT_LLM_URL"),
         ({"llm_url": "http://127.0.0.1:1/v1"}, "EARSHOT_LLM_MODEL"),
-        ({"llm_url": "http://127.0.0.1:1/v1", "llm_model": "m", "llm_brief": "nothing.json"}, "no such file"),
+        (
+            {"llm_url": "http://127.0.0.1:1/v1", "llm_model": "m", "llm_brief": "nothing.json"},
+            "no such file",
+        ),
     ],
 )
 def test_what_is_missing_is_named_in_one_line(given, told):

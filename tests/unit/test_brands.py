@@ -7,7 +7,11 @@ from hypothesis import strategies as st
 
 from stream.brands import Brand, Brands, BrandsError, Shift, load
 
-NORTH = Brand("SkyNorth", handles=("SkyNorthAir", "skynorth.example"), words=("SkyNorth", "Sky North Airlines"))
+NORTH = Brand(
+    "SkyNorth",
+    handles=("SkyNorthAir", "skynorth.example"),
+    words=("SkyNorth", "Sky North Airlines"),
+)
 VOLT = Brand("VoltLine", handles=("VoltLineCare",), words=("VoltLine",))
 DELTA = Brand("Delta", handles=("Delta",), words=("Delta Air Lines",))
 ATT = Brand("AT&T", handles=("ATT",), words=("AT&T",))
@@ -57,7 +61,9 @@ def test_a_message_by_an_account_of_a_brand_is_the_brands_own():
 
 
 def test_a_brand_that_listens_on_one_network_is_not_found_on_another():
-    brands = Brands([Brand("Quiet", handles=("quiet",), words=("Quiet",), networks=frozenset({"x"}))])
+    brands = Brands(
+        [Brand("Quiet", handles=("quiet",), words=("Quiet",), networks=frozenset({"x"}))]
+    )
 
     assert brands.find("hello @quiet", network="x") == "Quiet"
     assert brands.find("hello @quiet", network="mastodon") is None
@@ -65,7 +71,9 @@ def test_a_brand_that_listens_on_one_network_is_not_found_on_another():
 
 
 def test_the_longer_name_wins_where_two_begin_alike():
-    brands = Brands([Brand("Virgin", words=("Virgin",)), Brand("Virgin Trains", words=("Virgin Trains",))])
+    brands = Brands(
+        [Brand("Virgin", words=("Virgin",)), Brand("Virgin Trains", words=("Virgin Trains",))]
+    )
 
     assert brands.find("a virgin trains ticket") == "Virgin Trains"
     assert brands.find("a virgin ticket") == "Virgin"
@@ -162,7 +170,10 @@ def test_a_brand_of_ones_own_is_read_with_everything_it_says(tmp_path):
         (ENTRY + "handles = [1]", "brand Acme: handles: 0: "),
         (ENTRY + 'words = ["?"]', "brand Acme: words: 0: "),
         (ENTRY + 'locale = "english"', "brand Acme: locale: "),
-        (ENTRY + 'time_zone = "Mars/Olympus"', "brand Acme: time_zone: 'Mars/Olympus' is no time zone"),
+        (
+            ENTRY + 'time_zone = "Mars/Olympus"',
+            "brand Acme: time_zone: 'Mars/Olympus' is no time zone",
+        ),
         (ENTRY + 'time_zone = "../../etc/passwd"', "brand Acme: time_zone: "),
         (ENTRY + 'time_zone = ""', "brand Acme: time_zone: "),
         (ENTRY + 'hours = { weekdays = "08:00-20:00" }', "brand Acme: hours: weekdays"),

@@ -1,4 +1,6 @@
-"""The burst rule: what is a burst, where it begins and ends, and how well it does on a made-up month."""
+"""The burst rule: what is a burst, where it begins and ends, and how well it does on a made-up
+month.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +9,17 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from stream.bursts.detector import FEWEST, LONGEST, REST, Traffic, find_bursts
 from stream.evaluate_bursts import evaluate_bursts
-from stream.scan import FEWEST, LONGEST, REST, Traffic, find_bursts
 
 MIDNIGHT = datetime(2026, 3, 12, tzinfo=UTC)
 NOON = 12 * 60  # minutes after midnight
 
 
 def day(*, hours=24, usual=0.0, since=MIDNIGHT, **topics):
-    """A day of traffic: `usual` messages a minute in every topic, and what is given: {minute: messages}."""
+    """A day of traffic: `usual` messages a minute in every topic, and what is given: {minute:
+    messages}.
+    """
     minutes = {topic: _spread(hours * 60, usual) for topic in topics}
     for topic, given in topics.items():
         for at, count in given.items():
@@ -25,7 +29,9 @@ def day(*, hours=24, usual=0.0, since=MIDNIGHT, **topics):
 
 def _spread(length, rate):
     """So many a minute, evenly: 0.25 is one every four minutes."""
-    return np.floor(np.arange(1, length + 1) * rate).astype(np.int64) - np.floor(np.arange(length) * rate).astype(int)
+    return np.floor(np.arange(1, length + 1) * rate).astype(np.int64) - np.floor(
+        np.arange(length) * rate
+    ).astype(int)
 
 
 def weeks(count, *, rate, hours=24, **topics):
@@ -40,7 +46,9 @@ def at(moment):
 
 
 def test_an_outage_on_the_first_day_is_one_burst_with_its_start_and_peak():
-    [burst] = find_bursts(day(outage={NOON + 1: 1, NOON + 2: 3, NOON + 3: 5, NOON + 4: 9, NOON + 5: 6, NOON + 6: 2}))
+    [burst] = find_bursts(
+        day(outage={NOON + 1: 1, NOON + 2: 3, NOON + 3: 5, NOON + 4: 9, NOON + 5: 6, NOON + 6: 2})
+    )
 
     assert burst.topic == "outage"
     assert NOON + 1 <= at(burst.start) <= NOON + 2
@@ -77,13 +85,17 @@ def test_what_comes_every_day_at_noon_is_no_burst_when_it_comes_today():
 
 
 def test_yesterdays_crisis_does_not_hide_todays():
-    quiet = weeks(6, rate=lambda hour: 60, delay={NOON + minute: 20 for minute in range(10)}, usual=1)
+    quiet = weeks(
+        6, rate=lambda hour: 60, delay={NOON + minute: 20 for minute in range(10)}, usual=1
+    )
     crisis = quiet.hours["delay"].copy()
     crisis[-24:] = 3000  # all of yesterday
     crisis[-168:-144] = 3000  # and of the same day a week ago
 
     assert len(find_bursts(quiet)) == 1
-    assert len(find_bursts(Traffic(quiet.start, quiet.minutes, {"delay": crisis}, quiet.since))) == 1
+    assert (
+        len(find_bursts(Traffic(quiet.start, quiet.minutes, {"delay": crisis}, quiet.since))) == 1
+    )
 
 
 def test_two_peaks_within_the_rest_are_one_burst_and_two_later_ones_are_two():
@@ -109,7 +121,10 @@ def test_what_never_ends_becomes_the_usual():
 
 
 def test_topics_that_turn_hot_together_are_one_burst_and_one_much_later_is_another():
-    noon, two = dict.fromkeys(range(NOON, NOON + 200), 4), dict.fromkeys(range(NOON + 10, NOON + 60), 3)
+    noon, two = (
+        dict.fromkeys(range(NOON, NOON + 200), 4),
+        dict.fromkeys(range(NOON + 10, NOON + 60), 3),
+    )
     alone = dict.fromkeys(range(NOON + 120, NOON + 150), 6)
 
     first, second = find_bursts(day(usual=0.1, outage=noon, staff=two, fraud=alone))
@@ -123,7 +138,9 @@ def test_a_burst_in_a_small_topic_is_found_in_a_loud_brand():
     fraud = _spread(24 * 60, 0.02)
     fraud[NOON : NOON + 5] += 5
 
-    [burst] = find_bursts(Traffic(traffic.start, {**traffic.minutes, "fraud": fraud}, traffic.hours, traffic.since))
+    [burst] = find_bursts(
+        Traffic(traffic.start, {**traffic.minutes, "fraud": fraud}, traffic.hours, traffic.since)
+    )
 
     assert (burst.topic, at(burst.start)) == ("fraud", NOON)
 
@@ -131,7 +148,9 @@ def test_a_burst_in_a_small_topic_is_found_in_a_loud_brand():
 def test_the_future_changes_nothing_that_was_found():
     spikes = dict.fromkeys(range(NOON, NOON + 5), 9)
     now = find_bursts(day(hours=13, usual=0.2, outage=spikes))
-    later = find_bursts(day(hours=24, usual=0.2, outage=spikes | dict.fromkeys(range(NOON + 240, NOON + 250), 90)))
+    later = find_bursts(
+        day(hours=24, usual=0.2, outage=spikes | dict.fromkeys(range(NOON + 240, NOON + 250), 90))
+    )
 
     assert [each.found for each in now] == [later[0].found]
     assert len(later) == 2

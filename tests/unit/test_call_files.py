@@ -1,4 +1,6 @@
-"""Calls as people keep them: text with labels, captions, JSON and tables become turns, or a line that says why not."""
+"""Calls as people keep them: text with labels, captions, JSON and tables become turns, or a line
+that says why not.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,11 @@ def written(folder: Path, name: str, text: str | bytes) -> Path:
 def test_a_time_before_a_speaker_is_the_time_of_the_turn():
     [call], _ = read(CALLS / "health_resolved.txt")
 
-    assert [(turn.speaker, turn.at) for turn in call.turns][:3] == [("agent", 0.0), ("customer", 6.0), ("agent", 14.0)]
+    assert [(turn.speaker, turn.at) for turn in call.turns][:3] == [
+        ("agent", 0.0),
+        ("customer", 6.0),
+        ("agent", 14.0),
+    ]
     assert call.turns[1].text.startswith("Hi Tomas.")
 
 
@@ -99,7 +105,11 @@ def test_several_calls_in_one_document_are_read_one_by_one(tmp_path, document):
 
 def test_a_document_goes_on_behind_the_call_that_is_done(tmp_path):
     said = [{"speaker": "customer", "text": "hi"}]
-    path = written(tmp_path, "calls.json", json.dumps([{"id": name, "turns": said} for name in "abc"], indent=1))
+    path = written(
+        tmp_path,
+        "calls.json",
+        json.dumps([{"id": name, "turns": said} for name in "abc"], indent=1),
+    )
     cursors = [cursor for _, cursor in open_file(path, on_bad_row=pytest.fail)]
 
     left = open_file(path, after=list(cursors[0]), on_bad_row=pytest.fail)
@@ -108,9 +118,14 @@ def test_a_document_goes_on_behind_the_call_that_is_done(tmp_path):
 
 
 def test_a_list_of_turns_is_one_call(tmp_path):
-    said = [{"participantRole": "AGENT", "content": "hello"}, {"participantRole": "CUSTOMER", "content": "hi"}]
+    said = [
+        {"participantRole": "AGENT", "content": "hello"},
+        {"participantRole": "CUSTOMER", "content": "hi"},
+    ]
     path = written(
-        tmp_path, "contact.json", json.dumps([{"participant_role": t["participantRole"], **t} for t in said])
+        tmp_path,
+        "contact.json",
+        json.dumps([{"participant_role": t["participantRole"], **t} for t in said]),
     )
     [call], bad = read(path, "transcripts")
 
@@ -137,7 +152,10 @@ def test_two_people_by_name_are_turns_whose_side_nobody_has_told():
     [
         (["Speaker 1: hello", "Speaker 2: hi"], ["unknown", "unknown"]),
         (["Anna: hello", "Ben: hi", "Anna: yes?", "Ben: my line"], ["unknown"] * 4),
-        (["Agent: hello", "Ben: hi", "Agent: yes?", "Ben: my line"], ["agent", "unknown", "agent", "unknown"]),
+        (
+            ["Agent: hello", "Ben: hi", "Agent: yes?", "Ben: my line"],
+            ["agent", "unknown", "agent", "unknown"],
+        ),
         (["Agent: hello", "Customer: note this", "Ref: 12", "Ref: 13"], ["agent", "customer"]),
         (["Subject: refund", "To: you", "I want my money back.", "Really."], []),
         (["00:12 Member: hi", "(00:15) Agent: hello"], ["customer", "agent"]),
@@ -148,7 +166,8 @@ def test_names_speak_where_a_conversation_is_plainly_theirs(lines, speakers):
 
 
 @pytest.mark.parametrize(
-    ("time", "expected"), [("1:02", 62.0), ("00:01:02.5", 62.5), ("01:02,250", 62.25), ("9", None), ("noon", None)]
+    ("time", "expected"),
+    [("1:02", 62.0), ("00:01:02.5", 62.5), ("01:02,250", 62.25), ("9", None), ("noon", None)],
 )
 def test_times_are_seconds_from_the_start(time, expected):
     assert seconds(time) == expected
@@ -157,11 +176,23 @@ def test_times_are_seconds_from_the_start(time, expected):
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("call.txt", b"Agent: hello?\nAgent: anybody?\n", "no turn of a customer; a turn begins with `Customer:`"),
-        ("call.txt", b"hello\nI want to cancel\n", "does not say who speaks; a turn begins with its speaker"),
+        (
+            "call.txt",
+            b"Agent: hello?\nAgent: anybody?\n",
+            "no turn of a customer; a turn begins with `Customer:`",
+        ),
+        (
+            "call.txt",
+            b"hello\nI want to cancel\n",
+            "does not say who speaks; a turn begins with its speaker",
+        ),
         ("call.txt", b"Member: hi\n" * 120_000, "is larger than 1,048,576 bytes"),
         ("call.vtt", b"WEBVTT\n\n00:01.000 --> 00:02.000\nhello\n", "does not say who speaks"),
-        ("call.jsonl", b'{"turns": "hello"}\n', "each of `turns` has `speaker` (customer or agent) and `text`"),
+        (
+            "call.jsonl",
+            b'{"turns": "hello"}\n',
+            "each of `turns` has `speaker` (customer or agent) and `text`",
+        ),
         ("call.jsonl", b'{"turns": [[\n', "is no JSON"),
         ("call.csv", b"speaker,text\n,hello\n", "does not say who speaks, a customer or an agent"),
     ],
@@ -175,7 +206,9 @@ def test_what_is_no_call_is_one_line_that_says_what_was_expected(tmp_path, name,
 
 
 def test_bytes_that_are_not_utf8_are_read_as_windows_wrote_them(tmp_path):
-    [call], bad = read(written(tmp_path, "call.txt", "Member: caf\xe9 \x96 closed".encode("latin-1")))
+    [call], bad = read(
+        written(tmp_path, "call.txt", "Member: caf\xe9 \x96 closed".encode("latin-1"))
+    )
 
     assert call.text == "caf\xe9 \u2013 closed"
     assert bad == []
@@ -198,7 +231,12 @@ def test_a_folder_reads_text_and_captions_and_goes_on_past_what_is_no_call():
 def test_names_and_times_survive_the_wire():
     said = Turn(speaker="unknown", text="hi", name="Speaker 2", at=1.5)
     call = Transcript.model_validate(
-        {"id": "call:1", "conversation": "call:1", "occurred_at": "2026-03-12T12:00:00Z", "turns": [said]}
+        {
+            "id": "call:1",
+            "conversation": "call:1",
+            "occurred_at": "2026-03-12T12:00:00Z",
+            "turns": [said],
+        }
     )
 
     assert decode(encode(call)) == call

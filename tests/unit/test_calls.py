@@ -1,4 +1,6 @@
-"""Calls understood: who is the customer, how the call went, where it turned sour, and how well that is known."""
+"""Calls understood: who is the customer, how the call went, where it turned sour, and how well that
+is known.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,12 @@ import pytest
 from models.analysis import Analysis, Call, Outcome, Sentiment
 from models.analyzer import Analyzer
 from models.artifact import ArtifactError, default_artifact
-from models.call_cues import read_cues
-from models.call_head import HEAD, load_head
-from models.call_sides import Utterance, sided
-from models.calls import SOUR, CallReader, call_reader
-from models.evaluate_calls import evaluate_calls
-from stream.calls import labelled, read_calls, read_labels
+from models.calls.analyzer import SOUR, CallReader, call_reader
+from models.calls.cues import read_cues
+from models.calls.head import HEAD, load_head
+from models.calls.sides import Utterance, sided
+from models.evaluation.calls import evaluate_calls
+from stream.cli.call_files import labelled, read_calls, read_labels
 from stream.errors import UserError
 
 CALLS = Path(__file__).parents[1] / "data" / "calls"
@@ -101,7 +103,9 @@ def test_a_call_that_grows_turn_by_turn_keeps_its_trajectory_and_reads_each_turn
 
 
 def test_a_turn_means_the_same_alone_and_among_other_calls(whole):
-    turns = [call(name) for name in ("telecom_sour.json", "health_resolved.txt", "airline_follow_up.vtt")]
+    turns = [
+        call(name) for name in ("telecom_sour.json", "health_resolved.txt", "airline_follow_up.vtt")
+    ]
 
     assert whole(turns) == [whole([one])[0] for one in turns]
 
@@ -133,7 +137,12 @@ def test_speakers_whom_nobody_can_tell_apart_stay_unknown_and_the_call_abstains(
     [
         [],
         [Utterance("agent", "Hello? Is anybody there?")],
-        [Utterance("customer", "Guten Tag, mein Internet geht seit gestern nicht mehr und niemand hilft mir weiter.")],
+        [
+            Utterance(
+                "customer",
+                "Guten Tag, mein Internet geht seit gestern nicht mehr und niemand hilft mir weiter.",
+            )
+        ],
     ],
 )
 def test_without_a_customer_whose_words_it_knows_a_call_abstains(whole, turns):
@@ -145,7 +154,9 @@ def test_without_a_customer_whose_words_it_knows_a_call_abstains(whole, turns):
 
 
 def test_personal_data_is_gone_before_a_turn_is_read(tmp_path):
-    (tmp_path / "call.txt").write_text("Agent: Your e-mail?\nCustomer: jo@example.org, and +44 20 7946 0958.\n")
+    (tmp_path / "call.txt").write_text(
+        "Agent: Your e-mail?\nCustomer: jo@example.org, and +44 20 7946 0958.\n"
+    )
     [turns] = read_calls(tmp_path / "call.txt", pytest.fail).values()
 
     assert turns[1].text == "[email], and [phone]."
@@ -159,7 +170,8 @@ def test_a_head_for_another_encoder_is_refused_with_what_to_do(tmp_path, analyze
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda told: told.pop("heads"), lambda told: told["heads"]["whole outcome"]["bias"].append(1)]
+    "damage",
+    [lambda told: told.pop("heads"), lambda told: told["heads"]["whole outcome"]["bias"].append(1)],
 )
 def test_a_damaged_head_is_refused(tmp_path, analyzer, damage):
     told = json.loads((default_artifact() / HEAD).read_text())
@@ -182,12 +194,23 @@ def judged(sentiment: str | None, outcome: str = "resolved") -> Analysis:
     if sentiment is None:
         return Analysis("", "en", "m", abstained=True, call=Call(0, 0, None, ()))
     odds = {label: float(label == sentiment) for label in ("negative", "neutral", "positive")}
-    told = Outcome(outcome, 1.0, {"resolved": float(outcome == "resolved"), "follow_up": float(outcome != "resolved")})  # type: ignore[arg-type]
-    return Analysis("", "en", "m", sentiment=Sentiment(sentiment, 1.0, odds), call=Call(2, 1, told, ()))  # type: ignore[arg-type]
+    told = Outcome(
+        outcome,
+        1.0,
+        {"resolved": float(outcome == "resolved"), "follow_up": float(outcome != "resolved")},
+    )  # type: ignore[arg-type]
+    return Analysis(
+        "", "en", "m", sentiment=Sentiment(sentiment, 1.0, odds), call=Call(2, 1, told, ())
+    )  # type: ignore[arg-type]
 
 
 def test_figures_are_what_a_hand_counts():
-    analyses = [judged("positive"), judged("positive"), judged("neutral", "follow_up"), judged("negative")]
+    analyses = [
+        judged("positive"),
+        judged("positive"),
+        judged("neutral", "follow_up"),
+        judged("negative"),
+    ]
     report = evaluate_calls(
         analyses,
         {
@@ -198,9 +221,15 @@ def test_figures_are_what_a_hand_counts():
 
     assert report["n"] == 4
     assert report["sentiment"]["accuracy"] == 0.75
-    assert report["sentiment"]["confusion"]["neutral"] == {"negative": 0, "neutral": 1, "positive": 1}
+    assert report["sentiment"]["confusion"]["neutral"] == {
+        "negative": 0,
+        "neutral": 1,
+        "positive": 1,
+    }
     assert report["sentiment"]["per_class"]["positive"]["f1"] == pytest.approx(2 / 3, abs=1e-4)
-    assert report["sentiment"]["weighted_f1"] == pytest.approx((1 + 2 * 2 / 3 + 2 / 3) / 4, abs=1e-4)
+    assert report["sentiment"]["weighted_f1"] == pytest.approx(
+        (1 + 2 * 2 / 3 + 2 / 3) / 4, abs=1e-4
+    )
     assert report["outcome"]["n"] == 3
     assert report["outcome"]["accuracy"] == 1
     low, high = report["sentiment"]["interval"]["accuracy"]
@@ -208,10 +237,17 @@ def test_figures_are_what_a_hand_counts():
 
 
 def test_a_call_that_abstained_is_a_wrong_answer():
-    report = evaluate_calls([judged(None), judged("positive")], {"sentiment": ["positive", "positive"]})
+    report = evaluate_calls(
+        [judged(None), judged("positive")], {"sentiment": ["positive", "positive"]}
+    )
 
     assert report["sentiment"]["accuracy"] == 0.5
-    assert report["sentiment"]["confusion"]["positive"] == {"negative": 0, "neutral": 0, "positive": 1, "abstained": 1}
+    assert report["sentiment"]["confusion"]["positive"] == {
+        "negative": 0,
+        "neutral": 0,
+        "positive": 1,
+        "abstained": 1,
+    }
 
 
 def test_labels_meet_their_calls_by_the_name_of_the_file():
@@ -226,8 +262,14 @@ def test_labels_meet_their_calls_by_the_name_of_the_file():
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("name,outcome\na,resolved\n", "needs the columns file and sentiment, outcome or both; it has name, outcome"),
-        ("file,outcome\na,maybe\n", "unknown outcome 'maybe' \\(line 2\\); use resolved, follow_up"),
+        (
+            "name,outcome\na,resolved\n",
+            "needs the columns file and sentiment, outcome or both; it has name, outcome",
+        ),
+        (
+            "file,outcome\na,maybe\n",
+            "unknown outcome 'maybe' \\(line 2\\); use resolved, follow_up",
+        ),
         ("file,sentiment\na,sad\n", "unknown sentiment 'sad'"),
         ("", "needs the columns file"),
     ],
@@ -250,7 +292,9 @@ def test_labels_of_calls_that_are_not_there_are_told(tmp_path):
 
 def test_cues_are_counted_in_the_half_of_the_call_where_they_are_said():
     cues = read_cues()
-    counts = cues.counts("customer", ["it still doesn’t work", "okay", "okay", "perfect, thanks"]).reshape(-1, 2)
+    counts = cues.counts(
+        "customer", ["it still doesn’t work", "okay", "okay", "perfect, thanks"]
+    ).reshape(-1, 2)
     by_name = dict(zip(cues.customer, counts, strict=True))
 
     assert np.allclose(by_name["still"], [np.log(2), 0])

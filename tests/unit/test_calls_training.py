@@ -11,12 +11,12 @@ pytest.importorskip("scipy", reason="training needs the train extra")
 
 from models.analyzer import Analyzer
 from models.artifact import default_artifact
-from models.call_head import CARD, HEAD
-from models.call_sides import Utterance
-from models.calls import call_reader
-from models.training.call_data import own_calls
-from models.training.call_fit import Rated, choose, fit, folds, temperature
-from models.training.calls import train_calls
+from models.calls.analyzer import call_reader
+from models.calls.head import CARD, HEAD
+from models.calls.sides import Utterance
+from models.training.calls.data import own_calls
+from models.training.calls.fit import Rated, choose, fit, folds, temperature
+from models.training.calls.train import train_calls
 from models.training.errors import TrainingError
 
 OPENINGS = (
@@ -27,8 +27,14 @@ OPENINGS = (
     "the line is dead",
 )
 ENDINGS = {
-    ("resolved", "positive"): ("It works now, perfect, thank you so much!", "I've fixed it, you're all set."),
-    ("follow_up", "negative"): ("So I still have to wait? This is frustrating.", "We will call you within two days."),
+    ("resolved", "positive"): (
+        "It works now, perfect, thank you so much!",
+        "I've fixed it, you're all set.",
+    ),
+    ("follow_up", "negative"): (
+        "So I still have to wait? This is frustrating.",
+        "We will call you within two days.",
+    ),
 }
 
 
@@ -37,7 +43,12 @@ def talks() -> tuple[dict[str, list[Utterance]], dict[str, dict[str, str | None]
     for number, opening in enumerate(OPENINGS):
         for (outcome, sentiment), (customer, agent) in ENDINGS.items():
             name = f"{number}-{outcome}.txt"
-            said = [("agent", "How can I help?"), ("customer", opening), ("agent", agent), ("customer", customer)]
+            said = [
+                ("agent", "How can I help?"),
+                ("customer", opening),
+                ("agent", agent),
+                ("customer", customer),
+            ]
             calls[name] = [Utterance(who, text) for who, text in said]  # type: ignore[arg-type]
             labels[name] = {"outcome": outcome, "sentiment": sentiment}
     return calls, labels
@@ -73,7 +84,9 @@ def test_too_few_calls_are_refused_with_how_many_it_takes(model):
     calls, labels = talks()
     few = {name: calls[name] for name in list(calls)[:4]}
 
-    with pytest.raises(TrainingError, match="4 calls with a label for sentiment, of 2 kinds: it takes 10"):
+    with pytest.raises(
+        TrainingError, match="4 calls with a label for sentiment, of 2 kinds: it takes 10"
+    ):
         train_calls(model, own_calls(few, labels), say=lambda line: None)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,6 @@
-"""What the console draws: lines of the queue and what changed, a ticket in full, and who may give it to whom."""
+"""What the console draws: lines of the queue and what changed, a ticket in full, and who may give
+it to whom.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.desk.giving import can_have, refuse_owner
-from stream.desk.life import Assign, Claim, NotAllowed, Resolve
-from stream.desk.people import User
+from stream.accounts.users import User
+from stream.desk.actions import Assign, Claim, NotAllowed, Resolve
+from stream.desk.assignment import can_have, refuse_owner
 from stream.desk.queue import Filter
 from stream.errors import UserError
 from stream.web.console.cards import asked_of, card, changes, chosen, with_urgent
@@ -21,18 +23,48 @@ MS = round(NOON.timestamp() * 1000)
 
 
 def ticket(**more):
-    names = ("brand", "network", "author", "level", "state", "owner", "topic", "problem", "sentiment", "excerpt")
-    row = dict.fromkeys(names, "said") | {"id": "x:1", "priority": 95, "queue_priority": 97, "dissatisfaction": 81.6}
+    names = (
+        "brand",
+        "network",
+        "author",
+        "level",
+        "state",
+        "owner",
+        "topic",
+        "problem",
+        "sentiment",
+        "excerpt",
+    )
+    row = dict.fromkeys(names, "said") | {
+        "id": "x:1",
+        "priority": 95,
+        "queue_priority": 97,
+        "dissatisfaction": 81.6,
+    }
     row |= {"tags": [], "notes": [], "messages": 2, "needs_look": False, "version": 3, "edits": 1}
-    row |= dict.fromkeys(("answered_at", "waiting_since", "snoozed_until", "open_by", "late", "will_be_late"))
+    row |= dict.fromkeys(
+        ("answered_at", "waiting_since", "snoozed_until", "open_by", "late", "will_be_late")
+    )
     row |= dict.fromkeys(("first_at", "last_inbound_at", "received_at", "sla_due_at"), NOON)
     factors = [{"name": f"factor {n}", "points": 9 - n, "words": f"reason {n}"} for n in range(5)]
     return row | {"factors": factors, "why": [each["words"] for each in factors[:3]]} | more
 
 
 def message(number=1, **more):
-    row = {"id": f"x:{number}", "kind": "tweet", "direction": "inbound", "author": "ada", "text": "still down"}
-    row |= {"occurred_at": NOON, "language": "en", "abstained": False, "sentiment": "negative", "severity": 3}
+    row = {
+        "id": f"x:{number}",
+        "kind": "tweet",
+        "direction": "inbound",
+        "author": "ada",
+        "text": "still down",
+    }
+    row |= {
+        "occurred_at": NOON,
+        "language": "en",
+        "abstained": False,
+        "sentiment": "negative",
+        "severity": 3,
+    }
     row |= {"topic": "network", "problem": "line down", "dissatisfaction": 80.4}
     return row | {"scores": {"complaint": 0.9, "problem_words": ["down"]}} | more
 
@@ -45,7 +77,12 @@ def test_a_line_of_the_queue_tells_the_strongest_reasons_and_moments_for_the_bro
     told = card(ticket(open_by=["ben"]))
 
     assert told["why"] == ["reason 0", "reason 1", "reason 2"]
-    assert (told["due"], told["answered"], told["priority"], told["dissatisfaction"]) == (MS, None, 97, 82)
+    assert (told["due"], told["answered"], told["priority"], told["dissatisfaction"]) == (
+        MS,
+        None,
+        97,
+        82,
+    )
     assert told["open_by"] == ["ben"]
 
 
@@ -53,7 +90,12 @@ def test_only_lines_that_changed_are_sent_again():
     one, two = card(ticket(id="x:1")), card(ticket(id="x:2"))
     moved = card(ticket(id="x:2", owner="ben"))
 
-    assert changes([one, two], [moved, one]) == {"head": 0, "tail": 0, "order": ["x:2", "x:1"], "put": [moved]}
+    assert changes([one, two], [moved, one]) == {
+        "head": 0,
+        "tail": 0,
+        "order": ["x:2", "x:1"],
+        "put": [moved],
+    }
     assert changes([one, two], [one, moved]) == {"head": 2, "tail": 0, "order": [], "put": [moved]}
     assert changes([one], []) == {"head": 0, "tail": 0, "order": [], "put": []}
 
@@ -98,7 +140,9 @@ def test_an_address_asks_for_nothing_that_is_none_of_ours_nor_beyond_ones_brands
 
 def test_a_call_is_shown_turn_by_turn_with_how_dissatisfied_each_was():
     call = {"outcome": "follow_up", "trajectory": [[1, -0.9, 80.2, 0.1], [3, -0.3, 20.0, 0.2]]}
-    told = full(message(kind="transcript", text="It is down.\nPlease hurry.", scores={"call": call}))
+    told = full(
+        message(kind="transcript", text="It is down.\nPlease hurry.", scores={"call": call})
+    )
 
     assert told["conversation"][0]["turns"] == [
         {"text": "It is down.", "turn": 2, "dissatisfaction": 80},
@@ -110,14 +154,21 @@ def test_a_call_is_shown_turn_by_turn_with_how_dissatisfied_each_was():
 
 def test_a_call_of_which_not_every_turn_was_read_keeps_its_words():
     told = full(
-        message(kind="transcript", text="It is down.\nPlease.", scores={"call": {"trajectory": [[1, 0, 5, 0]]}})
+        message(
+            kind="transcript",
+            text="It is down.\nPlease.",
+            scores={"call": {"trajectory": [[1, 0, 5, 0]]}},
+        )
     )
 
     assert told["conversation"][0]["turns"] == [{"text": "It is down."}, {"text": "Please."}]
 
 
 def test_the_latest_correction_counts_and_a_deleted_message_has_no_words():
-    said = [message(1), message(2, kind="deleted", text=None, scores=None, sentiment=None, dissatisfaction=None)]
+    said = [
+        message(1),
+        message(2, kind="deleted", text=None, scores=None, sentiment=None, dissatisfaction=None),
+    ]
     fixed = [
         {"event_id": "x:1", "field": "sentiment", "should_be": name, "who": who}
         for name, who in (("neutral", "ben"), ("positive", "ada"))
@@ -131,7 +182,14 @@ def test_the_latest_correction_counts_and_a_deleted_message_has_no_words():
 def test_the_history_is_told_in_words_the_latest_first():
     until = (NOON + timedelta(days=1)).isoformat()
     rows = [
-        {"version": n, "changed_at": NOON, "kind": "edited", "who": "ben", "reason": why, "changes": changed}
+        {
+            "version": n,
+            "changed_at": NOON,
+            "kind": "edited",
+            "who": "ben",
+            "reason": why,
+            "changes": changed,
+        }
         for n, (why, changed) in enumerate(
             [("claimed", {"owner": [None, "ben"]}), ("x", {"snoozed_until": [None, until]})]
         )
@@ -174,7 +232,9 @@ SKY = User(3, "sky", "agent", frozenset({"SkyNorth"}), None)
         ("ben", Resolve(), False, None),
     ],
 )
-async def test_a_ticket_is_given_to_who_can_have_it_and_taken_by_leads_alone(owner, action, leads, why):
+async def test_a_ticket_is_given_to_who_can_have_it_and_taken_by_leads_alone(
+    owner, action, leads, why
+):
     row = ticket(owner=owner, brand="VoltLine")
     given = refuse_owner(Known(BEN, VIC, SKY), row, action, "ada", leads=leads)
     if why is None:

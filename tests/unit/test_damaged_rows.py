@@ -30,7 +30,9 @@ def test_damaged_rows_cost_only_themselves(tmp_path):
         "\n",
         airline_row(12),
     ]
-    content = (AIRLINE_HEADER + "".join(rows)).encode() + b"13,Sky North,ada,caf\xe9,2015-02-24 11:35:52 -0800\n"
+    content = (
+        AIRLINE_HEADER + "".join(rows)
+    ).encode() + b"13,Sky North,ada,caf\xe9,2015-02-24 11:35:52 -0800\n"
     replayed = Replayed(written(tmp_path, content))
 
     assert [event.id for event in replayed.events] == ["x:1", "x:3", "x:7", "x:12"]
@@ -54,7 +56,11 @@ def test_a_quote_that_is_never_closed_does_not_swallow_the_rest_of_the_file(tmp_
 
 
 def test_a_sloppy_quote_within_one_line_is_read(tmp_path):
-    replayed = Replayed(written(tmp_path, AIRLINE_HEADER + airline_row(1, '"Late" is no word for it') + airline_row(2)))
+    replayed = Replayed(
+        written(
+            tmp_path, AIRLINE_HEADER + airline_row(1, '"Late" is no word for it') + airline_row(2)
+        )
+    )
 
     assert [event.text for event in replayed.events] == ["Late is no word for it", "late again"]
 
@@ -71,7 +77,9 @@ def test_a_row_that_never_ends_is_given_up_and_the_rest_goes_on(tmp_path):
     assert "longer than" in bad[0].reason
 
 
-@pytest.mark.parametrize("line", ["[" * 100_000, "5", '"words"', "{", '{"turns": 5}', '{"turns": [5]}', '{"id": "1"}'])
+@pytest.mark.parametrize(
+    "line", ["[" * 100_000, "5", '"words"', "{", '{"turns": 5}', '{"turns": [5]}', '{"id": "1"}']
+)
 def test_a_line_that_is_no_call_is_reported_and_the_rest_goes_on(tmp_path, line):
     good = '{"id": "1", "turns": [{"speaker": "customer", "text": "hello"}]}'
     replayed = Replayed(written(tmp_path, f"{good}\n{line}\n{good}\n", "calls.jsonl"))
@@ -88,16 +96,22 @@ def test_an_id_is_the_same_number_however_it_is_written(tmp_path):
 
 @pytest.mark.parametrize("row", ["99999999999999999999,1,True", "1.5,1,True", "1,1,perhaps"])
 def test_a_damaged_row_of_twcs_is_reported_once(tmp_path, row):
-    header = "tweet_id,author_id,inbound,created_at,text,response_tweet_id,in_response_to_tweet_id\n"
+    header = (
+        "tweet_id,author_id,inbound,created_at,text,response_tweet_id,in_response_to_tweet_id\n"
+    )
     good = "7,Volt,False,Tue Oct 31 22:10:47 +0000 2017,hello,,\n"
-    replayed = Replayed(written(tmp_path, f"{header}{row},Tue Oct 31 22:10:47 +0000 2017,hello,,\n{good}"))
+    replayed = Replayed(
+        written(tmp_path, f"{header}{row},Tue Oct 31 22:10:47 +0000 2017,hello,,\n{good}")
+    )
 
     assert [event.id for event in replayed.events] == ["x:7"]
     assert [bad.line for bad in replayed.bad] == [2]
 
 
 def test_an_id_that_a_spreadsheet_has_rounded_is_refused(tmp_path):
-    replayed = Replayed(written(tmp_path, AIRLINE_HEADER + airline_row("5.70306E+17") + airline_row(2)))
+    replayed = Replayed(
+        written(tmp_path, AIRLINE_HEADER + airline_row("5.70306E+17") + airline_row(2))
+    )
 
     assert [event.id for event in replayed.events] == ["x:2"]
     assert [bad.line for bad in replayed.bad] == [2]
@@ -105,7 +119,11 @@ def test_an_id_that_a_spreadsheet_has_rounded_is_refused(tmp_path):
 
 def test_a_reason_never_repeats_the_words_of_a_message(tmp_path):
     secret = "my card is 4111 1111 1111 1111"
-    lines = [encode(decode(b'{"kind":"tweet","id":"x:1","conversation":"x:1","occurred_at":1,"text":"ok"}'))]
+    lines = [
+        encode(
+            decode(b'{"kind":"tweet","id":"x:1","conversation":"x:1","occurred_at":1,"text":"ok"}')
+        )
+    ]
     lines += [json.dumps({"kind": "tweet", "id": secret, "text": secret}).encode(), secret.encode()]
     replayed = Replayed(written(tmp_path, b"\n".join(lines), "own.jsonl"))
 

@@ -7,8 +7,15 @@ import asyncio
 import numpy as np
 import pytest
 
-from stream.database import dsn, halfvec_bytes, reachable, reader_password, reader_url, why_away
 from stream.errors import DatabaseAway
+from stream.postgres.database import (
+    dsn,
+    halfvec_bytes,
+    reachable,
+    reader_password,
+    reader_url,
+    why_away,
+)
 
 SECRET = reader_password("secret")
 
@@ -16,15 +23,27 @@ SECRET = reader_password("secret")
 @pytest.mark.parametrize(
     ("owner", "reader"),
     [
-        ("postgresql://postgres:@/postgres?host=/tmp/pg", "postgresql://earshot_reader@/postgres?host=/tmp/pg"),
-        ("postgresql://me:secret@db:5433/desk", f"postgresql://earshot_reader:{SECRET}@db:5433/desk"),
-        ("postgresql+asyncpg://me:secret@db/desk", f"postgresql+asyncpg://earshot_reader:{SECRET}@db/desk"),
+        (
+            "postgresql://postgres:@/postgres?host=/tmp/pg",
+            "postgresql://earshot_reader@/postgres?host=/tmp/pg",
+        ),
+        (
+            "postgresql://me:secret@db:5433/desk",
+            f"postgresql://earshot_reader:{SECRET}@db:5433/desk",
+        ),
+        (
+            "postgresql+asyncpg://me:secret@db/desk",
+            f"postgresql+asyncpg://earshot_reader:{SECRET}@db/desk",
+        ),
         ("postgresql://me:s%65cret@[::1]/desk", f"postgresql://earshot_reader:{SECRET}@[::1]/desk"),
         (
             "postgresql://db/desk?user=me&password=secret&sslmode=verify-full",
             f"postgresql://earshot_reader:{SECRET}@db/desk?sslmode=verify-full",
         ),
-        ("postgresql://me:secret@a:1,b:2/desk", f"postgresql://earshot_reader:{SECRET}@a:1,b:2/desk"),
+        (
+            "postgresql://me:secret@a:1,b:2/desk",
+            f"postgresql://earshot_reader:{SECRET}@a:1,b:2/desk",
+        ),
         ("postgresql://me@db/desk", "postgresql://earshot_reader@db/desk"),
     ],
 )
@@ -77,4 +96,6 @@ async def test_who_is_cancelled_while_the_database_goes_away_is_cancelled():
 
 
 def test_an_embedding_is_sent_as_pgvector_reads_it():
-    assert halfvec_bytes(np.array([1, -2], dtype=np.float16)) == bytes.fromhex("0002 0000 3c00 c000")
+    assert halfvec_bytes(np.array([1, -2], dtype=np.float16)) == bytes.fromhex(
+        "0002 0000 3c00 c000"
+    )

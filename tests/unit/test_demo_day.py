@@ -1,4 +1,6 @@
-"""The demo day is a believable, reproducible day: quiet morning, outage at noon, fog, spam, quiet end."""
+"""The demo day is a believable, reproducible day: quiet morning, outage at noon, fog, spam, quiet
+end.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,10 @@ def said(events) -> list[Said]:
 
 def heard(said: list[Said], brand: str, start: time, end: time) -> int:
     """How many inbound messages about `brand` came in [start, end)."""
-    return sum(e.brand == brand and e.direction == "inbound" and start <= e.occurred_at.time() < end for e in said)
+    return sum(
+        e.brand == brand and e.direction == "inbound" and start <= e.occurred_at.time() < end
+        for e in said
+    )
 
 
 def test_the_day_has_a_few_hundred_events_and_each_revision_comes_once(events):
@@ -55,7 +60,9 @@ def test_the_day_can_be_moved_and_keeps_its_ids_and_hours(events):
 
     assert [event.id for event in moved] == [event.id for event in events]
     assert {event.occurred_at.date() for event in moved} == {date(2027, 1, 31)}
-    assert [event.occurred_at.time() for event in moved] == [event.occurred_at.time() for event in events]
+    assert [event.occurred_at.time() for event in moved] == [
+        event.occurred_at.time() for event in events
+    ]
     assert events[0].occurred_at == datetime.combine(DAY, events[0].occurred_at.time(), UTC)
 
 
@@ -78,7 +85,10 @@ def test_what_a_brand_says_is_outbound_and_only_that(said):
     accounts = {"SkyNorthAir", "VoltLineCare"}
 
     assert all((event.author in accounts) == (event.direction == "outbound") for event in said)
-    assert Counter(event.brand for event in said if event.direction == "outbound").keys() == {"SkyNorth", "VoltLine"}
+    assert Counter(event.brand for event in said if event.direction == "outbound").keys() == {
+        "SkyNorth",
+        "VoltLine",
+    }
 
 
 def test_every_kind_of_event_is_there(events, said):
@@ -104,7 +114,9 @@ def test_the_brand_answers_the_outage_from_twenty_past_twelve(said):
     answers = [
         event.occurred_at.time()
         for event in said
-        if event.brand == "VoltLine" and event.direction == "outbound" and event.occurred_at.time() >= time(11, 58)
+        if event.brand == "VoltLine"
+        and event.direction == "outbound"
+        and event.occurred_at.time() >= time(11, 58)
     ]
 
     assert time(12, 20) <= answers[0] < time(12, 21)
@@ -131,7 +143,11 @@ def test_no_message_comes_from_the_airline_data_set(said):
     with AIRLINE.open(newline="", encoding="utf-8") as file:
         foreign = {plain(row["text"]) for row in csv.DictReader(file)}
 
-    assert not [event.text for event in said if len(plain(event.text).split()) > 3 and plain(event.text) in foreign]
+    assert not [
+        event.text
+        for event in said
+        if len(plain(event.text).split()) > 3 and plain(event.text) in foreign
+    ]
 
 
 def plain(text: str) -> str:

@@ -1,4 +1,6 @@
-"""What is deployed is what the code is: commands, ports, settings, stages, topics and metrics, file by file."""
+"""What is deployed is what the code is: commands, ports, settings, stages, topics and metrics, file
+by file.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +20,20 @@ import yaml
 from typer.main import get_command
 
 from stream.cli.main import app
-from stream.figures import Figures
 from stream.kafka import INPUTS
-from stream.metrics import STAGES, IngestMetrics, Metrics, RequestMetrics, store_metrics
+from stream.observe.metrics import STAGES, IngestMetrics, Metrics, RequestMetrics, store_metrics
+from stream.postgres.gauges import Figures
 from stream.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 COMMANDS = get_command(app)
 SETTINGS = {f"EARSHOT_{name.upper()}" for name in Settings.model_fields}
-SECRETS = {f"EARSHOT_{name.upper()}" for name, field in Settings.model_fields.items() if "Secret" in str(field)}
+SECRETS = {
+    f"EARSHOT_{name.upper()}"
+    for name, field in Settings.model_fields.items()
+    if "Secret" in str(field)
+}
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 RULES = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())
@@ -43,7 +49,11 @@ def check_command(words: list[str]) -> None:
     while rest and rest[0] in (getattr(command, "commands", None) or {}):
         command = command.commands[rest.pop(0)]
     assert command is not COMMANDS, words
-    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    known = {
+        option
+        for parameter in command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
     assert {word for word in rest if word.startswith("--")} <= known | {"--help"}, words
 
 
@@ -70,14 +80,18 @@ def test_the_image_runs_as_a_user_without_rights_and_is_asked_for_its_health():
     assert {"demo", "train", "runtime"} <= set(stages)
     assert stages[-1] == "runtime"  # what is built when nobody says which
     assert re.search(r"^USER (\d+):\1$", DOCKERFILE, re.MULTILINE)
-    assert re.search(r'^HEALTHCHECK .*\\\n +CMD \["python", "\S+healthcheck.py"\]$', DOCKERFILE, re.MULTILINE)
+    assert re.search(
+        r'^HEALTHCHECK .*\\\n +CMD \["python", "\S+healthcheck.py"\]$', DOCKERFILE, re.MULTILINE
+    )
     assert re.search(r'^ENTRYPOINT \["earshot"\]$', DOCKERFILE, re.MULTILINE)
 
 
 def test_everything_that_is_copied_into_the_image_exists_and_is_let_in():
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     copied = [
-        word for line in re.findall(r"^COPY ((?!--from).+) \S+$", DOCKERFILE, re.MULTILINE) for word in line.split()
+        word
+        for line in re.findall(r"^COPY ((?!--from).+) \S+$", DOCKERFILE, re.MULTILINE)
+        for word in line.split()
     ]
     assert {"connectors", "models", "stream"} <= set(copied)
     for name in copied:
@@ -95,12 +109,20 @@ def test_the_commands_that_the_image_starts_exist():
 
 
 def test_compose_starts_commands_that_exist_with_settings_that_exist():
-    ours = {name: service for name, service in COMPOSE["services"].items() if "earshot" in str(service.get("image"))}
+    ours = {
+        name: service
+        for name, service in COMPOSE["services"].items()
+        if "earshot" in str(service.get("image"))
+    }
 
     assert {"migrate", "worker", "web", "ingest"} <= set(ours)
     for service in ours.values():
         words = service["command"]
-        words = shlex.split(re.sub(r"\$\{\w+:-(.*?)\}", r"\1", words)) if isinstance(words, str) else words
+        words = (
+            shlex.split(re.sub(r"\$\{\w+:-(.*?)\}", r"\1", words))
+            if isinstance(words, str)
+            else words
+        )
         check_command(words)
         assert set(service["environment"]) <= SETTINGS
         assert service["read_only"]
@@ -127,7 +149,9 @@ def test_compose_holds_no_password():
 def test_what_compose_asks_for_is_in_its_example():
     asked = set(re.findall(r"\$\{(\w+):\?", (DEPLOY / "compose.yaml").read_text()))
 
-    assert asked <= set(re.findall(r"^(\w+)=", (DEPLOY / "compose.env.example").read_text(), re.MULTILINE))
+    assert asked <= set(
+        re.findall(r"^(\w+)=", (DEPLOY / "compose.env.example").read_text(), re.MULTILINE)
+    )
 
 
 @pytest.mark.parametrize("name", ["prometheus", "grafana"])
@@ -141,9 +165,15 @@ def test_the_files_that_compose_mounts_exist(name):
 
 
 def test_the_example_of_a_secure_kafka_sets_settings_that_exist_to_values_that_they_take():
-    told = dict(re.findall(r"^(EARSHOT_\w+)=(.*)$", (DEPLOY / "kafka-secure.env.example").read_text(), re.MULTILINE))
+    told = dict(
+        re.findall(
+            r"^(EARSHOT_\w+)=(.*)$", (DEPLOY / "kafka-secure.env.example").read_text(), re.MULTILINE
+        )
+    )
 
-    settings = Settings(**{name.removeprefix("EARSHOT_").lower(): value for name, value in told.items()})
+    settings = Settings(
+        **{name.removeprefix("EARSHOT_").lower(): value for name, value in told.items()}
+    )
 
     assert set(told) <= SETTINGS
     assert (settings.kafka_security_protocol, settings.kafka_username) == ("SASL_SSL", "earshot")
@@ -154,12 +184,18 @@ def test_the_example_of_a_secure_kafka_sets_settings_that_exist_to_values_that_t
 
 @cache
 def manifests() -> dict[str, list[dict[str, Any]]]:
-    """The documents by where they are from: the files themselves, and what kustomize makes of them where it is."""
-    files = [path for path in sorted((BASE / "base").glob("*.yaml")) if path.name != "kustomization.yaml"]
+    """The documents by where they are from: the files themselves, and what kustomize makes of them
+    where it is.
+    """
+    files = [
+        path for path in sorted((BASE / "base").glob("*.yaml")) if path.name != "kustomization.yaml"
+    ]
     found = {"files": [each for path in files for each in yaml.safe_load_all(path.read_text())]}
     if shutil.which("kubectl"):
         for name, folder in {"base": BASE, "production": PRODUCTION}.items():
-            rendered = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True)
+            rendered = subprocess.run(
+                ["kubectl", "kustomize", folder], capture_output=True, text=True
+            )
             assert rendered.returncode == 0, rendered.stderr
             found[name] = list(yaml.safe_load_all(rendered.stdout))
     return found
@@ -184,7 +220,9 @@ def config(origin: str) -> dict[str, str]:
 
 def test_kustomize_was_asked_or_is_not_here():
     if shutil.which("kubectl") is None:
-        pytest.skip("no kubectl: the manifests are checked file by file, not as kustomize renders them")
+        pytest.skip(
+            "no kubectl: the manifests are checked file by file, not as kustomize renders them"
+        )
     assert set(manifests()) == {"files", "base", "production"}
 
 
@@ -192,14 +230,18 @@ def test_every_manifest_is_one_that_kubernetes_accepts():
     for origin, documents in manifests().items():
         for document in documents:
             if not document["apiVersion"].startswith("keda.sh/"):
-                kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+                kubernetes_validate.validate(
+                    document, kubernetes_validate.latest_version(), strict=True
+                )
             assert "status" not in document, origin
 
 
 def test_every_file_of_the_base_is_listed():
     listed = yaml.safe_load((BASE / "base/kustomization.yaml").read_text())["resources"]
 
-    assert sorted([*listed, "kustomization.yaml"]) == sorted(path.name for path in (BASE / "base").iterdir())
+    assert sorted([*listed, "kustomization.yaml"]) == sorted(
+        path.name for path in (BASE / "base").iterdir()
+    )
 
 
 def test_the_manifests_start_commands_that_exist_with_settings_that_exist():
@@ -217,8 +259,14 @@ def test_the_manifests_probe_the_ports_that_are_listened_on():
         told = config(origin)
         role, words = container["args"][0], container["args"]
         given = words[words.index("--port") + 1] if "--port" in words else None
-        port = {"worker": told["EARSHOT_WORKER_PORT"], "web": told["EARSHOT_PORT"], "ingest": given}.get(role)
-        assert [str(each["containerPort"]) for each in container.get("ports", [])] == ([port] if port else [])
+        port = {
+            "worker": told["EARSHOT_WORKER_PORT"],
+            "web": told["EARSHOT_PORT"],
+            "ingest": given,
+        }.get(role)
+        assert [str(each["containerPort"]) for each in container.get("ports", [])] == (
+            [port] if port else []
+        )
         if port:
             annotations = document["spec"]["template"]["metadata"]["annotations"]
             assert annotations["prometheus.io/port"] == port
@@ -234,7 +282,10 @@ def test_every_pod_is_as_restricted_as_it_can_be():
         assert f"USER {pod['securityContext']['runAsUser']}:" in DOCKERFILE
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         security = container["securityContext"]
-        assert (security["readOnlyRootFilesystem"], security["allowPrivilegeEscalation"]) == (True, False)
+        assert (security["readOnlyRootFilesystem"], security["allowPrivilegeEscalation"]) == (
+            True,
+            False,
+        )
         assert security["capabilities"] == {"drop": ["ALL"]}
         assert {"memory"} <= set(container["resources"]["limits"])
         assert {mount["mountPath"] for mount in container["volumeMounts"]} >= {
@@ -245,10 +296,17 @@ def test_every_pod_is_as_restricted_as_it_can_be():
 
 def test_workers_and_web_survive_a_drained_node_and_everybody_has_a_network_policy():
     for documents in manifests().values():
-        kept = [each["spec"]["selector"] for each in documents if each["kind"] == "PodDisruptionBudget"]
-        named = [each["spec"]["podSelector"] for each in documents if each["kind"] == "NetworkPolicy"]
+        kept = [
+            each["spec"]["selector"] for each in documents if each["kind"] == "PodDisruptionBudget"
+        ]
+        named = [
+            each["spec"]["podSelector"] for each in documents if each["kind"] == "NetworkPolicy"
+        ]
         for document in documents:
-            if document["kind"] == "Deployment" and document["metadata"]["name"] != "earshot-ingest":
+            if (
+                document["kind"] == "Deployment"
+                and document["metadata"]["name"] != "earshot-ingest"
+            ):
                 assert document["spec"]["selector"] in kept
         assert {"matchLabels": {"app.kubernetes.io/name": "earshot"}} in named
 
@@ -261,12 +319,20 @@ def test_workers_are_scaled_by_the_lag_of_every_input_and_never_beyond_the_parti
         assert scaled["maxReplicaCount"] <= int(told["EARSHOT_KAFKA_PARTITIONS"])
         for trigger in scaled["triggers"]:
             assert trigger["type"] == "kafka"
-            assert trigger["metadata"]["consumerGroup"] == Settings.model_fields["kafka_group"].default
+            assert (
+                trigger["metadata"]["consumerGroup"] == Settings.model_fields["kafka_group"].default
+            )
             assert trigger["metadata"]["bootstrapServers"] == told["EARSHOT_BROKER"]
             secure = told.get("EARSHOT_KAFKA_SECURITY_PROTOCOL") == "SASL_SSL"
-            assert (trigger["metadata"].get("tls") == "enable") == secure == ("authenticationRef" in trigger)
+            assert (
+                (trigger["metadata"].get("tls") == "enable")
+                == secure
+                == ("authenticationRef" in trigger)
+            )
         (worker,) = (
-            each for each in documents if each["kind"] == "Deployment" and each["metadata"]["name"] == "earshot-worker"
+            each
+            for each in documents
+            if each["kind"] == "Deployment" and each["metadata"]["name"] == "earshot-worker"
         )
         assert scaled["scaleTargetRef"]["name"] == worker["metadata"]["name"]
         assert "replicas" not in worker["spec"], "it would be set back at every release"
@@ -285,11 +351,20 @@ def metric_names() -> set[str]:
     """What workers and the web tell, and what every exporter of this kind tells."""
     names = {"up"}
     figures = Figures(1, 1, spend=[("x", "a", 1.0)], sources={"x": 1.0})
-    for registry in (Metrics().registry, IngestMetrics().registry, RequestMetrics().registry, store_metrics(figures)):
+    for registry in (
+        Metrics().registry,
+        IngestMetrics().registry,
+        RequestMetrics().registry,
+        store_metrics(figures),
+    ):
         for metric in registry.collect():
             names |= {sample.name for sample in metric.samples}
             names |= {f"{metric.name}_total"} if metric.type == "counter" else set()
-            names |= {f"{metric.name}{end}" for end in ("_bucket", "_sum", "_count") if metric.type == "histogram"}
+            names |= {
+                f"{metric.name}{end}"
+                for end in ("_bucket", "_sum", "_count")
+                if metric.type == "histogram"
+            }
             names |= {metric.name} if metric.type == "gauge" else set()
     return names
 
@@ -309,7 +384,9 @@ def test_an_alert_asks_for_metrics_that_exist_and_has_its_heading_in_the_runbook
 
 
 def test_the_runbook_has_no_heading_for_an_alert_that_is_no_more():
-    assert set(re.findall(r"^## (Earshot\w+)$", RUNBOOK, re.MULTILINE)) == {rule["alert"] for rule in ALERTS}
+    assert set(re.findall(r"^## (Earshot\w+)$", RUNBOOK, re.MULTILINE)) == {
+        rule["alert"] for rule in ALERTS
+    }
 
 
 def test_every_alert_is_seen_to_fire_and_to_resolve():
@@ -320,14 +397,20 @@ def test_every_alert_is_seen_to_fire_and_to_resolve():
             seen.setdefault(each["alertname"], []).append(bool(each["exp_alerts"]))
     assert set(seen) == {rule["alert"] for rule in ALERTS}
     for name, fired in seen.items():
-        assert fired[0] is False or False in fired[: fired.index(True)], f"{name} is not seen before it fires"
+        assert fired[0] is False or False in fired[: fired.index(True)], (
+            f"{name} is not seen before it fires"
+        )
         assert False in fired[fired.index(True) :], f"{name} is not seen to resolve"
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool (Debian's package prometheus)")
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="no promtool (Debian's package prometheus)"
+)
 def test_promtool_accepts_the_rules_and_sees_each_fire_and_resolve():
     for words in (["check", "rules", "alerts.yml"], ["test", "rules", "tests/alerts.yml"]):
-        told = subprocess.run(["promtool", *words], cwd=DEPLOY / "prometheus", capture_output=True, text=True)
+        told = subprocess.run(
+            ["promtool", *words], cwd=DEPLOY / "prometheus", capture_output=True, text=True
+        )
         assert told.returncode == 0, told.stdout + told.stderr
 
 
@@ -344,7 +427,9 @@ def test_prometheus_scrapes_the_services_at_their_ports():
     for job, name in ((worker, "worker"), (ingest, "ingest")):
         assert job["dns_sd_configs"][0]["names"] == [name]
         assert str(job["dns_sd_configs"][0]["port"]) == COMPOSE["services"][name]["expose"][0]
-    assert web["static_configs"] == [{"targets": [f"web:{COMPOSE['services']['web']['environment']['EARSHOT_PORT']}"]}]
+    assert web["static_configs"] == [
+        {"targets": [f"web:{COMPOSE['services']['web']['environment']['EARSHOT_PORT']}"]}
+    ]
     mounted = [volume.split(":")[1] for volume in COMPOSE["services"]["prometheus"]["volumes"]]
     assert set(scraped["rule_files"]) <= set(mounted)
     assert {f'job="{each["job_name"]}"' for each in (worker, web)} == {
@@ -362,14 +447,22 @@ def test_the_board_asks_for_metrics_that_exist_and_shows_every_one_of_ours():
             asked |= names
     shown = {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in asked}
     ours = {re.sub(r"_(total|bucket|sum|count|created)$", "", name) for name in metric_names()}
-    assert {name for name in ours if name.startswith("earshot_")} - shown == {"earshot_stored_events"}
+    assert {name for name in ours if name.startswith("earshot_")} - shown == {
+        "earshot_stored_events"
+    }
 
 
 def test_the_board_is_provisioned_with_the_source_that_its_panels_name():
-    source = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/prometheus.yml").read_text())["datasources"][0]
-    provider = yaml.safe_load((DEPLOY / "grafana/provisioning/dashboards/earshot.yml").read_text())["providers"][0]
+    source = yaml.safe_load(
+        (DEPLOY / "grafana/provisioning/datasources/prometheus.yml").read_text()
+    )["datasources"][0]
+    provider = yaml.safe_load((DEPLOY / "grafana/provisioning/dashboards/earshot.yml").read_text())[
+        "providers"
+    ][0]
 
-    assert {panel["datasource"]["uid"] for panel in BOARD["panels"] if "datasource" in panel} == {source["uid"]}
+    assert {panel["datasource"]["uid"] for panel in BOARD["panels"] if "datasource" in panel} == {
+        source["uid"]
+    }
     assert source["url"] == "http://prometheus:9090"
     mounted = [volume.split(":")[1] for volume in COMPOSE["services"]["grafana"]["volumes"]]
     assert provider["options"]["path"] in mounted
@@ -384,7 +477,9 @@ def test_every_stage_of_a_worker_has_its_metric():
     }
 
     assert told == set(STAGES)
-    timed = "".join((ROOT / "stream" / name).read_text() for name in ("pipeline.py", "bootstrap/worker.py"))
+    timed = "".join(
+        (ROOT / "stream" / name).read_text() for name in ("pipeline.py", "bootstrap/worker.py")
+    )
     assert set(re.findall(r'\.timed\("(\w+)"\)', timed)) == set(STAGES)
 
 
@@ -395,9 +490,15 @@ def test_every_stage_of_a_worker_has_its_metric():
 def test_the_documents_type_commands_that_exist(name):
     text = (DEPLOY / name).read_text()
     typed = [
-        line.strip() for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL) for line in block.splitlines()
+        line.strip()
+        for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+        for line in block.splitlines()
     ]
-    ours = [found[1] for line in typed if (found := re.search(r"^\$ (?:docker run --rm )?earshot (.+)", line))]
+    ours = [
+        found[1]
+        for line in typed
+        if (found := re.search(r"^\$ (?:docker run --rm )?earshot (.+)", line))
+    ]
     assert ours
     for line in ours:
         check_command(shlex.split(line.split("|")[0], comments=True))

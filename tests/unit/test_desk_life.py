@@ -7,7 +7,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from stream.desk.life import Action, Assign, Claim, NotAllowed, Note, Reopen, Resolve, Snooze, Tag, Wait, apply
+from stream.desk.actions import (
+    Action,
+    Assign,
+    Claim,
+    NotAllowed,
+    Note,
+    Reopen,
+    Resolve,
+    Snooze,
+    Tag,
+    Wait,
+    apply,
+)
 
 NOW = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=2)
@@ -21,7 +33,11 @@ def ticket(state: str = "new", owner: str | None = None, **more: object) -> dict
     ("before", "action", "values"),
     [
         (ticket(), Claim(), {"owner": "ada", "state": "open"}),
-        (ticket("snoozed", snoozed_until=LATER), Claim(), {"owner": "ada", "state": "open", "snoozed_until": None}),
+        (
+            ticket("snoozed", snoozed_until=LATER),
+            Claim(),
+            {"owner": "ada", "state": "open", "snoozed_until": None},
+        ),
         (ticket("resolved", "bob"), Claim(force=True), {"owner": "ada"}),
         (ticket(), Assign(owner="bob"), {"owner": "bob", "state": "open"}),
         (ticket("open", "bob"), Assign(owner=None), {"owner": None}),
@@ -30,7 +46,11 @@ def ticket(state: str = "new", owner: str | None = None, **more: object) -> dict
         (ticket(), Resolve(), {"state": "resolved", "owner": "ada"}),
         (ticket("open", "bob"), Resolve(), {"state": "resolved"}),
         (ticket("resolved", "bob"), Reopen(), {"state": "open"}),
-        (ticket(tags=["vip"]), Tag(add=("Refund", "vip"), remove=("nothing",)), {"tags": ["vip", "refund"]}),
+        (
+            ticket(tags=["vip"]),
+            Tag(add=("Refund", "vip"), remove=("nothing",)),
+            {"tags": ["vip", "refund"]},
+        ),
     ],
 )
 def test_an_action_writes_only_what_it_changes(before, action, values):
@@ -74,7 +94,11 @@ def test_a_note_is_kept_with_who_and_when_and_the_history_counts_it_without_its_
     edit = apply(ticket(notes=[{"text": "first"}]), Note(text=" called her back "), "ada", NOW)
 
     assert edit is not None
-    assert edit.values["notes"][1] == {"at": "2026-03-12T12:00:00+00:00", "who": "ada", "text": "called her back"}
+    assert edit.values["notes"][1] == {
+        "at": "2026-03-12T12:00:00+00:00",
+        "who": "ada",
+        "text": "called her back",
+    }
     assert edit.changes == {"notes": [1, 2]}
 
 

@@ -7,7 +7,7 @@ from math import log
 import numpy as np
 import pytest
 
-from stream.desk.drift import drift
+from stream.monitor.drift import drift
 
 TRAINED = {"negative": 14_403, "neutral": 22_986, "positive": 19_609}
 
@@ -46,7 +46,9 @@ def test_chance_alone_passes_the_line_in_about_one_of_twenty():
     dice = np.random.default_rng(7)
     shares, passed = [0.25, 0.4, 0.35], 0
     for _ in range(600):
-        one, other = (dict(zip("abc", map(int, dice.multinomial(150, shares)), strict=True)) for _ in range(2))
+        one, other = (
+            dict(zip("abc", map(int, dice.multinomial(150, shares)), strict=True)) for _ in range(2)
+        )
         told = drift(one, other)
         passed += told.index > told.chance
     assert 0.03 < passed / 600 < 0.08

@@ -6,11 +6,13 @@ import asyncio
 
 import pytest
 
+from stream.bootstrap.duties import every
 from stream.errors import DatabaseAway
-from stream.worker import every
 
 
-@pytest.mark.parametrize("error", [DatabaseAway("the server is stopping"), RuntimeError("a bug")], ids=["away", "bug"])
+@pytest.mark.parametrize(
+    "error", [DatabaseAway("the server is stopping"), RuntimeError("a bug")], ids=["away", "bug"]
+)
 async def test_a_duty_that_fails_is_tried_again(error):
     tries = 0
 
@@ -28,7 +30,9 @@ async def test_a_duty_that_fails_is_tried_again(error):
         await doing
 
 
-@pytest.mark.parametrize("error", [DatabaseAway("the server is stopping"), RuntimeError("a bug")], ids=["away", "bug"])
+@pytest.mark.parametrize(
+    "error", [DatabaseAway("the server is stopping"), RuntimeError("a bug")], ids=["away", "bug"]
+)
 async def test_a_duty_that_answers_the_wish_to_stop_with_an_error_stops_all_the_same(error):
     began = asyncio.Event()
 

@@ -1,15 +1,17 @@
-"""How well complaints are understood, and whether they are understood the same when said differently."""
+"""How well complaints are understood, and whether they are understood the same when said
+differently.
+"""
 
 import random
 
 import pytest
 
 from models.analysis import Analysis, Problem, Topic
-from models.evaluate import EvaluationError
-from models.evaluate_complaints import agreement, closeness, evaluate_complaints, judged
-from models.evaluate_consistency import evaluate_consistency
-from models.misprints import misprinted
-from models.taxonomy import Named, Taxonomy
+from models.evaluation.complaints import agreement, closeness, evaluate_complaints, judged
+from models.evaluation.consistency import evaluate_consistency
+from models.evaluation.metrics import EvaluationError
+from models.evaluation.typos import misprinted
+from models.taxonomy.classifier import Named, Taxonomy
 
 BAGS = Named("baggage", ("bag",), "baggage")
 LOST = Named("lost luggage", ("lost bag",), "baggage")
@@ -66,7 +68,12 @@ def test_every_head_that_the_file_has_is_measured(table):
     assert told["complaint"]["accuracy"] == 0.75
     assert told["complaint"]["confusion"] == {"no": {"no": 1}, "yes": {"(abstained)": 1, "yes": 2}}
     assert told["severity"]["accuracy"] == 0.75
-    assert told["topic"]["per_class"]["baggage"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "n": 2}
+    assert told["topic"]["per_class"]["baggage"] == {
+        "precision": 1.0,
+        "recall": 1.0,
+        "f1": 1.0,
+        "n": 2,
+    }
     assert told["problem"]["n"] == 2
     assert told["problem"]["macro_f1"] == 1.0
     assert told["dissatisfaction"]["n"] == 3
@@ -119,7 +126,9 @@ def test_closeness_counts_points_and_ranks():
 
 
 def test_consistency_compares_each_way_of_saying_it(table):
-    path = table("text,paraphrase", "you lost my bag,the bag that you lost", "my bag,my suitcase", "hello,")
+    path = table(
+        "text,paraphrase", "you lost my bag,the bag that you lost", "my bag,my suitcase", "hello,"
+    )
 
     told = evaluate_consistency(path, Reader())
 
@@ -127,7 +136,9 @@ def test_consistency_compares_each_way_of_saying_it(table):
     assert told["paraphrase"] == {
         **{"n": 2, "same_topic": 0.5, "index_within_10": 1.0, "both": 0.5, "mean_difference": 5.5}
     }
-    assert told["capitals"]["same_topic"] == pytest.approx(1 / 3, abs=1e-4)  # this reader knows no capitals
+    assert told["capitals"]["same_topic"] == pytest.approx(
+        1 / 3, abs=1e-4
+    )  # this reader knows no capitals
     with pytest.raises(EvaluationError, match="no column text"):
         evaluate_consistency(table("words", "a"), Reader())
 

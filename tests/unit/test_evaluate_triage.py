@@ -9,8 +9,15 @@ from pathlib import Path
 import pytest
 
 from models.analysis import Analysis, Sentiment
-from stream.evaluate_triage import UnusableLabels, evaluate_triage, measured, message_of, ndcg, read_labels
-from stream.triage import Ticket, fold
+from stream.triage.evaluate import (
+    UnusableLabels,
+    evaluate_triage,
+    measured,
+    message_of,
+    ndcg,
+    read_labels,
+)
+from stream.triage.fold import Ticket, fold
 
 HEADER = "text,should_ticket,priority\n"
 
@@ -66,7 +73,12 @@ def test_equal_priorities_share_their_gains_whatever_the_order_of_the_file() -> 
 
 
 def test_intervals_hold_the_figure_and_are_the_same_every_time() -> None:
-    texts = ["smoke coming out of the router", "I smell gas", "great flight", "no internet since yesterday"] * 10
+    texts = [
+        "smoke coming out of the router",
+        "I smell gas",
+        "great flight",
+        "no internet since yesterday",
+    ] * 10
     labels = ["P1", "P1", "none", "P1"] * 10
 
     once, again = measured(labels, tickets(*texts)), measured(labels, tickets(*texts))
@@ -79,21 +91,46 @@ def test_intervals_hold_the_figure_and_are_the_same_every_time() -> None:
 def test_a_figure_without_a_denominator_is_none() -> None:
     figures = measured(["none"], tickets("hello"))
 
-    assert figures["p1"] == {"precision": None, "recall": None, "f1": None, "precision_95": None, "recall_95": None}
+    assert figures["p1"] == {
+        "precision": None,
+        "recall": None,
+        "f1": None,
+        "precision_95": None,
+        "recall_95": None,
+    }
 
 
 def test_no_hit_at_all_is_an_f1_of_zero() -> None:
-    assert measured(["P1", "none"], tickets("hello there", "smoke coming out of the router"))["p1"]["f1"] == 0.0
+    assert (
+        measured(["P1", "none"], tickets("hello there", "smoke coming out of the router"))["p1"][
+            "f1"
+        ]
+        == 0.0
+    )
 
 
 def test_triage_reads_what_the_model_says() -> None:
     sentiment = Sentiment("negative", 0.9, {"negative": 0.9, "neutral": 0.1, "positive": 0.0})
-    analysis = Analysis("x", "en", "m", sentiment=sentiment, complaint=0.8, dissatisfaction=70.0, alarm=0.1, need=0.2)
+    analysis = Analysis(
+        "x",
+        "en",
+        "m",
+        sentiment=sentiment,
+        complaint=0.8,
+        dissatisfaction=70.0,
+        alarm=0.1,
+        need=0.2,
+    )
 
     message = message_of(analysis)
 
     assert (message.sentiment, message.negative, message.complaint) == ("negative", 0.9, 0.8)
-    assert (message.dissatisfaction, message.alarm, message.need, message.abstained) == (70.0, 0.1, 0.2, False)
+    assert (message.dissatisfaction, message.alarm, message.need, message.abstained) == (
+        70.0,
+        0.1,
+        0.2,
+        False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,7 +146,9 @@ def test_triage_reads_what_the_model_says() -> None:
         (HEADER + "hi,1\n", "line 2: too few columns"),
     ],
 )
-def test_a_file_that_cannot_be_used_says_where_and_why(tmp_path: Path, content: str, complaint: str) -> None:
+def test_a_file_that_cannot_be_used_says_where_and_why(
+    tmp_path: Path, content: str, complaint: str
+) -> None:
     path = tmp_path / "labels.csv"
     path.write_text(content, encoding="utf-8")
 

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from connectors.events import DELETED_REVISION, Complaint, Deleted, Transcript, Turn, Tweet, decode, encode
+from connectors.events import (
+    DELETED_REVISION,
+    Complaint,
+    Deleted,
+    Transcript,
+    Turn,
+    Tweet,
+    decode,
+    encode,
+)
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -32,14 +41,17 @@ turns = st.builds(Turn, speaker=st.sampled_from(["customer", "agent"]), text=tex
 events = st.one_of(
     st.builds(Tweet, text=texts, **said),
     st.builds(Complaint, text=texts, title=short, **said),
-    st.builds(Transcript, turns=st.lists(turns, max_size=4).map(tuple), complete=st.booleans(), **said),
+    st.builds(
+        Transcript, turns=st.lists(turns, max_size=4).map(tuple), complete=st.booleans(), **said
+    ),
     st.builds(Deleted, of=st.sampled_from(["tweet", "complaint", "transcript"]), **record),
 )
 
 
 def tweet(**fields: object) -> Tweet:
     return Tweet.model_validate(
-        {"id": "x:1", "conversation": "x:1", "occurred_at": NOON, "text": "where is my bag"} | fields
+        {"id": "x:1", "conversation": "x:1", "occurred_at": NOON, "text": "where is my bag"}
+        | fields
     )
 
 
@@ -73,7 +85,18 @@ def test_fields_of_a_later_minor_change_are_ignored():
 
 @pytest.mark.parametrize(
     "value",
-    [b"", b"not json", b"\xff\xfe", b"[]", b"{}", b"null", b'{"kind": "rumour"}', b'"x:1"', b"\0", b"[" * 100_000],
+    [
+        b"",
+        b"not json",
+        b"\xff\xfe",
+        b"[]",
+        b"{}",
+        b"null",
+        b'{"kind": "rumour"}',
+        b'"x:1"',
+        b"\0",
+        b"[" * 100_000,
+    ],
 )
 def test_bytes_that_are_no_event_are_refused(value):
     with pytest.raises(ValidationError):
@@ -81,14 +104,30 @@ def test_bytes_that_are_no_event_are_refused(value):
 
 
 @pytest.mark.parametrize(
-    "id", ["123", "x:", ":1", "X:1", "x 1", "x:1 2", "x:1\n", "x:\0", "x:é", "1x:2", "x:" + "1" * 201, ""]
+    "id",
+    [
+        "123",
+        "x:",
+        ":1",
+        "X:1",
+        "x 1",
+        "x:1 2",
+        "x:1\n",
+        "x:\0",
+        "x:é",
+        "1x:2",
+        "x:" + "1" * 201,
+        "",
+    ],
 )
 def test_an_id_names_its_network_and_has_no_blanks(id):
     with pytest.raises(ValidationError, match="id"):
         decode(wire(id=id))
 
 
-@pytest.mark.parametrize("id", ["x:123", "bluesky:at://did:plc:abc/app.bsky.feed.post/3k", "call:first%20call"])
+@pytest.mark.parametrize(
+    "id", ["x:123", "bluesky:at://did:plc:abc/app.bsky.feed.post/3k", "call:first%20call"]
+)
 def test_the_ids_of_the_networks_fit(id):
     assert decode(wire(id=id)).id == id
 
@@ -137,7 +176,10 @@ def test_half_a_character_becomes_a_question_mark_on_the_wire():
 
 def test_half_a_character_in_a_call_becomes_a_question_mark_too():
     call = Transcript(
-        id="call:1", conversation="call:1", occurred_at=NOON, turns=(Turn(speaker="customer", text="\ud83d"),)
+        id="call:1",
+        conversation="call:1",
+        occurred_at=NOON,
+        turns=(Turn(speaker="customer", text="\ud83d"),),
     )
 
     assert decode(encode(call)).text == "?"
@@ -148,13 +190,17 @@ def test_half_a_character_on_the_wire_is_refused():
         decode(encode(tweet(text="MARK")).replace(b"MARK", b"\\ud83d"))
 
 
-@pytest.mark.parametrize("text", ["", "\0", "😡" * 5000, "أين حقيبتي؟", "a" * 300_000, "\u202eback\u202c"])
+@pytest.mark.parametrize(
+    "text", ["", "\0", "😡" * 5000, "أين حقيبتي؟", "a" * 300_000, "\u202eback\u202c"]
+)
 def test_any_text_travels(text):
     assert decode(encode(tweet(text=text))).text == text
 
 
 def test_a_deletion_outranks_every_edit_and_has_no_text():
-    deleted = decode(b'{"kind":"deleted","id":"x:1","conversation":"x:1","occurred_at":"2026-05-04T12:00:00Z"}')
+    deleted = decode(
+        b'{"kind":"deleted","id":"x:1","conversation":"x:1","occurred_at":"2026-05-04T12:00:00Z"}'
+    )
 
     assert deleted.revision > tweet(revision=DELETED_REVISION - 1).revision
     assert not hasattr(deleted, "text")
@@ -163,7 +209,10 @@ def test_a_deletion_outranks_every_edit_and_has_no_text():
 def test_the_text_of_a_call_is_the_customers_side():
     said = (Turn(speaker="customer", text="my router"), Turn(speaker="agent", text="yes?"))
     call = Transcript(
-        id="call:1", conversation="call:1", occurred_at=NOON, turns=(*said, Turn(speaker="customer", text="is dead"))
+        id="call:1",
+        conversation="call:1",
+        occurred_at=NOON,
+        turns=(*said, Turn(speaker="customer", text="is dead")),
     )
 
     assert call.text == "my router\nis dead"

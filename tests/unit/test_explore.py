@@ -1,4 +1,6 @@
-"""The page of complaints and calls: what it shows, that texts stay data, and the statistics behind it."""
+"""The page of complaints and calls: what it shows, that texts stay data, and the statistics behind
+it.
+"""
 
 import csv
 import html
@@ -19,9 +21,7 @@ from stream.cli.explore import explore
 from stream.errors import UserError
 
 OWN = Path(__file__).parents[1] / "data" / "history.csv"
-EVIL = (
-    '<script>alert("x")</script> <img src=x onerror=y> $\\alpha$ & my number is 415-555-0133, mail me: jo@example.com'
-)
+EVIL = '<script>alert("x")</script> <img src=x onerror=y> $\\alpha$ & my number is 415-555-0133, mail me: jo@example.com'
 
 
 def explored(source, labels=None):
@@ -46,7 +46,14 @@ def complaints(tmp_path_factory):
             writer.writerow([*row.values(), outcomes[number % 3], day])
         for number in range(3):
             writer.writerow(
-                [f"{EVIL} again and again", "billing", "<i>bill</i>", "95", "closed", f"2026-03-0{number + 1}"]
+                [
+                    f"{EVIL} again and again",
+                    "billing",
+                    "<i>bill</i>",
+                    "95",
+                    "closed",
+                    f"2026-03-0{number + 1}",
+                ]
             )
     return explored(folder / "mine.csv")
 
@@ -90,13 +97,18 @@ def test_calls_are_explored_by_outcome(tmp_path):
     calls.mkdir()
     for number in range(24):
         happy = number % 2
-        said = "Great, that solves it, wonderful!" if happy else "Nobody rang back, my claim is still open."
+        said = (
+            "Great, that solves it, wonderful!"
+            if happy
+            else "Nobody rang back, my claim is still open."
+        )
         agent = "It is done." if happy else "We will look into it."
         (calls / f"call_{number}.txt").write_text(
             f"Member: Hello, this is about claim number {number} of my knee.\nAgent: {agent}\nMember: {said}\n"
         )
     lines = [
-        f"call_{n}.txt,{'positive' if n % 2 else 'negative'},{'resolved' if n % 2 else 'follow_up'}" for n in range(24)
+        f"call_{n}.txt,{'positive' if n % 2 else 'negative'},{'resolved' if n % 2 else 'follow_up'}"
+        for n in range(24)
     ]
     (tmp_path / "labels.csv").write_text("\n".join(["file,sentiment,outcome", *lines]) + "\n")
 
@@ -159,15 +171,31 @@ def test_the_models_labels_are_not_mixed_with_those_of_the_file():
         sentiment = Sentiment("negative", 0.8, {"negative": 0.8, "neutral": 0.1, "positive": 0.1})
         return [
             Analysis(
-                text, "en", "m", sentiment, 0.9, 3, 71.0, topic=topic, problem=problem, embedding=np.ones(4, np.float16)
+                text,
+                "en",
+                "m",
+                sentiment,
+                0.9,
+                3,
+                71.0,
+                topic=topic,
+                problem=problem,
+                embedding=np.ones(4, np.float16),
             )
             for text in texts
         ]
 
-    one, other = understand([Found("it is down", problem="dead line", index=25.0), Found("it is slow")], analyze)
+    one, other = understand(
+        [Found("it is down", problem="dead line", index=25.0), Found("it is slow")], analyze
+    )
 
     assert (one.problem, one.index, one.severity, one.topic) == ("dead line", 25.0, 1, "network")
-    assert (other.problem, other.index, other.severity, other.topic) == (None, None, None, "network")
+    assert (other.problem, other.index, other.severity, other.topic) == (
+        None,
+        None,
+        None,
+        "network",
+    )
 
 
 def test_words_are_those_that_carry_something():
@@ -182,15 +210,21 @@ def test_words_are_those_that_carry_something():
 def test_themes_and_repeats_are_found_in_made_up_space():
     generator = np.random.default_rng(0)
     centres = np.eye(8)[:4]
-    vectors = np.concatenate([centre + 0.05 * generator.normal(size=(20, 8)) for centre in centres]).astype(np.float32)
+    vectors = np.concatenate(
+        [centre + 0.05 * generator.normal(size=(20, 8)) for centre in centres]
+    ).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     said = [[f"word{row // 20}", "filler"] for row in range(80)]
 
     themes = find_themes(vectors, said)
 
     assert sorted(len(theme.members) for theme in themes) == [20] * 4
-    assert {theme.words[0].split()[0] for theme in themes} == {f"word{number}" for number in range(4)}
-    groups = near_duplicates(vectors[[0, 1, 40]], [["a", "b", "c"], ["a", "b", "c", "d"], ["a", "b", "c"]])
+    assert {theme.words[0].split()[0] for theme in themes} == {
+        f"word{number}" for number in range(4)
+    }
+    groups = near_duplicates(
+        vectors[[0, 1, 40]], [["a", "b", "c"], ["a", "b", "c", "d"], ["a", "b", "c"]]
+    )
     assert groups == [[0, 1]]
 
 
@@ -200,5 +234,9 @@ def test_names_in_charts_are_escaped_and_axes_are_named():
     assert "&lt;a&gt;" in drawn
     assert ">complaints<" in drawn
     assert "currentColor" in drawn
-    assert ">severity<" in heat_map(np.array([[1, 2], [3, 0]]), ["x", "y"], ["low", "high"], "severity", "problem")
-    assert "standard deviations" in two_sided([("late", 3.0), ("nice", -2.0)], "good", "bad", "standard deviations")
+    assert ">severity<" in heat_map(
+        np.array([[1, 2], [3, 0]]), ["x", "y"], ["low", "high"], "severity", "problem"
+    )
+    assert "standard deviations" in two_sided(
+        [("late", 3.0), ("nice", -2.0)], "good", "bad", "standard deviations"
+    )

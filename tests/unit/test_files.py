@@ -11,7 +11,16 @@ from connectors.files import open_file
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(
-    "name", ["airline.csv", "sentiment140.csv", "twcs.csv", "complaints.csv", "calls", "calls.jsonl", "events.jsonl"]
+    "name",
+    [
+        "airline.csv",
+        "sentiment140.csv",
+        "twcs.csv",
+        "complaints.csv",
+        "calls",
+        "calls.jsonl",
+        "events.jsonl",
+    ],
 )
 def test_reading_goes_on_after_any_cursor(tmp_path, name, packed):
     path = SAMPLES / name
@@ -62,7 +71,9 @@ def test_of_a_file_with_brands_one_brand_is_chosen(brand):
 
 
 def test_a_file_without_brands_is_given_one():
-    assert {event.brand for event in sample("sentiment140.csv", brand="VoltLine").events} == {"VoltLine"}
+    assert {event.brand for event in sample("sentiment140.csv", brand="VoltLine").events} == {
+        "VoltLine"
+    }
 
 
 def test_both_sides_of_the_chosen_brand_are_replayed():
@@ -71,7 +82,9 @@ def test_both_sides_of_the_chosen_brand_are_replayed():
     assert {event.id for event in replayed.events} == {"x:1", "x:2", "x:3", "x:4"}
 
 
-@pytest.mark.parametrize("name", ["airline.csv", "twcs.csv", "calls", "calls/second.txt", "events.jsonl"])
+@pytest.mark.parametrize(
+    "name", ["airline.csv", "twcs.csv", "calls", "calls/second.txt", "events.jsonl"]
+)
 def test_progress_goes_from_nothing_to_all_of_it(name):
     opened = open_file(SAMPLES / name, on_bad_row=lambda bad: None)
     assert isinstance(opened, Source)

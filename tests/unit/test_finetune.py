@@ -9,12 +9,12 @@ import pytest
 from llm_server import llm_server
 
 from models.analysis import Analysis, Topic
-from models.brief import read_brief
-from models.compare import LlmBackend, LocalBackend, compare_complaints
-from models.llm import Llm, Price
-from models.taxonomy import Named, Taxonomy
+from models.evaluation.compare_backends import LlmBackend, LocalBackend, compare_complaints
+from models.llm.backend import Llm, Price
+from models.llm.prompt import read_brief
+from models.taxonomy.classifier import Named, Taxonomy
+from models.training.custom.chat_export import export_finetune
 from models.training.errors import TrainingError
-from models.training.finetune import export_finetune
 
 KINDS = {
     "tv": ("TV", "Missing channels", "TV channels keep disappearing", 70),
@@ -27,7 +27,9 @@ def history(path, rows=60, columns=("text", "topic", "problem", "dissatisfaction
     written = [("text", "topic", "problem", "dissatisfaction")]
     for number in range(rows):
         topic, problem, words, index = list(KINDS.values())[number % 3]
-        written.append((f"{words}, case {number}, call +44 20 7946 {number:04d}", topic, problem, str(index)))
+        written.append(
+            (f"{words}, case {number}, call +44 20 7946 {number:04d}", topic, problem, str(index))
+        )
     keep = [written[0].index(name) for name in columns]
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([row[place] for place in keep] for row in written)
@@ -44,7 +46,9 @@ def test_a_history_becomes_chats_split_by_text_and_nothing_personal_is_in_them(t
     train, validation = examples(exported.train), examples(exported.validation)
     assert len(train) + len(validation) == 60
     assert 0 < len(validation) < 20
-    assert not {turns[1]["content"] for turns in train} & {turns[1]["content"] for turns in validation}
+    assert not {turns[1]["content"] for turns in train} & {
+        turns[1]["content"] for turns in validation
+    }
     for turns in train + validation:
         assert [turn["role"] for turn in turns] == ["system", "user", "assistant"]
         assert "7946" not in turns[1]["content"]
@@ -58,11 +62,19 @@ def test_the_brief_asks_what_the_history_tells_with_its_labels(tmp_path):
     brief = read_brief(exported.brief)
 
     assert brief.questions == ("topic", "problem", "dissatisfaction")
-    assert brief.problems == {"Billing": ("Charged twice",), "Network": ("Line down",), "TV": ("Missing channels",)}
-    assert examples(exported.train)[0][0]["content"] == brief.system(), "it must be asked as it was tuned"
+    assert brief.problems == {
+        "Billing": ("Charged twice",),
+        "Network": ("Line down",),
+        "TV": ("Missing channels",),
+    }
+    assert examples(exported.train)[0][0]["content"] == brief.system(), (
+        "it must be asked as it was tuned"
+    )
 
 
-@pytest.mark.parametrize("columns", [("text", "problem"), ("text", "topic"), ("text", "dissatisfaction")])
+@pytest.mark.parametrize(
+    "columns", [("text", "problem"), ("text", "topic"), ("text", "dissatisfaction")]
+)
 def test_any_subset_of_the_columns_will_do(tmp_path, columns):
     exported = export_finetune(history(tmp_path / "history.csv", columns=columns), tmp_path / "out")
 
@@ -105,14 +117,20 @@ def test_backends_are_measured_side_by_side_with_their_cost_and_failures(tmp_pat
 
     def tuned(asked):
         message = json.loads(asked["messages"][1]["content"])["message"]
-        kind = next(kind for word, kind in KINDS.items() if word in message.lower() or kind[2] in message)
+        kind = next(
+            kind for word, kind in KINDS.items() if word in message.lower() or kind[2] in message
+        )
         return json.dumps({"topic": kind[0], "problem": kind[1], "dissatisfaction": kind[3]})
 
     with llm_server(tuned) as good, llm_server("500") as bad:
         backends = {
             "local": LocalBackend(AlwaysTv()),
-            "tuned": LlmBackend(Llm(url=good.url, model="tuned", brief=brief, price=Price(1.0, 2.0))),
-            "broken": LlmBackend(Llm(url=bad.url, model="broken", brief=brief, retries=0, concurrency=1)),
+            "tuned": LlmBackend(
+                Llm(url=good.url, model="tuned", brief=brief, price=Price(1.0, 2.0))
+            ),
+            "broken": LlmBackend(
+                Llm(url=bad.url, model="broken", brief=brief, retries=0, concurrency=1)
+            ),
         }
         told = compare_complaints(data, backends)["backends"]
 

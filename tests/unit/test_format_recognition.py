@@ -29,11 +29,15 @@ def test_the_format_is_recognised_and_may_be_named(name, format):
     assert sample(name, format=format).events == sample(name).events
 
 
-@pytest.mark.parametrize("name", ["airline.csv", "sentiment140.csv", "twcs.csv", "calls.jsonl", "events.jsonl"])
+@pytest.mark.parametrize(
+    "name", ["airline.csv", "sentiment140.csv", "twcs.csv", "calls.jsonl", "events.jsonl"]
+)
 def test_a_packed_file_is_read_as_it_is_whatever_its_name(tmp_path, name):
     packed = written(tmp_path, gzip.compress((SAMPLES / name).read_bytes()), name)
 
-    assert [event.id for event in Replayed(packed).events] == [event.id for event in sample(name).events]
+    assert [event.id for event in Replayed(packed).events] == [
+        event.id for event in sample(name).events
+    ]
 
 
 @pytest.mark.parametrize("name", ["airline.csv", "complaints.csv", "calls.jsonl", "events.jsonl"])
@@ -42,9 +46,9 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(tmp_path, name):
     windows = (SAMPLES / name).read_bytes().replace(b"\n", b"\r\n")
     path.write_bytes(b"\xef\xbb\xbf" + windows)
 
-    assert [(event.id, event.text) for event in Replayed(path).events if event.kind != "deleted"] == [
-        (event.id, event.text) for event in sample(name).events if event.kind != "deleted"
-    ]
+    assert [
+        (event.id, event.text) for event in Replayed(path).events if event.kind != "deleted"
+    ] == [(event.id, event.text) for event in sample(name).events if event.kind != "deleted"]
 
 
 def test_a_complaints_table_may_use_semicolons_and_windows_1252(tmp_path):
@@ -82,7 +86,9 @@ def test_what_cannot_be_replayed_is_refused_in_one_clear_line(tmp_path, content,
 
 
 def test_an_unknown_header_names_the_formats_that_are_known(tmp_path):
-    with pytest.raises(FormatError, match="airline, sentiment140, twcs, complaints, transcripts, jsonl"):
+    with pytest.raises(
+        FormatError, match="airline, sentiment140, twcs, complaints, transcripts, jsonl"
+    ):
         Replayed(written(tmp_path, "colour,size\nred,5\n"))
 
 

@@ -40,7 +40,11 @@ def test_sentiment140_as_published_has_no_header_and_is_latin_1():
     replayed = sample("sentiment140.csv")
 
     assert replayed.source.format == "sentiment140"
-    assert [event.id for event in replayed.events] == ["x:1500000001", "x:1500000002", "x:1500000003"]
+    assert [event.id for event in replayed.events] == [
+        "x:1500000001",
+        "x:1500000002",
+        "x:1500000003",
+    ]
     assert replayed.events[0].occurred_at == datetime(2009, 4, 7, 5, 19, 45, tzinfo=UTC)
     assert replayed.events[1].text == "a café in the sun "
     assert replayed.events[1].author == "bo"
@@ -51,7 +55,10 @@ def test_sentiment140_with_a_header_is_the_same():
     replayed = sample("sentiment140_header.csv")
 
     assert replayed.source.format == "sentiment140"
-    assert [event.text for event in replayed.events] == ["my train is late, again", "a café in the sun"]
+    assert [event.text for event in replayed.events] == [
+        "my train is late, again",
+        "a café in the sun",
+    ]
     assert replayed.bad == []
 
 
@@ -68,7 +75,11 @@ def test_twcs_threads_a_reply_to_the_first_message_in_whatever_order(tmp_path, o
 def test_twcs_rows_of_the_brand_are_outbound():
     twcs = sample("twcs.csv").by_id
 
-    assert (twcs["x:3"].direction, twcs["x:3"].brand, twcs["x:3"].author) == ("outbound", "VoltCare", "VoltCare")
+    assert (twcs["x:3"].direction, twcs["x:3"].brand, twcs["x:3"].author) == (
+        "outbound",
+        "VoltCare",
+        "VoltCare",
+    )
     assert (twcs["x:2"].direction, twcs["x:2"].author) == ("inbound", "100001")
 
 
@@ -225,7 +236,12 @@ def test_our_own_events_as_json_lines():
     replayed = sample("events.jsonl")
 
     assert replayed.source.format == "jsonl"
-    assert [event.kind for event in replayed.events] == ["tweet", "deleted", "complaint", "transcript"]
+    assert [event.kind for event in replayed.events] == [
+        "tweet",
+        "deleted",
+        "complaint",
+        "transcript",
+    ]
     assert isinstance(replayed.events[1], Deleted)
     assert replayed.events[2].occurred_at.year == 9999
     assert isinstance(replayed.events[3], Transcript)
@@ -242,4 +258,6 @@ def test_a_line_that_is_no_event_is_reported_and_the_rest_goes_on():
 def test_what_is_written_as_json_lines_is_read_again(tmp_path):
     events = sample("airline.csv").events
 
-    assert Replayed(written(tmp_path, b"\n".join(map(encode, events)), "copy.jsonl")).events == events
+    assert (
+        Replayed(written(tmp_path, b"\n".join(map(encode, events)), "copy.jsonl")).events == events
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream.health import STALLED_AFTER, Health
+from stream.observe.health import STALLED_AFTER, Health
 
 
 class Clock:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.training.history import HistoryError, as_index, fewer, parts, read_history
+from models.training.custom.history import HistoryError, as_index, fewer, parts, read_history
 
 OWN = Path(__file__).parents[1] / "data" / "history.csv"
 
@@ -16,14 +16,20 @@ def written(path, *lines):
 
 def rows(topics="AABB", marks="", text="the line is down again call {}"):
     marks = marks or [""] * len(topics)
-    return [f"{text.format(n)},{topic},{mark}" for n, (topic, mark) in enumerate(zip(topics, marks, strict=True))]
+    return [
+        f"{text.format(n)},{topic},{mark}"
+        for n, (topic, mark) in enumerate(zip(topics, marks, strict=True))
+    ]
 
 
 def test_columns_are_recognised_by_what_people_call_them(tmp_path):
     path = written(
         tmp_path / "mine.csv",
         "Customer complaint;Topic;Issue;Customer Dissatisfaction Index",
-        *(f"it broke {n};TV;{'picture' if n % 2 else 'sound'};{'High' if n % 2 else 'Low'}" for n in range(8)),
+        *(
+            f"it broke {n};TV;{'picture' if n % 2 else 'sound'};{'High' if n % 2 else 'Low'}"
+            for n in range(8)
+        ),
         *(f"price rose {n};billing;too high;Medium" for n in range(4)),
     )
 
@@ -37,7 +43,9 @@ def test_columns_are_recognised_by_what_people_call_them(tmp_path):
 
 
 def test_a_column_can_be_named(tmp_path):
-    path = written(tmp_path / "mine.csv", "what,kind", *(f"text number {n},{'ab'[n % 2]}" for n in range(8)))
+    path = written(
+        tmp_path / "mine.csv", "what,kind", *(f"text number {n},{'ab'[n % 2]}" for n in range(8))
+    )
 
     assert read_history(path, {"text": "what", "problem": "Kind"}).labels("problem") == ["a", "b"]
 
@@ -79,7 +87,10 @@ def test_values_on_no_scale_are_one_clear_line(marks, told):
     [
         (["words,topic", "hello,A"], r"mine\.csv: no column text; its columns are words, topic"),
         (["text,colour", "hello,A"], "no column topic, problem or dissatisfaction"),
-        (["text,topic,dissatisfaction", *rows("    ")], r"topic \(column 'topic'\) is empty in every row"),
+        (
+            ["text,topic,dissatisfaction", *rows("    ")],
+            r"topic \(column 'topic'\) is empty in every row",
+        ),
         (["text,topic,dissatisfaction", *rows("AAAA")], "fewer than 2 classes"),
         (["text,topic,dissatisfaction", *rows("AAAB")], "fewer than 2 classes"),
         (["text,topic", "hello,A,B"], "line 2 has 3 columns, not the header's 2"),
@@ -107,7 +118,13 @@ def test_what_is_no_text_file_is_one_clear_line(tmp_path):
 def test_rare_classes_become_other_and_repeats_count_once(tmp_path):
     again = ["the line is down again call 0,A,40"]
     torn = ["one text with two labels,A,40", "One text  with two labels,B,40"]
-    path = written(tmp_path / "mine.csv", "text,topic,dissatisfaction", *rows("AAABBBC", ["40"] * 7), *again, *torn)
+    path = written(
+        tmp_path / "mine.csv",
+        "text,topic,dissatisfaction",
+        *rows("AAABBBC", ["40"] * 7),
+        *again,
+        *torn,
+    )
 
     history = read_history(path)
 
@@ -131,6 +148,8 @@ def test_a_draw_of_few_texts_has_as_many_of_each_class():
 
     some = fewer(history.told, "topic", 5)
 
-    assert sorted(one.topic for one in some) == sorted([*["TV"] * 5, *["billing"] * 5, *["network"] * 5])
+    assert sorted(one.topic for one in some) == sorted(
+        [*["TV"] * 5, *["billing"] * 5, *["network"] * 5]
+    )
     assert some != fewer(history.told, "topic", 5, draw=1)
     assert some == fewer(tuple(reversed(history.told)), "topic", 5)

@@ -1,4 +1,6 @@
-"""Mails as events: their words, their names, their conversations, and what is no complaint, however it is made."""
+"""Mails as events: their words, their names, their conversations, and what is no complaint, however
+it is made.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,21 @@ def said(raw: bytes):
 def test_a_mail_is_a_complaint_named_by_its_message_id():
     event = mail_event(mail(b"Where is my bag?\r\n"), CAME, brand="SkyNorth")
 
-    assert (event.id, event.conversation, event.in_reply_to) == ("email:a1@example.org", "email:a1@example.org", None)
-    assert (event.author, event.title, event.text) == ("ann@example.org", "My bag", "Where is my bag?")
-    assert (event.occurred_at, event.brand, event.direction) == (CAME - timedelta(minutes=5), "SkyNorth", "inbound")
+    assert (event.id, event.conversation, event.in_reply_to) == (
+        "email:a1@example.org",
+        "email:a1@example.org",
+        None,
+    )
+    assert (event.author, event.title, event.text) == (
+        "ann@example.org",
+        "My bag",
+        "Where is my bag?",
+    )
+    assert (event.occurred_at, event.brand, event.direction) == (
+        CAME - timedelta(minutes=5),
+        "SkyNorth",
+        "inbound",
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,7 +70,10 @@ def test_what_a_mail_answers_is_its_conversation(head, conversation, answers):
 def test_a_mail_without_an_id_has_the_same_name_whichever_way_it_came():
     nameless = HEAD.replace(b"Message-ID: <a1@example.org>\r\n", b"")
 
-    first, second = said(mail(b"hello", b"Received: from a\r\n" + nameless)), said(mail(b"hello", nameless))
+    first, second = (
+        said(mail(b"hello", b"Received: from a\r\n" + nameless)),
+        said(mail(b"hello", nameless)),
+    )
 
     assert first.id == second.id != said(mail(b"hello again", nameless)).id
 
@@ -88,8 +105,13 @@ def test_half_a_character_at_the_end_spoils_nothing_before_it():
     half = HEAD + b"Content-Type: text/plain\r\nContent-Transfer-Encoding: 8bit\r\n"
 
     assert said(mail("sehr schäbig, sä".encode()[:-1], half)).text == "sehr schäbig, s�"
-    assert said(HEAD.replace(b"My bag", b"=?utf-8?q?sch=C3=A4big_=C3?=") + b"\r\nhello").title == "schäbig �"
-    assert said(HEAD.replace(b"My bag", "schäbig".encode("latin-1")) + b"\r\nhello").title == "schäbig"
+    assert (
+        said(HEAD.replace(b"My bag", b"=?utf-8?q?sch=C3=A4big_=C3?=") + b"\r\nhello").title
+        == "schäbig �"
+    )
+    assert (
+        said(HEAD.replace(b"My bag", "schäbig".encode("latin-1")) + b"\r\nhello").title == "schäbig"
+    )
 
 
 def test_plain_text_goes_before_markup_and_attachments_are_left():
@@ -102,8 +124,12 @@ def test_plain_text_goes_before_markup_and_attachments_are_left():
         b"--x\r\nContent-Type: image/png\r\n\r\n\x89PNG\r\n--x--\r\n"
     )
 
-    assert said(mail(body, HEAD + b"Content-Type: multipart/mixed; boundary=x\r\n")).text == "in plain"
-    cut = mail(body[: body.index(b"attached")], HEAD + b"Content-Type: multipart/mixed; boundary=x\r\n")
+    assert (
+        said(mail(body, HEAD + b"Content-Type: multipart/mixed; boundary=x\r\n")).text == "in plain"
+    )
+    cut = mail(
+        body[: body.index(b"attached")], HEAD + b"Content-Type: multipart/mixed; boundary=x\r\n"
+    )
     assert said(cut).text == "in plain", "the end of a large mail is not read"
 
 
@@ -111,7 +137,10 @@ def test_a_forwarded_mail_says_what_it_forwards():
     inner = b"From: bob@example.org\r\nSubject: inner\r\nContent-Type: text/plain\r\n\r\nMy bag is lost.\r\n"
     body = b"--x\r\nContent-Type: message/rfc822\r\n\r\n" + inner + b"--x--\r\n"
 
-    assert said(mail(body, HEAD + b"Content-Type: multipart/mixed; boundary=x\r\n")).text == "My bag is lost."
+    assert (
+        said(mail(body, HEAD + b"Content-Type: multipart/mixed; boundary=x\r\n")).text
+        == "My bag is lost."
+    )
 
 
 def test_markup_becomes_what_a_reader_sees():
@@ -171,10 +200,14 @@ def test_what_the_mailbox_itself_sent_is_outbound():
 
 
 @pytest.mark.parametrize(
-    "date", [b"Fri, 31 Dec 9999 23:59:59 -1200", b"nonsense", b"Thu, 1 Jan 1970 00:00:00 +0000", b""]
+    "date",
+    [b"Fri, 31 Dec 9999 23:59:59 -1200", b"nonsense", b"Thu, 1 Jan 1970 00:00:00 +0000", b""],
 )
 def test_a_clock_that_cannot_be_right_is_not_believed(date):
-    assert said(mail(b"hello", HEAD.replace(b"Thu, 12 Mar 2026 13:00:00 +0100", date))).occurred_at == CAME
+    assert (
+        said(mail(b"hello", HEAD.replace(b"Thu, 12 Mar 2026 13:00:00 +0100", date))).occurred_at
+        == CAME
+    )
 
 
 @pytest.mark.parametrize(
@@ -190,7 +223,10 @@ def test_a_clock_that_cannot_be_right_is_not_believed(date):
         b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + b"--x\r\n\r\n" * 50_000,
         b"Content-Type: multipart/mixed; boundary=a\r\n\r\n"
         + b"--a\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n" * 3000,
-        b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(3000)),
+        b"".join(
+            b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n)
+            for n in range(3000)
+        ),
         b"Content-Type: message/rfc822\r\n\r\n" * 3000,
         b"Content-Type: text/html\r\n\r\n" + b"<div>" * 150_000,
         b"Content-Type: text/html\r\n\r\n" + b"<![" * 100_000,
@@ -198,7 +234,8 @@ def test_a_clock_that_cannot_be_right_is_not_believed(date):
         b"Content-Type: text/html\r\n\r\n" + b"<a " * 100_000,
         b"Content-Type: text/html\r\n\r\n" + b"&#x110000;&" * 30_000,
         b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b"=" * 500_000,
-        b"Content-Type: text/plain\r\nContent-Transfer-Encoding: uuencode\r\n\r\nbegin 644 x\n" + b"M" * 1000,
+        b"Content-Type: text/plain\r\nContent-Transfer-Encoding: uuencode\r\n\r\nbegin 644 x\n"
+        + b"M" * 1000,
         b"\r\n" + b"on a " * 200_000,
         b"\r\n" + b"On x\n" * 100_000,
         b"\r\n" + b"\n" * 500_000 + b" " * 500_000,
@@ -217,7 +254,14 @@ def test_a_hostile_mail_harms_nobody(raw):
 
 
 def test_settings_that_cannot_work_say_what_is_missing():
-    given = {"port": None, "mailbox": "INBOX", "days": 0, "poll_seconds": 30.0, "brand": None, "told": print}
+    given = {
+        "port": None,
+        "mailbox": "INBOX",
+        "days": 0,
+        "poll_seconds": 30.0,
+        "brand": None,
+        "told": print,
+    }
 
     for host, user, password, encryption, words in (
         (None, "a", "b", "tls", "EARSHOT_IMAP_HOST"),

@@ -7,9 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from models.draft import Candidate, Refusal
-from stream.incident_answers import worded_differently
-from stream.incidents import ANY_PROBLEM, FEWEST, WITHIN, Incident, Loose, gather, severity
+from models.replier.draft import Candidate, Refusal
+from stream.incidents.answers import worded_differently
+from stream.incidents.clustering import (
+    ANY_PROBLEM,
+    FEWEST,
+    WITHIN,
+    Incident,
+    Loose,
+    gather,
+    severity,
+)
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 
@@ -21,15 +29,25 @@ def direction(like=1.0, axis=1):
     return vector
 
 
-def loose(number, like=0.9, *, axis=None, problem="line down", brand="VoltLine", model="m1", minutes=0.0):
+def loose(
+    number, like=0.9, *, axis=None, problem="line down", brand="VoltLine", model="m1", minutes=0.0
+):
     at = NOON + timedelta(minutes=minutes)
-    return Loose(f"x:{number}", brand, problem, "network", at, model, direction(like, axis or 1 + number % 7))
+    return Loose(
+        f"x:{number}", brand, problem, "network", at, model, direction(like, axis or 1 + number % 7)
+    )
 
 
 def known(**given):
     return Incident(
         **{
-            **{"id": "incident:1", "brand": "VoltLine", "problem": "line down", "topic": "network", "model": "m1"},
+            **{
+                "id": "incident:1",
+                "brand": "VoltLine",
+                "problem": "line down",
+                "topic": "network",
+                "model": "m1",
+            },
             **{"centre": direction(1.0), "first": NOON, "last": NOON},
             **given,
         }
@@ -64,7 +82,12 @@ def test_too_few_or_too_far_apart_in_time_brand_model_or_meaning_are_none():
 
 
 def test_a_ticket_joins_what_is_known_and_needs_to_be_more_like_it_when_its_problem_has_another_name():
-    joins = [loose(1, 0.5), loose(2, ANY_PROBLEM + 0.05, problem=None), loose(3, 0.5, problem=None), loose(4, 0.1)]
+    joins = [
+        loose(1, 0.5),
+        loose(2, ANY_PROBLEM + 0.05, problem=None),
+        loose(3, 0.5, problem=None),
+        loose(4, 0.1),
+    ]
 
     [grown] = gather(joins, [known()])
 
@@ -76,7 +99,10 @@ def test_what_one_hand_wrote_many_times_is_no_incident():
 
 
 def test_the_larger_problem_takes_what_is_like_it_before_a_smaller_one_is_made_of_that():
-    many, few = [loose(n) for n in range(7)], [loose(10 + n, 0.8, problem="on hold") for n in range(5)]
+    many, few = (
+        [loose(n) for n in range(7)],
+        [loose(10 + n, 0.8, problem="on hold") for n in range(5)],
+    )
 
     [incident] = gather([*many, *few], [])
 
@@ -108,16 +134,29 @@ def test_more_and_graver_tickets_are_a_graver_incident():
 
 
 def test_every_ticket_of_an_incident_gets_words_that_no_other_got():
-    ours = [Candidate("We are on it.", -1.0), Candidate("Our engineers are working on your line.", -1.2)]
+    ours = [
+        Candidate("We are on it.", -1.0),
+        Candidate("Our engineers are working on your line.", -1.2),
+    ]
 
     chosen = worded_differently([ours, ours, ours])
 
-    assert [each and each.text for each in chosen] == ["We are on it.", "Our engineers are working on your line.", None]
+    assert [each and each.text for each in chosen] == [
+        "We are on it.",
+        "Our engineers are working on your line.",
+        None,
+    ]
 
 
 def test_words_that_the_gate_refuses_or_that_were_said_lately_are_not_chosen():
-    refused = replace(Candidate("We will pay you 100.", -0.5), refusals=(Refusal("promise", "promises money"),))
-    options = [refused, Candidate("We are on it!", -1.0), Candidate("Sorry, your line is being repaired.", -2.0)]
+    refused = replace(
+        Candidate("We will pay you 100.", -0.5), refusals=(Refusal("promise", "promises money"),)
+    )
+    options = [
+        refused,
+        Candidate("We are on it!", -1.0),
+        Candidate("Sorry, your line is being repaired.", -2.0),
+    ]
 
     [chosen] = worded_differently([options], taken=["we are ON it"])
 

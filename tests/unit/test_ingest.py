@@ -10,7 +10,7 @@ from fakes import NOON, tweet
 
 from connectors.events import Complaint, Deleted, Sourced, Transcript, Turn
 from stream.errors import BrokerAway
-from stream.ingest import ingest
+from stream.ingest.publish import ingest
 
 
 class Broker:
@@ -92,7 +92,11 @@ async def test_a_broker_that_is_away_for_a_moment_is_tried_again():
 async def test_a_rate_is_an_upper_bound():
     started = time.monotonic()
     await ingest(
-        sourced(*(tweet(f"x:{number}") for number in range(100))), Broker(), name="test", bury=Letters().bury, rate=200
+        sourced(*(tweet(f"x:{number}") for number in range(100))),
+        Broker(),
+        name="test",
+        bury=Letters().bury,
+        rate=200,
     )
 
     assert time.monotonic() - started >= 0.4

@@ -8,9 +8,9 @@ import pytest
 from serving import TOKEN, Keys
 from starlette.exceptions import HTTPException
 
-from stream.api_keys import looks_like_token, new_token
+from stream.accounts.api_keys import looks_like_token, new_token
 from stream.errors import DatabaseAway
-from stream.web.keyring import GRACE, REMEMBERED, STRANGERS, Bucket, KeyRing
+from stream.web.auth.keyring import GRACE, REMEMBERED, STRANGERS, Bucket, KeyRing
 
 OTHER = "earshot_" + "b" * 43
 
@@ -43,7 +43,9 @@ def test_every_token_is_new_and_is_known_by_its_looks():
 
     assert len(tokens) == 100
     assert all(looks_like_token(token) for token in tokens)
-    assert not any(looks_like_token(given) for given in ("", "earshot_", "hunter2", TOKEN + "a", TOKEN + "\n"))
+    assert not any(
+        looks_like_token(given) for given in ("", "earshot_", "hunter2", TOKEN + "a", TOKEN + "\n")
+    )
 
 
 async def test_a_key_is_looked_up_once_however_many_ask_at_the_same_time():

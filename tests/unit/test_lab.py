@@ -15,17 +15,17 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from models.analyzer import softmax
 from models.artifact import ArtifactError
-from models.classifier import Classifier, Reading
-from models.evaluate_sentiment import evaluate_sentiment
-from models.training.base import BaseError
-from models.training.data import DataError
-from models.training.gate import GateError
+from models.evaluation.sentiment import evaluate_sentiment
+from models.sentiment_classifier import Classifier, Reading
+from models.training.corpus.data import DataError
+from models.training.encoder.base import BaseError
 from models.training.lab import release as releasing
 from models.training.lab.build import kernels
 from models.training.lab.recipe import is_recipe, read_recipe
 from models.training.lab.sets import sets_of
 from models.training.lab.train import fitted, train
 from models.training.recipes import RecipeError
+from models.training.release.gate import GateError
 
 TEXTS = ["thank you so much, you made my day", "worst service, so disappointed"]
 
@@ -33,7 +33,9 @@ TEXTS = ["thank you so much, you made my day", "worst service, so disappointed"]
 @pytest.fixture(scope="session")
 def full(tmp_path_factory):
     folder = tmp_path_factory.mktemp("full")
-    story = train(config_of(folder, layers=1, frozen=0, steps=30), folder / "run", say=lambda line: None)
+    story = train(
+        config_of(folder, layers=1, frozen=0, steps=30), folder / "run", say=lambda line: None
+    )
     return folder / "run", story
 
 
@@ -47,7 +49,9 @@ def lora(tmp_path_factory):
 def said_by(model, folder, texts=TEXTS):
     tokens = AutoTokenizer.from_pretrained(folder)(texts, padding=True, return_tensors="pt")
     with torch.inference_mode():
-        return model.eval()(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]).logits.numpy()
+        return model.eval()(
+            input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
+        ).logits.numpy()
 
 
 def test_a_run_tells_its_recipe_data_seed_versions_and_figures(full):
@@ -60,7 +64,9 @@ def test_a_run_tells_its_recipe_data_seed_versions_and_figures(full):
     assert story["parameters"]["trained"] == story["parameters"]["all"]
     assert story["versions"].keys() >= {"torch", "transformers", "peft", "python"}
     assert story["validation"]["n"] == story["texts"]["validation"]
-    assert {"step", "of", "loss"} <= json.loads((folder / "train.log").read_text().splitlines()[0]).keys()
+    assert {"step", "of", "loss"} <= json.loads(
+        (folder / "train.log").read_text().splitlines()[0]
+    ).keys()
 
 
 def test_the_merged_model_and_the_adapter_load_with_from_pretrained_and_agree(lora):
@@ -68,10 +74,14 @@ def test_the_merged_model_and_the_adapter_load_with_from_pretrained_and_agree(lo
 
     folder, story = lora
     merged = AutoModelForSequenceClassification.from_pretrained(folder / "model", **kernels())
-    adapted = AutoPeftModelForSequenceClassification.from_pretrained(folder / "adapter", num_labels=3, **kernels())
+    adapted = AutoPeftModelForSequenceClassification.from_pretrained(
+        folder / "adapter", num_labels=3, **kernels()
+    )
 
     assert merged.config.id2label == {0: "negative", 1: "neutral", 2: "positive"}
-    np.testing.assert_allclose(said_by(merged, folder / "model"), said_by(adapted, folder / "adapter"), atol=1e-4)
+    np.testing.assert_allclose(
+        said_by(merged, folder / "model"), said_by(adapted, folder / "adapter"), atol=1e-4
+    )
     assert story["parameters"]["trained"] < 0.03 * story["parameters"]["all"]
     assert story["bytes"]["adapter"] < 0.05 * story["bytes"]["model"]
 
@@ -79,7 +89,8 @@ def test_the_merged_model_and_the_adapter_load_with_from_pretrained_and_agree(lo
 def test_the_base_stays_beside_the_tuned_model_untouched(full):
     folder, _ = full
     before, after = (
-        AutoModelForSequenceClassification.from_pretrained(folder / name, **kernels()) for name in ("base", "model")
+        AutoModelForSequenceClassification.from_pretrained(folder / name, **kernels())
+        for name in ("base", "model")
     )
 
     assert np.abs(said_by(before, folder / "base") - said_by(after, folder / "model")).max() > 0.1
@@ -97,13 +108,17 @@ def test_the_release_is_small_passed_the_gate_and_says_what_the_model_says(full)
     assert story["release"]["bytes"]["int8"] < 0.3 * story["release"]["bytes"]["fp32"]
     card = (folder / "release" / "README.md").read_text()
     assert small.version in card
-    assert f"Learnt in {story['best_step']} steps of 16 from {story['texts']['train']} texts" in card
+    assert (
+        f"Learnt in {story['best_step']} steps of 16 from {story['texts']['train']} texts" in card
+    )
     assert "test part" not in card
 
 
 def test_a_released_model_is_evaluated_and_a_damaged_one_refused(full, tmp_path):
     folder, _ = full
-    figures = evaluate_sentiment(CONFIGS / "lab_tiny.csv", Classifier(folder / "release", threads=1))
+    figures = evaluate_sentiment(
+        CONFIGS / "lab_tiny.csv", Classifier(folder / "release", threads=1)
+    )
     assert figures["n"] == 204
     assert figures["accuracy"] > 0.5
 
@@ -127,12 +142,16 @@ def test_a_small_model_that_lost_its_weights_is_not_released(full, tmp_path, mon
         graph = onnx.load(source)
         for constant in graph.graph.initializer:
             if "classifier" in constant.name:
-                constant.CopyFrom(numpy_helper.from_array(-3 * numpy_helper.to_array(constant), constant.name))
+                constant.CopyFrom(
+                    numpy_helper.from_array(-3 * numpy_helper.to_array(constant), constant.name)
+                )
         onnx.save(graph, target)
 
     monkeypatch.setattr(releasing, "quantise", careless)
     with pytest.raises(GateError, match=r"not released.*FAIL sentiment"):
-        releasing.release(fit, tmp_path / "run" / "other", json.loads((folder / "run.json").read_text()))
+        releasing.release(
+            fit, tmp_path / "run" / "other", json.loads((folder / "run.json").read_text())
+        )
     assert not (tmp_path / "run" / "other").exists()
 
 
@@ -184,11 +203,20 @@ def test_two_classes_know_no_neutral_text(tmp_path):
 
 
 def test_no_text_that_is_held_out_is_learnt(tmp_path):
-    rows = [("a good day", "positive"), ("A  good day", "positive"), ("bad", "negative"), ("so so", "neutral")]
+    rows = [
+        ("a good day", "positive"),
+        ("A  good day", "positive"),
+        ("bad", "negative"),
+        ("so so", "neutral"),
+    ]
     for name in ("train.csv", "held.csv"):
         with (tmp_path / name).open("w", newline="") as file:
-            csv.writer(file).writerows([("text", "label"), *(rows if name == "train.csv" else rows[:1])])
-    (tmp_path / "recipe.toml").write_text('way = "full"\ndata = "train.csv"\nvalidation = "held.csv"\nclasses = 3\n')
+            csv.writer(file).writerows(
+                [("text", "label"), *(rows if name == "train.csv" else rows[:1])]
+            )
+    (tmp_path / "recipe.toml").write_text(
+        'way = "full"\ndata = "train.csv"\nvalidation = "held.csv"\nclasses = 3\n'
+    )
 
     with pytest.raises(DataError, match="2 texts of 2 classes"):
         sets_of(read_recipe(tmp_path / "recipe.toml"), tmp_path, tmp_path)
@@ -224,13 +252,25 @@ def test_what_is_not_there_is_named(tmp_path):
         sets_of(replace(recipe, data="none.csv"), tmp_path, tmp_path)
     with pytest.raises(DataError, match="EARSHOT_SHARED"):
         sets_of(replace(recipe, data="imdb"), tmp_path, tmp_path)
-    with pytest.raises(RecipeError, match=r"600 tokens: the base all-MiniLM-L6-v2 reads 512 at most"):
-        fitted(replace(recipe, longest=600), sets_of(recipe, tmp_path, tmp_path), tmp_path / "long", print)
+    with pytest.raises(
+        RecipeError, match=r"600 tokens: the base all-MiniLM-L6-v2 reads 512 at most"
+    ):
+        fitted(
+            replace(recipe, longest=600),
+            sets_of(recipe, tmp_path, tmp_path),
+            tmp_path / "long",
+            print,
+        )
     (tmp_path / "file").write_text("")
     with pytest.raises(RecipeError, match="cannot be the directory of a run"):
         fitted(recipe, sets_of(recipe, tmp_path, tmp_path), tmp_path / "file", print)
     with pytest.raises(BaseError, match="no/such-model"):
-        fitted(replace(recipe, base="no/such-model"), sets_of(recipe, tmp_path, tmp_path), tmp_path / "run", print)
+        fitted(
+            replace(recipe, base="no/such-model"),
+            sets_of(recipe, tmp_path, tmp_path),
+            tmp_path / "run",
+            print,
+        )
 
 
 def test_qlora_without_bitsandbytes_says_what_to_do(tmp_path):
@@ -257,7 +297,10 @@ def test_it_reads_as_many_tokens_as_are_best_in_validation_and_says_so(tmp_path)
     assert story["validation"]["macro_f1"] == story["read"][str(best)]
     assert story["release"]["reading"] == {"longest": best, "both_ends": True}
     for name in ("base", "model"):
-        assert json.loads((tmp_path / "run" / name / "config.json").read_text())["earshot"]["longest"] == best
+        assert (
+            json.loads((tmp_path / "run" / name / "config.json").read_text())["earshot"]["longest"]
+            == best
+        )
     assert f"cut after {best} tokens" in (tmp_path / "run" / "release" / "README.md").read_text()
 
 

@@ -10,8 +10,8 @@ import pytest
 from lab_runs import CONFIGS, config_of
 from typer.testing import CliRunner
 
-from models.compare_sentiment import PROBES, LabelsError, as_sentiments, label_map
-from models.evaluate import Tally
+from models.evaluation.compare_sentiment import PROBES, LabelsError, as_sentiments, label_map
+from models.evaluation.metrics import Tally
 from models.training.lab.train import train
 from stream.cli.main import app
 from stream.errors import UserError
@@ -20,7 +20,11 @@ from stream.errors import UserError
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("compared")
-    train(config_of(folder, "lab_tiny_lora", layers=1, steps=30), folder / "run", say=lambda line: None)
+    train(
+        config_of(folder, "lab_tiny_lora", layers=1, steps=30),
+        folder / "run",
+        say=lambda line: None,
+    )
     return folder / "run"
 
 
@@ -35,7 +39,10 @@ def compared(*arguments):
         (["NEG", "NEU", "POS"], ["negative", "neutral", "positive"]),
         (["positive", "negative", "neutral"], ["positive", "negative", "neutral"]),
         (["Negative", "POSITIVE"], ["negative", "positive"]),
-        (["1 star", "2 stars", "3 stars", "4 stars", "5 stars"], ["negative"] * 2 + ["neutral"] + ["positive"] * 2),
+        (
+            ["1 star", "2 stars", "3 stars", "4 stars", "5 stars"],
+            ["negative"] * 2 + ["neutral"] + ["positive"] * 2,
+        ),
         (["Very_Negative", "very-positive"], ["negative", "positive"]),
     ],
 )
@@ -47,7 +54,10 @@ def test_numbers_are_refused_until_somebody_says_what_they_mean():
     with pytest.raises(LabelsError, match=r"LABEL_0, LABEL_1 mean"):
         label_map(["LABEL_0", "LABEL_1"])
 
-    assert label_map(["LABEL_0", "LABEL_1"], {"label_0": "negative", "LABEL_1": "positive"})["LABEL_1"] == "positive"
+    assert (
+        label_map(["LABEL_0", "LABEL_1"], {"label_0": "negative", "LABEL_1": "positive"})["LABEL_1"]
+        == "positive"
+    )
     with pytest.raises(LabelsError, match="has no label LABEL_7"):
         label_map(["LABEL_0", "POS"], {"LABEL_0": "negative", "LABEL_7": "positive"})
     with pytest.raises(LabelsError, match="glad is no sentiment"):
@@ -59,7 +69,9 @@ def test_numbers_are_refused_until_somebody_says_what_they_mean():
 def test_stars_are_added_up_by_what_they_mean():
     stars = ["1 star", "2 stars", "3 stars", "4 stars", "5 stars"]
 
-    found = as_sentiments(np.array([[0.1, 0.2, 0.3, 0.15, 0.25]], np.float32), stars, label_map(stars))
+    found = as_sentiments(
+        np.array([[0.1, 0.2, 0.3, 0.15, 0.25]], np.float32), stars, label_map(stars)
+    )
 
     np.testing.assert_allclose(found, [[0.3, 0.3, 0.4]], atol=1e-6)
 
@@ -84,10 +96,21 @@ def test_base_adapter_merged_and_int8_stand_side_by_side(run):
     assert models["base"]["trained_parameters"] == 0 < models["lora"]["trained_parameters"]
     assert models["int8"]["bytes"] < 0.3 * models["fp32"]["bytes"]
     assert models["fp32"]["train_seconds"] > 0
-    wanted = {"precision", "recall", "macro_f1", "weighted_f1", "ece", "brier", "texts_per_s", "parameters"}
+    wanted = {
+        "precision",
+        "recall",
+        "macro_f1",
+        "weighted_f1",
+        "ece",
+        "brier",
+        "texts_per_s",
+        "parameters",
+    }
     assert wanted <= models["fp32"].keys()
     assert told["probes"] == list(PROBES)
-    assert all(sum(odds.values()) == pytest.approx(1, abs=1e-3) for odds in models["int8"]["probes"])
+    assert all(
+        sum(odds.values()) == pytest.approx(1, abs=1e-3) for odds in models["int8"]["probes"]
+    )
 
 
 def test_a_worker_cannot_be_given_a_model_that_says_sentiment_alone(run):
@@ -106,7 +129,11 @@ def test_labels_of_a_foreign_model_are_given_on_the_command_line(run, tmp_path):
     with pytest.raises(UserError, match=r"foreign.*LABEL_0, LABEL_1, LABEL_2 mean"):
         compared(tmp_path / "foreign", "--data", data)
     said = compared(
-        tmp_path / "foreign", "--data", data, "--labels", "LABEL_0=negative,LABEL_1=neutral,LABEL_2=positive"
+        tmp_path / "foreign",
+        "--data",
+        data,
+        "--labels",
+        "LABEL_0=negative,LABEL_1=neutral,LABEL_2=positive",
     )
 
     assert next(iter(said["models"].values()))["accuracy"] > 0.5

@@ -25,14 +25,32 @@ def free_port():
 
 
 def test_two_processes_have_the_losses_of_one(tmp_path):
-    config = config_of(tmp_path, "lab_tiny_lora", layers=1, epochs=1, dropout=0.0, precision="fp32", batch=15)
-    launch = ["--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
+    config = config_of(
+        tmp_path, "lab_tiny_lora", layers=1, epochs=1, dropout=0.0, precision="fp32", batch=15
+    )
+    launch = [
+        "--multi_gpu",
+        "--num_processes",
+        "2",
+        "--num_machines",
+        "1",
+        "--mixed_precision",
+        "no",
+    ]
     launch += ["--dynamo_backend", "no", "--main_process_port", str(free_port())]
     train = ["-m", "stream.cli", "train", "sentiment", str(config), "--out"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "EARSHOT_HOME": str(tmp_path)}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "EARSHOT_HOME": str(tmp_path),
+    }
     accelerate = [sys.executable, "-m", "accelerate.commands.launch", *launch]
 
-    for command in ([sys.executable, *train, str(tmp_path / "one")], [*accelerate, *train, str(tmp_path / "two")]):
+    for command in (
+        [sys.executable, *train, str(tmp_path / "one")],
+        [*accelerate, *train, str(tmp_path / "two")],
+    ):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr[-2000:]
 

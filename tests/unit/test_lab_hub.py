@@ -51,4 +51,7 @@ def test_a_refused_token_an_absent_hub_and_no_weights_are_one_line_each(model, t
     assert "hub-other" not in refused.stderr
     assert "cannot be reached" in away.stderr
     assert "no weights to send" in empty.stderr
-    assert all(done.stderr.count("\n") == 1 for done in (refused, away, empty)), (refused.stderr, away.stderr)
+    assert all(done.stderr.count("\n") == 1 for done in (refused, away, empty)), (
+        refused.stderr,
+        away.stderr,
+    )

@@ -8,7 +8,7 @@ import numpy as np
 from lab_runs import CONFIGS, config_of
 
 from models.analyzer import softmax
-from models.labelled import read_labelled
+from models.evaluation.labelled_file import read_labelled
 from models.training.lab.ablation import VARIANTS, ablation, table
 from models.training.lab.build import build
 from models.training.lab.keep import BASE, with_weights
@@ -23,7 +23,13 @@ def test_unlabelled_texts_that_the_model_is_sure_of_are_learnt_with_less_weight(
     texts, _ = read_labelled(CONFIGS / "lab_tiny.csv")
     (tmp_path / "more.txt").write_text("\n".join(f"well, {text}" for text in texts))
     config = config_of(
-        tmp_path, "lab_tiny_lora", steps=60, balance=0.5, pseudo="more.txt", pseudo_most=12, pseudo_least=0.4
+        tmp_path,
+        "lab_tiny_lora",
+        steps=60,
+        balance=0.5,
+        pseudo="more.txt",
+        pseudo_most=12,
+        pseudo_least=0.4,
     )
     recipe, said = read_recipe(config), []
     before = sets_of(recipe, tmp_path, tmp_path)
@@ -55,7 +61,9 @@ def test_pairs_move_the_model_towards_the_better_label(tmp_path):
 
 def test_a_whole_run_takes_pairs_of_a_file(tmp_path):
     write_preferences([("so sick", "positive", "negative")], tmp_path / "pairs.csv")
-    config = config_of(tmp_path, "lab_tiny_lora", layers=1, steps=6, augment=0.5, preferences="pairs.csv")
+    config = config_of(
+        tmp_path, "lab_tiny_lora", layers=1, steps=6, augment=0.5, preferences="pairs.csv"
+    )
 
     story = train(config, tmp_path / "run", say=lambda line: None)
 
@@ -66,7 +74,14 @@ def test_a_whole_run_takes_pairs_of_a_file(tmp_path):
 def test_the_ablation_runs_every_variant_and_remembers_what_was_done(tmp_path):
     (tmp_path / "more.txt").write_text("what a lovely day\nthe worst of all\nit opens at nine\n")
     config = config_of(
-        tmp_path, "lab_tiny_lora", layers=1, steps=4, most=60, epochs=1, pseudo="more.txt", pseudo_least=0.3
+        tmp_path,
+        "lab_tiny_lora",
+        layers=1,
+        steps=4,
+        most=60,
+        epochs=1,
+        pseudo="more.txt",
+        pseudo_least=0.3,
     )
     said = []
 

@@ -25,15 +25,29 @@ def text_of(html):
 
 
 def test_a_run_of_the_lab_is_one_page_that_needs_nothing_else(tmp_path):
-    train(config_of(tmp_path, "lab_tiny_lora", layers=1, steps=20), tmp_path / "run", say=lambda line: None)
+    train(
+        config_of(tmp_path, "lab_tiny_lora", layers=1, steps=20),
+        tmp_path / "run",
+        say=lambda line: None,
+    )
 
     told = CliRunner().invoke(
-        app, ["report", str(tmp_path / "run"), "--data", str(CONFIGS / "lab_tiny.csv")], catch_exceptions=False
+        app,
+        ["report", str(tmp_path / "run"), "--data", str(CONFIGS / "lab_tiny.csv")],
+        catch_exceptions=False,
     )
     made = (tmp_path / "run" / "report.html").read_text()
 
     assert told.exit_code == 0
-    for section in ("How it learnt", "Confusion", "Reliability", "Slices", "Each class", "Words of each class", "Gate"):
+    for section in (
+        "How it learnt",
+        "Confusion",
+        "Reliability",
+        "Slices",
+        "Each class",
+        "Words of each class",
+        "Gate",
+    ):
         assert section in made, section
     assert made.count('<img src="data:image/png') == 3
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", made)
@@ -43,7 +57,9 @@ def test_a_run_of_the_lab_is_one_page_that_needs_nothing_else(tmp_path):
 
 def test_what_people_wrote_is_escaped_and_redacted():
     texts = ["<script>alert(1)</script> I love it", "call me at +44 20 7946 0958 <b>now</b>"]
-    said = Said(("negative", "positive"), texts, np.array([0, 1]), np.array([[0.1, 0.9], [0.8, 0.2]]))
+    said = Said(
+        ("negative", "positive"), texts, np.array([0, 1]), np.array([[0.1, 0.9], [0.8, 0.2]])
+    )
 
     made = page(Run("<i>run</i>", {"recipe": {"name": "<u>"}}, [(1, 2.0)], {}, {"test": said}))
 
@@ -65,7 +81,9 @@ def test_what_people_wrote_is_escaped_and_redacted():
     ids=["all heads and complaints", "replies", "calls"],
 )  # fmt: skip
 def test_the_log_of_every_kind_of_train_has_its_curves(tmp_path, lines):
-    (tmp_path / "train.log").write_text("\n".join(["plain words", *lines, '{"resumed_at": 3}']) + "\n")
+    (tmp_path / "train.log").write_text(
+        "\n".join(["plain words", *lines, '{"resumed_at": 3}']) + "\n"
+    )
     run = read_run(tmp_path)
 
     assert run.losses or run.looks
@@ -77,19 +95,25 @@ def test_more_curves_than_colours_are_told_apart_and_begin_at_the_first_step():
 
     drawn = curves(series, "step", "accuracy")
 
-    lines = {style for style in re.findall(r'style="([^"]*)"', drawn) if "stroke-width: 1.6" in style}
+    lines = {
+        style for style in re.findall(r'style="([^"]*)"', drawn) if "stroke-width: 1.6" in style
+    }
     assert len(lines) == 7
     assert "12.5" not in drawn
 
 
 def test_steps_that_were_done_twice_count_once(tmp_path):
-    (tmp_path / "train.log").write_text('{"step": 10, "loss": 3}\n{"step": 20, "loss": 2}\n{"step": 10, "loss": 1}\n')
+    (tmp_path / "train.log").write_text(
+        '{"step": 10, "loss": 3}\n{"step": 20, "loss": 2}\n{"step": 10, "loss": 1}\n'
+    )
 
     assert read_run(tmp_path).losses == [(10, 1), (20, 2)]
 
 
 def test_a_released_model_has_a_page_too(tmp_path):
-    told = CliRunner().invoke(app, ["report", str(default_artifact()), "--out", str(tmp_path / "page.html")])
+    told = CliRunner().invoke(
+        app, ["report", str(default_artifact()), "--out", str(tmp_path / "page.html")]
+    )
 
     assert told.exit_code == 0, told.output
     said = text_of((tmp_path / "page.html").read_text())
@@ -107,7 +131,9 @@ def test_a_folder_that_is_no_run_is_one_line(tmp_path):
 
 
 def test_slices_are_found_by_what_stands_in_the_text():
-    texts = ["I am not amused @acme :(", "oh great, delayed again @acme", "nice 😀"] * 10 + ["word " * 30] * 10
+    texts = ["I am not amused @acme :(", "oh great, delayed again @acme", "nice 😀"] * 10 + [
+        "word " * 30
+    ] * 10
 
     found = slices_of(texts)
 

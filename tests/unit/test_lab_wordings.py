@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from models.training.data import DataError
+from models.training.corpus.data import DataError
 from models.training.lab.augment import WAYS, AugmentError, augmented
 from models.training.lab.preference import Preference, read_preferences, write_preferences
 from models.training.lab.pseudo import chosen
@@ -35,7 +35,9 @@ def test_whom_it_names_and_links_to_stays():
 
 def test_each_way_does_what_it_is_called():
     assert {"GOOD day", "good day", "GOOD DAY"} <= made_by("casing", "Good day") | {"GOOD day"}
-    assert "so haaappy" in made_by("elongation", "so happy") or any("ooo" in one for one in made_by("elongation", "so"))
+    assert "so haaappy" in made_by("elongation", "so happy") or any(
+        "ooo" in one for one in made_by("elongation", "so")
+    )
     assert made_by("elongation", "sooooo good") <= {"so good", "soo good"}
     assert any(one != "my internet is broken" for one in made_by("typos", "my internet is broken"))
     assert made_by("emoticons", "nice :)") >= {"nice 🙂", "nice smile"}
@@ -56,7 +58,9 @@ def test_one_or_two_ways_change_a_text_and_unknown_ones_are_named():
 
     assert len(wordings) > 30
     assert TWEET not in wordings
-    assert augmented(TWEET, random.Random(3), ("hashtags",)) == TWEET.replace("#HappyDay", "happy day")
+    assert augmented(TWEET, random.Random(3), ("hashtags",)) == TWEET.replace(
+        "#HappyDay", "happy day"
+    )
     with pytest.raises(AugmentError, match="there is no rhymes"):
         augmented(TWEET, random.Random(1), ("rhymes",))
 

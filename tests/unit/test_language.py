@@ -9,7 +9,9 @@ from models.language import UNDECIDED, detect
 
 SAMPLES = [
     json.loads(line)
-    for line in (Path(__file__).parents[1] / "data" / "languages.jsonl").read_text(encoding="utf-8").splitlines()
+    for line in (Path(__file__).parents[1] / "data" / "languages.jsonl")
+    .read_text(encoding="utf-8")
+    .splitlines()
 ]
 
 
@@ -25,7 +27,9 @@ def test_english_is_never_abstained_from_however_it_is_typed():
 def test_another_language_is_never_taken_for_english():
     foreign = [sample for sample in SAMPLES if sample["language"] not in ("en", UNDECIDED)]
 
-    taken_for_english = [s["text"] for s in foreign if detect(s["text"], s.get("hint")) in ("en", UNDECIDED)]
+    taken_for_english = [
+        s["text"] for s in foreign if detect(s["text"], s.get("hint")) in ("en", UNDECIDED)
+    ]
 
     assert len(foreign) > 110
     assert taken_for_english == []
@@ -63,7 +67,12 @@ def test_a_text_that_clearly_says_otherwise_overrules_its_tag():
 
 
 def test_what_was_redacted_and_handles_and_links_say_nothing_about_the_language():
-    assert detect("@AirDeutschland ¿dónde está mi maleta? [email] https://example.de/wo-ist-mein-koffer") == "es"
+    assert (
+        detect(
+            "@AirDeutschland ¿dónde está mi maleta? [email] https://example.de/wo-ist-mein-koffer"
+        )
+        == "es"
+    )
     assert detect("[email] [phone]") == UNDECIDED
 
 
@@ -80,7 +89,17 @@ def test_what_was_redacted_and_handles_and_links_say_nothing_about_the_language(
         "ሀ ꙮ \ufdfd",
         "ᚠᚢᚦ",
     ],
-    ids=["empty", "nul", "surrogates", "emoji", "one long word", "codes", "at signs", "rare letters", "runes"],
+    ids=[
+        "empty",
+        "nul",
+        "surrogates",
+        "emoji",
+        "one long word",
+        "codes",
+        "at signs",
+        "rare letters",
+        "runes",
+    ],
 )
 def test_any_text_has_an_answer(text):
     assert detect(text)

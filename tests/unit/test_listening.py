@@ -11,7 +11,7 @@ from fakes import NOON, tweet
 from connectors.base import SourceError
 from connectors.events import Deleted, Passed, Sourced, decode
 from stream.errors import BrokerAway, DatabaseAway
-from stream.listening import Listener
+from stream.ingest.live import Listener
 
 
 class Source:
@@ -96,7 +96,9 @@ async def test_a_break_is_waited_out_and_reading_goes_on_from_the_last_confirmed
 
     await listener(source, broker, places, waits).run()
 
-    assert broker.ids == ["x:1", "x:2", "x:3", "x:3", "x:4", "x:5"], "the source drops what comes twice, not we"
+    assert broker.ids == ["x:1", "x:2", "x:3", "x:3", "x:4", "x:5"], (
+        "the source drops what comes twice, not we"
+    )
     assert source.opened == [None, 3, 3]
     assert waits == [7.0, 7.0]
     assert places["test"] == 5
@@ -166,8 +168,16 @@ async def test_only_deletions_of_what_was_heard_or_stored_are_passed_on_with_the
 
     await listener(Source([*posts(1, 1), *gone[:2], reply, *gone[2:]]), broker, places).run()
 
-    told = [(event.id, event.conversation) for event in (decode(each.value) for each in broker.messages)]
-    assert told == [("x:1", "x:1"), ("x:8", "x:root8"), ("x:2", "x:root2"), ("x:2", "x:root2"), ("x:1", "x:1")]
+    told = [
+        (event.id, event.conversation) for event in (decode(each.value) for each in broker.messages)
+    ]
+    assert told == [
+        ("x:1", "x:1"),
+        ("x:8", "x:root8"),
+        ("x:2", "x:root2"),
+        ("x:2", "x:root2"),
+        ("x:1", "x:1"),
+    ]
 
 
 async def test_what_no_waiting_helps_ends_it_after_what_came_before_is_published():
@@ -185,7 +195,9 @@ async def test_a_fault_of_a_source_is_not_swallowed():
     broker = Broker()
 
     with pytest.raises(ZeroDivisionError):
-        await asyncio.wait_for(listener(Source([*posts(1, 1), ZeroDivisionError()]), broker, Places(broker)).run(), 5)
+        await asyncio.wait_for(
+            listener(Source([*posts(1, 1), ZeroDivisionError()]), broker, Places(broker)).run(), 5
+        )
 
 
 async def test_an_event_that_is_too_large_is_buried_and_the_rest_goes_on():

@@ -9,10 +9,10 @@ import pytest
 from llm_server import GOOD, LlmServer, llm_server
 
 from models.analysis import Analysis, Problem, Sentiment, Topic
-from models.breaker import Breaker
-from models.brief import Brief, Unusable, ask, brief_of, read_brief
-from models.llm import Llm, LlmAnalyzer, Price, sendable
-from models.taxonomy import read_taxonomy
+from models.llm.backend import Llm, LlmAnalyzer, Price, sendable
+from models.llm.circuit_breaker import Breaker
+from models.llm.prompt import Brief, Unusable, ask, brief_of, read_brief
+from models.taxonomy.classifier import read_taxonomy
 
 BRIEF = Brief(
     ("sentiment", "complaint", "severity", "dissatisfaction", "topic", "problem", "words"),
@@ -29,7 +29,10 @@ class Local:
 
     def __call__(self, texts, languages=None):
         calm = Sentiment("neutral", 0.6, {"neutral": 0.6})
-        return [Analysis(text, "en", self.version, calm, severity=0, topic=Topic("tv", 0.7)) for text in texts]
+        return [
+            Analysis(text, "en", self.version, calm, severity=0, topic=Topic("tv", 0.7))
+            for text in texts
+        ]
 
 
 local = Local()
@@ -46,7 +49,13 @@ class Naps:
 
 
 def analyzer(server: LlmServer, sleep=None, **given) -> LlmAnalyzer:
-    llm = Llm(url=server.url, model="tiny", brief=given.pop("brief", BRIEF), sleep=sleep or Naps(), **given)
+    llm = Llm(
+        url=server.url,
+        model="tiny",
+        brief=given.pop("brief", BRIEF),
+        sleep=sleep or Naps(),
+        **given,
+    )
     return LlmAnalyzer(local, llm)
 
 
@@ -54,9 +63,14 @@ def test_the_answer_takes_the_place_of_the_local_judgement():
     with llm_server() as server:
         told = analyzer(server)(["my line is down"])[0]
 
-    assert told.sentiment == Sentiment("negative", 1.0, {"negative": 1.0, "neutral": 0.0, "positive": 0.0})
+    assert told.sentiment == Sentiment(
+        "negative", 1.0, {"negative": 1.0, "neutral": 0.0, "positive": 0.0}
+    )
     assert (told.complaint, told.severity, told.dissatisfaction) == (1.0, 3, 80.0)
-    assert (told.topic, told.problem) == (Topic("network", 1.0), Problem("line down", 1.0, ("down",)))
+    assert (told.topic, told.problem) == (
+        Topic("network", 1.0),
+        Problem("line down", 1.0, ("down",)),
+    )
     assert told.model == "tiny+local-1"
 
 
@@ -190,7 +204,13 @@ def test_a_brief_takes_only_what_may_be_said():
     assert good["words"] == ("down",)
     assert BRIEF.read("```json\n" + json.dumps(GOOD) + "\n```", "down")["topic"] == "network"
     assert BRIEF.read(json.dumps(GOOD | {"problem": "missing channels"}), "down")["problem"] is None
-    for bad in ("[]", "", '{"sentiment": "negative"}', json.dumps(GOOD | {"dissatisfaction": True}), "NaN"):
+    for bad in (
+        "[]",
+        "",
+        '{"sentiment": "negative"}',
+        json.dumps(GOOD | {"dissatisfaction": True}),
+        "NaN",
+    ):
         with pytest.raises(Unusable):
             BRIEF.read(bad, "down")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stream.logs import set_up_logs
+from stream.observe.logs import set_up_logs
 from stream.settings import Settings
 
 ADDRESS = "postgresql://earshot:s3cr%40t-word@db/earshot"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from prometheus_client import generate_latest
 
-from stream.figures import Figures
-from stream.metrics import LEVELS, Metrics, store_metrics
+from stream.observe.metrics import LEVELS, Metrics, store_metrics
+from stream.postgres.gauges import Figures
 
 
 class Clock:
@@ -65,10 +65,15 @@ def test_one_message_after_a_quiet_night_is_no_lag_of_hours(metrics, clock):
 
 
 def test_what_has_not_happened_yet_is_there_as_zero():
-    worker, store = generate_latest(Metrics().registry).decode(), generate_latest(store_metrics(Figures(3, 8)))
+    worker, store = (
+        generate_latest(Metrics().registry).decode(),
+        generate_latest(store_metrics(Figures(3, 8))),
+    )
 
     assert 'earshot_dependency_retries_total{what="Postgres"} 0.0' in worker
-    assert [f'earshot_late_tickets{{level="{level}"}} 0.0'.encode() in store for level in LEVELS] == [True] * 4
+    assert [
+        f'earshot_late_tickets{{level="{level}"}} 0.0'.encode() in store for level in LEVELS
+    ] == [True] * 4
 
 
 def test_the_database_tells_its_queue_its_outbox_and_its_sources():
@@ -88,5 +93,8 @@ def test_the_database_tells_its_queue_its_outbox_and_its_sources():
     assert told.get_sample_value("earshot_late_tickets", {"level": "P1"}) == 2
     assert told.get_sample_value("earshot_dead_letters_waiting", {"state": "dead"}) == 4
     assert told.get_sample_value("earshot_outbox_age_seconds") == 61.5
-    assert told.get_sample_value("earshot_spend_dollars", {"network": "x", "brand": "SkyNorth"}) == 3.25
+    assert (
+        told.get_sample_value("earshot_spend_dollars", {"network": "x", "brand": "SkyNorth"})
+        == 3.25
+    )
     assert told.get_sample_value("earshot_source_silent_seconds", {"source": "bluesky"}) == 12

@@ -3,13 +3,18 @@
 import pytest
 import torch
 
-from models.training.base import MINILM, BaseError, load_base, mean_pooled, minilm_bert
+from models.training.encoder.base import MINILM, BaseError, load_base, mean_pooled, minilm_bert
 
 
 def test_minilm_in_distilberts_layout_says_what_the_bert_says():
     bert = minilm_bert()
     distilbert, tokenizer = load_base(MINILM)
-    texts = ["my bag is lost", "thank you so much for the quick answer, you made my day", "no", "what? " * 60]
+    texts = [
+        "my bag is lost",
+        "thank you so much for the quick answer, you made my day",
+        "no",
+        "what? " * 60,
+    ]
     encodings = [tokenizer.encode(text).ids for text in texts]
     width = max(len(ids) for ids in encodings)
     ids = torch.tensor([one + [0] * (width - len(one)) for one in encodings])
@@ -37,7 +42,9 @@ def test_a_distilbert_in_a_local_folder_is_a_base(tmp_path):
 
     again, _ = load_base(str(tmp_path))
 
-    assert all(torch.equal(a, b) for a, b in zip(encoder.parameters(), again.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(encoder.parameters(), again.parameters(), strict=True)
+    )
 
 
 def test_a_folder_that_is_not_there_is_an_error_that_names_it(tmp_path):

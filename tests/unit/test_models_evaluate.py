@@ -10,11 +10,15 @@ from sklearn import metrics
 
 from models.analyzer import Analyzer
 from models.artifact import default_artifact
-from models.evaluate import EvaluationError, Tally, calibration_error, scores
-from models.evaluate_sentiment import evaluate_sentiment
-from models.labelled import LabelledFile, read_labelled
+from models.evaluation.labelled_file import LabelledFile, read_labelled
+from models.evaluation.metrics import EvaluationError, Tally, calibration_error, scores
+from models.evaluation.sentiment import evaluate_sentiment
 
-ROWS = [("I love you", "positive"), ("I hate you", "negative"), ("the shop opens at nine", "neutral")]
+ROWS = [
+    ("I love you", "positive"),
+    ("I hate you", "negative"),
+    ("the shop opens at nine", "neutral"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,9 @@ def analyzer():
 
 
 def table(path, rows, header="text,label"):
-    path.write_text("\n".join([header, *(f'"{text}",{label}' for text, label in rows)]) + "\n", encoding="utf-8")
+    path.write_text(
+        "\n".join([header, *(f'"{text}",{label}' for text, label in rows)]) + "\n", encoding="utf-8"
+    )
     return path
 
 
@@ -37,9 +43,15 @@ def test_the_figures_are_those_of_scikit_learn():
 
     assert report["n"] == 500
     assert report["accuracy"] == pytest.approx(metrics.accuracy_score(truth, guesses), abs=1e-4)
-    assert report["macro_f1"] == pytest.approx(metrics.f1_score(truth, guesses, average="macro"), abs=1e-4)
-    assert report["weighted_f1"] == pytest.approx(metrics.f1_score(truth, guesses, average="weighted"), abs=1e-4)
-    assert report["macro_recall"] == pytest.approx(metrics.balanced_accuracy_score(truth, guesses), abs=1e-4)
+    assert report["macro_f1"] == pytest.approx(
+        metrics.f1_score(truth, guesses, average="macro"), abs=1e-4
+    )
+    assert report["weighted_f1"] == pytest.approx(
+        metrics.f1_score(truth, guesses, average="weighted"), abs=1e-4
+    )
+    assert report["macro_recall"] == pytest.approx(
+        metrics.balanced_accuracy_score(truth, guesses), abs=1e-4
+    )
     assert report["per_class"]["b"]["precision"] == pytest.approx(
         metrics.precision_score(truth, guesses, average=None)[1], abs=1e-4
     )
@@ -53,10 +65,14 @@ def test_calibration_error_is_the_gap_between_confidence_and_truth():
 
 
 @pytest.mark.parametrize(
-    "labels", [("positive", "negative", "neutral"), ("2", "0", "1"), ("4", "0", "2"), ("1", "-1", "0")]
+    "labels",
+    [("positive", "negative", "neutral"), ("2", "0", "1"), ("4", "0", "2"), ("1", "-1", "0")],
 )
 def test_labels_are_names_or_any_usual_numbers(tmp_path, labels):
-    data = table(tmp_path / "data.csv", [(text, label) for (text, _), label in zip(ROWS, labels, strict=True)])
+    data = table(
+        tmp_path / "data.csv",
+        [(text, label) for (text, _), label in zip(ROWS, labels, strict=True)],
+    )
 
     assert read_labelled(data)[1].tolist() == [2, 0, 1]
 
@@ -64,7 +80,15 @@ def test_labels_are_names_or_any_usual_numbers(tmp_path, labels):
 def test_the_shipped_model_is_evaluated_on_a_file(tmp_path, analyzer):
     report = evaluate_sentiment(table(tmp_path / "data.csv", ROWS), analyzer)
 
-    assert {"n", "accuracy", "macro_f1", "macro_recall", "weighted_f1", "ece", "per_class"} <= report.keys()
+    assert {
+        "n",
+        "accuracy",
+        "macro_f1",
+        "macro_recall",
+        "weighted_f1",
+        "ece",
+        "per_class",
+    } <= report.keys()
     assert report["n"] == 3
     assert report["accuracy"] == 1
 
@@ -119,15 +143,21 @@ def test_a_large_file_is_read_in_parts_and_counts_as_a_whole(tmp_path):
         version = "lengths"
 
         def sentiments(self, texts):
-            return np.array([[0.2, 0.1, 0.7] if len(text) > 4 else [0.8, 0.1, 0.1] for text in texts])
+            return np.array(
+                [[0.2, 0.1, 0.7] if len(text) > 4 else [0.8, 0.1, 0.1] for text in texts]
+            )
 
     rows = [("x" * (row % 7), ("negative", "positive", "neutral")[row % 3]) for row in range(5000)]
     model, told = Lengths(), []
 
-    report = evaluate_sentiment(table(tmp_path / "data.csv", rows), model, lambda *done: told.append(done))
+    report = evaluate_sentiment(
+        table(tmp_path / "data.csv", rows), model, lambda *done: told.append(done)
+    )
 
     truth = np.array([{"negative": 0, "neutral": 1, "positive": 2}[label] for _, label in rows])
-    whole = scores(truth, model.sentiments([text for text, _ in rows]), ["negative", "neutral", "positive"])
+    whole = scores(
+        truth, model.sentiments([text for text, _ in rows]), ["negative", "neutral", "positive"]
+    )
     assert {name: report[name] for name in whole} == whole
     assert told[-1] == (5000, 5000)
     assert len(told) == 5

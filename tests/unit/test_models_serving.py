@@ -10,13 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import taxonomy
 from models.analyzer import Analyzer, dissatisfaction, softmax
 from models.artifact import ArtifactError, default_artifact, load_artifact
 from models.encoder import groups, padded
-from models.taxonomy import read_taxonomy
+from models.taxonomy import classifier
+from models.taxonomy.classifier import read_taxonomy
 
-SUBJECTS = ["my bag", "the flight", "your app", "the technician", "the new phone", "my refund", "the crew", "internet"]
+SUBJECTS = [
+    "my bag",
+    "the flight",
+    "your app",
+    "the technician",
+    "the new phone",
+    "my refund",
+    "the crew",
+    "internet",
+]
 SAYINGS = [
     "is late again",
     "made my day, thank you so much 😍",
@@ -43,8 +52,16 @@ def analyzer():
 @pytest.fixture(scope="module")
 def texts():
     """Some three hundred texts of 2 to 128 tokens."""
-    made = [f"{aside}{subject} {saying}" for aside in ASIDES for subject in SUBJECTS for saying in SAYINGS]
-    long = [" and then ".join(random.Random(number).sample(made, 2 + number % 9)) for number in range(40)]
+    made = [
+        f"{aside}{subject} {saying}"
+        for aside in ASIDES
+        for subject in SUBJECTS
+        for saying in SAYINGS
+    ]
+    long = [
+        " and then ".join(random.Random(number).sample(made, 2 + number % 9))
+        for number in range(40)
+    ]
     return [*made, *long, "no", "ok", "why?", "a", "word " * 500, "😡", "12345", "thanks", "Thanks"]
 
 
@@ -53,7 +70,9 @@ def judgements(analyses):
     return [(repr(one), one.embedding.tobytes()) for one in analyses]
 
 
-def test_a_text_is_judged_the_same_alone_in_any_batch_in_any_order_beside_any_padding(analyzer, texts):
+def test_a_text_is_judged_the_same_alone_in_any_batch_in_any_order_beside_any_padding(
+    analyzer, texts
+):
     expected = dict(zip(texts, judgements(analyzer(texts)), strict=True))
     shuffled = random.Random(5).sample(texts, len(texts))
 
@@ -124,7 +143,10 @@ def test_what_a_message_is_about_is_named_or_left_open(analyzer):
 
 def test_the_examples_of_the_complaint_project_are_read_as_there(analyzer):
     channels, line = analyzer(
-        ["TV channels keep disappearing from my subscription!", "Line is down! It is really annoying!"]
+        [
+            "TV channels keep disappearing from my subscription!",
+            "Line is down! It is really annoying!",
+        ]
     )
 
     assert (channels.topic.label, channels.problem.label) == ("TV", "missing channels")
@@ -144,7 +166,16 @@ def test_what_is_no_message_abstains_and_a_short_or_odd_message_does_not(analyze
         ]
     )
     people = analyzer(
-        ["why", "gate B12???", "ugh", "no", "flt 2281 dfw-lax 3hr late", "smh...", "@user thanks!", "2 bags $50"]
+        [
+            "why",
+            "gate B12???",
+            "ugh",
+            "no",
+            "flt 2281 dfw-lax 3hr late",
+            "smh...",
+            "@user thanks!",
+            "2 bags $50",
+        ]
     )
 
     assert [one.why for one in strange] == ["strange"] * 4
@@ -154,7 +185,7 @@ def test_what_is_no_message_abstains_and_a_short_or_odd_message_does_not(analyze
 
 def test_a_topic_of_ones_own_works_at_once_beside_the_trained_ones(tmp_path):
     mine = tmp_path / "taxonomy.toml"
-    shipped = Path(taxonomy.__file__).with_name("taxonomy.toml").read_text(encoding="utf-8")
+    shipped = Path(classifier.__file__).with_name("taxonomy.toml").read_text(encoding="utf-8")
     mine.write_text(
         shipped
         + """
@@ -166,7 +197,9 @@ examples = ["my stamps are gone", "the card lost a stamp", "no stamp for my coff
     )
     analyzer = Analyzer(default_artifact(), taxonomy=read_taxonomy(mine), threads=1)
 
-    stamps, bag = analyzer(["I bought a coffee and got no stamp on my card", "you lost my luggage again"])
+    stamps, bag = analyzer(
+        ["I bought a coffee and got no stamp on my card", "you lost my luggage again"]
+    )
 
     assert stamps.topic.label == "loyalty app"
     assert bag.topic.label == "baggage"
@@ -174,19 +207,31 @@ examples = ["my stamps are gone", "the card lost a stamp", "no stamp for my coff
 
 def test_an_unknown_language_and_an_empty_text_abstain(analyzer):
     spanish, empty, english, emoji = analyzer(
-        ["El vuelo se canceló y nadie me ayuda en el aeropuerto", "\u200b ", "my flight was cancelled", "😡😡😡"]
+        [
+            "El vuelo se canceló y nadie me ayuda en el aeropuerto",
+            "\u200b ",
+            "my flight was cancelled",
+            "😡😡😡",
+        ]
     )
 
     assert spanish.abstained
     assert spanish.language == "es"
-    assert (spanish.sentiment, spanish.dissatisfaction, spanish.topic, spanish.embedding) == (None, None, None, None)
+    assert (spanish.sentiment, spanish.dissatisfaction, spanish.topic, spanish.embedding) == (
+        None,
+        None,
+        None,
+        None,
+    )
     assert spanish.why == "language"
     assert (empty.abstained, empty.why) == (True, "empty")
     assert not english.abstained
     assert not emoji.abstained
 
 
-@pytest.mark.parametrize("text", ["\ud83d", "a\x00b", "😀" * 5000, "مرحبا " * 50, "x" * 300_000, "@" * 99, "\\u0041"])
+@pytest.mark.parametrize(
+    "text", ["\ud83d", "a\x00b", "😀" * 5000, "مرحبا " * 50, "x" * 300_000, "@" * 99, "\\u0041"]
+)
 def test_no_text_stops_the_analyzer(analyzer, text):
     (analysis,) = analyzer([text])
 
@@ -197,10 +242,14 @@ def test_no_text_stops_the_analyzer(analyzer, text):
 def test_repeated_texts_are_run_once(analyzer, monkeypatch):
     runs = []
     monkeypatch.setattr(
-        analyzer._encoder, "_run", lambda tokens, run=analyzer._encoder._run: runs.append(len(tokens)) or run(tokens)
+        analyzer._encoder,
+        "_run",
+        lambda tokens, run=analyzer._encoder._run: runs.append(len(tokens)) or run(tokens),
     )
 
-    analyses = analyzer(["RT @a late again http://x.y/1", "RT @b late again http://x.y/2", "another thing"])
+    analyses = analyzer(
+        ["RT @a late again http://x.y/1", "RT @b late again http://x.y/2", "another thing"]
+    )
 
     assert runs == [2]
     assert analyses[0].sentiment == analyses[1].sentiment
@@ -212,7 +261,15 @@ def test_each_line_is_the_contract(analyzer):
 
     assert list(line) == [
         *("text", "language", "sentiment", "complaint", "severity", "dissatisfaction"),
-        *("dissatisfaction_level", "dissatisfaction_grade", "topic", "problem", "abstained", "why", "model"),
+        *(
+            "dissatisfaction_level",
+            "dissatisfaction_grade",
+            "topic",
+            "problem",
+            "abstained",
+            "why",
+            "model",
+        ),
     ]
     assert line["model"] == analyzer.version
     assert analyzer([]) == []
@@ -220,11 +277,16 @@ def test_each_line_is_the_contract(analyzer):
 
 def test_serving_loads_neither_torch_nor_transformers():
     asked = (
-        "import sys, models.analyzer, models.evaluate; "
+        "import sys, models.analyzer, models.evaluation.metrics; "
         "print({'torch', 'transformers', 'peft', 'optimum', 'onnx', 'models.training'} & set(sys.modules))"
     )
 
-    assert subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout == "set()\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", asked], capture_output=True, text=True, check=True
+        ).stdout
+        == "set()\n"
+    )
 
 
 def test_the_shipped_model_is_small_and_whole():
@@ -257,7 +319,10 @@ def restated(**changes):
         (lambda folder: (folder / "model.onnx").unlink(), "model.onnx is missing"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "tokenizer.json is missing"),
         (lambda folder: (folder / "artifact.json").unlink(), "artifact.json is missing"),
-        (lambda folder: (folder / "model.onnx").write_bytes(b"not a model"), "model.onnx is damaged"),
+        (
+            lambda folder: (folder / "model.onnx").write_bytes(b"not a model"),
+            "model.onnx is damaged",
+        ),
         (lambda folder: (folder / "artifact.json").write_text("{"), "not a model's story"),
         (lambda folder: (folder / "artifact.json").write_text("[]"), "not a model's story"),
         (lambda folder: (folder / "artifact.json").write_bytes(b"\xff\xfe"), "not a model's story"),
@@ -280,7 +345,9 @@ def test_a_broken_model_directory_is_one_clear_line(tmp_path, how, says):
 def test_a_model_that_matches_its_hash_and_is_no_model_is_one_clear_line(tmp_path):
     import hashlib
 
-    folder = broken(lambda folder: (folder / "model.onnx").write_bytes(b"not a model"), tmp_path / "model")
+    folder = broken(
+        lambda folder: (folder / "model.onnx").write_bytes(b"not a model"), tmp_path / "model"
+    )
     story = json.loads((folder / "artifact.json").read_text())
     story["files"]["model.onnx"] = hashlib.sha256(b"not a model").hexdigest()
     (folder / "artifact.json").write_text(json.dumps(story))
@@ -293,8 +360,15 @@ def test_a_model_that_matches_its_hash_and_is_no_model_is_one_clear_line(tmp_pat
 def test_runs_have_one_width_and_two_rows_at_least():
     made = list(groups([3, 9, 8, 1, 30, 2, 5], batch=3))
 
-    assert made == [([0, 2, 3], 8), ([5, 6], 8), ([1, 4], 32)]  # two of 32 cost less than two of 16 and two of 32
-    assert list(groups([5, 30], batch=3)) == [([0], 8), ([1], 32)]  # a lone one of 8 would wait for too much padding
+    assert made == [
+        ([0, 2, 3], 8),
+        ([5, 6], 8),
+        ([1, 4], 32),
+    ]  # two of 32 cost less than two of 16 and two of 32
+    assert list(groups([5, 30], batch=3)) == [
+        ([0], 8),
+        ([1], 32),
+    ]  # a lone one of 8 would wait for too much padding
     alone = padded([[5, 6, 7]], 8)
     assert alone["input_ids"].shape == (2, 8)
     assert alone["attention_mask"].tolist() == [[1, 1, 1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0]]

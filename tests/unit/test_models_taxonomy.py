@@ -3,10 +3,22 @@
 import numpy as np
 import pytest
 
-from models.taxonomy import OTHER, Named, Placed, Taxonomy, Trained, read_taxonomy, shared_words, shown_words
+from models.taxonomy.classifier import (
+    OTHER,
+    Named,
+    Placed,
+    Taxonomy,
+    Trained,
+    read_taxonomy,
+    shared_words,
+    shown_words,
+)
 
 TAXONOMY = Taxonomy(
-    topics=(Named("baggage", ("bag", "lost bag"), "baggage"), Named("billing", ("bill",), "billing")),
+    topics=(
+        Named("baggage", ("bag", "lost bag"), "baggage"),
+        Named("billing", ("bill",), "billing"),
+    ),
     problems=(Named("lost luggage", ("lost bag",), "baggage"),),
 )
 PLACES = {"bag": [1, 0, 0], "lost bag": [0.8, 0.6, 0], "bill": [0, 0, 1]}
@@ -23,7 +35,9 @@ def placed():
 
 
 def test_a_topic_is_the_nearest_phrases_or_other(placed):
-    near, lost, far = placed.topics(np.array([[0.9, 0, 0.1], [0.8, 0.6, 0], [0.1, 0.1, 0.3]], dtype=np.float32))
+    near, lost, far = placed.topics(
+        np.array([[0.9, 0, 0.1], [0.8, 0.6, 0], [0.1, 0.1, 0.3]], dtype=np.float32)
+    )
 
     assert (near.label, lost.label, far.label) == ("baggage", "baggage", OTHER)
     assert lost.score == pytest.approx(1, abs=1e-3)
@@ -42,7 +56,9 @@ def test_a_problem_is_named_within_its_topic_and_shows_its_words(placed):
 
 
 def test_inflections_are_the_same_word_and_empty_words_show_nothing():
-    assert shared_words("They were DELAYED by delays, and I don't care", ["my flight has a delay", "I don't"]) == (
+    assert shared_words(
+        "They were DELAYED by delays, and I don't care", ["my flight has a delay", "I don't"]
+    ) == (
         "delayed",
         "delays",
     )
@@ -62,7 +78,9 @@ def test_the_shipped_taxonomy_is_well_formed():
 
 @pytest.fixture
 def trained():
-    """`billing` is the person's own topic; the head knows `fraud` as well, which the taxonomy does not hold."""
+    """`billing` is the person's own topic; the head knows `fraud` as well, which the taxonomy does
+    not hold.
+    """
     taxonomy = Taxonomy(
         topics=TAXONOMY.topics,
         problems=(*TAXONOMY.problems, Named("damaged luggage", ("bag",), "baggage")),
@@ -83,7 +101,9 @@ def trained():
 
 def test_a_trained_topic_is_what_the_head_says_when_it_is_sure_enough(trained):
     bags = np.array([[1, 0, 0]] * 4, dtype=np.float32)
-    said = np.array([[0.1, 0.7, 0.2], [0.8, 0.1, 0.1], [0.3, 0.35, 0.35], [0.0, 0.45, 0.55]], dtype=np.float32)
+    said = np.array(
+        [[0.1, 0.7, 0.2], [0.8, 0.1, 0.1], [0.3, 0.35, 0.35], [0.0, 0.45, 0.55]], dtype=np.float32
+    )
 
     sure, gone, doubtful, other = trained.topics(bags, said)
 
@@ -114,7 +134,19 @@ def test_a_trained_problem_is_the_likeliest_of_its_topic_or_none(trained):
 
 def test_words_are_shown_whole_once_and_only_if_they_say_something():
     text = "the wifi's been out since noon, OUT"
-    spans = [(0, 0), (0, 3), (4, 6), (6, 8), (9, 13), (14, 17), (18, 23), (24, 28), (28, 29), (30, 35), (0, 0)]
+    spans = [
+        (0, 0),
+        (0, 3),
+        (4, 6),
+        (6, 8),
+        (9, 13),
+        (14, 17),
+        (18, 23),
+        (24, 28),
+        (28, 29),
+        (30, 35),
+        (0, 0),
+    ]
 
     assert shown_words(text, spans, [True] * len(spans)) == ("wifi's", "noon")
     assert shown_words(text, spans, [False, False, True, *[False] * 8]) == ("wifi's",)

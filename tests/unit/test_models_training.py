@@ -14,26 +14,27 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-import models.training.train as training
 from models.analyzer import Analyzer
 from models.artifact import load_artifact
 from models.encoder import Encoder
-from models.misprints import misprinted
-from models.training import gate, strange, thresholds
-from models.training.batches import batches, encode, predict
-from models.training.data import Example
-from models.training.gate import GateError
+from models.evaluation.typos import misprinted
+from models.training.corpus.data import Example
+from models.training.encoder import out_of_distribution as strange
+from models.training.encoder.batches import batches, encode, predict
+from models.training.encoder.losses import allowed_entropy
+from models.training.encoder.network import merged
+from models.training.encoder.paraphrase import reworded
+from models.training.encoder.recipe import read_recipe
+from models.training.encoder.restore import thaw
+from models.training.encoder.trainer import Trainer, corpus_of, schedule, tells
 from models.training.lab.report.read import read_run
-from models.training.losses import allowed_entropy
-from models.training.network import merged
-from models.training.quantise import best_limits, quantise, quantised_weight, scale_and_zero
 from models.training.recipes import RecipeError
-from models.training.refit import refit
-from models.training.release import release
-from models.training.rewording import reworded
-from models.training.sentiment import Trainer, corpus_of, schedule, tells
-from models.training.sentiment_recipe import read_recipe
-from models.training.thaw import thaw
+from models.training.release import gate, thresholds
+from models.training.release import train as training
+from models.training.release.gate import GateError
+from models.training.release.quantise import best_limits, quantise, quantised_weight, scale_and_zero
+from models.training.release.refit_heads import refit
+from models.training.release.release import release
 
 CONFIG = Path(training.__file__).parent / "configs" / "tiny.toml"
 
@@ -43,7 +44,9 @@ def run(tmp_path_factory):
     """The tiny recipe, trained."""
     recipe = replace(read_recipe(CONFIG), threads=1)
     said = []
-    trainer = Trainer(recipe, corpus_of(recipe, CONFIG), tmp_path_factory.mktemp("run"), said.append)
+    trainer = Trainer(
+        recipe, corpus_of(recipe, CONFIG), tmp_path_factory.mktemp("run"), said.append
+    )
     trainer.run()
     trainer.said = [json.loads(line) for line in said]
     return trainer
@@ -104,9 +107,13 @@ def test_a_model_that_lost_its_weights_on_the_way_is_not_released(run, tmp_path)
         graph = onnx.load(target)
         for constant in graph.graph.initializer:
             if constant.name == "w1":
-                constant.CopyFrom(numpy_helper.from_array(np.zeros_like(numpy_helper.to_array(constant)), "w1"))
+                constant.CopyFrom(
+                    numpy_helper.from_array(np.zeros_like(numpy_helper.to_array(constant)), "w1")
+                )
             if constant.name == "sentiment.decide.weight":
-                constant.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(constant), constant.name))
+                constant.CopyFrom(
+                    numpy_helper.from_array(-numpy_helper.to_array(constant), constant.name)
+                )
         onnx.save(graph, target)
 
     with pytest.raises(GateError, match=r"not released.*FAIL.*sentiment"):
@@ -346,7 +353,9 @@ def test_heads_taught_again_are_a_release_of_their_own(directory, refitted):
 def test_heads_taught_again_tell_the_loss_of_each_epoch(run, refitted):
     looks = read_run(refitted[1].parent).looks
 
-    assert [step for step, _ in looks["loss, severity"]] == list(range(1, 2 * run.recipe.epochs + 1))
+    assert [step for step, _ in looks["loss, severity"]] == list(
+        range(1, 2 * run.recipe.epochs + 1)
+    )
 
 
 def test_heads_taught_again_are_the_mean_of_their_runs(run, directory, refitted, tmp_path):

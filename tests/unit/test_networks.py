@@ -1,4 +1,6 @@
-"""What the networks share: words and rules, addresses that are refused, waits, prices, and settings."""
+"""What the networks share: words and rules, addresses that are refused, waits, prices, and
+settings.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from connectors.x.posts import first_id_at, post_event, said_at
 from connectors.x.rules import LONGEST, Terms
 from stream.brands import Brand, Brands
 from stream.errors import UserError
-from stream.networks import open_replier, wish
+from stream.ingest.networks import open_replier, wish
 from stream.settings import Settings, read_settings
 
 BRANDS = Brands(
@@ -59,7 +61,9 @@ def test_the_same_wish_has_the_same_name_in_any_order():
 
 def test_rules_hold_every_term_once_within_their_length():
     words = tuple(f"word number {number}" for number in range(100))
-    rules = Terms((*words, "#tag", words[0]), ("Delta", "@DeltaCare")).rules(brand="Delta", without="deltacare")
+    rules = Terms((*words, "#tag", words[0]), ("Delta", "@DeltaCare")).rules(
+        brand="Delta", without="deltacare"
+    )
 
     assert len(rules) > 1
     assert all(len(rule.sampled(100).value) <= LONGEST for rule in rules)
@@ -109,13 +113,17 @@ async def test_a_guarded_session_connects_to_no_private_address_by_name_or_numbe
     assert guard.refused(refused.value)
 
 
-async def test_neither_a_redirect_nor_a_name_that_changes_its_address_leads_into_a_private_network(monkeypatch):
+async def test_neither_a_redirect_nor_a_name_that_changes_its_address_leads_into_a_private_network(
+    monkeypatch,
+):
     """127.0.0.2 plays the public internet here, 127.0.0.1 the network behind it."""
     asked = []
 
     async def elsewhere(request):
         asked.append(request.url.host)
-        return web.Response(status=302, headers={"Location": str(request.url.with_host("127.0.0.1"))})
+        return web.Response(
+            status=302, headers={"Location": str(request.url.with_host("127.0.0.1"))}
+        )
 
     app = web.Application()
     app.router.add_get("/", elsewhere)
@@ -131,11 +139,18 @@ async def test_neither_a_redirect_nor_a_name_that_changes_its_address_leads_into
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", changing)
     try:
-        for url, follow in ((f"http://127.0.0.2:{port}/", True), (f"http://rebound.example:{port}/", False)):
-            async with aiohttp.ClientSession(connector=guard.connector(allow_private=False)) as session:
+        for url, follow in (
+            (f"http://127.0.0.2:{port}/", True),
+            (f"http://rebound.example:{port}/", False),
+        ):
+            async with aiohttp.ClientSession(
+                connector=guard.connector(allow_private=False)
+            ) as session:
                 if not follow:
                     assert (await session.get(url, allow_redirects=False)).status == 302
-            async with aiohttp.ClientSession(connector=guard.connector(allow_private=False)) as session:
+            async with aiohttp.ClientSession(
+                connector=guard.connector(allow_private=False)
+            ) as session:
                 with pytest.raises(aiohttp.ClientConnectorError) as refused:
                     await session.get(url)
             assert guard.refused(refused.value)
@@ -156,7 +171,12 @@ def test_waits_grow_to_their_most_and_begin_anew():
 def test_what_was_seen_is_known_by_its_revision_and_in_bounded_memory():
     seen = Seen(most=2)
 
-    assert [seen.is_new(tweet("x:1", revision=revision)) for revision in (1, 1, 0, 2)] == [True, False, False, True]
+    assert [seen.is_new(tweet("x:1", revision=revision)) for revision in (1, 1, 0, 2)] == [
+        True,
+        False,
+        False,
+        True,
+    ]
     seen.is_new(tweet("x:2"))
     seen.is_new(tweet("x:3"))
     assert seen.is_new(tweet("x:1"))
@@ -186,7 +206,9 @@ async def test_a_new_day_has_a_new_budget_and_a_clock_that_jumps_back_buys_none(
             self.paid = {}
 
         async def add(self, brand, day, counts, prices):
-            self.paid[day] = self.paid.get(day, 0) + sum(prices[what] * count for what, count in counts.items())
+            self.paid[day] = self.paid.get(day, 0) + sum(
+                prices[what] * count for what, count in counts.items()
+            )
             return self.paid[day]
 
     now = [NOON]
@@ -204,10 +226,17 @@ async def test_a_new_day_has_a_new_budget_and_a_clock_that_jumps_back_buys_none(
 
 
 def test_a_brand_is_listened_for_by_its_words_and_handles_where_it_wants_to_be():
-    assert wish(BRANDS, "bluesky", "delta", ["late"], ["@me"]).keywords == ("Delta Air Lines", "late")
+    assert wish(BRANDS, "bluesky", "delta", ["late"], ["@me"]).keywords == (
+        "Delta Air Lines",
+        "late",
+    )
     assert wish(BRANDS, "bluesky", "delta", [], []).handles == ("Delta", "delta.example")
     assert wish(BRANDS, "bluesky", None, ["late"], []).brand is None
-    for brand, words in (("Quiet", "does not listen on bluesky"), ("Nobody", "there is no brand"), (None, "--keyword")):
+    for brand, words in (
+        ("Quiet", "does not listen on bluesky"),
+        ("Nobody", "there is no brand"),
+        (None, "--keyword"),
+    ):
         with pytest.raises(UserError, match=words):
             wish(BRANDS, "bluesky", brand, [], [])
 
@@ -215,7 +244,10 @@ def test_a_brand_is_listened_for_by_its_words_and_handles_where_it_wants_to_be()
 def test_a_mailbox_is_read_whole():
     assert wish(BRANDS, "imap", "delta", [], []).brand == "Delta"
     assert wish(BRANDS, "imap", None, [], []).keywords == ()
-    for brand, keywords, words in (("Nobody", [], "there is no brand"), (None, ["late"], "leave --keyword")):
+    for brand, keywords, words in (
+        ("Nobody", [], "there is no brand"),
+        (None, ["late"], "leave --keyword"),
+    ):
         with pytest.raises(UserError, match=words):
             wish(BRANDS, "imap", brand, keywords, [])
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models import ngram
-from models.training.ngrams import estimate
+from models.replier import ngram
+from models.training.replies.ngrams import estimate
 
 START, END, SIZE = 2, 3, 12
-TEXTS = [[5, 6, 7, 8], [5, 6, 7, 9], [5, 6, 10], [4, 6, 7, 8], [5, 6, 7, 8, 11]] * 3 + [[4, 9, 10, 11, 5]]
+TEXTS = [[5, 6, 7, 8], [5, 6, 7, 9], [5, 6, 10], [4, 6, 7, 8], [5, 6, 7, 8, 11]] * 3 + [
+    [4, 9, 10, 11, 5]
+]
 EVERY = np.arange(SIZE)[None]
 
 
@@ -40,7 +42,9 @@ def test_a_longer_context_knows_better():
 
 
 def test_the_bigrams_are_the_formulas_by_hand():
-    """Chen & Goodman (1998): of each count from 1 to 4 there are two bigrams, so Y is 1/3 and the discounts follow."""
+    """Chen & Goodman (1998): of each count from 1 to 4 there are two bigrams, so Y is 1/3 and the
+    discounts follow.
+    """
     texts = [[4, word] for word, count in ((5, 1), (6, 2), (7, 3), (8, 4)) for _ in range(count)]
 
     model = estimate(texts, 9, order=2, start=START, end=END, keep=100)

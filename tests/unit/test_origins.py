@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.requests import HTTPConnection
 
-from stream.web.origins import address_of, is_https, is_same_origin, local_path, within
+from stream.web.http.origins import address_of, is_https, is_same_origin, local_path, within
 
 
 def asked(peer: str = "203.0.113.9", scheme: str = "http", **headers: str) -> HTTPConnection:
@@ -19,7 +19,11 @@ def asked(peer: str = "203.0.113.9", scheme: str = "http", **headers: str) -> HT
         ("203.0.113.9", None, "203.0.113.9"),
         ("10.0.0.7", None, "10.0.0.7"),
         ("10.0.0.7", "198.51.100.4", "198.51.100.4"),
-        ("127.0.0.1", "made up, 198.51.100.4", "198.51.100.4"),  # the last is what our own proxy saw
+        (
+            "127.0.0.1",
+            "made up, 198.51.100.4",
+            "198.51.100.4",
+        ),  # the last is what our own proxy saw
         ("8.8.8.9", "198.51.100.4", "8.8.8.9"),  # no proxy of ours: it may lie
         ("10.0.0.7", "not an address", "10.0.0.7"),
         ("10.0.0.7", "2001:db8::5", "2001:db8::5"),
@@ -36,12 +40,20 @@ def test_guesses_are_counted_by_who_a_proxy_of_ours_saw(peer, told, counted):
         ({"sec_fetch_site": "same-origin"}, None, True),
         ({"sec_fetch_site": "none"}, None, True),
         ({"sec_fetch_site": "same-site"}, None, False),
-        ({"sec_fetch_site": "cross-site", "origin": "http://desk:8080", "host": "desk:8080"}, None, False),
+        (
+            {"sec_fetch_site": "cross-site", "origin": "http://desk:8080", "host": "desk:8080"},
+            None,
+            False,
+        ),
         ({"origin": "http://desk:8080", "host": "desk:8080"}, None, True),
         ({"origin": "http://DESK:8080", "host": "desk:8080"}, None, True),
         ({"origin": "http://desk", "host": "desk:8080"}, None, False),
         ({"origin": "null", "host": "desk:8080"}, None, False),
-        ({"origin": "https://desk.example", "host": "web:8080"}, "https://desk.example/earshot", True),
+        (
+            {"origin": "https://desk.example", "host": "web:8080"},
+            "https://desk.example/earshot",
+            True,
+        ),
         ({"origin": "https://evil.example", "host": "web:8080"}, "https://desk.example", False),
         ({"host": "desk:8080"}, None, False),
     ],

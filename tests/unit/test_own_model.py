@@ -1,4 +1,6 @@
-"""A model of one's own, from a history that is written for the project: the light way, and the encoder tuned."""
+"""A model of one's own, from a history that is written for the project: the light way, and the
+encoder tuned.
+"""
 
 import csv
 import json
@@ -11,18 +13,18 @@ from models.analyzer import Analyzer, softmax
 from models.artifact import default_artifact, load_artifact
 from models.encoder import Encoder
 from models.spelling import as_read
-from models.training.base import load_base
-from models.training.batches import predict
-from models.training.curve import learning_curve
+from models.training.custom.finetune_encoder import share_of, train_tuned
+from models.training.custom.heads_only import train_light
+from models.training.custom.learning_curve import learning_curve
+from models.training.custom.linear import expected_index, learn_severity
+from models.training.custom.request import Asked, least_probability
+from models.training.encoder.base import load_base
+from models.training.encoder.batches import predict
+from models.training.encoder.network import Network
+from models.training.encoder.restore import thaw
 from models.training.errors import TrainingError
-from models.training.gate import temperature
-from models.training.light import train_light
-from models.training.linear import expected_index, learn_severity
-from models.training.network import Network
-from models.training.own import Asked, least_probability
-from models.training.thaw import thaw
-from models.training.tuned import share_of, train_tuned
-from stream.cli.own import train_complaints
+from models.training.release.gate import temperature
+from stream.cli.train_complaints import train_complaints
 from stream.errors import UserError
 
 OWN = Path(__file__).parents[1] / "data" / "history.csv"
@@ -50,7 +52,9 @@ def light(start, tmp_path_factory):
 @pytest.fixture(scope="module")
 def tuned(start, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tuned")
-    return folder / "model", train_tuned(Asked(OWN, test=OWN), start, folder, TINY, lambda line: None)
+    return folder / "model", train_tuned(
+        Asked(OWN, test=OWN), start, folder, TINY, lambda line: None
+    )
 
 
 @pytest.mark.parametrize("way", ["light", "tuned"])
@@ -83,7 +87,9 @@ def test_the_light_way_changes_nothing_besides(start, light):
 
 def test_no_text_of_the_history_is_in_the_directory(light):
     texts = [line.split('"')[1] for line in OWN.read_text().splitlines()[1:] if '"' in line]
-    told = "".join((light[0] / name).read_text() for name in ("taxonomy.toml", "artifact.json", "README.md"))
+    told = "".join(
+        (light[0] / name).read_text() for name in ("taxonomy.toml", "artifact.json", "README.md")
+    )
 
     assert len(texts) > 10
     assert not [text for text in texts if text in told]
@@ -108,7 +114,9 @@ def test_a_model_of_ones_own_can_be_taught_again(light, tmp_path):
 def test_a_served_model_comes_back_as_the_numbers_it_stands_for(start):
     encoder, tokenizer = load_base(start.story["recipe"]["base"])
     labels = start.story["labels"]
-    network = Network(encoder, topics=len(labels["topic"]), problems=len(labels["problem"])).without_side()
+    network = Network(
+        encoder, topics=len(labels["topic"]), problems=len(labels["problem"])
+    ).without_side()
     network.load_state_dict(thaw(start.model))  # every weight, and no other
 
     with SAID_TWICE.open(encoding="utf-8", newline="") as file:
@@ -119,9 +127,10 @@ def test_a_served_model_comes_back_as_the_numbers_it_stands_for(start):
     assert (thawed["embedding"] * served.embedding).sum(-1).min() > 0.99
     for task in ("sentiment", "severity", "topic", "problem"):
         logits = getattr(served, task)
-        # Activations stay rounded in what is served, by a share of what they are: louder heads differ by more. 0.1 of
-        # the topics' 2.83 (standard deviation, heads-2cc877e5ff97) is what was allowed where heads were quieter. Of 60
-        # texts it is 0.018 to 0.029 in every release; of three it was 0.016 to 0.040, as one rounding fell.
+        # Activations stay rounded in what is served, by a share of what they are: louder heads
+        # differ by more. 0.1 of the topics' 2.83 (standard deviation, heads-2cc877e5ff97) is what
+        # was allowed where heads were quieter. Of 60 texts it is 0.018 to 0.029 in every release;
+        # of three it was 0.016 to 0.040, as one rounding fell.
         assert np.abs(thawed[task] - logits).mean() < 0.035 * logits.std(), task
 
 
@@ -130,7 +139,9 @@ def test_only_many_texts_tell_from_when_an_answer_is_named(texts, least):
     sure = np.linspace(0.5, 1.5, texts)  # of two classes the first is right, with 0.62 to 0.82
     logits = np.stack([sure, np.zeros(texts)], axis=1).astype(np.float32)
 
-    assert least_probability(np.zeros(texts, np.int64), logits, start=0.36) == pytest.approx(least, abs=5e-3)
+    assert least_probability(np.zeros(texts, np.int64), logits, start=0.36) == pytest.approx(
+        least, abs=5e-3
+    )
 
 
 def test_of_shares_that_are_right_as_often_the_likeliest_is_taken():
@@ -174,7 +185,9 @@ def test_a_folder_that_is_no_model_is_left_alone(start, tmp_path):
 
 def test_labels_without_sense_are_not_released(start, tmp_path):
     path = tmp_path / "mine.csv"
-    path.write_text("text,topic\n" + "\n".join(f"the same words {n},{'AAAAB'[n % 5]}" for n in range(30)))
+    path.write_text(
+        "text,topic\n" + "\n".join(f"the same words {n},{'AAAAB'[n % 5]}" for n in range(30))
+    )
 
     with pytest.raises(TrainingError, match=r"not released.*topic, accuracy"):
         train_light(Asked(path), start, tmp_path / "model", lambda line: None)
@@ -183,7 +196,9 @@ def test_labels_without_sense_are_not_released(start, tmp_path):
 
 
 def test_the_curve_rises_from_phrases_to_heads(start):
-    figures = learning_curve(Asked(OWN, columns={"problem": "Topic", "topic": "Topic"}), start, lambda line: None)
+    figures = learning_curve(
+        Asked(OWN, columns={"problem": "Topic", "topic": "Topic"}), start, lambda line: None
+    )
 
     assert figures["n"] >= 4
     assert 0.5 < figures["all"]["few_shot"] <= 1
@@ -200,5 +215,8 @@ def test_the_command_trains_and_says_what_it_recognised(tmp_path, capsys):
 
 
 def test_a_column_that_is_not_there_is_one_clear_line(tmp_path):
-    with pytest.raises(UserError, match=r"no column 'colour'; its columns are Text, Topic, Problem, Dissatisfaction"):
+    with pytest.raises(
+        UserError,
+        match=r"no column 'colour'; its columns are Text, Topic, Problem, Dissatisfaction",
+    ):
         train_complaints(OWN, out=tmp_path / "run", head_only=True, problem="colour")

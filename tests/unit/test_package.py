@@ -1,4 +1,6 @@
-"""The wheel holds what the packages need: every file of theirs that is no code is named as package data."""
+"""The wheel holds what the packages need: every file of theirs that is no code is named as package
+data.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,15 @@ TOOL = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"
 
 @pytest.mark.parametrize("package", ["connectors", "models", "stream"])
 def test_every_file_of_a_package_is_code_or_package_data(package):
-    listed = subprocess.run(["git", "ls-files", package], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", package], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     data = TOOL["package-data"][package]
-    files = [name.removeprefix(f"{package}/") for name in listed.stdout.splitlines() if not name.endswith(".py")]
+    files = [
+        name.removeprefix(f"{package}/")
+        for name in listed.stdout.splitlines()
+        if not name.endswith(".py")
+    ]
     assert files
 
     left_out = {name for name in files if not any(_matches(name, pattern) for pattern in data)}

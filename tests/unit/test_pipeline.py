@@ -1,4 +1,6 @@
-"""One batch, from bytes to what is stored, published and buried; without Kafka, Postgres or a model."""
+"""One batch, from bytes to what is stored, published and buried; without Kafka, Postgres or a
+model.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from connectors.events import Deleted, encode
 from models.redact import redact
 from stream.brands import Brand, Brands
 from stream.errors import BrokerAway, DatabaseAway
-from stream.health import Health
 from stream.kafka import MESSAGE_LIMIT
-from stream.metrics import Metrics
+from stream.observe.health import Health
+from stream.observe.metrics import Metrics
 from stream.pipeline import Message, Pipeline
 
 VOLTLINE = Brands([Brand("VoltLine", handles=("voltlinecare",), words=("voltline",))])
@@ -49,10 +51,15 @@ def pipeline(store, published, health) -> Pipeline:
 
 
 async def test_a_bad_message_is_buried_and_its_neighbours_survive(pipeline, store, published):
-    await pipeline.process([message(b"not json", 1), message(tweet("x:2"), 2), message(b"\xff\xfe", 3)])
+    await pipeline.process(
+        [message(b"not json", 1), message(tweet("x:2"), 2), message(b"\xff\xfe", 3)]
+    )
 
     assert list(store.events) == ["x:2"]
-    assert [(letter.offset, letter.value) for letter in store.letters] == [(1, b"not json"), (3, b"\xff\xfe")]
+    assert [(letter.offset, letter.value) for letter in store.letters] == [
+        (1, b"not json"),
+        (3, b"\xff\xfe"),
+    ]
     assert published.on("dead-letters") == ["1", "2"]
     assert published.on("analyses") == ["x:2"]
 
@@ -121,7 +128,9 @@ async def test_what_was_saved_but_not_confirmed_is_published_again(pipeline, sto
     assert published.on("analyses") == ["x:1"]
 
 
-async def test_a_redelivery_publishes_what_is_stored_and_changes_nothing(pipeline, store, published):
+async def test_a_redelivery_publishes_what_is_stored_and_changes_nothing(
+    pipeline, store, published
+):
     await pipeline.process([message(tweet())])
     before = dict(store.events)
     await pipeline.process([message(tweet())])
@@ -131,7 +140,9 @@ async def test_a_redelivery_publishes_what_is_stored_and_changes_nothing(pipelin
 
 
 async def test_personal_data_is_gone_before_anything_is_stored(pipeline, store):
-    await pipeline.process([message(tweet(text="call me on +44 20 7946 0958 or at jo@example.org please"))])
+    await pipeline.process(
+        [message(tweet(text="call me on +44 20 7946 0958 or at jo@example.org please"))]
+    )
 
     [scored] = store.events.values()
     assert "7946" not in scored.text

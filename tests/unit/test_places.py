@@ -7,9 +7,9 @@ import pytest
 
 from models.artifact import MODEL, default_artifact, load_artifact
 from models.encoder import Encoder
-from models.places import kept_places
-from models.resemblance import read_examples
-from models.training.places import with_places
+from models.examples.embedded import kept_places
+from models.examples.kernel import read_examples
+from models.training.embed_examples import with_places
 
 TEXTS = [example.text for example in read_examples()]
 SOME = slice(0, None, 50)
@@ -23,10 +23,14 @@ def shipped():
 def test_the_shipped_model_keeps_the_places_of_todays_examples(shipped):
     kept = kept_places(shipped, TEXTS)
 
-    assert kept is not None, "run `python -m models.training.places models/artifacts/default`"
+    assert kept is not None, (
+        "run `python -m models.training.embed_examples models/artifacts/default`"
+    )
     encoder = Encoder(shipped.model, shipped.tokenizer, max_tokens=shipped.max_tokens, threads=1)
     embedded = encoder(TEXTS[SOME]).embedding
-    assert (kept[SOME] * embedded).sum(-1) == pytest.approx(1, abs=1e-3)  # cosines; kernels of processors differ
+    assert (kept[SOME] * embedded).sum(-1) == pytest.approx(
+        1, abs=1e-3
+    )  # cosines; kernels of processors differ
 
 
 def test_other_examples_or_another_network_have_no_places_yet(shipped, tmp_path):
@@ -35,7 +39,10 @@ def test_other_examples_or_another_network_have_no_places_yet(shipped, tmp_path)
     for path in shipped.folder.iterdir():
         (tmp_path / path.name).symlink_to(path)
     story = shipped.story | {"files": shipped.story["files"] | {MODEL: "0" * 64}}
-    assert kept_places(type(shipped)(**vars(shipped) | {"folder": tmp_path, "story": story}), TEXTS) is None
+    assert (
+        kept_places(type(shipped)(**vars(shipped) | {"folder": tmp_path, "story": story}), TEXTS)
+        is None
+    )
 
 
 def test_what_is_kept_is_verified_and_what_is_read_back(shipped, tmp_path):

@@ -6,11 +6,13 @@ import dataclasses
 
 import pytest
 
-from models.draft import ReplyRequest
-from models.policy import check, length, limit, needs, price
-from models.templates import Templates
+from models.replier.draft import ReplyRequest
+from models.replier.policy import check, length, limit, needs, price
+from models.replier.templates import Templates
 
-LATE = ReplyRequest("flight 403 to Denver is late again", brand="SkyNorth", topic="delay and cancellation")
+LATE = ReplyRequest(
+    "flight 403 to Denver is late again", brand="SkyNorth", topic="delay and cancellation"
+)
 
 
 def rules(text, request=LATE, recent=()):
@@ -98,7 +100,9 @@ def test_an_account_matter_goes_to_a_direct_message():
 
 def test_the_mood_of_an_answer_fits_the_message():
     angry = dataclasses.replace(LATE, sentiment="negative")
-    pleased = ReplyRequest("your crew on flight 403 was lovely", "SkyNorth", "on board", sentiment="positive")
+    pleased = ReplyRequest(
+        "your crew on flight 403 was lovely", "SkyNorth", "on board", sentiment="positive"
+    )
 
     assert rules("Thanks for the shout-out!", angry) == ["wrong mood"]
     assert rules("We're sorry to hear you had a great flight!", LATE) == ["wrong mood"]
@@ -134,7 +138,9 @@ def test_a_link_on_x_costs_more_and_the_price_is_told():
 
 @pytest.mark.parametrize("severity", [None, 1, 4])
 @pytest.mark.parametrize("sentiment", ["negative", "neutral", "positive", None])
-@pytest.mark.parametrize("topic", ["delay and cancellation", "billing", "network", "fraud", "product", "other", None])
+@pytest.mark.parametrize(
+    "topic", ["delay and cancellation", "billing", "network", "fraud", "product", "other", None]
+)
 def test_templates_pass_the_gate_whatever_is_asked(topic, sentiment, severity):
     request = ReplyRequest("it happened again", "VoltLine", topic, None, sentiment, severity)
     sent: list[str] = []

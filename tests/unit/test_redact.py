@@ -10,9 +10,13 @@ from models.redact import Span, find, redact
 
 SAMPLES = [
     json.loads(line)
-    for line in (Path(__file__).parents[1] / "data" / "personal_data.jsonl").read_text(encoding="utf-8").splitlines()
+    for line in (Path(__file__).parents[1] / "data" / "personal_data.jsonl")
+    .read_text(encoding="utf-8")
+    .splitlines()
 ]
-HELD_OUT = [sample for sample in SAMPLES if sample["part"] == "heldout"]  # written after the rules, never tuned on
+HELD_OUT = [
+    sample for sample in SAMPLES if sample["part"] == "heldout"
+]  # written after the rules, never tuned on
 
 
 def recall_and_precision(samples):
@@ -41,7 +45,19 @@ def test_95_of_100_personal_data_are_found_and_98_of_100_finds_are_personal(samp
 
 def test_the_samples_hold_every_kind_and_many_texts_with_nothing_personal():
     assert {span[2] for sample in SAMPLES for span in sample["spans"]} == {
-        *("email", "phone", "card", "iban", "ip", "address", "booking", "account", "ssn", "dob", "passport")
+        *(
+            "email",
+            "phone",
+            "card",
+            "iban",
+            "ip",
+            "address",
+            "booking",
+            "account",
+            "ssn",
+            "dob",
+            "passport",
+        )
     }
     assert sum(not sample["spans"] for sample in SAMPLES) >= 200
     assert len(HELD_OUT) >= 140
@@ -90,12 +106,17 @@ def test_a_card_is_a_number_that_checks_and_that_somebody_issues(number, kept):
 def test_an_iban_is_told_from_the_words_around_it():
     assert redact("to DE89370400440532013000 is all I ask") == "to [iban] is all I ask"
     assert redact("to DE89 3704 0044 0532 0130 00 at once") == "to [iban] at once"
-    assert redact("to DE89 3704 0044 0532 0130 01 at once") == "to DE89 3704 0044 0532 0130 01 at once"
+    assert (
+        redact("to DE89 3704 0044 0532 0130 01 at once") == "to DE89 3704 0044 0532 0130 01 at once"
+    )
 
 
 def test_a_code_is_a_booking_only_where_the_text_says_so():
     assert redact("my reservation X7KQ2M is gone") == "my reservation [booking] is gone"
-    assert redact("PNRs AC4DF2, BX7TR9 and CC9KL1 please") == "PNRs [booking], [booking] and [booking] please"
+    assert (
+        redact("PNRs AC4DF2, BX7TR9 and CC9KL1 please")
+        == "PNRs [booking], [booking] and [booking] please"
+    )
     assert redact("promo code X7KQ2M is gone") == "promo code X7KQ2M is gone"
     assert redact("my reservation UA1589 to Denver") == "my reservation UA1589 to Denver"
     assert redact("CONFIRMATION NUMBER PLEASE") == "CONFIRMATION NUMBER PLEASE"

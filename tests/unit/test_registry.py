@@ -33,7 +33,9 @@ def _released(folder: Path, version: str, **changes: object) -> Path:
 
 def test_the_shipped_model_is_in_use_until_another_is_chosen(registry):
     assert registry.current() == default_artifact()
-    assert [(one.version, one.in_use, one.shipped) for one in registry.known()] == [(SHIPPED_VERSION, True, True)]
+    assert [(one.version, one.in_use, one.shipped) for one in registry.known()] == [
+        (SHIPPED_VERSION, True, True)
+    ]
 
 
 def test_a_model_that_is_used_is_copied_and_outlives_its_run(registry, trained):
@@ -41,7 +43,10 @@ def test_a_model_that_is_used_is_copied_and_outlives_its_run(registry, trained):
     shutil.rmtree(trained)
 
     assert load_artifact(registry.current()).version == "mine-1"
-    assert [(one.version, one.in_use) for one in registry.known()] == [(SHIPPED_VERSION, False), ("mine-1", True)]
+    assert [(one.version, one.in_use) for one in registry.known()] == [
+        (SHIPPED_VERSION, False),
+        ("mine-1", True),
+    ]
 
 
 def test_rollback_goes_back_one_choice_at_a_time(registry, trained, tmp_path):
@@ -55,7 +60,9 @@ def test_rollback_goes_back_one_choice_at_a_time(registry, trained, tmp_path):
         registry.rollback()
 
 
-def test_a_model_is_named_by_the_start_of_its_version_if_there_is_one_such(registry, trained, tmp_path):
+def test_a_model_is_named_by_the_start_of_its_version_if_there_is_one_such(
+    registry, trained, tmp_path
+):
     registry.use(trained)
     registry.use(_released(tmp_path / "other", "mine-2"))
 
@@ -63,11 +70,15 @@ def test_a_model_is_named_by_the_start_of_its_version_if_there_is_one_such(regis
     assert registry.use(SHIPPED).version == SHIPPED_VERSION
     with pytest.raises(ArtifactError, match="more than one model begins with 'mine'"):
         registry.use("mine")
-    with pytest.raises(ArtifactError, match=f"no model 'yours'; there are: {SHIPPED_VERSION}, mine-1, mine-2"):
+    with pytest.raises(
+        ArtifactError, match=f"no model 'yours'; there are: {SHIPPED_VERSION}, mine-1, mine-2"
+    ):
         registry.use("yours")
 
 
-@pytest.mark.parametrize("gate", [None, [], ["ok   one: 1", "FAIL embedding, INT8 to fp32: 0.90000 (must be >= 0.98)"]])
+@pytest.mark.parametrize(
+    "gate", [None, [], ["ok   one: 1", "FAIL embedding, INT8 to fp32: 0.90000 (must be >= 0.98)"]]
+)
 def test_a_model_that_did_not_pass_the_gate_is_not_used(registry, tmp_path, gate):
     with pytest.raises(ArtifactError, match="gate"):
         registry.use(_released(tmp_path / "bad", "bad-1", gate=gate))

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from stream.desk.remembered import MOST, Remembered
+from stream.monitor.cache import MOST, Remembered
 
 
 class Clock:

@@ -1,4 +1,6 @@
-"""The shipped replier: drafts that pass, the same for the same seed, whatever else is asked, and never a slot."""
+"""The shipped replier: drafts that pass, the same for the same seed, whatever else is asked, and
+never a slot.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +11,36 @@ import pytest
 from typer.testing import CliRunner
 
 from models.artifact import ArtifactError
-from models.draft import Candidate, ReplyRequest
-from models.policy import check
-from models.polish import polished
-from models.replier import Replier, default_replier, is_unlike
+from models.replier.draft import Candidate, ReplyRequest
+from models.replier.policy import check
+from models.replier.polish import polished
+from models.replier.replier import Replier, default_replier, is_unlike
 
 REQUESTS = [
-    ReplyRequest("flight 403 to Denver is late again", "SkyNorth", "delay and cancellation", None, "negative", 2),
-    ReplyRequest("you charged me twice for my bill this month", "VoltLine", "billing", None, "negative", 3),
-    ReplyRequest("your crew on flight 12 was lovely, thank Zbigniew!", "SkyNorth", "on board", None, "positive", 0),
+    ReplyRequest(
+        "flight 403 to Denver is late again",
+        "SkyNorth",
+        "delay and cancellation",
+        None,
+        "negative",
+        2,
+    ),
+    ReplyRequest(
+        "you charged me twice for my bill this month", "VoltLine", "billing", None, "negative", 3
+    ),
+    ReplyRequest(
+        "your crew on flight 12 was lovely, thank Zbigniew!",
+        "SkyNorth",
+        "on board",
+        None,
+        "positive",
+        0,
+    ),
     ReplyRequest("", None),
     ReplyRequest("日本語 \ud800 🤷 <fact> <brand> <url>", "VoltLine"),
-    ReplyRequest("where is my parcel? " * 400, None, "order and delivery", None, "negative", 4, "bluesky"),
+    ReplyRequest(
+        "where is my parcel? " * 400, None, "order and delivery", None, "negative", 4, "bluesky"
+    ),
 ]
 
 
@@ -116,7 +136,8 @@ def test_the_command_prints_candidates_with_the_gates_verdict():
     from stream.cli.main import app
 
     done = CliRunner().invoke(
-        app, ["reply", "draft", "you charged me twice, call me on 212 555 0139", "--brand", "VoltLine"]
+        app,
+        ["reply", "draft", "you charged me twice, call me on 212 555 0139", "--brand", "VoltLine"],
     )
 
     told = json.loads(done.stdout)
@@ -128,7 +149,10 @@ def test_the_command_prints_candidates_with_the_gates_verdict():
 
 @pytest.mark.parametrize(
     ("said", "why"),
-    [(" ", "no message to answer"), ("Mein Koffer ist weg und niemand antwortet", "not in English")],
+    [
+        (" ", "no message to answer"),
+        ("Mein Koffer ist weg und niemand antwortet", "not in English"),
+    ],
 )
 def test_what_the_model_cannot_read_gets_no_draft(said, why):
     from stream.cli.main import app
@@ -155,7 +179,9 @@ def test_a_replier_is_measured_on_a_file_of_pairs(tmp_path):
 
     told = json.loads(done.stdout)
     assert told["n"] == 3
-    assert set(told["perplexity"]) == set(told["perplexity_per_character"]) == {"gru", "ngram", "mix"}
+    assert (
+        set(told["perplexity"]) == set(told["perplexity_per_character"]) == {"gru", "ngram", "mix"}
+    )
     assert all(1 < value < 1000 for value in told["perplexity"].values())
     assert 0 < told["chrf"] < 100
     assert 0 <= told["rouge_l"] <= 1

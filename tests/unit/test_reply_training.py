@@ -10,25 +10,40 @@ import numpy as np
 import pytest
 import torch
 
-from models.conditions import Conditions, Vocabulary
-from models.draft import ReplyRequest
-from models.mixture import learned_share
-from models.replier import Replier
-from models.reply_network import ReplyNetwork as Served
+from models.replier.conditions import Conditions, Vocabulary
+from models.replier.draft import ReplyRequest
+from models.replier.mixture import learned_share
+from models.replier.network import ReplyNetwork as Served
+from models.replier.replier import Replier
 from models.training.progress import load
 from models.training.recipes import RecipeError
-from models.training.replies import Trainer, schedule
-from models.training.reply_batches import ordered
-from models.training.reply_corpus import corpus_of
-from models.training.reply_data import PairsError, grouped, part_of, read_edits, read_pairs
-from models.training.reply_export import export
-from models.training.reply_network import GRU, ReplyNetwork, Sizes, SmoothedLoss
-from models.training.reply_recipe import read_recipe
-from models.training.reply_release import release
-from models.training.reply_thaw import thawed
+from models.training.replies.batches import ordered
+from models.training.replies.corpus import corpus_of
+from models.training.replies.data import PairsError, grouped, part_of, read_edits, read_pairs
+from models.training.replies.export import export
+from models.training.replies.network import GRU, ReplyNetwork, Sizes, SmoothedLoss
+from models.training.replies.recipe import read_recipe
+from models.training.replies.release import release
+from models.training.replies.restore import thawed
+from models.training.replies.trainer import Trainer, schedule
 
-OPENINGS = ("my flight is late", "my bag is gone", "the crew was lovely", "the app is down", "I lost my seat")
-PLACES = ("in Denver", "at gate 12", "on flight 403", "since 9 am", "again", "for the third time", "today", "now")
+OPENINGS = (
+    "my flight is late",
+    "my bag is gone",
+    "the crew was lovely",
+    "the app is down",
+    "I lost my seat",
+)
+PLACES = (
+    "in Denver",
+    "at gate 12",
+    "on flight 403",
+    "since 9 am",
+    "again",
+    "for the third time",
+    "today",
+    "now",
+)
 ANSWERS = (
     "We are sorry to hear that.",
     "We are sorry about your bag.",
@@ -58,8 +73,19 @@ def folder(tmp_path_factory):
     with (folder / "pairs.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("source", "brand", "conv_id", "turn", "customer_text", "agent_text"))
-        for number, (said, where, answer) in enumerate(itertools.product(OPENINGS, PLACES, ANSWERS)):
-            writer.writerow(("made", "SkyNorth", number, 0, f"@company {said} {where}, {number}", f"{answer} ^JH"))
+        for number, (said, where, answer) in enumerate(
+            itertools.product(OPENINGS, PLACES, ANSWERS)
+        ):
+            writer.writerow(
+                (
+                    "made",
+                    "SkyNorth",
+                    number,
+                    0,
+                    f"@company {said} {where}, {number}",
+                    f"{answer} ^JH",
+                )
+            )
     return folder
 
 
@@ -89,7 +115,9 @@ def released(folder, trained):
 def test_a_released_replier_answers_with_what_passes_the_gate(released):
     replier = Replier(released)
 
-    drafts = replier([ReplyRequest("my bag is gone, 5", "SkyNorth"), ReplyRequest("it is late", "VoltLine")])
+    drafts = replier(
+        [ReplyRequest("my bag is gone, 5", "SkyNorth"), ReplyRequest("it is late", "VoltLine")]
+    )
 
     assert [draft.candidates[0].passes for draft in drafts] == [True, True]
     assert {draft.model for draft in drafts} == {replier.version}
@@ -97,7 +125,9 @@ def test_a_released_replier_answers_with_what_passes_the_gate(released):
 
 def test_an_interrupted_run_goes_on_where_it_was(folder, trained):
     first = trainer_in(folder, "interrupted")
-    for indices in itertools.islice(ordered(first.train_set, first.recipe.batch, first.recipe.seed, 0), 5):
+    for indices in itertools.islice(
+        ordered(first.train_set, first.recipe.batch, first.recipe.seed, 0), 5
+    ):
         first._learn(indices)
         first.step += 1
     first._checkpoint()
@@ -128,16 +158,18 @@ def test_edits_are_learnt_and_measured_on_edits_held_out(folder, trained):
     (folder / "edits.jsonl").write_text("".join(json.dumps(edit) + "\n" for edit in edits))
     trainer = trainer_in(folder, "edited")
     trainer.run()
-    from models.slots import Slots
+    from models.replier.slots import Slots
 
-    told = trainer.learn_edits(read_edits(folder / "edits.jsonl", Slots(trainer.corpus.words), nothing_known))
+    told = trainer.learn_edits(
+        read_edits(folder / "edits.jsonl", Slots(trainer.corpus.words), nothing_known)
+    )
 
     assert told["edits"]["learned"] == 16
     assert told["edits"]["after"] < told["edits"]["before"]
 
 
 def test_edits_without_a_final_text_are_told_by_their_row(folder):
-    from models.slots import Slots
+    from models.replier.slots import Slots
 
     (folder / "bad.jsonl").write_text('{"draft": "a", "customer_text": "b"}\n')
     with pytest.raises(PairsError, match="row 1 has no final"):
@@ -146,10 +178,15 @@ def test_edits_without_a_final_text_are_told_by_their_row(folder):
 
 def test_conversations_that_share_a_message_are_in_one_split(folder):
     pairs = read_pairs(folder / "pairs.csv")
-    twin = [*pairs[:1], *[type(pairs[0])("other", "X", pairs[0].customer + " and so on and so on", "Hello there.")]]
+    twin = [
+        *pairs[:1],
+        *[type(pairs[0])("other", "X", pairs[0].customer + " and so on and so on", "Hello there.")],
+    ]
 
     assert len({pair.conversation for pair in grouped(twin)}) in (1, 2)
-    long = "the very same long message that both of the published sets hold under numbers of their own"
+    long = (
+        "the very same long message that both of the published sets hold under numbers of their own"
+    )
     both = [type(pairs[0])(name, "X", long, "Hello there.") for name in ("a", "b")]
     assert len({part_of(pair.conversation) for pair in grouped(both)}) == 1
     assert len({pair.conversation for pair in grouped(both)}) == 1
@@ -224,7 +261,10 @@ def test_the_own_gru_is_torchs(back):
     with torch.no_grad():
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
             getattr(other, f"{name}_l0").copy_(getattr(own, name))
-    given, copy = (torch.randn(3, 6, 5, generator=torch.Generator().manual_seed(1)).requires_grad_() for _ in range(2))
+    given, copy = (
+        torch.randn(3, 6, 5, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        for _ in range(2)
+    )
     mask = torch.tensor([[True] * 6] * 3)
 
     states, last = own(given, torch.zeros(3, 7), mask, back=back)
@@ -255,7 +295,9 @@ def test_the_share_of_the_mix_goes_to_the_model_that_is_right():
     good, bad = np.full(4000, 0.5, dtype=np.float32), np.full(4000, 0.01, dtype=np.float32)
     which = np.arange(4000) % 2
 
-    share = learned_share(np.where(which == 0, good, bad), np.where(which == 0, bad, good), which, 3)
+    share = learned_share(
+        np.where(which == 0, good, bad), np.where(which == 0, bad, good), which, 3
+    )
 
     assert share[0] > 0.9
     assert share[1] < 0.1
@@ -271,17 +313,28 @@ def test_a_run_starts_from_the_weights_of_a_released_replier(folder, trained, re
         assert torch.allclose(trainer.parameters[name], weight, atol=5e-3), name  # a step of INT8
 
 
-def test_a_run_starts_from_a_replier_alone_that_is_whole_and_of_its_sizes(folder, trained, released, tmp_path):
+def test_a_run_starts_from_a_replier_alone_that_is_whole_and_of_its_sizes(
+    folder, trained, released, tmp_path
+):
     for changes, why in (
         (f'start = "{tmp_path}"', "is missing"),
         (f'start = "{released}"\nprojected = 1', "unknown setting projected"),
     ):
         (folder / "more.toml").write_text(f"{RECIPE}\n{changes}")
         with pytest.raises(RecipeError, match=why):
-            Trainer(read_recipe(folder / "more.toml"), trained.corpus, folder / "more", lambda line: None)
-    (folder / "more.toml").write_text(RECIPE.replace("decoder = 24", "decoder = 32") + f'\nstart = "{released}"')
+            Trainer(
+                read_recipe(folder / "more.toml"),
+                trained.corpus,
+                folder / "more",
+                lambda line: None,
+            )
+    (folder / "more.toml").write_text(
+        RECIPE.replace("decoder = 24", "decoder = 32") + f'\nstart = "{released}"'
+    )
     with pytest.raises(RecipeError, match="other sizes"):
-        Trainer(read_recipe(folder / "more.toml"), trained.corpus, folder / "more", lambda line: None)
+        Trainer(
+            read_recipe(folder / "more.toml"), trained.corpus, folder / "more", lambda line: None
+        )
 
 
 def test_the_best_weights_of_a_run_are_its_result(folder, trained):

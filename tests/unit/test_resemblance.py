@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.resemblance import LEVELS, Example, Resemblance, read_examples
+from models.examples.kernel import LEVELS, Example, Resemblance, read_examples
 
 GOLD = Path(__file__).parents[1] / "data"
 EXAMPLES = [
@@ -33,7 +33,9 @@ def counted(texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 def test_a_text_is_like_the_examples_that_it_is_near_to() -> None:
-    alarming, needing, idle = Resemblance(EXAMPLES, counted)(counted(["smoke", "late late bill", "nice"]))
+    alarming, needing, idle = Resemblance(EXAMPLES, counted)(
+        counted(["smoke", "late late bill", "nice"])
+    )
 
     assert alarming.alarm > 0 > needing.alarm > -1
     assert alarming.need > 0
@@ -67,7 +69,9 @@ def test_no_example_is_in_the_gold_set_or_nearly_so() -> None:
         with (GOLD / f"triage_gold_{half}.csv").open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 words = _words(row["text"])
-                near += any(len(words & example) >= 0.5 * len(words | example) for example in examples)
+                near += any(
+                    len(words & example) >= 0.5 * len(words | example) for example in examples
+                )
 
     assert near == 0
 

@@ -1,4 +1,6 @@
-"""The process that writes a worker's drafts: the same drafts, at the lowest priority, and always ended."""
+"""The process that writes a worker's drafts: the same drafts, at the lowest priority, and always
+ended.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,15 @@ import signal
 import psutil
 import pytest
 
-from models.draft import ReplyRequest
-from models.replier import Replier, default_replier
-from models.scribe import asked, drafts_of
-from stream.scribe import Scribe, ScribeAway, ScribeDied
+from models.replier.draft import ReplyRequest
+from models.replier.process import asked, drafts_of
+from models.replier.replier import Replier, default_replier
+from stream.replies.replier_process import Scribe, ScribeAway, ScribeDied
 
 REQUESTS = [
-    ReplyRequest("my bag is lost and nobody at the desk helps", "SkyNorth", "baggage", None, "negative", 3),
+    ReplyRequest(
+        "my bag is lost and nobody at the desk helps", "SkyNorth", "baggage", None, "negative", 3
+    ),
     ReplyRequest("日本語 \ud800 🤷 \n\n <fact>", None),
 ]
 
@@ -72,6 +76,10 @@ async def test_requests_that_cannot_be_answered_do_not_end_it(scribe):
 
 def test_what_goes_between_the_processes_is_one_line():
     assert "\n" not in asked(REQUESTS, {"a\nb"})
-    for broken, why in (("[]", "no answer"), ("{}", "None"), (json.dumps({"error": "KeyError"}), "KeyError")):
+    for broken, why in (
+        ("[]", "no answer"),
+        ("{}", "None"),
+        (json.dumps({"error": "KeyError"}), "KeyError"),
+    ):
         with pytest.raises(ValueError, match=why):
             drafts_of(broken)

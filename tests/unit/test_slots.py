@@ -7,16 +7,21 @@ from pathlib import Path
 import pytest
 
 import models
-from models.slots import Slots, filled, is_part, unsigned
+from models.replier.slots import Slots, filled, is_part, unsigned
 
 WORDS = (Path(models.__file__).parent / "artifacts" / "replier" / "words.txt").read_text().split()
 SLOTS = Slots(WORDS)
 
 
 def test_particulars_of_a_message_become_slots():
-    message = SLOTS.message("@SkyNorthAir flight 403 from JFK, Gate 12, cost me $250! Ask Zbigniew", ("SkyNorth",))
+    message = SLOTS.message(
+        "@SkyNorthAir flight 403 from JFK, Gate 12, cost me $250! Ask Zbigniew", ("SkyNorth",)
+    )
 
-    assert message.text == "<brand> flight <flight> from <code>, gate <num>, cost me <money>! ask <name>"
+    assert (
+        message.text
+        == "<brand> flight <flight> from <code>, gate <num>, cost me <money>! ask <name>"
+    )
     assert message.values == {
         "<flight>": "403",
         "<code>": "JFK",
@@ -29,7 +34,10 @@ def test_particulars_of_a_message_become_slots():
 def test_a_reply_speaks_of_the_message_in_its_slots_and_of_anything_else_as_a_fact():
     message = SLOTS.message("@company AA403 is late", ("American",))
 
-    assert SLOTS.reply("Flight #403 departs at 5:30pm.", message) == "Flight <flight> departs at <fact>."
+    assert (
+        SLOTS.reply("Flight #403 departs at 5:30pm.", message)
+        == "Flight <flight> departs at <fact>."
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +60,10 @@ def test_the_customers_name_which_only_the_agent_saw_goes():
     message = SLOTS.message("@company my bag is gone", ())
 
     assert SLOTS.reply("Hi Zbigniew, we're sorry.", message) == "Hi, we're sorry."
-    assert SLOTS.reply("We're sorry, Zbigniew. Which airport?", message) == "We're sorry. Which airport?"
+    assert (
+        SLOTS.reply("We're sorry, Zbigniew. Which airport?", message)
+        == "We're sorry. Which airport?"
+    )
 
 
 def test_a_name_that_the_message_says_stays():

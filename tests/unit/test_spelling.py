@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.misprints import misprinted
+from models.evaluation.typos import misprinted
 from models.spelling import as_read, slips, spelled
 from models.training.words import used_words
 
@@ -42,7 +42,12 @@ def test_it_is_known_where_the_writer_wrote_what_is_read():
     read = spelled("no, my flihgt to Paris is arived, agian")
 
     assert read.text == "no, my flight to Paris is arrived, again"
-    for word, wrote in {"flight": "flihgt", "arrived": "arived", "again": "agian", "Paris": "Paris"}.items():
+    for word, wrote in {
+        "flight": "flihgt",
+        "arrived": "arived",
+        "again": "agian",
+        "Paris": "Paris",
+    }.items():
         start = read.text.index(word)
         first, last = read.written(start, start + len(word))
         assert "no, my flihgt to Paris is arived, agian"[first:last] == wrote
@@ -62,7 +67,9 @@ def test_any_text_is_read_and_every_place_is_in_what_was_written(text, chance):
 
 
 def test_a_misprint_that_many_make_is_no_word():
-    texts = ["late flight again"] * 400 + ["late flihgt"] * 6 + ["a wifi modem"] * 5 + ["rare bird"] * 4
+    texts = (
+        ["late flight again"] * 400 + ["late flihgt"] * 6 + ["a wifi modem"] * 5 + ["rare bird"] * 4
+    )
 
     found = used_words(texts, vocabulary=["fright", "[UNK]", "##s"])
 

@@ -5,7 +5,7 @@ import pytest
 from models.analyzer import Analyzer
 from models.artifact import default_artifact
 from models.errors import TaxonomyError
-from models.taxonomy_file import load_taxonomy
+from models.taxonomy.file import load_taxonomy
 
 PARKING = """
 [[topic]]
@@ -27,7 +27,9 @@ def test_a_topic_with_a_handful_of_phrases_works_at_once(tmp_path):
     path.write_text(PARKING)
     analyzer = Analyzer(default_artifact(), taxonomy=load_taxonomy(path), threads=1)
 
-    machine, train, love = analyzer(["your parking machine ate my card", "my train never came today", "I love you"])
+    machine, train, love = analyzer(
+        ["your parking machine ate my card", "my train never came today", "I love you"]
+    )
 
     assert (machine.topic.label, machine.problem.label) == ("parking", "ticket machine broken")
     assert "machine" in machine.problem.words

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stream.tickets import Change, arrival, change, columns, severity
-from stream.triage import Factor, Ticket
+from stream.store.changes import Change, arrival, change, columns, severity
+from stream.triage.fold import Factor, Ticket
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 
@@ -33,8 +33,13 @@ TICKET = Ticket(
 )
 
 
-def event(minute: int, direction: str = "inbound", received: int | None = None) -> dict[str, object]:
-    return {"direction": direction, "received_at": NOON + timedelta(minutes=minute if received is None else received)}
+def event(
+    minute: int, direction: str = "inbound", received: int | None = None
+) -> dict[str, object]:
+    return {
+        "direction": direction,
+        "received_at": NOON + timedelta(minutes=minute if received is None else received),
+    }
 
 
 def last(made: Change) -> dict[str, object]:
@@ -73,7 +78,11 @@ def test_a_new_ticket_begins_with_version_one_and_a_returning_one_goes_on():
 
 
 def test_a_ticket_that_slept_when_it_was_withdrawn_sleeps_on_when_it_returns():
-    asleep = STORED | {"state": "snoozed", "snoozed_until": NOON + timedelta(days=1), "notes": [{"text": "called"}]}
+    asleep = STORED | {
+        "state": "snoozed",
+        "snoozed_until": NOON + timedelta(days=1),
+        "notes": [{"text": "called"}],
+    }
     gone = change(asleep, None, None, [], new_inbound=False)
 
     back = change(None, last(gone), TICKET, HISTORY, new_inbound=False)
@@ -128,6 +137,8 @@ def test_a_customer_waits_since_the_first_message_after_the_last_answer():
     assert arrival(history[:2]).waiting_since is None
 
 
-@pytest.mark.parametrize(("priority", "expected"), [(0, 1), (10, 1), (11, 2), (80, 8), (81, 9), (100, 10)])
+@pytest.mark.parametrize(
+    ("priority", "expected"), [(0, 1), (10, 1), (11, 2), (80, 8), (81, 9), (100, 10)]
+)
 def test_the_severity_of_an_alert_is_a_tenth_of_the_priority(priority, expected):
     assert severity(priority) == expected

@@ -10,15 +10,31 @@ APRIL = datetime(2015, 4, 22, tzinfo=UTC)
 @pytest.mark.parametrize(
     "text",
     [
-        *("2015-04-22", "22-Apr-15", "22 April 2015", "Apr 22, 2015", "April 22, 2015", "4/22/2015", "22/4/2015"),
-        *("4/22/15", "22.04.2015", "2015-04-22T02:00:00+02:00", "2015-04-22 00:00:00 UTC", "4/22/2015 12:00:00 AM"),
+        *(
+            "2015-04-22",
+            "22-Apr-15",
+            "22 April 2015",
+            "Apr 22, 2015",
+            "April 22, 2015",
+            "4/22/2015",
+            "22/4/2015",
+        ),
+        *(
+            "4/22/15",
+            "22.04.2015",
+            "2015-04-22T02:00:00+02:00",
+            "2015-04-22 00:00:00 UTC",
+            "4/22/2015 12:00:00 AM",
+        ),
     ],
 )
 def test_a_date_is_read_as_people_write_it(text):
     assert written_time(text) == APRIL
 
 
-@pytest.mark.parametrize("text", ["", "soon", "22-Foo-15", "31/31/2015", "4/22/2015 25:00", "2015-02-30"])
+@pytest.mark.parametrize(
+    "text", ["", "soon", "22-Foo-15", "31/31/2015", "4/22/2015 25:00", "2015-02-30"]
+)
 def test_what_is_no_date_is_refused(text):
     with pytest.raises(ValueError, match="is no date"):
         written_time(text)
@@ -37,7 +53,9 @@ def test_twitters_dates_name_their_zone(text, hour):
     assert twitter_time(text).astimezone(UTC) == datetime(2009, 4, 7, hour, 19, 45, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["", "Mon Apr 06 22:19:45 XYZ 2009", "Mon Foo 06 22:19:45 PDT 2009", "Mon Apr 06"])
+@pytest.mark.parametrize(
+    "text", ["", "Mon Apr 06 22:19:45 XYZ 2009", "Mon Foo 06 22:19:45 PDT 2009", "Mon Apr 06"]
+)
 def test_what_is_no_date_of_twitters_is_refused(text):
     with pytest.raises(ValueError, match=r"is no date|time zone"):
         twitter_time(text)

@@ -5,14 +5,24 @@ import json
 
 import pytest
 
-from models.taxonomy import read_taxonomy
-from models.training.complaints import Meanings
-from models.training.corpus import public_corpus
-from models.training.data import DataError, Example, part_of, split, table_corpus, text_hash, unique
+from models.taxonomy.classifier import read_taxonomy
+from models.training.corpus.complaints import Meanings
+from models.training.corpus.data import (
+    DataError,
+    Example,
+    part_of,
+    split,
+    table_corpus,
+    text_hash,
+    unique,
+)
+from models.training.corpus.public import public_corpus
 
 
 def test_the_same_words_are_in_the_same_part_whatever_their_case_and_spaces():
-    parts = split([Example("A b"), Example("a  B"), *(Example(f"text {number}") for number in range(2000))])
+    parts = split(
+        [Example("A b"), Example("a  B"), *(Example(f"text {number}") for number in range(2000))]
+    )
 
     assert sum(len(part) for part in parts.values()) == 2001
     assert 0.07 < len(parts["test"]) / 2001 < 0.13
@@ -54,19 +64,35 @@ def public_files(root, words):
         tweeteval("sentiment", part, texts)
     for task in ("emotion", "irony", "offensive"):
         tweeteval(task, "train", words[60:80])
-    rows = [f"{number},neutral,{text.upper()},Late Flight" for number, text in enumerate(words[65:200])]
+    rows = [
+        f"{number},neutral,{text.upper()},Late Flight" for number, text in enumerate(words[65:200])
+    ]
     conflict = [rows[0], "0,negative,conflict,"]
-    write("tweets/airline/Tweets.csv", "tweet_id,airline_sentiment,text,negativereason", *rows, *conflict)
+    write(
+        "tweets/airline/Tweets.csv",
+        "tweet_id,airline_sentiment,text,negativereason",
+        *rows,
+        *conflict,
+    )
     write(
         "tweets/sentiment140/random_27k_dated.csv",
         "polarity,text,source",
         *(f"4,{text},sampage10" for text in words[60:90]),
     )
-    write("tweets/sentiment140/testdata.manual.2009.06.14.csv", *(f'"0","","","","","{text}"' for text in words[10:20]))
     write(
-        "tweets/tweet_sentiment_extraction/train.csv", "text,sentiment", *(f"{text},neutral" for text in words[80:99])
+        "tweets/sentiment140/testdata.manual.2009.06.14.csv",
+        *(f'"0","","","","","{text}"' for text in words[10:20]),
     )
-    write("emotion/goemotions/train.tsv", *(f"{text}\t27\tid" for text in words[99:110]), "two\t1,2\tid")
+    write(
+        "tweets/tweet_sentiment_extraction/train.csv",
+        "text,sentiment",
+        *(f"{text},neutral" for text in words[80:99]),
+    )
+    write(
+        "emotion/goemotions/train.tsv",
+        *(f"{text}\t27\tid" for text in words[99:110]),
+        "two\t1,2\tid",
+    )
     write(
         "complaints/severity/complaint_severity.csv",
         "source,text,complaint,severity,cause",
@@ -82,15 +108,30 @@ def public_files(root, words):
     cfpb.parent.mkdir(parents=True)
     with gzip.open(cfpb, "wt") as file:
         file.write("text,topic,issue\nmy mortgage,mortgage,Incorrect information on your report\n")
-        file.writelines(f"{text},debt_collection,Communication tactics\n" for text in words[230:260])
+        file.writelines(
+            f"{text},debt_collection,Communication tactics\n" for text in words[230:260]
+        )
     for part, texts in (("train", words[260:280]), ("test", words[275:285])):
-        write(f"complaints/banking77/{part}.csv", "text,category", *(f"{text},pin_blocked" for text in texts))
-    write("complaints/bitext/Training.csv", "utterance,intent", *(f"{text},get_refund" for text in words[285:290]))
+        write(
+            f"complaints/banking77/{part}.csv",
+            "text,category",
+            *(f"{text},pin_blocked" for text in texts),
+        )
+    write(
+        "complaints/bitext/Training.csv",
+        "utterance,intent",
+        *(f"{text},get_refund" for text in words[285:290]),
+    )
     for domain, intent in (("airline", "getboardingpass"), ("media", "viewbillsintent")):
         turns = (f"{text}\t{intent}" for text in words[290:295])
         write(f"complaints/multidogo/{domain}/turn_train.tsv", "utterance\tintent", *turns)
-    clinc = {part: [[text, "pin_change"]] for part, text in zip(("train", "val", "test"), words[295:], strict=False)}
-    clinc |= {f"oos_{part}": [[f"{part} is what they say", "oos"]] for part in ("train", "val", "test")}
+    clinc = {
+        part: [[text, "pin_change"]]
+        for part, text in zip(("train", "val", "test"), words[295:], strict=False)
+    }
+    clinc |= {
+        f"oos_{part}": [[f"{part} is what they say", "oos"]] for part in ("train", "val", "test")
+    }
     write("complaints/clinc150/data_full.json", json.dumps(clinc))
 
 
@@ -100,7 +141,12 @@ def test_no_text_of_a_test_part_is_learnt(tmp_path):
 
     corpus = public_corpus(tmp_path)
 
-    held = {text_hash(one.text) for part in (corpus.validation, corpus.test) for ones in part.values() for one in ones}
+    held = {
+        text_hash(one.text)
+        for part in (corpus.validation, corpus.test)
+        for ones in part.values()
+        for one in ones
+    }
     learnt = [text_hash(one.text) for one in [*corpus.train, *corpus.by_turns]]
     assert len(corpus.train) > 100
     assert len(corpus.by_turns) > 10
@@ -108,7 +154,9 @@ def test_no_text_of_a_test_part_is_learnt(tmp_path):
     assert corpus.hashes["tweets/airline/Tweets.csv"]
     assert len(corpus.test["tweeteval"]) == 20
     conflicting = text_hash(words[65])
-    assert conflicting not in {text_hash(one.text) for one in corpus.test["airline"] + corpus.validation["airline"]}
+    assert conflicting not in {
+        text_hash(one.text) for one in corpus.test["airline"] + corpus.validation["airline"]
+    }
 
 
 def test_labels_of_the_public_sets_mean_topics_and_problems(tmp_path):
@@ -116,9 +164,14 @@ def test_labels_of_the_public_sets_mean_topics_and_problems(tmp_path):
 
     corpus = public_corpus(tmp_path)
 
-    every = [one for part in (corpus.validation, corpus.test) for ones in part.values() for one in ones] + corpus.train
+    every = [
+        one for part in (corpus.validation, corpus.test) for ones in part.values() for one in ones
+    ] + corpus.train
     said = {one.text: one for one in every}
-    assert (said["word210 is said"].topics, said["word210 is said"].problems) == (("plan and contract",), ("data cap",))
+    assert (said["word210 is said"].topics, said["word210 is said"].problems) == (
+        ("plan and contract",),
+        ("data cap",),
+    )
     assert said["word240 is said"].problems == ("harassing calls",)
     assert said["my mortgage"].topics == ("loan",)  # an issue of another product says nothing
     assert "wrong entry" not in said["my mortgage"].problems
@@ -134,7 +187,10 @@ def test_every_name_in_the_map_is_in_the_taxonomy():
         meanings.labels["cfpb"]["issue"],
         *meanings.labels["multidogo"].values(),
     ]
-    tables += [meanings.labels[name] for name in ("airline", "comcast", "bitext", "banking77", "clinc", "severity")]
+    tables += [
+        meanings.labels[name]
+        for name in ("airline", "comcast", "bitext", "banking77", "clinc", "severity")
+    ]
 
     for table in tables:
         assert all(meanings.of(entry)[0] for entry in table.values())

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.cues import Cues, thesaurus
-from stream.triage import Message, Ticket, fold
-from stream.weights import CERTAIN, HARM, LEVELS, SERVICE
+from stream.triage.cues import Cues, thesaurus
+from stream.triage.fold import Message, Ticket, fold
+from stream.triage.points import CERTAIN, HARM, LEVELS, SERVICE
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -22,7 +22,9 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 def said(text: str, *, at: int = 0, **fields: Any) -> Message:
     """An inbound tweet of one conversation, `at` minutes after noon."""
     fields = {"id": f"x:{at}", "direction": "inbound", "kind": "tweet", "author": "mia", **fields}
-    return Message(conversation="x:0", occurred_at=NOON + timedelta(minutes=at), text=text, **fields)
+    return Message(
+        conversation="x:0", occurred_at=NOON + timedelta(minutes=at), text=text, **fields
+    )
 
 
 def answered(text: str = "We are looking into it.", *, at: int) -> Message:
@@ -103,7 +105,10 @@ def test_figures_of_speech_and_negations_are_no_emergency(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("I'm switching to another provider", "Says they will leave: “switching to another provider”"),
+        (
+            "I'm switching to another provider",
+            "Says they will leave: “switching to another provider”",
+        ),
         ("smoke coming out of the router", "Danger: “smoke coming out of the router”"),
         ("This is the third time I write about it", "Wrote or called several times: “third time”"),
         ("the service is terrible", "Dissatisfied: “terrible”"),
@@ -126,13 +131,17 @@ def test_messages_without_an_answer_are_counted_and_an_answer_starts_anew() -> N
 
 def test_repeated_contact_and_reach_raise_a_ticket_but_only_harm_makes_a_p1() -> None:
     quiet = ticket(said("no internet since yesterday, awful"))
-    loud = ticket(*(said("no internet since yesterday, awful", at=n, followers=900_000) for n in range(9)))
+    loud = ticket(
+        *(said("no internet since yesterday, awful", at=n, followers=900_000) for n in range(9))
+    )
 
     assert quiet.level == loud.level == "P2"
     assert loud.priority > quiet.priority
 
 
-@pytest.mark.parametrize(("followers", "points"), [(None, 0), (999, 0), (10_000, 3), (100_000, 6), (10**9, 9)])
+@pytest.mark.parametrize(
+    ("followers", "points"), [(None, 0), (999, 0), (10_000, 3), (100_000, 6), (10**9, 9)]
+)
 def test_reach_counts_every_tenfold_of_followers(followers: int | None, points: int) -> None:
     factors = ticket(said("the parcel is late", followers=followers)).factors
 
@@ -147,7 +156,9 @@ def test_only_an_answer_after_the_last_inbound_message_counts_as_one() -> None:
     question = said("why is the bill wrong?", at=2)
 
     assert ticket(answered(at=1), question).answered_at is None
-    assert ticket(question, answered(at=3), answered(at=4)).answered_at == NOON + timedelta(minutes=4)
+    assert ticket(question, answered(at=3), answered(at=4)).answered_at == NOON + timedelta(
+        minutes=4
+    )
     assert ticket(question, answered(at=3), said("still wrong", at=5)).answered_at is None
 
 
@@ -190,7 +201,9 @@ def test_the_models_scores_count_where_no_word_does() -> None:
     text = "Paid for a window. Sat in the middle."
 
     assert fold([said(text)]) is None
-    scored = ticket(said(text, negative=0.9, complaint=0.95, dissatisfaction=60.0, need=0.8, alarm=-0.6))
+    scored = ticket(
+        said(text, negative=0.9, complaint=0.95, dissatisfaction=60.0, need=0.8, alarm=-0.6)
+    )
     assert scored.level == "P3"
 
 
@@ -206,12 +219,18 @@ def level_with(text: str, **scores: Any) -> str:
 
 def test_a_ticket_tells_where_it_comes_from() -> None:
     first = said("where is my bag", at=0, brand="SkyNorth", topic="baggage")
-    last = said("my bag is lost, awful, worst airline", at=3, topic="baggage lost", sentiment="negative")
+    last = said(
+        "my bag is lost, awful, worst airline", at=3, topic="baggage lost", sentiment="negative"
+    )
 
     made = ticket(last, first)
 
     assert (made.id, made.network, made.brand, made.author) == ("x:0", "x", "SkyNorth", "mia")
-    assert (made.first_at, made.last_inbound_at, made.messages) == (first.occurred_at, last.occurred_at, 2)
+    assert (made.first_at, made.last_inbound_at, made.messages) == (
+        first.occurred_at,
+        last.occurred_at,
+        2,
+    )
     assert (made.topic, made.sentiment, made.excerpt) == ("baggage lost", "negative", last.text)
 
 
@@ -221,12 +240,12 @@ def test_the_excerpt_is_short() -> None:
 
 def test_cues_far_apart_in_a_long_letter_do_not_add_up_to_an_emergency() -> None:
     between = "The rest of the stay was as one expects it from such a house. " * 40
-    scattered = (
-        f"My mother came along. {between} The wheelchair ramp is nice. {between} It was cold. {between} Bill wrong."
-    )
+    scattered = f"My mother came along. {between} The wheelchair ramp is nice. {between} It was cold. {between} Bill wrong."
 
     assert ticket(said(scattered, kind="complaint")).level != "P1"
-    assert ticket(said("My mother sits in her wheelchair in the cold", kind="complaint")).level == "P1"
+    assert (
+        ticket(said("My mother sits in her wheelchair in the cold", kind="complaint")).level == "P1"
+    )
 
 
 TEXTS = [
@@ -277,7 +296,9 @@ def test_the_order_of_the_history_does_not_matter(data: st.DataObject) -> None:
 
 @settings(deadline=None)
 @given(histories())
-def test_the_factors_add_up_to_the_priority_and_the_level_follows_from_it(history: list[Message]) -> None:
+def test_the_factors_add_up_to_the_priority_and_the_level_follows_from_it(
+    history: list[Message],
+) -> None:
     made = fold(history)
 
     if made is not None:
@@ -290,7 +311,10 @@ def test_the_factors_add_up_to_the_priority_and_the_level_follows_from_it(histor
 @settings(deadline=None)
 @given(histories())
 def test_without_a_live_inbound_message_there_is_no_ticket(history: list[Message]) -> None:
-    assert fold([one for one in history if one.direction == "outbound" or one.kind == "deleted"]) is None
+    assert (
+        fold([one for one in history if one.direction == "outbound" or one.kind == "deleted"])
+        is None
+    )
 
 
 @settings(deadline=None)
@@ -301,7 +325,10 @@ def test_no_text_stops_triage(text: str) -> None:
 
 CUES = Cues(
     {
-        "leaving": {"says": "switch* to\n[really] done with @\n= never again", "unless": "switch* to another seat"},
+        "leaving": {
+            "says": "switch* to\n[really] done with @\n= never again",
+            "unless": "switch* to another seat",
+        },
         "money": {"says": "$ #200 // a large sum\nlost .. KEEPSAKE"},
     },
     lists={"KEEPSAKE": "ring watch"},
@@ -330,7 +357,9 @@ def test_phrases_are_found_as_they_are_written(text: str, found: dict[str, str])
 
 
 def test_every_phrase_of_the_thesaurus_can_be_found() -> None:
-    groups = tomllib.loads(resources.files("stream").joinpath("thesaurus.toml").read_text("utf-8"))
+    groups = tomllib.loads(
+        resources.files("stream.triage").joinpath("thesaurus.toml").read_text("utf-8")
+    )
     lists = groups.pop("lists")
     letters = {*string.ascii_lowercase, *string.digits, *"é&"}
     for group in groups.values():
@@ -343,11 +372,15 @@ def test_every_phrase_of_the_thesaurus_can_be_found() -> None:
 
 
 def test_the_table_of_weights_names_only_groups_of_the_thesaurus() -> None:
-    groups = tomllib.loads(resources.files("stream").joinpath("thesaurus.toml").read_text("utf-8"))
+    groups = tomllib.loads(
+        resources.files("stream.triage").joinpath("thesaurus.toml").read_text("utf-8")
+    )
 
     assert {part for name in (*HARM, *SERVICE) for part in name.split("+")} <= groups.keys()
 
 
-@pytest.mark.parametrize("unit", ["smoke in the cabin ", "not ", "a", ".", "my daughter is alone ", "’"])
+@pytest.mark.parametrize(
+    "unit", ["smoke in the cabin ", "not ", "a", ".", "my daughter is alone ", "’"]
+)
 def test_a_text_of_the_largest_size_is_read(unit: str) -> None:
     thesaurus().find(unit * (256 * 1024 // len(unit)))

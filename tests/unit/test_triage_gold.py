@@ -41,7 +41,9 @@ def test_a_row_has_a_priority_exactly_when_it_should_make_a_ticket(half):
 
 
 def test_the_guide_states_the_same_counts():
-    table = re.findall(r"^\| (P\d|no ticket) \| (\d+) \|$", (FOLDER / "TRIAGE_GOLD.md").read_text("utf-8"), re.M)
+    table = re.findall(
+        r"^\| (P\d|no ticket) \| (\d+) \|$", (FOLDER / "TRIAGE_GOLD.md").read_text("utf-8"), re.M
+    )
 
     assert {label.replace("no ticket", ""): int(count) for label, count in table} == GUIDE
 
@@ -58,8 +60,14 @@ def test_no_two_messages_are_near_duplicates_across_or_within_the_halves():
 
 
 def test_the_halves_are_dealt_by_the_hash_of_the_text():
-    dealt = {row["text"]: (row["priority"], half) for half in ("dev", "heldout") for row in rows_of(half)}
+    dealt = {
+        row["text"]: (row["priority"], half) for half in ("dev", "heldout") for row in rows_of(half)
+    }
 
     for label in GUIDE:
-        ordered = sorted((text for text, (priority, _) in dealt.items() if priority == label), key=digest)
-        assert [dealt[text][1] for text in ordered] == ["dev", "heldout"] * (len(ordered) // 2), label
+        ordered = sorted(
+            (text for text, (priority, _) in dealt.items() if priority == label), key=digest
+        )
+        assert [dealt[text][1] for text in ordered] == ["dev", "heldout"] * (len(ordered) // 2), (
+            label
+        )

@@ -53,11 +53,15 @@ def hooks(tmp_path):
 def read(folder, text, **secrets):
     path = folder / "hooks.toml"
     path.write_text(text)
-    return load_hooks(path, {"shop": SECRET, "forms": "whsec_" + base64.b64encode(b"0" * 24).decode()} | secrets)
+    return load_hooks(
+        path, {"shop": SECRET, "forms": "whsec_" + base64.b64encode(b"0" * 24).decode()} | secrets
+    )
 
 
 def signed(body: bytes, at: float, secret: bytes = SECRET.encode(), id: str = "msg_1"):
-    mark = base64.b64encode(hmac.new(secret, f"{id}.{int(at)}.".encode() + body, hashlib.sha256).digest()).decode()
+    mark = base64.b64encode(
+        hmac.new(secret, f"{id}.{int(at)}.".encode() + body, hashlib.sha256).digest()
+    ).decode()
     return {"webhook-id": id, "webhook-timestamp": str(int(at)), "webhook-signature": f"v1,{mark}"}
 
 
@@ -105,10 +109,19 @@ def test_a_deleted_ticket_is_a_deletion(hooks):
         (b"\xff{", "no JSON"),
         (b"[" * 100_000, "no JSON"),
         (b"{}", "there is no list at data.tickets"),
-        (b'{"data": {"tickets": [{"number": 1}]}}', "event 0: text: field required.*body.plain or body.html"),
+        (
+            b'{"data": {"tickets": [{"number": 1}]}}',
+            "event 0: text: field required.*body.plain or body.html",
+        ),
         (b'{"data": {"tickets": [{"body": {"plain": ["a"]}}]}}', "event 0: text"),
-        (b'{"data": {"tickets": [{"body": {"plain": "a"}, "made": "noon"}]}}', "event 0: occurred_at"),
-        (b'{"data": {"tickets": [{"body": {"plain": "a"}, "made": 1e300}]}}', "event 0: occurred_at"),
+        (
+            b'{"data": {"tickets": [{"body": {"plain": "a"}, "made": "noon"}]}}',
+            "event 0: occurred_at",
+        ),
+        (
+            b'{"data": {"tickets": [{"body": {"plain": "a"}, "made": 1e300}]}}',
+            "event 0: occurred_at",
+        ),
         (b'{"data": {"tickets": [{"body": {"plain": "a"}, "version": -1}]}}', "event 0: revision"),
     ],
 )
@@ -124,7 +137,9 @@ def test_a_signature_fits_one_body_one_secret_and_five_minutes(hooks):
 
     hook.verify(right, body, now)
     hook.verify(right, body, now + 299)
-    hook.verify(right | {"webhook-signature": f"v1,AAAA v1a,xyz {right['webhook-signature']}"}, body, now)
+    hook.verify(
+        right | {"webhook-signature": f"v1,AAAA v1a,xyz {right['webhook-signature']}"}, body, now
+    )
     for wrong, said, when in (
         (right, body + b" ", now),
         (right, body, now + 301),
@@ -189,11 +204,16 @@ PATHS = {
 }
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 _ticket = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("number", "body", "subject", "customer", "made", "thread", "version", "gone"), _json)
+    {},
+    optional=dict.fromkeys(
+        ("number", "body", "subject", "customer", "made", "thread", "version", "gone"), _json
+    ),
 )
 
 

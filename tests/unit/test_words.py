@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from connectors.events import Sourced, Tweet
 from models.analysis import Analysis, Sentiment
 from stream.brands import Brand, Brands
-from stream.explain import explain, markdown, read_messages
-from stream.words import Said, examples, words_apart
+from stream.bursts.distinctive_words import Said, examples, words_apart
+from stream.bursts.explain import explain, markdown, read_messages
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 
@@ -17,7 +17,9 @@ def said(*texts, one_voice=False):
     return [Said(f"x:{n}", text, "one" if one_voice else f"a{n}") for n, text in enumerate(texts)]
 
 
-USUAL = said(*[f"my bill is wrong again, {n} days now" for n in range(1, 60)], *["the app logs me out"] * 40)
+USUAL = said(
+    *[f"my bill is wrong again, {n} days now" for n in range(1, 60)], *["the app logs me out"] * 40
+)
 
 
 def test_what_many_say_now_and_nobody_said_before_comes_first():
@@ -57,14 +59,19 @@ def test_nothing_to_compare_with_is_nothing_to_say():
 
 
 def test_examples_hold_the_words_and_are_of_different_people_and_texts():
-    crowd = said("no internet", "tea is cold", "internet and phone down", "internet AND phone down!")
+    crowd = said(
+        "no internet", "tea is cold", "internet and phone down", "internet AND phone down!"
+    )
     crowd.append(Said("x:9", "phone, internet, all down", "a2"))
 
     assert examples(crowd, ["internet", "phone"], most=3) == ["x:2", "x:0", "x:1"]
 
 
 def analyze(texts, languages):
-    return [Analysis(text, "en", "m", Sentiment("negative" if "!" in text else "neutral", 0.9, {})) for text in texts]
+    return [
+        Analysis(text, "en", "m", Sentiment("negative" if "!" in text else "neutral", 0.9, {}))
+        for text in texts
+    ]
 
 
 def test_a_file_is_explained_by_its_bursts_and_their_words():

@@ -51,7 +51,9 @@ def bars(values: Mapping[str, float], axis: str, *, color: str = ONE, unit: str 
         figure, axes = figure_of(len(values))
         names = [_short(name) for name in values]
         drawn = axes.barh(range(len(names)), list(values.values()), color=color, height=0.7)
-        axes.bar_label(drawn, [_number(value) + unit for value in values.values()], padding=3, fontsize=8)
+        axes.bar_label(
+            drawn, [_number(value) + unit for value in values.values()], padding=3, fontsize=8
+        )
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
         axes.grid(False, axis="y")
@@ -61,7 +63,12 @@ def bars(values: Mapping[str, float], axis: str, *, color: str = ONE, unit: str 
 
 
 def histogram(
-    values: Sequence[float], edges: Sequence[float], axis: str, *, color: str = ONE, log: bool = False
+    values: Sequence[float],
+    edges: Sequence[float],
+    axis: str,
+    *,
+    color: str = ONE,
+    log: bool = False,
 ) -> str:
     """How many texts have which value."""
     with mpl.rc_context(STYLE):
@@ -76,15 +83,27 @@ def histogram(
         return as_svg(figure, axis)
 
 
-def heat_map(table: NDArray[np.int64], rows: Sequence[str], columns: Sequence[str], axis: str, side: str) -> str:
+def heat_map(
+    table: NDArray[np.int64], rows: Sequence[str], columns: Sequence[str], axis: str, side: str
+) -> str:
     """Counts (rows, columns), coloured by their share of the row."""
     share = table / np.maximum(table.sum(1, keepdims=True), 1)
     with mpl.rc_context(STYLE | {"axes.grid": False}):
         figure, axes = figure_of(len(rows) + 2)
-        axes.imshow(share, cmap="cividis", vmin=0, vmax=max(float(share.max()), 0.01), aspect="auto")
+        axes.imshow(
+            share, cmap="cividis", vmin=0, vmax=max(float(share.max()), 0.01), aspect="auto"
+        )
         for row, column in np.ndindex(*table.shape):
             ink = "#ffffff" if share[row, column] < 0.55 * share.max() else "#000000"
-            axes.text(column, row, f"{table[row, column]:,}", ha="center", va="center", color=ink, fontsize=8)
+            axes.text(
+                column,
+                row,
+                f"{table[row, column]:,}",
+                ha="center",
+                va="center",
+                color=ink,
+                fontsize=8,
+            )
         axes.set_xticks(range(len(columns)), columns)
         axes.set_yticks(range(len(rows)), [_short(name) for name in rows])
         axes.set_xlabel(axis)

@@ -23,13 +23,18 @@ FEWEST = 10  # texts of a group whose words are compared
 SEVERITIES = ("0 none", "1 mild", "2", "3", "4 blame")
 SENTIMENTS = ("negative", "neutral", "positive")
 _TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
 )
 
 
 @dataclass(frozen=True)
 class Chart:
-    """svg: made by plots, where every text is escaped; or picture, a data address. rows: the numbers behind it."""
+    """svg: made by plots, where every text is escaped; or picture, a data address. rows: the
+    numbers behind it.
+    """
 
     title: str
     svg: Markup = field(default_factory=Markup)
@@ -59,7 +64,9 @@ class Section:
 
 @dataclass(frozen=True)
 class Source:
-    """What was read. kind: what one text is called, `complaint` or `call`. labels: the columns that the file gave."""
+    """What was read. kind: what one text is called, `complaint` or `call`. labels: the columns that
+    the file gave.
+    """
 
     name: str
     kind: str
@@ -110,7 +117,9 @@ def _sections(texts: Sequence[Understood], source: Source) -> Iterator[Section]:
 def _themes(texts: Sequence[Understood], source: Source) -> Section:
     known = list(with_embedding(texts))
     themes = find_themes(np.array([vector for _, vector in known]), [one.words for one, _ in known])
-    names = [" · ".join(theme.words[:3]) or f"theme {number}" for number, theme in enumerate(themes, 1)]
+    names = [
+        " · ".join(theme.words[:3]) or f"theme {number}" for number, theme in enumerate(themes, 1)
+    ]
     members = [[known[row][0] for row in theme.members] for theme in themes]
     sizes = {name: float(len(some)) for name, some in zip(names, members, strict=True)}
     groups = tuple(
@@ -143,7 +152,14 @@ def _about(texts: Sequence[Understood], source: Source) -> Section:
     ):
         counts = Counter(label for label in labels if label)
         if len(counts) > 1:
-            charts.append(_bars(title, dict(counts.most_common(ROWS)), f"{source.kind}s", note=_whose(title, source)))
+            charts.append(
+                _bars(
+                    title,
+                    dict(counts.most_common(ROWS)),
+                    f"{source.kind}s",
+                    note=_whose(title, source),
+                )
+            )
     return Section("about", "What they are about", "How often each label comes.", tuple(charts))
 
 
@@ -155,16 +171,23 @@ def _words(texts: Sequence[Understood], source: Source) -> Section:
         told = ", ".join(word for word, _ in singles.most_common(ROWS))
         charts.append(
             Chart(
-                "Word cloud", picture=plots.word_cloud(dict(singles.most_common(120))), note=f"Most frequent: {told}."
+                "Word cloud",
+                picture=plots.word_cloud(dict(singles.most_common(120))),
+                note=f"Most frequent: {told}.",
             )
         )
-        charts.append(_bars("Words", dict(singles.most_common(ROWS)), f"{source.kind}s with the word"))
+        charts.append(
+            _bars("Words", dict(singles.most_common(ROWS)), f"{source.kind}s with the word")
+        )
     if doubles:
         common = {pair: count for pair, count in doubles.most_common(ROWS) if count > 1}
         if common:
             charts.append(_bars("Pairs of words", common, f"{source.kind}s with the pair"))
     return Section(
-        "words", "Words", f"In how many {source.kind}s a word stands; saying it ten times counts once.", tuple(charts)
+        "words",
+        "Words",
+        f"In how many {source.kind}s a word stands; saying it ten times counts once.",
+        tuple(charts),
     )
 
 
@@ -173,26 +196,42 @@ def _dissatisfaction(texts: Sequence[Understood], source: Source) -> Section:
     if not indices:
         return Section("dissatisfaction", "Dissatisfaction", "")
     counts, edges = np.histogram(indices, bins=np.arange(0, 101, 10))
-    rows = tuple((f"{low:.0f} to {low + 10:.0f}", f"{count:,}") for low, count in zip(edges, counts, strict=False))
+    rows = tuple(
+        (f"{low:.0f} to {low + 10:.0f}", f"{count:,}")
+        for low, count in zip(edges, counts, strict=False)
+    )
     charts = [
         Chart(
             "Distribution",
-            _drawn(plots.histogram(indices, list(edges), "dissatisfaction index, 0 content to 100 furious")),
+            _drawn(
+                plots.histogram(
+                    indices, list(edges), "dissatisfaction index, 0 content to 100 furious"
+                )
+            ),
             note=_whose("Dissatisfaction", source),
             head=("index", f"{source.kind}s"),
             rows=rows,
         )
     ]
-    for title, labels in (("Problem", [one.problem for one in texts]), ("Topic", [one.topic for one in texts])):
+    for title, labels in (
+        ("Problem", [one.problem for one in texts]),
+        ("Topic", [one.topic for one in texts]),
+    ):
         if chart := _heat(title, labels, [one.severity for one in texts], source):
             charts.append(chart)
     charts += _over_time(texts, source)
-    return Section("dissatisfaction", "Dissatisfaction", "How angry they are, and about what.", tuple(charts))
+    return Section(
+        "dissatisfaction", "Dissatisfaction", "How angry they are, and about what.", tuple(charts)
+    )
 
 
-def _heat(title: str, labels: Sequence[str | None], severities: Sequence[int | None], source: Source) -> Chart | None:
+def _heat(
+    title: str, labels: Sequence[str | None], severities: Sequence[int | None], source: Source
+) -> Chart | None:
     both = [
-        (label, severity) for label, severity in zip(labels, severities, strict=True) if label and severity is not None
+        (label, severity)
+        for label, severity in zip(labels, severities, strict=True)
+        if label and severity is not None
     ]
     names = [name for name, _ in Counter(label for label, _ in both).most_common(ROWS)]
     if len(names) < 2:
@@ -205,7 +244,9 @@ def _heat(title: str, labels: Sequence[str | None], severities: Sequence[int | N
         _drawn(svg),
         note=f"{source.kind.capitalize()}s in each cell; the colour is the share of the row.",
         head=(title.lower(), *SEVERITIES),
-        rows=tuple((name, *(f"{count:,}" for count in row)) for name, row in zip(names, table, strict=True)),
+        rows=tuple(
+            (name, *(f"{count:,}" for count in row)) for name, row in zip(names, table, strict=True)
+        ),
     )
 
 
@@ -215,12 +256,17 @@ def _over_time(texts: Sequence[Understood], source: Source) -> list[Chart]:
         return []
     step = 1 if (days[-1] - days[0]).days <= 62 else 7
     counts = Counter(days[0] + timedelta((day - days[0]).days // step * step) for day in days)
-    every: list[date] = [days[0] + timedelta(n) for n in range(0, (days[-1] - days[0]).days + 1, step)]
+    every: list[date] = [
+        days[0] + timedelta(n) for n in range(0, (days[-1] - days[0]).days + 1, step)
+    ]
     side = f"{source.kind}s a {'day' if step == 1 else 'week'}"
     svg = plots.line(every, [float(counts[day]) for day in every], "date", side)
     return [
         Chart(
-            "Over time", _drawn(svg), head=("from", side), rows=tuple((str(day), f"{counts[day]:,}") for day in every)
+            "Over time",
+            _drawn(svg),
+            head=("from", side),
+            rows=tuple((str(day), f"{counts[day]:,}") for day in every),
         )
     ]
 
@@ -228,7 +274,9 @@ def _over_time(texts: Sequence[Understood], source: Source) -> list[Chart]:
 def _contrasts(texts: Sequence[Understood], source: Source) -> Iterator[Section]:
     """The words of one group against another's: outcomes, sentiments, severities."""
     charts = []
-    outcomes = [name for name, _ in Counter(one.outcome for one in texts if one.outcome).most_common(2)]
+    outcomes = [
+        name for name, _ in Counter(one.outcome for one in texts if one.outcome).most_common(2)
+    ]
     if len(outcomes) == 2:
         charts.append(
             _contrast(
@@ -264,7 +312,9 @@ def _contrasts(texts: Sequence[Understood], source: Source) -> Iterator[Section]
     )
 
 
-def _contrast(left: str, these: Sequence[Understood], right: str, those: Sequence[Understood]) -> Chart | None:
+def _contrast(
+    left: str, these: Sequence[Understood], right: str, those: Sequence[Understood]
+) -> Chart | None:
     if min(len(these), len(those)) < FEWEST:
         return None
     told = log_odds(texts_with(one.words for one in these), texts_with(one.words for one in those))
@@ -272,13 +322,16 @@ def _contrast(left: str, these: Sequence[Understood], right: str, those: Sequenc
     ends = [*[one for one in told if one.z > 0][:10], *[one for one in told if one.z < 0][-10:]]
     if not ends:
         return None
-    svg = plots.two_sided([(one.word, one.z) for one in ends], right, left, "log-odds ratio, in standard deviations")
+    svg = plots.two_sided(
+        [(one.word, one.z) for one in ends], right, left, "log-odds ratio, in standard deviations"
+    )
     return Chart(
         f"{left} ({len(these):,}) against {right} ({len(those):,})",
         _drawn(svg),
         head=("word", left, right, "log-odds", "z"),
         rows=tuple(
-            (one.word, f"{one.inside:,}", f"{one.outside:,}", f"{one.odds:+.2f}", f"{one.z:+.1f}") for one in ends
+            (one.word, f"{one.inside:,}", f"{one.outside:,}", f"{one.odds:+.2f}", f"{one.z:+.1f}")
+            for one in ends
         ),
     )
 
@@ -296,16 +349,22 @@ def _outcomes(texts: Sequence[Understood]) -> Section:
         "Outcome by sentiment",
         _drawn(plots.heat_map(table, rows, columns, "sentiment", "outcome")),
         head=("outcome", *columns),
-        rows=tuple((name, *(f"{count:,}" for count in row)) for name, row in zip(rows, table, strict=True)),
+        rows=tuple(
+            (name, *(f"{count:,}" for count in row)) for name, row in zip(rows, table, strict=True)
+        ),
     )
-    return Section("outcomes", "Outcome by sentiment", "Does an open end leave people unhappy?", (chart,))
+    return Section(
+        "outcomes", "Outcome by sentiment", "Does an open end leave people unhappy?", (chart,)
+    )
 
 
 def _duplicates(texts: Sequence[Understood], source: Source) -> Section:
     known = list(with_embedding(texts))
     if not known:
         return Section("duplicates", "Nearly the same", "")
-    groups = near_duplicates(np.array([vector for _, vector in known]), [one.words for one, _ in known])
+    groups = near_duplicates(
+        np.array([vector for _, vector in known]), [one.words for one, _ in known]
+    )
     again = sum(len(group) - 1 for group in groups)
     return Section(
         "duplicates",
@@ -328,11 +387,17 @@ def _shape(texts: Sequence[Understood], source: Source) -> Section:
         Chart(
             "Length",
             _drawn(
-                plots.histogram([float(length) for length in lengths], edges, "words in a text (log scale)", log=True)
+                plots.histogram(
+                    [float(length) for length in lengths],
+                    edges,
+                    "words in a text (log scale)",
+                    log=True,
+                )
             ),
             head=("share of texts", "have at most so many words"),
             rows=tuple(
-                (f"{share} %", f"{value:,.0f}") for share, value in zip((5, 25, 50, 75, 95), quarters, strict=True)
+                (f"{share} %", f"{value:,.0f}")
+                for share, value in zip((5, 25, 50, 75, 95), quarters, strict=True)
             ),
         ),
         _bars(
@@ -360,11 +425,15 @@ def _bars(title: str, counts: Mapping[str, float], axis: str, note: str = "") ->
 
 
 def _whose(title: str, source: Source) -> str:
-    column = {"Topics": "topic", "Problems": "problem", "Outcomes": "outcome"}.get(title, title.lower())
+    column = {"Topics": "topic", "Problems": "problem", "Outcomes": "outcome"}.get(
+        title, title.lower()
+    )
     if column in source.labels:
         return "As the file says."
     return (
-        f"As the model says ({source.model})." if column in ("topic", "problem", "sentiment", "dissatisfaction") else ""
+        f"As the model says ({source.model})."
+        if column in ("topic", "problem", "sentiment", "dissatisfaction")
+        else ""
     )
 
 

@@ -20,7 +20,9 @@ LABELS = ("topic", "problem", "index", "sentiment")  # that the model can give a
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One text of a file, or one call. turns: the customer's, of a call. Labels: the file's own, if any."""
+    """One text of a file, or one call. turns: the customer's, of a call. Labels: the file's own, if
+    any.
+    """
 
     text: str
     turns: tuple[str, ...] = ()
@@ -35,7 +37,9 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """A text without its personal data, and what is known of it: by the file if it knows any, else by the model."""
+    """A text without its personal data, and what is known of it: by the file if it knows any, else
+    by the model.
+    """
 
     text: str
     words: tuple[str, ...]
@@ -62,7 +66,8 @@ def understand(
         said = [one.turns or (one.text,) for one in some]
         analyses = iter(analyze([text for texts in said for text in texts]))
         understood += [
-            _understood(one, [next(analyses) for _ in texts], own) for one, texts in zip(some, said, strict=True)
+            _understood(one, [next(analyses) for _ in texts], own)
+            for one, texts in zip(some, said, strict=True)
         ]
         tick(len(understood))
     return understood
@@ -79,11 +84,17 @@ def _understood(one: Found, analyses: Sequence[Analysis], own: Collection[str]) 
     return Understood(
         text=text,
         words=tuple(words(text)),
-        language=max(analyses, key=lambda analysis: len(analysis.text)).language if analyses else "und",
+        language=max(analyses, key=lambda analysis: len(analysis.text)).language
+        if analyses
+        else "und",
         when=one.when,
         brand=one.brand,
-        topic=one.topic if "topic" in own else (worst and worst.topic and worst.topic.label) or None,
-        problem=one.problem if "problem" in own else (worst and worst.problem and worst.problem.label) or None,
+        topic=one.topic
+        if "topic" in own
+        else (worst and worst.topic and worst.topic.label) or None,
+        problem=one.problem
+        if "problem" in own
+        else (worst and worst.problem and worst.problem.label) or None,
         index=index,
         severity=severity,
         sentiment=one.sentiment if "sentiment" in own else _sentiment(known),
@@ -96,14 +107,20 @@ def _sentiment(known: Sequence[Analysis]) -> str | None:
     """The likeliest over all turns."""
     sums: dict[str, float] = {}
     for analysis in known:
-        for label, value in (analysis.sentiment.probabilities if analysis.sentiment else {}).items():
+        for label, value in (
+            analysis.sentiment.probabilities if analysis.sentiment else {}
+        ).items():
             sums[label] = sums.get(label, 0.0) + value
     return max(sums, key=lambda label: sums[label], default=None)
 
 
 def _embedding(known: Sequence[Analysis]) -> NDArray[np.float32] | None:
     """The mean of the turns, of unit length."""
-    vectors = [analysis.embedding.astype(np.float32) for analysis in known if analysis.embedding is not None]
+    vectors = [
+        analysis.embedding.astype(np.float32)
+        for analysis in known
+        if analysis.embedding is not None
+    ]
     if not vectors:
         return None
     mean: NDArray[np.float32] = np.mean(vectors, axis=0)

@@ -31,7 +31,9 @@ class Theme:
 
 
 def find_themes(embeddings: Floats, text_words: Sequence[Sequence[str]]) -> list[Theme]:
-    """The themes, the largest first; none for fewer than twenty texts. embeddings: (texts, dim), unit length."""
+    """The themes, the largest first; none for fewer than twenty texts. embeddings: (texts, dim),
+    unit length.
+    """
     if len(embeddings) < 20:
         return []
     labels, centres = _clustered(embeddings)
@@ -40,8 +42,13 @@ def find_themes(embeddings: Floats, text_words: Sequence[Sequence[str]]) -> list
     for label in range(len(centres)):
         rows = np.flatnonzero(labels == label)
         typical = rows[np.argsort(-(embeddings[rows] @ centres[label]), kind="stable")]
-        inside, outside = [both[row] for row in rows], [both[row] for row in np.flatnonzero(labels != label)]
-        themes.append(Theme(tuple(_without_parts(telling(inside, outside, 14))[:6]), tuple(typical.tolist())))
+        inside, outside = (
+            [both[row] for row in rows],
+            [both[row] for row in np.flatnonzero(labels != label)],
+        )
+        themes.append(
+            Theme(tuple(_without_parts(telling(inside, outside, 14))[:6]), tuple(typical.tolist()))
+        )
     return sorted(themes, key=lambda theme: -len(theme.members))
 
 
@@ -52,7 +59,11 @@ def _clustered(embeddings: Floats) -> tuple[Labels, Floats]:
     best: tuple[float, KMeans] | None = None
     for count in range(min(FEWEST, most), most + 1) if most >= 2 else []:
         model = KMeans(count, n_init=2, random_state=0).fit(embeddings[sample])
-        score = silhouette_score(embeddings[sample], model.labels_) if len(set(model.labels_)) > 1 else -1.0
+        score = (
+            silhouette_score(embeddings[sample], model.labels_)
+            if len(set(model.labels_)) > 1
+            else -1.0
+        )
         if best is None or score > best[0]:
             best = (float(score), model)
     if best is None:
@@ -82,12 +93,19 @@ def near_duplicates(embeddings: Floats, text_words: Sequence[Sequence[str]]) -> 
         near = embeddings[start : start + _BLOCK] @ embeddings.T >= NEAR
         for offset, other in np.argwhere(near).tolist():
             row = start + offset
-            if row < other and root(row) != root(other) and _overlap(sets[row], sets[other]) >= SHARED:
+            if (
+                row < other
+                and root(row) != root(other)
+                and _overlap(sets[row], sets[other]) >= SHARED
+            ):
                 parent[root(other)] = root(row)
     groups: dict[int, list[int]] = {}
     for row in range(len(sets)):
         groups.setdefault(root(row), []).append(row)
-    return sorted((group for group in groups.values() if len(group) > 1), key=lambda group: (-len(group), group[0]))
+    return sorted(
+        (group for group in groups.values() if len(group) > 1),
+        key=lambda group: (-len(group), group[0]),
+    )
 
 
 def _overlap(one: frozenset[str], other: frozenset[str]) -> float:

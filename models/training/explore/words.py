@@ -11,7 +11,9 @@ from itertools import pairwise
 import numpy as np
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-PRIOR = 500.0  # words of everyone that each group is taken to have said already; of little text, a tenth of its words
+# words of everyone that each group is taken to have said already; of little text, a tenth of its
+# words
+PRIOR = 500.0
 CERTAIN = 1.96  # standard deviations
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -30,7 +32,9 @@ _EMPTY = ENGLISH_STOP_WORDS | frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How much a word tells of a group. odds: log-odds ratio to the other texts. z: the same in standard deviations."""
+    """How much a word tells of a group. odds: log-odds ratio to the other texts. z: the same in
+    standard deviations.
+    """
 
     word: str
     odds: float
@@ -40,10 +44,16 @@ class Told:
 
 
 def words(text: str) -> list[str]:
-    """The words that carry something, lower case, in order; links, handles and placeholders are none."""
+    """The words that carry something, lower case, in order; links, handles and placeholders are
+    none.
+    """
     plain = _PLACEHOLDER.sub(" ", text.replace("’", "'"))
     found = [word.casefold() for word in _WORD.findall(plain)]
-    return [word for word in found if len(word) > 2 and word not in _EMPTY and not _MASKED.fullmatch(word)]
+    return [
+        word
+        for word in found
+        if len(word) > 2 and word not in _EMPTY and not _MASKED.fullmatch(word)
+    ]
 
 
 def pairs(text_words: Sequence[str]) -> list[str]:
@@ -62,8 +72,9 @@ def texts_with(texts: Iterable[Sequence[str]]) -> Counter[str]:
 def log_odds(inside: Counter[str], outside: Counter[str]) -> list[Told]:
     """Which words tell the one group from the other, the most telling of the first group first.
 
-    Log-odds ratios with an informative Dirichlet prior, the words of both groups (Monroe, Colaresi & Quinn, 2008,
-    equations 16 to 22): a rare word that only one group has is not taken for a discovery.
+    Log-odds ratios with an informative Dirichlet prior, the words of both groups (Monroe, Colaresi
+    & Quinn, 2008, equations 16 to 22): a rare word that only one group has is not taken for a
+    discovery.
     """
     both = inside + outside
     total = sum(both.values())
@@ -81,7 +92,9 @@ def log_odds(inside: Counter[str], outside: Counter[str]) -> list[Told]:
     return sorted(told, key=lambda one: (-one.z, one.word))
 
 
-def telling(inside: Sequence[Sequence[str]], outside: Sequence[Sequence[str]], count: int) -> list[str]:
+def telling(
+    inside: Sequence[Sequence[str]], outside: Sequence[Sequence[str]], count: int
+) -> list[str]:
     """At most `count` words that tell the first texts from the second ones with some certainty."""
     told = log_odds(texts_with(inside), texts_with(outside))
     return [one.word for one in told[:count] if one.z > CERTAIN]

@@ -1,4 +1,6 @@
-"""What each part of a recipe adds: the same small run with one thing changed, over a few seeds, on validation texts."""
+"""What each part of a recipe adds: the same small run with one thing changed, over a few seeds, on
+validation texts.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from models.analyzer import softmax
-from models.evaluate import macro_f1
-from models.training.data import shared_data
+from models.evaluation.metrics import macro_f1
+from models.training.corpus.data import shared_data
 from models.training.lab.build import build
 from models.training.lab.fit import Fit, accelerator_of
 from models.training.lab.keep import BASE, size, with_weights, write
@@ -39,18 +41,27 @@ RATES = {"full": 0.2, "lora": 5.0}  # adapters learn at about five times the rat
 
 
 def ablation(
-    config: Path, out: Path, *, seeds: Sequence[int] = (1, 2), data: Path | None = None, say: Print = print
+    config: Path,
+    out: Path,
+    *,
+    seeds: Sequence[int] = (1, 2),
+    data: Path | None = None,
+    say: Print = print,
 ) -> dict[str, Any]:
-    """Run every variant of the recipe for every seed; returns their figures, also in `out/ablation.json`.
+    """Run every variant of the recipe for every seed; returns their figures, also in
+    `out/ablation.json`.
 
-    The recipe's validation texts judge; no test part is read. A run that is there already is not done again. The
-    corrections are simulated: as many texts more as the recipe learns from, of which the plain model's mistakes count.
+    The recipe's validation texts judge; no test part is read. A run that is there already is not
+    done again. The corrections are simulated: as many texts more as the recipe learns from, of
+    which the plain model's mistakes count.
     """
     recipe = read_recipe(config)
     root = data or shared_data()
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
     for seed in seeds:
-        seeded = replace(recipe, seed=seed, pseudo=None, preferences=None, augment=0.0, smoothing=0.0)
+        seeded = replace(
+            recipe, seed=seed, pseudo=None, preferences=None, augment=0.0, smoothing=0.0
+        )
         sets, pool = _split(sets_of(_doubled(seeded), config.parent, root))
         wrong: list[tuple[str, int, int]] = []
         for name in VARIANTS:
@@ -68,7 +79,12 @@ def ablation(
                 for heavy in ("checkpoint", BASE, "teacher"):
                     shutil.rmtree(folder / heavy, ignore_errors=True)
             if name == "plain":
-                wrong = [tuple(one) for one in json.loads((folder / "wrong.json").read_text(encoding="utf-8"))["wrong"]]
+                wrong = [
+                    tuple(one)
+                    for one in json.loads((folder / "wrong.json").read_text(encoding="utf-8"))[
+                        "wrong"
+                    ]
+                ]
             say(json.dumps({"seed": seed, "variant": name, **rows[name][-1]}))
     told = {
         "recipe": recipe.name,
@@ -89,7 +105,9 @@ def table(told: Mapping[str, Any]) -> str:
     ]
     plain = told["variants"]["plain"]["each"]
     for name, one in told["variants"].items():
-        gains = ", ".join(f"{100 * (each - base):+.1f}" for each, base in zip(one["each"], plain, strict=True))
+        gains = ", ".join(
+            f"{100 * (each - base):+.1f}" for each, base in zip(one["each"], plain, strict=True)
+        )
         lines.append(
             f"| {name} | {one['macro_f1']:.3f} | {gains if name != 'plain' else ''} | {one['accuracy']:.3f} "
             f"| {one['log_loss']:.3f} | {one['trained']:,.0f} | {one['processor_seconds']:.0f} | {one['bytes']:,.0f} |"
@@ -117,9 +135,21 @@ def _run(
         recipe = replace(recipe, augment=0.5)
     elif name == "pseudo-labels":
         recipe = replace(recipe, pseudo=asked.pseudo or "tweets")
-        sets = with_pseudo(recipe, sets, beside, root, folder / "teacher", accelerator_of(recipe), lambda line: None)
+        sets = with_pseudo(
+            recipe,
+            sets,
+            beside,
+            root,
+            folder / "teacher",
+            accelerator_of(recipe),
+            lambda line: None,
+        )
     elif name == "corrections as labels":
-        more = Labelled(tuple(text for text, _, _ in wrong), tuple(truth for _, truth, _ in wrong), (1.0,) * len(wrong))
+        more = Labelled(
+            tuple(text for text, _, _ in wrong),
+            tuple(truth for _, truth, _ in wrong),
+            (1.0,) * len(wrong),
+        )
         sets = replace(sets, train=sets.train.joined(more))
     elif name == "corrections as pairs":
         pairs = [Preference(text, truth, said) for text, truth, said in wrong]
@@ -148,7 +178,9 @@ def _mistakes(fit: Fit, pool: Labelled) -> list[tuple[str, int, int]]:
     model = with_weights(build(fit.recipe, fit.out / BASE), fit.best())
     said = logits_of(model, fit.tokens, fit.tokens(pool.texts)).argmax(-1).tolist()
     return [
-        (text, label, guess) for text, label, guess in zip(pool.texts, pool.labels, said, strict=True) if label != guess
+        (text, label, guess)
+        for text, label, guess in zip(pool.texts, pool.labels, said, strict=True)
+        if label != guess
     ]
 
 

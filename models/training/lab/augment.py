@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 
-from models.misprints import misprinted
+from models.evaluation.typos import misprinted
 from models.training.errors import TrainingError
 
 Way = Callable[[str, random.Random], str]
@@ -30,12 +30,15 @@ class AugmentError(TrainingError):
 
 
 def augmented(text: str, chance: random.Random, ways: Sequence[str] = ()) -> str:
-    """`text` in another wording: one or two of the ways that change it, drawn by chance. ways: of WAYS, or all.
+    """`text` in another wording: one or two of the ways that change it, drawn by chance. ways: of
+    WAYS, or all.
 
     Raises AugmentError naming an unknown way.
     """
     if unknown := [name for name in ways if name not in WAYS]:
-        raise AugmentError(f"augment_ways: there is no {', '.join(unknown)}; there are {', '.join(WAYS)}")
+        raise AugmentError(
+            f"augment_ways: there is no {', '.join(unknown)}; there are {', '.join(WAYS)}"
+        )
     drawn = chance.sample(sorted(ways or WAYS), len(ways or WAYS))
     wanted = chance.randint(1, TOGETHER)
     for name in drawn:
@@ -64,7 +67,11 @@ def elongation(text: str, chance: random.Random) -> str:
     if not words:
         return text
     more = chance.randint(2, 4)
-    return _instead(text, chance.choice(words), lambda word: _VOWEL.sub(lambda vowel: vowel[1] * more, word, count=1))
+    return _instead(
+        text,
+        chance.choice(words),
+        lambda word: _VOWEL.sub(lambda vowel: vowel[1] * more, word, count=1),
+    )
 
 
 def typos(text: str, chance: random.Random) -> str:
@@ -78,7 +85,9 @@ def emoticons(text: str, chance: random.Random) -> str:
     found = [one for one in table if one in text]
     for one in sorted(found, key=len, reverse=True):
         group = [other for other in table[one] if other != one]
-        pattern = rf"(?<![\w/-]){re.escape(one)}(?![\w/-])"  # neither within a word nor within a link
+        pattern = (
+            rf"(?<![\w/-]){re.escape(one)}(?![\w/-])"  # neither within a word nor within a link
+        )
         text = re.sub(pattern, partial(_any_of, group, chance), text)
     return text
 
@@ -130,7 +139,9 @@ def _instead(text: str, found: re.Match[str], change: Callable[[str], str]) -> s
 
 def _outside_names(text: str, change: Callable[[str], str]) -> str:
     """Changed, but links and handles, which name something."""
-    return " ".join(word if word.startswith(("@", "http", "www.")) else change(word) for word in text.split(" "))
+    return " ".join(
+        word if word.startswith(("@", "http", "www.")) else change(word) for word in text.split(" ")
+    )
 
 
 def _any_of(group: Sequence[str], chance: random.Random, _: re.Match[str]) -> str:

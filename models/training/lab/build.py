@@ -1,4 +1,6 @@
-"""The network of a recipe: any encoder with a head for its classes, trained whole or by adapters beside it."""
+"""The network of a recipe: any encoder with a head for its classes, trained whole or by adapters
+beside it.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +22,17 @@ from transformers import (
 )
 
 from models.artifact import STORY, default_artifact
-from models.classifier import Reading
 from models.registry import SHIPPED
-from models.training.base import MINILM, BaseError, load_base
+from models.sentiment_classifier import Reading
+from models.training.encoder.base import MINILM, BaseError, load_base
 from models.training.lab.hub import only_cached
 from models.training.lab.recipe import Recipe
 from models.training.recipes import RecipeError
 
 
 def write_base(recipe: Recipe, names: tuple[str, ...], folder: Path) -> None:
-    """The base with an untrained head, as every run begins: what `from_pretrained` reads, and what tuning is told from.
+    """The base with an untrained head, as every run begins: what `from_pretrained` reads, and what
+    tuning is told from.
 
     Raises BaseError when no hub, folder or package gives the base.
     """
@@ -47,7 +50,9 @@ def say_reading(folder: Path, reading: Reading) -> None:
     path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
-def _based(recipe: Recipe, names: tuple[str, ...]) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def _based(
+    recipe: Recipe, names: tuple[str, ...]
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     said: dict[str, Any] = {
         "id2label": dict(enumerate(names)),
         "label2id": {name: row for row, name in enumerate(names)},
@@ -57,19 +62,35 @@ def _based(recipe: Recipe, names: tuple[str, ...]) -> tuple[PreTrainedModel, Pre
         encoder, tokens = load_base(named, layers=recipe.layers)
         config = encoder.config
         config.seq_classif_dropout = recipe.dropout
-        config.dropout = config.attention_dropout = 0.0  # of every layer: a third of the time, little gained
-        config.num_labels, config.id2label, config.label2id = len(names), said["id2label"], said["label2id"]
+        config.dropout = config.attention_dropout = (
+            0.0  # of every layer: a third of the time, little gained
+        )
+        config.num_labels, config.id2label, config.label2id = (
+            len(names),
+            said["id2label"],
+            said["label2id"],
+        )
         model = DistilBertForSequenceClassification(config)
         model.distilbert.load_state_dict(encoder.state_dict())
         return model, DistilBertTokenizerFast(tokenizer_object=tokens, model_max_length=512)
     cached = only_cached(recipe.base)
     try:
         found = AutoModelForSequenceClassification.from_pretrained(
-            recipe.base, num_labels=len(names), ignore_mismatched_sizes=True, local_files_only=cached, **said
+            recipe.base,
+            num_labels=len(names),
+            ignore_mismatched_sizes=True,
+            local_files_only=cached,
+            **said,
         )
-        tokenizer = AutoTokenizer.from_pretrained(recipe.base, use_fast=True, local_files_only=cached)
+        tokenizer = AutoTokenizer.from_pretrained(
+            recipe.base, use_fast=True, local_files_only=cached
+        )
     except (OSError, ValueError) as error:
-        why = "no hub can be reached and it is not in the cache" if cached else str(error).splitlines()[0]
+        why = (
+            "no hub can be reached and it is not in the cache"
+            if cached
+            else str(error).splitlines()[0]
+        )
         raise BaseError(f"the base {recipe.base} is no folder of a model, and {why}") from None
     return _shortened(found, recipe.layers), tokenizer
 
@@ -79,7 +100,9 @@ def _shortened(model: Any, layers: int | None) -> PreTrainedModel:
     if layers is not None:
         stacks = [one for one in model.base_model.modules() if isinstance(one, torch.nn.ModuleList)]
         if not stacks:
-            raise RecipeError("layers = ... is for encoders with a list of layers; this base has none")
+            raise RecipeError(
+                "layers = ... is for encoders with a list of layers; this base has none"
+            )
         del stacks[0][layers:]
         name = "n_layers" if hasattr(model.config, "n_layers") else "num_hidden_layers"
         setattr(model.config, name, layers)
@@ -111,14 +134,18 @@ def merged(base: Path, adapter: Path) -> PreTrainedModel:
 def head_of(model: PreTrainedModel) -> list[str]:
     """The modules after the encoder."""
     return [
-        name for name, part in model.named_children() if name != model.base_model_prefix and list(part.parameters())
+        name
+        for name, part in model.named_children()
+        if name != model.base_model_prefix and list(part.parameters())
     ]
 
 
 def _adapted(recipe: Recipe, model: PreTrainedModel) -> PeftModel:
     inside = model.base_model_prefix + "."
     linear = [
-        name for name, part in model.named_modules() if name.startswith(inside) and isinstance(part, torch.nn.Linear)
+        name
+        for name, part in model.named_modules()
+        if name.startswith(inside) and isinstance(part, torch.nn.Linear)
     ]
     config = LoraConfig(
         task_type="SEQ_CLS",
@@ -132,11 +159,15 @@ def _adapted(recipe: Recipe, model: PreTrainedModel) -> PeftModel:
 
 def _quantised(recipe: Recipe, base: Path) -> PeftModel:
     if find_spec("bitsandbytes") is None:
-        raise RecipeError('way = "qlora" needs bitsandbytes: pip install bitsandbytes, or take way = "lora"')
+        raise RecipeError(
+            'way = "qlora" needs bitsandbytes: pip install bitsandbytes, or take way = "lora"'
+        )
     from transformers import BitsAndBytesConfig
 
     config = BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", llm_int8_skip_modules=["classifier", "pre_classifier", "score"]
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        llm_int8_skip_modules=["classifier", "pre_classifier", "score"],
     )
     try:
         model = AutoModelForSequenceClassification.from_pretrained(base, quantization_config=config)
@@ -144,7 +175,9 @@ def _quantised(recipe: Recipe, base: Path) -> PeftModel:
         return _adapted(recipe, ready)
     except (ImportError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise RecipeError(f'bitsandbytes cannot work on this machine: {reason}; take way = "lora"') from None
+        raise RecipeError(
+            f'bitsandbytes cannot work on this machine: {reason}; take way = "lora"'
+        ) from None
 
 
 def _freeze(model: PreTrainedModel, lowest: int) -> None:

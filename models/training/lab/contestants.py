@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from models.analyzer import LABELS, softmax
-from models.classifier import Reading
-from models.compare_sentiment import Contestant, LabelsError, as_sentiments, label_map
-from models.compare_served import trained
+from models.evaluation.compare_sentiment import Contestant, LabelsError, as_sentiments, label_map
+from models.evaluation.compare_served import trained
+from models.sentiment_classifier import Reading
 from models.training.errors import TrainingError
 from models.training.lab.build import kernels, write_base
 from models.training.lab.hub import only_cached
@@ -32,12 +32,15 @@ class ContestantError(TrainingError):
     """There is no such model."""
 
 
-def contestant(name: str, given: Mapping[str, str] | None = None, *, threads: int = 2, spare: Path) -> Contestant:
+def contestant(
+    name: str, given: Mapping[str, str] | None = None, *, threads: int = 2, spare: Path
+) -> Contestant:
     """The model that a person names.
 
-    name: a folder (a run of the lab, a transformers model, an adapter), the name of one on a hub, or `base:NAME` for an
-    untrained head on a base. given: what its labels mean, where they do not tell. spare: a folder for what must be
-    written first. Raises ContestantError or LabelsError, naming the model.
+    name: a folder (a run of the lab, a transformers model, an adapter), the name of one on a hub,
+    or `base:NAME` for an untrained head on a base. given: what its labels mean, where they do not
+    tell. spare: a folder for what must be written first. Raises ContestantError or LabelsError,
+    naming the model.
     """
     folder = Path(name).expanduser()
     if (folder / RUN).is_file() and (folder / MODEL).is_dir():
@@ -55,7 +58,9 @@ def contestant(name: str, given: Mapping[str, str] | None = None, *, threads: in
 class Transformer:
     """A network of transformers, or adapters on one, as it says itself how to read a text."""
 
-    def __init__(self, source: str, given: Mapping[str, str] | None, threads: int, version: str) -> None:
+    def __init__(
+        self, source: str, given: Mapping[str, str] | None, threads: int, version: str
+    ) -> None:
         torch.set_num_threads(threads)
         self.version, self._folder = version, Path(source)
         adapter = (self._folder / "adapter_config.json").is_file()
@@ -65,8 +70,12 @@ class Transformer:
         self._names, self._meaning = names, label_map(names, given)
         self.labels: Sequence[str] = [label for label in LABELS if label in self._meaning.values()]
         read = getattr(config, "earshot", None) or {}
-        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, local_files_only=only_cached(source))
-        longest = min(int(read.get("longest", 512)), int(getattr(config, "max_position_embeddings", 512)) - 2)
+        tokenizer = AutoTokenizer.from_pretrained(
+            source, use_fast=True, local_files_only=only_cached(source)
+        )
+        longest = min(
+            int(read.get("longest", 512)), int(getattr(config, "max_position_embeddings", 512)) - 2
+        )
         self._tokens = Tokens(tokenizer, Reading(longest, bool(read.get("both_ends", False))))
 
     def sentiments(self, texts: Sequence[str]) -> Floats:
@@ -86,7 +95,9 @@ class Transformer:
 def _loaded(source: str) -> Any:
     cached = only_cached(source)
     try:
-        return AutoModelForSequenceClassification.from_pretrained(source, local_files_only=cached, **kernels()).eval()
+        return AutoModelForSequenceClassification.from_pretrained(
+            source, local_files_only=cached, **kernels()
+        ).eval()
     except (OSError, ValueError) as error:
         if Path(source).is_dir():
             raise ContestantError(
@@ -101,7 +112,9 @@ def _first(error: Exception) -> str:
 
 
 def _adapted(folder: Path) -> Any:
-    """The network with adapters, on the base that they name or, if they were moved, on the one beside them."""
+    """The network with adapters, on the base that they name or, if they were moved, on the one
+    beside them.
+    """
     if find_spec("peft") is None:
         raise ContestantError(f"{folder}: adapters need peft: pip install 'earshot[train]'")
     from peft import PeftConfig, PeftModel

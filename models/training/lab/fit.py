@@ -1,4 +1,6 @@
-"""The loop of the lab: one process or many under `accelerate launch`, the same batches and the same losses."""
+"""The loop of the lab: one process or many under `accelerate launch`, the same batches and the same
+losses.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,13 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy, logsigmoid
 
 from models.analyzer import softmax
-from models.evaluate import macro_f1
+from models.evaluation.metrics import macro_f1
+from models.training.encoder.precision import has_bfloat16
 from models.training.lab.augment import augmented
 from models.training.lab.preference import Preference
 from models.training.lab.recipe import Recipe
 from models.training.lab.sets import Sets
 from models.training.lab.tokens import Tokens, groups
-from models.training.precision import has_bfloat16
 from models.training.progress import Print, log_to
 from models.training.recipes import RecipeError
 
@@ -87,8 +89,12 @@ class Fit:
         self.pair_ids = self.tokens([one.text for one in preferences])
         counts = np.bincount(sets.train.labels, minlength=len(sets.names)).clip(min=1)
         balance = (counts / counts.sum()) ** -recipe.balance
-        self.class_weights = torch.tensor(balance / (balance * counts).sum() * counts.sum(), dtype=torch.float32)
-        self.margins = torch.zeros(len(preferences))  # how much the untrained network prefers the better label
+        self.class_weights = torch.tensor(
+            balance / (balance * counts).sum() * counts.sum(), dtype=torch.float32
+        )
+        self.margins = torch.zeros(
+            len(preferences)
+        )  # how much the untrained network prefers the better label
         self.step, self.best_step, self.best_score, self.waited = 0, 0, -1.0, 0
         self.seconds, self.busy = 0.0, 0.0  # of the steps: by the clock, and of the processor
         whole = recipe.epochs * math.ceil(len(self.ids) / recipe.batch)
@@ -101,7 +107,9 @@ class Fit:
         self._resume()
         self._begun = time.perf_counter() - self.seconds
         losses: list[float] = []
-        look = max(1, min(self.total, math.ceil(len(self.ids) / self.recipe.batch)) // self.recipe.looks)
+        look = max(
+            1, min(self.total, math.ceil(len(self.ids) / self.recipe.batch)) // self.recipe.looks
+        )
         for epoch, rows in self._from_here():
             begun = time.process_time()
             losses.append(self._learn(rows, epoch))
@@ -111,7 +119,9 @@ class Fit:
             done = self.progress >= 1
             if self.step % EVERY == 0 or done:
                 mean = round(float(np.mean(losses[-EVERY:])), 5)
-                self._say(step=self.step, of=self.total, loss=mean, minutes=round(self.seconds / 60, 2))
+                self._say(
+                    step=self.step, of=self.total, loss=mean, minutes=round(self.seconds / 60, 2)
+                )
             if self.step % look == 0 or done:
                 self._look()
                 if self.recipe.patience is not None and self.waited >= self.recipe.patience:
@@ -127,7 +137,11 @@ class Fit:
     def progress(self) -> float:
         """The share of the run that is done, by its steps or by its time, whichever is further."""
         share = self.step / self.total
-        return share if self.recipe.minutes is None else max(share, self.seconds / 60 / self.recipe.minutes)
+        return (
+            share
+            if self.recipe.minutes is None
+            else max(share, self.seconds / 60 / self.recipe.minutes)
+        )
 
     def best(self) -> dict[str, torch.Tensor]:
         """The weights of the best look, by their names."""
@@ -142,14 +156,18 @@ class Fit:
         mine: list[tuple[int, list[float]]] = []
         for turn in range(-(-len(rows) // world)):
             place = turn * world + rank
-            some = rows[place] if place < len(rows) else rows[0]  # all walk in step: sharded weights need everyone
+            some = (
+                rows[place] if place < len(rows) else rows[0]
+            )  # all walk in step: sharded weights need everyone
             with torch.no_grad(), self.accelerator.autocast():
                 found = self.model(**self._tensors([ids[row] for row in some])).logits.float().cpu()
             if place < len(rows):
                 mine += zip(some, found.tolist(), strict=True)
         self.model.train()
         every = dict(gather_object(mine) if world > 1 else mine)
-        return np.array([every[row] for row in range(len(ids))], dtype=np.float32).reshape(len(ids), -1)
+        return np.array([every[row] for row in range(len(ids))], dtype=np.float32).reshape(
+            len(ids), -1
+        )
 
     def _learn(self, rows: Sequence[int], epoch: int) -> float:
         recipe, world = self.recipe, self.accelerator.num_processes
@@ -158,12 +176,17 @@ class Fit:
         mine = list(rows[self.accelerator.process_index :: world])
         pairs = self._pairs()
         own_pairs = pairs[self.accelerator.process_index :: world]
-        ids = [self._wording(row, epoch) for row in mine] + [self.pair_ids[pair] for pair in own_pairs]
+        ids = [self._wording(row, epoch) for row in mine] + [
+            self.pair_ids[pair] for pair in own_pairs
+        ]
         ids = ids or [self.ids[rows[0]]]  # a process without a share still takes part
         with self.accelerator.autocast():
             logits = self.model(**self._tensors(ids)).logits.float()
-        # Divided by the weight of the whole step, not of the share: the mean over the processes is then exact.
-        loss = self._loss(logits[: len(mine)], mine, rows) + self._preference(logits[len(mine) :], own_pairs, pairs)
+        # Divided by the weight of the whole step, not of the share: the mean over the processes is
+        # then exact.
+        loss = self._loss(logits[: len(mine)], mine, rows) + self._preference(
+            logits[len(mine) :], own_pairs, pairs
+        )
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(loss * world + 0.0 * logits.sum())
         self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -178,12 +201,18 @@ class Fit:
         each = cross_entropy(logits, truth, reduction="none", label_smoothing=self.recipe.smoothing)
 
         def weight(some: Sequence[int]) -> torch.Tensor:
-            return torch.tensor([weights[row] * float(self.class_weights[labels[row]]) for row in some])
+            return torch.tensor(
+                [weights[row] * float(self.class_weights[labels[row]]) for row in some]
+            )
 
         return (each * weight(mine).to(each.device)).sum() / weight(rows).sum().to(each.device)
 
-    def _preference(self, logits: torch.Tensor, mine: Sequence[int], pairs: Sequence[int]) -> torch.Tensor:
-        """Of pairs, after Rafailov et al. (2023): the better label is to gain on the worse, from where it was."""
+    def _preference(
+        self, logits: torch.Tensor, mine: Sequence[int], pairs: Sequence[int]
+    ) -> torch.Tensor:
+        """Of pairs, after Rafailov et al. (2023): the better label is to gain on the worse, from
+        where it was.
+        """
         if not mine:
             return logits.sum() * 0.0
         gained = self._margins(logits, mine) - self.margins[list(mine)].to(logits.device)
@@ -209,7 +238,9 @@ class Fit:
         )
 
     def _wording(self, row: int, epoch: int) -> list[int]:
-        """Token ids of a text, in another wording by the recipe's chance; every process draws the same."""
+        """Token ids of a text, in another wording by the recipe's chance; every process draws the
+        same.
+        """
         recipe = self.recipe
         chance = random.Random(f"{recipe.seed}:{epoch}:{row}")  # noqa: S311 (no secret)
         if chance.random() >= recipe.augment:
@@ -253,7 +284,9 @@ class Fit:
             if self.accelerator.is_main_process:
                 plain = {name.removeprefix("module."): weight for name, weight in state.items()}
                 partial = self.out / "best.partial"
-                torch.save({name: plain[name].detach().cpu().clone() for name in self.trained}, partial)
+                torch.save(
+                    {name: plain[name].detach().cpu().clone() for name in self.trained}, partial
+                )
                 partial.replace(self.out / "best.pt")
         self._say(
             step=self.step,
@@ -268,23 +301,33 @@ class Fit:
         self.accelerator.save_state(str(partial))
         if self.accelerator.is_main_process:
             (partial / "run.json").write_text(
-                json.dumps({"recipe": asdict(self.recipe), "data": self.sets.hashes, **self._where()}), encoding="utf-8"
+                json.dumps(
+                    {"recipe": asdict(self.recipe), "data": self.sets.hashes, **self._where()}
+                ),
+                encoding="utf-8",
             )
             shutil.rmtree(whole, ignore_errors=True)
             partial.rename(whole)
         self.accelerator.wait_for_everyone()
 
     def _where(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("step", "best_step", "best_score", "waited", "seconds", "busy")}
+        return {
+            name: getattr(self, name)
+            for name in ("step", "best_step", "best_score", "waited", "seconds", "busy")
+        }
 
     def _resume(self) -> None:
-        folder = self.out / "checkpoint"  # of a finished run it is at the end, and nothing is left to do
+        folder = (
+            self.out / "checkpoint"
+        )  # of a finished run it is at the end, and nothing is left to do
         if not (folder / "run.json").exists():
             return
         state = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         asked = json.loads(json.dumps(asdict(self.recipe)))
         if state["recipe"] | FREE != asked | FREE or state["data"] != self.sets.hashes:
-            raise RecipeError(f"{folder} belongs to another recipe or other data; choose another --out or delete it")
+            raise RecipeError(
+                f"{folder} belongs to another recipe or other data; choose another --out or delete it"
+            )
         self.accelerator.load_state(str(folder))
         for name in self._where():
             setattr(self, name, state[name])
@@ -299,4 +342,6 @@ def schedule(progress: float, warmup: float) -> float:
     """The share of the full rate: up in a line, down in a cosine to 2 %."""
     if progress < warmup:
         return (progress + 1e-3) / (warmup + 1e-3)
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
+    return 0.02 + 0.98 * 0.5 * (
+        1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup)))
+    )

@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, RepositoryNotFoundError
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
 from requests import RequestException
 
 from models.training.errors import TrainingError
@@ -31,7 +36,9 @@ def only_cached(name: str) -> bool:
         with _quiet():
             HfApi().model_info(name, timeout=PATIENCE)
     except (RepositoryNotFoundError, HFValidationError):
-        raise HubError(f"{name}: there is no such folder, and the hub gives no model of that name") from None
+        raise HubError(
+            f"{name}: there is no such folder, and the hub gives no model of that name"
+        ) from None
     except (OfflineModeIsEnabled, RequestException, OSError):
         return True
     return False
@@ -40,7 +47,8 @@ def only_cached(name: str) -> bool:
 def push(folder: Path, name: str, *, private: bool = True) -> str:
     """Send a folder to the hub as the model `name` (created if need be); returns its address.
 
-    The token is the one of `hf auth login` or HF_TOKEN. Raises HubError, one line, for a refused or unreachable hub.
+    The token is the one of `hf auth login` or HF_TOKEN. Raises HubError, one line, for a refused or
+    unreachable hub.
     """
     files = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
     if not any(path.suffix in (".safetensors", ".onnx") for path in files):
@@ -49,7 +57,9 @@ def push(folder: Path, name: str, *, private: bool = True) -> str:
     try:
         with _quiet():
             made = api.create_repo(name, private=private, exist_ok=True)
-            api.upload_folder(repo_id=made.repo_id, folder_path=folder, commit_message="Sent by earshot")
+            api.upload_folder(
+                repo_id=made.repo_id, folder_path=folder, commit_message="Sent by earshot"
+            )
     except HFValidationError as error:
         raise HubError(f"{name}: {_first(error)}") from None
     except HfHubHTTPError as error:

@@ -1,4 +1,6 @@
-"""What a finished run leaves: the models that `from_pretrained` reads, the predictions, and its story."""
+"""What a finished run leaves: the models that `from_pretrained` reads, the predictions, and its
+story.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification
 
 from models.analyzer import softmax
-from models.evaluate import scores
+from models.evaluation.metrics import scores
 from models.training.errors import TrainingError
 from models.training.explore.words import texts_with, words
 from models.training.lab.build import build, kernels, merged
@@ -42,7 +44,8 @@ class LostError(TrainingError):
 
 
 def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the best weights as `model` (and `adapter`), the predictions and run.json; returns what that says.
+    """Write the best weights as `model` (and `adapter`), the predictions and run.json; returns what
+    that says.
 
     Raises LostError when the model read back does not say what the trained one says.
     """
@@ -57,9 +60,13 @@ def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:
         fit.tokens.tokenizer.save_pretrained(out / folder)
     again = AutoModelForSequenceClassification.from_pretrained(out / MODEL, **kernels())
     some = fit.held_out[:SOME]
-    lost = float(np.abs(logits_of(again, fit.tokens, some) - logits_of(best, fit.tokens, some)).max())
+    lost = float(
+        np.abs(logits_of(again, fit.tokens, some) - logits_of(best, fit.tokens, some)).max()
+    )
     if lost > (SAME_LOGITS if recipe.way != "qlora" else QUANTISED_LOGITS):
-        raise LostError(f"{out / MODEL}: read back, its logits differ by {lost:.4f} from the trained ones")
+        raise LostError(
+            f"{out / MODEL}: read back, its logits differ by {lost:.4f} from the trained ones"
+        )
     held = fit.sets.validation
     said = softmax(logits_of(again, fit.tokens, fit.held_out))
     with (out / PREDICTIONS).open("w", encoding="utf-8", newline="") as file:
@@ -73,16 +80,23 @@ def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:
         "seed": recipe.seed,
         "data": dict(fit.sets.hashes),
         "labels": list(fit.sets.names),
-        "texts": {"train": len(fit.sets.train), "validation": len(held), "test": len(fit.sets.test)},
+        "texts": {
+            "train": len(fit.sets.train),
+            "validation": len(held),
+            "test": len(fit.sets.test),
+        },
         "parameters": fit.parameters,
-        "bytes": {name: size(out / name) for name in (BASE, MODEL, ADAPTER) if (out / name).exists()},
+        "bytes": {
+            name: size(out / name) for name in (BASE, MODEL, ADAPTER) if (out / name).exists()
+        },
         "seconds": round(fit.seconds, 1),
         "processor_seconds": round(fit.busy, 1),
         "steps": fit.step,
         "best_step": fit.best_step,
         "processes": fit.accelerator.num_processes,
         "precision": fit.accelerator.mixed_precision,
-        "versions": {name: version(name) for name in _VERSIONS} | {"python": platform.python_version()},
+        "versions": {name: version(name) for name in _VERSIONS}
+        | {"python": platform.python_version()},
         "validation": scores(np.array(held.labels), said, fit.sets.names),
         **more,
     }
@@ -92,13 +106,19 @@ def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:
 
 def write(path: Path, story: Mapping[str, Any]) -> None:
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(dict(story), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.write_text(
+        json.dumps(dict(story), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     partial.replace(path)
 
 
 def size(folder: Path) -> int:
     """Bytes of the weights in a folder."""
-    return sum(path.stat().st_size for path in folder.iterdir() if path.suffix in (".safetensors", ".bin", ".onnx"))
+    return sum(
+        path.stat().st_size
+        for path in folder.iterdir()
+        if path.suffix in (".safetensors", ".bin", ".onnx")
+    )
 
 
 def _written(model: Any, folder: Path) -> None:
@@ -115,7 +135,9 @@ def with_weights(model: Any, weights: Mapping[str, torch.Tensor]) -> Any:
     return model
 
 
-def add_predictions(out: Path, part: str, texts: Labelled, said: Floats, names: Sequence[str]) -> None:
+def add_predictions(
+    out: Path, part: str, texts: Labelled, said: Floats, names: Sequence[str]
+) -> None:
     """What a model said of each text of a part; the report reads it. said: (texts, classes)."""
     with (out / PREDICTIONS).open("a", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(
@@ -130,7 +152,9 @@ def _words(fit: Fit) -> dict[str, dict[str, int]]:
     return {
         name: dict(
             texts_with(
-                words(text) for text, label in zip(train.texts, train.labels, strict=True) if label == row
+                words(text)
+                for text, label in zip(train.texts, train.labels, strict=True)
+                if label == row
             ).most_common(FREQUENT)
         )
         for row, name in enumerate(fit.sets.names)

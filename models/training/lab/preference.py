@@ -1,4 +1,6 @@
-"""Pairs that say which label of a text is better and which is worse: from examples, and from what agents corrected."""
+"""Pairs that say which label of a text is better and which is worse: from examples, and from what
+agents corrected.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.training.data import DataError, file_hash
+from models.training.corpus.data import DataError, file_hash
 
 COLUMNS = ("text", "better", "worse")
 
@@ -24,7 +26,8 @@ class Preference:
 def read_preferences(path: Path, names: Sequence[str]) -> tuple[list[Preference], dict[str, str]]:
     """The pairs of a CSV with text,better,worse, and its hash. names: of the classes.
 
-    Without a worse label, every other one is. Raises DataError naming the column, row or label that is wrong.
+    Without a worse label, every other one is. Raises DataError naming the column, row or label that
+    is wrong.
     """
     found: list[Preference] = []
     try:
@@ -32,16 +35,23 @@ def read_preferences(path: Path, names: Sequence[str]) -> tuple[list[Preference]
             reader = csv.DictReader(file)
             if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
                 there = ", ".join(reader.fieldnames or ["(none)"])
-                raise DataError(f"{path}: no column {' and '.join(missing)}; its columns are {there}")
+                raise DataError(
+                    f"{path}: no column {' and '.join(missing)}; its columns are {there}"
+                )
             for line, row in enumerate(reader, 2):
                 better, worse = ((row[name] or "").strip().lower() for name in ("better", "worse"))
                 for label in (better, *([worse] if worse else [])):
                     if label not in names:
-                        raise DataError(f"{path}: row {line}: unknown label {label!r}; use {', '.join(names)}")
+                        raise DataError(
+                            f"{path}: row {line}: unknown label {label!r}; use {', '.join(names)}"
+                        )
                 if better == worse:
                     raise DataError(f"{path}: row {line}: better and worse are the same")
                 others = [worse] if worse else [name for name in names if name != better]
-                found += [Preference(row["text"] or "", names.index(better), names.index(one)) for one in others]
+                found += [
+                    Preference(row["text"] or "", names.index(better), names.index(one))
+                    for one in others
+                ]
     except OSError as error:
         raise DataError(f"{path}: it cannot be read ({error.strerror})") from None
     except (UnicodeDecodeError, csv.Error) as error:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from models.classifier import Reading
-from models.training.base import MINILM
+from models.sentiment_classifier import Reading
+from models.training.encoder.base import MINILM
 from models.training.recipes import Given, recipe_of
 
 Way = Literal["full", "lora", "qlora"]
@@ -18,10 +18,15 @@ PUBLIC = ("tweeteval", "sentiment140", "airline", "imdb")
 
 # The least and the most that a setting may be.
 BOUNDS: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("epochs", "batch", "steps", "most", "most_validation", "checkpoint_every"), (1, math.inf)),
+    **dict.fromkeys(
+        ("epochs", "batch", "steps", "most", "most_validation", "checkpoint_every"), (1, math.inf)
+    ),
     **dict.fromkeys(("layers", "looks", "patience", "threads", "rank", "alpha"), (1, math.inf)),
     **dict.fromkeys(("pseudo_most", "preference_batch"), (1, math.inf)),
-    **dict.fromkeys(("frozen", "most_test", "decay", "balance", "preference_weight", "pseudo_weight"), (0, math.inf)),
+    **dict.fromkeys(
+        ("frozen", "most_test", "decay", "balance", "preference_weight", "pseudo_weight"),
+        (0, math.inf),
+    ),
     **dict.fromkeys(("augment", "smoothing", "warmup", "pseudo_least"), (0, 1)),
     "dropout": (0, 0.9),
     "longest": (8, math.inf),
@@ -46,7 +51,9 @@ class Recipe:
     most_test: int | None = None
     epochs: int = 3
     steps: int | None = None  # stop after so many, whatever the epochs say
-    minutes: float | None = None  # or when so many have gone by the clock; the rate falls in time for it
+    minutes: float | None = (
+        None  # or when so many have gone by the clock; the rate falls in time for it
+    )
     batch: int = 32  # texts of one step, of all processes together
     rate: float = 5e-5
     warmup: float = 0.06  # share of the steps
@@ -58,7 +65,9 @@ class Recipe:
     balance: float = 0.0  # class weights: frequency ** -balance
     longest: int = 128  # tokens
     both_ends: bool = False  # of a longer text its beginning and its end, not its beginning alone
-    read: tuple[int, ...] = ()  # tokens to try the tuned model with as well; the best in validation stays
+    read: tuple[
+        int, ...
+    ] = ()  # tokens to try the tuned model with as well; the best in validation stays
     looks: int = 1  # validations in an epoch; the weights of the best one are the result
     patience: int | None = None  # stop early after so many looks without a better one
     checkpoint_every: int = 500  # steps
@@ -67,7 +76,9 @@ class Recipe:
     precision: Precision = "auto"  # bf16 where the processor or GPU has it
     augment: float = 0.0  # share of the texts that are learnt in another wording each time
     augment_ways: tuple[str, ...] = ()  # of augment.WAYS; all of them when empty
-    pseudo: str | None = None  # unlabelled texts to label by the model itself: `tweets`, or a file with one a line
+    pseudo: str | None = (
+        None  # unlabelled texts to label by the model itself: `tweets`, or a file with one a line
+    )
     pseudo_most: int = 2000
     pseudo_least: float = 0.9  # probability that it must be sure with
     pseudo_weight: float = 0.5  # of such a text in the loss
@@ -102,7 +113,9 @@ def _wrong(given: Given) -> str | None:
     for name, (lowest, highest) in BOUNDS.items():
         value = given.get(name)
         if value is not None and not lowest <= value <= highest:
-            return f"{name} is {lowest:g} " + ("or more" if math.isinf(highest) else f"to {highest:g}")
+            return f"{name} is {lowest:g} " + (
+                "or more" if math.isinf(highest) else f"to {highest:g}"
+            )
     for name in ("rate", "minutes", "preference_beta"):
         if not given.get(name, 1) > 0:
             return f"{name} is more than 0"

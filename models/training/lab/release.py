@@ -1,4 +1,6 @@
-"""From a finished run of the lab to its small model: export, INT8, the gate, a directory with its story and card."""
+"""From a finished run of the lab to its small model: export, INT8, the gate, a directory with its
+story and card.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,14 @@ from transformers import AutoModelForSequenceClassification
 
 from models.analyzer import softmax
 from models.artifact import CARD, MODEL, TOKENIZER, sha256
-from models.classifier import FORMAT, STORY, Floats, opened, run, written_story
-from models.evaluate import calibration_error, scores
-from models.training import gate
-from models.training.export import NetworkOnnxConfig, write_onnx
+from models.evaluation.metrics import calibration_error, scores
+from models.sentiment_classifier import FORMAT, STORY, Floats, opened, run, written_story
 from models.training.lab import keep
 from models.training.lab.fit import Fit
 from models.training.lab.tokens import logits_of
-from models.training.quantise import quantise
+from models.training.release import gate
+from models.training.release.export import NetworkOnnxConfig, write_onnx
+from models.training.release.quantise import quantise
 
 CALIBRATION_TEXTS, CALIBRATION_TOKENS = 256, 12_000  # at most
 SMALLER = 0.7  # share of the full model's bytes that INT8 saves
@@ -38,8 +40,12 @@ class Served(torch.nn.Module):
         super().__init__()
         self.encoder, self.config = model, model.config
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"sentiment": self.encoder(input_ids=input_ids, attention_mask=attention_mask).logits}
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        return {
+            "sentiment": self.encoder(input_ids=input_ids, attention_mask=attention_mask).logits
+        }
 
 
 class ServedOnnxConfig(NetworkOnnxConfig):
@@ -49,7 +55,9 @@ class ServedOnnxConfig(NetworkOnnxConfig):
 
 
 def release(fit: Fit, out: Path, story: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the run's small model to `out`, return its story. Raises GateError, and writes nothing, if it fails."""
+    """Write the run's small model to `out`, return its story. Raises GateError, and writes nothing,
+    if it fails.
+    """
     with tempfile.TemporaryDirectory(dir=fit.out) as spare:
         made = Path(spare) / "made"
         made.mkdir()
@@ -61,7 +69,9 @@ def release(fit: Fit, out: Path, story: Mapping[str, Any]) -> dict[str, Any]:
 
 def _build(fit: Fit, made: Path, full: Path, run_story: Mapping[str, Any]) -> dict[str, Any]:
     full.mkdir()
-    model = AutoModelForSequenceClassification.from_pretrained(fit.out / keep.MODEL, attn_implementation="eager")
+    model = AutoModelForSequenceClassification.from_pretrained(
+        fit.out / keep.MODEL, attn_implementation="eager"
+    )
     served = Served(model.eval())
     write_onnx(served, ServedOnnxConfig(served.config, task="feature-extraction"), full / MODEL)
     learned = fit.sets.train.texts
@@ -74,10 +84,14 @@ def _build(fit: Fit, made: Path, full: Path, run_story: Mapping[str, Any]) -> di
     truth = np.array(held.labels)
     checks = [
         gate.same(
-            "exported against trained", {"sentiment": logits_of(model, fit.tokens, tokens)}, {"sentiment": exact}
+            "exported against trained",
+            {"sentiment": logits_of(model, fit.tokens, tokens)},
+            {"sentiment": exact},
         ),
         *agreement(truth, exact, small),
-        gate.Check("INT8, share of the bytes saved", 1 - _bytes(made) / _bytes(full), SMALLER, least=True),
+        gate.Check(
+            "INT8, share of the bytes saved", 1 - _bytes(made) / _bytes(full), SMALLER, least=True
+        ),
     ]
     gate.enforce(checks)
     temperature = gate.temperature(truth, small)
@@ -111,7 +125,11 @@ def _build(fit: Fit, made: Path, full: Path, run_story: Mapping[str, Any]) -> di
 
 def _first(ids: Sequence[list[int]], most: int) -> list[list[int]]:
     """As many texts as so many tokens are, and one at least."""
-    return [one for one, before in zip(ids, accumulate(map(len, ids), initial=0), strict=False) if before < most]
+    return [
+        one
+        for one, before in zip(ids, accumulate(map(len, ids), initial=0), strict=False)
+        if before < most
+    ]
 
 
 def agreement(truth: NDArray[np.int64], exact: Floats, small: Floats) -> list[gate.Check]:
@@ -121,8 +139,14 @@ def agreement(truth: NDArray[np.int64], exact: Floats, small: Floats) -> list[ga
     allowed = gate.LOST_F1 if error <= gate.LOST_F1 else gate.ONE_SIDED * error
     return [
         gate.Check("sentiment, lost macro-F1", lost, allowed),
-        gate.Check("sentiment, mean change of the logits", float(np.abs(exact - small).mean()), gate.SMALL_LOGITS),
-        gate.Check("sentiment, lost calibration", worse, max(gate.LOST_CALIBRATION, 3 / len(truth))),
+        gate.Check(
+            "sentiment, mean change of the logits",
+            float(np.abs(exact - small).mean()),
+            gate.SMALL_LOGITS,
+        ),
+        gate.Check(
+            "sentiment, lost calibration", worse, max(gate.LOST_CALIBRATION, 3 / len(truth))
+        ),
     ]
 
 

@@ -1,4 +1,6 @@
-"""Labelled texts of the lab: a public set by its name, or CSV files with text,label. No tested text is learnt from."""
+"""Labelled texts of the lab: a public set by its name, or CSV files with text,label. No tested text
+is learnt from.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.evaluate import EvaluationError
-from models.labelled import read_labelled
-from models.taxonomy import read_taxonomy
-from models.training.complaints import Meanings
-from models.training.corpus import AIRLINE, SENTIMENT140, SENTIMENT140_TEST, TWEETEVAL
-from models.training.data import IGNORED, DataError, Example, file_hash, part_of, text_hash
+from models.evaluation.labelled_file import read_labelled
+from models.evaluation.metrics import EvaluationError
+from models.taxonomy.classifier import read_taxonomy
+from models.training.corpus.complaints import Meanings
+from models.training.corpus.data import IGNORED, DataError, Example, file_hash, part_of, text_hash
+from models.training.corpus.public import AIRLINE, SENTIMENT140, SENTIMENT140_TEST, TWEETEVAL
+from models.training.corpus.tweets import (
+    read_airline,
+    read_sentiment140,
+    read_sentiment140_test,
+    read_tweeteval,
+)
 from models.training.lab.recipe import PUBLIC, Recipe
-from models.training.tweets import read_airline, read_sentiment140, read_sentiment140_test, read_tweeteval
 
 NAMES = {2: ("negative", "positive"), 3: ("negative", "neutral", "positive")}
 IMDB = "reviews/imdb"
@@ -35,12 +42,16 @@ class Labelled:
         return len(self.texts)
 
     def joined(self, other: Labelled) -> Labelled:
-        return Labelled(self.texts + other.texts, self.labels + other.labels, self.weights + other.weights)
+        return Labelled(
+            self.texts + other.texts, self.labels + other.labels, self.weights + other.weights
+        )
 
 
 @dataclass(frozen=True)
 class Sets:
-    """What a run learns from, chooses by and is tested on. names: of the classes. hashes: SHA-256 of the files."""
+    """What a run learns from, chooses by and is tested on. names: of the classes. hashes: SHA-256
+    of the files.
+    """
 
     names: tuple[str, ...]
     train: Labelled
@@ -53,7 +64,9 @@ Pairs = Iterable[tuple[str, int]]  # (text, 0 negative, 1 neutral, 2 positive)
 
 
 def sets_of(recipe: Recipe, folder: Path, root: Path) -> Sets:
-    """The sets of a recipe. folder: of its file. root: of the public sets. Raises DataError, one line."""
+    """The sets of a recipe. folder: of its file. root: of the public sets. Raises DataError, one
+    line.
+    """
     if recipe.data in PUBLIC:
         parts, files = _public(recipe.data, root)
     else:
@@ -70,7 +83,11 @@ def sets_of(recipe: Recipe, folder: Path, root: Path) -> Sets:
         parts["train"] = [row for row, out in zip(rows, held, strict=True) if not out]
     known = {part: list(_of_classes(pairs, recipe.classes)) for part, pairs in parts.items()}
     unseen = {text_hash(text) for part in ("validation", "test") for text, _ in known.get(part, [])}
-    learnt = {text_hash(text): (text, label) for text, label in known["train"] if text_hash(text) not in unseen}
+    learnt = {
+        text_hash(text): (text, label)
+        for text, label in known["train"]
+        if text_hash(text) not in unseen
+    }
     train = _some(list(learnt.values()), recipe.most, recipe.seed)
     held_out = _some(known["validation"], recipe.most_validation, recipe.seed)
     if len({label for _, label in train}) < recipe.classes or not held_out:
@@ -87,8 +104,12 @@ def sets_of(recipe: Recipe, folder: Path, root: Path) -> Sets:
     )
 
 
-def unlabelled(name: str, folder: Path, root: Path, most: int, seed: int) -> tuple[list[str], dict[str, str]]:
-    """Texts without labels, and the hashes of their files: `tweets`, or a file beside the recipe with one a line."""
+def unlabelled(
+    name: str, folder: Path, root: Path, most: int, seed: int
+) -> tuple[list[str], dict[str, str]]:
+    """Texts without labels, and the hashes of their files: `tweets`, or a file beside the recipe
+    with one a line.
+    """
     paths = [root / one for one in UNLABELLED] if name == "tweets" else [folder / name]
     lines: list[str] = []
     for path in paths:
@@ -100,7 +121,9 @@ def unlabelled(name: str, folder: Path, root: Path, most: int, seed: int) -> tup
             ):
                 lines += [line.strip() for line in file if line.strip()]
         except OSError as error:
-            raise DataError(f"{path}: the unlabelled texts cannot be read ({error.strerror or error})") from None
+            raise DataError(
+                f"{path}: the unlabelled texts cannot be read ({error.strerror or error})"
+            ) from None
     distinct = list({text_hash(line): line for line in lines}.values())
     chosen = random.Random(seed).sample(distinct, min(most, len(distinct)))  # noqa: S311 (no secret)
     return chosen, {path.name: file_hash(path) for path in paths}
@@ -116,20 +139,26 @@ def _table(path: Path) -> list[tuple[str, int]]:
 
 def _public(name: str, root: Path) -> tuple[dict[str, Pairs], list[Path]]:
     files = {
-        "tweeteval": [root / TWEETEVAL / "sentiment" / f"{part}_text.txt" for part in ("train", "val", "test")],
+        "tweeteval": [
+            root / TWEETEVAL / "sentiment" / f"{part}_text.txt" for part in ("train", "val", "test")
+        ],
         "sentiment140": [root / SENTIMENT140, root / SENTIMENT140_TEST],
         "airline": [root / AIRLINE],
         "imdb": [root / IMDB / f"imdb_{part}.csv.gz" for part in ("train", "test")],
     }[name]
     for path in files:
         if not path.exists():
-            raise DataError(f"training data is missing: {path} (EARSHOT_SHARED names the folder that holds data/)")
+            raise DataError(
+                f"training data is missing: {path} (EARSHOT_SHARED names the folder that holds data/)"
+            )
     if name == "imdb":
         return {"train": list(_imdb(files[0])), "test": list(_imdb(files[1]))}, files
     if name == "tweeteval":
         folder = root / TWEETEVAL / "sentiment"
         wanted = {"train": "train", "validation": "val", "test": "test"}
-        return {part: _sentiment(read_tweeteval(folder, stem)) for part, stem in wanted.items()}, files
+        return {
+            part: _sentiment(read_tweeteval(folder, stem)) for part, stem in wanted.items()
+        }, files
     if name == "sentiment140":
         learnt = [(one.text, 2 * one.polar) for one in read_sentiment140(files[0])]
         return {"train": learnt, "test": _sentiment(read_sentiment140_test(files[1]))}, files
@@ -162,11 +191,15 @@ def _of_classes(pairs: Pairs, classes: int) -> Iterator[tuple[str, int]]:
             yield text, label // 2
 
 
-def _some(rows: Sequence[tuple[str, int]], most: int | None, seed: int) -> Sequence[tuple[str, int]]:
+def _some(
+    rows: Sequence[tuple[str, int]], most: int | None, seed: int
+) -> Sequence[tuple[str, int]]:
     if most is None or len(rows) <= most:
         return rows
     return random.Random(seed).sample(rows, most)  # noqa: S311 (no secret)
 
 
 def _labelled(rows: Sequence[tuple[str, int]]) -> Labelled:
-    return Labelled(tuple(text for text, _ in rows), tuple(label for _, label in rows), (1.0,) * len(rows))
+    return Labelled(
+        tuple(text for text, _ in rows), tuple(label for _, label in rows), (1.0,) * len(rows)
+    )

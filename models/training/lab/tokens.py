@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from models.classifier import Reading
+from models.sentiment_classifier import Reading
 from models.training.errors import TrainingError
 
 WIDTH = 8  # tokens; a batch is a multiple wide
@@ -24,7 +24,9 @@ class TokensError(TrainingError):
 
 
 class Tokens:
-    """A tokenizer and how texts are read with it: the one step that training, comparison and serving share."""
+    """A tokenizer and how texts are read with it: the one step that training, comparison and
+    serving share.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, reading: Reading) -> None:
         backend = getattr(tokenizer, "backend_tokenizer", None)
@@ -37,7 +39,10 @@ class Tokens:
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         read = self.reading
-        return [read.cut(one.ids) for one in self.backend.encode_batch([read.text(text) for text in texts])]
+        return [
+            read.cut(one.ids)
+            for one in self.backend.encode_batch([read.text(text) for text in texts])
+        ]
 
     def tensors(self, ids: Sequence[list[int]], device: Any = "cpu") -> dict[str, torch.Tensor]:
         """Token ids and their mask, (batch, width)."""

@@ -1,4 +1,6 @@
-"""What `earshot train sentiment CONFIG` does with a recipe of the lab: sets, base, fit, keep, release."""
+"""What `earshot train sentiment CONFIG` does with a recipe of the lab: sets, base, fit, keep,
+release.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ from accelerate.utils import broadcast_object_list
 from transformers import AutoConfig, AutoTokenizer
 
 from models.analyzer import softmax
-from models.evaluate import macro_f1
-from models.training.data import shared_data
+from models.evaluation.metrics import macro_f1
+from models.training.corpus.data import shared_data
 from models.training.lab.build import build, say_reading, write_base
 from models.training.lab.fit import Fit, accelerator_of
 from models.training.lab.keep import BASE, RELEASE, RUN, keep, with_weights, write
@@ -39,11 +41,13 @@ def train(
     preferences: Path | None = None,
     say: Print = print,
 ) -> dict[str, Any]:
-    """Train the recipe in `config` and return the run's story; `out/release` is the small model, if the gate lets it.
+    """Train the recipe in `config` and return the run's story; `out/release` is the small model, if
+    the gate lets it.
 
-    out: the run's folder (`runs/NAME`); an interrupted run goes on from its checkpoint. data: the public sets.
-    preferences: a CSV with text,better,worse instead of the recipe's.
-    Raises TrainingError, with one clear line, for what is missing or wrong and for a model that the gate refuses.
+    out: the run's folder (`runs/NAME`); an interrupted run goes on from its checkpoint. data: the
+    public sets. preferences: a CSV with text,better,worse instead of the recipe's. Raises
+    TrainingError, with one clear line, for what is missing or wrong and for a model that the gate
+    refuses.
     """
     recipe = read_recipe(config)
     root = data or shared_data()
@@ -83,24 +87,32 @@ def fitted(
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RecipeError(f"{out}: it cannot be the directory of a run ({error.strerror})") from None
+            raise RecipeError(
+                f"{out}: it cannot be the directory of a run ({error.strerror})"
+            ) from None
         if not (out / BASE / "config.json").exists():
             write_base(recipe, sets.names, out / BASE)
     accelerator.wait_for_everyone()
     positions = getattr(AutoConfig.from_pretrained(out / BASE), "max_position_embeddings", None)
     if positions is not None and (most := max(recipe.longest, *recipe.read, 0)) > positions:
-        raise RecipeError(f"{most} tokens: the base {recipe.base} reads {positions} at most (longest, read)")
+        raise RecipeError(
+            f"{most} tokens: the base {recipe.base} reads {positions} at most (longest, read)"
+        )
     model = build(recipe, out / BASE)
     tokenizer = AutoTokenizer.from_pretrained(out / BASE, use_fast=True)
-    fit = Fit(recipe, sets, model, Tokens(tokenizer, recipe.reading), out, say, pairs or (), accelerator)
+    fit = Fit(
+        recipe, sets, model, Tokens(tokenizer, recipe.reading), out, say, pairs or (), accelerator
+    )
     fit.run()
     return fit
 
 
 def read_best(fit: Fit, say: Print) -> dict[str, float]:
-    """Have the tuned model read as many tokens of a text as is best on the validation part: macro-F1 by that number.
+    """Have the tuned model read as many tokens of a text as is best on the validation part:
+    macro-F1 by that number.
 
-    A model may read more than it learnt from: the words are the same. Of equal ones the shorter, which is faster.
+    A model may read more than it learnt from: the words are the same. Of equal ones the shorter,
+    which is faster.
     """
     recipe, folder = fit.recipe, fit.out / BASE
     model, held = with_weights(build(recipe, folder), fit.best()), fit.sets.validation
@@ -118,12 +130,22 @@ def read_best(fit: Fit, say: Print) -> dict[str, float]:
 
 
 def with_pseudo(
-    recipe: Recipe, sets: Sets, folder: Path, root: Path, out: Path, accelerator: Accelerator | None, say: Print
+    recipe: Recipe,
+    sets: Sets,
+    folder: Path,
+    root: Path,
+    out: Path,
+    accelerator: Accelerator | None,
+    say: Print,
 ) -> Sets:
     """The sets with texts that a first run, on the labelled texts alone, is sure of."""
-    texts, hashes = unlabelled(str(recipe.pseudo), folder, root, POOL * recipe.pseudo_most, recipe.seed)
+    texts, hashes = unlabelled(
+        str(recipe.pseudo), folder, root, POOL * recipe.pseudo_most, recipe.seed
+    )
     accelerator = accelerator or accelerator_of(recipe)
-    teacher = fitted(replace(recipe, pseudo=None, preferences=None), sets, out, say, None, accelerator)
+    teacher = fitted(
+        replace(recipe, pseudo=None, preferences=None), sets, out, say, None, accelerator
+    )
     found: list[Any] = [None]
     if accelerator.is_main_process:
         model = with_weights(build(teacher.recipe, out / BASE), teacher.best())
@@ -132,6 +154,8 @@ def with_pseudo(
         say(json.dumps({"pseudo_labels": len(found[0][0]), "of": len(texts)}))
     rows, labels = broadcast_object_list(found)[0] if accelerator.num_processes > 1 else found[0]
     added = Labelled(
-        tuple(texts[row] for row in rows.tolist()), tuple(labels.tolist()), (recipe.pseudo_weight,) * len(rows)
+        tuple(texts[row] for row in rows.tolist()),
+        tuple(labels.tolist()),
+        (recipe.pseudo_weight,) * len(rows),
     )
     return replace(sets, train=sets.train.joined(added), hashes=sets.hashes | hashes)

@@ -1,8 +1,10 @@
-"""Alerts that are acknowledged, snoozed, recovered from and sent out; incidents and the tickets in them."""
+"""Alerts that are acknowledged, snoozed, recovered from and sent out; incidents and the tickets in
+them.
+"""
 
 from alembic import op
 
-from stream.schema import run_script
+from stream.postgres.schema import run_script
 
 revision = "0002"
 down_revision = "0001"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from stream.schema import run_script
+from stream.postgres.schema import run_script
 
 revision = "0003"
 down_revision = "0002"

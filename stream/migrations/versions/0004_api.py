@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from stream.schema import run_script
+from stream.postgres.schema import run_script
 
 revision = "0004"
 down_revision = "0003"
@@ -12,7 +12,8 @@ def upgrade() -> None:
     run_script(op.get_bind(), CHANGES)
 
 
-# A key may belong to nobody in particular (a machine). prefix: what a list shows, so that a person knows it again.
+# A key may belong to nobody in particular (a machine). prefix: what a list shows, so that a person
+# knows it again.
 CHANGES = """
 alter table api_keys alter column user_id drop not null;
 alter table api_keys add column prefix text not null;

@@ -1,8 +1,10 @@
-"""The desk: what people do to tickets, working hours, logins bound to brands, and word of every change."""
+"""The desk: what people do to tickets, working hours, logins bound to brands, and word of every
+change.
+"""
 
 from alembic import op
 
-from stream.schema import run_script
+from stream.postgres.schema import run_script
 
 revision = "0005"
 down_revision = "0004"
@@ -121,7 +123,8 @@ create table failed_logins (
 create index failed_logins_at on failed_logins (at);
 """
 
-# session_user is who logged in: unlike a setting, or the current role, nobody can change it afterwards.
+# session_user is who logged in: unlike a setting, or the current role, nobody can change it
+# afterwards.
 BOUND = """
 -- The brands that this login is bound to; null: all. Logins that are nobody's (the reader's, an operator's) see all.
 do $do$

@@ -9,15 +9,18 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AwareDatetime, Field
 
 from stream.records import AlertRecord
-from stream.web.api.changing import NEXT_WEEK, Sent, example
 from stream.web.api.records import AlertOut, AlertsOut
+from stream.web.api.ticket_changes import NEXT_WEEK, Sent, example
+from stream.web.auth.callers import Caller
+from stream.web.http.problems import documented, refusal
 from stream.web.parts import DeskParts
-from stream.web.people import Caller
-from stream.web.problems import documented, refusal
 
 LONGEST_SNOOZE = timedelta(days=366)
 
-AlertId = Annotated[str, Path(max_length=600, description="of the alert, as it is in the list", examples=["p1:x:1:1"])]
+AlertId = Annotated[
+    str,
+    Path(max_length=600, description="of the alert, as it is in the list", examples=["p1:x:1:1"]),
+]
 
 _READ = documented(401, 403, 404, 422, 429, 503)
 _ACT = documented(400, 401, 403, 404, 413, 415, 422, 429, 503)
@@ -35,15 +38,21 @@ def alerts_routes(desk: DeskParts) -> APIRouter:
     router = APIRouter(prefix="/v1/alerts", tags=["desk"])
     reads, acts = Depends(desk.callers.may("viewer")), Depends(desk.callers.may("agent"))
 
-    @router.get("", summary="Alerts, the newest first", responses=documented(401, 403, 422, 429, 503))
+    @router.get(
+        "", summary="Alerts, the newest first", responses=documented(401, 403, 422, 429, 503)
+    )
     async def list_alerts(
         caller: Caller = reads,
         kind: Literal["p1", "burst", "spend"] | None = None,
         open: Annotated[bool, Query(description="only what nobody has acknowledged")] = False,
-        since: Annotated[AwareDatetime | None, Query(description="stored at that moment or later")] = None,
+        since: Annotated[
+            AwareDatetime | None, Query(description="stored at that moment or later")
+        ] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> AlertsOut:
-        """Who is bound to brands sees theirs; what is of no brand, such as the spending, is of nobody's then."""
+        """Who is bound to brands sees theirs; what is of no brand, such as the spending, is of
+        nobody's then.
+        """
         found = await desk.of(caller).alerts.list_alerts(
             _storable(since), kind, unacknowledged=open, limit=limit, brands=caller.brands
         )
@@ -53,13 +62,17 @@ def alerts_routes(desk: DeskParts) -> APIRouter:
     async def alert(alert_id: AlertId, caller: Caller = reads) -> AlertOut:
         return _out(await _found(desk, alert_id, caller))
 
-    @router.post("/{alert_id:path}/acknowledge", summary="Say that somebody has seen it", responses=_ACT)
+    @router.post(
+        "/{alert_id:path}/acknowledge", summary="Say that somebody has seen it", responses=_ACT
+    )
     async def acknowledge(alert_id: AlertId, caller: Caller = acts) -> AlertOut:
         """The first to say so stays the one who did."""
         await _found(desk, alert_id, caller)
         return _there(await desk.of(caller).alerts.acknowledge(alert_id, caller.name))
 
-    @router.post("/{alert_id:path}/snooze", summary="No message about it for a while", responses=_ACT)
+    @router.post(
+        "/{alert_id:path}/snooze", summary="No message about it for a while", responses=_ACT
+    )
     async def snooze(alert_id: AlertId, given: AlertSnooze, caller: Caller = acts) -> AlertOut:
         """Nor about others of its brand and topic, or of its ticket."""
         await _found(desk, alert_id, caller)

@@ -9,12 +9,12 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Depends, Request, Response
 
-from stream.api_keys import Key
+from stream.accounts.api_keys import Key
 from stream.web.api.messages import AnalysesOut, AnalysisOut, Asked, Several
-from stream.web.api.reading import Reading
+from stream.web.api.model import Reading
+from stream.web.auth.keyring import Guard
 from stream.web.batcher import Batcher, Busy
-from stream.web.keyring import Guard
-from stream.web.problems import documented, refusal
+from stream.web.http.problems import documented, refusal
 
 T = TypeVar("T")
 
@@ -29,12 +29,19 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "messages": [
                 {"text": "TV channels keep disappearing from my subscription!"},
                 {"kind": "tweet", "text": "@northwind thanks, the crew was lovely today"},
-                {"kind": "complaint", "title": "Charged twice", "text": "I was billed twice in March, I want it back."},
+                {
+                    "kind": "complaint",
+                    "title": "Charged twice",
+                    "text": "I was billed twice in March, I want it back.",
+                },
                 {
                     "kind": "transcript",
                     "turns": [
                         {"speaker": "agent", "text": "Thank you for calling, how can I help?"},
-                        {"speaker": "customer", "text": "The internet drops every evening and I am tired of it."},
+                        {
+                            "speaker": "customer",
+                            "text": "The internet drops every evening and I am tired of it.",
+                        },
                     ],
                 },
             ]
@@ -58,10 +65,11 @@ def analyze_routes(guard: Guard, batcher: Batcher[Reading, str]) -> APIRouter:
         asked: Annotated[Asked, Body(openapi_examples=EXAMPLES)],
         key: Key = known,
     ) -> Response:
-        """One message, answered with its analysis, or `messages`, up to 256, answered with `analyses`.
+        """One message, answered with its analysis, or `messages`, up to 256, answered with
+        `analyses`.
 
-        The same models as in the stream, on the same redacted text. Nothing is stored. What a text is about comes from
-        `GET /v1/taxonomy`. A call counts as many messages as it has turns.
+        The same models as in the stream, on the same redacted text. Nothing is stored. What a text
+        is about comes from `GET /v1/taxonomy`. A call counts as many messages as it has turns.
         """
         messages = asked.messages if isinstance(asked, Several) else [asked]
         readings = [message.reading() for message in messages]
@@ -70,7 +78,9 @@ def analyze_routes(guard: Guard, batcher: Batcher[Reading, str]) -> APIRouter:
             told = await _unless_gone(request, batcher(readings))
         except Busy as busy:
             raise refusal(
-                503, "too much is waiting to be analysed; try again later", retry_after=busy.retry_after
+                503,
+                "too much is waiting to be analysed; try again later",
+                retry_after=busy.retry_after,
             ) from None
         if told is None:
             return Response(status_code=204)  # nobody is there to read it

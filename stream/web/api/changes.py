@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 
+from stream.web.auth.callers import Caller, Callers
+from stream.web.http.problems import documented, refusal
+from stream.web.http.streamed import Streamed
 from stream.web.live import Change, Changes, Hub
 from stream.web.parts import DeskParts
-from stream.web.people import Caller, Callers
-from stream.web.problems import documented, refusal
-from stream.web.streamed import Streamed
 
 HEARTBEAT = 15.0  # seconds; what lies between would cut a connection that is silent for long
 MOST_READERS = 500  # streams at once of one process
@@ -43,17 +43,24 @@ def stream_routes(desk: DeskParts) -> APIRouter:
     async def stream(
         caller: Caller = reads,
         last_event_id: Annotated[
-            str | None, Header(max_length=100, description="where this reader broke off; a browser sends it by itself")
+            str | None,
+            Header(
+                max_length=100,
+                description="where this reader broke off; a browser sends it by itself",
+            ),
         ] = None,
         seconds: Annotated[
-            float | None, Query(gt=0, le=86_400, description="end after so long; otherwise it goes on", examples=[2])
+            float | None,
+            Query(
+                gt=0, le=86_400, description="end after so long; otherwise it goes on", examples=[2]
+            ),
         ] = None,
     ) -> Response:
         """Which rows changed, never their content: read them with their own addresses.
 
-        A reader that comes back with `Last-Event-ID` is told what it missed, or that it must read everything again. One
-        that reads too slowly is told the latter. A comment every 15 seconds keeps the connection open; it ends when
-        the session or the key does.
+        A reader that comes back with `Last-Event-ID` is told what it missed, or that it must read
+        everything again. One that reads too slowly is told the latter. A comment every 15 seconds
+        keeps the connection open; it ends when the session or the key does.
         """
         if len(readers) >= MOST_READERS:
             raise refusal(503, "too many streams are open", retry_after=10)
@@ -68,7 +75,9 @@ def stream_routes(desk: DeskParts) -> APIRouter:
             finally:
                 readers.discard(me)
 
-        return Streamed(lines(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        return Streamed(
+            lines(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+        )
 
     return router
 
@@ -79,7 +88,9 @@ async def _lines(
     loop = asyncio.get_running_loop()
     after = None if last_event_id is None else _after(hub, last_event_id)
     with hub.subscribe(caller.brands, after=after) as changes:
-        yield b"retry: 2000\n" + (b"\n" if after is not None else _said(hub, Change("hello", number=hub.number)))
+        yield b"retry: 2000\n" + (
+            b"\n" if after is not None else _said(hub, Change("hello", number=hub.number))
+        )
         while ends is None or loop.time() < ends:
             wait = HEARTBEAT if ends is None else max(0.0, min(HEARTBEAT, ends - loop.time()))
             change = await _next(changes, wait)
@@ -101,7 +112,9 @@ async def _next(changes: Changes, wait: float) -> Change | None:
 
 
 def _after(hub: Hub, last_event_id: str) -> int:
-    """The number that the reader saw last; -1, which nobody remembers, where it is none of this process."""
+    """The number that the reader saw last; -1, which nobody remembers, where it is none of this
+    process.
+    """
     found = _ID.fullmatch(last_event_id)
     return int(found[2]) if found and found[1] == hub.epoch else -1
 

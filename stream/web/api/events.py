@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -13,23 +12,25 @@ from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, Discriminator, Field, Tag
 
 from connectors.events import Complaint, Deleted, Event, Id, Transcript, Tweet, encode
-from stream.api_keys import Key
-from stream.ingest import ENVELOPE, topic_of
-from stream.kafka import MESSAGE_LIMIT, Outgoing
-from stream.web.keyring import Guard
-from stream.web.problems import documented, refusal
+from stream.accounts.api_keys import Key
+from stream.ingest.publish import ENVELOPE, topic_of
+from stream.kafka import MESSAGE_LIMIT, Outgoing, Publish
+from stream.web.auth.keyring import Guard
+from stream.web.http.problems import documented, refusal
 
 MOST = 256  # events of one request
-
-Publish = Callable[[Sequence[Outgoing]], Awaitable[object]]
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-_ID = Field(default_factory=str, description="`network:native id`, unique for ever; made up when left out")
-_CONVERSATION = Field(default_factory=str, description="id of the conversation's first message; its own when left out")
+_ID = Field(
+    default_factory=str, description="`network:native id`, unique for ever; made up when left out"
+)
+_CONVERSATION = Field(
+    default_factory=str, description="id of the conversation's first message; its own when left out"
+)
 _OCCURRED_AT = Field(default_factory=_now, description="when it was said; now when left out")
 
 
@@ -57,7 +58,9 @@ class PostedTranscript(Transcript):
     occurred_at: AwareDatetime = _OCCURRED_AT
 
 
-Posted = Annotated[PostedTweet | PostedComplaint | PostedTranscript | Deleted, Field(discriminator="kind")]
+Posted = Annotated[
+    PostedTweet | PostedComplaint | PostedTranscript | Deleted, Field(discriminator="kind")
+]
 
 
 class Events(BaseModel):
@@ -67,10 +70,16 @@ class Events(BaseModel):
 
 
 def _count(given: Any) -> str:
-    return "several" if isinstance(given, Events) or (isinstance(given, dict) and "events" in given) else "one"
+    return (
+        "several"
+        if isinstance(given, Events) or (isinstance(given, dict) and "events" in given)
+        else "one"
+    )
 
 
-Sent = Annotated[Annotated[Posted, Tag("one")] | Annotated[Events, Tag("several")], Discriminator(_count)]
+Sent = Annotated[
+    Annotated[Posted, Tag("one")] | Annotated[Events, Tag("several")], Discriminator(_count)
+]
 
 
 class Accepted(BaseModel):
@@ -95,7 +104,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "summary": "a public post and a call that goes on",
         "value": {
             "events": [
-                {"kind": "tweet", "brand": "SkyNorth", "author": "ada", "text": "@skynorth where is my suitcase?"},
+                {
+                    "kind": "tweet",
+                    "brand": "SkyNorth",
+                    "author": "ada",
+                    "text": "@skynorth where is my suitcase?",
+                },
                 {
                     "kind": "transcript",
                     "id": "calls:77",
@@ -148,9 +162,9 @@ def events_routes(guard: Guard, publish: Publish) -> APIRouter:
     ) -> Response:
         """One event, or `events`, up to 256: 202 once Kafka has confirmed all of them.
 
-        An event counts once by its `id`, however often it is sent; a higher `revision` replaces it. Events without an
-        `id` get one: from the header `Idempotency-Key` when there is one (of two different requests with the same key
-        the first counts), otherwise a new one each time.
+        An event counts once by its `id`, however often it is sent; a higher `revision` replaces it.
+        Events without an `id` get one: from the header `Idempotency-Key` when there is one (of two
+        different requests with the same key the first counts), otherwise a new one each time.
         """
         posted = sent.events if isinstance(sent, Events) else [sent]
         guard.charge(key, len(posted))
@@ -177,6 +191,7 @@ def _message(event: Event, at: int) -> Outgoing:
     value = encode(event)
     if len(value) + len(event.conversation) + ENVELOPE > MESSAGE_LIMIT:
         raise refusal(
-            413, f"event {at} has {len(value):,} bytes; a message of the stream has {MESSAGE_LIMIT:,} at most"
+            413,
+            f"event {at} has {len(value):,} bytes; a message of the stream has {MESSAGE_LIMIT:,} at most",
         )
     return Outgoing(topic_of(event), event.conversation, value)

@@ -15,12 +15,12 @@ from pydantic import AwareDatetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from stream.database import reachable, storable
-from stream.sql import harmless
+from stream.postgres.database import reachable, storable
+from stream.postgres.sql import harmless
+from stream.web.auth.callers import Caller
+from stream.web.http.problems import documented, refusal
+from stream.web.http.streamed import Streamed
 from stream.web.parts import DeskParts
-from stream.web.people import Caller
-from stream.web.problems import documented, refusal
-from stream.web.streamed import Streamed
 
 What = Literal["tickets", "events", "alerts"]
 Form = Literal["csv", "parquet"]
@@ -33,21 +33,84 @@ ROWS = 200  # that are fetched at once
 # The columns of each file, in order; stream/README.md says what they hold.
 COLUMNS: Mapping[What, tuple[str, ...]] = {
     "tickets": (
-        *("id", "network", "brand", "author", "level", "priority", "state", "owner", "topic", "problem", "sentiment"),
-        *("dissatisfaction", "needs_look", "messages", "excerpt", "tags", "first_at", "last_inbound_at", "received_at"),
+        *(
+            "id",
+            "network",
+            "brand",
+            "author",
+            "level",
+            "priority",
+            "state",
+            "owner",
+            "topic",
+            "problem",
+            "sentiment",
+        ),
+        *(
+            "dissatisfaction",
+            "needs_look",
+            "messages",
+            "excerpt",
+            "tags",
+            "first_at",
+            "last_inbound_at",
+            "received_at",
+        ),
         *("answered_at", "sla_due_at", "snoozed_until", "created_at", "updated_at", "version"),
     ),
     "events": (
-        *("id", "revision", "kind", "network", "conversation", "direction", "author", "brand", "language", "text"),
-        *("occurred_at", "received_at", "sentiment", "severity", "dissatisfaction", "topic", "problem", "abstained"),
+        *(
+            "id",
+            "revision",
+            "kind",
+            "network",
+            "conversation",
+            "direction",
+            "author",
+            "brand",
+            "language",
+            "text",
+        ),
+        *(
+            "occurred_at",
+            "received_at",
+            "sentiment",
+            "severity",
+            "dissatisfaction",
+            "topic",
+            "problem",
+            "abstained",
+        ),
         "model_version",
     ),
     "alerts": (
-        *("id", "kind", "brand", "topic", "ticket_id", "severity", "started_at", "peak_at", "ended_at", "recovered_at"),
-        *("acknowledged_by", "acknowledged_at", "snoozed_by", "snoozed_until", "created_at", "version"),
+        *(
+            "id",
+            "kind",
+            "brand",
+            "topic",
+            "ticket_id",
+            "severity",
+            "started_at",
+            "peak_at",
+            "ended_at",
+            "recovered_at",
+        ),
+        *(
+            "acknowledged_by",
+            "acknowledged_at",
+            "snoozed_by",
+            "snoozed_until",
+            "created_at",
+            "version",
+        ),
     ),
 }
-_BY: Mapping[What, str] = {"tickets": "received_at", "events": "occurred_at", "alerts": "created_at"}
+_BY: Mapping[What, str] = {
+    "tickets": "received_at",
+    "events": "occurred_at",
+    "alerts": "created_at",
+}
 _QUERIES = {
     what: text(f"""
         select {", ".join(columns)} from {what}
@@ -89,7 +152,8 @@ def export_routes(desk: DeskParts) -> APIRouter:
         form: Annotated[Form, Query(alias="format")] = "csv",
         brand: Annotated[str | None, Query(max_length=300)] = None,
         since: Annotated[
-            AwareDatetime | None, Query(description="tickets: received; events: said; alerts: raised; then or later")
+            AwareDatetime | None,
+            Query(description="tickets: received; events: said; alerts: raised; then or later"),
         ] = None,
         until: Annotated[AwareDatetime | None, Query(description="and before then")] = None,
     ) -> Response:
@@ -128,7 +192,9 @@ async def _chunks(
     engine: AsyncEngine, of: What, values: Mapping[str, Any], places: asyncio.Semaphore, file: File
 ) -> AsyncGenerator[bytes, None]:
     async with places, reachable(), engine.connect() as connection:
-        found = await connection.stream(_QUERIES[of], dict(values), execution_options={"max_row_buffer": ROWS})
+        found = await connection.stream(
+            _QUERIES[of], dict(values), execution_options={"max_row_buffer": ROWS}
+        )
         async for row in found:
             file.add(row)
             if file.is_full:

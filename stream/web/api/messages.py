@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from connectors.events import Turn
-from models.call_sides import Utterance, sided
-from stream.web.api.reading import Reading
+from models.calls.sides import Utterance, sided
+from stream.web.api.model import Reading
 
 MOST = 256  # messages of one request
 MOST_TURNS = 256  # of a call; longer ones go through the stream
 LONGEST = 100_000  # characters of one text; the model reads the beginning
 
-Language = Annotated[str | None, Field(max_length=35, description="what the source says; helps with short texts")]
+Language = Annotated[
+    str | None, Field(max_length=35, description="what the source says; helps with short texts")
+]
 
 
 def _said(text: str) -> str:
@@ -39,7 +49,9 @@ class Message(BaseModel):
 
 
 class TweetMessage(Message):
-    """A public post. An event as `POST /v1/events` takes it will do; what is not read here is ignored."""
+    """A public post. An event as `POST /v1/events` takes it will do; what is not read here is
+    ignored.
+    """
 
     kind: Literal["tweet"]
 
@@ -69,8 +81,12 @@ class TranscriptMessage(BaseModel):
 
     @model_validator(mode="after")
     def _is_spoken(self) -> Self:
-        if not any(turn.text.strip() for turn in self.reading().call or () if turn.speaker == "customer"):
-            raise ValueError("the customer says nothing in this transcript: expected turns of the speaker `customer`")
+        if not any(
+            turn.text.strip() for turn in self.reading().call or () if turn.speaker == "customer"
+        ):
+            raise ValueError(
+                "the customer says nothing in this transcript: expected turns of the speaker `customer`"
+            )
         return self
 
 
@@ -99,7 +115,11 @@ class Several(BaseModel):
 
 
 def _count(given: Any) -> str:
-    return "several" if isinstance(given, Several) or (isinstance(given, dict) and "messages" in given) else "one"
+    return (
+        "several"
+        if isinstance(given, Several) or (isinstance(given, dict) and "messages" in given)
+        else "one"
+    )
 
 
 Asked = Annotated[
@@ -128,14 +148,20 @@ class ProblemOut(BaseModel):
 class AnalysisOut(BaseModel):
     """One message understood; the same object as a line of `earshot analyze`."""
 
-    text: str = Field(description="what was read: personal data is replaced by `[email]`, `[phone]` ...")
+    text: str = Field(
+        description="what was read: personal data is replaced by `[email]`, `[phone]` ..."
+    )
     language: str = Field(description="as detected; `und` when it cannot be told")
     sentiment: SentimentOut | None
     complaint: float | None = Field(description="probability that it is a complaint")
     severity: int | None = Field(description="0 (none) to 4 (threatens with consequences)")
     dissatisfaction: float | None = Field(description="0 (content) to 100 (furious)")
-    dissatisfaction_level: Literal["low", "medium", "high"] | None = Field(description="the same in three steps")
-    dissatisfaction_grade: int | None = Field(description="the same from 1 (content) to 5 (furious)")
+    dissatisfaction_level: Literal["low", "medium", "high"] | None = Field(
+        description="the same in three steps"
+    )
+    dissatisfaction_grade: int | None = Field(
+        description="the same from 1 (content) to 5 (furious)"
+    )
     topic: TopicOut | None
     problem: ProblemOut | None
     abstained: bool = Field(description="every judgement is null, and `why` says why")
@@ -144,7 +170,8 @@ class AnalysisOut(BaseModel):
     )
     model: str = Field(description="the version that judged")
     call: dict[str, Any] | None = Field(
-        default=None, description="of a call: outcome, the turn at which it soured, how the mood went"
+        default=None,
+        description="of a call: outcome, the turn at which it soured, how the mood went",
     )
 
 

@@ -34,7 +34,9 @@ class ParquetFile:
         self._schema = pa.schema([(name, kind_of(name)) for name in columns])
         self._rows: list[Sequence[Any]] = []
         self._out = _Drained()
-        self._writer = pq.ParquetWriter(pa.PythonFile(self._out, mode="w"), self._schema, compression="zstd")
+        self._writer = pq.ParquetWriter(
+            pa.PythonFile(self._out, mode="w"), self._schema, compression="zstd"
+        )
 
     def add(self, row: Sequence[Any]) -> None:
         self._rows.append(row)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from stream.web.problems import Problem
+from stream.web.http.problems import Problem
 
 Level = Literal["P1", "P2", "P3", "P4"]
 State = Literal["new", "open", "waiting", "snoozed", "resolved"]
@@ -123,7 +123,9 @@ class RefusalOut(BaseModel):
 
 
 class CandidateOut(BaseModel):
-    """One reply that was drafted. score: mean log probability of a token; 0 where no model wrote it."""
+    """One reply that was drafted. score: mean log probability of a token; 0 where no model wrote
+    it.
+    """
 
     text: str
     score: float
@@ -153,8 +155,12 @@ class ReplyOut(BaseModel):
     sent_at: datetime | None
     url: str | None
     tries: int
-    version: int = Field(description="counts every change, the sender's too; `ETag` is this number in quotes")
-    changed_by: str | None = Field(description="who made the latest change; null: it is as it was drafted")
+    version: int = Field(
+        description="counts every change, the sender's too; `ETag` is this number in quotes"
+    )
+    changed_by: str | None = Field(
+        description="who made the latest change; null: it is as it was drafted"
+    )
 
 
 class RepliesOut(BaseModel):

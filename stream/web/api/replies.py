@@ -1,4 +1,6 @@
-"""`/v1/replies`: drafts with their candidates, checked against the policy, edited, approved, discarded."""
+"""`/v1/replies`: drafts with their candidates, checked against the policy, edited, approved,
+discarded.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +10,22 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from stream.desk.answers import Refused, approve, judged
+from stream.desk.reply_approval import Refused, approve, judged
 from stream.errors import UserError
-from stream.replies import LostReply, NoReply, Row
-from stream.web.api.changing import Sent, example
-from stream.web.api.matching import Change, Match, needed, version_of, version_tag
-from stream.web.api.records import LostReplyUpdate, RefusalOut, RefusedWords, RepliesOut, ReplyOut, ReplyState
+from stream.replies.store import LostReply, NoReply, Row
+from stream.web.api.etags import Change, Match, needed, version_of, version_tag
+from stream.web.api.records import (
+    LostReplyUpdate,
+    RefusalOut,
+    RefusedWords,
+    RepliesOut,
+    ReplyOut,
+    ReplyState,
+)
+from stream.web.api.ticket_changes import Sent, example
+from stream.web.auth.callers import Caller
+from stream.web.http.problems import Conflicting, documented, refusal
 from stream.web.parts import DeskParts
-from stream.web.people import Caller
-from stream.web.problems import Conflicting, documented, refusal
 
 LONGEST = 10_000  # characters; the policy refuses long before what the network does not take
 
@@ -32,7 +41,10 @@ _ACT = _CHECK | {
     }
 }
 _REFUSED: dict[int | str, dict[str, Any]] = {
-    409: {"model": RefusedWords, "description": "The policy refuses the words, or the reply is decided already."}
+    409: {
+        "model": RefusedWords,
+        "description": "The policy refuses the words, or the reply is decided already.",
+    }
 }
 
 
@@ -40,17 +52,24 @@ class Approval(Sent):
     """Let it be sent."""
 
     model_config = example(
-        {"text": "We are sorry. Please send us a direct message, we will look into it.", "anyway": True}
+        {
+            "text": "We are sorry. Please send us a direct message, we will look into it.",
+            "anyway": True,
+        }
     )
 
     text: Words | None = Field(None, description="these words instead of the draft's")
-    anyway: bool = Field(False, description="although the policy refuses them; that is kept in the audit")
+    anyway: bool = Field(
+        False, description="although the policy refuses them; that is kept in the audit"
+    )
 
 
 class Rewording(Sent):
     """Other words."""
 
-    model_config = example({"text": "We are sorry. Please send us a direct message, we will look into it."})
+    model_config = example(
+        {"text": "We are sorry. Please send us a direct message, we will look into it."}
+    )
 
     text: Words
 
@@ -85,27 +104,37 @@ def replies_routes(desk: DeskParts) -> APIRouter:
     router = APIRouter(prefix="/v1/replies", tags=["desk"])
     reads, acts = Depends(desk.callers.may("viewer")), Depends(desk.callers.may("agent"))
 
-    async def changing(number: Number, response: Response, caller: Caller = acts, if_match: Match = None) -> Change:
+    async def changing(
+        number: Number, response: Response, caller: Caller = acts, if_match: Match = None
+    ) -> Change:
         await _found(desk, number, caller)
         return Change(caller, if_match, response)
 
     asked = Depends(changing)
 
-    @router.get("", summary="Replies, the newest first", responses=documented(401, 403, 422, 429, 503))
+    @router.get(
+        "", summary="Replies, the newest first", responses=documented(401, 403, 422, 429, 503)
+    )
     async def list_replies(
         caller: Caller = reads,
         state: ReplyState | None = None,
         ticket: Annotated[str | None, Query(max_length=300)] = None,
-        before: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="only with a lower number")] = None,
+        before: Annotated[
+            int | None, Query(ge=1, le=2**63 - 1, description="only with a lower number")
+        ] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> RepliesOut:
         """Drafts that wait are `state=draft`."""
         states = None if state is None else [state]
-        rows = await desk.of(caller).replies.newest(states, ticket, limit, before=before, brands=caller.brands)
+        rows = await desk.of(caller).replies.newest(
+            states, ticket, limit, before=before, brands=caller.brands
+        )
         following = rows[-1]["id"] if len(rows) == limit else None
         return RepliesOut(replies=[ReplyOut.model_validate(row) for row in rows], next=following)
 
-    @router.get("/{number}", summary="One reply, every candidate with what the policy says", responses=_READ)
+    @router.get(
+        "/{number}", summary="One reply, every candidate with what the policy says", responses=_READ
+    )
     async def reply(number: Number, response: Response, caller: Caller = reads) -> ReplyOut:
         """`ETag` names this state."""
         return _shown(await _found(desk, number, caller), response)
@@ -113,45 +142,74 @@ def replies_routes(desk: DeskParts) -> APIRouter:
     @router.post("/{number}/check", summary="What the policy says of words", responses=_CHECK)
     async def check(number: Number, given: Rewording, caller: Caller = reads) -> VerdictOut:
         """Nothing is changed."""
-        told = await judged(desk.of(caller).replies, await _found(desk, number, caller), given.text.strip())
+        told = await judged(
+            desk.of(caller).replies, await _found(desk, number, caller), given.text.strip()
+        )
         refusals = [RefusalOut(rule=one.rule, why=one.why) for one in told.refusals]
         return VerdictOut(
-            passes=not refusals, refusals=refusals, length=told.length, limit=told.limit, price=told.price
+            passes=not refusals,
+            refusals=refusals,
+            length=told.length,
+            limit=told.limit,
+            price=told.price,
         )
 
-    @router.patch("/{number}", summary="Change the words of a draft", responses=_ACT | documented(428))
+    @router.patch(
+        "/{number}", summary="Change the words of a draft", responses=_ACT | documented(428)
+    )
     async def edit(number: Number, given: Rewording, change: Change = asked) -> ReplyOut:
         """It still waits for approval. Needs `If-Match`, so that nobody's words are lost unseen."""
         seen = version_of(needed(change.if_match))
         who = change.caller
-        return await _told(desk.of(who).replies.edit(number, who.name, given.text, seen=seen), change.response)
+        return await _told(
+            desk.of(who).replies.edit(number, who.name, given.text, seen=seen), change.response
+        )
 
-    @router.post("/{number}/approve", summary="Let a reply be sent", responses=_ACT | _REFUSED | documented(428))
-    async def let_go(number: Number, given: Approval | None = None, change: Change = asked) -> ReplyOut:
+    @router.post(
+        "/{number}/approve",
+        summary="Let a reply be sent",
+        responses=_ACT | _REFUSED | documented(428),
+    )
+    async def let_go(
+        number: Number, given: Approval | None = None, change: Change = asked
+    ) -> ReplyOut:
         """A worker sends it, once it has looked whether the message still stands as it was.
 
         Needs `If-Match`, so that nobody approves words that they have not seen.
         """
         given, seen = given or Approval(), version_of(needed(change.if_match))
         replies = desk.of(change.caller).replies
-        deciding = approve(replies, number, change.caller.name, said=given.text, anyway=given.anyway, seen=seen)
+        deciding = approve(
+            replies, number, change.caller.name, said=given.text, anyway=given.anyway, seen=seen
+        )
         try:
             return await _told(deciding, change.response)
         except Refused as error:
             refusals = [{"rule": one.rule, "why": one.why} for one in error.refusals]
-            raise Conflicting(409, f"{error}; say it otherwise, or send `anyway`", refusals=refusals) from None
+            raise Conflicting(
+                409, f"{error}; say it otherwise, or send `anyway`", refusals=refusals
+            ) from None
 
     @router.post("/{number}/discard", summary="Never send a reply", responses=_ACT)
-    async def discard(number: Number, given: Discarding | None = None, change: Change = asked) -> ReplyOut:
+    async def discard(
+        number: Number, given: Discarding | None = None, change: Change = asked
+    ) -> ReplyOut:
         who, seen = change.caller, version_of(change.if_match)
         why = (given or Discarding()).why
-        return await _told(desk.of(who).replies.discard(number, who.name, why, seen=seen), change.response)
+        return await _told(
+            desk.of(who).replies.discard(number, who.name, why, seen=seen), change.response
+        )
 
-    @router.post("/{number}/settle", summary="Say what became of an uncertain reply", responses=_ACT)
+    @router.post(
+        "/{number}/settle", summary="Say what became of an uncertain reply", responses=_ACT
+    )
     async def settle(number: Number, given: Settling, change: Change = asked) -> ReplyOut:
         """It was looked up on the network by a person: it stands there, or it does not."""
         who, seen = change.caller, version_of(change.if_match)
-        return await _told(desk.of(who).replies.settle(number, who.name, sent=given.sent, seen=seen), change.response)
+        return await _told(
+            desk.of(who).replies.settle(number, who.name, sent=given.sent, seen=seen),
+            change.response,
+        )
 
     return router
 
@@ -177,6 +235,8 @@ async def _told(work: Awaitable[Row], response: Response) -> ReplyOut:
         raise refusal(404, "there is no such reply") from None
     except LostReply as lost:
         now = ReplyOut.model_validate(lost.reply).model_dump(mode="json")
-        raise Conflicting(412, str(lost), reply=now, changed_by=lost.who, change=lost.what) from None
+        raise Conflicting(
+            412, str(lost), reply=now, changed_by=lost.who, change=lost.what
+        ) from None
     except UserError as error:
         raise refusal(409, str(error)) from None

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from stream.metrics import RequestMetrics, store_metrics
-from stream.web.keyring import Guard
-from stream.web.problems import documented
+from stream.observe.metrics import RequestMetrics, store_metrics
+from stream.web.auth.keyring import Guard
+from stream.web.http.problems import documented
 from stream.web.reads import Reads
 
 
@@ -39,9 +39,13 @@ def state_routes(guard: Guard, store: Reads) -> APIRouter:
         responses=documented(401, 403, 429, 503),
     )
     async def metrics(request: Request) -> Response:
-        """Requests, the queue, dead letters, outbox, sources, size of the database. Through a proxy it needs a key."""
+        """Requests, the queue, dead letters, outbox, sources, size of the database. Through a proxy
+        it needs a key.
+        """
         asked: RequestMetrics = request.scope["metrics"]
-        told = generate_latest(asked.registry) + generate_latest(store_metrics(await store.figures()))
+        told = generate_latest(asked.registry) + generate_latest(
+            store_metrics(await store.figures())
+        )
         return Response(told, media_type=CONTENT_TYPE_LATEST)
 
     return router

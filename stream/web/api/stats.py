@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from stream.desk.board import Asked, Behind, Mixes, Span, Traffic
-from stream.desk.monitor import Monitor
-from stream.desk.rising import Rising
-from stream.desk.signal_rates import Rate
-from stream.web.people import Caller, Callers
-from stream.web.problems import documented
+from stream.monitor.monitor import Monitor
+from stream.monitor.rates import Rate
+from stream.monitor.records import Asked, Behind, Mixes, Span, Traffic
+from stream.monitor.trending import Rising
+from stream.web.auth.callers import Caller, Callers
+from stream.web.http.problems import documented
 from stream.web.reads import Reads
 
 
@@ -45,24 +45,38 @@ def stats_routes(callers: Callers, store: Reads, monitor: Monitor | None) -> API
     router = APIRouter(tags=["operate"])
     reads = Depends(callers.may("viewer"))
 
-    @router.get("/v1/stats", summary="What the store holds", responses=documented(401, 403, 422, 429, 503))
+    @router.get(
+        "/v1/stats", summary="What the store holds", responses=documented(401, 403, 422, 429, 503)
+    )
     async def stats(
         caller: Caller = reads,
-        span: Annotated[Span | None, Query(description="also what the monitor shows of so long")] = None,
-        brand: Annotated[str | None, Query(max_length=300, description="of the monitor: this brand alone")] = None,
+        span: Annotated[
+            Span | None, Query(description="also what the monitor shows of so long")
+        ] = None,
+        brand: Annotated[
+            str | None, Query(max_length=300, description="of the monitor: this brand alone")
+        ] = None,
     ) -> StatsOut:
-        """Totals of events, tickets and alerts; with `span` also series, rising topics, drift and lag."""
+        """Totals of events, tickets and alerts; with `span` also series, rising topics, drift and
+        lag.
+        """
         told = await store.totals(caller.brands)
         totals = {name: getattr(told, name) for name in told.__slots__}
         if span is None or monitor is None:
             return StatsOut(**totals)
-        return StatsOut(**totals, monitor=await _monitor(monitor, Asked(span, brand, caller.brands)))
+        return StatsOut(
+            **totals, monitor=await _monitor(monitor, Asked(span, brand, caller.brands))
+        )
 
     return router
 
 
 async def _monitor(monitor: Monitor, asked: Asked) -> MonitorOut:
     rates, traffic, rising, mixes, behind = await asyncio.gather(
-        monitor.rates(asked), monitor.traffic(asked), monitor.rising(asked), monitor.mixes(asked), monitor.behind()
+        monitor.rates(asked),
+        monitor.traffic(asked),
+        monitor.rising(asked),
+        monitor.mixes(asked),
+        monitor.behind(),
     )
     return MonitorOut(rates=rates, traffic=traffic, rising=rising, mixes=mixes, behind=behind)

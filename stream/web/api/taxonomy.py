@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from models.taxonomy import OTHER, Taxonomy
-from stream.web.people import Callers
-from stream.web.problems import documented
+from models.taxonomy.classifier import OTHER, Taxonomy
+from stream.web.auth.callers import Callers
+from stream.web.http.problems import documented
 
 
 class ProblemInfo(BaseModel):

@@ -20,7 +20,9 @@ CONSOLE_PATHS: tuple[str, ...] = (  # whose answers may load scripts and styles 
 
 
 def mount_console(app: FastAPI, parts: DeskParts) -> None:
-    """The pages, on an application whose gate knows the caller. Its lifespan must run: NiceGUI lives in it."""
+    """The pages, on an application whose gate knows the caller. Its lifespan must run: NiceGUI
+    lives in it.
+    """
     from stream.web.console.alerts_page import add_alerts
     from stream.web.console.monitor_page import add_monitor
     from stream.web.console.mount import serve_pages

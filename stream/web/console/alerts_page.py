@@ -1,4 +1,6 @@
-"""The alerts page: alerts and incidents as one browser is shown them, and what people do about them."""
+"""The alerts page: alerts and incidents as one browser is shown them, and what people do about
+them.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,12 @@ from nicegui import background_tasks
 from nicegui.events import GenericEventArguments
 
 from stream.desk.alert_book import Listed, NoAlert, Standing
-from stream.desk.board import Asked
 from stream.errors import UserError
-from stream.incident_answers import Answered, answer
+from stream.incidents.answers import Answered, answer
+from stream.monitor.records import Asked
 from stream.web.console.monitor_page import headline
 from stream.web.console.shell import Visit, add_page, say
-from stream.web.console.telling import View, hear, keep_telling
+from stream.web.console.updates import View, hear, keep_telling
 from stream.web.parts import DeskParts
 
 EVERY = 10.0  # seconds; changes are told as they come
@@ -46,7 +48,12 @@ class AlertsPage:
         self._busy: list[str] = []
         self._asked = _asked(visit.request.query_params)
         self.view = AlertsView(
-            asked=self._asked, agent=visit.caller.may("agent"), members={}, answered={}, busy=[], brands=[]
+            asked=self._asked,
+            agent=visit.caller.may("agent"),
+            members={},
+            answered={},
+            busy=[],
+            brands=[],
         )
         for name, act in (
             ("choose", self._choose),
@@ -65,10 +72,15 @@ class AlertsPage:
         parts, brands, asked = self._visit.parts, self._visit.caller.brands, self._asked
         brand = asked["brand"] or None
         counts = await parts.alert_book.counts(brands, brand=brand)
-        found = await parts.alert_book.list(brands, brand=brand, standings=_STANDINGS[asked["show"]], limit=SHOWN)
+        found = await parts.alert_book.list(
+            brands, brand=brand, standings=_STANDINGS[asked["show"]], limit=SHOWN
+        )
         incidents = await parts.incidents.list_incidents(brand=brand, brands=brands, limit=20)
         self.view.tell(
-            counts={show: sum(counts[each] for each in standings) for show, standings in _STANDINGS.items()},
+            counts={
+                show: sum(counts[each] for each in standings)
+                for show, standings in _STANDINGS.items()
+            },
             alerts=[told(each) for each in found],
             incidents=[_incident(row) for row in incidents],
             brands=await parts.monitor.brands(Asked(brands=brands)),
@@ -84,7 +96,9 @@ class AlertsPage:
         if (caller := await self._visit.still("agent")) is None:
             return
         try:
-            alert = await self._visit.parts.alert_book.acknowledge(str(event.args), caller.name, caller.brands)
+            alert = await self._visit.parts.alert_book.acknowledge(
+                str(event.args), caller.name, caller.brands
+            )
             say(f"Seen by {alert.acknowledged_by}.")
         except NoAlert as gone:
             say(str(gone), bad=True)
@@ -95,11 +109,21 @@ class AlertsPage:
             return
         given = _given(event)
         hours = given.get("hours")
-        length = timedelta(hours=min(max(hours, 0), 1_000)) if isinstance(hours, int | float) else timedelta()
+        length = (
+            timedelta(hours=min(max(hours, 0), 1_000))
+            if isinstance(hours, int | float)
+            else timedelta()
+        )
         until = datetime.now(UTC) + min(length, LONGEST_SNOOZE) if length else None
         try:
-            await self._visit.parts.alert_book.snooze(str(given.get("id")), caller.name, until, caller.brands)
-            say(f"Nobody is told about it until {until:%d %b %H:%M} UTC." if until else "People are told again.")
+            await self._visit.parts.alert_book.snooze(
+                str(given.get("id")), caller.name, until, caller.brands
+            )
+            say(
+                f"Nobody is told about it until {until:%d %b %H:%M} UTC."
+                if until
+                else "People are told again."
+            )
         except NoAlert as gone:
             say(str(gone), bad=True)
         self._again.set()
@@ -119,11 +143,18 @@ class AlertsPage:
         if caller is None or id in self._busy:
             return
         if write is None:
-            say("No model that drafts is at hand here; `earshot incident answer` does it from a shell.", bad=True)
+            say(
+                "No model that drafts is at hand here; `earshot incident answer` does it from a shell.",
+                bad=True,
+            )
             return
         if (incident := await self._incident(id)) is None:
             return
-        tickets = [row["ticket_id"] for row in incident["members"] if row["state"] == "joined" and row["excerpt"]]
+        tickets = [
+            row["ticket_id"]
+            for row in incident["members"]
+            if row["state"] == "joined" and row["excerpt"]
+        ]
 
         async def draft() -> None:
             try:
@@ -179,7 +210,12 @@ def told(listed: Listed) -> dict[str, Any]:
         "words": list(evidence.get("words", []))[:8],
         "detail": _spent(evidence) if alert.kind == "spend" else "",
         "examples": [
-            {"id": each.id, "href": _link(each.conversation), "author": each.author, "text": each.text[:400]}
+            {
+                "id": each.id,
+                "href": _link(each.conversation),
+                "author": each.author,
+                "text": each.text[:400],
+            }
             for each in listed.examples
         ],
         "ticket": ticket,
@@ -192,7 +228,9 @@ def _spent(evidence: Mapping[str, Any]) -> str:
 
 
 def _incident(row: Mapping[str, Any]) -> dict[str, Any]:
-    copied = {name: row[name] for name in ("id", "brand", "title", "severity", "tickets", "open", "p1")}
+    copied = {
+        name: row[name] for name in ("id", "brand", "title", "severity", "tickets", "open", "p1")
+    }
     return copied | {
         "started": row["started_at"].timestamp(),
         "last": row["last_at"].timestamp(),
@@ -215,8 +253,13 @@ def _answered(done: Answered) -> dict[str, Any]:
     if done.waiting:
         words.append(f"{len(done.waiting)} tickets have a draft or an answer already.")
     if done.alike:
-        words.append(f"For {len(done.alike)} no wording of their own was found: write to them yourself.")
-    return {"words": " ".join(words), "links": [{"id": id, "href": _link(id)} for id in (*done.drafted, *done.alike)]}
+        words.append(
+            f"For {len(done.alike)} no wording of their own was found: write to them yourself."
+        )
+    return {
+        "words": " ".join(words),
+        "links": [{"id": id, "href": _link(id)} for id in (*done.drafted, *done.alike)],
+    }
 
 
 def _asked(given: Mapping[str, Any]) -> dict[str, str]:

@@ -14,17 +14,33 @@ CHOICES = ("brand", "network", "topic", "level", "state", "owner", "tag", "text"
 
 
 def card(row: Mapping[str, Any]) -> Card:
-    """What a line of the queue shows. Moments are milliseconds since 1970, for the clock of the browser."""
+    """What a line of the queue shows. Moments are milliseconds since 1970, for the clock of the
+    browser.
+    """
     told: Card = {
         name: row[name]
         for name in (
-            *("id", "brand", "network", "author", "level", "state", "owner", "topic", "problem", "sentiment", "tags"),
+            *(
+                "id",
+                "brand",
+                "network",
+                "author",
+                "level",
+                "state",
+                "owner",
+                "topic",
+                "problem",
+                "sentiment",
+                "tags",
+            ),
             *("excerpt", "messages", "needs_look", "version", "edits", "late", "will_be_late"),
         )
     }
     return told | {
         "priority": row["queue_priority"],
-        "dissatisfaction": None if row["dissatisfaction"] is None else round(row["dissatisfaction"]),
+        "dissatisfaction": None
+        if row["dissatisfaction"] is None
+        else round(row["dissatisfaction"]),
         "due": stamp(row["sla_due_at"]),
         "answered": stamp(row["answered_at"]),
         "received": stamp(row["received_at"]),
@@ -34,16 +50,19 @@ def card(row: Mapping[str, Any]) -> Card:
 
 
 def changes(before: Sequence[Card], after: Sequence[Card]) -> dict[str, Any]:
-    """How to come from one list to the other: a long list is not told again where one line of it changed.
+    """How to come from one list to the other: a long list is not told again where one line of it
+    changed.
 
-    head, tail: so many lines stay where they are; order: the ids between. put: the lines that are new, or other than
-    they were.
+    head, tail: so many lines stay where they are; order: the ids between. put: the lines that are
+    new, or other than they were.
     """
     known = {each["id"]: each for each in before}
     was, now = list(known), [each["id"] for each in after]
     shorter = min(len(was), len(now))
     head = next((at for at in range(shorter) if was[at] != now[at]), shorter)
-    tail = next((at for at in range(shorter - head) if was[-1 - at] != now[-1 - at]), shorter - head)
+    tail = next(
+        (at for at in range(shorter - head) if was[-1 - at] != now[-1 - at]), shorter - head
+    )
     return {
         "head": head,
         "tail": tail,
@@ -58,7 +77,11 @@ def with_urgent(cards: Sequence[Card], urgent: Sequence[Card]) -> list[Card]:
     told = list(cards)
     for new in urgent:
         if new["id"] not in held:
-            lower = (at for at, each in enumerate(told) if each["priority"] < new["priority"] or each["answered"])
+            lower = (
+                at
+                for at, each in enumerate(told)
+                if each["priority"] < new["priority"] or each["answered"]
+            )
             told.insert(next(lower, len(told)), new)
     return told
 
@@ -68,7 +91,9 @@ def stamp(moment: datetime | None) -> int | None:
 
 
 def chosen(asked: Mapping[str, Any], brands: frozenset[str] | None) -> Filter:
-    """The filter that an address or a page asks for; what it does not know is nothing. owner `-`: nobody's."""
+    """The filter that an address or a page asks for; what it does not know is nothing. owner `-`:
+    nobody's.
+    """
     given = {name: str(asked[name])[:200] for name in CHOICES if asked.get(name)}
     if given.get("owner") == "-":
         given["owner"] = ""

@@ -6,15 +6,38 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from models.policy import length, limit, price
-from stream.replies import LostReply
+from models.replier.policy import length, limit, price
+from stream.replies.store import LostReply
 from stream.web.console.cards import stamp
 
 Row = Mapping[str, Any]
 
-_KEPT = ("id", "brand", "network", "author", "level", "priority", "state", "owner", "topic", "problem", "sentiment")
-_MOMENTS = ("first_at", "last_inbound_at", "answered_at", "received_at", "waiting_since", "snoozed_until")
-_NAMES = {"answered_at": "answered", "last_inbound_at": "last message", "snoozed_until": "snoozed until"}
+_KEPT = (
+    "id",
+    "brand",
+    "network",
+    "author",
+    "level",
+    "priority",
+    "state",
+    "owner",
+    "topic",
+    "problem",
+    "sentiment",
+)
+_MOMENTS = (
+    "first_at",
+    "last_inbound_at",
+    "answered_at",
+    "received_at",
+    "waiting_since",
+    "snoozed_until",
+)
+_NAMES = {
+    "answered_at": "answered",
+    "last_inbound_at": "last message",
+    "snoozed_until": "snoozed until",
+}
 
 
 def detail(
@@ -29,14 +52,24 @@ def detail(
     """Everything of one ticket. Moments are milliseconds since 1970."""
     corrected: dict[str, dict[str, Any]] = {}
     for row in corrections:  # oldest first: the latest counts
-        corrected.setdefault(row["event_id"], {})[row["field"]] = {"is": row["should_be"], "who": row["who"]}
+        corrected.setdefault(row["event_id"], {})[row["field"]] = {
+            "is": row["should_be"],
+            "who": row["who"],
+        }
     messages = [_message(row, corrected.get(row["id"], {})) for row in conversation]
     return {
-        **{name: ticket[name] for name in (*_KEPT, "needs_look", "messages", "tags", "notes", "version", "edits")},
+        **{
+            name: ticket[name]
+            for name in (*_KEPT, "needs_look", "messages", "tags", "notes", "version", "edits")
+        },
         **{name.removesuffix("_at"): stamp(ticket[name]) for name in _MOMENTS},
-        "dissatisfaction": None if ticket["dissatisfaction"] is None else round(ticket["dissatisfaction"]),
+        "dissatisfaction": None
+        if ticket["dissatisfaction"] is None
+        else round(ticket["dissatisfaction"]),
         "due": stamp(ticket["sla_due_at"]),
-        "factors": [{name: each[name] for name in ("name", "points", "words")} for each in ticket["factors"]],
+        "factors": [
+            {name: each[name] for name in ("name", "points", "words")} for each in ticket["factors"]
+        ],
         "conversation": messages,
         "course": _course(messages),
         "history": [_change(row) for row in reversed(history)],
@@ -79,7 +112,9 @@ def _message(row: Row, corrected: Mapping[str, Any]) -> dict[str, Any]:
             "complaint": None if complaint is None else "yes" if complaint >= 0.5 else "no",
             "outcome": call and call.get("outcome"),
         },
-        "dissatisfaction": None if row["dissatisfaction"] is None else round(row["dissatisfaction"]),
+        "dissatisfaction": None
+        if row["dissatisfaction"] is None
+        else round(row["dissatisfaction"]),
         "words": scores.get("problem_words") or [],
         "corrected": dict(corrected),
         "turns": _turns(row["text"] or "", call) if row["kind"] == "transcript" and call else None,
@@ -87,10 +122,14 @@ def _message(row: Row, corrected: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _turns(text: str, call: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The customer's turns of a call, a line each; [turn, mood, dissatisfaction, tension] of those that were read."""
+    """The customer's turns of a call, a line each; [turn, mood, dissatisfaction, tension] of those
+    that were read.
+    """
     read = list(call.get("trajectory") or [])
     lines = [line for line in text.split("\n") if line.strip()]
-    if len(read) != len(lines):  # a turn that nobody could judge: the words matter more than which number is whose
+    if len(read) != len(
+        lines
+    ):  # a turn that nobody could judge: the words matter more than which number is whose
         return [{"text": line} for line in lines]
     return [
         {"text": line, "turn": turn + 1, "dissatisfaction": round(dissatisfaction)}
@@ -104,9 +143,14 @@ def _course(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for message in messages:
         turns = [turn for turn in message["turns"] or [] if "turn" in turn]
         if turns:
-            points += [{"at": message["at"], "value": each["dissatisfaction"], "id": message["id"]} for each in turns]
+            points += [
+                {"at": message["at"], "value": each["dissatisfaction"], "id": message["id"]}
+                for each in turns
+            ]
         elif message["dissatisfaction"] is not None:
-            points.append({"at": message["at"], "value": message["dissatisfaction"], "id": message["id"]})
+            points.append(
+                {"at": message["at"], "value": message["dissatisfaction"], "id": message["id"]}
+            )
     return points
 
 
@@ -118,7 +162,11 @@ def _change(row: Row) -> dict[str, Any]:
         "who": row["who"],
         "reason": row["reason"],
         "changes": [
-            {"what": _NAMES.get(name, name.replace("_", " ")), "from": _plain(old), "to": _plain(new)}
+            {
+                "what": _NAMES.get(name, name.replace("_", " ")),
+                "from": _plain(old),
+                "to": _plain(new),
+            }
             for name, (old, new) in changed.items()
             if name not in ("factors", "notes")
         ],
@@ -137,13 +185,20 @@ def _plain(value: Any) -> str:
 
 def _incident(row: Row) -> dict[str, Any]:
     kept = {name: row[name] for name in ("id", "title", "severity", "tickets", "open")}
-    return kept | {"words": row["words"] or [], "since": stamp(row["started_at"]), "over": row["ended_at"] is not None}
+    return kept | {
+        "words": row["words"] or [],
+        "since": stamp(row["started_at"]),
+        "over": row["ended_at"] is not None,
+    }
 
 
 def _reply(row: Row) -> dict[str, Any]:
     network = row["network"]
     return {
-        **{name: row[name] for name in ("id", "event_id", "text", "drafted", "state", "network", "reason", "url")},
+        **{
+            name: row[name]
+            for name in ("id", "event_id", "text", "drafted", "state", "network", "reason", "url")
+        },
         **{name: row[name] for name in ("version", "changed_by")},
         "who": row["approved_by"],
         "at": stamp(row["updated_at"]),

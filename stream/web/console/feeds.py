@@ -1,4 +1,6 @@
-"""What several open pages show alike is read once for all of them, when something changed and not more often."""
+"""What several open pages show alike is read once for all of them, when something changed and not
+more often.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ LATEST = 5.0  # seconds after which it is read anyhow: clocks run, people come a
 
 @dataclass(frozen=True, slots=True)
 class Quick(Generic[T]):
-    """What cannot wait for the whole to be read. read: is cheap; add: puts it to what was read last."""
+    """What cannot wait for the whole to be read. read: is cheap; add: puts it to what was read
+    last.
+    """
 
     read: Callable[[], Awaitable[T]]
     add: Callable[[T, T], T]
@@ -40,7 +44,13 @@ class Feed(Generic[T]):
         pace: float,
         quick: Quick[T] | None = None,
     ) -> None:
-        self._read, self._hub, self._brands, self._pace, self._quick = read, hub, brands, pace, quick
+        self._read, self._hub, self._brands, self._pace, self._quick = (
+            read,
+            hub,
+            brands,
+            pace,
+            quick,
+        )
         self._whole: T | None = None
         self._added: tuple[T, float] | None = None  # and when its reading began
         self._shown: T | None = None
@@ -53,7 +63,10 @@ class Feed(Generic[T]):
 
     def start(self) -> None:
         self._changed.set()
-        self._tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._keep(self._once, self._changed))]
+        self._tasks = [
+            asyncio.create_task(self._hear()),
+            asyncio.create_task(self._keep(self._once, self._changed)),
+        ]
         if self._quick is not None:
             self._tasks.append(asyncio.create_task(self._keep(self._quickly, self._stirred)))
 
@@ -67,8 +80,8 @@ class Feed(Generic[T]):
         self._changed.set()
 
     async def next(self, seen: int) -> tuple[T | None, int]:
-        """What is read, as soon as it is newer than the number `seen`; 0: whatever there is. None: nothing so far, as
-        the database is away.
+        """What is read, as soon as it is newer than the number `seen`; 0: whatever there is. None:
+        nothing so far, as the database is away.
         """
         async with self._came:
             await self._came.wait_for(lambda: self._number > seen)
@@ -94,7 +107,8 @@ class Feed(Generic[T]):
                 when.set()
                 continue
             except Exception as error:
-                # Whatever it is, the pages go on with what they have; the error's own words may quote a customer.
+                # Whatever it is, the pages go on with what they have; the error's own words may
+                # quote a customer.
                 log.error("a feed cannot be read: %s", type(error).__name__)
                 await asyncio.sleep(LATEST)
                 continue
@@ -138,7 +152,9 @@ class Feeds:
         quick: Quick[T] | None = None,
         tell: Callable[[bool], None] = lambda away: None,
     ) -> None:
-        """Show what `read` gives, now and whenever it may have changed, until cancelled. tell: is the database away?"""
+        """Show what `read` gives, now and whenever it may have changed, until cancelled. tell: is
+        the database away?
+        """
         feed: Feed[T] | None = self._feeds.get(key)
         if feed is None:
             feed = self._feeds[key] = Feed(read, self._hub, brands, pace, quick)

@@ -12,10 +12,10 @@ import nicegui.elements.echart  # noqa: F401  its charts are a module that ours 
 from nicegui.events import GenericEventArguments
 
 from stream.desk.alert_book import Listed
-from stream.desk.board import LENGTH, SPANS, Asked, Point, Span, Traffic
-from stream.desk.signal_rates import STEP, Rate
+from stream.monitor.rates import STEP, Rate
+from stream.monitor.records import LENGTH, SPANS, Asked, Point, Span, Traffic
 from stream.web.console.shell import Visit, add_page
-from stream.web.console.telling import View, keep_telling
+from stream.web.console.updates import View, keep_telling
 from stream.web.parts import DeskParts
 
 EVERY = 2.0  # seconds; what has not changed is not sent
@@ -83,7 +83,9 @@ def traffic_told(traffic: Traffic) -> dict[str, Any]:
     columns = int(LENGTH[window.span].total_seconds()) // window.step
 
     def series(points: list[Point]) -> dict[str, list[float]]:
-        told: dict[str, list[float]] = {name: [0] * columns for name in ("messages", "negative", "dissatisfaction")}
+        told: dict[str, list[float]] = {
+            name: [0] * columns for name in ("messages", "negative", "dissatisfaction")
+        }
         for point in points:
             at = (int(point.at.timestamp()) - since) // window.step
             if 0 <= at < columns:
@@ -111,7 +113,13 @@ def alert_told(listed: Listed) -> dict[str, Any]:
     else:
         title, words = headline(listed), ", ".join(alert.evidence.get("words", [])[:6])
         href = f"/alerts#{quote(alert.id, safe='')}"
-    return {"id": alert.id, "severity": alert.severity, "title": title, "words": words, "href": href}
+    return {
+        "id": alert.id,
+        "severity": alert.severity,
+        "title": title,
+        "words": words,
+        "href": href,
+    }
 
 
 def _bursts_first(listed: Listed) -> tuple[bool, int]:

@@ -1,4 +1,6 @@
-"""NiceGUI under our own application: only the console's paths reach it, and nothing of it is loaded from elsewhere."""
+"""NiceGUI under our own application: only the console's paths reach it, and nothing of it is loaded
+from elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,12 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stream.web.console.shell import head
-from stream.web.origins import within
+from stream.web.http.origins import within
 
 log = logging.getLogger(__name__)
 
-_KEPT = f"/_nicegui/{nicegui.__version__}/"  # the version stands in the address: it can be kept for ever
+# the version stands in the address: it can be kept for ever
+_KEPT = f"/_nicegui/{nicegui.__version__}/"
 
 AWAY = 30.0  # seconds that a browser may be gone, as in a tunnel, and find its page as it was
 _MARK = (
@@ -34,7 +37,9 @@ _MARK = (
 
 
 class Console(BaseRoute):
-    """Sends these paths to NiceGUI. A mount at `/` would swallow every other path's 404 and 405 as well."""
+    """Sends these paths to NiceGUI. A mount at `/` would swallow every other path's 404 and 405 as
+    well.
+    """
 
     def __init__(self, app: ASGIApp, paths: Collection[str]) -> None:
         self._app, self._paths = app, tuple(paths)
@@ -46,7 +51,9 @@ class Console(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start" and scope["path"].startswith(_KEPT):
-                MutableHeaders(raw=message["headers"])["Cache-Control"] = "public, max-age=31536000, immutable"
+                MutableHeaders(raw=message["headers"])["Cache-Control"] = (
+                    "public, max-age=31536000, immutable"
+                )
             await send(message)
 
         await self._app(scope, receive, answer if scope["type"] == "http" else send)
@@ -56,7 +63,9 @@ class Console(BaseRoute):
 
 
 def serve_pages(app: FastAPI, paths: Collection[str]) -> None:
-    """Let the pages that were added answer these paths of `app`. May be called for one application after another."""
+    """Let the pages that were added answer these paths of `app`. May be called for one application
+    after another.
+    """
     pages.middleware_stack = None
     pages.user_middleware.clear()
     Client.shared_head_html = head()
@@ -73,7 +82,8 @@ def serve_pages(app: FastAPI, paths: Collection[str]) -> None:
         binding_refresh_interval=None,
         show_welcome_message=False,
     )
-    # Its others are of a kind that fails where a browser goes away early; `Console` does what we need of them.
+    # Its others are of a kind that fails where a browser goes away early; `Console` does what we
+    # need of them.
     pages.user_middleware[:] = [Middleware(GZipMiddleware)]
     app.router.routes[-1] = Console(pages, paths)
 

@@ -9,15 +9,15 @@ from typing import Any
 
 from nicegui.events import GenericEventArguments
 
-from stream.api_keys import SCOPES, ApiKeys, Key, Scope
-from stream.desk.audit import note
-from stream.desk.board import Asked
-from stream.desk.people import ROLES, Role, User
+from stream.accounts.api_keys import SCOPES, ApiKeys, Key, Scope
+from stream.accounts.audit import note
+from stream.accounts.users import ROLES, Role, User
 from stream.errors import DatabaseAway, UserError
+from stream.monitor.records import Asked
+from stream.web.auth.callers import Caller
 from stream.web.console.shell import Visit, add_page, say
-from stream.web.console.telling import View, keep_telling
+from stream.web.console.updates import View, keep_telling
 from stream.web.parts import DeskParts
-from stream.web.people import Caller
 
 EVERY = 15.0  # seconds
 
@@ -85,13 +85,17 @@ class PeoplePage:
         password = _password()
         await self._parts.people.add(name, password, role, brands)
         await self._note(caller, "user add", name, role=role, brands=brands)
-        self.view.tell(secret={"of": "person", "words": f"The first password of {name}", "token": password})
+        self.view.tell(
+            secret={"of": "person", "words": f"The first password of {name}", "token": password}
+        )
 
     async def _change(self, caller: Caller, given: Any) -> None:
         name, role, brands = _text(given, "name"), _role(given), _brands(given)
         await self._parts.people.set_role(name, role, brands)
         await self._note(caller, "user role", name, role=role, brands=brands)
-        say(f"{name} is {role} of {', '.join(brands) if brands else 'all brands'}, and has to log in again.")
+        say(
+            f"{name} is {role} of {', '.join(brands) if brands else 'all brands'}, and has to log in again."
+        )
 
     async def _disable(self, caller: Caller, name: Any) -> None:
         await self._parts.people.disable(str(name))
@@ -107,7 +111,9 @@ class PeoplePage:
         password = _password()
         await self._parts.people.set_password(str(name), password)
         await self._note(caller, "user password", str(name))
-        self.view.tell(secret={"of": "password", "words": f"The new password of {name}", "token": password})
+        self.view.tell(
+            secret={"of": "password", "words": f"The new password of {name}", "token": password}
+        )
 
     async def _end(self, caller: Caller, name: Any) -> None:
         user = await self._parts.people.find(str(name))
@@ -182,7 +188,9 @@ def _brands(given: Any) -> list[str] | None:
     """None: all of them."""
     found = given.get("brands") if isinstance(given, dict) else None
     named = (
-        [each.strip() for each in found if isinstance(each, str) and each.strip()] if isinstance(found, list) else []
+        [each.strip() for each in found if isinstance(each, str) and each.strip()]
+        if isinstance(found, list)
+        else []
     )
     return sorted(set(named)) or None
 

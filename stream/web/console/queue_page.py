@@ -13,13 +13,13 @@ from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from stream.desk.queue import LONGEST, MOST
-from stream.web.console.acts import Acts
 from stream.web.console.cards import Card, asked_of, card, changes, chosen, with_urgent
 from stream.web.console.feeds import Feeds, Quick
-from stream.web.console.rooms import Rooms
+from stream.web.console.presence import Rooms
 from stream.web.console.shell import ASSETS, Visit, add_page, say, tag
-from stream.web.console.telling import AWAY
+from stream.web.console.ticket_actions import Acts
 from stream.web.console.ticket_page import TicketPage
+from stream.web.console.updates import AWAY
 from stream.web.parts import DeskParts
 
 FACETS_EVERY = 2.0  # seconds
@@ -42,10 +42,20 @@ class QueueView(Element, component="desk_queue.js"):
     def show(self, cards: list[Card], *, full: bool = False, more: bool = False) -> None:
         """more: lines that stood further down all the time, and are no news."""
         told = changes([] if full else self._cards, cards)
-        if not full and not told["put"] and told["head"] + told["tail"] == len(cards) == len(self._cards):
+        if (
+            not full
+            and not told["put"]
+            and told["head"] + told["tail"] == len(cards) == len(self._cards)
+        ):
             return
         self._cards, self._seq = cards, self._seq + 1
-        whole = {"seq": self._seq, "base": self._seq - 1, "full": full, "more": more, "now": round(time.time() * 1000)}
+        whole = {
+            "seq": self._seq,
+            "base": self._seq - 1,
+            "full": full,
+            "more": more,
+            "now": round(time.time() * 1000),
+        }
         self.tell(state=whole | told)
 
     def again(self) -> None:
@@ -70,10 +80,17 @@ class QueuePage:
             self.queue = QueueView()
             self.ticket = TicketPage(visit, rooms, self._go)
         caller = visit.caller
-        told = {"me": caller.name, "agent": caller.may("agent"), "filter": asked_of(self.filter), "facets": {}}
+        told = {
+            "me": caller.name,
+            "agent": caller.may("agent"),
+            "filter": asked_of(self.filter),
+            "facets": {},
+        }
         self.queue.tell(**told, page=MOST, most=LONGEST)
         self.queue.on("choose", self._choose)
-        self.queue.on("open", lambda event: self._go(event.args if isinstance(event.args, str) else None))
+        self.queue.on(
+            "open", lambda event: self._go(event.args if isinstance(event.args, str) else None)
+        )
         self.queue.on("claim", self._claim)
         self.queue.on("more", self._more)
         self.queue.on("resync", lambda: self.queue.again())
@@ -98,7 +115,9 @@ class QueuePage:
         _spawn(self.open(ticket_id))
 
     def _follow(self, *, more: bool = False) -> None:
-        """Show what the filter finds, and how much each other choice would; in place of what was shown before."""
+        """Show what the filter finds, and how much each other choice would; in place of what was
+        shown before.
+        """
         for task in self._following:
             task.cancel()
         queue, filter, lines = self._visit.parts.queue, self.filter, self._lines
@@ -118,7 +137,16 @@ class QueuePage:
         quick = Quick(urgent, with_urgent)
         follow = self._feeds.follow
         self._following = [
-            _spawn(follow(("queue", filter, lines), read, filter.brands, show, quick=quick, tell=self._away)),
+            _spawn(
+                follow(
+                    ("queue", filter, lines),
+                    read,
+                    filter.brands,
+                    show,
+                    quick=quick,
+                    tell=self._away,
+                )
+            ),
             _spawn(
                 follow(
                     ("facets", filter),

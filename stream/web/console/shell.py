@@ -1,4 +1,6 @@
-"""What every page of the console has: who looks at it, the header with the ways between pages, and light or dark."""
+"""What every page of the console has: who looks at it, the header with the ways between pages, and
+light or dark.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,10 @@ from fastapi import Request
 from nicegui import Client, ui
 from nicegui.elements.mixins.text_element import TextElement
 
-from stream.desk.people import Role
+from stream.accounts.users import Role
 from stream.errors import DatabaseAway
+from stream.web.auth.callers import Caller, caller_of
 from stream.web.parts import DeskParts
-from stream.web.people import Caller, caller_of
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,9 @@ WAYS = (
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One page that somebody has open. caller: as they were when it was opened; ask `still` before each act."""
+    """One page that somebody has open. caller: as they were when it was opened; ask `still` before
+    each act.
+    """
 
     parts: DeskParts
     caller: Caller
@@ -51,7 +55,9 @@ class Visit:
     client: Client
 
     async def still(self, role: Role = "viewer") -> Caller | None:
-        """The caller as they are now; None, and they are told why, when they may not do this any more."""
+        """The caller as they are now; None, and they are told why, when they may not do this any
+        more.
+        """
         try:
             caller = await self.parts.callers.again(self.caller)
         except DatabaseAway:
@@ -70,7 +76,9 @@ Build = Callable[[Visit], Awaitable[None]]
 
 
 def add_page(parts: DeskParts, path: str, title: str, build: Build, role: Role = "viewer") -> None:
-    """A page at `path`, which `build` fills below the header. Who lacks the role is told so and sees nothing else."""
+    """A page at `path`, which `build` fills below the header. Who lacks the role is told so and
+    sees nothing else.
+    """
 
     @ui.page(path, title=f"{title} · earshot", response_timeout=30)
     async def show(request: Request, client: Client) -> None:
@@ -85,15 +93,23 @@ def add_page(parts: DeskParts, path: str, title: str, build: Build, role: Role =
                     ui.add_head_html('<meta http-equiv="refresh" content="5">')
                     with tag("div", classes="empty", role="alert"):
                         tag("h1", "The database cannot be reached just now")
-                        tag("p", "Nothing is lost: messages wait in Kafka meanwhile. This page tries again by itself.")
+                        tag(
+                            "p",
+                            "Nothing is lost: messages wait in Kafka meanwhile. This page tries again by itself.",
+                        )
             else:
                 with tag("div", classes="empty"):
                     tag("h1", "Not for your role")
-                    tag("p", f"This page takes the role {role}; you are {caller.role}. An admin can change that.")
+                    tag(
+                        "p",
+                        f"This page takes the role {role}; you are {caller.role}. An admin can change that.",
+                    )
 
 
 def tag(kind: str, text: str | None = None, *, classes: str = "", **attributes: Any) -> ui.element:
-    """An HTML element; its text is text and never markup. `aria_label` stands for `aria-label`, `for_` for `for`."""
+    """An HTML element; its text is text and never markup. `aria_label` stands for `aria-label`,
+    `for_` for `for`.
+    """
     made = ui.element(kind) if text is None else TextElement(tag=kind, text=text)
     if classes:
         made.classes(classes)
@@ -104,13 +120,20 @@ def tag(kind: str, text: str | None = None, *, classes: str = "", **attributes: 
 
 
 def icon(name: str, *, classes: str = "") -> ui.element:
-    """One of the Material icons, as an ornament: whoever listens to the page hears the words beside it."""
+    """One of the Material icons, as an ornament: whoever listens to the page hears the words beside
+    it.
+    """
     return tag("span", name, classes=f"sym {classes}", aria_hidden="true")
 
 
 def say(words: str, *, bad: bool = False) -> None:
     """A line that passes by at the page's foot; screen readers read it out."""
-    ui.notify(words, position="bottom", classes="said-bad" if bad else "said-good", timeout=8000 if bad else 3000)
+    ui.notify(
+        words,
+        position="bottom",
+        classes="said-bad" if bad else "said-good",
+        timeout=8000 if bad else 3000,
+    )
 
 
 def head() -> str:
@@ -129,12 +152,22 @@ def _header(caller: Caller, path: str) -> None:
         with tag("nav", classes="ways", aria_label="Pages"):
             for way in WAYS:
                 if caller.may(way.role):
-                    here = "page" if way.path == path or (way.path == "/" and path.startswith("/tickets/")) else None
+                    here = (
+                        "page"
+                        if way.path == path or (way.path == "/" and path.startswith("/tickets/"))
+                        else None
+                    )
                     with tag("a", href=way.path, aria_current=here):
                         icon(way.icon)
                         tag("span", way.title)
         with tag("div", classes="self"):
-            theme = tag("button", classes="quiet", type="button", aria_label="Light or dark", title="Light or dark")
+            theme = tag(
+                "button",
+                classes="quiet",
+                type="button",
+                aria_label="Light or dark",
+                title="Light or dark",
+            )
             theme.props["data-theme-switch"] = ""
             with theme:
                 icon("contrast")

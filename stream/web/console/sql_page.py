@@ -10,13 +10,13 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 from sqlalchemy import text
 
-from stream.database import reachable
-from stream.desk.examples import QUESTIONS
+from stream.desk.example_queries import QUESTIONS
 from stream.desk.sql_box import EXPORTED, SHOWN, SqlBox
 from stream.errors import DatabaseAway
-from stream.sql import SECONDS, SqlRefused
+from stream.postgres.database import reachable
+from stream.postgres.sql import SECONDS, SqlRefused
 from stream.web.console.shell import Visit, add_page, say
-from stream.web.console.telling import View
+from stream.web.console.updates import View
 from stream.web.parts import DeskParts
 
 LONGEST_CELL = 2_000  # characters that are sent to the browser; the file has all of them
@@ -57,21 +57,34 @@ class SqlPage:
     async def start(self) -> None:
         async with reachable(), self._visit.parts.engine.connect() as connection:
             found = await connection.execute(_COLUMNS)
-            self.view.tell(views=[{"name": row.view, "columns": list(row.columns)} for row in found])
+            self.view.tell(
+                views=[{"name": row.view, "columns": list(row.columns)} for row in found]
+            )
 
     async def _ask(self, event: GenericEventArguments) -> None:
         if (caller := await self._visit.still()) is None:
             return
         self.view.tell(running=True, refused="")
         try:
-            answer = await self._box.ask(caller.name, lambda: self._visit.parts.reader_url(caller), str(event.args))
+            answer = await self._box.ask(
+                caller.name, lambda: self._visit.parts.reader_url(caller), str(event.args)
+            )
             rows = answer.rows
-            told = {"columns": rows.columns, "kinds": rows.kinds, "more": rows.more, "seconds": answer.seconds}
-            self.view.tell(answer=told | {"rows": [[_cell(value) for value in row] for row in rows.rows]})
+            told = {
+                "columns": rows.columns,
+                "kinds": rows.kinds,
+                "more": rows.more,
+                "seconds": answer.seconds,
+            }
+            self.view.tell(
+                answer=told | {"rows": [[_cell(value) for value in row] for row in rows.rows]}
+            )
         except SqlRefused as refused:
             self.view.tell(refused=str(refused), answer=None)
         except DatabaseAway:
-            self.view.tell(refused="The database cannot be reached just now; try again.", answer=None)
+            self.view.tell(
+                refused="The database cannot be reached just now; try again.", answer=None
+            )
         finally:
             self.view.tell(running=False)
 
@@ -80,8 +93,12 @@ class SqlPage:
             return
         self.view.tell(running=True, refused="")
         try:
-            file, more = await self._box.csv(caller.name, lambda: self._visit.parts.reader_url(caller), str(event.args))
-            ui.download.content(file, f"earshot-{datetime.now(UTC):%Y%m%d-%H%M%S}.csv", "text/csv; charset=utf-8")
+            file, more = await self._box.csv(
+                caller.name, lambda: self._visit.parts.reader_url(caller), str(event.args)
+            )
+            ui.download.content(
+                file, f"earshot-{datetime.now(UTC):%Y%m%d-%H%M%S}.csv", "text/csv; charset=utf-8"
+            )
             if more:
                 say(f"The file holds the first {EXPORTED:,} rows; there are more.")
         except SqlRefused as refused:

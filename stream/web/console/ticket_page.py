@@ -1,4 +1,6 @@
-"""The ticket that one browser has open: read, kept fresh, and acted on. Every act asks anew who acts, and on what."""
+"""The ticket that one browser has open: read, kept fresh, and acted on. Every act asks anew who
+acts, and on what.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,14 @@ from nicegui import background_tasks
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
-from stream.desk.giving import can_have
+from stream.desk.assignment import can_have
 from stream.desk.tickets import NoTicket
 from stream.errors import DatabaseAway, UserError
-from stream.web.console.acts import Acts, Outcome
 from stream.web.console.detail import detail
-from stream.web.console.rooms import HEARTBEAT, Rooms
+from stream.web.console.presence import HEARTBEAT, Rooms
 from stream.web.console.shell import Visit, say
-from stream.web.console.telling import AWAY
+from stream.web.console.ticket_actions import Acts, Outcome
+from stream.web.console.updates import AWAY
 
 PACE = 0.25  # seconds between two reads of the same ticket
 UNKNOWN_PACE = 2.0  # the same, while it is not known whether the ticket is among those that change
@@ -138,7 +140,11 @@ class TicketPage:
         """Say that it is open here, and look whether whoever looks still may."""
         while self._id == ticket_id:
             if not await self._may_still():
-                self.view.tell(ticket=None, gone="You are logged out. Load the page again to log in.", others=[])
+                self.view.tell(
+                    ticket=None,
+                    gone="You are logged out. Load the page again to log in.",
+                    others=[],
+                )
                 return
             with suppress(DatabaseAway):
                 await self._meet()
@@ -163,11 +169,15 @@ class TicketPage:
         here = self._visit.client.has_socket_connection
         if ticket_id is None or not here or not caller.may("agent") or self._mark is None:
             return  # who may only look is in nobody's way
-        self.view.tell(others=await self._rooms.enter(ticket_id, self, caller.name, self._meet_again))
+        self.view.tell(
+            others=await self._rooms.enter(ticket_id, self, caller.name, self._meet_again)
+        )
 
     async def _meet_again(self) -> None:
         if self._id is not None:
-            self.view.tell(others=await self._visit.parts.desk.enter(self._id, self._visit.caller.name))
+            self.view.tell(
+                others=await self._visit.parts.desk.enter(self._id, self._visit.caller.name)
+            )
 
     async def _read(self, *, anyhow: bool = False) -> None:
         parts, ticket_id = self._visit.parts, self._id
@@ -181,7 +191,11 @@ class TicketPage:
             self.view.tell(ticket=None, gone=_GONE, others=[])
             return
         replies = await parts.replies.newest(ticket=ticket_id)
-        mark = _Mark(ticket["version"], ticket["edits"], tuple((each["id"], each["updated_at"]) for each in replies))
+        mark = _Mark(
+            ticket["version"],
+            ticket["edits"],
+            tuple((each["id"], each["updated_at"]) for each in replies),
+        )
         if mark == self._mark and not anyhow:
             return
         said = await parts.desk.conversation(ticket_id)
@@ -203,7 +217,9 @@ class TicketPage:
 
     async def _people(self, brand: str | None) -> list[str]:
         """Whom this ticket may be given to."""
-        return [user.name for user in await self._visit.parts.people.list() if can_have(user, brand)]
+        return [
+            user.name for user in await self._visit.parts.people.list() if can_have(user, brand)
+        ]
 
     def _acting(
         self, act: Callable[[str, frozenset[str], dict[str, Any]], Awaitable[Outcome]]

@@ -1,1 +1,3 @@
-"""One page about a training run: curves, figures, mistakes, words. A single HTML file that needs nothing else."""
+"""One page about a training run: curves, figures, mistakes, words. A single HTML file that needs
+nothing else.
+"""

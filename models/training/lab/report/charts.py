@@ -19,7 +19,9 @@ Points = Sequence[tuple[float, float]]
 
 
 def curves(series: Mapping[str, Points], axis: str, side: str, *, smooth: bool = False) -> str:
-    """Lines over steps, one colour each. smooth: the measured values thin, their running mean thick."""
+    """Lines over steps, one colour each. smooth: the measured values thin, their running mean
+    thick.
+    """
     with mpl.rc_context(STYLE):
         figure, axes = figure_of(7)
         for number, (name, points) in enumerate(series.items()):
@@ -50,18 +52,32 @@ def _running(values: Sequence[float]) -> list[float]:
 
 
 def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], name: str) -> str:
-    """How often the model is right when it is so sure; on the diagonal it knows itself. Bars: how many texts."""
+    """How often the model is right when it is so sure; on the diagonal it knows itself. Bars: how
+    many texts.
+    """
     rows = table_of(confidence, right)
     with mpl.rc_context(STYLE):
         figure, axes = figure_of(8)
         axes.plot([0, 1], [0, 1], color=INK, linewidth=0.7, linestyle="--")
-        axes.plot([mean for mean, _, _ in rows], [share for _, share, _ in rows], color=ONE, marker="o", linewidth=1.6)
+        axes.plot(
+            [mean for mean, _, _ in rows],
+            [share for _, share, _ in rows],
+            color=ONE,
+            marker="o",
+            linewidth=1.6,
+        )
         axes.set_xlabel("probability of the chosen class")
         axes.set_ylabel("share that is right")
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1.02)
         below = axes.twinx()
-        below.bar([mean for mean, _, _ in rows], [count for _, _, count in rows], width=0.05, color=OTHER, alpha=0.35)
+        below.bar(
+            [mean for mean, _, _ in rows],
+            [count for _, _, count in rows],
+            width=0.05,
+            color=OTHER,
+            alpha=0.35,
+        )
         below.set_ylim(0, 3 * max(count for _, _, count in rows))
         below.set_yticks([])
         below.grid(False)
@@ -69,11 +85,17 @@ def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], name:
         return as_svg(figure, f"reliability of {name}")
 
 
-def table_of(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[tuple[float, float, int]]:
+def table_of(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_]
+) -> list[tuple[float, float, int]]:
     """(mean probability, share that is right, texts) of each bin of equal width that holds a text."""
     place = np.minimum((confidence * BINS).astype(int), BINS - 1)
     return [
-        (float(confidence[place == one].mean()), float(right[place == one].mean()), int((place == one).sum()))
+        (
+            float(confidence[place == one].mean()),
+            float(right[place == one].mean()),
+            int((place == one).sum()),
+        )
         for one in range(BINS)
         if (place == one).any()
     ]

@@ -10,7 +10,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from models.evaluate import calibration_error, confusion, scores
+from models.evaluation.metrics import calibration_error, confusion, scores
 from models.redact import redact
 from models.training.explore import plots
 from models.training.explore.report import Chart, Group, Section
@@ -27,14 +27,19 @@ LONGEST = 60  # lines of the recipe's table
 
 _HERE = Path(__file__).parent
 _TEMPLATES = Environment(
-    loader=FileSystemLoader([_HERE, Path(plots.__file__).parent]), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    loader=FileSystemLoader([_HERE, Path(plots.__file__).parent]),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
 )
 
 
 def page(run: Run) -> str:
     """The whole page as HTML, every text escaped, personal data in the quotes replaced."""
     sections = [section for section in _sections(run) if section.charts or section.groups]
-    return _TEMPLATES.get_template("report.html").render(name=run.name, facts=_facts(run), sections=sections)
+    return _TEMPLATES.get_template("report.html").render(
+        name=run.name, facts=_facts(run), sections=sections
+    )
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:
@@ -51,7 +56,9 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         facts.append((f"{parameters['trained']:,}", f"of {parameters['all']:,} parameters trained"))
     if "processor_seconds" in run.story:
         spent = float(run.story["processor_seconds"])
-        facts.append((f"{spent:.0f} s" if spent < 100 else f"{spent / 60:.0f} min", "of processor time"))
+        facts.append(
+            (f"{spent:.0f} s" if spent < 100 else f"{spent / 60:.0f} min", "of processor time")
+        )
     if run.losses:
         facts.append((f"{run.losses[-1][1]:.3f}", f"loss at step {run.losses[-1][0]:,.0f}"))
     return facts
@@ -81,8 +88,19 @@ def _curves(run: Run) -> Section:
         )
     for title, names in _alike(run.looks):
         some = {name.replace("_", " "): run.looks[name] for name in names}
-        rows = [(name, f"{step:,.0f}", f"{value:.4f}") for name, points in some.items() for step, value in points]
-        found.append(_chart(title, charts.curves(some, "step", title.lower()), ("figure", "step", "value"), rows[-60:]))
+        rows = [
+            (name, f"{step:,.0f}", f"{value:.4f}")
+            for name, points in some.items()
+            for step, value in points
+        ]
+        found.append(
+            _chart(
+                title,
+                charts.curves(some, "step", title.lower()),
+                ("figure", "step", "value"),
+                rows[-60:],
+            )
+        )
     return Section("curves", "How it learnt", "The log of the run, step by step.", tuple(found))
 
 
@@ -93,7 +111,9 @@ def _alike(looks: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
         yield "Loss of each head", losses
     looks = {name: points for name, points in looks.items() if name not in losses}
     shares = [
-        name for name, points in looks.items() if "loss" not in name and all(0 <= value <= 1 for _, value in points)
+        name
+        for name, points in looks.items()
+        if "loss" not in name and all(0 <= value <= 1 for _, value in points)
     ]
     single = [name for name in shares if "." not in name]
     if single:
@@ -118,7 +138,10 @@ def _part(part: str, said: Said) -> Section:
             "Confusion",
             plots.heat_map(table, said.names, said.names, "what the model said", "what is so"),
             ("is", *said.names),
-            [(name, *(f"{count:,}" for count in row)) for name, row in zip(said.names, table, strict=True)],
+            [
+                (name, *(f"{count:,}" for count in row))
+                for name, row in zip(said.names, table, strict=True)
+            ],
             "Texts in each cell; the colour is the share of the row.",
         ),
         _chart(
@@ -134,7 +157,13 @@ def _part(part: str, said: Said) -> Section:
     for name, some in slices.items():
         told = scores(said.truth[some], said.probabilities[some], said.names)
         rows.append(
-            (name, f"{told['n']:,}", f"{told['accuracy']:.3f}", f"{told['macro_f1']:.3f}", f"{told['ece']:.3f}")
+            (
+                name,
+                f"{told['n']:,}",
+                f"{told['accuracy']:.3f}",
+                f"{told['macro_f1']:.3f}",
+                f"{told['ece']:.3f}",
+            )
         )
     accuracies = {row[0]: 100 * float(row[2]) for row in rows}
     found.append(
@@ -155,17 +184,36 @@ def _tables(run: Run) -> Section:
     found = []
     for name, told in _evaluations(run.story):
         rows = [
-            (label, f"{one['n']:,}", f"{one['precision']:.3f}", f"{one['recall']:.3f}", f"{one['f1']:.3f}")
+            (
+                label,
+                f"{one['n']:,}",
+                f"{one['precision']:.3f}",
+                f"{one['recall']:.3f}",
+                f"{one['f1']:.3f}",
+            )
             for label, one in told["per_class"].items()
         ]
         bars = {label: 100 * float(one["f1"]) for label, one in told["per_class"].items()}
         found.append(
-            _chart(name, plots.bars(bars, "F1, %"), ("class", "n", "precision", "recall", "F1"), rows, _summary(told))
+            _chart(
+                name,
+                plots.bars(bars, "F1, %"),
+                ("class", "n", "precision", "recall", "F1"),
+                rows,
+                _summary(told),
+            )
         )
-    return Section("classes", "Each class", "F1 of every class; the numbers stand below each chart.", tuple(found))
+    return Section(
+        "classes",
+        "Each class",
+        "F1 of every class; the numbers stand below each chart.",
+        tuple(found),
+    )
 
 
-def _evaluations(story: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _evaluations(
+    story: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, told in story.items():
         if isinstance(told, Mapping):
             if isinstance(told.get("per_class"), Mapping):
@@ -213,7 +261,9 @@ def _words(run: Run) -> Section:
         rows = [(word, f"{count:,}") for word, count in top.items()]
         svg = plots.bars({word: float(count) for word, count in top.items()}, "texts with the word")
         found.append(_chart(f"{label}: words", svg, ("word", "texts"), rows))
-    return Section("words", "Words of each class", "In how many of its texts a word stands.", tuple(found))
+    return Section(
+        "words", "Words of each class", "In how many of its texts a word stands.", tuple(found)
+    )
 
 
 def _words_of(said: Mapping[str, Said]) -> dict[str, dict[str, int]]:
@@ -221,7 +271,11 @@ def _words_of(said: Mapping[str, Said]) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
     for one in said.values():
         for row, name in enumerate(one.names):
-            own = (words(text) for text, label in zip(one.texts, one.truth.tolist(), strict=True) if label == row)
+            own = (
+                words(text)
+                for text, label in zip(one.texts, one.truth.tolist(), strict=True)
+                if label == row
+            )
             counts[name] = dict(texts_with(own).most_common(CLOUD))
     return counts
 
@@ -232,7 +286,11 @@ def _story(run: Run) -> Section:
     for title, key in (("Recipe", "recipe"), ("Data", "data"), ("Versions", "versions")):
         told = run.story.get(key)
         if isinstance(told, Mapping):
-            lines = tuple(f"{name} = {value}" for name, value in list(told.items())[:LONGEST] if value is not None)
+            lines = tuple(
+                f"{name} = {value}"
+                for name, value in list(told.items())[:LONGEST]
+                if value is not None
+            )
             groups.append(Group(title, "", lines))
     release = run.story.get("release")
     gate = run.story.get("gate") or (release.get("gate") if isinstance(release, Mapping) else None)
@@ -241,11 +299,15 @@ def _story(run: Run) -> Section:
     return Section("story", "How it was made", "", groups=tuple(groups))
 
 
-def _chart(title: str, svg: str, head: Sequence[str], rows: Sequence[tuple[str, ...]], note: str = "") -> Chart:
+def _chart(
+    title: str, svg: str, head: Sequence[str], rows: Sequence[tuple[str, ...]], note: str = ""
+) -> Chart:
     return Chart(title, Markup(svg), note=note, head=tuple(head), rows=tuple(rows))  # noqa: S704 (plots escape)
 
 
-def _thinned(points: Sequence[tuple[float, float]], most: int = 40) -> Sequence[tuple[float, float]]:
+def _thinned(
+    points: Sequence[tuple[float, float]], most: int = 40
+) -> Sequence[tuple[float, float]]:
     return points[:: max(1, len(points) // most)]
 
 

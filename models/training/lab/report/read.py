@@ -13,12 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.analyzer import LABELS
-from models.evaluate import Reader
-from models.labelled import read_labelled
+from models.evaluation.labelled_file import read_labelled
+from models.evaluation.metrics import Reader
 from models.training.errors import TrainingError
 
 LOG = "train.log"
-STORIES = ("run.json", "model/artifact.json", "model/replier.json", "model/calls.json", "artifact.json", "calls.json")
+STORIES = (
+    "run.json",
+    "model/artifact.json",
+    "model/replier.json",
+    "model/calls.json",
+    "artifact.json",
+    "calls.json",
+)
 # Of a line of the log; every other number is a figure of a look.
 POINT = ("step", "of", "loss", "minutes", "progress", "epoch", "best", "best_step")
 
@@ -39,7 +46,9 @@ class Said:
 
 @dataclass(frozen=True)
 class Run:
-    """losses: (step, loss). looks: by figure, (step, value). words: by class, in how many texts each word stands."""
+    """losses: (step, loss). looks: by figure, (step, value). words: by class, in how many texts
+    each word stands.
+    """
 
     name: str
     story: Mapping[str, Any]
@@ -56,9 +65,13 @@ def read_run(folder: Path) -> Run:
     story = next((_json(folder / name) for name in STORIES if (folder / name).is_file()), {})
     losses, looks = _read_log(folder / LOG)
     if not story and not losses and not looks:
-        raise ReportError(f"{folder}: it is no run: it has neither {LOG} nor {STORIES[0]} nor a model with its story")
+        raise ReportError(
+            f"{folder}: it is no run: it has neither {LOG} nor {STORIES[0]} nor a model with its story"
+        )
     words = _json(folder / "words.json") if (folder / "words.json").is_file() else {}
-    return Run(folder.name, story, losses, looks, _read_predictions(folder / "predictions.csv"), words)
+    return Run(
+        folder.name, story, losses, looks, _read_predictions(folder / "predictions.csv"), words
+    )
 
 
 def said_of(data: Path, model: Reader) -> Said:
@@ -67,14 +80,20 @@ def said_of(data: Path, model: Reader) -> Said:
     classes = [0, 1, 2] if 1 in truth else [0, 2]
     found = model.sentiments(texts)[:, classes].astype(np.float64)
     found /= np.maximum(found.sum(-1, keepdims=True), 1e-9)
-    return Said(tuple(LABELS[one] for one in classes), texts, np.searchsorted(classes, truth), found)
+    return Said(
+        tuple(LABELS[one] for one in classes), texts, np.searchsorted(classes, truth), found
+    )
 
 
 def _read_log(path: Path) -> tuple[list[tuple[float, float]], dict[str, list[tuple[float, float]]]]:
-    """A run that was resumed says some steps twice: the later counts. Lines that are no JSON are left out."""
+    """A run that was resumed says some steps twice: the later counts. Lines that are no JSON are
+    left out.
+    """
     losses: dict[float, float] = {}
     looks: dict[str, dict[float, float]] = {}
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    lines = (
+        path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    )
     for line in lines:
         try:
             told = json.loads(line)
@@ -94,7 +113,9 @@ def _read_predictions(path: Path) -> dict[str, Said]:
         return {}
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        names = tuple(name for name in reader.fieldnames or () if name not in ("part", "text", "label"))
+        names = tuple(
+            name for name in reader.fieldnames or () if name not in ("part", "text", "label")
+        )
         parts: dict[str, list[dict[str, str]]] = {}
         for row in reader:
             parts.setdefault(row["part"], []).append(row)
@@ -113,5 +134,7 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
-        raise ReportError(f"{path}: it is no JSON; the run was cut off or the file was changed") from None
+        raise ReportError(
+            f"{path}: it is no JSON; the run was cut off or the file was changed"
+        ) from None
     return told if isinstance(told, dict) else {}

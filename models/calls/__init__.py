@@ -1,0 +1,1 @@
+"""Calls: sentiment and outcome of a conversation, from its turns."""

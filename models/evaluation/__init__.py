@@ -1,0 +1,1 @@
+"""Evaluation: metrics on labelled files, and models side by side."""

@@ -1,0 +1,89 @@
+"""Whether the same complaint is understood the same way in capitals, mistyped, and in other words."""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.analysis import Analysis
+from models.analyzer import Analyzer
+from models.evaluation.metrics import EvaluationError
+from models.evaluation.typos import misprinted
+
+WITHIN = 10.0  # of the dissatisfaction index, which goes to 100
+SEED = 7
+
+
+def evaluate_consistency(data: Path, analyzer: Analyzer) -> dict[str, Any]:
+    """The share of texts whose topic is the same, and whose dissatisfaction is within 10 of 100,
+    when said differently.
+
+    data: a CSV with the column `text` and, for a third way, `paraphrase`. Raises EvaluationError.
+    """
+    texts, paraphrases = _read(data)
+    chance = random.Random(SEED)  # noqa: S311 (no secret)
+    ways = {
+        "capitals": (texts, [text.upper() for text in texts]),
+        "misprints": (texts, [misprinted(text, chance) for text in texts]),
+        "paraphrase": (
+            [text for text, other in zip(texts, paraphrases, strict=True) if other],
+            [other for other in paraphrases if other],
+        ),
+    }
+    told = {
+        way: alike(analyzer(before), analyzer(after))
+        for way, (before, after) in ways.items()
+        if before
+    }
+    return {"model": analyzer.version, "data": data.name, "n": len(texts), **told}
+
+
+def alike(before: Sequence[Analysis], after: Sequence[Analysis]) -> dict[str, Any]:
+    """How far two readings of the same things agree."""
+    topic = np.array([_name(one) == _name(two) for one, two in zip(before, after, strict=True)])
+    apart = np.array(
+        [abs(_index(one) - _index(two)) for one, two in zip(before, after, strict=True)]
+    )
+    return {
+        "n": len(topic),
+        "same_topic": round(float(topic.mean()), 4),
+        "index_within_10": round(float((apart <= WITHIN).mean()), 4),
+        "both": round(float((topic & (apart <= WITHIN)).mean()), 4),
+        "mean_difference": round(float(apart.mean()), 2),
+    }
+
+
+def _name(analysis: Analysis) -> str | None:
+    return analysis.topic.label if analysis.topic else None
+
+
+def _index(analysis: Analysis) -> float:
+    return analysis.dissatisfaction or 0.0
+
+
+def _read(path: Path) -> tuple[list[str], list[str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            if "text" not in (reader.fieldnames or ()):
+                there = ", ".join(reader.fieldnames or ["(none)"])
+                raise EvaluationError(f"{path}: no column text; its columns are {there}")
+            rows = [
+                ((row["text"] or "").strip(), (row.get("paraphrase") or "").strip())
+                for row in reader
+            ]
+    except FileNotFoundError:
+        raise EvaluationError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise EvaluationError(f"{path}: it cannot be read ({error.strerror})") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise EvaluationError(f"{path}: it is no CSV in UTF-8 ({error})") from None
+    told = [row for row in rows if row[0]]
+    if not told:
+        raise EvaluationError(f"{path}: it has no rows")
+    return [text for text, _ in told], [other for _, other in told]

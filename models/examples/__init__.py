@@ -1,0 +1,1 @@
+"""Labelled example messages and the likeness of a text to them."""

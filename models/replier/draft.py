@@ -1,0 +1,67 @@
+"""What the replier is asked and what it answers: the records that the store keeps and `earshot
+reply` prints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Source = Literal["model", "template", "person"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRequest:
+    """One message to answer. text: redacted, as it is stored. network: decides how long a reply may
+    be.
+
+    severity: 0-4 after Jin & Aletras (2021), None where nothing was judged.
+    """
+
+    text: str
+    brand: str | None = None
+    topic: str | None = None
+    problem: str | None = None
+    sentiment: str | None = None
+    severity: int | None = None
+    network: str = "x"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the policy gate refuses a text. rule: its name in the table of rules; why: one line for a
+    person.
+    """
+
+    rule: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One reply that could be sent. score: mean log probability of a token, higher is likelier; 0
+    for no model's.
+    """
+
+    text: str
+    score: float
+    source: Source = "model"
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def passes(self) -> bool:
+        return not self.refusals
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The candidates for one message: those that pass come first, the best before the others. At
+    least one passes.
+    """
+
+    candidates: tuple[Candidate, ...]
+    model: str  # version of the replier
+
+    @property
+    def text(self) -> str:
+        return self.candidates[0].text

@@ -1,0 +1,435 @@
+"""Texts as the reply models read and write them: what only this message can know is a slot, and
+filled from it alone.
+
+`<flight>` in a draft is the first flight of the message; `<fact>` is what an agent knew and the
+message does not say, so nothing can fill it and no draft may hold it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+KINDS = ("user", "url", "flight", "code", "money", "num", "name")
+MOST = 3  # values of one kind that a message's slots tell apart
+FACT, BRAND, SECRET, MORE = "<fact>", "<brand>", "<secret>", "<more>"
+NUMBERED = tuple(f"<{kind}{number or ''}>" for kind in KINDS for number in (0, *range(2, MOST + 1)))
+SLOTS = (FACT, BRAND, SECRET, MORE, *NUMBERED)
+SLOT = re.compile(r"<(?:fact|brand|secret|more|(?:user|url|flight|code|money|num|name)[23]?)>")
+
+_URL = r"(?:https?://|www\.)\S+|<LINK>|\b[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|gov|io|co\.uk|ly|me)\b(?:/\S*)?"
+_USER = r"(?<![\w@])@\w[\w.-]*\w|(?<![\w@])@\w"
+_PRIVATE = r"\[(?:email|iban|card|ssn|booking|account|passport|dob|ip|phone|address)\]"
+_FLIGHT = (
+    r"(?<![\w#])#?(?:AA|DL|BA|WN|UA|US|AS|B6|NK|F9|VX|VS|LH|AF|KL|EK|QF|AC|EI|FR|U2|IB|AK)\s?\d{2,4}\b"
+    r"|(?<=flight )#?\d{2,4}\b|(?<=Flight )#?\d{2,4}\b|(?<=flight #)\d{2,4}\b|(?<=Flight #)\d{2,4}\b"
+)
+_CODE = r"\b(?=[A-Z0-9]{6}\b)(?=[A-Z0-9]*\d)(?=[A-Z0-9]*[A-Z])[A-Z0-9]{6}\b"
+_AIRPORTS = (
+    "ABQ ALB AMS ANC ATL AUS BCN BDL BHX BNA BOI BOM BOS BRU BUF BUR BWI CDG CHS CLE CLT CMH CPH CUN CVG DAL DCA DEL "
+    "DEN DFW DOH DSM DTW DUB DUS DXB EDI EWR EZE FCO FLL FRA GIG GLA GRU GSP GVA HEL HKG HND HNL HOU IAD IAH ICN IND "
+    "IST JAX JFK JNB KUL LAS LAX LCY LGA LGW LHR LIM LIS LTN MAD MAN MCI MCO MDW MEL MEM MEX MIA MKE MSP MSY MUC NAS "
+    "NCL NRT OAK OKC OMA ONT ORD ORF ORY OSL PBI PDX PEK PHL PHX PIT PRG PSP PTY PUJ PVD PVG PVR RDU RIC RNO ROC RSW "
+    "SAN SAT SCL SDF SEA SFO SIN SJC SJD SJU SLC SMF SNA STL STN SYD TLV TPA TUL TUS VIE YUL YVR YYC YYZ ZRH"
+)
+_AIRPORT = rf"\b(?:{_AIRPORTS.replace(' ', '|')})\b"
+_MONEY = r"[$£€]\s?\d[\d.,]*(?:k\b)?|\b\d[\d.,]*\s?(?:dollars|pounds|euros|USD|GBP|EUR|quid)\b"
+_NUM = r"#?\b\w*\d[\w]*(?:[.,:/'-]\w*\d\w*)*%?"
+_HASHTAG = r"#[A-Za-z]\w*"
+_WORD = r"(?<![\w<])[A-Z][\w]*(?:['’-]\w+)*"
+_PATTERN = re.compile(
+    "|".join(
+        f"(?P<{kind}>{pattern})"
+        for kind, pattern in (
+            ("slot", SLOT.pattern),
+            ("url", _URL),
+            ("user", _USER),
+            ("secret", _PRIVATE),
+            ("flight", _FLIGHT),
+            ("code", f"{_CODE}|{_AIRPORT}"),
+            ("money", _MONEY),
+            ("tag", _HASHTAG),
+            ("num", _NUM),
+            ("name", f"{_WORD}(?: {_WORD})*"),
+        )
+    )
+)
+
+# Written with capitals, and no name of anything that a message would have to mention first.
+ALLOWED = frozenset(
+    [
+        "I",
+        "I'm",
+        "I'd",
+        "I'll",
+        "I've",
+        "DM",
+        "DMs",
+        "ID",
+        "IDs",
+        "PM",
+        "AM",
+        "OK",
+        "TV",
+        "PR",
+        "FAQ",
+        "FAQs",
+        "FYI",
+        "ASAP",
+        "ETA",
+        "TSA",
+        "ATC",
+        "WiFi",
+        "Wifi",
+        "Wi-Fi",
+        "USB",
+        "PIN",
+        "SMS",
+        "URL",
+        "Hmm",
+        "Aw",
+        "Aww",
+        "Yikes",
+        "Yay",
+        "Woohoo",
+        "Wow",
+        "Oh",
+        "Ah",
+        "Uh",
+        "Oops",
+        "Ugh",
+        "Yep",
+        "Nope",
+        "Internet",
+        "Twitter",
+        "Tweet",
+        "Tweets",
+        "Direct",
+        "Message",
+        "Messages",
+        "App",
+        "Mr",
+        "Mrs",
+        "Ms",
+        "Dr",
+    ]
+)
+_CALENDAR = frozenset(
+    [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "january",
+        "february",
+        "march",
+        "april",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Slotted:
+    """A message with its particulars taken out. values: what each of its slots stands for, as
+    written.
+    """
+
+    text: str
+    values: dict[str, str] = field(default_factory=dict)
+
+
+class Slots:
+    """Takes particulars out of texts and puts them back. words: lower-case words; capitalised
+    others are names.
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words = frozenset(words) - _CALENDAR
+
+    def message(self, text: str, brand: Sequence[str] = ()) -> Slotted:
+        """What a customer wrote, in lower case but for its slots. brand: the names and handles that
+        mean the brand.
+        """
+        values: dict[str, str] = {}
+        seen: dict[tuple[str, str], str] = {}
+        text = _branded(plain(text), brand)
+
+        def slot(kind: str, said: str) -> str:
+            if kind == "slot":
+                return said
+            if kind == "secret":
+                return SECRET
+            if kind == "user" and (
+                _means(said, brand) or (not brand and BRAND not in seen.values())
+            ):
+                seen["user", said.casefold()] = BRAND
+                return BRAND
+            key = kind, _key(kind, said)
+            if key not in seen:
+                number = (
+                    len(
+                        {
+                            slot
+                            for (known, _), slot in seen.items()
+                            if known == kind and slot != BRAND
+                        }
+                    )
+                    + 1
+                )
+                seen[key] = MORE if number > MOST else f"<{kind}{number if number > 1 else ''}>"
+                if number <= MOST:
+                    values[seen[key]] = said.lstrip("#") if kind == "flight" else said
+            return seen[key]
+
+        return Slotted(_lower(self._replaced(text, slot)), values)
+
+    def reply(self, text: str, message: Slotted, brand: Sequence[str] = ()) -> str:
+        """What an agent wrote, unsigned: particulars of the message are its slots, all others are
+        `<fact>`.
+        """
+        known = {_key(_kind(slot), value): slot for slot, value in message.values.items()}
+        text = self._unaddressed(_branded(unsigned(plain(text)), brand), message)
+
+        def slot(kind: str, said: str) -> str:
+            if kind == "slot":
+                return said
+            if kind == "user" and _means(said, brand):
+                return BRAND
+            return known.get(_key(kind, said), FACT)
+
+        text = re.sub(r"<fact>(?:[\s,/&-]*<fact>)+", FACT, self._replaced(text, slot))
+        return " ".join(_LAST_FACT.sub("", text).split())
+
+    def facts(self, text: str) -> list[tuple[str, str]]:
+        """(kind, words) of every particular that `text` states: links, handles, numbers, amounts,
+        flights, names.
+        """
+        found: list[tuple[str, str]] = []
+
+        def note(kind: str, said: str) -> str:
+            found.append((kind, said))
+            return said
+
+        self._replaced(text, note)
+        return found
+
+    def keys(self, text: str) -> set[str]:
+        """The particulars of `text` in a form in which the same ones are equal."""
+        return {_key(kind, said) for kind, said in self.facts(plain(text)) if kind != "slot"}
+
+    def _replaced(self, text: str, replace: Callable[[str, str], str]) -> str:
+        def one(match: re.Match[str]) -> str:
+            kind = str(match.lastgroup)
+            if kind == "tag":
+                return (
+                    replace("name", match[0])
+                    if match[0][1:].lower() not in self._words
+                    else match[0]
+                )
+            return match[0] if kind != "name" else self._names(match[0], replace)
+
+        def other(match: re.Match[str]) -> str:
+            kind = str(match.lastgroup)
+            return one(match) if kind in ("name", "tag") else replace(kind, match[0])
+
+        return _PATTERN.sub(other, text)
+
+    def _names(self, run: str, replace: Callable[[str, str], str]) -> str:
+        """A run of capitalised words: those that are names, neighbours as one."""
+        parts: list[str] = []
+        name: list[str] = []
+        for word in [*run.split(" "), ""]:
+            if word and self._is_name(word):
+                name.append(word)
+                continue
+            if name:
+                parts.append(replace("name", " ".join(name)))
+                name = []
+            if word:
+                parts.append(word)
+        return " ".join(parts)
+
+    def _is_name(self, word: str) -> bool:
+        bare = re.sub(r"['’]s$", "", word)
+        if re.search(r"[a-z][A-Z]|[A-Z]{2}[a-z]", bare):  # SkyMiles, AAdvantage: a product
+            return bare not in ALLOWED
+        return (
+            word not in ALLOWED
+            and bare not in ALLOWED
+            and not {word.lower(), bare.lower()} & self._words
+        )
+
+    def _unaddressed(self, text: str, message: Slotted) -> str:
+        """Without the customer's name, which the agent saw in the profile and the message does not
+        say.
+        """
+        said = {value.casefold() for value in message.values.values()}
+
+        def drop(match: re.Match[str]) -> str:
+            name = match["name"]
+            if name.casefold() in said or name.split()[0] in _NO_NAMES:
+                return match[0]
+            return match["before"]
+
+        text = _GREETED.sub(drop, text)
+        text = _CALLED.sub(drop, text)
+        opening = _OPENING.match(text)
+        if opening and self._is_name(opening["name"]) and opening["name"].casefold() not in said:
+            text = text[opening.end() :]
+            text = text[:1].upper() + text[1:]
+        return text
+
+
+def filled(text: str, message: Slotted, brand: str | None) -> str | None:
+    """`text` with its slots filled from the message and the brand's name; None where one cannot be."""
+    values = message.values if brand is None else {**message.values, BRAND: brand}
+    if any(slot not in values for slot in SLOT.findall(text)):
+        return None
+    return SLOT.sub(lambda match: values[match[0]], text)
+
+
+def unsigned(text: str) -> str:
+    """An agent's reply without the handles before it and the signature, part number and bare link
+    after it.
+    """
+    text = re.sub(r"^(?:[.\s]*@\w+[\s,:]*)+", "", text)
+    text = re.sub(r"\s*[*^][A-Z]{2,3}\b(?=\s|$)", " ", text)  # where two replies were joined
+    for _ in range(4):
+        text = _ENDING.sub("", text).rstrip()
+    return text
+
+
+def is_part(text: str) -> bool:
+    """Is it a piece of a longer reply ("... 1/2"), or cut off?"""
+    return bool(re.search(r"(?:^|[\s(.])[1-4] ?(?:/|of) ?[2-4]\b|\w\.\.+(?:\s|$)|…", text))
+
+
+def plain(text: str) -> str:
+    """One line, with straight quotes and without entities and broken symbols."""
+    text = text.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">").translate(_STRAIGHT)
+    text = re.sub(
+        r"[^\x00-\x7f£€–—…\u00c0-\u017f\u2600-\u27bf\U0001f300-\U0001faff]",
+        "",
+        _BROKEN.sub("", text),
+    )
+    return " ".join(text.split())
+
+
+def brand_names(brand: str | None, others: Sequence[str] = ()) -> tuple[str, ...]:
+    """The ways to write a brand: "British_Airways" also as "British Airways", "SpotifyCares" as
+    "Spotify".
+    """
+    if not brand:
+        return tuple(others)
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", brand)
+    short = re.sub(
+        r"^Ask ?|(?: ?(?:Help|Helps|Helpers|Support|Cares?|Care|Assist|Service|Tweets))+$",
+        "",
+        words,
+    ).strip()
+    return tuple(dict.fromkeys(name for name in (*others, brand, words, short) if len(name) > 1))
+
+
+_STRAIGHT = str.maketrans(
+    {"‘": "'", "’": "'", "“": '"', "”": '"', "´": "'", "`": "'", "\u00a0": " "}
+)
+_BROKEN = re.compile(
+    "[\u00c2-\u00c3\u00e2\u00f0][\u0080-\u00bf\u0152-\u017e\u02c6\u2013-\u2122]{1,3}"
+)
+_SAID = r"[A-Z][\w'-]*(?: [A-Z][a-z'-]+)?"
+_NO_NAMES = frozenset(
+    [
+        "There",
+        "All",
+        "Please",
+        "We",
+        "We're",
+        "We'll",
+        "I",
+        "I'm",
+        "I'd",
+        "I'll",
+        "You",
+        "Your",
+        "Our",
+        "The",
+        "This",
+        "That",
+        "If",
+        "Can",
+        "Could",
+        "What",
+        "Have",
+        "How",
+        "Do",
+        "DM",
+        "Sorry",
+        "Thanks",
+        "Thank",
+        "It",
+        "It's",
+        "For",
+        "Just",
+    ]
+)
+_GREETED = re.compile(
+    r"(?P<before>\b(?:Hi there|Hey there|Hello there|Hi|Hey|Hello|Thanks|Thank you|thank you|Sorry|Apologies|Welcome|"
+    rf"Morning|Afternoon|Evening|Good (?:[Mm]orning|[Aa]fternoon|[Ee]vening)))[, ]+(?P<name>{_SAID})(?=\s?[,.!?:;-]|$)"
+)
+_CALLED = re.compile(rf"(?P<before>)(?:,| -) ?(?P<name>{_SAID})(?=\s?[.!?,]|$)")
+_OPENING = re.compile(rf"(?P<name>{_SAID})[,!] ")
+_LAST_FACT = re.compile(r"(?<=[.!?)]) <fact>$")  # a signature or a hashtag that stands alone
+_ENDING = re.compile(
+    r"\s*(?:"
+    r"[*^/~]\s?[A-Za-z][\w'.]{0,12}(?: [A-Z]\w{0,8})?\.?"
+    r"|(?<=[\s.!?])-\s?[A-Z]\w{0,12}(?: [A-Z])?"
+    r"|(?<=[.!?)]) (?!DM|PM|AM)[A-Z]{2,3}\.?"
+    r"|(?:https?://\S+|<LINK>)"
+    r"|\(?\b[1-4] ?(?:/|of) ?[2-4]\)?"
+    r")$"
+)
+
+
+def _branded(text: str, brand: Sequence[str]) -> str:
+    if not brand:
+        return text
+    names = "|".join(re.escape(name) for name in sorted(brand, key=len, reverse=True))
+    return re.sub(rf"(?<![\w#])@?(?:{names})(?![\w])", BRAND, text)
+
+
+def _means(handle: str, brand: Sequence[str]) -> bool:
+    bare = re.sub(r"\W|_", "", handle).casefold()
+    return bare == "company" or any(
+        re.sub(r"\W|_", "", name).casefold() in bare for name in brand if len(name) > 2
+    )
+
+
+def _kind(slot: str) -> str:
+    return slot.strip("<>").rstrip("23")
+
+
+def _key(kind: str, said: str) -> str:
+    """Particulars that are the same have the same key: "Flight #403" and "DL403", "Heathrow's" and
+    "Heathrow".
+    """
+    if kind in ("flight", "num"):
+        digits = re.sub(r"\D", "", said)
+        return (
+            digits if kind == "flight" or said.strip("#").isdigit() else said.casefold().strip("#")
+        )
+    return re.sub(r"'s$", "", said.casefold())
+
+
+def _lower(text: str) -> str:
+    return text.lower()

@@ -1,0 +1,168 @@
+"""A model that says the sentiment alone: one ONNX file, its tokenizer, and the story that the lab
+wrote of both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from models.analyzer import LABELS, softmax
+from models.artifact import MODEL, TOKENIZER, ArtifactError, broken, read_story, reading
+from models.encoder import EXACT, groups, padded
+from models.text import LONGEST, normalize
+
+STORY = "sentiment.json"
+FORMAT = 1
+# of a text that is cut, a quarter is its beginning: reviews judge at their end (Sun et al., 2019)
+HEAD_SHARE = 4
+
+_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a model reads a text: the same in training, comparison and serving.
+
+    longest: tokens; both_ends: of a longer text the beginning and the end are kept, else the
+    beginning alone.
+    """
+
+    longest: int = 128
+    both_ends: bool = False
+
+    def text(self, text: str) -> str:
+        text = _BREAK.sub(" ", text)
+        if self.both_ends and len(text) > LONGEST:
+            head = LONGEST // HEAD_SHARE
+            text = f"{text[:head]} {text[head + 1 - LONGEST :]}"
+        return normalize(text)
+
+    def cut(self, ids: list[int]) -> list[int]:
+        """Token ids with their marks of beginning and end, no more than `longest`."""
+        if len(ids) <= self.longest:
+            return ids
+        if not self.both_ends:
+            return [*ids[: self.longest - 1], ids[-1]]
+        head = max(1, self.longest // HEAD_SHARE)
+        return [*ids[:head], *ids[head - self.longest :]]
+
+
+@dataclass(frozen=True)
+class Classified:
+    """A verified directory of the lab."""
+
+    folder: Path
+    version: str
+    labels: tuple[str, ...]
+    temperature: float
+    reading: Reading
+    story: Mapping[str, Any] = field(repr=False, compare=False)
+
+
+def is_classifier(folder: Path) -> bool:
+    return (folder / STORY).is_file()
+
+
+def load_classified(folder: Path) -> Classified:
+    """Read and verify a directory of the lab. Raises ArtifactError, one line, when it cannot be
+    used.
+    """
+    if not folder.is_dir():
+        raise broken(folder, "there is no such directory")
+    with reading(folder, STORY, "a sentiment model's"):
+        story = read_story(folder, STORY, (FORMAT,))
+        labels = tuple(map(str, story["labels"]))
+        if not set(labels) <= set(LABELS):
+            raise ValueError(f"labels {', '.join(labels)}")
+        return Classified(
+            folder=folder,
+            version=str(story["version"]),
+            labels=labels,
+            temperature=float(story["temperature"]),
+            reading=Reading(int(story["reading"]["longest"]), bool(story["reading"]["both_ends"])),
+            story=story,
+        )
+
+
+class Classifier:
+    """Texts to probabilities, as an `Analyzer` gives them. Raises ArtifactError when the directory
+    cannot be served.
+    """
+
+    def __init__(self, folder: Path, *, threads: int = 2, batch: int = 32) -> None:
+        self.classified = load_classified(folder)
+        self.version, self.labels = self.classified.version, self.classified.labels
+        self._batch = batch
+        self._session, self._tokenizer = opened(folder, threads)
+
+    def sentiments(self, texts: Sequence[str]) -> Floats:
+        """Calibrated probabilities (texts, 3) in the order of LABELS; without a neutral class, that
+        column is 0.
+        """
+        logits = run(self._session, self.tokens(texts), self._batch)
+        found = np.zeros((len(texts), len(LABELS)), np.float32)
+        found[:, [LABELS.index(label) for label in self.labels]] = softmax(
+            logits / np.float32(self.classified.temperature)
+        )
+        return found
+
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        read = self.classified.reading
+        encoded = self._tokenizer.encode_batch_fast([read.text(text) for text in texts])
+        return [read.cut(one.ids) for one in encoded]
+
+
+def opened(folder: Path, threads: int) -> tuple[onnxruntime.InferenceSession, Tokenizer]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry(*EXACT)
+    try:
+        session = onnxruntime.InferenceSession(
+            str(folder / MODEL),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=["SkipLayerNormFusion"],  # see models/encoder.py
+        )
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+    except (
+        Exception
+    ) as error:  # both libraries raise bare Exceptions of their own for a file they cannot read
+        reason = " ".join(str(error).split())[:200]
+        raise ArtifactError(f"model directory {folder}: it cannot be loaded ({reason})") from None
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return session, tokenizer
+
+
+def run(
+    session: onnxruntime.InferenceSession, tokens: Sequence[list[int]], batch: int = 32
+) -> Floats:
+    """Logits (texts, classes) for token ids, in order."""
+    order: list[int] = []
+    parts: list[Floats] = []
+    for rows, width in groups([len(ids) for ids in tokens], batch):
+        order += rows
+        values: list[Any] = session.run(["sentiment"], padded([tokens[row] for row in rows], width))
+        parts.append(values[0][: len(rows)])
+    if not parts:
+        return np.zeros((0, int(session.get_outputs()[0].shape[-1])), np.float32)
+    logits: Floats = np.concatenate(parts)[np.argsort(order)]
+    return logits
+
+
+def written_story(story: Mapping[str, Any]) -> str:
+    return json.dumps(dict(story), indent=1, ensure_ascii=False) + "\n"

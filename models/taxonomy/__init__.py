@@ -1,0 +1,1 @@
+"""The taxonomy: topics and problems, and the classifier that names them."""

@@ -1,0 +1,147 @@
+"""What the head for calls learns from: calls with what people, or several raters, say of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from models.calls.head import LABELS, Floats, Task
+from models.calls.sides import Utterance
+from models.redact import redact
+from models.training.corpus.data import DataError, file_hash
+
+Turns = Sequence[Utterance]
+Kind = Literal["call", "dialog"]
+
+FIRST_TEST = (
+    160  # transcripts 160-199 were labelled by people: nothing is learned or chosen with them
+)
+# mean satisfaction, -2 to 2, from which on a dialog is positive, and below its negative, negative
+CONTENT = 0.4
+_OUTCOMES = {"resolved": "resolved", "follow_up_needed": "follow_up"}
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A call and what is said of it: the share of each label, or nothing. kind: calls are heard,
+    dialogs written.
+
+    agreed: by task, the label that the raters agree on, which is what figures are about; None where
+    they do not.
+    """
+
+    name: str
+    turns: Turns
+    kind: Kind
+    shares: Mapping[Task, Floats]
+    agreed: Mapping[Task, str | None]
+
+
+@dataclass(frozen=True)
+class Calls:
+    learn: list[Labelled]
+    test: list[Labelled]
+    hashes: dict[str, str] = field(default_factory=dict)
+
+
+def public_calls(transcripts: Mapping[str, Turns], data: Path) -> Calls:
+    """The calls of transcripts_v3 and the rated dialogs of stc3_helpdesk. transcripts: turns by the
+    number of the file.
+
+    Independent raters labelled all calls, and do not always agree: where they do not on the
+    outcome, it counts as half and half. Where some of them did not go along with a sentiment, their
+    share counts as neutral, which is next to both others.
+    """
+    path = data / "calls" / "transcripts_v3" / "labels.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = {row["transcript_id"]: row for row in csv.DictReader(file)}
+        learn = [
+            _silver(name, transcripts[name], row)
+            for name, row in rows.items()
+            if int(name) < FIRST_TEST
+        ]
+        test = [
+            _human(name, transcripts[name], row)
+            for name, row in rows.items()
+            if int(name) >= FIRST_TEST
+        ]
+        dialogs = data / "calls" / "stc3_helpdesk" / "dialogs.jsonl"
+        with dialogs.open(encoding="utf-8") as file:
+            learn += [_dialog(json.loads(line)) for line in file]
+    except OSError as error:
+        raise DataError(f"{error.filename}: it cannot be read ({error.strerror})") from None
+    except (KeyError, ValueError) as error:
+        raise DataError(
+            f"{path}: is not as it was published ({type(error).__name__}: {error})"
+        ) from None
+    return Calls(learn, test, {one.name: file_hash(one) for one in (path, dialogs)})
+
+
+def own_calls(
+    transcripts: Mapping[str, Turns], labels: Mapping[str, Mapping[Task, str | None]]
+) -> Calls:
+    """A company's own calls, each with one label a task or none."""
+    learn = [
+        Labelled(
+            name,
+            turns,
+            "call",
+            {task: _one_hot(task, label) for task, label in labels[name].items() if label},
+            labels[name],
+        )
+        for name, turns in transcripts.items()
+        if name in labels
+    ]
+    return Calls(learn, [])
+
+
+def _silver(name: str, turns: Turns, row: Mapping[str, str]) -> Labelled:
+    outcome, sentiment = _OUTCOMES.get(row["outcome_silver"]), row["sentiment_silver"]
+    agree = float(row["sentiment_silver_agree"])
+    known = sentiment in LABELS["sentiment"]
+    if not known:  # a tie
+        share = np.array([0.25, 0.5, 0.25], np.float32)
+    else:
+        rest = np.array([0.5, 0, 0.5] if sentiment == "neutral" else [0, 1, 0], np.float32)
+        share = agree * _one_hot("sentiment", sentiment) + (1 - agree) * rest
+    shares: dict[Task, Floats] = {"sentiment": share, "outcome": np.full(2, 0.5, np.float32)}
+    if outcome:
+        shares["outcome"] = _one_hot("outcome", outcome)
+    return Labelled(
+        name, turns, "call", shares, {"outcome": outcome, "sentiment": sentiment if known else None}
+    )
+
+
+def _human(name: str, turns: Turns, row: Mapping[str, str]) -> Labelled:
+    agreed: dict[Task, str | None] = {
+        "outcome": _OUTCOMES.get(row["outcome_human"]),
+        "sentiment": row["sentiment_human"] or None,
+    }
+    return Labelled(name, turns, "call", {}, agreed)
+
+
+def _dialog(told: Mapping[str, object]) -> Labelled:
+    resolved, content = float(str(told["outcome_resolved_frac"])), float(str(told["S"]))
+    label = "negative" if content < -CONTENT else "positive" if content > CONTENT else "neutral"
+    given = told["turns"]
+    if not isinstance(given, list):
+        raise ValueError("turns is no list")
+    turns = [Utterance(turn["speaker"], redact(turn["text"])) for turn in given]
+    shares: dict[Task, Floats] = {
+        "outcome": np.array([resolved, 1 - resolved], np.float32),
+        "sentiment": _one_hot("sentiment", label),
+    }
+    return Labelled(str(told["id"]), turns, "dialog", shares, {"outcome": None, "sentiment": None})
+
+
+def _one_hot(task: Task, label: str | None) -> Floats:
+    share = np.zeros(len(LABELS[task]), np.float32)
+    share[LABELS[task].index(str(label))] = 1
+    return share

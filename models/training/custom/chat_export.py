@@ -1,0 +1,164 @@
+"""A company's history as what fine-tuning a chat model needs: JSON Lines of system, user and
+assistant turns.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from models.artifact import TOKENIZER, default_artifact
+from models.llm.backend import sendable
+from models.llm.prompt import Brief, Question, Unusable, ask
+from models.taxonomy.classifier import OTHER
+from models.training.custom.history import History, Told, parts, read_history
+from models.training.errors import TrainingError
+
+FEWEST = 10  # examples that fine-tuning services take at least
+TURN_TOKENS = 4  # that a chat format adds to a turn
+
+_ANY = "any"  # the topic of problems in a history that names no topics
+
+
+class FinetuneError(TrainingError):
+    """This history makes no file to fine-tune from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """Files of one export. said: what was recognised and left out, a sentence each."""
+
+    train: Path
+    validation: Path
+    brief: Path
+    figures: dict[str, Any]
+    said: tuple[str, ...]
+
+
+def export_finetune(history: Path, out: Path, columns: dict[str, str] | None = None) -> Exported:
+    """Write train.jsonl, validation.jsonl and brief.json into `out`.
+
+    A text goes to validation by its hash, so that a repeat never stands in both. Personal data,
+    links and handles are replaced. The brief is what the tuned model must be asked with:
+    EARSHOT_LLM_BRIEF. Raises TrainingError, one line, for a history that cannot be read or is too
+    small.
+    """
+    read = read_history(history, columns, least=1)
+    brief = brief_of_history(read)
+    train, validation = parts(read)
+    lines = {
+        name: [_example(brief, one) for one in told if _is_whole(brief, one)]
+        for name, told in _named(train, validation)
+    }
+    left_out = len(read.told) - sum(map(len, lines.values()))
+    if len(lines["train"]) < FEWEST:
+        raise FinetuneError(
+            f"{history}: {len(lines['train'])} complete examples to learn from; fine-tuning needs {FEWEST} or more"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    brief_file = out / "brief.json"
+    brief_file.write_text(
+        json.dumps(brief.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    files = {name: out / f"{name}.jsonl" for name in lines}
+    for name, file in files.items():
+        file.write_text("".join(line + "\n" for line in lines[name]), encoding="utf-8")
+    said = (
+        *read.said,
+        *([f"left out: {left_out:,} texts without every label"] if left_out else []),
+    )
+    figures = {name: checked(file, brief) for name, file in files.items()}
+    return Exported(files["train"], files["validation"], brief_file, figures, said)
+
+
+def brief_of_history(history: History) -> Brief:
+    """Ask for what the history tells, with its own labels. Without topics, problems belong to the
+    topic `any`.
+    """
+    topics, problems = history.labels("topic"), history.labels("problem")
+    questions: list[Question] = []
+    if topics:
+        questions.append("topic")
+    if problems:
+        questions.append("problem")
+    if history.has_index:
+        questions.append("dissatisfaction")
+    by_topic: dict[str, set[str]] = {topic: set() for topic in topics if topic != OTHER} or {
+        _ANY: set()
+    }
+    for one in history.told:
+        if one.problem is not None and (place := one.topic or _ANY) in by_topic:
+            by_topic[place].add(one.problem)
+    return Brief(
+        tuple(questions),
+        tuple(by_topic),
+        {topic: tuple(sorted(named)) for topic, named in by_topic.items()},
+    )
+
+
+def checked(file: Path, brief: Brief) -> dict[str, Any]:
+    """The figures of a written file, read back: its examples, and tokens as the shipped tokenizer
+    counts them.
+
+    The count is an estimate: every chat model has a tokenizer of its own. Raises FinetuneError,
+    with the line, for an example that is not system, user, assistant, or whose answer the brief
+    would not take.
+    """
+    tokenizer = Tokenizer.from_file(str(default_artifact() / TOKENIZER))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    counts = []
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            turns = json.loads(line)["messages"]
+            if [turn["role"] for turn in turns] != ["system", "user", "assistant"]:
+                raise FinetuneError(f"{file}: line {number} is not system, user, assistant")
+            try:
+                brief.read(turns[2]["content"], json.loads(turns[1]["content"])["message"])
+            except Unusable as error:
+                raise FinetuneError(f"{file}: line {number}: {error}") from None
+            encoded = tokenizer.encode_batch([turn["content"] for turn in turns])
+            counts.append(sum(len(each.ids) for each in encoded) + TURN_TOKENS * len(turns))
+    return {
+        "file": str(file),
+        "examples": len(counts),
+        "tokens": sum(counts),
+        "tokens_longest": max(counts, default=0),
+    }
+
+
+def _named(
+    train: Sequence[Told], validation: Sequence[Told]
+) -> tuple[tuple[str, Sequence[Told]], ...]:
+    return ("train", train), ("validation", validation)
+
+
+def _is_whole(brief: Brief, one: Told) -> bool:
+    """A text without one of the labels would teach the model to leave it out. No problem is an
+    answer of its own.
+    """
+    return ("topic" not in brief.questions or one.topic is not None) and (
+        "dissatisfaction" not in brief.questions or one.index is not None
+    )
+
+
+def _example(brief: Brief, one: Told) -> str:
+    known = {
+        "topic": one.topic,
+        "problem": one.problem,
+        "dissatisfaction": None if one.index is None else round(one.index),
+    }
+    answer = json.dumps(
+        {question: known[question] for question in brief.questions}, ensure_ascii=False
+    )
+    turns = [
+        {"role": "system", "content": brief.system()},
+        {"role": "user", "content": ask(sendable(one.text))},
+        {"role": "assistant", "content": answer},
+    ]
+    return json.dumps({"messages": turns}, ensure_ascii=False)

@@ -1,0 +1,236 @@
+"""`earshot train complaints --head-only`: linear heads on the encoder that is there, in seconds,
+for little data.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact import MODEL, TOKENIZER, Artifact
+from models.encoder import Encoder, Outputs
+from models.examples.kernel import read_examples
+from models.training.corpus.data import file_hash
+from models.training.custom.history import LABELLED, History
+from models.training.custom.linear import (
+    Linear,
+    expected_index,
+    graft,
+    learn,
+    learn_severity,
+    severity_features,
+)
+from models.training.custom.request import (
+    DOUBT,
+    Asked,
+    classes,
+    figures,
+    finish,
+    least_probability,
+    strangeness,
+    truth,
+    written,
+)
+from models.training.release.gate import ONE_SIDED, SAME_LOGITS, Check, enforce, temperature
+
+Print = Callable[[str], None]
+Floats = NDArray[np.float32]
+
+BACKGROUND = 0.25  # of the weight of the history
+
+
+def train_light(asked: Asked, start: Artifact, out: Path, say: Print = print) -> dict[str, Any]:
+    """Learn linear heads on the encoder of `start`, write the model directory `out`, and return its
+    story.
+
+    Raises TrainingError, with one clear line, for what cannot be learnt from, and writes nothing
+    then.
+    """
+    history = asked.read()
+    for line in history.said:
+        say(line)
+    encoder = encoder_of(start.folder, start)
+    outputs = encoder([one.text for one in history.told])
+    names = {task: classes(history, task) for task in LABELLED if history.labels(task)}
+    heads = learn_heads(history, names, outputs, encoder(background()))
+    with written(out) as made:
+        graft(start.model, made / MODEL, heads)
+        shutil.copy(start.tokenizer, made / TOKENIZER)
+        checks = [*_kept(made, start, history, heads, outputs), *_learnt(history, names, heads)]
+        enforce(checks)
+        return finish(
+            made, _story(asked, start, history, names, heads, checks, outputs), history, asked
+        )
+
+
+def background() -> list[str]:
+    """Messages of our own writing that no company needs to answer: what a history of complaints
+    never holds.
+    """
+    return [example.text for example in read_examples() if example.level == "none"]
+
+
+def learn_heads(
+    history: History, names: Mapping[str, tuple[str, ...]], outputs: Outputs, calm: Outputs
+) -> dict[str, Linear]:
+    """A linear head for each task, and `severity` where dissatisfaction is told; its rows are those
+    of `told`.
+
+    calm: of the background, which is `other`, and as dissatisfied as it was taken for before: a
+    model that has seen complaints alone takes everything for one.
+    """
+    heads: dict[str, Linear] = {}
+    for task in names:
+        if task == "problem" and names["problem"] == names.get(
+            "topic"
+        ):  # each problem is its own topic
+            heads[task] = heads["topic"]
+            continue
+        labels = truth(history.told, task, names[task])
+        known = np.flatnonzero(labels >= 0)
+        other = np.full(len(calm.embedding), len(names[task]) - 1)
+        features = np.concatenate([outputs.embedding[known], calm.embedding])
+        both = np.concatenate([labels[known], other])
+        heads[task] = _of_history(
+            learn(features, both, len(names[task]), _counts(known, other)), known
+        )
+    if history.has_index:
+        known = np.array(
+            [row for row, one in enumerate(history.told) if one.index is not None], dtype=np.int64
+        )
+        index = np.array([history.told[row].index for row in known], dtype=np.float32)
+        features = np.concatenate([severity_features(outputs)[known], severity_features(calm)])
+        before = expected_index(calm.severity)
+        learnt = learn_severity(features, np.concatenate([index, before]), _counts(known, before))
+        heads["severity"] = _of_history(learnt, known)
+    return heads
+
+
+def encoder_of(folder: Path, start: Artifact) -> Encoder:
+    return Encoder(folder / MODEL, folder / TOKENIZER, max_tokens=start.max_tokens, threads=1)
+
+
+def _counts(known: NDArray[Any], calm: NDArray[Any]) -> Floats:
+    """For how many texts each of the history and of the background counts: the latter for
+    BACKGROUND of the history.
+    """
+    share = min(1.0, BACKGROUND * len(known) / len(calm))
+    return np.concatenate([np.ones(len(known)), np.full(len(calm), share)]).astype(np.float32)
+
+
+def _of_history(head: Linear, known: NDArray[np.int64]) -> Linear:
+    """The head with what it said of the history alone; its rows are those of the history."""
+    own = head.rows < len(known)
+    return replace(head, out_of_fold=head.out_of_fold[own], rows=known[head.rows[own]])
+
+
+def _kept(
+    made: Path, start: Artifact, history: History, heads: Mapping[str, Linear], before: Outputs
+) -> list[Check]:
+    """That the graph says what was learnt, and that what it said besides is the same, bit for bit."""
+    after = encoder_of(made, start)([one.text for one in history.told])
+    features = {"severity": severity_features(before)}
+    grafted = max(
+        float(
+            np.abs(
+                features.get(task, before.embedding) @ head.weight
+                + head.bias
+                - getattr(after, task)
+            ).max()
+        )
+        for task, head in heads.items()
+    )
+    others = [name for name in before._fields if name not in heads]
+    changed = sum(
+        not np.array_equal(getattr(before, name), getattr(after, name)) for name in others
+    )
+    return [
+        Check("grafted against learnt", grafted, SAME_LOGITS),
+        Check("other outputs that changed", changed, 0),
+    ]
+
+
+def _learnt(
+    history: History, names: Mapping[str, tuple[str, ...]], heads: Mapping[str, Linear]
+) -> list[Check]:
+    """That each head is better, on texts it had not learnt, than always saying the same.
+
+    Of dissatisfaction: that it is not worse than chance explains (95 %), since a few marks show
+    little.
+    """
+    checks = []
+    for task, head in heads.items():
+        told = [history.told[row] for row in head.rows]
+        if task == "severity":
+            index = np.array([one.index for one in told], dtype=np.float32)
+            more = np.abs(expected_index(head.out_of_fold) - index) - np.abs(
+                np.median(index) - index
+            )
+            chance = ONE_SIDED * float(more.std()) / len(more) ** 0.5
+            checks.append(
+                Check(
+                    "dissatisfaction, error beyond always saying the same",
+                    float(more.mean()),
+                    chance,
+                )
+            )
+            continue
+        labels = truth(told, task, names[task])
+        always = float((np.bincount(labels).max() + 1) / len(labels))
+        right = float((head.out_of_fold.argmax(-1) == labels).mean())
+        checks.append(Check(f"{task}, accuracy on texts held out", right, always, least=True))
+    return checks
+
+
+def _story(
+    asked: Asked,
+    start: Artifact,
+    history: History,
+    names: Mapping[str, tuple[str, ...]],
+    heads: Mapping[str, Linear],
+    checks: list[Check],
+    outputs: Outputs,
+) -> dict[str, Any]:
+    told = {task: [history.told[row] for row in head.rows] for task, head in heads.items()}
+    labels = {task: truth(told[task], task, names[task]) for task in names}
+    temperatures = {
+        task: temperature(labels[task], heads[task].out_of_fold, DOUBT) for task in names
+    }
+    if "severity" in heads:
+        temperatures["severity"] = (
+            1.0  # it was learnt as an expectation, which a temperature would bend
+        )
+    calm = {task: heads[task].out_of_fold / temperatures[task] for task in heads}
+    return {
+        **start.story,
+        "labels": {**start.story["labels"], **names},
+        "temperatures": {**start.temperatures, **temperatures},
+        "least_probability": {
+            task: least_probability(
+                labels[task], calm[task], start.least_probability.get(task, 0.0)
+            )
+            for task in names
+        },
+        **strangeness(start, outputs),
+        "recipe": {
+            **start.story["recipe"],
+            "name": "own",
+            "strengths": {task: head.strength for task, head in heads.items()},
+        },
+        "way": "linear heads on its encoder, which stayed as it was",
+        "started_from": start.version,
+        "data": {asked.history.name: file_hash(asked.history)},
+        "texts": {"history": len(history.told)},
+        "gate": [str(check) for check in checks],
+        "understood": {},  # the start's figures are not this one's
+        "validation": {
+            f"history.{task}": figures(told[task], task, names.get(task, ()), calm[task])
+            for task in heads
+        },
+    }

@@ -1,0 +1,308 @@
+"""A company's own model: what was asked for, what its directory tells of itself, and how good it
+is.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from models.analyzer import softmax
+from models.artifact import CARD, MODEL, STORY, TAXONOMY, TOKENIZER, Artifact, sha256
+from models.encoder import Encoder, Outputs
+from models.evaluation.metrics import scores
+from models.taxonomy.classifier import OTHER
+from models.training.custom.history import LABELLED, History, Told, fewer, read_history
+from models.training.custom.linear import expected_index
+from models.training.embed_examples import with_places
+from models.training.errors import TrainingError
+from models.training.explore.words import log_odds, pairs, texts_with, words
+
+Floats = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+WORTH_TUNING = 3000  # texts, from which tuning the encoder as well is worth its time
+GIVEN_UP = 0.005  # share of right answers that saying `other` may cost
+DOUBT = 1.0  # texts; see gate.temperature
+ENOUGH = round(1 / GIVEN_UP)  # right answers from which so small a share of them can be told
+PHRASES = 6  # words that tell a class, kept with the model
+_CARD = Path(__file__).with_name("own.md")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the person asked for.
+
+    columns, scale: where the file does not tell itself. least: a class with fewer texts becomes
+    `other`. most: texts of a class that are learnt, at most. test: a CSV with the same columns,
+    read once, after every choice.
+    """
+
+    history: Path
+    columns: Mapping[str, str] = field(default_factory=dict)
+    scale: str | None = None
+    least: int = 3
+    most: int | None = None
+    test: Path | None = None
+
+    def read(self) -> History:
+        history = _with_topics(
+            read_history(self.history, self.columns, scale=self.scale, least=self.least)
+        )
+        if self.most is None:
+            return history
+        told = fewer(history.told, finest(history), self.most)
+        line = f"learnt: at most {self.most} texts of a {finest(history)}, {len(told):,} in all"
+        return replace(history, told=tuple(told), said=(*history.said, line))
+
+    def read_test(self) -> History | None:
+        if self.test is None:
+            return None
+        return _with_topics(read_history(self.test, self.columns, scale=self.scale, least=1))
+
+
+def _with_topics(history: History) -> History:
+    """Where the history has problems alone, each is a topic of its own: a problem is looked for
+    within its topic.
+    """
+    if history.labels("topic") or not history.labels("problem"):
+        return history
+    told = tuple(replace(one, topic=one.problem) for one in history.told)
+    return replace(
+        history,
+        told=told,
+        said=(*history.said, "topic: no such column, so each problem is its own topic"),
+    )
+
+
+def finest(history: History) -> str:
+    """The task with the most classes: the problem, where there is one."""
+    return "problem" if history.labels("problem") else "topic"
+
+
+def classes(history: History, task: str) -> tuple[str, ...]:
+    """The names that a head of this history tells apart, `other` last, as every head of ours has
+    it.
+    """
+    return (*(label for label in history.labels(task) if label != OTHER), OTHER)
+
+
+def truth(told: Sequence[Told], task: str, names: Sequence[str]) -> Labels:
+    """Class numbers (texts,); a label that the model does not know counts as `other`, and none is
+    -1.
+    """
+    place = {name: number for number, name in enumerate(names)}
+    labels = [getattr(one, task) for one in told]
+    return np.array(
+        [-1 if label is None else place.get(label, len(names) - 1) for label in labels],
+        dtype=np.int64,
+    )
+
+
+def figures(
+    told: Sequence[Told], task: str, names: Sequence[str], logits: Floats
+) -> dict[str, Any]:
+    """How right calibrated logits (texts, classes) are; of dissatisfaction, mean error of 100 and
+    rank correlation.
+    """
+    if task == "severity":
+        known = [row for row, one in enumerate(told) if one.index is not None]
+        index = np.array([told[row].index for row in known], dtype=np.float32)
+        said = expected_index(logits[known])
+        return {
+            "n": len(known),
+            "mean_error": round(float(np.abs(said - index).mean()), 2),
+            "spearman": round(float(spearmanr(said, index).statistic), 4) if np.ptp(index) else 0.0,
+        }
+    labels = truth(told, task, names)
+    known = np.flatnonzero(labels >= 0).tolist()
+    there = (
+        len(names) if (labels == len(names) - 1).any() else len(names) - 1
+    )  # `other`, if a text has it
+    return scores(labels[known], softmax(logits[known])[:, :there], names[:there])
+
+
+def least_probability(labels: Labels, logits: Floats, start: float) -> float:
+    """The probability below which the model says `other`: it costs GIVEN_UP of the right answers.
+    logits: calibrated.
+
+    start: what the model asks for that this one began with. It stays so below ENOUGH right answers:
+    the least sure of n lies where n + 1 texts would put one, so of five it would cost a sixth of
+    what is right.
+    """
+    probabilities = softmax(logits)
+    right = probabilities.argmax(-1) == labels
+    if right.sum() < ENOUGH:
+        return start
+    return round(float(np.quantile(probabilities.max(-1)[right], GIVEN_UP)), 4)
+
+
+def strangeness(start: Artifact, outputs: Outputs) -> dict[str, float]:
+    """From which logit a text is too strange to be judged: hardly one of the history, however new
+    its matters are.
+    """
+    if not outputs.strange.shape[-1]:
+        return {}
+    return {
+        "strange_most": max(
+            start.strange_most, float(np.quantile(outputs.strange[:, 0], 1 - GIVEN_UP))
+        )
+    }
+
+
+def taxonomy_toml(history: History) -> str:
+    """The history's own taxonomy as a TOML file: each problem under the topic that it is most often
+    told with.
+
+    Its phrases are the words that tell a class from the others, not the texts, which are other
+    people's.
+    """
+    home = _homes(history)
+    told = {task: _phrases(history, task) for task in LABELLED}
+    lines = [
+        "# Learned from a history; the phrases are the words that tell each class from the others.",
+        "",
+    ]
+    for topic in dict.fromkeys(home.values()):
+        own = told["topic"].get(topic, [])
+        lines += [
+            "[[topic]]",
+            f"name = {_quoted(topic)}",
+            f"examples = {_quoted([topic, *own])}",
+            "",
+        ]
+        for problem in [
+            problem for problem, its in home.items() if its == topic and history.labels("problem")
+        ]:
+            examples = told["problem"].get(problem, [])
+            lines += [
+                "[[topic.problem]]",
+                f"name = {_quoted(problem)}",
+                f"examples = {_quoted(examples)}",
+                "",
+            ]
+    return "\n".join(lines)
+
+
+def _homes(history: History) -> dict[str, str]:
+    """Each problem's topic; of a history without problems, each topic's own name."""
+    topics, problems = history.labels("topic"), history.labels("problem")
+    if not problems:
+        return {label: label for label in topics if label != OTHER}
+    together = Counter(
+        (one.problem, one.topic) for one in history.told if one.problem and one.topic
+    )
+    home: dict[str, str] = {}
+    for (problem, topic), _ in together.most_common():
+        home.setdefault(problem, topic)
+    return {label: home.get(label, OTHER) for label in problems if label != OTHER}
+
+
+def _phrases(history: History, task: str) -> dict[str, list[str]]:
+    """The words that tell each class from the others, the most telling first; those of one text
+    alone do not count.
+    """
+    labelled = [(getattr(one, task), words(one.text)) for one in history.told if getattr(one, task)]
+    both = [(label, [*said, *pairs(said)]) for label, said in labelled]
+    told = {
+        name: log_odds(
+            texts_with(said for label, said in both if label == name),
+            texts_with(said for label, said in both if label != name),
+        )
+        for name in history.labels(task)
+    }
+    return {
+        name: [one.word for one in some if one.inside > 1 and one.z > 1][:PHRASES]
+        for name, some in told.items()
+    }
+
+
+def _quoted(value: str | list[str]) -> str:
+    return json.dumps(
+        value, ensure_ascii=False
+    )  # what JSON calls a string or a list of them, TOML does too
+
+
+@contextmanager
+def written(out: Path) -> Iterator[Path]:
+    """A folder that becomes the model directory `out` when all is well, in the place of a model
+    that was there.
+    """
+    if out.exists() and not (out / STORY).exists() and (not out.is_dir() or any(out.iterdir())):
+        raise TrainingError(
+            f"{out}: is there already and is no model directory; choose another --out"
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".") as folder:
+        made = Path(folder) / "model"
+        made.mkdir()
+        yield made
+        shutil.rmtree(out, ignore_errors=True)
+        made.rename(out)
+
+
+def finish(made: Path, story: dict[str, Any], history: History, asked: Asked) -> dict[str, Any]:
+    """Add to a model directory its taxonomy, its story and its card; the figures on the test file
+    come last.
+    """
+    (made / TAXONOMY).write_text(taxonomy_toml(history), encoding="utf-8")
+    files = {name: sha256(made / name) for name in (MODEL, TOKENIZER, TAXONOMY)}
+    if history.scale == "words":  # the company's own thirds
+        story["levels"] = [100 / 3, 200 / 3]
+    story = {**story, "version": f"own-{files[MODEL][:12]}", "files": files}
+    tested = asked.read_test()
+    story["test"] = {} if tested is None else _tested(made, story, tested)
+    story = with_places(made, story)
+    (made / STORY).write_text(json.dumps(story, indent=1) + "\n", encoding="utf-8")
+    (made / CARD).write_text(_card(story), encoding="utf-8")
+    return story
+
+
+def _tested(made: Path, story: Mapping[str, Any], tested: History) -> dict[str, Any]:
+    encoder = Encoder(made / MODEL, made / TOKENIZER, max_tokens=story["max_tokens"], threads=1)
+    outputs = encoder([one.text for one in tested.told])._asdict()
+    tasks = [task for task in (*LABELLED, "severity") if f"history.{task}" in story["validation"]]
+    return {
+        f"test.{task}": figures(
+            tested.told, task, story["labels"][task], outputs[task] / story["temperatures"][task]
+        )
+        for task in tasks
+        if (tested.labels(task) if task in LABELLED else tested.has_index)
+    }
+
+
+def _card(story: Mapping[str, Any]) -> str:
+    rows = [
+        "| figures | n | accuracy | macro-F1 | mean error of 100 | rank correlation |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, one in {**story["validation"], **story["test"]}.items():
+        told = [
+            f"{one[key]:.3f}" if key in one else ""
+            for key in ("accuracy", "macro_f1", "mean_error", "spearman")
+        ]
+        rows.append(f"| {name} | {one['n']:,} | {' | '.join(told)} |")
+    return _CARD.read_text(encoding="utf-8").format(
+        version=story["version"],
+        start=story["started_from"],
+        way=story["way"],
+        texts=f"{story['texts']['history']:,}",
+        labels="\n".join(
+            f"- {task}: {', '.join(story['labels'][task])}"
+            for task in LABELLED
+            if f"history.{task}" in story["validation"]
+        ),
+        figures="\n".join(rows),
+        gate="\n".join(story["gate"]),
+    )

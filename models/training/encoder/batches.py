@@ -1,0 +1,148 @@
+"""Texts as the network takes them: token ids in batches of like length, and its outputs back in
+order.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from models.spelling import Spelled, spelled
+from models.training.corpus.data import IGNORED, Example
+from models.training.encoder.network import HEADS, SIDE
+from models.training.encoder.precision import mixed
+
+WIDTHS = (16, 24, 32, 40, 48, 64, 96, 128)  # few distinct shapes: a new one costs time
+TASKS = (*HEADS, "topic", "problem")  # what is served
+LEARNED = (*HEADS, "polar", *SIDE)  # tasks with one label each; topics and problems are sets
+
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Texts as token ids, with what the loss needs.
+
+    labels: by task, (texts,), IGNORED where there is none; of topics and problems, where one class
+    alone is allowed. allowed: of `topic` and `problem`, (texts, classes); a row without any is
+    unlabelled. causes: of each text, for each token, whether it is part of the cause; None where
+    nobody said.
+    """
+
+    ids: list[list[int]]
+    labels: Mapping[str, Labels]
+    allowed: Mapping[str, NDArray[np.bool_]]
+    causes: list[list[int] | None]
+
+
+def encode(
+    tokenizer: Tokenizer,
+    examples: Sequence[Example],
+    *,
+    topics: Sequence[str],
+    problems: Sequence[str],
+    longest: int = WIDTHS[-1],
+) -> Encoded:
+    read = [spelled(example.text) for example in examples]
+    encodings = tokenizer.encode_batch([one.text for one in read])
+    allowed = {
+        "topic": _allowed([example.topics for example in examples], topics),
+        "problem": _allowed([example.problems for example in examples], problems),
+    }
+    labels = {
+        task: np.array([getattr(one, task) for one in examples], dtype=np.int64) for task in LEARNED
+    }
+    return Encoded(
+        ids=[cut(one.ids, longest) for one in encodings],
+        labels=labels | {task: _only(table) for task, table in allowed.items()},
+        allowed=allowed,
+        causes=[_cause(*one, longest) for one in zip(examples, read, encodings, strict=True)],
+    )
+
+
+def _allowed(names: Sequence[tuple[str, ...]], classes: Sequence[str]) -> NDArray[np.bool_]:
+    place = {name: number for number, name in enumerate(classes)}
+    table = np.zeros((len(names), len(classes)), dtype=bool)
+    for row, some in enumerate(names):
+        table[row, [place[name] for name in some]] = True
+    return table
+
+
+def _only(allowed: NDArray[np.bool_]) -> Labels:
+    return np.where(allowed.sum(1) == 1, allowed.argmax(1), IGNORED)
+
+
+def _cause(example: Example, read: Spelled, encoding: Encoding, longest: int) -> list[int] | None:
+    if not example.cause:
+        return None
+    start = example.text.lower().find(example.cause.lower())
+    end = start + len(example.cause)
+    places = [read.written(*span) for span in encoding.offsets]
+    flags = [int(after > start and before < end) for before, after in places]
+    return cut(flags, longest)
+
+
+def cut(ids: list[int], longest: int) -> list[int]:
+    return ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]]
+
+
+def batches(
+    lengths: Sequence[int], size: int, order: random.Random | None
+) -> Iterator[tuple[list[int], int]]:
+    """(indices, width) of batches of like length; longer texts make smaller batches. Shuffled by
+    `order`, if given.
+    """
+    buckets: dict[int, list[int]] = {}
+    for index, length in enumerate(lengths):
+        buckets.setdefault(next(width for width in WIDTHS if length <= width), []).append(index)
+    made = []
+    for width, members in sorted(buckets.items()):
+        if order:
+            order.shuffle(members)
+        step = size if width <= 48 else max(1, size * 48 // width // 8 * 8)
+        made += [(members[start : start + step], width) for start in range(0, len(members), step)]
+    if order:
+        order.shuffle(made)
+    yield from made
+
+
+def tensors(ids: Sequence[list[int]], width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and their mask, (batch, width), padded with 0."""
+    padded = torch.zeros(len(ids), width, dtype=torch.long)
+    for row, one in enumerate(ids):
+        padded[row, : len(one)] = torch.tensor(one)
+    mask = torch.arange(width)[None, :] < torch.tensor([len(one) for one in ids])[:, None]
+    return padded, mask.long()
+
+
+def predict(
+    model: torch.nn.Module, ids: Sequence[list[int]], *, fast: bool = False
+) -> dict[str, NDArray[np.float32]]:
+    """All outputs for token ids, in order: logits by task, and `embedding`. fast: in bfloat16, if
+    it is fast here.
+
+    `cause` is as wide as the longest text, and 0 beyond the end of a text.
+    """
+    model.eval()
+    longest = max(map(len, ids), default=0)
+    parts: dict[str, list[NDArray[np.float32]]] = {}
+    order: list[int] = []
+    for indices, width in batches([len(one) for one in ids], 64, None):
+        padded, mask = tensors([ids[index] for index in indices], width)
+        with torch.inference_mode(), mixed(fast):
+            outputs = model(input_ids=padded, attention_mask=mask)
+        order += indices
+        for name, value in outputs.items():
+            found = value.float().numpy()
+            if name == "cause":
+                found = np.where(mask.numpy() == 1, found, 0)[:, :longest]
+                found = np.pad(found, ((0, 0), (0, longest - found.shape[1])))
+            parts.setdefault(name, []).append(found)
+    back = np.argsort(order)
+    return {name: np.concatenate(values)[back] for name, values in parts.items()}

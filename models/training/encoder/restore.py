@@ -1,0 +1,66 @@
+"""A served model's weights back as torch knows them, so that a model directory is a place to start
+from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import NodeProto, numpy_helper
+
+_MIX = ".mix.weight"
+
+
+def thaw(model: Path) -> dict[str, torch.Tensor]:
+    """The weights of `model.onnx` by the names that `Network` has for them; INT8 as the numbers
+    that it stands for.
+    """
+    graph = onnx.load(model).graph
+    constants = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
+    found = {
+        name: value
+        for name, value in constants.items()
+        if value.dtype == np.float32 and not name.startswith(("/", "w", "onnx::"))
+    }
+    for node in graph.node:
+        if node.op_type == "MatMulIntegerToFloat":
+            weight, scale, bias = (constants[node.input[place]] for place in (1, 3, 6))
+            factor = constants[node.input[0].removesuffix(".int8") + ".factor"]
+            found[f"{_module(node)}.weight"] = (
+                weight.astype(np.float32) * scale * factor[:, None]
+            ).T
+            found[f"{_module(node)}.bias"] = bias
+        elif node.op_type == "MatMul" and node.input[1] in constants:
+            found |= _unstacked(
+                constants[node.input[1]], [name for name in constants if name.endswith(_MIX)]
+            )
+    if "words" in constants:
+        words = constants["words"].astype(np.float32) * constants["words.scale"]
+        found["encoder.embeddings.word_embeddings.weight"] = words
+    return {name: torch.tensor(value) for name, value in found.items()}
+
+
+def _unstacked(looks: NDArray[np.float32], mixes: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    """The queries of the heads, in their order, and the weights of the cause: they look at the
+    tokens in one product.
+
+    looks: (dim, heads + 1), see `Network`.
+    """
+    queries = {name.removesuffix(_MIX) + ".query": looks[:, row] for row, name in enumerate(mixes)}
+    scale = np.float32(np.sqrt(len(looks)))
+    return {
+        **{name: query * scale for name, query in queries.items()},
+        "cause.weight": looks[:, -1][None],
+    }
+
+
+def _module(node: NodeProto) -> str:
+    """`/encoder/transformer/layer.0/ffn/lin1/MatMul_int8` belongs to
+    `encoder.transformer.layer.0.ffn.lin1`.
+    """
+    return str(node.name).rpartition("/")[0].strip("/").replace("/", ".")

@@ -1,0 +1,1 @@
+"""Releases: export, quantisation, the gate, and the model card."""

@@ -1,0 +1,52 @@
+"""The merged network as one ONNX file, written by optimum. `quantise` makes it small."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from optimum.exporters.onnx import export as write
+from optimum.exporters.onnx.model_configs import DistilBertOnnxConfig
+
+from models.training.encoder.network import OUTPUTS, Network
+
+OPSET = 18
+
+
+class NetworkOnnxConfig(DistilBertOnnxConfig):  # type: ignore[misc]  # optimum has no types
+    """DistilBERT's inputs, our outputs."""
+
+    @property
+    def outputs(self) -> dict[str, dict[int, str]]:
+        tokens = {"cause": {0: "batch_size", 1: "sequence_length"}}
+        return {name: tokens.get(name, {0: "batch_size"}) for name in OUTPUTS}
+
+
+def export(network: Network, path: Path) -> None:
+    """Write the network as ONNX with the outputs that OUTPUTS names."""
+    write_onnx(network, NetworkOnnxConfig(network.config, task="feature-extraction"), path)
+
+
+def write_onnx(network: torch.nn.Module, config: DistilBertOnnxConfig, path: Path) -> None:
+    """Write any network whose inputs are token ids and their mask; config: what its outputs are
+    called.
+    """
+    with warnings.catch_warnings(), _quiet():
+        warnings.simplefilter(
+            "ignore"
+        )  # the tracer warns about constants that are meant to be constant
+        write(network.eval(), config, path, opset=OPSET, do_constant_folding=True)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

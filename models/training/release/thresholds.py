@@ -1,0 +1,110 @@
+"""What a release chooses on the validation sets: temperatures, and from when a topic, a problem or
+a word is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.analyzer import dissatisfaction, softmax
+from models.training.corpus.data import IGNORED
+from models.training.encoder.batches import Encoded
+from models.training.release import gate
+
+Floats = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+TRIED = np.linspace(0.0, 0.95, 96)
+# Shares of the complaints that are below the grades 2 to 5: 3 is medium, 4 and 5 are high. So a
+# complaint as most are is high, as companies label their own, and only what hardly anybody
+# complains with is low.
+LEVELS = (0.01, 0.03, 0.15, 0.5)
+
+
+def temperature(truth: Labels, logits: Floats) -> float:
+    known = truth != IGNORED
+    return gate.temperature(truth[known], logits[known]) if known.any() else 1.0
+
+
+def least_topic(truth: Labels, logits: Floats) -> float:
+    """The probability below which `other` (the last class) is the better answer. logits:
+    calibrated.
+    """
+    known = truth != IGNORED
+    if not known.any():
+        return 0.0
+    probabilities = softmax(logits[known])
+    other = probabilities.shape[-1] - 1
+    return _best(truth[known], probabilities.argmax(-1), probabilities.max(-1), other)
+
+
+def least_problem(truth: Labels, logits: Floats, topics: Sequence[Sequence[int]]) -> float:
+    """The share of its topic's probability below which a problem is better not named.
+
+    topics: for each problem but the last (`other`), the problems of its topic. logits: calibrated.
+    """
+    known = truth != IGNORED
+    if not known.any():
+        return 0.0
+    probabilities = softmax(logits[known])
+    other = probabilities.shape[-1] - 1
+    best = probabilities[:, :other].argmax(-1)
+    share = np.array(
+        [
+            row[one] / (row[list(topics[one])].sum() + row[other] + 1e-9)
+            for row, one in zip(probabilities, best, strict=True)
+        ]
+    )
+    return _best(truth[known], best, share, other)
+
+
+def _best(truth: Labels, guesses: Labels, sure: Floats, other: int) -> float:
+    """The least sureness with the most right answers, where a guess that is less sure becomes
+    `other`.
+    """
+    right = [float((np.where(sure >= least, guesses, other) == truth).mean()) for least in TRIED]
+    return round(float(TRIED[int(np.argmax(right))]), 2)
+
+
+def least_cause(encoded: Encoded, logits: Floats) -> float:
+    """The probability from which a token is said to show the problem: the best F1 over the tokens."""
+    truth, said = [], []
+    for row, flags in enumerate(encoded.causes):
+        if flags is not None:
+            truth += flags
+            said += logits[row, : len(flags)].tolist()
+    if not truth:
+        return 0.5
+    probability = 1 / (1 + np.exp(-np.array(said)))
+    return round(
+        max(
+            (float(least) for least in TRIED[5:]),
+            key=lambda least: token_f1(truth, probability >= least),
+        ),
+        2,
+    )
+
+
+def token_f1(truth: Sequence[int], guessed: NDArray[np.bool_]) -> float:
+    right = float(np.logical_and(np.array(truth) == 1, guessed).sum())
+    return 2 * right / max(float(np.sum(truth) + guessed.sum()), 1.0)
+
+
+def levels(complaint: Labels, severity: Floats) -> list[float]:
+    """The index from which dissatisfaction has the grades 2 to 5, as complaints have it.
+
+    complaint: 0 1 or IGNORED; severity: calibrated logits.
+    """
+    index = dissatisfaction(softmax(severity))[complaint == 1]
+    if not len(index):
+        return [10.0, 20.0, 30.0, 50.0]
+    return [round(float(value), 1) for value in np.quantile(index, LEVELS)]
+
+
+def of_one_topic(problems: Mapping[str, str]) -> list[list[int]]:
+    """For each problem (its topic by its name), the numbers of all problems of its topic."""
+    numbered = list(problems.values())
+    return [[number for number, topic in enumerate(numbered) if topic == own] for own in numbered]

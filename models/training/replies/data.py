@@ -1,0 +1,256 @@
+"""What the replier learns from: customers' messages with the agents' replies, prepared, conditioned
+and split.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TextIO
+
+from models.replier.conditions import Conditions, told_of
+from models.replier.policy import forbidden
+from models.replier.slots import FACT, Slots, brand_names, is_part, plain, unsigned
+from models.training.errors import TrainingError
+
+Split = str  # "train" | "validation" | "test"
+
+# What else these brands are called in their replies; the other names follow from the handle.
+ALIASES = {
+    "AmericanAir": ("American Airlines", "American", "AA"),
+    "British_Airways": ("British Airways", "BA"),
+    "SouthwestAir": ("Southwest Airlines", "Southwest", "SWA"),
+    "Delta": ("Delta Air Lines", "Delta Airlines"),
+}
+_LOWER = re.compile(r"(?<![\w@#/.])[a-z]+(?:'[a-z]+)?(?![\w@/])")
+_SQUASHED = re.compile(r"[^a-z]+")
+
+
+Judge = Callable[
+    [Sequence[str]], list[tuple[str | None, str | None]]
+]  # texts to (topic, sentiment)
+
+
+class PairsError(TrainingError):
+    """The pairs cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One message and its reply, as published. conversation: pairs of one are never in two splits."""
+
+    conversation: str
+    brand: str
+    customer: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A pair as the models read it. source: the message, slotted; target: the reply, slotted and
+    unsigned.
+    """
+
+    conversation: str
+    source: str
+    target: str
+    conditions: Conditions
+    weight: float = 1.0
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """The published set: a CSV, perhaps gzipped, with source, brand, conv_id, customer_text,
+    agent_text.
+    """
+    try:
+        with opened(path) as file:
+            return [
+                Pair(
+                    conversation=row["conv_id"],
+                    brand=row["brand"],
+                    customer=row["customer_text"],
+                    agent=_repaired(row["agent_text"])
+                    if row["source"] == "tweetsumm"
+                    else row["agent_text"],
+                )
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, EOFError) as error:
+        raise PairsError(
+            f"{path}: it cannot be read ({getattr(error, 'strerror', None) or error})"
+        ) from None
+    except KeyError as error:
+        raise PairsError(f"{path}: it has no column {error.args[0]}") from None
+
+
+def opened(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", newline="")
+    return path.open(encoding="utf-8", newline="")
+
+
+def grouped(pairs: Sequence[Pair]) -> list[Pair]:
+    """`pairs` with conversations that share a message made one: the sets overlap, under other
+    numbers.
+    """
+    leader: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        while leader.setdefault(name, name) != name:
+            name = leader[name]
+        return name
+
+    first: dict[str, str] = {}
+    for pair in pairs:
+        start = _squashed(pair.customer)
+        if len(start) >= 30:
+            one, other = find(pair.conversation), find(first.setdefault(start, pair.conversation))
+            leader[max(one, other)] = min(one, other)
+    return [replace(pair, conversation=find(pair.conversation)) for pair in pairs]
+
+
+def part_of(conversation: str) -> Split:
+    """90 % train, 5 % validation, 5 % test, by the hash of the conversation."""
+    twentieth = int(hashlib.sha256(conversation.encode()).hexdigest()[:8], 16) % 20
+    return {0: "test", 1: "validation"}.get(twentieth, "train")
+
+
+def common_words(pairs: Iterable[Pair]) -> list[str]:
+    """Words that agents (three times) or customers (fifteen times) write in lower case: no names."""
+    agents: Counter[str] = Counter()
+    customers: Counter[str] = Counter()
+    for pair in pairs:
+        agents.update(_LOWER.findall(unsigned(plain(pair.agent))))
+        customers.update(_LOWER.findall(plain(pair.customer)))
+    return sorted(
+        {word for word, n in agents.items() if n >= 3}
+        | {word for word, n in customers.items() if n >= 15}
+    )
+
+
+def names_of(brand: str) -> tuple[str, ...]:
+    return brand_names(brand, ALIASES.get(brand, ()))
+
+
+def prepared(
+    pairs: Sequence[Pair], slots: Slots, judged: Sequence[tuple[str | None, str | None]]
+) -> list[Prepared]:
+    """judged: (topic, sentiment) of each pair's message. Pairs without words on either side are
+    left out.
+    """
+    made = []
+    for pair, (topic, sentiment) in zip(pairs, judged, strict=True):
+        names = names_of(pair.brand)
+        message = slots.message(pair.customer, names)
+        target = slots.reply(pair.agent, message, names)
+        if len(target.split()) < 2 or not message.text:
+            continue
+        conditions = Conditions(
+            brand=pair.brand or None,
+            topic=topic,
+            sentiment=sentiment,
+            clean=is_clean(target, pair.agent),
+            **told_of(target),
+        )
+        made.append(Prepared(pair.conversation, message.text, target, conditions))
+    return made
+
+
+def is_clean(target: str, said: str) -> bool:
+    """May a draft be like this reply? It knows nothing that its message does not say, is whole,
+    breaks no rule.
+    """
+    return FACT not in target and not is_part(said) and not forbidden(target) and len(target) <= 230
+
+
+def read_edits(path: Path, slots: Slots, judge: Judge) -> list[Prepared]:
+    """Pairs that agents made by editing drafts: JSON lines or CSV with draft, final, customer_text,
+    perhaps brand.
+    """
+    rows = edits_in(path)
+    judged = judge([row["customer_text"] for row in rows])
+    pairs = [
+        Pair(f"edit:{number}", row.get("brand") or "", row["customer_text"], row["final"])
+        for number, row in enumerate(rows)
+    ]
+    return [
+        replace(one, conditions=replace(one.conditions, clean=True))
+        for one in prepared(pairs, slots, judged)
+    ]
+
+
+def edits_in(path: Path) -> list[Mapping[str, str]]:
+    """The rows of a file of edits. Raises PairsError."""
+    try:
+        with opened(path) as file:
+            if path.suffix.removesuffix(".gz") == ".csv" or path.name.endswith(".csv.gz"):
+                rows: list[Mapping[str, str]] = list(csv.DictReader(file))
+            else:
+                rows = [json.loads(line) for line in file if line.strip()]
+    except OSError as error:
+        raise PairsError(f"{path}: the edits cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise PairsError(f"{path}: it is neither CSV nor JSON lines ({error})") from None
+    for number, row in enumerate(rows, start=1):
+        missing = [
+            key
+            for key in ("draft", "final", "customer_text")
+            if not isinstance(row, Mapping) or key not in row
+        ]
+        if missing:
+            raise PairsError(
+                f"{path}: row {number} has no {', '.join(missing)}; each needs draft, final, customer_text"
+            )
+    return rows
+
+
+def saved(rows: Sequence[Prepared], path: Path) -> None:
+    path.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
+
+
+def loaded(path: Path) -> list[Prepared]:
+    with path.open(encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    return [Prepared(**{**row, "conditions": Conditions(**row["conditions"])}) for row in rows]
+
+
+def _squashed(text: str) -> str:
+    """The first sixty letters, without handles: what stays the same in every publisher's cleaning."""
+    bare = re.sub(r"@\w+|https?://\S+|<LINK>", " ", text)
+    return _SQUASHED.sub(
+        "", re.sub(r"^\s*\w*(?:Help|Support|Care|Air|Airways)\w*\s", "", bare).lower()
+    )[:60]
+
+
+def _repaired(text: str) -> str:
+    """This set lost its apostrophes; those that leave no other word are put back."""
+    for pattern, whole in _LOST:
+        text = pattern.sub(whole, text)
+    return text
+
+
+_WE_ARE = r"[a-z]+ing|sorry|happy|glad|here|so|very|not|always|sad|still"
+_WE_WILL = r"be|get|look|take|need|pass|do|have|make|send|check|see|keep|let|continue|certainly|gladly|forward|help"
+_LOST = [
+    (re.compile(rf"\b{broken}\b"), whole)
+    for broken, whole in (
+        ("Im", "I'm"),
+        ("Ive", "I've"),
+        ("Lets", "Let's"),
+        (r"([Dd]o|[Cc]a|[Ww]o|[Dd]id|[Dd]oes|[Ii]s|[Ww]as|[Hh]ave|[Cc]ould)nt", r"\1n't"),
+        (r"([Yy]ou|[Tt]hey)re", r"\1're"),
+        (r"([Yy]ou)ll", r"\1'll"),
+        (r"([Yy]ou|[Ww]e)ve", r"\1've"),
+        (r"([Tt]hat|[Ww]hat|[Tt]here|[Hh]ere)s", r"\1's"),
+        (r"([Ww]e)d (love|like|be|recommend|suggest|also|need)", r"\1'd \2"),
+        (rf"Were ({_WE_ARE})", r"We're \1"),
+        (rf"([Ww]e)ll ({_WE_WILL})", r"\1'll \2"),
+    )
+]

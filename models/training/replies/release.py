@@ -1,0 +1,176 @@
+"""From a finished run to a replier's directory: n-grams, ONNX, the learnt mix, the figures, the
+story and the card.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.artifact import CARD, sha256
+from models.replier import ngram
+from models.replier.conditions import Vocabulary
+from models.replier.mixture import Mixture, buckets, learned_share
+from models.replier.network import ReplyNetwork as Served
+from models.replier.replier import FORMAT, NGRAM, READER, STEP, STORY, TOKENIZER, WORDS
+from models.replier.subwords import END, START
+from models.training.errors import TrainingError
+from models.training.replies.batches import Encoded, tensors
+from models.training.replies.card import card
+from models.training.replies.export import export
+from models.training.replies.network import ReplyNetwork
+from models.training.replies.ngrams import estimate
+from models.training.replies.trainer import Trainer
+
+PARITY = 5e-3  # nats a token: the divergence that INT8 and half floats may make
+SIZE = 20_000_000  # bytes of the whole directory
+
+
+class NotReleased(TrainingError):
+    """The replier does not pass its gate."""
+
+
+def release(
+    trainer: Trainer,
+    out: Path,
+    *,
+    hashes: dict[str, str],
+    measure: Callable[[Path], dict[str, Any]] = lambda _: {},
+) -> dict[str, Any]:
+    """Write the run's replier, return its story. Raises NotReleased, and writes nothing, if it
+    fails.
+
+    measure: gets the finished directory and gives the figures that the story tells.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
+        made = Path(folder) / "replier"
+        made.mkdir()
+        story = _build(trainer, made, hashes)
+        story["test"] = measure(made)
+        (made / STORY).write_text(
+            json.dumps(story, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+        (made / CARD).write_text(card(story), encoding="utf-8")
+        shutil.rmtree(out, ignore_errors=True)
+        made.rename(out)
+    return story
+
+
+def _build(trainer: Trainer, made: Path, hashes: dict[str, str]) -> dict[str, Any]:
+    recipe, corpus = trainer.recipe, trainer.corpus
+    network = trainer.result()
+    model = estimate(
+        trainer.train_set.targets,
+        trainer.subwords.size,
+        order=recipe.order,
+        start=START,
+        end=END,
+        keep=recipe.keep,
+    )
+    ngram.save(model, made / NGRAM)
+    export(network, made, likely_words(trainer))
+    corpus.tokenizer.save(str(made / TOKENIZER))
+    (made / WORDS).write_text("\n".join(corpus.words) + "\n", encoding="utf-8")
+
+    served = Served(made / READER, made / STEP, width=recipe.longest_source)
+    mixture = Mixture(
+        served, ngram.load(made / NGRAM), np.full(buckets(recipe.order), 0.5, dtype=np.float32)
+    )
+    checks = [_parity(network, served, trainer.validation_set, corpus.vocabulary)]
+    share, held = learned_mix(mixture, trainer.validation_set, corpus.vocabulary)
+    files = {name: sha256(made / name) for name in (READER, STEP, NGRAM, TOKENIZER, WORDS)}
+    size = sum((made / name).stat().st_size for name in files)
+    checks.append(f"{size / 1e6:.1f} MB together (at most {SIZE / 1e6:.0f})")
+    if size > SIZE:
+        raise NotReleased(
+            f"the replier is not released: {checks[-1]}; set a smaller keep or decoder in the recipe"
+        )
+    story: dict[str, Any] = {
+        "format": FORMAT,
+        "version": f"{recipe.name}-{files[STEP][:12]}",
+        "width": recipe.longest_source,
+        "brands": list(corpus.vocabulary.brands),
+        "topics": list(corpus.vocabulary.topics),
+        "mix": [round(float(value), 4) for value in share],
+        "files": files,
+        "recipe": asdict(recipe) | {"start": trainer.start and trainer.start.version},
+        "start": trainer.start and trainer.start.told,
+        "steps": trainer.step,
+        "minutes": round(trainer.seconds / 60, 1),
+        "pairs": {name: len(rows) for name, rows in corpus.splits.items()},
+        "data": hashes,
+        "gate": checks,
+        "validation": held,
+    }
+    (made / STORY).write_text(json.dumps(story), encoding="utf-8")
+    return story
+
+
+def likely_words(trainer: Trainer) -> NDArray[np.int64]:
+    """The subwords that clean replies are mostly made of, all slots, and the end: what drafts are
+    written with.
+    """
+    counts = np.zeros(trainer.subwords.size)
+    for ids, conditions in zip(
+        trainer.train_set.targets, trainer.train_set.conditions, strict=True
+    ):
+        counts[ids] += bool(conditions.clean)
+    counts[[END, *trainer.subwords.slots]] = np.inf
+    return np.sort(np.argsort(-counts, kind="stable")[: trainer.recipe.words])
+
+
+def learned_mix(
+    mixture: Mixture, encoded: Encoded, vocabulary: Vocabulary, limit: int = 3000
+) -> tuple[NDArray[np.float32], dict[str, float]]:
+    """The shares of the GRU learnt on half of held-out pairs, and the perplexities on the other
+    half.
+    """
+    told = vocabulary.ids(encoded.conditions)
+    told[:, 3:] = 0  # what the reply does is not known before it is written
+    halves: list[list[tuple[Any, ...]]] = [[], []]
+    for start in range(0, min(limit, len(encoded)), 64):
+        rows = slice(start, min(start + 64, limit, len(encoded)))
+        scored = mixture.of_replies(encoded.sources[rows], told[rows], encoded.targets[rows])
+        halves[start // 64 % 2].append(scored)
+    learn, held = (
+        tuple(np.concatenate(each) for each in zip(*(half or halves[0]), strict=True))
+        for half in halves
+    )
+    share = learned_share(learn[0], learn[1], learn[2], buckets(mixture.ngrams.order))
+    weight = share[held[2]]
+    mixed = weight * held[0] + (1 - weight) * held[1]
+    named = {"gru": held[0], "ngram": held[1], "mix": mixed}
+    return share, {
+        name: round(float(np.exp(-np.log(values).mean())), 3) for name, values in named.items()
+    }
+
+
+def _parity(network: ReplyNetwork, served: Served, encoded: Encoded, vocabulary: Vocabulary) -> str:
+    """That the exported network says what the trained one says, token by token, on held-out pairs."""
+    rows = list(range(min(16, len(encoded))))
+    conditions = vocabulary.ids([encoded.conditions[row] for row in rows])
+    batch = tensors(encoded, rows)
+    with torch.inference_mode():
+        merged = network(batch.sources, batch.mask, torch.from_numpy(conditions), batch.given)
+        wanted = torch.log_softmax(network.logits(merged), -1).numpy()
+    read = served.read([encoded.sources[row] for row in rows], conditions)
+    state, apart, every = read.state, [], np.arange(len(rows))
+    for step in range(batch.given.shape[1]):
+        scores, state = served.step(batch.given[:, step].numpy(), state, every, read)
+        live = batch.wanted_mask[:, step].numpy()
+        shares = np.exp(wanted[live, step])
+        apart += list((shares * (wanted[live, step] - scores[live])).sum(-1))
+    told = f"exported against trained: {np.mean(apart):.5f} nats a token (at most {PARITY})"
+    if np.mean(apart) > PARITY:
+        raise NotReleased(f"the replier is not released: {told}")
+    return told

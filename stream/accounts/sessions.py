@@ -1,0 +1,195 @@
+"""Logging in and staying so: a random token in a cookie, its digest in the database, and guesses
+that are slowed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from stream.accounts.users import People, User
+from stream.postgres.database import reachable, storable
+from stream.postgres.tables import audit, failed_logins, sessions, users
+
+LONGEST = timedelta(days=7)
+IDLE = timedelta(hours=12)
+
+FREE_GUESSES = 5  # of one name, within the window, before the next one must wait
+FREE_GUESSES_OF_ADDRESS = 20
+WINDOW = timedelta(minutes=15)
+
+_TIDY = text("""
+    with old as (delete from failed_logins where at < now() - interval '1 day')
+    delete from sessions where expires_at < now() or seen_at < now() - interval '12 hours'
+""")
+
+
+class WrongPassword(Exception):
+    """The name or the password is wrong; which of them is not told."""
+
+
+class TooManyGuesses(Exception):
+    """seconds: how long until the next guess is looked at."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many wrong passwords; try again in {seconds} s")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who is logged in. csrf: what a form of theirs must bring along; worth nothing
+    without the cookie.
+    """
+
+    user: User
+    csrf: str
+
+
+class Sessions:
+    """The table `sessions`, which the owner role alone can read."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._people = People(engine)
+
+    async def log_in(self, name: str, password: str, address: str) -> str:
+        """The token of a new session. Raises WrongPassword, and TooManyGuesses before it has looked
+        at the password.
+        """
+        if wait := await self._wait(name, address):
+            raise TooManyGuesses(wait)
+        user = await self._people.verified(name, password)
+        if user is None:
+            async with reachable(), self._engine.begin() as connection:
+                await connection.execute(
+                    insert(failed_logins).values(name=name[:200], address=address, at=func.now())
+                )
+            raise WrongPassword("the name or the password is wrong")
+        return await self._begin(user, address)
+
+    async def vouched(self, name: str, address: str) -> str:
+        """The token of a new session of who a provider of single sign-on vouches for. Raises
+        WrongPassword.
+        """
+        async with reachable(), self._engine.connect() as connection:
+            known = select(users.c.name).where(
+                users.c.name == storable(name), users.c.disabled_at.is_(None)
+            )
+            if (await connection.execute(known)).first() is None:
+                raise WrongPassword("nobody of this name may log in")
+        return await self._begin(await self._people.find(name), address)
+
+    async def _begin(self, user: User, address: str) -> str:
+        token = secrets.token_urlsafe(32)
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(_TIDY)
+            await connection.execute(delete(failed_logins).where(failed_logins.c.name == user.name))
+            now = {
+                "created_at": func.now(),
+                "seen_at": func.now(),
+                "expires_at": func.now() + LONGEST,
+            }
+            await connection.execute(
+                insert(sessions).values(digest=_digest(token), user_id=user.id, **now)
+            )
+            told = {"who": user.name, "action": "log in", "details": {"address": address}}
+            await connection.execute(insert(audit).values(told))
+        return token
+
+    async def session(self, token: str, *, touch: bool = True) -> Session | None:
+        """Whose session it is; None when it ended, was never one, or its user is disabled. touch:
+        it is in use.
+        """
+        alive = (
+            update(sessions)
+            .where(
+                sessions.c.digest == _digest(token),
+                sessions.c.expires_at > func.now(),
+                sessions.c.seen_at > func.now() - IDLE,
+                sessions.c.user_id == users.c.id,
+                users.c.disabled_at.is_(None),
+            )
+            .values(seen_at=func.now() if touch else sessions.c.seen_at)
+            .returning(
+                *(
+                    users.c[name]
+                    for name in ("id", "name", "role", "brands", "login", "disabled_at")
+                )
+            )
+        )
+        async with reachable(), self._engine.begin() as connection:
+            row = (await connection.execute(alive)).mappings().one_or_none()
+        if row is None:
+            return None
+        brands = None if row["brands"] is None else frozenset(row["brands"])
+        return Session(User(**{**row, "brands": brands}), csrf_of(token))
+
+    async def log_out(self, token: str) -> None:
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(delete(sessions).where(sessions.c.digest == _digest(token)))
+
+    async def alive(self) -> dict[int, tuple[int, datetime]]:
+        """By user: how many sessions they have, and when one of them was last seen."""
+        counted = (
+            select(sessions.c.user_id, func.count(), func.max(sessions.c.seen_at))
+            .where(sessions.c.expires_at > func.now(), sessions.c.seen_at > func.now() - IDLE)
+            .group_by(sessions.c.user_id)
+        )
+        async with reachable(), self._engine.connect() as connection:
+            return {user: (count, seen) for user, count, seen in await connection.execute(counted)}
+
+    async def end(self, user_id: int) -> int:
+        """Log the user out everywhere; returns how many sessions that were."""
+        async with reachable(), self._engine.begin() as connection:
+            return int(
+                (
+                    await connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
+                ).rowcount
+            )
+
+    async def _wait(self, name: str, address: str) -> int:
+        """Seconds until the next guess: none for the first few, then doubling with each, a minute
+        at most.
+
+        By the name, so that many addresses do not help; by the address, so that many names do not.
+        A minute is short enough that nobody can be locked out of their account by somebody else for
+        long.
+        """
+        recent = failed_logins.c.at > func.now() - WINDOW
+        counted = select(
+            func.count().filter(failed_logins.c.name == name),
+            func.max(failed_logins.c.at).filter(failed_logins.c.name == name),
+            func.count().filter(failed_logins.c.address == address),
+            func.max(failed_logins.c.at).filter(failed_logins.c.address == address),
+            func.now(),
+        ).where(recent)
+        async with reachable(), self._engine.connect() as connection:
+            of_name, name_at, of_address, address_at, now = (
+                await connection.execute(counted)
+            ).one()
+        waits = [
+            min(60, 2 ** min(6, count - free)) - (now - at).total_seconds()
+            for count, free, at in (
+                (of_name, FREE_GUESSES, name_at),
+                (of_address, FREE_GUESSES_OF_ADDRESS, address_at),
+            )
+            if at is not None and count >= free
+        ]
+        return max(0, *(int(wait + 0.999) for wait in waits)) if waits else 0
+
+
+def csrf_of(token: str) -> str:
+    """Derived from the session's token one way, so that it needs no place of its own and dies with
+    the session.
+    """
+    return hashlib.sha256(f"csrf {token}".encode()).hexdigest()
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,263 @@
+"""Who may use the desk: users and their roles, and the single-use code with which the first one is
+made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, get_args
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from stream.errors import UserError
+from stream.postgres.database import reachable
+from stream.postgres.tables import Row, sessions, setup_codes, users
+
+Role = Literal["viewer", "agent", "lead", "admin"]
+ROLES: tuple[Role, ...] = get_args(Role)  # each may do what those before it may
+
+SHORTEST_PASSWORD = 12
+LONGEST_PASSWORD = 200  # hashing a novel would be a way to keep the server busy
+LONGEST_NAME = 80
+SETUP_MINUTES = 15
+
+_CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that are taken for another
+_ONE_AT_A_TIME = func.pg_advisory_xact_lock(func.hashtextextended("earshot setup", 0))
+
+_hasher = (
+    PasswordHasher()
+)  # argon2id with the parameters of RFC 9106 for little memory: 64 MiB, 3 passes
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who may log in. brands: what they are bound to; None: all. login: their own role in
+    Postgres.
+    """
+
+    id: int
+    name: str
+    role: Role
+    brands: frozenset[str] | None
+    login: str | None
+    disabled_at: datetime | None = None
+
+    def may(self, role: Role) -> bool:
+        """Whether they may do what takes this role."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+USER = (
+    "id",
+    "name",
+    "role",
+    "brands",
+    "login",
+    "disabled_at",
+)  # the columns that a user is made of
+_USER = select(*(users.c[name] for name in USER))
+
+
+class People:
+    """The table `users`, which the owner role alone can read."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def setup_code(self) -> str | None:
+        """A fresh code for the first user; None when there are users already.
+
+        Of several servers each prints its own, and each is good until one is used.
+        """
+        code = "-".join(
+            "".join(secrets.choice(_CODE_LETTERS) for _ in range(4)) for _ in range(3)
+        )  # 60 bits
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(select(_ONE_AT_A_TIME))
+            if await _has_users(connection):
+                return None
+            await connection.execute(
+                delete(setup_codes).where(setup_codes.c.expires_at <= func.now())
+            )
+            expires = func.now() + timedelta(minutes=SETUP_MINUTES)
+            await connection.execute(
+                insert(setup_codes).values(digest=_digest(code), expires_at=expires)
+            )
+        return code
+
+    async def set_up(self, code: str, name: str, password: str) -> User:
+        """Make the first user, an admin. Raises UserError when the code is wrong, used or too old."""
+        refuse_bad(name, password)
+        hashed = await asyncio.to_thread(_hasher.hash, password)
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(select(_ONE_AT_A_TIME))
+            used = delete(setup_codes).where(
+                setup_codes.c.digest == _digest(code), setup_codes.c.expires_at > func.now()
+            )
+            right = (
+                await connection.execute(used.returning(setup_codes.c.digest))
+            ).first() is not None
+            if not right or await _has_users(connection):
+                raise UserError(
+                    "this code is wrong, used or older than 15 minutes; start `earshot web` for a new one"
+                )
+            await connection.execute(delete(setup_codes))
+            return await _insert(connection, name, hashed, "admin", None)
+
+    async def add(
+        self, name: str, password: str, role: Role, brands: Collection[str] | None = None
+    ) -> User:
+        """Raises UserError when the name is taken, or the password too easy to guess."""
+        refuse_bad(name, password)
+        hashed = await asyncio.to_thread(_hasher.hash, password)
+        async with reachable(), self._engine.begin() as connection:
+            return await _insert(connection, name, hashed, role, brands)
+
+    async def any(self) -> bool:
+        """Whether anybody may log in, or could once: there is no setting up any more."""
+        async with reachable(), self._engine.connect() as connection:
+            return await _has_users(connection)
+
+    async def list(self) -> list[User]:
+        async with reachable(), self._engine.connect() as connection:
+            return [
+                _user(row)
+                for row in (await connection.execute(_USER.order_by(users.c.name))).mappings()
+            ]
+
+    async def find(self, name: str) -> User:
+        """Raises UserError when nobody has the name."""
+        async with reachable(), self._engine.connect() as connection:
+            row = (
+                (await connection.execute(_USER.where(users.c.name == name)))
+                .mappings()
+                .one_or_none()
+            )
+        if row is None:
+            raise UserError(f"there is no user {name!r}; see `earshot user list`")
+        return _user(row)
+
+    async def set_password(self, name: str, password: str) -> None:
+        """Ends all their sessions."""
+        refuse_bad(name, password)
+        await self._change(name, password_hash=await asyncio.to_thread(_hasher.hash, password))
+
+    async def set_role(self, name: str, role: Role, brands: Collection[str] | None) -> None:
+        """Raises UserError where nobody would be left to administer. Ends all their sessions."""
+        await self._change(name, role=role, brands=None if brands is None else sorted(set(brands)))
+
+    async def disable(self, name: str) -> None:
+        """They can log in no more, and their sessions end; what they did stays in the history."""
+        await self._change(name, disabled_at=func.now())
+
+    async def enable(self, name: str) -> None:
+        await self._change(name, disabled_at=None)
+
+    async def set_login(self, user_id: int, login: str) -> None:
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(update(users).where(users.c.id == user_id).values(login=login))
+
+    async def verified(self, name: str, password: str) -> User | None:
+        """The user, if this is their password and they are not disabled. Takes as long for a name
+        that nobody has.
+        """
+        async with reachable(), self._engine.connect() as connection:
+            asked = select(users).where(users.c.name == name, users.c.disabled_at.is_(None))
+            row = (await connection.execute(asked)).mappings().one_or_none()
+        right = await asyncio.to_thread(
+            _matches,
+            _nobody() if row is None else row["password_hash"],
+            password[:LONGEST_PASSWORD],
+        )
+        return _user(row) if row is not None and right else None
+
+    async def _change(self, name: str, **values: object) -> None:
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(select(_ONE_AT_A_TIME))
+            changed = update(users).where(users.c.name == name).values(values).returning(users.c.id)
+            user_id = (await connection.execute(changed)).scalar_one_or_none()
+            if user_id is None:
+                raise UserError(f"there is no user {name!r}; see `earshot user list`")
+            admins = (
+                select(users.c.id)
+                .where(users.c.role == "admin", users.c.disabled_at.is_(None))
+                .limit(1)
+            )
+            if (await connection.execute(admins)).first() is None:
+                raise UserError(f"{name} is the only admin; make somebody else one first")
+            await connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
+
+
+def refuse_bad(name: str, password: str) -> None:
+    """Raises UserError for a name that cannot be shown in one line and a password that is easily
+    guessed.
+    """
+    if not (0 < len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip()):
+        raise UserError(
+            f"a name has 1 to {LONGEST_NAME} printable characters, without spaces at its ends"
+        )
+    if name.lower().startswith("key:"):
+        raise UserError("a name does not begin with key: - so do those of API keys in the history")
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise UserError(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    if len(set(password)) < 5 or name.casefold() in password.casefold():
+        raise UserError(
+            "this password is easily guessed; take several words that have nothing to do with you"
+        )
+
+
+async def _insert(
+    connection: AsyncConnection, name: str, hashed: str, role: Role, brands: Collection[str] | None
+) -> User:
+    bound = None if brands is None else sorted(set(brands))
+    put = insert(users).values(name=name, password_hash=hashed, role=role, brands=bound)
+    put = put.returning(*_USER.selected_columns)
+    try:
+        async with connection.begin_nested():
+            return _user((await connection.execute(put)).mappings().one())
+    except IntegrityError:
+        raise UserError(f"there is a user {name!r} already; choose another name") from None
+
+
+async def _has_users(connection: AsyncConnection) -> bool:
+    return (await connection.execute(select(users.c.id).limit(1))).first() is not None
+
+
+def _user(row: Row) -> User:
+    told = {name: row[name] for name in ("id", "name", "role", "login", "disabled_at")}
+    return User(**told, brands=None if row["brands"] is None else frozenset(row["brands"]))
+
+
+def _digest(code: str) -> bytes:
+    """Of a code as a person types it: small letters, spaces and missing dashes do not matter."""
+    return hashlib.sha256(
+        "".join(letter for letter in code.upper() if letter.isalnum()).encode()
+    ).digest()
+
+
+def _matches(hashed: str, password: str) -> bool:
+    try:
+        return _hasher.verify(hashed, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+_dummies: list[str] = []
+
+
+def _nobody() -> str:
+    """A hash that no password matches, made once: the answer must not come sooner for a name that
+    nobody has.
+    """
+    if not _dummies:
+        _dummies.append(_hasher.hash(secrets.token_urlsafe(32)))
+    return _dummies[0]

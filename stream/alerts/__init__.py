@@ -1,0 +1,1 @@
+"""Alerts: stored, routed, and delivered to the sinks."""

@@ -1,0 +1,130 @@
+"""Who is told about which alert: the file of the sinks (EARSHOT_ALERTS), read and checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from connectors.catalog import SINKS, sink
+from connectors.notices import Sink
+from stream.errors import UserError
+
+Kind = Literal["p1", "burst", "spend"]
+
+
+class _Sink(BaseModel):
+    """One table `[sinks.NAME]`. What is not named here belongs to the sink itself."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    type: str
+    kinds: tuple[Kind, ...] = ("burst", "p1", "spend")
+    brands: tuple[str, ...] = ()
+    min_severity: Annotated[int, Field(ge=1, le=10)] = 1
+    recovered: bool = True
+    per_minute: Annotated[int, Field(ge=1, le=600)] = 6
+    max_age_hours: Annotated[float, Field(gt=0, le=24 * 30)] = 6.0
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sinks: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")], _Sink]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One sink, and what it wants to hear of.
+
+    brands: all, when empty. per_minute: messages; what comes above that is told in one digest.
+    max_age: what happened longer ago is not told, so that a replay of last year wakes nobody.
+    options: the sink's own, with its secrets.
+    """
+
+    name: str
+    type: str
+    kinds: tuple[Kind, ...]
+    brands: tuple[str, ...]
+    min_severity: int
+    recovered: bool
+    per_minute: int
+    max_age: timedelta
+    options: Mapping[str, Any] = field(repr=False)
+
+    def open(self, *, allow_private: bool) -> Sink:
+        """The sink, not yet connected. Raises connectors.notices.SinkError when its options will
+        not do.
+        """
+        opened: Sink = sink(self.type)(self.name, self.options, allow_private=allow_private)
+        return opened
+
+
+def read_routes(path: Path, environment: Mapping[str, str]) -> list[Route]:
+    """The sinks of the file. Raises UserError: what, where, and what to do.
+
+    A text `env:NAME` is taken from the environment and `file:PATH` from a file, so that secrets
+    need not stand here.
+    """
+    try:
+        given = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"EARSHOT_ALERTS: {path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: is no TOML: {error}") from None
+    try:
+        file = _File.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{path}: {place}: {first['msg'].lower()}") from None
+    return [_route(name, each, path, environment) for name, each in file.sinks.items()]
+
+
+def _route(name: str, given: _Sink, path: Path, environment: Mapping[str, str]) -> Route:
+    if given.type not in SINKS:
+        raise UserError(
+            f"{path}: sinks.{name}: there is no type {given.type!r}; the types are {', '.join(SINKS)}"
+        )
+    options = {
+        key: _secret(value, f"{path}: sinks.{name}.{key}", environment)
+        for key, value in _extra(given).items()
+    }
+    return Route(
+        name,
+        given.type,
+        given.kinds,
+        given.brands,
+        given.min_severity,
+        given.recovered,
+        given.per_minute,
+        timedelta(hours=given.max_age_hours),
+        options,
+    )
+
+
+def _extra(given: _Sink) -> dict[str, Any]:
+    return given.model_extra or {}
+
+
+def _secret(value: Any, place: str, environment: Mapping[str, str]) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.startswith("env:"):
+        name = value.removeprefix("env:")
+        if not environment.get(name):
+            raise UserError(f"{place}: the variable {name} is not set")
+        return environment[name]
+    if value.startswith("file:"):
+        try:
+            return Path(value.removeprefix("file:")).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"{place}: {value.removeprefix('file:')} cannot be read: {error}"
+            ) from None
+    return value

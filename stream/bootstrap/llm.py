@@ -1,0 +1,97 @@
+"""A language model beside the local one, as the settings say. The local model's side is
+`stream.bootstrap`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from models.llm.backend import Llm, LlmAnalyzer, LlmError, Price
+from models.llm.prompt import Brief, BriefError, brief_of, read_brief
+from models.taxonomy.classifier import Taxonomy, read_taxonomy
+from stream.errors import UserError
+from stream.settings import Settings
+
+
+def with_llm(settings: Settings, local: Any) -> LlmAnalyzer:
+    """The language model of the settings, with `local` (a `models.analyzer.Analyzer`) to fall back
+    on.
+
+    Raises UserError that names the setting that is missing.
+    """
+    return LlmAnalyzer(local, language_model(settings, brief(settings, local.taxonomy)))
+
+
+def language_model(settings: Settings, asked: Brief, model: str | None = None) -> Llm:
+    """The endpoint of the settings. model: instead of EARSHOT_LLM_MODEL. Raises UserError."""
+    if settings.llm_url is None:
+        raise UserError("the LLM backend needs EARSHOT_LLM_URL, an OpenAI-compatible address")
+    if not settings.llm_url.startswith(("http://", "https://")):
+        raise UserError("EARSHOT_LLM_URL: is https://host/v1 or the like; see deploy/env.example")
+    if (named := model or settings.llm_model) is None:
+        raise UserError(
+            "the LLM backend needs EARSHOT_LLM_MODEL, the name of the model at EARSHOT_LLM_URL"
+        )
+    try:
+        return Llm(
+            url=settings.llm_url,
+            model=named,
+            brief=asked,
+            key=settings.llm_key.get_secret_value() if settings.llm_key else None,
+            timeout=settings.llm_timeout,
+            retries=settings.llm_retries,
+            concurrency=settings.llm_concurrency,
+            price=Price(settings.llm_input_price, settings.llm_output_price),
+        )
+    except LlmError as error:
+        raise UserError(str(error)) from None
+
+
+def brief(settings: Settings, taxonomy: Taxonomy | None) -> Brief:
+    """What is asked: EARSHOT_LLM_BRIEF, or everything with the labels of the taxonomy. Raises
+    UserError.
+    """
+    if settings.llm_brief is None:
+        return brief_of(taxonomy or read_taxonomy())
+    try:
+        return read_brief(settings.llm_brief.expanduser())
+    except BriefError as error:
+        raise UserError(f"the brief {error}") from None
+
+
+class LlmFigures(Collector):
+    """What the language model has used so far, for Prometheus."""
+
+    def __init__(self, llm: Llm) -> None:
+        self._llm = llm
+
+    def collect(self) -> Iterator[Metric]:
+        usage = self._llm.usage
+        tokens = CounterMetricFamily(
+            "earshot_llm_tokens", "Tokens sent and received.", labels=["direction"]
+        )
+        tokens.add_metric(["input"], usage.input_tokens)
+        tokens.add_metric(["output"], usage.output_tokens)
+        failures = CounterMetricFamily(
+            "earshot_llm_failures", "Texts that the local model judged alone.", labels=["kind"]
+        )
+        for kind, count in usage.failures.copy().items():
+            failures.add_metric([kind], count)
+        yield CounterMetricFamily(
+            "earshot_llm_requests", "Requests, retries included.", value=usage.requests
+        )
+        yield CounterMetricFamily(
+            "earshot_llm_dollars", "At the prices of the settings.", value=usage.dollars
+        )
+        yield from (tokens, failures)
+
+
+def watch_llm(registry: CollectorRegistry, backend: Any) -> None:
+    """Count a language model among the metrics; nothing to do where the local model judges."""
+    if isinstance(backend, LlmAnalyzer):
+        registry.register(LlmFigures(backend.llm))

@@ -1,0 +1,132 @@
+"""The web server with its real parts: the console, the REST interface, and the model behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from functools import cache
+
+from connectors.webhook import load_hooks
+from models.artifact import load_artifact
+from models.redact import redact
+from stream.accounts.api_keys import ApiKeys
+from stream.accounts.users import SETUP_MINUTES
+from stream.bootstrap.loading import load_backend, load_calls, load_replier, model_folder
+from stream.bootstrap.parts import Parts
+from stream.errors import UserError
+from stream.incidents.answers import Write
+from stream.monitor.records import Taught
+from stream.postgres.database import open_engine
+from stream.settings import Settings
+from stream.web.api.model import Model, reader
+from stream.web.app import Api, create_web
+from stream.web.auth.keyring import KeyRing
+from stream.web.auth.sign_on import SignsOn
+from stream.web.lazy_publisher import Outlet
+from stream.web.parts import desk_parts
+from stream.web.server import Server, batched, configured, listen
+
+
+async def serve_console(parts: Parts, host: str, port: int) -> None:
+    """Serve the console and the REST interface until cancelled.
+
+    Raises UserError when the port is taken.
+    """
+    settings = parts.settings
+    secrets = {name: secret.get_secret_value() for name, secret in settings.hook_secrets.items()}
+    hooks = load_hooks(settings.hooks, secrets)
+    listening = listen(host, port)
+    async with AsyncExitStack() as stack:
+        stack.callback(listening.close)
+        model = await asyncio.to_thread(_load_model, settings)
+        store = await stack.enter_async_context(parts.store())
+        engine = open_engine(parts.database_url, pool_size=6)
+        stack.push_async_callback(engine.dispose)
+        batcher = batched(model, stack.enter_context(ThreadPoolExecutor(model.at_once, "model")))
+        await stack.enter_async_context(batcher.running())
+        ring = KeyRing(
+            ApiKeys(engine).find, rate=settings.api_rate, burst=max(256.0, 2 * settings.api_rate)
+        )
+        publish = (await stack.enter_async_context(Outlet(parts.kafka).open())).publish
+        desk = desk_parts(
+            engine,
+            store,
+            ring,
+            url=parts.database_url,
+            reader_url=parts.reader_url,
+            taxonomy=model.taxonomy,
+            publish=publish,
+            base_url=settings.base_url,
+            lag=parts.kafka.lag,
+            taught=model.taught,
+            write=_writer(settings),
+            provider=_provider(settings),
+        )
+        await stack.enter_async_context(desk.hub.running())
+        api = Api(
+            ring=ring,
+            batcher=batcher,
+            publish=publish,
+            hooks=hooks,
+            taxonomy=model.taxonomy,
+            desk=desk,
+        )
+        server = Server(configured(create_web(store, api)), leave=desk.hub.end)
+        listening.listen(socket.SOMAXCONN)  # whoever reads the address may ask at once
+        address = _address(host, listening.getsockname()[1])
+        print(f"earshot: {address}", flush=True)
+        if code := await desk.people.setup_code():
+            print(
+                f"earshot: nobody can log in yet: type {code} into {address}/setup within {SETUP_MINUTES} minutes",
+                flush=True,
+            )
+        serving = asyncio.ensure_future(server.serve(sockets=[listening]))
+        try:
+            await asyncio.shield(serving)
+        finally:
+            server.should_exit = True
+            # in order, some seconds at most: broken off, it would leave the console's tasks behind
+            await serving
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _load_model(settings: Settings) -> Model:
+    # Requests come in small batches, of which two on a core each take less time than two on both
+    # cores. A language model counts for itself how much it is asked at once.
+    at_once = 1 if settings.backend == "llm" else settings.threads
+    analyzer = load_backend(settings, threads=1)
+    read = reader(analyzer, redact, load_calls(settings, analyzer, whole=True))
+    artifact = load_artifact(model_folder(settings))
+    taught = Taught(artifact.version, artifact.mix.get("sentiment", {}))
+    return Model(read, analyzer.taxonomy, taught, at_once)
+
+
+def _writer(settings: Settings) -> Write:
+    """Drafts replies with a model that is loaded when the first one is asked for."""
+    loaded = cache(lambda: load_replier(settings))
+    return lambda request, lately: loaded()(request, recent=lately)
+
+
+def _provider(settings: Settings) -> SignsOn | None:
+    """The provider of single sign-on, where the settings name one. Raises UserError for what is
+    missing.
+    """
+    if settings.oidc_issuer is None:
+        return None
+    if settings.oidc_client_id is None or settings.oidc_client_secret is None:
+        raise UserError(
+            "EARSHOT_OIDC_ISSUER needs EARSHOT_OIDC_CLIENT_ID and EARSHOT_OIDC_CLIENT_SECRET beside it"
+        )
+    try:
+        from stream.web.auth.oidc import Client, Provider
+    except ModuleNotFoundError:
+        raise UserError("EARSHOT_OIDC_ISSUER needs an extra: pip install 'earshot[oidc]'") from None
+    secret = settings.oidc_client_secret.get_secret_value()
+    return Provider(
+        Client(settings.oidc_issuer, settings.oidc_client_id, secret, settings.oidc_claim)
+    )

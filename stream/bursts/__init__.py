@@ -1,0 +1,1 @@
+"""Bursts: sudden rises of complaints, found in the counts per minute."""

@@ -1,0 +1,178 @@
+"""A ticket's life in people's hands: which action is allowed when, and what it changes. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+LONGEST_NOTE = 4000  # characters
+MOST_TAGS = 20
+LONGEST_SNOOZE = timedelta(days=366)
+_TAG = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+
+Row = Mapping[Any, Any]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class NotAllowed(Exception):
+    """The action does not fit the ticket as it is: one line that says why and what would."""
+
+
+class _Action(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Claim(_Action):
+    """Take the ticket: it becomes yours and open. force: also from somebody else."""
+
+    action: Literal["claim"] = "claim"
+    force: bool = False
+
+
+class Assign(_Action):
+    """Give the ticket to somebody; to nobody, when `owner` is null."""
+
+    action: Literal["assign"] = "assign"
+    owner: Name | None
+
+
+class Wait(_Action):
+    """The customer is to answer; their next message re-opens the ticket."""
+
+    action: Literal["wait"] = "wait"
+
+
+class Snooze(_Action):
+    """Out of the queue until a moment; a message of the customer wakes it earlier."""
+
+    action: Literal["snooze"] = "snooze"
+    until: AwareDatetime
+
+
+class Resolve(_Action):
+    """Done. A new message of the customer re-opens it."""
+
+    action: Literal["resolve"] = "resolve"
+
+
+class Reopen(_Action):
+    """Back into the queue."""
+
+    action: Literal["reopen"] = "reopen"
+
+
+class Note(_Action):
+    """A remark for colleagues; customers never see it."""
+
+    action: Literal["note"] = "note"
+    text: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NOTE)
+    ]
+
+
+class Tag(_Action):
+    """Tags to add and to take away."""
+
+    action: Literal["tag"] = "tag"
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+Action = Annotated[
+    Claim | Assign | Wait | Snooze | Resolve | Reopen | Note | Tag, Field(discriminator="action")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What an action writes. values: columns that people set; changes: old and new, for the
+    history.
+    """
+
+    reason: str
+    values: dict[str, Any]
+    changes: dict[str, list[Any]]
+
+
+def apply(ticket: Row, action: Action, who: str, now: datetime) -> Edit | None:
+    """The edit that the action comes to; None when the ticket is so already. Raises NotAllowed."""
+    reason, wanted = _wanted(ticket, action, who, now)
+    values = {name: value for name, value in wanted.items() if ticket[name] != value}
+    if not values:
+        return None
+    changes = {
+        name: [_plain(ticket[name]), _plain(value)]
+        for name, value in values.items()
+        if name != "notes"
+    }
+    if "notes" in values:
+        changes["notes"] = [len(ticket["notes"]), len(values["notes"])]
+    return Edit(reason, values, changes)
+
+
+def _wanted(ticket: Row, action: Action, who: str, now: datetime) -> tuple[str, dict[str, Any]]:
+    match action:
+        case Claim():
+            owner = ticket["owner"]
+            if owner not in (None, who) and not action.force:
+                raise NotAllowed(f"{owner} has this ticket; ask them, or claim it with force")
+            return "claimed", {"owner": who} | _awake(ticket)
+        case Assign():
+            opened = (
+                {"state": "open"} if action.owner is not None and ticket["state"] == "new" else {}
+            )
+            return f"given to {action.owner or 'nobody'}", {"owner": action.owner} | opened
+        case Wait():
+            _refuse_resolved(ticket, "wait")
+            return "waits for the customer", {"state": "waiting", "snoozed_until": None}
+        case Snooze():
+            _refuse_resolved(ticket, "snooze")
+            if action.until <= now:
+                raise NotAllowed("a ticket is snoozed until a moment that is still to come")
+            if action.until - now > LONGEST_SNOOZE:
+                raise NotAllowed("a ticket is snoozed for a year at most")
+            return "snoozed", {"state": "snoozed", "snoozed_until": action.until}
+        case Resolve():
+            return "resolved", {"state": "resolved", "snoozed_until": None} | _owned(ticket, who)
+        case Reopen():
+            return "re-opened", {"state": "open", "snoozed_until": None}
+        case Note():
+            note = {"at": now.isoformat(timespec="seconds"), "who": who, "text": action.text}
+            return "a note", {"notes": [*ticket["notes"], note]}
+        case Tag():
+            return "tags", {"tags": _tags(ticket["tags"], action)}
+
+
+def _awake(ticket: Row) -> dict[str, Any]:
+    return (
+        {} if ticket["state"] in ("open", "resolved") else {"state": "open", "snoozed_until": None}
+    )
+
+
+def _owned(ticket: Row, who: str) -> dict[str, Any]:
+    return {} if ticket["owner"] is not None else {"owner": who}
+
+
+def _refuse_resolved(ticket: Row, what: str) -> None:
+    if ticket["state"] == "resolved":
+        raise NotAllowed(f"the ticket is resolved: re-open it to {what}")
+
+
+def _tags(tags: list[str], action: Tag) -> list[str]:
+    added = [tag.strip().lower() for tag in action.add]
+    if wrong := next((tag for tag in added if not _TAG.fullmatch(tag)), None):
+        raise NotAllowed(f"{wrong!r} is no tag: letters, digits, - and _, 40 at most")
+    left = {tag.strip().lower() for tag in action.remove}
+    kept = [tag for tag in dict.fromkeys([*tags, *added]) if tag not in left]
+    if len(kept) > MOST_TAGS:
+        raise NotAllowed(f"a ticket has {MOST_TAGS} tags at most")
+    return kept
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,0 +1,47 @@
+"""Who may take a ticket from whom, and who can be given one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stream.accounts.users import People, User
+from stream.desk.actions import Action, Assign, Claim, NotAllowed
+from stream.errors import UserError
+
+
+class NeedsLead(NotAllowed):
+    """Somebody else has the ticket; giving it away takes the role lead."""
+
+
+def can_have(user: User, brand: str | None) -> bool:
+    """Whether they could work on a ticket of this brand."""
+    return (
+        user.disabled_at is None
+        and user.may("agent")
+        and (user.brands is None or brand in user.brands)
+    )
+
+
+async def refuse_owner(
+    people: People, ticket: Mapping[Any, Any], action: Action, who: str, *, leads: bool
+) -> None:
+    """Raises NotAllowed where the action gives the ticket to somebody who cannot have it; NeedsLead
+    where it takes it from somebody else.
+    """
+    if not isinstance(action, Claim | Assign):
+        return
+    owner = who if isinstance(action, Claim) else action.owner
+    taken = ticket["owner"] not in (None, who, owner)
+    if taken and not leads and not (isinstance(action, Claim) and not action.force):
+        raise NeedsLead(
+            f"{ticket['owner']} has this ticket; giving it to somebody else takes the role lead"
+        )
+    if owner is None or owner == who:
+        return
+    try:
+        user = await people.find(owner)
+    except UserError:
+        raise NotAllowed("nobody has this name") from None
+    if not can_have(user, ticket["brand"]):
+        raise NotAllowed(f"{owner} could not work on this ticket")

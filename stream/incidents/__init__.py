@@ -1,0 +1,1 @@
+"""Incidents: tickets about the same event, grouped and answered together."""

@@ -1,0 +1,1 @@
+"""Ingest: events from files and live networks into Kafka, with cursors and spending."""

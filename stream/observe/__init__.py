@@ -1,0 +1,1 @@
+"""Observability: health, Prometheus metrics, logs and OpenTelemetry traces."""

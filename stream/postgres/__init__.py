@@ -1,0 +1,1 @@
+"""PostgreSQL: engines, tables, the schema and its roles, retention and advisory locks."""

@@ -1,0 +1,197 @@
+"""The read-only login of `earshot sql`: made when tables are migrated, tried at every start."""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from stream.postgres.database import CONNECT_SECONDS, READER, dsn, reader_url
+
+log = logging.getLogger(__name__)
+
+# Dead letters hold what could not be redacted; the others belong to people's accounts.
+READABLE = [
+    "event_ids",
+    "events",
+    "tickets",
+    "ticket_changes",
+    "alerts",
+    "signal_counts",
+    "cursors",
+    "spend",
+    "replies",
+    "incidents",
+    "incident_tickets",
+    "alert_deliveries",
+    "corrections",
+    "desk_clocks",
+    "desk_shifts",
+    "open_tickets",
+    "ticket_history",
+    "sentiment_hourly",
+    "brand_health",
+]
+OUT_OF_REACH = (
+    *(
+        "dead_letters",
+        "users",
+        "api_keys",
+        "audit",
+        "sessions",
+        "setup_codes",
+        "failed_logins",
+        "presence",
+        "opted_out",
+    ),
+)
+
+BOUND = "earshot_bound"  # reads for people who are bound to brands; nobody logs in as it
+# These have no brand to see them by; who else has a ticket open stands beside it.
+BOUND_READABLE = [*(name for name in READABLE if name not in ("event_ids", "cursors")), "presence"]
+
+_SETTINGS = (
+    f"alter role {READER} set default_transaction_read_only = on",
+    f"alter role {READER} set statement_timeout = '10s'",
+    f"alter role {READER} set idle_in_transaction_session_timeout = '30s'",
+)
+# Each stands alone: an owner who may not do one of them can still do the others.
+_GRANTS = (
+    f"revoke all on all tables in schema public from {READER}",
+    f"grant select on {', '.join(READABLE)} to {READER}",
+    "revoke create on schema public from public",
+    f"grant usage on schema public to {READER}",
+)
+_BOUND = (
+    f"""
+        do $$
+        begin
+            if not exists (select from pg_roles where rolname = '{BOUND}') then
+                create role {BOUND} nologin;
+            end if;
+            execute format('grant {BOUND} to %I', current_user);
+        end $$
+    """,
+    f"grant usage on schema public to {BOUND}",
+    f"grant select on {', '.join(BOUND_READABLE)} to {BOUND}",
+)
+_BOUND_READS = f"""
+    select case when to_regrole('{BOUND}') is not null
+        then has_table_privilege(to_regrole('{BOUND}'), 'open_tickets', 'select') end
+"""
+# Large objects are open to every login by default, and before Postgres 16 also in a read-only
+# transaction.
+_LARGE_OBJECTS = """
+    do $$
+    declare routine regprocedure;
+    begin
+        for routine in
+            select oid from pg_proc
+            where pronamespace = 'pg_catalog'::regnamespace
+              and proname in ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_put', 'lowrite', 'lo_unlink', 'lo_truncate',
+                              'lo_truncate64')
+        loop
+            execute format('revoke execute on function %s from public', routine);
+        end loop;
+    end $$
+"""
+
+
+_LOCK = "select pg_advisory_lock(hashtextextended('earshot reader', 0))"  # goes with the connection
+
+
+async def ensure_reader(engine: AsyncEngine, owner_url: str, *, changed: bool) -> None:
+    """Make the read-only login, or say clearly why it could not be made; the rest of earshot works
+    without it.
+    """
+    if not changed and await _works(owner_url):
+        return
+    password = unquote(urlsplit(reader_url(owner_url)).netloc.rpartition("@")[0].partition(":")[2])
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql(_LOCK)
+        if not changed and await _works(owner_url):  # another command made it while we waited
+            return
+        for statement in _BOUND:
+            await _try(connection, statement)
+        await _try(connection, _login(password))
+        if not await _exists(connection):
+            log.warning(
+                "no role %s: `earshot sql` needs one; let a superuser run `create role %s login` and "
+                "`earshot migrate` again",
+                READER,
+                READER,
+            )
+            return
+        for statement in (*_SETTINGS, *_GRANTS, await _no_temporary_tables(connection)):
+            await _try(connection, statement)
+        if (
+            await connection.exec_driver_sql(
+                "select rolsuper from pg_roles where rolname = current_user"
+            )
+        ).scalar():
+            await _try(connection, _LARGE_OBJECTS)
+
+
+async def _works(owner_url: str) -> bool:
+    """Whether the reader can log in and read, and the other role may be taken: the usual case at a
+    start.
+    """
+    try:
+        connection = await asyncpg.connect(dsn(reader_url(owner_url)), timeout=CONNECT_SECONDS)
+    except (asyncpg.PostgresError, OSError):
+        return False
+    try:
+        await connection.fetchval("select 1 from open_tickets limit 0")
+        if not await connection.fetchval(_BOUND_READS):
+            return False
+    except asyncpg.PostgresError:
+        return False
+    finally:
+        await connection.close()
+    return True
+
+
+def _login(password: str) -> str:
+    """Create or renew the role: another database of the same server may have made it. The password
+    is hexadecimal.
+    """
+    secret = f"password '{password}'" if password else ""
+    return f"""
+        do $$
+        begin
+            if exists (select from pg_roles where rolname = '{READER}') then
+                {f"alter role {READER} {secret};" if secret else "null;"}
+            else
+                create role {READER} login {secret};
+            end if;
+        end $$
+    """
+
+
+async def _no_temporary_tables(connection: AsyncConnection) -> str:
+    name = (await connection.exec_driver_sql("select quote_ident(current_database())")).scalar_one()
+    return f"revoke temporary on database {name} from public"
+
+
+async def _exists(connection: AsyncConnection) -> bool:
+    found = await connection.exec_driver_sql(
+        "select 1 from pg_roles where rolname = 'earshot_reader'"
+    )
+    return found.first() is not None
+
+
+async def _try(connection: AsyncConnection, statement: str) -> None:
+    try:
+        await connection.exec_driver_sql(statement)
+        await connection.commit()
+    except DBAPIError as error:
+        await connection.rollback()
+        state = getattr(error.orig, "sqlstate", None)
+        if state not in ("42501", "XX000", "23505", "42710", "42704"):
+            raise
+        # 42501: the owner lacks the right. The others: another database of this server makes the
+        # same role right now.
+        log.warning("the read-only login is not complete: %s", error.orig)

@@ -1,0 +1,272 @@
+"""`earshot sql`: one statement as the read-only login, and its rows as a table, JSON or CSV."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import math
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal, TextIO
+
+import asyncpg
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from stream.errors import DatabaseAway, UserError
+from stream.postgres.database import CONNECT_SECONDS, dsn, why_away
+
+Format = Literal["table", "json", "csv"]
+
+SECONDS = 10.0
+_GRACE = 2.0  # for Postgres to say itself that the time is over
+
+# Read as Postgres writes them: a Python date ends in the year 9999 and knows no infinity.
+_AS_TEXT = ("timestamptz", "timestamp", "date", "time", "timetz", "interval")
+_NUMBERS = frozenset({"int2", "int4", "int8", "float4", "float8", "numeric", "oid"})
+_NOT_TEXT = _NUMBERS | frozenset(
+    {*_AS_TEXT, "bool", "uuid", "bytea", "json", "jsonb", "inet", "cidr"}
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet run a cell, after OWASP
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # would steer the terminal
+
+
+class SqlRefused(UserError):
+    """The statement cannot be run; the message is Postgres's own reason, on one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The answer. kinds: Postgres's type of each column. more: rows were left out because of the
+    limit.
+    """
+
+    columns: tuple[str, ...]
+    kinds: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    more: bool = False
+
+
+async def run_sql(
+    url: str, statement: str, *, limit: int | None = None, seconds: float = SECONDS
+) -> Rows:
+    """Run one statement in a read-only transaction at `url`, the reader's login; at most `limit`
+    rows of its answer.
+
+    Raises SqlRefused when Postgres refuses it or it takes longer than `seconds`, and DatabaseAway.
+    """
+    if not statement.strip():
+        raise SqlRefused("there is no statement to run")
+    connection = await _connect(url, seconds)
+    try:
+        async with asyncio.timeout(seconds + _GRACE):
+            return await _answer(connection, statement, limit)
+    except TimeoutError:
+        raise SqlRefused(_too_long(seconds)) from None
+    except asyncpg.QueryCanceledError:
+        raise SqlRefused(_too_long(seconds)) from None
+    except asyncpg.PostgresError as error:
+        raise _refused(error) from None
+    except UnicodeEncodeError:
+        raise SqlRefused("the statement is not valid UTF-8") from None
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        raise SqlRefused(f"this statement cannot be run here: {_line(str(error))}") from None
+    finally:
+        connection.terminate()  # whatever the statement left open goes with it
+
+
+def write(answer: Rows, form: Format, out: TextIO) -> None:
+    """Write the rows to `out`.
+
+    csv: after RFC 4180, a header line and the rows; a text that a spreadsheet would run begins with
+    an apostrophe. json: one array of objects; times in ISO 8601, numbers as numbers unless that
+    would lose digits.
+    """
+    if form == "csv":
+        _write_csv(answer, out)
+    elif form == "json":
+        _write_json(answer, out)
+    else:
+        _write_table(answer, out)
+
+
+async def _connect(url: str, seconds: float) -> asyncpg.Connection:
+    settings = {
+        "application_name": "earshot sql",
+        "timezone": "UTC",
+        "datestyle": "ISO, YMD",
+        "intervalstyle": "postgres",
+        "default_transaction_read_only": "on",
+        "statement_timeout": str(round(seconds * 1000)),
+    }
+    try:
+        connection = await asyncpg.connect(
+            dsn(url), timeout=CONNECT_SECONDS, server_settings=settings
+        )
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise SqlRefused(
+            f"the read-only login was refused: {_line(str(error))}; run `earshot migrate`, "
+            "or set EARSHOT_DATABASE_READER_URL"
+        ) from None
+    except (
+        Exception
+    ) as error:  # why_away knows which of asyncpg's, the system's and the pool's errors are meant
+        if (reason := why_away(error)) is None:
+            raise
+        raise DatabaseAway(f"{reason} ({_line(str(error))})") from error
+    for name in _AS_TEXT:
+        await connection.set_type_codec(
+            name, schema="pg_catalog", format="text", encoder=str, decoder=str
+        )
+    return connection
+
+
+async def _answer(connection: asyncpg.Connection, statement: str, limit: int | None) -> Rows:
+    await connection.execute("begin read only")
+    prepared = await connection.prepare(statement)
+    attributes = prepared.get_attributes()
+    if limit is None:
+        found = await prepared.fetch()
+    else:
+        found = await (await prepared.cursor()).fetch(limit + 1)
+    return Rows(
+        tuple(attribute.name for attribute in attributes),
+        tuple(attribute.type.name for attribute in attributes),
+        tuple(tuple(_plain(value) for value in row) for row in found[:limit]),
+        more=limit is not None and len(found) > limit,
+    )
+
+
+def _refused(error: asyncpg.PostgresError) -> SqlRefused:
+    if isinstance(error, asyncpg.PostgresSyntaxError) and "multiple commands" in str(error):
+        return SqlRefused("one statement at a time, please")
+    hint = getattr(error, "hint", None)
+    return SqlRefused(_line(f"{error.args[0]}{f'; {hint}' if hint else ''}"))
+
+
+def _too_long(seconds: float) -> str:
+    return f"the statement took longer than {seconds:g} s; narrow it down, for instance by brand or by time"
+
+
+def _line(words: str) -> str:
+    return " ".join(words.split())
+
+
+def _plain(value: Any) -> Any:
+    """What a cell holds as None, bool, int, float, Decimal, str or a list of these."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
+    if value is None or isinstance(value, bool | int | float | Decimal | str):
+        return value
+    if isinstance(value, bytes | memoryview):
+        return f"\\x{bytes(value).hex()}"
+    if isinstance(value, list | tuple | asyncpg.Record):
+        return [_plain(one) for one in value]
+    return str(value)
+
+
+def _write_csv(answer: Rows, out: TextIO) -> None:
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([harmless(name) for name in answer.columns])
+    for row in answer.rows:
+        writer.writerow([_cell(value, kind) for value, kind in zip(row, answer.kinds, strict=True)])
+
+
+def _cell(value: Any, kind: str) -> str:
+    words = _words(value)
+    return words if kind in _NOT_TEXT else harmless(words)
+
+
+def harmless(words: str) -> str:
+    """A cell of text that no spreadsheet takes for a formula."""
+    return f"'{words}" if words.startswith(_FORMULA) else words
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return json.dumps(_jsonable(value, ""), ensure_ascii=False)
+    return str(value)
+
+
+def _write_json(answer: Rows, out: TextIO) -> None:
+    kinds = dict(zip(answer.columns, answer.kinds, strict=True))
+    if len(kinds) < len(answer.columns):
+        raise SqlRefused("two columns have the same name; give one of them another with `as`")
+    objects = (
+        {
+            name: _jsonable(value, kind)
+            for (name, kind), value in zip(kinds.items(), row, strict=True)
+        }
+        for row in answer.rows
+    )
+    body = ",\n ".join(json.dumps(one, ensure_ascii=False) for one in objects)
+    out.write(f"[{body}]\n")
+
+
+def _jsonable(value: Any, kind: str) -> Any:
+    if isinstance(value, list):
+        return [_jsonable(one, kind.removeprefix("_").removesuffix("[]")) for one in value]
+    if isinstance(value, Decimal):
+        return _number(value)
+    if isinstance(value, str) and kind in ("json", "jsonb"):
+        return json.loads(value)
+    if isinstance(value, str) and kind in ("timestamptz", "timestamp"):
+        return _iso(value)
+    return value
+
+
+def _number(value: Decimal) -> int | float | str:
+    """As a JSON number if that says the same, else as its digits."""
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int):  # that of NaN and of infinity is a letter
+        if exponent >= 0:
+            return int(value)
+        if Decimal(repr(float(value))) == value:
+            return float(value)
+    return str(value)
+
+
+def _iso(moment: str) -> str:
+    """2026-03-12 12:00:00+00 -> 2026-03-12T12:00:00+00:00; `infinity` and the years before Christ
+    stay as they are.
+    """
+    return re.sub(r"^(\d{4,}-\d\d-\d\d) (\S+?)(?:([+-]\d\d)(:\d\d)?)?$", _iso_parts, moment)
+
+
+def _iso_parts(parts: re.Match[str]) -> str:
+    zone = f"{parts[3]}{parts[4] or ':00'}" if parts[3] else ""
+    return f"{parts[1]}T{parts[2]}{zone}"
+
+
+def _write_table(answer: Rows, out: TextIO) -> None:
+    console = Console(file=out, highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 200)
+    if answer.columns:
+        table = Table(header_style="bold")
+        for name, kind in zip(answer.columns, answer.kinds, strict=True):
+            table.add_column(
+                _shown(name), justify="right" if kind in _NUMBERS else "left", overflow="fold"
+            )
+        for row in answer.rows:
+            table.add_row(*(_shown(_words(value)) for value in row))
+        console.print(table)
+    console.print(_count(answer))
+
+
+def _shown(words: str) -> Text:
+    return Text(_CONTROL.sub("\ufffd", words))
+
+
+def _count(answer: Rows) -> str:
+    count = len(answer.rows)
+    if answer.more:
+        return f"the first {count:,} rows; there are more"
+    return "1 row" if count == 1 else f"{count:,} rows"

@@ -1,0 +1,1 @@
+"""Stored events and tickets: saved in one transaction, read back, folded anew."""

@@ -1,0 +1,196 @@
+"""What a save does to one ticket: pure decisions between the row that is stored and what the
+conversation says now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import ceil
+from typing import Any, Literal
+
+from stream.postgres.tables import FOLDED, HUMAN, Row
+from stream.triage.fold import Ticket
+
+Kind = Literal["created", "changed", "reopened", "withdrawn"]
+
+# A change keeps old values for ever; neither a text that was deleted nor its author's name may live
+# on in it.
+_UNQUOTED = frozenset({"excerpt", "factors", "author"})
+_QUIET_STATES = frozenset({"waiting", "snoozed", "resolved"})
+
+
+@dataclass(frozen=True)
+class Change:
+    """One new version of a ticket. values: the columns to write; None when the ticket is withdrawn."""
+
+    ticket_id: str
+    version: int
+    kind: Kind
+    reason: str
+    changes: dict[str, list[Any]]
+    values: dict[str, Any] | None
+    people: dict[str, Any] = field(
+        default_factory=dict
+    )  # columns that people set, where they must be written too
+    becomes_p1: bool = False
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """When the messages of a conversation were received, which no order of events can tell.
+
+    received_at: the first live inbound one. waiting_since: the first of them after the brand's last
+    answer.
+    """
+
+    received_at: datetime
+    waiting_since: datetime | None
+
+
+def arrival(history: Sequence[Row]) -> Arrival:
+    """history: live events ordered by (occurred_at, id), at least one of them inbound."""
+    inbound = [row for row in history if row["direction"] == "inbound"]
+    answered = max(
+        (at for at, row in enumerate(history) if row["direction"] == "outbound"), default=-1
+    )
+    unanswered = [
+        row["received_at"] for row in history[answered + 1 :] if row["direction"] == "inbound"
+    ]
+    return Arrival(min(row["received_at"] for row in inbound), min(unanswered, default=None))
+
+
+def change(
+    stored: Row | None,
+    last: Row | None,
+    ticket: Ticket | None,
+    history: Sequence[Row],
+    new_inbound: bool,
+) -> Change | None:
+    """The new version that the conversation's events ask for; None when the stored row says it
+    already.
+
+    last: where no row is stored, the ticket's latest change, if it ever had one. new_inbound: a
+    customer's message arrived that nobody has seen; it re-opens what a person had put away.
+    """
+    if ticket is None:
+        return None if stored is None else _withdraw(stored)
+    folded = columns(ticket)
+    arrived = arrival(history)
+    times = {
+        "received_at": arrived.received_at,
+        "waiting_since": None
+        if ticket.answered_at
+        else arrived.waiting_since,  # a "thanks" waits for nothing
+    }
+    if stored is None:
+        return _create(ticket, folded | times, last)
+    changed = {
+        name: [stored[name], folded[name]] for name in FOLDED if stored[name] != folded[name]
+    }
+    reopens = new_inbound and stored["state"] in _QUIET_STATES
+    people = {"state": "open", "snoozed_until": None} if reopens else {}
+    if not changed and not reopens and all(stored[name] == value for name, value in times.items()):
+        return None
+    return Change(
+        ticket.id,
+        stored["version"] + 1,
+        "reopened" if reopens else "changed",
+        "the customer wrote again" if reopens else _reason(changed),
+        _recorded(changed) | ({"state": [stored["state"], "open"]} if reopens else {}),
+        folded | times,
+        people,
+        becomes_p1=ticket.level == "P1" and stored["level"] != "P1",
+    )
+
+
+def columns(ticket: Ticket) -> dict[str, Any]:
+    """The folded columns of the row."""
+    values = {name: getattr(ticket, name) for name in FOLDED}
+    factors = [
+        {"name": one.name, "points": one.points, "words": one.words} for one in ticket.factors
+    ]
+    return values | {"factors": factors}
+
+
+def severity(priority: int) -> int:
+    """The 1-10 of an alert, from the 0-100 of a ticket."""
+    return max(1, min(10, ceil(priority / 10)))
+
+
+def restored(kind: str, changes: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """What people's columns were after a recorded change, to be written again. Of notes only the
+    number is recorded.
+    """
+    side = 0 if kind == "withdrawn" else 1  # what was set then comes back with the ticket
+    found = {name: changes[name][side] for name in HUMAN if name in changes}
+    if isinstance(found.get("notes"), int):
+        del found["notes"]
+    if isinstance(until := found.get("snoozed_until"), str):
+        found["snoozed_until"] = datetime.fromisoformat(until)
+    return found
+
+
+def _create(ticket: Ticket, values: dict[str, Any], last: Row | None) -> Change:
+    """A new ticket; or one that comes back after it was withdrawn, with what people had set and the
+    next version.
+    """
+    returned = (
+        restored("withdrawn", last["changes"])
+        if last is not None and last["kind"] == "withdrawn"
+        else {}
+    )
+    people = {name: value for name, value in returned.items() if value not in (None, [], "new")}
+    return Change(
+        ticket.id,
+        1 if last is None else last["version"] + 1,
+        "created",
+        "the conversation needs a person"
+        if last is None
+        else "the conversation needs a person again",
+        {name: [None, values[name]] for name in ("level", "priority")},
+        values,
+        people,
+        becomes_p1=ticket.level == "P1",
+    )
+
+
+def _withdraw(stored: Row) -> Change:
+    kept = {name: [_plain(stored[name]), None] for name in ("level", "priority", *HUMAN)}
+    return Change(
+        stored["id"],
+        stored["version"] + 1,
+        "withdrawn",
+        "the conversation needs nobody any more",
+        kept,
+        None,
+    )
+
+
+def _recorded(changed: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    recorded = {
+        name: [_plain(value) for value in pair]
+        for name, pair in changed.items()
+        if name not in _UNQUOTED
+    }
+    if "factors" in changed:
+        old, new = changed["factors"]
+        recorded["factors"] = [{one["name"]: one["points"] for one in side} for side in (old, new)]
+    return recorded
+
+
+def _reason(changed: dict[str, list[Any]]) -> str:
+    if "answered_at" in changed and changed["answered_at"][1] is not None:
+        return "the brand answered"
+    if "messages" in changed:
+        return (
+            "the conversation went on"
+            if changed["messages"][1] > changed["messages"][0]
+            else "a message was deleted"
+        )
+    return "a message was edited" if changed else "a message arrived out of order"
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value

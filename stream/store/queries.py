@@ -1,0 +1,127 @@
+"""What the command line and the console read: totals, the queue, upkeep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Integer, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from stream.postgres.database import reachable
+from stream.postgres.gauges import Figures, read_figures
+
+Row = dict[str, Any]
+
+_THEIRS = "(cast(:brands as text[]) is null or brand = any(cast(:brands as text[])))"
+_TOTALS = text(f"""
+    select
+        (select count(*) from events where kind <> 'deleted' and {_THEIRS}) as events,
+        (select count(*) from events where kind = 'deleted' and {_THEIRS}) as deleted,
+        (select count(*) from events where model_version is not null and {_THEIRS}) as scored,
+        (select count(*) from events where abstained and {_THEIRS}) as abstained,
+        (select coalesce(jsonb_object_agg(level, n), '{{}}')
+            from (select level, count(*) n from tickets where {_THEIRS} group by 1) t) as tickets,
+        (select coalesce(jsonb_object_agg(kind, n), '{{}}')
+            from (select kind, count(*) n from alerts where {_THEIRS} group by 1) a) as alerts,
+        (select count(*) from dead_letters where state <> 'resolved' and cast(:brands as text[]) is null)
+            as dead_letters
+""").columns(  # noqa: S608  our own words
+    events=Integer,
+    deleted=Integer,
+    scored=Integer,
+    abstained=Integer,
+    tickets=JSONB,
+    alerts=JSONB,
+    dead_letters=Integer,
+)
+_QUEUE = text("""
+    select * from open_tickets
+    where (cast(:brand as text) is null or brand = :brand)
+      and (cast(:level as text) is null or level = :level)
+      and (cast(:state as text) is null or state = :state)
+    limit :limit
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the database holds. tickets: by level; alerts: by kind."""
+
+    events: int
+    deleted: int
+    scored: int
+    abstained: int
+    dead_letters: int
+    tickets: dict[str, int] = field(default_factory=dict)
+    alerts: dict[str, int] = field(default_factory=dict)
+
+
+_OPEN_POSTS = text("""
+    select events.id, events.conversation, events.occurred_at
+    from events join tickets on tickets.id = events.conversation
+    where events.network = :network and events.kind = 'tweet' and events.direction = 'inbound'
+      and tickets.state <> 'resolved'
+    order by events.occurred_at desc
+    limit :limit
+""")
+
+
+class Queries:
+    """The read side, and what must be done now and then."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def ping(self) -> None:
+        """Raises DatabaseAway when the database does not answer."""
+        async with reachable(), self._engine.connect() as connection:
+            await connection.execute(text("select 1"))
+
+    async def totals(self, brands: frozenset[str] | None = None) -> Totals:
+        """brands: only of these; dead letters are of none. None: all."""
+        given = {"brands": None if brands is None else sorted(brands)}
+        async with reachable(), self._engine.connect() as connection:
+            row = (await connection.execute(_TOTALS, given)).mappings().one()
+        return Totals(**row)
+
+    async def figures(self) -> Figures:
+        """What Prometheus is told of the database."""
+        return await read_figures(self._engine)
+
+    async def list_tickets(
+        self,
+        *,
+        brand: str | None = None,
+        level: str | None = None,
+        state: str | None = None,
+        limit: int = 50,
+    ) -> list[Row]:
+        """The queue's rows of the view `open_tickets`, most urgent first. state: one that is open."""
+        chosen = {"brand": brand, "level": level, "state": state, "limit": limit}
+        async with reachable(), self._engine.connect() as connection:
+            return [dict(row) for row in (await connection.execute(_QUEUE, chosen)).mappings()]
+
+    async def open_posts(
+        self, network: str, limit: int = 10_000
+    ) -> list[tuple[str, str, datetime]]:
+        """The posts of open tickets on a network, the latest first: id, conversation, when it was
+        said.
+        """
+        async with reachable(), self._engine.connect() as connection:
+            found = await connection.execute(_OPEN_POSTS, {"network": network, "limit": limit})
+            return [(row.id, row.conversation, row.occurred_at) for row in found]
+
+    async def top_tickets(self, limit: int) -> list[Row]:
+        """The most urgent tickets of the queue."""
+        return await self.list_tickets(limit=limit)
+
+    async def ensure_partitions(self, months_ahead: int = 2) -> int:
+        """Make the partitions of this month and the coming ones; returns how many were made."""
+        async with reachable(), self._engine.begin() as connection:
+            made = await connection.execute(
+                text("select ensure_partitions(:months)"), {"months": months_ahead}
+            )
+            return int(made.scalar_one())

@@ -1,0 +1,227 @@
+"""Between records and rows: an event as its row, a row as triage reads it, and what a row counts
+for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from connectors.events import Deleted, Event, Said, Transcript
+from models.analysis import Analysis, Call
+from stream.postgres.database import halfvec_bytes, storable
+from stream.postgres.tables import Row
+from stream.triage.fold import CallState, Message
+
+COMPLAINT = 0.5  # from this probability on, an event counts as a complaint
+POINTS = 200  # of a stored trajectory; a longer one is thinned
+QUOTED = 120  # characters of a call's words beside its scores
+COUNTED = (
+    "id",
+    "kind",
+    "direction",
+    "brand",
+    "topic",
+    "occurred_at",
+    "sentiment",
+    "scores",
+    "dissatisfaction",
+)
+
+
+def event_row(
+    event: Event, text: str, brand: str | None, analysis: Analysis | None
+) -> dict[str, Any]:
+    """The row of `events`, without `received_at`. A deletion has no text, no author and no scores."""
+    row = {
+        "id": storable(event.id),
+        "revision": event.revision,
+        "kind": event.kind,
+        "network": event.network,
+        "conversation": storable(event.conversation),
+        "brand": _maybe(brand),
+        "occurred_at": event.occurred_at,
+    }
+    if isinstance(event, Deleted):
+        return row | _said(None, None) | _judged(None)
+    judged = _judged(analysis)
+    if isinstance(event, Transcript) and analysis is not None and analysis.call is not None:
+        judged["scores"] |= {"call": _call(analysis.call, event.complete)}
+    return row | _said(event, storable(text)) | judged | _language(event, analysis)
+
+
+def message(row: Row) -> Message:
+    """The stored event as triage reads it. Triage sees what is stored, never what is about to be."""
+    scores = row["scores"] or {}
+    dissatisfaction = row["dissatisfaction"]
+    return Message(
+        id=row["id"],
+        conversation=row["conversation"],
+        kind=row["kind"],
+        direction=row["direction"],
+        occurred_at=row["occurred_at"],
+        text=row["text"],
+        author=row["author"],
+        brand=row["brand"],
+        followers=row["followers"],
+        language=row["language"],
+        sentiment=row["sentiment"],
+        negative=scores.get("negative"),
+        complaint=scores.get("complaint"),
+        alarm=scores.get("alarm"),
+        need=scores.get("need"),
+        dissatisfaction=None if dissatisfaction is None else float(dissatisfaction),
+        topic=row["topic"],
+        problem=row["problem"],
+        abstained=row["abstained"],
+        call=_call_state(scores.get("call")),
+    )
+
+
+def signals(gone: Iterable[Row], come: Iterable[Row]) -> list[dict[str, Any]]:
+    """What the cells of `signal_counts` change by, sorted by cell: a live inbound event counts
+    once, others do not.
+    """
+    cells: dict[tuple[str, str, datetime], list[Any]] = defaultdict(lambda: [0, 0, 0, Decimal(0)])
+    for sign, rows in ((-1, gone), (1, come)):
+        for row in rows:
+            if row["direction"] != "inbound":  # a deletion has no direction
+                continue
+            cell = cells[
+                row["brand"] or "",
+                row["topic"] or "",
+                row["occurred_at"].replace(second=0, microsecond=0),
+            ]
+            cell[0] += sign
+            cell[1] += sign * (row["sentiment"] == "negative")
+            cell[2] += sign * ((row["scores"] or {}).get("complaint", 0) >= COMPLAINT)
+            cell[3] += sign * (row["dissatisfaction"] or 0)
+    names = ("brand", "topic", "minute", "events", "negative", "complaints", "dissatisfaction_sum")
+    return [
+        dict(zip(names, (*cell, *counts), strict=True))
+        for cell, counts in sorted(cells.items())
+        if any(counts)
+    ]
+
+
+def _said(event: Said | None, text: str | None) -> dict[str, Any]:
+    return {
+        "direction": event and event.direction,
+        "author": event and _maybe(event.author),
+        "followers": event and event.followers,
+        "in_reply_to": event and _maybe(event.in_reply_to),
+        "text": text,
+    }
+
+
+def _judged(analysis: Analysis | None) -> dict[str, Any]:
+    if analysis is None:
+        return dict.fromkeys(
+            (
+                "language",
+                "sentiment",
+                "scores",
+                "severity",
+                "dissatisfaction",
+                "topic",
+                "problem",
+                "embedding",
+            )
+        ) | {"abstained": False, "model_version": None}
+    return {
+        "sentiment": analysis.sentiment and analysis.sentiment.label,
+        "scores": _scores(analysis),
+        "severity": analysis.severity,
+        "dissatisfaction": None
+        if analysis.dissatisfaction is None
+        else Decimal(f"{analysis.dissatisfaction:.1f}"),
+        "topic": analysis.topic and storable(analysis.topic.label),
+        "problem": analysis.problem and storable(analysis.problem.label),
+        "abstained": analysis.abstained,
+        "embedding": None if analysis.embedding is None else halfvec_bytes(analysis.embedding),
+        "model_version": analysis.model,
+    }
+
+
+def _scores(analysis: Analysis) -> dict[str, Any]:
+    """Probabilities to four places, by label for the sentiment; and the words that show the
+    problem.
+    """
+    scores: dict[str, Any] = {}
+    if analysis.sentiment is not None:
+        scores |= {
+            name: round(float(value), 4) for name, value in analysis.sentiment.probabilities.items()
+        }
+    if analysis.complaint is not None:
+        scores["complaint"] = round(float(analysis.complaint), 4)
+    if analysis.alarm is not None and analysis.need is not None:
+        scores |= {"alarm": analysis.alarm, "need": analysis.need}
+    if analysis.topic is not None:
+        scores["topic"] = round(float(analysis.topic.score), 4)
+    if analysis.problem is not None:
+        scores["problem"] = round(float(analysis.problem.score), 4)
+        scores["problem_words"] = [storable(word) for word in analysis.problem.words]
+    return scores
+
+
+def _call(call: Call, complete: bool) -> dict[str, Any]:
+    """How a call stands. trajectory: [turn, mood, dissatisfaction, tension] of each of the
+    customer's turns.
+    """
+    step = -(-len(call.trajectory) // POINTS)
+    told: dict[str, Any] = {
+        "complete": complete,
+        "turns": call.turns,
+        "customer_turns": call.customer_turns,
+        "trajectory": [
+            [one.turn, round(one.mood, 2), round(one.dissatisfaction), round(one.tension, 2)]
+            for one in (call.trajectory[-1::-step][::-1] if step else ())
+        ],
+    }
+    if call.outcome is not None:
+        told |= {
+            "outcome": call.outcome.label,
+            "follow_up": round(call.outcome.probabilities["follow_up"], 4),
+        }
+        if call.outcome.words:
+            told["open"] = storable(call.outcome.words[:QUOTED])
+    if call.soured is not None:
+        told |= {
+            "soured": call.soured.turn,
+            "soured_words": storable((call.soured_words or "")[:QUOTED]),
+        }
+    return told
+
+
+def unquoted(scores: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The scores as they are told to others: without the words of a call, which only its row holds."""
+    if scores is None or "call" not in scores:
+        return scores
+    call = {
+        name: value
+        for name, value in scores["call"].items()
+        if name not in ("open", "soured_words")
+    }
+    return scores | {"call": call}
+
+
+def _call_state(told: dict[str, Any] | None) -> CallState | None:
+    if told is None:
+        return None
+    return CallState(
+        complete=told["complete"],
+        outcome=told.get("outcome"),
+        open=told.get("open"),
+        soured=told.get("soured_words"),
+    )
+
+
+def _language(event: Said, analysis: Analysis | None) -> dict[str, Any]:
+    return {"language": _maybe(analysis.language if analysis is not None else event.language)}
+
+
+def _maybe(text: str | None) -> str | None:
+    return None if text is None else storable(text)

@@ -1,0 +1,219 @@
+"""The tickets of a save: read conversations and their tickets, write what changed, say what is
+stored.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    CursorResult,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from stream.postgres.tables import (
+    FOLDED,
+    Row,
+    alerts,
+    arrays,
+    events,
+    given,
+    ticket_changes,
+    tickets,
+)
+from stream.records import AlertRecord, AnalysisRecord
+from stream.store.changes import Change, restored, severity
+from stream.store.rows import unquoted
+
+_HISTORY = (
+    select(*(column for column in events.c if column.name != "embedding"))
+    .where(events.c.conversation == func.any(bindparam("conversations", type_=ARRAY(Text))))
+    .order_by(events.c.occurred_at, events.c.id)
+)
+_of_tickets = func.any(bindparam("ids", type_=ARRAY(Text)))
+_TICKETS = (
+    select(tickets).where(tickets.c.id == _of_tickets).order_by(tickets.c.id).with_for_update()
+)
+_LAST_CHANGES = text("""
+    select distinct on (ticket_id) * from ticket_changes
+    where ticket_id = any(cast(:ids as text[])) order by ticket_id, version desc
+""").columns(*ticket_changes.c)
+_CHANGES = (
+    select(ticket_changes.c.ticket_id, ticket_changes.c.kind, ticket_changes.c.changes)
+    .where(ticket_changes.c.ticket_id == _of_tickets)
+    .order_by(ticket_changes.c.ticket_id, ticket_changes.c.version)
+)
+_P1 = (
+    select(alerts)
+    .where(alerts.c.ticket_id == _of_tickets, alerts.c.kind == "p1")
+    .order_by(alerts.c.id)
+)
+
+_WRITTEN = ("id", "version", *FOLDED, "received_at", "waiting_since")
+_written = given(tickets, *_WRITTEN)
+_put_tickets = upsert(tickets).from_select(_WRITTEN, select(*_written.c))
+_PUT = _put_tickets.on_conflict_do_update(
+    index_elements=["id"],
+    set_={name: _put_tickets.excluded[name] for name in _WRITTEN[1:]} | {"updated_at": func.now()},
+).returning(*tickets.c)
+_WITHDRAW = delete(tickets).where(tickets.c.id == _of_tickets)
+_CHANGE = ("ticket_id", "version", "kind", "who", "reason", "changes")
+_RECORD = insert(ticket_changes).from_select(_CHANGE, select(*given(ticket_changes, *_CHANGE).c))
+_ALERT = (
+    "id",
+    "kind",
+    "brand",
+    "topic",
+    "ticket_id",
+    "severity",
+    "started_at",
+    "peak_at",
+    "evidence",
+)
+_ALARM = (
+    upsert(alerts).from_select(_ALERT, select(*given(alerts, *_ALERT).c)).on_conflict_do_nothing()
+)
+
+
+async def histories(
+    connection: AsyncConnection, conversations: Collection[str]
+) -> dict[str, list[Row]]:
+    """Everything stored under the conversations, each in the order of (occurred_at, id); deletions
+    too.
+    """
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in (
+        await connection.execute(_HISTORY, {"conversations": list(conversations)})
+    ).mappings():
+        found[row["conversation"]].append(row)
+    return found
+
+
+async def stored_tickets(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Row]:
+    return _by_id(await connection.execute(_TICKETS, {"ids": list(ids)}))
+
+
+async def last_changes(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Row]:
+    """The latest change of tickets that are not there: they were withdrawn, or never were."""
+    if not ids:
+        return {}
+    result = await connection.execute(_LAST_CHANGES, {"ids": list(ids)})
+    return {row["ticket_id"]: row for row in result.mappings()}
+
+
+async def set_by_people(
+    connection: AsyncConnection, ids: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """What people had set last on tickets whose rows are gone, as their changes tell it."""
+    found: dict[str, dict[str, Any]] = {id: {} for id in ids}
+    if ids:
+        for id, kind, changes in await connection.execute(_CHANGES, {"ids": list(ids)}):
+            found[id] |= restored(kind, changes)
+            if kind == "edited":
+                found[id]["edits"] = found[id].get("edits", 0) + 1
+    return found
+
+
+async def write(
+    connection: AsyncConnection, changes: Sequence[Change], causes: Mapping[str, Collection[str]]
+) -> dict[str, Row]:
+    """Write the new versions, their history and the P1 alerts; returns the rows as they are now,
+    withdrawn ones not.
+
+    causes: the changed events of each conversation.
+    """
+    if not changes:
+        return {}
+    if gone := [change.ticket_id for change in changes if change.values is None]:
+        await connection.execute(_WITHDRAW, {"ids": gone})
+    written: dict[str, Row] = {}
+    if put := [
+        {"id": c.ticket_id, "version": c.version, **c.values}
+        for c in changes
+        if c.values is not None
+    ]:
+        written = _by_id(await connection.execute(_PUT, arrays(put, _WRITTEN)))
+    for change in changes:
+        if change.people:
+            set_by_people = (
+                update(tickets).where(tickets.c.id == change.ticket_id).returning(*tickets.c)
+            )
+            set_by_people = set_by_people.values({**change.people, "state_changed_at": func.now()})
+            written |= _by_id(await connection.execute(set_by_people))
+    recorded = [
+        {"ticket_id": c.ticket_id, "version": c.version, "kind": c.kind, "who": "earshot"}
+        | {"reason": c.reason, "changes": c.changes}
+        for c in changes
+    ]
+    await connection.execute(_RECORD, arrays(recorded, _CHANGE))
+    if alarms := [
+        _alarm(c.ticket_id, c.version, c.values, causes)
+        for c in changes
+        if c.values and c.becomes_p1
+    ]:
+        await connection.execute(_ALARM, arrays(alarms, _ALERT))
+    return written
+
+
+async def p1_alerts(
+    connection: AsyncConnection, ids: Collection[str], caused_by: Collection[str]
+) -> list[Row]:
+    """The P1 alerts of these tickets that one of the events `caused_by` raised, now or in an
+    earlier delivery.
+    """
+    found = (await connection.execute(_P1, {"ids": list(ids)})).mappings()
+    return [row for row in found if not set(caused_by).isdisjoint(row["evidence"]["events"])]
+
+
+def analysis_record(row: Row) -> AnalysisRecord:
+    dissatisfaction = row["dissatisfaction"]
+    return AnalysisRecord(
+        **{
+            **row,
+            "dissatisfaction": None if dissatisfaction is None else float(dissatisfaction),
+            "scores": unquoted(row["scores"]),
+        },
+    )
+
+
+def alert_record(row: Row, ticket: Row | None = None) -> AlertRecord:
+    now = {} if ticket is None else {"excerpt": ticket["excerpt"], "factors": ticket["factors"]}
+    return AlertRecord(**row, **now)
+
+
+def _by_id(result: CursorResult[Any]) -> dict[str, Row]:
+    return {row["id"]: row for row in result.mappings()}
+
+
+def _alarm(
+    ticket_id: str, version: int, ticket: Mapping[str, Any], causes: Mapping[str, Collection[str]]
+) -> Row:
+    return {
+        "id": f"p1:{ticket_id}:{version}",
+        "kind": "p1",
+        "brand": ticket["brand"],
+        "topic": ticket["topic"],
+        "ticket_id": ticket_id,
+        "severity": severity(ticket["priority"]),
+        "started_at": ticket["first_at"],
+        "peak_at": ticket["last_inbound_at"],
+        "evidence": {
+            "priority": ticket["priority"],
+            "factors": {
+                factor["name"]: factor["points"] for factor in ticket["factors"]
+            },  # their words may quote
+            "events": sorted(causes.get(ticket_id, ())),
+        },
+    }

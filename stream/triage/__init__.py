@@ -1,0 +1,1 @@
+"""Triage: which conversations need a person, how urgently, and why."""

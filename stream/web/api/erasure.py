@@ -1,0 +1,70 @@
+"""`/v1/forget`: a person's right to be forgotten."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from stream.desk.erasure import forget
+from stream.pipeline import outgoing
+from stream.web.api.ticket_changes import Sent, example
+from stream.web.auth.callers import Caller
+from stream.web.http.problems import documented, refusal
+from stream.web.parts import DeskParts
+
+
+class Forget(Sent):
+    """Whose texts are to go."""
+
+    model_config = example({"author": "ada", "network": "x"})
+
+    author: Annotated[str, Field(min_length=1, max_length=300, pattern=r"\S")] = Field(
+        description="as stored in `events`: a handle, or the network's id"
+    )
+    network: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(
+        None, description="only there"
+    )
+
+
+class ForgottenOut(BaseModel):
+    """How much was removed."""
+
+    messages: int
+    drafts: int
+    dead_letters: int
+
+
+def forget_routes(desk: DeskParts) -> APIRouter:
+    router = APIRouter(tags=["desk"])
+    leads = Depends(desk.callers.may("lead"))
+
+    @router.post(
+        "/v1/forget",
+        summary="Remove what a person wrote",
+        responses=documented(400, 401, 403, 413, 415, 422, 429, 503),
+    )
+    async def remove(given: Forget, caller: Caller = leads) -> ForgottenOut:
+        """Texts, embeddings, drafts and dead letters of an author go, of every brand; tombstones
+        keep them gone.
+
+        It cannot be undone, and takes a lead who is bound to no brand. May be sent again where it
+        broke off.
+        """
+        if caller.brands is not None:
+            raise refusal(
+                403, "a person is forgotten for every brand; who is bound to some cannot do that"
+            )
+        gone = await forget(
+            desk.engine,
+            given.author,
+            who=caller.name,
+            network=given.network,
+            publish=lambda saved: desk.publish(outgoing(saved)),
+        )
+        return ForgottenOut(
+            messages=gone.messages, drafts=gone.drafts, dead_letters=gone.dead_letters
+        )
+
+    return router

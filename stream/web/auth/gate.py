@@ -1,0 +1,102 @@
+"""Who is not known sees nothing: every path needs a login or a key, but those that are named as
+open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from stream.errors import DatabaseAway
+from stream.web.auth.callers import Caller, Callers
+from stream.web.auth.sign_on import PATHS
+from stream.web.http.origins import is_same_origin, within
+from stream.web.http.plain import away_page, wants_page
+from stream.web.http.problems import problem
+
+# What is under /v1 knows its caller by its routes' own dependencies, which say so in the OpenAPI
+# document.
+ALWAYS_OPEN = ("/healthz", "/readyz", "/metrics", "/login", *PATHS, "/setup", "/v1/")
+
+
+class Gate:
+    """Plain ASGI, for pages and websockets alike. open_paths: `/x` is that path, `/x/` all that
+    begins so.
+
+    anybody: whether there is a user at all; while there is none a browser is led to `/setup`.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        callers: Callers,
+        open_paths: Collection[str],
+        anybody: Callable[[], Awaitable[bool]],
+    ) -> None:
+        self._app, self._callers, self._anybody = app, callers, anybody
+        self._open = (*ALWAYS_OPEN, *open_paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or within(scope["path"], self._open):
+            await self._app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        answer: Response | None
+        try:
+            caller = await self._callers.of(connection)
+            answer = None if caller is not None else await self._turned_away(connection)
+            if caller is not None:
+                scope["caller"] = caller
+                self._refuse_forged(connection, caller)
+        except HTTPException as error:
+            answer = problem(_id(scope), error.status_code, error.detail, headers=error.headers)
+        except DatabaseAway:
+            answer = (
+                away_page()
+                if wants_page(connection)
+                else problem(
+                    _id(scope),
+                    503,
+                    "the database cannot be reached just now",
+                    headers={"Retry-After": "2"},
+                )
+            )
+        if answer is None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await answer(scope, receive, send)
+
+    def _refuse_forged(self, connection: HTTPConnection, caller: Caller) -> None:
+        if connection.scope["type"] == "http":
+            self._callers.refuse_forged(Request(connection.scope), caller)
+        elif caller.by_session and not is_same_origin(connection, self._callers.base_url):
+            raise HTTPException(403, "this page is not earshot's own")
+
+    async def _turned_away(self, connection: HTTPConnection) -> Response:
+        scope = connection.scope
+        if (
+            scope["type"] == "http"
+            and scope["method"] in ("GET", "HEAD")
+            and wants_page(connection)
+        ):
+            if not await self._anybody():
+                return RedirectResponse("/setup", 303)
+            asked = scope["path"] + (
+                "?" + scope["query_string"].decode("latin-1") if scope["query_string"] else ""
+            )
+            return RedirectResponse(
+                "/login" if asked == "/" else f"/login?next={quote(asked, safe='')}", 303
+            )
+        told = "log in at /login, or send an API key: `Authorization: Bearer earshot_...`"
+        return problem(_id(scope), 401, told, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _id(scope: Scope) -> str:
+    return str(scope.get("request_id", "unknown"))

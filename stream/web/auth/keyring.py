@@ -1,0 +1,173 @@
+"""Who asks, and whether they may: API keys, scopes, and how much each key may send."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from fastapi import Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from stream.accounts.api_keys import Key, Scope, digest, looks_like_token
+from stream.errors import DatabaseAway
+from stream.web.http.problems import refusal
+
+REMEMBERED = 5.0  # seconds; a key that is revoked opens doors that much longer
+GRACE = 600.0  # seconds that a known key still counts while the database is away
+STRANGERS = 20.0  # lookups a second of tokens that nobody has shown before
+
+Find = Callable[[str], Awaitable[Key | None]]
+
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="API key",
+    description="`earshot key create NAME --scope analyze` makes one.",
+)
+
+
+class Bucket:
+    """A token bucket: `rate` a second, `burst` at once."""
+
+    def __init__(
+        self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._rate, self._burst, self._clock = rate, burst, clock
+        self._level, self._at = burst, clock()
+
+    def take(self, amount: float) -> float:
+        """Take it and return 0.0, or take nothing and return the seconds until there is enough."""
+        now = self._clock()
+        self._level = min(self._burst, self._level + (now - self._at) * self._rate)
+        self._at = now
+        if amount > self._level:
+            return (amount - self._level) / self._rate
+        self._level -= amount
+        return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    key: Key | None
+    until: float
+
+
+class KeyRing:
+    """Keys that were shown lately, so that a request does not cost a query; and what each of them
+    may still send.
+
+    find: asks the database. rate: messages a second of one key. burst: messages at once.
+    """
+
+    def __init__(
+        self, find: Find, *, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._find, self._clock = find, clock
+        self._rate, self._burst = rate, burst
+        self._known: dict[bytes, _Known] = {}
+        self._asking: dict[bytes, asyncio.Task[Key | None]] = {}
+        self._buckets: dict[int, Bucket] = {}
+        self._strangers = Bucket(STRANGERS, STRANGERS, clock)
+
+    async def key(self, token: str) -> Key | None:
+        """The key of this token, None when it opens nothing. Raises DatabaseAway when nobody can
+        tell.
+        """
+        if not looks_like_token(token):
+            return None
+        mark = digest(token)
+        known, now = self._known.get(mark), self._clock()
+        if known is not None and now < known.until:
+            return known.key
+        if mark not in self._asking:
+            if known is None and (wait := self._strangers.take(1)):
+                raise refusal(
+                    429, "too many unknown API keys are tried; try again later", retry_after=wait
+                )
+            self._asking[mark] = asyncio.create_task(self._ask(mark, token))
+        try:
+            return await asyncio.shield(self._asking[mark])
+        except DatabaseAway:
+            if known is not None and known.key is not None and now < known.until + GRACE:
+                return known.key
+            raise
+
+    def charge(self, key: Key, messages: int) -> None:
+        """Count so many messages against the key. Raises a 429 with the time to wait."""
+        if messages > self._burst:
+            raise refusal(
+                413,
+                f"a request holds {self._burst:g} messages at most; a turn of a call counts as one",
+            )
+        bucket = self._buckets.setdefault(key.id, Bucket(self._rate, self._burst, self._clock))
+        if wait := bucket.take(messages):
+            raise refusal(
+                429, f"this key may send {self._rate:g} messages a second; wait", retry_after=wait
+            )
+
+    async def _ask(self, mark: bytes, token: str) -> Key | None:
+        try:
+            key = await self._find(token)
+        finally:
+            del self._asking[mark]
+        if key is not None:
+            self._known[mark] = _Known(key, self._clock() + REMEMBERED)
+        else:
+            self._known.pop(mark, None)
+        return key
+
+
+class Guard:
+    """What a route depends on to know its caller."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+        self.charge = ring.charge
+
+    def needs(self, scope: Scope) -> Callable[..., Awaitable[Key]]:
+        """A dependency: the key of the request, which must have this scope, wherever the request
+        comes from.
+        """
+
+        async def key(
+            shown: HTTPAuthorizationCredentials | None = Security(_bearer),
+        ) -> Key:
+            return await self._key(shown, scope)
+
+        return key
+
+    def scrapes(self) -> Callable[..., Awaitable[None]]:
+        """A dependency of the metrics: open to who asks us directly, as Prometheus does; a key
+        through a proxy.
+        """
+
+        async def scraper(
+            request: Request,
+            shown: HTTPAuthorizationCredentials | None = Security(_bearer),
+        ) -> None:
+            if shown is not None or came_through_proxy(request):
+                await self._key(shown, "read")
+
+        return scraper
+
+    async def _key(self, shown: HTTPAuthorizationCredentials | None, scope: Scope) -> Key:
+        if shown is None:
+            raise refusal(
+                401,
+                f"send an API key: `Authorization: Bearer earshot_...`, made by `earshot key create "
+                f"NAME --scope {scope}`",
+                WWW_Authenticate="Bearer",
+            )
+        key = await self._ring.key(shown.credentials)
+        if key is None:
+            raise refusal(
+                401, "this API key opens nothing: unknown or revoked", WWW_Authenticate="Bearer"
+            )
+        if scope not in key.scopes:
+            raise refusal(403, f"the key {key.prefix}... lacks the scope {scope}")
+        return key
+
+
+def came_through_proxy(request: Request) -> bool:
+    return any(name in request.headers for name in ("forwarded", "x-forwarded-for", "via"))

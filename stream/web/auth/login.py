@@ -1,0 +1,200 @@
+"""`/login`, `/setup` and `/logout`: plain pages that work without a script, on a phone and with a
+screen reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from html import escape
+from urllib.parse import parse_qs, quote
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
+
+from stream.accounts.sessions import LONGEST, Sessions, TooManyGuesses, WrongPassword
+from stream.accounts.users import SETUP_MINUTES, SHORTEST_PASSWORD, People
+from stream.errors import UserError
+from stream.web.auth.callers import Callers, caller_of
+from stream.web.auth.keyring import Bucket
+from stream.web.auth.sign_on import PATH as SIGN_ON
+from stream.web.auth.sign_on import SignsOn, mount_sign_on
+from stream.web.http.origins import (
+    COOKIE,
+    SECURE_COOKIE,
+    address_of,
+    is_https,
+    is_same_origin,
+    local_path,
+)
+from stream.web.http.plain import plain_page
+from stream.web.http.problems import refusal
+
+LARGEST_FORM = 16 * 1024  # bytes
+HASHES = 2  # passwords that are looked at at once: each takes 64 MiB and a core
+
+
+def mount_login(
+    app: FastAPI,
+    people: People,
+    sessions: Sessions,
+    callers: Callers,
+    provider: SignsOn | None = None,
+) -> None:
+    """The three pages, on an application whose gate leaves `/login` and `/setup` open. provider: of
+    single sign-on.
+    """
+    router = APIRouter(include_in_schema=False)
+    hashing = asyncio.Semaphore(HASHES)
+    codes = Bucket(0.5, 10)  # tries of the code a second, of everybody; it has 60 bits
+
+    @router.get("/login")
+    async def login_form(request: Request, next: str = "/") -> Response:
+        if not await people.any():
+            return RedirectResponse("/setup", 303)
+        if await callers.of(request) is not None:
+            return RedirectResponse(local_path(next), 303)
+        return _page(_login(local_path(next), signs_on=provider is not None))
+
+    @router.post("/login")
+    async def log_in(request: Request) -> Response:
+        given = await _form(request, callers)
+        name, goal = given.get("name", "").strip(), local_path(given.get("next", "/"))
+        try:
+            async with hashing:
+                token = await sessions.log_in(name, given.get("password", ""), address_of(request))
+        except WrongPassword as error:
+            return _page(_login(goal, name, str(error), signs_on=provider is not None), 403)
+        except TooManyGuesses as error:
+            return _page(
+                _login(goal, name, str(error), signs_on=provider is not None),
+                429,
+                {"Retry-After": str(error.seconds)},
+            )
+        await _end(request, sessions, callers)  # the session that this browser had
+        return _into(request, callers, token, goal)
+
+    @router.get("/setup")
+    async def setup_form() -> Response:
+        return RedirectResponse("/login", 303) if await people.any() else _page(_setup())
+
+    @router.post("/setup")
+    async def set_up(request: Request) -> Response:
+        given = await _form(request, callers)
+        if wait := codes.take(1):
+            told = {"Retry-After": str(int(wait) + 1)}
+            return _page(_setup(given, "too many tries; wait a little"), 429, told)
+        name, password = given.get("name", "").strip(), given.get("password", "")
+        if password != given.get("again", ""):
+            return _page(_setup(given, "the two passwords differ"), 422)
+        try:
+            async with hashing:
+                await people.set_up(given.get("code", ""), name, password)
+                token = await sessions.log_in(name, password, address_of(request))
+        except UserError as error:
+            return _page(_setup(given, str(error)), 422)
+        return _into(request, callers, token, "/")
+
+    @router.post("/logout")
+    async def log_out(request: Request) -> Response:
+        given, caller = await _form(request, callers), caller_of(request)
+        if not caller.by_session or given.get("csrf") != caller.csrf:
+            raise refusal(403, "this form is not of your session; load the page again")
+        await _end(request, sessions, callers)
+        answer = RedirectResponse("/login", 303)
+        for cookie in (COOKIE, SECURE_COOKIE):
+            answer.delete_cookie(
+                cookie, secure=cookie == SECURE_COOKIE, httponly=True, samesite="lax"
+            )
+        return answer
+
+    app.include_router(router)
+    if provider is not None:
+        mount_sign_on(
+            app,
+            provider,
+            sessions,
+            callers,
+            into=lambda request, token, goal: _into(request, callers, token, goal),
+            refused=lambda why: _page(_login("/", wrong=why, signs_on=True), 403),
+        )
+
+
+async def _form(request: Request, callers: Callers) -> dict[str, str]:
+    """The fields of a form of ours. Raises a refusal for one that another page sent, and for what
+    is no form.
+    """
+    if not is_same_origin(request, callers.base_url, unknown=True):
+        raise refusal(403, "this form was sent by another page than earshot's own")
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_FORM:
+            raise refusal(413, "this form is too large")
+    try:
+        fields = parse_qs(bytes(body).decode(), keep_blank_values=True, max_num_fields=20)
+    except ValueError:
+        raise refusal(400, "this is no form") from None
+    return {name: values[-1] for name, values in fields.items()}
+
+
+def _into(request: Request, callers: Callers, token: str, goal: str) -> Response:
+    """Lax, not strict: a link in an alert must lead whoever is logged in to its ticket. No other
+    page can write.
+    """
+    secure = is_https(request, callers.base_url)
+    answer = RedirectResponse(goal, 303)
+    answer.set_cookie(
+        SECURE_COOKIE if secure else COOKIE,
+        token,
+        max_age=int(LONGEST.total_seconds()),
+        httponly=True,
+        secure=secure,
+        samesite="lax",
+    )
+    return answer
+
+
+async def _end(request: Request, sessions: Sessions, callers: Callers) -> None:
+    for cookie in (COOKIE, SECURE_COOKIE):
+        if token := request.cookies.get(cookie):
+            await sessions.log_out(token)
+            callers.forget(token)
+
+
+def _page(body: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return plain_page("log in", body, status, headers)
+
+
+def _login(goal: str, name: str = "", wrong: str = "", *, signs_on: bool = False) -> str:
+    other = (
+        f'<p><a href="{SIGN_ON}?next={quote(goal, safe="")}">Single sign-on</a></p>'
+        if signs_on
+        else ""
+    )
+    focus = ("", " autofocus") if name else (" autofocus", "")
+    return f"""<h1>earshot</h1><p>Log in to the desk.</p>{_told(wrong)}
+<form method="post" action="/login"><input type="hidden" name="next" value="{escape(goal)}">
+<label for="name">Name</label>
+<input id="name" name="name" value="{escape(name)}" autocomplete="username" required{focus[0]}>
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required{focus[1]}>
+<button>Log in</button></form>{other}"""
+
+
+def _setup(given: dict[str, str] | None = None, wrong: str = "") -> str:
+    code, name = (escape((given or {}).get(each, "")) for each in ("code", "name"))
+    return f"""<h1>earshot</h1><p>Nobody can log in yet. Make the first user, an admin, with the code that
+<code>earshot web</code> printed when it started; it is good once, for {SETUP_MINUTES} minutes.</p>{_told(wrong)}
+<form method="post" action="/setup">
+<label for="code">Code</label>
+<input class="code" id="code" name="code" value="{code}" autocomplete="one-time-code" required autofocus>
+<label for="name">Your name</label><input id="name" name="name" value="{name}" autocomplete="username" required>
+<label for="password">Password <small>{SHORTEST_PASSWORD} characters or more</small></label>
+<input id="password" name="password" type="password" autocomplete="new-password" required>
+<label for="again">The password again</label>
+<input id="again" name="again" type="password" autocomplete="new-password" required>
+<button>Begin</button></form>"""
+
+
+def _told(wrong: str) -> str:
+    return f'<p role="alert">{escape(wrong[:1].upper() + wrong[1:])}.</p>' if wrong else ""

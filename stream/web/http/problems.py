@@ -1,0 +1,222 @@
+"""Every error as `application/problem+json` (RFC 9457): what was wrong and what to do, never what
+was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from stream.errors import BrokerAway, DatabaseAway
+from stream.web.http.plain import away_page, wants_page
+
+MEDIA_TYPE = "application/problem+json"
+
+_MOST_FAULTS = 20  # of one request that are told
+_LONGEST_FAULT = 200  # characters
+
+
+class Fault(BaseModel):
+    """One thing that is wrong with a request."""
+
+    at: str = Field(description="where: `body.messages.3.text`")
+    what: str = Field(description="what is wrong there")
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457). Its kind is told by the status alone, so `type` is
+    `about:blank`.
+    """
+
+    type: str = "about:blank"
+    title: str = Field(description="the name of the status")
+    status: int
+    detail: str = Field(description="what was wrong, and what to do")
+    request_id: str = Field(
+        description="names this request in the logs; also the header X-Request-Id"
+    )
+    errors: list[Fault] = Field(
+        default_factory=list, description="of a request that could not be read: where, and why"
+    )
+
+
+class Conflicting(HTTPException):
+    """A refusal that shows what stands against it. more: further members of the problem, JSON-able."""
+
+    def __init__(self, status: int, detail: str, **more: Any) -> None:
+        super().__init__(status, detail)
+        self.more = more
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of these answers."""
+    told = {
+        400: "The body is no JSON in UTF-8.",
+        401: "There is no API key, or it opens nothing.",
+        403: "The key lacks the scope, or its user the role.",
+        404: "There is no such thing, or none that the caller may see.",
+        409: "It does not fit the thing as it is; `detail` says why, and what would.",
+        413: "The request, or one event of it, is too large.",
+        415: "The body is not `application/json`.",
+        422: "The request cannot be read; `errors` says where.",
+        428: "`If-Match` is missing.",
+        429: "Too many messages from this key; wait as `Retry-After` says.",
+        503: "Something that is needed is away or busy; wait as `Retry-After` says.",
+    }
+    return {status: {"model": Problem, "description": told[status]} for status in statuses}
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, where problems have their own media type: FastAPI can only say that of
+    whole routes.
+    """
+    document = app.openapi()
+    for methods in document["paths"].values():
+        for route in methods.values():
+            for answer in route["responses"].values():
+                schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+                if schema.get("$ref", "").endswith(
+                    ("/Problem", "/LostUpdate", "/LostReplyUpdate", "/RefusedWords")
+                ):
+                    answer["content"] = {MEDIA_TYPE: {"schema": schema}}
+    return document
+
+
+def problem(
+    request_id: str,
+    status: int,
+    detail: str,
+    *,
+    faults: Sequence[Fault] = (),
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> JSONResponse:
+    """The answer to a request that is refused."""
+    told = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        request_id=request_id,
+        errors=list(faults),
+    )
+    content = told.model_dump(exclude=set() if faults else {"errors"})
+    return JSONResponse(
+        content | dict(more or {}), status, dict(headers or {}), media_type=MEDIA_TYPE
+    )
+
+
+def refusal(
+    status: int, detail: str, *, retry_after: float | None = None, **headers: str
+) -> HTTPException:
+    """What a route raises. retry_after: seconds, rounded up to whole ones."""
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    if retry_after is not None:
+        told["Retry-After"] = str(max(1, -int(-retry_after // 1)))
+    return HTTPException(status, detail, told)
+
+
+def tell_problems(app: FastAPI) -> None:
+    """Answer every exception that leaves a route as a problem. What is left is a bug, and the
+    edge's business.
+    """
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)  # noqa: S101  the handler is for these alone
+        detail = (
+            _WORDS.get(error.status_code, error.detail)
+            if error.detail in _NOBODYS
+            else error.detail
+        )
+        more = error.more if isinstance(error, Conflicting) else None
+        return problem(_id(request), error.status_code, detail, headers=error.headers, more=more)
+
+    @app.exception_handler(RequestValidationError)
+    async def unreadable(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)  # noqa: S101  the handler is for these alone
+        of_body = any(one["loc"][:1] == ("body",) for one in error.errors())
+        if of_body and not request.headers.get("content-type", "").partition(";")[
+            0
+        ].strip().lower().endswith("json"):
+            return problem(
+                _id(request), 415, "the body is to be JSON: say `Content-Type: application/json`"
+            )
+        faults = _faults(error.errors())
+        if any(one["type"] == "json_invalid" for one in error.errors()):
+            return problem(_id(request), 400, f"the body is no JSON: {faults[0].what}")
+        return problem(_id(request), 422, f"{faults[0].at}: {faults[0].what}", faults=faults)
+
+    @app.exception_handler(DatabaseAway)
+    async def no_database(request: Request, _: Exception) -> Response:
+        return (
+            away_page()
+            if wants_page(request)
+            else _away(request, "the database cannot be reached just now")
+        )
+
+    @app.exception_handler(BrokerAway)
+    async def no_broker(request: Request, _: Exception) -> JSONResponse:
+        return _away(
+            request,
+            "Kafka cannot be reached just now; sending the same again doubles nothing that has an id",
+        )
+
+
+_TAGS = (
+    "one",
+    "several",
+    "plain",
+    "tweet",
+    "complaint",
+    "transcript",
+    "deleted",
+)  # of unions; they are no fields
+# Details that were not written for a person, and what to say instead.
+_NOBODYS = {*(status.phrase for status in HTTPStatus), "There was an error parsing the body"}
+_WORDS = {
+    400: "the body is no JSON in UTF-8",
+    404: "there is nothing at this address; see /docs",
+    405: "this address does not answer to that method; the header Allow says to which it does",
+}
+
+
+def _away(request: Request, detail: str) -> JSONResponse:
+    return problem(_id(request), 503, detail, headers={"Retry-After": "2"})
+
+
+def _id(request: Request) -> str:
+    return str(request.scope.get("request_id", "unknown"))
+
+
+def _faults(errors: Sequence[Any]) -> list[Fault]:
+    """Where and what, without the input: it may be anybody's message, or a secret."""
+    return [
+        Fault(
+            at=".".join(str(part) for part in one["loc"] if part not in _TAGS),
+            what=_said(one),
+        )
+        for one in errors[:_MOST_FAULTS]
+    ]
+
+
+def _said(one: Mapping[str, Any]) -> str:
+    match one["type"]:
+        case "json_invalid" | "value_error":
+            words = str(one["ctx"]["error"])
+        case "union_tag_not_found":
+            words = "says no kind: expected tweet, complaint, transcript or deleted"
+        case "union_tag_invalid":
+            words = f"kind is one of {one['ctx']['expected_tags']}"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            words = "is to be a JSON object"
+        case _:
+            words = str(one["msg"])
+    words = words[:1].lower() + words[1:]
+    return words if len(words) <= _LONGEST_FAULT else words[: _LONGEST_FAULT - 1] + "…"

@@ -1,0 +1,42 @@
+"""An answer that is made while it is sent, and given up when nobody reads it any more."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+
+
+class Streamed(StreamingResponse):
+    """Closes its source also when the reader hangs up: what the source holds (a connection, a
+    place) is free then.
+
+    seconds: how long it may take, however slowly it is read; then the connection breaks off.
+    """
+
+    def __init__(
+        self,
+        source: AsyncGenerator[bytes, None],
+        *,
+        media_type: str,
+        headers: Mapping[str, str] | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        super().__init__(source, media_type=media_type, headers=headers)
+        self._source, self._seconds = source, seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                await super().__call__(scope, receive, send)
+        except TimeoutError:
+            log.warning(
+                "an answer took longer than %.0f s to be read, and was broken off", self._seconds
+            )
+        finally:
+            await self._source.aclose()

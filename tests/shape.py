@@ -1,0 +1,208 @@
+"""The shape of the code, measured: `python tests/shape.py [FOLDER ...]` prints it, test_shape.py holds it."""
+
+from __future__ import annotations
+
+import ast
+import io
+import sys
+import tokenize
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("stream", "models", "connectors")
+
+# Verb forms and pronouns that say nothing of what a thing is: a name comes from the field.
+BANNED = frozenset(
+    "told found said one ones each given asked wanted heard taught made kept held named chosen"
+    " shown taken gone did came went telling giving asking getting doing mine spoken drawn who whom"
+    " whose what which why there here some others most least but at_once yes nobody everything"
+    " behind standing".split()
+)
+# Names that others rely on (columns, JSON, options), with their reason.
+ALLOWED: dict[str, str] = {}
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef
+_LAYOUT = {
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.COMMENT,
+    tokenize.ENCODING,
+    tokenize.ENDMARKER,
+}
+_BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.Assert)
+
+
+@dataclass(frozen=True)
+class Function:
+    path: Path
+    name: str
+    line: int
+    lines: int  # without the docstring
+    branches: int  # cyclomatic complexity after McCabe, nested functions apart
+
+
+@dataclass(frozen=True)
+class Name:
+    path: Path
+    line: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Figures of a set of files. tokens: of code, without comments and docstrings."""
+
+    files: int
+    lines: int
+    file_lines: tuple[int, ...]
+    functions: tuple[Function, ...]
+    names: int
+    banned: tuple[Name, ...]
+    tokens_a_line: float
+
+
+def sources(folders: Sequence[Path]) -> list[Path]:
+    return sorted(
+        path
+        for folder in folders
+        for path in ([folder] if folder.suffix == ".py" else folder.rglob("*.py"))
+    )
+
+
+def measure(paths: Sequence[Path]) -> Shape:
+    functions: list[Function] = []
+    names: list[Name] = []
+    lengths: list[int] = []
+    tokens = code_lines = 0
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        tree = ast.parse(text)
+        lengths.append(text.count("\n"))
+        functions += functions_of(path, tree)
+        names += names_of(path, tree)
+        counted, on_lines = _tokens(text, _docstring_lines(tree))
+        tokens += counted
+        code_lines += on_lines
+    return Shape(
+        files=len(paths),
+        lines=sum(lengths),
+        file_lines=tuple(sorted(lengths)),
+        functions=tuple(functions),
+        names=len(names),
+        banned=tuple(name for name in names if is_banned(name.name)),
+        tokens_a_line=tokens / max(1, code_lines),
+    )
+
+
+def is_banned(name: str) -> bool:
+    return name.strip("_").lower() in BANNED and name not in ALLOWED
+
+
+def names_of(path: Path, tree: ast.AST) -> Iterator[Name]:
+    """Every place where a name is given: definitions, parameters, variables, attributes."""
+    for node in ast.walk(tree):
+        if isinstance(node, Definition | ast.ClassDef):
+            yield Name(path, node.lineno, node.name)
+        elif isinstance(node, ast.arg):
+            yield Name(path, node.lineno, node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield Name(path, node.lineno, node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield Name(path, node.lineno, node.attr)
+
+
+def functions_of(path: Path, tree: ast.AST) -> Iterator[Function]:
+    for node in ast.walk(tree):
+        if isinstance(node, Definition):
+            body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
+            lines = (body[-1].end_lineno or 0) - body[0].lineno + 1
+            yield Function(path, node.name, node.lineno, lines, 1 + _branches(node.body))
+
+
+def _branches(nodes: Sequence[ast.AST]) -> int:
+    count = 0
+    for node in nodes:
+        if isinstance(node, Definition | ast.ClassDef | ast.Lambda):
+            continue
+        count += isinstance(node, _BRANCHES)
+        if isinstance(node, ast.BoolOp):
+            count += len(node.values) - 1
+        elif isinstance(node, ast.comprehension):
+            count += 1 + len(node.ifs)
+        elif isinstance(node, ast.Match):
+            count += len(node.cases)
+        count += _branches(list(ast.iter_child_nodes(node)))
+    return count
+
+
+def _docstring_lines(tree: ast.AST) -> set[int]:
+    lines: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, Definition | ast.ClassDef | ast.Module) and ast.get_docstring(node):
+            text = node.body[0]
+            lines |= set(range(text.lineno, (text.end_lineno or 0) + 1))
+    return lines
+
+
+def _tokens(text: str, docstrings: set[int]) -> tuple[int, int]:
+    """Tokens of code, and the lines that they stand on."""
+    lines: set[int] = set()
+    count = 0
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in _LAYOUT or token.start[0] in docstrings:
+            continue
+        count += 1
+        lines.add(token.start[0])
+    return count, len(lines)
+
+
+def percentile(values: Sequence[int], share: float) -> int:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0
+
+
+def report(folders: Sequence[Path]) -> str:
+    shape = measure(sources(folders))
+    lengths = [function.lines for function in shape.functions]
+    knots = [function for function in shape.functions if function.branches > 12]
+    rows = [
+        ("files, lines", f"{shape.files}, {shape.lines:,}"),
+        (
+            "lines of a file, median / p95 / most",
+            f"{percentile(shape.file_lines, 0.5)} / {percentile(shape.file_lines, 0.95)} / {shape.file_lines[-1]}",
+        ),
+        (
+            "lines of a function, median / p95 / most",
+            f"{percentile(lengths, 0.5)} / {percentile(lengths, 0.95)} / {max(lengths, default=0)}",
+        ),
+        ("tokens a line", f"{shape.tokens_a_line:.1f}"),
+        ("functions over 12 branches", f"{len(knots)} of {len(lengths):,}"),
+        ("banned names", f"{len(shape.banned)} of {shape.names:,}"),
+    ]
+    width = max(len(label) for label, _ in rows)
+    return "\n".join(f"{label:{width}}  {value}" for label, value in rows)
+
+
+def main(arguments: Sequence[str]) -> None:
+    folders = [Path(argument) for argument in arguments if not argument.startswith("-")]
+    folders = folders or [ROOT / package for package in PACKAGES]
+    print(report(folders))
+    if "--list" in arguments:
+        shape = measure(sources(folders))
+        for name in shape.banned:
+            print(f"{name.path}:{name.line}: {name.name}")
+        for function in shape.functions:
+            if function.branches > 12:
+                print(
+                    f"{function.path}:{function.line}: {function.name} branches {function.branches}"
+                )
+        print(Counter(name.name for name in shape.banned).most_common(20))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
