@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from connectors.notices import Notice, Sink, SinkError, only_known, text_option
@@ -34,17 +34,14 @@ def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> 
 
 
 class Webhook:
-    def __init__(
-        self, name: str, poster: Poster, secret: bytes, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, name: str, poster: Poster, secret: bytes) -> None:
         self.name = name
         self._poster = poster
         self._secret = secret
-        self._clock = clock
 
     async def send(self, notice: Notice) -> str:
         body = json.dumps(cloud_event(notice), ensure_ascii=False).encode("utf-8", "replace")
-        sent = str(int(self._clock()))
+        sent = str(int(time.time()))
         id = message_id(notice)
         status, said = await self._poster.post(
             body,

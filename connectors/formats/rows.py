@@ -19,6 +19,7 @@ from connectors.events import Event, Sourced
 
 GZIP_MAGIC = b"\x1f\x8b"
 LINE_FEED = 10
+HEAD = 1 << 16  # bytes that a format is recognised by
 MAX_LINE = 1 << 20  # bytes; a message may have 256 KB
 
 
@@ -90,10 +91,10 @@ class TextFile:
             else:
                 yield raw
 
-    def head(self, size: int = 1 << 16) -> bytes:
+    def head(self) -> bytes:
         """The first bytes, unpacked."""
         with self._opened() as file:
-            block = file.read(size)
+            block = file.read(HEAD)
         self._raw = None
         return block
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 Labels = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
 
+BINS = 15  # of the calibration error
+
 
 class Reader(Protocol):
     """Whatever says sentiments: probabilities (texts, 3) in the order of LABELS."""
@@ -31,19 +33,19 @@ class Tally:
     the classes.
     """
 
-    def __init__(self, names: Sequence[str], bins: int = 15) -> None:
-        self.names, self._bins = tuple(names), bins
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
         self.table = np.zeros((len(names), len(names)), np.int64)  # as `confusion` gives it
-        self._gap = np.zeros(bins)  # hits less confidence, summed over each bin
+        self._gap = np.zeros(BINS)  # hits less confidence, summed over each bin
         self._distance = 0.0
 
     def add(self, truth: Labels, probabilities: Floats) -> None:
         """truth: (n,), probabilities: (n, classes), rows sum to 1."""
         guesses, sure = probabilities.argmax(-1), probabilities.max(-1)
         self.table += confusion(truth, guesses, len(self.names))
-        place = np.minimum((sure * self._bins).astype(int), self._bins - 1)
+        place = np.minimum((sure * BINS).astype(int), BINS - 1)
         self._gap += np.bincount(
-            place, (guesses == truth) - sure.astype(np.float64), minlength=self._bins
+            place, (guesses == truth) - sure.astype(np.float64), minlength=BINS
         )
         wanted = np.eye(len(self.names), dtype=probabilities.dtype)[truth]
         self._distance += float(np.square(probabilities - wanted).sum())
@@ -94,11 +96,11 @@ def scores(truth: Labels, probabilities: Floats, names: Sequence[str]) -> dict[s
     return tally.scores()
 
 
-def calibration_error(truth: Labels, probabilities: Floats, bins: int = 15) -> float:
-    """Expected calibration error (Guo et al., 2017) of the chosen class, over `bins` bins of equal
+def calibration_error(truth: Labels, probabilities: Floats) -> float:
+    """Expected calibration error (Guo et al., 2017) of the chosen class, over BINS bins of equal
     width.
     """
-    tally = Tally([""] * probabilities.shape[-1], bins)
+    tally = Tally([""] * probabilities.shape[-1])
     tally.add(truth, probabilities)
     return tally.calibration_error
 

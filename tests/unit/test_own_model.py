@@ -12,7 +12,7 @@ import pytest
 from models.analyzer import Analyzer, softmax
 from models.artifact import default_artifact, load_artifact
 from models.encoder import Encoder
-from models.spelling import as_read
+from models.text import normalize
 from models.training.custom.finetune_encoder import share_of, train_tuned
 from models.training.custom.heads_only import train_light
 from models.training.custom.learning_curve import learning_curve
@@ -121,7 +121,7 @@ def test_a_served_model_comes_back_as_the_numbers_it_stands_for(start):
 
     with SAID_TWICE.open(encoding="utf-8", newline="") as file:
         texts = [row["text"] for row in csv.DictReader(file)]
-    thawed = predict(network, [tokenizer.encode(as_read(text)).ids for text in texts])
+    thawed = predict(network, [tokenizer.encode(normalize(text)).ids for text in texts])
     served = Encoder(start.model, start.tokenizer, max_tokens=start.max_tokens, threads=1)(texts)
 
     assert (thawed["embedding"] * served.embedding).sum(-1).min() > 0.99

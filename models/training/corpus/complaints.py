@@ -37,14 +37,14 @@ class Meanings:
     names an unknown.
     """
 
-    def __init__(self, taxonomy: Taxonomy, path: Path = MAP) -> None:
+    def __init__(self, taxonomy: Taxonomy) -> None:
         self.taxonomy = taxonomy
         self._problems = {problem.name: problem.topic for problem in taxonomy.problems}
         self._topics = {
             topic.name: [p.name for p in taxonomy.problems if p.topic == topic.name]
             for topic in taxonomy.topics
         }
-        self.labels: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        self.labels: Mapping[str, Any] = tomllib.loads(MAP.read_text(encoding="utf-8"))
 
     def of(self, entry: str | list[str] | None) -> Meaning:
         """What an entry of the map allows; nothing, `((), ())`, where a label is not in the map."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from models.taxonomy.classifier import Taxonomy, read_taxonomy
+from models.taxonomy.classifier import read_taxonomy
 from models.training.corpus.complaints import (
     MAP,
     Meanings,
@@ -60,14 +60,14 @@ SIDE_TASKS = ("emotion", "irony", "offensive")
 MOST_OF_A_SIDE_TASK = 12_000
 
 
-def public_corpus(root: Path, taxonomy: Taxonomy | None = None) -> Corpus:
+def public_corpus(root: Path) -> Corpus:
     """All sets in `root`. Raises DataError naming what is missing."""
     for name in READ:
         if not (root / name).exists():
             raise DataError(
                 f"training data is missing: {root / name} (EARSHOT_SHARED names the folder that holds data/)"
             )
-    taxonomy = taxonomy or read_taxonomy()
+    taxonomy = read_taxonomy()
     meanings = Meanings(taxonomy)
     validation, test, learned = {}, {}, []
     for name, examples in _own_splits(root, meanings):

@@ -23,6 +23,7 @@ from models.artifact import CARD, MODEL, STORY, TAXONOMY, TOKENIZER, Artifact, s
 from models.encoder import Encoder, Outputs
 from models.evaluation.metrics import scores
 from models.taxonomy.classifier import OTHER
+from models.text import READING
 from models.training.custom.history import LABELLED, History, Told, fewer, read_history
 from models.training.custom.linear import expected_index
 from models.training.embed_examples import with_places
@@ -260,7 +261,7 @@ def finish(made: Path, story: dict[str, Any], history: History, asked: Asked) ->
     files = {name: sha256(made / name) for name in (MODEL, TOKENIZER, TAXONOMY)}
     if history.scale == "words":  # the company's own thirds
         story["levels"] = [100 / 3, 200 / 3]
-    story = {**story, "version": f"own-{files[MODEL][:12]}", "files": files}
+    story = {**story, "version": f"own-{files[MODEL][:12]}-r{READING}", "files": files}
     tested = asked.read_test()
     story["test"] = {} if tested is None else _tested(made, story, tested)
     story = with_places(made, story)

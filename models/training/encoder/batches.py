@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from models.spelling import Spelled, spelled
 from models.training.corpus.data import IGNORED, Example
 from models.training.encoder.network import HEADS, SIDE
 from models.training.encoder.precision import mixed
@@ -49,8 +48,7 @@ def encode(
     problems: Sequence[str],
     longest: int = WIDTHS[-1],
 ) -> Encoded:
-    read = [spelled(example.text) for example in examples]
-    encodings = tokenizer.encode_batch([one.text for one in read])
+    encodings = tokenizer.encode_batch([example.text for example in examples])
     allowed = {
         "topic": _allowed([example.topics for example in examples], topics),
         "problem": _allowed([example.problems for example in examples], problems),
@@ -62,7 +60,7 @@ def encode(
         ids=[cut(one.ids, longest) for one in encodings],
         labels=labels | {task: _only(table) for task, table in allowed.items()},
         allowed=allowed,
-        causes=[_cause(*one, longest) for one in zip(examples, read, encodings, strict=True)],
+        causes=[_cause(*one, longest) for one in zip(examples, encodings, strict=True)],
     )
 
 
@@ -78,13 +76,12 @@ def _only(allowed: NDArray[np.bool_]) -> Labels:
     return np.where(allowed.sum(1) == 1, allowed.argmax(1), IGNORED)
 
 
-def _cause(example: Example, read: Spelled, encoding: Encoding, longest: int) -> list[int] | None:
+def _cause(example: Example, encoding: Encoding, longest: int) -> list[int] | None:
     if not example.cause:
         return None
     start = example.text.lower().find(example.cause.lower())
     end = start + len(example.cause)
-    places = [read.written(*span) for span in encoding.offsets]
-    flags = [int(after > start and before < end) for before, after in places]
+    flags = [int(after > start and before < end) for before, after in encoding.offsets]
     return cut(flags, longest)
 
 

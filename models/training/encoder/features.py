@@ -16,7 +16,6 @@ from tokenizers import Tokenizer
 
 from models.artifact import MODEL, TOKENIZER
 from models.encoder import EXACT, groups, padded
-from models.spelling import spelled
 from models.training.corpus.data import text_hash
 
 Floats = NDArray[np.float32]
@@ -58,9 +57,7 @@ class Features:
 
     def read(self, texts: Sequence[str]) -> dict[str, Floats]:
         """The inputs of each head for normalised texts, in order, as the served graph has them."""
-        tokens = [
-            one.ids for one in self._tokenizer.encode_batch([spelled(text).text for text in texts])
-        ]
+        tokens = [one.ids for one in self._tokenizer.encode_batch(list(texts))]
         found: dict[str, Floats] = {}
         for rows, wide in groups([len(ids) for ids in tokens], 32):
             values = self._session.run(self._feeds, padded([tokens[row] for row in rows], wide))

@@ -21,7 +21,6 @@ from transformers import DistilBertModel
 from models.artifact import STORY
 from models.evaluation.metrics import macro_f1
 from models.evaluation.typos import misprinted
-from models.spelling import spelled
 from models.training.corpus.data import IGNORED, Corpus, Example, shared_data, table_corpus
 from models.training.corpus.public import public_corpus
 from models.training.encoder.base import load_base, mean_pooled
@@ -43,6 +42,8 @@ from models.training.encoder.recipe import Recipe
 from models.training.encoder.restore_lora import recovered
 from models.training.progress import Print, averaged, load, log_to
 from models.training.recipes import RecipeError
+
+COMPARED = 256  # texts whose embedding is held against the base's in a look
 
 
 def corpus_of(recipe: Recipe, config: Path, data: Path | None = None) -> Corpus:
@@ -281,8 +282,8 @@ class Trainer:
         """Token ids of a text with misprints or in other words, no longer than its batch is wide."""
         text, share = self.examples[index].text, self.recipe.rewordings
         other = share and self.chance.random() < share / (share + self.recipe.misprints)
-        said = spelled((reworded if other else misprinted)(text, self.chance)).text
-        return cut(self.tokenizer.encode(said).ids, width)
+        misread = (reworded if other else misprinted)(text, self.chance)
+        return cut(self.tokenizer.encode(misread).ids, width)
 
     def _same_loss(
         self,
@@ -322,12 +323,10 @@ class Trainer:
             balance = self.recipe.topic_balance
         return class_weights(counts, balance)
 
-    def _nearness(
-        self, encoded: Encoded, embeddings: NDArray[np.float32], most: int = 256
-    ) -> float:
+    def _nearness(self, encoded: Encoded, embeddings: NDArray[np.float32]) -> float:
         with self.model.disable_adapter():
-            base = predict(self.model, encoded.ids[:most], fast=True)["embedding"]
-        return float((base * embeddings[:most]).sum(-1).mean())
+            base = predict(self.model, encoded.ids[:COMPARED], fast=True)["embedding"]
+        return float((base * embeddings[:COMPARED]).sum(-1).mean())
 
     def _checkpoint(self) -> None:
         state = {

@@ -45,15 +45,13 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def bars(values: Mapping[str, float], axis: str, *, color: str = ONE, unit: str = "") -> str:
+def bars(values: Mapping[str, float], axis: str) -> str:
     """Horizontal bars, the first on top, each with its number."""
     with mpl.rc_context(STYLE):
         figure, axes = figure_of(len(values))
         names = [_short(name) for name in values]
-        drawn = axes.barh(range(len(names)), list(values.values()), color=color, height=0.7)
-        axes.bar_label(
-            drawn, [_number(value) + unit for value in values.values()], padding=3, fontsize=8
-        )
+        drawn = axes.barh(range(len(names)), list(values.values()), color=ONE, height=0.7)
+        axes.bar_label(drawn, [_number(value) for value in values.values()], padding=3, fontsize=8)
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
         axes.grid(False, axis="y")
@@ -63,17 +61,12 @@ def bars(values: Mapping[str, float], axis: str, *, color: str = ONE, unit: str 
 
 
 def histogram(
-    values: Sequence[float],
-    edges: Sequence[float],
-    axis: str,
-    *,
-    color: str = ONE,
-    log: bool = False,
+    values: Sequence[float], edges: Sequence[float], axis: str, *, log: bool = False
 ) -> str:
     """How many texts have which value."""
     with mpl.rc_context(STYLE):
         figure, axes = figure_of(7)
-        axes.hist(values, bins=list(edges), color=color, edgecolor="none", rwidth=0.92)
+        axes.hist(values, bins=list(edges), color=ONE, edgecolor="none", rwidth=0.92)
         if log:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter(mpl.ticker.ScalarFormatter())

@@ -58,12 +58,12 @@ def groups(ids: Sequence[list[int]], batch: int) -> list[list[int]]:
     return [order[at : at + batch] for at in range(0, len(order), batch)]
 
 
-def logits_of(model: Any, tokens: Tokens, ids: Sequence[list[int]], batch: int = BATCH) -> Floats:
+def logits_of(model: Any, tokens: Tokens, ids: Sequence[list[int]]) -> Floats:
     """(texts, classes), in order, of a network on this process alone, in full precision."""
     device = next(model.parameters()).device
     model.eval()
     found: dict[int, list[float]] = {}
-    for rows in groups(ids, batch):
+    for rows in groups(ids, BATCH):
         with torch.inference_mode():
             said = model(**tokens.tensors([ids[row] for row in rows], device)).logits.float().cpu()
         found |= dict(zip(rows, said.tolist(), strict=True))

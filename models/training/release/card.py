@@ -9,7 +9,7 @@ from typing import Any
 _RUN = """`earshot train sentiment models/training/configs/heads.toml` with the data in `../shared/data` (or
 `EARSHOT_SHARED`), from {start} (made by `configs/default.toml`): {epochs} epochs of {train} texts, by turns half of
 {by_turns} more, seed {seed}; the weights are those of the best of {looks} looks an epoch at the validation sets.
-{of_start}About {minutes} minutes on one free core with AMX (`OMP_NUM_THREADS=1`, `threads = 1`)."""
+{of_start}About 45 minutes on one free core with AMX (`OMP_NUM_THREADS=1`, `threads = 1`)."""
 _HEADS = """`earshot train sentiment models/training/configs/further.toml` with the data in `../shared/data` (or
 `EARSHOT_SHARED`): the heads of severity, topic and problem were taught again ({epochs} epochs, seed {seed}) on what the
 encoder of {start} (SHA-256 {start_hash}) sees of a text. The encoder and all other outputs are that
@@ -22,8 +22,10 @@ test splits had been read once before, for a candidate without them (macro-recal
 _TEMPLATE = Path(__file__).with_name("card.md")
 
 
-def card(story: Mapping[str, Any], minutes: int = 45) -> str:
-    """The Markdown of a model's story."""
+def card(story: Mapping[str, Any]) -> str:
+    """The Markdown of a model's story. Its `since` says what changed after the training, in a few
+    lines.
+    """
     recipe = story["recipe"]
     return _TEMPLATE.read_text(encoding="utf-8").format(
         version=story["version"],
@@ -44,11 +46,11 @@ def card(story: Mapping[str, Any], minutes: int = 45) -> str:
         f"words from {story['cause_least']}, strange above {story['strange_most']}, "
         f"dissatisfaction of the grades 2 to 5 from {', '.join(map(str, story['levels']))}",
         gate="\n".join(story["gate"]),
-        again=_again(story, minutes),
+        again="\n\n".join([_again(story), *story.get("since", [])]),
     )
 
 
-def _again(story: Mapping[str, Any], minutes: int) -> str:
+def _again(story: Mapping[str, Any]) -> str:
     recipe = story["recipe"]
     if recipe.get("heads_only"):
         return _HEADS.format(
@@ -65,7 +67,6 @@ def _again(story: Mapping[str, Any], minutes: int) -> str:
         seed=recipe["seed"],
         start=recipe["start"] or "the base",
         of_start=_OF_START.format(share=recipe["of_start"]) if recipe["of_start"] else "",
-        minutes=minutes,
     )
 
 

@@ -32,7 +32,9 @@ RESAMPLES = 200
 ONE_SIDED = 1.64  # standard errors that chance exceeds once in twenty times
 EMBEDDING_INT8 = 0.98  # mean cosine of INT8 to fp32
 LOST_FEW_SHOT = 0.02
+SHOTS, DRAWS = 5, 5
 HEADS_COST = 0.05  # share of the time of the encoder alone
+COST_ROUNDS = 40
 EMBEDDING_BASE = 0.9  # mean cosine of the tuned to the base's embedding
 
 
@@ -156,10 +158,8 @@ def few_shot(
     embed: Callable[[Sequence[str]], NDArray[np.float32]],
     learned: Sequence[tuple[str, str]],
     tested: Sequence[tuple[str, str]],
-    shots: int = 5,
-    draws: int = 5,
 ) -> float:
-    """Accuracy on `tested` (text, label) of the nearest mean of `shots` texts a label, over so many
+    """Accuracy on `tested` (text, label) of the nearest mean of SHOTS texts a label, over DRAWS
     draws of them.
 
     embed: texts to (n, dim), unit length.
@@ -169,27 +169,29 @@ def few_shot(
     truth = np.array([names.index(label) for _, label in tested])
     places = embed([text for text, _ in tested])
     right = []
-    for _ in range(draws):
+    for _ in range(DRAWS):
         chosen = [
             text
             for name in names
-            for text in chance.sample([text for text, label in learned if label == name], shots)
+            for text in chance.sample([text for text, label in learned if label == name], SHOTS)
         ]
-        means = embed(chosen).reshape(len(names), shots, -1).mean(1)
+        means = embed(chosen).reshape(len(names), SHOTS, -1).mean(1)
         means /= np.linalg.norm(means, axis=-1, keepdims=True)
         right.append(float(((places @ means.T).argmax(-1) == truth).mean()))
     return float(np.mean(right))
 
 
-def cost(small: Path, bare: Path, width: int = 24, rows: int = 32, rounds: int = 40) -> float:
+def cost(small: Path, bare: Path) -> float:
     """The share of the time that a graph takes longer than a bare one: the fastest of runs side by
     side, one thread.
     """
     sessions = [_session(path) for path in (small, bare)]
-    ids = np.random.default_rng(0).integers(1000, 20000, (rows, width))
+    ids = np.random.default_rng(0).integers(
+        1000, 20000, (32, 24)
+    )  # (texts, tokens), as tweets come
     inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
     times: list[tuple[float, float]] = []
-    for _ in range(rounds):
+    for _ in range(COST_ROUNDS):
         both = []
         for session in sessions:
             begun = time.perf_counter()
@@ -197,7 +199,9 @@ def cost(small: Path, bare: Path, width: int = 24, rows: int = 32, rounds: int =
             both.append(time.perf_counter() - begun)
         times.append((both[0], both[1]))
     # A run that was disturbed is longer, never shorter: the fastest quarter of each tells the work.
-    fast = [float(np.mean(sorted(column)[: rounds // 4])) for column in zip(*times, strict=True)]
+    fast = [
+        float(np.mean(sorted(column)[: COST_ROUNDS // 4])) for column in zip(*times, strict=True)
+    ]
     return fast[0] / fast[1] - 1
 
 

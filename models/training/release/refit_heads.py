@@ -28,7 +28,7 @@ from models.artifact import MODEL, TOKENIZER, Artifact, load_artifact
 from models.calls.cues import read_cues
 from models.calls.head import CARD, HEAD, load_head
 from models.evaluation.typos import misprinted
-from models.spelling import as_read
+from models.text import normalize
 from models.training.calls.train import card
 from models.training.corpus.data import IGNORED, Corpus, Example, text_hash
 from models.training.encoder.batches import Encoded, encode
@@ -315,7 +315,9 @@ def _build(
     encoded = encode(
         tokenizer, held, topics=corpus.topics, problems=corpus.problems, longest=longest
     )
-    some = [text for text in texts[:: max(1, len(texts) // PARITY_TEXTS)] if as_read(text) == text]
+    some = [
+        text for text in texts[:: max(1, len(texts) // PARITY_TEXTS)] if normalize(text) == text
+    ]
     before, after = (
         served(model, start.tokenizer, some, longest) for model in (start.model, made / MODEL)
     )

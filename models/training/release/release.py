@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from models.analyzer import LABELS, Analyzer, softmax
 from models.artifact import CARD, FORMAT, MODEL, STORY, TOKENIZER, sha256
 from models.encoder import Encoder
-from models.spelling import as_read
 from models.taxonomy.classifier import read_taxonomy
+from models.text import READING, normalize
 from models.training.corpus.data import Corpus, Example, file_hash
 from models.training.embed_examples import with_places
 from models.training.encoder import out_of_distribution as strange
@@ -143,7 +143,7 @@ def _measured(trainer: Trainer, made: Path, spare: Path) -> list[gate.Check]:
     def base(texts: Sequence[str]) -> NDArray[np.float32]:
         ids = [
             one.ids[:MAX_TOKENS]
-            for one in trainer.tokenizer.encode_batch([as_read(text) for text in texts])
+            for one in trainer.tokenizer.encode_batch([normalize(text) for text in texts])
         ]
         return trainer.base_embeddings(ids).float().numpy()
 
@@ -175,7 +175,7 @@ def story_of(
     files = {name: sha256(made / name) for name in (MODEL, TOKENIZER)}
     return {
         "format": FORMAT,
-        "version": f"{recipe.name}-{files[MODEL][:12]}",
+        "version": f"{recipe.name}-{files[MODEL][:12]}-r{READING}",
         "languages": ["en"],
         "labels": {
             "sentiment": list(LABELS),
@@ -238,7 +238,7 @@ def served(
 
 
 def _settled(text: str) -> bool:
-    return as_read(text) == text
+    return normalize(text) == text
 
 
 def _without(outputs: dict[str, NDArray[np.float32]], name: str) -> dict[str, NDArray[np.float32]]:

@@ -32,6 +32,7 @@ from models.training.replies.ngrams import estimate
 from models.training.replies.trainer import Trainer
 
 PARITY = 5e-3  # nats a token: the divergence that INT8 and half floats may make
+HELD_OUT = 3000  # pairs that the shares of the mixture are learnt and measured on
 SIZE = 20_000_000  # bytes of the whole directory
 
 
@@ -130,7 +131,7 @@ def likely_words(trainer: Trainer) -> NDArray[np.int64]:
 
 
 def learned_mix(
-    mixture: Mixture, encoded: Encoded, vocabulary: Vocabulary, limit: int = 3000
+    mixture: Mixture, encoded: Encoded, vocabulary: Vocabulary
 ) -> tuple[NDArray[np.float32], dict[str, float]]:
     """The shares of the GRU learnt on half of held-out pairs, and the perplexities on the other
     half.
@@ -138,8 +139,8 @@ def learned_mix(
     told = vocabulary.ids(encoded.conditions)
     told[:, 3:] = 0  # what the reply does is not known before it is written
     halves: list[list[tuple[Any, ...]]] = [[], []]
-    for start in range(0, min(limit, len(encoded)), 64):
-        rows = slice(start, min(start + 64, limit, len(encoded)))
+    for start in range(0, min(HELD_OUT, len(encoded)), 64):
+        rows = slice(start, min(start + 64, HELD_OUT, len(encoded)))
         scored = mixture.of_replies(encoded.sources[rows], told[rows], encoded.targets[rows])
         halves[start // 64 % 2].append(scored)
     learn, held = (

@@ -28,6 +28,7 @@ from models.training.replies.recipe import Recipe
 from models.training.replies.restore import Start, read_start
 
 Print = Callable[[str], None]
+LOOKED_AT = 1500  # held-out pairs of one look
 EDIT_ROUNDS = 3  # how often an edit is read
 EDIT_RATE = 0.3  # of the recipe's rate
 
@@ -258,16 +259,14 @@ class Trainer:
         self.say(resumed_at=self.step)
 
 
-def perplexity(
-    network: ReplyNetwork, vocabulary: Vocabulary, encoded: Encoded, limit: int = 1500
-) -> float:
+def perplexity(network: ReplyNetwork, vocabulary: Vocabulary, encoded: Encoded) -> float:
     """Per token, the end included, of the first pairs; the network is told brand, topic and
     sentiment, no flag.
     """
     total, count = 0.0, 0
     ids = vocabulary.ids(encoded.conditions)
     ids[:, 3:] = 0
-    for start in range(0, min(limit, len(encoded)), 64):
+    for start in range(0, min(LOOKED_AT, len(encoded)), 64):
         indices = list(range(start, min(start + 64, len(encoded))))
         batch = tensors(encoded, indices)
         with torch.inference_mode():

@@ -22,6 +22,7 @@ from models.training.lab.report.slices import slices_of
 QUOTE = 280  # characters
 WORST = 12
 ROWS = 15
+LOSSES = 40  # rows of the table of losses, about
 CLOUD = 120  # words
 LONGEST = 60  # lines of the recipe's table
 
@@ -305,10 +306,8 @@ def _chart(
     return Chart(title, Markup(svg), note=note, head=tuple(head), rows=tuple(rows))  # noqa: S704 (plots escape)
 
 
-def _thinned(
-    points: Sequence[tuple[float, float]], most: int = 40
-) -> Sequence[tuple[float, float]]:
-    return points[:: max(1, len(points) // most)]
+def _thinned(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    return points[:: max(1, len(points) // LOSSES)]
 
 
 def _quote(text: str) -> str:
