@@ -166,6 +166,17 @@ def percentile(values: Sequence[int], share: float) -> int:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0
 
 
+def map_of_rooms() -> str:
+    """A table of the packages with code: the folder, how many lines it has, and its docstring."""
+    rows = []
+    for package in PACKAGES:
+        for init in sorted((ROOT / package).rglob("__init__.py")):
+            if len(list(init.parent.glob("*.py"))) > 1:
+                text = ast.get_docstring(ast.parse(init.read_text())) or ""
+                rows.append(f"| `{init.parent.relative_to(ROOT)}/` | {' '.join(text.split())} |\n")
+    return "| room | what happens there |\n|---|---|\n" + "".join(rows)
+
+
 def report(folders: Sequence[Path]) -> str:
     shape = measure(sources(folders))
     lengths = [function.lines for function in shape.functions]
@@ -189,6 +200,9 @@ def report(folders: Sequence[Path]) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
+    if "--map" in arguments:
+        print(map_of_rooms(), end="")
+        return
     folders = [Path(argument) for argument in arguments if not argument.startswith("-")]
     folders = folders or [ROOT / package for package in PACKAGES]
     print(report(folders))
