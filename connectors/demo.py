@@ -10,12 +10,12 @@ from datetime import UTC, date, datetime, time
 from importlib.resources import files
 from typing import Any
 
-from connectors.events import Event, Sourced, decode
+from connectors.events import Event, SourcedEvent, decode
 
 DAY = date(2026, 3, 12)  # a Thursday, as some of the messages say
 
 
-def demo_day(day: date | None = None) -> Iterator[Sourced]:
+def demo_day(day: date | None = None) -> Iterator[SourcedEvent]:
     """Every event of the day in the order it was said, with its index as cursor; `day` None is DAY,
     times are UTC.
 
@@ -26,7 +26,7 @@ def demo_day(day: date | None = None) -> Iterator[Sourced]:
         written = json.loads(line)
         root = conversations.get(written.get("in_reply_to", written["id"]), written["id"])
         conversations[written["id"]] = root
-        yield Sourced(_event(written, root, day or DAY), index)
+        yield SourcedEvent(_event(written, root, day or DAY), index)
 
 
 def _lines() -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from connectors.base import Cursor, FormatError, SourceError
-from connectors.events import Event, Events, Sourced, decode
+from connectors.events import Event, Events, SourcedEvent, decode
 from connectors.formats import complaints, transcripts, twcs, tweets
 from connectors.formats.head import FORMATS, Head, read_head, recognised
 from connectors.formats.rows import (
@@ -43,7 +43,7 @@ class FileSource:
         path: Path,
         format: str,
         file: TextFile | None,
-        events: Iterator[Sourced],
+        events: Iterator[SourcedEvent],
         total: int,
         brand: str | None,
     ) -> None:
@@ -65,7 +65,7 @@ class FileSource:
             for event, cursor in self._events:
                 self._files_done += 1
                 if chosen := self._chosen(event):
-                    yield Sourced(chosen, cursor)
+                    yield SourcedEvent(chosen, cursor)
         except (OSError, EOFError, zlib.error) as error:
             raise SourceError(f"{self.path}: cannot be read to its end: {error}") from error
         self._files_done = self.total
@@ -149,7 +149,7 @@ def _position(after: Cursor | None, file: TextFile) -> Position | None:
 # the encoding of a line that is not UTF-8, where such files are about
 _OTHERWISE = {"sentiment140": "latin-1", "complaints": "cp1252", "transcripts": "cp1252"}
 
-Reader = Callable[[TextFile, Head, Position | None, OnBadRow], Iterator[Sourced]]
+Reader = Callable[[TextFile, Head, Position | None, OnBadRow], Iterator[SourcedEvent]]
 EventOf = Callable[[list[str]], Event]
 
 
@@ -158,7 +158,7 @@ def _table(columns: Sequence[str], event_of: Callable[[Head], EventOf]) -> Reade
 
     def read(
         file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
-    ) -> Iterator[Sourced]:
+    ) -> Iterator[SourcedEvent]:
         head.need(columns)
         return events(_rows(file, head, start, on_bad_row), event_of(head), on_bad_row)
 
@@ -173,7 +173,7 @@ def _rows(
 
 def _read_sentiment140(
     file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
-) -> Iterator[Sourced]:
+) -> Iterator[SourcedEvent]:
     if not {"user", "text"} <= set(head.names):
         head = head.without_header(tweets.SENTIMENT140)
     return events(_rows(file, head, start, on_bad_row), tweets.sentiment140(head.names), on_bad_row)
@@ -181,10 +181,10 @@ def _read_sentiment140(
 
 def _read_twcs(
     file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
-) -> Iterator[Sourced]:
+) -> Iterator[SourcedEvent]:
     head.need(twcs.COLUMNS)
 
-    def both_passes() -> Iterator[Sourced]:
+    def both_passes() -> Iterator[SourcedEvent]:
         reader = twcs.Twcs(head.names)
         first = _rows(TextFile(file.path), head, None, lambda bad: None)
         reader.learn(row.values for row in first)
@@ -195,7 +195,7 @@ def _read_twcs(
 
 def _read_complaints(
     file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
-) -> Iterator[Sourced]:
+) -> Iterator[SourcedEvent]:
     if not complaints.recognises(head.names):
         head.need(complaints.TEXT[:1])
     undated = transcripts.file_time(file.path)
@@ -206,7 +206,7 @@ def _read_complaints(
 
 def _read_transcripts(
     file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
-) -> Iterator[Sourced]:
+) -> Iterator[SourcedEvent]:
     if transcripts.recognises(head.names):
         return transcripts.of_table(file.path, head.names)(
             _rows(file, head, start, on_bad_row), on_bad_row
@@ -221,7 +221,7 @@ def _read_transcripts(
 
 def _read_jsonl(
     file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
-) -> Iterator[Sourced]:
+) -> Iterator[SourcedEvent]:
     for raw, number, end, too_long in file.raw_lines(start or START):
         value = raw.removeprefix(codecs.BOM_UTF8).strip() if number == 1 else raw.strip()
         if not value:
@@ -233,7 +233,7 @@ def _read_jsonl(
         except ValueError as error:
             on_bad_row(BadRow(number, reason(error)))
         else:
-            yield Sourced(event, Position(number, end))
+            yield SourcedEvent(event, Position(number, end))
 
 
 _READERS: dict[str, Reader] = {

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from connectors.base import NotSent, SentReply, Standing
+from connectors.base import NotSent, PostStatus, SentReply
 
 
 class FileReplier:
@@ -35,9 +35,9 @@ class FileReplier:
     ) -> SentReply | None:
         return await asyncio.to_thread(self._find, key)
 
-    async def lookup(self, ids: Sequence[str]) -> Mapping[str, Standing]:
+    async def lookup(self, ids: Sequence[str]) -> Mapping[str, PostStatus]:
         """A file takes nothing back: every post is taken to be there."""
-        return {id: Standing("there") for id in ids}
+        return {id: PostStatus("there") for id in ids}
 
     async def close(self) -> None:
         """Nothing is held open."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from connectors.events import Turn
-from connectors.formats.speakers import Spoken, merged, seconds, speaker, told
+from connectors.formats.speakers import Utterance, merged, seconds, speaker, told
 
 _CUE = re.compile(r"\s*(?P<start>[\d:.,]+)\s+-->\s+[\d:.,]+(?:\s.*)?")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+(?P<label>[^>]+)>")
@@ -35,11 +35,11 @@ def captions(lines: Iterable[str]) -> tuple[Turn, ...]:
         for label in labels
         if speaker(label) or _NUMBERED.fullmatch(label) or labels.count(label) > 1
     }
-    spoken: list[Spoken] = []
+    spoken: list[Utterance] = []
     for at, text in cues:
         for label, words in _voices(text, names):
             known = label or (spoken[-1].label if spoken else "")
-            spoken.append(Spoken(known, words, at))
+            spoken.append(Utterance(known, words, at))
     return told(merged(spoken))
 
 

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from pydantic import ValidationError
 
-from connectors.events import Event, Sourced
+from connectors.events import Event, SourcedEvent
 
 GZIP_MAGIC = b"\x1f\x8b"
 LINE_FEED = 10
@@ -216,7 +216,7 @@ def reason(error: ValueError) -> str:
 
 def events(
     rows: Iterator[Row], event_of: Callable[[list[str]], Event], on_bad_row: OnBadRow
-) -> Iterator[Sourced]:
+) -> Iterator[SourcedEvent]:
     """Each row as the event that `event_of` makes of its values; a ValueError there is a bad row."""
     for row in rows:
         try:
@@ -224,7 +224,7 @@ def events(
         except ValueError as error:
             on_bad_row(BadRow(row.line, reason(error)))
         else:
-            yield Sourced(event, row.end)
+            yield SourcedEvent(event, row.end)
 
 
 def column_name(name: str) -> str:

@@ -58,7 +58,7 @@ _NUMBERED = re.compile(
 )
 
 
-class Spoken(NamedTuple):
+class Utterance(NamedTuple):
     """A turn as its source writes it. label: what stands for the speaker. at: seconds from the
     start of the call.
     """
@@ -86,7 +86,7 @@ def seconds(time: str) -> float | None:
     return total
 
 
-def told(spoken: Iterable[Spoken]) -> tuple[Turn, ...]:
+def told(spoken: Iterable[Utterance]) -> tuple[Turn, ...]:
     """Turns, with the side where the label tells it, and otherwise with the name; empty ones are
     left out.
     """
@@ -113,9 +113,9 @@ def turns(lines: Iterable[str]) -> tuple[Turn, ...]:
     return found
 
 
-def merged(spoken: Iterable[Spoken]) -> list[Spoken]:
+def merged(spoken: Iterable[Utterance]) -> list[Utterance]:
     """Captions to turns: what one speaker says in a row is one turn, at the time of its beginning."""
-    found: list[Spoken] = []
+    found: list[Utterance] = []
     for one in spoken:
         if found and found[-1].label == one.label:
             found[-1] = found[-1]._replace(text=f"{found[-1].text} {one.text}".strip())
@@ -124,13 +124,13 @@ def merged(spoken: Iterable[Spoken]) -> list[Spoken]:
     return found
 
 
-def _said(lines: Iterable[str], names: frozenset[str]) -> list[Spoken]:
-    found: list[Spoken] = []
+def _said(lines: Iterable[str], names: frozenset[str]) -> list[Utterance]:
+    found: list[Utterance] = []
     for line in lines:
         labelled = _LABELLED.fullmatch(line)
         if labelled and (speaker(labelled["label"]) or labelled["label"] in names):
             at = seconds(labelled["at"] or labelled["note"] or "")
-            found.append(Spoken(labelled["label"], labelled["text"].strip(), at))
+            found.append(Utterance(labelled["label"], labelled["text"].strip(), at))
         elif line and found and not _NOTE.fullmatch(line):
             found[-1] = found[-1]._replace(text=f"{found[-1].text} {line}".strip())
     return found

@@ -11,11 +11,19 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from connectors.events import Sourced, Transcript, Turn
+from connectors.events import SourcedEvent, Transcript, Turn
 from connectors.formats.captions import captions, is_captions
 from connectors.formats.complaints import TEXT, native_id
 from connectors.formats.rows import BadRow, OnBadRow, Position, Row, TextFile, first_of, reason
-from connectors.formats.speakers import NO_CUSTOMER, NOBODY, Spoken, seconds, speaker, told, turns
+from connectors.formats.speakers import (
+    NO_CUSTOMER,
+    NOBODY,
+    Utterance,
+    seconds,
+    speaker,
+    told,
+    turns,
+)
 from connectors.formats.times import written_time
 
 SPEAKER = (
@@ -77,14 +85,16 @@ def file_time(path: Path) -> datetime:
     return datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
 
 
-def of_folder(paths: Sequence[Path], after: str | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+def of_folder(
+    paths: Sequence[Path], after: str | None, on_bad_row: OnBadRow
+) -> Iterator[SourcedEvent]:
     """One call a text file, in the order of names. The cursor is the name of the file."""
     for path in paths:
         if after is None or path.name > after:
             yield from of_text(TextFile(path, otherwise="cp1252"), on_bad_row)
 
 
-def of_text(file: TextFile, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+def of_text(file: TextFile, on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
     path = file.path
     try:
         if path.stat().st_size > MAX_FILE:
@@ -97,10 +107,10 @@ def of_text(file: TextFile, on_bad_row: OnBadRow) -> Iterator[Sourced]:
     except ValueError as error:
         on_bad_row(BadRow(1, f"{path.name}: {reason(error)}"))
     else:
-        yield Sourced(event, path.name)
+        yield SourcedEvent(event, path.name)
 
 
-def of_json(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+def of_json(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
     """One call a line: `turns` with speaker and text, or else `content` with a speaker before each
     line.
     """
@@ -116,7 +126,7 @@ def of_json(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[S
         except ValueError as error:
             on_bad_row(BadRow(line.number, reason(error)))
         else:
-            yield Sourced(event, Position(line.number, line.end))
+            yield SourcedEvent(event, Position(line.number, line.end))
 
 
 def _json(text: str) -> Any:
@@ -126,7 +136,7 @@ def _json(text: str) -> Any:
         raise ValueError("is no JSON") from None
 
 
-def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
     """The calls of one JSON document: an object, a list of them, or one under `calls`. The cursor
     counts calls.
     """
@@ -148,7 +158,7 @@ def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterat
         except ValueError as error:
             on_bad_row(BadRow(number, f"call {number}: {reason(error)}"))
         else:
-            yield Sourced(event, Position(number, 0))
+            yield SourcedEvent(event, Position(number, 0))
 
 
 def is_document(text: str) -> bool:
@@ -198,8 +208,8 @@ def _of_object(call: Any, name: str, undated: datetime) -> Transcript:
     )
 
 
-def _spoken(turn: dict[str, Any]) -> Spoken:
-    return Spoken(
+def _spoken(turn: dict[str, Any]) -> Utterance:
+    return Utterance(
         str(_first(turn, SPEAKER) or ""),
         str(_first(turn, WORDS) or ""),
         _begin(_first(turn, BEGIN)),
@@ -239,7 +249,7 @@ def _side(column: str) -> str | None:
 
 def of_table(
     path: Path, names: Sequence[str]
-) -> Callable[[Iterator[Row], OnBadRow], Iterator[Sourced]]:
+) -> Callable[[Iterator[Row], OnBadRow], Iterator[SourcedEvent]]:
     """A turn or an exchange a row; a call's rows stand together. Without a column for the call, the
     file is one.
     """
@@ -248,7 +258,7 @@ def of_table(
     stem = path.name.partition(".")[0]
     undated = file_time(path)
 
-    def calls(rows: Iterator[Row], on_bad_row: OnBadRow) -> Iterator[Sourced]:
+    def calls(rows: Iterator[Row], on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
         seen: set[str] = set()
         for name, group in groupby(
             rows, key=lambda row: stem if call is None else row.values[call].strip()
@@ -263,7 +273,7 @@ def of_table(
                         else f"the turns of call {name[:40]!r} do not stand together"
                     )
                 seen.add(name)
-                spoken: list[Spoken] = []
+                spoken: list[Utterance] = []
                 for row in together:
                     found = turns_of(row.values)
                     if not found:
@@ -276,26 +286,26 @@ def of_table(
             except ValueError as error:
                 on_bad_row(BadRow(first.line, reason(error)))
             else:
-                yield Sourced(event, last.end)
+                yield SourcedEvent(event, last.end)
 
     return calls
 
 
-def _turn(names: Sequence[str]) -> Callable[[Sequence[str]], list[Spoken]]:
+def _turn(names: Sequence[str]) -> Callable[[Sequence[str]], list[Utterance]]:
     who, words, begin = (first_of(names, wanted) for wanted in (SPEAKER, WORDS, BEGIN))
 
-    def turn(row: Sequence[str]) -> list[Spoken]:
+    def turn(row: Sequence[str]) -> list[Utterance]:
         label = row[who or 0].strip()
         at = _begin(row[begin]) if begin is not None else None
-        return [Spoken(label, row[words or 0], at)] if label else []
+        return [Utterance(label, row[words or 0], at)] if label else []
 
     return turn
 
 
-def _exchange(names: Sequence[str]) -> Callable[[Sequence[str]], list[Spoken]]:
+def _exchange(names: Sequence[str]) -> Callable[[Sequence[str]], list[Utterance]]:
     columns = [(column, name) for column, name in enumerate(names) if _side(name)]
 
-    def turns_of(row: Sequence[str]) -> list[Spoken]:
-        return [Spoken(name, row[column], None) for column, name in columns]
+    def turns_of(row: Sequence[str]) -> list[Utterance]:
+        return [Utterance(name, row[column], None) for column, name in columns]
 
     return turns_of

@@ -1,4 +1,4 @@
-"""What a person wrote in a mail: markup becomes text, and what others wrote before is cut off."""
+"""Own words of a mail: markup becomes text, quoted history and signature are cut off."""
 
 from __future__ import annotations
 
@@ -74,8 +74,9 @@ _INVISIBLE = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])|mso-hide\s*:\s*all",
     re.I,
 )
+_HIDDEN = re.compile(r"(?:^|\s)hidden(?=\s|=|/|$)", re.I)
 
-# Where an answer quotes what came before, in the words of the mail programs of eight languages.
+# The line before a quoted mail, in the words of the mail programs of eight languages.
 _WROTE = re.compile(
     r"^(on|am|le|el|il|op|em|den)\b.{4,200}?"
     r"\b(wrote|schrieb|(a )?écrit|escribió|ha scritto|schreef|escreveu|skrev)\b.{0,120}:$",
@@ -102,68 +103,86 @@ def from_markup(markup: str) -> str:
     time with the square of a length that is made to break it (CVE-2025-6069), or raises.
     """
     markup = _without_comments(markup[:_MARKUP])
-    parts: list[str] = []
-    around: list[
-        tuple[str, bool]
-    ] = []  # the tags around this place, and whether each begins something unseen
-    unseen = at = 0
-    for found in _TAG.finditer(markup):
-        if found.start() < at:
+    visible = _VisibleText()
+    at = 0
+    for match in _TAG.finditer(markup):
+        if match.start() < at:
             continue  # within a script
-        closing, tag, given = found[1], found[2].lower(), found[3][:2000]
-        if not unseen:
-            parts.append(_flat(markup[at : found.start()]))
-        at = found.end()
+        closing, tag, attributes = match[1], match[2].lower(), match[3][:2000]
+        visible.add(_flat(markup[at : match.start()]))
+        at = match.end()
         if not closing and tag in _RAW:
-            end = markup.lower().find(f"</{tag}", at) if len(around) < _DEEPEST else -1
-            if end < 0:
-                at = len(markup)
-                break
-            at = end
+            end = markup.lower().find(f"</{tag}", at) if visible.depth < _DEEPEST else -1
+            at = end if end >= 0 else len(markup)
             continue
-        if tag in _BREAKS and not unseen:
-            parts.append("\n")
+        if tag in _BREAKS:
+            visible.add("\n")
         if closing:
-            if any(name == tag for name, _ in around):
-                while around:
-                    name, hid = around.pop()
-                    unseen -= hid
-                    if name == tag:
-                        break
-        elif tag not in _EMPTY and len(around) < _DEEPEST:
-            attributes = {
-                name.lower(): value.strip("\"'") for name, value in _ATTRIBUTE.findall(given)
-            }
-            if attributes.get("id", "").lower() in _FROM_HERE:
+            visible.close(tag)
+        elif tag not in _EMPTY and visible.depth < _DEEPEST:
+            values = _values(attributes)
+            if values.get("id", "").lower() in _FROM_HERE:
                 at = len(markup)
                 break
-            around.append((tag, _hides(tag, attributes, given)))
-            unseen += around[-1][1]
-    if not unseen:
-        parts.append(_flat(markup[at:]))
-    return _tidied("".join(parts))
+            visible.open(tag, hides=_hides(tag, values, attributes))
+    visible.add(_flat(markup[at:]))
+    return _tidied("".join(visible.parts))
 
 
-def _hides(tag: str, attributes: dict[str, str], given: str) -> bool:
+class _VisibleText:
+    """The text outside of hidden tags."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self._open: list[tuple[str, bool]] = []  # tags around the place; does each hide its text?
+        self._hiding = 0
+
+    @property
+    def depth(self) -> int:
+        return len(self._open)
+
+    def add(self, text: str) -> None:
+        if not self._hiding:
+            self.parts.append(text)
+
+    def open(self, tag: str, *, hides: bool) -> None:
+        self._open.append((tag, hides))
+        self._hiding += hides
+
+    def close(self, tag: str) -> None:
+        """Close the tag, and the tags within that were left open; a tag that is not open is left."""
+        if all(name != tag for name, _ in self._open):
+            return
+        name = ""
+        while name != tag:
+            name, hides = self._open.pop()
+            self._hiding -= hides
+
+
+def _values(attributes: str) -> dict[str, str]:
+    return {name.lower(): value.strip("\"'") for name, value in _ATTRIBUTE.findall(attributes)}
+
+
+def _hides(tag: str, values: dict[str, str], attributes: str) -> bool:
     return (
         tag in _UNSEEN
-        or bool(_HISTORY & set(attributes.get("class", "").split()))
-        or _INVISIBLE.search(attributes.get("style", "")) is not None
-        or re.search(r"(?:^|\s)hidden(?=\s|=|/|$)", given, re.IGNORECASE) is not None
+        or bool(_HISTORY & set(values.get("class", "").split()))
+        or _INVISIBLE.search(values.get("style", "")) is not None
+        or _HIDDEN.search(attributes) is not None
     )
 
 
 def _without_comments(markup: str) -> str:
-    """One that does not end hides the rest, as in a browser."""
-    kept, at = [], 0
+    """A comment that does not end hides the rest, as in a browser."""
+    parts, at = [], 0
     while (start := markup.find("<!", at)) >= 0:
-        kept.append(markup[at:start])
+        parts.append(markup[at:start])
         end = "-->" if markup.startswith("<!--", start) else ">"
         stop = markup.find(end, start + 2)
         if stop < 0:
-            return "".join(kept)
+            return "".join(parts)
         at = stop + len(end)
-    return "".join(kept) + markup[at:]
+    return "".join(parts) + markup[at:]
 
 
 def _flat(data: str) -> str:
@@ -171,33 +190,29 @@ def _flat(data: str) -> str:
 
 
 def own_words(text: str) -> str:
-    """Without the quoted history and the signature below. A mail that holds nothing else is kept as
-    it is.
+    """Without the quoted history and the signature below; a mail of nothing else stays as it is.
 
-    What somebody forwards is theirs to say, and stays.
+    Forwarded text stays: it is part of the message.
     """
     text = text[: 4 * LONGEST]
     lines = _tidied(text).split("\n")
-    end = next(
-        (at for at in range(min(len(lines), _LINES)) if _begins_history(lines, at)), len(lines)
-    )
+    searched = range(min(len(lines), _LINES))
+    end = next((at for at in searched if _begins_history(lines, at)), len(lines))
     signature = next((at for at in range(end) if lines[at].rstrip() == "--"), end)
-    kept = [line for line in lines[:signature] if not line.lstrip().startswith(">")]
-    return (_tidied("\n".join(kept)) or _tidied(text))[:LONGEST]
+    own_lines = [line for line in lines[:signature] if not line.lstrip().startswith(">")]
+    return (_tidied("\n".join(own_lines)) or _tidied(text))[:LONGEST]
 
 
 def _begins_history(lines: list[str], at: int) -> bool:
     line = lines[at].strip()
     if _RULE.match(line):
         return True
-    # The line that says who wrote is broken in two or three by many programs.
-    if any(
-        _WROTE.match(" ".join(each.strip() for each in lines[at : at + count]))
-        for count in (1, 2, 3)
-    ):
+    following = [next_line.strip() for next_line in lines[at : at + 4]]
+    # Many programs break the line with the author of the quoted mail in two or three.
+    if any(_WROTE.match(" ".join(following[:count])) for count in (1, 2, 3)):
         return True
     if _HEAD.match(line):
-        return sum(bool(_SENT.match(each.strip())) for each in lines[at + 1 : at + 4]) >= 2
+        return sum(bool(_SENT.match(next_line)) for next_line in following[1:]) >= 2
     return False
 
 
