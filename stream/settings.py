@@ -95,7 +95,8 @@ class Settings(BaseSettings):
     )
     backend: Literal["local", "llm"] = Field(
         "local",
-        description="who judges in the worker and over REST; llm: the language model, the local one beside it",
+        description="who judges in the worker and over REST; "
+        "llm: the language model, the local one beside it",
     )
     llm_url: str | None = Field(
         None, description="an OpenAI-compatible address; only redacted text goes there"
@@ -106,7 +107,8 @@ class Settings(BaseSettings):
     )
     llm_brief: Path | None = Field(
         None,
-        description="brief.json of `earshot export finetune`, for a tuned model; unset: the taxonomy's labels",
+        description="brief.json of `earshot export finetune`, for a tuned model; "
+        "unset: the taxonomy's labels",
     )
     llm_input_price: float = Field(0.0, ge=0, description="dollars a million tokens that go in")
     llm_output_price: float = Field(0.0, ge=0, description="dollars a million tokens that come out")
@@ -128,7 +130,8 @@ class Settings(BaseSettings):
     )
     base_url: str | None = Field(
         None,
-        description="where people reach the console, such as https://earshot.example.com; for links in alerts",
+        description="where people reach the console, such as https://earshot.example.com; "
+        "for links in alerts",
     )
     oidc_issuer: str | None = Field(
         None, description="single sign-on: the provider's issuer; unset: passwords alone"
@@ -148,12 +151,12 @@ class Settings(BaseSettings):
 
     @field_validator("hook_secrets", mode="before")
     @classmethod
-    def _pairs(cls, given: object) -> object:
-        if not isinstance(given, str):
-            return given
-        if given.strip() == "{}":
+    def _pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.strip() == "{}":
             return {}
-        pairs = [pair.partition("=") for pair in given.split(",")]
+        pairs = [pair.partition("=") for pair in value.split(",")]
         if not all(name.strip() and secret for name, _, secret in pairs):
             raise PydanticCustomError(
                 "hook_secrets", "is name=secret, several of them with a comma between"

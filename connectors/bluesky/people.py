@@ -17,7 +17,7 @@ _CACHE_SIZE = 50_000
 
 
 class People:
-    """A cache of profiles. host: the public interface. on_line: called with a line for the operator."""
+    """A cache of profiles. host: of the public interface. on_line: gets lines for the operator."""
 
     def __init__(
         self,

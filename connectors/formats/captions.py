@@ -25,19 +25,24 @@ def is_captions(text: str) -> bool:
 def captions(lines: Iterable[str]) -> tuple[Turn, ...]:
     """The turns of a caption file. A caption without a speaker belongs to the one before it."""
     cues = list(_cues(line.rstrip("\r\n") for line in lines))
-    matches = [_LABEL.fullmatch(text) for _, text in cues]
-    labels = [match["label"] for match in matches if match]
-    names = {
-        label
-        for label in labels
-        if speaker(label) or _NUMBERED.fullmatch(label) or labels.count(label) > 1
-    }
+    names = _names(text for _, text in cues)
     utterances: list[Utterance] = []
     for at, text in cues:
         for label, words in _voices(text, names):
             before = utterances[-1].label if utterances else ""
             utterances.append(Utterance(label or before, words, at))
     return to_turns(merged(utterances))
+
+
+def _names(texts: Iterable[str]) -> set[str]:
+    """The labels that name a side, are numbered, or come twice."""
+    matches = [_LABEL.fullmatch(text) for text in texts]
+    labels = [match["label"] for match in matches if match]
+    return {
+        label
+        for label in labels
+        if speaker(label) or _NUMBERED.fullmatch(label) or labels.count(label) > 1
+    }
 
 
 def _cues(lines: Iterable[str]) -> Iterator[tuple[float | None, str]]:

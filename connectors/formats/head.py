@@ -21,7 +21,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The beginning of a file. names: the first row by column_name(). data: where the rows start."""
+    """The beginning of a file. names: of the first row, by column_name(). data: the rows' start."""
 
     path: Path
     text: str

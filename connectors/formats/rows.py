@@ -167,22 +167,17 @@ def csv_rows(
     feed = _Feed(lines)
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
     while True:
-        values: list[str] = []
-        problem = None
         try:
-            values = next(reader)
+            values, problem = _next_values(reader)
         except StopIteration:
             return
-        except csv.Error as error:
-            problem = f"cannot be read as CSV: {error}"
         pending = feed.row_ended()
         first, last = pending[0], pending[-1]
         if problem and len(pending) == 1:
-            values, problem = _sloppy_row(first.text, delimiter) or (values, problem)
+            values, problem = _sloppy_values(first.text, delimiter, problem)
         if problem is None and not values and not first.damage:
             continue  # an empty line
-        if problem is None and len(values) != width:
-            problem = f"has {len(values)} columns, not {width}"
+        problem = problem or _width_problem(values, width)
         if problem:
             feed.again.extendleft(reversed(pending[1:]))
         fault = first.damage or problem or _damage(pending)
@@ -192,14 +187,23 @@ def csv_rows(
             yield Row(first.number, values, Position(last.number, last.end))
 
 
-def _sloppy_row(text: str, delimiter: str) -> tuple[list[str], None] | None:
-    """`"so" he said` as a field of one line is sloppy, not dangerous."""
-    if text.count('"') % 2:
-        return None
+def _next_values(reader: Iterator[list[str]]) -> tuple[list[str], str | None]:
+    """The fields of the next row, or the problem with it. Raises StopIteration at the end."""
     try:
-        return next(csv.reader([text], delimiter=delimiter)), None
-    except csv.Error:
-        return None
+        return next(reader), None
+    except csv.Error as error:
+        return [], f"cannot be read as CSV: {error}"
+
+
+def _sloppy_values(text: str, delimiter: str, problem: str) -> tuple[list[str], str | None]:
+    """`"so" he said` as a field of one line is sloppy, not dangerous; a stray quote is."""
+    if text.count('"') % 2:
+        return [], problem
+    return _next_values(csv.reader([text], delimiter=delimiter))
+
+
+def _width_problem(values: list[str], width: int) -> str | None:
+    return None if len(values) == width else f"has {len(values)} columns, not {width}"
 
 
 def _damage(lines: Iterable[Line]) -> str | None:

@@ -47,7 +47,8 @@ NO_SPEAKER = (
 
 _TIME = r"\d{1,3}(?::[0-5]\d){1,2}(?:[.,]\d{1,3})?"
 _LABELLED = re.compile(
-    rf"[\s*_.]*(?:[\[(]?(?P<at>{_TIME})[\])]?\s*[-\u2013]?\s*)?(?P<label>[^\W\d_][\w .'/-]{{0,39}}?)\s*"
+    rf"[\s*_.]*(?:[\[(]?(?P<at>{_TIME})[\])]?\s*[-\u2013]?\s*)?"
+    r"(?P<label>[^\W\d_][\w .'/-]{0,39}?)\s*"
     r"(?:\((?P<note>[^()]{0,40})\))?\**\s*:\**\s*(?P<text>.*)",
     re.S,
 )
@@ -113,7 +114,7 @@ def turns(lines: Iterable[str]) -> tuple[Turn, ...]:
 
 
 def merged(captions: Iterable[Utterance]) -> list[Utterance]:
-    """Captions to turns: those of one speaker in a row are one turn, at the time of its beginning."""
+    """Captions to turns: those of one speaker in a row are one turn, at its beginning."""
     turns: list[Utterance] = []
     for caption in captions:
         if turns and turns[-1].label == caption.label:
@@ -141,13 +142,17 @@ def _names(lines: Iterable[str]) -> frozenset[str]:
     roles they begin half of the lines.
     """
     spoken_lines = [line for line in lines if line and not _NOTE.fullmatch(line)]
-    matches = [_LABELLED.fullmatch(line) for line in spoken_lines]
-    labels = Counter(match["label"] for match in matches if match)
+    labels = _labels(spoken_lines)
     roles = {label for label in labels if speaker(label)}
     names = {label for label in labels.keys() - roles if _may_be_name(label, labels[label])}
     labelled_lines = sum(labels[label] for label in names | roles)
     is_conversation = len(names) + len(roles) > 1 and 2 * labelled_lines >= len(spoken_lines)
     return frozenset(names) if is_conversation else frozenset()
+
+
+def _labels(lines: Iterable[str]) -> Counter[str]:
+    matches = [_LABELLED.fullmatch(line) for line in lines]
+    return Counter(match["label"] for match in matches if match)
 
 
 def _may_be_name(label: str, times: int) -> bool:

@@ -192,14 +192,20 @@ def _of_object(call: Any, name: str, undated: datetime) -> Transcript:
 
 
 def _turns_of_object(call: dict[str, Any]) -> tuple[Turn, ...]:
-    lists = [call[key] for key in TURNS if isinstance(call.get(key), list) and call[key]]
-    entries = lists[0] if lists else []
-    if entries and all(isinstance(entry, dict) for entry in entries):
+    entries = _first_of_type(call, TURNS, list) or []
+    types = {type(entry) for entry in entries}
+    if types == {dict}:
         return to_turns(_utterance(entry) for entry in entries)
-    if entries and all(isinstance(entry, str) for entry in entries):
+    if types == {str}:
         return turns(entries)
-    texts = [call[key] for key in ("content", *TURNS) if isinstance(call.get(key), str)]
-    return turns(texts[0].splitlines()) if texts else ()
+    text = _first_of_type(call, ("content", *TURNS), str) or ""
+    return turns(text.splitlines())
+
+
+def _first_of_type(call: dict[str, Any], names: Sequence[str], kind: type) -> Any:
+    """The first of these values that is of the type and not empty."""
+    values = [call[name] for name in names if isinstance(call.get(name), kind)]
+    return next((value for value in values if value), None)
 
 
 def _utterance(turn: dict[str, Any]) -> Utterance:

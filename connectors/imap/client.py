@@ -25,7 +25,7 @@ _PASSING = ("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A mailbox and its reader. The server is the operator's own; it may lie in a private network."""
+    """A mailbox and its login. The server is the operator's own, perhaps in a private network."""
 
     host: str
     port: int
@@ -172,7 +172,7 @@ def _connected(account: Account, seconds: float) -> imaplib.IMAP4:
 
 
 class _translated:
-    """Errors of imaplib and the socket as ServerAway and CommandRefused, without a message's text."""
+    """Errors of imaplib and the socket as ServerAway or CommandRefused, without a mail's text."""
 
     def __init__(self, action: str) -> None:
         self._action = action

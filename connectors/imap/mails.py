@@ -96,7 +96,7 @@ def _author(mail: Message) -> str:
 
 
 def _automatic(mail: Message) -> str:
-    """The kind of automatic mail (RFC 3834, RFC 3464), '' of any other. Our alerts are marked, too."""
+    """The kind of automatic mail (RFC 3834, RFC 3464), '' of any other. Our alerts count, too."""
     submitted = _header(mail, "Auto-Submitted").partition(";")[0].strip().lower()
     if submitted and submitted != "no":
         return "an automatic message"
@@ -119,7 +119,7 @@ def _header(mail: Message, name: str) -> str:
 
 
 def _bytes(part: str | bytes) -> bytes:
-    """An unencoded part of a header as it came: bytes beyond ASCII break the rules, and are common."""
+    """An unencoded part of a header: bytes beyond ASCII break the rules, and are common."""
     return part if isinstance(part, bytes) else part.encode("utf-8", "surrogateescape")
 
 

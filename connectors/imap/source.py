@@ -121,7 +121,7 @@ class Mails:
         return mail
 
     def _event(self, mail: RawMail) -> Any | None:
-        """The event of a mail; None of an automatic one. In a thread: a large one takes its time."""
+        """The event of a mail; None of an automatic one. In a thread: a large one takes time."""
         try:
             return mail_event(
                 mail.raw, mail.received, own=self._account.username, brand=self._brand

@@ -83,14 +83,15 @@ _WROTE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _RULE = re.compile(
-    r"^[-_*\s]{2,}(original message|original-nachricht|ursprüngliche nachricht|message d'origine|mensaje original|"
-    r"messaggio originale|oorspronkelijk bericht|mensagem original|ursprungligt meddelande)[-_*\s]*$",
+    r"^[-_*\s]{2,}(original message|original-nachricht|ursprüngliche nachricht|"
+    r"message d'origine|mensaje original|messaggio originale|oorspronkelijk bericht|"
+    r"mensagem original|ursprungligt meddelande)[-_*\s]*$",
     re.IGNORECASE,
 )
 _HEAD = re.compile(r"^\**(from|von|de|da|van|från|fra)\**\s*:\s*\**\s*\S", re.IGNORECASE)
 _SENT = re.compile(
-    r"^\**(sent|date|gesendet|datum|envoyé|enviado( el)?|fecha|inviato|data|verzonden|skickat|sendt|"
-    r"to|an|à|para|a|aan|till|til)\**\s*:",
+    r"^\**(sent|date|gesendet|datum|envoyé|enviado( el)?|fecha|inviato|data|verzonden|"
+    r"skickat|sendt|to|an|à|para|a|aan|till|til)\**\s*:",
     re.IGNORECASE,
 )
 
@@ -150,7 +151,7 @@ class _VisibleText:
         self._hiding += hides
 
     def close(self, tag: str) -> None:
-        """Close the tag, and the tags within that were left open; a tag that is not open is left."""
+        """Close the tag and the open tags within; a tag that is not open changes nothing."""
         if all(name != tag for name, _ in self._open):
             return
         name = ""

@@ -143,7 +143,7 @@ class Mastodon:
     async def _catch_up(
         self, channel: Channel, since: str, place: dict[str, str], queue: asyncio.Queue[Any]
     ) -> str:
-        """The posts since, in their order; returns the newest id. The cursor follows page by page."""
+        """The posts since, in their order; returns the newest id. The cursor follows by pages."""
         after, newest = _earlier(since), since
         while True:
             answer = await self._server.get(

@@ -248,7 +248,7 @@ class XStream:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[NextLine]:
-        """tweepy's stream as a function that waits some seconds for the next line; None: none came."""
+        """tweepy's stream as a function that waits some seconds for a line; None: none came."""
         queue: asyncio.Queue[bytes] = asyncio.Queue()
 
         def on_line(line: bytes | None) -> None:

@@ -173,16 +173,13 @@ class Listener:
         """The events, deletions with the conversation of their post. Deletions of unknown posts are
         left out: some networks send everybody's.
         """
-        deleted = [event.id for event in events if isinstance(event, Deleted)]
-        unknown = [id for id in deleted if id not in self._recent]
-        conversations: dict[str, str] = {}
-        if unknown:
-            conversations |= await self._patiently(self._store.conversations, unknown)
-        conversations |= {id: self._recent[id] for id in deleted if id in self._recent}
+        conversations = await self._conversations_of(
+            [event.id for event in events if isinstance(event, Deleted)]
+        )
+        known: list[Event] = []
         for event in events:
             if not isinstance(event, Deleted):
                 conversations[event.id] = event.conversation
-        known: list[Event] = []
         for event in events:
             if not isinstance(event, Deleted):
                 known.append(event)
@@ -190,6 +187,14 @@ class Listener:
                 conversation = conversations[event.id]
                 known.append(event.model_copy(update={"conversation": conversation}))
         return known
+
+    async def _conversations_of(self, ids: Sequence[str]) -> dict[str, str]:
+        """The conversations of posts that were published lately, or are stored."""
+        recent = {id: self._recent[id] for id in ids if id in self._recent}
+        older = [id for id in ids if id not in recent]
+        if not older:
+            return recent
+        return {**await self._patiently(self._store.conversations, older), **recent}
 
     def _remember(self, events: Sequence[Event]) -> None:
         for event in events:

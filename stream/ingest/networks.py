@@ -45,7 +45,7 @@ def listen_query(
 async def open_sources(
     settings: Network, query: ListenQuery, context: Context
 ) -> AsyncIterator[list[LiveSource]]:
-    """The sources of a network, closed at the end. Raises ConnectorError when a setting is missing."""
+    """The sources of a network, closed at the end. Raises ConnectorError as they do."""
     sources = settings.open_sources(query, context)
     try:
         yield sources
