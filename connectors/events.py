@@ -75,7 +75,7 @@ class Complaint(_TextRecord):
 class Turn(BaseModel):
     """One utterance of a call.
 
-    speaker: `unknown` where the source only names people; what they say tells who is the customer.
+    speaker: `unknown` where the source only names people; their words show which is the customer.
     name: the name then. at: seconds from the start of the call.
     """
 

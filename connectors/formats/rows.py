@@ -173,8 +173,8 @@ def csv_rows(
             return
         pending = feed.row_ended()
         first, last = pending[0], pending[-1]
-        if problem and len(pending) == 1:
-            values, problem = _sloppy_values(first.text, delimiter, problem)
+        if problem:
+            values, problem = _sloppy_values(pending, delimiter, problem)
         if problem is None and not values and not first.damage:
             continue  # an empty line
         problem = problem or _width_problem(values, width)
@@ -195,9 +195,12 @@ def _next_values(reader: Iterator[list[str]]) -> tuple[list[str], str | None]:
         return [], f"cannot be read as CSV: {error}"
 
 
-def _sloppy_values(text: str, delimiter: str, problem: str) -> tuple[list[str], str | None]:
+def _sloppy_values(
+    lines: Sequence[Line], delimiter: str, problem: str
+) -> tuple[list[str], str | None]:
     """`"so" he said` as a field of one line is sloppy, not dangerous; a stray quote is."""
-    if text.count('"') % 2:
+    text = lines[0].text
+    if len(lines) > 1 or text.count('"') % 2:
         return [], problem
     return _next_values(csv.reader([text], delimiter=delimiter))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 LONGEST = 512  # characters of a rule, and of a query of the recent search
-TAG = "earshot"  # rules with another tag belong to somebody else and stay as they are
+TAG = "earshot"  # rules with another tag belong to others and stay as they are
 
 
 @dataclass(frozen=True, slots=True)

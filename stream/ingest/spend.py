@@ -1,4 +1,4 @@
-"""Spending on networks that charge, written down at once: a restart knows that of today."""
+"""Spending on networks that charge, written down at once, so that a restart knows it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Spend:
     async def add(
         self, brand: str, day: date, counts: Mapping[str, int], prices: Mapping[str, int]
     ) -> int:
-        """Add to a day's spending; returns its sum over all processes, in millionths of a dollar."""
+        """Add to a day's spending; returns its sum of all processes, in millionths of a dollar."""
         for kind, count in counts.items():
             self._unwritten[brand, day, kind] += count
         try:
