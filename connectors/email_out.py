@@ -34,7 +34,7 @@ _PART_LIMIT = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class SmtpServer:
     """The mail server that takes the message: the operator's own, often in a private network."""
 
     host: str
@@ -62,7 +62,7 @@ def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> 
         raise SinkError(f"the sink {name}: username and password go together")
     if password is not None and encryption == "none":
         raise SinkError(f"the sink {name}: a password is not sent without encryption")
-    server = Server(text_option(options, "host", name), port, encryption, username, password)
+    server = SmtpServer(text_option(options, "host", name), port, encryption, username, password)
     addresses = options.get("to")
     if not isinstance(addresses, list) or not addresses:
         raise SinkError(f"the sink {name} needs `to`, a list of addresses")
@@ -75,7 +75,7 @@ class Email:
     same Message-ID.
     """
 
-    def __init__(self, name: str, server: Server, sender: str, to: Sequence[str]) -> None:
+    def __init__(self, name: str, server: SmtpServer, sender: str, to: Sequence[str]) -> None:
         self.name = name
         self._server = server
         self._sender = sender

@@ -11,7 +11,7 @@ from pathlib import Path
 from connectors.base import Cursor, FormatError, SourceError
 from connectors.events import Event, Events, SourcedEvent, decode
 from connectors.formats import complaints, transcripts, twcs, tweets
-from connectors.formats.head import FORMATS, Head, read_head, recognised
+from connectors.formats.head import FORMATS, FileHead, read_head, recognised
 from connectors.formats.rows import (
     MAX_LINE,
     START,
@@ -147,15 +147,15 @@ def _position(after: Cursor | None, file: TextFile) -> Position | None:
 # The encoding of a line that is not UTF-8, in formats where that happens.
 _OTHERWISE = {"sentiment140": "latin-1", "complaints": "cp1252", "transcripts": "cp1252"}
 
-Reader = Callable[[TextFile, Head, Position | None, OnBadRow], Iterator[SourcedEvent]]
+Reader = Callable[[TextFile, FileHead, Position | None, OnBadRow], Iterator[SourcedEvent]]
 EventOf = Callable[[list[str]], Event]
 
 
-def _table(columns: Sequence[str], event_of: Callable[[Head], EventOf]) -> Reader:
+def _table(columns: Sequence[str], event_of: Callable[[FileHead], EventOf]) -> Reader:
     """A reader of one event a row."""
 
     def read(
-        file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
+        file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
     ) -> Iterator[SourcedEvent]:
         head.need(columns)
         return rows_as_events(_rows(file, head, start, on_bad_row), event_of(head), on_bad_row)
@@ -164,13 +164,13 @@ def _table(columns: Sequence[str], event_of: Callable[[Head], EventOf]) -> Reade
 
 
 def _rows(
-    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
 ) -> Iterator[Row]:
     return csv_rows(file.lines(start or head.data), len(head.names), head.delimiter, on_bad_row)
 
 
 def _read_sentiment140(
-    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
 ) -> Iterator[SourcedEvent]:
     if not {"user", "text"} <= set(head.names):
         head = head.without_header(tweets.SENTIMENT140)
@@ -180,7 +180,7 @@ def _read_sentiment140(
 
 
 def _read_twcs(
-    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
 ) -> Iterator[SourcedEvent]:
     head.need(twcs.COLUMNS)
 
@@ -194,7 +194,7 @@ def _read_twcs(
 
 
 def _read_complaints(
-    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
 ) -> Iterator[SourcedEvent]:
     if not complaints.recognises(head.names):
         head.need(complaints.TEXT[:1])
@@ -205,7 +205,7 @@ def _read_complaints(
 
 
 def _read_transcripts(
-    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
 ) -> Iterator[SourcedEvent]:
     if transcripts.recognises(head.names):
         return transcripts.of_table(file.path, head.names)(
@@ -220,7 +220,7 @@ def _read_transcripts(
 
 
 def _read_jsonl(
-    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
 ) -> Iterator[SourcedEvent]:
     for raw, number, end, too_long in file.raw_lines(start or START):
         value = raw.removeprefix(codecs.BOM_UTF8).strip() if number == 1 else raw.strip()

@@ -22,22 +22,22 @@ class BlueskyNetwork(Network):
 
     def open_sources(self, query: ListenQuery, context: Context) -> list[LiveSource]:
         """Every public post with one of the words, or by, to or about one of the handles."""
+        from connectors.bluesky.accounts import PUBLIC, AccountDirectory
         from connectors.bluesky.jetstream import SERVERS, Jetstream
-        from connectors.bluesky.people import PUBLIC, People
         from connectors.keywords import KeywordFilter
 
         try:
             keyword_filter = KeywordFilter(query.keywords, query.handles)
         except ValueError as error:
             raise ConnectorError(f"Bluesky: {error}") from None
-        people = People(
+        directory = AccountDirectory(
             host=self.public or PUBLIC,
             allow_private=context.allow_private,
             on_line=context.on_line,
         )
         source = Jetstream(
             keyword_filter,
-            people,
+            directory,
             servers=(self.jetstream,) if self.jetstream else SERVERS,
             brand=query.brand,
             allow_private=context.allow_private,
@@ -47,7 +47,7 @@ class BlueskyNetwork(Network):
 
     def open_replier(self, brand: str, context: Context) -> Replier:
         """Answers as the account of `handle`."""
-        from connectors.bluesky.people import PUBLIC
+        from connectors.bluesky.accounts import PUBLIC
         from connectors.bluesky.replies import PDS, BlueskyReplier
 
         password = reveal(self.password)

@@ -13,7 +13,7 @@ import aiohttp
 
 from connectors.backoff import doubling
 from connectors.base import SourceError
-from connectors.bluesky.people import People
+from connectors.bluesky.accounts import AccountDirectory
 from connectors.bluesky.posts import POSTS, deletion, mentions, moment, post_event
 from connectors.events import Checkpoint, Deleted, LiveEvents, SourcedEvent, Tweet
 from connectors.guard import connector, refused
@@ -50,7 +50,7 @@ class Jetstream:
     def __init__(
         self,
         keyword_filter: KeywordFilter,
-        people: People,
+        directory: AccountDirectory,
         *,
         servers: Sequence[str] = SERVERS,
         brand: str | None = None,
@@ -61,7 +61,7 @@ class Jetstream:
         self.name = f"bluesky:{brand or keyword_filter.name}"
         self.read = 0  # posts of the whole network
         self._keyword_filter = keyword_filter
-        self._people = people
+        self._directory = directory
         self._servers = list(servers)
         self._brand = brand
         self._allow_private = allow_private
@@ -76,7 +76,7 @@ class Jetstream:
         server = self._servers[0]
         try:
             if self._accounts is None:
-                self._accounts = await self._people.resolve(self._keyword_filter.handles)
+                self._accounts = await self._directory.resolve(self._keyword_filter.handles)
             async with self._connected(server, after) as next_message:
                 async for step in self._read(next_message, after):
                     yield step
@@ -166,7 +166,9 @@ class Jetstream:
 
     async def _with_authors(self, posts: Sequence[tuple[Tweet, int]]) -> list[tuple[Tweet, int]]:
         """The posts with the handle and the followers of their authors, where they are known."""
-        profiles = await self._people.profiles({event.author for event, _ in posts if event.author})
+        profiles = await self._directory.profiles(
+            {event.author for event, _ in posts if event.author}
+        )
         complete = []
         for event, at in posts:
             if event.author in profiles:

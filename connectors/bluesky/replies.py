@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 
 from connectors.base import NotSent, PostStatus, SentReply, SentUnknown
-from connectors.bluesky.people import PUBLIC
+from connectors.bluesky.accounts import PUBLIC
 from connectors.bluesky.posts import POSTS, event_id, tid, uri_of
 from connectors.guard import connector, refused
 

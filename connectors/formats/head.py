@@ -20,7 +20,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class FileHead:
     """The beginning of a file. names: of the first row, by column_name(). data: the rows' start."""
 
     path: Path
@@ -42,7 +42,7 @@ class Head:
                 f"{self.path}: the column {', '.join(missing)} is missing; {self.first_line}"
             )
 
-    def without_header(self, names: Sequence[str]) -> Head:
+    def without_header(self, names: Sequence[str]) -> FileHead:
         return replace(self, names=tuple(names), data=START)
 
     @property
@@ -52,7 +52,7 @@ class Head:
         return f"the first line is {line if len(line) <= 100 else line[:100] + '…'!r}"
 
 
-def read_head(path: Path) -> Head:
+def read_head(path: Path) -> FileHead:
     """Raises FormatError when it is no text; OSError, EOFError or zlib.error as reading does."""
     block = TextFile(path).head()
     if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -73,10 +73,10 @@ def read_head(path: Path) -> Head:
         first_row = tuple(next(reader))
     lines = block.split(b"\n")[: reader.line_num]
     data = Position(reader.line_num, sum(len(line) + 1 for line in lines))
-    return Head(path, text, first_row, tuple(map(column_name, first_row)), delimiter, data)
+    return FileHead(path, text, first_row, tuple(map(column_name, first_row)), delimiter, data)
 
 
-def recognised(head: Head) -> str:
+def recognised(head: FileHead) -> str:
     """The format's name. Raises FormatError when it is none of them."""
     names = set(head.names)
     if names >= set(tweets.AIRLINE):
@@ -101,7 +101,7 @@ def recognised(head: Head) -> str:
     )
 
 
-def _holds_calls(head: Head) -> bool:
+def _holds_calls(head: FileHead) -> bool:
     if not head.is_json:
         return False
     keys = "|".join((*transcripts.TURNS, "content"))

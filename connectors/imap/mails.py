@@ -13,7 +13,7 @@ from email.message import Message
 from email.utils import parseaddr, parsedate_to_datetime
 
 from connectors.events import Complaint
-from connectors.imap.words import from_markup, own_words
+from connectors.imap.text import from_markup, own_words
 
 NETWORK = "email"
 _LONGEST_HEADER = 4000  # characters of a header that are read

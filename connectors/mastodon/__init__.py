@@ -11,7 +11,7 @@ from connectors.base import ConnectorError, LiveSource, Replier
 from connectors.network import Context, ListenQuery, Network, reveal
 
 if TYPE_CHECKING:
-    from connectors.mastodon.client import Server
+    from connectors.mastodon.client import MastodonServer
 
 
 class MastodonNetwork(Network):
@@ -48,8 +48,8 @@ class MastodonNetwork(Network):
             )
         return MastodonReplier(server)
 
-    def _open_server(self, context: Context) -> Server:
-        from connectors.mastodon.client import Server
+    def _open_server(self, context: Context) -> MastodonServer:
+        from connectors.mastodon.client import MastodonServer
 
         if not self.server:
             raise ConnectorError(
@@ -57,6 +57,8 @@ class MastodonNetwork(Network):
                 "https://mastodon.social"
             )
         try:
-            return Server(self.server, reveal(self.token), allow_private=context.allow_private)
+            return MastodonServer(
+                self.server, reveal(self.token), allow_private=context.allow_private
+            )
         except ValueError as error:
             raise ConnectorError(f"EARSHOT_MASTODON_SERVER: {self.server} {error}") from None

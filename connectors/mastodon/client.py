@@ -29,7 +29,7 @@ class Answer(NamedTuple):
     error: str = ""
 
 
-class Server:
+class MastodonServer:
     """The interface of one server. token: of an application of the account; without one some
     servers show little.
     """

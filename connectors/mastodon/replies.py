@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from connectors.base import NotSent, PostStatus, SentReply, SentUnknown
-from connectors.mastodon.client import Answer, Server
+from connectors.mastodon.client import Answer, MastodonServer
 from connectors.mastodon.posts import event_id, moment, native, plain, revision_of
 
 
@@ -17,7 +17,7 @@ class MastodonReplier:
 
     network = "mastodon"
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: MastodonServer) -> None:
         self._server = server
         self._own: str | None = None
 

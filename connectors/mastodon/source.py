@@ -12,7 +12,7 @@ from typing import Any
 
 from connectors.events import Checkpoint, Deleted, Event, LiveEvents, SourcedEvent
 from connectors.keywords import KeywordFilter
-from connectors.mastodon.client import Answer, Server
+from connectors.mastodon.client import Answer, MastodonServer
 from connectors.mastodon.posts import event_id, plain, post_event
 from connectors.revisions import RecentRevisions
 
@@ -61,7 +61,7 @@ class Mastodon:
 
     def __init__(
         self,
-        server: Server,
+        server: MastodonServer,
         keyword_filter: KeywordFilter,
         *,
         brand: str | None = None,

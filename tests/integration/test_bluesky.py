@@ -11,8 +11,8 @@ from servers.jetstream import START, Jetstream, close_after, commit, cut_after
 from servers.web import Waits, heard
 
 from connectors.base import SourceError
+from connectors.bluesky.accounts import AccountDirectory
 from connectors.bluesky.jetstream import Jetstream as Source
-from connectors.bluesky.people import People
 from connectors.bluesky.posts import tid, tid_micros
 from connectors.events import Deleted
 from connectors.keywords import KeywordFilter
@@ -25,10 +25,12 @@ async def server():
 
 
 def source(server, *words, handles=(), on_line=lambda line: None, **options):
-    people = People(host=server.address, allow_private=True, on_line=on_line)
+    directory = AccountDirectory(host=server.address, allow_private=True, on_line=on_line)
     address = server.address.replace("http", "ws") + "/subscribe"
     wanted = KeywordFilter(words, handles)
-    return Source(wanted, people, servers=[address], allow_private=True, on_line=on_line, **options)
+    return Source(
+        wanted, directory, servers=[address], allow_private=True, on_line=on_line, **options
+    )
 
 
 async def test_posts_with_the_word_become_events_with_author_conversation_and_language(server):
@@ -183,10 +185,10 @@ async def test_records_that_are_no_posts_are_left_out(server):
 
 
 async def test_a_private_address_is_refused_for_good_unless_it_is_allowed(server):
-    people = People(host=server.address)
+    directory = AccountDirectory(host=server.address)
     closed = Source(
         KeywordFilter(["delta"]),
-        people,
+        directory,
         servers=[server.address.replace("http", "ws") + "/subscribe"],
     )
 

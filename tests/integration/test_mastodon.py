@@ -14,7 +14,7 @@ from servers.web import Waits, cut, heard
 from connectors.base import NotSent, SentUnknown, SourceError
 from connectors.events import Deleted
 from connectors.keywords import KeywordFilter
-from connectors.mastodon.client import Server
+from connectors.mastodon.client import MastodonServer
 from connectors.mastodon.posts import plain
 from connectors.mastodon.replies import MastodonReplier
 from connectors.mastodon.source import Mastodon
@@ -28,14 +28,14 @@ async def network():
 
 @pytest.fixture
 async def server(network):
-    found = Server(network.address, allow_private=True)
+    found = MastodonServer(network.address, allow_private=True)
     yield found
     await found.close()
 
 
 @pytest.fixture
 async def replier(network):
-    found = MastodonReplier(Server(network.address, "token", allow_private=True))
+    found = MastodonReplier(MastodonServer(network.address, "token", allow_private=True))
     yield found
     await found.close()
 
@@ -145,7 +145,7 @@ async def test_a_stream_without_a_sign_of_life_is_taken_for_dead(network):
     network.mute = True
     network.post(0, "delta")
     waits = Waits()
-    server = Server(network.address, allow_private=True, silence=0.2)
+    server = MastodonServer(network.address, allow_private=True, silence=0.2)
 
     async def later():
         while network.connected < 2:
@@ -174,7 +174,7 @@ async def test_too_many_requests_wait_as_long_as_they_are_told_and_a_refusal_say
 
 
 async def test_the_token_is_sent_in_the_head_and_never_said(network):
-    server = Server(network.address, "secret-token", allow_private=True)
+    server = MastodonServer(network.address, "secret-token", allow_private=True)
     network.script = [401, 401]
 
     with pytest.raises(SourceError) as refused:
@@ -231,7 +231,7 @@ async def test_what_is_gone_is_not_answered_and_a_limit_says_when(network, repli
 
 
 async def test_a_wrong_token_is_said_in_one_line(network):
-    replier = MastodonReplier(Server(network.address, "wrong", allow_private=True))
+    replier = MastodonReplier(MastodonServer(network.address, "wrong", allow_private=True))
     id = f"mastodon:127.0.0.1/{network.post(0, 'delta')}"
 
     with pytest.raises(NotSent, match="write:statuses") as refused:
@@ -243,7 +243,7 @@ async def test_a_wrong_token_is_said_in_one_line(network):
 
 
 async def test_mentions_are_heard_through_notifications_when_there_is_a_token(network):
-    server = Server(network.address, "token", allow_private=True)
+    server = MastodonServer(network.address, "token", allow_private=True)
     id = network.post(0, "@care hello?", told=False)
     notice = {"id": "41", "type": "mention", "status": network.statuses[id]}
     source = Mastodon(server, KeywordFilter(handles=["care"]))
@@ -268,5 +268,5 @@ def test_markup_becomes_the_text_that_people_see():
 def test_a_server_is_an_address():
     for wrong in ("ftp://mastodon.example", "https://user:secret@mastodon.example", "https://"):
         with pytest.raises(ValueError, match="is no server"):
-            Server(wrong)
-    assert Server("mastodon.social").url == "https://mastodon.social"
+            MastodonServer(wrong)
+    assert MastodonServer("mastodon.social").url == "https://mastodon.social"

@@ -13,7 +13,7 @@ from connectors.base import ConnectorError
 from connectors.events import encode
 from connectors.imap import ImapNetwork
 from connectors.imap.mails import NoComplaint, mail_event
-from connectors.imap.words import from_markup, own_words
+from connectors.imap.text import from_markup, own_words
 from connectors.network import Context, ListenQuery
 
 CAME = datetime(2026, 3, 12, 12, 5, tzinfo=UTC)

@@ -16,7 +16,7 @@ _BATCH = 25  # profiles of one request, the interface's limit
 _CACHE_SIZE = 50_000
 
 
-class People:
+class AccountDirectory:
     """A cache of profiles. host: of the public interface. on_line: gets lines for the operator."""
 
     def __init__(
