@@ -27,9 +27,9 @@ async def server():
 def source(server, *words, handles=(), on_line=lambda line: None, **options):
     directory = AccountDirectory(host=server.address, allow_private=True, on_line=on_line)
     address = server.address.replace("http", "ws") + "/subscribe"
-    wanted = KeywordFilter(words, handles)
+    keyword_filter = KeywordFilter(words, handles)
     return Source(
-        wanted, directory, servers=[address], allow_private=True, on_line=on_line, **options
+        keyword_filter, directory, servers=[address], allow_private=True, on_line=on_line, **options
     )
 
 

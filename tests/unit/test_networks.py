@@ -272,6 +272,20 @@ def test_secrets_show_in_no_repr(monkeypatch):
     assert "secret-of" not in str(wrong.value)
 
 
+def test_a_setting_that_became_a_constant_breaks_no_start(monkeypatch):
+    for name in ("X_SAMPLE", "X_POLL_SECONDS", "IMAP_POLL_SECONDS", "LLM_RETRIES", "OIDC_CLAIM"):
+        monkeypatch.setenv(f"EARSHOT_{name}", "nonsense")
+
+    read_settings()
+
+
+def test_a_wrong_setting_of_a_network_is_named_at_every_start(monkeypatch):
+    monkeypatch.setenv("EARSHOT_X_DAILY_BUDGET", "much")
+
+    with pytest.raises(ConnectorError, match=r"^EARSHOT_X_DAILY_BUDGET: .*deploy/env\.example$"):
+        read_settings()
+
+
 async def test_replies_go_into_the_file_where_one_is_set(tmp_path):
     answers = open_replier("x", Context(None), outbox=tmp_path / "outbox.jsonl")
 
