@@ -65,10 +65,8 @@ def payload(notice: Notice) -> dict[str, Any]:
 
 
 def _plain(text: str, longest: int, *, lines: bool = False) -> dict[str, Any]:
-    if lines:
-        plain = "\n".join(one_line(line, longest // 2) for line in text.split("\n", 1))
-    else:
-        plain = one_line(text, longest)
+    parts = text.split("\n", 1) if lines else [text]
+    plain = "\n".join(one_line(part, longest // len(parts)) for part in parts)
     return {"type": "plain_text", "text": plain or "–", "emoji": False}
 
 
