@@ -14,6 +14,7 @@ from stream.pipeline import Message, Pipeline
 from stream.replies.drafting import Drafting
 from stream.settings import Settings
 
+BATCH_WITHIN = 0.02  # seconds to wait for a batch to fill
 DRAFTS_WITHIN = (
     0.5  # seconds until a ticket is remembered that waits for a draft: few large batches
 )
@@ -101,7 +102,7 @@ def create_app(
     )
     if embedded:
         app.transport = _EmbeddedTransport(app.conf.broker_consumer, app)
-    duties: dict[str, tuple[Duty, float]] = dict.fromkeys(INPUTS, (pipeline, settings.batch_within))
+    duties: dict[str, tuple[Duty, float]] = dict.fromkeys(INPUTS, (pipeline, BATCH_WITHIN))
     if drafting is not None:
         duties["tickets"] = drafting, DRAFTS_WITHIN
     for name, (duty, within) in duties.items():

@@ -16,7 +16,7 @@ import psutil
 from rich.console import Console
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from connectors.events import Event, Sourced, Tweet, encode
+from connectors.events import Event, SourcedEvent, Tweet, encode
 from models.redact import redact
 from stream.accounts.sessions import Sessions
 from stream.accounts.users import People
@@ -47,7 +47,12 @@ _URGENT = (
 
 
 async def bench_desk(
-    settings: Settings, events: Sequence[Sourced], *, rate: float, seconds: float, console: Console
+    settings: Settings,
+    events: Sequence[SourcedEvent],
+    *,
+    rate: float,
+    seconds: float,
+    console: Console,
 ) -> dict[str, Any]:
     """settings: a home of its own, embedded parts. events: offered at `rate` a second, through
     Kafka and one worker.
@@ -148,7 +153,7 @@ async def send_one(publisher: Publisher, event: Event) -> None:
     await publisher.publish([Outgoing(topic_of(event), event.conversation, encode(event))])
 
 
-async def _warm(found: Parts, engine: AsyncEngine, events: Sequence[Sourced]) -> None:
+async def _warm(found: Parts, engine: AsyncEngine, events: Sequence[SourcedEvent]) -> None:
     """The worker has joined its group, and its model is warm."""
     async with found.kafka.publisher() as publisher, asyncio.timeout(WARM_UP_SECONDS):
         for event, _ in events:
@@ -157,7 +162,7 @@ async def _warm(found: Parts, engine: AsyncEngine, events: Sequence[Sourced]) ->
             await asyncio.sleep(0.2)
 
 
-async def _offer(found: Parts, events: Sequence[Sourced], rate: float, seconds: float) -> int:
+async def _offer(found: Parts, events: Sequence[SourcedEvent], rate: float, seconds: float) -> int:
     """Send on time for so long, whatever the worker does; returns how many were sent."""
     started, sending = time.perf_counter(), []
     async with found.kafka.publisher() as publisher:

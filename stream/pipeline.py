@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from connectors.events import Deleted, Event, Said, Transcript, decode
+from connectors.events import Deleted, Event, TextEvent, Transcript, decode
 from models.analysis import Analysis
 from models.calls.analyzer import CallReader, customer_text
 from models.calls.sides import Utterance
@@ -352,7 +352,7 @@ def _language(event: Event) -> str | None:
     return getattr(event, "language", None)
 
 
-def _readable(event: Said, call: Sequence[Utterance] | None) -> str:
+def _readable(event: TextEvent, call: Sequence[Utterance] | None) -> str:
     """What is stored of an event; of a call, what the customer said."""
     if call is not None:
         return customer_text(call)

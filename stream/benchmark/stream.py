@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from connectors.demo import demo_day
-from connectors.events import Sourced, Tweet
+from connectors.events import SourcedEvent, Tweet
 from connectors.files import open_file
 from models.redact import redact
 from stream.bench_desk import bench_desk, send_one
@@ -124,7 +124,7 @@ async def _measure(
         }
 
 
-async def _through(publisher: Publisher, events: Sequence[Sourced], port: int) -> None:
+async def _through(publisher: Publisher, events: Sequence[SourcedEvent], port: int) -> None:
     """Produce all and wait until the worker says that it has committed and published as many more.
 
     It is asked for a counter: asking Kafka for the lag in a loop would take the processor from what
@@ -141,7 +141,7 @@ async def _through(publisher: Publisher, events: Sequence[Sourced], port: int) -
 
 
 async def _latencies(
-    found: Parts, publisher: Publisher, events: Sequence[Sourced], rate: float
+    found: Parts, publisher: Publisher, events: Sequence[SourcedEvent], rate: float
 ) -> list[float]:
     """Seconds from produce to commit, an event each: its analysis is published right after the
     commit.
@@ -199,12 +199,12 @@ def _texts(data: Path | None, count: int) -> list[str]:
     ]
 
 
-def _events(texts: Sequence[str]) -> Iterator[Sourced]:
+def _events(texts: Sequence[str]) -> Iterator[SourcedEvent]:
     start = datetime(2026, 3, 12, 7, 0, tzinfo=UTC)
     for number, text in enumerate(texts):
         name = f"bench:{number}"
         said_at = start + timedelta(seconds=number)
-        yield Sourced(
+        yield SourcedEvent(
             Tweet(id=name, conversation=name, occurred_at=said_at, author=f"a{number}", text=text),
             number,
         )

@@ -127,6 +127,4 @@ def _provider(settings: Settings) -> SignsOn | None:
     except ModuleNotFoundError:
         raise UserError("EARSHOT_OIDC_ISSUER needs an extra: pip install 'earshot[oidc]'") from None
     secret = settings.oidc_client_secret.get_secret_value()
-    return Provider(
-        Client(settings.oidc_issuer, settings.oidc_client_id, secret, settings.oidc_claim)
-    )
+    return Provider(Client(settings.oidc_issuer, settings.oidc_client_id, secret))

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.base import Replier as ReplyConnector
 from connectors.events import Event, encode
+from connectors.network import Context
 from models.artifact import ArtifactError
 from models.redact import redact
 from stream import brands as brands_file
@@ -164,10 +165,10 @@ def _outbox(
     settings: Settings, engine: AsyncEngine, publisher: Publisher, metrics: Metrics
 ) -> Outbox:
     """Sends to the file of EARSHOT_OUTBOX, or as the accounts of the settings on their networks."""
-    ledger = Spend(engine, "x")
 
     async def open_way(network: str, brand: str | None) -> ReplyConnector:
-        return open_replier(settings, network, ledger, brand=brand or "")
+        context = Context(Spend(engine, network), settings.allow_private_addresses)
+        return open_replier(network, context, brand=brand or "", outbox=settings.outbox)
 
     async def tell(event: Event) -> None:
         await publisher.publish([Outgoing(topic_of(event), event.conversation, encode(event))])

@@ -13,8 +13,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from connectors.events import Deleted, Event, Sourced
-from connectors.events import Said as SaidEvent
+from connectors.events import Deleted, Event, SourcedEvent, TextEvent
 from models.analysis import Analysis
 from models.redact import redact
 from stream.brands import Brands
@@ -42,7 +41,9 @@ class Message:
     negative: bool
 
 
-def read_messages(events: Iterable[Sourced], analyze: Analyze, brands: Brands) -> list[Message]:
+def read_messages(
+    events: Iterable[SourcedEvent], analyze: Analyze, brands: Brands
+) -> list[Message]:
     """Every customer's message of a source that names a brand, judged as a worker would."""
     inbound = (each.event for each in events if _is_inbound(each.event))
     messages: list[Message] = []
@@ -202,5 +203,5 @@ def _hour(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def _is_inbound(event: Event) -> TypeGuard[SaidEvent]:
+def _is_inbound(event: Event) -> TypeGuard[TextEvent]:
     return not isinstance(event, Deleted) and event.direction == "inbound"

@@ -15,15 +15,16 @@ from rich.console import Console
 from rich.status import Status
 
 from connectors.base import ConnectorError, LiveSource, NotSent
-from connectors.deletions import Known, deleted
-from connectors.x.costs import Reached
+from connectors.catalog import network as network_class
+from connectors.deletions import StoredPost, deleted
+from connectors.network import BudgetSpent, Context, ListenQuery, Network
 from stream.bootstrap.duties import answering, every, until_one_ends
 from stream.bootstrap.loading import load_brands
 from stream.bootstrap.parts import ensure_migrated, parts
 from stream.cli.replaying import Summary, Workers
 from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.ingest.live import Listener
-from stream.ingest.networks import Told, Wish, listening_to, open_replier, wish
+from stream.ingest.networks import listen_query, open_sources
 from stream.ingest.publish import sorted_by_size
 from stream.ingest.spend import Spend, spend_alert
 from stream.kafka import Kafka, Publisher
@@ -56,12 +57,14 @@ async def listen(
     """Until cancelled. port: of health and metrics, None for none. done: is told what was heard,
     also at the end.
     """
-    wanted = wish(load_brands(settings), network, brand, keywords, handles)
+    query = listen_query(load_brands(settings), network, brand, keywords, handles)
+    account = network_class(network).from_environment()
+    private = settings.allow_private_addresses
     screen = Screen(console)
     started = time.monotonic()
     async with AsyncExitStack() as stack:
         # Wrong settings are told before anything is started.
-        async with listening_to(settings, network, wanted, _Unpaid(), Told()):
+        async with open_sources(account, query, Context(_Unpaid(), private)):
             pass
         health, metrics = Health(), IngestMetrics()
         if port is not None:
@@ -76,16 +79,14 @@ async def listen(
         await found.kafka.declare_topics()
         publisher = await stack.enter_async_context(found.kafka.publisher())
         ledger = Spend(engine, network)
-        alarms: asyncio.Queue[Reached] = asyncio.Queue()
-        told = Told(screen.say, alarms.put_nowait)
-        sources = await stack.enter_async_context(
-            listening_to(settings, network, wanted, ledger, told)
-        )
-        listeners = [Listener(source, publisher, store, told=screen.say) for source in sources]
+        alarms: asyncio.Queue[BudgetSpent] = asyncio.Queue()
+        context = Context(ledger, private, screen.say, alarms.put_nowait)
+        sources = await stack.enter_async_context(open_sources(account, query, context))
+        listeners = [Listener(source, publisher, store, on_line=screen.say) for source in sources]
         totals = await store.totals()
         summary = Summary(network, before=totals, after=totals)
         screen.say(
-            f"listening on {network}{_words(wanted)}; Ctrl-C ends it, and it goes on from there next time"
+            f"listening on {network}{_words(query)}; Ctrl-C ends it, and it goes on from there next time"
         )
         health.started = True
         duties = [
@@ -99,22 +100,23 @@ async def listen(
                 workers,
                 health,
                 metrics,
-                settings,
+                account.dollars_a_day,
                 ledger,
             ),
             _raise_alarms(alarms, network, store, publisher),
         ]
-        if network == "x" and settings.x_access_token is not None:
+        if account.hides_deletions and account.has_account:
+            context = Context(ledger, private)
             duties.append(
-                every(3600.0, lambda: look_up(settings, network, wanted, store, publisher, ledger))
+                every(3600.0, lambda: look_up(account, network, query, store, publisher, context))
             )
         try:
             with screen:
                 await until_one_ends(*duties)
         finally:
             await _processed(found.kafka, workers)
-            summary.sent = sum(each.heard.events + each.heard.deletions for each in listeners)
-            summary.too_large = sum(each.heard.too_large for each in listeners)
+            summary.sent = sum(each.stats.events + each.stats.deletions for each in listeners)
+            summary.too_large = sum(each.stats.too_large for each in listeners)
             summary.seconds = time.monotonic() - started
             with suppress(DatabaseAway):
                 summary.after = await store.totals()
@@ -123,12 +125,12 @@ async def listen(
 
 
 async def look_up(
-    settings: Settings,
+    account: Network,
     network: str,
-    wanted: Wish,
+    query: ListenQuery,
     store: Store,
     publisher: Publisher,
-    ledger: Spend,
+    context: Context,
 ) -> None:
     """Once a day: which posts of open tickets are gone? Their deletions are published like any
     other event.
@@ -137,8 +139,8 @@ async def look_up(
     last = await store.cursor(place)
     if last is not None and datetime.now(UTC) - datetime.fromisoformat(last) < LOOKED_UP_EVERY:
         return
-    posts = [Known(*row) for row in await store.open_posts(network)]
-    answers = open_replier(settings, network, ledger, brand=wanted.brand or "", outbox=False)
+    posts = [StoredPost(*row) for row in await store.open_posts(network)]
+    answers = account.open_replier(query.brand or "", context)
     try:
         gone = [event async for event in deleted(answers, posts)]
     except NotSent as away:
@@ -193,36 +195,36 @@ async def _watch(
     workers: Workers,
     health: Health,
     metrics: IngestMetrics,
-    settings: Settings,
+    budget: float | None,
     ledger: Spend,
 ) -> None:
     told = [(0, 0)] * len(listeners)
     while True:
         workers.ensure()
-        trouble = next((each.heard.trouble for each in listeners if each.heard.trouble), None)
+        trouble = next((each.stats.trouble for each in listeners if each.stats.trouble), None)
         health.progress()
         if trouble:
             health.wait("its network")
         for at, (listener, source) in enumerate(zip(listeners, sources, strict=True)):
-            heard = listener.heard
+            stats = listener.stats
             metrics.saw(
                 source.name,
-                heard.events - told[at][0],
-                heard.breaks - told[at][1],
-                heard.trouble is None,
+                stats.events - told[at][0],
+                stats.breaks - told[at][1],
+                stats.trouble is None,
             )
-            told[at] = (heard.events, heard.breaks)
+            told[at] = (stats.events, stats.breaks)
         metrics.paid(await ledger.today())
         read = sum(getattr(source, "read", 0) for source in sources)
-        kept = sum(each.heard.events for each in listeners)
+        kept = sum(each.stats.events for each in listeners)
         with suppress(BrokerAway, DatabaseAway):
             totals = await store.totals()
             lines = [f"{kept:,} heard{f' of {read:,} read' if read else ''}"]
             lines.append(
                 f"{sum(totals.tickets.values()):,} tickets · {sum(totals.alerts.values()):,} alerts"
             )
-            if dollars := ledger.spent_today:
-                lines.append(f"{dollars / 1e6:.2f} of {settings.x_daily_budget:.2f} dollars today")
+            if budget is not None and (dollars := ledger.spent_today):
+                lines.append(f"{dollars / 1e6:.2f} of {budget:.2f} dollars today")
             lines.append(
                 "waiting: " + trouble if trouble else f"connected · lag {await kafka.lag():,}"
             )
@@ -231,7 +233,7 @@ async def _watch(
 
 
 async def _raise_alarms(
-    alarms: asyncio.Queue[Reached], network: str, store: Store, publisher: Publisher
+    alarms: asyncio.Queue[BudgetSpent], network: str, store: Store, publisher: Publisher
 ) -> None:
     """A budget that is reached is an alert: somebody is not heard any more."""
     while True:
@@ -263,11 +265,11 @@ class _Unpaid:
         raise ConnectorError("nothing is read yet")
 
 
-def _words(wanted: Wish) -> str:
+def _words(query: ListenQuery) -> str:
     named = [
-        *(f"“{word}”" for word in wanted.keywords),
-        *(f"@{handle}" for handle in wanted.handles),
+        *(f"“{word}”" for word in query.keywords),
+        *(f"@{handle}" for handle in query.handles),
     ]
     shown = ", ".join(named[:8]) + (f" and {len(named) - 8} more" if len(named) > 8 else "")
-    parts = [each for each in (wanted.brand, shown) if each]
+    parts = [each for each in (query.brand, shown) if each]
     return f" for {': '.join(parts)}" if parts else ""

@@ -63,8 +63,8 @@ def add(
 ) -> None:
     """Make a user. The password is asked for, or read from standard input.
 
-    With single sign-on (EARSHOT_OIDC_ISSUER) the name is what the provider tells: the address,
-    unless EARSHOT_OIDC_CLAIM says otherwise.
+    With single sign-on (EARSHOT_OIDC_ISSUER) the name is the address that the provider
+    tells.
     """
     password = secrets.token_urlsafe(48) if without_password else _password()
     made = _run(lambda people: people.add(name, password, role.value, brand))

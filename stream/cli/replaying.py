@@ -16,14 +16,14 @@ from rich.console import Console
 
 from connectors.base import Source
 from connectors.catalog import source
-from connectors.events import Sourced
+from connectors.events import SourcedEvent
 from stream.bootstrap.alerts import judge_bursts
 from stream.bootstrap.parts import Parts, ensure_migrated, parts
 from stream.bootstrap.worker_process import OwnWorker, worker_process
 from stream.bursts.evaluator import BurstJudge
 from stream.cli.progress import Progress, State
 from stream.errors import BrokerAway, DatabaseAway
-from stream.ingest.publish import PATIENCE, Ingested, ingest
+from stream.ingest.publish import PATIENCE, IngestResult, ingest
 from stream.kafka import Kafka
 from stream.settings import Settings
 from stream.store.queries import Totals
@@ -35,13 +35,13 @@ MOST_BAD_ROWS_SHOWN = 20
 class Listed:
     """Events that are already in memory, as a source."""
 
-    def __init__(self, name: str, events: Sequence[Sourced]) -> None:
+    def __init__(self, name: str, events: Sequence[SourcedEvent]) -> None:
         self.name = name
         self.total = len(events)
         self.done = 0
         self._events = events
 
-    def __iter__(self) -> Iterator[Sourced]:
+    def __iter__(self) -> Iterator[SourcedEvent]:
         for sourced in self._events:
             self.done += 1
             yield sourced
@@ -164,7 +164,7 @@ async def replay(
             )
             try:
 
-                async def confirmed(done: Ingested, cursor: Any) -> None:
+                async def confirmed(done: IngestResult, cursor: Any) -> None:
                     workers.ensure()
                     progress.state.sent = done.events
                     if reopen is not None:
@@ -176,7 +176,7 @@ async def replay(
                     name=events.name,
                     bury=store.bury,
                     rate=rate,
-                    confirmed=confirmed,
+                    on_confirmed=confirmed,
                 )
                 progress.state.read = True
                 summary.sent, summary.too_large = done.events, done.too_large
@@ -219,7 +219,7 @@ class Workers:
             self.own = self._stack.enter_context(worker_process(self._found.settings.home))
 
 
-async def _until_processed(kafka: Kafka, done: Ingested, workers: Workers) -> None:
+async def _until_processed(kafka: Kafka, done: IngestResult, workers: Workers) -> None:
     """Until the workers have acknowledged everything up to where this replay ended.
 
     Raises BrokerAway after a minute without a broker: one of several may die, and the first start

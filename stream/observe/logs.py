@@ -10,11 +10,12 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import chain
 from urllib.parse import unquote
 
 from pydantic import SecretStr
 
-from stream.settings import Settings
+from stream.settings import Settings, read_networks
 
 HIDDEN = "***"
 _SHORTEST = 4  # a shorter secret stands in too many words that are none
@@ -95,8 +96,8 @@ def secrets(settings: Settings) -> set[str]:
     and as it is.
     """
     found: set[str] = set()
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
+    fields = [*settings, *chain.from_iterable(read_networks().values())]
+    for _, value in fields:
         if isinstance(value, SecretStr):
             told = value.get_secret_value()
             found |= set(_PASSWORD.findall(told)) if "://" in told else {told}

@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from connectors.base import ConnectorError, NotSent, Replier, SentReply, SentUnknown, Standing
+from connectors.base import ConnectorError, NotSent, PostStatus, Replier, SentReply, SentUnknown
 from connectors.events import Event, Tweet
 from stream.errors import DatabaseAway
 from stream.observe.metrics import Metrics
@@ -218,7 +218,7 @@ class Outbox:
                 return Refused(
                     "draft", "the brand sent the very same words lately; say it in others"
                 )
-        standing = (await way.lookup([row["event_id"]])).get(row["event_id"], Standing("unknown"))
+        standing = (await way.lookup([row["event_id"]])).get(row["event_id"], PostStatus("unknown"))
         if standing.state == "gone":
             return Refused("discarded", "the message is no longer on the network")
         if max(event["revision"], standing.revision or 0) > row["revision"]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from connectors.events import Deleted, Event, Said, Transcript
+from connectors.events import Deleted, Event, TextEvent, Transcript
 from models.analysis import Analysis, Call
 from stream.postgres.database import halfvec_bytes, storable
 from stream.postgres.tables import Row
@@ -107,7 +107,7 @@ def signals(gone: Iterable[Row], come: Iterable[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def _said(event: Said | None, text: str | None) -> dict[str, Any]:
+def _said(event: TextEvent | None, text: str | None) -> dict[str, Any]:
     return {
         "direction": event and event.direction,
         "author": event and _maybe(event.author),
@@ -219,7 +219,7 @@ def _call_state(told: dict[str, Any] | None) -> CallState | None:
     )
 
 
-def _language(event: Said, analysis: Analysis | None) -> dict[str, Any]:
+def _language(event: TextEvent, analysis: Analysis | None) -> dict[str, Any]:
     return {"language": _maybe(analysis.language if analysis is not None else event.language)}
 
 
