@@ -338,7 +338,9 @@ def _spelt_out(word: str) -> Sequence[str]:
         return plain.split()
     for ending, meaning in _ENDINGS:
         if word.endswith(ending):
-            return (word.removesuffix(ending), meaning)
+            stem = word.removesuffix(ending)
+            # "did n't", as treebanks write it: the contraction stands alone
+            return (stem, meaning) if stem else (meaning,)
     if word.endswith("'s"):
         stem = word.removesuffix("'s")
         return (stem, "is") if stem in _IS else (stem,)
