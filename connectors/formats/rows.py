@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from pydantic import ValidationError
 
-from connectors.events import Event, Sourced
+from connectors.events import Event, Sourced, wrong_field
 
 GZIP_MAGIC = b"\x1f\x8b"
 LINE_FEED = 10
@@ -207,9 +207,7 @@ def csv_rows(
 def reason(error: ValueError) -> str:
     """What is wrong, in one line, without the words of the message itself."""
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"][-1:])
-        return f"{where}: {first['msg']}" if where else str(first["msg"])
+        return wrong_field(error, slice(-1, None))
     return str(error)
 
 

@@ -9,26 +9,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
 from connectors.events import Deleted, Event, Sourced
-from connectors.events import Said as SaidEvent
-from models.analysis import Analysis
-from models.redact import redact
-from stream.brands import Brands
 from stream.bursts.counts import Cell
 from stream.bursts.detector import Burst, find_bursts
 from stream.bursts.distinctive_words import Said, examples, words_apart
 from stream.bursts.evaluator import MINUTE, traffic
+from stream.triage.judgement import Judgement
 
 HOUR = timedelta(hours=1)
 
 _BATCH = 256
 _MOST_TEXTS = 2000
-
-Analyze = Callable[[Sequence[str], Sequence[str | None]], Sequence[Analysis]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +37,30 @@ class Message:
     negative: bool
 
 
-def read_messages(events: Iterable[Sourced], analyze: Analyze, brands: Brands) -> list[Message]:
-    """Every customer's message of a source that names a brand, judged as a worker would."""
-    inbound = (each.event for each in events if _is_inbound(each.event))
+def read_messages(
+    events: Iterable[Sourced], judge: Callable[[Sequence[Event]], Sequence[Judgement]]
+) -> list[Message]:
+    """Every customer's message of a source that names a brand, judged as by a worker."""
     messages: list[Message] = []
-    while batch := list(islice(inbound, _BATCH)):
-        texts = [redact(event.text) for event in batch]
-        judged = analyze(texts, [getattr(event, "language", None) for event in batch])
-        for event, text, analysis in zip(batch, texts, judged, strict=True):
-            author = getattr(event, "author", None)
-            if brand := event.brand or brands.find(text, author, event.network):
-                said = Said(
-                    event.id, text, author or event.conversation, analysis.dissatisfaction or 0.0
-                )
-                negative = analysis.sentiment is not None and analysis.sentiment.label == "negative"
-                topic = analysis.topic.label if analysis.topic else ""
-                messages.append(Message(said, brand, topic, event.occurred_at, negative))
+    remaining = iter(events)
+    while batch := [sourced.event for sourced in islice(remaining, _BATCH)]:
+        for judgement in judge(batch):
+            message = _message(judgement)
+            if message is not None:
+                messages.append(message)
     return messages
+
+
+def _message(judgement: Judgement) -> Message | None:
+    """None for what no customer wrote, for no brand, and for what could not be judged."""
+    event, analysis = judgement.event, judgement.analysis
+    if isinstance(event, Deleted) or not judgement.brand or analysis is None:
+        return None
+    author = event.author or event.conversation
+    said = Said(event.id, judgement.text, author, analysis.dissatisfaction or 0.0)
+    negative = analysis.sentiment is not None and analysis.sentiment.label == "negative"
+    topic = analysis.topic.label if analysis.topic else ""
+    return Message(said, judgement.brand, topic, event.occurred_at, negative)
 
 
 def explain(messages: Sequence[Message], *, hours: int = 5) -> dict[str, Any]:
@@ -200,7 +202,3 @@ def _within(burst: Burst, since: datetime, until: datetime) -> bool:
 
 def _hour(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def _is_inbound(event: Event) -> TypeGuard[SaidEvent]:
-    return not isinstance(event, Deleted) and event.direction == "inbound"

@@ -27,13 +27,15 @@ CURSOR_EVERY = 1.0  # seconds between two cursors that are stored
 _REMEMBERED = 100_000  # events that may be deleted before they are stored
 
 
+Bury = Callable[[Sequence[DeadLetter]], Awaitable[object]]
+
+
 class Places(Protocol):
-    """What listening asks of the store."""
+    """What listening asks of the cursors."""
 
     async def cursor(self, source: str) -> Cursor | None: ...
     async def set_cursor(self, source: str, cursor: Cursor) -> None: ...
     async def conversations(self, ids: Collection[str]) -> Mapping[str, str]: ...
-    async def bury(self, letters: Sequence[DeadLetter]) -> object: ...
 
 
 @dataclass(slots=True)
@@ -57,6 +59,7 @@ class Listener:
         source: LiveSource,
         publisher: Publisher,
         places: Places,
+        bury: Bury,
         *,
         told: Callable[[str], None] = log.warning,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -66,6 +69,7 @@ class Listener:
         self._source = source
         self._publisher = publisher
         self._places = places
+        self._bury = bury
         self._told = told
         self._sleep = sleep
         self._clock = clock
@@ -143,7 +147,7 @@ class Listener:
         events = await self._known([each.event for each in chunk if isinstance(each, Sourced)])
         messages, large = sorted_by_size(events, self._source.name)
         if large:
-            await self._patiently(lambda: self._places.bury(large))
+            await self._patiently(lambda: self._bury(large))
         if messages:
             await self._patiently(lambda: send(self._publisher, messages, patience=0.0))
         self.heard.events += sum(not isinstance(event, Deleted) for event in events)

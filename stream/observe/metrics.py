@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from stream.postgres.gauges import Figures
 
 STAGES = ("decode", "redact", "analyze", "save", "publish", "judge")
+JUDGEMENT_STEPS = ("redact", "brand", "language", "model", "save", "cues", "fold")
 LEVELS = ("P1", "P2", "P3", "P4")
 DEPENDENCIES = ("Kafka", "Postgres")
 DRAFT_SOURCES = ("model", "template", "failed")
@@ -33,6 +34,12 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         self.events = Counter(
             "earshot_events", "Messages taken from Kafka.", ["topic"], registry=registry
+        )
+        self.failed = Counter(
+            "earshot_judgements_failed",
+            "Steps of a judgement that failed: the event is stored and needs a look.",
+            ["step"],
+            registry=registry,
         )
         self.scored = Counter("earshot_scored", "Texts that a model judged.", registry=registry)
         self.tickets = Counter(
@@ -85,6 +92,8 @@ class Metrics:
             self.stage.labels(stage)
         for what in DEPENDENCIES:
             self.retries.labels(what)
+        for step in JUDGEMENT_STEPS:
+            self.failed.labels(step)
         for source in DRAFT_SOURCES:
             self.drafts.labels(source)
         for state in REPLY_STATES:

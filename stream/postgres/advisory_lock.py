@@ -62,6 +62,13 @@ async def alone(engine: AsyncEngine, name: str) -> AsyncIterator[Alone]:
             await connection.close()
 
 
+@asynccontextmanager
+async def sole(engine: AsyncEngine, name: str) -> AsyncIterator[bool]:
+    """Whether this process is the only one that does `name` until the block ends. Never waits."""
+    async with alone(engine, name) as lock:
+        yield lock.mine
+
+
 async def _unlock(connection: AsyncConnection, name: str) -> None:
     unlocked = False
     try:

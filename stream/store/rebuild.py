@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.postgres.database import reachable
 from stream.records import TicketRecord, WithdrawnTicket
+from stream.store.cursors import Cursors
 from stream.store.rows import COMPLAINT
 from stream.store.store import Store
 
@@ -81,7 +82,8 @@ async def rebuild(
     Raises DatabaseAway.
     """
     done = Rebuilt()
-    after = await store.cursor(CURSOR) or ""
+    cursors = Cursors(engine)
+    after = await cursors.cursor(CURSOR) or ""
     if after:
         log.warning("going on where the last rebuild was stopped")
     while conversations := await _conversations(engine, after, batch):
@@ -89,13 +91,13 @@ async def rebuild(
         if publish is not None:
             await publish(folded.tickets)
         after = conversations[-1]
-        await store.set_cursor(CURSOR, after)
+        await cursors.set_cursor(CURSOR, after)
         done.conversations += len(conversations)
         done.tickets += sum(isinstance(each, TicketRecord) for each in folded.tickets)
         done.changed += folded.changed
         told(done)
     done.cells = await recount(engine)
-    await store.forget_cursor(CURSOR)
+    await cursors.forget_cursor(CURSOR)
     return done
 
 

@@ -10,11 +10,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from connectors.events import Deleted, Event, Said, Transcript
+from connectors.events import Deleted, Said, Transcript
 from models.analysis import Analysis, Call
 from stream.postgres.database import halfvec_bytes, storable
 from stream.postgres.tables import Row
 from stream.triage.fold import CallState, Message
+from stream.triage.judgement import Judgement
 
 COMPLAINT = 0.5  # from this probability on, an event counts as a complaint
 POINTS = 200  # of a stored trajectory; a longer one is thinned
@@ -32,17 +33,16 @@ COUNTED = (
 )
 
 
-def event_row(
-    event: Event, text: str, brand: str | None, analysis: Analysis | None
-) -> dict[str, Any]:
+def event_row(judgement: Judgement) -> dict[str, Any]:
     """The row of `events`, without `received_at`. A deletion has no text, no author and no scores."""
+    event, analysis = judgement.event, judgement.analysis
     row = {
         "id": storable(event.id),
         "revision": event.revision,
         "kind": event.kind,
         "network": event.network,
         "conversation": storable(event.conversation),
-        "brand": _maybe(brand),
+        "brand": _maybe(judgement.brand),
         "occurred_at": event.occurred_at,
     }
     if isinstance(event, Deleted):
@@ -50,7 +50,10 @@ def event_row(
     judged = _judged(analysis)
     if isinstance(event, Transcript) and analysis is not None and analysis.call is not None:
         judged["scores"] |= {"call": _call(analysis.call, event.complete)}
-    return row | _said(event, storable(text)) | judged | _language(event, analysis)
+    if judgement.failed is not None:
+        judged["scores"] = {**(judged["scores"] or {}), "failed": judgement.failed}
+    text = storable(judgement.text)
+    return row | _said(event, text) | judged | _language(event, analysis)
 
 
 def message(row: Row) -> Message:
@@ -78,7 +81,13 @@ def message(row: Row) -> Message:
         problem=row["problem"],
         abstained=row["abstained"],
         call=_call_state(scores.get("call")),
+        failed=scores.get("failed"),
     )
+
+
+def as_stored(judgement: Judgement) -> Message:
+    """The judged event as triage reads it once it is stored."""
+    return message(event_row(judgement))
 
 
 def signals(gone: Iterable[Row], come: Iterable[Row]) -> list[dict[str, Any]]:

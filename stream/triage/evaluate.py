@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.analysis import Analysis
+from connectors.events import Event, Tweet
 from stream.triage.fold import Message, Ticket, fold
 
 COLUMNS = ("text", "should_ticket", "priority")
@@ -38,22 +38,20 @@ class Labelled:
 
 
 def evaluate_triage(
-    data: Path, analyze: Callable[[Sequence[str]], list[Analysis]]
+    data: Path, messages: Callable[[Sequence[Event]], Sequence[Message]]
 ) -> dict[str, Any]:
     """How well triage finds the labelled tickets, and puts the urgent ones first.
 
     data: CSV `text,should_ticket,priority`; should_ticket 0 or 1, priority P1 to P4 for a ticket,
-    empty otherwise. Each text counts as a conversation of one inbound message. Raises
-    UnusableLabels on a missing column or an unknown label.
+    empty otherwise. Each text counts as a conversation of one inbound message. messages: what is
+    stored of events once they are judged. Raises UnusableLabels on a missing column or an unknown
+    label.
     """
     rows = read_labels(data)
-    texts = [row.text for row in rows]
-    analyses = [
-        one
-        for start in range(0, len(texts), _BATCH)
-        for one in analyze(texts[start : start + _BATCH])
-    ]
-    tickets = [fold([message_of(analysis)]) for analysis in analyses]
+    tickets: list[Ticket | None] = []
+    for start in range(0, len(rows), _BATCH):
+        events = [_post(row.text) for row in rows[start : start + _BATCH]]
+        tickets += [fold([message]) for message in messages(events)]
     return measured([row.level for row in rows], tickets)
 
 
@@ -87,27 +85,8 @@ def _labelled(row: dict[str, str | None], where: str) -> Labelled:
     return Labelled(text, level or "none")
 
 
-def message_of(analysis: Analysis) -> Message:
-    """A single inbound post, as triage reads it."""
-    sentiment, topic, problem = analysis.sentiment, analysis.topic, analysis.problem
-    return Message(
-        id="gold:1",
-        conversation="gold:1",
-        kind="tweet",
-        direction="inbound",
-        occurred_at=_SAID,
-        text=analysis.text,
-        language=analysis.language,
-        sentiment=sentiment.label if sentiment else None,
-        negative=sentiment.probabilities["negative"] if sentiment else None,
-        complaint=analysis.complaint,
-        dissatisfaction=analysis.dissatisfaction,
-        topic=topic.label if topic else None,
-        problem=problem.label if problem else None,
-        abstained=analysis.abstained,
-        alarm=analysis.alarm,
-        need=analysis.need,
-    )
+def _post(text: str) -> Event:
+    return Tweet(id="gold:1", conversation="gold:1", occurred_at=_SAID, text=text)
 
 
 def measured(labels: Sequence[str], tickets: Sequence[Ticket | None]) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 from stream.triage.cues import Cue, thesaurus
 from stream.triage.points import (
@@ -54,6 +55,16 @@ REASONS = [name for name, (points, _) in SERVICE.items() if points >= ALONE]
 BODILY = [
     name for name in HARM_ALONE if name != "fraud" and "+" not in name
 ]  # no word of spam or praise silences these
+Step = Literal["redact", "brand", "language", "model", "save", "cues", "fold"]  # of a judgement
+UNJUDGED: Mapping[str, str] = {  # the step that failed -> how a person reads it
+    "redact": "its text could not be freed of personal data and is not stored; read it at its source",
+    "brand": "its brand could not be found",
+    "language": "its language could not be found",
+    "model": "the model could not read it",
+    "save": "what the model made of it could not be stored",
+    "cues": "its words could not be searched",
+    "fold": "its urgency could not be weighed",
+}
 _RETWEET = re.compile(r"\s*RT\s*@\w")
 _WORDS = re.compile(r"(?<![@#\w/.:])[^\W\d_]{2,}")
 _LETTERS = re.compile(r"[^\W\d_]")
@@ -99,6 +110,7 @@ class Message:
     alarm: float | None = None  # -1 to 1: reads like messages that a person must see within minutes
     need: float | None = None  # -1 to 1: reads like messages that need a person
     call: CallState | None = None  # of a transcript
+    failed: Step | None = None  # the step that could not judge it
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,38 +201,133 @@ def fold(history: Sequence[Message]) -> Ticket | None:
     """The one ticket of a conversation, or None when nobody is needed. Order of `history` does not
     matter.
     """
-    live = sorted(
-        (one for one in history if one.kind != "deleted"), key=lambda one: (one.occurred_at, one.id)
-    )
-    heard = [_Read(one, thesaurus().find(one.text)) for one in live if one.direction == "inbound"]
-    asking = [read for read in heard if not _needs_nobody(read)]
+    live = _live(history)
+    inbound = [_read(message) for message in live if message.direction == "inbound"]
+    asking = [read for read in inbound if not _needs_nobody(read)]
     if not asking:
         return None
     content = _content(asking)
     if _total(content) < LEVELS[-1][1]:
         return None
-    first, last = asking[0].message, asking[-1].message
     factors = [*content, *_circumstances(live, [read.message for read in asking])]
     if _total(content) < LEVELS[0][1]:
-        factors = _at_most(
-            LEVELS[0][1] - 1, factors
-        )  # a person must look within minutes for what was said alone
-    if heard[-1] is not asking[-1] and _sorted_out(heard[-1]):
+        # a person must look within minutes for what was said alone
+        factors = _at_most(LEVELS[0][1] - 1, factors)
+    if inbound[-1] is not asking[-1] and _sorted_out(inbound[-1]):
         factors += _calmed(_total(factors))
     decisive = max(asking, key=lambda read: _total(_content([read]))).message
+    return _ticket(live, [read.message for read in asking], decisive, factors)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A step of a judgement that failed. id: of the event, or of the conversation where no event of
+    it can be blamed.
+    """
+
+    id: str
+    step: Step
+    error: Exception
+
+
+def fold_surely(
+    history: Sequence[Message], fold: Callable[[Sequence[Message]], Ticket | None] = fold
+) -> tuple[Ticket | None, list[Failure]]:
+    """The ticket of a conversation, also when `fold` raises for it; and what failed.
+
+    A message that raises by itself counts as one that needs a look; the others are weighed as
+    always.
+    """
+    try:
+        return fold(history), []
+    except Exception as error:
+        # Whatever it is: a conversation that nobody can weigh is one that a person must see.
+        whole = Failure(history[0].conversation, "fold", error)
+    failures: list[Failure] = []
+    weighed: list[Message] = []
+    for message in history:
+        failure = _failure(message, fold)
+        if failure is not None:
+            failures.append(failure)
+            message = _unweighed(message, failure.step)
+        weighed.append(message)
+    try:
+        return fold(weighed), failures or [whole]
+    except Exception:
+        return _unjudged(weighed), [whole]
+
+
+def _failure(
+    message: Message, fold: Callable[[Sequence[Message]], Ticket | None]
+) -> Failure | None:
+    """What fails of a message by itself."""
+    step: Step = "cues"
+    try:
+        thesaurus().find(message.text)
+        step = "fold"
+        fold([message])
+    except Exception as error:
+        return Failure(message.id, step, error)
+    return None
+
+
+def _unweighed(message: Message, step: Step) -> Message:
+    """The message without anything that is weighed; its text stays for people."""
+    return replace(
+        message,
+        failed=message.failed or step,
+        sentiment=None,
+        negative=None,
+        complaint=None,
+        dissatisfaction=None,
+        alarm=None,
+        need=None,
+        call=None,
+    )
+
+
+def _unjudged(history: Sequence[Message]) -> Ticket | None:
+    """A ticket without a weight, for a conversation that cannot be folded."""
+    live = _live(history)
+    inbound = [message for message in live if message.direction == "inbound"]
+    if not inbound:
+        return None
+    points = LEVELS[2][1]
+    factors = [Factor("unjudged", points, f"Needs a look: {UNJUDGED['fold']}")]
+    return _ticket(live, inbound, inbound[-1], factors)
+
+
+def _live(history: Sequence[Message]) -> list[Message]:
+    live = [message for message in history if message.kind != "deleted"]
+    return sorted(live, key=lambda message: (message.occurred_at, message.id))
+
+
+def _read(message: Message) -> _Read:
+    searched = message.failed not in ("cues", "fold")
+    return _Read(message, thesaurus().find(message.text) if searched else {})
+
+
+def _ticket(
+    live: Sequence[Message],
+    asking: Sequence[Message],
+    decisive: Message,
+    factors: Sequence[Factor],
+) -> Ticket:
+    """asking: the messages that need a person. decisive: the one of them that weighs most."""
+    first, last = asking[0], asking[-1]
     priority = min(_total(factors), 100)
-    answers = [
-        one.occurred_at for one in live[live.index(last) + 1 :] if one.direction == "outbound"
-    ]
+    after = live[live.index(last) + 1 :]
+    answers = [message.occurred_at for message in after if message.direction == "outbound"]
+    unsure = priority < CERTAIN or all(message.abstained for message in asking)
     return Ticket(
         id=first.conversation,
         network=first.conversation.partition(":")[0],
-        brand=next((one.brand for one in live if one.brand), None),
+        brand=next((message.brand for message in live if message.brand), None),
         author=first.author,
         priority=priority,
-        level=next(level for level, least in LEVELS if priority >= least),
-        factors=tuple(sorted(factors, key=lambda factor: (-factor.points, factor.name))),
-        needs_look=priority < CERTAIN or all(read.message.abstained for read in asking),
+        level=next(level for level, threshold in LEVELS if priority >= threshold),
+        factors=tuple(sorted(factors, key=_strongest_first)),
+        needs_look=unsure or any(message.failed for message in asking),
         topic=decisive.topic,
         problem=decisive.problem,
         sentiment=decisive.sentiment,
@@ -233,11 +340,17 @@ def fold(history: Sequence[Message]) -> Ticket | None:
     )
 
 
+def _strongest_first(factor: Factor) -> tuple[float, str]:
+    return -factor.points, factor.name
+
+
 def _needs_nobody(read: _Read) -> bool:
     """Spam, retweets, praise, thanks, news and bare links: they make no ticket and add nothing to
     one.
     """
     text, call = read.message.text, read.message.call
+    if read.message.failed is not None:
+        return False
     if call is not None and (call.outcome is not None or not call.complete):
         return not text or _on_its_way(read.message, call)
     if (
@@ -284,7 +397,19 @@ def _needy(read: _Read) -> bool:
 
 
 def _content(reads: Sequence[_Read]) -> list[Factor]:
-    """The factors that come from what was said, however often."""
+    """The factors that come from what was said, however often; and from what nobody could judge."""
+    factors = _weight(reads)
+    steps = [read.message.failed for read in reads if read.message.failed is not None]
+    if not steps:
+        return factors
+    total = _total(factors)
+    words = f"Needs a look: {UNJUDGED[steps[0]]}"
+    factors = [*factors, Factor("unjudged", max(LEVELS[2][1] - total, 1), words)]
+    return factors if total >= LEVELS[0][1] else _at_most(LEVELS[0][1] - 1, factors)
+
+
+def _weight(reads: Sequence[_Read]) -> list[Factor]:
+    """The factors that come from what was said."""
     cues = _first_cues(reads)
     unheard = [
         read for read in reads if read.message.call is None
@@ -433,7 +558,7 @@ def _service(cues: Mapping[str, str]) -> list[Factor]:
 def _at_most(most: int, factors: Sequence[Factor]) -> list[Factor]:
     """The factors, strongest first, whose points stop at `most`; those without points are left out."""
     kept: list[Factor] = []
-    for factor in sorted(factors, key=lambda factor: (-factor.points, factor.name)):
+    for factor in sorted(factors, key=_strongest_first):
         points = min(factor.points, most - _total(kept))
         if points:
             kept.append(Factor(factor.name, points, factor.words))

@@ -14,7 +14,6 @@ import pytest
 from fakes import MemoryStore, Published, message, sentiment_of_length, tweet
 from servers.otlp import Collector
 
-from models.redact import redact
 from stream.brands import Brands
 from stream.errors import UserError
 from stream.kafka import Outgoing, Publisher
@@ -22,6 +21,7 @@ from stream.observe.health import Health
 from stream.observe.metrics import Metrics
 from stream.observe.traces import OFF, open_traces
 from stream.pipeline import Pipeline
+from stream.triage.judgement import Judge
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,11 +54,11 @@ async def closed(*traces):
 
 
 def pipeline(traces, store=None):
+    store = store or MemoryStore()
     return Pipeline(
-        analyze=sentiment_of_length,
-        redact=redact,
-        brands=Brands([]),
-        store=store or MemoryStore(),
+        judge=Judge(sentiment_of_length, Brands([])),
+        store=store,
+        dead_letters=store,
         publish=Published(),
         cluster="test",
         metrics=Metrics(),
