@@ -124,22 +124,7 @@ tickets = Table(
     Column("sla_due_at", Moment, nullable=False),
 )
 
-# What `triage.fold` decides, what people set, and what tells of one run rather than of the events.
-FOLDED = (
-    *(
-        "network",
-        "brand",
-        "author",
-        "priority",
-        "level",
-        "factors",
-        "needs_look",
-        "topic",
-        "problem",
-        "sentiment",
-    ),
-    *("dissatisfaction", "excerpt", "messages", "first_at", "last_inbound_at", "answered_at"),
-)
+# What people set, and what tells of one run rather than of the events. The rest is folded.
 HUMAN = ("state", "owner", "tags", "notes", "snoozed_until")
 ARRIVAL = (
     "version",

@@ -5,14 +5,15 @@ conversation says now.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from math import ceil
 from typing import Any, Literal
 
-from stream.postgres.tables import FOLDED, HUMAN, Row
+from stream.postgres.tables import HUMAN, Row
 from stream.triage.fold import Ticket
 
+FOLDED = tuple(column.name for column in fields(Ticket) if column.name != "id")  # columns
 Kind = Literal["created", "changed", "reopened", "withdrawn"]
 
 # A change keeps old values for ever; neither a text that was deleted nor its author's name may live
@@ -108,10 +109,7 @@ def change(
 def columns(ticket: Ticket) -> dict[str, Any]:
     """The folded columns of the row."""
     values = {name: getattr(ticket, name) for name in FOLDED}
-    factors = [
-        {"name": one.name, "points": one.points, "words": one.words} for one in ticket.factors
-    ]
-    return values | {"factors": factors}
+    return values | {"factors": [asdict(factor) for factor in ticket.factors]}
 
 
 def severity(priority: int) -> int:

@@ -24,7 +24,6 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stream.postgres.tables import (
-    FOLDED,
     Row,
     alerts,
     arrays,
@@ -34,7 +33,7 @@ from stream.postgres.tables import (
     tickets,
 )
 from stream.records import AlertRecord, AnalysisRecord
-from stream.store.changes import Change, restored, severity
+from stream.store.changes import FOLDED, Change, restored, severity
 from stream.store.rows import unquoted
 
 _HISTORY = (

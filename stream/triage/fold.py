@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from stream.records import Level
 from stream.triage.cues import Cue, thesaurus
 from stream.triage.points import (
     AGAIN,
@@ -45,7 +46,6 @@ from stream.triage.points import (
     REPEAT_MOST,
     SERVICE,
     SOUR,
-    Level,
 )
 
 COMPLAINTS = ("grievance", "unanswered", "money")  # the groups of cues that are words of complaint

@@ -7,9 +7,10 @@ group of cues in thesaurus.toml; `a+b` is both groups together.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
-Level = Literal["P1", "P2", "P3", "P4"]
+from stream.records import Level
+
 Reasons = dict[str, tuple[int, str]]  # name -> points, and the reason in words
 
 LEVELS: tuple[tuple[Level, int], ...] = (
