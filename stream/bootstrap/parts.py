@@ -14,12 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.alerts.deliveries import Deliveries
 from stream.alerts.store import Alerts
+from stream.bootstrap.traces import open_traces
 from stream.bootstrap.worker_process import worker_process
 from stream.bursts.counts import Signals
 from stream.embedded import Embedded
 from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.kafka import Kafka
-from stream.observe.traces import OFF, Traces, open_traces
+from stream.observe.traces import OFF, Traces
 from stream.postgres.database import open_engine, reader_url
 from stream.postgres.schema import migrate
 from stream.settings import Settings

@@ -14,12 +14,13 @@ import pytest
 from fakes import MemoryStore, Published, message, sentiment_of_length, tweet
 from servers.otlp import Collector
 
+from stream.bootstrap.traces import open_traces
 from stream.brands import Brands
 from stream.errors import UserError
 from stream.kafka import Outgoing, Publisher
 from stream.observe.health import Health
 from stream.observe.metrics import Metrics
-from stream.observe.traces import OFF, open_traces
+from stream.observe.traces import OFF
 from stream.pipeline import Pipeline
 from stream.triage.judgement import Judge
 
@@ -127,7 +128,10 @@ async def test_a_collector_that_is_away_keeps_nobody(monkeypatch):
 
 
 def test_where_no_endpoint_is_set_nothing_is_imported_and_no_header_is_sent():
-    asked = "import sys, stream.bootstrap, stream.cli.main; from stream.observe.traces import open_traces; open_traces('worker'); "
+    asked = (
+        "import sys, stream.bootstrap, stream.cli.main; "
+        "from stream.bootstrap.traces import open_traces; open_traces('worker'); "
+    )
     told = (
         asked
         + "print(any(name.startswith('stream.observe.otel') or 'opentelemetry.sdk' in name for name in sys.modules))"
