@@ -10,8 +10,8 @@ import numpy as np
 
 from connectors.events import Deleted, Tweet
 from models.analysis import Analysis, Problem, Sentiment, Topic
-from stream.triage.fold import Factor, Message, Ticket
 from stream.triage.judgement import Judgement
+from stream.triage.ticket import Factor, Message, Ticket
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 SEVERE = "My line is down since Monday and nobody answers me. My mother's alarm pendant needs it!"

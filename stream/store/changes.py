@@ -11,7 +11,7 @@ from math import ceil
 from typing import Any, Literal
 
 from stream.postgres.tables import HUMAN, Row
-from stream.triage.fold import Ticket
+from stream.triage.ticket import Ticket
 
 FOLDED = tuple(column.name for column in fields(Ticket) if column.name != "id")  # columns
 Kind = Literal["created", "changed", "reopened", "withdrawn"]

@@ -14,8 +14,8 @@ from connectors.events import Deleted, Said, Transcript
 from models.analysis import Analysis, Call
 from stream.postgres.database import halfvec_bytes, storable
 from stream.postgres.tables import Row
-from stream.triage.fold import CallState, Message
 from stream.triage.judgement import Judgement
+from stream.triage.ticket import CallState, Message
 
 COMPLAINT = 0.5  # from this probability on, an event counts as a complaint
 POINTS = 200  # of a stored trajectory; a longer one is thinned

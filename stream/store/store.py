@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,12 +18,11 @@ from stream.store import events as event_store
 from stream.store import tickets as ticket_store
 from stream.store.changes import Change, change
 from stream.store.rows import event_row, message
-from stream.triage import fold as triage
+from stream.triage.fold import Failure, Fold, fold, fold_surely
 from stream.triage.judgement import Judgement
 
 log = logging.getLogger(__name__)
 
-Fold = Callable[[Sequence[triage.Message]], triage.Ticket | None]
 TicketRecords = list[TicketRecord | WithdrawnTicket]
 
 
@@ -36,7 +35,7 @@ class Saved:
     analyses: list[AnalysisRecord]
     tickets: TicketRecords
     alerts: list[AlertRecord]
-    failures: list[triage.Failure] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Store:
     conversations too.
     """
 
-    def __init__(self, engine: AsyncEngine, fold: Fold = triage.fold) -> None:
+    def __init__(self, engine: AsyncEngine, fold: Fold = fold) -> None:
         self._engine = engine
         self._fold = fold
 
@@ -141,15 +140,15 @@ class Store:
         tickets: Mapping[str, Row],
         last: Mapping[str, Row],
         new: Collection[str],
-    ) -> tuple[list[Change], list[triage.Failure]]:
+    ) -> tuple[list[Change], list[Failure]]:
         """What the conversations ask of their tickets, and what of them could not be weighed."""
         changes: list[Change] = []
-        failures: list[triage.Failure] = []
+        failures: list[Failure] = []
         for id in sorted(histories):
             live = [row for row in histories[id] if row["kind"] != "deleted"]
             ticket = None
             if live:
-                ticket, failed = triage.fold_surely([message(row) for row in live], self._fold)
+                ticket, failed = fold_surely([message(row) for row in live], self._fold)
                 failures += failed
             inbound = {row["id"] for row in live if row["direction"] == "inbound"}
             new_inbound = not inbound.isdisjoint(new)
@@ -159,7 +158,7 @@ class Store:
         return changes, failures
 
 
-def _log(failures: Sequence[triage.Failure]) -> None:
+def _log(failures: Sequence[Failure]) -> None:
     for failure in failures:
         error = where(failure.error)
         log.warning("cannot judge %s: %s failed, %s", failure.id, failure.step, error)

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.events import Event, Tweet
-from stream.triage.fold import Message, Ticket, fold
+from stream.triage.fold import fold
+from stream.triage.ticket import Message, Ticket
 
 COLUMNS = ("text", "should_ticket", "priority")
 GAINS = {"P1": 15.0, "P2": 7.0, "P3": 3.0, "P4": 1.0, "none": 0.0}  # 2^grade - 1

@@ -20,7 +20,7 @@ from models.language import detect
 from models.redact import redact
 from stream.brands import Brands
 from stream.errors import where
-from stream.triage.fold import Step
+from stream.triage.ticket import Step
 
 log = logging.getLogger(__name__)
 

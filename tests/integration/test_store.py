@@ -12,7 +12,7 @@ from history import NOON, answer, deletion, tweet
 from sqlalchemy import text
 
 from stream.store.store import Store
-from stream.triage.fold import Message, Ticket
+from stream.triage.ticket import Message, Ticket
 
 
 async def rows(store: Store, query: str, **values: Any) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ from models.language import detect
 from models.redact import redact
 from models.text import normalize
 from stream.triage.cues import thesaurus
-from stream.triage.fold import Message, fold
+from stream.triage.fold import fold
+from stream.triage.ticket import Message
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 

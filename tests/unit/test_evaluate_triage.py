@@ -20,8 +20,9 @@ from stream.triage.evaluate import (
     ndcg,
     read_labels,
 )
-from stream.triage.fold import Message, Ticket, fold
+from stream.triage.fold import fold
 from stream.triage.judgement import Judge, Judgement
+from stream.triage.ticket import Message, Ticket
 
 HEADER = "text,should_ticket,priority\n"
 

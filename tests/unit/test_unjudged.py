@@ -18,8 +18,9 @@ from stream.observe.health import Health
 from stream.observe.metrics import Metrics
 from stream.pipeline import Pipeline
 from stream.store.rows import as_stored, event_row
-from stream.triage.fold import Message, Ticket, fold, fold_surely
+from stream.triage.fold import fold, fold_surely
 from stream.triage.judgement import Judge
+from stream.triage.ticket import Message, Ticket
 
 POISON = "the quick brown poison"
 
@@ -196,6 +197,7 @@ def test_a_message_whose_words_cannot_be_searched_needs_a_look(monkeypatch):
             return {}
 
     monkeypatch.setattr("stream.triage.fold.thesaurus", Broken)
+    monkeypatch.setattr("stream.triage.inbound.thesaurus", Broken)
 
     ticket, [failure] = fold_surely([said("x:1", POISON)])
 
