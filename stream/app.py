@@ -1,4 +1,4 @@
-"""The Faust app: agents that take batches, hand them on, and acknowledge last. Thin."""
+"""The Faust app: agents that take batches, hand them on, and acknowledge last."""
 
 from __future__ import annotations
 
@@ -14,15 +14,12 @@ from stream.pipeline import Message, Pipeline
 from stream.replies.drafting import Drafting
 from stream.settings import Settings
 
-DRAFTS_WITHIN = (
-    0.5  # seconds until a ticket is remembered that waits for a draft: few large batches
-)
+# seconds until a ticket is remembered that waits for a draft: few large batches
+DRAFTS_WITHIN = 0.5
 
 
 class _Boot(BootStrategy):
-    """Without Faust's web server: it binds a fixed port even when switched off, and a second worker
-    dies on it.
-    """
+    """Without Faust's web server: it binds a fixed port even when off, which kills a second worker."""
 
     enable_web = False
 
@@ -81,11 +78,10 @@ def create_app(
     """
     app = _App(
         settings.kafka_group,
-        broker=";".join(f"kafka://{each.strip()}" for each in broker.split(",")),
+        broker=";".join(f"kafka://{address.strip()}" for address in broker.split(",")),
         broker_credentials=_credentials(settings),
-        broker_session_timeout=6.0
-        if embedded
-        else 12.0,  # how long a dead worker's partitions wait
+        # how long a dead worker's partitions wait
+        broker_session_timeout=6.0 if embedded else 12.0,
         broker_heartbeat_interval=2.0 if embedded else 3.0,
         broker_commit_interval=0.5,
         consumer_max_fetch_size=max(1024 * 1024, MESSAGE_LIMIT),

@@ -1,4 +1,4 @@
-"""One batch of messages, from raw bytes to saved tickets. Nothing here knows Faust."""
+"""Pipeline of a batch, from raw bytes to saved tickets; it knows no Faust."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class DeadLetters(Protocol):
 
 
 class Pipeline:
-    """Decode, judge, save, publish. The caller acknowledges when `process` returns, and not before."""
+    """Decodes, judges, saves, publishes. The caller acknowledges once `process` has returned."""
 
     def __init__(
         self,
@@ -162,8 +162,8 @@ class Pipeline:
         for start in range(0, len(turns), TURNS_AT_ONCE):
             async with self._model_in_use:
                 with self._metrics.timed("analyze"), self._traces.stage("analyze"):
-                    some = turns[start : start + TURNS_AT_ONCE]
-                    await asyncio.to_thread(self._judge.learn, some)
+                    part = turns[start : start + TURNS_AT_ONCE]
+                    await asyncio.to_thread(self._judge.learn, part)
         async with self._model_in_use:
             with self._metrics.timed("analyze"), self._traces.stage("analyze"):
                 return await asyncio.to_thread(self._judge.understand, readings)

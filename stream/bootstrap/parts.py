@@ -81,7 +81,7 @@ class Parts:
 
     def has_worker(self) -> bool:
         """Is a worker running on this home? Of workers on a Kafka of your own nothing is known."""
-        return bool(self.embedded and self.embedded.others("worker"))
+        return bool(self.embedded and self.embedded.other_processes("worker"))
 
     @asynccontextmanager
     async def engine(self) -> AsyncIterator[AsyncEngine]:

@@ -31,9 +31,9 @@ class Health:
         self.waiting_for = None
         self.moved_at = self.clock()
 
-    def wait(self, what: str) -> None:
+    def wait(self, dependency: str) -> None:
         """A dependency is away: not ready, but alive."""
-        self.waiting_for = what
+        self.waiting_for = dependency
         self.moved_at = self.clock()
 
     def saw_lag(self, lag: int) -> None:

@@ -81,7 +81,7 @@ class Metrics:
             "Seconds behind: how old the stream is at the last commit.",
             registry=registry,
         )
-        self.lag_seconds.set_function(self._behind)
+        self.lag_seconds.set_function(self._lag_in_seconds)
         self.model = Gauge(
             "earshot_model_info", "1 for the model version in use.", ["version"], registry=registry
         )
@@ -90,8 +90,8 @@ class Metrics:
         # alert.
         for stage in STAGES:
             self.stage.labels(stage)
-        for what in DEPENDENCIES:
-            self.retries.labels(what)
+        for dependency in DEPENDENCIES:
+            self.retries.labels(dependency)
         for step in JUDGEMENT_STEPS:
             self.failed.labels(step)
         for source in DRAFT_SOURCES:
@@ -120,7 +120,7 @@ class Metrics:
         if messages == 0:
             self._caught_up_at = self._clock()
 
-    def _behind(self) -> float:
+    def _lag_in_seconds(self) -> float:
         return max(0.0, self._clock() - self._caught_up_at) if self._waiting else 0.0
 
 
@@ -129,7 +129,7 @@ class IngestMetrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        self._heard = Counter(
+        self._events = Counter(
             "earshot_ingested", "Events that a source gave.", ["source"], registry=registry
         )
         self._breaks = Counter(
@@ -151,7 +151,7 @@ class IngestMetrics:
 
     def saw(self, source: str, events: int, breaks: int, connected: bool) -> None:
         """events, breaks: since the last time."""
-        self._heard.labels(source).inc(events)
+        self._events.labels(source).inc(events)
         self._breaks.labels(source).inc(breaks)
         self._up.labels(source).set(connected)
 
@@ -232,12 +232,12 @@ def store_metrics(figures: Figures) -> CollectorRegistry:
         figures.sources,
         registry,
     )
-    told = ("queued", "sending", "failed")
+    delivery_states = ("queued", "sending", "failed")
     _by(
         "earshot_alert_deliveries",
         "Alerts on their way to people.",
         "state",
-        told,
+        delivery_states,
         figures.deliveries,
         registry,
     )
@@ -259,13 +259,13 @@ def store_metrics(figures: Figures) -> CollectorRegistry:
 
 def _by(
     name: str,
-    told: str,
+    description: str,
     label: str,
     always: tuple[str, ...],
     values: Mapping[str, float],
     registry: CollectorRegistry,
 ) -> None:
     """A gauge with a value for each label, 0 for those of `always` that are not there."""
-    gauge = Gauge(name, told, [label], registry=registry)
+    gauge = Gauge(name, description, [label], registry=registry)
     for value, number in (dict.fromkeys(always, 0) | dict(values)).items():
         gauge.labels(value).set(number)

@@ -12,7 +12,7 @@ from stream.postgres.database import reachable
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 5_000
+_ROWS = 5_000
 
 # What is dropped is known for ever by its id: `event_ids` keeps the highest revision, a deletion's
 # too, so that neither comes back. What people did (`ticket_changes`) and the tickets themselves
@@ -67,11 +67,11 @@ async def drop_old(engine: AsyncEngine, months: int | None) -> Dropped:
             await connection.execute(_BRIEFLY)
             await connection.execute(text(f'drop table "{name}"'))  # matched by the pattern above
     for statement in _STRAY.values():
-        removed = _AT_ONCE
-        while removed == _AT_ONCE:
+        removed = _ROWS
+        while removed == _ROWS:
             async with reachable(), engine.begin() as connection:
                 removed = (
-                    await connection.execute(statement, {"end": end, "most": _AT_ONCE})
+                    await connection.execute(statement, {"end": end, "most": _ROWS})
                 ).rowcount
             done.rows += removed
     if old or done.rows:

@@ -177,10 +177,10 @@ async def _no_temporary_tables(connection: AsyncConnection) -> str:
 
 
 async def _exists(connection: AsyncConnection) -> bool:
-    found = await connection.exec_driver_sql(
+    role = await connection.exec_driver_sql(
         "select 1 from pg_roles where rolname = 'earshot_reader'"
     )
-    return found.first() is not None
+    return role.first() is not None
 
 
 async def _try(connection: AsyncConnection, statement: str) -> None:

@@ -401,7 +401,7 @@ audit = Table(
 )
 
 
-def given(table: Table, *names: str) -> TableValuedAlias:
+def unnested(table: Table, *names: str) -> TableValuedAlias:
     """Rows handed over as one array a column, with `arrays` for parameters: any number of rows, one
     statement.
     """

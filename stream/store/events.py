@@ -13,7 +13,7 @@ from sqlalchemy import Row as SqlRow
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from stream.postgres.tables import Row, arrays, event_ids, events, given, signal_counts
+from stream.postgres.tables import Row, arrays, event_ids, events, signal_counts, unnested
 from stream.store.rows import COUNTED, signals
 
 StoredId = SqlRow[Any]  # of `event_ids`
@@ -40,14 +40,14 @@ _LOCK = select(_keyed.c.conversation, func.pg_advisory_xact_lock(_keyed.c.key))
 _KNOWN = select(event_ids).where(_named)
 
 _CLAIMED = ("id", "revision", "occurred_at", "conversation", "received_at")
-_new_ids = given(event_ids, *_CLAIMED[:-1])
+_new_ids = unnested(event_ids, *_CLAIMED[:-1])
 _CLAIM = (
     upsert(event_ids)
     .from_select(_CLAIMED, select(*_new_ids.c, func.now()))
     .on_conflict_do_nothing()
     .returning(event_ids.c.id)
 )
-_higher = given(event_ids, *_CLAIMED[:-1])
+_higher = unnested(event_ids, *_CLAIMED[:-1])
 _left = case(
     (
         event_ids.c.conversation != _higher.c.conversation,
@@ -65,21 +65,21 @@ _RAISE = (
 )
 
 _EVENT = tuple(column.name for column in events.c)
-_old = given(event_ids, "id", "occurred_at")
+_old = unnested(event_ids, "id", "occurred_at")
 _REMOVE = (
     delete(events)
     .where(events.c.id == _old.c.id, events.c.occurred_at == _old.c.occurred_at)
     .returning(*(events.c[name] for name in COUNTED))
 )
 _GIVEN = tuple(name for name in _EVENT if name != "received_at")
-_added = given(events, *_GIVEN)
+_added = unnested(events, *_GIVEN)
 _first_seen = select(event_ids.c.received_at).where(event_ids.c.id == _added.c.id).scalar_subquery()
 _ADD = insert(events).from_select(
     _EVENT, select(*(_first_seen if name == "received_at" else _added.c[name] for name in _EVENT))
 )
 
 _CELL = ("brand", "topic", "minute", "events", "negative", "complaints", "dissatisfaction_sum")
-_cells = given(signal_counts, *_CELL)
+_cells = unnested(signal_counts, *_CELL)
 _add_cells = upsert(signal_counts).from_select(
     (*_CELL, "updated_at"),
     select(*_cells.c, func.clock_timestamp()).order_by(*(_cells.c[name] for name in _CELL[:3])),
