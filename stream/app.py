@@ -19,7 +19,7 @@ DRAFTS_WITHIN = 0.5
 
 
 class _Boot(BootStrategy):
-    """Without Faust's web server: it binds a fixed port even when off, which kills a second worker."""
+    """Without Faust's web server, which binds a fixed port even when off: a second worker dies."""
 
     enable_web = False
 

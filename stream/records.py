@@ -94,7 +94,7 @@ class TicketRecord(_Published, TicketFields):
 
 
 class WithdrawnTicket(_Published):
-    """A ticket whose conversation needs nobody any more: deleted, or edited into praise. Key: `id`."""
+    """A ticket that needs nobody any more: deleted, or edited into praise. Key: `id`."""
 
     id: str
     version: int

@@ -34,7 +34,7 @@ async def rebuild_tickets(
 
         engine = open_engine(found.database_url, command_seconds=None)
         stack.push_async_callback(engine.dispose)
-        return await rebuild(engine, Store(engine), tell, batch=batch, told=told)
+        return await rebuild(engine, Store(engine), tell, batch=batch, on_progress=told)
 
 
 async def replay_dead(found: Parts, ids: Iterable[int] | None) -> int:

@@ -47,5 +47,5 @@ class Cursors:
     async def conversations(self, ids: Collection[str]) -> dict[str, str]:
         """The conversations of those of these events that are stored."""
         async with reachable(), self._engine.connect() as connection:
-            found = await connection.execute(_CONVERSATIONS, {"ids": list(ids)})
-            return {row.id: row.conversation for row in found}
+            rows = await connection.execute(_CONVERSATIONS, {"ids": list(ids)})
+            return {row.id: row.conversation for row in rows}

@@ -82,9 +82,9 @@ class Queries:
 
     async def totals(self, brands: frozenset[str] | None = None) -> Totals:
         """brands: only of these; dead letters are of none. None: all."""
-        given = {"brands": None if brands is None else sorted(brands)}
+        values = {"brands": None if brands is None else sorted(brands)}
         async with reachable(), self._engine.connect() as connection:
-            row = (await connection.execute(_TOTALS, given)).mappings().one()
+            row = (await connection.execute(_TOTALS, values)).mappings().one()
         return Totals(**row)
 
     async def figures(self) -> Figures:
@@ -100,9 +100,9 @@ class Queries:
         limit: int = 50,
     ) -> list[Row]:
         """The queue's rows of the view `open_tickets`, most urgent first. state: one that is open."""
-        chosen = {"brand": brand, "level": level, "state": state, "limit": limit}
+        values = {"brand": brand, "level": level, "state": state, "limit": limit}
         async with reachable(), self._engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(_QUEUE, chosen)).mappings()]
+            return [dict(row) for row in (await connection.execute(_QUEUE, values)).mappings()]
 
     async def open_posts(
         self, network: str, limit: int = 10_000
@@ -111,8 +111,8 @@ class Queries:
         said.
         """
         async with reachable(), self._engine.connect() as connection:
-            found = await connection.execute(_OPEN_POSTS, {"network": network, "limit": limit})
-            return [(row.id, row.conversation, row.occurred_at) for row in found]
+            rows = await connection.execute(_OPEN_POSTS, {"network": network, "limit": limit})
+            return [(row.id, row.conversation, row.occurred_at) for row in rows]
 
     async def top_tickets(self, limit: int) -> list[Row]:
         """The most urgent tickets of the queue."""
@@ -121,7 +121,7 @@ class Queries:
     async def ensure_partitions(self, months_ahead: int = 2) -> int:
         """Make the partitions of this month and the coming ones; returns how many were made."""
         async with reachable(), self._engine.begin() as connection:
-            made = await connection.execute(
+            created = await connection.execute(
                 text("select ensure_partitions(:months)"), {"months": months_ahead}
             )
-            return int(made.scalar_one())
+            return int(created.scalar_one())

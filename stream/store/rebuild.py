@@ -1,6 +1,4 @@
-"""Every ticket folded anew from the stored events: after a loss, or when the rules of triage
-changed.
-"""
+"""Rebuild of all tickets from the stored events: after a loss, or when triage changed."""
 
 from __future__ import annotations
 
@@ -72,7 +70,7 @@ async def rebuild(
     publish: Publish | None,
     *,
     batch: int = BATCH,
-    told: Callable[[Rebuilt], None] = lambda _: None,
+    on_progress: Callable[[Rebuilt], None] = lambda _: None,
 ) -> Rebuilt:
     """Fold every conversation anew, a batch a transaction; then count the signals anew, a day a
     transaction.
@@ -93,9 +91,9 @@ async def rebuild(
         after = conversations[-1]
         await cursors.set_cursor(CURSOR, after)
         done.conversations += len(conversations)
-        done.tickets += sum(isinstance(each, TicketRecord) for each in folded.tickets)
+        done.tickets += sum(isinstance(ticket, TicketRecord) for ticket in folded.tickets)
         done.changed += folded.changed
-        told(done)
+        on_progress(done)
     done.cells = await recount(engine)
     await cursors.forget_cursor(CURSOR)
     return done

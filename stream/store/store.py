@@ -185,5 +185,5 @@ def _withdrawn(
 
 def _records(tickets: Mapping[str, Row], withdrawn: Mapping[str, int]) -> TicketRecords:
     stored = [TicketRecord(**row) for id, row in tickets.items() if id not in withdrawn]
-    gone = [WithdrawnTicket(id=id, version=version) for id, version in withdrawn.items()]
-    return [*stored, *gone]
+    withdrawals = [WithdrawnTicket(id=id, version=version) for id, version in withdrawn.items()]
+    return [*stored, *withdrawals]

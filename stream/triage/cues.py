@@ -37,31 +37,36 @@ _BETWEEN = frozenset(
 _NUMBER = "#"
 _COMMON = frozenset(  # words of nearly every text: poor signs of a phrase
     """
-    a an and are as at be been by can do for from had has have he her his i if in into is it me my not now of off on or
-    our out she so still that the their them they this to up us was we were when who will with you your . ? , @
+    a an and are as at be been by can do for from had has have he her his i if in into is it me my
+    not now of off on or our out she so still that the their them they this to up us was we were
+    when who will with you your . ? , @
     """.split()  # noqa: SIM905 (a list of eighty lines reads worse)
 )
 
 _TOKEN = re.compile(
     r"(?P<url>https?://\S+|www\.\S+)|(?P<handle>@\w+)|(?P<tag>#\w+)|(?P<number>\d+(?:[.,:]\d+)*)"
-    r"|(?P<word>[^\W\d_]&[^\W\d_]\b|[^\W\d_][^\W_]*(?:['’ʼ`][^\W_]+)*)|(?P<stop>[.!?;\n\r…]+)|(?P<pause>[,:()–—]|(?<=\s)-+(?=\s)|--+)|(?P<sign>[$£€%])"
+    r"|(?P<word>[^\W\d_]&[^\W\d_]\b|[^\W\d_][^\W_]*(?:['’ʼ`][^\W_]+)*)|(?P<stop>[.!?;\n\r…]+)"
+    r"|(?P<pause>[,:()–—]|(?<=\s)-+(?=\s)|--+)|(?P<sign>[$£€%])"
 )
 _FIXED = {"url": "url", "handle": "@", "pause": ","}
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _APOSTROPHES = str.maketrans("’ʼ`", "'''")
 _LONG_DRAWN = re.compile(r"(.)\1{2,}")
 _SPELT_OUT = {
-    "cannot": "can not", "cant": "can not", "can't": "can not", "wont": "will not", "won't": "will not",
-    "dont": "do not", "doesnt": "does not", "didnt": "did not", "isnt": "is not", "arent": "are not",
-    "wasnt": "was not", "werent": "were not", "havent": "have not", "hasnt": "has not", "hadnt": "had not",
-    "wouldnt": "would not", "couldnt": "could not", "shouldnt": "should not", "aint": "is not", "ain't": "is not",
-    "im": "i am", "ive": "i have", "youre": "you are", "theyre": "they are", "youve": "you have", "thats": "that is",
-    "whats": "what is", "wheres": "where is", "hows": "how is", "theres": "there is", "let's": "let us",
-    "gonna": "going to", "wanna": "want to", "gotta": "got to", "u": "you", "ur": "your", "r": "are",
-    "pls": "please", "plz": "please", "plse": "please", "thx": "thanks", "tks": "thanks", "thnx": "thanks",
-    "ty": "thanks", "thanx": "thanks", "nvr": "never", "hrs": "hours", "hr": "hour", "mins": "minutes",
-    "min": "minute", "ppl": "people", "acct": "account", "cuz": "because", "tmrw": "tomorrow", "yrs": "years",
-    "yr": "year", "tho": "though", "cancelled": "canceled", "cancelling": "canceling", "luv": "love",
+    "cannot": "can not", "cant": "can not", "can't": "can not", "wont": "will not",
+    "won't": "will not", "dont": "do not", "doesnt": "does not", "didnt": "did not",
+    "isnt": "is not", "arent": "are not", "wasnt": "was not", "werent": "were not",
+    "havent": "have not", "hasnt": "has not", "hadnt": "had not", "wouldnt": "would not",
+    "couldnt": "could not", "shouldnt": "should not", "aint": "is not", "ain't": "is not",
+    "im": "i am", "ive": "i have", "youre": "you are", "theyre": "they are", "youve": "you have",
+    "thats": "that is", "whats": "what is", "wheres": "where is", "hows": "how is",
+    "theres": "there is", "let's": "let us", "gonna": "going to", "wanna": "want to",
+    "gotta": "got to", "u": "you", "ur": "your", "r": "are", "pls": "please", "plz": "please",
+    "plse": "please", "thx": "thanks", "tks": "thanks", "thnx": "thanks", "ty": "thanks",
+    "thanx": "thanks", "nvr": "never", "hrs": "hours", "hr": "hour", "mins": "minutes",
+    "min": "minute", "ppl": "people", "acct": "account", "cuz": "because", "tmrw": "tomorrow",
+    "yrs": "years", "yr": "year", "tho": "though", "cancelled": "canceled",
+    "cancelling": "canceling", "luv": "love",
 }  # fmt: skip
 _ENDINGS = (
     ("n't", "not"),
@@ -155,7 +160,7 @@ class Cues:
         self._idioms = frozenset(map(id, idioms))
 
     def find(self, text: str) -> dict[str, tuple[Cue, ...]]:
-        """Group -> its cues in `text`, in the order of the text. A group without a cue is absent."""
+        """Group -> its cues in the order of the text. A group without a cue is absent."""
         tokens = list(_tokens(text))
         words = [token.word for token in tokens]
         matches = self._index.matches(words)

@@ -20,7 +20,10 @@ from stream.triage.ticket import Message, Ticket
 
 COLUMNS = ("text", "should_ticket", "priority")
 GAINS = {"P1": 15.0, "P2": 7.0, "P3": 3.0, "P4": 1.0, "none": 0.0}  # 2^grade - 1
-NDCG_FORMULA = "sum of gain / log2(rank + 1) by priority, over the same by label; gains P1 15, P2 7, P3 3, P4 1"
+NDCG_FORMULA = (
+    "sum of gain / log2(rank + 1) by priority, over the same by label; "
+    "gains P1 15, P2 7, P3 3, P4 1"
+)
 RESAMPLES = 2_000
 _BATCH = 64
 _MOMENT = datetime(2024, 1, 1, tzinfo=UTC)

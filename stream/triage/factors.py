@@ -24,7 +24,7 @@ UNJUDGED: Mapping[Step, str] = {  # the step that failed -> how a person reads i
 
 def content(messages: Sequence[Inbound]) -> list[Factor]:
     """The factors of what was said, however often, and of what nobody could judge."""
-    factors = _said(messages)
+    factors = _weight(messages)
     steps = [inbound.message.failed for inbound in messages if inbound.message.failed is not None]
     if not steps:
         return factors
@@ -74,7 +74,7 @@ def strongest_first(factor: Factor) -> tuple[float, str]:
     return -factor.points, factor.name
 
 
-def _said(messages: Sequence[Inbound]) -> list[Factor]:
+def _weight(messages: Sequence[Inbound]) -> list[Factor]:
     """The factors of what was said: harm by itself where it is enough, else service and hints of
     harm.
     """

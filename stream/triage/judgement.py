@@ -1,7 +1,7 @@
 """The one judgement of an event: its redacted text, brand, direction and analysis.
 
-A worker, REST, `alert explain`, `explore` and `evaluate triage` all judge here. No text stops it: an
-event of which a step fails is judged as far as it goes, and `failed` names the step.
+A worker, REST, `alert explain`, `explore` and `evaluate triage` all judge here. No text stops it:
+where a step fails, the event is judged without it, and `failed` names the step.
 """
 
 from __future__ import annotations
@@ -135,8 +135,8 @@ class Judge:
         brand = event.brand
         try:
             if brand is None:
-                spoken = text if call is None else "\n".join(turn.text for turn in call)
-                brand = self._brands.find(spoken, event.author, event.network)
+                conversation = text if call is None else "\n".join(turn.text for turn in call)
+                brand = self._brands.find(conversation, event.author, event.network)
             event = self._directed(event)
         except Exception as error:
             failed = failed or _failure(event, "brand", error)
@@ -208,7 +208,7 @@ def _failure(event: Event, step: Step, error: Exception) -> Step:
 def _one_by_one(
     read: Callable[[Sequence[T]], Sequence[R]], batch: Sequence[T]
 ) -> list[R | Exception]:
-    """What `read` makes of each of the batch, or the error that it raises for it: halving finds it."""
+    """What `read` makes of each of the batch; by halving, the error of those that raise."""
     if not batch:
         return []
     try:

@@ -107,12 +107,12 @@ async def test_alert_explain_reads_what_a_worker_stores():
 
     messages = read_messages([Sourced(event, None) for event in EVENTS], judge())
 
-    assert [(one.said.id, one.said.text, one.brand, one.topic) for one in messages] == [
+    assert [(one.quote.id, one.quote.text, one.brand, one.topic) for one in messages] == [
         (id, judgement.text, judgement.brand, judgement.analysis.topic.label)
         for id, judgement in judgements.items()
         if judgement.analysis
     ]
-    assert [one.said.weight for one in messages] == [
+    assert [one.quote.weight for one in messages] == [
         judgement.analysis.dissatisfaction
         for judgement in judgements.values()
         if judgement.analysis
