@@ -1,6 +1,4 @@
-"""The brands that are listened for: which one a message is about, and which messages are the
-brand's own.
-"""
+"""Brands: which one a message is about, and which accounts are their own."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The embedded broker and the embedded PostgreSQL: started by whichever command needs them, stopped
-by the last.
-"""
+"""Embedded broker and PostgreSQL: the first command starts them, the last one stops them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Is this worker alive, and is it ready? Two questions: waiting for a dependency fails readiness,
-never liveness.
-"""
+"""Health of a worker: waiting for a dependency fails readiness, never liveness."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Logs for the operator: one line an event on standard error, as text or as JSON, and never a
-secret.
-"""
+"""Logs for the operator: one line an event on standard error, as text or JSON, no secrets."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What is counted, for Prometheus and for `earshot bench`: by a worker as it works, by the web from
-the database.
-"""
+"""Metrics for Prometheus and `earshot bench`: of a worker, of ingest, of the web, of the store."""
 
 from __future__ import annotations
 

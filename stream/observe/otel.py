@@ -1,6 +1,4 @@
-"""Traces sent over OTLP/HTTP. Needs the extra `otel`; its settings are OpenTelemetry's own
-(OTEL_...).
-"""
+"""OpenTelemetry traces over OTLP/HTTP; needs the extra `otel` and its settings OTEL_..."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""How earshot reaches Postgres: engines, the reader's login, and which errors mean that the
-database is away.
-"""
+"""Connections to Postgres: engines, the reader's login, and the errors that mean `away`."""
 
 from __future__ import annotations
 

@@ -148,7 +148,10 @@ def _refused(error: asyncpg.PostgresError) -> SqlRefused:
 
 
 def _too_long(seconds: float) -> str:
-    return f"the statement took longer than {seconds:g} s; narrow it down, for instance by brand or by time"
+    return (
+        f"the statement took longer than {seconds:g} s; "
+        "narrow it down, for instance by brand or by time"
+    )
 
 
 def _line(words: str) -> str:

@@ -1,6 +1,4 @@
-"""The tables that the code reads and writes. Migrations make them; a test holds the two against
-each other.
-"""
+"""Tables of the database; migrations make them, and a test holds the two against each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far each source was read, stored once the broker has confirmed everything before it."""
+"""Cursors: how far each source was read and confirmed by the broker."""
 
 from __future__ import annotations
 

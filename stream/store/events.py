@@ -1,4 +1,4 @@
-"""Events of a save: conversations are locked, ids claimed, older revisions replaced and counted."""
+"""Events of a save: locked conversations, claimed ids, replaced revisions, counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line and the console read: totals, the queue, upkeep."""
+"""Queries of the command line and the web: totals, the queue, figures, partitions."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _TOTALS = text(f"""
             from (select level, count(*) n from tickets where {_THEIRS} group by 1) t) as tickets,
         (select coalesce(jsonb_object_agg(kind, n), '{{}}')
             from (select kind, count(*) n from alerts where {_THEIRS} group by 1) a) as alerts,
-        (select count(*) from dead_letters where state <> 'resolved' and cast(:brands as text[]) is null)
-            as dead_letters
+        (select count(*) from dead_letters
+            where state <> 'resolved' and cast(:brands as text[]) is null) as dead_letters
 """).columns(  # noqa: S608  our own words
     events=Integer,
     deleted=Integer,
@@ -70,7 +70,7 @@ _OPEN_POSTS = text("""
 
 
 class Queries:
-    """The read side, and what must be done now and then."""
+    """Totals, the queue and figures; and the partitions of coming months."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -99,7 +99,7 @@ class Queries:
         state: str | None = None,
         limit: int = 50,
     ) -> list[Row]:
-        """The queue's rows of the view `open_tickets`, most urgent first. state: one that is open."""
+        """The rows of the view `open_tickets`, most urgent first. state: an open one."""
         values = {"brand": brand, "level": level, "state": state, "limit": limit}
         async with reachable(), self._engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(_QUEUE, values)).mappings()]

@@ -34,7 +34,8 @@ _DAYS = text("""
 # stored here yet.
 _LOCK = text("lock table signal_counts in share row exclusive mode")
 _COUNTED = """
-    select coalesce(brand, ''), coalesce(topic, ''), date_trunc('minute', occurred_at, 'UTC'), count(*),
+    select coalesce(brand, ''), coalesce(topic, ''), date_trunc('minute', occurred_at, 'UTC'),
+           count(*),
            count(*) filter (where sentiment = 'negative'),
            count(*) filter (where (scores ->> 'complaint')::double precision >= :complaint),
            coalesce(sum(dissatisfaction), 0)

@@ -1,4 +1,4 @@
-"""Saved events and their tickets: one transaction, the same result in any order and repetition."""
+"""Store of events and tickets: one transaction, the same result in any order and repetition."""
 
 from __future__ import annotations
 
@@ -74,11 +74,7 @@ class Store:
     async def _save(self, connection: AsyncConnection, rows: Mapping[str, Row]) -> Saved:
         locked = await event_store.lock(connection, rows)
         known = await event_store.known(connection, rows, locked)
-        changed = [
-            row
-            for id, row in rows.items()
-            if id not in known or row["revision"] > known[id].revision
-        ]
+        changed = _news(rows, known)
         touched = await event_store.replace(connection, changed, known)
         histories = await ticket_store.histories(connection, locked)
         tickets = await ticket_store.stored_tickets(connection, locked)
@@ -94,18 +90,14 @@ class Store:
         _log(failures)
         tickets |= await ticket_store.write(connection, changes, touched)
         withdrawn = _withdrawn(changes, last, tickets)
-        alerts: list[Row] = []
+        alerts: list[AlertRecord] = []
         if known or any(change.becomes_p1 for change in changes):
-            alerts = await ticket_store.p1_alerts(
-                connection, tickets.keys() | withdrawn.keys(), rows.keys()
-            )
-        stored = [row for id in sorted(histories) for row in histories[id] if row["id"] in rows]
-        return Saved(
-            [ticket_store.analysis_record(row) for row in stored],
-            _records(tickets, withdrawn),
-            [ticket_store.alert_record(row, tickets.get(row["ticket_id"])) for row in alerts],
-            failures,
-        )
+            ids = tickets.keys() | withdrawn.keys()
+            raised = await ticket_store.p1_alerts(connection, ids, rows.keys())
+            alerts = [
+                ticket_store.alert_record(row, tickets.get(row["ticket_id"])) for row in raised
+            ]
+        return Saved(_analyses(histories, rows), _records(tickets, withdrawn), alerts, failures)
 
     async def refold(self, conversations: Collection[str]) -> Refolded:
         """Fold these conversations anew from their stored events; says what is stored then. Raises
@@ -173,6 +165,21 @@ def _latest(rows: Iterable[dict[str, Any]]) -> dict[str, Row]:
         if row["id"] not in latest or row["revision"] > latest[row["id"]]["revision"]:
             latest[row["id"]] = row
     return dict(sorted(latest.items()))
+
+
+def _news(rows: Mapping[str, Row], known: Mapping[str, event_store.StoredId]) -> list[Row]:
+    """The rows that are new, or of a higher revision than what is stored."""
+    return [
+        row for id, row in rows.items() if id not in known or row["revision"] > known[id].revision
+    ]
+
+
+def _analyses(
+    histories: Mapping[str, Sequence[Row]], rows: Mapping[str, Row]
+) -> list[AnalysisRecord]:
+    """What is stored of the batch's events, by conversation."""
+    stored = [row for id in sorted(histories) for row in histories[id] if row["id"] in rows]
+    return [ticket_store.analysis_record(row) for row in stored]
 
 
 def _withdrawn(

@@ -1,4 +1,4 @@
-"""Tickets of a save: conversations are read, changed tickets, changes and P1 alerts are written."""
+"""Tickets of a save: histories in; versions, changes and P1 alerts out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reasons for a priority: points of harm, service, mood and circumstances, each in words."""
+"""Factors of a priority: points of harm, service, mood and circumstances, each in words."""
 
 from __future__ import annotations
 

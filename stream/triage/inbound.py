@@ -1,4 +1,4 @@
-"""A customer's message with its cues: how unhappy and how needy it reads, and who needs nobody."""
+"""A customer's message with its cues: how unhappy, how needy, whether it needs nobody."""
 
 from __future__ import annotations
 

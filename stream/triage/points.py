@@ -1,5 +1,4 @@
-"""The table of weights: what each sign of urgency is worth, and how a support agent reads it. Edit
-here, then evaluate.
+"""Weights of triage: the points of each sign of urgency, and its words for a support agent.
 
 `earshot evaluate triage --data tests/data/triage_gold_dev.csv` says what a change does. A name is a
 group of cues in thesaurus.toml; `a+b` is both groups together.
