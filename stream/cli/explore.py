@@ -87,9 +87,9 @@ def explore(
     if not found:
         raise UserError(f"{source}: no text could be read" + (f" ({bad[0].reason})" if bad else ""))
     settings = read_settings()
-    analyzer = load_analyzer(
-        settings if model is None else settings.model_copy(update={"model": model})
-    )
+    if model is not None:
+        settings = settings.model_copy(update={"model": model})
+    analyzer = load_analyzer(settings)
     judge = Judge(analyzer, load_brands(settings), load_calls(settings, analyzer, whole=True))
     judgements: list[Judgement] = []
     with Progress(console=Console(stderr=True), transient=True) as progress:
