@@ -7,7 +7,15 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import PydanticSerializationError
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -151,3 +159,10 @@ def encode(event: Event) -> bytes:
 def decode(value: bytes) -> Event:
     """The event in `value`. Raises pydantic.ValidationError for anything else."""
     return _EVENT.validate_json(value)
+
+
+def wrong_field(error: ValidationError, place: slice = slice(None)) -> str:
+    """The first fault of a record, in one line that quotes nothing. place: the part of its path."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    path = ".".join(str(part) for part in first["loc"][place])
+    return f"{path}: {first['msg']}" if path else str(first["msg"])

@@ -30,7 +30,8 @@ from stream.ingest.publish import topic_of
 from stream.kafka import Outgoing, Publisher
 from stream.postgres.database import open_engine
 from stream.settings import Settings
-from stream.store.store import Scored, Store
+from stream.store.store import Store
+from stream.triage.judgement import Judgement
 from stream.web.http.origins import COOKIE
 
 CONSOLES = 50
@@ -195,7 +196,7 @@ async def _probe(
             id=name, conversation=name, occurred_at=datetime.now(UTC), author=name, text=text
         )
         begun = time.time()
-        told = await store.save([Scored(event, text, None, analysis)])
+        told = await store.save([Judgement(event, text, None, analysis)])
         saved[number] = (begun, time.time())
         level = getattr(told.tickets[0], "level", None)
         if level != "P1":

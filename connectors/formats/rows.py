@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from pydantic import ValidationError
 
-from connectors.events import Event, SourcedEvent
+from connectors.events import Event, SourcedEvent, wrong_field
 
 GZIP_MAGIC = b"\x1f\x8b"
 LINE_FEED = 10
@@ -216,9 +216,7 @@ def _damage(lines: Iterable[Line]) -> str | None:
 def reason(error: ValueError) -> str:
     """The error in one line, without the words of the message that is wrong."""
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"][-1:])
-        return f"{where}: {first['msg']}" if where else str(first["msg"])
+        return wrong_field(error, slice(-1, None))
     return str(error)
 
 

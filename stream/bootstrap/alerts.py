@@ -28,8 +28,8 @@ async def notifier(found: Parts) -> AsyncIterator[Notifier]:
     sinks = [
         (route, route.open(allow_private=settings.allow_private_addresses)) for route in routes
     ]
-    async with found.store() as told:
-        telling = Notifier(told, sinks, base_url=settings.base_url)
+    async with found.store() as store:
+        telling = Notifier(store.deliveries, store.alerts, sinks, base_url=settings.base_url)
         try:
             yield telling
         finally:

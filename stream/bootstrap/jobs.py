@@ -34,7 +34,7 @@ async def rebuild_tickets(
 
         engine = open_engine(found.database_url, command_seconds=None)
         stack.push_async_callback(engine.dispose)
-        return await rebuild(engine, Store(engine), tell, batch=batch, told=told)
+        return await rebuild(engine, Store(engine), tell, batch=batch, on_progress=told)
 
 
 async def replay_dead(found: Parts, ids: Iterable[int] | None) -> int:
@@ -45,12 +45,16 @@ async def replay_dead(found: Parts, ids: Iterable[int] | None) -> int:
     updates its letter.
     """
     async with found.store() as store, AsyncExitStack() as stack:
-        chosen = [letter.id for letter in await store.list_dead()] if ids is None else list(ids)
+        chosen = (
+            [letter.id for letter in await store.dead_letters.list_dead()]
+            if ids is None
+            else list(ids)
+        )
         await found.kafka.declare_topics()
         publisher = await stack.enter_async_context(found.kafka.publisher())
         sent = 0
         for number in chosen:
-            letter = await store.show_dead(number)
+            letter = await store.dead_letters.show_dead(number)
             if letter is None:
                 raise UserError(f"there is no dead letter {number}; see `earshot dead list`")
             if letter.state == "resolved" or (letter.size > MESSAGE_LIMIT and ids is None):
@@ -61,7 +65,7 @@ async def replay_dead(found: Parts, ids: Iterable[int] | None) -> int:
                 )
             # Marked before it goes: the worker may have answered before we could mark it
             # afterwards.
-            await store.mark_replayed([number])
+            await store.dead_letters.mark_replayed([number])
             header = (REPLAY_HEADER, str(number).encode())
             await publisher.publish([Outgoing(letter.topic, letter.key, letter.value, (header,))])
             sent += 1

@@ -17,7 +17,6 @@ from connectors.base import Replier as ReplyConnector
 from connectors.events import Event, encode
 from connectors.network import Context
 from models.artifact import ArtifactError
-from models.redact import redact
 from stream import brands as brands_file
 from stream.app import create_app
 from stream.bootstrap.alerts import TELL_EVERY, judge_bursts, notifier
@@ -42,6 +41,7 @@ from stream.replies.outbox import Outbox
 from stream.replies.replier_process import Scribe
 from stream.replies.store import Replies
 from stream.settings import Settings
+from stream.triage.judgement import Judge
 
 log = logging.getLogger(__name__)
 
@@ -77,18 +77,16 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
         )
         store = await stack.enter_async_context(found.store())
         pipeline = Pipeline(
-            analyze=analyzer,
-            calls=load_calls(settings, analyzer, whole=True),
-            redact=redact,
-            brands=brands,
-            store=store,
+            judge=Judge(analyzer, brands, load_calls(settings, analyzer, whole=True)),
+            store=store.events,
+            dead_letters=store.dead_letters,
             publish=publisher.publish,
             cluster=await eventually("Kafka", found.kafka.cluster_id, health),
             metrics=metrics,
             health=health,
             traces=found.traces,
         )
-        judge = BurstJudge(store)
+        judge = BurstJudge(store.counts, store.alerts)
         telling = await stack.enter_async_context(notifier(found))
         answers = await stack.enter_async_context(found.engine())
         await eventually("Postgres", lambda: set_clocks(answers, brands), health)

@@ -49,7 +49,7 @@ def alert_list(
     from stream.cli import show
 
     async def read(store: Any) -> Any:
-        return await store.list_alerts(kind=kind, unacknowledged=unacknowledged, limit=limit)
+        return await store.alerts.list_alerts(kind=kind, unacknowledged=unacknowledged, limit=limit)
 
     found = _with_store(read)
     console = Console()
@@ -70,11 +70,11 @@ def alert_show(id: Id) -> None:
     """One alert: its evidence, what its examples say now, and who was told."""
 
     async def read(store: Any) -> Any:
-        found = await store.show_alert(id)
+        found = await store.alerts.show_alert(id)
         if found is None:
             return None
-        examples = await store.example_texts(list(found.evidence.get("examples", ())))
-        return found, examples, await store.deliveries_of(id)
+        examples = await store.alerts.example_texts(list(found.evidence.get("examples", ())))
+        return found, examples, await store.deliveries.deliveries_of(id)
 
     told = _with_store(read)
     if told is None:
@@ -99,7 +99,7 @@ def alert_ack(id: Id, by: Who = None) -> None:
     who = by or getpass.getuser()
 
     async def write(store: Any) -> Any:
-        return await store.acknowledge(id, who)
+        return await store.alerts.acknowledge(id, who)
 
     found = _with_store(write)
     if found is None:
@@ -122,7 +122,7 @@ def alert_snooze(
     who = by or getpass.getuser()
 
     async def write(store: Any) -> Any:
-        return await store.snooze(id, who, until)
+        return await store.alerts.snooze(id, who, until)
 
     if _with_store(write) is None:
         raise _no_such(id)
@@ -174,15 +174,18 @@ def alert_explain(
     Reads and judges the file by itself: nothing is stored.
     """
     from connectors.catalog import source
-    from stream.bootstrap.loading import load_analyzer, load_brands
+    from stream.bootstrap.loading import load_analyzer, load_brands, load_calls
     from stream.bursts.explain import explain, markdown, read_messages
+    from stream.triage.judgement import Judge
 
     settings = read_settings()
     set_up_logs(settings, quiet=True)
     bad: list[Any] = []
     events = source("file")(file, format, on_bad_row=bad.append)
     with Console(stderr=True).status("reading"):
-        messages = read_messages(events, load_analyzer(settings), load_brands(settings))
+        analyzer = load_analyzer(settings)
+        calls = load_calls(settings, analyzer, whole=True)
+        messages = read_messages(events, Judge(analyzer, load_brands(settings), calls))
     report = explain(messages, hours=hours)
     if as_json:
         print(json.dumps(report, indent=2, ensure_ascii=False, default=str))

@@ -61,7 +61,7 @@ def tickets(
         async with parts(settings, "tickets", broker=False) as found:
             await ensure_migrated(found)
             async with found.store() as store:
-                return await store.list_tickets(
+                return await store.queries.list_tickets(
                     brand=brand, level=level and level.value, state=state, limit=limit
                 )
 
@@ -112,7 +112,11 @@ def dead_list(
     """Which messages could not be processed, and why."""
 
     async def read(store: Any) -> Any:
-        return await (store.list_dead([state], limit) if state else store.list_dead(limit=limit))
+        return await (
+            store.dead_letters.list_dead([state], limit)
+            if state
+            else store.dead_letters.list_dead(limit=limit)
+        )
 
     letters = asyncio.run(_with_store(read))
     for letter in letters:
@@ -137,7 +141,7 @@ def dead_show(
     """One dead letter, with its bytes as text (what is no UTF-8 is escaped)."""
 
     async def read(store: Any) -> Any:
-        return await store.show_dead(id)
+        return await store.dead_letters.show_dead(id)
 
     letter = asyncio.run(_with_store(read))
     if letter is None:

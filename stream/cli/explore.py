@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,8 +19,10 @@ from stream.errors import UserError
 from stream.settings import read_settings
 
 if TYPE_CHECKING:
+    from connectors.events import TextEvent
     from connectors.files import BadRow
     from models.training.explore.texts import Found
+    from stream.triage.judgement import Judgement
 
 NEEDED = ("sklearn", "matplotlib", "wordcloud")
 
@@ -36,6 +39,7 @@ SENTIMENT = ("sentiment", "airline_sentiment", "sentiment_human", "sentiment_sil
 OUTCOME = ("outcome", "resolution", "outcome_human", "outcome_silver", "company_response", "status")
 CALL = ("file", "transcript_id", "call_id", "call", "transcript", "id")
 UNDECIDED = frozenset({"", "-", "nan", "none", "null", "n/a", "disputed", "tie", "unknown"})
+BATCH = 64
 MANY_NAMES = 10  # a column with more distinct labels than one in so many texts is prose, not labels
 
 
@@ -73,7 +77,8 @@ def explore(
         )
     from models.training.explore.report import Source, page
     from models.training.explore.texts import understand
-    from stream.bootstrap.loading import load_analyzer
+    from stream.bootstrap.loading import load_analyzer, load_brands, load_calls
+    from stream.triage.judgement import Judge
 
     bad: list[BadRow] = []
     found, kind, columns = _read(source, bad, limit)
@@ -82,14 +87,20 @@ def explore(
     if not found:
         raise UserError(f"{source}: no text could be read" + (f" ({bad[0].reason})" if bad else ""))
     settings = read_settings()
-    analyzer = load_analyzer(
-        settings if model is None else settings.model_copy(update={"model": model})
-    )
+    if model is not None:
+        settings = settings.model_copy(update={"model": model})
+    analyzer = load_analyzer(settings)
+    judge = Judge(analyzer, load_brands(settings), load_calls(settings, analyzer, whole=True))
+    judgements: list[Judgement] = []
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(f"reading {len(found):,} {kind}s", total=len(found))
-        texts = understand(
-            [one for _, one in found], analyzer, lambda done: progress.update(task, completed=done)
-        )
+        for start in range(0, len(found), BATCH):
+            judgements += judge([event for event, _ in found[start : start + BATCH]])
+            progress.update(task, completed=len(judgements))
+    texts = understand(
+        [text for _, text in found],
+        [(judgement.text, judgement.analysis) for judgement in judgements],
+    )
     made = page(
         texts, Source(source.name, kind, analyzer.version, left_out=len(bad), labels=tuple(columns))
     )
@@ -105,7 +116,7 @@ def explore(
     print(f"{out}: {len(found):,} {kind}s{left}", file=sys.stderr)
 
 
-Named = list[tuple[str, "Found"]]  # (the event's id, the text)
+Named = list[tuple["TextEvent", "Found"]]
 
 
 def _read(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[str]]:
@@ -120,20 +131,12 @@ def _read(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[s
     source = open_file(path, on_bad_row=bad.append)
     found: Named = []
     for event, _ in source:
-        if event.kind == "deleted":
+        # A brand's own answers are no complaints.
+        if event.kind == "deleted" or event.direction == "outbound":
             continue
-        turns = tuple(
-            turn.text
-            for turn in getattr(event, "turns", ())
-            if turn.speaker == "customer" and turn.text
-        )
         if event.text.strip():
-            found.append(
-                (
-                    event.id,
-                    Found(event.text, turns=turns, when=event.occurred_at, brand=event.brand),
-                )
-            )
+            text = Found(event.text, when=event.occurred_at, brand=event.brand)
+            found.append((event, text))
         if len(found) >= limit:
             break
     kinds = {"transcripts": "call", "complaints": "complaint"}
@@ -209,11 +212,24 @@ def _table(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[
             sentiment=own.get("sentiment"),
             outcome=own.get("outcome"),
         )
-        found.append((str(line), text))
+        found.append((_complaint(line, text), text))
     return (
         found,
         "complaint",
         [*given, *(["dissatisfaction"] if places["index"] is not None else [])],
+    )
+
+
+def _complaint(line: int, text: Found) -> TextEvent:
+    """A row of a table, as the event that it would be in the stream."""
+    from connectors.events import Complaint
+
+    return Complaint(
+        id=f"row:{line}",
+        conversation=f"row:{line}",
+        occurred_at=datetime(2024, 1, 1, tzinfo=UTC),  # nothing is judged by its time
+        brand=text.brand and text.brand[:300],
+        text=text.text,
     )
 
 
@@ -243,24 +259,24 @@ def _labelled(found: Named, path: Path) -> tuple[Named, list[str]]:
     told = {_stem(row[call]): row for row in rows}
     named: Named = []
     known = 0
-    for id, one in found:
-        row = told.get(_stem(id)) or {}
+    for event, one in found:
+        row = told.get(_stem(event.id)) or {}
         known += bool(row)
         sentiment, outcome = (
             _first(row, SENTIMENT) or one.sentiment,
             _first(row, OUTCOME) or one.outcome,
         )
-        named.append((id, replace(one, sentiment=sentiment, outcome=outcome)))
+        named.append((event, replace(one, sentiment=sentiment, outcome=outcome)))
     if not known:
         raise UserError(
-            f"{path}: its column {call} names none of the calls; the first is {_stem(found[0][0]) if found else '-'}"
+            f"{path}: its column {call} names none of the calls; the first is {_stem(found[0][0].id) if found else '-'}"
         )
     return named, ["sentiment", "outcome"]
 
 
 def _stem(name: str) -> str:
     """`call:transcript_7`, `transcript_7.txt` and `7` are the same call."""
-    stem = name.removeprefix("call:").partition(".")[0].strip().casefold()
+    stem = name.rpartition(":")[2].partition(".")[0].strip().casefold()
     return stem.rpartition("_")[2] if stem.rpartition("_")[2].isdigit() else stem
 
 

@@ -20,7 +20,7 @@ from connectors.deletions import StoredPost, deleted
 from connectors.network import BudgetSpent, Context, ListenQuery, Network
 from stream.bootstrap.duties import answering, every, until_one_ends
 from stream.bootstrap.loading import load_brands
-from stream.bootstrap.parts import ensure_migrated, parts
+from stream.bootstrap.parts import Stores, ensure_migrated, parts
 from stream.cli.replaying import Summary, Workers
 from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.ingest.live import Listener
@@ -33,7 +33,6 @@ from stream.observe.metrics import IngestMetrics
 from stream.pipeline import alert_messages
 from stream.postgres.database import open_engine
 from stream.settings import Settings
-from stream.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +81,11 @@ async def listen(
         alarms: asyncio.Queue[BudgetSpent] = asyncio.Queue()
         context = Context(ledger, private, screen.say, alarms.put_nowait)
         sources = await stack.enter_async_context(open_sources(account, query, context))
-        listeners = [Listener(source, publisher, store, on_line=screen.say) for source in sources]
-        totals = await store.totals()
+        listeners = [
+            Listener(source, publisher, store.cursors, store.dead_letters.bury, on_line=screen.say)
+            for source in sources
+        ]
+        totals = await store.queries.totals()
         summary = Summary(network, before=totals, after=totals)
         screen.say(
             f"listening on {network}{_words(query)}; Ctrl-C ends it, and it goes on from there next time"
@@ -119,8 +121,8 @@ async def listen(
             summary.too_large = sum(each.stats.too_large for each in listeners)
             summary.seconds = time.monotonic() - started
             with suppress(DatabaseAway):
-                summary.after = await store.totals()
-                summary.tickets = await store.top_tickets(5)
+                summary.after = await store.queries.totals()
+                summary.tickets = await store.queries.top_tickets(5)
             done(summary)
 
 
@@ -128,7 +130,7 @@ async def look_up(
     account: Network,
     network: str,
     query: ListenQuery,
-    store: Store,
+    store: Stores,
     publisher: Publisher,
     context: Context,
 ) -> None:
@@ -136,10 +138,10 @@ async def look_up(
     other event.
     """
     place = f"deletions:{network}"
-    last = await store.cursor(place)
+    last = await store.cursors.cursor(place)
     if last is not None and datetime.now(UTC) - datetime.fromisoformat(last) < LOOKED_UP_EVERY:
         return
-    posts = [StoredPost(*row) for row in await store.open_posts(network)]
+    posts = [StoredPost(*row) for row in await store.queries.open_posts(network)]
     answers = account.open_replier(query.brand or "", context)
     try:
         gone = [event async for event in deleted(answers, posts)]
@@ -151,7 +153,7 @@ async def look_up(
     messages, _ = sorted_by_size(gone, network)
     if messages:
         await publisher.publish(messages)
-    await store.set_cursor(place, datetime.now(UTC).isoformat())
+    await store.cursors.set_cursor(place, datetime.now(UTC).isoformat())
     log.info("looked up %d posts of open tickets: %d are gone", len(posts), len(gone))
 
 
@@ -190,7 +192,7 @@ async def _watch(
     screen: Screen,
     listeners: Sequence[Listener],
     sources: Sequence[LiveSource],
-    store: Store,
+    store: Stores,
     kafka: Kafka,
     workers: Workers,
     health: Health,
@@ -218,7 +220,7 @@ async def _watch(
         read = sum(getattr(source, "read", 0) for source in sources)
         kept = sum(each.stats.events for each in listeners)
         with suppress(BrokerAway, DatabaseAway):
-            totals = await store.totals()
+            totals = await store.queries.totals()
             lines = [f"{kept:,} heard{f' of {read:,} read' if read else ''}"]
             lines.append(
                 f"{sum(totals.tickets.values()):,} tickets · {sum(totals.alerts.values()):,} alerts"
@@ -233,7 +235,7 @@ async def _watch(
 
 
 async def _raise_alarms(
-    alarms: asyncio.Queue[BudgetSpent], network: str, store: Store, publisher: Publisher
+    alarms: asyncio.Queue[BudgetSpent], network: str, store: Stores, publisher: Publisher
 ) -> None:
     """A budget that is reached is an alert: somebody is not heard any more."""
     while True:
@@ -244,7 +246,7 @@ async def _raise_alarms(
         )
         while True:
             with suppress(DatabaseAway, BrokerAway):
-                await publisher.publish(alert_messages([await store.put_alert(alert)]))
+                await publisher.publish(alert_messages([await store.alerts.put_alert(alert)]))
                 break
             await asyncio.sleep(5.0)
 

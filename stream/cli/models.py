@@ -143,11 +143,15 @@ def evaluate_triage(data: Data, model: Model = None) -> None:
     """Precision and recall of tickets and of P1, and nDCG, on a file with the columns
     text,should_ticket,priority.
     """
+    from stream.brands import Brands
+    from stream.store.rows import as_stored
     from stream.triage.evaluate import UnusableLabels
     from stream.triage.evaluate import evaluate_triage as measure
+    from stream.triage.judgement import Judge
 
+    judge = Judge(_analyzer(model), Brands(()))
     try:
-        _tell(measure(data, _analyzer(model)))
+        _tell(measure(data, lambda events: [as_stored(one) for one in judge(events)]))
     except (UnusableLabels, OSError) as error:
         told = f"{data}: {error.strerror}" if isinstance(error, OSError) else str(error)
         raise UserError(told) from None

@@ -18,7 +18,7 @@ from connectors.base import Source
 from connectors.catalog import source
 from connectors.events import SourcedEvent
 from stream.bootstrap.alerts import judge_bursts
-from stream.bootstrap.parts import Parts, ensure_migrated, parts
+from stream.bootstrap.parts import Parts, Stores, ensure_migrated, parts
 from stream.bootstrap.worker_process import OwnWorker, worker_process
 from stream.bursts.evaluator import BurstJudge
 from stream.cli.progress import Progress, State
@@ -27,7 +27,6 @@ from stream.ingest.publish import PATIENCE, IngestResult, ingest
 from stream.kafka import Kafka
 from stream.settings import Settings
 from stream.store.queries import Totals
-from stream.store.store import Store
 
 MOST_BAD_ROWS_SHOWN = 20
 
@@ -154,8 +153,8 @@ async def replay(
         kafka = found.kafka
         await kafka.declare_topics()
         if reopen is not None:
-            events = reopen(await store.cursor(events.name))
-        totals = await store.totals()
+            events = reopen(await store.cursors.cursor(events.name))
+        totals = await store.queries.totals()
         summary = Summary(events.name, before=totals, after=totals, waited=wait)
         publisher = await stack.enter_async_context(kafka.publisher())
         with Progress(console, events) as progress:
@@ -168,13 +167,13 @@ async def replay(
                     workers.ensure()
                     progress.state.sent = done.events
                     if reopen is not None:
-                        await store.set_cursor(events.name, cursor)
+                        await store.cursors.set_cursor(events.name, cursor)
 
                 done = await ingest(
                     events,
                     publisher,
                     name=events.name,
-                    bury=store.bury,
+                    bury=store.dead_letters.bury,
                     rate=rate,
                     on_confirmed=confirmed,
                 )
@@ -182,7 +181,9 @@ async def replay(
                 summary.sent, summary.too_large = done.events, done.too_large
                 if wait or workers.own:
                     await _until_processed(kafka, done, workers)
-                    await judge_bursts(BurstJudge(store, exact=True), publisher)
+                    await judge_bursts(
+                        BurstJudge(store.counts, store.alerts, exact=True), publisher
+                    )
             finally:
                 watching.cancel()
                 with suppress(asyncio.CancelledError):
@@ -190,9 +191,9 @@ async def replay(
             with suppress(BrokerAway):
                 progress.show(await _state(progress.state, kafka, store))
         summary.seconds = time.monotonic() - clock
-        summary.after = await store.totals()
-        summary.tickets = await store.top_tickets(5)
-        alerts = await store.list_alerts()
+        summary.after = await store.queries.totals()
+        summary.tickets = await store.queries.top_tickets(5)
+        alerts = await store.alerts.list_alerts()
         summary.alerts = sorted(
             alerts, key=lambda each: (each.kind != "burst", -each.severity, each.started_at)
         )[:6]
@@ -239,7 +240,7 @@ async def _until_processed(kafka: Kafka, done: IngestResult, workers: Workers) -
 
 
 async def _watch(
-    kafka: Kafka, store: Store, progress: Progress, summary: Summary, started: float
+    kafka: Kafka, store: Stores, progress: Progress, summary: Summary, started: float
 ) -> None:
     while True:
         asked = time.monotonic()
@@ -255,8 +256,8 @@ async def _watch(
         )  # counting a large store takes its time
 
 
-async def _state(state: State, kafka: Kafka, store: Store) -> State:
-    totals = await store.totals()
+async def _state(state: State, kafka: Kafka, store: Stores) -> State:
+    totals = await store.queries.totals()
     state.scored = totals.scored
     state.tickets, state.alerts = sum(totals.tickets.values()), sum(totals.alerts.values())
     state.lag = await kafka.lag()

@@ -31,13 +31,15 @@ Result = TypeVar("Result")
 Steps = asyncio.Queue[SourcedEvent | Checkpoint | None]  # None: the connection ended
 
 
+Bury = Callable[[Sequence[DeadLetter]], Awaitable[object]]
+
+
 class CursorStore(Protocol):
-    """The part of the store that listening needs."""
+    """The cursors of sources, and the conversations of stored events."""
 
     async def cursor(self, source: str) -> Cursor | None: ...
     async def set_cursor(self, source: str, cursor: Cursor) -> None: ...
     async def conversations(self, ids: Collection[str]) -> Mapping[str, str]: ...
-    async def bury(self, letters: Sequence[DeadLetter]) -> object: ...
 
 
 @dataclass(slots=True)
@@ -61,7 +63,8 @@ class Listener:
         self,
         source: LiveSource,
         publisher: Publisher,
-        store: CursorStore,
+        cursors: CursorStore,
+        bury: Bury,
         *,
         on_line: Callable[[str], None] = log.warning,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -70,7 +73,8 @@ class Listener:
         self.stats = IngestStats()
         self._source = source
         self._publisher = publisher
-        self._store = store
+        self._cursors = cursors
+        self._bury = bury
         self._on_line = on_line
         self._sleep = sleep
         self._clock = clock
@@ -81,7 +85,7 @@ class Listener:
 
     async def run(self) -> None:
         """Until cancelled, or until the source ends. Raises SourceError when waiting is no help."""
-        self._cursor = self._stored = await self._store.cursor(self._source.name)
+        self._cursor = self._stored = await self._cursors.cursor(self._source.name)
         try:
             await self._connections()
         finally:
@@ -150,7 +154,7 @@ class Listener:
         events = await self._with_conversations(sourced)
         messages, large = sorted_by_size(events, self._source.name)
         if large:
-            await self._patiently(self._store.bury, large)
+            await self._patiently(self._bury, large)
         if messages:
             await self._patiently(self._publisher.publish, messages)
         deletions = sum(isinstance(event, Deleted) for event in events)
@@ -166,7 +170,7 @@ class Listener:
         """A cursor that cannot be stored now costs a few events that are read twice, no more."""
         if self._cursor != self._stored:
             with suppress(DatabaseAway):
-                await self._store.set_cursor(self._source.name, self._cursor)
+                await self._cursors.set_cursor(self._source.name, self._cursor)
                 self._stored, self._stored_at = self._cursor, self._clock()
 
     async def _with_conversations(self, events: Sequence[Event]) -> list[Event]:
@@ -194,7 +198,7 @@ class Listener:
         older = [id for id in ids if id not in recent]
         if not older:
             return recent
-        return {**await self._patiently(self._store.conversations, older), **recent}
+        return {**await self._patiently(self._cursors.conversations, older), **recent}
 
     def _remember(self, events: Sequence[Event]) -> None:
         for event in events:

@@ -24,7 +24,7 @@ from connectors.base import ConnectorError, NotSent, PostStatus, Replier, SentRe
 from connectors.events import Event, Tweet
 from stream.errors import DatabaseAway
 from stream.observe.metrics import Metrics
-from stream.postgres.advisory_lock import alone
+from stream.postgres.advisory_lock import advisory_lock
 from stream.postgres.database import reachable
 from stream.postgres.tables import event_ids, events, opted_out, replies
 from stream.replies.store import Row, note, set_
@@ -101,8 +101,8 @@ class Outbox:
         try:
             while True:
                 try:
-                    async with alone(self._engine, "outbox") as lock:
-                        if lock.mine:
+                    async with advisory_lock(self._engine, "outbox") as lock:
+                        if lock.acquired:
                             await self.tell_again()
                         while await lock.still():
                             while await self.step():

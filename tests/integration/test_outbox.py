@@ -21,7 +21,7 @@ from stream.observe.metrics import Metrics
 from stream.postgres.database import dsn, open_engine
 from stream.replies.outbox import MOST_LOOKS, MOST_TRIES, SHOWS_AFTER, Outbox
 from stream.replies.store import Replies
-from stream.store.store import Scored
+from stream.triage.judgement import Judgement
 
 
 class Network(FileReplier):
@@ -152,7 +152,7 @@ async def test_the_answer_in_the_stream_marks_the_ticket_as_answered(stand):
     await stand.approved()
     await stand.work()
 
-    await stand.simple.save([Scored(stand.told[0], "we are on it", "Northwind Air", None)])
+    await stand.simple.save([Judgement(stand.told[0], "we are on it", "Northwind Air", None)])
 
     [row] = await stand.ask("select answered_at from tickets where id = 'x:1'")
     assert row["answered_at"] is not None
@@ -303,7 +303,7 @@ async def test_an_answer_that_was_sent_and_never_told_is_told_by_the_next_sender
     stand.told.clear()
 
     assert await stand.outbox().tell_again() == 1
-    await stand.simple.save([Scored(stand.told[0], "we are on it", "Northwind Air", None)])
+    await stand.simple.save([Judgement(stand.told[0], "we are on it", "Northwind Air", None)])
     assert await stand.outbox().tell_again() == 0
 
 

@@ -185,9 +185,9 @@ def test_the_models_labels_are_not_mixed_with_those_of_the_file():
             for text in texts
         ]
 
-    one, other = understand(
-        [Found("it is down", problem="dead line", index=25.0), Found("it is slow")], analyze
-    )
+    found = [Found("it is down", problem="dead line", index=25.0), Found("it is slow")]
+    texts = [text.text for text in found]
+    one, other = understand(found, zip(texts, analyze(texts), strict=True))
 
     assert (one.problem, one.index, one.severity, one.topic) == ("dead line", 25.0, 1, "network")
     assert (other.problem, other.index, other.severity, other.topic) == (

@@ -85,7 +85,9 @@ def listener(source, broker, places, waits=None, **given):
     async def sleep(seconds):
         waits.append(seconds)
 
-    return Listener(source, broker, places, on_line=lambda line: None, sleep=sleep, **given)
+    return Listener(
+        source, broker, places, places.bury, on_line=lambda line: None, sleep=sleep, **given
+    )
 
 
 async def test_a_break_is_waited_out_and_reading_goes_on_from_the_last_confirmed_cursor():

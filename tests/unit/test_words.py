@@ -9,6 +9,7 @@ from models.analysis import Analysis, Sentiment
 from stream.brands import Brand, Brands
 from stream.bursts.distinctive_words import Said, examples, words_apart
 from stream.bursts.explain import explain, markdown, read_messages
+from stream.triage.judgement import Judge
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 
@@ -83,7 +84,7 @@ def test_a_file_is_explained_by_its_bursts_and_their_words():
         for n, (text, at) in enumerate(sorted([*usual, *storm], key=lambda each: each[1]))
     ]  # fmt: skip
 
-    report = explain(read_messages(events, analyze, Brands([Brand("VoltLine")])), hours=2)
+    report = explain(read_messages(events, Judge(analyze, Brands([Brand("VoltLine")]))), hours=2)
     [brand] = report["brands"]
     [burst] = brand["bursts"]
 
