@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.events import Said
+from connectors.events import TextEvent
 from models.taxonomy.classifier import read_taxonomy
 from stream.accounts.api_keys import SCOPES, Key
 from stream.errors import DatabaseAway
@@ -74,7 +74,7 @@ def _key(number: int, scopes: Sequence[str]) -> Key:
     return Key(number, f"key {number}", "earshot_aaaaaa", frozenset(scopes), NOON, None, None)
 
 
-def echo(events: Sequence[Said]) -> list[str]:
+def echo(events: Sequence[TextEvent]) -> list[str]:
     """A model that says how long a text is, or of how many turns a call."""
     return [f'{{"length":{len(getattr(event, "turns", event.text))}}}' for event in events]
 
@@ -103,7 +103,7 @@ async def web(
     the desk.
     """
 
-    async def run(readings: list[Said]) -> list[str]:
+    async def run(readings: list[TextEvent]) -> list[str]:
         return await asyncio.to_thread(read, readings)
 
     batcher = Batcher(run, waiting=waiting)
