@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import sys
 from pathlib import Path
@@ -25,7 +24,6 @@ NEEDED = ("torch", "transformers", "peft", "accelerate", "optimum")
 def add_to(app: typer.Typer, train: typer.Typer) -> None:
     app.command()(report)
     train.command("sentiment")(train_sentiment)
-    train.command("ablation")(train_ablation)
 
 
 def needs_training() -> None:
@@ -121,38 +119,6 @@ def told_of(story: dict[str, Any]) -> dict[str, Any]:
             if part in story["release"]
         },
     }
-
-
-def train_ablation(
-    config: Annotated[
-        Path,
-        typer.Argument(help="A recipe of the lab; see models/training/configs/lab_ablation.toml."),
-    ],
-    out: Annotated[Path, typer.Option(help="Directory of the runs and of ablation.json.")] = Path(
-        "runs/ablation"
-    ),
-    data: Annotated[
-        Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")
-    ] = None,
-    seeds: Annotated[
-        int, typer.Option(min=1, max=20, help="How many seeds each variant is run with.")
-    ] = 2,
-) -> None:
-    """What each part of a recipe adds: augmentation, pseudo-labels, preference pairs, smoothing,
-    adapters against all.
-
-    Judged on the recipe's validation texts alone. A run that is there already is not done again.
-    """
-    needs_training()
-    from models.training.errors import TrainingError
-    from models.training.lab.ablation import ablation, table
-
-    try:
-        with watched() as say:
-            told = ablation(config, out, seeds=range(1, seeds + 1), data=data, say=say)
-    except TrainingError as error:
-        raise UserError(str(error)) from None
-    print(table(told) if sys.stdout.isatty() else json.dumps(told, indent=2))
 
 
 def report(

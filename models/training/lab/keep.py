@@ -89,12 +89,12 @@ def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:
         "bytes": {
             name: size(out / name) for name in (BASE, MODEL, ADAPTER) if (out / name).exists()
         },
-        "seconds": round(fit.seconds, 1),
-        "processor_seconds": round(fit.busy, 1),
-        "steps": fit.step,
-        "best_step": fit.best_step,
-        "processes": fit.accelerator.num_processes,
-        "precision": fit.accelerator.mixed_precision,
+        "seconds": round(fit.progress.seconds, 1),
+        "processor_seconds": round(fit.progress.busy, 1),
+        "steps": fit.progress.step,
+        "best_step": fit.progress.best_step,
+        "processes": fit.processes,
+        "precision": fit.precision,
         "versions": {name: version(name) for name in _VERSIONS}
         | {"python": platform.python_version()},
         "validation": scores(np.array(held.labels), said, fit.sets.names),

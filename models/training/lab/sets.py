@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.evaluation.labelled_file import read_labelled
+from models.evaluation.labelled_file import read_sentiments
 from models.evaluation.metrics import EvaluationError
 from models.taxonomy.classifier import read_taxonomy
 from models.training.corpus.complaints import Meanings
@@ -40,6 +40,10 @@ class Labelled:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def part(self, start: int, end: int | None) -> Labelled:
+        rows = slice(start, end)
+        return Labelled(self.texts[rows], self.labels[rows], self.weights[rows])
 
     def joined(self, other: Labelled) -> Labelled:
         return Labelled(
@@ -131,7 +135,7 @@ def unlabelled(
 
 def _table(path: Path) -> list[tuple[str, int]]:
     try:
-        texts, labels = read_labelled(path)
+        texts, labels = read_sentiments(path)
     except EvaluationError as error:
         raise DataError(str(error)) from None
     return list(zip(texts, labels.tolist(), strict=True))
