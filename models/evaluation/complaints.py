@@ -4,7 +4,6 @@ corpus.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,16 @@ import numpy as np
 
 from models.analysis import Analysis
 from models.analyzer import Analyzer
-from models.evaluation.metrics import EvaluationError
+from models.evaluation.labelled_file import Table, read_labelled
 from models.taxonomy.classifier import OTHER
 
 NO, YES = "no", "yes"
+HEADS = ("complaint", "severity", "topic", "problem")
 SEVERITIES = ("0", "1", "2", "3", "4")
 ABSTAINED = "(abstained)"
 _YES_NO = {"0": NO, "1": YES, "no": NO, "yes": YES, "false": NO, "true": YES}
 
-Named = Mapping[str, str]  # an allowed label in small letters -> the label
+LabelNames = Mapping[str, str]  # an allowed label in small letters -> the label
 
 
 def evaluate_complaints(data: Path, analyzer: Analyzer) -> dict[str, Any]:
@@ -32,16 +32,16 @@ def evaluate_complaints(data: Path, analyzer: Analyzer) -> dict[str, Any]:
     on which the model abstains is wrong in every head. Raises EvaluationError naming the column or
     the label that is wrong.
     """
-    rows = _read(data)
+    table = read_labelled(data, ["text"], any_of=HEADS)
     allowed = {
         "complaint": _YES_NO,
         "severity": {one: one for one in SEVERITIES},
         "topic": _names([topic.name for topic in analyzer.taxonomy.topics]),
         "problem": _names([problem.name for problem in analyzer.taxonomy.problems]),
     }
-    heads = {head: names for head, names in allowed.items() if head in rows[0]}
-    truth = {head: _labels(data, rows, head, names) for head, names in heads.items()}
-    analyses = analyzer([row["text"] or "" for row in rows])
+    heads = {head: names for head, names in allowed.items() if head in table.columns}
+    truth = {head: _labels(table, head, names) for head, names in heads.items()}
+    analyses = analyzer([row.cells["text"] for row in table.rows])
     figures = judged(analyses, truth)
     for head in ("topic", "problem"):
         unknown = sorted(
@@ -49,7 +49,7 @@ def evaluate_complaints(data: Path, analyzer: Analyzer) -> dict[str, Any]:
         )
         if unknown:
             figures[head]["unknown_labels"] = unknown
-    return {"model": analyzer.version, "data": data.name, "n": len(rows), **figures}
+    return {"model": analyzer.version, "data": data.name, "n": len(table.rows), **figures}
 
 
 def judged(
@@ -157,42 +157,15 @@ def _ranks(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.
     return ranks
 
 
-def _read(path: Path) -> list[dict[str, str | None]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            there = list(reader.fieldnames or ())
-            if "text" not in there or not {"complaint", "severity", "topic", "problem"} & set(
-                there
-            ):
-                raise EvaluationError(
-                    f"{path}: it needs the column text and one or more of complaint, severity, topic, problem; "
-                    f"its columns are {', '.join(there) or '(none)'}"
-                )
-            rows: list[dict[str, str | None]] = list(reader)
-    except FileNotFoundError:
-        raise EvaluationError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise EvaluationError(f"{path}: it cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise EvaluationError(f"{path}: it is no CSV in UTF-8 ({error})") from None
-    if not rows:
-        raise EvaluationError(f"{path}: it has no rows")
-    return rows
-
-
-def _names(names: Sequence[str]) -> Named:
+def _names(names: Sequence[str]) -> LabelNames:
     return {name.lower(): name for name in (*names, OTHER)}
 
 
-def _labels(
-    path: Path, rows: Sequence[Mapping[str, str | None]], head: str, names: Named
-) -> list[str | None]:
-    cells = [(row[head] or "").strip() for row in rows]
-    if head in ("complaint", "severity"):
-        for number, cell in enumerate(cells, 2):
-            if cell and cell.lower() not in names:
-                raise EvaluationError(
-                    f"{path}: unknown {head} {cell[:60]!r} (row {number}); use {', '.join(names)}"
-                )
-    return [names.get(cell.lower(), cell) if cell else None for cell in cells]
+def _labels(table: Table, head: str, names: LabelNames) -> list[str | None]:
+    labels: list[str | None] = []
+    for row in table.rows:
+        cell = row[head]
+        if cell and head in ("complaint", "severity") and cell.lower() not in names:
+            raise table.unknown(row, head, names)
+        labels.append(names.get(cell.lower(), cell) if cell else None)
+    return labels

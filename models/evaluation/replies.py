@@ -4,11 +4,10 @@ through, how fast.
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from models.analyzer import Analyzer
+from models.evaluation.labelled_file import Row, read_labelled
 from models.evaluation.metrics import EvaluationError
 from models.redact import redact
 from models.replier.conditions import Conditions
@@ -64,41 +64,27 @@ def evaluate_replies(
     }
 
 
-def read_answers(path: Path) -> list[Mapping[str, str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                there = ", ".join(reader.fieldnames or ["(none)"])
-                raise EvaluationError(
-                    f"{path}: no column {' and '.join(missing)}; its columns are {there}"
-                )
-            rows: list[Mapping[str, str]] = [
-                row for row in reader if row["customer_text"] and row["agent_text"]
-            ]
-    except OSError as error:
-        raise EvaluationError(f"{path}: it cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise EvaluationError(f"{path}: it is no CSV in UTF-8 ({error})") from None
+def read_answers(path: Path) -> list[Row]:
+    """The rows that have both texts. Raises EvaluationError."""
+    rows = [row for row in read_labelled(path, COLUMNS).rows if all(row[name] for name in COLUMNS)]
     if not rows:
         raise EvaluationError(f"{path}: it holds no pair of a customer's and an agent's text")
     return rows
 
 
-def answered(rows: Sequence[Mapping[str, str]], analyzer: Analyzer) -> list[Answered]:
+def answered(rows: Sequence[Row], analyzer: Analyzer) -> list[Answered]:
     """The rows with what the analyzer makes of their messages, redacted as the stream does it."""
-    texts = [redact(row["customer_text"]) for row in rows]
+    texts = [redact(row.cells["customer_text"]) for row in rows]
     return [
         Answered(
             ReplyRequest(
                 text=text,
-                brand=row.get("brand") or None,
+                brand=row["brand"] or None,
                 topic=analysis.topic.label if analysis.topic else None,
                 sentiment=analysis.sentiment.label if analysis.sentiment else None,
                 severity=analysis.severity,
             ),
-            unsigned(row["agent_text"]),
+            unsigned(row.cells["agent_text"]),
         )
         for text, row, analysis in zip(texts, rows, analyzer(texts), strict=True)
     ]

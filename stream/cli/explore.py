@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -187,7 +186,7 @@ def _table(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[
         if _are_labels([told.get(name, "") for _, told in rows])
     ]
     indices = (
-        as_index(path, [told.get("index", "") for _, told in rows])
+        as_index(path, [(line, told.get("index", "")) for line, told in rows])
         if places["index"] is not None
         else [None] * len(rows)
     )
@@ -229,18 +228,16 @@ def _labelled(found: Named, path: Path) -> tuple[Named, list[str]]:
     """
     from dataclasses import replace
 
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: it cannot be read as CSV ({error})") from None
-    columns = list(rows[0]) if rows else []
-    call = next((name for name in CALL if name in columns), None)
-    if call is None or not {*SENTIMENT, *OUTCOME} & set(columns):
+    from models.evaluation.labelled_file import read_labelled
+
+    table = read_labelled(path, error=UserError)
+    call = next((name for name in CALL if name in table.columns), None)
+    if call is None or not {*SENTIMENT, *OUTCOME} & set(table.columns):
+        columns = ", ".join(table.columns)
         raise UserError(
-            f"{path}: it needs a column file and sentiment or outcome; its columns are {', '.join(columns) or '(none)'}"
+            f"{path}: it needs a column file and sentiment or outcome; its columns are {columns}"
         )
-    told = {_stem(row[call]): row for row in rows}
+    told = {_stem(row[call]): row.cells for row in table.rows}
     named: Named = []
     known = 0
     for id, one in found:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.analyzer import LABELS
-from models.evaluation.labelled_file import read_labelled
+from models.evaluation.labelled_file import read_sentiments
 from models.evaluation.metrics import Reader
 from models.training.errors import TrainingError
 
@@ -76,7 +76,7 @@ def read_run(folder: Path) -> Run:
 
 def said_of(data: Path, model: Reader) -> Said:
     """What a model says of a CSV with text,label. Raises EvaluationError."""
-    texts, truth = read_labelled(data)
+    texts, truth = read_sentiments(data)
     classes = [0, 1, 2] if 1 in truth else [0, 2]
     found = model.sentiments(texts)[:, classes].astype(np.float64)
     found /= np.maximum(found.sum(-1, keepdims=True), 1e-9)
