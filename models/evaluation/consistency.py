@@ -20,8 +20,7 @@ SEED = 7
 
 
 def evaluate_consistency(data: Path, analyzer: Analyzer) -> dict[str, Any]:
-    """The share of texts whose topic is the same, and whose dissatisfaction is within 10 of 100,
-    when said differently.
+    """The shares of texts that keep their topic, and their dissatisfaction within 10 of 100.
 
     data: a CSV with the column `text` and, for a third way, `paraphrase`. Raises EvaluationError.
     """
@@ -35,20 +34,19 @@ def evaluate_consistency(data: Path, analyzer: Analyzer) -> dict[str, Any]:
             [other for other in paraphrases if other],
         ),
     }
-    told = {
+    figures = {
         way: alike(analyzer(before), analyzer(after))
         for way, (before, after) in ways.items()
         if before
     }
-    return {"model": analyzer.version, "data": data.name, "n": len(texts), **told}
+    return {"model": analyzer.version, "data": data.name, "n": len(texts), **figures}
 
 
 def alike(before: Sequence[Analysis], after: Sequence[Analysis]) -> dict[str, Any]:
-    """How far two readings of the same things agree."""
-    topic = np.array([_name(one) == _name(two) for one, two in zip(before, after, strict=True)])
-    apart = np.array(
-        [abs(_index(one) - _index(two)) for one, two in zip(before, after, strict=True)]
-    )
+    """Agreement of the analyses of the same complaints in two wordings."""
+    pairs = list(zip(before, after, strict=True))
+    topic = np.array([_name(first) == _name(second) for first, second in pairs])
+    apart = np.array([abs(_index(first) - _index(second)) for first, second in pairs])
     return {
         "n": len(topic),
         "same_topic": round(float(topic.mean()), 4),

@@ -26,7 +26,7 @@ PART = 1024  # texts that are held at a time
 SENTIMENT_COLUMNS = ("text", "label")
 USUAL = "negative, neutral, positive or 0, 1, 2"
 DELIMITERS = ",;\t"
-SHOWN = 40  # characters of a cell in a message
+CELL_LIMIT = 40  # characters of a cell in a message
 
 _NAMES = {"negative": 0, "neg": 0, "neutral": 1, "neu": 1, "positive": 2, "pos": 2}
 # Numbers mean what the set of them means: TweetEval, Sentiment140 (with or without neutral),
@@ -65,7 +65,7 @@ class Table:
         return self.error(f"{self.path}: line {row.line}: {reason}")
 
     def unknown(self, row: Row, column: str, choices: Iterable[str]) -> Exception:
-        cell = row[column][:SHOWN]
+        cell = row[column][:CELL_LIMIT]
         return self.refused(row, f"unknown {column} {cell!r}; use {', '.join(choices)}")
 
 
@@ -257,14 +257,14 @@ class LabelledFile:
                 return {label: meaning[label] for label in first}
         # Each has a meaning, but not beside the others: the message names the one that came last.
         label = max(first, key=lambda name: first[name])
-        others = ", ".join(name for name in first if name != label)
+        known = ", ".join(name for name in first if name != label)
         raise EvaluationError(
-            f"{self.path}: line {first[label]}: label {label!r} does not go with {others};"
+            f"{self.path}: line {first[label]}: label {label!r} does not go with {known};"
             f" use {USUAL}"
         )
 
     def _unknown(self, label: str, line: int) -> EvaluationError:
-        reason = f"unknown label {label[:SHOWN]!r}" if label else "it has no label"
+        reason = f"unknown label {label[:CELL_LIMIT]!r}" if label else "it has no label"
         return EvaluationError(f"{self.path}: line {line}: {reason}; use {USUAL}")
 
 

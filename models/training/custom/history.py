@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.evaluation.labelled_file import SHOWN, Table, read_labelled
+from models.evaluation.labelled_file import CELL_LIMIT, Table, read_labelled
 from models.text import normalize
 from models.training.corpus.data import part_of, text_hash
 from models.training.errors import TrainingError
@@ -192,7 +192,7 @@ def recognised_scale(path: Path, marks: Sequence[Mark]) -> str:
         (first, word), (second, number) = words[0], numbers[0]
         raise HistoryError(
             f"{path}: dissatisfaction is on mixed scales: line {first} says {word!r},"
-            f" line {second} says {number[:SHOWN]!r}; use one for all rows"
+            f" line {second} says {number[:CELL_LIMIT]!r}; use one for all rows"
         )
     if not numbers:
         return "words"
@@ -232,7 +232,7 @@ def _index(path: Path, mark: Mark, scale: str) -> float | None:
     line, value = mark
     if value.casefold() in _EMPTY:
         return None
-    where = f"{path}: line {line}: dissatisfaction {value[:SHOWN]!r}"
+    where = f"{path}: line {line}: dissatisfaction {value[:CELL_LIMIT]!r}"
     if scale == "words":
         if value.casefold() not in WORDS:
             raise HistoryError(f"{where} is none of {', '.join(WORDS)}")
@@ -252,7 +252,7 @@ def _number(path: Path, mark: Mark) -> float:
         number = math.nan
     if not math.isfinite(number):
         raise HistoryError(
-            f"{path}: line {line}: dissatisfaction {value[:SHOWN]!r} is on no known scale:"
+            f"{path}: line {line}: dissatisfaction {value[:CELL_LIMIT]!r} is on no known scale:"
             f" {', '.join(SCALES[:-1])}, or Low, Medium, High"
         )
     return number
