@@ -21,7 +21,7 @@ from models.training.custom.request import TrainingRequest, least_probability
 from models.training.encoder.base import load_base
 from models.training.encoder.batches import predict
 from models.training.encoder.network import Network
-from models.training.encoder.restore import thaw
+from models.training.encoder.restore import restore
 from models.training.errors import TrainingError
 from models.training.release.gate import temperature
 from stream.cli.train_complaints import train_complaints
@@ -117,7 +117,7 @@ def test_a_served_model_comes_back_as_the_numbers_it_stands_for(start):
     network = Network(
         encoder, topics=len(labels["topic"]), problems=len(labels["problem"])
     ).without_side()
-    network.load_state_dict(thaw(start.model))  # every weight, and no other
+    network.load_state_dict(restore(start.model))  # every weight, and no other
 
     with SAID_TWICE.open(encoding="utf-8", newline="") as file:
         texts = [row["text"] for row in csv.DictReader(file)]

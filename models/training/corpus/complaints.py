@@ -72,11 +72,11 @@ class Meanings:
 
     def title(self, title: str) -> list[str] | None:
         """What a Comcast title says, or None where its matches lie in several topics."""
-        found: list[str] = []
+        entries: list[str] = []
         for pattern, entry in self.labels["comcast"].items():
             if re.search(pattern, title.lower()):
-                found += [entry] if isinstance(entry, str) else entry
-        return found if len(self.of(found)[0]) == 1 else None
+                entries += [entry] if isinstance(entry, str) else entry
+        return entries if len(self.of(entries)[0]) == 1 else None
 
 
 def read_phrases(taxonomy: Taxonomy) -> Iterator[Example]:

@@ -41,7 +41,7 @@ from models.training.custom.request import (
 from models.training.encoder.batches import predict
 from models.training.encoder.network import merged
 from models.training.encoder.recipe import Recipe, read_recipe
-from models.training.encoder.restore import thaw
+from models.training.encoder.restore import restore
 from models.training.encoder.trainer import Trainer
 from models.training.release import gate
 from models.training.release.export import export
@@ -94,7 +94,7 @@ class Tuner(Trainer):
     """A run that begins with every weight of a model directory, whose encoder is its base."""
 
     def _begin(self) -> None:
-        earlier = thaw(Path(self.recipe.base) / MODEL)
+        earlier = restore(Path(self.recipe.base) / MODEL)
         with torch.no_grad():
             for name, weight in self.trained.items():
                 plain = name.removeprefix("base_model.model.")
@@ -181,7 +181,7 @@ def _build(
         )
         quantise(full, small, calibration)
         exact, served = _read(full, folder, start, texts), _read(small, folder, start, texts)
-        checks += gate.kept(
+        checks += gate.compared(
             exact._asdict(),
             served._asdict(),
             trainer.base_embeddings(encoded.ids).float().numpy(),
@@ -201,7 +201,7 @@ def _keep_what_is_strange(network: Any, start: Artifact) -> None:
     """The line between messages and what is none is the one of the start, whose embedding this one
     is held to.
     """
-    weights = thaw(start.model)
+    weights = restore(start.model)
     with torch.no_grad():
         network.strange.weight.copy_(
             weights.get("strange.weight", torch.zeros_like(network.strange.weight))
@@ -220,7 +220,7 @@ def _same_sentiment(
 ) -> gate.Check:
     before = _read(start.model, folder, start, texts).sentiment.argmax(-1)
     same = float((before == served.sentiment.argmax(-1)).mean()) if len(texts) else 1.0
-    return gate.Check("sentiment as before", same, SAME_SENTIMENT, least=True)
+    return gate.Check("sentiment as before", same, SAME_SENTIMENT, at_least=True)
 
 
 def _vote(

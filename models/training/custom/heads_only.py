@@ -176,7 +176,7 @@ def _learnt_checks(
         labels = truth(complaints, task, names[task])
         always = float((np.bincount(labels).max() + 1) / len(labels))
         right = float((head.out_of_fold.argmax(-1) == labels).mean())
-        checks.append(Check(f"{task}, accuracy on texts held out", right, always, least=True))
+        checks.append(Check(f"{task}, accuracy on texts held out", right, always, at_least=True))
     return checks
 
 

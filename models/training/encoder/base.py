@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer, BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
 from models.artifact import MODEL, STORY, load_artifact
-from models.training.encoder.restore import thaw
+from models.training.encoder.restore import restore
 from models.training.errors import TrainingError
 
 
@@ -73,7 +73,7 @@ def _released(folder: Path) -> tuple[DistilBertModel, Tokenizer]:
     encoder, tokenizer = load_base(
         recipe["base"], layers=recipe["layers"]
     )  # its shape; then its weights
-    weights = thaw(folder / MODEL)
+    weights = restore(folder / MODEL)
     own = {
         name.removeprefix("encoder."): value
         for name, value in weights.items()

@@ -43,13 +43,13 @@ def of_labels(
         if known.any():
             # Weighted by the share of the batch that has a label, or the few would shout.
             logits = outputs["sentiment"][:, [0, 2]] if task == "polar" else outputs[task]
-            one = cross_entropy(
+            loss = cross_entropy(
                 logits.float()[known],
                 truth[known],
                 weight=class_weights.get(task),
                 label_smoothing=recipe.smoothing,
             )
-            yield weight * one * known.float().mean()
+            yield weight * loss * known.float().mean()
     truth = torch.from_numpy(labels["severity"][indices])
     known = truth != IGNORED
     if recipe.index_weight and known.any():
@@ -59,8 +59,10 @@ def of_labels(
         allowed = torch.from_numpy(table[indices])
         known = allowed.any(-1)
         if known.any():
-            one = allowed_entropy(outputs[task].float()[known], allowed[known], class_weights[task])
-            yield recipe.topic_weight * one * known.float().mean()
+            loss = allowed_entropy(
+                outputs[task].float()[known], allowed[known], class_weights[task]
+            )
+            yield recipe.topic_weight * loss * known.float().mean()
 
 
 def of_causes(
@@ -87,11 +89,9 @@ def apart(
     """How differently the texts `rows` of a batch are judged from what is the standard for them."""
     loss = torch.zeros(())
     for task in TASKS:
-        here, there = (
-            outputs[task].float()[rows].log_softmax(-1),
-            standard[task].float().log_softmax(-1),
-        )
-        loss = loss + (there.exp() * (there - here)).sum(-1).mean()
+        logs = outputs[task].float()[rows].log_softmax(-1)
+        standard_logs = standard[task].float().log_softmax(-1)
+        loss = loss + (standard_logs.exp() * (standard_logs - logs)).sum(-1).mean()
     distance = expected(outputs["severity"].float()[rows]) - expected(standard["severity"].float())
     return loss + distance.abs().mean()
 

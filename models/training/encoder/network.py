@@ -47,9 +47,9 @@ class Head(nn.Module):
         score = hidden @ self.query / math.sqrt(hidden.shape[-1])  # (batch, tokens)
         score = score + (mask.to(score.dtype) - 1.0) * 1e4
         seen = (score.softmax(-1).unsqueeze(-1) * hidden).sum(1)  # (batch, dim)
-        return self.said(seen, hidden[:, 0])
+        return self.logits_of(seen, hidden[:, 0])
 
-    def said(self, seen: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
+    def logits_of(self, seen: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
         """Logits (batch, classes) of what the query saw and of the first token, (batch, dim) each."""
         both = torch.cat([seen, first], dim=-1)
         logits: torch.Tensor = self.decide(
@@ -84,7 +84,7 @@ class Network(nn.Module):
         embedding = mean_pooled(hidden, attention_mask)
         if not self.side:
             return {
-                **self._at_once(hidden, attention_mask),
+                **self._stacked(hidden, attention_mask),
                 "strange": self.strange(embedding),
                 "embedding": embedding,
             }
@@ -98,7 +98,7 @@ class Network(nn.Module):
             "embedding": embedding,
         }
 
-    def _at_once(self, hidden: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
+    def _stacked(self, hidden: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
         """The same heads for serving: all queries look at the tokens in one product, a few times
         faster.
         """
@@ -109,11 +109,11 @@ class Network(nn.Module):
         looked = hidden @ looks.T  # (batch, tokens, heads + 1)
         score = looked[..., :-1].transpose(1, 2) + (mask.to(hidden.dtype) - 1.0).unsqueeze(1) * 1e4
         seen = score.softmax(-1) @ hidden  # (batch, heads, dim)
-        said = {
-            task: head.said(seen[:, row], hidden[:, 0])
+        logits = {
+            task: head.logits_of(seen[:, row], hidden[:, 0])
             for row, (task, head) in enumerate(zip(self.classes, heads, strict=True))
         }
-        return {**said, "cause": looked[..., -1] + self.cause.bias}
+        return {**logits, "cause": looked[..., -1] + self.cause.bias}
 
     def without_side(self) -> Network:
         """The network to serve."""

@@ -20,7 +20,7 @@ from models.text import normalize
 
 Floats = NDArray[np.float32]
 
-EACH = 250  # texts of each kind
+TEXTS_A_KIND = 250  # texts of each kind
 FALSE_ALARMS = 0.002  # share of real messages, of any validation set, that may be taken for strange
 STRENGTH = 30.0
 _VOWELS, _CONSONANTS = "aeiou", "bcdfghjklmnpqrstvwxz"
@@ -29,8 +29,8 @@ _VOWELS, _CONSONANTS = "aeiou", "bcdfghjklmnpqrstvwxz"
 def strange_texts(seed: int) -> list[str]:
     """Texts of every kind below, normalised, the same for the same seed and Python."""
     chance = random.Random(seed)  # noqa: S311 (no secret)
-    made = [kind(chance) for kind in KINDS for _ in range(EACH)]
-    return [normalize(text) for text in [*made, *_code(chance)]]
+    texts = [kind(chance) for kind in KINDS for _ in range(TEXTS_A_KIND)]
+    return [normalize(text) for text in [*texts, *_code(chance)]]
 
 
 def line(messages: Floats, strange: Floats) -> tuple[Floats, float]:
@@ -43,7 +43,7 @@ def line(messages: Floats, strange: Floats) -> tuple[Floats, float]:
     return fitted.coef_[0].astype(np.float32), float(fitted.intercept_[0])
 
 
-def most(parts: Sequence[Floats]) -> float:
+def threshold(parts: Sequence[Floats]) -> float:
     """The logit that no more than FALSE_ALARMS of any part exceed. parts: logits of validation
     sets.
     """
@@ -147,13 +147,13 @@ def _code(chance: random.Random) -> Iterator[str]:
     files = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
     for path in chance.sample(files, k=min(len(files), 40)):
         lines = [
-            one.strip() for one in path.read_text(encoding="utf-8", errors="replace").splitlines()
+            line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
         ]
         code = [
-            one
-            for one in lines
-            if len(one) > 20
-            and any(sign in one for sign in "=(:[{")
-            and not one.startswith(("#", '"'))
+            line
+            for line in lines
+            if len(line) > 20
+            and any(sign in line for sign in "=(:[{")
+            and not line.startswith(("#", '"'))
         ]
         yield from chance.sample(code, k=min(len(code), 15))

@@ -121,14 +121,14 @@ hour|60 minutes
 week|seven days
 year|twelve months
 """
-_OTHERS: dict[str, list[str]] = {}
+_ALTERNATIVES: dict[str, list[str]] = {}
 for _line in _GROUPS.split("\n"):
     _words = _line.split("|")
     for _word in _words:
-        _OTHERS.setdefault(_word, []).extend(other for other in _words if other != _word)
-del _OTHERS[""]
+        _ALTERNATIVES.setdefault(_word, []).extend(other for other in _words if other != _word)
+del _ALTERNATIVES[""]
 _ANY = re.compile(
-    r"\b(?:" + "|".join(sorted(map(re.escape, _OTHERS), key=len, reverse=True)) + r")\b",
+    r"\b(?:" + "|".join(sorted(map(re.escape, _ALTERNATIVES), key=len, reverse=True)) + r")\b",
     re.IGNORECASE,
 )
 
@@ -139,7 +139,7 @@ def reworded(text: str, chance: random.Random, share: float = SHARE) -> str:
     """
     return _ANY.sub(
         lambda match: (
-            chance.choice(_OTHERS[match[0].lower()]) if chance.random() < share else match[0]
+            chance.choice(_ALTERNATIVES[match[0].lower()]) if chance.random() < share else match[0]
         ),
         text,
     )

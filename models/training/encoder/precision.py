@@ -15,8 +15,10 @@ def has_bfloat16() -> bool:
     """Whether this processor has instructions for products of bfloat16 (AMX or AVX-512 BF16; Arm's
     BF16).
     """
-    told = torch.cpu.get_capabilities()
-    return bool(told.get("amx_bf16") or told.get("avx512_bf16") or told.get("bf16"))
+    capabilities = torch.cpu.get_capabilities()
+    return bool(
+        capabilities.get("amx_bf16") or capabilities.get("avx512_bf16") or capabilities.get("bf16")
+    )
 
 
 def low() -> torch.dtype:

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from models.artifact import MODEL
-from models.training.encoder.restore import thaw
+from models.training.encoder.restore import restore
 
 _PREFIX, _SAVED = (
     "base_model.model.",
@@ -36,18 +36,18 @@ def recovered(
     two adapters is multiplied by (alpha / rank). Heads whose classes differ, and those that are not
     served, are left out.
     """
-    released = thaw(folder / MODEL)
-    found: dict[str, torch.Tensor] = {}
+    released = restore(folder / MODEL)
+    weights: dict[str, torch.Tensor] = {}
     for name, weight in trained.items():
         own = name.removeprefix(_PREFIX).replace(_SAVED, "")
         if own.endswith(_DOWN):
             linear = own.removesuffix(_DOWN) + ".weight"
             change = released[linear] - base[linear.removeprefix("encoder.")].float()
             down, up = factors(change / scale, rank=len(weight))
-            found[name], found[name.replace(_DOWN, _UP)] = down, up
+            weights[name], weights[name.replace(_DOWN, _UP)] = down, up
         elif own in released and released[own].shape == weight.shape:
-            found[name] = released[own]
-    return found
+            weights[name] = released[own]
+    return weights
 
 
 def factors(change: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -110,9 +110,9 @@ class Trainer:
         easy = [
             number
             for number in range(whole, len(self.examples))
-            if self._taught(self.examples[number])
+            if self._is_weighted(self.examples[number])
         ]
-        chosen = sorted(
+        selected = sorted(
             [
                 *set(range(whole)).difference(plain),
                 *plain[epoch % self.recipe.plain :: self.recipe.plain],
@@ -121,9 +121,9 @@ class Trainer:
         )
         order = random.Random(f"{self.recipe.seed}:{epoch}")  # noqa: S311 (no secret)
         for places, width in batches(
-            [len(self.train_set.ids[index]) for index in chosen], self.recipe.batch, order
+            [len(self.train_set.ids[index]) for index in selected], self.recipe.batch, order
         ):
-            yield [chosen[place] for place in places], width
+            yield [selected[place] for place in places], width
 
     def _train(self) -> None:
         self._resume()
@@ -160,7 +160,7 @@ class Trainer:
         limit = self.recipe.minutes
         return max(self.step / total, self.minutes / limit if limit else 0.0)
 
-    def _taught(self, example: Example) -> bool:
+    def _is_weighted(self, example: Example) -> bool:
         """Whether the recipe gives weight to anything that the example tells."""
         return self.recipe.side_weight > 0 or not tells(example) <= set(SIDE)
 
@@ -217,8 +217,8 @@ class Trainer:
             report = self.validate()
         figures = {name: value for name, value in report.items() if not name.endswith(".embedding")}
         sentiment = [value for name, value in figures.items() if ".sentiment." in name]
-        others = [value for name, value in figures.items() if ".sentiment." not in name]
-        score = float(np.mean([np.mean(one) for one in (sentiment, others) if one]))
+        other_figures = [value for name, value in figures.items() if ".sentiment." not in name]
+        score = float(np.mean([np.mean(group) for group in (sentiment, other_figures) if group]))
         if score >= self.best_score:  # of equals, the later has learnt more
             self.best, self.best_score = (
                 {name: weight.clone() for name, weight in self.average.items()},
@@ -253,10 +253,10 @@ class Trainer:
                 recipe.embedding_weight
                 * (1 - (outputs["embedding"].float() * target).sum(-1)).mean()
             )
-        for one in of_labels(
+        for term in of_labels(
             recipe, self.train_set, self.class_weights, outputs, np.array(indices)
         ):
-            loss = loss + one
+            loss = loss + term
         # Misprints move the tokens, so misread texts say nothing of the cause.
         causes = [
             self.train_set.causes[index] if as_is else None
@@ -404,8 +404,8 @@ class Trainer:
 
 def tells(example: Example) -> set[str]:
     """What an example has a label for."""
-    told = {task for task in LEARNED if getattr(example, task) != IGNORED}
-    return told | {
+    tasks = {task for task in LEARNED if getattr(example, task) != IGNORED}
+    return tasks | {
         name
         for name, labels in (("topic", example.topics), ("problem", example.problems))
         if labels
@@ -414,14 +414,14 @@ def tells(example: Example) -> set[str]:
 
 def _embeddings(encoder: DistilBertModel, token_ids: Sequence[list[int]]) -> torch.Tensor:
     """(texts, dim) of the untuned encoder."""
-    found = torch.zeros(len(token_ids), encoder.config.dim, dtype=torch.float16)
+    embeddings = torch.zeros(len(token_ids), encoder.config.dim, dtype=torch.float16)
     encoder.eval()
-    for indices, width in batches([len(one) for one in token_ids], 128, None):
+    for indices, width in batches([len(ids_) for ids_ in token_ids], 128, None):
         ids, mask = tensors([token_ids[index] for index in indices], width)
         with torch.inference_mode(), mixed():
             hidden = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-        found[indices] = mean_pooled(hidden.float(), mask).half()
-    return found
+        embeddings[indices] = mean_pooled(hidden.float(), mask).half()
+    return embeddings
 
 
 def fresh(recipe: Recipe, encoder: DistilBertModel, corpus: Corpus) -> PeftModel:

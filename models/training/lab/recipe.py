@@ -10,7 +10,7 @@ from typing import Literal
 
 from models.sentiment_classifier import Reading
 from models.training.encoder.base import MINILM
-from models.training.recipes import Given, recipe_of
+from models.training.recipes import Settings, recipe_of
 
 Way = Literal["full", "lora", "qlora"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -105,20 +105,20 @@ def read_recipe(path: Path) -> Recipe:
     return recipe_of(Recipe, path, _wrong)
 
 
-def _wrong(given: Given) -> str | None:
-    if given.get("way") is None:
+def _wrong(settings: Settings) -> str | None:
+    if settings.get("way") is None:
         return 'it does not say the way: "full", "lora" or "qlora"'
-    if given.get("classes", 3) not in (2, 3):
+    if settings.get("classes", 3) not in (2, 3):
         return "classes is 2 (negative, positive) or 3 (negative, neutral, positive)"
     for name, (lowest, highest) in BOUNDS.items():
-        value = given.get(name)
+        value = settings.get(name)
         if value is not None and not lowest <= value <= highest:
             return f"{name} is {lowest:g} " + (
                 "or more" if math.isinf(highest) else f"to {highest:g}"
             )
     for name in ("rate", "minutes", "preference_beta"):
-        if not given.get(name, 1) > 0:
+        if not settings.get(name, 1) > 0:
             return f"{name} is more than 0"
-    if min(given.get("read", (8,)), default=8) < 8:
+    if min(settings.get("read", (8,)), default=8) < 8:
         return "read is 8 or more"
     return None

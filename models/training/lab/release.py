@@ -90,7 +90,10 @@ def _build(fit: Fit, made: Path, full: Path, run_story: Mapping[str, Any]) -> di
         ),
         *agreement(truth, exact, small),
         gate.Check(
-            "INT8, share of the bytes saved", 1 - _bytes(made) / _bytes(full), SMALLER, least=True
+            "INT8, share of the bytes saved",
+            1 - _bytes(made) / _bytes(full),
+            SMALLER,
+            at_least=True,
         ),
     ]
     gate.enforce(checks)

@@ -75,12 +75,12 @@ def _table(figures: Mapping[str, Any]) -> str:
         "| set and task | n | macro-recall | macro-F1 | accuracy | ECE |",
         "|---|---|---|---|---|---|",
     ]
-    for name, one in figures.items():
-        shown = [f"{one[key]:.3f}" for key in ("macro_recall", "macro_f1", "accuracy", "ece")]
-        rows.append("| " + " | ".join([name, f"{one['n']:,}", *shown]) + " |")
-        if "macro_f1_of_complaints" in one:
+    for name, row in figures.items():
+        cells = [f"{row[key]:.3f}" for key in ("macro_recall", "macro_f1", "accuracy", "ece")]
+        rows.append("| " + " | ".join([name, f"{row['n']:,}", *cells]) + " |")
+        if "macro_f1_of_complaints" in row:
             rows.append(
-                f"| {name}, 1 to 4 of complaints | | | {one['macro_f1_of_complaints']:.3f} | | |"
+                f"| {name}, 1 to 4 of complaints | | | {row['macro_f1_of_complaints']:.3f} | | |"
             )
     return "\n".join(rows)
 
@@ -96,10 +96,10 @@ def _understood(figures: Mapping[str, Any]) -> str:
         "share",
     ]
     rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    for name, one in figures.items():
-        shown = [
-            f"{one[key]:.3f}" if key in one else ""
+    for name, row in figures.items():
+        cells = [
+            f"{row[key]:.3f}" if key in row else ""
             for key in ("accuracy", "macro_f1", "mean_error", "spearman", "share")
         ]
-        rows.append("| " + " | ".join([name, f"{one['n']:,}", *shown]) + " |")
+        rows.append("| " + " | ".join([name, f"{row['n']:,}", *cells]) + " |")
     return "\n".join(rows)

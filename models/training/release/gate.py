@@ -44,19 +44,19 @@ class GateError(TrainingError):
 
 @dataclass(frozen=True)
 class Check:
-    """One promise of the gate: `value` must not be above (or, with `least`, below) `limit`."""
+    """A promise of the gate: `value` must not be above (with `at_least`: below) `limit`."""
 
     name: str
     value: float
     limit: float
-    least: bool = False
+    at_least: bool = False
 
     @property
     def passed(self) -> bool:
-        return bool(self.value >= self.limit if self.least else self.value <= self.limit)
+        return bool(self.value >= self.limit if self.at_least else self.value <= self.limit)
 
     def __str__(self) -> str:
-        sign = ">=" if self.least else "<="
+        sign = ">=" if self.at_least else "<="
         return f"{'ok  ' if self.passed else 'FAIL'} {self.name}: {self.value:.5f} (must be {sign} {self.limit:.5f})"
 
 
@@ -72,10 +72,10 @@ def heads_survived(network: Network, trained: Mapping[str, torch.Tensor]) -> Che
         own = {
             name: weight for name, weight in trained.items() if f".{task}.modules_to_save." in name
         }
-        found = [merged.get(f"{task}.{name.split('.default.')[-1]}") for name in own]
-        same = [
-            a is not None and torch.equal(a, b) for a, b in zip(found, own.values(), strict=True)
-        ]
+        same: list[bool] = []
+        for name, weight in own.items():
+            other = merged.get(f"{task}.{name.split('.default.')[-1]}")
+            same.append(other is not None and torch.equal(other, weight))
         lost += not (same and all(same))
     return Check("heads lost in the merge", lost, 0)
 
@@ -87,20 +87,22 @@ def same(name: str, before: Outputs, after: Outputs) -> Check:
     )
 
 
-def kept(full: Outputs, small: Outputs, base: NDArray[np.float32], labels: Labels) -> list[Check]:
+def compared(
+    full: Outputs, small: Outputs, base: NDArray[np.float32], labels: Labels
+) -> list[Check]:
     """That the small model is as good as the full one: judgements, calibration and embedding."""
     checks = [
         Check(
             "embedding, INT8 to fp32",
             _cosine(full["embedding"], small["embedding"]),
             EMBEDDING_INT8,
-            least=True,
+            at_least=True,
         ),
         Check(
             "embedding, INT8 to the base",
             _cosine(base, small["embedding"]),
             EMBEDDING_BASE,
-            least=True,
+            at_least=True,
         ),
     ]
     for task, known_labels in labels.items():
@@ -259,5 +261,5 @@ def calibrated_error(truth: NDArray[np.int64], logits: NDArray[np.float32]) -> f
     return calibration_error(truth, softmax(logits / temperature(truth, logits)))
 
 
-def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    return float((one * other).sum(-1).mean())
+def _cosine(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    return float((first * second).sum(-1).mean())

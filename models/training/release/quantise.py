@@ -75,14 +75,14 @@ def quantise(source: Path, target: Path, texts: Sequence[Sequence[int]]) -> None
     graph = onnx.load(source)
     linears = list(_linears(graph))
     seen = activations(graph, {linear.source for linear in linears}, texts)
-    chosen = {
+    activations_of = {
         name: choose(
             values,
             np.concatenate([linear.weight for linear in linears if linear.source == name], axis=1),
         )
         for name, values in seen.items()
     }
-    _replace(graph, linears, chosen)
+    _replace(graph, linears, activations_of)
     _quantise_embeddings(graph)
     graph.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     onnx.save(graph, target)
@@ -106,8 +106,8 @@ def activations(
     seen: dict[str, list[Floats]] = {name: [] for name in ordered}
     for ids in texts:
         row = np.array([ids], dtype=np.int64)
-        found = session.run(ordered, {"input_ids": row, "attention_mask": np.ones_like(row)})
-        for name, value in zip(ordered, found, strict=True):
+        outputs = session.run(ordered, {"input_ids": row, "attention_mask": np.ones_like(row)})
+        for name, value in zip(ordered, outputs, strict=True):
             seen[name].append(np.asarray(value)[0])
     return {name: np.concatenate(values) for name, values in seen.items()}
 
@@ -129,7 +129,8 @@ def choose(values: Floats, weight: Floats) -> Activation:
         low, high = best_limits((values / divisor).ravel())
         candidates += [Activation(divisor, low * cut, high * cut, tokens) for cut in CUTS]
     return min(
-        candidates, key=lambda one: float(np.square(one.product(tokens, weight) - exact).mean())
+        candidates,
+        key=lambda candidate: float(np.square(candidate.product(tokens, weight) - exact).mean()),
     )
 
 
@@ -188,14 +189,14 @@ def _linears(graph: onnx.ModelProto) -> Iterator[Linear]:
 
 
 def _replace(
-    graph: onnx.ModelProto, linears: Sequence[Linear], chosen: dict[str, Activation]
+    graph: onnx.ModelProto, linears: Sequence[Linear], activations_of: dict[str, Activation]
 ) -> None:
     """Each linear layer by one integer product; an activation that feeds several is quantised once."""
     instead: dict[str, list[NodeProto]] = {}
     done: set[str] = set()
     for number, linear in enumerate(linears):
         source = linear.source
-        activation = chosen[source]
+        activation = activations_of[source]
         if source not in done:
             scale, zero = scale_and_zero(activation.low, activation.high)
             names = [f"{source}.{part}" for part in ("factor", "even", "scale", "zero", "int8")]
@@ -260,9 +261,9 @@ def _quantise_embeddings(graph: onnx.ModelProto) -> None:
         helper.make_node("Mul", ["words.rows.float", "words.rows.scale"], [out]),
     ]
     place = list(graph.graph.node).index(gather)
-    kept = [*graph.graph.node[:place], *nodes, *graph.graph.node[place + 1 :]]
+    remaining = [*graph.graph.node[:place], *nodes, *graph.graph.node[place + 1 :]]
     del graph.graph.node[:]
-    graph.graph.node.extend(kept)
+    graph.graph.node.extend(remaining)
     _drop_unused(graph)
 
 
@@ -274,6 +275,6 @@ def _constants(graph: onnx.ModelProto, arrays: dict[str, NDArray[np.generic]]) -
 
 def _drop_unused(graph: onnx.ModelProto) -> None:
     used = {name for node in graph.graph.node for name in node.input}
-    kept = [constant for constant in graph.graph.initializer if constant.name in used]
+    used_constants = [constant for constant in graph.graph.initializer if constant.name in used]
     del graph.graph.initializer[:]
-    graph.graph.initializer.extend(kept)
+    graph.graph.initializer.extend(used_constants)

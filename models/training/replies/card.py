@@ -26,7 +26,7 @@ def card(story: Mapping[str, Any]) -> str:
         validation=_perplexities(story["validation"]),
         gate="\n".join(story["gate"]),
         figures=_figures(test),
-        shown=_shown(test.get("shown", [])),
+        shown=_samples(test.get("shown", [])),
     )
 
 
@@ -46,12 +46,12 @@ def _start(start: Mapping[str, Any] | None) -> str:
     """What a run went on from, and that one before it."""
     if start is None:
         return ""
-    told = f", from the weights of `{start['version']}` ({start['steps']:,} steps, {start['minutes']} minutes)"
-    return told + _start(start.get("start"))
+    text = f", from the weights of `{start['version']}` ({start['steps']:,} steps, {start['minutes']} minutes)"
+    return text + _start(start.get("start"))
 
 
-def _perplexities(found: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in found.items())
+def _perplexities(perplexities: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in perplexities.items())
 
 
 def _figures(test: Mapping[str, Any]) -> str:
@@ -95,13 +95,15 @@ def _nearest(test: Mapping[str, Any]) -> str:
     )
 
 
-def _shown(shown: Sequence[Mapping[str, Any]]) -> str:
+def _samples(samples: Sequence[Mapping[str, Any]]) -> str:
     rows = ["| conversation | brand, topic, mood | candidate | verdict |", "|---|---|---|---|"]
-    for one in shown:
-        judged = ", ".join(str(one[name]) for name in ("brand", "topic", "sentiment") if one[name])
-        for text, source, refusals in one["candidates"]:
+    for sample in samples:
+        judged = ", ".join(
+            str(sample[name]) for name in ("brand", "topic", "sentiment") if sample[name]
+        )
+        for text, source, refusals in sample["candidates"]:
             verdict = "; ".join(refusals) or (
                 "passes" if source == "model" else "passes (template)"
             )
-            rows.append(f"| {one['row']} | {judged} | {text.replace('|', '/')} | {verdict} |")
+            rows.append(f"| {sample['row']} | {judged} | {text.replace('|', '/')} | {verdict} |")
     return "\n".join(rows)

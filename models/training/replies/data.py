@@ -111,8 +111,11 @@ def grouped(pairs: Sequence[Pair]) -> list[Pair]:
     for pair in pairs:
         start = _squashed(pair.customer)
         if len(start) >= 30:
-            one, other = find(pair.conversation), find(first.setdefault(start, pair.conversation))
-            leader[max(one, other)] = min(one, other)
+            first_name, second_name = (
+                find(pair.conversation),
+                find(first.setdefault(start, pair.conversation)),
+            )
+            leader[max(first_name, second_name)] = min(first_name, second_name)
     return [replace(pair, conversation=find(pair.conversation)) for pair in pairs]
 
 
@@ -145,7 +148,7 @@ def prepared(
     """judged: (topic, sentiment) of each pair's message. Pairs without words on either side are
     left out.
     """
-    made = []
+    rows = []
     for pair, (topic, sentiment) in zip(pairs, judged, strict=True):
         names = names_of(pair.brand)
         message = slots.message(pair.customer, names)
@@ -159,15 +162,17 @@ def prepared(
             clean=is_clean(target, pair.agent),
             **told_of(target),
         )
-        made.append(Prepared(pair.conversation, message.text, target, conditions))
-    return made
+        rows.append(Prepared(pair.conversation, message.text, target, conditions))
+    return rows
 
 
-def is_clean(target: str, said: str) -> bool:
+def is_clean(target: str, reply: str) -> bool:
     """May a draft be like this reply? It knows nothing that its message does not say, is whole,
     breaks no rule.
     """
-    return FACT not in target and not is_part(said) and not forbidden(target) and len(target) <= 230
+    return (
+        FACT not in target and not is_part(reply) and not forbidden(target) and len(target) <= 230
+    )
 
 
 def read_edits(path: Path, slots: Slots, judge: Judge) -> list[Prepared]:
@@ -181,8 +186,8 @@ def read_edits(path: Path, slots: Slots, judge: Judge) -> list[Prepared]:
         for number, row in enumerate(rows)
     ]
     return [
-        replace(one, conditions=replace(one.conditions, clean=True))
-        for one in prepared(pairs, slots, judged)
+        replace(pair, conditions=replace(pair.conditions, clean=True))
+        for pair in prepared(pairs, slots, judged)
     ]
 
 

@@ -37,9 +37,9 @@ class _Reader(nn.Module):
         self.encoder = _both_ways(network.forward_encoder, network.backward_encoder)
         sizes = network.sizes
         parts = [sizes.decoder, 2 * sizes.encoder, sizes.condition]
-        _, seen, given = torch.split(network.merge.weight, parts, 1)
+        _, seen, conditions_weight = torch.split(network.merge.weight, parts, 1)
         self.query = network.query.weight  # (2 x encoder, decoder)
-        self.merge_seen, self.merge_given = _turned(seen), _turned(given)
+        self.merge_seen, self.merge_given = _turned(seen), _turned(conditions_weight)
         self.gates_given = _turned(network.decoder.weight_ih[:, sizes.embedding :])
         self.gates_bias, self.merge_bias = network.decoder.bias_ih, network.merge.bias
 
@@ -94,10 +94,10 @@ class _Step(nn.Module):
         memory: Tensor,
         keys: Tensor,
         mask: Tensor,
-        given: Tensor,
+        conditioned: Tensor,
     ) -> tuple[Tensor, Tensor]:
         gates_given, merge_given = torch.split(
-            given[message], [3 * self.decoder, self.embedding.shape[1]], -1
+            conditioned[message], [3 * self.decoder, self.embedding.shape[1]], -1
         )
         table = (
             self.embedding @ self.into
@@ -132,7 +132,7 @@ def export(network: ReplyNetwork, folder: Path, likely: NDArray[np.int64] | None
     reader = _Reader(network)
     inputs = (source, torch.tensor([width, width - 1]), conditions)
     with torch.no_grad():
-        memory, keys, state, given = reader(*inputs)
+        memory, keys, state, conditioned = reader(*inputs)
     read = _traced(
         reader,
         inputs,
@@ -163,7 +163,7 @@ def export(network: ReplyNetwork, folder: Path, likely: NDArray[np.int64] | None
             memory,
             keys,
             torch.zeros(2, width),
-            given,
+            conditioned,
         ),
         {
             **{name: {0: "rows"} for name in ("tokens", "state", "message")},
@@ -185,23 +185,23 @@ def export(network: ReplyNetwork, folder: Path, likely: NDArray[np.int64] | None
     onnx.save(step, str(folder / STEP))
 
 
-def _both_ways(there: GRU, back: GRU) -> nn.GRU:
+def _both_ways(forward: GRU, backward: GRU) -> nn.GRU:
     """Torch's own bidirectional GRU with these weights: that is what the exporter knows."""
     encoder = nn.GRU(
-        there.weight_ih.shape[1], there.weight_hh.shape[1], bidirectional=True, batch_first=True
+        forward.weight_ih.shape[1], forward.weight_hh.shape[1], bidirectional=True, batch_first=True
     )
     with torch.no_grad():
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
-            getattr(encoder, f"{name}_l0").copy_(getattr(there, name))
-            getattr(encoder, f"{name}_l0_reverse").copy_(getattr(back, name))
+            getattr(encoder, f"{name}_l0").copy_(getattr(forward, name))
+            getattr(encoder, f"{name}_l0_reverse").copy_(getattr(backward, name))
     return encoder.eval()
 
 
 def _traced(
     module: nn.Module,
     inputs: tuple[Tensor, ...],
-    given: Mapping[str, Mapping[int, str]],
-    told: Mapping[str, Mapping[int, str]],
+    inputs_axes: Mapping[str, Mapping[int, str]],
+    outputs_axes: Mapping[str, Mapping[int, str]],
     *,
     fold: bool = True,
 ) -> onnx.ModelProto:
@@ -213,9 +213,9 @@ def _traced(
             module.eval(),
             inputs,
             Path(folder) / "traced.onnx",
-            input_names=list(given),
-            output_names=list(told),
-            dynamic_axes={**given, **told},
+            input_names=list(inputs_axes),
+            output_names=list(outputs_axes),
+            dynamic_axes={**inputs_axes, **outputs_axes},
             opset_version=OPSET,
             do_constant_folding=fold,
             dynamo=False,

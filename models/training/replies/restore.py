@@ -35,7 +35,7 @@ class Start:
     """
 
     version: str
-    told: Mapping[str, Any]
+    story: Mapping[str, Any]
     weights: Mapping[str, torch.Tensor]
     tokenizer: Tokenizer
     vocabulary: Vocabulary
@@ -64,11 +64,11 @@ def thawed(folder: Path) -> dict[str, torch.Tensor]:
     graphs = [onnx.load(folder / name).graph for name in (READER, STEP)]
     parts = weights_of(graphs[0]) | weights_of(graphs[1])
     prefix = "network."
-    found = {
+    weights = {
         name.removeprefix(prefix): value for name, value in parts.items() if name.startswith(prefix)
     }
-    found |= _encoders(graphs[0], parts)
-    found |= {
+    weights |= _encoders(graphs[0], parts)
+    weights |= {
         "decoder.weight_ih": np.concatenate([parts["into"], parts["gates_given"]]).T,
         "decoder.weight_hh": parts["recurrent"].T,
         "decoder.bias_ih": parts["gates_bias"],
@@ -79,7 +79,7 @@ def thawed(folder: Path) -> dict[str, torch.Tensor]:
         ).T,
         "merge.bias": parts["merge_bias"],
     }
-    return {name: torch.tensor(value) for name, value in found.items()}
+    return {name: torch.tensor(value) for name, value in weights.items()}
 
 
 def _encoders(graph: onnx.GraphProto, constants: Weights) -> Weights:
@@ -90,7 +90,7 @@ def _encoders(graph: onnx.GraphProto, constants: Weights) -> Weights:
     weight_ih, weight_hh, bias = (
         constants[name] for name in node.input[1:4]
     )  # (2, 3 x size, ...), (2, 6 x size)
-    found: Weights = {}
+    weights: Weights = {}
     for place, name in enumerate(_DIRECTIONS):
         bias_ih, bias_hh = np.split(bias[place], 2)
         parts = {
@@ -101,5 +101,5 @@ def _encoders(graph: onnx.GraphProto, constants: Weights) -> Weights:
         }
         for part, value in parts.items():
             update, reset, new = np.split(value, 3)
-            found[f"{name}.{part}"] = np.concatenate([reset, update, new])
-    return found
+            weights[f"{name}.{part}"] = np.concatenate([reset, update, new])
+    return weights

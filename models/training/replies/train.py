@@ -59,9 +59,9 @@ def train_replies(
         learned = read_edits(edits, slots, lambda texts: judged(analyzer, texts))
         _enough(edits, len(learned))
     trainer.run()
-    told: dict[str, Any] = {}
+    edit_figures: dict[str, Any] = {}
     if edits is not None and learned is not None:
-        told = trainer.learn_edits(learned)
+        edit_figures = trainer.learn_edits(learned)
     raw = grouped(read_pairs(source))
     write_held_out(
         [pair for pair in raw if part_of(pair.conversation) == "test"],
@@ -75,10 +75,13 @@ def train_replies(
         trainer,
         out / "model",
         hashes=hashes,
-        measure=lambda folder: {**figures(folder, out / "test.csv", past, analyzer), **told},
+        measure=lambda folder: {
+            **figures(folder, out / "test.csv", past, analyzer),
+            **edit_figures,
+        },
     )
-    found = {name: story["test"][name] for name in ("perplexity", "chrf", "invented")}
-    trainer.say(released=str(out / "model"), version=story["version"], **found)
+    headline = {name: story["test"][name] for name in ("perplexity", "chrf", "invented")}
+    trainer.say(released=str(out / "model"), version=story["version"], **headline)
     return story
 
 
@@ -101,13 +104,13 @@ def pairs_of(recipe: Recipe, config: Path, data: Path | None) -> Path:
 
 def judged(analyzer: Analyzer, texts: Sequence[str]) -> list[tuple[str | None, str | None]]:
     """(topic, sentiment) of each text."""
-    found: list[tuple[str | None, str | None]] = []
+    pairs: list[tuple[str | None, str | None]] = []
     for start in range(0, len(texts), 512):
         for analysis in analyzer(texts[start : start + 512]):
-            found.append(
+            pairs.append(
                 (
                     analysis.topic.label if analysis.topic else None,
                     analysis.sentiment.label if analysis.sentiment else None,
                 )
             )
-    return found
+    return pairs

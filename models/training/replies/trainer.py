@@ -20,7 +20,7 @@ from models.replier.subwords import Subwords
 from models.training.encoder.precision import mixed
 from models.training.progress import averaged, load, log_to
 from models.training.recipes import RecipeError
-from models.training.replies.batches import Encoded, encode, joined, ordered, taken, tensors
+from models.training.replies.batches import Encoded, encode, joined, ordered, subset, tensors
 from models.training.replies.corpus import Corpus
 from models.training.replies.data import Prepared
 from models.training.replies.network import ReplyNetwork, Sizes, SmoothedLoss
@@ -111,15 +111,15 @@ class Trainer:
         ever.
         """
         with averaged(self.network, self.average):
-            found = perplexity(self.network, self.corpus.vocabulary, self.validation_set)
-        if found < self.best_perplexity:
+            value = perplexity(self.network, self.corpus.vocabulary, self.validation_set)
+        if value < self.best_perplexity:
             self.best, self.best_perplexity = (
-                {name: one.clone() for name, one in self.average.items()},
-                found,
+                {name: weight.clone() for name, weight in self.average.items()},
+                value,
             )
         self.say(
             step=self.step,
-            validation_perplexity=round(found, 3),
+            validation_perplexity=round(value, 3),
             best=round(self.best_perplexity, 3),
         )
 
@@ -154,32 +154,32 @@ class Trainer:
         after}.
         """
         recipe, base = self.recipe, self.train_set
-        others = [row for place, row in enumerate(rows) if place % 5]
-        held, learned = (
+        rest = [row for place, row in enumerate(rows) if place % 5]
+        held_out, learned = (
             encode(self.subwords, rows[::5], recipe),
-            encode(self.subwords, others, recipe),
+            encode(self.subwords, rest, recipe),
         )
-        before = perplexity(self.result(), self.corpus.vocabulary, held)
+        before = perplexity(self.result(), self.corpus.vocabulary, held_out)
         load(self.network, self.best)
         self.average = {name: weight.clone() for name, weight in self.best.items()}
-        drawn = random.Random(recipe.seed).sample(  # noqa: S311  no secret
+        sample = random.Random(recipe.seed).sample(  # noqa: S311  no secret
             range(len(base)), min(len(base), 4 * len(learned))
         )
-        self.train_set = joined(taken(base, drawn), *[learned] * EDIT_ROUNDS)
+        self.train_set = joined(subset(base, sample), *[learned] * EDIT_ROUNDS)
         for indices in ordered(self.train_set, recipe.batch, recipe.seed, 0):
             self._learn(indices, EDIT_RATE * recipe.rate)
             self.step += 1
         self.best = self.average
         self.train_set = joined(base, *[learned] * EDIT_ROUNDS)  # which the n-grams are counted in
-        after = perplexity(self.result(), self.corpus.vocabulary, held)
-        told = {
+        after = perplexity(self.result(), self.corpus.vocabulary, held_out)
+        figures = {
             "learned": len(learned),
-            "held_out": len(held),
+            "held_out": len(held_out),
             "before": round(before, 3),
             "after": round(after, 3),
         }
-        self.say(edits=told)
-        return {"edits": told}
+        self.say(edits=figures)
+        return {"edits": figures}
 
     def _learn(self, indices: Sequence[int], rate: float | None = None) -> float:
         recipe = self.recipe
@@ -197,14 +197,14 @@ class Trainer:
         self.network.train()
         with mixed():
             merged = self.network(
-                batch.sources, batch.mask, torch.from_numpy(conditions), batch.given
+                batch.sources, batch.mask, torch.from_numpy(conditions), batch.inputs
             )
-        kept = batch.wanted_mask
+        mask = batch.labels_mask
         loss: torch.Tensor = SmoothedLoss.apply(  # type: ignore[no-untyped-call]  # torch has no type for it
-            merged.float()[kept],
+            merged.float()[mask],
             self.network.embedding.weight,
-            batch.wanted[kept],
-            weights[:, None].expand_as(batch.wanted)[kept],
+            batch.labels[mask],
+            weights[:, None].expand_as(batch.labels)[mask],
             recipe.smoothing,
         )
         self.optimizer.zero_grad(set_to_none=True)
@@ -270,14 +270,16 @@ def perplexity(network: ReplyNetwork, vocabulary: Vocabulary, encoded: Encoded) 
         indices = list(range(start, min(start + 64, len(encoded))))
         batch = tensors(encoded, indices)
         with torch.inference_mode():
-            merged = network(batch.sources, batch.mask, torch.from_numpy(ids[indices]), batch.given)
-            scores = network.logits(merged[batch.wanted_mask])
+            merged = network(
+                batch.sources, batch.mask, torch.from_numpy(ids[indices]), batch.inputs
+            )
+            scores = network.logits(merged[batch.labels_mask])
             total += float(
                 torch.nn.functional.cross_entropy(
-                    scores, batch.wanted[batch.wanted_mask], reduction="sum"
+                    scores, batch.labels[batch.labels_mask], reduction="sum"
                 )
             )
-        count += int(batch.wanted_mask.sum())
+        count += int(batch.labels_mask.sum())
     return math.exp(total / max(count, 1))
 
 
