@@ -18,7 +18,7 @@ from stream.settings import read_settings
 
 if TYPE_CHECKING:
     from connectors.files import BadRow
-    from models.training.explore.texts import Found
+    from models.training.explore.texts import SourceText
 
 NEEDED = ("sklearn", "matplotlib", "wordcloud")
 
@@ -104,14 +104,14 @@ def explore(
     print(f"{out}: {len(found):,} {kind}s{left}", file=sys.stderr)
 
 
-Named = list[tuple[str, "Found"]]  # (the event's id, the text)
+Named = list[tuple[str, "SourceText"]]  # (the event's id, the text)
 
 
 def _read(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[str]]:
     """The texts, what one of them is called, and which labels the file gives itself."""
     from connectors.base import FormatError
     from connectors.files import open_file
-    from models.training.explore.texts import Found
+    from models.training.explore.texts import SourceText
 
     with suppress(FormatError):
         if table := _table(path, bad, limit):
@@ -130,7 +130,7 @@ def _read(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[s
             found.append(
                 (
                     event.id,
-                    Found(event.text, turns=turns, when=event.occurred_at, brand=event.brand),
+                    SourceText(event.text, turns=turns, when=event.occurred_at, brand=event.brand),
                 )
             )
         if len(found) >= limit:
@@ -146,7 +146,7 @@ def _table(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[
     from connectors.formats.rows import BadRow, TextFile, csv_rows, first_of, reason
     from connectors.formats.times import written_time
     from models.training.custom.history import as_index
-    from models.training.explore.texts import Found
+    from models.training.explore.texts import SourceText
 
     if path.is_dir() or not path.exists():
         return None
@@ -198,7 +198,7 @@ def _table(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[
             bad.append(BadRow(line, reason(error)))
             continue
         own = {name: label for name in given if (label := told[name]).casefold() not in UNDECIDED}
-        text = Found(
+        text = SourceText(
             told["text"],
             when=when,
             brand=told.get("brand") or None,

@@ -36,7 +36,7 @@ from models.training.release.quantise import best_limits, quantise, quantised_we
 from models.training.release.refit_heads import refit
 from models.training.release.release import release
 
-CONFIG = Path(training.__file__).parent / "configs" / "tiny.toml"
+CONFIG = Path(training.__file__).parents[1] / "configs" / "tiny.toml"
 
 
 @pytest.fixture(scope="module")

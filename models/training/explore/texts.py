@@ -1,4 +1,4 @@
-"""The texts that are explored: what the file says of each, and what the model makes of it."""
+"""Explored texts: each with the labels of its file, or else those of the model."""
 
 from __future__ import annotations
 
@@ -19,10 +19,8 @@ LABELS = ("topic", "problem", "index", "sentiment")  # that the model can give a
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One text of a file, or one call. turns: the customer's, of a call. Labels: the file's own, if
-    any.
-    """
+class SourceText:
+    """A text of a file, or a call. turns: the customer's, of a call. Labels: the file's own."""
 
     text: str
     turns: tuple[str, ...] = ()
@@ -36,10 +34,8 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
-    """A text without its personal data, and what is known of it: by the file if it knows any, else
-    by the model.
-    """
+class ExploredText:
+    """A text without its personal data, with labels of the file, or else of the model."""
 
     text: str
     words: tuple[str, ...]
@@ -56,60 +52,71 @@ class Understood:
 
 
 def understand(
-    found: Sequence[Found], analyze: Analyze, tick: Callable[[int], None] = lambda done: None
-) -> list[Understood]:
-    """Read every text with the model. tick: is told how many are done."""
-    own = {name for name in LABELS if any(getattr(one, name) is not None for one in found)}
-    understood: list[Understood] = []
-    for start in range(0, len(found), BATCH):
-        some = found[start : start + BATCH]
-        said = [one.turns or (one.text,) for one in some]
-        analyses = iter(analyze([text for texts in said for text in texts]))
+    sources: Sequence[SourceText], analyze: Analyze, tick: Callable[[int], None] = lambda done: None
+) -> list[ExploredText]:
+    """Analyse every text. tick: called with how many are done."""
+    own: set[str] = set()
+    for source in sources:
+        own |= {name for name in LABELS if getattr(source, name) is not None}
+    understood: list[ExploredText] = []
+    for start in range(0, len(sources), BATCH):
+        batch = sources[start : start + BATCH]
+        turns = [source.turns or (source.text,) for source in batch]
+        analyses = iter(analyze([text for texts in turns for text in texts]))
         understood += [
-            _understood(one, [next(analyses) for _ in texts], own)
-            for one, texts in zip(some, said, strict=True)
+            _explored(source, [next(analyses) for _ in texts], own)
+            for source, texts in zip(batch, turns, strict=True)
         ]
         tick(len(understood))
     return understood
 
 
-def _understood(one: Found, analyses: Sequence[Analysis], own: Collection[str]) -> Understood:
+def _explored(
+    source: SourceText, analyses: Sequence[Analysis], own: Collection[str]
+) -> ExploredText:
     """own: the labels that the file gives itself; the model's are not mixed with them."""
     known = [analysis for analysis in analyses if not analysis.abstained]
     worst = max(known, key=lambda analysis: analysis.dissatisfaction or 0.0, default=None)
+    longest = max(analyses, key=lambda analysis: len(analysis.text), default=None)
     index, severity = (worst.dissatisfaction, worst.severity) if worst else (None, None)
     if "index" in own:
-        index, severity = one.index, None if one.index is None else round(one.index / 25)
-    text = redact(" ".join(one.text.split()))
-    return Understood(
+        index, severity = source.index, _severity(source.index)
+    topic, problem = _topic(worst), _problem(worst)
+    text = redact(" ".join(source.text.split()))
+    return ExploredText(
         text=text,
         words=tuple(words(text)),
-        language=max(analyses, key=lambda analysis: len(analysis.text)).language
-        if analyses
-        else "und",
-        when=one.when,
-        brand=one.brand,
-        topic=one.topic
-        if "topic" in own
-        else (worst and worst.topic and worst.topic.label) or None,
-        problem=one.problem
-        if "problem" in own
-        else (worst and worst.problem and worst.problem.label) or None,
+        language=longest.language if longest else "und",
+        when=source.when,
+        brand=source.brand,
+        topic=source.topic if "topic" in own else topic,
+        problem=source.problem if "problem" in own else problem,
         index=index,
         severity=severity,
-        sentiment=one.sentiment if "sentiment" in own else _sentiment(known),
-        outcome=one.outcome,
+        sentiment=source.sentiment if "sentiment" in own else _sentiment(known),
+        outcome=source.outcome,
         embedding=_embedding(known),
     )
+
+
+def _severity(index: float | None) -> int | None:
+    return None if index is None else round(index / 25)
+
+
+def _topic(analysis: Analysis | None) -> str | None:
+    return analysis.topic.label if analysis and analysis.topic else None
+
+
+def _problem(analysis: Analysis | None) -> str | None:
+    return analysis.problem.label if analysis and analysis.problem else None
 
 
 def _sentiment(known: Sequence[Analysis]) -> str | None:
     """The likeliest over all turns."""
     sums: dict[str, float] = {}
     for analysis in known:
-        for label, value in (
-            analysis.sentiment.probabilities if analysis.sentiment else {}
-        ).items():
+        probabilities = analysis.sentiment.probabilities if analysis.sentiment else {}
+        for label, value in probabilities.items():
             sums[label] = sums.get(label, 0.0) + value
     return max(sums, key=lambda label: sums[label], default=None)
 
@@ -127,7 +134,9 @@ def _embedding(known: Sequence[Analysis]) -> NDArray[np.float32] | None:
     return mean / max(float(np.linalg.norm(mean)), 1e-6)
 
 
-def with_embedding(texts: Sequence[Understood]) -> Iterator[tuple[Understood, NDArray[np.float32]]]:
-    for one in texts:
-        if one.embedding is not None:
-            yield one, one.embedding
+def with_embedding(
+    texts: Sequence[ExploredText],
+) -> Iterator[tuple[ExploredText, NDArray[np.float32]]]:
+    for text in texts:
+        if text.embedding is not None:
+            yield text, text.embedding

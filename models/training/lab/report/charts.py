@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from models.training.explore.plots import CLOUD, INK, ONE, OTHER, STYLE, as_svg, figure_of
+from models.training.explore.plots import CLOUD, INK, FIRST, SECOND, STYLE, as_svg, figure_of
 
 LINES = ("-", "--", ":")  # of so many colours more
 SMOOTHED = 0.9  # of the thick line, an exponential mean of the thin one
@@ -44,11 +44,11 @@ def curves(series: Mapping[str, Points], axis: str, side: str, *, smooth: bool =
 
 
 def _running(values: Sequence[float]) -> list[float]:
-    found, mean = [], values[0]
+    means, mean = [], values[0]
     for value in values:
         mean = SMOOTHED * mean + (1 - SMOOTHED) * value
-        found.append(mean)
-    return found
+        means.append(mean)
+    return means
 
 
 def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], name: str) -> str:
@@ -62,7 +62,7 @@ def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], name:
         axes.plot(
             [mean for mean, _, _ in rows],
             [share for _, share, _ in rows],
-            color=ONE,
+            color=FIRST,
             marker="o",
             linewidth=1.6,
         )
@@ -75,7 +75,7 @@ def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], name:
             [mean for mean, _, _ in rows],
             [count for _, _, count in rows],
             width=0.05,
-            color=OTHER,
+            color=SECOND,
             alpha=0.35,
         )
         below.set_ylim(0, 3 * max(count for _, _, count in rows))
@@ -92,10 +92,10 @@ def table_of(
     place = np.minimum((confidence * BINS).astype(int), BINS - 1)
     return [
         (
-            float(confidence[place == one].mean()),
-            float(right[place == one].mean()),
-            int((place == one).sum()),
+            float(confidence[place == number].mean()),
+            float(right[place == number].mean()),
+            int((place == number).sum()),
         )
-        for one in range(BINS)
-        if (place == one).any()
+        for number in range(BINS)
+        if (place == number).any()
     ]
