@@ -149,12 +149,12 @@ def report(
     from models.evaluation.metrics import EvaluationError
     from models.training.errors import TrainingError
     from models.training.lab.report.page import page
-    from models.training.lab.report.read import read_run, said_of
+    from models.training.lab.report.read import predictions_of, read_run
 
     try:
         told = read_run(run)
         if data is not None:
-            told.said[data.name] = said_of(data, served_by(run))
+            told.predictions[data.name] = predictions_of(data, served_by(run))
         made = page(told)
     except (TrainingError, EvaluationError) as error:
         raise UserError(str(error)) from None

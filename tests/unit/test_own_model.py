@@ -105,7 +105,9 @@ def test_the_tuned_model_tells_how_good_it_is_on_the_test_file(tuned):
 
 
 def test_a_model_of_ones_own_can_be_taught_again(light, tmp_path):
-    story = train_light(TrainingRequest(OWN), load_artifact(light[0]), tmp_path / "again", lambda line: None)
+    story = train_light(
+        TrainingRequest(OWN), load_artifact(light[0]), tmp_path / "again", lambda line: None
+    )
 
     assert story["started_from"] == light[1]["version"]
     assert Analyzer(tmp_path / "again", threads=1)([TWICE])[0].topic.label == "billing"
@@ -197,7 +199,9 @@ def test_labels_without_sense_are_not_released(start, tmp_path):
 
 def test_the_curve_rises_from_phrases_to_heads(start):
     figures = learning_curve(
-        TrainingRequest(OWN, columns={"problem": "Topic", "topic": "Topic"}), start, lambda line: None
+        TrainingRequest(OWN, columns={"problem": "Topic", "topic": "Topic"}),
+        start,
+        lambda line: None,
     )
 
     assert figures["n"] >= 4

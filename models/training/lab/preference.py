@@ -1,6 +1,4 @@
-"""Pairs that say which label of a text is better and which is worse: from examples, and from what
-agents corrected.
-"""
+"""Preference pairs: a text with a better and a worse label, from examples and corrections."""
 
 from __future__ import annotations
 

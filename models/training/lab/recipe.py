@@ -1,4 +1,4 @@
-"""Every choice of a run of the lab, and the file that says them."""
+"""Recipe of a run of the lab: every choice, with the bounds of its settings."""
 
 from __future__ import annotations
 
