@@ -25,7 +25,7 @@ KIND = 3.0
 
 @dataclass(frozen=True)
 class Rated:
-    """features: (n, width). shares: (n, classes), rows sum to 1. dialogs: (n,), True for dialogs."""
+    """features: (n, width). shares: (n, classes), rows sum to 1. dialogs: (n,) flags."""
 
     features: Floats
     shares: Floats

@@ -82,7 +82,8 @@ def table_corpus(path: Path) -> Corpus:
         raise DataError(f"{path}: it cannot be read ({error.strerror})") from None
     except (KeyError, ValueError) as error:
         raise DataError(
-            f"{path}: it needs the columns text, sentiment, complaint, severity and known labels ({error})"
+            f"{path}: it needs the columns text, sentiment, complaint, severity"
+            f" and known labels ({error})"
         ) from None
     parts = split(examples)
     return Corpus(

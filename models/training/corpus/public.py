@@ -52,8 +52,21 @@ BANKING77 = "complaints/banking77"
 BITEXT = "complaints/bitext"
 MULTIDOGO = "complaints/multidogo"
 CLINC = "complaints/clinc150/data_full.json"
-READ = (TWEETEVAL, AIRLINE, SENTIMENT140, SENTIMENT140_TEST, EXTRACTION, GOEMOTIONS, SEVERITY, COMCAST, CFPB,
-        BANKING77, BITEXT, MULTIDOGO, CLINC)  # fmt: skip
+READ = (
+    TWEETEVAL,
+    AIRLINE,
+    SENTIMENT140,
+    SENTIMENT140_TEST,
+    EXTRACTION,
+    GOEMOTIONS,
+    SEVERITY,
+    COMCAST,
+    CFPB,
+    BANKING77,
+    BITEXT,
+    MULTIDOGO,
+    CLINC,
+)
 
 SOURCES = {"X-CI": "xci", "X-FINCORP": "fincorp", "CESAMARD": "cesamard"}
 SIDE_TASKS = ("emotion", "irony", "offensive")
@@ -65,7 +78,8 @@ def public_corpus(root: Path) -> Corpus:
     for name in READ:
         if not (root / name).exists():
             raise DataError(
-                f"training data is missing: {root / name} (EARSHOT_SHARED names the folder that holds data/)"
+                f"training data is missing: {root / name}"
+                " (EARSHOT_SHARED names the folder that holds data/)"
             )
     taxonomy = read_taxonomy()
     meanings = Meanings(taxonomy)

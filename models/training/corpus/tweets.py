@@ -33,7 +33,7 @@ def read_tweeteval(folder: Path, part: str, task: str = "sentiment") -> Iterator
 
 
 def read_airline(path: Path, meanings: Meanings) -> Iterator[Example]:
-    """Twitter US Airline Sentiment, each tweet id once; an id with conflicting labels is left out."""
+    """Twitter US Airline Sentiment, each tweet id once, without ids with conflicting labels."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     labels: dict[str, set[str]] = {}

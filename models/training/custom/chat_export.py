@@ -76,13 +76,12 @@ def brief_of_history(history: History) -> Brief:
     topic `any`.
     """
     topics, problems = history.labels("topic"), history.labels("problem")
-    questions: list[Question] = []
-    if topics:
-        questions.append("topic")
-    if problems:
-        questions.append("problem")
-    if history.has_index:
-        questions.append("dissatisfaction")
+    asked_for: dict[Question, bool] = {
+        "topic": bool(topics),
+        "problem": bool(problems),
+        "dissatisfaction": history.has_index,
+    }
+    questions = [question for question, known in asked_for.items() if known]
     own_topics = [topic for topic in topics if topic != OTHER]
     by_topic: dict[str, set[str]] = {topic: set() for topic in own_topics or [_ANY]}
     for text in history.texts:

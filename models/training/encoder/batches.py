@@ -60,7 +60,7 @@ def encode(
         ids=[cut(encoding.ids, longest) for encoding in encodings],
         labels=labels | {task: _only(table) for task, table in allowed.items()},
         allowed=allowed,
-        causes=[_cause(*one, longest) for one in zip(examples, encodings, strict=True)],
+        causes=[_cause(*pair, longest) for pair in zip(examples, encodings, strict=True)],
     )
 
 

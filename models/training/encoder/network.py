@@ -50,7 +50,7 @@ class Head(nn.Module):
         return self.logits_of(seen, hidden[:, 0])
 
     def logits_of(self, seen: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
-        """Logits (batch, classes) of what the query saw and of the first token, (batch, dim) each."""
+        """Logits (batch, classes). seen: by the query; first: the first token; (batch, dim)."""
         both = torch.cat([seen, first], dim=-1)
         logits: torch.Tensor = self.decide(
             self.dropout(nn.functional.gelu(self.mix(self.dropout(both))))

@@ -116,7 +116,8 @@ def _log(chance: random.Random) -> str:
 
 def _markup(chance: random.Random) -> str:
     tag = chance.choice(("div", "span", "td", "path", "rect", "input", "svg"))
-    return f'<{tag} class="{_mashed(chance)[:6]}" id="a{chance.randint(1, 99)}" width="{chance.randint(1, 999)}"></{tag}>'
+    name, number, width = _mashed(chance)[:6], chance.randint(1, 99), chance.randint(1, 999)
+    return f'<{tag} class="{name}" id="a{number}" width="{width}"></{tag}>'
 
 
 def _formula(chance: random.Random) -> str:
@@ -138,22 +139,28 @@ def _formula(chance: random.Random) -> str:
 
 
 KINDS: tuple[Callable[[random.Random], str], ...] = (
-    _mashed, _nonsense, _one_letter, _hexadecimal, _base64, _numbers, _json, _log, _markup, _formula,
-)  # fmt: skip
+    _mashed,
+    _nonsense,
+    _one_letter,
+    _hexadecimal,
+    _base64,
+    _numbers,
+    _json,
+    _log,
+    _markup,
+    _formula,
+)
 
 
 def _code(chance: random.Random) -> Iterator[str]:
     """Lines of Python's own library."""
     files = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
     for path in chance.sample(files, k=min(len(files), 40)):
-        lines = [
-            line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
-        ]
-        code = [
-            line
-            for line in lines
-            if len(line) > 20
-            and any(sign in line for sign in "=(:[{")
-            and not line.startswith(("#", '"'))
-        ]
+        source = path.read_text(encoding="utf-8", errors="replace")
+        code = [line.strip() for line in source.splitlines() if _is_code(line.strip())]
         yield from chance.sample(code, k=min(len(code), 15))
+
+
+def _is_code(line: str) -> bool:
+    has_sign = any(sign in line for sign in "=(:[{")
+    return len(line) > 20 and has_sign and not line.startswith(("#", '"'))

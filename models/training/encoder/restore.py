@@ -19,11 +19,7 @@ def restore(model: Path) -> dict[str, torch.Tensor]:
     """The weights of `model.onnx` by the names of `Network`; INT8 as the numbers it stands for."""
     graph = onnx.load(model).graph
     constants = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
-    weights = {
-        name: value
-        for name, value in constants.items()
-        if value.dtype == np.float32 and not name.startswith(("/", "w", "onnx::"))
-    }
+    weights = {name: value for name, value in constants.items() if _is_weight(name, value)}
     mixes = [name for name in constants if name.endswith(_MIX)]
     for node in graph.node:
         if node.op_type == "MatMulIntegerToFloat":
@@ -34,6 +30,10 @@ def restore(model: Path) -> dict[str, torch.Tensor]:
         words = constants["words"].astype(np.float32) * constants["words.scale"]
         weights["encoder.embeddings.word_embeddings.weight"] = words
     return {name: torch.tensor(value) for name, value in weights.items()}
+
+
+def _is_weight(name: str, value: NDArray[Any]) -> bool:
+    return value.dtype == np.float32 and not name.startswith(("/", "w", "onnx::"))
 
 
 def _linear(

@@ -165,7 +165,7 @@ class Trainer:
         return self.recipe.side_weight > 0 or not tells(example) <= set(SIDE)
 
     def tuned(self) -> PeftModel:
-        """The best averaged adapters and heads on the base in full precision, ready to be merged."""
+        """The best averaged adapters and heads on the base, in full precision."""
         encoder, _ = load_base(self.recipe.base, layers=self.recipe.layers)
         model = fresh(self.recipe, encoder, self.corpus)
         earlier = self._earlier() if self.recipe.of_start else {}
@@ -232,16 +232,9 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         clean = [self.chance.random() >= recipe.misprints + recipe.rewordings for _ in indices]
-        ids, mask = tensors(
-            [
-                self.train_set.ids[index] if as_is else self._misread(index, width)
-                for index, as_is in zip(indices, clean, strict=True)
-            ],
-            width,
-        )
-        dropped = (torch.rand(ids.shape) < recipe.word_dropout) & (
-            ids > self.unknown + 3
-        )  # not the special tokens
+        ids, mask = tensors(self._wordings(indices, clean, width), width)
+        special = ids <= self.unknown + 3
+        dropped = (torch.rand(ids.shape) < recipe.word_dropout) & ~special
         target = self._base(ids, mask) if self.step % recipe.embedding_every == 0 else None
         with mixed():
             outputs = self.model(
@@ -249,13 +242,10 @@ class Trainer:
             )
         loss = torch.zeros(())
         if target is not None:
-            loss = (
-                recipe.embedding_weight
-                * (1 - (outputs["embedding"].float() * target).sum(-1)).mean()
-            )
-        for term in of_labels(
-            recipe, self.train_set, self.class_weights, outputs, np.array(indices)
-        ):
+            cosines = (outputs["embedding"].float() * target).sum(-1)
+            loss = recipe.embedding_weight * (1 - cosines).mean()
+        rows = np.array(indices)
+        for term in of_labels(recipe, self.train_set, self.class_weights, outputs, rows):
             loss = loss + term
         # Misprints move the tokens, so misread texts say nothing of the cause.
         causes = [
@@ -269,17 +259,27 @@ class Trainer:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
         self.optimizer.step()
-        keep = min(
-            recipe.average, (self.step + 1) / (self.step + 10)
-        )  # the first steps are forgotten fast
-        average = [self.average[name] for name in self.trained]
-        torch._foreach_lerp_(
-            average, [weight.detach() for weight in self.trained.values()], 1 - keep
-        )
+        self._average()
         return loss.item()
 
+    def _average(self) -> None:
+        """Move the average a little towards the weights; the first steps are forgotten fast."""
+        keep = min(self.recipe.average, (self.step + 1) / (self.step + 10))
+        average = [self.average[name] for name in self.trained]
+        weights = [weight.detach() for weight in self.trained.values()]
+        torch._foreach_lerp_(average, weights, 1 - keep)
+
+    def _wordings(
+        self, indices: Sequence[int], clean: Sequence[bool], width: int
+    ) -> list[list[int]]:
+        """Token ids of the texts, of those that are not clean in another wording."""
+        return [
+            self.train_set.ids[index] if as_is else self._misread(index, width)
+            for index, as_is in zip(indices, clean, strict=True)
+        ]
+
     def _misread(self, index: int, width: int) -> list[int]:
-        """Token ids of a text with misprints or in other words, no longer than its batch is wide."""
+        """Token ids of a text with misprints or in other words, cut to the width of its batch."""
         text, share = self.examples[index].text, self.recipe.rewordings
         other = share and self.chance.random() < share / (share + self.recipe.misprints)
         misread = (reworded if other else misprinted)(text, self.chance)

@@ -50,8 +50,10 @@ def bars(values: Mapping[str, float], axis: str) -> str:
     with mpl.rc_context(STYLE):
         figure, axes = figure_of(len(values))
         names = [_short(name) for name in values]
-        drawn = axes.barh(range(len(names)), list(values.values()), color=FIRST, height=0.7)
-        axes.bar_label(drawn, [_number(value) for value in values.values()], padding=3, fontsize=8)
+        patches = axes.barh(range(len(names)), list(values.values()), color=FIRST, height=0.7)
+        axes.bar_label(
+            patches, [_number(value) for value in values.values()], padding=3, fontsize=8
+        )
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
         axes.grid(False, axis="y")

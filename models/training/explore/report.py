@@ -394,7 +394,8 @@ def _duplicates(texts: Sequence[ExploredText], source: Source) -> Section:
     return Section(
         "duplicates",
         "Nearly the same",
-        f"{again:,} of {len(texts):,} say again, in nearly the same words, what another says ({len(groups):,} groups).",
+        f"{again:,} of {len(texts):,} say again, in nearly the same words, what another says"
+        f" ({len(groups):,} groups).",
         groups=tuple(
             Group(f"{len(group):,} times", "", tuple(_quote(known[row][0]) for row in group[:2]))
             for group in groups[:5]

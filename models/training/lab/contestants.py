@@ -38,7 +38,7 @@ def contestant(
     """The model that a person names.
 
     name: a folder (a run of the lab, a transformers model, an adapter), the name of one on a hub,
-    or `base:NAME` for an untrained head on a base. label_names: meanings of labels that do not tell.
+    or `base:NAME` for an untrained head on a base. label_names: meanings of labels.
     spare: a folder for what must be written first. Raises ContestantError or LabelsError,
     naming the model.
     """

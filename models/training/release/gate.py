@@ -57,7 +57,8 @@ class Check:
 
     def __str__(self) -> str:
         sign = ">=" if self.at_least else "<="
-        return f"{'ok  ' if self.passed else 'FAIL'} {self.name}: {self.value:.5f} (must be {sign} {self.limit:.5f})"
+        verdict = "ok  " if self.passed else "FAIL"
+        return f"{verdict} {self.name}: {self.value:.5f} (must be {sign} {self.limit:.5f})"
 
 
 def heads_survived(network: Network, trained: Mapping[str, torch.Tensor]) -> Check:
@@ -172,12 +173,12 @@ def few_shot(
     places = embed([text for text, _ in tested])
     right = []
     for _ in range(DRAWS):
-        chosen = [
+        sample = [
             text
             for name in names
             for text in chance.sample([text for text, label in learned if label == name], SHOTS)
         ]
-        means = embed(chosen).reshape(len(names), SHOTS, -1).mean(1)
+        means = embed(sample).reshape(len(names), SHOTS, -1).mean(1)
         means /= np.linalg.norm(means, axis=-1, keepdims=True)
         right.append(float(((places @ means.T).argmax(-1) == truth).mean()))
     return float(np.mean(right))

@@ -74,7 +74,7 @@ def _scores(task: str, truth: NDArray[np.int64], probabilities: Floats) -> dict[
 
 
 def of_understanding(parts: Parts, analyzer: Analyzer) -> dict[str, Any]:
-    """Figures as of `earshot evaluate complaints` for each set with topics, problems or severities."""
+    """Figures as of `earshot evaluate complaints` for each set that has labels."""
     figures: dict[str, Any] = {}
     for part, examples in parts.items():
         known = _known_labels(examples)
@@ -112,7 +112,7 @@ def _single(names: Sequence[str]) -> str | None:
 def reasons(
     examples: Sequence[Example], problems: Sequence[str], probabilities: Floats
 ) -> dict[str, Any]:
-    """The airline's own ten reasons: a reason has the probability of the problems that it may mean."""
+    """The airline's own ten reasons, each with the probability of its problems."""
     own = [row for row, example in enumerate(examples) if example.problems]
     classes = sorted({examples[row].problems for row in own})
     columns = [[problems.index(name) for name in names] for names in classes]

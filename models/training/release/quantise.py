@@ -37,7 +37,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Linear:
-    """A matrix product with constant weights, and the addition of its bias, in the exported graph."""
+    """A matrix product with constant weights, and the addition of its bias, in a graph."""
 
     product: NodeProto
     addition: NodeProto
@@ -191,7 +191,7 @@ def _linears(graph: onnx.ModelProto) -> Iterator[Linear]:
 def _replace(
     graph: onnx.ModelProto, linears: Sequence[Linear], activations_of: dict[str, Activation]
 ) -> None:
-    """Each linear layer by one integer product; an activation that feeds several is quantised once."""
+    """Each linear layer by an integer product; a shared activation is quantised once."""
     instead: dict[str, list[NodeProto]] = {}
     done: set[str] = set()
     for number, linear in enumerate(linears):
@@ -248,7 +248,7 @@ def _replace(
 
 
 def _quantise_embeddings(graph: onnx.ModelProto) -> None:
-    """The word embeddings as signed integers with a scale for every word: half of the file's size."""
+    """The word embeddings as integers with a scale for every word: half of the file's size."""
     table = max(graph.graph.initializer, key=lambda constant: int(np.prod(constant.dims)))
     (gather,) = [node for node in graph.graph.node if node.input and node.input[0] == table.name]
     rows, scale = quantised_weight(np.ascontiguousarray(numpy_helper.to_array(table).T))

@@ -324,15 +324,15 @@ def _build(
     encoded = encode(
         tokenizer, held_out, topics=corpus.topics, problems=corpus.problems, longest=longest
     )
-    some = [
+    sample = [
         text for text in texts[:: max(1, len(texts) // PARITY_TEXTS)] if normalize(text) == text
     ]
     before, after = (
-        served(model, start.tokenizer, some, longest) for model in (start.model, model / MODEL)
+        served(model, start.tokenizer, sample, longest) for model in (start.model, model / MODEL)
     )
     now = served(model / MODEL, start.tokenizer, texts, longest)
     checks = [
-        _grafted(heads, features.read(some), after),
+        _grafted(heads, features.read(sample), after),
         _unchanged(before, after, heads),
         *_no_worse(encoded, _before(start, heads, features.cached(texts)), now),
     ]
@@ -369,7 +369,7 @@ def _head(task: str, weights: Mapping[str, torch.Tensor], dropout: float = 0.0) 
 
 
 def _carried(start: Artifact, tasks: Collection[str]) -> list[str]:
-    """What the gate measured of the start and still holds, since it is about what did not change."""
+    """The gate's lines of the start that still hold: they are about unchanged outputs."""
     anew = (*(f" {task}, " for task in tasks), *(f" {name}: " for name in (GRAFTED, UNCHANGED)))
     return [line for line in start.story["gate"] if not any(part in line for part in anew)]
 

@@ -199,7 +199,8 @@ def story_of(
         "cause_least": thresholds.least_cause(encoded, small["cause"]),
         "strange_most": _strange_most(corpus, small["strange"][:, 0]),
         "levels": thresholds.levels(labels["complaint"], calm["severity"]),
-        "dissatisfaction": "25 x the expected severity class, probabilities calibrated by the temperature",
+        "dissatisfaction": "25 x the expected severity class,"
+        " probabilities calibrated by the temperature",
         **THRESHOLDS,
         "files": files,
         "recipe": asdict(recipe),

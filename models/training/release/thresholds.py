@@ -72,7 +72,7 @@ def _best(truth: Labels, guesses: Labels, sure: Floats, other: int) -> float:
 
 
 def least_cause(encoded: Encoded, logits: Floats) -> float:
-    """The probability from which a token is said to show the problem: the best F1 over the tokens."""
+    """The probability from which a token shows the problem: the best F1 over the tokens."""
     truth, scores = [], []
     for row, flags in enumerate(encoded.causes):
         if flags is not None:

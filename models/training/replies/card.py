@@ -1,4 +1,4 @@
-"""The replier's card: what its directory says about itself to a person."""
+"""Replier card: the Markdown of a replier's story."""
 
 from __future__ import annotations
 
@@ -33,21 +33,24 @@ def card(story: Mapping[str, Any]) -> str:
 def _trained(story: Mapping[str, Any]) -> str:
     recipe, start = story["recipe"], _start(story.get("start"))
     if not story["steps"]:
-        return f"No weight was trained: they are those{start.removeprefix(', from the weights')}. The rest was made anew."
+        earlier = start.removeprefix(", from the weights")
+        return f"No weight was trained: they are those{earlier}. The rest was made anew."
     passes = story["steps"] * recipe["batch"] / max(1, story["pairs"]["train"])
     return (
-        f"{story['steps']:,} steps of {recipe['batch']} pairs ({passes:.1f} passes), {story['minutes']} minutes of "
-        f"processor time on one core, seed {recipe['seed']}{start};\nAdamW at {recipe['rate']}, dropout "
-        f"{recipe['dropout']}, label smoothing {recipe['smoothing']}, averaged weights."
+        f"{story['steps']:,} steps of {recipe['batch']} pairs ({passes:.1f} passes),"
+        f" {story['minutes']} minutes of processor time on one core,"
+        f" seed {recipe['seed']}{start};\n"
+        f"AdamW at {recipe['rate']}, dropout {recipe['dropout']},"
+        f" label smoothing {recipe['smoothing']}, averaged weights."
     )
 
 
 def _start(start: Mapping[str, Any] | None) -> str:
-    """What a run went on from, and that one before it."""
+    """The start of a run, and the starts before it."""
     if start is None:
         return ""
-    text = f", from the weights of `{start['version']}` ({start['steps']:,} steps, {start['minutes']} minutes)"
-    return text + _start(start.get("start"))
+    effort = f"{start['steps']:,} steps, {start['minutes']} minutes"
+    return f", from the weights of `{start['version']}` ({effort})" + _start(start.get("start"))
 
 
 def _perplexities(perplexities: Mapping[str, float]) -> str:
@@ -88,7 +91,7 @@ def _figures(test: Mapping[str, Any]) -> str:
 
 
 def _nearest(test: Mapping[str, Any]) -> str:
-    """The rival's figure, with the release that it was measured for where that is an earlier one."""
+    """The rival's figure, with the release it was measured for if that is an earlier one."""
     of = test.get("nearest_past_reply_measured_for")
     return str(test.get("chrf_of_nearest_past_reply", "not measured")) + (
         f" (measured for `{of}`)" if of else ""

@@ -44,7 +44,7 @@ class PairsError(TrainingError):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One message and its reply, as published. conversation: pairs of one are never in two splits."""
+    """A message and its reply, as published. Pairs of a conversation are never in two splits."""
 
     conversation: str
     brand: str
@@ -126,7 +126,7 @@ def part_of(conversation: str) -> Split:
 
 
 def common_words(pairs: Iterable[Pair]) -> list[str]:
-    """Words that agents (three times) or customers (fifteen times) write in lower case: no names."""
+    """Words that agents (three times) or customers (fifteen times) write small: no names."""
     agents: Counter[str] = Counter()
     customers: Counter[str] = Counter()
     for pair in pairs:
@@ -211,7 +211,8 @@ def edits_in(path: Path) -> list[Mapping[str, str]]:
         ]
         if missing:
             raise PairsError(
-                f"{path}: row {number} has no {', '.join(missing)}; each needs draft, final, customer_text"
+                f"{path}: row {number} has no {', '.join(missing)};"
+                " each needs draft, final, customer_text"
             )
     return rows
 
@@ -227,7 +228,7 @@ def loaded(path: Path) -> list[Prepared]:
 
 
 def _squashed(text: str) -> str:
-    """The first sixty letters, without handles: what stays the same in every publisher's cleaning."""
+    """The first sixty letters, without handles: they survive every publisher's cleaning."""
     bare = re.sub(r"@\w+|https?://\S+|<LINK>", " ", text)
     return _SQUASHED.sub(
         "", re.sub(r"^\s*\w*(?:Help|Support|Care|Air|Airways)\w*\s", "", bare).lower()
@@ -242,7 +243,10 @@ def _repaired(text: str) -> str:
 
 
 _WE_ARE = r"[a-z]+ing|sorry|happy|glad|here|so|very|not|always|sad|still"
-_WE_WILL = r"be|get|look|take|need|pass|do|have|make|send|check|see|keep|let|continue|certainly|gladly|forward|help"
+_WE_WILL = (
+    r"be|get|look|take|need|pass|do|have|make|send|check|see|keep|let|continue|certainly|gladly"
+    r"|forward|help"
+)
 _LOST = [
     (re.compile(rf"\b{broken}\b"), whole)
     for broken, whole in (

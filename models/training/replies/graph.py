@@ -103,7 +103,7 @@ def halved(graph: onnx.GraphProto) -> None:
 
 
 def weights_of(graph: onnx.GraphProto) -> dict[str, Floats]:
-    """By the names that the graph was traced with; half floats widened, INT8 as what it stands for."""
+    """By the names of the traced graph; half floats widened, INT8 as the numbers it stands for."""
     stored = {weight.name: numpy_helper.to_array(weight) for weight in graph.initializer}
     weights = {
         name.removesuffix(".half"): value.astype(np.float32)

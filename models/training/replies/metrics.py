@@ -19,7 +19,7 @@ from models.replier.replier import Replier
 from models.replier.slots import brand_names, filled, unsigned
 from models.training.replies.data import Pair
 
-SHOWN = 30
+SAMPLES = 30
 
 
 def write_held_out(pairs: Sequence[Pair], path: Path, count: int, seed: int) -> None:
@@ -62,7 +62,7 @@ def samples(
     replier: Replier, rows: Sequence[Row], pairs: Sequence[Answered]
 ) -> list[dict[str, Any]]:
     """The drafts for the first pairs, with the gate's verdicts."""
-    drafts = replier([pair.request for pair in pairs[:SHOWN]])
+    drafts = replier([pair.request for pair in pairs[:SAMPLES]])
     return [
         {
             "row": row["conversation"],

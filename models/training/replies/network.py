@@ -58,11 +58,10 @@ class ReplyNetwork(nn.Module):
         """
         read = self._dropped(self.embedding(source))
         empty = read.new_zeros(len(source), self.sizes.encoder)
-        there, last = self.forward_encoder(read, empty, mask)
-        back, first = self.backward_encoder(read, empty, mask, back=True)
-        return torch.cat([there, back], -1), torch.tanh(
-            self.start(torch.cat([last, first, condition], -1))
-        )
+        forward, last = self.forward_encoder(read, empty, mask)
+        backward, first = self.backward_encoder(read, empty, mask, back=True)
+        state = torch.tanh(self.start(torch.cat([last, first, condition], -1)))
+        return torch.cat([forward, backward], -1), state
 
     def decode(
         self, tokens: Tensor, state: Tensor, condition: Tensor, memory: Tensor, mask: Tensor
@@ -94,8 +93,8 @@ class ReplyNetwork(nn.Module):
         """Without some features, the same ones at every step of a text (Gal & Ghahramani, 2016)."""
         if not self.training or not self.dropout:
             return values
-        kept = torch.rand(len(values), 1, values.shape[2]) >= self.dropout
-        return values * (kept.to(values.dtype) / (1 - self.dropout))
+        mask = torch.rand(len(values), 1, values.shape[2]) >= self.dropout
+        return values * (mask.to(values.dtype) / (1 - self.dropout))
 
 
 class SmoothedLoss(torch.autograd.Function):

@@ -48,5 +48,5 @@ class Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a TOML file. Raises RecipeError, naming the setting that is unknown or wrong."""
+    """The recipe in a TOML file. Raises RecipeError naming an unknown or wrong setting."""
     return recipe_of(Recipe, path)

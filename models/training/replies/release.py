@@ -94,7 +94,8 @@ def _build(trainer: Trainer, folder: Path, hashes: dict[str, str]) -> dict[str, 
     checks.append(f"{size / 1e6:.1f} MB together (at most {SIZE / 1e6:.0f})")
     if size > SIZE:
         raise NotReleased(
-            f"the replier is not released: {checks[-1]}; set a smaller keep or decoder in the recipe"
+            f"the replier is not released: {checks[-1]};"
+            " set a smaller keep or decoder in the recipe"
         )
     story: dict[str, Any] = {
         "format": FORMAT,
@@ -136,12 +137,12 @@ def learned_mix(
     """The shares of the GRU learnt on half of held-out pairs, and the perplexities on the other
     half.
     """
-    told = vocabulary.ids(encoded.conditions)
-    told[:, 3:] = 0  # what the reply does is not known before it is written
+    conditions = vocabulary.ids(encoded.conditions)
+    conditions[:, 3:] = 0  # what the reply does is not known before it is written
     halves: list[list[tuple[Any, ...]]] = [[], []]
     for start in range(0, min(HELD_OUT, len(encoded)), 64):
         rows = slice(start, min(start + 64, HELD_OUT, len(encoded)))
-        scored = mixture.of_replies(encoded.sources[rows], told[rows], encoded.targets[rows])
+        scored = mixture.of_replies(encoded.sources[rows], conditions[rows], encoded.targets[rows])
         halves[start // 64 % 2].append(scored)
     learn, held_out = (
         tuple(np.concatenate(columns) for columns in zip(*(half or halves[0]), strict=True))
@@ -157,7 +158,7 @@ def learned_mix(
 
 
 def _parity(network: ReplyNetwork, served: Served, encoded: Encoded, vocabulary: Vocabulary) -> str:
-    """That the exported network says what the trained one says, token by token, on held-out pairs."""
+    """The exported network gives the trained one's scores, token by token, on held-out pairs."""
     rows = list(range(min(16, len(encoded))))
     conditions = vocabulary.ids([encoded.conditions[row] for row in rows])
     batch = tensors(encoded, rows)

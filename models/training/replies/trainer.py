@@ -65,7 +65,7 @@ class Trainer:
         self.best, self.best_perplexity = self.average, math.inf
 
     def run(self) -> None:
-        """Train to the end, from the last checkpoint if there is one. `result` gives the network."""
+        """Train to the end, from the last checkpoint if there is one; then see `result`."""
         torch.set_flush_denormal(
             True
         )  # of this whole process: numbers next to zero cost a hundredfold

@@ -253,12 +253,12 @@ def _summary(figures: Mapping[str, Any]) -> str:
 
 def _worst(part: str, predictions: Predictions) -> Section:
     """The wrong guesses that the model was surest of."""
-    guesses = predictions.probabilities.argmax(-1)
+    guesses, names = predictions.probabilities.argmax(-1), predictions.names
     wrong = np.flatnonzero(guesses != predictions.truth)
     order = wrong[np.argsort(-predictions.probabilities[wrong].max(-1), kind="stable")][:WORST]
     groups = tuple(
         Group(
-            f"is {predictions.names[predictions.truth[row]]}, said {predictions.names[guesses[row]]}",
+            f"is {names[predictions.truth[row]]}, said {names[guesses[row]]}",
             f"{predictions.probabilities[row].max():.3f} sure",
             (_quote(predictions.texts[row]),),
         )

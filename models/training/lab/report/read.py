@@ -46,7 +46,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Run:
-    """losses: (step, loss). looks: by figure, (step, value). words: by class, texts of each word."""
+    """losses: (step, loss). looks: (step, value) by figure. words: texts of each, by class."""
 
     name: str
     story: Mapping[str, Any]

@@ -18,9 +18,12 @@ _NEGATION = re.compile(
     r"\b(?:not|no|never|nothing|nobody|none|neither|nor|cannot|without)\b|n['’]t\b", re.IGNORECASE
 )
 _SARCASM = re.compile(
-    r"#?sarcas\w+|#irony|\byeah,? right\b|\bas if\b|\bthanks a lot\b|\bthanks for (?:nothing|losing|ruining|cancel\w+)"
-    r"|\boh,? (?:great|joy|wonderful|good|look)\b|\bjust (?:great|what i (?:needed|wanted)|perfect|lovely)\b"
-    r"|\b(?:love|loving) (?:how|when|it when|being|waiting)\b|\bway to go\b|\b(?:so|real) (?:nice|classy) of\b"
+    r"#?sarcas\w+|#irony|\byeah,? right\b|\bas if\b|\bthanks a lot\b"
+    r"|\bthanks for (?:nothing|losing|ruining|cancel\w+)"
+    r"|\boh,? (?:great|joy|wonderful|good|look)\b"
+    r"|\bjust (?:great|what i (?:needed|wanted)|perfect|lovely)\b"
+    r"|\b(?:love|loving) (?:how|when|it when|being|waiting)\b|\bway to go\b"
+    r"|\b(?:so|real) (?:nice|classy) of\b"
     r"|\bgreat (?:job|work|start)\b.*\b(?:not|again|late|lost|broke\w*|cancel\w+)\b",
     re.IGNORECASE,
 )
