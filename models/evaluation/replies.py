@@ -37,9 +37,7 @@ class Answered:
 def evaluate_replies(
     data: Path, analyzer: Analyzer, replier: Replier, *, seed: int = 0
 ) -> dict[str, Any]:
-    """Measure on a CSV with the columns customer_text and agent_text, perhaps brand. Raises
-    EvaluationError.
-    """
+    """Measure on a CSV with customer_text and agent_text, perhaps brand. Raises EvaluationError."""
     pairs = answered(read_answers(data), analyzer)
     requests = [pair.request for pair in pairs]
     drafts, milliseconds, processor = _drafted(replier, requests, seed)

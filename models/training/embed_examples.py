@@ -1,5 +1,4 @@
-"""Keeps in a model directory where the labelled examples lie, so that nothing that starts needs to
-embed them.
+"""Writer of the embeddings of the labelled examples into a model directory, for a fast start.
 
     $ python -m models.training.embed_examples models/artifacts/default
 

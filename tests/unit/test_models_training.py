@@ -302,7 +302,7 @@ def test_what_is_no_message_is_told_from_messages():
     weight, bias = strange.line(places[200:], places[:200])
 
     assert ((places @ weight + bias > 0) == (np.arange(400) < 200)).mean() > 0.95
-    assert strange.most([np.arange(1000, dtype=np.float32)]) == pytest.approx(997, abs=1)
+    assert strange.threshold([np.arange(1000, dtype=np.float32)]) == pytest.approx(997, abs=1)
     texts = strange.strange_texts(1)
     assert texts == strange.strange_texts(1)
     assert len(texts) > 2500

@@ -1,5 +1,6 @@
-"""The public sets as one corpus: which part of which set teaches, chooses and tests. No tested text
-is learned from.
+"""Corpus of the public sets: their parts for training, validation and test.
+
+No tested text is learned from.
 """
 
 from __future__ import annotations

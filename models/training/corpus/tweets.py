@@ -51,9 +51,7 @@ def read_airline(path: Path, meanings: Meanings) -> Iterator[Example]:
 
 
 def read_severity(path: Path, meanings: Meanings, source: str) -> Iterator[Example]:
-    """Complaint severity after Jin & Aletras (2021), of one source; contradicting rows are left
-    out.
-    """
+    """Complaint severity after Jin & Aletras (2021), of one source, without contradicting rows."""
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             complaint, severity = int(row["complaint"]), int(row["severity"])

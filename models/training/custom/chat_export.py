@@ -72,9 +72,7 @@ def export_finetune(history: Path, out: Path, columns: dict[str, str] | None = N
 
 
 def brief_of_history(history: History) -> Brief:
-    """Ask for what the history tells, with its own labels. Without topics, problems belong to the
-    topic `any`.
-    """
+    """Questions for the history's labels. Without topics, problems belong to the topic `any`."""
     topics, problems = history.labels("topic"), history.labels("problem")
     asked_for: dict[Question, bool] = {
         "topic": bool(topics),
@@ -96,8 +94,7 @@ def brief_of_history(history: History) -> Brief:
 
 
 def checked(file: Path, brief: Brief) -> dict[str, Any]:
-    """The figures of a written file, read back: its examples, and tokens as the shipped tokenizer
-    counts them.
+    """The figures of a written file, read back: examples, and the shipped tokenizer's tokens.
 
     The count is an estimate: every chat model has a tokenizer of its own. Raises FinetuneError,
     with the line, for an example that is not system, user, assistant, or whose answer the brief
@@ -132,7 +129,7 @@ def _examples(brief: Brief, texts: Sequence[LabelledText]) -> list[str]:
 
 
 def _is_whole(brief: Brief, text: LabelledText) -> bool:
-    """Whether a text has the labels that the brief asks for. No problem is an answer of its own.
+    """True for a text with the labels that the brief asks for. No problem is an answer of its own.
 
     A text without a label would teach the model to leave it out.
     """

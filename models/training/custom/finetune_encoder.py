@@ -198,8 +198,9 @@ def _judged(history: History, names: Mapping[str, tuple[str, ...]]) -> list[str]
 
 
 def _keep_what_is_strange(network: Any, start: Artifact) -> None:
-    """The line between messages and what is none is the one of the start, whose embedding this one
-    is held to.
+    """Take over the start's line between messages and other texts.
+
+    The embedding is held to that of the start.
     """
     weights = restore(start.model)
     with torch.no_grad():
@@ -231,9 +232,7 @@ def _vote(
     learnt: Sequence[LabelledText],
     held_out: Sequence[LabelledText],
 ) -> tuple[dict[str, float], dict[str, Linear]]:
-    """Linear heads on the tuned embedding, scaled by the share that guesses the texts held out
-    best.
-    """
+    """Linear heads on the tuned embedding, scaled by the share with the best held-out guesses."""
     calm = background()
     outputs = _read(small, folder, start, [*(complaint.text for complaint in learnt), *calm])
     unseen = _read(small, folder, start, [complaint.text for complaint in held_out])
@@ -263,10 +262,10 @@ def _vote(
 
 
 def share_of(labels: NDArray[np.int64], tuned: Floats, linear: Floats) -> float:
-    """Of SHARES the one with the most right answers; of equals, as few texts make them, that with
-    the likeliest labels.
+    """The one of SHARES with the most right answers; of equals, that with the likeliest labels.
 
-    labels: (texts,) class numbers, -1 for none. tuned, linear: (texts, classes) logits.
+    Few texts make equals. labels: (texts,) class numbers, -1 for none. tuned, linear: (texts,
+    classes) logits.
     """
     known = labels >= 0
     if not known.any():

@@ -46,11 +46,10 @@ BACKGROUND = 0.25  # of the weight of the history
 def train_light(
     request: TrainingRequest, start: Artifact, out: Path, say: Print = print
 ) -> dict[str, Any]:
-    """Learn linear heads on the encoder of `start`, write the model directory `out`, and return its
-    story.
+    """Learn linear heads on the encoder of `start` and write the model directory `out`.
 
-    Raises TrainingError, with one clear line, for what cannot be learnt from, and writes nothing
-    then.
+    Returns the model's story. Raises TrainingError, with one clear line, for what cannot be learnt
+    from, and writes nothing then.
     """
     history = request.read()
     for line in history.notes:
@@ -70,9 +69,7 @@ def train_light(
 
 
 def background() -> list[str]:
-    """Messages of our own writing that no company needs to answer: what a history of complaints
-    never holds.
-    """
+    """Messages of our own writing that no company needs to answer, as no history holds them."""
     return [example.text for example in read_examples() if example.level == "none"]
 
 
@@ -115,9 +112,7 @@ def encoder_of(folder: Path, start: Artifact) -> Encoder:
 
 
 def _counts(known: NDArray[Any], calm: NDArray[Any]) -> Floats:
-    """For how many texts each of the history and of the background counts: the latter for
-    BACKGROUND of the history.
-    """
+    """Weights of the history's texts, and of the background: BACKGROUND of the history together."""
     share = min(1.0, BACKGROUND * len(known) / len(calm))
     return np.concatenate([np.ones(len(known)), np.full(len(calm), share)]).astype(np.float32)
 
@@ -152,7 +147,7 @@ def _grafted_checks(
 def _learnt_checks(
     history: History, names: Mapping[str, tuple[str, ...]], heads: Mapping[str, Linear]
 ) -> list[Check]:
-    """That each head is better, on texts it had not learnt, than always saying the same.
+    """Each head is better, on texts it had not learnt, than always the same answer.
 
     Of dissatisfaction: that it is not worse than chance explains (95 %), since a few marks show
     little.

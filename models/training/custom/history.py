@@ -106,7 +106,7 @@ class History:
 
 
 def label_counts(texts: Iterable[LabelledText], task: str) -> Counter[str]:
-    """How many texts each label of a task has."""
+    """The number of texts of each label of a task."""
     labels: list[str | None] = [getattr(text, task) for text in texts]
     return Counter(label for label in labels if label is not None)
 
@@ -184,7 +184,7 @@ def as_index(path: Path, marks: Sequence[Mark]) -> list[float | None]:
 
 
 def recognised_scale(path: Path, marks: Sequence[Mark]) -> str:
-    """Which of SCALES the values are on. Raises HistoryError for several scales, or for none."""
+    """The one of SCALES that all values are on. Raises HistoryError where none is."""
     filled = [(line, mark) for line, mark in marks if mark.casefold() not in _EMPTY]
     words = [(line, mark) for line, mark in filled if mark.casefold() in WORDS]
     numbers = [(line, mark) for line, mark in filled if mark.casefold() not in WORDS]

@@ -37,8 +37,9 @@ SEVERITIES = 5
 
 @dataclass(frozen=True)
 class Linear:
-    """Logits = features @ weight + bias. out_of_fold: what it said of `rows`, texts that it had not
-    learnt then.
+    """Logits = features @ weight + bias.
+
+    out_of_fold: logits of `rows`, texts that it had not learnt then.
     """
 
     weight: Floats  # (features, classes)
@@ -113,9 +114,7 @@ def expected_index(logits: Floats) -> Floats:
 
 
 def severity_features(outputs: Outputs) -> Floats:
-    """(texts, dim + 10): the embedding and the logits of the heads that judge, as `graft` joins
-    them.
-    """
+    """(texts, dim + 10): the embedding and the logits of the judging heads, as in `graft`."""
     return np.concatenate(
         [outputs.embedding, outputs.sentiment, outputs.complaint, outputs.severity], axis=1
     )
@@ -125,8 +124,7 @@ JOINED = ("embedding", "sentiment", "complaint", "severity")
 
 
 def graft(source: Path, target: Path, heads: Mapping[str, Linear], *, beside: bool = False) -> None:
-    """Write the served graph with these heads in the place of its own of that name, or beside them:
-    added.
+    """Write the served graph with these heads in the place of its own, or beside them: added.
 
     `severity` reads what JOINED names, any other head the embedding.
     """
@@ -176,8 +174,9 @@ def _rename(graph: onnx.ModelProto, old: str, new: str) -> None:
 
 
 def _folds(labels: Labels) -> list[tuple[Labels, Labels]]:
-    """(learnt, held out) rows, five times; once where the texts are many. Every class stays among
-    the learnt.
+    """(learnt, held out) rows, five times, or once for many texts.
+
+    Every class stays among the learnt.
     """
     few = int(np.bincount(labels)[np.unique(labels)].min())
     with warnings.catch_warnings():

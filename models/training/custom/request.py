@@ -73,8 +73,9 @@ class TrainingRequest:
 
 
 def _with_topics(history: History) -> History:
-    """Where the history has problems alone, each is a topic of its own: a problem is looked for
-    within its topic.
+    """A history of problems alone, with each as a topic of its own.
+
+    A problem is looked for within its topic.
     """
     if history.labels("topic") or not history.labels("problem"):
         return history
@@ -89,16 +90,12 @@ def finest(history: History) -> str:
 
 
 def classes(history: History, task: str) -> tuple[str, ...]:
-    """The names that a head of this history tells apart, `other` last, as every head of ours has
-    it.
-    """
+    """The names of a head of this history, `other` last, as in every head of ours."""
     return (*(label for label in history.labels(task) if label != OTHER), OTHER)
 
 
 def truth(complaints: Sequence[LabelledText], task: str, names: Sequence[str]) -> Labels:
-    """Class numbers (texts,); a label that the model does not know counts as `other`, and none is
-    -1.
-    """
+    """Class numbers (texts,); an unknown label counts as `other`, no label is -1."""
     place = {name: number for number, name in enumerate(names)}
     labels = [getattr(complaint, task) for complaint in complaints]
     return np.array(
@@ -110,8 +107,9 @@ def truth(complaints: Sequence[LabelledText], task: str, names: Sequence[str]) -
 def figures(
     complaints: Sequence[LabelledText], task: str, names: Sequence[str], logits: Floats
 ) -> dict[str, Any]:
-    """How right calibrated logits (texts, classes) are; of dissatisfaction, mean error of 100 and
-    rank correlation.
+    """Accuracy of calibrated logits (texts, classes).
+
+    Of dissatisfaction, mean error of 100 and rank correlation.
     """
     if task == "severity":
         known = [row for row, complaint in enumerate(complaints) if complaint.index is not None]
@@ -147,8 +145,9 @@ def least_probability(labels: Labels, logits: Floats, start: float) -> float:
 
 
 def strangeness(start: Artifact, outputs: Outputs) -> dict[str, float]:
-    """From which logit a text is too strange to be judged: hardly one of the history, however new
-    its matters are.
+    """The logit from which a text is too strange to be judged.
+
+    Hardly a text of the history is, however new its matters are.
     """
     if not outputs.strange.shape[-1]:
         return {}
@@ -160,8 +159,7 @@ def strangeness(start: Artifact, outputs: Outputs) -> dict[str, float]:
 
 
 def taxonomy_toml(history: History) -> str:
-    """The history's own taxonomy as a TOML file: each problem under the topic that it is most often
-    told with.
+    """The history's own taxonomy as a TOML file, each problem under its most frequent topic.
 
     Its phrases are the words that tell a class from the others, not the texts, which are other
     people's.
@@ -230,8 +228,9 @@ def _quoted(value: str | list[str]) -> str:
 
 @contextmanager
 def written(out: Path) -> Iterator[Path]:
-    """A folder that becomes the model directory `out` when all is well, in the place of a model
-    that was there.
+    """A folder that becomes the model directory `out` when all is well.
+
+    It takes the place of an earlier model.
     """
     if out.exists() and not (out / STORY).exists() and (not out.is_dir() or any(out.iterdir())):
         raise TrainingError(
@@ -249,9 +248,7 @@ def written(out: Path) -> Iterator[Path]:
 def finish(
     folder: Path, story: dict[str, Any], history: History, request: TrainingRequest
 ) -> dict[str, Any]:
-    """Add to a model directory its taxonomy, its story and its card; the figures on the test file
-    come last.
-    """
+    """Add taxonomy, story and card to a model directory; figures on the test file come last."""
     (folder / TAXONOMY).write_text(taxonomy_toml(history), encoding="utf-8")
     files = {name: sha256(folder / name) for name in (MODEL, TOKENIZER, TAXONOMY)}
     if history.scale == "words":  # the company's own thirds

@@ -1,6 +1,4 @@
-"""The encoders that training starts from: any DistilBERT, or MiniLM converted to DistilBERT's
-layout.
-"""
+"""Base encoders of the training: any DistilBERT, or MiniLM converted to DistilBERT's layout."""
 
 from __future__ import annotations
 
@@ -38,11 +36,11 @@ _LAYER = {
 
 
 def load_base(name: str, *, layers: int | None = None) -> tuple[DistilBertModel, Tokenizer]:
-    """The encoder and its tokenizer. name: `all-MiniLM-L6-v2`, a hub name or a local folder of a
-    DistilBERT, or a model directory of ours.
+    """The encoder and its tokenizer.
 
-    layers: keep only the first so many (smaller and faster; for tiny recipes). Raises BaseError
-    when it cannot be found.
+    name: `all-MiniLM-L6-v2`, a hub name or a local folder of a DistilBERT, or a model directory of
+    ours. layers: keep only the first so many (smaller and faster; for tiny recipes). Raises
+    BaseError when it cannot be found.
     """
     if name == MINILM:
         folder = minilm_folder()

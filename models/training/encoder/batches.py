@@ -1,6 +1,4 @@
-"""Texts as the network takes them: token ids in batches of like length, and its outputs back in
-order.
-"""
+"""Batches of token ids of like length for the network, and its outputs back in order."""
 
 from __future__ import annotations
 
@@ -92,8 +90,9 @@ def cut(ids: list[int], longest: int) -> list[int]:
 def batches(
     lengths: Sequence[int], size: int, order: random.Random | None
 ) -> Iterator[tuple[list[int], int]]:
-    """(indices, width) of batches of like length; longer texts make smaller batches. Shuffled by
-    `order`, if given.
+    """(indices, width) of batches of like length; longer texts make smaller batches.
+
+    Shuffled by `order` if there is one.
     """
     buckets: dict[int, list[int]] = {}
     for index, length in enumerate(lengths):
@@ -123,10 +122,10 @@ def tensors(ids: Sequence[list[int]], width: int) -> tuple[torch.Tensor, torch.T
 def predict(
     model: torch.nn.Module, ids: Sequence[list[int]], *, fast: bool = False
 ) -> dict[str, NDArray[np.float32]]:
-    """All outputs for token ids, in order: logits by task, and `embedding`. fast: in bfloat16, if
-    it is fast here.
+    """All outputs for token ids, in order: logits by task, and `embedding`.
 
-    `cause` is as wide as the longest text, and 0 beyond the end of a text.
+    fast: in bfloat16 where that is fast. `cause` is as wide as the longest text, and 0 beyond the
+    end of a text.
     """
     model.eval()
     longest = max(map(len, ids), default=0)

@@ -1,6 +1,4 @@
-"""What the heads of a released model see of a text, read once and kept: heads alone learn from it
-in a minute.
-"""
+"""Inputs of a released model's heads, read once and stored, so that heads learn in a minute."""
 
 from __future__ import annotations
 
@@ -26,10 +24,10 @@ FILE_TEXTS = 500  # texts of one file
 
 
 class Features:
-    """The inputs of the heads `tasks` of a model directory, kept in `folder`: an interrupted
-    reading goes on.
+    """Inputs of the heads `tasks` of a model directory, stored in `folder`.
 
-    longest: tokens that are read; a folder keeps what one number gave.
+    An interrupted reading goes on. longest: tokens that are read; a folder keeps what one number
+    gave.
     """
 
     def __init__(self, start: Path, tasks: Sequence[str], folder: Path, *, longest: int) -> None:

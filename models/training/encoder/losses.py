@@ -1,6 +1,4 @@
-"""What the network is taught by: its labels, the words that show a cause, and that misread texts
-are read the same.
-"""
+"""Losses of the network: labels, words that show a cause, and sameness of misread texts."""
 
 from __future__ import annotations
 
@@ -97,8 +95,9 @@ def apart(
 
 
 def class_weights(counts: NDArray[Any], balance: float) -> torch.Tensor:
-    """(classes,): frequency ** -balance, 1 on average over the examples. counts: examples of each
-    class.
+    """(classes,): frequency ** -balance, 1 on average over the examples.
+
+    counts: examples of each class.
     """
     counts = counts.clip(min=1)
     weights = (counts / counts.sum()) ** -balance
@@ -113,8 +112,7 @@ def expected(severity: torch.Tensor) -> torch.Tensor:
 def allowed_entropy(
     logits: torch.Tensor, allowed: torch.Tensor, weight: torch.Tensor
 ) -> torch.Tensor:
-    """Cross-entropy of labels that allow several classes: the classes share the probability as they
-    like.
+    """Cross-entropy of labels that allow several classes: the classes share the probability.
 
     logits, allowed: (batch, classes), at least one allowed in every row. weight: (classes,).
     """

@@ -1,4 +1,4 @@
-"""One encoder and its heads, as torch sees them."""
+"""Network of the encoder and its heads in torch."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ class Head(nn.Module):
 
 
 class Network(nn.Module):
-    """tokens -> logits of every task, of each token being the cause of a complaint, and the
-    unit-length embedding.
-    """
+    """tokens -> logits of every task and of the cause by token, and the unit-length embedding."""
 
     def __init__(
         self, encoder: DistilBertModel, dropout: float = 0.1, *, topics: int = 1, problems: int = 1
@@ -99,9 +97,7 @@ class Network(nn.Module):
         }
 
     def _stacked(self, hidden: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The same heads for serving: all queries look at the tokens in one product, a few times
-        faster.
-        """
+        """The same heads for serving, a few times faster: all queries in one product."""
         heads = [getattr(self, task) for task in self.classes]
         looks = torch.stack(
             [head.query / math.sqrt(hidden.shape[-1]) for head in heads] + [self.cause.weight[0]]

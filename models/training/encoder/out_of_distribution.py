@@ -1,6 +1,4 @@
-"""What is no message at all: code, logs, keys mashed, bytes as letters. A line between it and what
-people write.
-"""
+"""Texts that are no messages (code, logs, mashed keys, bytes), and a line to tell them apart."""
 
 from __future__ import annotations
 
@@ -34,8 +32,9 @@ def strange_texts(seed: int) -> list[str]:
 
 
 def line(messages: Floats, strange: Floats) -> tuple[Floats, float]:
-    """(dim,) weights and a bias: above 0 for what is strange. messages, strange: embeddings (n,
-    dim).
+    """(dim,) weights and a bias: above 0 for strange texts.
+
+    messages, strange: embeddings (n, dim).
     """
     features = np.concatenate([messages, strange])
     labels = np.repeat([0, 1], [len(messages), len(strange)])
@@ -44,8 +43,9 @@ def line(messages: Floats, strange: Floats) -> tuple[Floats, float]:
 
 
 def threshold(parts: Sequence[Floats]) -> float:
-    """The logit that no more than FALSE_ALARMS of any part exceed. parts: logits of validation
-    sets.
+    """The logit that no more than FALSE_ALARMS of any part exceed.
+
+    parts: logits of validation sets.
     """
     return round(max(float(np.quantile(part, 1 - FALSE_ALARMS)) for part in parts), 3)
 

@@ -1,6 +1,4 @@
-"""The same thing in other words: everyday words and turns that can stand for each other, swapped by
-chance.
-"""
+"""Paraphrases by a table of everyday words and turns, swapped by chance."""
 
 from __future__ import annotations
 
@@ -134,9 +132,7 @@ _ANY = re.compile(
 
 
 def reworded(text: str, chance: random.Random, share: float = SHARE) -> str:
-    """`text` with `share` of the words and turns of the table by others that mean the same, in
-    small letters.
-    """
+    """`text` with `share` of the words and turns of the table replaced, in small letters."""
     return _ANY.sub(
         lambda match: (
             chance.choice(_ALTERNATIVES[match[0].lower()]) if chance.random() < share else match[0]

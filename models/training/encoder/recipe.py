@@ -1,4 +1,4 @@
-"""The recipe of the encoder and its heads: every choice of a run, and how it is read."""
+"""Recipe of the encoder and its heads: every choice of a run, and its reader."""
 
 from __future__ import annotations
 

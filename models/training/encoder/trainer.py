@@ -1,6 +1,4 @@
-"""Trains the encoder and its heads with LoRA, on the CPU. Writes checkpoints and a log; `release`
-makes the model.
-"""
+"""Training of the encoder and its heads with LoRA, on the CPU, with checkpoints and a log."""
 
 from __future__ import annotations
 
@@ -102,8 +100,9 @@ class Trainer:
         )
 
     def _batches(self, epoch: int) -> Iterator[tuple[list[int], int]]:
-        """(indices, width) of an epoch's batches: `corpus.train`, and in turns the texts that are
-        easy or plain.
+        """(indices, width) of an epoch's batches.
+
+        They are `corpus.train`, and in turns the easy or plain texts.
         """
         whole = len(self.corpus.train)
         plain = [number for number in range(whole) if tells(self.examples[number]) == {"sentiment"}]
@@ -161,7 +160,7 @@ class Trainer:
         return max(self.step / total, self.minutes / limit if limit else 0.0)
 
     def _is_weighted(self, example: Example) -> bool:
-        """Whether the recipe gives weight to anything that the example tells."""
+        """True where the recipe gives weight to a label of the example."""
         return self.recipe.side_weight > 0 or not tells(example) <= set(SIDE)
 
     def tuned(self) -> PeftModel:
@@ -179,8 +178,7 @@ class Trainer:
         return model
 
     def validate(self) -> dict[str, Any]:
-        """How well each task is done on each validation set, and how near the embeddings stay to
-        the base's.
+        """Figures of each task on each set, and the nearness of the embeddings to the base.
 
         Macro-F1, but accuracy for topics and problems, of which a set has only some.
         """
@@ -210,9 +208,7 @@ class Trainer:
         return _embeddings(encoder, token_ids)
 
     def _look(self, epoch: float) -> None:
-        """Validate the averaged weights, and keep them if they are better than ever: sentiment
-        counts for half.
-        """
+        """Validate the averaged weights and keep the best; sentiment counts for half."""
         with averaged(self.model, self.average):
             report = self.validate()
         figures = {name: value for name, value in report.items() if not name.endswith(".embedding")}
@@ -292,9 +288,7 @@ class Trainer:
         width: int,
         clean: Sequence[bool],
     ) -> torch.Tensor:
-        """How differently misread texts are judged from the texts themselves, which are the
-        standard.
-        """
+        """Distance of the judgements of misread texts from those of the texts themselves."""
         rows = [row for row, as_is in enumerate(clean) if not as_is]
         ids, mask = tensors([self.train_set.ids[indices[row]] for row in rows], width)
         self.model.eval()
@@ -403,7 +397,7 @@ class Trainer:
 
 
 def tells(example: Example) -> set[str]:
-    """What an example has a label for."""
+    """The tasks that an example has a label for."""
     tasks = {task for task in LEARNED if getattr(example, task) != IGNORED}
     return tasks | {
         name

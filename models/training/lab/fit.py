@@ -243,7 +243,7 @@ class RunCallback(TrainerCallback):
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to do, by the steps, the clock or the patience."""
+        """True where steps, clock or patience are at their end."""
         return self._share_done(self.progress.step) >= 1 or self._out_of_patience()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -26,7 +26,7 @@ class HubError(TrainingError):
 
 
 def only_cached(name: str) -> bool:
-    """Whether a model of this name can only come from the cache, as there is no hub to ask.
+    """True where a model of this name can only come from the cache: no hub is reached.
 
     Raises HubError when the hub answers that there is none. A folder is not asked for.
     """

@@ -38,7 +38,7 @@ _VERSIONS = ("torch", "transformers", "peft", "accelerate", "tokenizers")
 
 
 class LostError(TrainingError):
-    """What was written is not what was trained."""
+    """The written model is not the trained one."""
 
 
 def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:

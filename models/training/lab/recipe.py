@@ -93,7 +93,7 @@ class Recipe:
 
 
 def is_recipe(config: Path) -> bool:
-    """Whether a config file is one of the lab: it says which way to train."""
+    """True for a recipe of the lab, which has a `way`."""
     try:
         return "way" in tomllib.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -68,8 +68,9 @@ Rows = list[tuple[str, int]]  # (text, 0 negative, 1 neutral, 2 positive)
 
 
 def sets_of(recipe: Recipe, folder: Path, root: Path) -> Sets:
-    """The sets of a recipe. folder: of its file. root: of the public sets. Raises DataError, one
-    line.
+    """The sets of a recipe. Raises DataError, one line.
+
+    folder: of its file. root: of the public sets.
     """
     parts, files = _parts(recipe, folder, root)
     if "validation" not in parts:

@@ -62,10 +62,10 @@ class Check:
 
 
 def heads_survived(network: Network, trained: Mapping[str, torch.Tensor]) -> Check:
-    """That the merged network has the trained heads. trained: the adapted model's weights by its
-    names for them.
+    """The merged network has the trained heads.
 
-    PEFT keeps heads beside the originals, and has been seen to hand the untrained ones back.
+    trained: the adapted model's weights by its names for them. PEFT keeps heads beside the
+    originals, and has been seen to hand the untrained ones back.
     """
     merged = dict(network.named_parameters())
     lost = 0
@@ -82,7 +82,7 @@ def heads_survived(network: Network, trained: Mapping[str, torch.Tensor]) -> Che
 
 
 def same(name: str, before: Outputs, after: Outputs) -> Check:
-    """That nothing but the order of the arithmetic changed."""
+    """Nothing but the order of the arithmetic changed."""
     return Check(
         name, max(float(np.abs(before[key] - after[key]).max()) for key in after), SAME_LOGITS
     )
@@ -91,7 +91,7 @@ def same(name: str, before: Outputs, after: Outputs) -> Check:
 def compared(
     full: Outputs, small: Outputs, base: NDArray[np.float32], labels: Labels
 ) -> list[Check]:
-    """That the small model is as good as the full one: judgements, calibration and embedding."""
+    """The small model is as good as the full one: judgements, calibration and embedding."""
     checks = [
         Check(
             "embedding, INT8 to fp32",
@@ -137,9 +137,7 @@ def compared(
 def lost_f1(
     truth: NDArray[np.int64], before: NDArray[np.int64], after: NDArray[np.int64], classes: int
 ) -> tuple[float, float]:
-    """What macro-F1 loses from one set of guesses to another, and the standard error of that
-    (paired bootstrap).
-    """
+    """Macro-F1 lost between two sets of guesses, and its standard error (paired bootstrap)."""
 
     def loss(rows: NDArray[np.int64]) -> float:
         return macro_f1(truth[rows], before[rows], classes) - macro_f1(
@@ -153,7 +151,7 @@ def lost_f1(
 
 
 def dropped(names: str, base: float, tuned: float) -> Check:
-    """That a figure did not fall by more than two points from the base's."""
+    """A figure did not fall by more than two points from the base's."""
     return Check(names, base - tuned, LOST_FEW_SHOT)
 
 
@@ -162,10 +160,9 @@ def few_shot(
     learned: Sequence[tuple[str, str]],
     tested: Sequence[tuple[str, str]],
 ) -> float:
-    """Accuracy on `tested` (text, label) of the nearest mean of SHOTS texts a label, over DRAWS
-    draws of them.
+    """Accuracy on `tested` (text, label) of the nearest mean of SHOTS texts a label.
 
-    embed: texts to (n, dim), unit length.
+    Mean over DRAWS draws of them. embed: texts to (n, dim), unit length.
     """
     names = sorted({label for _, label in learned})
     chance = random.Random(0)  # noqa: S311 (no secret)
@@ -185,8 +182,9 @@ def few_shot(
 
 
 def cost(small: Path, bare: Path) -> float:
-    """The share of the time that a graph takes longer than a bare one: the fastest of runs side by
-    side, one thread.
+    """The share of time that a graph takes longer than a bare one.
+
+    The fastest of runs side by side, one thread.
     """
     sessions = [_session(path) for path in (small, bare)]
     ids = np.random.default_rng(0).integers(
@@ -227,11 +225,11 @@ def enforce(checks: Sequence[Check]) -> None:
 
 
 def temperature(truth: NDArray[np.int64], logits: NDArray[np.float32], doubt: float = 0.0) -> float:
-    """The temperature that makes the labels likeliest (Guo et al., 2017), between 0.2 and 5, to
-    three places.
+    """The temperature, 0.2 to 5, that makes the labels likeliest (Guo et al., 2017).
 
-    doubt: texts that count as if any class could be theirs (after Laplace): of five texts, all of
-    them guessed right, the labels alone would have it that the model is always right.
+    To three places. doubt: texts that count as if any class could be theirs (after Laplace): of
+    five texts, all of them guessed right, the labels alone would have it that the model is always
+    right.
     """
     low, high = np.log(0.2), np.log(5.0)
     for _ in range(
@@ -250,9 +248,7 @@ def temperature(truth: NDArray[np.int64], logits: NDArray[np.float32], doubt: fl
 def likelihood_loss(
     truth: NDArray[np.int64], logits: NDArray[np.float32], warmth: float, doubt: float = 0.0
 ) -> float:
-    """Mean cross-entropy (nats) of labels (n,), at least one, to logits (n, classes) at a
-    temperature.
-    """
+    """Mean cross-entropy (nats) of labels (n,), at least one, to logits (n, classes)."""
     surprise = -np.log(softmax((logits / warmth).astype(np.float64)) + 1e-12)  # (n, classes)
     of_labels = float(surprise[np.arange(len(truth)), truth].mean())
     return of_labels + doubt / len(truth) * float(surprise.mean()) if doubt else of_labels

@@ -1,4 +1,4 @@
-"""How good a released model is on the parts of a corpus, as it is served."""
+"""Figures of a released model on the parts of a corpus, as it is served."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES: Mapping[str, Sequence[str]] = {
 
 
 def class_mix(examples: Sequence[Example]) -> dict[str, dict[str, int]]:
-    """How often each class was taught, by task: what a stream's own mix is held against."""
+    """The frequency of each class in training, by task, to compare a stream's mix with."""
     mix = {}
     for task, names in NAMES.items():
         truth = np.array([getattr(example, task) for example in examples], dtype=np.int64)
@@ -38,8 +38,9 @@ def class_mix(examples: Sequence[Example]) -> dict[str, dict[str, int]]:
 def of_heads(
     parts: Parts, outputs: Mapping[str, Floats], temperatures: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Scores of sentiment, complaint and severity on each set. outputs: of all the sets' texts, one
-    after another.
+    """Scores of sentiment, complaint and severity on each set.
+
+    outputs: of all the sets' texts, in order.
     """
     figures: dict[str, Any] = {}
     start = 0
@@ -56,7 +57,7 @@ def of_heads(
 
 
 def _scores(task: str, truth: NDArray[np.int64], probabilities: Floats) -> dict[str, Any]:
-    """Where a set has no neutral text, the choice is between negative and positive."""
+    """Without a neutral text in the set, the choice is between negative and positive."""
     classes = list(range(len(NAMES[task])))
     if task == "sentiment" and 1 not in truth:
         classes = [0, 2]

@@ -1,5 +1,4 @@
-"""INT8 with fixed activation scales: a text's result depends on that text alone, not on what shares
-its batch.
+"""INT8 with fixed activation scales: a result depends on its text alone, not on the batch.
 
 Dynamic quantisation (onnxruntime's `quantize_dynamic`) takes one activation scale from the whole
 batch, so a text was scored differently beside other texts: logits moved by up to 0.37 and one label
@@ -48,8 +47,9 @@ class Linear:
 
 @dataclass(frozen=True)
 class Activation:
-    """How an activation becomes integers. divisor: (channels,); low, high: limits after the
-    division.
+    """Integer form of an activation.
+
+    divisor: (channels,); low, high: limits after the division.
     """
 
     divisor: Floats
@@ -58,7 +58,7 @@ class Activation:
     tokens: Floats  # (tokens, channels), some of its values
 
     def product(self, values: Floats, weight: Floats) -> Floats:
-        """What the integers give for `values @ weight`, (tokens, out)."""
+        """(tokens, out): `values @ weight` in integers."""
         scale, zero = scale_and_zero(self.low, self.high)
         stored = np.clip(np.rint(values / self.divisor / scale) + zero, 0, 255) - zero
         integers, weight_scale = quantised_weight(weight * self.divisor[:, None])
@@ -69,8 +69,9 @@ class Activation:
 
 
 def quantise(source: Path, target: Path, texts: Sequence[Sequence[int]]) -> None:
-    """Write the INT8 form of an exported network. texts: token ids of training texts that set the
-    activation scales.
+    """Write the INT8 form of an exported network.
+
+    texts: token ids of training texts that set the activation scales.
     """
     graph = onnx.load(source)
     linears = list(_linears(graph))
@@ -135,8 +136,9 @@ def choose(values: Floats, weight: Floats) -> Activation:
 
 
 def best_limits(values: NDArray[np.float32]) -> tuple[float, float]:
-    """The limits, a share of the smallest and the largest value, between which 256 steps represent
-    `values` best.
+    """The limits between which 256 steps represent `values` best.
+
+    They are a share of the smallest and the largest value.
     """
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     if len(values) > SAMPLE:

@@ -1,5 +1,4 @@
-"""Heads of a released model taught again; its encoder, and whatever else it says, stays as it is,
-bit for bit.
+"""Training of the heads of a released model alone; its other outputs stay, bit for bit.
 
 A head is two small matrices on what its query saw. The encoder reads every text once, and each head
 then learns in a minute. What the gate measured of the encoder still holds, and is carried over;
@@ -55,7 +54,7 @@ PARTS = ("mix.weight", "mix.bias", "decide.weight", "decide.bias")
 
 @dataclass(frozen=True)
 class Lesson:
-    """What one head learns from. seen, other: (texts, 2 x dim), of a text and of its misread form.
+    """Inputs and labels of a head. seen, other: (texts, 2 x dim), of a text and its misread form.
 
     truth: (texts, classes), which classes the label allows; other_rows: the rows of `seen` that
     `other` belongs to.
@@ -68,11 +67,10 @@ class Lesson:
 
 
 def refit(recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> dict[str, Any]:
-    """Teach the heads TAUGHT of the model directory `recipe.start` again, write `out/model`, and
-    return its story.
+    """Train the heads TASKS_LEARNT of the model directory `recipe.start`, write `out/model`.
 
-    Raises RecipeError for a start that is no model directory or has other classes, GateError for
-    heads that are worse.
+    Returns the model's story. Raises RecipeError for a start that is no model directory or has
+    other classes, GateError for heads that are worse.
     """
     torch.set_num_threads(recipe.threads)
     start = load_artifact(Path(str(recipe.start)))
@@ -115,8 +113,9 @@ def _longest(recipe: Recipe, start: Artifact) -> int:
 
 
 def _hand_on_calls(start: Artifact, model: Path, version: str) -> None:
-    """The head for calls reads embeddings and words alone, which are the same: it goes along, under
-    the new name.
+    """Copy the head for calls, under the new name.
+
+    It reads embeddings and words alone, which are the same.
     """
     head = load_head(start.folder, start.version, read_cues())
     if head is not None:
@@ -136,8 +135,9 @@ def selected(recipe: Recipe, corpus: Corpus) -> list[Example]:
 
 
 def _misread(recipe: Recipe, examples: Sequence[Example]) -> dict[int, Example]:
-    """By the number of a text with a severity, its form with misprints or in other words: what the
-    index is held by.
+    """Misread forms of texts with a severity, by their numbers.
+
+    They hold the index steady.
     """
     misread: dict[int, Example] = {}
     for number, example in enumerate(examples):
@@ -192,8 +192,9 @@ def _learnt(
     log: Callable[..., None],
     run: int,
 ) -> Head:
-    """The head after its epochs; each one's mean loss is logged. run: number of one of the soup,
-    with its own seed.
+    """The head after its epochs; their mean losses are logged.
+
+    run: number in the soup, with its own seed.
     """
     torch.manual_seed(recipe.seed + run)
     head = _head(task, before, recipe.dropout)
@@ -238,8 +239,9 @@ def _learnt(
 
 
 def _mean(heads: Sequence[Head]) -> Head:
-    """One head with the mean of their weights: a model soup (Wortsman et al., 2022) of runs from
-    the same start.
+    """A head with the mean of their weights: a model soup (Wortsman et al., 2022).
+
+    The runs have the same start.
     """
     mean = heads[0]
     weights = [head.state_dict() for head in heads]
@@ -274,8 +276,9 @@ def _apart(
     pairs: torch.Tensor,
     weights: torch.Tensor,
 ) -> torch.Tensor:
-    """How differently texts and their misread forms are judged, and the loss of the latter at a
-    third.
+    """Distance of the judgements of texts and their misread forms.
+
+    The loss of the latter is added at a third.
     """
     rows = lesson.other_rows[pairs]
     first, second = (
@@ -348,7 +351,7 @@ def _build(
 def _before(
     start: Artifact, tasks: Collection[str], seen: Mapping[str, Floats]
 ) -> dict[str, Floats]:
-    """What the start's own heads say."""
+    """Logits of the start's own heads."""
     weights = restore(start.model)
     return _logits({task: _head(task, weights) for task in tasks}, seen)
 
@@ -377,7 +380,7 @@ def _carried(start: Artifact, tasks: Collection[str]) -> list[str]:
 def _grafted(
     heads: Mapping[str, Head], seen: Mapping[str, Floats], after: Mapping[str, Floats]
 ) -> gate.Check:
-    """That the graph says what was learnt."""
+    """The graph gives the learnt logits."""
     learnt = _logits(heads, seen)
     return gate.same(GRAFTED, learnt, {task: after[task] for task in heads})
 
@@ -393,8 +396,9 @@ def _unchanged(
 def _no_worse(
     encoded: Encoded, before: Mapping[str, Floats], after: Mapping[str, Floats]
 ) -> list[gate.Check]:
-    """That each taught head is as good as the start's, and as well calibrated, beyond what chance
-    explains.
+    """Each trained head is as good and as well calibrated as the start's.
+
+    Up to chance.
     """
     checks = []
     for task in before:

@@ -1,6 +1,4 @@
-"""From a finished run to a model directory: merge, export, quantise, pass the gate, write with its
-story and card.
-"""
+"""Release of a run as a model directory: merge, export, quantise, gate, story and card."""
 
 from __future__ import annotations
 
@@ -46,8 +44,9 @@ Quantise = Callable[[Path, Path, Sequence[Sequence[int]]], None]
 
 
 def release(trainer: Trainer, out: Path, *, quantise: Quantise = quantise) -> dict[str, Any]:
-    """Write the run's model directory, return its story. Raises GateError, and writes nothing, if
-    it fails.
+    """Write the run's model directory, return its story.
+
+    Raises GateError, and writes nothing, if it fails.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
@@ -135,9 +134,7 @@ def _learn_what_is_strange(trainer: Trainer, network: Network) -> None:
 
 
 def _measured(trainer: Trainer, model: Path, spare: Path) -> list[gate.Check]:
-    """What only a model of full size is asked: what the heads cost, and what the embedding is still
-    good for.
-    """
+    """Checks of full-size models: the cost of the heads, and few-shot accuracy of the embedding."""
     learned, tested = trainer.corpus.intents
     if not learned:
         return []
@@ -170,8 +167,9 @@ def story_of(
     small: dict[str, NDArray[np.float32]],
     checks: Sequence[str],
 ) -> dict[str, Any]:
-    """What is to tell of the model in `made` before it is tested. encoded, small: the validation
-    texts, and outputs.
+    """The story of the model in `model` before its test.
+
+    encoded, small: the validation texts, and outputs.
     """
     labels, start = encoded.labels, recipe.start
     temperatures = {task: thresholds.temperature(labels[task], small[task]) for task in TASKS}
@@ -220,8 +218,9 @@ def _start_hash(start: Path) -> str:
 
 
 def _strange_most(corpus: Corpus, logits: NDArray[np.float32]) -> float:
-    """Chosen on the sets of messages; those of single turns and requests hold place names and
-    numbers alone.
+    """Chosen on the sets of messages.
+
+    Sets of single turns and requests hold place names and numbers alone.
     """
     ends = np.cumsum([len(part) for part in corpus.validation.values()])
     parts = dict(zip(corpus.validation, np.split(logits, ends[:-1]), strict=True))
@@ -238,8 +237,9 @@ def write(model: Path, story: dict[str, Any]) -> None:
 def served(
     model: Path, tokenizer: Path, texts: Sequence[str], longest: int = MAX_TOKENS
 ) -> dict[str, NDArray[np.float32]]:
-    """What the serving code gets from an ONNX file, uncalibrated. longest: tokens; longer texts are
-    cut.
+    """Uncalibrated outputs of an ONNX file in the serving code.
+
+    longest: tokens; longer texts are cut.
     """
     return dict(Encoder(model, tokenizer, max_tokens=longest)(texts)._asdict())
 
@@ -253,8 +253,9 @@ def _without(outputs: dict[str, NDArray[np.float32]], name: str) -> dict[str, ND
 
 
 def tested(model: Path, story: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
-    """The figures on the test splits, read here for the first time and after every choice. `made`
-    has its story.
+    """The figures on the test splits, read here for the first time, after every choice.
+
+    `model` has its story.
     """
     if not corpus.test:
         return {}
@@ -272,8 +273,9 @@ def understood(
     model: Path,
     story: dict[str, Any],
 ) -> dict[str, Any]:
-    """Topics, problems and the index of each set, and the airline's reasons. problem: logits of the
-    texts in order.
+    """Topics, problems and the index of each set, and the airline's reasons.
+
+    problem: logits of the texts in order.
     """
     figures = of_understanding(parts, Analyzer(model, threads=1))
     start = 0

@@ -1,6 +1,4 @@
-"""What a release chooses on the validation sets: temperatures, and from when a topic, a problem or
-a word is named.
-"""
+"""Temperatures and thresholds that a release chooses on the validation sets."""
 
 from __future__ import annotations
 
@@ -30,8 +28,9 @@ def temperature(truth: Labels, logits: Floats) -> float:
 
 
 def least_topic(truth: Labels, logits: Floats) -> float:
-    """The probability below which `other` (the last class) is the better answer. logits:
-    calibrated.
+    """The probability below which `other` (the last class) is the better answer.
+
+    logits: calibrated.
     """
     known = truth != IGNORED
     if not known.any():
@@ -62,8 +61,9 @@ def least_problem(truth: Labels, logits: Floats, topics: Sequence[Sequence[int]]
 
 
 def _best(truth: Labels, guesses: Labels, sure: Floats, other: int) -> float:
-    """The least sureness with the most right answers, where a guess that is less sure becomes
-    `other`.
+    """The least sureness with the most right answers.
+
+    A less sure guess becomes `other`.
     """
     right = [
         float((np.where(sure >= minimum, guesses, other) == truth).mean()) for minimum in TRIED

@@ -1,6 +1,4 @@
-"""The pairs that a replier learns from, prepared once: words, splits, subwords, and the values of
-the conditions.
-"""
+"""Corpus of a replier, prepared once: words, splits, subwords, and values of the conditions."""
 
 from __future__ import annotations
 

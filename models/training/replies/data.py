@@ -1,6 +1,4 @@
-"""What the replier learns from: customers' messages with the agents' replies, prepared, conditioned
-and split.
-"""
+"""Messages of customers with replies of agents: prepared, conditioned and split."""
 
 from __future__ import annotations
 
@@ -54,8 +52,9 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A pair as the models read it. source: the message, slotted; target: the reply, slotted and
-    unsigned.
+    """A pair as the models read it.
+
+    source: the message, slotted; target: the reply, slotted and unsigned.
     """
 
     conversation: str
@@ -66,9 +65,7 @@ class Prepared:
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """The published set: a CSV, perhaps gzipped, with source, brand, conv_id, customer_text,
-    agent_text.
-    """
+    """Pairs of a CSV, perhaps gzipped: source, brand, conv_id, customer_text, agent_text."""
     try:
         with opened(path) as file:
             return [
@@ -97,8 +94,9 @@ def opened(path: Path) -> TextIO:
 
 
 def grouped(pairs: Sequence[Pair]) -> list[Pair]:
-    """`pairs` with conversations that share a message made one: the sets overlap, under other
-    numbers.
+    """`pairs` with one conversation for all that share a message.
+
+    The sets overlap, under other numbers.
     """
     leader: dict[str, str] = {}
 
@@ -145,9 +143,7 @@ def names_of(brand: str) -> tuple[str, ...]:
 def prepared(
     pairs: Sequence[Pair], slots: Slots, judged: Sequence[tuple[str | None, str | None]]
 ) -> list[Prepared]:
-    """judged: (topic, sentiment) of each pair's message. Pairs without words on either side are
-    left out.
-    """
+    """Pairs with words on both sides. judged: (topic, sentiment) of each pair's message."""
     rows = []
     for pair, (topic, sentiment) in zip(pairs, judged, strict=True):
         names = names_of(pair.brand)
@@ -167,8 +163,9 @@ def prepared(
 
 
 def is_clean(target: str, reply: str) -> bool:
-    """May a draft be like this reply? It knows nothing that its message does not say, is whole,
-    breaks no rule.
+    """True for a reply that a draft may be like.
+
+    It knows nothing that its message does not say, is whole, breaks no rule.
     """
     return (
         FACT not in target and not is_part(reply) and not forbidden(target) and len(target) <= 230
@@ -176,8 +173,9 @@ def is_clean(target: str, reply: str) -> bool:
 
 
 def read_edits(path: Path, slots: Slots, judge: Judge) -> list[Prepared]:
-    """Pairs that agents made by editing drafts: JSON lines or CSV with draft, final, customer_text,
-    perhaps brand.
+    """Pairs of drafts that agents edited: JSON lines or CSV.
+
+    Its fields are draft, final, customer_text, perhaps brand.
     """
     rows = edits_in(path)
     judged = judge([row["customer_text"] for row in rows])

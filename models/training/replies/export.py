@@ -1,4 +1,4 @@
-"""The reply network as two ONNX files: one reads messages, one takes a step of drafts.
+"""Export of the reply network as two ONNX files: one reads messages, one takes a step of drafts.
 
 Weights are half floats; those of a step's large products are INT8.
 """
@@ -27,9 +27,7 @@ OPSET = 18
 
 
 class _Reader(nn.Module):
-    """(messages, width) to all of a message and its conditions that every step of its drafts needs,
-    multiplied once.
-    """
+    """(messages, width) to everything that each step of the drafts needs, multiplied once."""
 
     def __init__(self, network: ReplyNetwork) -> None:
         super().__init__()
@@ -63,12 +61,11 @@ class _Reader(nn.Module):
 
 
 class _Step(nn.Module):
-    """One more token of each draft, which is a row. tokens, message: (rows,); state: (rows,
-    decoder).
+    """Another token of each draft, which is a row.
 
-    A message has any number of rows. Attention alone needs them by message: grid: (messages,
-    drafts), the row that lies there; place: (rows,), where in the flat grid a row lies. The rest is
-    as `_Reader` gives it.
+    tokens, message: (rows,); state: (rows, decoder). A message has any number of rows. Attention
+    alone needs them by message: grid: (messages, drafts), the row that lies there; place: (rows,),
+    where in the flat grid a row lies. The rest is as `_Reader` gives it.
     """
 
     def __init__(self, network: ReplyNetwork) -> None:
@@ -115,15 +112,14 @@ class _Step(nn.Module):
 
 
 def _turned(weight: Tensor) -> nn.Parameter:
-    """A weight as a product on the right needs it: under its own name, and with nothing left to
-    transpose.
-    """
+    """A weight transposed for a product on the right, under its own name."""
     return nn.Parameter(weight.detach().t().contiguous())
 
 
 def export(network: ReplyNetwork, folder: Path, likely: NDArray[np.int64] | None = None) -> None:
-    """Write `reader.onnx` and `step.onnx`. likely: the words that drafts are written with; None:
-    all of them.
+    """Write `reader.onnx` and `step.onnx`.
+
+    likely: the words that drafts are written with; None: all of them.
     """
     network = network.eval()
     sizes, width = network.sizes, 8

@@ -1,6 +1,4 @@
-"""What becomes of a traced graph of the replier: large products in INT8, the scores of words, half
-floats.
-"""
+"""Changes of the traced graph of the replier: INT8 products, scores of words, half floats."""
 
 from __future__ import annotations
 
@@ -42,9 +40,10 @@ def in_integers(graph: onnx.GraphProto, weights: frozenset[str]) -> None:
 
 
 def with_scores(graph: onnx.GraphProto, words: Floats, likely: Ids) -> None:
-    """From `merged`: of the words `likely` the likeliest, `which` they are and their log
-    probabilities, `best`; and those of all words, `scores`, where the input `all` asks for them.
-    words: (embedding, words).
+    """Add the outputs `which`, `best` and `scores` to the graph of `merged`.
+
+    which: the likeliest of the words `likely`; best: their log probabilities; scores: those of all
+    words, where the input `all` asks for them. words: (embedding, words).
     """
     _put_whole(graph, "words", words)
     count = min(TOP, len(likely))
@@ -122,9 +121,10 @@ def weights_of(graph: onnx.GraphProto) -> dict[str, Floats]:
 def _put_whole(
     graph: onnx.GraphProto, name: str, values: Floats, *, by_chance: bool = False
 ) -> None:
-    """by_chance: rounded up or down by how near each is. Weights that come from a served network
-    stand on its steps: to the nearest one, all that a short run on a few edits moved them would be
-    lost.
+    """Add a weight in INT8. by_chance: rounded up or down by how near each is.
+
+    Weights of a served network stand on its steps: to the nearest one, all changes of a short run
+    on a few edits would be lost.
     """
     scale = np.maximum(np.abs(values).max(0), 1e-6).astype(np.float32) / STEPS
     steps = values / scale

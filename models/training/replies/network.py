@@ -1,5 +1,6 @@
-"""The network of the replies: a small bi-GRU over the message, a GRU decoder with attention, tied
-embeddings.
+"""Reply network: a small bi-GRU over the message, a GRU decoder with attention.
+
+Embeddings are tied.
 """
 
 from __future__ import annotations
@@ -53,8 +54,9 @@ class ReplyNetwork(nn.Module):
         ).sum(0)
 
     def encode(self, source: Tensor, mask: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """source, mask: (batch, width). Returns the memory (batch, width, 2 x encoder) and the
-        first state.
+        """Memory (batch, width, 2 x encoder) and the first state.
+
+        source, mask: (batch, width).
         """
         read = self._dropped(self.embedding(source))
         empty = read.new_zeros(len(source), self.sizes.encoder)
@@ -66,8 +68,9 @@ class ReplyNetwork(nn.Module):
     def decode(
         self, tokens: Tensor, state: Tensor, condition: Tensor, memory: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """tokens: (batch, steps). Returns what predicts the next tokens (batch, steps, embedding),
-        and the state.
+        """Predictors of the next tokens (batch, steps, embedding), and the state.
+
+        tokens: (batch, steps).
         """
         conditions = condition[:, None, :].expand(-1, tokens.shape[1], -1)
         hidden, last = self.decoder(
@@ -98,12 +101,11 @@ class ReplyNetwork(nn.Module):
 
 
 class SmoothedLoss(torch.autograd.Function):
-    """Cross-entropy with label smoothing over a tied vocabulary, its gradient taken in the same
-    pass, in low precision.
+    """Cross-entropy with label smoothing over a tied vocabulary, in low precision.
 
-    The general kernels read and write the (tokens, vocabulary) scores ten times, and take half the
-    training time. What the smoothing adds to the gradient is the same for every word, so it is
-    added after the products.
+    The gradient is taken in the same pass. The general kernels read and write the (tokens,
+    vocabulary) scores ten times, and take half the training time. What the smoothing adds to the
+    gradient is the same for every word, so it is added after the products.
     """
 
     @staticmethod
@@ -131,8 +133,7 @@ class SmoothedLoss(torch.autograd.Function):
 
 
 class GRU(nn.Module):
-    """A gated recurrent unit (Cho et al., 2014) as torch's `nn.GRU` computes it, three times as
-    fast to train here.
+    """A gated recurrent unit (Cho et al., 2014) as torch's `nn.GRU`, three times as fast here.
 
     Its parameters have torch's names and layout. Products run in low precision while training (see
     precision.py).

@@ -31,14 +31,13 @@ class _Counted:
 def estimate(
     texts: Sequence[Sequence[int]], size: int, *, order: int, start: int, end: int, keep: int
 ) -> NGram:
-    """Interpolated modified Kneser-Ney over `texts` (ids below `size`), start and end added to
-    each.
+    """Interpolated modified Kneser-Ney over `texts` (ids below `size`).
 
-    Chen & Goodman (1998): lower orders count the different words before an n-gram instead of the
-    n-gram, and three discounts (of counts 1, 2, and more) follow from how many n-grams occur once
-    to four times. keep: n-grams of order two and more that stay, those that change the likelihood
-    of the texts most (after Stolcke, 1998); what a pruned one had goes back to the shorter context,
-    so that probabilities still sum to one.
+    Start and end are added to each. Chen & Goodman (1998): lower orders count the different words
+    before an n-gram instead of the n-gram, and three discounts (of counts 1, 2, and more) follow
+    from how many n-grams occur once to four times. keep: n-grams of order two and more that stay,
+    those that change the likelihood of the texts most (after Stolcke, 1998); what a pruned one had
+    goes back to the shorter context, so that probabilities still sum to one.
     """
     stream, first = _stream(texts, start, end)
     levels = _counted(stream, first, size, order, start)

@@ -1,4 +1,4 @@
-"""The recipe of a replier: every choice of a run, and how it is read."""
+"""Recipe of a replier: every choice of a run, and its reader."""
 
 from __future__ import annotations
 

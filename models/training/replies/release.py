@@ -1,6 +1,4 @@
-"""From a finished run to a replier's directory: n-grams, ONNX, the learnt mix, the figures, the
-story and the card.
-"""
+"""Release of a replier: n-grams, ONNX, the learnt mix, the figures, the story and the card."""
 
 from __future__ import annotations
 
@@ -47,10 +45,10 @@ def release(
     hashes: dict[str, str],
     measure: Callable[[Path], dict[str, Any]] = lambda _: {},
 ) -> dict[str, Any]:
-    """Write the run's replier, return its story. Raises NotReleased, and writes nothing, if it
-    fails.
+    """Write the run's replier, return its story.
 
-    measure: gets the finished directory and gives the figures that the story tells.
+    Raises NotReleased, and writes nothing, if it fails. measure: gets the finished directory and
+    gives the figures that the story tells.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
@@ -119,9 +117,7 @@ def _build(trainer: Trainer, folder: Path, hashes: dict[str, str]) -> dict[str, 
 
 
 def likely_words(trainer: Trainer) -> NDArray[np.int64]:
-    """The subwords that clean replies are mostly made of, all slots, and the end: what drafts are
-    written with.
-    """
+    """The frequent subwords of clean replies, all slots, and the end, for drafts."""
     counts = np.zeros(trainer.subwords.size)
     for ids, conditions in zip(
         trainer.train_set.targets, trainer.train_set.conditions, strict=True
@@ -134,9 +130,7 @@ def likely_words(trainer: Trainer) -> NDArray[np.int64]:
 def learned_mix(
     mixture: Mixture, encoded: Encoded, vocabulary: Vocabulary
 ) -> tuple[NDArray[np.float32], dict[str, float]]:
-    """The shares of the GRU learnt on half of held-out pairs, and the perplexities on the other
-    half.
-    """
+    """The GRU's shares, learnt on half of held-out pairs, and perplexities on the other half."""
     conditions = vocabulary.ids(encoded.conditions)
     conditions[:, 3:] = 0  # what the reply does is not known before it is written
     halves: list[list[tuple[Any, ...]]] = [[], []]

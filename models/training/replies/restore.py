@@ -1,6 +1,4 @@
-"""A served replier's weights back as torch knows them, so that its directory is a place to start
-from.
-"""
+"""Restoring of a served replier's weights for torch, so that training can start from them."""
 
 from __future__ import annotations
 
@@ -28,8 +26,7 @@ _DIRECTIONS = ("forward_encoder", "backward_encoder")
 
 @dataclass(frozen=True)
 class Start:
-    """A replier that a run begins with: its weights, and the subwords, brands and topics that they
-    are made for.
+    """The replier that a run begins with: its weights, subwords, brands and topics.
 
     told: how it was trained itself.
     """

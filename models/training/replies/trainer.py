@@ -1,6 +1,4 @@
-"""Trains the reply network on the CPU, a GRU decoder with attention. `reply_release` makes the
-artifact.
-"""
+"""Training of the reply network on the CPU, a GRU decoder with attention."""
 
 from __future__ import annotations
 
@@ -107,9 +105,7 @@ class Trainer:
         self._checkpoint()
 
     def _validate(self) -> None:
-        """Measure the averaged weights on held-out replies, and keep them if they are better than
-        ever.
-        """
+        """Measure the averaged weights on held-out replies, and keep the best."""
         with averaged(self.network, self.average):
             value = perplexity(self.network, self.corpus.vocabulary, self.validation_set)
         if value < self.best_perplexity:
@@ -146,8 +142,7 @@ class Trainer:
         return network.eval()
 
     def learn_edits(self, rows: Sequence[Prepared]) -> dict[str, Any]:
-        """Go on from the averaged weights with what agents made of drafts, one in five held out to
-        measure it.
+        """Go on from the averaged weights with agents' edits; a fifth is held out to measure it.
 
         Each edit is read a few times among four times as many other pairs, so that the rest is not
         forgotten. Returns {"edits": their number and the perplexity of the held-out ones before and
@@ -260,8 +255,9 @@ class Trainer:
 
 
 def perplexity(network: ReplyNetwork, vocabulary: Vocabulary, encoded: Encoded) -> float:
-    """Per token, the end included, of the first pairs; the network is told brand, topic and
-    sentiment, no flag.
+    """Perplexity per token, the end included, of the first pairs.
+
+    The network gets brand, topic and sentiment, no flag.
     """
     total, count = 0.0, 0
     ids = vocabulary.ids(encoded.conditions)
@@ -295,9 +291,7 @@ def sizes_of(recipe: Recipe, corpus: Corpus) -> Sizes:
 
 
 def schedule(progress: float, warmup: float, fall: float) -> float:
-    """The share of the full rate: up in a line, then all of it, from `fall` on down in a cosine to
-    2 %.
-    """
+    """The share of the full rate: up in a line, all of it, from `fall` in a cosine to 2 %."""
     if progress < warmup:
         return (progress + 1e-4) / warmup
     fallen = min(1.0, max(0.0, (progress - fall) / (1 - fall)))
