@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 
@@ -11,6 +10,8 @@ from connectors.events import Transcript
 from connectors.files import BadRow, open_file
 from models.calls.head import LABELS, Task
 from models.calls.sides import Utterance
+from models.evaluation.labelled_file import CsvFile, Row, Table, read_labelled
+from models.evaluation.metrics import EvaluationError
 from stream.errors import UserError
 from stream.triage.judgement import utterances
 
@@ -52,29 +53,9 @@ def read_labels(path: Path) -> dict[str, dict[Task, str | None]]:
 
     Raises UserError naming the column, line or label that is wrong.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            columns = [name.strip() for name in reader.fieldnames or ()]
-            tasks = [task for task in LABELS if task in columns]
-            if "file" not in columns or not tasks:
-                there = ", ".join(columns) or "(none)"
-                raise UserError(
-                    f"{path}: it needs the columns file and sentiment, outcome or both; it has {there}"
-                )
-            labels: dict[str, dict[Task, str | None]] = {}
-            for row in reader:
-                told = {
-                    task: _label(path, reader.line_num, task, row[task] or "") for task in tasks
-                }
-                labels[(row["file"] or "").strip()] = told
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise UserError(f"{path}: it cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: it is no CSV in UTF-8 ({error})") from None
-    return labels
+    table = read_labelled(path, ["file"], any_of=list(LABELS), error=UserError)
+    tasks = [task for task in LABELS if task in table.columns]
+    return {row["file"]: {task: _label(table, row, task) for task in tasks} for row in table.rows}
 
 
 def labelled(
@@ -103,8 +84,6 @@ def labelled(
         raise UserError(
             f"{labels}: there is no call {missing[0]!r} in {data} ({len(missing)} of {len(named)} are missing)"
         )
-    if not named:
-        raise UserError(f"{labels}: it has no rows")
     return {name: calls[name] for name in named}, named
 
 
@@ -116,20 +95,19 @@ def truths(
     return {task: [labels[name].get(task) for name in names] for task in LABELS}
 
 
-def _label(path: Path, line: int, task: Task, written: str) -> str | None:
-    if not written.strip():
+def _label(table: Table, row: Row, task: Task) -> str | None:
+    if not row[task]:
         return None
-    known = _NAMES[task].get(written.strip().casefold())
+    known = _NAMES[task].get(row[task].casefold())
     if known is None:
-        raise UserError(
-            f"{path}: unknown {task} {written[:40]!r} (line {line}); use {', '.join(LABELS[task])}"
-        )
+        raise table.unknown(row, task, LABELS[task])
     return known
 
 
 def _is_labels(path: Path) -> bool:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return "file" in (csv.DictReader(file).fieldnames or ())
-    except (OSError, UnicodeDecodeError, csv.Error):
+        with CsvFile(path, EvaluationError) as file:
+            next(file.rows(), None)
+            return "file" in file.columns
+    except EvaluationError:
         return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ from stream.settings import read_settings
 if TYPE_CHECKING:
     from connectors.events import TextEvent
     from connectors.files import BadRow
-    from models.training.explore.texts import Found
+    from models.training.explore.texts import SourceText
     from stream.triage.judgement import Judgement
 
 NEEDED = ("sklearn", "matplotlib", "wordcloud")
@@ -116,14 +115,14 @@ def explore(
     print(f"{out}: {len(found):,} {kind}s{left}", file=sys.stderr)
 
 
-Named = list[tuple["TextEvent", "Found"]]
+Named = list[tuple["TextEvent", "SourceText"]]
 
 
 def _read(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[str]]:
     """The texts, what one of them is called, and which labels the file gives itself."""
     from connectors.base import FormatError
     from connectors.files import open_file
-    from models.training.explore.texts import Found
+    from models.training.explore.texts import SourceText
 
     with suppress(FormatError):
         if table := _table(path, bad, limit):
@@ -135,7 +134,7 @@ def _read(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[s
         if event.kind == "deleted" or event.direction == "outbound":
             continue
         if event.text.strip():
-            text = Found(event.text, when=event.occurred_at, brand=event.brand)
+            text = SourceText(event.text, when=event.occurred_at, brand=event.brand)
             found.append((event, text))
         if len(found) >= limit:
             break
@@ -150,7 +149,7 @@ def _table(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[
     from connectors.formats.rows import BadRow, TextFile, csv_rows, first_of, reason
     from connectors.formats.times import written_time
     from models.training.custom.history import as_index
-    from models.training.explore.texts import Found
+    from models.training.explore.texts import SourceText
 
     if path.is_dir() or not path.exists():
         return None
@@ -190,7 +189,7 @@ def _table(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[
         if _are_labels([told.get(name, "") for _, told in rows])
     ]
     indices = (
-        as_index(path, [told.get("index", "") for _, told in rows])
+        as_index(path, [(line, told.get("index", "")) for line, told in rows])
         if places["index"] is not None
         else [None] * len(rows)
     )
@@ -202,7 +201,7 @@ def _table(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[
             bad.append(BadRow(line, reason(error)))
             continue
         own = {name: label for name in given if (label := told[name]).casefold() not in UNDECIDED}
-        text = Found(
+        text = SourceText(
             told["text"],
             when=when,
             brand=told.get("brand") or None,
@@ -220,7 +219,7 @@ def _table(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[
     )
 
 
-def _complaint(line: int, text: Found) -> TextEvent:
+def _complaint(line: int, text: SourceText) -> TextEvent:
     """A row of a table, as the event that it would be in the stream."""
     from connectors.events import Complaint
 
@@ -245,18 +244,16 @@ def _labelled(found: Named, path: Path) -> tuple[Named, list[str]]:
     """
     from dataclasses import replace
 
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: it cannot be read as CSV ({error})") from None
-    columns = list(rows[0]) if rows else []
-    call = next((name for name in CALL if name in columns), None)
-    if call is None or not {*SENTIMENT, *OUTCOME} & set(columns):
+    from models.evaluation.labelled_file import read_labelled
+
+    table = read_labelled(path, error=UserError)
+    call = next((name for name in CALL if name in table.columns), None)
+    if call is None or not {*SENTIMENT, *OUTCOME} & set(table.columns):
+        columns = ", ".join(table.columns)
         raise UserError(
-            f"{path}: it needs a column file and sentiment or outcome; its columns are {', '.join(columns) or '(none)'}"
+            f"{path}: it needs a column file and sentiment or outcome; its columns are {columns}"
         )
-    told = {_stem(row[call]): row for row in rows}
+    told = {_stem(row[call]): row.cells for row in table.rows}
     named: Named = []
     known = 0
     for event, one in found:

@@ -91,16 +91,16 @@ def train_complaints(
         raise UserError(
             f"training needs more packages ({', '.join(missing)}): pip install 'earshot[train]'"
         )
-    from models.training.custom.request import Asked
+    from models.training.custom.request import TrainingRequest
     from models.training.errors import TrainingError
 
     given = {"text": text, "topic": topic, "problem": problem, "dissatisfaction": dissatisfaction}
-    asked = Asked(
+    request = TrainingRequest(
         history,
         columns={ours: name for ours, name in given.items() if name is not None},
         scale=scale and scale.value,
-        least=least,
-        most=per_class,
+        minimum=least,
+        limit=per_class,
         test=test,
     )
     folder = out or Path("runs") / history.name.partition(".")[0]
@@ -109,15 +109,15 @@ def train_complaints(
             if curve:
                 from models.training.custom.learning_curve import learning_curve
 
-                figures = learning_curve(asked, _start(model), say)
+                figures = learning_curve(request, _start(model), say)
             elif head_only:
                 from models.training.custom.heads_only import train_light
 
-                story = train_light(asked, _start(model), folder / "model", say)
+                story = train_light(request, _start(model), folder / "model", say)
             else:
                 from models.training.custom.finetune_encoder import train_tuned
 
-                story = train_tuned(asked, _start(model), folder, config, say)
+                story = train_tuned(request, _start(model), folder, config, say)
     except TrainingError as error:
         raise UserError(str(error)) from None
     if curve:

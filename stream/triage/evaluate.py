@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.events import Event, Tweet
+from models.evaluation.labelled_file import Row, Table, read_labelled
 from stream.triage.fold import fold
 from stream.triage.ticket import Message, Ticket
 
@@ -61,32 +61,19 @@ def evaluate_triage(
 
 def read_labels(data: Path) -> list[Labelled]:
     """The labelled messages in the file. Raises UnusableLabels."""
-    try:
-        with data.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            if missing := [column for column in COLUMNS if column not in (table.fieldnames or ())]:
-                raise UnusableLabels(
-                    f"{data}: no column {', '.join(missing)}; expected {','.join(COLUMNS)}"
-                )
-            rows = [_labelled(row, f"{data}, line {table.line_num}") for row in table]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UnusableLabels(f"{data}: no CSV in UTF-8 ({error})") from None
-    if not rows:
-        raise UnusableLabels(f"{data}: no rows")
-    return rows
+    table = read_labelled(data, COLUMNS, error=UnusableLabels)
+    return [_labelled(table, row) for row in table.rows]
 
 
-def _labelled(row: dict[str, str | None], where: str) -> Labelled:
-    text, ticket, level = (row[column] for column in COLUMNS)
-    if text is None or ticket is None or level is None:
-        raise UnusableLabels(f"{where}: too few columns")
+def _labelled(table: Table, row: Row) -> Labelled:
+    ticket, level = row["should_ticket"], row["priority"]
     if ticket not in ("0", "1"):
-        raise UnusableLabels(f"{where}: should_ticket is {ticket!r}; expected 0 or 1")
+        raise table.unknown(row, "should_ticket", ("0", "1"))
     if ticket == "1" and level not in ("P1", "P2", "P3", "P4"):
-        raise UnusableLabels(f"{where}: priority is {level!r}; expected P1, P2, P3 or P4")
+        raise table.unknown(row, "priority", ("P1", "P2", "P3", "P4"))
     if ticket == "0" and level:
-        raise UnusableLabels(f"{where}: priority is {level!r}, but no ticket has none")
-    return Labelled(text, level or "none")
+        raise table.refused(row, f"priority is {level!r}, but no ticket has none")
+    return Labelled(row.cells["text"], level or "none")
 
 
 def _post(text: str) -> Event:

@@ -151,14 +151,14 @@ def test_triage_reads_what_the_model_says() -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("text,priority\nhi,P1\n", "no column should_ticket; expected text,should_ticket,priority"),
-        ("", "no column text, should_ticket, priority"),
+        ("text,priority\nhi,P1\n", "no column should_ticket; its columns are text, priority"),
+        ("", "no column text and should_ticket and priority"),
         (HEADER, "no rows"),
-        (HEADER + "hi,1,P1\nhi,yes,P1\n", "line 3: should_ticket is 'yes'; expected 0 or 1"),
-        (HEADER + "hi,1,P5\n", "line 2: priority is 'P5'; expected P1, P2, P3 or P4"),
-        (HEADER + "hi,1,\n", "line 2: priority is ''"),
+        (HEADER + "hi,1,P1\nhi,yes,P1\n", "line 3: unknown should_ticket 'yes'; use 0, 1"),
+        (HEADER + "hi,1,P5\n", "line 2: unknown priority 'P5'; use P1, P2, P3, P4"),
+        (HEADER + "hi,1,\n", "line 2: unknown priority ''"),
         (HEADER + "hi,0,P3\n", "line 2: priority is 'P3', but no ticket has none"),
-        (HEADER + "hi,1\n", "line 2: too few columns"),
+        (HEADER + "hi,1\n", "line 2 has 2 fields and the header 3"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_where_and_why(

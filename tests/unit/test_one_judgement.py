@@ -11,7 +11,7 @@ from fakes import NOON, MemoryStore, Published
 from connectors.events import Complaint, SourcedEvent, TextEvent, Transcript, Turn, Tweet, encode
 from models.analysis import Analysis, Sentiment, Topic
 from models.calls.analyzer import CallReader
-from models.training.explore.texts import Found, understand
+from models.training.explore.texts import SourceText, understand
 from stream.brands import Brand, Brands
 from stream.bursts.explain import read_messages
 from stream.observe.health import Health
@@ -141,7 +141,7 @@ async def test_explore_shows_what_a_worker_stores():
     judgements = list((await by_a_worker()).values())
 
     texts = understand(
-        [Found(event.text) for event in EVENTS],
+        [SourceText(event.text) for event in EVENTS],
         [(judgement.text, judgement.analysis) for judgement in judge()(EVENTS)],
     )
 

@@ -1,4 +1,4 @@
-"""The texts that are explored: what the file says of each, and what the model makes of it."""
+"""Explored texts: each with the labels of its file, or else those of the model."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LABELS = ("topic", "problem", "index", "sentiment")  # that the model can give a
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One text of a file, or one call. Labels: the file's own, if any."""
+class SourceText:
+    """A text of a file, or a call. Labels: the file's own, if any."""
 
     text: str
     when: datetime | None = None
@@ -31,10 +31,8 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
-    """A text without its personal data, and what is known of it: by the file if it knows any, else
-    by the model.
-    """
+class ExploredText:
+    """A text without its personal data, with labels of the file, or else of the model."""
 
     text: str
     words: tuple[str, ...]
@@ -51,43 +49,49 @@ class Understood:
 
 
 def understand(
-    found: Sequence[Found], judged: Iterable[tuple[str, Analysis | None]]
-) -> list[Understood]:
-    """What is known of every text. judged: each without its personal data, and what the model makes
-    of it; None where it makes nothing.
+    sources: Sequence[SourceText], judged: Iterable[tuple[str, Analysis | None]]
+) -> list[ExploredText]:
+    """Every text with its judgement.
+
+    judged: each text without its personal data, and its analysis; None where there is none.
     """
-    own = {name for name in LABELS if any(getattr(one, name) is not None for one in found)}
+    own = {name for name in LABELS if any(getattr(source, name) is not None for source in sources)}
     return [
-        _understood(one, text, analysis, own)
-        for one, (text, analysis) in zip(found, judged, strict=True)
+        _explored(source, text, analysis, own)
+        for source, (text, analysis) in zip(sources, judged, strict=True)
     ]
 
 
-def _understood(
-    one: Found, text: str, analysis: Analysis | None, own: Collection[str]
-) -> Understood:
+def _explored(
+    source: SourceText, text: str, analysis: Analysis | None, own: Collection[str]
+) -> ExploredText:
     """own: the labels that the file gives itself; the model's are not mixed with them."""
     known = None if analysis is None or analysis.abstained else analysis
     index, severity = (known.dissatisfaction, known.severity) if known else (None, None)
     if "index" in own:
-        index, severity = one.index, None if one.index is None else round(one.index / 25)
+        index, severity = source.index, _severity(source.index)
+    topic = _label(known.topic if known else None)
+    problem = _label(known.problem if known else None)
+    sentiment = _label(known.sentiment if known else None)
     text = " ".join(text.split())
-    return Understood(
+    return ExploredText(
         text=text,
         words=tuple(words(text)),
         language=analysis.language if analysis else UNDECIDED,
-        when=one.when,
-        brand=one.brand,
-        topic=one.topic if "topic" in own else _label(known.topic if known else None),
-        problem=one.problem if "problem" in own else _label(known.problem if known else None),
+        when=source.when,
+        brand=source.brand,
+        topic=source.topic if "topic" in own else topic,
+        problem=source.problem if "problem" in own else problem,
         index=index,
         severity=severity,
-        sentiment=one.sentiment
-        if "sentiment" in own
-        else _label(known.sentiment if known else None),
-        outcome=one.outcome,
+        sentiment=source.sentiment if "sentiment" in own else sentiment,
+        outcome=source.outcome,
         embedding=_embedding(known),
     )
+
+
+def _severity(index: float | None) -> int | None:
+    return None if index is None else round(index / 25)
 
 
 def _label(judged: Sentiment | Topic | Problem | None) -> str | None:
@@ -98,7 +102,9 @@ def _embedding(known: Analysis | None) -> NDArray[np.float32] | None:
     return None if known is None or known.embedding is None else known.embedding.astype(np.float32)
 
 
-def with_embedding(texts: Sequence[Understood]) -> Iterator[tuple[Understood, NDArray[np.float32]]]:
-    for one in texts:
-        if one.embedding is not None:
-            yield one, one.embedding
+def with_embedding(
+    texts: Sequence[ExploredText],
+) -> Iterator[tuple[ExploredText, NDArray[np.float32]]]:
+    for text in texts:
+        if text.embedding is not None:
+            yield text, text.embedding
