@@ -19,7 +19,7 @@ from stream.store.queries import Totals
 from stream.web.api.model import Read, Reading
 from stream.web.app import Api, create_web
 from stream.web.auth.keyring import KeyRing
-from stream.web.auth.sign_on import SignsOn
+from stream.web.auth.sign_on import IdentityProvider
 from stream.web.batcher import Batcher
 from stream.web.parts import desk_parts
 from stream.web.server import Server, configured
@@ -98,7 +98,7 @@ async def web(
     url: str | None = None,
     base_url: str | None = None,
     write: Any = None,
-    provider: SignsOn | None = None,
+    provider: IdentityProvider | None = None,
 ) -> AsyncIterator[str]:
     """The address of a server that runs: everything, with these parts. url: of the database, for
     the desk.

@@ -251,7 +251,7 @@ def test_whatever_serves_imports_only_what_the_install_brings():
     # each in an extra, imported where it is needed, with one line for whoever lacks it
     optional = {
         "authlib": ("stream/web/auth/oidc.py",),
-        "httpx": ("stream/web/auth/oidc.py",),
+        "httpx2": ("stream/web/auth/oidc.py",),
         "joserfc": ("stream/web/auth/oidc.py",),
         "openai": ("models/llm/backend.py",),
         "pyarrow": ("stream/web/api/parquet.py",),

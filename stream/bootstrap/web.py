@@ -23,7 +23,7 @@ from stream.settings import Settings
 from stream.web.api.model import Model, reader
 from stream.web.app import Api, create_web
 from stream.web.auth.keyring import KeyRing
-from stream.web.auth.sign_on import SignsOn
+from stream.web.auth.sign_on import IdentityProvider
 from stream.web.lazy_publisher import Outlet
 from stream.web.parts import desk_parts
 from stream.web.server import Server, batched, configured, listen
@@ -112,7 +112,7 @@ def _writer(settings: Settings) -> Write:
     return lambda request, lately: loaded()(request, recent=lately)
 
 
-def _provider(settings: Settings) -> SignsOn | None:
+def _provider(settings: Settings) -> IdentityProvider | None:
     """The provider of single sign-on, where the settings name one. Raises UserError for what is
     missing.
     """

@@ -27,7 +27,7 @@ from stream.monitor.records import Taught
 from stream.replies.store import Replies
 from stream.web.auth.callers import Caller, Callers
 from stream.web.auth.keyring import KeyRing
-from stream.web.auth.sign_on import SignsOn
+from stream.web.auth.sign_on import IdentityProvider
 from stream.web.live import Hub
 from stream.web.reads import Reads
 
@@ -61,7 +61,7 @@ class DeskParts:
     publish: Publish
     reader_url: Callable[[Caller], Awaitable[str]]
     write: Write | None = None
-    provider: SignsOn | None = None
+    provider: IdentityProvider | None = None
     _bound: dict[frozenset[str], DeskParts] = field(default_factory=dict, repr=False)
 
     def of(self, caller: Caller) -> DeskParts:
@@ -104,7 +104,7 @@ def desk_parts(
     lag: Callable[[], Awaitable[int]] | None = None,
     taught: Taught | None = None,
     write: Write | None = None,
-    provider: SignsOn | None = None,
+    provider: IdentityProvider | None = None,
 ) -> DeskParts:
     """The desk over one database. url: the owner's; reader_url: of the read-only login that sees
     every brand.

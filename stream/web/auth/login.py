@@ -17,7 +17,7 @@ from stream.errors import UserError
 from stream.web.auth.callers import Callers, caller_of
 from stream.web.auth.keyring import Bucket
 from stream.web.auth.sign_on import PATH as SIGN_ON
-from stream.web.auth.sign_on import SignsOn, mount_sign_on
+from stream.web.auth.sign_on import IdentityProvider, mount_sign_on
 from stream.web.http.origins import (
     COOKIE,
     SECURE_COOKIE,
@@ -38,7 +38,7 @@ def mount_login(
     people: People,
     sessions: Sessions,
     callers: Callers,
-    provider: SignsOn | None = None,
+    provider: IdentityProvider | None = None,
 ) -> None:
     """The three pages, on an application whose gate leaves `/login` and `/setup` open. provider: of
     single sign-on.
