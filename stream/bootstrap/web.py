@@ -17,14 +17,14 @@ from stream.bootstrap.loading import load_backend, load_calls, load_replier, mod
 from stream.bootstrap.parts import Parts
 from stream.errors import UserError
 from stream.incidents.answers import Write
-from stream.monitor.records import Taught
+from stream.monitor.records import TrainingMix
 from stream.postgres.database import open_engine
 from stream.settings import Settings
 from stream.web.api.model import Model, reader
 from stream.web.app import Api, create_web
 from stream.web.auth.keyring import KeyRing
 from stream.web.auth.sign_on import IdentityProvider
-from stream.web.lazy_publisher import Outlet
+from stream.web.lazy_publisher import LazyPublisher
 from stream.web.parts import desk_parts
 from stream.web.server import Server, batched, configured, listen
 
@@ -49,7 +49,7 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
         ring = KeyRing(
             ApiKeys(engine).find, rate=settings.api_rate, burst=max(256.0, 2 * settings.api_rate)
         )
-        publish = (await stack.enter_async_context(Outlet(parts.kafka).open())).publish
+        publish = (await stack.enter_async_context(LazyPublisher(parts.kafka).open())).publish
         desk = desk_parts(
             engine,
             store,
@@ -60,7 +60,7 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
             publish=publish,
             base_url=settings.base_url,
             lag=parts.kafka.lag,
-            taught=model.taught,
+            training_mix=model.training_mix,
             write=_writer(settings),
             provider=_provider(settings),
         )
@@ -102,8 +102,8 @@ def _load_model(settings: Settings) -> Model:
     analyzer = load_backend(settings, threads=1)
     read = reader(analyzer, redact, load_calls(settings, analyzer, whole=True))
     artifact = load_artifact(model_folder(settings))
-    taught = Taught(artifact.version, artifact.mix.get("sentiment", {}))
-    return Model(read, analyzer.taxonomy, taught, at_once)
+    training_mix = TrainingMix(artifact.version, artifact.mix.get("sentiment", {}))
+    return Model(read, analyzer.taxonomy, training_mix, at_once)
 
 
 def _writer(settings: Settings) -> Write:

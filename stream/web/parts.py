@@ -23,7 +23,7 @@ from stream.incidents.answers import Write
 from stream.incidents.store import Incidents
 from stream.kafka import Publish
 from stream.monitor.monitor import Monitor
-from stream.monitor.records import Taught
+from stream.monitor.records import TrainingMix
 from stream.replies.store import Replies
 from stream.web.auth.callers import Caller, Callers
 from stream.web.auth.keyring import KeyRing
@@ -102,7 +102,7 @@ def desk_parts(
     publish: Publish,
     base_url: str | None = None,
     lag: Callable[[], Awaitable[int]] | None = None,
-    taught: Taught | None = None,
+    training_mix: TrainingMix | None = None,
     write: Write | None = None,
     provider: IdentityProvider | None = None,
 ) -> DeskParts:
@@ -132,7 +132,7 @@ def desk_parts(
         engine=engine,
         store=store,
         **_over(engine),
-        monitor=Monitor(engine, lag=lag, taught=taught),
+        monitor=Monitor(engine, lag=lag, training_mix=training_mix),
         people=People(engine),
         sessions=sessions,
         callers=Callers(ring, sessions, base_url=base_url),

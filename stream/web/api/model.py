@@ -11,7 +11,7 @@ from models.analysis import Analysis
 from models.calls.analyzer import CallReader
 from models.calls.sides import Utterance
 from models.taxonomy.classifier import Taxonomy
-from stream.monitor.records import Taught
+from stream.monitor.records import TrainingMix
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Model(NamedTuple):
 
     read: Read
     taxonomy: Taxonomy
-    taught: Taught | None = None  # for the monitor; None where the model does not tell
+    training_mix: TrainingMix | None = None  # for the monitor; None where the model does not tell
     at_once: int = 1  # batches that `read` may be given at the same time, from threads
 
 

@@ -27,7 +27,7 @@ _bearer = HTTPBearer(
 )
 
 
-class Bucket:
+class TokenBucket:
     """A token bucket: `rate` a second, `burst` at once."""
 
     def __init__(
@@ -67,8 +67,8 @@ class KeyRing:
         self._rate, self._burst = rate, burst
         self._known: dict[bytes, _Known] = {}
         self._asking: dict[bytes, asyncio.Task[Key | None]] = {}
-        self._buckets: dict[int, Bucket] = {}
-        self._strangers = Bucket(STRANGERS, STRANGERS, clock)
+        self._buckets: dict[int, TokenBucket] = {}
+        self._strangers = TokenBucket(STRANGERS, STRANGERS, clock)
 
     async def key(self, token: str) -> Key | None:
         """The key of this token, None when it opens nothing. Raises DatabaseAway when nobody can
@@ -100,7 +100,7 @@ class KeyRing:
                 413,
                 f"a request holds {self._burst:g} messages at most; a turn of a call counts as one",
             )
-        bucket = self._buckets.setdefault(key.id, Bucket(self._rate, self._burst, self._clock))
+        bucket = self._buckets.setdefault(key.id, TokenBucket(self._rate, self._burst, self._clock))
         if wait := bucket.take(messages):
             raise refusal(
                 429, f"this key may send {self._rate:g} messages a second; wait", retry_after=wait

@@ -15,7 +15,7 @@ from stream.accounts.sessions import LONGEST, Sessions, TooManyGuesses, WrongPas
 from stream.accounts.users import SETUP_MINUTES, SHORTEST_PASSWORD, People
 from stream.errors import UserError
 from stream.web.auth.callers import Callers, caller_of
-from stream.web.auth.keyring import Bucket
+from stream.web.auth.keyring import TokenBucket
 from stream.web.auth.sign_on import PATH as SIGN_ON
 from stream.web.auth.sign_on import IdentityProvider, mount_sign_on
 from stream.web.http.origins import (
@@ -45,7 +45,7 @@ def mount_login(
     """
     router = APIRouter(include_in_schema=False)
     hashing = asyncio.Semaphore(HASHES)
-    codes = Bucket(0.5, 10)  # tries of the code a second, of everybody; it has 60 bits
+    codes = TokenBucket(0.5, 10)  # tries of the code a second, of everybody; it has 60 bits
 
     @router.get("/login")
     async def login_form(request: Request, next: str = "/") -> Response:

@@ -16,7 +16,7 @@ from nicegui.events import GenericEventArguments
 from stream.desk.alert_book import Listed, NoAlert, Standing
 from stream.errors import UserError
 from stream.incidents.answers import Answered, answer
-from stream.monitor.records import Asked
+from stream.monitor.records import MonitorQuery
 from stream.web.console.monitor_page import headline
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.updates import View, hear, keep_telling
@@ -83,7 +83,7 @@ class AlertsPage:
             },
             alerts=[told(each) for each in found],
             incidents=[_incident(row) for row in incidents],
-            brands=await parts.monitor.brands(Asked(brands=brands)),
+            brands=await parts.monitor.brands(MonitorQuery(brands=brands)),
         )
         await asyncio.sleep(0.3)  # many changes at once are one look
 

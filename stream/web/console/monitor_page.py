@@ -13,7 +13,7 @@ from nicegui.events import GenericEventArguments
 
 from stream.desk.alert_book import Listed
 from stream.monitor.rates import STEP, Rate
-from stream.monitor.records import LENGTH, SPANS, Asked, Point, Span, Traffic
+from stream.monitor.records import LENGTH, SPANS, MonitorQuery, Point, Span, Traffic
 from stream.web.console.shell import Visit, add_page
 from stream.web.console.updates import View, keep_telling
 from stream.web.parts import DeskParts
@@ -49,11 +49,11 @@ class MonitorPage:
         showing: list[tuple[str, Callable[[], Awaitable[Any]], Callable[[Any], Any]]] = [
             ("rates", lambda: monitor.rates(asked), _rates),
             ("traffic", lambda: monitor.traffic(asked), traffic_told),
-            ("behind", monitor.behind, asdict),
+            ("behind", monitor.lag, asdict),
             ("brands", lambda: monitor.brands(asked), list),
             ("alerts", lambda: parts.alert_book.list(asked.brands, brand=asked.brand, standings=["open"], limit=50),
              lambda found: [alert_told(each) for each in sorted(found, key=_bursts_first)[:ALERTS]]),
-            ("rising", lambda: monitor.rising(asked), lambda found: [asdict(each) for each in found]),
+            ("rising", lambda: monitor.trending(asked), lambda found: [asdict(each) for each in found]),
             ("mixes", lambda: monitor.mixes(asked), asdict),
             ("spent", lambda: monitor.spent(asked), lambda found: [asdict(each) for each in found]),
         ]  # fmt: skip
@@ -70,10 +70,10 @@ class MonitorPage:
         self._again.set()
 
 
-def asked_for(span: Any, brand: Any, brands: frozenset[str] | None) -> Asked:
+def asked_for(span: Any, brand: Any, brands: frozenset[str] | None) -> MonitorQuery:
     """What an address or a browser asks for; what it cannot mean is left out."""
     chosen: Span = span if span in SPANS else "24h"
-    return Asked(chosen, brand[:200] if isinstance(brand, str) and brand else None, brands)
+    return MonitorQuery(chosen, brand[:200] if isinstance(brand, str) and brand else None, brands)
 
 
 def traffic_told(traffic: Traffic) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def _rates(rates: list[Rate]) -> dict[str, Any]:
     return {"since": since, "step": STEP, "values": [round(rate.a_second, 2) for rate in rates]}
 
 
-def _said(asked: Asked, by: str) -> dict[str, str]:
+def _said(asked: MonitorQuery, by: str) -> dict[str, str]:
     return {"span": asked.span, "brand": asked.brand or "", "by": by}
 
 

@@ -13,7 +13,7 @@ from stream.accounts.api_keys import SCOPES, ApiKeys, Key, Scope
 from stream.accounts.audit import note
 from stream.accounts.users import ROLES, Role, User
 from stream.errors import DatabaseAway, UserError
-from stream.monitor.records import Asked
+from stream.monitor.records import MonitorQuery
 from stream.web.auth.callers import Caller
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.updates import View, keep_telling
@@ -60,7 +60,7 @@ class PeoplePage:
         self.view.tell(
             people=[_person(user, alive.get(user.id)) for user in await self._parts.people.list()],
             keys=[_key(key) for key in await self._keys.list()],
-            known=await self._parts.monitor.brands(Asked()),
+            known=await self._parts.monitor.brands(MonitorQuery()),
         )
 
     def _doing(self, act: Act) -> Callable[[GenericEventArguments], Awaitable[None]]:
