@@ -1,4 +1,4 @@
-"""The five questions a support lead asks, as the README tells them and the SQL page offers them."""
+"""Five questions of a support lead, as the README and the SQL page offer them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Question(NamedTuple):
-    """What is asked, and the statement over the views that answers it."""
+    """A question in words, and the statement over the views that answers it."""
 
     words: str
     statement: str

@@ -59,7 +59,7 @@ def forget_routes(desk: DeskParts) -> APIRouter:
         gone = await forget(
             desk.engine,
             given.author,
-            who=caller.name,
+            actor=caller.name,
             network=given.network,
             publish=lambda saved: desk.publish(outgoing(saved)),
         )

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from stream.desk.reply_approval import Refused, approve, judged
+from stream.desk.reply_approval import Refused, approve, verdict_on
 from stream.errors import UserError
 from stream.replies.store import LostReply, NoReply, Row
 from stream.web.api.etags import Change, Match, needed, version_of, version_tag
@@ -142,7 +142,7 @@ def replies_routes(desk: DeskParts) -> APIRouter:
     @router.post("/{number}/check", summary="What the policy says of words", responses=_CHECK)
     async def check(number: Number, given: Rewording, caller: Caller = reads) -> VerdictOut:
         """Nothing is changed."""
-        told = await judged(
+        told = await verdict_on(
             desk.of(caller).replies, await _found(desk, number, caller), given.text.strip()
         )
         refusals = [RefusalOut(rule=one.rule, why=one.why) for one in told.refusals]
@@ -180,7 +180,7 @@ def replies_routes(desk: DeskParts) -> APIRouter:
         given, seen = given or Approval(), version_of(needed(change.if_match))
         replies = desk.of(change.caller).replies
         deciding = approve(
-            replies, number, change.caller.name, said=given.text, anyway=given.anyway, seen=seen
+            replies, number, change.caller.name, text=given.text, anyway=given.anyway, seen=seen
         )
         try:
             return await _told(deciding, change.response)

@@ -19,7 +19,7 @@ from stream.desk.actions import (
     Wait,
 )
 from stream.desk.assignment import NeedsLead, refuse_owner
-from stream.desk.queue import MOST, BadCursor, Filter, Sort
+from stream.desk.queue import MAX_ROWS, BadCursor, Filter, Sort
 from stream.desk.tickets import Lost, NoTicket, Row, Seen
 from stream.errors import UserError
 from stream.web.api.etags import Change, Match, etag, needed, seen_of
@@ -93,7 +93,7 @@ def tickets_routes(desk: DeskParts) -> APIRouter:
             Sort, Query(description="updated: newest first; received: oldest first")
         ] = "priority",
         cursor: Annotated[str | None, Query(max_length=1000)] = None,
-        limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+        limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = 50,
     ) -> TicketsOut:
         """In any state unless `state` says which. `next` of the answer is the `cursor` of the next
         page.

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from nicegui import background_tasks
 from nicegui.events import GenericEventArguments
 
-from stream.desk.alert_book import Listed, NoAlert, Standing
+from stream.desk.alert_book import AlertStatus, Listed, NoAlert
 from stream.errors import UserError
 from stream.incidents.answers import Answered, answer
 from stream.monitor.records import MonitorQuery
@@ -26,7 +26,7 @@ EVERY = 10.0  # seconds; changes are told as they come
 SHOWN = 50
 LONGEST_SNOOZE = timedelta(days=7)
 _TABLES = frozenset({"alerts", "incidents", "tickets"})
-_STANDINGS: Mapping[str, tuple[Standing, ...]] = {
+_STATUSES: Mapping[str, tuple[AlertStatus, ...]] = {
     "open": ("open",),
     "seen": ("acknowledged", "snoozed"),
     "over": ("over",),
@@ -73,13 +73,12 @@ class AlertsPage:
         brand = asked["brand"] or None
         counts = await parts.alert_book.counts(brands, brand=brand)
         found = await parts.alert_book.list(
-            brands, brand=brand, standings=_STANDINGS[asked["show"]], limit=SHOWN
+            brands, brand=brand, statuses=_STATUSES[asked["show"]], limit=SHOWN
         )
         incidents = await parts.incidents.list_incidents(brand=brand, brands=brands, limit=20)
         self.view.tell(
             counts={
-                show: sum(counts[each] for each in standings)
-                for show, standings in _STANDINGS.items()
+                show: sum(counts[each] for each in statuses) for show, statuses in _STATUSES.items()
             },
             alerts=[told(each) for each in found],
             incidents=[_incident(row) for row in incidents],
@@ -198,7 +197,7 @@ def told(listed: Listed) -> dict[str, Any]:
         "title": headline(listed),
         "brand": alert.brand,
         "topic": alert.topic,
-        "standing": listed.standing,
+        "standing": listed.status,
         "started": alert.started_at.timestamp(),
         "ended": _moment(alert.recovered_at or alert.ended_at),
         "recovered": _moment(alert.recovered_at),
@@ -265,7 +264,7 @@ def _answered(done: Answered) -> dict[str, Any]:
 def _asked(given: Mapping[str, Any]) -> dict[str, str]:
     show, brand = given.get("show"), given.get("brand")
     return {
-        "show": show if isinstance(show, str) and show in _STANDINGS else "open",
+        "show": show if isinstance(show, str) and show in _STATUSES else "open",
         "brand": brand[:200] if isinstance(brand, str) else "",
     }
 

@@ -51,7 +51,7 @@ class MonitorPage:
             ("traffic", lambda: monitor.traffic(asked), traffic_told),
             ("behind", monitor.lag, asdict),
             ("brands", lambda: monitor.brands(asked), list),
-            ("alerts", lambda: parts.alert_book.list(asked.brands, brand=asked.brand, standings=["open"], limit=50),
+            ("alerts", lambda: parts.alert_book.list(asked.brands, brand=asked.brand, statuses=["open"], limit=50),
              lambda found: [alert_told(each) for each in sorted(found, key=_bursts_first)[:ALERTS]]),
             ("rising", lambda: monitor.trending(asked), lambda found: [asdict(each) for each in found]),
             ("mixes", lambda: monitor.mixes(asked), asdict),

@@ -12,7 +12,7 @@ from nicegui.dependencies import register_esm
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
-from stream.desk.queue import LONGEST, MOST
+from stream.desk.queue import LONGEST, MAX_ROWS
 from stream.web.console.cards import Card, asked_of, card, changes, chosen, with_urgent
 from stream.web.console.feeds import Feeds, Quick
 from stream.web.console.presence import Rooms
@@ -74,7 +74,7 @@ class QueuePage:
         self._visit, self._feeds = visit, feeds
         self._acts = Acts(visit).by_name()
         self._following: list[asyncio.Task[None]] = []
-        self._lines, self._is_away = MOST, False
+        self._lines, self._is_away = MAX_ROWS, False
         self.filter = chosen(visit.request.query_params, visit.caller.brands)
         with tag("div", classes="desk") as self.frame:
             self.queue = QueueView()
@@ -86,7 +86,7 @@ class QueuePage:
             "filter": asked_of(self.filter),
             "facets": {},
         }
-        self.queue.tell(**told, page=MOST, most=LONGEST)
+        self.queue.tell(**told, page=MAX_ROWS, most=LONGEST)
         self.queue.on("choose", self._choose)
         self.queue.on(
             "open", lambda event: self._go(event.args if isinstance(event.args, str) else None)
@@ -167,13 +167,13 @@ class QueuePage:
         asked = event.args if isinstance(event.args, dict) else {}
         wanted = chosen(asked, self._visit.caller.brands)
         if wanted != self.filter:
-            self.filter, self._lines = wanted, MOST
+            self.filter, self._lines = wanted, MAX_ROWS
             self._follow()
 
     def _more(self) -> None:
         """The next lines, below those that are shown; asked for twice, they come once."""
         if self._lines <= self.queue.length and self._lines < LONGEST:
-            self._lines += MOST
+            self._lines += MAX_ROWS
             self._follow(more=True)
 
     async def _claim(self, event: GenericEventArguments) -> None:

@@ -11,7 +11,7 @@ from nicegui.events import GenericEventArguments
 from sqlalchemy import text
 
 from stream.desk.example_queries import QUESTIONS
-from stream.desk.sql_box import EXPORTED, SHOWN, SqlBox
+from stream.desk.sql_box import EXPORTED, PAGE_ROWS, SqlBox
 from stream.errors import DatabaseAway
 from stream.postgres.database import reachable
 from stream.postgres.sql import SECONDS, SqlRefused
@@ -43,7 +43,7 @@ class SqlPage:
         asked = visit.request.query_params.get("q", "")
         self.view = SqlView(
             questions=[list(each) for each in QUESTIONS],
-            limits={"seconds": round(SECONDS), "rows": SHOWN, "exported": EXPORTED},
+            limits={"seconds": round(SECONDS), "rows": PAGE_ROWS, "exported": EXPORTED},
             statement=asked[:5_000],
             login=visit.caller.name,
             views=[],

@@ -80,7 +80,7 @@ class Acts:
             return {}
         text = str(asked.get("text") or "")[:LONGEST_REPLY]
         row = await self._row(ticket_id, asked, caller)
-        verdict = await reply_approval.judged(self._parts.replies, row, text)
+        verdict = await reply_approval.verdict_on(self._parts.replies, row, text)
         return {
             "n": asked.get("n"),
             "length": verdict.length,
@@ -148,7 +148,7 @@ class Acts:
             number = (await self._row(ticket_id, asked, caller))["id"]
         anyway = asked.get("anyway") is True  # kept in the audit
         await reply_approval.approve(
-            self._parts.replies, number, caller.name, said=said, anyway=anyway, seen=seen
+            self._parts.replies, number, caller.name, text=said, anyway=anyway, seen=seen
         )
         return Outcome(True, "Approved. A worker sends it.")
 
@@ -201,7 +201,7 @@ class Acts:
         gone = await forget(
             self._parts.engine,
             ticket["author"],
-            who=caller.name,
+            actor=caller.name,
             network=ticket["network"],
             publish=lambda saved: self._parts.publish(outgoing(saved)),
         )
