@@ -21,7 +21,7 @@ from stream.web.app import Api, create_web
 from stream.web.auth.keyring import KeyRing
 from stream.web.auth.sign_on import IdentityProvider
 from stream.web.batcher import Batcher
-from stream.web.parts import desk_parts
+from stream.web.desk_services import desk_services
 from stream.web.server import Server, configured
 
 TOKEN = "earshot_" + "a" * 43
@@ -117,7 +117,7 @@ async def web(
             stack.push_async_callback(engine.dispose)
             given = {"taxonomy": read_taxonomy(), "publish": publish, "base_url": base_url}
             given |= {"provider": provider, "write": write}
-            desk = desk_parts(
+            desk = desk_services(
                 engine, store or EmptyStore(), ring, url=url, reader_url=reader_url(url), **given
             )
             await stack.enter_async_context(desk.hub.running())

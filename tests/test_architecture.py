@@ -25,7 +25,7 @@ FLOORS = (
     {"stream.bootstrap"},
     {"stream.app", "stream.web"},
     {"stream.web.api", "stream.web.console"},
-    {"stream.web.parts"},
+    {"stream.web.desk_services"},
     {"stream.web.auth", "stream.web.batcher", "stream.web.live", "stream.web.reads"},
     {"stream.web.http"},
     {"stream.desk"},

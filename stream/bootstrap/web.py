@@ -24,8 +24,8 @@ from stream.web.api.model import Model, reader
 from stream.web.app import Api, create_web
 from stream.web.auth.keyring import KeyRing
 from stream.web.auth.sign_on import IdentityProvider
+from stream.web.desk_services import desk_services
 from stream.web.lazy_publisher import LazyPublisher
-from stream.web.parts import desk_parts
 from stream.web.server import Server, batched, configured, listen
 
 
@@ -50,7 +50,7 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
             ApiKeys(engine).find, rate=settings.api_rate, burst=max(256.0, 2 * settings.api_rate)
         )
         publish = (await stack.enter_async_context(LazyPublisher(parts.kafka).open())).publish
-        desk = desk_parts(
+        desk = desk_services(
             engine,
             store,
             ring,

@@ -31,10 +31,10 @@ from stream.web.auth.keyring import Guard, KeyRing
 from stream.web.auth.login import mount_login
 from stream.web.batcher import Batcher
 from stream.web.console import CONSOLE_PATHS, OPEN_PATHS, mount_console
+from stream.web.desk_services import DeskServices
 from stream.web.docs import docs_page
 from stream.web.http.edge import Edge
 from stream.web.http.problems import described, tell_problems
-from stream.web.parts import DeskParts
 from stream.web.reads import Reads
 
 _ABOUT = """Messages of customers in, understanding out.
@@ -56,7 +56,7 @@ class Api:
     publish: Publish
     taxonomy: Taxonomy
     hooks: Mapping[str, Hook] = field(default_factory=dict)
-    desk: DeskParts | None = None  # None: no pages, and keys alone open something
+    desk: DeskServices | None = None  # None: no pages, and keys alone open something
 
 
 def create_web(store: Reads, api: Api) -> FastAPI:
@@ -105,7 +105,7 @@ def create_web(store: Reads, api: Api) -> FastAPI:
     return app
 
 
-def _anybody(desk: DeskParts | None) -> Callable[[], Awaitable[bool]]:
+def _anybody(desk: DeskServices | None) -> Callable[[], Awaitable[bool]]:
     """Whether there is a user; asked until there is one."""
     known = False
 

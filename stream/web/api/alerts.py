@@ -12,8 +12,8 @@ from stream.records import AlertRecord
 from stream.web.api.records import AlertOut, AlertsOut
 from stream.web.api.ticket_changes import NEXT_WEEK, Sent, example
 from stream.web.auth.callers import Caller
+from stream.web.desk_services import DeskServices
 from stream.web.http.problems import documented, refusal
-from stream.web.parts import DeskParts
 
 LONGEST_SNOOZE = timedelta(days=366)
 
@@ -34,7 +34,7 @@ class AlertSnooze(Sent):
     until: AwareDatetime | None = Field(description="a year ahead at most; null: tell of it again")
 
 
-def alerts_routes(desk: DeskParts) -> APIRouter:
+def alerts_routes(desk: DeskServices) -> APIRouter:
     router = APIRouter(prefix="/v1/alerts", tags=["desk"])
     reads, acts = Depends(desk.callers.may("viewer")), Depends(desk.callers.may("agent"))
 
@@ -92,7 +92,7 @@ def _storable(moment: datetime | None) -> datetime | None:
         raise refusal(422, "query.since: no such moment") from None
 
 
-async def _found(desk: DeskParts, alert_id: str, caller: Caller) -> AlertRecord:
+async def _found(desk: DeskServices, alert_id: str, caller: Caller) -> AlertRecord:
     found = await desk.of(caller).alerts.show_alert(alert_id)
     if found is None or not caller.sees(found.brand):
         raise _none()

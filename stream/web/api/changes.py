@@ -11,10 +11,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Response
 
 from stream.web.auth.callers import Caller, Callers
+from stream.web.desk_services import DeskServices
 from stream.web.http.problems import documented, refusal
 from stream.web.http.streamed import Streamed
 from stream.web.live import Change, Changes, Hub
-from stream.web.parts import DeskParts
 
 HEARTBEAT = 15.0  # seconds; what lies between would cut a connection that is silent for long
 MOST_READERS = 500  # streams at once of one process
@@ -29,7 +29,7 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-def stream_routes(desk: DeskParts) -> APIRouter:
+def stream_routes(desk: DeskServices) -> APIRouter:
     router = APIRouter(tags=["desk"])
     reads = Depends(desk.callers.may("viewer"))
     readers: set[object] = set()

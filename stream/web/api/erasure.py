@@ -11,8 +11,8 @@ from stream.desk.erasure import forget
 from stream.pipeline import outgoing
 from stream.web.api.ticket_changes import Sent, example
 from stream.web.auth.callers import Caller
+from stream.web.desk_services import DeskServices
 from stream.web.http.problems import documented, refusal
-from stream.web.parts import DeskParts
 
 
 class Forget(Sent):
@@ -36,7 +36,7 @@ class ForgottenOut(BaseModel):
     dead_letters: int
 
 
-def forget_routes(desk: DeskParts) -> APIRouter:
+def forget_routes(desk: DeskServices) -> APIRouter:
     router = APIRouter(tags=["desk"])
     leads = Depends(desk.callers.may("lead"))
 

@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from stream.postgres.database import reachable, storable
 from stream.postgres.sql import harmless
 from stream.web.auth.callers import Caller
+from stream.web.desk_services import DeskServices
 from stream.web.http.problems import documented, refusal
 from stream.web.http.streamed import Streamed
-from stream.web.parts import DeskParts
 
 What = Literal["tickets", "events", "alerts"]
 Form = Literal["csv", "parquet"]
@@ -135,7 +135,7 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-def export_routes(desk: DeskParts) -> APIRouter:
+def export_routes(desk: DeskServices) -> APIRouter:
     router = APIRouter(tags=["desk"])
     reads = Depends(desk.callers.may("viewer"))
     places = asyncio.Semaphore(AT_ONCE)

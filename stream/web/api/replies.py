@@ -24,8 +24,8 @@ from stream.web.api.records import (
 )
 from stream.web.api.ticket_changes import Sent, example
 from stream.web.auth.callers import Caller
+from stream.web.desk_services import DeskServices
 from stream.web.http.problems import Conflicting, documented, refusal
-from stream.web.parts import DeskParts
 
 LONGEST = 10_000  # characters; the policy refuses long before what the network does not take
 
@@ -100,7 +100,7 @@ class VerdictOut(BaseModel):
     price: float | None = Field(description="US dollars; null where posting is free")
 
 
-def replies_routes(desk: DeskParts) -> APIRouter:
+def replies_routes(desk: DeskServices) -> APIRouter:
     router = APIRouter(prefix="/v1/replies", tags=["desk"])
     reads, acts = Depends(desk.callers.may("viewer")), Depends(desk.callers.may("agent"))
 
@@ -214,7 +214,7 @@ def replies_routes(desk: DeskParts) -> APIRouter:
     return router
 
 
-async def _found(desk: DeskParts, number: int, caller: Caller) -> Row:
+async def _found(desk: DeskServices, number: int, caller: Caller) -> Row:
     try:
         return await desk.of(caller).replies.find(number, caller.brands)
     except NoReply:

@@ -43,8 +43,8 @@ from stream.web.api.ticket_changes import (
     wanted,
 )
 from stream.web.auth.callers import Caller
+from stream.web.desk_services import DeskServices
 from stream.web.http.problems import Conflicting, documented, refusal
-from stream.web.parts import DeskParts
 
 TicketId = Annotated[
     str, Path(max_length=300, description="of the ticket, as it is in the list", examples=["x:1"])
@@ -61,7 +61,7 @@ _READ = documented(401, 403, 404, 422, 429, 503)
 _ACT = documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503) | _LOST
 
 
-def tickets_routes(desk: DeskParts) -> APIRouter:
+def tickets_routes(desk: DeskServices) -> APIRouter:
     router = APIRouter(prefix="/v1/tickets", tags=["desk"])
     reads, acts = Depends(desk.callers.may("viewer")), Depends(desk.callers.may("agent"))
 
@@ -238,7 +238,7 @@ def tickets_routes(desk: DeskParts) -> APIRouter:
     return router
 
 
-async def _ticket(desk: DeskParts, ticket_id: str, caller: Caller) -> Row:
+async def _ticket(desk: DeskServices, ticket_id: str, caller: Caller) -> Row:
     try:
         return await desk.of(caller).desk.ticket(ticket_id, caller.brands)
     except NoTicket:
@@ -246,7 +246,7 @@ async def _ticket(desk: DeskParts, ticket_id: str, caller: Caller) -> Row:
 
 
 async def _act(
-    desk: DeskParts, ticket_id: str, actions: list[Action], change: Change, seen: Seen | None
+    desk: DeskServices, ticket_id: str, actions: list[Action], change: Change, seen: Seen | None
 ) -> TicketOut:
     caller = change.caller
     try:
@@ -269,7 +269,7 @@ def _none() -> Exception:
     return refusal(404, "there is no such ticket; where its message was deleted, it was withdrawn")
 
 
-async def _refuse_owner(desk: DeskParts, row: Row, owner: str | None, caller: Caller) -> None:
+async def _refuse_owner(desk: DeskServices, row: Row, owner: str | None, caller: Caller) -> None:
     """Raises a refusal where the caller may not give the ticket away, or this owner cannot have it."""
     try:
         await refuse_owner(

@@ -20,7 +20,7 @@ from stream.monitor.records import MonitorQuery
 from stream.web.console.monitor_page import headline
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.updates import View, hear, keep_telling
-from stream.web.parts import DeskParts
+from stream.web.desk_services import DeskServices
 
 EVERY = 10.0  # seconds; changes are told as they come
 SHOWN = 50
@@ -69,20 +69,20 @@ class AlertsPage:
         keep_telling(self._visit, self.view, self._show, self._again, EVERY)
 
     async def _show(self) -> None:
-        parts, brands, asked = self._visit.parts, self._visit.caller.brands, self._asked
+        services, brands, asked = self._visit.services, self._visit.caller.brands, self._asked
         brand = asked["brand"] or None
-        counts = await parts.alert_book.counts(brands, brand=brand)
-        found = await parts.alert_book.list(
+        counts = await services.alert_book.counts(brands, brand=brand)
+        found = await services.alert_book.list(
             brands, brand=brand, statuses=_STATUSES[asked["show"]], limit=SHOWN
         )
-        incidents = await parts.incidents.list_incidents(brand=brand, brands=brands, limit=20)
+        incidents = await services.incidents.list_incidents(brand=brand, brands=brands, limit=20)
         self.view.tell(
             counts={
                 show: sum(counts[each] for each in statuses) for show, statuses in _STATUSES.items()
             },
             alerts=[told(each) for each in found],
             incidents=[_incident(row) for row in incidents],
-            brands=await parts.monitor.brands(MonitorQuery(brands=brands)),
+            brands=await services.monitor.brands(MonitorQuery(brands=brands)),
         )
         await asyncio.sleep(0.3)  # many changes at once are one look
 
@@ -95,7 +95,7 @@ class AlertsPage:
         if (caller := await self._visit.still("agent")) is None:
             return
         try:
-            alert = await self._visit.parts.alert_book.acknowledge(
+            alert = await self._visit.services.alert_book.acknowledge(
                 str(event.args), caller.name, caller.brands
             )
             say(f"Seen by {alert.acknowledged_by}.")
@@ -115,7 +115,7 @@ class AlertsPage:
         )
         until = datetime.now(UTC) + min(length, LONGEST_SNOOZE) if length else None
         try:
-            await self._visit.parts.alert_book.snooze(
+            await self._visit.services.alert_book.snooze(
                 str(given.get("id")), caller.name, until, caller.brands
             )
             say(
@@ -138,7 +138,7 @@ class AlertsPage:
         """Draft for each of its tickets. It takes a while: the page goes on meanwhile."""
         id = str(event.args)
         caller = await self._visit.still("agent")
-        write = self._visit.parts.write
+        write = self._visit.services.write
         if caller is None or id in self._busy:
             return
         if write is None:
@@ -157,7 +157,7 @@ class AlertsPage:
 
         async def draft() -> None:
             try:
-                done = await answer(tickets, self._visit.parts.replies, write)
+                done = await answer(tickets, self._visit.services.replies, write)
                 self._answered = {**self._answered, id: _answered(done)}
             finally:
                 self._busy = [each for each in self._busy if each != id]
@@ -169,7 +169,7 @@ class AlertsPage:
 
     async def _incident(self, id: str) -> dict[str, Any] | None:
         try:
-            found = await self._visit.parts.incidents.show_incident(id)
+            found = await self._visit.services.incidents.show_incident(id)
         except UserError:
             found = None
         if found is None or not self._visit.caller.sees(found["brand"]):
@@ -281,10 +281,10 @@ def _moment(at: datetime | None) -> float | None:
     return None if at is None else at.timestamp()
 
 
-def add_alerts(parts: DeskParts) -> None:
+def add_alerts(services: DeskServices) -> None:
     """The page `/alerts`."""
 
     async def build(visit: Visit) -> None:
         AlertsPage(visit).start()
 
-    add_page(parts, "/alerts", "Alerts", build)
+    add_page(services, "/alerts", "Alerts", build)

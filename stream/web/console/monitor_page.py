@@ -16,7 +16,7 @@ from stream.monitor.rates import STEP, Rate
 from stream.monitor.records import LENGTH, SPANS, MonitorQuery, Point, Span, Traffic
 from stream.web.console.shell import Visit, add_page
 from stream.web.console.updates import View, keep_telling
-from stream.web.parts import DeskParts
+from stream.web.desk_services import DeskServices
 
 EVERY = 2.0  # seconds; what has not changed is not sent
 ALERTS = 6
@@ -44,14 +44,14 @@ class MonitorPage:
         keep_telling(self._visit, self.view, self._show, self._again, EVERY)
 
     async def _show(self) -> None:
-        asked, parts = self._asked, self._visit.parts
-        monitor = parts.monitor
+        asked, services = self._asked, self._visit.services
+        monitor = services.monitor
         showing: list[tuple[str, Callable[[], Awaitable[Any]], Callable[[Any], Any]]] = [
             ("rates", lambda: monitor.rates(asked), _rates),
             ("traffic", lambda: monitor.traffic(asked), traffic_told),
             ("behind", monitor.lag, asdict),
             ("brands", lambda: monitor.brands(asked), list),
-            ("alerts", lambda: parts.alert_book.list(asked.brands, brand=asked.brand, statuses=["open"], limit=50),
+            ("alerts", lambda: services.alert_book.list(asked.brands, brand=asked.brand, statuses=["open"], limit=50),
              lambda found: [alert_told(each) for each in sorted(found, key=_bursts_first)[:ALERTS]]),
             ("rising", lambda: monitor.trending(asked), lambda found: [asdict(each) for each in found]),
             ("mixes", lambda: monitor.mixes(asked), asdict),
@@ -152,10 +152,10 @@ def _by(given: Any) -> str:
     return "brand" if given == "brand" else "topic"
 
 
-def add_monitor(parts: DeskParts) -> None:
+def add_monitor(services: DeskServices) -> None:
     """The page `/monitor`."""
 
     async def build(visit: Visit) -> None:
         MonitorPage(visit).start()
 
-    add_page(parts, "/monitor", "Monitor", build)
+    add_page(services, "/monitor", "Monitor", build)

@@ -17,7 +17,7 @@ from stream.monitor.records import MonitorQuery
 from stream.web.auth.callers import Caller
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.updates import View, keep_telling
-from stream.web.parts import DeskParts
+from stream.web.desk_services import DeskServices
 
 EVERY = 15.0  # seconds
 
@@ -32,8 +32,8 @@ class PeoplePage:
     """One admin's view of people and keys. Every act is noted, with who did it."""
 
     def __init__(self, visit: Visit) -> None:
-        self._visit, self._parts = visit, visit.parts
-        self._keys = ApiKeys(visit.parts.engine)
+        self._visit, self._services = visit, visit.services
+        self._keys = ApiKeys(visit.services.engine)
         self._again = asyncio.Event()
         self.view = PeopleView(me=visit.caller.name, known=[], secret=None, refused="")
         acts: dict[str, Act] = {
@@ -54,13 +54,15 @@ class PeoplePage:
         keep_telling(self._visit, self.view, self._show, self._again, EVERY)
 
     async def _show(self) -> None:
-        if (await self._parts.people.find(self._visit.caller.name)).role != "admin":
+        if (await self._services.people.find(self._visit.caller.name)).role != "admin":
             return
-        alive = await self._parts.sessions.alive()
+        alive = await self._services.sessions.alive()
         self.view.tell(
-            people=[_person(user, alive.get(user.id)) for user in await self._parts.people.list()],
+            people=[
+                _person(user, alive.get(user.id)) for user in await self._services.people.list()
+            ],
             keys=[_key(key) for key in await self._keys.list()],
-            known=await self._parts.monitor.brands(MonitorQuery()),
+            known=await self._services.monitor.brands(MonitorQuery()),
         )
 
     def _doing(self, act: Act) -> Callable[[GenericEventArguments], Awaitable[None]]:
@@ -83,7 +85,7 @@ class PeoplePage:
     async def _add(self, caller: Caller, given: Any) -> None:
         name, role, brands = _text(given, "name").strip(), _role(given), _brands(given)
         password = _password()
-        await self._parts.people.add(name, password, role, brands)
+        await self._services.people.add(name, password, role, brands)
         await self._note(caller, "user add", name, role=role, brands=brands)
         self.view.tell(
             secret={"of": "person", "words": f"The first password of {name}", "token": password}
@@ -91,33 +93,33 @@ class PeoplePage:
 
     async def _change(self, caller: Caller, given: Any) -> None:
         name, role, brands = _text(given, "name"), _role(given), _brands(given)
-        await self._parts.people.set_role(name, role, brands)
+        await self._services.people.set_role(name, role, brands)
         await self._note(caller, "user role", name, role=role, brands=brands)
         say(
             f"{name} is {role} of {', '.join(brands) if brands else 'all brands'}, and has to log in again."
         )
 
     async def _disable(self, caller: Caller, name: Any) -> None:
-        await self._parts.people.disable(str(name))
+        await self._services.people.disable(str(name))
         await self._note(caller, "user disable", str(name))
         say(f"{name} can log in no more.")
 
     async def _enable(self, caller: Caller, name: Any) -> None:
-        await self._parts.people.enable(str(name))
+        await self._services.people.enable(str(name))
         await self._note(caller, "user enable", str(name))
         say(f"{name} can log in again.")
 
     async def _password(self, caller: Caller, name: Any) -> None:
         password = _password()
-        await self._parts.people.set_password(str(name), password)
+        await self._services.people.set_password(str(name), password)
         await self._note(caller, "user password", str(name))
         self.view.tell(
             secret={"of": "password", "words": f"The new password of {name}", "token": password}
         )
 
     async def _end(self, caller: Caller, name: Any) -> None:
-        user = await self._parts.people.find(str(name))
-        ended = await self._parts.sessions.end(user.id)
+        user = await self._services.people.find(str(name))
+        ended = await self._services.sessions.end(user.id)
         await self._note(caller, "user log out", user.name, sessions=ended)
         say(f"{user.name} is logged out everywhere.")
 
@@ -128,7 +130,7 @@ class PeoplePage:
             raise UserError("a key's name has 1 to 100 printable characters")
         if not scopes:
             raise UserError("a key has to open something")
-        holder = await self._parts.people.find(user) if user else None
+        holder = await self._services.people.find(user) if user else None
         token = await self._keys.create(name, scopes, holder)
         await self._note(caller, "key create", name, scopes=scopes, user=user or None)
         self.view.tell(secret={"of": "key", "words": f"The key {name}", "token": token})
@@ -139,7 +141,7 @@ class PeoplePage:
         say(f"The key {key.name} opens nothing any more.")
 
     async def _note(self, caller: Caller, action: str, subject: str, **details: Any) -> None:
-        await note(self._parts.engine, caller.name, action, subject, **details)
+        await note(self._services.engine, caller.name, action, subject, **details)
 
 
 def _person(user: User, sessions: Any) -> dict[str, Any]:
@@ -200,10 +202,10 @@ def _scopes(given: Any) -> list[Scope]:
     return [scope for scope in SCOPES if isinstance(asked, list) and scope in asked]
 
 
-def add_people(parts: DeskParts) -> None:
+def add_people(services: DeskServices) -> None:
     """The page `/people`."""
 
     async def build(visit: Visit) -> None:
         PeoplePage(visit).start()
 
-    add_page(parts, "/people", "People", build, "admin")
+    add_page(services, "/people", "People", build, "admin")

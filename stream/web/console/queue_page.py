@@ -20,7 +20,7 @@ from stream.web.console.shell import ASSETS, Visit, add_page, say, tag
 from stream.web.console.ticket_actions import Acts
 from stream.web.console.ticket_page import TicketPage
 from stream.web.console.updates import AWAY
-from stream.web.parts import DeskParts
+from stream.web.desk_services import DeskServices
 
 FACETS_EVERY = 2.0  # seconds
 
@@ -120,7 +120,7 @@ class QueuePage:
         """
         for task in self._following:
             task.cancel()
-        queue, filter, lines = self._visit.parts.queue, self.filter, self._lines
+        queue, filter, lines = self._visit.services.queue, self.filter, self._lines
         fresh = True
 
         async def read() -> list[Card]:
@@ -188,13 +188,13 @@ def _spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     return background_tasks.create(work)
 
 
-def add_queue(parts: DeskParts) -> None:
+def add_queue(services: DeskServices) -> None:
     """The pages `/` and `/tickets/ID`."""
-    feeds = Feeds(parts.hub)
-    rooms = Rooms(parts.desk, feeds.hurry)
+    feeds = Feeds(services.hub)
+    rooms = Rooms(services.desk, feeds.hurry)
 
     async def build(visit: Visit) -> None:
         await QueuePage(visit, feeds, rooms).start(visit.request.path_params.get("ticket_id"))
 
-    add_page(parts, "/", "Queue", build)
-    add_page(parts, "/tickets/{ticket_id:path}", "Ticket", build)
+    add_page(services, "/", "Queue", build)
+    add_page(services, "/tickets/{ticket_id:path}", "Ticket", build)

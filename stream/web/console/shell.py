@@ -17,7 +17,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from stream.accounts.users import Role
 from stream.errors import DatabaseAway
 from stream.web.auth.callers import Caller, caller_of
-from stream.web.parts import DeskParts
+from stream.web.desk_services import DeskServices
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Visit:
     each act.
     """
 
-    parts: DeskParts
+    services: DeskServices
     caller: Caller
     request: Request
     client: Client
@@ -59,7 +59,7 @@ class Visit:
         more.
         """
         try:
-            caller = await self.parts.callers.again(self.caller)
+            caller = await self.services.callers.again(self.caller)
         except DatabaseAway:
             say("The database cannot be reached just now; nothing was changed.", bad=True)
             return None
@@ -75,7 +75,9 @@ class Visit:
 Build = Callable[[Visit], Awaitable[None]]
 
 
-def add_page(parts: DeskParts, path: str, title: str, build: Build, role: Role = "viewer") -> None:
+def add_page(
+    services: DeskServices, path: str, title: str, build: Build, role: Role = "viewer"
+) -> None:
     """A page at `path`, which `build` fills below the header. Who lacks the role is told so and
     sees nothing else.
     """
@@ -87,7 +89,7 @@ def add_page(parts: DeskParts, path: str, title: str, build: Build, role: Role =
         with tag("div", id="content", tabindex="-1"):  # within the page's own <main>
             if caller.may(role):
                 try:
-                    await build(Visit(parts.of(caller), caller, request, client))
+                    await build(Visit(services.of(caller), caller, request, client))
                 except DatabaseAway:
                     client.status_code = 503
                     ui.add_head_html('<meta http-equiv="refresh" content="5">')

@@ -17,7 +17,7 @@ from stream.postgres.database import reachable
 from stream.postgres.sql import SECONDS, SqlRefused
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.updates import View
-from stream.web.parts import DeskParts
+from stream.web.desk_services import DeskServices
 
 LONGEST_CELL = 2_000  # characters that are sent to the browser; the file has all of them
 
@@ -55,7 +55,7 @@ class SqlPage:
         self.view.on("csv", self._csv)
 
     async def start(self) -> None:
-        async with reachable(), self._visit.parts.engine.connect() as connection:
+        async with reachable(), self._visit.services.engine.connect() as connection:
             found = await connection.execute(_COLUMNS)
             self.view.tell(
                 views=[{"name": row.view, "columns": list(row.columns)} for row in found]
@@ -67,7 +67,7 @@ class SqlPage:
         self.view.tell(running=True, refused="")
         try:
             answer = await self._box.ask(
-                caller.name, lambda: self._visit.parts.reader_url(caller), str(event.args)
+                caller.name, lambda: self._visit.services.reader_url(caller), str(event.args)
             )
             rows = answer.rows
             told = {
@@ -94,7 +94,7 @@ class SqlPage:
         self.view.tell(running=True, refused="")
         try:
             file, more = await self._box.csv(
-                caller.name, lambda: self._visit.parts.reader_url(caller), str(event.args)
+                caller.name, lambda: self._visit.services.reader_url(caller), str(event.args)
             )
             ui.download.content(
                 file, f"earshot-{datetime.now(UTC):%Y%m%d-%H%M%S}.csv", "text/csv; charset=utf-8"
@@ -120,11 +120,11 @@ def _cell(value: Any) -> Any:
     return value[:LONGEST_CELL] if isinstance(value, str) else value
 
 
-def add_sql(parts: DeskParts) -> None:
+def add_sql(services: DeskServices) -> None:
     """The page `/sql`."""
-    box = SqlBox(parts.engine)
+    box = SqlBox(services.engine)
 
     async def build(visit: Visit) -> None:
         await SqlPage(visit, box).start()
 
-    add_page(parts, "/sql", "SQL", build)
+    add_page(services, "/sql", "SQL", build)

@@ -60,7 +60,7 @@ class Acts:
     """
 
     def __init__(self, visit: Visit) -> None:
-        self._visit, self._parts = visit, visit.parts
+        self._visit, self._services = visit, visit.services
 
     def by_name(self) -> dict[str, Act]:
         return {
@@ -80,7 +80,7 @@ class Acts:
             return {}
         text = str(asked.get("text") or "")[:LONGEST_REPLY]
         row = await self._row(ticket_id, asked, caller)
-        verdict = await reply_approval.verdict_on(self._parts.replies, row, text)
+        verdict = await reply_approval.verdict_on(self._services.replies, row, text)
         return {
             "n": asked.get("n"),
             "length": verdict.length,
@@ -97,7 +97,7 @@ class Acts:
                 caller = await self._visit.still(role)
                 if caller is None:
                     return Outcome(False, "you may not do this now")
-                await self._parts.desk.ticket(ticket_id, caller.brands)
+                await self._services.desk.ticket(ticket_id, caller.brands)
                 return await act(caller, ticket_id, events, asked)
             except Lost as lost:
                 return Outcome(False, str(lost), told(lost.last))
@@ -121,11 +121,11 @@ class Acts:
     ) -> Outcome:
         action = _ACTION.validate_python(asked.get("action"))
         seen = asked.get("seen") or {}
-        ticket = await self._parts.desk.ticket(ticket_id, caller.brands)
+        ticket = await self._services.desk.ticket(ticket_id, caller.brands)
         await refuse_owner(
-            self._parts.people, ticket, action, caller.name, leads=caller.may("lead")
+            self._services.people, ticket, action, caller.name, leads=caller.may("lead")
         )
-        await self._parts.desk.act(
+        await self._services.desk.act(
             ticket_id,
             action,
             caller.name,
@@ -143,12 +143,12 @@ class Acts:
         if number is None:
             if not said or not said.strip():
                 return Outcome(False, "a reply has words")
-            number, seen = await reply_approval.begin(self._parts.replies, ticket_id, said), 0
+            number, seen = await reply_approval.begin(self._services.replies, ticket_id, said), 0
         else:
             number = (await self._row(ticket_id, asked, caller))["id"]
         anyway = asked.get("anyway") is True  # kept in the audit
         await reply_approval.approve(
-            self._parts.replies, number, caller.name, text=said, anyway=anyway, seen=seen
+            self._services.replies, number, caller.name, text=said, anyway=anyway, seen=seen
         )
         return Outcome(True, "Approved. A worker sends it.")
 
@@ -156,7 +156,7 @@ class Acts:
         self, caller: Caller, ticket_id: str, events: frozenset[str], asked: Asked
     ) -> Outcome:
         row = await self._row(ticket_id, asked, caller)
-        await self._parts.replies.discard(row["id"], caller.name, seen=_version(asked))
+        await self._services.replies.discard(row["id"], caller.name, seen=_version(asked))
         return Outcome(True, "Discarded.")
 
     async def _settle(
@@ -164,19 +164,19 @@ class Acts:
     ) -> Outcome:
         row = await self._row(ticket_id, asked, caller)
         sent = asked.get("sent") is True
-        await self._parts.replies.settle(row["id"], caller.name, sent=sent, seen=_version(asked))
+        await self._services.replies.settle(row["id"], caller.name, sent=sent, seen=_version(asked))
         return Outcome(True, "Settled.")
 
     async def _draft(
         self, caller: Caller, ticket_id: str, events: frozenset[str], asked: Asked
     ) -> Outcome:
-        write = self._parts.write
-        wanted = await self._parts.replies.to_draft([ticket_id])
+        write = self._services.write
+        wanted = await self._services.replies.to_draft([ticket_id])
         if write is None or not wanted:
             return Outcome(False, "nothing here waits for a draft")
-        lately = await self._parts.replies.lately(wanted[0].request.brand)
+        lately = await self._services.replies.lately(wanted[0].request.brand)
         drafts = await asyncio.to_thread(write, [wanted[0].request], lately)
-        await self._parts.replies.store([(wanted[0], drafts[0], None)])
+        await self._services.replies.store([(wanted[0], drafts[0], None)])
         return Outcome(True, "Drafted.")
 
     async def _correct(
@@ -185,13 +185,13 @@ class Acts:
         event, field = str(asked.get("event")), asked.get("field")
         if event not in events or field not in FIELDS:
             return Outcome(False, "there is no such message in this ticket")
-        await self._parts.corrections.correct(event, field, str(asked.get("value")), caller.name)
+        await self._services.corrections.correct(event, field, str(asked.get("value")), caller.name)
         return Outcome(True, f"Corrected: {field} is {asked.get('value')}.")
 
     async def _forget(
         self, caller: Caller, ticket_id: str, events: frozenset[str], asked: Asked
     ) -> Outcome:
-        ticket = await self._parts.desk.ticket(ticket_id, caller.brands)
+        ticket = await self._services.desk.ticket(ticket_id, caller.brands)
         if caller.brands is not None:
             return Outcome(
                 False, "erasing reaches into every brand; it takes somebody who sees them all"
@@ -199,11 +199,11 @@ class Acts:
         if not ticket["author"] or asked.get("author") != ticket["author"]:
             return Outcome(False, "this is not the author of the ticket")
         gone = await forget(
-            self._parts.engine,
+            self._services.engine,
             ticket["author"],
             actor=caller.name,
             network=ticket["network"],
-            publish=lambda saved: self._parts.publish(outgoing(saved)),
+            publish=lambda saved: self._services.publish(outgoing(saved)),
         )
         return Outcome(
             True,
@@ -216,10 +216,10 @@ class Acts:
         """
         number = asked.get("reply")
         if number is None:
-            ticket = await self._parts.desk.ticket(ticket_id, caller.brands)
+            ticket = await self._services.desk.ticket(ticket_id, caller.brands)
             said = [
                 each
-                for each in await self._parts.desk.conversation(ticket_id)
+                for each in await self._services.desk.conversation(ticket_id)
                 if each["direction"] == "inbound"
             ]
             last = said[-1]["id"] if said else ticket_id
@@ -230,7 +230,7 @@ class Acts:
                 "event_id": last,
                 "text": "",
             }
-        row = await self._parts.replies.find(int(number), caller.brands)
+        row = await self._services.replies.find(int(number), caller.brands)
         if row["ticket_id"] != ticket_id:
             raise UserError(f"there is no reply {number} to this ticket")
         return row

@@ -60,13 +60,13 @@ class TicketPage:
         self._is_away = False
         caller = visit.caller
         self.view = TicketView()
-        taxonomy = visit.parts.taxonomy
+        taxonomy = visit.services.taxonomy
         self.view.tell(
             me=caller.name,
             agent=caller.may("agent"),
             lead=caller.may("lead"),
             erases=caller.may("lead") and caller.brands is None,
-            drafting=visit.parts.write is not None,
+            drafting=visit.services.write is not None,
             topics=list(taxonomy.topic_names),
             problems=[{"name": each.name, "topic": each.topic} for each in taxonomy.problems],
             others=[],
@@ -129,7 +129,7 @@ class TicketPage:
                 each.cancel()
 
     async def _hear(self, ticket_id: str, surely: asyncio.Event, perhaps: asyncio.Event) -> None:
-        with self._visit.parts.hub.subscribe(self._visit.caller.brands) as changes:
+        with self._visit.services.hub.subscribe(self._visit.caller.brands) as changes:
             async for change in changes:
                 if ticket_id in change.ids or change.table == "replies":
                     surely.set()
@@ -152,7 +152,7 @@ class TicketPage:
 
     async def _may_still(self) -> bool:
         try:
-            found = await self._visit.parts.callers.again(self._visit.caller)
+            found = await self._visit.services.callers.again(self._visit.caller)
         except DatabaseAway:
             self._tell_away(True)
             return True  # nobody can tell just now; nothing new is shown either
@@ -176,21 +176,21 @@ class TicketPage:
     async def _meet_again(self) -> None:
         if self._id is not None:
             self.view.tell(
-                others=await self._visit.parts.desk.enter(self._id, self._visit.caller.name)
+                others=await self._visit.services.desk.enter(self._id, self._visit.caller.name)
             )
 
     async def _read(self, *, anyhow: bool = False) -> None:
-        parts, ticket_id = self._visit.parts, self._id
+        services, ticket_id = self._visit.services, self._id
         if ticket_id is None:
             return
         try:
-            ticket = await parts.desk.ticket(ticket_id, self._visit.caller.brands)
+            ticket = await services.desk.ticket(ticket_id, self._visit.caller.brands)
         except NoTicket:
             self._mark, self._events = None, frozenset()
             self._visit.client.status_code = 404  # where the page is still to be sent
             self.view.tell(ticket=None, gone=_GONE, others=[])
             return
-        replies = await parts.replies.newest(ticket=ticket_id)
+        replies = await services.replies.newest(ticket=ticket_id)
         mark = _Mark(
             ticket["version"],
             ticket["edits"],
@@ -198,16 +198,16 @@ class TicketPage:
         )
         if mark == self._mark and not anyhow:
             return
-        said = await parts.desk.conversation(ticket_id)
+        said = await services.desk.conversation(ticket_id)
         events = [each["id"] for each in said]
         told = detail(
             ticket,
             said,
-            await parts.desk.history(ticket_id),
-            await parts.desk.similar(ticket_id),
-            await parts.desk.incident(ticket_id),
+            await services.desk.history(ticket_id),
+            await services.desk.similar(ticket_id),
+            await services.desk.incident(ticket_id),
             replies,
-            await parts.corrections.of(events),
+            await services.corrections.of(events),
         )
         if self._mark is None and self._visit.caller.may("agent"):
             self.view.tell(people=await self._people(ticket["brand"]))
@@ -218,7 +218,7 @@ class TicketPage:
     async def _people(self, brand: str | None) -> list[str]:
         """Whom this ticket may be given to."""
         return [
-            user.name for user in await self._visit.parts.people.list() if can_have(user, brand)
+            user.name for user in await self._visit.services.people.list() if can_have(user, brand)
         ]
 
     def _acting(

@@ -56,7 +56,7 @@ def keep_telling(
             again.clear()
             wait = every
             try:
-                if await visit.parts.callers.again(visit.caller) is None:
+                if await visit.services.callers.again(visit.caller) is None:
                     view.tell(note=LOGGED_OUT)
                     return
                 await show()
@@ -75,7 +75,7 @@ def hear(visit: Visit, tables: frozenset[str], again: asyncio.Event) -> None:
     """Set `again` when something of these tables changes that the caller may see."""
 
     async def run() -> None:
-        with visit.parts.hub.subscribe(visit.caller.brands) as changes:
+        with visit.services.hub.subscribe(visit.caller.brands) as changes:
             async for change in changes:
                 if change.table in tables or change.table == MISSED.table:
                     again.set()

@@ -1,4 +1,4 @@
-"""What the desk works with over HTTP: its pages, its console and its API are given the same."""
+"""The desk's services, as its pages, its console and its API use them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from stream.desk.alert_book import AlertBook
 from stream.desk.corrections import Corrections
 from stream.desk.queue import QueueReader
 from stream.desk.tickets import Desk
-from stream.errors import DatabaseAway
 from stream.incidents.answers import Write
 from stream.incidents.store import Incidents
 from stream.kafka import Publish
@@ -33,13 +32,12 @@ from stream.web.reads import Reads
 
 
 @dataclass(frozen=True, slots=True)
-class DeskParts:
-    """engine: the owner's. reads: for what is streamed past the others.
+class DeskServices:
+    """The services over one database.
 
-    reader_url: where the caller reads as their own login, so that Postgres itself keeps other
-    brands from them.
-
-    write: drafts replies, for a thread; None where this process has no model for that.
+    engine: the owner's. reads: for exports, which are streamed. reader_url: a read-only login for
+    the caller, so that Postgres itself keeps other brands from them. write: drafts replies, in a
+    thread; None where this process has no model for that.
     """
 
     engine: AsyncEngine
@@ -62,23 +60,24 @@ class DeskParts:
     reader_url: Callable[[Caller], Awaitable[str]]
     write: Write | None = None
     provider: IdentityProvider | None = None
-    _bound: dict[frozenset[str], DeskParts] = field(default_factory=dict, repr=False)
+    _bound: dict[frozenset[str], DeskServices] = field(default_factory=dict, repr=False)
 
-    def of(self, caller: Caller) -> DeskParts:
-        """The parts as the caller may read: a condition that some query forgets shows them no other
-        brand's rows.
+    def of(self, caller: Caller) -> DeskServices:
+        """The services as the caller may read: under row-level security for bound callers.
+
+        A condition that some query forgets shows them no other brand's rows.
         """
-        if caller.brands is None:
+        brands = caller.brands
+        if brands is None:
             return self
-        if caller.brands not in self._bound:
-            self._bound[caller.brands] = replace(
-                self, **_over(BoundEngine(self.engine, caller.brands)), _bound={}
-            )
-        return self._bound[caller.brands]
+        if brands not in self._bound:
+            bound = _over(BoundEngine(self.engine, brands))
+            self._bound[brands] = replace(self, **bound, _bound={})
+        return self._bound[brands]
 
 
 def _over(engine: AsyncEngine) -> dict[str, Any]:
-    """What reads and changes texts, over this engine."""
+    """The services that read and change texts, over this engine."""
     return {
         "reads": engine,
         "desk": Desk(engine),
@@ -91,7 +90,7 @@ def _over(engine: AsyncEngine) -> dict[str, Any]:
     }
 
 
-def desk_parts(
+def desk_services(
     engine: AsyncEngine,
     store: Reads,
     ring: KeyRing,
@@ -105,30 +104,24 @@ def desk_parts(
     training_mix: TrainingMix | None = None,
     write: Write | None = None,
     provider: IdentityProvider | None = None,
-) -> DeskParts:
-    """The desk over one database. url: the owner's; reader_url: of the read-only login that sees
-    every brand.
+) -> DeskServices:
+    """The desk over one database.
 
-    lag: how many messages wait in Kafka. taught: what the model at hand was.
+    url: the owner's. reader_url: of the read-only login that sees every brand. lag: how many
+    messages wait in Kafka. training_mix: of this process's model.
     """
     sessions = Sessions(engine)
-    logins: dict[tuple[int, frozenset[str] | None], str] = {}
+    logins: dict[tuple[int, frozenset[str]], str] = {}
 
     async def own_url(caller: Caller) -> str:
-        if caller.user is None:
+        if caller.user is None or caller.brands is None:
             return reader_url
-        known = (caller.user.id, caller.brands)
-        if known not in logins:
-            try:
-                logins[known] = await ensure_login(engine, url, caller.user)
-            except DatabaseAway:
-                if caller.brands is not None:
-                    raise
-                # an owner who may make no roles has made this one, which sees no less
-                return reader_url
-        return logins[known]
+        bound = (caller.user.id, caller.brands)
+        if bound not in logins:
+            logins[bound] = await ensure_login(engine, url, caller.user)
+        return logins[bound]
 
-    return DeskParts(
+    return DeskServices(
         engine=engine,
         store=store,
         **_over(engine),
