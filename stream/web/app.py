@@ -12,19 +12,14 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from connectors.webhook import Hook
 from models.taxonomy.classifier import Taxonomy
 from stream.kafka import Publish
-from stream.web.api.alerts import alerts_routes
+from stream.web.api import alerts, changes, erasure, export, replies, tickets
 from stream.web.api.analyze import analyze_routes
-from stream.web.api.changes import stream_routes
-from stream.web.api.erasure import forget_routes
 from stream.web.api.events import events_routes
-from stream.web.api.export import export_routes
 from stream.web.api.hooks import hooks_routes
 from stream.web.api.model import Reading
-from stream.web.api.replies import replies_routes
 from stream.web.api.state import state_routes
 from stream.web.api.stats import stats_routes
 from stream.web.api.taxonomy import taxonomy_routes
-from stream.web.api.tickets import tickets_routes
 from stream.web.auth.callers import Callers
 from stream.web.auth.gate import Gate
 from stream.web.auth.keyring import Guard, KeyRing
@@ -74,12 +69,14 @@ def create_web(store: Reads, api: Api) -> FastAPI:
     callers = Callers(api.ring) if api.desk is None else api.desk.callers
     app.add_middleware(Gate, callers=callers, open_paths=OPEN_PATHS, anybody=_anybody(api.desk))
     app.add_middleware(Edge, console=CONSOLE_PATHS, base_url=callers.base_url)
+    app.state.callers = callers
     tell_problems(app)
     app.include_router(analyze_routes(guard, api.batcher))
     app.include_router(events_routes(guard, api.publish))
     app.include_router(hooks_routes(api.hooks, api.publish))
-    app.include_router(taxonomy_routes(callers, api.taxonomy))
-    app.include_router(stats_routes(callers, store, None if api.desk is None else api.desk.monitor))
+    app.include_router(taxonomy_routes(api.taxonomy))
+    monitor = None if api.desk is None else api.desk.monitor
+    app.include_router(stats_routes(store, monitor))
     app.include_router(state_routes(guard, store))
 
     @app.get("/openapi.json", include_in_schema=False)
@@ -91,15 +88,9 @@ def create_web(store: Reads, api: Api) -> FastAPI:
         return HTMLResponse(docs_page(described(app)))
 
     if api.desk is not None:
-        for routes in (
-            tickets_routes,
-            replies_routes,
-            alerts_routes,
-            stream_routes,
-            export_routes,
-            forget_routes,
-        ):
-            app.include_router(routes(api.desk))
+        app.state.desk = api.desk
+        for routes in (tickets, replies, alerts, changes, export, erasure):
+            app.include_router(routes.router)
         mount_login(app, api.desk.people, api.desk.sessions, callers, api.desk.provider)
         mount_console(app, api.desk)  # the last: what it mounts may take every path that is left
     return app

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.taxonomy.classifier import Taxonomy
@@ -30,6 +32,8 @@ from stream.web.auth.sign_on import IdentityProvider
 from stream.web.live import Hub
 from stream.web.reads import Reads
 
+MAX_EXPORTS = 2  # at the same time: each holds a connection of the desk's
+
 
 @dataclass(frozen=True, slots=True)
 class DeskServices:
@@ -37,7 +41,8 @@ class DeskServices:
 
     engine: the owner's. reads: for exports, which are streamed. reader_url: a read-only login for
     the caller, so that Postgres itself keeps other brands from them. write: drafts replies, in a
-    thread; None where this process has no model for that.
+    thread; None where this process has no model for that. exports: a place for each that runs.
+    stream_readers: those of `/v1/stream`.
     """
 
     engine: AsyncEngine
@@ -60,6 +65,8 @@ class DeskServices:
     reader_url: Callable[[Caller], Awaitable[str]]
     write: Write | None = None
     provider: IdentityProvider | None = None
+    exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_EXPORTS))
+    stream_readers: set[object] = field(default_factory=set)
     _bound: dict[frozenset[str], DeskServices] = field(default_factory=dict, repr=False)
 
     def of(self, caller: Caller) -> DeskServices:
@@ -136,3 +143,12 @@ def desk_services(
         write=write,
         provider=provider,
     )
+
+
+def services_of(request: Request) -> DeskServices:
+    """A dependency of routes: the services of the application, not yet bound to a caller."""
+    services: DeskServices = request.app.state.desk
+    return services
+
+
+Services = Annotated[DeskServices, Depends(services_of)]
