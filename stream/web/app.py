@@ -1,4 +1,4 @@
-"""The web application: one page with the queue, the REST interface, and what operators' tools ask."""
+"""Web application: the console, the REST interface, and health for operators' tools."""
 
 from __future__ import annotations
 
@@ -34,17 +34,21 @@ from stream.web.reads import Reads
 
 _ABOUT = """Messages of customers in, understanding out.
 
-Everything needs an API key, `Authorization: Bearer earshot_...`, or the session of who logged in at `/login`; but
-`/healthz` and `/readyz`, and `/metrics` to who asks directly and not through a proxy. A key is made by `earshot key
-create NAME --scope SCOPE`: `analyze` and `events` for those two, `read` for what shows, `desk` for what the desk does,
-with `--user USER` in the name, the role and the brands of that user. Tickets of other brands do not exist to who is
+Everything needs an API key, `Authorization: Bearer earshot_...`, or the session of who logged in \
+at `/login`; but
+`/healthz` and `/readyz`, and `/metrics` to who asks directly and not through a proxy. A key is \
+made by `earshot key
+create NAME --scope SCOPE`: `analyze` and `events` for those two, `read` for what shows, `desk` \
+for what the desk does,
+with `--user USER` in the name, the role and the brands of that user. Tickets of other brands do \
+not exist to who is
 bound to some. Errors are `application/problem+json` (RFC 9457).
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """What the REST interface works with."""
+    """The collaborators of the REST interface."""
 
     ring: KeyRing
     batcher: Batcher[Reading, str]

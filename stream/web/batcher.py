@@ -131,7 +131,7 @@ class Batcher(Generic[Item, Result]):
             self._speed = self._runners * count / max(seconds, 1e-6)
 
     def _take(self) -> list[tuple[_Request[Item, Result], int]]:
-        """The next batch: an item of each request in turn, so that a large one holds up no small one."""
+        """The next batch: an item of each request in turn, so that no large one holds up others."""
         places: list[tuple[_Request[Item, Result], int]] = []
         while self._queue and len(places) < self._limit:
             request = self._queue.popleft()

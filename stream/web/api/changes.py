@@ -23,8 +23,10 @@ MAX_READERS = 500  # streams at once of one process
 _ID = re.compile(r"([0-9a-f]{8})-(\d{1,15})")
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": '`event: tickets`, `alerts`, `replies` or `incidents`, `data: {"ids": [...]}`: read these '
-        "again; without ids: many changed. `event: missed`: read everything again. `event: hello` begins.",
+        "description": "`event: tickets`, `alerts`, `replies` or `incidents`, "
+        '`data: {"ids": [...]}`: read these '
+        "again; without ids: many changed. `event: missed`: read everything again. "
+        "`event: hello` begins.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
 }

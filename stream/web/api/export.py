@@ -76,7 +76,8 @@ _NO_PARQUET = (
 )
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "CSV after RFC 4180 in UTF-8, the first line names the columns. Times are ISO 8601 in UTC. "
+        "description": "CSV after RFC 4180 in UTF-8, the first line names the columns. "
+        "Times are ISO 8601 in UTC. "
         "A text that a spreadsheet would run begins with an apostrophe.",
         "content": {
             "text/csv": {"schema": {"type": "string"}},

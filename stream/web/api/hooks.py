@@ -28,7 +28,7 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Taken(BaseModel):
+class AcceptedHook(BaseModel):
     """Kafka has them."""
 
     ids: list[str] = Field(description="of the events, in their order")
@@ -44,7 +44,7 @@ def hooks_routes(
         "/v1/hooks/{name}",
         status_code=202,
         summary="A signed message of another system",
-        response_model=Taken,
+        response_model=AcceptedHook,
         responses=documented(413, 422, 503) | _REFUSED,
         openapi_extra={
             "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}

@@ -1,4 +1,4 @@
-"""From messages as they were posted to what the model is given, and from what it says to JSON."""
+"""Reader of posted messages: redacts and analyses them, and writes the analyses as JSON."""
 
 from __future__ import annotations
 
@@ -32,31 +32,33 @@ Read = Callable[[Sequence[Reading]], list[str]]  # the JSON of an analysis for e
 
 
 class Model(NamedTuple):
-    """What judges, as the web server uses it."""
+    """The model as the web server uses it."""
 
     read: Read
     taxonomy: Taxonomy
-    training_mix: TrainingMix | None = None  # for the monitor; None where the model does not tell
-    at_once: int = 1  # batches that `read` may be given at the same time, from threads
+    training_mix: TrainingMix | None = None  # for the monitor; None where unknown
+    concurrency: int = 1  # calls of `read` at the same time, from threads
 
 
 def reader(
     analyze: Callable[..., Sequence[Analysis]], redact: Callable[[str], str], calls: CallReader
 ) -> Read:
-    """What is run for each batch: redact, analyse, tell as JSON. Nothing in it waits."""
+    """The function that runs for each batch. Nothing in it waits."""
 
     def read(readings: Sequence[Reading]) -> list[str]:
         texts = [reading for reading in readings if reading.call is None]
-        heard = [reading for reading in readings if reading.call is not None]
-        told = iter(
-            analyze([redact(each.text) for each in texts], [each.language for each in texts])
+        transcripts = [reading for reading in readings if reading.call is not None]
+        of_texts = iter(analyze([redact(text.text) for text in texts], _languages(texts)))
+        of_calls = iter(
+            calls([_discreet(call, redact) for call in transcripts], _languages(transcripts))
         )
-        understood = iter(
-            calls([_discreet(each, redact) for each in heard], [each.language for each in heard])
-        )
-        return [_json(next(told if reading.call is None else understood)) for reading in readings]
+        return [_json(next(of_texts if reading.call is None else of_calls)) for reading in readings]
 
     return read
+
+
+def _languages(readings: Sequence[Reading]) -> list[str | None]:
+    return [reading.language for reading in readings]
 
 
 def _discreet(reading: Reading, redact: Callable[[str], str]) -> list[Utterance]:
@@ -64,7 +66,7 @@ def _discreet(reading: Reading, redact: Callable[[str], str]) -> list[Utterance]
 
 
 def _json(analysis: Analysis) -> str:
-    told: dict[str, Any] = analysis.as_json()
+    fields: dict[str, Any] = analysis.as_json()
     if analysis.call is not None:
-        told["call"] = analysis.call.as_json()
-    return json.dumps(told, separators=(",", ":"))
+        fields["call"] = analysis.call.as_json()
+    return json.dumps(fields, separators=(",", ":"))

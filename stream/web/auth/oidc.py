@@ -89,7 +89,7 @@ class Provider:
         return name
 
     async def _discovered(self) -> Any:
-        """Authlib's client with the provider's endpoints and keys (OpenID Connect Discovery 1.0)."""
+        """Authlib's client with the endpoints and keys of the provider (OpenID Discovery 1.0)."""
         if time.monotonic() < self._believed_until:
             return self._app
         client = self._client

@@ -32,7 +32,7 @@ class NotSignedOn(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LoginAttempt:
-    """A login under way. address: where the browser goes. A cookie keeps the rest until it is back."""
+    """A login under way. address: the browser goes there. A cookie keeps the rest meanwhile."""
 
     address: str
     state: str
