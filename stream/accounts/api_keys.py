@@ -93,7 +93,7 @@ class ApiKeys:
         return token
 
     async def list(self, *, revoked: bool = False) -> list[Key]:
-        """The keys that open something, oldest first; with `revoked` also those that no longer do."""
+        """The keys in use, oldest first; with `revoked` also the others."""
         query = _KEY.order_by(api_keys.c.id)
         if not revoked:
             query = query.where(api_keys.c.revoked_at.is_(None))

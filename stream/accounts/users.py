@@ -86,7 +86,7 @@ class People:
         return code
 
     async def set_up(self, code: str, name: str, password: str) -> User:
-        """Make the first user, an admin. Raises UserError when the code is wrong, used or too old."""
+        """Make the first user, an admin. Raises UserError for a code wrong, used or too old."""
         refuse_bad(name, password)
         hashed = await asyncio.to_thread(_hasher.hash, password)
         async with reachable(), self._engine.begin() as connection:
@@ -97,7 +97,8 @@ class People:
             row = (await connection.execute(used.returning(setup_codes.c.digest))).first()
             if row is None or await _has_users(connection):
                 raise UserError(
-                    "this code is wrong, used or older than 15 minutes; start `earshot web` for a new one"
+                    "this code is wrong, used or older than 15 minutes; "
+                    "start `earshot web` for a new one"
                 )
             await connection.execute(delete(setup_codes))
             return await _insert(connection, name, hashed, "admin", None)

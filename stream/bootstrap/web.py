@@ -44,7 +44,9 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
         store = await stack.enter_async_context(parts.store())
         engine = open_engine(parts.database_url, pool_size=6)
         stack.push_async_callback(engine.dispose)
-        batcher = batched(model, stack.enter_context(ThreadPoolExecutor(model.concurrency, "model")))
+        batcher = batched(
+            model, stack.enter_context(ThreadPoolExecutor(model.concurrency, "model"))
+        )
         await stack.enter_async_context(batcher.running())
         ring = KeyRing(
             ApiKeys(engine).find, rate=settings.api_rate, burst=max(256.0, 2 * settings.api_rate)

@@ -51,7 +51,8 @@ _COUNT = text(f"""
     select status, count(*)::integer as n from judged group by status
 """)  # noqa: S608  our own words
 _EXAMPLES = text("""
-    select id, conversation, author, text from events where id = any(cast(:ids as text[])) and text is not null
+    select id, conversation, author, text from events where id = any(cast(:ids as text[]))
+        and text is not null
 """)
 _BRAND = text("select brand from alerts where id = :id")
 

@@ -52,7 +52,7 @@ class Corrections:
     async def correct(
         self, event_id: str, field: Field, should_be: str, actor: str
     ) -> dict[str, Any]:
-        """Store a person's label; the latest counts. Raises UserError for no such label or event."""
+        """Store a person's label; the latest counts. Raises UserError for an unknown label."""
         label = storable(should_be.strip())
         allowed = _ALLOWED.get(field)
         if allowed is not None and label not in allowed:

@@ -17,7 +17,8 @@ BATCH = 200
 
 _THEIRS = text("""
     select id, conversation, occurred_at from events
-    where author = :author and kind <> 'deleted' and (cast(:network as text) is null or network = :network)
+    where author = :author and kind <> 'deleted'
+        and (cast(:network as text) is null or network = :network)
     order by id limit :limit
 """)
 # Replies quote what was said; corrections hold labels alone, but tell what somebody wrote about.

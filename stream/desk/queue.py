@@ -65,8 +65,9 @@ _MATCHES = " and ".join([*_ABOUT.values(), _ALWAYS])
 # Columns of a line. why: the strongest reasons in words; the others are read with the ticket.
 REASONS = 3
 _LINE = f"""
-    t.id, t.brand, t.network, t.author, t.level, t.state, t.owner, t.topic, t.problem, t.sentiment, t.dissatisfaction,
-    t.tags, t.excerpt, t.messages, t.needs_look, t.version, t.edits, t.received_at, t.answered_at, t.sla_due_at,
+    t.id, t.brand, t.network, t.author, t.level, t.state, t.owner, t.topic, t.problem, t.sentiment,
+    t.dissatisfaction, t.tags, t.excerpt, t.messages, t.needs_look, t.version, t.edits,
+    t.received_at, t.answered_at, t.sla_due_at,
     jsonb_path_query_array(t.factors, '$[0 to {REASONS - 1}].words') as why
 """
 # Tickets ahead are answered first, as fast as the desk answered during the last hour; a desk that
@@ -79,7 +80,9 @@ _QUEUE = text(f"""
     ),
     queued as materialized (select row_number() over () as rank, * from open_tickets),
     waiting as (
-        select id, row_number() over (partition by brand order by queue_priority desc, received_at, id) as place
+        select id,
+               row_number() over (partition by brand order by queue_priority desc, received_at, id)
+                   as place
         from queued where answered_at is null
     ),
     present as (
@@ -89,7 +92,8 @@ _QUEUE = text(f"""
     select {_LINE}, t.queue_priority, waiting.place, present.open_by,
            t.answered_at is null and t.sla_due_at < now() as late,
            t.answered_at is null and t.sla_due_at >= now()
-               and now() + interval '1 minute' * ceil(waiting.place / coalesce(answered_a_minute, 1 / 60.0))
+               and now() + interval '1 minute'
+                       * ceil(waiting.place / coalesce(answered_a_minute, 1 / 60.0))
                    > t.sla_due_at as will_be_late
     from queued t
     left join waiting on waiting.id = t.id
@@ -100,9 +104,10 @@ _QUEUE = text(f"""
     limit :limit
 """).columns(why=JSONB)  # noqa: S608  our own words
 
-# Urgent tickets alone, without what the view computes from all others: cheap, however long the queue.
+# Urgent tickets alone, without what the view computes from all others: cheap for any queue.
 _URGENT = text(f"""
-    select {_LINE}, t.priority as queue_priority, t.sla_due_at < now() as late, false as will_be_late, null as open_by
+    select {_LINE}, t.priority as queue_priority, t.sla_due_at < now() as late,
+        false as will_be_late, null as open_by
     from tickets t
     where t.level = 'P1' and t.state in ('new', 'open') and t.answered_at is null
       and t.updated_at > now() - interval '10 seconds' and {_MATCHES}
@@ -142,7 +147,8 @@ _FACETS = text(f"""
         ('all', 'found', true)
     ) as choices (facet, value, fits)
     cross join lateral (select {_MISSES}) as failed (misses)
-    where t.state <> 'resolved' and not (t.state = 'snoozed' and t.snoozed_until > now()) and {_ALWAYS}
+    where t.state <> 'resolved' and not (t.state = 'snoozed' and t.snoozed_until > now())
+        and {_ALWAYS}
       and value is not null and misses = (not fits)::int
     group by facet, value
     order by facet, n desc, value
@@ -187,7 +193,10 @@ class QueueReader:
     async def page(
         self, filter: Filter, *, sort: Sort = "priority", cursor: str | None = None, limit: int = 50
     ) -> tuple[list[Row], str | None]:
-        """Tickets in any state, and the cursor of the next page; None at the end. Raises BadCursor."""
+        """Tickets in any state, with the cursor of the next page, None at the end.
+
+        Raises BadCursor.
+        """
         column, _, beyond = _KEYS[sort]
         at, after = (None, "") if cursor is None else _read_cursor(cursor, sort)
         direction = "asc" if sort == "received" else "desc"

@@ -45,8 +45,10 @@ _SIMILAR = text("""
           and direction = 'inbound' and conversation <> :ticket
         order by occurred_at desc limit 5000
     )
-    select tickets.id, tickets.state, tickets.level, tickets.priority, tickets.problem, tickets.excerpt, tickets.owner,
-           round((1 - min(recent.embedding <=> (select embedding from this)))::numeric, 3)::float as similarity
+    select tickets.id, tickets.state, tickets.level, tickets.priority, tickets.problem,
+           tickets.excerpt, tickets.owner,
+           round((1 - min(recent.embedding <=> (select embedding from this)))::numeric, 3)::float
+               as similarity
     from recent join tickets on tickets.id = recent.conversation
     group by tickets.id
     having 1 - min(recent.embedding <=> (select embedding from this)) >= :minimum
@@ -54,7 +56,8 @@ _SIMILAR = text("""
 """)
 _INCIDENT = text("""
     select n.id, n.title, n.severity, n.started_at, n.ended_at, n.evidence -> 'words' as words,
-           count(t.id)::int as tickets, (count(t.id) filter (where t.state <> 'resolved'))::int as open
+           count(t.id)::int as tickets,
+           (count(t.id) filter (where t.state <> 'resolved'))::int as open
     from incident_tickets mine
     join incidents n on n.id = mine.incident_id
     join incident_tickets i on i.incident_id = n.id and i.state = 'joined'
@@ -68,10 +71,12 @@ _SEEN = text("""
 """)
 _ALSO_OPEN = text("""
     select who from presence
-    where ticket_id = :ticket and who <> :who and seen_at > now() - interval '30 seconds' order by who
+    where ticket_id = :ticket and who <> :who and seen_at > now() - interval '30 seconds'
+    order by who
 """)
 _LEFT = text(
-    "delete from presence where ticket_id = :ticket and who = :who or seen_at < now() - interval '1 hour'"
+    "delete from presence "
+    "where ticket_id = :ticket and who = :who or seen_at < now() - interval '1 hour'"
 )
 
 
@@ -80,11 +85,12 @@ class NoTicket(Exception):
 
 
 class Lost(Exception):
-    """The ticket changed since it was read. ticket: as it is now; last: what was done, and by whom."""
+    """The ticket changed since it was read. ticket: as it is now; last: its latest change."""
 
     def __init__(self, ticket: Row, last: Row) -> None:
         super().__init__(
-            f"{last['who']} changed this ticket meanwhile ({last['reason']}); look at it and try again"
+            f"{last['who']} changed this ticket meanwhile ({last['reason']}); "
+            "look at it and try again"
         )
         self.ticket = ticket
         self.last = last

@@ -14,7 +14,8 @@ from stream.postgres.tables import desk_clocks, desk_shifts
 
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended('earshot clocks', 0))")
 _STORED = text("""
-    select brand, time_zone, coalesce(array_agg(array[weekday, opens, closes] order by weekday, opens)
+    select brand, time_zone,
+        coalesce(array_agg(array[weekday, opens, closes] order by weekday, opens)
         filter (where weekday is not null), '{}') as shifts
     from desk_clocks left join desk_shifts using (brand) group by brand, time_zone
 """)

@@ -22,7 +22,7 @@ class TtlCache:
     async def get(
         self, key: Hashable, seconds: float, make: Callable[[], Coroutine[Any, Any, T]]
     ) -> T:
-        """The answer of `make`, at most `seconds` old. Callers that come meanwhile wait for the same.
+        """The answer of `make`, at most `seconds` old. Callers in the meantime wait for the same.
 
         An error goes to all who wait for it, and is not remembered.
         """

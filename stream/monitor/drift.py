@@ -41,7 +41,7 @@ class Drift:
 
 
 def drift(now: Mapping[str, int], then: Mapping[str, int]) -> Drift:
-    """now, then: messages by class. A class that only one of them has counts as none in the other."""
+    """now, then: messages by class. A class of only one of them counts as none in the other."""
     classes = sorted({*now, *then})
     n, m = sum(now.values()), sum(then.values())
     mixes = (_rounded_shares(now, classes), _rounded_shares(then, classes))

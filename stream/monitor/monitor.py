@@ -89,7 +89,7 @@ class Monitor:
         return await self._cache.get(key, _KEEP_TRENDING, lambda: self._trending(query, window))
 
     async def mixes(self, query: MonitorQuery) -> Mixes:
-        """Which model judged the latest messages of the window, and how far their mix has drifted."""
+        """The models that judged the latest messages of the window, and the drift of their mix."""
         window = await self.window(query)
         key = ("mixes", query.span, _key(query))
         return await self._cache.get(key, _KEEP_MIX, lambda: self._mixes(query, window))
@@ -222,7 +222,8 @@ _LATEST = text(f"""
 _TRAFFIC = text(f"""
     select grouping(topic) = 1 as of_brand, brand, topic,
            date_bin(cast(:step as interval), minute, cast(:since as timestamptz)) as at,
-           sum(events)::integer as messages, sum(negative)::integer as negative, sum(complaints)::integer as complaints,
+           sum(events)::integer as messages, sum(negative)::integer as negative,
+           sum(complaints)::integer as complaints,
            (sum(dissatisfaction_sum) / sum(events))::float as dissatisfaction
     from signal_counts
     where minute >= :since and minute < :until and events > 0 and {_SEEN}
@@ -230,8 +231,9 @@ _TRAFFIC = text(f"""
     order by at limit {_MOST_CELLS}
 """)  # noqa: S608
 _HOURS = text(f"""
-    select topic, floor(extract(epoch from cast(:until as timestamptz) - minute - interval '1 minute') / 3600)::integer
-               as age,
+    select topic,
+           floor(extract(epoch from cast(:until as timestamptz) - minute - interval '1 minute')
+                 / 3600)::integer as age,
            sum(events)::integer as messages
     from signal_counts
     where minute >= :since and minute < :until and events > 0 and {_SEEN}
@@ -241,11 +243,12 @@ _HOURS = text(f"""
 _MIX = text(f"""
     with lately as (
         select sentiment, topic, model_version, brand from events
-        where occurred_at >= :since and occurred_at < :until and direction = 'inbound' and model_version is not null
+        where occurred_at >= :since and occurred_at < :until and direction = 'inbound'
+            and model_version is not null
         order by occurred_at desc limit :most
     )
-    select case when grouping(sentiment) = 0 then 'sentiment' when grouping(topic) = 0 then 'topic' else 'model' end
-               as of,
+    select case when grouping(sentiment) = 0 then 'sentiment'
+                when grouping(topic) = 0 then 'topic' else 'model' end as of,
            coalesce(sentiment, topic, model_version) as name, count(*)::integer as messages
     from lately
     where {_SEEN}
@@ -256,14 +259,16 @@ _MIX = text(f"""
 _LATEST_MODEL = text(f"""
     select model_version from (
         select model_version, brand from events
-        where occurred_at >= :since and occurred_at < :until and direction = 'inbound' and model_version is not null
+        where occurred_at >= :since and occurred_at < :until and direction = 'inbound'
+            and model_version is not null
         order by occurred_at desc limit {SAMPLE}
     ) as lately where {_SEEN} limit 1
 """)  # noqa: S608
 _SAVED = text("""
     with lately as (select occurred_at, received_at from events order by received_at desc limit 200)
     select extract(epoch from now() - max(received_at))::float as idle,
-           (percentile_cont(0.5) within group (order by extract(epoch from received_at - occurred_at)))::float as late
+           (percentile_cont(0.5)
+               within group (order by extract(epoch from received_at - occurred_at)))::float as late
     from lately
 """)
 _SPENT = text(f"""
@@ -276,7 +281,8 @@ _BRANDS = text(f"""
     with recursive found as (
         select min(brand) as brand from signal_counts where brand > ''
         union all
-        select (select min(brand) from signal_counts where brand > found.brand) from found where brand is not null
+        select (select min(brand) from signal_counts where brand > found.brand)
+            from found where brand is not null
     )
     select brand from found where brand is not null and {_SEEN} order by brand limit 1000
 """)  # noqa: S608

@@ -21,14 +21,15 @@ _KEEP = 2.0  # seconds
 
 # A deletion was an event too; when it was saved is when its message was.
 _COUNTED = text(f"""
-    select coalesce(brand, '') as brand, date_bin('{STEP} seconds', received_at, 'epoch') as at, count(*) as events
+    select coalesce(brand, '') as brand, date_bin('{STEP} seconds', received_at, 'epoch') as at,
+        count(*) as events
     from events where received_at >= :since group by 1, 2
 """)  # noqa: S608  our own numbers
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """at: the beginning of a step of STEP seconds; a_second: events saved in it, divided by STEP."""
+    """at: the beginning of a step of STEP seconds; a_second: its saved events, divided by STEP."""
 
     at: datetime
     a_second: float

@@ -137,7 +137,7 @@ class TrainingMix:
 
 
 def window_of(span: Span, latest: datetime | None, now: datetime) -> Window:
-    """It ends with the step that runs; as of the latest message where all are older than the range."""
+    """Ends with the running step; as of the latest message where all are older than the range."""
     live = latest is None or latest >= now - LENGTH[span]
     end = now if live or latest is None else latest + MINUTE
     if latest is not None:

@@ -1,4 +1,4 @@
-"""What people see in a browser: the live console, made of pages by NiceGUI on our own application."""
+"""Live console in the browser: pages of NiceGUI on our own application."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ CONSOLE_PATHS: tuple[str, ...] = (  # whose answers may load scripts and styles 
 
 
 def mount_console(app: FastAPI, services: DeskServices) -> None:
-    """The pages, on an application whose gate knows the caller. Its lifespan must run: NiceGUI
-    lives in it.
+    """The pages, on an application whose gate knows the caller.
+
+    Its lifespan must run: NiceGUI lives in it.
     """
     from stream.web.console.alerts_page import add_alerts
     from stream.web.console.monitor_page import add_monitor

@@ -1,4 +1,4 @@
-"""The people page, for admins: who may log in, what they may do and see, and the keys of programs."""
+"""People page, for admins: users with their roles and brands, and the keys of programs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class PeoplePage:
             "revoke": self._revoke,
         }
         for name, act in acts.items():
-            self.view.on(name, self._doing(act))
+            self.view.on(name, self._guarded(act))
         self.view.on("forget", lambda: self.view.tell(secret=None))
 
     def start(self) -> None:
@@ -65,11 +65,12 @@ class PeoplePage:
             known=await self._services.monitor.brands(MonitorQuery()),
         )
 
-    def _doing(self, act: Act) -> Callable[[GenericEventArguments], Awaitable[None]]:
-        """The act of somebody who is an admin still; what is refused is told in one line."""
+    def _guarded(self, act: Act) -> Callable[[GenericEventArguments], Awaitable[None]]:
+        """The act of a person who still is an admin; a refusal is one line."""
 
         async def do(event: GenericEventArguments) -> None:
-            if (caller := await self._visit.still("admin")) is None:
+            caller = await self._visit.still("admin")
+            if caller is None:
                 return
             self.view.tell(refused="")
             try:
@@ -82,8 +83,8 @@ class PeoplePage:
 
         return do
 
-    async def _add(self, caller: Caller, given: Any) -> None:
-        name, role, brands = _text(given, "name").strip(), _role(given), _brands(given)
+    async def _add(self, caller: Caller, payload: Any) -> None:
+        name, role, brands = _text(payload, "name").strip(), _role(payload), _brands(payload)
         password = _password()
         await self._services.people.add(name, password, role, brands)
         await self._note(caller, "user add", name, role=role, brands=brands)
@@ -91,13 +92,12 @@ class PeoplePage:
             secret={"of": "person", "words": f"The first password of {name}", "token": password}
         )
 
-    async def _change(self, caller: Caller, given: Any) -> None:
-        name, role, brands = _text(given, "name"), _role(given), _brands(given)
+    async def _change(self, caller: Caller, payload: Any) -> None:
+        name, role, brands = _text(payload, "name"), _role(payload), _brands(payload)
         await self._services.people.set_role(name, role, brands)
         await self._note(caller, "user role", name, role=role, brands=brands)
-        say(
-            f"{name} is {role} of {', '.join(brands) if brands else 'all brands'}, and has to log in again."
-        )
+        scope = ", ".join(brands) if brands else "all brands"
+        say(f"{name} is {role} of {scope}, and has to log in again.")
 
     async def _disable(self, caller: Caller, name: Any) -> None:
         await self._services.people.disable(str(name))
@@ -123,9 +123,9 @@ class PeoplePage:
         await self._note(caller, "user log out", user.name, sessions=ended)
         say(f"{user.name} is logged out everywhere.")
 
-    async def _create(self, caller: Caller, given: Any) -> None:
-        name, user = _text(given, "name").strip(), _text(given, "user")
-        scopes = _scopes(given)
+    async def _create(self, caller: Caller, payload: Any) -> None:
+        name, user = _text(payload, "name").strip(), _text(payload, "user")
+        scopes = _scopes(payload)
         if not 0 < len(name) <= 100 or not name.isprintable():
             raise UserError("a key's name has 1 to 100 printable characters")
         if not scopes:
@@ -169,37 +169,35 @@ def _key(key: Key) -> dict[str, Any]:
 
 
 def _password() -> str:
-    """96 random bits, shown once; whoever gets it has `earshot user password` for one of their own."""
+    """96 random bits, shown once; `earshot user password` sets one of the person's own."""
     return "-".join(secrets.token_hex(3) for _ in range(4))
 
 
-def _text(given: Any, name: str) -> str:
-    found = given.get(name) if isinstance(given, dict) else None
-    return found if isinstance(found, str) else ""
+def _text(payload: Any, name: str) -> str:
+    text = payload.get(name) if isinstance(payload, dict) else None
+    return text if isinstance(text, str) else ""
 
 
-def _role(given: Any) -> Role:
-    asked = _text(given, "role")
+def _role(payload: Any) -> Role:
+    name = _text(payload, "role")
     for role in ROLES:
-        if role == asked:
+        if role == name:
             return role
-    raise UserError(f"{asked or 'nothing'} is no role; there are {', '.join(ROLES)}")
+    raise UserError(f"{name or 'nothing'} is no role; there are {', '.join(ROLES)}")
 
 
-def _brands(given: Any) -> list[str] | None:
+def _brands(payload: Any) -> list[str] | None:
     """None: all of them."""
-    found = given.get("brands") if isinstance(given, dict) else None
-    named = (
-        [each.strip() for each in found if isinstance(each, str) and each.strip()]
-        if isinstance(found, list)
-        else []
-    )
-    return sorted(set(named)) or None
+    names = payload.get("brands") if isinstance(payload, dict) else None
+    if not isinstance(names, list):
+        return None
+    brands = {name.strip() for name in names if isinstance(name, str)}
+    return sorted(brands - {""}) or None
 
 
-def _scopes(given: Any) -> list[Scope]:
-    asked = given.get("scopes") if isinstance(given, dict) else None
-    return [scope for scope in SCOPES if isinstance(asked, list) and scope in asked]
+def _scopes(payload: Any) -> list[Scope]:
+    names = payload.get("scopes") if isinstance(payload, dict) else None
+    return [scope for scope in SCOPES if isinstance(names, list) and scope in names]
 
 
 def add_people(services: DeskServices) -> None:

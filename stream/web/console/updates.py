@@ -1,6 +1,4 @@
-"""How a page of the console keeps its browser up to date: numbers go out when they differ, and
-questions wait.
-"""
+"""Updates of an open page: props go out when they differ, and readings wait for changes."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ AWAY = "The database cannot be reached; this is what was last seen."
 
 
 class View(Element):
-    """A component in the browser. Told again is only what differs."""
+    """A component in the browser, to which only props that differ are sent."""
 
     def __init__(self, **props: Any) -> None:
         super().__init__()
@@ -47,9 +45,7 @@ def keep_telling(
     again: asyncio.Event,
     every: float,
 ) -> None:
-    """Show now, whenever `again` is set, and every so many seconds, until the browser is gone or
-    logged out.
-    """
+    """Show now, whenever `again` is set, and every so many seconds, until the visit ends."""
 
     async def run() -> None:
         while True:
