@@ -79,9 +79,8 @@ class Callers:
         sessions: Sessions | None = None,
         *,
         base_url: str | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ring, self._sessions, self._clock = ring, sessions, clock
+        self._ring, self._sessions = ring, sessions
         self.base_url = base_url
         self._known: dict[str, tuple[Session, float]] = {}  # by token, and until when
 
@@ -157,7 +156,7 @@ class Callers:
     async def _session(self, token: str, *, touch: bool = True) -> Session | None:
         if self._sessions is None:
             return None
-        now = self._clock()
+        now = time.monotonic()
         known = self._known.get(token)
         if known is not None and now < known[1]:
             return known[0]

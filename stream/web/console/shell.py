@@ -115,9 +115,9 @@ def tag(kind: str, text: str | None = None, *, classes: str = "", **attributes: 
     return element
 
 
-def icon(name: str, *, classes: str = "") -> ui.element:
+def icon(name: str) -> ui.element:
     """A Material icon as an ornament: screen readers read the words beside it."""
-    return tag("span", name, classes=f"sym {classes}", aria_hidden="true")
+    return tag("span", name, classes="sym", aria_hidden="true")
 
 
 def say(words: str, *, bad: bool = False) -> None:
