@@ -20,9 +20,9 @@ from stream.store.queries import Totals
 from stream.web.api.model import Read
 from stream.web.app import Api, create_web
 from stream.web.auth.keyring import KeyRing
-from stream.web.auth.sign_on import SignsOn
+from stream.web.auth.sign_on import IdentityProvider
 from stream.web.batcher import Batcher
-from stream.web.parts import desk_parts
+from stream.web.desk_services import desk_services
 from stream.web.server import Server, configured
 
 TOKEN = "earshot_" + "a" * 43
@@ -97,7 +97,7 @@ async def web(
     url: str | None = None,
     base_url: str | None = None,
     write: Any = None,
-    provider: SignsOn | None = None,
+    provider: IdentityProvider | None = None,
 ) -> AsyncIterator[str]:
     """The address of a server that runs: everything, with these parts. url: of the database, for
     the desk.
@@ -116,7 +116,7 @@ async def web(
             stack.push_async_callback(engine.dispose)
             given = {"taxonomy": read_taxonomy(), "publish": publish, "base_url": base_url}
             given |= {"provider": provider, "write": write}
-            desk = desk_parts(
+            desk = desk_services(
                 engine, store or EmptyStore(), ring, url=url, reader_url=reader_url(url), **given
             )
             await stack.enter_async_context(desk.hub.running())

@@ -25,7 +25,7 @@ FLOORS = (
     {"stream.bootstrap"},
     {"stream.app", "stream.web"},
     {"stream.web.api", "stream.web.console"},
-    {"stream.web.parts"},
+    {"stream.web.desk_services"},
     {"stream.web.auth", "stream.web.batcher", "stream.web.live", "stream.web.reads"},
     {"stream.web.http"},
     {"stream.desk"},
@@ -251,7 +251,7 @@ def test_whatever_serves_imports_only_what_the_install_brings():
     # each in an extra, imported where it is needed, with one line for whoever lacks it
     optional = {
         "authlib": ("stream/web/auth/oidc.py",),
-        "httpx": ("stream/web/auth/oidc.py",),
+        "httpx2": ("stream/web/auth/oidc.py",),
         "joserfc": ("stream/web/auth/oidc.py",),
         "openai": ("models/llm/backend.py",),
         "pyarrow": ("stream/web/api/parquet.py",),

@@ -1,4 +1,4 @@
-"""API keys: made, listed, revoked, and recognised. What the database holds opens nothing."""
+"""API keys: made, listed, revoked and looked up. The database holds their digests alone."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 _MARK = "earshot_"  # what a scanner for leaked secrets looks for
 _TOKEN = re.compile(_MARK + r"[A-Za-z0-9_-]{43}")
-_SHOWN = len(_MARK) + 6  # characters of a token that lists show; 220 of its bits stay secret
+_PREFIX_LENGTH = (
+    len(_MARK) + 6
+)  # characters of a token that lists show; 220 of its bits stay secret
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key as it is stored: never the token itself. holder: the user it acts for, with their role
-    and brands.
-    """
+    """A key as stored, never the token itself. holder: the user it acts for."""
 
     id: int
     name: str
@@ -44,16 +44,16 @@ class Key:
 
 
 def new_token() -> str:
-    """256 random bits, said in 51 characters."""
+    """256 random bits in 51 characters."""
     return _MARK + secrets.token_urlsafe(32)
 
 
-def looks_like_token(given: str) -> bool:
-    return _TOKEN.fullmatch(given) is not None
+def looks_like_token(token: str) -> bool:
+    return _TOKEN.fullmatch(token) is not None
 
 
 def digest(token: str) -> bytes:
-    """What is kept of a token.
+    """The part of a token that the database keeps.
 
     Plain SHA-256 is right here, a slow password hash is not: there is no dictionary of 256-bit
     random numbers to try, so slowness would protect nothing and cost every request.
@@ -74,17 +74,15 @@ class ApiKeys:
         self._engine = engine
 
     async def create(self, name: str, scopes: Collection[Scope], holder: User | None = None) -> str:
-        """Make a key and return its token, which nobody can be told again. Raises UserError when
-        the name is taken.
-        """
+        """Make a key and return its token, shown this once. Raises UserError for a taken name."""
         token = new_token()
         values: dict[str, object] = {
             "name": name,
-            "prefix": token[:_SHOWN],
+            "prefix": token[:_PREFIX_LENGTH],
             "digest": digest(token),
             "scopes": sorted(set(scopes)),
+            "user_id": holder and holder.id,
         }
-        values |= {"user_id": holder and holder.id}
         try:
             async with reachable(), self._engine.begin() as connection:
                 await connection.execute(insert(api_keys).values(values))
@@ -95,7 +93,7 @@ class ApiKeys:
         return token
 
     async def list(self, *, revoked: bool = False) -> list[Key]:
-        """The keys that open something, oldest first; with `revoked` also those that no longer do."""
+        """The keys in use, oldest first; with `revoked` also the others."""
         query = _KEY.order_by(api_keys.c.id)
         if not revoked:
             query = query.where(api_keys.c.revoked_at.is_(None))
@@ -103,13 +101,11 @@ class ApiKeys:
             return [_key(row) for row in (await connection.execute(query)).mappings()]
 
     async def revoke(self, name: str) -> Key:
-        """End the key of this name or this prefix. Raises UserError when there is none that still
-        opens something.
-        """
-        named = (api_keys.c.name == name) | (api_keys.c.prefix == name)
+        """End the key of this name or prefix. Raises UserError where none is in use."""
+        by_name = (api_keys.c.name == name) | (api_keys.c.prefix == name)
         query = (
             update(api_keys)
-            .where(named, api_keys.c.revoked_at.is_(None))
+            .where(by_name, api_keys.c.revoked_at.is_(None))
             .values(revoked_at=func.now())
             .returning(*(api_keys.c[name] for name in _OF_KEY))
         )
@@ -120,16 +116,14 @@ class ApiKeys:
         return _key(row)
 
     async def find(self, token: str) -> Key | None:
-        """The key of this token, unless it was revoked or its user is disabled. Notes that it was
-        used.
-        """
-        found = _KEY.where(
+        """The key of this token, unless it was revoked or its user is disabled. Notes the use."""
+        query = _KEY.where(
             api_keys.c.digest == digest(token),
             api_keys.c.revoked_at.is_(None),
             users.c.disabled_at.is_(None),
         )
         async with reachable(), self._engine.begin() as connection:
-            row = (await connection.execute(found)).mappings().first()
+            row = (await connection.execute(query)).mappings().first()
             if row is None:
                 return None
             await connection.execute(
@@ -139,12 +133,10 @@ class ApiKeys:
 
 
 def _key(row: Mapping[Any, Any]) -> Key:
-    told = {name: row[name] for name in _OF_KEY} | {"scopes": frozenset(row["scopes"])}
+    fields = {name: row[name] for name in _OF_KEY} | {"scopes": frozenset(row["scopes"])}
     if row.get("user_id") is None:
-        return Key(**told)
+        return Key(**fields)
+    user = {name: row[f"user_{name}"] for name in USER}
     brands = row["user_brands"]
-    told_of_user = {name: row[f"user_{name}"] for name in USER}
-    return Key(
-        **told,
-        holder=User(**told_of_user | {"brands": None if brands is None else frozenset(brands)}),
-    )
+    user["brands"] = None if brands is None else frozenset(brands)
+    return Key(**fields, holder=User(**user))

@@ -1,4 +1,4 @@
-"""Who did what: a line for each act that leaves no other trace."""
+"""Audit of acts of people that leave no other trace."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from stream.postgres.tables import audit
 
 
 async def note(
-    engine: AsyncEngine, who: str, action: str, subject: str | None = None, **details: Any
+    engine: AsyncEngine, actor: str, action: str, subject: str | None = None, **details: Any
 ) -> None:
     """Write it down. Never the words of a customer, never a secret."""
     async with reachable(), engine.begin() as connection:
         await connection.execute(
-            insert(audit).values(who=who, action=action, subject=subject, details=details)
+            insert(audit).values(who=actor, action=action, subject=subject, details=details)
         )

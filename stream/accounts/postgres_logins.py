@@ -1,6 +1,4 @@
-"""A person's own read-only login to Postgres: row-level security binds it to their brands, whatever
-they ask.
-"""
+"""Read-only Postgres logins of people who are bound to brands, held by row-level security."""
 
 from __future__ import annotations
 
@@ -26,8 +24,9 @@ def login_of(user: User) -> str:
 
 
 async def ensure_login(engine: AsyncEngine, owner_url: str, user: User) -> str:
-    """Make or renew the person's login; returns its URL. Raises DatabaseAway where the owner may
-    make no roles.
+    """Make or renew the person's login; returns its URL.
+
+    Raises DatabaseAway where the owner may make no roles.
     """
     login, password = login_of(user), _password(owner_url, user)
     secret = f" password '{password}'" if password else ""  # hexadecimal
@@ -35,10 +34,10 @@ async def ensure_login(engine: AsyncEngine, owner_url: str, user: User) -> str:
         await connection.execute(
             text("select pg_advisory_xact_lock(hashtextextended('earshot desk logins', 0))")
         )
-        found = await connection.execute(
+        existing = await connection.execute(
             text("select 1 from pg_roles where rolname = :login"), {"login": login}
         )
-        verb = "create role" if found.first() is None else "alter role"
+        verb = "create role" if existing.first() is None else "alter role"
         for statement in (
             f"{verb} {login} login{secret}",
             f"alter role {login} set default_transaction_read_only = on",
@@ -54,8 +53,9 @@ async def ensure_login(engine: AsyncEngine, owner_url: str, user: User) -> str:
 
 
 def login_url(owner_url: str, user: User) -> str:
-    """`owner_url` for the person's login; its password is derived from the owner's: no second
-    secret has to be kept.
+    """`owner_url` for the person's login, whose password is derived from the owner's.
+
+    So there is no second secret to keep.
     """
     parts = urlsplit(owner_url)
     host = parts.netloc.rpartition("@")[2]
@@ -70,8 +70,9 @@ def login_url(owner_url: str, user: User) -> str:
 
 
 def _password(owner_url: str, user: User) -> str | None:
-    """One way: whoever knows it knows neither the owner's nor another person's. None where the
-    owner has none.
+    """Derived one way: it gives away neither the owner's password nor another person's.
+
+    None where the owner has none.
     """
     parts = urlsplit(owner_url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))

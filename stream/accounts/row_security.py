@@ -1,6 +1,4 @@
-"""What is read for somebody who is bound to brands is read as a role that Postgres itself keeps
-from all the others.
-"""
+"""Engine for people who are bound to brands: reads in a role that row-level security restricts."""
 
 from __future__ import annotations
 
@@ -12,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from stream.postgres.roles import BOUND
 
-# Until the transaction ends. Where the owner could make no such role, the queries' own conditions
-# are all there is.
+# Holds until the transaction ends. Where the owner could make no such role, the conditions of the
+# queries are the only rule: neither can be dropped for the other.
 _AS_BOUND = f"""
     select set_config('earshot.brands', $1::text[]::text, true),
            case when to_regrole('{BOUND}') is not null and pg_has_role('{BOUND}', 'member')
@@ -22,17 +20,18 @@ _AS_BOUND = f"""
 
 
 class BoundEngine(AsyncEngine):
-    """The same pool: what `connect` gives sees these brands alone. What `begin` gives writes, as
-    the owner does.
+    """The owner's pool. Connections of `connect` see these brands alone; those of `begin` write.
+
+    Writing connections stay the owner's.
     """
 
     def __init__(self, owner: AsyncEngine, brands: Collection[str]) -> None:
         within = owner.sync_engine.execution_options()
-        given = sorted(brands)
+        names = sorted(brands)
 
         @event.listens_for(within, "begin")
         def bind(connection: Connection) -> None:
-            connection.exec_driver_sql(_AS_BOUND, (given,))
+            connection.exec_driver_sql(_AS_BOUND, (names,))
 
         super().__init__(within)
         self._owner = owner

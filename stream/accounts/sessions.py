@@ -1,6 +1,4 @@
-"""Logging in and staying so: a random token in a cookie, its digest in the database, and guesses
-that are slowed.
-"""
+"""Login sessions: a random token in a cookie, its digest in the database, and slowed guesses."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from stream.accounts.users import People, User
+from stream.accounts.users import USER, People, User
 from stream.postgres.database import reachable, storable
 from stream.postgres.tables import audit, failed_logins, sessions, users
 
@@ -43,9 +41,7 @@ class TooManyGuesses(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who is logged in. csrf: what a form of theirs must bring along; worth nothing
-    without the cookie.
-    """
+    """A person who is logged in. csrf: must come with their forms; worthless without the cookie."""
 
     user: User
     csrf: str
@@ -59,24 +55,23 @@ class Sessions:
         self._people = People(engine)
 
     async def log_in(self, name: str, password: str, address: str) -> str:
-        """The token of a new session. Raises WrongPassword, and TooManyGuesses before it has looked
-        at the password.
+        """The token of a new session. Raises WrongPassword.
+
+        Raises TooManyGuesses before it has looked at the password.
         """
-        if wait := await self._wait(name, address):
+        wait = await self._wait(name, address)
+        if wait:
             raise TooManyGuesses(wait)
         user = await self._people.verified(name, password)
         if user is None:
+            failure = insert(failed_logins).values(name=name[:200], address=address, at=func.now())
             async with reachable(), self._engine.begin() as connection:
-                await connection.execute(
-                    insert(failed_logins).values(name=name[:200], address=address, at=func.now())
-                )
+                await connection.execute(failure)
             raise WrongPassword("the name or the password is wrong")
         return await self._begin(user, address)
 
     async def vouched(self, name: str, address: str) -> str:
-        """The token of a new session of who a provider of single sign-on vouches for. Raises
-        WrongPassword.
-        """
+        """The token of a new session for a user of single sign-on. Raises WrongPassword."""
         async with reachable(), self._engine.connect() as connection:
             known = select(users.c.name).where(
                 users.c.name == storable(name), users.c.disabled_at.is_(None)
@@ -98,13 +93,14 @@ class Sessions:
             await connection.execute(
                 insert(sessions).values(digest=_digest(token), user_id=user.id, **now)
             )
-            told = {"who": user.name, "action": "log in", "details": {"address": address}}
-            await connection.execute(insert(audit).values(told))
+            entry = {"who": user.name, "action": "log in", "details": {"address": address}}
+            await connection.execute(insert(audit).values(entry))
         return token
 
     async def session(self, token: str, *, touch: bool = True) -> Session | None:
-        """Whose session it is; None when it ended, was never one, or its user is disabled. touch:
-        it is in use.
+        """The session of this token; None when it ended, never was, or its user is disabled.
+
+        touch: the session is in use.
         """
         alive = (
             update(sessions)
@@ -116,12 +112,7 @@ class Sessions:
                 users.c.disabled_at.is_(None),
             )
             .values(seen_at=func.now() if touch else sessions.c.seen_at)
-            .returning(
-                *(
-                    users.c[name]
-                    for name in ("id", "name", "role", "brands", "login", "disabled_at")
-                )
-            )
+            .returning(*(users.c[name] for name in USER))
         )
         async with reachable(), self._engine.begin() as connection:
             row = (await connection.execute(alive)).mappings().one_or_none()
@@ -147,19 +138,14 @@ class Sessions:
     async def end(self, user_id: int) -> int:
         """Log the user out everywhere; returns how many sessions that were."""
         async with reachable(), self._engine.begin() as connection:
-            return int(
-                (
-                    await connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
-                ).rowcount
-            )
+            ended = await connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
+            return int(ended.rowcount)
 
     async def _wait(self, name: str, address: str) -> int:
-        """Seconds until the next guess: none for the first few, then doubling with each, a minute
-        at most.
+        """Seconds until the next guess: none for the first few, then doubling up to a minute.
 
         By the name, so that many addresses do not help; by the address, so that many names do not.
-        A minute is short enough that nobody can be locked out of their account by somebody else for
-        long.
+        A minute is short enough that nobody is locked out of their account by others for long.
         """
         recent = failed_logins.c.at > func.now() - WINDOW
         counted = select(
@@ -173,21 +159,22 @@ class Sessions:
             of_name, name_at, of_address, address_at, now = (
                 await connection.execute(counted)
             ).one()
-        waits = [
-            min(60, 2 ** min(6, count - free)) - (now - at).total_seconds()
-            for count, free, at in (
-                (of_name, FREE_GUESSES, name_at),
-                (of_address, FREE_GUESSES_OF_ADDRESS, address_at),
-            )
-            if at is not None and count >= free
-        ]
-        return max(0, *(int(wait + 0.999) for wait in waits)) if waits else 0
+        return max(
+            _seconds_left(of_name - FREE_GUESSES, name_at, now),
+            _seconds_left(of_address - FREE_GUESSES_OF_ADDRESS, address_at, now),
+        )
+
+
+def _seconds_left(beyond: int, latest: datetime | None, now: datetime) -> int:
+    """beyond: guesses after the free ones. latest: the time of the last guess."""
+    if latest is None or beyond < 0:
+        return 0
+    wait = min(60, 2 ** min(6, beyond)) - (now - latest).total_seconds()
+    return max(0, int(wait + 0.999))
 
 
 def csrf_of(token: str) -> str:
-    """Derived from the session's token one way, so that it needs no place of its own and dies with
-    the session.
-    """
+    """Derived from the session's token one way: it needs no storage and ends with the session."""
     return hashlib.sha256(f"csrf {token}".encode()).hexdigest()
 
 

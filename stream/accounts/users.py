@@ -1,6 +1,4 @@
-"""Who may use the desk: users and their roles, and the single-use code with which the first one is
-made.
-"""
+"""Users of the desk with their roles, and the single-use code that makes the first one."""
 
 from __future__ import annotations
 
@@ -10,6 +8,7 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Literal, get_args
 
 from argon2 import PasswordHasher
@@ -33,15 +32,15 @@ SETUP_MINUTES = 15
 _CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that are taken for another
 _ONE_AT_A_TIME = func.pg_advisory_xact_lock(func.hashtextextended("earshot setup", 0))
 
-_hasher = (
-    PasswordHasher()
-)  # argon2id with the parameters of RFC 9106 for little memory: 64 MiB, 3 passes
+# argon2id with the parameters of RFC 9106 for little memory: 64 MiB, 3 passes
+_hasher = PasswordHasher()
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may log in. brands: what they are bound to; None: all. login: their own role in
-    Postgres.
+    """A person who may log in. brands: those they are bound to; None: all.
+
+    login: their own role in Postgres, None where they have none.
     """
 
     id: int
@@ -56,14 +55,7 @@ class User:
         return ROLES.index(self.role) >= ROLES.index(role)
 
 
-USER = (
-    "id",
-    "name",
-    "role",
-    "brands",
-    "login",
-    "disabled_at",
-)  # the columns that a user is made of
+USER = ("id", "name", "role", "brands", "login", "disabled_at")  # columns of a User
 _USER = select(*(users.c[name] for name in USER))
 
 
@@ -78,9 +70,8 @@ class People:
 
         Of several servers each prints its own, and each is good until one is used.
         """
-        code = "-".join(
-            "".join(secrets.choice(_CODE_LETTERS) for _ in range(4)) for _ in range(3)
-        )  # 60 bits
+        letters = "".join(secrets.choice(_CODE_LETTERS) for _ in range(12))  # 60 bits
+        code = f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"
         async with reachable(), self._engine.begin() as connection:
             await connection.execute(select(_ONE_AT_A_TIME))
             if await _has_users(connection):
@@ -95,7 +86,7 @@ class People:
         return code
 
     async def set_up(self, code: str, name: str, password: str) -> User:
-        """Make the first user, an admin. Raises UserError when the code is wrong, used or too old."""
+        """Make the first user, an admin. Raises UserError for a code wrong, used or too old."""
         refuse_bad(name, password)
         hashed = await asyncio.to_thread(_hasher.hash, password)
         async with reachable(), self._engine.begin() as connection:
@@ -103,12 +94,11 @@ class People:
             used = delete(setup_codes).where(
                 setup_codes.c.digest == _digest(code), setup_codes.c.expires_at > func.now()
             )
-            right = (
-                await connection.execute(used.returning(setup_codes.c.digest))
-            ).first() is not None
-            if not right or await _has_users(connection):
+            row = (await connection.execute(used.returning(setup_codes.c.digest))).first()
+            if row is None or await _has_users(connection):
                 raise UserError(
-                    "this code is wrong, used or older than 15 minutes; start `earshot web` for a new one"
+                    "this code is wrong, used or older than 15 minutes; "
+                    "start `earshot web` for a new one"
                 )
             await connection.execute(delete(setup_codes))
             return await _insert(connection, name, hashed, "admin", None)
@@ -129,19 +119,14 @@ class People:
 
     async def list(self) -> list[User]:
         async with reachable(), self._engine.connect() as connection:
-            return [
-                _user(row)
-                for row in (await connection.execute(_USER.order_by(users.c.name))).mappings()
-            ]
+            rows = await connection.execute(_USER.order_by(users.c.name))
+            return [_user(row) for row in rows.mappings()]
 
     async def find(self, name: str) -> User:
         """Raises UserError when nobody has the name."""
         async with reachable(), self._engine.connect() as connection:
-            row = (
-                (await connection.execute(_USER.where(users.c.name == name)))
-                .mappings()
-                .one_or_none()
-            )
+            rows = await connection.execute(_USER.where(users.c.name == name))
+            row = rows.mappings().one_or_none()
         if row is None:
             raise UserError(f"there is no user {name!r}; see `earshot user list`")
         return _user(row)
@@ -167,18 +152,16 @@ class People:
             await connection.execute(update(users).where(users.c.id == user_id).values(login=login))
 
     async def verified(self, name: str, password: str) -> User | None:
-        """The user, if this is their password and they are not disabled. Takes as long for a name
-        that nobody has.
+        """The user, if this is their password and they are not disabled.
+
+        Takes as long for an unknown name.
         """
         async with reachable(), self._engine.connect() as connection:
-            asked = select(users).where(users.c.name == name, users.c.disabled_at.is_(None))
-            row = (await connection.execute(asked)).mappings().one_or_none()
-        right = await asyncio.to_thread(
-            _matches,
-            _nobody() if row is None else row["password_hash"],
-            password[:LONGEST_PASSWORD],
-        )
-        return _user(row) if row is not None and right else None
+            query = select(users).where(users.c.name == name, users.c.disabled_at.is_(None))
+            row = (await connection.execute(query)).mappings().one_or_none()
+        hashed = _dummy_hash() if row is None else row["password_hash"]
+        is_right = await asyncio.to_thread(_matches, hashed, password[:LONGEST_PASSWORD])
+        return _user(row) if row is not None and is_right else None
 
     async def _change(self, name: str, **values: object) -> None:
         async with reachable(), self._engine.begin() as connection:
@@ -198,9 +181,7 @@ class People:
 
 
 def refuse_bad(name: str, password: str) -> None:
-    """Raises UserError for a name that cannot be shown in one line and a password that is easily
-    guessed.
-    """
+    """Raises UserError for a name of more than one line, and for a password easily guessed."""
     if not (0 < len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip()):
         raise UserError(
             f"a name has 1 to {LONGEST_NAME} printable characters, without spaces at its ends"
@@ -233,15 +214,14 @@ async def _has_users(connection: AsyncConnection) -> bool:
 
 
 def _user(row: Row) -> User:
-    told = {name: row[name] for name in ("id", "name", "role", "login", "disabled_at")}
-    return User(**told, brands=None if row["brands"] is None else frozenset(row["brands"]))
+    fields = {name: row[name] for name in ("id", "name", "role", "login", "disabled_at")}
+    return User(**fields, brands=None if row["brands"] is None else frozenset(row["brands"]))
 
 
 def _digest(code: str) -> bytes:
     """Of a code as a person types it: small letters, spaces and missing dashes do not matter."""
-    return hashlib.sha256(
-        "".join(letter for letter in code.upper() if letter.isalnum()).encode()
-    ).digest()
+    letters = "".join(letter for letter in code.upper() if letter.isalnum())
+    return hashlib.sha256(letters.encode()).digest()
 
 
 def _matches(hashed: str, password: str) -> bool:
@@ -251,13 +231,7 @@ def _matches(hashed: str, password: str) -> bool:
         return False
 
 
-_dummies: list[str] = []
-
-
-def _nobody() -> str:
-    """A hash that no password matches, made once: the answer must not come sooner for a name that
-    nobody has.
-    """
-    if not _dummies:
-        _dummies.append(_hasher.hash(secrets.token_urlsafe(32)))
-    return _dummies[0]
+@cache
+def _dummy_hash() -> str:
+    """A hash that no password matches: the answer must not come sooner for an unknown name."""
+    return _hasher.hash(secrets.token_urlsafe(32))

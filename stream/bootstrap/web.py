@@ -17,16 +17,16 @@ from stream.bootstrap.parts import Parts
 from stream.brands import Brands
 from stream.errors import UserError
 from stream.incidents.answers import Write
-from stream.monitor.records import Taught
+from stream.monitor.records import TrainingMix
 from stream.postgres.database import open_engine
 from stream.settings import Settings
 from stream.triage.judgement import Judge
 from stream.web.api.model import Model, reader
 from stream.web.app import Api, create_web
 from stream.web.auth.keyring import KeyRing
-from stream.web.auth.sign_on import SignsOn
-from stream.web.lazy_publisher import Outlet
-from stream.web.parts import desk_parts
+from stream.web.auth.sign_on import IdentityProvider
+from stream.web.desk_services import desk_services
+from stream.web.lazy_publisher import LazyPublisher
 from stream.web.server import Server, batched, configured, listen
 
 
@@ -45,13 +45,15 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
         store = await stack.enter_async_context(parts.store())
         engine = open_engine(parts.database_url, pool_size=6)
         stack.push_async_callback(engine.dispose)
-        batcher = batched(model, stack.enter_context(ThreadPoolExecutor(model.at_once, "model")))
+        batcher = batched(
+            model, stack.enter_context(ThreadPoolExecutor(model.concurrency, "model"))
+        )
         await stack.enter_async_context(batcher.running())
         ring = KeyRing(
             ApiKeys(engine).find, rate=settings.api_rate, burst=max(256.0, 2 * settings.api_rate)
         )
-        publish = (await stack.enter_async_context(Outlet(parts.kafka).open())).publish
-        desk = desk_parts(
+        publish = (await stack.enter_async_context(LazyPublisher(parts.kafka).open())).publish
+        desk = desk_services(
             engine,
             store.queries,
             ring,
@@ -61,7 +63,7 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
             publish=publish,
             base_url=settings.base_url,
             lag=parts.kafka.lag,
-            taught=model.taught,
+            training_mix=model.training_mix,
             write=_writer(settings),
             provider=_provider(settings),
         )
@@ -105,8 +107,8 @@ def _load_model(settings: Settings) -> Model:
     judge = Judge(analyzer, Brands(()), load_calls(settings, analyzer, whole=True))
     read = reader(judge, analyzer.version)
     artifact = load_artifact(model_folder(settings))
-    taught = Taught(artifact.version, artifact.mix.get("sentiment", {}))
-    return Model(read, analyzer.taxonomy, taught, at_once)
+    training_mix = TrainingMix(artifact.version, artifact.mix.get("sentiment", {}))
+    return Model(read, analyzer.taxonomy, training_mix, at_once)
 
 
 def _writer(settings: Settings) -> Write:
@@ -115,7 +117,7 @@ def _writer(settings: Settings) -> Write:
     return lambda request, lately: loaded()(request, recent=lately)
 
 
-def _provider(settings: Settings) -> SignsOn | None:
+def _provider(settings: Settings) -> IdentityProvider | None:
     """The provider of single sign-on, where the settings name one. Raises UserError for what is
     missing.
     """

@@ -153,7 +153,7 @@ def forget(
             return await remove(
                 engine,
                 author,
-                who=getpass.getuser(),
+                actor=getpass.getuser(),
                 network=network,
                 publish=lambda saved: publisher.publish(outgoing(saved)),
             )

@@ -83,7 +83,7 @@ def approve(
 
     async def decide(replies: Replies) -> Any:
         try:
-            return await let_go(replies, number, getpass.getuser(), said=text, anyway=anyway)
+            return await let_go(replies, number, getpass.getuser(), text=text, anyway=anyway)
         except Refused as refused:
             raise UserError(f"{refused}; --text says it otherwise, --anyway sends them") from None
 

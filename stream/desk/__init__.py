@@ -1,1 +1,1 @@
-"""What the people who answer do: to tickets, as whom, and seeing what."""
+"""Desk: actions of people on tickets, alerts and replies, their corrections and their SQL."""

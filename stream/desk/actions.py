@@ -1,4 +1,4 @@
-"""A ticket's life in people's hands: which action is allowed when, and what it changes. Pure."""
+"""Actions of people on a ticket: when each is allowed, and what it changes. Pure."""
 
 from __future__ import annotations
 
@@ -90,19 +90,17 @@ Action = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What an action writes. values: columns that people set; changes: old and new, for the
-    history.
-    """
+    """The columns that an action writes. changes: old and new values, for the history."""
 
     reason: str
     values: dict[str, Any]
     changes: dict[str, list[Any]]
 
 
-def apply(ticket: Row, action: Action, who: str, now: datetime) -> Edit | None:
+def apply(ticket: Row, action: Action, actor: str, now: datetime) -> Edit | None:
     """The edit that the action comes to; None when the ticket is so already. Raises NotAllowed."""
-    reason, wanted = _wanted(ticket, action, who, now)
-    values = {name: value for name, value in wanted.items() if ticket[name] != value}
+    reason, target = _target(ticket, action, actor, now)
+    values = {name: value for name, value in target.items() if ticket[name] != value}
     if not values:
         return None
     changes = {
@@ -115,63 +113,69 @@ def apply(ticket: Row, action: Action, who: str, now: datetime) -> Edit | None:
     return Edit(reason, values, changes)
 
 
-def _wanted(ticket: Row, action: Action, who: str, now: datetime) -> tuple[str, dict[str, Any]]:
+def _target(ticket: Row, action: Action, actor: str, now: datetime) -> tuple[str, dict[str, Any]]:
+    """The reason for the history, and the columns as they are to be."""
     match action:
         case Claim():
-            owner = ticket["owner"]
-            if owner not in (None, who) and not action.force:
-                raise NotAllowed(f"{owner} has this ticket; ask them, or claim it with force")
-            return "claimed", {"owner": who} | _awake(ticket)
+            return "claimed", _claim(ticket, action, actor)
         case Assign():
-            opened = (
-                {"state": "open"} if action.owner is not None and ticket["state"] == "new" else {}
-            )
-            return f"given to {action.owner or 'nobody'}", {"owner": action.owner} | opened
+            return f"given to {action.owner or 'nobody'}", _assign(ticket, action)
         case Wait():
             _refuse_resolved(ticket, "wait")
             return "waits for the customer", {"state": "waiting", "snoozed_until": None}
         case Snooze():
             _refuse_resolved(ticket, "snooze")
-            if action.until <= now:
-                raise NotAllowed("a ticket is snoozed until a moment that is still to come")
-            if action.until - now > LONGEST_SNOOZE:
-                raise NotAllowed("a ticket is snoozed for a year at most")
-            return "snoozed", {"state": "snoozed", "snoozed_until": action.until}
+            return "snoozed", _snooze(action, now)
         case Resolve():
-            return "resolved", {"state": "resolved", "snoozed_until": None} | _owned(ticket, who)
+            owner = ticket["owner"] or actor
+            return "resolved", {"state": "resolved", "snoozed_until": None, "owner": owner}
         case Reopen():
             return "re-opened", {"state": "open", "snoozed_until": None}
         case Note():
-            note = {"at": now.isoformat(timespec="seconds"), "who": who, "text": action.text}
+            note = {"at": now.isoformat(timespec="seconds"), "who": actor, "text": action.text}
             return "a note", {"notes": [*ticket["notes"], note]}
         case Tag():
             return "tags", {"tags": _tags(ticket["tags"], action)}
 
 
-def _awake(ticket: Row) -> dict[str, Any]:
-    return (
-        {} if ticket["state"] in ("open", "resolved") else {"state": "open", "snoozed_until": None}
-    )
+def _claim(ticket: Row, action: Claim, actor: str) -> dict[str, Any]:
+    owner = ticket["owner"]
+    if owner not in (None, actor) and not action.force:
+        raise NotAllowed(f"{owner} has this ticket; ask them, or claim it with force")
+    if ticket["state"] in ("open", "resolved"):
+        return {"owner": actor}
+    return {"owner": actor, "state": "open", "snoozed_until": None}
 
 
-def _owned(ticket: Row, who: str) -> dict[str, Any]:
-    return {} if ticket["owner"] is not None else {"owner": who}
+def _assign(ticket: Row, action: Assign) -> dict[str, Any]:
+    if action.owner is not None and ticket["state"] == "new":
+        return {"owner": action.owner, "state": "open"}
+    return {"owner": action.owner}
 
 
-def _refuse_resolved(ticket: Row, what: str) -> None:
+def _snooze(action: Snooze, now: datetime) -> dict[str, Any]:
+    if action.until <= now:
+        raise NotAllowed("a ticket is snoozed until a moment that is still to come")
+    if action.until - now > LONGEST_SNOOZE:
+        raise NotAllowed("a ticket is snoozed for a year at most")
+    return {"state": "snoozed", "snoozed_until": action.until}
+
+
+def _refuse_resolved(ticket: Row, verb: str) -> None:
     if ticket["state"] == "resolved":
-        raise NotAllowed(f"the ticket is resolved: re-open it to {what}")
+        raise NotAllowed(f"the ticket is resolved: re-open it to {verb}")
 
 
 def _tags(tags: list[str], action: Tag) -> list[str]:
     added = [tag.strip().lower() for tag in action.add]
-    if wrong := next((tag for tag in added if not _TAG.fullmatch(tag)), None):
-        raise NotAllowed(f"{wrong!r} is no tag: letters, digits, - and _, 40 at most")
-    left = {tag.strip().lower() for tag in action.remove}
-    kept = [tag for tag in dict.fromkeys([*tags, *added]) if tag not in left]
-    if len(kept) > MOST_TAGS:
+    for tag in added:
+        if not _TAG.fullmatch(tag):
+            raise NotAllowed(f"{tag!r} is no tag: letters, digits, - and _, 40 at most")
+    removed = {tag.strip().lower() for tag in action.remove}
+    result = [tag for tag in dict.fromkeys([*tags, *added]) if tag not in removed]
+    if len(result) > MOST_TAGS:
         raise NotAllowed(f"a ticket has {MOST_TAGS} tags at most")
-    return kept
+    return result
 
 
 def _plain(value: Any) -> Any:

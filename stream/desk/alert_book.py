@@ -1,6 +1,4 @@
-"""Alerts as people work through them: which still need somebody, what set them apart, and who has
-seen them.
-"""
+"""Alerts as people work through them: their status, their examples, and who acknowledged them."""
 
 from __future__ import annotations
 
@@ -18,13 +16,13 @@ from stream.postgres.database import reachable, storable
 from stream.postgres.tables import Row
 from stream.records import AlertRecord
 
-Standing = Literal["open", "acknowledged", "snoozed", "over"]
-STANDINGS: tuple[Standing, ...] = get_args(Standing)
+AlertStatus = Literal["open", "acknowledged", "snoozed", "over"]
+STATUSES: tuple[AlertStatus, ...] = get_args(AlertStatus)
 
 LATELY = 2_000  # alerts that are looked through
 EXAMPLES = 3
 
-_WITH_STANDING = f"""
+_WITH_STATUS = f"""
     with lately as (
         select * from alerts
         where (cast(:brands as text[]) is null or brand = any(cast(:brands as text[])))
@@ -38,22 +36,23 @@ _WITH_STANDING = f"""
                     when kind = 'p1' and (t.id is null or t.state = 'resolved') then 'over'
                     when lately.snoozed_until > now() then 'snoozed'
                     when acknowledged_at is not null then 'acknowledged'
-                    else 'open' end as standing
+                    else 'open' end as status
         from lately left join tickets t on t.id = lately.ticket_id
     )
 """  # noqa: S608  our own words
-_LIST = text(f"""{_WITH_STANDING}
+_LIST = text(f"""{_WITH_STATUS}
     select * from judged
-    where cast(:standings as text[]) is null or standing = any(cast(:standings as text[]))
-    order by standing <> 'open', kind = 'p1', created_at desc, id
+    where cast(:statuses as text[]) is null or status = any(cast(:statuses as text[]))
+    order by status <> 'open', kind = 'p1', created_at desc, id
     limit :limit
 """).columns(evidence=JSONB)  # noqa: S608
 _COUNT = text(f"""
-    {_WITH_STANDING}
-    select standing, count(*)::integer as n from judged group by standing
+    {_WITH_STATUS}
+    select status, count(*)::integer as n from judged group by status
 """)  # noqa: S608  our own words
 _EXAMPLES = text("""
-    select id, conversation, author, text from events where id = any(cast(:ids as text[])) and text is not null
+    select id, conversation, author, text from events where id = any(cast(:ids as text[]))
+        and text is not null
 """)
 _BRAND = text("select brand from alerts where id = :id")
 
@@ -74,13 +73,13 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An alert with how it stands, the ticket it is about, and what its examples say now.
+    """An alert with its status, its ticket, and its examples as they read now.
 
-    over: it has ended, or its ticket is answered for; snoozed: nobody is told for a while.
+    over: it has ended, or its ticket is resolved; snoozed: no message about it for a while.
     """
 
     alert: AlertRecord
-    standing: Standing
+    status: AlertStatus
     snoozed_by: str | None
     ticket_level: str | None
     ticket_state: str | None
@@ -90,9 +89,7 @@ class Listed:
 
 
 class AlertBook:
-    """What the pages and the API show of alerts, and let people do. brands: what the person is
-    bound to; None: all.
-    """
+    """Reads and changes alerts for people. brands: those that the person is bound to; None: all."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -103,48 +100,48 @@ class AlertBook:
         brands: frozenset[str] | None = None,
         *,
         brand: str | None = None,
-        standings: Sequence[Standing] | None = None,
+        statuses: Sequence[AlertStatus] | None = None,
         limit: int = 50,
     ) -> list[Listed]:
-        """Those that need somebody first, of them what concerns many before the single tickets;
-        then the newest.
-        """
-        asked = _asked(brands, brand) | {
-            "standings": None if standings is None else list(standings),
+        """Open alerts first, of them bursts before single tickets; then the newest."""
+        values = _brand_values(brands, brand) | {
+            "statuses": None if statuses is None else list(statuses),
             "limit": limit,
         }
         async with reachable(), self._engine.connect() as connection:
-            rows = (await connection.execute(_LIST, asked)).mappings().all()
+            rows = (await connection.execute(_LIST, values)).mappings().all()
             ids = [id for row in rows for id in _examples(row)]
-            found = await connection.execute(_EXAMPLES, {"ids": ids}) if ids else ()
-            said = {
-                row.id: Example(row.id, row.conversation, row.author, row.text) for row in found
+            messages = await connection.execute(_EXAMPLES, {"ids": ids}) if ids else ()
+            examples = {
+                row.id: Example(row.id, row.conversation, row.author, row.text) for row in messages
             }
-        return [_listed(row, said) for row in rows]
+        return [_listed(row, examples) for row in rows]
 
     async def counts(
         self, brands: frozenset[str] | None = None, *, brand: str | None = None
-    ) -> dict[Standing, int]:
+    ) -> dict[AlertStatus, int]:
         async with reachable(), self._engine.connect() as connection:
-            found = {
-                row.standing: row.n
-                for row in await connection.execute(_COUNT, _asked(brands, brand))
-            }
-        return {standing: found.get(standing, 0) for standing in STANDINGS}
+            rows = await connection.execute(_COUNT, _brand_values(brands, brand))
+            counts = {row.status: row.n for row in rows}
+        return {status: counts.get(status, 0) for status in STATUSES}
 
     async def acknowledge(
-        self, alert_id: str, who: str, brands: frozenset[str] | None = None
+        self, alert_id: str, actor: str, brands: frozenset[str] | None = None
     ) -> AlertRecord:
         """They have seen it; the first to say so stays the one who did. Raises NoAlert."""
         await self._visible(alert_id, brands)
-        return _there(await self._alerts.acknowledge(alert_id, who))
+        return _existing(await self._alerts.acknowledge(alert_id, actor))
 
     async def snooze(
-        self, alert_id: str, who: str, until: datetime | None, brands: frozenset[str] | None = None
+        self,
+        alert_id: str,
+        actor: str,
+        until: datetime | None,
+        brands: frozenset[str] | None = None,
     ) -> AlertRecord:
         """Nobody is told about it until then; None wakes it. Raises NoAlert."""
         await self._visible(alert_id, brands)
-        return _there(await self._alerts.snooze(alert_id, who, until))
+        return _existing(await self._alerts.snooze(alert_id, actor, until))
 
     async def _visible(self, alert_id: str, brands: frozenset[str] | None) -> None:
         async with reachable(), self._engine.connect() as connection:
@@ -153,7 +150,7 @@ class AlertBook:
             raise NoAlert(f"there is no alert {alert_id}")
 
 
-def _asked(brands: frozenset[str] | None, brand: str | None) -> dict[str, Any]:
+def _brand_values(brands: frozenset[str] | None, brand: str | None) -> dict[str, Any]:
     return {
         "brands": None if brands is None else sorted(brands),
         "brand": None if brand is None else storable(brand),
@@ -161,25 +158,25 @@ def _asked(brands: frozenset[str] | None, brand: str | None) -> dict[str, Any]:
 
 
 def _examples(row: Row) -> Sequence[str]:
-    told: Sequence[str] = row["evidence"].get("examples", ())
-    return told[:EXAMPLES]
+    ids: Sequence[str] = row["evidence"].get("examples", ())
+    return ids[:EXAMPLES]
 
 
-def _listed(row: Row, said: Mapping[str, Example]) -> Listed:
+def _listed(row: Row, examples: Mapping[str, Example]) -> Listed:
     record = AlertRecord(**{name: row[name] for name in AlertRecord.model_fields if name in row})
     return Listed(
         record,
-        row["standing"],
+        row["status"],
         row["snoozed_by"],
         row["ticket_level"],
         row["ticket_state"],
         row["ticket_owner"],
         row["ticket_excerpt"],
-        tuple(said[id] for id in _examples(row) if id in said),
+        tuple(examples[id] for id in _examples(row) if id in examples),
     )
 
 
-def _there(record: AlertRecord | None) -> AlertRecord:
+def _existing(record: AlertRecord | None) -> AlertRecord:
     if record is None:
         raise NoAlert("this alert is gone")
     return record

@@ -1,4 +1,4 @@
-"""Who may take a ticket from whom, and who can be given one."""
+"""Rules of who may take a ticket from its owner, and who can be given one."""
 
 from __future__ import annotations
 
@@ -24,20 +24,22 @@ def can_have(user: User, brand: str | None) -> bool:
 
 
 async def refuse_owner(
-    people: People, ticket: Mapping[Any, Any], action: Action, who: str, *, leads: bool
+    people: People, ticket: Mapping[Any, Any], action: Action, actor: str, *, leads: bool
 ) -> None:
-    """Raises NotAllowed where the action gives the ticket to somebody who cannot have it; NeedsLead
-    where it takes it from somebody else.
+    """Raises NotAllowed for a new owner who cannot have the ticket.
+
+    Raises NeedsLead where the action takes it from somebody else.
     """
     if not isinstance(action, Claim | Assign):
         return
-    owner = who if isinstance(action, Claim) else action.owner
-    taken = ticket["owner"] not in (None, who, owner)
-    if taken and not leads and not (isinstance(action, Claim) and not action.force):
+    owner = actor if isinstance(action, Claim) else action.owner
+    is_taken_away = ticket["owner"] not in (None, actor, owner)
+    is_plain_claim = isinstance(action, Claim) and not action.force
+    if is_taken_away and not leads and not is_plain_claim:
         raise NeedsLead(
             f"{ticket['owner']} has this ticket; giving it to somebody else takes the role lead"
         )
-    if owner is None or owner == who:
+    if owner is None or owner == actor:
         return
     try:
         user = await people.find(owner)

@@ -1,4 +1,4 @@
-"""What people say the model got wrong: kept with who said it, and read back as pairs to train with."""
+"""Corrections of the model's labels by people, read back as pairs to train with."""
 
 from __future__ import annotations
 
@@ -34,76 +34,73 @@ _LATEST = text("""
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A text (redacted, as stored), what a person says of it, and what the model said: better and
-    worse.
-    """
+    """A text (redacted, as stored) with a person's label, better, and the model's, worse."""
 
     text: str
     field: str
     better: str
     worse: str | None
-    who: str
+    actor: str
 
 
 class Corrections:
-    """The table `corrections`. The stored analysis stays what the model said; priorities stay a
-    function of it.
-    """
+    """The table `corrections`. The stored analysis, and so the priority, stays the model's."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def correct(
-        self, event_id: str, field: Field, should_be: str, who: str
+        self, event_id: str, field: Field, should_be: str, actor: str
     ) -> dict[str, Any]:
-        """Keep what a person says; the latest counts. Raises UserError for a label that is none, or
-        no such event.
-        """
+        """Store a person's label; the latest counts. Raises UserError for an unknown label."""
         label = storable(should_be.strip())
         allowed = _ALLOWED.get(field)
-        if (allowed and label not in allowed) or not 0 < len(label) <= _LONGEST:
-            raise UserError(
-                f"{field} is {' or '.join(allowed) if allowed else f'1 to {_LONGEST} characters'}"
-            )
+        if allowed is not None and label not in allowed:
+            raise UserError(f"{field} is {' or '.join(allowed)}")
+        if not 0 < len(label) <= _LONGEST:
+            raise UserError(f"{field} is 1 to {_LONGEST} characters")
+        query = select(events).where(events.c.id == storable(event_id))
         async with reachable(), self._engine.begin() as connection:
-            row = (
-                (await connection.execute(select(events).where(events.c.id == storable(event_id))))
-                .mappings()
-                .first()
-            )
+            row = (await connection.execute(query)).mappings().first()
             if row is None or row["kind"] == "deleted":
                 raise UserError(f"there is no message {event_id}")
             put = insert(corrections).values(
-                event_id=row["id"], field=field, said=_said(row, field), should_be=label, who=who
+                event_id=row["id"],
+                field=field,
+                said=_model_label(row, field),
+                should_be=label,
+                who=actor,
             )
             return dict((await connection.execute(put.returning(*corrections.c))).mappings().one())
 
     async def of(self, event_ids: Collection[str]) -> list[dict[str, Any]]:
         """All corrections of these messages, oldest first."""
-        asked = (
+        query = (
             select(corrections)
             .where(corrections.c.event_id.in_(list(event_ids)))
             .order_by(corrections.c.id)
         )
         async with reachable(), self._engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(asked)).mappings()]
+            return [dict(row) for row in (await connection.execute(query)).mappings()]
 
     async def pairs(self, field: Field | None = None) -> list[Pair]:
         """The latest correction of each message, where it differs from what the model said."""
         async with reachable(), self._engine.connect() as connection:
-            found = (await connection.execute(_LATEST, {"field": field})).all()
+            rows = (await connection.execute(_LATEST, {"field": field})).all()
         return [
             Pair(row.text, row.field, row.should_be, row.said, row.who)
-            for row in found
+            for row in rows
             if row.should_be != row.said
         ]
 
 
-def _said(row: Any, field: Field) -> str | None:
+def _model_label(row: Any, field: Field) -> str | None:
     scores = row["scores"] or {}
     if field == "complaint":
         likely = scores.get("complaint")
-        return None if likely is None else "yes" if likely >= 0.5 else "no"
+        if likely is None:
+            return None
+        return "yes" if likely >= 0.5 else "no"
     if field == "outcome":
         outcome = scores.get("call", {}).get("outcome")
         return None if outcome is None else str(outcome)

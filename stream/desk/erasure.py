@@ -1,6 +1,4 @@
-"""A person's right to be forgotten: their texts, embeddings, drafts and dead letters go; tombstones
-keep them gone.
-"""
+"""Right to be forgotten: deletes a person's texts, embeddings, drafts and dead letters."""
 
 from __future__ import annotations
 
@@ -20,7 +18,8 @@ BATCH = 200
 
 _THEIRS = text("""
     select id, conversation, occurred_at from events
-    where author = :author and kind <> 'deleted' and (cast(:network as text) is null or network = :network)
+    where author = :author and kind <> 'deleted'
+        and (cast(:network as text) is null or network = :network)
     order by id limit :limit
 """)
 # Replies quote what was said; corrections hold labels alone, but tell what somebody wrote about.
@@ -48,7 +47,7 @@ async def forget(
     engine: AsyncEngine,
     author: str,
     *,
-    who: str,
+    actor: str,
     network: str | None = None,
     publish: Callable[[Saved], Awaitable[object]],
 ) -> Forgotten:
@@ -63,26 +62,25 @@ async def forget(
     messages = drafts = 0
     while True:
         async with reachable(), engine.connect() as connection:
-            asked = {"author": storable(author), "network": network, "limit": BATCH}
-            found = (await connection.execute(_THEIRS, asked)).all()
-        if not found:
+            values = {"author": storable(author), "network": network, "limit": BATCH}
+            rows = (await connection.execute(_THEIRS, values)).all()
+        if not rows:
             break
         tombstones = [
             Deleted(id=row.id, conversation=row.conversation, occurred_at=row.occurred_at)
-            for row in found
+            for row in rows
         ]
-        async with (
-            reachable(),
-            engine.begin() as connection,
-        ):  # first: afterwards nobody knows whose they were
-            for query in (_DRAFTS, _CORRECTIONS):
-                gone = await connection.execute(query, {"ids": [row.id for row in found]})
-                drafts += gone.rowcount if query is _DRAFTS else 0
-        await publish(await store.save([Judgement(one, "", None, None) for one in tombstones]))
-        messages += len(found)
+        ids = {"ids": [row.id for row in rows]}
+        # First: afterwards nothing says whose they were.
+        async with reachable(), engine.begin() as connection:
+            drafts += (await connection.execute(_DRAFTS, ids)).rowcount
+            await connection.execute(_CORRECTIONS, ids)
+        judgements = [Judgement(tombstone, "", None, None) for tombstone in tombstones]
+        await publish(await store.save(judgements))
+        messages += len(rows)
     async with reachable(), engine.begin() as connection:
         letters = (await connection.execute(_LETTERS, {"mark": author.encode()})).rowcount
         digest = hashlib.sha256(author.encode()).hexdigest()
         details = f'{{"messages": {messages}, "drafts": {drafts}, "dead_letters": {letters}}}'
-        await connection.execute(_AUDIT, {"who": who, "subject": digest, "details": details})
+        await connection.execute(_AUDIT, {"who": actor, "subject": digest, "details": details})
     return Forgotten(messages, drafts, letters)

@@ -1,4 +1,4 @@
-"""The queue and the list of all tickets: filtered, sorted, page by page, and by what will be late."""
+"""Queue and list of tickets: filtered, sorted, paged, and marked where they will be late."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stream.postgres.database import reachable, storable
 
 Sort = Literal["priority", "received", "updated"]
 Row = dict[str, Any]
-MOST = 200  # rows of one page
+MAX_ROWS = 200  # rows of one page
 LONGEST = 5_000  # lines of the queue at once: what nobody scrolls through is found by a filter
 
 
@@ -26,10 +26,10 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which tickets. Empty: all. text: in any message of the conversation. owner "": nobody's.
-    late: past its promise.
+    """Which tickets to show. Empty: all. owner "": nobody's. late: past the promised time.
 
-    brands: what the person is bound to, on top of what they ask for; None: all.
+    text: in any message of the conversation. brands: those that the person is bound to, on top of
+    the chosen brand; None: all.
     """
 
     brand: str | None = None
@@ -44,7 +44,7 @@ class Filter:
     brands: frozenset[str] | None = None
 
 
-# Each condition by what it is about; nothing asked: it holds.
+# Conditions by what they are about; each holds where its filter is empty.
 _ABOUT = {
     "brand": "(cast(:brand as text) is null or t.brand = :brand)",
     "network": "(cast(:network as text) is null or t.network = :network)",
@@ -61,17 +61,18 @@ _ALWAYS = """
         select from events e where e.conversation = t.id and e.text ilike :text
     ))
 """
-_CHOSEN = " and ".join([*_ABOUT.values(), _ALWAYS])
-# What a line shows. why: the strongest reasons in words; the others are read with the ticket.
-WHY = 3
+_MATCHES = " and ".join([*_ABOUT.values(), _ALWAYS])
+# Columns of a line. why: the strongest reasons in words; the others are read with the ticket.
+REASONS = 3
 _LINE = f"""
-    t.id, t.brand, t.network, t.author, t.level, t.state, t.owner, t.topic, t.problem, t.sentiment, t.dissatisfaction,
-    t.tags, t.excerpt, t.messages, t.needs_look, t.version, t.edits, t.received_at, t.answered_at, t.sla_due_at,
-    jsonb_path_query_array(t.factors, '$[0 to {WHY - 1}].words') as why
+    t.id, t.brand, t.network, t.author, t.level, t.state, t.owner, t.topic, t.problem, t.sentiment,
+    t.dissatisfaction, t.tags, t.excerpt, t.messages, t.needs_look, t.version, t.edits,
+    t.received_at, t.answered_at, t.sla_due_at,
+    jsonb_path_query_array(t.factors, '$[0 to {REASONS - 1}].words') as why
 """
-# What is ahead of a ticket is answered first, as fast as the desk answered during the last hour; a
-# desk that answered nothing is taken to answer one in that time. The view is read once, and its
-# order kept by number: it is the dear part.
+# Tickets ahead are answered first, as fast as the desk answered during the last hour; a desk that
+# answered none is taken to answer one in that time. The view is read once, and its order kept by
+# number: it is the dear part.
 _QUEUE = text(f"""
     with pace as (
         select brand, greatest(1, count(*)) / 60.0 as answered_a_minute from tickets
@@ -79,7 +80,9 @@ _QUEUE = text(f"""
     ),
     queued as materialized (select row_number() over () as rank, * from open_tickets),
     waiting as (
-        select id, row_number() over (partition by brand order by queue_priority desc, received_at, id) as place
+        select id,
+               row_number() over (partition by brand order by queue_priority desc, received_at, id)
+                   as place
         from queued where answered_at is null
     ),
     present as (
@@ -89,24 +92,25 @@ _QUEUE = text(f"""
     select {_LINE}, t.queue_priority, waiting.place, present.open_by,
            t.answered_at is null and t.sla_due_at < now() as late,
            t.answered_at is null and t.sla_due_at >= now()
-               and now() + interval '1 minute' * ceil(waiting.place / coalesce(answered_a_minute, 1 / 60.0))
+               and now() + interval '1 minute'
+                       * ceil(waiting.place / coalesce(answered_a_minute, 1 / 60.0))
                    > t.sla_due_at as will_be_late
     from queued t
     left join waiting on waiting.id = t.id
     left join pace on pace.brand is not distinct from t.brand
     left join present on present.ticket_id = t.id
-    where {_CHOSEN}
+    where {_MATCHES}
     order by t.rank
     limit :limit
 """).columns(why=JSONB)  # noqa: S608  our own words
 
-# What must be seen at once, without what the view reckons from all the others: cheap, however long
-# the queue is.
+# Urgent tickets alone, without what the view computes from all others: cheap for any queue.
 _URGENT = text(f"""
-    select {_LINE}, t.priority as queue_priority, t.sla_due_at < now() as late, false as will_be_late, null as open_by
+    select {_LINE}, t.priority as queue_priority, t.sla_due_at < now() as late,
+        false as will_be_late, null as open_by
     from tickets t
     where t.level = 'P1' and t.state in ('new', 'open') and t.answered_at is null
-      and t.updated_at > now() - interval '10 seconds' and {_CHOSEN}
+      and t.updated_at > now() - interval '10 seconds' and {_MATCHES}
     order by t.priority desc, t.updated_at desc, t.id
     limit 50
 """).columns(why=JSONB)  # noqa: S608  our own words
@@ -129,19 +133,22 @@ _VALUES = {name: f"t.{name}" for name in ("brand", "network", "topic", "level", 
     "owner": "coalesce(t.owner, '')",
     "clock": "case when t.answered_at is null and t.sla_due_at < now() then 'late' end",
 }
-# Of the same tickets as the view shows, without what it reckons for each. A choice counts what it
-# would show beside all the other filters: the tickets that fail in nothing, or in what the choice
-# itself is about alone.
-_MISSES = " + ".join(f"(not coalesce({each}, false))::int" for each in _ABOUT.values())
+# Of the same tickets as the view shows, without its computed columns. A choice counts the tickets
+# that it would show beside all the other filters: those that fail no condition, or only its own.
+_MISSES = " + ".join(f"(not coalesce({condition}, false))::int" for condition in _ABOUT.values())
+_CHOICES = ", ".join(
+    f"('{name}', {value}, coalesce({_ABOUT[name]}, false))" for name, value in _VALUES.items()
+)
 _FACETS = text(f"""
     select facet, value, count(*)::int as n
     from tickets t
     cross join lateral (values
-        {", ".join(f"('{name}', {value}, coalesce({_ABOUT[name]}, false))" for name, value in _VALUES.items())},
+        {_CHOICES},
         ('all', 'found', true)
     ) as choices (facet, value, fits)
     cross join lateral (select {_MISSES}) as failed (misses)
-    where t.state <> 'resolved' and not (t.state = 'snoozed' and t.snoozed_until > now()) and {_ALWAYS}
+    where t.state <> 'resolved' and not (t.state = 'snoozed' and t.snoozed_until > now())
+        and {_ALWAYS}
       and value is not null and misses = (not fits)::int
     group by facet, value
     order by facet, n desc, value
@@ -149,93 +156,96 @@ _FACETS = text(f"""
 
 
 class QueueReader:
-    """What the desk lists."""
+    """Reads the queue, its facets, and pages of all tickets."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def queue(self, chosen: Filter, limit: int = 100) -> list[Row]:
-        """The open tickets as lines, most urgent first, with what moves with the clock; at most
-        LONGEST.
+    async def queue(self, filter: Filter, limit: int = 100) -> list[Row]:
+        """The open tickets as lines, most urgent first; at most LONGEST.
 
         late: the promise is broken; will_be_late: it will be, at the pace of the last hour;
         open_by: who looks at it.
         """
         async with reachable(), self._engine.connect() as connection:
-            found = await connection.execute(
-                _QUEUE, _values(chosen) | {"limit": min(limit, LONGEST)}
+            rows = await connection.execute(
+                _QUEUE, _values(filter) | {"limit": min(limit, LONGEST)}
             )
-            return [dict(row) for row in found.mappings()]
+            return [dict(row) for row in rows.mappings()]
 
-    async def urgent(self, chosen: Filter) -> list[Row]:
-        """P1 tickets of the last seconds, as rows of the queue: until it is read again, which takes
-        longer.
-        """
+    async def urgent(self, filter: Filter) -> list[Row]:
+        """P1 tickets of the last seconds, as rows of the queue, until it is read again."""
         async with reachable(), self._engine.connect() as connection:
-            found = await connection.execute(_URGENT, _values(chosen))
-            return [dict(row) for row in found.mappings()]
+            rows = await connection.execute(_URGENT, _values(filter))
+            return [dict(row) for row in rows.mappings()]
 
-    async def facets(self, chosen: Filter) -> dict[str, dict[str, int]]:
-        """What the open tickets can be filtered by, and how many each choice would show beside the
-        other filters.
+    async def facets(self, filter: Filter) -> dict[str, dict[str, int]]:
+        """The choices of each filter, with how many open tickets each would show beside the others.
 
-        `all` tells how many there are as it is chosen.
+        `all` counts the tickets that the filter as it is shows.
         """
-        told: dict[str, dict[str, int]] = {}
+        counts: dict[str, dict[str, int]] = {}
         async with reachable(), self._engine.connect() as connection:
-            for row in await connection.execute(_FACETS, _values(chosen)):
-                told.setdefault(row.facet, {})[row.value] = row.n
-        return told
+            for row in await connection.execute(_FACETS, _values(filter)):
+                counts.setdefault(row.facet, {})[row.value] = row.n
+        return counts
 
     async def page(
-        self, chosen: Filter, *, sort: Sort = "priority", cursor: str | None = None, limit: int = 50
+        self, filter: Filter, *, sort: Sort = "priority", cursor: str | None = None, limit: int = 50
     ) -> tuple[list[Row], str | None]:
-        """Tickets in any state, and the cursor of the next page; None at the end. Raises BadCursor."""
+        """Tickets in any state, with the cursor of the next page, None at the end.
+
+        Raises BadCursor.
+        """
         column, _, beyond = _KEYS[sort]
         at, after = (None, "") if cursor is None else _read_cursor(cursor, sort)
         direction = "asc" if sort == "received" else "desc"
         query = text(f"""
-            select t.* from tickets t where {_CHOSEN} {"" if cursor is None else f"and {beyond}"}
+            select t.* from tickets t where {_MATCHES} {"" if cursor is None else f"and {beyond}"}
             order by t.{column} {direction}, t.id {direction} limit :limit
         """).columns(factors=JSONB, notes=JSONB)  # noqa: S608  our own words
-        values = _values(chosen) | {"limit": min(limit, MOST) + 1}
+        values = _values(filter) | {"limit": min(limit, MAX_ROWS) + 1}
         values |= {} if cursor is None else {"at": at, "after": after}
         async with reachable(), self._engine.connect() as connection:
             rows = [dict(row) for row in (await connection.execute(query, values)).mappings()]
-        more = len(rows) > min(limit, MOST)
-        rows = rows[: min(limit, MOST)]
-        return rows, _cursor(sort, rows[-1][column], rows[-1]["id"]) if more else None
+        if len(rows) < values["limit"]:
+            return rows, None
+        rows = rows[:-1]
+        return rows, _cursor(sort, rows[-1][column], rows[-1]["id"])
 
 
-def _values(chosen: Filter) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        name: value if value is None else storable(value)
-        for name in ("brand", "network", "topic", "level", "state", "owner", "tag")
-        for value in [getattr(chosen, name)]
-    }
-    values["brands"] = None if chosen.brands is None else sorted(chosen.brands)
-    values["late"] = chosen.late
-    values["text"] = chosen.text and f"%{_literal(storable(chosen.text))}%"
+_TEXTS = ("brand", "network", "topic", "level", "state", "owner", "tag")
+
+
+def _values(filter: Filter) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in _TEXTS:
+        value = getattr(filter, name)
+        values[name] = None if value is None else storable(value)
+    values["brands"] = None if filter.brands is None else sorted(filter.brands)
+    values["late"] = filter.late
+    values["text"] = filter.text and f"%{_literal(storable(filter.text))}%"
     return values
 
 
-def _literal(said: str) -> str:
-    """What a person types is looked for as it stands."""
-    return said.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+def _literal(phrase: str) -> str:
+    """The phrase as `like` matches it literally."""
+    return phrase.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _cursor(sort: Sort, at: Any, after: str) -> str:
-    told = [sort, at.isoformat() if isinstance(at, datetime) else at, after]
-    return base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("=")
+    parts = [sort, at.isoformat() if isinstance(at, datetime) else at, after]
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
 def _read_cursor(cursor: str, sort: Sort) -> tuple[Any, str]:
     try:
-        told = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        of, at, after = told
+        parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        of, at, after = parts
         at = int(at) if sort == "priority" else datetime.fromisoformat(at).astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
         raise BadCursor("this cursor is not one that an answer gave") from None
-    if of != sort or not isinstance(after, str) or (isinstance(at, int) and not 0 <= at <= 100):
+    is_priority = not isinstance(at, int) or 0 <= at <= 100
+    if of != sort or not isinstance(after, str) or not is_priority:
         raise BadCursor(f"this cursor is not one of a list sorted by {sort}")
     return at, storable(after)

@@ -1,6 +1,4 @@
-"""Answers to customers in people's hands: what the policy says against their words, and approving
-them all the same.
-"""
+"""Approval of replies by people, with the policy's verdict on their words."""
 
 from __future__ import annotations
 
@@ -20,16 +18,14 @@ class Refused(UserError):
     """The policy refuses these words. refusals: why, rule by rule."""
 
     def __init__(self, refusals: tuple[Refusal, ...]) -> None:
-        told = "; ".join(f"{one.rule}: {one.why}" for one in refusals)
-        super().__init__(f"the policy refuses these words ({told})")
+        reasons = "; ".join(f"{refusal.rule}: {refusal.why}" for refusal in refusals)
+        super().__init__(f"the policy refuses these words ({reasons})")
         self.refusals = refusals
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What there is to say of an answer before it goes. length, limit: as its network counts;
-    price: US dollars.
-    """
+    """The policy's view of words. length, limit: as the network counts; price: US dollars."""
 
     length: int
     limit: int
@@ -37,11 +33,11 @@ class Verdict:
     refusals: tuple[Refusal, ...]
 
 
-async def judged(replies: Replies, row: Row, text: str) -> Verdict:
+async def verdict_on(replies: Replies, row: Row, text: str) -> Verdict:
     """What the policy says of `text` in place of the reply's own words."""
     lately = await replies.lately(row["brand"], but=row["id"])
-    asked = await replies.request_of(row)
-    request = asked or ReplyRequest("", brand=row["brand"], network=row["network"])
+    original = await replies.request_of(row)
+    request = original or ReplyRequest("", brand=row["brand"], network=row["network"])
     refusals = await asyncio.to_thread(check, text, request, lately)
     network = row["network"]
     return Verdict(length(text, network), limit(network), price(text, network), refusals)
@@ -50,42 +46,40 @@ async def judged(replies: Replies, row: Row, text: str) -> Verdict:
 async def approve(
     replies: Replies,
     number: int,
-    who: str,
+    actor: str,
     *,
-    said: str | None = None,
+    text: str | None = None,
     anyway: bool = False,
     seen: int | None = None,
 ) -> Row:
-    """Let it be sent, perhaps in other words. Raises Refused, unless it is to go anyway, and
-    UserError.
+    """Let it be sent, perhaps in other words. Raises Refused, unless `anyway`, and UserError.
 
-    seen: the version that the person looked at. What the policy looked at is what goes, so
-    LostReply is raised also where it changes within.
+    seen: the version that the person looked at. The words that the policy checked are the words
+    that go, so LostReply is raised also where they change in between.
     """
     row = await replies.find(number)
     if seen is not None and seen != row["version"]:
         raise LostReply(row)
-    verdict = await judged(replies, row, row["text"] if said is None else said.strip())
+    verdict = await verdict_on(replies, row, row["text"] if text is None else text.strip())
     if verdict.refusals and not anyway:
         raise Refused(verdict.refusals)
     return await replies.approve(
-        number, who, said=said, despite=verdict.refusals, seen=row["version"]
+        number, actor, said=text, despite=verdict.refusals, seen=row["version"]
     )
 
 
-async def begin(replies: Replies, ticket_id: str, said: str) -> int:
-    """A reply in a person's own words where none was drafted; it still waits for approval. Returns
-    its number.
+async def begin(replies: Replies, ticket_id: str, text: str) -> int:
+    """A reply in a person's own words where none was drafted. It still waits for approval.
 
-    Raises UserError where nothing waits for an answer.
+    Returns its number. Raises UserError where nothing waits for an answer.
     """
     if await replies.newest(_UNDECIDED, ticket_id, 1):
         raise UserError("there is an answer already that is not sent yet; change that one")
-    wanted = await replies.to_draft([ticket_id], unread=True)
-    if not wanted:
+    requests = await replies.to_draft([ticket_id], unread=True)
+    if not requests:
         raise UserError("no message of this ticket waits for an answer in writing")
-    written = Draft((Candidate(said.strip(), 0.0, "person"),), BY_HAND)
-    made = await replies.store([(wanted[0], written, None)])
-    if not made:
+    written = Draft((Candidate(text.strip(), 0.0, "person"),), BY_HAND)
+    numbers = await replies.store([(requests[0], written, None)])
+    if not numbers:
         raise UserError("somebody drafted an answer meanwhile")
-    return made[0]
+    return numbers[0]

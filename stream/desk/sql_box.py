@@ -1,6 +1,4 @@
-"""The SQL page's question: one statement as the person's own login, and a line in the audit of who
-asked what.
-"""
+"""SQL page's question: one read-only statement of a person, noted in the audit."""
 
 from __future__ import annotations
 
@@ -17,15 +15,15 @@ from stream.accounts.audit import note
 from stream.postgres.database import storable
 from stream.postgres.sql import SECONDS, Rows, SqlRefused, run_sql, write
 
-SHOWN = 500  # rows on the page
+PAGE_ROWS = 500  # rows on the page
 EXPORTED = 10_000  # rows of a CSV file
 LONGEST = 20_000  # characters of a statement
-_AT_ONCE = 4  # questions of all people: each has a connection and its answer in memory
+_CONCURRENCY = 4  # questions of all people: each has a connection and its answer in memory
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. seconds: how long it took, connecting included."""
+    """The rows. seconds: how long the statement took, connecting included."""
 
     rows: Rows
     seconds: float
@@ -37,53 +35,64 @@ class SqlBox:
     def __init__(self, engine: AsyncEngine, *, seconds: float = SECONDS) -> None:
         self._engine = engine
         self._seconds = seconds
-        self._asking: set[str] = set()
+        self._busy: set[str] = set()
 
     async def ask(
-        self, who: str, url: Callable[[], Awaitable[str]], statement: str, *, limit: int = SHOWN
+        self,
+        actor: str,
+        url: Callable[[], Awaitable[str]],
+        statement: str,
+        *,
+        limit: int = PAGE_ROWS,
     ) -> Answer:
-        """Run it at `url`, the person's own login. Raises SqlRefused, and DatabaseAway."""
-        with self._one_at_a_time(who):
-            return await self._ask(who, await url(), statement, limit)
+        """Run it at `url`, the person's login. Raises SqlRefused, and DatabaseAway."""
+        with self._one_at_a_time(actor):
+            return await self._ask(actor, await url(), statement, limit)
 
     async def csv(
-        self, who: str, url: Callable[[], Awaitable[str]], statement: str
+        self, actor: str, url: Callable[[], Awaitable[str]], statement: str
     ) -> tuple[bytes, bool]:
-        """The same as CSV in UTF-8 that no spreadsheet runs, and whether rows are left out. Raises
-        as `ask` does.
+        """The same as CSV in UTF-8 that no spreadsheet runs, and whether rows are left out.
+
+        Raises as `ask` does.
         """
-        with self._one_at_a_time(who):
-            answer = await self._ask(who, await url(), statement, EXPORTED)
+        with self._one_at_a_time(actor):
+            answer = await self._ask(actor, await url(), statement, EXPORTED)
         out = io.StringIO(newline="")
         write(answer.rows, "csv", out)
         return out.getvalue().encode(), answer.rows.more
 
-    async def _ask(self, who: str, url: str, statement: str, limit: int) -> Answer:
+    async def _ask(self, actor: str, url: str, statement: str, limit: int) -> Answer:
         if len(statement) > LONGEST:
             raise SqlRefused(f"a statement has {LONGEST:,} characters at most")
         started = time.perf_counter()
-        told: dict[str, Any] = {}
+        outcome: dict[str, Any] = {}
         try:
             rows = await run_sql(url, statement, limit=limit, seconds=self._seconds)
-            told = {"rows": len(rows.rows)}
+            outcome = {"rows": len(rows.rows)}
             return Answer(rows, time.perf_counter() - started)
         except SqlRefused as refused:
-            told = {"refused": storable(str(refused))[:300]}
+            outcome = {"refused": storable(str(refused))[:300]}
             raise
         finally:
             seconds = round(time.perf_counter() - started, 3)
             await note(
-                self._engine, who, "sql", statement=storable(statement), seconds=seconds, **told
+                self._engine,
+                actor,
+                "sql",
+                statement=storable(statement),
+                seconds=seconds,
+                **outcome,
             )
 
     @contextmanager
-    def _one_at_a_time(self, who: str) -> Iterator[None]:
-        if who in self._asking:
+    def _one_at_a_time(self, actor: str) -> Iterator[None]:
+        if actor in self._busy:
             raise SqlRefused("your last question is still being answered; wait for it")
-        if len(self._asking) >= _AT_ONCE:
+        if len(self._busy) >= _CONCURRENCY:
             raise SqlRefused("others are asking just now; try again in a few seconds")
-        self._asking.add(who)
+        self._busy.add(actor)
         try:
             yield
         finally:
-            self._asking.discard(who)
+            self._busy.discard(actor)

@@ -1,6 +1,4 @@
-"""Tickets as the desk sees and changes them. No edit is lost unseen: each says which state of the
-ticket it saw.
-"""
+"""Tickets as the desk reads and changes them. An edit names the state of the ticket that it saw."""
 
 from __future__ import annotations
 
@@ -19,6 +17,9 @@ from stream.postgres.tables import events, ticket_changes, tickets
 
 Row = dict[str, Any]
 
+SIMILAR = 5  # tickets beside one
+LEAST_SIMILARITY = 0.5
+
 _CONVERSATION = (
     select(*(column for column in events.c if column.name != "embedding"))
     .where(events.c.conversation == text(":ticket"))
@@ -32,28 +33,31 @@ _HISTORY = text("""
 # The nearest of the same model's, a conversation its nearest message. Recent ones alone: a scan
 # must stay bounded.
 _SIMILAR = text("""
-    with asked as (
+    with this as (
         select embedding, model_version, brand from events
         where conversation = :ticket and embedding is not null and direction = 'inbound'
         order by dissatisfaction desc nulls last, occurred_at, id limit 1
     ),
     recent as (
         select conversation, embedding from events
-        where model_version = (select model_version from asked) and embedding is not null
-          and brand is not distinct from (select brand from asked)
+        where model_version = (select model_version from this) and embedding is not null
+          and brand is not distinct from (select brand from this)
           and direction = 'inbound' and conversation <> :ticket
         order by occurred_at desc limit 5000
     )
-    select tickets.id, tickets.state, tickets.level, tickets.priority, tickets.problem, tickets.excerpt, tickets.owner,
-           round((1 - min(recent.embedding <=> (select embedding from asked)))::numeric, 3)::float as similarity
+    select tickets.id, tickets.state, tickets.level, tickets.priority, tickets.problem,
+           tickets.excerpt, tickets.owner,
+           round((1 - min(recent.embedding <=> (select embedding from this)))::numeric, 3)::float
+               as similarity
     from recent join tickets on tickets.id = recent.conversation
     group by tickets.id
-    having 1 - min(recent.embedding <=> (select embedding from asked)) >= :least
+    having 1 - min(recent.embedding <=> (select embedding from this)) >= :minimum
     order by similarity desc, tickets.id limit :limit
 """)
 _INCIDENT = text("""
     select n.id, n.title, n.severity, n.started_at, n.ended_at, n.evidence -> 'words' as words,
-           count(t.id)::int as tickets, (count(t.id) filter (where t.state <> 'resolved'))::int as open
+           count(t.id)::int as tickets,
+           (count(t.id) filter (where t.state <> 'resolved'))::int as open
     from incident_tickets mine
     join incidents n on n.id = mine.incident_id
     join incident_tickets i on i.incident_id = n.id and i.state = 'joined'
@@ -65,12 +69,14 @@ _SEEN = text("""
     insert into presence (ticket_id, who) values (:ticket, :who)
     on conflict (ticket_id, who) do update set seen_at = now()
 """)
-_OTHERS = text("""
+_ALSO_OPEN = text("""
     select who from presence
-    where ticket_id = :ticket and who <> :who and seen_at > now() - interval '30 seconds' order by who
+    where ticket_id = :ticket and who <> :who and seen_at > now() - interval '30 seconds'
+    order by who
 """)
 _LEFT = text(
-    "delete from presence where ticket_id = :ticket and who = :who or seen_at < now() - interval '1 hour'"
+    "delete from presence "
+    "where ticket_id = :ticket and who = :who or seen_at < now() - interval '1 hour'"
 )
 
 
@@ -79,11 +85,12 @@ class NoTicket(Exception):
 
 
 class Lost(Exception):
-    """The ticket changed since it was read. ticket: as it is now; last: what was done, and by whom."""
+    """The ticket changed since it was read. ticket: as it is now; last: its latest change."""
 
     def __init__(self, ticket: Row, last: Row) -> None:
         super().__init__(
-            f"{last['who']} changed this ticket meanwhile ({last['reason']}); look at it and try again"
+            f"{last['who']} changed this ticket meanwhile ({last['reason']}); "
+            "look at it and try again"
         )
         self.ticket = ticket
         self.last = last
@@ -98,7 +105,7 @@ class Seen:
 
 
 class Desk:
-    """The actions of people on tickets. brands: what they are bound to; None: all."""
+    """Actions of people on tickets. brands: those that the person is bound to; None: all."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -112,7 +119,7 @@ class Desk:
         self,
         ticket_id: str,
         action: Action,
-        who: str,
+        actor: str,
         *,
         seen: Seen | None = None,
         brands: frozenset[str] | None = None,
@@ -123,13 +130,13 @@ class Desk:
         and, where the action puts it away, also when the conversation went on; NotAllowed when it
         does not fit; NoTicket. A note takes nothing away and is always added.
         """
-        return await self.act_all(ticket_id, (action,), who, seen=seen, brands=brands)
+        return await self.act_all(ticket_id, (action,), actor, seen=seen, brands=brands)
 
     async def act_all(
         self,
         ticket_id: str,
         actions: Sequence[Action],
-        who: str,
+        actor: str,
         *,
         seen: Seen | None = None,
         brands: frozenset[str] | None = None,
@@ -137,17 +144,13 @@ class Desk:
         """All of them in order, or none; otherwise as `act`."""
         async with reachable(), self._engine.begin() as connection:
             row = await _ticket(connection, ticket_id, brands, lock=True)
-            if seen is not None and any(not isinstance(action, Note) for action in actions):
-                if seen.edits != row["edits"]:
-                    raise Lost(row, await _last(connection, ticket_id, "edited"))
-                if seen.version != row["version"] and any(
-                    isinstance(action, Wait | Snooze | Resolve) for action in actions
-                ):
-                    raise Lost(row, await _last(connection, ticket_id))
+            if seen is not None:
+                await _refuse_lost(connection, row, seen, actions)
             now = (await connection.execute(select(func.now()))).scalar_one().astimezone(UTC)
             for action in actions:
-                if (edit := apply(row, action, who, now)) is not None:
-                    row = await _write(connection, row, edit, who, now)
+                edit = apply(row, action, actor, now)
+                if edit is not None:
+                    row = await _write(connection, row, edit, actor, now)
             return row
 
     async def conversation(self, ticket_id: str) -> list[Row]:
@@ -155,52 +158,61 @@ class Desk:
         return await self._rows(_CONVERSATION, ticket=ticket_id)
 
     async def history(self, ticket_id: str) -> list[Row]:
-        """What happened to it: the version, when, who, why, old and new values."""
+        """Its changes: version, time, person, reason, old and new values."""
         return await self._rows(_HISTORY, ticket=ticket_id)
 
-    async def similar(self, ticket_id: str, *, limit: int = 5, least: float = 0.5) -> list[Row]:
-        """Tickets of the same brand whose messages mean nearly the same. similarity: cosine, at
-        least `least`.
-        """
-        return await self._rows(_SIMILAR, ticket=ticket_id, limit=limit, least=least)
+    async def similar(self, ticket_id: str) -> list[Row]:
+        """Tickets of the same brand whose messages mean nearly the same. similarity: cosine."""
+        return await self._rows(_SIMILAR, ticket=ticket_id, limit=SIMILAR, minimum=LEAST_SIMILARITY)
 
     async def incident(self, ticket_id: str) -> Row | None:
-        """The incident that it belongs to. tickets: how many do; open: how many of them wait for
-        somebody.
-        """
+        """The incident that it belongs to. tickets: how many do; open: those not yet resolved."""
         return next(iter(await self._rows(_INCIDENT, ticket=ticket_id)), None)
 
-    async def enter(self, ticket_id: str, who: str) -> list[str]:
-        """Say that `who` has the ticket open, every few seconds; returns who else has."""
+    async def enter(self, ticket_id: str, actor: str) -> list[str]:
+        """Note that the person has the ticket open, every few seconds; returns who else has."""
         async with reachable(), self._engine.begin() as connection:
-            await connection.execute(_SEEN, {"ticket": ticket_id, "who": who})
-            found = await connection.execute(_OTHERS, {"ticket": ticket_id, "who": who})
-            return list(found.scalars())
+            await connection.execute(_SEEN, {"ticket": ticket_id, "who": actor})
+            names = await connection.execute(_ALSO_OPEN, {"ticket": ticket_id, "who": actor})
+            return list(names.scalars())
 
-    async def leave(self, ticket_id: str, who: str) -> None:
+    async def leave(self, ticket_id: str, actor: str) -> None:
         async with reachable(), self._engine.begin() as connection:
-            await connection.execute(_LEFT, {"ticket": ticket_id, "who": who})
+            await connection.execute(_LEFT, {"ticket": ticket_id, "who": actor})
 
     async def _rows(self, query: Any, **values: Any) -> list[Row]:
         async with reachable(), self._engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(query, values)).mappings()]
 
 
+async def _refuse_lost(
+    connection: AsyncConnection, row: Row, seen: Seen, actions: Sequence[Action]
+) -> None:
+    """Raises Lost. Putting a ticket away also needs the conversation as the person saw it."""
+    if all(isinstance(action, Note) for action in actions):
+        return
+    if seen.edits != row["edits"]:
+        raise Lost(row, await _last(connection, row["id"], "edited"))
+    puts_away = any(isinstance(action, Wait | Snooze | Resolve) for action in actions)
+    if puts_away and seen.version != row["version"]:
+        raise Lost(row, await _last(connection, row["id"]))
+
+
 async def _ticket(
     connection: AsyncConnection, ticket_id: str, brands: frozenset[str] | None, *, lock: bool
 ) -> Row:
     query = select(tickets).where(tickets.c.id == storable(ticket_id))
-    row = (
-        (await connection.execute(query.with_for_update() if lock else query))
-        .mappings()
-        .one_or_none()
-    )
+    if lock:
+        query = query.with_for_update()
+    row = (await connection.execute(query)).mappings().one_or_none()
     if row is None or (brands is not None and row["brand"] not in brands):
         raise NoTicket(f"there is no ticket {ticket_id}")
     return dict(row)
 
 
-async def _write(connection: AsyncConnection, row: Row, edit: Edit, who: str, now: datetime) -> Row:
+async def _write(
+    connection: AsyncConnection, row: Row, edit: Edit, actor: str, now: datetime
+) -> Row:
     values: dict[str, Any] = {name: _storable(value) for name, value in edit.values.items()}
     values |= {"edits": row["edits"] + 1, "version": row["version"] + 1, "updated_at": now}
     if "state" in edit.values:
@@ -214,7 +226,7 @@ async def _write(connection: AsyncConnection, row: Row, edit: Edit, who: str, no
             version=row["version"] + 1,
             changed_at=now,
             kind="edited",
-            who=who,
+            who=actor,
             reason=edit.reason,
             changes=edit.changes,
         )
@@ -226,11 +238,8 @@ async def _last(connection: AsyncConnection, ticket_id: str, kind: str | None = 
     query = select(ticket_changes).where(ticket_changes.c.ticket_id == ticket_id)
     if kind is not None:
         query = query.where(ticket_changes.c.kind == kind)
-    last = (
-        (await connection.execute(query.order_by(ticket_changes.c.version.desc()).limit(1)))
-        .mappings()
-        .first()
-    )
+    query = query.order_by(ticket_changes.c.version.desc()).limit(1)
+    last = (await connection.execute(query)).mappings().first()
     return dict(last) if last else {"who": "somebody", "reason": "see its history"}
 
 
@@ -238,7 +247,7 @@ def _storable(value: Any) -> Any:
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, list):
-        return [_storable(each) for each in value]
+        return [_storable(entry) for entry in value]
     if isinstance(value, Mapping):
-        return {name: _storable(each) for name, each in value.items()}
+        return {name: _storable(entry) for name, entry in value.items()}
     return value

@@ -1,5 +1,4 @@
-"""How far a mix of classes has moved from another one: the population stability index, and what
-chance would give.
+"""Population stability index between two mixes of classes, and the value that chance would give.
 
 The index is the sum over the classes of (now - then) ln(now / then), shares of one: Jeffreys'
 divergence of the two mixes (Proc. R. Soc. A 186 (1946) 453), under this name in credit scoring,
@@ -27,11 +26,9 @@ Verdict = Literal["steady", "moved", "drifted", "too few"]
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One comparison. now, then: shares of each class; index: None where there are too few messages
-    to tell.
+    """One comparison. now, then: share of each class; index: None for too few messages.
 
-    chance: what the index reaches in one of twenty comparisons of samples of these sizes from one
-    mix.
+    chance: the index that one of twenty comparisons of samples of these sizes from one mix reaches.
     """
 
     now: dict[str, float]
@@ -44,21 +41,19 @@ class Drift:
 
 
 def drift(now: Mapping[str, int], then: Mapping[str, int]) -> Drift:
-    """now, then: messages by class. A class that only one of them has counts as none in the other."""
+    """now, then: messages by class. A class of only one of them counts as none in the other."""
     classes = sorted({*now, *then})
     n, m = sum(now.values()), sum(then.values())
-    shares, before = _shares(now, classes), _shares(then, classes)
-    told = (
-        {name: round(now.get(name, 0) / n, 4) for name in classes} if n else {},
-        {name: round(then.get(name, 0) / m, 4) for name in classes} if m else {},
-    )
+    mixes = (_rounded_shares(now, classes), _rounded_shares(then, classes))
     if min(n, m) < FEWEST or len(classes) < 2:
-        return Drift(*told, n, m, None, None, "too few")
-    index = sum(
-        (shares[name] - before[name]) * log(shares[name] / before[name]) for name in classes
-    )
+        return Drift(*mixes, n, m, None, None, "too few")
+    index = _stability_index(_smoothed_shares(now, classes), _smoothed_shares(then, classes))
     chance = _chi_squared_95(len(classes) - 1) * (1 / n + 1 / m)
-    return Drift(*told, n, m, round(index, 4), round(chance, 4), _verdict(index, chance))
+    return Drift(*mixes, n, m, round(index, 4), round(chance, 4), _verdict(index, chance))
+
+
+def _stability_index(now: Mapping[str, float], then: Mapping[str, float]) -> float:
+    return sum((now[name] - then[name]) * log(now[name] / then[name]) for name in now)
 
 
 def _verdict(index: float, chance: float) -> Verdict:
@@ -67,14 +62,20 @@ def _verdict(index: float, chance: float) -> Verdict:
     return "moved" if index < DRIFTED else "drifted"
 
 
-def _shares(counts: Mapping[str, int], classes: list[str]) -> dict[str, float]:
+def _rounded_shares(counts: Mapping[str, int], classes: list[str]) -> dict[str, float]:
+    whole = sum(counts.values())
+    return {name: round(counts.get(name, 0) / whole, 4) for name in classes} if whole else {}
+
+
+def _smoothed_shares(counts: Mapping[str, int], classes: list[str]) -> dict[str, float]:
     whole = sum(counts.get(name, 0) + _HALF for name in classes)
     return {name: (counts.get(name, 0) + _HALF) / whole for name in classes}
 
 
 def _chi_squared_95(freedom: int) -> float:
-    """Its 95 % quantile, after Wilson and Hilferty, PNAS 17 (1931) 684: within 2 % from one degree
-    of freedom on.
+    """Its 95 % quantile, after Wilson and Hilferty, PNAS 17 (1931) 684.
+
+    Within 2 % from one degree of freedom on.
     """
     spread = 2 / (9 * freedom)
     return float(freedom * (1 - spread + _ONE_SIDED_95 * sqrt(spread)) ** 3)

@@ -1,9 +1,7 @@
-"""What the monitor shows: how much comes in, how people feel, what rises, which model judged, what
-waits.
+"""The monitor: traffic, mood, trending topics, model versions, drift and lag, cached for seconds.
 
 Every part is one bounded query: over the counts per minute where that will do, over the latest
-events otherwise. Parts are remembered for some seconds, so that fifty open consoles cost what one
-does.
+events otherwise. The cache makes fifty open consoles cost as much as one.
 """
 
 from __future__ import annotations
@@ -16,27 +14,27 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from stream.monitor.cache import Remembered
-from stream.monitor.drift import drift
+from stream.monitor.cache import TtlCache
+from stream.monitor.drift import Drift, drift
 from stream.monitor.rates import Rate, Rates
 from stream.monitor.records import (
     HOUR,
     LENGTH,
     NO_BRAND,
     NO_TOPIC,
-    Asked,
-    Behind,
+    Lag,
     Mixes,
+    MonitorQuery,
     Point,
     Span,
     Spent,
-    Taught,
     Traffic,
+    TrainingMix,
     Versions,
     Window,
     window_of,
 )
-from stream.monitor.trending import PAST_HOURS, Rising, rising
+from stream.monitor.trending import PAST_HOURS, TrendingTopic, trending_topics
 from stream.postgres.database import reachable
 
 SAMPLE = 20_000  # the latest messages from which mixes are counted
@@ -44,13 +42,15 @@ _MOST_CELLS = 50_000
 _SECONDS = 15  # that a query may take
 
 _KEEP: Mapping[Span, float] = {"1h": 3.0, "24h": 10.0, "7d": 30.0}  # seconds
-_KEEP_MIX, _KEEP_RISING, _KEEP_LAG = 20.0, 60.0, 10.0
+_KEEP_MIX, _KEEP_TRENDING, _KEEP_LAG = 20.0, 60.0, 10.0
 _BEFORE = timedelta(days=7)  # whose mix of topics is held against the present one
 
 
 class Monitor:
-    """lag: how many messages wait in Kafka; raises where it cannot be asked. taught: None where no
-    model is at hand.
+    """Reads the parts of the monitor.
+
+    lag: how many messages wait in Kafka; raises where Kafka does not answer. training_mix: None
+    where this process has no model.
     """
 
     def __init__(
@@ -58,83 +58,84 @@ class Monitor:
         engine: AsyncEngine,
         *,
         lag: Callable[[], Awaitable[int]] | None = None,
-        taught: Taught | None = None,
+        training_mix: TrainingMix | None = None,
     ) -> None:
         self._engine = engine
         self._lag = lag
-        self._taught = taught
-        self._remembered = Remembered()
+        self._training_mix = training_mix
+        self._cache = TtlCache()
         self._rates = Rates(engine)
 
-    async def rates(self, asked: Asked) -> list[Rate]:
+    async def rates(self, query: MonitorQuery) -> list[Rate]:
         """Events saved a second, of the last ten minutes."""
-        return await self._rates.read(asked.scope)
+        return await self._rates.read(query.scope)
 
-    async def window(self, asked: Asked) -> Window:
+    async def window(self, query: MonitorQuery) -> Window:
         """The time that is looked at."""
-        key = ("latest", _key(asked))
-        latest = await self._remembered.get(key, _KEEP["1h"], lambda: self._latest(asked))
-        return window_of(asked.span, latest, datetime.now(UTC))
+        key = ("latest", _key(query))
+        latest = await self._cache.get(key, _KEEP["1h"], lambda: self._latest(query))
+        return window_of(query.span, latest, datetime.now(UTC))
 
-    async def traffic(self, asked: Asked) -> Traffic:
-        """How many said what, how, when."""
-        window = await self.window(asked)
-        key = ("traffic", asked.span, _key(asked))
-        return await self._remembered.get(
-            key, _KEEP[asked.span], lambda: self._traffic(asked, window)
-        )
+    async def traffic(self, query: MonitorQuery) -> Traffic:
+        """Messages by brand and by topic, by time."""
+        window = await self.window(query)
+        key = ("traffic", query.span, _key(query))
+        return await self._cache.get(key, _KEEP[query.span], lambda: self._traffic(query, window))
 
-    async def rising(self, asked: Asked) -> list[Rising]:
-        """Topics of which more is heard than their own past leads one to expect."""
-        window = await self.window(asked)
-        key = ("rising", asked.span, _key(asked))
-        return await self._remembered.get(key, _KEEP_RISING, lambda: self._rising(asked, window))
+    async def trending(self, query: MonitorQuery) -> list[TrendingTopic]:
+        """Topics with more messages than their own past lets expect."""
+        window = await self.window(query)
+        key = ("rising", query.span, _key(query))
+        return await self._cache.get(key, _KEEP_TRENDING, lambda: self._trending(query, window))
 
-    async def mixes(self, asked: Asked) -> Mixes:
-        """Which model judged the latest messages of the window, and how far their mix has drifted."""
-        window = await self.window(asked)
-        key = ("mixes", asked.span, _key(asked))
-        return await self._remembered.get(key, _KEEP_MIX, lambda: self._mixes(asked, window))
+    async def mixes(self, query: MonitorQuery) -> Mixes:
+        """The models that judged the latest messages of the window, and the drift of their mix."""
+        window = await self.window(query)
+        key = ("mixes", query.span, _key(query))
+        return await self._cache.get(key, _KEEP_MIX, lambda: self._mixes(query, window))
 
-    async def behind(self) -> Behind:
-        return await self._remembered.get("behind", _KEEP_LAG, self._behind)
+    async def lag(self) -> Lag:
+        """How far the stream is behind."""
+        return await self._cache.get("behind", _KEEP_LAG, self._read_lag)
 
-    async def spent(self, asked: Asked) -> list[Spent]:
+    async def spent(self, query: MonitorQuery) -> list[Spent]:
         """What networks that charge were paid today, the most first."""
-        key = ("spent", _key(asked))
-        return await self._remembered.get(key, _KEEP["24h"], lambda: self._spent(asked))
+        key = ("spent", _key(query))
+        return await self._cache.get(key, _KEEP["24h"], lambda: self._spent(query))
 
-    async def brands(self, asked: Asked) -> list[str]:
-        """The brands that can be chosen: those that were ever heard of and that the person may see."""
-        everything = Asked(brands=asked.brands)
-        found = await self._remembered.get(
-            ("brands", _key(everything)), 60.0, lambda: self._brands(everything)
+    async def brands(self, query: MonitorQuery) -> list[str]:
+        """The brands that ever had a message and that the person may see."""
+        every_brand = MonitorQuery(brands=query.brands)
+        names = await self._cache.get(
+            ("brands", _key(every_brand)), 60.0, lambda: self._brands(every_brand)
         )
-        return [brand for brand in found if asked.brands is None or brand in asked.brands]
+        return [brand for brand in names if query.brands is None or brand in query.brands]
 
-    async def _latest(self, asked: Asked) -> datetime | None:
-        [row] = await self._ask(_LATEST, {"scope": asked.scope})
+    async def _latest(self, query: MonitorQuery) -> datetime | None:
+        [row] = await self._ask(_LATEST, {"scope": query.scope})
         latest: datetime | None = row.latest
         return latest
 
-    async def _traffic(self, asked: Asked, window: Window) -> Traffic:
+    async def _traffic(self, query: MonitorQuery, window: Window) -> Traffic:
         rows = await self._ask(
-            _TRAFFIC, _stretch(asked, window) | {"step": timedelta(seconds=window.step)}
+            _TRAFFIC, _stretch(query, window) | {"step": timedelta(seconds=window.step)}
         )
         brands: dict[str, list[Point]] = {}
         topics: dict[str, list[Point]] = {}
         for row in rows:
-            name = (row.brand or NO_BRAND) if row.of_brand else (row.topic or NO_TOPIC)
             point = Point(
                 row.at, row.messages, row.negative, row.complaints, round(row.dissatisfaction, 1)
             )
-            (brands if row.of_brand else topics).setdefault(name, []).append(point)
+            if row.of_brand:
+                brands.setdefault(row.brand or NO_BRAND, []).append(point)
+            else:
+                topics.setdefault(row.topic or NO_TOPIC, []).append(point)
         return Traffic(window, brands, topics)
 
-    async def _rising(self, asked: Asked, window: Window) -> list[Rising]:
-        judged = int(LENGTH[asked.span] / HOUR)
+    async def _trending(self, query: MonitorQuery, window: Window) -> list[TrendingTopic]:
+        judged = int(LENGTH[query.span] / HOUR)
         whole = PAST_HOURS + judged
-        past = {"since": window.until - whole * HOUR, "until": window.until, "scope": asked.scope}
+        past = {"since": window.until - whole * HOUR, "until": window.until, "scope": query.scope}
         hours: dict[str, list[int]] = {}
         known = whole
         for row in await self._ask(_HOURS, past):
@@ -142,46 +143,48 @@ class Monitor:
             known = min(known, at)
             if row.topic:
                 hours.setdefault(row.topic, [0] * whole)[at] += row.messages
-        # the first hour that was heard was not heard from its beginning, unless more came before it
+        # The first hour with a message was not listened to from its beginning, unless the past ends
+        # before it.
         known = known if known == 0 else known + 1
-        return await asyncio.to_thread(rising, hours, known, judged)
+        return await asyncio.to_thread(trending_topics, hours, known, judged)
 
-    async def _mixes(self, asked: Asked, window: Window) -> Mixes:
-        now = await self._mix(asked, window.since, window.until)
-        before = await self._mix(asked, window.since - _BEFORE, window.since)
+    async def _mixes(self, query: MonitorQuery, window: Window) -> Mixes:
+        now = await self._mix(query, window.since, window.until)
+        before = await self._mix(query, window.since - _BEFORE, window.since)
         judged = sum(now["model"].values())
-        [*latest] = await self._ask(_LATEST_MODEL, _stretch(asked, window))
         shares = {name: round(count / judged, 4) for name, count in now["model"].items()}
+        latest = await self._ask(_LATEST_MODEL, _stretch(query, window))
         versions = Versions(latest[0].model_version if latest else None, judged, shares)
-        taught = self._taught
-        same = taught is not None and taught.sentiment and versions.in_use in (None, taught.version)
         return Mixes(
             versions,
-            drift(now["sentiment"], taught.sentiment) if taught is not None and same else None,
+            self._drift_from_training(now["sentiment"], versions.in_use),
             drift(now["topic"], before["topic"]),
         )
 
+    def _drift_from_training(self, now: Mapping[str, int], in_use: str | None) -> Drift | None:
+        """None where the model in use is another one, or its training mix is unknown."""
+        mix = self._training_mix
+        if mix is None or not mix.sentiment or in_use not in (None, mix.version):
+            return None
+        return drift(now, mix.sentiment)
+
     async def _mix(
-        self, asked: Asked, since: datetime, until: datetime
+        self, query: MonitorQuery, since: datetime, until: datetime
     ) -> dict[str, dict[str, int]]:
-        told: dict[str, dict[str, int]] = {"sentiment": {}, "topic": {}, "model": {}}
+        counts: dict[str, dict[str, int]] = {"sentiment": {}, "topic": {}, "model": {}}
         for row in await self._ask(
-            _MIX, {"scope": asked.scope, "since": since, "until": until, "most": SAMPLE}
+            _MIX, {"scope": query.scope, "since": since, "until": until, "most": SAMPLE}
         ):
-            told[row.of][row.name] = row.messages
-        return told
+            counts[row.of][row.name] = row.messages
+        return counts
 
-    async def _behind(self) -> Behind:
-        found = await self._ask(_SAVED, {})
-        row = found[0]
-        return Behind(
-            await self._waiting(),
-            row.idle,
-            row.late if row.late is not None and row.late < 3600 else None,
-        )
+    async def _read_lag(self) -> Lag:
+        [row] = await self._ask(_SAVED, {})
+        is_live = row.late is not None and row.late < 3600
+        return Lag(await self._waiting(), row.idle, row.late if is_live else None)
 
-    async def _spent(self, asked: Asked) -> list[Spent]:
-        rows = await self._ask(_SPENT, {"scope": asked.scope})
+    async def _spent(self, query: MonitorQuery) -> list[Spent]:
+        rows = await self._ask(_SPENT, {"scope": query.scope})
         return [Spent(row.network, row.brand, row.dollars) for row in rows]
 
     async def _waiting(self) -> int | None:
@@ -194,21 +197,21 @@ class Monitor:
             # Whatever keeps the broker from answering, the rest of the monitor is worth showing.
             return None
 
-    async def _brands(self, asked: Asked) -> list[str]:
-        return [row.brand for row in await self._ask(_BRANDS, {"scope": asked.scope})]
+    async def _brands(self, query: MonitorQuery) -> list[str]:
+        return [row.brand for row in await self._ask(_BRANDS, {"scope": query.scope})]
 
-    async def _ask(self, query: Any, values: Mapping[str, Any]) -> list[Any]:
+    async def _ask(self, statement: Any, values: Mapping[str, Any]) -> list[Any]:
         async with reachable(), self._engine.begin() as connection:
             await connection.exec_driver_sql(f"set local statement_timeout = '{_SECONDS}s'")
-            return list(await connection.execute(query, dict(values)))
+            return list(await connection.execute(statement, dict(values)))
 
 
-def _key(asked: Asked) -> tuple[str, ...] | None:
-    return None if asked.scope is None else tuple(asked.scope)
+def _key(query: MonitorQuery) -> tuple[str, ...] | None:
+    return None if query.scope is None else tuple(query.scope)
 
 
-def _stretch(asked: Asked, window: Window) -> dict[str, Any]:
-    return {"scope": asked.scope, "since": window.since, "until": window.until}
+def _stretch(query: MonitorQuery, window: Window) -> dict[str, Any]:
+    return {"scope": query.scope, "since": window.since, "until": window.until}
 
 
 _SEEN = "(cast(:scope as text[]) is null or brand = any(cast(:scope as text[])))"
@@ -219,7 +222,8 @@ _LATEST = text(f"""
 _TRAFFIC = text(f"""
     select grouping(topic) = 1 as of_brand, brand, topic,
            date_bin(cast(:step as interval), minute, cast(:since as timestamptz)) as at,
-           sum(events)::integer as messages, sum(negative)::integer as negative, sum(complaints)::integer as complaints,
+           sum(events)::integer as messages, sum(negative)::integer as negative,
+           sum(complaints)::integer as complaints,
            (sum(dissatisfaction_sum) / sum(events))::float as dissatisfaction
     from signal_counts
     where minute >= :since and minute < :until and events > 0 and {_SEEN}
@@ -227,8 +231,9 @@ _TRAFFIC = text(f"""
     order by at limit {_MOST_CELLS}
 """)  # noqa: S608
 _HOURS = text(f"""
-    select topic, floor(extract(epoch from cast(:until as timestamptz) - minute - interval '1 minute') / 3600)::integer
-               as age,
+    select topic,
+           floor(extract(epoch from cast(:until as timestamptz) - minute - interval '1 minute')
+                 / 3600)::integer as age,
            sum(events)::integer as messages
     from signal_counts
     where minute >= :since and minute < :until and events > 0 and {_SEEN}
@@ -238,11 +243,12 @@ _HOURS = text(f"""
 _MIX = text(f"""
     with lately as (
         select sentiment, topic, model_version, brand from events
-        where occurred_at >= :since and occurred_at < :until and direction = 'inbound' and model_version is not null
+        where occurred_at >= :since and occurred_at < :until and direction = 'inbound'
+            and model_version is not null
         order by occurred_at desc limit :most
     )
-    select case when grouping(sentiment) = 0 then 'sentiment' when grouping(topic) = 0 then 'topic' else 'model' end
-               as of,
+    select case when grouping(sentiment) = 0 then 'sentiment'
+                when grouping(topic) = 0 then 'topic' else 'model' end as of,
            coalesce(sentiment, topic, model_version) as name, count(*)::integer as messages
     from lately
     where {_SEEN}
@@ -253,14 +259,16 @@ _MIX = text(f"""
 _LATEST_MODEL = text(f"""
     select model_version from (
         select model_version, brand from events
-        where occurred_at >= :since and occurred_at < :until and direction = 'inbound' and model_version is not null
+        where occurred_at >= :since and occurred_at < :until and direction = 'inbound'
+            and model_version is not null
         order by occurred_at desc limit {SAMPLE}
     ) as lately where {_SEEN} limit 1
 """)  # noqa: S608
 _SAVED = text("""
     with lately as (select occurred_at, received_at from events order by received_at desc limit 200)
     select extract(epoch from now() - max(received_at))::float as idle,
-           (percentile_cont(0.5) within group (order by extract(epoch from received_at - occurred_at)))::float as late
+           (percentile_cont(0.5)
+               within group (order by extract(epoch from received_at - occurred_at)))::float as late
     from lately
 """)
 _SPENT = text(f"""
@@ -273,7 +281,8 @@ _BRANDS = text(f"""
     with recursive found as (
         select min(brand) as brand from signal_counts where brand > ''
         union all
-        select (select min(brand) from signal_counts where brand > found.brand) from found where brand is not null
+        select (select min(brand) from signal_counts where brand > found.brand)
+            from found where brand is not null
     )
     select brand from found where brand is not null and {_SEEN} order by brand limit 1000
 """)  # noqa: S608

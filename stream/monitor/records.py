@@ -1,6 +1,4 @@
-"""What the monitor tells: records of numbers that are JSON as they stand, and the time that they
-are of.
-"""
+"""Records of the monitor: numbers that are JSON as they stand, with the time that they cover."""
 
 from __future__ import annotations
 
@@ -42,7 +40,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """since <= a message's own time < until. step: of its points, in seconds.
+    """A stretch of time: since <= a message's own time < until. step: of its points, in seconds.
 
     live: it ends now. A stream whose latest message is older than the range (a replay) is shown as
     of that message.
@@ -90,8 +88,10 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class Mixes:
-    """sentiment: against what the model was taught (None where it does not tell). topics: against
-    the 7 days before.
+    """Drift of the latest messages.
+
+    sentiment: against the model's training mix, None where it is unknown. topics: against the 7
+    days before.
     """
 
     versions: Versions
@@ -100,11 +100,11 @@ class Mixes:
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
-    """How far the stream is behind. messages: waiting in Kafka; None where nobody could ask it.
+class Lag:
+    """How far the stream is behind. messages: waiting in Kafka; None where Kafka did not answer.
 
     idle_seconds: since the last event was saved. said_to_saved_seconds: median of the latest
-    events; None for those that are no live ones.
+    events; None where those are not live.
     """
 
     messages: int | None
@@ -113,8 +113,8 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Whose monitor. brands: what the person is bound to; None: all. brand: the one they chose."""
+class MonitorQuery:
+    """What to show. brands: those that the person is bound to; None: all. brand: the chosen one."""
 
     span: Span = "24h"
     brand: str | None = None
@@ -129,15 +129,15 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
-    """The model that this process has: its version and the mix of sentiments that it was taught."""
+class TrainingMix:
+    """Sentiments by count in the training set of this process's model, and the model's version."""
 
     version: str
     sentiment: Mapping[str, int] = field(default_factory=dict)
 
 
 def window_of(span: Span, latest: datetime | None, now: datetime) -> Window:
-    """It ends with the step that runs; as of the latest message where all are older than the range."""
+    """Ends with the running step; as of the latest message where all are older than the range."""
     live = latest is None or latest >= now - LENGTH[span]
     end = now if live or latest is None else latest + MINUTE
     if latest is not None:

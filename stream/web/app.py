@@ -1,4 +1,4 @@
-"""The web application: one page with the queue, the REST interface, and what operators' tools ask."""
+"""Web application: the console, the REST interface, and health for operators' tools."""
 
 from __future__ import annotations
 
@@ -13,50 +13,49 @@ from connectors.events import TextEvent
 from connectors.webhook import Hook
 from models.taxonomy.classifier import Taxonomy
 from stream.kafka import Publish
-from stream.web.api.alerts import alerts_routes
+from stream.web.api import alerts, changes, erasure, export, replies, tickets
 from stream.web.api.analyze import analyze_routes
-from stream.web.api.changes import stream_routes
-from stream.web.api.erasure import forget_routes
 from stream.web.api.events import events_routes
-from stream.web.api.export import export_routes
 from stream.web.api.hooks import hooks_routes
-from stream.web.api.replies import replies_routes
 from stream.web.api.state import state_routes
 from stream.web.api.stats import stats_routes
 from stream.web.api.taxonomy import taxonomy_routes
-from stream.web.api.tickets import tickets_routes
 from stream.web.auth.callers import Callers
 from stream.web.auth.gate import Gate
 from stream.web.auth.keyring import Guard, KeyRing
 from stream.web.auth.login import mount_login
 from stream.web.batcher import Batcher
 from stream.web.console import CONSOLE_PATHS, OPEN_PATHS, mount_console
+from stream.web.desk_services import DeskServices
 from stream.web.docs import docs_page
 from stream.web.http.edge import Edge
 from stream.web.http.problems import described, tell_problems
-from stream.web.parts import DeskParts
 from stream.web.reads import Reads
 
 _ABOUT = """Messages of customers in, understanding out.
 
-Everything needs an API key, `Authorization: Bearer earshot_...`, or the session of who logged in at `/login`; but
-`/healthz` and `/readyz`, and `/metrics` to who asks directly and not through a proxy. A key is made by `earshot key
-create NAME --scope SCOPE`: `analyze` and `events` for those two, `read` for what shows, `desk` for what the desk does,
-with `--user USER` in the name, the role and the brands of that user. Tickets of other brands do not exist to who is
+Everything needs an API key, `Authorization: Bearer earshot_...`, or the session of who logged in \
+at `/login`; but
+`/healthz` and `/readyz`, and `/metrics` to who asks directly and not through a proxy. A key is \
+made by `earshot key
+create NAME --scope SCOPE`: `analyze` and `events` for those two, `read` for what shows, `desk` \
+for what the desk does,
+with `--user USER` in the name, the role and the brands of that user. Tickets of other brands do \
+not exist to who is
 bound to some. Errors are `application/problem+json` (RFC 9457).
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """What the REST interface works with."""
+    """The collaborators of the REST interface."""
 
     ring: KeyRing
     batcher: Batcher[TextEvent, str]
     publish: Publish
     taxonomy: Taxonomy
     hooks: Mapping[str, Hook] = field(default_factory=dict)
-    desk: DeskParts | None = None  # None: no pages, and keys alone open something
+    desk: DeskServices | None = None  # None: no pages, and keys alone open something
 
 
 def create_web(store: Reads, api: Api) -> FastAPI:
@@ -74,12 +73,14 @@ def create_web(store: Reads, api: Api) -> FastAPI:
     callers = Callers(api.ring) if api.desk is None else api.desk.callers
     app.add_middleware(Gate, callers=callers, open_paths=OPEN_PATHS, anybody=_anybody(api.desk))
     app.add_middleware(Edge, console=CONSOLE_PATHS, base_url=callers.base_url)
+    app.state.callers = callers
     tell_problems(app)
     app.include_router(analyze_routes(guard, api.batcher))
     app.include_router(events_routes(guard, api.publish))
     app.include_router(hooks_routes(api.hooks, api.publish))
-    app.include_router(taxonomy_routes(callers, api.taxonomy))
-    app.include_router(stats_routes(callers, store, None if api.desk is None else api.desk.monitor))
+    app.include_router(taxonomy_routes(api.taxonomy))
+    monitor = None if api.desk is None else api.desk.monitor
+    app.include_router(stats_routes(store, monitor))
     app.include_router(state_routes(guard, store))
 
     @app.get("/openapi.json", include_in_schema=False)
@@ -91,21 +92,15 @@ def create_web(store: Reads, api: Api) -> FastAPI:
         return HTMLResponse(docs_page(described(app)))
 
     if api.desk is not None:
-        for routes in (
-            tickets_routes,
-            replies_routes,
-            alerts_routes,
-            stream_routes,
-            export_routes,
-            forget_routes,
-        ):
-            app.include_router(routes(api.desk))
+        app.state.desk = api.desk
+        for routes in (tickets, replies, alerts, changes, export, erasure):
+            app.include_router(routes.router)
         mount_login(app, api.desk.people, api.desk.sessions, callers, api.desk.provider)
         mount_console(app, api.desk)  # the last: what it mounts may take every path that is left
     return app
 
 
-def _anybody(desk: DeskParts | None) -> Callable[[], Awaitable[bool]]:
+def _anybody(desk: DeskServices | None) -> Callable[[], Awaitable[bool]]:
     """Whether there is a user; asked until there is one."""
     known = False
 

@@ -1,10 +1,9 @@
-"""Many requests, one model: whatever waits when it is free is one batch, a fair share of each
-request.
-"""
+"""Batches of concurrent requests for one model, with a fair share for each request."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +15,7 @@ Result = TypeVar("Result")
 
 
 class Busy(Exception):
-    """More waits than can be answered in good time. retry_after: seconds until it may be less."""
+    """More waits than can be answered in good time. retry_after: seconds."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__(f"more waits than can be answered; try again in {retry_after:.0f} s")
@@ -28,36 +27,39 @@ class _Request(Generic[Item, Result]):
     items: Sequence[Item]
     answer: asyncio.Future[list[Result]]
     results: dict[int, Result] = field(default_factory=dict)
-    taken: int = 0  # items that were given to the model
+    begun: int = 0  # items that are in a batch or done
 
     @property
     def left(self) -> int:
-        return len(self.items) - self.taken
+        return len(self.items) - self.begun
+
+    def put(self, at: int, result: Result) -> None:
+        """Keep the result of an item; the last one answers the request."""
+        self.results[at] = result
+        if len(self.results) == len(self.items) and not self.answer.done():
+            self.answer.set_result([self.results[place] for place in range(len(self.items))])
 
 
 class Batcher(Generic[Item, Result]):
-    """Gathers the items of concurrent requests into batches, and gives each request its results in
-    order.
+    """Gathers the items of concurrent requests into batches, and returns their results in order.
 
-    run: a batch in, its results out, in order. most: items of a batch. within: seconds that a batch
-    may wait to fill; while one runs the next fills by itself. waiting: items that may wait;
-    patience: seconds that they may wait, at the speed of late; beyond either a request is refused,
-    not kept. runners: batches under way at once.
+    run: a batch in, its results out, in order. limit: items of a batch; while
+    one runs the next fills by itself. waiting: items that may wait; patience: seconds that they may
+    wait, at the latest speed. Beyond either a request is refused. runners: batches that run at the
+    same time.
     """
 
     def __init__(
         self,
         run: Callable[[list[Item]], Awaitable[Sequence[Result]]],
         *,
-        most: int = 32,
-        within: float = 0.0,
+        limit: int = 32,
         waiting: int = 1024,
         patience: float = 2.0,
         runners: int = 1,
     ) -> None:
         self._run = run
-        self._most = most
-        self._within = within
+        self._limit = limit
         self._bound = waiting
         self._patience = patience
         self._runners = runners
@@ -68,8 +70,9 @@ class Batcher(Generic[Item, Result]):
         self.waiting = 0
 
     async def __call__(self, items: Sequence[Item]) -> list[Result]:
-        """The results of `items`, in order. Raises Busy. Cancelled, what the model has not begun is
-        never begun.
+        """The results of `items`, in order. Raises Busy.
+
+        Items of a cancelled request that the model has not begun are never begun.
         """
         wait = self.waiting / self._speed if self._speed else 0.0
         if self.waiting + len(items) > self._bound or wait > self._patience:
@@ -99,43 +102,41 @@ class Batcher(Generic[Item, Result]):
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            while not self.waiting:
-                self._arrived.clear()
-                await self._arrived.wait()
-            if self._within and self.waiting < self._most:
-                await asyncio.sleep(self._within)
-            places = self._take()
+            places = await self._next_batch()
             if not places:
                 continue
-            started = loop.time()
+            started = time.monotonic()
             try:
                 results = await self._run([request.items[at] for request, at in places])
             except Exception as error:
-                # It goes to those who asked for this batch: the others must still be answered.
+                # It goes to the requests of this batch: the others must still be answered.
                 for request, _ in places:
                     if not request.answer.done():
                         request.answer.set_exception(error)
                 continue
-            if 2 * len(places) >= self._most:
-                self._speed = self._runners * len(places) / max(loop.time() - started, 1e-6)
+            self._measure(len(places), time.monotonic() - started)
             for (request, at), result in zip(places, results, strict=True):
-                request.results[at] = result
-                if len(request.results) == len(request.items) and not request.answer.done():
-                    request.answer.set_result(
-                        [request.results[place] for place in range(len(request.items))]
-                    )
+                request.put(at, result)
+
+    async def _next_batch(self) -> list[tuple[_Request[Item, Result], int]]:
+        """Waits for items; empty where their requests were cancelled meanwhile."""
+        while not self.waiting:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._take()
+
+    def _measure(self, count: int, seconds: float) -> None:
+        if 2 * count >= self._limit:
+            self._speed = self._runners * count / max(seconds, 1e-6)
 
     def _take(self) -> list[tuple[_Request[Item, Result], int]]:
-        """The next batch: one item of each request in turn, so that a large request does not hold
-        up a small one.
-        """
+        """The next batch: an item of each request in turn, so that no large one holds up others."""
         places: list[tuple[_Request[Item, Result], int]] = []
-        while self._queue and len(places) < self._most:
+        while self._queue and len(places) < self._limit:
             request = self._queue.popleft()
-            places.append((request, request.taken))
-            request.taken += 1
+            places.append((request, request.begun))
+            request.begun += 1
             if request.left:
                 self._queue.append(request)
         self.waiting -= len(places)

@@ -1,4 +1,4 @@
-"""The way to Kafka of a process that may start, and go on, without it."""
+"""Kafka publisher that connects with the first message, so that its process runs without Kafka."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stream.kafka import Kafka, Outgoing, Publisher
 PAUSE = 1.0  # seconds after a vain try in which nobody tries again
 
 
-class Outlet:
+class LazyPublisher:
     """Connects when the first message comes. Several may publish at once."""
 
     def __init__(self, kafka: Kafka) -> None:
@@ -21,7 +21,7 @@ class Outlet:
         self._stack = AsyncExitStack()
         self._connecting = asyncio.Lock()
         self._publisher: Publisher | None = None
-        self._away: tuple[float, str] = (0.0, "")  # when it was tried in vain, and what was said
+        self._away: tuple[float, str] = (0.0, "")  # when it was tried in vain, and the reason
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Send all and wait until all are confirmed. Raises BrokerAway."""
@@ -29,16 +29,16 @@ class Outlet:
         await publisher.publish(messages)
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Outlet]:
+    async def open(self) -> AsyncIterator[LazyPublisher]:
         async with self._stack:
             yield self
 
     async def _connect(self) -> Publisher:
         async with self._connecting:
             if self._publisher is None:
-                tried, said = self._away
-                if time.monotonic() < tried + PAUSE:
-                    raise BrokerAway(said)
+                tried_at, reason = self._away
+                if time.monotonic() < tried_at + PAUSE:
+                    raise BrokerAway(reason)
                 try:
                     await self._kafka.declare_topics()
                     self._publisher = await self._stack.enter_async_context(self._kafka.publisher())

@@ -1,6 +1,4 @@
-"""What changes in the database, told to whoever shows it: one connection listens, many pages and
-streams hear.
-"""
+"""Changes in the database, listened to on one connection and passed on to pages and streams."""
 
 from __future__ import annotations
 
@@ -14,39 +12,39 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import asyncpg
-from sqlalchemy import bindparam, text
+from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.types import Text
 
 from stream.errors import DatabaseAway
 from stream.postgres.database import CONNECT_SECONDS, dsn, reachable, why_away
+from stream.retry import while_away
 
 log = logging.getLogger(__name__)
 
 CHANNEL = "earshot"
-GATHER = (
-    0.05  # seconds in which changes become one: a batch of messages touches several tables at once
-)
-REMEMBERED = 1_000  # changes that who comes back can still be told
+# Seconds in which changes become one: a batch of messages touches several tables together.
+GATHER = 0.05
+REMEMBERED = 1_000  # changes that a reader who comes back can still get
 WAITING = 256  # changes that wait for one slow reader; then it is told to read everything again
 CHECK = 20.0  # seconds between two questions whether the connection still lives
-SLOWEST_RETRY = 10.0  # seconds
+FIRST_RETRY, SLOWEST_RETRY = 0.5, 10.0  # seconds
 
-_BRANDS = {
-    name: text(f"select id::text, brand from {name} where id::text = any(:ids)").bindparams(  # noqa: S608  our own words
-        bindparam("ids", type_=ARRAY(Text))
-    )
-    for name in ("tickets", "alerts", "replies", "incidents")
-}
+
+def _brands_of(table: str) -> TextClause:
+    query = text(f"select id::text, brand from {table} where id::text = any(:ids)")  # noqa: S608  our own words
+    return query.bindparams(bindparam("ids", type_=ARRAY(Text)))
+
+
+_BRANDS = {table: _brands_of(table) for table in ("tickets", "alerts", "replies", "incidents")}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Rows that changed. ids: of the table; none: many, or unknown which: read again what you show
-    of it.
+    """Rows that changed. ids: of the table; none: many or unknown, so read that table again.
 
-    table: tickets, alerts, replies or incidents; empty: something may have been missed, read
+    table: tickets, alerts, replies or incidents; empty: changes may have been missed, so read
     everything again.
     """
 
@@ -59,14 +57,12 @@ MISSED = Change("")
 
 
 class Changes:
-    """What one reader hears, in order: `async for change in changes`. It ends when the server
-    stops.
-    """
+    """Changes for one reader, in order: `async for change in changes`. Ends with the server."""
 
     def __init__(self, brands: frozenset[str] | None) -> None:
         self.brands = brands
         self._waiting: deque[Change] = deque()
-        self._came = asyncio.Event()
+        self._arrived = asyncio.Event()
         self.ended = False
 
     def __aiter__(self) -> Changes:
@@ -76,8 +72,8 @@ class Changes:
         while not self._waiting:
             if self.ended:
                 raise StopAsyncIteration
-            self._came.clear()
-            await self._came.wait()
+            self._arrived.clear()
+            await self._arrived.wait()
         return self._waiting.popleft()
 
     def put(self, change: Change) -> None:
@@ -85,18 +81,17 @@ class Changes:
             self._waiting.clear()
             change = replace(MISSED, number=change.number)
         self._waiting.append(change)
-        self._came.set()
+        self._arrived.set()
 
     def end(self) -> None:
         self.ended = True
-        self._came.set()
+        self._arrived.set()
 
 
 class Hub:
-    """Listens on Postgres's channel `earshot` and tells each reader what it may see.
+    """Listens on Postgres's channel `earshot` and passes on to each reader what it may see.
 
-    dsn: of the owner, as the listening connection needs no more rights than any. Readers come and
-    go at any time.
+    Readers come and go at any time.
     """
 
     def __init__(self, url: str, engine: AsyncEngine) -> None:
@@ -104,10 +99,10 @@ class Hub:
         self.epoch = secrets.token_hex(4)  # numbers count from this start of the process on
         self._number = 0
         self._readers: set[Changes] = set()
-        self._kept: deque[tuple[Change, dict[str, str | None]]] = deque(maxlen=REMEMBERED)
+        self._recent: deque[tuple[Change, dict[str, str | None]]] = deque(maxlen=REMEMBERED)
         self._gathered: dict[str, set[str] | None] = {}  # by table: which rows; None: many
-        self._came = asyncio.Event()
-        self.listens = asyncio.Event()  # set while word of changes comes
+        self._arrived = asyncio.Event()
+        self.listens = asyncio.Event()  # set while the connection is up
 
     @property
     def number(self) -> int:
@@ -116,8 +111,8 @@ class Hub:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Hub]:
-        """While inside, changes are told; the database may be away and come back."""
-        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._tell())]
+        """While inside, changes are passed on; the database may be away and come back."""
+        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._publish())]
         try:
             yield self
         finally:
@@ -129,8 +124,9 @@ class Hub:
     def subscribe(
         self, brands: frozenset[str] | None, *, after: int | None = None
     ) -> Iterator[Changes]:
-        """Changes of these brands from now on; None: of all. after: also those since that number,
-        where still known.
+        """Changes of these brands from now on; None: of all.
+
+        after: also the changes since that number, where they are still known.
         """
         changes = Changes(brands)
         if after is not None:
@@ -142,42 +138,34 @@ class Hub:
             self._readers.discard(changes)
 
     def end(self) -> None:
-        """The server stops: whoever listens need not wait any longer."""
+        """The server stops: no reader waits any longer."""
         for reader in self._readers:
             reader.end()
 
     def _replay(self, changes: Changes, after: int) -> None:
-        oldest = self._kept[0][0].number if self._kept else self._number + 1
+        oldest = self._recent[0][0].number if self._recent else self._number + 1
         if after > self._number or after < oldest - 1 or self._number - after >= WAITING:
             changes.put(replace(MISSED, number=self._number))
             return
-        for change, brands in self._kept:
-            if (
-                change.number > after
-                and (seen := seen_by(changes.brands, change, brands)) is not None
-            ):
-                changes.put(seen)
+        for change, brands in self._recent:
+            if change.number > after:
+                _pass_on(changes, change, brands)
 
     async def _listen(self) -> None:
-        wait = 0.5
+        # Whatever the error is, open pages wait for the changes: the connection is tried again.
+        connect = while_away(
+            _log_new, errors=(Exception,), first=FIRST_RETRY, longest=SLOWEST_RETRY
+        )
         while True:
-            try:
-                connection = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS)
-            except Exception as error:
-                # Whatever it is, pages that are open wait for the changes: it is tried again, and
-                # told if it is new.
-                if why_away(error) is None:
-                    log.error("cannot listen for changes: %s", type(error).__name__)
-                await asyncio.sleep(wait)
-                wait = min(2 * wait, SLOWEST_RETRY)
-                continue
-            wait = 0.5
+            connection: asyncpg.Connection = await connect(
+                asyncpg.connect, self._dsn, timeout=CONNECT_SECONDS
+            )
             ended = asyncio.Event()
             connection.add_termination_listener(lambda *_, ended=ended: ended.set())
             try:
-                await connection.add_listener(CHANNEL, self._heard)
+                await connection.add_listener(CHANNEL, self._on_notification)
                 self.listens.set()
-                self._spread(MISSED, {})  # what changed meanwhile nobody told us
+                self._spread(MISSED, {})  # changes in the meantime reached nobody
                 await self._while_alive(connection, ended)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
                 log.warning("the database does not tell of changes just now; trying again")
@@ -193,12 +181,12 @@ class Hub:
             if not ended.is_set():
                 await connection.fetchval("select 1", timeout=CONNECT_SECONDS)
 
-    def _heard(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
+    def _on_notification(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
         try:
-            told = json.loads(payload)
-            table, ids = str(told["table"]), [str(each) for each in told["ids"]]
+            message = json.loads(payload)
+            table, ids = str(message["table"]), [str(id) for id in message["ids"]]
         except (ValueError, KeyError, TypeError):
-            return  # anybody who may log in may notify; what is not ours is nothing
+            return  # every login may notify; a payload that is not ours is ignored
         if table not in _BRANDS:
             return
         known = self._gathered.setdefault(table, set())
@@ -206,13 +194,13 @@ class Hub:
             self._gathered[table] = None
         elif known is not None:
             known.update(ids)
-        self._came.set()
+        self._arrived.set()
 
-    async def _tell(self) -> None:
+    async def _publish(self) -> None:
         while True:
-            await self._came.wait()
+            await self._arrived.wait()
             await asyncio.sleep(GATHER)
-            self._came.clear()
+            self._arrived.clear()
             gathered, self._gathered = self._gathered, {}
             for table, ids in gathered.items():
                 change = Change(table, tuple(sorted(ids or ())))
@@ -223,9 +211,7 @@ class Hub:
                 self._spread(change, brands)
 
     async def _brands(self, change: Change) -> dict[str, str | None]:
-        """The brand of each row that is still there; of none where nobody listens who may not see
-        all.
-        """
+        """The brand of each row that still exists; not read where every reader sees all brands."""
         if not change.ids or all(reader.brands is None for reader in self._readers):
             return {}
         async with reachable(), self._engine.connect() as connection:
@@ -235,24 +221,34 @@ class Hub:
     def _spread(self, change: Change, brands: dict[str, str | None]) -> None:
         self._number += 1
         change = replace(change, number=self._number)
-        self._kept.append((change, brands))
+        self._recent.append((change, brands))
         for reader in self._readers:
-            if (seen := seen_by(reader.brands, change, brands)) is not None:
-                reader.put(seen)
+            _pass_on(reader, change, brands)
+
+
+def _log_new(error: BaseException) -> None:
+    if why_away(error) is None:
+        log.error("cannot listen for changes: %s", type(error).__name__)
+
+
+def _pass_on(reader: Changes, change: Change, brands: dict[str, str | None]) -> None:
+    visible = seen_by(reader.brands, change, brands)
+    if visible is not None:
+        reader.put(visible)
 
 
 def seen_by(
     bound: Collection[str] | None, change: Change, brands: dict[str, str | None]
 ) -> Change | None:
-    """The change as somebody bound to these brands may hear of it; None where it does not concern
-    them.
+    """The change as a reader bound to these brands may see it; None where it does not concern them.
 
-    A row that is gone has no brand any more: who is bound hears that something changed, and not
-    which.
+    A deleted row has no brand any more: such a reader learns that rows changed, and not which.
     """
     if bound is None or not change.ids:
         return change
-    theirs = tuple(id for id in change.ids if brands.get(id) in bound and id in brands)
-    if theirs:
-        return replace(change, ids=theirs)
-    return replace(change, ids=()) if any(id not in brands for id in change.ids) else None
+    visible = tuple(id for id in change.ids if id in brands and brands[id] in bound)
+    if visible:
+        return replace(change, ids=visible)
+    if any(id not in brands for id in change.ids):
+        return replace(change, ids=())
+    return None

@@ -1,4 +1,4 @@
-"""What the pages ask of the store."""
+"""Store as the pages read it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stream.store.queries import Totals
 
 
 class Reads(Protocol):
-    """`stream.store.queries.Queries` in earnest."""
+    """`stream.store.queries.Queries` in production."""
 
     async def ping(self) -> None: ...
     async def totals(self, brands: frozenset[str] | None = None) -> Totals: ...

@@ -1,4 +1,4 @@
-"""The HTTP server: its socket, its limits, and the batches that the model reads requests in."""
+"""HTTP server: its socket, its limits, and the batches of the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stream.web.batcher import Batcher
 
 
 class Server(uvicorn.Server):
-    """leave: called before it waits for requests that are under way, so that endless ones end."""
+    """leave: called before it waits for running requests, so that endless ones end."""
 
     def __init__(self, config: uvicorn.Config, leave: Callable[[], None]) -> None:
         super().__init__(config)
@@ -34,9 +34,7 @@ class Server(uvicorn.Server):
 
 
 def configured(app: object) -> uvicorn.Config:
-    """proxy_headers: what a proxy tells of who asks is believed in stream/web/http/origins.py
-    alone.
-    """
+    """proxy_headers: off, as stream/web/http/origins.py alone believes a proxy's headers."""
     return uvicorn.Config(
         app,  # type: ignore[arg-type]  # uvicorn's own type of an ASGI application is private
         log_level="warning",
@@ -56,7 +54,7 @@ def batched(model: Model, threads: ThreadPoolExecutor) -> Batcher[TextEvent, str
     async def run(readings: list[TextEvent]) -> Sequence[str]:
         return await asyncio.get_running_loop().run_in_executor(threads, model.read, readings)
 
-    return Batcher(run, runners=model.at_once)
+    return Batcher(run, runners=model.concurrency)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -52,26 +52,24 @@ async def test_those_that_need_somebody_come_first_with_what_they_are_about(book
     burst = next(each for each in listed if each.alert.kind == "burst")
     assert [(each.id, each.text) for each in burst.examples] == [("x:1", "nobody answers me")]
     p1 = next(each for each in listed if each.alert.ticket_id == "x:1")
-    assert (p1.ticket_level, p1.excerpt, p1.standing) == ("P1", "nobody answers me", "open")
+    assert (p1.ticket_level, p1.excerpt, p1.status) == ("P1", "nobody answers me", "open")
     assert await book.counts() == {"open": 3, "acknowledged": 0, "snoozed": 0, "over": 0}
 
 
 async def test_acknowledged_snoozed_and_over_are_told_apart(book, raised, simple, engine):
     await book.acknowledge("burst:1", "ada")
     assert (await book.acknowledge("burst:1", "bob")).acknowledged_by == "ada"
-    assert [each.standing for each in await book.list(standings=["acknowledged"])] == [
-        "acknowledged"
-    ]
+    assert [each.status for each in await book.list(statuses=["acknowledged"])] == ["acknowledged"]
 
     await book.snooze("burst:1", "bob", datetime.now(UTC) + timedelta(hours=1))
-    [asleep] = await book.list(standings=["snoozed"])
+    [asleep] = await book.list(statuses=["snoozed"])
     assert asleep.snoozed_by == "bob"
     await book.snooze("burst:1", "bob", None)
-    assert await book.list(standings=["snoozed"]) == []
+    assert await book.list(statuses=["snoozed"]) == []
 
     await Alerts(engine).recover("burst:1", NOON + timedelta(hours=2))
-    assert [each.alert.id for each in await book.list(standings=["over"])] == ["burst:1"]
-    assert [each.standing for each in await book.list()] == ["open", "open", "over"]
+    assert [each.alert.id for each in await book.list(statuses=["over"])] == ["burst:1"]
+    assert [each.status for each in await book.list()] == ["open", "open", "over"]
 
 
 async def test_nobody_sees_or_touches_alerts_of_brands_that_are_not_theirs(book, raised):

@@ -44,7 +44,7 @@ async def test_nothing_of_a_forgotten_author_is_left_and_a_redelivery_brings_not
     async def publish(saved):
         told.extend(saved.tickets)
 
-    gone = await forget(engine, "@zora_quill", who="root", publish=publish)
+    gone = await forget(engine, "@zora_quill", actor="root", publish=publish)
 
     assert (gone.messages, gone.drafts, gone.dead_letters) == (2, 1, 1)
     left = await dump(postgres_url)
@@ -55,7 +55,7 @@ async def test_nothing_of_a_forgotten_author_is_left_and_a_redelivery_brings_not
     await simple.save(mine)
     assert "zebra" not in await dump(postgres_url)
     assert [row["details"] for row in await ask(postgres_url, "select details from audit")] != []
-    again = await forget(engine, "@zora_quill", who="root", publish=publish)
+    again = await forget(engine, "@zora_quill", actor="root", publish=publish)
     assert (again.messages, again.drafts, again.dead_letters) == (0, 0, 0)
 
 
@@ -71,7 +71,7 @@ async def test_forgetting_on_one_network_leaves_the_others(simple, engine, postg
     async def publish(saved):
         pass
 
-    assert (await forget(engine, "ada", who="root", network="x", publish=publish)).messages == 1
+    assert (await forget(engine, "ada", actor="root", network="x", publish=publish)).messages == 1
     assert [
         row["id"] for row in await ask(postgres_url, "select id from events where text is not null")
     ] == ["bluesky:2"]

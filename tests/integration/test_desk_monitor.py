@@ -12,7 +12,7 @@ from history import NOON, answer, deletion, tweet
 from stream.ingest.spend import Spend
 from stream.monitor.monitor import Monitor
 from stream.monitor.rates import STEP
-from stream.monitor.records import Asked, Taught
+from stream.monitor.records import MonitorQuery, TrainingMix
 
 OURS = frozenset({"Northwind Air"})
 
@@ -25,7 +25,8 @@ def later() -> datetime:
 @pytest.fixture
 def monitor(engine):
     return Monitor(
-        engine, taught=Taught("model 1", {"negative": 400, "neutral": 300, "positive": 300})
+        engine,
+        training_mix=TrainingMix("model 1", {"negative": 400, "neutral": 300, "positive": 300}),
     )
 
 
@@ -52,7 +53,7 @@ async def day(simple):
 async def test_a_replay_is_shown_as_of_its_latest_message_and_a_live_stream_as_of_now(
     monitor, simple, day
 ):
-    window = await monitor.window(Asked("24h"))
+    window = await monitor.window(MonitorQuery("24h"))
     assert not window.live
     assert (
         window.until - timedelta(seconds=window.step)
@@ -63,13 +64,13 @@ async def test_a_replay_is_shown_as_of_its_latest_message_and_a_live_stream_as_o
     fresh = Monitor(simple._engine)
     minutes = (datetime.now(UTC) - NOON).total_seconds() / 60
     await simple.save([tweet(9000, 50, minute=minutes)])
-    window = await fresh.window(Asked("1h"))
+    window = await fresh.window(MonitorQuery("1h"))
     assert window.live
     assert abs(window.until - datetime.now(UTC)) < timedelta(minutes=5)
 
 
 async def test_traffic_tells_each_brand_and_each_topic_by_time(monitor, day):
-    told = await monitor.traffic(Asked("24h"))
+    told = await monitor.traffic(MonitorQuery("24h"))
 
     assert {
         name: sum(point.messages for point in points) for name, points in told.brands.items()
@@ -86,24 +87,24 @@ async def test_traffic_tells_each_brand_and_each_topic_by_time(monitor, day):
 
 
 async def test_whoever_is_bound_to_brands_sees_theirs_alone_whatever_they_ask_for(monitor, day):
-    told = await monitor.traffic(Asked("24h", brands=OURS))
+    told = await monitor.traffic(MonitorQuery("24h", brands=OURS))
     assert set(told.brands) == {"Northwind Air"}
     assert set(told.topics) == {"baggage"}
 
-    other = await monitor.traffic(Asked("24h", brand="Other", brands=OURS))
+    other = await monitor.traffic(MonitorQuery("24h", brand="Other", brands=OURS))
     assert (other.brands, other.topics) == ({}, {})
-    assert await monitor.brands(Asked(brands=OURS)) == ["Northwind Air"]
-    assert await monitor.brands(Asked()) == ["Northwind Air", "Other"]
-    mixes = await monitor.mixes(Asked("24h", brands=OURS))
+    assert await monitor.brands(MonitorQuery(brands=OURS)) == ["Northwind Air"]
+    assert await monitor.brands(MonitorQuery()) == ["Northwind Air", "Other"]
+    mixes = await monitor.mixes(MonitorQuery("24h", brands=OURS))
     assert mixes.versions.messages == 52
     monitor._rates._now = later
-    assert sum(rate.a_second for rate in await monitor.rates(Asked(brands=OURS))) == pytest.approx(
-        10.6
-    )
+    assert sum(
+        rate.a_second for rate in await monitor.rates(MonitorQuery(brands=OURS))
+    ) == pytest.approx(10.6)
 
 
 async def test_a_topic_rises_against_its_own_past(monitor, day):
-    told = await monitor.rising(Asked("1h"))
+    told = await monitor.trending(MonitorQuery("1h"))
 
     assert [each.topic for each in told] == ["baggage"]
     assert told[0].messages >= 40
@@ -111,7 +112,7 @@ async def test_a_topic_rises_against_its_own_past(monitor, day):
 
 
 async def test_the_model_in_use_its_share_and_the_drift_from_what_it_was_taught(monitor, day):
-    told = await monitor.mixes(Asked("24h"))
+    told = await monitor.mixes(MonitorQuery("24h"))
 
     assert (told.versions.in_use, told.versions.shares) == ("model 1", {"model 1": 1.0})
     assert told.sentiment is not None
@@ -122,18 +123,18 @@ async def test_the_model_in_use_its_share_and_the_drift_from_what_it_was_taught(
 
 async def test_a_model_that_judged_nothing_here_has_no_drift(engine, day):
     told = await Monitor(
-        engine, taught=Taught("another", {"negative": 1, "neutral": 1, "positive": 1})
-    ).mixes(Asked())
+        engine, training_mix=TrainingMix("another", {"negative": 1, "neutral": 1, "positive": 1})
+    ).mixes(MonitorQuery())
     assert told.sentiment is None
 
 
 async def test_rates_count_what_was_saved_just_now_and_only_once(monitor, simple, day, engine):
-    first = await monitor.rates(Asked())
+    first = await monitor.rates(MonitorQuery())
     assert len(first) == 120
     await simple.save([tweet(7000 + number, 40) for number in range(20)])
     monitor._rates._read_at = -100.0
     monitor._rates._now = later
-    told = await monitor.rates(Asked())
+    told = await monitor.rates(MonitorQuery())
     assert sum(rate.a_second for rate in told) * STEP == pytest.approx(155 + 20)
     assert [rate.at for rate in told] == sorted(rate.at for rate in told)
 
@@ -145,8 +146,8 @@ async def test_what_is_behind_is_told_as_far_as_it_is_known(engine, day):
     async def away() -> int:
         raise OSError("no broker")
 
-    assert (await Monitor(engine, lag=waiting).behind()).messages == 7
-    told = await Monitor(engine, lag=away).behind()
+    assert (await Monitor(engine, lag=waiting).lag()).messages == 7
+    told = await Monitor(engine, lag=away).lag()
     assert told.messages is None
     assert told.idle_seconds is not None
     assert told.idle_seconds < 60
@@ -154,11 +155,11 @@ async def test_what_is_behind_is_told_as_far_as_it_is_known(engine, day):
 
 
 async def test_an_empty_store_shows_nothing_and_breaks_nothing(monitor):
-    asked = Asked("7d")
+    asked = MonitorQuery("7d")
     assert (await monitor.traffic(asked)).brands == {}
-    assert await monitor.rising(asked) == []
+    assert await monitor.trending(asked) == []
     assert (await monitor.mixes(asked)).versions.in_use is None
-    assert (await monitor.behind()).idle_seconds is None
+    assert (await monitor.lag()).idle_seconds is None
     assert await monitor.brands(asked) == []
 
 
@@ -173,7 +174,7 @@ async def test_many_who_ask_at_once_cost_one_question(monitor, day):
 
     monitor._ask = counted
     for _ in range(20):
-        await monitor.traffic(Asked("24h"))
+        await monitor.traffic(MonitorQuery("24h"))
     assert asked == 2  # the latest minute, and the traffic
 
 
@@ -185,8 +186,8 @@ async def test_what_networks_were_paid_today_is_told_of_the_brands_that_one_may_
     await ledger.add("Other", today, {"read": 300}, prices)
     await ledger.add("Other", today - timedelta(days=1), {"read": 300}, prices)
 
-    everybody = await Monitor(engine).spent(Asked("24h"))
-    bound = await Monitor(engine).spent(Asked("24h", brands=OURS))
+    everybody = await Monitor(engine).spent(MonitorQuery("24h"))
+    bound = await Monitor(engine).spent(MonitorQuery("24h", brands=OURS))
 
     assert [(each.network, each.brand, each.dollars) for each in everybody] == [
         ("x", "Other", 1.5),

@@ -22,7 +22,7 @@ from stream.postgres.database import dsn, reader_url
 from stream.postgres.sql import SqlRefused
 from stream.web.auth.callers import Caller
 from stream.web.auth.keyring import KeyRing
-from stream.web.parts import desk_parts
+from stream.web.desk_services import desk_services
 
 SECRET = "four quiet otters sing"
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -261,12 +261,12 @@ async def test_one_question_of_a_person_at_a_time(ask):
     assert (await ask("select 1")).rows == ((1,),)
 
 
-async def test_everybody_asks_as_their_own_login_and_a_key_of_nobodys_as_the_reader(
+async def test_a_person_of_some_brands_asks_as_their_own_login_and_everybody_else_as_the_reader(
     engine, ada, postgres_url
 ):
     lead = await People(engine).add("lena", SECRET, "lead")
     ring = KeyRing(None, rate=1.0, burst=1.0)
-    desk = desk_parts(
+    desk = desk_services(
         engine,
         None,
         ring,
@@ -275,8 +275,10 @@ async def test_everybody_asks_as_their_own_login_and_a_key_of_nobodys_as_the_rea
         taxonomy=None,
         publish=None,
     )
-    for user in (ada, lead):
-        assert login_of(user) in await desk.reader_url(
-            Caller(user.name, user.role, user.brands, user=user)
-        )
-    assert await desk.reader_url(Caller("key:laptop", "viewer", None)) == reader_url(postgres_url)
+    own = await desk.reader_url(Caller(ada.name, ada.role, ada.brands, user=ada))
+    assert login_of(ada) in own
+    for caller in (
+        Caller(lead.name, lead.role, None, user=lead),
+        Caller("key:laptop", "viewer", None),
+    ):
+        assert await desk.reader_url(caller) == reader_url(postgres_url)

@@ -120,3 +120,15 @@ async def test_a_provider_that_is_away_is_one_clear_line(browser, site, provider
 
     assert status == 403
     assert "cannot be reached" in page
+
+
+async def test_a_provider_that_goes_away_during_a_login_is_one_clear_line(browser, site, provider):
+    async with browser.get(f"{site}/login/oidc", allow_redirects=False) as answer:
+        begun = answer.headers["Location"]
+    async with browser.get(begun, allow_redirects=False) as answer:
+        back = answer.headers["Location"]
+    provider.away = True
+
+    async with browser.get(back) as answer:
+        assert answer.status == 403
+        assert "did not confirm the login" in await answer.text()

@@ -68,6 +68,8 @@ class OpenId:
         raise web.HTTPSeeOther(f"{asked['redirect_uri']}?{back}")
 
     async def _token(self, request: web.Request) -> web.Response:
+        if self.away:
+            raise web.HTTPServiceUnavailable
         given = await request.post()
         begun = self._begun.pop(str(given["code"]), None)
         who = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()

@@ -47,7 +47,7 @@ async def turn() -> None:
 
 async def test_each_request_gets_its_own_results_in_order():
     model = Model()
-    batcher = Batcher(model, most=4)
+    batcher = Batcher(model, limit=4)
     async with batcher.running():
         asked = [list(range(10 * n, 10 * n + n)) for n in range(1, 8)]
         told = await asyncio.gather(*(batcher(each) for each in asked))
@@ -70,7 +70,7 @@ async def test_what_arrives_while_the_model_is_busy_is_one_batch():
 
 async def test_two_batches_are_under_way_at_once_where_the_model_takes_them():
     model = Model()
-    async with busy(model, most=2, runners=2) as batcher:
+    async with busy(model, limit=2, runners=2) as batcher:
         later = [asyncio.create_task(batcher(items)) for items in ([1], [2, 3, 4])]
         await turn()
 
@@ -82,7 +82,7 @@ async def test_two_batches_are_under_way_at_once_where_the_model_takes_them():
 
 async def test_a_large_request_does_not_hold_up_a_small_one():
     model = Model()
-    async with busy(model, most=4) as batcher:
+    async with busy(model, limit=4) as batcher:
         large = asyncio.create_task(batcher(list(range(100, 120))))
         await turn()
         small = asyncio.create_task(batcher([7]))
@@ -125,7 +125,7 @@ async def test_more_than_may_wait_is_refused_and_not_kept():
 
 async def test_who_would_wait_too_long_is_refused():
     model = Model()
-    async with busy(model, most=2, patience=0.0) as batcher:
+    async with busy(model, limit=2, patience=0.0) as batcher:
         model.go.set()
         await batcher([1, 2])  # a full batch: its speed is known now
         model.go.clear()
@@ -141,7 +141,7 @@ async def test_who_would_wait_too_long_is_refused():
 
 async def test_a_batch_that_fails_fails_those_who_asked_and_nobody_else():
     model = Model()
-    batcher = Batcher(model, most=2)
+    batcher = Batcher(model, limit=2)
     async with batcher.running():
         with pytest.raises(ValueError, match="thirteen"):
             await batcher([13, 1, 2, 3, 4])

@@ -15,7 +15,7 @@ from stream.desk.actions import Assign, Claim, NotAllowed, Resolve
 from stream.desk.assignment import can_have, refuse_owner
 from stream.desk.queue import Filter
 from stream.errors import UserError
-from stream.web.console.cards import asked_of, card, changes, chosen, with_urgent
+from stream.web.console.cards import card, changes, filter_from, query_of, with_urgent
 from stream.web.console.detail import detail
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
@@ -128,14 +128,16 @@ def test_an_urgent_ticket_stands_above_lower_ones_before_the_queue_is_read_again
     ],
 )
 def test_an_address_holds_the_filter_and_gives_it_back(asked, filter):
-    assert chosen(asked, None) == filter
-    assert asked_of(filter) == asked
+    assert filter_from(asked, None) == filter
+    assert query_of(filter) == asked
 
 
 def test_an_address_asks_for_nothing_that_is_none_of_ours_nor_beyond_ones_brands():
     bound = frozenset({"VoltLine"})
 
-    assert chosen({"limit": "9", "brands": "Other", "brand": ""}, bound) == Filter(brands=bound)
+    assert filter_from({"limit": "9", "brands": "Other", "brand": ""}, bound) == Filter(
+        brands=bound
+    )
 
 
 def test_a_call_is_shown_turn_by_turn_with_how_dissatisfied_each_was():

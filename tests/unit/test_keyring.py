@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from stream.accounts.api_keys import looks_like_token, new_token
 from stream.errors import DatabaseAway
-from stream.web.auth.keyring import GRACE, REMEMBERED, STRANGERS, Bucket, KeyRing
+from stream.web.auth.keyring import GRACE, REMEMBERED, STRANGERS, KeyRing, TokenBucket
 
 OTHER = "earshot_" + "b" * 43
 
@@ -28,7 +28,7 @@ def ring(keys: Keys, clock: Clock, rate: float = 10.0, burst: float = 20.0) -> K
 
 def test_a_bucket_refills_at_its_rate_and_holds_no_more_than_its_burst():
     clock = Clock()
-    bucket = Bucket(10.0, 20.0, clock)
+    bucket = TokenBucket(10.0, 20.0, clock)
 
     assert [bucket.take(15), bucket.take(15)] == [0.0, 1.0]
     clock.now += 1.0

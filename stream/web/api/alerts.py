@@ -1,19 +1,19 @@
-"""`/v1/alerts`: what could not wait, acknowledged and snoozed."""
+"""`/v1/alerts`: lists alerts, acknowledges and snoozes them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, Field
 
 from stream.records import AlertRecord
 from stream.web.api.records import AlertOut, AlertsOut
 from stream.web.api.ticket_changes import NEXT_WEEK, Sent, example
-from stream.web.auth.callers import Caller
+from stream.web.auth.callers import Agent, Caller, Viewer
+from stream.web.desk_services import DeskServices, Services
 from stream.web.http.problems import documented, refusal
-from stream.web.parts import DeskParts
 
 LONGEST_SNOOZE = timedelta(days=366)
 
@@ -34,54 +34,55 @@ class AlertSnooze(Sent):
     until: AwareDatetime | None = Field(description="a year ahead at most; null: tell of it again")
 
 
-def alerts_routes(desk: DeskParts) -> APIRouter:
-    router = APIRouter(prefix="/v1/alerts", tags=["desk"])
-    reads, acts = Depends(desk.callers.may("viewer")), Depends(desk.callers.may("agent"))
+router = APIRouter(prefix="/v1/alerts", tags=["desk"])
 
-    @router.get(
-        "", summary="Alerts, the newest first", responses=documented(401, 403, 422, 429, 503)
+
+@router.get("", summary="Alerts, the newest first", responses=documented(401, 403, 422, 429, 503))
+async def list_alerts(
+    desk: Services,
+    caller: Viewer,
+    kind: Literal["p1", "burst", "spend"] | None = None,
+    open: Annotated[bool, Query(description="only what nobody has acknowledged")] = False,
+    since: Annotated[
+        AwareDatetime | None, Query(description="stored at that moment or later")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> AlertsOut:
+    """Who is bound to brands sees theirs; what is of no brand, such as the spending, is of
+    nobody's then.
+    """
+    newest_last = await desk.of(caller).alerts.list_alerts(
+        _storable(since), kind, unacknowledged=open, limit=limit, brands=caller.brands
     )
-    async def list_alerts(
-        caller: Caller = reads,
-        kind: Literal["p1", "burst", "spend"] | None = None,
-        open: Annotated[bool, Query(description="only what nobody has acknowledged")] = False,
-        since: Annotated[
-            AwareDatetime | None, Query(description="stored at that moment or later")
-        ] = None,
-        limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    ) -> AlertsOut:
-        """Who is bound to brands sees theirs; what is of no brand, such as the spending, is of
-        nobody's then.
-        """
-        found = await desk.of(caller).alerts.list_alerts(
-            _storable(since), kind, unacknowledged=open, limit=limit, brands=caller.brands
-        )
-        return AlertsOut(alerts=[_out(one) for one in reversed(found)])
+    return AlertsOut(alerts=[_out(alert) for alert in reversed(newest_last)])
 
-    @router.get("/{alert_id:path}", summary="One alert", responses=_READ)
-    async def alert(alert_id: AlertId, caller: Caller = reads) -> AlertOut:
-        return _out(await _found(desk, alert_id, caller))
 
-    @router.post(
-        "/{alert_id:path}/acknowledge", summary="Say that somebody has seen it", responses=_ACT
-    )
-    async def acknowledge(alert_id: AlertId, caller: Caller = acts) -> AlertOut:
-        """The first to say so stays the one who did."""
-        await _found(desk, alert_id, caller)
-        return _there(await desk.of(caller).alerts.acknowledge(alert_id, caller.name))
+@router.get("/{alert_id:path}", summary="One alert", responses=_READ)
+async def alert(alert_id: AlertId, desk: Services, caller: Viewer) -> AlertOut:
+    return _out(await _visible(desk.of(caller), alert_id, caller))
 
-    @router.post(
-        "/{alert_id:path}/snooze", summary="No message about it for a while", responses=_ACT
-    )
-    async def snooze(alert_id: AlertId, given: AlertSnooze, caller: Caller = acts) -> AlertOut:
-        """Nor about others of its brand and topic, or of its ticket."""
-        await _found(desk, alert_id, caller)
-        now = datetime.now(UTC)
-        if given.until is not None and not now < given.until < now + LONGEST_SNOOZE:
-            raise refusal(422, "body.until: a moment that is still to come, a year ahead at most")
-        return _there(await desk.of(caller).alerts.snooze(alert_id, caller.name, given.until))
 
-    return router
+@router.post(
+    "/{alert_id:path}/acknowledge", summary="Say that somebody has seen it", responses=_ACT
+)
+async def acknowledge(alert_id: AlertId, desk: Services, caller: Agent) -> AlertOut:
+    """The first to say so stays the one who did."""
+    services = desk.of(caller)
+    await _visible(services, alert_id, caller)
+    return _existing(await services.alerts.acknowledge(alert_id, caller.name))
+
+
+@router.post("/{alert_id:path}/snooze", summary="No message about it for a while", responses=_ACT)
+async def snooze(
+    alert_id: AlertId, payload: AlertSnooze, desk: Services, caller: Agent
+) -> AlertOut:
+    """Nor about others of its brand and topic, or of its ticket."""
+    services = desk.of(caller)
+    await _visible(services, alert_id, caller)
+    now = datetime.now(UTC)
+    if payload.until is not None and not now < payload.until < now + LONGEST_SNOOZE:
+        raise refusal(422, "body.until: a moment that is still to come, a year ahead at most")
+    return _existing(await services.alerts.snooze(alert_id, caller.name, payload.until))
 
 
 def _storable(moment: datetime | None) -> datetime | None:
@@ -92,17 +93,17 @@ def _storable(moment: datetime | None) -> datetime | None:
         raise refusal(422, "query.since: no such moment") from None
 
 
-async def _found(desk: DeskParts, alert_id: str, caller: Caller) -> AlertRecord:
-    found = await desk.of(caller).alerts.show_alert(alert_id)
-    if found is None or not caller.sees(found.brand):
+async def _visible(services: DeskServices, alert_id: str, caller: Caller) -> AlertRecord:
+    alert = await services.alerts.show_alert(alert_id)
+    if alert is None or not caller.sees(alert.brand):
         raise _none()
-    return found
+    return alert
 
 
-def _there(found: AlertRecord | None) -> AlertOut:
-    if found is None:
+def _existing(alert: AlertRecord | None) -> AlertOut:
+    if alert is None:
         raise _none()
-    return _out(found)
+    return _out(alert)
 
 
 def _none() -> Exception:

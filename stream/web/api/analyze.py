@@ -1,4 +1,4 @@
-"""`POST /v1/analyze`: what the model makes of messages, at once."""
+"""`POST /v1/analyze`: the model's analysis of messages in the request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Body, Depends, Request, Response
 
 from connectors.events import TextEvent
 from stream.accounts.api_keys import Key
-from stream.web.api.messages import AnalysesOut, AnalysisOut, Asked, Several
+from stream.web.api.messages import AnalysesOut, AnalysisOut, AnalyzeRequest, Several
 from stream.web.api.model import weight
 from stream.web.auth.keyring import Guard
 from stream.web.batcher import Batcher, Busy
@@ -63,7 +63,7 @@ def analyze_routes(guard: Guard, batcher: Batcher[TextEvent, str]) -> APIRouter:
     )
     async def analyze(
         request: Request,
-        asked: Annotated[Asked, Body(openapi_examples=EXAMPLES)],
+        payload: Annotated[AnalyzeRequest, Body(openapi_examples=EXAMPLES)],
         key: Key = known,
     ) -> Response:
         """One message, answered with its analysis, or `messages`, up to 256, answered with
@@ -72,20 +72,24 @@ def analyze_routes(guard: Guard, batcher: Batcher[TextEvent, str]) -> APIRouter:
         The same models as in the stream, on the same redacted text. Nothing is stored. What a text
         is about comes from `GET /v1/taxonomy`. A call counts as many messages as it has turns.
         """
-        messages = asked.messages if isinstance(asked, Several) else [asked]
+        messages = payload.messages if isinstance(payload, Several) else [payload]
         events = [message.event() for message in messages]
         guard.charge(key, sum(weight(event) for event in events))
         try:
-            told = await _unless_gone(request, batcher(events))
+            analyses = await _unless_gone(request, batcher(events))
         except Busy as busy:
             raise refusal(
                 503,
                 "too much is waiting to be analysed; try again later",
                 retry_after=busy.retry_after,
             ) from None
-        if told is None:
+        if analyses is None:
             return Response(status_code=204)  # nobody is there to read it
-        body = f'{{"analyses":[{",".join(told)}]}}' if isinstance(asked, Several) else told[0]
+        body = (
+            f'{{"analyses":[{",".join(analyses)}]}}'
+            if isinstance(payload, Several)
+            else analyses[0]
+        )
         return Response(body.encode(), media_type="application/json")
 
     return router

@@ -6,80 +6,87 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 
-from stream.web.auth.callers import Caller, Callers
+from stream.web.auth.callers import Caller, Callers, Viewer
+from stream.web.desk_services import Services
 from stream.web.http.problems import documented, refusal
 from stream.web.http.streamed import Streamed
 from stream.web.live import Change, Changes, Hub
-from stream.web.parts import DeskParts
 
 HEARTBEAT = 15.0  # seconds; what lies between would cut a connection that is silent for long
-MOST_READERS = 500  # streams at once of one process
+MAX_READERS = 500  # streams at once of one process
 
 _ID = re.compile(r"([0-9a-f]{8})-(\d{1,15})")
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": '`event: tickets`, `alerts`, `replies` or `incidents`, `data: {"ids": [...]}`: read these '
-        "again; without ids: many changed. `event: missed`: read everything again. `event: hello` begins.",
+        "description": "`event: tickets`, `alerts`, `replies` or `incidents`, "
+        '`data: {"ids": [...]}`: read these '
+        "again; without ids: many changed. `event: missed`: read everything again. "
+        "`event: hello` begins.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
 }
 
 
-def stream_routes(desk: DeskParts) -> APIRouter:
-    router = APIRouter(tags=["desk"])
-    reads = Depends(desk.callers.may("viewer"))
-    readers: set[object] = set()
+router = APIRouter(tags=["desk"])
 
-    @router.get(
-        "/v1/stream",
-        summary="What changes, as it changes",
-        response_class=Response,
-        responses=_ANSWER | documented(401, 403, 422, 429, 503),
+
+@router.get(
+    "/v1/stream",
+    summary="What changes, as it changes",
+    response_class=Response,
+    responses=_ANSWER | documented(401, 403, 422, 429, 503),
+)
+async def stream(
+    desk: Services,
+    caller: Viewer,
+    last_event_id: Annotated[
+        str | None,
+        Header(
+            max_length=100,
+            description="where this reader broke off; a browser sends it by itself",
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        Query(gt=0, le=86_400, description="end after so long; otherwise it goes on", examples=[2]),
+    ] = None,
+) -> Response:
+    """Which rows changed, never their content: read them with their own addresses.
+
+    A reader that comes back with `Last-Event-ID` is told what it missed, or that it must read
+    everything again. One that reads too slowly is told the latter. A comment every 15 seconds
+    keeps the connection open; it ends when the session or the key does.
+    """
+    if len(desk.stream_readers) >= MAX_READERS:
+        raise refusal(503, "too many streams are open", retry_after=10)
+    ends = None if seconds is None else asyncio.get_running_loop().time() + seconds
+    lines = _counted(
+        desk.stream_readers, _lines(desk.hub, desk.callers, caller, last_event_id, ends)
     )
-    async def stream(
-        caller: Caller = reads,
-        last_event_id: Annotated[
-            str | None,
-            Header(
-                max_length=100,
-                description="where this reader broke off; a browser sends it by itself",
-            ),
-        ] = None,
-        seconds: Annotated[
-            float | None,
-            Query(
-                gt=0, le=86_400, description="end after so long; otherwise it goes on", examples=[2]
-            ),
-        ] = None,
-    ) -> Response:
-        """Which rows changed, never their content: read them with their own addresses.
+    return Streamed(lines, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
-        A reader that comes back with `Last-Event-ID` is told what it missed, or that it must read
-        everything again. One that reads too slowly is told the latter. A comment every 15 seconds
-        keeps the connection open; it ends when the session or the key does.
-        """
-        if len(readers) >= MOST_READERS:
-            raise refusal(503, "too many streams are open", retry_after=10)
-        me = object()
-        readers.add(me)
-        ends = None if seconds is None else asyncio.get_running_loop().time() + seconds
 
-        async def lines() -> AsyncGenerator[bytes, None]:
-            try:
-                async for line in _lines(desk.hub, desk.callers, caller, last_event_id, ends):
+def _counted(
+    readers: set[object], lines: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[bytes, None]:
+    """The lines of a reader who counts as one from now on, until the stream ends."""
+    reader = object()
+    readers.add(reader)
+
+    async def counted() -> AsyncGenerator[bytes, None]:
+        try:
+            async with aclosing(lines):
+                async for line in lines:
                     yield line
-            finally:
-                readers.discard(me)
+        finally:
+            readers.discard(reader)
 
-        return Streamed(
-            lines(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
-        )
-
-    return router
+    return counted()
 
 
 async def _lines(
@@ -89,7 +96,7 @@ async def _lines(
     after = None if last_event_id is None else _after(hub, last_event_id)
     with hub.subscribe(caller.brands, after=after) as changes:
         yield b"retry: 2000\n" + (
-            b"\n" if after is not None else _said(hub, Change("hello", number=hub.number))
+            b"\n" if after is not None else _message(hub, Change("hello", number=hub.number))
         )
         while ends is None or loop.time() < ends:
             wait = HEARTBEAT if ends is None else max(0.0, min(HEARTBEAT, ends - loop.time()))
@@ -97,9 +104,9 @@ async def _lines(
             if changes.ended:
                 return
             if change is not None:
-                yield _said(hub, change)
+                yield _message(hub, change)
             elif not caller.is_still(await callers.again(caller)):
-                return  # who comes back is asked who they are by now
+                return  # a reader that comes back is recognised anew
             else:
                 yield b":\n\n"
 
@@ -112,14 +119,12 @@ async def _next(changes: Changes, wait: float) -> Change | None:
 
 
 def _after(hub: Hub, last_event_id: str) -> int:
-    """The number that the reader saw last; -1, which nobody remembers, where it is none of this
-    process.
-    """
-    found = _ID.fullmatch(last_event_id)
-    return int(found[2]) if found and found[1] == hub.epoch else -1
+    """The number that the reader saw last; -1, which is never known, for another process's."""
+    match = _ID.fullmatch(last_event_id)
+    return int(match[2]) if match and match[1] == hub.epoch else -1
 
 
-def _said(hub: Hub, change: Change) -> bytes:
+def _message(hub: Hub, change: Change) -> bytes:
     kind = change.table or "missed"
-    told = json.dumps({"ids": list(change.ids)})
-    return f"id: {hub.epoch}-{change.number}\nevent: {kind}\ndata: {told}\n\n".encode()
+    payload = json.dumps({"ids": list(change.ids)})
+    return f"id: {hub.epoch}-{change.number}\nevent: {kind}\ndata: {payload}\n\n".encode()

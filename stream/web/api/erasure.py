@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from stream.desk.erasure import forget
 from stream.pipeline import outgoing
 from stream.web.api.ticket_changes import Sent, example
-from stream.web.auth.callers import Caller
+from stream.web.auth.callers import Lead
+from stream.web.desk_services import Services
 from stream.web.http.problems import documented, refusal
-from stream.web.parts import DeskParts
 
 
 class Forget(Sent):
@@ -36,35 +36,32 @@ class ForgottenOut(BaseModel):
     dead_letters: int
 
 
-def forget_routes(desk: DeskParts) -> APIRouter:
-    router = APIRouter(tags=["desk"])
-    leads = Depends(desk.callers.may("lead"))
+router = APIRouter(tags=["desk"])
 
-    @router.post(
-        "/v1/forget",
-        summary="Remove what a person wrote",
-        responses=documented(400, 401, 403, 413, 415, 422, 429, 503),
+
+@router.post(
+    "/v1/forget",
+    summary="Remove what a person wrote",
+    responses=documented(400, 401, 403, 413, 415, 422, 429, 503),
+)
+async def remove(payload: Forget, desk: Services, caller: Lead) -> ForgottenOut:
+    """Texts, embeddings, drafts and dead letters of an author go, of every brand; tombstones
+    keep them gone.
+
+    It cannot be undone, and takes a lead who is bound to no brand. May be sent again where it
+    broke off.
+    """
+    if caller.brands is not None:
+        raise refusal(
+            403, "a person is forgotten for every brand; who is bound to some cannot do that"
+        )
+    forgotten = await forget(
+        desk.engine,
+        payload.author,
+        actor=caller.name,
+        network=payload.network,
+        publish=lambda saved: desk.publish(outgoing(saved)),
     )
-    async def remove(given: Forget, caller: Caller = leads) -> ForgottenOut:
-        """Texts, embeddings, drafts and dead letters of an author go, of every brand; tombstones
-        keep them gone.
-
-        It cannot be undone, and takes a lead who is bound to no brand. May be sent again where it
-        broke off.
-        """
-        if caller.brands is not None:
-            raise refusal(
-                403, "a person is forgotten for every brand; who is bound to some cannot do that"
-            )
-        gone = await forget(
-            desk.engine,
-            given.author,
-            who=caller.name,
-            network=given.network,
-            publish=lambda saved: desk.publish(outgoing(saved)),
-        )
-        return ForgottenOut(
-            messages=gone.messages, drafts=gone.drafts, dead_letters=gone.dead_letters
-        )
-
-    return router
+    return ForgottenOut(
+        messages=forgotten.messages, drafts=forgotten.drafts, dead_letters=forgotten.dead_letters
+    )

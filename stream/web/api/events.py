@@ -18,7 +18,7 @@ from stream.kafka import MESSAGE_LIMIT, Outgoing, Publish
 from stream.web.auth.keyring import Guard
 from stream.web.http.problems import documented, refusal
 
-MOST = 256  # events of one request
+MAX_EVENTS = 256  # events of one request
 
 
 def _now() -> datetime:
@@ -66,15 +66,13 @@ Posted = Annotated[
 class Events(BaseModel):
     """Up to 256 events at once, of any kinds. All are taken, or none."""
 
-    events: Annotated[list[Posted], Field(min_length=1, max_length=MOST)]
+    events: Annotated[list[Posted], Field(min_length=1, max_length=MAX_EVENTS)]
 
 
-def _count(given: Any) -> str:
-    return (
-        "several"
-        if isinstance(given, Events) or (isinstance(given, dict) and "events" in given)
-        else "one"
-    )
+def _count(payload: Any) -> str:
+    if isinstance(payload, dict):
+        return "several" if "events" in payload else "one"
+    return "several" if isinstance(payload, Events) else "one"
 
 
 Sent = Annotated[
@@ -156,7 +154,8 @@ def events_routes(guard: Guard, publish: Publish) -> APIRouter:
             Header(
                 min_length=1,
                 max_length=200,
-                description="makes the ids of events without one: the same key, the same ids, so a repeat counts once",
+                description="makes the ids of events without one: the same key, the same ids, "
+                "so a repeat counts once",
             ),
         ] = None,
     ) -> Response:
@@ -168,14 +167,14 @@ def events_routes(guard: Guard, publish: Publish) -> APIRouter:
         """
         posted = sent.events if isinstance(sent, Events) else [sent]
         guard.charge(key, len(posted))
-        named = [_named(event, key, idempotency_key, at) for at, event in enumerate(posted)]
-        await publish([_message(event, at) for at, event in enumerate(named)])
-        return JSONResponse({"ids": [event.id for event in named]}, status_code=202)
+        identified = [_with_id(event, key, idempotency_key, at) for at, event in enumerate(posted)]
+        await publish([_message(event, at) for at, event in enumerate(identified)])
+        return JSONResponse({"ids": [event.id for event in identified]}, status_code=202)
 
     return router
 
 
-def _named(event: Event, key: Key, idempotency_key: str | None, at: int) -> Event:
+def _with_id(event: Event, key: Key, idempotency_key: str | None, at: int) -> Event:
     id = event.id or f"api:{_number(key, idempotency_key, at)}"
     return event.model_copy(update={"id": id, "conversation": event.conversation or id})
 
@@ -190,8 +189,7 @@ def _number(key: Key, idempotency_key: str | None, at: int) -> str:
 def _message(event: Event, at: int) -> Outgoing:
     value = encode(event)
     if len(value) + len(event.conversation) + ENVELOPE > MESSAGE_LIMIT:
-        raise refusal(
-            413,
-            f"event {at} has {len(value):,} bytes; a message of the stream has {MESSAGE_LIMIT:,} at most",
-        )
+        detail = f"event {at} has {len(value):,} bytes; "
+        detail += f"a message of the stream has {MESSAGE_LIMIT:,} at most"
+        raise refusal(413, detail)
     return Outgoing(topic_of(event), event.conversation, value)

@@ -10,122 +10,74 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Protocol
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.postgres.database import reachable, storable
 from stream.postgres.sql import harmless
-from stream.web.auth.callers import Caller
+from stream.web.auth.callers import Viewer
+from stream.web.desk_services import Services
 from stream.web.http.problems import documented, refusal
 from stream.web.http.streamed import Streamed
-from stream.web.parts import DeskParts
 
-What = Literal["tickets", "events", "alerts"]
+Table = Literal["tickets", "events", "alerts"]
 Form = Literal["csv", "parquet"]
 
-AT_ONCE = 2  # exports of one process: each holds a connection of the desk's
 LONGEST = 900.0  # seconds that one may take
 CHUNK = 64 * 1024  # bytes
 ROWS = 200  # that are fetched at once
 
+
+def _names(columns: str) -> tuple[str, ...]:
+    return tuple(columns.split())
+
+
 # The columns of each file, in order; stream/README.md says what they hold.
-COLUMNS: Mapping[What, tuple[str, ...]] = {
-    "tickets": (
-        *(
-            "id",
-            "network",
-            "brand",
-            "author",
-            "level",
-            "priority",
-            "state",
-            "owner",
-            "topic",
-            "problem",
-            "sentiment",
-        ),
-        *(
-            "dissatisfaction",
-            "needs_look",
-            "messages",
-            "excerpt",
-            "tags",
-            "first_at",
-            "last_inbound_at",
-            "received_at",
-        ),
-        *("answered_at", "sla_due_at", "snoozed_until", "created_at", "updated_at", "version"),
-    ),
-    "events": (
-        *(
-            "id",
-            "revision",
-            "kind",
-            "network",
-            "conversation",
-            "direction",
-            "author",
-            "brand",
-            "language",
-            "text",
-        ),
-        *(
-            "occurred_at",
-            "received_at",
-            "sentiment",
-            "severity",
-            "dissatisfaction",
-            "topic",
-            "problem",
-            "abstained",
-        ),
-        "model_version",
-    ),
-    "alerts": (
-        *(
-            "id",
-            "kind",
-            "brand",
-            "topic",
-            "ticket_id",
-            "severity",
-            "started_at",
-            "peak_at",
-            "ended_at",
-            "recovered_at",
-        ),
-        *(
-            "acknowledged_by",
-            "acknowledged_at",
-            "snoozed_by",
-            "snoozed_until",
-            "created_at",
-            "version",
-        ),
-    ),
+COLUMNS: Mapping[Table, tuple[str, ...]] = {
+    "tickets": _names("""
+        id network brand author level priority state owner topic problem sentiment
+        dissatisfaction needs_look messages excerpt tags first_at last_inbound_at received_at
+        answered_at sla_due_at snoozed_until created_at updated_at version
+    """),
+    "events": _names("""
+        id revision kind network conversation direction author brand language text occurred_at
+        received_at sentiment severity dissatisfaction topic problem abstained model_version
+    """),
+    "alerts": _names("""
+        id kind brand topic ticket_id severity started_at peak_at ended_at recovered_at
+        acknowledged_by acknowledged_at snoozed_by snoozed_until created_at version
+    """),
 }
-_BY: Mapping[What, str] = {
+_BY: Mapping[Table, str] = {
     "tickets": "received_at",
     "events": "occurred_at",
     "alerts": "created_at",
 }
-_QUERIES = {
-    what: text(f"""
-        select {", ".join(columns)} from {what}
+
+
+def _query(table: Table, columns: Sequence[str]) -> TextClause:
+    moment = _BY[table]
+    return text(f"""
+        select {", ".join(columns)} from {table}
         where (cast(:brands as text[]) is null or brand = any(cast(:brands as text[])))
           and (cast(:brand as text) is null or brand = :brand)
-          and (cast(:since as timestamptz) is null or {_BY[what]} >= :since)
-          and (cast(:until as timestamptz) is null or {_BY[what]} < :until)
-        order by {_BY[what]}, id
+          and (cast(:since as timestamptz) is null or {moment} >= :since)
+          and (cast(:until as timestamptz) is null or {moment} < :until)
+        order by {moment}, id
     """)  # noqa: S608  our own words
-    for what, columns in COLUMNS.items()
-}
+
+
+_QUERIES = {table: _query(table, columns) for table, columns in COLUMNS.items()}
 PARQUET = "application/vnd.apache.parquet"
+_NO_PARQUET = (
+    "query.format: this server writes CSV alone; Parquet needs pip install 'earshot[parquet]' there"
+)
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "CSV after RFC 4180 in UTF-8, the first line names the columns. Times are ISO 8601 in UTC. "
+        "description": "CSV after RFC 4180 in UTF-8, the first line names the columns. "
+        "Times are ISO 8601 in UTC. "
         "A text that a spreadsheet would run begins with an apostrophe.",
         "content": {
             "text/csv": {"schema": {"type": "string"}},
@@ -135,45 +87,42 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-def export_routes(desk: DeskParts) -> APIRouter:
-    router = APIRouter(tags=["desk"])
-    reads = Depends(desk.callers.may("viewer"))
-    places = asyncio.Semaphore(AT_ONCE)
+router = APIRouter(tags=["desk"])
 
-    @router.get(
-        "/v1/export",
-        summary="Everything of a kind, as CSV or Parquet",
-        response_class=Response,
-        responses=_ANSWER | documented(401, 403, 422, 429, 503),
-    )
-    async def export(
-        of: Annotated[What, Query(examples=["tickets"])],
-        caller: Caller = reads,
-        form: Annotated[Form, Query(alias="format")] = "csv",
-        brand: Annotated[str | None, Query(max_length=300)] = None,
-        since: Annotated[
-            AwareDatetime | None,
-            Query(description="tickets: received; events: said; alerts: raised; then or later"),
-        ] = None,
-        until: Annotated[AwareDatetime | None, Query(description="and before then")] = None,
-    ) -> Response:
-        """Of the brands that the caller may see, oldest first. Deleted messages have no text."""
-        if places.locked():
-            raise refusal(503, "two exports are under way already; try again later", retry_after=10)
-        values = {
-            "brands": None if caller.brands is None else sorted(caller.brands),
-            "brand": brand if brand is None else storable(brand),
-            "since": _utc(since),
-            "until": _utc(until),
-        }
-        chunks = _chunks(desk.of(caller).reads, of, values, places, _file(form, COLUMNS[of]))
-        first = await anext(chunks)  # what can fail, fails while the status can still say so
-        named = f"earshot-{of}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{form}"
-        headers = {"Content-Disposition": f'attachment; filename="{named}"'}
-        kind = "text/csv; charset=utf-8" if form == "csv" else PARQUET
-        return Streamed(_then(first, chunks), media_type=kind, headers=headers, seconds=LONGEST)
 
-    return router
+@router.get(
+    "/v1/export",
+    summary="Everything of a kind, as CSV or Parquet",
+    response_class=Response,
+    responses=_ANSWER | documented(401, 403, 422, 429, 503),
+)
+async def export(
+    desk: Services,
+    caller: Viewer,
+    of: Annotated[Table, Query(examples=["tickets"])],
+    form: Annotated[Form, Query(alias="format")] = "csv",
+    brand: Annotated[str | None, Query(max_length=300)] = None,
+    since: Annotated[
+        AwareDatetime | None,
+        Query(description="tickets: received; events: said; alerts: raised; then or later"),
+    ] = None,
+    until: Annotated[AwareDatetime | None, Query(description="and before then")] = None,
+) -> Response:
+    """Of the brands that the caller may see, oldest first. Deleted messages have no text."""
+    if desk.exports.locked():
+        raise refusal(503, "two exports are under way already; try again later", retry_after=10)
+    values = {
+        "brands": None if caller.brands is None else sorted(caller.brands),
+        "brand": brand if brand is None else storable(brand),
+        "since": _utc(since),
+        "until": _utc(until),
+    }
+    chunks = _chunks(desk.of(caller).reads, of, values, desk.exports, _file(form, COLUMNS[of]))
+    first = await anext(chunks)  # an error comes while the status can still say so
+    name = f"earshot-{of}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{form}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    kind = "text/csv; charset=utf-8" if form == "csv" else PARQUET
+    return Streamed(_then(first, chunks), media_type=kind, headers=headers, seconds=LONGEST)
 
 
 def _file(form: Form, columns: Sequence[str]) -> File:
@@ -183,19 +132,18 @@ def _file(form: Form, columns: Sequence[str]) -> File:
     try:
         from stream.web.api.parquet import ParquetFile
     except ModuleNotFoundError:
-        told = "query.format: this server writes CSV alone; Parquet needs pip install 'earshot[parquet]' there"
-        raise refusal(422, told) from None
+        raise refusal(422, _NO_PARQUET) from None
     return ParquetFile(columns)
 
 
 async def _chunks(
-    engine: AsyncEngine, of: What, values: Mapping[str, Any], places: asyncio.Semaphore, file: File
+    engine: AsyncEngine, of: Table, values: Mapping[str, Any], places: asyncio.Semaphore, file: File
 ) -> AsyncGenerator[bytes, None]:
     async with places, reachable(), engine.connect() as connection:
-        found = await connection.stream(
+        rows = await connection.stream(
             _QUERIES[of], dict(values), execution_options={"max_row_buffer": ROWS}
         )
-        async for row in found:
+        async for row in rows:
             file.add(row)
             if file.is_full:
                 yield await asyncio.to_thread(file.take)
@@ -210,7 +158,7 @@ async def _then(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerat
 
 
 class File(Protocol):
-    """Rows in, bytes out: what is sent is not kept."""
+    """Rows in, bytes out. Bytes that were taken are not kept."""
 
     @property
     def is_full(self) -> bool: ...
@@ -235,10 +183,10 @@ class CsvFile:
         self._writer.writerow([_cell(value) for value in row])
 
     def take(self) -> bytes:
-        told = self._page.getvalue().encode()
+        chunk = self._page.getvalue().encode()
         self._page.seek(0)
         self._page.truncate()
-        return told
+        return chunk
 
     def end(self) -> bytes:
         return self.take()

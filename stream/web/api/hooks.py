@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,23 +28,20 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Taken(BaseModel):
+class AcceptedHook(BaseModel):
     """Kafka has them."""
 
     ids: list[str] = Field(description="of the events, in their order")
 
 
-def hooks_routes(
-    hooks: Mapping[str, Hook], publish: Publish, clock: Callable[[], float] = time.time
-) -> APIRouter:
-    """clock: seconds since 1970."""
+def hooks_routes(hooks: Mapping[str, Hook], publish: Publish) -> APIRouter:
     router = APIRouter(tags=["stream"])
 
     @router.post(
         "/v1/hooks/{name}",
         status_code=202,
         summary="A signed message of another system",
-        response_model=Taken,
+        response_model=AcceptedHook,
         responses=documented(413, 422, 503) | _REFUSED,
         openapi_extra={
             "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}
@@ -61,7 +58,7 @@ def hooks_routes(
         if hook is None:
             raise refusal(404, "there is no such hook; the names are in the file of EARSHOT_HOOKS")
         body = await _body(request)
-        now = clock()
+        now = time.time()
         try:
             hook.verify(request.headers, body, now)
             events = hook.events(body, datetime.fromtimestamp(now, UTC))

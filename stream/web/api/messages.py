@@ -1,4 +1,4 @@
-"""What may be posted to be analysed, and what comes back: the records of `POST /v1/analyze`."""
+"""Records of `POST /v1/analyze`: messages in, analyses out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pydantic import (
 from connectors.events import Complaint, TextEvent, Transcript, Turn, Tweet
 from models.calls.sides import Utterance, sided
 
-MOST = 256  # messages of one request
+MAX_MESSAGES = 256  # messages of one request
 MOST_TURNS = 256  # of a call; longer ones go through the stream
 _ANY: dict[str, Any] = {  # of an event that is nobody's
     "id": "api:1",
@@ -32,13 +32,13 @@ Language = Annotated[
 ]
 
 
-def _said(text: str) -> str:
+def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("is empty: say something")
     return text
 
 
-Text = Annotated[str, Field(max_length=LONGEST, min_length=1), AfterValidator(_said)]
+Text = Annotated[str, Field(max_length=LONGEST, min_length=1), AfterValidator(_not_blank)]
 
 
 class Message(BaseModel):
@@ -88,14 +88,15 @@ class TranscriptMessage(BaseModel):
         turns = [Utterance(turn.speaker, turn.text, turn.name, turn.at) for turn in self.turns]
         if not any(turn.text.strip() for turn in sided(turns) if turn.speaker == "customer"):
             raise ValueError(
-                "the customer says nothing in this transcript: expected turns of the speaker `customer`"
+                "the customer says nothing in this transcript: "
+                "expected turns of the speaker `customer`"
             )
         return self
 
 
-def _kind(given: Any) -> str:
-    told = given.get("kind") if isinstance(given, dict) else getattr(given, "kind", None)
-    return "plain" if told is None else str(told)[:20]
+def _kind(message: Any) -> str:
+    kind = message.get("kind") if isinstance(message, dict) else getattr(message, "kind", None)
+    return "plain" if kind is None else str(kind)[:20]
 
 
 AnyMessage = Annotated[
@@ -114,18 +115,16 @@ AnyMessage = Annotated[
 class Several(BaseModel):
     """Up to 256 messages at once, of any kinds."""
 
-    messages: Annotated[list[AnyMessage], Field(min_length=1, max_length=MOST)]
+    messages: Annotated[list[AnyMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
 
 
-def _count(given: Any) -> str:
-    return (
-        "several"
-        if isinstance(given, Several) or (isinstance(given, dict) and "messages" in given)
-        else "one"
-    )
+def _count(payload: Any) -> str:
+    if isinstance(payload, dict):
+        return "several" if "messages" in payload else "one"
+    return "several" if isinstance(payload, Several) else "one"
 
 
-Asked = Annotated[
+AnalyzeRequest = Annotated[
     Annotated[AnyMessage, Tag("one")] | Annotated[Several, Tag("several")],
     Discriminator(_count),
 ]
@@ -169,7 +168,8 @@ class AnalysisOut(BaseModel):
     problem: ProblemOut | None
     abstained: bool = Field(description="every judgement is null, and `why` says why")
     why: Literal["empty", "language", "strange"] | None = Field(
-        description="nothing to read, a language that the model does not know, or nothing like what it has learned"
+        description="nothing to read, a language that the model does not know, "
+        "or nothing like what it has learned"
     )
     model: str = Field(description="the version that judged")
     call: dict[str, Any] | None = Field(

@@ -1,4 +1,4 @@
-"""From messages as they were posted to what the model is given, and from what it says to JSON."""
+"""Reader of posted messages: redacts and analyses them, and writes the analyses as JSON."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from connectors.events import TextEvent, Transcript
 from models.analysis import Analysis
 from models.language import UNDECIDED
 from models.taxonomy.classifier import Taxonomy
-from stream.monitor.records import Taught
+from stream.monitor.records import TrainingMix
 from stream.triage.judgement import Judge, Judgement
 
 Read = Callable[[Sequence[TextEvent]], list[str]]  # the JSON of an analysis for each
 
 
 class Model(NamedTuple):
-    """What judges, as the web server uses it."""
+    """The model as the web server uses it."""
 
     read: Read
     taxonomy: Taxonomy
-    taught: Taught | None = None  # for the monitor; None where the model does not tell
-    at_once: int = 1  # batches that `read` may be given at the same time, from threads
+    training_mix: TrainingMix | None = None  # for the monitor; None where unknown
+    concurrency: int = 1  # calls of `read` at the same time, from threads
 
 
 def weight(event: TextEvent) -> int:
@@ -31,9 +31,9 @@ def weight(event: TextEvent) -> int:
 
 
 def reader(judge: Judge, version: str) -> Read:
-    """What is run for each batch: judge as a worker does, tell as JSON. Nothing in it waits.
+    """The function that runs for each batch: judge as a worker does, answer in JSON.
 
-    version: of the model. What it cannot read comes back as abstained.
+    version: of the model. Nothing in it waits. A text that cannot be read comes back as abstained.
     """
 
     def read(events: Sequence[TextEvent]) -> list[str]:
@@ -49,7 +49,7 @@ def _unread(judgement: Judgement, version: str) -> Analysis:
 
 
 def _json(analysis: Analysis) -> str:
-    told: dict[str, Any] = analysis.as_json()
+    fields: dict[str, Any] = analysis.as_json()
     if analysis.call is not None:
-        told["call"] = analysis.call.as_json()
-    return json.dumps(told, separators=(",", ":"))
+        fields["call"] = analysis.call.as_json()
+    return json.dumps(fields, separators=(",", ":"))

@@ -75,8 +75,8 @@ class _Drained(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, given: Any) -> int:
-        part = bytes(given)
+    def write(self, chunk: Any) -> int:
+        part = bytes(chunk)
         self._parts.append(part)
         self._at += len(part)
         return len(part)

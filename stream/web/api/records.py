@@ -1,4 +1,4 @@
-"""What the desk's interface answers with: tickets, messages, replies, alerts."""
+"""Records of the desk's REST interface: tickets, messages, replies, alerts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""`/v1/replies`: drafts with their candidates, checked against the policy, edited, approved,
-discarded.
-"""
+"""`/v1/replies`: drafts with candidates, checked by the policy, edited, approved or discarded."""
 
 from __future__ import annotations
 
@@ -10,10 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from stream.desk.reply_approval import Refused, approve, judged
+from stream.desk.reply_approval import Refused, approve, verdict_on
 from stream.errors import UserError
 from stream.replies.store import LostReply, NoReply, Row
-from stream.web.api.etags import Change, Match, needed, version_of, version_tag
+from stream.web.api.etags import Change, Changing, needed, version_of, version_tag
 from stream.web.api.records import (
     LostReplyUpdate,
     RefusalOut,
@@ -23,9 +21,9 @@ from stream.web.api.records import (
     ReplyState,
 )
 from stream.web.api.ticket_changes import Sent, example
-from stream.web.auth.callers import Caller
+from stream.web.auth.callers import Caller, Viewer
+from stream.web.desk_services import DeskServices, Services
 from stream.web.http.problems import Conflicting, documented, refusal
-from stream.web.parts import DeskParts
 
 LONGEST = 10_000  # characters; the policy refuses long before what the network does not take
 
@@ -100,135 +98,132 @@ class VerdictOut(BaseModel):
     price: float | None = Field(description="US dollars; null where posting is free")
 
 
-def replies_routes(desk: DeskParts) -> APIRouter:
-    router = APIRouter(prefix="/v1/replies", tags=["desk"])
-    reads, acts = Depends(desk.callers.may("viewer")), Depends(desk.callers.may("agent"))
+router = APIRouter(prefix="/v1/replies", tags=["desk"])
 
-    async def changing(
-        number: Number, response: Response, caller: Caller = acts, if_match: Match = None
-    ) -> Change:
-        await _found(desk, number, caller)
-        return Change(caller, if_match, response)
 
-    asked = Depends(changing)
+async def _changing_reply(number: Number, change: Changing) -> Change:
+    """A dependency: the change, of a reply that the caller may see."""
+    await _reply(change.desk, number, change.caller)
+    return change
 
-    @router.get(
-        "", summary="Replies, the newest first", responses=documented(401, 403, 422, 429, 503)
+
+ChangingReply = Annotated[Change, Depends(_changing_reply)]
+
+
+@router.get("", summary="Replies, the newest first", responses=documented(401, 403, 422, 429, 503))
+async def list_replies(
+    desk: Services,
+    caller: Viewer,
+    state: ReplyState | None = None,
+    ticket: Annotated[str | None, Query(max_length=300)] = None,
+    before: Annotated[
+        int | None, Query(ge=1, le=2**63 - 1, description="only with a lower number")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> RepliesOut:
+    """Drafts that wait are `state=draft`."""
+    states = None if state is None else [state]
+    rows = await desk.of(caller).replies.newest(
+        states, ticket, limit, before=before, brands=caller.brands
     )
-    async def list_replies(
-        caller: Caller = reads,
-        state: ReplyState | None = None,
-        ticket: Annotated[str | None, Query(max_length=300)] = None,
-        before: Annotated[
-            int | None, Query(ge=1, le=2**63 - 1, description="only with a lower number")
-        ] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    ) -> RepliesOut:
-        """Drafts that wait are `state=draft`."""
-        states = None if state is None else [state]
-        rows = await desk.of(caller).replies.newest(
-            states, ticket, limit, before=before, brands=caller.brands
-        )
-        following = rows[-1]["id"] if len(rows) == limit else None
-        return RepliesOut(replies=[ReplyOut.model_validate(row) for row in rows], next=following)
+    following = rows[-1]["id"] if len(rows) == limit else None
+    return RepliesOut(replies=[ReplyOut.model_validate(row) for row in rows], next=following)
 
-    @router.get(
-        "/{number}", summary="One reply, every candidate with what the policy says", responses=_READ
+
+@router.get(
+    "/{number}", summary="One reply, every candidate with what the policy says", responses=_READ
+)
+async def reply(number: Number, response: Response, desk: Services, caller: Viewer) -> ReplyOut:
+    """`ETag` names this state."""
+    return _tagged(await _reply(desk.of(caller), number, caller), response)
+
+
+@router.post("/{number}/check", summary="What the policy says of words", responses=_CHECK)
+async def check(number: Number, payload: Rewording, desk: Services, caller: Viewer) -> VerdictOut:
+    """Nothing is changed."""
+    services = desk.of(caller)
+    row = await _reply(services, number, caller)
+    verdict = await verdict_on(services.replies, row, payload.text.strip())
+    refusals = [RefusalOut(rule=refusal.rule, why=refusal.why) for refusal in verdict.refusals]
+    return VerdictOut(
+        passes=not refusals,
+        refusals=refusals,
+        length=verdict.length,
+        limit=verdict.limit,
+        price=verdict.price,
     )
-    async def reply(number: Number, response: Response, caller: Caller = reads) -> ReplyOut:
-        """`ETag` names this state."""
-        return _shown(await _found(desk, number, caller), response)
 
-    @router.post("/{number}/check", summary="What the policy says of words", responses=_CHECK)
-    async def check(number: Number, given: Rewording, caller: Caller = reads) -> VerdictOut:
-        """Nothing is changed."""
-        told = await judged(
-            desk.of(caller).replies, await _found(desk, number, caller), given.text.strip()
-        )
-        refusals = [RefusalOut(rule=one.rule, why=one.why) for one in told.refusals]
-        return VerdictOut(
-            passes=not refusals,
-            refusals=refusals,
-            length=told.length,
-            limit=told.limit,
-            price=told.price,
-        )
 
-    @router.patch(
-        "/{number}", summary="Change the words of a draft", responses=_ACT | documented(428)
+@router.patch("/{number}", summary="Change the words of a draft", responses=_ACT | documented(428))
+async def edit(number: Number, payload: Rewording, change: ChangingReply) -> ReplyOut:
+    """It still waits for approval. Needs `If-Match`, so that nobody's words are lost unseen."""
+    seen = version_of(needed(change.if_match))
+    edit = change.desk.replies.edit(number, change.caller.name, payload.text, seen=seen)
+    return await _changed(edit, change.response)
+
+
+@router.post(
+    "/{number}/approve",
+    summary="Let a reply be sent",
+    responses=_ACT | _REFUSED | documented(428),
+)
+async def let_go(
+    number: Number, change: ChangingReply, payload: Approval | None = None
+) -> ReplyOut:
+    """A worker sends it, once it has looked whether the message still stands as it was.
+
+    Needs `If-Match`, so that nobody approves words that they have not seen.
+    """
+    payload, seen = payload or Approval(), version_of(needed(change.if_match))
+    approval = approve(
+        change.desk.replies,
+        number,
+        change.caller.name,
+        text=payload.text,
+        anyway=payload.anyway,
+        seen=seen,
     )
-    async def edit(number: Number, given: Rewording, change: Change = asked) -> ReplyOut:
-        """It still waits for approval. Needs `If-Match`, so that nobody's words are lost unseen."""
-        seen = version_of(needed(change.if_match))
-        who = change.caller
-        return await _told(
-            desk.of(who).replies.edit(number, who.name, given.text, seen=seen), change.response
-        )
-
-    @router.post(
-        "/{number}/approve",
-        summary="Let a reply be sent",
-        responses=_ACT | _REFUSED | documented(428),
-    )
-    async def let_go(
-        number: Number, given: Approval | None = None, change: Change = asked
-    ) -> ReplyOut:
-        """A worker sends it, once it has looked whether the message still stands as it was.
-
-        Needs `If-Match`, so that nobody approves words that they have not seen.
-        """
-        given, seen = given or Approval(), version_of(needed(change.if_match))
-        replies = desk.of(change.caller).replies
-        deciding = approve(
-            replies, number, change.caller.name, said=given.text, anyway=given.anyway, seen=seen
-        )
-        try:
-            return await _told(deciding, change.response)
-        except Refused as error:
-            refusals = [{"rule": one.rule, "why": one.why} for one in error.refusals]
-            raise Conflicting(
-                409, f"{error}; say it otherwise, or send `anyway`", refusals=refusals
-            ) from None
-
-    @router.post("/{number}/discard", summary="Never send a reply", responses=_ACT)
-    async def discard(
-        number: Number, given: Discarding | None = None, change: Change = asked
-    ) -> ReplyOut:
-        who, seen = change.caller, version_of(change.if_match)
-        why = (given or Discarding()).why
-        return await _told(
-            desk.of(who).replies.discard(number, who.name, why, seen=seen), change.response
-        )
-
-    @router.post(
-        "/{number}/settle", summary="Say what became of an uncertain reply", responses=_ACT
-    )
-    async def settle(number: Number, given: Settling, change: Change = asked) -> ReplyOut:
-        """It was looked up on the network by a person: it stands there, or it does not."""
-        who, seen = change.caller, version_of(change.if_match)
-        return await _told(
-            desk.of(who).replies.settle(number, who.name, sent=given.sent, seen=seen),
-            change.response,
-        )
-
-    return router
-
-
-async def _found(desk: DeskParts, number: int, caller: Caller) -> Row:
     try:
-        return await desk.of(caller).replies.find(number, caller.brands)
+        return await _changed(approval, change.response)
+    except Refused as error:
+        refusals = [{"rule": refusal.rule, "why": refusal.why} for refusal in error.refusals]
+        raise Conflicting(
+            409, f"{error}; say it otherwise, or send `anyway`", refusals=refusals
+        ) from None
+
+
+@router.post("/{number}/discard", summary="Never send a reply", responses=_ACT)
+async def discard(
+    number: Number, change: ChangingReply, payload: Discarding | None = None
+) -> ReplyOut:
+    reason, seen = (payload or Discarding()).why, version_of(change.if_match)
+    discarding = change.desk.replies.discard(number, change.caller.name, reason, seen=seen)
+    return await _changed(discarding, change.response)
+
+
+@router.post("/{number}/settle", summary="Say what became of an uncertain reply", responses=_ACT)
+async def settle(number: Number, payload: Settling, change: ChangingReply) -> ReplyOut:
+    """It was looked up on the network by a person: it stands there, or it does not."""
+    seen = version_of(change.if_match)
+    settling = change.desk.replies.settle(number, change.caller.name, sent=payload.sent, seen=seen)
+    return await _changed(settling, change.response)
+
+
+async def _reply(services: DeskServices, number: int, caller: Caller) -> Row:
+    try:
+        return await services.replies.find(number, caller.brands)
     except NoReply:
         raise refusal(404, "there is no such reply") from None
 
 
-def _shown(row: Row, response: Response) -> ReplyOut:
+def _tagged(row: Row, response: Response) -> ReplyOut:
     response.headers["ETag"] = version_tag(row["version"])
     return ReplyOut.model_validate(row)
 
 
-async def _told(work: Awaitable[Row], response: Response) -> ReplyOut:
+async def _changed(work: Awaitable[Row], response: Response) -> ReplyOut:
     try:
-        return _shown(await work, response)
+        return _tagged(await work, response)
     except Refused:
         raise
     except NoReply:

@@ -42,10 +42,9 @@ def state_routes(guard: Guard, store: Reads) -> APIRouter:
         """Requests, the queue, dead letters, outbox, sources, size of the database. Through a proxy
         it needs a key.
         """
-        asked: RequestMetrics = request.scope["metrics"]
-        told = generate_latest(asked.registry) + generate_latest(
-            store_metrics(await store.figures())
-        )
-        return Response(told, media_type=CONTENT_TYPE_LATEST)
+        requests: RequestMetrics = request.scope["metrics"]
+        stored = store_metrics(await store.figures())
+        exposition = generate_latest(requests.registry) + generate_latest(stored)
+        return Response(exposition, media_type=CONTENT_TYPE_LATEST)
 
     return router

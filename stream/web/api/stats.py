@@ -1,18 +1,18 @@
-"""`/v1/stats`: what the store holds, and what the monitor shows of a stretch of time."""
+"""`/v1/stats`: totals of the store, and the monitor of a stretch of time."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from stream.monitor.monitor import Monitor
 from stream.monitor.rates import Rate
-from stream.monitor.records import Asked, Behind, Mixes, Span, Traffic
-from stream.monitor.trending import Rising
-from stream.web.auth.callers import Caller, Callers
+from stream.monitor.records import Lag, Mixes, MonitorQuery, Span, Traffic
+from stream.monitor.trending import TrendingTopic
+from stream.web.auth.callers import Viewer
 from stream.web.http.problems import documented
 from stream.web.reads import Reads
 
@@ -22,9 +22,9 @@ class MonitorOut(BaseModel):
 
     rates: list[Rate] = Field(description="events saved a second, of the last ten minutes")
     traffic: Traffic
-    rising: list[Rising] = Field(description="topics, the most surprising first")
+    rising: list[TrendingTopic] = Field(description="topics, the most surprising first")
     mixes: Mixes
-    behind: Behind
+    behind: Lag
 
 
 class StatsOut(BaseModel):
@@ -40,16 +40,15 @@ class StatsOut(BaseModel):
     monitor: MonitorOut | None = Field(None, description="where `span` asked for it")
 
 
-def stats_routes(callers: Callers, store: Reads, monitor: Monitor | None) -> APIRouter:
+def stats_routes(store: Reads, monitor: Monitor | None) -> APIRouter:
     """monitor: None where there is no desk."""
     router = APIRouter(tags=["operate"])
-    reads = Depends(callers.may("viewer"))
 
     @router.get(
         "/v1/stats", summary="What the store holds", responses=documented(401, 403, 422, 429, 503)
     )
     async def stats(
-        caller: Caller = reads,
+        caller: Viewer,
         span: Annotated[
             Span | None, Query(description="also what the monitor shows of so long")
         ] = None,
@@ -60,23 +59,23 @@ def stats_routes(callers: Callers, store: Reads, monitor: Monitor | None) -> API
         """Totals of events, tickets and alerts; with `span` also series, rising topics, drift and
         lag.
         """
-        told = await store.totals(caller.brands)
-        totals = {name: getattr(told, name) for name in told.__slots__}
+        stored = await store.totals(caller.brands)
+        totals = {name: getattr(stored, name) for name in stored.__slots__}
         if span is None or monitor is None:
             return StatsOut(**totals)
         return StatsOut(
-            **totals, monitor=await _monitor(monitor, Asked(span, brand, caller.brands))
+            **totals, monitor=await _monitor(monitor, MonitorQuery(span, brand, caller.brands))
         )
 
     return router
 
 
-async def _monitor(monitor: Monitor, asked: Asked) -> MonitorOut:
-    rates, traffic, rising, mixes, behind = await asyncio.gather(
-        monitor.rates(asked),
-        monitor.traffic(asked),
-        monitor.rising(asked),
-        monitor.mixes(asked),
-        monitor.behind(),
+async def _monitor(monitor: Monitor, query: MonitorQuery) -> MonitorOut:
+    rates, traffic, trending, mixes, lag = await asyncio.gather(
+        monitor.rates(query),
+        monitor.traffic(query),
+        monitor.trending(query),
+        monitor.mixes(query),
+        monitor.lag(),
     )
-    return MonitorOut(rates=rates, traffic=traffic, rising=rising, mixes=mixes, behind=behind)
+    return MonitorOut(rates=rates, traffic=traffic, rising=trending, mixes=mixes, behind=lag)

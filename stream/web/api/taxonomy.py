@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from models.taxonomy.classifier import OTHER, Taxonomy
-from stream.web.auth.callers import Callers
+from stream.web.auth.callers import may
 from stream.web.http.problems import documented
 
 
@@ -31,31 +31,29 @@ class TaxonomyOut(BaseModel):
     other: str = Field(description="the topic of a message that fits none")
 
 
-def taxonomy_routes(callers: Callers, taxonomy: Taxonomy) -> APIRouter:
+def taxonomy_routes(taxonomy: Taxonomy) -> APIRouter:
     router = APIRouter(tags=["understand"])
-    told = TaxonomyOut(
-        topics=[
-            TopicInfo(
-                name=topic.name,
-                problems=[
-                    ProblemInfo(name=problem.name, examples=list(problem.phrases))
-                    for problem in taxonomy.problems
-                    if problem.topic == topic.name
-                ],
-            )
-            for topic in taxonomy.topics
-        ],
-        other=OTHER,
+    answer = TaxonomyOut(
+        topics=[_topic(taxonomy, topic.name) for topic in taxonomy.topics], other=OTHER
     )
 
     @router.get(
         "/v1/taxonomy",
         summary="Topics and problems",
-        dependencies=[Depends(callers.may("viewer"))],
+        dependencies=[Depends(may("viewer"))],
         responses=documented(401, 403, 429, 503),
     )
     async def taxonomy_now() -> TaxonomyOut:
         """The topics, each with its problems, that `POST /v1/analyze` chooses from."""
-        return told
+        return answer
 
     return router
+
+
+def _topic(taxonomy: Taxonomy, name: str) -> TopicInfo:
+    problems = [
+        ProblemInfo(name=problem.name, examples=list(problem.phrases))
+        for problem in taxonomy.problems
+        if problem.topic == name
+    ]
+    return TopicInfo(name=name, problems=problems)

@@ -1,4 +1,4 @@
-"""What is sent to change a ticket, and the actions that it comes to."""
+"""Bodies of requests that change a ticket, and the actions that they make."""
 
 from __future__ import annotations
 
@@ -104,12 +104,12 @@ class CorrectionIn(Sent):
     should_be: Annotated[str, Field(min_length=1, max_length=120)]
 
 
-def wanted(given: TicketPatch, tags: list[str]) -> list[Action]:
-    """The actions that the change comes to. tags: that the ticket has."""
+def actions_of(payload: TicketPatch, tags: list[str]) -> list[Action]:
+    """The actions that make the change. tags: those that the ticket has."""
     actions: list[Action] = []
-    if "owner" in given.model_fields_set:
-        actions.append(Assign(owner=given.owner))
-    match given.state:
+    if "owner" in payload.model_fields_set:
+        actions.append(Assign(owner=payload.owner))
+    match payload.state:
         case "open":
             actions.append(Reopen())
         case "waiting":
@@ -117,11 +117,10 @@ def wanted(given: TicketPatch, tags: list[str]) -> list[Action]:
         case "resolved":
             actions.append(Resolve())
         case "snoozed":
-            assert given.snoozed_until is not None  # noqa: S101  the record was checked
-            actions.append(Snooze(until=given.snoozed_until))
-    if given.tags is not None:
-        new = {each.strip().lower() for each in given.tags}
-        actions.append(
-            Tag(add=tuple(given.tags), remove=tuple(each for each in tags if each not in new))
-        )
+            assert payload.snoozed_until is not None  # noqa: S101  the record was checked
+            actions.append(Snooze(until=payload.snoozed_until))
+    if payload.tags is not None:
+        new = {tag.strip().lower() for tag in payload.tags}
+        removed = tuple(tag for tag in tags if tag not in new)
+        actions.append(Tag(add=tuple(payload.tags), remove=removed))
     return actions

@@ -1,1 +1,1 @@
-"""Authentication: login pages, single sign-on, API keys, and who may see what."""
+"""Authentication: login pages, single sign-on, API keys, roles and brands."""

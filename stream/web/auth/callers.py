@@ -1,14 +1,13 @@
-"""Who asks: a person who logged in, or a program with a key; what they may do, and which brands
-they may see.
-"""
+"""Callers: a person with a session or a program with a key, with their role and their brands."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from fastapi import Security
+from fastapi import Depends, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection, Request
 
@@ -19,7 +18,7 @@ from stream.web.auth.keyring import KeyRing
 from stream.web.http.origins import COOKIE, SECURE_COOKIE, is_same_origin
 from stream.web.http.problems import refusal
 
-REMEMBERED = 5.0  # seconds that a session counts without asking the database; as long as a key does
+REMEMBERED = 5.0  # seconds that a session counts without a query; as long as a key does
 _MOST_REMEMBERED = 5_000  # sessions
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -38,23 +37,23 @@ _cookie = APIKeyCookie(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who may use the desk. brands: what they are bound to; None: all. user: None for a
-    key of nobody's.
+    """A person or a program that may use the desk. brands: those it is bound to; None: all.
+
+    name: stands in the history of what they do. user: None for a key that acts for no user. csrf:
+    must come with their forms; empty for a key. token: of the session or the key.
     """
 
-    name: str  # stands in the history of what they do
+    name: str
     role: Role
     brands: frozenset[str] | None
     user: User | None = None
     key: Key | None = None
-    csrf: str = field(
-        default="", repr=False
-    )  # what a form of theirs must bring along; empty for a key
-    token: str = field(default="", repr=False)  # of the session or the key
+    csrf: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
 
     @property
     def by_session(self) -> bool:
-        """Whether a browser's cookie says so, which another page can make it send."""
+        """Whether a browser's cookie identifies them; another page can make a browser send it."""
         return self.key is None
 
     def may(self, role: Role) -> bool:
@@ -62,21 +61,17 @@ class Caller:
         return ROLES.index(self.role) >= ROLES.index(role)
 
     def is_still(self, now: Caller | None) -> bool:
-        """Whether they may do and see by now what they might: nothing that was opened for them has
-        to end.
-        """
-        return now is not None and (now.name, now.role, now.brands) == (
-            self.name,
-            self.role,
-            self.brands,
-        )
+        """Whether their rights are unchanged, so that streams opened for them may go on."""
+        if now is None:
+            return False
+        return (now.name, now.role, now.brands) == (self.name, self.role, self.brands)
 
     def sees(self, brand: str | None) -> bool:
         return self.brands is None or brand in self.brands
 
 
 class Callers:
-    """Recognises who asks. sessions: None where there is no desk, so that keys alone count."""
+    """Recognises callers. sessions: None where there is no desk, so that keys alone count."""
 
     def __init__(
         self,
@@ -84,20 +79,19 @@ class Callers:
         sessions: Sessions | None = None,
         *,
         base_url: str | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ring, self._sessions, self._clock = ring, sessions, clock
+        self._ring, self._sessions = ring, sessions
         self.base_url = base_url
         self._known: dict[str, tuple[Session, float]] = {}  # by token, and until when
 
     async def of(self, connection: HTTPConnection) -> Caller | None:
-        """Who asks; None when they show neither a key nor a session that lives.
+        """The caller; None where they bring neither a key nor a live session.
 
-        Raises a refusal for a key that opens nothing here, and DatabaseAway when nobody can tell.
+        Raises a refusal for a key that opens nothing, and DatabaseAway.
         """
-        shown = connection.headers.get("authorization", "")
-        if shown:
-            kind, _, token = shown.partition(" ")
+        authorization = connection.headers.get("authorization", "")
+        if authorization:
+            kind, _, token = authorization.partition(" ")
             token = token.strip() if kind.lower() == "bearer" else ""
             return _of_key(await self._key(token), token)
         token = connection.cookies.get(SECURE_COOKIE) or connection.cookies.get(COOKIE) or ""
@@ -116,44 +110,34 @@ class Callers:
         return None if session is None else _of_session(session, caller.token)
 
     def forget(self, token: str) -> None:
-        """The session was ended here: it counts no longer, not even for the seconds that it is
-        remembered.
-        """
+        """The session was ended here: it no longer counts, not even for its cached seconds."""
         self._known.pop(token, None)
 
-    def may(self, role: Role) -> Callable[..., Awaitable[Caller]]:
-        """A dependency of the routes under /v1: the caller, who must have this role."""
-
-        async def caller(
-            request: Request,
-            _key: HTTPAuthorizationCredentials | None = Security(_bearer),
-            _session: str | None = Security(_cookie),
-        ) -> Caller:
-            found = await self.of(request)
-            if found is None:
-                raise refusal(
-                    401,
-                    "log in at /login, or send an API key: `Authorization: Bearer earshot_...`",
-                    WWW_Authenticate="Bearer",
-                )
-            if not found.may(role):
-                raise refusal(403, f"this takes the role {role}; {found.name} is {found.role}")
-            self.refuse_forged(request, found)
-            if found.key is not None:
-                self._ring.charge(found.key, 1)
-            return found
-
+    async def admitted(self, request: Request, role: Role) -> Caller:
+        """The caller of a route under /v1, who must have this role. Raises a refusal."""
+        caller = await self.of(request)
+        if caller is None:
+            raise refusal(
+                401,
+                "log in at /login, or send an API key: `Authorization: Bearer earshot_...`",
+                WWW_Authenticate="Bearer",
+            )
+        if not caller.may(role):
+            raise refusal(403, f"this takes the role {role}; {caller.name} is {caller.role}")
+        self.refuse_forged(request, caller)
+        if caller.key is not None:
+            self._ring.charge(caller.key, 1)
         return caller
 
     def refuse_forged(self, request: Request, caller: Caller) -> None:
-        """Raises a 403 where a page of somebody else's made a browser ask: cookies go along, the
-        page's name too.
+        """Raises a 403 where another site's page made a browser send this request.
+
+        A browser sends the cookie along, and the name of the page too.
         """
         if not caller.by_session or request.method not in _UNSAFE:
             return
-        if is_same_origin(
-            request, self.base_url, unknown=request.headers.get("x-csrf-token") == caller.csrf
-        ):
+        has_token = request.headers.get("x-csrf-token") == caller.csrf
+        if is_same_origin(request, self.base_url, unknown=has_token):
             return
         raise refusal(
             403, "this request comes from another page than earshot's own, and changes nothing"
@@ -172,25 +156,44 @@ class Callers:
     async def _session(self, token: str, *, touch: bool = True) -> Session | None:
         if self._sessions is None:
             return None
-        now = self._clock()
+        now = time.monotonic()
         known = self._known.get(token)
         if known is not None and now < known[1]:
             return known[0]
-        found = await self._sessions.session(token, touch=touch)
-        if found is None:
+        session = await self._sessions.session(token, touch=touch)
+        if session is None:
             self._known.pop(token, None)
             return None
         if len(self._known) >= _MOST_REMEMBERED:
-            self._known = {each: told for each, told in self._known.items() if now < told[1]}
+            self._known = {key: entry for key, entry in self._known.items() if now < entry[1]}
         if touch:
-            self._known[token] = (found, now + REMEMBERED)
-        return found
+            self._known[token] = (session, now + REMEMBERED)
+        return session
 
 
 def caller_of(connection: HTTPConnection) -> Caller:
-    """Who asks for a page that the gate let them through to."""
-    found: Caller = connection.scope["caller"]
-    return found
+    """The caller of a page, whom the gate let through."""
+    caller: Caller = connection.scope["caller"]
+    return caller
+
+
+def may(role: Role) -> Callable[..., Awaitable[Caller]]:
+    """A dependency of the routes under /v1: the caller, who must have this role."""
+
+    async def admitted(
+        request: Request,
+        _key: HTTPAuthorizationCredentials | None = Security(_bearer),
+        _session: str | None = Security(_cookie),
+    ) -> Caller:
+        callers: Callers = request.app.state.callers
+        return await callers.admitted(request, role)
+
+    return admitted
+
+
+Viewer = Annotated[Caller, Depends(may("viewer"))]
+Agent = Annotated[Caller, Depends(may("agent"))]
+Lead = Annotated[Caller, Depends(may("lead"))]
 
 
 def _of_session(session: Session, token: str) -> Caller:
@@ -199,16 +202,13 @@ def _of_session(session: Session, token: str) -> Caller:
 
 
 def _of_key(key: Key, token: str) -> Caller:
-    """A key acts for its user, with no more rights than theirs; one of nobody's as an agent, under
-    its own name.
+    """A key acts for its user, with no more rights than theirs.
+
+    A key without a user acts as an agent, under its own name.
     """
-    if key.holder is None:
-        return Caller(
-            f"key:{key.name}",
-            "agent" if "desk" in key.scopes else "viewer",
-            None,
-            key=key,
-            token=token,
-        )
-    role = key.holder.role if "desk" in key.scopes else "viewer"
-    return Caller(key.holder.name, role, key.holder.brands, user=key.holder, key=key, token=token)
+    acts, user = "desk" in key.scopes, key.holder
+    if user is None:
+        role: Role = "agent" if acts else "viewer"
+        return Caller(f"key:{key.name}", role, None, key=key, token=token)
+    role = user.role if acts else "viewer"
+    return Caller(user.name, role, user.brands, user=user, key=key, token=token)

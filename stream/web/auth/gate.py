@@ -1,6 +1,4 @@
-"""Who is not known sees nothing: every path needs a login or a key, but those that are named as
-open.
-"""
+"""Gate in front of every path: a login or a key is needed, except for the paths named as open."""
 
 from __future__ import annotations
 
@@ -19,16 +17,16 @@ from stream.web.http.origins import is_same_origin, within
 from stream.web.http.plain import away_page, wants_page
 from stream.web.http.problems import problem
 
-# What is under /v1 knows its caller by its routes' own dependencies, which say so in the OpenAPI
+# Routes under /v1 recognise their caller by dependencies of their own, which stand in the OpenAPI
 # document.
 ALWAYS_OPEN = ("/healthz", "/readyz", "/metrics", "/login", *PATHS, "/setup", "/v1/")
 
 
 class Gate:
-    """Plain ASGI, for pages and websockets alike. open_paths: `/x` is that path, `/x/` all that
-    begins so.
+    """Plain ASGI, for pages and websockets alike.
 
-    anybody: whether there is a user at all; while there is none a browser is led to `/setup`.
+    open_paths: `/x` is that path, `/x/` every path that begins so. anybody: whether there is a user
+    at all; while there is none a browser is led to `/setup`.
     """
 
     def __init__(
@@ -56,16 +54,7 @@ class Gate:
         except HTTPException as error:
             answer = problem(_id(scope), error.status_code, error.detail, headers=error.headers)
         except DatabaseAway:
-            answer = (
-                away_page()
-                if wants_page(connection)
-                else problem(
-                    _id(scope),
-                    503,
-                    "the database cannot be reached just now",
-                    headers={"Retry-After": "2"},
-                )
-            )
+            answer = _away(connection)
         if answer is None:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -88,14 +77,20 @@ class Gate:
         ):
             if not await self._anybody():
                 return RedirectResponse("/setup", 303)
-            asked = scope["path"] + (
-                "?" + scope["query_string"].decode("latin-1") if scope["query_string"] else ""
-            )
-            return RedirectResponse(
-                "/login" if asked == "/" else f"/login?next={quote(asked, safe='')}", 303
-            )
-        told = "log in at /login, or send an API key: `Authorization: Bearer earshot_...`"
-        return problem(_id(scope), 401, told, headers={"WWW-Authenticate": "Bearer"})
+            goal = scope["path"]
+            if scope["query_string"]:
+                goal += "?" + scope["query_string"].decode("latin-1")
+            login = "/login" if goal == "/" else f"/login?next={quote(goal, safe='')}"
+            return RedirectResponse(login, 303)
+        detail = "log in at /login, or send an API key: `Authorization: Bearer earshot_...`"
+        return problem(_id(scope), 401, detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _away(connection: HTTPConnection) -> Response:
+    if wants_page(connection):
+        return away_page()
+    detail, headers = "the database cannot be reached just now", {"Retry-After": "2"}
+    return problem(_id(connection.scope), 503, detail, headers=headers)
 
 
 def _id(scope: Scope) -> str:

@@ -1,4 +1,4 @@
-"""Who asks, and whether they may: API keys, scopes, and how much each key may send."""
+"""Key ring: API keys of late with their scopes, and a token bucket for each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stream.web.http.problems import refusal
 
 REMEMBERED = 5.0  # seconds; a key that is revoked opens doors that much longer
 GRACE = 600.0  # seconds that a known key still counts while the database is away
-STRANGERS = 20.0  # lookups a second of tokens that nobody has shown before
+STRANGERS = 20.0  # lookups a second of unknown tokens
 
 Find = Callable[[str], Awaitable[Key | None]]
 
@@ -27,8 +27,8 @@ _bearer = HTTPBearer(
 )
 
 
-class Bucket:
-    """A token bucket: `rate` a second, `burst` at once."""
+class TokenBucket:
+    """A token bucket: `rate` a second, `burst` together."""
 
     def __init__(
         self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
@@ -54,10 +54,9 @@ class _Known:
 
 
 class KeyRing:
-    """Keys that were shown lately, so that a request does not cost a query; and what each of them
-    may still send.
+    """Keys used lately, so that a request does not cost a query, with a token bucket each.
 
-    find: asks the database. rate: messages a second of one key. burst: messages at once.
+    find: asks the database. rate: messages a second of one key. burst: messages together.
     """
 
     def __init__(
@@ -66,32 +65,34 @@ class KeyRing:
         self._find, self._clock = find, clock
         self._rate, self._burst = rate, burst
         self._known: dict[bytes, _Known] = {}
-        self._asking: dict[bytes, asyncio.Task[Key | None]] = {}
-        self._buckets: dict[int, Bucket] = {}
-        self._strangers = Bucket(STRANGERS, STRANGERS, clock)
+        self._lookups: dict[bytes, asyncio.Task[Key | None]] = {}
+        self._buckets: dict[int, TokenBucket] = {}
+        self._strangers = TokenBucket(STRANGERS, STRANGERS, clock)
 
     async def key(self, token: str) -> Key | None:
-        """The key of this token, None when it opens nothing. Raises DatabaseAway when nobody can
-        tell.
-        """
+        """The key of this token, None when it opens nothing. Raises DatabaseAway."""
         if not looks_like_token(token):
             return None
         mark = digest(token)
         known, now = self._known.get(mark), self._clock()
         if known is not None and now < known.until:
             return known.key
-        if mark not in self._asking:
-            if known is None and (wait := self._strangers.take(1)):
-                raise refusal(
-                    429, "too many unknown API keys are tried; try again later", retry_after=wait
-                )
-            self._asking[mark] = asyncio.create_task(self._ask(mark, token))
+        if mark not in self._lookups:
+            if known is None:
+                self._refuse_guessing()
+            self._lookups[mark] = asyncio.create_task(self._ask(mark, token))
         try:
-            return await asyncio.shield(self._asking[mark])
+            return await asyncio.shield(self._lookups[mark])
         except DatabaseAway:
             if known is not None and known.key is not None and now < known.until + GRACE:
                 return known.key
             raise
+
+    def _refuse_guessing(self) -> None:
+        wait = self._strangers.take(1)
+        if wait:
+            detail = "too many unknown API keys are tried; try again later"
+            raise refusal(429, detail, retry_after=wait)
 
     def charge(self, key: Key, messages: int) -> None:
         """Count so many messages against the key. Raises a 429 with the time to wait."""
@@ -100,8 +101,9 @@ class KeyRing:
                 413,
                 f"a request holds {self._burst:g} messages at most; a turn of a call counts as one",
             )
-        bucket = self._buckets.setdefault(key.id, Bucket(self._rate, self._burst, self._clock))
-        if wait := bucket.take(messages):
+        bucket = self._buckets.setdefault(key.id, TokenBucket(self._rate, self._burst, self._clock))
+        wait = bucket.take(messages)
+        if wait:
             raise refusal(
                 429, f"this key may send {self._rate:g} messages a second; wait", retry_after=wait
             )
@@ -110,7 +112,7 @@ class KeyRing:
         try:
             key = await self._find(token)
         finally:
-            del self._asking[mark]
+            del self._lookups[mark]
         if key is not None:
             self._known[mark] = _Known(key, self._clock() + REMEMBERED)
         else:
@@ -119,47 +121,43 @@ class KeyRing:
 
 
 class Guard:
-    """What a route depends on to know its caller."""
+    """Dependencies of routes that take an API key and no session."""
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
         self.charge = ring.charge
 
     def needs(self, scope: Scope) -> Callable[..., Awaitable[Key]]:
-        """A dependency: the key of the request, which must have this scope, wherever the request
-        comes from.
-        """
+        """A dependency: the key of the request, which must have this scope."""
 
         async def key(
-            shown: HTTPAuthorizationCredentials | None = Security(_bearer),
+            credentials: HTTPAuthorizationCredentials | None = Security(_bearer),
         ) -> Key:
-            return await self._key(shown, scope)
+            return await self._key(credentials, scope)
 
         return key
 
     def scrapes(self) -> Callable[..., Awaitable[None]]:
-        """A dependency of the metrics: open to who asks us directly, as Prometheus does; a key
-        through a proxy.
-        """
+        """A dependency of the metrics: open to direct requests, as Prometheus's; else a key."""
 
         async def scraper(
             request: Request,
-            shown: HTTPAuthorizationCredentials | None = Security(_bearer),
+            credentials: HTTPAuthorizationCredentials | None = Security(_bearer),
         ) -> None:
-            if shown is not None or came_through_proxy(request):
-                await self._key(shown, "read")
+            if credentials is not None or came_through_proxy(request):
+                await self._key(credentials, "read")
 
         return scraper
 
-    async def _key(self, shown: HTTPAuthorizationCredentials | None, scope: Scope) -> Key:
-        if shown is None:
+    async def _key(self, credentials: HTTPAuthorizationCredentials | None, scope: Scope) -> Key:
+        if credentials is None:
             raise refusal(
                 401,
-                f"send an API key: `Authorization: Bearer earshot_...`, made by `earshot key create "
-                f"NAME --scope {scope}`",
+                "send an API key: `Authorization: Bearer earshot_...`, made by "
+                f"`earshot key create NAME --scope {scope}`",
                 WWW_Authenticate="Bearer",
             )
-        key = await self._ring.key(shown.credentials)
+        key = await self._ring.key(credentials.credentials)
         if key is None:
             raise refusal(
                 401, "this API key opens nothing: unknown or revoked", WWW_Authenticate="Bearer"

@@ -1,6 +1,4 @@
-"""`/login`, `/setup` and `/logout`: plain pages that work without a script, on a phone and with a
-screen reader.
-"""
+"""`/login`, `/setup` and `/logout`: plain pages for any browser, phone or screen reader."""
 
 from __future__ import annotations
 
@@ -15,9 +13,9 @@ from stream.accounts.sessions import LONGEST, Sessions, TooManyGuesses, WrongPas
 from stream.accounts.users import SETUP_MINUTES, SHORTEST_PASSWORD, People
 from stream.errors import UserError
 from stream.web.auth.callers import Callers, caller_of
-from stream.web.auth.keyring import Bucket
+from stream.web.auth.keyring import TokenBucket
 from stream.web.auth.sign_on import PATH as SIGN_ON
-from stream.web.auth.sign_on import SignsOn, mount_sign_on
+from stream.web.auth.sign_on import IdentityProvider, mount_sign_on
 from stream.web.http.origins import (
     COOKIE,
     SECURE_COOKIE,
@@ -30,7 +28,7 @@ from stream.web.http.plain import plain_page
 from stream.web.http.problems import refusal
 
 LARGEST_FORM = 16 * 1024  # bytes
-HASHES = 2  # passwords that are looked at at once: each takes 64 MiB and a core
+HASHES = 2  # passwords checked at the same time: each takes 64 MiB and a core
 
 
 def mount_login(
@@ -38,14 +36,12 @@ def mount_login(
     people: People,
     sessions: Sessions,
     callers: Callers,
-    provider: SignsOn | None = None,
+    provider: IdentityProvider | None = None,
 ) -> None:
-    """The three pages, on an application whose gate leaves `/login` and `/setup` open. provider: of
-    single sign-on.
-    """
+    """The three pages, on an application whose gate leaves `/login` and `/setup` open."""
     router = APIRouter(include_in_schema=False)
     hashing = asyncio.Semaphore(HASHES)
-    codes = Bucket(0.5, 10)  # tries of the code a second, of everybody; it has 60 bits
+    codes = TokenBucket(0.5, 10)  # tries of the code a second, of everybody; it has 60 bits
 
     @router.get("/login")
     async def login_form(request: Request, next: str = "/") -> Response:
@@ -57,11 +53,11 @@ def mount_login(
 
     @router.post("/login")
     async def log_in(request: Request) -> Response:
-        given = await _form(request, callers)
-        name, goal = given.get("name", "").strip(), local_path(given.get("next", "/"))
+        fields = await _form(request, callers)
+        name, goal = fields.get("name", "").strip(), local_path(fields.get("next", "/"))
         try:
             async with hashing:
-                token = await sessions.log_in(name, given.get("password", ""), address_of(request))
+                token = await sessions.log_in(name, fields.get("password", ""), address_of(request))
         except WrongPassword as error:
             return _page(_login(goal, name, str(error), signs_on=provider is not None), 403)
         except TooManyGuesses as error:
@@ -79,25 +75,26 @@ def mount_login(
 
     @router.post("/setup")
     async def set_up(request: Request) -> Response:
-        given = await _form(request, callers)
-        if wait := codes.take(1):
-            told = {"Retry-After": str(int(wait) + 1)}
-            return _page(_setup(given, "too many tries; wait a little"), 429, told)
-        name, password = given.get("name", "").strip(), given.get("password", "")
-        if password != given.get("again", ""):
-            return _page(_setup(given, "the two passwords differ"), 422)
+        fields = await _form(request, callers)
+        wait = codes.take(1)
+        if wait:
+            headers = {"Retry-After": str(int(wait) + 1)}
+            return _page(_setup(fields, "too many tries; wait a little"), 429, headers)
+        name, password = fields.get("name", "").strip(), fields.get("password", "")
+        if password != fields.get("again", ""):
+            return _page(_setup(fields, "the two passwords differ"), 422)
         try:
             async with hashing:
-                await people.set_up(given.get("code", ""), name, password)
+                await people.set_up(fields.get("code", ""), name, password)
                 token = await sessions.log_in(name, password, address_of(request))
         except UserError as error:
-            return _page(_setup(given, str(error)), 422)
+            return _page(_setup(fields, str(error)), 422)
         return _into(request, callers, token, "/")
 
     @router.post("/logout")
     async def log_out(request: Request) -> Response:
-        given, caller = await _form(request, callers), caller_of(request)
-        if not caller.by_session or given.get("csrf") != caller.csrf:
+        fields, caller = await _form(request, callers), caller_of(request)
+        if not caller.by_session or fields.get("csrf") != caller.csrf:
             raise refusal(403, "this form is not of your session; load the page again")
         await _end(request, sessions, callers)
         answer = RedirectResponse("/login", 303)
@@ -115,14 +112,12 @@ def mount_login(
             sessions,
             callers,
             into=lambda request, token, goal: _into(request, callers, token, goal),
-            refused=lambda why: _page(_login("/", wrong=why, signs_on=True), 403),
+            refused=lambda reason: _page(_login("/", wrong=reason, signs_on=True), 403),
         )
 
 
 async def _form(request: Request, callers: Callers) -> dict[str, str]:
-    """The fields of a form of ours. Raises a refusal for one that another page sent, and for what
-    is no form.
-    """
+    """The fields of a form of ours. Raises a refusal for another site's, and for no form."""
     if not is_same_origin(request, callers.base_url, unknown=True):
         raise refusal(403, "this form was sent by another page than earshot's own")
     body = bytearray()
@@ -138,7 +133,9 @@ async def _form(request: Request, callers: Callers) -> dict[str, str]:
 
 
 def _into(request: Request, callers: Callers, token: str, goal: str) -> Response:
-    """Lax, not strict: a link in an alert must lead whoever is logged in to its ticket. No other
+    """The answer that sets the session's cookie and leads on to `goal`.
+
+    Lax, not strict: a link in an alert must lead a person who is logged in to its ticket. No other
     page can write.
     """
     secure = is_https(request, callers.base_url)
@@ -156,7 +153,8 @@ def _into(request: Request, callers: Callers, token: str, goal: str) -> Response
 
 async def _end(request: Request, sessions: Sessions, callers: Callers) -> None:
     for cookie in (COOKIE, SECURE_COOKIE):
-        if token := request.cookies.get(cookie):
+        token = request.cookies.get(cookie)
+        if token:
             await sessions.log_out(token)
             callers.forget(token)
 
@@ -172,23 +170,28 @@ def _login(goal: str, name: str = "", wrong: str = "", *, signs_on: bool = False
         else ""
     )
     focus = ("", " autofocus") if name else (" autofocus", "")
-    return f"""<h1>earshot</h1><p>Log in to the desk.</p>{_told(wrong)}
+    return f"""<h1>earshot</h1><p>Log in to the desk.</p>{_alert(wrong)}
 <form method="post" action="/login"><input type="hidden" name="next" value="{escape(goal)}">
 <label for="name">Name</label>
 <input id="name" name="name" value="{escape(name)}" autocomplete="username" required{focus[0]}>
 <label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required{focus[1]}>
+<input id="password" name="password" type="password" autocomplete="current-password" \
+required{focus[1]}>
 <button>Log in</button></form>{other}"""
 
 
-def _setup(given: dict[str, str] | None = None, wrong: str = "") -> str:
-    code, name = (escape((given or {}).get(each, "")) for each in ("code", "name"))
-    return f"""<h1>earshot</h1><p>Nobody can log in yet. Make the first user, an admin, with the code that
-<code>earshot web</code> printed when it started; it is good once, for {SETUP_MINUTES} minutes.</p>{_told(wrong)}
+def _setup(fields: dict[str, str] | None = None, wrong: str = "") -> str:
+    code, name = (escape((fields or {}).get(name, "")) for name in ("code", "name"))
+    return f"""<h1>earshot</h1><p>Nobody can log in yet. Make the first user, an admin, with the \
+code that
+<code>earshot web</code> printed when it started; it is good once, for {SETUP_MINUTES} \
+minutes.</p>{_alert(wrong)}
 <form method="post" action="/setup">
 <label for="code">Code</label>
-<input class="code" id="code" name="code" value="{code}" autocomplete="one-time-code" required autofocus>
-<label for="name">Your name</label><input id="name" name="name" value="{name}" autocomplete="username" required>
+<input class="code" id="code" name="code" value="{code}" autocomplete="one-time-code" required \
+autofocus>
+<label for="name">Your name</label><input id="name" name="name" value="{name}" \
+autocomplete="username" required>
 <label for="password">Password <small>{SHORTEST_PASSWORD} characters or more</small></label>
 <input id="password" name="password" type="password" autocomplete="new-password" required>
 <label for="again">The password again</label>
@@ -196,5 +199,7 @@ def _setup(given: dict[str, str] | None = None, wrong: str = "") -> str:
 <button>Begin</button></form>"""
 
 
-def _told(wrong: str) -> str:
-    return f'<p role="alert">{escape(wrong[:1].upper() + wrong[1:])}.</p>' if wrong else ""
+def _alert(wrong: str) -> str:
+    if not wrong:
+        return ""
+    return f'<p role="alert">{escape(wrong[:1].upper() + wrong[1:])}.</p>'

@@ -1,41 +1,31 @@
-"""Single sign-on by OpenID Connect: the code flow with PKCE, and an ID token that is verified
-before it is believed.
-"""
+"""Single sign-on by OpenID Connect: Authlib's client for the code flow with PKCE."""
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.httpx_client import AsyncOAuth2Client
-from joserfc import jwt
+from authlib.integrations.starlette_client import StarletteOAuth2App
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
-from stream.web.auth.sign_on import Begun, NotSignedOn
+from stream.web.auth.sign_on import LoginAttempt, NotSignedOn
 
 SECONDS = 10.0  # that the provider may take to answer
-REMEMBERED = 3600.0  # seconds that what it tells of itself, its keys too, is believed
-SIGNED_BY = [
-    "RS256",
-    "PS256",
-    "ES256",
-    "RS384",
-    "RS512",
-    "ES384",
-    "EdDSA",
-]  # never `none`, never a shared secret
+REMEMBERED = 3600.0  # seconds that the provider's configuration, its keys too, is believed
+# Never `none`, never a shared secret, whatever the provider's configuration offers.
+SIGNED_BY = ("RS256", "PS256", "ES256", "RS384", "RS512", "ES384", "EdDSA")
 _LEEWAY = 60  # seconds that clocks may differ
+_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_UNBELIEVABLE = (AuthlibBaseError, JoseError, ValueError, KeyError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """How the provider knows us. claim: what of the ID token is the name of a user here."""
+    """How the provider knows us. claim: the one of the ID token that is the name of a user here."""
 
     issuer: str
     id: str
@@ -44,70 +34,53 @@ class Client:
 
 
 class Provider:
-    """One OpenID provider. Its addresses come from its own configuration, which must name the
-    issuer that was asked.
+    """One OpenID provider, whose configuration must name the issuer of the settings.
+
+    Authlib's own session is not used: it would keep the attempt for an hour under a second secret.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._told: tuple[float, Mapping[str, Any], KeySet] | None = None
+        self._app: Any = None  # Authlib has no types
+        self._believed_until = 0.0
 
-    async def begin(self, back: str) -> Begun:
+    async def begin(self, back: str) -> LoginAttempt:
         """back: our address to which the provider sends the browser. Raises NotSignedOn."""
-        told, _ = await self._configuration()
-        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-        async with self._session(back) as session:
-            address, _ = session.create_authorization_url(
-                told["authorization_endpoint"], state=state, nonce=nonce, code_verifier=verifier
-            )
-        return Begun(str(address), state, nonce, verifier)
+        attempt = await (await self._discovered()).create_authorization_url(back)
+        return LoginAttempt(
+            attempt["url"], attempt["state"], attempt["nonce"], attempt["code_verifier"]
+        )
 
     async def finish(self, code: str, back: str, nonce: str, verifier: str) -> str:
-        """The name of who signed on. Raises NotSignedOn."""
-        told, keys = await self._configuration()
+        """The name of the person who signed on. Raises NotSignedOn."""
+        app = await self._discovered()
         try:
-            async with self._session(back) as session:
-                tokens = await session.fetch_token(
-                    told["token_endpoint"], code=code, code_verifier=verifier
-                )
-        except (AuthlibBaseError, httpx.HTTPError, ValueError):
+            tokens = await app.fetch_access_token(back, code=code, code_verifier=verifier)
+        except (AuthlibBaseError, httpx2.HTTPError, ValueError):
             raise NotSignedOn("the provider did not confirm the login; try again") from None
-        return self._name(await self._claims(str(tokens.get("id_token", "")), keys, nonce))
+        return self._name(await self._claims(app, tokens, nonce))
 
-    def _session(self, back: str) -> AsyncOAuth2Client:
-        return AsyncOAuth2Client(
-            self._client.id,
-            self._client.secret,
-            scope="openid email profile",
-            redirect_uri=back,
-            code_challenge_method="S256",
-            timeout=SECONDS,
-        )
-
-    async def _claims(self, token: str, keys: KeySet, nonce: str) -> Mapping[str, Any]:
-        registry = jwt.JWTClaimsRegistry(
-            leeway=_LEEWAY,
-            iss={"essential": True, "value": self._client.issuer},
-            aud={"essential": True, "value": self._client.id},
-            nonce={"essential": True, "value": nonce},
-            exp={"essential": True},
-            iat={"essential": True},
-        )
-        for fresh in (False, True):
+    async def _claims(self, app: Any, tokens: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
+        options = {
+            "iss": {"essential": True, "value": self._client.issuer},
+            "aud": {"essential": True, "value": self._client.id},
+        }
+        tokens = {**tokens, "id_token": str(tokens.get("id_token", ""))}
+        for force in (False, True):
             try:
-                claims = jwt.decode(token, keys, algorithms=SIGNED_BY).claims
-                registry.validate(claims)
+                # Authlib itself asks for new keys only where their id is new as well.
+                await app.fetch_jwk_set(force=force)
+                claims: Mapping[str, Any] = await app.parse_id_token(
+                    tokens, nonce, options, leeway=_LEEWAY
+                )
                 return claims
-            except (JoseError, ValueError):
-                if fresh:
-                    break
-                _, keys = await self._configuration(fresh=True)  # it may have changed its keys
+            except httpx2.HTTPError:
+                raise _away() from None
+            except _UNBELIEVABLE:
+                continue
         raise NotSignedOn("what the provider says of this login cannot be believed")
 
     def _name(self, claims: Mapping[str, Any]) -> str:
-        azp = claims.get("azp")
-        if azp is not None and azp != self._client.id:
-            raise NotSignedOn("this login was made for another application")
         if self._client.claim == "email" and claims.get("email_verified") is not True:
             raise NotSignedOn("the provider has not verified this address")
         name = claims.get(self._client.claim)
@@ -115,31 +88,38 @@ class Provider:
             raise NotSignedOn(f"the provider tells no {self._client.claim}")
         return name
 
-    async def _configuration(self, *, fresh: bool = False) -> tuple[Mapping[str, Any], KeySet]:
-        """What the provider tells of itself, and its keys (OpenID Connect Discovery 1.0)."""
-        if self._told is not None and not fresh and time.monotonic() < self._told[0] + REMEMBERED:
-            return self._told[1:]
-        issuer = self._client.issuer
+    async def _discovered(self) -> Any:
+        """Authlib's client with the endpoints and keys of the provider (OpenID Discovery 1.0)."""
+        if time.monotonic() < self._believed_until:
+            return self._app
+        client = self._client
+        app = StarletteOAuth2App(
+            None,  # no framework, so no session
+            client_id=client.id,
+            client_secret=client.secret,
+            server_metadata_url=f"{client.issuer.rstrip('/')}/.well-known/openid-configuration",
+            client_kwargs={
+                "scope": "openid email profile",
+                "code_challenge_method": "S256",
+                "timeout": SECONDS,
+            },
+        )
         try:
-            async with httpx.AsyncClient(timeout=SECONDS) as http:
-                told = (
-                    (await http.get(f"{issuer.rstrip('/')}/.well-known/openid-configuration"))
-                    .raise_for_status()
-                    .json()
-                )
-                if told["issuer"] != issuer or not all(
-                    isinstance(told[each], str) for each in _ENDPOINTS
-                ):
-                    raise ValueError
-                keys = KeySet.import_key_set(
-                    (await http.get(told["jwks_uri"])).raise_for_status().json()
-                )
-        except (httpx.HTTPError, JoseError, ValueError, KeyError, TypeError):
-            raise NotSignedOn(
-                "the provider of single sign-on cannot be reached, or is none"
-            ) from None
-        self._told = (time.monotonic(), told, keys)
-        return told, keys
+            configuration = await app.load_server_metadata()
+            if configuration["issuer"] != client.issuer:
+                raise ValueError("another issuer")
+            if not all(isinstance(configuration[name], str) for name in _ENDPOINTS):
+                raise ValueError("no address")
+            # Authlib takes every member for an argument of its HTTP client: only these may pass.
+            app.server_metadata = {
+                name: configuration[name] for name in (*_ENDPOINTS, "_loaded_at")
+            } | {"id_token_signing_alg_values_supported": SIGNED_BY}
+            await app.fetch_jwk_set()
+        except (httpx2.HTTPError, *_UNBELIEVABLE):
+            raise _away() from None
+        self._app, self._believed_until = app, time.monotonic() + REMEMBERED
+        return app
 
 
-_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+def _away() -> NotSignedOn:
+    return NotSignedOn("the provider of single sign-on cannot be reached, or is none")

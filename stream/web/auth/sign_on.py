@@ -1,6 +1,4 @@
-"""`/login/oidc`: single sign-on. Who the provider vouches for logs in as the user of that name, who
-must exist here.
-"""
+"""`/login/oidc`: single sign-on for users who exist here under the name that the provider gives."""
 
 from __future__ import annotations
 
@@ -26,16 +24,15 @@ _SECONDS = 600  # that a person may take at the provider
 
 
 class NotSignedOn(Exception):
-    """The provider is away, or what it says cannot be believed: one line for a person, without what
-    it said.
+    """The provider is away or cannot be believed. The message is one line for a person.
+
+    It never quotes the provider.
     """
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A login under way. address: where the browser goes; the others are kept in a cookie until it
-    is back.
-    """
+class LoginAttempt:
+    """A login under way. address: the browser goes there. A cookie keeps the rest meanwhile."""
 
     address: str
     state: str
@@ -43,16 +40,16 @@ class Begun:
     verifier: str
 
 
-class SignsOn(Protocol):
+class IdentityProvider(Protocol):
     """`stream.web.auth.oidc.Provider` in earnest."""
 
-    async def begin(self, back: str) -> Begun: ...
+    async def begin(self, back: str) -> LoginAttempt: ...
     async def finish(self, code: str, back: str, nonce: str, verifier: str) -> str: ...
 
 
 def mount_sign_on(
     app: FastAPI,
-    provider: SignsOn,
+    provider: IdentityProvider,
     sessions: Sessions,
     callers: Callers,
     *,
@@ -67,16 +64,16 @@ def mount_sign_on(
     @router.get(PATH)
     async def begin(request: Request, next: str = "/") -> Response:
         try:
-            begun = await provider.begin(_back(request, callers))
+            attempt = await provider.begin(_back(request, callers))
         except NotSignedOn as error:
             return refused(str(error))
-        answer = RedirectResponse(begun.address, 303)
-        kept = json.dumps([begun.state, begun.nonce, begun.verifier, local_path(next)])
+        answer = RedirectResponse(attempt.address, 303)
+        cookie = json.dumps([attempt.state, attempt.nonce, attempt.verifier, local_path(next)])
         secure = is_https(request, callers.base_url)
         # Lax: the way back from the provider begins on its pages.
         answer.set_cookie(
             _COOKIE,
-            quote(kept),
+            quote(cookie),
             max_age=_SECONDS,
             path=PATH,
             httponly=True,
@@ -87,12 +84,12 @@ def mount_sign_on(
 
     @router.get(BACK)
     async def finish(request: Request, state: str = "", code: str = "") -> Response:
-        begun = _kept(request)
-        if begun is None or not code or state != begun[0]:
+        attempt = _from_cookie(request)
+        if attempt is None or not code or state != attempt[0]:
             return refused(
                 "this login was not begun here, or took longer than ten minutes; try again"
             )
-        _, nonce, verifier, goal = begun
+        _, nonce, verifier, goal = attempt
         try:
             name = await provider.finish(code, _back(request, callers), nonce, verifier)
             token = await sessions.vouched(name, address_of(request))
@@ -108,20 +105,19 @@ def mount_sign_on(
 
 
 def _back(request: Request, callers: Callers) -> str:
-    base = (
-        callers.base_url
-        or f"{'https' if is_https(request) else 'http'}://{request.headers.get('host', '')}"
-    )
+    base = callers.base_url
+    if base is None:
+        scheme = "https" if is_https(request) else "http"
+        base = f"{scheme}://{request.headers.get('host', '')}"
     return base.rstrip("/") + BACK
 
 
-def _kept(request: Request) -> list[str] | None:
+def _from_cookie(request: Request) -> list[str] | None:
+    """State, nonce, verifier and the page to go to; None where the browser brings none of ours."""
     try:
-        kept = json.loads(unquote(request.cookies.get(_COOKIE, "")))
+        parts = json.loads(unquote(request.cookies.get(_COOKIE, "")))
     except ValueError:
         return None
-    return (
-        kept
-        if isinstance(kept, list) and len(kept) == 4 and all(isinstance(each, str) for each in kept)
-        else None
-    )
+    if not isinstance(parts, list) or len(parts) != 4:
+        return None
+    return parts if all(isinstance(part, str) for part in parts) else None

@@ -1,10 +1,10 @@
-"""What people see in a browser: the live console, made of pages by NiceGUI on our own application."""
+"""Live console in the browser: pages of NiceGUI on our own application."""
 
 from __future__ import annotations
 
 from fastapi import FastAPI
 
-from stream.web.parts import DeskParts
+from stream.web.desk_services import DeskServices
 
 OPEN_PATHS: tuple[str, ...] = ("/_nicegui/", "/favicon.ico")  # static files that need no login
 CONSOLE_PATHS: tuple[str, ...] = (  # whose answers may load scripts and styles of ours
@@ -19,9 +19,10 @@ CONSOLE_PATHS: tuple[str, ...] = (  # whose answers may load scripts and styles 
 )
 
 
-def mount_console(app: FastAPI, parts: DeskParts) -> None:
-    """The pages, on an application whose gate knows the caller. Its lifespan must run: NiceGUI
-    lives in it.
+def mount_console(app: FastAPI, services: DeskServices) -> None:
+    """The pages, on an application whose gate knows the caller.
+
+    Its lifespan must run: NiceGUI lives in it.
     """
     from stream.web.console.alerts_page import add_alerts
     from stream.web.console.monitor_page import add_monitor
@@ -30,9 +31,9 @@ def mount_console(app: FastAPI, parts: DeskParts) -> None:
     from stream.web.console.queue_page import add_queue
     from stream.web.console.sql_page import add_sql
 
-    add_queue(parts)
-    add_monitor(parts)
-    add_alerts(parts)
-    add_sql(parts)
-    add_people(parts)
+    add_queue(services)
+    add_monitor(services)
+    add_alerts(services)
+    add_sql(services)
+    add_people(services)
     serve_pages(app, CONSOLE_PATHS)

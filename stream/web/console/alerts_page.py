@@ -1,6 +1,4 @@
-"""The alerts page: alerts and incidents as one browser is shown them, and what people do about
-them.
-"""
+"""Alerts page: alerts and incidents of one browser, and the acts of people on them."""
 
 from __future__ import annotations
 
@@ -13,20 +11,21 @@ from urllib.parse import quote
 from nicegui import background_tasks
 from nicegui.events import GenericEventArguments
 
-from stream.desk.alert_book import Listed, NoAlert, Standing
+from stream.desk.alert_book import AlertStatus, Example, Listed, NoAlert
 from stream.errors import UserError
 from stream.incidents.answers import Answered, answer
-from stream.monitor.records import Asked
+from stream.monitor.records import MonitorQuery
 from stream.web.console.monitor_page import headline
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.updates import View, hear, keep_telling
-from stream.web.parts import DeskParts
+from stream.web.desk_services import DeskServices
 
 EVERY = 10.0  # seconds; changes are told as they come
-SHOWN = 50
+MAX_ALERTS = 50
 LONGEST_SNOOZE = timedelta(days=7)
+_NO_MODEL = "No model that drafts is at hand here; `earshot incident answer` does it from a shell."
 _TABLES = frozenset({"alerts", "incidents", "tickets"})
-_STANDINGS: Mapping[str, tuple[Standing, ...]] = {
+_STATUSES: Mapping[str, tuple[AlertStatus, ...]] = {
     "open": ("open",),
     "seen": ("acknowledged", "snoozed"),
     "over": ("over",),
@@ -46,9 +45,9 @@ class AlertsPage:
         self._members: dict[str, list[dict[str, Any]]] = {}
         self._answered: dict[str, Any] = {}
         self._busy: list[str] = []
-        self._asked = _asked(visit.request.query_params)
+        self._choice = _choice(visit.request.query_params)
         self.view = AlertsView(
-            asked=self._asked,
+            asked=self._choice,
             agent=visit.caller.may("agent"),
             members={},
             answered={},
@@ -69,34 +68,35 @@ class AlertsPage:
         keep_telling(self._visit, self.view, self._show, self._again, EVERY)
 
     async def _show(self) -> None:
-        parts, brands, asked = self._visit.parts, self._visit.caller.brands, self._asked
-        brand = asked["brand"] or None
-        counts = await parts.alert_book.counts(brands, brand=brand)
-        found = await parts.alert_book.list(
-            brands, brand=brand, standings=_STANDINGS[asked["show"]], limit=SHOWN
+        services, brands, choice = self._visit.services, self._visit.caller.brands, self._choice
+        brand = choice["brand"] or None
+        counts = await services.alert_book.counts(brands, brand=brand)
+        alerts = await services.alert_book.list(
+            brands, brand=brand, statuses=_STATUSES[choice["show"]], limit=MAX_ALERTS
         )
-        incidents = await parts.incidents.list_incidents(brand=brand, brands=brands, limit=20)
+        incidents = await services.incidents.list_incidents(brand=brand, brands=brands, limit=20)
         self.view.tell(
             counts={
-                show: sum(counts[each] for each in standings)
-                for show, standings in _STANDINGS.items()
+                show: sum(counts[status] for status in statuses)
+                for show, statuses in _STATUSES.items()
             },
-            alerts=[told(each) for each in found],
+            alerts=[alert_for_browser(status) for status in alerts],
             incidents=[_incident(row) for row in incidents],
-            brands=await parts.monitor.brands(Asked(brands=brands)),
+            brands=await services.monitor.brands(MonitorQuery(brands=brands)),
         )
         await asyncio.sleep(0.3)  # many changes at once are one look
 
     def _choose(self, event: GenericEventArguments) -> None:
-        self._asked = _asked(_given(event))
-        self.view.tell(asked=self._asked)
+        self._choice = _choice(_payload(event))
+        self.view.tell(asked=self._choice)
         self._again.set()
 
     async def _acknowledge(self, event: GenericEventArguments) -> None:
-        if (caller := await self._visit.still("agent")) is None:
+        caller = await self._visit.still("agent")
+        if caller is None:
             return
         try:
-            alert = await self._visit.parts.alert_book.acknowledge(
+            alert = await self._visit.services.alert_book.acknowledge(
                 str(event.args), caller.name, caller.brands
             )
             say(f"Seen by {alert.acknowledged_by}.")
@@ -105,50 +105,45 @@ class AlertsPage:
         self._again.set()
 
     async def _snooze(self, event: GenericEventArguments) -> None:
-        if (caller := await self._visit.still("agent")) is None:
+        caller = await self._visit.still("agent")
+        if caller is None:
             return
-        given = _given(event)
-        hours = given.get("hours")
-        length = (
-            timedelta(hours=min(max(hours, 0), 1_000))
-            if isinstance(hours, int | float)
-            else timedelta()
-        )
-        until = datetime.now(UTC) + min(length, LONGEST_SNOOZE) if length else None
+        payload = _payload(event)
+        length = _snooze_of(payload.get("hours"))
+        until = datetime.now(UTC) + length if length else None
         try:
-            await self._visit.parts.alert_book.snooze(
-                str(given.get("id")), caller.name, until, caller.brands
+            await self._visit.services.alert_book.snooze(
+                str(payload.get("id")), caller.name, until, caller.brands
             )
-            say(
-                f"Nobody is told about it until {until:%d %b %H:%M} UTC."
-                if until
-                else "People are told again."
-            )
+            if until is None:
+                say("People are told again.")
+            else:
+                say(f"Nobody is told about it until {until:%d %b %H:%M} UTC.")
         except NoAlert as gone:
             say(str(gone), bad=True)
         self._again.set()
 
     async def _show_members(self, event: GenericEventArguments) -> None:
         id = str(event.args)
-        if (incident := await self._incident(id)) is not None:
-            rows = [row for row in incident["members"] if row["state"] == "joined"]
-            self._members = {**self._members, id: [_member(row) for row in rows[:100]]}
-            self.view.tell(members=self._members)
+        incident = await self._incident(id)
+        if incident is None:
+            return
+        rows = [row for row in incident["members"] if row["state"] == "joined"]
+        self._members = {**self._members, id: [_member(row) for row in rows[:100]]}
+        self.view.tell(members=self._members)
 
     async def _answer(self, event: GenericEventArguments) -> None:
         """Draft for each of its tickets. It takes a while: the page goes on meanwhile."""
         id = str(event.args)
         caller = await self._visit.still("agent")
-        write = self._visit.parts.write
+        write = self._visit.services.write
         if caller is None or id in self._busy:
             return
         if write is None:
-            say(
-                "No model that drafts is at hand here; `earshot incident answer` does it from a shell.",
-                bad=True,
-            )
+            say(_NO_MODEL, bad=True)
             return
-        if (incident := await self._incident(id)) is None:
+        incident = await self._incident(id)
+        if incident is None:
             return
         tickets = [
             row["ticket_id"]
@@ -158,10 +153,10 @@ class AlertsPage:
 
         async def draft() -> None:
             try:
-                done = await answer(tickets, self._visit.parts.replies, write)
+                done = await answer(tickets, self._visit.services.replies, write)
                 self._answered = {**self._answered, id: _answered(done)}
             finally:
-                self._busy = [each for each in self._busy if each != id]
+                self._busy = [busy for busy in self._busy if busy != id]
                 self.view.tell(busy=self._busy, answered=self._answered)
 
         self._busy = [*self._busy, id]
@@ -170,27 +165,18 @@ class AlertsPage:
 
     async def _incident(self, id: str) -> dict[str, Any] | None:
         try:
-            found = await self._visit.parts.incidents.show_incident(id)
+            incident = await self._visit.services.incidents.show_incident(id)
         except UserError:
-            found = None
-        if found is None or not self._visit.caller.sees(found["brand"]):
+            incident = None
+        if incident is None or not self._visit.caller.sees(incident["brand"]):
             say("This incident is gone.", bad=True)
             return None
-        return found
+        return incident
 
 
-def told(listed: Listed) -> dict[str, Any]:
+def alert_for_browser(listed: Listed) -> dict[str, Any]:
     """An alert for the browser: moments in seconds since 1970."""
     alert, evidence = listed.alert, listed.alert.evidence
-    ticket = None
-    if alert.ticket_id:
-        ticket = {
-            "href": _link(alert.ticket_id),
-            "level": listed.ticket_level,
-            "excerpt": listed.excerpt,
-            "owner": listed.ticket_owner,
-            "state": listed.ticket_state or "withdrawn",
-        }
     return {
         "id": alert.id,
         "kind": alert.kind,
@@ -198,7 +184,7 @@ def told(listed: Listed) -> dict[str, Any]:
         "title": headline(listed),
         "brand": alert.brand,
         "topic": alert.topic,
-        "standing": listed.standing,
+        "standing": listed.status,
         "started": alert.started_at.timestamp(),
         "ended": _moment(alert.recovered_at or alert.ended_at),
         "recovered": _moment(alert.recovered_at),
@@ -209,17 +195,36 @@ def told(listed: Listed) -> dict[str, Any]:
         "expected": evidence.get("expected", 0),
         "words": list(evidence.get("words", []))[:8],
         "detail": _spent(evidence) if alert.kind == "spend" else "",
-        "examples": [
-            {
-                "id": each.id,
-                "href": _link(each.conversation),
-                "author": each.author,
-                "text": each.text[:400],
-            }
-            for each in listed.examples
-        ],
-        "ticket": ticket,
+        "examples": [_example(example) for example in listed.examples],
+        "ticket": _ticket(listed),
     }
+
+
+def _ticket(listed: Listed) -> dict[str, Any] | None:
+    if not listed.alert.ticket_id:
+        return None
+    return {
+        "href": _link(listed.alert.ticket_id),
+        "level": listed.ticket_level,
+        "excerpt": listed.excerpt,
+        "owner": listed.ticket_owner,
+        "state": listed.ticket_state or "withdrawn",
+    }
+
+
+def _example(example: Example) -> dict[str, Any]:
+    return {
+        "id": example.id,
+        "href": _link(example.conversation),
+        "author": example.author,
+        "text": example.text[:400],
+    }
+
+
+def _snooze_of(hours: Any) -> timedelta:
+    if not isinstance(hours, int | float):
+        return timedelta()
+    return min(timedelta(hours=min(max(hours, 0), 1_000)), LONGEST_SNOOZE)
 
 
 def _spent(evidence: Mapping[str, Any]) -> str:
@@ -262,15 +267,15 @@ def _answered(done: Answered) -> dict[str, Any]:
     }
 
 
-def _asked(given: Mapping[str, Any]) -> dict[str, str]:
-    show, brand = given.get("show"), given.get("brand")
+def _choice(values: Mapping[str, Any]) -> dict[str, str]:
+    show, brand = values.get("show"), values.get("brand")
     return {
-        "show": show if isinstance(show, str) and show in _STANDINGS else "open",
+        "show": show if isinstance(show, str) and show in _STATUSES else "open",
         "brand": brand[:200] if isinstance(brand, str) else "",
     }
 
 
-def _given(event: GenericEventArguments) -> dict[str, Any]:
+def _payload(event: GenericEventArguments) -> dict[str, Any]:
     return event.args if isinstance(event.args, dict) else {}
 
 
@@ -282,10 +287,10 @@ def _moment(at: datetime | None) -> float | None:
     return None if at is None else at.timestamp()
 
 
-def add_alerts(parts: DeskParts) -> None:
+def add_alerts(services: DeskServices) -> None:
     """The page `/alerts`."""
 
     async def build(visit: Visit) -> None:
         AlertsPage(visit).start()
 
-    add_page(parts, "/alerts", "Alerts", build)
+    add_page(services, "/alerts", "Alerts", build)

@@ -1,4 +1,4 @@
-"""A ticket as a line of the queue, and what changed between two looks at it. Pure."""
+"""Line of the queue for the browser, and the difference between two lists of lines. Pure."""
 
 from __future__ import annotations
 
@@ -10,37 +10,20 @@ from stream.desk.queue import Filter
 
 Card = dict[str, Any]
 
+_FIELDS = (
+    *("id", "brand", "network", "author", "level", "state", "owner", "topic", "problem"),
+    *("sentiment", "tags", "excerpt", "messages", "needs_look", "version", "edits"),
+    *("late", "will_be_late"),
+)
 CHOICES = ("brand", "network", "topic", "level", "state", "owner", "tag", "text")
 
 
 def card(row: Mapping[str, Any]) -> Card:
-    """What a line of the queue shows. Moments are milliseconds since 1970, for the clock of the
-    browser.
-    """
-    told: Card = {
-        name: row[name]
-        for name in (
-            *(
-                "id",
-                "brand",
-                "network",
-                "author",
-                "level",
-                "state",
-                "owner",
-                "topic",
-                "problem",
-                "sentiment",
-                "tags",
-            ),
-            *("excerpt", "messages", "needs_look", "version", "edits", "late", "will_be_late"),
-        )
-    }
-    return told | {
+    """A line of the queue. Moments are milliseconds since 1970, for the clock of the browser."""
+    line: Card = {name: row[name] for name in _FIELDS}
+    return line | {
         "priority": row["queue_priority"],
-        "dissatisfaction": None
-        if row["dissatisfaction"] is None
-        else round(row["dissatisfaction"]),
+        "dissatisfaction": rounded(row["dissatisfaction"]),
         "due": stamp(row["sla_due_at"]),
         "answered": stamp(row["answered_at"]),
         "received": stamp(row["received_at"]),
@@ -50,14 +33,13 @@ def card(row: Mapping[str, Any]) -> Card:
 
 
 def changes(before: Sequence[Card], after: Sequence[Card]) -> dict[str, Any]:
-    """How to come from one list to the other: a long list is not told again where one line of it
-    changed.
+    """The difference between two lists: one changed line does not send a long list again.
 
-    head, tail: so many lines stay where they are; order: the ids between. put: the lines that are
-    new, or other than they were.
+    head, tail: so many lines stay where they are; order: the ids between. put: new and changed
+    lines.
     """
-    known = {each["id"]: each for each in before}
-    was, now = list(known), [each["id"] for each in after]
+    known = {line["id"]: line for line in before}
+    was, now = list(known), [line["id"] for line in after]
     shorter = min(len(was), len(now))
     head = next((at for at in range(shorter) if was[at] != now[at]), shorter)
     tail = next(
@@ -67,42 +49,49 @@ def changes(before: Sequence[Card], after: Sequence[Card]) -> dict[str, Any]:
         "head": head,
         "tail": tail,
         "order": now[head : len(now) - tail],
-        "put": [each for each in after if known.get(each["id"]) != each],
+        "put": [line for line in after if known.get(line["id"]) != line],
     }
 
 
 def with_urgent(cards: Sequence[Card], urgent: Sequence[Card]) -> list[Card]:
-    """The queue with the urgent ones that it does not hold yet, each above those of lower priority."""
-    held = {each["id"] for each in cards}
-    told = list(cards)
+    """The queue with the urgent lines that it lacks, each above those of lower priority."""
+    ids = {line["id"] for line in cards}
+    lines = list(cards)
     for new in urgent:
-        if new["id"] not in held:
-            lower = (
-                at
-                for at, each in enumerate(told)
-                if each["priority"] < new["priority"] or each["answered"]
-            )
-            told.insert(next(lower, len(told)), new)
-    return told
+        if new["id"] not in ids:
+            lines.insert(_place(lines, new), new)
+    return lines
+
+
+def _place(lines: Sequence[Card], new: Card) -> int:
+    for at, line in enumerate(lines):
+        if line["priority"] < new["priority"] or line["answered"]:
+            return at
+    return len(lines)
 
 
 def stamp(moment: datetime | None) -> int | None:
     return None if moment is None else round(moment.timestamp() * 1000)
 
 
-def chosen(asked: Mapping[str, Any], brands: frozenset[str] | None) -> Filter:
-    """The filter that an address or a page asks for; what it does not know is nothing. owner `-`:
-    nobody's.
-    """
-    given = {name: str(asked[name])[:200] for name in CHOICES if asked.get(name)}
-    if given.get("owner") == "-":
-        given["owner"] = ""
-    return Filter(**given, late=bool(asked.get("late")), brands=brands)
+def rounded(number: float | None) -> int | None:
+    return None if number is None else round(number)
 
 
-def asked_of(filter: Filter) -> dict[str, str]:
+def filter_from(query: Mapping[str, Any], brands: frozenset[str] | None) -> Filter:
+    """The filter of an address or a page; unknown names are ignored. owner `-`: nobody's."""
+    values = {name: str(query[name])[:200] for name in CHOICES if query.get(name)}
+    if values.get("owner") == "-":
+        values["owner"] = ""
+    return Filter(**values, late=bool(query.get("late")), brands=brands)
+
+
+def query_of(filter: Filter) -> dict[str, str]:
     """The filter as it stands in an address."""
-    told = {name: value for name in CHOICES if (value := getattr(filter, name)) is not None}
-    if told.get("owner") == "":
-        told["owner"] = "-"
-    return told | ({"late": "1"} if filter.late else {})
+    values = {name: getattr(filter, name) for name in CHOICES}
+    query = {name: value for name, value in values.items() if value is not None}
+    if query.get("owner") == "":
+        query["owner"] = "-"
+    if filter.late:
+        query["late"] = "1"
+    return query

@@ -1,4 +1,4 @@
-"""One ticket with all that a person needs to decide, as what the browser draws. Pure."""
+"""Ticket page as JSON for the browser: the ticket, its messages, history and replies. Pure."""
 
 from __future__ import annotations
 
@@ -8,30 +8,17 @@ from typing import Any
 
 from models.replier.policy import length, limit, price
 from stream.replies.store import LostReply
-from stream.web.console.cards import stamp
+from stream.web.console.cards import rounded, stamp
 
 Row = Mapping[str, Any]
 
-_KEPT = (
-    "id",
-    "brand",
-    "network",
-    "author",
-    "level",
-    "priority",
-    "state",
-    "owner",
-    "topic",
-    "problem",
-    "sentiment",
+_FIELDS = (
+    *("id", "brand", "network", "author", "level", "priority", "state", "owner", "topic"),
+    *("problem", "sentiment", "needs_look", "messages", "tags", "notes", "version", "edits"),
 )
 _MOMENTS = (
-    "first_at",
-    "last_inbound_at",
-    "answered_at",
-    "received_at",
-    "waiting_since",
-    "snoozed_until",
+    *("first_at", "last_inbound_at", "answered_at", "received_at"),
+    *("waiting_since", "snoozed_until"),
 )
 _NAMES = {
     "answered_at": "answered",
@@ -57,35 +44,50 @@ def detail(
             "who": row["who"],
         }
     messages = [_message(row, corrected.get(row["id"], {})) for row in conversation]
+    fields = {name: ticket[name] for name in _FIELDS}
+    moments = {name.removesuffix("_at"): stamp(ticket[name]) for name in _MOMENTS}
     return {
-        **{
-            name: ticket[name]
-            for name in (*_KEPT, "needs_look", "messages", "tags", "notes", "version", "edits")
-        },
-        **{name.removesuffix("_at"): stamp(ticket[name]) for name in _MOMENTS},
-        "dissatisfaction": None
-        if ticket["dissatisfaction"] is None
-        else round(ticket["dissatisfaction"]),
+        **fields,
+        **moments,
+        "dissatisfaction": rounded(ticket["dissatisfaction"]),
         "due": stamp(ticket["sla_due_at"]),
-        "factors": [
-            {name: each[name] for name in ("name", "points", "words")} for each in ticket["factors"]
-        ],
+        "factors": [_factor(factor) for factor in ticket["factors"]],
         "conversation": messages,
         "course": _course(messages),
-        "history": [_change(row) for row in reversed(history)],
+        "history": [change_in_words(row) for row in reversed(history)],
         "similar": [dict(row) for row in similar],
         "incident": None if incident is None else _incident(incident),
         "replies": [_reply(row) for row in replies],
     }
 
 
-def told(change: Row) -> dict[str, Any]:
-    """What somebody did to a ticket, in words: for the history, and for who lost an edit to it."""
-    return _change(change)
+def _factor(factor: Row) -> dict[str, Any]:
+    return {name: factor[name] for name in ("name", "points", "words")}
+
+
+def change_in_words(row: Row) -> dict[str, Any]:
+    """A change of a ticket, for the history, and for a person who lost an edit to it."""
+    columns = {
+        name: values
+        for name, values in (row.get("changes") or {}).items()
+        if name not in ("factors", "notes")
+    }
+    return {
+        "at": stamp(row.get("changed_at")),
+        "kind": row.get("kind", "edited"),
+        "who": row["who"],
+        "reason": row["reason"],
+        "changes": [_column(name, old, new) for name, (old, new) in columns.items()],
+    }
+
+
+def _column(name: str, old: Any, new: Any) -> dict[str, str]:
+    label = _NAMES.get(name, name.replace("_", " "))
+    return {"what": label, "from": _plain(old), "to": _plain(new)}
 
 
 def lost_reply(lost: LostReply) -> dict[str, Any]:
-    """Who was first with a reply, and what it says by now."""
+    """The change of a reply that came first, with its words as they are now."""
     now = {"what": "it says by now", "from": "", "to": lost.reply["text"]}
     at = stamp(lost.reply["updated_at"])
     return {"at": at, "kind": "reply", "who": lost.who, "reason": lost.what, "changes": [now]}
@@ -93,15 +95,15 @@ def lost_reply(lost: LostReply) -> dict[str, Any]:
 
 def _message(row: Row, corrected: Mapping[str, Any]) -> dict[str, Any]:
     scores = row["scores"] or {}
-    call = scores.get("call")
-    complaint = scores.get("complaint")
+    text, call = row["text"] or "", scores.get("call")
+    is_call = row["kind"] == "transcript"
     return {
         "id": row["id"],
         "kind": row["kind"],
         "own": row["direction"] == "outbound",
         "author": row["author"],
         "at": stamp(row["occurred_at"]),
-        "text": row["text"] or "",
+        "text": text,
         "language": row["language"],
         "abstained": row["abstained"],
         "judged": {
@@ -109,32 +111,36 @@ def _message(row: Row, corrected: Mapping[str, Any]) -> dict[str, Any]:
             "topic": row["topic"],
             "problem": row["problem"],
             "severity": None if row["severity"] is None else str(row["severity"]),
-            "complaint": None if complaint is None else "yes" if complaint >= 0.5 else "no",
+            "complaint": _yes_or_no(scores.get("complaint")),
             "outcome": call and call.get("outcome"),
         },
-        "dissatisfaction": None
-        if row["dissatisfaction"] is None
-        else round(row["dissatisfaction"]),
+        "dissatisfaction": rounded(row["dissatisfaction"]),
         "words": scores.get("problem_words") or [],
         "corrected": dict(corrected),
-        "turns": _turns(row["text"] or "", call) if row["kind"] == "transcript" and call else None,
+        "turns": _turns(text, call) if is_call and call else None,
     }
 
 
+def _yes_or_no(probability: float | None) -> str | None:
+    if probability is None:
+        return None
+    return "yes" if probability >= 0.5 else "no"
+
+
 def _turns(text: str, call: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The customer's turns of a call, a line each; [turn, mood, dissatisfaction, tension] of those
-    that were read.
+    """The customer's turns of a call, a line each, with the judged dissatisfaction.
+
+    trajectory: [turn, mood, dissatisfaction, tension] of each judged turn.
     """
-    read = list(call.get("trajectory") or [])
+    trajectory = list(call.get("trajectory") or [])
     lines = [line for line in text.split("\n") if line.strip()]
-    if len(read) != len(
-        lines
-    ):  # a turn that nobody could judge: the words matter more than which number is whose
+    if len(trajectory) != len(lines):
+        # A turn could not be judged: no number is certain to belong to its line.
         return [{"text": line} for line in lines]
-    return [
-        {"text": line, "turn": turn + 1, "dissatisfaction": round(dissatisfaction)}
-        for line, (turn, _mood, dissatisfaction, *_) in zip(lines, read, strict=True)
-    ]
+    turns = []
+    for line, (turn, _mood, dissatisfaction, *_) in zip(lines, trajectory, strict=True):
+        turns.append({"text": line, "turn": turn + 1, "dissatisfaction": round(dissatisfaction)})
+    return turns
 
 
 def _course(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -142,35 +148,11 @@ def _course(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     points: list[dict[str, Any]] = []
     for message in messages:
         turns = [turn for turn in message["turns"] or [] if "turn" in turn]
-        if turns:
-            points += [
-                {"at": message["at"], "value": each["dissatisfaction"], "id": message["id"]}
-                for each in turns
-            ]
-        elif message["dissatisfaction"] is not None:
-            points.append(
-                {"at": message["at"], "value": message["dissatisfaction"], "id": message["id"]}
-            )
+        values = [turn["dissatisfaction"] for turn in turns] or [message["dissatisfaction"]]
+        for value in values:
+            if value is not None:
+                points.append({"at": message["at"], "value": value, "id": message["id"]})
     return points
-
-
-def _change(row: Row) -> dict[str, Any]:
-    changed = row.get("changes") or {}
-    return {
-        "at": stamp(row.get("changed_at")),
-        "kind": row.get("kind", "edited"),
-        "who": row["who"],
-        "reason": row["reason"],
-        "changes": [
-            {
-                "what": _NAMES.get(name, name.replace("_", " ")),
-                "from": _plain(old),
-                "to": _plain(new),
-            }
-            for name, (old, new) in changed.items()
-            if name not in ("factors", "notes")
-        ],
-    }
 
 
 def _plain(value: Any) -> str:
@@ -184,36 +166,39 @@ def _plain(value: Any) -> str:
 
 
 def _incident(row: Row) -> dict[str, Any]:
-    kept = {name: row[name] for name in ("id", "title", "severity", "tickets", "open")}
-    return kept | {
+    fields = {name: row[name] for name in ("id", "title", "severity", "tickets", "open")}
+    return fields | {
         "words": row["words"] or [],
         "since": stamp(row["started_at"]),
         "over": row["ended_at"] is not None,
     }
 
 
+_OF_REPLY = (
+    *("id", "event_id", "text", "drafted", "state", "network", "reason", "url"),
+    *("version", "changed_by"),
+)
+
+
 def _reply(row: Row) -> dict[str, Any]:
     network = row["network"]
-    return {
-        **{
-            name: row[name]
-            for name in ("id", "event_id", "text", "drafted", "state", "network", "reason", "url")
-        },
-        **{name: row[name] for name in ("version", "changed_by")},
+    return {name: row[name] for name in _OF_REPLY} | {
         "who": row["approved_by"],
         "at": stamp(row["updated_at"]),
         "sent": stamp(row["sent_at"]),
         "model": row["model_version"],
         "limit": limit(network),
-        "candidates": [
-            {
-                "text": one["text"],
-                "score": one["score"],
-                "source": one["source"],
-                "refusals": one["refusals"],
-                "length": length(one["text"], network),
-                "price": price(one["text"], network),
-            }
-            for one in row["candidates"]
-        ],
+        "candidates": [_candidate(candidate, network) for candidate in row["candidates"]],
+    }
+
+
+def _candidate(candidate: Row, network: str) -> dict[str, Any]:
+    text = candidate["text"]
+    return {
+        "text": text,
+        "score": candidate["score"],
+        "source": candidate["source"],
+        "refusals": candidate["refusals"],
+        "length": length(text, network),
+        "price": price(text, network),
     }

@@ -1,6 +1,4 @@
-"""What several open pages show alike is read once for all of them, when something changed and not
-more often.
-"""
+"""Feeds of what several open pages show alike: read once for all, when something changed."""
 
 from __future__ import annotations
 
@@ -20,14 +18,12 @@ log = logging.getLogger(__name__)
 
 SOONEST = 0.3  # seconds between two reads
 SHARE = 3  # a read may take no more than one part in so many of the time
-LATEST = 5.0  # seconds after which it is read anyhow: clocks run, people come and go
+LATEST = 5.0  # seconds after which it is read in any case: clocks run, people come and go
 
 
 @dataclass(frozen=True, slots=True)
 class Quick(Generic[T]):
-    """What cannot wait for the whole to be read. read: is cheap; add: puts it to what was read
-    last.
-    """
+    """A cheap part that cannot wait for the whole. add: puts it into the whole as last read."""
 
     read: Callable[[], Awaitable[T]]
     add: Callable[[T, T], T]
@@ -44,18 +40,13 @@ class Feed(Generic[T]):
         pace: float,
         quick: Quick[T] | None = None,
     ) -> None:
-        self._read, self._hub, self._brands, self._pace, self._quick = (
-            read,
-            hub,
-            brands,
-            pace,
-            quick,
-        )
+        self._read, self._quick = read, quick
+        self._hub, self._brands, self._pace = hub, brands, pace
         self._whole: T | None = None
         self._added: tuple[T, float] | None = None  # and when its reading began
-        self._shown: T | None = None
+        self._current: T | None = None
         self._number = 0
-        self._came = asyncio.Condition()
+        self._arrived = asyncio.Condition()
         self.away = False  # what is shown was read before the database went away
         self._changed, self._stirred = asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -76,16 +67,17 @@ class Feed(Generic[T]):
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def hurry(self) -> None:
-        """Something changed that the database does not tell of."""
+        """Read again soon: something changed without a notification of the database."""
         self._changed.set()
 
     async def next(self, seen: int) -> tuple[T | None, int]:
-        """What is read, as soon as it is newer than the number `seen`; 0: whatever there is. None:
-        nothing so far, as the database is away.
+        """The latest reading, as soon as its number is above `seen`; 0: the present one.
+
+        None: nothing was read so far, as the database is away.
         """
-        async with self._came:
-            await self._came.wait_for(lambda: self._number > seen)
-            return self._shown, self._number
+        async with self._arrived:
+            await self._arrived.wait_for(lambda: self._number > seen)
+            return self._current, self._number
 
     async def _hear(self) -> None:
         with self._hub.subscribe(self._brands) as changes:
@@ -102,7 +94,7 @@ class Feed(Generic[T]):
             try:
                 await work()
             except DatabaseAway:
-                await self._show(self._shown, away=True)
+                await self._show(self._current, away=True)
                 await asyncio.sleep(1.0)
                 when.set()
                 continue
@@ -129,9 +121,9 @@ class Feed(Generic[T]):
         await self._show(self._quick.add(self._whole, self._added[0]))
 
     async def _show(self, latest: T | None, *, away: bool = False) -> None:
-        async with self._came:
-            self._shown, self.away, self._number = latest, away, self._number + 1
-            self._came.notify_all()
+        async with self._arrived:
+            self._current, self.away, self._number = latest, away, self._number + 1
+            self._arrived.notify_all()
 
 
 class Feeds:
@@ -152,9 +144,7 @@ class Feeds:
         quick: Quick[T] | None = None,
         tell: Callable[[bool], None] = lambda away: None,
     ) -> None:
-        """Show what `read` gives, now and whenever it may have changed, until cancelled. tell: is
-        the database away?
-        """
+        """Show the reading, now and after each change, until cancelled. tell: is it away?"""
         feed: Feed[T] | None = self._feeds.get(key)
         if feed is None:
             feed = self._feeds[key] = Feed(read, self._hub, brands, pace, quick)

@@ -1,4 +1,4 @@
-"""The monitor: what one browser is shown of the stream, in numbers that its charts are drawn from."""
+"""Monitor page: the numbers that the charts of one browser are drawn from."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from nicegui.events import GenericEventArguments
 
 from stream.desk.alert_book import Listed
 from stream.monitor.rates import STEP, Rate
-from stream.monitor.records import LENGTH, SPANS, Asked, Point, Span, Traffic
+from stream.monitor.records import LENGTH, SPANS, MonitorQuery, Point, Span, Traffic
 from stream.web.console.shell import Visit, add_page
 from stream.web.console.updates import View, keep_telling
-from stream.web.parts import DeskParts
+from stream.web.desk_services import DeskServices
 
 EVERY = 2.0  # seconds; what has not changed is not sent
 ALERTS = 6
@@ -34,64 +34,70 @@ class MonitorPage:
     def __init__(self, visit: Visit) -> None:
         query = visit.request.query_params
         self._visit = visit
-        self._asked = asked_for(query.get("range"), query.get("brand"), visit.caller.brands)
+        self._query = query_from(query.get("range"), query.get("brand"), visit.caller.brands)
         self._by = _by(query.get("by"))
         self._again = asyncio.Event()
-        self.view = MonitorView(asked=_said(self._asked, self._by), brands=[])
+        self.view = MonitorView(asked=_choice(self._query, self._by), brands=[])
         self.view.on("choose", self._choose)
 
     def start(self) -> None:
         keep_telling(self._visit, self.view, self._show, self._again, EVERY)
 
     async def _show(self) -> None:
-        asked, parts = self._asked, self._visit.parts
-        monitor = parts.monitor
-        showing: list[tuple[str, Callable[[], Awaitable[Any]], Callable[[Any], Any]]] = [
-            ("rates", lambda: monitor.rates(asked), _rates),
-            ("traffic", lambda: monitor.traffic(asked), traffic_told),
-            ("behind", monitor.behind, asdict),
-            ("brands", lambda: monitor.brands(asked), list),
-            ("alerts", lambda: parts.alert_book.list(asked.brands, brand=asked.brand, standings=["open"], limit=50),
-             lambda found: [alert_told(each) for each in sorted(found, key=_bursts_first)[:ALERTS]]),
-            ("rising", lambda: monitor.rising(asked), lambda found: [asdict(each) for each in found]),
-            ("mixes", lambda: monitor.mixes(asked), asdict),
-            ("spent", lambda: monitor.spent(asked), lambda found: [asdict(each) for each in found]),
-        ]  # fmt: skip
-        for name, read, told in showing:
-            self.view.tell(**{name: told(await read())})
-            if self._asked != asked:
+        query, monitor = self._query, self._visit.services.monitor
+        # Name of the prop, its reading, and its JSON.
+        reads: list[tuple[str, Callable[[], Awaitable[Any]], Callable[[Any], Any]]] = [
+            ("rates", lambda: monitor.rates(query), _rates),
+            ("traffic", lambda: monitor.traffic(query), traffic_series),
+            ("behind", monitor.lag, asdict),
+            ("brands", lambda: monitor.brands(query), list),
+            ("alerts", lambda: self._open_alerts(query), _few_alerts),
+            ("rising", lambda: monitor.trending(query), _dicts),
+            ("mixes", lambda: monitor.mixes(query), asdict),
+            ("spent", lambda: monitor.spent(query), _dicts),
+        ]
+        for name, read, as_json in reads:
+            self.view.tell(**{name: as_json(await read())})
+            if self._query != query:
                 return
 
+    async def _open_alerts(self, query: MonitorQuery) -> list[Listed]:
+        book = self._visit.services.alert_book
+        return await book.list(query.brands, brand=query.brand, statuses=["open"], limit=50)
+
     def _choose(self, event: GenericEventArguments) -> None:
-        given = event.args if isinstance(event.args, dict) else {}
-        self._asked = asked_for(given.get("span"), given.get("brand"), self._visit.caller.brands)
-        self._by = _by(given.get("by"))
-        self.view.tell(asked=_said(self._asked, self._by))
+        payload = event.args if isinstance(event.args, dict) else {}
+        self._query = query_from(
+            payload.get("span"), payload.get("brand"), self._visit.caller.brands
+        )
+        self._by = _by(payload.get("by"))
+        self.view.tell(asked=_choice(self._query, self._by))
         self._again.set()
 
 
-def asked_for(span: Any, brand: Any, brands: frozenset[str] | None) -> Asked:
-    """What an address or a browser asks for; what it cannot mean is left out."""
-    chosen: Span = span if span in SPANS else "24h"
-    return Asked(chosen, brand[:200] if isinstance(brand, str) and brand else None, brands)
+def query_from(span: Any, brand: Any, brands: frozenset[str] | None) -> MonitorQuery:
+    """The query of an address or a browser; unknown values are left out."""
+    known_span: Span = span if span in SPANS else "24h"
+    known_brand = brand[:200] if isinstance(brand, str) and brand else None
+    return MonitorQuery(known_span, known_brand, brands)
 
 
-def traffic_told(traffic: Traffic) -> dict[str, Any]:
-    """Of each brand and topic a number for each step; moments in seconds since 1970."""
+def traffic_series(traffic: Traffic) -> dict[str, Any]:
+    """A number for each step, by brand and by topic; moments in seconds since 1970."""
     window = traffic.window
     since = int(window.since.timestamp())
     columns = int(LENGTH[window.span].total_seconds()) // window.step
 
     def series(points: list[Point]) -> dict[str, list[float]]:
-        told: dict[str, list[float]] = {
+        columns_of: dict[str, list[float]] = {
             name: [0] * columns for name in ("messages", "negative", "dissatisfaction")
         }
         for point in points:
             at = (int(point.at.timestamp()) - since) // window.step
             if 0 <= at < columns:
-                for name, values in told.items():
+                for name, values in columns_of.items():
                     values[at] = getattr(point, name)
-        return told
+        return columns_of
 
     return {
         "since": since,
@@ -104,8 +110,8 @@ def traffic_told(traffic: Traffic) -> dict[str, Any]:
     }
 
 
-def alert_told(listed: Listed) -> dict[str, Any]:
-    """An alert in a line: where it leads, its title and what it is about."""
+def alert_line(listed: Listed) -> dict[str, Any]:
+    """An alert in a line: its link, its title and its words."""
     alert = listed.alert
     if alert.kind == "p1":
         title, words = f"P1 · {alert.brand or 'no brand'}", listed.excerpt or ""
@@ -122,18 +128,27 @@ def alert_told(listed: Listed) -> dict[str, Any]:
     }
 
 
+def _few_alerts(alerts: list[Listed]) -> list[dict[str, Any]]:
+    return [alert_line(alert) for alert in sorted(alerts, key=_bursts_first)[:ALERTS]]
+
+
+def _dicts(records: list[Any]) -> list[dict[str, Any]]:
+    return [asdict(record) for record in records]
+
+
 def _bursts_first(listed: Listed) -> tuple[bool, int]:
     return listed.alert.kind == "p1", -listed.alert.severity
 
 
 def headline(listed: Listed) -> str:
-    """What an alert says first."""
+    """The headline of an alert."""
     alert = listed.alert
     brand = alert.brand or "no brand"
     if alert.kind == "burst":
         evidence: Mapping[str, Any] = alert.evidence
-        told = f"{evidence.get('negative', 0):g} negative where {evidence.get('expected', 0):g} were usual"
-        return f"{brand}: {told}" + (f", mostly {alert.topic}" if alert.topic else "")
+        negative, expected = evidence.get("negative", 0), evidence.get("expected", 0)
+        topic = f", mostly {alert.topic}" if alert.topic else ""
+        return f"{brand}: {negative:g} negative where {expected:g} were usual{topic}"
     if alert.kind == "p1":
         return f"{brand}: a message to see within minutes"
     return f"{brand}: a day's budget of {alert.evidence.get('network', 'a network')} is spent"
@@ -144,18 +159,18 @@ def _rates(rates: list[Rate]) -> dict[str, Any]:
     return {"since": since, "step": STEP, "values": [round(rate.a_second, 2) for rate in rates]}
 
 
-def _said(asked: Asked, by: str) -> dict[str, str]:
-    return {"span": asked.span, "brand": asked.brand or "", "by": by}
+def _choice(query: MonitorQuery, by: str) -> dict[str, str]:
+    return {"span": query.span, "brand": query.brand or "", "by": by}
 
 
-def _by(given: Any) -> str:
-    return "brand" if given == "brand" else "topic"
+def _by(value: Any) -> str:
+    return "brand" if value == "brand" else "topic"
 
 
-def add_monitor(parts: DeskParts) -> None:
+def add_monitor(services: DeskServices) -> None:
     """The page `/monitor`."""
 
     async def build(visit: Visit) -> None:
         MonitorPage(visit).start()
 
-    add_page(parts, "/monitor", "Monitor", build)
+    add_page(services, "/monitor", "Monitor", build)

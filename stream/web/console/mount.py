@@ -1,6 +1,4 @@
-"""NiceGUI under our own application: only the console's paths reach it, and nothing of it is loaded
-from elsewhere.
-"""
+"""NiceGUI under our own application: the console's paths alone reach it, and it loads only ours."""
 
 from __future__ import annotations
 
@@ -27,19 +25,18 @@ from stream.web.http.origins import within
 log = logging.getLogger(__name__)
 
 # the version stands in the address: it can be kept for ever
-_KEPT = f"/_nicegui/{nicegui.__version__}/"
+_IMMUTABLE = f"/_nicegui/{nicegui.__version__}/"
 
 AWAY = 30.0  # seconds that a browser may be gone, as in a tunnel, and find its page as it was
 _MARK = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20"><g fill="none" stroke="#4a6cf7" stroke-width="2">'
-    '<circle cx="10" cy="10" r="7.5"/></g><circle cx="10" cy="10" r="3.2" fill="#4a6cf7"/></svg>'
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20">'
+    '<g fill="none" stroke="#4a6cf7" stroke-width="2"><circle cx="10" cy="10" r="7.5"/></g>'
+    '<circle cx="10" cy="10" r="3.2" fill="#4a6cf7"/></svg>'
 )
 
 
 class Console(BaseRoute):
-    """Sends these paths to NiceGUI. A mount at `/` would swallow every other path's 404 and 405 as
-    well.
-    """
+    """Sends these paths to NiceGUI. A mount at `/` would swallow every other path's 404 and 405."""
 
     def __init__(self, app: ASGIApp, paths: Collection[str]) -> None:
         self._app, self._paths = app, tuple(paths)
@@ -50,7 +47,7 @@ class Console(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start" and scope["path"].startswith(_KEPT):
+            if message["type"] == "http.response.start" and scope["path"].startswith(_IMMUTABLE):
                 MutableHeaders(raw=message["headers"])["Cache-Control"] = (
                     "public, max-age=31536000, immutable"
                 )
@@ -63,9 +60,7 @@ class Console(BaseRoute):
 
 
 def serve_pages(app: FastAPI, paths: Collection[str]) -> None:
-    """Let the pages that were added answer these paths of `app`. May be called for one application
-    after another.
-    """
+    """Let the added pages answer these paths of `app`. May be called for several applications."""
     pages.middleware_stack = None
     pages.user_middleware.clear()
     Client.shared_head_html = head()
@@ -89,7 +84,7 @@ def serve_pages(app: FastAPI, paths: Collection[str]) -> None:
 
 
 def _logged(error: Exception) -> None:
-    """Where it was, and not its words: they may quote a customer."""
+    """Log the place of the error, and not its words: they may quote a customer."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
     place = f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "an unknown place"

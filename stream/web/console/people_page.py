@@ -1,4 +1,4 @@
-"""The people page, for admins: who may log in, what they may do and see, and the keys of programs."""
+"""People page, for admins: users with their roles and brands, and the keys of programs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from stream.accounts.api_keys import SCOPES, ApiKeys, Key, Scope
 from stream.accounts.audit import note
 from stream.accounts.users import ROLES, Role, User
 from stream.errors import DatabaseAway, UserError
-from stream.monitor.records import Asked
+from stream.monitor.records import MonitorQuery
 from stream.web.auth.callers import Caller
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.updates import View, keep_telling
-from stream.web.parts import DeskParts
+from stream.web.desk_services import DeskServices
 
 EVERY = 15.0  # seconds
 
@@ -32,8 +32,8 @@ class PeoplePage:
     """One admin's view of people and keys. Every act is noted, with who did it."""
 
     def __init__(self, visit: Visit) -> None:
-        self._visit, self._parts = visit, visit.parts
-        self._keys = ApiKeys(visit.parts.engine)
+        self._visit, self._services = visit, visit.services
+        self._keys = ApiKeys(visit.services.engine)
         self._again = asyncio.Event()
         self.view = PeopleView(me=visit.caller.name, known=[], secret=None, refused="")
         acts: dict[str, Act] = {
@@ -47,27 +47,30 @@ class PeoplePage:
             "revoke": self._revoke,
         }
         for name, act in acts.items():
-            self.view.on(name, self._doing(act))
+            self.view.on(name, self._guarded(act))
         self.view.on("forget", lambda: self.view.tell(secret=None))
 
     def start(self) -> None:
         keep_telling(self._visit, self.view, self._show, self._again, EVERY)
 
     async def _show(self) -> None:
-        if (await self._parts.people.find(self._visit.caller.name)).role != "admin":
+        if (await self._services.people.find(self._visit.caller.name)).role != "admin":
             return
-        alive = await self._parts.sessions.alive()
+        alive = await self._services.sessions.alive()
         self.view.tell(
-            people=[_person(user, alive.get(user.id)) for user in await self._parts.people.list()],
+            people=[
+                _person(user, alive.get(user.id)) for user in await self._services.people.list()
+            ],
             keys=[_key(key) for key in await self._keys.list()],
-            known=await self._parts.monitor.brands(Asked()),
+            known=await self._services.monitor.brands(MonitorQuery()),
         )
 
-    def _doing(self, act: Act) -> Callable[[GenericEventArguments], Awaitable[None]]:
-        """The act of somebody who is an admin still; what is refused is told in one line."""
+    def _guarded(self, act: Act) -> Callable[[GenericEventArguments], Awaitable[None]]:
+        """The act of a person who still is an admin; a refusal is one line."""
 
         async def do(event: GenericEventArguments) -> None:
-            if (caller := await self._visit.still("admin")) is None:
+            caller = await self._visit.still("admin")
+            if caller is None:
                 return
             self.view.tell(refused="")
             try:
@@ -80,55 +83,54 @@ class PeoplePage:
 
         return do
 
-    async def _add(self, caller: Caller, given: Any) -> None:
-        name, role, brands = _text(given, "name").strip(), _role(given), _brands(given)
+    async def _add(self, caller: Caller, payload: Any) -> None:
+        name, role, brands = _text(payload, "name").strip(), _role(payload), _brands(payload)
         password = _password()
-        await self._parts.people.add(name, password, role, brands)
+        await self._services.people.add(name, password, role, brands)
         await self._note(caller, "user add", name, role=role, brands=brands)
         self.view.tell(
             secret={"of": "person", "words": f"The first password of {name}", "token": password}
         )
 
-    async def _change(self, caller: Caller, given: Any) -> None:
-        name, role, brands = _text(given, "name"), _role(given), _brands(given)
-        await self._parts.people.set_role(name, role, brands)
+    async def _change(self, caller: Caller, payload: Any) -> None:
+        name, role, brands = _text(payload, "name"), _role(payload), _brands(payload)
+        await self._services.people.set_role(name, role, brands)
         await self._note(caller, "user role", name, role=role, brands=brands)
-        say(
-            f"{name} is {role} of {', '.join(brands) if brands else 'all brands'}, and has to log in again."
-        )
+        scope = ", ".join(brands) if brands else "all brands"
+        say(f"{name} is {role} of {scope}, and has to log in again.")
 
     async def _disable(self, caller: Caller, name: Any) -> None:
-        await self._parts.people.disable(str(name))
+        await self._services.people.disable(str(name))
         await self._note(caller, "user disable", str(name))
         say(f"{name} can log in no more.")
 
     async def _enable(self, caller: Caller, name: Any) -> None:
-        await self._parts.people.enable(str(name))
+        await self._services.people.enable(str(name))
         await self._note(caller, "user enable", str(name))
         say(f"{name} can log in again.")
 
     async def _password(self, caller: Caller, name: Any) -> None:
         password = _password()
-        await self._parts.people.set_password(str(name), password)
+        await self._services.people.set_password(str(name), password)
         await self._note(caller, "user password", str(name))
         self.view.tell(
             secret={"of": "password", "words": f"The new password of {name}", "token": password}
         )
 
     async def _end(self, caller: Caller, name: Any) -> None:
-        user = await self._parts.people.find(str(name))
-        ended = await self._parts.sessions.end(user.id)
+        user = await self._services.people.find(str(name))
+        ended = await self._services.sessions.end(user.id)
         await self._note(caller, "user log out", user.name, sessions=ended)
         say(f"{user.name} is logged out everywhere.")
 
-    async def _create(self, caller: Caller, given: Any) -> None:
-        name, user = _text(given, "name").strip(), _text(given, "user")
-        scopes = _scopes(given)
+    async def _create(self, caller: Caller, payload: Any) -> None:
+        name, user = _text(payload, "name").strip(), _text(payload, "user")
+        scopes = _scopes(payload)
         if not 0 < len(name) <= 100 or not name.isprintable():
             raise UserError("a key's name has 1 to 100 printable characters")
         if not scopes:
             raise UserError("a key has to open something")
-        holder = await self._parts.people.find(user) if user else None
+        holder = await self._services.people.find(user) if user else None
         token = await self._keys.create(name, scopes, holder)
         await self._note(caller, "key create", name, scopes=scopes, user=user or None)
         self.view.tell(secret={"of": "key", "words": f"The key {name}", "token": token})
@@ -139,7 +141,7 @@ class PeoplePage:
         say(f"The key {key.name} opens nothing any more.")
 
     async def _note(self, caller: Caller, action: str, subject: str, **details: Any) -> None:
-        await note(self._parts.engine, caller.name, action, subject, **details)
+        await note(self._services.engine, caller.name, action, subject, **details)
 
 
 def _person(user: User, sessions: Any) -> dict[str, Any]:
@@ -167,43 +169,41 @@ def _key(key: Key) -> dict[str, Any]:
 
 
 def _password() -> str:
-    """96 random bits, shown once; whoever gets it has `earshot user password` for one of their own."""
+    """96 random bits, shown once; `earshot user password` sets one of the person's own."""
     return "-".join(secrets.token_hex(3) for _ in range(4))
 
 
-def _text(given: Any, name: str) -> str:
-    found = given.get(name) if isinstance(given, dict) else None
-    return found if isinstance(found, str) else ""
+def _text(payload: Any, name: str) -> str:
+    text = payload.get(name) if isinstance(payload, dict) else None
+    return text if isinstance(text, str) else ""
 
 
-def _role(given: Any) -> Role:
-    asked = _text(given, "role")
+def _role(payload: Any) -> Role:
+    name = _text(payload, "role")
     for role in ROLES:
-        if role == asked:
+        if role == name:
             return role
-    raise UserError(f"{asked or 'nothing'} is no role; there are {', '.join(ROLES)}")
+    raise UserError(f"{name or 'nothing'} is no role; there are {', '.join(ROLES)}")
 
 
-def _brands(given: Any) -> list[str] | None:
+def _brands(payload: Any) -> list[str] | None:
     """None: all of them."""
-    found = given.get("brands") if isinstance(given, dict) else None
-    named = (
-        [each.strip() for each in found if isinstance(each, str) and each.strip()]
-        if isinstance(found, list)
-        else []
-    )
-    return sorted(set(named)) or None
+    names = payload.get("brands") if isinstance(payload, dict) else None
+    if not isinstance(names, list):
+        return None
+    brands = {name.strip() for name in names if isinstance(name, str)}
+    return sorted(brands - {""}) or None
 
 
-def _scopes(given: Any) -> list[Scope]:
-    asked = given.get("scopes") if isinstance(given, dict) else None
-    return [scope for scope in SCOPES if isinstance(asked, list) and scope in asked]
+def _scopes(payload: Any) -> list[Scope]:
+    names = payload.get("scopes") if isinstance(payload, dict) else None
+    return [scope for scope in SCOPES if isinstance(names, list) and scope in names]
 
 
-def add_people(parts: DeskParts) -> None:
+def add_people(services: DeskServices) -> None:
     """The page `/people`."""
 
     async def build(visit: Visit) -> None:
         PeoplePage(visit).start()
 
-    add_page(parts, "/people", "People", build, "admin")
+    add_page(services, "/people", "People", build, "admin")

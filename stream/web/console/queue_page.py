@@ -1,4 +1,4 @@
-"""The queue and the ticket beside it: what one browser asks for, does and is shown."""
+"""Queue page: the live list, and the ticket beside it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nicegui.dependencies import register_esm
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
-from stream.desk.queue import LONGEST, MOST
-from stream.web.console.cards import Card, asked_of, card, changes, chosen, with_urgent
+from stream.desk.queue import LONGEST, MAX_ROWS
+from stream.web.console.cards import Card, card, changes, filter_from, query_of, with_urgent
 from stream.web.console.feeds import Feeds, Quick
 from stream.web.console.presence import Rooms
 from stream.web.console.shell import ASSETS, Visit, add_page, say, tag
 from stream.web.console.ticket_actions import Acts
 from stream.web.console.ticket_page import TicketPage
 from stream.web.console.updates import AWAY
-from stream.web.parts import DeskParts
+from stream.web.desk_services import DeskServices
 
 FACETS_EVERY = 2.0  # seconds
 
@@ -28,7 +28,7 @@ register_esm("earshot", ASSETS, max_time=max(path.stat().st_mtime for path in AS
 
 
 class QueueView(Element, component="desk_queue.js"):
-    """The list in the browser. It is told what changed; what it missed it asks for."""
+    """The list in the browser. It gets differences, and asks for the list where it missed one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,23 +40,21 @@ class QueueView(Element, component="desk_queue.js"):
         return len(self._cards)
 
     def show(self, cards: list[Card], *, full: bool = False, more: bool = False) -> None:
-        """more: lines that stood further down all the time, and are no news."""
-        told = changes([] if full else self._cards, cards)
-        if (
-            not full
-            and not told["put"]
-            and told["head"] + told["tail"] == len(cards) == len(self._cards)
-        ):
+        """more: the new lines stood further down all the time, and are no news."""
+        difference = changes([] if full else self._cards, cards)
+        in_place = difference["head"] + difference["tail"]
+        is_same = not difference["put"] and in_place == len(cards) == len(self._cards)
+        if is_same and not full:
             return
         self._cards, self._seq = cards, self._seq + 1
-        whole = {
+        state = {
             "seq": self._seq,
             "base": self._seq - 1,
             "full": full,
             "more": more,
             "now": round(time.time() * 1000),
         }
-        self.tell(state=whole | told)
+        self.tell(state=state | difference)
 
     def again(self) -> None:
         self.show(self._cards, full=True)
@@ -74,23 +72,21 @@ class QueuePage:
         self._visit, self._feeds = visit, feeds
         self._acts = Acts(visit).by_name()
         self._following: list[asyncio.Task[None]] = []
-        self._lines, self._is_away = MOST, False
-        self.filter = chosen(visit.request.query_params, visit.caller.brands)
+        self._lines, self._is_away = MAX_ROWS, False
+        self.filter = filter_from(visit.request.query_params, visit.caller.brands)
         with tag("div", classes="desk") as self.frame:
             self.queue = QueueView()
             self.ticket = TicketPage(visit, rooms, self._go)
         caller = visit.caller
-        told = {
+        props = {
             "me": caller.name,
             "agent": caller.may("agent"),
-            "filter": asked_of(self.filter),
+            "filter": query_of(self.filter),
             "facets": {},
         }
-        self.queue.tell(**told, page=MOST, most=LONGEST)
+        self.queue.tell(**props, page=MAX_ROWS, most=LONGEST)
         self.queue.on("choose", self._choose)
-        self.queue.on(
-            "open", lambda event: self._go(event.args if isinstance(event.args, str) else None)
-        )
+        self.queue.on("open", self._open)
         self.queue.on("claim", self._claim)
         self.queue.on("more", self._more)
         self.queue.on("resync", lambda: self.queue.again())
@@ -111,16 +107,17 @@ class QueuePage:
         self.queue.tell(open=ticket_id)
         await self.ticket.open(ticket_id)
 
+    def _open(self, event: GenericEventArguments) -> None:
+        self._go(event.args if isinstance(event.args, str) else None)
+
     def _go(self, ticket_id: str | None) -> None:
         _spawn(self.open(ticket_id))
 
     def _follow(self, *, more: bool = False) -> None:
-        """Show what the filter finds, and how much each other choice would; in place of what was
-        shown before.
-        """
+        """Show the tickets of the filter, and the counts of each other choice, from now on."""
         for task in self._following:
             task.cancel()
-        queue, filter, lines = self._visit.parts.queue, self.filter, self._lines
+        queue, filter, lines = self._visit.services.queue, self.filter, self._lines
         fresh = True
 
         async def read() -> list[Card]:
@@ -164,23 +161,23 @@ class QueuePage:
             self.queue.tell(note=AWAY if away else "")
 
     def _choose(self, event: GenericEventArguments) -> None:
-        asked = event.args if isinstance(event.args, dict) else {}
-        wanted = chosen(asked, self._visit.caller.brands)
-        if wanted != self.filter:
-            self.filter, self._lines = wanted, MOST
+        payload = event.args if isinstance(event.args, dict) else {}
+        filter = filter_from(payload, self._visit.caller.brands)
+        if filter != self.filter:
+            self.filter, self._lines = filter, MAX_ROWS
             self._follow()
 
     def _more(self) -> None:
-        """The next lines, below those that are shown; asked for twice, they come once."""
+        """The next lines below the present ones; two requests bring them once."""
         if self._lines <= self.queue.length and self._lines < LONGEST:
-            self._lines += MOST
+            self._lines += MAX_ROWS
             self._follow(more=True)
 
     async def _claim(self, event: GenericEventArguments) -> None:
-        asked = event.args if isinstance(event.args, dict) else {}
-        seen = {"edits": asked.get("edits"), "version": asked.get("version")}
-        wanted = {"action": {"action": "claim"}, "seen": seen}
-        outcome = await self._acts["act"](str(asked.get("id")), frozenset(), wanted)
+        payload = event.args if isinstance(event.args, dict) else {}
+        seen = {"edits": payload.get("edits"), "version": payload.get("version")}
+        action = {"action": {"action": "claim"}, "seen": seen}
+        outcome = await self._acts["act"](str(payload.get("id")), frozenset(), action)
         say(outcome.words, bad=not outcome.ok)
 
 
@@ -188,13 +185,13 @@ def _spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     return background_tasks.create(work)
 
 
-def add_queue(parts: DeskParts) -> None:
+def add_queue(services: DeskServices) -> None:
     """The pages `/` and `/tickets/ID`."""
-    feeds = Feeds(parts.hub)
-    rooms = Rooms(parts.desk, feeds.hurry)
+    feeds = Feeds(services.hub)
+    rooms = Rooms(services.desk, feeds.hurry)
 
     async def build(visit: Visit) -> None:
         await QueuePage(visit, feeds, rooms).start(visit.request.path_params.get("ticket_id"))
 
-    add_page(parts, "/", "Queue", build)
-    add_page(parts, "/tickets/{ticket_id:path}", "Ticket", build)
+    add_page(services, "/", "Queue", build)
+    add_page(services, "/tickets/{ticket_id:path}", "Ticket", build)

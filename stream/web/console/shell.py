@@ -1,6 +1,4 @@
-"""What every page of the console has: who looks at it, the header with the ways between pages, and
-light or dark.
-"""
+"""Shell of every page of the console: its visitor, the header with navigation, light or dark."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from stream.accounts.users import Role
 from stream.errors import DatabaseAway
 from stream.web.auth.callers import Caller, caller_of
-from stream.web.parts import DeskParts
+from stream.web.desk_services import DeskServices
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +24,7 @@ ASSETS = Path(__file__).parent / "assets"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """An entry of the navigation. icon: a name of the Material icons. role: who may go there."""
+    """An entry of the navigation. icon: a name of the Material icons. role: needed to see it."""
 
     path: str
     title: str
@@ -45,21 +43,17 @@ WAYS = (
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One page that somebody has open. caller: as they were when it was opened; ask `still` before
-    each act.
-    """
+    """One open page. caller: as they were when it was opened; call `still` before each act."""
 
-    parts: DeskParts
+    services: DeskServices
     caller: Caller
     request: Request
     client: Client
 
     async def still(self, role: Role = "viewer") -> Caller | None:
-        """The caller as they are now; None, and they are told why, when they may not do this any
-        more.
-        """
+        """The caller as they are now; None, with a line on the page, when they may not do this."""
         try:
-            caller = await self.parts.callers.again(self.caller)
+            caller = await self.services.callers.again(self.caller)
         except DatabaseAway:
             say("The database cannot be reached just now; nothing was changed.", bad=True)
             return None
@@ -75,55 +69,55 @@ class Visit:
 Build = Callable[[Visit], Awaitable[None]]
 
 
-def add_page(parts: DeskParts, path: str, title: str, build: Build, role: Role = "viewer") -> None:
-    """A page at `path`, which `build` fills below the header. Who lacks the role is told so and
-    sees nothing else.
-    """
+def add_page(
+    services: DeskServices, path: str, title: str, build: Build, role: Role = "viewer"
+) -> None:
+    """A page at `path`, which `build` fills below the header, for callers of this role."""
 
     @ui.page(path, title=f"{title} · earshot", response_timeout=30)
     async def show(request: Request, client: Client) -> None:
         caller = caller_of(request)
         _header(caller, path)
         with tag("div", id="content", tabindex="-1"):  # within the page's own <main>
-            if caller.may(role):
-                try:
-                    await build(Visit(parts.of(caller), caller, request, client))
-                except DatabaseAway:
-                    client.status_code = 503
-                    ui.add_head_html('<meta http-equiv="refresh" content="5">')
-                    with tag("div", classes="empty", role="alert"):
-                        tag("h1", "The database cannot be reached just now")
-                        tag(
-                            "p",
-                            "Nothing is lost: messages wait in Kafka meanwhile. This page tries again by itself.",
-                        )
-            else:
-                with tag("div", classes="empty"):
-                    tag("h1", "Not for your role")
-                    tag(
-                        "p",
-                        f"This page takes the role {role}; you are {caller.role}. An admin can change that.",
-                    )
+            if not caller.may(role):
+                _not_for_you(caller, role)
+                return
+            try:
+                await build(Visit(services.of(caller), caller, request, client))
+            except DatabaseAway:
+                client.status_code = 503
+                _database_away()
+
+
+def _not_for_you(caller: Caller, role: Role) -> None:
+    words = f"This page takes the role {role}; you are {caller.role}. An admin can change that."
+    with tag("div", classes="empty"):
+        tag("h1", "Not for your role")
+        tag("p", words)
+
+
+def _database_away() -> None:
+    words = "Nothing is lost: messages wait in Kafka meanwhile. This page tries again by itself."
+    ui.add_head_html('<meta http-equiv="refresh" content="5">')
+    with tag("div", classes="empty", role="alert"):
+        tag("h1", "The database cannot be reached just now")
+        tag("p", words)
 
 
 def tag(kind: str, text: str | None = None, *, classes: str = "", **attributes: Any) -> ui.element:
-    """An HTML element; its text is text and never markup. `aria_label` stands for `aria-label`,
-    `for_` for `for`.
-    """
-    made = ui.element(kind) if text is None else TextElement(tag=kind, text=text)
+    """An HTML element; its text is never markup. `aria_label` stands for `aria-label`."""
+    element = ui.element(kind) if text is None else TextElement(tag=kind, text=text)
     if classes:
-        made.classes(classes)
+        element.classes(classes)
     for name, value in attributes.items():
         if value is not None and value is not False:
-            made.props[name.rstrip("_").replace("_", "-")] = "" if value is True else str(value)
-    return made
+            element.props[name.rstrip("_").replace("_", "-")] = "" if value is True else str(value)
+    return element
 
 
-def icon(name: str, *, classes: str = "") -> ui.element:
-    """One of the Material icons, as an ornament: whoever listens to the page hears the words beside
-    it.
-    """
-    return tag("span", name, classes=f"sym {classes}", aria_hidden="true")
+def icon(name: str) -> ui.element:
+    """A Material icon as an ornament: screen readers read the words beside it."""
+    return tag("span", name, classes="sym", aria_hidden="true")
 
 
 def say(words: str, *, bad: bool = False) -> None:
@@ -137,7 +131,7 @@ def say(words: str, *, bad: bool = False) -> None:
 
 
 def head() -> str:
-    """What is in the head of every page: the colours before anything is painted, and the style."""
+    """Head of every page: the colours before anything is painted, and the style."""
     script = (ASSETS / "theme.js").read_text(encoding="utf-8")
     style = "\n".join(path.read_text(encoding="utf-8") for path in sorted(ASSETS.glob("*.css")))
     return f"<script>{script}</script>\n<style>{style}</style>"
@@ -149,33 +143,37 @@ def _header(caller: Caller, path: str) -> None:
         with tag("a", classes="name", href="/", aria_label="earshot, to the queue"):
             tag("span", classes="ear", aria_hidden="true")
             tag("span", "earshot")
-        with tag("nav", classes="ways", aria_label="Pages"):
-            for way in WAYS:
-                if caller.may(way.role):
-                    here = (
-                        "page"
-                        if way.path == path or (way.path == "/" and path.startswith("/tickets/"))
-                        else None
-                    )
-                    with tag("a", href=way.path, aria_current=here):
-                        icon(way.icon)
-                        tag("span", way.title)
+        _navigation(caller, path)
         with tag("div", classes="self"):
-            theme = tag(
-                "button",
-                classes="quiet",
-                type="button",
-                aria_label="Light or dark",
-                title="Light or dark",
-            )
-            theme.props["data-theme-switch"] = ""
-            with theme:
-                icon("contrast")
+            _theme_switch()
             with tag("span", classes="who", title=f"{caller.name}, {caller.role}"):
                 tag("b", caller.name)
                 tag("small", caller.role)
             if caller.csrf:
-                with tag("form", method="post", action="/logout"):
-                    tag("input", type="hidden", name="csrf", value=caller.csrf)
-                    with tag("button", classes="quiet", aria_label="Log out", title="Log out"):
-                        icon("logout")
+                _log_out_button(caller.csrf)
+
+
+def _navigation(caller: Caller, path: str) -> None:
+    current = "/" if path.startswith("/tickets/") else path
+    with tag("nav", classes="ways", aria_label="Pages"):
+        for way in WAYS:
+            if not caller.may(way.role):
+                continue
+            with tag("a", href=way.path, aria_current="page" if way.path == current else None):
+                icon(way.icon)
+                tag("span", way.title)
+
+
+def _theme_switch() -> None:
+    label = "Light or dark"
+    button = tag("button", classes="quiet", type="button", aria_label=label, title=label)
+    button.props["data-theme-switch"] = ""
+    with button:
+        icon("contrast")
+
+
+def _log_out_button(csrf: str) -> None:
+    with tag("form", method="post", action="/logout"):
+        tag("input", type="hidden", name="csrf", value=csrf)
+        with tag("button", classes="quiet", aria_label="Log out", title="Log out"):
+            icon("logout")

@@ -1,7 +1,8 @@
-"""The SQL page: a read-only question as the person's own login. Who asked what is noted."""
+"""SQL page: one read-only statement at a time, noted with the person who ran it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,13 +12,13 @@ from nicegui.events import GenericEventArguments
 from sqlalchemy import text
 
 from stream.desk.example_queries import QUESTIONS
-from stream.desk.sql_box import EXPORTED, SHOWN, SqlBox
+from stream.desk.sql_box import EXPORTED, PAGE_ROWS, SqlBox
 from stream.errors import DatabaseAway
 from stream.postgres.database import reachable
 from stream.postgres.sql import SECONDS, SqlRefused
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.updates import View
-from stream.web.parts import DeskParts
+from stream.web.desk_services import DeskServices
 
 LONGEST_CELL = 2_000  # characters that are sent to the browser; the file has all of them
 
@@ -40,11 +41,11 @@ class SqlPage:
 
     def __init__(self, visit: Visit, box: SqlBox) -> None:
         self._visit, self._box = visit, box
-        asked = visit.request.query_params.get("q", "")
+        statement = visit.request.query_params.get("q", "")
         self.view = SqlView(
-            questions=[list(each) for each in QUESTIONS],
-            limits={"seconds": round(SECONDS), "rows": SHOWN, "exported": EXPORTED},
-            statement=asked[:5_000],
+            questions=[list(question) for question in QUESTIONS],
+            limits={"seconds": round(SECONDS), "rows": PAGE_ROWS, "exported": EXPORTED},
+            statement=statement[:5_000],
             login=visit.caller.name,
             views=[],
             answer=None,
@@ -55,29 +56,28 @@ class SqlPage:
         self.view.on("csv", self._csv)
 
     async def start(self) -> None:
-        async with reachable(), self._visit.parts.engine.connect() as connection:
-            found = await connection.execute(_COLUMNS)
-            self.view.tell(
-                views=[{"name": row.view, "columns": list(row.columns)} for row in found]
-            )
+        async with reachable(), self._visit.services.engine.connect() as connection:
+            rows = await connection.execute(_COLUMNS)
+            self.view.tell(views=[{"name": row.view, "columns": list(row.columns)} for row in rows])
 
     async def _ask(self, event: GenericEventArguments) -> None:
-        if (caller := await self._visit.still()) is None:
+        caller = await self._visit.still()
+        if caller is None:
             return
         self.view.tell(running=True, refused="")
         try:
             answer = await self._box.ask(
-                caller.name, lambda: self._visit.parts.reader_url(caller), str(event.args)
+                caller.name, lambda: self._visit.services.reader_url(caller), str(event.args)
             )
             rows = answer.rows
-            told = {
-                "columns": rows.columns,
-                "kinds": rows.kinds,
-                "more": rows.more,
-                "seconds": answer.seconds,
-            }
             self.view.tell(
-                answer=told | {"rows": [[_cell(value) for value in row] for row in rows.rows]}
+                answer={
+                    "columns": rows.columns,
+                    "kinds": rows.kinds,
+                    "more": rows.more,
+                    "seconds": answer.seconds,
+                    "rows": [_cells(row) for row in rows.rows],
+                }
             )
         except SqlRefused as refused:
             self.view.tell(refused=str(refused), answer=None)
@@ -89,12 +89,13 @@ class SqlPage:
             self.view.tell(running=False)
 
     async def _csv(self, event: GenericEventArguments) -> None:
-        if (caller := await self._visit.still()) is None:
+        caller = await self._visit.still()
+        if caller is None:
             return
         self.view.tell(running=True, refused="")
         try:
             file, more = await self._box.csv(
-                caller.name, lambda: self._visit.parts.reader_url(caller), str(event.args)
+                caller.name, lambda: self._visit.services.reader_url(caller), str(event.args)
             )
             ui.download.content(
                 file, f"earshot-{datetime.now(UTC):%Y%m%d-%H%M%S}.csv", "text/csv; charset=utf-8"
@@ -109,6 +110,10 @@ class SqlPage:
             self.view.tell(running=False)
 
 
+def _cells(row: Sequence[Any]) -> list[Any]:
+    return [_cell(value) for value in row]
+
+
 def _cell(value: Any) -> Any:
     """As JSON holds it; a number that JavaScript would round is its digits."""
     if isinstance(value, Decimal):
@@ -116,15 +121,15 @@ def _cell(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**53:
         return str(value)
     if isinstance(value, list):
-        return [_cell(each) for each in value[:200]]
+        return [_cell(element) for element in value[:200]]
     return value[:LONGEST_CELL] if isinstance(value, str) else value
 
 
-def add_sql(parts: DeskParts) -> None:
+def add_sql(services: DeskServices) -> None:
     """The page `/sql`."""
-    box = SqlBox(parts.engine)
+    box = SqlBox(services.engine)
 
     async def build(visit: Visit) -> None:
         await SqlPage(visit, box).start()
 
-    add_page(parts, "/sql", "SQL", build)
+    add_page(services, "/sql", "SQL", build)

@@ -1,6 +1,4 @@
-"""What a person may do to the ticket they have open, by the same functions as the API, and what
-came of it in words.
-"""
+"""Acts of a person on the ticket that they have open, by the same functions as the API."""
 
 from __future__ import annotations
 
@@ -23,11 +21,11 @@ from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.pipeline import outgoing
 from stream.replies.store import LostReply, Row
 from stream.web.auth.callers import Caller
-from stream.web.console.detail import lost_reply, told
+from stream.web.console.detail import change_in_words, lost_reply
 from stream.web.console.shell import Visit
 
-Asked = dict[str, Any]
-Act = Callable[[str, frozenset[str], Asked], Awaitable["Outcome"]]
+Payload = dict[str, Any]
+Act = Callable[[str, frozenset[str], Payload], Awaitable["Outcome"]]
 
 _ACTION: TypeAdapter[Action] = TypeAdapter(Action)
 _DONE = {
@@ -45,7 +43,7 @@ LONGEST_REPLY = 4000  # characters that are looked at; no network takes as many
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an act. lost: who was first, and what they did."""
+    """The outcome of an act. lost: the change that came first."""
 
     ok: bool
     words: str
@@ -56,12 +54,10 @@ class Outcome:
 
 
 class Acts:
-    """The acts of one visitor. Each looks up anew who they are, and whether the ticket is theirs to
-    see.
-    """
+    """The acts of one visitor. Each checks anew their role, and whether they may see the ticket."""
 
     def __init__(self, visit: Visit) -> None:
-        self._visit, self._parts = visit, visit.parts
+        self._visit, self._services = visit, visit.services
 
     def by_name(self) -> dict[str, Act]:
         return {
@@ -74,34 +70,36 @@ class Acts:
             "forget": self._guarded("lead", self._forget),
         }
 
-    async def check(self, ticket_id: str, asked: Asked) -> dict[str, Any]:
-        """What the policy says of words that are being typed. Raises UserError and NoTicket."""
+    async def check(self, ticket_id: str, payload: Payload) -> dict[str, Any]:
+        """The policy's verdict on words that are being typed. Raises UserError and NoTicket."""
         caller = await self._visit.still("agent")
         if caller is None:
             return {}
-        text = str(asked.get("text") or "")[:LONGEST_REPLY]
-        row = await self._row(ticket_id, asked, caller)
-        verdict = await reply_approval.judged(self._parts.replies, row, text)
+        text = str(payload.get("text") or "")[:LONGEST_REPLY]
+        row = await self._row(ticket_id, payload, caller)
+        verdict = await reply_approval.verdict_on(self._services.replies, row, text)
         return {
-            "n": asked.get("n"),
+            "n": payload.get("n"),
             "length": verdict.length,
             "limit": verdict.limit,
             "price": verdict.price,
-            "refusals": [{"rule": each.rule, "why": each.why} for each in verdict.refusals],
+            "refusals": [
+                {"rule": refusal.rule, "why": refusal.why} for refusal in verdict.refusals
+            ],
         }
 
     def _guarded(
-        self, role: Role, act: Callable[[Caller, str, frozenset[str], Asked], Awaitable[Outcome]]
+        self, role: Role, act: Callable[[Caller, str, frozenset[str], Payload], Awaitable[Outcome]]
     ) -> Act:
-        async def guarded(ticket_id: str, events: frozenset[str], asked: Asked) -> Outcome:
+        async def guarded(ticket_id: str, events: frozenset[str], payload: Payload) -> Outcome:
             try:
                 caller = await self._visit.still(role)
                 if caller is None:
                     return Outcome(False, "you may not do this now")
-                await self._parts.desk.ticket(ticket_id, caller.brands)
-                return await act(caller, ticket_id, events, asked)
+                await self._services.desk.ticket(ticket_id, caller.brands)
+                return await act(caller, ticket_id, events, payload)
             except Lost as lost:
-                return Outcome(False, str(lost), told(lost.last))
+                return Outcome(False, str(lost), change_in_words(lost.last))
             except LostReply as lost:
                 return Outcome(False, str(lost), lost_reply(lost))
             except (NotAllowed, NoTicket, UserError) as error:
@@ -118,15 +116,15 @@ class Acts:
         return guarded
 
     async def _act(
-        self, caller: Caller, ticket_id: str, events: frozenset[str], asked: Asked
+        self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
     ) -> Outcome:
-        action = _ACTION.validate_python(asked.get("action"))
-        seen = asked.get("seen") or {}
-        ticket = await self._parts.desk.ticket(ticket_id, caller.brands)
+        action = _ACTION.validate_python(payload.get("action"))
+        seen = payload.get("seen") or {}
+        ticket = await self._services.desk.ticket(ticket_id, caller.brands)
         await refuse_owner(
-            self._parts.people, ticket, action, caller.name, leads=caller.may("lead")
+            self._services.people, ticket, action, caller.name, leads=caller.may("lead")
         )
-        await self._parts.desk.act(
+        await self._services.desk.act(
             ticket_id,
             action,
             caller.name,
@@ -136,94 +134,94 @@ class Acts:
         return Outcome(True, _DONE[action.action])
 
     async def _approve(
-        self, caller: Caller, ticket_id: str, events: frozenset[str], asked: Asked
+        self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
     ) -> Outcome:
-        said = asked.get("text")
-        said = None if said is None else str(said)[:LONGEST_REPLY]
-        number, seen = asked.get("reply"), _version(asked)
+        text = payload.get("text")
+        text = None if text is None else str(text)[:LONGEST_REPLY]
+        number, seen = payload.get("reply"), _version(payload)
         if number is None:
-            if not said or not said.strip():
+            if not text or not text.strip():
                 return Outcome(False, "a reply has words")
-            number, seen = await reply_approval.begin(self._parts.replies, ticket_id, said), 0
+            number, seen = await reply_approval.begin(self._services.replies, ticket_id, text), 0
         else:
-            number = (await self._row(ticket_id, asked, caller))["id"]
-        anyway = asked.get("anyway") is True  # kept in the audit
+            number = (await self._row(ticket_id, payload, caller))["id"]
+        anyway = payload.get("anyway") is True  # kept in the audit
         await reply_approval.approve(
-            self._parts.replies, number, caller.name, said=said, anyway=anyway, seen=seen
+            self._services.replies, number, caller.name, text=text, anyway=anyway, seen=seen
         )
         return Outcome(True, "Approved. A worker sends it.")
 
     async def _discard(
-        self, caller: Caller, ticket_id: str, events: frozenset[str], asked: Asked
+        self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
     ) -> Outcome:
-        row = await self._row(ticket_id, asked, caller)
-        await self._parts.replies.discard(row["id"], caller.name, seen=_version(asked))
+        row = await self._row(ticket_id, payload, caller)
+        await self._services.replies.discard(row["id"], caller.name, seen=_version(payload))
         return Outcome(True, "Discarded.")
 
     async def _settle(
-        self, caller: Caller, ticket_id: str, events: frozenset[str], asked: Asked
+        self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
     ) -> Outcome:
-        row = await self._row(ticket_id, asked, caller)
-        sent = asked.get("sent") is True
-        await self._parts.replies.settle(row["id"], caller.name, sent=sent, seen=_version(asked))
+        row = await self._row(ticket_id, payload, caller)
+        sent = payload.get("sent") is True
+        await self._services.replies.settle(
+            row["id"], caller.name, sent=sent, seen=_version(payload)
+        )
         return Outcome(True, "Settled.")
 
     async def _draft(
-        self, caller: Caller, ticket_id: str, events: frozenset[str], asked: Asked
+        self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
     ) -> Outcome:
-        write = self._parts.write
-        wanted = await self._parts.replies.to_draft([ticket_id])
-        if write is None or not wanted:
+        write = self._services.write
+        requests = await self._services.replies.to_draft([ticket_id])
+        if write is None or not requests:
             return Outcome(False, "nothing here waits for a draft")
-        lately = await self._parts.replies.lately(wanted[0].request.brand)
-        drafts = await asyncio.to_thread(write, [wanted[0].request], lately)
-        await self._parts.replies.store([(wanted[0], drafts[0], None)])
+        lately = await self._services.replies.lately(requests[0].request.brand)
+        drafts = await asyncio.to_thread(write, [requests[0].request], lately)
+        await self._services.replies.store([(requests[0], drafts[0], None)])
         return Outcome(True, "Drafted.")
 
     async def _correct(
-        self, caller: Caller, ticket_id: str, events: frozenset[str], asked: Asked
+        self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
     ) -> Outcome:
-        event, field = str(asked.get("event")), asked.get("field")
+        event, field = str(payload.get("event")), payload.get("field")
         if event not in events or field not in FIELDS:
             return Outcome(False, "there is no such message in this ticket")
-        await self._parts.corrections.correct(event, field, str(asked.get("value")), caller.name)
-        return Outcome(True, f"Corrected: {field} is {asked.get('value')}.")
+        await self._services.corrections.correct(
+            event, field, str(payload.get("value")), caller.name
+        )
+        return Outcome(True, f"Corrected: {field} is {payload.get('value')}.")
 
     async def _forget(
-        self, caller: Caller, ticket_id: str, events: frozenset[str], asked: Asked
+        self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
     ) -> Outcome:
-        ticket = await self._parts.desk.ticket(ticket_id, caller.brands)
+        ticket = await self._services.desk.ticket(ticket_id, caller.brands)
         if caller.brands is not None:
             return Outcome(
                 False, "erasing reaches into every brand; it takes somebody who sees them all"
             )
-        if not ticket["author"] or asked.get("author") != ticket["author"]:
+        if not ticket["author"] or payload.get("author") != ticket["author"]:
             return Outcome(False, "this is not the author of the ticket")
-        gone = await forget(
-            self._parts.engine,
+        forgotten = await forget(
+            self._services.engine,
             ticket["author"],
-            who=caller.name,
+            actor=caller.name,
             network=ticket["network"],
-            publish=lambda saved: self._parts.publish(outgoing(saved)),
+            publish=lambda saved: self._services.publish(outgoing(saved)),
         )
         return Outcome(
             True,
-            f"Erased: {gone.messages} messages, {gone.drafts} drafts, {gone.dead_letters} dead letters.",
+            f"Erased: {forgotten.messages} messages, {forgotten.drafts} drafts, "
+            f"{forgotten.dead_letters} dead letters.",
         )
 
-    async def _row(self, ticket_id: str, asked: Asked, caller: Caller) -> Row:
-        """The reply that is meant, of this ticket and no other; before there is one, what it would
-        be.
-        """
-        number = asked.get("reply")
+    async def _row(self, ticket_id: str, payload: Payload, caller: Caller) -> Row:
+        """The reply of the payload, of this ticket and no other; before there is one, a blank."""
+        number = payload.get("reply")
         if number is None:
-            ticket = await self._parts.desk.ticket(ticket_id, caller.brands)
-            said = [
-                each
-                for each in await self._parts.desk.conversation(ticket_id)
-                if each["direction"] == "inbound"
-            ]
-            last = said[-1]["id"] if said else ticket_id
+            ticket = await self._services.desk.ticket(ticket_id, caller.brands)
+            messages = await self._services.desk.conversation(ticket_id)
+            inbound = [message for message in messages if message["direction"] == "inbound"]
+            last = inbound[-1]["id"] if inbound else ticket_id
             return {
                 "id": 0,
                 "brand": ticket["brand"],
@@ -231,13 +229,13 @@ class Acts:
                 "event_id": last,
                 "text": "",
             }
-        row = await self._parts.replies.find(int(number), caller.brands)
+        row = await self._services.replies.find(int(number), caller.brands)
         if row["ticket_id"] != ticket_id:
             raise UserError(f"there is no reply {number} to this ticket")
         return row
 
 
-def _version(asked: Asked) -> int:
-    """Of the reply as the page showed it; one that says nothing has seen none."""
-    version = asked.get("version")
+def _version(payload: Payload) -> int:
+    """The version of the reply that the page showed; -1 where it showed none."""
+    version = payload.get("version")
     return version if isinstance(version, int) else -1

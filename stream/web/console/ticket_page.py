@@ -1,6 +1,4 @@
-"""The ticket that one browser has open: read, kept fresh, and acted on. Every act asks anew who
-acts, and on what.
-"""
+"""Ticket page: one open ticket, kept fresh and acted on. Every act checks the person anew."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ from stream.web.console.updates import AWAY
 PACE = 0.25  # seconds between two reads of the same ticket
 UNKNOWN_PACE = 2.0  # the same, while it is not known whether the ticket is among those that change
 
-_GONE = "There is no such ticket. Where its message was deleted, it was withdrawn."
+_NO_TICKET = "There is no such ticket. Where its message was deleted, it was withdrawn."
 
 
 class TicketView(Element, component="desk_ticket.js"):
@@ -41,7 +39,7 @@ class TicketView(Element, component="desk_ticket.js"):
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """By what a ticket is known to be as it was."""
+    """Versions by which an unchanged ticket is recognised."""
 
     version: int
     edits: int
@@ -60,15 +58,17 @@ class TicketPage:
         self._is_away = False
         caller = visit.caller
         self.view = TicketView()
-        taxonomy = visit.parts.taxonomy
+        taxonomy = visit.services.taxonomy
         self.view.tell(
             me=caller.name,
             agent=caller.may("agent"),
             lead=caller.may("lead"),
             erases=caller.may("lead") and caller.brands is None,
-            drafting=visit.parts.write is not None,
+            drafting=visit.services.write is not None,
             topics=list(taxonomy.topic_names),
-            problems=[{"name": each.name, "topic": each.topic} for each in taxonomy.problems],
+            problems=[
+                {"name": problem.name, "topic": problem.topic} for problem in taxonomy.problems
+            ],
             others=[],
             people=[],
         )
@@ -104,9 +104,9 @@ class TicketPage:
             await self._rooms.leave(self._id, self)
 
     async def _follow(self, ticket_id: str) -> None:
-        """Read it again when it changed, and when it may have."""
+        """Read the ticket again when it changed, and when it may have changed."""
         surely, perhaps = asyncio.Event(), asyncio.Event()
-        helpers = [
+        tasks = [
             background_tasks.create(self._beat(ticket_id)),
             background_tasks.create(self._hear(ticket_id, surely, perhaps)),
         ]
@@ -125,11 +125,11 @@ class TicketPage:
                     perhaps.set()
                 await asyncio.sleep(PACE)
         finally:
-            for each in helpers:
-                each.cancel()
+            for helper in tasks:
+                helper.cancel()
 
     async def _hear(self, ticket_id: str, surely: asyncio.Event, perhaps: asyncio.Event) -> None:
-        with self._visit.parts.hub.subscribe(self._visit.caller.brands) as changes:
+        with self._visit.services.hub.subscribe(self._visit.caller.brands) as changes:
             async for change in changes:
                 if ticket_id in change.ids or change.table == "replies":
                     surely.set()
@@ -137,7 +137,7 @@ class TicketPage:
                     perhaps.set()
 
     async def _beat(self, ticket_id: str) -> None:
-        """Say that it is open here, and look whether whoever looks still may."""
+        """Note that it is open here, and check that the visitor may still see it."""
         while self._id == ticket_id:
             if not await self._may_still():
                 self.view.tell(
@@ -152,12 +152,12 @@ class TicketPage:
 
     async def _may_still(self) -> bool:
         try:
-            found = await self._visit.parts.callers.again(self._visit.caller)
+            caller = await self._visit.services.callers.again(self._visit.caller)
         except DatabaseAway:
             self._tell_away(True)
-            return True  # nobody can tell just now; nothing new is shown either
+            return True  # unknown just now; nothing new is shown either
         self._tell_away(False)
-        return found is not None
+        return caller is not None
 
     def _tell_away(self, away: bool) -> None:
         if away != self._is_away:
@@ -166,9 +166,9 @@ class TicketPage:
 
     async def _meet(self) -> None:
         caller, ticket_id = self._visit.caller, self._id
-        here = self._visit.client.has_socket_connection
-        if ticket_id is None or not here or not caller.may("agent") or self._mark is None:
-            return  # who may only look is in nobody's way
+        is_connected = self._visit.client.has_socket_connection
+        if ticket_id is None or not is_connected or not caller.may("agent") or self._mark is None:
+            return  # a visitor who may only look is in nobody's way
         self.view.tell(
             others=await self._rooms.enter(ticket_id, self, caller.name, self._meet_again)
         )
@@ -176,61 +176,60 @@ class TicketPage:
     async def _meet_again(self) -> None:
         if self._id is not None:
             self.view.tell(
-                others=await self._visit.parts.desk.enter(self._id, self._visit.caller.name)
+                others=await self._visit.services.desk.enter(self._id, self._visit.caller.name)
             )
 
     async def _read(self, *, anyhow: bool = False) -> None:
-        parts, ticket_id = self._visit.parts, self._id
+        services, ticket_id = self._visit.services, self._id
         if ticket_id is None:
             return
         try:
-            ticket = await parts.desk.ticket(ticket_id, self._visit.caller.brands)
+            ticket = await services.desk.ticket(ticket_id, self._visit.caller.brands)
         except NoTicket:
             self._mark, self._events = None, frozenset()
             self._visit.client.status_code = 404  # where the page is still to be sent
-            self.view.tell(ticket=None, gone=_GONE, others=[])
+            self.view.tell(ticket=None, gone=_NO_TICKET, others=[])
             return
-        replies = await parts.replies.newest(ticket=ticket_id)
+        replies = await services.replies.newest(ticket=ticket_id)
         mark = _Mark(
             ticket["version"],
             ticket["edits"],
-            tuple((each["id"], each["updated_at"]) for each in replies),
+            tuple((reply["id"], reply["updated_at"]) for reply in replies),
         )
         if mark == self._mark and not anyhow:
             return
-        said = await parts.desk.conversation(ticket_id)
-        events = [each["id"] for each in said]
-        told = detail(
+        conversation = await services.desk.conversation(ticket_id)
+        events = [message["id"] for message in conversation]
+        ticket_for_browser = detail(
             ticket,
-            said,
-            await parts.desk.history(ticket_id),
-            await parts.desk.similar(ticket_id),
-            await parts.desk.incident(ticket_id),
+            conversation,
+            await services.desk.history(ticket_id),
+            await services.desk.similar(ticket_id),
+            await services.desk.incident(ticket_id),
             replies,
-            await parts.corrections.of(events),
+            await services.corrections.of(events),
         )
         if self._mark is None and self._visit.caller.may("agent"):
             self.view.tell(people=await self._people(ticket["brand"]))
         if self._id == ticket_id:  # nobody went on meanwhile
             self._mark, self._events = mark, frozenset(events)
-            self.view.tell(ticket=told, gone=None, at=round(time.time() * 1000))
+            self.view.tell(ticket=ticket_for_browser, gone=None, at=round(time.time() * 1000))
 
     async def _people(self, brand: str | None) -> list[str]:
-        """Whom this ticket may be given to."""
-        return [
-            user.name for user in await self._visit.parts.people.list() if can_have(user, brand)
-        ]
+        """The people who can have this ticket."""
+        users = await self._visit.services.people.list()
+        return [user.name for user in users if can_have(user, brand)]
 
     def _acting(
         self, act: Callable[[str, frozenset[str], dict[str, Any]], Awaitable[Outcome]]
     ) -> Callable[[GenericEventArguments], Awaitable[None]]:
         async def handle(event: GenericEventArguments) -> None:
-            asked = event.args if isinstance(event.args, dict) else {}
+            payload = event.args if isinstance(event.args, dict) else {}
             ticket_id = self._id
-            if ticket_id is None or asked.get("ticket") != ticket_id:
+            if ticket_id is None or payload.get("ticket") != ticket_id:
                 return  # they went on meanwhile
-            outcome = await act(ticket_id, self._events, asked)
-            self.view.tell(outcome={"n": asked.get("n"), **outcome.as_json()})
+            outcome = await act(ticket_id, self._events, payload)
+            self.view.tell(outcome={"n": payload.get("n"), **outcome.as_json()})
             if outcome.ok:
                 say(outcome.words)
             await self._read(anyhow=True)

@@ -1,6 +1,4 @@
-"""How a page of the console keeps its browser up to date: numbers go out when they differ, and
-questions wait.
-"""
+"""Updates of an open page: props go out when they differ, and readings wait for changes."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ AWAY = "The database cannot be reached; this is what was last seen."
 
 
 class View(Element):
-    """A component in the browser. Told again is only what differs."""
+    """A component in the browser, to which only props that differ are sent."""
 
     def __init__(self, **props: Any) -> None:
         super().__init__()
@@ -47,16 +45,14 @@ def keep_telling(
     again: asyncio.Event,
     every: float,
 ) -> None:
-    """Show now, whenever `again` is set, and every so many seconds, until the browser is gone or
-    logged out.
-    """
+    """Show now, whenever `again` is set, and every so many seconds, until the visit ends."""
 
     async def run() -> None:
         while True:
             again.clear()
             wait = every
             try:
-                if await visit.parts.callers.again(visit.caller) is None:
+                if await visit.services.callers.again(visit.caller) is None:
                     view.tell(note=LOGGED_OUT)
                     return
                 await show()
@@ -75,7 +71,7 @@ def hear(visit: Visit, tables: frozenset[str], again: asyncio.Event) -> None:
     """Set `again` when something of these tables changes that the caller may see."""
 
     async def run() -> None:
-        with visit.parts.hub.subscribe(visit.caller.brands) as changes:
+        with visit.services.hub.subscribe(visit.caller.brands) as changes:
             async for change in changes:
                 if change.table in tables or change.table == MISSED.table:
                     again.set()

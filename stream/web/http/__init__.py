@@ -1,1 +1,1 @@
-"""HTTP itself: errors as problem documents, security headers, plain pages, and where a request comes from."""
+"""HTTP itself: problem documents, security headers, plain pages, and origins of requests."""

@@ -1,6 +1,4 @@
-"""What every request passes first and every answer last: an id, a limit on the size, headers, and
-no traceback.
-"""
+"""ASGI edge of every request: its id, its size limit, security headers, errors in one line."""
 
 from __future__ import annotations
 
@@ -23,15 +21,19 @@ log = logging.getLogger(__name__)
 
 LARGEST_BODY = 2 * 1024 * 1024  # bytes
 
-_GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_CLIENT_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _POLICY = "Content-Security-Policy"
 # Texts of customers are on these pages: nothing in them may run, load or frame anything.
-PLAIN_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+PLAIN_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
 # NiceGUI writes its start into the page and compiles its templates in the browser; all of it comes
 # from here.
 CONSOLE_POLICY = (
-    "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+    "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self'; worker-src 'self' blob:; "
     "manifest-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 _HEADERS = {
@@ -49,8 +51,8 @@ _ALWAYS_HTTPS = "max-age=31536000"
 class Edge:
     """Plain ASGI: a middleware of Starlette's own kind would cost a task and two queues a request.
 
-    console: the paths whose answers may load what the console needs, said as the gate's; base_url:
-    as people know us.
+    console: paths whose answers may load scripts and styles, in the gate's notation; base_url: our
+    public address.
     """
 
     def __init__(
@@ -64,8 +66,8 @@ class Edge:
             await self._app(scope, receive, send)
             return
         scope["request_id"] = request_id = _request_id(scope)
-        scope["metrics"] = self._metrics  # for whoever tells them: stream/web/api/state.py
-        asked_at, started = time.perf_counter(), False
+        scope["metrics"] = self._metrics  # read by stream/web/api/state.py
+        began, started = time.perf_counter(), False
         policy = CONSOLE_POLICY if within(scope["path"], self._console) else PLAIN_POLICY
         always_https = is_https(HTTPConnection(scope), self._base_url)
 
@@ -73,7 +75,7 @@ class Edge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                route, seconds = _route(scope, self._console), time.perf_counter() - asked_at
+                route, seconds = _route(scope, self._console), time.perf_counter() - began
                 self._metrics.answered(route, scope["method"], message["status"], seconds)
                 headers = MutableHeaders(raw=message["headers"])
                 message["headers"] = headers.raw
@@ -103,7 +105,7 @@ class Edge:
 
 
 def _route(scope: Scope, console: Collection[str]) -> str:
-    """The declared path; what is none of ours has one name, whatever it was called."""
+    """The declared path; all paths that are not ours share one name."""
     declared = getattr(scope.get("route"), "path", None)
     if declared:
         return str(declared)
@@ -114,13 +116,13 @@ _TOO_LARGE = f"a request has at most {LARGEST_BODY // 1024**2} MiB; send fewer m
 
 
 def _limited(receive: Receive) -> Receive:
-    taken = 0
+    received = 0
 
     async def take() -> Message:
-        nonlocal taken
+        nonlocal received
         message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > LARGEST_BODY:
+        received += len(message.get("body", b""))
+        if received > LARGEST_BODY:
             raise refusal(413, _TOO_LARGE, Connection="close")
         return message
 
@@ -128,11 +130,11 @@ def _limited(receive: Receive) -> Receive:
 
 
 def _announced(scope: Scope) -> int:
-    """The length that the header tells; a body in chunks is counted as it comes."""
-    told = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-    return int(told) if told.isdigit() else 0
+    """The length in the header; a body in chunks is counted as it comes."""
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    return int(length) if length.isdigit() else 0
 
 
 def _request_id(scope: Scope) -> str:
-    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    return given.decode() if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+    id = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    return id.decode() if _CLIENT_ID.fullmatch(id) else uuid.uuid4().hex

@@ -1,6 +1,4 @@
-"""What a request tells of where it comes from: https or not, our own page or another's, the address
-of who asks.
-"""
+"""Origin of a request: https or not, our own page or another site's, and the client's address."""
 
 from __future__ import annotations
 
@@ -16,17 +14,22 @@ SECURE_COOKIE = "__Host-earshot_session"
 
 
 def is_https(connection: HTTPConnection, base_url: str | None = None) -> bool:
-    """Over TLS, ours or a proxy's. Who lies about the proxy harms their own cookie alone."""
-    told = connection.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+    """Over TLS, ours or a proxy's. A false header harms its own sender's cookie alone."""
+    forwarded = connection.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
     scheme = connection.scope.get("scheme")
-    return scheme in ("https", "wss") or told == "https" or (base_url or "").startswith("https://")
+    return (
+        scheme in ("https", "wss")
+        or forwarded == "https"
+        or (base_url or "").startswith("https://")
+    )
 
 
 def is_same_origin(
     connection: HTTPConnection, base_url: str | None = None, *, unknown: bool = False
 ) -> bool:
-    """Whether our own page asks. unknown: the answer for what is no browser, which tells neither
-    header.
+    """Whether our own page sent the request. unknown: the answer where both headers are missing.
+
+    No browser omits both.
 
     Browsers set both headers themselves; no page can change them. (OWASP, Cross-Site Request
     Forgery Prevention.)
@@ -45,26 +48,25 @@ def is_same_origin(
 
 
 def address_of(connection: HTTPConnection) -> str:
-    """Whose guesses are counted: the other end; behind a proxy of the same network, who the proxy
-    says it was.
-    """
+    """The client's address: the peer's, or behind a proxy of the same network the forwarded one."""
     peer = connection.client.host if connection.client else ""
-    told = connection.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    forwarded = connection.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
     try:
-        return str(ip_address(told)) if told and ip_address(peer).is_private else peer
+        return str(ip_address(forwarded)) if forwarded and ip_address(peer).is_private else peer
     except ValueError:
         return peer
 
 
-def local_path(given: str) -> str:
-    """`given` where it is a path of ours; else "/": a login must lead nobody elsewhere."""
-    plain = given.isascii() and given.isprintable() and "\\" not in given
-    return given if plain and given.startswith("/") and not given.startswith("//") else "/"
+def local_path(path: str) -> str:
+    """`path` where it is one of ours; else "/": a login must not lead to another site."""
+    is_plain = path.isascii() and path.isprintable() and "\\" not in path
+    is_ours = is_plain and path.startswith("/") and not path.startswith("//")
+    return path if is_ours else "/"
 
 
-def within(path: str, given: Collection[str]) -> bool:
-    """Is the path one of these? `/x` is that path alone; `/x/` is all that begins so."""
-    return any(
-        path == each or (each != "/" and each.endswith("/") and path.startswith(each))
-        for each in given
-    )
+def within(path: str, patterns: Collection[str]) -> bool:
+    """Is the path one of these? `/x` is that path alone; `/x/` is every path that begins so."""
+    if path in patterns:
+        return True
+    prefixes = tuple(pattern for pattern in patterns if pattern != "/" and pattern.endswith("/"))
+    return path.startswith(prefixes)

@@ -1,6 +1,4 @@
-"""Pages that need neither a script nor the database: logging in, and saying that the database is
-away.
-"""
+"""Plain pages without a script or the database: the login, and the notice of an outage."""
 
 from __future__ import annotations
 
@@ -10,13 +8,19 @@ from starlette.responses import Response
 
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem; box-sizing: border-box }
-main { width: min(24rem, 100%) } h1 { font-size: 1.4rem; margin: 0 0 .3rem } p { margin: .3rem 0 1rem }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem; \
+box-sizing: border-box }
+main { width: min(24rem, 100%) } h1 { font-size: 1.4rem; margin: 0 0 .3rem } p { margin: .3rem 0 \
+1rem }
 label { display: block; margin: .9rem 0 .25rem; font-weight: 600 }
-input { width: 100%; box-sizing: border-box; font: inherit; padding: .6rem .7rem; border-radius: .5rem;
-        border: 1px solid color-mix(in srgb, currentColor 30%, transparent); background: Field; color: FieldText }
-input.code { font-family: ui-monospace, monospace; text-transform: uppercase; letter-spacing: .08em }
-button { margin-top: 1.3rem; width: 100%; font: inherit; font-weight: 600; padding: .65rem; border: 0;
+input { width: 100%; box-sizing: border-box; font: inherit; padding: .6rem .7rem; border-radius: \
+.5rem;
+        border: 1px solid color-mix(in srgb, currentColor 30%, transparent); background: Field; \
+color: FieldText }
+input.code { font-family: ui-monospace, monospace; text-transform: uppercase; letter-spacing: \
+.08em }
+button { margin-top: 1.3rem; width: 100%; font: inherit; font-weight: 600; padding: .65rem; \
+border: 0;
          border-radius: .5rem; background: #1d4ed8; color: #fff; cursor: pointer }
 input:focus-visible, button:focus-visible { outline: 3px solid #60a5fa; outline-offset: 2px }
 [role=alert] { border-left: 4px solid #c1121f; padding: .5rem .8rem; border-radius: .3rem;
@@ -35,18 +39,20 @@ def plain_page(
     *,
     head: str = "",
 ) -> Response:
-    """body, head: HTML, of which whatever came from outside is escaped."""
+    """body, head: HTML, in which every foreign text is escaped."""
     return HTMLResponse(
         f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>earshot: {title}</title>{head}<style>{_STYLE}</style></head><body><main>{body}</main></body></html>""",
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, \
+initial-scale=1">
+<title>earshot: \
+{title}</title>{head}<style>{_STYLE}</style></head><body><main>{body}</main></body></html>""",
         status,
         headers,
     )
 
 
 def away_page() -> Response:
-    """In place of any page. It asks for its address again every few seconds."""
+    """In place of any page. It loads its address again every few seconds."""
     again = '<meta http-equiv="refresh" content="5">'
     return plain_page("the database is away", _AWAY, 503, {"Retry-After": "5"}, head=again)
 

@@ -1,6 +1,4 @@
-"""Every error as `application/problem+json` (RFC 9457): what was wrong and what to do, never what
-was sent.
-"""
+"""Errors as `application/problem+json` (RFC 9457). They never quote the request."""
 
 from __future__ import annotations
 
@@ -19,6 +17,7 @@ from stream.web.http.plain import away_page, wants_page
 
 MEDIA_TYPE = "application/problem+json"
 
+_PROBLEMS = ("/Problem", "/LostUpdate", "/LostReplyUpdate", "/RefusedWords")  # their schemas
 _MOST_FAULTS = 20  # of one request that are told
 _LONGEST_FAULT = 200  # characters
 
@@ -48,7 +47,7 @@ class Problem(BaseModel):
 
 
 class Conflicting(HTTPException):
-    """A refusal that shows what stands against it. more: further members of the problem, JSON-able."""
+    """A refusal with the state that it conflicts with. more: members of the problem, JSON-able."""
 
     def __init__(self, status: int, detail: str, **more: Any) -> None:
         super().__init__(status, detail)
@@ -57,7 +56,7 @@ class Conflicting(HTTPException):
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI says of these answers."""
-    told = {
+    descriptions = {
         400: "The body is no JSON in UTF-8.",
         401: "There is no API key, or it opens nothing.",
         403: "The key lacks the scope, or its user the role.",
@@ -70,21 +69,20 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         429: "Too many messages from this key; wait as `Retry-After` says.",
         503: "Something that is needed is away or busy; wait as `Retry-After` says.",
     }
-    return {status: {"model": Problem, "description": told[status]} for status in statuses}
+    return {status: {"model": Problem, "description": descriptions[status]} for status in statuses}
 
 
 def described(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, where problems have their own media type: FastAPI can only say that of
-    whole routes.
+    """The OpenAPI document with the media type of problems.
+
+    FastAPI itself can set a media type for whole routes only.
     """
     document = app.openapi()
     for methods in document["paths"].values():
         for route in methods.values():
             for answer in route["responses"].values():
                 schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
-                if schema.get("$ref", "").endswith(
-                    ("/Problem", "/LostUpdate", "/LostReplyUpdate", "/RefusedWords")
-                ):
+                if schema.get("$ref", "").endswith(_PROBLEMS):
                     answer["content"] = {MEDIA_TYPE: {"schema": schema}}
     return document
 
@@ -99,14 +97,14 @@ def problem(
     more: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     """The answer to a request that is refused."""
-    told = Problem(
+    document = Problem(
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
         request_id=request_id,
         errors=list(faults),
     )
-    content = told.model_dump(exclude=set() if faults else {"errors"})
+    content = document.model_dump(exclude=set() if faults else {"errors"})
     return JSONResponse(
         content | dict(more or {}), status, dict(headers or {}), media_type=MEDIA_TYPE
     )
@@ -116,70 +114,56 @@ def refusal(
     status: int, detail: str, *, retry_after: float | None = None, **headers: str
 ) -> HTTPException:
     """What a route raises. retry_after: seconds, rounded up to whole ones."""
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    values = {name.replace("_", "-"): value for name, value in headers.items()}
     if retry_after is not None:
-        told["Retry-After"] = str(max(1, -int(-retry_after // 1)))
-    return HTTPException(status, detail, told)
+        values["Retry-After"] = str(max(1, -int(-retry_after // 1)))
+    return HTTPException(status, detail, values)
 
 
 def tell_problems(app: FastAPI) -> None:
-    """Answer every exception that leaves a route as a problem. What is left is a bug, and the
-    edge's business.
-    """
+    """Answer every exception of a route as a problem. Others are bugs, which the edge answers."""
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101  the handler is for these alone
-        detail = (
-            _WORDS.get(error.status_code, error.detail)
-            if error.detail in _NOBODYS
-            else error.detail
-        )
+        detail = error.detail
+        if detail in _UNWRITTEN:
+            detail = _WORDS.get(error.status_code, detail)
         more = error.more if isinstance(error, Conflicting) else None
         return problem(_id(request), error.status_code, detail, headers=error.headers, more=more)
 
     @app.exception_handler(RequestValidationError)
     async def unreadable(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101  the handler is for these alone
-        of_body = any(one["loc"][:1] == ("body",) for one in error.errors())
-        if of_body and not request.headers.get("content-type", "").partition(";")[
-            0
-        ].strip().lower().endswith("json"):
+        errors = error.errors()
+        of_body = any(entry["loc"][:1] == ("body",) for entry in errors)
+        if of_body and not _is_json(request):
             return problem(
                 _id(request), 415, "the body is to be JSON: say `Content-Type: application/json`"
             )
-        faults = _faults(error.errors())
-        if any(one["type"] == "json_invalid" for one in error.errors()):
+        faults = _faults(errors)
+        if any(entry["type"] == "json_invalid" for entry in errors):
             return problem(_id(request), 400, f"the body is no JSON: {faults[0].what}")
         return problem(_id(request), 422, f"{faults[0].at}: {faults[0].what}", faults=faults)
 
     @app.exception_handler(DatabaseAway)
     async def no_database(request: Request, _: Exception) -> Response:
-        return (
-            away_page()
-            if wants_page(request)
-            else _away(request, "the database cannot be reached just now")
-        )
+        if wants_page(request):
+            return away_page()
+        return _away(request, "the database cannot be reached just now")
 
     @app.exception_handler(BrokerAway)
     async def no_broker(request: Request, _: Exception) -> JSONResponse:
-        return _away(
-            request,
-            "Kafka cannot be reached just now; sending the same again doubles nothing that has an id",
-        )
+        return _away(request, _NO_BROKER)
 
 
-_TAGS = (
-    "one",
-    "several",
-    "plain",
-    "tweet",
-    "complaint",
-    "transcript",
-    "deleted",
-)  # of unions; they are no fields
-# Details that were not written for a person, and what to say instead.
-_NOBODYS = {*(status.phrase for status in HTTPStatus), "There was an error parsing the body"}
+_NO_BROKER = (
+    "Kafka cannot be reached just now; sending the same again doubles nothing that has an id"
+)
+# Tags of unions; they are no fields.
+_TAGS = ("one", "several", "plain", "tweet", "complaint", "transcript", "deleted")
+# Details that were not written for a person, and the words in their place.
+_UNWRITTEN = {*(status.phrase for status in HTTPStatus), "There was an error parsing the body"}
 _WORDS = {
     400: "the body is no JSON in UTF-8",
     404: "there is nothing at this address; see /docs",
@@ -191,32 +175,35 @@ def _away(request: Request, detail: str) -> JSONResponse:
     return problem(_id(request), 503, detail, headers={"Retry-After": "2"})
 
 
+def _is_json(request: Request) -> bool:
+    media_type = request.headers.get("content-type", "").partition(";")[0]
+    return media_type.strip().lower().endswith("json")
+
+
 def _id(request: Request) -> str:
     return str(request.scope.get("request_id", "unknown"))
 
 
 def _faults(errors: Sequence[Any]) -> list[Fault]:
-    """Where and what, without the input: it may be anybody's message, or a secret."""
-    return [
-        Fault(
-            at=".".join(str(part) for part in one["loc"] if part not in _TAGS),
-            what=_said(one),
-        )
-        for one in errors[:_MOST_FAULTS]
-    ]
+    """Places and reasons, without the input: it may be a customer's message, or a secret."""
+    faults = []
+    for error in errors[:_MOST_FAULTS]:
+        path = ".".join(str(part) for part in error["loc"] if part not in _TAGS)
+        faults.append(Fault(at=path, what=_sentence(error)))
+    return faults
 
 
-def _said(one: Mapping[str, Any]) -> str:
-    match one["type"]:
+def _sentence(error: Mapping[str, Any]) -> str:
+    match error["type"]:
         case "json_invalid" | "value_error":
-            words = str(one["ctx"]["error"])
+            words = str(error["ctx"]["error"])
         case "union_tag_not_found":
             words = "says no kind: expected tweet, complaint, transcript or deleted"
         case "union_tag_invalid":
-            words = f"kind is one of {one['ctx']['expected_tags']}"
+            words = f"kind is one of {error['ctx']['expected_tags']}"
         case "model_type" | "model_attributes_type" | "dict_type":
             words = "is to be a JSON object"
         case _:
-            words = str(one["msg"])
+            words = str(error["msg"])
     words = words[:1].lower() + words[1:]
     return words if len(words) <= _LONGEST_FAULT else words[: _LONGEST_FAULT - 1] + "…"

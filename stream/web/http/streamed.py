@@ -1,4 +1,4 @@
-"""An answer that is made while it is sent, and given up when nobody reads it any more."""
+"""Streaming answer that is made while it is sent, and given up when its reader hangs up."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ log = logging.getLogger(__name__)
 
 
 class Streamed(StreamingResponse):
-    """Closes its source also when the reader hangs up: what the source holds (a connection, a
-    place) is free then.
+    """Closes its source also when the reader hangs up, so that its connection and place are free.
 
-    seconds: how long it may take, however slowly it is read; then the connection breaks off.
+    seconds: the longest time, however slowly it is read; then the connection breaks off.
     """
 
     def __init__(

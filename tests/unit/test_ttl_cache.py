@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from stream.monitor.cache import MOST, Remembered
+from stream.monitor.cache import MAX_ANSWERS, TtlCache
 
 
 class Clock:
@@ -37,35 +37,35 @@ def make(made):
 
 
 async def test_many_who_ask_at_once_get_the_same_answer(clock, made, make):
-    remembered = Remembered(clock)
-    assert await asyncio.gather(*(remembered.get("a", 5.0, make) for _ in range(50))) == [1] * 50
+    cache = TtlCache(clock)
+    assert await asyncio.gather(*(cache.get("a", 5.0, make) for _ in range(50))) == [1] * 50
     clock.now = 4.9
-    assert await remembered.get("a", 5.0, make) == 1
+    assert await cache.get("a", 5.0, make) == 1
     clock.now = 5.0
-    assert await remembered.get("a", 5.0, make) == 2
+    assert await cache.get("a", 5.0, make) == 2
 
 
 async def test_an_error_is_told_to_those_who_wait_and_not_remembered(clock, made, make):
-    remembered = Remembered(clock)
+    cache = TtlCache(clock)
 
     async def fail() -> int:
         raise ValueError("away")
 
     with pytest.raises(ValueError, match="away"):
-        await remembered.get("a", 5.0, fail)
-    assert await remembered.get("a", 5.0, make) == 1
+        await cache.get("a", 5.0, fail)
+    assert await cache.get("a", 5.0, make) == 1
 
 
 async def test_whoever_gives_up_takes_the_answer_from_nobody(clock, made, make):
-    remembered = Remembered(clock)
+    cache = TtlCache(clock)
     waiting = asyncio.Event()
 
     async def slow() -> str:
         await waiting.wait()
         return "here"
 
-    first = asyncio.create_task(remembered.get("a", 5.0, slow))
-    second = asyncio.create_task(remembered.get("a", 5.0, slow))
+    first = asyncio.create_task(cache.get("a", 5.0, slow))
+    second = asyncio.create_task(cache.get("a", 5.0, slow))
     await asyncio.sleep(0)
     first.cancel()
     waiting.set()
@@ -73,7 +73,7 @@ async def test_whoever_gives_up_takes_the_answer_from_nobody(clock, made, make):
 
 
 async def test_it_does_not_grow_for_ever(clock, made, make):
-    remembered = Remembered(clock)
-    for number in range(MOST + 50):
-        await remembered.get(number, 5.0, make)
-    assert len(remembered._kept) == MOST
+    cache = TtlCache(clock)
+    for number in range(MAX_ANSWERS + 50):
+        await cache.get(number, 5.0, make)
+    assert len(cache._answers) == MAX_ANSWERS

@@ -15,7 +15,7 @@ from stream.embedded import Embedded, free_port
 from stream.errors import BrokerAway
 from stream.kafka import Kafka, Outgoing
 from stream.settings import Settings
-from stream.web.lazy_publisher import Outlet
+from stream.web.lazy_publisher import LazyPublisher
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ async def test_what_was_answered_with_202_is_on_the_broker(broker):
     posted = [{"kind": "tweet", "text": f"where is my bag {number}"} for number in range(20)]
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with (
-        Outlet(Kafka(Settings(), broker)).open() as outlet,
+        LazyPublisher(Kafka(Settings(), broker)).open() as outlet,
         web(publish=outlet.publish) as address,
         aiohttp.ClientSession(address, headers=headers) as session,
     ):
@@ -51,7 +51,7 @@ async def test_what_was_answered_with_202_is_on_the_broker(broker):
 
 
 async def test_without_a_broker_it_says_so_to_everybody_who_waits():
-    async with Outlet(Kafka(Settings(), f"127.0.0.1:{free_port()}")).open() as outlet:
+    async with LazyPublisher(Kafka(Settings(), f"127.0.0.1:{free_port()}")).open() as outlet:
         message = Outgoing("tweets", "x:1", b"{}")
         told = await asyncio.gather(
             *(outlet.publish([message]) for _ in range(20)), return_exceptions=True
