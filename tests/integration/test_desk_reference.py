@@ -7,7 +7,7 @@ from desk_client import small_desk
 from serving import TOKEN
 from yarl import URL
 
-from stream.web.docs import HERE, examples
+from stream.web.docs import SERVER, examples
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}  # a key of nobody's with every scope: an agent
 ELSEWHERE = {
@@ -31,7 +31,7 @@ async def test_every_example_of_the_reference_runs(postgres_url):
                     continue
                 for example in examples(document, path, method, told):
                     await session.post(f"{address}/v1/tickets/x%3A1/reopen")
-                    where = URL(example.address.replace(HERE, address), encoded=True)
+                    where = URL(example.address.replace(SERVER, address), encoded=True)
                     async with session.request(
                         method, where, json=example.body, headers=example.headers
                     ) as answer:
