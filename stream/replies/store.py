@@ -4,7 +4,8 @@ stream/replies/outbox.py's work.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -50,16 +51,27 @@ _UNANSWERED = text("""
     )
     order by ticket_id
 """).bindparams(bindparam("tickets", type_=ARRAY(Text)))
-# Tickets whose last message has no draft: told while nobody drafted, or on a broker that is gone.
-_MISSED = text("""
-    select t.id from tickets t
-    where t.answered_at is null and t.state <> 'resolved' and not (t.id = any(:but))
-      and not exists (
-        select from replies r join events e on e.id = r.event_id
-        where r.ticket_id = t.id and e.occurred_at >= t.last_inbound_at
-      )
-    order by t.priority desc, t.received_at limit :limit
-""").bindparams(bindparam("but", type_=ARRAY(Text)))
+# Tickets whose last message has no draft. The advisory locks end with the transaction: processes
+# that draft side by side take different tickets, and those of a process that died come back.
+_CLAIM = text("""
+    with waiting as materialized (
+      select t.id, t.version from tickets t
+      where t.answered_at is null and t.state <> 'resolved' and t.priority >= :minimum
+        and (not :recent or t.updated_at > now() - interval '1 minute')
+        and not exists (
+          select from unnest(cast(:tickets as text[]), cast(:versions as bigint[])) as x (id, version)
+          where x.id = t.id and x.version = t.version
+        )
+        and not exists (
+          select from replies r join events e on e.id = r.event_id
+          where r.ticket_id = t.id and e.occurred_at >= t.last_inbound_at
+        )
+      order by t.priority desc, t.received_at limit 20 * :limit
+    )
+    select id, version from waiting
+    where pg_try_advisory_xact_lock(hashtextextended('earshot draft ' || id, 0))
+    limit :limit
+""")
 _SUPERSEDED = text("""
     update replies set state = 'discarded', reason = 'the customer wrote again', updated_at = now(),
                        version = version + 1, changed_by = 'earshot'
@@ -148,14 +160,32 @@ class Replies:
             for row in rows
         ]
 
-    async def missed(self, limit: int, but: Collection[str] = ()) -> list[str]:
-        """Open tickets that wait for a draft, the most urgent first; `but`: those that are known to
-        get none.
+    @asynccontextmanager
+    async def claim(
+        self,
+        limit: int,
+        *,
+        minimum: int = 0,
+        exclude: Mapping[str, int] | None = None,
+        recent: bool = False,
+    ) -> AsyncIterator[dict[str, int]]:
+        """Open tickets that wait for a draft, with their versions, the most urgent first.
+
+        They are this caller's until the block ends: others that claim meanwhile get other tickets.
+        minimum: of the priority. exclude: tickets that need no look while they have this version.
+        recent: only tickets that changed within a minute, which is cheap however many are open.
         """
+        known = exclude or {}
+        values = {
+            "limit": limit,
+            "minimum": minimum,
+            "recent": recent,
+            "tickets": list(known),
+            "versions": list(known.values()),
+        }
         async with reachable(), self._engine.connect() as connection:
-            return list(
-                (await connection.execute(_MISSED, {"limit": limit, "but": list(but)})).scalars()
-            )
+            rows = (await connection.execute(_CLAIM, values)).all()
+            yield {row.id: row.version for row in rows}
 
     async def lately(self, brand: str | None, but: int = 0) -> list[str]:
         """What the brand sent, or is about to, in the last days; `but`: a reply that does not
