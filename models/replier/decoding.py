@@ -61,7 +61,7 @@ class Drawn:
     ended: bool
 
 
-class Drafting:
+class Decoder:
     def __init__(self, mixture: Mixture, subwords: Subwords) -> None:
         self._mixture, self._subwords = mixture, subwords
         numbers = {piece: number for number, piece in enumerate(subwords.pieces)}

@@ -39,7 +39,7 @@ class Verdict:
 
 async def judged(replies: Replies, row: Row, text: str) -> Verdict:
     """What the policy says of `text` in place of the reply's own words."""
-    lately = await replies.lately(row["brand"], but=row["id"])
+    lately = await replies.lately(row["brand"], exclude=row["id"])
     asked = await replies.request_of(row)
     request = asked or ReplyRequest("", brand=row["brand"], network=row["network"])
     refusals = await asyncio.to_thread(check, text, request, lately)

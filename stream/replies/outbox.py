@@ -22,12 +22,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.base import ConnectorError, NotSent, Replier, SentReply, SentUnknown, Standing
 from connectors.events import Event, Tweet
+from models.replier.policy import is_repeat
 from stream.errors import DatabaseAway
 from stream.observe.metrics import Metrics
 from stream.postgres.advisory_lock import alone
 from stream.postgres.database import reachable
 from stream.postgres.tables import event_ids, events, opted_out, replies
-from stream.replies.store import Row, note, set_
+from stream.replies.store import Row, note, set_, texts_lately
 
 log = logging.getLogger(__name__)
 
@@ -206,15 +207,10 @@ class Outbox:
                 await connection.execute(select(opted_out.c.author).where(*of_author))
             ).first() is not None:
                 return Refused("discarded", "its author wants no answers")
-            own = select(replies.c.id).where(
-                replies.c.brand.is_not_distinct_from(row["brand"]),
-                replies.c.state.in_(("sending", "sent", "uncertain")),
-                func.lower(replies.c.text) == row["text"].lower(),
-                replies.c.network == row["network"],
-                replies.c.updated_at > func.now() - timedelta(days=7),
-                replies.c.id != row["id"],
+            earlier = texts_lately(row["brand"], exclude=row["id"]).where(
+                replies.c.network == row["network"], replies.c.state != "approved"
             )
-            if (await connection.execute(own.limit(1))).first() is not None:
+            if is_repeat(row["text"], list(await connection.scalars(earlier))):
                 return Refused(
                     "draft", "the brand sent the very same words lately; say it in others"
                 )

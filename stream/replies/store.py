@@ -7,11 +7,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    Select,
     Text,
     bindparam,
     exists,
@@ -31,7 +33,7 @@ from stream.postgres.database import reachable, storable
 from stream.postgres.tables import audit, events, opted_out, replies, tickets
 
 Row = dict[str, Any]
-LATELY = "7 days"  # a text that the brand sent within this time is not sent again
+LATELY = timedelta(days=7)  # a text that the brand sent within this time is not sent again
 
 # The message that an answer would answer: the customer's last one, of a ticket that still waits for
 # one. Where it has a draft, or a later one has, the ticket has what it needs: an older message is
@@ -77,11 +79,6 @@ _SUPERSEDED = text("""
                        version = version + 1, changed_by = 'earshot'
     where state = 'draft' and ticket_id = any(:tickets) and not (id = any(:new))
 """).bindparams(bindparam("tickets", type_=ARRAY(Text)))
-_LATELY = text(f"""
-    select text from replies
-    where brand is not distinct from :brand and state in ('approved', 'sending', 'sent', 'uncertain')
-      and updated_at > now() - interval '{LATELY}' and id <> :but
-""")  # noqa: S608  our own words
 _EDITS = text("""
     select e.text as customer_text, r.drafted as draft, r.text as final, r.brand
     from replies r join events e on e.id = r.event_id and e.text is not null
@@ -187,12 +184,10 @@ class Replies:
             rows = (await connection.execute(_CLAIM, values)).all()
             yield {row.id: row.version for row in rows}
 
-    async def lately(self, brand: str | None, but: int = 0) -> list[str]:
-        """What the brand sent, or is about to, in the last days; `but`: a reply that does not
-        count.
-        """
+    async def lately(self, brand: str | None, exclude: int = 0) -> list[str]:
+        """Texts that the brand sent in the last days, or is about to. exclude: a reply's number."""
         async with reachable(), self._engine.connect() as connection:
-            return list((await connection.execute(_LATELY, {"brand": brand, "but": but})).scalars())
+            return list(await connection.scalars(texts_lately(brand, exclude)))
 
     async def store(self, drafts: Sequence[tuple[ToDraft, Draft, str | None]]) -> list[int]:
         """Keep the drafts; the third says who approves it unseen, None: a person decides. Returns
@@ -346,6 +341,16 @@ class Replies:
         """What people made of drafts: customer_text, draft, final, brand; to learn from."""
         async with reachable(), self._engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(_EDITS)).mappings()]
+
+
+def texts_lately(brand: str | None, exclude: int) -> Select[str]:
+    """Texts of the brand that were sent within LATELY, or are about to be."""
+    return select(replies.c.text).where(
+        replies.c.brand.is_not_distinct_from(brand),
+        replies.c.state.in_(("approved", "sending", "sent", "uncertain")),
+        replies.c.updated_at > func.now() - LATELY,
+        replies.c.id != exclude,
+    )
 
 
 def _request(row: Mapping[Any, Any]) -> ReplyRequest:
