@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.analysis import Problem, Topic
+from models.stop_words import is_stop_word
 
 OTHER = "other"
 
@@ -25,14 +26,6 @@ Places = tuple[Exact, list[int]]
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+")
 _STEPS = 2.0**15
 _STEM = 5  # letters that make two words the same: delay, delayed, delays
-_EMPTY = frozenset(  # words that show nothing
-    """
-    a about after all am an and any are as at be been but by can could did do does for from get got had has have he her
-    here him his how i if in into is it its just me more my no not now of off on or our out over she so some than that
-    the their them then there these they this to too up us very was we were what when where which who why will with
-    would you your im ive dont cant wont didnt doesnt since because being user http
-    """.split()  # noqa: SIM905 (a list of a hundred lines reads worse)
-)
 
 
 @dataclass(frozen=True)
@@ -241,7 +234,7 @@ def _content(text: str) -> list[str]:
 
 
 def _telling(word: str) -> bool:
-    return len(word) > 2 and word.lower().replace("'", "").replace("’", "") not in _EMPTY
+    return len(word) > 2 and not is_stop_word(word)
 
 
 def _places(named: Sequence[Named], embed: Embed) -> Places:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from stream.bursts.distinctive_words import Said
+from stream.bursts.distinctive_words import AuthoredText
 from stream.postgres.advisory_lock import alone
 from stream.postgres.database import reachable
 from stream.postgres.tables import events, signal_counts
@@ -111,7 +111,7 @@ class Signals:
         limit: int,
         *,
         negative: bool = False,
-    ) -> list[Said]:
+    ) -> list[AuthoredText]:
         """The latest messages of a brand's customers (None: of all brands'), since <= occurred_at <
         until.
         """
@@ -136,7 +136,9 @@ class Signals:
             query = query.where(events.c.sentiment == "negative")
         async with reachable(), self._engine.connect() as connection:
             rows = await connection.execute(query)
-            return [Said(id, said, author, float(weight)) for id, said, author, weight in rows]
+            return [
+                AuthoredText(id, said, author, float(weight)) for id, said, author, weight in rows
+            ]
 
     @asynccontextmanager
     async def sole(self, name: str) -> AsyncIterator[bool]:

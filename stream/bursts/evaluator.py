@@ -31,7 +31,7 @@ from stream.bursts.detector import (
     Traffic,
     find_bursts,
 )
-from stream.bursts.distinctive_words import Said, examples, words_apart
+from stream.bursts.distinctive_words import AuthoredText, distinctive_words, examples
 from stream.records import UNNAMED, AlertRecord
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -62,7 +62,7 @@ class Signals(Protocol):
         limit: int,
         *,
         negative: bool = False,
-    ) -> list[Said]: ...
+    ) -> list[AuthoredText]: ...
     async def list_bursts(
         self, brand: str, since: datetime, until: datetime
     ) -> list[AlertRecord]: ...
@@ -178,7 +178,7 @@ class BurstJudge:
             brand, burst.start, burst.end + MINUTE, _MOST_TEXTS, negative=True
         )
         usual = await self._usual_texts(brand, burst)
-        words = await asyncio.to_thread(words_apart, apart, usual, without=brand)
+        words = await asyncio.to_thread(distinctive_words, apart, usual, exclude=brand)
         return AlertRecord(
             id=known.id if known else f"burst:{brand}:{topic}:{burst.start:%Y-%m-%dT%H:%MZ}",
             kind="burst",
@@ -199,7 +199,7 @@ class BurstJudge:
             },
         )
 
-    async def _usual_texts(self, brand: str, burst: Burst) -> list[Said]:
+    async def _usual_texts(self, brand: str, burst: Burst) -> list[AuthoredText]:
         """What the brand's customers write otherwise; where that is little, what any brand's do."""
         before = burst.start - _USUAL_DAYS
         own = await self._signals.texts(brand, before, burst.start, _MOST_TEXTS)

@@ -20,7 +20,7 @@ from models.redact import redact
 from stream.brands import Brands
 from stream.bursts.counts import Cell
 from stream.bursts.detector import Burst, find_bursts
-from stream.bursts.distinctive_words import Said, examples, words_apart
+from stream.bursts.distinctive_words import AuthoredText, distinctive_words, examples
 from stream.bursts.evaluator import MINUTE, traffic
 
 HOUR = timedelta(hours=1)
@@ -35,7 +35,7 @@ Analyze = Callable[[Sequence[str], Sequence[str | None]], Sequence[Analysis]]
 class Message:
     """What a customer said, redacted, and what the model makes of it."""
 
-    said: Said
+    said: AuthoredText
     brand: str
     topic: str
     at: datetime
@@ -52,7 +52,7 @@ def read_messages(events: Iterable[Sourced], analyze: Analyze, brands: Brands) -
         for event, text, analysis in zip(batch, texts, judged, strict=True):
             author = getattr(event, "author", None)
             if brand := event.brand or brands.find(text, author, event.network):
-                said = Said(
+                said = AuthoredText(
                     event.id, text, author or event.conversation, analysis.dissatisfaction or 0.0
                 )
                 negative = analysis.sentiment is not None and analysis.sentiment.label == "negative"
@@ -142,13 +142,13 @@ def _why(
     apart = [each for each in messages if each.negative and since <= each.at < until]
     rest = [each.said for each in messages if each.negative and not since <= each.at < until]
     said = [each.said for each in apart]
-    words = words_apart(said, rest[:: max(1, len(rest) // _MOST_TEXTS)], without=brand)
+    words = distinctive_words(said, rest[:: max(1, len(rest) // _MOST_TEXTS)], exclude=brand)
     texts = {each.id: each.text for each in said}
     topics = Counter(each.topic or "other" for each in apart)
     return {
         "topics": dict(topics.most_common(3)),
         "words": words,
-        "examples": [texts[id] for id in examples(said, words, most=2)],
+        "examples": [texts[id] for id in examples(said, words, limit=2)],
     }
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from stream.bursts.counts import Signals
-from stream.bursts.distinctive_words import Said, words_apart
+from stream.bursts.distinctive_words import AuthoredText, distinctive_words
 from stream.errors import UserError
 from stream.incidents.clustering import WITHIN, Floats, Incident, Loose, severity
 from stream.postgres.database import halfvec_bytes, reachable
@@ -230,7 +230,7 @@ class Incidents(Signals):
         brand = (
             await connection.execute(select(incidents.c.brand).where(incidents.c.id == id))
         ).scalar() or ""
-        words = words_apart(_said(rows), _said(usual), without=brand)
+        words = distinctive_words(_said(rows), _said(usual), exclude=brand)
         urgent = sum(row["level"] == "P1" for row in rows)
         await connection.execute(
             _RETELL,
@@ -244,8 +244,8 @@ class Incidents(Signals):
         )
 
 
-def _said(rows: Sequence[Any]) -> list[Said]:
-    return [Said(row["id"], row["text"], row["author"]) for row in rows]
+def _said(rows: Sequence[Any]) -> list[AuthoredText]:
+    return [AuthoredText(row["id"], row["text"], row["author"]) for row in rows]
 
 
 def _unit(vector: Any) -> Floats:
