@@ -14,7 +14,7 @@ from models.analyzer import Analyzer
 from models.evaluation.complaints import evaluate_complaints
 from models.llm.backend import Llm, merged
 from models.llm.prompt import Brief
-from models.taxonomy.classifier import Named, Taxonomy
+from models.taxonomy.classifier import Label, Taxonomy
 
 SINGLE = 50  # texts that the local model is given one at a time, for its latency
 HEADS = ("complaint", "severity", "topic", "problem")
@@ -138,8 +138,8 @@ def _latency(seconds: Sequence[float]) -> dict[str, float | None]:
 
 def _taxonomy(brief: Brief) -> Taxonomy:
     """The names of a brief; it has no phrases."""
-    topics = tuple(Named(name, (), name) for name in brief.topics)
+    topics = tuple(Label(name, (), name) for name in brief.topics)
     problems = tuple(
-        Named(name, (), topic) for topic, named in brief.problems.items() for name in named
+        Label(name, (), topic) for topic, named in brief.problems.items() for name in named
     )
     return Taxonomy(topics, problems)

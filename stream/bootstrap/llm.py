@@ -43,9 +43,6 @@ def language_model(settings: Settings, asked: Brief, model: str | None = None) -
             model=named,
             brief=asked,
             key=settings.llm_key.get_secret_value() if settings.llm_key else None,
-            timeout=settings.llm_timeout,
-            retries=settings.llm_retries,
-            concurrency=settings.llm_concurrency,
             price=Price(settings.llm_input_price, settings.llm_output_price),
         )
     except LlmError as error:
