@@ -11,7 +11,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from models.analysis import Analysis, Problem, Sentiment, SentimentLabel, Why
+from models.analysis import AbstainReason, Analysis, Problem, Sentiment, SentimentLabel
 from models.artifact import Artifact, load_artifact
 from models.encoder import Encoder, Outputs
 from models.examples.embedded import kept_places
@@ -100,7 +100,7 @@ class Analyzer:
         kept = kept_places(self._artifact, texts)
         return self._encoder(texts).embedding if kept is None else kept
 
-    def _unreadable(self, text: str, language: str) -> Why | None:
+    def _unreadable(self, text: str, language: str) -> AbstainReason | None:
         if not normalize(text):
             return "empty"
         return None if language == UNDECIDED or language in self._artifact.languages else "language"

@@ -22,7 +22,9 @@ BANNED = frozenset(
     " behind standing".split()
 )
 # Names that others rely on (columns, JSON, options), with their reason.
-ALLOWED: dict[str, str] = {}
+ALLOWED: dict[str, str] = {
+    "why": "JSON of analyses and of refusals",
+}
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 _LAYOUT = {
