@@ -26,7 +26,7 @@ from stream.bootstrap.parts import Parts, ensure_migrated, parts
 from stream.bursts.evaluator import BurstJudge
 from stream.desk.working_hours import set_clocks
 from stream.errors import BrokerAway, UserError
-from stream.incidents.clustering import Gatherer
+from stream.incidents.clustering import IncidentClusterer
 from stream.incidents.store import Incidents
 from stream.ingest.networks import open_replier
 from stream.ingest.publish import topic_of
@@ -45,7 +45,7 @@ from stream.settings import Settings
 log = logging.getLogger(__name__)
 
 BURSTS_EVERY = 2.0  # seconds between looks at the counts
-GATHER_EVERY = 5.0
+CLUSTER_EVERY = 5.0
 SEND_EVERY = 1.0  # the outbox runs by itself; so soon it begins again after a fault
 DRAFT_EVERY = 1.0
 BUSY = 50  # messages that wait to be understood, above which only urgent tickets are drafted for
@@ -91,7 +91,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
         telling = await stack.enter_async_context(notifier(found))
         answers = await stack.enter_async_context(found.engine())
         await eventually("Postgres", lambda: set_clocks(answers, brands), health)
-        gatherer = Gatherer(Incidents(answers))
+        clusterer = IncidentClusterer(Incidents(answers))
         outbox = _outbox(settings, answers, publisher, metrics)
         drafter = await stack.enter_async_context(
             _drafter(settings, answers, brands, metrics, busy=lambda: health.lag > BUSY)
@@ -113,7 +113,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             every(LAG_EVERY, lambda: _watch_lag(found.kafka, health, metrics)),
             every(BURSTS_EVERY, lambda: _judge(judge, publisher, metrics)),
             every(TELL_EVERY, telling.round),
-            every(GATHER_EVERY, gatherer.look),
+            every(CLUSTER_EVERY, clusterer.look),
             every(SEND_EVERY, outbox.run),
             *([every(DRAFT_EVERY, drafter.round)] if drafter is not None else []),
             every(UPKEEP_EVERY, store.upkeep),
