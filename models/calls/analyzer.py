@@ -39,6 +39,8 @@ CALM_WORDS, ANGRY_WORDS = 0.4, 1.2
 NEWS = 0.4  # share of the latest turn
 SOUR = 0.5
 SHORT = 3  # words; "okay" and "thank you" do not show how a customer feels about the matter
+_PROMISES = ("promise", "wait", "handed_on", "unable")  # groups of cues of what is left to do
+_WAITS = ("waits", "still", "upset")
 REMEMBERED = 4096  # turns; a call that comes turn by turn is read once, not once a turn
 
 
@@ -177,12 +179,9 @@ class CallReader:
 
     def _open_matter(self, customer: Sequence[Analysis], agent: Sequence[Analysis]) -> str | None:
         """The words that show what is left to do: the agent's, else the customer's."""
-        groups = ("promise", "wait", "handed_on", "unable")
-        words = self._cues.quote("agent", groups, [analysis.text for analysis in agent])
-        if words:
-            return words
-        groups = ("waits", "still", "upset")
-        return self._cues.quote("customer", groups, [analysis.text for analysis in customer])
+        words = self._cues.quote("agent", _PROMISES, [analysis.text for analysis in agent])
+        texts = [analysis.text for analysis in customer]
+        return words or self._cues.quote("customer", _WAITS, texts)
 
 
 def call_reader(analyzer: Analyzer, folder: Path, *, whole: bool = False) -> CallReader:
@@ -268,8 +267,10 @@ def _mean_embedding(turns: Sequence[Analysis]) -> NDArray[np.float16] | None:
     embeddings = [turn.embedding.astype(np.float32) for turn in turns if turn.embedding is not None]
     if not embeddings:
         return None
-    mean = np.mean(embeddings, axis=0)
-    return (mean / max(np.linalg.norm(mean), 1e-6)).astype(np.float16)
+    mean: Floats = np.mean(embeddings, axis=0)
+    length = max(float(np.linalg.norm(mean)), 1e-6)
+    unit: NDArray[np.float16] = (mean / length).astype(np.float16)
+    return unit
 
 
 def _mean_sentiment(turns: Sequence[Analysis]) -> Floats:

@@ -1,7 +1,7 @@
 """Distinctive words: the words that set some messages apart from others, and examples of them.
 
-Log-odds of `models.log_odds`, in standard errors. Authors are counted, each once a word and not each
-occurrence, so that one loud voice is no crowd.
+Log-odds of `models.log_odds`, in standard errors. Each author counts once for a word, so that one
+loud voice is no crowd.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def distinctive_words(
         prior=_PRIOR,
         floor=_FLOOR,
     )
-    return _shown([row for row in odds if row.z >= SURE and row.inside >= FEWEST_AUTHORS])
+    return _to_show([row for row in odds if row.z >= SURE and row.inside >= FEWEST_AUTHORS])
 
 
 def examples(
@@ -96,7 +96,7 @@ def _words(text: str) -> list[str]:
     return [word.replace("’", "'") for word in _WORD.findall(_NOT_WORDS.sub(" ", text.lower()))]
 
 
-def _shown(sure: Sequence[WordOdds]) -> list[str]:
+def _to_show(sure: Sequence[WordOdds]) -> list[str]:
     """The terms to show: a pair in place of its words, where it is nearly as strong."""
     terms: list[str] = []
     for row in sure:
@@ -106,7 +106,7 @@ def _shown(sure: Sequence[WordOdds]) -> list[str]:
             if " " in pair.word and row.word in pair.word.split() and pair.z >= _NEARLY * row.z
         )
         term = next(pairs, row.word)
-        if term not in terms and not any(term in shown.split() for shown in terms):
+        if term not in terms and not any(term in other.split() for other in terms):
             terms.append(term)
         if len(terms) == WORDS:
             break

@@ -106,7 +106,7 @@ def _brand(brand: str, messages: Sequence[Message], hours: int) -> dict[str, Any
         "bursts": [
             {
                 "start": burst.start.isoformat(),
-                "found": burst.found.isoformat(),
+                "found": burst.detected.isoformat(),
                 "end": burst.end.isoformat(),
                 "severity": burst.severity,
                 "negative": burst.negative,
