@@ -69,7 +69,7 @@ async def approve(
     if verdict.refusals and not anyway:
         raise Refused(verdict.refusals)
     return await replies.approve(
-        number, who, said=said, despite=verdict.refusals, seen=row["version"]
+        number, who, words=said, despite=verdict.refusals, seen=row["version"]
     )
 
 

@@ -80,13 +80,7 @@ class Drafter:
             return False
         self._rung = False  # before the look: a ticket that comes during it rings again
         try:
-            async with self._replies.claim(
-                FEW if busy else BATCH,
-                minimum=URGENT if busy else 0,
-                exclude=self._undrafted,
-                recent=not every,
-            ) as waiting:
-                drafted = await self._draft_surely(list(waiting))
+            useful = await self._draft_claimed(busy=busy, recent=not every)
         except DatabaseAway:
             self._rung = True
             raise
@@ -95,14 +89,23 @@ class Drafter:
             self._rests_until = self._clock() + REST
             log.error("no replies are drafted: %s; tried again in %.0f s", error, REST)
             return False
-        self._undrafted |= {
-            ticket: version for ticket, version in waiting.items() if ticket not in drafted
-        }
         if every:
-            self._pause = LOOK_FIRST if waiting else min(LOOK_LONGEST, 2 * self._pause)
-            self._look_at = self._clock() + (0 if waiting else self._pause)
+            self._pause = LOOK_FIRST if useful else min(LOOK_LONGEST, 2 * self._pause)
+            self._look_at = self._clock() + (0 if useful else self._pause)
         elif busy:
             self._rung, self._look_at = True, now
+        return useful
+
+    async def _draft_claimed(self, *, busy: bool, recent: bool) -> bool:
+        """Draft for the tickets that come next. recent: only changed ones."""
+        limit, minimum = (FEW, URGENT) if busy else (BATCH, 0)
+        async with self._replies.claim(
+            limit, minimum=minimum, exclude=self._undrafted, recent=recent
+        ) as waiting:
+            drafted = await self._draft_surely(list(waiting))
+        for ticket, version in waiting.items():
+            if ticket not in drafted:
+                self._undrafted[ticket] = version
         return bool(waiting)
 
     async def _draft_surely(self, tickets: Sequence[str]) -> set[str]:

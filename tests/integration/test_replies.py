@@ -201,7 +201,7 @@ async def test_a_person_approves_in_other_words_which_can_be_learned_from(
     [row] = await replies.newest()
 
     approved = await replies.approve(
-        row["id"], "ada", said=" We are on it, Ada. ", despite=[Refusal("name", "a name")]
+        row["id"], "ada", words=" We are on it, Ada. ", despite=[Refusal("name", "a name")]
     )
 
     assert (approved["state"], approved["text"], approved["approved_by"]) == (
