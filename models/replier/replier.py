@@ -127,7 +127,7 @@ class Replier:
         def refusals(text: str) -> tuple[Refusal, ...]:
             return self.policy.check(text, request, recent)
 
-        candidates: dict[str, Candidate] = {}
+        candidates: dict[str, Candidate] = {}  # by their key: the same text counts once
         best: list[Candidate] = []  # that pass and are unlike each other
         for draft in written:  # best first, until there are enough
             text = filled(polished(draft.text), message, request.brand)
@@ -138,17 +138,25 @@ class Replier:
                     best.append(candidate)
             if len(best) == n:
                 break
-        alike = [
-            candidate
-            for candidate in candidates.values()
-            if candidate.passes and candidate not in best
-        ]
-        passing = (best + alike)[:n]
+        passing, refused = _ordered(candidates.values(), best)
+        passing = passing[:n]
         if not passing:
             text = template_reply(request, seed, lambda text: not refusals(text))
             passing = [Candidate(text, 0.0, "template", refusals(text))]
-        refused = [candidate for candidate in candidates.values() if not candidate.passes]
-        return Draft((*passing, *refused[: max(0, n - len(passing))]), self.version)
+        return Draft((*passing, *refused[: n - len(passing)]), self.version)
+
+
+def _ordered(
+    candidates: Iterable[Candidate], best: Sequence[Candidate]
+) -> tuple[list[Candidate], list[Candidate]]:
+    """The candidates that pass, the best first, and those that do not."""
+    passing, refused = list(best), []
+    for candidate in candidates:
+        if not candidate.passes:
+            refused.append(candidate)
+        elif candidate not in best:
+            passing.append(candidate)
+    return passing, refused
 
 
 def wished(request: ReplyRequest) -> Conditions:
