@@ -37,10 +37,10 @@ def log_odds(
     groups each is assumed to hold already. floor: added to each count, so that a word may be in
     every text or in none. Without it no word may be all that both groups have.
     """
-    everything = sum(sizes)
+    total = sum(sizes)
     odds_of_words = []
     for word, count in (inside + outside).items():
-        expected = prior * count / everything + floor
+        expected = prior * count / total + floor
         counts = inside[word] + expected, outside[word] + expected
         rests = tuple(
             size + prior + 2 * floor - own for size, own in zip(sizes, counts, strict=True)
