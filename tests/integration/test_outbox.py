@@ -201,7 +201,7 @@ async def test_a_message_that_was_edited_goes_back_to_a_person(stand, where):
 
 async def test_the_same_words_are_not_sent_twice(stand):
     await stand.approved("we are on it")
-    second = await stand.approved("We are on it", of=2)
+    second = await stand.approved("@ada We are on it!", of=2)
 
     await stand.work()
 
