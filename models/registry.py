@@ -1,5 +1,6 @@
-"""Models that were released here, and which of them is in use. A directory each; `use` and
-`rollback` move a mark.
+"""Registry of models that were released here: a directory each, and a mark for the one in use.
+
+`use` and `rollback` move the mark.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ _REMEMBERED = 50  # changes that a rollback can go back through
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """One model that can be used. broken: the one line that says why it cannot."""
+class RegisteredModel:
+    """One model of the registry. broken: one line of reason where it cannot be used."""
 
     version: str
     folder: Path
@@ -32,8 +33,9 @@ class Known:
 
 
 class Registry:
-    """The models under one folder. Safe against a crash at any moment: a model is there whole, or
-    not at all.
+    """The models under one folder.
+
+    Safe against a crash at any moment: a model is there whole, or not at all.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -44,56 +46,45 @@ class Registry:
         version = self._history()[-1]
         return default_artifact() if version == SHIPPED else self.folder / version
 
-    def known(self) -> list[Known]:
-        """The shipped model first, then the others by their names; broken ones too, with the
-        reason.
-        """
+    def known(self) -> list[RegisteredModel]:
+        """The shipped model first, then the others by their names; broken ones with the reason."""
         now = self._history()[-1]
-        told = [
-            Known(
-                load_artifact(default_artifact()).version,
-                default_artifact(),
-                now == SHIPPED,
-                shipped=True,
-            )
-        ]
-        folders = sorted(
-            each
-            for each in self.folder.glob("*")
-            if each.is_dir() and not each.name.startswith(".")
-        )
-        for folder in folders:
+        version = load_artifact(default_artifact()).version
+        models = [RegisteredModel(version, default_artifact(), now == SHIPPED, shipped=True)]
+        for folder in sorted(self.folder.glob("*")):
+            if not folder.is_dir() or folder.name.startswith("."):
+                continue
             try:
                 fit_to_serve(load_artifact(folder))
                 broken = None
             except ArtifactError as error:
                 broken = str(error)
-            told.append(Known(folder.name, folder, now == folder.name, broken=broken))
-        return told
+            models.append(RegisteredModel(folder.name, folder, now == folder.name, broken=broken))
+        return models
 
     def find(self, name: str) -> Artifact:
-        """A model by its version, by the start of it, or `shipped`. Raises ArtifactError that names
-        what there is.
+        """A model by its version, by the start of it, or `shipped`.
+
+        Raises ArtifactError that names the models of the registry.
         """
         if name == SHIPPED:
             return load_artifact(default_artifact())
         known = self.known()
-        exact = [each for each in known if each.version == name]
-        found = exact or [each for each in known if each.version.startswith(name)]
-        if len(found) != 1:
-            there = ", ".join(each.version for each in known)
-            problem = "there is no model" if not found else "more than one model begins with"
+        exact = [model for model in known if model.version == name]
+        matches = exact or [model for model in known if model.version.startswith(name)]
+        if len(matches) != 1:
+            versions = ", ".join(model.version for model in known)
+            problem = "more than one model begins with" if matches else "there is no model"
             raise ArtifactError(
-                f"{problem} {name!r}; there are: {there}. Or give the directory of one"
+                f"{problem} {name!r}; there are: {versions}. Or give the directory of one"
             )
-        return load_artifact(found[0].folder)
+        return load_artifact(matches[0].folder)
 
     def use(self, model: str | Path) -> Artifact:
-        """Make a model the one in use; a directory is copied in first. Workers load it at their
-        next start.
+        """Make a model the one in use; a directory is copied in first.
 
-        Raises ArtifactError when the model is broken or has not passed the gate; nothing changes
-        then.
+        Workers load it at their next start. Raises ArtifactError when the model is broken or has
+        not passed the gate; nothing changes then.
         """
         outside = Path(model).expanduser()
         artifact = load_artifact(outside) if outside.is_dir() else self.find(str(model))
@@ -108,8 +99,9 @@ class Registry:
         return artifact
 
     def rollback(self) -> Artifact:
-        """Go back to the model that was in use before. Raises ArtifactError when there was none, or
-        it is broken.
+        """Go back to the model that was in use before.
+
+        Raises ArtifactError when there was none, or it is broken.
         """
         history = self._history()
         if len(history) < 2:
@@ -125,21 +117,22 @@ class Registry:
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".") as spare:
             whole = Path(spare) / "model"
             shutil.copytree(artifact.folder, whole)
-            load_artifact(whole)  # what was copied is what was released
+            load_artifact(whole)  # the copy is the released model
             if goal.exists():  # from an earlier use: whole, or damaged since then
                 goal.rename(Path(spare) / "earlier")
             whole.rename(goal)
 
     def _history(self) -> list[str]:
         try:
-            told = json.loads((self.folder / _MARK).read_text(encoding="utf-8"))
+            mark = json.loads((self.folder / _MARK).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return [SHIPPED]
         except (OSError, ValueError) as error:
             raise ArtifactError(
-                f"{self.folder / _MARK} cannot be read ({error}); remove it to use the shipped model"
+                f"{self.folder / _MARK} cannot be read ({error});"
+                " remove it to use the shipped model"
             ) from None
-        names = told.get("history") if isinstance(told, dict) else None
+        names = mark.get("history") if isinstance(mark, dict) else None
         if not names or not all(
             isinstance(name, str) and Path(name).name == name for name in names
         ):
@@ -151,14 +144,13 @@ class Registry:
     def _remember(self, history: Sequence[str]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         spare = self.folder / f".{_MARK}.{os.getpid()}"
-        spare.write_text(
-            json.dumps({"history": list(history)[-_REMEMBERED:]}, indent=1) + "\n", encoding="utf-8"
-        )
+        mark = {"history": list(history)[-_REMEMBERED:]}
+        spare.write_text(json.dumps(mark, indent=1) + "\n", encoding="utf-8")
         spare.replace(self.folder / _MARK)
 
 
 def fit_to_serve(artifact: Artifact) -> None:
-    """Raises ArtifactError unless the model's story tells that it passed every check of the gate."""
+    """Raises ArtifactError unless the model's story has it pass every check of the gate."""
     checks: Any = artifact.story.get("gate")
     if not isinstance(checks, list) or not checks:
         raise ArtifactError(

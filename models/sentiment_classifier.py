@@ -1,6 +1,4 @@
-"""A model that says the sentiment alone: one ONNX file, its tokenizer, and the story that the lab
-wrote of both.
-"""
+"""Sentiment classifier of the lab: one ONNX file, its tokenizer, and their story."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ from models.text import LONGEST, normalize
 STORY = "sentiment.json"
 FORMAT = 1
 BATCH = 32  # texts of one run
-# of a text that is cut, a quarter is its beginning: reviews judge at their end (Sun et al., 2019)
+# Of a text that is cut, a quarter is its beginning: reviews judge at their end (Sun et al., 2019).
 HEAD_SHARE = 4
 
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
@@ -36,8 +34,8 @@ Floats = NDArray[np.float32]
 class Reading:
     """How a model reads a text: the same in training, comparison and serving.
 
-    longest: tokens; both_ends: of a longer text the beginning and the end are kept, else the
-    beginning alone.
+    longest: tokens. both_ends: a longer text keeps its beginning and its end, else its beginning
+    alone.
     """
 
     longest: int = 128
@@ -77,9 +75,7 @@ def is_classifier(folder: Path) -> bool:
 
 
 def load_classified(folder: Path) -> Classified:
-    """Read and verify a directory of the lab. Raises ArtifactError, one line, when it cannot be
-    used.
-    """
+    """Read and verify a directory of the lab. Raises ArtifactError, one line."""
     if not folder.is_dir():
         raise broken(folder, "there is no such directory")
     with reading(folder, STORY, "a sentiment model's"):
@@ -98,9 +94,7 @@ def load_classified(folder: Path) -> Classified:
 
 
 class Classifier:
-    """Texts to probabilities, as an `Analyzer` gives them. Raises ArtifactError when the directory
-    cannot be served.
-    """
+    """Texts to probabilities, as an `Analyzer` gives them. Raises ArtifactError."""
 
     def __init__(self, folder: Path, *, threads: int = 2) -> None:
         self.classified = load_classified(folder)
@@ -108,20 +102,17 @@ class Classifier:
         self._session, self._tokenizer = opened(folder, threads)
 
     def sentiments(self, texts: Sequence[str]) -> Floats:
-        """Calibrated probabilities (texts, 3) in the order of LABELS; without a neutral class, that
-        column is 0.
-        """
+        """Calibrated probabilities (texts, 3) in the order of LABELS; 0 for a class it lacks."""
         logits = run(self._session, self.tokens(texts))
-        found = np.zeros((len(texts), len(LABELS)), np.float32)
-        found[:, [LABELS.index(label) for label in self.labels]] = softmax(
-            logits / np.float32(self.classified.temperature)
-        )
-        return found
+        columns = [LABELS.index(label) for label in self.labels]
+        probabilities = np.zeros((len(texts), len(LABELS)), np.float32)
+        probabilities[:, columns] = softmax(logits / np.float32(self.classified.temperature))
+        return probabilities
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         read = self.classified.reading
         encoded = self._tokenizer.encode_batch_fast([read.text(text) for text in texts])
-        return [read.cut(one.ids) for one in encoded]
+        return [read.cut(encoding.ids) for encoding in encoded]
 
 
 def opened(folder: Path, threads: int) -> tuple[onnxruntime.InferenceSession, Tokenizer]:
@@ -138,9 +129,8 @@ def opened(folder: Path, threads: int) -> tuple[onnxruntime.InferenceSession, To
             disabled_optimizers=["SkipLayerNormFusion"],  # see models/encoder.py
         )
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-    except (
-        Exception
-    ) as error:  # both libraries raise bare Exceptions of their own for a file they cannot read
+    except Exception as error:
+        # Both libraries raise bare Exceptions of their own for a file that they cannot read.
         reason = " ".join(str(error).split())[:200]
         raise ArtifactError(f"model directory {folder}: it cannot be loaded ({reason})") from None
     tokenizer.no_padding()

@@ -11,12 +11,11 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 
 from stream.kafka import INPUTS, MESSAGE_LIMIT, tls
 from stream.pipeline import Message, Pipeline
-from stream.replies.drafting import Drafting
+from stream.replies.drafting import Drafter
 from stream.settings import Settings
 
 BATCH_WITHIN = 0.02  # seconds to wait for a batch to fill
-# seconds until a ticket is remembered that waits for a draft: few large batches
-DRAFTS_WITHIN = 0.5
+DRAFTS_WITHIN = 0.5  # seconds until a ticket rings for its draft: few large batches
 
 
 class _Boot(BootStrategy):
@@ -69,7 +68,7 @@ def create_app(
     settings: Settings,
     broker: str,
     pipeline: Pipeline,
-    drafting: Drafting | None = None,
+    drafter: Drafter | None = None,
     *,
     embedded: bool,
 ) -> App:
@@ -99,8 +98,8 @@ def create_app(
     if embedded:
         app.transport = _EmbeddedTransport(app.conf.broker_consumer, app)
     duties: dict[str, tuple[Duty, float]] = dict.fromkeys(INPUTS, (pipeline, BATCH_WITHIN))
-    if drafting is not None:
-        duties["tickets"] = drafting, DRAFTS_WITHIN
+    if drafter is not None:
+        duties["tickets"] = drafter, DRAFTS_WITHIN
     for name, (duty, within) in duties.items():
         topic = app.topic(
             name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"

@@ -57,7 +57,7 @@ def measure(year: Year, found: Sequence[Burst]) -> dict[str, Any]:
 
 def _delay(planted: Planted, found: Sequence[Burst]) -> int | None:
     """Minutes from the start to the end of the minute in which it was found; None when it was not."""
-    hits = [minute(each.found) - planted.start + 1 for each in found if _belongs(each, planted)]
+    hits = [minute(each.detected) - planted.start + 1 for each in found if _belongs(each, planted)]
     return max(1, min(hits)) if hits else None
 
 
@@ -65,7 +65,7 @@ def _belongs(burst: Burst, planted: Planted) -> bool:
     """A burst that was found before the planted one began is a false alarm, also when it lasts into
     it.
     """
-    return planted.start <= minute(burst.found) <= planted.end + REST
+    return planted.start <= minute(burst.detected) <= planted.end + REST
 
 
 def _share(delays: Sequence[int | None]) -> str:

@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, asked: dict[str, Any], mood: Any) -> None:
         match mood:
             case "429":
-                self._send(429, {"error": {"message": "slow down"}}, **{"Retry-After": "2"})
+                self._send(429, {"error": {"message": "slow down"}}, **{"Retry-After": "0.1"})
             case "429 for an hour":
                 self._send(429, {"error": {"message": "quota"}}, **{"Retry-After": "3600"})
             case "500" | "401":

@@ -1,16 +1,16 @@
-"""Calls: the customer's turns through the same encoder, then a small head over them for sentiment
-and outcome.
-"""
+"""Call analyzer: the customer's turns through the same encoder, then a small head over them."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.analysis import (
     Analysis,
@@ -18,6 +18,7 @@ from models.analysis import (
     Moment,
     Outcome,
     OutcomeLabel,
+    Problem,
     Sentiment,
     SentimentLabel,
     Topic,
@@ -27,28 +28,39 @@ from models.calls.cues import read_cues
 from models.calls.head import Floats, Head, Side, features, load_head
 from models.calls.sides import Utterance, sided
 from models.language import detect
+from models.taxonomy.classifier import OTHER
 
-Read = Callable[[Sequence[str], Sequence[str | None]], Sequence[Analysis]]
+ReadTexts = Callable[[Sequence[str], Sequence[str | None]], Sequence[Analysis]]
 
-# Tension: unhappy turns in a row, words of anger counting threefold, fading as soon as the customer
-# calms down. Chosen on the calls that the head learns from: at 0.5 it finds two thirds of the angry
-# ones, and one in twenty of the others.
+# Tension grows with unhappy turns in a row, words of anger counting threefold, and fades as soon as
+# the customer calms down. Chosen on the calls that the head learns from: a limit of 0.5 finds two
+# thirds of the angry ones, and one in twenty of the others.
 CALM_WORDS, ANGRY_WORDS = 0.4, 1.2
 NEWS = 0.4  # share of the latest turn
 SOUR = 0.5
-SHORT = 3  # words; "okay" and "thank you" tell nothing of how somebody feels about their matter
+SHORT = 3  # words; "okay" and "thank you" do not show how a customer feels about the matter
+_PROMISES = ("promise", "wait", "handed_on", "unable")  # groups of cues of what is left to do
+_WAITS = ("waits", "still", "upset")
 REMEMBERED = 4096  # turns; a call that comes turn by turn is read once, not once a turn
 
 
-class CallReader:
-    """Calls in, an `Analysis` with its `call` for each out. `read`: what understands texts, such as
-    an `Analyzer`.
+@dataclass(frozen=True, slots=True)
+class _ReadTurn:
+    """A turn with its place in the call, as the encoder read it."""
 
-    whole: decide with the agent's words too. head: None leaves the outcome open, and the sentiment
-    to the turns.
+    place: int
+    turn: Utterance
+    analysis: Analysis
+
+
+class CallReader:
+    """Calls in, an `Analysis` with its `call` for each out.
+
+    read: understands texts, such as an `Analyzer`. head: None leaves the outcome open, and the
+    sentiment to the turns. whole: decide with the agent's words too.
     """
 
-    def __init__(self, read: Read, head: Head | None, *, whole: bool = False) -> None:
+    def __init__(self, read: ReadTexts, head: Head | None, *, whole: bool = False) -> None:
         self._read_texts = read
         self.version = str(getattr(read, "version", ""))
         self._head = head
@@ -59,22 +71,15 @@ class CallReader:
     def __call__(
         self, calls: Sequence[Sequence[Utterance]], languages: Sequence[str | None] | None = None
     ) -> list[Analysis]:
-        """Understand each call, as far as it has come. Turns of speakers whose side nobody can tell
-        are left out.
+        """Understand each call, as far as it has come.
 
-        Abstains on a call without a customer's words, or in a language that the model does not
-        know.
+        Turns of speakers of an unknown side are left out. Abstains on a call without a customer's
+        words, or in a language that the model does not know.
         """
         hints = [None] * len(calls) if languages is None else languages
-        told = [sided(call) for call in calls]
-        self.learn(
-            [
-                turn
-                for call, hint in zip(told, hints, strict=True)
-                for turn in self.unread(call, hint)
-            ]
-        )
-        analyses = [self._understand(call, hint) for call, hint in zip(told, hints, strict=True)]
+        pairs = list(zip((sided(call) for call in calls), hints, strict=True))
+        self.learn([turn for call, hint in pairs for turn in self.unread(call, hint)])
+        analyses = [self._understand(call, hint) for call, hint in pairs]
         for oldest in list(islice(self._known, max(0, len(self._known) - REMEMBERED))):
             del self._known[oldest]
         return analyses
@@ -83,18 +88,18 @@ class CallReader:
         """The turns (text, language) of a call that the encoder has not seen lately."""
         call = sided(call)
         language = detect(customer_text(call), hint)
-        wanted = dict.fromkeys((turn.text, language) for turn in call if self._counts(turn))
-        return [turn for turn in wanted if turn not in self._known]
+        turns = dict.fromkeys((turn.text, language) for turn in call if self._counts(turn))
+        return [turn for turn in turns if turn not in self._known]
 
     def learn(self, turns: Iterable[tuple[str, str]]) -> None:
-        """Read turns, and remember them. A long call can be learned in parts, so that nobody else
-        waits for it.
+        """Read turns, and remember them.
+
+        A long call can be learned in parts, so that the model is free for others in between.
         """
         new = [turn for turn in dict.fromkeys(turns) if turn not in self._known]
         if new:
-            analyses = self._read_texts(
-                [text for text, _ in new], [language for _, language in new]
-            )
+            texts = [text for text, _ in new]
+            analyses = self._read_texts(texts, [language for _, language in new])
             self._known.update(zip(new, analyses, strict=True))
 
     def _counts(self, turn: Utterance) -> bool:
@@ -103,79 +108,86 @@ class CallReader:
     def _understand(self, call: Sequence[Utterance], hint: str | None) -> Analysis:
         text = customer_text(call)
         language = detect(text, hint)
-        heard = [
-            (place, turn, self._known[turn.text, language])
+        turns = [
+            self._recall(place, turn, language)
             for place, turn in enumerate(call)
             if self._counts(turn)
         ]
-        for _, turn, _ in heard:
-            self._known.move_to_end((turn.text, language))
-        customer = [
-            (place, turn, one)
-            for place, turn, one in heard
-            if turn.speaker == "customer" and not one.abstained
-        ]
-        agent = [one for _, turn, one in heard if turn.speaker == "agent"]
-        if not customer:
-            silent = Call(len(call), 0, None, ())
-            reasons = [one.why for _, turn, one in heard if turn.speaker == "customer" and one.why]
-            why = reasons[0] if reasons else "empty"
-            return Analysis(text, language, self.version, abstained=True, why=why, call=silent)
-        analyses = [one for _, _, one in customer]
+        customer = [read for read in turns if read.turn.speaker == "customer"]
+        agent = [read.analysis for read in turns if read.turn.speaker == "agent"]
+        clear = [read for read in customer if not read.analysis.abstained]
+        if not clear:
+            return self._abstained(text, language, len(call), customer)
+        analyses = [read.analysis for read in clear]
+        sentiment, outcome = self._decide(analyses, agent)
+        return _summed_up(text, language, analyses, sentiment, self._summary(call, clear, outcome))
+
+    def _abstained(
+        self, text: str, language: str, turns: int, customer: Sequence[_ReadTurn]
+    ) -> Analysis:
+        reasons = [read.analysis.why for read in customer if read.analysis.why]
+        why = reasons[0] if reasons else "empty"
+        call = Call(turns, 0, None, ())
+        return Analysis(text, language, self.version, abstained=True, why=why, call=call)
+
+    def _summary(
+        self, call: Sequence[Utterance], customer: Sequence[_ReadTurn], outcome: Outcome | None
+    ) -> Call:
         trajectory = self._trajectory(customer)
         soured = next((moment for moment in trajectory if moment.tension >= SOUR), None)
-        sentiment, outcome = self._decide(analyses, agent)
-        return _together(
-            text,
-            language,
-            analyses,
-            sentiment,
-            Call(
-                turns=len(call),
-                customer_turns=len(customer),
-                outcome=outcome,
-                trajectory=tuple(trajectory),
-                soured=soured,
-                soured_words=None if soured is None else call[soured.turn].text,
-            ),
+        return Call(
+            turns=len(call),
+            customer_turns=len(customer),
+            outcome=outcome,
+            trajectory=tuple(trajectory),
+            soured=soured,
+            soured_words=None if soured is None else call[soured.turn].text,
         )
 
-    def _trajectory(self, customer: Sequence[tuple[int, Utterance, Analysis]]) -> list[Moment]:
-        tension, moments = 0.0, []
-        for place, turn, one in customer:
+    def _recall(self, place: int, turn: Utterance, language: str) -> _ReadTurn:
+        self._known.move_to_end((turn.text, language))
+        return _ReadTurn(place, turn, self._known[turn.text, language])
+
+    def _trajectory(self, customer: Sequence[_ReadTurn]) -> list[Moment]:
+        tension = 0.0
+        moments: list[Moment] = []
+        for read in customer:
+            turn, analysis = read.turn, read.analysis
             if len(turn.text.split()) >= SHORT:
                 weight = ANGRY_WORDS if self._cues.angry(turn.text) else CALM_WORDS
-                tension += NEWS * (min(1.0, weight * _unhappy(one)) - tension)
-            probabilities = one.sentiment.probabilities if one.sentiment else {}
+                tension += NEWS * (min(1.0, weight * _unhappiness(analysis)) - tension)
+            probabilities = analysis.sentiment.probabilities if analysis.sentiment else {}
             mood = probabilities.get("positive", 0.0) - probabilities.get("negative", 0.0)
-            moments.append(Moment(place, mood, one.dissatisfaction or 0.0, tension, turn.at))
+            dissatisfaction = analysis.dissatisfaction or 0.0
+            moments.append(Moment(read.place, mood, dissatisfaction, tension, turn.at))
         return moments
 
     def _decide(
         self, customer: Sequence[Analysis], agent: Sequence[Analysis]
     ) -> tuple[Sentiment, Outcome | None]:
         if self._head is None:
-            return _sentiment(_mean_sentiment(customer[len(customer) // 2 :])), None
+            return _sentiment(_mean_sentiment(_second_half(customer))), None
         side: Side = "whole" if self._whole and agent else "customer"
-        read = features(self._cues, customer, agent if side == "whole" else None)
-        sentiment = _sentiment(self._head.deciders[side, "sentiment"](read))
-        odds = self._head.deciders[side, "outcome"](read)
+        row = features(self._cues, customer, agent if side == "whole" else None)
+        sentiment = _sentiment(self._head.deciders[side, "sentiment"](row))
+        odds = self._head.deciders[side, "outcome"](row)
         labels: tuple[OutcomeLabel, ...] = get_args(OutcomeLabel)
         best = int(odds.argmax())
-        words = None
-        if labels[best] == "follow_up":
-            texts = [one.text for one in customer]
-            words = self._cues.quote(
-                "agent", ("promise", "wait", "handed_on", "unable"), [one.text for one in agent]
-            )
-            words = words or self._cues.quote("customer", ("waits", "still", "upset"), texts)
+        words = self._open_matter(customer, agent) if labels[best] == "follow_up" else None
         probabilities = {label: float(value) for label, value in zip(labels, odds, strict=True)}
         return sentiment, Outcome(labels[best], float(odds[best]), probabilities, words)
 
+    def _open_matter(self, customer: Sequence[Analysis], agent: Sequence[Analysis]) -> str | None:
+        """The words that show what is left to do: the agent's, else the customer's."""
+        words = self._cues.quote("agent", _PROMISES, [analysis.text for analysis in agent])
+        texts = [analysis.text for analysis in customer]
+        return words or self._cues.quote("customer", _WAITS, texts)
+
 
 def call_reader(analyzer: Analyzer, folder: Path, *, whole: bool = False) -> CallReader:
-    """A reader with the head of a model directory, if it has one. Raises ArtifactError for a head
-    that does not fit.
+    """A reader with the head of a model directory, if it has one.
+
+    Raises ArtifactError for a head that does not fit.
     """
     return CallReader(analyzer, load_head(folder, analyzer.version, read_cues()), whole=whole)
 
@@ -185,74 +197,87 @@ def customer_text(call: Sequence[Utterance]) -> str:
     return "\n".join(turn.text for turn in call if turn.speaker == "customer")
 
 
-def _unhappy(one: Analysis) -> float:
-    """0-1: what the judgements of a turn say together."""
-    negative = one.sentiment.probabilities.get("negative") if one.sentiment else None
-    known = [
-        value
-        for value in (negative, one.complaint, (one.dissatisfaction or 0.0) / 100)
-        if value is not None
-    ]
-    return sum(known) / len(known)
+def _unhappiness(analysis: Analysis) -> float:
+    """0-1: the mean of the judgements of a turn."""
+    sentiment = analysis.sentiment
+    negative = sentiment.probabilities.get("negative") if sentiment else None
+    dissatisfaction = (analysis.dissatisfaction or 0.0) / 100
+    return _mean(negative, analysis.complaint, dissatisfaction) or 0.0
 
 
-def _together(
+def _summed_up(
     text: str, language: str, customer: Sequence[Analysis], sentiment: Sentiment, call: Call
 ) -> Analysis:
-    """The call as one analysis: its worst complaint, how the customer leaves, and the topic that is
-    said clearest.
+    """The call as one analysis.
+
+    It has the worst complaint, the mood in which the customer leaves, and the clearest topic.
     """
-    left = [
-        one.dissatisfaction
-        for one in customer[len(customer) // 2 :]
-        if one.dissatisfaction is not None
-    ]
-    dissatisfaction = sum(left) / len(left) if left else None
-    grades = [
-        one.dissatisfaction_grade
-        for one in customer[len(customer) // 2 :]
-        if one.dissatisfaction_grade
-    ]
-    topic = max((one.topic for one in customer if one.topic), key=_named, default=None)
-    of_topic = [
-        one.problem
-        for one in customer
-        if one.problem and (topic is None or (one.topic and one.topic.label == topic.label))
-    ]
-    embeddings = [one.embedding.astype(np.float32) for one in customer if one.embedding is not None]
-    embedding = np.mean(embeddings, axis=0) if embeddings else None
+    leaving = _second_half(customer)
+    dissatisfaction = _mean(*(turn.dissatisfaction for turn in leaving))
+    grade = _mean(*(turn.dissatisfaction_grade for turn in leaving))
+    topic = _clearest_topic(customer)
     return Analysis(
         text=text,
         language=language,
         model=customer[0].model,
         sentiment=sentiment,
-        complaint=max(
-            (one.complaint for one in customer if one.complaint is not None), default=None
-        ),
+        complaint=_highest(turn.complaint for turn in customer),
         severity=None if dissatisfaction is None else round(dissatisfaction / 25),
         dissatisfaction=dissatisfaction,
-        dissatisfaction_grade=round(sum(grades) / len(grades)) if grades else None,
+        dissatisfaction_grade=None if grade is None else round(grade),
         topic=topic,
-        problem=max(of_topic, key=lambda problem: problem.score, default=None),
-        alarm=max((one.alarm for one in customer if one.alarm is not None), default=None),
-        need=max((one.need for one in customer if one.need is not None), default=None),
-        embedding=None
-        if embedding is None
-        else (embedding / max(np.linalg.norm(embedding), 1e-6)).astype(np.float16),
+        problem=_clearest_problem(customer, topic),
+        alarm=_highest(turn.alarm for turn in customer),
+        need=_highest(turn.need for turn in customer),
+        embedding=_mean_embedding(customer),
         call=call,
     )
 
 
-def _named(topic: Topic) -> tuple[bool, float]:
-    return topic.label != "other", topic.score
+def _second_half(turns: Sequence[Analysis]) -> Sequence[Analysis]:
+    return turns[len(turns) // 2 :]
+
+
+def _mean(*values: float | None) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _highest(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _clearest_topic(turns: Sequence[Analysis]) -> Topic | None:
+    """The likeliest topic that has a name; `other` only where no turn has another one."""
+    topics = [turn.topic for turn in turns if turn.topic]
+    return max(topics, key=lambda topic: (topic.label != OTHER, topic.score), default=None)
+
+
+def _clearest_problem(turns: Sequence[Analysis], topic: Topic | None) -> Problem | None:
+    """The likeliest problem of the topic."""
+    problems = [
+        turn.problem
+        for turn in turns
+        if turn.problem and (topic is None or (turn.topic and turn.topic.label == topic.label))
+    ]
+    return max(problems, key=lambda problem: problem.score, default=None)
+
+
+def _mean_embedding(turns: Sequence[Analysis]) -> NDArray[np.float16] | None:
+    embeddings = [turn.embedding.astype(np.float32) for turn in turns if turn.embedding is not None]
+    if not embeddings:
+        return None
+    mean: Floats = np.mean(embeddings, axis=0)
+    length = max(float(np.linalg.norm(mean)), 1e-6)
+    unit: NDArray[np.float16] = (mean / length).astype(np.float16)
+    return unit
 
 
 def _mean_sentiment(turns: Sequence[Analysis]) -> Floats:
     labels: tuple[SentimentLabel, ...] = get_args(SentimentLabel)
+    sentiments = [turn.sentiment for turn in turns if turn.sentiment]
     rows = [
-        [one.sentiment.probabilities.get(label, 0.0) for label in labels]
-        for one in turns
-        if one.sentiment
+        [sentiment.probabilities.get(label, 0.0) for label in labels] for sentiment in sentiments
     ]
     mean: Floats = np.mean(np.array(rows or [[0.0, 1.0, 0.0]], dtype=np.float32), axis=0)
     return mean

@@ -1,6 +1,4 @@
-"""The words of a call that tell how it went: how often each group of call_cues.toml is heard, and
-where.
-"""
+"""Cues of calls: groups of words in cues.toml that show how a call went."""
 
 from __future__ import annotations
 
@@ -11,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Side = Literal["customer", "agent"]
 
 _TABLE = Path(__file__).with_name("cues.toml")
 _SENTENCE_END = re.compile(r"[.!?;](?=\s|$)|\n")
@@ -24,38 +24,38 @@ _APOSTROPHES = str.maketrans("\u2018\u2019", "''")
 
 @dataclass(frozen=True)
 class Cues:
-    """customer, agent: name of a group -> what its words look like, in each side's turns. digest:
-    of the table.
-    """
+    """customer, agent: the pattern of each group in that side's turns. digest: of the table."""
 
     customer: dict[str, re.Pattern[str]]
     agent: dict[str, re.Pattern[str]]
     anger: re.Pattern[str]
     digest: str
 
-    def counts(self, side: str, turns: Sequence[str]) -> Floats:
-        """(2 x groups,): log(1 + turns that have the group), in the first half of this side's turns
-        and the second.
-        """
+    def counts(self, side: Side, turns: Sequence[str]) -> Floats:
+        """(2 x groups,): log(1 + turns that have the group), first half of the turns and second."""
+        plain = [_plain(turn) for turn in turns]
         half = len(turns) // 2
-        found = [
-            [
-                sum(group.search(_plain(turn)) is not None for turn in part)
-                for part in (turns[:half], turns[half:])
-            ]
-            for group in getattr(self, side).values()
+        counts = [
+            (_count(group, plain[:half]), _count(group, plain[half:]))
+            for group in self._groups(side).values()
         ]
-        return np.log1p(np.array(found, dtype=np.float32)).reshape(-1)
+        return np.log1p(np.array(counts, dtype=np.float32)).reshape(-1)
 
-    def quote(self, side: str, groups: Sequence[str], turns: Sequence[str]) -> str | None:
-        """The last words of the groups in the second half of these turns, to the end of their
-        sentence.
+    def quote(self, side: Side, groups: Sequence[str], turns: Sequence[str]) -> str | None:
+        """The last words of the groups in the second half of these turns.
+
+        They go on to the end of their sentence.
         """
+        patterns = self._groups(side)
         for turn in reversed(turns[len(turns) // 2 :]):
             for group in groups:
-                if found := getattr(self, side)[group].search(_plain(turn)):
-                    return turn[found.start() : _end(turn, found.end())]
+                match = patterns[group].search(_plain(turn))
+                if match:
+                    return turn[match.start() : _end(turn, match.end())]
         return None
+
+    def _groups(self, side: Side) -> dict[str, re.Pattern[str]]:
+        return self.customer if side == "customer" else self.agent
 
     def angry(self, turn: str) -> bool:
         return self.anger.search(_plain(turn)) is not None
@@ -66,14 +66,12 @@ def read_cues() -> Cues:
     """The table that comes with the package."""
     raw = _TABLE.read_bytes()
     table = tomllib.loads(raw.decode())
-    customer, agent = (
-        {name: _any(words) for name, words in sorted(table[side].items())}
-        for side in ("customer", "agent")
-    )
-    # only what is learned from counts: the words of anger may change without training
-    digest = hashlib.sha256(
-        repr([(g, p.pattern) for side in (customer, agent) for g, p in side.items()]).encode()
-    )
+    customer = {name: _any(words) for name, words in sorted(table["customer"].items())}
+    agent = {name: _any(words) for name, words in sorted(table["agent"].items())}
+    # Only the groups whose counts are learned from: the words of anger may change without training.
+    groups = [*customer.items(), *agent.items()]
+    patterns = repr([(name, pattern.pattern) for name, pattern in groups])
+    digest = hashlib.sha256(patterns.encode())
     return Cues(customer, agent, _any(table["anger"]["words"]), digest.hexdigest()[:12])
 
 
@@ -84,8 +82,12 @@ def _any(words: Sequence[str]) -> re.Pattern[str]:
 
 
 def _end(text: str, start: int) -> int:
-    found = _SENTENCE_END.search(text, start)
-    return found.start() if found else len(text)
+    match = _SENTENCE_END.search(text, start)
+    return match.start() if match else len(text)
+
+
+def _count(group: re.Pattern[str], turns: Sequence[str]) -> int:
+    return sum(group.search(turn) is not None for turn in turns)
 
 
 def _plain(text: str) -> str:

@@ -1,6 +1,4 @@
-"""What decides a call from its turns: a linear head over how it ended, stored beside the encoder it
-was made with.
-"""
+"""Call head: linear deciders over how a call ended, stored beside the encoder they know."""
 
 from __future__ import annotations
 
@@ -32,8 +30,9 @@ REMEDY = "run `earshot train calls` for it"
 
 @dataclass(frozen=True)
 class Decider:
-    """Softmax regression. mean: (features,), of the calls that it learned from. weights: (classes,
-    features).
+    """Softmax regression.
+
+    mean: (features,), of the calls that it learned from. weights: (classes, features).
     """
 
     mean: Floats
@@ -51,9 +50,7 @@ class Decider:
 
 @dataclass(frozen=True)
 class Head:
-    """The deciders by what they read and what they decide. encoder: version of the model whose
-    embeddings they know.
-    """
+    """The deciders by side and task. encoder: version of the model whose embeddings they know."""
 
     encoder: str
     cues: str
@@ -71,44 +68,39 @@ class Head:
             }
             for (side, task), decider in self.deciders.items()
         }
-        told = {
+        document = {
             "format": FORMAT,
             "encoder": self.encoder,
             "cues": self.cues,
             "story": self.story,
             "heads": heads,
         }
-        return (
-            json.dumps(told, indent=1, ensure_ascii=False)
-            .replace("\n    ", " ")
-            .replace("\n   ]", " ]")
-            + "\n"
-        )
+        text = json.dumps(document, indent=1, ensure_ascii=False)
+        return text.replace("\n    ", " ").replace("\n   ]", " ]") + "\n"
 
 
 def load_head(folder: Path, encoder: str, cues: Cues) -> Head | None:
-    """The head of a model directory; None when it has none. encoder: the version that the directory
-    has now.
+    """The head of a model directory; None when it has none.
 
-    Raises ArtifactError, with what to do, for one that was made for another encoder, other cues, or
-    is damaged.
+    encoder: the version that the directory has now. Raises ArtifactError, with the remedy, for a
+    head that was made for another encoder or other cues, or is damaged.
     """
     path = folder / HEAD
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if told["format"] != FORMAT:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["format"] != FORMAT:
             raise ArtifactError(
-                f"{path}: has format {told['format']}, this version reads {FORMAT}; {REMEDY}"
+                f"{path}: has format {document['format']}, this version reads {FORMAT}; {REMEDY}"
             )
         head = Head(
-            encoder=str(told["encoder"]),
-            cues=str(told["cues"]),
+            encoder=str(document["encoder"]),
+            cues=str(document["cues"]),
             deciders={
-                (side, task): _decider(told["heads"][f"{side} {task}"])
+                (side, task): _decider(document["heads"][f"{side} {task}"])
                 for side in get_args(Side)
                 for task in get_args(Task)
             },
-            story=told["story"],
+            story=document["story"],
         )
     except FileNotFoundError:
         return None
@@ -130,10 +122,10 @@ def load_head(folder: Path, encoder: str, cues: Cues) -> Head | None:
 def features(
     cues: Cues, customer: Sequence[Analysis], agent: Sequence[Analysis] | None = None
 ) -> Floats:
-    """What a head reads: the mean embedding of the second half of a side's turns, and its cues;
-    agent: the other side.
+    """The features of a call: the mean embedding of the second half of a side's turns, and cues.
 
-    Returns (embedding + 2 x groups,), or that twice. Of a side without turns everything is 0.
+    agent: the other side. Returns (embedding + 2 x groups,), or that twice. Of a side without turns
+    everything is 0.
     """
     parts = [
         _ended(customer),
@@ -153,13 +145,13 @@ def _ended(turns: Sequence[Analysis]) -> Floats:
     return mean
 
 
-def _decider(told: Mapping[str, Any]) -> Decider:
+def _decider(row: Mapping[str, Any]) -> Decider:
     mean, weights, bias = (
-        np.array(told[name], dtype=np.float32) for name in ("mean", "weights", "bias")
+        np.array(row[name], dtype=np.float32) for name in ("mean", "weights", "bias")
     )
-    if weights.shape != (len(told["labels"]), len(mean)) or bias.shape != (len(weights),):
+    if weights.shape != (len(row["labels"]), len(mean)) or bias.shape != (len(weights),):
         raise ValueError(f"weights of shape {weights.shape} for {len(mean)} features")
-    return Decider(mean, weights, bias, float(told["temperature"]))
+    return Decider(mean, weights, bias, float(row["temperature"]))
 
 
 def _rounded(values: Floats) -> list[float]:

@@ -1,4 +1,4 @@
-"""Who of the speakers of a call is the customer, where the source does not say."""
+"""Sides of a call: which speaker is the customer, where the source does not say."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import Literal
 
 Speaker = Literal["customer", "agent", "unknown"]
 
-# What people say who are paid to be on the phone: greetings, checks of identity, offers and
-# goodbyes.
+# Phrases of people who are paid to be on the phone: greetings, checks, offers, goodbyes.
 _AGENT = re.compile(
     r"\b(?:thank you for (?:calling|contacting|holding|waiting|being a|your patience|reaching out)"
     r"|thanks for (?:calling|holding)"
-    r"|how (?:can|may) i (?:help|assist)|(?:help|assist) you (?:with|today)|i can help (?:you )?with"
-    r"|may i (?:have|please|ask|take)|(?:can|could|would) you (?:please )?(?:confirm|verify|provide|spell|hold|bear)"
+    r"|how (?:can|may) i (?:help|assist)|(?:help|assist) you (?:with|today)"
+    r"|i can help (?:you )?with|may i (?:have|please|ask|take)"
+    r"|(?:can|could|would) you (?:please )?(?:confirm|verify|provide|spell|hold|bear)"
     r"|let me (?:check|look|pull|see|verify|transfer)|i(?:'d| would) be (?:happy|glad) to"
     r"|(?:is there )?anything else i can|sorry (?:to hear|for (?:the|any))|apologi[sz]e for"
     r"|have a (?:great|good|nice|wonderful|lovely) (?:day|one|evening|afternoon|weekend)"
     r"|(?:you're|you are) (?:very )?welcome"
-    r"|speaking, how|our (?:records|system|policy)|one moment|put you (?:on hold|through)|pull(?:ing)? up your)",
+    r"|speaking, how|our (?:records|system|policy)|one moment|put you (?:on hold|through)"
+    r"|pull(?:ing)? up your)",
     re.IGNORECASE,
 )
 _CLEARLY = 2.0  # times as often as the other speaker
@@ -29,8 +30,9 @@ _CLEARLY = 2.0  # times as often as the other speaker
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One turn of a call. name: what a speaker is called whose side nobody has told. at: seconds
-    from the start.
+    """One turn of a call.
+
+    name: of a speaker whose side is unknown. at: seconds from the start.
     """
 
     speaker: Speaker
@@ -40,45 +42,41 @@ class Utterance:
 
 
 def sided(turns: Sequence[Utterance]) -> list[Utterance]:
-    """The turns with the sides of unknown speakers told by what they say; those nobody can tell
-    stay unknown.
+    """The turns, with the sides of unknown speakers as their words show them.
 
     Of two speakers, the one who offers help, checks identities and says goodbye is the agent, and
     the other one is the customer; where one side is known already, everybody else is on the other
-    side.
+    side. A speaker whose words do not show it stays unknown.
     """
-    unknown = Counter(turn.name or "" for turn in turns if turn.speaker == "unknown")
-    if not unknown:
+    names = list(Counter(turn.name or "" for turn in turns if turn.speaker == "unknown"))
+    if not names:
         return list(turns)
-    found = _told(turns, list(unknown))
+    sides = _sides(turns, names)
     return [
-        replace(turn, speaker=found.get(turn.name or "", "unknown"))
+        replace(turn, speaker=sides.get(turn.name or "", "unknown"))
         if turn.speaker == "unknown"
         else turn
         for turn in turns
     ]
 
 
-def _told(turns: Sequence[Utterance], names: Sequence[str]) -> dict[str, Speaker]:
+def _sides(turns: Sequence[Utterance], names: Sequence[str]) -> dict[str, Speaker]:
     known = {turn.speaker for turn in turns} - {"unknown"}
     if known == {"customer"}:
         return dict.fromkeys(names, "agent")
-    if known == {"agent"} and len(names) == 1:
-        return {names[0]: "customer"}
-    rates = {
-        name: _rate([turn.text for turn in turns if (turn.name or "") == name]) for name in names
-    }
-    most = max(rates, key=rates.__getitem__)
-    rest = [name for name in names if name != most]
-    if known == {"agent"} or not rest:
+    if known == {"agent"}:
+        return {names[0]: "customer"} if len(names) == 1 else {}
+    texts: dict[str, list[str]] = {name: [] for name in names}
+    for turn in turns:
+        texts.get(turn.name or "", []).append(turn.text)
+    rates = {name: _rate(own) for name, own in texts.items()}
+    agent, *rest = sorted(rates, key=lambda name: -rates[name])
+    if not rest or rates[agent] == 0 or rates[rest[0]] * _CLEARLY > rates[agent]:
         return {}
-    if rates[most] == 0 or any(rates[name] * _CLEARLY > rates[most] for name in rest):
-        return {}
-    return {most: "agent", **dict.fromkeys(rest, "customer")}
+    return {agent: "agent", **dict.fromkeys(rest, "customer")}
 
 
 def _rate(texts: Sequence[str]) -> float:
     """Phrases of an agent a turn."""
-    return sum(len(_AGENT.findall(text.replace("\u2019", "'"))) for text in texts) / max(
-        len(texts), 1
-    )
+    phrases = sum(len(_AGENT.findall(text.replace("\u2019", "'"))) for text in texts)
+    return phrases / max(len(texts), 1)

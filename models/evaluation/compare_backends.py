@@ -12,7 +12,7 @@ from models.analyzer import Analyzer
 from models.evaluation.complaints import HEADS, evaluate_complaints
 from models.llm.backend import Llm, merged
 from models.llm.prompt import Brief
-from models.taxonomy.classifier import Named, Taxonomy
+from models.taxonomy.classifier import Label, Taxonomy
 
 SINGLE = 50  # texts that the local model gets singly, for its latency
 FIGURES = ("n", "accuracy", "macro_f1", "unknown_labels")  # of a head
@@ -127,8 +127,8 @@ def _latency(seconds: Sequence[float]) -> dict[str, float | None]:
 
 def _taxonomy(brief: Brief) -> Taxonomy:
     """The names of a brief; it has no phrases."""
-    topics = tuple(Named(name, (), name) for name in brief.topics)
-    problems: list[Named] = []
-    for topic, names in brief.problems.items():
-        problems += [Named(name, (), topic) for name in names]
-    return Taxonomy(topics, tuple(problems))
+    topics = tuple(Label(name, (), name) for name in brief.topics)
+    problems = tuple(
+        Label(name, (), topic) for topic, named in brief.problems.items() for name in named
+    )
+    return Taxonomy(topics, problems)

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.cosines import Exact, cosines, in_steps
+
 EXAMPLES = Path(__file__).with_name("examples.toml")
 LEVELS = ("P1", "P2", "P3", "P4", "none")
 WIDTH = 1.2  # of the kernel: exp(-WIDTH * squared distance)
 RIDGE = 0.3  # how far an example may be missed
-_STEPS = 2.0**15
 
 Floats = NDArray[np.float32]
-Exact = NDArray[np.float64]
 Embed = Callable[[Sequence[str]], Floats]  # n texts -> (n, dim), unit length
 
 
@@ -54,7 +54,7 @@ class Resemblance:
     """
 
     def __init__(self, examples: Sequence[Example], embed: Embed) -> None:
-        self._places = _exact(embed([example.text for example in examples]))  # (examples, dim)
+        self._places = in_steps(embed([example.text for example in examples]))  # (examples, dim)
         levels = np.array([example.level for example in examples])
         kernel = self._kernel(self._places)
         self._alarm = _weights(kernel, levels == "P1")
@@ -64,7 +64,7 @@ class Resemblance:
         """The likeness of each embedding (n, dim), unit length. Does not depend on the others."""
         if not len(embeddings):
             return []
-        kernel = self._kernel(_exact(embeddings))  # (n, examples)
+        kernel = self._kernel(in_steps(embeddings))  # (n, examples)
         alarms, needs = (
             (kernel * self._alarm).sum(-1),
             (kernel * self._need).sum(-1),
@@ -75,8 +75,7 @@ class Resemblance:
         ]
 
     def _kernel(self, places: Exact) -> Exact:
-        cosines = places @ self._places.T / _STEPS**2
-        kernel: Exact = np.exp(-2 * WIDTH * (1 - cosines))
+        kernel: Exact = np.exp(-2 * WIDTH * (1 - cosines(places, self._places)))
         return kernel
 
 
@@ -88,14 +87,6 @@ def _weights(kernel: Exact, positive: NDArray[np.bool_]) -> Exact:
         kernel + np.diag(RIDGE / balance), np.where(positive, 1.0, -1.0)
     ).astype(np.float64)
     return weights
-
-
-def _exact(embeddings: Floats) -> Exact:
-    """Rounded to whole steps, so that sums of products are exact and no order of summing changes
-    them.
-    """
-    steps: Exact = np.rint(np.asarray(embeddings, np.float64) * _STEPS)
-    return steps
 
 
 def _within(likeness: float) -> float:

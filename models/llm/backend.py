@@ -1,17 +1,16 @@
-"""A language model behind an OpenAI-compatible address: the same `Analysis`, with the local model
-beside it.
+"""LLM backend: a language model at an OpenAI-compatible address, the local model beside it.
 
 Only redacted text leaves the machine: personal data is replaced and handles are hidden before
-anything is sent, whoever calls. What cannot be had from there in time is the local model's
-judgement, and says so by its `model`.
+anything is sent, whoever calls. A text without an answer in time gets the local model's judgement,
+and says so by its `model`.
 """
 
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,12 +28,13 @@ log = logging.getLogger(__name__)
 
 LONGEST = 8_000  # characters of a message that are looked at
 ANSWER_TOKENS = 400
-LONGEST_WAIT = (
-    15.0  # seconds between tries; a server that asks for more is left alone for that long
-)
+TIMEOUT = 20.0  # seconds that a server may be silent
+RETRIES = 2  # further tries of a message
+CONCURRENCY = 8  # requests under way at once
+LONGEST_WAIT = 15.0  # seconds; a server that asks for more is left alone for that long
 
 
-class Local(Protocol):
+class LocalModel(Protocol):
     """The model on this machine; `models.analyzer.Analyzer` in earnest."""
 
     version: str
@@ -49,14 +49,12 @@ class LlmError(Exception):
     """The backend cannot be used at all; the message says what to do."""
 
 
-class _Failed(Exception):
-    """No answer. kind: for the count. wait: seconds that the server asked for. hopeless: trying
-    again is no use.
-    """
+class _NoAnswer(Exception):
+    """kind: for the count. wait: seconds that the server asked for. for_good: tries are no use."""
 
-    def __init__(self, kind: str, *, wait: float = 0.0, hopeless: bool = False) -> None:
+    def __init__(self, kind: str, *, wait: float = 0.0, for_good: bool = False) -> None:
         super().__init__(kind)
-        self.kind, self.wait, self.hopeless = kind, wait, hopeless
+        self.kind, self.wait, self.for_good = kind, wait, for_good
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +67,7 @@ class Price:
 
 @dataclass(slots=True)
 class Usage:
-    """What was used so far. failures: by kind; each is a message without an answer, after all its
-    tries.
-    """
+    """Totals so far. failures: messages without an answer after all tries, by kind."""
 
     requests: int = 0
     answers: int = 0
@@ -91,8 +87,7 @@ class Usage:
         }
 
 
-# How servers want to be told that JSON is expected, the strictest first; one that is refused (400)
-# is not tried again.
+# Ways to ask a server for JSON, the strictest first; one that is refused (400) is not used again.
 _DIALECTS: tuple[str, ...] = (
     "json_schema",
     "json_object",
@@ -115,12 +110,11 @@ class Llm:
         model: str,
         brief: Brief,
         key: str | None = None,
-        timeout: float = 20.0,
-        retries: int = 2,
-        concurrency: int = 8,
+        timeout: float = TIMEOUT,
+        retries: int = RETRIES,
+        concurrency: int = CONCURRENCY,
         price: Price = Price(),
         breaker: Breaker | None = None,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         try:
             import openai
@@ -128,27 +122,33 @@ class Llm:
             raise LlmError(
                 "the LLM backend needs one more package: pip install 'earshot[llm]'"
             ) from None
-        self._errors = openai
-        self._client = openai.OpenAI(
-            base_url=url, api_key=key or "none", timeout=timeout, max_retries=0
-        )
-        self._brief, self._retries, self._concurrency, self._price = (
-            brief,
-            retries,
-            concurrency,
-            price,
-        )
-        self._breaker = breaker or Breaker()
-        self._sleep = sleep
-        self._dialect = 0
-        self._lock = threading.Lock()
         self.model = model
         self.brief = brief
         self.usage = Usage()
+        self._lock = threading.Lock()
+        hooks: dict[str, list[Callable[[Any], None]]] = {
+            "request": [_counter(self.usage, self._lock)],
+            "response": [_limit_wait],
+        }
+        http = openai.DefaultHttpxClient(event_hooks=hooks)
+        weakref.finalize(self, http.close)
+        self._errors = openai
+        self._client = openai.OpenAI(
+            base_url=url,
+            api_key=key or "none",
+            timeout=timeout,
+            max_retries=retries,
+            http_client=http,
+        )
+        self._retries = retries
+        self._concurrency = concurrency
+        self._price = price
+        self._breaker = breaker or Breaker()
+        self._dialect = 0
 
     def judge(self, texts: Sequence[str]) -> list[dict[str, Any] | None]:
-        """What the model says of each text, by question; None where no usable answer could be had."""
-        return [told for told, _ in self.timed(texts)]
+        """The answers about each text, by question; None where no usable answer could be had."""
+        return [answer for answer, _ in self.timed(texts)]
 
     def timed(self, texts: Sequence[str]) -> list[tuple[dict[str, Any] | None, float]]:
         """The same, each with the seconds it took, its retries included."""
@@ -167,62 +167,56 @@ class Llm:
             self._count_failure("not asked")
             return None
         try:
-            told = self._patiently(sendable(text))
-        except _Failed as failed:
-            self._count_failure(failed.kind)
-            if self._breaker.failed(at_once=failed.hopeless, wait=failed.wait):
-                log.warning("%s is not asked for a while: %s", self.model, failed.kind)
+            answer = self._answer(sendable(text))
+        except _NoAnswer as failure:
+            self._count_failure(failure.kind)
+            if self._breaker.failed(for_good=failure.for_good, wait=failure.wait):
+                log.warning("%s is not asked for a while: %s", self.model, failure.kind)
             return None
         except BaseException:
             self._breaker.failed()  # or nobody would ever be let through again
             raise
         self._breaker.succeeded()
-        return told
+        return answer
 
-    def _patiently(self, text: str) -> dict[str, Any]:
-        for attempt in range(self._retries + 1):
+    def _answer(self, text: str) -> dict[str, Any]:
+        """A usable answer. The client retries requests that fail; here, answers that are no use."""
+        for _ in range(self._retries + 1):
             try:
-                return self._brief.read(self._completion(text), text)
+                return self.brief.read(self._completion(text), text)
             except Unusable:
-                failed = _Failed("unusable answer")
-            except _Failed as error:
-                failed = error
-            if failed.hopeless or failed.wait > LONGEST_WAIT or attempt == self._retries:
-                raise failed
-            jitter = random.uniform(0.75, 1.25)  # noqa: S311  no secret
-            self._sleep(failed.wait or min(LONGEST_WAIT, 0.5 * 2**attempt) * jitter)
-        raise AssertionError("unreachable")
+                continue
+        raise _NoAnswer("unusable answer")
 
     def _completion(self, text: str) -> str:
         """One answer, in the first dialect from the known one on that the server takes."""
+        errors = self._errors
         for dialect in range(self._dialect, len(_DIALECTS)):
             try:
                 completion = self._request(text, dialect)
-            except (self._errors.BadRequestError, self._errors.UnprocessableEntityError):
+            except (errors.BadRequestError, errors.UnprocessableEntityError):
                 continue
-            except self._errors.APITimeoutError:
-                raise _Failed("timeout") from None
-            except self._errors.APIConnectionError:
-                raise _Failed("no connection") from None
-            except self._errors.APIStatusError as error:
-                raise _refused(
-                    error.status_code, error.response.headers.get("retry-after")
+            except errors.APITimeoutError:
+                raise _NoAnswer("timeout") from None
+            except errors.APIConnectionError:
+                raise _NoAnswer("no connection") from None
+            except errors.APIStatusError as error:
+                status = error.status_code
+                raise _NoAnswer(
+                    f"status {status}",
+                    wait=_wait(error.response),
+                    for_good=status != 429 and status < 500,
                 ) from None
-            except (
-                self._errors.OpenAIError,
-                ValueError,
-            ):  # what is no JSON at all raises ValueError
-                raise _Failed("unusable answer") from None
+            except (errors.OpenAIError, ValueError) as error:  # ValueError: it is no JSON at all
+                raise Unusable(type(error).__name__) from None
             self._dialect = dialect
             return self._content(completion)
-        raise _Failed("refused (400)")
+        raise _NoAnswer("refused (400)")
 
     def _request(self, text: str, dialect: int) -> Any:
-        with self._lock:
-            self.usage.requests += 1
         schema = {
             "type": "json_schema",
-            "json_schema": {"name": "analysis", "strict": True, "schema": self._brief.schema()},
+            "json_schema": {"name": "analysis", "strict": True, "schema": self.brief.schema()},
         }
         settings: dict[str, Any] = (
             {"temperature": 0, "max_tokens": ANSWER_TOKENS, "response_format": schema},
@@ -240,7 +234,7 @@ class Llm:
         return self._client.chat.completions.create(
             model=self.model,
             messages=[
-                {"role": "system", "content": self._brief.system()},
+                {"role": "system", "content": self.brief.system()},
                 {"role": "user", "content": ask(text)},
             ],
             **settings,
@@ -249,20 +243,19 @@ class Llm:
     def _content(self, completion: Any) -> str:
         """The text of a completion, whose tokens are counted whatever it says."""
         usage = getattr(completion, "usage", None)
-        sent, got = (
-            int(getattr(usage, name, 0) or 0) for name in ("prompt_tokens", "completion_tokens")
-        )
+        input_tokens = int(getattr(usage, "prompt_tokens", 0) or 0)
+        output_tokens = int(getattr(usage, "completion_tokens", 0) or 0)
+        cost = input_tokens * self._price.input + output_tokens * self._price.output
         with self._lock:
             self.usage.answers += 1
-            self.usage.input_tokens += sent
-            self.usage.output_tokens += got
-            self.usage.dollars += (sent * self._price.input + got * self._price.output) / 1e6
-        choices = getattr(completion, "choices", None) or []
-        content = (
-            getattr(getattr(choices[0], "message", None), "content", None) if choices else None
-        )
-        if not isinstance(content, str) or getattr(choices[0], "finish_reason", None) == "length":
-            raise _Failed("unusable answer")
+            self.usage.input_tokens += input_tokens
+            self.usage.output_tokens += output_tokens
+            self.usage.dollars += cost / 1e6
+        # A server's own completions may lack any of these.
+        choice = next(iter(getattr(completion, "choices", None) or []), None)
+        content = getattr(getattr(choice, "message", None), "content", None)
+        if not isinstance(content, str) or getattr(choice, "finish_reason", None) == "length":
+            raise Unusable("it was cut short")
         return content
 
     def _count_failure(self, kind: str) -> None:
@@ -271,15 +264,14 @@ class Llm:
 
 
 class LlmAnalyzer:
-    """The local model's analyses, with what a language model says in place of what it was asked
-    about.
+    """The local model's analyses, with the answers of a language model in place of their parts.
 
     The embedding, and how much a message reads like urgent ones, stay the local model's. A language
-    model tells no probabilities: its choice has 1.0. `version` names both; an analysis that fell
+    model gives no probabilities: its choice has 1.0. `version` names both; an analysis that fell
     back names the local one alone.
     """
 
-    def __init__(self, local: Local, llm: Llm) -> None:
+    def __init__(self, local: LocalModel, llm: Llm) -> None:
         self.local = local
         self.llm = llm
         self.taxonomy = local.taxonomy
@@ -291,48 +283,66 @@ class LlmAnalyzer:
         """Read each text, in order. Never fails for the language model's sake."""
         analyses = self.local(texts, languages)
         distinct = list(dict.fromkeys(texts))
-        told = dict(zip(distinct, self.llm.judge(distinct), strict=True))
+        answers = dict(zip(distinct, self.llm.judge(distinct), strict=True))
         return [
-            analysis if (answer := told[text]) is None else merged(analysis, answer, self.version)
+            merged(analysis, answers[text], self.version)
             for text, analysis in zip(texts, analyses, strict=True)
         ]
 
 
-def merged(local: Analysis, told: dict[str, Any], version: str) -> Analysis:
-    """The analysis with the answers in it. A language that only the language model knows is not
-    abstained from.
+def merged(local: Analysis, answer: dict[str, Any] | None, version: str) -> Analysis:
+    """The analysis with the answer in it; as it is, where there is none.
+
+    A text in a language that only the language model knows is not abstained from.
     """
-    given: dict[str, Any] = {}
-    if "sentiment" in told:
-        label = told["sentiment"]
-        given["sentiment"] = Sentiment(
-            label, 1.0, {each: float(each == label) for each in SENTIMENTS}
-        )
-        given["abstained"] = False
-    if "complaint" in told:
-        given["complaint"] = float(told["complaint"])
-    if "severity" in told:
-        given["severity"] = told["severity"]
-        given["dissatisfaction"] = 25.0 * told["severity"]
-    if "dissatisfaction" in told:
-        given["dissatisfaction"] = told["dissatisfaction"]
-    if "topic" in told:
-        given["topic"] = Topic(told["topic"], 1.0)
-    if "problem" in told:
-        problem = told["problem"]
-        given["problem"] = None if problem is None else Problem(problem, 1.0, told.get("words", ()))
-    return replace(local, model=version, **given)
+    if answer is None:
+        return local
+    values: dict[str, Any] = {}
+    if "sentiment" in answer:
+        label = answer["sentiment"]
+        probabilities = {name: float(name == label) for name in SENTIMENTS}
+        values["sentiment"] = Sentiment(label, 1.0, probabilities)
+        values["abstained"] = False
+    if "complaint" in answer:
+        values["complaint"] = float(answer["complaint"])
+    if "severity" in answer:
+        values["severity"] = answer["severity"]
+        values["dissatisfaction"] = 25.0 * answer["severity"]
+    if "dissatisfaction" in answer:
+        values["dissatisfaction"] = answer["dissatisfaction"]
+    if "topic" in answer:
+        values["topic"] = Topic(answer["topic"], 1.0)
+    if "problem" in answer:
+        name = answer["problem"]
+        words = answer.get("words", ())
+        values["problem"] = None if name is None else Problem(name, 1.0, words)
+    return replace(local, model=version, **values)
 
 
 def sendable(text: str) -> str:
-    """The text as it may leave the machine: without personal data, links and handles, not too long."""
+    """The text as it may leave the machine: without personal data, links, handles; not too long."""
     return normalize(redact(text[:LONGEST]))
 
 
-def _refused(status: int, retry_after: str | None) -> _Failed:
-    if status == 429 or status >= 500:
-        wait = (
-            float(retry_after) if retry_after and retry_after.replace(".", "", 1).isdigit() else 0.0
-        )
-        return _Failed(f"status {status}", wait=wait)
-    return _Failed(f"status {status}", hopeless=True)
+def _counter(usage: Usage, lock: threading.Lock) -> Callable[[Any], None]:
+    """A hook that counts requests, those that the client retries too."""
+
+    def count(_request: Any) -> None:
+        with lock:
+            usage.requests += 1
+
+    return count
+
+
+def _limit_wait(response: Any) -> None:
+    """Keep the client from a retry that the server puts off for longer than LONGEST_WAIT."""
+    if _wait(response) > LONGEST_WAIT:
+        response.headers["x-should-retry"] = "false"
+
+
+def _wait(response: Any) -> float:
+    """Seconds of the header Retry-After; 0 without one."""
+    try:
+        return float(response.headers.get("retry-after", 0))
+    except ValueError:
+        return 0.0

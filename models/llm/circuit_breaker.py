@@ -1,4 +1,4 @@
-"""A circuit breaker: what fails again and again is left alone for a while, then tried once."""
+"""Circuit breaker: a call that keeps failing is left alone for a while, then tried once."""
 
 from __future__ import annotations
 
@@ -6,31 +6,27 @@ import threading
 import time
 from collections.abc import Callable
 
+FAILURES = 5  # in a row that open it
+SECONDS = 30.0  # that it stays open at least
+
 
 class Breaker:
-    """Opens after `failures` in a row, for `seconds`; then one call at a time is let through to
-    see.
+    """Opens after FAILURES in a row, for SECONDS; then one call at a time is let through as a test.
 
     For many threads.
     """
 
-    def __init__(
-        self,
-        *,
-        failures: int = 5,
-        seconds: float = 30.0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._most, self._seconds, self._clock = failures, seconds, clock
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._failures = 0
         self._until = 0.0
         self._trying = False
         self._lock = threading.Lock()
 
     def allows(self) -> bool:
-        """May a call be made now? Whoever is told yes must say how it went."""
+        """Whether a call may be made now. If so, the caller must report how it went."""
         with self._lock:
-            if self._failures < self._most:
+            if self._failures < FAILURES:
                 return True
             if self._clock() < self._until or self._trying:
                 return False
@@ -41,16 +37,17 @@ class Breaker:
         with self._lock:
             self._failures, self._trying = 0, False
 
-    def failed(self, *, at_once: bool = False, wait: float = 0.0) -> bool:
+    def failed(self, *, for_good: bool = False, wait: float = 0.0) -> bool:
         """Note a failure; returns whether it opened the breaker.
 
-        at_once: it will not cure itself, so it opens now. wait: seconds that were asked for.
+        for_good: it will not cure itself, so the breaker opens now. wait: seconds that the server
+        asked for.
         """
         with self._lock:
-            opened = self._failures < self._most
-            self._failures = self._most if at_once else self._failures + 1
+            opens = self._failures < FAILURES
+            self._failures = FAILURES if for_good else self._failures + 1
             self._trying = False
-            if self._failures < self._most:
+            if self._failures < FAILURES:
                 return False
-            self._until = self._clock() + max(self._seconds, wait)
-            return opened
+            self._until = self._clock() + max(SECONDS, wait)
+            return opens

@@ -1,20 +1,19 @@
-"""Postal addresses: house number and street with the unit, city and postcode that follow; postcodes
-and boxes.
-"""
+"""Postal addresses: house number and street, with unit, city and postcode; and post boxes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-# What names a street and hardly anything else; what does so only in capitals, after a name ("Elm
-# Drive", "1 hr drive").
+# Words for a street alone, and words that are one only in capitals, after a name: "Elm Drive" is an
+# address, "1 hr drive" is none.
 _STREET = (
     r"(?i:street|avenue|ave|road|rd|lane|boulevard|blvd|parkway|pkwy|highway|hwy|terrace|crescent)"
 )
 _AFTER_A_NAME = (
-    r"(?:St|Dr|Ct|Pl|Sq|Ln|Cir|Way|Place|Court|Square|Close|Circle|Drive|Row|Mews|Hill|Grove|Walk|Gardens|Park|Approach"
-    r"|Trail|Green|Rise|Quay|Wharf|WAY|PLACE|COURT|SQUARE|CLOSE|DRIVE|LN|DR|CT|ST)"
+    r"(?:St|Dr|Ct|Pl|Sq|Ln|Cir|Way|Place|Court|Square|Close|Circle|Drive|Row|Mews|Hill|Grove|Walk"
+    r"|Gardens|Park|Approach|Trail|Green|Rise|Quay|Wharf"
+    r"|WAY|PLACE|COURT|SQUARE|CLOSE|DRIVE|LN|DR|CT|ST)"
 )
 # of "Elm Rd.", not of the sentence
 _DOT = r"(?:(?i:(?<=st|rd|dr|ln|ct|pl|sq)|(?<=ave|hwy)|(?<=blvd|pkwy))\.)?"
@@ -27,23 +26,25 @@ _STATE = r"[A-Z]{2}"
 
 _NOT_WITHIN = r"(?<![\w.,$£€#:/\-])"
 _LINE = re.compile(
-    rf"{_NOT_WITHIN}(?:{_UNIT},? )?\d{{1,5}}[A-Za-z]?,? {{1,2}}(?P<name>{_NAME}(?: {_NAME}){{0,3}}) "
-    rf"(?:{_STREET}|{_AFTER_A_NAME})(?!\w){_DOT}(?: (?:[NS][EW]?|[EW])(?!\w))?(?:,? {_UNIT}(?!\w))?"
-    rf"(?:,? (?:{_CITY},? )?(?:{_POSTCODE}|(?:{_STATE},? )?\d{{5}}(?:-\d{{4}})?|{_STATE}(?=[^\w\s]|$))(?!\w))?"
+    rf"{_NOT_WITHIN}(?:{_UNIT},? )?\d{{1,5}}[A-Za-z]?,? {{1,2}}"
+    rf"(?P<name>{_NAME}(?: {_NAME}){{0,3}}) (?:{_STREET}|{_AFTER_A_NAME})(?!\w){_DOT}"
+    rf"(?: (?:[NS][EW]?|[EW])(?!\w))?(?:,? {_UNIT}(?!\w))?(?:,? (?:{_CITY},? )?"
+    rf"(?:{_POSTCODE}|(?:{_STATE},? )?\d{{5}}(?:-\d{{4}})?|{_STATE}(?=[^\w\s]|$))(?!\w))?"
 )
 _LOWER_CASE_LINE = re.compile(
     rf"{_NOT_WITHIN}\d{{1,5}}[a-z]? (?P<name>[\w'’.\-]{{2,25}}(?: [\w'’.\-]{{2,25}}){{0,2}}) "
     rf"(?:{_STREET}|(?i:drive|court|way|close|st|dr))(?!\w)"
 )
-_ADDRESS_SAID = re.compile(
-    r"(?<!\w)(?:live|lives|living|address|addr|deliver(?:ed|y)?|ship(?:ped)?|send|sent|moved|house|home|located|resident)"
-    r"(?!\w)[^\d\n]{0,25}$",
+_ADDRESS_CONTEXT = re.compile(
+    r"(?<!\w)(?:live|lives|living|address|addr|deliver(?:ed|y)?|ship(?:ped)?|send|sent|moved|house"
+    r"|home|located|resident)(?!\w)[^\d\n]{0,25}$",
     re.IGNORECASE,
 )
 _NO_NAME = frozenset(
     """
-    a the of in on at to from down up and or my your hour hours hr hrs min mins minute minutes day days week weeks mile
-    miles km people person times star more other busy long block blocks car cars years year months am pm
+    a the of in on at to from down up and or my your hour hours hr hrs min mins minute minutes day
+    days week weeks mile miles km people person times star more other busy long block blocks car
+    cars years year months am pm
     """.split()  # noqa: SIM905 a list of words reads best as words
 )
 
@@ -51,10 +52,12 @@ _CAPITALISED = r"[A-ZÀ-Ü][\w\-]{1,25}(?: [A-ZÀ-Ü][\w\-]{1,25}){0,2}"
 _ELSEWHERE = re.compile(
     r"(?<!\w)(?:(?i:p\.? ?o\.? ?box) ?#?\d{1,6}"
     rf"|{_POSTCODE}"
-    r"|[^\W\d_][\w\-]{2,30}(?:straße|strasse|str\.|allee|platz|gasse|weg) \d{1,4}[a-z]?(?:,? \d{5} [^\W\d_]{2,25})?"
+    r"|[^\W\d_][\w\-]{2,30}(?:straße|strasse|str\.|allee|platz|gasse|weg) \d{1,4}[a-z]?"
+    r"(?:,? \d{5} [^\W\d_]{2,25})?"
     r"|\d{1,4}(?: ?bis)?,? (?i:rue|avenue|boulevard|place|chemin|impasse|allée|quai)"
     rf" (?:(?:de|du|des|la|le|les) |[ld]['’]){{0,3}}{_CAPITALISED}(?:,? \d{{5}} {_CAPITALISED})?"
-    r"|(?:Calle|Avenida|Avda\.?|Via|Viale|Piazza|Plaza|Corso|Rua) (?:(?:de|del|la|las|los|da|do|dei|della) ){0,2}"
+    r"|(?:Calle|Avenida|Avda\.?|Via|Viale|Piazza|Plaza|Corso|Rua) "
+    r"(?:(?:de|del|la|las|los|da|do|dei|della) ){0,2}"
     rf"{_CAPITALISED},? \d{{1,3}})(?!\w)"
 )
 
@@ -64,15 +67,14 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
         if _names_a_street(match["name"]):
             yield match.span()
     for match in _LOWER_CASE_LINE.finditer(text):
-        if _names_a_street(match["name"]) and _ADDRESS_SAID.search(
-            text, max(0, match.start() - 45), match.start()
-        ):
+        before = max(0, match.start() - 45), match.start()
+        if _names_a_street(match["name"]) and _ADDRESS_CONTEXT.search(text, *before):
             yield match.span()
     for match in _ELSEWHERE.finditer(text):
         yield match.span()
 
 
 def _names_a_street(name: str) -> bool:
-    """Not "5 minutes down the road"; but "2 The Green Court"."""
+    """Whether it names a street: "2 The Green Court" does, "5 minutes down the road" does not."""
     words = [word.rstrip(".") for word in name.lower().removeprefix("the ").split()]
     return not any(word in _NO_NAME for word in words)

@@ -1,4 +1,4 @@
-"""Phone numbers: proven by their country's numbering plan, or called one by the text."""
+"""Phone numbers, by their country's numbering plan, or by the words before them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ _AMERICAN = re.compile(
     r"(?<!\d)(?:\+?1[ .\-]?)?\(?[2-9]\d\d\)?[ .\-]{0,2}[2-9]\d\d[ .\-]?\d{4}(?!\d)"
 )
 
-_PHONE_SAID = re.compile(
-    r"(?<![\w\[])(?:call(?:back| back| me| us)?|(?:tele)?phone|tel|text|txt|sms|ring|cell|mobile|mob|landline|whatsapp"
-    r"|fone|reach (?:me|us)|dial|contact|(?:my|the) (?:number|num|no))(?!\w)[^\d\n]{0,25}$",
+_PHONE_CONTEXT = re.compile(
+    r"(?<![\w\[])(?:call(?:back| back| me| us)?|(?:tele)?phone|tel|text|txt|sms|ring|cell|mobile"
+    r"|mob|landline|whatsapp|fone|reach (?:me|us)|dial|contact|(?:my|the) (?:number|num|no))"
+    r"(?!\w)[^\d\n]{0,25}$",
     re.IGNORECASE,
 )
-_OTHER_SAID = re.compile(
-    r"(?<![A-Za-z])(?:order|tracking|track|case|ticket|ref|reference|invoice|item|sku|serial|imei|id|flight|flt|code"
-    r"|barcode|parcel|shipment|package|score|isbn|upc|version|article|model|part|claim|incident|complaint|bag|tag|dl|ff"
-    r"|rr|build|firmware)s?(?:[ .]{0,2}(?:number|num|no|nr|id|#))?[ .:=#\-]{0,3}(?:is|was)?[ :#]{0,2}$",
+_OTHER_CONTEXT = re.compile(
+    r"(?<![A-Za-z])(?:order|tracking|track|case|ticket|ref|reference|invoice|item|sku|serial|imei|id"
+    r"|flight|flt|code|barcode|parcel|shipment|package|score|isbn|upc|version|article|model|part"
+    r"|claim|incident|complaint|bag|tag|dl|ff|rr|build|firmware)s?"
+    r"(?:[ .]{0,2}(?:number|num|no|nr|id|#))?[ .:=#\-]{0,3}(?:is|was)?[ :#]{0,2}$",
     re.IGNORECASE,
 )
 _MIDDLE_OF_CODE = re.compile(r"[A-Za-z0-9_]$")
@@ -44,43 +46,43 @@ def phones(text: str) -> Iterator[tuple[int, int]]:
         if sum(sign.isdigit() for sign in run[0]) > _TABLE:
             yield from (number.span() for number in _AMERICAN.finditer(text, start, end))
         elif not _GOES_ON.match(text, end):
-            yield from (
-                (start + first, start + last)
-                for first, last in _in_run(run[0], text[max(0, start - 40) : start])
-            )
+            before = text[max(0, start - 40) : start]
+            for first, last in _in_run(run[0], before):
+                yield start + first, start + last
 
 
 def _in_run(run: str, before: str) -> list[tuple[int, int]]:
+    """The numbers in a run of digits. before: the text in front of it."""
     digits = sum(sign.isdigit() for sign in run)
-    said = 7 <= digits <= 15 and _PHONE_SAID.search(before) is not None
-    international = run.startswith(("+", "＋")) or (
-        run.startswith("00") and run[2] != "0" and digits > 10
-    )
-    if _MIDDLE_OF_CODE.search(before) or (_MIDDLE_OF_OTHER.search(before) and not said):
+    is_called_phone = 7 <= digits <= 15 and _PHONE_CONTEXT.search(before) is not None
+    international = _is_international(run, digits)
+    if _MIDDLE_OF_CODE.search(before) or (_MIDDLE_OF_OTHER.search(before) and not is_called_phone):
         return []
-    if not international and (_OTHER_SAID.search(before) or _DATE.search(run)):
+    if not international and (_OTHER_CONTEXT.search(before) or _DATE.search(run)):
         return []
-    return _known(run, international) or (
-        [(0, len(run))] if said and not _VERSION.fullmatch(run) else []
-    )
+    known = _known(run, international)
+    if not known and is_called_phone and not _VERSION.fullmatch(run):
+        return [(0, len(run))]
+    return known
+
+
+def _is_international(run: str, digits: int) -> bool:
+    return run.startswith(("+", "＋")) or (run.startswith("00") and run[2] != "0" and digits > 10)
 
 
 def _known(run: str, international: bool) -> list[tuple[int, int]]:
-    """What the library knows as a number: by its country code, or as dialled within America or
-    Britain.
-    """
+    """Numbers that the library knows by country code, or as dialled within America or Britain."""
     if international:
         # Ranges that are new, or kept for films, are unknown to it: with a country code, possible
         # is enough.
         return _matches(run, "GB", Leniency.POSSIBLE)
     if _WRITTEN_AS_AMERICAN.fullmatch(run):  # a mistyped one is personal too
         return [(0, len(run))]
-    if found := _matches(run, "US", Leniency.STRICT_GROUPING):
-        return found
+    if american := _matches(run, "US", Leniency.STRICT_GROUPING):
+        return american
     if run.lstrip("(").startswith("0"):
-        return _matches(
-            run, "GB", Leniency.POSSIBLE if _BRITISH_MOBILE.fullmatch(run) else Leniency.VALID
-        )
+        is_mobile = _BRITISH_MOBILE.fullmatch(run)
+        return _matches(run, "GB", Leniency.POSSIBLE if is_mobile else Leniency.VALID)
     return []
 
 

@@ -1,6 +1,4 @@
-"""Personal data that its own form proves: e-mail addresses, cards (Luhn), IBANs (checksum), IP
-addresses.
-"""
+"""Personal data with a proof in its form: e-mails, cards (Luhn), IBANs (checksum), IP addresses."""
 
 from __future__ import annotations
 
@@ -12,17 +10,19 @@ from stdnum import iban, luhn
 
 _EMAIL = re.compile(
     r"(?<![\w.%+@-])(?<!\w')\w[\w.%+'-]*@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?!\w)"
-    r"|(?<![\w.%+@-])\w[\w.+-]{0,63} ?@ ?(?:gmail|googlemail|yahoo|hotmail|outlook|icloud|aol|gmx|web|live|msn)"
-    r" ?\. ?[a-z]{2,4}(?!\w)",
+    r"|(?<![\w.%+@-])\w[\w.+-]{0,63} ?@ ?"
+    r"(?:gmail|googlemail|yahoo|hotmail|outlook|icloud|aol|gmx|web|live|msn) ?\. ?[a-z]{2,4}(?!\w)",
     re.IGNORECASE,
 )
 _DOT = r"(?: dot | ?[(\[{] ?dot ?[)\]}] ?)"
 _SPELLED_EMAIL = re.compile(
-    rf"(?<![\w.@-])(?P<local>\w[\w.+-]{{0,63}}(?: dot \w{{1,63}}){{0,3}})(?P<at> at | ?[(\[{{] ?at ?[)\]}}] ?)"
-    rf"[\w-]{{2,63}}(?:{_DOT}[a-z]{{2,63}}){{0,2}}{_DOT}(?:com|org|net|edu|gov|info|io|me|[a-z]{{2}})(?!\w)",
+    r"(?<![\w.@-])(?P<local>\w[\w.+-]{0,63}(?: dot \w{1,63}){0,3})"
+    r"(?P<at> at | ?[(\[{] ?at ?[)\]}] ?)"
+    rf"[\w-]{{2,63}}(?:{_DOT}[a-z]{{2,63}}){{0,2}}{_DOT}"
+    r"(?:com|org|net|edu|gov|info|io|me|[a-z]{2})(?!\w)",
     re.IGNORECASE,
 )
-_EMAIL_SAID = re.compile(
+_EMAIL_CONTEXT = re.compile(
     r"(?<!\w)(?:e-?mail|mail|gmail|write|reach|contact|address)(?!\w)", re.IGNORECASE
 )
 
@@ -33,12 +33,10 @@ def emails(text: str) -> Iterator[tuple[int, int]]:
     for match in _SPELLED_EMAIL.finditer(text) if "dot" in text.lower() else ():
         bracketed = match["at"].lower() != " at "
         no_plain_word = re.search(r"[\d._]| dot ", match["local"], re.IGNORECASE)
-        if (
-            bracketed
-            or no_plain_word
-            or _EMAIL_SAID.search(text, max(0, match.start() - 40), match.start())
-        ):
-            yield match.span()  # and not "only at target dot com"
+        before = max(0, match.start() - 40), match.start()
+        # "only at target dot com" is none
+        if bracketed or no_plain_word or _EMAIL_CONTEXT.search(text, *before):
+            yield match.span()
 
 
 # Issuers' prefixes with their lengths: of all numbers, one in ten passes Luhn by chance.
@@ -68,20 +66,17 @@ _LETTERS_AS_NUMBERS = str.maketrans({chr(ord("A") + n): str(10 + n) for n in ran
 
 
 def ibans(text: str) -> Iterator[tuple[int, int]]:
-    """Words may follow an IBAN after a space: the longest run of whole words that has a checksum is
-    it.
-    """
-    for start in _IBAN_START.finditer(text):
-        signs = _IBAN_SIGNS.match(text, start.start())
-        ends = (
-            [end.start() for end in _WORD_END.finditer(text, signs.start() + 15, signs.end() + 1)]
-            if signs
-            else []
-        )
+    """The longest run of whole words with a checksum: words may follow an IBAN after a space."""
+    for match in _IBAN_START.finditer(text):
+        start = match.start()
+        signs = _IBAN_SIGNS.match(text, start)
+        if signs is None:
+            continue
+        ends = [end.start() for end in _WORD_END.finditer(text, start + 15, signs.end() + 1)]
         for end in reversed(ends):
-            candidate = text[start.start() : end]
+            candidate = text[start:end]
             if _has_checksum(candidate) and iban.is_valid(candidate, check_country=False):
-                yield start.start(), end
+                yield start, end
                 break
 
 
@@ -95,14 +90,14 @@ _IP_V4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)", re.ASCII)
 _IP_V6 = re.compile(
     r"(?<![\w:.])(?=[0-9a-f]{0,4}:[0-9a-f]{0,4}:)[0-9a-f:]{6,39}(?![\w:])", re.ASCII | re.IGNORECASE
 )
-_VERSION_SAID = re.compile(
-    r"(?:version|v|ver|build|release|firmware|fw|app|ios|android|windows|macos|update|updated to|chapter|section|clause"
-    r"|paragraph|step|§)(?: (?:number|no|is|to)\.?){0,2}[\s.:]{0,3}$",
+_VERSION_CONTEXT = re.compile(
+    r"(?:version|v|ver|build|release|firmware|fw|app|ios|android|windows|macos|update|updated to"
+    r"|chapter|section|clause|paragraph|step|§)(?: (?:number|no|is|to)\.?){0,2}[\s.:]{0,3}$",
     re.IGNORECASE,
 )
-_IP_SAID = re.compile(
-    r"(?<!\w)(?:ip|ips|ipv4|gateway|router|modem|dns|server|host|ping|trace(?:route|rt)?|log(?:s|ged)?|port|subnet|firewall)"
-    r"(?!\w)",
+_IP_CONTEXT = re.compile(
+    r"(?<!\w)(?:ip|ips|ipv4|gateway|router|modem|dns|server|host|ping|trace(?:route|rt)?"
+    r"|log(?:s|ged)?|port|subnet|firewall)(?!\w)",
     re.IGNORECASE,
 )
 
@@ -110,10 +105,10 @@ _IP_SAID = re.compile(
 def ips(text: str) -> Iterator[tuple[int, int]]:
     for match in _IP_V4.finditer(text):
         start, end = match.span()
-        if _is_ip(match[0]) and not _VERSION_SAID.search(text, max(0, start - 30), start):
-            # Where nothing says what it is, only the numbers tell: those of versions stay small.
+        if _is_ip(match[0]) and not _VERSION_CONTEXT.search(text, max(0, start - 30), start):
+            # Without a context only the numbers decide: those of versions stay small.
             small = all(int(part) <= 30 for part in match[0].split(".")[:3])
-            if not small or _IP_SAID.search(text, max(0, start - 40), end + 40):
+            if not small or _IP_CONTEXT.search(text, max(0, start - 40), end + 40):
                 yield start, end
     for match in _IP_V6.finditer(text) if text.count(":") > 1 else ():
         if _is_ip(match[0]) and sum(bool(group) for group in match[0].split(":")) > 1:

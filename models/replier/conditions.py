@@ -1,6 +1,4 @@
-"""What a reply is conditioned on, besides the message: whose it is, what about, and what it must
-have or avoid.
-"""
+"""Conditions of a reply besides the message: brand, topic, mood and needs."""
 
 from __future__ import annotations
 
@@ -22,8 +20,9 @@ _HANDOVER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """None: not known, or no matter. clean: holds only what the message says and breaks no rule of
-    the table.
+    """None: not known, or no matter.
+
+    clean: holds only facts of the message and breaks no rule of the table.
     """
 
     brand: str | None = None
@@ -34,10 +33,8 @@ class Conditions:
     handover: bool | None = None
 
 
-def told_of(reply: str) -> dict[str, bool]:
-    """What a reply does: whether it apologises, and whether it asks the customer to write
-    privately.
-    """
+def traits(reply: str) -> dict[str, bool]:
+    """Whether a reply apologises, and whether it asks the customer to write privately."""
     return {"apology": bool(_APOLOGY.search(reply)), "handover": bool(_HANDOVER.search(reply))}
 
 
@@ -57,17 +54,20 @@ class Vocabulary:
         brands, topics, sentiments = _places(self.brands), _places(self.topics), _places(SENTIMENTS)
         rows = [
             (
-                brands.get(one.brand or "", 0),
-                topics.get(one.topic or "", 0),
-                sentiments.get(one.sentiment or "", 0),
-                *(
-                    0 if flag is None else 2 if flag else 1
-                    for flag in (one.clean, one.apology, one.handover)
-                ),
+                brands.get(row.brand or "", 0),
+                topics.get(row.topic or "", 0),
+                sentiments.get(row.sentiment or "", 0),
+                _flag(row.clean),
+                _flag(row.apology),
+                _flag(row.handover),
             )
-            for one in conditions
+            for row in conditions
         ]
         return np.array(rows, dtype=np.int64).reshape(len(rows), len(FIELDS))
+
+
+def _flag(value: bool | None) -> int:
+    return 0 if value is None else 1 + value
 
 
 def _places(values: Sequence[str]) -> Mapping[str, int]:

@@ -1,6 +1,4 @@
-"""Writes drafts, token by token: sampled from the likely ones, without repeating itself, each
-message on its own.
-"""
+"""Decoder of drafts: tokens sampled from the likely ones, without repeats, per message."""
 
 from __future__ import annotations
 
@@ -20,27 +18,22 @@ Ids = NDArray[np.int64]
 NUCLEUS = 0.85  # share of the probability that is sampled from
 TEMPERATURE = 0.7
 LONGEST, SHORTEST = 44, 5  # tokens
-LONG_ENOUGH, HASTE = (
-    20,
-    0.15,
-)  # tokens; what is left of the chance that a text ends before it is so long
-# What drafts of a message are ordered by, besides the mean log probability of a token; chosen on
-# validation replies.
+LONG_ENOUGH = 20  # tokens
+HASTE = 0.15  # share of the chance to end that remains before a text is LONG_ENOUGH
+# Weights of the rank of a draft, besides the mean log probability of a token; chosen on validation
+# replies.
 CONSENSUS = 4.0  # agreement with the other drafts
-# fit to this message: how much likelier the GRU, which has read it, finds a token than the n-grams
-# do
+# Fit to this message: the GRU has read it, the n-grams have not; their difference for a token.
 OWN = 1.0
 LENGTH, FULL = 0.22, 30  # a token more, until a reply is as long as agents' are
 WORST = 0.3  # the least likely token: where a sentence breaks, it is very unlikely
 STUTTER = 1.0  # off for each three tokens that come a second time
-LEAST = 1e-6  # a probability below it counts as that
+SMALLEST = 1e-6  # a probability below it counts as that
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A draft with its slots. score: mean log probability of a token. rank: what drafts are ordered
-    by.
-    """
+    """A draft with its slots. score: mean log probability of a token. rank: its place in order."""
 
     text: str
     score: float
@@ -48,11 +41,11 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """A draft as it was drawn. tokens: without marks, those of one that was cut off too.
+class Sample:
+    """A draft as it was sampled. tokens: without marks, those of one that was cut off too.
 
-    likely, apart: (tokens and the end,), the log probability of each, and how much likelier the GRU
-    finds it than the n-grams do, in nats.
+    likely, apart: (tokens and the end,), the log probability of each, and how much likelier it is
+    to the GRU than to the n-grams, in nats.
     """
 
     tokens: tuple[int, ...]
@@ -61,7 +54,7 @@ class Drawn:
     ended: bool
 
 
-class Drafting:
+class Decoder:
     def __init__(self, mixture: Mixture, subwords: Subwords) -> None:
         self._mixture, self._subwords = mixture, subwords
         numbers = {piece: number for number, piece in enumerate(subwords.pieces)}
@@ -76,11 +69,10 @@ class Drafting:
         *,
         samples: int,
     ) -> list[list[Written]]:
-        """`samples` drafts of each message, best first. The first follows the likeliest tokens, the
-        others are drawn.
+        """`samples` drafts of each message, best first.
 
-        conditions: (messages, fields). fillable: the slots that each may use. seeds: of each
-        message's drawing.
+        The first follows the likeliest tokens, the others are sampled. conditions: (messages,
+        fields). fillable: the slots that each may use. seeds: of each message's chance.
         """
         if not messages:
             return []
@@ -89,48 +81,48 @@ class Drafting:
         )
         chance[:, :, 0] = 0
         barred = np.stack([self._barred(slots) for slots in fillable])
-        drawn = self._drawn(
-            self._subwords.encode(messages), conditions, barred, chance.reshape(LONGEST, -1)
-        )
-        return [self._ranked(drawn[at : at + samples]) for at in range(0, len(drawn), samples)]
+        ids = self._subwords.encode(messages)
+        drafts = self._samples(ids, conditions, barred, chance.reshape(LONGEST, -1))
+        return [self._ranked(drafts[at : at + samples]) for at in range(0, len(drafts), samples)]
 
-    def _drawn(
+    def _samples(
         self,
         ids: Sequence[Sequence[int]],
         conditions: Ids,
         barred: NDArray[np.bool_],
         chance: NDArray[np.float64],
-    ) -> list[Drawn]:
+    ) -> list[Sample]:
         """Every draft of every message, in order. chance: (steps, drafts of all), uniform.
 
-        Only what has not ended is computed: `row` and what is named with it hold one place for each
-        such draft.
+        Only drafts that have not ended are computed: `row`, `message`, `state`, `words` and
+        `context` hold one place for each such draft.
         """
         network, ngrams = self._mixture.network, self._mixture.ngrams
-        read, count = network.read([one or [END] for one in ids], conditions), chance.shape[1]
+        count = chance.shape[1]
+        encoded = network.read([message or [END] for message in ids], conditions)
         tokens = np.full((count, LONGEST), PAD, dtype=np.int64)
         likely, apart = np.zeros((2, count, LONGEST), dtype=np.float32)
         lengths = np.full(count, LONGEST)
         row = np.arange(count)
         message = row // (count // len(ids))
-        state, words, context = (
-            read.state[message],
-            np.full(count, START, dtype=np.int64),
-            ngrams.start(START, count),
-        )
+        state = encoded.state[message]
+        words = np.full(count, START, dtype=np.int64)
+        context = ngrams.start(START, count)
         for step in range(LONGEST):
-            best, top, state = network.best(words, state, message, read)
+            best, top, state = network.best(words, state, message, encoded)
             gru, ngram = np.exp(best), ngrams.probabilities(context, top)
             share = self._mixture.mixed(gru, ngram, gru.max(1), context)
             share[barred[message[:, None], top]] = 0
             if step < LONG_ENOUGH:
                 share[top == END] *= 0 if step < SHORTEST else HASTE
-            _without_repeats(share, top, tokens[row, :step])
-            chosen, log = _drawn(share, chance[step, row])
-            here = np.arange(len(row)), chosen
-            words = top[here]
+            _bar_repeats(share, top, tokens[row, :step])
+            column, log = _sampled(share, chance[step, row])
+            at = np.arange(len(row)), column
+            words = top[at]
             tokens[row, step], likely[row, step] = words, log
-            apart[row, step] = np.log(np.maximum(gru[here], LEAST) / np.maximum(ngram[here], LEAST))
+            apart[row, step] = np.log(
+                np.maximum(gru[at], SMALLEST) / np.maximum(ngram[at], SMALLEST)
+            )
             going = words != END
             lengths[row[~going]] = step
             if not going.any():
@@ -138,7 +130,7 @@ class Drafting:
             context = ngrams.advance(context[going], words[going])
             row, message, state, words = row[going], message[going], state[going], words[going]
         return [
-            Drawn(
+            Sample(
                 tuple(tokens[row, :length].tolist()),
                 likely[row, : length + 1],
                 apart[row, : length + 1],
@@ -148,72 +140,68 @@ class Drafting:
         ]
 
     def _barred(self, fillable: Collection[str]) -> NDArray[np.bool_]:
+        """(words,): the tokens that a draft with these slots may not use."""
         barred = np.zeros(self._subwords.size, dtype=bool)
-        barred[
-            [
-                PAD,
-                UNKNOWN,
-                START,
-                *(number for slot, number in self._slots.items() if slot not in fillable),
-            ]
-        ] = True
+        barred[[PAD, UNKNOWN, START]] = True
+        barred[[number for slot, number in self._slots.items() if slot not in fillable]] = True
         return barred
 
-    def _ranked(self, drawn: Sequence[Drawn]) -> list[Written]:
-        """Each distinct draft once; those that say what the others say, and that fit this message,
-        come first.
+    def _ranked(self, samples: Sequence[Sample]) -> list[Written]:
+        """Each distinct draft once, the best first.
 
-        What was cut off counts only where nothing is whole.
+        Drafts that agree with the others, and that fit this message, come first. Drafts that were
+        cut off count only where none is whole.
         """
-        whole = [one for one in drawn if one.tokens and one.ended] or [
-            one for one in drawn if one.tokens
-        ]
+        texts = [sample for sample in samples if sample.tokens]
+        whole = [sample for sample in texts if sample.ended] or texts
         if not whole:
             return []
-        agreement = _agreement([one.tokens for one in whole])
-        made: dict[tuple[int, ...], Written] = {}
-        for one, agreed in zip(whole, agreement, strict=True):
-            if one.tokens in made:
-                continue
-            score = float(one.likely.mean())
-            rank = (
-                score
-                + CONSENSUS * float(agreed)
-                + OWN * float(one.apart.mean())
-                + WORST * float(one.likely.min())
-            )
-            rank += LENGTH * min(len(one.tokens), FULL) - STUTTER * _stutters(one.tokens)
-            made[one.tokens] = Written(self._subwords.decode(one.tokens), score, rank)
-        return sorted(made.values(), key=lambda one: -one.rank)
+        agreement = _agreement([sample.tokens for sample in whole])
+        drafts: dict[tuple[int, ...], Written] = {}
+        for sample, agreed in zip(whole, agreement, strict=True):
+            if sample.tokens not in drafts:
+                score = float(sample.likely.mean())
+                rank = score + _bonus(sample, float(agreed))
+                text = self._subwords.decode(sample.tokens)
+                drafts[sample.tokens] = Written(text, score, rank)
+        return sorted(drafts.values(), key=lambda draft: -draft.rank)
 
 
-def _drawn(likely: Floats, chance: NDArray[np.float64]) -> tuple[Ids, Floats]:
-    """Which column of each row is drawn, and the log of its probability. A chance of 0 takes the
-    likeliest.
-    """
+def _bonus(sample: Sample, agreement: float) -> float:
+    return (
+        CONSENSUS * agreement
+        + OWN * float(sample.apart.mean())
+        + WORST * float(sample.likely.min())
+        + LENGTH * min(len(sample.tokens), FULL)
+        - STUTTER * _stutters(sample.tokens)
+    )
+
+
+def _sampled(likely: Floats, chance: NDArray[np.float64]) -> tuple[Ids, Floats]:
+    """A column of each row, and the log of its probability. A chance of 0 takes the likeliest."""
     likely = np.maximum(likely, 1e-30)
     order = np.argsort(-likely, axis=1, kind="stable")
-    sorted_ = np.take_along_axis(likely, order, 1)
-    share = sorted_ / sorted_.sum(1, keepdims=True)
+    ordered = np.take_along_axis(likely, order, 1)
+    share = ordered / ordered.sum(1, keepdims=True)
     before = np.cumsum(share, 1) - share
     sharp = np.where(before < NUCLEUS, share ** (1 / TEMPERATURE), 0)
     reached = np.cumsum(sharp, 1)
     place = (reached <= (chance * reached[:, -1])[:, None]).sum(1)
     rows = np.arange(len(likely))
-    picked = order[rows, np.minimum(place, likely.shape[1] - 1)]
-    return picked, np.log(likely[rows, picked])
+    columns = order[rows, np.minimum(place, likely.shape[1] - 1)]
+    return columns, np.log(likely[rows, columns])
 
 
-def _without_repeats(likely: Floats, top: Ids, written: Ids) -> None:
-    """Bars, in place, tokens that would write four tokens in a row a second time. written: (rows,
-    tokens so far).
+def _bar_repeats(likely: Floats, top: Ids, written: Ids) -> None:
+    """Bar, in place, tokens that would write four tokens in a row a second time.
+
+    written: (rows, tokens so far).
     """
     length = written.shape[1]
     if length < 4:
         return
-    same = np.ones(
-        (len(written), length - 3), dtype=bool
-    )  # (rows, places): do the last three stand here too?
+    # (rows, places): whether the last three tokens also stand at this place
+    same = np.ones((len(written), length - 3), dtype=bool)
     for nth in range(3):
         same &= written[:, nth : length - 3 + nth] == written[:, length - 3 + nth, None]
     row, place = np.nonzero(same)
@@ -222,14 +210,13 @@ def _without_repeats(likely: Floats, top: Ids, written: Ids) -> None:
 
 
 def _stutters(tokens: Sequence[int]) -> int:
-    """How many runs of three tokens are said a second time."""
+    """How many runs of three tokens come a second time."""
     runs = [tuple(tokens[at : at + 3]) for at in range(len(tokens) - 2)]
     return len(runs) - len(set(runs))
 
 
 def _agreement(texts: Sequence[Sequence[int]]) -> Floats:
-    """(texts,): how much of each other text, itself too, a text says on average: the F2 of the
-    tokens that they share.
+    """(texts,): the mean agreement of each text with all: the F2 of the tokens that they share.
 
     Recall counts more than precision, or the shortest would win.
     """
@@ -239,5 +226,5 @@ def _agreement(texts: Sequence[Sequence[int]]) -> Floats:
         np.add.at(counts[row], [words[word] for word in text], 1)
     sizes = counts.sum(1)
     shared = np.minimum(counts[:, None], counts[None]).sum(-1)
-    agreed: Floats = (5 * shared / (sizes[:, None] + 4 * sizes[None])).mean(1)
-    return agreed
+    agreement: Floats = (5 * shared / (sizes[:, None] + 4 * sizes[None])).mean(1)
+    return agreement

@@ -1,6 +1,4 @@
-"""What the replier is asked and what it answers: the records that the store keeps and `earshot
-reply` prints.
-"""
+"""Records of the replier: request, candidate and draft, as the store and the command keep them."""
 
 from __future__ import annotations
 
@@ -12,10 +10,10 @@ Source = Literal["model", "template", "person"]
 
 @dataclass(frozen=True, slots=True)
 class ReplyRequest:
-    """One message to answer. text: redacted, as it is stored. network: decides how long a reply may
-    be.
+    """One message to answer.
 
-    severity: 0-4 after Jin & Aletras (2021), None where nothing was judged.
+    text: redacted, as it is stored. network: decides the length of a reply. severity: 0-4 after Jin
+    & Aletras (2021), None where nothing was judged.
     """
 
     text: str
@@ -29,8 +27,9 @@ class ReplyRequest:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the policy gate refuses a text. rule: its name in the table of rules; why: one line for a
-    person.
+    """The policy gate's reason against a text.
+
+    rule: its name in the table of rules. why: one line for a person.
     """
 
     rule: str
@@ -39,8 +38,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One reply that could be sent. score: mean log probability of a token, higher is likelier; 0
-    for no model's.
+    """One reply that could be sent.
+
+    score: mean log probability of a token, higher is likelier; 0 where no model wrote it.
     """
 
     text: str
@@ -55,8 +55,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The candidates for one message: those that pass come first, the best before the others. At
-    least one passes.
+    """The candidates for one message: the passing ones first, the best before the others.
+
+    At least one passes.
     """
 
     candidates: tuple[Candidate, ...]

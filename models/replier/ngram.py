@@ -1,4 +1,4 @@
-"""An interpolated modified Kneser-Ney n-gram model, as a trie in numpy arrays: read, advance, ask."""
+"""N-gram model: interpolated modified Kneser-Ney, as a trie in numpy arrays."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ ABSENT = -1  # no such context
 
 @dataclass(frozen=True)
 class Level:
-    """The n-grams of one order n, sorted by their first n - 1 words (a context, its place one order
-    lower), then word.
+    """The n-grams of one order n, sorted by context, then word.
 
-    keys: context x vocabulary + word. mass: what the n-gram adds to the word's probability, its
-    discounted share.
+    A context is the place of the first n - 1 words one order lower. keys: context x vocabulary +
+    word. mass: the n-gram's addition to the word's probability, its discounted share.
     """
 
     keys: Ids  # (n-grams,)
@@ -32,12 +31,11 @@ class Level:
 
 
 class NGram:
-    """p(w | h) = mass(h w) + left(h) p(w | h'), h' being h without its first word (Chen & Goodman,
-    1998, section 3).
+    """p(w | h) = mass(h w) + left(h) p(w | h'), h' being h without its first word.
 
-    mass(h w) is the discounted share of w after h and left(h) what its words leave: 1 for a context
-    never seen. The lowest order is given for every word. States are the places of the last 1 ...
-    order - 1 words, ABSENT where unknown.
+    After Chen & Goodman, 1998, section 3. mass(h w) is the discounted share of w after h, and
+    left(h) the rest: 1 for a context never seen. The lowest order has every word. States are the
+    places of the last 1 ... order - 1 words, ABSENT where unknown.
     """
 
     def __init__(self, unigram: Floats, levels: Sequence[Level]) -> None:
@@ -61,8 +59,8 @@ class NGram:
         return after
 
     def probabilities(self, state: Ids, words: Ids) -> Floats:
-        """(rows, words): the probability of each word after its row's state. words: (rows, words)."""
-        found = self.unigram[words]
+        """(rows, words): the probability of each word of the rows after their states."""
+        probabilities = self.unigram[words]
         for order, level in enumerate(self.levels):
             context = state[:, order]
             known = np.flatnonzero(context != ABSENT)
@@ -73,13 +71,11 @@ class NGram:
                 level, np.repeat(context[known], words.shape[1]), words[known].ravel()
             )
             mass = np.where(places == ABSENT, 0, level.mass[places]).reshape(len(known), -1)
-            found[known] = found[known] * left[:, None] + mass
-        return found
+            probabilities[known] = probabilities[known] * left[:, None] + mass
+        return probabilities
 
     def known(self, state: Ids) -> Ids:
-        """(rows,): how many of the last words are a context that words were seen after, 0 to order
-        - 1.
-        """
+        """(rows,): words of the longest context that other words were seen after, to order - 1."""
         longest = np.zeros(len(state), dtype=np.int64)
         for order in range(self.order - 1):
             context = state[:, order]
@@ -97,7 +93,7 @@ class NGram:
         return np.where((context != ABSENT) & (level.keys[places] == keys), places, ABSENT)
 
     def _left_after(self, order: int) -> Floats:
-        """What the words seen after each context of this length leave to the shorter context."""
+        """The share of each context of this length that goes to the shorter context."""
         contexts = len(self.unigram) if order == 1 else len(self.levels[order - 2].keys)
         level = self.levels[order - 1]
         used = np.bincount(level.keys // len(self.unigram), weights=level.mass, minlength=contexts)

@@ -1,4 +1,4 @@
-"""The policy gate: which drafted texts may go before a person, and why the others may not."""
+"""Policy gate of drafted texts: rules that each give a reason against a text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import emoji
 
 from models import redact
-from models.replier.conditions import told_of
+from models.replier.conditions import traits
 from models.replier.draft import Refusal, ReplyRequest
 from models.replier.slots import SLOT, Slots, brand_names
 
@@ -24,16 +24,24 @@ LINK = re.compile(
     r"(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|org|net|co\.uk|io)\b(?:/\S*)?", re.IGNORECASE
 )
 LINK_LENGTH = 23  # of any link on X and Mastodon
+_PLACEHOLDER = re.compile(
+    r"\[(email|iban|card|ssn|booking|account|passport|dob|ip|phone|address)\]"
+)
+
+Rule = Callable[[str, ReplyRequest], Iterator[Refusal]]
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a reply to a message must have. apology: the message is severe. handover: it is about a
-    person's account.
+    """What a reply to a message must have.
+
+    apology: the message is severe. handover: it is about a person's account. calm: the customer is
+    not upset, so that nothing needs to be said to the matter.
     """
 
     apology: bool
     handover: bool
+    calm: bool
 
 
 class Policy:
@@ -49,44 +57,33 @@ class Policy:
 
         recent: texts that were sent lately.
         """
-        return tuple(
-            refusal
-            for rule in (
-                _unfinished,
-                self._personal,
-                self._invented,
-                _phrases,
-                _unapologetic,
-                _in_public,
-                _beside_the_matter,
-                _out_of_tune,
-                _too_long,
-            )
-            for refusal in rule(text, request)
-        ) + tuple(_repeated(text, recent))
+        rules: tuple[Rule, ...] = (
+            _unfinished,
+            self._personal,
+            self._invented,
+            _phrases,
+            _unapologetic,
+            _in_public,
+            _beside_the_matter,
+            _out_of_tune,
+            _too_long,
+        )
+        refusals = [refusal for rule in rules for refusal in rule(text, request)]
+        if is_repeat(text, recent):
+            refusals.append(Refusal("repeat", "the same text was sent lately"))
+        return tuple(refusals)
 
     def _personal(self, text: str, request: ReplyRequest) -> Iterator[Refusal]:
-        kinds = {span.kind for span in redact.find(text)}
-        kinds |= set(
-            re.findall(
-                r"\[(email|iban|card|ssn|booking|account|passport|dob|ip|phone|address)\]", text
-            )
-        )
+        kinds = {span.kind for span in redact.find(text)} | set(_PLACEHOLDER.findall(text))
         for kind in sorted(kinds):
             yield Refusal("personal data", f"it holds personal data: {kind}")
 
     def _invented(self, text: str, request: ReplyRequest) -> Iterator[Refusal]:
-        names = brand_names(request.brand)
-        bare = (
-            re.sub("|".join(map(re.escape, sorted(names, key=len, reverse=True))), "", text)
-            if names
-            else text
-        )
-        stated = [(kind, said) for kind, said in self._slots.facts(bare) if kind != "slot"]
-        known = self._slots.keys(request.text) if stated else set()
-        for kind, said in stated:
-            if not (self._slots.keys(said) <= known or _says(request.text, said)):
-                yield Refusal(f"invented {_INVENTED[kind]}", f"the message does not say {said!r}")
+        facts = [fact for fact in self._slots.facts(_unbranded(text, request)) if fact[0] != "slot"]
+        known = self._slots.keys(request.text) if facts else set()
+        for kind, words in facts:
+            if not (self._slots.keys(words) <= known or _holds(request.text, words)):
+                yield Refusal(f"invented {_INVENTED[kind]}", f"the message does not say {words!r}")
 
 
 def check(text: str, request: ReplyRequest, recent: Collection[str] = ()) -> tuple[Refusal, ...]:
@@ -94,29 +91,30 @@ def check(text: str, request: ReplyRequest, recent: Collection[str] = ()) -> tup
     return _shipped().check(text, request, recent)
 
 
-@lru_cache(maxsize=64)  # it is asked of every text written for a message
+@lru_cache(maxsize=64)  # every text written for a message asks for them
 def needs(request: ReplyRequest) -> Needs:
     table = _table()
     account = request.topic in table.private_topics or bool(table.private.search(request.text))
     positive = request.sentiment == "positive" and not request.severity
+    apology = request.severity is not None and request.severity >= SEVERE
     return Needs(
-        apology=request.severity is not None and request.severity >= SEVERE,
+        apology=apology,
         handover=account and not positive,
+        calm=request.sentiment in ("neutral", "positive") and not apology,
     )
 
 
 def price(text: str, network: str) -> float | None:
-    """US dollars that posting `text` costs; None where it is free. X takes more for a post with a
-    link.
-    """
+    """US dollars that posting `text` costs, more with a link on X; None where it is free."""
     if network != "x":
         return None
     return 0.20 if LINK.search(text) else 0.015
 
 
 def length(text: str, network: str) -> int:
-    """As the network counts: X weighs characters and counts links as 23, Bluesky and Mastodon count
-    graphemes.
+    """Length as the network counts it.
+
+    X weighs characters and counts a link as 23; Bluesky and Mastodon count graphemes.
     """
     if network in ("x", "mastodon"):
         text = LINK.sub("l" * LINK_LENGTH, text)
@@ -137,15 +135,20 @@ def limit(network: str) -> int:
 
 
 def forbidden(text: str) -> tuple[Refusal, ...]:
-    """What `text` must not say in any answer: a refusal for each rule of the table that it breaks."""
+    """A refusal for each rule of the table that `text` breaks in any answer."""
     return tuple(
-        Refusal(rule, why) for rule, why, pattern in _table().phrases if pattern.search(text)
+        Refusal(rule, reason) for rule, reason, pattern in _table().phrases if pattern.search(text)
     )
 
 
 def same(text: str) -> str:
-    """What two texts share that readers and networks take for the same."""
+    """The key of a text: texts that readers and networks take for the same share it."""
     return re.sub(r"[\W_]+", " ", re.sub(r"@\w+", "", text.casefold())).strip()
+
+
+def is_repeat(text: str, recent: Collection[str]) -> bool:
+    """Whether one of the texts sent lately is the same."""
+    return bool(recent) and same(text) in {same(sent) for sent in recent}
 
 
 _INVENTED: Mapping[str, str] = {
@@ -160,8 +163,13 @@ _INVENTED: Mapping[str, str] = {
 }
 
 
-def _says(message: str, words: str) -> bool:
+def _holds(message: str, words: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", message, re.IGNORECASE) is not None
+
+
+def _unbranded(text: str, request: ReplyRequest) -> str:
+    names = sorted(brand_names(request.brand), key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, names)), "", text) if names else text
 
 
 def _unfinished(text: str, request: ReplyRequest) -> Iterator[Refusal]:
@@ -176,7 +184,7 @@ def _phrases(text: str, request: ReplyRequest) -> Iterator[Refusal]:
 
 
 def _unapologetic(text: str, request: ReplyRequest) -> Iterator[Refusal]:
-    if needs(request).apology and not told_of(text)["apology"]:
+    if needs(request).apology and not traits(text)["apology"]:
         yield Refusal(
             "no apology",
             f"the message is severe ({request.severity} of 4) and it does not apologise",
@@ -184,7 +192,7 @@ def _unapologetic(text: str, request: ReplyRequest) -> Iterator[Refusal]:
 
 
 def _in_public(text: str, request: ReplyRequest) -> Iterator[Refusal]:
-    if needs(request).handover and not told_of(text)["handover"]:
+    if needs(request).handover and not traits(text)["handover"]:
         yield Refusal(
             "no hand-over", "it is about a person's account and does not ask for a direct message"
         )
@@ -192,17 +200,13 @@ def _in_public(text: str, request: ReplyRequest) -> Iterator[Refusal]:
 
 def _beside_the_matter(text: str, request: ReplyRequest) -> Iterator[Refusal]:
     for domain in _table().domains:
-        if domain.words.search(text) and not (
-            request.topic in domain.topics
-            or domain.heard.search(request.text)
-            or (domain.brands and domain.brands.search(request.brand or ""))
-        ):
+        if domain.words.search(text) and not domain.covers(request):
             yield Refusal("beside the matter", f"it speaks of {domain.name}, the message does not")
 
 
 def _out_of_tune(text: str, request: ReplyRequest) -> Iterator[Refusal]:
-    apology = told_of(text)["apology"]
-    pleased = request.sentiment == "positive" and not needs(request).apology
+    apology = traits(text)["apology"]
+    pleased = request.sentiment == "positive" and needs(request).calm
     if pleased and apology and not _table().trouble.search(request.text):
         yield Refusal("wrong mood", "it apologises to somebody who is pleased")
     cheer = _table().cheer.search(text)
@@ -217,11 +221,6 @@ def _too_long(text: str, request: ReplyRequest) -> Iterator[Refusal]:
         )
 
 
-def _repeated(text: str, recent: Collection[str]) -> Iterator[Refusal]:
-    if same(text) in {same(one) for one in recent}:
-        yield Refusal("repeat", "the same text was sent lately")
-
-
 def _light(code: int) -> bool:
     """Characters that X counts once (twitter-text configuration 3); all others count twice."""
     return (
@@ -234,11 +233,18 @@ def _light(code: int) -> bool:
 
 @dataclass(frozen=True)
 class _Domain:
+    """A field of business. words: of an answer about it. signs: of a message about it."""
+
     name: str
     words: re.Pattern[str]
-    heard: re.Pattern[str]
+    signs: re.Pattern[str]
     topics: frozenset[str]
     brands: re.Pattern[str] | None
+
+    def covers(self, request: ReplyRequest) -> bool:
+        if request.topic in self.topics or self.signs.search(request.text):
+            return True
+        return self.brands is not None and bool(self.brands.search(request.brand or ""))
 
 
 @dataclass(frozen=True)
@@ -254,29 +260,31 @@ class _Table:
 
 @lru_cache(maxsize=1)
 def _table() -> _Table:
-    read = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
-    pattern: Callable[[str], re.Pattern[str]] = lambda text: re.compile(text, re.IGNORECASE)  # noqa: E731
+    table = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
     return _Table(
         phrases=tuple(
-            (row["rule"], row["why"], pattern("|".join(row["patterns"])))
-            for row in read["forbidden"]
+            (row["rule"], row["why"], _pattern(*row["patterns"])) for row in table["forbidden"]
         ),
-        limits=read["limits"],
-        private=pattern("|".join(read["account"]["patterns"])),
-        private_topics=frozenset(read["account"]["topics"]),
-        cheer=pattern("|".join(read["mood"]["cheer"])),
-        trouble=pattern("|".join(read["mood"]["trouble"])),
+        limits=table["limits"],
+        private=_pattern(*table["account"]["patterns"]),
+        private_topics=frozenset(table["account"]["topics"]),
+        cheer=_pattern(*table["mood"]["cheer"]),
+        trouble=_pattern(*table["mood"]["trouble"]),
         domains=tuple(
             _Domain(
                 name=row["name"],
-                words=pattern(row["words"]),
-                heard=pattern(row.get("heard", row["words"])),
+                words=_pattern(row["words"]),
+                signs=_pattern(row.get("heard", row["words"])),
                 topics=frozenset(row["topics"]),
-                brands=pattern(row["brands"]) if "brands" in row else None,
+                brands=_pattern(row["brands"]) if "brands" in row else None,
             )
-            for row in read["domain"]
+            for row in table["domain"]
         ),
     )
+
+
+def _pattern(*choices: str) -> re.Pattern[str]:
+    return re.compile("|".join(choices), re.IGNORECASE)
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""The last touch on a drafted text: whole sentences, capitals where they begin, no stray spaces."""
+"""Polish of a drafted text: whole sentences, capitals where they begin, no stray spaces."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ def polished(text: str) -> str:
     An unfinished last sentence is cut off if a whole one comes before it, else it gets a full stop.
     Capitals within a sentence ("our Customer Relations") go: a draft's names are slots still.
     """
-    text = re.sub(
-        r"(?<=\w) #(?=\s+[a-z]|\s*[,.!?]|\s*$)", " number", text
-    )  # "what is your flight # and name?"
+    # "what is your flight # and name?"
+    text = re.sub(r"(?<=\w) #(?=\s+[a-z]|\s*[,.!?]|\s*$)", " number", text)
     text = re.sub(r"\s+([,.!?;:%)])", r"\1", " ".join(text.split()))
     text = re.sub(r"([(#$£€@]) ", r"\1", text)
     text = _CAPITAL.sub(lambda match: match[0] if match[0] in ALLOWED else match[0].lower(), text)

@@ -1,6 +1,4 @@
-"""Drafts of replies: a GRU and an n-gram model write them together, the policy gate reads them,
-templates step in.
-"""
+"""Replier: a GRU and an n-gram model draft together, the policy gate checks, templates step in."""
 
 from __future__ import annotations
 
@@ -15,16 +13,17 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from models.artifact import ArtifactError, read_story, reading
-from models.replier import ngram, templates
+from models.replier import ngram
 from models.replier.conditions import Conditions, Vocabulary
-from models.replier.decoding import Drafting, Written
-from models.replier.draft import Candidate, Draft, ReplyRequest
+from models.replier.decoding import Decoder, Written
+from models.replier.draft import Candidate, Draft, Refusal, ReplyRequest
 from models.replier.mixture import Mixture
 from models.replier.network import ReplyNetwork
 from models.replier.policy import Policy, needs, same
 from models.replier.polish import polished
-from models.replier.slots import Slots, Slotted, brand_names, filled
+from models.replier.slots import BRAND, Slots, Slotted, brand_names, filled
 from models.replier.subwords import Subwords
+from models.replier.templates import table_words, template_reply
 
 FORMAT = 2
 STORY, WORDS, TOKENIZER, NGRAM, READER, STEP = (
@@ -41,9 +40,7 @@ def default_replier() -> Path:
 
 
 def read_replier(folder: Path) -> dict[str, Any]:
-    """What a replier's directory says of itself, its files verified. Raises ArtifactError, one
-    line.
-    """
+    """The story of a replier's directory, its files verified. Raises ArtifactError, one line."""
     with reading(folder, STORY, "a replier's"):
         return read_story(folder, STORY, (FORMAT,))
 
@@ -60,7 +57,7 @@ class Replier:
         self.version = str(self.story["version"])
         try:
             self.slots = Slots(
-                {*(folder / WORDS).read_text(encoding="utf-8").split(), *templates.words()}
+                {*(folder / WORDS).read_text(encoding="utf-8").split(), *table_words()}
             )
             self.subwords = Subwords(Tokenizer.from_file(str(folder / TOKENIZER)))
             network = ReplyNetwork(
@@ -68,9 +65,8 @@ class Replier:
             )
         except ArtifactError:
             raise
-        except (
-            Exception
-        ) as error:  # both libraries raise bare Exceptions of their own for a file they cannot read
+        except Exception as error:
+            # Both libraries raise bare Exceptions of their own for a file that they cannot read.
             reason = " ".join(str(error).split())[:200]
             raise ArtifactError(
                 f"model directory {folder}: it cannot be loaded ({reason})"
@@ -80,8 +76,7 @@ class Replier:
             network, ngram.load(folder / NGRAM), np.array(self.story["mix"], dtype=np.float32)
         )
         self.policy = Policy(self.slots)
-        self._templates = templates.Templates()
-        self._drafting = Drafting(self.mixture, self.subwords)
+        self._decode = Decoder(self.mixture, self.subwords)
 
     def __call__(
         self,
@@ -91,11 +86,10 @@ class Replier:
         seed: int = 0,
         recent: Collection[str] = (),
     ) -> list[Draft]:
-        """A draft for each request, with up to `n` candidates, those that pass the gate first, best
-        first.
+        """A draft for each request, with up to `n` candidates, the best first.
 
-        seed: the same gives the same drafts, whatever else is in `requests`. recent: texts that
-        were sent lately.
+        Candidates that pass the gate come before the others. seed: the same gives the same drafts,
+        whatever else is in `requests`. recent: texts that were sent lately.
         """
         drafts: list[Draft] = []
         for start in range(0, len(requests), BATCH):
@@ -108,7 +102,7 @@ class Replier:
         messages = [
             self.slots.message(request.text, brand_names(request.brand)) for request in requests
         ]
-        written = self._drafting(
+        written = self._decode(
             [message.text for message in messages],
             self.vocabulary.ids([wished(request) for request in requests]),
             [
@@ -130,59 +124,78 @@ class Replier:
         seed: int,
         recent: Collection[str],
     ) -> Draft:
-        candidates: dict[str, Candidate] = {}
-        chosen: list[Candidate] = []
-        for one in written:  # best first, until there are enough
-            text = filled(polished(one.text), message, request.brand)
+        def refusals(text: str) -> tuple[Refusal, ...]:
+            return self.policy.check(text, request, recent)
+
+        candidates: dict[str, Candidate] = {}  # by their key: the same text counts once
+        best: list[Candidate] = []  # that pass and are unlike each other
+        for draft in written:  # best first, until there are enough
+            text = filled(polished(draft.text), message, request.brand)
             if text and same(text) not in candidates:
-                made = Candidate(text, one.score, refusals=self.policy.check(text, request, recent))
-                candidates[same(text)] = made
-                chosen += [made] if made.passes and is_unlike(made, chosen) else []
-            if len(chosen) == n:
+                candidate = Candidate(text, draft.score, refusals=refusals(text))
+                candidates[same(text)] = candidate
+                if candidate.passes and is_unlike(candidate, best):
+                    best.append(candidate)
+            if len(best) == n:
                 break
-        spare = [one for one in candidates.values() if one.passes and one not in chosen]
-        passing = (chosen + spare)[:n]
-        refused = [one for one in candidates.values() if not one.passes]
+        passing, refused = _ordered(candidates.values(), best)
+        passing = passing[:n]
         if not passing:
-            text = self._templates(
-                request, seed, lambda text: not self.policy.check(text, request, recent)
-            )
-            passing = [Candidate(text, 0.0, "template", self.policy.check(text, request, recent))]
-        return Draft((*passing, *refused[: max(0, n - len(passing))]), self.version)
+            text = template_reply(request, seed, lambda text: not refusals(text))
+            passing = [Candidate(text, 0.0, "template", refusals(text))]
+        return Draft((*passing, *refused[: n - len(passing)]), self.version)
+
+
+def _ordered(
+    candidates: Iterable[Candidate], best: Sequence[Candidate]
+) -> tuple[list[Candidate], list[Candidate]]:
+    """The candidates that pass, the best first, and those that do not."""
+    passing, refused = list(best), []
+    for candidate in candidates:
+        if not candidate.passes:
+            refused.append(candidate)
+        elif candidate not in best:
+            passing.append(candidate)
+    return passing, refused
 
 
 def wished(request: ReplyRequest) -> Conditions:
-    """What a reply to this request should be conditioned on: one that passes the gate."""
-    must = needs(request)
-    calm = request.sentiment in ("positive", "neutral") and not request.severity
+    """The conditions of a reply to this request that passes the gate."""
+    need = needs(request)
+    apology = None
+    if need.apology:
+        apology = True
+    elif need.calm:
+        apology = False
     return Conditions(
         brand=request.brand,
         topic=request.topic,
         sentiment=request.sentiment,
         clean=True,
-        apology=True if must.apology else False if calm else None,
-        handover=True if must.handover else None,
+        apology=apology,
+        handover=True if need.handover else None,
     )
 
 
-def is_unlike(one: Candidate, others: Iterable[Candidate]) -> bool:
-    """Does it say something else than the others, not nearly the same?"""
-    own, words = _words(one), map(_words, others)
-    return all(len(own & other) < ALIKE * len(own | other) for other in words)
+def is_unlike(candidate: Candidate, known: Iterable[Candidate]) -> bool:
+    """Whether it differs enough from all candidates that are known."""
+    words = _words(candidate)
+    return all(len(words & other) < ALIKE * len(words | other) for other in map(_words, known))
 
 
-def _words(one: Candidate) -> frozenset[str]:
-    return frozenset(re.findall(r"\w+", one.text.casefold()))
+def _words(candidate: Candidate) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", candidate.text.casefold()))
 
 
 def _fillable(message: Slotted, request: ReplyRequest) -> frozenset[str]:
     """The slots that a draft may use."""
-    return frozenset(message.values) | (frozenset() if request.brand is None else {"<brand>"})
+    brand = frozenset[str]() if request.brand is None else frozenset({BRAND})
+    return frozenset(message.values) | brand
 
 
 def _seed(request: ReplyRequest, seed: int) -> int:
     """Of this request alone, so that its drafts do not depend on its neighbours."""
-    told = json.dumps(
+    key = json.dumps(
         [seed, request.text, request.brand, request.topic, request.sentiment, request.severity]
     )
-    return int(hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16], 16)
+    return int(hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:16], 16)

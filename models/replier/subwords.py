@@ -1,4 +1,4 @@
-"""The subwords that both reply models share: slotted text to ids and back."""
+"""Subwords that both reply models share: slotted text to ids and back."""
 
 from __future__ import annotations
 
@@ -47,15 +47,16 @@ class Subwords:
         self.slots = [number for number, piece in enumerate(self.pieces) if piece in self._slots]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        return [
-            list(one.ids)
-            for one in self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        ]
+        encodings = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [list(encoding.ids) for encoding in encodings]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of ids, with single spaces; special tokens say nothing."""
-        words = [
-            f" {piece}" if piece in self._slots else piece.replace("▁", " ")
-            for piece in (self.pieces[number] for number in ids if number > END)
-        ]
+        """The text of ids, with single spaces, without special tokens."""
+        words: list[str] = []
+        for number in ids:
+            piece = self.pieces[number]
+            if piece in self._slots:
+                words.append(f" {piece}")
+            elif number > END:
+                words.append(piece.replace("▁", " "))
         return re.sub(r"(?<=[(#$£€@/-]) (?=<)", "", " ".join("".join(words).split()))

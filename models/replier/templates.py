@@ -1,6 +1,4 @@
-"""Answers for messages that no drafted text suits: our own sentences, put together for the topic
-and the need.
-"""
+"""Template replies: sentences of our own for the topic and the need, where no draft passes."""
 
 from __future__ import annotations
 
@@ -19,52 +17,56 @@ from models.replier.policy import needs
 _TABLE = Path(__file__).with_name("templates.toml")
 
 
-class Templates:
-    """Every combination of the table that fits a request, in an order that its seed decides."""
-
-    def __call__(self, request: ReplyRequest, seed: int, fits: Callable[[str], bool]) -> str:
-        """The first combination that `fits`, or the first of all if none does."""
-        combinations = list(wordings(request, seed))
-        return next((text for text in combinations if fits(text)), combinations[0])
+def template_reply(request: ReplyRequest, seed: int, fits: Callable[[str], bool]) -> str:
+    """The first wording that `fits`, or the first of all if none does."""
+    texts = list(wordings(request, seed))
+    return next((text for text in texts if fits(text)), texts[0])
 
 
-def words() -> set[str]:
+def table_words() -> set[str]:
     """The words of the table, in lower case: none of them is a name."""
-    parts = [
-        *_table()["opening"].values(),
-        *_table()["ending"].values(),
-        *_table()["matter"].values(),
-    ]
-    return {
-        word for texts in parts for text in texts for word in re.findall(r"[a-z']+", text.lower())
-    }
+    table = _table()
+    words: set[str] = set()
+    for part in ("opening", "ending", "matter"):
+        for texts in table[part].values():
+            words.update(re.findall(r"[a-z']+", " ".join(texts).lower()))
+    return words
 
 
 def wordings(request: ReplyRequest, seed: int = 0, *, say: str | None = None) -> Iterator[str]:
-    """Every way in which the table answers `request`, in an order that its text and the seed
-    decide.
+    """Every way in which the table answers `request`, in an order of its text and the seed.
 
-    say: what is said to the matter, in place of the table's sentences.
+    say: a sentence to the matter, in place of the table's sentences.
     """
-    table, must = _table(), needs(request)
-    if request.sentiment == "positive" and not must.apology and not must.handover:
-        parts = [table["opening"]["glad"], [""], table["ending"]["glad"]]
+    texts = [
+        " ".join(part for part in parts if part)
+        for parts in itertools.product(*_parts(request, say))
+    ]
+
+    def place(text: str) -> bytes:
+        key = f"{seed}:{request.text}:{text}"
+        return hashlib.sha256(key.encode("utf-8", "replace")).digest()
+
+    yield from sorted(texts, key=place)
+
+
+def _parts(request: ReplyRequest, say: str | None) -> list[list[str]]:
+    """Opening, matter and ending, with the choices of each."""
+    table, need = _table(), needs(request)
+    if request.sentiment == "positive" and need.calm and not need.handover:
+        return [table["opening"]["glad"], [""], table["ending"]["glad"]]
+    if say:
+        matter = [say]
+    elif need.calm:
+        matter = [""]
     else:
-        calm = request.sentiment in ("neutral", "positive") and not must.apology
         topic = table["alias"].get(request.topic, request.topic)
         matter = table["matter"].get(topic, table["matter"]["other"])
-        parts = [
-            table["opening"]["plain" if calm else "sorry"],
-            [say] if say else [""] if calm else matter,
-            table["ending"]["private" if must.handover else "public"],
-        ]
-    texts = [" ".join(part for part in chosen if part) for chosen in itertools.product(*parts)]
-    yield from sorted(
-        texts,
-        key=lambda text: hashlib.sha256(
-            f"{seed}:{request.text}:{text}".encode("utf-8", "replace")
-        ).digest(),
-    )
+    return [
+        table["opening"]["plain" if need.calm else "sorry"],
+        matter,
+        table["ending"]["private" if need.handover else "public"],
+    ]
 
 
 @lru_cache(maxsize=1)

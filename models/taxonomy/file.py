@@ -1,4 +1,4 @@
-"""A user's own taxonomy: the TOML file checked, so that a mistake in it is one clear line."""
+"""Taxonomy file of a user: checked TOML, so that a mistake in it is one clear line."""
 
 from __future__ import annotations
 
@@ -10,54 +10,50 @@ from typing import Any
 from models.errors import TaxonomyError
 from models.taxonomy.classifier import OTHER, Taxonomy, read_taxonomy
 
+_FORM = "the form is [[topic]] name, examples and [[topic.problem]] name, examples"
+
 
 def load_taxonomy(path: Path) -> Taxonomy:
-    """The topics and problems of a user's file. Raises TaxonomyError that says what is wrong, and
-    in which entry.
-    """
+    """The topics and problems of a user's file. Raises TaxonomyError that names the wrong entry."""
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TaxonomyError(f"{path}: there is no such file (EARSHOT_TAXONOMY)") from None
     except OSError as error:
         raise TaxonomyError(f"{path}: it cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TaxonomyError(f"{path}: it is no TOML ({error})") from None
-    for wrong in _mistakes(told):
-        raise TaxonomyError(
-            f"{path}: {wrong}; the form is [[topic]] name, examples and [[topic.problem]] name, examples"
-        )
+    for mistake in _mistakes(table):
+        raise TaxonomyError(f"{path}: {mistake}; {_FORM}")
     return read_taxonomy(path)
 
 
-def _mistakes(told: dict[str, Any]) -> Iterator[str]:
-    topics = told.get("topic")
-    if (
-        not isinstance(topics, list)
-        or not topics
-        or not all(isinstance(topic, dict) for topic in topics)
-    ):
+def _mistakes(table: dict[str, Any]) -> Iterator[str]:
+    topics = table.get("topic")
+    if not topics or not _are_tables(topics):
         yield "it has no [[topic]]"
         return
-    unknown = [key for key in told if key != "topic"]
+    unknown = [key for key in table if key != "topic"]
     if unknown:
         yield f"{unknown[0]!r} is not known"
     seen: dict[str, set[str]] = {"topic": set(), "problem": set()}
     for topic in topics:
-        yield from _entry(topic, "topic", ("name", "examples", "problem"), seen)
-        problems = topic.get("problem", [])
-        if not isinstance(problems, list) or not all(
-            isinstance(problem, dict) for problem in problems
-        ):
-            yield f"the problems of topic {topic.get('name')!r} are no [[topic.problem]]"
-            return
-        for problem in problems:
-            yield from _entry(problem, "problem", ("name", "examples"), seen)
-        if not problems and not topic.get("examples"):
-            yield f"topic {topic.get('name')!r} has neither examples nor problems"
+        yield from _topic_mistakes(topic, seen)
 
 
-def _entry(
+def _topic_mistakes(topic: dict[str, Any], seen: dict[str, set[str]]) -> Iterator[str]:
+    yield from _entry_mistakes(topic, "topic", ("name", "examples", "problem"), seen)
+    problems = topic.get("problem", [])
+    if not _are_tables(problems):
+        yield f"the problems of topic {topic.get('name')!r} are no [[topic.problem]]"
+        return
+    for problem in problems:
+        yield from _entry_mistakes(problem, "problem", ("name", "examples"), seen)
+    if not problems and not topic.get("examples"):
+        yield f"topic {topic.get('name')!r} has neither examples nor problems"
+
+
+def _entry_mistakes(
     entry: dict[str, Any], kind: str, keys: tuple[str, ...], seen: dict[str, set[str]]
 ) -> Iterator[str]:
     name = entry.get("name")
@@ -71,8 +67,13 @@ def _entry(
     seen[kind].add(name.casefold())
     if unknown := [key for key in entry if key not in keys]:
         yield f"{kind} {name!r}: {unknown[0]!r} is not known"
-    examples = entry.get("examples")
-    if not isinstance(examples, list) or not all(
-        isinstance(one, str) and one.strip() for one in examples
-    ):
+    if not _are_phrases(entry.get("examples")):
         yield f"{kind} {name!r}: examples is a list of phrases"
+
+
+def _are_tables(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(row, dict) for row in value)
+
+
+def _are_phrases(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(row, str) and row.strip() for row in value)

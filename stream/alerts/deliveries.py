@@ -1,6 +1,4 @@
-"""What was told to whom: one row for each thing that a sink hears about an alert, whatever happens
-in between.
-"""
+"""Deliveries of alerts: one row for each alert that is to go to a sink."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ from stream.records import AlertRecord
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Something that is to be told. message: that of an earlier attempt, which told it alone or in
-    a digest.
-    """
+    """An alert that is due at a sink. message: the name that an earlier attempt sent it under."""
 
     alert: AlertRecord
     kind: str
@@ -36,9 +32,7 @@ class Due:
 
 
 class Deliveries:
-    """The table `alert_deliveries`, keyed (sink, alert, raised or recovered): nothing is told
-    twice.
-    """
+    """The table `alert_deliveries`, keyed (sink, alert, raised or recovered), so each goes once."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -48,30 +42,28 @@ class Deliveries:
         return sole(self._engine, name)
 
     async def enqueue(self, route: Route) -> int:
-        """Note what this sink has to be told and was not; returns how much that is.
+        """Note the alerts that this sink has yet to get; returns how many are new.
 
-        Not told is what somebody has acknowledged, and what is snoozed, itself or another one of
-        its brand and topic (of its ticket). That something is over is told to those alone who were
-        told that it began.
+        Left out are alerts that somebody has acknowledged, and snoozed ones: itself or another one
+        of its brand and topic (of its ticket). The end of a burst goes to those sinks alone that
+        got its beginning.
         """
-        given = {
+        values = {
             "sink": route.name,
             "kinds": list(route.kinds),
             "brands": list(route.brands),
-            "least": route.min_severity,
+            "min_severity": route.min_severity,
             "age": route.max_age,
             "lasting": route.max_age + timedelta(days=2),
         }
         async with reachable(), self._engine.begin() as connection:
-            queued = (await connection.execute(_RAISED, given)).rowcount
+            queued = (await connection.execute(_RAISED, values)).rowcount
             if route.recovered:
-                queued += (await connection.execute(_RECOVERED, given)).rowcount
+                queued += (await connection.execute(_RECOVERED, values)).rowcount
         return queued
 
     async def due(self, sink: str) -> list[Due]:
-        """What is to be told now, the gravest first; also what an earlier attempt left without an
-        answer.
-        """
+        """The alerts that are due now, the gravest first; also those of an unanswered attempt."""
         async with reachable(), self._engine.connect() as connection:
             rows = (await connection.execute(_DUE, {"sink": sink})).mappings().all()
         return [
@@ -79,48 +71,48 @@ class Deliveries:
             for row in rows
         ]
 
-    async def told_lately(self, sink: str, within: timedelta) -> int:
+    async def sent_lately(self, sink: str, within: timedelta) -> int:
         """How many messages this sink was sent, or may have been."""
+        values = {"sink": sink, "within": within}
         async with reachable(), self._engine.connect() as connection:
-            told = await connection.execute(_LATELY, {"sink": sink, "within": within})
-            return int(told.scalar_one())
+            return int((await connection.execute(_LATELY, values)).scalar_one())
 
-    async def claim(self, sink: str, told: Sequence[Due], message: str, lease: timedelta) -> None:
-        """These are about to be sent as one message. Who dies now leaves them due again after the
-        lease.
+    async def claim(self, sink: str, due: Sequence[Due], message: str, lease: timedelta) -> None:
+        """These are about to be sent as one message.
+
+        Where the sender dies now, they are due again after the lease.
         """
-        await self._write(_CLAIM, sink, told, message=message, lease=lease)
+        await self._write(_CLAIM, sink, due, message=message, lease=lease)
 
     async def settle(
         self,
         sink: str,
-        told: Sequence[Due],
+        due: Sequence[Due],
         state: str,
         answer: str,
         again_in: timedelta | None = None,
     ) -> None:
-        """What became of a message. state: sent, failed, or queued to be sent again."""
+        """The end of an attempt. state: sent, failed, or queued to be sent again."""
         await self._write(
-            _SETTLE, sink, told, state=state, answer=answer[:500], again_in=again_in or timedelta()
+            _SETTLE, sink, due, state=state, answer=answer[:500], again_in=again_in or timedelta()
         )
 
     async def deliveries_of(self, alert_id: str) -> list[dict[str, Any]]:
         async with reachable(), self._engine.connect() as connection:
-            return [
-                dict(row) for row in (await connection.execute(_OF, {"alert": alert_id})).mappings()
-            ]
+            rows = (await connection.execute(_OF, {"alert": alert_id})).mappings()
+            return [dict(row) for row in rows]
 
-    async def standing_of(self, ticket_id: str) -> tuple[str, list[dict[str, Any]]] | None:
-        """The excerpt and the factors of a ticket as it stands now; None when it does not any more."""
+    async def ticket_now(self, ticket_id: str) -> tuple[str, list[dict[str, Any]]] | None:
+        """The excerpt and the factors of a ticket as it is now; None where it is gone."""
         async with reachable(), self._engine.connect() as connection:
             row = (await connection.execute(_TICKET, {"ticket": ticket_id})).first()
         return None if row is None else (row.excerpt, list(row.factors))
 
-    async def _write(self, statement: Any, sink: str, told: Sequence[Due], **values: Any) -> None:
+    async def _write(self, statement: Any, sink: str, due: Sequence[Due], **values: Any) -> None:
         keys = {
             "sink": sink,
-            "alerts": [each.alert.id for each in told],
-            "kinds": [each.kind for each in told],
+            "alerts": [delivery.alert.id for delivery in due],
+            "kinds": [delivery.kind for delivery in due],
         }
         async with reachable(), self._engine.begin() as connection:
             await connection.execute(statement, keys | values)
@@ -134,14 +126,18 @@ _RAISED = text("""
       and coalesce(a.ended_at, a.peak_at, a.started_at) >= now() - cast(:age as interval)
       and a.kind = any(cast(:kinds as text[]))
       and (cardinality(cast(:brands as text[])) = 0 or a.brand = any(cast(:brands as text[])))
-      and a.severity >= :least
+      and a.severity >= :min_severity
       and a.acknowledged_at is null
-      and not exists (select from alert_deliveries d where (d.sink, d.alert_id, d.kind) = (:sink, a.id, 'raised'))
+      and not exists (
+          select from alert_deliveries d
+          where (d.sink, d.alert_id, d.kind) = (:sink, a.id, 'raised')
+      )
       and not exists (
           select from alerts s
           where s.snoozed_until > now() and s.kind = a.kind
             and (s.id = a.id or s.ticket_id = a.ticket_id
-                 or (s.ticket_id is null and (s.brand, s.topic) is not distinct from (a.brand, a.topic)))
+                 or (s.ticket_id is null
+                     and (s.brand, s.topic) is not distinct from (a.brand, a.topic)))
       )
     on conflict do nothing
 """)
@@ -149,9 +145,13 @@ _RECOVERED = text("""
     insert into alert_deliveries (sink, alert_id, kind, severity)
     select d.sink, a.id, 'recovered', a.severity
     from alerts a
-    join alert_deliveries d on d.alert_id = a.id and d.sink = :sink and d.kind = 'raised' and d.state = 'sent'
+    join alert_deliveries d
+      on d.alert_id = a.id and d.sink = :sink and d.kind = 'raised' and d.state = 'sent'
     where a.created_at >= now() - cast(:lasting as interval) and a.recovered_at is not null
-      and not exists (select from alert_deliveries r where (r.sink, r.alert_id, r.kind) = (:sink, a.id, 'recovered'))
+      and not exists (
+          select from alert_deliveries r
+          where (r.sink, r.alert_id, r.kind) = (:sink, a.id, 'recovered')
+      )
     on conflict do nothing
 """)
 _DUE = text("""
@@ -170,16 +170,16 @@ _CLAIM = text("""
     update alert_deliveries d
     set state = 'sending', message = :message, attempts = attempts + 1, updated_at = now(),
         due_at = now() + cast(:lease as interval)
-    from unnest(cast(:alerts as text[]), cast(:kinds as text[])) as told (alert_id, kind)
-    where d.sink = :sink and d.alert_id = told.alert_id and d.kind = told.kind
+    from unnest(cast(:alerts as text[]), cast(:kinds as text[])) as x (alert_id, kind)
+    where d.sink = :sink and d.alert_id = x.alert_id and d.kind = x.kind
 """)
 _SETTLE = text("""
     update alert_deliveries d
     set state = cast(:state as text), answer = :answer, updated_at = now(),
         due_at = now() + cast(:again_in as interval),
         sent_at = case when cast(:state as text) = 'sent' then now() end
-    from unnest(cast(:alerts as text[]), cast(:kinds as text[])) as told (alert_id, kind)
-    where d.sink = :sink and d.alert_id = told.alert_id and d.kind = told.kind
+    from unnest(cast(:alerts as text[]), cast(:kinds as text[])) as x (alert_id, kind)
+    where d.sink = :sink and d.alert_id = x.alert_id and d.kind = x.kind
 """)
 _OF = text("""
     select sink, kind, state, attempts, answer, created_at, sent_at from alert_deliveries

@@ -1,4 +1,4 @@
-"""Who is told about which alert: the file of the sinks (EARSHOT_ALERTS), read and checked."""
+"""Routes of alerts: the file of the sinks (EARSHOT_ALERTS), read and checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Kind = Literal["p1", "burst", "spend"]
 
 
 class _Sink(BaseModel):
-    """One table `[sinks.NAME]`. What is not named here belongs to the sink itself."""
+    """One table `[sinks.NAME]`. Keys that are unknown here belong to the sink itself."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -41,11 +41,11 @@ class _File(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One sink, and what it wants to hear of.
+    """One sink, and the alerts that go to it.
 
-    brands: all, when empty. per_minute: messages; what comes above that is told in one digest.
-    max_age: what happened longer ago is not told, so that a replay of last year wakes nobody.
-    options: the sink's own, with its secrets.
+    brands: all, when empty. per_minute: messages; more than that go in one digest. max_age: older
+    alerts are left out, so that a replay of last year wakes nobody. options: the sink's own, with
+    its secrets.
     """
 
     name: str
@@ -59,56 +59,50 @@ class Route:
     options: Mapping[str, Any] = field(repr=False)
 
     def open(self, *, allow_private: bool) -> Sink:
-        """The sink, not yet connected. Raises connectors.notices.SinkError when its options will
-        not do.
-        """
+        """The sink, not yet connected. Raises connectors.notices.SinkError for bad options."""
         opened: Sink = sink(self.type)(self.name, self.options, allow_private=allow_private)
         return opened
 
 
 def read_routes(path: Path, environment: Mapping[str, str]) -> list[Route]:
-    """The sinks of the file. Raises UserError: what, where, and what to do.
+    """The sinks of the file. Raises UserError.
 
     A text `env:NAME` is taken from the environment and `file:PATH` from a file, so that secrets
     need not stand here.
     """
     try:
-        given = tomllib.loads(path.read_text())
+        table = tomllib.loads(path.read_text())
     except OSError as error:
         raise UserError(f"EARSHOT_ALERTS: {path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: is no TOML: {error}") from None
     try:
-        file = _File.model_validate(given)
+        file = _File.model_validate(table)
     except ValidationError as error:
         raise UserError(f"{path}: {wrong_field(error)}") from None
-    return [_route(name, each, path, environment) for name, each in file.sinks.items()]
+    return [_route(name, row, path, environment) for name, row in file.sinks.items()]
 
 
-def _route(name: str, given: _Sink, path: Path, environment: Mapping[str, str]) -> Route:
-    if given.type not in SINKS:
+def _route(name: str, row: _Sink, path: Path, environment: Mapping[str, str]) -> Route:
+    if row.type not in SINKS:
         raise UserError(
-            f"{path}: sinks.{name}: there is no type {given.type!r}; the types are {', '.join(SINKS)}"
+            f"{path}: sinks.{name}: there is no type {row.type!r}; the types are {', '.join(SINKS)}"
         )
     options = {
         key: _secret(value, f"{path}: sinks.{name}.{key}", environment)
-        for key, value in _extra(given).items()
+        for key, value in (row.model_extra or {}).items()
     }
     return Route(
-        name,
-        given.type,
-        given.kinds,
-        given.brands,
-        given.min_severity,
-        given.recovered,
-        given.per_minute,
-        timedelta(hours=given.max_age_hours),
-        options,
+        name=name,
+        type=row.type,
+        kinds=row.kinds,
+        brands=row.brands,
+        min_severity=row.min_severity,
+        recovered=row.recovered,
+        per_minute=row.per_minute,
+        max_age=timedelta(hours=row.max_age_hours),
+        options=options,
     )
-
-
-def _extra(given: _Sink) -> dict[str, Any]:
-    return given.model_extra or {}
 
 
 def _secret(value: Any, place: str, environment: Mapping[str, str]) -> Any:

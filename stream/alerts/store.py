@@ -1,4 +1,4 @@
-"""Alerts as they are stored: what the evaluator finds, and what people do about it."""
+"""Alert store: the table of alerts, with the findings of the evaluator and the acts of people."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from stream.postgres.database import reachable
 from stream.postgres.tables import Moment, alerts, events
 from stream.records import AlertRecord
 
-# What the evaluator may change later; an alert keeps its id, its brand and its topic, and what
-# people set.
-_FOUND = ("severity", "started_at", "peak_at", "ended_at", "recovered_at", "evidence")
+# The evaluator may change these later; an alert keeps its id, its brand and its topic, and the
+# columns that people set.
+_FINDINGS = ("severity", "started_at", "peak_at", "ended_at", "recovered_at", "evidence")
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
-    """A burst that is not over. latest: the brand's last minute with a message; touched_at: when
-    its counts changed.
+class OpenBurst:
+    """A burst that is not over.
+
+    latest: the brand's last minute with a message. touched_at: the time of its last change.
     """
 
     alert: AlertRecord
@@ -37,18 +38,16 @@ class Alerts:
         self._engine = engine
 
     async def put_alert(self, record: AlertRecord) -> AlertRecord:
-        """Store the alert, or what is new about it; the version rises only if something is. Returns
-        what is stored.
-        """
-        row = record.model_dump(include={"id", "kind", "brand", "topic", "ticket_id", *_FOUND})
+        """Store the alert, or its news; its version rises only then. Returns the row."""
+        row = record.model_dump(include={"id", "kind", "brand", "topic", "ticket_id", *_FINDINGS})
         put = upsert(alerts).values(row | {"version": 1})
         new = put.excluded
-        differs = func.row(*(alerts.c[name] for name in _FOUND)).is_distinct_from(
-            func.row(*(new[name] for name in _FOUND))
+        differs = func.row(*(alerts.c[name] for name in _FINDINGS)).is_distinct_from(
+            func.row(*(new[name] for name in _FINDINGS))
         )
         put = put.on_conflict_do_update(
             index_elements=["id"],
-            set_={name: new[name] for name in _FOUND}
+            set_={name: new[name] for name in _FINDINGS}
             | {"version": alerts.c.version + 1, "updated_at": func.now()},
             where=differs,
         )
@@ -67,19 +66,22 @@ class Alerts:
             alert_id, alerts.c.recovered_at.is_distinct_from(at), recovered_at=at
         )
 
-    async def acknowledge(self, alert_id: str, who: str) -> AlertRecord | None:
-        """Somebody has seen it: the first to say so stays the one who did. None when there is no
-        such alert.
-        """
+    async def acknowledge(self, alert_id: str, actor: str) -> AlertRecord | None:
+        """A person has seen it: the first one stays. None when there is no such alert."""
         first = alerts.c.acknowledged_at.is_(None)
-        return await self._change(alert_id, first, acknowledged_by=who, acknowledged_at=func.now())
+        return await self._change(
+            alert_id, first, acknowledged_by=actor, acknowledged_at=func.now()
+        )
 
-    async def snooze(self, alert_id: str, who: str, until: datetime | None) -> AlertRecord | None:
-        """No message about it, nor about others of its brand and topic (of its ticket), until then;
-        None ends that.
+    async def snooze(self, alert_id: str, actor: str, until: datetime | None) -> AlertRecord | None:
+        """No message about it until then; None ends that.
+
+        Nor about others of its brand and topic (of its ticket).
         """
-        given = {"snoozed_by": who if until else None, "snoozed_until": until}
-        return await self._change(alert_id, alerts.c.snoozed_until.is_distinct_from(until), **given)
+        values = {"snoozed_by": actor if until else None, "snoozed_until": until}
+        return await self._change(
+            alert_id, alerts.c.snoozed_until.is_distinct_from(until), **values
+        )
 
     async def show_alert(self, alert_id: str) -> AlertRecord | None:
         async with reachable(), self._engine.connect() as connection:
@@ -99,8 +101,7 @@ class Alerts:
         limit: int | None = None,
         brands: frozenset[str] | None = None,
     ) -> list[AlertRecord]:
-        """Alerts stored at `since` or later (the latest so many), in the order in which they were
-        raised.
+        """Alerts stored at `since` or later (the latest so many), in the order of their raising.
 
         brands: only of these; None: all.
         """
@@ -114,9 +115,8 @@ class Alerts:
         if brands is not None:
             query = query.where(alerts.c.brand.in_(sorted(brands)))
         async with reachable(), self._engine.connect() as connection:
-            return [AlertRecord(**row) for row in (await connection.execute(query)).mappings()][
-                ::-1
-            ]
+            rows = (await connection.execute(query)).mappings().all()
+        return [AlertRecord(**row) for row in reversed(rows)]
 
     async def list_bursts(self, brand: str, since: datetime, until: datetime) -> list[AlertRecord]:
         """The brand's bursts that touch the time from `since` to `until`, the earliest first."""
@@ -134,12 +134,12 @@ class Alerts:
         async with reachable(), self._engine.connect() as connection:
             return [AlertRecord(**row) for row in (await connection.execute(query)).mappings()]
 
-    async def open_bursts(self) -> list[Open]:
+    async def open_bursts(self) -> list[OpenBurst]:
         """The bursts that are not over."""
         async with reachable(), self._engine.connect() as connection:
             rows = (await connection.execute(_OPEN)).mappings()
             return [
-                Open(
+                OpenBurst(
                     AlertRecord(**row),
                     row["latest"] or row["started_at"],
                     row["touched_at"] or row["updated_at"],
@@ -148,13 +148,13 @@ class Alerts:
             ]
 
     async def example_texts(self, ids: list[str]) -> dict[str, str]:
-        """What stands now in these messages; one that was deleted is not there."""
+        """The texts of these messages as they are now; a deleted one is left out."""
         query = select(events.c.id, events.c.text).where(
             events.c.id.in_(ids), events.c.text.is_not(None)
         )
         async with reachable(), self._engine.connect() as connection:
-            found = {row.id: row.text for row in await connection.execute(query)}
-        return {id: found[id] for id in ids if id in found}
+            texts = {row.id: row.text for row in await connection.execute(query)}
+        return {id: texts[id] for id in ids if id in texts}
 
     async def _change(self, alert_id: str, news: Any, **values: Any) -> AlertRecord | None:
         changed = (
@@ -178,8 +178,8 @@ _OPEN = text("""
     left join lateral (
         select max(minute) as latest, max(signal_counts.updated_at) as touched_at
         from signal_counts
-        where signal_counts.brand = alerts.brand and minute >= coalesce(alerts.ended_at, alerts.started_at)
-          and events > 0
+        where signal_counts.brand = alerts.brand and events > 0
+          and minute >= coalesce(alerts.ended_at, alerts.started_at)
     ) as lately on true
     where kind = 'burst' and recovered_at is null
     order by alerts.id

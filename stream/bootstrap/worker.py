@@ -26,7 +26,7 @@ from stream.bootstrap.parts import Parts, ensure_migrated, parts
 from stream.bursts.evaluator import BurstJudge
 from stream.desk.working_hours import set_clocks
 from stream.errors import BrokerAway, UserError
-from stream.incidents.clustering import Gatherer
+from stream.incidents.clustering import IncidentClusterer
 from stream.incidents.store import Incidents
 from stream.ingest.networks import open_replier
 from stream.ingest.publish import topic_of
@@ -36,9 +36,9 @@ from stream.observe.health import Health
 from stream.observe.metrics import Metrics
 from stream.pipeline import Pipeline
 from stream.postgres.retention import drop_old
-from stream.replies.drafting import Drafting
+from stream.replies.drafting import Drafter
 from stream.replies.outbox import Outbox
-from stream.replies.replier_process import Scribe
+from stream.replies.replier_process import ReplierProcess
 from stream.replies.store import Replies
 from stream.settings import Settings
 from stream.triage.judgement import Judge
@@ -46,7 +46,7 @@ from stream.triage.judgement import Judge
 log = logging.getLogger(__name__)
 
 BURSTS_EVERY = 2.0  # seconds between looks at the counts
-GATHER_EVERY = 5.0
+CLUSTER_EVERY = 5.0
 SEND_EVERY = 1.0  # the outbox runs by itself; so soon it begins again after a fault
 DRAFT_EVERY = 1.0
 BUSY = 50  # messages that wait to be understood, above which only urgent tickets are drafted for
@@ -90,15 +90,15 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
         telling = await stack.enter_async_context(notifier(found))
         answers = await stack.enter_async_context(found.engine())
         await eventually("Postgres", lambda: set_clocks(answers, brands), health)
-        gatherer = Gatherer(Incidents(answers))
+        clusterer = IncidentClusterer(Incidents(answers))
         outbox = _outbox(settings, answers, publisher, metrics)
-        drafting = await stack.enter_async_context(
-            _drafting(settings, answers, brands, metrics, busy=lambda: health.lag > BUSY)
+        drafter = await stack.enter_async_context(
+            _drafter(settings, answers, brands, metrics, busy=lambda: health.lag > BUSY)
         )
 
         async def listen() -> Any:
             made = create_app(
-                settings, found.broker, pipeline, drafting, embedded=found.broker_is_embedded
+                settings, found.broker, pipeline, drafter, embedded=found.broker_is_embedded
             )
             await stack.enter_async_context(running(made))
             return made
@@ -112,9 +112,9 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             every(LAG_EVERY, lambda: _watch_lag(found.kafka, health, metrics)),
             every(BURSTS_EVERY, lambda: _judge(judge, publisher, metrics)),
             every(TELL_EVERY, telling.round),
-            every(GATHER_EVERY, gatherer.look),
+            every(CLUSTER_EVERY, clusterer.look),
             every(SEND_EVERY, outbox.run),
-            *([every(DRAFT_EVERY, drafting.round)] if drafting is not None else []),
+            *([every(DRAFT_EVERY, drafter.round)] if drafter is not None else []),
             every(UPKEEP_EVERY, store.upkeep),
             every(UPKEEP_EVERY, lambda: drop_old(answers, settings.keep_events)),
             _while_alive(follow),
@@ -127,23 +127,23 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
 
 
 @asynccontextmanager
-async def _drafting(
+async def _drafter(
     settings: Settings,
     engine: AsyncEngine,
     brands: brands_file.Brands,
     metrics: Metrics,
     busy: Callable[[], bool],
-) -> AsyncIterator[Drafting | None]:
+) -> AsyncIterator[Drafter | None]:
     """None where EARSHOT_DRAFTS switches drafts off."""
     folder = await asyncio.to_thread(_usable_replier, settings) if settings.drafts else None
     if folder is None:
         yield None
         return
-    scribe = Scribe(folder)
+    replier = ReplierProcess(folder)
     try:
-        yield Drafting(Replies(engine), scribe, brands, metrics, busy)
+        yield Drafter(Replies(engine), replier, brands, metrics, busy)
     finally:
-        await scribe.close()
+        await replier.close()
 
 
 def _usable_replier(settings: Settings) -> Path | None:

@@ -1,12 +1,11 @@
-"""What a series of messages usually brings, hour by hour, and how far it strays from that: pure
-statistics.
+"""Baseline of a series of messages: the usual rate of every hour, and its dispersion. Pure.
 
 The usual is robust to yesterday's crisis. Each hour is compared with the same hour of past weeks
 (their midmean: the largest and the smallest quarter are left out), shrunk towards the same hour of
-past days, and that towards the overall rate: a brand of which little is known borrows from what is.
-The idea of a baseline from comparable weeks in which old outbreaks weigh little is that of
-Farrington et al., JRSS A 159 (1996) 547, and Noufaily et al., Statistics in Medicine 32 (2013)
-1206; the shrinkage is the posterior mean under pseudo-observations.
+past days, and that towards the overall rate, so that a brand with little history borrows from its
+coarser rates. The idea of a baseline from comparable weeks in which old outbreaks weigh little is
+that of Farrington et al., JRSS A 159 (1996) 547, and Noufaily et al., Statistics in Medicine 32
+(2013) 1206; the shrinkage is the posterior mean under pseudo-observations.
 """
 
 from __future__ import annotations
@@ -18,31 +17,31 @@ from numpy.typing import NDArray
 
 WEEKS = 8  # of the same hour of the week
 DAYS = 14  # of the same hour of the day
-RATE_HOURS = 28 * 24  # of the overall rate, and of the straying
+RATE_HOURS = 28 * 24  # of the overall rate, and of the dispersion
 LOOKBACK_HOURS = WEEKS * 168 + RATE_HOURS  # no hour older than this changes anything
-FIRST_RATE = 48.0  # an hour: what is expected of a series of which nothing is known
+FIRST_RATE = 48.0  # an hour: expected of a series without history
 
 _WEEKS_OWED, _DAYS_OWED, _HOURS_OWED = 2.0, 3.0, 1.0  # pseudo-observations of the coarser estimate
 _LEVEL_HOURS = 3
-_FEWEST_USUAL = 5.0  # an hour with less tells nothing about straying
+_FEWEST_USUAL = 5.0  # an hour with less does not count for the dispersion
 _ENOUGH_HOURS = 48
-_STRAYS_LEAST, STRAYS_UNKNOWN = 0.2, 0.3  # coefficient of variation
+_MIN_DISPERSION, _UNKNOWN_DISPERSION = 0.2, 0.3  # coefficients of variation
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Usual:
-    """What is expected of every hour, from the hours before it alone.
+    """The expectation of every hour, from the hours before it alone.
 
-    rate: (n + 1,), messages an hour; the last is of the hour after the last one given. trust: (n +
-    1,), how many messages the rate is worth against what the last hours said. strays: (n + 1,),
-    coefficient of variation of an hour around its expectation, beyond chance.
+    rate: (n + 1,), messages an hour; the last is of the hour after the last one of the counts.
+    prior_strength: (n + 1,), how many messages the rate is worth against those of the last hours.
+    dispersion: (n + 1,), coefficient of variation of an hour around its expectation, beyond chance.
     """
 
     rate: Floats
-    trust: Floats
-    strays: Floats
+    prior_strength: Floats
+    dispersion: Floats
 
 
 def usual(
@@ -52,11 +51,11 @@ def usual(
     *,
     first_rate: float = FIRST_RATE,
 ) -> Usual:
-    """The usual of one series. hours: (n,), counts; known: the first hour that was listened to from
-    its beginning.
+    """The usual of one series.
 
-    hold: from this hour on the overall rate stays, lest a crisis that goes on become its own
-    measure. first_rate: what is expected of a series of which nothing is known, an hour.
+    hours: (n,), counts. known: the first hour that was listened to from its beginning. hold: from
+    this hour on the overall rate stays, lest a crisis that goes on become its own measure.
+    first_rate: an hour, expected of a series without history.
     """
     counts = hours.astype(np.float64)
     at = np.arange(len(counts) + 1)
@@ -66,59 +65,65 @@ def usual(
     rate = (days * daily + _DAYS_OWED * overall) / (days + _DAYS_OWED)
     rate = (weeks * weekly + _WEEKS_OWED * rate) / (weeks + _WEEKS_OWED)
     rate = np.maximum(rate, 0.05)
-    trust = 2.0 + np.clip((at - known) / 24, 0, 10)
-    return Usual(rate, trust, _strays(counts, known, rate, trust))
+    strength = 2.0 + np.clip((at - known) / 24, 0, 10)
+    return Usual(rate, strength, _dispersion(counts, known, rate, strength))
 
 
 def _overall(counts: Floats, known: int, at: NDArray[np.intp], first_rate: float) -> Floats:
-    sums = np.concatenate(([0.0], np.cumsum(counts)))
+    sums = _running_sums(counts)
     first = np.minimum(np.maximum(at - RATE_HOURS, known), at)
-    result: Floats = (sums[at] - sums[first] + _HOURS_OWED * first_rate) / (
-        at - first + _HOURS_OWED
-    )
-    return result
+    hours = at - first + _HOURS_OWED
+    rates: Floats = (sums[at] - sums[first] + _HOURS_OWED * first_rate) / hours
+    return rates
 
 
 def _midmean(
-    counts: Floats, known: int, at: NDArray[np.intp], period: int, most: int
+    counts: Floats, known: int, at: NDArray[np.intp], period: int, periods: int
 ) -> tuple[Floats, Floats]:
-    """The mean of what came `period`, 2 `period`, ... hours before, without its extremes; and of
-    how many it is.
-    """
-    before = at[:, None] - period * np.arange(1, most + 1)  # (n + 1, most)
-    there = before >= known
-    values = np.where(there, counts[np.maximum(before, 0)] if len(counts) else 0.0, np.inf)
+    """The mean of the hours `period`, 2 `period` ... before, without extremes; their number."""
+    before = at[:, None] - period * np.arange(1, periods + 1)  # (n + 1, periods)
+    is_known = before >= known
+    values = np.where(is_known, counts[np.maximum(before, 0)] if len(counts) else 0.0, np.inf)
     values = np.sort(values, axis=1)
-    found = there.sum(axis=1)
-    dropped = np.where(found >= 3, np.ceil(found / 4), 0).astype(np.intp)
+    size = is_known.sum(axis=1)
+    dropped = np.where(size >= 3, np.ceil(size / 4), 0).astype(np.intp)
     sums = np.cumsum(np.where(np.isfinite(values), values, 0.0), axis=1)
     sums = np.concatenate((np.zeros((len(at), 1)), sums), axis=1)
     rows = np.arange(len(at))
-    kept = found - 2 * dropped
-    total = sums[rows, found - dropped] - sums[rows, dropped]
-    return np.where(kept > 0, total / np.maximum(kept, 1), 0.0), found.astype(np.float64)
+    remaining = size - 2 * dropped
+    total = sums[rows, size - dropped] - sums[rows, dropped]
+    mean = np.where(remaining > 0, total / np.maximum(remaining, 1), 0.0)
+    return mean, size.astype(np.float64)
 
 
-def _strays(counts: Floats, known: int, rate: Floats, trust: Floats) -> Floats:
-    """How far an hour strays from what the usual and the three hours before it lead one to expect.
+def _dispersion(counts: Floats, known: int, rate: Floats, strength: Floats) -> Floats:
+    """How far an hour lies from the expectation of the usual and the three hours before it.
 
     The robust spread (1.4826 times the median absolute deviation, normal-consistent) of the
-    relative error over four weeks, less what chance alone would give (a Poisson count's 1 / mean);
+    relative error over four weeks, less the share of chance alone (a Poisson count's 1 / mean);
     anew each day.
     """
     n = len(counts)
-    seen, led = (np.concatenate(([0.0], np.cumsum(each))) for each in (counts, rate[:n]))
+    actual, predicted = _running_sums(counts), _running_sums(rate[:n])
     at = np.arange(n)
     first = np.minimum(np.maximum(at - _LEVEL_HOURS, known), at)
-    level = (trust[:n] + seen[at] - seen[first]) / (trust[:n] + led[at] - led[first])
+    level = (strength[:n] + actual[at] - actual[first]) / (
+        strength[:n] + predicted[at] - predicted[first]
+    )
     expected = level * rate[:n]
     error = np.abs(counts / expected - 1)
-    telling = (expected >= _FEWEST_USUAL) & (at >= known + 24)
-    strays = np.full(n + 1, STRAYS_UNKNOWN)
+    counts_for = (expected >= _FEWEST_USUAL) & (at >= known + 24)
+    dispersion = np.full(n + 1, _UNKNOWN_DISPERSION)
     for day in range(0, n + 1, 24):
         past = slice(max(0, day - RATE_HOURS), day)
-        errors, means = error[past][telling[past]], expected[past][telling[past]]
+        errors, means = error[past][counts_for[past]], expected[past][counts_for[past]]
         if len(errors) >= _ENOUGH_HOURS:
             beyond = (1.4826 * np.median(errors)) ** 2 - np.median(1 / means)
-            strays[day : day + 24] = max(_STRAYS_LEAST, np.sqrt(max(0.0, beyond)))
-    return strays
+            dispersion[day : day + 24] = max(_MIN_DISPERSION, np.sqrt(max(0.0, beyond)))
+    return dispersion
+
+
+def _running_sums(values: Floats) -> Floats:
+    """(n + 1,): the sum of the values before each place."""
+    sums: Floats = np.concatenate(([0.0], np.cumsum(values)))
+    return sums

@@ -1,6 +1,4 @@
-"""Counts per minute, as the burst evaluator reads them; the rule that makes alerts of them is
-`stream.bursts.evaluator`.
-"""
+"""Counts per minute and texts of customers, as the burst evaluator reads them."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from stream.bursts.distinctive_words import Said
+from stream.bursts.distinctive_words import AuthoredText
 from stream.postgres.advisory_lock import sole
 from stream.postgres.database import reachable
 from stream.postgres.tables import events, signal_counts
@@ -42,22 +40,11 @@ class Signals:
     async def changed_brands(
         self, since: datetime | None
     ) -> tuple[dict[str, list[Stretch]], datetime]:
-        """The brands whose counts changed after `since` (None: all), with the stretches of time
-        that did, and the moment to ask for the next time.
+        """The brands whose counts changed after `since` (None: all), with the stretches of time.
 
-        That moment lies before every save that is not committed yet, so a brand may be told twice,
-        never missed.
+        The second is the moment to ask for the next time. It lies before every save that is not
+        committed yet, so that a brand may come twice, but is never missed.
         """
-        moment = func.coalesce(
-            select(func.min(text("xact_start")))
-            .select_from(
-                text(
-                    "pg_stat_activity where datname = current_database() and backend_xid is not null"
-                )
-            )
-            .scalar_subquery(),
-            func.now(),
-        )
         cells = signal_counts.c
         day = func.date_trunc("day", cells.minute, "UTC")
         changed = select(cells.brand, func.min(cells.minute), func.max(cells.minute)).group_by(
@@ -66,7 +53,7 @@ class Signals:
         if since is not None:
             changed = changed.where(cells.updated_at >= since)
         async with reachable(), self._engine.connect() as connection:
-            following: datetime = (await connection.execute(select(moment))).scalar_one()
+            following: datetime = (await connection.execute(_MOMENT)).scalar_one()
             days = await connection.execute(changed.order_by(cells.brand, func.min(cells.minute)))
             return _joined((brand, Stretch(first, last)) for brand, first, last in days), following
 
@@ -76,15 +63,13 @@ class Signals:
             signal_counts.c.brand == brand, signal_counts.c.events > 0
         )
         async with reachable(), self._engine.connect() as connection:
-            found: datetime | None = (await connection.execute(query)).scalar_one()
-            return found
+            first: datetime | None = (await connection.execute(query)).scalar_one()
+            return first
 
     async def negatives(
         self, brand: str, since: datetime, until: datetime, unit: str
     ) -> list[Cell]:
-        """The brand's negative messages by topic and `unit` (minute or hour), since <= minute <
-        until.
-        """
+        """Negative messages by topic and `unit` (minute or hour), since <= minute < until."""
         cells = signal_counts.c
         at = cells.minute if unit == "minute" else func.date_trunc(unit, cells.minute, "UTC")
         query = (
@@ -111,10 +96,8 @@ class Signals:
         limit: int,
         *,
         negative: bool = False,
-    ) -> list[Said]:
-        """The latest messages of a brand's customers (None: of all brands'), since <= occurred_at <
-        until.
-        """
+    ) -> list[AuthoredText]:
+        """The latest messages of customers, since <= occurred_at < until. brand: None for all."""
         query = (
             select(
                 events.c.id,
@@ -136,7 +119,9 @@ class Signals:
             query = query.where(events.c.sentiment == "negative")
         async with reachable(), self._engine.connect() as connection:
             rows = await connection.execute(query)
-            return [Said(id, said, author, float(weight)) for id, said, author, weight in rows]
+            return [
+                AuthoredText(id, words, author, float(weight)) for id, words, author, weight in rows
+            ]
 
     def sole(self, name: str) -> AbstractAsyncContextManager[bool]:
         """Whether this process is the only one that does `name` until the block ends. Never waits."""
@@ -153,3 +138,13 @@ def _joined(days: Iterable[tuple[str, Stretch]]) -> dict[str, list[Stretch]]:
         else:
             stretches.append(day)
     return joined
+
+
+# The start of the oldest transaction that writes: nothing before it is uncommitted.
+_MOMENT = text("""
+    select coalesce(
+        (select min(xact_start) from pg_stat_activity
+         where datname = current_database() and backend_xid is not null),
+        now()
+    )
+""")

@@ -1,14 +1,13 @@
-"""Finds bursts in one brand's messages per minute: a window-limited likelihood ratio scan. Pure;
-all of the judging.
+"""Burst detector over per-minute counts of one brand: a window-limited likelihood ratio scan. Pure.
 
 The detector is the generalised likelihood ratio chart of Hoehle & Paul, Computational Statistics &
 Data Analysis 52 (2008) 4357, for negative binomial counts: at every minute, for windows of a few
-lengths that end with it, how much likelier is what came under a raised rate than under the usual
-one? (Window-limited: Lai, JRSS B 57 (1995) 613.) The usual is the season of
+lengths that end with it, it compares the likelihood of the counts under a raised rate with that
+under the usual one. (Window-limited: Lai, JRSS B 57 (1995) 613.) The usual is the season of
 `stream.bursts.baseline` times the level of the last three hours, a gamma-Poisson posterior mean;
-what is uncertain about both is the negative binomial's dispersion. So the same rule serves a brand
-of which years are known and one that began this morning: without a season the level is all there
-is, and it is trusted less.
+the uncertainty of both is the negative binomial's dispersion. So the same rule serves a brand of
+which years are known and one that began this morning: without a season the level is all there is,
+and it is trusted less.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from stream.bursts.baseline import RATE_HOURS, Usual, usual
 from stream.records import UNNAMED
 
 WINDOWS = (1, 2, 3, 5, 10)  # minutes
-# of the log likelihood ratio; chosen on seed 1 of `earshot evaluate bursts`, reported on others
+# Of the log likelihood ratio; chosen on seed 1 of `earshot evaluate bursts`, reported on others
 THRESHOLD = 13.0
 FEWEST = 8  # negative messages in a window; fewer are never a burst
 TIMES = 2.0  # as many as usual
-LEVEL = 180  # minutes that tell the level, before the longest window
+LEVEL = 180  # minutes that set the level, before the longest window
 REST = 30  # minutes without a hot one end a burst; two nearer than this are one
-LONGEST = 12 * 60  # minutes after which what is unusual has become the usual
-HEARD = 30  # minutes that a brand must have been listened to, lest a new one begin with an alarm
+LONGEST = 12 * 60  # minutes after which the unusual has become the usual
+WARM_UP = 30  # minutes of listening before a new brand may raise an alarm
 TOGETHER = 30  # topics that turn hot within so many minutes of each other have one cause
 
 _GUARD = max(WINDOWS)
@@ -47,9 +46,9 @@ Bools = NDArray[np.bool_]
 class Traffic:
     """Negative messages of one brand.
 
-    start: the first minute, a whole hour. minutes: by topic, arrays of one length; `hours`: by
-    topic, what the hours before `start` held (the last ends there), arrays of one length. since:
-    the brand's first minute with any event.
+    start: the first minute, a whole hour. minutes: by topic, arrays of one length. hours: by topic,
+    counts of the hours before `start` (the last ends there), arrays of one length. since: the
+    brand's first minute with any event.
     """
 
     start: datetime
@@ -64,15 +63,17 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """One burst. start: where the change is likeliest to lie; found: the first hot minute, end: the
-    last; peak: the fullest. topic: where it is plainest; topics: all in which it shows, with their
-    negative messages.
+    """One burst.
+
+    start: the likeliest minute of the change. detected: the first hot minute, end: the last; peak:
+    the fullest. topic: with the plainest sign; topics: all that show it, with their negative
+    messages.
     """
 
     topic: str
     topics: Mapping[str, int]
     start: datetime
-    found: datetime
+    detected: datetime
     peak: datetime
     end: datetime
     negative: int  # from start to end
@@ -80,7 +81,7 @@ class Burst:
 
     @property
     def severity(self) -> int:
-        """1-10: three times the usual with 16 more than that is 4; every doubling of either adds 1."""
+        """1-10: three times the usual with 16 more than that is 4; doubling either adds 1."""
         expected = max(self.expected, 1.0)
         excess = max(self.negative - self.expected, 1.0)
         return max(1, min(10, round(4 + log2(self.negative / expected / 3) + log2(excess / 16))))
@@ -88,14 +89,14 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Where one series is hot. Minutes count from the start of the traffic, both ends included."""
+    """A hot stretch of one series. Minutes count from the start of the traffic, ends included."""
 
     topic: str  # '' is the whole brand
     start: int
-    found: int
+    detected: int
     end: int
     score: float
-    usual: Floats  # what was expected of each minute from start to end
+    usual: Floats  # expected of each minute from start to end
 
 
 def find_bursts(traffic: Traffic, *, threshold: float = THRESHOLD) -> list[Burst]:
@@ -122,19 +123,19 @@ def _hot_stretches(
         return
     series = _Series(minutes, past, traffic)
     at = 0
-    while (found := series.next_hot(at, threshold)) is not None:
-        stretch = series.follow(topic, found, threshold)
+    while (detected := series.next_hot(at, threshold)) is not None:
+        stretch = series.follow(topic, detected, threshold)
         yield stretch
         at = stretch.end + REST
 
 
 def _can_be_hot(minutes: Counts) -> bool:
-    """A window with FEWEST in it, somewhere: most topics of most brands have none."""
+    """Whether any window holds FEWEST: most topics of most brands have none."""
     return bool(_ending(minutes.astype(np.float64), _GUARD).max() >= FEWEST)
 
 
 class _Series:
-    """One series with its usual. Minutes that were part of a burst do not tell the level."""
+    """One series with its usual. Minutes that were part of a burst do not count for the level."""
 
     def __init__(self, minutes: Counts, past: Counts, traffic: Traffic) -> None:
         n, self._before = len(minutes), len(past)
@@ -142,29 +143,23 @@ class _Series:
         self._counts = minutes.astype(np.float64)
         self._hours = np.concatenate((past, minutes[: n // 60 * 60].reshape(-1, 60).sum(axis=1)))
         self._known = min(max(0, -(-since // 60) + self._before), len(self._hours))
-        self._season, self._trust, self._strays = self._expected()
-        self._tells = np.arange(n) >= since
-        self._heard = since + HEARD + _GUARD
+        self._season, self._strength, self._dispersion = self._expected()
+        self._sets_level = np.arange(n) >= since
+        self._warm_at = since + WARM_UP + _GUARD
         self._level, self._size = np.empty(n), np.empty(n)
-        self._score, self._width, self._hot = (
-            np.empty(n),
-            np.empty(n, np.intp),
-            np.zeros(n, np.bool_),
-        )
+        self._score, self._width = np.empty(n), np.empty(n, np.intp)
+        self._hot = np.zeros(n, np.bool_)
         self._threshold = np.inf
 
     def _expected(self, hold: int | None = None) -> tuple[Floats, Floats, Floats]:
-        """Of every minute: the season, how much it is trusted, and how far it is strayed from."""
-        each: Usual = usual(self._hours, self._known, hold)
-        minute, last = np.arange(len(self._counts)), len(each.rate) - 1
+        """Of every minute: the season, the strength of the prior, and the dispersion."""
+        hourly: Usual = usual(self._hours, self._known, hold)
+        minute, last = np.arange(len(self._counts)), len(hourly.rate) - 1
         hour = np.minimum(minute // 60 + self._before, last)
         middles = np.arange(-1, len(self._counts) // 60 + 2)
-        rate = each.rate[np.clip(middles + self._before, 0, last)]
-        return (
-            np.interp(minute + 0.5, middles * 60 + 30, rate) / 60,
-            each.trust[hour],
-            each.strays[hour],
-        )
+        rate = hourly.rate[np.clip(middles + self._before, 0, last)]
+        season = np.interp(minute + 0.5, middles * 60 + 30, rate) / 60
+        return season, hourly.prior_strength[hour], hourly.dispersion[hour]
 
     def next_hot(self, at: int, threshold: float) -> int | None:
         """The first hot minute from `at` on, under the running level."""
@@ -174,83 +169,86 @@ class _Series:
         hot = np.flatnonzero(self._hot[at:])
         return int(at + hot[0]) if len(hot) else None
 
-    def follow(self, topic: str, found: int, threshold: float) -> _Stretch:
-        """The burst that was found: as long as it is hot against the level at which it began."""
-        start = found - int(self._width[found]) + 1
-        level = self._level[found]
-        last = min(len(self._counts), found + LONGEST)
-        hour = found // 60 + self._before
-        held = self._expected(hour)[0] if hour - self._known < RATE_HOURS else self._season
-        counts, season = self._counts[start:last], held[start:last]
-        score, _, hot = _judge(
-            counts, season * level, np.full(len(counts), self._size[found]), threshold
-        )
-        ends = np.flatnonzero(hot)
-        ends = ends[ends >= found - start] if len(ends) else np.array([found - start])
-        gaps = np.flatnonzero(np.diff(ends) > REST)
-        end = start + int(ends[gaps[0]] if len(gaps) else ends[-1]) if len(ends) else found
-        if end < found + LONGEST - 1:
-            self._tells[start : end + 1] = False
+    def follow(self, topic: str, detected: int, threshold: float) -> _Stretch:
+        """The burst that begins there: as long as it is hot against the level of its beginning."""
+        start = detected - int(self._width[detected]) + 1
+        last = min(len(self._counts), detected + LONGEST)
+        hour = detected // 60 + self._before
+        # A young series would learn its own crisis: then the season of the beginning stays.
+        is_young = hour - self._known < RATE_HOURS
+        season = self._expected(hour)[0] if is_young else self._season
+        expected = season[start:last] * self._level[detected]
+        size = np.full(last - start, self._size[detected])
+        level = np.ones(last - start)
+        score, _, hot = _judge(self._counts[start:last], expected, level, size, threshold)
+        end = start + _hot_until(hot, detected - start)
+        if end < detected + LONGEST - 1:
+            self._sets_level[start : end + 1] = False
             self._judge(end + 1, min(len(self._counts), end + 1 + LEAD + REST + LONGEST))
         inside = slice(0, end - start + 1)
-        return _Stretch(
-            topic, start, found, end, float(score[inside].max()), (season * level)[inside]
-        )
+        return _Stretch(topic, start, detected, end, float(score[inside].max()), expected[inside])
 
     def _judge(self, first: int, last: int) -> None:
-        """Judge the minutes [first, last) by the level that the minutes before them tell."""
+        """Judge the minutes [first, last) by the level of the minutes before them."""
         if first >= last:
             return
         lead = max(0, first - LEAD)
-        tells = self._tells[lead:last]
-        seen = np.concatenate(([0.0], np.cumsum(self._counts[lead:last] * tells)))
-        led = np.concatenate(([0.0], np.cumsum(self._season[lead:last] * tells)))
+        counted = self._sets_level[lead:last]
+        actual = np.concatenate(([0.0], np.cumsum(self._counts[lead:last] * counted)))
+        usual = np.concatenate(([0.0], np.cumsum(self._season[lead:last] * counted)))
         at = np.arange(first, last) - lead
-        upto, since = np.maximum(at + 1 - _GUARD, 0), np.maximum(at + 1 - LEAD, 0)
-        trust = self._trust[first:last]
-        worth = trust + seen[upto] - seen[since]
-        self._level[first:last] = worth / (trust + led[upto] - led[since])
-        self._size[first:last] = 1 / (self._strays[first:last] ** 2 + 1 / worth)
-        early = max(0, first - _GUARD)
-        level = np.concatenate(
-            (np.full(first - early, self._level[first]), self._level[first:last])
-        )
-        size = np.concatenate((np.full(first - early, self._size[first]), self._size[first:last]))
+        until, since = np.maximum(at + 1 - _GUARD, 0), np.maximum(at + 1 - LEAD, 0)
+        strength = self._strength[first:last]
+        worth = strength + actual[until] - actual[since]
+        self._level[first:last] = worth / (strength + usual[until] - usual[since])
+        self._size[first:last] = 1 / (self._dispersion[first:last] ** 2 + 1 / worth)
+
+        early = max(0, first - _GUARD)  # the first windows begin before the first minute
+        level = _extended(self._level[first:last], first - early)
+        size = _extended(self._size[first:last], first - early)
         score, width, hot = _judge(
-            self._counts[early:last],
-            self._season[early:last] * level,
-            size,
-            self._threshold,
-            own=level,
+            self._counts[early:last], self._season[early:last], level, size, self._threshold
         )
-        kept = slice(first - early, None)
-        self._score[first:last], self._width[first:last], self._hot[first:last] = (
-            score[kept],
-            width[kept],
-            hot[kept],
-        )
-        self._hot[: max(0, self._heard)] = False
+        judged = slice(first - early, None)
+        self._score[first:last] = score[judged]
+        self._width[first:last] = width[judged]
+        self._hot[first:last] = hot[judged]
+        self._hot[: max(0, self._warm_at)] = False
+
+
+def _hot_until(hot: Bools, at: int) -> int:
+    """The last hot minute from `at` on before a REST without a hot one; `at` without any."""
+    if not hot.any():
+        return at
+    minutes = np.flatnonzero(hot)
+    minutes = minutes[minutes >= at]
+    gaps = np.flatnonzero(np.diff(minutes) > REST)
+    if len(gaps):
+        return int(minutes[gaps[0]])
+    return int(minutes[-1]) if len(minutes) else at
+
+
+def _extended(values: Floats, before: int) -> Floats:
+    """The values with `before` copies of the first in front."""
+    extended: Floats = np.concatenate((np.full(before, values[0]), values))
+    return extended
 
 
 def _judge(
-    counts: Floats, expected: Floats, size: Floats, threshold: float, own: Floats | None = None
+    counts: Floats, season: Floats, level: Floats, size: Floats, threshold: float
 ) -> tuple[Floats, NDArray[np.intp], Bools]:
-    """The largest log likelihood ratio of the windows that end with each minute, its width, and
-    whether it is hot.
+    """The largest log likelihood ratio of the windows that end with each minute.
 
-    expected: of each minute; size: the negative binomial's, of a window's total. own: the level in
-    `expected`, where it differs from minute to minute: a window is judged by the level of its last.
+    Besides, its width, and whether the minute is hot. season: expected of each minute at a level
+    of 1. level: of each minute; a window is judged by the level of its last one. size: the
+    negative binomial's, of a window's total.
     """
-    best, width, hot = (
-        np.zeros(len(counts)),
-        np.ones(len(counts), np.intp),
-        np.zeros(len(counts), np.bool_),
-    )
+    best = np.zeros(len(counts))
+    width = np.ones(len(counts), np.intp)
+    hot = np.zeros(len(counts), np.bool_)
     for window in WINDOWS:
         total = _ending(counts, window)
-        mean = _ending(expected if own is None else expected / own, window) * (
-            1.0 if own is None else own
-        )
+        mean = _ending(season, window) * level
         score = _ratio(total, mean, size)
         enough = (total >= FEWEST) & (total >= TIMES * np.maximum(mean, 1.0))
         better = enough & (score > best)
@@ -260,8 +258,7 @@ def _judge(
 
 
 def _ratio(total: Floats, mean: Floats, size: Floats) -> Floats:
-    """How much likelier, in logarithms, `total` is at its own mean than at `mean`; 0 where it is
-    not above that.
+    """The log likelihood ratio of `total` at its own mean and at `mean`; 0 where it is not above.
 
     k log(k / m) - (k + r) log((k + r) / (m + r)) for a negative binomial count k of mean m and size
     r.
@@ -274,71 +271,85 @@ def _ratio(total: Floats, mean: Floats, size: Floats) -> Floats:
 def _ending(values: Floats, window: int) -> Floats:
     """The sum of the `window` values that end with each (fewer at the beginning)."""
     sums = np.concatenate((np.zeros(window), np.cumsum(values)))
-    result: Floats = sums[window:] - sums[:-window]
-    return result
+    ending: Floats = sums[window:] - sums[:-window]
+    return ending
 
 
 def _grouped(stretches: Sequence[_Stretch]) -> list[list[_Stretch]]:
-    """Which stretches are one burst: see `find_bursts`. The whole brand's goes with the burst that
-    it touches first, and so does a topic that flares up again.
+    """The stretches of each burst: see `find_bursts`.
+
+    The whole brand's stretch goes with the burst that it touches first, and so does a topic that
+    flares up again.
     """
     groups: list[list[_Stretch]] = []
-    for stretch in sorted(stretches, key=lambda each: (each.found, each.topic)):
-        touched = [group for group in groups if _touch(stretch, group)]
-        group = next((each for each in touched if _same_cause(stretch, each)), None)
-        if group is None:
-            groups.append([stretch])
+    for stretch in sorted(stretches, key=lambda stretch: (stretch.detected, stretch.topic)):
+        for group in groups:
+            if _touch(stretch, group) and _same_cause(stretch, group):
+                group.append(stretch)
+                break
         else:
-            group.append(stretch)
-    return sorted(groups, key=lambda group: min(each.start for each in group))
+            groups.append([stretch])
+    return sorted(groups, key=_start)
 
 
 def _same_cause(stretch: _Stretch, group: Sequence[_Stretch]) -> bool:
-    topics = {each.topic for each in group if each.topic}
-    return (
-        not stretch.topic
-        or not topics
-        or stretch.topic in topics
-        or stretch.found - group[0].found <= TOGETHER
-    )
+    topics = {other.topic for other in group if other.topic}
+    if not stretch.topic or not topics or stretch.topic in topics:
+        return True
+    return stretch.detected - group[0].detected <= TOGETHER
 
 
 def _touch(stretch: _Stretch, group: Sequence[_Stretch]) -> bool:
-    return stretch.start <= max(each.end for each in group) + REST and min(
-        each.start for each in group
-    ) <= (stretch.end + REST)
+    return stretch.start <= _end(group) + REST and _start(group) <= stretch.end + REST
+
+
+def _start(group: Sequence[_Stretch]) -> int:
+    return min(stretch.start for stretch in group)
+
+
+def _end(group: Sequence[_Stretch]) -> int:
+    return max(stretch.end for stretch in group)
 
 
 def _burst(group: Sequence[_Stretch], traffic: Traffic, whole: Counts) -> Burst:
-    start, end = min(each.start for each in group), max(each.end for each in group)
+    start, end = _start(group), _end(group)
     inside = slice(start, end + 1)
-    shown = [each for each in group if each.topic]
-    counted = {each.topic: int(traffic.minutes[each.topic][inside].sum()) for each in shown}
-    if not shown:
-        counted = {topic: int(minutes[inside].sum()) for topic, minutes in traffic.minutes.items()}
-    total = max(
-        (each for each in group if not each.topic),
-        key=lambda each: each.end - each.start,
-        default=None,
-    )
-    plainest = max(shown, key=lambda each: (each.topic != UNNAMED, each.score)) if shown else None
-    topic = (
-        plainest.topic
-        if plainest
-        else max(counted, key=lambda each: (each != UNNAMED, counted[each]))
-    )
-    series = whole if total else np.sum([traffic.minutes[topic] for topic in counted], axis=0)
-    told = [total] if total else list({each.topic: each for each in shown}.values())
-    expected = sum(float(each.usual.mean()) * (end - start + 1) for each in told)
+    of_topics = {stretch.topic: stretch for stretch in group if stretch.topic}
+    counts = {
+        topic: int(minutes[inside].sum())
+        for topic, minutes in traffic.minutes.items()
+        if not of_topics or topic in of_topics
+    }
+    of_brand = [stretch for stretch in group if not stretch.topic]
+    if of_brand:
+        series = whole
+        measured = [max(of_brand, key=lambda stretch: stretch.end - stretch.start)]
+    else:
+        series = np.sum([traffic.minutes[topic] for topic in counts], axis=0)
+        measured = list(of_topics.values())
     minute = timedelta(minutes=1)
     first = start + int(np.flatnonzero(series[inside])[0])
     return Burst(
-        topic=topic,
-        topics=dict(sorted(((t, n) for t, n in counted.items() if n), key=lambda each: -each[1])),
+        topic=_plainest(group, counts),
+        topics=_by_count(counts),
         start=traffic.start + first * minute,
-        found=traffic.start + min(each.found for each in group) * minute,
+        detected=traffic.start + min(stretch.detected for stretch in group) * minute,
         peak=traffic.start + (start + int(np.argmax(series[inside]))) * minute,
         end=traffic.start + end * minute,
         negative=int(series[inside].sum()),
-        expected=expected,
+        expected=sum(float(stretch.usual.mean()) * (end - start + 1) for stretch in measured),
     )
+
+
+def _plainest(group: Sequence[_Stretch], counts: Mapping[str, int]) -> str:
+    """The topic with the highest score, or the fullest where only the brand as a whole is hot."""
+    of_topics = [stretch for stretch in group if stretch.topic]
+    if of_topics:
+        best = max(of_topics, key=lambda stretch: (stretch.topic != UNNAMED, stretch.score))
+        return best.topic
+    return max(counts, key=lambda topic: (topic != UNNAMED, counts[topic]))
+
+
+def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
+    ordered = sorted(counts.items(), key=lambda pair: -pair[1])
+    return {topic: count for topic, count in ordered if count}

@@ -14,7 +14,7 @@ import numpy as np
 from connectors.events import Deleted, Event, SourcedEvent
 from stream.bursts.counts import Cell
 from stream.bursts.detector import Burst, find_bursts
-from stream.bursts.distinctive_words import Said, examples, words_apart
+from stream.bursts.distinctive_words import AuthoredText, distinctive_words, examples
 from stream.bursts.evaluator import MINUTE, traffic
 from stream.triage.judgement import Judgement
 
@@ -28,7 +28,7 @@ _MOST_TEXTS = 2000
 class Message:
     """A customer's message, redacted, and its judgement."""
 
-    quote: Said
+    quote: AuthoredText
     brand: str
     topic: str
     at: datetime
@@ -55,7 +55,7 @@ def _message(judgement: Judgement) -> Message | None:
     if isinstance(event, Deleted) or not judgement.brand or analysis is None:
         return None
     author = event.author or event.conversation
-    quote = Said(event.id, judgement.text, author, analysis.dissatisfaction or 0.0)
+    quote = AuthoredText(event.id, judgement.text, author, analysis.dissatisfaction or 0.0)
     negative = analysis.sentiment is not None and analysis.sentiment.label == "negative"
     topic = analysis.topic.label if analysis.topic else ""
     return Message(quote, judgement.brand, topic, event.occurred_at, negative)
@@ -107,7 +107,7 @@ def _brand(brand: str, messages: Sequence[Message], hours: int) -> dict[str, Any
         "bursts": [
             {
                 "start": burst.start.isoformat(),
-                "found": burst.found.isoformat(),
+                "found": burst.detected.isoformat(),
                 "end": burst.end.isoformat(),
                 "severity": burst.severity,
                 "negative": burst.negative,
@@ -143,13 +143,13 @@ def _evidence(
     apart = [message for message in negative if since <= message.at < until]
     rest = [message.quote for message in negative if not since <= message.at < until]
     quotes = [message.quote for message in apart]
-    words = words_apart(quotes, rest[:: max(1, len(rest) // _MOST_TEXTS)], without=brand)
+    words = distinctive_words(quotes, rest[:: max(1, len(rest) // _MOST_TEXTS)], exclude=brand)
     texts = {quote.id: quote.text for quote in quotes}
     topics = Counter(message.topic or "other" for message in apart)
     return {
         "topics": dict(topics.most_common(3)),
         "words": words,
-        "examples": [texts[id] for id in examples(quotes, words, most=2)],
+        "examples": [texts[id] for id in examples(quotes, words, limit=2)],
     }
 
 

@@ -35,7 +35,7 @@ class Verdict:
 
 async def verdict_on(replies: Replies, row: Row, text: str) -> Verdict:
     """What the policy says of `text` in place of the reply's own words."""
-    lately = await replies.lately(row["brand"], but=row["id"])
+    lately = await replies.lately(row["brand"], exclude=row["id"])
     original = await replies.request_of(row)
     request = original or ReplyRequest("", brand=row["brand"], network=row["network"])
     refusals = await asyncio.to_thread(check, text, request, lately)
@@ -64,7 +64,7 @@ async def approve(
     if verdict.refusals and not anyway:
         raise Refused(verdict.refusals)
     return await replies.approve(
-        number, actor, said=text, despite=verdict.refusals, seen=row["version"]
+        number, actor, words=text, despite=verdict.refusals, seen=row["version"]
     )
 
 

@@ -1,9 +1,7 @@
-"""Answers for an incident: the same answer to each of its tickets, each worded differently, each
-approved by itself.
+"""Answers for an incident: one answer to all of its tickets, each in words of its own.
 
-Everybody who wrote about one problem is told the same: an opening, what there is to say to the
-matter, and an ending, in words that nobody else of them got. What the model drafts for a ticket
-stands beside it, for a person to choose.
+An answer is an opening, a sentence to the matter, and an ending. Each is approved by itself. The
+model's own drafts for a ticket stand beside it, for a person to choose.
 """
 
 from __future__ import annotations
@@ -14,9 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from models.replier import policy
+from models.replier import policy, templates
 from models.replier.draft import Candidate, Draft, ReplyRequest
-from models.replier.templates import wordings
 from stream.errors import UserError
 from stream.replies.store import Replies, ToDraft
 
@@ -25,16 +22,16 @@ ALIKE = 0.8  # share of common words from which on two texts are the same one
 _BATCH = 16
 _WORD = re.compile(r"\w+")
 
-Write = Callable[
-    [Sequence[ReplyRequest], Collection[str]], Sequence[Draft]
-]  # requests, texts sent lately -> drafts
+# requests, texts sent lately -> drafts
+Write = Callable[[Sequence[ReplyRequest], Collection[str]], Sequence[Draft]]
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """drafted: replies that wait for approval now, by ticket; alike: tickets for which no wording
-    of their own was found, so that a person has to write; waiting: those that had a draft or an
-    answer before.
+class IncidentAnswers:
+    """drafted: replies that wait for approval now, by ticket.
+
+    alike: tickets without a wording of their own, so that a person has to write. waiting: tickets
+    that had a draft or an answer before.
     """
 
     drafted: dict[str, int]
@@ -44,96 +41,122 @@ class Answered:
 
 async def answer(
     tickets: Sequence[str], replies: Replies, write: Write, *, say: str | None = None
-) -> Answered:
-    """Draft for every one of these tickets that waits for an answer and has none drafted yet;
-    nothing is sent.
+) -> IncidentAnswers:
+    """Draft for every one of these tickets that waits for an answer and has no draft yet.
 
-    say: what a person wants said to the matter. Raises UserError for one that is too long for where
-    they wrote.
+    Nothing is sent. say: a person's sentence to the matter. Raises UserError where it is too long
+    for the network of a ticket.
     """
-    wanted = await replies.to_draft(tickets)
-    topic = _topic([one.request for one in wanted])
-    ways = {one.ticket_id: _ways(one.request, topic, say) for one in wanted}
-    brands = {one.request.brand for one in wanted}
-    taken = [text for brand in brands for text in await replies.lately(brand)]
-    before = [
-        row["text"]
-        for ticket in tickets
-        for row in await replies.newest(["draft"], ticket=ticket, limit=1)
-    ]
-    taken += before
+    messages = await replies.to_draft(tickets)
+    topic = _main_topic([message.request for message in messages])
+    wordings = {message.ticket_id: _wordings(message.request, topic, say) for message in messages}
+    used = await _texts_in_use(messages, tickets, replies)
     drafted: dict[str, int] = {}
     alike: list[str] = []
-    for start in range(0, len(wanted), _BATCH):
-        some = wanted[start : start + _BATCH]
-        written = await asyncio.to_thread(write, [one.request for one in some], set(taken))
-        own = [() if say else draft.candidates for draft in written]
-        options = [[*ways[one.ticket_id], *drafted] for one, drafted in zip(some, own, strict=True)]
-        chosen = worded_differently(options, taken)
-        kept: list[tuple[ToDraft, Draft, str | None]] = []
-        for one, draft, first in zip(some, written, chosen, strict=True):
+    for start in range(0, len(messages), _BATCH):
+        part = messages[start : start + _BATCH]
+        requests = [message.request for message in part]
+        drafts = await asyncio.to_thread(write, requests, set(used))
+        options = [
+            [*wordings[message.ticket_id], *(() if say else draft.candidates)]
+            for message, draft in zip(part, drafts, strict=True)
+        ]
+        rows: list[tuple[ToDraft, Draft, str | None]] = []
+        for message, draft, first in zip(
+            part, drafts, worded_differently(options, used), strict=True
+        ):
             if first is None:
-                alike.append(one.ticket_id)
-                continue
-            others = tuple(each for each in draft.candidates if each is not first)
-            kept.append((one, replace(draft, candidates=(first, *others)), None))
-            taken.append(first.text)
-        new = set(await replies.store(kept))
-        for one, _, _ in kept:
-            for row in await replies.newest(["draft"], ticket=one.ticket_id, limit=1):
-                if row["id"] in new:
-                    drafted[one.ticket_id] = row["id"]
-    asked = {one.ticket_id for one in wanted}
-    return Answered(drafted, alike, [ticket for ticket in tickets if ticket not in asked])
+                alike.append(message.ticket_id)
+            else:
+                rows.append((message, _led_by(first, draft), None))
+                used.append(first.text)
+        drafted |= await _store(rows, replies)
+    known = {message.ticket_id for message in messages}
+    return IncidentAnswers(drafted, alike, [ticket for ticket in tickets if ticket not in known])
 
 
-def _topic(requests: Sequence[ReplyRequest]) -> str | None:
-    """What most of them are about: the incident's one problem may have been read as several topics."""
-    counted = Counter(request.topic for request in requests if request.topic)
-    return min(counted, key=lambda topic: (-counted[topic], topic), default=None)
+async def _texts_in_use(
+    messages: Sequence[ToDraft], tickets: Sequence[str], replies: Replies
+) -> list[str]:
+    """Texts that the brands sent lately, and the drafts that the tickets have."""
+    texts: list[str] = []
+    for brand in {message.request.brand for message in messages}:
+        texts += await replies.lately(brand)
+    for ticket in tickets:
+        texts += [row["text"] for row in await replies.newest(["draft"], ticket=ticket, limit=1)]
+    return texts
 
 
-def _ways(request: ReplyRequest, topic: str | None, say: str | None) -> list[Candidate]:
+def _led_by(first: Candidate, draft: Draft) -> Draft:
+    rest = tuple(candidate for candidate in draft.candidates if candidate is not first)
+    return replace(draft, candidates=(first, *rest))
+
+
+async def _store(
+    rows: Sequence[tuple[ToDraft, Draft, str | None]], replies: Replies
+) -> dict[str, int]:
+    """Store the drafts; the numbers of the new ones by ticket."""
+    new = set(await replies.store(rows))
+    numbers: dict[str, int] = {}
+    for message, _, _ in rows:
+        for row in await replies.newest(["draft"], ticket=message.ticket_id, limit=1):
+            if row["id"] in new:
+                numbers[message.ticket_id] = row["id"]
+    return numbers
+
+
+def _main_topic(requests: Sequence[ReplyRequest]) -> str | None:
+    """The most frequent topic: an incident's one problem may have been read as several topics."""
+    counts = Counter(request.topic for request in requests if request.topic)
+    return min(counts, key=lambda topic: (-counts[topic], topic), default=None)
+
+
+def _wordings(request: ReplyRequest, topic: str | None, say: str | None) -> list[Candidate]:
     """The incident's answer in every wording that fits this ticket."""
     of_incident = replace(request, topic=topic, sentiment="negative")
-    most = policy.limit(request.network)
-    found = [
+    limit = policy.limit(request.network)
+    texts = [
         text
-        for text in wordings(of_incident, say=say)
-        if policy.length(text, request.network) <= most
+        for text in templates.wordings(of_incident, say=say)
+        if policy.length(text, request.network) <= limit
     ]
-    if say and not found:
+    if say and not texts:
         raise UserError(
-            f"with its opening and its end that is too long for {request.network} ({most} characters)"
+            "with its opening and its end that is too long for"
+            f" {request.network} ({limit} characters)"
         )
     if say:
-        return [Candidate(text, 0.0, "person") for text in found]
+        return [Candidate(text, 0.0, "person") for text in texts]
     return [
-        Candidate(text, 0.0, "template") for text in found if not policy.check(text, of_incident)
+        Candidate(text, 0.0, "template") for text in texts if not policy.check(text, of_incident)
     ]
 
 
 def worded_differently(
-    options: Sequence[Sequence[Candidate]], taken: Collection[str] = ()
+    options: Sequence[Sequence[Candidate]], used: Collection[str] = ()
 ) -> list[Candidate | None]:
-    """For each ticket the first candidate that passes and is like none chosen or taken before; None
-    without one.
+    """For each ticket the first candidate that passes and is unlike all used before; None without.
+
+    A candidate that is picked counts as used for the tickets after it.
     """
-    said = [_words(text) for text in taken]
-    chosen: list[Candidate | None] = []
+    used_words = [_words(text) for text in used]
+    picks: list[Candidate | None] = []
     for candidates in options:
-        first = next(
-            (each for each in candidates if each.passes and not _is_alike(each.text, said)), None
+        fitting = (
+            candidate
+            for candidate in candidates
+            if candidate.passes and not _is_alike(candidate.text, used_words)
         )
-        chosen.append(first)
-        if first is not None:
-            said.append(_words(first.text))
-    return chosen
+        pick = next(fitting, None)
+        picks.append(pick)
+        if pick is not None:
+            used_words.append(_words(pick.text))
+    return picks
 
 
-def _is_alike(text: str, said: Sequence[frozenset[str]]) -> bool:
+def _is_alike(text: str, used: Sequence[frozenset[str]]) -> bool:
     words = _words(text)
-    return any(len(words & other) >= ALIKE * max(1, len(words | other)) for other in said)
+    return any(len(words & other) >= ALIKE * max(1, len(words | other)) for other in used)
 
 
 def _words(text: str) -> frozenset[str]:

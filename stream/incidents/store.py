@@ -1,10 +1,8 @@
-"""Incidents and the tickets in them, as they are stored. Who put a ticket in or took it out is
-kept.
-"""
+"""Incident store: the tables of incidents and of their tickets, with the actor of each change."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,38 +12,35 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from stream.bursts.distinctive_words import Said, words_apart
+from stream.bursts.distinctive_words import AuthoredText, distinctive_words
 from stream.errors import UserError
-from stream.incidents.clustering import WITHIN, Floats, Incident, Loose, severity
+from stream.incidents.clustering import WITHIN, Incident, UnassignedTicket, severity, unit
 from stream.postgres.advisory_lock import sole
 from stream.postgres.database import halfvec_bytes, reachable
 from stream.postgres.tables import Halfvec, Moment, incident_tickets, incidents
 
-OWN = "earshot"  # who is not a person
-
-_MOST = 5000  # tickets of a look
+_LIMIT = 5000  # tickets of a look
 
 
 class Incidents:
     """The tables `incidents` and `incident_tickets`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self.engine = engine
 
     def sole(self, name: str) -> AbstractAsyncContextManager[bool]:
         """Whether this process is the only one that does `name` until the block ends. Never waits."""
-        return sole(self._engine, name)
+        return sole(self.engine, name)
 
-    @property
-    def engine(self) -> AsyncEngine:
-        return self._engine
+    async def unassigned(
+        self, since: datetime | None
+    ) -> tuple[list[UnassignedTicket], list[Incident], datetime]:
+        """The tickets in no incident that changed since then, and the incidents near them.
 
-    async def loose(self, since: datetime | None) -> tuple[list[Loose], list[Incident], datetime]:
-        """The tickets in no incident that changed since then, with their neighbours in time, and
-        the incidents near them; and the moment to ask for the next time. A ticket that a person
-        took out is nobody's to gather.
+        Their neighbours in time come along. The third is the moment to ask for the next time. A
+        ticket that a person took out is never clustered again.
         """
-        async with reachable(), self._engine.connect() as connection:
+        async with reachable(), self.engine.connect() as connection:
             following: datetime = (await connection.execute(_MOMENT)).scalar_one()
             changed = (await connection.execute(_CHANGED, {"since": since})).mappings().all()
             if not changed:
@@ -54,154 +49,108 @@ class Incidents:
                 "brands": [row["brand"] for row in changed],
                 "first": min(row["first"] for row in changed) - WITHIN,
                 "last": max(row["last"] for row in changed) + WITHIN,
-                "most": _MOST,
+                "limit": _LIMIT,
             }
-            tickets = (await connection.execute(_LOOSE, stretch)).mappings().all()
+            tickets = (await connection.execute(_UNASSIGNED, stretch)).mappings().all()
             known = (await connection.execute(_KNOWN, stretch)).mappings().all()
-        return (
-            [
-                Loose(
-                    row["id"],
-                    row["brand"],
-                    row["problem"],
-                    row["topic"],
-                    row["at"],
-                    row["model"],
-                    _unit(row["said"]),
-                )
-                for row in tickets
-            ],
-            [
-                Incident(
-                    row["id"],
-                    row["brand"],
-                    row["problem"],
-                    row["topic"],
-                    row["model_version"],
-                    _unit(row["embedding"]),
-                    row["started_at"],
-                    row["last_at"],
-                )
-                for row in known
-            ],
-            following,
-        )
+        return [_ticket(row) for row in tickets], [_incident(row) for row in known], following
 
-    async def write(self, found: Sequence[Incident]) -> list[str]:
-        """Store what joined and what began; returns the incidents' ids. A ticket that is elsewhere
-        by now stays.
+    async def write(self, incidents: Sequence[Incident]) -> list[str]:
+        """Store the incidents with the tickets that join them; returns the incidents' ids.
+
+        A ticket that is elsewhere by now stays there.
         """
-        told = []
-        async with reachable(), self._engine.begin() as connection:
-            for incident in found:
-                id = (
-                    incident.id
-                    or f"incident:{incident.brand}:{incident.problem}:{incident.first:%Y-%m-%dT%H:%MZ}"
-                )
+        ids: list[str] = []
+        async with reachable(), self.engine.begin() as connection:
+            for incident in incidents:
+                id = incident.id or _new_id(incident)
                 await self._put(connection, id, incident)
-                await connection.execute(
-                    _JOIN,
-                    {
-                        "incident": id,
-                        "tickets": [ticket for ticket, _ in incident.tickets],
-                        "likeness": [likeness for _, likeness in incident.tickets],
-                    },
-                )
-                await self._retell(connection, id)
-                told.append(id)
-        return told
+                members = {
+                    "incident": id,
+                    "tickets": [ticket for ticket, _ in incident.tickets],
+                    "likeness": [likeness for _, likeness in incident.tickets],
+                }
+                await connection.execute(_JOIN, members)
+                await self._describe(connection, id)
+                ids.append(id)
+        return ids
 
     async def close_quiet(self, before: timedelta) -> int:
         """An incident is over when no ticket joined it for so long."""
-        async with reachable(), self._engine.begin() as connection:
+        async with reachable(), self.engine.begin() as connection:
             return int((await connection.execute(_CLOSE, {"before": before})).rowcount)
 
     async def list_incidents(
         self, *, brand: str | None = None, brands: frozenset[str] | None = None, limit: int = 50
     ) -> list[dict[str, Any]]:
-        """The latest first. tickets: how many belong to it now; open: how many of them wait for
-        somebody.
+        """The latest first, with how many tickets belong to it now, and how many of them are open.
 
-        brands: what whoever asks is bound to; None: all.
+        brands: that the user is bound to; None: all.
         """
         bound = None if brands is None else sorted(brands)
-        async with reachable(), self._engine.connect() as connection:
-            rows = await connection.execute(
-                _LIST, {"brand": brand, "brands": bound, "id": None, "limit": limit}
-            )
+        values = {"brand": brand, "brands": bound, "id": None, "limit": limit}
+        async with reachable(), self.engine.connect() as connection:
+            rows = await connection.execute(_LIST, values)
             return [dict(row) for row in rows.mappings()]
 
     async def show_incident(self, id: str) -> dict[str, Any]:
         """With its tickets, also those that left. Raises UserError when there is none."""
-        async with reachable(), self._engine.connect() as connection:
-            found = (
-                (
-                    await connection.execute(
-                        _LIST, {"brand": None, "brands": None, "id": id, "limit": 1}
-                    )
-                )
-                .mappings()
-                .first()
-            )
-            if found is None:
-                raise UserError(f"there is no incident {id}; see `earshot incident list`")
+        values = {"brand": None, "brands": None, "id": id, "limit": 1}
+        async with reachable(), self.engine.connect() as connection:
+            incident = (await connection.execute(_LIST, values)).mappings().first()
+            if incident is None:
+                raise _no_incident(id)
             members = (await connection.execute(_MEMBERS, {"incident": id})).mappings().all()
-        return {**found, "members": [dict(row) for row in members]}
+        return {**incident, "members": [dict(row) for row in members]}
 
-    async def join(self, id: str, ticket: str, who: str) -> None:
+    async def join(self, id: str, ticket: str, actor: str) -> None:
         """A person puts a ticket in; it leaves the incident that it was in. Raises UserError."""
-        async with reachable(), self._engine.begin() as connection:
+        async with reachable(), self.engine.begin() as connection:
             brand = await self._brand(connection, id)
-            found = (
-                await connection.execute(
-                    text("select brand from tickets where id = :id"), {"id": ticket}
-                )
-            ).first()
-            if found is None:
+            row = (await connection.execute(_TICKET, {"id": ticket})).first()
+            if row is None:
                 raise UserError(f"there is no ticket {ticket}; see `earshot tickets`")
-            if found.brand != brand:
+            if row.brand != brand:
                 raise UserError(
-                    f"{ticket} is a ticket of {found.brand or 'no brand'}, the incident is of {brand}"
+                    f"{ticket} is a ticket of {row.brand or 'no brand'}, the incident is of {brand}"
                 )
-            elsewhere = {"ticket": ticket, "who": who, "incident": id}
-            left = (await connection.execute(_LEAVE_OTHERS, elsewhere)).scalars().all()
-            await self._set(connection, id, ticket, "joined", who)
-            for each in (id, *left):
-                await self._retell(connection, each)
+            values = {"ticket": ticket, "who": actor, "incident": id}
+            left = (await connection.execute(_LEAVE_OTHERS, values)).scalars().all()
+            await self._set(connection, id, ticket, "joined", actor)
+            for changed in (id, *left):
+                await self._describe(connection, changed)
 
-    async def leave(self, id: str, ticket: str, who: str) -> None:
-        """A person takes a ticket out; earshot will not put it into another one. Raises UserError."""
-        async with reachable(), self._engine.begin() as connection:
+    async def leave(self, id: str, ticket: str, actor: str) -> None:
+        """A person takes a ticket out; earshot puts it into no other one. Raises UserError."""
+        async with reachable(), self.engine.begin() as connection:
             await self._brand(connection, id)
             member = select(incident_tickets.c.state).where(
                 incident_tickets.c.incident_id == id, incident_tickets.c.ticket_id == ticket
             )
             if (await connection.execute(member)).scalar() is None:
                 raise UserError(f"{ticket} is not in {id}")
-            await self._set(connection, id, ticket, "left", who)
-            await self._retell(connection, id)
+            await self._set(connection, id, ticket, "left", actor)
+            await self._describe(connection, id)
 
     async def _brand(self, connection: AsyncConnection, id: str) -> str | None:
-        row = (
-            await connection.execute(
-                select(incidents.c.brand).where(incidents.c.id == id).with_for_update()
-            )
-        ).first()
+        """The brand of the incident, whose row is this transaction's until it ends."""
+        query = select(incidents.c.brand).where(incidents.c.id == id).with_for_update()
+        row = (await connection.execute(query)).first()
         if row is None:
-            raise UserError(f"there is no incident {id}; see `earshot incident list`")
+            raise _no_incident(id)
         brand: str | None = row.brand
         return brand
 
     async def _set(
-        self, connection: AsyncConnection, id: str, ticket: str, state: str, who: str
+        self, connection: AsyncConnection, id: str, ticket: str, state: str, actor: str
     ) -> None:
         put = upsert(incident_tickets).values(
-            incident_id=id, ticket_id=ticket, state=state, who=who
+            incident_id=id, ticket_id=ticket, state=state, who=actor
         )
         await connection.execute(
             put.on_conflict_do_update(
                 index_elements=["incident_id", "ticket_id"],
-                set_={"state": state, "who": who, "changed_at": func.now()},
+                set_={"state": state, "who": actor, "changed_at": func.now()},
             )
         )
 
@@ -231,36 +180,62 @@ class Incidents:
             )
         )
 
-    async def _retell(self, connection: AsyncConnection, id: str) -> None:
-        """The title, the severity and the words, from the tickets that belong to it now."""
-        rows = (await connection.execute(_SAID, {"incident": id})).mappings().all()
-        usual = (await connection.execute(_SAID_OTHERWISE, {"incident": id})).mappings().all()
-        brand = (
-            await connection.execute(select(incidents.c.brand).where(incidents.c.id == id))
-        ).scalar() or ""
-        words = words_apart(_said(rows), _said(usual), without=brand)
+    async def _describe(self, connection: AsyncConnection, id: str) -> None:
+        """Set title, severity and words by the tickets that belong to it now."""
+        rows = (await connection.execute(_EXCERPTS, {"incident": id})).mappings().all()
+        usual = (await connection.execute(_OTHER_EXCERPTS, {"incident": id})).mappings().all()
+        query = select(incidents.c.brand).where(incidents.c.id == id)
+        brand = (await connection.execute(query)).scalar() or ""
+        words = distinctive_words(_authored(rows), _authored(usual), exclude=brand)
         urgent = sum(row["level"] == "P1" for row in rows)
-        await connection.execute(
-            _RETELL,
-            {
-                "incident": id,
-                "severity": severity(len(rows), urgent),
-                "words": words,
-                "suffix": f": {', '.join(words)}" if words else "",
-                "tickets": len(rows),
-            },
-        )
+        description = {
+            "incident": id,
+            "severity": severity(len(rows), urgent),
+            "words": words,
+            "suffix": f": {', '.join(words)}" if words else "",
+            "tickets": len(rows),
+        }
+        await connection.execute(_DESCRIBE, description)
 
 
-def _said(rows: Sequence[Any]) -> list[Said]:
-    return [Said(row["id"], row["text"], row["author"]) for row in rows]
+def _ticket(row: Mapping[Any, Any]) -> UnassignedTicket:
+    return UnassignedTicket(
+        id=row["id"],
+        brand=row["brand"],
+        problem=row["problem"],
+        topic=row["topic"],
+        at=row["at"],
+        model=row["model"],
+        embedding=unit(row["embedding"]),
+    )
 
 
-def _unit(vector: Any) -> Floats:
-    wide = np.asarray(vector, dtype=np.float32)
-    return np.asarray(wide / max(float(np.linalg.norm(wide)), 1e-9), dtype=np.float32)
+def _incident(row: Mapping[Any, Any]) -> Incident:
+    return Incident(
+        id=row["id"],
+        brand=row["brand"],
+        problem=row["problem"],
+        topic=row["topic"],
+        model=row["model_version"],
+        centre=unit(row["embedding"]),
+        first=row["started_at"],
+        last=row["last_at"],
+    )
 
 
+def _new_id(incident: Incident) -> str:
+    return f"incident:{incident.brand}:{incident.problem}:{incident.first:%Y-%m-%dT%H:%MZ}"
+
+
+def _no_incident(id: str) -> UserError:
+    return UserError(f"there is no incident {id}; see `earshot incident list`")
+
+
+def _authored(rows: Sequence[Mapping[Any, Any]]) -> list[AuthoredText]:
+    return [AuthoredText(row["id"], row["text"], row["author"]) for row in rows]
+
+
+_TICKET = text("select brand from tickets where id = :id")
 _MOMENT = text("""
     select coalesce(
         (select min(xact_start) from pg_stat_activity
@@ -273,13 +248,14 @@ _CHANGED = text("""
     from tickets t
     where t.brand is not null and (cast(:since as timestamptz) is null or t.updated_at >= :since)
       and not exists (
-          select from incident_tickets i where i.ticket_id = t.id and (i.state = 'joined' or i.who <> 'earshot')
+          select from incident_tickets i
+          where i.ticket_id = t.id and (i.state = 'joined' or i.who <> 'earshot')
       )
     group by t.brand
 """)
-_LOOSE = text("""
-    select t.id, t.brand, t.problem, t.topic, angriest.occurred_at as at, angriest.model_version as model,
-           angriest.embedding as said
+_UNASSIGNED = text("""
+    select t.id, t.brand, t.problem, t.topic, angriest.occurred_at as at,
+           angriest.model_version as model, angriest.embedding
     from tickets t
     cross join lateral (
         select e.occurred_at, e.model_version, e.embedding
@@ -290,11 +266,12 @@ _LOOSE = text("""
     ) as angriest
     where t.brand = any(cast(:brands as text[])) and t.first_at between :first and :last
       and not exists (
-          select from incident_tickets i where i.ticket_id = t.id and (i.state = 'joined' or i.who <> 'earshot')
+          select from incident_tickets i
+          where i.ticket_id = t.id and (i.state = 'joined' or i.who <> 'earshot')
       )
     order by angriest.occurred_at desc, t.id
-    limit :most
-""").columns(said=Halfvec(), at=Moment)
+    limit :limit
+""").columns(embedding=Halfvec(), at=Moment)
 _KNOWN = text("""
     select id, brand, problem, topic, model_version, embedding, started_at, last_at
     from incidents
@@ -305,7 +282,7 @@ _KNOWN = text("""
 _JOIN = text("""
     insert into incident_tickets (incident_id, ticket_id, who, likeness)
     select :incident, ticket, 'earshot', likeness
-    from unnest(cast(:tickets as text[]), cast(:likeness as real[])) as given (ticket, likeness)
+    from unnest(cast(:tickets as text[]), cast(:likeness as real[])) as x (ticket, likeness)
     on conflict do nothing
 """)
 _CLOSE = text("""
@@ -318,23 +295,27 @@ _LEAVE_OTHERS = text("""
     where ticket_id = :ticket and state = 'joined' and incident_id <> :incident
     returning incident_id
 """)
-_SAID = text("""
+_EXCERPTS = text("""
     select t.id, t.level, t.excerpt as text, coalesce(t.author, t.id) as author
     from incident_tickets i join tickets t on t.id = i.ticket_id
     where i.incident_id = :incident and i.state = 'joined'
 """)
-_SAID_OTHERWISE = text("""
+_OTHER_EXCERPTS = text("""
     select t.id, t.excerpt as text, coalesce(t.author, t.id) as author
     from tickets t
-    where not exists (select from incident_tickets i where i.ticket_id = t.id and i.incident_id = :incident)
+    where not exists (
+        select from incident_tickets i where i.ticket_id = t.id and i.incident_id = :incident
+    )
     order by t.updated_at desc
     limit 1000
 """)
-_RETELL = text("""
+_DESCRIBE = text("""
     update incidents
     set title = coalesce(problem, '') || cast(:suffix as text),
         severity = cast(:severity as smallint),
-        evidence = jsonb_build_object('words', cast(:words as text[]), 'tickets', cast(:tickets as integer)),
+        evidence = jsonb_build_object(
+            'words', cast(:words as text[]), 'tickets', cast(:tickets as integer)
+        ),
         version = version + 1,
         updated_at = now()
     where id = :incident
@@ -344,8 +325,9 @@ _RETELL = text("""
       )
 """)
 _LIST = text("""
-    select n.id, n.brand, n.problem, n.topic, n.title, n.severity, n.started_at, n.last_at, n.ended_at, n.version,
-           coalesce(now_in.tickets, 0) as tickets, coalesce(now_in.open, 0) as open, coalesce(now_in.p1, 0) as p1
+    select n.id, n.brand, n.problem, n.topic, n.title, n.severity, n.started_at, n.last_at,
+           n.ended_at, n.version, coalesce(now_in.tickets, 0) as tickets,
+           coalesce(now_in.open, 0) as open, coalesce(now_in.p1, 0) as p1
     from incidents n
     left join lateral (
         select count(*) as tickets, count(*) filter (where t.state <> 'resolved') as open,
@@ -353,13 +335,15 @@ _LIST = text("""
         from incident_tickets i join tickets t on t.id = i.ticket_id
         where i.incident_id = n.id and i.state = 'joined'
     ) as now_in on true
-    where (cast(:brand as text) is null or n.brand = :brand) and (cast(:id as text) is null or n.id = :id)
+    where (cast(:brand as text) is null or n.brand = :brand)
+      and (cast(:id as text) is null or n.id = :id)
       and (cast(:brands as text[]) is null or n.brand = any(cast(:brands as text[])))
     order by n.last_at desc, n.id
     limit :limit
 """)
 _MEMBERS = text("""
-    select i.ticket_id, i.state, i.who, i.likeness, i.changed_at, t.level, t.state as ticket_state, t.excerpt
+    select i.ticket_id, i.state, i.who, i.likeness, i.changed_at, t.level,
+           t.state as ticket_state, t.excerpt
     from incident_tickets i left join tickets t on t.id = i.ticket_id
     where i.incident_id = :incident
     order by i.state, t.priority desc nulls last, i.ticket_id

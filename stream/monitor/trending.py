@@ -58,7 +58,9 @@ def _judge(topic: str, counts: Sequence[int], known: int, window: int) -> Trendi
         return None
     season = usual(np.asarray(counts), known, hold=start, first_rate=_FIRST_RATE)
     expected = float(season.rate[start:-1].sum())
-    apart = (messages - expected) / sqrt(expected + (float(season.strays[start]) * expected) ** 2)
+    apart = (messages - expected) / sqrt(
+        expected + (float(season.dispersion[start]) * expected) ** 2
+    )
     if messages < LEAST_TIMES * expected or apart < LEAST_APART:
         return None
     return TrendingTopic(

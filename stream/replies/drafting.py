@@ -1,11 +1,7 @@
-"""Drafts for tickets, after the tickets are there: never in their way, and never twice for the same
-message.
-"""
+"""Drafter of replies: after the tickets are stored, never in their way."""
 
 from __future__ import annotations
 
-import heapq
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -15,29 +11,30 @@ from stream.brands import Brands
 from stream.errors import DatabaseAway, where
 from stream.observe.metrics import Metrics
 from stream.pipeline import Message
-from stream.replies.replier_process import ScribeAway
+from stream.replies.replier_process import ReplierAway
 from stream.replies.store import Replies, ToDraft
 from stream.triage.points import LEVELS
 
 log = logging.getLogger(__name__)
 
-BATCH = 16  # what the replier does in one run
+BATCH = 16  # tickets that the replier drafts for in one run
 FEW = 4  # while messages wait to be understood
-URGENT = dict(LEVELS)["P2"]  # the least priority that is drafted for while messages wait
-MOST = 10_000  # tickets that are remembered; the least urgent of more are found by a sweep
-REST = 60.0  # seconds, where nobody can draft
-SWEEP_EVERY, SWEEP_AT_MOST = 10.0, 160.0  # seconds; less and less often while a sweep finds nothing
+URGENT = dict(LEVELS)["P2"]  # the lowest priority that is drafted for while messages wait
+REST = 60.0  # seconds without a try where the replier cannot be used
+LOOK_FIRST, LOOK_LONGEST = 10.0, 160.0  # seconds between looks that no bell asked for
 
-Write = Callable[
-    [Sequence[ReplyRequest], Collection[str]], Awaitable[Sequence[Draft]]
-]  # requests, texts sent lately
+# requests, texts sent lately -> a draft of each request
+Write = Callable[[Sequence[ReplyRequest], Collection[str]], Awaitable[Sequence[Draft]]]
 
 
-class Drafting:
-    """The agent on the topic `tickets` remembers who waits for an answer; `round` drafts, the most
-    urgent first.
+class Drafter:
+    """Drafts for the tickets that Postgres says wait for a draft, the most urgent first.
 
-    busy: whether messages wait to be understood, which comes first: then only urgent tickets are
+    The topic `tickets` is only its bell: a message there is worth a look at the tickets that
+    changed lately. A look at all open tickets, now and then, makes up for bells that a crash or an
+    embedded broker lost, and for the tickets that were left out while messages waited.
+
+    busy: whether messages wait to be understood, which comes first. Then only urgent tickets are
     drafted for.
     """
 
@@ -56,119 +53,107 @@ class Drafting:
         self._metrics = metrics
         self._busy = busy
         self._clock = clock
-        self._waiting: dict[str, int] = {}  # ticket -> priority
-        self._tried: set[str] = set()  # of the sweep: what got no draft then gets none now
-        self._sweep_at, self._sweep_after = clock(), SWEEP_EVERY
+        self._rung = True
+        self._pause = LOOK_FIRST
+        self._look_at = clock()
         self._rests_until = clock()
+        self._undrafted: dict[str, int] = {}  # ticket -> the version that got no draft
 
     async def process(self, batch: Sequence[Message]) -> None:
-        """Remember every ticket of the batch that waits for an answer. The caller acknowledges when
-        this returns.
-
-        What is remembered is lost with the process, and then found by a sweep.
-        """
-        for message in batch:
-            if (ticket := ticket_of(message)) is not None:
-                self._waiting[ticket[0]] = ticket[1]
-        if len(self._waiting) > MOST:
-            kept = heapq.nlargest(MOST, self._waiting.items(), key=lambda one: one[1])
-            self._waiting = dict(kept)
+        """Ring the bell. The caller acknowledges when this returns."""
+        self._rung = True
 
     async def round(self) -> None:
-        """Draft until nobody waits whom there is time for. Raises DatabaseAway: the next round goes
-        on.
+        """Draft until no ticket waits that there is time for. Raises DatabaseAway.
 
-        A ticket that cannot be drafted for is logged and goes without: it is in the queue all the
-        same, and a person can write.
+        A ticket that cannot be drafted for is logged and stays without a draft: it is in the queue
+        all the same, and a person can write.
         """
-        while self._clock() >= self._rests_until and (some := self._next() or await self._swept()):
-            try:
-                await self._surely(list(some))
-            except DatabaseAway:
-                self._waiting = some | self._waiting
-                raise
-            except ScribeAway as error:
-                self._waiting = some | self._waiting
-                self._rests_until = self._clock() + REST
-                log.error("no replies are drafted: %s; tried again in %.0f s", error, REST)
+        while await self._draft_next():
+            pass
 
-    def _next(self) -> dict[str, int]:
-        """The tickets that come next, taken from those that wait."""
-        busy = self._busy()
-        open_to = {
-            ticket: priority
-            for ticket, priority in self._waiting.items()
-            if priority >= URGENT or not busy
-        }
-        some = dict(heapq.nlargest(FEW if busy else BATCH, open_to.items(), key=lambda one: one[1]))
-        for ticket in some:
-            del self._waiting[ticket]
-        return some
-
-    async def _swept(self) -> dict[str, int]:
-        """Tickets that were told while nobody listened: on an embedded broker that is gone, say."""
-        if self._busy() or self._clock() < self._sweep_at:
-            return {}
-        missed = await self._replies.missed(BATCH, self._tried)
-        self._tried.update(missed)
-        self._sweep_after = SWEEP_EVERY if missed else min(SWEEP_AT_MOST, 2 * self._sweep_after)
-        self._sweep_at = self._clock() + (0 if missed else self._sweep_after)
-        return dict.fromkeys(missed, 0)
-
-    async def _surely(self, tickets: Sequence[str]) -> None:
+    async def _draft_next(self) -> bool:
+        """Draft for the tickets that come next; False where there are none, or no replier."""
+        now, busy = self._clock(), self._busy()
+        every = now >= self._look_at and not busy
+        if now < self._rests_until or not (every or self._rung):
+            return False
+        self._rung = False  # before the look: a ticket that comes during it rings again
         try:
-            await self.draft(tickets)
-        except (DatabaseAway, ScribeAway):
+            useful = await self._draft_claimed(busy=busy, recent=not every)
+        except DatabaseAway:
+            self._rung = True
+            raise
+        except ReplierAway as error:
+            self._rung = True
+            self._rests_until = self._clock() + REST
+            log.error("no replies are drafted: %s; tried again in %.0f s", error, REST)
+            return False
+        if every:
+            self._pause = LOOK_FIRST if useful else min(LOOK_LONGEST, 2 * self._pause)
+            self._look_at = self._clock() + (0 if useful else self._pause)
+        elif busy:
+            self._rung, self._look_at = True, now
+        return useful
+
+    async def _draft_claimed(self, *, busy: bool, recent: bool) -> bool:
+        """Draft for the tickets that come next. recent: only changed ones."""
+        limit, minimum = (FEW, URGENT) if busy else (BATCH, 0)
+        async with self._replies.claim(
+            limit, minimum=minimum, exclude=self._undrafted, recent=recent
+        ) as waiting:
+            drafted = await self._draft_surely(list(waiting))
+        for ticket, version in waiting.items():
+            if ticket not in drafted:
+                self._undrafted[ticket] = version
+        return bool(waiting)
+
+    async def _draft_surely(self, tickets: Sequence[str]) -> set[str]:
+        """Draft for these tickets together, or for each alone where that fails."""
+        try:
+            return await self.draft(tickets)
+        except (DatabaseAway, ReplierAway):
             raise
         except Exception as error:
             # Whatever a message does to the model or the templates, the other tickets' drafts are
             # still written.
-            if len(tickets) > 1:  # it may be one message alone
+            if len(tickets) > 1:  # one message alone may be the reason
+                drafted: set[str] = set()
                 for ticket in tickets:
-                    await self._surely([ticket])
-                return
+                    drafted |= await self._draft_surely([ticket])
+                return drafted
             log.error("no draft for %s: %s", tickets[0], where(error))
             self._metrics.drafts.labels("failed").inc()
+            return set()
 
-    async def draft(self, tickets: Sequence[str]) -> list[int]:
-        """The ids of the drafts that are new."""
-        wanted = await self._replies.to_draft(tickets)
-        if not wanted:
-            return []
-        brands = {one.request.brand for one in wanted}
-        lately = {text for brand in brands for text in await self._replies.lately(brand)}
-        drafts = await self._write([one.request for one in wanted], lately)
-        pairs = [
-            (one, draft, self._approver(one, draft))
-            for one, draft in zip(wanted, drafts, strict=True)
-        ]
-        stored = await self._replies.store(pairs)
-        for _, draft, _ in pairs:
+    async def draft(self, tickets: Sequence[str]) -> set[str]:
+        """Draft for those of the tickets that wait for a draft, and return them."""
+        messages = await self._replies.to_draft(tickets) if tickets else []
+        if not messages:
+            return set()
+        brands = {message.request.brand for message in messages}
+        recent: set[str] = set()
+        for brand in brands:
+            recent.update(await self._replies.lately(brand))
+        drafts = await self._write([message.request for message in messages], recent)
+        await self._replies.store(
+            [
+                (message, draft, self._approver(message, draft))
+                for message, draft in zip(messages, drafts, strict=True)
+            ]
+        )
+        for draft in drafts:
             self._metrics.drafts.labels(draft.candidates[0].source).inc()
-        return stored
+        return {message.ticket_id for message in messages}
 
-    def _approver(self, one: ToDraft, draft: Draft) -> str | None:
-        """Who approves it unseen: nobody, unless the brand has said so for this topic, and the text
-        passes the gate.
+    def _approver(self, message: ToDraft, draft: Draft) -> str | None:
+        """Who approves the draft unseen: nobody, or "automatic".
+
+        Only where the brand allows it for this topic, and the text passes the gate.
         """
-        brand = self._brands.get(one.request.brand) if one.request.brand else None
-        if brand is None or brand.automatic is None or one.level in ("P1", "P2"):
+        request = message.request
+        brand = self._brands.get(request.brand) if request.brand else None
+        if brand is None or brand.automatic is None or message.level in ("P1", "P2"):
             return None
-        covered = brand.automatic.covers(one.request.topic, one.request.severity)
+        covered = brand.automatic.covers(request.topic, request.severity)
         return "automatic" if covered and draft.candidates[0].passes else None
-
-
-def ticket_of(message: Message) -> tuple[str, int] | None:
-    """The ticket that a record on the topic `tickets` tells of, with its priority; None: there is
-    nothing to answer.
-    """
-    try:
-        told = json.loads(message.value or b"null")
-    except ValueError:
-        return None
-    if not isinstance(told, dict) or told.get("withdrawn") or told.get("answered_at"):
-        return None
-    ticket, priority = told.get("id"), told.get("priority")
-    return (
-        (ticket, priority if isinstance(priority, int) else 0) if isinstance(ticket, str) else None
-    )

@@ -1,11 +1,10 @@
-"""Approved replies go out: looked up before, sent once, and looked for after a crash. What stays
-unknown is a person's.
+"""Outbox: sends approved replies, each once, and asks the network after a crash.
 
     approved -> sending -> sent | failed | uncertain
 
-`sending` is committed before the network is asked, so a crash in between is seen. One sender works
-at a time (an advisory lock, held by a connection of its own): whatever stands at `sending` when it
-begins was somebody's who died.
+A person settles what stays uncertain. `sending` is committed before the network is asked, so a
+crash in between is seen. One sender works at a time (an advisory lock, held by a connection of its
+own): a reply that stands at `sending` when it begins is that of a sender that died.
 """
 
 from __future__ import annotations
@@ -22,20 +21,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.base import ConnectorError, NotSent, PostStatus, Replier, SentReply, SentUnknown
 from connectors.events import Event, Tweet
-from stream.errors import DatabaseAway
+from models.replier.policy import is_repeat
 from stream.observe.metrics import Metrics
 from stream.postgres.advisory_lock import advisory_lock
 from stream.postgres.database import reachable
 from stream.postgres.tables import event_ids, events, opted_out, replies
-from stream.replies.store import Row, note, set_
+from stream.replies.store import Row, note, set_, texts_lately
+from stream.retry import while_away
 
 log = logging.getLogger(__name__)
 
 SHOWS_AFTER = timedelta(minutes=2)  # a network may take so long to show what it accepted
-MOST_TRIES = 8
-MOST_LOOKS = 5
+MAX_TRIES, MAX_LOOKS = 8, 5
+PAUSE = 1.0  # seconds between two looks for approved replies
 LONGEST_BACKOFF = timedelta(minutes=15)
-BY = "earshot"  # who changes a reply here
+BY = "earshot"  # the actor of changes here
 
 _NEXT = (
     select(replies)
@@ -52,31 +52,30 @@ _BEGUN = (
     .order_by(replies.c.id)
 )
 
-_UNTOLD = select(replies).where(
+_UNPUBLISHED = select(replies).where(
     replies.c.state == "sent",
     replies.c.sent_id.is_not(None),
     replies.c.sent_at > func.now() - timedelta(days=1),
     ~select(event_ids.c.id).where(event_ids.c.id == replies.c.sent_id).exists(),
 )
 
-Open = Callable[
-    [str, str | None], Awaitable[Replier]
-]  # network, brand -> how to answer there; raises ConnectorError
+# network, brand -> the connector that answers there; raises ConnectorError
+Open = Callable[[str, str | None], Awaitable[Replier]]
 Publish = Callable[[Event], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """Why a reply is not sent now. state: what becomes of it."""
+class Obstacle:
+    """The reason why a reply is not sent now, and the state that it gets instead."""
 
     state: str
-    why: str
+    reason: str
 
 
 class Outbox:
-    """The sender. open: gives the way to answer on a network. publish: brings our own answer into
-    the stream.
+    """The sender.
 
+    open: the connector that answers on a network. publish: brings our own answer into the stream.
     While a reply stands at `sending`, its column `tries` counts how often the network was asked for
     it.
     """
@@ -94,65 +93,59 @@ class Outbox:
         self._publish = publish
         self._metrics = metrics
         self._now = now
-        self._ways: dict[tuple[str, str | None], Replier] = {}
+        self._connectors: dict[tuple[str, str | None], Replier] = {}
 
-    async def run(self, pause: float = 1.0) -> None:
-        """Send what is approved, until cancelled. Another process that sends already is waited for."""
+    async def run(self, pause: float = PAUSE) -> None:
+        """Send approved replies, until cancelled. Another process that sends is waited for."""
         try:
             while True:
-                try:
-                    async with advisory_lock(self._engine, "outbox") as lock:
-                        if lock.acquired:
-                            await self.tell_again()
-                        while await lock.still():
-                            while await self.step():
-                                pass
-                            await asyncio.sleep(pause)
-                except DatabaseAway as away:
-                    log.warning("the outbox waits for Postgres: %s", away)
+                await while_away(_log_away)(self._send_while_alone, pause)
                 await asyncio.sleep(pause)
         finally:
             await self.close()
 
-    async def close(self) -> None:
-        for way in self._ways.values():
-            await way.close()
-        self._ways.clear()
+    async def _send_while_alone(self, pause: float) -> None:
+        async with advisory_lock(self._engine, "outbox") as lock:
+            if lock.acquired:
+                await self.publish_again()
+            while await lock.still():
+                while await self.step():
+                    pass
+                await asyncio.sleep(pause)
 
-    async def tell_again(self) -> int:
-        """Bring answers into the stream that were sent and never told: a sender died in between.
-        Returns how many.
-        """
+    async def close(self) -> None:
+        for connector in self._connectors.values():
+            await connector.close()
+        self._connectors.clear()
+
+    async def publish_again(self) -> int:
+        """Publish answers whose sender died between sending and publishing; returns how many."""
         async with reachable(), self._engine.connect() as connection:
-            untold = [dict(row) for row in (await connection.execute(_UNTOLD)).mappings()]
-        for row in untold:
+            rows = [dict(row) for row in (await connection.execute(_UNPUBLISHED)).mappings()]
+        for row in rows:
             await self._publish(own_answer(row, SentReply(row["sent_id"], row["sent_at"])))
-        return len(untold)
+        return len(rows)
 
     async def step(self) -> bool:
-        """Settle one reply that was begun, or send the next that is due; False when there is
-        neither.
-        """
+        """Settle one reply that was begun, or send the next that is due; False without either."""
         async with reachable(), self._engine.connect() as connection:
-            begun = [dict(row) for row in (await connection.execute(_BEGUN)).mappings()]
+            begun = (await connection.execute(_BEGUN)).mappings().first()
             due = None if begun else (await connection.execute(_NEXT)).mappings().first()
-        if begun:
-            await self._settle(begun[0])
-            return True
-        if due is None:
-            return False
-        await self._send(dict(due))
-        return True
+        if begun is not None:
+            await self._settle(dict(begun))
+        elif due is not None:
+            await self._send(dict(due))
+        return begun is not None or due is not None
 
     async def _send(self, row: Row) -> None:
         try:
-            way = await self._way(row)
-            refused = await self._refused(row, way)
-            if refused is not None:
-                return await self._end(row, refused.state, refused.why)
+            connector = await self._connector(row)
+            obstacle = await self._obstacle(row, connector)
+            if obstacle is not None:
+                return await self._end(row, obstacle.state, obstacle.reason)
             if not await self._begin(row):
                 return None
-            sent = await way.reply(row["event_id"], row["text"], key=_key(row))
+            sent = await connector.reply(row["event_id"], row["text"], key=_key(row))
         except NotSent as error:
             return await self._not_sent(row, error)
         except SentUnknown as error:
@@ -163,80 +156,66 @@ class Outbox:
         return await self._sent(row, sent)
 
     async def _settle(self, row: Row) -> None:
-        """Somebody began to send it and never said how it ended: ask the network."""
+        """Ask the network about a reply that a sender began and did not finish."""
         looks = row["tries"]
+        since = row["sending_since"] - timedelta(minutes=1)
         try:
-            way = await self._way(row)
-            since = row["sending_since"] - timedelta(minutes=1)
-            found = await way.find_reply(row["event_id"], row["text"], key=_key(row), since=since)
+            connector = await self._connector(row)
+            sent = await connector.find_reply(
+                row["event_id"], row["text"], key=_key(row), since=since
+            )
         except ConnectorError as error:
-            if looks + 1 >= MOST_LOOKS or (
-                isinstance(error, NotSent) and error.retry_after is None
-            ):
-                return await self._end(
-                    row, "uncertain", f"the network cannot tell whether it was sent: {error}"
-                )
+            hopeless = isinstance(error, NotSent) and error.retry_after is None
+            if hopeless or looks + 1 >= MAX_LOOKS:
+                reason = f"the network cannot tell whether it was sent: {error}"
+                return await self._end(row, "uncertain", reason)
             return await self._look_again(row, looks + 1)
-        if found is not None:
-            return await self._sent(row, found)
+        if sent is not None:
+            return await self._sent(row, sent)
         if self._now() - row["sending_since"] < SHOWS_AFTER:
             return await self._look_again(row, looks)
         return await self._end(
             row, "failed", "it broke off before it was sent; approve it again to send it"
         )
 
-    async def _refused(self, row: Row, way: Replier) -> Refused | None:
-        """Why it must not go now: the post is gone, or says something else by now, or its author
-        wants no answers.
-        """
+    async def _obstacle(self, row: Row, connector: Replier) -> Obstacle | None:
+        """The reason against sending it now, by the store and by the network."""
+        message = select(events).where(events.c.id == row["event_id"])
+        earlier = texts_lately(row["brand"], exclude=row["id"]).where(
+            replies.c.network == row["network"], replies.c.state != "approved"
+        )
         async with reachable(), self._engine.connect() as connection:
-            asked = select(events.c.kind, events.c.revision, events.c.author, events.c.network)
-            event = (
-                (await connection.execute(asked.where(events.c.id == row["event_id"])))
-                .mappings()
-                .first()
-            )
+            event = (await connection.execute(message)).mappings().first()
             if event is None or event["kind"] == "deleted":
-                return Refused("discarded", "the message was deleted")
-            of_author = (
-                opted_out.c.network == event["network"],
-                opted_out.c.author == event["author"],
+                return Obstacle("discarded", "the message was deleted")
+            author = select(opted_out.c.author).where(
+                opted_out.c.network == event["network"], opted_out.c.author == event["author"]
             )
-            if (
-                await connection.execute(select(opted_out.c.author).where(*of_author))
-            ).first() is not None:
-                return Refused("discarded", "its author wants no answers")
-            own = select(replies.c.id).where(
-                replies.c.brand.is_not_distinct_from(row["brand"]),
-                replies.c.state.in_(("sending", "sent", "uncertain")),
-                func.lower(replies.c.text) == row["text"].lower(),
-                replies.c.network == row["network"],
-                replies.c.updated_at > func.now() - timedelta(days=7),
-                replies.c.id != row["id"],
-            )
-            if (await connection.execute(own.limit(1))).first() is not None:
-                return Refused(
+            if (await connection.execute(author)).first() is not None:
+                return Obstacle("discarded", "its author wants no answers")
+            if is_repeat(row["text"], list(await connection.scalars(earlier))):
+                return Obstacle(
                     "draft", "the brand sent the very same words lately; say it in others"
                 )
-        standing = (await way.lookup([row["event_id"]])).get(row["event_id"], PostStatus("unknown"))
-        if standing.state == "gone":
-            return Refused("discarded", "the message is no longer on the network")
-        if max(event["revision"], standing.revision or 0) > row["revision"]:
-            return Refused(
+        posts = await connector.lookup([row["event_id"]])
+        post = posts.get(row["event_id"], PostStatus("unknown"))
+        if post.state == "gone":
+            return Obstacle("discarded", "the message is no longer on the network")
+        if max(event["revision"], post.revision or 0) > row["revision"]:
+            return Obstacle(
                 "draft", "the message was edited since the answer was approved; look at it again"
             )
         return None
 
     async def _begin(self, row: Row) -> bool:
+        current = (
+            select(replies.c.state, replies.c.version)
+            .where(replies.c.id == row["id"])
+            .with_for_update()
+        )
         async with reachable(), self._engine.begin() as connection:
-            again = (
-                select(replies.c.state, replies.c.version)
-                .where(replies.c.id == row["id"])
-                .with_for_update()
-            )
-            if tuple((await connection.execute(again)).one()) != ("approved", row["version"]):
-                # a person took it back at the last moment, or says it in other words by now
-                return False
+            if tuple((await connection.execute(current)).one()) != ("approved", row["version"]):
+                return False  # a person took it back at the last moment, or changed its words
             await set_(
                 connection, row["id"], BY, state="sending", sending_since=self._now(), due_at=None
             )
@@ -244,14 +223,14 @@ class Outbox:
         return True
 
     async def _sent(self, row: Row, sent: SentReply) -> None:
+        values = {
+            "state": "sent",
+            "sent_id": sent.id,
+            "sent_at": sent.at,
+            "url": sent.url,
+            "reason": None,
+        }
         async with reachable(), self._engine.begin() as connection:
-            values = {
-                "state": "sent",
-                "sent_id": sent.id,
-                "sent_at": sent.at,
-                "url": sent.url,
-                "reason": None,
-            }
             await set_(connection, row["id"], BY, **values)
             await note(connection, BY, "sent", row["id"], {"id": sent.id})
         self._metrics.replies.labels("sent").inc()
@@ -260,18 +239,18 @@ class Outbox:
 
     async def _not_sent(self, row: Row, error: NotSent) -> None:
         tries = row["tries"] + 1
-        if error.retry_after is None or tries >= MOST_TRIES:
+        if error.retry_after is None or tries >= MAX_TRIES:
             return await self._end(row, "failed", str(error))
-        wait = min(
-            LONGEST_BACKOFF, max(timedelta(seconds=error.retry_after), timedelta(seconds=2**tries))
-        )
+        pause = timedelta(seconds=max(error.retry_after, 2**tries))
+        values: dict[str, Any] = {
+            "state": "approved",
+            "sending_since": None,
+            "reason": str(error),
+            "tries": tries,
+            "due_at": self._now() + min(LONGEST_BACKOFF, pause),
+        }
         async with reachable(), self._engine.begin() as connection:
-            values: dict[str, Any] = {
-                "state": "approved",
-                "sending_since": None,
-                "reason": str(error),
-            }
-            await set_(connection, row["id"], BY, **values, tries=tries, due_at=self._now() + wait)
+            await set_(connection, row["id"], BY, **values)
         return None
 
     async def _look_again(self, row: Row, looks: int) -> None:
@@ -279,22 +258,26 @@ class Outbox:
             due = self._now() + timedelta(seconds=min(60, 10 * 2**looks))
             await set_(connection, row["id"], BY, tries=looks, due_at=due)
 
-    async def _end(self, row: Row, state: str, why: str) -> None:
+    async def _end(self, row: Row, state: str, reason: str) -> None:
         async with reachable(), self._engine.begin() as connection:
-            await set_(connection, row["id"], BY, state=state, reason=why)
-            await note(connection, BY, state, row["id"], {"why": why})
+            await set_(connection, row["id"], BY, state=state, reason=reason)
+            await note(connection, BY, state, row["id"], {"why": reason})
         self._metrics.replies.labels(state).inc()
-        log.info("reply %s is %s: %s", row["id"], state, why)
+        log.info("reply %s is %s: %s", row["id"], state, reason)
 
-    async def _way(self, row: Row) -> Replier:
-        which = (row["network"], row["brand"])
-        if which not in self._ways:
-            self._ways[which] = await self._open(*which)
-        return self._ways[which]
+    async def _connector(self, row: Row) -> Replier:
+        key = row["network"], row["brand"]
+        if key not in self._connectors:
+            self._connectors[key] = await self._open(*key)
+        return self._connectors[key]
+
+
+def _log_away(away: BaseException) -> None:
+    log.warning("the outbox waits for Postgres: %s", away)
 
 
 def own_answer(row: Mapping[str, Any], sent: SentReply) -> Tweet:
-    """What the brand said, as its network would tell it: it marks the ticket as answered."""
+    """The brand's answer, as its network would bring it: it marks the ticket as answered."""
     return Tweet(
         id=sent.id,
         conversation=row["ticket_id"],
@@ -308,5 +291,5 @@ def own_answer(row: Mapping[str, Any], sent: SentReply) -> Tweet:
 
 
 def _key(row: Row) -> str:
-    """Names the reply for ever: of two tries a network that knows keys takes one."""
+    """The reply's name for ever: of two tries a network that knows keys takes one."""
     return f"reply:{row['id']}"

@@ -303,7 +303,7 @@ def test_a_plan_sends_an_earlier_attempt_again_as_it_was():
         "digest/1",
         "burst:VoltLine:outage:3/raised",
     ]
-    assert [len(message.told) for message in messages] == [2, 1, 2]
+    assert [len(message.due) for message in messages] == [2, 1, 2]
     assert plan("desk", new, 0) == []
 
 

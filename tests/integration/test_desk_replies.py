@@ -154,9 +154,9 @@ async def test_what_the_policy_looked_at_is_what_goes(simple, engine):
     await simple.save([tweet(1, 95)])
 
     class Reworded(Replies):
-        async def lately(self, brand, but=0):
-            await super().edit(but, "ada", BAD)
-            return await super().lately(brand, but)
+        async def lately(self, brand, exclude=0):
+            await super().edit(exclude, "ada", BAD)
+            return await super().lately(brand, exclude)
 
     replies = Reworded(engine)
     [wanted] = await replies.to_draft(["x:1"])

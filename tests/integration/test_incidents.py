@@ -15,7 +15,7 @@ from sqlalchemy import text
 from models.replier.draft import Candidate, Draft
 from stream.errors import UserError
 from stream.incidents.answers import answer
-from stream.incidents.clustering import Gatherer
+from stream.incidents.clustering import IncidentClusterer
 from stream.incidents.store import Incidents
 from stream.replies.store import Replies
 
@@ -46,11 +46,11 @@ async def members(incidents, id, state="joined"):
 
 async def test_tickets_are_gathered_once_and_the_count_lives(simple, incidents):
     await crowd(simple, range(5))
-    gatherer = Gatherer(incidents)
+    gatherer = IncidentClusterer(incidents)
     [id] = await gatherer.look()
     before = [(row["id"], row["version"], row["priority"]) for row in await simple.list_tickets()]
     assert await gatherer.look() == []
-    assert await Gatherer(incidents).look() == [], "another one finds nothing new"
+    assert await IncidentClusterer(incidents).look() == [], "another one finds nothing new"
 
     await crowd(simple, range(7))
     assert await gatherer.look() == [id]
@@ -70,18 +70,18 @@ async def test_other_brands_and_other_days_are_other_incidents(simple, incidents
     await crowd(simple, range(10, 14), brand="Other")
     await crowd(simple, range(6000, 6004))
 
-    assert len(await Gatherer(incidents).look()) == 3
+    assert len(await IncidentClusterer(incidents).look()) == 3
 
 
 async def test_what_a_person_decided_stays_and_can_be_taken_back(simple, incidents):
     await crowd(simple, range(5))
-    gatherer = Gatherer(incidents)
+    gatherer = IncidentClusterer(incidents)
     [id] = await gatherer.look()
 
     await incidents.leave(id, "x:1", "ada")
     await crowd(simple, range(6))
     await gatherer.look()
-    await Gatherer(incidents).look()
+    await IncidentClusterer(incidents).look()
     assert await members(incidents, id) == {"x:0", "x:2", "x:3", "x:4", "x:5"}
     assert await members(incidents, id, "left") == {"x:1"}
 
@@ -92,7 +92,7 @@ async def test_what_a_person_decided_stays_and_can_be_taken_back(simple, inciden
 async def test_a_ticket_is_in_one_incident_at_most(simple, incidents):
     await crowd(simple, range(4))
     await crowd(simple, range(6000, 6004))
-    first, second = sorted(await Gatherer(incidents).look())
+    first, second = sorted(await IncidentClusterer(incidents).look())
 
     await incidents.join(second, "x:0", "ada")
 
@@ -107,7 +107,7 @@ async def test_a_ticket_is_in_one_incident_at_most(simple, incidents):
 async def test_what_cannot_be_is_one_clear_line(simple, incidents):
     await crowd(simple, range(4))
     await crowd(simple, [50], brand="Other")
-    [id] = await Gatherer(incidents).look()
+    [id] = await IncidentClusterer(incidents).look()
 
     for wrong, told in (
         (incidents.show_incident("incident:none"), "no incident"),
@@ -122,7 +122,7 @@ async def test_what_cannot_be_is_one_clear_line(simple, incidents):
 
 async def test_an_incident_is_over_when_nobody_joins_any_more(simple, incidents):
     await crowd(simple, range(4))
-    gatherer = Gatherer(incidents)
+    gatherer = IncidentClusterer(incidents)
     await gatherer.look()
     async with simple._engine.begin() as connection:
         await connection.execute(
@@ -137,7 +137,7 @@ async def test_an_incident_is_over_when_nobody_joins_any_more(simple, incidents)
 
 async def test_answering_an_incident_drafts_for_each_ticket_in_words_of_its_own(simple, incidents):
     await crowd(simple, range(5))
-    [id] = await Gatherer(incidents).look()
+    [id] = await IncidentClusterer(incidents).look()
     texts = [
         f"We have {word} your message and are working on it."
         for word in ("read", "seen", "got", "heard")
@@ -166,7 +166,7 @@ async def test_answering_an_incident_drafts_for_each_ticket_in_words_of_its_own(
 
 async def test_everybody_of_an_incident_is_told_the_same_in_other_words(simple, incidents):
     await crowd(simple, range(12))
-    [id] = await Gatherer(incidents).look()
+    [id] = await IncidentClusterer(incidents).look()
     replies = Replies(simple._engine)
 
     def beside_the_matter(asked, lately):

@@ -19,7 +19,7 @@ from connectors.outbox import FileReplier
 from models.replier.draft import Candidate, Draft
 from stream.observe.metrics import Metrics
 from stream.postgres.database import dsn, open_engine
-from stream.replies.outbox import MOST_LOOKS, MOST_TRIES, SHOWS_AFTER, Outbox
+from stream.replies.outbox import MAX_LOOKS, MAX_TRIES, SHOWS_AFTER, Outbox
 from stream.replies.store import Replies
 from stream.triage.judgement import Judgement
 
@@ -201,7 +201,7 @@ async def test_a_message_that_was_edited_goes_back_to_a_person(stand, where):
 
 async def test_the_same_words_are_not_sent_twice(stand):
     await stand.approved("we are on it")
-    second = await stand.approved("We are on it", of=2)
+    second = await stand.approved("@ada We are on it!", of=2)
 
     await stand.work()
 
@@ -211,8 +211,8 @@ async def test_the_same_words_are_not_sent_twice(stand):
 
 async def test_a_network_that_is_away_is_tried_again_later_and_given_up_in_the_end(stand):
     number = await stand.approved()
-    stand.network.troubles = [NotSent("busy", retry_after=1.0)] * MOST_TRIES
-    for tries in range(1, MOST_TRIES):
+    stand.network.troubles = [NotSent("busy", retry_after=1.0)] * MAX_TRIES
+    for tries in range(1, MAX_TRIES):
         await stand.due()
         await stand.work()
         row = await stand.row(number)
@@ -269,7 +269,7 @@ async def test_what_nobody_can_tell_is_uncertain_and_never_sent_again_by_itself(
     number = await stand.approved()
     stand.network.after = [SentUnknown("the connection broke")]
     stand.network.blind = NotSent("away", retry_after=1.0)
-    for _ in range(MOST_LOOKS + 1):
+    for _ in range(MAX_LOOKS + 1):
         await stand.work()
         await stand.due()
     assert (await stand.row(number))["state"] == "uncertain"
@@ -302,9 +302,9 @@ async def test_an_answer_that_was_sent_and_never_told_is_told_by_the_next_sender
     await stand.work()
     stand.told.clear()
 
-    assert await stand.outbox().tell_again() == 1
+    assert await stand.outbox().publish_again() == 1
     await stand.simple.save([Judgement(stand.told[0], "we are on it", "Northwind Air", None)])
-    assert await stand.outbox().tell_again() == 0
+    assert await stand.outbox().publish_again() == 0
 
 
 async def test_a_sender_that_was_stopped_leaves_the_lock_to_the_next(stand):

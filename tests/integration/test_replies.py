@@ -18,8 +18,8 @@ from stream.errors import UserError
 from stream.observe.metrics import Metrics
 from stream.pipeline import Message, outgoing
 from stream.postgres.database import open_engine
-from stream.replies.drafting import Drafting
-from stream.replies.replier_process import ScribeAway
+from stream.replies.drafting import URGENT, Drafter
+from stream.replies.replier_process import ReplierAway
 from stream.replies.store import Replies
 
 NORTHWIND = Brand("Northwind Air", automatic=Automatic(frozenset({"praise"}), 1))
@@ -56,8 +56,8 @@ class Writer:
         ]
 
 
-def drafting(replies: Replies, writer: Writer) -> Drafting:
-    return Drafting(replies, writer, Brands([NORTHWIND]), Metrics(), busy=lambda: False)
+def drafting(replies: Replies, writer: Writer) -> Drafter:
+    return Drafter(replies, writer, Brands([NORTHWIND]), Metrics(), busy=lambda: False)
 
 
 def told(saved: object) -> list[Message]:
@@ -69,7 +69,7 @@ def told(saved: object) -> list[Message]:
     ]
 
 
-async def drafted(drafting: Drafting, messages: list[Message]) -> None:
+async def drafted(drafting: Drafter, messages: list[Message]) -> None:
     await drafting.process(messages)
     await drafting.round()
 
@@ -201,7 +201,7 @@ async def test_a_person_approves_in_other_words_which_can_be_learned_from(
     [row] = await replies.newest()
 
     approved = await replies.approve(
-        row["id"], "ada", said=" We are on it, Ada. ", despite=[Refusal("name", "a name")]
+        row["id"], "ada", words=" We are on it, Ada. ", despite=[Refusal("name", "a name")]
     )
 
     assert (approved["state"], approved["text"], approved["approved_by"]) == (
@@ -243,30 +243,69 @@ async def test_a_decision_is_made_once(simple, replies):
 
 
 async def test_the_most_urgent_are_drafted_for_first_and_only_they_while_messages_wait(
-    simple, replies
+    simple, replies, postgres_url
 ):
     writer, busy = Writer(), True
     saved = await simple.save([tweet(n, 70) for n in range(1, 41)])
-    agent = Drafting(replies, writer, Brands([NORTHWIND]), Metrics(), busy=lambda: busy)
-    agent._waiting = {f"x:{n}": 2 * n for n in range(1, 41)}
+    await ask(postgres_url, "update tickets set priority = 2 * substr(id, 3)::int")
+    agent = Drafter(replies, writer, Brands([NORTHWIND]), Metrics(), busy=lambda: busy)
 
-    await agent.round()
-    assert [len(writer.asked), len(agent._waiting)] == [21, 19], "those of P2 and above"
-
-    busy = False
     await agent.process(told(saved))
     await agent.round()
+    drafted_for = {row["ticket_id"] for row in await replies.newest(limit=100)}
+    assert drafted_for == {f"x:{n}" for n in range(URGENT // 2, 41)}, "those of P2 and above"
+
+    busy = False
+    await agent.round()
     assert len(writer.asked) == 40
+
+
+async def test_a_ticket_that_gets_no_draft_is_looked_at_again_when_it_changes(simple, replies):
+    writer = Writer()
+    agent = drafting(replies, writer)
+    await drafted(agent, told(await simple.save([tweet(1, 70, text="poison")])))
+    assert writer.asked == []
+
+    await drafted(agent, told(await simple.save([tweet(2, 70, of=1, minute=5, text="well?")])))
+
+    assert [request.text for request in writer.asked] == ["well?"]
+
+
+async def test_without_a_bell_nothing_is_looked_for_until_some_time_has_passed(simple, replies):
+    now, writer = 0.0, Writer()
+    agent = Drafter(
+        replies, writer, Brands([NORTHWIND]), Metrics(), busy=lambda: False, clock=lambda: now
+    )
+    await agent.round()
+    await simple.save([tweet(1, 70)])
+
+    await agent.round()
+    assert writer.asked == []
+
+    now = 60.0
+    await agent.round()
+    assert len(writer.asked) == 1
+
+
+async def test_drafters_side_by_side_take_different_tickets(simple, replies):
+    await simple.save([tweet(n, 70) for n in range(1, 6)])
+
+    async with replies.claim(3) as first, replies.claim(3) as second:
+        assert len(first) == 3
+        assert len(second) == 2
+        assert not first.keys() & second.keys()
+    async with replies.claim(9) as again:
+        assert len(again) == 5
 
 
 async def test_where_nobody_can_draft_it_is_told_and_tried_again_later(simple, replies, caplog):
     now, writer = 0.0, Writer()
 
     async def away(requests: object, lately: object) -> list[Draft]:
-        raise ScribeAway("replier.json is missing")
+        raise ReplierAway("replier.json is missing")
 
     saved = await simple.save([tweet(1, 70)])
-    agent = Drafting(
+    agent = Drafter(
         replies, away, Brands([NORTHWIND]), Metrics(), busy=lambda: False, clock=lambda: now
     )
     await drafted(agent, told(saved))
@@ -276,16 +315,6 @@ async def test_where_nobody_can_draft_it_is_told_and_tried_again_later(simple, r
     now, agent._write = 61.0, writer
     await agent.round()
     assert [request.text for request in writer.asked] == ["still waiting"]
-
-
-async def test_a_flood_of_tickets_is_remembered_up_to_a_limit_the_urgent_ones(replies, monkeypatch):
-    monkeypatch.setattr("stream.replies.drafting.MOST", 3)
-    agent = drafting(replies, Writer())
-
-    records = [json.dumps({"id": f"x:{n}", "priority": n}).encode() for n in range(9)]
-    await agent.process([Message("tickets", 0, at, value) for at, value in enumerate(records)])
-
-    assert agent._waiting == {"x:8": 8, "x:7": 7, "x:6": 6}
 
 
 async def test_what_the_model_could_not_read_gets_no_draft_but_a_person_can_answer_it(

@@ -52,7 +52,7 @@ def test_an_outage_on_the_first_day_is_one_burst_with_its_start_and_peak():
 
     assert burst.topic == "outage"
     assert NOON + 1 <= at(burst.start) <= NOON + 2
-    assert at(burst.found) <= NOON + 4
+    assert at(burst.detected) <= NOON + 4
     assert at(burst.peak) == NOON + 4
     assert at(burst.end) >= NOON + 6
     assert burst.negative >= 25
@@ -152,7 +152,7 @@ def test_the_future_changes_nothing_that_was_found():
         day(hours=24, usual=0.2, outage=spikes | dict.fromkeys(range(NOON + 240, NOON + 250), 90))
     )
 
-    assert [each.found for each in now] == [later[0].found]
+    assert [each.detected for each in now] == [later[0].detected]
     assert len(later) == 2
 
 

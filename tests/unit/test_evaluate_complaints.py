@@ -11,10 +11,10 @@ from models.evaluation.complaints import agreement, closeness, evaluate_complain
 from models.evaluation.consistency import evaluate_consistency
 from models.evaluation.metrics import EvaluationError
 from models.evaluation.typos import misprinted
-from models.taxonomy.classifier import Named, Taxonomy
+from models.taxonomy.classifier import Label, Taxonomy
 
-BAGS = Named("baggage", ("bag",), "baggage")
-LOST = Named("lost luggage", ("lost bag",), "baggage")
+BAGS = Label("baggage", ("bag",), "baggage")
+LOST = Label("lost luggage", ("lost bag",), "baggage")
 
 
 class Reader:

@@ -12,7 +12,7 @@ from models.analysis import Analysis, Topic
 from models.evaluation.compare_backends import LlmBackend, LocalBackend, compare_complaints
 from models.llm.backend import Llm, Price
 from models.llm.prompt import read_brief
-from models.taxonomy.classifier import Named, Taxonomy
+from models.taxonomy.classifier import Label, Taxonomy
 from models.training.custom.chat_export import export_finetune
 from models.training.errors import TrainingError
 
@@ -105,7 +105,7 @@ class AlwaysTv:
     """A model that finds everything about TV."""
 
     version = "always-tv"
-    taxonomy = Taxonomy((Named("TV", (), "TV"), Named("Network", (), "Network")), ())
+    taxonomy = Taxonomy((Label("TV", (), "TV"), Label("Network", (), "Network")), ())
 
     def __call__(self, texts, languages=None):
         return [Analysis(text, "en", self.version, topic=Topic("TV", 0.9)) for text in texts]

@@ -14,8 +14,8 @@ from stream.incidents.clustering import (
     FEWEST,
     WITHIN,
     Incident,
-    Loose,
-    gather,
+    UnassignedTicket,
+    cluster,
     severity,
 )
 
@@ -33,7 +33,7 @@ def loose(
     number, like=0.9, *, axis=None, problem="line down", brand="VoltLine", model="m1", minutes=0.0
 ):
     at = NOON + timedelta(minutes=minutes)
-    return Loose(
+    return UnassignedTicket(
         f"x:{number}", brand, problem, "network", at, model, direction(like, axis or 1 + number % 7)
     )
 
@@ -59,7 +59,7 @@ def ids(incident):
 
 
 def test_tickets_about_one_problem_within_hours_are_one_incident():
-    [incident] = gather([loose(n, minutes=5 * n) for n in range(FEWEST)], [])
+    [incident] = cluster([loose(n, minutes=5 * n) for n in range(FEWEST)], [])
 
     assert incident.id is None
     assert ids(incident) == {f"x:{n}" for n in range(FEWEST)}
@@ -70,7 +70,7 @@ def test_too_few_or_too_far_apart_in_time_brand_model_or_meaning_are_none():
     tickets = [loose(n) for n in range(FEWEST - 1)]
     late = WITHIN / timedelta(minutes=1) + 1
 
-    assert gather(tickets, []) == []
+    assert cluster(tickets, []) == []
     for other in (
         loose(9, minutes=late),
         loose(9, brand="SkyNorth"),
@@ -78,7 +78,7 @@ def test_too_few_or_too_far_apart_in_time_brand_model_or_meaning_are_none():
         loose(9, problem="charged twice"),
         loose(9, like=-0.9),
     ):
-        assert gather([*tickets, other], []) == [], other
+        assert cluster([*tickets, other], []) == [], other
 
 
 def test_a_ticket_joins_what_is_known_and_needs_to_be_more_like_it_when_its_problem_has_another_name():
@@ -89,13 +89,13 @@ def test_a_ticket_joins_what_is_known_and_needs_to_be_more_like_it_when_its_prob
         loose(4, 0.1),
     ]
 
-    [grown] = gather(joins, [known()])
+    [grown] = cluster(joins, [known()])
 
     assert (grown.id, ids(grown)) == ("incident:1", {"x:1", "x:2"})
 
 
 def test_what_one_hand_wrote_many_times_is_no_incident():
-    assert gather([loose(n, axis=1) for n in range(20)], []) == []
+    assert cluster([loose(n, axis=1) for n in range(20)], []) == []
 
 
 def test_the_larger_problem_takes_what_is_like_it_before_a_smaller_one_is_made_of_that():
@@ -104,26 +104,26 @@ def test_the_larger_problem_takes_what_is_like_it_before_a_smaller_one_is_made_o
         [loose(10 + n, 0.8, problem="on hold") for n in range(5)],
     )
 
-    [incident] = gather([*many, *few], [])
+    [incident] = cluster([*many, *few], [])
 
     assert (incident.problem, len(incident.tickets)) == ("line down", 12)
 
 
 def test_vectors_of_two_models_are_never_compared():
-    assert gather([loose(1, 1.0, model="m2")], [known()]) == []
+    assert cluster([loose(1, 1.0, model="m2")], [known()]) == []
 
 
 def test_an_incident_ends_when_nobody_joins_for_hours_and_lasts_as_long_as_somebody_does():
     chain = [loose(n, minutes=100 * n) for n in range(5)]
 
-    assert ids(gather(chain, [known()])[0]) == {f"x:{n}" for n in range(5)}
-    assert gather([loose(1, minutes=400)], [known()]) == []
+    assert ids(cluster(chain, [known()])[0]) == {f"x:{n}" for n in range(5)}
+    assert cluster([loose(1, minutes=400)], [known()]) == []
 
 
 def test_the_order_of_arrival_makes_no_difference():
     tickets = [loose(n, 0.7 + 0.02 * n, axis=1 + n % 3, minutes=7 * n) for n in range(9)]
 
-    one, other = gather(tickets, []), gather(tickets[::-1], [])
+    one, other = cluster(tickets, []), cluster(tickets[::-1], [])
 
     assert [ids(each) for each in one] == [ids(each) for each in other]
 
@@ -158,6 +158,6 @@ def test_words_that_the_gate_refuses_or_that_were_said_lately_are_not_chosen():
         Candidate("Sorry, your line is being repaired.", -2.0),
     ]
 
-    [chosen] = worded_differently([options], taken=["we are ON it"])
+    [chosen] = worded_differently([options], used=["we are ON it"])
 
     assert chosen is options[2]

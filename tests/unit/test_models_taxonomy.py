@@ -5,10 +5,10 @@ import pytest
 
 from models.taxonomy.classifier import (
     OTHER,
-    Named,
-    Placed,
+    Label,
     Taxonomy,
-    Trained,
+    TaxonomyClassifier,
+    TrainedLabels,
     read_taxonomy,
     shared_words,
     shown_words,
@@ -16,17 +16,17 @@ from models.taxonomy.classifier import (
 
 TAXONOMY = Taxonomy(
     topics=(
-        Named("baggage", ("bag", "lost bag"), "baggage"),
-        Named("billing", ("bill",), "billing"),
+        Label("baggage", ("bag", "lost bag"), "baggage"),
+        Label("billing", ("bill",), "billing"),
     ),
-    problems=(Named("lost luggage", ("lost bag",), "baggage"),),
+    problems=(Label("lost luggage", ("lost bag",), "baggage"),),
 )
 PLACES = {"bag": [1, 0, 0], "lost bag": [0.8, 0.6, 0], "bill": [0, 0, 1]}
 
 
 @pytest.fixture
 def placed():
-    return Placed(
+    return TaxonomyClassifier(
         TAXONOMY,
         lambda phrases: np.array([PLACES[phrase] for phrase in phrases], dtype=np.float32),
         topic_threshold=0.5,
@@ -83,18 +83,18 @@ def trained():
     """
     taxonomy = Taxonomy(
         topics=TAXONOMY.topics,
-        problems=(*TAXONOMY.problems, Named("damaged luggage", ("bag",), "baggage")),
+        problems=(*TAXONOMY.problems, Label("damaged luggage", ("bag",), "baggage")),
     )
-    return Placed(
+    return TaxonomyClassifier(
         taxonomy,
         lambda phrases: np.array([PLACES[phrase] for phrase in phrases], dtype=np.float32),
         topic_threshold=0.5,
         problem_threshold=0.9,
-        trained=Trained(
+        trained=TrainedLabels(
             topics=("fraud", "baggage", OTHER),
             problems=("lost luggage", "damaged luggage", OTHER),
-            least_topic=0.4,
-            least_problem=0.6,
+            topic_minimum=0.4,
+            problem_minimum=0.6,
         ),
     )
 

@@ -8,7 +8,7 @@ import pytest
 
 from models.replier.draft import ReplyRequest
 from models.replier.policy import check, length, limit, needs, price
-from models.replier.templates import Templates
+from models.replier.templates import template_reply
 
 LATE = ReplyRequest(
     "flight 403 to Denver is late again", brand="SkyNorth", topic="delay and cancellation"
@@ -145,7 +145,7 @@ def test_templates_pass_the_gate_whatever_is_asked(topic, sentiment, severity):
     request = ReplyRequest("it happened again", "VoltLine", topic, None, sentiment, severity)
     sent: list[str] = []
     for _ in range(12):  # each time another text
-        sent.append(Templates()(request, 0, lambda text: not check(text, request, sent)))
+        sent.append(template_reply(request, 0, lambda text: not check(text, request, sent)))
 
     assert all(check(text, request) == () for text in sent)
     assert len(set(sent)) == 12

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from connectors.events import SourcedEvent, Tweet
 from models.analysis import Analysis, Sentiment
 from stream.brands import Brand, Brands
-from stream.bursts.distinctive_words import Said, examples, words_apart
+from stream.bursts.distinctive_words import AuthoredText, distinctive_words, examples
 from stream.bursts.explain import explain, markdown, read_messages
 from stream.triage.judgement import Judge
 
@@ -15,7 +15,10 @@ NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 
 
 def said(*texts, one_voice=False):
-    return [Said(f"x:{n}", text, "one" if one_voice else f"a{n}") for n, text in enumerate(texts)]
+    return [
+        AuthoredText(f"x:{n}", text, "one" if one_voice else f"a{n}")
+        for n, text in enumerate(texts)
+    ]
 
 
 USUAL = said(
@@ -26,7 +29,7 @@ USUAL = said(
 def test_what_many_say_now_and_nobody_said_before_comes_first():
     now = said(*[f"the internet is down here in street {n}" for n in range(20)], "my bill is wrong")
 
-    words = words_apart(now, USUAL)
+    words = distinctive_words(now, USUAL)
 
     assert words[0] == "internet"
     assert "bill" not in words
@@ -35,7 +38,7 @@ def test_what_many_say_now_and_nobody_said_before_comes_first():
 def test_a_pair_is_told_instead_of_its_words():
     now = said(*[f"error code on screen, row {n}" for n in range(12)])
 
-    words = words_apart(now, USUAL)
+    words = distinctive_words(now, USUAL)
 
     assert "error code" in words
     assert "error" not in words
@@ -44,28 +47,28 @@ def test_a_pair_is_told_instead_of_its_words():
 def test_one_loud_voice_is_no_crowd_and_nobody_is_quoted():
     shouting = said(*["scandal scandal scandal"] * 30, one_voice=True)
 
-    assert words_apart([*shouting, *USUAL[:20]], USUAL) == []
+    assert distinctive_words([*shouting, *USUAL[:20]], USUAL) == []
 
 
 def test_names_links_handles_placeholders_and_small_words_say_nothing():
     now = said(*["@voltline Volt Line http://t.co/x1 [phone] it is what it is for us"] * 20)
-    now = [Said(each.id, each.text, f"a{n}") for n, each in enumerate(now)]
+    now = [AuthoredText(each.id, each.text, f"a{n}") for n, each in enumerate(now)]
 
-    assert words_apart(now, USUAL, without="Volt Line") == []
+    assert distinctive_words(now, USUAL, exclude="Volt Line") == []
 
 
 def test_nothing_to_compare_with_is_nothing_to_say():
-    assert words_apart([], USUAL) == []
-    assert words_apart(USUAL[:2], []) == []
+    assert distinctive_words([], USUAL) == []
+    assert distinctive_words(USUAL[:2], []) == []
 
 
 def test_examples_hold_the_words_and_are_of_different_people_and_texts():
     crowd = said(
         "no internet", "tea is cold", "internet and phone down", "internet AND phone down!"
     )
-    crowd.append(Said("x:9", "phone, internet, all down", "a2"))
+    crowd.append(AuthoredText("x:9", "phone, internet, all down", "a2"))
 
-    assert examples(crowd, ["internet", "phone"], most=3) == ["x:2", "x:0", "x:1"]
+    assert examples(crowd, ["internet", "phone"]) == ["x:2", "x:0", "x:1"]
 
 
 def analyze(texts, languages):

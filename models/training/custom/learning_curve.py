@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import Artifact
-from models.taxonomy.classifier import OTHER, Named, Placed, Taxonomy
+from models.taxonomy.classifier import OTHER, Label, Taxonomy, TaxonomyClassifier
 from models.training.custom.heads_only import background, encoder_of
 from models.training.custom.history import LabelledText, fewer, parts
 from models.training.custom.linear import learn
@@ -74,9 +74,9 @@ def _few_shot(
     for complaint in learnt:
         phrases.setdefault(getattr(complaint, task), []).append(complaint.text)
     topics = tuple(
-        Named(name, tuple(own), name) for name, own in sorted(phrases.items()) if name != OTHER
+        Label(name, tuple(own), name) for name, own in sorted(phrases.items()) if name != OTHER
     )
-    placed = Placed(
+    placed = TaxonomyClassifier(
         Taxonomy(topics, ()),
         lambda texts: np.array([embedded[text] for text in texts]),
         topic_threshold=start.topic_threshold,

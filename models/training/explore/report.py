@@ -13,10 +13,11 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from models.log_odds import WordOdds
 from models.training.explore import plots
 from models.training.explore.texts import ExploredText, with_embedding
 from models.training.explore.themes import find_themes, near_duplicates
-from models.training.explore.words import CERTAIN, WordOdds, log_odds, pairs, texts_with
+from models.training.explore.words import CERTAIN, log_odds, pairs, texts_with
 
 QUOTE = 260  # characters
 ROWS = 12  # of a chart

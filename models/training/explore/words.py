@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+from models.log_odds import WordOdds
+from models.log_odds import log_odds as log_odds_of
+from models.stop_words import is_stop_word
 
 # words of everyone that each group is taken to have said already; of little text, a tenth of its
 # words
@@ -19,27 +19,6 @@ CERTAIN = 1.96  # standard deviations
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _PLACEHOLDER = re.compile(r"\[[a-z]{2,10}\]|@\w+|https?://\S+|www\.\S+|&\w{1,8};")
 _MASKED = re.compile(r"x{2,}", re.IGNORECASE)  # how public records black names out
-_EMPTY = ENGLISH_STOP_WORDS | frozenset(
-    """
-    im ive id dont didnt doesnt cant wont isnt wasnt youre thats theyre couldnt wouldnt http https
-    www amp rt via don't didn't doesn't can't won't isn't wasn't i'm i've i'd i'll you're that's
-    they're it's he's she's couldn't wouldn't haven't hasn't hadn't aren't weren't we're we've
-    they've you've let's there's what's also just would could said told say says saying get got
-    getting like really one two still even yes yeah okay ok oh um uh hi hello pause thank thanks
-    will going want know make made think did does
-    """.split()  # noqa: SIM905 (a list of a hundred lines reads worse)
-)
-
-
-@dataclass(frozen=True, slots=True)
-class WordOdds:
-    """A word of a group. odds: log-odds ratio to the other texts. z: in standard deviations."""
-
-    word: str
-    odds: float
-    z: float
-    inside: int  # texts of the group that hold it
-    outside: int
 
 
 def words(text: str) -> list[str]:
@@ -49,7 +28,7 @@ def words(text: str) -> list[str]:
     return [
         word
         for word in tokens
-        if len(word) > 2 and word not in _EMPTY and not _MASKED.fullmatch(word)
+        if len(word) > 2 and not is_stop_word(word) and not _MASKED.fullmatch(word)
     ]
 
 
@@ -67,26 +46,11 @@ def texts_with(texts: Iterable[Sequence[str]]) -> Counter[str]:
 
 
 def log_odds(inside: Counter[str], outside: Counter[str]) -> list[WordOdds]:
-    """The words by how much they set the first group apart, the most distinctive first.
-
-    Log-odds ratios with an informative Dirichlet prior, the words of both groups (Monroe, Colaresi
-    & Quinn, 2008, equations 16 to 22): a rare word that only one group has is not taken for a
-    discovery.
-    """
-    both = inside + outside
-    total = sum(both.values())
-    if len(both) < 2:  # a word is told from the others
+    """The words that tell the first group from the second, the surest of the first group first."""
+    sizes = sum(inside.values()), sum(outside.values())
+    if len(inside + outside) < 2:  # a word is told from other words
         return []
-    prior = min(PRIOR, total / 10)
-    in_all, out_all = sum(inside.values()) + prior, sum(outside.values()) + prior
-    rows = []
-    for word, count in both.items():
-        expected = prior * count / total
-        ours, theirs = inside[word] + expected, outside[word] + expected
-        odds = np.log(ours / (in_all - ours)) - np.log(theirs / (out_all - theirs))
-        spread = np.sqrt(1 / ours + 1 / theirs)
-        rows.append(WordOdds(word, float(odds), float(odds / spread), inside[word], outside[word]))
-    return sorted(rows, key=lambda row: (-row.z, row.word))
+    return log_odds_of(inside, outside, sizes, prior=min(PRIOR, sum(sizes) / 10))
 
 
 def distinctive_words(

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from models.replier.conditions import Conditions, told_of
+from models.replier.conditions import Conditions, traits
 from models.replier.policy import forbidden
 from models.replier.slots import FACT, Slots, brand_names, is_part, plain, unsigned
 from models.training.errors import TrainingError
@@ -156,7 +156,7 @@ def prepared(
             topic=topic,
             sentiment=sentiment,
             clean=is_clean(target, pair.agent),
-            **told_of(target),
+            **traits(target),
         )
         rows.append(Prepared(pair.conversation, message.text, target, conditions))
     return rows

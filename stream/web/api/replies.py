@@ -231,7 +231,7 @@ async def _changed(work: Awaitable[Row], response: Response) -> ReplyOut:
     except LostReply as lost:
         now = ReplyOut.model_validate(lost.reply).model_dump(mode="json")
         raise Conflicting(
-            412, str(lost), reply=now, changed_by=lost.who, change=lost.what
+            412, str(lost), reply=now, changed_by=lost.actor, change=lost.change
         ) from None
     except UserError as error:
         raise refusal(409, str(error)) from None

@@ -13,7 +13,7 @@ from nicegui.events import GenericEventArguments
 
 from stream.desk.alert_book import AlertStatus, Example, Listed, NoAlert
 from stream.errors import UserError
-from stream.incidents.answers import Answered, answer
+from stream.incidents.answers import IncidentAnswers, answer
 from stream.monitor.records import MonitorQuery
 from stream.web.console.monitor_page import headline
 from stream.web.console.shell import Visit, add_page, say
@@ -253,7 +253,7 @@ def _member(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _answered(done: Answered) -> dict[str, Any]:
+def _answered(done: IncidentAnswers) -> dict[str, Any]:
     words = [f"{len(done.drafted)} drafts wait for approval."]
     if done.waiting:
         words.append(f"{len(done.waiting)} tickets have a draft or an answer already.")

@@ -90,7 +90,7 @@ def lost_reply(lost: LostReply) -> dict[str, Any]:
     """The change of a reply that came first, with its words as they are now."""
     now = {"what": "it says by now", "from": "", "to": lost.reply["text"]}
     at = stamp(lost.reply["updated_at"])
-    return {"at": at, "kind": "reply", "who": lost.who, "reason": lost.what, "changes": [now]}
+    return {"at": at, "kind": "reply", "who": lost.actor, "reason": lost.change, "changes": [now]}
 
 
 def _message(row: Row, corrected: Mapping[str, Any]) -> dict[str, Any]:
