@@ -20,7 +20,7 @@ PACKAGES = ("stream", "models", "connectors")
 # From the top; a room may import rooms of the floors below its own, and nothing of its own floor or
 # above. A room is a package or a module; of two that fit a module, the longer name is its room.
 FLOORS = (
-    {"stream.cli", "stream.bench_desk", "stream.bench_consoles", "stream.evaluate_bursts"},
+    {"stream.cli"},
     {"stream.benchmark"},
     {"stream.bootstrap"},
     {"stream.app", "stream.web"},
@@ -33,7 +33,7 @@ FLOORS = (
     {"stream.replies"},
     {"stream.ingest", "stream.pipeline"},
     {"stream.store", "stream.monitor"},
-    {"stream.bursts", "stream.accounts", "stream.traffic"},
+    {"stream.bursts", "stream.accounts"},
     {"stream.alerts", "stream.triage"},
     {"stream.kafka"},
     {"stream.observe", "stream.migrations.versions"},

@@ -33,7 +33,7 @@ train = typer.Typer(
 )
 
 
-Part = Literal["all", "stream", "rest", "desk"]
+Part = Literal["all", "stream", "rest"]
 
 
 class Backend(StrEnum):
@@ -178,22 +178,6 @@ def evaluate_replies(
         raise UserError(str(error)) from None
 
 
-@evaluate.command("bursts")
-def evaluate_bursts(
-    seed: Annotated[int, typer.Option(help="Which year; the threshold was chosen on 1.")] = 2,
-    days: Annotated[int, typer.Option(min=14, max=3650, help="How long it is.")] = 365,
-    events: Annotated[
-        float, typer.Option(min=100, max=10_000_000, help="Messages a day.")
-    ] = 50_000,
-) -> None:
-    """How many bursts the alerts find on a simulated year with planted ones, how soon, and how many
-    false alarms.
-    """
-    from stream.evaluate_bursts import evaluate_bursts as measure
-
-    _tell(measure(seed=seed, days=days, events_a_day=events))
-
-
 @train.command("replies")
 def train_replies(
     config: Annotated[Path, typer.Argument(help="A recipe; see models/training/configs.")],
@@ -237,7 +221,7 @@ def bench(
     part: Annotated[
         Part,
         typer.Option(
-            help="stream: produce to commit; rest: POST /v1/analyze; all: both; desk: 50 open consoles."
+            help="stream: produce to commit; rest: POST /v1/analyze; all: both."
         ),
     ] = "all",
     out: Annotated[Path | None, typer.Option(help="Write the figures as JSON here too.")] = None,
