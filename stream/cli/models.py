@@ -220,9 +220,7 @@ def bench(
     ] = None,
     part: Annotated[
         Part,
-        typer.Option(
-            help="stream: produce to commit; rest: POST /v1/analyze; all: both."
-        ),
+        typer.Option(help="stream: produce to commit; rest: POST /v1/analyze; all: both."),
     ] = "all",
     out: Annotated[Path | None, typer.Option(help="Write the figures as JSON here too.")] = None,
 ) -> None:

@@ -12,7 +12,6 @@ from benchmarks.bursts import evaluate_bursts
 
 from stream.bursts.detector import FEWEST, LONGEST, REST, Traffic, find_bursts
 
-
 MIDNIGHT = datetime(2026, 3, 12, tzinfo=UTC)
 NOON = 12 * 60  # minutes after midnight
 
