@@ -1,4 +1,4 @@
-"""The web server with its real parts: the console, the REST interface, and the model behind them."""
+"""Web server with its real parts: the console, the REST interface, and the model behind them."""
 
 from __future__ import annotations
 
@@ -74,12 +74,13 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
             desk=desk,
         )
         server = Server(configured(create_web(store, api)), leave=desk.hub.end)
-        listening.listen(socket.SOMAXCONN)  # whoever reads the address may ask at once
+        listening.listen(socket.SOMAXCONN)  # before the address is printed
         address = _address(host, listening.getsockname()[1])
         print(f"earshot: {address}", flush=True)
         if code := await desk.people.setup_code():
             print(
-                f"earshot: nobody can log in yet: type {code} into {address}/setup within {SETUP_MINUTES} minutes",
+                f"earshot: nobody can log in yet: type {code} into {address}/setup"
+                f" within {SETUP_MINUTES} minutes",
                 flush=True,
             )
         serving = asyncio.ensure_future(server.serve(sockets=[listening]))
@@ -87,7 +88,7 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
             await asyncio.shield(serving)
         finally:
             server.should_exit = True
-            # in order, some seconds at most: broken off, it would leave the console's tasks behind
+            # In order, some seconds at most: cancelled, it would leave the console's tasks behind.
             await serving
 
 
@@ -97,13 +98,13 @@ def _address(host: str, port: int) -> str:
 
 def _load_model(settings: Settings) -> Model:
     # Requests come in small batches, of which two on a core each take less time than two on both
-    # cores. A language model counts for itself how much it is asked at once.
-    at_once = 1 if settings.backend == "llm" else settings.threads
+    # cores. A language model limits its own concurrency.
+    concurrency = 1 if settings.backend == "llm" else settings.threads
     analyzer = load_backend(settings, threads=1)
     read = reader(analyzer, redact, load_calls(settings, analyzer, whole=True))
     artifact = load_artifact(model_folder(settings))
-    taught = Taught(artifact.version, artifact.mix.get("sentiment", {}))
-    return Model(read, analyzer.taxonomy, taught, at_once)
+    mix = Taught(artifact.version, artifact.mix.get("sentiment", {}))
+    return Model(read, analyzer.taxonomy, mix, concurrency)
 
 
 def _writer(settings: Settings) -> Write:
@@ -113,9 +114,7 @@ def _writer(settings: Settings) -> Write:
 
 
 def _provider(settings: Settings) -> SignsOn | None:
-    """The provider of single sign-on, where the settings name one. Raises UserError for what is
-    missing.
-    """
+    """The provider of single sign-on, where the settings name one. Raises UserError."""
     if settings.oidc_issuer is None:
         return None
     if settings.oidc_client_id is None or settings.oidc_client_secret is None:
@@ -127,6 +126,4 @@ def _provider(settings: Settings) -> SignsOn | None:
     except ModuleNotFoundError:
         raise UserError("EARSHOT_OIDC_ISSUER needs an extra: pip install 'earshot[oidc]'") from None
     secret = settings.oidc_client_secret.get_secret_value()
-    return Provider(
-        Client(settings.oidc_issuer, settings.oidc_client_id, secret, settings.oidc_claim)
-    )
+    return Provider(Client(settings.oidc_issuer, settings.oidc_client_id, secret))

@@ -14,7 +14,8 @@ from models.calls.sides import Utterance
 from stream.errors import UserError
 from stream.triage.judgement import utterances
 
-Turns = Sequence[Utterance]
+Calls = dict[str, list[Utterance]]  # turns by the name of the call
+Labels = dict[str, dict[Task, str | None]]  # by the name of the call
 OnBadRow = Callable[[BadRow], None]
 
 _NAMES: Mapping[Task, Mapping[str, str]] = {
@@ -29,83 +30,91 @@ _NAMES: Mapping[Task, Mapping[str, str]] = {
 }
 
 
-def read_calls(path: Path, on_bad_row: OnBadRow) -> dict[str, list[Utterance]]:
-    """The calls of a file or a folder by their names: of a file in a folder its own, and otherwise
-    the call's id.
+def read_calls(path: Path, on_bad_row: OnBadRow) -> Calls:
+    """The calls of a file or a folder by name: the file's in a folder, the call's id otherwise.
 
     Raises FormatError, one line, when there is no call to read.
     """
-    found: dict[str, list[Utterance]] = {}
-    for event, cursor in open_file(
-        path, "transcripts" if path.is_dir() else None, on_bad_row=on_bad_row
-    ):
+    calls: Calls = {}
+    format = "transcripts" if path.is_dir() else None
+    for event, cursor in open_file(path, format, on_bad_row=on_bad_row):
         if not isinstance(event, Transcript):
             raise FormatError(f"{path}: holds no calls; a call is turns of a customer and an agent")
         name = cursor if isinstance(cursor, str) else event.id.partition(":")[2]
-        found[name] = utterances(event)
-    return found
+        calls[name] = utterances(event)
+    return calls
 
 
-def read_labels(path: Path) -> dict[str, dict[Task, str | None]]:
-    """What a CSV with the columns `file`, `sentiment`, `outcome` (either of the two) says of each
-    call.
+def read_labels(path: Path) -> Labels:
+    """The labels of a CSV with the columns `file`, `sentiment`, `outcome` (either of the two).
 
     Raises UserError naming the column, line or label that is wrong.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
-            columns = [name.strip() for name in reader.fieldnames or ()]
-            tasks = [task for task in LABELS if task in columns]
-            if "file" not in columns or not tasks:
-                there = ", ".join(columns) or "(none)"
-                raise UserError(
-                    f"{path}: it needs the columns file and sentiment, outcome or both; it has {there}"
-                )
-            labels: dict[str, dict[Task, str | None]] = {}
-            for row in reader:
-                told = {
-                    task: _label(path, reader.line_num, task, row[task] or "") for task in tasks
-                }
-                labels[(row["file"] or "").strip()] = told
+            tasks = _tasks(path, [name.strip() for name in reader.fieldnames or ()])
+            return {
+                (row["file"] or "").strip(): _labels_of(path, reader.line_num, tasks, row)
+                for row in reader
+            }
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
     except OSError as error:
         raise UserError(f"{path}: it cannot be read ({error.strerror})") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: it is no CSV in UTF-8 ({error})") from None
-    return labels
 
 
-def labelled(
-    data: Path, labels: Path | None, on_bad_row: OnBadRow
-) -> tuple[dict[str, list[Utterance]], dict[str, dict[Task, str | None]]]:
-    """The calls that have labels, by name. labels: `labels.csv` beside or within the data where it
-    is not given.
+def _tasks(path: Path, columns: Sequence[str]) -> list[Task]:
+    tasks = [task for task in LABELS if task in columns]
+    if "file" not in columns or not tasks:
+        names = ", ".join(columns) or "(none)"
+        raise UserError(
+            f"{path}: it needs the columns file and sentiment, outcome or both; it has {names}"
+        )
+    return tasks
 
-    data may be the table of labels itself; its files lie beside it then. A file may be named
-    without its suffix. Raises UserError where calls and labels do not meet.
+
+def _labels_of(
+    path: Path, line: int, tasks: Iterable[Task], row: Mapping[str, str | None]
+) -> dict[Task, str | None]:
+    return {task: _label(path, line, task, row[task] or "") for task in tasks}
+
+
+def labelled(data: Path, labels: Path | None, on_bad_row: OnBadRow) -> tuple[Calls, Labels]:
+    """The calls that have labels, and the labels, by name.
+
+    labels: `labels.csv` beside or within the data where it is None. data may be the table of labels
+    itself; its files lie beside it then. A file may be named without its suffix. Raises UserError
+    where calls and labels do not meet.
     """
     if labels is None and data.suffix == ".csv" and _is_labels(data):
         data, labels = data.parent, data
     if labels is None:
-        labels = (data if data.is_dir() else data.parent) / "labels.csv"
-        if not labels.exists():
-            raise UserError(
-                f"{data}: which calls are how? --labels FILE, a CSV with the columns file,sentiment,outcome"
-            )
-    told = read_labels(labels)
+        labels = _labels_beside(data)
+    by_file = read_labels(labels)
+    if not by_file:
+        raise UserError(f"{labels}: it has no rows")
     calls = read_calls(data, on_bad_row)
     by_stem = {PurePath(name).stem: name for name in calls}
-    named = {by_stem.get(PurePath(name).stem, name): one for name, one in told.items()}
-    missing = [name for name in named if name not in calls]
+    by_call = {by_stem.get(PurePath(file).stem, file): row for file, row in by_file.items()}
+    missing = [name for name in by_call if name not in calls]
     if missing:
         raise UserError(
-            f"{labels}: there is no call {missing[0]!r} in {data} ({len(missing)} of {len(named)} are missing)"
+            f"{labels}: there is no call {missing[0]!r} in {data}"
+            f" ({len(missing)} of {len(by_call)} are missing)"
         )
-    if not named:
-        raise UserError(f"{labels}: it has no rows")
-    return {name: calls[name] for name in named}, named
+    return {name: calls[name] for name in by_call}, by_call
+
+
+def _labels_beside(data: Path) -> Path:
+    labels = (data if data.is_dir() else data.parent) / "labels.csv"
+    if not labels.exists():
+        raise UserError(
+            f"{data}: which calls are how? --labels FILE, a CSV with the columns file,sentiment,outcome"
+        )
+    return labels
 
 
 def truths(

@@ -12,7 +12,7 @@ from servers.x_api import KEYS, XApi
 
 from connectors.events import decode
 from connectors.x.costs import PRICES, Meter
-from stream.cli.listening import look_up
+from stream.bootstrap.live import look_up
 from stream.ingest.networks import Wish
 from stream.ingest.spend import Spend, spend_alert
 from stream.postgres.database import open_engine

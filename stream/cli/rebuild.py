@@ -1,17 +1,16 @@
-"""Commands for whoever runs earshot: rebuild."""
+"""`earshot rebuild`: every ticket folded anew from the stored events."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from stream.observe.logs import set_up_logs
-from stream.settings import read_settings
+from stream.cli.on_store import run_on_parts
 
 if TYPE_CHECKING:
+    from stream.bootstrap.parts import Parts
     from stream.store.rebuild import Rebuilt
 
 
@@ -37,25 +36,22 @@ def rebuild(
     where it stopped.
     """
     from stream.bootstrap.jobs import rebuild_tickets
-    from stream.bootstrap.parts import ensure_migrated, parts
 
-    settings, console = read_settings(), Console(stderr=True)
-    set_up_logs(settings, quiet=True)
+    console = Console(stderr=True)
 
-    async def work() -> Rebuilt:
-        async with parts(settings, "rebuild", broker=publish) as found:
-            await ensure_migrated(found)
-            with console.status("rebuilding") as status:
-                return await rebuild_tickets(
-                    found,
-                    publish=publish,
-                    batch=batch,
-                    told=lambda done: status.update(_progress(done)),
-                )
+    async def work(running: Parts) -> Rebuilt:
+        with console.status("rebuilding") as status:
+            return await rebuild_tickets(
+                running,
+                publish=publish,
+                batch=batch,
+                on_progress=lambda done: status.update(_progress(done)),
+            )
 
-    done = asyncio.run(work())
+    done = run_on_parts("rebuild", work, broker=publish)
     typer.echo(
-        f"{_progress(done)}; {done.changed:,} were not what their events say, nor were {done.cells:,} of the counts"
+        f"{_progress(done)}; {done.changed:,} were not what their events say,"
+        f" nor were {done.cells:,} of the counts"
     )
 
 
