@@ -59,7 +59,10 @@ async def eventually(dependency: str, start: Callable[[], Awaitable[T]], health:
             log.warning("waiting for %s: %s", dependency, error)
         health.wait(dependency)
 
-    return await while_away(on_away)(start)
+    async def attempt() -> T:
+        return await start()  # tenacity would not await the coroutine of a lambda
+
+    return await while_away(on_away)(attempt)
 
 
 async def every(seconds: float, duty: Callable[[], Awaitable[object]]) -> None:

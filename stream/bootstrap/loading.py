@@ -9,6 +9,7 @@ from stream import brands as brands_file
 from stream.settings import Settings
 
 if TYPE_CHECKING:
+    from models.artifact import Artifact
     from models.registry import Registry
 
 
@@ -34,6 +35,13 @@ def model_registry(settings: Settings) -> Registry:
 def model_folder(settings: Settings) -> Path:
     """The directory of the model in use."""
     return settings.model or model_registry(settings).current()
+
+
+def artifact_in_use(settings: Settings) -> Artifact:
+    """The artifact of the model in use, verified. Raises ArtifactError."""
+    from models.artifact import load_artifact
+
+    return load_artifact(model_folder(settings))
 
 
 def load_calls(settings: Settings, analyzer: Any = None, *, whole: bool = False) -> Any:

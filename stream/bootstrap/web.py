@@ -9,11 +9,10 @@ from contextlib import AsyncExitStack
 from functools import cache
 
 from connectors.webhook import load_hooks
-from models.artifact import load_artifact
 from models.redact import redact
 from stream.accounts.api_keys import ApiKeys
 from stream.accounts.users import SETUP_MINUTES
-from stream.bootstrap.loading import load_backend, load_calls, load_replier, model_folder
+from stream.bootstrap.loading import artifact_in_use, load_backend, load_calls, load_replier
 from stream.bootstrap.parts import Parts
 from stream.errors import UserError
 from stream.incidents.answers import Write
@@ -102,7 +101,7 @@ def _load_model(settings: Settings) -> Model:
     concurrency = 1 if settings.backend == "llm" else settings.threads
     analyzer = load_backend(settings, threads=1)
     read = reader(analyzer, redact, load_calls(settings, analyzer, whole=True))
-    artifact = load_artifact(model_folder(settings))
+    artifact = artifact_in_use(settings)
     mix = Taught(artifact.version, artifact.mix.get("sentiment", {}))
     return Model(read, analyzer.taxonomy, mix, concurrency)
 

@@ -92,6 +92,7 @@ def train_complaints(
     require(NEEDED, "training")
     from models.training.custom.request import Asked
     from models.training.errors import TrainingError
+    from stream.bootstrap.loading import artifact_in_use
 
     columns = {"text": text, "topic": topic, "problem": problem, "dissatisfaction": dissatisfaction}
     request = Asked(
@@ -104,7 +105,7 @@ def train_complaints(
     )
     folder = out or Path("runs") / history.name.partition(".")[0]
     try:
-        start = _start(model)
+        start = artifact_in_use(settings_with(model=model))
         with watched() as on_line:
             if curve:
                 figures = _learning_curve(request, start, on_line)
@@ -140,14 +141,6 @@ def _finetune(
     from models.training.custom.finetune_encoder import train_tuned
 
     return _run_figures(train_tuned(request, start, folder, config, on_line))
-
-
-def _start(model: Path | None) -> Any:
-    """The model to start from: that of the option, or the one in use."""
-    from models.artifact import load_artifact
-    from stream.bootstrap.loading import model_folder
-
-    return load_artifact(model_folder(settings_with(model=model)))
 
 
 def _run_figures(story: dict[str, Any]) -> dict[str, Any]:
