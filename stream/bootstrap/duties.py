@@ -1,4 +1,4 @@
-"""Duties of a long-lived process: signals, waits, repeated work, health endpoints, the Faust app."""
+"""Duties of a long-lived process: signals, waits, repeated work, health, the Faust app."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def until_signal(work: Awaitable[None]) -> None:
 
 
 async def until_one_ends(*works: Awaitable[object]) -> None:
-    """Run them together until the first ends; the others are cancelled. Raises the first's error."""
+    """Run them until the first ends; the others are cancelled. Raises the first's error."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -52,7 +52,7 @@ async def until_one_ends(*works: Awaitable[object]) -> None:
 
 
 async def eventually(dependency: str, start: Callable[[], Awaitable[T]], health: Health) -> T:
-    """The result of `start`, tried until the dependency is there. Not ready meanwhile, but alive."""
+    """The result of `start`, tried until it is there. Meanwhile not ready, but alive."""
 
     def on_away(error: BaseException) -> None:
         if health.waiting_for != dependency:

@@ -170,7 +170,8 @@ async def listen(
         totals = await store.totals()
         summary = Summary(network, before=totals, after=totals)
         on_message(
-            f"listening on {network}{_listened_to(query)}; Ctrl-C ends it, and it goes on from there next time"
+            f"listening on {network}{_listened_to(query)}; Ctrl-C ends it, and it goes on"
+            " from there next time"
         )
         health.started = True
         watch = LiveWatch(

@@ -119,7 +119,7 @@ async def _started(settings: Settings, role: str, *, broker: bool) -> AsyncItera
 
 
 async def _finished(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
-    """The result of work that must not be cancelled in the middle, and whether it should have been."""
+    """The result of work that must not be cancelled, and whether it should have been."""
     working = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(working), False

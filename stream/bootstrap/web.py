@@ -118,7 +118,8 @@ def _provider(settings: Settings) -> SignsOn | None:
         return None
     if settings.oidc_client_id is None or settings.oidc_client_secret is None:
         raise UserError(
-            "EARSHOT_OIDC_ISSUER needs EARSHOT_OIDC_CLIENT_ID and EARSHOT_OIDC_CLIENT_SECRET beside it"
+            "EARSHOT_OIDC_ISSUER needs EARSHOT_OIDC_CLIENT_ID and"
+            " EARSHOT_OIDC_CLIENT_SECRET beside it"
         )
     try:
         from stream.web.auth.oidc import Client, Provider

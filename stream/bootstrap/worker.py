@@ -232,12 +232,13 @@ def _outbox(
 
 
 async def _while_broker_lives(running: Parts) -> None:
-    """Until the embedded broker ends. Its messages end with it, and the next has another address."""
+    """Until the embedded broker ends; its messages end with it."""
     embedded = running.embedded if running.broker_is_embedded else None
     while embedded is None or embedded.holds_broker():
         await asyncio.sleep(1.0)
     raise UserError(
-        "the embedded broker has died; what it still held is lost: start again, and replay what is missing"
+        "the embedded broker has died; what it still held is lost: start again, and"
+        " replay what is missing"
     )
 
 

@@ -103,7 +103,9 @@ def alert_snooze(
     span: Annotated[str, typer.Option("--for", help="How long: 30m, 4h, 2d; 0m wakes it.")] = "4h",
     by: By = None,
 ) -> None:
-    """No messages about it, nor about others of its brand and topic (of its ticket), for a while."""
+    """No messages about it, nor about others of its brand and topic (of its ticket), for a
+    while.
+    """
     parts = _SPAN.fullmatch(span.strip())
     if parts is None:
         raise UserError(f"--for {span}: say it as 30m, 4h or 2d")
@@ -121,7 +123,9 @@ def alert_send(
         bool, typer.Option("--forever", help="Stay, and send what comes, until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Tell the sinks of EARSHOT_ALERTS what they have not been told. A worker does this by itself."""
+    """Tell the sinks of EARSHOT_ALERTS what they have not been told. A worker does this by
+    itself.
+    """
     from stream.bootstrap.alerts import SEND_EVERY, notifier
     from stream.bootstrap.duties import every, until_signal
     from stream.bootstrap.parts import ensure_migrated, parts

@@ -112,7 +112,8 @@ def _labels_beside(data: Path) -> Path:
     labels = (data if data.is_dir() else data.parent) / "labels.csv"
     if not labels.exists():
         raise UserError(
-            f"{data}: which calls are how? --labels FILE, a CSV with the columns file,sentiment,outcome"
+            f"{data}: which calls are how? --labels FILE, a CSV with the columns"
+            " file,sentiment,outcome"
         )
     return labels
 

@@ -19,7 +19,8 @@ from stream.settings import Settings
 compare = typer.Typer(
     cls=compare_models.SentimentByDefault,
     no_args_is_help=True,
-    help="Set models side by side on your own labelled file; without a name of a command, sentiment models.",
+    help="Set models side by side on your own labelled file; without a name of a"
+    " command, sentiment models.",
 )
 export = typer.Typer(no_args_is_help=True, help="Write files that other tools take.")
 
@@ -37,7 +38,8 @@ def compare_complaints(
         list[str],
         typer.Argument(
             metavar="BACKEND...",
-            help="local, local:DIRECTORY, llm (EARSHOT_LLM_MODEL) or llm:MODEL; the address is EARSHOT_LLM_URL.",
+            help="local, local:DIRECTORY, llm (EARSHOT_LLM_MODEL) or llm:MODEL; the"
+            " address is EARSHOT_LLM_URL.",
         ),
     ],
     data: Annotated[
@@ -126,12 +128,14 @@ def export_finetune(
         return
     for figures in exported.figures.values():
         print(
-            f"{figures['file']}: {figures['examples']:,} examples, about {figures['tokens']:,} tokens "
+            f"{figures['file']}: {figures['examples']:,} examples, about"
+            f" {figures['tokens']:,} tokens "
             f"(longest {figures['tokens_longest']:,})"
         )
     print(f"{exported.brief}: what the tuned model is asked with (EARSHOT_LLM_BRIEF)")
     print(
-        "tokens are counted with the tokenizer that comes with earshot: an estimate, the tuned model has its own"
+        "tokens are counted with the tokenizer that comes with earshot: an estimate, the"
+        " tuned model has its own"
     )
 
 

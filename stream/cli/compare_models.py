@@ -22,7 +22,7 @@ from stream.settings import read_settings
 
 
 class SentimentByDefault(TyperGroup):
-    """`earshot compare MODEL... --data FILE` is `earshot compare sentiment MODEL... --data FILE`."""
+    """`earshot compare MODEL...` is `earshot compare sentiment MODEL...`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
@@ -40,7 +40,8 @@ def compare_sentiment(
         list[str],
         typer.Argument(
             metavar="MODEL...",
-            help="shipped, a version of `model list`, a folder (model, release, run or adapter), a hub's name, "
+            help="shipped, a version of `model list`, a folder (model, release, run or"
+            " adapter), a hub's name, "
             "or base:NAME for an untrained head. WHICH=MODEL gives it a shorter name.",
         ),
     ],
@@ -50,7 +51,8 @@ def compare_sentiment(
     labels: Annotated[
         list[str] | None,
         typer.Option(
-            help="What a model's labels mean where they do not tell: LABEL_0=negative,LABEL_1=positive."
+            help="What a model's labels mean where they do not tell:"
+            " LABEL_0=negative,LABEL_1=positive."
         ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Cores that a model may use.")] = 2,

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 NEEDED = ("sklearn", "matplotlib", "wordcloud")
 
 LABELS = ("topic", "problem", "sentiment", "outcome")
-# Names that a table may have for its own labels; text, date and brand are recognised as `replay` does.
+# Names that a table may have for its own labels; text, date and brand are recognised as `replay`
+# does.
 TOPIC = ("topic", "product", "complaint_type", "theme")
 PROBLEM = ("problem", "issue", "category", "intent", "negativereason", "reason", "title")
 INDEX = (

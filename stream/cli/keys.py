@@ -42,7 +42,8 @@ def create(
     scope: Annotated[
         list[ScopeName],
         typer.Option(
-            help="analyze: POST /v1/analyze; events: POST /v1/events; read: what GET shows; desk: what agents do."
+            help="analyze: POST /v1/analyze; events: POST /v1/events; read: what GET"
+            " shows; desk: what agents do."
         ),
     ],
     user: Annotated[

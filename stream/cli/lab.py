@@ -198,7 +198,7 @@ def report(
 
 
 def served_by(run: Path) -> Any:
-    """The small model of sentiments of a run or a directory. Raises UserError where there is none."""
+    """The small model of sentiments of a run or a directory. Raises UserError without one."""
     from models.artifact import STORY
     from models.evaluation.compare_served import Served
     from models.sentiment_classifier import is_classifier

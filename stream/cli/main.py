@@ -54,7 +54,8 @@ READABLE = (
 
 app = typer.Typer(
     name="earshot",
-    help="Hears what customers say, and puts the few messages that need a person in front of the right person.",
+    help="Hears what customers say, and puts the few messages that need a person in"
+    " front of the right person.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -122,7 +123,7 @@ def main() -> None:
 
 
 def _leave_soon(code: int) -> None:
-    """Leave within ten seconds: Faust's consumer thread was seen to wait for a dead broker for ever."""
+    """Leave within ten seconds: Faust's consumer thread can wait for a dead broker for ever."""
 
     def leave() -> None:
         sys.stderr.flush()

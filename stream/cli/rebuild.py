@@ -22,7 +22,8 @@ def rebuild(
     publish: Annotated[
         bool,
         typer.Option(
-            help="Tell the topic `tickets` every ticket as it is stored; without it, no Kafka is needed."
+            help="Tell the topic `tickets` every ticket as it is stored; without it, no"
+            " Kafka is needed."
         ),
     ] = True,
     batch: Annotated[

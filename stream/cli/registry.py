@@ -90,12 +90,15 @@ def use(
         ),
     ],
 ) -> None:
-    """Use this model from the next start of a worker on. One that did not pass the gate is refused."""
+    """Use this model from the next start of a worker on. One that did not pass the gate is
+    refused.
+    """
     from models.sentiment_classifier import is_classifier
 
     if is_classifier(Path(version).expanduser()):
         raise UserError(
-            f"{version} says sentiment alone; a worker needs a model of all heads (see models/README.md)"
+            f"{version} says sentiment alone; a worker needs a model of all heads (see"
+            " models/README.md)"
         )
     settings = read_settings()
     artifact = model_registry(settings).use(version)

@@ -90,7 +90,9 @@ def edits(
         Path | None, typer.Option(help="Write here instead of to standard output.")
     ] = None,
 ) -> None:
-    """What people made of drafts, one JSON object a line: for `earshot train replies --from-edits`."""
+    """What people made of drafts, one JSON object a line: for `earshot train replies
+    --from-edits`.
+    """
     rows = on_replies(lambda replies: replies.edits())
     lines = [f"{json.dumps(dict(row), ensure_ascii=False)}\n" for row in rows]
     if out is None:

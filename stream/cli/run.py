@@ -29,7 +29,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo() -> None:
-    """Show everything on a made-up day of two companies: a quiet morning, an outage at noon, spam."""
+    """Show everything on a made-up day of two companies: a quiet morning, an outage at noon,
+    spam.
+    """
     from connectors.demo import demo_day
     from stream.bootstrap.replay import EventList, replay
     from stream.cli import show
@@ -126,7 +128,8 @@ def ingest(
     source: Annotated[
         str,
         typer.Argument(
-            help="x, bluesky, mastodon, imap; `demo`; or a file: read on from where the last ingest stopped."
+            help="x, bluesky, mastodon, imap; `demo`; or a file: read on from where the"
+            " last ingest stopped."
         ),
     ],
     keyword: Annotated[
@@ -212,7 +215,8 @@ def replay(
     format: Annotated[
         str | None,
         typer.Option(
-            help="airline, sentiment140, twcs, complaints, transcripts or jsonl; found out from the header."
+            help="airline, sentiment140, twcs, complaints, transcripts or jsonl; found"
+            " out from the header."
         ),
     ] = None,
     rate: Rate = None,

@@ -146,7 +146,8 @@ async def bench_consoles(
         consoles = await ConsoleProcess.start(f"http://127.0.0.1:{port}", tokens, mark)
         stack.push_async_callback(consoles.end)
         console.print(
-            f"{rate:g} events a second are offered for {seconds:g} s, a new P1 every {EVERY:g} s ..."
+            f"{rate:g} events a second are offered for {seconds:g} s, a new P1 every"
+            f" {EVERY:g} s ..."
         )
         meter = Meter({"web": server, "worker": psutil.Process(worker.pid)})
         before = await _stored(engine)

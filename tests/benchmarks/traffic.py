@@ -162,7 +162,7 @@ def _plant(
 
 
 def _slots(dice: np.random.Generator, days: int, count: int) -> NDArray[np.int64]:
-    """Minutes at which bursts may begin, in order: after three days, and half a day before the end."""
+    """Minutes at which bursts may begin, in order: not in the first three days."""
     first, last = 3 * _DAY, days * _DAY - 720
     size = min(count, (last - first) // 600)
     return np.sort(dice.choice(np.arange(first, last, 300), size=size, replace=False))
