@@ -1,36 +1,29 @@
-"""How long to wait before the next attempt: it grows with every failure and starts over when
-something worked.
-"""
+"""Back-off of one connection: tenacity's waits, counted over its failures."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tenacity import AsyncRetrying, RetryCallState, wait_exponential
+from tenacity.wait import wait_base
 
 
-@dataclass(slots=True)
-class BackOff:
-    """Seconds to wait: `first`, then `factor` times the last and `step` more, `most` at the
-    longest.
-    """
+class Backoff:
+    """The failures since something worked. A source does not wait itself: it says how long to."""
 
-    first: float
-    most: float
-    factor: float = 1.0
-    step: float = 0.0
-    _last: float | None = None
+    def __init__(self, wait: wait_base) -> None:
+        self._wait = wait
+        self.reset()
 
     def next(self) -> float:
-        self._last = (
-            self.first
-            if self._last is None
-            else min(self.most, self._last * self.factor + self.step)
-        )
-        return self._last
+        """Count a failure; returns the seconds to wait before the next attempt."""
+        seconds = self._wait(self._failures)
+        self._failures.prepare_for_next_attempt()
+        return seconds
 
     def reset(self) -> None:
         """Something worked: the next wait is the first again."""
-        self._last = None
+        self._failures = RetryCallState(AsyncRetrying(), None, (), {})
 
 
-def exponential(first: float, most: float) -> BackOff:
-    return BackOff(first, most, factor=2.0)
+def doubling(first: float, longest: float) -> Backoff:
+    """Waits of `first` seconds, then twice the last, `longest` at most."""
+    return Backoff(wait_exponential(multiplier=first, max=longest))

@@ -1,6 +1,4 @@
-"""What every way from and to the outside world has in common: errors, the shape of a source, the
-shape of answering.
-"""
+"""Interfaces of connectors: their errors, a source, a live source, and a replier."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ Cursor = Any  # JSON-able; only the source that made it can read it
 
 
 class ConnectorError(Exception):
-    """Something is wrong outside; the message is one line for a person and says what to do."""
+    """A fault outside; the message is one line for a person, with the remedy."""
 
 
 class FormatError(ConnectorError):
@@ -23,9 +21,7 @@ class FormatError(ConnectorError):
 
 
 class SourceError(ConnectorError):
-    """The source failed in the middle. retry_after: seconds after which it may work again, None
-    when it will not.
-    """
+    """The source failed in the middle. retry_after: seconds until it may work; None: never."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -34,11 +30,9 @@ class SourceError(ConnectorError):
 
 @runtime_checkable
 class Source(Protocol):
-    """A source that ends, such as a file: iterate it once, in a thread of its own where reading may
-    block.
+    """A source that ends, such as a file. Iterate it once, in a thread: reading may block.
 
-    name: what its cursor is stored under. total, done: how far the reading is, both in the same
-    unit.
+    name: of its stored cursor. total, done: how far the reading is, both in the same unit.
     """
 
     name: str
@@ -54,24 +48,26 @@ class Source(Protocol):
 
 @runtime_checkable
 class LiveSource(Protocol):
-    """A source that does not end. It goes on after `cursor` (None: from now) and raises SourceError
-    when it breaks.
-
-    name: what its cursor is stored under. `events` is one connection: whoever reads it waits
-    SourceError.retry_after (the network's own back-off, which the source counts) and opens it again
-    with the last cursor. No event of the time between is missing then; one source yields a revision
-    of an event once.
-    """
+    """A source that does not end. name: of its stored cursor."""
 
     name: str
 
-    def events(self, cursor: Cursor | None) -> LiveEvents: ...
+    def events(self, cursor: Cursor | None) -> LiveEvents:
+        """One connection, which goes on after `cursor` (None: from now) until a SourceError.
+
+        Its reader waits SourceError.retry_after (the network's own back-off, which the source
+        counts) and opens it again with the last cursor. No event of the time between is missing
+        then; one source yields a revision of an event once.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of the network. A second time it does nothing."""
+        ...
 
 
 class NotSent(ConnectorError):
-    """The reply was certainly not sent. retry_after: seconds after which it may be, None when it
-    will never be.
-    """
+    """The reply was certainly not sent. retry_after: seconds until it may be; None: never."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -79,16 +75,12 @@ class NotSent(ConnectorError):
 
 
 class SentUnknown(ConnectorError):
-    """Nobody knows whether the reply was sent: the connection broke before the network had
-    answered.
-    """
+    """The reply may have been sent: the connection broke before the network had answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentReply:
-    """A reply that stands on the network. id: the event id that it will come back under. at: in
-    UTC.
-    """
+    """A reply that stands on the network. id: of the event that it comes back as. at: in UTC."""
 
     id: str
     at: datetime
@@ -96,10 +88,8 @@ class SentReply:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What became of a post. revision: of an edit, the one that stands now; None where the network
-    does not say.
-    """
+class PostStatus:
+    """State of a post. revision: of the edit that stands now; None: the network does not say."""
 
     state: Literal["there", "gone", "unknown"]
     revision: int | None = None
@@ -107,34 +97,29 @@ class Standing:
 
 @runtime_checkable
 class Replier(Protocol):
-    """Answers on one network. Events are named by their ids (`x:123`); raises NotSent and
-    SentUnknown.
+    """Answers on one network, by event ids (`x:123`). Raises NotSent and SentUnknown.
 
-    key: names the reply for ever (such as `reply:42`): the same key is never sent twice where the
-    network can help.
+    key: names the reply for ever (`reply:42`): where the network can help, it is never sent twice.
     """
 
     network: str
 
     async def reply(self, to: str, text: str, *, key: str) -> SentReply:
-        """Answer the post `to`. A NotSent without retry_after says why it never can be."""
+        """Answer the post `to`. A NotSent without retry_after: it never can be, for this reason."""
         ...
 
     async def find_reply(
         self, to: str, text: str, *, key: str, since: datetime
     ) -> SentReply | None:
-        """The reply, if it stands on the network: asked after a crash or SentUnknown. since: when
-        sending began.
+        """The reply, if it stands on the network: after a crash or SentUnknown.
 
-        None: it is not there. Raises NotSent (with retry_after) when the network cannot tell just
-        now.
+        since: when sending began. None: it does not stand there. Raises NotSent (with retry_after)
+        when the network cannot say now.
         """
         ...
 
-    async def lookup(self, ids: Sequence[str]) -> Mapping[str, Standing]:
-        """What became of these posts, each of them. Raises NotSent (with retry_after) when nobody
-        can tell.
-        """
+    async def lookup(self, ids: Sequence[str]) -> Mapping[str, PostStatus]:
+        """The state of every one of these posts. Raises NotSent (with retry_after)."""
         ...
 
     async def close(self) -> None: ...

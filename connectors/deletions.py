@@ -1,6 +1,4 @@
-"""Where a network does not tell of deletions: posts are looked up, and what is gone becomes a
-deletion.
-"""
+"""Deletions on a network that hides them: posts are looked up, and missing ones are deleted."""
 
 from __future__ import annotations
 
@@ -11,8 +9,10 @@ from typing import NamedTuple
 from connectors.base import Replier
 from connectors.events import Deleted
 
+_BATCH = 100  # posts of one lookup
 
-class Known(NamedTuple):
+
+class StoredPost(NamedTuple):
     """A post that is stored."""
 
     id: str
@@ -20,18 +20,14 @@ class Known(NamedTuple):
     occurred_at: datetime
 
 
-async def deleted(
-    replier: Replier, posts: Sequence[Known], *, at_once: int = 100
-) -> AsyncIterator[Deleted]:
-    """The deletions of those posts that are gone. Raises NotSent when the network cannot tell just
-    now.
-    """
-    for start in range(0, len(posts), at_once):
-        part = posts[start : start + at_once]
-        standings = await replier.lookup([post.id for post in part])
-        for post in part:
-            standing = standings.get(post.id)
-            if standing is not None and standing.state == "gone":
+async def deleted(replier: Replier, posts: Sequence[StoredPost]) -> AsyncIterator[Deleted]:
+    """The deletions of the posts that are gone. Raises NotSent when the network cannot say now."""
+    for start in range(0, len(posts), _BATCH):
+        batch = posts[start : start + _BATCH]
+        statuses = await replier.lookup([post.id for post in batch])
+        for post in batch:
+            status = statuses.get(post.id)
+            if status is not None and status.state == "gone":
                 yield Deleted(
                     id=post.id, conversation=post.conversation, occurred_at=post.occurred_at
                 )

@@ -1,4 +1,4 @@
-"""E-mail over SMTP: text and HTML, everything from outside escaped, one Message-ID for one message."""
+"""E-mail over SMTP: text and HTML, everything from outside escaped, one Message-ID a message."""
 
 from __future__ import annotations
 
@@ -30,14 +30,12 @@ Encryption = Literal["starttls", "tls", "none"]
 
 _PORTS: dict[str, int] = {"starttls": 587, "tls": 465, "none": 25}
 _OPTIONS = {"to", "sender", "host", "port", "encryption", "username", "password"}
-_MOST_PARTS = 100
+_PART_LIMIT = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """Where mail is handed in. It is the operator's own: a relay in the private network is the
-    usual case.
-    """
+class SmtpServer:
+    """The mail server that takes the message: the operator's own, often in a private network."""
 
     host: str
     port: int
@@ -64,11 +62,11 @@ def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> 
         raise SinkError(f"the sink {name}: username and password go together")
     if password is not None and encryption == "none":
         raise SinkError(f"the sink {name}: a password is not sent without encryption")
-    server = Server(text_option(options, "host", name), port, encryption, username, password)
-    given = options.get("to")
-    to = [_address(each, name) for each in given] if isinstance(given, list) and given else None
-    if to is None:
+    server = SmtpServer(text_option(options, "host", name), port, encryption, username, password)
+    addresses = options.get("to")
+    if not isinstance(addresses, list) or not addresses:
         raise SinkError(f"the sink {name} needs `to`, a list of addresses")
+    to = [_address(address, name) for address in addresses]
     return Email(name, server, _address(text_option(options, "sender", name), name), to)
 
 
@@ -77,14 +75,14 @@ class Email:
     same Message-ID.
     """
 
-    def __init__(self, name: str, server: Server, sender: str, to: Sequence[str]) -> None:
+    def __init__(self, name: str, server: SmtpServer, sender: str, to: Sequence[str]) -> None:
         self.name = name
         self._server = server
         self._sender = sender
         self._to = to
 
     async def send(self, notice: Notice) -> str:
-        message = mail(shortened(notice, _MOST_PARTS), self._sender, self._to)
+        message = mail(shortened(notice, _PART_LIMIT), self._sender, self._to)
         return await asyncio.to_thread(self._hand_in, message)
 
     async def close(self) -> None: ...
@@ -94,10 +92,7 @@ class Email:
         refused: Mapping[str, object] | None = None
         try:
             with self._connected() as smtp:
-                if server.encryption == "starttls":
-                    smtp.starttls(context=ssl.create_default_context())
-                if server.username is not None and server.password is not None:
-                    smtp.login(server.username, server.password)
+                self._log_in(smtp)
                 handed_in = True
                 refused = smtp.send_message(message, self._sender, list(self._to))
         except smtplib.SMTPRecipientsRefused as error:
@@ -106,26 +101,27 @@ class Email:
             if refused is None:
                 raise self._not_sent(error.smtp_code, error.smtp_error) from None
         except smtplib.SMTPNotSupportedError:
-            told = f"{self.name}: {server.host} offers no STARTTLS or no login; see `encryption`"
-            raise NotSent(told) from None
+            raise NotSent(
+                f"{self.name}: {server.host} offers no STARTTLS or no login; see `encryption`"
+            ) from None
         except ssl.SSLCertVerificationError as error:
             raise NotSent(f"{self.name}: {server.host}: {error.verify_message}") from None
         except (smtplib.SMTPException, OSError) as error:
             if refused is not None:
-                return self._taken(refused)
+                return self._summary(refused)
             if handed_in:
                 raise SentUnknown(
                     f"{self.name}: {server.host} broke off ({type(error).__name__})"
                 ) from None
-            why = one_line(str(error), 200)
+            reason = one_line(str(error), 200)
             raise NotSent(
-                f"{self.name}: {server.host}:{server.port}: {why}", retry_after=SOON
+                f"{self.name}: {server.host}:{server.port}: {reason}", retry_after=SOON
             ) from None
-        return self._taken(refused or {})
+        return self._summary(refused or {})
 
-    def _taken(self, refused: Mapping[str, object]) -> str:
-        told = f"taken for {len(self._to) - len(refused)} of {len(self._to)}"
-        return f"{told}; refused: {', '.join(refused)}" if refused else told
+    def _summary(self, refused: Mapping[str, object]) -> str:
+        counts = f"taken for {len(self._to) - len(refused)} of {len(self._to)}"
+        return f"{counts}; refused: {', '.join(refused)}" if refused else counts
 
     def _connected(self) -> smtplib.SMTP:
         server = self._server
@@ -134,16 +130,21 @@ class Email:
             return smtplib.SMTP_SSL(server.host, server.port, timeout=SECONDS, context=context)
         return smtplib.SMTP(server.host, server.port, timeout=SECONDS)
 
-    def _not_sent(self, code: int, said: bytes | str) -> NotSent:
-        words = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-        told = f"{self.name}: {self._server.host} answered {code}: {one_line(words, 200)}"
-        return NotSent(told, retry_after=SOON if 400 <= code < 500 or code == -1 else None)
+    def _log_in(self, smtp: smtplib.SMTP) -> None:
+        server = self._server
+        if server.encryption == "starttls":
+            smtp.starttls(context=ssl.create_default_context())
+        if server.username is not None and server.password is not None:
+            smtp.login(server.username, server.password)
+
+    def _not_sent(self, code: int, answer: bytes | str) -> NotSent:
+        words = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+        message = f"{self.name}: {self._server.host} answered {code}: {one_line(words, 200)}"
+        return NotSent(message, retry_after=SOON if 400 <= code < 500 or code == -1 else None)
 
 
 def mail(notice: Notice, sender: str, to: Sequence[str]) -> EmailMessage:
-    """The message. What tells that it is over answers what told that it began, so that both stand
-    together.
-    """
+    """The message. The end of an alert answers its beginning, so that both stand together."""
     domain = parseaddr(sender)[1].rpartition("@")[2]
     message = EmailMessage()
     message["Subject"] = one_line(f"[earshot] {notice.headline}", 200)
@@ -166,26 +167,28 @@ def _message_id(id: str, domain: str) -> str:
 
 
 def _html(notice: Notice) -> str:
-    def shown(text: str) -> str:
-        return html.escape(one_line(text, 600))
-
     facts = "".join(
-        f"<tr><td>{shown(name)}</td><td>{shown(value)}</td></tr>" for name, value in notice.facts
+        f"<tr><td>{_escaped(name)}</td><td>{_escaped(value)}</td></tr>"
+        for name, value in notice.facts
     )
-    quotes = "".join(f"<blockquote>{shown(quote)}</blockquote>" for quote in notice.quotes[:3])
+    quotes = "".join(f"<blockquote>{_escaped(quote)}</blockquote>" for quote in notice.quotes[:3])
     parts = "".join(f"<li>{_linked(part.headline, part.link)}</li>" for part in notice.parts)
     link = f"<p>{_linked('Open in earshot', notice.link)}</p>" if notice.link else ""
-    head = f"<h3>{shown(notice.headline)}</h3><table>{facts}</table>"
+    head = f"<h3>{_escaped(notice.headline)}</h3><table>{facts}</table>"
     return f"<html><body>{head}{quotes}<ul>{parts}</ul>{link}</body></html>"
 
 
 def _linked(text: str, link: str | None) -> str:
-    shown = html.escape(one_line(text, 300))
-    return f'<a href="{html.escape(link, quote=True)}">{shown}</a>' if link else shown
+    label = _escaped(text, 300)
+    return f'<a href="{html.escape(link, quote=True)}">{label}</a>' if link else label
 
 
-def _address(given: object, sink: str) -> str:
-    address = parseaddr(given)[1] if isinstance(given, str) else ""
+def _escaped(text: str, longest: int = 600) -> str:
+    return html.escape(one_line(text, longest))
+
+
+def _address(option: object, sink: str) -> str:
+    address = parseaddr(option)[1] if isinstance(option, str) else ""
     if "@" not in address or not address.isprintable() or " " in address:
-        raise SinkError(f"the sink {sink}: {given!r} is no e-mail address")
+        raise SinkError(f"the sink {sink}: {option!r} is no e-mail address")
     return address

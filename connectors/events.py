@@ -1,6 +1,4 @@
-"""What customers said, as records: the JSON that travels on the topics `tweets`, `complaints` and
-`transcripts`.
-"""
+"""Events: the JSON records of the topics `tweets`, `complaints` and `transcripts`."""
 
 from __future__ import annotations
 
@@ -9,7 +7,15 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import PydanticSerializationError
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -21,7 +27,7 @@ Direction = Literal["inbound", "outbound"]
 
 
 class _Record(BaseModel):
-    """What every event has.
+    """The fields of every event.
 
     id: unique across networks, `network:native id` (`x:123`). revision: an edit is a higher
     revision of the same id. conversation: the id of the conversation's first message; the key on
@@ -50,7 +56,7 @@ class _Record(BaseModel):
         return self.id.partition(":")[0]
 
 
-class _Said(_Record):
+class _TextRecord(_Record):
     revision: Annotated[int, Field(ge=0, lt=DELETED_REVISION)] = 0
     direction: Direction = "inbound"
     author: Short | None = None
@@ -59,14 +65,14 @@ class _Said(_Record):
     in_reply_to: Id | None = None
 
 
-class Tweet(_Said):
+class Tweet(_TextRecord):
     """A public post on any social network, or the brand's public answer to one."""
 
     kind: Literal["tweet"] = "tweet"
     text: str
 
 
-class Complaint(_Said):
+class Complaint(_TextRecord):
     """A complaint in free text: a form, a letter, a review."""
 
     kind: Literal["complaint"] = "complaint"
@@ -77,7 +83,7 @@ class Complaint(_Said):
 class Turn(BaseModel):
     """One utterance of a call.
 
-    speaker: `unknown` where the source only names people; what they say tells who is the customer.
+    speaker: `unknown` where the source only names people; their words show which is the customer.
     name: the name then. at: seconds from the start of the call.
     """
 
@@ -89,7 +95,7 @@ class Turn(BaseModel):
     at: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
-class Transcript(_Said):
+class Transcript(_TextRecord):
     """A call. Turn by turn it is a row of revisions of one event; `complete` marks the last."""
 
     kind: Literal["transcript"] = "transcript"
@@ -103,9 +109,7 @@ class Transcript(_Said):
 
 
 class Deleted(_Record):
-    """A post that its author took back: the highest revision of `id`, without text. It may come
-    before the post.
-    """
+    """A post that its author took back: the highest revision of `id`. It may come before it."""
 
     kind: Literal["deleted"] = "deleted"
     of: Literal["tweet", "complaint", "transcript"] = "tweet"
@@ -117,36 +121,32 @@ class Deleted(_Record):
 
 type_of_event = Annotated[Tweet | Complaint | Transcript | Deleted, Field(discriminator="kind")]
 Event = Tweet | Complaint | Transcript | Deleted
-Said = Tweet | Complaint | Transcript
+TextEvent = Tweet | Complaint | Transcript
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(type_of_event)
 
 
-class Sourced(NamedTuple):
-    """What a source yields. cursor: where to go on after this event, JSON-able, stored once the
-    broker confirmed it.
+class SourcedEvent(NamedTuple):
+    """An event of a source. cursor: where to go on after it, JSON-able; stored once the broker
+    confirmed the event.
     """
 
     event: Event
     cursor: Any
 
 
-class Passed(NamedTuple):
-    """What a live source yields now and then between events: everything before `cursor` was read
-    and is yielded.
-    """
+class Checkpoint(NamedTuple):
+    """A live source's sign between events: everything before `cursor` was read and is yielded."""
 
     cursor: Any
 
 
-Events = Iterator[Sourced]
-LiveEvents = AsyncIterator[Sourced | Passed]
+Events = Iterator[SourcedEvent]
+LiveEvents = AsyncIterator[SourcedEvent | Checkpoint]
 
 
 def encode(event: Event) -> bytes:
-    """The event as the UTF-8 JSON of the wire. A lone surrogate (half of a character cut in two)
-    becomes `?`.
-    """
+    """The UTF-8 JSON of the wire. A lone surrogate (half of a cut character) becomes `?`."""
     try:
         return event.model_dump_json(exclude_none=True).encode()
     except PydanticSerializationError:
@@ -157,7 +157,12 @@ def encode(event: Event) -> bytes:
 
 
 def decode(value: bytes) -> Event:
-    """The event in `value`. Raises pydantic.ValidationError for what is no JSON, no event, or of
-    another schema.
-    """
+    """The event in `value`. Raises pydantic.ValidationError for anything else."""
     return _EVENT.validate_json(value)
+
+
+def wrong_field(error: ValidationError, place: slice = slice(None)) -> str:
+    """The first fault of a record, in one line that quotes nothing. place: the part of its path."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    path = ".".join(str(part) for part in first["loc"][place])
+    return f"{path}: {first['msg']}" if path else str(first["msg"])

@@ -1,6 +1,4 @@
-"""Files in the public formats, replayed as events: recognised by their header, streamed in constant
-memory.
-"""
+"""Files in the public formats as events: recognised by their header, in constant memory."""
 
 from __future__ import annotations
 
@@ -11,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from connectors.base import Cursor, FormatError, SourceError
-from connectors.events import Event, Events, Sourced, decode
+from connectors.events import Event, Events, SourcedEvent, decode
 from connectors.formats import complaints, transcripts, twcs, tweets
-from connectors.formats.head import FORMATS, Head, read_head, recognised
+from connectors.formats.head import FORMATS, FileHead, read_head, recognised
 from connectors.formats.rows import (
     MAX_LINE,
     START,
@@ -23,8 +21,8 @@ from connectors.formats.rows import (
     Row,
     TextFile,
     csv_rows,
-    events,
     reason,
+    rows_as_events,
 )
 
 __all__ = ["FORMATS", "BadRow", "FileSource", "OnBadRow", "open_file"]
@@ -43,7 +41,7 @@ class FileSource:
         path: Path,
         format: str,
         file: TextFile | None,
-        events: Iterator[Sourced],
+        events: Iterator[SourcedEvent],
         total: int,
         brand: str | None,
     ) -> None:
@@ -64,25 +62,26 @@ class FileSource:
         try:
             for event, cursor in self._events:
                 self._files_done += 1
-                if chosen := self._chosen(event):
-                    yield Sourced(chosen, cursor)
+                branded = self._branded(event)
+                if branded is not None:
+                    yield SourcedEvent(branded, cursor)
         except (OSError, EOFError, zlib.error) as error:
             raise SourceError(f"{self.path}: cannot be read to its end: {error}") from error
         self._files_done = self.total
 
-    def _chosen(self, event: Event) -> Event | None:
-        """The event, if it is of the brand that is asked for, or of none and so becomes one of it."""
+    def _branded(self, event: Event) -> Event | None:
+        """The event if it is of the source's brand; one without a brand becomes one of it."""
         if self._brand is None:
             return event
         if event.brand is not None:
             return event if _same_brand(event.brand, self._brand) else None
-        # twcs names a brand wherever there is one: what is left belongs to nobody
+        # twcs names a brand wherever there is one: the others belong to no brand
         return None if self.format == "twcs" else event.model_copy(update={"brand": self._brand})
 
 
-def _same_brand(one: str, other: str) -> bool:
+def _same_brand(brand: str, other: str) -> bool:
     """`Virgin America` and `@virginamerica` are the same."""
-    return re.sub(r"[\s@]", "", one).casefold() == re.sub(r"[\s@]", "", other).casefold()
+    return re.sub(r"[\s@]", "", brand).casefold() == re.sub(r"[\s@]", "", other).casefold()
 
 
 def open_file(
@@ -93,13 +92,13 @@ def open_file(
     after: Cursor | None = None,
     on_bad_row: OnBadRow,
 ) -> FileSource:
-    """The events of a file; `format` is found out when it is not given.
+    """The events of a file. format: None: recognised by its beginning.
 
-    brand: given to events that have none; of a file that names brands itself, only this brand's
-    events are yielded (upper and lower case, spaces and @ do not matter; in twcs an event without a
-    brand is nobody's and left out). after: the cursor of the last event that is done; reading goes
-    on behind it. on_bad_row: is told of each row that cannot be read; the rest goes on. Raises
-    FormatError, in one line for a person, when there is nothing to read or the format is not known.
+    brand: of events that have none; of a file that names brands itself, only this brand's events
+    are yielded (upper and lower case, spaces and @ do not matter; in twcs an event without a brand
+    is left out). after: the cursor of the last event that is done; reading goes on behind it.
+    on_bad_row: called with each row that cannot be read; the rest goes on. Raises FormatError, in
+    one line for a person, when there is nothing to read or the format is not known.
     """
     if format is not None and format not in FORMATS:
         raise FormatError(f"there is no format {format!r}; the formats are {', '.join(FORMATS)}")
@@ -110,27 +109,26 @@ def open_file(
     except FileNotFoundError:
         raise FormatError(f"{path}: there is no such file") from None
     except (OSError, EOFError, zlib.error) as error:
-        said = error.strerror if isinstance(error, OSError) else None
-        raise FormatError(f"{path}: cannot be read: {said or error}") from None
+        problem = error.strerror if isinstance(error, OSError) else None
+        raise FormatError(f"{path}: cannot be read: {problem or error}") from None
     format = format or recognised(head)
     file = TextFile(path, otherwise=_OTHERWISE.get(format))
-    found = _READERS[format](file, head, _position(after, file), on_bad_row)
-    return FileSource(path, format, file, found, file.total, brand)
+    events = _READERS[format](file, head, _position(after, file), on_bad_row)
+    return FileSource(path, format, file, events, file.total, brand)
 
 
 def _open_folder(
     path: Path, format: str | None, brand: str | None, after: Cursor | None, on_bad_row: OnBadRow
 ) -> FileSource:
-    texts = sorted(
-        (one for one in path.iterdir() if one.suffix in transcripts.SUFFIXES),
-        key=lambda text: text.name,
-    )
+    texts = [file for file in path.iterdir() if file.suffix in transcripts.SUFFIXES]
+    texts.sort(key=lambda text: text.name)
     if not texts or format not in (None, "transcripts"):
         raise FormatError(
-            f"{path}: is a folder; only a folder of transcripts (*.txt, *.vtt, *.srt) can be replayed"
+            f"{path}: is a folder; "
+            "only a folder of transcripts (*.txt, *.vtt, *.srt) can be replayed"
         )
-    found = transcripts.of_folder(texts, None if after is None else str(after), on_bad_row)
-    return FileSource(path, "transcripts", None, found, len(texts), brand)
+    events = transcripts.of_folder(texts, None if after is None else str(after), on_bad_row)
+    return FileSource(path, "transcripts", None, events, len(texts), brand)
 
 
 def _position(after: Cursor | None, file: TextFile) -> Position | None:
@@ -146,67 +144,69 @@ def _position(after: Cursor | None, file: TextFile) -> Position | None:
     return position
 
 
-# the encoding of a line that is not UTF-8, where such files are about
+# The encoding of a line that is not UTF-8, in formats where that happens.
 _OTHERWISE = {"sentiment140": "latin-1", "complaints": "cp1252", "transcripts": "cp1252"}
 
-Reader = Callable[[TextFile, Head, Position | None, OnBadRow], Iterator[Sourced]]
+Reader = Callable[[TextFile, FileHead, Position | None, OnBadRow], Iterator[SourcedEvent]]
 EventOf = Callable[[list[str]], Event]
 
 
-def _table(columns: Sequence[str], event_of: Callable[[Head], EventOf]) -> Reader:
+def _table(columns: Sequence[str], event_of: Callable[[FileHead], EventOf]) -> Reader:
     """A reader of one event a row."""
 
     def read(
-        file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
-    ) -> Iterator[Sourced]:
+        file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
+    ) -> Iterator[SourcedEvent]:
         head.need(columns)
-        return events(_rows(file, head, start, on_bad_row), event_of(head), on_bad_row)
+        return rows_as_events(_rows(file, head, start, on_bad_row), event_of(head), on_bad_row)
 
     return read
 
 
 def _rows(
-    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
 ) -> Iterator[Row]:
     return csv_rows(file.lines(start or head.data), len(head.names), head.delimiter, on_bad_row)
 
 
 def _read_sentiment140(
-    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
-) -> Iterator[Sourced]:
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[SourcedEvent]:
     if not {"user", "text"} <= set(head.names):
         head = head.without_header(tweets.SENTIMENT140)
-    return events(_rows(file, head, start, on_bad_row), tweets.sentiment140(head.names), on_bad_row)
+    return rows_as_events(
+        _rows(file, head, start, on_bad_row), tweets.sentiment140(head.names), on_bad_row
+    )
 
 
 def _read_twcs(
-    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
-) -> Iterator[Sourced]:
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[SourcedEvent]:
     head.need(twcs.COLUMNS)
 
-    def both_passes() -> Iterator[Sourced]:
+    def both_passes() -> Iterator[SourcedEvent]:
         reader = twcs.Twcs(head.names)
         first = _rows(TextFile(file.path), head, None, lambda bad: None)
         reader.learn(row.values for row in first)
-        yield from events(_rows(file, head, start, on_bad_row), reader.tweet, on_bad_row)
+        yield from rows_as_events(_rows(file, head, start, on_bad_row), reader.tweet, on_bad_row)
 
     return both_passes()
 
 
 def _read_complaints(
-    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
-) -> Iterator[Sourced]:
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[SourcedEvent]:
     if not complaints.recognises(head.names):
         head.need(complaints.TEXT[:1])
     undated = transcripts.file_time(file.path)
-    return events(
+    return rows_as_events(
         _rows(file, head, start, on_bad_row), complaints.complaint(head.names, undated), on_bad_row
     )
 
 
 def _read_transcripts(
-    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
-) -> Iterator[Sourced]:
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[SourcedEvent]:
     if transcripts.recognises(head.names):
         return transcripts.of_table(file.path, head.names)(
             _rows(file, head, start, on_bad_row), on_bad_row
@@ -220,8 +220,8 @@ def _read_transcripts(
 
 
 def _read_jsonl(
-    file: TextFile, head: Head, start: Position | None, on_bad_row: OnBadRow
-) -> Iterator[Sourced]:
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[SourcedEvent]:
     for raw, number, end, too_long in file.raw_lines(start or START):
         value = raw.removeprefix(codecs.BOM_UTF8).strip() if number == 1 else raw.strip()
         if not value:
@@ -233,7 +233,7 @@ def _read_jsonl(
         except ValueError as error:
             on_bad_row(BadRow(number, reason(error)))
         else:
-            yield Sourced(event, Position(number, end))
+            yield SourcedEvent(event, Position(number, end))
 
 
 _READERS: dict[str, Reader] = {

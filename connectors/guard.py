@@ -1,6 +1,4 @@
-"""Addresses that people give: connections go to public addresses only, unless private ones are
-allowed.
-"""
+"""Guard of configured addresses: connections go to public ones, unless private ones are allowed."""
 
 from __future__ import annotations
 
@@ -18,23 +16,22 @@ class PrivateAddress(OSError):
     def __init__(self, address: str) -> None:
         super().__init__(
             errno.EACCES,
-            f"{address} is a private address; set EARSHOT_ALLOW_PRIVATE_ADDRESSES=true to allow such",
+            f"{address} is a private address; "
+            "set EARSHOT_ALLOW_PRIVATE_ADDRESSES=true to allow such",
         )
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address (no name) lies in the public internet, also when it is wrapped in an
-    IPv6 one.
-    """
+    """Does an IP address (no name) lie in the public internet, also one within an IPv6 address?"""
     ip = ip_address(address.partition("%")[0])
-    return ip.is_global and not ip.is_multicast and all(each.is_global for each in _wrapped(ip))
+    return ip.is_global and not ip.is_multicast and all(inner.is_global for inner in _wrapped(ip))
 
 
 def _wrapped(ip: IPv4Address | IPv6Address) -> list[IPv4Address]:
     if isinstance(ip, IPv4Address):
         return []
-    found = [ip.ipv4_mapped, ip.sixtofour, ip.teredo[1] if ip.teredo else None]
-    return [each for each in found if each is not None]
+    inner = [ip.ipv4_mapped, ip.sixtofour, ip.teredo[1] if ip.teredo else None]
+    return [address for address in inner if address is not None]
 
 
 def connector(*, allow_private: bool) -> aiohttp.TCPConnector:

@@ -1,4 +1,4 @@
-"""What a sink is told: an alert in words, and what every way out has in common."""
+"""Notices: alerts in words, and the interface of the sinks that send them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ class Notice:
 
     id: names the message for ever; a receiver that knows it may drop a second one. alert: the
     alert's id, the same when it is raised and when it is over. quotes: what customers wrote,
-    redacted, and never anything but data. link: where to go on. parts: of a digest, what it tells
-    of.
+    redacted, and never anything but data. link: where to go on. parts: the notices of a digest.
     """
 
     id: str
@@ -44,16 +43,15 @@ class Notice:
         """One line, also for those who read nothing else."""
         if self.kind in ("digest", "test"):
             return self.title
-        return (
-            f"{'Over' if self.kind == 'recovered' else f'Severity {self.severity}'}: {self.title}"
-        )
+        state = "Over" if self.kind == "recovered" else f"Severity {self.severity}"
+        return f"{state}: {self.title}"
 
 
 class Sink(Protocol):
-    """One way out. `send` returns what the other side said.
+    """One way out. `send` returns the receiver's answer.
 
     Raises NotSent: with retry_after, seconds until it may work again; without, it never will.
-    Raises SentUnknown when nobody can tell whether it arrived.
+    Raises SentUnknown when it may have arrived.
     """
 
     name: str
@@ -71,13 +69,16 @@ def plain(notice: Notice, quotes: int = 3) -> str:
     lines = [notice.headline, *(f"{name}: {value}" for name, value in notice.facts)]
     lines += [f"> {one_line(quote, 300)}" for quote in notice.quotes[:quotes]]
     lines += [f"- {part.headline}" for part in notice.parts]
-    return "\n".join([*lines, notice.link] if notice.link else lines)
+    if notice.link:
+        lines.append(notice.link)
+    return "\n".join(lines)
 
 
 def one_line(text: str, longest: int) -> str:
     """`text` without line ends and other control characters, cut at `longest` characters."""
-    said = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return said if len(said) <= longest else said[: longest - 1] + "…"
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    line = " ".join(printable.split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def shortened(notice: Notice, parts: int) -> Notice:
@@ -99,10 +100,9 @@ def text_option(
 
 
 def only_known(options: Mapping[str, Any], known: set[str], sink: str) -> None:
-    """Raises SinkError for an option that the sink does not have: a typing error must not pass in
-    silence.
-    """
-    if unknown := sorted(options.keys() - known):
+    """Raises SinkError for an unknown option: a typing error must not pass in silence."""
+    unknown = sorted(options.keys() - known)
+    if unknown:
         raise SinkError(
             f"the sink {sink} has no option `{unknown[0]}`; it has {', '.join(sorted(known))}"
         )

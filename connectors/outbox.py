@@ -1,6 +1,4 @@
-"""Replies that go into a file instead of onto a network: to try everything out, and to hand them to
-another system.
-"""
+"""Replies into a file instead of onto a network: for a trial, and for another system."""
 
 from __future__ import annotations
 
@@ -14,20 +12,20 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from connectors.base import NotSent, SentReply, Standing
+from connectors.base import NotSent, PostStatus, SentReply
 
 
 class FileReplier:
-    """Appends one JSON object a line: id, to, key, text, at. Several processes may write at once."""
+    """Appends a JSON object a line: id, to, key, text, at. Several processes may write together."""
 
     network = "file"
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._one_at_a_time = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def reply(self, to: str, text: str, *, key: str) -> SentReply:
-        async with self._one_at_a_time:
+        async with self._lock:
             return await asyncio.to_thread(self._reply, to, text, key)
 
     async def find_reply(
@@ -35,26 +33,24 @@ class FileReplier:
     ) -> SentReply | None:
         return await asyncio.to_thread(self._find, key)
 
-    async def lookup(self, ids: Sequence[str]) -> Mapping[str, Standing]:
+    async def lookup(self, ids: Sequence[str]) -> Mapping[str, PostStatus]:
         """A file takes nothing back: every post is taken to be there."""
-        return {id: Standing("there") for id in ids}
+        return {id: PostStatus("there") for id in ids}
 
     async def close(self) -> None:
         """Nothing is held open."""
 
     def _reply(self, to: str, text: str, key: str) -> SentReply:
-        if (known := self._find(key)) is not None:
+        known = self._find(key)
+        if known is not None:
             return known
         sent = SentReply(id=f"file:{sha256(key.encode()).hexdigest()[:16]}", at=datetime.now(UTC))
-        line = {"id": sent.id, "to": to, "key": key, "text": text, "at": sent.at.isoformat()}
+        fields = {"id": sent.id, "to": to, "key": key, "text": text, "at": sent.at.isoformat()}
+        line = json.dumps(fields, ensure_ascii=False).encode() + b"\n"
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab") as file:
-                file.write(
-                    self._end_of_a_broken_line()
-                    + json.dumps(line, ensure_ascii=False).encode()
-                    + b"\n"
-                )
+                file.write(self._end_of_a_broken_line() + line)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -64,7 +60,7 @@ class FileReplier:
         return sent
 
     def _end_of_a_broken_line(self) -> bytes:
-        """A writer that died may have left half a line: what follows must not be joined to it."""
+        """A writer that died may have left half a line: the next one must not be joined to it."""
         with self._path.open("rb") as file:
             if file.seek(0, os.SEEK_END) == 0:
                 return b""
@@ -82,8 +78,9 @@ class FileReplier:
             with self._path.open("rb") as file:
                 for line in file:
                     with suppress(ValueError):  # half a line: never sent as a whole
-                        if isinstance(found := json.loads(line), dict):
-                            yield found
+                        fields = json.loads(line)
+                        if isinstance(fields, dict):
+                            yield fields
         except FileNotFoundError:
             return
         except OSError as error:

@@ -1,6 +1,4 @@
-"""PagerDuty: Events API v2. An alert opens an incident there, its end resolves it; the alert's id
-keeps them one.
-"""
+"""PagerDuty (Events API v2): an alert opens an incident, its end resolves it by the same id."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from connectors.posting import Poster
 
 URL = "https://events.pagerduty.com/v2/enqueue"
 
-_MOST_PARTS = 50  # an event holds 512 KB
+_PART_LIMIT = 50  # an event holds 512 KB
 
 
 def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> Sink:
@@ -36,20 +34,23 @@ class PagerDuty:
 
     async def send(self, notice: Notice) -> str:
         body = json.dumps(event(notice, self._routing_key)).encode()
-        status, said = await self._poster.post(body, {"Content-Type": "application/json"})
-        return f"{status} {said}".strip()
+        status, answer = await self._poster.post(body, {"Content-Type": "application/json"})
+        return f"{status} {answer}".strip()
 
     async def close(self) -> None:
         await self._poster.close()
 
 
 def event(notice: Notice, routing_key: str) -> dict[str, Any]:
-    key = (
-        notice.alert
-        if len(notice.alert) <= 255
-        else hashlib.sha256(notice.alert.encode()).hexdigest()
-    )
-    told: dict[str, Any] = {
+    key = notice.alert
+    if len(key) > 255:
+        key = hashlib.sha256(key.encode()).hexdigest()
+    details: dict[str, Any] = dict(notice.facts)
+    if notice.quotes:
+        details["quotes"] = list(notice.quotes)
+    if notice.parts:
+        details["alerts"] = [part.headline for part in notice.parts[:_PART_LIMIT]]
+    payload: dict[str, Any] = {
         "routing_key": routing_key,
         "event_action": "resolve" if notice.kind == "recovered" else "trigger",
         "dedup_key": key,
@@ -60,24 +61,18 @@ def event(notice: Notice, routing_key: str) -> dict[str, Any]:
             "severity": _severity(notice.severity),
             "timestamp": notice.at.isoformat(),
             "component": notice.topic,
-            "custom_details": {
-                **dict(notice.facts),
-                **({"quotes": list(notice.quotes)} if notice.quotes else {}),
-                **(
-                    {"alerts": [part.headline for part in notice.parts[:_MOST_PARTS]]}
-                    if notice.parts
-                    else {}
-                ),
-            },
+            "custom_details": details,
         },
     }
     if notice.link:
-        told |= {
+        payload |= {
             "client_url": notice.link,
             "links": [{"href": notice.link, "text": "Open in earshot"}],
         }
-    return told
+    return payload
 
 
-def _severity(ours: int) -> str:
-    return "critical" if ours >= 8 else "error" if ours >= 5 else "warning"
+def _severity(severity: int) -> str:
+    if severity >= 8:
+        return "critical"
+    return "error" if severity >= 5 else "warning"

@@ -1,6 +1,4 @@
-"""One JSON message to one URL: sent once, never redirected, its answer told, its failures in our
-words.
-"""
+"""Posting of one JSON message to one URL: sent once, never redirected, failures in our words."""
 
 from __future__ import annotations
 
@@ -16,9 +14,9 @@ from connectors.base import NotSent, SentUnknown
 from connectors.notices import SinkError, one_line
 
 SECONDS = 10.0  # that a receiver may take
-SOON = 0.0  # it may work again; the sender's own patience says when
+SOON = 0.0  # it may work again, after the sender's own waits
 
-_TELLING = 200  # characters of an answer
+_ANSWER_LENGTH = 200  # characters of an answer
 _PASSING = frozenset({408, 425, 429})  # and every 5xx: the receiver's trouble, not the message's
 
 
@@ -34,7 +32,7 @@ class Poster:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
-        """The status and the text of a success. Raises NotSent and SentUnknown as `Sink.send` does."""
+        """Status and text of a success. Raises NotSent and SentUnknown as `Sink.send` does."""
         try:
             async with self._open().post(
                 self.url,
@@ -42,9 +40,7 @@ class Poster:
                 headers={"User-Agent": "earshot", **headers},
                 allow_redirects=False,
             ) as response:
-                said = one_line(
-                    (await response.content.read(4096)).decode("utf-8", "replace"), _TELLING
-                )
+                start = await response.content.read(4096)
         except (
             TimeoutError,
             aiohttp.ServerDisconnectedError,
@@ -59,9 +55,9 @@ class Poster:
                 raise NotSent(
                     f"{self._sink}: {error.os_error.strerror or error.os_error}"
                 ) from None
-            why = one_line(str(error.os_error), _TELLING)
+            reason = one_line(str(error.os_error), _ANSWER_LENGTH)
             raise NotSent(
-                f"{self._sink}: {self._host} cannot be reached: {why}", retry_after=SOON
+                f"{self._sink}: {self._host} cannot be reached: {reason}", retry_after=SOON
             ) from None
         except aiohttp.InvalidURL:
             raise NotSent(f"{self._sink}: {self._host} is no address that can be sent to") from None
@@ -69,20 +65,25 @@ class Poster:
             raise SentUnknown(
                 f"{self._sink}: {self._host} broke off ({type(error).__name__})"
             ) from None
-        return self._judged(response.status, response.headers, said)
+        answer = one_line(start.decode("utf-8", "replace"), _ANSWER_LENGTH)
+        return self._judged(response.status, response.headers, answer)
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
             self._session = None
 
-    def _judged(self, status: int, headers: Mapping[str, str], said: str) -> tuple[int, str]:
-        told = f"{self._sink}: {self._host} answered {status}{f': {said}' if said else ''}"
+    def _judged(self, status: int, headers: Mapping[str, str], answer: str) -> tuple[int, str]:
         if 200 <= status < 300:
-            return status, said
+            return status, answer
+        message = f"{self._sink}: {self._host} answered {status}"
+        if answer:
+            message += f": {answer}"
         if status in _PASSING or status >= 500:
-            raise NotSent(told, retry_after=retry_after(headers.get("Retry-After")))
-        raise NotSent(f"{told} (redirects are not followed)" if 300 <= status < 400 else told)
+            raise NotSent(message, retry_after=retry_after(headers.get("Retry-After")))
+        if 300 <= status < 400:
+            message += " (redirects are not followed)"
+        raise NotSent(message)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -95,9 +96,7 @@ class Poster:
 
 
 def retry_after(header: str | None, now: datetime | None = None) -> float:
-    """The seconds that a `Retry-After` asks for, as a number or as a date; SOON when it says
-    nothing that is one.
-    """
+    """The seconds of a `Retry-After`, a number or a date; SOON where it is neither."""
     if header is None:
         return SOON
     if header.strip().isdigit():
@@ -106,12 +105,9 @@ def retry_after(header: str | None, now: datetime | None = None) -> float:
         then = parsedate_to_datetime(header)
     except ValueError:
         return SOON
-    return max(
-        SOON,
-        (
-            (then if then.tzinfo else then.replace(tzinfo=UTC)) - (now or datetime.now(UTC))
-        ).total_seconds(),
-    )
+    if not then.tzinfo:
+        then = then.replace(tzinfo=UTC)
+    return max(SOON, (then - (now or datetime.now(UTC))).total_seconds())
 
 
 def _host(url: str, sink: str, *, allow_private: bool) -> str:

@@ -1,6 +1,4 @@
-"""Slack: one message with blocks to an incoming webhook. What customers wrote is plain text there,
-never markup.
-"""
+"""Slack: one message with blocks to an incoming webhook. Quotes are plain text, never markup."""
 
 from __future__ import annotations
 
@@ -11,10 +9,9 @@ from typing import Any
 from connectors.notices import Notice, Sink, one_line, only_known, shortened, text_option
 from connectors.posting import Poster
 
-_ESCAPED = str.maketrans(
-    {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-)  # all that Slack asks for in its own markup
-_MOST_PARTS = 20  # a message holds 50 blocks
+# All that Slack's own markup needs.
+_ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_PART_LIMIT = 20  # a message holds 50 blocks
 _HEADER, _SECTION = 150, 2900  # characters that Slack takes
 
 
@@ -32,20 +29,18 @@ class Slack:
         self._poster = poster
 
     async def send(self, notice: Notice) -> str:
-        body = json.dumps(payload(shortened(notice, _MOST_PARTS))).encode()
-        status, said = await self._poster.post(
+        body = json.dumps(payload(shortened(notice, _PART_LIMIT))).encode()
+        status, answer = await self._poster.post(
             body, {"Content-Type": "application/json; charset=utf-8"}
         )
-        return f"{status} {said}".strip()
+        return f"{status} {answer}".strip()
 
     async def close(self) -> None:
         await self._poster.close()
 
 
 def payload(notice: Notice) -> dict[str, Any]:
-    """The message. `text` is what a notification shows; Slack would read markup in it, so it is
-    escaped.
-    """
+    """The message. `text` is for notifications; Slack would read markup in it, so it is escaped."""
     blocks: list[dict[str, Any]] = [{"type": "header", "text": _plain(notice.headline, _HEADER)}]
     if notice.facts:
         fields = [_plain(f"{name}\n{value}", 2000, lines=True) for name, value in notice.facts[:10]]
@@ -70,12 +65,9 @@ def payload(notice: Notice) -> dict[str, Any]:
 
 
 def _plain(text: str, longest: int, *, lines: bool = False) -> dict[str, Any]:
-    said = (
-        "\n".join(one_line(line, longest // 2) for line in text.split("\n", 1))
-        if lines
-        else one_line(text, longest)
-    )
-    return {"type": "plain_text", "text": said or "–", "emoji": False}
+    parts = text.split("\n", 1) if lines else [text]
+    plain = "\n".join(one_line(part, longest // len(parts)) for part in parts)
+    return {"type": "plain_text", "text": plain or "–", "emoji": False}
 
 
 def _button(link: str) -> dict[str, Any]:

@@ -1,6 +1,4 @@
-"""Microsoft Teams: an adaptive card to the webhook of a workflow. Customers' words are text runs,
-never Markdown.
-"""
+"""Microsoft Teams: an adaptive card to a workflow's webhook. Quotes are text, never Markdown."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from typing import Any
 from connectors.notices import Notice, Sink, one_line, only_known, shortened, text_option
 from connectors.posting import Poster
 
-_MOST_PARTS = 20  # a message holds 28 KB
+_PART_LIMIT = 20  # a message holds 28 KB
 
 
 def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> Sink:
@@ -30,9 +28,9 @@ class Teams:
         self._poster = poster
 
     async def send(self, notice: Notice) -> str:
-        body = json.dumps(payload(shortened(notice, _MOST_PARTS))).encode()
-        status, said = await self._poster.post(body, {"Content-Type": "application/json"})
-        return f"{status} {said}".strip()
+        body = json.dumps(payload(shortened(notice, _PART_LIMIT))).encode()
+        status, answer = await self._poster.post(body, {"Content-Type": "application/json"})
+        return f"{status} {answer}".strip()
 
     async def close(self) -> None:
         await self._poster.close()

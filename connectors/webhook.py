@@ -1,4 +1,4 @@
-"""Webhooks in: a signed message of any JSON becomes events, as a field map in TOML says.
+"""Webhooks in: a signed message of any JSON becomes events, by a field map in TOML.
 
 The signature is that of Standard Webhooks 1.0 (https://www.standardwebhooks.com):
 `webhook-signature` holds `v1,` and the base64 of HMAC-SHA256 over
@@ -27,7 +27,7 @@ from connectors.formats.times import written_time
 
 WINDOW = 300.0  # seconds that a message may be old, or early by the sender's clock
 SHORTEST_SECRET = 16  # bytes
-MOST = 1000  # events of one message
+EVENT_LIMIT = 1000  # events of one message
 
 Kind = Literal["complaint", "tweet"]
 FIELDS = (
@@ -47,129 +47,135 @@ FIELDS = (
 
 
 class HooksError(ConnectorError):
-    """hooks.toml cannot be read, or says something impossible: what, where, and what to do."""
+    """hooks.toml cannot be read, or is impossible; the message names the place and the remedy."""
 
 
-class Unsigned(Exception):
-    """The message is not signed as it must be; the text says what is wrong, never what would be
-    right.
-    """
+class SignatureError(Exception):
+    """The message is not signed as it must be; the text names the fault, never the right value."""
 
 
-class Unmapped(ValueError):
-    """The message does not hold what the field map looks for."""
+class MappingError(ValueError):
+    """The message does not fit the field map."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """One way in. paths: of each field the places that are tried in turn. each: where the list of
-    messages is.
+    """One way in. paths: of each field the places that are tried in turn. list_path: of the list of
+    messages; None: the body is one message.
     """
 
     name: str
     secret: bytes = field(repr=False)
     network: str
     kind: Kind = "complaint"
-    each: tuple[str | int, ...] | None = None
+    list_path: tuple[str | int, ...] | None = None
     paths: Mapping[str, tuple[tuple[str | int, ...], ...]] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
     time: str = "iso"
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> None:
-        """now: seconds since 1970. Raises Unsigned for what is forged, changed, or too old."""
+        """now: seconds since 1970. Raises SignatureError when it is forged, changed, or too old."""
         id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         if not id or not re.fullmatch(r"\d{1,12}", timestamp):
-            raise Unsigned(
+            raise SignatureError(
                 "the headers webhook-id, webhook-timestamp and webhook-signature are needed"
             )
         if abs(now - int(timestamp)) > WINDOW:
-            raise Unsigned(
-                "the time stamp is more than five minutes off; check the sender's clock, and send it anew"
+            raise SignatureError(
+                "the time stamp is more than five minutes off; "
+                "check the sender's clock, and send it anew"
             )
-        right = base64.b64encode(
-            hmac.digest(self.secret, f"{id}.{timestamp}.".encode() + body, hashlib.sha256)
-        )
-        given = [part.partition(",") for part in headers.get("webhook-signature", "").split()]
-        # Every one is compared, whole and in constant time: how long it takes tells nothing.
+        signed = f"{id}.{timestamp}.".encode() + body
+        right = base64.b64encode(hmac.digest(self.secret, signed, hashlib.sha256))
+        parts = [part.partition(",") for part in headers.get("webhook-signature", "").split()]
+        # All are compared, whole and in constant time: the duration gives nothing away.
         matches = [
-            version == "v1" and hmac.compare_digest(told.encode(), right)
-            for version, _, told in given
+            version == "v1" and hmac.compare_digest(signature.encode(), right)
+            for version, _, signature in parts
         ]
         if not any(matches):
-            raise Unsigned("the signature does not fit the body and the secret")
+            raise SignatureError("the signature does not fit the body and the secret")
 
     def events(self, body: bytes, received: datetime) -> list[Event]:
-        """The events of a message, in their order. received: when it came, for what names no time.
+        """The events of a message, in their order. received: of events without a time.
 
-        Raises Unmapped, which says where and what is missing.
+        Raises MappingError that names the place and the missing value.
         """
         try:
-            found = json.loads(body)
+            document = json.loads(body)
         except (ValueError, RecursionError):
-            raise Unmapped("the body is no JSON in UTF-8") from None
-        items = [found] if self.each is None else _at(found, self.each)
-        if not isinstance(items, list):
-            raise Unmapped(f"there is no list at {_written(self.each or ())}")
-        if len(items) > MOST:
-            raise Unmapped(f"{len(items)} events are more than a message may hold ({MOST})")
-        return [self._event(item, number, received) for number, item in enumerate(items)]
-
-    def _event(self, item: Any, number: int, received: datetime) -> Event:
-        values = {name: value for name in FIELDS if (value := self._value(item, name)) is not None}
-        native = str(values.pop("id", "")) or _digest(item)
-        id = self._id(native)
-        gone = values.pop("deleted", None)
-        said: dict[str, Any] = {name: _plain(value) for name, value in values.items()}
-        said["id"] = id
-        said["conversation"] = self._id(said["conversation"]) if "conversation" in said else id
-        if "in_reply_to" in said:
-            said["in_reply_to"] = self._id(said["in_reply_to"])
-        try:
-            said["occurred_at"] = (
-                self._moment(said["occurred_at"]) if "occurred_at" in said else received
+            raise MappingError("the body is no JSON in UTF-8") from None
+        messages = [document] if self.list_path is None else _at(document, self.list_path)
+        if not isinstance(messages, list):
+            raise MappingError(f"there is no list at {_text_of(self.list_path or ())}")
+        if len(messages) > EVENT_LIMIT:
+            raise MappingError(
+                f"{len(messages)} events are more than a message may hold ({EVENT_LIMIT})"
             )
-            if gone not in (None, False, "", 0, "false", "no"):
-                return Deleted.model_validate(said | {"of": self.kind})
-            made: Event = (Tweet if self.kind == "tweet" else Complaint).model_validate(said)
+        return [self._event(message, number, received) for number, message in enumerate(messages)]
+
+    def _event(self, message: Any, number: int, received: datetime) -> Event:
+        values = self._values(message)
+        deleted = values.pop("deleted", None)
+        fields = {name: _plain(value) for name, value in values.items()}
+        fields["id"] = self._id(str(values.get("id", "")) or _digest(message))
+        for name in ("conversation", "in_reply_to"):
+            if name in fields:
+                fields[name] = self._id(fields[name])
+        fields.setdefault("conversation", fields["id"])
+        try:
+            fields["occurred_at"] = received
+            if "occurred_at" in values:
+                fields["occurred_at"] = self._moment(_plain(values["occurred_at"]))
+            if deleted not in (None, False, "", 0, "false", "no"):
+                return Deleted.model_validate(fields | {"of": self.kind})
+            kind: type[Tweet | Complaint] = Tweet if self.kind == "tweet" else Complaint
+            return kind.model_validate(fields)
         except ValidationError as error:
             first = error.errors()[0]
             where = str(first["loc"][0]) if first["loc"] else "event"
-            raise Unmapped(
+            raise MappingError(
                 f"event {number}: {where}: {first['msg'].lower()}{self._looked_at(where)}"
             ) from None
         except (ValueError, TypeError, OverflowError, OSError) as error:
-            raise Unmapped(f"event {number}: occurred_at: {error}") from None
-        return made
+            raise MappingError(f"event {number}: occurred_at: {error}") from None
 
-    def _value(self, item: Any, name: str) -> Any:
+    def _values(self, message: Any) -> dict[str, Any]:
+        """The fields that the message or the constants have."""
+        values = {name: self._value(message, name) for name in FIELDS}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def _value(self, message: Any, name: str) -> Any:
         for path in self.paths.get(name, ()):
-            if (value := _at(item, path)) is not None:
+            value = _at(message, path)
+            if value is not None:
                 return value
         return self.constants.get(name)
 
     def _id(self, native: Any) -> str:
-        """The event id of the sender's own; one with spaces, or too long, is named by its digest."""
+        """The event id of the sender's id; of one with spaces, or too long, by its digest."""
         text = str(native)
-        return f"{self.network}:{text if re.fullmatch('[!-~]{1,200}', text) else _digest(text)}"
+        fits = re.fullmatch("[!-~]{1,200}", text)
+        return f"{self.network}:{text if fits else _digest(text)}"
 
-    def _moment(self, written: Any) -> datetime:
+    def _moment(self, value: Any) -> datetime:
         if self.time in ("unix", "unix_ms"):
-            return datetime.fromtimestamp(
-                float(written) / (1000 if self.time == "unix_ms" else 1), UTC
-            )
+            ticks_a_second = 1000 if self.time == "unix_ms" else 1
+            return datetime.fromtimestamp(float(value) / ticks_a_second, UTC)
         if self.time == "iso":
-            return written_time(str(written))
-        said = datetime.strptime(str(written), self.time)
-        return said if said.tzinfo else said.replace(tzinfo=UTC)
+            return written_time(str(value))
+        moment = datetime.strptime(str(value), self.time)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def _looked_at(self, name: str) -> str:
-        places = " or ".join(_written(path) for path in self.paths.get(name, ()))
+        places = " or ".join(_text_of(path) for path in self.paths.get(name, ()))
         return f" (looked for at {places})" if places else ""
 
 
 def load_hooks(path: Path | None, secrets: Mapping[str, str]) -> dict[str, Hook]:
-    """The hooks of a file by their names; none without one. secrets: by the hooks' names. Raises
-    HooksError.
+    """The hooks of a file by their names; none without a file. secrets: by the hooks' names.
+
+    Raises HooksError.
     """
     if path is None:
         return {}
@@ -198,15 +204,14 @@ def load_hooks(path: Path | None, secrets: Mapping[str, str]) -> dict[str, Hook]
 
 
 def _secret(name: str, secrets: Mapping[str, str]) -> bytes:
-    given = secrets.get(name)
-    if given is None:
+    text = secrets.get(name)
+    if text is None:
         raise HooksError(f"the hook {name!r} has no secret; set EARSHOT_HOOK_SECRETS={name}=...")
     try:
-        secret = (
-            base64.b64decode(given[6:], validate=True)
-            if given.startswith("whsec_")
-            else given.encode()
-        )
+        if text.startswith("whsec_"):
+            secret = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+        else:
+            secret = text.encode()
     except ValueError:
         raise HooksError(f"the secret of the hook {name!r} is no base64 after whsec_") from None
     if len(secret) < SHORTEST_SECRET:
@@ -217,32 +222,32 @@ def _secret(name: str, secrets: Mapping[str, str]) -> bytes:
 
 
 class _Entry(BaseModel):
-    """One [[hook]] as the file has it."""
+    """One [[hook]] of the file."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
     network: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")] | None = None
     kind: Kind = "complaint"
-    each: str | None = None
+    list_path: str | None = Field(None, alias="each")
     time: str = "iso"
     fields: dict[str, str | list[str]]
     constants: dict[str, str | int | bool] = {}
 
     @field_validator("fields", "constants")
     @classmethod
-    def _known(cls, given: dict[str, Any]) -> dict[str, Any]:
-        for name in given:
+    def _known(cls, entries: dict[str, Any]) -> dict[str, Any]:
+        for name in entries:
             if name not in FIELDS:
                 raise ValueError(f"there is no field {name!r}; the fields are {', '.join(FIELDS)}")
-        return given
+        return entries
 
     @field_validator("fields")
     @classmethod
-    def _has_text(cls, given: dict[str, Any]) -> dict[str, Any]:
-        if "text" not in given:
+    def _has_text(cls, entries: dict[str, Any]) -> dict[str, Any]:
+        if "text" not in entries:
             raise ValueError("say where the text is: text = 'path.to.it'")
-        return given
+        return entries
 
     def hook(self, secret: bytes) -> Hook:
         return Hook(
@@ -250,13 +255,8 @@ class _Entry(BaseModel):
             secret=secret,
             network=self.network or self.name,
             kind=self.kind,
-            each=None if self.each is None else path_of(self.each),
-            paths={
-                name: tuple(
-                    path_of(each) for each in ([paths] if isinstance(paths, str) else paths)
-                )
-                for name, paths in self.fields.items()
-            },
+            list_path=None if self.list_path is None else path_of(self.list_path),
+            paths={name: _paths(texts) for name, texts in self.fields.items()},
             constants=self.constants,
             time=self.time,
         )
@@ -268,41 +268,47 @@ class _File(BaseModel):
     hook: Annotated[list[_Entry], Field(min_length=1)]
 
 
-def path_of(written: str) -> tuple[str | int, ...]:
+def _paths(texts: str | list[str]) -> tuple[tuple[str | int, ...], ...]:
+    if isinstance(texts, str):
+        texts = [texts]
+    return tuple(path_of(text) for text in texts)
+
+
+def path_of(text: str) -> tuple[str | int, ...]:
     r"""`items[0].user\.name` as ("items", 0, "user.name"); `.` alone is the whole message."""
-    return tuple(_steps(written)) if written != "." else ()
+    return tuple(_steps(text)) if text != "." else ()
 
 
-def _steps(written: str) -> Iterator[str | int]:
-    for part in re.split(r"(?<!\\)\.", written):
+def _steps(text: str) -> Iterator[str | int]:
+    for part in re.split(r"(?<!\\)\.", text):
         name, *indexes = re.split(r"\[(-?\d+)\]", part)
         if name:
             yield name.replace("\\.", ".")
         yield from (int(index) for index in indexes if index)
 
 
-def _at(item: Any, path: Sequence[str | int]) -> Any:
+def _at(message: Any, path: Sequence[str | int]) -> Any:
+    """The value at a path; None where there is none."""
+    value = message
     for step in path:
         try:
-            item = item[step]
+            value = value[step]
         except (KeyError, IndexError, TypeError):
             return None
-    return item
+    return value
 
 
 def _plain(value: Any) -> Any:
-    """Numbers stand where texts are wanted, in many systems: an order's number, a year."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    """Many systems send numbers for texts: an order's number, a year."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number else value
 
 
-def _written(path: Sequence[str | int]) -> str:
-    return (
-        "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
-        or "."
-    )
+def _text_of(path: Sequence[str | int]) -> str:
+    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]
+    return "".join(steps).lstrip(".") or "."
 
 
-def _digest(item: Any) -> str:
-    return hashlib.sha256(
-        json.dumps(item, sort_keys=True, default=str).encode("utf-8", "replace")
-    ).hexdigest()[:32]
+def _digest(message: Any) -> str:
+    text = json.dumps(message, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]

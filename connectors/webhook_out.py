@@ -1,8 +1,8 @@
-"""A webhook of your own: each alert as a CloudEvent 1.0, signed with a secret that both sides know.
+"""Webhooks out: each alert as a CloudEvent 1.0, signed with a secret that both sides know.
 
 The signature is that of Standard Webhooks 1.0: `webhook-signature: v1,` and the base64 of
-HMAC-SHA256 over `id.timestamp.body`, so a receiver can refuse what is forged, changed, or older
-than a few minutes. `webhook-id` is the same when a message is sent again: a receiver that remembers
+HMAC-SHA256 over `id.timestamp.body`, so a receiver can refuse a forged, changed or old message.
+`webhook-id` is the same when a message is sent again: a receiver that remembers
 it takes each once.
 """
 
@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from connectors.notices import Notice, Sink, SinkError, only_known, text_option
@@ -34,19 +34,16 @@ def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> 
 
 
 class Webhook:
-    def __init__(
-        self, name: str, poster: Poster, secret: bytes, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, name: str, poster: Poster, secret: bytes) -> None:
         self.name = name
         self._poster = poster
         self._secret = secret
-        self._clock = clock
 
     async def send(self, notice: Notice) -> str:
         body = json.dumps(cloud_event(notice), ensure_ascii=False).encode("utf-8", "replace")
-        sent = str(int(self._clock()))
+        sent = str(int(time.time()))
         id = message_id(notice)
-        status, said = await self._poster.post(
+        status, answer = await self._poster.post(
             body,
             {
                 "Content-Type": "application/cloudevents+json; charset=utf-8",
@@ -55,16 +52,14 @@ class Webhook:
                 "webhook-signature": signature(self._secret, id, sent, body),
             },
         )
-        return f"{status} {said}".strip()
+        return f"{status} {answer}".strip()
 
     async def close(self) -> None:
         await self._poster.close()
 
 
 def message_id(notice: Notice) -> str:
-    """The message's name as a header can carry it, whatever is in an alert's id (a brand may be
-    called anything).
-    """
+    """The message's name for a header, whatever is in an alert's id (a brand may have any name)."""
     return "msg_" + hashlib.sha256(notice.id.encode()).hexdigest()[:32]
 
 
@@ -77,6 +72,9 @@ def cloud_event(notice: Notice) -> dict[str, Any]:
     """The CloudEvent, structured mode.
     https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
     """
+    data = _data(notice)
+    if notice.parts:
+        data["alerts"] = [_data(part) for part in notice.parts]
     return {
         "specversion": "1.0",
         "id": notice.id,
@@ -85,8 +83,7 @@ def cloud_event(notice: Notice) -> dict[str, Any]:
         "subject": notice.alert,
         "time": notice.at.isoformat(),
         "datacontenttype": "application/json",
-        "data": _data(notice)
-        | ({"alerts": [_data(part) for part in notice.parts]} if notice.parts else {}),
+        "data": data,
     }
 
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from models.artifact import ArtifactError
-from models.spelling import as_read, spelled
 from models.text import normalize
 
 Floats = NDArray[np.float32]
@@ -99,7 +98,7 @@ class Encoder:
 
     def __call__(self, texts: Sequence[str]) -> Outputs:
         """What the network says about each text, in order. Texts that read the same are run once."""
-        read = [as_read(text) for text in texts]
+        read = [normalize(text) for text in texts]
         distinct = {text: row for row, text in enumerate(dict.fromkeys(read))}
         if not distinct:
             return Outputs(
@@ -114,12 +113,8 @@ class Encoder:
         """`text` normalised, and where in it (start, end) each token of `cause` is; (0, 0) for
         those that mark.
         """
-        written = normalize(text)
-        read = spelled(written)
-        return written, [
-            read.written(*span) if span != (0, 0) else span
-            for span in self._tokenizer.encode(read.text).offsets
-        ]
+        read = normalize(text)
+        return read, self._tokenizer.encode(read).offsets
 
     def _run(self, tokens: Sequence[list[int]]) -> Outputs:
         longest = max(len(ids) for ids in tokens)

@@ -23,6 +23,7 @@ from models.text import LONGEST, normalize
 
 STORY = "sentiment.json"
 FORMAT = 1
+BATCH = 32  # texts of one run
 # of a text that is cut, a quarter is its beginning: reviews judge at their end (Sun et al., 2019)
 HEAD_SHARE = 4
 
@@ -101,17 +102,16 @@ class Classifier:
     cannot be served.
     """
 
-    def __init__(self, folder: Path, *, threads: int = 2, batch: int = 32) -> None:
+    def __init__(self, folder: Path, *, threads: int = 2) -> None:
         self.classified = load_classified(folder)
         self.version, self.labels = self.classified.version, self.classified.labels
-        self._batch = batch
         self._session, self._tokenizer = opened(folder, threads)
 
     def sentiments(self, texts: Sequence[str]) -> Floats:
         """Calibrated probabilities (texts, 3) in the order of LABELS; without a neutral class, that
         column is 0.
         """
-        logits = run(self._session, self.tokens(texts), self._batch)
+        logits = run(self._session, self.tokens(texts))
         found = np.zeros((len(texts), len(LABELS)), np.float32)
         found[:, [LABELS.index(label) for label in self.labels]] = softmax(
             logits / np.float32(self.classified.temperature)
@@ -148,13 +148,11 @@ def opened(folder: Path, threads: int) -> tuple[onnxruntime.InferenceSession, To
     return session, tokenizer
 
 
-def run(
-    session: onnxruntime.InferenceSession, tokens: Sequence[list[int]], batch: int = 32
-) -> Floats:
+def run(session: onnxruntime.InferenceSession, tokens: Sequence[list[int]]) -> Floats:
     """Logits (texts, classes) for token ids, in order."""
     order: list[int] = []
     parts: list[Floats] = []
-    for rows, width in groups([len(ids) for ids in tokens], batch):
+    for rows, width in groups([len(ids) for ids in tokens], BATCH):
         order += rows
         values: list[Any] = session.run(["sentiment"], padded([tokens[row] for row in rows], width))
         parts.append(values[0][: len(rows)])

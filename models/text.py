@@ -10,6 +10,10 @@ import unicodedata
 
 import emoji
 
+# Part of a model's version, raised with every change of what the tokenizer gets to see of a text:
+# vectors are compared within one version alone. 1 corrected mistyped words, 2 reads them as they
+# stand.
+READING = 2
 LONGEST = 4000  # characters read of a text; the encoder cuts far earlier
 
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")  # TweetEval carries `\u2019` as six characters

@@ -1,4 +1,4 @@
-"""The Faust app: agents that take batches, hand them on, and acknowledge last. Thin."""
+"""The Faust app: agents that take batches, hand them on, and acknowledge last."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ from stream.pipeline import Message, Pipeline
 from stream.replies.drafting import Drafting
 from stream.settings import Settings
 
-DRAFTS_WITHIN = (
-    0.5  # seconds until a ticket is remembered that waits for a draft: few large batches
-)
+BATCH_WITHIN = 0.02  # seconds to wait for a batch to fill
+# seconds until a ticket is remembered that waits for a draft: few large batches
+DRAFTS_WITHIN = 0.5
 
 
 class _Boot(BootStrategy):
-    """Without Faust's web server: it binds a fixed port even when switched off, and a second worker
-    dies on it.
-    """
+    """Without Faust's web server, which binds a fixed port even when off: a second worker dies."""
 
     enable_web = False
 
@@ -81,11 +79,10 @@ def create_app(
     """
     app = _App(
         settings.kafka_group,
-        broker=";".join(f"kafka://{each.strip()}" for each in broker.split(",")),
+        broker=";".join(f"kafka://{address.strip()}" for address in broker.split(",")),
         broker_credentials=_credentials(settings),
-        broker_session_timeout=6.0
-        if embedded
-        else 12.0,  # how long a dead worker's partitions wait
+        # how long a dead worker's partitions wait
+        broker_session_timeout=6.0 if embedded else 12.0,
         broker_heartbeat_interval=2.0 if embedded else 3.0,
         broker_commit_interval=0.5,
         consumer_max_fetch_size=max(1024 * 1024, MESSAGE_LIMIT),
@@ -101,7 +98,7 @@ def create_app(
     )
     if embedded:
         app.transport = _EmbeddedTransport(app.conf.broker_consumer, app)
-    duties: dict[str, tuple[Duty, float]] = dict.fromkeys(INPUTS, (pipeline, settings.batch_within))
+    duties: dict[str, tuple[Duty, float]] = dict.fromkeys(INPUTS, (pipeline, BATCH_WITHIN))
     if drafting is not None:
         duties["tickets"] = drafting, DRAFTS_WITHIN
     for name, (duty, within) in duties.items():

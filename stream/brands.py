@@ -1,6 +1,4 @@
-"""The brands that are listened for: which one a message is about, and which messages are the
-brand's own.
-"""
+"""Brands: which one a message is about, and which accounts are their own."""
 
 from __future__ import annotations
 
@@ -244,8 +242,8 @@ def _by_first_word(brands: Iterable[Brand]) -> dict[str, list[tuple[re.Pattern[s
         pattern = r"\s+".join(re.escape(part) for part in word.split()) + r"(?!\w)"
         first = _WORD.match(word)
         if first:
-            found = by_first_word.setdefault(first[0].casefold(), [])
-            found.append((re.compile(pattern, re.IGNORECASE), brand))
+            candidates = by_first_word.setdefault(first[0].casefold(), [])
+            candidates.append((re.compile(pattern, re.IGNORECASE), brand))
     return by_first_word
 
 
@@ -258,13 +256,14 @@ def _readings(mention: str) -> list[str]:
     return [whole] if "@" in whole else [whole, re.split(r"[.-]", whole, maxsplit=1)[0]]
 
 
-def _refuse_shared(path: Path, what: str, uses: Iterable[tuple[str, str]]) -> None:
+def _refuse_shared(path: Path, kind: str, uses: Iterable[tuple[str, str]]) -> None:
     seen: dict[str, str] = {}
     for value, brand in uses:
         other = seen.get(value.casefold())
         if other:
             raise BrandsError(
-                f"{path}: the {what} {value!r} of {brand} is already there for {other}; keep one of them"
+                f"{path}: the {kind} {value!r} of {brand} is already there for {other}; "
+                "keep one of them"
             )
         seen[value.casefold()] = brand
 
@@ -278,7 +277,8 @@ def _first_problem(error: ValidationError, content: dict[str, object]) -> str:
     entries = content.get("brand")
     if len(where) > 1 and isinstance(entries, list) and isinstance(where[1], int):
         entry = entries[where[1]]
-        named = entry.get("name") if isinstance(entry, dict) else None
-        where[:2] = [f"brand {named or f'number {where[1] + 1}'}"]
+        name = entry.get("name") if isinstance(entry, dict) else None
+        where[:2] = [f"brand {name or f'number {where[1] + 1}'}"]
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{': '.join(map(str, where))}: {problem['msg'].removeprefix('Value error, ')}{more}; correct it there"
+    fault = problem["msg"].removeprefix("Value error, ")
+    return f"{': '.join(map(str, where))}: {fault}{more}; correct it there"

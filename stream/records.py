@@ -1,15 +1,15 @@
-"""What earshot publishes: the JSON of the topics `analyses`, `tickets`, `alerts` and
-`dead-letters`.
-"""
+"""Records of the topics `analyses`, `tickets`, `alerts` and `dead-letters`, as JSON."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION: Literal[1] = 1
+Level = Literal["P1", "P2", "P3", "P4"]
+State = Literal["new", "open", "waiting", "snoozed", "resolved"]
 UNNAMED = "other"  # the topic of messages whose topic nobody knows
 
 
@@ -47,47 +47,54 @@ class AnalysisRecord(_Published):
 
 
 class FactorRecord(BaseModel):
+    """One reason for a priority."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: str
-    points: float
-    words: str
+    points: float = Field(description="that it adds to the priority")
+    words: str = Field(description="for a person")
 
 
-class TicketRecord(_Published):
-    """A stored ticket. Key: `id`. A reader ignores a version that is not higher than the one it
-    knows.
-    """
+class TicketFields(BaseModel):
+    """A conversation that needs a person: the columns of its row that others are told."""
 
-    id: str
-    version: int
-    withdrawn: Literal[False] = False
+    id: str = Field(description="of its first message")
     network: str
     brand: str | None = None
     author: str | None = None
-    priority: int
-    level: Literal["P1", "P2", "P3", "P4"]
-    factors: tuple[FactorRecord, ...]
-    needs_look: bool
+    level: Level
+    priority: int = Field(description="0 to 100, of the conversation's events alone")
+    factors: tuple[FactorRecord, ...] = Field(description="why it has that priority")
+    needs_look: bool = Field(description="the model was not sure, or could not judge")
     topic: str | None = None
     problem: str | None = None
     sentiment: str | None = None
-    dissatisfaction: float | None = None
+    dissatisfaction: float | None = Field(None, description="0 (content) to 100 (furious)")
     excerpt: str
     messages: int
     first_at: datetime
     last_inbound_at: datetime
-    answered_at: datetime | None = None
     received_at: datetime
+    answered_at: datetime | None = None
     waiting_since: datetime | None = None
+    state: State
+    owner: str | None = None
     created_at: datetime
     updated_at: datetime
-    state: str
-    owner: str | None = None
+    version: int = Field(description="counts every change, the stream's too")
+
+
+class TicketRecord(_Published, TicketFields):
+    """A stored ticket. Key: `id`. A reader ignores a version that is not higher than the one it
+    knows.
+    """
+
+    withdrawn: Literal[False] = False
 
 
 class WithdrawnTicket(_Published):
-    """A ticket whose conversation needs nobody any more: deleted, or edited into praise. Key: `id`."""
+    """A ticket that needs nobody any more: deleted, or edited into praise. Key: `id`."""
 
     id: str
     version: int

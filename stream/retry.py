@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_delay,
+    stop_never,
+    wait_exponential,
+)
 
 from stream.errors import BrokerAway, DatabaseAway
 
@@ -18,20 +25,24 @@ def while_away(
     errors: tuple[type[Exception], ...] = AWAY,
     first: float = FIRST,
     longest: float = LONGEST,
+    give_up: float | None = None,
 ) -> AsyncRetrying:
     """Call what it returns with an async function: tried until it does not raise one of `errors`.
 
     on_away: called with the error before each wait. first, longest: seconds; each wait is twice
-    the one before. Any other error is raised at once.
+    the one before. give_up: seconds after which the error is raised. Any other error is raised at
+    once.
     """
 
     def before_sleep(state: RetryCallState) -> None:
-        if on_away and state.outcome and (error := state.outcome.exception()):
+        error = state.outcome.exception() if state.outcome else None
+        if on_away is not None and error is not None:
             on_away(error)
 
     return AsyncRetrying(
         retry=retry_if_exception_type(errors),
         wait=wait_exponential(multiplier=first, max=longest),
         before_sleep=before_sleep,
+        stop=stop_never if give_up is None else stop_after_delay(give_up),
         reraise=True,
     )

@@ -1,4 +1,7 @@
-"""Every setting, read once from `EARSHOT_*`. The table of them for people is deploy/env.example."""
+"""Settings, read once from `EARSHOT_*`; deploy/env.example is the table of them for people.
+
+The settings of a live network belong to its connector (`connectors.network.Network`).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from connectors.catalog import NETWORKS, network
+from connectors.network import Network, wrong_setting
 from stream.errors import UserError
 
 _BROKERS = re.compile(r"\s*[^\s,]+:\d+\s*(,\s*[^\s,]+:\d+\s*)*")
@@ -76,9 +81,6 @@ class Settings(BaseSettings):
     batch: int = Field(
         256, ge=1, le=1024, description="messages that a worker takes at once, at most"
     )
-    batch_within: float = Field(
-        0.02, gt=0, le=10, description="seconds to wait for a batch to fill"
-    )
 
     host: str = Field("127.0.0.1", description="address that `web` and a worker's health listen on")
     port: int = Field(8080, ge=0, le=65535, description="port of `web`")
@@ -93,7 +95,8 @@ class Settings(BaseSettings):
     )
     backend: Literal["local", "llm"] = Field(
         "local",
-        description="who judges in the worker and over REST; llm: the language model, the local one beside it",
+        description="who judges in the worker and over REST; "
+        "llm: the language model, the local one beside it",
     )
     llm_url: str | None = Field(
         None, description="an OpenAI-compatible address; only redacted text goes there"
@@ -104,13 +107,9 @@ class Settings(BaseSettings):
     )
     llm_brief: Path | None = Field(
         None,
-        description="brief.json of `earshot export finetune`, for a tuned model; unset: the taxonomy's labels",
+        description="brief.json of `earshot export finetune`, for a tuned model; "
+        "unset: the taxonomy's labels",
     )
-    llm_timeout: float = Field(
-        20.0, gt=0, le=300, description="seconds that the language model may be silent"
-    )
-    llm_retries: int = Field(2, ge=0, le=10, description="further tries of a message")
-    llm_concurrency: int = Field(8, ge=1, le=256, description="requests under way at once")
     llm_input_price: float = Field(0.0, ge=0, description="dollars a million tokens that go in")
     llm_output_price: float = Field(0.0, ge=0, description="dollars a million tokens that come out")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
@@ -120,79 +119,6 @@ class Settings(BaseSettings):
         "text", description="lines for people, or JSON for a log store"
     )
 
-    x_bearer_token: SecretStr | None = Field(
-        None, description="X: the app's bearer token, to listen"
-    )
-    x_consumer_key: SecretStr | None = Field(
-        None, description="X: the app's key, for replies and mentions"
-    )
-    x_consumer_secret: SecretStr | None = Field(None, description="X: the app's key secret")
-    x_access_token: SecretStr | None = Field(None, description="X: the account's access token")
-    x_access_token_secret: SecretStr | None = Field(
-        None, description="X: the account's access token secret"
-    )
-    x_listen: Literal["stream", "mentions", "both"] = Field(
-        "stream",
-        description="X: everything by the stream; only the account's mentions, at a fifth; or each its own way",
-    )
-    x_poll_seconds: float = Field(
-        60.0, ge=1, le=86_400, description="X: seconds between two polls of the mentions"
-    )
-    x_daily_budget: float = Field(
-        5.0, ge=0, description="X: dollars that a brand may spend in a day of UTC"
-    )
-    x_on_budget: Literal["poll", "sample", "stop"] = Field(
-        "stop",
-        description="X: what follows when the budget is reached; poll and sample end at twice the budget",
-    )
-    x_sample: int = Field(
-        10, ge=1, le=100, description="X: percent of the posts that `sample` reads"
-    )
-    x_api: str | None = Field(
-        None, description="X: another address of its interface; unset: X's own"
-    )
-    bluesky_handle: str | None = Field(None, description="Bluesky: the account that answers")
-    bluesky_password: SecretStr | None = Field(None, description="Bluesky: an app password of it")
-    bluesky_jetstream: str | None = Field(
-        None, description="Bluesky: a Jetstream server; unset: the official ones"
-    )
-    bluesky_public: str | None = Field(
-        None, description="Bluesky: another address of the public interface"
-    )
-    bluesky_host: str | None = Field(
-        None, description="Bluesky: the account's server; unset: bsky.social"
-    )
-    mastodon_server: str | None = Field(
-        None, description="Mastodon: the server to listen to and to answer on"
-    )
-    mastodon_token: SecretStr | None = Field(
-        None, description="Mastodon: an application's token, read write:statuses"
-    )
-    imap_host: str | None = Field(
-        None, description="IMAP: the mail server of a mailbox that complaints are sent to"
-    )
-    imap_port: int | None = Field(
-        None, ge=1, le=65535, description="IMAP: its port; unset: 993, or 143 without tls"
-    )
-    imap_encryption: Literal["tls", "starttls", "none"] = Field(
-        "tls",
-        description="IMAP: how the connection is encrypted; none: only to a server on this machine",
-    )
-    imap_username: str | None = Field(
-        None, description="IMAP: who logs in; what this address sends is no complaint"
-    )
-    imap_password: SecretStr | None = Field(
-        None, description="IMAP: the password, or an app password"
-    )
-    imap_mailbox: str = Field(
-        "INBOX", min_length=1, description="IMAP: the mailbox; it is read, never changed"
-    )
-    imap_days: int = Field(
-        0, ge=0, le=3650, description="IMAP: days of older mail that the first reading takes in"
-    )
-    imap_poll_seconds: float = Field(
-        30.0, ge=1, le=86_400, description="IMAP: seconds between two looks for new mail"
-    )
     hooks: Path | None = Field(
         None, description="your hooks.toml, for webhooks in; unset: there are none"
     )
@@ -204,7 +130,8 @@ class Settings(BaseSettings):
     )
     base_url: str | None = Field(
         None,
-        description="where people reach the console, such as https://earshot.example.com; for links in alerts",
+        description="where people reach the console, such as https://earshot.example.com; "
+        "for links in alerts",
     )
     oidc_issuer: str | None = Field(
         None, description="single sign-on: the provider's issuer; unset: passwords alone"
@@ -215,9 +142,6 @@ class Settings(BaseSettings):
     oidc_client_secret: SecretStr | None = Field(
         None, description="single sign-on: the secret shared with it"
     )
-    oidc_claim: Literal["email", "preferred_username", "sub"] = Field(
-        "email", description="single sign-on: what the provider tells that is the name of a user"
-    )
     outbox: Path | None = Field(
         None, description="replies go into this file (JSON lines) instead of onto networks"
     )
@@ -227,12 +151,12 @@ class Settings(BaseSettings):
 
     @field_validator("hook_secrets", mode="before")
     @classmethod
-    def _pairs(cls, given: object) -> object:
-        if not isinstance(given, str):
-            return given
-        if given.strip() == "{}":
+    def _pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.strip() == "{}":
             return {}
-        pairs = [pair.partition("=") for pair in given.split(",")]
+        pairs = [pair.partition("=") for pair in value.split(",")]
         if not all(name.strip() and secret for name, _, secret in pairs):
             raise PydanticCustomError(
                 "hook_secrets", "is name=secret, several of them with a comma between"
@@ -277,10 +201,18 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """The settings of this process. Raises UserError that names the variable and what it wants."""
+    """The settings of this process.
+
+    Raises UserError that names the variable and the values it takes, a network's variables too.
+    """
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "EARSHOT_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise UserError(f"{name}: {first['msg'].lower()}; see deploy/env.example") from None
+        raise UserError(wrong_setting(error, "EARSHOT_")) from None
+    read_networks()
+    return settings
+
+
+def read_networks() -> dict[str, Network]:
+    """The settings of every network of the catalog. Raises ConnectorError as read_settings does."""
+    return {name: network(name).from_environment() for name in NETWORKS}

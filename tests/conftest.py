@@ -12,10 +12,10 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from stores import Stores
 
 from stream.postgres.database import dsn, open_engine
 from stream.postgres.schema import migrate
-from stream.store.store import Store
 
 _numbers = itertools.count(1)
 
@@ -103,7 +103,7 @@ async def postgres_url(postgres: Postgres) -> str:
 
 
 @pytest.fixture
-async def store(postgres_url: str) -> AsyncIterator[Store]:
+async def store(postgres_url: str) -> AsyncIterator[Stores]:
     engine = open_engine(postgres_url)
-    yield Store(engine)
+    yield Stores(engine)
     await engine.dispose()

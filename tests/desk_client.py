@@ -11,6 +11,7 @@ import aiohttp
 from history import tweet, worst
 from serving import web
 from sqlalchemy.ext.asyncio import AsyncEngine
+from stores import Stores
 
 from models.replier.draft import Candidate, Draft
 from stream.accounts.api_keys import ApiKeys
@@ -18,7 +19,6 @@ from stream.accounts.sessions import Sessions
 from stream.accounts.users import People, Role
 from stream.postgres.database import open_engine
 from stream.replies.store import Replies
-from stream.store.store import Store
 
 PASSWORD = "violet ladder seventeen"
 
@@ -99,7 +99,7 @@ class Office:
 async def small_desk(url: str) -> AsyncIterator[str]:
     """A server with three tickets, an alert and a draft."""
     engine = open_engine(url)
-    store = Store(engine, fold=worst)
+    store = Stores(engine, fold=worst)
     await store.save([tweet(1, 95), tweet(2, 70), tweet(3, 80, brand="Other")])
     replies = Replies(engine)
     [wanted] = await replies.to_draft(["x:1"])

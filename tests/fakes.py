@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from connectors.events import Direction, Tweet, encode
@@ -11,7 +11,8 @@ from stream.kafka import Outgoing
 from stream.pipeline import Message
 from stream.records import AnalysisRecord
 from stream.store.dead_letters import DeadLetter
-from stream.store.store import Saved, Scored
+from stream.store.store import Saved
+from stream.triage.judgement import Judgement
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 
@@ -62,22 +63,25 @@ class MemoryStore:
     """Keeps what is saved, by id, the highest revision; fails as it is told to."""
 
     def __init__(self, *failures: Exception) -> None:
-        self.events: dict[str, Scored] = {}
+        self.events: dict[str, Judgement] = {}
         self.letters: list[DeadLetter] = []
         self.resolved: list[int] = []
         self.failures = list(failures)
         self.poison: str | None = None  # an id that can never be saved
+        self.refuses: Callable[[Judgement], bool] = lambda judgement: False
 
-    async def save(self, batch: Sequence[Scored]) -> Saved:
+    async def save(self, batch: Sequence[Judgement]) -> Saved:
         if self.failures:
             raise self.failures.pop(0)
-        if any(scored.event.id == self.poison for scored in batch):
+        if any(judgement.event.id == self.poison for judgement in batch):
             raise ValueError("cannot be saved")
-        for scored in batch:
-            known = self.events.get(scored.event.id)
-            if known is None or scored.event.revision > known.event.revision:
-                self.events[scored.event.id] = scored
-        return Saved([_record(self.events[scored.event.id]) for scored in batch], [], [])
+        if any(self.refuses(judgement) for judgement in batch):
+            raise ValueError("cannot be saved so")
+        for judgement in batch:
+            known = self.events.get(judgement.event.id)
+            if known is None or judgement.event.revision > known.event.revision:
+                self.events[judgement.event.id] = judgement
+        return Saved([_record(self.events[judgement.event.id]) for judgement in batch], [], [])
 
     async def bury(self, letters: Sequence[DeadLetter]) -> list[int]:
         self.letters += letters
@@ -104,8 +108,8 @@ class Published:
         return [str(each.key) for each in self.messages if each.topic == topic]
 
 
-def _record(scored: Scored) -> AnalysisRecord:
-    event = scored.event
+def _record(judgement: Judgement) -> AnalysisRecord:
+    event = judgement.event
     return AnalysisRecord(
         id=event.id,
         revision=event.revision,

@@ -10,8 +10,8 @@ import numpy as np
 
 from connectors.events import Deleted, Tweet
 from models.analysis import Analysis, Problem, Sentiment, Topic
-from stream.store.store import Scored
-from stream.triage.fold import Factor, Message, Ticket
+from stream.triage.judgement import Judgement
+from stream.triage.ticket import Factor, Message, Ticket
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 SEVERE = "My line is down since Monday and nobody answers me. My mother's alarm pendant needs it!"
@@ -76,7 +76,7 @@ def tweet(
     author: str | None = "ada",
     topic: str | None = "delay",
     **more: Any,
-) -> Scored:
+) -> Judgement:
     """A customer's tweet `x:number` in the conversation `x:of`. anger: 0-100, above 50 is negative;
     None: abstained.
     """
@@ -89,12 +89,12 @@ def tweet(
         text=text,
         **more,
     )
-    return Scored(event, text, brand, judged(text, anger, topic))
+    return Judgement(event, text, brand, judged(text, anger, topic))
 
 
 def answer(
     number: int, *, of: int, revision: int = 0, minute: float = 0.0, text: str = "we are on it"
-) -> Scored:
+) -> Judgement:
     """The brand's own tweet."""
     event = Tweet(
         id=f"x:{number}",
@@ -105,13 +105,13 @@ def answer(
         author="northwind",
         text=text,
     )
-    return Scored(event, text, "Northwind Air", None)
+    return Judgement(event, text, "Northwind Air", None)
 
 
-def deletion(number: int, *, of: int | None = None, minute: float = 0.0) -> Scored:
+def deletion(number: int, *, of: int | None = None, minute: float = 0.0) -> Judgement:
     conversation = f"x:{number if of is None else of}"
     moment = NOON + timedelta(minutes=minute)
-    return Scored(
+    return Judgement(
         Deleted(id=f"x:{number}", conversation=conversation, occurred_at=moment), "", None, None
     )
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from connectors.events import TextEvent
 from models.taxonomy.classifier import read_taxonomy
 from stream.accounts.api_keys import SCOPES, Key
 from stream.errors import DatabaseAway
@@ -16,7 +17,7 @@ from stream.postgres.database import open_engine, reader_url
 from stream.postgres.gauges import Figures
 from stream.records import AlertRecord
 from stream.store.queries import Totals
-from stream.web.api.model import Read, Reading
+from stream.web.api.model import Read
 from stream.web.app import Api, create_web
 from stream.web.auth.keyring import KeyRing
 from stream.web.auth.sign_on import SignsOn
@@ -73,11 +74,9 @@ def _key(number: int, scopes: Sequence[str]) -> Key:
     return Key(number, f"key {number}", "earshot_aaaaaa", frozenset(scopes), NOON, None, None)
 
 
-def echo(readings: Sequence[Reading]) -> list[str]:
+def echo(events: Sequence[TextEvent]) -> list[str]:
     """A model that says how long a text is, or of how many turns a call."""
-    return [
-        f'{{"length":{len(each.text if each.call is None else each.call)}}}' for each in readings
-    ]
+    return [f'{{"length":{len(getattr(event, "turns", event.text))}}}' for event in events]
 
 
 async def taken(messages: Sequence[Outgoing]) -> None:
@@ -104,7 +103,7 @@ async def web(
     the desk.
     """
 
-    async def run(readings: list[Reading]) -> list[str]:
+    async def run(readings: list[TextEvent]) -> list[str]:
         return await asyncio.to_thread(read, readings)
 
     batcher = Batcher(run, waiting=waiting)

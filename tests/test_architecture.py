@@ -70,8 +70,8 @@ FLOORS = (
         "connectors.x",
     },
     {"connectors.formats", "connectors.posting", "connectors.deletions"},
-    {"connectors.notices", "connectors.guard"},
-    {"connectors.backoff", "connectors.base", "connectors.seen", "connectors.wanted"},
+    {"connectors.notices", "connectors.guard", "connectors.network"},
+    {"connectors.backoff", "connectors.base", "connectors.keywords", "connectors.revisions"},
     {"connectors.events", "connectors"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

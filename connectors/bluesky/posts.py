@@ -1,4 +1,4 @@
-"""A record of Bluesky as an event, and the ids and times that are in its names."""
+"""Records of Bluesky as events, and the ids and times in their names."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ POSTS = "app.bsky.feed.post"
 _LETTERS = "234567abcdefghijklmnopqrstuvwxyz"  # of a TID, in the order of their values
 
 
-def event_id(did: str, rkey: str) -> str:
-    return f"bluesky:{did}/{rkey}"
+def event_id(account: str, rkey: str) -> str:
+    """account: its DID. rkey: the name of the record."""
+    return f"bluesky:{account}/{rkey}"
 
 
 def id_of(uri: str) -> str:
     """The event id of `at://did/app.bsky.feed.post/rkey`. Raises ValueError for another uri."""
-    did, collection, rkey = uri.removeprefix("at://").split("/")
+    account, collection, rkey = uri.removeprefix("at://").split("/")
     if not uri.startswith("at://") or collection != POSTS:
         raise ValueError(f"{uri!r} is no post")
-    return event_id(did, rkey)
+    return event_id(account, rkey)
 
 
 def uri_of(id: str) -> str:
     """The uri of an event id."""
-    did, _, rkey = id.removeprefix("bluesky:").rpartition("/")
-    return f"at://{did}/{POSTS}/{rkey}"
+    account, _, rkey = id.removeprefix("bluesky:").rpartition("/")
+    return f"at://{account}/{POSTS}/{rkey}"
 
 
 def tid_micros(rkey: str) -> int | None:
-    """The microseconds since 1970 that a TID holds; None for a key that is none."""
+    """The microseconds since 1970 in a TID; None for another key."""
     if len(rkey) != 13 or not set(rkey) <= set(_LETTERS):
         return None
     number = 0
@@ -51,7 +52,7 @@ def moment(micros: int) -> datetime:
 
 
 def post_event(
-    did: str,
+    account: str,
     rkey: str,
     record: Mapping[str, Any],
     heard_at: int,
@@ -62,57 +63,59 @@ def post_event(
     """The event of a post. heard_at: Jetstream's `time_us`; an author's own clock may say anything.
 
     updated: it replaces an earlier record: its revision is the seconds since the post was made.
-    Raises ValueError, KeyError, TypeError or AttributeError for what is no post.
+    Raises ValueError, KeyError, TypeError or AttributeError for anything else than a post.
     """
     made_at = tid_micros(rkey) or heard_at
-    root = ((record.get("reply") or {}).get("root") or {}).get("uri")
-    parent = ((record.get("reply") or {}).get("parent") or {}).get("uri")
-    id = event_id(did, rkey)
-    languages = record.get("langs") or [None]
+    root, parent = _reply_uri(record, "root"), _reply_uri(record, "parent")
+    id = event_id(account, rkey)
+    language = (record.get("langs") or [None])[0]
+    has_language = isinstance(language, str) and len(language) <= 35
     return Tweet(
         id=id,
         revision=max(1, (heard_at - made_at) // 1_000_000) if updated else 0,
         conversation=id_of(root) if root else id,
         in_reply_to=id_of(parent) if parent else None,
-        occurred_at=_said_at(record.get("createdAt"), heard_at),
-        author=did,
-        language=languages[0]
-        if isinstance(languages[0], str) and len(languages[0]) <= 35
-        else None,
+        occurred_at=_posted_at(record.get("createdAt"), heard_at),
+        author=account,
+        language=language if has_language else None,
         text=str(record["text"]),
         brand=brand,
     )
 
 
-def deletion(did: str, rkey: str, heard_at: int) -> Deleted:
-    """A post that was taken back. Its conversation is not told: whoever stores it knows."""
-    id = event_id(did, rkey)
+def deletion(account: str, rkey: str, heard_at: int) -> Deleted:
+    """A post that was taken back. Bluesky does not name its conversation: the store knows it."""
+    id = event_id(account, rkey)
     return Deleted(id=id, conversation=id, occurred_at=moment(tid_micros(rkey) or heard_at))
 
 
 def mentions(record: Mapping[str, Any]) -> set[str]:
     """The accounts (DIDs) that a post names, answers or quotes."""
-    found = {
+    accounts = {
         str(feature["did"])
         for facet in record.get("facets") or []
         for feature in facet.get("features") or []
         if feature.get("did")
     }
     for place in ("root", "parent"):
-        uri = ((record.get("reply") or {}).get(place) or {}).get("uri")
+        uri = _reply_uri(record, place)
         if isinstance(uri, str) and uri.startswith("at://"):
-            found.add(uri.removeprefix("at://").partition("/")[0])
-    return found
+            accounts.add(uri.removeprefix("at://").partition("/")[0])
+    return accounts
 
 
-def _said_at(written: Any, heard_at: int) -> datetime:
-    """When the post says it was made, unless that is nonsense: later than it was heard, or no time
-    at all.
-    """
-    heard = moment(heard_at)
+def _reply_uri(record: Mapping[str, Any], place: str) -> Any:
+    """place: `root` or `parent` of the conversation; None where the post answers nothing."""
+    reply = record.get("reply") or {}
+    return (reply.get(place) or {}).get("uri")
+
+
+def _posted_at(created_at: Any, heard_at: int) -> datetime:
+    """The post's own time, unless it is none, or later than the post was heard."""
+    latest = moment(heard_at)
     try:
-        said = datetime.fromisoformat(written)
+        posted = datetime.fromisoformat(created_at)
     except (TypeError, ValueError):
-        return heard
-    said = said if said.tzinfo else said.replace(tzinfo=UTC)
-    return min(said, heard)
+        return latest
+    posted = posted if posted.tzinfo else posted.replace(tzinfo=UTC)
+    return min(posted, latest)

@@ -1,4 +1,4 @@
-"""Answers on Bluesky. The key of a reply names its record, so that it cannot stand there twice."""
+"""Replies on Bluesky. A reply's key names its record, so that it cannot stand there twice."""
 
 from __future__ import annotations
 
@@ -10,25 +10,22 @@ from typing import Any
 
 import aiohttp
 
-from connectors.base import NotSent, SentReply, SentUnknown, Standing
-from connectors.bluesky.people import PUBLIC
+from connectors.base import NotSent, PostStatus, SentReply, SentUnknown
+from connectors.bluesky.accounts import PUBLIC
 from connectors.bluesky.posts import POSTS, event_id, tid, uri_of
 from connectors.guard import connector, refused
 
 PDS = "https://bsky.social"
-_EPOCH = (
-    1_672_531_200_000_000  # microseconds: the names of our records lie in the year after 2023-01-01
-)
+# Microseconds: the names of our records lie in the year after 2023-01-01.
+_EPOCH = 1_672_531_200_000_000
 _YEAR = 365 * 24 * 3600 * 1_000_000
-_AT_ONCE = 25
+_BATCH = 25  # posts of one request, the interface's limit
 _LINK = re.compile(rb"https?://[^\s<>]+[^\s<>.,;:!?)\]'\"]")
 _MENTION = re.compile(rb"(?<!\S)@([A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)+)")
 
 
 class BlueskyReplier:
-    """A Replier of one account. password: an app password, not the account's own. Not shown in a
-    repr.
-    """
+    """A Replier of one account. password: an app password, not the account's own."""
 
     network = "bluesky"
 
@@ -47,27 +44,27 @@ class BlueskyReplier:
         self._public = public.rstrip("/")
         self._allow_private = allow_private
         self._session: aiohttp.ClientSession | None = None
-        self._did = ""
+        self._account = ""  # the DID of the handle
         self._token = ""
 
     async def reply(self, to: str, text: str, *, key: str) -> SentReply:
         parent = await self._record(uri_of(to))
         if parent is None:
             raise NotSent("Bluesky: the post is gone")
-        here = {"uri": uri_of(to), "cid": parent["cid"]}
-        root = (parent["value"].get("reply") or {}).get("root") or here
+        post = {"uri": uri_of(to), "cid": parent["cid"]}
+        root = (parent["value"].get("reply") or {}).get("root") or post
         at = datetime.now(UTC)
         record = {
             "$type": POSTS,
             "text": text,
             "createdAt": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "reply": {"root": {"uri": root["uri"], "cid": root["cid"]}, "parent": here},
+            "reply": {"root": {"uri": root["uri"], "cid": root["cid"]}, "parent": post},
             "facets": await self._facets(text),
         }
         rkey = _rkey(to, key)
-        if await self._standing(rkey) is None:
+        if await self._own_post(rkey) is None:
             await self._write(
-                {"repo": self._did, "collection": POSTS, "rkey": rkey, "record": record}
+                {"repo": self._account, "collection": POSTS, "rkey": rkey, "record": record}
             )
         return self._sent(rkey, at)
 
@@ -75,28 +72,28 @@ class BlueskyReplier:
         self, to: str, text: str, *, key: str, since: datetime
     ) -> SentReply | None:
         await self._log_in()
-        found = await self._standing(_rkey(to, key))
-        return (
-            None
-            if found is None
-            else self._sent(_rkey(to, key), datetime.fromisoformat(found["createdAt"]))
-        )
+        rkey = _rkey(to, key)
+        post = await self._own_post(rkey)
+        if post is None:
+            return None
+        return self._sent(rkey, datetime.fromisoformat(post["createdAt"]))
 
-    async def lookup(self, ids: Sequence[str]) -> Mapping[str, Standing]:
-        found: dict[str, Standing] = {}
-        for start in range(0, len(ids), _AT_ONCE):
-            asked = ids[start : start + _AT_ONCE]
-            status, told = await self._ask(
+    async def lookup(self, ids: Sequence[str]) -> Mapping[str, PostStatus]:
+        statuses: dict[str, PostStatus] = {}
+        for start in range(0, len(ids), _BATCH):
+            uris = {id: uri_of(id) for id in ids[start : start + _BATCH]}
+            status, answer = await self._ask(
                 "GET",
                 self._public,
                 "app.bsky.feed.getPosts",
-                params=[("uris", uri_of(id)) for id in asked],
+                params=[("uris", uri) for uri in uris.values()],
             )
             if status != 200:
-                raise _away("looking posts up", status, told)
-            there = {post["uri"] for post in told.get("posts", [])}
-            found |= {id: Standing("there" if uri_of(id) in there else "gone") for id in asked}
-        return found
+                raise _away("looking posts up", status, answer)
+            present = {post["uri"] for post in answer.get("posts", [])}
+            for id, uri in uris.items():
+                statuses[id] = PostStatus("there" if uri in present else "gone")
+        return statuses
 
     async def close(self) -> None:
         if self._session is not None:
@@ -105,43 +102,45 @@ class BlueskyReplier:
 
     def _sent(self, rkey: str, at: datetime) -> SentReply:
         return SentReply(
-            event_id(self._did, rkey), at, f"https://bsky.app/profile/{self._handle}/post/{rkey}"
+            event_id(self._account, rkey),
+            at,
+            f"https://bsky.app/profile/{self._handle}/post/{rkey}",
         )
 
     async def _write(self, record: dict[str, Any]) -> None:
-        status, told = await self._ask(
+        status, answer = await self._ask(
             "POST", self._host, "com.atproto.repo.createRecord", json=record, own=True, writes=True
         )
         if status >= 500:
             raise SentUnknown(
-                f"Bluesky: HTTP {status} while the reply was sent; whether it stands there is unknown"
+                f"Bluesky: HTTP {status} while the reply was sent; "
+                "whether it stands there is unknown"
             )
         if status != 200:
-            raise _away("replying", status, told)
+            raise _away("replying", status, answer)
 
     async def _record(self, uri: str) -> dict[str, Any] | None:
         """The record with its cid; None where it is gone."""
         await self._log_in()
         repo, collection, rkey = uri.removeprefix("at://").split("/")
-        given = [("repo", repo), ("collection", collection), ("rkey", rkey)]
-        # Of others the public interface knows where they live; of ourselves our own server knows at
-        # once.
-        status, told = await self._ask(
-            "GET", self._host, "com.atproto.repo.getRecord", params=given, own=True
+        query = [("repo", repo), ("collection", collection), ("rkey", rkey)]
+        # Our own server knows our posts at once, and passes requests for others on.
+        status, answer = await self._ask(
+            "GET", self._host, "com.atproto.repo.getRecord", params=query, own=True
         )
         if status == 200:
-            return told
-        if status == 400 and told.get("error") in (
+            return answer
+        if status == 400 and answer.get("error") in (
             "RecordNotFound",
             "RepoNotFound",
             "RepoDeactivated",
         ):
             return None
-        raise _away("reading the post", status, told)
+        raise _away("reading the post", status, answer)
 
-    async def _standing(self, rkey: str) -> dict[str, Any] | None:
-        found = await self._record(f"at://{self._did}/{POSTS}/{rkey}")
-        return None if found is None else found["value"]
+    async def _own_post(self, rkey: str) -> dict[str, Any] | None:
+        record = await self._record(f"at://{self._account}/{POSTS}/{rkey}")
+        return None if record is None else record["value"]
 
     async def _facets(self, text: str) -> list[dict[str, Any]]:
         """Links and handles of a text, by their bytes in UTF-8: Bluesky shows nothing as a link by
@@ -152,12 +151,12 @@ class BlueskyReplier:
             feature = {"$type": "app.bsky.richtext.facet#link", "uri": link[0].decode()}
             facets.append(_facet(link.start(), link.end(), feature))
         for mention in _MENTION.finditer(raw):
-            given = [("handle", mention[1].decode())]
-            status, told = await self._ask(
-                "GET", self._public, "com.atproto.identity.resolveHandle", params=given
+            query = [("handle", mention[1].decode())]
+            status, answer = await self._ask(
+                "GET", self._public, "com.atproto.identity.resolveHandle", params=query
             )
-            if status == 200 and told.get("did"):
-                feature = {"$type": "app.bsky.richtext.facet#mention", "did": told["did"]}
+            if status == 200 and answer.get("did"):
+                feature = {"$type": "app.bsky.richtext.facet#mention", "did": answer["did"]}
                 facets.append(_facet(mention.start(), mention.end(), feature))
         return facets
 
@@ -165,17 +164,17 @@ class BlueskyReplier:
         if self._token:
             return
         login = {"identifier": self._handle, "password": self._password}
-        status, told = await self._ask(
+        status, answer = await self._ask(
             "POST", self._host, "com.atproto.server.createSession", json=login
         )
         if status == 401:
             raise NotSent(
-                "Bluesky: the password is refused; make an app password in Bluesky's settings and set "
-                "EARSHOT_BLUESKY_HANDLE and EARSHOT_BLUESKY_PASSWORD"
+                "Bluesky: the password is refused; make an app password in Bluesky's settings "
+                "and set EARSHOT_BLUESKY_HANDLE and EARSHOT_BLUESKY_PASSWORD"
             )
         if status != 200:
-            raise _away("logging in", status, told)
-        self._did, self._token = str(told["did"]), str(told["accessJwt"])
+            raise _away("logging in", status, answer)
+        self._account, self._token = str(answer["did"]), str(answer["accessJwt"])
 
     async def _ask(
         self,
@@ -185,18 +184,18 @@ class BlueskyReplier:
         *,
         own: bool = False,
         writes: bool = False,
-        **given: Any,
+        **options: Any,
     ) -> tuple[int, dict[str, Any]]:
         """(status, body). A session that has run out is renewed once."""
-        status, told = await self._ask_once(verb, host, method, own, writes, given)
-        if own and status in (400, 401) and told.get("error") in ("ExpiredToken", "InvalidToken"):
+        status, answer = await self._ask_once(verb, host, method, own, writes, options)
+        if own and status in (400, 401) and answer.get("error") in ("ExpiredToken", "InvalidToken"):
             self._token = ""
             await self._log_in()
-            status, told = await self._ask_once(verb, host, method, own, writes, given)
-        return status, told
+            status, answer = await self._ask_once(verb, host, method, own, writes, options)
+        return status, answer
 
     async def _ask_once(
-        self, verb: str, host: str, method: str, own: bool, writes: bool, given: dict[str, Any]
+        self, verb: str, host: str, method: str, own: bool, writes: bool, options: dict[str, Any]
     ) -> tuple[int, dict[str, Any]]:
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -207,27 +206,30 @@ class BlueskyReplier:
         url = f"{host}/xrpc/{method}"
         try:
             async with self._session.request(
-                verb, url, headers=head, allow_redirects=False, **given
+                verb, url, headers=head, allow_redirects=False, **options
             ) as answer:
                 retry = answer.headers.get("retry-after", "")
-                told = {"retry_after": int(retry)} if retry.isdigit() else {}
+                fields = {"retry_after": int(retry)} if retry.isdigit() else {}
                 try:
                     body = await answer.json(content_type=None)
                 except ValueError:
-                    body = {}
-                return answer.status, told | (body if isinstance(body, dict) else {})
+                    body = None
+                if isinstance(body, dict):
+                    fields |= body
+                return answer.status, fields
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             if refused(error):
                 raise NotSent(f"Bluesky: {error}") from error
             if writes and not isinstance(error, aiohttp.ClientConnectorError):
                 raise SentUnknown(
-                    "Bluesky: the connection broke while the reply was sent; whether it stands there is unknown"
+                    "Bluesky: the connection broke while the reply was sent; "
+                    "whether it stands there is unknown"
                 ) from error
             raise NotSent(f"Bluesky: {error or type(error).__name__}", retry_after=15.0) from error
 
 
 def _rkey(to: str, key: str) -> str:
-    """The name of the record of this reply: a TID, as every post has, that is always the same."""
+    """The name of this reply's record: a TID, as of every post, and always the same."""
     number = int.from_bytes(sha256(f"{to} {key}".encode()).digest()[:12], "big")
     return tid(_EPOCH + number % _YEAR, number >> 80)
 
@@ -236,11 +238,10 @@ def _facet(start: int, end: int, feature: dict[str, Any]) -> dict[str, Any]:
     return {"index": {"byteStart": start, "byteEnd": end}, "features": [feature]}
 
 
-def _away(doing: str, status: int, told: Mapping[str, Any]) -> NotSent:
+def _away(action: str, status: int, answer: Mapping[str, Any]) -> NotSent:
     if status == 429 or status >= 500:
         return NotSent(
-            f"Bluesky: {doing}: HTTP {status}", retry_after=float(told.get("retry_after", 30))
+            f"Bluesky: {action}: HTTP {status}", retry_after=float(answer.get("retry_after", 30))
         )
-    return NotSent(
-        f"Bluesky: {doing} is refused ({status}): {told.get('message') or told.get('error') or 'no reason'}"
-    )
+    reason = answer.get("message") or answer.get("error") or "no reason"
+    return NotSent(f"Bluesky: {action} is refused ({status}): {reason}")

@@ -1,6 +1,4 @@
-"""Calls as captions: WebVTT (with `<v Speaker>` or `Speaker:`) and SubRip, which differs in its
-commas.
-"""
+"""Captions of calls: WebVTT (with `<v Speaker>` or `Speaker:`) and SubRip."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from connectors.events import Turn
-from connectors.formats.speakers import Spoken, merged, seconds, speaker, told
+from connectors.formats.speakers import Utterance, merged, seconds, speaker, to_turns
 
 _CUE = re.compile(r"\s*(?P<start>[\d:.,]+)\s+-->\s+[\d:.,]+(?:\s.*)?")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+(?P<label>[^>]+)>")
@@ -25,22 +23,26 @@ def is_captions(text: str) -> bool:
 
 
 def captions(lines: Iterable[str]) -> tuple[Turn, ...]:
-    """The turns of a caption file. A caption without a speaker belongs to the one before it; none,
-    to nobody.
-    """
+    """The turns of a caption file. A caption without a speaker belongs to the one before it."""
     cues = list(_cues(line.rstrip("\r\n") for line in lines))
-    labels = [match["label"] for _, text in cues if (match := _LABEL.fullmatch(text))]
-    names = {
+    names = _names(text for _, text in cues)
+    utterances: list[Utterance] = []
+    for at, text in cues:
+        for label, words in _voices(text, names):
+            before = utterances[-1].label if utterances else ""
+            utterances.append(Utterance(label or before, words, at))
+    return to_turns(merged(utterances))
+
+
+def _names(texts: Iterable[str]) -> set[str]:
+    """The labels that name a side, are numbered, or come twice."""
+    matches = [_LABEL.fullmatch(text) for text in texts]
+    labels = [match["label"] for match in matches if match]
+    return {
         label
         for label in labels
         if speaker(label) or _NUMBERED.fullmatch(label) or labels.count(label) > 1
     }
-    spoken: list[Spoken] = []
-    for at, text in cues:
-        for label, words in _voices(text, names):
-            known = label or (spoken[-1].label if spoken else "")
-            spoken.append(Spoken(known, words, at))
-    return told(merged(spoken))
 
 
 def _cues(lines: Iterable[str]) -> Iterator[tuple[float | None, str]]:
@@ -48,8 +50,9 @@ def _cues(lines: Iterable[str]) -> Iterator[tuple[float | None, str]]:
     start: float | None = None
     text: list[str] | None = None
     for line in (*lines, ""):
-        if timed := _CUE.fullmatch(line):
-            start, text = seconds(timed["start"]), []
+        cue = _CUE.fullmatch(line)
+        if cue:
+            start, text = seconds(cue["start"]), []
         elif line.strip():
             if text is not None:
                 text.append(line.strip())
@@ -59,17 +62,17 @@ def _cues(lines: Iterable[str]) -> Iterator[tuple[float | None, str]]:
 
 
 def _voices(text: str, names: set[str]) -> Iterator[tuple[str | None, str]]:
-    """(speaker, words) within one cue; None for a speaker who is not told."""
+    """(speaker, words) within one cue; None for an unknown speaker."""
     parts = _VOICE.split(text)  # words, label, words, label, words
+    labelled = _LABEL.fullmatch(text)
+    pairs: list[tuple[str | None, str]]
     if len(parts) > 1:
-        pairs: list[tuple[str | None, str]] = [
-            (None, parts[0]),
-            *zip(parts[1::2], parts[2::2], strict=True),
-        ]
-    elif (labelled := _LABEL.fullmatch(text)) and labelled["label"] in names:
+        pairs = [(None, parts[0]), *zip(parts[1::2], parts[2::2], strict=True)]
+    elif labelled and labelled["label"] in names:
         pairs = [(labelled["label"], labelled["text"])]
     else:
         pairs = [(None, text)]
     for label, words in pairs:
-        if plain := " ".join(html.unescape(_TAG.sub("", words)).split()):
+        plain = " ".join(html.unescape(_TAG.sub("", words)).split())
+        if plain:
             yield label and html.unescape(label).strip(), plain

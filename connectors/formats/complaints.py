@@ -1,6 +1,4 @@
-"""Complaints as CSV: any table with a column of free text, such as the exports of the FCC and the
-CFPB.
-"""
+"""Complaints as CSV: any table with a column of free text, such as those of FCC and CFPB."""
 
 from __future__ import annotations
 
@@ -50,12 +48,12 @@ def recognises(names: Sequence[str]) -> bool:
 def complaint(names: Sequence[str], undated: datetime) -> Callable[[list[str]], Complaint]:
     """Rows of any complaints table.
 
-    The id is the given one, or else a hash of text, date, title, author and brand, so that a second
-    replay doubles nothing. undated: when a row without a date was said; the file's own time is the
-    latest that it can have been.
+    The id is the row's own, or else a hash of text, date, title, author and brand, so that a second
+    replay doubles nothing. undated: the time of a row without a date; the file's own time is the
+    latest possible one.
     """
     text_, id_, title_, date_, brand_, author_ = (
-        first_of(names, wanted) for wanted in (TEXT, ID, TITLE, DATE, BRAND, AUTHOR)
+        first_of(names, candidates) for candidates in (TEXT, ID, TITLE, DATE, BRAND, AUTHOR)
     )
 
     def complaint_of(row: list[str]) -> Complaint:
@@ -81,12 +79,12 @@ def complaint(names: Sequence[str], undated: datetime) -> Callable[[list[str]], 
     return complaint_of
 
 
-def native_id(given: str) -> str:
-    """An id as it can stand in an event's id: what is no printable ASCII as %20, and a hash where
-    it is too long.
+def native_id(id: str) -> str:
+    """The id as a part of an event's id: other letters than printable ASCII as %20, a long one as
+    a hash.
     """
-    quoted = quote(given, safe=punctuation)
-    return quoted if len(quoted) <= 200 else fingerprint(given)
+    quoted = quote(id, safe=punctuation)
+    return quoted if len(quoted) <= 200 else fingerprint(id)
 
 
 def fingerprint(*parts: str) -> str:

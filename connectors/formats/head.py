@@ -1,4 +1,4 @@
-"""The beginning of a file: what it holds, and which of the formats that is."""
+"""Recognition of a file's format by its beginning."""
 
 from __future__ import annotations
 
@@ -20,10 +20,8 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """names: the first row, as column_name() writes its fields. data: where the rows after it
-    start.
-    """
+class FileHead:
+    """The beginning of a file. names: of the first row, by column_name(). data: the rows' start."""
 
     path: Path
     text: str
@@ -37,32 +35,30 @@ class Head:
         return any(line.lstrip().startswith(("{", "[{")) for line in self.text.split("\n")[:20])
 
     def need(self, columns: Sequence[str]) -> None:
-        """Raises FormatError, with what is missing, when the file has not got these columns."""
-        if missing := [name for name in columns if name not in self.names]:
+        """Raises FormatError that names the missing columns."""
+        missing = [name for name in columns if name not in self.names]
+        if missing:
             raise FormatError(
-                f"{self.path}: the column {', '.join(missing)} is missing; {self.found}"
+                f"{self.path}: the column {', '.join(missing)} is missing; {self.first_line}"
             )
 
-    def without_header(self, names: Sequence[str]) -> Head:
+    def without_header(self, names: Sequence[str]) -> FileHead:
         return replace(self, names=tuple(names), data=START)
 
     @property
-    def found(self) -> str:
-        first = self.text.lstrip().partition("\n")[0].strip()
-        return f"the first line is {first[:100] + ('…' if len(first) > 100 else '')!r}"
+    def first_line(self) -> str:
+        """The first line in words, for a message."""
+        line = self.text.lstrip().partition("\n")[0].strip()
+        return f"the first line is {line if len(line) <= 100 else line[:100] + '…'!r}"
 
 
-def read_head(path: Path) -> Head:
-    """Raises FormatError for what is no text, OSError, EOFError or zlib.error for what cannot be
-    read.
-    """
+def read_head(path: Path) -> FileHead:
+    """Raises FormatError when it is no text; OSError, EOFError or zlib.error as reading does."""
     block = TextFile(path).head()
     if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise FormatError(f"{path}: is UTF-16; save it as UTF-8")
-    if (
-        b"\0" in block.partition(b"\n")[0]
-        or len(_CONTROL.findall(block[:4096])) > len(block[:4096]) // 20
-    ):
+    start = block[:4096]
+    if b"\0" in block.partition(b"\n")[0] or len(_CONTROL.findall(start)) > len(start) // 20:
         raise FormatError(f"{path}: is a binary file, not text")
     text = block.decode("utf-8", "replace").removeprefix("\ufeff")
     if not text.strip():
@@ -77,10 +73,10 @@ def read_head(path: Path) -> Head:
         first_row = tuple(next(reader))
     lines = block.split(b"\n")[: reader.line_num]
     data = Position(reader.line_num, sum(len(line) + 1 for line in lines))
-    return Head(path, text, first_row, tuple(map(column_name, first_row)), delimiter, data)
+    return FileHead(path, text, first_row, tuple(map(column_name, first_row)), delimiter, data)
 
 
-def recognised(head: Head) -> str:
+def recognised(head: FileHead) -> str:
     """The format's name. Raises FormatError when it is none of them."""
     names = set(head.names)
     if names >= set(tweets.AIRLINE):
@@ -100,11 +96,12 @@ def recognised(head: Head) -> str:
     if speakers.turns(head.text.split("\n")):
         return "transcripts"
     raise FormatError(
-        f"{head.path}: the format is not recognised: {head.found}; the formats are {', '.join(FORMATS)} (--format)"
+        f"{head.path}: the format is not recognised: {head.first_line}; "
+        f"the formats are {', '.join(FORMATS)} (--format)"
     )
 
 
-def _holds_calls(head: Head) -> bool:
+def _holds_calls(head: FileHead) -> bool:
     if not head.is_json:
         return False
     keys = "|".join((*transcripts.TURNS, "content"))

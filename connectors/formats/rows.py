@@ -1,6 +1,4 @@
-"""The rows of a text file, plain or gzip, one at a time: where each starts, and what is wrong with
-the damaged ones.
-"""
+"""Rows of a text file, plain or gzip, with their positions, and reasons of damaged ones."""
 
 from __future__ import annotations
 
@@ -8,24 +6,23 @@ import csv
 import gzip
 import io
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from pydantic import ValidationError
 
-from connectors.events import Event, Sourced
+from connectors.events import Event, SourcedEvent, wrong_field
 
 GZIP_MAGIC = b"\x1f\x8b"
 LINE_FEED = 10
+HEAD = 1 << 16  # bytes that a format is recognised by
 MAX_LINE = 1 << 20  # bytes; a message may have 256 KB
 
 
 class Position(NamedTuple):
-    """Where reading goes on. line: the lines before it. byte: its offset (in the unpacked text of a
-    .gz).
-    """
+    """Where reading goes on. line: the lines before it. byte: its offset, of a .gz in its text."""
 
     line: int
     byte: int
@@ -35,9 +32,7 @@ START = Position(0, 0)
 
 
 class BadRow(NamedTuple):
-    """A row that was left out. line: where it starts, counted from 1. reason: never the words of a
-    message.
-    """
+    """A row that was left out. line: counted from 1. reason: without the words of a message."""
 
     line: int
     reason: str
@@ -90,17 +85,15 @@ class TextFile:
             else:
                 yield raw
 
-    def head(self, size: int = 1 << 16) -> bytes:
+    def head(self) -> bytes:
         """The first bytes, unpacked."""
         with self._opened() as file:
-            block = file.read(size)
+            block = file.read(HEAD)
         self._raw = None
         return block
 
     def raw_lines(self, start: Position = START) -> Iterator[tuple[bytes, int, int, bool]]:
-        """The lines from `start` on: (bytes, number, offset after it, whether it was too long and
-        is cut off).
-        """
+        """The lines from `start` on: (bytes, number, offset after it, was it cut off?)."""
         number, end = start
         with self._opened() as file:
             file.seek(end)
@@ -109,9 +102,8 @@ class TextFile:
                 end += len(raw)
                 too_long = len(raw) == MAX_LINE and raw[-1] != LINE_FEED
                 rest = raw if too_long else b""
-                while (
-                    rest and rest[-1] != LINE_FEED
-                ):  # the rest of an endless line is read and dropped
+                # The rest of an endless line is read and dropped.
+                while rest and rest[-1] != LINE_FEED:
                     rest = file.readline(MAX_LINE)
                     end += len(rest)
                 yield raw, number, end, too_long
@@ -139,9 +131,7 @@ class TextFile:
 
 
 class _Feed:
-    """Hands lines to a csv.reader and remembers those of the row it is in, so that they can be read
-    once more.
-    """
+    """Lines for a csv.reader. The lines of its row are kept, so that they can be read again."""
 
     def __init__(self, lines: Iterator[Line]) -> None:
         self.lines = lines
@@ -172,58 +162,75 @@ def csv_rows(
 
     A stray quote swallows the rows after it until the next quote or the field limit of `csv`: those
     lines are read again as rows of their own, so that one damaged row costs one row. Strict parsing
-    is what notices it.
+    notices it.
     """
     feed = _Feed(lines)
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
     while True:
-        problem = None
-        values: list[str] = []
         try:
-            values = next(reader)
+            values, problem = _next_values(reader)
         except StopIteration:
             return
-        except csv.Error as error:
-            problem = f"cannot be read as CSV: {error}"
         pending = feed.row_ended()
         first, last = pending[0], pending[-1]
-        if problem and len(pending) == 1 and first.text.count('"') % 2 == 0:
-            # `"so" he said` as a field of one line is sloppy, not dangerous
-            with suppress(csv.Error):
-                values, problem = next(csv.reader([first.text], delimiter=delimiter)), None
+        if problem:
+            values, problem = _sloppy_values(pending, delimiter, problem)
         if problem is None and not values and not first.damage:
             continue  # an empty line
-        if problem is None and len(values) != width:
-            problem = f"has {len(values)} columns, not {width}"
+        problem = problem or _width_problem(values, width)
         if problem:
             feed.again.extendleft(reversed(pending[1:]))
-        damage = (line.damage for line in pending if line.damage)
-        if wrong := first.damage or problem or next(damage, None):
-            on_bad_row(BadRow(first.number, wrong))
+        fault = first.damage or problem or _damage(pending)
+        if fault:
+            on_bad_row(BadRow(first.number, fault))
         else:
             yield Row(first.number, values, Position(last.number, last.end))
 
 
+def _next_values(reader: Iterator[list[str]]) -> tuple[list[str], str | None]:
+    """The fields of the next row, or the problem with it. Raises StopIteration at the end."""
+    try:
+        return next(reader), None
+    except csv.Error as error:
+        return [], f"cannot be read as CSV: {error}"
+
+
+def _sloppy_values(
+    lines: Sequence[Line], delimiter: str, problem: str
+) -> tuple[list[str], str | None]:
+    """`"so" he said` as a field of one line is sloppy, not dangerous; a stray quote is."""
+    text = lines[0].text
+    if len(lines) > 1 or text.count('"') % 2:
+        return [], problem
+    return _next_values(csv.reader([text], delimiter=delimiter))
+
+
+def _width_problem(values: list[str], width: int) -> str | None:
+    return None if len(values) == width else f"has {len(values)} columns, not {width}"
+
+
+def _damage(lines: Iterable[Line]) -> str | None:
+    return next((line.damage for line in lines if line.damage), None)
+
+
 def reason(error: ValueError) -> str:
-    """What is wrong, in one line, without the words of the message itself."""
+    """The error in one line, without the words of the message that is wrong."""
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"][-1:])
-        return f"{where}: {first['msg']}" if where else str(first["msg"])
+        return wrong_field(error, slice(-1, None))
     return str(error)
 
 
-def events(
+def rows_as_events(
     rows: Iterator[Row], event_of: Callable[[list[str]], Event], on_bad_row: OnBadRow
-) -> Iterator[Sourced]:
-    """Each row as the event that `event_of` makes of its values; a ValueError there is a bad row."""
+) -> Iterator[SourcedEvent]:
+    """The rows as events. event_of: makes one of the values; its ValueError is a bad row."""
     for row in rows:
         try:
             event = event_of(row.values)
         except ValueError as error:
             on_bad_row(BadRow(row.line, reason(error)))
         else:
-            yield Sourced(event, row.end)
+            yield SourcedEvent(event, row.end)
 
 
 def column_name(name: str) -> str:
@@ -231,6 +238,6 @@ def column_name(name: str) -> str:
     return "_".join("".join(char if char.isalnum() else " " for char in name.casefold()).split())
 
 
-def first_of(names: Sequence[str], wanted: Sequence[str]) -> int | None:
-    """The index of the first of the `wanted` columns that `names` has."""
-    return next((names.index(name) for name in wanted if name in names), None)
+def first_of(names: Sequence[str], candidates: Sequence[str]) -> int | None:
+    """The index of the first of the candidate columns that `names` has."""
+    return next((names.index(name) for name in candidates if name in names), None)

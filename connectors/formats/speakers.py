@@ -1,6 +1,4 @@
-"""Who says what in a transcript: lines with a speaker before each turn, and names that tell a side
-or none.
-"""
+"""Speakers of a transcript: lines with a label before each turn, and the side of a label."""
 
 from __future__ import annotations
 
@@ -42,11 +40,15 @@ AGENT = {
 }
 LONGEST_NAME = 60
 NO_CUSTOMER = "has no turn of a customer; a turn begins with `Customer:` or `Member:`"
-NOBODY = "does not say who speaks; a turn begins with its speaker, such as `Customer:` and `Agent:`, a turn a line"
+NO_SPEAKER = (
+    "does not say who speaks; a turn begins with its speaker, "
+    "such as `Customer:` and `Agent:`, a turn a line"
+)
 
 _TIME = r"\d{1,3}(?::[0-5]\d){1,2}(?:[.,]\d{1,3})?"
 _LABELLED = re.compile(
-    rf"[\s*_.]*(?:[\[(]?(?P<at>{_TIME})[\])]?\s*[-\u2013]?\s*)?(?P<label>[^\W\d_][\w .'/-]{{0,39}}?)\s*"
+    rf"[\s*_.]*(?:[\[(]?(?P<at>{_TIME})[\])]?\s*[-\u2013]?\s*)?"
+    r"(?P<label>[^\W\d_][\w .'/-]{0,39}?)\s*"
     r"(?:\((?P<note>[^()]{0,40})\))?\**\s*:\**\s*(?P<text>.*)",
     re.S,
 )
@@ -58,10 +60,8 @@ _NUMBERED = re.compile(
 )
 
 
-class Spoken(NamedTuple):
-    """A turn as its source writes it. label: what stands for the speaker. at: seconds from the
-    start of the call.
-    """
+class Utterance(NamedTuple):
+    """A turn as its source has it. label: of the speaker. at: seconds from the call's start."""
 
     label: str
     text: str
@@ -69,7 +69,7 @@ class Spoken(NamedTuple):
 
 
 def speaker(label: str) -> Literal["customer", "agent"] | None:
-    """Who speaks under this label; None when it names no role (`Duration: 9 minutes`)."""
+    """The side of this label; None when it names no role (`Duration: 9 minutes`)."""
     words = re.findall(r"[^\W_]+", label.casefold())
     if any(word in AGENT for word in words):  # first: `Customer Support` is an agent
         return "agent"
@@ -77,7 +77,7 @@ def speaker(label: str) -> Literal["customer", "agent"] | None:
 
 
 def seconds(time: str) -> float | None:
-    """`01:02:03.5` or `02:03,5` in seconds from the start; None for what is no such time."""
+    """`01:02:03.5` or `02:03,5` in seconds from the start; None for another text."""
     if not re.fullmatch(_TIME, time):
         return None
     total = 0.0
@@ -86,72 +86,76 @@ def seconds(time: str) -> float | None:
     return total
 
 
-def told(spoken: Iterable[Spoken]) -> tuple[Turn, ...]:
-    """Turns, with the side where the label tells it, and otherwise with the name; empty ones are
-    left out.
-    """
-    found = []
-    for label, text, at in spoken:
-        who = speaker(label)
-        name = None if who else " ".join(label.split())[:LONGEST_NAME]
-        if text.strip() and (who or name):
-            found.append(Turn(speaker=who or "unknown", text=text.strip(), name=name, at=at))
-    return tuple(found)
+def to_turns(utterances: Iterable[Utterance]) -> tuple[Turn, ...]:
+    """Turns with the side of their label, or else with its name; empty ones are left out."""
+    turns = []
+    for label, text, at in utterances:
+        side = speaker(label)
+        name = None if side else " ".join(label.split())[:LONGEST_NAME]
+        if text.strip() and (side or name):
+            turns.append(Turn(speaker=side or "unknown", text=text.strip(), name=name, at=at))
+    return tuple(turns)
 
 
 def turns(lines: Iterable[str]) -> tuple[Turn, ...]:
     """The turns of `Member: Hello` lines. A line without a speaker belongs to the turn before it,
     notes to none.
 
-    Names that tell no side (`Anna:`, `Speaker 2:`) count as speakers where a conversation is
-    plainly theirs: they come again and again, and there is no one, or only one side, without them.
+    Names without a side (`Anna:`, `Speaker 2:`) count as speakers where a conversation is plainly
+    theirs: they come again and again, and there is no speaker, or only one side, without them.
     """
     lines = [line.strip() for line in lines]
-    found = told(_said(lines, frozenset()))
-    if len({turn.speaker for turn in found}) < 2 and (names := _names(lines)):
-        return told(_said(lines, names))
-    return found
+    turns = to_turns(_utterances(lines, frozenset()))
+    if len({turn.speaker for turn in turns}) < 2:
+        names = _names(lines)
+        if names:
+            return to_turns(_utterances(lines, names))
+    return turns
 
 
-def merged(spoken: Iterable[Spoken]) -> list[Spoken]:
-    """Captions to turns: what one speaker says in a row is one turn, at the time of its beginning."""
-    found: list[Spoken] = []
-    for one in spoken:
-        if found and found[-1].label == one.label:
-            found[-1] = found[-1]._replace(text=f"{found[-1].text} {one.text}".strip())
+def merged(captions: Iterable[Utterance]) -> list[Utterance]:
+    """Captions to turns: those of one speaker in a row are one turn, at its beginning."""
+    turns: list[Utterance] = []
+    for caption in captions:
+        if turns and turns[-1].label == caption.label:
+            turns[-1] = turns[-1]._replace(text=f"{turns[-1].text} {caption.text}".strip())
         else:
-            found.append(one)
-    return found
+            turns.append(caption)
+    return turns
 
 
-def _said(lines: Iterable[str], names: frozenset[str]) -> list[Spoken]:
-    found: list[Spoken] = []
+def _utterances(lines: Iterable[str], names: frozenset[str]) -> list[Utterance]:
+    utterances: list[Utterance] = []
     for line in lines:
         labelled = _LABELLED.fullmatch(line)
         if labelled and (speaker(labelled["label"]) or labelled["label"] in names):
             at = seconds(labelled["at"] or labelled["note"] or "")
-            found.append(Spoken(labelled["label"], labelled["text"].strip(), at))
-        elif line and found and not _NOTE.fullmatch(line):
-            found[-1] = found[-1]._replace(text=f"{found[-1].text} {line}".strip())
-    return found
+            utterances.append(Utterance(labelled["label"], labelled["text"].strip(), at))
+        elif line and utterances and not _NOTE.fullmatch(line):
+            before = utterances[-1]
+            utterances[-1] = before._replace(text=f"{before.text} {line}".strip())
+    return utterances
 
 
 def _names(lines: Iterable[str]) -> frozenset[str]:
-    """The labels without a role that come at least twice, or are numbered, if they and the roles
-    say most of it all.
+    """The labels without a role that come at least twice, or are numbered, if together with the
+    roles they begin half of the lines.
     """
-    written = [line for line in lines if line and not _NOTE.fullmatch(line)]
-    labels = Counter(match["label"] for line in written if (match := _LABELLED.fullmatch(line)))
-    names = {
-        label
-        for label, times in labels.items()
-        if not speaker(label)
-        and (_NUMBERED.fullmatch(label) or (times > 1 and len(label.split()) <= 3))
-    }
+    spoken_lines = [line for line in lines if line and not _NOTE.fullmatch(line)]
+    labels = _labels(spoken_lines)
     roles = {label for label in labels if speaker(label)}
-    theirs = sum(labels[label] for label in names | roles)
-    return (
-        frozenset(names)
-        if names and len(names) + len(roles) > 1 and 2 * theirs >= len(written)
-        else frozenset()
-    )
+    names = {label for label in labels.keys() - roles if _may_be_name(label, labels[label])}
+    labelled_lines = sum(labels[label] for label in names | roles)
+    is_conversation = len(names) + len(roles) > 1 and 2 * labelled_lines >= len(spoken_lines)
+    return frozenset(names) if is_conversation else frozenset()
+
+
+def _labels(lines: Iterable[str]) -> Counter[str]:
+    matches = [_LABELLED.fullmatch(line) for line in lines]
+    return Counter(match["label"] for match in matches if match)
+
+
+def _may_be_name(label: str, times: int) -> bool:
+    if _NUMBERED.fullmatch(label):
+        return True
+    return times > 1 and len(label.split()) <= 3

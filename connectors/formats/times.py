@@ -1,4 +1,4 @@
-"""The dates that people and exports write, as moments in time. What names no zone is taken as UTC."""
+"""Dates of exports as moments in time. A date without a zone is UTC."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _ZONES: dict[str, tzinfo] = {"UTC": UTC, "GMT": UTC, "+0000": UTC}
 _ZONES |= {name: timezone(timedelta(hours=-hours)) for name, hours in _WEST.items()}
 
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)$")
-_CLOCK = r"(?:[ T,]+(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?\s*(?P<half>[AaPp]\.?[Mm]\.?)?)?"
+_CLOCK = (
+    r"(?:[ T,]+(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?"
+    r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?)?"
+)
 _DAY_MONTH = re.compile(
     r"(?P<day>\d{1,2})[-. /](?P<name>[A-Za-z]{3,9})\.?,?[-. /](?P<year>\d{4}|\d\d)" + _CLOCK
 )
@@ -74,9 +77,10 @@ def written_time(text: str) -> datetime:
     except ValueError:
         pass
     for pattern in (_DAY_MONTH, _MONTH_DAY, _NUMBERS):
-        if found := pattern.fullmatch(text):
+        match = pattern.fullmatch(text)
+        if match:
             try:
-                return _moment(found.groupdict())
+                return _moment(match.groupdict(default=""))
             except (ValueError, KeyError):
                 break
     raise ValueError(
@@ -84,18 +88,24 @@ def written_time(text: str) -> datetime:
     )
 
 
-def _moment(part: dict[str, str | None]) -> datetime:
-    if name := part.get("name"):
-        month, day = MONTHS[name[:3].lower()], int(part["day"] or 0)
-    else:
-        month, day = int(part["first"] or 0), int(part["other"] or 0)
-        if part["mark"] == "." or month > 12:
-            month, day = day, month
-    year = int(part["year"] or 0)
+def _moment(part: dict[str, str]) -> datetime:
+    """part: the groups of a pattern, empty where the text has none."""
+    month, day = _month_and_day(part)
+    year = int(part["year"])
+    if year < 100:
+        year += 2000 if year < 70 else 1900
     hour = int(part["hour"] or 0)
-    if half := part["half"]:
-        hour = hour % 12 + (12 if half[0] in "pP" else 0)
-    year += 0 if year > 99 else 2000 if year < 70 else 1900
+    if part["half"]:
+        hour = hour % 12 + (12 if part["half"][0] in "pP" else 0)
     return datetime(
         year, month, day, hour, int(part["minute"] or 0), int(part["second"] or 0), tzinfo=UTC
     )
+
+
+def _month_and_day(part: dict[str, str]) -> tuple[int, int]:
+    if "name" in part:
+        return MONTHS[part["name"][:3].lower()], int(part["day"])
+    first, second = int(part["first"]), int(part["other"])
+    if part["mark"] == "." or first > 12:
+        return second, first
+    return first, second

@@ -1,21 +1,27 @@
-"""Calls: text files with a speaker before each turn, captions, JSON (lines or one document), tables
-of turns.
-"""
+"""Calls: texts with a speaker before each turn, captions, JSON, and tables of turns."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from connectors.events import Sourced, Transcript, Turn
+from connectors.events import SourcedEvent, Transcript, Turn
 from connectors.formats.captions import captions, is_captions
 from connectors.formats.complaints import TEXT, native_id
 from connectors.formats.rows import BadRow, OnBadRow, Position, Row, TextFile, first_of, reason
-from connectors.formats.speakers import NO_CUSTOMER, NOBODY, Spoken, seconds, speaker, told, turns
+from connectors.formats.speakers import (
+    NO_CUSTOMER,
+    NO_SPEAKER,
+    Utterance,
+    seconds,
+    speaker,
+    to_turns,
+    turns,
+)
 from connectors.formats.times import written_time
 
 SPEAKER = (
@@ -58,52 +64,49 @@ SUFFIXES = (".txt", ".vtt", ".srt")
 
 
 def transcript(
-    name: str, said: Iterable[Turn], occurred_at: datetime, brand: str | None = None
+    name: str, call: tuple[Turn, ...], occurred_at: datetime, brand: str | None = None
 ) -> Transcript:
-    """Raises ValueError when nobody of the two sides speaks, or no id can be made of `name`."""
-    said = tuple(said)
-    if not said:
-        raise ValueError(NOBODY)
-    if all(turn.speaker == "agent" for turn in said):
+    """Raises ValueError when neither side speaks, or no id can be made of `name`."""
+    if not call:
+        raise ValueError(NO_SPEAKER)
+    if all(turn.speaker == "agent" for turn in call):
         raise ValueError(NO_CUSTOMER)
     id = f"call:{native_id(name)}"
-    return Transcript(id=id, conversation=id, occurred_at=occurred_at, turns=said, brand=brand)
+    return Transcript(id=id, conversation=id, occurred_at=occurred_at, turns=call, brand=brand)
 
 
 def file_time(path: Path) -> datetime:
-    """When the file was last written: the latest that its words can have been said, and the same at
-    every replay.
-    """
+    """The time of the last change: the latest that the call can have been, and always the same."""
     return datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
 
 
-def of_folder(paths: Sequence[Path], after: str | None, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+def of_folder(
+    paths: Sequence[Path], after: str | None, on_bad_row: OnBadRow
+) -> Iterator[SourcedEvent]:
     """One call a text file, in the order of names. The cursor is the name of the file."""
     for path in paths:
         if after is None or path.name > after:
             yield from of_text(TextFile(path, otherwise="cp1252"), on_bad_row)
 
 
-def of_text(file: TextFile, on_bad_row: OnBadRow) -> Iterator[Sourced]:
+def of_text(file: TextFile, on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
     path = file.path
     try:
         if path.stat().st_size > MAX_FILE:
             raise ValueError(f"is larger than {MAX_FILE:,} bytes, the most that one call may have")
         lines = [line.text for line in file.lines()]
         if not "".join(lines).strip():
-            raise ValueError(f"is empty; {NOBODY.partition('; ')[2]}")
-        said = captions(lines) if is_captions("".join(lines[:3])) else turns(lines)
-        event = transcript(path.name.partition(".")[0], said, file_time(path))
+            raise ValueError(f"is empty; {NO_SPEAKER.partition('; ')[2]}")
+        call = captions(lines) if is_captions("".join(lines[:3])) else turns(lines)
+        event = transcript(path.name.partition(".")[0], call, file_time(path))
     except ValueError as error:
         on_bad_row(BadRow(1, f"{path.name}: {reason(error)}"))
     else:
-        yield Sourced(event, path.name)
+        yield SourcedEvent(event, path.name)
 
 
-def of_json(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[Sourced]:
-    """One call a line: `turns` with speaker and text, or else `content` with a speaker before each
-    line.
-    """
+def of_json(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
+    """One call a line: `turns` with speaker and text, or `content` with a speaker a line."""
     undated = file_time(file.path)
     stem = file.path.name.partition(".")[0]
     for line in file.lines(start):
@@ -116,7 +119,7 @@ def of_json(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[S
         except ValueError as error:
             on_bad_row(BadRow(line.number, reason(error)))
         else:
-            yield Sourced(event, Position(line.number, line.end))
+            yield SourcedEvent(event, Position(line.number, line.end))
 
 
 def _json(text: str) -> Any:
@@ -126,10 +129,8 @@ def _json(text: str) -> Any:
         raise ValueError("is no JSON") from None
 
 
-def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[Sourced]:
-    """The calls of one JSON document: an object, a list of them, or one under `calls`. The cursor
-    counts calls.
-    """
+def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
+    """The calls of one JSON document: an object, or a list. The cursor counts calls."""
     path = file.path
     try:
         if path.stat().st_size > 16 * MAX_FILE:
@@ -148,154 +149,166 @@ def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterat
         except ValueError as error:
             on_bad_row(BadRow(number, f"call {number}: {reason(error)}"))
         else:
-            yield Sourced(event, Position(number, 0))
+            yield SourcedEvent(event, Position(number, 0))
 
 
 def is_document(text: str) -> bool:
-    """Whether JSON that begins like this is one document, and not an object a line."""
+    """Is JSON that begins like this one document, and not an object a line?"""
     first, _, rest = text.lstrip("\ufeff").lstrip().partition("\n")
     try:
         return isinstance(json.loads(first), list)
     except (json.JSONDecodeError, RecursionError):
-        return first.startswith(("{", "[")) and (first.rstrip() in ("{", "[") or bool(rest.strip()))
+        has_more_lines = first.rstrip() in ("{", "[") or bool(rest.strip())
+        return first.startswith(("{", "[")) and has_more_lines
 
 
 def _calls(document: Any) -> list[Any]:
     if isinstance(document, list):
-        if document and all(isinstance(one, dict) and _first(one, SPEAKER) for one in document):
+        if document and all(isinstance(turn, dict) and _first(turn, SPEAKER) for turn in document):
             return [{"turns": document}]
         return document
     if isinstance(document, dict):
-        several = _first(document, CALLS)
-        if isinstance(several, list) and _first(document, TURNS) is None:
-            return several
+        calls = _first(document, CALLS)
+        if isinstance(calls, list) and _first(document, TURNS) is None:
+            return calls
     return [document]
 
 
 def _of_object(call: Any, name: str, undated: datetime) -> Transcript:
     if not isinstance(call, dict):
         raise ValueError("is no JSON object with `turns`, each with `speaker` and `text`")
-    given = next(
-        (call[key] for key in TURNS if isinstance(call.get(key), list) and call[key]), None
-    )
-    if given is not None and all(isinstance(turn, dict) for turn in given):
-        said = told(_spoken(turn) for turn in given)
-    elif given is not None and all(isinstance(turn, str) for turn in given):
-        said = turns(given)
-    else:
-        words = next(
-            (call[key] for key in ("content", *TURNS) if isinstance(call.get(key), str)), ""
-        )
-        said = turns(words.splitlines())
-    if not said:
+    call_turns = _turns_of_object(call)
+    if not call_turns:
         raise ValueError(
             "does not say who speaks; each of `turns` has `speaker` (customer or agent) and `text`"
         )
-    when, brand = _first(call, WHEN), _first(call, BRAND)
-    occurred_at = written_time(str(when)) if when else undated
+    date, brand = _first(call, WHEN), _first(call, BRAND)
     return transcript(
-        str(_first(call, CALL) or name), said, occurred_at, str(brand) if brand else None
+        str(_first(call, CALL) or name),
+        call_turns,
+        written_time(str(date)) if date else undated,
+        str(brand) if brand else None,
     )
 
 
-def _spoken(turn: dict[str, Any]) -> Spoken:
-    return Spoken(
+def _turns_of_object(call: dict[str, Any]) -> tuple[Turn, ...]:
+    entries = _first_of_type(call, TURNS, list) or []
+    types = {type(entry) for entry in entries}
+    if types == {dict}:
+        return to_turns(_utterance(entry) for entry in entries)
+    if types == {str}:
+        return turns(entries)
+    text = _first_of_type(call, ("content", *TURNS), str) or ""
+    return turns(text.splitlines())
+
+
+def _first_of_type(call: dict[str, Any], names: Sequence[str], kind: type) -> Any:
+    """The first of these values that is of the type and not empty."""
+    values = [call[name] for name in names if isinstance(call.get(name), kind)]
+    return next((value for value in values if value), None)
+
+
+def _utterance(turn: dict[str, Any]) -> Utterance:
+    return Utterance(
         str(_first(turn, SPEAKER) or ""),
         str(_first(turn, WORDS) or ""),
         _begin(_first(turn, BEGIN)),
     )
 
 
-def _begin(given: Any) -> float | None:
-    """Seconds from the start: a number, `1:02`, or a number as text; None for what is no such time."""
+def _begin(value: Any) -> float | None:
+    """Seconds from the start: of a number, `1:02`, or a number as text; None of another value."""
     try:
-        value = float(given)
+        number = float(value)
     except (TypeError, ValueError):
-        return seconds(given) if isinstance(given, str) else None
-    return value if 0 <= value < 1e6 else None  # a date in seconds is no place within a call
+        return seconds(value) if isinstance(value, str) else None
+    return number if 0 <= number < 1e6 else None  # a date in seconds is no place within a call
 
 
-def _first(values: dict[str, Any], wanted: Sequence[str]) -> Any:
-    return next((values[name] for name in wanted if values.get(name) not in (None, "")), None)
+def _first(values: dict[str, Any], names: Sequence[str]) -> Any:
+    return next((values[name] for name in names if values.get(name) not in (None, "")), None)
 
 
 def recognises(names: Sequence[str]) -> bool:
     """A turn a row (`speaker,text`), or an exchange a row (`customer,agent`)."""
-    return (
-        first_of(names, SPEAKER) is not None and first_of(names, WORDS) is not None
-    ) or _is_exchange(names)
+    has_turns = first_of(names, SPEAKER) is not None and first_of(names, WORDS) is not None
+    return has_turns or _is_exchange(names)
 
 
 def _is_exchange(names: Sequence[str]) -> bool:
-    sides = {side for name in names if (side := _side(name))}
+    sides = {_side(name) for name in names} - {None}
     return len(sides) == 2 and first_of(names, (*SPEAKER, *TEXT)) is None
 
 
 def _side(column: str) -> str | None:
-    """`customer`, `agent_text`: whose words a column holds; None for `customer_since`."""
+    """The side of a column of words, `customer` or `agent_text`; None for `customer_since`."""
     role, _, rest = column.partition("_")
     return speaker(role) if rest in ("", "text", "turn", "message", "utterance", "said") else None
 
 
 def of_table(
     path: Path, names: Sequence[str]
-) -> Callable[[Iterator[Row], OnBadRow], Iterator[Sourced]]:
+) -> Callable[[Iterator[Row], OnBadRow], Iterator[SourcedEvent]]:
     """A turn or an exchange a row; a call's rows stand together. Without a column for the call, the
     file is one.
     """
-    call, date = (first_of(names, wanted) for wanted in (CALL, WHEN))
+    call, date = first_of(names, CALL), first_of(names, WHEN)
     turns_of = _exchange(names) if _is_exchange(names) else _turn(names)
     stem = path.name.partition(".")[0]
     undated = file_time(path)
 
-    def calls(rows: Iterator[Row], on_bad_row: OnBadRow) -> Iterator[Sourced]:
+    def name_of(row: Row) -> str:
+        return stem if call is None else row.values[call].strip()
+
+    def utterances(rows: Sequence[Row], on_bad_row: OnBadRow) -> Iterator[Utterance]:
+        for row in rows:
+            row_turns = turns_of(row.values)
+            if not row_turns:
+                on_bad_row(BadRow(row.line, "does not say who speaks, a customer or an agent"))
+            yield from row_turns
+
+    def calls(rows: Iterator[Row], on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
         seen: set[str] = set()
-        for name, group in groupby(
-            rows, key=lambda row: stem if call is None else row.values[call].strip()
-        ):
-            together = list(group)
-            first, last = together[0], together[-1]
+        for name, group in groupby(rows, key=name_of):
+            call_rows = list(group)
+            first, last = call_rows[0], call_rows[-1]
             try:
-                if not name or name in seen:
-                    raise ValueError(
-                        "has no call id"
-                        if not name
-                        else f"the turns of call {name[:40]!r} do not stand together"
-                    )
+                _check_name(name, seen)
                 seen.add(name)
-                spoken: list[Spoken] = []
-                for row in together:
-                    found = turns_of(row.values)
-                    if not found:
-                        on_bad_row(
-                            BadRow(row.line, "does not say who speaks, a customer or an agent")
-                        )
-                    spoken += found
-                when = first.values[date] if date is not None else ""
-                event = transcript(name, told(spoken), written_time(when) if when else undated)
+                call_turns = to_turns(utterances(call_rows, on_bad_row))
+                day = first.values[date] if date is not None else ""
+                event = transcript(name, call_turns, written_time(day) if day else undated)
             except ValueError as error:
                 on_bad_row(BadRow(first.line, reason(error)))
             else:
-                yield Sourced(event, last.end)
+                yield SourcedEvent(event, last.end)
 
     return calls
 
 
-def _turn(names: Sequence[str]) -> Callable[[Sequence[str]], list[Spoken]]:
-    who, words, begin = (first_of(names, wanted) for wanted in (SPEAKER, WORDS, BEGIN))
+def _check_name(name: str, seen: set[str]) -> None:
+    if not name:
+        raise ValueError("has no call id")
+    if name in seen:
+        raise ValueError(f"the turns of call {name[:40]!r} do not stand together")
 
-    def turn(row: Sequence[str]) -> list[Spoken]:
-        label = row[who or 0].strip()
+
+def _turn(names: Sequence[str]) -> Callable[[Sequence[str]], list[Utterance]]:
+    label_column, words = first_of(names, SPEAKER) or 0, first_of(names, WORDS) or 0
+    begin = first_of(names, BEGIN)
+
+    def turn(row: Sequence[str]) -> list[Utterance]:
+        label = row[label_column].strip()
         at = _begin(row[begin]) if begin is not None else None
-        return [Spoken(label, row[words or 0], at)] if label else []
+        return [Utterance(label, row[words], at)] if label else []
 
     return turn
 
 
-def _exchange(names: Sequence[str]) -> Callable[[Sequence[str]], list[Spoken]]:
+def _exchange(names: Sequence[str]) -> Callable[[Sequence[str]], list[Utterance]]:
     columns = [(column, name) for column, name in enumerate(names) if _side(name)]
 
-    def turns_of(row: Sequence[str]) -> list[Spoken]:
-        return [Spoken(name, row[column], None) for column, name in columns]
+    def turns_of(row: Sequence[str]) -> list[Utterance]:
+        return [Utterance(name, row[column], None) for column, name in columns]
 
     return turns_of

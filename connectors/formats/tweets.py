@@ -8,20 +8,12 @@ from connectors.events import Tweet
 from connectors.formats.times import twitter_time, written_time
 
 AIRLINE = ("tweet_id", "airline", "name", "text", "tweet_created")
-SENTIMENT140 = (
-    "polarity",
-    "id",
-    "date",
-    "query",
-    "user",
-    "text",
-)  # the original has no header, only this order
+# The original has no header, only this order.
+SENTIMENT140 = ("polarity", "id", "date", "query", "user", "text")
 
 
 def tweet_id(value: str) -> str:
-    """`123` or `123.0` as `x:123`. Raises ValueError for what a spreadsheet has rounded
-    (`5.70306E+17`).
-    """
+    """`123` or `123.0` as `x:123`. Raises ValueError for a rounded one (`5.70306E+17`)."""
     digits = value.strip().removesuffix(".0")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 100):
         raise ValueError(f"the tweet's id {value[:30]!r} is no whole number")
@@ -29,7 +21,7 @@ def tweet_id(value: str) -> str:
 
 
 def is_sentiment140(first_row: Sequence[str]) -> bool:
-    """Whether this is a row of the original, which has no header."""
+    """Is this a row of the original, which has no header?"""
     if len(first_row) != len(SENTIMENT140) or first_row[0] not in ("0", "2", "4"):
         return False
     try:
@@ -40,9 +32,7 @@ def is_sentiment140(first_row: Sequence[str]) -> bool:
 
 
 def airline(names: Sequence[str]) -> Callable[[list[str]], Tweet]:
-    """Rows of `Tweets.csv`; the column `airline` is the brand. A repeated tweet_id gives the same
-    event again.
-    """
+    """Rows of `Tweets.csv`; the column `airline` is the brand. A repeated id is the same event."""
     id_, brand, name, text, created = (names.index(column) for column in AIRLINE)
 
     def tweet(row: list[str]) -> Tweet:

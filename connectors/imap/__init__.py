@@ -1,52 +1,71 @@
-"""IMAP: the mail of a mailbox that complaints are sent to. It is only read: nothing is marked,
-moved or deleted.
-"""
+"""IMAP: the mail of a mailbox that complaints are sent to, read and never changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from ipaddress import ip_address
+from typing import ClassVar, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
 from connectors.base import ConnectorError, LiveSource
+from connectors.network import Context, ListenQuery, Network, reveal
 
 
-def open_sources(
-    host: str | None,
-    username: str | None,
-    password: str | None,
-    *,
-    port: int | None,
-    encryption: str,
-    mailbox: str,
-    days: int,
-    poll_seconds: float,
-    brand: str | None,
-    told: Callable[[str], None],
-) -> list[LiveSource]:
-    """Every message of the mailbox. days: how far back the first reading goes. Raises
-    ConnectorError.
-    """
-    from connectors.imap.client import PORTS, Account
-    from connectors.imap.source import Mails
+class ImapNetwork(Network):
+    """A mailbox on the operator's own mail server, which may lie in a private network."""
 
-    if not host:
-        raise ConnectorError(
-            "IMAP: set EARSHOT_IMAP_HOST to your mail server, such as imap.example.com"
-        )
-    if not username or not password:
-        raise ConnectorError(
-            "IMAP: set EARSHOT_IMAP_USERNAME and EARSHOT_IMAP_PASSWORD (an app password)"
-        )
-    if encryption == "none" and not _is_here(host):
-        raise ConnectorError(
-            f"IMAP: a password is not sent to {host} without encryption; "
-            "EARSHOT_IMAP_ENCRYPTION=none is for a server on this machine"
-        )
-    account = Account(host, port or PORTS[encryption], encryption, username, password, mailbox)
-    return [Mails(account, brand=brand, days=days, poll_seconds=poll_seconds, told=told)]
+    model_config = SettingsConfigDict(env_prefix="EARSHOT_IMAP_")
+    is_filtered: ClassVar[bool] = False
+
+    host: str | None = Field(
+        None, description="the mail server of a mailbox that complaints are sent to"
+    )
+    port: int | None = Field(
+        None, ge=1, le=65535, description="its port; unset: 993, or 143 without tls"
+    )
+    encryption: Literal["tls", "starttls", "none"] = Field(
+        "tls",
+        description="how the connection is encrypted; none: only to a server on this machine",
+    )
+    username: str | None = Field(
+        None, description="the user who logs in; mail from this address is no complaint"
+    )
+    password: SecretStr | None = Field(None, description="the password, or an app password")
+    mailbox: str = Field(
+        "INBOX", min_length=1, description="the mailbox; it is read, never changed"
+    )
+    days: int = Field(
+        0, ge=0, le=3650, description="days of older mail that the first reading takes in"
+    )
+
+    def open_sources(self, query: ListenQuery, context: Context) -> list[LiveSource]:
+        """Every message of the mailbox: people who write there mean the brand."""
+        from connectors.imap.client import PORTS, Account
+        from connectors.imap.source import Mails
+
+        if query.keywords or query.handles:
+            raise ConnectorError("a mailbox is read whole: leave --keyword and --handle out")
+        if not self.host:
+            raise ConnectorError(
+                "IMAP: set EARSHOT_IMAP_HOST to your mail server, such as imap.example.com"
+            )
+        password = reveal(self.password)
+        if not self.username or not password:
+            raise ConnectorError(
+                "IMAP: set EARSHOT_IMAP_USERNAME and EARSHOT_IMAP_PASSWORD (an app password)"
+            )
+        if self.encryption == "none" and not _is_loopback(self.host):
+            raise ConnectorError(
+                f"IMAP: a password is not sent to {self.host} without encryption; "
+                "EARSHOT_IMAP_ENCRYPTION=none is for a server on this machine"
+            )
+        port = self.port or PORTS[self.encryption]
+        account = Account(self.host, port, self.encryption, self.username, password, self.mailbox)
+        return [Mails(account, brand=query.brand, days=self.days, on_line=context.on_line)]
 
 
-def _is_here(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:

@@ -2,55 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
 from connectors.base import ConnectorError, LiveSource, Replier
+from connectors.network import Context, ListenQuery, Network, reveal
 
 if TYPE_CHECKING:
-    from connectors.mastodon.client import Server
+    from connectors.mastodon.client import MastodonServer
 
 
-def open_server(url: str | None, token: str | None, *, allow_private: bool) -> Server:
-    """Raises ConnectorError where something must be set first."""
-    from connectors.mastodon.client import Server
+class MastodonNetwork(Network):
+    """One server, which shows more to an account's token."""
 
-    if not url:
-        raise ConnectorError(
-            "Mastodon: set EARSHOT_MASTODON_SERVER to your server, such as https://mastodon.social"
-        )
-    try:
-        return Server(url, token, allow_private=allow_private)
-    except ValueError as error:
-        raise ConnectorError(f"EARSHOT_MASTODON_SERVER: {url} {error}") from None
+    model_config = SettingsConfigDict(env_prefix="EARSHOT_MASTODON_")
 
+    server: str | None = Field(None, description="the server to listen to and to answer on")
+    token: SecretStr | None = Field(None, description="an application's token, read write:statuses")
 
-def open_sources(
-    server: Server,
-    keywords: Iterable[str],
-    handles: Iterable[str],
-    *,
-    brand: str | None,
-    told: Callable[[str], None],
-) -> list[LiveSource]:
-    """Every public post that the server sees with one of the words or handles, and mentions of the
-    token's account.
-    """
-    from connectors.mastodon.source import Mastodon
-    from connectors.wanted import Wanted
+    def open_sources(self, query: ListenQuery, context: Context) -> list[LiveSource]:
+        """Every public post that the server sees with one of the words or handles.
 
-    try:
-        return [Mastodon(server, Wanted(keywords, handles), brand=brand, told=told)]
-    except ValueError as error:
-        raise ConnectorError(f"Mastodon: {error}") from None
+        With a token, mentions of its account too.
+        """
+        from connectors.keywords import KeywordFilter
+        from connectors.mastodon.source import Mastodon
 
+        server = self._open_server(context)
+        try:
+            keyword_filter = KeywordFilter(query.keywords, query.handles)
+        except ValueError as error:
+            raise ConnectorError(f"Mastodon: {error}") from None
+        return [Mastodon(server, keyword_filter, brand=query.brand, on_line=context.on_line)]
 
-def open_replier(server: Server) -> Replier:
-    """Answers as the token's account. Raises ConnectorError without one."""
-    from connectors.mastodon.replies import MastodonReplier
+    def open_replier(self, brand: str, context: Context) -> Replier:
+        """Answers as the token's account."""
+        from connectors.mastodon.replies import MastodonReplier
 
-    if not server.has_token:
-        raise ConnectorError(
-            "Mastodon: set EARSHOT_MASTODON_TOKEN, with the scopes read and write:statuses"
-        )
-    return MastodonReplier(server)
+        server = self._open_server(context)
+        if not server.has_token:
+            raise ConnectorError(
+                "Mastodon: set EARSHOT_MASTODON_TOKEN, with the scopes read and write:statuses"
+            )
+        return MastodonReplier(server)
+
+    def _open_server(self, context: Context) -> MastodonServer:
+        from connectors.mastodon.client import MastodonServer
+
+        if not self.server:
+            raise ConnectorError(
+                "Mastodon: set EARSHOT_MASTODON_SERVER to your server, such as "
+                "https://mastodon.social"
+            )
+        try:
+            return MastodonServer(
+                self.server, reveal(self.token), allow_private=context.allow_private
+            )
+        except ValueError as error:
+            raise ConnectorError(f"EARSHOT_MASTODON_SERVER: {self.server} {error}") from None

@@ -1,28 +1,26 @@
-"""One Mastodon server, asked over HTTP: its answers, its limits, its stream of server-sent events."""
+"""Client of one Mastodon server: its answers, limits, and stream of server-sent events."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import aiohttp
 from yarl import URL
 
-from connectors.backoff import exponential
+from connectors.backoff import doubling
 from connectors.base import SourceError
 from connectors.guard import connector, refused
 
-# seconds without a byte (Mastodon sends `:thump` every 15) until a stream is taken for dead
+# Seconds without a byte until a stream is taken for dead; Mastodon sends `:thump` every 15.
 SILENCE = 45.0
 _LONGEST = 2**20  # bytes of a line
 
 
 class Answer(NamedTuple):
-    """status 0: nothing came back; `reached` says whether the server may have understood the
-    question.
-    """
+    """status 0: nothing came back. reached: may the server have taken the request?"""
 
     status: int
     body: Any
@@ -31,9 +29,9 @@ class Answer(NamedTuple):
     error: str = ""
 
 
-class Server:
+class MastodonServer:
     """The interface of one server. token: of an application of the account; without one some
-    servers tell little.
+    servers show little.
     """
 
     def __init__(
@@ -51,22 +49,21 @@ class Server:
         self.url = str(parsed.origin())
         self.name = str(parsed.host)
         self.has_token = token is not None
-        self.trouble = exponential(1.0, 120.0)
+        self.backoff = doubling(1.0, 120.0)
         self._head = {"Authorization": f"Bearer {token}"} if token else {}
         self._allow_private = allow_private
         self._silence = silence
         self._session: aiohttp.ClientSession | None = None
 
-    async def get(self, path: str, **given: Any) -> Answer:
-        return await self._ask(
-            "GET", path, params={name: str(value) for name, value in given.items() if value}
-        )
+    async def get(self, path: str, **query: Any) -> Answer:
+        params = {name: str(value) for name, value in query.items() if value}
+        return await self._ask("GET", path, params=params)
 
     async def post(self, path: str, form: dict[str, str], *, key: str) -> Answer:
         """key: the server answers the same key with the same post, for an hour."""
         return await self._ask("POST", path, data=form, headers={"Idempotency-Key": key})
 
-    async def stream(self, path: str, **given: str) -> AsyncGenerator[tuple[str, Any]]:
+    async def stream(self, path: str, **query: str) -> AsyncGenerator[tuple[str, Any]]:
         """(event, payload) of every server-sent event; ("", None) when the stream is open, and for
         every sign of life.
 
@@ -76,47 +73,34 @@ class Server:
         patience = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=self._silence)
         try:
             async with self._open().get(
-                url, params=given, headers=self._head, timeout=patience, allow_redirects=False
+                url, params=query, headers=self._head, timeout=patience, allow_redirects=False
             ) as answer:
                 if answer.status != 200:
                     raise self.broke(
                         Answer(answer.status, None, _retry_after(answer)), f"the stream {path}"
                     )
                 yield "", None
-                event, data = "", b""
-                async for raw in answer.content:
-                    if not raw.endswith(b"\n"):
-                        break  # cut in the middle of a line
-                    line = raw.rstrip(b"\r\n")
-                    if not line:
-                        if event:
-                            yield event, _payload(data)
-                        event, data = "", b""
-                    elif line.startswith(b":"):
-                        yield "", None
-                    elif line.startswith(b"event:"):
-                        event = line[6:].strip().decode("ascii", "replace")
-                    elif line.startswith(b"data:"):
-                        data += (b"\n" if data else b"") + line[5:].removeprefix(b" ")
+                async for event in _server_sent(answer.content):
+                    yield event
             raise self.broke(None, f"the stream {path} ended")
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             if refused(error):
                 raise SourceError(f"Mastodon: {error}") from error
             raise self.broke(None, f"the stream {path}: {error or type(error).__name__}") from error
 
-    def broke(self, answer: Answer | None, doing: str) -> SourceError:
-        """The failure in our words, with the time after which the server may be asked again."""
+    def broke(self, answer: Answer | None, action: str) -> SourceError:
+        """The failure in our words, with the wait before the next attempt."""
         if answer is None or answer.status == 0:
             if answer is not None and "private address" in answer.error:
                 return SourceError(f"Mastodon: {answer.error}")
-            told = f": {answer.error}" if answer is not None else ""
+            reason = f": {answer.error}" if answer is not None else ""
             return SourceError(
-                f"Mastodon {self.name}: {doing}{told}", retry_after=self.trouble.next()
+                f"Mastodon {self.name}: {action}{reason}", retry_after=self.backoff.next()
             )
         if answer.status == 429 or answer.status >= 500:
-            wait = max(answer.retry_after, self.trouble.next())
+            wait = max(answer.retry_after, self.backoff.next())
             return SourceError(
-                f"Mastodon {self.name}: {doing}: HTTP {answer.status}", retry_after=wait
+                f"Mastodon {self.name}: {action}: HTTP {answer.status}", retry_after=wait
             )
         if answer.status in (401, 403):
             need = (
@@ -125,10 +109,11 @@ class Server:
                 else "this server tells nothing without a token"
             )
             return SourceError(
-                f"Mastodon {self.name}: {doing} is refused ({answer.status}): {need}; make an application with the "
-                "scopes read and write:statuses in the account's settings and set EARSHOT_MASTODON_TOKEN"
+                f"Mastodon {self.name}: {action} is refused ({answer.status}): {need}; "
+                "make an application with the scopes read and write:statuses in the account's "
+                "settings and set EARSHOT_MASTODON_TOKEN"
             )
-        return SourceError(f"Mastodon {self.name}: {doing} is not possible (HTTP {answer.status})")
+        return SourceError(f"Mastodon {self.name}: {action} is not possible (HTTP {answer.status})")
 
     async def close(self) -> None:
         if self._session is not None:
@@ -145,13 +130,13 @@ class Server:
         return self._session
 
     async def _ask(
-        self, verb: str, path: str, *, headers: dict[str, str] | None = None, **given: Any
+        self, verb: str, path: str, *, headers: dict[str, str] | None = None, **options: Any
     ) -> Answer:
         url = f"{self.url}/api/{path}"
         head = self._head | (headers or {})
         try:
             async with self._open().request(
-                verb, url, headers=head, allow_redirects=False, **given
+                verb, url, headers=head, allow_redirects=False, **options
             ) as answer:
                 raw = await answer.read()
                 try:
@@ -165,9 +150,26 @@ class Server:
             return Answer(0, None, 15.0, error=str(error) or type(error).__name__)
 
 
-def _payload(data: bytes) -> Any:
-    """Raises ValueError for half a payload: half a line, half a character."""
-    return json.loads(data)
+async def _server_sent(lines: AsyncIterable[bytes]) -> AsyncGenerator[tuple[str, Any]]:
+    """(event, payload) of server-sent events, ("", None) of a comment, until a line is cut off.
+
+    Raises ValueError for half a payload: half a line, half a character.
+    """
+    event, payload = "", b""
+    async for raw in lines:
+        if not raw.endswith(b"\n"):
+            return
+        line = raw.rstrip(b"\r\n")
+        if not line:
+            if event:
+                yield event, json.loads(payload)
+            event, payload = "", b""
+        elif line.startswith(b":"):
+            yield "", None
+        elif line.startswith(b"event:"):
+            event = line[6:].strip().decode("ascii", "replace")
+        elif line.startswith(b"data:"):
+            payload += (b"\n" if payload else b"") + line[5:].removeprefix(b" ")
 
 
 def _retry_after(answer: aiohttp.ClientResponse) -> float:

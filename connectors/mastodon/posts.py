@@ -1,4 +1,4 @@
-"""A post of Mastodon as an event: markup becomes text, an edit a revision."""
+"""Posts of Mastodon as events: markup becomes text, an edit a revision."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from connectors.events import Tweet
 
 
 class _Text(HTMLParser):
-    """What a person reads of the markup: paragraphs and breaks as lines, links as they are shown."""
+    """The visible text of markup: paragraphs and breaks as lines, links as they are shown."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -24,7 +24,7 @@ class _Text(HTMLParser):
         elif tag == "p" and self.parts:
             self.parts.append("\n\n")
         elif tag == "span":
-            # The middle of a long link is there for a machine; what is shown ends in an ellipsis.
+            # The middle of a long link is for machines; readers see an ellipsis.
             hides = "invisible" in (dict(attrs).get("class") or "").split()
             self._hidden += 1 if self._hidden or hides else 0
 
@@ -46,7 +46,7 @@ def plain(markup: str) -> str:
 
 
 def event_id(server: str, id: str) -> str:
-    """Ids are a server's own: what another server calls the post is another id."""
+    """Ids are a server's own: the same post has another id on another server."""
     return f"mastodon:{server}/{id}"
 
 
@@ -61,22 +61,21 @@ def post_event(
     """The event of a post. root: the id of its conversation's first post, where it answers one.
 
     An edit's revision is the seconds since the post was made. Raises ValueError, KeyError,
-    TypeError or AttributeError for what is no post.
+    TypeError or AttributeError for anything else than a post.
     """
-    id, made_at, account = str(status["id"]), _moment(status["created_at"]), status["account"]
-    edited_at = status.get("edited_at")
-    answered = status.get("in_reply_to_id")
-    warning, said = status.get("spoiler_text") or "", plain(status["content"])
+    id, account = str(status["id"]), status["account"]
+    parent = status.get("in_reply_to_id")
+    warning, text = status.get("spoiler_text") or "", plain(status["content"])
     return Tweet(
         id=event_id(server, id),
-        revision=max(1, int((_moment(edited_at) - made_at).total_seconds())) if edited_at else 0,
+        revision=revision_of(status),
         conversation=event_id(server, root or id),
-        in_reply_to=event_id(server, str(answered)) if answered else None,
-        occurred_at=made_at,
+        in_reply_to=event_id(server, str(parent)) if parent else None,
+        occurred_at=moment(status["created_at"]),
         author=full_handle(server, account),
         followers=max(0, int(account.get("followers_count") or 0)),
         language=status.get("language"),
-        text=f"{warning}\n\n{said}" if warning else said,
+        text=f"{warning}\n\n{text}" if warning else text,
         brand=brand,
     )
 
@@ -87,6 +86,15 @@ def full_handle(server: str, account: Mapping[str, Any]) -> str:
     return acct if "@" in acct else f"{acct}@{server}"
 
 
-def _moment(written: str) -> datetime:
-    said = datetime.fromisoformat(written)
-    return said if said.tzinfo else said.replace(tzinfo=UTC)
+def revision_of(status: Mapping[str, Any]) -> int:
+    """The seconds from the post to its last edit, 1 at least; 0 of a post without edits."""
+    edited_at = status.get("edited_at")
+    if not edited_at:
+        return 0
+    seconds = (moment(edited_at) - moment(status["created_at"])).total_seconds()
+    return max(1, int(seconds))
+
+
+def moment(text: str) -> datetime:
+    parsed = datetime.fromisoformat(text)
+    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -1,15 +1,15 @@
-"""Answers on Mastodon, sent under a key that the server knows: sending twice makes one post."""
+"""Replies on Mastodon, sent under a key that the server knows: sending twice makes one post."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from connectors.base import NotSent, SentReply, SentUnknown, Standing
-from connectors.mastodon.client import Answer, Server
-from connectors.mastodon.posts import event_id, native, plain
+from connectors.base import NotSent, PostStatus, SentReply, SentUnknown
+from connectors.mastodon.client import Answer, MastodonServer
+from connectors.mastodon.posts import event_id, moment, native, plain, revision_of
 
 
 class MastodonReplier:
@@ -17,7 +17,7 @@ class MastodonReplier:
 
     network = "mastodon"
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: MastodonServer) -> None:
         self._server = server
         self._own: str | None = None
 
@@ -27,13 +27,12 @@ class MastodonReplier:
             raise NotSent("Mastodon: the post is gone")
         if post.status != 200:
             raise self._not_sent(post, "reading the post")
+        visibility = post.body["visibility"]
         form = {
-            "status": _named(text, f"@{post.body['account']['acct']}"),
+            "status": _addressed(text, f"@{post.body['account']['acct']}"),
             "in_reply_to_id": native(to),
-            # An answer is never seen by more people than what it answers.
-            "visibility": {"public": "unlisted"}.get(
-                post.body["visibility"], post.body["visibility"]
-            ),
+            # An answer is never seen by more people than the post.
+            "visibility": "unlisted" if visibility == "public" else visibility,
         }
         sent = await self._server.post(
             "v1/statuses", form, key=sha256(f"{to} {key}".encode()).hexdigest()
@@ -42,14 +41,15 @@ class MastodonReplier:
             return self._sent(sent.body)
         if (sent.status == 0 and sent.reached) or sent.status >= 500 or sent.status == 200:
             raise SentUnknown(
-                "Mastodon: the connection broke while the reply was sent; whether it stands there is unknown"
+                "Mastodon: the connection broke while the reply was sent; "
+                "whether it stands there is unknown"
             )
         raise self._not_sent(sent, "replying")
 
     async def find_reply(
         self, to: str, text: str, *, key: str, since: datetime
     ) -> SentReply | None:
-        """Our own answer to the post since then that says the same."""
+        """Our own answer to the post since then with the same text."""
         if self._own is None:
             account = await self._server.get("v1/accounts/verify_credentials")
             if account.status != 200:
@@ -61,30 +61,27 @@ class MastodonReplier:
         if answers.status != 200:
             raise self._not_sent(answers, "looking for the reply")
         for post in answers.body.get("descendants") or []:
-            ours = str(post["account"]["id"]) == self._own and str(
-                post.get("in_reply_to_id")
-            ) == native(to)
-            if (
-                ours
-                and _bare(plain(post["content"])) == _bare(text)
-                and _at(post) >= since - timedelta(minutes=2)
-            ):
+            is_ours = str(post["account"]["id"]) == self._own
+            is_answer = str(post.get("in_reply_to_id")) == native(to)
+            is_recent = _at(post) >= since - timedelta(minutes=2)
+            has_text = _bare(plain(post["content"])) == _bare(text)
+            if is_ours and is_answer and is_recent and has_text:
                 return self._sent(post)
         return None
 
-    async def lookup(self, ids: Sequence[str]) -> Mapping[str, Standing]:
-        found = {}
+    async def lookup(self, ids: Sequence[str]) -> Mapping[str, PostStatus]:
+        statuses = {}
         for id in ids:
             answer = await self._server.get(f"v1/statuses/{native(id)}")
             if answer.status in (404, 410):
-                found[id] = Standing("gone")
+                statuses[id] = PostStatus("gone")
             elif answer.status == 200:
-                found[id] = Standing("there", _revision(answer.body))
+                statuses[id] = PostStatus("there", revision_of(answer.body))
             elif answer.status in (401, 403):
-                found[id] = Standing("unknown")
+                statuses[id] = PostStatus("unknown")
             else:
                 raise self._not_sent(answer, "looking posts up")
-        return found
+        return statuses
 
     async def close(self) -> None:
         await self._server.close()
@@ -92,23 +89,21 @@ class MastodonReplier:
     def _sent(self, post: Mapping[str, Any]) -> SentReply:
         return SentReply(event_id(self._server.name, str(post["id"])), _at(post), post.get("url"))
 
-    def _not_sent(self, answer: Answer, doing: str) -> NotSent:
-        told = self._server.broke(answer, doing)
-        said = (
-            f" (it says: {answer.body['error']})"
-            if isinstance(answer.body, dict) and "error" in answer.body
-            else ""
-        )
-        return NotSent(f"{told}{said}", retry_after=told.retry_after)
+    def _not_sent(self, answer: Answer, action: str) -> NotSent:
+        error = self._server.broke(answer, action)
+        message = str(error)
+        if isinstance(answer.body, dict) and "error" in answer.body:
+            message += f" (it says: {answer.body['error']})"
+        return NotSent(message, retry_after=error.retry_after)
 
 
-def _named(text: str, handle: str) -> str:
-    """On Mastodon only who is named hears of an answer."""
+def _addressed(text: str, handle: str) -> str:
+    """On Mastodon only people who are named in an answer hear of it."""
     return text if handle.casefold() in text.casefold() else f"{handle} {text}"
 
 
 def _bare(text: str) -> str:
-    """Without the names that stand before an answer: they are written and shown in several ways."""
+    """Without the names before an answer: they are written and shown in several ways."""
     words = text.split()
     while words and words[0].startswith("@"):
         words.pop(0)
@@ -116,11 +111,4 @@ def _bare(text: str) -> str:
 
 
 def _at(post: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(post["created_at"]).astimezone(UTC)
-
-
-def _revision(post: Mapping[str, Any]) -> int:
-    edited = post.get("edited_at")
-    return (
-        max(1, int((datetime.fromisoformat(edited) - _at(post)).total_seconds())) if edited else 0
-    )
+    return moment(post["created_at"])

@@ -1,4 +1,4 @@
-"""tweepy, pointed where the settings say, with its errors in our words and X's own clock."""
+"""Client of X: tweepy at the address of the settings, its errors in our words, X's clock."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -14,18 +15,18 @@ from typing import Any
 
 import aiohttp
 import tweepy
+from tenacity import wait_incrementing
 from tweepy.asynchronous import AsyncClient, AsyncStreamingClient
 from yarl import URL
 
-from connectors.backoff import BackOff, exponential
+from connectors.backoff import Backoff, doubling
 from connectors.base import ConnectorError, SourceError
 from connectors.guard import connector, refused
 
-# It tells of every broken connection; so do we, once, in our words.
+# It logs every broken connection; so do we, once, in our words.
 logging.getLogger("tweepy").setLevel(logging.CRITICAL)
 
-# seconds without a byte, keep-alives included (X sends one every 20), until a stream is taken for
-# dead
+# Seconds without a byte until a stream is taken for dead; X sends a keep-alive every 20.
 SILENCE = 25.0
 _TWEEPYS_HOST = "https://api.twitter.com"
 _LINE = 2**20  # bytes; a long post with all that belongs to it
@@ -58,42 +59,39 @@ class Keys:
             and self.access_token_secret
         ):
             raise ConnectorError(
-                "X: mentions and replies need an account: set EARSHOT_X_CONSUMER_KEY, EARSHOT_X_CONSUMER_SECRET, "
-                "EARSHOT_X_ACCESS_TOKEN and EARSHOT_X_ACCESS_TOKEN_SECRET"
+                "X: mentions and replies need an account: set EARSHOT_X_CONSUMER_KEY, "
+                "EARSHOT_X_CONSUMER_SECRET, EARSHOT_X_ACCESS_TOKEN and "
+                "EARSHOT_X_ACCESS_TOKEN_SECRET"
             )
         return own
 
 
 class ServerClock:
-    """What time it is at X, by the Date of its last answer: our own clock may jump, monotonic time
-    does not.
-    """
+    """X's own time, by the Date of its last answer. Our clock may jump, monotonic time does not."""
 
     def __init__(
         self, now: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._now = now
         self._monotonic = monotonic
-        self._told: tuple[datetime, float] | None = None
+        self._last: tuple[datetime, float] | None = None
 
     def hear(self, date: str | None) -> None:
-        try:
-            if date:
-                self._told = parsedate_to_datetime(date).astimezone(UTC), self._monotonic()
-        except ValueError:
-            pass
+        """date: the header of an answer; one that cannot be read changes nothing."""
+        if not date:
+            return
+        with suppress(ValueError):
+            self._last = parsedate_to_datetime(date).astimezone(UTC), self._monotonic()
 
     def __call__(self) -> datetime:
-        if self._told is None:
+        if self._last is None:
             return self._now()
-        told, at = self._told
-        return told + timedelta(seconds=self._monotonic() - at)
+        moment, at = self._last
+        return moment + timedelta(seconds=self._monotonic() - at)
 
 
 class _Session:
-    """What tweepy takes for an aiohttp session: it sends to our host, and remembers the last
-    answer's head.
-    """
+    """An aiohttp session for tweepy. It sends to our host, and keeps the last answer's head."""
 
     def __init__(self, session: aiohttp.ClientSession, host: str, clock: ServerClock) -> None:
         self._session = session
@@ -108,43 +106,39 @@ class _Session:
         return self._session.closed
 
     def request(
-        self, method: str, url: str | URL, *, headers: Mapping[str, str], **given: Any
+        self, method: str, url: str | URL, *, headers: Mapping[str, str], **options: Any
     ) -> Any:
         target = URL(str(url).replace(_TWEEPYS_HOST, self._host, 1), encoded=True)
         self.status, self.answered = 0, {}
-        return _Asked(
-            self,
-            self._session.request(
-                method, target, headers={**self.headers, **headers}, **_without_nothing(given)
-            ),
+        options = {name: value for name, value in options.items() if value is not None}
+        options["allow_redirects"] = False
+        request = self._session.request(
+            method, target, headers={**self.headers, **headers}, **options
         )
+        return _Request(self, request)
 
     def hear(self, answer: aiohttp.ClientResponse) -> None:
         self.status, self.answered = answer.status, answer.headers
         self._clock.hear(answer.headers.get("Date"))
 
     async def close(self) -> None:
-        """tweepy closes after every connection; whoever made the real session closes it."""
+        """tweepy closes after every connection; Api closes the real session."""
 
 
-def _without_nothing(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if value is not None} | {
-        "allow_redirects": False
-    }
+class _Request:
+    """A request whose answer the session hears of."""
 
-
-class _Asked:
-    def __init__(self, session: _Session, asked: Any) -> None:
+    def __init__(self, session: _Session, request: Any) -> None:
         self._session = session
-        self._asked = asked
+        self._request = request
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
-        answer: aiohttp.ClientResponse = await self._asked.__aenter__()
+        answer: aiohttp.ClientResponse = await self._request.__aenter__()
         self._session.hear(answer)
         return answer
 
     async def __aexit__(self, *error: Any) -> None:
-        await self._asked.__aexit__(*error)
+        await self._request.__aexit__(*error)
 
 
 class StreamBroke(Exception):
@@ -152,20 +146,18 @@ class StreamBroke(Exception):
 
 
 class Stream(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has no types
-    """tweepy's stream, without its waiting: it would sleep where we cannot see it, and fills no
-    gaps.
-    """
+    """tweepy's stream, without its own retries: they sleep out of sight, and fill no gaps."""
 
-    def __init__(self, bearer_token: str | None, heard: Callable[[bytes | None], None]) -> None:
+    def __init__(self, bearer_token: str | None, on_line: Callable[[bytes | None], None]) -> None:
         super().__init__(bearer_token, return_type=dict, max_retries=0)
-        self._heard = heard
+        self._on_line = on_line
         self.broke: BaseException | None = None
 
     async def on_data(self, raw_data: bytes) -> None:
-        self._heard(raw_data)
+        self._on_line(raw_data)
 
     async def on_keep_alive(self) -> None:
-        self._heard(None)
+        self._on_line(None)
 
     async def on_connect(self) -> None:
         pass
@@ -187,10 +179,10 @@ class Stream(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has no types
 
 
 class Api:
-    """Everything that is asked of X, over one aiohttp session that lives as long as this is open.
+    """The interface of X, over one aiohttp session that lives until `close`.
 
-    host: None is X's own. allow_private: whether `host` may lie in a private network. silence:
-    seconds without a byte after which a connection is taken for dead.
+    host: None is X's own. allow_private: may `host` lie in a private network? silence: seconds
+    without a byte after which a connection is taken for dead.
     """
 
     def __init__(
@@ -204,7 +196,7 @@ class Api:
     ) -> None:
         self.keys = keys
         self.clock = ServerClock(now)
-        self.trouble = Trouble()
+        self.waits = Waits()
         self._host = (host or _TWEEPYS_HOST).rstrip("/")
         self._allow_private = allow_private
         self._silence = silence
@@ -224,18 +216,16 @@ class Api:
         client.session = self._through()
         return client
 
-    def stream(self, heard: Callable[[bytes | None], None]) -> Stream:
-        """tweepy's streaming client. heard: told of every line, and with None of a keep-alive."""
-        stream = Stream(self.keys.bearer_token, heard)
+    def stream(self, on_line: Callable[[bytes | None], None]) -> Stream:
+        """tweepy's streaming client. on_line: called with every line, and None for a keep-alive."""
+        stream = Stream(self.keys.bearer_token, on_line)
         stream.session = self._through()
         return stream
 
-    def explain(self, error: BaseException, doing: str, asked: Any) -> SourceError:
-        """The error in our words, with the time after which X may be asked again. asked: the tweepy
-        client.
-        """
-        session: _Session = asked.session
-        return self.trouble.explain(error, doing, session.status, session.answered, self.clock())
+    def explain(self, error: BaseException, action: str, client: Any) -> SourceError:
+        """The error of a tweepy client in our words, with the wait before the next attempt."""
+        session: _Session = client.session
+        return self.waits.explain(error, action, session.status, session.answered, self.clock())
 
     async def close(self) -> None:
         if self._session is not None:
@@ -252,7 +242,7 @@ class Api:
         return _Session(self._session, self._host, self.clock)
 
 
-class Trouble:
+class Waits:
     """X's documented waits: a lost connection linearly, an HTTP error doubling from 5 s, 429 until
     its reset.
 
@@ -260,34 +250,35 @@ class Trouble:
     """
 
     def __init__(self) -> None:
-        self._network = BackOff(first=0.0, most=16.0, step=0.25)
-        self._http = exponential(5.0, 320.0)
-        self._limit = exponential(60.0, 900.0)
+        self._network = Backoff(wait_incrementing(start=0.0, increment=0.25, max=16.0))
+        self._http = doubling(5.0, 320.0)
+        self._limit = doubling(60.0, 900.0)
 
-    def over(self) -> None:
+    def reset(self) -> None:
         """A connection works: all waits begin anew."""
-        for each in (self._network, self._http, self._limit):
-            each.reset()
+        self._network.reset()
+        self._http.reset()
+        self._limit.reset()
 
     def explain(
-        self, error: BaseException, doing: str, status: int, head: Mapping[str, str], now: datetime
+        self, error: BaseException, action: str, status: int, head: Mapping[str, str], now: datetime
     ) -> SourceError:
-        told = " ".join(f"{error or type(error).__name__}".split())
+        message = " ".join(f"{error or type(error).__name__}".split())
         if refused(error) or refused(error.__context__ or error):
-            return SourceError(f"X: {doing}: {error.__context__ or error}")
+            return SourceError(f"X: {action}: {error.__context__ or error}")
         if status == 429:
             return SourceError(
-                f"X: {doing}: too many requests (429)", retry_after=self._until_reset(head, now)
+                f"X: {action}: too many requests (429)", retry_after=self._until_reset(head, now)
             )
         if status in (401, 403):
             return SourceError(
-                f"X: {doing} is refused ({status}): {_permission(status, doing, error)}"
+                f"X: {action} is refused ({status}): {_permission(status, action, error)}"
             )
         if 400 <= status < 500:
-            return SourceError(f"X: {doing} is not possible ({status}): {told}")
+            return SourceError(f"X: {action} is not possible ({status}): {message}")
         if status >= 500:
-            return SourceError(f"X: {doing}: HTTP {status}", retry_after=self._http.next())
-        return SourceError(f"X: {doing}: {told}", retry_after=self._network.next())
+            return SourceError(f"X: {action}: HTTP {status}", retry_after=self._http.next())
+        return SourceError(f"X: {action}: {message}", retry_after=self._network.next())
 
     def _until_reset(self, head: Mapping[str, str], now: datetime) -> float:
         step = self._limit.next()
@@ -298,23 +289,24 @@ class Trouble:
         return min(max(1.0, int(reset) - now.timestamp() + 1.0), 3600.0)
 
 
-def _permission(status: int, doing: str, error: BaseException) -> str:
-    """Which permission is missing, as far as X says."""
-    said = " ".join(getattr(error, "api_messages", []))
+def _permission(status: int, action: str, error: BaseException) -> str:
+    """The missing permission, as far as X names it."""
     if status == 401:
-        return "the keys are wrong or were revoked; check EARSHOT_X_BEARER_TOKEN and the account's keys"
-    if (
-        "oauth1-permissions" in str(error)
-        or "oauth1 app permissions" in said.lower()
-        or doing == "replying"
-    ):
         return (
-            "the app may not write; give it 'Read and write' in the developer console, make new access tokens, "
-            f"and set them{f' (X says: {said})' if said else ''}"
+            "the keys are wrong or were revoked; "
+            "check EARSHOT_X_BEARER_TOKEN and the account's keys"
+        )
+    answer = " ".join(getattr(error, "api_messages", []))
+    quoted = f" (X says: {answer})" if answer else ""
+    may_not_write = "oauth1-permissions" in str(error) or "oauth1 app permissions" in answer.lower()
+    if may_not_write or action == "replying":
+        return (
+            "the app may not write; give it 'Read and write' in the developer console, "
+            f"make new access tokens, and set them{quoted}"
         )
     return (
-        f"the app has no access to {doing}; attach it to a project with credits in the developer console"
-        f"{f' (X says: {said})' if said else ''}"
+        f"the app has no access to {action}; "
+        f"attach it to a project with credits in the developer console{quoted}"
     )
 
 
@@ -333,9 +325,9 @@ def parsed(line: bytes) -> dict[str, Any]:
     object.
     """
     try:
-        found = json.loads(line)
+        message = json.loads(line)
     except ValueError:
         raise StreamBroke("a line was cut off") from None
-    if not isinstance(found, dict):
+    if not isinstance(message, dict):
         raise StreamBroke("a line is no object")
-    return found
+    return message

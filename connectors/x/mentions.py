@@ -1,6 +1,4 @@
-"""The mentions of the own account on X, polled: an owned read costs a fifth of what the stream
-costs.
-"""
+"""Mentions of the own account on X, polled: an owned read costs a fifth of a streamed post."""
 
 from __future__ import annotations
 
@@ -10,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from connectors.base import SourceError
-from connectors.events import LiveEvents, Passed, Sourced, Tweet
-from connectors.seen import Seen
+from connectors.events import Checkpoint, LiveEvents, SourcedEvent, Tweet
+from connectors.revisions import RecentRevisions
 from connectors.x.client import ERRORS, Api
 from connectors.x.costs import Meter
 from connectors.x.posts import (
@@ -20,12 +18,12 @@ from connectors.x.posts import (
     USER_FIELDS,
     first_id_at,
     post_event,
-    said_at,
+    posted_at,
     users_of,
 )
 
-EVERY = 60.0  # seconds between two polls; only what they return is paid for
-OVERLAP = timedelta(seconds=60)  # asked for again: mentions do not come in the order of their ids
+EVERY = 60.0  # seconds between two polls; only the posts that they return are paid for
+OVERLAP = timedelta(seconds=60)  # read again: mentions do not come in the order of their ids
 START = timedelta(minutes=10)  # the first poll looks back so far: our clock may be ahead of X's
 
 
@@ -39,23 +37,21 @@ class XMentions:
         *,
         name: str,
         brand: str | None = None,
-        every: float = EVERY,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        told: Callable[[str], None] = lambda line: None,
+        on_line: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.name = name
         self._api = api
         self._own = api.keys.own_id
         self._meter = meter
         self._brand = brand
-        self._every = every
         self._sleep = sleep
-        self._told = told
-        self._seen = Seen()
+        self._on_line = on_line
+        self._seen = RecentRevisions()
 
     async def events(self, cursor: Any | None) -> LiveEvents:
         since = int(cursor["since"]) if cursor else first_id_at(self._api.clock() - START)
-        yield Passed({"since": str(since)})
+        yield Checkpoint({"since": str(since)})
         while True:
             await self._meter.settle()
             if self._meter.finished:
@@ -66,11 +62,14 @@ class XMentions:
             async for id, event in self._poll(since):
                 newest = max(newest, id)
                 if self._seen.is_new(event):
-                    yield Sourced(event, {"since": str(since)})
+                    yield SourcedEvent(event, {"since": str(since)})
             since = newest
-            self._api.trouble.over()
-            yield Passed({"since": str(since)})
-            await self._sleep(self._every)
+            self._api.waits.reset()
+            yield Checkpoint({"since": str(since)})
+            await self._sleep(EVERY)
+
+    async def close(self) -> None:
+        await self._api.close()
 
     async def _poll(self, since: int) -> AsyncIterator[tuple[int, Tweet]]:
         """Every mention after this id, newest first, page by page."""
@@ -81,7 +80,7 @@ class XMentions:
                 page = await client.get_users_mentions(
                     self._own,
                     user_auth=True,
-                    since_id=str(first_id_at(said_at(since) - OVERLAP)),
+                    since_id=str(first_id_at(posted_at(since) - OVERLAP)),
                     max_results=100,
                     pagination_token=token,
                     tweet_fields=POST_FIELDS,
@@ -97,8 +96,9 @@ class XMentions:
                 try:
                     yield int(post["id"]), post_event(post, users, brand=self._brand)
                 except (ValueError, KeyError, TypeError, AttributeError) as error:
-                    self._told(
-                        f"X: the mention {post.get('id')} cannot be read and is left out ({type(error).__name__})"
+                    self._on_line(
+                        f"X: the mention {post.get('id')} cannot be read and is left out "
+                        f"({type(error).__name__})"
                     )
             token = (page.get("meta") or {}).get("next_token")
             if not token:

@@ -10,12 +10,13 @@ from typing import Any
 
 import aiohttp
 
-from connectors.base import NotSent, SentReply, SentUnknown, Standing
+from connectors.base import NotSent, PostStatus, SentReply, SentUnknown
 from connectors.x.client import ERRORS, Api
 from connectors.x.costs import Meter
+from connectors.x.posts import full_text
 
 _PAGE = 100
-_MOST_PAGES = 5  # of our own latest posts that are looked through for a reply
+_PAGE_LIMIT = 5  # pages of our own latest posts that are searched for a reply
 _LINK = re.compile(r"https?://\S+")
 
 
@@ -47,11 +48,9 @@ class XReplier:
     async def find_reply(
         self, to: str, text: str, *, key: str, since: datetime
     ) -> SentReply | None:
-        """X knows no keys: it is our post since then that answers `to` and says the same, links
-        aside.
-        """
+        """Our post since then that answers `to` with the same text, links aside: X has no keys."""
         token: str | None = None
-        for _ in range(_MOST_PAGES):
+        for _ in range(_PAGE_LIMIT):
             client = self._api.client()
             try:
                 page = await client.get_users_tweets(
@@ -68,11 +67,8 @@ class XReplier:
             self._meter.read((str(post["id"]) for post in posts), owned=True)
             await self._meter.settle()
             for post in posts:
-                if (
-                    _answers(post, _native(to))
-                    and _same(post, text)
-                    and _at(post) >= since - timedelta(minutes=2)
-                ):
+                is_recent = _at(post) >= since - timedelta(minutes=2)
+                if is_recent and _answers(post, _native(to)) and _has_text(post, text):
                     return SentReply(
                         f"x:{post['id']}", _at(post), f"https://x.com/i/status/{post['id']}"
                     )
@@ -81,15 +77,15 @@ class XReplier:
                 return None
         raise NotSent("X: the account posts too much to look its replies through", retry_after=None)
 
-    async def lookup(self, ids: Sequence[str]) -> Mapping[str, Standing]:
+    async def lookup(self, ids: Sequence[str]) -> Mapping[str, PostStatus]:
         """Gone: deleted, or of an account that was closed, suspended or made private."""
-        found: dict[str, Standing] = {}
+        statuses: dict[str, PostStatus] = {}
         for start in range(0, len(ids), _PAGE):
-            asked = list(ids[start : start + _PAGE])
+            batch = list(ids[start : start + _PAGE])
             client = self._api.client()
             try:
                 page = await client.get_tweets(
-                    [_native(id) for id in asked],
+                    [_native(id) for id in batch],
                     tweet_fields=["edit_history_tweet_ids"],
                     user_auth=True,
                 )
@@ -98,8 +94,8 @@ class XReplier:
             posts = page.get("data") or []
             self._meter.read(str(post["id"]) for post in posts)
             await self._meter.settle()
-            found |= _standings(asked, posts, page.get("errors") or [])
-        return found
+            statuses |= _statuses(batch, posts, page.get("errors") or [])
+        return statuses
 
     async def close(self) -> None:
         await self._api.close()
@@ -111,13 +107,14 @@ class XReplier:
         if status in (0, 200, 201) or status >= 500:
             self._meter.posted(text)
             return SentUnknown(
-                "X: the connection broke while the reply was sent; whether it stands there is unknown"
+                "X: the connection broke while the reply was sent; "
+                "whether it stands there is unknown"
             )
         return self._away(error, "replying", client)
 
-    def _away(self, error: BaseException, doing: str, client: Any) -> NotSent:
-        told = self._api.explain(error, doing, client)
-        return NotSent(str(told), retry_after=told.retry_after)
+    def _away(self, error: BaseException, action: str, client: Any) -> NotSent:
+        explained = self._api.explain(error, action, client)
+        return NotSent(str(explained), retry_after=explained.retry_after)
 
 
 def _native(id: str) -> str:
@@ -126,14 +123,14 @@ def _native(id: str) -> str:
 
 def _answers(post: Mapping[str, Any], to: str) -> bool:
     return any(
-        each["type"] == "replied_to" and str(each["id"]) == to
-        for each in post.get("referenced_tweets") or []
+        reference["type"] == "replied_to" and str(reference["id"]) == to
+        for reference in post.get("referenced_tweets") or []
     )
 
 
-def _same(post: Mapping[str, Any], text: str) -> bool:
-    said = (post.get("note_tweet") or {}).get("text") or post.get("text", "")
-    return _bare(html.unescape(said)) == _bare(text)
+def _has_text(post: Mapping[str, Any], text: str) -> bool:
+    posted = full_text({"text": "", **post})
+    return _bare(html.unescape(posted)) == _bare(text)
 
 
 def _bare(text: str) -> str:
@@ -145,23 +142,24 @@ def _at(post: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(post["created_at"]).astimezone(UTC)
 
 
-def _standings(
-    asked: Sequence[str], posts: Sequence[Any], errors: Sequence[Any]
-) -> dict[str, Standing]:
+def _statuses(
+    ids: Sequence[str], posts: Sequence[Any], errors: Sequence[Any]
+) -> dict[str, PostStatus]:
     revisions: dict[str, int] = {}
     for post in posts:
         history = [str(id) for id in post.get("edit_history_tweet_ids") or [post["id"]]]
         revisions |= dict.fromkeys(history, len(history) - 1)
         revisions[str(post["id"])] = len(history) - 1
-    gone = {
+    gone_ids = {
         str(error.get("resource_id") or error.get("value"))
         for error in errors
         if error.get("title") in ("Not Found Error", "Authorization Error", "Forbidden")
     }
-    standings = {}
-    for id in asked:
-        if (revision := revisions.get(_native(id))) is not None:
-            standings[id] = Standing("there", revision)
+    statuses = {}
+    for id in ids:
+        native = _native(id)
+        if native in revisions:
+            statuses[id] = PostStatus("there", revisions[native])
         else:
-            standings[id] = Standing("gone" if _native(id) in gone else "unknown")
-    return standings
+            statuses[id] = PostStatus("gone" if native in gone_ids else "unknown")
+    return statuses

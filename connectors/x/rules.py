@@ -1,6 +1,4 @@
-"""What to listen for on X: a brand's handles and words as rules of the filtered stream, which are
-queries too.
-"""
+"""Rules of X's filtered stream (queries of its search too) for a brand's words and handles."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 LONGEST = 512  # characters of a rule, and of a query of the recent search
-TAG = "earshot"  # rules with another tag belong to somebody else and stay as they are
+TAG = "earshot"  # rules with another tag belong to others and stay as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What to listen for: words, and handles with or without @."""
+    """Words to listen for, and handles with or without @."""
 
     keywords: tuple[str, ...] = ()
     handles: tuple[str, ...] = ()
@@ -35,24 +33,20 @@ class Terms:
 
     @property
     def name(self) -> str:
-        """Names the wish: another wish begins from now, with a cursor of its own."""
-        return ",".join(
-            sorted(
-                [*self.keywords, *(f"@{each.lstrip('@')}" for each in self.handles)],
-                key=str.casefold,
-            )
-        )
+        """Names the cursor: other terms begin from now, with a cursor of their own."""
+        handles = [f"@{handle.lstrip('@')}" for handle in self.handles]
+        return ",".join(sorted([*self.keywords, *handles], key=str.casefold))
 
     def rules(self, *, brand: str | None, without: str | None) -> list[Rule]:
-        """The rules that find them, as few as fit; reposts are left out: they say nothing new.
+        """The rules that find them, as few as fit; reposts are left out: they bring no new text.
 
         without: a handle whose mentions come another way (the poller of the own account reads them
         for a fifth). Raises ValueError for a word that no rule can hold.
         """
-        others = [each.lstrip("@") for each in self.handles]
+        handles = [handle.lstrip("@") for handle in self.handles]
         if without is not None:
-            others = [each for each in others if each.casefold() != without.casefold()]
-        terms = [*(_phrase(word) for word in self.keywords), *(f"@{handle}" for handle in others)]
+            handles = [name for name in handles if name.casefold() != without.casefold()]
+        terms = [*(_phrase(word) for word in self.keywords), *(f"@{name}" for name in handles)]
         end = " -is:retweet" + (f" -@{without}" if without else "")
         room = LONGEST - len(end) - len(" sample:100") - 2
         return [

@@ -1,6 +1,4 @@
-"""How well calls are understood: sentiment and outcome against labels, with what chance alone may
-have done to them.
-"""
+"""Figures of the sentiments and outcomes of calls, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -24,21 +22,19 @@ ABSTAINED = "abstained"
 def evaluate_calls(
     analyses: Sequence[Analysis], truths: Mapping[Task, Sequence[str | None]]
 ) -> dict[str, Any]:
-    """The figures of each task that has labels. truths: a label for each analysis, None where there
-    is none.
+    """The figures of each task that has labels. truths: a label or None for each analysis.
 
     An analysis that abstained is a wrong answer; the confusion shows it as one more column.
     interval: 95 %, bootstrap over the calls (Efron's percentiles).
     """
     report: dict[str, Any] = {"n": len(analyses)}
     for task, labels in truths.items():
-        known = [
-            (labels_of, one) for labels_of, one in zip(labels, analyses, strict=True) if labels_of
-        ]
+        known = [row for row, label in enumerate(labels) if label]
         if known:
             names = LABELS[task]
-            truth = np.array([names.index(label) for label, _ in known], dtype=np.int64)
-            report[task] = figures(truth, np.array([_odds(one, task) for _, one in known]), names)
+            truth = np.array([names.index(str(labels[row])) for row in known], dtype=np.int64)
+            odds = np.array([_odds(analyses[row], task) for row in known])
+            report[task] = figures(truth, odds, names)
     return report
 
 
@@ -71,33 +67,35 @@ def figures(truth: Labels, probabilities: Floats, names: Sequence[str]) -> dict[
 def weighted_f1(truth: Labels, guesses: Labels, classes: int) -> float:
     """F1 of each class, weighted by how often it is true. A guess of `classes` abstained."""
     support = np.bincount(truth, minlength=classes)
-    each = f1s(truth, guesses, max(classes, int(guesses.max(initial=0)) + 1))[:classes]
-    return float((each * support).sum() / support.sum())
+    width = max(classes, int(guesses.max(initial=0)) + 1)
+    by_class = f1s(truth, guesses, width)[:classes]
+    return float((by_class * support).sum() / support.sum())
 
 
 def _without(truth: Labels, guesses: Labels, names: Sequence[str]) -> dict[str, Any]:
     """`scores` where some abstained: without a calibration error, which knows no silence."""
     odds = np.eye(len(names) + 1)[guesses]
     padded = scores(truth, odds, [*names, ABSTAINED])
-    each = [padded["per_class"][name] for name in names]
+    by_class = [padded["per_class"][name] for name in names]
     return {key: padded[key] for key in ("n", "accuracy")} | {
-        "macro_f1": round(float(np.mean([one["f1"] for one in each])), 4),
-        "macro_recall": round(float(np.mean([one["recall"] for one in each])), 4),
+        "macro_f1": round(float(np.mean([row["f1"] for row in by_class])), 4),
+        "macro_recall": round(float(np.mean([row["recall"] for row in by_class])), 4),
         "weighted_f1": round(weighted_f1(truth, guesses, len(names)), 4),
-        "per_class": dict(zip(names, each, strict=True)),
+        "per_class": dict(zip(names, by_class, strict=True)),
     }
 
 
 def _interval(truth: Labels, guesses: Labels, figure: Any) -> list[float]:
     generator = np.random.default_rng(0)
     rows = generator.integers(0, len(truth), (RESAMPLES, len(truth)))
-    values = [figure(truth[one], guesses[one]) for one in rows]
+    values = [figure(truth[sample], guesses[sample]) for sample in rows]
     return [round(float(value), 4) for value in np.quantile(values, [0.025, 0.975])]
 
 
-def _odds(one: Analysis, task: Task) -> list[float]:
-    judged = one.sentiment if task == "sentiment" else one.call and one.call.outcome
-    if one.abstained or not judged:
+def _odds(analysis: Analysis, task: Task) -> list[float]:
+    outcome = analysis.call and analysis.call.outcome
+    judged = analysis.sentiment if task == "sentiment" else outcome
+    if analysis.abstained or not judged:
         return [0.0] * len(LABELS[task])
     probabilities: Mapping[Any, float] = judged.probabilities
     return [probabilities[name] for name in LABELS[task]]

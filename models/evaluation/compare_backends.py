@@ -1,6 +1,4 @@
-"""Backends side by side on the same labelled complaints: how right, how fast, what it costs, how
-often it fails.
-"""
+"""Comparison of backends on the same labelled complaints: accuracy, speed, cost and failures."""
 
 from __future__ import annotations
 
@@ -11,19 +9,17 @@ from typing import Any, Protocol, cast
 
 from models.analysis import Analysis
 from models.analyzer import Analyzer
-from models.evaluation.complaints import evaluate_complaints
+from models.evaluation.complaints import HEADS, evaluate_complaints
 from models.llm.backend import Llm, merged
 from models.llm.prompt import Brief
 from models.taxonomy.classifier import Named, Taxonomy
 
-SINGLE = 50  # texts that the local model is given one at a time, for its latency
-HEADS = ("complaint", "severity", "topic", "problem")
+SINGLE = 50  # texts that the local model gets singly, for its latency
+FIGURES = ("n", "accuracy", "macro_f1", "unknown_labels")  # of a head
 
 
 class Backend(Protocol):
-    """What is compared: it judges texts, and remembers how long each took (seconds) and what it
-    cost.
-    """
+    """A judge of texts that counts the seconds of each, and its cost."""
 
     version: str
     taxonomy: Taxonomy
@@ -62,9 +58,7 @@ class LocalBackend:
 
 
 class LlmBackend:
-    """A language model alone: where it fails there is no local model to help, and the text counts
-    as wrong.
-    """
+    """A language model alone. A text on which it fails counts as wrong: no local model helps."""
 
     def __init__(self, llm: Llm) -> None:
         self._llm = llm
@@ -75,15 +69,16 @@ class LlmBackend:
 
     def __call__(self, texts: Sequence[str]) -> list[Analysis]:
         started = time.perf_counter()
-        told = self._llm.timed(texts)
+        answers = self._llm.timed(texts)
         self.took = time.perf_counter() - started
-        self.seconds += [seconds for answer, seconds in told if answer is not None]
-        return [
-            Analysis(text, "und", self.version, abstained=True)
-            if answer is None
-            else merged(Analysis(text, "und", self.version), answer, self.version)
-            for text, (answer, _) in zip(texts, told, strict=True)
-        ]
+        analyses: list[Analysis] = []
+        for text, (answer, seconds) in zip(texts, answers, strict=True):
+            analysis = Analysis(text, "und", self.version, abstained=answer is None)
+            if answer is not None:
+                self.seconds.append(seconds)
+                analysis = merged(analysis, answer, self.version)
+            analyses.append(analysis)
+        return analyses
 
     @property
     def cost(self) -> dict[str, Any]:
@@ -103,43 +98,37 @@ def compare_complaints(data: Path, backends: Mapping[str, Backend]) -> dict[str,
 
 
 def _figures(data: Path, backend: Backend) -> dict[str, Any]:
-    told = evaluate_complaints(
-        data, cast(Analyzer, backend)
-    )  # it asks for no more than a Backend has
-    heads = {
-        head: {
-            name: told[head][name]
-            for name in ("n", "accuracy", "macro_f1", "unknown_labels")
-            if name in told[head]
-        }
-        for head in backend.heads
-        if head in told
-    }
+    # It needs no more of an Analyzer than a Backend has.
+    figures = evaluate_complaints(data, cast(Analyzer, backend))
+    heads: dict[str, Any] = {}
+    for head in backend.heads:
+        if head in figures:
+            names = [name for name in FIGURES if name in figures[head]]
+            heads[head] = {name: figures[head][name] for name in names}
+    if "dissatisfaction" in figures:
+        heads["dissatisfaction"] = figures["dissatisfaction"]
     return {
         "model": backend.version,
-        "n": told["n"],
-        "unanswered": told["abstained"],
+        "n": figures["n"],
+        "unanswered": figures["abstained"],
         **heads,
-        **({"dissatisfaction": told["dissatisfaction"]} if "dissatisfaction" in told else {}),
         "latency_ms": _latency(sorted(backend.seconds)),
-        "texts_per_s": round(told["n"] / max(backend.took, 1e-9), 1),
+        "texts_per_s": round(figures["n"] / max(backend.took, 1e-9), 1),
         "cost": backend.cost,
     }
 
 
 def _latency(seconds: Sequence[float]) -> dict[str, float | None]:
-    return {
-        f"p{part}": round(1000 * seconds[min(len(seconds) - 1, len(seconds) * part // 100)], 1)
-        if seconds
-        else None
-        for part in (50, 95)
-    }
+    if not seconds:
+        return {"p50": None, "p95": None}
+    places = {part: min(len(seconds) - 1, len(seconds) * part // 100) for part in (50, 95)}
+    return {f"p{part}": round(1000 * seconds[place], 1) for part, place in places.items()}
 
 
 def _taxonomy(brief: Brief) -> Taxonomy:
     """The names of a brief; it has no phrases."""
     topics = tuple(Named(name, (), name) for name in brief.topics)
-    problems = tuple(
-        Named(name, (), topic) for topic, named in brief.problems.items() for name in named
-    )
-    return Taxonomy(topics, problems)
+    problems: list[Named] = []
+    for topic, names in brief.problems.items():
+        problems += [Named(name, (), topic) for name in names]
+    return Taxonomy(topics, tuple(problems))

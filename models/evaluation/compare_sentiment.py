@@ -1,4 +1,4 @@
-"""Sentiment models side by side on one labelled file: how right, how sure, how large, how fast."""
+"""Comparison of sentiment models on one labelled file: accuracy, calibration, size and speed."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ class Contestant(Protocol):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """parameters, trained_parameters, bytes, train_seconds and precision, as far as the model
-        tells them.
-        """
+        """parameters, trained_parameters, bytes, train_seconds and precision, where known."""
         ...
 
 
@@ -53,31 +51,39 @@ _NAMES = {
 _MEANING = {name: label for label, names in _NAMES.items() for name in names}
 
 
-def label_map(labels: Sequence[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What each of a model's labels means. given: for those that do not tell, `LABEL_0` ->
-    `negative`.
+def label_map(labels: Sequence[str], names: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The meaning of each of a model's labels.
 
-    Names (POS, NEG, NEU, positive ...) and one to five stars are understood. Raises LabelsError
-    naming those that are not, and those that were given but are none of the model's.
+    names: of those that are not understood, such as `LABEL_0` -> `negative`. Names (POS, NEG, NEU,
+    positive ...) and one to five stars are understood. Raises LabelsError for labels that are not
+    understood, and for `names` that the model does not have.
     """
-    told = {name.casefold(): meaning for name, meaning in (given or {}).items()}
-    if strange := [
-        name for name in given or {} if name.casefold() not in {one.casefold() for one in labels}
-    ]:
-        raise LabelsError(f"it has no label {', '.join(strange)}; it has {', '.join(labels)}")
-    known = {one: told.get(one.casefold()) or _MEANING.get(_plain(one)) for one in labels}
-    if unknown := [one for one, meaning in known.items() if meaning is None]:
+    by_name = {name.casefold(): meaning for name, meaning in (names or {}).items()}
+    own = {label.casefold() for label in labels}
+    foreign = [name for name in names or {} if name.casefold() not in own]
+    if foreign:
+        raise LabelsError(f"it has no label {', '.join(foreign)}; it has {', '.join(labels)}")
+    meanings: dict[str, str] = {}
+    for label in labels:
+        meaning = by_name.get(label.casefold()) or _MEANING.get(_plain(label))
+        if meaning is not None:
+            meanings[label] = meaning
+    _check_meanings(labels, meanings)
+    return meanings
+
+
+def _check_meanings(labels: Sequence[str], meanings: Mapping[str, str]) -> None:
+    unknown = [label for label in labels if label not in meanings]
+    if unknown:
         raise LabelsError(
-            f"what do its labels {', '.join(unknown)} mean? Say it: --labels "
-            + ",".join(f"{one}=negative" for one in unknown[:1])
-            + ",... (negative, neutral, positive)"
+            f"what do its labels {', '.join(unknown)} mean? Say it: --labels"
+            f" {unknown[0]}=negative,... (negative, neutral, positive)"
         )
-    found = {one: str(meaning) for one, meaning in known.items()}
-    if wrong := sorted({meaning for meaning in found.values() if meaning not in LABELS}):
+    wrong = sorted(set(meanings.values()) - set(LABELS))
+    if wrong:
         raise LabelsError(f"{', '.join(wrong)} is no sentiment; use negative, neutral or positive")
-    if not {"negative", "positive"} <= set(found.values()):
+    if not {"negative", "positive"} <= set(meanings.values()):
         raise LabelsError(f"its labels {', '.join(labels)} name no negative or no positive text")
-    return found
 
 
 def _plain(label: str) -> str:
@@ -87,62 +93,56 @@ def _plain(label: str) -> str:
 def as_sentiments(
     probabilities: Floats, labels: Sequence[str], meaning: Mapping[str, str]
 ) -> Floats:
-    """(texts, 3) in the order of LABELS: the probabilities of a model's labels, added up by what
-    they mean.
-    """
-    found = np.zeros((len(probabilities), len(LABELS)), np.float32)
+    """(texts, 3) in the order of LABELS: probabilities of a model's labels, summed by meaning."""
+    sentiments = np.zeros((len(probabilities), len(LABELS)), np.float32)
     for column, label in enumerate(labels):
-        found[:, LABELS.index(meaning[label])] += probabilities[:, column]
-    return found
+        sentiments[:, LABELS.index(meaning[label])] += probabilities[:, column]
+    return sentiments
 
 
 def compare_sentiment(data: Path, contestants: Mapping[str, Contestant]) -> dict[str, Any]:
-    """Each model on a CSV with text,label, read in parts. Raises EvaluationError for a file that
-    cannot be read.
+    """Each model on a CSV with text,label, read in parts.
 
-    Where the file has no neutral text, every model chooses between negative and positive.
+    Raises EvaluationError for a file that cannot be read. Where it has no neutral text, every model
+    chooses between negative and positive.
     """
     with LabelledFile(data) as file:
         return {
             "data": data.name,
             "n": file.n,
             "probes": list(PROBES),
-            "models": {name: figures_of(one, file) for name, one in contestants.items()},
+            "models": {name: figures_of(model, file) for name, model in contestants.items()},
         }
 
 
 def figures_of(model: Contestant, file: LabelledFile) -> dict[str, Any]:
-    tally, took = Tally([LABELS[one] for one in file.classes]), 0.0
+    tally, took = Tally([LABELS[number] for number in file.classes]), 0.0
     for texts, truth in file.parts():
         if not took:
             model.sentiments(texts[:WARM])
         started = time.perf_counter()
-        every = model.sentiments(texts)
+        sentiments = model.sentiments(texts)[:, file.classes]
         took += time.perf_counter() - started
-        some = every[:, file.classes]
-        tally.add(
-            np.searchsorted(file.classes, truth),
-            some / np.maximum(some.sum(-1, keepdims=True), 1e-9),
-        )
-    told = tally.scores()
+        sentiments = sentiments / np.maximum(sentiments.sum(-1, keepdims=True), 1e-9)
+        tally.add(np.searchsorted(file.classes, truth), sentiments)
+    figures = tally.scores()
+    precisions = [row["precision"] for row in figures["per_class"].values()]
     probes = model.sentiments(PROBES)
     return {
         "model": model.version,
         "labels": list(model.labels),
-        "precision": round(
-            float(np.mean([one["precision"] for one in told["per_class"].values()])), 4
-        ),
-        "recall": told["macro_recall"],
-        **told,
+        "precision": round(float(np.mean(precisions)), 4),
+        "recall": figures["macro_recall"],
+        **figures,
         "brier": round(tally.brier, 4),
         "texts_per_s": round(file.n / max(took, 1e-9), 1),
         **model.facts,
-        "probes": [
-            {
-                label: round(float(value), 4)
-                for label, value in zip(LABELS, row, strict=True)
-                if label in model.labels
-            }
-            for row in probes
-        ],
+        "probes": [_by_label(row, model.labels) for row in probes],
     }
+
+
+def _by_label(probabilities: Floats, labels: Sequence[str]) -> dict[str, float]:
+    rounded = {
+        label: round(float(value), 4) for label, value in zip(LABELS, probabilities, strict=True)
+    }
+    return {label: value for label, value in rounded.items() if label in labels}

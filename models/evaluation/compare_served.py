@@ -1,6 +1,4 @@
-"""What earshot serves itself, to be compared: a model directory or a release of the lab, INT8,
-without torch.
-"""
+"""Served models as contestants: a model directory or a release of the lab, INT8, without torch."""
 
 from __future__ import annotations
 
@@ -45,16 +43,14 @@ class Served:
 
 
 def trained(folder: Path, *, base: bool = False) -> dict[str, Any]:
-    """What the run that made a folder says of its training; nothing where there is none. base:
-    before that run.
-    """
+    """Figures of the training run that wrote a folder, {} where none did. base: before that run."""
     try:
         story = json.loads((folder.parent / RUN).read_text(encoding="utf-8"))
-        told = {
+        figures = {
             "way": story["way"],
             "trained_parameters": story["parameters"]["trained"],
             "train_seconds": story["processor_seconds"],
         }
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return {"trained_parameters": 0, "train_seconds": 0.0} if base else told
+    return {"trained_parameters": 0, "train_seconds": 0.0} if base else figures

@@ -1,10 +1,8 @@
-"""How well complaints are understood: every head on a file with labels, or on labelled texts of a
-corpus.
-"""
+"""Figures of every head on complaints with labels, of a file or of a corpus."""
 
 from __future__ import annotations
 
-import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,15 +11,23 @@ import numpy as np
 
 from models.analysis import Analysis
 from models.analyzer import Analyzer
-from models.evaluation.metrics import EvaluationError
+from models.evaluation.labelled_file import Table, read_labelled
 from models.taxonomy.classifier import OTHER
 
-NO, YES = "no", "yes"
+IS_NONE, IS_COMPLAINT = "no", "yes"
+HEADS = ("complaint", "severity", "topic", "problem")
 SEVERITIES = ("0", "1", "2", "3", "4")
 ABSTAINED = "(abstained)"
-_YES_NO = {"0": NO, "1": YES, "no": NO, "yes": YES, "false": NO, "true": YES}
+_YES_NO = {
+    "0": IS_NONE,
+    "no": IS_NONE,
+    "false": IS_NONE,
+    "1": IS_COMPLAINT,
+    "yes": IS_COMPLAINT,
+    "true": IS_COMPLAINT,
+}
 
-Named = Mapping[str, str]  # an allowed label in small letters -> the label
+LabelNames = Mapping[str, str]  # an allowed label in small letters -> the label
 
 
 def evaluate_complaints(data: Path, analyzer: Analyzer) -> dict[str, Any]:
@@ -32,62 +38,53 @@ def evaluate_complaints(data: Path, analyzer: Analyzer) -> dict[str, Any]:
     on which the model abstains is wrong in every head. Raises EvaluationError naming the column or
     the label that is wrong.
     """
-    rows = _read(data)
-    allowed = {
-        "complaint": _YES_NO,
-        "severity": {one: one for one in SEVERITIES},
-        "topic": _names([topic.name for topic in analyzer.taxonomy.topics]),
-        "problem": _names([problem.name for problem in analyzer.taxonomy.problems]),
-    }
-    heads = {head: names for head, names in allowed.items() if head in rows[0]}
-    truth = {head: _labels(data, rows, head, names) for head, names in heads.items()}
-    analyses = analyzer([row["text"] or "" for row in rows])
+    table = read_labelled(data, ["text"], any_of=HEADS)
+    allowed = _allowed_labels(analyzer)
+    heads = {head: allowed[head] for head in HEADS if head in table.columns}
+    truth = {head: _labels(table, head, names) for head, names in heads.items()}
+    analyses = analyzer([row.cells["text"] for row in table.rows])
     figures = judged(analyses, truth)
     for head in ("topic", "problem"):
-        unknown = sorted(
-            {label for label in truth.get(head, ()) if label and label.lower() not in heads[head]}
-        )
+        labels = {label for label in truth.get(head, ()) if label}
+        unknown = [label for label in labels if label.lower() not in heads[head]]
         if unknown:
-            figures[head]["unknown_labels"] = unknown
-    return {"model": analyzer.version, "data": data.name, "n": len(rows), **figures}
+            figures[head]["unknown_labels"] = sorted(unknown)
+    return {"model": analyzer.version, "data": data.name, "n": len(table.rows), **figures}
 
 
 def judged(
     analyses: Sequence[Analysis], truth: Mapping[str, Sequence[str | None]]
 ) -> dict[str, Any]:
-    """The figures of each head in `truth`, its labels in the order of the analyses; None for a text
-    that has none.
+    """The figures of each head in `truth`.
 
+    truth: by head, the label of each analysis, None for a text without one.
     With severities, `dissatisfaction` compares the index with them: mean error of 100 and rank
     correlation.
     """
-    told: dict[str, Any] = {"abstained": sum(one.abstained for one in analyses)}
+    abstained = sum(analysis.abstained for analysis in analyses)
+    figures: dict[str, Any] = {"abstained": abstained}
     for head, labels in truth.items():
-        known = [
-            (label, said(one, head))
-            for label, one in zip(labels, analyses, strict=True)
-            if label is not None
-        ]
+        known = [row for row, label in enumerate(labels) if label is not None]
         if known:
-            told[head] = agreement([label for label, _ in known], [guess for _, guess in known])
-    if "severity" in told:
-        known_index = [
-            (25.0 * int(label), one.dissatisfaction)
-            for label, one in zip(truth["severity"], analyses, strict=True)
-            if label is not None and one.dissatisfaction is not None
-        ]
-        told["dissatisfaction"] = closeness(
-            [human for human, _ in known_index], [index for _, index in known_index]
-        )
-    return told
+            true_labels = [str(labels[row]) for row in known]
+            figures[head] = agreement(true_labels, [guess(analyses[row], head) for row in known])
+    if "severity" in figures:
+        human: list[float] = []
+        index: list[float] = []
+        for label, analysis in zip(truth["severity"], analyses, strict=True):
+            if label is not None and analysis.dissatisfaction is not None:
+                human.append(25.0 * int(label))
+                index.append(analysis.dissatisfaction)
+        figures["dissatisfaction"] = closeness(human, index)
+    return figures
 
 
-def said(analysis: Analysis, head: str) -> str:
-    """What the model says of one head, as a label."""
+def guess(analysis: Analysis, head: str) -> str:
+    """The model's label of one head."""
     if analysis.abstained:
         return ABSTAINED
     if head == "complaint":
-        return YES if (analysis.complaint or 0.0) >= 0.5 else NO
+        return IS_COMPLAINT if (analysis.complaint or 0.0) >= 0.5 else IS_NONE
     if head == "severity":
         return str(analysis.severity)
     if head == "topic":
@@ -99,22 +96,19 @@ def agreement(truth: Sequence[str], guesses: Sequence[str]) -> dict[str, Any]:
     """Accuracy and F1 of guessed labels. Averages are over the classes that the truth has."""
     names = sorted({*truth, *guesses})
     classes = sorted(set(truth))
-    counts = {(label, guess): 0 for label in names for guess in names}
-    for pair in zip(truth, guesses, strict=True):
-        counts[pair] += 1
-    each = {name: _class_figures(name, names, counts) for name in classes}
-    f1s = [each[name]["f1"] for name in classes]
-    support = [each[name]["n"] for name in classes]
+    counts = Counter(zip(truth, guesses, strict=True))
+    by_class = {name: _class_figures(name, names, counts) for name in classes}
+    f1s = [figures["f1"] for figures in by_class.values()]
+    support = [figures["n"] for figures in by_class.values()]
+    right = sum(counts[name, name] for name in classes)
     return {
         "n": len(truth),
-        "accuracy": round(
-            sum(one == other for one, other in zip(truth, guesses, strict=True)) / len(truth), 4
-        ),
+        "accuracy": round(right / len(truth), 4),
         "macro_f1": round(float(np.mean(f1s)), 4),
         "weighted_f1": round(float(np.average(f1s, weights=support)), 4),
-        "per_class": each,
+        "per_class": by_class,
         "confusion": {
-            label: {guess: count for guess in names if (count := counts[label, guess])}
+            label: {name: counts[label, name] for name in names if counts[label, name]}
             for label in classes
         },
     }
@@ -124,28 +118,27 @@ def _class_figures(
     name: str, names: Sequence[str], counts: Mapping[tuple[str, str], int]
 ) -> dict[str, Any]:
     right = counts[name, name]
-    there = sum(counts[name, guess] for guess in names)
-    guessed = sum(counts[label, name] for label in names)
+    support = sum(counts[name, other] for other in names)
+    guessed = sum(counts[other, name] for other in names)
     return {
         "precision": round(right / max(guessed, 1), 4),
-        "recall": round(right / max(there, 1), 4),
-        "f1": round(2 * right / max(there + guessed, 1), 4),
-        "n": there,
+        "recall": round(right / max(support, 1), 4),
+        "f1": round(2 * right / max(support + guessed, 1), 4),
+        "n": support,
     }
 
 
 def closeness(human: Sequence[float], index: Sequence[float]) -> dict[str, Any]:
-    """Of the dissatisfaction index to what people said, both 0 to 100: mean error and Spearman's
-    rank correlation.
-    """
+    """Mean error and Spearman's rank correlation of the index against people's, both 0 to 100."""
     if not human:
         return {"n": 0, "mean_error": 0.0, "spearman": 0.0}
-    one, other = _ranks(np.array(human)), _ranks(np.array(index))
-    varied = one.std() > 0 and other.std() > 0
+    human_ranks, index_ranks = _ranks(np.array(human)), _ranks(np.array(index))
+    varied = human_ranks.std() > 0 and index_ranks.std() > 0
+    spearman = float(np.corrcoef(human_ranks, index_ranks)[0, 1]) if varied else 0.0
     return {
         "n": len(human),
         "mean_error": round(float(np.abs(np.array(human) - np.array(index)).mean()), 2),
-        "spearman": round(float(np.corrcoef(one, other)[0, 1]), 4) if varied else 0.0,
+        "spearman": round(spearman, 4),
     }
 
 
@@ -157,42 +150,25 @@ def _ranks(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.
     return ranks
 
 
-def _read(path: Path) -> list[dict[str, str | None]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            there = list(reader.fieldnames or ())
-            if "text" not in there or not {"complaint", "severity", "topic", "problem"} & set(
-                there
-            ):
-                raise EvaluationError(
-                    f"{path}: it needs the column text and one or more of complaint, severity, topic, problem; "
-                    f"its columns are {', '.join(there) or '(none)'}"
-                )
-            rows: list[dict[str, str | None]] = list(reader)
-    except FileNotFoundError:
-        raise EvaluationError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise EvaluationError(f"{path}: it cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise EvaluationError(f"{path}: it is no CSV in UTF-8 ({error})") from None
-    if not rows:
-        raise EvaluationError(f"{path}: it has no rows")
-    return rows
+def _allowed_labels(analyzer: Analyzer) -> dict[str, LabelNames]:
+    taxonomy = analyzer.taxonomy
+    return {
+        "complaint": _YES_NO,
+        "severity": {level: level for level in SEVERITIES},
+        "topic": _names([topic.name for topic in taxonomy.topics]),
+        "problem": _names([problem.name for problem in taxonomy.problems]),
+    }
 
 
-def _names(names: Sequence[str]) -> Named:
+def _names(names: Sequence[str]) -> LabelNames:
     return {name.lower(): name for name in (*names, OTHER)}
 
 
-def _labels(
-    path: Path, rows: Sequence[Mapping[str, str | None]], head: str, names: Named
-) -> list[str | None]:
-    cells = [(row[head] or "").strip() for row in rows]
-    if head in ("complaint", "severity"):
-        for number, cell in enumerate(cells, 2):
-            if cell and cell.lower() not in names:
-                raise EvaluationError(
-                    f"{path}: unknown {head} {cell[:60]!r} (row {number}); use {', '.join(names)}"
-                )
-    return [names.get(cell.lower(), cell) if cell else None for cell in cells]
+def _labels(table: Table, head: str, names: LabelNames) -> list[str | None]:
+    labels: list[str | None] = []
+    for row in table.rows:
+        cell = row[head]
+        if cell and head in ("complaint", "severity") and cell.lower() not in names:
+            raise table.unknown(row, head, names)
+        labels.append(names.get(cell.lower(), cell) if cell else None)
+    return labels

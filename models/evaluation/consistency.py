@@ -1,8 +1,7 @@
-"""Whether the same complaint is understood the same way in capitals, mistyped, and in other words."""
+"""Consistency of the analyzer on complaints in capitals, mistyped, and in other words."""
 
 from __future__ import annotations
 
-import csv
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from models.analysis import Analysis
 from models.analyzer import Analyzer
+from models.evaluation.labelled_file import read_labelled
 from models.evaluation.metrics import EvaluationError
 from models.evaluation.typos import misprinted
 
@@ -20,8 +20,7 @@ SEED = 7
 
 
 def evaluate_consistency(data: Path, analyzer: Analyzer) -> dict[str, Any]:
-    """The share of texts whose topic is the same, and whose dissatisfaction is within 10 of 100,
-    when said differently.
+    """The shares of texts that keep their topic, and their dissatisfaction within 10 of 100.
 
     data: a CSV with the column `text` and, for a third way, `paraphrase`. Raises EvaluationError.
     """
@@ -35,20 +34,19 @@ def evaluate_consistency(data: Path, analyzer: Analyzer) -> dict[str, Any]:
             [other for other in paraphrases if other],
         ),
     }
-    told = {
+    figures = {
         way: alike(analyzer(before), analyzer(after))
         for way, (before, after) in ways.items()
         if before
     }
-    return {"model": analyzer.version, "data": data.name, "n": len(texts), **told}
+    return {"model": analyzer.version, "data": data.name, "n": len(texts), **figures}
 
 
 def alike(before: Sequence[Analysis], after: Sequence[Analysis]) -> dict[str, Any]:
-    """How far two readings of the same things agree."""
-    topic = np.array([_name(one) == _name(two) for one, two in zip(before, after, strict=True)])
-    apart = np.array(
-        [abs(_index(one) - _index(two)) for one, two in zip(before, after, strict=True)]
-    )
+    """Agreement of the analyses of the same complaints in two wordings."""
+    pairs = list(zip(before, after, strict=True))
+    topic = np.array([_name(first) == _name(second) for first, second in pairs])
+    apart = np.array([abs(_index(first) - _index(second)) for first, second in pairs])
     return {
         "n": len(topic),
         "same_topic": round(float(topic.mean()), 4),
@@ -67,23 +65,8 @@ def _index(analysis: Analysis) -> float:
 
 
 def _read(path: Path) -> tuple[list[str], list[str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if "text" not in (reader.fieldnames or ()):
-                there = ", ".join(reader.fieldnames or ["(none)"])
-                raise EvaluationError(f"{path}: no column text; its columns are {there}")
-            rows = [
-                ((row["text"] or "").strip(), (row.get("paraphrase") or "").strip())
-                for row in reader
-            ]
-    except FileNotFoundError:
-        raise EvaluationError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise EvaluationError(f"{path}: it cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise EvaluationError(f"{path}: it is no CSV in UTF-8 ({error})") from None
-    told = [row for row in rows if row[0]]
-    if not told:
-        raise EvaluationError(f"{path}: it has no rows")
-    return [text for text, _ in told], [other for _, other in told]
+    """Texts and their paraphrases, an empty one where a text has none."""
+    rows = [row for row in read_labelled(path, ["text"]).rows if row["text"]]
+    if not rows:
+        raise EvaluationError(f"{path}: it has no rows with a text")
+    return [row["text"] for row in rows], [row["paraphrase"] for row in rows]

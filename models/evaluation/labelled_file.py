@@ -1,4 +1,4 @@
-"""A CSV with text,label of any size: checked from end to end first, then read in parts."""
+"""Reader of labelled CSV files: every row is checked, and a bad one is named by its line."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import io
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
@@ -19,10 +20,13 @@ from numpy.typing import NDArray
 from models.evaluation.metrics import EvaluationError
 
 Labels = NDArray[np.int64]
+ErrorType = Callable[[str], Exception]
 
 PART = 1024  # texts that are held at a time
-COLUMNS = ("text", "label")
+SENTIMENT_COLUMNS = ("text", "label")
 USUAL = "negative, neutral, positive or 0, 1, 2"
+DELIMITERS = ",;\t"
+CELL_LIMIT = 40  # characters of a cell in a message
 
 _NAMES = {"negative": 0, "neg": 0, "neutral": 1, "neu": 1, "positive": 2, "pos": 2}
 # Numbers mean what the set of them means: TweetEval, Sentiment140 (with or without neutral),
@@ -33,132 +37,129 @@ _NUMBERINGS: tuple[dict[str, int], ...] = (
     {"0": 0, "2": 1, "4": 2},
     {"-1": 0, "0": 1, "1": 2},
 )
-_KNOWN = _NAMES.keys() | {label for one in _NUMBERINGS for label in one}
+_KNOWN = _NAMES.keys() | {label for numbering in _NUMBERINGS for label in numbering}
 
 
-class LabelledFile:
-    """Texts and their sentiments (0 negative, 1 neutral, 2 positive). A context manager: pipes are
-    kept in a file.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table. line: where it begins in the file. cells: as written, by column."""
 
-    n: rows. classes: the sentiments that occur, or negative and positive where there is no neutral
-    text. Every row is read before the first part is given, so that a bad one is told before any
-    time is spent. Raises EvaluationError, one line with the file and the line in it, for what
-    cannot be read or has no meaning.
+    line: int
+    cells: Mapping[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        """The cell without spaces around it; empty where the table has no such column."""
+        return self.cells.get(column, "").strip()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A labelled file that fits into memory. error: of its messages to a person."""
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+    error: ErrorType
+
+    def refused(self, row: Row, reason: str) -> Exception:
+        return self.error(f"{self.path}: line {row.line}: {reason}")
+
+    def unknown(self, row: Row, column: str, choices: Iterable[str]) -> Exception:
+        cell = row[column][:CELL_LIMIT]
+        return self.refused(row, f"unknown {column} {cell!r}; use {', '.join(choices)}")
+
+
+def read_labelled(
+    path: Path,
+    required: Sequence[str] = (),
+    *,
+    any_of: Sequence[str] = (),
+    error: ErrorType = EvaluationError,
+) -> Table:
+    """All rows of a CSV in UTF-8, perhaps with a byte order mark, perhaps `.gz`.
+
+    required: columns that it must have; any_of: columns of which it must have one. The columns are
+    parted by a comma, a semicolon or a tab, whichever the header has. Raises `error`, one line, for
+    a file that cannot be read, has no rows, lacks a column, or has a row of another width.
     """
+    with CsvFile(path, error) as file:
+        rows = list(file.rows(required, any_of))
+        if not rows:
+            raise error(f"{path}: it has no rows")
+        return Table(path, file.columns, rows, error)
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+
+class CsvFile:
+    """Rows of a CSV in UTF-8. A context manager: a pipe is kept in a file, to be read twice."""
+
+    def __init__(self, path: Path, error: ErrorType) -> None:
+        self.path, self._error = path, error
+        self.columns: tuple[str, ...] = ()
         self._spare: IO[bytes] | None = None
-        try:
-            if (
-                not path.is_file() and path.exists() and not path.is_dir()
-            ):  # `<(...)`: it can be read but once
-                self._spare = tempfile.TemporaryFile()  # noqa: SIM115 (closed on exit)
-                with path.open("rb") as pipe:
-                    shutil.copyfileobj(pipe, self._spare)
-            self.n, self._meaning = self._checked()
-        except BaseException:
-            self.__exit__()
-            raise
-        self.classes = [0, 1, 2] if 1 in self._meaning.values() else [0, 2]
 
     def __enter__(self) -> Self:
+        pipe = self.path.exists() and not self.path.is_file() and not self.path.is_dir()
+        if pipe:  # `<(...)`
+            self._spare = tempfile.TemporaryFile()  # closed on exit
+            with self.path.open("rb") as file:
+                shutil.copyfileobj(file, self._spare)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._spare is not None:
             self._spare.close()
 
-    def parts(self, size: int = PART) -> Iterator[tuple[list[str], Labels]]:
-        """Texts and labels, so many at a time, in order."""
-        texts: list[str] = []
-        labels: list[int] = []
-        for line, text, label in self._rows():
-            if label not in self._meaning:
-                raise EvaluationError(
-                    f"{self.path}: line {line} is another than a moment ago; the file was changed"
-                )
-            texts.append(text)
-            labels.append(self._meaning[label])
-            if len(texts) == size:
-                yield texts, np.array(labels, dtype=np.int64)
-                texts, labels = [], []
-        if texts:
-            yield texts, np.array(labels, dtype=np.int64)
-
-    def _checked(self) -> tuple[int, dict[str, int]]:
-        """The number of rows, and what the labels that occur mean."""
-        count = 0
-        first: dict[str, int] = {}  # line of each label
-        for line, _, label in self._rows():
-            count += 1
-            if label not in first:
-                if label not in _KNOWN:
-                    raise self._unknown(label, line)
-                first[label] = line
-        if not count:
-            raise EvaluationError(f"{self.path}: it has no rows")
-        meaning = next((one for one in (_NAMES, *_NUMBERINGS) if first.keys() <= one.keys()), None)
-        if (
-            meaning is None
-        ):  # each has a meaning, but not beside the others: told of the one that came last
-            label = max(first, key=lambda name: first[name])
-            others = ", ".join(name for name in first if name != label)
-            raise EvaluationError(
-                f"{self.path}: line {first[label]}: label {label!r} does not go with {others}; use {USUAL}"
-            )
-        return count, {label: meaning[label] for label in first}
-
-    def _unknown(self, label: str, line: int) -> EvaluationError:
-        if not label:
-            return EvaluationError(
-                f"{self.path}: line {line}: it has no label; use negative, neutral, positive or 0, 1, 2"
-            )
-        return EvaluationError(
-            f"{self.path}: line {line}: unknown label {label[:40]!r}; use negative, neutral, positive or 0, 1, 2"
-        )
-
-    def _rows(self) -> Iterator[tuple[int, str, str]]:
-        """(line where it begins, text, label) of each row; empty lines are none."""
+    def rows(self, required: Sequence[str] = (), any_of: Sequence[str] = ()) -> Iterator[Row]:
+        """The rows in order, from the beginning at each call; empty lines are none."""
         line = 1
         try:
-            with self._opened() as file:
-                rows = csv.reader(file, strict=True)
-                header = next(rows, [])
-                if missing := [name for name in COLUMNS if name not in header]:
-                    there = ", ".join(header) or "(none)"
-                    raise EvaluationError(
-                        f"{self.path}: no column {' and '.join(missing)}; its columns are {there}"
-                    )
-                if twice := [name for name in COLUMNS if header.count(name) > 1]:
-                    raise EvaluationError(f"{self.path}: the column {twice[0]} is there twice")
-                text, label = map(header.index, COLUMNS)
+            with self._open() as file:
+                rows = csv.reader(file, delimiter=_delimiter(file), strict=True)
+                self.columns = tuple(name.strip() for name in next(rows, []))
+                self._check_columns(required, any_of)
                 line = rows.line_num + 1
-                for row in rows:
-                    if len(row) != len(header) and row:
-                        raise EvaluationError(
-                            f"{self.path}: line {line} has {len(row)} fields and the header {len(header)}; "
-                            "a text with a comma or a line break stands in quotes"
-                        )
-                    if row:
-                        yield line, row[text], row[label].strip().lower()
+                for cells in rows:
+                    if cells:
+                        self._check_width(line, cells)
+                        yield Row(line, dict(zip(self.columns, cells, strict=True)))
                     line = rows.line_num + 1
         except FileNotFoundError:
-            raise EvaluationError(f"{self.path}: there is no such file") from None
+            raise self._error(f"{self.path}: there is no such file") from None
         except UnicodeDecodeError as error:
-            raise EvaluationError(
-                f"{self.path}: it is no CSV in UTF-8 ({self._undecodable() or error.reason})"
-            ) from None
+            where = self._undecodable() or error.reason
+            raise self._error(f"{self.path}: it is no CSV in UTF-8 ({where})") from None
         except csv.Error as error:
-            raise EvaluationError(
+            raise self._error(
                 f"{self.path}: line {line}: it is no CSV ({error}); is a quote left open?"
             ) from None
         except (OSError, EOFError, zlib.error) as error:
             reason = getattr(error, "strerror", None) or error
-            raise EvaluationError(f"{self.path}: it cannot be read ({reason})") from None
+            raise self._error(f"{self.path}: it cannot be read ({reason})") from None
+
+    def _check_columns(self, required: Sequence[str], any_of: Sequence[str]) -> None:
+        if not self.columns and not required:
+            raise self._error(f"{self.path}: it is empty; the first line names its columns")
+        columns = ", ".join(self.columns) or "(none)"
+        missing = [name for name in required if name not in self.columns]
+        if any_of and not set(any_of) & set(self.columns):
+            missing.append(f"{', '.join(any_of[:-1])} or {any_of[-1]}")
+        if missing:
+            raise self._error(
+                f"{self.path}: no column {' and '.join(missing)}; its columns are {columns}"
+            )
+        for name in (*required, *any_of):
+            if self.columns.count(name) > 1:
+                raise self._error(f"{self.path}: the column {name} is there twice")
+
+    def _check_width(self, line: int, cells: Sequence[str]) -> None:
+        if len(cells) != len(self.columns):
+            raise self._error(
+                f"{self.path}: line {line} has {len(cells)} fields and the header"
+                f" {len(self.columns)}; a text with a comma or a line break stands in quotes"
+            )
 
     @contextmanager
-    def _opened(self) -> Iterator[io.TextIOWrapper]:
+    def _open(self) -> Iterator[io.TextIOWrapper]:
         with self._bytes() as raw:
             file = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
             try:
@@ -190,10 +191,92 @@ class LabelledFile:
         return None
 
 
-def read_labelled(path: Path) -> tuple[list[str], Labels]:
+class LabelledFile:
+    """Texts and their sentiments (0 negative, 1 neutral, 2 positive) of a CSV of any size.
+
+    A context manager. n: rows. classes: the sentiments that occur, or negative and positive where
+    there is no neutral text. Every row is read before the first part is given: a bad one is named
+    before any time is spent. Raises EvaluationError, one line with the file and the line in it,
+    for what cannot be read or has no meaning.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = CsvFile(path, EvaluationError)
+        self._file.__enter__()
+        try:
+            self.n, self._meaning = self._checked()
+        except BaseException:
+            self.__exit__()
+            raise
+        self.classes = [0, 1, 2] if 1 in self._meaning.values() else [0, 2]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.__exit__()
+
+    def parts(self, size: int = PART) -> Iterator[tuple[list[str], Labels]]:
+        """Texts and labels, so many at a time, in order."""
+        texts: list[str] = []
+        labels: list[int] = []
+        for row in self._file.rows(SENTIMENT_COLUMNS):
+            label = row["label"].lower()
+            if label not in self._meaning:
+                raise EvaluationError(
+                    f"{self.path}: line {row.line} is another than a moment ago;"
+                    " the file was changed"
+                )
+            texts.append(row.cells["text"])
+            labels.append(self._meaning[label])
+            if len(texts) == size:
+                yield texts, np.array(labels, dtype=np.int64)
+                texts, labels = [], []
+        if texts:
+            yield texts, np.array(labels, dtype=np.int64)
+
+    def _checked(self) -> tuple[int, dict[str, int]]:
+        """The number of rows, and what the labels that occur mean."""
+        count = 0
+        first: dict[str, int] = {}  # line of each label
+        for row in self._file.rows(SENTIMENT_COLUMNS):
+            count += 1
+            label = row["label"].lower()
+            if label not in first:
+                if label not in _KNOWN:
+                    raise self._unknown(label, row.line)
+                first[label] = row.line
+        if not count:
+            raise EvaluationError(f"{self.path}: it has no rows")
+        return count, self._meaning_of(first)
+
+    def _meaning_of(self, first: Mapping[str, int]) -> dict[str, int]:
+        for meaning in (_NAMES, *_NUMBERINGS):
+            if first.keys() <= meaning.keys():
+                return {label: meaning[label] for label in first}
+        # Each has a meaning, but not beside the others: the message names the one that came last.
+        label = max(first, key=lambda name: first[name])
+        known = ", ".join(name for name in first if name != label)
+        raise EvaluationError(
+            f"{self.path}: line {first[label]}: label {label!r} does not go with {known};"
+            f" use {USUAL}"
+        )
+
+    def _unknown(self, label: str, line: int) -> EvaluationError:
+        reason = f"unknown label {label[:CELL_LIMIT]!r}" if label else "it has no label"
+        return EvaluationError(f"{self.path}: line {line}: {reason}; use {USUAL}")
+
+
+def read_sentiments(path: Path) -> tuple[list[str], Labels]:
     """All texts of a file that fits into memory, and their sentiments. Raises EvaluationError."""
     with LabelledFile(path) as file:
         parts = list(file.parts())
-    return [text for texts, _ in parts for text in texts], np.concatenate(
-        [labels for _, labels in parts]
-    )
+    texts = [text for part, _ in parts for text in part]
+    return texts, np.concatenate([labels for _, labels in parts])
+
+
+def _delimiter(file: io.TextIOWrapper) -> str:
+    header = file.readline()
+    file.seek(0)
+    return max(DELIMITERS, key=header.count)

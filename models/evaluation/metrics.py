@@ -1,6 +1,4 @@
-"""The figures of a model on labelled texts: how often it is right, and how well it knows. Needs
-numpy alone.
-"""
+"""Accuracy, F1 and calibration of a model on labelled texts, with numpy alone."""
 
 from __future__ import annotations
 
@@ -13,9 +11,11 @@ from numpy.typing import NDArray
 Labels = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
 
+BINS = 15  # of the calibration error
+
 
 class Reader(Protocol):
-    """Whatever says sentiments: probabilities (texts, 3) in the order of LABELS."""
+    """A model that gives sentiments: probabilities (texts, 3) in the order of LABELS."""
 
     @property
     def version(self) -> str: ...
@@ -27,39 +27,32 @@ class EvaluationError(Exception):
 
 
 class Tally:
-    """Counts that the figures of an evaluation come from, whatever the number of texts. names: of
-    the classes.
-    """
+    """Counts that the figures of an evaluation come from. names: of the classes."""
 
-    def __init__(self, names: Sequence[str], bins: int = 15) -> None:
-        self.names, self._bins = tuple(names), bins
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
         self.table = np.zeros((len(names), len(names)), np.int64)  # as `confusion` gives it
-        self._gap = np.zeros(bins)  # hits less confidence, summed over each bin
+        self._gap = np.zeros(BINS)  # hits less confidence, summed over each bin
         self._distance = 0.0
 
     def add(self, truth: Labels, probabilities: Floats) -> None:
         """truth: (n,), probabilities: (n, classes), rows sum to 1."""
         guesses, sure = probabilities.argmax(-1), probabilities.max(-1)
         self.table += confusion(truth, guesses, len(self.names))
-        place = np.minimum((sure * self._bins).astype(int), self._bins - 1)
-        self._gap += np.bincount(
-            place, (guesses == truth) - sure.astype(np.float64), minlength=self._bins
-        )
-        wanted = np.eye(len(self.names), dtype=probabilities.dtype)[truth]
-        self._distance += float(np.square(probabilities - wanted).sum())
+        places = np.minimum((sure * BINS).astype(int), BINS - 1)
+        gaps = (guesses == truth) - sure.astype(np.float64)
+        self._gap += np.bincount(places, gaps, minlength=BINS)
+        ideal = np.eye(len(self.names), dtype=probabilities.dtype)[truth]
+        self._distance += float(np.square(probabilities - ideal).sum())
 
     @property
     def calibration_error(self) -> float:
-        """Expected calibration error (Guo et al., 2017) of the chosen class, over bins of equal
-        width.
-        """
+        """Expected calibration error (Guo et al., 2017) of the guess, over bins of equal width."""
         return float(np.abs(self._gap).sum() / max(self.table.sum(), 1))
 
     @property
     def brier(self) -> float:
-        """Mean squared distance of the probabilities from what was so (Brier, 1950), over all
-        classes: 0 to 2.
-        """
+        """Mean squared distance of the probabilities from the truth, 0 to 2 (Brier, 1950)."""
         return self._distance / max(int(self.table.sum()), 1)
 
     def scores(self) -> dict[str, Any]:
@@ -94,11 +87,9 @@ def scores(truth: Labels, probabilities: Floats, names: Sequence[str]) -> dict[s
     return tally.scores()
 
 
-def calibration_error(truth: Labels, probabilities: Floats, bins: int = 15) -> float:
-    """Expected calibration error (Guo et al., 2017) of the chosen class, over `bins` bins of equal
-    width.
-    """
-    tally = Tally([""] * probabilities.shape[-1], bins)
+def calibration_error(truth: Labels, probabilities: Floats) -> float:
+    """Expected calibration error (Guo et al., 2017) of the guess, over bins of equal width."""
+    tally = Tally([""] * probabilities.shape[-1])
     tally.add(truth, probabilities)
     return tally.calibration_error
 
@@ -112,8 +103,8 @@ def confusion(truth: Labels, guesses: Labels, classes: int) -> Labels:
 def recalls(truth: Labels, guesses: Labels, classes: int) -> Floats:
     """Of each class; 0 where the truth has none."""
     table = confusion(truth, guesses, classes)
-    found: Floats = np.diag(table) / np.maximum(table.sum(1), 1)
-    return found
+    shares: Floats = np.diag(table) / np.maximum(table.sum(1), 1)
+    return shares
 
 
 def f1s(truth: Labels, guesses: Labels, classes: int) -> Floats:
@@ -122,8 +113,8 @@ def f1s(truth: Labels, guesses: Labels, classes: int) -> Floats:
 
 def f1s_of(table: Labels) -> Floats:
     """Of each class of a confusion table; 0 where it is never right."""
-    found: Floats = 2 * np.diag(table) / np.maximum(table.sum(0) + table.sum(1), 1)
-    return found
+    by_class: Floats = 2 * np.diag(table) / np.maximum(table.sum(0) + table.sum(1), 1)
+    return by_class
 
 
 def macro_f1(truth: Labels, guesses: Labels, classes: int) -> float:

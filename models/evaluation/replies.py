@@ -1,14 +1,12 @@
-"""How good a replier is on real pairs: what its models expect, what it writes, what the gate lets
-through, how fast.
-"""
+"""Figures of a replier on real pairs: perplexity, texts, the gate's verdicts, and speed."""
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from models.analyzer import Analyzer
+from models.evaluation.labelled_file import Row, read_labelled
 from models.evaluation.metrics import EvaluationError
 from models.redact import redact
 from models.replier.conditions import Conditions
-from models.replier.draft import Draft, ReplyRequest
+from models.replier.draft import Candidate, Draft, ReplyRequest
 from models.replier.replier import BATCH, SAMPLES, Replier
 from models.replier.slots import ALLOWED, brand_names, unsigned
 
@@ -38,9 +37,7 @@ class Answered:
 def evaluate_replies(
     data: Path, analyzer: Analyzer, replier: Replier, *, seed: int = 0
 ) -> dict[str, Any]:
-    """Measure on a CSV with the columns customer_text and agent_text, perhaps brand. Raises
-    EvaluationError.
-    """
+    """Measure on a CSV with customer_text and agent_text, perhaps brand. Raises EvaluationError."""
     pairs = answered(read_answers(data), analyzer)
     requests = [pair.request for pair in pairs]
     drafts, milliseconds, processor = _drafted(replier, requests, seed)
@@ -50,63 +47,48 @@ def evaluate_replies(
         "n": len(pairs),
         **perplexities(replier, pairs),
         **written_well([draft.text for draft in drafts], [pair.reply for pair in pairs]),
-        **kept_to_policy(drafts, requests),
+        **policy_figures(drafts, requests),
         "written_passing": written_passing(replier(requests[:WHOLE], n=SAMPLES, seed=seed)),
         "milliseconds": {
             "median": round(float(np.median(milliseconds)), 2),
             "p95": round(float(np.percentile(milliseconds, 95)), 2),
             "of_processor": round(float(np.median(processor)), 2),
-            "load": round(os.getloadavg()[0], 1)
-            if hasattr(os, "getloadavg")
-            else None,  # the clock alone would mislead
+            "load": _load(),  # the clock alone would mislead
             "batch": BATCH,
         },
     }
 
 
-def read_answers(path: Path) -> list[Mapping[str, str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                there = ", ".join(reader.fieldnames or ["(none)"])
-                raise EvaluationError(
-                    f"{path}: no column {' and '.join(missing)}; its columns are {there}"
-                )
-            rows: list[Mapping[str, str]] = [
-                row for row in reader if row["customer_text"] and row["agent_text"]
-            ]
-    except OSError as error:
-        raise EvaluationError(f"{path}: it cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise EvaluationError(f"{path}: it is no CSV in UTF-8 ({error})") from None
+def read_answers(path: Path) -> list[Row]:
+    """The rows that have both texts. Raises EvaluationError."""
+    rows = [row for row in read_labelled(path, COLUMNS).rows if all(row[name] for name in COLUMNS)]
     if not rows:
         raise EvaluationError(f"{path}: it holds no pair of a customer's and an agent's text")
     return rows
 
 
-def answered(rows: Sequence[Mapping[str, str]], analyzer: Analyzer) -> list[Answered]:
+def answered(rows: Sequence[Row], analyzer: Analyzer) -> list[Answered]:
     """The rows with what the analyzer makes of their messages, redacted as the stream does it."""
-    texts = [redact(row["customer_text"]) for row in rows]
+    texts = [redact(row.cells["customer_text"]) for row in rows]
     return [
         Answered(
             ReplyRequest(
                 text=text,
-                brand=row.get("brand") or None,
+                brand=row["brand"] or None,
                 topic=analysis.topic.label if analysis.topic else None,
                 sentiment=analysis.sentiment.label if analysis.sentiment else None,
                 severity=analysis.severity,
             ),
-            unsigned(row["agent_text"]),
+            unsigned(row.cells["agent_text"]),
         )
         for text, row, analysis in zip(texts, rows, analyzer(texts), strict=True)
     ]
 
 
 def perplexities(replier: Replier, pairs: Sequence[Answered]) -> dict[str, Any]:
-    """Of the real replies, slotted: per token of the shared vocabulary, and per character of the
-    same text.
+    """Perplexities of the real replies, slotted: per token, and per character of the same text.
+
+    The tokens are those of the shared vocabulary.
     """
     tokens: dict[str, float] = dict.fromkeys(("gru", "ngram", "mix"), 0.0)
     count = characters = 0
@@ -114,28 +96,25 @@ def perplexities(replier: Replier, pairs: Sequence[Answered]) -> dict[str, Any]:
         part = pairs[start : start + 64]
         names = [brand_names(pair.request.brand) for pair in part]
         messages = [
-            replier.slots.message(pair.request.text, each)
-            for pair, each in zip(part, names, strict=True)
+            replier.slots.message(pair.request.text, brand)
+            for pair, brand in zip(part, names, strict=True)
         ]
         replies = [
-            replier.slots.reply(pair.reply, message, each)
-            for pair, message, each in zip(part, messages, names, strict=True)
+            replier.slots.reply(pair.reply, message, brand)
+            for pair, message, brand in zip(part, messages, names, strict=True)
         ]
         conditions = [
             Conditions(pair.request.brand, pair.request.topic, pair.request.sentiment)
             for pair in part
         ]
-        gru, ngram, which = replier.mixture.of_replies(
+        gru, ngram, components = replier.mixture.of_replies(
             replier.subwords.encode([message.text for message in messages]),
             replier.vocabulary.ids(conditions),
             [ids or [0] for ids in replier.subwords.encode(replies)],
         )
-        share = replier.mixture.share[which]
-        for name, values in (
-            ("gru", gru),
-            ("ngram", ngram),
-            ("mix", share * gru + (1 - share) * ngram),
-        ):
+        share = replier.mixture.share[components]
+        mix = share * gru + (1 - share) * ngram
+        for name, values in (("gru", gru), ("ngram", ngram), ("mix", mix)):
             tokens[name] -= float(np.log(values.astype(np.float64)).sum())
         count += len(gru)
         characters += sum(map(len, replies))
@@ -151,24 +130,16 @@ def perplexities(replier: Replier, pairs: Sequence[Answered]) -> dict[str, Any]:
 
 
 def written_well(drafts: Sequence[str], replies: Sequence[str]) -> dict[str, Any]:
-    """distinct-1 and -2 (Li et al., 2016), ROUGE-L (F1, Lin 2004) and chrF (Popović, 2015) against
-    the real replies.
+    """distinct-1 and -2 of the drafts, ROUGE-L and chrF against the real replies.
+
+    After Li et al. (2016), Lin (2004; F1) and Popović (2015).
     """
-    words = [re.findall(r"\w+(?:'\w+)?", draft.lower()) for draft in drafts]
+    words = [_words(draft) for draft in drafts]
+    rouge = [_rouge_l(draft, _words(reply)) for draft, reply in zip(words, replies, strict=True)]
     return {
         "distinct_1": _distinct(words, 1),
         "distinct_2": _distinct(words, 2),
-        "rouge_l": round(
-            float(
-                np.mean(
-                    [
-                        _rouge_l(one, re.findall(r"\w+(?:'\w+)?", reply.lower()))
-                        for one, reply in zip(words, replies, strict=True)
-                    ]
-                )
-            ),
-            4,
-        ),
+        "rouge_l": round(float(np.mean(rouge)), 4),
         "chrf": chrf(drafts, replies),
     }
 
@@ -184,53 +155,68 @@ def chrf(drafts: Sequence[str], replies: Sequence[str]) -> float:
     return round(float(CHRF().corpus_score(list(drafts), [list(replies)]).score), 2)
 
 
-def kept_to_policy(drafts: Sequence[Draft], requests: Sequence[ReplyRequest]) -> dict[str, Any]:
-    """Shares: of shown candidates that pass, of messages answered by the model, of its passing
-    texts that invent.
+def policy_figures(drafts: Sequence[Draft], requests: Sequence[ReplyRequest]) -> dict[str, Any]:
+    """Shares of candidates that pass, of messages that the model answers, and of inventing texts.
+
+    The last is of the passing texts of the model.
     """
-    candidates = [one for draft in drafts for one in draft.candidates if one.source == "model"]
-    own = [
-        (one.text, request)
-        for draft, request in zip(drafts, requests, strict=True)
-        for one in draft.candidates
-        if one.source == "model" and one.passes
-    ]
-    rules: dict[str, int] = {}
-    for one in candidates:
-        for rule in {refusal.rule for refusal in one.refusals}:
-            rules[rule] = rules.get(rule, 0) + 1
+    candidates = _of_model(drafts)
+    inventions: list[bool] = []
+    for draft, request in zip(drafts, requests, strict=True):
+        for candidate in _of_model([draft]):
+            if candidate.passes:
+                inventions.append(bool(invented(candidate.text, request)))
+    rules: Counter[str] = Counter()
+    for candidate in candidates:
+        rules.update({refusal.rule for refusal in candidate.refusals})
+    answered_by_model = sum(draft.candidates[0].source == "model" for draft in drafts)
     return {
-        "candidates_passing": round(
-            sum(one.passes for one in candidates) / max(1, len(candidates)), 4
-        ),
-        "answered_by_model": round(
-            sum(draft.candidates[0].source == "model" for draft in drafts) / len(drafts), 4
-        ),
-        "invented": round(sum(bool(invented(*one)) for one in own) / max(1, len(own)), 4),
+        "candidates_passing": _passing(candidates),
+        "answered_by_model": round(answered_by_model / len(drafts), 4),
+        "invented": round(sum(inventions) / max(1, len(inventions)), 4),
         "refused_for": {
-            rule: round(n / len(candidates), 4)
-            for rule, n in sorted(rules.items(), key=lambda each: -each[1])
+            rule: round(count / len(candidates), 4) for rule, count in rules.most_common()
         },
     }
 
 
 def written_passing(drafts: Sequence[Draft]) -> float:
     """The share that passes of all texts that were written, not only of those that are shown."""
-    written = [one for draft in drafts for one in draft.candidates if one.source == "model"]
-    return round(sum(one.passes for one in written) / max(1, len(written)), 4)
+    return _passing(_of_model(drafts))
+
+
+def _of_model(drafts: Sequence[Draft]) -> list[Candidate]:
+    candidates = [candidate for draft in drafts for candidate in draft.candidates]
+    return [candidate for candidate in candidates if candidate.source == "model"]
+
+
+def _passing(candidates: Sequence[Candidate]) -> float:
+    passing = sum(candidate.passes for candidate in candidates)
+    return round(passing / max(1, len(candidates)), 4)
 
 
 def invented(text: str, request: ReplyRequest) -> list[str]:
-    """Numbers, links, handles and names in `text` that the message and the brand do not hold, told
-    without the gate's word list: here every capital within a sentence is a name, unless it is an
+    """Numbers, links, handles and names in `text` that the message and the brand do not hold.
+
+    Without the gate's word list: every capital within a sentence is a name here, unless it is an
     abbreviation that everybody uses.
     """
     known = f" {request.text} {' '.join(brand_names(request.brand))} ".casefold()
-    said = re.findall(r"https?://\S+|www\.\S+|[@#]\w+|\b\w*\d\w*", text)
-    said += re.findall(r"(?<=[\w,;:'\")] )[A-Z][\w'-]+", re.sub(r"[.!?…:] +\S+", ". ", text))
+    particulars = re.findall(r"https?://\S+|www\.\S+|[@#]\w+|\b\w*\d\w*", text)
+    particulars += re.findall(r"(?<=[\w,;:'\")] )[A-Z][\w'-]+", re.sub(r"[.!?…:] +\S+", ". ", text))
     return [
-        one for one in said if one not in ALLOWED and one.casefold().removesuffix("'s") not in known
+        particular
+        for particular in particulars
+        if particular not in ALLOWED and particular.casefold().removesuffix("'s") not in known
     ]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+(?:'\w+)?", text.lower())
+
+
+def _load() -> float | None:
+    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
 
 
 def _drafted(
@@ -242,11 +228,8 @@ def _drafted(
     processor: list[float] = []
     replier(requests[:BATCH], seed=seed)  # the first run prepares what later ones use
     for start in range(0, len(requests), BATCH):
-        batch, started, used = (
-            requests[start : start + BATCH],
-            time.perf_counter(),
-            time.process_time(),
-        )
+        batch = requests[start : start + BATCH]
+        started, used = time.perf_counter(), time.process_time()
         drafts += replier(batch, seed=seed)
         milliseconds += [(time.perf_counter() - started) * 1000 / len(batch)] * len(batch)
         processor += [(time.process_time() - used) * 1000 / len(batch)] * len(batch)

@@ -1,4 +1,4 @@
-"""How good a model is at sentiment on a labelled file of any size."""
+"""Figures of a model's sentiments on a labelled file of any size."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ Progress = Callable[[int, int], None]
 def evaluate_sentiment(
     data: Path, analyzer: Reader, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Accuracy and calibration of a model on a CSV with the columns `text` and `label`, read in
-    parts.
+    """Accuracy and calibration of a model on a CSV with text,label, read in parts.
 
     Labels are names (negative, neutral, positive) or numbers (0 1 2; 0 2 4; -1 0 1; 0 1 for
     negative and positive). Where the file has no neutral text, the model chooses between negative
-    and positive. It never abstains here. progress: told how many texts are done, and of how many.
-    Raises EvaluationError naming the column, or the line and the label, that is wrong.
+    and positive. It never abstains here. progress: called with how many texts are done, and of how
+    many. Raises EvaluationError naming the column, or the line and the label, that is wrong.
     """
     with LabelledFile(data) as file:
-        tally = Tally([LABELS[one] for one in file.classes])
+        tally = Tally([LABELS[number] for number in file.classes])
         done = 0
         for texts, truth in file.parts():
             probabilities = analyzer.sentiments(texts)[:, file.classes]

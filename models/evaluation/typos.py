@@ -1,6 +1,4 @@
-"""Misprints, as fingers make them: so that a model that learns from them reads on where a word is
-mistyped.
-"""
+"""Misprints as fingers make them, for training and for measuring on mistyped texts."""
 
 from __future__ import annotations
 
@@ -29,8 +27,9 @@ _NEAR = {  # keys beside each other
 
 
 def misprinted(text: str, chance: random.Random, share: float = SHARE) -> str:
-    """`text` with a letter wrong in `share` of its longer words: left out, doubled, swapped or a
-    key beside it.
+    """`text` with a letter wrong in `share` of its longer words.
+
+    It is left out, doubled, swapped, or the key beside it.
     """
     return _WORD.sub(
         lambda match: _slip(match[0], chance) if chance.random() < share else match[0], text

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import MODEL, Artifact
-from models.spelling import as_read
+from models.text import normalize
 
 PLACES = "examples.npz"
 
@@ -41,7 +41,7 @@ def kept_places(artifact: Artifact, texts: Sequence[str]) -> Floats | None:
 
 
 def _key(texts: Sequence[str]) -> str:
-    """Of the texts as the network gets to see them: other counts of words read some of them
+    """Of the texts as the network gets to see them: another normalisation reads some of them
     otherwise.
     """
-    return hashlib.sha256("\n".join(map(as_read, texts)).encode()).hexdigest()
+    return hashlib.sha256("\n".join(map(normalize, texts)).encode()).hexdigest()

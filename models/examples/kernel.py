@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+EXAMPLES = Path(__file__).with_name("examples.toml")
 LEVELS = ("P1", "P2", "P3", "P4", "none")
 WIDTH = 1.2  # of the kernel: exp(-WIDTH * squared distance)
 RIDGE = 0.3  # how far an example may be missed
@@ -36,9 +37,9 @@ class Example:
     level: str  # P1 to P4, or none when nobody is needed
 
 
-def read_examples(path: Path = Path(__file__).parent / "examples.toml") -> list[Example]:
-    """The examples of a TOML file: for each level its messages, one a line."""
-    by_level = tomllib.loads(path.read_text(encoding="utf-8"))
+def read_examples() -> list[Example]:
+    """The examples of EXAMPLES: for each level its messages, one a line."""
+    by_level = tomllib.loads(EXAMPLES.read_text(encoding="utf-8"))
     return [
         Example(text, level) for level in LEVELS for text in by_level[level].strip().splitlines()
     ]

@@ -9,7 +9,7 @@ are taken.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -157,11 +157,11 @@ def ask(text: str) -> str:
     return json.dumps({"message": text}, ensure_ascii=False)
 
 
-def brief_of(taxonomy: Taxonomy, questions: Sequence[Question] = QUESTIONS) -> Brief:
+def brief_of(taxonomy: Taxonomy) -> Brief:
     """Ask about everything, with the labels of a taxonomy."""
     topics = tuple(topic.name for topic in taxonomy.topics)
     return Brief(
-        tuple(questions),
+        QUESTIONS,
         topics,
         {
             name: tuple(each.name for each in taxonomy.problems if each.topic == name)

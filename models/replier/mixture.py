@@ -16,6 +16,7 @@ Ids = NDArray[np.int64]
 
 # The GRU's share depends on how sure it is, and on how long a context the n-gram model knows.
 SURE = (0.2, 0.5, 0.8)  # of its likeliest token
+ROUNDS = 60  # of the expectation maximisation
 
 
 class Mixture:
@@ -76,29 +77,27 @@ def buckets(order: int) -> int:
     return order * (len(SURE) + 1)
 
 
-def learned_share(gru: Floats, ngram: Floats, which: Ids, count: int, rounds: int = 60) -> Floats:
+def learned_share(gru: Floats, ngram: Floats, which: Ids, count: int) -> Floats:
     """The weight of the GRU in each bucket that makes held-out tokens likeliest, by expectation
     maximisation.
 
     Every bucket begins at the common weight and is held to it as by fifty tokens, for the rare
     ones.
     """
-    common = _weight(gru, ngram, 0.5, rounds, 0.5, 0)
+    common = _weight(gru, ngram, 0.5, 0.5, 0)
     return np.array(
         [
-            _weight(gru[which == each], ngram[which == each], common, rounds, common, 50)
+            _weight(gru[which == each], ngram[which == each], common, common, 50)
             for each in range(count)
         ],
         dtype=np.float32,
     )
 
 
-def _weight(
-    gru: Floats, ngram: Floats, weight: float, rounds: int, prior: float, strength: float
-) -> float:
+def _weight(gru: Floats, ngram: Floats, weight: float, prior: float, strength: float) -> float:
     if not len(gru):
         return prior
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         owed = weight * gru / (weight * gru + (1 - weight) * ngram)
         weight = float((owed.sum() + strength * prior) / (len(gru) + strength))
     return weight

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models.analysis import Problem, Topic
 
 OTHER = "other"
+SHOWN = 8  # words that show a problem, at most
 
 Floats = NDArray[np.float32]
 Exact = NDArray[np.float64]
@@ -211,7 +212,7 @@ def _columns(trained: Sequence[str], names: Sequence[str]) -> list[int | None]:
 
 
 def shown_words(
-    text: str, spans: Sequence[tuple[int, int]], shows: Sequence[bool], most: int = 8
+    text: str, spans: Sequence[tuple[int, int]], shows: Sequence[bool]
 ) -> tuple[str, ...]:
     """The content words of `text` of which a token shows what is wrong, in its order. spans:
     (start, end) of tokens.
@@ -225,7 +226,7 @@ def shown_words(
         if _telling(match[0])
         and any(start < match.end() and end > match.start() for start, end in marked)
     ]
-    return tuple(dict.fromkeys(words))[:most]
+    return tuple(dict.fromkeys(words))[:SHOWN]
 
 
 def shared_words(text: str, phrases: Sequence[str]) -> tuple[str, ...]:

@@ -1,3 +1,1 @@
-"""Recipes that make the artifacts. Needs the `train` extra; nothing that serves imports this
-package.
-"""
+"""Training of the artifacts. Needs the `train` extra; nothing that serves imports it."""

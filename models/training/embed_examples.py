@@ -1,5 +1,4 @@
-"""Keeps in a model directory where the labelled examples lie, so that nothing that starts needs to
-embed them.
+"""Writer of the embeddings of the labelled examples into a model directory, for a fast start.
 
     $ python -m models.training.embed_examples models/artifacts/default
 
@@ -19,12 +18,12 @@ from models.examples.embedded import PLACES, keep_places
 from models.examples.kernel import read_examples
 
 
-def with_places(made: Path, story: dict[str, Any]) -> dict[str, Any]:
+def with_places(folder: Path, story: dict[str, Any]) -> dict[str, Any]:
     """Write PLACES for the network in `made`; the story with that file in it."""
     texts = [example.text for example in read_examples()]
-    encoder = Encoder(made / MODEL, made / TOKENIZER, max_tokens=story["max_tokens"], threads=1)
-    keep_places(made, story["files"][MODEL], texts, encoder(texts).embedding)
-    return story | {"files": story["files"] | {PLACES: sha256(made / PLACES)}}
+    encoder = Encoder(folder / MODEL, folder / TOKENIZER, max_tokens=story["max_tokens"], threads=1)
+    keep_places(folder, story["files"][MODEL], texts, encoder(texts).embedding)
+    return story | {"files": story["files"] | {PLACES: sha256(folder / PLACES)}}
 
 
 def main(folder: Path) -> None:

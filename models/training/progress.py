@@ -1,6 +1,4 @@
-"""What every training run does on its way: log what it measures, and look at its averaged weights
-for a moment.
-"""
+"""Log of a training run, and its averaged weights for a moment."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ Print = Callable[[str], None]
 
 
 def log_to(path: Path, say: Print) -> Callable[..., None]:
-    """A function that writes its named facts as one line of JSON, to the end of the file and to
-    `say`.
-    """
+    """A function that writes its named facts as a line of JSON to the file and to `say`."""
 
     def log(**facts: object) -> None:
         line = json.dumps(facts)
@@ -30,9 +26,7 @@ def log_to(path: Path, say: Print) -> Callable[..., None]:
 
 
 def load(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Copy `weights` into the parameters of those names; parameters without a weight stay as they
-    are.
-    """
+    """Copy `weights` into the parameters of those names; the others stay as they are."""
     parameters = dict(network.named_parameters())
     with torch.no_grad():
         for name, weight in weights.items():
@@ -41,9 +35,7 @@ def load(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 @contextmanager
 def averaged(network: nn.Module, average: Mapping[str, Tensor]) -> Iterator[None]:
-    """Within it, the network has the averaged weights and is in evaluation mode; after it, it
-    trains on.
-    """
+    """A context in which the network has the averaged weights and is in evaluation mode."""
     parameters = dict(network.named_parameters())
     now = {name: parameters[name].detach().clone() for name in average}
     load(network, average)

@@ -1,6 +1,4 @@
-"""How a recipe is read: a TOML file that holds only its differences from a dataclass of every
-choice of a run.
-"""
+"""Reader of recipes: TOML files with the differences from a dataclass of every choice of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from models.training.errors import TrainingError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Given = dict[str, Any]
+Settings = dict[str, Any]
 R = TypeVar("R", bound="DataclassInstance")
 
 
@@ -24,7 +22,7 @@ class RecipeError(TrainingError):
 
 
 def recipe_of(
-    kind: type[R], path: Path, wrong: Callable[[Given], str | None] = lambda _: None
+    kind: type[R], path: Path, wrong: Callable[[Settings], str | None] = lambda _: None
 ) -> R:
     """The recipe in a file. wrong: what else is wrong with the settings, None where nothing is.
 
@@ -32,41 +30,45 @@ def recipe_of(
     or of another type.
     """
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"{path}: the recipe cannot be read ({error.strerror})") from None
     except ValueError as error:
         raise RecipeError(f"{path}: the recipe is no TOML ({error})") from None
-    if unknown := set(given) - {field.name for field in fields(kind)}:
+    if unknown := set(settings) - {field.name for field in fields(kind)}:
         raise RecipeError(f"{path}: unknown setting {', '.join(sorted(unknown))}")
     hints = get_type_hints(kind)
-    why = next(
-        filter(None, (_mistyped(name, value, hints[name]) for name, value in given.items())), None
-    )
-    if why := why or wrong(given):
-        raise RecipeError(f"{path}: {why}")
+    mistyped = [_mistyped(name, value, hints[name]) for name, value in settings.items()]
+    reason = next(filter(None, mistyped), None) or wrong(settings)
+    if reason:
+        raise RecipeError(f"{path}: {reason}")
     return kind(
         **{
             name: tuple(value) if isinstance(value, list) else value
-            for name, value in given.items()
+            for name, value in settings.items()
         }
     )
 
 
 def _mistyped(name: str, value: object, hint: Any) -> str | None:
-    """What is wrong with a value of a field that is declared so: a Literal, a tuple of one kind, or
-    a plain type.
+    """The fault of a value of a field, None without one.
+
+    hint: a Literal, a tuple of one kind, or a plain type.
     """
     if get_origin(hint) is Literal:
         choices = get_args(hint)
         return None if value in choices else f"{name} is {' or '.join(choices)}, not {value!r}"
     if get_origin(hint) is tuple:
-        kind = get_args(hint)[0]
-        if isinstance(value, list) and all(type(one) is kind for one in value):
-            return None
-        return f"{name} is a list, each a{'n' if kind is int else ''} {kind.__name__}"
+        return _mistyped_list(name, value, get_args(hint)[0])
     kinds = get_args(hint) or (hint,)
-    wanted = (*kinds, int) if float in kinds else kinds
-    if isinstance(value, wanted) and (bool in kinds or not isinstance(value, bool)):
+    accepted = (*kinds, int) if float in kinds else kinds
+    if isinstance(value, accepted) and (bool in kinds or not isinstance(value, bool)):
         return None
     return f"{name} = {value!r} is no {kinds[0].__name__}"
+
+
+def _mistyped_list(name: str, value: object, kind: type) -> str | None:
+    if isinstance(value, list) and all(type(item) is kind for item in value):
+        return None
+    article = "an" if kind is int else "a"
+    return f"{name} is a list, each {article} {kind.__name__}"

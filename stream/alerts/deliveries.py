@@ -5,6 +5,7 @@ in between.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.alerts.routing import Route
+from stream.postgres.advisory_lock import sole
 from stream.postgres.database import reachable
 from stream.records import AlertRecord
 
@@ -40,6 +42,10 @@ class Deliveries:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+
+    def sole(self, name: str) -> AbstractAsyncContextManager[bool]:
+        """Whether this process is the only one that does `name` until the block ends. Never waits."""
+        return sole(self._engine, name)
 
     async def enqueue(self, route: Route) -> int:
         """Note what this sink has to be told and was not; returns how much that is.

@@ -13,16 +13,16 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 from connectors.base import NotSent, SentUnknown
 from connectors.notices import Notice, Sink
-from stream.alerts.deliveries import Due
+from stream.alerts.deliveries import Deliveries, Due
 from stream.alerts.routing import Route
+from stream.alerts.store import Alerts
 from stream.records import UNNAMED, AlertRecord
 
 log = logging.getLogger(__name__)
@@ -32,28 +32,6 @@ LEASE = timedelta(minutes=2)  # longer than a sink may take
 WINDOW = timedelta(minutes=1)  # of a sink's messages a minute
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 900.0  # seconds
-
-
-class Told(Protocol):
-    """Where deliveries are kept; `stream.store.store.Store` in earnest."""
-
-    def sole(self, name: str) -> AbstractAsyncContextManager[bool]: ...
-    async def enqueue(self, route: Route) -> int: ...
-    async def due(self, sink: str) -> list[Due]: ...
-    async def told_lately(self, sink: str, within: timedelta) -> int: ...
-    async def claim(
-        self, sink: str, told: Sequence[Due], message: str, lease: timedelta
-    ) -> None: ...
-    async def settle(
-        self,
-        sink: str,
-        told: Sequence[Due],
-        state: str,
-        answer: str,
-        again_in: timedelta | None = None,
-    ) -> None: ...
-    async def example_texts(self, ids: list[str]) -> dict[str, str]: ...
-    async def standing_of(self, ticket_id: str) -> tuple[str, list[dict[str, Any]]] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +47,16 @@ class Notifier:
 
     def __init__(
         self,
-        told: Told,
+        deliveries: Deliveries,
+        alerts: Alerts,
         sinks: Sequence[tuple[Route, Sink]],
         *,
         base_url: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """base_url: where people reach the console, for links. clock: in seconds."""
-        self._told = told
+        self._deliveries = deliveries
+        self._alerts = alerts
         self._sinks = sinks
         self._base_url = base_url
         self._clock = clock
@@ -87,11 +67,11 @@ class Notifier:
         if not self._sinks:
             return 0
         sent = 0
-        async with self._told.sole("alert messages") as mine:
+        async with self._deliveries.sole("alert messages") as mine:
             if not mine:
                 return 0
             for route, sink in self._sinks:
-                await self._told.enqueue(route)
+                await self._deliveries.enqueue(route)
                 if self._clock() >= self._rests.get(route.name, 0.0):
                     sent += await self._serve(route, sink)
         return sent
@@ -101,11 +81,11 @@ class Notifier:
             await sink.close()
 
     async def _serve(self, route: Route, sink: Sink) -> int:
-        due = await self._told.due(route.name)
+        due = await self._deliveries.due(route.name)
         if not due:
             return 0
         sent = 0
-        free = route.per_minute - await self._told.told_lately(route.name, WINDOW)
+        free = route.per_minute - await self._deliveries.told_lately(route.name, WINDOW)
         for message in plan(route.name, due, free):
             if not await self._send(route, sink, message):
                 break
@@ -118,20 +98,20 @@ class Notifier:
         """
         notice = await self._notice(message)
         attempt = max(each.attempts for each in message.told) + 1
-        await self._told.claim(route.name, message.told, message.name, LEASE)
+        await self._deliveries.claim(route.name, message.told, message.name, LEASE)
         try:
             answer = await sink.send(notice)
         except NotSent as error:
             if error.retry_after is None:
                 log.error("an alert message was refused for good: %s", error)
-                await self._told.settle(route.name, message.told, "failed", str(error))
+                await self._deliveries.settle(route.name, message.told, "failed", str(error))
                 return True
             await self._later(route, message, attempt, str(error), error.retry_after)
             return False
         except SentUnknown as error:
             await self._later(route, message, attempt, str(error), 0.0)
             return False
-        await self._told.settle(route.name, message.told, "sent", answer)
+        await self._deliveries.settle(route.name, message.told, "sent", answer)
         return True
 
     async def _later(
@@ -139,12 +119,14 @@ class Notifier:
     ) -> None:
         if attempt >= MOST_ATTEMPTS:
             log.error("an alert message was given up after %d attempts: %s", attempt, why)
-            await self._told.settle(route.name, message.told, "failed", why)
+            await self._deliveries.settle(route.name, message.told, "failed", why)
             return
         pause = max(wanted, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1)))
         log.warning("an alert message waits %.0f s: %s", pause, why)
         self._rests[route.name] = self._clock() + pause
-        await self._told.settle(route.name, message.told, "queued", why, timedelta(seconds=pause))
+        await self._deliveries.settle(
+            route.name, message.told, "queued", why, timedelta(seconds=pause)
+        )
 
     async def _notice(self, message: Message) -> Notice:
         if len(message.told) == 1 and not message.name.startswith("digest/"):
@@ -171,11 +153,13 @@ class Notifier:
         said: Sequence[str] = ()
         factors: Sequence[Mapping[str, Any]] = ()
         if alert.ticket_id is not None and quotes:
-            standing = await self._told.standing_of(alert.ticket_id)
+            standing = await self._deliveries.standing_of(alert.ticket_id)
             said, factors = ((standing[0],), standing[1]) if standing else ((), ())
         elif quotes and due.kind == "raised":
             said = list(
-                (await self._told.example_texts(list(alert.evidence.get("examples", ())))).values()
+                (
+                    await self._alerts.example_texts(list(alert.evidence.get("examples", ())))
+                ).values()
             )
         return Notice(
             id=due.name,

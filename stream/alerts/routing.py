@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from connectors.catalog import SINKS, sink
+from connectors.events import wrong_field
 from connectors.notices import Sink
 from stream.errors import UserError
 
@@ -80,9 +81,7 @@ def read_routes(path: Path, environment: Mapping[str, str]) -> list[Route]:
     try:
         file = _File.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{path}: {place}: {first['msg'].lower()}") from None
+        raise UserError(f"{path}: {wrong_field(error)}") from None
     return [_route(name, each, path, environment) for name, each in file.sinks.items()]
 
 

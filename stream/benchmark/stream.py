@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from connectors.demo import demo_day
-from connectors.events import Event, Sourced, Tweet, encode
+from connectors.events import Event, SourcedEvent, Tweet, encode
 from connectors.files import open_file
 from models.redact import redact
 from stream.benchmark.rest import bench_api
@@ -114,7 +114,7 @@ async def _measure(
         }
 
 
-async def _through(publisher: Publisher, events: Sequence[Sourced], port: int) -> None:
+async def _through(publisher: Publisher, events: Sequence[SourcedEvent], port: int) -> None:
     """Produce all, and wait until the worker has committed and published as many more.
 
     The worker's counter is read: asking Kafka for the lag in a loop would take the processor from
@@ -136,7 +136,7 @@ async def send_one(publisher: Publisher, event: Event) -> None:
 
 
 async def _latencies(
-    running: Parts, publisher: Publisher, events: Sequence[Sourced], rate: float
+    running: Parts, publisher: Publisher, events: Sequence[SourcedEvent], rate: float
 ) -> list[float]:
     """Seconds from produce to commit by event: its analysis is published right after the commit."""
     produced: dict[str, float] = {}
@@ -194,7 +194,7 @@ def _file_texts(path: Path) -> list[str]:
     return [event.text for event, _ in source if isinstance(event, Tweet)]
 
 
-def bench_events(texts: Sequence[str]) -> Iterator[Sourced]:
+def bench_events(texts: Sequence[str]) -> Iterator[SourcedEvent]:
     """A tweet of its own conversation and author for each text."""
     start = datetime(2026, 3, 12, 7, 0, tzinfo=UTC)
     for number, text in enumerate(texts):
@@ -203,7 +203,7 @@ def bench_events(texts: Sequence[str]) -> Iterator[Sourced]:
         tweet = Tweet(
             id=name, conversation=name, occurred_at=occurred_at, author=f"a{number}", text=text
         )
-        yield Sourced(tweet, number)
+        yield SourcedEvent(tweet, number)
 
 
 def _model_alone(settings: Settings, texts: Sequence[str]) -> float:

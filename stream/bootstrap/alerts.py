@@ -28,7 +28,7 @@ async def notifier(running: Parts) -> AsyncIterator[Notifier]:
         (route, route.open(allow_private=settings.allow_private_addresses)) for route in routes
     ]
     async with running.store() as store:
-        opened = Notifier(store, sinks, base_url=settings.base_url)
+        opened = Notifier(store.deliveries, store.alerts, sinks, base_url=settings.base_url)
         try:
             yield opened
         finally:

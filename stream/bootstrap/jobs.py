@@ -19,7 +19,7 @@ from stream.pipeline import REPLAY_HEADER, outgoing
 from stream.postgres.database import open_engine
 from stream.records import TicketRecord, WithdrawnTicket
 from stream.replies.store import Replies
-from stream.store.dead_letters import StoredLetter
+from stream.store.dead_letters import DeadLetters, StoredLetter
 from stream.store.rebuild import Rebuilt, rebuild
 from stream.store.store import Store
 
@@ -41,7 +41,7 @@ async def rebuild_tickets(
 
         engine = open_engine(running.database_url, command_seconds=None)
         stack.push_async_callback(engine.dispose)
-        return await rebuild(engine, Store(engine), send, batch=batch, told=on_progress)
+        return await rebuild(engine, Store(engine), send, batch=batch, on_progress=on_progress)
 
 
 async def replay_dead(running: Parts, ids: Iterable[int] | None) -> int:
@@ -50,13 +50,14 @@ async def replay_dead(running: Parts, ids: Iterable[int] | None) -> int:
     Returns how many were sent. A letter that was sent already may be sent again: the store counts
     an event once, and a failure updates its letter.
     """
-    async with running.store() as store, AsyncExitStack() as stack:
-        numbers = await _to_replay(store) if ids is None else list(ids)
+    async with running.store() as stores, AsyncExitStack() as stack:
+        dead_letters = stores.dead_letters
+        numbers = await _to_replay(dead_letters) if ids is None else list(ids)
         await running.kafka.declare_topics()
         publisher = await stack.enter_async_context(running.kafka.publisher())
         sent = 0
         for number in numbers:
-            letter = await store.show_dead(number)
+            letter = await dead_letters.show_dead(number)
             if letter is None:
                 raise UserError(f"there is no dead letter {number}; see `earshot dead list`")
             if letter.state == "resolved":
@@ -67,15 +68,15 @@ async def replay_dead(running: Parts, ids: Iterable[int] | None) -> int:
                 )
             # Marked before it goes: the worker may have answered before we could mark it
             # afterwards.
-            await store.mark_replayed([number])
+            await dead_letters.mark_replayed([number])
             header = (REPLAY_HEADER, str(number).encode())
             await publisher.publish([Outgoing(letter.topic, letter.key, letter.value, (header,))])
             sent += 1
         return sent
 
 
-async def _to_replay(store: Store) -> list[int]:
-    return [letter.id for letter in await store.list_dead() if _fits(letter)]
+async def _to_replay(letters: DeadLetters) -> list[int]:
+    return [letter.id for letter in await letters.list_dead() if _fits(letter)]
 
 
 def _fits(letter: StoredLetter) -> bool:

@@ -12,16 +12,18 @@ from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from connectors.base import ConnectorError, LiveSource, NotSent
-from connectors.deletions import Known, deleted
-from connectors.x.costs import Reached
+from connectors.catalog import network as network_class
+from connectors.deletions import StoredPost, deleted
+from connectors.network import BudgetSpent, Context, ListenQuery, Network
+from stream.alerts.store import Alerts
 from stream.bootstrap.duties import answering, every, until_one_ends
 from stream.bootstrap.loading import load_brands
 from stream.bootstrap.local_worker import LocalWorker
-from stream.bootstrap.parts import ensure_migrated, parts
+from stream.bootstrap.parts import Stores, ensure_migrated, parts
 from stream.bootstrap.replay import TICKETS_IN_SUMMARY, Summary
 from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.ingest.live import Listener
-from stream.ingest.networks import Told, Wish, listening_to, open_replier, wish
+from stream.ingest.networks import listen_query, open_sources
 from stream.ingest.publish import sorted_by_size
 from stream.ingest.spend import Spend, spend_alert
 from stream.kafka import Kafka, Publisher
@@ -31,7 +33,7 @@ from stream.pipeline import alert_messages
 from stream.postgres.database import open_engine
 from stream.retry import while_away
 from stream.settings import Settings
-from stream.store.store import Store
+from stream.store.queries import Queries
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +53,7 @@ class LiveProgress:
     tickets: int
     alerts: int
     dollars: float  # spent today
-    budget: float  # dollars a day
+    budget: float | None  # dollars a day; None where the network charges nothing
     trouble: str | None
     lag: int | None  # None while there is trouble
 
@@ -64,18 +66,18 @@ class LiveWatch:
         listeners: Sequence[Listener],
         sources: Sequence[LiveSource],
         *,
-        store: Store,
+        queries: Queries,
         kafka: Kafka,
         worker: LocalWorker,
         health: Health,
         metrics: IngestMetrics,
         ledger: Spend,
-        budget: float,
+        budget: float | None,
         on_progress: Callable[[LiveProgress], None],
     ) -> None:
         self._listeners = listeners
         self._sources = sources
-        self._store = store
+        self._queries = queries
         self._kafka = kafka
         self._worker = worker
         self._health = health
@@ -98,14 +100,14 @@ class LiveWatch:
             await asyncio.sleep(_WATCH_EVERY)
 
     def _trouble(self) -> str | None:
-        troubles = (listener.heard.trouble for listener in self._listeners)
+        troubles = (listener.stats.trouble for listener in self._listeners)
         return next((trouble for trouble in troubles if trouble), None)
 
     def _count(self) -> None:
         for index, (listener, source) in enumerate(
             zip(self._listeners, self._sources, strict=True)
         ):
-            stats = listener.heard
+            stats = listener.stats
             events, breaks = self._counted[index]
             self._metrics.saw(
                 source.name, stats.events - events, stats.breaks - breaks, stats.trouble is None
@@ -113,10 +115,10 @@ class LiveWatch:
             self._counted[index] = stats.events, stats.breaks
 
     async def _progress(self) -> LiveProgress:
-        totals = await self._store.totals()
+        totals = await self._queries.totals()
         trouble = self._trouble()
         return LiveProgress(
-            events=sum(listener.heard.events for listener in self._listeners),
+            events=sum(listener.stats.events for listener in self._listeners),
             read=sum(getattr(source, "read", 0) for source in self._sources),
             tickets=sum(totals.tickets.values()),
             alerts=sum(totals.alerts.values()),
@@ -143,11 +145,13 @@ async def listen(
 
     on_message: lines for a person. on_end: also called when it ends with an error.
     """
-    query = wish(load_brands(settings), network, brand, keywords, handles)
+    query = listen_query(load_brands(settings), network, brand, keywords, handles)
+    account = network_class(network).from_environment()
+    private = settings.allow_private_addresses
     started = time.monotonic()
     async with AsyncExitStack() as stack:
         # Wrong settings are an error before anything is started.
-        async with listening_to(settings, network, query, _NoLedger(), Told()):
+        async with open_sources(account, query, Context(_NoLedger(), private)):
             pass
         health, metrics = Health(), IngestMetrics()
         if port is not None:
@@ -156,18 +160,22 @@ async def listen(
         worker = LocalWorker(running, stack)
         worker.ensure()
         await ensure_migrated(running)
-        store = await stack.enter_async_context(running.store())
+        stores = await stack.enter_async_context(running.store())
         engine = open_engine(running.database_url, pool_size=2)
         stack.push_async_callback(engine.dispose)
         await running.kafka.declare_topics()
         publisher = await stack.enter_async_context(running.kafka.publisher())
         ledger = Spend(engine, network)
-        alarms: asyncio.Queue[Reached] = asyncio.Queue()
-        sources = await stack.enter_async_context(
-            listening_to(settings, network, query, ledger, Told(on_message, alarms.put_nowait))
-        )
-        listeners = [Listener(source, publisher, store, told=on_message) for source in sources]
-        totals = await store.totals()
+        alarms: asyncio.Queue[BudgetSpent] = asyncio.Queue()
+        context = Context(ledger, private, on_message, alarms.put_nowait)
+        sources = await stack.enter_async_context(open_sources(account, query, context))
+        listeners = [
+            Listener(
+                source, publisher, stores.cursors, stores.dead_letters.bury, on_line=on_message
+            )
+            for source in sources
+        ]
+        totals = await stores.queries.totals()
         summary = Summary(network, before=totals, after=totals)
         on_message(
             f"listening on {network}{_listened_to(query)}; Ctrl-C ends it, and it goes on"
@@ -177,25 +185,26 @@ async def listen(
         watch = LiveWatch(
             listeners,
             sources,
-            store=store,
+            queries=stores.queries,
             kafka=running.kafka,
             worker=worker,
             health=health,
             metrics=metrics,
             ledger=ledger,
-            budget=settings.x_daily_budget,
+            budget=account.dollars_a_day,
             on_progress=on_progress,
         )
         duties = [
             *(listener.run() for listener in listeners),
             watch.run(),
-            _raise_alarms(alarms, network, store, publisher),
+            _raise_alarms(alarms, network, stores.alerts, publisher),
         ]
-        if network == "x" and settings.x_access_token is not None:
+        if account.hides_deletions and account.has_account:
+            lookup_context = Context(ledger, private)
             duties.append(
                 every(
                     LOOKUP_CHECK_EVERY,
-                    lambda: look_up(settings, network, query, store, publisher, ledger),
+                    lambda: look_up(account, network, query, stores, publisher, lookup_context),
                 )
             )
         try:
@@ -205,32 +214,32 @@ async def listen(
             summary.seconds = time.monotonic() - started
             _count(summary, listeners)
             with suppress(DatabaseAway):
-                summary.after = await store.totals()
-                summary.tickets = await store.top_tickets(TICKETS_IN_SUMMARY)
+                summary.after = await stores.queries.totals()
+                summary.tickets = await stores.queries.top_tickets(TICKETS_IN_SUMMARY)
             on_end(summary)
 
 
 def _count(summary: Summary, listeners: Sequence[Listener]) -> None:
-    stats = [listener.heard for listener in listeners]
+    stats = [listener.stats for listener in listeners]
     summary.sent = sum(part.events + part.deletions for part in stats)
     summary.too_large = sum(part.too_large for part in stats)
 
 
 async def look_up(
-    settings: Settings,
+    account: Network,
     network: str,
-    query: Wish,
-    store: Store,
+    query: ListenQuery,
+    stores: Stores,
     publisher: Publisher,
-    ledger: Spend,
+    context: Context,
 ) -> None:
     """Publish the deletions of posts of open tickets that are gone; once a day, by the store."""
     cursor = f"deletions:{network}"
-    last = await store.cursor(cursor)
+    last = await stores.cursors.cursor(cursor)
     if last is not None and datetime.now(UTC) - datetime.fromisoformat(last) < LOOKUP_EVERY:
         return
-    posts = [Known(*row) for row in await store.open_posts(network)]
-    replier = open_replier(settings, network, ledger, brand=query.brand or "", outbox=False)
+    posts = [StoredPost(*row) for row in await stores.queries.open_posts(network)]
+    replier = account.open_replier(query.brand or "", context)
     try:
         deletions = [event async for event in deleted(replier, posts)]
     except NotSent as away:
@@ -241,25 +250,27 @@ async def look_up(
     messages, _ = sorted_by_size(deletions, network)
     if messages:
         await publisher.publish(messages)
-    await store.set_cursor(cursor, datetime.now(UTC).isoformat())
+    await stores.cursors.set_cursor(cursor, datetime.now(UTC).isoformat())
     log.info("looked up %d posts of open tickets: %d are gone", len(posts), len(deletions))
 
 
 async def _raise_alarms(
-    alarms: asyncio.Queue[Reached], network: str, store: Store, publisher: Publisher
+    alarms: asyncio.Queue[BudgetSpent], network: str, alerts: Alerts, publisher: Publisher
 ) -> None:
     """A budget that is reached is an alert: customers go unheard from then on."""
     while True:
         reached = await alarms.get()
         log.warning("%s", reached)
-        await while_away()(_raise_alarm, reached, network, store, publisher)
+        await while_away()(_raise_alarm, reached, network, alerts, publisher)
 
 
-async def _raise_alarm(reached: Reached, network: str, store: Store, publisher: Publisher) -> None:
+async def _raise_alarm(
+    reached: BudgetSpent, network: str, alerts: Alerts, publisher: Publisher
+) -> None:
     alert = spend_alert(
         network, reached.brand, reached.day, reached.spent, reached.budget, reached.then
     )
-    stored = await store.put_alert(alert)
+    stored = await alerts.put_alert(alert)
     await publisher.publish(alert_messages([stored]))
 
 
@@ -279,7 +290,7 @@ class _NoLedger:
         raise ConnectorError("nothing is read yet")
 
 
-def _listened_to(query: Wish) -> str:
+def _listened_to(query: ListenQuery) -> str:
     """` for BRAND: “word”, @handle and 3 more`, as far as there are any."""
     words = [f"“{word}”" for word in query.keywords]
     words += [f"@{handle}" for handle in query.handles]

@@ -15,10 +15,6 @@ from models.taxonomy.classifier import Taxonomy, read_taxonomy
 from stream.errors import UserError
 from stream.settings import Settings
 
-TIMEOUT = 20.0  # seconds that the language model may be silent
-RETRIES = 2  # of a message
-CONCURRENCY = 8  # requests under way
-
 
 def with_llm(settings: Settings, local: Any) -> LlmAnalyzer:
     """The language model of the settings, with `local`, an Analyzer, to fall back on.
@@ -45,9 +41,6 @@ def language_model(settings: Settings, brief: Brief, model: str | None = None) -
             model=name,
             brief=brief,
             key=settings.llm_key.get_secret_value() if settings.llm_key else None,
-            timeout=TIMEOUT,
-            retries=RETRIES,
-            concurrency=CONCURRENCY,
             price=Price(settings.llm_input_price, settings.llm_output_price),
         )
     except LlmError as error:

@@ -11,6 +11,7 @@ from stream.settings import Settings
 if TYPE_CHECKING:
     from models.artifact import Artifact
     from models.registry import Registry
+    from stream.triage.judgement import Judge
 
 
 def load_analyzer(settings: Settings, threads: int | None = None) -> Any:
@@ -69,6 +70,14 @@ def load_backend(settings: Settings, threads: int | None = None) -> Any:
 
 def load_brands(settings: Settings) -> brands_file.Brands:
     return brands_file.load(settings.brands)
+
+
+def load_judge(settings: Settings, analyzer: Any = None) -> Judge:
+    """The judgement of the stream by the local model. analyzer: where it is loaded."""
+    from stream.triage.judgement import Judge
+
+    analyzer = analyzer or load_analyzer(settings)
+    return Judge(analyzer, load_brands(settings), load_calls(settings, analyzer, whole=True))
 
 
 def load_replier(settings: Settings) -> Any:

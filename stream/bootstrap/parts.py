@@ -10,19 +10,44 @@ from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from stream.alerts.deliveries import Deliveries
+from stream.alerts.store import Alerts
+from stream.bootstrap.traces import open_traces
 from stream.bootstrap.worker_process import worker_process
+from stream.bursts.counts import Signals
 from stream.embedded import Embedded
 from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.kafka import Kafka
-from stream.observe.traces import OFF, Traces, open_traces
+from stream.observe.traces import OFF, Traces
 from stream.postgres.database import open_engine, reader_url
 from stream.postgres.schema import migrate
 from stream.settings import Settings
+from stream.store.cursors import Cursors
+from stream.store.dead_letters import DeadLetters
+from stream.store.queries import Queries
 from stream.store.store import Store
 
 T = TypeVar("T")
 
 DRAIN_SECONDS = 600.0
+
+
+class Stores:
+    """The tables of one database, each by itself on the same connections."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.events = Store(engine)
+        self.dead_letters = DeadLetters(engine)
+        self.counts = Signals(engine)
+        self.alerts = Alerts(engine)
+        self.deliveries = Deliveries(engine)
+        self.queries = Queries(engine)
+        self.cursors = Cursors(engine)
+
+    async def upkeep(self) -> None:
+        """The coming months' partitions, and the end of old dead letters."""
+        await self.queries.ensure_partitions()
+        await self.dead_letters.prune()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +79,7 @@ class Parts:
 
     def has_worker(self) -> bool:
         """Is a worker running on this home? Workers on a Kafka of your own are not known."""
-        return bool(self.embedded and self.embedded.others("worker"))
+        return bool(self.embedded and self.embedded.other_processes("worker"))
 
     @asynccontextmanager
     async def engine(self) -> AsyncIterator[AsyncEngine]:
@@ -65,9 +90,9 @@ class Parts:
             await engine.dispose()
 
     @asynccontextmanager
-    async def store(self) -> AsyncIterator[Store]:
+    async def store(self) -> AsyncIterator[Stores]:
         async with self.engine() as engine:
-            yield Store(engine)
+            yield Stores(engine)
 
 
 @asynccontextmanager

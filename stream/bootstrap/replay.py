@@ -10,23 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tenacity import stop_after_delay
-
 from connectors.base import Source
 from connectors.catalog import source
-from connectors.events import Sourced
+from connectors.events import SourcedEvent
 from stream.bootstrap.alerts import judge_bursts
 from stream.bootstrap.local_worker import LocalWorker
-from stream.bootstrap.parts import ensure_migrated, parts
+from stream.bootstrap.parts import Stores, ensure_migrated, parts
 from stream.bursts.evaluator import BurstJudge
 from stream.errors import BrokerAway, DatabaseAway
-from stream.ingest.publish import PATIENCE, Ingested, ingest
+from stream.ingest.publish import PATIENCE, IngestResult, ingest
 from stream.kafka import Kafka
 from stream.records import AlertRecord
 from stream.retry import while_away
 from stream.settings import Settings
-from stream.store.queries import Totals
-from stream.store.store import Store
+from stream.store.queries import Queries, Totals
 
 ALERTS_IN_SUMMARY, TICKETS_IN_SUMMARY = 6, 5
 _LAG_EVERY = 0.3  # seconds
@@ -70,13 +67,13 @@ class Summary:
 class EventList:
     """A source of events that are in memory."""
 
-    def __init__(self, name: str, events: Sequence[Sourced]) -> None:
+    def __init__(self, name: str, events: Sequence[SourcedEvent]) -> None:
         self.name = name
         self.total = len(events)
         self.done = 0
         self._events = events
 
-    def __iter__(self) -> Iterator[Sourced]:
+    def __iter__(self) -> Iterator[SourcedEvent]:
         for sourced in self._events:
             self.done += 1
             yield sourced
@@ -154,24 +151,24 @@ async def replay(
         worker = LocalWorker(running, stack)
         worker.ensure()  # first of all: it takes seconds to join its group
         await ensure_migrated(running)
-        store = await stack.enter_async_context(running.store())
+        stores = await stack.enter_async_context(running.store())
         kafka = running.kafka
         await kafka.declare_topics()
         if reopen is not None:
-            events = reopen(await store.cursor(events.name))
-        totals = await store.totals()
+            events = reopen(await stores.cursors.cursor(events.name))
+        totals = await stores.queries.totals()
         summary = Summary(events.name, before=totals, after=totals, waited=wait)
         publisher = await stack.enter_async_context(kafka.publisher())
         progress = Progress(events.total)
 
-        async def confirmed(done: Ingested, cursor: Any) -> None:
+        async def confirmed(done: IngestResult, cursor: Any) -> None:
             worker.ensure()
             progress.sent = done.events
             if reopen is not None:
-                await store.set_cursor(events.name, cursor)
+                await stores.cursors.set_cursor(events.name, cursor)
 
         async def measure() -> None:
-            await _measure(progress, events, kafka, store)
+            await _measure(progress, events, kafka, stores.queries)
             on_progress(progress)
 
         watching = asyncio.create_task(_watch(measure, progress, summary, started or clock))
@@ -180,15 +177,16 @@ async def replay(
                 events,
                 publisher,
                 name=events.name,
-                bury=store.bury,
+                bury=stores.dead_letters.bury,
                 rate=rate,
-                confirmed=confirmed,
+                on_confirmed=confirmed,
             )
             progress.at_end = True
             summary.sent, summary.too_large = done.events, done.too_large
             if wait or worker.own:
                 await _until_processed(kafka, done, worker)
-                await judge_bursts(BurstJudge(store, exact=True), publisher)
+                judge = BurstJudge(stores.counts, stores.alerts, exact=True)
+                await judge_bursts(judge, publisher)
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError):
@@ -196,14 +194,14 @@ async def replay(
         with suppress(BrokerAway):
             await measure()
         summary.seconds = time.monotonic() - clock
-        await _look_at_store(summary, store)
+        await _look_at_stores(summary, stores)
     return summary
 
 
-async def _look_at_store(summary: Summary, store: Store) -> None:
-    summary.after = await store.totals()
-    summary.tickets = await store.top_tickets(TICKETS_IN_SUMMARY)
-    alerts = sorted(await store.list_alerts(), key=_bursts_then_severe)
+async def _look_at_stores(summary: Summary, stores: Stores) -> None:
+    summary.after = await stores.queries.totals()
+    summary.tickets = await stores.queries.top_tickets(TICKETS_IN_SUMMARY)
+    alerts = sorted(await stores.alerts.list_alerts(), key=_bursts_then_severe)
     summary.alerts = alerts[:ALERTS_IN_SUMMARY]
 
 
@@ -211,15 +209,13 @@ def _bursts_then_severe(alert: AlertRecord) -> tuple[Any, ...]:
     return alert.kind != "burst", -alert.severity, alert.started_at
 
 
-async def _until_processed(kafka: Kafka, done: Ingested, worker: LocalWorker) -> None:
+async def _until_processed(kafka: Kafka, done: IngestResult, worker: LocalWorker) -> None:
     """Until the workers have acknowledged everything up to where this replay ended.
 
     Raises BrokerAway after a minute without a broker: of several one may die, and the first start
     takes its time.
     """
-    patient = while_away(lambda _: worker.ensure(), errors=(BrokerAway,)).copy(
-        stop=stop_after_delay(PATIENCE)
-    )
+    patient = while_away(lambda _: worker.ensure(), errors=(BrokerAway,), give_up=PATIENCE)
     while True:
         worker.ensure()
         if await patient(kafka.lag, done.ends) == 0:
@@ -241,8 +237,8 @@ async def _watch(
         await asyncio.sleep(max(_TOTALS_EVERY, 4 * (time.monotonic() - begun)))
 
 
-async def _measure(progress: Progress, events: Source, kafka: Kafka, store: Store) -> None:
-    totals = await store.totals()
+async def _measure(progress: Progress, events: Source, kafka: Kafka, queries: Queries) -> None:
+    totals = await queries.totals()
     progress.done = events.done
     progress.scored = totals.scored
     progress.tickets = sum(totals.tickets.values())

@@ -10,11 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.accounts.api_keys import ApiKeys
 from stream.accounts.users import People
-from stream.bootstrap.parts import Parts
+from stream.bootstrap.parts import Parts, Stores
 from stream.desk.corrections import Corrections
 from stream.incidents.store import Incidents
 from stream.replies.store import Replies
-from stream.store.store import Store
 
 T = TypeVar("T")
 
@@ -30,7 +29,7 @@ def _on_engine(store: Callable[[AsyncEngine], T]) -> Opener[T]:
     return opened
 
 
-open_store = _on_engine(Store)
+open_stores = _on_engine(Stores)
 open_replies = _on_engine(Replies)
 open_incidents = _on_engine(Incidents)
 open_people = _on_engine(People)

@@ -9,16 +9,17 @@ from contextlib import AsyncExitStack
 from functools import cache
 
 from connectors.webhook import load_hooks
-from models.redact import redact
 from stream.accounts.api_keys import ApiKeys
 from stream.accounts.users import SETUP_MINUTES
 from stream.bootstrap.loading import artifact_in_use, load_backend, load_calls, load_replier
 from stream.bootstrap.parts import Parts
+from stream.brands import Brands
 from stream.errors import UserError
 from stream.incidents.answers import Write
 from stream.monitor.records import Taught
 from stream.postgres.database import open_engine
 from stream.settings import Settings
+from stream.triage.judgement import Judge
 from stream.web.api.model import Model, reader
 from stream.web.app import Api, create_web
 from stream.web.auth.keyring import KeyRing
@@ -51,7 +52,7 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
         publish = (await stack.enter_async_context(Outlet(parts.kafka).open())).publish
         desk = desk_parts(
             engine,
-            store,
+            store.queries,
             ring,
             url=parts.database_url,
             reader_url=parts.reader_url,
@@ -72,7 +73,7 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
             taxonomy=model.taxonomy,
             desk=desk,
         )
-        server = Server(configured(create_web(store, api)), leave=desk.hub.end)
+        server = Server(configured(create_web(store.queries, api)), leave=desk.hub.end)
         listening.listen(socket.SOMAXCONN)  # before the address is printed
         address = _address(host, listening.getsockname()[1])
         print(f"earshot: {address}", flush=True)
@@ -100,7 +101,9 @@ def _load_model(settings: Settings) -> Model:
     # cores. A language model limits its own concurrency.
     concurrency = 1 if settings.backend == "llm" else settings.threads
     analyzer = load_backend(settings, threads=1)
-    read = reader(analyzer, redact, load_calls(settings, analyzer, whole=True))
+    # Nobody's messages: without brands, nobody's own account is among them.
+    judge = Judge(analyzer, Brands(()), load_calls(settings, analyzer, whole=True))
+    read = reader(judge, analyzer.version)
     artifact = artifact_in_use(settings)
     mix = Taught(artifact.version, artifact.mix.get("sentiment", {}))
     return Model(read, analyzer.taxonomy, mix, concurrency)

@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.base import Replier as ReplyConnector
 from connectors.events import Event, encode
+from connectors.network import Context
 from models.artifact import ArtifactError
-from models.redact import redact
 from stream import brands as brands_file
 from stream.alerts.notifier import Notifier
 from stream.app import create_app
@@ -25,7 +25,7 @@ from stream.bootstrap.alerts import SEND_EVERY, judge_bursts, notifier
 from stream.bootstrap.duties import answering, eventually, every, running_app, until_one_ends
 from stream.bootstrap.llm import watch_llm
 from stream.bootstrap.loading import load_backend, load_brands, load_calls, replier_folder
-from stream.bootstrap.parts import Parts, ensure_migrated, parts
+from stream.bootstrap.parts import Parts, Stores, ensure_migrated, parts
 from stream.bursts.evaluator import BurstJudge
 from stream.desk.working_hours import set_clocks
 from stream.errors import BrokerAway, UserError
@@ -44,7 +44,7 @@ from stream.replies.outbox import Outbox
 from stream.replies.replier_process import Scribe
 from stream.replies.store import Replies
 from stream.settings import Settings
-from stream.store.store import Store
+from stream.triage.judgement import Judge
 
 log = logging.getLogger(__name__)
 
@@ -76,13 +76,11 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
         publisher = await eventually(
             "Kafka", lambda: stack.enter_async_context(running.kafka.publisher()), health
         )
-        store = await stack.enter_async_context(running.store())
+        stores = await stack.enter_async_context(running.store())
         pipeline = Pipeline(
-            analyze=analyzer,
-            calls=load_calls(settings, analyzer, whole=True),
-            redact=redact,
-            brands=brands,
-            store=store,
+            judge=Judge(analyzer, brands, load_calls(settings, analyzer, whole=True)),
+            store=stores.events,
+            dead_letters=stores.dead_letters,
             publish=publisher.publish,
             cluster=await eventually("Kafka", running.kafka.cluster_id, health),
             metrics=metrics,
@@ -100,8 +98,8 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             health=health,
             metrics=metrics,
             publisher=publisher,
-            store=store,
-            judge=BurstJudge(store),
+            stores=stores,
+            judge=BurstJudge(stores.counts, stores.alerts),
             sinks=sinks,
             clusterer=Gatherer(Incidents(engine)),
             outbox=_outbox(settings, engine, publisher, metrics),
@@ -143,7 +141,7 @@ class Duties:
     health: Health
     metrics: Metrics
     publisher: Publisher
-    store: Store
+    stores: Stores
     judge: BurstJudge
     sinks: Notifier
     clusterer: Gatherer
@@ -160,7 +158,7 @@ class Duties:
         yield every(OUTBOX_EVERY, self.outbox.run)
         if self.drafting is not None:
             yield every(DRAFT_EVERY, self.drafting.round)
-        yield every(UPKEEP_EVERY, self.store.upkeep)
+        yield every(UPKEEP_EVERY, self.stores.upkeep)
         yield every(UPKEEP_EVERY, self.drop_old)
 
     async def judge_bursts(self) -> None:
@@ -220,10 +218,10 @@ def _outbox(
     settings: Settings, engine: AsyncEngine, publisher: Publisher, metrics: Metrics
 ) -> Outbox:
     """Sends to the file of EARSHOT_OUTBOX, or as the accounts of the settings on their networks."""
-    ledger = Spend(engine, "x")
 
     async def open_connector(network: str, brand: str | None) -> ReplyConnector:
-        return open_replier(settings, network, ledger, brand=brand or "")
+        context = Context(Spend(engine, network), settings.allow_private_addresses)
+        return open_replier(network, context, brand=brand or "", outbox=settings.outbox)
 
     async def publish(event: Event) -> None:
         await publisher.publish([Outgoing(topic_of(event), event.conversation, encode(event))])

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.bursts.distinctive_words import Said
-from stream.postgres.advisory_lock import alone
+from stream.postgres.advisory_lock import sole
 from stream.postgres.database import reachable
 from stream.postgres.tables import events, signal_counts
 
@@ -138,11 +138,9 @@ class Signals:
             rows = await connection.execute(query)
             return [Said(id, said, author, float(weight)) for id, said, author, weight in rows]
 
-    @asynccontextmanager
-    async def sole(self, name: str) -> AsyncIterator[bool]:
+    def sole(self, name: str) -> AbstractAsyncContextManager[bool]:
         """Whether this process is the only one that does `name` until the block ends. Never waits."""
-        async with alone(self._engine, name) as lock:
-            yield lock.mine
+        return sole(self._engine, name)
 
 
 def _joined(days: Iterable[tuple[str, Stretch]]) -> dict[str, list[Stretch]]:

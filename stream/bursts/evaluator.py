@@ -12,16 +12,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.alerts.store import Open
+from stream.alerts.store import Alerts, Open
 from stream.bursts.baseline import LOOKBACK_HOURS
-from stream.bursts.counts import Cell, Stretch
+from stream.bursts.counts import Cell, Signals, Stretch
 from stream.bursts.detector import (
     LEAD,
     LONGEST,
@@ -43,47 +41,25 @@ _USUAL_DAYS = timedelta(days=3)  # from which the usual words are
 _MOST_TEXTS, _ENOUGH_TEXTS = 1000, 200
 
 
-class Signals(Protocol):
-    """The counts and the alerts; `stream.store.store.Store` in earnest."""
-
-    def sole(self, name: str) -> AbstractAsyncContextManager[bool]: ...
-    async def changed_brands(
-        self, since: datetime | None
-    ) -> tuple[dict[str, list[Stretch]], datetime]: ...
-    async def first_minute(self, brand: str) -> datetime | None: ...
-    async def negatives(
-        self, brand: str, since: datetime, until: datetime, unit: str
-    ) -> list[Cell]: ...
-    async def texts(
-        self,
-        brand: str | None,
-        since: datetime,
-        until: datetime,
-        limit: int,
-        *,
-        negative: bool = False,
-    ) -> list[Said]: ...
-    async def list_bursts(
-        self, brand: str, since: datetime, until: datetime
-    ) -> list[AlertRecord]: ...
-    async def open_bursts(self) -> list[Open]: ...
-    async def put_alert(self, record: AlertRecord) -> AlertRecord: ...
-    async def recover(self, alert_id: str, at: datetime) -> AlertRecord | None: ...
-
-
 class BurstJudge:
     """Looks at what changed since its last look. Any number may run: an advisory lock lets one at a
     time judge.
     """
 
     def __init__(
-        self, signals: Signals, since: datetime | None = None, *, exact: bool = False
+        self,
+        counts: Signals,
+        alerts: Alerts,
+        since: datetime | None = None,
+        *,
+        exact: bool = False,
     ) -> None:
         """since: the first look sees what changed from then on; by default the last hour, for
         alerts that a judge who died has stored but not published. exact: tell every change of a
         running burst, not only what is news.
         """
-        self._signals = signals
+        self._counts = counts
+        self._alerts = alerts
         self._since = since or datetime.now(UTC) - timedelta(hours=1)
         self._exact = exact
         self._firsts: dict[str, tuple[float, datetime | None]] = {}
@@ -95,19 +71,19 @@ class BurstJudge:
         One that is told twice has the same id and version.
         """
         raised: list[AlertRecord] = []
-        async with self._signals.sole("bursts") as mine:
+        async with self._counts.sole("bursts") as mine:
             if mine:
-                changed, following = await self._signals.changed_brands(self._since)
+                changed, following = await self._counts.changed_brands(self._since)
                 for brand, stretches in sorted(changed.items()):
                     for stretch in stretches:
                         raised += await self._judge(brand, stretch, exact=self._exact)
-                for each in await self._signals.open_bursts():
+                for each in await self._alerts.open_bursts():
                     raised += await self._recover(each)
                 self._since = following
         return raised
 
     async def _judge(self, brand: str, changed: Stretch, *, exact: bool) -> list[AlertRecord]:
-        known = await self._signals.list_bursts(
+        known = await self._alerts.list_bursts(
             brand, changed.first - 2 * _LEAD, changed.last + _LEAD
         )
         first, last = changed.first - _LEAD - QUIET, changed.last + _LEAD
@@ -138,14 +114,14 @@ class BurstJudge:
             if same is not None:
                 free.remove(same)
             if same is None or exact or _is_news(same, burst):
-                records.append(await self._signals.put_alert(await self._alert(brand, burst, same)))
+                records.append(await self._alerts.put_alert(await self._alert(brand, burst, same)))
         return records
 
     async def _find(self, brand: str, begin: datetime, until: datetime) -> list[Burst]:
         since = await self._first_minute(brand)
         if since is None:
             return []
-        minutes = await self._signals.negatives(brand, begin, until, "minute")
+        minutes = await self._counts.negatives(brand, begin, until, "minute")
         hours = await self._past_hours(brand, begin)
         return await asyncio.to_thread(find_bursts, traffic(minutes, hours, begin, until, since))
 
@@ -154,7 +130,7 @@ class BurstJudge:
         now = time.monotonic()
         read_at, first = self._firsts.get(brand, (-_HOURS_KEPT, None))
         if first is None or now - read_at >= _HOURS_KEPT:
-            first = await self._signals.first_minute(brand)
+            first = await self._counts.first_minute(brand)
             self._firsts[brand] = now, first
         return first
 
@@ -162,7 +138,7 @@ class BurstJudge:
         now = time.monotonic()
         read_at, cells = self._hours.get((brand, begin), (-_HOURS_KEPT, []))
         if now - read_at >= _HOURS_KEPT:
-            cells = await self._signals.negatives(
+            cells = await self._counts.negatives(
                 brand, begin - LOOKBACK_HOURS * HOUR, begin, "hour"
             )
             self._hours = {
@@ -174,7 +150,7 @@ class BurstJudge:
     async def _alert(self, brand: str, burst: Burst, known: AlertRecord | None) -> AlertRecord:
         """The burst as an alert. One that grew, or began earlier than was known, keeps its id."""
         topic = known.topic if known else burst.topic
-        apart = await self._signals.texts(
+        apart = await self._counts.texts(
             brand, burst.start, burst.end + MINUTE, _MOST_TEXTS, negative=True
         )
         usual = await self._usual_texts(brand, burst)
@@ -202,12 +178,12 @@ class BurstJudge:
     async def _usual_texts(self, brand: str, burst: Burst) -> list[Said]:
         """What the brand's customers write otherwise; where that is little, what any brand's do."""
         before = burst.start - _USUAL_DAYS
-        own = await self._signals.texts(brand, before, burst.start, _MOST_TEXTS)
+        own = await self._counts.texts(brand, before, burst.start, _MOST_TEXTS)
         if len(own) >= _ENOUGH_TEXTS:
             return own
-        apart = await self._signals.texts(brand, burst.start, burst.end + MINUTE, _MOST_TEXTS)
+        apart = await self._counts.texts(brand, burst.start, burst.end + MINUTE, _MOST_TEXTS)
         during = {said.id for said in apart}
-        others = await self._signals.texts(
+        others = await self._counts.texts(
             None, before, burst.end + MINUTE, _MOST_TEXTS + len(during)
         )
         return [said for said in others if said.id not in during]
@@ -226,7 +202,7 @@ class BurstJudge:
         last = next((_end(each) for each in told if each.id == burst.alert.id), ended)
         if last > ended and burst.latest < last + QUIET and not silent:
             return told
-        recovered = await self._signals.recover(burst.alert.id, last + QUIET)
+        recovered = await self._alerts.recover(burst.alert.id, last + QUIET)
         return [
             *(each for each in told if recovered is None or each.id != recovered.id),
             *filter(None, [recovered]),

@@ -1,6 +1,4 @@
-"""Explains a file of messages: which hours of each brand stand out against what was usual, and by
-which words.
-"""
+"""Report on a file of messages: each brand's busiest hours, its bursts, and their words."""
 
 from __future__ import annotations
 
@@ -9,56 +7,58 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
-from connectors.events import Deleted, Event, Sourced
-from connectors.events import Said as SaidEvent
-from models.analysis import Analysis
-from models.redact import redact
-from stream.brands import Brands
+from connectors.events import Deleted, Event, SourcedEvent
 from stream.bursts.counts import Cell
 from stream.bursts.detector import Burst, find_bursts
 from stream.bursts.distinctive_words import Said, examples, words_apart
 from stream.bursts.evaluator import MINUTE, traffic
+from stream.triage.judgement import Judgement
 
 HOUR = timedelta(hours=1)
 
 _BATCH = 256
 _MOST_TEXTS = 2000
 
-Analyze = Callable[[Sequence[str], Sequence[str | None]], Sequence[Analysis]]
-
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a customer said, redacted, and what the model makes of it."""
+    """A customer's message, redacted, and its judgement."""
 
-    said: Said
+    quote: Said
     brand: str
     topic: str
     at: datetime
     negative: bool
 
 
-def read_messages(events: Iterable[Sourced], analyze: Analyze, brands: Brands) -> list[Message]:
-    """Every customer's message of a source that names a brand, judged as a worker would."""
-    inbound = (each.event for each in events if _is_inbound(each.event))
+def read_messages(
+    events: Iterable[SourcedEvent], judge: Callable[[Sequence[Event]], Sequence[Judgement]]
+) -> list[Message]:
+    """Every customer's message of a source that names a brand, judged as by a worker."""
     messages: list[Message] = []
-    while batch := list(islice(inbound, _BATCH)):
-        texts = [redact(event.text) for event in batch]
-        judged = analyze(texts, [getattr(event, "language", None) for event in batch])
-        for event, text, analysis in zip(batch, texts, judged, strict=True):
-            author = getattr(event, "author", None)
-            if brand := event.brand or brands.find(text, author, event.network):
-                said = Said(
-                    event.id, text, author or event.conversation, analysis.dissatisfaction or 0.0
-                )
-                negative = analysis.sentiment is not None and analysis.sentiment.label == "negative"
-                topic = analysis.topic.label if analysis.topic else ""
-                messages.append(Message(said, brand, topic, event.occurred_at, negative))
+    remaining = iter(events)
+    while batch := [sourced.event for sourced in islice(remaining, _BATCH)]:
+        for judgement in judge(batch):
+            message = _message(judgement)
+            if message is not None:
+                messages.append(message)
     return messages
+
+
+def _message(judgement: Judgement) -> Message | None:
+    """None for what no customer wrote, for no brand, and for what could not be judged."""
+    event, analysis = judgement.event, judgement.analysis
+    if isinstance(event, Deleted) or not judgement.brand or analysis is None:
+        return None
+    author = event.author or event.conversation
+    quote = Said(event.id, judgement.text, author, analysis.dissatisfaction or 0.0)
+    negative = analysis.sentiment is not None and analysis.sentiment.label == "negative"
+    topic = analysis.topic.label if analysis.topic else ""
+    return Message(quote, judgement.brand, topic, event.occurred_at, negative)
 
 
 def explain(messages: Sequence[Message], *, hours: int = 5) -> dict[str, Any]:
@@ -68,25 +68,26 @@ def explain(messages: Sequence[Message], *, hours: int = 5) -> dict[str, Any]:
     by_brand: dict[str, list[Message]] = defaultdict(list)
     for message in messages:
         by_brand[message.brand].append(message)
-    told = [
-        _brand(brand, sorted(own, key=lambda each: each.at), hours)
+    reports = [
+        _brand(brand, sorted(own, key=lambda message: message.at), hours)
         for brand, own in by_brand.items()
     ]
     return {
         "messages": len(messages),
         "negative": sum(message.negative for message in messages),
-        "brands": sorted(told, key=lambda each: -each["negative"]),
+        "brands": sorted(reports, key=lambda report: -report["negative"]),
     }
 
 
 def _brand(brand: str, messages: Sequence[Message], hours: int) -> dict[str, Any]:
     begin, until = _hour(messages[0].at), _hour(messages[-1].at) + HOUR
+    negative = [message for message in messages if message.negative]
     cells = Counter(
-        (each.topic, each.at.replace(second=0, microsecond=0)) for each in messages if each.negative
+        (message.topic, message.at.replace(second=0, microsecond=0)) for message in negative
     )
     minutes = [Cell(topic, at, count) for (topic, at), count in cells.items()]
     bursts = find_bursts(traffic(minutes, (), begin, until, begin))
-    by_hour = Counter(_hour(each.at) for each in messages if each.negative)
+    by_hour = Counter(_hour(message.at) for message in negative)
     usual = _usual(by_hour, begin, until)
     busiest = sorted(by_hour, key=lambda hour: (-by_hour[hour], hour))[:hours]
     return {
@@ -100,7 +101,7 @@ def _brand(brand: str, messages: Sequence[Message], hours: int) -> dict[str, Any
                 "usual": round(usual(hour), 1),
                 "in_a_burst": any(_within(burst, hour, hour + HOUR) for burst in bursts),
             }
-            | _why(brand, messages, hour, hour + HOUR)
+            | _evidence(brand, negative, hour, hour + HOUR)
             for hour in sorted(busiest)
         ],
         "bursts": [
@@ -113,7 +114,7 @@ def _brand(brand: str, messages: Sequence[Message], hours: int) -> dict[str, Any
                 "usual": round(burst.expected, 1),
                 "topic": burst.topic,
             }
-            | _why(brand, messages, burst.start, burst.end + MINUTE)
+            | _evidence(brand, negative, burst.start, burst.end + MINUTE)
             for burst in bursts
         ],
     }
@@ -126,29 +127,29 @@ def _usual(
     days = int((until - begin) / HOUR) // 24 + 1
 
     def usual(hour: datetime) -> float:
-        others = [hour + timedelta(days=day) for day in range(-days, days + 1) if day]
-        counts = [by_hour[other] for other in others if begin <= other < until]
+        same_hours = [hour + timedelta(days=day) for day in range(-days, days + 1) if day]
+        counts = [by_hour[same] for same in same_hours if begin <= same < until]
         return float(np.median(counts)) if counts else 0.0
 
     return usual
 
 
-def _why(
-    brand: str, messages: Sequence[Message], since: datetime, until: datetime
+def _evidence(
+    brand: str, negative: Sequence[Message], since: datetime, until: datetime
 ) -> dict[str, Any]:
     """The topics, the words against the rest of the file, and the messages that hold the most of
     these words.
     """
-    apart = [each for each in messages if each.negative and since <= each.at < until]
-    rest = [each.said for each in messages if each.negative and not since <= each.at < until]
-    said = [each.said for each in apart]
-    words = words_apart(said, rest[:: max(1, len(rest) // _MOST_TEXTS)], without=brand)
-    texts = {each.id: each.text for each in said}
-    topics = Counter(each.topic or "other" for each in apart)
+    apart = [message for message in negative if since <= message.at < until]
+    rest = [message.quote for message in negative if not since <= message.at < until]
+    quotes = [message.quote for message in apart]
+    words = words_apart(quotes, rest[:: max(1, len(rest) // _MOST_TEXTS)], without=brand)
+    texts = {quote.id: quote.text for quote in quotes}
+    topics = Counter(message.topic or "other" for message in apart)
     return {
         "topics": dict(topics.most_common(3)),
         "words": words,
-        "examples": [texts[id] for id in examples(said, words, most=2)],
+        "examples": [texts[id] for id in examples(quotes, words, most=2)],
     }
 
 
@@ -158,12 +159,14 @@ def markdown(report: dict[str, Any], name: str) -> str:
     """
     lines = [f"# {name}: what stands out", ""]
     lines += [
-        f"{report['messages']:,} messages about {len(report['brands'])} brands, {report['negative']:,} negative."
+        f"{report['messages']:,} messages about {len(report['brands'])} brands, "
+        f"{report['negative']:,} negative."
     ]
     for brand in report["brands"]:
         lines += ["", f"## {_plain(brand['brand'])}", ""]
         lines += [
-            f"{brand['messages']:,} messages, {brand['negative']:,} negative, {len(brand['bursts'])} bursts."
+            f"{brand['messages']:,} messages, {brand['negative']:,} negative, "
+            f"{len(brand['bursts'])} bursts."
         ]
         lines += [
             "",
@@ -174,24 +177,24 @@ def markdown(report: dict[str, Any], name: str) -> str:
             topics = ", ".join(f"{topic} {count}" for topic, count in hour["topics"].items())
             burst = "yes" if hour["in_a_burst"] else ""
             lines.append(
-                f"| {hour['hour'][:16].replace('T', ' ')} | {hour['negative']} | {hour['usual']:g} | {burst} "
-                f"| {topics} | {_plain(', '.join(hour['words']))} |"
+                f"| {hour['hour'][:16].replace('T', ' ')} | {hour['negative']} "
+                f"| {hour['usual']:g} | {burst} | {topics} | {_plain(', '.join(hour['words']))} |"
             )
         for burst in brand["bursts"]:
             when = f"{burst['start'][:16].replace('T', ' ')} to {burst['end'][11:16]}"
             words = _plain(", ".join(burst["words"])) or "no words of its own"
             lines += [
                 "",
-                f"**{when}**, severity {burst['severity']}: {burst['negative']} negative messages where",
+                f"**{when}**, severity {burst['severity']}: {burst['negative']} negative messages "
+                f"where {burst['usual']:g} were usual, mostly about {burst['topic']} ({words}).",
             ]
-            lines[-1] += f" {burst['usual']:g} were usual, mostly about {burst['topic']} ({words})."
             lines += [f"- `{_plain(text)}`" for text in burst["examples"]]
     return "\n".join(lines) + "\n"
 
 
 def _plain(text: str) -> str:
-    said = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return said.replace("`", "'").replace("|", "¦").replace("<", "‹")[:300]
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(printable.split()).replace("`", "'").replace("|", "¦").replace("<", "‹")[:300]
 
 
 def _within(burst: Burst, since: datetime, until: datetime) -> bool:
@@ -200,7 +203,3 @@ def _within(burst: Burst, since: datetime, until: datetime) -> bool:
 
 def _hour(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def _is_inbound(event: Event) -> TypeGuard[SaidEvent]:
-    return not isinstance(event, Deleted) and event.direction == "inbound"

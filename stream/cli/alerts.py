@@ -23,8 +23,8 @@ from stream.observe.logs import set_up_logs
 from stream.settings import read_settings
 
 if TYPE_CHECKING:
+    from stream.bootstrap.parts import Stores
     from stream.records import AlertRecord
-    from stream.store.store import Store
 
 T = TypeVar("T")
 
@@ -53,8 +53,10 @@ def alert_list(
     as_json: JsonLines = False,
 ) -> None:
     """Alerts in the order in which they were raised, the latest last."""
-    alerts = _on_store(
-        lambda store: store.list_alerts(kind=kind, unacknowledged=unacknowledged, limit=limit)
+    alerts = _on_stores(
+        lambda stores: stores.alerts.list_alerts(
+            kind=kind, unacknowledged=unacknowledged, limit=limit
+        )
     )
     console = Console()
     for alert in alerts:
@@ -73,25 +75,25 @@ def alert_list(
 def alert_show(id: Id) -> None:
     """One alert: its evidence, what its examples say now, and who was told."""
 
-    async def read(store: Store) -> dict[str, Any]:
-        alert = await store.show_alert(id)
+    async def read(stores: Stores) -> dict[str, Any]:
+        alert = await stores.alerts.show_alert(id)
         if alert is None:
             raise _no_such(id)
         examples = list(alert.evidence.get("examples", ()))
         return {
             **alert.model_dump(mode="json", exclude_none=True, exclude={"schema_version"}),
-            "messages": await store.example_texts(examples),
-            "told": await store.deliveries_of(id),
+            "messages": await stores.alerts.example_texts(examples),
+            "told": await stores.deliveries.deliveries_of(id),
         }
 
-    print(json.dumps(_on_store(read), indent=2, default=str))
+    print(json.dumps(_on_stores(read), indent=2, default=str))
 
 
 @alert.command("ack")
 def alert_ack(id: Id, by: By = None) -> None:
     """Say that you have seen it. Who is not told yet will not be."""
     name = by or getpass.getuser()
-    alert = _on_store(lambda store: store.acknowledge(id, name))
+    alert = _on_stores(lambda stores: stores.alerts.acknowledge(id, name))
     if alert is None:
         raise _no_such(id)
     print(f"acknowledged by {alert.acknowledged_by} at {alert.acknowledged_at:%Y-%m-%d %H:%M} UTC")
@@ -112,7 +114,7 @@ def alert_snooze(
     length = timedelta(**{_UNITS[parts[2]]: int(parts[1])})
     until = datetime.now(UTC) + length if length else None
     name = by or getpass.getuser()
-    if _on_store(lambda store: store.snooze(id, name, until)) is None:
+    if _on_stores(lambda stores: stores.alerts.snooze(id, name, until)) is None:
         raise _no_such(id)
     print(f"snoozed until {until:%Y-%m-%d %H:%M} UTC" if until else "awake")
 
@@ -164,7 +166,7 @@ def alert_explain(
     Reads and judges the file by itself: nothing is stored.
     """
     from connectors.catalog import source
-    from stream.bootstrap.loading import load_analyzer, load_brands
+    from stream.bootstrap.loading import load_judge
     from stream.bursts.explain import explain, markdown, read_messages
 
     settings = read_settings()
@@ -172,7 +174,7 @@ def alert_explain(
     bad_rows: list[Any] = []
     events = source("file")(file, format, on_bad_row=bad_rows.append)
     with Console(stderr=True).status("reading"):
-        messages = read_messages(events, load_analyzer(settings), load_brands(settings))
+        messages = read_messages(events, load_judge(settings))
     report = explain(messages, hours=hours)
     if as_json:
         print(json.dumps(report, indent=2, ensure_ascii=False, default=str))
@@ -182,10 +184,10 @@ def alert_explain(
         print(f"{len(bad_rows)} rows could not be read", file=sys.stderr)
 
 
-def _on_store(work: Callable[[Store], Awaitable[T]]) -> T:
-    from stream.bootstrap.stores import open_store
+def _on_stores(work: Callable[[Stores], Awaitable[T]]) -> T:
+    from stream.bootstrap.stores import open_stores
 
-    return run_on_store("alert", open_store, work)
+    return run_on_store("alert", open_stores, work)
 
 
 def _no_such(id: str) -> UserError:

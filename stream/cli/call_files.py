@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePath
 
 from connectors.base import FormatError
@@ -11,6 +10,8 @@ from connectors.events import Transcript
 from connectors.files import BadRow, open_file
 from models.calls.head import LABELS, Task
 from models.calls.sides import Utterance
+from models.evaluation.labelled_file import CsvFile, Row, Table, read_labelled
+from models.evaluation.metrics import EvaluationError
 from stream.errors import UserError
 from stream.triage.judgement import utterances
 
@@ -50,36 +51,9 @@ def read_labels(path: Path) -> Labels:
 
     Raises UserError naming the column, line or label that is wrong.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            tasks = _tasks(path, [name.strip() for name in reader.fieldnames or ()])
-            return {
-                (row["file"] or "").strip(): _labels_of(path, reader.line_num, tasks, row)
-                for row in reader
-            }
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise UserError(f"{path}: it cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: it is no CSV in UTF-8 ({error})") from None
-
-
-def _tasks(path: Path, columns: Sequence[str]) -> list[Task]:
-    tasks = [task for task in LABELS if task in columns]
-    if "file" not in columns or not tasks:
-        names = ", ".join(columns) or "(none)"
-        raise UserError(
-            f"{path}: it needs the columns file and sentiment, outcome or both; it has {names}"
-        )
-    return tasks
-
-
-def _labels_of(
-    path: Path, line: int, tasks: Iterable[Task], row: Mapping[str, str | None]
-) -> dict[Task, str | None]:
-    return {task: _label(path, line, task, row[task] or "") for task in tasks}
+    table = read_labelled(path, ["file"], any_of=list(LABELS), error=UserError)
+    tasks = [task for task in LABELS if task in table.columns]
+    return {row["file"]: {task: _label(table, row, task) for task in tasks} for row in table.rows}
 
 
 def labelled(data: Path, labels: Path | None, on_bad_row: OnBadRow) -> tuple[Calls, Labels]:
@@ -94,8 +68,6 @@ def labelled(data: Path, labels: Path | None, on_bad_row: OnBadRow) -> tuple[Cal
     if labels is None:
         labels = _labels_beside(data)
     by_file = read_labels(labels)
-    if not by_file:
-        raise UserError(f"{labels}: it has no rows")
     calls = read_calls(data, on_bad_row)
     by_stem = {PurePath(name).stem: name for name in calls}
     by_call = {by_stem.get(PurePath(file).stem, file): row for file, row in by_file.items()}
@@ -126,20 +98,19 @@ def truths(
     return {task: [labels[name].get(task) for name in names] for task in LABELS}
 
 
-def _label(path: Path, line: int, task: Task, written: str) -> str | None:
-    if not written.strip():
+def _label(table: Table, row: Row, task: Task) -> str | None:
+    if not row[task]:
         return None
-    known = _NAMES[task].get(written.strip().casefold())
-    if known is None:
-        raise UserError(
-            f"{path}: unknown {task} {written[:40]!r} (line {line}); use {', '.join(LABELS[task])}"
-        )
-    return known
+    label = _NAMES[task].get(row[task].casefold())
+    if label is None:
+        raise table.unknown(row, task, LABELS[task])
+    return label
 
 
 def _is_labels(path: Path) -> bool:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return "file" in (csv.DictReader(file).fieldnames or ())
-    except (OSError, UnicodeDecodeError, csv.Error):
+        with CsvFile(path, EvaluationError) as file:
+            next(file.rows(), None)
+            return "file" in file.columns
+    except EvaluationError:
         return False

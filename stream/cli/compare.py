@@ -116,7 +116,7 @@ def export_finetune(
         raise UserError(str(error)) from None
     except OSError as error:
         raise UserError(f"{out}: cannot be written: {error.strerror}") from None
-    for line in exported.said:
+    for line in exported.notes:
         print(line, file=sys.stderr)
     if not sys.stdout.isatty():
         payload = {

@@ -25,12 +25,12 @@ def add_to(app: typer.Typer) -> None:
 @connector.command("list")
 def connector_list() -> None:
     """Every way in, every way to answer, and your sinks of alerts."""
-    from connectors.catalog import REPLIERS, SINKS, SOURCES
+    from connectors.catalog import SINKS, inputs, outputs
     from stream.alerts.routing import read_routes
 
     settings = read_settings()
-    print(f"in        {', '.join(sorted(SOURCES))}")
-    print(f"answers   {', '.join(sorted(REPLIERS))}")
+    print(f"in        {', '.join(inputs())}")
+    print(f"answers   {', '.join(outputs())}")
     print(f"alerts    {', '.join(sorted(SINKS))}")
     for route in read_routes(settings.alerts, os.environ) if settings.alerts else []:
         about = ", ".join(route.brands) or "every brand"

@@ -14,8 +14,8 @@ from stream.cli.options import JsonLines
 from stream.errors import UserError
 
 if TYPE_CHECKING:
+    from stream.bootstrap.parts import Stores
     from stream.store.dead_letters import StoredLetter
-    from stream.store.store import Store
 
 SHOWN_BYTES = 4000
 
@@ -37,14 +37,14 @@ def dead_list(
     as_json: JsonLines = False,
 ) -> None:
     """Which messages could not be processed, and why."""
-    from stream.bootstrap.stores import open_store
+    from stream.bootstrap.stores import open_stores
 
-    async def read(store: Store) -> list[StoredLetter]:
+    async def read(stores: Stores) -> list[StoredLetter]:
         if state is None:
-            return await store.list_dead(limit=limit)
-        return await store.list_dead([state], limit)
+            return await stores.dead_letters.list_dead(limit=limit)
+        return await stores.dead_letters.list_dead([state], limit)
 
-    letters = run_on_store("dead", open_store, read)
+    letters = run_on_store("dead", open_stores, read)
     for letter in letters:
         if as_json:
             print(json.dumps(_as_json(letter)))
@@ -66,9 +66,9 @@ def dead_show(
     ] = None,
 ) -> None:
     """One dead letter, with its bytes as text (what is no UTF-8 is escaped)."""
-    from stream.bootstrap.stores import open_store
+    from stream.bootstrap.stores import open_stores
 
-    letter = run_on_store("dead", open_store, lambda store: store.show_dead(id))
+    letter = run_on_store("dead", open_stores, lambda stores: stores.dead_letters.show_dead(id))
     if letter is None:
         raise UserError(f"there is no dead letter {id}; see `earshot dead list`")
     print(json.dumps(_as_json(letter), indent=2))

@@ -70,11 +70,18 @@ def evaluate_triage(data: Data, model: ShippedModel = None) -> None:
     """Precision and recall of tickets and of P1, and nDCG, on a file with the columns
     text,should_ticket,priority.
     """
+    from stream.brands import Brands
+    from stream.store.rows import as_stored
     from stream.triage.evaluate import UnusableLabels
     from stream.triage.evaluate import evaluate_triage as measure
+    from stream.triage.judgement import Judge
+
+    judge = Judge(_analyzer(model), Brands(()))
 
     try:
-        show.figures(measure(data, _analyzer(model)))
+        show.figures(
+            measure(data, lambda events: [as_stored(judgement) for judgement in judge(events)])
+        )
     except UnusableLabels as error:
         raise UserError(str(error)) from None
     except OSError as error:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,8 +18,10 @@ from stream.cli.options import CurrentModel, require, settings_with
 from stream.errors import UserError
 
 if TYPE_CHECKING:
+    from connectors.events import TextEvent
     from connectors.files import BadRow
-    from models.training.explore.texts import Found
+    from models.training.explore.texts import SourceText
+    from stream.triage.judgement import Judgement
 
 NEEDED = ("sklearn", "matplotlib", "wordcloud")
 
@@ -38,6 +40,7 @@ SENTIMENT = ("sentiment", "airline_sentiment", "sentiment_human", "sentiment_sil
 OUTCOME = ("outcome", "resolution", "outcome_human", "outcome_silver", "company_response", "status")
 CALL = ("file", "transcript_id", "call_id", "call", "transcript", "id")
 UNDECIDED = frozenset({"", "-", "nan", "none", "null", "n/a", "disputed", "tie", "unknown"})
+BATCH = 64
 MANY_NAMES = 10  # a column with more distinct labels than one in so many texts is prose, not labels
 
 
@@ -70,7 +73,7 @@ def explore(
     require(NEEDED, "explore")
     from models.training.explore.report import Source, page
     from models.training.explore.texts import understand
-    from stream.bootstrap.loading import load_analyzer
+    from stream.bootstrap.loading import load_analyzer, load_judge
 
     bad_rows: list[BadRow] = []
     pile = _read(source, bad_rows, limit)
@@ -79,15 +82,20 @@ def explore(
     if not pile.texts:
         reason = f" ({bad_rows[0].reason})" if bad_rows else ""
         raise UserError(f"{source}: no text could be read{reason}")
-    analyzer = load_analyzer(settings_with(model=model))
+    settings = settings_with(model=model)
+    analyzer = load_analyzer(settings)
+    judge = load_judge(settings, analyzer)
     count, kind = len(pile.texts), pile.kind
+    judgements: list[Judgement] = []
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(f"reading {count:,} {kind}s", total=count)
-        texts = understand(
-            [text for _, text in pile.texts],
-            analyzer,
-            lambda done: progress.update(task, completed=done),
-        )
+        for start in range(0, count, BATCH):
+            judgements += judge([event for event, _ in pile.texts[start : start + BATCH]])
+            progress.update(task, completed=len(judgements))
+    texts = understand(
+        [text for _, text in pile.texts],
+        [(judgement.text, judgement.analysis) for judgement in judgements],
+    )
     html = page(
         texts,
         Source(
@@ -107,7 +115,7 @@ def explore(
     print(f"{out}: {count:,} {kind}s{left_out}", file=sys.stderr)
 
 
-Texts = list[tuple[str, "Found"]]  # (the event's id, the text)
+Texts = list[tuple["TextEvent", "SourceText"]]
 
 
 @dataclass(frozen=True)
@@ -132,21 +140,17 @@ def _read(path: Path, bad_rows: list[BadRow], limit: int) -> Pile:
 
 def _read_events(path: Path, bad_rows: list[BadRow], limit: int) -> Pile:
     from connectors.files import open_file
-    from models.training.explore.texts import Found
+    from models.training.explore.texts import SourceText
 
     source = open_file(path, on_bad_row=bad_rows.append)
     texts: Texts = []
     for event, _ in source:
-        if event.kind == "deleted":
+        # A brand's own answers are no complaints.
+        if event.kind == "deleted" or event.direction == "outbound":
             continue
-        turns = tuple(
-            turn.text
-            for turn in getattr(event, "turns", ())
-            if turn.speaker == "customer" and turn.text
-        )
         if event.text.strip():
-            text = Found(event.text, turns=turns, when=event.occurred_at, brand=event.brand)
-            texts.append((event.id, text))
+            text = SourceText(event.text, when=event.occurred_at, brand=event.brand)
+            texts.append((event, text))
         if len(texts) >= limit:
             break
     kinds = {"transcripts": "call", "complaints": "complaint"}
@@ -166,13 +170,15 @@ def _read_table(path: Path, bad_rows: list[BadRow], limit: int) -> Pile | None:
     has_index = "index" in columns
     indices: Sequence[float | None] = [None] * len(rows)
     if has_index:
-        indices = as_index(path, [cells["index"] for _, cells in rows])
+        indices = as_index(path, [(line, cells["index"]) for line, cells in rows])
     texts: Texts = []
     for (line, cells), index in zip(rows, indices, strict=True):
         try:
-            texts.append((str(line), _text(cells, labels, index)))
+            text = _text(cells, labels, index)
         except ValueError as error:
             bad_rows.append(BadRow(line, reason(error)))
+            continue
+        texts.append((_complaint(line, text), text))
     return Pile(texts, "complaint", [*labels, *(["dissatisfaction"] if has_index else [])])
 
 
@@ -220,13 +226,13 @@ def _cells(
     return rows
 
 
-def _text(cells: Mapping[str, str], labels: Sequence[str], index: float | None) -> Found:
+def _text(cells: Mapping[str, str], labels: Sequence[str], index: float | None) -> SourceText:
     """One row. labels: its columns that hold labels. Raises ValueError for a date that is none."""
     from connectors.formats.times import written_time
-    from models.training.explore.texts import Found
+    from models.training.explore.texts import SourceText
 
     own = {name: cells[name] for name in labels if cells[name].casefold() not in UNDECIDED}
-    return Found(
+    return SourceText(
         cells["text"],
         when=written_time(cells["when"]) if cells.get("when") else None,
         brand=cells.get("brand") or None,
@@ -235,6 +241,19 @@ def _text(cells: Mapping[str, str], labels: Sequence[str], index: float | None) 
         problem=own.get("problem"),
         sentiment=own.get("sentiment"),
         outcome=own.get("outcome"),
+    )
+
+
+def _complaint(line: int, text: SourceText) -> TextEvent:
+    """A row of a table, as the event that it would be in the stream."""
+    from connectors.events import Complaint
+
+    return Complaint(
+        id=f"row:{line}",
+        conversation=f"row:{line}",
+        occurred_at=datetime(2024, 1, 1, tzinfo=UTC),  # nothing is judged by its time
+        brand=text.brand and text.brand[:300],
+        text=text.text,
     )
 
 
@@ -253,38 +272,35 @@ def _with_labels(pile: Pile, path: Path) -> Pile:
     by_stem = {_stem(row[call]): row for row in rows}
     texts: Texts = []
     known = 0
-    for id, text in pile.texts:
-        row = by_stem.get(_stem(id)) or {}
+    for event, text in pile.texts:
+        row = by_stem.get(_stem(event.id)) or {}
         known += bool(row)
         sentiment = _first(row, SENTIMENT) or text.sentiment
         outcome = _first(row, OUTCOME) or text.outcome
-        texts.append((id, replace(text, sentiment=sentiment, outcome=outcome)))
+        texts.append((event, replace(text, sentiment=sentiment, outcome=outcome)))
     if not known:
-        first = _stem(pile.texts[0][0]) if pile.texts else "-"
+        first = _stem(pile.texts[0][0].id) if pile.texts else "-"
         raise UserError(f"{path}: its column {call} names none of the calls; the first is {first}")
     return Pile(texts, pile.kind, ["sentiment", "outcome"])
 
 
-def _label_rows(path: Path) -> tuple[str, list[dict[str, str]]]:
+def _label_rows(path: Path) -> tuple[str, list[Mapping[str, str]]]:
     """The name of the column with the call, and the rows. Raises UserError for another file."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: it cannot be read as CSV ({error})") from None
-    columns = list(rows[0]) if rows else []
-    call = next((name for name in CALL if name in columns), None)
-    if call is None or not {*SENTIMENT, *OUTCOME} & set(columns):
+    from models.evaluation.labelled_file import read_labelled
+
+    table = read_labelled(path, error=UserError)
+    call = next((name for name in CALL if name in table.columns), None)
+    if call is None or not {*SENTIMENT, *OUTCOME} & set(table.columns):
+        columns = ", ".join(table.columns)
         raise UserError(
-            f"{path}: it needs a column file and sentiment or outcome; its columns are"
-            f" {', '.join(columns) or '(none)'}"
+            f"{path}: it needs a column file and sentiment or outcome; its columns are {columns}"
         )
-    return call, rows
+    return call, [row.cells for row in table.rows]
 
 
 def _stem(name: str) -> str:
     """`call:transcript_7`, `transcript_7.txt` and `7` are the same call."""
-    stem = name.removeprefix("call:").partition(".")[0].strip().casefold()
+    stem = name.rpartition(":")[2].partition(".")[0].strip().casefold()
     return stem.rpartition("_")[2] if stem.rpartition("_")[2].isdigit() else stem
 
 

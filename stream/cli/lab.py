@@ -1,8 +1,7 @@
-"""Commands of the model lab: `train sentiment`, `train ablation`, `report`."""
+"""Commands of the model lab: `train sentiment`, `report`."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -26,7 +25,6 @@ NEEDED = ("torch", "transformers", "peft", "accelerate", "optimum")
 def add_to(app: typer.Typer, train: typer.Typer) -> None:
     app.command()(report)
     train.command("sentiment")(train_sentiment)
-    train.command("ablation")(train_ablation)
 
 
 def train_sentiment(
@@ -124,38 +122,6 @@ def run_figures(story: dict[str, Any]) -> dict[str, Any]:
     return figures
 
 
-def train_ablation(
-    config: Annotated[
-        Path,
-        typer.Argument(help="A recipe of the lab; see models/training/configs/lab_ablation.toml."),
-    ],
-    out: Annotated[Path, typer.Option(help="Directory of the runs and of ablation.json.")] = Path(
-        "runs/ablation"
-    ),
-    data: Annotated[
-        Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")
-    ] = None,
-    seeds: Annotated[
-        int, typer.Option(min=1, max=20, help="How many seeds each variant is run with.")
-    ] = 2,
-) -> None:
-    """What each part of a recipe adds: augmentation, pseudo-labels, preference pairs, smoothing,
-    adapters against all.
-
-    Judged on the recipe's validation texts alone. A run that is there already is not done again.
-    """
-    require(NEEDED, "training")
-    from models.training.errors import TrainingError
-    from models.training.lab.ablation import ablation, table
-
-    try:
-        with watched() as on_line:
-            figures = ablation(config, out, seeds=range(1, seeds + 1), data=data, say=on_line)
-    except TrainingError as error:
-        raise UserError(str(error)) from None
-    print(table(figures) if sys.stdout.isatty() else json.dumps(figures, indent=2))
-
-
 def report(
     run: Annotated[
         Path, typer.Argument(help="Directory of a run of any `train` (runs/NAME), or of a model.")
@@ -180,12 +146,12 @@ def report(
     from models.evaluation.metrics import EvaluationError
     from models.training.errors import TrainingError
     from models.training.lab.report.page import page
-    from models.training.lab.report.read import read_run, said_of
+    from models.training.lab.report.read import predictions_of, read_run
 
     try:
         training_run = read_run(run)
         if data is not None:
-            training_run.said[data.name] = said_of(data, served_by(run))
+            training_run.predictions[data.name] = predictions_of(data, served_by(run))
         html = page(training_run)
     except (TrainingError, EvaluationError) as error:
         raise UserError(str(error)) from None

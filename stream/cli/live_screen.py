@@ -54,7 +54,7 @@ def _line(progress: LiveProgress) -> str:
     if progress.read:
         events += f" of {progress.read:,} read"
     parts = [events, f"{progress.tickets:,} tickets · {progress.alerts:,} alerts"]
-    if progress.dollars:
+    if progress.dollars and progress.budget is not None:
         parts.append(f"{progress.dollars:.2f} of {progress.budget:.2f} dollars today")
     if progress.trouble:
         parts.append(f"waiting: {progress.trouble}")

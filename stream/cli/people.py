@@ -60,7 +60,8 @@ def add(
 ) -> None:
     """Make a user. The password is asked for, or read from standard input.
 
-    With single sign-on (EARSHOT_OIDC_ISSUER) the name is what the provider tells: the address.
+    With single sign-on (EARSHOT_OIDC_ISSUER) the name is the address that the provider
+    tells.
     """
     password = secrets.token_urlsafe(48) if without_password else _password()
     user = _on_people(lambda people: people.add(name, password, role.value, brand))

@@ -166,13 +166,13 @@ def ingest(
 
     Exit code 1: some rows of a file could not be read.
     """
-    from stream.ingest.networks import LIVE
+    from connectors.catalog import NETWORKS
 
-    if source in LIVE and not Path(source).exists():
+    if source in NETWORKS and not Path(source).exists():
         _listen(source, brand, keyword or [], handle or [], port)
     elif keyword or handle or port is not None:
         raise UserError(
-            f"--keyword, --handle and --port belong to {', '.join(LIVE)}; {source} is none of them"
+            f"--keyword, --handle and --port belong to {', '.join(NETWORKS)}; {source} is none of them"
         )
     else:
         _bring_in(source, format, brand, rate, wait=False, resume=True)

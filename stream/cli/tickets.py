@@ -36,12 +36,12 @@ def tickets(
     as_json: JsonLines = False,
 ) -> None:
     """The queue: who needs an answer most, and why."""
-    from stream.bootstrap.stores import open_store
+    from stream.bootstrap.stores import open_stores
 
     rows = run_on_store(
         "tickets",
-        open_store,
-        lambda store: store.list_tickets(
+        open_stores,
+        lambda stores: stores.queries.list_tickets(
             brand=brand, level=level and level.value, state=state, limit=limit
         ),
     )

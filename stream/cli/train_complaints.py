@@ -90,17 +90,17 @@ def train_complaints(
     interrupted goes on where it was.
     """
     require(NEEDED, "training")
-    from models.training.custom.request import Asked
+    from models.training.custom.request import TrainingRequest
     from models.training.errors import TrainingError
     from stream.bootstrap.loading import artifact_in_use
 
     columns = {"text": text, "topic": topic, "problem": problem, "dissatisfaction": dissatisfaction}
-    request = Asked(
+    request = TrainingRequest(
         history,
         columns={column: name for column, name in columns.items() if name is not None},
         scale=scale and scale.value,
-        least=minimum,
-        most=per_class,
+        minimum=minimum,
+        limit=per_class,
         test=test,
     )
     folder = out or Path("runs") / history.name.partition(".")[0]

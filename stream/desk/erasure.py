@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.events import Deleted
 from stream.postgres.database import reachable, storable
-from stream.store.store import Saved, Scored, Store
+from stream.store.store import Saved, Store
+from stream.triage.judgement import Judgement
 
 BATCH = 200
 
@@ -77,7 +78,7 @@ async def forget(
             for query in (_DRAFTS, _CORRECTIONS):
                 gone = await connection.execute(query, {"ids": [row.id for row in found]})
                 drafts += gone.rowcount if query is _DRAFTS else 0
-        await publish(await store.save([Scored(one, "", None, None) for one in tombstones]))
+        await publish(await store.save([Judgement(one, "", None, None) for one in tombstones]))
         messages += len(found)
     async with reachable(), engine.begin() as connection:
         letters = (await connection.execute(_LETTERS, {"mark": author.encode()})).rowcount

@@ -5,6 +5,7 @@ kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,10 +14,10 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from stream.bursts.counts import Signals
 from stream.bursts.distinctive_words import Said, words_apart
 from stream.errors import UserError
 from stream.incidents.clustering import WITHIN, Floats, Incident, Loose, severity
+from stream.postgres.advisory_lock import sole
 from stream.postgres.database import halfvec_bytes, reachable
 from stream.postgres.tables import Halfvec, Moment, incident_tickets, incidents
 
@@ -25,8 +26,15 @@ OWN = "earshot"  # who is not a person
 _MOST = 5000  # tickets of a look
 
 
-class Incidents(Signals):
+class Incidents:
     """The tables `incidents` and `incident_tickets`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    def sole(self, name: str) -> AbstractAsyncContextManager[bool]:
+        """Whether this process is the only one that does `name` until the block ends. Never waits."""
+        return sole(self._engine, name)
 
     @property
     def engine(self) -> AsyncEngine:

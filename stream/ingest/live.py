@@ -1,6 +1,4 @@
-"""From a live source to Kafka, for as long as it lives: its breaks are waited out, its cursor
-follows the broker.
-"""
+"""A live source into Kafka: its breaks are waited out, its cursor follows the broker."""
 
 from __future__ import annotations
 
@@ -11,34 +9,42 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from connectors.base import Cursor, LiveSource, SourceError
-from connectors.events import Deleted, Event, Passed, Sourced
-from stream.errors import BrokerAway, DatabaseAway
-from stream.ingest.publish import Publisher, send, sorted_by_size
+from connectors.events import Checkpoint, Deleted, Event, SourcedEvent
+from stream.errors import DatabaseAway
+from stream.ingest.publish import Publisher, sorted_by_size
+from stream.retry import while_away
 from stream.store.dead_letters import DeadLetter
 
 log = logging.getLogger(__name__)
 
-CHUNK = 500  # events that are published at once
-WAITING = 2000  # events that may wait for the broker; then the source is read no further
+CHUNK = 500  # events that are published together
+QUEUE_LIMIT = 2000  # events that may wait for the broker; then the source is read no further
 CURSOR_EVERY = 1.0  # seconds between two cursors that are stored
-_REMEMBERED = 100_000  # events that may be deleted before they are stored
+FIRST_WAIT, LONGEST_WAIT = 0.5, 15.0  # seconds between two attempts at the broker or the database
+_RECENT_LIMIT = 100_000  # events that may be deleted before they are stored
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+Steps = asyncio.Queue[SourcedEvent | Checkpoint | None]  # None: the connection ended
 
 
-class Places(Protocol):
-    """What listening asks of the store."""
+Bury = Callable[[Sequence[DeadLetter]], Awaitable[object]]
+
+
+class CursorStore(Protocol):
+    """The cursors of sources, and the conversations of stored events."""
 
     async def cursor(self, source: str) -> Cursor | None: ...
     async def set_cursor(self, source: str, cursor: Cursor) -> None: ...
     async def conversations(self, ids: Collection[str]) -> Mapping[str, str]: ...
-    async def bury(self, letters: Sequence[DeadLetter]) -> object: ...
 
 
 @dataclass(slots=True)
-class Heard:
-    """How listening goes. trouble: why the source is not connected, None when it is."""
+class IngestStats:
+    """Counts of one live source. trouble: the reason why it is not connected; None when it is."""
 
     events: int = 0
     deletions: int = 0
@@ -48,41 +54,42 @@ class Heard:
 
 
 class Listener:
-    """One live source. sleep, clock: for tests. told: hears of every break and of the broker's
-    absence.
+    """Publishes one live source. sleep, clock: for tests.
+
+    on_line: called with a line for every break, and when the broker or the database goes away.
     """
 
     def __init__(
         self,
         source: LiveSource,
         publisher: Publisher,
-        places: Places,
+        cursors: CursorStore,
+        bury: Bury,
         *,
-        told: Callable[[str], None] = log.warning,
+        on_line: Callable[[str], None] = log.warning,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.heard = Heard()
+        self.stats = IngestStats()
         self._source = source
         self._publisher = publisher
-        self._places = places
-        self._told = told
+        self._cursors = cursors
+        self._bury = bury
+        self._on_line = on_line
         self._sleep = sleep
         self._clock = clock
-        self._place: Cursor | None = None
+        self._cursor: Cursor | None = None
         self._stored: Cursor | None = None
         self._stored_at = 0.0
-        self._recent: OrderedDict[str, str] = (
-            OrderedDict()
-        )  # conversations of what was published lately
+        self._recent: OrderedDict[str, str] = OrderedDict()  # conversations of published events
 
     async def run(self) -> None:
-        """Until cancelled, or until the source ends. Raises SourceError when waiting does not help."""
-        self._place = self._stored = await self._places.cursor(self._source.name)
+        """Until cancelled, or until the source ends. Raises SourceError when waiting is no help."""
+        self._cursor = self._stored = await self._cursors.cursor(self._source.name)
         try:
             await self._connections()
         finally:
-            await self._store_place()
+            await self._store_cursor()
 
     async def _connections(self) -> None:
         while True:
@@ -91,118 +98,122 @@ class Listener:
             except SourceError as error:
                 if error.retry_after is None:
                     raise
-                self.heard.breaks += 1
-                self.heard.trouble = str(error)
-                self._told(f"{error}; again in {error.retry_after:.0f} s")
+                self.stats.breaks += 1
+                self.stats.trouble = str(error)
+                self._on_line(f"{error}; again in {error.retry_after:.0f} s")
                 await self._sleep(error.retry_after)
             else:
                 return
 
     async def _connection(self) -> None:
-        waiting: asyncio.Queue[Sourced | Passed | None] = asyncio.Queue(WAITING)
-        reading = asyncio.ensure_future(self._read(waiting))
+        queue: Steps = asyncio.Queue(QUEUE_LIMIT)
+        reading = asyncio.ensure_future(self._read(queue))
         try:
             ended = False
             while not ended:
-                getting = asyncio.ensure_future(waiting.get())
-                await asyncio.wait({getting, reading}, return_when=asyncio.FIRST_COMPLETED)
-                if not getting.done():  # it ended without a word: a fault of its own
-                    getting.cancel()
+                next_step = asyncio.ensure_future(queue.get())
+                await asyncio.wait({next_step, reading}, return_when=asyncio.FIRST_COMPLETED)
+                if not next_step.done():  # the reading ended without None: a fault of its own
+                    next_step.cancel()
                     break
-                chunk = [getting.result()]
-                while not waiting.empty() and len(chunk) < CHUNK:
-                    chunk.append(waiting.get_nowait())
+                chunk = [next_step.result()]
+                while not queue.empty() and len(chunk) < CHUNK:
+                    chunk.append(queue.get_nowait())
                 ended = chunk[-1] is None
-                await self._publish([each for each in chunk if each is not None], at_once=ended)
+                await self._publish([step for step in chunk if step is not None], is_last=ended)
             await reading
         finally:
             reading.cancel()
             with suppress(asyncio.CancelledError, SourceError):
                 await reading
 
-    async def _read(self, waiting: asyncio.Queue[Sourced | Passed | None]) -> None:
-        """What came before the end is published before the end is told."""
-        events = self._source.events(self._place)
+    async def _read(self, queue: Steps) -> None:
+        """Put every step into the queue. At the end comes None, so that all of them are published
+        before a break is reported.
+        """
+        steps = self._source.events(self._cursor)
         try:
-            async for each in events:
-                self.heard.trouble = None
-                await waiting.put(each)
+            async for step in steps:
+                self.stats.trouble = None
+                await queue.put(step)
         except SourceError:
-            await waiting.put(None)
+            await queue.put(None)
             raise
         else:
-            await waiting.put(None)
+            await queue.put(None)
         finally:
-            if (close := getattr(events, "aclose", None)) is not None:
+            close = getattr(steps, "aclose", None)
+            if close is not None:
                 await close()
 
-    async def _publish(self, chunk: Sequence[Sourced | Passed], *, at_once: bool) -> None:
+    async def _publish(self, chunk: Sequence[SourcedEvent | Checkpoint], *, is_last: bool) -> None:
         """Publish the chunk; its last cursor counts only when the broker has confirmed."""
         if not chunk:
             return
-        events = await self._known([each.event for each in chunk if isinstance(each, Sourced)])
+        sourced = [step.event for step in chunk if isinstance(step, SourcedEvent)]
+        events = await self._with_conversations(sourced)
         messages, large = sorted_by_size(events, self._source.name)
         if large:
-            await self._patiently(lambda: self._places.bury(large))
+            await self._patiently(self._bury, large)
         if messages:
-            await self._patiently(lambda: send(self._publisher, messages, patience=0.0))
-        self.heard.events += sum(not isinstance(event, Deleted) for event in events)
-        self.heard.deletions += sum(isinstance(event, Deleted) for event in events)
-        self.heard.too_large += len(large)
+            await self._patiently(self._publisher.publish, messages)
+        deletions = sum(isinstance(event, Deleted) for event in events)
+        self.stats.events += len(events) - deletions
+        self.stats.deletions += deletions
+        self.stats.too_large += len(large)
         self._remember(events)
-        self._place = chunk[-1].cursor
-        if at_once or self._clock() >= self._stored_at + CURSOR_EVERY:
-            await self._store_place()
+        self._cursor = chunk[-1].cursor
+        if is_last or self._clock() >= self._stored_at + CURSOR_EVERY:
+            await self._store_cursor()
 
-    async def _store_place(self) -> None:
-        """A cursor that cannot be stored just now costs a few events that are read twice, nothing
-        else.
-        """
-        if self._place != self._stored:
+    async def _store_cursor(self) -> None:
+        """A cursor that cannot be stored now costs a few events that are read twice, no more."""
+        if self._cursor != self._stored:
             with suppress(DatabaseAway):
-                await self._places.set_cursor(self._source.name, self._place)
-                self._stored, self._stored_at = self._place, self._clock()
+                await self._cursors.set_cursor(self._source.name, self._cursor)
+                self._stored, self._stored_at = self._cursor, self._clock()
 
-    async def _known(self, events: Sequence[Event]) -> list[Event]:
-        """Without the deletions of what we never had: some networks tell of everybody's."""
-        asked = [
-            event.id
-            for event in events
-            if isinstance(event, Deleted) and event.id not in self._recent
-        ]
-        stored: Mapping[str, str] = {}
-        if asked:
-            stored = await self._patiently(lambda: self._places.conversations(asked))
-        here = {event.id: event.conversation for event in events if not isinstance(event, Deleted)}
-        found: list[Event] = []
+    async def _with_conversations(self, events: Sequence[Event]) -> list[Event]:
+        """The events, deletions with the conversation of their post. Deletions of unknown posts are
+        left out: some networks send everybody's.
+        """
+        conversations = await self._conversations_of(
+            [event.id for event in events if isinstance(event, Deleted)]
+        )
+        known: list[Event] = []
         for event in events:
-            if isinstance(event, Deleted):
-                conversation = (
-                    here.get(event.id) or self._recent.get(event.id) or stored.get(event.id)
-                )
-                if conversation is None:
-                    continue
-                event = event.model_copy(update={"conversation": conversation})
-            found.append(event)
-        return found
+            if not isinstance(event, Deleted):
+                conversations[event.id] = event.conversation
+        for event in events:
+            if not isinstance(event, Deleted):
+                known.append(event)
+            elif event.id in conversations:
+                conversation = conversations[event.id]
+                known.append(event.model_copy(update={"conversation": conversation}))
+        return known
+
+    async def _conversations_of(self, ids: Sequence[str]) -> dict[str, str]:
+        """The conversations of posts that were published lately, or are stored."""
+        recent = {id: self._recent[id] for id in ids if id in self._recent}
+        older = [id for id in ids if id not in recent]
+        if not older:
+            return recent
+        return {**await self._patiently(self._cursors.conversations, older), **recent}
 
     def _remember(self, events: Sequence[Event]) -> None:
         for event in events:
             self._recent[event.id] = event.conversation
-        while len(self._recent) > _REMEMBERED:
+        while len(self._recent) > _RECENT_LIMIT:
             self._recent.popitem(last=False)
 
-    async def _patiently(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        """A live source is listened to for as long as it takes: what is away is waited for, the
-        source waits too.
-        """
-        pause = 0.5
-        while True:
-            try:
-                return await work()
-            except (BrokerAway, DatabaseAway) as away:
-                if self.heard.trouble != str(away):
-                    self.heard.trouble = str(away)
-                    self._told(f"{away}; waiting for it")
-                await self._sleep(pause)
-                pause = min(pause * 2, 15.0)
+    async def _patiently(
+        self, action: Callable[[Argument], Awaitable[Result]], argument: Argument
+    ) -> Result:
+        """Wait for the broker and the database for as long as it takes; the source waits too."""
+        retries = while_away(self._report, first=FIRST_WAIT, longest=LONGEST_WAIT)
+        return await retries.copy(sleep=self._sleep)(action, argument)
+
+    def _report(self, away: BaseException) -> None:
+        if self.stats.trouble != str(away):
+            self.stats.trouble = str(away)
+            self._on_line(f"{away}; waiting for it")

@@ -1,6 +1,4 @@
-"""What networks that charge were paid: written down as it happens, so that a restart knows today's
-spending.
-"""
+"""Spending on networks that charge, written down at once, so that a restart knows it."""
 
 from __future__ import annotations
 
@@ -19,48 +17,42 @@ from stream.records import AlertRecord
 
 
 class Spend:
-    """The table `spend` of one network. What cannot be written just now is kept and written with
-    the next.
-    """
+    """The table `spend` of one network. Counts that cannot be written now wait for the next."""
 
     def __init__(self, engine: AsyncEngine, network: str) -> None:
         self._engine = engine
         self._network = network
-        self._kept: Counter[tuple[str, date, str]] = Counter()
+        self._unwritten: Counter[tuple[str, date, str]] = Counter()
         self._known: dict[tuple[str, date], int] = {}
 
     async def add(
         self, brand: str, day: date, counts: Mapping[str, int], prices: Mapping[str, int]
     ) -> int:
-        """Add to a day's spending and return its sum, in millionths of a dollar, what others spent
-        included.
-        """
-        for what, count in counts.items():
-            self._kept[brand, day, what] += count
+        """Add to a day's spending; returns its sum of all processes, in millionths of a dollar."""
+        for kind, count in counts.items():
+            self._unwritten[brand, day, kind] += count
         try:
             async with reachable(), self._engine.begin() as connection:
-                for (whose, when, what), count in self._kept.items():
+                for key, count in self._unwritten.items():
                     if count:
-                        await self._write(
-                            connection, (whose, when, what), count, prices[what] * count
-                        )
+                        await self._write(connection, key, count, prices[key[2]] * count)
                 query = select(func.coalesce(func.sum(spend.c.micros), 0)).where(
                     spend.c.network == self._network, spend.c.brand == brand, spend.c.day == day
                 )
                 self._known[brand, day] = int((await connection.execute(query)).scalar_one())
         except DatabaseAway:
-            waits = sum(
-                prices[what] * count
-                for (whose, when, what), count in self._kept.items()
-                if (whose, when) == (brand, day)
+            unwritten = sum(
+                prices[kind] * count
+                for (of_brand, of_day, kind), count in self._unwritten.items()
+                if (of_brand, of_day) == (brand, day)
             )
-            return self._known.get((brand, day), 0) + waits
-        self._kept.clear()
+            return self._known.get((brand, day), 0) + unwritten
+        self._unwritten.clear()
         return self._known[brand, day]
 
     @property
     def spent_today(self) -> int:
-        """As far as it was told here: of all brands, in millionths of a dollar."""
+        """Spending of all brands that was added here, in millionths of a dollar."""
         today = datetime.now(UTC).date()
         return sum(micros for (_, day), micros in self._known.items() if day == today)
 
@@ -83,12 +75,12 @@ class Spend:
     async def _write(
         self, connection: AsyncConnection, key: tuple[str, date, str], count: int, micros: int
     ) -> None:
-        brand, day, what = key
+        brand, day, kind = key
         put = upsert(spend).values(
             network=self._network,
             brand=brand,
             day=day,
-            what=what,
+            what=kind,
             count=count,
             micros=micros,
             updated_at=func.now(),
@@ -107,8 +99,9 @@ class Spend:
 def spend_alert(
     network: str, brand: str, day: date, spent: int, budget: int, then: str
 ) -> AlertRecord:
-    """The alert that a day's budget is reached. spent, budget: in millionths of a dollar. Severity
-    6: nobody is hurt, but customers may go unheard.
+    """The alert of a spent budget. spent, budget: in millionths of a dollar.
+
+    Severity 6: no harm is done, but customers may go unheard.
     """
     return AlertRecord(
         id=f"spend:{network}:{brand or '-'}:{day.isoformat()}",

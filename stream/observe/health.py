@@ -1,6 +1,4 @@
-"""Is this worker alive, and is it ready? Two questions: waiting for a dependency fails readiness,
-never liveness.
-"""
+"""Health of a worker: waiting for a dependency fails readiness, never liveness."""
 
 from __future__ import annotations
 
@@ -31,9 +29,9 @@ class Health:
         self.waiting_for = None
         self.moved_at = self.clock()
 
-    def wait(self, what: str) -> None:
+    def wait(self, dependency: str) -> None:
         """A dependency is away: not ready, but alive."""
-        self.waiting_for = what
+        self.waiting_for = dependency
         self.moved_at = self.clock()
 
     def saw_lag(self, lag: int) -> None:

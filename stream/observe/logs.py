@@ -1,6 +1,4 @@
-"""Logs for the operator: one line an event on standard error, as text or as JSON, and never a
-secret.
-"""
+"""Logs for the operator: one line an event on standard error, as text or JSON, no secrets."""
 
 from __future__ import annotations
 
@@ -10,11 +8,12 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import chain
 from urllib.parse import unquote
 
 from pydantic import SecretStr
 
-from stream.settings import Settings
+from stream.settings import Settings, read_networks
 
 HIDDEN = "***"
 _SHORTEST = 4  # a shorter secret stands in too many words that are none
@@ -77,7 +76,7 @@ class JsonLines(TextLines):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        told = {
+        line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
@@ -85,21 +84,19 @@ class JsonLines(TextLines):
             "process": record.process,
         }
         if record.exc_info and record.exc_info[0] is not None:
-            told["error"] = record.exc_info[0].__name__
-            told["traceback"] = self._discreet(self.formatException(record.exc_info))
-        return json.dumps(told, ensure_ascii=False)
+            line["error"] = record.exc_info[0].__name__
+            line["traceback"] = self._discreet(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False)
 
 
 def secrets(settings: Settings) -> set[str]:
     """What no line may hold: every secret setting; of an address its password alone, as it is typed
     and as it is.
     """
-    found: set[str] = set()
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            told = value.get_secret_value()
-            found |= set(_PASSWORD.findall(told)) if "://" in told else {told}
-    return {
-        secret for each in found for secret in (each, unquote(each)) if len(secret) >= _SHORTEST
-    }
+    values: set[str] = set()
+    for _, setting in [*settings, *chain.from_iterable(read_networks().values())]:
+        if isinstance(setting, SecretStr):
+            value = setting.get_secret_value()
+            values |= set(_PASSWORD.findall(value)) if "://" in value else {value}
+    values |= {unquote(value) for value in values}
+    return {value for value in values if len(value) >= _SHORTEST}

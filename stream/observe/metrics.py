@@ -1,6 +1,4 @@
-"""What is counted, for Prometheus and for `earshot bench`: by a worker as it works, by the web from
-the database.
-"""
+"""Metrics for Prometheus and `earshot bench`: of a worker, of ingest, of the web, of the store."""
 
 from __future__ import annotations
 
@@ -13,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from stream.postgres.gauges import Figures
 
 STAGES = ("decode", "redact", "analyze", "save", "publish", "judge")
+JUDGEMENT_STEPS = ("redact", "brand", "language", "model", "save", "cues", "fold")
 LEVELS = ("P1", "P2", "P3", "P4")
 DEPENDENCIES = ("Kafka", "Postgres")
 DRAFT_SOURCES = ("model", "template", "failed")
@@ -33,6 +32,12 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         self.events = Counter(
             "earshot_events", "Messages taken from Kafka.", ["topic"], registry=registry
+        )
+        self.failed = Counter(
+            "earshot_judgements_failed",
+            "Steps of a judgement that failed: the event is stored and needs a look.",
+            ["step"],
+            registry=registry,
         )
         self.scored = Counter("earshot_scored", "Texts that a model judged.", registry=registry)
         self.tickets = Counter(
@@ -74,7 +79,7 @@ class Metrics:
             "Seconds behind: how old the stream is at the last commit.",
             registry=registry,
         )
-        self.lag_seconds.set_function(self._behind)
+        self.lag_seconds.set_function(self._lag_in_seconds)
         self.model = Gauge(
             "earshot_model_info", "1 for the model version in use.", ["version"], registry=registry
         )
@@ -83,8 +88,10 @@ class Metrics:
         # alert.
         for stage in STAGES:
             self.stage.labels(stage)
-        for what in DEPENDENCIES:
-            self.retries.labels(what)
+        for dependency in DEPENDENCIES:
+            self.retries.labels(dependency)
+        for step in JUDGEMENT_STEPS:
+            self.failed.labels(step)
         for source in DRAFT_SOURCES:
             self.drafts.labels(source)
         for state in REPLY_STATES:
@@ -111,7 +118,7 @@ class Metrics:
         if messages == 0:
             self._caught_up_at = self._clock()
 
-    def _behind(self) -> float:
+    def _lag_in_seconds(self) -> float:
         return max(0.0, self._clock() - self._caught_up_at) if self._waiting else 0.0
 
 
@@ -120,7 +127,7 @@ class IngestMetrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        self._heard = Counter(
+        self._events = Counter(
             "earshot_ingested", "Events that a source gave.", ["source"], registry=registry
         )
         self._breaks = Counter(
@@ -142,7 +149,7 @@ class IngestMetrics:
 
     def saw(self, source: str, events: int, breaks: int, connected: bool) -> None:
         """events, breaks: since the last time."""
-        self._heard.labels(source).inc(events)
+        self._events.labels(source).inc(events)
         self._breaks.labels(source).inc(breaks)
         self._up.labels(source).set(connected)
 
@@ -223,12 +230,12 @@ def store_metrics(figures: Figures) -> CollectorRegistry:
         figures.sources,
         registry,
     )
-    told = ("queued", "sending", "failed")
+    delivery_states = ("queued", "sending", "failed")
     _by(
         "earshot_alert_deliveries",
         "Alerts on their way to people.",
         "state",
-        told,
+        delivery_states,
         figures.deliveries,
         registry,
     )
@@ -250,13 +257,13 @@ def store_metrics(figures: Figures) -> CollectorRegistry:
 
 def _by(
     name: str,
-    told: str,
+    description: str,
     label: str,
     always: tuple[str, ...],
     values: Mapping[str, float],
     registry: CollectorRegistry,
 ) -> None:
     """A gauge with a value for each label, 0 for those of `always` that are not there."""
-    gauge = Gauge(name, told, [label], registry=registry)
+    gauge = Gauge(name, description, [label], registry=registry)
     for value, number in (dict.fromkeys(always, 0) | dict(values)).items():
         gauge.labels(value).set(number)

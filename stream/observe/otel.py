@@ -1,6 +1,4 @@
-"""Traces sent over OTLP/HTTP. Needs the extra `otel`; its settings are OpenTelemetry's own
-(OTEL_...).
-"""
+"""OpenTelemetry traces over OTLP/HTTP; needs the extra `otel` and its settings OTEL_..."""
 
 from __future__ import annotations
 
@@ -45,8 +43,10 @@ class OpenTelemetry:
 
     @contextmanager
     def producing(self, topics: Collection[str], count: int) -> Iterator[Headers]:
-        named = ",".join(sorted(set(topics)))
-        with self._span(f"send {named}", SpanKind.PRODUCER, _kafka("send", named, count)):
+        destinations = ",".join(sorted(set(topics)))
+        with self._span(
+            f"send {destinations}", SpanKind.PRODUCER, _kafka("send", destinations, count)
+        ):
             carrier: dict[str, str] = {}
             self._context.inject(carrier)
             yield tuple((name, value.encode()) for name, value in carrier.items())
@@ -57,18 +57,17 @@ class OpenTelemetry:
     ) -> Iterator[None]:
         linked: dict[tuple[int, int], SpanContext] = {}
         count = 0
-        for each in headers:
+        for carrier in headers:
             count += 1
-            if each.get("traceparent") and len(linked) < _LINKS:
-                sent = self._sent(each)
+            if carrier.get("traceparent") and len(linked) < _LINKS:
+                sent = self._sent(carrier)
                 if sent.is_valid:
                     linked[sent.trace_id, sent.span_id] = sent
         about = _kafka("process", topic, count)
         if waited is not None:
             about["earshot.waited_seconds"] = max(0.0, waited)
-        with self._span(
-            f"process {topic}", SpanKind.CONSUMER, about, [Link(each) for each in linked.values()]
-        ):
+        links = [Link(context) for context in linked.values()]
+        with self._span(f"process {topic}", SpanKind.CONSUMER, about, links):
             yield
 
     def stage(self, name: str) -> AbstractContextManager[object]:

@@ -1,22 +1,12 @@
-"""Where the time of a message goes, as OpenTelemetry traces: from the one who produced it to its
-commit.
-
-They are kept when OTEL_EXPORTER_OTLP_ENDPOINT is set. Otherwise nothing is imported and nothing is
-done.
-"""
+"""Traces of a message, from the process that produced it to its commit."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
-from stream.errors import UserError
-
 Headers = tuple[tuple[str, bytes], ...]
-
-ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 class Traces(Protocol):
@@ -67,18 +57,3 @@ class _Off:
 
 
 OFF: Traces = _Off()
-
-
-def open_traces(role: str, environment: Mapping[str, str] = os.environ) -> Traces:
-    """The traces of a process of this role. Raises UserError where the extra is missing."""
-    if not any(environment.get(name) for name in ENDPOINTS):
-        return OFF
-    if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return OFF
-    try:
-        from stream.observe.otel import OpenTelemetry
-    except ImportError:
-        raise UserError(
-            f"{ENDPOINTS[0]} is set, but OpenTelemetry is missing: pip install 'earshot[otel]'"
-        ) from None
-    return OpenTelemetry(role)

@@ -1,6 +1,4 @@
-"""One process at a time: an advisory lock of Postgres, which goes with the connection that holds
-it.
-"""
+"""Advisory locks of Postgres: one process at a time, for as long as its connection lives."""
 
 from __future__ import annotations
 
@@ -20,17 +18,17 @@ _BROKEN = (SQLAlchemyError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
-    """mine: whether this process is the only one that does it."""
+class AdvisoryLock:
+    """acquired: whether this process is the only one that does it."""
 
-    mine: bool
+    acquired: bool
     _connection: AsyncConnection
 
     async def still(self) -> bool:
         """Is the lock held yet? A connection that broke took it along, and another process may have
         it by now.
         """
-        if not self.mine:
+        if not self.acquired:
             return False
         try:
             await self._connection.execute(text("select 1"))
@@ -40,7 +38,7 @@ class Alone:
 
 
 @asynccontextmanager
-async def alone(engine: AsyncEngine, name: str) -> AsyncIterator[Alone]:
+async def advisory_lock(engine: AsyncEngine, name: str) -> AsyncIterator[AdvisoryLock]:
     """Whether this process is the only one that does `name` until the block ends. Never waits.
 
     What the block writes must bear being written twice: the lock goes with its connection. Raises
@@ -51,15 +49,22 @@ async def alone(engine: AsyncEngine, name: str) -> AsyncIterator[Alone]:
     try:
         async with reachable():
             await connection.execution_options(isolation_level="AUTOCOMMIT")
-            mine = bool(await connection.scalar(select(func.pg_try_advisory_lock(_key(name)))))
+            acquired = bool(await connection.scalar(select(func.pg_try_advisory_lock(_key(name)))))
         try:
-            yield Alone(mine, connection)
+            yield AdvisoryLock(acquired, connection)
         finally:
-            if mine:
+            if acquired:
                 await _unlock(connection, name)
     finally:
         with suppress(*_BROKEN):
             await connection.close()
+
+
+@asynccontextmanager
+async def sole(engine: AsyncEngine, name: str) -> AsyncIterator[bool]:
+    """Whether this process is the only one that does `name` until the block ends. Never waits."""
+    async with advisory_lock(engine, name) as lock:
+        yield lock.acquired
 
 
 async def _unlock(connection: AsyncConnection, name: str) -> None:

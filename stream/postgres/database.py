@@ -1,6 +1,4 @@
-"""How earshot reaches Postgres: engines, the reader's login, and which errors mean that the
-database is away.
-"""
+"""Connections to Postgres: engines, the reader's login, and the errors that mean `away`."""
 
 from __future__ import annotations
 
@@ -135,7 +133,8 @@ def open_engine(
 async def _speak_halfvec(connection: asyncpg.Connection) -> None:
     """Send embeddings in binary: as text they took longer than the rest of a save together."""
     schema = await connection.fetchval(
-        "select n.nspname from pg_type t join pg_namespace n on n.oid = t.typnamespace where t.typname = 'halfvec'"
+        "select n.nspname from pg_type t join pg_namespace n on n.oid = t.typnamespace "
+        "where t.typname = 'halfvec'"
     )
     if schema is not None:
         await connection.set_type_codec(

@@ -1,6 +1,4 @@
-"""What the database says of itself to Prometheus: the queue, dead letters, the outbox, the sources,
-its size.
-"""
+"""Figures of the database for Prometheus: queue, dead letters, outbox, sources, size."""
 
 from __future__ import annotations
 
@@ -18,22 +16,27 @@ from stream.postgres.database import reachable
 _FIGURES = text("""
     with estimate as (
         select coalesce(sum(greatest(reltuples, 0)), 0)::bigint as events
-        from pg_inherits join pg_class on pg_class.oid = inhrelid where inhparent = 'events'::regclass
+        from pg_inherits join pg_class on pg_class.oid = inhrelid
+        where inhparent = 'events'::regclass
     ),
     queue as (
         select level, count(*) as open, count(*) filter (where sla_left < interval '0') as late
         from open_tickets group by level
     ),
-    letters as (select state, count(*) as n from dead_letters where state <> 'resolved' group by state),
+    letters as (
+        select state, count(*) as n from dead_letters where state <> 'resolved' group by state
+    ),
     waiting as (
-        select state, count(*) as n, extract(epoch from now() - min(coalesce(approved_at, updated_at))) as age
+        select state, count(*) as n,
+               extract(epoch from now() - min(coalesce(approved_at, updated_at))) as age
         from replies where state in ('approved', 'sending', 'failed', 'uncertain') group by state
     ),
     told as (
         select state, count(*) as n, extract(epoch from now() - min(created_at)) as age
         from alert_deliveries
         -- What was given up on is told for a day: nobody could put an older one right.
-        where state in ('queued', 'sending') or (state = 'failed' and updated_at > now() - interval '1 day')
+        where state in ('queued', 'sending')
+           or (state = 'failed' and updated_at > now() - interval '1 day')
         group by state
     ),
     paid as (
@@ -41,19 +44,23 @@ _FIGURES = text("""
         from spend where day = (now() at time zone 'UTC')::date group by network, brand
     )
     select
-        case when events > 100000 then events else (select count(*) from events where kind <> 'deleted') end as events,
+        case when events > 100000 then events
+             else (select count(*) from events where kind <> 'deleted') end as events,
         pg_database_size(current_database()) as database_bytes,
         (select coalesce(jsonb_object_agg(level, open), '{}') from queue) as open_tickets,
         (select coalesce(jsonb_object_agg(level, late), '{}') from queue) as late_tickets,
         (select coalesce(jsonb_object_agg(state, n), '{}') from letters) as dead_letters,
         (select coalesce(jsonb_object_agg(state, n), '{}') from waiting) as outbox,
-        (select coalesce(max(age), 0) from waiting where state in ('approved', 'sending')) as outbox_seconds,
-        (select coalesce(jsonb_object_agg(source, extract(epoch from now() - updated_at)), '{}') from cursors
-            where source <> 'rebuild')
+        (select coalesce(max(age), 0) from waiting where state in ('approved', 'sending'))
+            as outbox_seconds,
+        (select coalesce(jsonb_object_agg(source, extract(epoch from now() - updated_at)), '{}')
+            from cursors where source <> 'rebuild')
             as sources,
         (select coalesce(jsonb_object_agg(state, n), '{}') from told) as deliveries,
-        (select coalesce(max(age), 0) from told where state in ('queued', 'sending')) as deliveries_seconds,
-        (select coalesce(jsonb_agg(jsonb_build_array(network, brand, dollars)), '[]') from paid) as spend
+        (select coalesce(max(age), 0) from told where state in ('queued', 'sending'))
+            as deliveries_seconds,
+        (select coalesce(jsonb_agg(jsonb_build_array(network, brand, dollars)), '[]') from paid)
+            as spend
     from estimate
 """).columns(
     events=BigInteger,

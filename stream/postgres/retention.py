@@ -1,4 +1,4 @@
-"""The end of old months: events and counts that are older than they are to be kept."""
+"""Retention: months of events and counts older than the limit are dropped."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from stream.postgres.database import reachable
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 5_000
+_ROWS = 5_000
 
 # What is dropped is known for ever by its id: `event_ids` keeps the highest revision, a deletion's
 # too, so that neither comes back. What people did (`ticket_changes`) and the tickets themselves
 # stay.
 _OLD = text("""
     select parent.relname, child.relname
-    from pg_inherits join pg_class parent on parent.oid = inhparent join pg_class child on child.oid = inhrelid
+    from pg_inherits
+    join pg_class parent on parent.oid = inhparent
+    join pg_class child on child.oid = inhrelid
     where parent.oid in ('events'::regclass, 'signal_counts'::regclass)
       and child.relname ~ ('^' || parent.relname || '_[0-9]{4}_[0-9]{2}$')
       and right(child.relname, 7) < to_char(cast(:end as timestamptz) at time zone 'UTC', 'YYYY_MM')
     order by child.relname
 """)
 _END = text(
-    "select (date_trunc('month', now() at time zone 'UTC') - make_interval(months => :months)) at time zone 'UTC'"
+    "select (date_trunc('month', now() at time zone 'UTC') - make_interval(months => :months))"
+    " at time zone 'UTC'"
 )
 # Dropping a partition locks its parent for a moment. Who would have to wait longer tries again at
 # the next upkeep: behind a waiting lock every save would wait too.
@@ -35,11 +38,15 @@ _BRIEFLY = text("set local lock_timeout = '3s'")
 _STRAY = {
     "events": text("""
         delete from events_default
-        where ctid = any(array(select ctid from events_default where occurred_at < :end limit :most))
+        where ctid = any(array(
+            select ctid from events_default where occurred_at < :end limit :most
+        ))
     """),
     "signal_counts": text("""
         delete from signal_counts_default
-        where ctid = any(array(select ctid from signal_counts_default where minute < :end limit :most))
+        where ctid = any(array(
+            select ctid from signal_counts_default where minute < :end limit :most
+        ))
     """),
 }
 
@@ -67,11 +74,11 @@ async def drop_old(engine: AsyncEngine, months: int | None) -> Dropped:
             await connection.execute(_BRIEFLY)
             await connection.execute(text(f'drop table "{name}"'))  # matched by the pattern above
     for statement in _STRAY.values():
-        removed = _AT_ONCE
-        while removed == _AT_ONCE:
+        removed = _ROWS
+        while removed == _ROWS:
             async with reachable(), engine.begin() as connection:
                 removed = (
-                    await connection.execute(statement, {"end": end, "most": _AT_ONCE})
+                    await connection.execute(statement, {"end": end, "most": _ROWS})
                 ).rowcount
             done.rows += removed
     if old or done.rows:

@@ -91,8 +91,8 @@ _LARGE_OBJECTS = """
         for routine in
             select oid from pg_proc
             where pronamespace = 'pg_catalog'::regnamespace
-              and proname in ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_put', 'lowrite', 'lo_unlink', 'lo_truncate',
-                              'lo_truncate64')
+              and proname in ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_put', 'lowrite',
+                              'lo_unlink', 'lo_truncate', 'lo_truncate64')
         loop
             execute format('revoke execute on function %s from public', routine);
         end loop;
@@ -119,8 +119,8 @@ async def ensure_reader(engine: AsyncEngine, owner_url: str, *, changed: bool) -
         await _try(connection, _login(password))
         if not await _exists(connection):
             log.warning(
-                "no role %s: `earshot sql` needs one; let a superuser run `create role %s login` and "
-                "`earshot migrate` again",
+                "no role %s: `earshot sql` needs one; let a superuser run "
+                "`create role %s login` and `earshot migrate` again",
                 READER,
                 READER,
             )
@@ -177,10 +177,10 @@ async def _no_temporary_tables(connection: AsyncConnection) -> str:
 
 
 async def _exists(connection: AsyncConnection) -> bool:
-    found = await connection.exec_driver_sql(
+    role = await connection.exec_driver_sql(
         "select 1 from pg_roles where rolname = 'earshot_reader'"
     )
-    return found.first() is not None
+    return role.first() is not None
 
 
 async def _try(connection: AsyncConnection, statement: str) -> None:

@@ -1,6 +1,4 @@
-"""Brings a database to the newest schema: tables by Alembic, views from views.sql, the reader's
-role.
-"""
+"""Schema of the database: tables by Alembic, views from views.sql, the reader's role."""
 
 from __future__ import annotations
 

@@ -129,14 +129,14 @@ async def _answer(connection: asyncpg.Connection, statement: str, limit: int | N
     prepared = await connection.prepare(statement)
     attributes = prepared.get_attributes()
     if limit is None:
-        found = await prepared.fetch()
+        rows = await prepared.fetch()
     else:
-        found = await (await prepared.cursor()).fetch(limit + 1)
+        rows = await (await prepared.cursor()).fetch(limit + 1)
     return Rows(
         tuple(attribute.name for attribute in attributes),
         tuple(attribute.type.name for attribute in attributes),
-        tuple(tuple(_plain(value) for value in row) for row in found[:limit]),
-        more=limit is not None and len(found) > limit,
+        tuple(tuple(_plain(value) for value in row) for row in rows[:limit]),
+        more=limit is not None and len(rows) > limit,
     )
 
 
@@ -148,7 +148,10 @@ def _refused(error: asyncpg.PostgresError) -> SqlRefused:
 
 
 def _too_long(seconds: float) -> str:
-    return f"the statement took longer than {seconds:g} s; narrow it down, for instance by brand or by time"
+    return (
+        f"the statement took longer than {seconds:g} s; "
+        "narrow it down, for instance by brand or by time"
+    )
 
 
 def _line(words: str) -> str:
@@ -164,7 +167,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes | memoryview):
         return f"\\x{bytes(value).hex()}"
     if isinstance(value, list | tuple | asyncpg.Record):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return str(value)
 
 
@@ -206,13 +209,13 @@ def _write_json(answer: Rows, out: TextIO) -> None:
         }
         for row in answer.rows
     )
-    body = ",\n ".join(json.dumps(one, ensure_ascii=False) for one in objects)
+    body = ",\n ".join(json.dumps(record, ensure_ascii=False) for record in objects)
     out.write(f"[{body}]\n")
 
 
 def _jsonable(value: Any, kind: str) -> Any:
     if isinstance(value, list):
-        return [_jsonable(one, kind.removeprefix("_").removesuffix("[]")) for one in value]
+        return [_jsonable(item, kind.removeprefix("_").removesuffix("[]")) for item in value]
     if isinstance(value, Decimal):
         return _number(value)
     if isinstance(value, str) and kind in ("json", "jsonb"):
@@ -253,15 +256,15 @@ def _write_table(answer: Rows, out: TextIO) -> None:
         table = Table(header_style="bold")
         for name, kind in zip(answer.columns, answer.kinds, strict=True):
             table.add_column(
-                _shown(name), justify="right" if kind in _NUMBERS else "left", overflow="fold"
+                _printable(name), justify="right" if kind in _NUMBERS else "left", overflow="fold"
             )
         for row in answer.rows:
-            table.add_row(*(_shown(_words(value)) for value in row))
+            table.add_row(*(_printable(_words(value)) for value in row))
         console.print(table)
     console.print(_count(answer))
 
 
-def _shown(words: str) -> Text:
+def _printable(words: str) -> Text:
     return Text(_CONTROL.sub("\ufffd", words))
 
 

@@ -1,6 +1,4 @@
-"""The tables that the code reads and writes. Migrations make them; a test holds the two against
-each other.
-"""
+"""Tables of the database; migrations make them, and a test holds the two against each other."""
 
 from __future__ import annotations
 
@@ -124,22 +122,7 @@ tickets = Table(
     Column("sla_due_at", Moment, nullable=False),
 )
 
-# What `triage.fold` decides, what people set, and what tells of one run rather than of the events.
-FOLDED = (
-    *(
-        "network",
-        "brand",
-        "author",
-        "priority",
-        "level",
-        "factors",
-        "needs_look",
-        "topic",
-        "problem",
-        "sentiment",
-    ),
-    *("dissatisfaction", "excerpt", "messages", "first_at", "last_inbound_at", "answered_at"),
-)
+# What people set, and what tells of one run rather than of the events. The rest is folded.
 HUMAN = ("state", "owner", "tags", "notes", "snoozed_until")
 ARRIVAL = (
     "version",
@@ -416,7 +399,7 @@ audit = Table(
 )
 
 
-def given(table: Table, *names: str) -> TableValuedAlias:
+def unnested(table: Table, *names: str) -> TableValuedAlias:
     """Rows handed over as one array a column, with `arrays` for parameters: any number of rows, one
     statement.
     """

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from models.replier.draft import Draft, ReplyRequest
 from stream.brands import Brands
-from stream.errors import DatabaseAway
+from stream.errors import DatabaseAway, where
 from stream.observe.metrics import Metrics
-from stream.pipeline import Message, where
+from stream.pipeline import Message
 from stream.replies.replier_process import ScribeAway
 from stream.replies.store import Replies, ToDraft
 from stream.triage.points import LEVELS

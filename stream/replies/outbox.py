@@ -20,11 +20,11 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from connectors.base import ConnectorError, NotSent, Replier, SentReply, SentUnknown, Standing
+from connectors.base import ConnectorError, NotSent, PostStatus, Replier, SentReply, SentUnknown
 from connectors.events import Event, Tweet
 from stream.errors import DatabaseAway
 from stream.observe.metrics import Metrics
-from stream.postgres.advisory_lock import alone
+from stream.postgres.advisory_lock import advisory_lock
 from stream.postgres.database import reachable
 from stream.postgres.tables import event_ids, events, opted_out, replies
 from stream.replies.store import Row, note, set_
@@ -101,8 +101,8 @@ class Outbox:
         try:
             while True:
                 try:
-                    async with alone(self._engine, "outbox") as lock:
-                        if lock.mine:
+                    async with advisory_lock(self._engine, "outbox") as lock:
+                        if lock.acquired:
                             await self.tell_again()
                         while await lock.still():
                             while await self.step():
@@ -218,7 +218,7 @@ class Outbox:
                 return Refused(
                     "draft", "the brand sent the very same words lately; say it in others"
                 )
-        standing = (await way.lookup([row["event_id"]])).get(row["event_id"], Standing("unknown"))
+        standing = (await way.lookup([row["event_id"]])).get(row["event_id"], PostStatus("unknown"))
         if standing.state == "gone":
             return Refused("discarded", "the message is no longer on the network")
         if max(event["revision"], standing.revision or 0) > row["revision"]:

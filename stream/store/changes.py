@@ -1,18 +1,17 @@
-"""What a save does to one ticket: pure decisions between the row that is stored and what the
-conversation says now.
-"""
+"""The next version of a ticket: pure decisions between its stored row and its conversation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from math import ceil
 from typing import Any, Literal
 
-from stream.postgres.tables import FOLDED, HUMAN, Row
-from stream.triage.fold import Ticket
+from stream.postgres.tables import HUMAN, Row
+from stream.triage.ticket import Ticket
 
+FOLDED = tuple(column.name for column in fields(Ticket) if column.name != "id")  # columns
 Kind = Literal["created", "changed", "reopened", "withdrawn"]
 
 # A change keeps old values for ever; neither a text that was deleted nor its author's name may live
@@ -23,7 +22,7 @@ _QUIET_STATES = frozenset({"waiting", "snoozed", "resolved"})
 
 @dataclass(frozen=True)
 class Change:
-    """One new version of a ticket. values: the columns to write; None when the ticket is withdrawn."""
+    """One new version of a ticket. values: the columns to write; None when it is withdrawn."""
 
     ticket_id: str
     version: int
@@ -31,9 +30,8 @@ class Change:
     reason: str
     changes: dict[str, list[Any]]
     values: dict[str, Any] | None
-    people: dict[str, Any] = field(
-        default_factory=dict
-    )  # columns that people set, where they must be written too
+    # columns that people set, where they must be written too
+    people: dict[str, Any] = field(default_factory=dict)
     becomes_p1: bool = False
 
 
@@ -76,42 +74,47 @@ def change(
     """
     if ticket is None:
         return None if stored is None else _withdraw(stored)
-    folded = columns(ticket)
-    arrived = arrival(history)
-    times = {
-        "received_at": arrived.received_at,
-        "waiting_since": None
-        if ticket.answered_at
-        else arrived.waiting_since,  # a "thanks" waits for nothing
-    }
+    values = columns(ticket) | _times(ticket, arrival(history))
     if stored is None:
-        return _create(ticket, folded | times, last)
-    changed = {
-        name: [stored[name], folded[name]] for name in FOLDED if stored[name] != folded[name]
-    }
+        return _create(ticket, values, last)
     reopens = new_inbound and stored["state"] in _QUIET_STATES
-    people = {"state": "open", "snoozed_until": None} if reopens else {}
-    if not changed and not reopens and all(stored[name] == value for name, value in times.items()):
+    if not reopens and all(stored[name] == value for name, value in values.items()):
         return None
-    return Change(
+    changed = {
+        name: [stored[name], values[name]] for name in FOLDED if stored[name] != values[name]
+    }
+    next_version = Change(
         ticket.id,
         stored["version"] + 1,
-        "reopened" if reopens else "changed",
-        "the customer wrote again" if reopens else _reason(changed),
-        _recorded(changed) | ({"state": [stored["state"], "open"]} if reopens else {}),
-        folded | times,
-        people,
+        "changed",
+        _reason(changed),
+        _recorded(changed),
+        values,
         becomes_p1=ticket.level == "P1" and stored["level"] != "P1",
+    )
+    return _reopened(next_version, stored["state"]) if reopens else next_version
+
+
+def _times(ticket: Ticket, arrived: Arrival) -> dict[str, Any]:
+    # A "thanks" waits for nothing.
+    waiting_since = None if ticket.answered_at else arrived.waiting_since
+    return {"received_at": arrived.received_at, "waiting_since": waiting_since}
+
+
+def _reopened(change: Change, state: str) -> Change:
+    return replace(
+        change,
+        kind="reopened",
+        reason="the customer wrote again",
+        changes=change.changes | {"state": [state, "open"]},
+        people={"state": "open", "snoozed_until": None},
     )
 
 
 def columns(ticket: Ticket) -> dict[str, Any]:
     """The folded columns of the row."""
     values = {name: getattr(ticket, name) for name in FOLDED}
-    factors = [
-        {"name": one.name, "points": one.points, "words": one.words} for one in ticket.factors
-    ]
-    return values | {"factors": factors}
+    return values | {"factors": [asdict(factor) for factor in ticket.factors]}
 
 
 def severity(priority: int) -> int:
@@ -124,12 +127,13 @@ def restored(kind: str, changes: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     number is recorded.
     """
     side = 0 if kind == "withdrawn" else 1  # what was set then comes back with the ticket
-    found = {name: changes[name][side] for name in HUMAN if name in changes}
-    if isinstance(found.get("notes"), int):
-        del found["notes"]
-    if isinstance(until := found.get("snoozed_until"), str):
-        found["snoozed_until"] = datetime.fromisoformat(until)
-    return found
+    values = {name: changes[name][side] for name in HUMAN if name in changes}
+    if isinstance(values.get("notes"), int):
+        del values["notes"]
+    until = values.get("snoozed_until")
+    if isinstance(until, str):
+        values["snoozed_until"] = datetime.fromisoformat(until)
+    return values
 
 
 def _create(ticket: Ticket, values: dict[str, Any], last: Row | None) -> Change:
@@ -157,13 +161,13 @@ def _create(ticket: Ticket, values: dict[str, Any], last: Row | None) -> Change:
 
 
 def _withdraw(stored: Row) -> Change:
-    kept = {name: [_plain(stored[name]), None] for name in ("level", "priority", *HUMAN)}
+    changes = {name: [_plain(stored[name]), None] for name in ("level", "priority", *HUMAN)}
     return Change(
         stored["id"],
         stored["version"] + 1,
         "withdrawn",
         "the conversation needs nobody any more",
-        kept,
+        changes,
         None,
     )
 
@@ -176,8 +180,12 @@ def _recorded(changed: dict[str, list[Any]]) -> dict[str, list[Any]]:
     }
     if "factors" in changed:
         old, new = changed["factors"]
-        recorded["factors"] = [{one["name"]: one["points"] for one in side} for side in (old, new)]
+        recorded["factors"] = [_points(old), _points(new)]
     return recorded
+
+
+def _points(factors: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    return {factor["name"]: factor["points"] for factor in factors}
 
 
 def _reason(changed: dict[str, list[Any]]) -> str:

@@ -1,4 +1,4 @@
-"""How far each source was read, stored once the broker has confirmed everything before it."""
+"""Cursors: how far each source was read and confirmed by the broker."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ class Cursors:
     async def conversations(self, ids: Collection[str]) -> dict[str, str]:
         """The conversations of those of these events that are stored."""
         async with reachable(), self._engine.connect() as connection:
-            found = await connection.execute(_CONVERSATIONS, {"ids": list(ids)})
-            return {row.id: row.conversation for row in found}
+            rows = await connection.execute(_CONVERSATIONS, {"ids": list(ids)})
+            return {row.id: row.conversation for row in rows}

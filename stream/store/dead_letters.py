@@ -1,6 +1,4 @@
-"""Messages that could not be handled: kept with their bytes until a person replays them, or 30 days
-have passed.
-"""
+"""Dead letters: messages that could not be handled, with their bytes, for 30 days."""
 
 from __future__ import annotations
 
@@ -104,8 +102,8 @@ class DeadLetters:
         row.
         """
         async with reachable(), self._engine.begin() as connection:
-            found = {at: await _bury(connection, letters[at]) for at in _in_lock_order(letters)}
-        return [found[at] for at in range(len(letters))]
+            ids = {at: await _bury(connection, letters[at]) for at in _in_lock_order(letters)}
+        return [ids[at] for at in range(len(letters))]
 
     async def list_dead(
         self, states: Collection[str] = _UNRESOLVED, limit: int = 1000
@@ -143,10 +141,10 @@ class DeadLetters:
     async def prune(self, older_than: timedelta = RETENTION) -> int:
         """Forget the letters that nothing happened to for that long; returns how many."""
         async with reachable(), self._engine.begin() as connection:
-            gone = await connection.execute(
+            deleted = await connection.execute(
                 delete(dead_letters).where(dead_letters.c.updated_at < func.now() - older_than)
             )
-            return gone.rowcount
+            return deleted.rowcount
 
     async def _move(self, ids: Sequence[int], before: Collection[str], state: str) -> list[int]:
         move = (
@@ -179,12 +177,13 @@ async def _bury(connection: AsyncConnection, letter: DeadLetter) -> int:
 def _in_lock_order(letters: Sequence[DeadLetter]) -> list[int]:
     """Two workers that bury the same letters touch their rows in the same order."""
     keys = [
-        (one.replayed_as or 0, one.cluster, one.topic, one.partition, one.offset) for one in letters
+        (letter.replayed_as or 0, letter.cluster, letter.topic, letter.partition, letter.offset)
+        for letter in letters
     ]
     return sorted(range(len(letters)), key=keys.__getitem__)
 
 
 def _letters(*, with_value: bool) -> Select[Any]:
     size = func.coalesce(func.octet_length(dead_letters.c.value), 0).label("size")
-    kept = [column for column in dead_letters.c if column.name not in ("digest", "value")]
-    return select(*kept, size, dead_letters.c.value if with_value else null().label("value"))
+    columns = [column for column in dead_letters.c if column.name not in ("digest", "value")]
+    return select(*columns, size, dead_letters.c.value if with_value else null().label("value"))

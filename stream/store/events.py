@@ -1,6 +1,4 @@
-"""The events of a save: lock their conversations, claim their ids, replace older revisions, keep
-the counts.
-"""
+"""Events of a save: locked conversations, claimed ids, replaced revisions, counts."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from sqlalchemy import Row as SqlRow
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from stream.postgres.tables import Row, arrays, event_ids, events, given, signal_counts
+from stream.postgres.tables import Row, arrays, event_ids, events, signal_counts, unnested
 from stream.store.rows import COUNTED, signals
 
 StoredId = SqlRow[Any]  # of `event_ids`
@@ -25,29 +23,31 @@ class Raced(Exception):
 
 # Every saver takes locks of one sort after the other and in sorted order: no two wait in a circle.
 
-_named = event_ids.c.id == func.any(bindparam("ids", type_=ARRAY(Text)))
-_wanted = union(
+_in_batch = event_ids.c.id == func.any(bindparam("ids", type_=ARRAY(Text)))
+_involved = union(
     select(func.unnest(bindparam("conversations", type_=ARRAY(Text))).label("conversation")),
-    select(event_ids.c.conversation).where(_named),
-    select(func.unnest(event_ids.c.left_conversations)).where(_named),
+    select(event_ids.c.conversation).where(_in_batch),
+    select(func.unnest(event_ids.c.left_conversations)).where(_in_batch),
 ).subquery()
 _keyed = (
-    select(_wanted.c.conversation, func.hashtextextended(_wanted.c.conversation, 0).label("key"))
+    select(
+        _involved.c.conversation, func.hashtextextended(_involved.c.conversation, 0).label("key")
+    )
     .order_by("key")
     .subquery()
 )
 _LOCK = select(_keyed.c.conversation, func.pg_advisory_xact_lock(_keyed.c.key))
-_KNOWN = select(event_ids).where(_named)
+_KNOWN = select(event_ids).where(_in_batch)
 
 _CLAIMED = ("id", "revision", "occurred_at", "conversation", "received_at")
-_new_ids = given(event_ids, *_CLAIMED[:-1])
+_new_ids = unnested(event_ids, *_CLAIMED[:-1])
 _CLAIM = (
     upsert(event_ids)
     .from_select(_CLAIMED, select(*_new_ids.c, func.now()))
     .on_conflict_do_nothing()
     .returning(event_ids.c.id)
 )
-_higher = given(event_ids, *_CLAIMED[:-1])
+_higher = unnested(event_ids, *_CLAIMED[:-1])
 _left = case(
     (
         event_ids.c.conversation != _higher.c.conversation,
@@ -65,21 +65,21 @@ _RAISE = (
 )
 
 _EVENT = tuple(column.name for column in events.c)
-_old = given(event_ids, "id", "occurred_at")
+_old = unnested(event_ids, "id", "occurred_at")
 _REMOVE = (
     delete(events)
     .where(events.c.id == _old.c.id, events.c.occurred_at == _old.c.occurred_at)
     .returning(*(events.c[name] for name in COUNTED))
 )
-_GIVEN = tuple(name for name in _EVENT if name != "received_at")
-_added = given(events, *_GIVEN)
+_WRITTEN = tuple(name for name in _EVENT if name != "received_at")
+_added = unnested(events, *_WRITTEN)
 _first_seen = select(event_ids.c.received_at).where(event_ids.c.id == _added.c.id).scalar_subquery()
 _ADD = insert(events).from_select(
     _EVENT, select(*(_first_seen if name == "received_at" else _added.c[name] for name in _EVENT))
 )
 
 _CELL = ("brand", "topic", "minute", "events", "negative", "complaints", "dissatisfaction_sum")
-_cells = given(signal_counts, *_CELL)
+_cells = unnested(signal_counts, *_CELL)
 _add_cells = upsert(signal_counts).from_select(
     (*_CELL, "updated_at"),
     select(*_cells.c, func.clock_timestamp()).order_by(*(_cells.c[name] for name in _CELL[:3])),
@@ -113,10 +113,10 @@ async def known(
     connection: AsyncConnection, rows: Mapping[str, Row], locked: set[str]
 ) -> dict[str, StoredId]:
     """What is stored of the batch's ids, read under the locks."""
-    found = {row.id: row for row in await connection.execute(_KNOWN, {"ids": list(rows)})}
-    if any(row.conversation not in locked for row in found.values()):
+    stored = {row.id: row for row in await connection.execute(_KNOWN, {"ids": list(rows)})}
+    if any(row.conversation not in locked for row in stored.values()):
         raise Raced
-    return found
+    return stored
 
 
 async def replace(
@@ -136,7 +136,7 @@ async def replace(
         removed = (
             (await connection.execute(_REMOVE, arrays(old, ("id", "occurred_at")))).mappings().all()
         )
-    await connection.execute(_ADD, arrays(changed, _GIVEN))
+    await connection.execute(_ADD, arrays(changed, _WRITTEN))
     if cells := signals(removed, changed):
         await connection.execute(_COUNT, arrays(cells, _CELL))
     touched = defaultdict(list)

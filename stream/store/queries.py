@@ -1,4 +1,4 @@
-"""What the command line and the console read: totals, the queue, upkeep."""
+"""Queries of the command line and the web: totals, the queue, figures, partitions."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _TOTALS = text(f"""
             from (select level, count(*) n from tickets where {_THEIRS} group by 1) t) as tickets,
         (select coalesce(jsonb_object_agg(kind, n), '{{}}')
             from (select kind, count(*) n from alerts where {_THEIRS} group by 1) a) as alerts,
-        (select count(*) from dead_letters where state <> 'resolved' and cast(:brands as text[]) is null)
-            as dead_letters
+        (select count(*) from dead_letters
+            where state <> 'resolved' and cast(:brands as text[]) is null) as dead_letters
 """).columns(  # noqa: S608  our own words
     events=Integer,
     deleted=Integer,
@@ -70,7 +70,7 @@ _OPEN_POSTS = text("""
 
 
 class Queries:
-    """The read side, and what must be done now and then."""
+    """Totals, the queue and figures; and the partitions of coming months."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -82,9 +82,9 @@ class Queries:
 
     async def totals(self, brands: frozenset[str] | None = None) -> Totals:
         """brands: only of these; dead letters are of none. None: all."""
-        given = {"brands": None if brands is None else sorted(brands)}
+        values = {"brands": None if brands is None else sorted(brands)}
         async with reachable(), self._engine.connect() as connection:
-            row = (await connection.execute(_TOTALS, given)).mappings().one()
+            row = (await connection.execute(_TOTALS, values)).mappings().one()
         return Totals(**row)
 
     async def figures(self) -> Figures:
@@ -99,10 +99,10 @@ class Queries:
         state: str | None = None,
         limit: int = 50,
     ) -> list[Row]:
-        """The queue's rows of the view `open_tickets`, most urgent first. state: one that is open."""
-        chosen = {"brand": brand, "level": level, "state": state, "limit": limit}
+        """The rows of the view `open_tickets`, most urgent first. state: an open one."""
+        values = {"brand": brand, "level": level, "state": state, "limit": limit}
         async with reachable(), self._engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(_QUEUE, chosen)).mappings()]
+            return [dict(row) for row in (await connection.execute(_QUEUE, values)).mappings()]
 
     async def open_posts(
         self, network: str, limit: int = 10_000
@@ -111,8 +111,8 @@ class Queries:
         said.
         """
         async with reachable(), self._engine.connect() as connection:
-            found = await connection.execute(_OPEN_POSTS, {"network": network, "limit": limit})
-            return [(row.id, row.conversation, row.occurred_at) for row in found]
+            rows = await connection.execute(_OPEN_POSTS, {"network": network, "limit": limit})
+            return [(row.id, row.conversation, row.occurred_at) for row in rows]
 
     async def top_tickets(self, limit: int) -> list[Row]:
         """The most urgent tickets of the queue."""
@@ -121,7 +121,7 @@ class Queries:
     async def ensure_partitions(self, months_ahead: int = 2) -> int:
         """Make the partitions of this month and the coming ones; returns how many were made."""
         async with reachable(), self._engine.begin() as connection:
-            made = await connection.execute(
+            created = await connection.execute(
                 text("select ensure_partitions(:months)"), {"months": months_ahead}
             )
-            return int(made.scalar_one())
+            return int(created.scalar_one())

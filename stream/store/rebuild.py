@@ -1,6 +1,4 @@
-"""Every ticket folded anew from the stored events: after a loss, or when the rules of triage
-changed.
-"""
+"""Rebuild of all tickets from the stored events: after a loss, or when triage changed."""
 
 from __future__ import annotations
 
@@ -13,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.postgres.database import reachable
 from stream.records import TicketRecord, WithdrawnTicket
+from stream.store.cursors import Cursors
 from stream.store.rows import COMPLAINT
 from stream.store.store import Store
 
@@ -35,7 +34,8 @@ _DAYS = text("""
 # stored here yet.
 _LOCK = text("lock table signal_counts in share row exclusive mode")
 _COUNTED = """
-    select coalesce(brand, ''), coalesce(topic, ''), date_trunc('minute', occurred_at, 'UTC'), count(*),
+    select coalesce(brand, ''), coalesce(topic, ''), date_trunc('minute', occurred_at, 'UTC'),
+           count(*),
            count(*) filter (where sentiment = 'negative'),
            count(*) filter (where (scores ->> 'complaint')::double precision >= :complaint),
            coalesce(sum(dissatisfaction), 0)
@@ -71,7 +71,7 @@ async def rebuild(
     publish: Publish | None,
     *,
     batch: int = BATCH,
-    told: Callable[[Rebuilt], None] = lambda _: None,
+    on_progress: Callable[[Rebuilt], None] = lambda _: None,
 ) -> Rebuilt:
     """Fold every conversation anew, a batch a transaction; then count the signals anew, a day a
     transaction.
@@ -81,7 +81,8 @@ async def rebuild(
     Raises DatabaseAway.
     """
     done = Rebuilt()
-    after = await store.cursor(CURSOR) or ""
+    cursors = Cursors(engine)
+    after = await cursors.cursor(CURSOR) or ""
     if after:
         log.warning("going on where the last rebuild was stopped")
     while conversations := await _conversations(engine, after, batch):
@@ -89,13 +90,13 @@ async def rebuild(
         if publish is not None:
             await publish(folded.tickets)
         after = conversations[-1]
-        await store.set_cursor(CURSOR, after)
+        await cursors.set_cursor(CURSOR, after)
         done.conversations += len(conversations)
-        done.tickets += sum(isinstance(each, TicketRecord) for each in folded.tickets)
+        done.tickets += sum(isinstance(ticket, TicketRecord) for ticket in folded.tickets)
         done.changed += folded.changed
-        told(done)
+        on_progress(done)
     done.cells = await recount(engine)
-    await store.forget_cursor(CURSOR)
+    await cursors.forget_cursor(CURSOR)
     return done
 
 

@@ -1,20 +1,19 @@
-"""Between records and rows: an event as its row, a row as triage reads it, and what a row counts
-for.
-"""
+"""Rows of events: made of judgements, read as triage's messages, counted as signals."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from connectors.events import Deleted, Event, Said, Transcript
-from models.analysis import Analysis, Call
+from connectors.events import Deleted, TextEvent, Transcript
+from models.analysis import Analysis, Call, Moment
 from stream.postgres.database import halfvec_bytes, storable
 from stream.postgres.tables import Row
-from stream.triage.fold import CallState, Message
+from stream.triage.judgement import Judgement
+from stream.triage.ticket import CallState, Message
 
 COMPLAINT = 0.5  # from this probability on, an event counts as a complaint
 POINTS = 200  # of a stored trajectory; a longer one is thinned
@@ -32,29 +31,31 @@ COUNTED = (
 )
 
 
-def event_row(
-    event: Event, text: str, brand: str | None, analysis: Analysis | None
-) -> dict[str, Any]:
-    """The row of `events`, without `received_at`. A deletion has no text, no author and no scores."""
+def event_row(judgement: Judgement) -> dict[str, Any]:
+    """The row of `events` without `received_at`. A deletion has no text, author and scores."""
+    event, analysis = judgement.event, judgement.analysis
     row = {
         "id": storable(event.id),
         "revision": event.revision,
         "kind": event.kind,
         "network": event.network,
         "conversation": storable(event.conversation),
-        "brand": _maybe(brand),
+        "brand": _storable_or_none(judgement.brand),
         "occurred_at": event.occurred_at,
     }
     if isinstance(event, Deleted):
-        return row | _said(None, None) | _judged(None)
-    judged = _judged(analysis)
+        return row | _message_columns(None, None) | _analysis_columns(None)
+    judged = _analysis_columns(analysis)
     if isinstance(event, Transcript) and analysis is not None and analysis.call is not None:
         judged["scores"] |= {"call": _call(analysis.call, event.complete)}
-    return row | _said(event, storable(text)) | judged | _language(event, analysis)
+    if judgement.failed is not None:
+        judged["scores"] = {**(judged["scores"] or {}), "failed": judgement.failed}
+    text = storable(judgement.text)
+    return row | _message_columns(event, text) | judged | _language(event, analysis)
 
 
 def message(row: Row) -> Message:
-    """The stored event as triage reads it. Triage sees what is stored, never what is about to be."""
+    """The stored event as triage reads it: what is stored, never what is about to be."""
     scores = row["scores"] or {}
     dissatisfaction = row["dissatisfaction"]
     return Message(
@@ -78,15 +79,21 @@ def message(row: Row) -> Message:
         problem=row["problem"],
         abstained=row["abstained"],
         call=_call_state(scores.get("call")),
+        failed=scores.get("failed"),
     )
 
 
-def signals(gone: Iterable[Row], come: Iterable[Row]) -> list[dict[str, Any]]:
+def as_stored(judgement: Judgement) -> Message:
+    """The judged event as triage reads it once it is stored."""
+    return message(event_row(judgement))
+
+
+def signals(removed: Iterable[Row], added: Iterable[Row]) -> list[dict[str, Any]]:
     """What the cells of `signal_counts` change by, sorted by cell: a live inbound event counts
     once, others do not.
     """
     cells: dict[tuple[str, str, datetime], list[Any]] = defaultdict(lambda: [0, 0, 0, Decimal(0)])
-    for sign, rows in ((-1, gone), (1, come)):
+    for sign, rows in ((-1, removed), (1, added)):
         for row in rows:
             if row["direction"] != "inbound":  # a deletion has no direction
                 continue
@@ -107,17 +114,17 @@ def signals(gone: Iterable[Row], come: Iterable[Row]) -> list[dict[str, Any]]:
     ]
 
 
-def _said(event: Said | None, text: str | None) -> dict[str, Any]:
+def _message_columns(event: TextEvent | None, text: str | None) -> dict[str, Any]:
     return {
         "direction": event and event.direction,
-        "author": event and _maybe(event.author),
+        "author": event and _storable_or_none(event.author),
         "followers": event and event.followers,
-        "in_reply_to": event and _maybe(event.in_reply_to),
+        "in_reply_to": event and _storable_or_none(event.in_reply_to),
         "text": text,
     }
 
 
-def _judged(analysis: Analysis | None) -> dict[str, Any]:
+def _analysis_columns(analysis: Analysis | None) -> dict[str, Any]:
     if analysis is None:
         return dict.fromkeys(
             (
@@ -171,33 +178,40 @@ def _call(call: Call, complete: bool) -> dict[str, Any]:
     """How a call stands. trajectory: [turn, mood, dissatisfaction, tension] of each of the
     customer's turns.
     """
-    step = -(-len(call.trajectory) // POINTS)
-    told: dict[str, Any] = {
+    state: dict[str, Any] = {
         "complete": complete,
         "turns": call.turns,
         "customer_turns": call.customer_turns,
-        "trajectory": [
-            [one.turn, round(one.mood, 2), round(one.dissatisfaction), round(one.tension, 2)]
-            for one in (call.trajectory[-1::-step][::-1] if step else ())
-        ],
+        "trajectory": [_point(moment) for moment in _thinned(call.trajectory)],
     }
     if call.outcome is not None:
-        told |= {
-            "outcome": call.outcome.label,
-            "follow_up": round(call.outcome.probabilities["follow_up"], 4),
-        }
+        state["outcome"] = call.outcome.label
+        state["follow_up"] = round(call.outcome.probabilities["follow_up"], 4)
         if call.outcome.words:
-            told["open"] = storable(call.outcome.words[:QUOTED])
+            state["open"] = storable(call.outcome.words[:QUOTED])
     if call.soured is not None:
-        told |= {
-            "soured": call.soured.turn,
-            "soured_words": storable((call.soured_words or "")[:QUOTED]),
-        }
-    return told
+        state["soured"] = call.soured.turn
+        state["soured_words"] = storable((call.soured_words or "")[:QUOTED])
+    return state
+
+
+def _thinned(trajectory: Sequence[Moment]) -> Sequence[Moment]:
+    """At most POINTS of it, always with the last one."""
+    step = max(1, -(-len(trajectory) // POINTS))
+    return trajectory[::-1][::step][::-1]
+
+
+def _point(moment: Moment) -> list[float]:
+    return [
+        moment.turn,
+        round(moment.mood, 2),
+        round(moment.dissatisfaction),
+        round(moment.tension, 2),
+    ]
 
 
 def unquoted(scores: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The scores as they are told to others: without the words of a call, which only its row holds."""
+    """The scores that are published: without the words of a call, which only its row holds."""
     if scores is None or "call" not in scores:
         return scores
     call = {
@@ -208,20 +222,22 @@ def unquoted(scores: dict[str, Any] | None) -> dict[str, Any] | None:
     return scores | {"call": call}
 
 
-def _call_state(told: dict[str, Any] | None) -> CallState | None:
-    if told is None:
+def _call_state(state: dict[str, Any] | None) -> CallState | None:
+    if state is None:
         return None
     return CallState(
-        complete=told["complete"],
-        outcome=told.get("outcome"),
-        open=told.get("open"),
-        soured=told.get("soured_words"),
+        complete=state["complete"],
+        outcome=state.get("outcome"),
+        open=state.get("open"),
+        soured=state.get("soured_words"),
     )
 
 
-def _language(event: Said, analysis: Analysis | None) -> dict[str, Any]:
-    return {"language": _maybe(analysis.language if analysis is not None else event.language)}
+def _language(event: TextEvent, analysis: Analysis | None) -> dict[str, Any]:
+    return {
+        "language": _storable_or_none(analysis.language if analysis is not None else event.language)
+    }
 
 
-def _maybe(text: str | None) -> str | None:
+def _storable_or_none(text: str | None) -> str | None:
     return None if text is None else storable(text)

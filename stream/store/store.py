@@ -1,85 +1,67 @@
-"""Save what a batch of events says: one transaction, the same result in any order and however often
-it is sent.
-"""
+"""Store of events and tickets: one transaction, the same result in any order and repetition."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from connectors.events import Event
-from models.analysis import Analysis
-from stream.alerts.deliveries import Deliveries
-from stream.alerts.store import Alerts
-from stream.bursts.counts import Signals
+from stream.errors import where
 from stream.postgres.database import reachable
 from stream.postgres.tables import Row
 from stream.records import AlertRecord, AnalysisRecord, TicketRecord, WithdrawnTicket
 from stream.store import events as event_store
 from stream.store import tickets as ticket_store
 from stream.store.changes import Change, change
-from stream.store.cursors import Cursors
-from stream.store.dead_letters import DeadLetters
-from stream.store.queries import Queries
 from stream.store.rows import event_row, message
-from stream.triage import fold as triage
+from stream.triage.fold import Failure, Fold, fold, fold_surely
+from stream.triage.judgement import Judgement
 
-Fold = Callable[[Sequence[triage.Message]], triage.Ticket | None]
+log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """An event that is ready to be stored. text: redacted. analysis: None for the brand's own
-    events and deletions.
-    """
-
-    event: Event
-    text: str
-    brand: str | None
-    analysis: Analysis | None
+TicketRecords = list[TicketRecord | WithdrawnTicket]
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
     """What is stored now about every event of the batch, its conversations, and the alerts that its
-    events raised.
+    events raised. failures: of the tickets that need a look because they could not be weighed.
     """
 
     analyses: list[AnalysisRecord]
-    tickets: list[TicketRecord | WithdrawnTicket]
+    tickets: TicketRecords
     alerts: list[AlertRecord]
+    failures: list[Failure] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Refolded:
     """What is stored about some conversations, and how many tickets had to be changed for it."""
 
-    tickets: list[TicketRecord | WithdrawnTicket]
+    tickets: TicketRecords
     changed: int
 
 
-class Store(DeadLetters, Signals, Alerts, Deliveries, Queries, Cursors):
+class Store:
     """Events in, tickets out. Several may save at once, in one process or in many, on the same
     conversations too.
     """
 
-    def __init__(self, engine: AsyncEngine, fold: Fold = triage.fold) -> None:
-        super().__init__(engine)
+    def __init__(self, engine: AsyncEngine, fold: Fold = fold) -> None:
+        self._engine = engine
         self._fold = fold
 
-    async def save(self, batch: Sequence[Scored]) -> Saved:
+    async def save(self, batch: Sequence[Judgement]) -> Saved:
         """Store the batch and say what is stored.
 
         All or nothing. Raises DatabaseAway when it may succeed later; any other error lies in the
         batch.
         """
-        rows = _latest(
-            event_row(scored.event, scored.text, scored.brand, scored.analysis) for scored in batch
-        )
+        rows = _latest(event_row(judgement) for judgement in batch)
         if not rows:
             return Saved([], [], [])
         while True:
@@ -92,41 +74,30 @@ class Store(DeadLetters, Signals, Alerts, Deliveries, Queries, Cursors):
     async def _save(self, connection: AsyncConnection, rows: Mapping[str, Row]) -> Saved:
         locked = await event_store.lock(connection, rows)
         known = await event_store.known(connection, rows, locked)
-        changed = [
-            row
-            for id, row in rows.items()
-            if id not in known or row["revision"] > known[id].revision
-        ]
+        changed = _news(rows, known)
         touched = await event_store.replace(connection, changed, known)
         histories = await ticket_store.histories(connection, locked)
         tickets = await ticket_store.stored_tickets(connection, locked)
         last = await ticket_store.last_changes(connection, locked - tickets.keys())
         new = {row["id"] for row in changed} - known.keys()
+        touched_histories = {id: histories[id] for id in sorted(touched)}
         # In a thread: folding long conversations would keep heartbeats and health waiting.
-        changes = await asyncio.to_thread(
-            self._refold_all, sorted(touched), histories, tickets, last, new
+        changes, failures = await asyncio.to_thread(
+            self._refold, touched_histories, tickets, last, new
         )
+        # A message that failed before was counted with its own batch.
+        failures = [failure for failure in failures if failure.id in rows or failure.id in touched]
+        _log(failures)
         tickets |= await ticket_store.write(connection, changes, touched)
-        withdrawn = {made.ticket_id: made.version for made in changes if made.values is None}
-        withdrawn |= {id: row["version"] for id, row in last.items() if id not in tickets}
-        alerts = []
-        if known or any(made.becomes_p1 for made in changes):
-            alerts = await ticket_store.p1_alerts(
-                connection, tickets.keys() | withdrawn.keys(), rows.keys()
-            )
-        return Saved(
-            [
-                ticket_store.analysis_record(row)
-                for conversation in sorted(histories)
-                for row in histories[conversation]
-                if row["id"] in rows
-            ],
-            [
-                *(TicketRecord(**row) for id, row in tickets.items() if id not in withdrawn),
-                *(WithdrawnTicket(id=id, version=version) for id, version in withdrawn.items()),
-            ],
-            [ticket_store.alert_record(row, tickets.get(row["ticket_id"])) for row in alerts],
-        )
+        withdrawn = _withdrawn(changes, last, tickets)
+        alerts: list[AlertRecord] = []
+        if known or any(change.becomes_p1 for change in changes):
+            ids = tickets.keys() | withdrawn.keys()
+            raised = await ticket_store.p1_alerts(connection, ids, rows.keys())
+            alerts = [
+                ticket_store.alert_record(row, tickets.get(row["ticket_id"])) for row in raised
+            ]
+        return Saved(_analyses(histories, rows), _records(tickets, withdrawn), alerts, failures)
 
     async def refold(self, conversations: Collection[str]) -> Refolded:
         """Fold these conversations anew from their stored events; says what is stored then. Raises
@@ -142,50 +113,47 @@ class Store(DeadLetters, Signals, Alerts, Deliveries, Queries, Cursors):
             last = await ticket_store.last_changes(connection, histories.keys() - tickets.keys())
             lost = [id for id, row in last.items() if row["kind"] != "withdrawn"]
             people = await ticket_store.set_by_people(connection, lost)
+            changes, failures = self._refold(histories, tickets, last, ())
+            _log(failures)
             changes = [
-                replace(made, becomes_p1=False, people=people.get(id, made.people))
-                for id in sorted(histories)
-                if (made := self._refold(histories[id], tickets.get(id), last.get(id), ()))
+                replace(
+                    change,
+                    becomes_p1=False,
+                    people=people.get(change.ticket_id, change.people),
+                )
+                for change in changes
             ]
             tickets |= await ticket_store.write(connection, changes, {})
-            withdrawn = {made.ticket_id: made.version for made in changes if made.values is None}
-            withdrawn |= {id: row["version"] for id, row in last.items() if id not in tickets}
-        return Refolded(
-            [
-                *(TicketRecord(**row) for id, row in tickets.items() if id not in withdrawn),
-                *(WithdrawnTicket(id=id, version=version) for id, version in withdrawn.items()),
-            ],
-            len(changes),
-        )
+        return Refolded(_records(tickets, _withdrawn(changes, last, tickets)), len(changes))
 
-    async def upkeep(self) -> None:
-        """What must be done now and then: the coming months' partitions, and the end of old dead
-        letters.
-        """
-        await self.ensure_partitions()
-        await self.prune()
-
-    def _refold_all(
+    def _refold(
         self,
-        conversations: Sequence[str],
         histories: Mapping[str, Sequence[Row]],
         tickets: Mapping[str, Row],
         last: Mapping[str, Row],
         new: Collection[str],
-    ) -> list[Change]:
-        return [
-            made
-            for id in conversations
-            if (made := self._refold(histories[id], tickets.get(id), last.get(id), new))
-        ]
+    ) -> tuple[list[Change], list[Failure]]:
+        """What the conversations ask of their tickets, and what of them could not be weighed."""
+        changes: list[Change] = []
+        failures: list[Failure] = []
+        for id in sorted(histories):
+            live = [row for row in histories[id] if row["kind"] != "deleted"]
+            ticket = None
+            if live:
+                ticket, failed = fold_surely([message(row) for row in live], self._fold)
+                failures += failed
+            inbound = {row["id"] for row in live if row["direction"] == "inbound"}
+            new_inbound = not inbound.isdisjoint(new)
+            next_version = change(tickets.get(id), last.get(id), ticket, live, new_inbound)
+            if next_version is not None:
+                changes.append(next_version)
+        return changes, failures
 
-    def _refold(
-        self, history: Sequence[Row], stored: Row | None, last: Row | None, new: Collection[str]
-    ) -> Change | None:
-        live = [row for row in history if row["kind"] != "deleted"]
-        ticket = self._fold([message(row) for row in live]) if live else None
-        new_inbound = any(row["id"] in new and row["direction"] == "inbound" for row in live)
-        return change(stored, last, ticket, live, new_inbound)
+
+def _log(failures: Sequence[Failure]) -> None:
+    for failure in failures:
+        error = where(failure.error)
+        log.warning("cannot judge %s: %s failed, %s", failure.id, failure.step, error)
 
 
 def _latest(rows: Iterable[dict[str, Any]]) -> dict[str, Row]:
@@ -197,3 +165,32 @@ def _latest(rows: Iterable[dict[str, Any]]) -> dict[str, Row]:
         if row["id"] not in latest or row["revision"] > latest[row["id"]]["revision"]:
             latest[row["id"]] = row
     return dict(sorted(latest.items()))
+
+
+def _news(rows: Mapping[str, Row], known: Mapping[str, event_store.StoredId]) -> list[Row]:
+    """The rows that are new, or of a higher revision than what is stored."""
+    return [
+        row for id, row in rows.items() if id not in known or row["revision"] > known[id].revision
+    ]
+
+
+def _analyses(
+    histories: Mapping[str, Sequence[Row]], rows: Mapping[str, Row]
+) -> list[AnalysisRecord]:
+    """What is stored of the batch's events, by conversation."""
+    stored = [row for id in sorted(histories) for row in histories[id] if row["id"] in rows]
+    return [ticket_store.analysis_record(row) for row in stored]
+
+
+def _withdrawn(
+    changes: Sequence[Change], last: Mapping[str, Row], tickets: Mapping[str, Row]
+) -> dict[str, int]:
+    """The versions of the tickets that are not there: withdrawn now, or before."""
+    withdrawn = {change.ticket_id: change.version for change in changes if change.values is None}
+    return withdrawn | {id: row["version"] for id, row in last.items() if id not in tickets}
+
+
+def _records(tickets: Mapping[str, Row], withdrawn: Mapping[str, int]) -> TicketRecords:
+    stored = [TicketRecord(**row) for id, row in tickets.items() if id not in withdrawn]
+    withdrawals = [WithdrawnTicket(id=id, version=version) for id, version in withdrawn.items()]
+    return [*stored, *withdrawals]

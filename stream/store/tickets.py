@@ -1,6 +1,4 @@
-"""The tickets of a save: read conversations and their tickets, write what changed, say what is
-stored.
-"""
+"""Tickets of a save: histories in; versions, changes and P1 alerts out."""
 
 from __future__ import annotations
 
@@ -24,17 +22,16 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stream.postgres.tables import (
-    FOLDED,
     Row,
     alerts,
     arrays,
     events,
-    given,
     ticket_changes,
     tickets,
+    unnested,
 )
 from stream.records import AlertRecord, AnalysisRecord
-from stream.store.changes import Change, restored, severity
+from stream.store.changes import FOLDED, Change, restored, severity
 from stream.store.rows import unquoted
 
 _HISTORY = (
@@ -62,7 +59,7 @@ _P1 = (
 )
 
 _WRITTEN = ("id", "version", *FOLDED, "received_at", "waiting_since")
-_written = given(tickets, *_WRITTEN)
+_written = unnested(tickets, *_WRITTEN)
 _put_tickets = upsert(tickets).from_select(_WRITTEN, select(*_written.c))
 _PUT = _put_tickets.on_conflict_do_update(
     index_elements=["id"],
@@ -70,7 +67,7 @@ _PUT = _put_tickets.on_conflict_do_update(
 ).returning(*tickets.c)
 _WITHDRAW = delete(tickets).where(tickets.c.id == _of_tickets)
 _CHANGE = ("ticket_id", "version", "kind", "who", "reason", "changes")
-_RECORD = insert(ticket_changes).from_select(_CHANGE, select(*given(ticket_changes, *_CHANGE).c))
+_RECORD = insert(ticket_changes).from_select(_CHANGE, select(*unnested(ticket_changes, *_CHANGE).c))
 _ALERT = (
     "id",
     "kind",
@@ -83,7 +80,9 @@ _ALERT = (
     "evidence",
 )
 _ALARM = (
-    upsert(alerts).from_select(_ALERT, select(*given(alerts, *_ALERT).c)).on_conflict_do_nothing()
+    upsert(alerts)
+    .from_select(_ALERT, select(*unnested(alerts, *_ALERT).c))
+    .on_conflict_do_nothing()
 )
 
 
@@ -93,12 +92,11 @@ async def histories(
     """Everything stored under the conversations, each in the order of (occurred_at, id); deletions
     too.
     """
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in (
-        await connection.execute(_HISTORY, {"conversations": list(conversations)})
-    ).mappings():
-        found[row["conversation"]].append(row)
-    return found
+    result = await connection.execute(_HISTORY, {"conversations": list(conversations)})
+    by_conversation: dict[str, list[Row]] = defaultdict(list)
+    for row in result.mappings():
+        by_conversation[row["conversation"]].append(row)
+    return by_conversation
 
 
 async def stored_tickets(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Row]:
@@ -117,13 +115,14 @@ async def set_by_people(
     connection: AsyncConnection, ids: Collection[str]
 ) -> dict[str, dict[str, Any]]:
     """What people had set last on tickets whose rows are gone, as their changes tell it."""
-    found: dict[str, dict[str, Any]] = {id: {} for id in ids}
-    if ids:
-        for id, kind, changes in await connection.execute(_CHANGES, {"ids": list(ids)}):
-            found[id] |= restored(kind, changes)
-            if kind == "edited":
-                found[id]["edits"] = found[id].get("edits", 0) + 1
-    return found
+    if not ids:
+        return {}
+    people: dict[str, dict[str, Any]] = {id: {} for id in ids}
+    for id, kind, changes in await connection.execute(_CHANGES, {"ids": list(ids)}):
+        people[id] |= restored(kind, changes)
+        if kind == "edited":
+            people[id]["edits"] = people[id].get("edits", 0) + 1
+    return people
 
 
 async def write(
@@ -136,35 +135,48 @@ async def write(
     """
     if not changes:
         return {}
-    if gone := [change.ticket_id for change in changes if change.values is None]:
-        await connection.execute(_WITHDRAW, {"ids": gone})
-    written: dict[str, Row] = {}
-    if put := [
-        {"id": c.ticket_id, "version": c.version, **c.values}
-        for c in changes
-        if c.values is not None
-    ]:
-        written = _by_id(await connection.execute(_PUT, arrays(put, _WRITTEN)))
+    withdrawn = [change.ticket_id for change in changes if change.values is None]
+    if withdrawn:
+        await connection.execute(_WITHDRAW, {"ids": withdrawn})
+    written = await _put(connection, changes)
     for change in changes:
         if change.people:
-            set_by_people = (
-                update(tickets).where(tickets.c.id == change.ticket_id).returning(*tickets.c)
-            )
-            set_by_people = set_by_people.values({**change.people, "state_changed_at": func.now()})
-            written |= _by_id(await connection.execute(set_by_people))
-    recorded = [
-        {"ticket_id": c.ticket_id, "version": c.version, "kind": c.kind, "who": "earshot"}
-        | {"reason": c.reason, "changes": c.changes}
-        for c in changes
+            written |= await _set_people(connection, change)
+    await connection.execute(_RECORD, arrays([_recorded(change) for change in changes], _CHANGE))
+    alarms = [
+        _alarm(change.ticket_id, change.version, change.values, causes)
+        for change in changes
+        if change.values and change.becomes_p1
     ]
-    await connection.execute(_RECORD, arrays(recorded, _CHANGE))
-    if alarms := [
-        _alarm(c.ticket_id, c.version, c.values, causes)
-        for c in changes
-        if c.values and c.becomes_p1
-    ]:
+    if alarms:
         await connection.execute(_ALARM, arrays(alarms, _ALERT))
     return written
+
+
+async def _put(connection: AsyncConnection, changes: Sequence[Change]) -> dict[str, Row]:
+    rows = [
+        {"id": change.ticket_id, "version": change.version, **change.values}
+        for change in changes
+        if change.values is not None
+    ]
+    return _by_id(await connection.execute(_PUT, arrays(rows, _WRITTEN))) if rows else {}
+
+
+async def _set_people(connection: AsyncConnection, change: Change) -> dict[str, Row]:
+    values = {**change.people, "state_changed_at": func.now()}
+    put = update(tickets).where(tickets.c.id == change.ticket_id).values(values)
+    return _by_id(await connection.execute(put.returning(*tickets.c)))
+
+
+def _recorded(change: Change) -> Row:
+    return {
+        "ticket_id": change.ticket_id,
+        "version": change.version,
+        "kind": change.kind,
+        "who": "earshot",
+        "reason": change.reason,
+        "changes": change.changes,
+    }
 
 
 async def p1_alerts(
@@ -173,8 +185,8 @@ async def p1_alerts(
     """The P1 alerts of these tickets that one of the events `caused_by` raised, now or in an
     earlier delivery.
     """
-    found = (await connection.execute(_P1, {"ids": list(ids)})).mappings()
-    return [row for row in found if not set(caused_by).isdisjoint(row["evidence"]["events"])]
+    rows = (await connection.execute(_P1, {"ids": list(ids)})).mappings()
+    return [row for row in rows if not set(caused_by).isdisjoint(row["evidence"]["events"])]
 
 
 def analysis_record(row: Row) -> AnalysisRecord:

@@ -1,5 +1,4 @@
-"""Word cues: what a message says outright ("smell of gas", "switching to"), found in time linear in
-its length.
+"""Word cues of a message ("smell of gas", "switching to"), searched in time linear in its length.
 
 A cue is written as a phrase of words, lower case, contractions spelt out ("can not", "i am"):
 
@@ -28,59 +27,46 @@ from itertools import takewhile
 GAP = 6  # the words that `..` may skip
 _STOPS = frozenset({".", "?"})
 _NEGATIONS = frozenset({"not", "no", "never", "without", "nor", "nothing", "neither", "hardly"})
+# Little words between a negation and what it negates.
 _BETWEEN = frozenset(
-    [
-        "a",
-        "an",
-        "any",
-        "the",
-        "my",
-        "our",
-        "your",
-        "this",
-        "that",
-        "really",
-        "even",
-        "going",
-        "to",
-        "be",
-        "been",
-        "planning",
-        "in",
-        "on",
-        "of",
-        "want",
-    ]
+    """
+    a an any the my our your this that really even going to be been planning in on of want
+    """.split()  # noqa: SIM905 (a list of twenty lines reads worse)
 )
 
 _NUMBER = "#"
 _COMMON = frozenset(  # words of nearly every text: poor signs of a phrase
     """
-    a an and are as at be been by can do for from had has have he her his i if in into is it me my not now of off on or
-    our out she so still that the their them they this to up us was we were when who will with you your . ? , @
+    a an and are as at be been by can do for from had has have he her his i if in into is it me my
+    not now of off on or our out she so still that the their them they this to up us was we were
+    when who will with you your . ? , @
     """.split()  # noqa: SIM905 (a list of eighty lines reads worse)
 )
 
 _TOKEN = re.compile(
     r"(?P<url>https?://\S+|www\.\S+)|(?P<handle>@\w+)|(?P<tag>#\w+)|(?P<number>\d+(?:[.,:]\d+)*)"
-    r"|(?P<word>[^\W\d_]&[^\W\d_]\b|[^\W\d_][^\W_]*(?:['’ʼ`][^\W_]+)*)|(?P<stop>[.!?;\n\r…]+)|(?P<pause>[,:()–—]|(?<=\s)-+(?=\s)|--+)|(?P<sign>[$£€%])"
+    r"|(?P<word>[^\W\d_]&[^\W\d_]\b|[^\W\d_][^\W_]*(?:['’ʼ`][^\W_]+)*)|(?P<stop>[.!?;\n\r…]+)"
+    r"|(?P<pause>[,:()–—]|(?<=\s)-+(?=\s)|--+)|(?P<sign>[$£€%])"
 )
 _FIXED = {"url": "url", "handle": "@", "pause": ","}
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _APOSTROPHES = str.maketrans("’ʼ`", "'''")
 _LONG_DRAWN = re.compile(r"(.)\1{2,}")
 _SPELT_OUT = {
-    "cannot": "can not", "cant": "can not", "can't": "can not", "wont": "will not", "won't": "will not",
-    "dont": "do not", "doesnt": "does not", "didnt": "did not", "isnt": "is not", "arent": "are not",
-    "wasnt": "was not", "werent": "were not", "havent": "have not", "hasnt": "has not", "hadnt": "had not",
-    "wouldnt": "would not", "couldnt": "could not", "shouldnt": "should not", "aint": "is not", "ain't": "is not",
-    "im": "i am", "ive": "i have", "youre": "you are", "theyre": "they are", "youve": "you have", "thats": "that is",
-    "whats": "what is", "wheres": "where is", "hows": "how is", "theres": "there is", "let's": "let us",
-    "gonna": "going to", "wanna": "want to", "gotta": "got to", "u": "you", "ur": "your", "r": "are",
-    "pls": "please", "plz": "please", "plse": "please", "thx": "thanks", "tks": "thanks", "thnx": "thanks",
-    "ty": "thanks", "thanx": "thanks", "nvr": "never", "hrs": "hours", "hr": "hour", "mins": "minutes",
-    "min": "minute", "ppl": "people", "acct": "account", "cuz": "because", "tmrw": "tomorrow", "yrs": "years",
-    "yr": "year", "tho": "though", "cancelled": "canceled", "cancelling": "canceling", "luv": "love",
+    "cannot": "can not", "cant": "can not", "can't": "can not", "wont": "will not",
+    "won't": "will not", "dont": "do not", "doesnt": "does not", "didnt": "did not",
+    "isnt": "is not", "arent": "are not", "wasnt": "was not", "werent": "were not",
+    "havent": "have not", "hasnt": "has not", "hadnt": "had not", "wouldnt": "would not",
+    "couldnt": "could not", "shouldnt": "should not", "aint": "is not", "ain't": "is not",
+    "im": "i am", "ive": "i have", "youre": "you are", "theyre": "they are", "youve": "you have",
+    "thats": "that is", "whats": "what is", "wheres": "where is", "hows": "how is",
+    "theres": "there is", "let's": "let us", "gonna": "going to", "wanna": "want to",
+    "gotta": "got to", "u": "you", "ur": "your", "r": "are", "pls": "please", "plz": "please",
+    "plse": "please", "thx": "thanks", "tks": "thanks", "thnx": "thanks", "ty": "thanks",
+    "thanx": "thanks", "nvr": "never", "hrs": "hours", "hr": "hour", "mins": "minutes",
+    "min": "minute", "ppl": "people", "acct": "account", "cuz": "because", "tmrw": "tomorrow",
+    "yrs": "years", "yr": "year", "tho": "though", "cancelled": "canceled",
+    "cancelling": "canceling", "luv": "love",
 }  # fmt: skip
 _ENDINGS = (
     ("n't", "not"),
@@ -120,14 +106,14 @@ class Element:
 
     signs: frozenset[str]  # what it takes: words, beginnings (`smell*`), _NUMBER
     beginnings: tuple[str, ...]
-    least: float  # of its numbers
+    minimum: float  # of its numbers
     skips: int
     optional: bool
 
     def takes(self, word: str) -> bool:
         if word in self.signs or (self.beginnings and word.startswith(self.beginnings)):
             return True
-        return _NUMBER in self.signs and word[0].isdecimal() and _number(word) >= self.least
+        return _NUMBER in self.signs and word[0].isdecimal() and _number(word) >= self.minimum
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +133,10 @@ class Phrase:
             return at
         place = self.elements[element]
         for index in range(at, min(at + place.skips + 1, len(words))):
-            if (
-                place.takes(words[index])
-                and (end := self.end(words, index + 1, element + 1)) is not None
-            ):
-                return end
+            if place.takes(words[index]):
+                end = self.end(words, index + 1, element + 1)
+                if end is not None:
+                    return end
             if words[index] in _STOPS:
                 break
         return self.end(words, at, element + 1) if place.optional else None
@@ -166,19 +151,16 @@ class Cues:
 
         lists: NAME -> its words, with spaces between.
         """
-        phrases = [
-            one for name, group in groups.items() for one in _parsed(name, group["says"], lists)
-        ]
-        idioms = [
-            one
-            for name, group in groups.items()
-            for one in _parsed(name, group.get("unless", ""), lists)
-        ]
+        phrases: list[Phrase] = []
+        idioms: list[Phrase] = []
+        for name, group in groups.items():
+            phrases += _parsed(name, group["says"], lists)
+            idioms += _parsed(name, group.get("unless", ""), lists)
         self._index = _Index([*phrases, *idioms])
         self._idioms = frozenset(map(id, idioms))
 
     def find(self, text: str) -> dict[str, tuple[Cue, ...]]:
-        """Group -> its cues in `text`, in the order of the text. A group without a cue is absent."""
+        """Group -> its cues in the order of the text. A group without a cue is absent."""
         tokens = list(_tokens(text))
         words = [token.word for token in tokens]
         matches = self._index.matches(words)
@@ -186,19 +168,19 @@ class Cues:
         for start, end, phrase in matches:
             if id(phrase) in self._idioms:
                 excused.setdefault(phrase.group, set()).update(range(start, end))
-        found: dict[str, list[Cue]] = {}
+        cues: dict[str, list[Cue]] = {}
         for start, end, phrase in matches:
-            if id(phrase) in self._idioms or not excused.get(phrase.group, set()).isdisjoint(
-                range(start, end)
-            ):
+            group = phrase.group
+            if id(phrase) in self._idioms:
+                continue
+            if not excused.get(group, set()).isdisjoint(range(start, end)):
                 continue
             if phrase.negatable and _negated(words, start):
                 continue
-            quote = " ".join(text[tokens[start].start : tokens[end - 1].end].split())
-            found.setdefault(phrase.group, []).append(
-                Cue(phrase.group, phrase.written, quote, tokens[start].start)
-            )
-        return {group: tuple(cues) for group, cues in found.items()}
+            begin = tokens[start].start
+            quote = " ".join(text[begin : tokens[end - 1].end].split())
+            cues.setdefault(group, []).append(Cue(group, phrase.written, quote, begin))
+        return {group: tuple(of_group) for group, of_group in cues.items()}
 
 
 @cache
@@ -232,34 +214,37 @@ class _Index:
         in that order.
         """
         places = self._places(words)
-        called = {id(phrase): phrase for sign in places for phrase in self._by_sign.get(sign, ())}
-        found = []
-        for phrase in called.values():
+        candidates = {
+            id(phrase): phrase for sign in places for phrase in self._by_sign.get(sign, ())
+        }
+        matches: list[tuple[int, int, Phrase]] = []
+        for phrase in candidates.values():
             if any(places.keys().isdisjoint(element.signs) for element in phrase.needed):
                 continue
-            starts = {
-                at
-                for opener in phrase.openers
-                for sign in opener.signs
-                for at in places.get(sign, ())
-            }
-            found += [
-                (at, end, phrase) for at in starts if (end := phrase.end(words, at)) is not None
-            ]
-        return sorted(found, key=lambda match: (match[0], -match[1], match[2].written))
+            for start in _starts(phrase, places):
+                end = phrase.end(words, start)
+                if end is not None:
+                    matches.append((start, end, phrase))
+        return sorted(matches, key=lambda match: (match[0], -match[1], match[2].written))
 
     def _places(self, words: Sequence[str]) -> dict[str, list[int]]:
         """Sign -> where it stands."""
         places: dict[str, list[int]] = {}
         for at, word in enumerate(words):
-            signs = [
-                word,
-                *(word[:length] + "*" for length in self._lengths if length <= len(word)),
-            ]
-            for sign in signs if not word[0].isdecimal() else [*signs, _NUMBER]:
+            signs = [word]
+            signs += [word[:length] + "*" for length in self._lengths if length <= len(word)]
+            if word[0].isdecimal():
+                signs.append(_NUMBER)
+            for sign in signs:
                 if sign in self._signs:
                     places.setdefault(sign, []).append(at)
         return places
+
+
+def _starts(phrase: Phrase, places: Mapping[str, Sequence[int]]) -> set[int]:
+    """Where a match of the phrase may begin."""
+    signs = {sign for opener in phrase.openers for sign in opener.signs}
+    return {at for sign in signs for at in places.get(sign, ())}
 
 
 def _parsed(group: str, text: str, lists: Mapping[str, str]) -> Iterator[Phrase]:
@@ -278,22 +263,23 @@ def _elements(parts: Sequence[str], lists: Mapping[str, str]) -> Iterator[Elemen
         if part == "..":
             skips = GAP
             continue
-        choices = [
-            word
-            for choice in part.strip("[]").split("|")
-            for word in (lists[choice].split() if choice.isupper() else [choice])
-        ]
-        numbers = [float(choice[1:] or 0) for choice in choices if choice.startswith(_NUMBER)]
-        yield Element(
-            signs=frozenset(
-                _NUMBER if choice.startswith(_NUMBER) else choice for choice in choices
-            ),
-            beginnings=tuple(choice[:-1] for choice in choices if choice.endswith("*")),
-            least=min(numbers, default=0.0),
-            skips=skips,
-            optional=part.startswith("["),
-        )
+        choices: list[str] = []
+        for choice in part.strip("[]").split("|"):
+            choices += lists[choice].split() if choice.isupper() else [choice]
+        yield _element(choices, skips, optional=part.startswith("["))
         skips = 0
+
+
+def _element(choices: Sequence[str], skips: int, *, optional: bool) -> Element:
+    numbers = [choice for choice in choices if choice.startswith(_NUMBER)]
+    words = [choice for choice in choices if not choice.startswith(_NUMBER)]
+    return Element(
+        signs=frozenset([*words, _NUMBER] if numbers else words),
+        beginnings=tuple(word[:-1] for word in words if word.endswith("*")),
+        minimum=min((float(number[1:] or 0) for number in numbers), default=0.0),
+        skips=skips,
+        optional=optional,
+    )
 
 
 def _number(word: str) -> float:
@@ -318,27 +304,29 @@ def _tokens(text: str) -> Iterator[Token]:
             yield Token(word, match.start(), match.end())
 
 
-def _plain(kind: str, said: str) -> Sequence[str]:
+def _plain(kind: str, text: str) -> Sequence[str]:
     """The plain words of one token: contractions spelt out, hashtags taken apart, long-drawn
     letters shortened.
     """
     if kind == "word":
-        return _spelt_out(_LONG_DRAWN.sub(r"\1", said.lower().translate(_APOSTROPHES)))
+        return _spelt_out(_LONG_DRAWN.sub(r"\1", text.lower().translate(_APOSTROPHES)))
     if kind == "tag":
-        return [part.lower() for part in _CAMEL.findall(said)] or [said[1:].lower()]
+        return [part.lower() for part in _CAMEL.findall(text)] or [text[1:].lower()]
     if kind == "stop":
-        return ("?",) if "?" in said else (".",)
+        return ("?",) if "?" in text else (".",)
     if kind == "sign":
-        return ("%",) if said == "%" else ("$",)
-    return (_FIXED.get(kind, said),)
+        return ("%",) if text == "%" else ("$",)
+    return (_FIXED.get(kind, text),)
 
 
 def _spelt_out(word: str) -> Sequence[str]:
-    if plain := _SPELT_OUT.get(word):
-        return plain.split()
+    if word in _SPELT_OUT:
+        return _SPELT_OUT[word].split()
     for ending, meaning in _ENDINGS:
         if word.endswith(ending):
-            return (word.removesuffix(ending), meaning)
+            stem = word.removesuffix(ending)
+            # "did n't", as treebanks write it: the contraction stands alone
+            return (stem, meaning) if stem else (meaning,)
     if word.endswith("'s"):
         stem = word.removesuffix("'s")
         return (stem, "is") if stem in _IS else (stem,)

@@ -1,8 +1,7 @@
-"""Measures triage against messages that people have labelled."""
+"""Figures of triage on labelled messages: precision, recall, nDCG."""
 
 from __future__ import annotations
 
-import csv
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,15 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.analysis import Analysis
-from stream.triage.fold import Message, Ticket, fold
+from connectors.events import Event, Tweet
+from models.evaluation.labelled_file import Row, Table, read_labelled
+from stream.triage.fold import fold
+from stream.triage.ticket import Message, Ticket
 
 COLUMNS = ("text", "should_ticket", "priority")
 GAINS = {"P1": 15.0, "P2": 7.0, "P3": 3.0, "P4": 1.0, "none": 0.0}  # 2^grade - 1
-NDCG_FORMULA = "sum of gain / log2(rank + 1) by priority, over the same by label; gains P1 15, P2 7, P3 3, P4 1"
+NDCG_FORMULA = (
+    "sum of gain / log2(rank + 1) by priority, over the same by label; "
+    "gains P1 15, P2 7, P3 3, P4 1"
+)
 RESAMPLES = 2_000
 _BATCH = 64
-_SAID = datetime(2024, 1, 1, tzinfo=UTC)
+_MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 class UnusableLabels(ValueError):
@@ -38,76 +42,42 @@ class Labelled:
 
 
 def evaluate_triage(
-    data: Path, analyze: Callable[[Sequence[str]], list[Analysis]]
+    data: Path, messages: Callable[[Sequence[Event]], Sequence[Message]]
 ) -> dict[str, Any]:
     """How well triage finds the labelled tickets, and puts the urgent ones first.
 
     data: CSV `text,should_ticket,priority`; should_ticket 0 or 1, priority P1 to P4 for a ticket,
-    empty otherwise. Each text counts as a conversation of one inbound message. Raises
-    UnusableLabels on a missing column or an unknown label.
+    empty otherwise. Each text counts as a conversation of one inbound message. messages: what is
+    stored of events once they are judged. Raises UnusableLabels on a missing column or an unknown
+    label.
     """
     rows = read_labels(data)
-    texts = [row.text for row in rows]
-    analyses = [
-        one
-        for start in range(0, len(texts), _BATCH)
-        for one in analyze(texts[start : start + _BATCH])
-    ]
-    tickets = [fold([message_of(analysis)]) for analysis in analyses]
+    tickets: list[Ticket | None] = []
+    for start in range(0, len(rows), _BATCH):
+        events = [_post(row.text) for row in rows[start : start + _BATCH]]
+        tickets += [fold([message]) for message in messages(events)]
     return measured([row.level for row in rows], tickets)
 
 
 def read_labels(data: Path) -> list[Labelled]:
     """The labelled messages in the file. Raises UnusableLabels."""
-    try:
-        with data.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            if missing := [column for column in COLUMNS if column not in (table.fieldnames or ())]:
-                raise UnusableLabels(
-                    f"{data}: no column {', '.join(missing)}; expected {','.join(COLUMNS)}"
-                )
-            rows = [_labelled(row, f"{data}, line {table.line_num}") for row in table]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UnusableLabels(f"{data}: no CSV in UTF-8 ({error})") from None
-    if not rows:
-        raise UnusableLabels(f"{data}: no rows")
-    return rows
+    table = read_labelled(data, COLUMNS, error=UnusableLabels)
+    return [_labelled(table, row) for row in table.rows]
 
 
-def _labelled(row: dict[str, str | None], where: str) -> Labelled:
-    text, ticket, level = (row[column] for column in COLUMNS)
-    if text is None or ticket is None or level is None:
-        raise UnusableLabels(f"{where}: too few columns")
+def _labelled(table: Table, row: Row) -> Labelled:
+    ticket, level = row["should_ticket"], row["priority"]
     if ticket not in ("0", "1"):
-        raise UnusableLabels(f"{where}: should_ticket is {ticket!r}; expected 0 or 1")
+        raise table.unknown(row, "should_ticket", ("0", "1"))
     if ticket == "1" and level not in ("P1", "P2", "P3", "P4"):
-        raise UnusableLabels(f"{where}: priority is {level!r}; expected P1, P2, P3 or P4")
+        raise table.unknown(row, "priority", ("P1", "P2", "P3", "P4"))
     if ticket == "0" and level:
-        raise UnusableLabels(f"{where}: priority is {level!r}, but no ticket has none")
-    return Labelled(text, level or "none")
+        raise table.refused(row, f"priority is {level!r}, but no ticket has none")
+    return Labelled(row.cells["text"], level or "none")
 
 
-def message_of(analysis: Analysis) -> Message:
-    """A single inbound post, as triage reads it."""
-    sentiment, topic, problem = analysis.sentiment, analysis.topic, analysis.problem
-    return Message(
-        id="gold:1",
-        conversation="gold:1",
-        kind="tweet",
-        direction="inbound",
-        occurred_at=_SAID,
-        text=analysis.text,
-        language=analysis.language,
-        sentiment=sentiment.label if sentiment else None,
-        negative=sentiment.probabilities["negative"] if sentiment else None,
-        complaint=analysis.complaint,
-        dissatisfaction=analysis.dissatisfaction,
-        topic=topic.label if topic else None,
-        problem=problem.label if problem else None,
-        abstained=analysis.abstained,
-        alarm=analysis.alarm,
-        need=analysis.need,
-    )
+def _post(text: str) -> Event:
+    return Tweet(id="gold:1", conversation="gold:1", occurred_at=_MOMENT, text=text)
 
 
 def measured(labels: Sequence[str], tickets: Sequence[Ticket | None]) -> dict[str, Any]:
@@ -115,14 +85,15 @@ def measured(labels: Sequence[str], tickets: Sequence[Ticket | None]) -> dict[st
     same messages.
     """
     levels = [ticket.level if ticket else "none" for ticket in tickets]
-    said, found = np.array(labels), np.array(levels)
+    expected, actual = np.array(labels), np.array(levels)
     return {
         "n": len(labels),
-        "ticket": _agreement(said != "none", found != "none"),
-        "p1": _agreement(said == "P1", found == "P1") | _intervals(said == "P1", found == "P1"),
+        "ticket": _agreement(expected != "none", actual != "none"),
+        "p1": _agreement(expected == "P1", actual == "P1")
+        | _intervals(expected == "P1", actual == "P1"),
         "ndcg": round(ndcg(labels, [ticket.priority if ticket else -1 for ticket in tickets]), 4),
         "ndcg_formula": NDCG_FORMULA,
-        "tickets_per_1000": round(1000 * float(np.mean(found != "none")), 1),
+        "tickets_per_1000": round(1000 * float(np.mean(actual != "none")), 1),
         "needs_look": sum(ticket.needs_look for ticket in tickets if ticket),
         "confusion": _confusion(labels, levels),
     }
@@ -146,9 +117,9 @@ def ndcg(labels: Sequence[str], priorities: Sequence[int]) -> float:
     return float(np.array(ranked) @ discounts) / best if best else 1.0
 
 
-def _agreement(said: NDArray[np.bool_], found: NDArray[np.bool_]) -> dict[str, float | None]:
-    hits = int(np.sum(said & found))
-    precision, recall = _ratio(hits, int(found.sum())), _ratio(hits, int(said.sum()))
+def _agreement(expected: NDArray[np.bool_], actual: NDArray[np.bool_]) -> dict[str, float | None]:
+    hits = int(np.sum(expected & actual))
+    precision, recall = _ratio(hits, int(actual.sum())), _ratio(hits, int(expected.sum()))
     f1 = (
         None
         if precision is None or recall is None
@@ -157,16 +128,18 @@ def _agreement(said: NDArray[np.bool_], found: NDArray[np.bool_]) -> dict[str, f
     return {"precision": _rounded(precision), "recall": _rounded(recall), "f1": _rounded(f1)}
 
 
-def _intervals(said: NDArray[np.bool_], found: NDArray[np.bool_]) -> dict[str, list[float] | None]:
+def _intervals(
+    expected: NDArray[np.bool_], actual: NDArray[np.bool_]
+) -> dict[str, list[float] | None]:
     """95 % intervals by the percentile bootstrap over the messages; resamples without a denominator
     are left out.
     """
     random = np.random.default_rng(0)
-    picks = random.integers(0, len(said), size=(RESAMPLES, len(said)))
-    hits = (said & found)[picks].sum(axis=1)
+    picks = random.integers(0, len(expected), size=(RESAMPLES, len(expected)))
+    hits = (expected & actual)[picks].sum(axis=1)
     return {
-        "precision_95": _percentiles(hits, found[picks].sum(axis=1)),
-        "recall_95": _percentiles(hits, said[picks].sum(axis=1)),
+        "precision_95": _percentiles(hits, actual[picks].sum(axis=1)),
+        "recall_95": _percentiles(hits, expected[picks].sum(axis=1)),
     }
 
 

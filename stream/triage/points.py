@@ -1,5 +1,4 @@
-"""The table of weights: what each sign of urgency is worth, and how a support agent reads it. Edit
-here, then evaluate.
+"""Weights of triage: the points of each sign of urgency, and its words for a support agent.
 
 `earshot evaluate triage --data tests/data/triage_gold_dev.csv` says what a change does. A name is a
 group of cues in thesaurus.toml; `a+b` is both groups together.
@@ -7,17 +6,14 @@ group of cues in thesaurus.toml; `a+b` is both groups together.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
-Level = Literal["P1", "P2", "P3", "P4"]
+from stream.records import Level
+
 Reasons = dict[str, tuple[int, str]]  # name -> points, and the reason in words
 
-LEVELS: tuple[tuple[Level, int], ...] = (
-    ("P1", 70),
-    ("P2", 40),
-    ("P3", 13),
-    ("P4", 3),
-)  # from this priority on
+# from this priority on
+LEVELS: tuple[tuple[Level, int], ...] = (("P1", 70), ("P2", 40), ("P3", 13), ("P4", 3))
 CERTAIN = 6  # below this priority a ticket "needs a look"
 
 # Harm: somebody, or their money, may come to it within minutes. From ENOUGH on, in sum, it is P1;
@@ -57,14 +53,10 @@ HARM: Final[Reasons] = {
     "praise": (-20, "Praises"),
 }
 ENOUGH, AGAIN = 70, 8
-CALM, CALM_BELOW = (
-    -50,
-    7,
-)  # of dissatisfaction, 0-100: nobody who is content is in danger, unless much speaks for it
-ALARM, ALARM_AT = (
-    80,
-    36,
-)  # ALARM_AT + ALARM * (how much it reads like messages to see within minutes, -1 to 1)
+# below so much dissatisfaction (0-100): who is content is in no danger, unless much speaks for it
+CALM, CALM_BELOW = -50, 7
+# ALARM_AT + ALARM * (how much it reads like messages to see within minutes, -1 to 1)
+ALARM, ALARM_AT = 80, 36
 HINT = 0.08
 MILDER = {"hazard": "danger", "unwell": "injury"}  # the first says nothing new beside the second
 

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from connectors.events import TextEvent
 from connectors.webhook import Hook
 from models.taxonomy.classifier import Taxonomy
 from stream.kafka import Publish
@@ -19,7 +20,6 @@ from stream.web.api.erasure import forget_routes
 from stream.web.api.events import events_routes
 from stream.web.api.export import export_routes
 from stream.web.api.hooks import hooks_routes
-from stream.web.api.model import Reading
 from stream.web.api.replies import replies_routes
 from stream.web.api.state import state_routes
 from stream.web.api.stats import stats_routes
@@ -52,7 +52,7 @@ class Api:
     """What the REST interface works with."""
 
     ring: KeyRing
-    batcher: Batcher[Reading, str]
+    batcher: Batcher[TextEvent, str]
     publish: Publish
     taxonomy: Taxonomy
     hooks: Mapping[str, Hook] = field(default_factory=dict)

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from connectors.events import TextEvent
 from stream.errors import UserError
-from stream.web.api.model import Model, Reading
+from stream.web.api.model import Model
 from stream.web.batcher import Batcher
 
 
@@ -49,10 +50,10 @@ def configured(app: object) -> uvicorn.Config:
     )
 
 
-def batched(model: Model, threads: ThreadPoolExecutor) -> Batcher[Reading, str]:
+def batched(model: Model, threads: ThreadPoolExecutor) -> Batcher[TextEvent, str]:
     """Batches for a model that runs in these threads."""
 
-    async def run(readings: list[Reading]) -> Sequence[str]:
+    async def run(readings: list[TextEvent]) -> Sequence[str]:
         return await asyncio.get_running_loop().run_in_executor(threads, model.read, readings)
 
     return Batcher(run, runners=model.at_once)

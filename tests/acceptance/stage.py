@@ -21,7 +21,7 @@ import asyncpg
 from acceptance.earshot import Home, Worker
 from aiokafka import AIOKafkaConsumer
 
-from connectors.events import Event, Sourced
+from connectors.events import Event, SourcedEvent
 from stream.embedded import Embedded
 from stream.errors import BrokerAway
 from stream.ingest.publish import ingest
@@ -121,7 +121,7 @@ class Stage:
                 raise AssertionError(f"{len(letters)} events are too large for a message")
 
             await ingest(
-                (Sourced(each, None) for each in events), publisher, name="test", bury=bury
+                (SourcedEvent(each, None) for each in events), publisher, name="test", bury=bury
             )
 
     async def drained(self) -> None:

@@ -15,8 +15,7 @@ from acceptance.stage import Stage, embedded_stage
 from connectors.events import Tweet, encode
 from stream.kafka import MESSAGE_LIMIT, Outgoing
 from stream.postgres.database import open_engine
-from stream.store.dead_letters import DeadLetter
-from stream.store.store import Store
+from stream.store.dead_letters import DeadLetter, DeadLetters
 
 TIME = "2026-03-12T12:00:00Z"
 
@@ -168,7 +167,7 @@ async def test_a_dead_letter_that_can_be_read_now_is_stored_once(stage: Stage):
         "cluster", "tweets", 0, 7, b"x:1", value, "not an event: an older version did not know"
     )
     engine = open_engine(stage.database_url)
-    (number,) = await Store(engine).bury([letter])
+    (number,) = await DeadLetters(engine).bury([letter])
     await engine.dispose()
 
     for _ in range(2):

@@ -22,7 +22,7 @@ import psutil
 from rich.console import Console
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from connectors.events import Sourced, Tweet
+from connectors.events import SourcedEvent, Tweet
 from models.redact import redact
 from stream.accounts.sessions import Sessions
 from stream.accounts.users import People
@@ -35,7 +35,8 @@ from stream.embedded import free_port
 from stream.errors import UserError
 from stream.postgres.database import open_engine
 from stream.settings import Settings, read_settings
-from stream.store.store import Scored, Store
+from stream.store.store import Store
+from stream.triage.judgement import Judgement
 from stream.web.http.origins import COOKIE
 
 CLIENTS = Path(__file__).with_name("console_clients.py")
@@ -122,7 +123,12 @@ class ConsoleProcess:
 
 
 async def bench_consoles(
-    settings: Settings, events: Sequence[Sourced], *, rate: float, seconds: float, console: Console
+    settings: Settings,
+    events: Sequence[SourcedEvent],
+    *,
+    rate: float,
+    seconds: float,
+    console: Console,
 ) -> dict[str, Any]:
     """settings: a home of its own, embedded parts. events: offered at `rate` a second, through
     Kafka and one worker.
@@ -231,7 +237,7 @@ async def _log_in(database_url: str) -> list[str]:
         await engine.dispose()
 
 
-async def _warm(running: Parts, engine: AsyncEngine, events: Sequence[Sourced]) -> None:
+async def _warm(running: Parts, engine: AsyncEngine, events: Sequence[SourcedEvent]) -> None:
     """Until the worker has joined its group and its model is warm."""
     async with running.kafka.publisher() as publisher, asyncio.timeout(WARM_UP_SECONDS):
         for event, _ in events:
@@ -240,7 +246,9 @@ async def _warm(running: Parts, engine: AsyncEngine, events: Sequence[Sourced]) 
             await asyncio.sleep(0.2)
 
 
-async def _offer(running: Parts, events: Sequence[Sourced], rate: float, seconds: float) -> int:
+async def _offer(
+    running: Parts, events: Sequence[SourcedEvent], rate: float, seconds: float
+) -> int:
     """Send on time for so long, whatever the worker does; returns how many were sent."""
     started = time.perf_counter()
     sending = []
@@ -273,7 +281,7 @@ async def _probe(
             id=name, conversation=name, occurred_at=datetime.now(UTC), author=name, text=text
         )
         begun = time.time()
-        saved = await store.save([Scored(event, text, None, analysis)])
+        saved = await store.save([Judgement(event, text, None, analysis)])
         probes[number] = (begun, time.time())
         level = getattr(saved.tickets[0], "level", None)
         if level != "P1":

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 from history import worst
 from sqlalchemy.ext.asyncio import AsyncEngine
+from stores import Stores
 
 from stream.postgres.database import open_engine
-from stream.store.store import Store
 
 if TYPE_CHECKING:
     from browsing import Person
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-async def simple(postgres_url: str) -> AsyncIterator[Store]:
+async def simple(postgres_url: str) -> AsyncIterator[Stores]:
     """A store whose fold is `history.worst`."""
     engine = open_engine(postgres_url)
-    yield Store(engine, fold=worst)
+    yield Stores(engine, fold=worst)
     await engine.dispose()
 
 
@@ -42,7 +42,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def site(store: Store, engine: AsyncEngine, postgres_url: str) -> AsyncIterator[str]:
+async def site(store: Stores, engine: AsyncEngine, postgres_url: str) -> AsyncIterator[str]:
     """Where the console is, with `browsing.staff`."""
     from browsing import staff
     from serving import web

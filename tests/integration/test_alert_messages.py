@@ -98,7 +98,7 @@ async def passes(store, seconds=1000):
 
 async def test_an_alert_is_told_once_and_its_end_once(simple):
     desk = Desk()
-    telling = Notifier(simple, [(route(), desk)], base_url="https://earshot.example.com")
+    telling = Notifier(simple, simple, [(route(), desk)], base_url="https://earshot.example.com")
     await simple.put_alert(burst())
     for _ in range(3):
         await telling.round()
@@ -117,7 +117,7 @@ async def test_two_senders_at_once_tell_it_once(simple):
     desk = Desk()
     await simple.put_alert(burst())
 
-    await asyncio.gather(*(Notifier(simple, [(route(), desk)]).round() for _ in range(4)))
+    await asyncio.gather(*(Notifier(simple, simple, [(route(), desk)]).round() for _ in range(4)))
 
     assert len(desk.told) == 1
 
@@ -131,20 +131,20 @@ async def test_who_dies_while_sending_leaves_it_to_be_sent_again_under_the_same_
     await simple.put_alert(burst())
     dying = Dies()
     with pytest.raises(asyncio.CancelledError):
-        await Notifier(simple, [(route(), dying)], clock=clock).round()
+        await Notifier(simple, simple, [(route(), dying)], clock=clock).round()
     desk = Desk()
-    assert await Notifier(simple, [(route(), desk)], clock=clock).round() == 0, (
+    assert await Notifier(simple, simple, [(route(), desk)], clock=clock).round() == 0, (
         "the other one may still be at it"
     )
     await passes(simple, LEASE.total_seconds() + 1)
-    await Notifier(simple, [(route(), desk)], clock=clock).round()
+    await Notifier(simple, simple, [(route(), desk)], clock=clock).round()
 
     assert dying.told == desk.told == ["burst:VoltLine:outage:1/raised"]
 
 
 async def test_a_sink_in_trouble_rests_as_long_as_it_asks_and_then_hears_everything(simple, clock):
     desk = Desk("desk", NotSent("busy", retry_after=30.0), SentUnknown("cut"))
-    telling = Notifier(simple, [(route(), desk)], clock=clock)
+    telling = Notifier(simple, simple, [(route(), desk)], clock=clock)
     await simple.put_alert(burst(1))
     await simple.put_alert(burst(2))
 
@@ -172,7 +172,7 @@ async def test_a_sink_in_trouble_rests_as_long_as_it_asks_and_then_hears_everyth
 
 async def test_what_is_refused_for_good_is_not_sent_again_and_the_next_one_is(simple):
     desk = Desk("desk", NotSent("no such channel"))
-    telling = Notifier(simple, [(route(), desk)])
+    telling = Notifier(simple, simple, [(route(), desk)])
     await simple.put_alert(burst(1, severity=9))
     await simple.put_alert(burst(2))
     await telling.round()
@@ -186,7 +186,7 @@ async def test_what_is_refused_for_good_is_not_sent_again_and_the_next_one_is(si
 
 async def test_a_storm_is_a_few_messages_and_a_digest_and_nothing_is_left_out(simple):
     desk = Desk()
-    telling = Notifier(simple, [(route(per_minute=4), desk)])
+    telling = Notifier(simple, simple, [(route(per_minute=4), desk)])
     for number in range(40):
         await simple.put_alert(burst(number, severity=1 + number % 10, topic=f"topic {number}"))
     await telling.round()
@@ -211,7 +211,7 @@ async def test_routes_choose_by_brand_kind_and_severity(simple):
     ]
     await simple.put_alert(burst(1, severity=9, brand="SkyNorth"))
     await simple.put_alert(burst(2, severity=3))
-    await Notifier(simple, routes).round()
+    await Notifier(simple, simple, routes).round()
 
     assert volt.told == ["burst:VoltLine:outage:2/raised"]
     assert grave.told == ["burst:SkyNorth:outage:1/raised"]
@@ -221,14 +221,14 @@ async def test_last_years_alerts_wake_nobody(simple):
     desk = Desk()
     then = datetime.now(UTC) - timedelta(days=300)
     await simple.put_alert(burst(1, started_at=then, peak_at=then, ended_at=then))
-    await Notifier(simple, [(route(), desk)]).round()
+    await Notifier(simple, simple, [(route(), desk)]).round()
 
     assert desk.told == []
 
 
 async def test_what_is_acknowledged_or_snoozed_is_not_told(simple):
     desk = Desk()
-    telling = Notifier(simple, [(route(), desk)])
+    telling = Notifier(simple, simple, [(route(), desk)])
     for number, topic in ((1, "outage"), (2, "billing"), (3, "staff")):
         await simple.put_alert(burst(number, topic=topic))
     acknowledged = await simple.acknowledge("burst:VoltLine:outage:1", "ada")
@@ -269,9 +269,9 @@ async def test_a_burst_of_messages_becomes_one_alert_that_tells_its_words_and_en
         for n in range(15)
     ]
     await simple.save([*quiet, *crowd[:30]])
-    judge = BurstJudge(simple)
+    judge = BurstJudge(simple, simple)
     [raised] = await judge.look()
-    again = await BurstJudge(simple).look()
+    again = await BurstJudge(simple, simple).look()
 
     assert (raised.brand, raised.topic, raised.recovered_at) == ("Northwind Air", "outage", None)
     assert raised.evidence["words"][0] == "internet"
@@ -279,7 +279,7 @@ async def test_a_burst_of_messages_becomes_one_alert_that_tells_its_words_and_en
 
     await simple.save(crowd)  # the first thirty once more, and ten that are new
     await simple.save(crowd)
-    [grown] = await BurstJudge(simple, exact=True).look()
+    [grown] = await BurstJudge(simple, simple, exact=True).look()
     assert (grown.id, grown.evidence["negative"]) == (raised.id, 40)
 
     await simple.save([tweet(2000, 60, minute=90)])

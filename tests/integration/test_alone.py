@@ -7,12 +7,12 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from stream.postgres.advisory_lock import alone
+from stream.postgres.advisory_lock import advisory_lock
 
 
 async def holding(engine, name: str, held: asyncio.Event) -> None:
-    async with alone(engine, name) as lock:
-        assert lock.mine
+    async with advisory_lock(engine, name) as lock:
+        assert lock.acquired
         held.set()
         while True:
             await lock.still()
@@ -45,11 +45,11 @@ async def test_whoever_is_asked_to_stop_after_the_connection_broke_stops(engine)
 
 
 async def test_the_lock_is_anothers_once_the_connection_broke(engine):
-    async with alone(engine, "a duty") as first:
-        assert first.mine
-        async with alone(engine, "a duty") as second:
-            assert not second.mine
+    async with advisory_lock(engine, "a duty") as first:
+        assert first.acquired
+        async with advisory_lock(engine, "a duty") as second:
+            assert not second.acquired
         await broken_off(engine)
         assert not await first.still()
-        async with alone(engine, "a duty") as third:
-            assert third.mine
+        async with advisory_lock(engine, "a duty") as third:
+            assert third.acquired

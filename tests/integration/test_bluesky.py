@@ -11,11 +11,11 @@ from servers.jetstream import START, Jetstream, close_after, commit, cut_after
 from servers.web import Waits, heard
 
 from connectors.base import SourceError
+from connectors.bluesky.accounts import AccountDirectory
 from connectors.bluesky.jetstream import Jetstream as Source
-from connectors.bluesky.people import People
 from connectors.bluesky.posts import tid, tid_micros
 from connectors.events import Deleted
-from connectors.wanted import Wanted
+from connectors.keywords import KeywordFilter
 
 
 @pytest.fixture
@@ -24,11 +24,13 @@ async def server():
         yield running
 
 
-def source(server, *words, handles=(), told=lambda line: None, **given):
-    people = People(host=server.address, allow_private=True, told=told)
+def source(server, *words, handles=(), on_line=lambda line: None, **options):
+    directory = AccountDirectory(host=server.address, allow_private=True, on_line=on_line)
     address = server.address.replace("http", "ws") + "/subscribe"
-    wanted = Wanted(words, handles)
-    return Source(wanted, people, servers=[address], allow_private=True, told=told, **given)
+    keyword_filter = KeywordFilter(words, handles)
+    return Source(
+        keyword_filter, directory, servers=[address], allow_private=True, on_line=on_line, **options
+    )
 
 
 async def test_posts_with_the_word_become_events_with_author_conversation_and_language(server):
@@ -126,7 +128,7 @@ async def test_a_hole_that_the_server_no_longer_keeps_is_told(server):
     told = []
     server.post(3_600_000_000, "delta")
 
-    await heard(source(server, "delta", told=told.append), 1, cursor=START)
+    await heard(source(server, "delta", on_line=told.append), 1, cursor=START)
 
     assert told == ["Bluesky: posts from 2026-03-12 12:00 to 2026-03-12 13:00 UTC are missing"]
 
@@ -183,9 +185,11 @@ async def test_records_that_are_no_posts_are_left_out(server):
 
 
 async def test_a_private_address_is_refused_for_good_unless_it_is_allowed(server):
-    people = People(host=server.address)
+    directory = AccountDirectory(host=server.address)
     closed = Source(
-        Wanted(["delta"]), people, servers=[server.address.replace("http", "ws") + "/subscribe"]
+        KeywordFilter(["delta"]),
+        directory,
+        servers=[server.address.replace("http", "ws") + "/subscribe"],
     )
 
     with pytest.raises(SourceError, match="EARSHOT_ALLOW_PRIVATE_ADDRESSES") as refused:

@@ -14,13 +14,13 @@ from connectors.files import open_file
 from models.analyzer import Analyzer
 from models.artifact import default_artifact
 from models.calls.analyzer import call_reader
-from models.redact import redact
 from stream.brands import Brand, Brands
 from stream.kafka import Outgoing
 from stream.observe.health import Health
 from stream.observe.metrics import Metrics
 from stream.pipeline import Message, Pipeline
 from stream.store.store import Store
+from stream.triage.judgement import Judge
 
 CALLS = Path(__file__).parents[1] / "data" / "calls"
 
@@ -41,11 +41,13 @@ def pipeline(analyzer, store, sent) -> Pipeline:
         sent.extend(messages)
 
     return Pipeline(
-        analyze=analyzer,
-        calls=call_reader(analyzer, default_artifact(), whole=True),
-        redact=redact,
-        brands=Brands([Brand("SkyNorth", handles=("skynorth",), words=("skynorth",))]),
+        judge=Judge(
+            analyzer,
+            Brands([Brand("SkyNorth", handles=("skynorth",), words=("skynorth",))]),
+            call_reader(analyzer, default_artifact(), whole=True),
+        ),
         store=store,
+        dead_letters=store,
         publish=publish,
         cluster="test",
         metrics=Metrics(),

@@ -11,13 +11,13 @@ from history import SEVERE, answer, tweet
 from playwright.async_api import expect
 from serving import web
 from sqlalchemy import text
+from stores import Stores
 
 from stream.accounts.users import People
 from stream.desk.actions import Claim
 from stream.desk.tickets import Desk
 from stream.postgres.database import open_engine
 from stream.postgres.schema import migrate
-from stream.store.store import Store
 
 
 async def test_a_new_ticket_appears_in_an_open_queue_and_an_urgent_one_above_it(store, ben):
@@ -189,7 +189,7 @@ async def test_a_database_that_goes_away_is_said_and_what_was_seen_stays(own_pos
     url = await own_postgres.create("console")
     await migrate(url)
     engine = open_engine(url)
-    store = Store(engine)
+    store = Stores(engine)
     await staff(People(engine))
     await store.save([tweet(1, 95, text=SEVERE)])
     async with web(store, url=url) as address, person(chromium, address) as ben:

@@ -16,7 +16,7 @@ from servers.imap_server import START, ImapServer, announces_gigabytes, cut_in_l
 from servers.web import Waits, heard
 
 from connectors.base import SourceError
-from connectors.events import Sourced
+from connectors.events import SourcedEvent
 from connectors.imap.client import Account, Mailbox
 from connectors.imap.source import Mails
 
@@ -142,7 +142,7 @@ async def test_a_mailbox_that_is_numbered_anew_is_read_again_by_its_dates(server
     server.get(raw(2))
     lines = []
 
-    second, place = await heard(mails(server, told=lines.append), 2, cursor)
+    second, place = await heard(mails(server, on_line=lines.append), 2, cursor)
 
     assert titles(first) == ["number 0", "number 1"]
     assert titles(second) == ["number 1", "number 2"], (
@@ -162,7 +162,7 @@ async def test_an_empty_mailbox_that_is_numbered_anew_does_not_bring_everything_
     async with aclosing(mails(server).events(cursor)) as events:
         passed = [await anext(events) for _ in range(3)]
 
-    assert not any(isinstance(each, Sourced) for each in passed)
+    assert not any(isinstance(each, SourcedEvent) for each in passed)
     assert passed[-1].cursor["uid"] == 101
 
 
@@ -172,7 +172,7 @@ async def test_a_message_that_the_server_cannot_read_is_left_out_after_three_tri
     server.refuses = {2}
     lines, waits = [], Waits()
 
-    found, _ = await heard(mails(server, told=lines.append), 2, waits=waits)
+    found, _ = await heard(mails(server, on_line=lines.append), 2, waits=waits)
 
     assert titles(found) == ["number 0", "number 2"]
     assert len(waits) == 2

@@ -13,11 +13,11 @@ from servers.web import Waits, cut, heard
 
 from connectors.base import NotSent, SentUnknown, SourceError
 from connectors.events import Deleted
-from connectors.mastodon.client import Server
+from connectors.keywords import KeywordFilter
+from connectors.mastodon.client import MastodonServer
 from connectors.mastodon.posts import plain
 from connectors.mastodon.replies import MastodonReplier
 from connectors.mastodon.source import Mastodon
-from connectors.wanted import Wanted
 
 
 @pytest.fixture
@@ -28,14 +28,14 @@ async def network():
 
 @pytest.fixture
 async def server(network):
-    found = Server(network.address, allow_private=True)
+    found = MastodonServer(network.address, allow_private=True)
     yield found
     await found.close()
 
 
 @pytest.fixture
 async def replier(network):
-    found = MastodonReplier(Server(network.address, "token", allow_private=True))
+    found = MastodonReplier(MastodonServer(network.address, "token", allow_private=True))
     yield found
     await found.close()
 
@@ -54,7 +54,7 @@ async def test_posts_with_the_word_become_events_without_markup(network, server)
     network.roots[answer] = root
     network.post(6, "about something else")
 
-    (event,), _ = await heard(Mastodon(server, Wanted(["delta"])), 1)
+    (event,), _ = await heard(Mastodon(server, KeywordFilter(["delta"])), 1)
 
     assert event.text == "#Delta lost my bag\nagain & again"
     assert event.conversation == event.in_reply_to == f"mastodon:127.0.0.1/{root}"
@@ -73,7 +73,7 @@ async def test_cuts_lose_nothing_and_double_nothing(network, server):
             network.post(number, f"delta {number}")
 
     saying = asyncio.create_task(later())
-    found, _ = await heard(Mastodon(server, Wanted(["delta"])), 60, waits=waits)
+    found, _ = await heard(Mastodon(server, KeywordFilter(["delta"])), 60, waits=waits)
     await saying
 
     assert sorted(event.text for event in found) == sorted(
@@ -86,18 +86,18 @@ async def test_what_was_said_between_two_runs_is_fetched_also_what_came_late_fro
     network, server
 ):
     network.post(100, "delta one")
-    first, cursor = await heard(Mastodon(server, Wanted(["delta"])), 1)
+    first, cursor = await heard(Mastodon(server, KeywordFilter(["delta"])), 1)
     network.post(200, "delta two", told=False)
     network.post(90, "delta, late", told=False)
 
-    second, _ = await heard(Mastodon(server, Wanted(["delta"])), 3, cursor)
+    second, _ = await heard(Mastodon(server, KeywordFilter(["delta"])), 3, cursor)
 
     assert {event.text for event in first + second} == {"delta one", "delta two", "delta, late"}
 
 
 async def test_a_long_gap_is_fetched_page_by_page_and_goes_on_after_a_limit(network, server):
     network.post(0, "delta 0")
-    listening = Mastodon(server, Wanted(["delta"]))
+    listening = Mastodon(server, KeywordFilter(["delta"]))
     _, cursor = await heard(listening, 1)
     for number in range(1, 100):
         network.post(number, f"delta {number}", told=False)
@@ -121,7 +121,7 @@ async def test_repeated_and_reordered_posts_come_once_and_reposts_not_at_all(net
     network.post(3, "delta", reblog={"id": "1"})
     third = network.post(0, "delta zero")
 
-    found, _ = await heard(Mastodon(server, Wanted(["delta"])), 3)
+    found, _ = await heard(Mastodon(server, KeywordFilter(["delta"])), 3)
 
     assert ids(found) == [first, second, third]
 
@@ -134,7 +134,7 @@ async def test_an_edit_is_a_revision_and_a_deletion_is_told(network, server):
     network.tell("delete", id)
     network.order.pop(0)
 
-    found, _ = await heard(Mastodon(server, Wanted(["delta"])), 2)
+    found, _ = await heard(Mastodon(server, KeywordFilter(["delta"])), 2)
 
     assert found[0].revision == 60
     assert isinstance(found[1], Deleted)
@@ -145,7 +145,7 @@ async def test_a_stream_without_a_sign_of_life_is_taken_for_dead(network):
     network.mute = True
     network.post(0, "delta")
     waits = Waits()
-    server = Server(network.address, allow_private=True, silence=0.2)
+    server = MastodonServer(network.address, allow_private=True, silence=0.2)
 
     async def later():
         while network.connected < 2:
@@ -153,7 +153,7 @@ async def test_a_stream_without_a_sign_of_life_is_taken_for_dead(network):
         network.post(1, "delta again")
 
     saying = asyncio.create_task(later())
-    found, _ = await heard(Mastodon(server, Wanted(["delta"])), 2, waits=waits)
+    found, _ = await heard(Mastodon(server, KeywordFilter(["delta"])), 2, waits=waits)
     await saying
     await server.close()
 
@@ -168,17 +168,17 @@ async def test_too_many_requests_wait_as_long_as_they_are_told_and_a_refusal_say
     waits = Waits()
 
     with pytest.raises(SourceError, match="EARSHOT_MASTODON_TOKEN"):
-        await heard(Mastodon(server, Wanted(["delta"])), 1, waits=waits)
+        await heard(Mastodon(server, KeywordFilter(["delta"])), 1, waits=waits)
 
     assert waits == [7.0, 2.0]
 
 
 async def test_the_token_is_sent_in_the_head_and_never_said(network):
-    server = Server(network.address, "secret-token", allow_private=True)
+    server = MastodonServer(network.address, "secret-token", allow_private=True)
     network.script = [401, 401]
 
     with pytest.raises(SourceError) as refused:
-        await heard(Mastodon(server, Wanted(["delta"])), 1)
+        await heard(Mastodon(server, KeywordFilter(["delta"])), 1)
     await server.close()
 
     assert network.heads[0]["Authorization"] == "Bearer secret-token"
@@ -231,7 +231,7 @@ async def test_what_is_gone_is_not_answered_and_a_limit_says_when(network, repli
 
 
 async def test_a_wrong_token_is_said_in_one_line(network):
-    replier = MastodonReplier(Server(network.address, "wrong", allow_private=True))
+    replier = MastodonReplier(MastodonServer(network.address, "wrong", allow_private=True))
     id = f"mastodon:127.0.0.1/{network.post(0, 'delta')}"
 
     with pytest.raises(NotSent, match="write:statuses") as refused:
@@ -243,10 +243,10 @@ async def test_a_wrong_token_is_said_in_one_line(network):
 
 
 async def test_mentions_are_heard_through_notifications_when_there_is_a_token(network):
-    server = Server(network.address, "token", allow_private=True)
+    server = MastodonServer(network.address, "token", allow_private=True)
     id = network.post(0, "@care hello?", told=False)
     notice = {"id": "41", "type": "mention", "status": network.statuses[id]}
-    source = Mastodon(server, Wanted(handles=["care"]))
+    source = Mastodon(server, KeywordFilter(handles=["care"]))
     network.notifications.append(notice)
 
     (event,), cursor = await heard(source, 1, {"mentions": "12"})
@@ -268,5 +268,5 @@ def test_markup_becomes_the_text_that_people_see():
 def test_a_server_is_an_address():
     for wrong in ("ftp://mastodon.example", "https://user:secret@mastodon.example", "https://"):
         with pytest.raises(ValueError, match="is no server"):
-            Server(wrong)
-    assert Server("mastodon.social").url == "https://mastodon.social"
+            MastodonServer(wrong)
+    assert MastodonServer("mastodon.social").url == "https://mastodon.social"

@@ -14,14 +14,14 @@ import asyncpg
 import pytest
 from history import deletion, tweet
 
-from connectors.base import NotSent, SentReply, SentUnknown, Standing
+from connectors.base import NotSent, PostStatus, SentReply, SentUnknown
 from connectors.outbox import FileReplier
 from models.replier.draft import Candidate, Draft
 from stream.observe.metrics import Metrics
 from stream.postgres.database import dsn, open_engine
 from stream.replies.outbox import MOST_LOOKS, MOST_TRIES, SHOWS_AFTER, Outbox
 from stream.replies.store import Replies
-from stream.store.store import Scored
+from stream.triage.judgement import Judgement
 
 
 class Network(FileReplier):
@@ -33,7 +33,7 @@ class Network(FileReplier):
         super().__init__(path)
         self.troubles: list[Exception | None] = []
         self.after: list[Exception | None] = []  # the same, when the text stands there already
-        self.standing: dict[str, Standing] = {}
+        self.standing: dict[str, PostStatus] = {}
         self.blind: Exception | None = None
 
     async def reply(self, to: str, text: str, *, key: str) -> SentReply:
@@ -51,8 +51,8 @@ class Network(FileReplier):
             raise self.blind
         return await super().find_reply(to, text, key=key, since=since)
 
-    async def lookup(self, ids: Sequence[str]) -> Mapping[str, Standing]:
-        return {id: self.standing.get(id, Standing("there")) for id in ids}
+    async def lookup(self, ids: Sequence[str]) -> Mapping[str, PostStatus]:
+        return {id: self.standing.get(id, PostStatus("there")) for id in ids}
 
 
 class Stand:
@@ -152,7 +152,7 @@ async def test_the_answer_in_the_stream_marks_the_ticket_as_answered(stand):
     await stand.approved()
     await stand.work()
 
-    await stand.simple.save([Scored(stand.told[0], "we are on it", "Northwind Air", None)])
+    await stand.simple.save([Judgement(stand.told[0], "we are on it", "Northwind Air", None)])
 
     [row] = await stand.ask("select answered_at from tickets where id = 'x:1'")
     assert row["answered_at"] is not None
@@ -176,7 +176,7 @@ async def test_a_message_that_is_gone_or_wants_no_answer_is_not_answered(stand, 
         case "opted out":
             await stand.replies.opt_out("x", "ada", "bob")
         case _:
-            stand.network.standing["x:1"] = Standing("gone")
+            stand.network.standing["x:1"] = PostStatus("gone")
 
     await stand.work()
 
@@ -190,7 +190,7 @@ async def test_a_message_that_was_edited_goes_back_to_a_person(stand, where):
     if where == "here":
         await stand.simple.save([tweet(1, 70, revision=1, text="all is well now")])
     else:
-        stand.network.standing["x:1"] = Standing("there", revision=1)
+        stand.network.standing["x:1"] = PostStatus("there", revision=1)
 
     await stand.work()
 
@@ -303,7 +303,7 @@ async def test_an_answer_that_was_sent_and_never_told_is_told_by_the_next_sender
     stand.told.clear()
 
     assert await stand.outbox().tell_again() == 1
-    await stand.simple.save([Scored(stand.told[0], "we are on it", "Northwind Air", None)])
+    await stand.simple.save([Judgement(stand.told[0], "we are on it", "Northwind Air", None)])
     assert await stand.outbox().tell_again() == 0
 
 

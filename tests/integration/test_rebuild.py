@@ -9,6 +9,7 @@ import pytest
 from history import answer, deletion, tweet
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from stores import Stores
 
 from stream.store.rebuild import CURSOR, rebuild, recount
 from stream.store.store import Store
@@ -25,11 +26,11 @@ COUNTS = """
 
 
 @pytest.fixture
-async def full(engine: AsyncEngine) -> Store:
+async def full(engine: AsyncEngine) -> Stores:
     """A store with twelve conversations: answered, edited, deleted, urgent, calm, and one that
     people worked on.
     """
-    store = Store(engine)
+    store = Stores(engine)
     for number in range(0, 120, 10):
         anger = 30.0 + number % 70
         urgent = (

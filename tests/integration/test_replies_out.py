@@ -11,7 +11,7 @@ from servers.x_api import KEYS, NOW, Ledger, XApi, post_id
 
 from connectors.base import NotSent, Replier, SentUnknown
 from connectors.bluesky.replies import BlueskyReplier
-from connectors.deletions import Known, deleted
+from connectors.deletions import StoredPost, deleted
 from connectors.outbox import FileReplier
 from connectors.x.client import Api
 from connectors.x.costs import PRICES, Meter
@@ -130,10 +130,10 @@ async def test_posts_on_x_are_looked_up_by_the_hundred_and_an_edit_is_seen(x, on
 
 
 async def test_the_daily_look_turns_what_is_gone_into_deletions_of_the_same_conversation(x, on_x):
-    posts = [Known(f"x:{x.post(number, 'delta')}", "x:1", NOW) for number in range(3)]
+    posts = [StoredPost(f"x:{x.post(number, 'delta')}", "x:1", NOW) for number in range(3)]
     del x.posts[posts[1].id[2:]]
 
-    found = [event async for event in deleted(on_x, posts, at_once=2)]
+    found = [event async for event in deleted(on_x, posts)]
 
     assert [(event.id, event.conversation) for event in found] == [(posts[1].id, "x:1")]
 

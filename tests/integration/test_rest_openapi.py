@@ -14,7 +14,8 @@ from serving import EmptyStore, web
 from models.analyzer import Analyzer
 from models.artifact import default_artifact
 from models.calls.analyzer import call_reader
-from models.redact import redact
+from stream.brands import Brands
+from stream.triage.judgement import Judge
 from stream.web.api.messages import AnalysisOut
 from stream.web.api.model import reader
 
@@ -27,7 +28,8 @@ def analyzer() -> Analyzer:
 @pytest.fixture(scope="module")
 def site(analyzer) -> Iterator[str]:
     """The whole server with the shipped model."""
-    read = reader(analyzer, redact, call_reader(analyzer, default_artifact(), whole=True))
+    calls = call_reader(analyzer, default_artifact(), whole=True)
+    read = reader(Judge(analyzer, Brands(()), calls), analyzer.version)
     with on_a_thread(lambda: web(EmptyStore(), read=read)) as address:
         yield address
 

@@ -4,6 +4,7 @@ the daily look.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 from fakes import NOON
@@ -11,12 +12,13 @@ from history import tweet as scored
 from servers.x_api import KEYS, XApi
 
 from connectors.events import decode
+from connectors.network import Context, ListenQuery
+from connectors.x import XNetwork
 from connectors.x.costs import PRICES, Meter
 from stream.bootstrap.live import look_up
-from stream.ingest.networks import Wish
+from stream.bootstrap.parts import Stores
 from stream.ingest.spend import Spend, spend_alert
 from stream.postgres.database import open_engine
-from stream.settings import Settings
 
 DAY = NOON.date()
 
@@ -92,19 +94,12 @@ async def test_once_a_day_posts_of_open_tickets_are_looked_up_and_what_is_gone_i
         there, gone = x.post(0, "my line is down"), x.post(1, "my line is down too")
         await store.save([scored(int(there), 95), scored(int(gone), 95)])
         del x.posts[gone]
-        settings = Settings(
-            x_api=x.address,
-            x_bearer_token=KEYS.bearer_token,
-            x_consumer_key=KEYS.consumer_key,
-            x_consumer_secret=KEYS.consumer_secret,
-            x_access_token=KEYS.access_token,
-            x_access_token_secret=KEYS.access_token_secret,
-            allow_private_addresses=True,
-        )
-        kafka, ledger = Published(), Spend(engine, "x")
+        account = XNetwork(**asdict(KEYS), api=x.address)
+        context = Context(Spend(engine, "x"), allow_private=True)
+        kafka = Published()
 
         for _ in range(2):
-            await look_up(settings, "x", Wish(("delta",)), store, kafka, ledger)
+            await look_up(account, "x", ListenQuery(("delta",)), Stores(engine), kafka, context)
 
         (deletion,) = [decode(each.value) for each in kafka]
         assert (deletion.kind, deletion.id, deletion.conversation) == (

@@ -12,7 +12,7 @@ from history import NOON, answer, deletion, tweet
 from sqlalchemy import text
 
 from stream.store.store import Store
-from stream.triage.fold import Message, Ticket
+from stream.triage.ticket import Message, Ticket
 
 
 async def rows(store: Store, query: str, **values: Any) -> list[dict[str, Any]]:
@@ -333,10 +333,33 @@ async def test_a_poisonous_event_fails_alone_and_leaves_nothing(simple):
     assert len((await simple.save([tweet(1, 70)])).tickets) == 1
 
 
-async def test_a_fold_that_fails_undoes_the_save(simple):
+async def test_where_the_fold_fails_the_event_is_stored_and_its_ticket_needs_a_look(simple, caplog):
     def broken(history: list[Message]) -> Ticket | None:
-        raise ZeroDivisionError
+        raise ZeroDivisionError("still waiting")
 
-    with pytest.raises(ZeroDivisionError):
-        await Store(simple._engine, fold=broken).save([tweet(1, 70)])
-    assert await rows(simple, "select 1 from events") == []
+    saved = await Store(simple._engine, fold=broken).save([tweet(1, 70), tweet(2, 70)])
+
+    failures = [(failure.id, failure.step) for failure in saved.failures]
+    assert failures == [("x:1", "fold"), ("x:2", "fold")]
+    tickets = await rows(simple, "select id, level, needs_look, factors from tickets order by id")
+    assert [(row["id"], row["level"], row["needs_look"]) for row in tickets] == [
+        ("x:1", "P3", True),
+        ("x:2", "P3", True),
+    ]
+    assert tickets[0]["factors"][0]["name"] == "unjudged"
+    assert "still waiting" not in caplog.text
+
+
+async def test_what_the_model_could_not_read_is_stored_and_is_a_ticket(simple):
+    unread = replace(tweet(1, 70), analysis=None, failed="model")
+
+    await Store(simple._engine).save([unread])
+
+    [stored] = await rows(simple, "select text, scores, sentiment, model_version from events")
+    assert (stored["scores"], stored["sentiment"], stored["model_version"]) == (
+        {"failed": "model"},
+        None,
+        None,
+    )
+    [ticket] = await rows(simple, "select level, needs_look from tickets")
+    assert (ticket["level"], ticket["needs_look"]) == ("P3", True)

@@ -15,8 +15,9 @@ from sqlalchemy import text
 
 from stream.postgres.database import open_engine
 from stream.postgres.tables import ARRIVAL
-from stream.store.store import Scored, Store
+from stream.store.store import Store
 from stream.triage import fold as triage
+from stream.triage.judgement import Judgement
 
 EVENTS = "select to_jsonb(e) - 'received_at' - 'embedding' as row, embedding::text from events e order by id"
 IDS = "select id, revision, occurred_at, conversation from event_ids order by id"
@@ -44,11 +45,11 @@ VERSIONS = """
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[Scored]:
+def histories(draw: st.DrawFn) -> list[Judgement]:
     """Up to twelve revisions of up to six events in three conversations; an event may move, vanish
     and change sides.
     """
-    said: dict[tuple[int, int], Scored] = {}
+    said: dict[tuple[int, int], Judgement] = {}
     for _ in range(draw(st.integers(1, 12))):
         number, revision = draw(st.integers(1, 6)), draw(st.integers(0, 2))
         of, minute = draw(st.integers(1, 3)), draw(st.integers(0, 3))
@@ -107,7 +108,7 @@ async def snapshot(store: Store) -> dict[str, Any]:
         return read
 
 
-async def save_all(store: Store, deliveries: list[Scored], chance: random.Random) -> None:
+async def save_all(store: Store, deliveries: list[Judgement], chance: random.Random) -> None:
     while deliveries:
         size = chance.randint(1, 5)
         await store.save(deliveries[:size])

@@ -14,14 +14,15 @@ import pytest
 from fakes import MemoryStore, Published, message, sentiment_of_length, tweet
 from servers.otlp import Collector
 
-from models.redact import redact
+from stream.bootstrap.traces import open_traces
 from stream.brands import Brands
 from stream.errors import UserError
 from stream.kafka import Outgoing, Publisher
 from stream.observe.health import Health
 from stream.observe.metrics import Metrics
-from stream.observe.traces import OFF, open_traces
+from stream.observe.traces import OFF
 from stream.pipeline import Pipeline
+from stream.triage.judgement import Judge
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,11 +55,11 @@ async def closed(*traces):
 
 
 def pipeline(traces, store=None):
+    store = store or MemoryStore()
     return Pipeline(
-        analyze=sentiment_of_length,
-        redact=redact,
-        brands=Brands([]),
-        store=store or MemoryStore(),
+        judge=Judge(sentiment_of_length, Brands([])),
+        store=store,
+        dead_letters=store,
         publish=Published(),
         cluster="test",
         metrics=Metrics(),
@@ -127,7 +128,10 @@ async def test_a_collector_that_is_away_keeps_nobody(monkeypatch):
 
 
 def test_where_no_endpoint_is_set_nothing_is_imported_and_no_header_is_sent():
-    asked = "import sys, stream.bootstrap, stream.cli.main; from stream.observe.traces import open_traces; open_traces('worker'); "
+    asked = (
+        "import sys, stream.bootstrap, stream.cli.main; "
+        "from stream.bootstrap.traces import open_traces; open_traces('worker'); "
+    )
     told = (
         asked
         + "print(any(name.startswith('stream.observe.otel') or 'opentelemetry.sdk' in name for name in sys.modules))"

@@ -13,7 +13,7 @@ from serving import TOKEN, EmptyStore, web
 
 from stream.postgres.database import open_engine
 from stream.postgres.schema import migrate
-from stream.store.store import Store
+from stream.store.queries import Queries
 from stream.web.server import listen
 
 
@@ -89,7 +89,7 @@ async def test_every_answer_is_timed_by_the_route_that_is_declared(store, site):
 async def test_a_database_that_is_away_fails_readiness_and_not_liveness(own_postgres):
     await migrate(own_postgres.url)
     engine = open_engine(own_postgres.url)
-    async with web(Store(engine)) as address:
+    async with web(Queries(engine)) as address:
         assert (await ask(address, "/readyz"))[0] == 200
         own_postgres.stop()
 

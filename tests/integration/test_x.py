@@ -5,6 +5,7 @@ twice, all is paid.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +13,8 @@ from servers.web import Waits, heard, until
 from servers.x_api import KEYS, NOW, Ledger, XApi, cut_after, post_id
 
 from connectors.base import ConnectorError, SourceError
-from connectors.x import open_sources
+from connectors.network import Context, ListenQuery
+from connectors.x import XNetwork
 from connectors.x.client import Api, Keys
 from connectors.x.costs import PRICES, Meter
 from connectors.x.mentions import XMentions
@@ -329,14 +331,14 @@ async def test_posts_older_than_the_search_are_said_to_be_missing(network, api):
     told = []
     network.post(0, "delta 0")
 
-    await heard(stream(api, told=told.append), 1, {"since": post_id(-20 * 86400)})
+    await heard(stream(api, on_line=told.append), 1, {"since": post_id(-20 * 86400)})
 
     assert "are missing: the recent search looks back 7 days" in told[0]
 
 
 async def test_mentions_are_polled_at_a_fifth_and_none_is_missing_or_double(network, api):
     paid, polls = meter(), Waits()
-    source = XMentions(api, paid, name="x:mentions:99", brand="Delta", every=60.0, sleep=polls)
+    source = XMentions(api, paid, name="x:mentions:99", brand="Delta", sleep=polls)
     for number in range(130):
         network.post(number / 100, f"@DeltaCare {number}", told=False, mention=True)
     network.fail("/2/users/99/mentions", 503)
@@ -359,14 +361,15 @@ async def test_mentions_are_polled_at_a_fifth_and_none_is_missing_or_double(netw
     )
 
 
-async def test_the_stream_leaves_to_the_poller_what_the_poller_reads(network, api):
-    both = open_sources(
-        api, meter(), ["Delta Air Lines"], ["DeltaCare", "Delta"], brand="Delta", listen="both", poll_seconds=60,
-        sample=10, told=lambda line: None,
-    )  # fmt: skip
+async def test_the_stream_leaves_to_the_poller_what_the_poller_reads(network):
+    settings = XNetwork(**asdict(KEYS), api=network.address, listen="both")
+    query = ListenQuery(("Delta Air Lines",), ("DeltaCare", "Delta"), brand="Delta")
+    both = settings.open_sources(query, Context(Ledger(), allow_private=True))
     network.post(1, "delta 1")
 
     await heard(both[0], 1)
+    for source in both:
+        await source.close()
 
     assert [source.name for source in both] == ["x:stream:Delta", "x:mentions:99"]
     assert network.rules[0]["value"] == '("Delta Air Lines" OR @Delta) -is:retweet -@DeltaCare'
@@ -374,7 +377,7 @@ async def test_the_stream_leaves_to_the_poller_what_the_poller_reads(network, ap
 
 async def test_at_the_budget_reading_stops_and_says_so_once_until_tomorrow(network, api):
     told, waits = [], Waits()
-    paid = meter(budget=0.02, reached=told.append)  # four posts
+    paid = meter(budget=0.02, on_spent=told.append)  # four posts
     for number in range(6):
         network.post(number, f"delta {number}")
 
@@ -476,8 +479,7 @@ async def test_at_the_budget_mentions_alone_are_polled(network, api):
 async def test_what_must_be_set_first_is_said(network):
     with pytest.raises(ConnectorError, match="EARSHOT_X_ACCESS_TOKEN"):
         XMentions(Api(Keys("bearer")), meter(), name="x")
-    nothing = {"brand": None, "poll_seconds": 60, "sample": 10, "told": print}
     with pytest.raises(ConnectorError, match="EARSHOT_X_BEARER_TOKEN"):
-        open_sources(Api(Keys()), meter(), ["delta"], [], listen="stream", **nothing)
+        XNetwork().open_sources(ListenQuery(("delta",)), Context(Ledger()))
     with pytest.raises(ConnectorError, match="nothing to listen for"):
-        open_sources(Api(KEYS), meter(), [], ["not.of.x"], listen="stream", **nothing)
+        XNetwork(**asdict(KEYS)).open_sources(ListenQuery(handles=("not.of.x",)), Context(Ledger()))

@@ -10,7 +10,7 @@ from contextlib import aclosing, asynccontextmanager
 from aiohttp import web
 
 from connectors.base import SourceError
-from connectors.events import Sourced
+from connectors.events import SourcedEvent
 
 
 @asynccontextmanager
@@ -60,7 +60,7 @@ async def heard(source, count, cursor=None, waits=None):
                 async with aclosing(source.events(cursor)) as events:
                     async for each in events:
                         cursor = each.cursor
-                        if isinstance(each, Sourced):
+                        if isinstance(each, SourcedEvent):
                             found.append(each.event)
                         if len(found) == count:
                             break

@@ -264,14 +264,14 @@ def test_labels_meet_their_calls_by_the_name_of_the_file():
     [
         (
             "name,outcome\na,resolved\n",
-            "needs the columns file and sentiment, outcome or both; it has name, outcome",
+            "no column file; its columns are name, outcome",
         ),
         (
             "file,outcome\na,maybe\n",
-            "unknown outcome 'maybe' \\(line 2\\); use resolved, follow_up",
+            "line 2: unknown outcome 'maybe'; use resolved, follow_up",
         ),
         ("file,sentiment\na,sad\n", "unknown sentiment 'sad'"),
-        ("", "needs the columns file"),
+        ("", "no column file"),
     ],
 )
 def test_wrong_labels_are_one_line(tmp_path, content, expected):

@@ -15,7 +15,16 @@ from pathlib import Path
 import pytest
 
 from connectors.demo import DAY, demo_day
-from connectors.events import Complaint, Deleted, Event, Said, Transcript, Tweet, decode, encode
+from connectors.events import (
+    Complaint,
+    Deleted,
+    Event,
+    TextEvent,
+    Transcript,
+    Tweet,
+    decode,
+    encode,
+)
 
 SHARED = Path(os.environ.get("EARSHOT_SHARED", Path(__file__).parents[3] / "shared"))
 AIRLINE = SHARED / "data" / "tweets" / "airline" / "Tweets.csv"
@@ -27,11 +36,11 @@ def events() -> list[Event]:
 
 
 @pytest.fixture(scope="module")
-def said(events) -> list[Said]:
+def said(events) -> list[TextEvent]:
     return [event for event in events if not isinstance(event, Deleted)]
 
 
-def heard(said: list[Said], brand: str, start: time, end: time) -> int:
+def heard(said: list[TextEvent], brand: str, start: time, end: time) -> int:
     """How many inbound messages about `brand` came in [start, end)."""
     return sum(
         e.brand == brand and e.direction == "inbound" and start <= e.occurred_at.time() < end

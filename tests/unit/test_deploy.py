@@ -17,8 +17,10 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from environment import VARIABLES
 from typer.main import get_command
 
+from connectors.x import XNetwork
 from stream.cli.main import app
 from stream.kafka import INPUTS
 from stream.observe.metrics import STAGES, IngestMetrics, Metrics, RequestMetrics, store_metrics
@@ -28,12 +30,8 @@ from stream.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 COMMANDS = get_command(app)
-SETTINGS = {f"EARSHOT_{name.upper()}" for name in Settings.model_fields}
-SECRETS = {
-    f"EARSHOT_{name.upper()}"
-    for name, field in Settings.model_fields.items()
-    if "Secret" in str(field)
-}
+SETTINGS = set(VARIABLES)
+SECRETS = {name for name, field in VARIABLES.items() if "Secret" in str(field)}
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 RULES = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())
@@ -417,7 +415,7 @@ def test_promtool_accepts_the_rules_and_sees_each_fire_and_resolve():
 def test_the_budget_alert_warns_at_four_fifths_of_the_daily_budget():
     (rule,) = (rule for rule in ALERTS if rule["alert"] == "EarshotSpending")
 
-    assert rule["expr"].endswith(f"> {0.8 * Settings.model_fields['x_daily_budget'].default:g}")
+    assert rule["expr"].endswith(f"> {0.8 * XNetwork.model_fields['daily_budget'].default:g}")
 
 
 def test_prometheus_scrapes_the_services_at_their_ports():

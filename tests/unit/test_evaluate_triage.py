@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from connectors.events import Event, Tweet
 from models.analysis import Analysis, Sentiment
+from stream.brands import Brands
+from stream.store.rows import as_stored
 from stream.triage.evaluate import (
     UnusableLabels,
     evaluate_triage,
     measured,
-    message_of,
     ndcg,
     read_labels,
 )
-from stream.triage.fold import Ticket, fold
+from stream.triage.fold import fold
+from stream.triage.judgement import Judge, Judgement
+from stream.triage.ticket import Message, Ticket
 
 HEADER = "text,should_ticket,priority\n"
 
 
-def unread(texts: Sequence[str]) -> list[Analysis]:
+def unread(texts: Sequence[str], languages: Sequence[str | None]) -> list[Analysis]:
     """A model that says nothing: triage goes by the words."""
     return [Analysis(text, "en", "none") for text in texts]
+
+
+def messages(events: Sequence[Event]) -> list[Message]:
+    return [as_stored(judgement) for judgement in Judge(unread, Brands(()))(events)]
+
+
+def post(text: str) -> Event:
+    return Tweet(
+        id="x:1", conversation="x:1", occurred_at=datetime(2024, 1, 1, tzinfo=UTC), text=text
+    )
 
 
 def labelled(folder: Path, rows: str) -> Path:
@@ -34,7 +49,7 @@ def labelled(folder: Path, rows: str) -> Path:
 
 
 def tickets(*texts: str) -> list[Ticket | None]:
-    return [fold([message_of(analysis)]) for analysis in unread(texts)]
+    return [fold([message]) for message in messages([post(text) for text in texts])]
 
 
 def test_a_file_is_measured(tmp_path: Path) -> None:
@@ -46,7 +61,7 @@ def test_a_file_is_measured(tmp_path: Path) -> None:
         '"thanks, lovely flight",0,\n',
     )
 
-    figures = evaluate_triage(data, unread)
+    figures = evaluate_triage(data, messages)
 
     assert figures["n"] == 4
     assert figures["ticket"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0}
@@ -122,7 +137,7 @@ def test_triage_reads_what_the_model_says() -> None:
         need=0.2,
     )
 
-    message = message_of(analysis)
+    message = as_stored(Judgement(post("x"), "x", None, analysis))
 
     assert (message.sentiment, message.negative, message.complaint) == ("negative", 0.9, 0.8)
     assert (message.dissatisfaction, message.alarm, message.need, message.abstained) == (
@@ -136,14 +151,14 @@ def test_triage_reads_what_the_model_says() -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("text,priority\nhi,P1\n", "no column should_ticket; expected text,should_ticket,priority"),
-        ("", "no column text, should_ticket, priority"),
+        ("text,priority\nhi,P1\n", "no column should_ticket; its columns are text, priority"),
+        ("", "no column text and should_ticket and priority"),
         (HEADER, "no rows"),
-        (HEADER + "hi,1,P1\nhi,yes,P1\n", "line 3: should_ticket is 'yes'; expected 0 or 1"),
-        (HEADER + "hi,1,P5\n", "line 2: priority is 'P5'; expected P1, P2, P3 or P4"),
-        (HEADER + "hi,1,\n", "line 2: priority is ''"),
+        (HEADER + "hi,1,P1\nhi,yes,P1\n", "line 3: unknown should_ticket 'yes'; use 0, 1"),
+        (HEADER + "hi,1,P5\n", "line 2: unknown priority 'P5'; use P1, P2, P3, P4"),
+        (HEADER + "hi,1,\n", "line 2: unknown priority ''"),
         (HEADER + "hi,0,P3\n", "line 2: priority is 'P3', but no ticket has none"),
-        (HEADER + "hi,1\n", "line 2: too few columns"),
+        (HEADER + "hi,1\n", "line 2 has 2 fields and the header 3"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_where_and_why(

@@ -14,7 +14,7 @@ import pytest
 from connectors.base import FormatError
 from models.analysis import Analysis, Problem, Sentiment, Topic
 from models.training.explore.plots import bars, heat_map, two_sided
-from models.training.explore.texts import Found, understand
+from models.training.explore.texts import SourceText, understand
 from models.training.explore.themes import find_themes, near_duplicates
 from models.training.explore.words import log_odds, pairs, words
 from stream.cli.explore import explore
@@ -185,9 +185,12 @@ def test_the_models_labels_are_not_mixed_with_those_of_the_file():
             for text in texts
         ]
 
-    one, other = understand(
-        [Found("it is down", problem="dead line", index=25.0), Found("it is slow")], analyze
-    )
+    sources = [
+        SourceText("it is down", problem="dead line", index=25.0),
+        SourceText("it is slow"),
+    ]
+    texts = [source.text for source in sources]
+    one, other = understand(sources, zip(texts, analyze(texts), strict=True))
 
     assert (one.problem, one.index, one.severity, one.topic) == ("dead line", 25.0, 1, "network")
     assert (other.problem, other.index, other.severity, other.topic) == (

@@ -5,7 +5,7 @@ import pytest
 from replayed import AIRLINE_HEADER, SAMPLES, SHARED, Replayed, airline_row, sample, written
 
 from connectors.base import FormatError, Source
-from connectors.catalog import SOURCES, source
+from connectors.catalog import SOURCES, inputs, outputs, source
 from connectors.files import open_file
 
 
@@ -100,6 +100,8 @@ def test_the_catalog_opens_every_source_it_names():
     assert source("file") is open_file
     assert next(iter(source("demo")())).event.text
     assert all(callable(source(name)) for name in SOURCES)
+    assert inputs() == ["bluesky", "demo", "file", "imap", "mastodon", "x"]
+    assert outputs() == ["bluesky", "file", "mastodon", "x"]
 
 
 @pytest.mark.parametrize(

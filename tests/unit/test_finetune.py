@@ -90,8 +90,8 @@ def test_repeats_are_left_out_and_rows_without_a_label_too(tmp_path):
     exported = export_finetune(file, tmp_path / "out")
 
     assert sum(part["examples"] for part in exported.figures.values()) == 60
-    assert any("1 repeats" in line for line in exported.said)
-    assert any("1 texts without every label" in line for line in exported.said)
+    assert any("1 repeats" in line for line in exported.notes)
+    assert any("1 texts without every label" in line for line in exported.notes)
 
 
 def test_a_history_that_is_too_small_is_refused_in_one_line(tmp_path):

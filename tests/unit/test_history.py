@@ -37,9 +37,9 @@ def test_columns_are_recognised_by_what_people_call_them(tmp_path):
 
     assert history.labels("topic") == ["TV", "billing"]
     assert history.labels("problem") == ["picture", "sound", "too high"]
-    assert sorted({one.index for one in history.told}) == pytest.approx([100 / 6, 50, 500 / 6])
-    assert "problem is 'Issue'" in history.said[0]
-    assert any("Low, Medium, High" in line for line in history.said)
+    assert sorted({one.index for one in history.texts}) == pytest.approx([100 / 6, 50, 500 / 6])
+    assert "problem is 'Issue'" in history.notes[0]
+    assert any("Low, Medium, High" in line for line in history.notes)
 
 
 def test_a_column_can_be_named(tmp_path):
@@ -61,23 +61,23 @@ def test_a_column_can_be_named(tmp_path):
     ],
 )
 def test_the_scale_is_told_from_the_values(marks, index):
-    assert as_index(Path("mine.csv"), marks) == index
+    assert as_index(Path("mine.csv"), list(enumerate(marks, 2))) == index
 
 
 @pytest.mark.parametrize(
     ("marks", "told"),
     [
-        (["High", "72"], "mixed scales: row 2 says 'High', row 3 says '72'"),
+        (["High", "72"], "mixed scales: line 2 says 'High', line 3 says '72'"),
         (["0", "5"], "--scale"),
         (["0.2", "0.9"], "a share: multiply it by 100"),
         (["-4", "20"], "from -4 to 20"),
-        (["20", "furious"], "'furious' \\(row 3\\)"),
-        (["nan", "inf"], "'inf' \\(row 3\\)"),
+        (["20", "furious"], "line 3: dissatisfaction 'furious'"),
+        (["nan", "inf"], "line 3: dissatisfaction 'inf'"),
     ],
 )
 def test_values_on_no_scale_are_one_clear_line(marks, told):
     with pytest.raises(HistoryError, match=told) as error:
-        as_index(Path("mine.csv"), marks)
+        as_index(Path("mine.csv"), list(enumerate(marks, 2)))
 
     assert "\n" not in str(error.value)
 
@@ -93,7 +93,7 @@ def test_values_on_no_scale_are_one_clear_line(marks, told):
         ),
         (["text,topic,dissatisfaction", *rows("AAAA")], "fewer than 2 classes"),
         (["text,topic,dissatisfaction", *rows("AAAB")], "fewer than 2 classes"),
-        (["text,topic", "hello,A,B"], "line 2 has 3 columns, not the header's 2"),
+        (["text,topic", "hello,A,B"], "line 2 has 3 fields and the header 2"),
         (["text,topic"], "no rows"),
         ([], "empty"),
     ],
@@ -129,8 +129,8 @@ def test_rare_classes_become_other_and_repeats_count_once(tmp_path):
     history = read_history(path)
 
     assert history.labels("topic") == ["A", "B", "other"]
-    assert len(history.told) == 7
-    assert any("2 repeats, 1 texts with labels that differ" in line for line in history.said)
+    assert len(history.texts) == 7
+    assert any("2 repeats, 1 texts with labels that differ" in line for line in history.notes)
 
 
 def test_no_class_is_held_out_whole():
@@ -146,10 +146,10 @@ def test_no_class_is_held_out_whole():
 def test_a_draw_of_few_texts_has_as_many_of_each_class():
     history = read_history(OWN)
 
-    some = fewer(history.told, "topic", 5)
+    some = fewer(history.texts, "topic", 5)
 
     assert sorted(one.topic for one in some) == sorted(
         [*["TV"] * 5, *["billing"] * 5, *["network"] * 5]
     )
-    assert some != fewer(history.told, "topic", 5, draw=1)
-    assert some == fewer(tuple(reversed(history.told)), "topic", 5)
+    assert some != fewer(history.texts, "topic", 5, draw=1)
+    assert some == fewer(tuple(reversed(history.texts)), "topic", 5)

@@ -11,9 +11,10 @@ import pytest
 
 from connectors.base import ConnectorError
 from connectors.events import encode
-from connectors.imap import open_sources
+from connectors.imap import ImapNetwork
 from connectors.imap.mails import NoComplaint, mail_event
-from connectors.imap.words import from_markup, own_words
+from connectors.imap.text import from_markup, own_words
+from connectors.network import Context, ListenQuery
 
 CAME = datetime(2026, 3, 12, 12, 5, tzinfo=UTC)
 HEAD = (
@@ -254,20 +255,12 @@ def test_a_hostile_mail_harms_nobody(raw):
 
 
 def test_settings_that_cannot_work_say_what_is_missing():
-    given = {
-        "port": None,
-        "mailbox": "INBOX",
-        "days": 0,
-        "poll_seconds": 30.0,
-        "brand": None,
-        "told": print,
-    }
-
     for host, user, password, encryption, words in (
         (None, "a", "b", "tls", "EARSHOT_IMAP_HOST"),
         ("mail", None, "b", "tls", "EARSHOT_IMAP_USERNAME"),
         ("mail.example", "a", "secret", "none", "without encryption"),
     ):
+        settings = ImapNetwork(host=host, username=user, password=password, encryption=encryption)
         with pytest.raises(ConnectorError, match=words) as wrong:
-            open_sources(host, user, password, encryption=encryption, **given)
+            settings.open_sources(ListenQuery(), Context(None))
         assert "secret" not in str(wrong.value)

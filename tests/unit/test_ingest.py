@@ -8,7 +8,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 from fakes import NOON, tweet
 
-from connectors.events import Complaint, Deleted, Sourced, Transcript, Turn
+from connectors.events import Complaint, Deleted, SourcedEvent, Transcript, Turn
 from stream.errors import BrokerAway
 from stream.ingest.publish import ingest
 
@@ -33,7 +33,7 @@ class Letters(list):
 
 
 def sourced(*events):
-    return [Sourced(event, number) for number, event in enumerate(events)]
+    return [SourcedEvent(event, number) for number, event in enumerate(events)]
 
 
 async def test_every_kind_goes_to_its_topic_under_its_conversation():
@@ -75,7 +75,7 @@ async def test_a_cursor_is_told_only_after_the_broker_confirmed_what_stands_befo
         told.append((len(broker.messages), cursor))
 
     events = sourced(*(tweet(f"x:{number}") for number in range(1200)))
-    await ingest(events, broker, name="test", bury=Letters().bury, confirmed=confirmed)
+    await ingest(events, broker, name="test", bury=Letters().bury, on_confirmed=confirmed)
 
     assert told == [(500, 499), (1000, 999), (1200, 1199)]
 

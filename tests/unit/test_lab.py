@@ -175,7 +175,7 @@ def test_an_interrupted_run_ends_as_one_that_was_not(tmp_path):
     again = fitted(recipe, sets, tmp_path / "parts", said.append)
 
     assert json.loads(said[0]) == {"resumed_at": 5}
-    assert again.step == whole.step == 26
+    assert again.progress.step == whole.progress.step == 26
     assert all(torch.equal(again.best()[name], weight) for name, weight in whole.best().items())
     with pytest.raises(RecipeError, match="another recipe"):
         fitted(replace(recipe, rank=4), sets, tmp_path / "parts", said.append)
@@ -188,7 +188,7 @@ def test_it_stops_early_when_nothing_gets_better(tmp_path):
 
     fit = fitted(recipe, sets_of(recipe, tmp_path, tmp_path), tmp_path / "run", said.append)
 
-    assert fit.step < fit.total
+    assert fit.progress.step < fit.total
     assert "stopped_early" in said[-1]
 
 

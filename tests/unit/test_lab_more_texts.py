@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import numpy as np
+from benchmarks.ablation import VARIANTS, ablation, table
 from lab_runs import CONFIGS, config_of
 
 from models.analyzer import softmax
-from models.evaluation.labelled_file import read_labelled
-from models.training.lab.ablation import VARIANTS, ablation, table
+from models.evaluation.labelled_file import read_sentiments
 from models.training.lab.build import build
 from models.training.lab.keep import BASE, with_weights
 from models.training.lab.preference import Preference, write_preferences
@@ -20,11 +20,12 @@ from models.training.lab.train import fitted, train, with_pseudo
 
 
 def test_unlabelled_texts_that_the_model_is_sure_of_are_learnt_with_less_weight(tmp_path):
-    texts, _ = read_labelled(CONFIGS / "lab_tiny.csv")
+    texts, _ = read_sentiments(CONFIGS / "lab_tiny.csv")
     (tmp_path / "more.txt").write_text("\n".join(f"well, {text}" for text in texts))
     config = config_of(
         tmp_path,
         "lab_tiny_lora",
+        seed=3,
         steps=60,
         balance=0.5,
         pseudo="more.txt",
@@ -34,7 +35,7 @@ def test_unlabelled_texts_that_the_model_is_sure_of_are_learnt_with_less_weight(
     recipe, said = read_recipe(config), []
     before = sets_of(recipe, tmp_path, tmp_path)
 
-    after = with_pseudo(recipe, before, tmp_path, tmp_path, tmp_path / "teacher", None, said.append)
+    after = with_pseudo(recipe, before, tmp_path, tmp_path, tmp_path / "teacher", said.append)
 
     added = after.train.labels[len(before.train) :]
     assert 0 < len(added) <= 12

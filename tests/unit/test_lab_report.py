@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from models.artifact import default_artifact
 from models.training.lab.report.charts import curves, table_of
 from models.training.lab.report.page import page
-from models.training.lab.report.read import ReportError, Run, Said, read_run
+from models.training.lab.report.read import Predictions, ReportError, Run, read_run
 from models.training.lab.report.slices import slices_of
 from models.training.lab.train import train
 from stream.cli.main import app
@@ -57,7 +57,7 @@ def test_a_run_of_the_lab_is_one_page_that_needs_nothing_else(tmp_path):
 
 def test_what_people_wrote_is_escaped_and_redacted():
     texts = ["<script>alert(1)</script> I love it", "call me at +44 20 7946 0958 <b>now</b>"]
-    said = Said(
+    said = Predictions(
         ("negative", "positive"), texts, np.array([0, 1]), np.array([[0.1, 0.9], [0.8, 0.2]])
     )
 

@@ -10,7 +10,7 @@ import pytest
 from models.training.corpus.data import DataError
 from models.training.lab.augment import WAYS, AugmentError, augmented
 from models.training.lab.preference import Preference, read_preferences, write_preferences
-from models.training.lab.pseudo import chosen
+from models.training.lab.pseudo import confident
 
 TWEET = "Really love my new phone :) #HappyDay @acme thanks http://t.co/x"
 
@@ -71,11 +71,11 @@ def test_only_what_the_model_is_sure_of_is_learnt_and_as_many_of_each_class():
         dtype=np.float32,
     )  # fmt: skip
 
-    rows, labels = chosen(sure, least=0.9, most=100)
+    rows, labels = confident(sure, 0.9, 100)
 
     assert dict(zip(rows.tolist(), labels.tolist(), strict=True)) == {1: 0, 3: 1, 5: 2}
-    assert len(chosen(sure, least=0.99, most=100)[0]) == 0
-    assert len(chosen(sure, least=0.5, most=3)[0]) == 3
+    assert len(confident(sure, 0.99, 100)[0]) == 0
+    assert len(confident(sure, 0.5, 3)[0]) == 3
 
 
 def test_pairs_are_read_and_what_is_wrong_is_named(tmp_path):
@@ -89,9 +89,9 @@ def test_pairs_are_read_and_what_is_wrong_is_named(tmp_path):
     assert list(hashes) == ["pairs.csv"]
     for content, told in (
         ("text,better\nx,positive\n", "no column worse"),
-        ("text,better,worse\nx,glad,negative\n", "row 2: unknown label 'glad'"),
+        ("text,better,worse\nx,glad,negative\n", "line 2: unknown better 'glad'"),
         ("text,better,worse\nx,negative,negative\n", "the same"),
-        ("text,better,worse\n", "no pairs"),
+        ("text,better,worse\n", "no rows"),
     ):
         path.write_text(content)
         with pytest.raises(DataError, match=told):

@@ -9,7 +9,7 @@ from aiokafka.structs import TopicPartition
 from fakes import NOON, tweet
 
 from connectors.base import SourceError
-from connectors.events import Deleted, Passed, Sourced, decode
+from connectors.events import Checkpoint, Deleted, SourcedEvent, decode
 from stream.errors import BrokerAway, DatabaseAway
 from stream.ingest.live import Listener
 
@@ -76,7 +76,7 @@ class Places(dict):
 
 
 def posts(first, last):
-    return [Sourced(tweet(f"x:{number}"), number) for number in range(first, last + 1)]
+    return [SourcedEvent(tweet(f"x:{number}"), number) for number in range(first, last + 1)]
 
 
 def listener(source, broker, places, waits=None, **given):
@@ -85,7 +85,9 @@ def listener(source, broker, places, waits=None, **given):
     async def sleep(seconds):
         waits.append(seconds)
 
-    return Listener(source, broker, places, told=lambda line: None, sleep=sleep, **given)
+    return Listener(
+        source, broker, places, places.bury, on_line=lambda line: None, sleep=sleep, **given
+    )
 
 
 async def test_a_break_is_waited_out_and_reading_goes_on_from_the_last_confirmed_cursor():
@@ -138,7 +140,7 @@ async def test_a_source_that_only_passes_moves_its_cursor_too():
     broker = Broker()
     places = Places(broker)
 
-    await listener(Source([Passed(10), Passed(20)]), broker, places).run()
+    await listener(Source([Checkpoint(10), Checkpoint(20)]), broker, places).run()
 
     assert places["test"] == 20
     assert broker.messages == []
@@ -161,10 +163,10 @@ async def test_only_deletions_of_what_was_heard_or_stored_are_passed_on_with_the
     broker = Broker()
     places = Places(broker, {"x:8": "x:root8"})
     gone = [
-        Sourced(Deleted(id=id, conversation=id, occurred_at=NOON), number)
+        SourcedEvent(Deleted(id=id, conversation=id, occurred_at=NOON), number)
         for number, id in enumerate(("x:8", "x:strange", "x:2", "x:1"))
     ]
-    reply = Sourced(tweet("x:2", conversation="x:root2"), 2)
+    reply = SourcedEvent(tweet("x:2", conversation="x:root2"), 2)
 
     await listener(Source([*posts(1, 1), *gone[:2], reply, *gone[2:]]), broker, places).run()
 
@@ -203,7 +205,7 @@ async def test_a_fault_of_a_source_is_not_swallowed():
 async def test_an_event_that_is_too_large_is_buried_and_the_rest_goes_on():
     broker = Broker()
     places = Places(broker)
-    large = Sourced(tweet("x:2", "a" * 300_000), 2)
+    large = SourcedEvent(tweet("x:2", "a" * 300_000), 2)
 
     await listener(Source([*posts(1, 1), large, *posts(3, 3)]), broker, places).run()
 

@@ -51,10 +51,12 @@ def test_json_logs_are_one_object_a_line_also_with_an_error(log, capsys):
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_no_secret_reaches_a_log_also_where_a_library_quotes_one(form, log, capsys):
+def test_no_secret_reaches_a_log_also_where_a_library_quotes_one(form, log, capsys, monkeypatch):
+    monkeypatch.setenv("EARSHOT_MASTODON_TOKEN", "token-of-a-network")
     set_up_logs(settings(log_format=form))
 
     log.error("refused: %s with %s", ADDRESS, "hunter-two")
+    log.error("a network refuses token-of-a-network")
     try:
         raise ValueError("password s3cr@t-word is wrong")
     except ValueError:
@@ -63,7 +65,8 @@ def test_no_secret_reaches_a_log_also_where_a_library_quotes_one(form, log, caps
     lines = "\n".join(told(capsys))
     assert "refused: postgresql://earshot:***@db/earshot with ***" in lines
     assert "password *** is wrong" in lines
-    assert not {word for word in ("s3cr", "hunter") if word in lines}
+    assert "a network refuses ***" in lines
+    assert not {word for word in ("s3cr", "hunter", "token-of") if word in lines}
 
 
 def test_where_a_person_watches_only_what_went_wrong_is_told(log, capsys):

@@ -10,7 +10,7 @@ from sklearn import metrics
 
 from models.analyzer import Analyzer
 from models.artifact import default_artifact
-from models.evaluation.labelled_file import LabelledFile, read_labelled
+from models.evaluation.labelled_file import LabelledFile, read_sentiments
 from models.evaluation.metrics import EvaluationError, Tally, calibration_error, scores
 from models.evaluation.sentiment import evaluate_sentiment
 
@@ -74,7 +74,7 @@ def test_labels_are_names_or_any_usual_numbers(tmp_path, labels):
         [(text, label) for (text, _), label in zip(ROWS, labels, strict=True)],
     )
 
-    assert read_labelled(data)[1].tolist() == [2, 0, 1]
+    assert read_sentiments(data)[1].tolist() == [2, 0, 1]
 
 
 def test_the_shipped_model_is_evaluated_on_a_file(tmp_path, analyzer):
@@ -192,11 +192,11 @@ def test_packed_files_and_pipes_are_read_too(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[data.read_bytes()]).start()
 
-    assert read_labelled(tmp_path / "data.csv.gz")[1].tolist() == [2, 0, 1]
-    assert read_labelled(tmp_path / "pipe")[1].tolist() == [2, 0, 1]
+    assert read_sentiments(tmp_path / "data.csv.gz")[1].tolist() == [2, 0, 1]
+    assert read_sentiments(tmp_path / "pipe")[1].tolist() == [2, 0, 1]
     for name in ("cut", "plain"):
         with pytest.raises(EvaluationError, match=rf"{name}\.csv\.gz: it cannot be read"):
-            read_labelled(tmp_path / f"{name}.csv.gz")
+            read_sentiments(tmp_path / f"{name}.csv.gz")
 
 
 def test_a_tally_of_nothing_is_no_error():

@@ -25,7 +25,7 @@ from models.training.encoder.losses import allowed_entropy
 from models.training.encoder.network import merged
 from models.training.encoder.paraphrase import reworded
 from models.training.encoder.recipe import read_recipe
-from models.training.encoder.restore import thaw
+from models.training.encoder.restore import restore
 from models.training.encoder.trainer import Trainer, corpus_of, schedule, tells
 from models.training.lab.report.read import read_run
 from models.training.recipes import RecipeError
@@ -36,7 +36,7 @@ from models.training.release.quantise import best_limits, quantise, quantised_we
 from models.training.release.refit_heads import refit
 from models.training.release.release import release
 
-CONFIG = Path(training.__file__).parent / "configs" / "tiny.toml"
+CONFIG = Path(training.__file__).parents[1] / "configs" / "tiny.toml"
 
 
 @pytest.fixture(scope="module")
@@ -302,7 +302,7 @@ def test_what_is_no_message_is_told_from_messages():
     weight, bias = strange.line(places[200:], places[:200])
 
     assert ((places @ weight + bias > 0) == (np.arange(400) < 200)).mean() > 0.95
-    assert strange.most([np.arange(1000, dtype=np.float32)]) == pytest.approx(997, abs=1)
+    assert strange.threshold([np.arange(1000, dtype=np.float32)]) == pytest.approx(997, abs=1)
     texts = strange.strange_texts(1)
     assert texts == strange.strange_texts(1)
     assert len(texts) > 2500
@@ -364,9 +364,9 @@ def test_heads_taught_again_are_the_mean_of_their_runs(run, directory, refitted,
     for seed in (recipe.seed, recipe.seed + 1):
         out = tmp_path / str(seed)
         refit(replace(recipe, seed=seed), run.corpus, out, lambda _: None)
-        apart.append(thaw(out / "model" / "model.onnx"))
+        apart.append(restore(out / "model" / "model.onnx"))
     refit(replace(recipe, soup=2), run.corpus, tmp_path / "soup", lambda _: None)
-    together = thaw(tmp_path / "soup" / "model" / "model.onnx")
+    together = restore(tmp_path / "soup" / "model" / "model.onnx")
 
     for name in ("severity.mix.weight", "severity.decide.bias"):
         assert not torch.equal(apart[0][name], apart[1][name])

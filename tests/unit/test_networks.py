@@ -12,19 +12,23 @@ import aiohttp
 import pytest
 from aiohttp import web
 from fakes import NOON, tweet
+from tenacity import wait_incrementing
 
 from connectors import guard
-from connectors.backoff import BackOff, exponential
-from connectors.seen import Seen
-from connectors.wanted import Wanted
+from connectors.backoff import Backoff, doubling
+from connectors.base import ConnectorError
+from connectors.imap import ImapNetwork
+from connectors.keywords import KeywordFilter
+from connectors.network import Context
+from connectors.revisions import RecentRevisions
 from connectors.x.client import Keys, ServerClock
 from connectors.x.costs import PRICES, Meter
-from connectors.x.posts import first_id_at, post_event, said_at
+from connectors.x.posts import first_id_at, post_event, posted_at
 from connectors.x.rules import LONGEST, Terms
 from stream.brands import Brand, Brands
 from stream.errors import UserError
-from stream.ingest.networks import open_replier, wish
-from stream.settings import Settings, read_settings
+from stream.ingest.networks import listen_query, open_replier
+from stream.settings import read_networks, read_settings
 
 BRANDS = Brands(
     [
@@ -50,13 +54,15 @@ BRANDS = Brands(
     ],
 )
 def test_words_are_heard_as_words_and_handles_as_handles(text, heard):
-    assert Wanted(["delta ", "great western railway"], ["@brand.example"])(text) is heard
+    assert KeywordFilter(["delta ", "great western railway"], ["@brand.example"])(text) is heard
 
 
 def test_the_same_wish_has_the_same_name_in_any_order():
-    assert Wanted(["b", "A"], ["c"]).name == Wanted(["A", "b"], ["@c"]).name == "@c,A,b"
+    assert (
+        KeywordFilter(["b", "A"], ["c"]).name == KeywordFilter(["A", "b"], ["@c"]).name == "@c,A,b"
+    )
     with pytest.raises(ValueError, match="nothing to listen for"):
-        Wanted([" "], ["@"])
+        KeywordFilter([" "], ["@"])
 
 
 def test_rules_hold_every_term_once_within_their_length():
@@ -160,16 +166,17 @@ async def test_neither_a_redirect_nor_a_name_that_changes_its_address_leads_into
 
 
 def test_waits_grow_to_their_most_and_begin_anew():
-    linear, doubling = BackOff(first=0.0, most=0.5, step=0.25), exponential(5.0, 15.0)
+    linear = Backoff(wait_incrementing(start=0.0, increment=0.25, max=0.5))
+    backoff = doubling(5.0, 15.0)
 
     assert [linear.next() for _ in range(4)] == [0.0, 0.25, 0.5, 0.5]
-    assert [doubling.next() for _ in range(3)] == [5.0, 10.0, 15.0]
-    doubling.reset()
-    assert doubling.next() == 5.0
+    assert [backoff.next() for _ in range(3)] == [5.0, 10.0, 15.0]
+    backoff.reset()
+    assert backoff.next() == 5.0
 
 
 def test_what_was_seen_is_known_by_its_revision_and_in_bounded_memory():
-    seen = Seen(most=2)
+    seen = RecentRevisions(limit=2)
 
     assert [seen.is_new(tweet("x:1", revision=revision)) for revision in (1, 1, 0, 2)] == [
         True,
@@ -183,7 +190,7 @@ def test_what_was_seen_is_known_by_its_revision_and_in_bounded_memory():
 
 
 def test_xs_ids_hold_their_time():
-    assert said_at(first_id_at(NOON)) == NOON
+    assert posted_at(first_id_at(NOON)) == NOON
     post = {"id": "20", "text": "a", "author_id": "1", "lang": "und"}
     assert post_event(post, {}, brand=None).language is None
 
@@ -226,30 +233,28 @@ async def test_a_new_day_has_a_new_budget_and_a_clock_that_jumps_back_buys_none(
 
 
 def test_a_brand_is_listened_for_by_its_words_and_handles_where_it_wants_to_be():
-    assert wish(BRANDS, "bluesky", "delta", ["late"], ["@me"]).keywords == (
+    assert listen_query(BRANDS, "bluesky", "delta", ["late"], ["@me"]).keywords == (
         "Delta Air Lines",
         "late",
     )
-    assert wish(BRANDS, "bluesky", "delta", [], []).handles == ("Delta", "delta.example")
-    assert wish(BRANDS, "bluesky", None, ["late"], []).brand is None
+    assert listen_query(BRANDS, "bluesky", "delta", [], []).handles == ("Delta", "delta.example")
+    assert listen_query(BRANDS, "bluesky", None, ["late"], []).brand is None
     for brand, words in (
         ("Quiet", "does not listen on bluesky"),
         ("Nobody", "there is no brand"),
         (None, "--keyword"),
     ):
         with pytest.raises(UserError, match=words):
-            wish(BRANDS, "bluesky", brand, [], [])
+            listen_query(BRANDS, "bluesky", brand, [], [])
 
 
 def test_a_mailbox_is_read_whole():
-    assert wish(BRANDS, "imap", "delta", [], []).brand == "Delta"
-    assert wish(BRANDS, "imap", None, [], []).keywords == ()
-    for brand, keywords, words in (
-        ("Nobody", [], "there is no brand"),
-        (None, ["late"], "leave --keyword"),
-    ):
-        with pytest.raises(UserError, match=words):
-            wish(BRANDS, "imap", brand, keywords, [])
+    assert listen_query(BRANDS, "imap", "delta", [], []).brand == "Delta"
+    assert listen_query(BRANDS, "imap", None, [], []).keywords == ()
+    with pytest.raises(UserError, match="there is no brand"):
+        listen_query(BRANDS, "imap", "Nobody", [], [])
+    with pytest.raises(ConnectorError, match="leave --keyword"):
+        ImapNetwork().open_sources(listen_query(BRANDS, "imap", None, ["late"], []), Context(None))
 
 
 def test_secrets_show_in_no_repr(monkeypatch):
@@ -259,6 +264,7 @@ def test_secrets_show_in_no_repr(monkeypatch):
 
     assert settings.hook_secrets["forms"].get_secret_value() == "another=secret"
     assert "secret-" not in repr(settings)
+    assert "secret-" not in repr(read_networks())
     assert "bearer" not in repr(Keys("bearer"))
     monkeypatch.setenv("EARSHOT_HOOK_SECRETS", "secret-of-the-shop")
     with pytest.raises(UserError, match="EARSHOT_HOOK_SECRETS") as wrong:
@@ -266,8 +272,22 @@ def test_secrets_show_in_no_repr(monkeypatch):
     assert "secret-of" not in str(wrong.value)
 
 
+def test_a_setting_that_became_a_constant_breaks_no_start(monkeypatch):
+    for name in ("X_SAMPLE", "X_POLL_SECONDS", "IMAP_POLL_SECONDS", "LLM_RETRIES", "OIDC_CLAIM"):
+        monkeypatch.setenv(f"EARSHOT_{name}", "nonsense")
+
+    read_settings()
+
+
+def test_a_wrong_setting_of_a_network_is_named_at_every_start(monkeypatch):
+    monkeypatch.setenv("EARSHOT_X_DAILY_BUDGET", "much")
+
+    with pytest.raises(ConnectorError, match=r"^EARSHOT_X_DAILY_BUDGET: .*deploy/env\.example$"):
+        read_settings()
+
+
 async def test_replies_go_into_the_file_where_one_is_set(tmp_path):
-    answers = open_replier(Settings(outbox=tmp_path / "outbox.jsonl"), "x", None)
+    answers = open_replier("x", Context(None), outbox=tmp_path / "outbox.jsonl")
 
     sent = await answers.reply("x:1", "We are sorry.", key="reply:1")
 

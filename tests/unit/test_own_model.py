@@ -12,16 +12,16 @@ import pytest
 from models.analyzer import Analyzer, softmax
 from models.artifact import default_artifact, load_artifact
 from models.encoder import Encoder
-from models.spelling import as_read
+from models.text import normalize
 from models.training.custom.finetune_encoder import share_of, train_tuned
 from models.training.custom.heads_only import train_light
 from models.training.custom.learning_curve import learning_curve
 from models.training.custom.linear import expected_index, learn_severity
-from models.training.custom.request import Asked, least_probability
+from models.training.custom.request import TrainingRequest, least_probability
 from models.training.encoder.base import load_base
 from models.training.encoder.batches import predict
 from models.training.encoder.network import Network
-from models.training.encoder.restore import thaw
+from models.training.encoder.restore import restore
 from models.training.errors import TrainingError
 from models.training.release.gate import temperature
 from stream.cli.train_complaints import train_complaints
@@ -46,14 +46,14 @@ def start():
 def light(start, tmp_path_factory):
     """A model directory that was learnt the light way, and its story."""
     out = tmp_path_factory.mktemp("light") / "model"
-    return out, train_light(Asked(OWN), start, out, lambda line: None)
+    return out, train_light(TrainingRequest(OWN), start, out, lambda line: None)
 
 
 @pytest.fixture(scope="module")
 def tuned(start, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tuned")
     return folder / "model", train_tuned(
-        Asked(OWN, test=OWN), start, folder, TINY, lambda line: None
+        TrainingRequest(OWN, test=OWN), start, folder, TINY, lambda line: None
     )
 
 
@@ -105,7 +105,9 @@ def test_the_tuned_model_tells_how_good_it_is_on_the_test_file(tuned):
 
 
 def test_a_model_of_ones_own_can_be_taught_again(light, tmp_path):
-    story = train_light(Asked(OWN), load_artifact(light[0]), tmp_path / "again", lambda line: None)
+    story = train_light(
+        TrainingRequest(OWN), load_artifact(light[0]), tmp_path / "again", lambda line: None
+    )
 
     assert story["started_from"] == light[1]["version"]
     assert Analyzer(tmp_path / "again", threads=1)([TWICE])[0].topic.label == "billing"
@@ -117,11 +119,11 @@ def test_a_served_model_comes_back_as_the_numbers_it_stands_for(start):
     network = Network(
         encoder, topics=len(labels["topic"]), problems=len(labels["problem"])
     ).without_side()
-    network.load_state_dict(thaw(start.model))  # every weight, and no other
+    network.load_state_dict(restore(start.model))  # every weight, and no other
 
     with SAID_TWICE.open(encoding="utf-8", newline="") as file:
         texts = [row["text"] for row in csv.DictReader(file)]
-    thawed = predict(network, [tokenizer.encode(as_read(text)).ids for text in texts])
+    thawed = predict(network, [tokenizer.encode(normalize(text)).ids for text in texts])
     served = Encoder(start.model, start.tokenizer, max_tokens=start.max_tokens, threads=1)(texts)
 
     assert (thawed["embedding"] * served.embedding).sum(-1).min() > 0.99
@@ -178,7 +180,7 @@ def test_a_folder_that_is_no_model_is_left_alone(start, tmp_path):
     (tmp_path / "mine" / "thesis.txt").write_text("do not lose me")
 
     with pytest.raises(TrainingError, match="no model directory"):
-        train_light(Asked(OWN), start, tmp_path / "mine", lambda line: None)
+        train_light(TrainingRequest(OWN), start, tmp_path / "mine", lambda line: None)
 
     assert (tmp_path / "mine" / "thesis.txt").exists()
 
@@ -190,14 +192,16 @@ def test_labels_without_sense_are_not_released(start, tmp_path):
     )
 
     with pytest.raises(TrainingError, match=r"not released.*topic, accuracy"):
-        train_light(Asked(path), start, tmp_path / "model", lambda line: None)
+        train_light(TrainingRequest(path), start, tmp_path / "model", lambda line: None)
 
     assert not (tmp_path / "model").exists()
 
 
 def test_the_curve_rises_from_phrases_to_heads(start):
     figures = learning_curve(
-        Asked(OWN, columns={"problem": "Topic", "topic": "Topic"}), start, lambda line: None
+        TrainingRequest(OWN, columns={"problem": "Topic", "topic": "Topic"}),
+        start,
+        lambda line: None,
     )
 
     assert figures["n"] >= 4

@@ -10,13 +10,13 @@ import pytest
 from fakes import MemoryStore, Published, message, sentiment_of_length, tweet
 
 from connectors.events import Deleted, encode
-from models.redact import redact
 from stream.brands import Brand, Brands
 from stream.errors import BrokerAway, DatabaseAway
 from stream.kafka import MESSAGE_LIMIT
 from stream.observe.health import Health
 from stream.observe.metrics import Metrics
 from stream.pipeline import Message, Pipeline
+from stream.triage.judgement import Judge
 
 VOLTLINE = Brands([Brand("VoltLine", handles=("voltlinecare",), words=("voltline",))])
 
@@ -39,10 +39,9 @@ def health() -> Health:
 @pytest.fixture
 def pipeline(store, published, health) -> Pipeline:
     return Pipeline(
-        analyze=sentiment_of_length,
-        redact=redact,
-        brands=VOLTLINE,
+        judge=Judge(sentiment_of_length, VOLTLINE),
         store=store,
+        dead_letters=store,
         publish=published,
         cluster="test",
         metrics=Metrics(),

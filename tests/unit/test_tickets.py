@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from stream.store.changes import Change, arrival, change, columns, severity
-from stream.triage.fold import Factor, Ticket
+from stream.triage.ticket import Factor, Ticket
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 

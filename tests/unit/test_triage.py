@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.triage.cues import Cues, thesaurus
-from stream.triage.fold import Message, Ticket, fold
+from stream.triage.fold import fold
 from stream.triage.points import CERTAIN, HARM, LEVELS, SERVICE
+from stream.triage.ticket import Message, Ticket
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 

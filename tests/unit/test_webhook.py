@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.events import Complaint, Deleted
-from connectors.webhook import Hook, HooksError, Unmapped, Unsigned, load_hooks, path_of
+from connectors.webhook import Hook, HooksError, MappingError, SignatureError, load_hooks, path_of
 
 SECRET = "a secret of the shop"
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
@@ -126,7 +126,7 @@ def test_a_deleted_ticket_is_a_deletion(hooks):
     ],
 )
 def test_what_the_map_does_not_find_is_said_and_where_it_looked(hooks, body, words):
-    with pytest.raises(Unmapped, match=words):
+    with pytest.raises(MappingError, match=words):
         hooks["shop"].events(body, NOON)
 
 
@@ -151,7 +151,7 @@ def test_a_signature_fits_one_body_one_secret_and_five_minutes(hooks):
         (signed(body, now, b"another secret of the shop"), body, now),
         ({}, body, now),
     ):
-        with pytest.raises(Unsigned) as refused:
+        with pytest.raises(SignatureError) as refused:
             hook.verify(wrong, said, when)
         assert right["webhook-signature"][3:] not in str(refused.value)
 
@@ -219,8 +219,8 @@ _ticket = st.fixed_dictionaries(
 
 @given(st.lists(_ticket, max_size=3))
 def test_any_json_is_events_or_one_line_that_says_what_is_missing(tickets):
-    hook = Hook("shop", b"", "shop", each=("data", "tickets"), paths=PATHS, time="unix_ms")
+    hook = Hook("shop", b"", "shop", list_path=("data", "tickets"), paths=PATHS, time="unix_ms")
     found: list = []
-    with suppress(Unmapped):  # and nothing else
+    with suppress(MappingError):  # and nothing else
         found = hook.events(json.dumps({"data": {"tickets": tickets}}).encode(), NOON)
     assert len(found) in (0, len(tickets))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from connectors.events import Sourced, Tweet
+from connectors.events import SourcedEvent, Tweet
 from models.analysis import Analysis, Sentiment
 from stream.brands import Brand, Brands
 from stream.bursts.distinctive_words import Said, examples, words_apart
 from stream.bursts.explain import explain, markdown, read_messages
+from stream.triage.judgement import Judge
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 
@@ -78,12 +79,12 @@ def test_a_file_is_explained_by_its_bursts_and_their_words():
     usual = [(f"bill wrong, order {n}!", 20 * n) for n in range(60)]
     storm = [(f"no internet | in <b>{n}</b> `x`!", 60 * 14 + n / 4) for n in range(60)]
     events = [
-        Sourced(Tweet(id=f"x:{n}", conversation=f"x:{n}", occurred_at=NOON + timedelta(minutes=at), text=text,
+        SourcedEvent(Tweet(id=f"x:{n}", conversation=f"x:{n}", occurred_at=NOON + timedelta(minutes=at), text=text,
                       brand="VoltLine", author=f"a{n}"), n)
         for n, (text, at) in enumerate(sorted([*usual, *storm], key=lambda each: each[1]))
     ]  # fmt: skip
 
-    report = explain(read_messages(events, analyze, Brands([Brand("VoltLine")])), hours=2)
+    report = explain(read_messages(events, Judge(analyze, Brands([Brand("VoltLine")]))), hours=2)
     [brand] = report["brands"]
     [burst] = brand["bursts"]
 

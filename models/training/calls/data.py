@@ -1,4 +1,4 @@
-"""What the head for calls learns from: calls with what people, or several raters, say of them."""
+"""Labelled calls for the head: public ones with several raters, or a company's own."""
 
 from __future__ import annotations
 
@@ -19,21 +19,19 @@ from models.training.corpus.data import DataError, file_hash
 Turns = Sequence[Utterance]
 Kind = Literal["call", "dialog"]
 
-FIRST_TEST = (
-    160  # transcripts 160-199 were labelled by people: nothing is learned or chosen with them
-)
-# mean satisfaction, -2 to 2, from which on a dialog is positive, and below its negative, negative
+# Transcripts 160-199 were labelled by people: nothing is learned or chosen with them.
+FIRST_TEST = 160
+# Mean satisfaction, -2 to 2, from which on a dialog is positive, and below its negative, negative
 CONTENT = 0.4
 _OUTCOMES = {"resolved": "resolved", "follow_up_needed": "follow_up"}
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """A call and what is said of it: the share of each label, or nothing. kind: calls are heard,
-    dialogs written.
+class LabelledCall:
+    """A call and the share of each of its labels, if it has any. Calls are heard, dialogs written.
 
-    agreed: by task, the label that the raters agree on, which is what figures are about; None where
-    they do not.
+    agreed: by task, the label that the raters agree on, None where they do not. Figures are about
+    these.
     """
 
     name: str
@@ -45,14 +43,15 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Calls:
-    learn: list[Labelled]
-    test: list[Labelled]
+    learn: list[LabelledCall]
+    test: list[LabelledCall]
     hashes: dict[str, str] = field(default_factory=dict)
 
 
 def public_calls(transcripts: Mapping[str, Turns], data: Path) -> Calls:
-    """The calls of transcripts_v3 and the rated dialogs of stc3_helpdesk. transcripts: turns by the
-    number of the file.
+    """The calls of transcripts_v3 and the rated dialogs of stc3_helpdesk.
+
+    transcripts: turns by the number of the file.
 
     Independent raters labelled all calls, and do not always agree: where they do not on the
     outcome, it counts as half and half. Where some of them did not go along with a sentiment, their
@@ -81,7 +80,7 @@ def public_calls(transcripts: Mapping[str, Turns], data: Path) -> Calls:
         raise DataError(
             f"{path}: is not as it was published ({type(error).__name__}: {error})"
         ) from None
-    return Calls(learn, test, {one.name: file_hash(one) for one in (path, dialogs)})
+    return Calls(learn, test, {file.name: file_hash(file) for file in (path, dialogs)})
 
 
 def own_calls(
@@ -89,7 +88,7 @@ def own_calls(
 ) -> Calls:
     """A company's own calls, each with one label a task or none."""
     learn = [
-        Labelled(
+        LabelledCall(
             name,
             turns,
             "call",
@@ -102,7 +101,7 @@ def own_calls(
     return Calls(learn, [])
 
 
-def _silver(name: str, turns: Turns, row: Mapping[str, str]) -> Labelled:
+def _silver(name: str, turns: Turns, row: Mapping[str, str]) -> LabelledCall:
     outcome, sentiment = _OUTCOMES.get(row["outcome_silver"]), row["sentiment_silver"]
     agree = float(row["sentiment_silver_agree"])
     known = sentiment in LABELS["sentiment"]
@@ -114,31 +113,36 @@ def _silver(name: str, turns: Turns, row: Mapping[str, str]) -> Labelled:
     shares: dict[Task, Floats] = {"sentiment": share, "outcome": np.full(2, 0.5, np.float32)}
     if outcome:
         shares["outcome"] = _one_hot("outcome", outcome)
-    return Labelled(
+    return LabelledCall(
         name, turns, "call", shares, {"outcome": outcome, "sentiment": sentiment if known else None}
     )
 
 
-def _human(name: str, turns: Turns, row: Mapping[str, str]) -> Labelled:
+def _human(name: str, turns: Turns, row: Mapping[str, str]) -> LabelledCall:
     agreed: dict[Task, str | None] = {
         "outcome": _OUTCOMES.get(row["outcome_human"]),
         "sentiment": row["sentiment_human"] or None,
     }
-    return Labelled(name, turns, "call", {}, agreed)
+    return LabelledCall(name, turns, "call", {}, agreed)
 
 
-def _dialog(told: Mapping[str, object]) -> Labelled:
-    resolved, content = float(str(told["outcome_resolved_frac"])), float(str(told["S"]))
-    label = "negative" if content < -CONTENT else "positive" if content > CONTENT else "neutral"
-    given = told["turns"]
-    if not isinstance(given, list):
+def _dialog(payload: Mapping[str, object]) -> LabelledCall:
+    resolved = float(str(payload["outcome_resolved_frac"]))
+    content = float(str(payload["S"]))
+    label = "neutral"
+    if abs(content) > CONTENT:
+        label = "negative" if content < 0 else "positive"
+    rows = payload["turns"]
+    if not isinstance(rows, list):
         raise ValueError("turns is no list")
-    turns = [Utterance(turn["speaker"], redact(turn["text"])) for turn in given]
+    turns = [Utterance(turn["speaker"], redact(turn["text"])) for turn in rows]
     shares: dict[Task, Floats] = {
         "outcome": np.array([resolved, 1 - resolved], np.float32),
         "sentiment": _one_hot("sentiment", label),
     }
-    return Labelled(str(told["id"]), turns, "dialog", shares, {"outcome": None, "sentiment": None})
+    return LabelledCall(
+        str(payload["id"]), turns, "dialog", shares, {"outcome": None, "sentiment": None}
+    )
 
 
 def _one_hot(task: Task, label: str | None) -> Floats:

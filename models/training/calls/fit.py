@@ -25,7 +25,7 @@ KIND = 3.0
 
 @dataclass(frozen=True)
 class Rated:
-    """features: (n, width). shares: (n, classes), rows sum to 1. dialogs: (n,), which are no calls."""
+    """features: (n, width). shares: (n, classes), rows sum to 1. dialogs: (n,) flags."""
 
     features: Floats
     shares: Floats
@@ -36,9 +36,10 @@ class Rated:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """strength, weight: the choice. loss: cross-entropy of held-out calls and dialogs, under every
-    choice.
+class Choice:
+    """Strength and weight of the best fit.
+
+    losses: cross-entropy of held-out calls and dialogs, by every choice.
     """
 
     strength: float
@@ -46,9 +47,10 @@ class Chosen:
     losses: dict[str, tuple[float, float]]
 
 
-def choose(rated: Rated) -> Chosen:
-    """The strength and the weight with the least loss on held-out calls; dialogs always count,
-    whatever they gain.
+def choose(rated: Rated) -> Choice:
+    """The strength and the weight with the least loss on held-out calls.
+
+    Dialogs always count, whatever they gain.
     """
     losses = {}
     weights = WEIGHTS if rated.dialogs.any() else (1.0,)
@@ -58,20 +60,20 @@ def choose(rated: Rated) -> Chosen:
             loss = -(rated.shares * np.log(odds + 1e-9)).sum(-1)
             of_dialogs = float(loss[rated.dialogs].mean()) if rated.dialogs.any() else 0.0
             losses[strength, weight] = (float(loss[~rated.dialogs].mean()), of_dialogs)
-    strength, weight = min(losses, key=lambda one: losses[one][0])
-    told = {
+    strength, weight = min(losses, key=lambda choice: losses[choice][0])
+    rounded = {
         f"strength {s:g}, dialogs {w:g}": (round(a, 4), round(b, 4))
         for (s, w), (a, b) in losses.items()
     }
-    return Chosen(strength, weight, told)
+    return Choice(strength, weight, rounded)
 
 
 def held_out(rated: Rated, strength: float, weight: float, seed: int) -> Floats:
     """(n, classes) probabilities of each row by what learned from the other folds."""
     odds = np.zeros_like(rated.shares)
-    for kept, held in folds(rated, seed):
-        decider = fit(rated.at(kept), strength, weight)
-        for row in held:
+    for learnt, unseen in folds(rated, seed):
+        decider = fit(rated.at(learnt), strength, weight)
+        for row in unseen:
             odds[row] = decider.of(rated.features[row], bool(rated.dialogs[row]))
     return odds
 
@@ -89,9 +91,7 @@ def folds(rated: Rated, seed: int) -> Iterator[tuple[Rows, Rows]]:
 
 @dataclass(frozen=True)
 class Fitted:
-    """mean, dialog_mean: (width,), what features are told from. The last column of `weights` is
-    that of KIND.
-    """
+    """mean, dialog_mean: (width,), of the features. The last column of `weights` is KIND's."""
 
     mean: Floats
     dialog_mean: Floats
@@ -113,8 +113,9 @@ class Fitted:
 def fit(
     rated: Rated, strength: float, weight: float, say: Callable[[float], None] | None = None
 ) -> Fitted:
-    """Least cross-entropy with an L2 penalty on the weights; the bias is free. say: hears the loss
-    of every step.
+    """Least cross-entropy with an L2 penalty on the weights; the bias is free.
+
+    say: called with the loss of every step.
     """
     calls = ~rated.dialogs
     mean = rated.features[calls].mean(0)
@@ -125,10 +126,8 @@ def fit(
     size, classes = inputs.shape[1], shares.shape[1]
 
     def loss(flat: Doubles) -> tuple[float, Doubles]:
-        weights, bias = (
-            flat[: classes * size].reshape(classes, size).astype(np.float32),
-            flat[classes * size :],
-        )
+        weights = flat[: classes * size].reshape(classes, size).astype(np.float32)
+        bias = flat[classes * size :]
         logits = inputs @ weights.T + bias.astype(np.float32)
         logits -= logits.max(-1, keepdims=True)
         odds = np.exp(logits)
@@ -139,37 +138,33 @@ def fit(
             [(slope.T @ inputs + weights / strength).ravel(), slope.sum(0)]
         )
 
-    def heard(intermediate_result: Any) -> None:
+    def on_step(intermediate_result: Any) -> None:
         if say is not None:
             say(float(intermediate_result.fun) / len(shares))
 
     start = np.zeros(classes * (size + 1))
     with threadpool_limits(1):  # products this small are slower in parts, and the same only in one
-        found = minimize(
+        solution = minimize(
             loss,
             start,
             jac=True,
             method="L-BFGS-B",
-            callback=heard,
+            callback=on_step,
             options={"maxiter": 200, "ftol": 1e-6},
         )
-    weights = found.x[: classes * size].reshape(classes, size)
-    return Fitted(
-        mean, dialog_mean, weights.astype(np.float32), found.x[classes * size :].astype(np.float32)
-    )
+    flat: Floats = solution.x.astype(np.float32)
+    weights, bias = flat[: classes * size].reshape(classes, size), flat[classes * size :]
+    return Fitted(mean, dialog_mean, weights, bias)
 
 
 def temperature(shares: Floats, odds: Floats) -> float:
-    """What to divide the logits by so that the shares are likeliest (Guo et al., 2017), 0.5 to 2."""
+    """The divisor of the logits that makes the shares likeliest, 0.5 to 2 (Guo et al., 2017)."""
     logits = np.log(odds + 1e-9)
-    tried = np.exp(np.linspace(np.log(0.5), np.log(2.0), 61))
-    losses = []
-    for one in tried:
-        scaled = logits / one
+    temperatures = np.exp(np.linspace(np.log(0.5), np.log(2.0), 61))
+    losses: list[float] = []
+    for divisor in temperatures:
+        scaled = logits / divisor
         scaled = scaled - scaled.max(-1, keepdims=True)
-        losses.append(
-            float(
-                -(shares * (scaled - np.log(np.exp(scaled).sum(-1, keepdims=True)))).sum(-1).mean()
-            )
-        )
-    return round(float(tried[int(np.argmin(losses))]), 3)
+        logs = scaled - np.log(np.exp(scaled).sum(-1, keepdims=True))
+        losses.append(float(-(shares * logs).sum(-1).mean()))
+    return round(float(temperatures[int(np.argmin(losses))]), 3)

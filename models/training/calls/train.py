@@ -1,11 +1,9 @@
-"""Trains the head for calls on the encoder of a model directory, in seconds, and writes it and its
-card beside it.
-"""
+"""Training of the head for calls on the encoder of a model directory, in seconds."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, get_args
@@ -15,28 +13,28 @@ import numpy as np
 from models.analysis import Analysis
 from models.analyzer import Analyzer
 from models.artifact import load_artifact
-from models.calls.cues import read_cues
-from models.calls.head import CARD, HEAD, LABELS, Head, Side, Task, features
+from models.calls.cues import Cues, read_cues
+from models.calls.head import CARD, HEAD, LABELS, Decider, Floats, Head, Side, Task, features
 from models.calls.sides import sided
 from models.evaluation.calls import figures
 from models.evaluation.metrics import scores
-from models.training.calls.data import Calls, Labelled
+from models.training.calls.data import Calls, LabelledCall
 from models.training.calls.fit import Rated, choose, fit, held_out, temperature
 from models.training.errors import TrainingError
 
 Print = Callable[[str], None]
-Read = Callable[[Sequence[str]], Sequence[Analysis]]
+TurnAnalyses = tuple[list[Analysis], list[Analysis]]  # of the customer, of the agent
 
 REPEATS = 3  # of the cross-validation that the figures are from; the choice itself is made with one
 FEWEST = 10  # calls a task
+PARTS = ("cross-validation", "test")
 _TEMPLATE = Path(__file__).with_name("calls.md")
 
 
 def train_calls(
     model: Path, calls: Calls, *, say: Print = print, log: Path | None = None
 ) -> dict[str, Any]:
-    """Learn from `calls`, write `calls.json` and its card into `model`, and return the head's
-    story.
+    """Learn from `calls`, write `calls.json` and its card into `model`; returns the head's story.
 
     log: a file that gets the loss of every step, for `earshot report`. Deterministic: the same
     model and calls give the same file. Raises TrainingError for too few calls.
@@ -45,58 +43,18 @@ def train_calls(
     analyzer = Analyzer(artifact, threads=1)
     cues = read_cues()
     by_name = {call.name: call for call in calls.learn + calls.test}
-    say(
-        f"reading {sum(len(call.turns) for call in by_name.values()):,} turns of {len(by_name):,} calls"
-    )
-    heard = _heard(analyzer, list(by_name.values()))
-    deciders, story = {}, {}
+    turns = sum(len(call.turns) for call in by_name.values())
+    say(f"reading {turns:,} turns of {len(by_name):,} calls")
+    analyses = _turn_analyses(analyzer, list(by_name.values()))
+    deciders: dict[tuple[Side, Task], Decider] = {}
+    story: dict[str, Any] = {}
     for side in get_args(Side):
-        read = {
-            name: features(cues, customer, agent if side == "whole" else None)
-            for name, (customer, agent) in heard.items()
-            if customer and (agent or side == "customer")
-        }
+        inputs = _inputs(cues, analyses, side)
         for task in get_args(Task):
-            learn = [call for call in calls.learn if task in call.shares and call.name in read]
-            _enough(learn, task)
-            rated = Rated(
-                np.stack([read[call.name] for call in learn]),
-                np.stack([call.shares[task] for call in learn]),
-                np.array([call.kind == "dialog" for call in learn]),
-            )
-            chosen = choose(rated)
-            odds = [
-                held_out(rated, chosen.strength, chosen.weight, seed)
-                for seed in range(1, REPEATS + 1)
-            ]
-            called = ~rated.dialogs
-            warmth = temperature(
-                np.tile(rated.shares[called], (REPEATS, 1)),
-                np.concatenate([one[called] for one in odds]),
-            )
-            decider = fit(
-                rated, chosen.strength, chosen.weight, _logged(log, f"{side} {task}")
-            ).decider(warmth)
+            name = f"{side} {task}"
+            decider, story[name] = _learn(calls, inputs, task, _logged(log, name))
             deciders[side, task] = decider
-            told: dict[str, Any] = {
-                "calls": int(called.sum()),
-                "dialogs": int(rated.dialogs.sum()),
-                "strength": chosen.strength,
-                "weight of a dialog": chosen.weight,
-                "losses (calls, dialogs)": chosen.losses,
-                "temperature": warmth,
-                "cross-validation": _measured(
-                    task, [call.agreed[task] for call in learn], odds, warmth
-                ),
-            }
-            tested = [call for call in calls.test if call.agreed[task] and call.name in read]
-            if tested:
-                truth = _truth(task, [call.agreed[task] for call in tested])
-                told["test"] = figures(
-                    truth, np.stack([decider(read[call.name]) for call in tested]), LABELS[task]
-                )
-            story[f"{side} {task}"] = told
-            say(f"{side} {task}: {_short(told)}")
+            say(f"{name}: {_short(story[name])}")
     head = Head(analyzer.version, cues.digest, deciders, {"data": calls.hashes, "heads": story})
     (model / HEAD).write_text(head.as_json(), encoding="utf-8")
     (model / CARD).write_text(card(head), encoding="utf-8")
@@ -104,76 +62,124 @@ def train_calls(
     return dict(head.story)
 
 
+def _inputs(cues: Cues, analyses: Mapping[str, TurnAnalyses], side: Side) -> dict[str, Floats]:
+    """The features of the calls that a side can be judged by, by name."""
+    inputs: dict[str, Floats] = {}
+    for name, (customer, agent) in analyses.items():
+        if customer and (agent or side == "customer"):
+            inputs[name] = features(cues, customer, agent if side == "whole" else None)
+    return inputs
+
+
+def _learn(
+    calls: Calls, inputs: Mapping[str, Floats], task: Task, log: Callable[[float], None] | None
+) -> tuple[Decider, dict[str, Any]]:
+    """The decider of a task, and its story."""
+    learn = [call for call in calls.learn if task in call.shares and call.name in inputs]
+    _enough(learn, task)
+    rated = _rated(learn, inputs, task)
+    choice = choose(rated)
+    seeds = range(1, REPEATS + 1)
+    odds = [held_out(rated, choice.strength, choice.weight, seed) for seed in seeds]
+    is_call = ~rated.dialogs
+    warmth = temperature(
+        np.tile(rated.shares[is_call], (REPEATS, 1)),
+        np.concatenate([repeat[is_call] for repeat in odds]),
+    )
+    decider = fit(rated, choice.strength, choice.weight, log).decider(warmth)
+    agreed = [call.agreed[task] for call in learn]
+    story: dict[str, Any] = {
+        "calls": int(is_call.sum()),
+        "dialogs": int(rated.dialogs.sum()),
+        "strength": choice.strength,
+        "weight of a dialog": choice.weight,
+        "losses (calls, dialogs)": choice.losses,
+        "temperature": warmth,
+        "cross-validation": _measured(task, agreed, odds, warmth),
+    }
+    tested = [call for call in calls.test if call.agreed[task] and call.name in inputs]
+    if tested:
+        story["test"] = _tested(decider, tested, inputs, task)
+    return decider, story
+
+
+def _rated(calls: Sequence[LabelledCall], inputs: Mapping[str, Floats], task: Task) -> Rated:
+    return Rated(
+        np.stack([inputs[call.name] for call in calls]),
+        np.stack([call.shares[task] for call in calls]),
+        np.array([call.kind == "dialog" for call in calls]),
+    )
+
+
+def _tested(
+    decider: Decider, calls: Sequence[LabelledCall], inputs: Mapping[str, Floats], task: Task
+) -> dict[str, Any]:
+    truth = _truth(task, [call.agreed[task] for call in calls])
+    guesses = np.stack([decider(inputs[call.name]) for call in calls])
+    return figures(truth, guesses, LABELS[task])
+
+
 def _logged(log: Path | None, name: str) -> Callable[[float], None] | None:
-    """What writes the losses of one head into the log, numbered from 1."""
+    """A function that appends the losses of one head to the log, numbered from 1."""
     if log is None:
         return None
     steps = count(1)
 
-    def heard(loss: float) -> None:
+    def append(loss: float) -> None:
+        line = json.dumps({"step": next(steps), f"loss, {name}": round(loss, 5)})
         with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": next(steps), f"loss, {name}": round(loss, 5)}) + "\n")
+            file.write(line + "\n")
 
-    return heard
+    return append
 
 
 def card(head: Head) -> str:
     """The Markdown of a head's story."""
-    rows = []
-    for name, told in head.story["heads"].items():
-        for what in ("cross-validation", "test"):
-            if what in told:
-                one = told[what]
-                low, high = one["interval"]["weighted_f1"]
-                weighted = f"{one['weighted_f1']:.3f} ({low:.2f} to {high:.2f})"
-                cells = [
-                    name,
-                    what,
-                    one["n"],
-                    weighted,
-                    f"{one['macro_f1']:.3f}",
-                    f"{one['accuracy']:.3f}",
-                ]
-                rows.append("| " + " | ".join(map(str, cells)) + " |")
+    rows: list[str] = []
+    for name, story in head.story["heads"].items():
+        for part in PARTS:
+            if part in story:
+                rows.append(_card_row(name, part, story[part]))
     return _TEMPLATE.read_text(encoding="utf-8").format(
         encoder=head.encoder, figures="\n".join(rows)
     )
 
 
-def _heard(
-    analyzer: Analyzer, calls: Sequence[Labelled]
-) -> dict[str, tuple[list[Analysis], list[Analysis]]]:
-    """The customer's and the agent's turns of each call, all read in one go."""
+def _card_row(name: str, part: str, figures: Mapping[str, Any]) -> str:
+    low, high = figures["interval"]["weighted_f1"]
+    weighted = f"{figures['weighted_f1']:.3f} ({low:.2f} to {high:.2f})"
+    macro, accuracy = f"{figures['macro_f1']:.3f}", f"{figures['accuracy']:.3f}"
+    return f"| {name} | {part} | {figures['n']} | {weighted} | {macro} | {accuracy} |"
+
+
+def _turn_analyses(analyzer: Analyzer, calls: Sequence[LabelledCall]) -> dict[str, TurnAnalyses]:
+    """The customer's and the agent's turns of each call, all analysed in one go."""
     turns = {call.name: sided(call.turns) for call in calls}
     texts = list(dict.fromkeys(turn.text for call in turns.values() for turn in call))
     languages: list[str | None] = ["en"] * len(texts)
-    read = dict(zip(texts, analyzer(texts, languages), strict=True))
-    return {
-        name: (
-            [
-                one
-                for turn in call
-                if turn.speaker == "customer" and not (one := read[turn.text]).abstained
-            ],
-            [read[turn.text] for turn in call if turn.speaker == "agent"],
-        )
-        for name, call in turns.items()
-    }
+    by_text = dict(zip(texts, analyzer(texts, languages), strict=True))
+    analyses: dict[str, TurnAnalyses] = {}
+    for name, call in turns.items():
+        customer = [by_text[turn.text] for turn in call if turn.speaker == "customer"]
+        agent = [by_text[turn.text] for turn in call if turn.speaker == "agent"]
+        analyses[name] = [turn for turn in customer if not turn.abstained], agent
+    return analyses
 
 
 def _measured(
     task: Task, agreed: Sequence[str | None], odds: Sequence[Any], warmth: float
 ) -> dict[str, Any]:
-    """The figures on what the raters agree on, each call held out; means over the repeats,
-    confusion of the first.
+    """The figures on labels that the raters agree on, each call held out.
+
+    Means over the repeats; the confusion is that of the first.
     """
     rows = [row for row, label in enumerate(agreed) if label]
     truth = _truth(task, [agreed[row] for row in rows])
-    scaled = [one[rows] ** (1 / warmth) for one in odds]
-    scaled = [one / one.sum(-1, keepdims=True) for one in scaled]
-    reports = [scores(truth, one, LABELS[task]) for one in scaled]
+    scaled = [repeat[rows] ** (1 / warmth) for repeat in odds]
+    scaled = [repeat / repeat.sum(-1, keepdims=True) for repeat in scaled]
+    reports = [scores(truth, repeat, LABELS[task]) for repeat in scaled]
     mean = {
-        key: round(float(np.mean([one[key] for one in reports])), 4)
+        key: round(float(np.mean([report[key] for report in reports])), 4)
         for key in ("accuracy", "macro_f1", "weighted_f1", "ece")
     }
     return figures(truth, scaled[0], LABELS[task]) | mean
@@ -183,18 +189,19 @@ def _truth(task: Task, labels: Sequence[str | None]) -> Any:
     return np.array([LABELS[task].index(str(label)) for label in labels], dtype=np.int64)
 
 
-def _short(told: dict[str, Any]) -> str:
+def _short(story: dict[str, Any]) -> str:
     parts = [
-        f"{what} weighted F1 {told[what]['weighted_f1']:.3f} of {told[what]['n']}"
-        for what in ("cross-validation", "test")
-        if what in told
+        f"{part} weighted F1 {story[part]['weighted_f1']:.3f} of {story[part]['n']}"
+        for part in PARTS
+        if part in story
     ]
     return ", ".join(parts)
 
 
-def _enough(learn: Sequence[Labelled], task: Task) -> None:
+def _enough(learn: Sequence[LabelledCall], task: Task) -> None:
     labels = {int(call.shares[task].argmax()) for call in learn}
     if len(learn) < FEWEST or len(labels) < 2:
         raise TrainingError(
-            f"{len(learn)} calls with a label for {task}, of {len(labels)} kinds: it takes {FEWEST} and two kinds"
+            f"{len(learn)} calls with a label for {task}, of {len(labels)} kinds:"
+            f" it takes {FEWEST} and two kinds"
         )

@@ -1,6 +1,4 @@
-"""What the topic and problem heads learn from: public sets, their labels read by a map, and our
-phrases.
-"""
+"""Complaints with topics and problems: public sets, read by a map, and our own phrases."""
 
 from __future__ import annotations
 
@@ -33,21 +31,22 @@ Meaning = tuple[tuple[str, ...], tuple[str, ...]]  # the topics and the problems
 
 
 class Meanings:
-    """The map from the labels of the public sets to topics and problems. Raises DataError where it
-    names an unknown.
+    """Map from the labels of the public sets to topics and problems.
+
+    Raises DataError where it names an unknown.
     """
 
-    def __init__(self, taxonomy: Taxonomy, path: Path = MAP) -> None:
+    def __init__(self, taxonomy: Taxonomy) -> None:
         self.taxonomy = taxonomy
         self._problems = {problem.name: problem.topic for problem in taxonomy.problems}
         self._topics = {
             topic.name: [p.name for p in taxonomy.problems if p.topic == topic.name]
             for topic in taxonomy.topics
         }
-        self.labels: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        self.labels: Mapping[str, Any] = tomllib.loads(MAP.read_text(encoding="utf-8"))
 
     def of(self, entry: str | list[str] | None) -> Meaning:
-        """What an entry of the map allows; nothing, `((), ())`, where a label is not in the map."""
+        """Topics and problems that an entry of the map allows, `((), ())` without an entry."""
         names = [entry] if isinstance(entry, str) else entry or []
         topics: dict[str, None] = {}
         problems: dict[str, None] = {}
@@ -71,12 +70,12 @@ class Meanings:
         return Example(normalize(text), topics=topics, problems=problems)
 
     def title(self, title: str) -> list[str] | None:
-        """What a Comcast title says, or None where its matches lie in several topics."""
-        found: list[str] = []
+        """Entries of a Comcast title, None where its matches lie in several topics."""
+        entries: list[str] = []
         for pattern, entry in self.labels["comcast"].items():
             if re.search(pattern, title.lower()):
-                found += [entry] if isinstance(entry, str) else entry
-        return found if len(self.of(found)[0]) == 1 else None
+                entries += [entry] if isinstance(entry, str) else entry
+        return entries if len(self.of(entries)[0]) == 1 else None
 
 
 def read_phrases(taxonomy: Taxonomy) -> Iterator[Example]:

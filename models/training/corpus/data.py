@@ -1,4 +1,4 @@
-"""What the model learns from: labelled texts, split by the hash of what they say."""
+"""Labelled examples, split by the hash of their texts."""
 
 from __future__ import annotations
 
@@ -62,9 +62,7 @@ class DataError(TrainingError):
 
 
 def shared_data() -> Path:
-    """The folder of the public sets: EARSHOT_SHARED, or `../shared` beside the repository, and in
-    it `data`.
-    """
+    """The folder of the public sets, `data` in EARSHOT_SHARED or in `../shared`."""
     shared = (
         os.environ.get("EARSHOT_SHARED") or Path(__file__).resolve().parents[3].parent / "shared"
     )
@@ -72,9 +70,7 @@ def shared_data() -> Path:
 
 
 def table_corpus(path: Path) -> Corpus:
-    """A corpus from one CSV with the columns text, sentiment, complaint, severity (or empty), for
-    small recipes.
-    """
+    """A small corpus from a CSV with text, sentiment, complaint, severity (or empty)."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             examples = [_labelled(row) for row in csv.DictReader(file)]
@@ -82,7 +78,8 @@ def table_corpus(path: Path) -> Corpus:
         raise DataError(f"{path}: it cannot be read ({error.strerror})") from None
     except (KeyError, ValueError) as error:
         raise DataError(
-            f"{path}: it needs the columns text, sentiment, complaint, severity and known labels ({error})"
+            f"{path}: it needs the columns text, sentiment, complaint, severity"
+            f" and known labels ({error})"
         ) from None
     parts = split(examples)
     return Corpus(

@@ -1,5 +1,6 @@
-"""The public sets as one corpus: which part of which set teaches, chooses and tests. No tested text
-is learned from.
+"""Corpus of the public sets: their parts for training, validation and test.
+
+No tested text is learned from.
 """
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from models.taxonomy.classifier import Taxonomy, read_taxonomy
+from models.taxonomy.classifier import read_taxonomy
 from models.training.corpus.complaints import (
     MAP,
     Meanings,
@@ -52,24 +53,40 @@ BANKING77 = "complaints/banking77"
 BITEXT = "complaints/bitext"
 MULTIDOGO = "complaints/multidogo"
 CLINC = "complaints/clinc150/data_full.json"
-READ = (TWEETEVAL, AIRLINE, SENTIMENT140, SENTIMENT140_TEST, EXTRACTION, GOEMOTIONS, SEVERITY, COMCAST, CFPB,
-        BANKING77, BITEXT, MULTIDOGO, CLINC)  # fmt: skip
+READ = (
+    TWEETEVAL,
+    AIRLINE,
+    SENTIMENT140,
+    SENTIMENT140_TEST,
+    EXTRACTION,
+    GOEMOTIONS,
+    SEVERITY,
+    COMCAST,
+    CFPB,
+    BANKING77,
+    BITEXT,
+    MULTIDOGO,
+    CLINC,
+)
 
 SOURCES = {"X-CI": "xci", "X-FINCORP": "fincorp", "CESAMARD": "cesamard"}
 SIDE_TASKS = ("emotion", "irony", "offensive")
 MOST_OF_A_SIDE_TASK = 12_000
 
 
-def public_corpus(root: Path, taxonomy: Taxonomy | None = None) -> Corpus:
+def public_corpus(root: Path) -> Corpus:
     """All sets in `root`. Raises DataError naming what is missing."""
     for name in READ:
         if not (root / name).exists():
             raise DataError(
-                f"training data is missing: {root / name} (EARSHOT_SHARED names the folder that holds data/)"
+                f"training data is missing: {root / name}"
+                " (EARSHOT_SHARED names the folder that holds data/)"
             )
-    taxonomy = taxonomy or read_taxonomy()
+    taxonomy = read_taxonomy()
     meanings = Meanings(taxonomy)
-    validation, test, learned = {}, {}, []
+    validation: dict[str, list[Example]] = {}
+    test: dict[str, list[Example]] = {}
+    learned: list[Example] = []
     for name, examples in _own_splits(root, meanings):
         parts = split(examples)
         learned += parts["train"]
@@ -84,21 +101,17 @@ def public_corpus(root: Path, taxonomy: Taxonomy | None = None) -> Corpus:
         "banking77": list(read_banking77(root / BANKING77 / "test.csv", meanings)),
         "clinc": list(read_clinc(root / CLINC, meanings, "test")),
     }
-    unseen = {
-        text_hash(one.text) for part in (validation, test) for ones in part.values() for one in ones
-    }
+    unseen: set[str] = set()
+    for examples in (*validation.values(), *test.values()):
+        unseen |= {text_hash(example.text) for example in examples}
     learned = [
         *read_phrases(taxonomy),
         *unique(read_tweeteval(root / TWEETEVAL / "sentiment", "train")),
         *learned,
     ]
     return Corpus(
-        train=[one for one in learned if one.text and text_hash(one.text) not in unseen],
-        by_turns=[
-            one
-            for one in _by_turns(root, meanings)
-            if one.text and text_hash(one.text) not in unseen
-        ],
+        train=_without(unseen, learned),
+        by_turns=_without(unseen, _by_turns(root, meanings)),
         validation=validation,
         test=test,
         hashes={str(path.relative_to(root)): file_hash(path) for path in _files(root)}
@@ -110,6 +123,13 @@ def public_corpus(root: Path, taxonomy: Taxonomy | None = None) -> Corpus:
             read_intents(root / BANKING77 / "test.csv"),
         ),
     )
+
+
+def _without(unseen: set[str], examples: Iterable[Example]) -> list[Example]:
+    """The examples with a text whose hash is not among the unseen ones."""
+    return [
+        example for example in examples if example.text and text_hash(example.text) not in unseen
+    ]
 
 
 def _own_splits(root: Path, meanings: Meanings) -> Iterator[tuple[str, Iterable[Example]]]:
@@ -128,20 +148,20 @@ def _by_turns(root: Path, meanings: Meanings) -> Iterator[Example]:
     yield from unique(read_sentiment140(root / SENTIMENT140))
     yield from unique(read_banking77(root / BANKING77 / "train.csv", meanings))
     yield from unique(read_clinc(root / CLINC, meanings, "train"))
-    yield from _some(list(unique(read_extraction(root / EXTRACTION))))
-    yield from _some(list(unique(read_goemotions(root / GOEMOTIONS))))
+    yield from _sample(list(unique(read_extraction(root / EXTRACTION))))
+    yield from _sample(list(unique(read_goemotions(root / GOEMOTIONS))))
     for task in SIDE_TASKS:
-        yield from _some(list(unique(read_tweeteval(root / TWEETEVAL / task, "train", task))))
+        yield from _sample(list(unique(read_tweeteval(root / TWEETEVAL / task, "train", task))))
 
 
-def _some(examples: Sequence[Example]) -> Sequence[Example]:
+def _sample(examples: Sequence[Example]) -> Sequence[Example]:
     """At most MOST_OF_A_SIDE_TASK of them, the same ones every time, from all over."""
-    return sorted(examples, key=lambda one: text_hash(one.text))[:MOST_OF_A_SIDE_TASK]
+    return sorted(examples, key=lambda example: text_hash(example.text))[:MOST_OF_A_SIDE_TASK]
 
 
 def _files(root: Path) -> Iterator[Path]:
     for name in READ:
         path = root / name
         yield from (
-            sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+            sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
         )

@@ -23,21 +23,17 @@ def read_tweeteval(folder: Path, part: str, task: str = "sentiment") -> Iterator
     labels = (folder / f"{part}_labels.txt").read_text(encoding="utf-8").split()
     if len(texts) < len(labels):
         raise DataError(f"{folder}: {part} has {len(texts)} texts but {len(labels)} labels")
-    for text, label in zip(
-        texts, labels, strict=False
-    ):  # the last text is followed by an empty line
+    # The last text is followed by an empty line.
+    for text, label in zip(texts, labels, strict=False):
         read = normalize(text)
-        off = (
-            (OTHER,)
-            if task == "sentiment" and int(text_hash(read)[8:12], 16) % OFF_TOPIC == 0
-            else ()
-        )
-        told: dict[str, Any] = {task: int(label)}
-        yield Example(read, topics=off, problems=off, **told)
+        off_topic = task == "sentiment" and int(text_hash(read)[8:12], 16) % OFF_TOPIC == 0
+        off = (OTHER,) if off_topic else ()
+        by_task: dict[str, Any] = {task: int(label)}
+        yield Example(read, topics=off, problems=off, **by_task)
 
 
 def read_airline(path: Path, meanings: Meanings) -> Iterator[Example]:
-    """Twitter US Airline Sentiment, each tweet id once; an id with conflicting labels is left out."""
+    """Twitter US Airline Sentiment, each tweet id once, without ids with conflicting labels."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     labels: dict[str, set[str]] = {}
@@ -55,9 +51,7 @@ def read_airline(path: Path, meanings: Meanings) -> Iterator[Example]:
 
 
 def read_severity(path: Path, meanings: Meanings, source: str) -> Iterator[Example]:
-    """Complaint severity after Jin & Aletras (2021), of one source; contradicting rows are left
-    out.
-    """
+    """Complaint severity after Jin & Aletras (2021), of one source, without contradicting rows."""
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             complaint, severity = int(row["complaint"]), int(row["severity"])
@@ -66,14 +60,14 @@ def read_severity(path: Path, meanings: Meanings, source: str) -> Iterator[Examp
                     meanings.labels["severity"].get(source) if complaint else None
                 )
                 text, cause = normalize(row["text"]), normalize(row["cause"]) if complaint else ""
-                found = cause if cause and cause.lower() in text.lower() else ""
+                cause = cause if cause.lower() in text.lower() else ""
                 yield Example(
                     text,
                     complaint=complaint,
                     severity=severity,
                     topics=topics,
                     problems=problems,
-                    cause=found,
+                    cause=cause,
                 )
 
 

@@ -1,6 +1,4 @@
-"""A company's history as what fine-tuning a chat model needs: JSON Lines of system, user and
-assistant turns.
-"""
+"""Export of a history for fine-tuning a chat model: JSON Lines of system, user, assistant turns."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from models.artifact import TOKENIZER, default_artifact
 from models.llm.backend import sendable
 from models.llm.prompt import Brief, Question, Unusable, ask
 from models.taxonomy.classifier import OTHER
-from models.training.custom.history import History, Told, parts, read_history
+from models.training.custom.history import History, LabelledText, parts, read_history
 from models.training.errors import TrainingError
 
 FEWEST = 10  # examples that fine-tuning services take at least
@@ -31,13 +29,13 @@ class FinetuneError(TrainingError):
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """Files of one export. said: what was recognised and left out, a sentence each."""
+    """Files of an export. notes: what was recognised and left out, a sentence each."""
 
     train: Path
     validation: Path
     brief: Path
     figures: dict[str, Any]
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def export_finetune(history: Path, out: Path, columns: dict[str, str] | None = None) -> Exported:
@@ -48,17 +46,15 @@ def export_finetune(history: Path, out: Path, columns: dict[str, str] | None = N
     EARSHOT_LLM_BRIEF. Raises TrainingError, one line, for a history that cannot be read or is too
     small.
     """
-    read = read_history(history, columns, least=1)
-    brief = brief_of_history(read)
-    train, validation = parts(read)
-    lines = {
-        name: [_example(brief, one) for one in told if _is_whole(brief, one)]
-        for name, told in _named(train, validation)
-    }
-    left_out = len(read.told) - sum(map(len, lines.values()))
+    complaints = read_history(history, columns, minimum=1)
+    brief = brief_of_history(complaints)
+    train, validation = parts(complaints)
+    lines = {"train": _examples(brief, train), "validation": _examples(brief, validation)}
+    left_out = len(complaints.texts) - sum(map(len, lines.values()))
     if len(lines["train"]) < FEWEST:
         raise FinetuneError(
-            f"{history}: {len(lines['train'])} complete examples to learn from; fine-tuning needs {FEWEST} or more"
+            f"{history}: {len(lines['train'])} complete examples to learn from;"
+            f" fine-tuning needs {FEWEST} or more"
         )
     out.mkdir(parents=True, exist_ok=True)
     brief_file = out / "brief.json"
@@ -68,42 +64,37 @@ def export_finetune(history: Path, out: Path, columns: dict[str, str] | None = N
     files = {name: out / f"{name}.jsonl" for name in lines}
     for name, file in files.items():
         file.write_text("".join(line + "\n" for line in lines[name]), encoding="utf-8")
-    said = (
-        *read.said,
-        *([f"left out: {left_out:,} texts without every label"] if left_out else []),
-    )
+    notes = list(complaints.notes)
+    if left_out:
+        notes.append(f"left out: {left_out:,} texts without every label")
     figures = {name: checked(file, brief) for name, file in files.items()}
-    return Exported(files["train"], files["validation"], brief_file, figures, said)
+    return Exported(files["train"], files["validation"], brief_file, figures, tuple(notes))
 
 
 def brief_of_history(history: History) -> Brief:
-    """Ask for what the history tells, with its own labels. Without topics, problems belong to the
-    topic `any`.
-    """
+    """Questions for the history's labels. Without topics, problems belong to the topic `any`."""
     topics, problems = history.labels("topic"), history.labels("problem")
-    questions: list[Question] = []
-    if topics:
-        questions.append("topic")
-    if problems:
-        questions.append("problem")
-    if history.has_index:
-        questions.append("dissatisfaction")
-    by_topic: dict[str, set[str]] = {topic: set() for topic in topics if topic != OTHER} or {
-        _ANY: set()
+    asked_for: dict[Question, bool] = {
+        "topic": bool(topics),
+        "problem": bool(problems),
+        "dissatisfaction": history.has_index,
     }
-    for one in history.told:
-        if one.problem is not None and (place := one.topic or _ANY) in by_topic:
-            by_topic[place].add(one.problem)
+    questions = [question for question, known in asked_for.items() if known]
+    own_topics = [topic for topic in topics if topic != OTHER]
+    by_topic: dict[str, set[str]] = {topic: set() for topic in own_topics or [_ANY]}
+    for text in history.texts:
+        topic = text.topic or _ANY
+        if text.problem is not None and topic in by_topic:
+            by_topic[topic].add(text.problem)
     return Brief(
         tuple(questions),
         tuple(by_topic),
-        {topic: tuple(sorted(named)) for topic, named in by_topic.items()},
+        {topic: tuple(sorted(names)) for topic, names in by_topic.items()},
     )
 
 
 def checked(file: Path, brief: Brief) -> dict[str, Any]:
-    """The figures of a written file, read back: its examples, and tokens as the shipped tokenizer
-    counts them.
+    """The figures of a written file, read back: examples, and the shipped tokenizer's tokens.
 
     The count is an estimate: every chat model has a tokenizer of its own. Raises FinetuneError,
     with the line, for an example that is not system, user, assistant, or whose answer the brief
@@ -122,8 +113,9 @@ def checked(file: Path, brief: Brief) -> dict[str, Any]:
                 brief.read(turns[2]["content"], json.loads(turns[1]["content"])["message"])
             except Unusable as error:
                 raise FinetuneError(f"{file}: line {number}: {error}") from None
-            encoded = tokenizer.encode_batch([turn["content"] for turn in turns])
-            counts.append(sum(len(each.ids) for each in encoded) + TURN_TOKENS * len(turns))
+            encodings = tokenizer.encode_batch([turn["content"] for turn in turns])
+            tokens = sum(len(encoding.ids) for encoding in encodings)
+            counts.append(tokens + TURN_TOKENS * len(turns))
     return {
         "file": str(file),
         "examples": len(counts),
@@ -132,33 +124,31 @@ def checked(file: Path, brief: Brief) -> dict[str, Any]:
     }
 
 
-def _named(
-    train: Sequence[Told], validation: Sequence[Told]
-) -> tuple[tuple[str, Sequence[Told]], ...]:
-    return ("train", train), ("validation", validation)
+def _examples(brief: Brief, texts: Sequence[LabelledText]) -> list[str]:
+    return [_example(brief, text) for text in texts if _is_whole(brief, text)]
 
 
-def _is_whole(brief: Brief, one: Told) -> bool:
-    """A text without one of the labels would teach the model to leave it out. No problem is an
-    answer of its own.
+def _is_whole(brief: Brief, text: LabelledText) -> bool:
+    """True for a text with the labels that the brief asks for. No problem is an answer of its own.
+
+    A text without a label would teach the model to leave it out.
     """
-    return ("topic" not in brief.questions or one.topic is not None) and (
-        "dissatisfaction" not in brief.questions or one.index is not None
-    )
+    if "topic" in brief.questions and text.topic is None:
+        return False
+    return "dissatisfaction" not in brief.questions or text.index is not None
 
 
-def _example(brief: Brief, one: Told) -> str:
+def _example(brief: Brief, text: LabelledText) -> str:
     known = {
-        "topic": one.topic,
-        "problem": one.problem,
-        "dissatisfaction": None if one.index is None else round(one.index),
+        "topic": text.topic,
+        "problem": text.problem,
+        "dissatisfaction": None if text.index is None else round(text.index),
     }
-    answer = json.dumps(
-        {question: known[question] for question in brief.questions}, ensure_ascii=False
-    )
+    answers = {question: known[question] for question in brief.questions}
+    answer = json.dumps(answers, ensure_ascii=False)
     turns = [
         {"role": "system", "content": brief.system()},
-        {"role": "user", "content": ask(sendable(one.text))},
+        {"role": "user", "content": ask(sendable(text.text))},
         {"role": "assistant", "content": answer},
     ]
     return json.dumps({"messages": turns}, ensure_ascii=False)

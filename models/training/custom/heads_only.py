@@ -1,6 +1,4 @@
-"""`earshot train complaints --head-only`: linear heads on the encoder that is there, in seconds,
-for little data.
-"""
+"""Linear heads for a history on the encoder of a model, which stays as it is."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ from models.training.custom.linear import (
 )
 from models.training.custom.request import (
     DOUBT,
-    Asked,
+    TrainingRequest,
     classes,
     figures,
     finish,
@@ -45,54 +43,52 @@ Floats = NDArray[np.float32]
 BACKGROUND = 0.25  # of the weight of the history
 
 
-def train_light(asked: Asked, start: Artifact, out: Path, say: Print = print) -> dict[str, Any]:
-    """Learn linear heads on the encoder of `start`, write the model directory `out`, and return its
-    story.
+def train_light(
+    request: TrainingRequest, start: Artifact, out: Path, say: Print = print
+) -> dict[str, Any]:
+    """Learn linear heads on the encoder of `start` and write the model directory `out`.
 
-    Raises TrainingError, with one clear line, for what cannot be learnt from, and writes nothing
-    then.
+    Returns the model's story. Raises TrainingError, with one clear line, for what cannot be learnt
+    from, and writes nothing then.
     """
-    history = asked.read()
-    for line in history.said:
+    history = request.read()
+    for line in history.notes:
         say(line)
     encoder = encoder_of(start.folder, start)
-    outputs = encoder([one.text for one in history.told])
+    outputs = encoder([complaint.text for complaint in history.texts])
     names = {task: classes(history, task) for task in LABELLED if history.labels(task)}
     heads = learn_heads(history, names, outputs, encoder(background()))
-    with written(out) as made:
-        graft(start.model, made / MODEL, heads)
-        shutil.copy(start.tokenizer, made / TOKENIZER)
-        checks = [*_kept(made, start, history, heads, outputs), *_learnt(history, names, heads)]
+    with written(out) as model:
+        graft(start.model, model / MODEL, heads)
+        shutil.copy(start.tokenizer, model / TOKENIZER)
+        checks = _grafted_checks(model, start, history, heads, outputs)
+        checks += _learnt_checks(history, names, heads)
         enforce(checks)
-        return finish(
-            made, _story(asked, start, history, names, heads, checks, outputs), history, asked
-        )
+        story = _story(request, start, history, names, heads, checks, outputs)
+        return finish(model, story, history, request)
 
 
 def background() -> list[str]:
-    """Messages of our own writing that no company needs to answer: what a history of complaints
-    never holds.
-    """
+    """Messages of our own writing that no company needs to answer, as no history holds them."""
     return [example.text for example in read_examples() if example.level == "none"]
 
 
 def learn_heads(
     history: History, names: Mapping[str, tuple[str, ...]], outputs: Outputs, calm: Outputs
 ) -> dict[str, Linear]:
-    """A linear head for each task, and `severity` where dissatisfaction is told; its rows are those
-    of `told`.
+    """A linear head for each task, and `severity` where the history has dissatisfaction.
+
+    Its rows are those of the history's texts.
 
     calm: of the background, which is `other`, and as dissatisfied as it was taken for before: a
     model that has seen complaints alone takes everything for one.
     """
     heads: dict[str, Linear] = {}
     for task in names:
-        if task == "problem" and names["problem"] == names.get(
-            "topic"
-        ):  # each problem is its own topic
-            heads[task] = heads["topic"]
+        if task == "problem" and names["problem"] == names.get("topic"):
+            heads[task] = heads["topic"]  # each problem is its own topic
             continue
-        labels = truth(history.told, task, names[task])
+        labels = truth(history.texts, task, names[task])
         known = np.flatnonzero(labels >= 0)
         other = np.full(len(calm.embedding), len(names[task]) - 1)
         features = np.concatenate([outputs.embedding[known], calm.embedding])
@@ -101,10 +97,9 @@ def learn_heads(
             learn(features, both, len(names[task]), _counts(known, other)), known
         )
     if history.has_index:
-        known = np.array(
-            [row for row, one in enumerate(history.told) if one.index is not None], dtype=np.int64
-        )
-        index = np.array([history.told[row].index for row in known], dtype=np.float32)
+        with_index = [row for row, text in enumerate(history.texts) if text.index is not None]
+        known = np.array(with_index, dtype=np.int64)
+        index = np.array([history.texts[row].index for row in known], dtype=np.float32)
         features = np.concatenate([severity_features(outputs)[known], severity_features(calm)])
         before = expected_index(calm.severity)
         learnt = learn_severity(features, np.concatenate([index, before]), _counts(known, before))
@@ -117,9 +112,7 @@ def encoder_of(folder: Path, start: Artifact) -> Encoder:
 
 
 def _counts(known: NDArray[Any], calm: NDArray[Any]) -> Floats:
-    """For how many texts each of the history and of the background counts: the latter for
-    BACKGROUND of the history.
-    """
+    """Weights of the history's texts, and of the background: BACKGROUND of the history together."""
     share = min(1.0, BACKGROUND * len(known) / len(calm))
     return np.concatenate([np.ones(len(known)), np.full(len(calm), share)]).astype(np.float32)
 
@@ -130,48 +123,42 @@ def _of_history(head: Linear, known: NDArray[np.int64]) -> Linear:
     return replace(head, out_of_fold=head.out_of_fold[own], rows=known[head.rows[own]])
 
 
-def _kept(
-    made: Path, start: Artifact, history: History, heads: Mapping[str, Linear], before: Outputs
+def _grafted_checks(
+    model: Path, start: Artifact, history: History, heads: Mapping[str, Linear], before: Outputs
 ) -> list[Check]:
-    """That the graph says what was learnt, and that what it said besides is the same, bit for bit."""
-    after = encoder_of(made, start)([one.text for one in history.told])
+    """The graph gives what was learnt, and its other outputs are the same, bit for bit."""
+    after = encoder_of(model, start)([complaint.text for complaint in history.texts])
     features = {"severity": severity_features(before)}
-    grafted = max(
-        float(
-            np.abs(
-                features.get(task, before.embedding) @ head.weight
-                + head.bias
-                - getattr(after, task)
-            ).max()
-        )
-        for task, head in heads.items()
-    )
-    others = [name for name in before._fields if name not in heads]
-    changed = sum(
-        not np.array_equal(getattr(before, name), getattr(after, name)) for name in others
-    )
+    differences: list[float] = []
+    for task, head in heads.items():
+        logits = features.get(task, before.embedding) @ head.weight + head.bias
+        differences.append(float(np.abs(logits - getattr(after, task)).max()))
+    grafted = max(differences)
+    changed = 0
+    for name in before._fields:
+        if name not in heads:
+            changed += not np.array_equal(getattr(before, name), getattr(after, name))
     return [
         Check("grafted against learnt", grafted, SAME_LOGITS),
         Check("other outputs that changed", changed, 0),
     ]
 
 
-def _learnt(
+def _learnt_checks(
     history: History, names: Mapping[str, tuple[str, ...]], heads: Mapping[str, Linear]
 ) -> list[Check]:
-    """That each head is better, on texts it had not learnt, than always saying the same.
+    """Each head is better, on texts it had not learnt, than always the same answer.
 
     Of dissatisfaction: that it is not worse than chance explains (95 %), since a few marks show
     little.
     """
     checks = []
     for task, head in heads.items():
-        told = [history.told[row] for row in head.rows]
+        complaints = [history.texts[row] for row in head.rows]
         if task == "severity":
-            index = np.array([one.index for one in told], dtype=np.float32)
-            more = np.abs(expected_index(head.out_of_fold) - index) - np.abs(
-                np.median(index) - index
-            )
+            index = np.array([complaint.index for complaint in complaints], dtype=np.float32)
+            errors = np.abs(expected_index(head.out_of_fold) - index)
+            more = errors - np.abs(np.median(index) - index)
             chance = ONE_SIDED * float(more.std()) / len(more) ** 0.5
             checks.append(
                 Check(
@@ -181,15 +168,15 @@ def _learnt(
                 )
             )
             continue
-        labels = truth(told, task, names[task])
+        labels = truth(complaints, task, names[task])
         always = float((np.bincount(labels).max() + 1) / len(labels))
         right = float((head.out_of_fold.argmax(-1) == labels).mean())
-        checks.append(Check(f"{task}, accuracy on texts held out", right, always, least=True))
+        checks.append(Check(f"{task}, accuracy on texts held out", right, always, at_least=True))
     return checks
 
 
 def _story(
-    asked: Asked,
+    request: TrainingRequest,
     start: Artifact,
     history: History,
     names: Mapping[str, tuple[str, ...]],
@@ -197,26 +184,24 @@ def _story(
     checks: list[Check],
     outputs: Outputs,
 ) -> dict[str, Any]:
-    told = {task: [history.told[row] for row in head.rows] for task, head in heads.items()}
-    labels = {task: truth(told[task], task, names[task]) for task in names}
+    complaints = {task: [history.texts[row] for row in head.rows] for task, head in heads.items()}
+    labels = {task: truth(complaints[task], task, names[task]) for task in names}
     temperatures = {
         task: temperature(labels[task], heads[task].out_of_fold, DOUBT) for task in names
     }
     if "severity" in heads:
-        temperatures["severity"] = (
-            1.0  # it was learnt as an expectation, which a temperature would bend
-        )
+        # It was learnt as an expectation, which a temperature would bend.
+        temperatures["severity"] = 1.0
     calm = {task: heads[task].out_of_fold / temperatures[task] for task in heads}
+    thresholds: dict[str, float] = {}
+    for task in names:
+        earlier = start.least_probability.get(task, 0.0)
+        thresholds[task] = least_probability(labels[task], calm[task], earlier)
     return {
         **start.story,
         "labels": {**start.story["labels"], **names},
         "temperatures": {**start.temperatures, **temperatures},
-        "least_probability": {
-            task: least_probability(
-                labels[task], calm[task], start.least_probability.get(task, 0.0)
-            )
-            for task in names
-        },
+        "least_probability": thresholds,
         **strangeness(start, outputs),
         "recipe": {
             **start.story["recipe"],
@@ -225,12 +210,12 @@ def _story(
         },
         "way": "linear heads on its encoder, which stayed as it was",
         "started_from": start.version,
-        "data": {asked.history.name: file_hash(asked.history)},
-        "texts": {"history": len(history.told)},
+        "data": {request.history.name: file_hash(request.history)},
+        "texts": {"history": len(history.texts)},
         "gate": [str(check) for check in checks],
         "understood": {},  # the start's figures are not this one's
         "validation": {
-            f"history.{task}": figures(told[task], task, names.get(task, ()), calm[task])
+            f"history.{task}": figures(complaints[task], task, names.get(task, ()), calm[task])
             for task in heads
         },
     }

@@ -1,5 +1,4 @@
-"""The light way to learn a history: linear heads on what the served encoder says, in seconds, put
-into its graph.
+"""Linear heads on the outputs of the served encoder, learnt in seconds and put into its graph.
 
 The encoder stays as it is, so a topic is a multinomial logistic regression on the embedding (texts,
 dim), and the dissatisfaction a regression on the embedding and on the logits of the heads that are
@@ -29,12 +28,8 @@ Labels = NDArray[np.int64]
 Fit = Callable[[Labels, float], LogisticRegression]  # rows to learn, strength
 Score = Callable[[Floats, Labels], float]  # logits of held-out rows, and which rows
 
-STRENGTHS = (
-    1.0,
-    10.0,
-    30.0,
-    100.0,
-)  # inverse of the penalty; what is right grows with the texts of a class
+# Inverse of the penalty; the right one grows with the texts of a class.
+STRENGTHS = (1.0, 10.0, 30.0, 100.0)
 FOLDS = 5
 MANY = 3000  # texts; above, one fold of five says enough
 SEVERITIES = 5
@@ -42,8 +37,9 @@ SEVERITIES = 5
 
 @dataclass(frozen=True)
 class Linear:
-    """Logits = features @ weight + bias. out_of_fold: what it said of `rows`, texts that it had not
-    learnt then.
+    """Logits = features @ weight + bias.
+
+    out_of_fold: logits of `rows`, texts that it had not learnt then.
     """
 
     weight: Floats  # (features, classes)
@@ -93,16 +89,17 @@ def learn_severity(features: Floats, index: Floats, counts: Floats) -> Linear:
 def _best(fit: Fit, score: Score, features: Floats, strata: Labels, classes: int) -> Linear:
     """The strength with the best score on texts that were held out, learnt with all of them."""
     folds = _folds(strata)
-    rows = np.concatenate([held for _, held in folds])
+    rows = np.concatenate([held_out for _, held_out in folds])
 
     def held_out(strength: float) -> Floats:
-        return np.concatenate(
-            [_logits(fit(kept, strength), features[held], classes) for kept, held in folds]
-        )
+        logits: list[Floats] = []
+        for learnt, held_out in folds:
+            logits.append(_logits(fit(learnt, strength), features[held_out], classes))
+        return np.concatenate(logits)
 
     with threadpool_limits(1):  # the products are small: a second thread costs more than it gives
         tried = {strength: held_out(strength) for strength in STRENGTHS}
-        strength = max(tried, key=lambda one: score(tried[one], rows))
+        strength = max(tried, key=lambda candidate: score(tried[candidate], rows))
         weight, bias = _weights(fit(np.arange(len(features)), strength), classes)
     return Linear(weight, bias, strength, tried[strength], rows)
 
@@ -117,9 +114,7 @@ def expected_index(logits: Floats) -> Floats:
 
 
 def severity_features(outputs: Outputs) -> Floats:
-    """(texts, dim + 10): the embedding and the logits of the heads that judge, as `graft` joins
-    them.
-    """
+    """(texts, dim + 10): the embedding and the logits of the judging heads, as in `graft`."""
     return np.concatenate(
         [outputs.embedding, outputs.sentiment, outputs.complaint, outputs.severity], axis=1
     )
@@ -129,19 +124,17 @@ JOINED = ("embedding", "sentiment", "complaint", "severity")
 
 
 def graft(source: Path, target: Path, heads: Mapping[str, Linear], *, beside: bool = False) -> None:
-    """Write the served graph with these heads in the place of its own of that name, or beside them:
-    added.
+    """Write the served graph with these heads in the place of its own, or beside them: added.
 
     `severity` reads what JOINED names, any other head the embedding.
     """
     graph = onnx.load(source)
-    there = {output.name for output in graph.graph.output}
+    outputs = {output.name for output in graph.graph.output}
     earlier = sum(constant.name.endswith(".linear.weight") for constant in graph.graph.initializer)
-    for number, (task, head) in enumerate(
-        heads.items(), earlier
-    ):  # a model of one's own can be taught again
+    # A model of one's own can learn again: the numbers go on.
+    for number, (task, head) in enumerate(heads.items(), earlier):
         old, added = f"{task}.{number}.before", f"{task}.{number}.linear"
-        if task in there:
+        if task in outputs:
             _rename(graph, task, old)
         reads = f"{task}.{number}.features" if task == "severity" else "embedding"
         if task == "severity":
@@ -165,10 +158,10 @@ def graft(source: Path, target: Path, heads: Mapping[str, Linear], *, beside: bo
 def _declare(graph: onnx.ModelProto, task: str, classes: int) -> None:
     """`task` among the graph's outputs, (batch, classes)."""
     shape: list[str | int | None] = ["batch_size", classes]
-    kept = [output for output in graph.graph.output if output.name != task]
+    rest = [output for output in graph.graph.output if output.name != task]
     del graph.graph.output[:]
     graph.graph.output.extend(
-        [*kept, helper.make_tensor_value_info(task, TensorProto.FLOAT, shape)]
+        [*rest, helper.make_tensor_value_info(task, TensorProto.FLOAT, shape)]
     )
 
 
@@ -181,16 +174,16 @@ def _rename(graph: onnx.ModelProto, old: str, new: str) -> None:
 
 
 def _folds(labels: Labels) -> list[tuple[Labels, Labels]]:
-    """(learnt, held out) rows, five times; once where the texts are many. Every class stays among
-    the learnt.
+    """(learnt, held out) rows, five times, or once for many texts.
+
+    Every class stays among the learnt.
     """
     few = int(np.bincount(labels)[np.unique(labels)].min())
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # it warns of classes with fewer texts than folds
+        # It warns of classes with fewer texts than folds.
+        warnings.simplefilter("ignore", UserWarning)
         splitter = StratifiedKFold(min(FOLDS, max(2, few)), shuffle=True, random_state=0)
-        folds = [(kept, held) for kept, held in splitter.split(np.zeros(len(labels)), labels)]
+        folds = list(splitter.split(np.zeros(len(labels)), labels))
     return folds[:1] if len(labels) > MANY else folds
 
 
@@ -198,9 +191,8 @@ def _fitted(
     features: Floats, labels: Labels, weight: Floats, strength: float
 ) -> LogisticRegression:
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", ConvergenceWarning
-        )  # a weak penalty need not be followed to the end
+        # A weak penalty need not be followed to the end.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         return LogisticRegression(C=strength, max_iter=300).fit(
             features, labels, sample_weight=weight
         )
@@ -211,10 +203,8 @@ def _weights(model: LogisticRegression, classes: int) -> tuple[Floats, Floats]:
     weight = np.zeros((model.coef_.shape[1], classes), np.float32)
     bias = np.full(classes, -20.0, np.float32)
     if len(model.classes_) == 2:  # scikit-learn keeps the second alone
-        weight[:, model.classes_[1]], bias[model.classes_] = (
-            model.coef_[0],
-            (0.0, model.intercept_[0]),
-        )
+        weight[:, model.classes_[1]] = model.coef_[0]
+        bias[model.classes_] = (0.0, model.intercept_[0])
     else:
         weight[:, model.classes_], bias[model.classes_] = model.coef_.T, model.intercept_
     return weight, bias

@@ -1,6 +1,4 @@
-"""A company's own model: what was asked for, what its directory tells of itself, and how good it
-is.
-"""
+"""Request for a company's own model, its figures, and the directory that is written."""
 
 from __future__ import annotations
 
@@ -23,7 +21,8 @@ from models.artifact import CARD, MODEL, STORY, TAXONOMY, TOKENIZER, Artifact, s
 from models.encoder import Encoder, Outputs
 from models.evaluation.metrics import scores
 from models.taxonomy.classifier import OTHER
-from models.training.custom.history import LABELLED, History, Told, fewer, read_history
+from models.text import READING
+from models.training.custom.history import LABELLED, History, LabelledText, fewer, read_history
 from models.training.custom.linear import expected_index
 from models.training.embed_examples import with_places
 from models.training.errors import TrainingError
@@ -41,49 +40,48 @@ _CARD = Path(__file__).with_name("own.md")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the person asked for.
+class TrainingRequest:
+    """A history and how to learn it.
 
-    columns, scale: where the file does not tell itself. least: a class with fewer texts becomes
-    `other`. most: texts of a class that are learnt, at most. test: a CSV with the same columns,
+    columns, scale: where the file does not tell itself. minimum: a class with fewer texts becomes
+    `other`. limit: texts of a class that are learnt, at most. test: a CSV with the same columns,
     read once, after every choice.
     """
 
     history: Path
     columns: Mapping[str, str] = field(default_factory=dict)
     scale: str | None = None
-    least: int = 3
-    most: int | None = None
+    minimum: int = 3
+    limit: int | None = None
     test: Path | None = None
 
     def read(self) -> History:
         history = _with_topics(
-            read_history(self.history, self.columns, scale=self.scale, least=self.least)
+            read_history(self.history, self.columns, scale=self.scale, minimum=self.minimum)
         )
-        if self.most is None:
+        if self.limit is None:
             return history
-        told = fewer(history.told, finest(history), self.most)
-        line = f"learnt: at most {self.most} texts of a {finest(history)}, {len(told):,} in all"
-        return replace(history, told=tuple(told), said=(*history.said, line))
+        task = finest(history)
+        texts = tuple(fewer(history.texts, task, self.limit))
+        note = f"learnt: at most {self.limit} texts of a {task}, {len(texts):,} in all"
+        return replace(history, texts=texts, notes=(*history.notes, note))
 
     def read_test(self) -> History | None:
         if self.test is None:
             return None
-        return _with_topics(read_history(self.test, self.columns, scale=self.scale, least=1))
+        return _with_topics(read_history(self.test, self.columns, scale=self.scale, minimum=1))
 
 
 def _with_topics(history: History) -> History:
-    """Where the history has problems alone, each is a topic of its own: a problem is looked for
-    within its topic.
+    """A history of problems alone, with each as a topic of its own.
+
+    A problem is looked for within its topic.
     """
     if history.labels("topic") or not history.labels("problem"):
         return history
-    told = tuple(replace(one, topic=one.problem) for one in history.told)
-    return replace(
-        history,
-        told=told,
-        said=(*history.said, "topic: no such column, so each problem is its own topic"),
-    )
+    texts = tuple(replace(text, topic=text.problem) for text in history.texts)
+    note = "topic: no such column, so each problem is its own topic"
+    return replace(history, texts=texts, notes=(*history.notes, note))
 
 
 def finest(history: History) -> str:
@@ -92,18 +90,14 @@ def finest(history: History) -> str:
 
 
 def classes(history: History, task: str) -> tuple[str, ...]:
-    """The names that a head of this history tells apart, `other` last, as every head of ours has
-    it.
-    """
+    """The names of a head of this history, `other` last, as in every head of ours."""
     return (*(label for label in history.labels(task) if label != OTHER), OTHER)
 
 
-def truth(told: Sequence[Told], task: str, names: Sequence[str]) -> Labels:
-    """Class numbers (texts,); a label that the model does not know counts as `other`, and none is
-    -1.
-    """
+def truth(complaints: Sequence[LabelledText], task: str, names: Sequence[str]) -> Labels:
+    """Class numbers (texts,); an unknown label counts as `other`, no label is -1."""
     place = {name: number for number, name in enumerate(names)}
-    labels = [getattr(one, task) for one in told]
+    labels = [getattr(complaint, task) for complaint in complaints]
     return np.array(
         [-1 if label is None else place.get(label, len(names) - 1) for label in labels],
         dtype=np.int64,
@@ -111,26 +105,28 @@ def truth(told: Sequence[Told], task: str, names: Sequence[str]) -> Labels:
 
 
 def figures(
-    told: Sequence[Told], task: str, names: Sequence[str], logits: Floats
+    complaints: Sequence[LabelledText], task: str, names: Sequence[str], logits: Floats
 ) -> dict[str, Any]:
-    """How right calibrated logits (texts, classes) are; of dissatisfaction, mean error of 100 and
-    rank correlation.
+    """Accuracy of calibrated logits (texts, classes).
+
+    Of dissatisfaction, mean error of 100 and rank correlation.
     """
     if task == "severity":
-        known = [row for row, one in enumerate(told) if one.index is not None]
-        index = np.array([told[row].index for row in known], dtype=np.float32)
-        said = expected_index(logits[known])
+        known = [row for row, complaint in enumerate(complaints) if complaint.index is not None]
+        index = np.array([complaints[row].index for row in known], dtype=np.float32)
+        guesses = expected_index(logits[known])
         return {
             "n": len(known),
-            "mean_error": round(float(np.abs(said - index).mean()), 2),
-            "spearman": round(float(spearmanr(said, index).statistic), 4) if np.ptp(index) else 0.0,
+            "mean_error": round(float(np.abs(guesses - index).mean()), 2),
+            "spearman": round(float(spearmanr(guesses, index).statistic), 4)
+            if np.ptp(index)
+            else 0.0,
         }
-    labels = truth(told, task, names)
+    labels = truth(complaints, task, names)
     known = np.flatnonzero(labels >= 0).tolist()
-    there = (
-        len(names) if (labels == len(names) - 1).any() else len(names) - 1
-    )  # `other`, if a text has it
-    return scores(labels[known], softmax(logits[known])[:, :there], names[:there])
+    has_other = (labels == len(names) - 1).any()
+    count = len(names) if has_other else len(names) - 1
+    return scores(labels[known], softmax(logits[known])[:, :count], names[:count])
 
 
 def least_probability(labels: Labels, logits: Floats, start: float) -> float:
@@ -149,8 +145,9 @@ def least_probability(labels: Labels, logits: Floats, start: float) -> float:
 
 
 def strangeness(start: Artifact, outputs: Outputs) -> dict[str, float]:
-    """From which logit a text is too strange to be judged: hardly one of the history, however new
-    its matters are.
+    """The logit from which a text is too strange to be judged.
+
+    Hardly a text of the history is, however new its matters are.
     """
     if not outputs.strange.shape[-1]:
         return {}
@@ -162,37 +159,30 @@ def strangeness(start: Artifact, outputs: Outputs) -> dict[str, float]:
 
 
 def taxonomy_toml(history: History) -> str:
-    """The history's own taxonomy as a TOML file: each problem under the topic that it is most often
-    told with.
+    """The history's own taxonomy as a TOML file, each problem under its most frequent topic.
 
     Its phrases are the words that tell a class from the others, not the texts, which are other
     people's.
     """
     home = _homes(history)
-    told = {task: _phrases(history, task) for task in LABELLED}
+    phrases = {task: _phrases(history, task) for task in LABELLED}
     lines = [
         "# Learned from a history; the phrases are the words that tell each class from the others.",
         "",
     ]
     for topic in dict.fromkeys(home.values()):
-        own = told["topic"].get(topic, [])
-        lines += [
-            "[[topic]]",
-            f"name = {_quoted(topic)}",
-            f"examples = {_quoted([topic, *own])}",
-            "",
-        ]
-        for problem in [
-            problem for problem, its in home.items() if its == topic and history.labels("problem")
-        ]:
-            examples = told["problem"].get(problem, [])
-            lines += [
-                "[[topic.problem]]",
-                f"name = {_quoted(problem)}",
-                f"examples = {_quoted(examples)}",
-                "",
-            ]
+        lines += _table_lines("topic", topic, [topic, *phrases["topic"].get(topic, [])])
+        if not history.labels("problem"):
+            continue
+        for problem, its_topic in home.items():
+            if its_topic == topic:
+                examples = phrases["problem"].get(problem, [])
+                lines += _table_lines("topic.problem", problem, examples)
     return "\n".join(lines)
+
+
+def _table_lines(table: str, name: str, examples: list[str]) -> list[str]:
+    return [f"[[{table}]]", f"name = {_quoted(name)}", f"examples = {_quoted(examples)}", ""]
 
 
 def _homes(history: History) -> dict[str, str]:
@@ -200,9 +190,10 @@ def _homes(history: History) -> dict[str, str]:
     topics, problems = history.labels("topic"), history.labels("problem")
     if not problems:
         return {label: label for label in topics if label != OTHER}
-    together = Counter(
-        (one.problem, one.topic) for one in history.told if one.problem and one.topic
-    )
+    together: Counter[tuple[str, str]] = Counter()
+    for text in history.texts:
+        if text.problem and text.topic:
+            together[text.problem, text.topic] += 1
     home: dict[str, str] = {}
     for (problem, topic), _ in together.most_common():
         home.setdefault(problem, topic)
@@ -210,34 +201,36 @@ def _homes(history: History) -> dict[str, str]:
 
 
 def _phrases(history: History, task: str) -> dict[str, list[str]]:
-    """The words that tell each class from the others, the most telling first; those of one text
-    alone do not count.
+    """The words that tell each class from the others, the most telling first.
+
+    Words of a single text do not count.
     """
-    labelled = [(getattr(one, task), words(one.text)) for one in history.told if getattr(one, task)]
-    both = [(label, [*said, *pairs(said)]) for label, said in labelled]
-    told = {
-        name: log_odds(
-            texts_with(said for label, said in both if label == name),
-            texts_with(said for label, said in both if label != name),
-        )
-        for name in history.labels(task)
-    }
-    return {
-        name: [one.word for one in some if one.inside > 1 and one.z > 1][:PHRASES]
-        for name, some in told.items()
-    }
+    tokens_by_label: list[tuple[str, list[str]]] = []
+    for text in history.texts:
+        label = getattr(text, task)
+        if label:
+            tokens = words(text.text)
+            tokens_by_label.append((label, [*tokens, *pairs(tokens)]))
+    return {name: _distinctive(name, tokens_by_label) for name in history.labels(task)}
+
+
+def _distinctive(name: str, tokens_by_label: Sequence[tuple[str, list[str]]]) -> list[str]:
+    inside = texts_with(tokens for label, tokens in tokens_by_label if label == name)
+    outside = texts_with(tokens for label, tokens in tokens_by_label if label != name)
+    ranked = log_odds(inside, outside)
+    return [word.word for word in ranked if word.inside > 1 and word.z > 1][:PHRASES]
 
 
 def _quoted(value: str | list[str]) -> str:
-    return json.dumps(
-        value, ensure_ascii=False
-    )  # what JSON calls a string or a list of them, TOML does too
+    # A string, or a list of them, is written alike in JSON and TOML.
+    return json.dumps(value, ensure_ascii=False)
 
 
 @contextmanager
 def written(out: Path) -> Iterator[Path]:
-    """A folder that becomes the model directory `out` when all is well, in the place of a model
-    that was there.
+    """A folder that becomes the model directory `out` when all is well.
+
+    It takes the place of an earlier model.
     """
     if out.exists() and not (out / STORY).exists() and (not out.is_dir() or any(out.iterdir())):
         raise TrainingError(
@@ -245,41 +238,42 @@ def written(out: Path) -> Iterator[Path]:
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".") as folder:
-        made = Path(folder) / "model"
-        made.mkdir()
-        yield made
+        model = Path(folder) / "model"
+        model.mkdir()
+        yield model
         shutil.rmtree(out, ignore_errors=True)
-        made.rename(out)
+        model.rename(out)
 
 
-def finish(made: Path, story: dict[str, Any], history: History, asked: Asked) -> dict[str, Any]:
-    """Add to a model directory its taxonomy, its story and its card; the figures on the test file
-    come last.
-    """
-    (made / TAXONOMY).write_text(taxonomy_toml(history), encoding="utf-8")
-    files = {name: sha256(made / name) for name in (MODEL, TOKENIZER, TAXONOMY)}
+def finish(
+    folder: Path, story: dict[str, Any], history: History, request: TrainingRequest
+) -> dict[str, Any]:
+    """Add taxonomy, story and card to a model directory; figures on the test file come last."""
+    (folder / TAXONOMY).write_text(taxonomy_toml(history), encoding="utf-8")
+    files = {name: sha256(folder / name) for name in (MODEL, TOKENIZER, TAXONOMY)}
     if history.scale == "words":  # the company's own thirds
         story["levels"] = [100 / 3, 200 / 3]
-    story = {**story, "version": f"own-{files[MODEL][:12]}", "files": files}
-    tested = asked.read_test()
-    story["test"] = {} if tested is None else _tested(made, story, tested)
-    story = with_places(made, story)
-    (made / STORY).write_text(json.dumps(story, indent=1) + "\n", encoding="utf-8")
-    (made / CARD).write_text(_card(story), encoding="utf-8")
+    story = {**story, "version": f"own-{files[MODEL][:12]}-r{READING}", "files": files}
+    tested = request.read_test()
+    story["test"] = {} if tested is None else _tested(folder, story, tested)
+    story = with_places(folder, story)
+    (folder / STORY).write_text(json.dumps(story, indent=1) + "\n", encoding="utf-8")
+    (folder / CARD).write_text(_card(story), encoding="utf-8")
     return story
 
 
-def _tested(made: Path, story: Mapping[str, Any], tested: History) -> dict[str, Any]:
-    encoder = Encoder(made / MODEL, made / TOKENIZER, max_tokens=story["max_tokens"], threads=1)
-    outputs = encoder([one.text for one in tested.told])._asdict()
-    tasks = [task for task in (*LABELLED, "severity") if f"history.{task}" in story["validation"]]
-    return {
-        f"test.{task}": figures(
-            tested.told, task, story["labels"][task], outputs[task] / story["temperatures"][task]
-        )
-        for task in tasks
-        if (tested.labels(task) if task in LABELLED else tested.has_index)
-    }
+def _tested(folder: Path, story: Mapping[str, Any], tested: History) -> dict[str, Any]:
+    encoder = Encoder(folder / MODEL, folder / TOKENIZER, max_tokens=story["max_tokens"], threads=1)
+    outputs = encoder([text.text for text in tested.texts])._asdict()
+    tested_figures: dict[str, Any] = {}
+    for task in (*LABELLED, "severity"):
+        labelled = tested.labels(task) if task in LABELLED else tested.has_index
+        if labelled and f"history.{task}" in story["validation"]:
+            calibrated = outputs[task] / story["temperatures"][task]
+            tested_figures[f"test.{task}"] = figures(
+                tested.texts, task, story["labels"][task], calibrated
+            )
+    return tested_figures
 
 
 def _card(story: Mapping[str, Any]) -> str:
@@ -287,12 +281,12 @@ def _card(story: Mapping[str, Any]) -> str:
         "| figures | n | accuracy | macro-F1 | mean error of 100 | rank correlation |",
         "|---|---|---|---|---|---|",
     ]
-    for name, one in {**story["validation"], **story["test"]}.items():
-        told = [
-            f"{one[key]:.3f}" if key in one else ""
+    for name, row in {**story["validation"], **story["test"]}.items():
+        cells = [
+            f"{row[key]:.3f}" if key in row else ""
             for key in ("accuracy", "macro_f1", "mean_error", "spearman")
         ]
-        rows.append(f"| {name} | {one['n']:,} | {' | '.join(told)} |")
+        rows.append(f"| {name} | {row['n']:,} | {' | '.join(cells)} |")
     return _CARD.read_text(encoding="utf-8").format(
         version=story["version"],
         start=story["started_from"],

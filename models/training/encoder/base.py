@@ -1,6 +1,4 @@
-"""The encoders that training starts from: any DistilBERT, or MiniLM converted to DistilBERT's
-layout.
-"""
+"""Base encoders of the training: any DistilBERT, or MiniLM converted to DistilBERT's layout."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer, BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
 from models.artifact import MODEL, STORY, load_artifact
-from models.training.encoder.restore import thaw
+from models.training.encoder.restore import restore
 from models.training.errors import TrainingError
 
 
@@ -38,11 +36,11 @@ _LAYER = {
 
 
 def load_base(name: str, *, layers: int | None = None) -> tuple[DistilBertModel, Tokenizer]:
-    """The encoder and its tokenizer. name: `all-MiniLM-L6-v2`, a hub name or a local folder of a
-    DistilBERT, or a model directory of ours.
+    """The encoder and its tokenizer.
 
-    layers: keep only the first so many (smaller and faster; for tiny recipes). Raises BaseError
-    when it cannot be found.
+    name: `all-MiniLM-L6-v2`, a hub name or a local folder of a DistilBERT, or a model directory of
+    ours. layers: keep only the first so many (smaller and faster; for tiny recipes). Raises
+    BaseError when it cannot be found.
     """
     if name == MINILM:
         folder = minilm_folder()
@@ -73,7 +71,7 @@ def _released(folder: Path) -> tuple[DistilBertModel, Tokenizer]:
     encoder, tokenizer = load_base(
         recipe["base"], layers=recipe["layers"]
     )  # its shape; then its weights
-    weights = thaw(folder / MODEL)
+    weights = restore(folder / MODEL)
     own = {
         name.removeprefix("encoder."): value
         for name, value in weights.items()

@@ -1,6 +1,4 @@
-"""Texts as the network takes them: token ids in batches of like length, and its outputs back in
-order.
-"""
+"""Batches of token ids of like length for the network, and its outputs back in order."""
 
 from __future__ import annotations
 
@@ -13,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from models.spelling import Spelled, spelled
 from models.training.corpus.data import IGNORED, Example
 from models.training.encoder.network import HEADS, SIDE
 from models.training.encoder.precision import mixed
@@ -49,28 +46,27 @@ def encode(
     problems: Sequence[str],
     longest: int = WIDTHS[-1],
 ) -> Encoded:
-    read = [spelled(example.text) for example in examples]
-    encodings = tokenizer.encode_batch([one.text for one in read])
+    encodings = tokenizer.encode_batch([example.text for example in examples])
     allowed = {
         "topic": _allowed([example.topics for example in examples], topics),
         "problem": _allowed([example.problems for example in examples], problems),
     }
-    labels = {
-        task: np.array([getattr(one, task) for one in examples], dtype=np.int64) for task in LEARNED
-    }
+    labels: dict[str, Labels] = {}
+    for task in LEARNED:
+        labels[task] = np.array([getattr(example, task) for example in examples], dtype=np.int64)
     return Encoded(
-        ids=[cut(one.ids, longest) for one in encodings],
+        ids=[cut(encoding.ids, longest) for encoding in encodings],
         labels=labels | {task: _only(table) for task, table in allowed.items()},
         allowed=allowed,
-        causes=[_cause(*one, longest) for one in zip(examples, read, encodings, strict=True)],
+        causes=[_cause(*pair, longest) for pair in zip(examples, encodings, strict=True)],
     )
 
 
 def _allowed(names: Sequence[tuple[str, ...]], classes: Sequence[str]) -> NDArray[np.bool_]:
     place = {name: number for number, name in enumerate(classes)}
     table = np.zeros((len(names), len(classes)), dtype=bool)
-    for row, some in enumerate(names):
-        table[row, [place[name] for name in some]] = True
+    for row, labels in enumerate(names):
+        table[row, [place[name] for name in labels]] = True
     return table
 
 
@@ -78,13 +74,12 @@ def _only(allowed: NDArray[np.bool_]) -> Labels:
     return np.where(allowed.sum(1) == 1, allowed.argmax(1), IGNORED)
 
 
-def _cause(example: Example, read: Spelled, encoding: Encoding, longest: int) -> list[int] | None:
+def _cause(example: Example, encoding: Encoding, longest: int) -> list[int] | None:
     if not example.cause:
         return None
     start = example.text.lower().find(example.cause.lower())
     end = start + len(example.cause)
-    places = [read.written(*span) for span in encoding.offsets]
-    flags = [int(after > start and before < end) for before, after in places]
+    flags = [int(after > start and before < end) for before, after in encoding.offsets]
     return cut(flags, longest)
 
 
@@ -95,54 +90,57 @@ def cut(ids: list[int], longest: int) -> list[int]:
 def batches(
     lengths: Sequence[int], size: int, order: random.Random | None
 ) -> Iterator[tuple[list[int], int]]:
-    """(indices, width) of batches of like length; longer texts make smaller batches. Shuffled by
-    `order`, if given.
+    """(indices, width) of batches of like length; longer texts make smaller batches.
+
+    Shuffled by `order` if there is one.
     """
     buckets: dict[int, list[int]] = {}
     for index, length in enumerate(lengths):
         buckets.setdefault(next(width for width in WIDTHS if length <= width), []).append(index)
-    made = []
+    shuffled = []
     for width, members in sorted(buckets.items()):
         if order:
             order.shuffle(members)
         step = size if width <= 48 else max(1, size * 48 // width // 8 * 8)
-        made += [(members[start : start + step], width) for start in range(0, len(members), step)]
+        shuffled += [
+            (members[start : start + step], width) for start in range(0, len(members), step)
+        ]
     if order:
-        order.shuffle(made)
-    yield from made
+        order.shuffle(shuffled)
+    yield from shuffled
 
 
 def tensors(ids: Sequence[list[int]], width: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids and their mask, (batch, width), padded with 0."""
     padded = torch.zeros(len(ids), width, dtype=torch.long)
-    for row, one in enumerate(ids):
-        padded[row, : len(one)] = torch.tensor(one)
-    mask = torch.arange(width)[None, :] < torch.tensor([len(one) for one in ids])[:, None]
+    for row, row_ids in enumerate(ids):
+        padded[row, : len(row_ids)] = torch.tensor(row_ids)
+    mask = torch.arange(width)[None, :] < torch.tensor([len(row_ids) for row_ids in ids])[:, None]
     return padded, mask.long()
 
 
 def predict(
     model: torch.nn.Module, ids: Sequence[list[int]], *, fast: bool = False
 ) -> dict[str, NDArray[np.float32]]:
-    """All outputs for token ids, in order: logits by task, and `embedding`. fast: in bfloat16, if
-    it is fast here.
+    """All outputs for token ids, in order: logits by task, and `embedding`.
 
-    `cause` is as wide as the longest text, and 0 beyond the end of a text.
+    fast: in bfloat16 where that is fast. `cause` is as wide as the longest text, and 0 beyond the
+    end of a text.
     """
     model.eval()
     longest = max(map(len, ids), default=0)
     parts: dict[str, list[NDArray[np.float32]]] = {}
     order: list[int] = []
-    for indices, width in batches([len(one) for one in ids], 64, None):
+    for indices, width in batches([len(row_ids) for row_ids in ids], 64, None):
         padded, mask = tensors([ids[index] for index in indices], width)
         with torch.inference_mode(), mixed(fast):
             outputs = model(input_ids=padded, attention_mask=mask)
         order += indices
         for name, value in outputs.items():
-            found = value.float().numpy()
+            array = value.float().numpy()
             if name == "cause":
-                found = np.where(mask.numpy() == 1, found, 0)[:, :longest]
-                found = np.pad(found, ((0, 0), (0, longest - found.shape[1])))
-            parts.setdefault(name, []).append(found)
+                array = np.where(mask.numpy() == 1, array, 0)[:, :longest]
+                array = np.pad(array, ((0, 0), (0, longest - array.shape[1])))
+            parts.setdefault(name, []).append(array)
     back = np.argsort(order)
     return {name: np.concatenate(values)[back] for name, values in parts.items()}

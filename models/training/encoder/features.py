@@ -1,6 +1,4 @@
-"""What the heads of a released model see of a text, read once and kept: heads alone learn from it
-in a minute.
-"""
+"""Inputs of a released model's heads, read once and stored, so that heads learn in a minute."""
 
 from __future__ import annotations
 
@@ -16,31 +14,30 @@ from tokenizers import Tokenizer
 
 from models.artifact import MODEL, TOKENIZER
 from models.encoder import EXACT, groups, padded
-from models.spelling import spelled
 from models.training.corpus.data import text_hash
 
 Floats = NDArray[np.float32]
 Seen = Mapping[str, Floats]  # task -> (texts, 2 x dim): what its query saw and the first token
 Print = Callable[[str], None]
 
-AT_ONCE = 500  # texts of one file
+FILE_TEXTS = 500  # texts of one file
 
 
 class Features:
-    """The inputs of the heads `tasks` of a model directory, kept in `folder`: an interrupted
-    reading goes on.
+    """Inputs of the heads `tasks` of a model directory, stored in `folder`.
 
-    longest: tokens that are read; a folder keeps what one number gave.
+    An interrupted reading goes on. longest: tokens that are read; a folder keeps what one number
+    gave.
     """
 
     def __init__(self, start: Path, tasks: Sequence[str], folder: Path, *, longest: int) -> None:
         graph = onnx.load(start / MODEL)
         feeds = [input_of(graph, task) for task in tasks]
-        there = {output.name for output in graph.graph.output}
+        outputs = {output.name for output in graph.graph.output}
         graph.graph.output.extend(
             helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
             for name in feeds
-            if name not in there
+            if name not in outputs
         )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
@@ -58,53 +55,52 @@ class Features:
 
     def read(self, texts: Sequence[str]) -> dict[str, Floats]:
         """The inputs of each head for normalised texts, in order, as the served graph has them."""
-        tokens = [
-            one.ids for one in self._tokenizer.encode_batch([spelled(text).text for text in texts])
-        ]
-        found: dict[str, Floats] = {}
+        encodings = self._tokenizer.encode_batch(list(texts))
+        tokens = [encoding.ids for encoding in encodings]
+        inputs: dict[str, Floats] = {}
         for rows, wide in groups([len(ids) for ids in tokens], 32):
             values = self._session.run(self._feeds, padded([tokens[row] for row in rows], wide))
             for task, value in zip(self._tasks, values, strict=True):
-                into = found.setdefault(task, np.zeros((len(tokens), value.shape[-1]), np.float32))
+                into = inputs.setdefault(task, np.zeros((len(tokens), value.shape[-1]), np.float32))
                 into[rows] = value[: len(rows)]
-        return found
+        return inputs
 
-    def kept(self, texts: Sequence[str], say: Print = print) -> dict[str, Floats]:
+    def cached(self, texts: Sequence[str], say: Print = print) -> dict[str, Floats]:
         """As `read`, from the folder where a text was read before; in half precision."""
         self._folder.mkdir(parents=True, exist_ok=True)
         known: dict[str, tuple[Path, int]] = {}
         for path in sorted(self._folder.glob("*.npz")):
             with np.load(path) as part:
                 known |= {key: (path, row) for row, key in enumerate(part["keys"].tolist())}
-        wanted = {text_hash(text): text for text in texts}
-        missing = [key for key in wanted if key not in known]
-        for begin in range(0, len(missing), AT_ONCE):
-            keys = missing[begin : begin + AT_ONCE]
+        by_key = {text_hash(text): text for text in texts}
+        missing = [key for key in by_key if key not in known]
+        for begin in range(0, len(missing), FILE_TEXTS):
+            keys = missing[begin : begin + FILE_TEXTS]
             path = self._folder / f"{keys[0]}.npz"
             part = {
                 task: value.astype(np.float16)
-                for task, value in self.read([wanted[key] for key in keys]).items()
+                for task, value in self.read([by_key[key] for key in keys]).items()
             }
             np.savez(path, keys=np.array(keys), **part)
             known |= {key: (path, row) for row, key in enumerate(keys)}
-            say(f"read {min(begin + AT_ONCE, len(missing)):,} of {len(missing):,} texts")
+            say(f"read {min(begin + FILE_TEXTS, len(missing)):,} of {len(missing):,} texts")
         return self._gathered([known[text_hash(text)] for text in texts])
 
     def _gathered(self, places: Sequence[tuple[Path, int]]) -> dict[str, Floats]:
         by_file: dict[Path, list[int]] = {}
         for number, (path, _) in enumerate(places):
             by_file.setdefault(path, []).append(number)
-        found: dict[str, Floats] = {}
+        inputs: dict[str, Floats] = {}
         for path, numbers in by_file.items():
             rows = [places[number][1] for number in numbers]
             with np.load(path) as part:
                 for task in self._tasks:
                     value = part[task][rows]
-                    into = found.setdefault(
+                    into = inputs.setdefault(
                         task, np.zeros((len(places), value.shape[-1]), np.float32)
                     )
                     into[numbers] = value
-        return found
+        return inputs
 
 
 def input_of(graph: onnx.ModelProto, task: str) -> str:

@@ -1,6 +1,4 @@
-"""What the network is taught by: its labels, the words that show a cause, and that misread texts
-are read the same.
-"""
+"""Losses of the network: labels, words that show a cause, and sameness of misread texts."""
 
 from __future__ import annotations
 
@@ -43,13 +41,13 @@ def of_labels(
         if known.any():
             # Weighted by the share of the batch that has a label, or the few would shout.
             logits = outputs["sentiment"][:, [0, 2]] if task == "polar" else outputs[task]
-            one = cross_entropy(
+            loss = cross_entropy(
                 logits.float()[known],
                 truth[known],
                 weight=class_weights.get(task),
                 label_smoothing=recipe.smoothing,
             )
-            yield weight * one * known.float().mean()
+            yield weight * loss * known.float().mean()
     truth = torch.from_numpy(labels["severity"][indices])
     known = truth != IGNORED
     if recipe.index_weight and known.any():
@@ -59,8 +57,10 @@ def of_labels(
         allowed = torch.from_numpy(table[indices])
         known = allowed.any(-1)
         if known.any():
-            one = allowed_entropy(outputs[task].float()[known], allowed[known], class_weights[task])
-            yield recipe.topic_weight * one * known.float().mean()
+            loss = allowed_entropy(
+                outputs[task].float()[known], allowed[known], class_weights[task]
+            )
+            yield recipe.topic_weight * loss * known.float().mean()
 
 
 def of_causes(
@@ -87,18 +87,17 @@ def apart(
     """How differently the texts `rows` of a batch are judged from what is the standard for them."""
     loss = torch.zeros(())
     for task in TASKS:
-        here, there = (
-            outputs[task].float()[rows].log_softmax(-1),
-            standard[task].float().log_softmax(-1),
-        )
-        loss = loss + (there.exp() * (there - here)).sum(-1).mean()
+        logs = outputs[task].float()[rows].log_softmax(-1)
+        standard_logs = standard[task].float().log_softmax(-1)
+        loss = loss + (standard_logs.exp() * (standard_logs - logs)).sum(-1).mean()
     distance = expected(outputs["severity"].float()[rows]) - expected(standard["severity"].float())
     return loss + distance.abs().mean()
 
 
 def class_weights(counts: NDArray[Any], balance: float) -> torch.Tensor:
-    """(classes,): frequency ** -balance, 1 on average over the examples. counts: examples of each
-    class.
+    """(classes,): frequency ** -balance, 1 on average over the examples.
+
+    counts: examples of each class.
     """
     counts = counts.clip(min=1)
     weights = (counts / counts.sum()) ** -balance
@@ -113,8 +112,7 @@ def expected(severity: torch.Tensor) -> torch.Tensor:
 def allowed_entropy(
     logits: torch.Tensor, allowed: torch.Tensor, weight: torch.Tensor
 ) -> torch.Tensor:
-    """Cross-entropy of labels that allow several classes: the classes share the probability as they
-    like.
+    """Cross-entropy of labels that allow several classes: the classes share the probability.
 
     logits, allowed: (batch, classes), at least one allowed in every row. weight: (classes,).
     """

@@ -1,4 +1,4 @@
-"""One encoder and its heads, as torch sees them."""
+"""Network of the encoder and its heads in torch."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Head(nn.Module):
         score = hidden @ self.query / math.sqrt(hidden.shape[-1])  # (batch, tokens)
         score = score + (mask.to(score.dtype) - 1.0) * 1e4
         seen = (score.softmax(-1).unsqueeze(-1) * hidden).sum(1)  # (batch, dim)
-        return self.said(seen, hidden[:, 0])
+        return self.logits_of(seen, hidden[:, 0])
 
-    def said(self, seen: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
-        """Logits (batch, classes) of what the query saw and of the first token, (batch, dim) each."""
+    def logits_of(self, seen: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
+        """Logits (batch, classes). seen: by the query; first: the first token; (batch, dim)."""
         both = torch.cat([seen, first], dim=-1)
         logits: torch.Tensor = self.decide(
             self.dropout(nn.functional.gelu(self.mix(self.dropout(both))))
@@ -59,9 +59,7 @@ class Head(nn.Module):
 
 
 class Network(nn.Module):
-    """tokens -> logits of every task, of each token being the cause of a complaint, and the
-    unit-length embedding.
-    """
+    """tokens -> logits of every task and of the cause by token, and the unit-length embedding."""
 
     def __init__(
         self, encoder: DistilBertModel, dropout: float = 0.1, *, topics: int = 1, problems: int = 1
@@ -84,7 +82,7 @@ class Network(nn.Module):
         embedding = mean_pooled(hidden, attention_mask)
         if not self.side:
             return {
-                **self._at_once(hidden, attention_mask),
+                **self._stacked(hidden, attention_mask),
                 "strange": self.strange(embedding),
                 "embedding": embedding,
             }
@@ -98,10 +96,8 @@ class Network(nn.Module):
             "embedding": embedding,
         }
 
-    def _at_once(self, hidden: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The same heads for serving: all queries look at the tokens in one product, a few times
-        faster.
-        """
+    def _stacked(self, hidden: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The same heads for serving, a few times faster: all queries in one product."""
         heads = [getattr(self, task) for task in self.classes]
         looks = torch.stack(
             [head.query / math.sqrt(hidden.shape[-1]) for head in heads] + [self.cause.weight[0]]
@@ -109,11 +105,11 @@ class Network(nn.Module):
         looked = hidden @ looks.T  # (batch, tokens, heads + 1)
         score = looked[..., :-1].transpose(1, 2) + (mask.to(hidden.dtype) - 1.0).unsqueeze(1) * 1e4
         seen = score.softmax(-1) @ hidden  # (batch, heads, dim)
-        said = {
-            task: head.said(seen[:, row], hidden[:, 0])
+        logits = {
+            task: head.logits_of(seen[:, row], hidden[:, 0])
             for row, (task, head) in enumerate(zip(self.classes, heads, strict=True))
         }
-        return {**said, "cause": looked[..., -1] + self.cause.bias}
+        return {**logits, "cause": looked[..., -1] + self.cause.bias}
 
     def without_side(self) -> Network:
         """The network to serve."""

@@ -1,6 +1,4 @@
-"""What is no message at all: code, logs, keys mashed, bytes as letters. A line between it and what
-people write.
-"""
+"""Texts that are no messages (code, logs, mashed keys, bytes), and a line to tell them apart."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ from models.text import normalize
 
 Floats = NDArray[np.float32]
 
-EACH = 250  # texts of each kind
+TEXTS_A_KIND = 250  # texts of each kind
 FALSE_ALARMS = 0.002  # share of real messages, of any validation set, that may be taken for strange
 STRENGTH = 30.0
 _VOWELS, _CONSONANTS = "aeiou", "bcdfghjklmnpqrstvwxz"
@@ -29,13 +27,14 @@ _VOWELS, _CONSONANTS = "aeiou", "bcdfghjklmnpqrstvwxz"
 def strange_texts(seed: int) -> list[str]:
     """Texts of every kind below, normalised, the same for the same seed and Python."""
     chance = random.Random(seed)  # noqa: S311 (no secret)
-    made = [kind(chance) for kind in KINDS for _ in range(EACH)]
-    return [normalize(text) for text in [*made, *_code(chance)]]
+    texts = [kind(chance) for kind in KINDS for _ in range(TEXTS_A_KIND)]
+    return [normalize(text) for text in [*texts, *_code(chance)]]
 
 
 def line(messages: Floats, strange: Floats) -> tuple[Floats, float]:
-    """(dim,) weights and a bias: above 0 for what is strange. messages, strange: embeddings (n,
-    dim).
+    """(dim,) weights and a bias: above 0 for strange texts.
+
+    messages, strange: embeddings (n, dim).
     """
     features = np.concatenate([messages, strange])
     labels = np.repeat([0, 1], [len(messages), len(strange)])
@@ -43,9 +42,10 @@ def line(messages: Floats, strange: Floats) -> tuple[Floats, float]:
     return fitted.coef_[0].astype(np.float32), float(fitted.intercept_[0])
 
 
-def most(parts: Sequence[Floats]) -> float:
-    """The logit that no more than FALSE_ALARMS of any part exceed. parts: logits of validation
-    sets.
+def threshold(parts: Sequence[Floats]) -> float:
+    """The logit that no more than FALSE_ALARMS of any part exceed.
+
+    parts: logits of validation sets.
     """
     return round(max(float(np.quantile(part, 1 - FALSE_ALARMS)) for part in parts), 3)
 
@@ -116,7 +116,8 @@ def _log(chance: random.Random) -> str:
 
 def _markup(chance: random.Random) -> str:
     tag = chance.choice(("div", "span", "td", "path", "rect", "input", "svg"))
-    return f'<{tag} class="{_mashed(chance)[:6]}" id="a{chance.randint(1, 99)}" width="{chance.randint(1, 999)}"></{tag}>'
+    name, number, width = _mashed(chance)[:6], chance.randint(1, 99), chance.randint(1, 999)
+    return f'<{tag} class="{name}" id="a{number}" width="{width}"></{tag}>'
 
 
 def _formula(chance: random.Random) -> str:
@@ -138,22 +139,28 @@ def _formula(chance: random.Random) -> str:
 
 
 KINDS: tuple[Callable[[random.Random], str], ...] = (
-    _mashed, _nonsense, _one_letter, _hexadecimal, _base64, _numbers, _json, _log, _markup, _formula,
-)  # fmt: skip
+    _mashed,
+    _nonsense,
+    _one_letter,
+    _hexadecimal,
+    _base64,
+    _numbers,
+    _json,
+    _log,
+    _markup,
+    _formula,
+)
 
 
 def _code(chance: random.Random) -> Iterator[str]:
     """Lines of Python's own library."""
     files = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
     for path in chance.sample(files, k=min(len(files), 40)):
-        lines = [
-            one.strip() for one in path.read_text(encoding="utf-8", errors="replace").splitlines()
-        ]
-        code = [
-            one
-            for one in lines
-            if len(one) > 20
-            and any(sign in one for sign in "=(:[{")
-            and not one.startswith(("#", '"'))
-        ]
+        source = path.read_text(encoding="utf-8", errors="replace")
+        code = [line.strip() for line in source.splitlines() if _is_code(line.strip())]
         yield from chance.sample(code, k=min(len(code), 15))
+
+
+def _is_code(line: str) -> bool:
+    has_sign = any(sign in line for sign in "=(:[{")
+    return len(line) > 20 and has_sign and not line.startswith(("#", '"'))

@@ -1,6 +1,4 @@
-"""The same thing in other words: everyday words and turns that can stand for each other, swapped by
-chance.
-"""
+"""Paraphrases by a table of everyday words and turns, swapped by chance."""
 
 from __future__ import annotations
 
@@ -121,25 +119,23 @@ hour|60 minutes
 week|seven days
 year|twelve months
 """
-_OTHERS: dict[str, list[str]] = {}
+_ALTERNATIVES: dict[str, list[str]] = {}
 for _line in _GROUPS.split("\n"):
     _words = _line.split("|")
     for _word in _words:
-        _OTHERS.setdefault(_word, []).extend(other for other in _words if other != _word)
-del _OTHERS[""]
+        _ALTERNATIVES.setdefault(_word, []).extend(other for other in _words if other != _word)
+del _ALTERNATIVES[""]
 _ANY = re.compile(
-    r"\b(?:" + "|".join(sorted(map(re.escape, _OTHERS), key=len, reverse=True)) + r")\b",
+    r"\b(?:" + "|".join(sorted(map(re.escape, _ALTERNATIVES), key=len, reverse=True)) + r")\b",
     re.IGNORECASE,
 )
 
 
 def reworded(text: str, chance: random.Random, share: float = SHARE) -> str:
-    """`text` with `share` of the words and turns of the table by others that mean the same, in
-    small letters.
-    """
+    """`text` with `share` of the words and turns of the table replaced, in small letters."""
     return _ANY.sub(
         lambda match: (
-            chance.choice(_OTHERS[match[0].lower()]) if chance.random() < share else match[0]
+            chance.choice(_ALTERNATIVES[match[0].lower()]) if chance.random() < share else match[0]
         ),
         text,
     )

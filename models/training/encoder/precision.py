@@ -1,6 +1,4 @@
-"""bfloat16 where the processor multiplies it itself; elsewhere it is emulated, ten times slower
-than full precision.
-"""
+"""bfloat16 where the processor multiplies it itself; emulated, it is ten times slower."""
 
 from __future__ import annotations
 
@@ -12,20 +10,18 @@ import torch
 
 @cache
 def has_bfloat16() -> bool:
-    """Whether this processor has instructions for products of bfloat16 (AMX or AVX-512 BF16; Arm's
-    BF16).
-    """
-    told = torch.cpu.get_capabilities()
-    return bool(told.get("amx_bf16") or told.get("avx512_bf16") or told.get("bf16"))
+    """True where this processor multiplies bfloat16 (AMX or AVX-512 BF16; Arm's BF16)."""
+    capabilities = torch.cpu.get_capabilities()
+    return bool(
+        capabilities.get("amx_bf16") or capabilities.get("avx512_bf16") or capabilities.get("bf16")
+    )
 
 
 def low() -> torch.dtype:
-    """What to multiply in while training: bfloat16 where that is fast."""
+    """The type of products while training: bfloat16 where that is fast."""
     return torch.bfloat16 if has_bfloat16() else torch.float32
 
 
 def mixed(enabled: bool = True) -> Any:
-    """Autocast to bfloat16 on the processor, where that is fast; a context that does nothing
-    elsewhere.
-    """
+    """Autocast to bfloat16 where the processor is fast at it; elsewhere it does nothing."""
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled and has_bfloat16())

@@ -1,4 +1,4 @@
-"""The recipe of the encoder and its heads: every choice of a run, and how it is read."""
+"""Recipe of the encoder and its heads: every choice of a run, and its reader."""
 
 from __future__ import annotations
 
@@ -72,5 +72,5 @@ class Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a TOML file. Raises RecipeError, naming the setting that is unknown or wrong."""
+    """The recipe in a TOML file. Raises RecipeError naming an unknown or wrong setting."""
     return recipe_of(Recipe, path)

@@ -1,11 +1,10 @@
-"""A served model's weights back as torch knows them, so that a model directory is a place to start
-from.
-"""
+"""Restoring of a served model's weights for torch, so that training can start from them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,40 +15,44 @@ from onnx import NodeProto, numpy_helper
 _MIX = ".mix.weight"
 
 
-def thaw(model: Path) -> dict[str, torch.Tensor]:
-    """The weights of `model.onnx` by the names that `Network` has for them; INT8 as the numbers
-    that it stands for.
-    """
+def restore(model: Path) -> dict[str, torch.Tensor]:
+    """The weights of `model.onnx` by the names of `Network`; INT8 as the numbers it stands for."""
     graph = onnx.load(model).graph
     constants = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
-    found = {
-        name: value
-        for name, value in constants.items()
-        if value.dtype == np.float32 and not name.startswith(("/", "w", "onnx::"))
-    }
+    weights = {name: value for name, value in constants.items() if _is_weight(name, value)}
+    mixes = [name for name in constants if name.endswith(_MIX)]
     for node in graph.node:
         if node.op_type == "MatMulIntegerToFloat":
-            weight, scale, bias = (constants[node.input[place]] for place in (1, 3, 6))
-            factor = constants[node.input[0].removesuffix(".int8") + ".factor"]
-            found[f"{_module(node)}.weight"] = (
-                weight.astype(np.float32) * scale * factor[:, None]
-            ).T
-            found[f"{_module(node)}.bias"] = bias
+            weights |= _linear(node, constants)
         elif node.op_type == "MatMul" and node.input[1] in constants:
-            found |= _unstacked(
-                constants[node.input[1]], [name for name in constants if name.endswith(_MIX)]
-            )
+            weights |= _unstacked(constants[node.input[1]], mixes)
     if "words" in constants:
         words = constants["words"].astype(np.float32) * constants["words.scale"]
-        found["encoder.embeddings.word_embeddings.weight"] = words
-    return {name: torch.tensor(value) for name, value in found.items()}
+        weights["encoder.embeddings.word_embeddings.weight"] = words
+    return {name: torch.tensor(value) for name, value in weights.items()}
+
+
+def _is_weight(name: str, value: NDArray[Any]) -> bool:
+    return value.dtype == np.float32 and not name.startswith(("/", "w", "onnx::"))
+
+
+def _linear(
+    node: NodeProto, constants: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[np.float32]]:
+    """Weight and bias of a linear layer in INT8."""
+    weight, scale, bias = (constants[node.input[place]] for place in (1, 3, 6))
+    factor = constants[node.input[0].removesuffix(".int8") + ".factor"]
+    module = _module(node)
+    return {
+        f"{module}.weight": (weight.astype(np.float32) * scale * factor[:, None]).T,
+        f"{module}.bias": bias,
+    }
 
 
 def _unstacked(looks: NDArray[np.float32], mixes: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-    """The queries of the heads, in their order, and the weights of the cause: they look at the
-    tokens in one product.
+    """The queries of the heads in their order, and the weights of the cause.
 
-    looks: (dim, heads + 1), see `Network`.
+    They look at the tokens in one product. looks: (dim, heads + 1), see `Network`.
     """
     queries = {name.removesuffix(_MIX) + ".query": looks[:, row] for row, name in enumerate(mixes)}
     scale = np.float32(np.sqrt(len(looks)))

@@ -1,4 +1,4 @@
-"""A released model as a run's first weights: its adapters and heads, recovered from the INT8 graph.
+"""Restoring of a run's first weights: adapters and heads from the INT8 graph of a release.
 
 LoRA changes a weight by a matrix of low rank, so the difference between the released weight and the
 base's has a few large singular values, and below them nothing but what INT8 rounded. Cut at the
@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from models.artifact import MODEL
-from models.training.encoder.restore import thaw
+from models.training.encoder.restore import restore
 
 _PREFIX, _SAVED = (
     "base_model.model.",
@@ -29,31 +29,28 @@ def recovered(
     *,
     scale: float,
 ) -> dict[str, torch.Tensor]:
-    """The weights of the model directory `folder` by the names, and in the shapes, of a run's
-    `trained` ones.
+    """Weights of the model directory `folder` in the names and shapes of a run's `trained` ones.
 
     base: weights of the encoder without adapters, by their names in it; scale: what the product of
     two adapters is multiplied by (alpha / rank). Heads whose classes differ, and those that are not
     served, are left out.
     """
-    released = thaw(folder / MODEL)
-    found: dict[str, torch.Tensor] = {}
+    released = restore(folder / MODEL)
+    weights: dict[str, torch.Tensor] = {}
     for name, weight in trained.items():
         own = name.removeprefix(_PREFIX).replace(_SAVED, "")
         if own.endswith(_DOWN):
             linear = own.removesuffix(_DOWN) + ".weight"
             change = released[linear] - base[linear.removeprefix("encoder.")].float()
             down, up = factors(change / scale, rank=len(weight))
-            found[name], found[name.replace(_DOWN, _UP)] = down, up
+            weights[name], weights[name.replace(_DOWN, _UP)] = down, up
         elif own in released and released[own].shape == weight.shape:
-            found[name] = released[own]
-    return found
+            weights[name] = released[own]
+    return weights
 
 
 def factors(change: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(rank, in) and (out, rank), equally large, whose product is the best approximation of
-    `change` (out, in).
-    """
+    """(rank, in) and (out, rank), equally large: the best approximation of `change` (out, in)."""
     left, strength, right = torch.linalg.svd(change, full_matrices=False)
     root = strength[:rank].sqrt()
     return root[:, None] * right[:rank], left[:, :rank] * root

@@ -1,6 +1,4 @@
-"""Trains the encoder and its heads with LoRA, on the CPU. Writes checkpoints and a log; `release`
-makes the model.
-"""
+"""Training of the encoder and its heads with LoRA, on the CPU, with checkpoints and a log."""
 
 from __future__ import annotations
 
@@ -21,7 +19,6 @@ from transformers import DistilBertModel
 from models.artifact import STORY
 from models.evaluation.metrics import macro_f1
 from models.evaluation.typos import misprinted
-from models.spelling import spelled
 from models.training.corpus.data import IGNORED, Corpus, Example, shared_data, table_corpus
 from models.training.corpus.public import public_corpus
 from models.training.encoder.base import load_base, mean_pooled
@@ -43,6 +40,8 @@ from models.training.encoder.recipe import Recipe
 from models.training.encoder.restore_lora import recovered
 from models.training.progress import Print, averaged, load, log_to
 from models.training.recipes import RecipeError
+
+COMPARED = 256  # texts whose embedding is held against the base's in a look
 
 
 def corpus_of(recipe: Recipe, config: Path, data: Path | None = None) -> Corpus:
@@ -101,17 +100,18 @@ class Trainer:
         )
 
     def _batches(self, epoch: int) -> Iterator[tuple[list[int], int]]:
-        """(indices, width) of an epoch's batches: `corpus.train`, and in turns the texts that are
-        easy or plain.
+        """(indices, width) of an epoch's batches.
+
+        They are `corpus.train`, and in turns the easy or plain texts.
         """
         whole = len(self.corpus.train)
         plain = [number for number in range(whole) if tells(self.examples[number]) == {"sentiment"}]
         easy = [
             number
             for number in range(whole, len(self.examples))
-            if self._taught(self.examples[number])
+            if self._is_weighted(self.examples[number])
         ]
-        chosen = sorted(
+        selected = sorted(
             [
                 *set(range(whole)).difference(plain),
                 *plain[epoch % self.recipe.plain :: self.recipe.plain],
@@ -120,9 +120,9 @@ class Trainer:
         )
         order = random.Random(f"{self.recipe.seed}:{epoch}")  # noqa: S311 (no secret)
         for places, width in batches(
-            [len(self.train_set.ids[index]) for index in chosen], self.recipe.batch, order
+            [len(self.train_set.ids[index]) for index in selected], self.recipe.batch, order
         ):
-            yield [chosen[place] for place in places], width
+            yield [selected[place] for place in places], width
 
     def _train(self) -> None:
         self._resume()
@@ -159,12 +159,12 @@ class Trainer:
         limit = self.recipe.minutes
         return max(self.step / total, self.minutes / limit if limit else 0.0)
 
-    def _taught(self, example: Example) -> bool:
-        """Whether the recipe gives weight to anything that the example tells."""
+    def _is_weighted(self, example: Example) -> bool:
+        """True where the recipe gives weight to a label of the example."""
         return self.recipe.side_weight > 0 or not tells(example) <= set(SIDE)
 
     def tuned(self) -> PeftModel:
-        """The best averaged adapters and heads on the base in full precision, ready to be merged."""
+        """The best averaged adapters and heads on the base, in full precision."""
         encoder, _ = load_base(self.recipe.base, layers=self.recipe.layers)
         model = fresh(self.recipe, encoder, self.corpus)
         earlier = self._earlier() if self.recipe.of_start else {}
@@ -178,8 +178,7 @@ class Trainer:
         return model
 
     def validate(self) -> dict[str, Any]:
-        """How well each task is done on each validation set, and how near the embeddings stay to
-        the base's.
+        """Figures of each task on each set, and the nearness of the embeddings to the base.
 
         Macro-F1, but accuracy for topics and problems, of which a set has only some.
         """
@@ -209,15 +208,13 @@ class Trainer:
         return _embeddings(encoder, token_ids)
 
     def _look(self, epoch: float) -> None:
-        """Validate the averaged weights, and keep them if they are better than ever: sentiment
-        counts for half.
-        """
+        """Validate the averaged weights and keep the best; sentiment counts for half."""
         with averaged(self.model, self.average):
             report = self.validate()
         figures = {name: value for name, value in report.items() if not name.endswith(".embedding")}
         sentiment = [value for name, value in figures.items() if ".sentiment." in name]
-        others = [value for name, value in figures.items() if ".sentiment." not in name]
-        score = float(np.mean([np.mean(one) for one in (sentiment, others) if one]))
+        other_figures = [value for name, value in figures.items() if ".sentiment." not in name]
+        score = float(np.mean([np.mean(group) for group in (sentiment, other_figures) if group]))
         if score >= self.best_score:  # of equals, the later has learnt more
             self.best, self.best_score = (
                 {name: weight.clone() for name, weight in self.average.items()},
@@ -231,16 +228,9 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         clean = [self.chance.random() >= recipe.misprints + recipe.rewordings for _ in indices]
-        ids, mask = tensors(
-            [
-                self.train_set.ids[index] if as_is else self._misread(index, width)
-                for index, as_is in zip(indices, clean, strict=True)
-            ],
-            width,
-        )
-        dropped = (torch.rand(ids.shape) < recipe.word_dropout) & (
-            ids > self.unknown + 3
-        )  # not the special tokens
+        ids, mask = tensors(self._wordings(indices, clean, width), width)
+        special = ids <= self.unknown + 3
+        dropped = (torch.rand(ids.shape) < recipe.word_dropout) & ~special
         target = self._base(ids, mask) if self.step % recipe.embedding_every == 0 else None
         with mixed():
             outputs = self.model(
@@ -248,14 +238,11 @@ class Trainer:
             )
         loss = torch.zeros(())
         if target is not None:
-            loss = (
-                recipe.embedding_weight
-                * (1 - (outputs["embedding"].float() * target).sum(-1)).mean()
-            )
-        for one in of_labels(
-            recipe, self.train_set, self.class_weights, outputs, np.array(indices)
-        ):
-            loss = loss + one
+            cosines = (outputs["embedding"].float() * target).sum(-1)
+            loss = recipe.embedding_weight * (1 - cosines).mean()
+        rows = np.array(indices)
+        for term in of_labels(recipe, self.train_set, self.class_weights, outputs, rows):
+            loss = loss + term
         # Misprints move the tokens, so misread texts say nothing of the cause.
         causes = [
             self.train_set.causes[index] if as_is else None
@@ -268,21 +255,31 @@ class Trainer:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
         self.optimizer.step()
-        keep = min(
-            recipe.average, (self.step + 1) / (self.step + 10)
-        )  # the first steps are forgotten fast
-        average = [self.average[name] for name in self.trained]
-        torch._foreach_lerp_(
-            average, [weight.detach() for weight in self.trained.values()], 1 - keep
-        )
+        self._average()
         return loss.item()
 
+    def _average(self) -> None:
+        """Move the average a little towards the weights; the first steps are forgotten fast."""
+        keep = min(self.recipe.average, (self.step + 1) / (self.step + 10))
+        average = [self.average[name] for name in self.trained]
+        weights = [weight.detach() for weight in self.trained.values()]
+        torch._foreach_lerp_(average, weights, 1 - keep)
+
+    def _wordings(
+        self, indices: Sequence[int], clean: Sequence[bool], width: int
+    ) -> list[list[int]]:
+        """Token ids of the texts, of those that are not clean in another wording."""
+        return [
+            self.train_set.ids[index] if as_is else self._misread(index, width)
+            for index, as_is in zip(indices, clean, strict=True)
+        ]
+
     def _misread(self, index: int, width: int) -> list[int]:
-        """Token ids of a text with misprints or in other words, no longer than its batch is wide."""
+        """Token ids of a text with misprints or in other words, cut to the width of its batch."""
         text, share = self.examples[index].text, self.recipe.rewordings
         other = share and self.chance.random() < share / (share + self.recipe.misprints)
-        said = spelled((reworded if other else misprinted)(text, self.chance)).text
-        return cut(self.tokenizer.encode(said).ids, width)
+        misread = (reworded if other else misprinted)(text, self.chance)
+        return cut(self.tokenizer.encode(misread).ids, width)
 
     def _same_loss(
         self,
@@ -291,9 +288,7 @@ class Trainer:
         width: int,
         clean: Sequence[bool],
     ) -> torch.Tensor:
-        """How differently misread texts are judged from the texts themselves, which are the
-        standard.
-        """
+        """Distance of the judgements of misread texts from those of the texts themselves."""
         rows = [row for row, as_is in enumerate(clean) if not as_is]
         ids, mask = tensors([self.train_set.ids[indices[row]] for row in rows], width)
         self.model.eval()
@@ -322,12 +317,10 @@ class Trainer:
             balance = self.recipe.topic_balance
         return class_weights(counts, balance)
 
-    def _nearness(
-        self, encoded: Encoded, embeddings: NDArray[np.float32], most: int = 256
-    ) -> float:
+    def _nearness(self, encoded: Encoded, embeddings: NDArray[np.float32]) -> float:
         with self.model.disable_adapter():
-            base = predict(self.model, encoded.ids[:most], fast=True)["embedding"]
-        return float((base * embeddings[:most]).sum(-1).mean())
+            base = predict(self.model, encoded.ids[:COMPARED], fast=True)["embedding"]
+        return float((base * embeddings[:COMPARED]).sum(-1).mean())
 
     def _checkpoint(self) -> None:
         state = {
@@ -404,9 +397,9 @@ class Trainer:
 
 
 def tells(example: Example) -> set[str]:
-    """What an example has a label for."""
-    told = {task for task in LEARNED if getattr(example, task) != IGNORED}
-    return told | {
+    """The tasks that an example has a label for."""
+    tasks = {task for task in LEARNED if getattr(example, task) != IGNORED}
+    return tasks | {
         name
         for name, labels in (("topic", example.topics), ("problem", example.problems))
         if labels
@@ -415,14 +408,14 @@ def tells(example: Example) -> set[str]:
 
 def _embeddings(encoder: DistilBertModel, token_ids: Sequence[list[int]]) -> torch.Tensor:
     """(texts, dim) of the untuned encoder."""
-    found = torch.zeros(len(token_ids), encoder.config.dim, dtype=torch.float16)
+    embeddings = torch.zeros(len(token_ids), encoder.config.dim, dtype=torch.float16)
     encoder.eval()
-    for indices, width in batches([len(one) for one in token_ids], 128, None):
+    for indices, width in batches([len(ids_) for ids_ in token_ids], 128, None):
         ids, mask = tensors([token_ids[index] for index in indices], width)
         with torch.inference_mode(), mixed():
             hidden = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-        found[indices] = mean_pooled(hidden.float(), mask).half()
-    return found
+        embeddings[indices] = mean_pooled(hidden.float(), mask).half()
+    return embeddings
 
 
 def fresh(recipe: Recipe, encoder: DistilBertModel, corpus: Corpus) -> PeftModel:

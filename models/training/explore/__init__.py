@@ -1,1 +1,1 @@
-"""What a pile of complaints or calls says, as one HTML page for a person. Needs the `train` extra."""
+"""Exploration of complaints or calls on a single HTML page. Needs the `train` extra."""

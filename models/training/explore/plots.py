@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from wordcloud import WordCloud
 
 # Told apart by people who see few colours (after Okabe & Ito), and readable on light and on dark.
-ONE, OTHER = "#2f86c8", "#d9722e"
+FIRST, SECOND = "#2f86c8", "#d9722e"
 CLOUD = ("#2f86c8", "#d9722e", "#3f9a7a", "#b0689a", "#8a8f98")
 INK, _LINE = "#010203", "#040506"  # become the page's own
 _WIDTH = 4.8  # inches; at 96 dots each the page shows text in its own size
@@ -45,14 +45,14 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def bars(values: Mapping[str, float], axis: str, *, color: str = ONE, unit: str = "") -> str:
+def bars(values: Mapping[str, float], axis: str) -> str:
     """Horizontal bars, the first on top, each with its number."""
     with mpl.rc_context(STYLE):
         figure, axes = figure_of(len(values))
         names = [_short(name) for name in values]
-        drawn = axes.barh(range(len(names)), list(values.values()), color=color, height=0.7)
+        patches = axes.barh(range(len(names)), list(values.values()), color=FIRST, height=0.7)
         axes.bar_label(
-            drawn, [_number(value) + unit for value in values.values()], padding=3, fontsize=8
+            patches, [_number(value) for value in values.values()], padding=3, fontsize=8
         )
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
@@ -63,17 +63,12 @@ def bars(values: Mapping[str, float], axis: str, *, color: str = ONE, unit: str 
 
 
 def histogram(
-    values: Sequence[float],
-    edges: Sequence[float],
-    axis: str,
-    *,
-    color: str = ONE,
-    log: bool = False,
+    values: Sequence[float], edges: Sequence[float], axis: str, *, log: bool = False
 ) -> str:
     """How many texts have which value."""
     with mpl.rc_context(STYLE):
         figure, axes = figure_of(7)
-        axes.hist(values, bins=list(edges), color=color, edgecolor="none", rwidth=0.92)
+        axes.hist(values, bins=list(edges), color=FIRST, edgecolor="none", rwidth=0.92)
         if log:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter(mpl.ticker.ScalarFormatter())
@@ -119,7 +114,7 @@ def two_sided(words: Sequence[tuple[str, float]], left: str, right: str, axis: s
     with mpl.rc_context(STYLE):
         figure, axes = figure_of(len(words) + 1)
         values = [value for _, value in words]
-        colors = [ONE if value > 0 else OTHER for value in values]
+        colors = [FIRST if value > 0 else SECOND for value in values]
         axes.barh(range(len(words)), values, color=colors, height=0.7)
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_yticks(range(len(words)), [_short(word) for word, _ in words])
@@ -134,7 +129,7 @@ def two_sided(words: Sequence[tuple[str, float]], left: str, right: str, axis: s
 def line(days: Sequence[Any], values: Sequence[float], axis: str, side: str) -> str:
     with mpl.rc_context(STYLE):
         figure, axes = figure_of(6)
-        axes.plot(days, list(values), color=ONE, linewidth=1.6)
+        axes.plot(days, list(values), color=FIRST, linewidth=1.6)
         axes.set_ylim(bottom=0)
         axes.set_xlabel(axis)
         axes.set_ylabel(side)
@@ -171,13 +166,13 @@ def figure_of(rows: int) -> tuple[Figure, Any]:
     return figure, figure.add_subplot()
 
 
-def as_svg(figure: Figure, told: str) -> str:
+def as_svg(figure: Figure, label: str) -> str:
     """The figure as an element of a page; its ink and lines are the page's, its ids are its own."""
-    mpl.rcParams["svg.hashsalt"] = told
-    drawn = io.BytesIO()
+    mpl.rcParams["svg.hashsalt"] = label
+    buffer = io.BytesIO()
     plain = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    FigureCanvasSVG(figure).print_svg(drawn, metadata=plain)
-    text = drawn.getvalue().decode()
+    FigureCanvasSVG(figure).print_svg(buffer, metadata=plain)
+    text = buffer.getvalue().decode()
     text = text[text.index("<svg") :]
     text = text.replace(INK, "currentColor").replace(_LINE, "var(--line)")
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)

@@ -1,4 +1,4 @@
-"""What belongs together: themes as clusters of embeddings, and texts that are nearly the same."""
+"""Clusters of texts: themes by their embeddings, and groups of near duplicates."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
-from models.training.explore.words import pairs, telling
+from models.training.explore.words import distinctive_words, pairs
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
-FEWEST, MOST = 4, 12  # themes
+FEWEST, LIMIT = 4, 12  # themes
 SAMPLE = 1500  # texts that choose their number
 NEAR = 0.9  # cosine from which two texts may be the same
 SHARED = 0.5  # of their words, for them to be so
@@ -37,33 +37,29 @@ def find_themes(embeddings: Floats, text_words: Sequence[Sequence[str]]) -> list
     if len(embeddings) < 20:
         return []
     labels, centres = _clustered(embeddings)
-    both = [[*one, *pairs(one)] for one in text_words]
+    both = [[*tokens, *pairs(tokens)] for tokens in text_words]
     themes = []
     for label in range(len(centres)):
         rows = np.flatnonzero(labels == label)
         typical = rows[np.argsort(-(embeddings[rows] @ centres[label]), kind="stable")]
-        inside, outside = (
-            [both[row] for row in rows],
-            [both[row] for row in np.flatnonzero(labels != label)],
-        )
-        themes.append(
-            Theme(tuple(_without_parts(telling(inside, outside, 14))[:6]), tuple(typical.tolist()))
-        )
+        inside = [both[row] for row in rows]
+        outside = [both[row] for row in np.flatnonzero(labels != label)]
+        theme_words = _without_parts(distinctive_words(inside, outside, 14))[:6]
+        themes.append(Theme(tuple(theme_words), tuple(typical.tolist())))
     return sorted(themes, key=lambda theme: -len(theme.members))
 
 
 def _clustered(embeddings: Floats) -> tuple[Labels, Floats]:
     """The number of clusters whose members are nearest to their own (silhouette, on a sample)."""
     sample = np.random.default_rng(0).permutation(len(embeddings))[:SAMPLE]
-    most = min(MOST, len(embeddings) // 10, len(np.unique(embeddings.round(4), axis=0)) - 1)
+    limit = min(LIMIT, len(embeddings) // 10, len(np.unique(embeddings.round(4), axis=0)) - 1)
     best: tuple[float, KMeans] | None = None
-    for count in range(min(FEWEST, most), most + 1) if most >= 2 else []:
+    counts = range(min(FEWEST, limit), limit + 1) if limit >= 2 else range(0)
+    for count in counts:
         model = KMeans(count, n_init=2, random_state=0).fit(embeddings[sample])
-        score = (
-            silhouette_score(embeddings[sample], model.labels_)
-            if len(set(model.labels_)) > 1
-            else -1.0
-        )
+        score = -1.0
+        if len(set(model.labels_)) > 1:
+            score = silhouette_score(embeddings[sample], model.labels_)
         if best is None or score > best[0]:
             best = (float(score), model)
     if best is None:
@@ -72,15 +68,18 @@ def _clustered(embeddings: Floats) -> tuple[Labels, Floats]:
     return model.predict(embeddings).astype(np.int64), model.cluster_centers_
 
 
-def _without_parts(told: Sequence[str]) -> list[str]:
+def _without_parts(phrases: Sequence[str]) -> list[str]:
     """`slow internet` says `slow` and `internet` too."""
-    joined = {part for one in told if " " in one for part in one.split()}
-    return [one for one in told if one not in joined]
+    joined: set[str] = set()
+    for phrase in phrases:
+        if " " in phrase:
+            joined |= set(phrase.split())
+    return [phrase for phrase in phrases if phrase not in joined]
 
 
 def near_duplicates(embeddings: Floats, text_words: Sequence[Sequence[str]]) -> list[list[int]]:
     """Groups of rows that say nearly the same in nearly the same words, the largest group first."""
-    sets = [frozenset(one) for one in text_words]
+    sets = [frozenset(tokens) for tokens in text_words]
     parent = list(range(len(sets)))
 
     def root(row: int) -> int:
@@ -108,6 +107,6 @@ def near_duplicates(embeddings: Floats, text_words: Sequence[Sequence[str]]) -> 
     )
 
 
-def _overlap(one: frozenset[str], other: frozenset[str]) -> float:
+def _overlap(first: frozenset[str], second: frozenset[str]) -> float:
     """Jaccard's share of the words that both have."""
-    return len(one & other) / max(len(one | other), 1)
+    return len(first & second) / max(len(first | second), 1)

@@ -1,4 +1,4 @@
-"""The words of texts: which are frequent, and which tell one group of texts from another."""
+"""Words of texts: their frequencies, and the log-odds that set one group apart from another."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ _PLACEHOLDER = re.compile(r"\[[a-z]{2,10}\]|@\w+|https?://\S+|www\.\S+|&\w{1,8};
 _MASKED = re.compile(r"x{2,}", re.IGNORECASE)  # how public records black names out
 _EMPTY = ENGLISH_STOP_WORDS | frozenset(
     """
-    im ive id dont didnt doesnt cant wont isnt wasnt youre thats theyre couldnt wouldnt http https www amp rt via
-    don't didn't doesn't can't won't isn't wasn't i'm i've i'd i'll you're that's they're it's he's she's couldn't
-    wouldn't haven't hasn't hadn't aren't weren't we're we've they've you've let's there's what's also just would
-    could said told say says saying get got getting like really one two still even yes yeah okay ok oh um uh hi hello
-    pause thank thanks will going want know make made think did does
+    im ive id dont didnt doesnt cant wont isnt wasnt youre thats theyre couldnt wouldnt http https
+    www amp rt via don't didn't doesn't can't won't isn't wasn't i'm i've i'd i'll you're that's
+    they're it's he's she's couldn't wouldn't haven't hasn't hadn't aren't weren't we're we've
+    they've you've let's there's what's also just would could said told say says saying get got
+    getting like really one two still even yes yeah okay ok oh um uh hi hello pause thank thanks
+    will going want know make made think did does
     """.split()  # noqa: SIM905 (a list of a hundred lines reads worse)
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """How much a word tells of a group. odds: log-odds ratio to the other texts. z: the same in
-    standard deviations.
-    """
+class WordOdds:
+    """A word of a group. odds: log-odds ratio to the other texts. z: in standard deviations."""
 
     word: str
     odds: float
@@ -44,33 +43,31 @@ class Told:
 
 
 def words(text: str) -> list[str]:
-    """The words that carry something, lower case, in order; links, handles and placeholders are
-    none.
-    """
+    """The words that carry something, in lower case and order; no links, handles, placeholders."""
     plain = _PLACEHOLDER.sub(" ", text.replace("’", "'"))
-    found = [word.casefold() for word in _WORD.findall(plain)]
+    tokens = [word.casefold() for word in _WORD.findall(plain)]
     return [
         word
-        for word in found
+        for word in tokens
         if len(word) > 2 and word not in _EMPTY and not _MASKED.fullmatch(word)
     ]
 
 
 def pairs(text_words: Sequence[str]) -> list[str]:
     """Neighbours: `slow internet`."""
-    return [f"{one} {other}" for one, other in pairwise(text_words) if one != other]
+    return [f"{first} {second}" for first, second in pairwise(text_words) if first != second]
 
 
 def texts_with(texts: Iterable[Sequence[str]]) -> Counter[str]:
     """In how many texts each word stands; a text that says it ten times counts once."""
     counts: Counter[str] = Counter()
-    for one in texts:
-        counts.update(set(one))
+    for tokens in texts:
+        counts.update(set(tokens))
     return counts
 
 
-def log_odds(inside: Counter[str], outside: Counter[str]) -> list[Told]:
-    """Which words tell the one group from the other, the most telling of the first group first.
+def log_odds(inside: Counter[str], outside: Counter[str]) -> list[WordOdds]:
+    """The words by how much they set the first group apart, the most distinctive first.
 
     Log-odds ratios with an informative Dirichlet prior, the words of both groups (Monroe, Colaresi
     & Quinn, 2008, equations 16 to 22): a rare word that only one group has is not taken for a
@@ -82,19 +79,19 @@ def log_odds(inside: Counter[str], outside: Counter[str]) -> list[Told]:
         return []
     prior = min(PRIOR, total / 10)
     in_all, out_all = sum(inside.values()) + prior, sum(outside.values()) + prior
-    told = []
+    rows = []
     for word, count in both.items():
         expected = prior * count / total
-        here, there = inside[word] + expected, outside[word] + expected
-        odds = np.log(here / (in_all - here)) - np.log(there / (out_all - there))
-        spread = np.sqrt(1 / here + 1 / there)
-        told.append(Told(word, float(odds), float(odds / spread), inside[word], outside[word]))
-    return sorted(told, key=lambda one: (-one.z, one.word))
+        ours, theirs = inside[word] + expected, outside[word] + expected
+        odds = np.log(ours / (in_all - ours)) - np.log(theirs / (out_all - theirs))
+        spread = np.sqrt(1 / ours + 1 / theirs)
+        rows.append(WordOdds(word, float(odds), float(odds / spread), inside[word], outside[word]))
+    return sorted(rows, key=lambda row: (-row.z, row.word))
 
 
-def telling(
+def distinctive_words(
     inside: Sequence[Sequence[str]], outside: Sequence[Sequence[str]], count: int
 ) -> list[str]:
-    """At most `count` words that tell the first texts from the second ones with some certainty."""
-    told = log_odds(texts_with(inside), texts_with(outside))
-    return [one.word for one in told[:count] if one.z > CERTAIN]
+    """At most `count` words that set the first texts apart from the second with some certainty."""
+    ranked = log_odds(texts_with(inside), texts_with(outside))
+    return [row.word for row in ranked[:count] if row.z > CERTAIN]

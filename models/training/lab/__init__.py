@@ -1,3 +1,1 @@
-"""The lab: sentiment models of one kind, trained, compared, gated and reported. Any base, full or
-with adapters.
-"""
+"""The lab: sentiment models of any base, trained whole or by adapters, compared and reported."""

@@ -1,4 +1,4 @@
-"""Other wordings of a tweet that mean the same, each a pure function of the text and of chance."""
+"""Augmentation of tweets: other wordings, each a pure function of the text and of chance."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ class AugmentError(TrainingError):
 
 
 def augmented(text: str, chance: random.Random, ways: Sequence[str] = ()) -> str:
-    """`text` in another wording: one or two of the ways that change it, drawn by chance. ways: of
-    WAYS, or all.
+    """`text` in another wording: one or two of the ways that change it, drawn by chance.
 
-    Raises AugmentError naming an unknown way.
+    ways: of WAYS, or all. Raises AugmentError naming an unknown way.
     """
-    if unknown := [name for name in ways if name not in WAYS]:
+    unknown = [name for name in ways if name not in WAYS]
+    if unknown:
         raise AugmentError(
             f"augment_ways: there is no {', '.join(unknown)}; there are {', '.join(WAYS)}"
         )
-    drawn = chance.sample(sorted(ways or WAYS), len(ways or WAYS))
-    wanted = chance.randint(1, TOGETHER)
-    for name in drawn:
+    order = chance.sample(sorted(ways or WAYS), len(ways or WAYS))
+    remaining = chance.randint(1, TOGETHER)
+    for name in order:
         changed = WAYS[name](text, chance)
         if changed != text:
-            text, wanted = changed, wanted - 1
-        if not wanted:
+            text, remaining = changed, remaining - 1
+        if not remaining:
             break
     return text
 
@@ -55,7 +55,7 @@ def casing(text: str, chance: random.Random) -> str:
     words = list(_WORD.finditer(text))
     kind = chance.choice(("small", "small", "shout", "capitals"))
     if kind == "shout" and words:
-        return _instead(text, chance.choice(words), str.upper)
+        return _replaced(text, chance.choice(words), str.upper)
     return _outside_names(text, str.lower if kind == "small" else str.upper)
 
 
@@ -67,7 +67,7 @@ def elongation(text: str, chance: random.Random) -> str:
     if not words:
         return text
     more = chance.randint(2, 4)
-    return _instead(
+    return _replaced(
         text,
         chance.choice(words),
         lambda word: _VOWEL.sub(lambda vowel: vowel[1] * more, word, count=1),
@@ -82,12 +82,11 @@ def typos(text: str, chance: random.Random) -> str:
 def emoticons(text: str, chance: random.Random) -> str:
     """`:)` as an emoji or as a word, and the other way round, wherever one of them stands."""
     table = _moods()
-    found = [one for one in table if one in text]
-    for one in sorted(found, key=len, reverse=True):
-        group = [other for other in table[one] if other != one]
-        pattern = (
-            rf"(?<![\w/-]){re.escape(one)}(?![\w/-])"  # neither within a word nor within a link
-        )
+    moods = [mood for mood in table if mood in text]
+    for mood in sorted(moods, key=len, reverse=True):
+        group = [other for other in table[mood] if other != mood]
+        # Neither within a word nor within a link.
+        pattern = rf"(?<![\w/-]){re.escape(mood)}(?![\w/-])"
         text = re.sub(pattern, partial(_any_of, group, chance), text)
     return text
 
@@ -97,16 +96,17 @@ def hashtags(text: str, chance: random.Random) -> str:
     if _HASHTAG.search(text):
         return _HASHTAG.sub(lambda tag: " ".join(_HUMP.sub(" ", tag[1]).split()).lower(), text)
     words = [word for word in _WORD.finditer(text) if len(word[0]) > 4]
-    return _instead(text, chance.choice(words), lambda word: "#" + word) if words else text
+    return _replaced(text, chance.choice(words), lambda word: "#" + word) if words else text
 
 
 def synonyms(text: str, chance: random.Random) -> str:
     """One or two words by others of the same meaning and strength."""
     table = _synonyms()
     words = [word for word in _WORD.finditer(text) if word[0].lower() in table]
-    for word in sorted(chance.sample(words, min(len(words), 2)), key=lambda one: -one.start()):
-        other = chance.choice([one for one in table[word[0].lower()] if one != word[0].lower()])
-        text = _instead(text, word, partial(_cased, other))
+    for word in sorted(chance.sample(words, min(len(words), 2)), key=lambda match: -match.start()):
+        small = word[0].lower()
+        other = chance.choice([synonym for synonym in table[small] if synonym != small])
+        text = _replaced(text, word, partial(_cased, other))
     return text
 
 
@@ -124,17 +124,17 @@ WAYS: Mapping[str, Way] = {
 def _moods() -> dict[str, list[str]]:
     """By emoticon, emoji or word: all that say the same mood."""
     groups = tomllib.loads(_TABLE.read_text(encoding="utf-8"))["moods"]
-    return {one: group for group in groups for one in group}
+    return {member: group for group in groups for member in group}
 
 
 @cache
 def _synonyms() -> dict[str, list[str]]:
     groups = tomllib.loads(_TABLE.read_text(encoding="utf-8"))["synonyms"]
-    return {one: group for group in groups for one in group}
+    return {member: group for group in groups for member in group}
 
 
-def _instead(text: str, found: re.Match[str], change: Callable[[str], str]) -> str:
-    return text[: found.start()] + change(found[0]) + text[found.end() :]
+def _replaced(text: str, match: re.Match[str], change: Callable[[str], str]) -> str:
+    return text[: match.start()] + change(match[0]) + text[match.end() :]
 
 
 def _outside_names(text: str, change: Callable[[str], str]) -> str:

@@ -1,6 +1,4 @@
-"""The network of a recipe: any encoder with a head for its classes, trained whole or by adapters
-beside it.
-"""
+"""Network of a recipe: any encoder with a head for its classes, whole or with adapters."""
 
 from __future__ import annotations
 
@@ -31,8 +29,7 @@ from models.training.recipes import RecipeError
 
 
 def write_base(recipe: Recipe, names: tuple[str, ...], folder: Path) -> None:
-    """The base with an untrained head, as every run begins: what `from_pretrained` reads, and what
-    tuning is told from.
+    """Write the base with an untrained head, as every run begins, for `from_pretrained`.
 
     Raises BaseError when no hub, folder or package gives the base.
     """
@@ -44,61 +41,55 @@ def write_base(recipe: Recipe, names: tuple[str, ...], folder: Path) -> None:
 
 
 def say_reading(folder: Path, reading: Reading) -> None:
-    """Have the config of a base, and of all that is made of it, say how texts are read."""
+    """Write how texts are read into the config of a base, and so of all models from it."""
     path = folder / "config.json"
-    told = json.loads(path.read_text(encoding="utf-8")) | {"earshot": asdict(reading)}
-    path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    config = json.loads(path.read_text(encoding="utf-8")) | {"earshot": asdict(reading)}
+    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def _based(
     recipe: Recipe, names: tuple[str, ...]
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    said: dict[str, Any] = {
+    labels: dict[str, Any] = {
         "id2label": dict(enumerate(names)),
         "label2id": {name: row for row, name in enumerate(names)},
     }
-    named = str(default_artifact()) if recipe.base == SHIPPED else recipe.base
-    if named == MINILM or (Path(named) / STORY).is_file():
-        encoder, tokens = load_base(named, layers=recipe.layers)
+    source = str(default_artifact()) if recipe.base == SHIPPED else recipe.base
+    if source == MINILM or (Path(source) / STORY).is_file():
+        encoder, tokens = load_base(source, layers=recipe.layers)
         config = encoder.config
         config.seq_classif_dropout = recipe.dropout
-        config.dropout = config.attention_dropout = (
-            0.0  # of every layer: a third of the time, little gained
-        )
-        config.num_labels, config.id2label, config.label2id = (
-            len(names),
-            said["id2label"],
-            said["label2id"],
-        )
+        # Dropout in every layer takes a third of the time and gains little.
+        config.dropout = config.attention_dropout = 0.0
+        config.num_labels = len(names)
+        config.id2label, config.label2id = labels["id2label"], labels["label2id"]
         model = DistilBertForSequenceClassification(config)
         model.distilbert.load_state_dict(encoder.state_dict())
         return model, DistilBertTokenizerFast(tokenizer_object=tokens, model_max_length=512)
     cached = only_cached(recipe.base)
     try:
-        found = AutoModelForSequenceClassification.from_pretrained(
+        model = AutoModelForSequenceClassification.from_pretrained(
             recipe.base,
             num_labels=len(names),
             ignore_mismatched_sizes=True,
             local_files_only=cached,
-            **said,
+            **labels,
         )
         tokenizer = AutoTokenizer.from_pretrained(
             recipe.base, use_fast=True, local_files_only=cached
         )
     except (OSError, ValueError) as error:
-        why = (
-            "no hub can be reached and it is not in the cache"
-            if cached
-            else str(error).splitlines()[0]
-        )
-        raise BaseError(f"the base {recipe.base} is no folder of a model, and {why}") from None
-    return _shortened(found, recipe.layers), tokenizer
+        reason = str(error).splitlines()[0]
+        if cached:
+            reason = "no hub can be reached and it is not in the cache"
+        raise BaseError(f"the base {recipe.base} is no folder of a model, and {reason}") from None
+    return _shortened(model, recipe.layers), tokenizer
 
 
 def _shortened(model: Any, layers: int | None) -> PreTrainedModel:
     """With the first so many layers only."""
     if layers is not None:
-        stacks = [one for one in model.base_model.modules() if isinstance(one, torch.nn.ModuleList)]
+        stacks = _stacks(model)
         if not stacks:
             raise RecipeError(
                 "layers = ... is for encoders with a list of layers; this base has none"
@@ -121,7 +112,7 @@ def build(recipe: Recipe, base: Path) -> Any:
 
 
 def kernels() -> dict[str, str]:
-    """Fused attention's backward pass is several times slower on a processor, and faster on a GPU."""
+    """Options of the attention: fused is faster on a GPU, its backward pass slow elsewhere."""
     return {} if torch.cuda.is_available() else {"attn_implementation": "eager"}
 
 
@@ -183,9 +174,10 @@ def _quantised(recipe: Recipe, base: Path) -> PeftModel:
 def _freeze(model: PreTrainedModel, lowest: int) -> None:
     if not lowest:
         return
-    encoder = model.base_model
-    for part in (
-        encoder.embeddings,
-        *next(one for one in encoder.modules() if isinstance(one, torch.nn.ModuleList))[:lowest],
-    ):
+    for part in (model.base_model.embeddings, *_stacks(model)[0][:lowest]):
         part.requires_grad_(False)
+
+
+def _stacks(model: Any) -> list[torch.nn.ModuleList]:
+    """The lists of layers of an encoder; the first is its own."""
+    return [part for part in model.base_model.modules() if isinstance(part, torch.nn.ModuleList)]

@@ -1,4 +1,4 @@
-"""Models that can be compared: of a hub, of a folder, adapters, and untrained bases."""
+"""Contestants of a comparison: models of a hub or a folder, adapters, and untrained bases."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class ContestantError(TrainingError):
 
 
 def contestant(
-    name: str, given: Mapping[str, str] | None = None, *, threads: int = 2, spare: Path
+    name: str, label_names: Mapping[str, str] | None = None, *, threads: int = 2, spare: Path
 ) -> Contestant:
     """The model that a person names.
 
     name: a folder (a run of the lab, a transformers model, an adapter), the name of one on a hub,
-    or `base:NAME` for an untrained head on a base. given: what its labels mean, where they do not
-    tell. spare: a folder for what must be written first. Raises ContestantError or LabelsError,
+    or `base:NAME` for an untrained head on a base. label_names: meanings of labels.
+    spare: a folder for what must be written first. Raises ContestantError or LabelsError,
     naming the model.
     """
     folder = Path(name).expanduser()
@@ -49,8 +49,8 @@ def contestant(
         if name.startswith(UNTRAINED):
             goal = spare / name.removeprefix(UNTRAINED).replace("/", "_")
             write_base(Recipe("full", base=name.removeprefix(UNTRAINED)), NAMES[3], goal)
-            return Transformer(str(goal), given, threads, f"{name} (untrained head)")
-        return Transformer(str(folder) if folder.is_dir() else name, given, threads, name)
+            return Transformer(str(goal), label_names, threads, f"{name} (untrained head)")
+        return Transformer(str(folder) if folder.is_dir() else name, label_names, threads, name)
     except LabelsError as error:
         raise LabelsError(f"{name}: {error}") from None
 
@@ -59,7 +59,7 @@ class Transformer:
     """A network of transformers, or adapters on one, as it says itself how to read a text."""
 
     def __init__(
-        self, source: str, given: Mapping[str, str] | None, threads: int, version: str
+        self, source: str, label_names: Mapping[str, str] | None, threads: int, version: str
     ) -> None:
         torch.set_num_threads(threads)
         self.version, self._folder = version, Path(source)
@@ -67,7 +67,7 @@ class Transformer:
         self._model = _adapted(self._folder) if adapter else _loaded(source)
         config = self._model.config
         names = [str(config.id2label[row]) for row in range(config.num_labels)]
-        self._names, self._meaning = names, label_map(names, given)
+        self._names, self._meaning = names, label_map(names, label_names)
         self.labels: Sequence[str] = [label for label in LABELS if label in self._meaning.values()]
         read = getattr(config, "earshot", None) or {}
         tokenizer = AutoTokenizer.from_pretrained(
@@ -103,8 +103,8 @@ def _loaded(source: str) -> Any:
             raise ContestantError(
                 f"{source}: there is no model in it that transformers reads ({_first(error)})"
             ) from None
-        asked = "no hub can be reached and it is not in the cache" if cached else _first(error)
-        raise ContestantError(f"{source}: there is no such folder, and {asked}") from None
+        reason = "no hub can be reached and it is not in the cache" if cached else _first(error)
+        raise ContestantError(f"{source}: there is no such folder, and {reason}") from None
 
 
 def _first(error: Exception) -> str:
@@ -112,15 +112,13 @@ def _first(error: Exception) -> str:
 
 
 def _adapted(folder: Path) -> Any:
-    """The network with adapters, on the base that they name or, if they were moved, on the one
-    beside them.
-    """
+    """The network with adapters, on the base beside them, or else on the one that they name."""
     if find_spec("peft") is None:
         raise ContestantError(f"{folder}: adapters need peft: pip install 'earshot[train]'")
     from peft import PeftConfig, PeftModel
 
     config = PeftConfig.from_pretrained(str(folder))
-    named = str(config.base_model_name_or_path)
+    base_name = str(config.base_model_name_or_path)
     beside = folder.parent / BASE
-    base = _loaded(str(beside) if beside.is_dir() else named)
+    base = _loaded(str(beside) if beside.is_dir() else base_name)
     return PeftModel.from_pretrained(base, str(folder)).eval()

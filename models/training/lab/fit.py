@@ -1,347 +1,400 @@
-"""The loop of the lab: one process or many under `accelerate launch`, the same batches and the same
-losses.
-"""
+"""Training run of the lab: transformers' Trainer with one callback for log, looks and saving."""
 
 from __future__ import annotations
 
 import json
 import math
-import random
+import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.utils import gather_object
-from numpy.typing import NDArray
+from accelerate import PartialState
+from torch import Tensor
 from torch.nn.functional import cross_entropy, logsigmoid
+from torch.utils.data import DataLoader
+from transformers import (
+    EvalPrediction,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
 
-from models.analyzer import softmax
 from models.evaluation.metrics import macro_f1
 from models.training.encoder.precision import has_bfloat16
-from models.training.lab.augment import augmented
 from models.training.lab.preference import Preference
 from models.training.lab.recipe import Recipe
 from models.training.lab.sets import Sets
-from models.training.lab.tokens import Tokens, groups
+from models.training.lab.steps import Batch, Steps
+from models.training.lab.tokens import Tokens, groups, logits_of
 from models.training.progress import Print, log_to
 from models.training.recipes import RecipeError
 
-Floats = NDArray[np.float32]
-
-EVERY = 10  # steps between lines of the log
-LIKE = 50  # batches whose texts are sorted by their length together
-FREE = {
+LOG_EVERY = 10  # steps
+CHECKPOINT, BEST = "checkpoint", "best.pt"
+# A resumed run may change these.
+FREE: dict[str, Any] = {
     "threads": 0,
     "checkpoint_every": 0,
     "looks": 0,
     "patience": None,
     "steps": None,
     "minutes": None,
-}  # a resumed run may change
+}
 
 
-def accelerator_of(recipe: Recipe) -> Accelerator:
-    """On the GPUs where there are some, else on the processor; precision as the recipe says."""
-    gpu = torch.cuda.is_available()
-    fast = torch.cuda.is_bf16_supported() if gpu else has_bfloat16()
-    low = recipe.precision == "bf16" or (recipe.precision == "auto" and fast)
-    return Accelerator(cpu=not gpu, mixed_precision="bf16" if low else "no")
+def processes() -> PartialState:
+    """The processes of this run, on the GPUs where the machine has some."""
+    return PartialState(cpu=not torch.cuda.is_available())
 
 
+@dataclass
+class Progress:
+    """Figures of a run that its checkpoint holds. seconds: by the clock; busy: of the processor."""
+
+    step: int = 0
+    best_step: int = 0
+    best_score: float = -1.0
+    waited: int = 0  # looks without a better one
+    seconds: float = 0.0
+    busy: float = 0.0
+
+
+@dataclass(frozen=True)
 class Fit:
-    """One run: a network, its sets, a folder for the log and the checkpoint."""
+    """A finished run. parameters: how many, `all` and `trained`."""
+
+    recipe: Recipe
+    sets: Sets
+    out: Path
+    tokens: Tokens
+    held_out: list[list[int]]  # token ids of the validation texts
+    parameters: dict[str, int]
+    progress: Progress
+    total: int  # steps that the recipe asks for
+    processes: int
+    precision: str
+
+    def best(self) -> dict[str, Tensor]:
+        """The trained weights of the best look, by their names."""
+        weights: dict[str, Tensor] = torch.load(self.out / BEST, weights_only=True)
+        return weights
+
+
+def fit(
+    recipe: Recipe,
+    sets: Sets,
+    model: Any,
+    tokens: Tokens,
+    out: Path,
+    say: Print,
+    preferences: Sequence[Preference] = (),
+) -> Fit:
+    """Train a network to the end of its recipe, from the checkpoint in `out` if it has one.
+
+    Raises RecipeError when the checkpoint belongs to another recipe or other data.
+    """
+    torch.set_num_threads(recipe.threads)
+    state = processes()
+    steps = Steps(
+        recipe,
+        sets,
+        tokens,
+        preferences,
+        untrained_margins(model, tokens, preferences),
+        rank=state.process_index,
+        world=state.num_processes,
+    )
+    counts = {
+        "all": sum(weight.numel() for weight in model.parameters()),
+        "trained": sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
+    }
+    held_out = tokens(sets.validation.texts)
+    trainer = LabTrainer(recipe, sets, model, steps, held_out, out)
+    log = log_to(out / "train.log", say) if state.is_main_process else _silent
+    callback = RunCallback(trainer, read_progress(out / CHECKPOINT, recipe, sets), log)
+    trainer.add_callback(callback)  # type: ignore[no-untyped-call]  # transformers has no type
+    progress = callback.progress
+    if progress.step:
+        log(resumed_at=progress.step)
+    if not callback.finished:
+        trainer.train(resume_from_checkpoint=str(out / CHECKPOINT) if progress.step else None)
+    return Fit(
+        recipe=recipe,
+        sets=sets,
+        out=out,
+        tokens=tokens,
+        held_out=held_out,
+        parameters=counts,
+        progress=progress,
+        total=steps.total,
+        processes=state.num_processes,
+        precision=trainer.accelerator.mixed_precision,
+    )
+
+
+class LabTrainer(Trainer):
+    """Trainer with the lab's steps, its loss, and a rate that can follow the clock."""
 
     def __init__(
         self,
         recipe: Recipe,
         sets: Sets,
         model: Any,
-        tokens: Tokens,
+        steps: Steps,
+        held_out: Sequence[list[int]],
         out: Path,
-        say: Print,
-        preferences: Sequence[Preference] = (),
-        accelerator: Accelerator | None = None,
     ) -> None:
-        self.recipe, self.sets, self.out = recipe, sets, out
-        self.accelerator = accelerator or accelerator_of(recipe)
-        self._say = log_to(out / "train.log", say) if self.accelerator.is_main_process else _nothing
-        torch.set_num_threads(recipe.threads)
-        torch.manual_seed(recipe.seed + self.accelerator.process_index)
-        self.tokens, self.preferences = tokens, preferences
-        self.trained = [name for name, weight in model.named_parameters() if weight.requires_grad]
-        self.parameters = {
-            "all": sum(weight.numel() for weight in model.parameters()),
-            "trained": sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
-        }
-        self.model = self.accelerator.prepare(model)
-        weights = [weight for weight in self.model.parameters() if weight.requires_grad]
-        self.optimizer = self.accelerator.prepare(
-            torch.optim.AdamW(weights, lr=recipe.rate, weight_decay=recipe.decay, fused=True)
+        self.recipe, self.sets, self.steps, self.out = recipe, sets, steps, out
+        self.share_done: Callable[[int], float] = lambda step: step / steps.total
+        (in_order,) = groups(held_out, max(1, len(held_out)))  # by length: less padding
+        labels = sets.validation.labels
+        super().__init__(
+            model=model,
+            args=_arguments(recipe, out, steps.total),
+            data_collator=self._collate,
+            eval_dataset=[(held_out[row], labels[row]) for row in in_order],
+            compute_metrics=self._scores,
         )
-        self.ids = self.tokens(sets.train.texts)
-        self.held_out = tokens(sets.validation.texts)
-        self.pair_ids = self.tokens([one.text for one in preferences])
-        counts = np.bincount(sets.train.labels, minlength=len(sets.names)).clip(min=1)
-        balance = (counts / counts.sum()) ** -recipe.balance
-        self.class_weights = torch.tensor(
-            balance / (balance * counts).sum() * counts.sum(), dtype=torch.float32
-        )
-        self.margins = torch.zeros(
-            len(preferences)
-        )  # how much the untrained network prefers the better label
-        self.step, self.best_step, self.best_score, self.waited = 0, 0, -1.0, 0
-        self.seconds, self.busy = 0.0, 0.0  # of the steps: by the clock, and of the processor
-        whole = recipe.epochs * math.ceil(len(self.ids) / recipe.batch)
-        self.total = min(whole, recipe.steps or whole)
-        self._begun = time.perf_counter()
+        self.remove_callback(PrinterCallback)  # type: ignore[no-untyped-call]  # as above
 
-    def run(self) -> None:
-        """Train to the end, from the checkpoint if there is one; `best` gives the result."""
-        self._prefer_from()
-        self._resume()
-        self._begun = time.perf_counter() - self.seconds
-        losses: list[float] = []
-        look = max(
-            1, min(self.total, math.ceil(len(self.ids) / self.recipe.batch)) // self.recipe.looks
+    def get_train_dataloader(self) -> DataLoader[Batch]:
+        # A step is drawn whole and is this process's share already: no sampler of accelerate.
+        return DataLoader(self.steps, batch_size=1, collate_fn=lambda steps: steps[0])
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The recipe's own schedule. It is asked at every step, as `minutes` follow the clock."""
+        scheduled: Any = optimizer or self.optimizer
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+            scheduled,
+            lambda step: schedule(self.share_done(step), self.recipe.warmup),
         )
-        for epoch, rows in self._from_here():
-            begun = time.process_time()
-            losses.append(self._learn(rows, epoch))
-            self.step += 1
-            self.busy += time.process_time() - begun
-            self.seconds = time.perf_counter() - self._begun
-            done = self.progress >= 1
-            if self.step % EVERY == 0 or done:
-                mean = round(float(np.mean(losses[-EVERY:])), 5)
-                self._say(
-                    step=self.step, of=self.total, loss=mean, minutes=round(self.seconds / 60, 2)
-                )
-            if self.step % look == 0 or done:
-                self._look()
-                if self.recipe.patience is not None and self.waited >= self.recipe.patience:
-                    self._say(step=self.step, stopped_early=True, best_step=self.best_step)
-                    break
-            if done:
-                break
-            if self.step % self.recipe.checkpoint_every == 0:
-                self._checkpoint()
-        self._checkpoint()
+        self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        if "weights" not in inputs:  # a look: the plain loss of the network itself
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        labels = inputs["labels"]
+        network_inputs = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+        logits = model(**network_inputs).logits.float()  # (texts and pairs, classes)
+        losses = cross_entropy(
+            logits[: len(labels)],
+            labels,
+            reduction="none",
+            label_smoothing=self.recipe.smoothing,
+        )
+        loss = (losses * inputs["weights"]).sum()
+        if len(inputs["better"]):
+            loss = loss + self._preference(logits[len(labels) :], inputs)
+        return loss + 0.0 * logits.sum()  # a process without a share has gradients too
+
+    def _preference(self, logits: Tensor, inputs: Batch) -> Tensor:
+        """The better label is to gain on the worse from the start, after Rafailov et al. (2023)."""
+        gains = margins_of(logits, inputs["better"], inputs["worse"]) - inputs["margins"]
+        losses = -logsigmoid(self.recipe.preference_beta * gains)
+        weight = self.recipe.preference_weight * self.steps.world / self.steps.pairs_a_step
+        return weight * losses.sum()
+
+    def _collate(self, examples: Sequence[tuple[list[int], int]]) -> Batch:
+        batch = self.steps.tokens.tensors([ids for ids, _ in examples])
+        return {**batch, "labels": torch.tensor([label for _, label in examples])}
+
+    def _scores(self, prediction: EvalPrediction) -> dict[str, float]:
+        """Figures of a look. Trainer's own loss counts the texts that fill up a batch twice."""
+        truth = torch.from_numpy(prediction.label_ids)
+        logits = torch.from_numpy(prediction.predictions).float()  # (texts, classes)
+        guesses = logits.argmax(-1)
+        return {
+            "score": macro_f1(truth.numpy(), guesses.numpy(), len(self.sets.names)),
+            "accuracy": float((guesses == truth).float().mean()),
+            "validation_loss": float(cross_entropy(logits, truth)),
+        }
+
+
+class RunCallback(TrainerCallback):
+    """Decides when to log, look and save; keeps the best weights; stops early or by the clock.
+
+    Trainer's own strategies cannot: they save the best weights at checkpoints alone, and know no
+    end by the clock.
+    """
+
+    def __init__(self, trainer: LabTrainer, progress: Progress, log: Callable[..., None]) -> None:
+        self.trainer, self.progress, self._log = trainer, progress, log
+        recipe, steps = trainer.recipe, trainer.steps
+        self.recipe, self.total = recipe, steps.total
+        self.look_every = max(1, min(steps.total, steps.per_epoch) // recipe.looks)
+        model: Any = trainer.model
+        self.trained = [name for name, weight in model.named_parameters() if weight.requires_grad]
+        self._begun = time.perf_counter() - progress.seconds
+        self._busy_since = time.process_time()
+        trainer.share_done = self._share_done
 
     @property
-    def progress(self) -> float:
-        """The share of the run that is done, by its steps or by its time, whichever is further."""
-        share = self.step / self.total
-        return (
-            share
-            if self.recipe.minutes is None
-            else max(share, self.seconds / 60 / self.recipe.minutes)
+    def finished(self) -> bool:
+        """True where steps, clock or patience are at their end."""
+        return self._share_done(self.progress.step) >= 1 or self._out_of_patience()
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._begun = time.perf_counter() - self.progress.seconds
+        self._busy_since = time.process_time()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        progress, step = self.progress, state.global_step
+        progress.step = step
+        progress.seconds = time.perf_counter() - self._begun
+        progress.busy += time.process_time() - self._busy_since
+        self._busy_since = time.process_time()
+        done = self._share_done(step) >= 1
+        control.should_log = done or step % LOG_EVERY == 0
+        control.should_evaluate = done or step % self.look_every == 0
+        control.should_save = done or step % self.recipe.checkpoint_every == 0
+        control.should_training_stop = done
+
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        logs: dict[str, float] = kwargs["logs"]
+        if "loss" in logs:
+            step, minutes = self.progress.step, round(self.progress.seconds / 60, 2)
+            self._log(step=step, of=self.total, loss=logs["loss"], minutes=minutes)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        progress, metrics = self.progress, kwargs["metrics"]
+        progress.waited += 1
+        if metrics["eval_score"] > progress.best_score:
+            progress.best_score, progress.best_step = metrics["eval_score"], progress.step
+            progress.waited = 0
+            self._save_best()
+        texts_seen = progress.step * self.recipe.batch
+        self._log(
+            step=progress.step,
+            epoch=round(texts_seen / len(self.trainer.sets.train), 2),
+            score=round(metrics["eval_score"], 4),
+            validation_loss=round(metrics["eval_validation_loss"], 5),
+            accuracy=round(metrics["eval_accuracy"], 4),
         )
+        if self._out_of_patience():
+            self._log(step=progress.step, stopped_early=True, best_step=progress.best_step)
+            control.should_training_stop = control.should_save = True
+        self._busy_since = time.process_time()  # a look is no training
 
-    def best(self) -> dict[str, torch.Tensor]:
-        """The weights of the best look, by their names."""
-        found: dict[str, torch.Tensor] = torch.load(self.out / "best.pt", weights_only=True)
-        return found
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Put the new checkpoint in the place of the last, whole or not at all."""
+        accelerator, out = self.trainer.accelerator, self.trainer.out
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            new = out / f"{CHECKPOINT}-{self.progress.step}"
+            story = {
+                "recipe": asdict(self.recipe),
+                "data": self.trainer.sets.hashes,
+                **asdict(self.progress),
+            }
+            (new / "run.json").write_text(json.dumps(story), encoding="utf-8")
+            shutil.rmtree(out / CHECKPOINT, ignore_errors=True)
+            new.rename(out / CHECKPOINT)
+        accelerator.wait_for_everyone()
 
-    def _logits(self, ids: Sequence[list[int]]) -> Floats:
-        """(texts, classes), in order; the processes share the work."""
-        rank, world = self.accelerator.process_index, self.accelerator.num_processes
-        rows = groups(ids, self.recipe.batch)
-        self.model.eval()
-        mine: list[tuple[int, list[float]]] = []
-        for turn in range(-(-len(rows) // world)):
-            place = turn * world + rank
-            some = (
-                rows[place] if place < len(rows) else rows[0]
-            )  # all walk in step: sharded weights need everyone
-            with torch.no_grad(), self.accelerator.autocast():
-                found = self.model(**self._tensors([ids[row] for row in some])).logits.float().cpu()
-            if place < len(rows):
-                mine += zip(some, found.tolist(), strict=True)
-        self.model.train()
-        every = dict(gather_object(mine) if world > 1 else mine)
-        return np.array([every[row] for row in range(len(ids))], dtype=np.float32).reshape(
-            len(ids), -1
+    def _share_done(self, step: int) -> float:
+        """The share of the run that is done, by its steps or the clock, whichever is further."""
+        share = step / self.total
+        if self.recipe.minutes is None:
+            return share
+        minutes = (time.perf_counter() - self._begun) / 60
+        return max(share, minutes / self.recipe.minutes)
+
+    def _out_of_patience(self) -> bool:
+        return self.recipe.patience is not None and self.progress.waited >= self.recipe.patience
+
+    def _save_best(self) -> None:
+        accelerator, out = self.trainer.accelerator, self.trainer.out
+        weights = accelerator.get_state_dict(self.trainer.model_wrapped)  # all take part in it
+        if accelerator.is_main_process:
+            plain = {name.removeprefix("module."): weight for name, weight in weights.items()}
+            partial = out / "best.partial"
+            torch.save({name: plain[name].detach().cpu().clone() for name in self.trained}, partial)
+            partial.replace(out / BEST)
+
+
+def read_progress(checkpoint: Path, recipe: Recipe, sets: Sets) -> Progress:
+    """The figures of a checkpoint; those of a fresh run where it has none."""
+    path = checkpoint / "run.json"
+    if not (checkpoint / "trainer_state.json").exists() or not path.exists():
+        return Progress()
+    story = json.loads(path.read_text(encoding="utf-8"))
+    current = json.loads(json.dumps(asdict(recipe)))
+    if story["recipe"] | FREE != current | FREE or story["data"] != sets.hashes:
+        raise RecipeError(
+            f"{checkpoint} belongs to another recipe or other data;"
+            " choose another --out or delete it"
         )
-
-    def _learn(self, rows: Sequence[int], epoch: int) -> float:
-        recipe, world = self.recipe, self.accelerator.num_processes
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.rate * schedule(self.progress, recipe.warmup)
-        mine = list(rows[self.accelerator.process_index :: world])
-        pairs = self._pairs()
-        own_pairs = pairs[self.accelerator.process_index :: world]
-        ids = [self._wording(row, epoch) for row in mine] + [
-            self.pair_ids[pair] for pair in own_pairs
-        ]
-        ids = ids or [self.ids[rows[0]]]  # a process without a share still takes part
-        with self.accelerator.autocast():
-            logits = self.model(**self._tensors(ids)).logits.float()
-        # Divided by the weight of the whole step, not of the share: the mean over the processes is
-        # then exact.
-        loss = self._loss(logits[: len(mine)], mine, rows) + self._preference(
-            logits[len(mine) :], own_pairs, pairs
-        )
-        self.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(loss * world + 0.0 * logits.sum())
-        self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
-        return float(self.accelerator.reduce(loss.detach(), reduction="sum"))
-
-    def _loss(self, logits: torch.Tensor, mine: Sequence[int], rows: Sequence[int]) -> torch.Tensor:
-        if not mine:
-            return logits.new_zeros(())
-        labels, weights = self.sets.train.labels, self.sets.train.weights
-        truth = torch.tensor([labels[row] for row in mine], device=logits.device)
-        each = cross_entropy(logits, truth, reduction="none", label_smoothing=self.recipe.smoothing)
-
-        def weight(some: Sequence[int]) -> torch.Tensor:
-            return torch.tensor(
-                [weights[row] * float(self.class_weights[labels[row]]) for row in some]
-            )
-
-        return (each * weight(mine).to(each.device)).sum() / weight(rows).sum().to(each.device)
-
-    def _preference(
-        self, logits: torch.Tensor, mine: Sequence[int], pairs: Sequence[int]
-    ) -> torch.Tensor:
-        """Of pairs, after Rafailov et al. (2023): the better label is to gain on the worse, from
-        where it was.
-        """
-        if not mine:
-            return logits.sum() * 0.0
-        gained = self._margins(logits, mine) - self.margins[list(mine)].to(logits.device)
-        lost = -logsigmoid(self.recipe.preference_beta * gained).sum()
-        return self.recipe.preference_weight * lost / len(pairs)
-
-    def _margins(self, logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
-        likely, at = logits.log_softmax(-1), range(len(rows))
-        return (
-            likely[at, [self.preferences[row].better for row in rows]]
-            - likely[at, [self.preferences[row].worse for row in rows]]
-        )
-
-    def _prefer_from(self) -> None:
-        if self.preferences:
-            before = torch.from_numpy(self._logits(self.pair_ids))
-            self.margins = self._margins(before, range(len(self.preferences)))
-
-    def _pairs(self) -> list[int]:
-        count = min(self.recipe.preference_batch, len(self.preferences))
-        return random.Random(f"{self.recipe.seed}:pairs:{self.step}").sample(  # noqa: S311 (no secret)
-            range(len(self.preferences)), count
-        )
-
-    def _wording(self, row: int, epoch: int) -> list[int]:
-        """Token ids of a text, in another wording by the recipe's chance; every process draws the
-        same.
-        """
-        recipe = self.recipe
-        chance = random.Random(f"{recipe.seed}:{epoch}:{row}")  # noqa: S311 (no secret)
-        if chance.random() >= recipe.augment:
-            return self.ids[row]
-        return self.tokens([augmented(self.sets.train.texts[row], chance, recipe.augment_ways)])[0]
-
-    def _tensors(self, ids: Sequence[list[int]]) -> dict[str, torch.Tensor]:
-        return self.tokens.tensors(ids, self.accelerator.device)
-
-    def _from_here(self) -> Iterator[tuple[int, list[int]]]:
-        """(epoch, rows) of the steps that are still to do."""
-        number = 0
-        for epoch in range(self.recipe.epochs):
-            for rows in self._batches(epoch):
-                number += 1
-                if self.step < number <= self.total:
-                    yield epoch, rows
-
-    def _batches(self, epoch: int) -> Iterator[list[int]]:
-        """Rows of an epoch's steps, of like length, in an order that the seed decides."""
-        order = random.Random(f"{self.recipe.seed}:{epoch}")  # noqa: S311 (no secret)
-        rows = list(range(len(self.ids)))
-        order.shuffle(rows)
-        size, made = self.recipe.batch, []
-        for at in range(0, len(rows), size * LIKE):
-            like = sorted(rows[at : at + size * LIKE], key=lambda row: len(self.ids[row]))
-            made += [like[start : start + size] for start in range(0, len(like), size)]
-        order.shuffle(made)
-        yield from made
-
-    def _look(self) -> None:
-        """Validate, and keep the weights if they are better than ever."""
-        truth = np.array(self.sets.validation.labels)
-        found = softmax(self._logits(self.held_out))
-        score = macro_f1(truth, found.argmax(-1), len(self.sets.names))
-        loss = float(-np.log(found[np.arange(len(truth)), truth] + 1e-9).mean())
-        self.waited += 1
-        if score > self.best_score:
-            self.best_score, self.best_step, self.waited = score, self.step, 0
-            state = self.accelerator.get_state_dict(self.model)
-            if self.accelerator.is_main_process:
-                plain = {name.removeprefix("module."): weight for name, weight in state.items()}
-                partial = self.out / "best.partial"
-                torch.save(
-                    {name: plain[name].detach().cpu().clone() for name in self.trained}, partial
-                )
-                partial.replace(self.out / "best.pt")
-        self._say(
-            step=self.step,
-            epoch=round(self.step * self.recipe.batch / len(self.ids), 2),
-            score=round(score, 4),
-            validation_loss=round(loss, 5),
-            accuracy=round(float((found.argmax(-1) == truth).mean()), 4),
-        )
-
-    def _checkpoint(self) -> None:
-        partial, whole = self.out / "checkpoint.partial", self.out / "checkpoint"
-        self.accelerator.save_state(str(partial))
-        if self.accelerator.is_main_process:
-            (partial / "run.json").write_text(
-                json.dumps(
-                    {"recipe": asdict(self.recipe), "data": self.sets.hashes, **self._where()}
-                ),
-                encoding="utf-8",
-            )
-            shutil.rmtree(whole, ignore_errors=True)
-            partial.rename(whole)
-        self.accelerator.wait_for_everyone()
-
-    def _where(self) -> dict[str, Any]:
-        return {
-            name: getattr(self, name)
-            for name in ("step", "best_step", "best_score", "waited", "seconds", "busy")
-        }
-
-    def _resume(self) -> None:
-        folder = (
-            self.out / "checkpoint"
-        )  # of a finished run it is at the end, and nothing is left to do
-        if not (folder / "run.json").exists():
-            return
-        state = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        asked = json.loads(json.dumps(asdict(self.recipe)))
-        if state["recipe"] | FREE != asked | FREE or state["data"] != self.sets.hashes:
-            raise RecipeError(
-                f"{folder} belongs to another recipe or other data; choose another --out or delete it"
-            )
-        self.accelerator.load_state(str(folder))
-        for name in self._where():
-            setattr(self, name, state[name])
-        self._say(resumed_at=self.step)
+    return Progress(**{field.name: story[field.name] for field in fields(Progress)})
 
 
-def _nothing(**facts: object) -> None:
-    """Of several processes one writes the log."""
+def untrained_margins(model: Any, tokens: Tokens, preferences: Sequence[Preference]) -> Tensor:
+    """(pairs,): log-odds of the better label over the worse, before any training."""
+    if not preferences:
+        return torch.zeros(0)
+    logits = logits_of(model, tokens, tokens([pair.text for pair in preferences]))
+    better = torch.tensor([pair.better for pair in preferences])
+    worse = torch.tensor([pair.worse for pair in preferences])
+    return margins_of(torch.from_numpy(logits), better, worse)
+
+
+def margins_of(logits: Tensor, better: Tensor, worse: Tensor) -> Tensor:
+    """(pairs,): log-odds of one class over another. logits: (pairs, classes)."""
+    rows = torch.arange(len(logits), device=logits.device)
+    likely = logits.log_softmax(-1)
+    return likely[rows, better] - likely[rows, worse]
 
 
 def schedule(progress: float, warmup: float) -> float:
     """The share of the full rate: up in a line, down in a cosine to 2 %."""
     if progress < warmup:
         return (progress + 1e-3) / (warmup + 1e-3)
-    return 0.02 + 0.98 * 0.5 * (
-        1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup)))
+    after = min(1.0, (progress - warmup) / (1 - warmup))
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * after))
+
+
+def _arguments(recipe: Recipe, out: Path, steps: int) -> TrainingArguments:
+    gpu = torch.cuda.is_available()
+    fast = torch.cuda.is_bf16_supported() if gpu else has_bfloat16()
+    low = recipe.precision == "bf16" or (recipe.precision == "auto" and fast)
+    # Trainer would take the precision of an earlier run, or of the launcher, over the recipe's.
+    os.environ["ACCELERATE_MIXED_PRECISION"] = "bf16" if low else "no"
+    arguments = TrainingArguments(
+        output_dir=str(out),
+        use_cpu=not gpu,
+        bf16=low,
+        max_steps=steps,
+        per_device_eval_batch_size=recipe.batch,
+        learning_rate=recipe.rate,
+        weight_decay=recipe.decay,
+        max_grad_norm=1.0,
+        optim="adamw_torch_fused",
+        seed=recipe.seed,
+        eval_strategy="no",  # RunCallback says when
+        logging_strategy="no",
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        dataloader_pin_memory=False,
+        ddp_find_unused_parameters=False,
     )
+    arguments._n_gpu = min(1, arguments.n_gpu)  # several GPUs take several processes
+    return arguments
+
+
+def _silent(**facts: object) -> None:
+    """Of several processes one writes the log."""

@@ -1,4 +1,4 @@
-"""A hub of models: what it has, and what is sent there."""
+"""Client of a hub of models: look-ups and uploads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class HubError(TrainingError):
 
 
 def only_cached(name: str) -> bool:
-    """Whether a model of this name can only come from the cache, as there is no hub to ask.
+    """True where a model of this name can only come from the cache: no hub is reached.
 
     Raises HubError when the hub answers that there is none. A folder is not asked for.
     """
@@ -56,21 +56,23 @@ def push(folder: Path, name: str, *, private: bool = True) -> str:
     api = HfApi()
     try:
         with _quiet():
-            made = api.create_repo(name, private=private, exist_ok=True)
+            created = api.create_repo(name, private=private, exist_ok=True)
             api.upload_folder(
-                repo_id=made.repo_id, folder_path=folder, commit_message="Sent by earshot"
+                repo_id=created.repo_id, folder_path=folder, commit_message="Sent by earshot"
             )
     except HFValidationError as error:
         raise HubError(f"{name}: {_first(error)}") from None
     except HfHubHTTPError as error:
         code = error.response.status_code if error.response is not None else 0
-        why = "log in with `hf auth login` or set HF_TOKEN" if code in (401, 403) else _first(error)
-        raise HubError(f"the hub refused {name} ({code}): {why}") from None
+        advice = _first(error)
+        if code in (401, 403):
+            advice = "log in with `hf auth login` or set HF_TOKEN"
+        raise HubError(f"the hub refused {name} ({code}): {advice}") from None
     except (OfflineModeIsEnabled, RequestException, OSError) as error:
         raise HubError(
             f"the hub at {api.endpoint} cannot be reached ({type(error).__name__}); see HF_ENDPOINT"
         ) from None
-    return str(made)
+    return str(created)
 
 
 def _first(error: Exception) -> str:

@@ -1,6 +1,4 @@
-"""What a finished run leaves: the models that `from_pretrained` reads, the predictions, and its
-story.
-"""
+"""Files of a finished run: models for `from_pretrained`, predictions, words and run.json."""
 
 from __future__ import annotations
 
@@ -33,21 +31,21 @@ Floats = NDArray[np.float32]
 BASE, MODEL, ADAPTER, RELEASE = "base", "model", "adapter", "release"
 RUN, PREDICTIONS, WORDS = "run.json", "predictions.csv", "words.json"
 FREQUENT = 120  # words of a class
-SOME = 32  # texts that show whether what was written is what was trained
+CHECKED = 32  # texts that show whether what was written is what was trained
 SAME_LOGITS = 2e-3  # merged against trained: float arithmetic in another order
 QUANTISED_LOGITS = 0.5  # adapters learnt on four bits, merged into the full weights
 _VERSIONS = ("torch", "transformers", "peft", "accelerate", "tokenizers")
 
 
 class LostError(TrainingError):
-    """What was written is not what was trained."""
+    """The written model is not the trained one."""
 
 
 def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the best weights as `model` (and `adapter`), the predictions and run.json; returns what
-    that says.
+    """Write the best weights as `model` (and `adapter`), the predictions and run.json.
 
-    Raises LostError when the model read back does not say what the trained one says.
+    Returns the story of run.json. Raises LostError when the model read back gives other logits
+    than the trained one.
     """
     out, recipe = fit.out, fit.recipe
     best = with_weights(build(recipe, out / BASE), fit.best())
@@ -59,19 +57,19 @@ def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:
     for folder in (MODEL, *([] if recipe.way == "full" else [ADAPTER])):
         fit.tokens.tokenizer.save_pretrained(out / folder)
     again = AutoModelForSequenceClassification.from_pretrained(out / MODEL, **kernels())
-    some = fit.held_out[:SOME]
+    sample = fit.held_out[:CHECKED]
     lost = float(
-        np.abs(logits_of(again, fit.tokens, some) - logits_of(best, fit.tokens, some)).max()
+        np.abs(logits_of(again, fit.tokens, sample) - logits_of(best, fit.tokens, sample)).max()
     )
     if lost > (SAME_LOGITS if recipe.way != "qlora" else QUANTISED_LOGITS):
         raise LostError(
             f"{out / MODEL}: read back, its logits differ by {lost:.4f} from the trained ones"
         )
-    held = fit.sets.validation
-    said = softmax(logits_of(again, fit.tokens, fit.held_out))
+    held_out = fit.sets.validation
+    probabilities = softmax(logits_of(again, fit.tokens, fit.held_out))
     with (out / PREDICTIONS).open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerow(["part", "text", "label", *fit.sets.names])
-    add_predictions(out, "validation", held, said, fit.sets.names)
+    add_predictions(out, "validation", held_out, probabilities, fit.sets.names)
     write(out / WORDS, _words(fit))
     story = {
         "kind": "sentiment",
@@ -82,22 +80,22 @@ def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:
         "labels": list(fit.sets.names),
         "texts": {
             "train": len(fit.sets.train),
-            "validation": len(held),
+            "validation": len(held_out),
             "test": len(fit.sets.test),
         },
         "parameters": fit.parameters,
         "bytes": {
             name: size(out / name) for name in (BASE, MODEL, ADAPTER) if (out / name).exists()
         },
-        "seconds": round(fit.seconds, 1),
-        "processor_seconds": round(fit.busy, 1),
-        "steps": fit.step,
-        "best_step": fit.best_step,
-        "processes": fit.accelerator.num_processes,
-        "precision": fit.accelerator.mixed_precision,
+        "seconds": round(fit.progress.seconds, 1),
+        "processor_seconds": round(fit.progress.busy, 1),
+        "steps": fit.progress.step,
+        "best_step": fit.progress.best_step,
+        "processes": fit.processes,
+        "precision": fit.precision,
         "versions": {name: version(name) for name in _VERSIONS}
         | {"python": platform.python_version()},
-        "validation": scores(np.array(held.labels), said, fit.sets.names),
+        "validation": scores(np.array(held_out.labels), probabilities, fit.sets.names),
         **more,
     }
     write(out / RUN, story)
@@ -136,18 +134,18 @@ def with_weights(model: Any, weights: Mapping[str, torch.Tensor]) -> Any:
 
 
 def add_predictions(
-    out: Path, part: str, texts: Labelled, said: Floats, names: Sequence[str]
+    out: Path, part: str, texts: Labelled, probabilities: Floats, names: Sequence[str]
 ) -> None:
-    """What a model said of each text of a part; the report reads it. said: (texts, classes)."""
+    """Append the probabilities (texts, classes) of a part, which the report reads."""
     with (out / PREDICTIONS).open("a", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(
             [part, text, names[label], *(f"{value:.5f}" for value in row)]
-            for text, label, row in zip(texts.texts, texts.labels, said, strict=True)
+            for text, label, row in zip(texts.texts, texts.labels, probabilities, strict=True)
         )
 
 
 def _words(fit: Fit) -> dict[str, dict[str, int]]:
-    """In how many texts of each class that it learnt from a word stands."""
+    """By class, how many of the texts to learn from hold a word."""
     train = fit.sets.train
     return {
         name: dict(

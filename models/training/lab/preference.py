@@ -1,14 +1,13 @@
-"""Pairs that say which label of a text is better and which is worse: from examples, and from what
-agents corrected.
-"""
+"""Preference pairs: a text with a better and a worse label, from examples and corrections."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.evaluation.labelled_file import Row, Table, read_labelled
 from models.training.corpus.data import DataError, file_hash
 
 COLUMNS = ("text", "better", "worse")
@@ -29,36 +28,22 @@ def read_preferences(path: Path, names: Sequence[str]) -> tuple[list[Preference]
     Without a worse label, every other one is. Raises DataError naming the column, row or label that
     is wrong.
     """
-    found: list[Preference] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
-                there = ", ".join(reader.fieldnames or ["(none)"])
-                raise DataError(
-                    f"{path}: no column {' and '.join(missing)}; its columns are {there}"
-                )
-            for line, row in enumerate(reader, 2):
-                better, worse = ((row[name] or "").strip().lower() for name in ("better", "worse"))
-                for label in (better, *([worse] if worse else [])):
-                    if label not in names:
-                        raise DataError(
-                            f"{path}: row {line}: unknown label {label!r}; use {', '.join(names)}"
-                        )
-                if better == worse:
-                    raise DataError(f"{path}: row {line}: better and worse are the same")
-                others = [worse] if worse else [name for name in names if name != better]
-                found += [
-                    Preference(row["text"] or "", names.index(better), names.index(one))
-                    for one in others
-                ]
-    except OSError as error:
-        raise DataError(f"{path}: it cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: it is no CSV in UTF-8 ({error})") from None
-    if not found:
-        raise DataError(f"{path}: it has no pairs")
-    return found, {path.name: file_hash(path)}
+    table = read_labelled(path, COLUMNS, error=DataError)
+    pairs = [pair for row in table.rows for pair in _pairs(table, row, names)]
+    return pairs, {path.name: file_hash(path)}
+
+
+def _pairs(table: Table, row: Row, names: Sequence[str]) -> Iterator[Preference]:
+    better, worse = row["better"].lower(), row["worse"].lower()
+    if better not in names:
+        raise table.unknown(row, "better", names)
+    if worse and worse not in names:
+        raise table.unknown(row, "worse", names)
+    if better == worse:
+        raise table.refused(row, "better and worse are the same")
+    for name in names:
+        if name == worse or (not worse and name != better):
+            yield Preference(row.cells["text"], names.index(better), names.index(name))
 
 
 def write_preferences(pairs: Sequence[tuple[str, str, str | None]], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every choice of a run of the lab, and the file that says them."""
+"""Recipe of a run of the lab: every choice, with the bounds of its settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 from models.sentiment_classifier import Reading
 from models.training.encoder.base import MINILM
-from models.training.recipes import Given, recipe_of
+from models.training.recipes import Settings, recipe_of
 
 Way = Literal["full", "lora", "qlora"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -93,7 +93,7 @@ class Recipe:
 
 
 def is_recipe(config: Path) -> bool:
-    """Whether a config file is one of the lab: it says which way to train."""
+    """True for a recipe of the lab, which has a `way`."""
     try:
         return "way" in tomllib.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -101,24 +101,24 @@ def is_recipe(config: Path) -> bool:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a TOML file. Raises RecipeError, naming the setting that is unknown or wrong."""
+    """The recipe in a TOML file. Raises RecipeError naming an unknown or wrong setting."""
     return recipe_of(Recipe, path, _wrong)
 
 
-def _wrong(given: Given) -> str | None:
-    if given.get("way") is None:
+def _wrong(settings: Settings) -> str | None:
+    if settings.get("way") is None:
         return 'it does not say the way: "full", "lora" or "qlora"'
-    if given.get("classes", 3) not in (2, 3):
+    if settings.get("classes", 3) not in (2, 3):
         return "classes is 2 (negative, positive) or 3 (negative, neutral, positive)"
     for name, (lowest, highest) in BOUNDS.items():
-        value = given.get(name)
+        value = settings.get(name)
         if value is not None and not lowest <= value <= highest:
             return f"{name} is {lowest:g} " + (
                 "or more" if math.isinf(highest) else f"to {highest:g}"
             )
     for name in ("rate", "minutes", "preference_beta"):
-        if not given.get(name, 1) > 0:
+        if not settings.get(name, 1) > 0:
             return f"{name} is more than 0"
-    if min(given.get("read", (8,)), default=8) < 8:
+    if min(settings.get("read", (8,)), default=8) < 8:
         return "read is 8 or more"
     return None

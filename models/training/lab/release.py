@@ -1,6 +1,4 @@
-"""From a finished run of the lab to its small model: export, INT8, the gate, a directory with its
-story and card.
-"""
+"""Release of a run of the lab: export, INT8, the gate, and a directory with story and card."""
 
 from __future__ import annotations
 
@@ -55,19 +53,20 @@ class ServedOnnxConfig(NetworkOnnxConfig):
 
 
 def release(fit: Fit, out: Path, story: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the run's small model to `out`, return its story. Raises GateError, and writes nothing,
-    if it fails.
+    """Write the run's small model to `out`, return its story.
+
+    Raises GateError, and writes nothing, if it fails.
     """
     with tempfile.TemporaryDirectory(dir=fit.out) as spare:
-        made = Path(spare) / "made"
-        made.mkdir()
-        told = _build(fit, made, Path(spare) / "full", story)
+        model = Path(spare) / "made"
+        model.mkdir()
+        story = _build(fit, model, Path(spare) / "full", story)
         shutil.rmtree(out, ignore_errors=True)
-        made.rename(out)
-    return told
+        model.rename(out)
+    return story
 
 
-def _build(fit: Fit, made: Path, full: Path, run_story: Mapping[str, Any]) -> dict[str, Any]:
+def _build(fit: Fit, folder: Path, full: Path, run_story: Mapping[str, Any]) -> dict[str, Any]:
     full.mkdir()
     model = AutoModelForSequenceClassification.from_pretrained(
         fit.out / keep.MODEL, attn_implementation="eager"
@@ -75,13 +74,13 @@ def _build(fit: Fit, made: Path, full: Path, run_story: Mapping[str, Any]) -> di
     served = Served(model.eval())
     write_onnx(served, ServedOnnxConfig(served.config, task="feature-extraction"), full / MODEL)
     learned = fit.sets.train.texts
-    some = random.Random(fit.recipe.seed).sample(learned, k=min(CALIBRATION_TEXTS, len(learned)))  # noqa: S311
-    quantise(full / MODEL, made / MODEL, _first(fit.tokens(some), CALIBRATION_TOKENS))
-    for folder in (full, made):
-        fit.tokens.backend.save(str(folder / TOKENIZER))
-    held, tokens = fit.sets.validation, fit.held_out
-    exact, small = (run(opened(folder, fit.recipe.threads)[0], tokens) for folder in (full, made))
-    truth = np.array(held.labels)
+    sample = random.Random(fit.recipe.seed).sample(learned, k=min(CALIBRATION_TEXTS, len(learned)))  # noqa: S311
+    quantise(full / MODEL, folder / MODEL, _first(fit.tokens(sample), CALIBRATION_TOKENS))
+    for directory in (full, folder):
+        fit.tokens.backend.save(str(directory / TOKENIZER))
+    held_out, tokens = fit.sets.validation, fit.held_out
+    exact, small = (run(opened(path, fit.recipe.threads)[0], tokens) for path in (full, folder))
+    truth = np.array(held_out.labels)
     checks = [
         gate.same(
             "exported against trained",
@@ -90,12 +89,15 @@ def _build(fit: Fit, made: Path, full: Path, run_story: Mapping[str, Any]) -> di
         ),
         *agreement(truth, exact, small),
         gate.Check(
-            "INT8, share of the bytes saved", 1 - _bytes(made) / _bytes(full), SMALLER, least=True
+            "INT8, share of the bytes saved",
+            1 - _bytes(folder) / _bytes(full),
+            SMALLER,
+            at_least=True,
         ),
     ]
     gate.enforce(checks)
     temperature = gate.temperature(truth, small)
-    files = {name: sha256(made / name) for name in (MODEL, TOKENIZER)}
+    files = {name: sha256(folder / name) for name in (MODEL, TOKENIZER)}
     calm = softmax(small / np.float32(temperature))
     story = {
         "format": FORMAT,
@@ -109,31 +111,31 @@ def _build(fit: Fit, made: Path, full: Path, run_story: Mapping[str, Any]) -> di
         "data": run_story["data"],
         "texts": run_story["texts"],
         "steps": run_story["best_step"],
-        "bytes": {"fp32": _bytes(full), "int8": _bytes(made)},
+        "bytes": {"fp32": _bytes(full), "int8": _bytes(folder)},
         "gate": [str(check) for check in checks],
         "validation": scores(truth, calm, fit.sets.names),
     }
     if len(fit.sets.test):  # read here, after every choice
-        logits = run(opened(made, fit.recipe.threads)[0], fit.tokens(fit.sets.test.texts))
-        said = softmax(logits / np.float32(temperature))
-        story["test"] = scores(np.array(fit.sets.test.labels), said, fit.sets.names)
-        keep.add_predictions(fit.out, "test", fit.sets.test, said, fit.sets.names)
-    (made / STORY).write_text(written_story(story), encoding="utf-8")
-    (made / CARD).write_text(card(story), encoding="utf-8")
+        logits = run(opened(folder, fit.recipe.threads)[0], fit.tokens(fit.sets.test.texts))
+        probabilities = softmax(logits / np.float32(temperature))
+        story["test"] = scores(np.array(fit.sets.test.labels), probabilities, fit.sets.names)
+        keep.add_predictions(fit.out, "test", fit.sets.test, probabilities, fit.sets.names)
+    (folder / STORY).write_text(written_story(story), encoding="utf-8")
+    (folder / CARD).write_text(card(story), encoding="utf-8")
     return story
 
 
-def _first(ids: Sequence[list[int]], most: int) -> list[list[int]]:
-    """As many texts as so many tokens are, and one at least."""
+def _first(ids: Sequence[list[int]], limit: int) -> list[list[int]]:
+    """The first texts, until `limit` tokens are reached."""
     return [
-        one
-        for one, before in zip(ids, accumulate(map(len, ids), initial=0), strict=False)
-        if before < most
+        row
+        for row, before in zip(ids, accumulate(map(len, ids), initial=0), strict=False)
+        if before < limit
     ]
 
 
 def agreement(truth: NDArray[np.int64], exact: Floats, small: Floats) -> list[gate.Check]:
-    """That the small model is as good as the full one: judgements, logits and calibration."""
+    """The small model is as good as the full one: judgements, logits and calibration."""
     lost, error = gate.lost_f1(truth, exact.argmax(-1), small.argmax(-1), exact.shape[-1])
     worse = _error(truth, small) - _error(truth, exact)
     allowed = gate.LOST_F1 if error <= gate.LOST_F1 else gate.ONE_SIDED * error
@@ -161,26 +163,24 @@ def _bytes(folder: Path) -> int:
 def card(story: Mapping[str, Any]) -> str:
     """The Markdown of a directory's story."""
     recipe, reading = story["recipe"], story["reading"]
-    rows = [
-        f"| {part} | {told['n']:,} | {told['accuracy']:.4f} | {told['macro_f1']:.4f} | {told['macro_recall']:.4f} "
-        f"| {told['ece']:.4f} |"
-        for part in ("validation", "test")
-        if (told := story.get(part))
-    ]
+    labels = ", ".join(story["labels"])
+    steps = f"{story['steps']:,} steps of {recipe['batch']}"
+    rows = [_row(part, story[part]) for part in ("validation", "test") if story.get(part)]
     tested = "; the test part was read after every choice" if "test" in story else ""
-    gate_lines = "\n".join(story["gate"])
+    ends = ", the middle first" if reading["both_ends"] else ""
+    table, gate_lines = "\n".join(rows), "\n".join(story["gate"])
     data = ", ".join(f"{name} ({digest[:12]})" for name, digest in story["data"].items())
     return f"""# {story["version"]}
 
-Sentiment of English texts ({", ".join(story["labels"])}): {recipe["base"]}, tuned ({recipe["way"]}), INT8 ONNX.
-Texts are cut after {reading["longest"]} tokens{", the middle first" if reading["both_ends"] else ""}.
+Sentiment of English texts ({labels}): {recipe["base"]}, tuned ({recipe["way"]}), INT8 ONNX.
+Texts are cut after {reading["longest"]} tokens{ends}.
 
 | part | n | accuracy | macro-F1 | macro-recall | ECE |
 |---|---|---|---|---|---|
-{chr(10).join(rows)}
+{table}
 
 The validation part chose the weights and the temperature ({story["temperature"]}){tested}.
-Learnt in {story["steps"]:,} steps of {recipe["batch"]} from {story["texts"]["train"]:,} texts, seed {recipe["seed"]}.
+Learnt in {steps} from {story["texts"]["train"]:,} texts, seed {recipe["seed"]}.
 Files: {data}.
 {story["bytes"]["int8"]:,} bytes; FP32 {story["bytes"]["fp32"]:,}.
 
@@ -190,3 +190,9 @@ Files: {data}.
 {gate_lines}
 ```
 """
+
+
+def _row(part: str, figures: Mapping[str, Any]) -> str:
+    shares = [figures[name] for name in ("accuracy", "macro_f1", "macro_recall", "ece")]
+    cells = " | ".join(f"{share:.4f}" for share in shares)
+    return f"| {part} | {figures['n']:,} | {cells} |"

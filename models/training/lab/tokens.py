@@ -1,4 +1,4 @@
-"""Texts as a network of the lab takes them, and what it says of them."""
+"""Token ids of texts as a network of the lab reads them, and its logits."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ class TokensError(TrainingError):
 
 
 class Tokens:
-    """A tokenizer and how texts are read with it: the one step that training, comparison and
-    serving share.
-    """
+    """Tokenizer and reading of a network, shared by training, comparison and serving."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, reading: Reading) -> None:
         backend = getattr(tokenizer, "backend_tokenizer", None)
@@ -38,17 +36,16 @@ class Tokens:
         self._pad = int(getattr(tokenizer, "pad_token_id", None) or 0)
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
-        read = self.reading
-        return [
-            read.cut(one.ids)
-            for one in self.backend.encode_batch([read.text(text) for text in texts])
-        ]
+        reading = self.reading
+        encodings = self.backend.encode_batch([reading.text(text) for text in texts])
+        return [reading.cut(encoding.ids) for encoding in encodings]
 
     def tensors(self, ids: Sequence[list[int]], device: Any = "cpu") -> dict[str, torch.Tensor]:
         """Token ids and their mask, (batch, width)."""
         width = -(-max(map(len, ids)) // WIDTH) * WIDTH
-        padded = torch.tensor([[*one, *[self._pad] * (width - len(one))] for one in ids])
-        mask = torch.arange(width)[None, :] < torch.tensor([len(one) for one in ids])[:, None]
+        lengths = torch.tensor([len(row) for row in ids])
+        padded = torch.tensor([row + [self._pad] * (width - len(row)) for row in ids])
+        mask = torch.arange(width)[None, :] < lengths[:, None]
         return {"input_ids": padded.to(device), "attention_mask": mask.long().to(device)}
 
 
@@ -58,13 +55,14 @@ def groups(ids: Sequence[list[int]], batch: int) -> list[list[int]]:
     return [order[at : at + batch] for at in range(0, len(order), batch)]
 
 
-def logits_of(model: Any, tokens: Tokens, ids: Sequence[list[int]], batch: int = BATCH) -> Floats:
+def logits_of(model: Any, tokens: Tokens, ids: Sequence[list[int]]) -> Floats:
     """(texts, classes), in order, of a network on this process alone, in full precision."""
     device = next(model.parameters()).device
     model.eval()
-    found: dict[int, list[float]] = {}
-    for rows in groups(ids, batch):
+    logits: dict[int, list[float]] = {}
+    for rows in groups(ids, BATCH):
         with torch.inference_mode():
-            said = model(**tokens.tensors([ids[row] for row in rows], device)).logits.float().cpu()
-        found |= dict(zip(rows, said.tolist(), strict=True))
-    return np.array([found[row] for row in range(len(ids))], dtype=np.float32).reshape(len(ids), -1)
+            outputs = model(**tokens.tensors([ids[row] for row in rows], device))
+        logits |= dict(zip(rows, outputs.logits.float().tolist(), strict=True))
+    in_order = [logits[row] for row in range(len(ids))]
+    return np.array(in_order, dtype=np.float32).reshape(len(ids), -1)

@@ -1,4 +1,4 @@
-"""The model card: what a model directory says about itself to a person."""
+"""Model card: the Markdown of a model directory's story."""
 
 from __future__ import annotations
 
@@ -6,24 +6,33 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-_RUN = """`earshot train sentiment models/training/configs/heads.toml` with the data in `../shared/data` (or
-`EARSHOT_SHARED`), from {start} (made by `configs/default.toml`): {epochs} epochs of {train} texts, by turns half of
-{by_turns} more, seed {seed}; the weights are those of the best of {looks} looks an epoch at the validation sets.
-{of_start}About {minutes} minutes on one free core with AMX (`OMP_NUM_THREADS=1`, `threads = 1`)."""
-_HEADS = """`earshot train sentiment models/training/configs/further.toml` with the data in `../shared/data` (or
-`EARSHOT_SHARED`): the heads of severity, topic and problem were taught again ({epochs} epochs, seed {seed}) on what the
+_RUN = """`earshot train sentiment models/training/configs/heads.toml` with the data in \
+`../shared/data` (or
+`EARSHOT_SHARED`), from {start} (made by `configs/default.toml`): {epochs} epochs of {train} \
+texts, by turns half of
+{by_turns} more, seed {seed}; the weights are those of the best of {looks} looks an epoch at the \
+validation sets.
+{of_start}About 45 minutes on one free core with AMX (`OMP_NUM_THREADS=1`, `threads = 1`)."""
+_HEADS = """`earshot train sentiment models/training/configs/further.toml` with the data in \
+`../shared/data` (or
+`EARSHOT_SHARED`): the heads of severity, topic and problem were taught again ({epochs} epochs, \
+seed {seed}) on what the
 encoder of {start} (SHA-256 {start_hash}) sees of a text. The encoder and all other outputs are that
-model's, bit for bit for the same words, and so are the lines of the gate about them. The encoder itself was trained by
-`configs/default.toml`, then `configs/heads.toml`. Reading 45,000 texts takes 5 minutes of a core, the heads one."""
+model's, bit for bit for the same words, and so are the lines of the gate about them. The encoder \
+itself was trained by
+`configs/default.toml`, then `configs/heads.toml`. Reading 45,000 texts takes 5 minutes of a \
+core, the heads one."""
 _OF_START = """
-The result has {share:.0%} of the start's weights, the share with the best sentiment on TweetEval's validation part. The
-test splits had been read once before, for a candidate without them (macro-recall 0.697 on TweetEval).
+The result has {share:.0%} of the start's weights, the share with the best sentiment on \
+TweetEval's validation part. The
+test splits had been read once before, for a candidate without them (macro-recall 0.697 on \
+TweetEval).
 """
 _TEMPLATE = Path(__file__).with_name("card.md")
 
 
-def card(story: Mapping[str, Any], minutes: int = 45) -> str:
-    """The Markdown of a model's story."""
+def card(story: Mapping[str, Any]) -> str:
+    """The Markdown of a story. Its `since` is a few lines on changes after the training."""
     recipe = story["recipe"]
     return _TEMPLATE.read_text(encoding="utf-8").format(
         version=story["version"],
@@ -44,11 +53,11 @@ def card(story: Mapping[str, Any], minutes: int = 45) -> str:
         f"words from {story['cause_least']}, strange above {story['strange_most']}, "
         f"dissatisfaction of the grades 2 to 5 from {', '.join(map(str, story['levels']))}",
         gate="\n".join(story["gate"]),
-        again=_again(story, minutes),
+        again="\n\n".join([_again(story), *story.get("since", [])]),
     )
 
 
-def _again(story: Mapping[str, Any], minutes: int) -> str:
+def _again(story: Mapping[str, Any]) -> str:
     recipe = story["recipe"]
     if recipe.get("heads_only"):
         return _HEADS.format(
@@ -65,7 +74,6 @@ def _again(story: Mapping[str, Any], minutes: int) -> str:
         seed=recipe["seed"],
         start=recipe["start"] or "the base",
         of_start=_OF_START.format(share=recipe["of_start"]) if recipe["of_start"] else "",
-        minutes=minutes,
     )
 
 
@@ -74,12 +82,12 @@ def _table(figures: Mapping[str, Any]) -> str:
         "| set and task | n | macro-recall | macro-F1 | accuracy | ECE |",
         "|---|---|---|---|---|---|",
     ]
-    for name, one in figures.items():
-        shown = [f"{one[key]:.3f}" for key in ("macro_recall", "macro_f1", "accuracy", "ece")]
-        rows.append("| " + " | ".join([name, f"{one['n']:,}", *shown]) + " |")
-        if "macro_f1_of_complaints" in one:
+    for name, row in figures.items():
+        cells = [f"{row[key]:.3f}" for key in ("macro_recall", "macro_f1", "accuracy", "ece")]
+        rows.append("| " + " | ".join([name, f"{row['n']:,}", *cells]) + " |")
+        if "macro_f1_of_complaints" in row:
             rows.append(
-                f"| {name}, 1 to 4 of complaints | | | {one['macro_f1_of_complaints']:.3f} | | |"
+                f"| {name}, 1 to 4 of complaints | | | {row['macro_f1_of_complaints']:.3f} | | |"
             )
     return "\n".join(rows)
 
@@ -95,10 +103,10 @@ def _understood(figures: Mapping[str, Any]) -> str:
         "share",
     ]
     rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    for name, one in figures.items():
-        shown = [
-            f"{one[key]:.3f}" if key in one else ""
+    for name, row in figures.items():
+        cells = [
+            f"{row[key]:.3f}" if key in row else ""
             for key in ("accuracy", "macro_f1", "mean_error", "spearman", "share")
         ]
-        rows.append("| " + " | ".join([name, f"{one['n']:,}", *shown]) + " |")
+        rows.append("| " + " | ".join([name, f"{row['n']:,}", *cells]) + " |")
     return "\n".join(rows)

@@ -1,4 +1,4 @@
-"""The merged network as one ONNX file, written by optimum. `quantise` makes it small."""
+"""Export of the merged network as an ONNX file by optimum; `quantise` makes it small."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ def export(network: Network, path: Path) -> None:
 
 
 def write_onnx(network: torch.nn.Module, config: DistilBertOnnxConfig, path: Path) -> None:
-    """Write any network whose inputs are token ids and their mask; config: what its outputs are
-    called.
-    """
+    """Write a network with token ids and their mask as inputs. config: names of its outputs."""
     with warnings.catch_warnings(), _quiet():
         warnings.simplefilter(
             "ignore"

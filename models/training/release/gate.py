@@ -32,7 +32,9 @@ RESAMPLES = 200
 ONE_SIDED = 1.64  # standard errors that chance exceeds once in twenty times
 EMBEDDING_INT8 = 0.98  # mean cosine of INT8 to fp32
 LOST_FEW_SHOT = 0.02
+SHOTS, DRAWS = 5, 5
 HEADS_COST = 0.05  # share of the time of the encoder alone
+COST_ROUNDS = 40
 EMBEDDING_BASE = 0.9  # mean cosine of the tuned to the base's embedding
 
 
@@ -42,27 +44,28 @@ class GateError(TrainingError):
 
 @dataclass(frozen=True)
 class Check:
-    """One promise of the gate: `value` must not be above (or, with `least`, below) `limit`."""
+    """A promise of the gate: `value` must not be above (with `at_least`: below) `limit`."""
 
     name: str
     value: float
     limit: float
-    least: bool = False
+    at_least: bool = False
 
     @property
     def passed(self) -> bool:
-        return bool(self.value >= self.limit if self.least else self.value <= self.limit)
+        return bool(self.value >= self.limit if self.at_least else self.value <= self.limit)
 
     def __str__(self) -> str:
-        sign = ">=" if self.least else "<="
-        return f"{'ok  ' if self.passed else 'FAIL'} {self.name}: {self.value:.5f} (must be {sign} {self.limit:.5f})"
+        sign = ">=" if self.at_least else "<="
+        verdict = "ok  " if self.passed else "FAIL"
+        return f"{verdict} {self.name}: {self.value:.5f} (must be {sign} {self.limit:.5f})"
 
 
 def heads_survived(network: Network, trained: Mapping[str, torch.Tensor]) -> Check:
-    """That the merged network has the trained heads. trained: the adapted model's weights by its
-    names for them.
+    """The merged network has the trained heads.
 
-    PEFT keeps heads beside the originals, and has been seen to hand the untrained ones back.
+    trained: the adapted model's weights by its names for them. PEFT keeps heads beside the
+    originals, and has been seen to hand the untrained ones back.
     """
     merged = dict(network.named_parameters())
     lost = 0
@@ -70,35 +73,37 @@ def heads_survived(network: Network, trained: Mapping[str, torch.Tensor]) -> Che
         own = {
             name: weight for name, weight in trained.items() if f".{task}.modules_to_save." in name
         }
-        found = [merged.get(f"{task}.{name.split('.default.')[-1]}") for name in own]
-        same = [
-            a is not None and torch.equal(a, b) for a, b in zip(found, own.values(), strict=True)
-        ]
+        same: list[bool] = []
+        for name, weight in own.items():
+            other = merged.get(f"{task}.{name.split('.default.')[-1]}")
+            same.append(other is not None and torch.equal(other, weight))
         lost += not (same and all(same))
     return Check("heads lost in the merge", lost, 0)
 
 
 def same(name: str, before: Outputs, after: Outputs) -> Check:
-    """That nothing but the order of the arithmetic changed."""
+    """Nothing but the order of the arithmetic changed."""
     return Check(
         name, max(float(np.abs(before[key] - after[key]).max()) for key in after), SAME_LOGITS
     )
 
 
-def kept(full: Outputs, small: Outputs, base: NDArray[np.float32], labels: Labels) -> list[Check]:
-    """That the small model is as good as the full one: judgements, calibration and embedding."""
+def compared(
+    full: Outputs, small: Outputs, base: NDArray[np.float32], labels: Labels
+) -> list[Check]:
+    """The small model is as good as the full one: judgements, calibration and embedding."""
     checks = [
         Check(
             "embedding, INT8 to fp32",
             _cosine(full["embedding"], small["embedding"]),
             EMBEDDING_INT8,
-            least=True,
+            at_least=True,
         ),
         Check(
             "embedding, INT8 to the base",
             _cosine(base, small["embedding"]),
             EMBEDDING_BASE,
-            least=True,
+            at_least=True,
         ),
     ]
     for task, known_labels in labels.items():
@@ -132,9 +137,7 @@ def kept(full: Outputs, small: Outputs, base: NDArray[np.float32], labels: Label
 def lost_f1(
     truth: NDArray[np.int64], before: NDArray[np.int64], after: NDArray[np.int64], classes: int
 ) -> tuple[float, float]:
-    """What macro-F1 loses from one set of guesses to another, and the standard error of that
-    (paired bootstrap).
-    """
+    """Macro-F1 lost between two sets of guesses, and its standard error (paired bootstrap)."""
 
     def loss(rows: NDArray[np.int64]) -> float:
         return macro_f1(truth[rows], before[rows], classes) - macro_f1(
@@ -148,7 +151,7 @@ def lost_f1(
 
 
 def dropped(names: str, base: float, tuned: float) -> Check:
-    """That a figure did not fall by more than two points from the base's."""
+    """A figure did not fall by more than two points from the base's."""
     return Check(names, base - tuned, LOST_FEW_SHOT)
 
 
@@ -156,40 +159,40 @@ def few_shot(
     embed: Callable[[Sequence[str]], NDArray[np.float32]],
     learned: Sequence[tuple[str, str]],
     tested: Sequence[tuple[str, str]],
-    shots: int = 5,
-    draws: int = 5,
 ) -> float:
-    """Accuracy on `tested` (text, label) of the nearest mean of `shots` texts a label, over so many
-    draws of them.
+    """Accuracy on `tested` (text, label) of the nearest mean of SHOTS texts a label.
 
-    embed: texts to (n, dim), unit length.
+    Mean over DRAWS draws of them. embed: texts to (n, dim), unit length.
     """
     names = sorted({label for _, label in learned})
     chance = random.Random(0)  # noqa: S311 (no secret)
     truth = np.array([names.index(label) for _, label in tested])
     places = embed([text for text, _ in tested])
     right = []
-    for _ in range(draws):
-        chosen = [
+    for _ in range(DRAWS):
+        sample = [
             text
             for name in names
-            for text in chance.sample([text for text, label in learned if label == name], shots)
+            for text in chance.sample([text for text, label in learned if label == name], SHOTS)
         ]
-        means = embed(chosen).reshape(len(names), shots, -1).mean(1)
+        means = embed(sample).reshape(len(names), SHOTS, -1).mean(1)
         means /= np.linalg.norm(means, axis=-1, keepdims=True)
         right.append(float(((places @ means.T).argmax(-1) == truth).mean()))
     return float(np.mean(right))
 
 
-def cost(small: Path, bare: Path, width: int = 24, rows: int = 32, rounds: int = 40) -> float:
-    """The share of the time that a graph takes longer than a bare one: the fastest of runs side by
-    side, one thread.
+def cost(small: Path, bare: Path) -> float:
+    """The share of time that a graph takes longer than a bare one.
+
+    The fastest of runs side by side, one thread.
     """
     sessions = [_session(path) for path in (small, bare)]
-    ids = np.random.default_rng(0).integers(1000, 20000, (rows, width))
+    ids = np.random.default_rng(0).integers(
+        1000, 20000, (32, 24)
+    )  # (texts, tokens), as tweets come
     inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
     times: list[tuple[float, float]] = []
-    for _ in range(rounds):
+    for _ in range(COST_ROUNDS):
         both = []
         for session in sessions:
             begun = time.perf_counter()
@@ -197,7 +200,9 @@ def cost(small: Path, bare: Path, width: int = 24, rows: int = 32, rounds: int =
             both.append(time.perf_counter() - begun)
         times.append((both[0], both[1]))
     # A run that was disturbed is longer, never shorter: the fastest quarter of each tells the work.
-    fast = [float(np.mean(sorted(column)[: rounds // 4])) for column in zip(*times, strict=True)]
+    fast = [
+        float(np.mean(sorted(column)[: COST_ROUNDS // 4])) for column in zip(*times, strict=True)
+    ]
     return fast[0] / fast[1] - 1
 
 
@@ -220,11 +225,11 @@ def enforce(checks: Sequence[Check]) -> None:
 
 
 def temperature(truth: NDArray[np.int64], logits: NDArray[np.float32], doubt: float = 0.0) -> float:
-    """The temperature that makes the labels likeliest (Guo et al., 2017), between 0.2 and 5, to
-    three places.
+    """The temperature, 0.2 to 5, that makes the labels likeliest (Guo et al., 2017).
 
-    doubt: texts that count as if any class could be theirs (after Laplace): of five texts, all of
-    them guessed right, the labels alone would have it that the model is always right.
+    To three places. doubt: texts that count as if any class could be theirs (after Laplace): of
+    five texts, all of them guessed right, the labels alone would have it that the model is always
+    right.
     """
     low, high = np.log(0.2), np.log(5.0)
     for _ in range(
@@ -243,9 +248,7 @@ def temperature(truth: NDArray[np.int64], logits: NDArray[np.float32], doubt: fl
 def likelihood_loss(
     truth: NDArray[np.int64], logits: NDArray[np.float32], warmth: float, doubt: float = 0.0
 ) -> float:
-    """Mean cross-entropy (nats) of labels (n,), at least one, to logits (n, classes) at a
-    temperature.
-    """
+    """Mean cross-entropy (nats) of labels (n,), at least one, to logits (n, classes)."""
     surprise = -np.log(softmax((logits / warmth).astype(np.float64)) + 1e-12)  # (n, classes)
     of_labels = float(surprise[np.arange(len(truth)), truth].mean())
     return of_labels + doubt / len(truth) * float(surprise.mean()) if doubt else of_labels
@@ -255,5 +258,5 @@ def calibrated_error(truth: NDArray[np.int64], logits: NDArray[np.float32]) -> f
     return calibration_error(truth, softmax(logits / temperature(truth, logits)))
 
 
-def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    return float((one * other).sum(-1).mean())
+def _cosine(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    return float((first * second).sum(-1).mean())

@@ -1,4 +1,4 @@
-"""How good a released model is on the parts of a corpus, as it is served."""
+"""Figures of a released model on the parts of a corpus, as it is served."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES: Mapping[str, Sequence[str]] = {
 
 
 def class_mix(examples: Sequence[Example]) -> dict[str, dict[str, int]]:
-    """How often each class was taught, by task: what a stream's own mix is held against."""
+    """The frequency of each class in training, by task, to compare a stream's mix with."""
     mix = {}
     for task, names in NAMES.items():
         truth = np.array([getattr(example, task) for example in examples], dtype=np.int64)
@@ -38,8 +38,9 @@ def class_mix(examples: Sequence[Example]) -> dict[str, dict[str, int]]:
 def of_heads(
     parts: Parts, outputs: Mapping[str, Floats], temperatures: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Scores of sentiment, complaint and severity on each set. outputs: of all the sets' texts, one
-    after another.
+    """Scores of sentiment, complaint and severity on each set.
+
+    outputs: of all the sets' texts, in order.
     """
     figures: dict[str, Any] = {}
     start = 0
@@ -56,50 +57,37 @@ def of_heads(
 
 
 def _scores(task: str, truth: NDArray[np.int64], probabilities: Floats) -> dict[str, Any]:
-    """Where a set has no neutral text, the choice is between negative and positive."""
+    """Without a neutral text in the set, the choice is between negative and positive."""
     classes = list(range(len(NAMES[task])))
     if task == "sentiment" and 1 not in truth:
         classes = [0, 2]
         probabilities = probabilities[:, classes] / probabilities[:, classes].sum(-1, keepdims=True)
-    told = scores(
-        np.searchsorted(classes, truth), probabilities, [NAMES[task][one] for one in classes]
+    figures = scores(
+        np.searchsorted(classes, truth), probabilities, [NAMES[task][number] for number in classes]
     )
     if task == "severity" and (truth > 0).any():
         complaints = truth > 0
         guesses = probabilities[complaints, 1:].argmax(-1)
-        told["macro_f1_of_complaints"] = round(
+        figures["macro_f1_of_complaints"] = round(
             float(f1s(truth[complaints] - 1, guesses, 4).mean()), 4
         )
-    return told
+    return figures
 
 
 def of_understanding(parts: Parts, analyzer: Analyzer) -> dict[str, Any]:
-    """What `earshot evaluate complaints` would say of each set whose topics, problems or severities
-    are known.
-    """
+    """Figures as of `earshot evaluate complaints` for each set that has labels."""
     figures: dict[str, Any] = {}
     for part, examples in parts.items():
-        truth = {
-            "topic": [one.topics[0] if len(one.topics) == 1 else None for one in examples],
-            "problem": [one.problems[0] if len(one.problems) == 1 else None for one in examples],
-            "severity": [
-                None if one.severity == IGNORED else str(one.severity) for one in examples
-            ],
-        }
-        told = {
-            task: labels
-            for task, labels in truth.items()
-            if any(label is not None for label in labels)
-        }
-        if not told:
+        known = _known_labels(examples)
+        if not known:
             continue
-        analyses = analyzer([one.text for one in examples])
-        judgement = judged(analyses, told)
+        analyses = analyzer([example.text for example in examples])
+        judgement = judged(analyses, known)
         figures[f"{part}.abstained"] = {
             "n": len(examples),
             "share": round(judgement["abstained"] / len(examples), 4),
         }
-        for task in (*told, "dissatisfaction"):
+        for task in (*known, "dissatisfaction"):
             if task in judgement and task != "severity":
                 figures[f"{part}.{task}"] = {
                     name: value for name, value in judgement[task].items() if name != "confusion"
@@ -107,16 +95,30 @@ def of_understanding(parts: Parts, analyzer: Analyzer) -> dict[str, Any]:
     return figures
 
 
+def _known_labels(examples: Sequence[Example]) -> dict[str, list[str | None]]:
+    """The labels of each task that has one, None for a text without one, or with several."""
+    truth: dict[str, list[str | None]] = {"topic": [], "problem": [], "severity": []}
+    for example in examples:
+        known = example.severity != IGNORED
+        truth["topic"].append(_single(example.topics))
+        truth["problem"].append(_single(example.problems))
+        truth["severity"].append(str(example.severity) if known else None)
+    return {task: labels for task, labels in truth.items() if any(labels)}
+
+
+def _single(names: Sequence[str]) -> str | None:
+    return names[0] if len(names) == 1 else None
+
+
 def reasons(
     examples: Sequence[Example], problems: Sequence[str], probabilities: Floats
 ) -> dict[str, Any]:
-    """The airline's own ten reasons: a reason has the probability of the problems that it may mean."""
-    own = [row for row, one in enumerate(examples) if one.problems]
+    """The airline's own ten reasons, each with the probability of its problems."""
+    own = [row for row, example in enumerate(examples) if example.problems]
     classes = sorted({examples[row].problems for row in own})
     columns = [[problems.index(name) for name in names] for names in classes]
-    shares = np.stack(
-        [probabilities[own][:, some].sum(-1) for some in columns], axis=-1
-    )  # (texts, reasons)
+    sums = [probabilities[own][:, numbers].sum(-1) for numbers in columns]
+    shares = np.stack(sums, axis=-1)  # (texts, reasons)
     truth = np.array([classes.index(examples[row].problems) for row in own])
     guesses = shares.argmax(-1)
     return {

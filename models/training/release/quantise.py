@@ -1,5 +1,4 @@
-"""INT8 with fixed activation scales: a text's result depends on that text alone, not on what shares
-its batch.
+"""INT8 with fixed activation scales: a result depends on its text alone, not on the batch.
 
 Dynamic quantisation (onnxruntime's `quantize_dynamic`) takes one activation scale from the whole
 batch, so a text was scored differently beside other texts: logits moved by up to 0.37 and one label
@@ -37,7 +36,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Linear:
-    """A matrix product with constant weights, and the addition of its bias, in the exported graph."""
+    """A matrix product with constant weights, and the addition of its bias, in a graph."""
 
     product: NodeProto
     addition: NodeProto
@@ -48,8 +47,9 @@ class Linear:
 
 @dataclass(frozen=True)
 class Activation:
-    """How an activation becomes integers. divisor: (channels,); low, high: limits after the
-    division.
+    """Integer form of an activation.
+
+    divisor: (channels,); low, high: limits after the division.
     """
 
     divisor: Floats
@@ -58,7 +58,7 @@ class Activation:
     tokens: Floats  # (tokens, channels), some of its values
 
     def product(self, values: Floats, weight: Floats) -> Floats:
-        """What the integers give for `values @ weight`, (tokens, out)."""
+        """(tokens, out): `values @ weight` in integers."""
         scale, zero = scale_and_zero(self.low, self.high)
         stored = np.clip(np.rint(values / self.divisor / scale) + zero, 0, 255) - zero
         integers, weight_scale = quantised_weight(weight * self.divisor[:, None])
@@ -69,20 +69,21 @@ class Activation:
 
 
 def quantise(source: Path, target: Path, texts: Sequence[Sequence[int]]) -> None:
-    """Write the INT8 form of an exported network. texts: token ids of training texts that set the
-    activation scales.
+    """Write the INT8 form of an exported network.
+
+    texts: token ids of training texts that set the activation scales.
     """
     graph = onnx.load(source)
     linears = list(_linears(graph))
     seen = activations(graph, {linear.source for linear in linears}, texts)
-    chosen = {
+    activations_of = {
         name: choose(
             values,
             np.concatenate([linear.weight for linear in linears if linear.source == name], axis=1),
         )
         for name, values in seen.items()
     }
-    _replace(graph, linears, chosen)
+    _replace(graph, linears, activations_of)
     _quantise_embeddings(graph)
     graph.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     onnx.save(graph, target)
@@ -106,8 +107,8 @@ def activations(
     seen: dict[str, list[Floats]] = {name: [] for name in ordered}
     for ids in texts:
         row = np.array([ids], dtype=np.int64)
-        found = session.run(ordered, {"input_ids": row, "attention_mask": np.ones_like(row)})
-        for name, value in zip(ordered, found, strict=True):
+        outputs = session.run(ordered, {"input_ids": row, "attention_mask": np.ones_like(row)})
+        for name, value in zip(ordered, outputs, strict=True):
             seen[name].append(np.asarray(value)[0])
     return {name: np.concatenate(values) for name, values in seen.items()}
 
@@ -129,13 +130,15 @@ def choose(values: Floats, weight: Floats) -> Activation:
         low, high = best_limits((values / divisor).ravel())
         candidates += [Activation(divisor, low * cut, high * cut, tokens) for cut in CUTS]
     return min(
-        candidates, key=lambda one: float(np.square(one.product(tokens, weight) - exact).mean())
+        candidates,
+        key=lambda candidate: float(np.square(candidate.product(tokens, weight) - exact).mean()),
     )
 
 
 def best_limits(values: NDArray[np.float32]) -> tuple[float, float]:
-    """The limits, a share of the smallest and the largest value, between which 256 steps represent
-    `values` best.
+    """The limits between which 256 steps represent `values` best.
+
+    They are a share of the smallest and the largest value.
     """
     low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
     if len(values) > SAMPLE:
@@ -188,14 +191,14 @@ def _linears(graph: onnx.ModelProto) -> Iterator[Linear]:
 
 
 def _replace(
-    graph: onnx.ModelProto, linears: Sequence[Linear], chosen: dict[str, Activation]
+    graph: onnx.ModelProto, linears: Sequence[Linear], activations_of: dict[str, Activation]
 ) -> None:
-    """Each linear layer by one integer product; an activation that feeds several is quantised once."""
+    """Each linear layer by an integer product; a shared activation is quantised once."""
     instead: dict[str, list[NodeProto]] = {}
     done: set[str] = set()
     for number, linear in enumerate(linears):
         source = linear.source
-        activation = chosen[source]
+        activation = activations_of[source]
         if source not in done:
             scale, zero = scale_and_zero(activation.low, activation.high)
             names = [f"{source}.{part}" for part in ("factor", "even", "scale", "zero", "int8")]
@@ -247,7 +250,7 @@ def _replace(
 
 
 def _quantise_embeddings(graph: onnx.ModelProto) -> None:
-    """The word embeddings as signed integers with a scale for every word: half of the file's size."""
+    """The word embeddings as integers with a scale for every word: half of the file's size."""
     table = max(graph.graph.initializer, key=lambda constant: int(np.prod(constant.dims)))
     (gather,) = [node for node in graph.graph.node if node.input and node.input[0] == table.name]
     rows, scale = quantised_weight(np.ascontiguousarray(numpy_helper.to_array(table).T))
@@ -260,9 +263,9 @@ def _quantise_embeddings(graph: onnx.ModelProto) -> None:
         helper.make_node("Mul", ["words.rows.float", "words.rows.scale"], [out]),
     ]
     place = list(graph.graph.node).index(gather)
-    kept = [*graph.graph.node[:place], *nodes, *graph.graph.node[place + 1 :]]
+    remaining = [*graph.graph.node[:place], *nodes, *graph.graph.node[place + 1 :]]
     del graph.graph.node[:]
-    graph.graph.node.extend(kept)
+    graph.graph.node.extend(remaining)
     _drop_unused(graph)
 
 
@@ -274,6 +277,6 @@ def _constants(graph: onnx.ModelProto, arrays: dict[str, NDArray[np.generic]]) -
 
 def _drop_unused(graph: onnx.ModelProto) -> None:
     used = {name for node in graph.graph.node for name in node.input}
-    kept = [constant for constant in graph.graph.initializer if constant.name in used]
+    used_constants = [constant for constant in graph.graph.initializer if constant.name in used]
     del graph.graph.initializer[:]
-    graph.graph.initializer.extend(kept)
+    graph.graph.initializer.extend(used_constants)

@@ -1,5 +1,4 @@
-"""Heads of a released model taught again; its encoder, and whatever else it says, stays as it is,
-bit for bit.
+"""Training of the heads of a released model alone; its other outputs stay, bit for bit.
 
 A head is two small matrices on what its query saw. The encoder reads every text once, and each head
 then learns in a minute. What the gate measured of the encoder still holds, and is carried over;
@@ -28,7 +27,7 @@ from models.artifact import MODEL, TOKENIZER, Artifact, load_artifact
 from models.calls.cues import read_cues
 from models.calls.head import CARD, HEAD, load_head
 from models.evaluation.typos import misprinted
-from models.spelling import as_read
+from models.text import normalize
 from models.training.calls.train import card
 from models.training.corpus.data import IGNORED, Corpus, Example, text_hash
 from models.training.encoder.batches import Encoded, encode
@@ -37,7 +36,7 @@ from models.training.encoder.losses import allowed_entropy, class_weights, expec
 from models.training.encoder.network import HEADS, Head
 from models.training.encoder.paraphrase import reworded
 from models.training.encoder.recipe import Recipe
-from models.training.encoder.restore import thaw
+from models.training.encoder.restore import restore
 from models.training.encoder.trainer import schedule, tells
 from models.training.progress import log_to
 from models.training.recipes import RecipeError
@@ -48,14 +47,14 @@ Floats = NDArray[np.float32]
 Print = Callable[[str], None]
 
 LOG = "train.log"
-TAUGHT = ("severity", "topic", "problem")
+TASKS_LEARNT = ("severity", "topic", "problem")
 GRAFTED, UNCHANGED = "served against learnt", "other outputs that changed"  # lines of the gate
 PARTS = ("mix.weight", "mix.bias", "decide.weight", "decide.bias")
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What one head learns from. seen, other: (texts, 2 x dim), of a text and of its misread form.
+    """Inputs and labels of a head. seen, other: (texts, 2 x dim), of a text and its misread form.
 
     truth: (texts, classes), which classes the label allows; other_rows: the rows of `seen` that
     `other` belongs to.
@@ -68,11 +67,10 @@ class Lesson:
 
 
 def refit(recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> dict[str, Any]:
-    """Teach the heads TAUGHT of the model directory `recipe.start` again, write `out/model`, and
-    return its story.
+    """Train the heads TASKS_LEARNT of the model directory `recipe.start`, write `out/model`.
 
-    Raises RecipeError for a start that is no model directory or has other classes, GateError for
-    heads that are worse.
+    Returns the model's story. Raises RecipeError for a start that is no model directory or has
+    other classes, GateError for heads that are worse.
     """
     torch.set_num_threads(recipe.threads)
     start = load_artifact(Path(str(recipe.start)))
@@ -83,13 +81,15 @@ def refit(recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> dict
         raise RecipeError(
             f"start = {recipe.start!r}: its topics and problems are not those of the taxonomy"
         )
-    examples = chosen(recipe, corpus)
+    examples = selected(recipe, corpus)
     misread = _misread(recipe, examples)
-    features = Features(start.folder, TAUGHT, out / "features", longest=_longest(recipe, start))
-    seen = features.kept([one.text for one in [*examples, *misread.values()]], say)
-    before, heads = thaw(start.model), {}
+    features = Features(
+        start.folder, TASKS_LEARNT, out / "features", longest=_longest(recipe, start)
+    )
+    seen = features.cached([example.text for example in [*examples, *misread.values()]], say)
+    before, heads = restore(start.model), {}
     log = log_to(out / LOG, lambda _: None)
-    for task in TAUGHT:
+    for task in TASKS_LEARNT:
         lesson = _lesson(task, corpus, examples, misread, seen[task])
         if not len(lesson.seen):
             continue  # the corpus says nothing about it
@@ -98,13 +98,13 @@ def refit(recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> dict
         )
         say(f"{task}: learnt from {len(lesson.seen):,} texts")
     with tempfile.TemporaryDirectory(dir=out) as spare:
-        made = Path(spare) / "model"
-        made.mkdir()
-        shutil.copy(start.tokenizer, made / TOKENIZER)
-        put(start.model, made / MODEL, heads)
-        story = _build(recipe, corpus, start, made, heads, features)
-        _hand_on_calls(start, made, story["version"])
-        return publish(story | tested(made, story, corpus), made, out / "model")
+        model = Path(spare) / "model"
+        model.mkdir()
+        shutil.copy(start.tokenizer, model / TOKENIZER)
+        put(start.model, model / MODEL, heads)
+        story = _build(recipe, corpus, start, model, heads, features)
+        _hand_on_calls(start, model, story["version"])
+        return publish(story | tested(model, story, corpus), model, out / "model")
 
 
 def _longest(recipe: Recipe, start: Artifact) -> int:
@@ -112,52 +112,54 @@ def _longest(recipe: Recipe, start: Artifact) -> int:
     return max(recipe.longest, start.max_tokens)
 
 
-def _hand_on_calls(start: Artifact, made: Path, version: str) -> None:
-    """The head for calls reads embeddings and words alone, which are the same: it goes along, under
-    the new name.
+def _hand_on_calls(start: Artifact, model: Path, version: str) -> None:
+    """Copy the head for calls, under the new name.
+
+    It reads embeddings and words alone, which are the same.
     """
     head = load_head(start.folder, start.version, read_cues())
     if head is not None:
-        mine = replace(head, encoder=version)
-        (made / HEAD).write_text(mine.as_json(), encoding="utf-8")
-        (made / CARD).write_text(card(mine), encoding="utf-8")
+        own_head = replace(head, encoder=version)
+        (model / HEAD).write_text(own_head.as_json(), encoding="utf-8")
+        (model / CARD).write_text(card(own_head), encoding="utf-8")
 
 
-def chosen(recipe: Recipe, corpus: Corpus) -> list[Example]:
+def selected(recipe: Recipe, corpus: Corpus) -> list[Example]:
     """The texts that tell something to a head that is taught; of the easy sets one in `turns`."""
 
-    def teaches(one: Example) -> bool:
-        return bool(tells(one) & set(TAUGHT))
+    def teaches(example: Example) -> bool:
+        return bool(tells(example) & set(TASKS_LEARNT))
 
-    easy = [one for one in corpus.by_turns if teaches(one)]
+    easy = [example for example in corpus.by_turns if teaches(example)]
     return [*filter(teaches, corpus.train), *easy[:: recipe.turns]]
 
 
 def _misread(recipe: Recipe, examples: Sequence[Example]) -> dict[int, Example]:
-    """By the number of a text with a severity, its form with misprints or in other words: what the
-    index is held by.
+    """Misread forms of texts with a severity, by their numbers.
+
+    They hold the index steady.
     """
-    found: dict[int, Example] = {}
-    for number, one in enumerate(examples):
-        chance = random.Random(f"{recipe.seed}:{text_hash(one.text)}")  # noqa: S311 (no secret)
+    misread: dict[int, Example] = {}
+    for number, example in enumerate(examples):
+        chance = random.Random(f"{recipe.seed}:{text_hash(example.text)}")  # noqa: S311 (no secret)
         draw = chance.random()
-        if one.severity != IGNORED and draw < recipe.misprints + recipe.rewordings:
-            text = (misprinted if draw < recipe.misprints else reworded)(one.text, chance)
-            if text != one.text:
-                found[number] = replace(one, text=text)
-    return found
+        if example.severity != IGNORED and draw < recipe.misprints + recipe.rewordings:
+            text = (misprinted if draw < recipe.misprints else reworded)(example.text, chance)
+            if text != example.text:
+                misread[number] = replace(example, text=text)
+    return misread
 
 
 def _truth(task: str, examples: Sequence[Example], corpus: Corpus) -> NDArray[np.bool_]:
     """(texts, classes): which classes each label allows; a row without any is unlabelled."""
     if task in HEADS:
-        labels = np.array([getattr(one, task) for one in examples])
+        labels = np.array([getattr(example, task) for example in examples])
         return np.asarray(labels[:, None] == np.arange(HEADS[task])[None])
     names = corpus.topics if task == "topic" else corpus.problems
     place = {name: number for number, name in enumerate(names)}
     table = np.zeros((len(examples), len(names)), dtype=bool)
-    for row, one in enumerate(examples):
-        table[row, [place[name] for name in getattr(one, f"{task}s")]] = True
+    for row, example in enumerate(examples):
+        table[row, [place[name] for name in getattr(example, f"{task}s")]] = True
     return table
 
 
@@ -177,7 +179,7 @@ def _lesson(
     return Lesson(
         seen=torch.from_numpy(seen[rows]),
         truth=torch.from_numpy(truth[rows]),
-        other=torch.from_numpy(seen[[one for one, _ in pairs]]),
+        other=torch.from_numpy(seen[[other_row for other_row, _ in pairs]]),
         other_rows=torch.tensor([row for _, row in pairs], dtype=torch.long),
     )
 
@@ -190,13 +192,14 @@ def _learnt(
     log: Callable[..., None],
     run: int,
 ) -> Head:
-    """The head after its epochs; each one's mean loss is logged. run: number of one of the soup,
-    with its own seed.
+    """The head after its epochs; their mean losses are logged.
+
+    run: number in the soup, with its own seed.
     """
     torch.manual_seed(recipe.seed + run)
     head = _head(task, before, recipe.dropout)
-    taught = [weight for name, weight in head.named_parameters() if name != "query"]
-    optimizer = torch.optim.AdamW(taught, lr=recipe.rate, weight_decay=recipe.decay)
+    trained = [weight for name, weight in head.named_parameters() if name != "query"]
+    optimizer = torch.optim.AdamW(trained, lr=recipe.rate, weight_decay=recipe.decay)
     counts = (lesson.truth.float() / lesson.truth.sum(-1, keepdim=True)).sum(0).numpy()
     balance = (
         recipe.balance if task in HEADS or recipe.topic_balance is None else recipe.topic_balance
@@ -212,7 +215,11 @@ def _learnt(
             for group in optimizer.param_groups:
                 group["lr"] = recipe.rate * schedule(step / total, recipe.warmup)
             loss = _loss(
-                recipe, task, head.said(*_halves(lesson.seen[rows])), lesson.truth[rows], weights
+                recipe,
+                task,
+                head.logits_of(*_halves(lesson.seen[rows])),
+                lesson.truth[rows],
+                weights,
             )
             if recipe.same_weight and len(lesson.other):
                 pairs = torch.randint(len(lesson.other), (size // 2,))
@@ -232,13 +239,14 @@ def _learnt(
 
 
 def _mean(heads: Sequence[Head]) -> Head:
-    """One head with the mean of their weights: a model soup (Wortsman et al., 2022) of runs from
-    the same start.
+    """A head with the mean of their weights: a model soup (Wortsman et al., 2022).
+
+    The runs have the same start.
     """
     mean = heads[0]
     weights = [head.state_dict() for head in heads]
     mean.load_state_dict(
-        {name: torch.stack([one[name] for one in weights]).mean(0) for name in weights[0]}
+        {name: torch.stack([state[name] for state in weights]).mean(0) for name in weights[0]}
     )
     return mean
 
@@ -268,18 +276,22 @@ def _apart(
     pairs: torch.Tensor,
     weights: torch.Tensor,
 ) -> torch.Tensor:
-    """How differently texts and their misread forms are judged, and the loss of the latter at a
-    third.
+    """Distance of the judgements of texts and their misread forms.
+
+    The loss of the latter is added at a third.
     """
     rows = lesson.other_rows[pairs]
-    one, other = head.said(*_halves(lesson.seen[rows])), head.said(*_halves(lesson.other[pairs]))
+    first, second = (
+        head.logits_of(*_halves(lesson.seen[rows])),
+        head.logits_of(*_halves(lesson.other[pairs])),
+    )
     if task == "severity":
-        apart = (expected(one) - expected(other)).abs().mean()
+        apart = (expected(first) - expected(second)).abs().mean()
     else:
-        calm = one.log_softmax(-1).detach()
-        apart = (calm.exp() * (calm - other.log_softmax(-1))).sum(-1).mean()
+        calm = first.log_softmax(-1).detach()
+        apart = (calm.exp() * (calm - second.log_softmax(-1))).sum(-1).mean()
     return recipe.same_weight * apart + 0.3 * _loss(
-        recipe, task, other, lesson.truth[rows], weights
+        recipe, task, second, lesson.truth[rows], weights
     )
 
 
@@ -302,50 +314,52 @@ def _build(
     recipe: Recipe,
     corpus: Corpus,
     start: Artifact,
-    made: Path,
+    model: Path,
     heads: Mapping[str, Head],
     features: Features,
 ) -> dict[str, Any]:
     """The story of the model in `made`, after its gate."""
-    held = [one for part in corpus.validation.values() for one in part]
-    texts = [one.text for one in held]
+    held_out = [example for part in corpus.validation.values() for example in part]
+    texts = [example.text for example in held_out]
     tokenizer = Tokenizer.from_file(str(start.tokenizer))
     tokenizer.no_padding()
     longest = _longest(recipe, start)
     encoded = encode(
-        tokenizer, held, topics=corpus.topics, problems=corpus.problems, longest=longest
+        tokenizer, held_out, topics=corpus.topics, problems=corpus.problems, longest=longest
     )
-    some = [text for text in texts[:: max(1, len(texts) // PARITY_TEXTS)] if as_read(text) == text]
+    sample = [
+        text for text in texts[:: max(1, len(texts) // PARITY_TEXTS)] if normalize(text) == text
+    ]
     before, after = (
-        served(model, start.tokenizer, some, longest) for model in (start.model, made / MODEL)
+        served(model, start.tokenizer, sample, longest) for model in (start.model, model / MODEL)
     )
-    now = served(made / MODEL, start.tokenizer, texts, longest)
+    now = served(model / MODEL, start.tokenizer, texts, longest)
     checks = [
-        _grafted(heads, features.read(some), after),
+        _grafted(heads, features.read(sample), after),
         _unchanged(before, after, heads),
-        *_no_worse(encoded, _before(start, heads, features.kept(texts)), now),
+        *_no_worse(encoded, _before(start, heads, features.cached(texts)), now),
     ]
     gate.enforce(checks)
     story = story_of(
-        recipe, corpus, made, encoded, now, [*_carried(start, heads), *map(str, checks)]
+        recipe, corpus, model, encoded, now, [*_carried(start, heads), *map(str, checks)]
     )
     story |= {"started_from": start.version, "max_tokens": longest}
-    write(made, story)
+    write(model, story)
     return story
 
 
 def _before(
     start: Artifact, tasks: Collection[str], seen: Mapping[str, Floats]
 ) -> dict[str, Floats]:
-    """What the start's own heads say."""
-    weights = thaw(start.model)
-    return _said({task: _head(task, weights) for task in tasks}, seen)
+    """Logits of the start's own heads."""
+    weights = restore(start.model)
+    return _logits({task: _head(task, weights) for task in tasks}, seen)
 
 
-def _said(heads: Mapping[str, Head], seen: Mapping[str, Floats]) -> dict[str, Floats]:
+def _logits(heads: Mapping[str, Head], seen: Mapping[str, Floats]) -> dict[str, Floats]:
     with torch.no_grad():
         return {
-            task: head.eval().said(*_halves(torch.from_numpy(seen[task]))).numpy()
+            task: head.eval().logits_of(*_halves(torch.from_numpy(seen[task]))).numpy()
             for task, head in heads.items()
         }
 
@@ -358,7 +372,7 @@ def _head(task: str, weights: Mapping[str, torch.Tensor], dropout: float = 0.0) 
 
 
 def _carried(start: Artifact, tasks: Collection[str]) -> list[str]:
-    """What the gate measured of the start and still holds, since it is about what did not change."""
+    """The gate's lines of the start that still hold: they are about unchanged outputs."""
     anew = (*(f" {task}, " for task in tasks), *(f" {name}: " for name in (GRAFTED, UNCHANGED)))
     return [line for line in start.story["gate"] if not any(part in line for part in anew)]
 
@@ -366,24 +380,25 @@ def _carried(start: Artifact, tasks: Collection[str]) -> list[str]:
 def _grafted(
     heads: Mapping[str, Head], seen: Mapping[str, Floats], after: Mapping[str, Floats]
 ) -> gate.Check:
-    """That the graph says what was learnt."""
-    learnt = _said(heads, seen)
+    """The graph gives the learnt logits."""
+    learnt = _logits(heads, seen)
     return gate.same(GRAFTED, learnt, {task: after[task] for task in heads})
 
 
 def _unchanged(
     before: Mapping[str, Floats], after: Mapping[str, Floats], tasks: Collection[str]
 ) -> gate.Check:
-    others = [name for name in before if name not in tasks]
-    changed = sum(not np.array_equal(before[name], after[name]) for name in others)
+    unchanged = [name for name in before if name not in tasks]
+    changed = sum(not np.array_equal(before[name], after[name]) for name in unchanged)
     return gate.Check(UNCHANGED, changed, 0)
 
 
 def _no_worse(
     encoded: Encoded, before: Mapping[str, Floats], after: Mapping[str, Floats]
 ) -> list[gate.Check]:
-    """That each taught head is as good as the start's, and as well calibrated, beyond what chance
-    explains.
+    """Each trained head is as good and as well calibrated as the start's.
+
+    Up to chance.
     """
     checks = []
     for task in before:

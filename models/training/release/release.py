@@ -1,6 +1,4 @@
-"""From a finished run to a model directory: merge, export, quantise, pass the gate, write with its
-story and card.
-"""
+"""Release of a run as a model directory: merge, export, quantise, gate, story and card."""
 
 from __future__ import annotations
 
@@ -21,8 +19,8 @@ from numpy.typing import NDArray
 from models.analyzer import LABELS, Analyzer, softmax
 from models.artifact import CARD, FORMAT, MODEL, STORY, TOKENIZER, sha256
 from models.encoder import Encoder
-from models.spelling import as_read
 from models.taxonomy.classifier import read_taxonomy
+from models.text import READING, normalize
 from models.training.corpus.data import Corpus, Example, file_hash
 from models.training.embed_examples import with_places
 from models.training.encoder import out_of_distribution as strange
@@ -46,108 +44,113 @@ Quantise = Callable[[Path, Path, Sequence[Sequence[int]]], None]
 
 
 def release(trainer: Trainer, out: Path, *, quantise: Quantise = quantise) -> dict[str, Any]:
-    """Write the run's model directory, return its story. Raises GateError, and writes nothing, if
-    it fails.
+    """Write the run's model directory, return its story.
+
+    Raises GateError, and writes nothing, if it fails.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
-        made = Path(folder) / "model"
-        made.mkdir()
-        story = _build(trainer, made, Path(folder), quantise)
-        return publish(story | tested(made, story, trainer.corpus), made, out)
+        model = Path(folder) / "model"
+        model.mkdir()
+        story = _build(trainer, model, Path(folder), quantise)
+        return publish(story | tested(model, story, trainer.corpus), model, out)
 
 
-def publish(story: dict[str, Any], made: Path, out: Path) -> dict[str, Any]:
+def publish(story: dict[str, Any], model: Path, out: Path) -> dict[str, Any]:
     """Write the story and the card of the model in `made`, and put it where `out` was."""
-    story = with_places(made, story)
-    write(made, story)
+    story = with_places(model, story)
+    write(model, story)
     shutil.rmtree(out, ignore_errors=True)
-    made.rename(out)
+    model.rename(out)
     return story
 
 
-def _build(trainer: Trainer, made: Path, spare: Path, quantise: Quantise) -> dict[str, Any]:
+def _build(trainer: Trainer, model: Path, spare: Path, quantise: Quantise) -> dict[str, Any]:
     corpus, tokenizer = trainer.corpus, trainer.tokenizer
-    held = [example for part in corpus.validation.values() for example in part]
-    encoded = trainer.encode(held, longest=MAX_TOKENS)
+    held_out = [example for part in corpus.validation.values() for example in part]
+    encoded = trainer.encode(held_out, longest=MAX_TOKENS)
     # Serving normalises again, which is not the same for every text that is normalised already.
     rows = [
         row
-        for row in range(0, len(held), max(1, len(held) // PARITY_TEXTS))
-        if _settled(held[row].text)
+        for row in range(0, len(held_out), max(1, len(held_out) // PARITY_TEXTS))
+        if _settled(held_out[row].text)
     ]
-    some = [encoded.ids[row] for row in rows]
+    sample_ids = [encoded.ids[row] for row in rows]
 
     tuned = trainer.tuned()
     trained = {name: weight.detach().clone() for name, weight in tuned.named_parameters()}
-    before = predict(tuned, some)
+    before = predict(tuned, sample_ids)
     network = merged(tuned)
     _learn_what_is_strange(trainer, network)
     checks = [
         gate.heads_survived(network, trained),
-        gate.same("merged against trained", before, _without(predict(network, some), "strange")),
+        gate.same(
+            "merged against trained", before, _without(predict(network, sample_ids), "strange")
+        ),
     ]
     gate.enforce(checks)
 
     export(network, spare / "full.onnx")
     learned = trainer.train_set.ids
-    chosen = random.Random(trainer.recipe.seed).sample(  # noqa: S311 (no secret)
+    calibration = random.Random(trainer.recipe.seed).sample(  # noqa: S311 (no secret)
         learned, k=min(CALIBRATION_TEXTS, len(learned))
     )
-    quantise(spare / "full.onnx", made / MODEL, chosen)
-    tokenizer.save(str(made / TOKENIZER))
+    quantise(spare / "full.onnx", model / MODEL, calibration)
+    tokenizer.save(str(model / TOKENIZER))
 
-    texts = [example.text for example in held]
-    full = served(spare / "full.onnx", made / TOKENIZER, texts)
-    small = served(made / MODEL, made / TOKENIZER, texts)
+    texts = [example.text for example in held_out]
+    full = served(spare / "full.onnx", model / TOKENIZER, texts)
+    small = served(model / MODEL, model / TOKENIZER, texts)
     labels = {task: encoded.labels[task] for task in TASKS}
     exported = _without({name: values[rows] for name, values in full.items()}, "cause")
-    checks.append(gate.same("exported against merged", predict(network, some), exported))
-    checks += gate.kept(full, small, trainer.base_embeddings(encoded.ids).float().numpy(), labels)
-    checks += _measured(trainer, made, spare)
+    checks.append(gate.same("exported against merged", predict(network, sample_ids), exported))
+    checks += gate.compared(
+        full, small, trainer.base_embeddings(encoded.ids).float().numpy(), labels
+    )
+    checks += _measured(trainer, model, spare)
     gate.enforce(checks)
 
-    story = story_of(trainer.recipe, corpus, made, encoded, small, [str(check) for check in checks])
-    write(made, story)
+    story = story_of(
+        trainer.recipe, corpus, model, encoded, small, [str(check) for check in checks]
+    )
+    write(model, story)
     return story
 
 
 def _learn_what_is_strange(trainer: Trainer, network: Network) -> None:
     """Set the line between messages and what is none, in the space of the trained embedding."""
     ids = trainer.train_set.ids
-    some = random.Random(trainer.recipe.seed).sample(ids, k=min(STRANGE_TEXTS, len(ids)))  # noqa: S311 (no secret)
+    messages = random.Random(trainer.recipe.seed).sample(ids, k=min(STRANGE_TEXTS, len(ids)))  # noqa: S311 (no secret)
     other = [
-        one.ids[:MAX_TOKENS]
-        for one in trainer.tokenizer.encode_batch(strange.strange_texts(trainer.recipe.seed))
+        encoding.ids[:MAX_TOKENS]
+        for encoding in trainer.tokenizer.encode_batch(strange.strange_texts(trainer.recipe.seed))
     ]
     weight, bias = strange.line(
-        *(predict(network, part, fast=True)["embedding"] for part in (some, other))
+        *(predict(network, part, fast=True)["embedding"] for part in (messages, other))
     )
     with torch.no_grad():
         network.strange.weight.copy_(torch.from_numpy(weight)[None])
         network.strange.bias.fill_(bias)
 
 
-def _measured(trainer: Trainer, made: Path, spare: Path) -> list[gate.Check]:
-    """What only a model of full size is asked: what the heads cost, and what the embedding is still
-    good for.
-    """
+def _measured(trainer: Trainer, model: Path, spare: Path) -> list[gate.Check]:
+    """Checks of full-size models: the cost of the heads, and few-shot accuracy of the embedding."""
     learned, tested = trainer.corpus.intents
     if not learned:
         return []
     onnx.utils.extract_model(
-        str(made / MODEL), str(spare / "bare.onnx"), ["input_ids", "attention_mask"], ["embedding"]
+        str(model / MODEL), str(spare / "bare.onnx"), ["input_ids", "attention_mask"], ["embedding"]
     )
-    paid = gate.cost(made / MODEL, spare / "bare.onnx")
+    paid = gate.cost(model / MODEL, spare / "bare.onnx")
 
     def base(texts: Sequence[str]) -> NDArray[np.float32]:
         ids = [
-            one.ids[:MAX_TOKENS]
-            for one in trainer.tokenizer.encode_batch([as_read(text) for text in texts])
+            encoding.ids[:MAX_TOKENS]
+            for encoding in trainer.tokenizer.encode_batch([normalize(text) for text in texts])
         ]
         return trainer.base_embeddings(ids).float().numpy()
 
-    encoder = Encoder(made / MODEL, made / TOKENIZER, max_tokens=MAX_TOKENS)
+    encoder = Encoder(model / MODEL, model / TOKENIZER, max_tokens=MAX_TOKENS)
     was = gate.few_shot(base, learned, tested)
     now = gate.few_shot(lambda texts: encoder(texts).embedding, learned, tested)
     return [
@@ -159,23 +162,24 @@ def _measured(trainer: Trainer, made: Path, spare: Path) -> list[gate.Check]:
 def story_of(
     recipe: Recipe,
     corpus: Corpus,
-    made: Path,
+    model: Path,
     encoded: Encoded,
     small: dict[str, NDArray[np.float32]],
     checks: Sequence[str],
 ) -> dict[str, Any]:
-    """What is to tell of the model in `made` before it is tested. encoded, small: the validation
-    texts, and outputs.
+    """The story of the model in `model` before its test.
+
+    encoded, small: the validation texts, and outputs.
     """
     labels, start = encoded.labels, recipe.start
     temperatures = {task: thresholds.temperature(labels[task], small[task]) for task in TASKS}
     calm = {task: small[task] / np.float32(temperatures[task]) for task in TASKS}
     of_topic = {problem.name: problem.topic for problem in read_taxonomy().problems}
     together = thresholds.of_one_topic({name: of_topic[name] for name in corpus.problems[:-1]})
-    files = {name: sha256(made / name) for name in (MODEL, TOKENIZER)}
+    files = {name: sha256(model / name) for name in (MODEL, TOKENIZER)}
     return {
         "format": FORMAT,
-        "version": f"{recipe.name}-{files[MODEL][:12]}",
+        "version": f"{recipe.name}-{files[MODEL][:12]}-r{READING}",
         "languages": ["en"],
         "labels": {
             "sentiment": list(LABELS),
@@ -193,7 +197,8 @@ def story_of(
         "cause_least": thresholds.least_cause(encoded, small["cause"]),
         "strange_most": _strange_most(corpus, small["strange"][:, 0]),
         "levels": thresholds.levels(labels["complaint"], calm["severity"]),
-        "dissatisfaction": "25 x the expected severity class, probabilities calibrated by the temperature",
+        "dissatisfaction": "25 x the expected severity class,"
+        " probabilities calibrated by the temperature",
         **THRESHOLDS,
         "files": files,
         "recipe": asdict(recipe),
@@ -213,71 +218,77 @@ def _start_hash(start: Path) -> str:
 
 
 def _strange_most(corpus: Corpus, logits: NDArray[np.float32]) -> float:
-    """Chosen on the sets of messages; those of single turns and requests hold place names and
-    numbers alone.
+    """Chosen on the sets of messages.
+
+    Sets of single turns and requests hold place names and numbers alone.
     """
     ends = np.cumsum([len(part) for part in corpus.validation.values()])
     parts = dict(zip(corpus.validation, np.split(logits, ends[:-1]), strict=True))
-    return strange.most(
+    return strange.threshold(
         [part for name, part in parts.items() if name not in ("multidogo", "clinc")]
     )
 
 
-def write(made: Path, story: dict[str, Any]) -> None:
-    (made / STORY).write_text(json.dumps(story, indent=1) + "\n", encoding="utf-8")
-    (made / CARD).write_text(card(story), encoding="utf-8")
+def write(model: Path, story: dict[str, Any]) -> None:
+    (model / STORY).write_text(json.dumps(story, indent=1) + "\n", encoding="utf-8")
+    (model / CARD).write_text(card(story), encoding="utf-8")
 
 
 def served(
     model: Path, tokenizer: Path, texts: Sequence[str], longest: int = MAX_TOKENS
 ) -> dict[str, NDArray[np.float32]]:
-    """What the serving code gets from an ONNX file, uncalibrated. longest: tokens; longer texts are
-    cut.
+    """Uncalibrated outputs of an ONNX file in the serving code.
+
+    longest: tokens; longer texts are cut.
     """
     return dict(Encoder(model, tokenizer, max_tokens=longest)(texts)._asdict())
 
 
 def _settled(text: str) -> bool:
-    return as_read(text) == text
+    return normalize(text) == text
 
 
 def _without(outputs: dict[str, NDArray[np.float32]], name: str) -> dict[str, NDArray[np.float32]]:
     return {key: value for key, value in outputs.items() if key != name}
 
 
-def tested(made: Path, story: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
-    """The figures on the test splits, read here for the first time and after every choice. `made`
-    has its story.
+def tested(model: Path, story: dict[str, Any], corpus: Corpus) -> dict[str, Any]:
+    """The figures on the test splits, read here for the first time, after every choice.
+
+    `model` has its story.
     """
     if not corpus.test:
         return {}
-    texts = [one.text for part in corpus.test.values() for one in part]
-    outputs = served(made / MODEL, made / TOKENIZER, texts, story["max_tokens"])
+    texts = [example.text for part in corpus.test.values() for example in part]
+    outputs = served(model / MODEL, model / TOKENIZER, texts, story["max_tokens"])
     return {
         "test": of_heads(corpus.test, outputs, story["temperatures"]),
-        "understood": understood(corpus.test, outputs["problem"], made, story),
+        "understood": understood(corpus.test, outputs["problem"], model, story),
     }
 
 
 def understood(
     parts: Mapping[str, Sequence[Example]],
     problem: NDArray[np.float32],
-    made: Path,
+    model: Path,
     story: dict[str, Any],
 ) -> dict[str, Any]:
-    """Topics, problems and the index of each set, and the airline's reasons. problem: logits of the
-    texts in order.
+    """Topics, problems and the index of each set, and the airline's reasons.
+
+    problem: logits of the texts in order.
     """
-    found = of_understanding(parts, Analyzer(made, threads=1))
+    figures = of_understanding(parts, Analyzer(model, threads=1))
     start = 0
     for name, examples in parts.items():
         if name == "airline":
             logits = problem[start : start + len(examples)] / np.float32(
                 story["temperatures"]["problem"]
             )
-            found["airline.reason"] = reasons(examples, story["labels"]["problem"], softmax(logits))
+            figures["airline.reason"] = reasons(
+                examples, story["labels"]["problem"], softmax(logits)
+            )
         start += len(examples)
-    return found
+    return figures
 
 
 def _sizes(corpus: Corpus) -> dict[str, int]:

@@ -1,6 +1,4 @@
-"""What a release chooses on the validation sets: temperatures, and from when a topic, a problem or
-a word is named.
-"""
+"""Temperatures and thresholds that a release chooses on the validation sets."""
 
 from __future__ import annotations
 
@@ -30,8 +28,9 @@ def temperature(truth: Labels, logits: Floats) -> float:
 
 
 def least_topic(truth: Labels, logits: Floats) -> float:
-    """The probability below which `other` (the last class) is the better answer. logits:
-    calibrated.
+    """The probability below which `other` (the last class) is the better answer.
+
+    logits: calibrated.
     """
     known = truth != IGNORED
     if not known.any():
@@ -54,35 +53,38 @@ def least_problem(truth: Labels, logits: Floats, topics: Sequence[Sequence[int]]
     best = probabilities[:, :other].argmax(-1)
     share = np.array(
         [
-            row[one] / (row[list(topics[one])].sum() + row[other] + 1e-9)
-            for row, one in zip(probabilities, best, strict=True)
+            row[place] / (row[list(topics[place])].sum() + row[other] + 1e-9)
+            for row, place in zip(probabilities, best, strict=True)
         ]
     )
     return _best(truth[known], best, share, other)
 
 
 def _best(truth: Labels, guesses: Labels, sure: Floats, other: int) -> float:
-    """The least sureness with the most right answers, where a guess that is less sure becomes
-    `other`.
+    """The least sureness with the most right answers.
+
+    A less sure guess becomes `other`.
     """
-    right = [float((np.where(sure >= least, guesses, other) == truth).mean()) for least in TRIED]
+    right = [
+        float((np.where(sure >= minimum, guesses, other) == truth).mean()) for minimum in TRIED
+    ]
     return round(float(TRIED[int(np.argmax(right))]), 2)
 
 
 def least_cause(encoded: Encoded, logits: Floats) -> float:
-    """The probability from which a token is said to show the problem: the best F1 over the tokens."""
-    truth, said = [], []
+    """The probability from which a token shows the problem: the best F1 over the tokens."""
+    truth, scores = [], []
     for row, flags in enumerate(encoded.causes):
         if flags is not None:
             truth += flags
-            said += logits[row, : len(flags)].tolist()
+            scores += logits[row, : len(flags)].tolist()
     if not truth:
         return 0.5
-    probability = 1 / (1 + np.exp(-np.array(said)))
+    probability = 1 / (1 + np.exp(-np.array(scores)))
     return round(
         max(
-            (float(least) for least in TRIED[5:]),
-            key=lambda least: token_f1(truth, probability >= least),
+            (float(minimum) for minimum in TRIED[5:]),
+            key=lambda minimum: token_f1(truth, probability >= minimum),
         ),
         2,
     )

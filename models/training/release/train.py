@@ -1,6 +1,4 @@
-"""What `earshot train sentiment CONFIG` does: train to the end, pass the gate, write the model
-directory.
-"""
+"""Training of the model of all heads by a recipe, through the gate to the model directory."""
 
 from __future__ import annotations
 

@@ -42,12 +42,12 @@ def joined(*parts: Encoded) -> Encoded:
     return Encoded(
         [ids for part in parts for ids in part.sources],
         [ids for part in parts for ids in part.targets],
-        [one for part in parts for one in part.conditions],
-        [one for part in parts for one in part.weights],
+        [value for part in parts for value in part.conditions],
+        [value for part in parts for value in part.weights],
     )
 
 
-def taken(encoded: Encoded, rows: Sequence[int]) -> Encoded:
+def subset(encoded: Encoded, rows: Sequence[int]) -> Encoded:
     return Encoded(
         [encoded.sources[row] for row in rows],
         [encoded.targets[row] for row in rows],
@@ -77,23 +77,23 @@ def ordered(encoded: Encoded, size: int, seed: int, epoch: int) -> Iterator[list
 class Batch:
     sources: torch.Tensor  # (batch, width)
     mask: torch.Tensor  # (batch, width)
-    given: torch.Tensor  # (batch, steps) the start, then the reply
-    wanted: torch.Tensor  # (batch, steps) the reply, then the end
-    wanted_mask: torch.Tensor  # (batch, steps)
+    inputs: torch.Tensor  # (batch, steps) the start, then the reply
+    labels: torch.Tensor  # (batch, steps) the reply, then the end
+    labels_mask: torch.Tensor  # (batch, steps)
 
 
 def tensors(encoded: Encoded, indices: Sequence[int]) -> Batch:
     sources = [encoded.sources[index] for index in indices]
     targets = [encoded.targets[index] for index in indices]
     width, steps = (
-        -(-max(map(len, rows)) // 4) * 4 for rows in (sources, [[*one, END] for one in targets])
+        -(-max(map(len, rows)) // 4) * 4 for rows in (sources, [[*ids, END] for ids in targets])
     )
     source = torch.zeros(len(indices), width, dtype=torch.long)
-    given = torch.zeros(len(indices), steps, dtype=torch.long)
-    wanted = torch.zeros(len(indices), steps, dtype=torch.long)
-    for row, (one, target) in enumerate(zip(sources, targets, strict=True)):
-        source[row, : len(one)] = torch.tensor(one)
-        given[row, : len(target) + 1] = torch.tensor([START, *target])
-        wanted[row, : len(target) + 1] = torch.tensor([*target, END])
-    mask = torch.arange(width)[None, :] < torch.tensor([len(one) for one in sources])[:, None]
-    return Batch(source, mask, given, wanted, wanted > 0)
+    inputs = torch.zeros(len(indices), steps, dtype=torch.long)
+    labels = torch.zeros(len(indices), steps, dtype=torch.long)
+    for row, (ids, target) in enumerate(zip(sources, targets, strict=True)):
+        source[row, : len(ids)] = torch.tensor(ids)
+        inputs[row, : len(target) + 1] = torch.tensor([START, *target])
+        labels[row, : len(target) + 1] = torch.tensor([*target, END])
+    mask = torch.arange(width)[None, :] < torch.tensor([len(ids) for ids in sources])[:, None]
+    return Batch(source, mask, inputs, labels, labels > 0)

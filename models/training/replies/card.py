@@ -1,4 +1,4 @@
-"""The replier's card: what its directory says about itself to a person."""
+"""Replier card: the Markdown of a replier's story."""
 
 from __future__ import annotations
 
@@ -26,32 +26,35 @@ def card(story: Mapping[str, Any]) -> str:
         validation=_perplexities(story["validation"]),
         gate="\n".join(story["gate"]),
         figures=_figures(test),
-        shown=_shown(test.get("shown", [])),
+        shown=_samples(test.get("shown", [])),
     )
 
 
 def _trained(story: Mapping[str, Any]) -> str:
     recipe, start = story["recipe"], _start(story.get("start"))
     if not story["steps"]:
-        return f"No weight was trained: they are those{start.removeprefix(', from the weights')}. The rest was made anew."
+        earlier = start.removeprefix(", from the weights")
+        return f"No weight was trained: they are those{earlier}. The rest was made anew."
     passes = story["steps"] * recipe["batch"] / max(1, story["pairs"]["train"])
     return (
-        f"{story['steps']:,} steps of {recipe['batch']} pairs ({passes:.1f} passes), {story['minutes']} minutes of "
-        f"processor time on one core, seed {recipe['seed']}{start};\nAdamW at {recipe['rate']}, dropout "
-        f"{recipe['dropout']}, label smoothing {recipe['smoothing']}, averaged weights."
+        f"{story['steps']:,} steps of {recipe['batch']} pairs ({passes:.1f} passes),"
+        f" {story['minutes']} minutes of processor time on one core,"
+        f" seed {recipe['seed']}{start};\n"
+        f"AdamW at {recipe['rate']}, dropout {recipe['dropout']},"
+        f" label smoothing {recipe['smoothing']}, averaged weights."
     )
 
 
 def _start(start: Mapping[str, Any] | None) -> str:
-    """What a run went on from, and that one before it."""
+    """The start of a run, and the starts before it."""
     if start is None:
         return ""
-    told = f", from the weights of `{start['version']}` ({start['steps']:,} steps, {start['minutes']} minutes)"
-    return told + _start(start.get("start"))
+    effort = f"{start['steps']:,} steps, {start['minutes']} minutes"
+    return f", from the weights of `{start['version']}` ({effort})" + _start(start.get("start"))
 
 
-def _perplexities(found: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in found.items())
+def _perplexities(perplexities: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in perplexities.items())
 
 
 def _figures(test: Mapping[str, Any]) -> str:
@@ -88,20 +91,22 @@ def _figures(test: Mapping[str, Any]) -> str:
 
 
 def _nearest(test: Mapping[str, Any]) -> str:
-    """The rival's figure, with the release that it was measured for where that is an earlier one."""
+    """The rival's figure, with the release it was measured for if that is an earlier one."""
     of = test.get("nearest_past_reply_measured_for")
     return str(test.get("chrf_of_nearest_past_reply", "not measured")) + (
         f" (measured for `{of}`)" if of else ""
     )
 
 
-def _shown(shown: Sequence[Mapping[str, Any]]) -> str:
+def _samples(samples: Sequence[Mapping[str, Any]]) -> str:
     rows = ["| conversation | brand, topic, mood | candidate | verdict |", "|---|---|---|---|"]
-    for one in shown:
-        judged = ", ".join(str(one[name]) for name in ("brand", "topic", "sentiment") if one[name])
-        for text, source, refusals in one["candidates"]:
+    for sample in samples:
+        judged = ", ".join(
+            str(sample[name]) for name in ("brand", "topic", "sentiment") if sample[name]
+        )
+        for text, source, refusals in sample["candidates"]:
             verdict = "; ".join(refusals) or (
                 "passes" if source == "model" else "passes (template)"
             )
-            rows.append(f"| {one['row']} | {judged} | {text.replace('|', '/')} | {verdict} |")
+            rows.append(f"| {sample['row']} | {judged} | {text.replace('|', '/')} | {verdict} |")
     return "\n".join(rows)

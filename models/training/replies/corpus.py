@@ -1,6 +1,4 @@
-"""The pairs that a replier learns from, prepared once: words, splits, subwords, and the values of
-the conditions.
-"""
+"""Corpus of a replier, prepared once: words, splits, subwords, and values of the conditions."""
 
 from __future__ import annotations
 
@@ -56,18 +54,20 @@ def corpus_of(recipe: Recipe, pairs: Path, folder: Path, judge: Judge) -> Corpus
         done.write_text(
             json.dumps({"words": words, "brands": _frequent(train, recipe.brand_pairs)})
         )
-    told = json.loads(done.read_text())
+    prepared_with = json.loads(done.read_text())
     splits: dict[str, list[Prepared]] = {"train": [], "validation": [], "test": []}
     for row in loaded(folder / "pairs.jsonl"):
         splits[part_of(row.conversation)].append(row)
     topics = sorted({row.conditions.topic for row in splits["train"] if row.conditions.topic})
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    return Corpus(told["words"], splits, tokenizer, Vocabulary(told["brands"], topics))
+    return Corpus(
+        prepared_with["words"], splits, tokenizer, Vocabulary(prepared_with["brands"], topics)
+    )
 
 
-def _frequent(rows: Sequence[Prepared], least: int) -> list[str]:
+def _frequent(rows: Sequence[Prepared], minimum: int) -> list[str]:
     counts: dict[str, int] = {}
     for row in rows:
         if row.conditions.brand:
             counts[row.conditions.brand] = counts.get(row.conditions.brand, 0) + 1
-    return sorted(brand for brand, count in counts.items() if count >= least)
+    return sorted(brand for brand, count in counts.items() if count >= minimum)

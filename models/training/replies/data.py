@@ -1,6 +1,4 @@
-"""What the replier learns from: customers' messages with the agents' replies, prepared, conditioned
-and split.
-"""
+"""Messages of customers with replies of agents: prepared, conditioned and split."""
 
 from __future__ import annotations
 
@@ -44,7 +42,7 @@ class PairsError(TrainingError):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One message and its reply, as published. conversation: pairs of one are never in two splits."""
+    """A message and its reply, as published. Pairs of a conversation are never in two splits."""
 
     conversation: str
     brand: str
@@ -54,8 +52,9 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A pair as the models read it. source: the message, slotted; target: the reply, slotted and
-    unsigned.
+    """A pair as the models read it.
+
+    source: the message, slotted; target: the reply, slotted and unsigned.
     """
 
     conversation: str
@@ -66,9 +65,7 @@ class Prepared:
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """The published set: a CSV, perhaps gzipped, with source, brand, conv_id, customer_text,
-    agent_text.
-    """
+    """Pairs of a CSV, perhaps gzipped: source, brand, conv_id, customer_text, agent_text."""
     try:
         with opened(path) as file:
             return [
@@ -97,8 +94,9 @@ def opened(path: Path) -> TextIO:
 
 
 def grouped(pairs: Sequence[Pair]) -> list[Pair]:
-    """`pairs` with conversations that share a message made one: the sets overlap, under other
-    numbers.
+    """`pairs` with one conversation for all that share a message.
+
+    The sets overlap, under other numbers.
     """
     leader: dict[str, str] = {}
 
@@ -111,8 +109,11 @@ def grouped(pairs: Sequence[Pair]) -> list[Pair]:
     for pair in pairs:
         start = _squashed(pair.customer)
         if len(start) >= 30:
-            one, other = find(pair.conversation), find(first.setdefault(start, pair.conversation))
-            leader[max(one, other)] = min(one, other)
+            first_name, second_name = (
+                find(pair.conversation),
+                find(first.setdefault(start, pair.conversation)),
+            )
+            leader[max(first_name, second_name)] = min(first_name, second_name)
     return [replace(pair, conversation=find(pair.conversation)) for pair in pairs]
 
 
@@ -123,7 +124,7 @@ def part_of(conversation: str) -> Split:
 
 
 def common_words(pairs: Iterable[Pair]) -> list[str]:
-    """Words that agents (three times) or customers (fifteen times) write in lower case: no names."""
+    """Words that agents (three times) or customers (fifteen times) write small: no names."""
     agents: Counter[str] = Counter()
     customers: Counter[str] = Counter()
     for pair in pairs:
@@ -142,10 +143,8 @@ def names_of(brand: str) -> tuple[str, ...]:
 def prepared(
     pairs: Sequence[Pair], slots: Slots, judged: Sequence[tuple[str | None, str | None]]
 ) -> list[Prepared]:
-    """judged: (topic, sentiment) of each pair's message. Pairs without words on either side are
-    left out.
-    """
-    made = []
+    """Pairs with words on both sides. judged: (topic, sentiment) of each pair's message."""
+    rows = []
     for pair, (topic, sentiment) in zip(pairs, judged, strict=True):
         names = names_of(pair.brand)
         message = slots.message(pair.customer, names)
@@ -159,20 +158,24 @@ def prepared(
             clean=is_clean(target, pair.agent),
             **told_of(target),
         )
-        made.append(Prepared(pair.conversation, message.text, target, conditions))
-    return made
+        rows.append(Prepared(pair.conversation, message.text, target, conditions))
+    return rows
 
 
-def is_clean(target: str, said: str) -> bool:
-    """May a draft be like this reply? It knows nothing that its message does not say, is whole,
-    breaks no rule.
+def is_clean(target: str, reply: str) -> bool:
+    """True for a reply that a draft may be like.
+
+    It knows nothing that its message does not say, is whole, breaks no rule.
     """
-    return FACT not in target and not is_part(said) and not forbidden(target) and len(target) <= 230
+    return (
+        FACT not in target and not is_part(reply) and not forbidden(target) and len(target) <= 230
+    )
 
 
 def read_edits(path: Path, slots: Slots, judge: Judge) -> list[Prepared]:
-    """Pairs that agents made by editing drafts: JSON lines or CSV with draft, final, customer_text,
-    perhaps brand.
+    """Pairs of drafts that agents edited: JSON lines or CSV.
+
+    Its fields are draft, final, customer_text, perhaps brand.
     """
     rows = edits_in(path)
     judged = judge([row["customer_text"] for row in rows])
@@ -181,8 +184,8 @@ def read_edits(path: Path, slots: Slots, judge: Judge) -> list[Prepared]:
         for number, row in enumerate(rows)
     ]
     return [
-        replace(one, conditions=replace(one.conditions, clean=True))
-        for one in prepared(pairs, slots, judged)
+        replace(pair, conditions=replace(pair.conditions, clean=True))
+        for pair in prepared(pairs, slots, judged)
     ]
 
 
@@ -206,7 +209,8 @@ def edits_in(path: Path) -> list[Mapping[str, str]]:
         ]
         if missing:
             raise PairsError(
-                f"{path}: row {number} has no {', '.join(missing)}; each needs draft, final, customer_text"
+                f"{path}: row {number} has no {', '.join(missing)};"
+                " each needs draft, final, customer_text"
             )
     return rows
 
@@ -222,7 +226,7 @@ def loaded(path: Path) -> list[Prepared]:
 
 
 def _squashed(text: str) -> str:
-    """The first sixty letters, without handles: what stays the same in every publisher's cleaning."""
+    """The first sixty letters, without handles: they survive every publisher's cleaning."""
     bare = re.sub(r"@\w+|https?://\S+|<LINK>", " ", text)
     return _SQUASHED.sub(
         "", re.sub(r"^\s*\w*(?:Help|Support|Care|Air|Airways)\w*\s", "", bare).lower()
@@ -237,7 +241,10 @@ def _repaired(text: str) -> str:
 
 
 _WE_ARE = r"[a-z]+ing|sorry|happy|glad|here|so|very|not|always|sad|still"
-_WE_WILL = r"be|get|look|take|need|pass|do|have|make|send|check|see|keep|let|continue|certainly|gladly|forward|help"
+_WE_WILL = (
+    r"be|get|look|take|need|pass|do|have|make|send|check|see|keep|let|continue|certainly|gladly"
+    r"|forward|help"
+)
 _LOST = [
     (re.compile(rf"\b{broken}\b"), whole)
     for broken, whole in (

@@ -1,4 +1,4 @@
-"""The reply network as two ONNX files: one reads messages, one takes a step of drafts.
+"""Export of the reply network as two ONNX files: one reads messages, one takes a step of drafts.
 
 Weights are half floats; those of a step's large products are INT8.
 """
@@ -27,9 +27,7 @@ OPSET = 18
 
 
 class _Reader(nn.Module):
-    """(messages, width) to all of a message and its conditions that every step of its drafts needs,
-    multiplied once.
-    """
+    """(messages, width) to everything that each step of the drafts needs, multiplied once."""
 
     def __init__(self, network: ReplyNetwork) -> None:
         super().__init__()
@@ -37,9 +35,9 @@ class _Reader(nn.Module):
         self.encoder = _both_ways(network.forward_encoder, network.backward_encoder)
         sizes = network.sizes
         parts = [sizes.decoder, 2 * sizes.encoder, sizes.condition]
-        _, seen, given = torch.split(network.merge.weight, parts, 1)
+        _, seen, conditions_weight = torch.split(network.merge.weight, parts, 1)
         self.query = network.query.weight  # (2 x encoder, decoder)
-        self.merge_seen, self.merge_given = _turned(seen), _turned(given)
+        self.merge_seen, self.merge_given = _turned(seen), _turned(conditions_weight)
         self.gates_given = _turned(network.decoder.weight_ih[:, sizes.embedding :])
         self.gates_bias, self.merge_bias = network.decoder.bias_ih, network.merge.bias
 
@@ -63,12 +61,11 @@ class _Reader(nn.Module):
 
 
 class _Step(nn.Module):
-    """One more token of each draft, which is a row. tokens, message: (rows,); state: (rows,
-    decoder).
+    """Another token of each draft, which is a row.
 
-    A message has any number of rows. Attention alone needs them by message: grid: (messages,
-    drafts), the row that lies there; place: (rows,), where in the flat grid a row lies. The rest is
-    as `_Reader` gives it.
+    tokens, message: (rows,); state: (rows, decoder). A message has any number of rows. Attention
+    alone needs them by message: grid: (messages, drafts), the row that lies there; place: (rows,),
+    where in the flat grid a row lies. The rest is as `_Reader` gives it.
     """
 
     def __init__(self, network: ReplyNetwork) -> None:
@@ -94,10 +91,10 @@ class _Step(nn.Module):
         memory: Tensor,
         keys: Tensor,
         mask: Tensor,
-        given: Tensor,
+        conditioned: Tensor,
     ) -> tuple[Tensor, Tensor]:
         gates_given, merge_given = torch.split(
-            given[message], [3 * self.decoder, self.embedding.shape[1]], -1
+            conditioned[message], [3 * self.decoder, self.embedding.shape[1]], -1
         )
         table = (
             self.embedding @ self.into
@@ -115,15 +112,14 @@ class _Step(nn.Module):
 
 
 def _turned(weight: Tensor) -> nn.Parameter:
-    """A weight as a product on the right needs it: under its own name, and with nothing left to
-    transpose.
-    """
+    """A weight transposed for a product on the right, under its own name."""
     return nn.Parameter(weight.detach().t().contiguous())
 
 
 def export(network: ReplyNetwork, folder: Path, likely: NDArray[np.int64] | None = None) -> None:
-    """Write `reader.onnx` and `step.onnx`. likely: the words that drafts are written with; None:
-    all of them.
+    """Write `reader.onnx` and `step.onnx`.
+
+    likely: the words that drafts are written with; None: all of them.
     """
     network = network.eval()
     sizes, width = network.sizes, 8
@@ -132,7 +128,7 @@ def export(network: ReplyNetwork, folder: Path, likely: NDArray[np.int64] | None
     reader = _Reader(network)
     inputs = (source, torch.tensor([width, width - 1]), conditions)
     with torch.no_grad():
-        memory, keys, state, given = reader(*inputs)
+        memory, keys, state, conditioned = reader(*inputs)
     read = _traced(
         reader,
         inputs,
@@ -163,7 +159,7 @@ def export(network: ReplyNetwork, folder: Path, likely: NDArray[np.int64] | None
             memory,
             keys,
             torch.zeros(2, width),
-            given,
+            conditioned,
         ),
         {
             **{name: {0: "rows"} for name in ("tokens", "state", "message")},
@@ -185,23 +181,23 @@ def export(network: ReplyNetwork, folder: Path, likely: NDArray[np.int64] | None
     onnx.save(step, str(folder / STEP))
 
 
-def _both_ways(there: GRU, back: GRU) -> nn.GRU:
+def _both_ways(forward: GRU, backward: GRU) -> nn.GRU:
     """Torch's own bidirectional GRU with these weights: that is what the exporter knows."""
     encoder = nn.GRU(
-        there.weight_ih.shape[1], there.weight_hh.shape[1], bidirectional=True, batch_first=True
+        forward.weight_ih.shape[1], forward.weight_hh.shape[1], bidirectional=True, batch_first=True
     )
     with torch.no_grad():
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
-            getattr(encoder, f"{name}_l0").copy_(getattr(there, name))
-            getattr(encoder, f"{name}_l0_reverse").copy_(getattr(back, name))
+            getattr(encoder, f"{name}_l0").copy_(getattr(forward, name))
+            getattr(encoder, f"{name}_l0_reverse").copy_(getattr(backward, name))
     return encoder.eval()
 
 
 def _traced(
     module: nn.Module,
     inputs: tuple[Tensor, ...],
-    given: Mapping[str, Mapping[int, str]],
-    told: Mapping[str, Mapping[int, str]],
+    inputs_axes: Mapping[str, Mapping[int, str]],
+    outputs_axes: Mapping[str, Mapping[int, str]],
     *,
     fold: bool = True,
 ) -> onnx.ModelProto:
@@ -213,9 +209,9 @@ def _traced(
             module.eval(),
             inputs,
             Path(folder) / "traced.onnx",
-            input_names=list(given),
-            output_names=list(told),
-            dynamic_axes={**given, **told},
+            input_names=list(inputs_axes),
+            output_names=list(outputs_axes),
+            dynamic_axes={**inputs_axes, **outputs_axes},
             opset_version=OPSET,
             do_constant_folding=fold,
             dynamo=False,

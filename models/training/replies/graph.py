@@ -1,6 +1,4 @@
-"""What becomes of a traced graph of the replier: large products in INT8, the scores of words, half
-floats.
-"""
+"""Changes of the traced graph of the replier: INT8 products, scores of words, half floats."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from models.replier.network import TOP
 
-LEAST = 1024  # smaller tensors stay in full precision
+SMALLEST = 1024  # smaller tensors stay in full precision
 EXACT = 1e-4  # of a step: what lies so near to a whole number is one
 STEPS = 63  # of a weight, to either side of nothing: seven bits, for AVX2 adds pairs in sixteen
 CONTRIBUTED = "com.microsoft"  # ONNX Runtime's own operators
@@ -30,7 +28,7 @@ def in_integers(graph: onnx.GraphProto, weights: frozenset[str]) -> None:
         node for node in graph.node if node.op_type == "MatMul" and node.input[1] in weights
     ]:
         name = node.input[1]
-        weight = next(one for one in graph.initializer if one.name == name)
+        weight = next(node for node in graph.initializer if node.name == name)
         _put_whole(graph, name, numpy_helper.to_array(weight), by_chance=True)
         graph.initializer.remove(weight)
         place = list(graph.node).index(node)
@@ -42,16 +40,17 @@ def in_integers(graph: onnx.GraphProto, weights: frozenset[str]) -> None:
 
 
 def with_scores(graph: onnx.GraphProto, words: Floats, likely: Ids) -> None:
-    """From `merged`: of the words `likely` the likeliest, `which` they are and their log
-    probabilities, `best`; and those of all words, `scores`, where the input `all` asks for them.
-    words: (embedding, words).
+    """Add the outputs `which`, `best` and `scores` to the graph of `merged`.
+
+    which: the likeliest of the words `likely`; best: their log probabilities; scores: those of all
+    words, where the input `all` asks for them. words: (embedding, words).
     """
     _put_whole(graph, "words", words)
     count = min(TOP, len(likely))
     for name, value in (("likely", likely), ("best.count", np.array([count]))):
         graph.initializer.append(numpy_helper.from_array(value.astype(np.int64), name))
     graph.initializer.append(numpy_helper.from_array(np.zeros((1, 1), dtype=np.float32), "nothing"))
-    told = helper.make_graph(
+    all_scores = helper.make_graph(
         [
             _product("merged.whole", "words", "logits"),
             helper.make_node("LogSoftmax", ["logits"], ["told"], axis=-1),
@@ -60,7 +59,7 @@ def with_scores(graph: onnx.GraphProto, words: Floats, likely: Ids) -> None:
         [],
         [helper.make_tensor_value_info("told", TensorProto.FLOAT, ["rows", words.shape[1]])],
     )
-    untold = helper.make_graph(
+    no_scores = helper.make_graph(
         [helper.make_node("Identity", ["nothing"], ["untold"])],
         "none",
         [],
@@ -75,11 +74,13 @@ def with_scores(graph: onnx.GraphProto, words: Floats, likely: Ids) -> None:
             helper.make_node("LogSoftmax", ["few.logits"], ["few.scores"], axis=-1),
             helper.make_node("TopK", ["few.scores", "best.count"], ["best", "places"], axis=-1),
             helper.make_node("Gather", ["likely", "places"], ["which"]),
-            helper.make_node("If", ["all"], ["scores"], then_branch=told, else_branch=untold),
+            helper.make_node(
+                "If", ["all"], ["scores"], then_branch=all_scores, else_branch=no_scores
+            ),
         ]
     )
     graph.input.append(helper.make_tensor_value_info("all", TensorProto.BOOL, []))
-    merged = next(one for one in graph.output if one.name == "merged")
+    merged = next(node for node in graph.output if node.name == "merged")
     graph.output.remove(merged)
     for name, kind in (("best", TensorProto.FLOAT), ("which", TensorProto.INT64)):
         graph.output.append(helper.make_tensor_value_info(name, kind, ["rows", count]))
@@ -91,7 +92,7 @@ def halved(graph: onnx.GraphProto) -> None:
     casts = []
     for weight in graph.initializer:
         values = numpy_helper.to_array(weight)
-        if values.dtype != np.float32 or values.size < LEAST:
+        if values.dtype != np.float32 or values.size < SMALLEST:
             continue
         name = weight.name
         weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
@@ -101,28 +102,29 @@ def halved(graph: onnx.GraphProto) -> None:
 
 
 def weights_of(graph: onnx.GraphProto) -> dict[str, Floats]:
-    """By the names that the graph was traced with; half floats widened, INT8 as what it stands for."""
+    """By the names of the traced graph; half floats widened, INT8 as the numbers it stands for."""
     stored = {weight.name: numpy_helper.to_array(weight) for weight in graph.initializer}
-    found = {
+    weights = {
         name.removesuffix(".half"): value.astype(np.float32)
         for name, value in stored.items()
         if value.dtype in (np.float32, np.float16)
     }
     for name in [
         name.removesuffix(".scale")
-        for name in found
+        for name in weights
         if f"{name.removesuffix('.scale')}.whole" in stored
     ]:
-        found[name] = stored[f"{name}.whole"].astype(np.float32) * found[f"{name}.scale"]
-    return found
+        weights[name] = stored[f"{name}.whole"].astype(np.float32) * weights[f"{name}.scale"]
+    return weights
 
 
 def _put_whole(
     graph: onnx.GraphProto, name: str, values: Floats, *, by_chance: bool = False
 ) -> None:
-    """by_chance: rounded up or down by how near each is. Weights that come from a served network
-    stand on its steps: to the nearest one, all that a short run on a few edits moved them would be
-    lost.
+    """Add a weight in INT8. by_chance: rounded up or down by how near each is.
+
+    Weights of a served network stand on its steps: to the nearest one, all changes of a short run
+    on a few edits would be lost.
     """
     scale = np.maximum(np.abs(values).max(0), 1e-6).astype(np.float32) / STEPS
     steps = values / scale
@@ -140,5 +142,5 @@ def _rounded(name: str) -> onnx.NodeProto:
 
 
 def _product(whole: str, weight: str, result: str) -> onnx.NodeProto:
-    given = [whole, f"{weight}.whole", "one.scale", f"{weight}.scale", "one.zero"]
-    return helper.make_node("MatMulIntegerToFloat", given, [result], domain=CONTRIBUTED)
+    inputs = [whole, f"{weight}.whole", "one.scale", f"{weight}.scale", "one.zero"]
+    return helper.make_node("MatMulIntegerToFloat", inputs, [result], domain=CONTRIBUTED)

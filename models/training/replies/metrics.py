@@ -1,12 +1,10 @@
-"""What a released replier is worth on conversations that it never saw: its figures, a rival, and
-thirty drafts.
-"""
+"""Figures of a released replier on held-out conversations, a rival's chrF, and thirty drafts."""
 
 from __future__ import annotations
 
 import csv
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +12,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.analyzer import Analyzer
+from models.evaluation.labelled_file import Row
 from models.evaluation.replies import Answered, answered, chrf, evaluate_replies, read_answers
 from models.redact import redact
 from models.replier.replier import Replier
 from models.replier.slots import brand_names, filled, unsigned
 from models.training.replies.data import Pair
 
-SHOWN = 30
+SAMPLES = 30
 
 
 def write_held_out(pairs: Sequence[Pair], path: Path, count: int, seed: int) -> None:
     """`count` pairs, drawn by `seed`, as `earshot evaluate replies --data` reads them."""
-    drawn = random.Random(seed).sample(list(pairs), min(count, len(pairs)))  # noqa: S311 (no secret)
+    sample = random.Random(seed).sample(list(pairs), min(count, len(pairs)))  # noqa: S311 (no secret)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("conversation", "brand", "customer_text", "agent_text"))
         writer.writerows(
-            (pair.conversation, pair.brand, pair.customer, pair.agent) for pair in drawn
+            (pair.conversation, pair.brand, pair.customer, pair.agent) for pair in sample
         )
 
 
 def figures(
     folder: Path, held_out: Path, learned: Sequence[Pair], analyzer: Analyzer
 ) -> dict[str, Any]:
-    """What `evaluate replies` measures, with the chrF of the nearest past reply beside it, and
-    thirty drafts.
-    """
+    """Figures of `evaluate replies`, the chrF of the nearest past reply, and thirty drafts."""
     replier = Replier(folder)
     pairs = answered(read_answers(held_out), analyzer)
     return {
         **evaluate_replies(held_out, analyzer, replier),
         "chrf_of_nearest_past_reply": rival(replier, pairs, learned, analyzer),
-        "shown": shown(replier, read_answers(held_out), pairs),
+        "shown": samples(replier, read_answers(held_out), pairs),
     }
 
 
@@ -61,11 +58,11 @@ def rival(
     return chrf(refilled, [pair.reply for pair in pairs])
 
 
-def shown(
-    replier: Replier, rows: Sequence[Mapping[str, str]], pairs: Sequence[Answered]
+def samples(
+    replier: Replier, rows: Sequence[Row], pairs: Sequence[Answered]
 ) -> list[dict[str, Any]]:
     """The drafts for the first pairs, with the gate's verdicts."""
-    drafts = replier([pair.request for pair in pairs[:SHOWN]])
+    drafts = replier([pair.request for pair in pairs[:SAMPLES]])
     return [
         {
             "row": row["conversation"],
@@ -74,8 +71,8 @@ def shown(
             "sentiment": pair.request.sentiment,
             "severity": pair.request.severity,
             "candidates": [
-                [one.text, one.source, [refusal.rule for refusal in one.refusals]]
-                for one in draft.candidates
+                [candidate.text, candidate.source, [refusal.rule for refusal in candidate.refusals]]
+                for candidate in draft.candidates
             ],
         }
         for row, pair, draft in zip(rows, pairs, drafts, strict=False)
@@ -87,9 +84,9 @@ def retrieved(
 ) -> NDArray[np.int64]:
     """For each text, the pair whose message has the nearest embedding by the shipped encoder."""
     known = _embedded([pair.customer for pair in learned], analyzer)
-    asked = _embedded(texts, analyzer)
-    found = [(known @ part.T).argmax(0) for part in np.array_split(asked, max(1, len(asked) // 64))]
-    nearest: NDArray[np.int64] = np.concatenate(found)
+    queries = _embedded(texts, analyzer)
+    chunks = np.array_split(queries, max(1, len(queries) // 64))
+    nearest: NDArray[np.int64] = np.concatenate([(known @ chunk.T).argmax(0) for chunk in chunks])
     return nearest
 
 
@@ -104,10 +101,8 @@ def _embedded(texts: Sequence[str], analyzer: Analyzer) -> NDArray[np.float32]:
 
 
 def _refilled(replier: Replier, past: Pair, message: str, brand: str | None) -> str:
-    """A past reply for another message: its particulars become the message's, as a draft's do, or
-    go as they were.
-    """
+    """A past reply with another message's particulars, or as it was where they do not fit."""
     names = brand_names(past.brand)
     slotted = replier.slots.reply(past.agent, replier.slots.message(past.customer, names), names)
-    said = filled(slotted, replier.slots.message(message, brand_names(brand)), brand)
-    return said or unsigned(past.agent)
+    text = filled(slotted, replier.slots.message(message, brand_names(brand)), brand)
+    return text or unsigned(past.agent)

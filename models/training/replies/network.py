@@ -1,5 +1,6 @@
-"""The network of the replies: a small bi-GRU over the message, a GRU decoder with attention, tied
-embeddings.
+"""Reply network: a small bi-GRU over the message, a GRU decoder with attention.
+
+Embeddings are tied.
 """
 
 from __future__ import annotations
@@ -53,31 +54,32 @@ class ReplyNetwork(nn.Module):
         ).sum(0)
 
     def encode(self, source: Tensor, mask: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """source, mask: (batch, width). Returns the memory (batch, width, 2 x encoder) and the
-        first state.
+        """Memory (batch, width, 2 x encoder) and the first state.
+
+        source, mask: (batch, width).
         """
         read = self._dropped(self.embedding(source))
         empty = read.new_zeros(len(source), self.sizes.encoder)
-        there, last = self.forward_encoder(read, empty, mask)
-        back, first = self.backward_encoder(read, empty, mask, back=True)
-        return torch.cat([there, back], -1), torch.tanh(
-            self.start(torch.cat([last, first, condition], -1))
-        )
+        forward, last = self.forward_encoder(read, empty, mask)
+        backward, first = self.backward_encoder(read, empty, mask, back=True)
+        state = torch.tanh(self.start(torch.cat([last, first, condition], -1)))
+        return torch.cat([forward, backward], -1), state
 
     def decode(
         self, tokens: Tensor, state: Tensor, condition: Tensor, memory: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """tokens: (batch, steps). Returns what predicts the next tokens (batch, steps, embedding),
-        and the state.
+        """Predictors of the next tokens (batch, steps, embedding), and the state.
+
+        tokens: (batch, steps).
         """
-        given = condition[:, None, :].expand(-1, tokens.shape[1], -1)
+        conditions = condition[:, None, :].expand(-1, tokens.shape[1], -1)
         hidden, last = self.decoder(
-            torch.cat([self._dropped(self.embedding(tokens)), given], -1), state
+            torch.cat([self._dropped(self.embedding(tokens)), conditions], -1), state
         )
         scores = self.query(hidden) @ memory.transpose(1, 2)  # (batch, steps, width)
         share = torch.softmax(scores.float().masked_fill(~mask[:, None, :], -1e4), -1)
         seen = share.to(memory.dtype) @ memory
-        merged = torch.tanh(self.merge(self._dropped(torch.cat([hidden, seen, given], -1))))
+        merged = torch.tanh(self.merge(self._dropped(torch.cat([hidden, seen, conditions], -1))))
         return merged, last
 
     def logits(self, merged: Tensor) -> Tensor:
@@ -94,17 +96,16 @@ class ReplyNetwork(nn.Module):
         """Without some features, the same ones at every step of a text (Gal & Ghahramani, 2016)."""
         if not self.training or not self.dropout:
             return values
-        kept = torch.rand(len(values), 1, values.shape[2]) >= self.dropout
-        return values * (kept.to(values.dtype) / (1 - self.dropout))
+        mask = torch.rand(len(values), 1, values.shape[2]) >= self.dropout
+        return values * (mask.to(values.dtype) / (1 - self.dropout))
 
 
 class SmoothedLoss(torch.autograd.Function):
-    """Cross-entropy with label smoothing over a tied vocabulary, its gradient taken in the same
-    pass, in low precision.
+    """Cross-entropy with label smoothing over a tied vocabulary, in low precision.
 
-    The general kernels read and write the (tokens, vocabulary) scores ten times, and take half the
-    training time. What the smoothing adds to the gradient is the same for every word, so it is
-    added after the products.
+    The gradient is taken in the same pass. The general kernels read and write the (tokens,
+    vocabulary) scores ten times, and take half the training time. What the smoothing adds to the
+    gradient is the same for every word, so it is added after the products.
     """
 
     @staticmethod
@@ -117,11 +118,11 @@ class SmoothedLoss(torch.autograd.Function):
         rows = torch.arange(len(truth))
         right = gradient[rows, truth].float().clamp_min(1e-9)
         gradient[rows, truth] -= 1 - smoothing
-        each = smoothing / len(table)
+        smooth = smoothing / len(table)
         shared = (merged * share).to(low())
         context.save_for_backward(
-            share * ((gradient @ small).float() - each * small.sum(0, dtype=torch.float32)),
-            (gradient.t() @ shared).float() - each * shared.sum(0, dtype=torch.float32),
+            share * ((gradient @ small).float() - smooth * small.sum(0, dtype=torch.float32)),
+            (gradient.t() @ shared).float() - smooth * shared.sum(0, dtype=torch.float32),
         )
         return -(right.log() * share[:, 0]).sum()
 
@@ -132,16 +133,15 @@ class SmoothedLoss(torch.autograd.Function):
 
 
 class GRU(nn.Module):
-    """A gated recurrent unit (Cho et al., 2014) as torch's `nn.GRU` computes it, three times as
-    fast to train here.
+    """A gated recurrent unit (Cho et al., 2014) as torch's `nn.GRU`, three times as fast here.
 
     Its parameters have torch's names and layout. Products run in low precision while training (see
     precision.py).
     """
 
-    def __init__(self, given: int, size: int) -> None:
+    def __init__(self, width: int, size: int) -> None:
         super().__init__()
-        self.weight_ih = nn.Parameter(torch.empty(3 * size, given))
+        self.weight_ih = nn.Parameter(torch.empty(3 * size, width))
         self.weight_hh = nn.Parameter(torch.empty(3 * size, size))
         self.bias_ih = nn.Parameter(torch.zeros(3 * size))
         self.bias_hh = nn.Parameter(torch.zeros(3 * size))
@@ -149,12 +149,12 @@ class GRU(nn.Module):
             nn.init.uniform_(weight, -(size**-0.5), size**-0.5)
 
     def forward(
-        self, given: Tensor, state: Tensor, mask: Tensor | None = None, *, back: bool = False
+        self, inputs: Tensor, state: Tensor, mask: Tensor | None = None, *, back: bool = False
     ) -> tuple[Tensor, Tensor]:
         """given: (batch, steps, size). mask: (batch, steps), False keeps the state. Returns all
         states and the last.
         """
-        gates = linear(given, self.weight_ih, self.bias_ih).float()
+        gates = linear(inputs, self.weight_ih, self.bias_ih).float()
         states: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]  # torch has no type for it
             gates.transpose(0, 1),
             state.float(),
@@ -183,7 +183,7 @@ class _Recurrence(torch.autograd.Function):
     ) -> Tensor:
         kind = low() if quick else torch.float32
         across = weight.to(kind).t()
-        state, states, kept = start, [], []
+        state, states, saved_steps = start, [], []
         order = range(len(gates) - 1, -1, -1) if back else range(len(gates))
         for step in order:
             recurrent = (state.to(kind) @ across).float() + bias
@@ -195,25 +195,30 @@ class _Recurrence(torch.autograd.Function):
             after = torch.lerp(new, state, update)
             if mask is not None:
                 after = torch.where(mask[:, step, None], after, state)
-            kept.append((state, reset, update, inner, new))
+            saved_steps.append((state, reset, update, inner, new))
             states.append(after)
             state = after
-        context.kept, context.order, context.mask, context.kind = kept, list(order), mask, kind
+        context.steps, context.order, context.mask, context.kind = (
+            saved_steps,
+            list(order),
+            mask,
+            kind,
+        )
         context.save_for_backward(weight)
         return torch.stack(states[::-1] if back else states)
 
     @staticmethod
-    def backward(context: Any, *given: Any) -> Any:
+    def backward(context: Any, *gradients: Any) -> Any:
         (weight,) = context.saved_tensors
         across = weight.to(context.kind)
-        wanted = given[0]
-        carried = torch.zeros_like(wanted[0])
-        into = wanted.new_empty(*wanted.shape[:2], len(weight))
+        incoming = gradients[0]
+        carried = torch.zeros_like(incoming[0])
+        into = incoming.new_empty(*incoming.shape[:2], len(weight))
         inward = torch.empty_like(into)
         for place in range(len(context.order) - 1, -1, -1):
             step = context.order[place]
-            state, reset, update, inner, new = context.kept[place]
-            total = carried + wanted[step]
+            state, reset, update, inner, new = context.steps[place]
+            total = carried + incoming[step]
             change = total
             if context.mask is not None:
                 change = total * context.mask[:, step, None]
@@ -225,9 +230,9 @@ class _Recurrence(torch.autograd.Function):
             carried = change * update + (inward[step].to(context.kind) @ across).float()
             if context.mask is not None:
                 carried = carried + (total - change)
-        before = torch.empty_like(wanted)
+        before = torch.empty_like(incoming)
         for place, step in enumerate(context.order):
-            before[step] = context.kept[place][0]
+            before[step] = context.steps[place][0]
         flat = inward.flatten(0, 1)
         to_weight = (flat.to(context.kind).t() @ before.flatten(0, 1).to(context.kind)).float()
         return into, carried, to_weight, flat.sum(0), None, None, None

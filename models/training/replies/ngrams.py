@@ -1,4 +1,4 @@
-"""Counts the n-grams of the replies, estimates their probabilities, and prunes them to a size."""
+"""N-gram model of the replies: counted, estimated by Kneser-Ney, and pruned to a size."""
 
 from __future__ import annotations
 
@@ -31,20 +31,19 @@ class _Counted:
 def estimate(
     texts: Sequence[Sequence[int]], size: int, *, order: int, start: int, end: int, keep: int
 ) -> NGram:
-    """Interpolated modified Kneser-Ney over `texts` (ids below `size`), start and end added to
-    each.
+    """Interpolated modified Kneser-Ney over `texts` (ids below `size`).
 
-    Chen & Goodman (1998): lower orders count the different words before an n-gram instead of the
-    n-gram, and three discounts (of counts 1, 2, and more) follow from how many n-grams occur once
-    to four times. keep: n-grams of order two and more that stay, those that change the likelihood
-    of the texts most (after Stolcke, 1998); what a pruned one had goes back to the shorter context,
-    so that probabilities still sum to one.
+    Start and end are added to each. Chen & Goodman (1998): lower orders count the different words
+    before an n-gram instead of the n-gram, and three discounts (of counts 1, 2, and more) follow
+    from how many n-grams occur once to four times. keep: n-grams of order two and more that stay,
+    those that change the likelihood of the texts most (after Stolcke, 1998); what a pruned one had
+    goes back to the shorter context, so that probabilities still sum to one.
     """
     stream, first = _stream(texts, start, end)
     levels = _counted(stream, first, size, order, start)
     unigram = _estimated(levels, size, start)
-    kept = _kept(levels[1:], keep)
-    return NGram(unigram.astype(np.float32), _renumbered(levels[1:], kept, size))
+    masks = _pruned(levels[1:], keep)
+    return NGram(unigram.astype(np.float32), _renumbered(levels[1:], masks, size))
 
 
 def _stream(texts: Sequence[Sequence[int]], start: int, end: int) -> tuple[Ids, Ids]:
@@ -59,21 +58,21 @@ def _counted(stream: Ids, before: Ids, size: int, order: int, start: int) -> lis
     levels = [
         _Counted(words, np.bincount(stream, minlength=size), words, words == start, empty, empty)
     ]
-    here = stream  # of the n-gram that ends at each place: its place in its level
+    places = stream  # of the n-gram that ends at each place: its place in its level
     for length in range(2, order + 1):
         ends = np.flatnonzero(before >= length - 1)
         keys, at, inverse, counts = np.unique(
-            here[ends - 1] * size + stream[ends],
+            places[ends - 1] * size + stream[ends],
             return_index=True,
             return_inverse=True,
             return_counts=True,
         )
         levels.append(
-            _Counted(keys, counts, here[ends[at]], before[ends[at]] == length - 1, empty, empty)
+            _Counted(keys, counts, places[ends[at]], before[ends[at]] == length - 1, empty, empty)
         )
         following = np.full(len(stream), -1, dtype=np.int64)
         following[ends] = inverse
-        here = following
+        places = following
     return levels
 
 
@@ -84,13 +83,11 @@ def _estimated(levels: list[_Counted], size: int, start: int) -> Reals:
         counts = level.counts
         if length < len(levels):
             continued = np.bincount(levels[length].suffix, minlength=len(level.keys))
-            counts = np.where(
-                level.opens, level.counts, continued
-            )  # nothing comes before a text's start
+            # Nothing comes before a text's start.
+            counts = np.where(level.opens, level.counts, continued)
         if length == 1:
-            counts = np.where(
-                np.arange(size) == start, 0, counts
-            )  # which is never predicted itself
+            # The start is never predicted itself.
+            counts = np.where(np.arange(size) == start, 0, counts)
             used = np.maximum(counts - _discount(counts), 0) / counts.sum()
             unigram = used + (1 - used.sum()) / size
             level.probability = unigram
@@ -108,43 +105,37 @@ def _estimated(levels: list[_Counted], size: int, start: int) -> Reals:
 def _discount(counts: Ids) -> Reals:
     """The discount of each count, from the counts of counts (Chen & Goodman, 1998, equation 26)."""
     n1, n2, n3, n4 = (int((counts == value).sum()) for value in (1, 2, 3, 4))
-    one, two, more = FEW
+    d1, d2, d3 = FEW
     if min(n1, n2, n3, n4):
         share = n1 / (n1 + 2 * n2)
-        one, two, more = 1 - 2 * share * n2 / n1, 2 - 3 * share * n3 / n2, 3 - 4 * share * n4 / n3
-    if not (0 < one < 1 and 0 < two < 2 and 0 < more < 3):
-        one, two, more = FEW
-    discount: Reals = np.select([counts == 0, counts == 1, counts == 2], [0.0, one, two], more)
+        d1, d2, d3 = 1 - 2 * share * n2 / n1, 2 - 3 * share * n3 / n2, 3 - 4 * share * n4 / n3
+    if not (0 < d1 < 1 and 0 < d2 < 2 and 0 < d3 < 3):
+        d1, d2, d3 = FEW
+    discount: Reals = np.select([counts == 0, counts == 1, counts == 2], [0.0, d1, d2], d3)
     return discount
 
 
-def _kept(levels: list[_Counted], keep: int) -> list[NDArray[np.bool_]]:
-    """Which n-grams stay: those without which the texts would be least likely."""
+def _pruned(levels: list[_Counted], keep: int) -> list[NDArray[np.bool_]]:
+    """Masks of the n-grams that stay: those without which the texts would be least likely."""
     worth = [
         level.counts * np.log(level.probability / np.maximum(level.probability - level.mass, 1e-12))
         for level in levels
     ]
-    total = sum(len(each) for each in worth)
-    least = (
-        -np.inf
-        if total <= keep
-        else np.partition(np.concatenate(worth), total - keep)[total - keep]
-    )
-    return [each >= least for each in worth]
+    total = sum(len(values) for values in worth)
+    threshold = -np.inf
+    if total > keep:
+        threshold = np.partition(np.concatenate(worth), total - keep)[total - keep]
+    return [values >= threshold for values in worth]
 
 
-def _renumbered(levels: list[_Counted], kept: list[NDArray[np.bool_]], size: int) -> list[Level]:
-    """The kept n-grams, those added that are contexts of kept ones, with contexts numbered among
-    themselves.
-    """
+def _renumbered(levels: list[_Counted], masks: list[NDArray[np.bool_]], size: int) -> list[Level]:
+    """The n-grams that stay, and their contexts, with contexts numbered among themselves."""
     for longer in range(len(levels) - 1, 0, -1):
-        kept[longer - 1][np.unique(levels[longer].keys[kept[longer]] // size)] = True
-    made: list[Level] = []
+        masks[longer - 1][np.unique(levels[longer].keys[masks[longer]] // size)] = True
+    renumbered: list[Level] = []
     number = np.arange(size)
-    for level, stays in zip(levels, kept, strict=True):
-        keys = level.keys[stays]
-        made.append(
-            Level(number[keys // size] * size + keys % size, level.mass[stays].astype(np.float32))
-        )
-        number = np.cumsum(stays) - 1
-    return made
+    for level, mask in zip(levels, masks, strict=True):
+        keys = number[level.keys[mask] // size] * size + level.keys[mask] % size
+        renumbered.append(Level(keys, level.mass[mask].astype(np.float32)))
+        number = np.cumsum(mask) - 1
+    return renumbered

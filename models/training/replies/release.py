@@ -1,6 +1,4 @@
-"""From a finished run to a replier's directory: n-grams, ONNX, the learnt mix, the figures, the
-story and the card.
-"""
+"""Release of a replier: n-grams, ONNX, the learnt mix, the figures, the story and the card."""
 
 from __future__ import annotations
 
@@ -32,6 +30,7 @@ from models.training.replies.ngrams import estimate
 from models.training.replies.trainer import Trainer
 
 PARITY = 5e-3  # nats a token: the divergence that INT8 and half floats may make
+HELD_OUT = 3000  # pairs that the shares of the mixture are learnt and measured on
 SIZE = 20_000_000  # bytes of the whole directory
 
 
@@ -46,27 +45,27 @@ def release(
     hashes: dict[str, str],
     measure: Callable[[Path], dict[str, Any]] = lambda _: {},
 ) -> dict[str, Any]:
-    """Write the run's replier, return its story. Raises NotReleased, and writes nothing, if it
-    fails.
+    """Write the run's replier, return its story.
 
-    measure: gets the finished directory and gives the figures that the story tells.
+    Raises NotReleased, and writes nothing, if it fails. measure: gets the finished directory and
+    gives the figures that the story tells.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
-        made = Path(folder) / "replier"
-        made.mkdir()
-        story = _build(trainer, made, hashes)
-        story["test"] = measure(made)
-        (made / STORY).write_text(
+        model = Path(folder) / "replier"
+        model.mkdir()
+        story = _build(trainer, model, hashes)
+        story["test"] = measure(model)
+        (model / STORY).write_text(
             json.dumps(story, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-        (made / CARD).write_text(card(story), encoding="utf-8")
+        (model / CARD).write_text(card(story), encoding="utf-8")
         shutil.rmtree(out, ignore_errors=True)
-        made.rename(out)
+        model.rename(out)
     return story
 
 
-def _build(trainer: Trainer, made: Path, hashes: dict[str, str]) -> dict[str, Any]:
+def _build(trainer: Trainer, folder: Path, hashes: dict[str, str]) -> dict[str, Any]:
     recipe, corpus = trainer.recipe, trainer.corpus
     network = trainer.result()
     model = estimate(
@@ -77,23 +76,24 @@ def _build(trainer: Trainer, made: Path, hashes: dict[str, str]) -> dict[str, An
         end=END,
         keep=recipe.keep,
     )
-    ngram.save(model, made / NGRAM)
-    export(network, made, likely_words(trainer))
-    corpus.tokenizer.save(str(made / TOKENIZER))
-    (made / WORDS).write_text("\n".join(corpus.words) + "\n", encoding="utf-8")
+    ngram.save(model, folder / NGRAM)
+    export(network, folder, likely_words(trainer))
+    corpus.tokenizer.save(str(folder / TOKENIZER))
+    (folder / WORDS).write_text("\n".join(corpus.words) + "\n", encoding="utf-8")
 
-    served = Served(made / READER, made / STEP, width=recipe.longest_source)
+    served = Served(folder / READER, folder / STEP, width=recipe.longest_source)
     mixture = Mixture(
-        served, ngram.load(made / NGRAM), np.full(buckets(recipe.order), 0.5, dtype=np.float32)
+        served, ngram.load(folder / NGRAM), np.full(buckets(recipe.order), 0.5, dtype=np.float32)
     )
     checks = [_parity(network, served, trainer.validation_set, corpus.vocabulary)]
-    share, held = learned_mix(mixture, trainer.validation_set, corpus.vocabulary)
-    files = {name: sha256(made / name) for name in (READER, STEP, NGRAM, TOKENIZER, WORDS)}
-    size = sum((made / name).stat().st_size for name in files)
+    share, perplexities = learned_mix(mixture, trainer.validation_set, corpus.vocabulary)
+    files = {name: sha256(folder / name) for name in (READER, STEP, NGRAM, TOKENIZER, WORDS)}
+    size = sum((folder / name).stat().st_size for name in files)
     checks.append(f"{size / 1e6:.1f} MB together (at most {SIZE / 1e6:.0f})")
     if size > SIZE:
         raise NotReleased(
-            f"the replier is not released: {checks[-1]}; set a smaller keep or decoder in the recipe"
+            f"the replier is not released: {checks[-1]};"
+            " set a smaller keep or decoder in the recipe"
         )
     story: dict[str, Any] = {
         "format": FORMAT,
@@ -104,22 +104,20 @@ def _build(trainer: Trainer, made: Path, hashes: dict[str, str]) -> dict[str, An
         "mix": [round(float(value), 4) for value in share],
         "files": files,
         "recipe": asdict(recipe) | {"start": trainer.start and trainer.start.version},
-        "start": trainer.start and trainer.start.told,
+        "start": trainer.start and trainer.start.story,
         "steps": trainer.step,
         "minutes": round(trainer.seconds / 60, 1),
         "pairs": {name: len(rows) for name, rows in corpus.splits.items()},
         "data": hashes,
         "gate": checks,
-        "validation": held,
+        "validation": perplexities,
     }
-    (made / STORY).write_text(json.dumps(story), encoding="utf-8")
+    (folder / STORY).write_text(json.dumps(story), encoding="utf-8")
     return story
 
 
 def likely_words(trainer: Trainer) -> NDArray[np.int64]:
-    """The subwords that clean replies are mostly made of, all slots, and the end: what drafts are
-    written with.
-    """
+    """The frequent subwords of clean replies, all slots, and the end, for drafts."""
     counts = np.zeros(trainer.subwords.size)
     for ids, conditions in zip(
         trainer.train_set.targets, trainer.train_set.conditions, strict=True
@@ -130,47 +128,45 @@ def likely_words(trainer: Trainer) -> NDArray[np.int64]:
 
 
 def learned_mix(
-    mixture: Mixture, encoded: Encoded, vocabulary: Vocabulary, limit: int = 3000
+    mixture: Mixture, encoded: Encoded, vocabulary: Vocabulary
 ) -> tuple[NDArray[np.float32], dict[str, float]]:
-    """The shares of the GRU learnt on half of held-out pairs, and the perplexities on the other
-    half.
-    """
-    told = vocabulary.ids(encoded.conditions)
-    told[:, 3:] = 0  # what the reply does is not known before it is written
+    """The GRU's shares, learnt on half of held-out pairs, and perplexities on the other half."""
+    conditions = vocabulary.ids(encoded.conditions)
+    conditions[:, 3:] = 0  # what the reply does is not known before it is written
     halves: list[list[tuple[Any, ...]]] = [[], []]
-    for start in range(0, min(limit, len(encoded)), 64):
-        rows = slice(start, min(start + 64, limit, len(encoded)))
-        scored = mixture.of_replies(encoded.sources[rows], told[rows], encoded.targets[rows])
+    for start in range(0, min(HELD_OUT, len(encoded)), 64):
+        rows = slice(start, min(start + 64, HELD_OUT, len(encoded)))
+        scored = mixture.of_replies(encoded.sources[rows], conditions[rows], encoded.targets[rows])
         halves[start // 64 % 2].append(scored)
-    learn, held = (
-        tuple(np.concatenate(each) for each in zip(*(half or halves[0]), strict=True))
+    learn, held_out = (
+        tuple(np.concatenate(columns) for columns in zip(*(half or halves[0]), strict=True))
         for half in halves
     )
     share = learned_share(learn[0], learn[1], learn[2], buckets(mixture.ngrams.order))
-    weight = share[held[2]]
-    mixed = weight * held[0] + (1 - weight) * held[1]
-    named = {"gru": held[0], "ngram": held[1], "mix": mixed}
+    weight = share[held_out[2]]
+    mixed = weight * held_out[0] + (1 - weight) * held_out[1]
+    by_model = {"gru": held_out[0], "ngram": held_out[1], "mix": mixed}
     return share, {
-        name: round(float(np.exp(-np.log(values).mean())), 3) for name, values in named.items()
+        name: round(float(np.exp(-np.log(values).mean())), 3) for name, values in by_model.items()
     }
 
 
 def _parity(network: ReplyNetwork, served: Served, encoded: Encoded, vocabulary: Vocabulary) -> str:
-    """That the exported network says what the trained one says, token by token, on held-out pairs."""
+    """The exported network gives the trained one's scores, token by token, on held-out pairs."""
     rows = list(range(min(16, len(encoded))))
     conditions = vocabulary.ids([encoded.conditions[row] for row in rows])
     batch = tensors(encoded, rows)
     with torch.inference_mode():
-        merged = network(batch.sources, batch.mask, torch.from_numpy(conditions), batch.given)
-        wanted = torch.log_softmax(network.logits(merged), -1).numpy()
+        merged = network(batch.sources, batch.mask, torch.from_numpy(conditions), batch.inputs)
+        exact = torch.log_softmax(network.logits(merged), -1).numpy()
     read = served.read([encoded.sources[row] for row in rows], conditions)
     state, apart, every = read.state, [], np.arange(len(rows))
-    for step in range(batch.given.shape[1]):
-        scores, state = served.step(batch.given[:, step].numpy(), state, every, read)
-        live = batch.wanted_mask[:, step].numpy()
-        shares = np.exp(wanted[live, step])
-        apart += list((shares * (wanted[live, step] - scores[live])).sum(-1))
-    told = f"exported against trained: {np.mean(apart):.5f} nats a token (at most {PARITY})"
+    for step in range(batch.inputs.shape[1]):
+        scores, state = served.step(batch.inputs[:, step].numpy(), state, every, read)
+        live = batch.labels_mask[:, step].numpy()
+        shares = np.exp(exact[live, step])
+        apart += list((shares * (exact[live, step] - scores[live])).sum(-1))
+    line = f"exported against trained: {np.mean(apart):.5f} nats a token (at most {PARITY})"
     if np.mean(apart) > PARITY:
-        raise NotReleased(f"the replier is not released: {told}")
-    return told
+        raise NotReleased(f"the replier is not released: {line}")
+    return line

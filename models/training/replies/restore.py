@@ -1,6 +1,4 @@
-"""A served replier's weights back as torch knows them, so that its directory is a place to start
-from.
-"""
+"""Restoring of a served replier's weights for torch, so that training can start from them."""
 
 from __future__ import annotations
 
@@ -28,14 +26,13 @@ _DIRECTIONS = ("forward_encoder", "backward_encoder")
 
 @dataclass(frozen=True)
 class Start:
-    """A replier that a run begins with: its weights, and the subwords, brands and topics that they
-    are made for.
+    """The replier that a run begins with: its weights, subwords, brands and topics.
 
     told: how it was trained itself.
     """
 
     version: str
-    told: Mapping[str, Any]
+    story: Mapping[str, Any]
     weights: Mapping[str, torch.Tensor]
     tokenizer: Tokenizer
     vocabulary: Vocabulary
@@ -64,11 +61,11 @@ def thawed(folder: Path) -> dict[str, torch.Tensor]:
     graphs = [onnx.load(folder / name).graph for name in (READER, STEP)]
     parts = weights_of(graphs[0]) | weights_of(graphs[1])
     prefix = "network."
-    found = {
+    weights = {
         name.removeprefix(prefix): value for name, value in parts.items() if name.startswith(prefix)
     }
-    found |= _encoders(graphs[0], parts)
-    found |= {
+    weights |= _encoders(graphs[0], parts)
+    weights |= {
         "decoder.weight_ih": np.concatenate([parts["into"], parts["gates_given"]]).T,
         "decoder.weight_hh": parts["recurrent"].T,
         "decoder.bias_ih": parts["gates_bias"],
@@ -79,7 +76,7 @@ def thawed(folder: Path) -> dict[str, torch.Tensor]:
         ).T,
         "merge.bias": parts["merge_bias"],
     }
-    return {name: torch.tensor(value) for name, value in found.items()}
+    return {name: torch.tensor(value) for name, value in weights.items()}
 
 
 def _encoders(graph: onnx.GraphProto, constants: Weights) -> Weights:
@@ -90,7 +87,7 @@ def _encoders(graph: onnx.GraphProto, constants: Weights) -> Weights:
     weight_ih, weight_hh, bias = (
         constants[name] for name in node.input[1:4]
     )  # (2, 3 x size, ...), (2, 6 x size)
-    found: Weights = {}
+    weights: Weights = {}
     for place, name in enumerate(_DIRECTIONS):
         bias_ih, bias_hh = np.split(bias[place], 2)
         parts = {
@@ -101,5 +98,5 @@ def _encoders(graph: onnx.GraphProto, constants: Weights) -> Weights:
         }
         for part, value in parts.items():
             update, reset, new = np.split(value, 3)
-            found[f"{name}.{part}"] = np.concatenate([reset, update, new])
-    return found
+            weights[f"{name}.{part}"] = np.concatenate([reset, update, new])
+    return weights

@@ -1,4 +1,4 @@
-"""What `earshot train replies CONFIG` does: prepare, train, learn from edits, release."""
+"""Training of a replier by its recipe: pairs, network, edits of agents, release."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from models.training.corpus.data import shared_data
 from models.training.errors import TrainingError
 from models.training.recipes import RecipeError
 from models.training.replies.corpus import corpus_of
-from models.training.replies.data import edits_in, grouped, part_of, read_edits, read_pairs
+from models.training.replies.data import (
+    Prepared,
+    edits_in,
+    grouped,
+    part_of,
+    read_edits,
+    read_pairs,
+)
 from models.training.replies.metrics import figures, write_held_out
 from models.training.replies.recipe import Recipe, read_recipe
 from models.training.replies.release import release
@@ -42,10 +49,7 @@ def train_replies(
     recipe = read_recipe(config)
     out = out or Path("runs") / recipe.name
     source = pairs_of(recipe, config, data)
-    if edits is not None:  # told before minutes of preparing, as what the run starts from is
-        _enough(edits, len(edits_in(edits)))
-    if recipe.start is not None:
-        read_start(Path(recipe.start))
+    _check_early(recipe, edits)
     analyzer = Analyzer(default_artifact(), threads=recipe.threads)
     trainer = Trainer(
         recipe,
@@ -53,15 +57,9 @@ def train_replies(
         out,
         say,
     )
-    learned = None
-    if edits is not None:
-        slots = Slots(trainer.corpus.words)
-        learned = read_edits(edits, slots, lambda texts: judged(analyzer, texts))
-        _enough(edits, len(learned))
+    learned = _learnable(edits, trainer, analyzer)
     trainer.run()
-    told: dict[str, Any] = {}
-    if edits is not None and learned is not None:
-        told = trainer.learn_edits(learned)
+    edit_figures = trainer.learn_edits(learned) if learned else {}
     raw = grouped(read_pairs(source))
     write_held_out(
         [pair for pair in raw if part_of(pair.conversation) == "test"],
@@ -75,11 +73,32 @@ def train_replies(
         trainer,
         out / "model",
         hashes=hashes,
-        measure=lambda folder: {**figures(folder, out / "test.csv", past, analyzer), **told},
+        measure=lambda folder: {
+            **figures(folder, out / "test.csv", past, analyzer),
+            **edit_figures,
+        },
     )
-    found = {name: story["test"][name] for name in ("perplexity", "chrf", "invented")}
-    trainer.say(released=str(out / "model"), version=story["version"], **found)
+    headline = {name: story["test"][name] for name in ("perplexity", "chrf", "invented")}
+    trainer.say(released=str(out / "model"), version=story["version"], **headline)
     return story
+
+
+def _check_early(recipe: Recipe, edits: Path | None) -> None:
+    """Refuse too few edits and an unreadable start before minutes of preparing."""
+    if edits is not None:
+        _enough(edits, len(edits_in(edits)))
+    if recipe.start is not None:
+        read_start(Path(recipe.start))
+
+
+def _learnable(edits: Path | None, trainer: Trainer, analyzer: Analyzer) -> list[Prepared]:
+    """The prepared edits, [] without a file."""
+    if edits is None:
+        return []
+    slots = Slots(trainer.corpus.words)
+    learned = read_edits(edits, slots, lambda texts: judged(analyzer, texts))
+    _enough(edits, len(learned))
+    return learned
 
 
 def _enough(edits: Path, count: int) -> None:
@@ -101,13 +120,13 @@ def pairs_of(recipe: Recipe, config: Path, data: Path | None) -> Path:
 
 def judged(analyzer: Analyzer, texts: Sequence[str]) -> list[tuple[str | None, str | None]]:
     """(topic, sentiment) of each text."""
-    found: list[tuple[str | None, str | None]] = []
+    pairs: list[tuple[str | None, str | None]] = []
     for start in range(0, len(texts), 512):
         for analysis in analyzer(texts[start : start + 512]):
-            found.append(
+            pairs.append(
                 (
                     analysis.topic.label if analysis.topic else None,
                     analysis.sentiment.label if analysis.sentiment else None,
                 )
             )
-    return found
+    return pairs

@@ -1,6 +1,4 @@
-"""Trains the reply network on the CPU, a GRU decoder with attention. `reply_release` makes the
-artifact.
-"""
+"""Training of the reply network on the CPU, a GRU decoder with attention."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ from models.replier.subwords import Subwords
 from models.training.encoder.precision import mixed
 from models.training.progress import averaged, load, log_to
 from models.training.recipes import RecipeError
-from models.training.replies.batches import Encoded, encode, joined, ordered, taken, tensors
+from models.training.replies.batches import Encoded, encode, joined, ordered, subset, tensors
 from models.training.replies.corpus import Corpus
 from models.training.replies.data import Prepared
 from models.training.replies.network import ReplyNetwork, Sizes, SmoothedLoss
@@ -28,6 +26,7 @@ from models.training.replies.recipe import Recipe
 from models.training.replies.restore import Start, read_start
 
 Print = Callable[[str], None]
+LOOKED_AT = 1500  # held-out pairs of one look
 EDIT_ROUNDS = 3  # how often an edit is read
 EDIT_RATE = 0.3  # of the recipe's rate
 
@@ -64,7 +63,7 @@ class Trainer:
         self.best, self.best_perplexity = self.average, math.inf
 
     def run(self) -> None:
-        """Train to the end, from the last checkpoint if there is one. `result` gives the network."""
+        """Train to the end, from the last checkpoint if there is one; then see `result`."""
         torch.set_flush_denormal(
             True
         )  # of this whole process: numbers next to zero cost a hundredfold
@@ -106,19 +105,17 @@ class Trainer:
         self._checkpoint()
 
     def _validate(self) -> None:
-        """Measure the averaged weights on held-out replies, and keep them if they are better than
-        ever.
-        """
+        """Measure the averaged weights on held-out replies, and keep the best."""
         with averaged(self.network, self.average):
-            found = perplexity(self.network, self.corpus.vocabulary, self.validation_set)
-        if found < self.best_perplexity:
+            value = perplexity(self.network, self.corpus.vocabulary, self.validation_set)
+        if value < self.best_perplexity:
             self.best, self.best_perplexity = (
-                {name: one.clone() for name, one in self.average.items()},
-                found,
+                {name: weight.clone() for name, weight in self.average.items()},
+                value,
             )
         self.say(
             step=self.step,
-            validation_perplexity=round(found, 3),
+            validation_perplexity=round(value, 3),
             best=round(self.best_perplexity, 3),
         )
 
@@ -145,40 +142,39 @@ class Trainer:
         return network.eval()
 
     def learn_edits(self, rows: Sequence[Prepared]) -> dict[str, Any]:
-        """Go on from the averaged weights with what agents made of drafts, one in five held out to
-        measure it.
+        """Go on from the averaged weights with agents' edits; a fifth is held out to measure it.
 
         Each edit is read a few times among four times as many other pairs, so that the rest is not
         forgotten. Returns {"edits": their number and the perplexity of the held-out ones before and
         after}.
         """
         recipe, base = self.recipe, self.train_set
-        others = [row for place, row in enumerate(rows) if place % 5]
-        held, learned = (
+        rest = [row for place, row in enumerate(rows) if place % 5]
+        held_out, learned = (
             encode(self.subwords, rows[::5], recipe),
-            encode(self.subwords, others, recipe),
+            encode(self.subwords, rest, recipe),
         )
-        before = perplexity(self.result(), self.corpus.vocabulary, held)
+        before = perplexity(self.result(), self.corpus.vocabulary, held_out)
         load(self.network, self.best)
         self.average = {name: weight.clone() for name, weight in self.best.items()}
-        drawn = random.Random(recipe.seed).sample(  # noqa: S311  no secret
+        sample = random.Random(recipe.seed).sample(  # noqa: S311  no secret
             range(len(base)), min(len(base), 4 * len(learned))
         )
-        self.train_set = joined(taken(base, drawn), *[learned] * EDIT_ROUNDS)
+        self.train_set = joined(subset(base, sample), *[learned] * EDIT_ROUNDS)
         for indices in ordered(self.train_set, recipe.batch, recipe.seed, 0):
             self._learn(indices, EDIT_RATE * recipe.rate)
             self.step += 1
         self.best = self.average
         self.train_set = joined(base, *[learned] * EDIT_ROUNDS)  # which the n-grams are counted in
-        after = perplexity(self.result(), self.corpus.vocabulary, held)
-        told = {
+        after = perplexity(self.result(), self.corpus.vocabulary, held_out)
+        figures = {
             "learned": len(learned),
-            "held_out": len(held),
+            "held_out": len(held_out),
             "before": round(before, 3),
             "after": round(after, 3),
         }
-        self.say(edits=told)
-        return {"edits": told}
+        self.say(edits=figures)
+        return {"edits": figures}
 
     def _learn(self, indices: Sequence[int], rate: float | None = None) -> float:
         recipe = self.recipe
@@ -196,14 +192,14 @@ class Trainer:
         self.network.train()
         with mixed():
             merged = self.network(
-                batch.sources, batch.mask, torch.from_numpy(conditions), batch.given
+                batch.sources, batch.mask, torch.from_numpy(conditions), batch.inputs
             )
-        kept = batch.wanted_mask
+        mask = batch.labels_mask
         loss: torch.Tensor = SmoothedLoss.apply(  # type: ignore[no-untyped-call]  # torch has no type for it
-            merged.float()[kept],
+            merged.float()[mask],
             self.network.embedding.weight,
-            batch.wanted[kept],
-            weights[:, None].expand_as(batch.wanted)[kept],
+            batch.labels[mask],
+            weights[:, None].expand_as(batch.labels)[mask],
             recipe.smoothing,
         )
         self.optimizer.zero_grad(set_to_none=True)
@@ -258,27 +254,28 @@ class Trainer:
         self.say(resumed_at=self.step)
 
 
-def perplexity(
-    network: ReplyNetwork, vocabulary: Vocabulary, encoded: Encoded, limit: int = 1500
-) -> float:
-    """Per token, the end included, of the first pairs; the network is told brand, topic and
-    sentiment, no flag.
+def perplexity(network: ReplyNetwork, vocabulary: Vocabulary, encoded: Encoded) -> float:
+    """Perplexity per token, the end included, of the first pairs.
+
+    The network gets brand, topic and sentiment, no flag.
     """
     total, count = 0.0, 0
     ids = vocabulary.ids(encoded.conditions)
     ids[:, 3:] = 0
-    for start in range(0, min(limit, len(encoded)), 64):
+    for start in range(0, min(LOOKED_AT, len(encoded)), 64):
         indices = list(range(start, min(start + 64, len(encoded))))
         batch = tensors(encoded, indices)
         with torch.inference_mode():
-            merged = network(batch.sources, batch.mask, torch.from_numpy(ids[indices]), batch.given)
-            scores = network.logits(merged[batch.wanted_mask])
+            merged = network(
+                batch.sources, batch.mask, torch.from_numpy(ids[indices]), batch.inputs
+            )
+            scores = network.logits(merged[batch.labels_mask])
             total += float(
                 torch.nn.functional.cross_entropy(
-                    scores, batch.wanted[batch.wanted_mask], reduction="sum"
+                    scores, batch.labels[batch.labels_mask], reduction="sum"
                 )
             )
-        count += int(batch.wanted_mask.sum())
+        count += int(batch.labels_mask.sum())
     return math.exp(total / max(count, 1))
 
 
@@ -294,9 +291,7 @@ def sizes_of(recipe: Recipe, corpus: Corpus) -> Sizes:
 
 
 def schedule(progress: float, warmup: float, fall: float) -> float:
-    """The share of the full rate: up in a line, then all of it, from `fall` on down in a cosine to
-    2 %.
-    """
+    """The share of the full rate: up in a line, all of it, from `fall` in a cosine to 2 %."""
     if progress < warmup:
         return (progress + 1e-4) / warmup
     fallen = min(1.0, max(0.0, (progress - fall) / (1 - fall)))

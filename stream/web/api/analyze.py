@@ -9,9 +9,10 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Depends, Request, Response
 
+from connectors.events import TextEvent
 from stream.accounts.api_keys import Key
 from stream.web.api.messages import AnalysesOut, AnalysisOut, Asked, Several
-from stream.web.api.model import Reading
+from stream.web.api.model import weight
 from stream.web.auth.keyring import Guard
 from stream.web.batcher import Batcher, Busy
 from stream.web.http.problems import documented, refusal
@@ -50,7 +51,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 
-def analyze_routes(guard: Guard, batcher: Batcher[Reading, str]) -> APIRouter:
+def analyze_routes(guard: Guard, batcher: Batcher[TextEvent, str]) -> APIRouter:
     router = APIRouter(tags=["understand"])
     known = Depends(guard.needs("analyze"))
 
@@ -72,10 +73,10 @@ def analyze_routes(guard: Guard, batcher: Batcher[Reading, str]) -> APIRouter:
         is about comes from `GET /v1/taxonomy`. A call counts as many messages as it has turns.
         """
         messages = asked.messages if isinstance(asked, Several) else [asked]
-        readings = [message.reading() for message in messages]
-        guard.charge(key, sum(reading.weight for reading in readings))
+        events = [message.event() for message in messages]
+        guard.charge(key, sum(weight(event) for event in events))
         try:
-            told = await _unless_gone(request, batcher(readings))
+            told = await _unless_gone(request, batcher(events))
         except Busy as busy:
             raise refusal(
                 503,

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from connectors.webhook import Hook, Unmapped, Unsigned
+from connectors.webhook import Hook, MappingError, SignatureError
 from stream.ingest.publish import sorted_by_size
 from stream.kafka import Publish
 from stream.web.http.problems import Problem, documented, refusal
@@ -65,9 +65,9 @@ def hooks_routes(
         try:
             hook.verify(request.headers, body, now)
             events = hook.events(body, datetime.fromtimestamp(now, UTC))
-        except Unsigned as error:
+        except SignatureError as error:
             raise refusal(401, str(error)) from None
-        except Unmapped as error:
+        except MappingError as error:
             raise refusal(422, str(error)) from None
         messages, large = sorted_by_size(events, f"hook:{name}")
         if large:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -14,12 +15,16 @@ from pydantic import (
     model_validator,
 )
 
-from connectors.events import Turn
+from connectors.events import Complaint, TextEvent, Transcript, Turn, Tweet
 from models.calls.sides import Utterance, sided
-from stream.web.api.model import Reading
 
 MOST = 256  # messages of one request
 MOST_TURNS = 256  # of a call; longer ones go through the stream
+_ANY: dict[str, Any] = {  # of an event that is nobody's
+    "id": "api:1",
+    "conversation": "api:1",
+    "occurred_at": datetime(2024, 1, 1, tzinfo=UTC),
+}
 LONGEST = 100_000  # characters of one text; the model reads the beginning
 
 Language = Annotated[
@@ -44,8 +49,8 @@ class Message(BaseModel):
     text: Text
     language: Language = None
 
-    def reading(self) -> Reading:
-        return Reading(self.text, self.language)
+    def event(self) -> TextEvent:
+        return Tweet(**_ANY, text=self.text, language=self.language)
 
 
 class TweetMessage(Message):
@@ -62,8 +67,8 @@ class ComplaintMessage(Message):
     kind: Literal["complaint"]
     title: Annotated[str, Field(max_length=300)] | None = None
 
-    def reading(self) -> Reading:
-        return Reading(f"{self.title}\n{self.text}" if self.title else self.text, self.language)
+    def event(self) -> TextEvent:
+        return Complaint(**_ANY, title=self.title, text=self.text, language=self.language)
 
 
 class TranscriptMessage(BaseModel):
@@ -75,15 +80,13 @@ class TranscriptMessage(BaseModel):
     turns: Annotated[tuple[Turn, ...], Field(min_length=1, max_length=MOST_TURNS)]
     language: Language = None
 
-    def reading(self) -> Reading:
-        turns = [Utterance(turn.speaker, turn.text, turn.name, turn.at) for turn in self.turns]
-        return Reading("", self.language, tuple(sided(turns)))
+    def event(self) -> TextEvent:
+        return Transcript(**_ANY, turns=self.turns, language=self.language)
 
     @model_validator(mode="after")
     def _is_spoken(self) -> Self:
-        if not any(
-            turn.text.strip() for turn in self.reading().call or () if turn.speaker == "customer"
-        ):
+        turns = [Utterance(turn.speaker, turn.text, turn.name, turn.at) for turn in self.turns]
+        if not any(turn.text.strip() for turn in sided(turns) if turn.speaker == "customer"):
             raise ValueError(
                 "the customer says nothing in this transcript: expected turns of the speaker `customer`"
             )

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from connectors.events import TextEvent, Transcript
 from models.analysis import Analysis
-from models.calls.analyzer import CallReader
-from models.calls.sides import Utterance
+from models.language import UNDECIDED
 from models.taxonomy.classifier import Taxonomy
 from stream.monitor.records import Taught
+from stream.triage.judgement import Judge, Judgement
 
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A text, or a call. language: what its source says."""
-
-    text: str
-    language: str | None = None
-    call: tuple[Utterance, ...] | None = None
-
-    @property
-    def weight(self) -> int:
-        """Texts that the model reads for it: of a call, its turns."""
-        return 1 if self.call is None else len(self.call)
-
-
-Read = Callable[[Sequence[Reading]], list[str]]  # the JSON of an analysis for each
+Read = Callable[[Sequence[TextEvent]], list[str]]  # the JSON of an analysis for each
 
 
 class Model(NamedTuple):
@@ -40,27 +25,27 @@ class Model(NamedTuple):
     at_once: int = 1  # batches that `read` may be given at the same time, from threads
 
 
-def reader(
-    analyze: Callable[..., Sequence[Analysis]], redact: Callable[[str], str], calls: CallReader
-) -> Read:
-    """What is run for each batch: redact, analyse, tell as JSON. Nothing in it waits."""
+def weight(event: TextEvent) -> int:
+    """Texts that the model reads for it: of a call, its turns."""
+    return len(event.turns) if isinstance(event, Transcript) else 1
 
-    def read(readings: Sequence[Reading]) -> list[str]:
-        texts = [reading for reading in readings if reading.call is None]
-        heard = [reading for reading in readings if reading.call is not None]
-        told = iter(
-            analyze([redact(each.text) for each in texts], [each.language for each in texts])
-        )
-        understood = iter(
-            calls([_discreet(each, redact) for each in heard], [each.language for each in heard])
-        )
-        return [_json(next(told if reading.call is None else understood)) for reading in readings]
+
+def reader(judge: Judge, version: str) -> Read:
+    """What is run for each batch: judge as a worker does, tell as JSON. Nothing in it waits.
+
+    version: of the model. What it cannot read comes back as abstained.
+    """
+
+    def read(events: Sequence[TextEvent]) -> list[str]:
+        return [
+            _json(judgement.analysis or _unread(judgement, version)) for judgement in judge(events)
+        ]
 
     return read
 
 
-def _discreet(reading: Reading, redact: Callable[[str], str]) -> list[Utterance]:
-    return [replace(turn, text=redact(turn.text)) for turn in reading.call or ()]
+def _unread(judgement: Judgement, version: str) -> Analysis:
+    return Analysis(judgement.text, UNDECIDED, version, abstained=True)
 
 
 def _json(analysis: Analysis) -> str:

@@ -5,21 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from stream.records import Level, State, TicketFields
 from stream.web.http.problems import Problem
 
-Level = Literal["P1", "P2", "P3", "P4"]
-State = Literal["new", "open", "waiting", "snoozed", "resolved"]
 ReplyState = Literal["draft", "approved", "sending", "sent", "failed", "uncertain", "discarded"]
-
-
-class FactorOut(BaseModel):
-    """One reason for a priority."""
-
-    name: str
-    points: float = Field(description="that it adds to the priority")
-    words: str = Field(description="for a person")
 
 
 class NoteOut(BaseModel):
@@ -30,37 +21,15 @@ class NoteOut(BaseModel):
     text: str
 
 
-class TicketOut(BaseModel):
-    """A conversation that needs a person."""
+class TicketOut(TicketFields):
+    """A conversation that needs a person, with what people set."""
 
-    id: str = Field(description="of its first message")
-    network: str
-    brand: str | None
-    author: str | None
-    level: Level
-    priority: int = Field(description="0 to 100, of the conversation's events alone")
-    factors: list[FactorOut] = Field(description="why it has that priority")
-    needs_look: bool = Field(description="the model was not sure")
-    topic: str | None
-    problem: str | None
-    sentiment: str | None
-    dissatisfaction: float | None = Field(description="0 (content) to 100 (furious)")
-    excerpt: str
-    messages: int
-    first_at: datetime
-    last_inbound_at: datetime
-    received_at: datetime
-    answered_at: datetime | None
-    waiting_since: datetime | None
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
     sla_due_at: datetime = Field(description="first answer promised by then")
-    state: State
-    owner: str | None
     tags: list[str]
     notes: list[NoteOut]
-    snoozed_until: datetime | None
-    created_at: datetime
-    updated_at: datetime
-    version: int = Field(description="counts every change, the stream's too")
+    snoozed_until: datetime | None = None
     edits: int = Field(description="counts what people changed")
 
 

@@ -22,13 +22,12 @@ from stream.desk.assignment import NeedsLead, refuse_owner
 from stream.desk.queue import MOST, BadCursor, Filter, Sort
 from stream.desk.tickets import Lost, NoTicket, Row, Seen
 from stream.errors import UserError
+from stream.records import Level, State
 from stream.web.api.etags import Change, Match, etag, needed, seen_of
 from stream.web.api.records import (
     CorrectionOut,
     CorrectionsOut,
-    Level,
     LostUpdate,
-    State,
     TicketDetail,
     TicketOut,
     TicketsOut,

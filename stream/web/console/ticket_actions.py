@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from connectors.events import wrong_field
 from stream.accounts.users import Role
 from stream.desk import reply_approval
 from stream.desk.actions import Action, NotAllowed
@@ -106,7 +107,7 @@ class Acts:
             except (NotAllowed, NoTicket, UserError) as error:
                 return Outcome(False, str(error))
             except ValidationError as error:
-                return Outcome(False, _wrong(error))
+                return Outcome(False, wrong_field(error, slice(1, None)))
             except DatabaseAway:
                 return Outcome(
                     False, "the database cannot be reached just now; nothing was changed"
@@ -240,10 +241,3 @@ def _version(asked: Asked) -> int:
     """Of the reply as the page showed it; one that says nothing has seen none."""
     version = asked.get("version")
     return version if isinstance(version, int) else -1
-
-
-def _wrong(error: ValidationError) -> str:
-    """Which field is wrong, without quoting what was typed."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"][1:])
-    return f"{place}: {first['msg']}" if place else str(first["msg"])

@@ -7,15 +7,14 @@ from __future__ import annotations
 import logging
 import re
 import time
-import traceback
 import uuid
 from collections.abc import Collection
-from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stream.errors import where
 from stream.observe.metrics import RequestMetrics
 from stream.web.http.origins import is_https, within
 from stream.web.http.problems import problem, refusal
@@ -95,7 +94,7 @@ class Edge:
         except Exception as error:
             # Whatever it is, the client learns that it was our fault and nothing more, and the log
             # where it was; the error's own words may quote a customer.
-            log.error("request %s failed: %s", request_id, _where(error))
+            log.error("request %s failed: %s", request_id, where(error))
             if started:
                 raise
             await problem(request_id, 500, "this is a fault of earshot's own; its log says where")(
@@ -137,9 +136,3 @@ def _announced(scope: Scope) -> int:
 def _request_id(scope: Scope) -> str:
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
     return given.decode() if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
-
-
-def _where(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
-    return f"{type(error).__name__} at {Path(own[-1].filename).name}:{own[-1].lineno}"

@@ -1,3 +1,1 @@
-"""One page about a training run: curves, figures, mistakes, words. A single HTML file that needs
-nothing else.
-"""
+"""Report of a training run: curves, figures, mistakes and words on a single HTML page."""

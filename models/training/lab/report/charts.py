@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from models.training.explore.plots import CLOUD, INK, ONE, OTHER, STYLE, as_svg, figure_of
+from models.training.explore.plots import CLOUD, FIRST, INK, SECOND, STYLE, as_svg, figure_of
 
 LINES = ("-", "--", ":")  # of so many colours more
 SMOOTHED = 0.9  # of the thick line, an exponential mean of the thin one
@@ -19,9 +19,7 @@ Points = Sequence[tuple[float, float]]
 
 
 def curves(series: Mapping[str, Points], axis: str, side: str, *, smooth: bool = False) -> str:
-    """Lines over steps, one colour each. smooth: the measured values thin, their running mean
-    thick.
-    """
+    """Lines over steps, a colour each. smooth: values thin, their running mean thick."""
     with mpl.rc_context(STYLE):
         figure, axes = figure_of(7)
         for number, (name, points) in enumerate(series.items()):
@@ -30,8 +28,9 @@ def curves(series: Mapping[str, Points], axis: str, side: str, *, smooth: bool =
             few = len(points) < 3 * BINS
             mark = "o" if few and not smooth else ""
             thin = smooth and not few
-            axes.plot(steps, values, color=color, linewidth=0.6 if thin else 1.6, alpha=0.5 if thin else 1, marker=mark,
-                      linestyle=line, markersize=3.5, label=name)  # fmt: skip
+            style = {"linewidth": 0.6, "alpha": 0.5} if thin else {"linewidth": 1.6, "alpha": 1}
+            axes.plot(steps, values, color=color, marker=mark, linestyle=line, markersize=3.5,
+                      label=name, **style)  # fmt: skip
             if thin:
                 axes.plot(steps, _running(values), color=color, linewidth=1.8)
         axes.set_xlim(left=0)  # steps: whole ones, from the first
@@ -44,17 +43,15 @@ def curves(series: Mapping[str, Points], axis: str, side: str, *, smooth: bool =
 
 
 def _running(values: Sequence[float]) -> list[float]:
-    found, mean = [], values[0]
+    means, mean = [], values[0]
     for value in values:
         mean = SMOOTHED * mean + (1 - SMOOTHED) * value
-        found.append(mean)
-    return found
+        means.append(mean)
+    return means
 
 
 def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], name: str) -> str:
-    """How often the model is right when it is so sure; on the diagonal it knows itself. Bars: how
-    many texts.
-    """
+    """The share of right guesses by sureness; on the diagonal it knows itself. Bars: texts."""
     rows = table_of(confidence, right)
     with mpl.rc_context(STYLE):
         figure, axes = figure_of(8)
@@ -62,7 +59,7 @@ def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], name:
         axes.plot(
             [mean for mean, _, _ in rows],
             [share for _, share, _ in rows],
-            color=ONE,
+            color=FIRST,
             marker="o",
             linewidth=1.6,
         )
@@ -75,7 +72,7 @@ def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], name:
             [mean for mean, _, _ in rows],
             [count for _, _, count in rows],
             width=0.05,
-            color=OTHER,
+            color=SECOND,
             alpha=0.35,
         )
         below.set_ylim(0, 3 * max(count for _, _, count in rows))
@@ -88,14 +85,14 @@ def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], name:
 def table_of(
     confidence: NDArray[np.float64], right: NDArray[np.bool_]
 ) -> list[tuple[float, float, int]]:
-    """(mean probability, share that is right, texts) of each bin of equal width that holds a text."""
+    """(mean probability, share that is right, texts) of each bin of equal width with a text."""
     place = np.minimum((confidence * BINS).astype(int), BINS - 1)
     return [
         (
-            float(confidence[place == one].mean()),
-            float(right[place == one].mean()),
-            int((place == one).sum()),
+            float(confidence[place == number].mean()),
+            float(right[place == number].mean()),
+            int((place == number).sum()),
         )
-        for one in range(BINS)
-        if (place == one).any()
+        for number in range(BINS)
+        if (place == number).any()
     ]

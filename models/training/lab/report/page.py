@@ -1,4 +1,4 @@
-"""The page of a run: its sections, each a few charts with the numbers behind them."""
+"""Page of a run: sections of charts with the numbers behind them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from models.training.explore import plots
 from models.training.explore.report import Chart, Group, Section
 from models.training.explore.words import texts_with, words
 from models.training.lab.report import charts
-from models.training.lab.report.read import Run, Said
+from models.training.lab.report.read import Predictions, Run
 from models.training.lab.report.slices import slices_of
 
 QUOTE = 280  # characters
 WORST = 12
 ROWS = 15
+LOSSES = 40  # rows of the table of losses, about
 CLOUD = 120  # words
 LONGEST = 60  # lines of the recipe's table
 
-_HERE = Path(__file__).parent
+_FOLDER = Path(__file__).parent
 _TEMPLATES = Environment(
-    loader=FileSystemLoader([_HERE, Path(plots.__file__).parent]),
+    loader=FileSystemLoader([_FOLDER, Path(plots.__file__).parent]),
     autoescape=True,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -44,12 +45,14 @@ def page(run: Run) -> str:
 
 def _facts(run: Run) -> list[tuple[str, str]]:
     facts = []
-    for part, said in run.said.items():
-        told = scores(said.truth, said.probabilities, said.names)
+    for part, part_predictions in run.predictions.items():
+        figures = scores(
+            part_predictions.truth, part_predictions.probabilities, part_predictions.names
+        )
         facts += [
-            (f"{told['accuracy']:.3f}", f"accuracy, {part}"),
-            (f"{told['macro_f1']:.3f}", f"macro-F1, {part}"),
-            (f"{told['ece']:.3f}", f"calibration error, {part}"),
+            (f"{figures['accuracy']:.3f}", f"accuracy, {part}"),
+            (f"{figures['macro_f1']:.3f}", f"macro-F1, {part}"),
+            (f"{figures['ece']:.3f}", f"calibration error, {part}"),
         ]
     parameters = run.story.get("parameters")
     if isinstance(parameters, Mapping):
@@ -66,19 +69,19 @@ def _facts(run: Run) -> list[tuple[str, str]]:
 
 def _sections(run: Run) -> Iterator[Section]:
     yield _curves(run)
-    for part, said in run.said.items():
-        yield _part(part, said)
+    for part, part_predictions in run.predictions.items():
+        yield _part(part, part_predictions)
     yield _tables(run)
-    for part, said in run.said.items():
-        yield _worst(part, said)
+    for part, part_predictions in run.predictions.items():
+        yield _worst(part, part_predictions)
     yield _words(run)
     yield _story(run)
 
 
 def _curves(run: Run) -> Section:
-    found = []
+    section_charts = []
     if run.losses:
-        found.append(
+        section_charts.append(
             _chart(
                 "Loss",
                 charts.curves({"loss": run.losses}, "step", "loss", smooth=True),
@@ -87,60 +90,74 @@ def _curves(run: Run) -> Section:
             )
         )
     for title, names in _alike(run.looks):
-        some = {name.replace("_", " "): run.looks[name] for name in names}
+        series = {name.replace("_", " "): run.looks[name] for name in names}
         rows = [
             (name, f"{step:,.0f}", f"{value:.4f}")
-            for name, points in some.items()
+            for name, points in series.items()
             for step, value in points
         ]
-        found.append(
+        section_charts.append(
             _chart(
                 title,
-                charts.curves(some, "step", title.lower()),
+                charts.curves(series, "step", title.lower()),
                 ("figure", "step", "value"),
                 rows[-60:],
             )
         )
-    return Section("curves", "How it learnt", "The log of the run, step by step.", tuple(found))
+    return Section(
+        "curves", "How it learnt", "The log of the run, step by step.", tuple(section_charts)
+    )
 
 
 def _alike(looks: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """Figures of one scale on one chart: shares together, every other by itself."""
+    """Figures of the same scale for one chart: shares together, every other by itself."""
     losses = [name for name in looks if name.startswith("loss")]
     if losses:
         yield "Loss of each head", losses
-    looks = {name: points for name, points in looks.items() if name not in losses}
-    shares = [
-        name
-        for name, points in looks.items()
-        if "loss" not in name and all(0 <= value <= 1 for _, value in points)
-    ]
-    single = [name for name in shares if "." not in name]
-    if single:
-        yield "Validation", single
-    for task in sorted({name.split(".")[1] for name in shares if name.count(".") >= 2}):
-        yield f"Validation: {task}", [name for name in shares if f".{task}." in name]
-    nearness = [name for name in shares if name.count(".") == 1]
-    if nearness:
-        yield "Validation: embedding", nearness
-    for name in looks:
+    names = [name for name in looks if name not in losses]
+    shares = [name for name in names if _is_share(name, looks[name])]
+    yield from _share_charts(shares)
+    for name in names:
         if name not in shares:
             yield name.replace("_", " ").capitalize(), [name]
 
 
-def _part(part: str, said: Said) -> Section:
-    guesses = said.probabilities.argmax(-1)
-    table = confusion(said.truth, guesses, len(said.names))
-    sure, right = said.probabilities.max(-1), guesses == said.truth
+def _is_share(name: str, points: Sequence[tuple[float, float]]) -> bool:
+    return "loss" not in name and all(0 <= value <= 1 for _, value in points)
+
+
+def _share_charts(shares: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """By the parts of their names: `score`, `set.embedding`, `set.task.figure`."""
+    by_task: dict[str, list[str]] = {}
+    for name in shares:
+        parts = name.split(".")
+        title = {1: "Validation", 2: "Validation: embedding"}.get(len(parts))
+        by_task.setdefault(title or f"Validation: {parts[1]}", []).append(name)
+    single = by_task.pop("Validation", None)
+    nearness = by_task.pop("Validation: embedding", None)
+    if single:
+        yield "Validation", single
+    yield from sorted(by_task.items())
+    if nearness:
+        yield "Validation: embedding", nearness
+
+
+def _part(part: str, predictions: Predictions) -> Section:
+    guesses = predictions.probabilities.argmax(-1)
+    table = confusion(predictions.truth, guesses, len(predictions.names))
+    sure, right = predictions.probabilities.max(-1), guesses == predictions.truth
     bins = charts.table_of(sure, right)
-    found = [
+    error = calibration_error(predictions.truth, predictions.probabilities)
+    section_charts = [
         _chart(
             "Confusion",
-            plots.heat_map(table, said.names, said.names, "what the model said", "what is so"),
-            ("is", *said.names),
+            plots.heat_map(
+                table, predictions.names, predictions.names, "what the model said", "what is so"
+            ),
+            ("is", *predictions.names),
             [
                 (name, *(f"{count:,}" for count in row))
-                for name, row in zip(said.names, table, strict=True)
+                for name, row in zip(predictions.names, table, strict=True)
             ],
             "Texts in each cell; the colour is the share of the row.",
         ),
@@ -149,109 +166,116 @@ def _part(part: str, said: Said) -> Section:
             charts.reliability(sure, right, part),
             ("mean probability", "share right", "texts"),
             [(f"{mean:.3f}", f"{share:.3f}", f"{count:,}") for mean, share, count in bins],
-            f"Expected calibration error {calibration_error(said.truth, said.probabilities):.3f} (15 bins).",
+            f"Expected calibration error {error:.3f} (15 bins).",
         ),
     ]
-    slices = {"all": list(range(len(said.texts))), **slices_of(said.texts)}
+    slices = {"all": list(range(len(predictions.texts))), **slices_of(predictions.texts)}
     rows = []
-    for name, some in slices.items():
-        told = scores(said.truth[some], said.probabilities[some], said.names)
+    for name, members in slices.items():
+        figures = scores(
+            predictions.truth[members], predictions.probabilities[members], predictions.names
+        )
         rows.append(
             (
                 name,
-                f"{told['n']:,}",
-                f"{told['accuracy']:.3f}",
-                f"{told['macro_f1']:.3f}",
-                f"{told['ece']:.3f}",
+                f"{figures['n']:,}",
+                f"{figures['accuracy']:.3f}",
+                f"{figures['macro_f1']:.3f}",
+                f"{figures['ece']:.3f}",
             )
         )
     accuracies = {row[0]: 100 * float(row[2]) for row in rows}
-    found.append(
+    section_charts.append(
         _chart(
             "Slices",
             plots.bars(accuracies, "accuracy, %"),
             ("slice", "n", "accuracy", "macro-F1", "ECE"),
             rows,
-            "Found by what stands in the text; the signs of sarcasm are phrases, so only some of it is found.",
+            "Found by what stands in the text; the signs of sarcasm are phrases, so only some of it"
+            " is found.",
         )
     )
     title = part.capitalize() if part in ("validation", "test") else part
-    return Section(f"part-{part}", title, f"{len(said.texts):,} texts.", tuple(found))
+    return Section(
+        f"part-{part}", title, f"{len(predictions.texts):,} texts.", tuple(section_charts)
+    )
 
 
 def _tables(run: Run) -> Section:
-    """The per-class tables of every evaluation that the story tells of."""
-    found = []
-    for name, told in _evaluations(run.story):
+    """The per-class tables of every evaluation in the story."""
+    section_charts = []
+    for name, figures in _evaluations(run.story):
         rows = [
             (
                 label,
-                f"{one['n']:,}",
-                f"{one['precision']:.3f}",
-                f"{one['recall']:.3f}",
-                f"{one['f1']:.3f}",
+                f"{row['n']:,}",
+                f"{row['precision']:.3f}",
+                f"{row['recall']:.3f}",
+                f"{row['f1']:.3f}",
             )
-            for label, one in told["per_class"].items()
+            for label, row in figures["per_class"].items()
         ]
-        bars = {label: 100 * float(one["f1"]) for label, one in told["per_class"].items()}
-        found.append(
+        bars = {label: 100 * float(row["f1"]) for label, row in figures["per_class"].items()}
+        section_charts.append(
             _chart(
                 name,
                 plots.bars(bars, "F1, %"),
                 ("class", "n", "precision", "recall", "F1"),
                 rows,
-                _summary(told),
+                _summary(figures),
             )
         )
     return Section(
         "classes",
         "Each class",
         "F1 of every class; the numbers stand below each chart.",
-        tuple(found),
+        tuple(section_charts),
     )
 
 
 def _evaluations(
     story: Mapping[str, Any], prefix: str = ""
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for name, told in story.items():
-        if isinstance(told, Mapping):
-            if isinstance(told.get("per_class"), Mapping):
-                yield f"{prefix}{name}", told
+    for name, figures in story.items():
+        if isinstance(figures, Mapping):
+            if isinstance(figures.get("per_class"), Mapping):
+                yield f"{prefix}{name}", figures
             elif name not in ("per_class", "recipe"):
-                yield from _evaluations(told, f"{prefix}{name}: ")
+                yield from _evaluations(figures, f"{prefix}{name}: ")
 
 
-def _summary(told: Mapping[str, Any]) -> str:
-    shown = ("accuracy", "macro_f1", "macro_recall", "weighted_f1", "ece")
-    return ", ".join(f"{name.replace('_', ' ')} {told[name]:.3f}" for name in shown if name in told)
+def _summary(figures: Mapping[str, Any]) -> str:
+    names = ("accuracy", "macro_f1", "macro_recall", "weighted_f1", "ece")
+    return ", ".join(
+        f"{name.replace('_', ' ')} {figures[name]:.3f}" for name in names if name in figures
+    )
 
 
-def _worst(part: str, said: Said) -> Section:
-    """What the model was surest of and wrong."""
-    guesses = said.probabilities.argmax(-1)
-    wrong = np.flatnonzero(guesses != said.truth)
-    order = wrong[np.argsort(-said.probabilities[wrong].max(-1), kind="stable")][:WORST]
+def _worst(part: str, predictions: Predictions) -> Section:
+    """The wrong guesses that the model was surest of."""
+    guesses, names = predictions.probabilities.argmax(-1), predictions.names
+    wrong = np.flatnonzero(guesses != predictions.truth)
+    order = wrong[np.argsort(-predictions.probabilities[wrong].max(-1), kind="stable")][:WORST]
     groups = tuple(
         Group(
-            f"is {said.names[said.truth[row]]}, said {said.names[guesses[row]]}",
-            f"{said.probabilities[row].max():.3f} sure",
-            (_quote(said.texts[row]),),
+            f"is {names[predictions.truth[row]]}, said {names[guesses[row]]}",
+            f"{predictions.probabilities[row].max():.3f} sure",
+            (_quote(predictions.texts[row]),),
         )
         for row in order
     )
-    intro = f"{len(wrong):,} of {len(said.texts):,} are wrong; these it was surest of."
+    intro = f"{len(wrong):,} of {len(predictions.texts):,} are wrong; these it was surest of."
     return Section(f"worst-{part}", f"Most wrong: {part}", intro, groups=groups)
 
 
 def _words(run: Run) -> Section:
-    found = []
-    for label, counts in (run.words or _words_of(run.said)).items():
+    section_charts = []
+    for label, counts in (run.words or _words_of(run.predictions)).items():
         known = {word: int(count) for word, count in counts.items()}
         if not known:
             continue
-        top = dict(sorted(known.items(), key=lambda one: -one[1])[:ROWS])
-        found.append(
+        top = dict(sorted(known.items(), key=lambda pair: -pair[1])[:ROWS])
+        section_charts.append(
             Chart(
                 f"{label}: word cloud",
                 picture=plots.word_cloud(known),
@@ -260,20 +284,23 @@ def _words(run: Run) -> Section:
         )
         rows = [(word, f"{count:,}") for word, count in top.items()]
         svg = plots.bars({word: float(count) for word, count in top.items()}, "texts with the word")
-        found.append(_chart(f"{label}: words", svg, ("word", "texts"), rows))
+        section_charts.append(_chart(f"{label}: words", svg, ("word", "texts"), rows))
     return Section(
-        "words", "Words of each class", "In how many of its texts a word stands.", tuple(found)
+        "words",
+        "Words of each class",
+        "In how many of its texts a word stands.",
+        tuple(section_charts),
     )
 
 
-def _words_of(said: Mapping[str, Said]) -> dict[str, dict[str, int]]:
-    """Of the texts that were judged, where the run kept none of those it learnt from."""
+def _words_of(predictions: Mapping[str, Predictions]) -> dict[str, dict[str, int]]:
+    """Words of the judged texts, for a run that has none of the texts it learnt from."""
     counts: dict[str, dict[str, int]] = {}
-    for one in said.values():
-        for row, name in enumerate(one.names):
+    for part in predictions.values():
+        for row, name in enumerate(part.names):
             own = (
                 words(text)
-                for text, label in zip(one.texts, one.truth.tolist(), strict=True)
+                for text, label in zip(part.texts, part.truth.tolist(), strict=True)
                 if label == row
             )
             counts[name] = dict(texts_with(own).most_common(CLOUD))
@@ -284,11 +311,11 @@ def _story(run: Run) -> Section:
     """The recipe, the data and the gate, as they were written."""
     groups = []
     for title, key in (("Recipe", "recipe"), ("Data", "data"), ("Versions", "versions")):
-        told = run.story.get(key)
-        if isinstance(told, Mapping):
+        section = run.story.get(key)
+        if isinstance(section, Mapping):
             lines = tuple(
                 f"{name} = {value}"
-                for name, value in list(told.items())[:LONGEST]
+                for name, value in list(section.items())[:LONGEST]
                 if value is not None
             )
             groups.append(Group(title, "", lines))
@@ -305,10 +332,8 @@ def _chart(
     return Chart(title, Markup(svg), note=note, head=tuple(head), rows=tuple(rows))  # noqa: S704 (plots escape)
 
 
-def _thinned(
-    points: Sequence[tuple[float, float]], most: int = 40
-) -> Sequence[tuple[float, float]]:
-    return points[:: max(1, len(points) // most)]
+def _thinned(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    return points[:: max(1, len(points) // LOSSES)]
 
 
 def _quote(text: str) -> str:

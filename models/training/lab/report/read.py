@@ -1,4 +1,4 @@
-"""What a run left on disk, whatever kind of `train` made it."""
+"""Reader of a run's folder: its log, story, predictions and words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.analyzer import LABELS
-from models.evaluation.labelled_file import read_labelled
+from models.evaluation.labelled_file import read_sentiments
 from models.evaluation.metrics import Reader
 from models.training.errors import TrainingError
 
@@ -35,8 +35,8 @@ class ReportError(TrainingError):
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a model said of a part. probabilities: (texts, classes)."""
+class Predictions:
+    """Probabilities (texts, classes) of a model for a part, with the truth."""
 
     names: tuple[str, ...]
     texts: list[str]
@@ -46,15 +46,13 @@ class Said:
 
 @dataclass(frozen=True)
 class Run:
-    """losses: (step, loss). looks: by figure, (step, value). words: by class, in how many texts
-    each word stands.
-    """
+    """losses: (step, loss). looks: (step, value) by figure. words: texts of each, by class."""
 
     name: str
     story: Mapping[str, Any]
     losses: list[tuple[float, float]]
     looks: dict[str, list[tuple[float, float]]]
-    said: dict[str, Said] = field(default_factory=dict)
+    predictions: dict[str, Predictions] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
@@ -66,7 +64,8 @@ def read_run(folder: Path) -> Run:
     losses, looks = _read_log(folder / LOG)
     if not story and not losses and not looks:
         raise ReportError(
-            f"{folder}: it is no run: it has neither {LOG} nor {STORIES[0]} nor a model with its story"
+            f"{folder}: it is no run: it has neither {LOG} nor {STORIES[0]}"
+            " nor a model with its story"
         )
     words = _json(folder / "words.json") if (folder / "words.json").is_file() else {}
     return Run(
@@ -74,20 +73,24 @@ def read_run(folder: Path) -> Run:
     )
 
 
-def said_of(data: Path, model: Reader) -> Said:
-    """What a model says of a CSV with text,label. Raises EvaluationError."""
-    texts, truth = read_labelled(data)
+def predictions_of(data: Path, model: Reader) -> Predictions:
+    """The predictions of a model for a CSV with text,label. Raises EvaluationError."""
+    texts, truth = read_sentiments(data)
     classes = [0, 1, 2] if 1 in truth else [0, 2]
-    found = model.sentiments(texts)[:, classes].astype(np.float64)
-    found /= np.maximum(found.sum(-1, keepdims=True), 1e-9)
-    return Said(
-        tuple(LABELS[one] for one in classes), texts, np.searchsorted(classes, truth), found
+    probabilities = model.sentiments(texts)[:, classes].astype(np.float64)
+    probabilities /= np.maximum(probabilities.sum(-1, keepdims=True), 1e-9)
+    return Predictions(
+        tuple(LABELS[number] for number in classes),
+        texts,
+        np.searchsorted(classes, truth),
+        probabilities,
     )
 
 
 def _read_log(path: Path) -> tuple[list[tuple[float, float]], dict[str, list[tuple[float, float]]]]:
-    """A run that was resumed says some steps twice: the later counts. Lines that are no JSON are
-    left out.
+    """Losses and figures by step. Of steps that a resumed run logs twice, the later counts.
+
+    Lines that are no JSON are left out.
     """
     losses: dict[float, float] = {}
     looks: dict[str, dict[float, float]] = {}
@@ -96,19 +99,19 @@ def _read_log(path: Path) -> tuple[list[tuple[float, float]], dict[str, list[tup
     )
     for line in lines:
         try:
-            told = json.loads(line)
-            step = float(told["step"])
+            line_facts = json.loads(line)
+            step = float(line_facts["step"])
         except (ValueError, KeyError, TypeError):
             continue
-        if isinstance(told.get("loss"), int | float):
-            losses[step] = float(told["loss"])
-        for name, value in told.items():
+        if isinstance(line_facts.get("loss"), int | float):
+            losses[step] = float(line_facts["loss"])
+        for name, value in line_facts.items():
             if name not in POINT and isinstance(value, int | float) and not isinstance(value, bool):
                 looks.setdefault(name, {})[step] = float(value)
     return sorted(losses.items()), {name: sorted(points.items()) for name, points in looks.items()}
 
 
-def _read_predictions(path: Path) -> dict[str, Said]:
+def _read_predictions(path: Path) -> dict[str, Predictions]:
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8", newline="") as file:
@@ -120,7 +123,7 @@ def _read_predictions(path: Path) -> dict[str, Said]:
         for row in reader:
             parts.setdefault(row["part"], []).append(row)
     return {
-        part: Said(
+        part: Predictions(
             names,
             [row["text"] for row in rows],
             np.array([names.index(row["label"]) for row in rows], dtype=np.int64),
@@ -132,9 +135,9 @@ def _read_predictions(path: Path) -> dict[str, Said]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        story = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         raise ReportError(
             f"{path}: it is no JSON; the run was cut off or the file was changed"
         ) from None
-    return told if isinstance(told, dict) else {}
+    return story if isinstance(story, dict) else {}

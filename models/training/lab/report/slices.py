@@ -1,9 +1,8 @@
-"""Kinds of texts that a model may be better or worse at, found by what stands in them."""
+"""Slices of texts that a model may be better or worse at, found by their words."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import emoji
@@ -19,9 +18,12 @@ _NEGATION = re.compile(
     r"\b(?:not|no|never|nothing|nobody|none|neither|nor|cannot|without)\b|n['’]t\b", re.IGNORECASE
 )
 _SARCASM = re.compile(
-    r"#?sarcas\w+|#irony|\byeah,? right\b|\bas if\b|\bthanks a lot\b|\bthanks for (?:nothing|losing|ruining|cancel\w+)"
-    r"|\boh,? (?:great|joy|wonderful|good|look)\b|\bjust (?:great|what i (?:needed|wanted)|perfect|lovely)\b"
-    r"|\b(?:love|loving) (?:how|when|it when|being|waiting)\b|\bway to go\b|\b(?:so|real) (?:nice|classy) of\b"
+    r"#?sarcas\w+|#irony|\byeah,? right\b|\bas if\b|\bthanks a lot\b"
+    r"|\bthanks for (?:nothing|losing|ruining|cancel\w+)"
+    r"|\boh,? (?:great|joy|wonderful|good|look)\b"
+    r"|\bjust (?:great|what i (?:needed|wanted)|perfect|lovely)\b"
+    r"|\b(?:love|loving) (?:how|when|it when|being|waiting)\b|\bway to go\b"
+    r"|\b(?:so|real) (?:nice|classy) of\b"
     r"|\bgreat (?:job|work|start)\b.*\b(?:not|again|late|lost|broke\w*|cancel\w+)\b",
     re.IGNORECASE,
 )
@@ -40,10 +42,18 @@ def slices_of(texts: Sequence[str]) -> dict[str, list[int]]:
         f"{SHORT} to {LONG} words": lambda text: SHORT <= len(text.split()) <= LONG,
         f"long (over {LONG} words)": lambda text: len(text.split()) > LONG,
     }
-    found = {
-        name: [row for row, text in enumerate(texts) if has(text)] for name, has in kinds.items()
-    }
-    spoken = [{handle.lower() for handle in _HANDLE.findall(text)} - {"user"} for text in texts]
-    for brand, _ in Counter(handle for some in spoken for handle in some).most_common(BRANDS):
-        found[f"to @{brand}"] = [row for row, some in enumerate(spoken) if brand in some]
-    return {name: rows for name, rows in found.items() if len(rows) >= FEWEST}
+    slices: dict[str, list[int]] = {}
+    for name, has in kinds.items():
+        slices[name] = [row for row, text in enumerate(texts) if has(text)]
+    slices |= _by_brand(texts)
+    return {name: rows for name, rows in slices.items() if len(rows) >= FEWEST}
+
+
+def _by_brand(texts: Sequence[str]) -> dict[str, list[int]]:
+    """The rows of the texts to each of the handles that most texts have."""
+    rows: dict[str, list[int]] = {}
+    for row, text in enumerate(texts):
+        for handle in {handle.lower() for handle in _HANDLE.findall(text)} - {"user"}:
+            rows.setdefault(handle, []).append(row)
+    brands = sorted(rows, key=lambda brand: (-len(rows[brand]), brand))[:BRANDS]
+    return {f"to @{brand}": rows[brand] for brand in brands}

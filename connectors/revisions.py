@@ -1,4 +1,4 @@
-"""Which revisions of which events went by lately: what comes twice is dropped, in bounded memory."""
+"""Recent revisions of events, in bounded memory: a repeated event is dropped."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ from collections import OrderedDict
 
 from connectors.events import Event
 
-MOST = 200_000  # events of some hours of a busy brand; 40 MB
+LIMIT = 200_000  # events of some hours of a busy brand; 40 MB
 
 
-class Seen:
-    """The latest revision of the last `most` events."""
+class RecentRevisions:
+    """The latest revision of the last `limit` events."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
         self._revisions: OrderedDict[str, int] = OrderedDict()
 
     def __contains__(self, id: str) -> bool:
         return id in self._revisions
 
     def is_new(self, event: Event) -> bool:
-        """Whether this is told for the first time: its id, or a higher revision of it. It is
-        remembered.
-        """
+        """Is its id new, or its revision higher than before? The event is remembered."""
         known = self._revisions.pop(event.id, -1)
         self._revisions[event.id] = max(known, event.revision)
-        if len(self._revisions) > self._most:
+        if len(self._revisions) > self._limit:
             self._revisions.popitem(last=False)
         return event.revision > known

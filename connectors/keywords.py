@@ -1,6 +1,4 @@
-"""What a listener wants to hear, where the network itself cannot filter: words and handles in the
-text of a post.
-"""
+"""Keyword filter for networks that cannot filter: words and handles in the text of a post."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 
-class Wanted:
+class KeywordFilter:
     """Finds keywords and handles in texts, whatever the case. A keyword may have several words;
     `#delta` is a tag.
 
@@ -33,14 +31,14 @@ class Wanted:
 
     @property
     def name(self) -> str:
-        """Names the wish: another wish begins from now, with a cursor of its own."""
-        return ",".join(
-            sorted([*self.keywords, *(f"@{handle}" for handle in self.handles)], key=str.casefold)
-        )
+        """Names the cursor: another filter begins from now, with a cursor of its own."""
+        handles = [f"@{handle}" for handle in self.handles]
+        return ",".join(sorted([*self.keywords, *handles], key=str.casefold))
 
 
 def _whole(word: str) -> str:
     """The keyword as a word of its own: "delta" is found in "#Delta" and not in "deltas"."""
     parts = r"\s+".join(re.escape(part) for part in word.split())
     before = r"(?<!\w)" if re.match(r"\w", word) else ""
-    return rf"{before}{parts}(?!\w)" if re.search(r"\w$", word) else f"{before}{parts}"
+    after = r"(?!\w)" if re.search(r"\w$", word) else ""
+    return f"{before}{parts}{after}"

@@ -1,0 +1,262 @@
+"""Factors of a priority: points of harm, service, mood and circumstances, each in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from stream.triage import points as weights
+from stream.triage.inbound import COMPLAINTS, REASONS, Inbound
+from stream.triage.ticket import Factor, Message, Step, shortened
+
+PAIRS = [name for name in (*weights.HARM, *weights.SERVICE) if "+" in name]
+P1, P2, P3, P4 = (threshold for _, threshold in weights.LEVELS)
+UNJUDGED: Mapping[Step, str] = {  # the step that failed -> how a person reads it
+    "redact": "its text could not be freed of personal data and is not stored; read it there",
+    "brand": "its brand could not be found",
+    "language": "its language could not be found",
+    "model": "the model could not read it",
+    "save": "what the model made of it could not be stored",
+    "cues": "its words could not be searched",
+    "fold": "its urgency could not be weighed",
+}
+
+
+def content(messages: Sequence[Inbound]) -> list[Factor]:
+    """The factors of what was said, however often, and of what nobody could judge."""
+    factors = _weight(messages)
+    steps = [inbound.message.failed for inbound in messages if inbound.message.failed is not None]
+    if not steps:
+        return factors
+    lacking = max(P3 - total(factors), 1)
+    marked = [*factors, unjudged(steps[0], lacking)]
+    return marked if total(factors) >= P1 else at_most(P1 - 1, marked)
+
+
+def unjudged(step: Step, points: int = P3) -> Factor:
+    """The factor that makes somebody look."""
+    return Factor("unjudged", points, f"Needs a look: {UNJUDGED[step]}")
+
+
+def circumstances(live: Sequence[Message], relevant: Sequence[Message]) -> list[Factor]:
+    """The factors of the conversation around: repeated contact and reach.
+
+    relevant: the messages that need a person.
+    """
+    return [*_repeated_contact(live, relevant), *_reach(relevant)]
+
+
+def settled(points: int) -> list[Factor]:
+    """What their last word that it is sorted takes from so many points."""
+    calmed = max(weights.CALMED, P4 - points)
+    if calmed >= 0:
+        return []
+    return [Factor("sorted", calmed, "Their last word is that it is sorted")]
+
+
+def at_most(limit: int, factors: Sequence[Factor]) -> list[Factor]:
+    """The factors, strongest first, whose points stop at `limit`; those without points are left
+    out.
+    """
+    capped: list[Factor] = []
+    for factor in sorted(factors, key=strongest_first):
+        points = min(factor.points, limit - total(capped))
+        if points:
+            capped.append(Factor(factor.name, points, factor.words))
+    return capped
+
+
+def total(factors: Sequence[Factor]) -> int:
+    return max(round(sum(factor.points for factor in factors)), 0)
+
+
+def strongest_first(factor: Factor) -> tuple[float, str]:
+    return -factor.points, factor.name
+
+
+def _weight(messages: Sequence[Inbound]) -> list[Factor]:
+    """The factors of what was said: harm by itself where it is enough, else service and hints of
+    harm.
+    """
+    cues = _first_cues(messages)
+    # An agent has heard of the harm in a call.
+    unheard = [inbound for inbound in messages if inbound.message.call is None]
+    harm = [*_worst_harm(unheard), *_alarm(unheard), *_calm(unheard)]
+    if total(harm) >= weights.ENOUGH:
+        return harm + _mood(messages)
+    service = [*_service(cues), *_of_calls(messages), *_mood(messages), *_need(messages)]
+    request = cues.get("request") or cues.get("question")
+    if total(service) < P2 and request:
+        service.append(_factor("question", weights.QUESTION, "Asks for something", request))
+    if "enquiry" in cues:
+        service.append(_factor("enquiry", weights.ENQUIRY, "Asks ahead", cues["enquiry"]))
+    service += _form(messages)
+    if not service:
+        return []
+    return at_most(P1 - 1, [*service, *_hints(harm, {factor.name for factor in service})])
+
+
+def _form(messages: Sequence[Inbound]) -> list[Factor]:
+    """The factors of how it came."""
+    factors: list[Factor] = []
+    if any(inbound.is_foreign for inbound in messages):
+        words = "In a language that the model does not know"
+        factors.append(Factor("language", weights.FOREIGN, words))
+    if any(inbound.message.kind == "complaint" for inbound in messages):
+        factors.append(Factor("form", weights.COMPLAINT_FORM, "Came as a formal complaint"))
+    return factors
+
+
+def _hints(harm: Sequence[Factor], exclude: set[str]) -> list[Factor]:
+    """A share of the harm that was not enough by itself."""
+    return [
+        Factor(factor.name, round(factor.points * weights.HINT), factor.words)
+        for factor in harm
+        if factor.points > 0 and factor.name not in exclude
+    ]
+
+
+def _of_calls(messages: Sequence[Inbound]) -> list[Factor]:
+    """What a call leaves to do, and that the caller lost patience in it."""
+    factors: list[Factor] = []
+    calls = [inbound.message.call for inbound in messages if inbound.message.call is not None]
+    soured = next((call.soured for call in calls if call.soured), None)
+    if soured:
+        factors.append(_factor("sour", weights.SOUR, "The caller loses patience", soured))
+    if any(call.complete and call.outcome == "follow_up" for call in calls):
+        words = "Somebody must follow up"
+        open_words = next((call.open for call in calls if call.open), None)
+        words += f": {_quoted(open_words)}" if open_words else " on the call"
+        factors.append(Factor("follow-up", weights.FOLLOW_UP, words))
+    return factors
+
+
+def _first_cues(messages: Sequence[Inbound]) -> dict[str, str]:
+    """Group -> the first words of the conversation that show it; two groups that weigh more
+    together are one, `a+b`.
+    """
+    first: dict[str, str] = {}
+    for inbound in messages:
+        for group, cues in inbound.cues.items():
+            first.setdefault(group, cues[0].quote)
+    for pair in PAIRS:
+        left, right = pair.split("+")
+        if left in first and right in first:
+            first[pair] = f"{first[left]} … {first[right]}"
+    return first
+
+
+def _worst_harm(messages: Sequence[Inbound]) -> list[Factor]:
+    """The harm where most of it stands together: in a passage of a long letter, in a few short
+    posts in a row.
+    """
+    posts = [inbound for inbound in messages if len(inbound.message.text) <= weights.PASSAGE]
+    letters = [inbound for inbound in messages if len(inbound.message.text) > weights.PASSAGE]
+    bunches = [posts[max(end - weights.BUNCH, 0) : end] for end in range(1, len(posts) + 1)]
+    for letter in letters:
+        bunches += [[passage] for passage in letter.passages()]
+    return max((_harm(_first_cues(bunch)) for bunch in bunches), key=total, default=[])
+
+
+def _harm(cues: Mapping[str, str]) -> list[Factor]:
+    """The harm that may come, strongest first."""
+    factors: list[Factor] = []
+    for name, (points, words) in weights.HARM.items():
+        if name not in cues or weights.MILDER.get(name) in cues:
+            continue
+        is_enough = any(factor.points >= weights.ENOUGH for factor in factors)
+        if is_enough and points >= weights.ENOUGH:
+            points = weights.AGAIN
+        factors.append(_factor(name, points, words, cues[name]))
+    return factors
+
+
+def _alarm(messages: Sequence[Inbound]) -> list[Factor]:
+    """How much the most alarming message reads like others that had to be seen at once; nothing
+    where no model read.
+    """
+    known = [inbound.message.alarm for inbound in messages if inbound.message.alarm is not None]
+    points = round(weights.ALARM_AT + weights.ALARM * max(known)) if known else 0
+    if points > 0:
+        return [Factor("alarm", points, "Reads like messages to see within minutes")]
+    return [Factor("alarm", points, "Does not read like an emergency")] if points else []
+
+
+def _calm(messages: Sequence[Inbound]) -> list[Factor]:
+    """What the model's calm takes from words that sound like harm: "threatening clouds", a nurse
+    who is thanked.
+    """
+    scores = [inbound.message.dissatisfaction for inbound in messages]
+    known = [score for score in scores if score is not None]
+    if not known or max(known) >= weights.CALM_BELOW:
+        return []
+    return [Factor("calm", weights.CALM, "Does not sound dissatisfied")]
+
+
+def _need(messages: Sequence[Inbound]) -> list[Factor]:
+    """How much the neediest message reads like others that needed a person."""
+    known = [inbound.need for inbound in messages if inbound.need is not None]
+    points = round(weights.NEED * max(known)) if known else 0
+    if points > 0:
+        return [Factor("need", points, "Reads like messages that need a person")]
+    return [Factor("need", points, "Reads like messages that need nobody")] if points else []
+
+
+def _service(cues: Mapping[str, str]) -> list[Factor]:
+    """The strongest reason in full, the others as echoes, strongest first. Mere circumstances are
+    no reason alone.
+    """
+    if cues.keys().isdisjoint((*REASONS, *COMPLAINTS, "question", "request")):
+        return []
+    reasons = [(name, *weights.SERVICE[name]) for name in weights.SERVICE if name in cues]
+    factors: list[Factor] = []
+    left = weights.ECHO_MOST
+    for name, points, words in sorted(reasons, key=lambda reason: -reason[1]):
+        if factors:
+            points = min(round(points * weights.ECHO), left)
+            left -= points
+        factors.append(_factor(name, points, words, cues[name]))
+    return factors
+
+
+def _mood(messages: Sequence[Inbound]) -> list[Factor]:
+    """The dissatisfaction, with the words of complaint where there are some."""
+    unhappiest = max(messages, key=lambda inbound: inbound.unhappy)
+    points = round(weights.DISSATISFACTION * unhappiest.unhappy)
+    if not points:
+        return []
+    for group in COMPLAINTS:
+        if group in unhappiest.cues:
+            quote = unhappiest.cues[group][0].quote
+            return [_factor("dissatisfaction", points, "Dissatisfied", quote)]
+    words = "Sounds dissatisfied" if unhappiest.unhappy >= 0.5 else "Sounds a little dissatisfied"
+    return [Factor("dissatisfaction", points, words)]
+
+
+def _repeated_contact(live: Sequence[Message], relevant: Sequence[Message]) -> list[Factor]:
+    answers = [message.occurred_at for message in live if message.direction == "outbound"]
+    answered = max(answers, default=None)
+    waiting = [message for message in relevant if message.author == relevant[-1].author]
+    if answered is not None:
+        waiting = [message for message in waiting if message.occurred_at > answered]
+    if len(waiting) <= 1:
+        return []
+    points = min(weights.REPEAT * (len(waiting) - 1), weights.REPEAT_MOST)
+    return [Factor("repeat contact", points, f"Wrote {len(waiting)} times without an answer")]
+
+
+def _reach(relevant: Sequence[Message]) -> list[Factor]:
+    followers = max((message.followers or 0 for message in relevant), default=0)
+    if followers <= weights.REACH_FROM:
+        return []
+    tenfolds = math.log10(followers / weights.REACH_FROM)
+    points = min(round(weights.REACH * tenfolds), weights.REACH_MOST)
+    return [Factor("reach", points, f"Reaches {followers:,} followers")] if points else []
+
+
+def _factor(name: str, points: int, words: str, quote: str) -> Factor:
+    return Factor(name, points, f"{words}: {_quoted(quote)}")
+
+
+def _quoted(words: str) -> str:
+    return f"“{shortened(words, 60)}”"

@@ -1,0 +1,94 @@
+"""Triage's records: stored messages in, one ticket with its reasons out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from stream.records import Level
+
+Step = Literal["redact", "brand", "language", "model", "save", "cues", "fold"]  # of a judgement
+
+
+@dataclass(frozen=True, slots=True)
+class CallState:
+    """How a call stands. outcome: resolved, follow_up; None when nobody has decided.
+
+    open: the words that show what is left to do. soured: the words with which the caller lost
+    patience.
+    """
+
+    complete: bool
+    outcome: str | None = None
+    open: str | None = None
+    soured: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One stored event, as triage reads it: redacted text, analysis, latest revision. A deleted one
+    has no text.
+    """
+
+    id: str
+    conversation: str
+    kind: str  # tweet, complaint, transcript, deleted
+    direction: str  # inbound, outbound
+    occurred_at: datetime
+    text: str = ""
+    author: str | None = None
+    brand: str | None = None
+    followers: int | None = None
+    language: str | None = None
+    sentiment: str | None = None  # negative, neutral, positive; None when abstained or outbound
+    negative: float | None = None  # calibrated probability of "negative"
+    complaint: float | None = None  # probability
+    dissatisfaction: float | None = None  # 0-100
+    topic: str | None = None
+    problem: str | None = None
+    abstained: bool = False
+    alarm: float | None = None  # -1 to 1: reads like messages that a person must see within minutes
+    need: float | None = None  # -1 to 1: reads like messages that need a person
+    call: CallState | None = None  # of a transcript
+    failed: Step | None = None  # the step that could not judge it
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One reason for a priority: its name, its points, and the reason in words for a person."""
+
+    name: str
+    points: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A conversation that needs a person; depends on the conversation's events alone.
+
+    factors: strongest first; their points add up to the priority before it is cut to 0-100.
+    """
+
+    id: str  # the conversation's id: one conversation, one ticket
+    network: str
+    brand: str | None
+    author: str | None
+    priority: int  # 0-100
+    level: Level
+    factors: tuple[Factor, ...]
+    needs_look: bool  # in the abstain band or not judged: not sure that it is a ticket
+    topic: str | None
+    problem: str | None
+    sentiment: str | None
+    dissatisfaction: float | None
+    excerpt: str  # the message that decided, redacted, at most 280 characters
+    messages: int  # events in the conversation that are not deleted
+    first_at: datetime
+    last_inbound_at: datetime
+    answered_at: datetime | None  # the brand's last answer after the last inbound message
+
+
+def shortened(text: str, length: int) -> str:
+    """At most so many characters of the text."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"

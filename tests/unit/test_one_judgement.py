@@ -1,0 +1,160 @@
+"""One event is judged alike by the worker, REST, `alert explain`, `explore` and `evaluate triage`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from fakes import NOON, MemoryStore, Published
+
+from connectors.events import Complaint, SourcedEvent, TextEvent, Transcript, Turn, Tweet, encode
+from models.analysis import Analysis, Sentiment, Topic
+from models.calls.analyzer import CallReader
+from models.training.explore.texts import SourceText, understand
+from stream.brands import Brand, Brands
+from stream.bursts.explain import read_messages
+from stream.observe.health import Health
+from stream.observe.metrics import Metrics
+from stream.pipeline import Message, Pipeline
+from stream.store.rows import as_stored
+from stream.triage.judgement import Judge, Judgement
+from stream.web.api.messages import ComplaintMessage, TranscriptMessage, TweetMessage
+from stream.web.api.model import reader
+
+BRANDS = Brands([Brand("VoltLine", handles=("voltlinecare",), words=("voltline",))])
+
+TWEET = Tweet(
+    id="x:1",
+    conversation="x:1",
+    occurred_at=NOON,
+    author="mia",
+    text="@VoltLineCare my line is down, call me on +44 20 7946 0958",
+)
+COMPLAINT = Complaint(
+    id="form:1",
+    conversation="form:1",
+    occurred_at=NOON,
+    title="VoltLine charged me twice",
+    text="In March, and nobody answers at jo@example.org.",
+)
+CALL = Transcript(
+    id="call:1",
+    conversation="call:1",
+    occurred_at=NOON,
+    turns=(
+        Turn(speaker="agent", text="Thank you for calling VoltLine"),
+        Turn(speaker="customer", text="my line is down since Monday"),
+        Turn(speaker="customer", text="I am waiting and waiting, it is a shame"),
+    ),
+)
+OWN = TWEET.model_copy(update={"id": "x:2", "author": "VoltLineCare", "text": "we are on it ^JH"})
+EVENTS: list[TextEvent] = [TWEET, COMPLAINT, CALL, OWN]
+
+
+def by_length(
+    texts: Sequence[str], languages: Sequence[str | None] | None = None
+) -> list[Analysis]:
+    """A model whose every judgement depends on the whole text."""
+    return [
+        Analysis(
+            text=text,
+            language="en",
+            model="length-1",
+            sentiment=Sentiment("negative", 0.9, {"negative": min(1.0, len(text) / 100)}),
+            complaint=0.5,
+            severity=2,
+            dissatisfaction=float(len(text) % 100),
+            topic=Topic(f"topic-{len(text)}", 0.8),
+        )
+        for text in texts
+    ]
+
+
+def judge() -> Judge:
+    return Judge(by_length, BRANDS, CallReader(by_length, None, whole=True))
+
+
+async def by_a_worker() -> dict[str, Judgement]:
+    store = MemoryStore()
+    pipeline = Pipeline(
+        judge=judge(),
+        store=store,
+        dead_letters=store,
+        publish=Published(),
+        cluster="test",
+        metrics=Metrics(),
+        health=Health(),
+    )
+    await pipeline.process(
+        [Message("tweets", 0, offset, encode(event)) for offset, event in enumerate(EVENTS)]
+    )
+    return store.events
+
+
+async def test_a_title_a_brand_and_a_direction_are_part_of_the_judgement():
+    judgements = await by_a_worker()
+
+    assert judgements["form:1"].text.startswith("VoltLine charged me twice\nIn March")
+    assert {judgement.brand for judgement in judgements.values()} == {"VoltLine"}
+    assert judgements["x:2"].event.direction == "outbound"
+    assert judgements["x:2"].analysis is None
+    assert judgements["call:1"].analysis.call.customer_turns == 2
+
+
+async def test_alert_explain_reads_what_a_worker_stores():
+    judgements = await by_a_worker()
+
+    messages = read_messages([SourcedEvent(event, None) for event in EVENTS], judge())
+
+    assert [(one.quote.id, one.quote.text, one.brand, one.topic) for one in messages] == [
+        (id, judgement.text, judgement.brand, judgement.analysis.topic.label)
+        for id, judgement in judgements.items()
+        if judgement.analysis
+    ]
+    assert [one.quote.weight for one in messages] == [
+        judgement.analysis.dissatisfaction
+        for judgement in judgements.values()
+        if judgement.analysis
+    ]
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [(TWEET, TweetMessage), (COMPLAINT, ComplaintMessage), (CALL, TranscriptMessage)],
+    ids=lambda value: getattr(value, "kind", ""),
+)
+async def test_rest_answers_what_a_worker_stores(event, kind):
+    stored = (await by_a_worker())[event.id].analysis
+    assert stored is not None
+    request = kind.model_validate_json(encode(event))
+
+    [answer] = reader(judge(), "length-1")([request.event()])
+
+    answer = json.loads(answer)
+    call = answer.pop("call", None)
+    assert answer == json.loads(json.dumps(stored.as_json()))
+    assert call == (None if stored.call is None else json.loads(json.dumps(stored.call.as_json())))
+
+
+async def test_explore_shows_what_a_worker_stores():
+    judgements = list((await by_a_worker()).values())
+
+    texts = understand(
+        [SourceText(event.text) for event in EVENTS],
+        [(judgement.text, judgement.analysis) for judgement in judge()(EVENTS)],
+    )
+
+    for text, judgement in zip(texts, judgements, strict=True):
+        assert text.text == " ".join(judgement.text.split())
+        analysis = judgement.analysis
+        assert text.topic == (analysis and analysis.topic and analysis.topic.label)
+        assert text.index == (analysis and analysis.dissatisfaction)
+
+
+async def test_evaluate_triage_weighs_what_a_worker_stores():
+    judgements = await by_a_worker()
+
+    [weighed] = [as_stored(judgement) for judgement in judge()([TWEET])]
+
+    assert weighed == as_stored(judgements["x:1"])
