@@ -172,7 +172,8 @@ def ingest(
         _listen(source, brand, keyword or [], handle or [], port)
     elif keyword or handle or port is not None:
         raise UserError(
-            f"--keyword, --handle and --port belong to {', '.join(NETWORKS)}; {source} is none of them"
+            f"--keyword, --handle and --port belong to {', '.join(NETWORKS)};"
+            f" {source} is none of them"
         )
     else:
         _bring_in(source, format, brand, rate, wait=False, resume=True)

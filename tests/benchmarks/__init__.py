@@ -1,1 +1,1 @@
-"""Benchmarks for developers: the burst rule on simulated years, and open consoles under load."""
+"""Benchmarks for developers: the burst rule, open consoles, the parts of a training recipe."""
