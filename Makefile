@@ -5,10 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test check format bench image clean chromium screenshots
+.PHONY: help demo install test check format bench bench-bursts bench-consoles image clean chromium screenshots
 
 help: ## What can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 demo: install ## A made-up day, from tweets to tickets, on the embedded parts
 	@$(BIN)/earshot demo
@@ -36,6 +36,18 @@ TWEETS ?= $(wildcard ../shared/data/tweets/airline/Tweets.csv)
 
 bench: install ## Throughput, latency, stages and memory, of the stream and of REST; also bench.json
 	$(BIN)/earshot bench --out bench.json $(if $(TWEETS),--data $(TWEETS))
+	@echo "more for developers: make bench-bursts (the burst rule), make bench-consoles (50 open consoles)" >&2
+
+SEED ?= 2
+
+bench-bursts: install ## The burst rule on a simulated year with planted bursts (SEED=2)
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.bursts --seed $(SEED)
+
+RATE ?= 40
+DURATION ?= 40
+
+bench-consoles: install ## A new P1 in 50 open consoles while the stream is busy (RATE=40 DURATION=40)
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.consoles --rate $(RATE) --seconds $(DURATION) $(if $(TWEETS),--data $(TWEETS))
 
 # The console is tested in a real browser: Debian's, when we may install it.
 chromium:

@@ -1,9 +1,8 @@
-"""An open-loop HTTP client in a process of its own: requests leave on time, whatever the server
-does.
+"""Open-loop HTTP client: requests leave on time, whatever the server does.
 
 `python -m stream.benchmark.client` reads one JSON object from standard input (`host`, `port`,
-`path`, `key`, `rate`, `seconds`, `bodies`) and prints one: what came back, how late, and how much
-processor the client itself took.
+`path`, `key`, `rate`, `seconds`, `bodies`) and prints one: the statuses, the latencies, and the
+processor time of the client itself.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class Connection(asyncio.Protocol):
     """One connection, one request at a time."""
 
     def __init__(self) -> None:
-        self._got = b""
+        self._received = b""
         self._answer: asyncio.Future[int] | None = None
         self._transport: asyncio.Transport | None = None
 
@@ -51,10 +50,10 @@ class Connection(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._got += data
-        head, found, body = self._got.partition(b"\r\n\r\n")
-        if found and len(body) >= _length(head):
-            self._got = b""
+        self._received += data
+        head, end, body = self._received.partition(b"\r\n\r\n")
+        if end and len(body) >= _length(head):
+            self._received = b""
             self._done(int(head[9:12]))
 
     def connection_lost(self, _: Exception | None) -> None:
@@ -72,16 +71,14 @@ def _length(head: bytes) -> int:
 async def load(
     host: str, port: int, path: str, key: str, rate: float, seconds: float, bodies: list[str]
 ) -> Any:
-    """Send `rate` requests a second for so long. Latencies count from when a request was due, not
-    from when it left.
-    """
+    """Send `rate` requests a second for `seconds`. Latencies count from when a request was due."""
     requests = [_request(host, path, key, body.encode()) for body in bodies]
     free: list[Connection] = []
     statuses: Counter[int] = Counter()
     latencies: list[float] = []
     connections = 0
 
-    async def one(due: float, request: bytes) -> None:
+    async def send(due: float, request: bytes) -> None:
         nonlocal connections
         while free and not free[-1].is_open:
             free.pop()
@@ -115,7 +112,7 @@ async def load(
         due = started + number / rate
         if (early := due - time.perf_counter()) > 0:
             await asyncio.sleep(early)
-        under_way.append(asyncio.create_task(one(due, requests[number % len(requests)])))
+        under_way.append(asyncio.create_task(send(due, requests[number % len(requests)])))
     await asyncio.gather(*under_way)
     took = time.perf_counter() - started
     for connection in free:
@@ -139,11 +136,12 @@ def _request(host: str, path: str, key: str, body: bytes) -> bytes:
 
 
 def _percentiles(seconds: list[float]) -> dict[str, float | None]:
+    if not seconds:
+        return {f"p{part}_ms": None for part in (50, 95, 99)}
     ranked = sorted(seconds)
+    last = len(ranked) - 1
     return {
-        f"p{part}_ms": round(1000 * ranked[min(len(ranked) - 1, len(ranked) * part // 100)], 1)
-        if ranked
-        else None
+        f"p{part}_ms": round(1000 * ranked[min(last, len(ranked) * part // 100)], 1)
         for part in (50, 95, 99)
     }
 

@@ -1,6 +1,4 @@
-"""How fast `POST /v1/analyze` is on this machine: latency at a steady rate, and the rate at which
-it saturates.
-"""
+"""REST benchmark: latency of `POST /v1/analyze` at a steady rate, and where it saturates."""
 
 from __future__ import annotations
 
@@ -29,22 +27,23 @@ SHORT = 90  # characters of a text at most
 MOST_TEXTS = 4_000
 STEPS = (300.0, 400.0, 500.0, 600.0, 800.0, 1000.0)  # requests a second, on the way to saturation
 STEP_SECONDS = 5.0
+EMPTY_BODY = len('{"text": ""}')
 KEPT_UP = 0.95  # of what was sent, answered within the time: beyond that rate it is saturated
 
 
 async def bench_api(
     settings: Settings, texts: Sequence[str], *, rate: float, seconds: float, console: Console
 ) -> dict[str, Any]:
-    """Figures of one server process that is asked by another. settings: a home of its own, embedded
-    parts.
+    """Figures of one server process under an open-loop client in another process.
 
-    `latency` is of `rate` requests a second, one text each; `saturates_at` the most requests a
-    second that it answered.
+    settings: a home of its own, embedded parts. `latency` is of `rate` requests a second, one text
+    each; `saturates_at` the most requests a second that it answered.
     """
-    bodies = [json.dumps({"text": text}) for text in texts if len(text) <= SHORT][:MOST_TEXTS]
-    async with parts(settings, "bench") as found:
-        await ensure_migrated(found)
-        key = await _key(found.database_url)
+    short = [text for text in texts if len(text) <= SHORT][:MOST_TEXTS]
+    bodies = [json.dumps({"text": text}) for text in short]
+    async with parts(settings, "bench") as running:
+        await ensure_migrated(running)
+        key = await _key(running.database_url)
         with web_server(settings) as (process, port):
 
             def client(rate: float, seconds: float) -> dict[str, Any]:
@@ -60,11 +59,11 @@ async def bench_api(
                 steps.append(await asyncio.to_thread(client, step, STEP_SECONDS))
                 if steps[-1]["answered_per_s"] < KEPT_UP * step:
                     break
+            rates = [figures["answered_per_s"] for figures in (latency, *steps)]
             return {
-                "characters_median": sorted(map(len, bodies))[len(bodies) // 2]
-                - len('{"text": ""}'),
+                "characters_median": sorted(map(len, bodies))[len(bodies) // 2] - EMPTY_BODY,
                 "latency": latency,
-                "saturates_at": max(each["answered_per_s"] for each in [latency, *steps]),
+                "saturates_at": max(rates),
                 "steps": steps,
             }
 
@@ -79,7 +78,7 @@ async def _key(database_url: str) -> str:
 
 @contextmanager
 def web_server(settings: Settings) -> Iterator[tuple[psutil.Process, int]]:
-    """`earshot web` in a process of its own, ready."""
+    """A ready `earshot web` in a process of its own, and its port."""
     port = free_port()
     environment = os.environ | {
         "EARSHOT_HOME": str(settings.home),
@@ -119,7 +118,7 @@ def _client(
         "bodies": list(bodies),
     }
     before, started = processor(server), time.perf_counter()
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-m", "stream.benchmark.client"],
         input=json.dumps(order | {"rate": rate, "seconds": seconds}),
         capture_output=True,
@@ -127,9 +126,10 @@ def _client(
         check=True,
     ).stdout
     cores = (processor(server) - before) / (time.perf_counter() - started)
-    return {**json.loads(told), "server_cores": round(cores, 3)}
+    return {**json.loads(output), "server_cores": round(cores, 3)}
 
 
 def processor(process: psutil.Process) -> float:
+    """Seconds of processor time of a process and of its children that have ended."""
     used = process.cpu_times()
     return float(used.user + used.system + used.children_user + used.children_system)

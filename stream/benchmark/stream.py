@@ -1,4 +1,4 @@
-"""How fast this machine is, end to end on the embedded parts: throughput, latency, stages, memory."""
+"""Stream benchmark, end to end on the embedded parts: throughput, latency, stages, memory."""
 
 from __future__ import annotations
 
@@ -22,17 +22,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from connectors.demo import demo_day
-from connectors.events import SourcedEvent, Tweet
+from connectors.events import Event, SourcedEvent, Tweet, encode
 from connectors.files import open_file
 from models.redact import redact
-from stream.bench_desk import bench_desk, send_one
 from stream.benchmark.rest import bench_api
 from stream.bootstrap.loading import load_analyzer
 from stream.bootstrap.parts import Parts, ensure_migrated, parts
 from stream.bootstrap.worker_process import worker_process
 from stream.embedded import free_port
-from stream.ingest.publish import ingest
-from stream.kafka import Publisher
+from stream.ingest.publish import ingest, topic_of
+from stream.kafka import Outgoing, Publisher
 from stream.records import AnalysisRecord
 from stream.settings import Settings
 
@@ -48,23 +47,18 @@ def run_bench(
     events: int,
     data: Path | None,
     console: Console,
-    part: Literal["all", "stream", "rest", "desk"] = "all",
+    part: Literal["all", "stream", "rest"],
 ) -> dict[str, Any]:
     """The figures of this machine, as JSON-able numbers; seconds are seconds, memory is MB.
 
     rate, seconds: events a second while latency is measured, and for how long. events: of the
-    throughput run. data: a file of tweets; the demo day otherwise, each text made different by a
-    number so that none is scored twice. part: the stream from produce to commit, POST /v1/analyze,
-    both, or open consoles while the stream is busy.
+    throughput run. data: a file of tweets; the demo day otherwise. part: the stream from produce to
+    commit, POST /v1/analyze, or both.
     """
     figures: dict[str, Any] = {}
-    texts = _texts(data, WARM_UP + events + int(rate * seconds))
+    texts = bench_texts(data, WARM_UP + events + int(rate * seconds))
     with tempfile.TemporaryDirectory(prefix="earshot-bench-") as home:
         own = settings.model_copy(update={"home": Path(home), "broker": None, "database_url": None})
-        if part == "desk":
-            figures["desk"] = asyncio.run(
-                bench_desk(own, list(_events(texts)), rate=rate, seconds=seconds, console=console)
-            )
         if part in ("all", "stream"):
             figures |= asyncio.run(_measure(own, texts, rate, seconds, events, console))
             console.print("the model alone ...")
@@ -88,15 +82,15 @@ async def _measure(
     console: Console,
 ) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
-        found = await stack.enter_async_context(parts(settings, "bench"))
-        await ensure_migrated(found)
-        await found.kafka.declare_topics()
+        running = await stack.enter_async_context(parts(settings, "bench"))
+        await ensure_migrated(running)
+        await running.kafka.declare_topics()
         port = free_port()
-        worker = stack.enter_context(worker_process(found.settings.home, port=port))
-        publisher = await stack.enter_async_context(found.kafka.publisher())
+        worker = stack.enter_context(worker_process(running.settings.home, port=port))
+        publisher = await stack.enter_async_context(running.kafka.publisher())
 
         console.print("warming up ...")
-        tweets = iter(_events(texts))
+        tweets = iter(bench_events(texts))
         await _through(publisher, list(islice(tweets, WARM_UP)), port)
         before = await asyncio.to_thread(_stage_seconds, port)
 
@@ -104,31 +98,27 @@ async def _measure(
         started = time.perf_counter()
         await _through(publisher, list(islice(tweets, events)), port)
         took = time.perf_counter() - started
-        stages = {
-            stage: told - before.get(stage, 0.0)
-            for stage, told in (await asyncio.to_thread(_stage_seconds, port)).items()
-        }
+        after = await asyncio.to_thread(_stage_seconds, port)
+        stages = {stage: total - before.get(stage, 0.0) for stage, total in after.items()}
+        whole = sum(stages.values())
 
         console.print(f"latency at {rate:g} events a second for {seconds:g} s ...")
-        latencies = await _latencies(
-            found, publisher, list(islice(tweets, int(rate * seconds))), rate
-        )
+        timed = list(islice(tweets, int(rate * seconds)))
+        latencies = await _latencies(running, publisher, timed, rate)
         return {
             "events": events,
             "events_per_s": round(events / took, 1),
             "latency_at_rate": {"rate": rate, "events": len(latencies), **_percentiles(latencies)},
-            "stage_share": {
-                stage: round(value / sum(stages.values()), 3) for stage, value in stages.items()
-            },
+            "stage_share": {stage: round(value / whole, 3) for stage, value in stages.items()},
             "worker_peak_mb": round(_peak_mb(worker.pid), 1),
         }
 
 
 async def _through(publisher: Publisher, events: Sequence[SourcedEvent], port: int) -> None:
-    """Produce all and wait until the worker says that it has committed and published as many more.
+    """Produce all, and wait until the worker has committed and published as many more.
 
-    It is asked for a counter: asking Kafka for the lag in a loop would take the processor from what
-    is measured.
+    The worker's counter is read: asking Kafka for the lag in a loop would take the processor from
+    what is measured.
     """
 
     async def no_letters(_: object) -> None:
@@ -140,25 +130,27 @@ async def _through(publisher: Publisher, events: Sequence[SourcedEvent], port: i
         await asyncio.sleep(0.1)
 
 
+async def send_one(publisher: Publisher, event: Event) -> None:
+    """Publish one event to its topic, confirmed."""
+    await publisher.publish([Outgoing(topic_of(event), event.conversation, encode(event))])
+
+
 async def _latencies(
-    found: Parts, publisher: Publisher, events: Sequence[SourcedEvent], rate: float
+    running: Parts, publisher: Publisher, events: Sequence[SourcedEvent], rate: float
 ) -> list[float]:
-    """Seconds from produce to commit, an event each: its analysis is published right after the
-    commit.
-    """
+    """Seconds from produce to commit by event: its analysis is published right after the commit."""
     produced: dict[str, float] = {}
     committed: dict[str, float] = {}
     consumer = AIOKafkaConsumer(
-        "analyses", bootstrap_servers=found.broker, auto_offset_reset="latest"
+        "analyses", bootstrap_servers=running.broker, auto_offset_reset="latest"
     )
     await consumer.start()
     await consumer.seek_to_end()
 
     async def listen() -> None:
         async for message in consumer:
-            committed.setdefault(
-                AnalysisRecord.model_validate_json(message.value).id, message.timestamp / 1000
-            )
+            analysis = AnalysisRecord.model_validate_json(message.value)
+            committed.setdefault(analysis.id, message.timestamp / 1000)
 
     listening = asyncio.create_task(listen())
     try:
@@ -177,43 +169,45 @@ async def _latencies(
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
         await consumer.stop()
-    return [committed[each] - at for each, at in produced.items()]
+    return [committed[id] - at for id, at in produced.items()]
 
 
-def _texts(data: Path | None, count: int) -> list[str]:
-    if data is None:
-        said = [
-            event.text
-            for event, _ in demo_day()
-            if isinstance(event, Tweet) and event.direction == "inbound"
-        ]
-    else:
-        said = [
-            event.text
-            for event, _ in open_file(data, on_bad_row=lambda _: None)
-            if isinstance(event, Tweet)
-        ]
-    rounds = enumerate(islice(cycle(said), count))
+def bench_texts(data: Path | None, count: int) -> list[str]:
+    """So many texts of a file of tweets, of the demo day without one.
+
+    From the second round on each text ends in a number, so that none is scored twice.
+    """
+    texts = _demo_texts() if data is None else _file_texts(data)
+    rounds = enumerate(islice(cycle(texts), count))
     return [
-        text if number < len(said) else f"{text} {number // len(said)}" for number, text in rounds
+        text if number < len(texts) else f"{text} {number // len(texts)}" for number, text in rounds
     ]
 
 
-def _events(texts: Sequence[str]) -> Iterator[SourcedEvent]:
+def _demo_texts() -> list[str]:
+    tweets = [event for event, _ in demo_day() if isinstance(event, Tweet)]
+    return [tweet.text for tweet in tweets if tweet.direction == "inbound"]
+
+
+def _file_texts(path: Path) -> list[str]:
+    source = open_file(path, on_bad_row=lambda _: None)
+    return [event.text for event, _ in source if isinstance(event, Tweet)]
+
+
+def bench_events(texts: Sequence[str]) -> Iterator[SourcedEvent]:
+    """A tweet of its own conversation and author for each text."""
     start = datetime(2026, 3, 12, 7, 0, tzinfo=UTC)
     for number, text in enumerate(texts):
         name = f"bench:{number}"
-        said_at = start + timedelta(seconds=number)
-        yield SourcedEvent(
-            Tweet(id=name, conversation=name, occurred_at=said_at, author=f"a{number}", text=text),
-            number,
+        occurred_at = start + timedelta(seconds=number)
+        tweet = Tweet(
+            id=name, conversation=name, occurred_at=occurred_at, author=f"a{number}", text=text
         )
+        yield SourcedEvent(tweet, number)
 
 
 def _model_alone(settings: Settings, texts: Sequence[str]) -> float:
-    """Texts a second of the same model on the same redacted texts in batches as large, without
-    Kafka and Postgres.
-    """
+    """Texts a second of the model alone, on the same redacted texts in batches as large."""
     analyzer = load_analyzer(settings)
     ready = [redact(text) for text in texts[:SESSION_TEXTS]]
     batches = [ready[at : at + settings.batch] for at in range(0, len(ready), settings.batch)]
@@ -233,17 +227,16 @@ def _events_done(port: int) -> float:
 
 
 def _samples(port: int, name: str) -> list[tuple[dict[str, str], float]]:
-    """The samples of that name among the worker's metrics; none while it does not answer yet."""
+    """Samples of a metric of the worker, with their labels; none while it does not answer yet."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-            told = answer.read().decode()
+            text = answer.read().decode()
     except URLError:
         return []
-    families = text_string_to_metric_families(told)
     return [
         (sample.labels, sample.value)
-        for each in families
-        for sample in each.samples
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
         if sample.name == name
     ]
 

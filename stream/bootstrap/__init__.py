@@ -1,3 +1,1 @@
-"""Bootstrap: where everything real is constructed, and the only package that knows how the parts
-fit.
-"""
+"""Bootstrap: the only package that constructs the real parts and knows how they fit."""

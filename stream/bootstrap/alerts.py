@@ -1,4 +1,4 @@
-"""Alerts: raised from the counts, published, and told to your sinks."""
+"""Alerts: raised from the counts, published, and sent to the sinks."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from stream.bursts.evaluator import BurstJudge
 from stream.kafka import Publisher
 from stream.pipeline import alert_messages
 
-TELL_EVERY = 2.0  # seconds
+SEND_EVERY = 2.0  # seconds
 
 
 @asynccontextmanager
-async def notifier(found: Parts) -> AsyncIterator[Notifier]:
-    """What tells your sinks about alerts, with connections of its own: a slow receiver must not
-    keep a save waiting.
+async def notifier(running: Parts) -> AsyncIterator[Notifier]:
+    """The notifier of the sinks. Its connections are its own: a slow sink must not delay a save.
 
     Raises UserError and SinkError when EARSHOT_ALERTS names a file that will not do.
     """
-    settings = found.settings
+    settings = running.settings
     routes = read_routes(settings.alerts, os.environ) if settings.alerts else []
     sinks = [
         (route, route.open(allow_private=settings.allow_private_addresses)) for route in routes
     ]
-    async with found.store() as store:
-        telling = Notifier(store.deliveries, store.alerts, sinks, base_url=settings.base_url)
+    async with running.store() as store:
+        opened = Notifier(store.deliveries, store.alerts, sinks, base_url=settings.base_url)
         try:
-            yield telling
+            yield opened
         finally:
-            await telling.close()
+            await opened.close()
 
 
 async def judge_bursts(judge: BurstJudge, publisher: Publisher) -> None:

@@ -1,6 +1,4 @@
-"""The life of one worker: wait for what it needs, run the agents, answer for its health, judge
-bursts, stop cleanly.
-"""
+"""Duties of a long-lived process: signals, waits, repeated work, health, the Faust app."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 from aiokafka.errors import KafkaConnectionError
@@ -18,21 +16,22 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.observe.health import Health
 from stream.observe.metrics import IngestMetrics, Metrics
+from stream.retry import while_away
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 
 async def until_signal(work: Awaitable[None]) -> None:
-    """Run `work` until it ends or somebody asks us to stop (SIGTERM, Ctrl-C); then cancel it and
-    let it clean up.
-    """
+    """Run `work` until it ends; SIGTERM and Ctrl-C cancel it, and it cleans up."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    working, asked = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
     if not working.done():
         working.cancel()
     with suppress(asyncio.CancelledError):
@@ -40,7 +39,7 @@ async def until_signal(work: Awaitable[None]) -> None:
 
 
 async def until_one_ends(*works: Awaitable[object]) -> None:
-    """Run them side by side until the first ends; the others are cancelled. Raises what it raised."""
+    """Run them until the first ends; the others are cancelled. Raises the first's error."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -52,31 +51,32 @@ async def until_one_ends(*works: Awaitable[object]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def eventually(what: str, start: Callable[[], Awaitable[Any]], health: Health) -> Any:
-    """The result of `start`, tried until the dependency is there. Not ready meanwhile, but alive."""
-    pause = 0.2
-    while True:
-        try:
-            return await start()
-        except (DatabaseAway, BrokerAway) as away:
-            if health.waiting_for != what:
-                log.warning("waiting for %s: %s", what, away)
-            health.wait(what)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 5.0)
+async def eventually(dependency: str, start: Callable[[], Awaitable[T]], health: Health) -> T:
+    """The result of `start`, tried until it is there. Meanwhile not ready, but alive."""
+
+    def on_away(error: BaseException) -> None:
+        if health.waiting_for != dependency:
+            log.warning("waiting for %s: %s", dependency, error)
+        health.wait(dependency)
+
+    async def attempt() -> T:
+        return await start()  # tenacity would not await the coroutine of a lambda
+
+    return await while_away(on_away)(attempt)
 
 
 async def every(seconds: float, duty: Callable[[], Awaitable[object]]) -> None:
-    """Do a duty again and again; what is away is tried again next time."""
+    """Do a duty again and again; a failure waits for the next time."""
     while True:
         try:
             await duty()
         except Exception as error:
-            if (task := asyncio.current_task()) and task.cancelling():
-                raise asyncio.CancelledError from error  # it was told to stop, and failed at that
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                raise asyncio.CancelledError from error  # it was cancelled, and failed at its end
             if not isinstance(error, DatabaseAway | BrokerAway):
-                # Events are worth more than what is done beside them: a worker that ended here
-                # would fail again after its restart, and nobody would listen.
+                # Events are worth more than the duties beside them: a worker that ended here would
+                # fail again after its restart, and nobody would listen.
                 log.exception("a duty of the worker failed; it is tried again in %.0f s", seconds)
         await asyncio.sleep(seconds)
 
@@ -85,12 +85,13 @@ async def every(seconds: float, duty: Callable[[], Awaitable[object]]) -> None:
 async def answering(
     health: Health, metrics: Metrics | IngestMetrics, host: str, port: int
 ) -> AsyncIterator[int]:
-    """`/healthz`, `/readyz` and `/metrics` on this port (0: any free one). Raises UserError when it
-    is taken.
+    """`/healthz`, `/readyz` and `/metrics` on this port, 0 for any free one; yields the port.
+
+    Raises UserError when it is taken.
     """
 
-    def answer(why_not: str | None) -> web.Response:
-        return web.Response(text=f"{why_not or 'ok'}\n", status=503 if why_not else 200)
+    def answer(reason: str | None) -> web.Response:
+        return web.Response(text=f"{reason or 'ok'}\n", status=503 if reason else 200)
 
     async def alive(_: web.Request) -> web.Response:
         return answer(health.not_alive())
@@ -125,11 +126,10 @@ async def answering(
 
 
 @asynccontextmanager
-async def running(app: Any) -> AsyncIterator[None]:
-    """A Faust app that runs; leaves at most ten seconds to an orderly goodbye.
+async def running_app(app: Any) -> AsyncIterator[None]:
+    """A Faust app that runs; it has ten seconds to stop in order.
 
-    Raises BrokerAway when the broker went away since it was asked last; another app may be started
-    then.
+    Raises BrokerAway when the broker is away by now; another app may be started then.
     """
     app.finalize()
     try:

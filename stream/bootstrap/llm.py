@@ -1,6 +1,4 @@
-"""A language model beside the local one, as the settings say. The local model's side is
-`stream.bootstrap`'s.
-"""
+"""Language model of the settings, over the local one, and its metrics."""
 
 from __future__ import annotations
 
@@ -19,29 +17,29 @@ from stream.settings import Settings
 
 
 def with_llm(settings: Settings, local: Any) -> LlmAnalyzer:
-    """The language model of the settings, with `local` (a `models.analyzer.Analyzer`) to fall back
-    on.
+    """The language model of the settings, with `local`, an Analyzer, to fall back on.
 
-    Raises UserError that names the setting that is missing.
+    Raises UserError that names the missing setting.
     """
     return LlmAnalyzer(local, language_model(settings, brief(settings, local.taxonomy)))
 
 
-def language_model(settings: Settings, asked: Brief, model: str | None = None) -> Llm:
+def language_model(settings: Settings, brief: Brief, model: str | None = None) -> Llm:
     """The endpoint of the settings. model: instead of EARSHOT_LLM_MODEL. Raises UserError."""
     if settings.llm_url is None:
         raise UserError("the LLM backend needs EARSHOT_LLM_URL, an OpenAI-compatible address")
     if not settings.llm_url.startswith(("http://", "https://")):
         raise UserError("EARSHOT_LLM_URL: is https://host/v1 or the like; see deploy/env.example")
-    if (named := model or settings.llm_model) is None:
+    name = model or settings.llm_model
+    if name is None:
         raise UserError(
             "the LLM backend needs EARSHOT_LLM_MODEL, the name of the model at EARSHOT_LLM_URL"
         )
     try:
         return Llm(
             url=settings.llm_url,
-            model=named,
-            brief=asked,
+            model=name,
+            brief=brief,
             key=settings.llm_key.get_secret_value() if settings.llm_key else None,
             price=Price(settings.llm_input_price, settings.llm_output_price),
         )
@@ -50,9 +48,7 @@ def language_model(settings: Settings, asked: Brief, model: str | None = None) -
 
 
 def brief(settings: Settings, taxonomy: Taxonomy | None) -> Brief:
-    """What is asked: EARSHOT_LLM_BRIEF, or everything with the labels of the taxonomy. Raises
-    UserError.
-    """
+    """The brief of EARSHOT_LLM_BRIEF; without it, every label of the taxonomy. Raises UserError."""
     if settings.llm_brief is None:
         return brief_of(taxonomy or read_taxonomy())
     try:
@@ -62,7 +58,7 @@ def brief(settings: Settings, taxonomy: Taxonomy | None) -> Brief:
 
 
 class LlmFigures(Collector):
-    """What the language model has used so far, for Prometheus."""
+    """Requests, tokens, dollars and failures of the language model, for Prometheus."""
 
     def __init__(self, llm: Llm) -> None:
         self._llm = llm
@@ -89,6 +85,6 @@ class LlmFigures(Collector):
 
 
 def watch_llm(registry: CollectorRegistry, backend: Any) -> None:
-    """Count a language model among the metrics; nothing to do where the local model judges."""
+    """Register a language model's metrics; nothing where the local model judges."""
     if isinstance(backend, LlmAnalyzer):
         registry.register(LlmFigures(backend.llm))

@@ -1,38 +1,54 @@
-"""The models and tables that the settings name."""
+"""Models and tables that the settings name."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream import brands as brands_file
 from stream.settings import Settings
 
+if TYPE_CHECKING:
+    from models.artifact import Artifact
+    from models.registry import Registry
+    from stream.triage.judgement import Judge
+
 
 def load_analyzer(settings: Settings, threads: int | None = None) -> Any:
-    """The model. threads: cores of one batch, the settings' otherwise.
+    """The local model. threads: cores of one batch, the settings' otherwise.
 
     Raises ArtifactError when its directory is broken, TaxonomyError for a taxonomy that is wrong.
     """
     from models.analyzer import Analyzer
     from models.taxonomy.file import load_taxonomy
 
-    own = None if settings.taxonomy is None else load_taxonomy(settings.taxonomy)
-    return Analyzer(model_folder(settings), taxonomy=own, threads=threads or settings.threads)
+    taxonomy = None if settings.taxonomy is None else load_taxonomy(settings.taxonomy)
+    return Analyzer(model_folder(settings), taxonomy=taxonomy, threads=threads or settings.threads)
+
+
+def model_registry(settings: Settings) -> Registry:
+    """The models that were released here."""
+    from models.registry import Registry
+
+    return Registry(settings.home / "models")
 
 
 def model_folder(settings: Settings) -> Path:
     """The directory of the model in use."""
-    from models.registry import Registry
+    return settings.model or model_registry(settings).current()
 
-    return settings.model or Registry(settings.home / "models").current()
+
+def artifact_in_use(settings: Settings) -> Artifact:
+    """The artifact of the model in use, verified. Raises ArtifactError."""
+    from models.artifact import load_artifact
+
+    return load_artifact(model_folder(settings))
 
 
 def load_calls(settings: Settings, analyzer: Any = None, *, whole: bool = False) -> Any:
-    """What reads calls: the local model, `analyzer` where it is loaded, and the head beside it.
+    """The reader of calls: the local model and the head beside it. analyzer: where it is loaded.
 
-    Raises models.artifact.ArtifactError, with what to do, for a head that was made for another
-    model.
+    Raises models.artifact.ArtifactError, with what to do, for another model's head.
     """
     from models.calls.analyzer import call_reader
 
@@ -41,11 +57,10 @@ def load_calls(settings: Settings, analyzer: Any = None, *, whole: bool = False)
 
 
 def load_backend(settings: Settings, threads: int | None = None) -> Any:
-    """Who judges messages: the local model, or with EARSHOT_BACKEND=llm a language model with the
-    local one beside it.
+    """The analyzer of messages: the local model, with EARSHOT_BACKEND=llm a language model over it.
 
     threads: cores of one batch, the settings' otherwise. Raises ArtifactError, and UserError that
-    names the setting that is missing.
+    names the missing setting.
     """
     from stream.bootstrap.llm import with_llm
 
@@ -57,17 +72,23 @@ def load_brands(settings: Settings) -> brands_file.Brands:
     return brands_file.load(settings.brands)
 
 
+def load_judge(settings: Settings, analyzer: Any = None) -> Judge:
+    """The judgement of the stream by the local model. analyzer: where it is loaded."""
+    from stream.triage.judgement import Judge
+
+    analyzer = analyzer or load_analyzer(settings)
+    return Judge(analyzer, load_brands(settings), load_calls(settings, analyzer, whole=True))
+
+
 def load_replier(settings: Settings) -> Any:
-    """The model that drafts. Raises models.artifact.ArtifactError when its directory is broken."""
+    """The model that drafts replies. Raises ArtifactError when its directory is broken."""
     from models.replier.replier import Replier, default_replier
 
     return Replier(settings.replier or default_replier(), threads=1)
 
 
 def replier_folder(settings: Settings) -> Path:
-    """The directory of the model that drafts, verified and not loaded. Raises
-    models.artifact.ArtifactError.
-    """
+    """The directory of the model that drafts, verified and not loaded. Raises ArtifactError."""
     from models.replier.replier import default_replier, read_replier
 
     folder = settings.replier or default_replier()

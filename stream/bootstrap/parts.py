@@ -1,6 +1,4 @@
-"""Where Kafka and Postgres are for a command: started where they are embedded, and given back at
-its end.
-"""
+"""Parts of a command: its Kafka and its Postgres, started where they are embedded."""
 
 from __future__ import annotations
 
@@ -54,7 +52,7 @@ class Stores:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Where Kafka and Postgres are for this command, embedded or yours."""
+    """Addresses of Kafka and Postgres for this command, embedded or yours."""
 
     settings: Settings
     broker: str
@@ -70,8 +68,8 @@ class Parts:
     @property
     def reader_url(self) -> str:
         """The read-only login."""
-        given = self.settings.database_reader_url
-        return given.get_secret_value() if given else reader_url(self.database_url)
+        own = self.settings.database_reader_url
+        return own.get_secret_value() if own else reader_url(self.database_url)
 
     def at(self, broker: str) -> Parts:
         """The same with the embedded broker that runs at this address."""
@@ -80,7 +78,7 @@ class Parts:
         )
 
     def has_worker(self) -> bool:
-        """Is a worker running on this home? Of workers on a Kafka of your own nothing is known."""
+        """Is a worker running on this home? Workers on a Kafka of your own are not known."""
         return bool(self.embedded and self.embedded.other_processes("worker"))
 
     @asynccontextmanager
@@ -99,56 +97,54 @@ class Parts:
 
 @asynccontextmanager
 async def parts(settings: Settings, role: str, *, broker: bool = True) -> AsyncIterator[Parts]:
-    """The parts that a command needs, started where they are embedded, and given back at its end.
+    """The parts of a command, started where they are embedded, and released at its end.
 
     The last command drains the embedded broker before it stops it: it holds its messages in memory
     alone.
     """
     traces = open_traces(role) if broker else OFF
     try:
-        async with _found(settings, role, broker=broker) as found:
-            yield replace(found, traces=traces)
+        async with _started(settings, role, broker=broker) as running:
+            yield replace(running, traces=traces)
     finally:
         await asyncio.to_thread(traces.close)
 
 
 @asynccontextmanager
-async def _found(settings: Settings, role: str, *, broker: bool) -> AsyncIterator[Parts]:
-    given_url = settings.database_url.get_secret_value() if settings.database_url else None
-    embed_broker, embed_postgres = broker and settings.broker is None, given_url is None
-    if not (embed_broker or embed_postgres):
-        yield Parts(
-            settings, settings.broker or "", given_url or "", None, broker_is_embedded=False
-        )
+async def _started(settings: Settings, role: str, *, broker: bool) -> AsyncIterator[Parts]:
+    own_url = settings.database_url.get_secret_value() if settings.database_url else ""
+    own_broker = settings.broker or ""
+    embed_broker = broker and not own_broker
+    if own_url and not embed_broker:
+        yield Parts(settings, own_broker, own_url, None, broker_is_embedded=False)
         return
     embedded = Embedded(settings.home)
-    addresses, asked_to_leave = await _finished(
-        asyncio.to_thread(embedded.acquire, role, broker=embed_broker, postgres=embed_postgres)
+    addresses, is_cancelled = await _finished(
+        asyncio.to_thread(embedded.acquire, role, broker=embed_broker, postgres=not own_url)
     )
-    found = Parts(
+    running = Parts(
         settings,
-        addresses.broker or settings.broker or "",
-        addresses.database_url or given_url or "",
+        addresses.broker or own_broker,
+        addresses.database_url or own_url,
         embedded,
         broker_is_embedded=embed_broker,
     )
-    told = False
+    has_failed = False
     try:
-        if asked_to_leave:
+        if is_cancelled:
             raise asyncio.CancelledError
-        yield found
+        yield running
     except (UserError, BrokerAway, DatabaseAway):
-        told = True  # a person gets one line, the first reason
+        has_failed = True
         raise
     finally:
-        with suppress(UserError) if told else nullcontext():
-            await _leave(found, embedded)
+        # A person gets one line, the first reason.
+        with suppress(UserError) if has_failed else nullcontext():
+            await _release(running, embedded)
 
 
 async def _finished(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
-    """The result of work that cannot be broken off in the middle, and whether somebody asked for
-    that meanwhile.
-    """
+    """The result of work that must not be cancelled, and whether it should have been."""
     working = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(working), False
@@ -156,19 +152,20 @@ async def _finished(work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
         return await working, True
 
 
-async def _leave(found: Parts, embedded: Embedded) -> None:
-    """Give the parts back. Whoever is the last drains the broker first, also one who never used it
-    itself.
+async def _release(running: Parts, embedded: Embedded) -> None:
+    """Release the parts. The last command drains the broker first, also if it never used it.
 
     Raises UserError when it cannot be drained; it is stopped all the same.
     """
-    while not await asyncio.to_thread(
-        embedded.release, lambda at: asyncio.run(_lag(found.at(at))) == 0
-    ):
+
+    def is_drained(address: str) -> bool:
+        return asyncio.run(_lag(running.at(address))) == 0
+
+    while not await asyncio.to_thread(embedded.release, is_drained):
         address = await asyncio.to_thread(embedded.broker)
         try:
             if address:
-                await drain(found.at(address))
+                await drain(running.at(address))
         except (BrokerAway, UserError, TimeoutError) as error:
             await asyncio.to_thread(embedded.release, lambda at: True)
             reason = str(error) or "it took too long"
@@ -177,24 +174,22 @@ async def _leave(found: Parts, embedded: Embedded) -> None:
             ) from None
 
 
-async def _lag(found: Parts) -> int:
+async def _lag(running: Parts) -> int:
     try:
-        return await found.kafka.lag()
+        return await running.kafka.lag()
     except BrokerAway:
         return 0  # it died: there is nothing left to drain
 
 
-async def drain(found: Parts) -> None:
-    """Let a worker finish what the embedded broker still holds. Raises UserError when the worker
-    cannot work.
-    """
-    with worker_process(found.settings.home, "drain") as worker:
+async def drain(running: Parts) -> None:
+    """Let a worker process the rest of the embedded broker. Raises UserError when it has ended."""
+    with worker_process(running.settings.home, "drain") as worker:
         async with asyncio.timeout(DRAIN_SECONDS):
-            while await found.kafka.lag() > 0:
+            while await running.kafka.lag() > 0:
                 worker.check()
                 await asyncio.sleep(0.5)
 
 
-async def ensure_migrated(found: Parts) -> None:
-    """The schema, brought up to date. Raises DatabaseAway."""
-    await migrate(found.database_url)
+async def ensure_migrated(running: Parts) -> None:
+    """Bring the schema up to date. Raises DatabaseAway."""
+    await migrate(running.database_url)

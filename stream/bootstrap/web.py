@@ -1,4 +1,4 @@
-"""The web server with its real parts: the console, the REST interface, and the model behind them."""
+"""Web server with its real parts: the console, the REST interface, and the model behind them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from contextlib import AsyncExitStack
 from functools import cache
 
 from connectors.webhook import load_hooks
-from models.artifact import load_artifact
 from stream.accounts.api_keys import ApiKeys
 from stream.accounts.users import SETUP_MINUTES
-from stream.bootstrap.loading import load_backend, load_calls, load_replier, model_folder
+from stream.bootstrap.loading import artifact_in_use, load_backend, load_calls, load_replier
 from stream.bootstrap.parts import Parts
 from stream.brands import Brands
 from stream.errors import UserError
@@ -77,12 +76,13 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
             desk=desk,
         )
         server = Server(configured(create_web(store.queries, api)), leave=desk.hub.end)
-        listening.listen(socket.SOMAXCONN)  # whoever reads the address may ask at once
+        listening.listen(socket.SOMAXCONN)  # before the address is printed
         address = _address(host, listening.getsockname()[1])
         print(f"earshot: {address}", flush=True)
         if code := await desk.people.setup_code():
             print(
-                f"earshot: nobody can log in yet: type {code} into {address}/setup within {SETUP_MINUTES} minutes",
+                f"earshot: nobody can log in yet: type {code} into {address}/setup"
+                f" within {SETUP_MINUTES} minutes",
                 flush=True,
             )
         serving = asyncio.ensure_future(server.serve(sockets=[listening]))
@@ -90,7 +90,7 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
             await asyncio.shield(serving)
         finally:
             server.should_exit = True
-            # in order, some seconds at most: broken off, it would leave the console's tasks behind
+            # In order, some seconds at most: cancelled, it would leave the console's tasks behind.
             await serving
 
 
@@ -100,15 +100,15 @@ def _address(host: str, port: int) -> str:
 
 def _load_model(settings: Settings) -> Model:
     # Requests come in small batches, of which two on a core each take less time than two on both
-    # cores. A language model counts for itself how much it is asked at once.
-    at_once = 1 if settings.backend == "llm" else settings.threads
+    # cores. A language model limits its own concurrency.
+    concurrency = 1 if settings.backend == "llm" else settings.threads
     analyzer = load_backend(settings, threads=1)
     # Nobody's messages: without brands, nobody's own account is among them.
     judge = Judge(analyzer, Brands(()), load_calls(settings, analyzer, whole=True))
     read = reader(judge, analyzer.version)
-    artifact = load_artifact(model_folder(settings))
-    training_mix = TrainingMix(artifact.version, artifact.mix.get("sentiment", {}))
-    return Model(read, analyzer.taxonomy, training_mix, at_once)
+    artifact = artifact_in_use(settings)
+    mix = TrainingMix(artifact.version, artifact.mix.get("sentiment", {}))
+    return Model(read, analyzer.taxonomy, mix, concurrency)
 
 
 def _writer(settings: Settings) -> Write:
@@ -118,14 +118,13 @@ def _writer(settings: Settings) -> Write:
 
 
 def _provider(settings: Settings) -> IdentityProvider | None:
-    """The provider of single sign-on, where the settings name one. Raises UserError for what is
-    missing.
-    """
+    """The provider of single sign-on, where the settings name one. Raises UserError."""
     if settings.oidc_issuer is None:
         return None
     if settings.oidc_client_id is None or settings.oidc_client_secret is None:
         raise UserError(
-            "EARSHOT_OIDC_ISSUER needs EARSHOT_OIDC_CLIENT_ID and EARSHOT_OIDC_CLIENT_SECRET beside it"
+            "EARSHOT_OIDC_ISSUER needs EARSHOT_OIDC_CLIENT_ID and"
+            " EARSHOT_OIDC_CLIENT_SECRET beside it"
         )
     try:
         from stream.web.auth.oidc import Client, Provider

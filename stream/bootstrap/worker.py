@@ -1,11 +1,12 @@
-"""A worker: the stream, and everything that runs beside it."""
+"""Worker: the stream, and the duties that run beside it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,13 @@ from connectors.events import Event, encode
 from connectors.network import Context
 from models.artifact import ArtifactError
 from stream import brands as brands_file
+from stream.alerts.notifier import Notifier
 from stream.app import create_app
-from stream.bootstrap.alerts import TELL_EVERY, judge_bursts, notifier
-from stream.bootstrap.duties import answering, eventually, every, running, until_one_ends
+from stream.bootstrap.alerts import SEND_EVERY, judge_bursts, notifier
+from stream.bootstrap.duties import answering, eventually, every, running_app, until_one_ends
+from stream.bootstrap.llm import watch_llm
 from stream.bootstrap.loading import load_backend, load_brands, load_calls, replier_folder
-from stream.bootstrap.parts import Parts, ensure_migrated, parts
+from stream.bootstrap.parts import Parts, Stores, ensure_migrated, parts
 from stream.bursts.evaluator import BurstJudge
 from stream.desk.working_hours import set_clocks
 from stream.errors import BrokerAway, UserError
@@ -47,19 +50,17 @@ log = logging.getLogger(__name__)
 
 BURSTS_EVERY = 2.0  # seconds between looks at the counts
 CLUSTER_EVERY = 5.0
-SEND_EVERY = 1.0  # the outbox runs by itself; so soon it begins again after a fault
+OUTBOX_EVERY = 1.0  # the outbox runs by itself; so soon it begins again after a fault
 DRAFT_EVERY = 1.0
-BUSY = 50  # messages that wait to be understood, above which only urgent tickets are drafted for
+BUSY = 50  # messages that wait for analysis, above which only urgent tickets get drafts
 LAG_EVERY = 5.0
 UPKEEP_EVERY = timedelta(hours=6).total_seconds()  # partitions ahead, retention
 
 
 async def serve_worker(settings: Settings, *, port: int | None, follow: int | None = None) -> None:
-    """A worker until it is cancelled. port: None for no health server; follow: the process that it
-    leaves with.
+    """A worker until it is cancelled. port: None for no health server. follow: a process to end
+    with.
     """
-    from stream.bootstrap.llm import watch_llm
-
     metrics, health = Metrics(), Health()
     analyzer, brands = await asyncio.gather(
         asyncio.to_thread(load_backend, settings), asyncio.to_thread(load_brands, settings)
@@ -69,61 +70,114 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
     async with AsyncExitStack() as stack:
         if port is not None:
             await stack.enter_async_context(answering(health, metrics, settings.host, port))
-        found = await stack.enter_async_context(parts(settings, "worker"))
-        await eventually("Postgres", lambda: ensure_migrated(found), health)
-        await eventually("Kafka", found.kafka.declare_topics, health)
-        publisher: Publisher = await eventually(
-            "Kafka", lambda: stack.enter_async_context(found.kafka.publisher()), health
+        running = await stack.enter_async_context(parts(settings, "worker"))
+        await eventually("Postgres", lambda: ensure_migrated(running), health)
+        await eventually("Kafka", running.kafka.declare_topics, health)
+        publisher = await eventually(
+            "Kafka", lambda: stack.enter_async_context(running.kafka.publisher()), health
         )
-        store = await stack.enter_async_context(found.store())
+        stores = await stack.enter_async_context(running.store())
         pipeline = Pipeline(
             judge=Judge(analyzer, brands, load_calls(settings, analyzer, whole=True)),
-            store=store.events,
-            dead_letters=store.dead_letters,
+            store=stores.events,
+            dead_letters=stores.dead_letters,
             publish=publisher.publish,
-            cluster=await eventually("Kafka", found.kafka.cluster_id, health),
+            cluster=await eventually("Kafka", running.kafka.cluster_id, health),
             metrics=metrics,
             health=health,
-            traces=found.traces,
+            traces=running.traces,
         )
-        judge = BurstJudge(store.counts, store.alerts)
-        telling = await stack.enter_async_context(notifier(found))
-        answers = await stack.enter_async_context(found.engine())
-        await eventually("Postgres", lambda: set_clocks(answers, brands), health)
-        clusterer = IncidentClusterer(Incidents(answers))
-        outbox = _outbox(settings, answers, publisher, metrics)
+        engine = await stack.enter_async_context(running.engine())
+        await eventually("Postgres", lambda: set_clocks(engine, brands), health)
         drafter = await stack.enter_async_context(
-            _drafter(settings, answers, brands, metrics, busy=lambda: health.lag > BUSY)
+            _drafter(settings, engine, brands, metrics, busy=lambda: health.lag > BUSY)
         )
-
-        async def listen() -> Any:
-            made = create_app(
-                settings, found.broker, pipeline, drafter, embedded=found.broker_is_embedded
-            )
-            await stack.enter_async_context(running(made))
-            return made
-
-        app = await eventually("Kafka", listen, health)
+        sinks = await stack.enter_async_context(notifier(running))
+        duties = Duties(
+            kafka=running.kafka,
+            health=health,
+            metrics=metrics,
+            publisher=publisher,
+            stores=stores,
+            judge=BurstJudge(stores.counts, stores.alerts),
+            sinks=sinks,
+            clusterer=IncidentClusterer(Incidents(engine)),
+            outbox=_outbox(settings, engine, publisher, metrics),
+            drafter=drafter,
+            engine=engine,
+            keep_events=settings.keep_events,
+        )
+        app = await eventually(
+            "Kafka", lambda: _start_stream(stack, running, pipeline, drafter), health
+        )
         health.progress()
         health.started = True
-        log.info("worker listens on %s with model %s", found.broker, analyzer.version)
+        log.info("worker listens on %s with model %s", running.broker, analyzer.version)
         await until_one_ends(
-            app.wait(),
-            every(LAG_EVERY, lambda: _watch_lag(found.kafka, health, metrics)),
-            every(BURSTS_EVERY, lambda: _judge(judge, publisher, metrics)),
-            every(TELL_EVERY, telling.round),
-            every(CLUSTER_EVERY, clusterer.look),
-            every(SEND_EVERY, outbox.run),
-            *([every(DRAFT_EVERY, drafter.round)] if drafter is not None else []),
-            every(UPKEEP_EVERY, store.upkeep),
-            every(UPKEEP_EVERY, lambda: drop_old(answers, settings.keep_events)),
-            _while_alive(follow),
-            _while_broker_lives(found),
+            app.wait(), *duties.all(), _while_alive(follow), _while_broker_lives(running)
         )
         if app.crashed or app.should_stop:  # nobody has asked it to
             raise UserError(
                 "the Kafka consumer stopped; see the log above, then start the worker again"
             )
+
+
+async def _start_stream(
+    stack: AsyncExitStack, running: Parts, pipeline: Pipeline, drafter: Drafter | None
+) -> Any:
+    """A Faust app that runs until the stack is closed. Raises BrokerAway."""
+    app = create_app(
+        running.settings, running.broker, pipeline, drafter, embedded=running.broker_is_embedded
+    )
+    await stack.enter_async_context(running_app(app))
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """Work beside the stream, repeated for as long as the worker runs."""
+
+    kafka: Kafka
+    health: Health
+    metrics: Metrics
+    publisher: Publisher
+    stores: Stores
+    judge: BurstJudge
+    sinks: Notifier
+    clusterer: IncidentClusterer
+    outbox: Outbox
+    drafter: Drafter | None
+    engine: AsyncEngine
+    keep_events: int | None  # months
+
+    def all(self) -> Iterator[Awaitable[None]]:
+        yield every(LAG_EVERY, self.watch_lag)
+        yield every(BURSTS_EVERY, self.judge_bursts)
+        yield every(SEND_EVERY, self.sinks.round)
+        yield every(CLUSTER_EVERY, self.clusterer.look)
+        yield every(OUTBOX_EVERY, self.outbox.run)
+        if self.drafter is not None:
+            yield every(DRAFT_EVERY, self.drafter.round)
+        yield every(UPKEEP_EVERY, self.stores.upkeep)
+        yield every(UPKEEP_EVERY, self.drop_old)
+
+    async def judge_bursts(self) -> None:
+        with self.metrics.timed("judge"):
+            await judge_bursts(self.judge, self.publisher)
+
+    async def watch_lag(self) -> None:
+        try:
+            lag = await self.kafka.lag()
+        except BrokerAway:
+            self.health.lost_broker()
+            self.metrics.ready.set(0)
+            raise
+        self.health.saw_lag(lag)
+        self.metrics.saw_lag(lag)
+        self.metrics.ready.set(self.health.not_ready() is None)
+
+    async def drop_old(self) -> None:
+        await drop_old(self.engine, self.keep_events)
 
 
 @asynccontextmanager
@@ -139,16 +193,17 @@ async def _drafter(
     if folder is None:
         yield None
         return
-    replier = ReplierProcess(folder)
+    process = ReplierProcess(folder)
     try:
-        yield Drafter(Replies(engine), replier, brands, metrics, busy)
+        yield Drafter(Replies(engine), process, brands, metrics, busy)
     finally:
-        await replier.close()
+        await process.close()
 
 
 def _usable_replier(settings: Settings) -> Path | None:
-    """The replier's directory; None, with a warning, where the shipped one is broken: tickets are
-    worth more.
+    """The replier's directory; None, with a warning, where the shipped one is broken.
+
+    Tickets are worth more than drafts.
     """
     try:
         return replier_folder(settings)
@@ -164,41 +219,24 @@ def _outbox(
 ) -> Outbox:
     """Sends to the file of EARSHOT_OUTBOX, or as the accounts of the settings on their networks."""
 
-    async def open_way(network: str, brand: str | None) -> ReplyConnector:
+    async def open_connector(network: str, brand: str | None) -> ReplyConnector:
         context = Context(Spend(engine, network), settings.allow_private_addresses)
         return open_replier(network, context, brand=brand or "", outbox=settings.outbox)
 
-    async def tell(event: Event) -> None:
+    async def publish(event: Event) -> None:
         await publisher.publish([Outgoing(topic_of(event), event.conversation, encode(event))])
 
-    return Outbox(engine, open_way, tell, metrics)
+    return Outbox(engine, open_connector, publish, metrics)
 
 
-async def _judge(judge: BurstJudge, publisher: Publisher, metrics: Metrics) -> None:
-    with metrics.timed("judge"):
-        await judge_bursts(judge, publisher)
-
-
-async def _watch_lag(kafka: Kafka, health: Health, metrics: Metrics) -> None:
-    try:
-        lag = await kafka.lag()
-    except BrokerAway:
-        health.lost_broker()
-        metrics.ready.set(0)
-        raise
-    health.saw_lag(lag)
-    metrics.saw_lag(lag)
-    metrics.ready.set(health.not_ready() is None)
-
-
-async def _while_broker_lives(found: Parts) -> None:
-    """The embedded broker takes its messages along; one that is started later is another one, at
-    another address.
-    """
-    while not found.broker_is_embedded or found.embedded is None or found.embedded.holds_broker():
+async def _while_broker_lives(running: Parts) -> None:
+    """Until the embedded broker ends; its messages end with it."""
+    embedded = running.embedded if running.broker_is_embedded else None
+    while embedded is None or embedded.holds_broker():
         await asyncio.sleep(1.0)
     raise UserError(
-        "the embedded broker has died; what it still held is lost: start again, and replay what is missing"
+        "the embedded broker has died; what it still held is lost: start again, and"
+        " replay what is missing"
     )
 
 

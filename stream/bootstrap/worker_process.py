@@ -1,4 +1,4 @@
-"""A worker that a command starts beside itself."""
+"""Worker in a process of its own, started beside a command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stream.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class OwnWorker:
-    """A worker that this process has started beside itself."""
+    """A worker that this process has started."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -25,31 +25,23 @@ class OwnWorker:
         return self.process.pid
 
     def check(self) -> None:
-        """Raises UserError with the last thing that it said when it has ended: nobody would do its
-        work.
-        """
+        """Raises UserError with the last line of its log when it has ended."""
         if self.process.poll() is not None:
-            said = (
-                self.log.read_text(errors="replace")
-                .strip()
-                .rpartition("\n")[2]
-                .removeprefix("earshot: ")
-            )
-            raise UserError(f"the worker has ended: {said or 'without a word'} (see {self.log})")
+            last_line = self.log.read_text(errors="replace").strip().rpartition("\n")[2]
+            reason = last_line.removeprefix("earshot: ") or "without a word"
+            raise UserError(f"the worker has ended: {reason} (see {self.log})")
 
 
 @contextmanager
 def worker_process(
     home: Path, name: str = "worker", *, port: int | None = None
 ) -> Iterator[OwnWorker]:
-    """A worker of our own beside this process, on this EARSHOT_HOME; it leaves with us, also when
-    we are killed.
-    """
+    """A worker on this EARSHOT_HOME. It ends with this process, also when that is killed."""
     home = home.expanduser()
     home.mkdir(parents=True, exist_ok=True)
     health = ["--without-web"] if port is None else ["--port", str(port)]
-    said = home / f"{name}.log"
-    with said.open("ab") as output:
+    log = home / f"{name}.log"
+    with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603  our own arguments
             [sys.executable, "-m", "stream.cli", "worker", *health, "--follow", str(os.getpid())],
             stdin=subprocess.DEVNULL,
@@ -59,7 +51,7 @@ def worker_process(
             start_new_session=True,  # Ctrl-C in the terminal reaches us; we stop it in order
         )
     try:
-        yield OwnWorker(process, said)
+        yield OwnWorker(process, log)
     finally:
         process.terminate()
         try:

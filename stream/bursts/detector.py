@@ -24,7 +24,7 @@ from stream.bursts.baseline import RATE_HOURS, Usual, usual
 from stream.records import UNNAMED
 
 WINDOWS = (1, 2, 3, 5, 10)  # minutes
-# Of the log likelihood ratio; chosen on seed 1 of `earshot evaluate bursts`, reported on others
+# Of the log likelihood ratio; chosen on seed 1 of `make bench-bursts`, reported on others.
 THRESHOLD = 13.0
 FEWEST = 8  # negative messages in a window; fewer are never a burst
 TIMES = 2.0  # as many as usual

@@ -1,4 +1,4 @@
-"""The command line: `earshot COMMAND`. Each command is thin; what it does lives elsewhere."""
+"""The command line: `earshot COMMAND`. A command prints; the packages below do the work."""
 
 import os
 

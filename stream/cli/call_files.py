@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePath
 
 from connectors.base import FormatError
@@ -15,7 +15,8 @@ from models.evaluation.metrics import EvaluationError
 from stream.errors import UserError
 from stream.triage.judgement import utterances
 
-Turns = Sequence[Utterance]
+Calls = dict[str, list[Utterance]]  # turns by the name of the call
+Labels = dict[str, dict[Task, str | None]]  # by the name of the call
 OnBadRow = Callable[[BadRow], None]
 
 _NAMES: Mapping[Task, Mapping[str, str]] = {
@@ -30,26 +31,23 @@ _NAMES: Mapping[Task, Mapping[str, str]] = {
 }
 
 
-def read_calls(path: Path, on_bad_row: OnBadRow) -> dict[str, list[Utterance]]:
-    """The calls of a file or a folder by their names: of a file in a folder its own, and otherwise
-    the call's id.
+def read_calls(path: Path, on_bad_row: OnBadRow) -> Calls:
+    """The calls of a file or a folder by name: the file's in a folder, the call's id otherwise.
 
     Raises FormatError, one line, when there is no call to read.
     """
-    found: dict[str, list[Utterance]] = {}
-    for event, cursor in open_file(
-        path, "transcripts" if path.is_dir() else None, on_bad_row=on_bad_row
-    ):
+    calls: Calls = {}
+    format = "transcripts" if path.is_dir() else None
+    for event, cursor in open_file(path, format, on_bad_row=on_bad_row):
         if not isinstance(event, Transcript):
             raise FormatError(f"{path}: holds no calls; a call is turns of a customer and an agent")
         name = cursor if isinstance(cursor, str) else event.id.partition(":")[2]
-        found[name] = utterances(event)
-    return found
+        calls[name] = utterances(event)
+    return calls
 
 
-def read_labels(path: Path) -> dict[str, dict[Task, str | None]]:
-    """What a CSV with the columns `file`, `sentiment`, `outcome` (either of the two) says of each
-    call.
+def read_labels(path: Path) -> Labels:
+    """The labels of a CSV with the columns `file`, `sentiment`, `outcome` (either of the two).
 
     Raises UserError naming the column, line or label that is wrong.
     """
@@ -58,33 +56,38 @@ def read_labels(path: Path) -> dict[str, dict[Task, str | None]]:
     return {row["file"]: {task: _label(table, row, task) for task in tasks} for row in table.rows}
 
 
-def labelled(
-    data: Path, labels: Path | None, on_bad_row: OnBadRow
-) -> tuple[dict[str, list[Utterance]], dict[str, dict[Task, str | None]]]:
-    """The calls that have labels, by name. labels: `labels.csv` beside or within the data where it
-    is not given.
+def labelled(data: Path, labels: Path | None, on_bad_row: OnBadRow) -> tuple[Calls, Labels]:
+    """The calls that have labels, and the labels, by name.
 
-    data may be the table of labels itself; its files lie beside it then. A file may be named
-    without its suffix. Raises UserError where calls and labels do not meet.
+    labels: `labels.csv` beside or within the data where it is None. data may be the table of labels
+    itself; its files lie beside it then. A file may be named without its suffix. Raises UserError
+    where calls and labels do not meet.
     """
     if labels is None and data.suffix == ".csv" and _is_labels(data):
         data, labels = data.parent, data
     if labels is None:
-        labels = (data if data.is_dir() else data.parent) / "labels.csv"
-        if not labels.exists():
-            raise UserError(
-                f"{data}: which calls are how? --labels FILE, a CSV with the columns file,sentiment,outcome"
-            )
-    told = read_labels(labels)
+        labels = _labels_beside(data)
+    by_file = read_labels(labels)
     calls = read_calls(data, on_bad_row)
     by_stem = {PurePath(name).stem: name for name in calls}
-    named = {by_stem.get(PurePath(name).stem, name): one for name, one in told.items()}
-    missing = [name for name in named if name not in calls]
+    by_call = {by_stem.get(PurePath(file).stem, file): row for file, row in by_file.items()}
+    missing = [name for name in by_call if name not in calls]
     if missing:
         raise UserError(
-            f"{labels}: there is no call {missing[0]!r} in {data} ({len(missing)} of {len(named)} are missing)"
+            f"{labels}: there is no call {missing[0]!r} in {data}"
+            f" ({len(missing)} of {len(by_call)} are missing)"
         )
-    return {name: calls[name] for name in named}, named
+    return {name: calls[name] for name in by_call}, by_call
+
+
+def _labels_beside(data: Path) -> Path:
+    labels = (data if data.is_dir() else data.parent) / "labels.csv"
+    if not labels.exists():
+        raise UserError(
+            f"{data}: which calls are how? --labels FILE, a CSV with the columns"
+            " file,sentiment,outcome"
+        )
+    return labels
 
 
 def truths(
@@ -98,10 +101,10 @@ def truths(
 def _label(table: Table, row: Row, task: Task) -> str | None:
     if not row[task]:
         return None
-    known = _NAMES[task].get(row[task].casefold())
-    if known is None:
+    label = _NAMES[task].get(row[task].casefold())
+    if label is None:
         raise table.unknown(row, task, LABELS[task])
-    return known
+    return label
 
 
 def _is_labels(path: Path) -> bool:

@@ -1,16 +1,18 @@
-"""Commands for calls: analyze --calls, evaluate calls, train calls."""
+"""Commands for calls: `analyze --calls`, `evaluate calls`, `train calls`."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stream.cli import show
+from stream.cli.options import CurrentModel, settings_with
 from stream.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,8 +24,9 @@ Whole = Annotated[
         "--whole-conversation", help="Decide with the agent's words too, not the customer's alone."
     ),
 ]
-Model = Annotated[
-    Path | None, typer.Option("--model", help="Directory of a model; the one in use otherwise.")
+Labels = Annotated[
+    Path | None,
+    typer.Option("--labels", help="CSV with file,sentiment,outcome; labels.csv beside the calls."),
 ]
 
 
@@ -33,25 +36,26 @@ def add_to(evaluate: typer.Typer, train: typer.Typer) -> None:
 
 
 def analyze_calls(paths: Sequence[str], model: Path | None, whole: bool) -> None:
-    """Print one JSON object a call: what `analyze` says of a text, with outcome, trajectory and
-    where it turned sour.
+    """Print a JSON object for each call: as of a text, with its outcome and trajectory.
 
     Raises UserError at the end when a call could not be read.
     """
     from stream.bootstrap.loading import load_calls
     from stream.cli.call_files import read_calls
 
-    reader = load_calls(_settings(model), whole=whole)
-    bad = _Bad()
+    reader = load_calls(settings_with(model=model), whole=whole)
+    bad_rows = BadRows()
     for path in paths:
-        calls = read_calls(Path(path), bad.of(path))
+        calls = read_calls(Path(path), bad_rows.of(path))
         for name, analysis in zip(calls, reader(list(calls.values())), strict=True):
-            told = {"file": name} | analysis.as_json()
+            payload = {"file": name} | analysis.as_json()
             if analysis.call is not None:
-                told |= analysis.call.as_json()
-            print(json.dumps(told, ensure_ascii=False).encode("utf-8", "replace").decode())
+                payload |= analysis.call.as_json()
+            line = json.dumps(payload, ensure_ascii=False)
+            print(line.encode("utf-8", "replace").decode())
         sys.stdout.flush()
-    bad.enough()
+    if bad_rows.count:
+        raise UserError(f"{bad_rows.count} calls or lines could not be read; the others were")
 
 
 def evaluate_calls(
@@ -59,14 +63,9 @@ def evaluate_calls(
         Path,
         typer.Option("--data", help="A folder of transcripts, or a file of calls or of labels."),
     ],
-    labels: Annotated[
-        Path | None,
-        typer.Option(
-            "--labels", help="CSV with file,sentiment,outcome; labels.csv beside the calls."
-        ),
-    ] = None,
+    labels: Labels = None,
     whole_conversation: Whole = False,
-    model: Model = None,
+    model: CurrentModel = None,
 ) -> None:
     """Accuracy, F1, confusion and bootstrap intervals of the sentiment and the outcome of calls.
 
@@ -76,13 +75,11 @@ def evaluate_calls(
     from models.evaluation.calls import evaluate_calls as measure
     from stream.bootstrap.loading import load_calls
     from stream.cli.call_files import labelled, truths
-    from stream.cli.models import _tell
 
-    bad = _Bad()
-    calls, named = labelled(data, labels, bad.of(str(data)))
-    reader = load_calls(_settings(model), whole=whole_conversation)
-    report = measure(reader(list(calls.values())), truths(calls, named))
-    _tell(
+    calls, labels_of = labelled(data, labels, BadRows().of(str(data)))
+    reader = load_calls(settings_with(model=model), whole=whole_conversation)
+    report = measure(reader(list(calls.values())), truths(calls, labels_of))
+    show.figures(
         {
             "model": reader.version,
             "data": data.name,
@@ -97,12 +94,7 @@ def train_calls(
         Path | None,
         typer.Argument(help="A folder or file of your own calls; the public sets otherwise."),
     ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(
-            "--labels", help="CSV with file,sentiment,outcome; labels.csv beside the calls."
-        ),
-    ] = None,
+    labels: Labels = None,
     data: Annotated[
         Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")
     ] = None,
@@ -121,60 +113,58 @@ def train_calls(
     """
     if importlib.util.find_spec("scipy") is None:
         raise UserError("training needs more packages: pip install 'earshot[train]'")
-    from models.training.calls.data import own_calls, public_calls
     from models.training.calls.train import train_calls as run
-    from models.training.corpus.data import shared_data
     from models.training.errors import TrainingError
     from stream.bootstrap.loading import model_folder
-    from stream.cli.call_files import labelled, read_calls
 
-    bad = _Bad()
     try:
-        if calls is not None:
-            learn = own_calls(*labelled(calls, labels, bad.of(str(calls))))
-        else:
-            data = data or shared_data()
-            folder = data / "calls" / "transcripts_v3" / "transcripts"
-            read = read_calls(folder, bad.of(str(folder)))
-            learn = public_calls(
-                {name.removeprefix("transcript_").partition(".")[0]: read[name] for name in read},
-                data,
-            )
+        examples = _own_examples(calls, labels) if calls else _public_examples(data)
+        log = out / "train.log"
         try:
             out.mkdir(parents=True, exist_ok=True)
-            (out / "train.log").unlink(missing_ok=True)
+            log.unlink(missing_ok=True)
         except OSError as error:
             raise UserError(f"{out}: it cannot be written ({error.strerror})") from None
         run(
-            model_folder(_settings(model)),
-            learn,
+            model_folder(settings_with(model=model)),
+            examples,
             say=lambda line: print(line, file=sys.stderr),
-            log=out / "train.log",
+            log=log,
         )
     except TrainingError as error:
         raise UserError(str(error)) from None
 
 
-class _Bad:
-    """What could not be read, a line each on standard error."""
+def _own_examples(calls: Path, labels: Path | None) -> Any:
+    from models.training.calls.data import own_calls
+    from stream.cli.call_files import labelled
+
+    return own_calls(*labelled(calls, labels, BadRows().of(str(calls))))
+
+
+def _public_examples(data: Path | None) -> Any:
+    from models.training.calls.data import public_calls
+    from models.training.corpus.data import shared_data
+    from stream.cli.call_files import read_calls
+
+    data = data or shared_data()
+    folder = data / "calls" / "transcripts_v3" / "transcripts"
+    calls = read_calls(folder, BadRows().of(str(folder)))
+    by_number = {
+        name.removeprefix("transcript_").partition(".")[0]: turns for name, turns in calls.items()
+    }
+    return public_calls(by_number, data)
+
+
+class BadRows:
+    """Calls and lines that could not be read, counted, and printed on standard error."""
 
     def __init__(self) -> None:
         self.count = 0
 
-    def of(self, path: str) -> Any:
-        def told(bad: BadRow) -> None:
+    def of(self, path: str) -> Callable[[BadRow], None]:
+        def on_bad_row(bad: BadRow) -> None:
             self.count += 1
             print(f"earshot: {path}, line {bad.line}: {bad.reason}", file=sys.stderr)
 
-        return told
-
-    def enough(self) -> None:
-        if self.count:
-            raise UserError(f"{self.count} calls or lines could not be read; the others were")
-
-
-def _settings(model: Path | None) -> Any:
-    from stream.settings import read_settings
-
-    settings = read_settings()
-    return settings if model is None else settings.model_copy(update={"model": model})
+        return on_bad_row

@@ -1,4 +1,4 @@
-"""Commands that set models side by side, and write what tuning another one needs: compare, export."""
+"""`earshot compare` and `earshot export`: models side by side, and files for other tools."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from rich.console import Console
 from rich.table import Table
 
 from stream.cli import compare_models, corrections
+from stream.cli.options import settings_with
 from stream.errors import UserError
-from stream.settings import Settings, read_settings
+from stream.settings import Settings
 
 compare = typer.Typer(
     cls=compare_models.SentimentByDefault,
     no_args_is_help=True,
-    help="Set models side by side on your own labelled file; without a name of a command, sentiment models.",
+    help="Set models side by side on your own labelled file; without a name of a"
+    " command, sentiment models.",
 )
 export = typer.Typer(no_args_is_help=True, help="Write files that other tools take.")
 
@@ -36,7 +38,8 @@ def compare_complaints(
         list[str],
         typer.Argument(
             metavar="BACKEND...",
-            help="local, local:DIRECTORY, llm (EARSHOT_LLM_MODEL) or llm:MODEL; the address is EARSHOT_LLM_URL.",
+            help="local, local:DIRECTORY, llm (EARSHOT_LLM_MODEL) or llm:MODEL; the"
+            " address is EARSHOT_LLM_URL.",
         ),
     ],
     data: Annotated[
@@ -66,12 +69,10 @@ def compare_complaints(
     from models.evaluation.compare_backends import compare_complaints as measure
     from models.evaluation.metrics import EvaluationError
 
-    settings = read_settings()
-    if brief is not None:
-        settings = settings.model_copy(update={"llm_brief": brief})
-    named = {name: _backend(settings, name) for name in dict.fromkeys(backends)}
+    settings = settings_with(llm_brief=brief)
+    by_name = {name: _backend(settings, name) for name in dict.fromkeys(backends)}
     try:
-        figures = measure(data, named)
+        figures = measure(data, by_name)
     except EvaluationError as error:
         raise UserError(str(error)) from None
     if as_json or not sys.stdout.isatty():
@@ -106,10 +107,10 @@ def export_finetune(
     from models.training.custom.chat_export import export_finetune as write
     from models.training.errors import TrainingError
 
-    given = {"text": text, "topic": topic, "problem": problem, "dissatisfaction": dissatisfaction}
+    columns = {"text": text, "topic": topic, "problem": problem, "dissatisfaction": dissatisfaction}
     try:
         exported = write(
-            history, out, {ours: name for ours, name in given.items() if name is not None}
+            history, out, {column: name for column, name in columns.items() if name is not None}
         )
     except TrainingError as error:
         raise UserError(str(error)) from None
@@ -117,22 +118,24 @@ def export_finetune(
         raise UserError(f"{out}: cannot be written: {error.strerror}") from None
     for line in exported.notes:
         print(line, file=sys.stderr)
-    told = {
-        **exported.figures,
-        "brief": str(exported.brief),
-        "tokens_counted_by": "the shipped tokenizer, an estimate",
-    }
     if not sys.stdout.isatty():
-        print(json.dumps(told, indent=2))
+        payload = {
+            **exported.figures,
+            "brief": str(exported.brief),
+            "tokens_counted_by": "the shipped tokenizer, an estimate",
+        }
+        print(json.dumps(payload, indent=2))
         return
     for figures in exported.figures.values():
         print(
-            f"{figures['file']}: {figures['examples']:,} examples, about {figures['tokens']:,} tokens "
+            f"{figures['file']}: {figures['examples']:,} examples, about"
+            f" {figures['tokens']:,} tokens "
             f"(longest {figures['tokens_longest']:,})"
         )
     print(f"{exported.brief}: what the tuned model is asked with (EARSHOT_LLM_BRIEF)")
     print(
-        "tokens are counted with the tokenizer that comes with earshot: an estimate, the tuned model has its own"
+        "tokens are counted with the tokenizer that comes with earshot: an estimate, the"
+        " tuned model has its own"
     )
 
 
@@ -141,13 +144,13 @@ def _backend(settings: Settings, name: str) -> Any:
     from stream.bootstrap.llm import brief, language_model
     from stream.bootstrap.loading import load_analyzer
 
-    kind, _, which = name.partition(":")
+    kind, _, model = name.partition(":")
     if kind == "local":
-        chosen = settings.model_copy(update={"model": Path(which)}) if which else settings
-        return LocalBackend(load_analyzer(chosen))
+        local = settings.model_copy(update={"model": Path(model)}) if model else settings
+        return LocalBackend(load_analyzer(local))
     if kind == "llm":
         taxonomy = None if settings.llm_brief else load_analyzer(settings).taxonomy
-        return LlmBackend(language_model(settings, brief(settings, taxonomy), which or None))
+        return LlmBackend(language_model(settings, brief(settings, taxonomy), model or None))
     raise UserError(f"no backend {name!r}; use local, local:DIRECTORY, llm or llm:MODEL")
 
 
@@ -155,7 +158,7 @@ def _table(backends: dict[str, Any]) -> Table:
     heads = [
         head
         for head in ("complaint", "severity", "topic", "problem")
-        if any(head in one for one in backends.values())
+        if any(head in figures for figures in backends.values())
     ]
     table = Table(box=None, padding=(0, 2), header_style="dim")
     table.add_column("backend")
@@ -163,19 +166,20 @@ def _table(backends: dict[str, Any]) -> Table:
         table.add_column(f"{head}\naccuracy / F1", justify="right")
     for column in ("p50 / p95 ms", "texts/s", "dollars", "failed"):
         table.add_column(column, justify="right")
-    for name, told in backends.items():
-        right = [
-            f"{told[head]['accuracy']:.3f} / {told[head]['macro_f1']:.3f}" if head in told else "–"
-            for head in heads
-        ]
-        latency, failed = told["latency_ms"], sum(told["cost"]["failures"].values())
-        times = " / ".join("–" if value is None else f"{value:g}" for value in latency.values())
+    for name, figures in backends.items():
+        cost, latency = figures["cost"], figures["latency_ms"].values()
         table.add_row(
             name,
-            *right,
-            times,
-            f"{told['texts_per_s']:g}",
-            f"{told['cost']['dollars']:.4f}",
-            str(failed),
+            *(_accuracy(figures.get(head)) for head in heads),
+            " / ".join("–" if value is None else f"{value:g}" for value in latency),
+            f"{figures['texts_per_s']:g}",
+            f"{cost['dollars']:.4f}",
+            str(sum(cost["failures"].values())),
         )
     return table
+
+
+def _accuracy(figures: dict[str, float] | None) -> str:
+    if figures is None:
+        return "–"
+    return f"{figures['accuracy']:.3f} / {figures['macro_f1']:.3f}"

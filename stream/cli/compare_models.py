@@ -1,8 +1,7 @@
-"""`earshot compare sentiment`: models of any make side by side on one labelled file."""
+"""`earshot compare sentiment`: sentiment models side by side on one labelled file."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 import tempfile
@@ -16,13 +15,14 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from models.registry import SHIPPED
+from stream.cli.options import require
 from stream.cli.show import plain
 from stream.errors import UserError
 from stream.settings import read_settings
 
 
 class SentimentByDefault(TyperGroup):
-    """`earshot compare MODEL... --data FILE` is `earshot compare sentiment MODEL... --data FILE`."""
+    """`earshot compare MODEL...` is `earshot compare sentiment MODEL...`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
@@ -40,7 +40,8 @@ def compare_sentiment(
         list[str],
         typer.Argument(
             metavar="MODEL...",
-            help="shipped, a version of `model list`, a folder (model, release, run or adapter), a hub's name, "
+            help="shipped, a version of `model list`, a folder (model, release, run or"
+            " adapter), a hub's name, "
             "or base:NAME for an untrained head. WHICH=MODEL gives it a shorter name.",
         ),
     ],
@@ -50,7 +51,8 @@ def compare_sentiment(
     labels: Annotated[
         list[str] | None,
         typer.Option(
-            help="What a model's labels mean where they do not tell: LABEL_0=negative,LABEL_1=positive."
+            help="What a model's labels mean where they do not tell:"
+            " LABEL_0=negative,LABEL_1=positive."
         ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Cores that a model may use.")] = 2,
@@ -69,16 +71,16 @@ def compare_sentiment(
     from models.evaluation.compare_sentiment import compare_sentiment as measure
     from models.evaluation.metrics import EvaluationError
 
-    given = _label_map(labels or [])
+    meanings = _label_map(labels or [])
     if not data.exists():
         raise UserError(f"{data}: there is no such file")
     with tempfile.TemporaryDirectory() as spare:
         try:
-            named = {
-                _short(name): _contestant(_source(name), given, threads, Path(spare))
-                for name in models
-            }
-            figures = measure(data, named)
+            contestants = {}
+            for name in models:
+                short, _, model = name.partition("=")
+                contestants[short] = _contestant(model or name, meanings, threads, Path(spare))
+            figures = measure(data, contestants)
         except (EvaluationError, LabelsError) as error:
             raise UserError(str(error)) from None
     if as_json or not sys.stdout.isatty():
@@ -89,56 +91,51 @@ def compare_sentiment(
     console.print(_probes(figures["probes"], figures["models"]))
 
 
-def _contestant(name: str, given: Mapping[str, str], threads: int, spare: Path) -> Any:
-    """A model by its name; what earshot serves itself needs no torch."""
-    from models.artifact import STORY, ArtifactError, default_artifact
-    from models.registry import Registry
+def _contestant(name: str, meanings: Mapping[str, str], threads: int, spare: Path) -> Any:
+    """A model by its name; a model that earshot serves itself needs no torch."""
+    from models.artifact import STORY
     from models.sentiment_classifier import is_classifier
 
-    if name == SHIPPED:
-        name = str(default_artifact())
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        registry = Registry(read_settings().home / "models")
-        try:
-            folder = registry.find(name).folder
-        except ArtifactError:
-            folder = Path(name).expanduser()  # a hub may know it
+    folder = _folder(name)
     if (folder / STORY).is_file() or is_classifier(folder):
         from models.evaluation.compare_served import Served
 
         return Served(folder, threads)
-    if missing := [
-        one for one in ("torch", "transformers", "peft") if importlib.util.find_spec(one) is None
-    ]:
-        raise UserError(
-            f"{name} needs more packages ({', '.join(missing)}): pip install 'earshot[train]'"
-        )
+    require(("torch", "transformers", "peft"), name)
     from models.training.errors import TrainingError
     from models.training.lab.contestants import contestant
 
     try:
-        return contestant(name, given, threads=threads, spare=spare)
+        return contestant(name, meanings, threads=threads, spare=spare)
     except TrainingError as error:
         raise UserError(str(error)) from None
 
 
-def _label_map(pairs: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pair in (one.strip() for some in pairs for one in some.split(",") if one.strip()):
-        label, sign, meaning = pair.partition("=")
-        if not sign:
-            raise UserError(f"--labels {pair}: write LABEL=negative, neutral or positive")
-        found[label.strip()] = meaning.strip().lower()
-    return found
+def _folder(name: str) -> Path:
+    """The folder of a model's name; the name itself where only a hub may know it."""
+    from models.artifact import ArtifactError, default_artifact
+    from stream.bootstrap.loading import model_registry
+
+    if name == SHIPPED:
+        return default_artifact()
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    try:
+        return model_registry(read_settings()).find(name).folder
+    except ArtifactError:
+        return folder
 
 
-def _short(name: str) -> str:
-    return name.partition("=")[0]
-
-
-def _source(name: str) -> str:
-    return name.partition("=")[2] or name
+def _label_map(options: Sequence[str]) -> dict[str, str]:
+    meanings: dict[str, str] = {}
+    for pair in ",".join(options).split(","):
+        label, sign, meaning = pair.strip().partition("=")
+        if sign:
+            meanings[label.strip()] = meaning.strip().lower()
+        elif label:
+            raise UserError(f"--labels {label}: write LABEL=negative, neutral or positive")
+    return meanings
 
 
 def _table(models: Mapping[str, Any]) -> Table:
@@ -161,7 +158,7 @@ def _table(models: Mapping[str, Any]) -> Table:
         ("stored", "stored as"),
         ("texts_per_s", "texts/s"),
     ):
-        table.add_row(title, *(_cell(one.get(key)) for one in models.values()))
+        table.add_row(title, *(_cell(figures.get(key)) for figures in models.values()))
     return table
 
 
@@ -171,22 +168,21 @@ def _probes(probes: Sequence[str], models: Mapping[str, Any]) -> Table:
     for name in models:
         table.add_column(plain(name), justify="right", overflow="fold")
     for row, probe in enumerate(probes):
-        said = []
-        for one in models.values():
-            odds = one["probes"][row]
-            label = max(odds, key=lambda name: float(odds[name]))
-            said.append(f"{label} {odds[label]:.2f}")
-        table.add_row(plain(probe), *said)
+        answers = [_answer(figures["probes"][row]) for figures in models.values()]
+        table.add_row(plain(probe), *answers)
     return table
+
+
+def _answer(odds: Mapping[str, float]) -> str:
+    label = max(odds, key=lambda name: float(odds[name]))
+    return f"{label} {odds[label]:.2f}"
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
-    return (
-        f"{value:.3f}"
-        if isinstance(value, float) and value < 10
-        else f"{value:,}"
-        if not isinstance(value, str)
-        else value
-    )
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value < 10:
+        return f"{value:.3f}"
+    return f"{value:,}"

@@ -1,4 +1,4 @@
-"""Commands around connectors: connector list, test."""
+"""`earshot connector`: ways in and out, and a test of one."""
 
 from __future__ import annotations
 
@@ -34,9 +34,8 @@ def connector_list() -> None:
     print(f"alerts    {', '.join(sorted(SINKS))}")
     for route in read_routes(settings.alerts, os.environ) if settings.alerts else []:
         about = ", ".join(route.brands) or "every brand"
-        print(
-            f"  {route.name}: {route.type}, {' and '.join(route.kinds)}, {about}, severity {route.min_severity}+"
-        )
+        kinds = " and ".join(route.kinds)
+        print(f"  {route.name}: {route.type}, {kinds}, {about}, severity {route.min_severity}+")
 
 
 @connector.command("test")

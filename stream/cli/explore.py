@@ -1,11 +1,11 @@
-"""The command that looks at a pile of complaints or calls: explore."""
+"""`earshot explore`: one page about a pile of complaints or calls."""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,8 +14,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from stream.cli.options import CurrentModel, require, settings_with
 from stream.errors import UserError
-from stream.settings import read_settings
 
 if TYPE_CHECKING:
     from connectors.events import TextEvent
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 NEEDED = ("sklearn", "matplotlib", "wordcloud")
 
-# What a table may call its own labels; text, date and brand are recognised as `replay` does.
+LABELS = ("topic", "problem", "sentiment", "outcome")
+# Names that a table may have for its own labels; text, date and brand are recognised as `replay`
+# does.
 TOPIC = ("topic", "product", "complaint_type", "theme")
 PROBLEM = ("problem", "issue", "category", "intent", "negativereason", "reason", "title")
 INDEX = (
@@ -59,9 +61,7 @@ def explore(
     limit: Annotated[
         int, typer.Option(min=20, help="Texts to read, at most; the first ones.")
     ] = 20_000,
-    model: Annotated[
-        Path | None, typer.Option("--model", help="Directory of a model; the one in use otherwise.")
-    ] = None,
+    model: CurrentModel = None,
 ) -> None:
     """One page of what complaints or calls say: themes, words, severity, outcomes, duplicates,
     languages.
@@ -70,152 +70,177 @@ def explore(
     has them; the model says the rest. The page is one file without links to anything; personal data
     in it is replaced.
     """
-    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        raise UserError(
-            f"explore needs more packages ({', '.join(missing)}): pip install 'earshot[train]'"
-        )
+    require(NEEDED, "explore")
     from models.training.explore.report import Source, page
     from models.training.explore.texts import understand
-    from stream.bootstrap.loading import load_analyzer, load_brands, load_calls
-    from stream.triage.judgement import Judge
+    from stream.bootstrap.loading import load_analyzer, load_judge
 
-    bad: list[BadRow] = []
-    found, kind, columns = _read(source, bad, limit)
+    bad_rows: list[BadRow] = []
+    pile = _read(source, bad_rows, limit)
     if labels is not None:
-        found, columns = _labelled(found, labels)
-    if not found:
-        raise UserError(f"{source}: no text could be read" + (f" ({bad[0].reason})" if bad else ""))
-    settings = read_settings()
-    if model is not None:
-        settings = settings.model_copy(update={"model": model})
+        pile = _with_labels(pile, labels)
+    if not pile.texts:
+        reason = f" ({bad_rows[0].reason})" if bad_rows else ""
+        raise UserError(f"{source}: no text could be read{reason}")
+    settings = settings_with(model=model)
     analyzer = load_analyzer(settings)
-    judge = Judge(analyzer, load_brands(settings), load_calls(settings, analyzer, whole=True))
+    judge = load_judge(settings, analyzer)
+    count, kind = len(pile.texts), pile.kind
     judgements: list[Judgement] = []
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(f"reading {len(found):,} {kind}s", total=len(found))
-        for start in range(0, len(found), BATCH):
-            judgements += judge([event for event, _ in found[start : start + BATCH]])
+        task = progress.add_task(f"reading {count:,} {kind}s", total=count)
+        for start in range(0, count, BATCH):
+            judgements += judge([event for event, _ in pile.texts[start : start + BATCH]])
             progress.update(task, completed=len(judgements))
     texts = understand(
-        [text for _, text in found],
+        [text for _, text in pile.texts],
         [(judgement.text, judgement.analysis) for judgement in judgements],
     )
-    made = page(
-        texts, Source(source.name, kind, analyzer.version, left_out=len(bad), labels=tuple(columns))
+    html = page(
+        texts,
+        Source(
+            source.name, kind, analyzer.version, left_out=len(bad_rows), labels=tuple(pile.labels)
+        ),
     )
     try:
-        out.write_text(made, encoding="utf-8")
+        out.write_text(html, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{out}: it cannot be written ({error.strerror})") from None
-    left = (
-        f"; {len(bad):,} rows left out (the first: line {bad[0].line} {bad[0].reason})"
-        if bad
-        else ""
-    )
-    print(f"{out}: {len(found):,} {kind}s{left}", file=sys.stderr)
+    left_out = ""
+    if bad_rows:
+        first = bad_rows[0]
+        left_out = (
+            f"; {len(bad_rows):,} rows left out (the first: line {first.line} {first.reason})"
+        )
+    print(f"{out}: {count:,} {kind}s{left_out}", file=sys.stderr)
 
 
-Named = list[tuple["TextEvent", "SourceText"]]
+Texts = list[tuple["TextEvent", "SourceText"]]
 
 
-def _read(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[str]]:
-    """The texts, what one of them is called, and which labels the file gives itself."""
+@dataclass(frozen=True)
+class Pile:
+    """Texts of one file or folder. kind: of one of them. labels: the file's own labels."""
+
+    texts: Texts
+    kind: str
+    labels: list[str] = field(default_factory=list)
+
+
+def _read(path: Path, bad_rows: list[BadRow], limit: int) -> Pile:
+    """A table of complaints with its own labels; the events of any other file."""
     from connectors.base import FormatError
+
+    with suppress(FormatError):
+        table = _read_table(path, bad_rows, limit)
+        if table:
+            return table
+    return _read_events(path, bad_rows, limit)
+
+
+def _read_events(path: Path, bad_rows: list[BadRow], limit: int) -> Pile:
     from connectors.files import open_file
     from models.training.explore.texts import SourceText
 
-    with suppress(FormatError):
-        if table := _table(path, bad, limit):
-            return table
-    source = open_file(path, on_bad_row=bad.append)
-    found: Named = []
+    source = open_file(path, on_bad_row=bad_rows.append)
+    texts: Texts = []
     for event, _ in source:
         # A brand's own answers are no complaints.
         if event.kind == "deleted" or event.direction == "outbound":
             continue
         if event.text.strip():
             text = SourceText(event.text, when=event.occurred_at, brand=event.brand)
-            found.append((event, text))
-        if len(found) >= limit:
+            texts.append((event, text))
+        if len(texts) >= limit:
             break
     kinds = {"transcripts": "call", "complaints": "complaint"}
-    return found, kinds.get(source.format, "message"), []
+    return Pile(texts, kinds.get(source.format, "message"))
 
 
-def _table(path: Path, bad: list[BadRow], limit: int) -> tuple[Named, str, list[str]] | None:
+def _read_table(path: Path, bad_rows: list[BadRow], limit: int) -> Pile | None:
     """The rows of a table of complaints, with its own labels; None when it is no such table."""
+    from connectors.formats.rows import BadRow, reason
+    from models.training.custom.history import as_index
+
+    columns = _columns(path)
+    if columns is None:
+        return None
+    rows = _cells(path, columns, bad_rows, limit)
+    labels = [name for name in LABELS if _are_labels([cells.get(name, "") for _, cells in rows])]
+    has_index = "index" in columns
+    indices: Sequence[float | None] = [None] * len(rows)
+    if has_index:
+        indices = as_index(path, [(line, cells["index"]) for line, cells in rows])
+    texts: Texts = []
+    for (line, cells), index in zip(rows, indices, strict=True):
+        try:
+            text = _text(cells, labels, index)
+        except ValueError as error:
+            bad_rows.append(BadRow(line, reason(error)))
+            continue
+        texts.append((_complaint(line, text), text))
+    return Pile(texts, "complaint", [*labels, *(["dissatisfaction"] if has_index else [])])
+
+
+def _columns(path: Path) -> dict[str, int] | None:
+    """The places of the columns that are shown, by our names; None when it is no such table."""
     from connectors.formats import complaints, transcripts
     from connectors.formats.head import read_head, recognised
-    from connectors.formats.rows import BadRow, TextFile, csv_rows, first_of, reason
-    from connectors.formats.times import written_time
-    from models.training.custom.history import as_index
-    from models.training.explore.texts import SourceText
+    from connectors.formats.rows import first_of
 
     if path.is_dir() or not path.exists():
         return None
     head = read_head(path)
     if transcripts.recognises(head.names) or recognised(head) not in ("complaints", "airline"):
         return None
-    places = {
-        name: first_of(head.names, wanted)
-        for name, wanted in {
-            "text": complaints.TEXT,
-            "when": (*complaints.DATE, "tweet_created"),
-            "brand": (*complaints.BRAND, "airline"),
-            "topic": TOPIC,
-            "problem": PROBLEM,
-            "index": INDEX,
-            "sentiment": SENTIMENT,
-            "outcome": OUTCOME,
-        }.items()
+    names = {
+        "text": complaints.TEXT,
+        "when": (*complaints.DATE, "tweet_created"),
+        "brand": (*complaints.BRAND, "airline"),
+        "topic": TOPIC,
+        "problem": PROBLEM,
+        "index": INDEX,
+        "sentiment": SENTIMENT,
+        "outcome": OUTCOME,
     }
-    rows = []
-    for row in csv_rows(
-        TextFile(path, otherwise="cp1252").lines(head.data),
-        len(head.names),
-        head.delimiter,
-        bad.append,
-    ):
-        told = {
-            name: row.values[place].strip() for name, place in places.items() if place is not None
-        }
-        if told["text"]:
-            rows.append((row.line, told))
+    places = {column: first_of(head.names, spellings) for column, spellings in names.items()}
+    return {column: place for column, place in places.items() if place is not None}
+
+
+def _cells(
+    path: Path, columns: Mapping[str, int], bad_rows: list[BadRow], limit: int
+) -> list[tuple[int, dict[str, str]]]:
+    """Line and cells of the rows that have a text, at most so many."""
+    from connectors.formats.head import read_head
+    from connectors.formats.rows import TextFile, csv_rows
+
+    head = read_head(path)
+    lines = TextFile(path, otherwise="cp1252").lines(head.data)
+    rows: list[tuple[int, dict[str, str]]] = []
+    for row in csv_rows(lines, len(head.names), head.delimiter, bad_rows.append):
+        cells = {column: row.values[place].strip() for column, place in columns.items()}
+        if cells["text"]:
+            rows.append((row.line, cells))
         if len(rows) >= limit:
             break
-    given = [
-        name
-        for name in ("topic", "problem", "sentiment", "outcome")
-        if _are_labels([told.get(name, "") for _, told in rows])
-    ]
-    indices = (
-        as_index(path, [(line, told.get("index", "")) for line, told in rows])
-        if places["index"] is not None
-        else [None] * len(rows)
-    )
-    found: Named = []
-    for (line, told), index in zip(rows, indices, strict=True):
-        try:
-            when = written_time(told["when"]) if told.get("when") else None
-        except ValueError as error:
-            bad.append(BadRow(line, reason(error)))
-            continue
-        own = {name: label for name in given if (label := told[name]).casefold() not in UNDECIDED}
-        text = SourceText(
-            told["text"],
-            when=when,
-            brand=told.get("brand") or None,
-            index=index,
-            topic=own.get("topic"),
-            problem=own.get("problem"),
-            sentiment=own.get("sentiment"),
-            outcome=own.get("outcome"),
-        )
-        found.append((_complaint(line, text), text))
-    return (
-        found,
-        "complaint",
-        [*given, *(["dissatisfaction"] if places["index"] is not None else [])],
+    return rows
+
+
+def _text(cells: Mapping[str, str], labels: Sequence[str], index: float | None) -> SourceText:
+    """One row. labels: its columns that hold labels. Raises ValueError for a date that is none."""
+    from connectors.formats.times import written_time
+    from models.training.explore.texts import SourceText
+
+    own = {name: cells[name] for name in labels if cells[name].casefold() not in UNDECIDED}
+    return SourceText(
+        cells["text"],
+        when=written_time(cells["when"]) if cells.get("when") else None,
+        brand=cells.get("brand") or None,
+        index=index,
+        topic=own.get("topic"),
+        problem=own.get("problem"),
+        sentiment=own.get("sentiment"),
+        outcome=own.get("outcome"),
     )
 
 
@@ -238,12 +263,29 @@ def _are_labels(values: Sequence[str]) -> bool:
     return 2 <= len(names) <= max(60, len(values) // MANY_NAMES)
 
 
-def _labelled(found: Named, path: Path) -> tuple[Named, list[str]]:
-    """The calls with what a CSV says of each, by file name or number. Raises UserError if it says
-    nothing.
-    """
-    from dataclasses import replace
+def _with_labels(pile: Pile, path: Path) -> Pile:
+    """The calls with the labels of a CSV, by file name or number.
 
+    Raises UserError where it labels none of them.
+    """
+    call, rows = _label_rows(path)
+    by_stem = {_stem(row[call]): row for row in rows}
+    texts: Texts = []
+    known = 0
+    for event, text in pile.texts:
+        row = by_stem.get(_stem(event.id)) or {}
+        known += bool(row)
+        sentiment = _first(row, SENTIMENT) or text.sentiment
+        outcome = _first(row, OUTCOME) or text.outcome
+        texts.append((event, replace(text, sentiment=sentiment, outcome=outcome)))
+    if not known:
+        first = _stem(pile.texts[0][0].id) if pile.texts else "-"
+        raise UserError(f"{path}: its column {call} names none of the calls; the first is {first}")
+    return Pile(texts, pile.kind, ["sentiment", "outcome"])
+
+
+def _label_rows(path: Path) -> tuple[str, list[Mapping[str, str]]]:
+    """The name of the column with the call, and the rows. Raises UserError for another file."""
     from models.evaluation.labelled_file import read_labelled
 
     table = read_labelled(path, error=UserError)
@@ -253,22 +295,7 @@ def _labelled(found: Named, path: Path) -> tuple[Named, list[str]]:
         raise UserError(
             f"{path}: it needs a column file and sentiment or outcome; its columns are {columns}"
         )
-    told = {_stem(row[call]): row.cells for row in table.rows}
-    named: Named = []
-    known = 0
-    for event, one in found:
-        row = told.get(_stem(event.id)) or {}
-        known += bool(row)
-        sentiment, outcome = (
-            _first(row, SENTIMENT) or one.sentiment,
-            _first(row, OUTCOME) or one.outcome,
-        )
-        named.append((event, replace(one, sentiment=sentiment, outcome=outcome)))
-    if not known:
-        raise UserError(
-            f"{path}: its column {call} names none of the calls; the first is {_stem(found[0][0].id) if found else '-'}"
-        )
-    return named, ["sentiment", "outcome"]
+    return call, [row.cells for row in table.rows]
 
 
 def _stem(name: str) -> str:
@@ -277,11 +304,10 @@ def _stem(name: str) -> str:
     return stem.rpartition("_")[2] if stem.rpartition("_")[2].isdigit() else stem
 
 
-def _first(row: Mapping[str, Any], wanted: Sequence[str]) -> str | None:
-    """The label of the first of the columns that has one, as words: `follow_up_needed` reads
-    `follow up needed`.
-    """
-    labels: Iterator[str] = (str(row.get(name) or "").strip() for name in wanted)
-    return next(
-        (label.replace("_", " ") for label in labels if label.casefold() not in UNDECIDED), None
-    )
+def _first(row: Mapping[str, Any], columns: Sequence[str]) -> str | None:
+    """The label of the first column that has one, as words: `follow_up_needed` without `_`."""
+    for column in columns:
+        label = str(row.get(column) or "").strip()
+        if label.casefold() not in UNDECIDED:
+            return label.replace("_", " ")
+    return None

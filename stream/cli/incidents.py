@@ -1,24 +1,27 @@
-"""Commands around incidents: incident list, show, join, leave, answer."""
+"""`earshot incident`: list, show, join, leave, answer."""
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import json
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 
-from stream.observe.logs import set_up_logs
-from stream.settings import read_settings
+from stream.cli.on_store import run_on_parts, run_on_store
+from stream.cli.options import By, JsonLines
+from stream.cli.show import plain
+
+if TYPE_CHECKING:
+    from stream.incidents.store import Incidents
+
+T = TypeVar("T")
 
 Id = Annotated[str, typer.Argument(help="The id that `incident list` prints.")]
 Ticket = Annotated[str, typer.Argument(help="The ticket's id.")]
-Who = Annotated[str | None, typer.Option("--by", help="Your name; that of your login otherwise.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 incident = typer.Typer(
     no_args_is_help=True, help="Many tickets, one problem: list, show, join, leave, answer."
@@ -33,78 +36,56 @@ def add_to(app: typer.Typer) -> None:
 def incident_list(
     brand: Annotated[str | None, typer.Option(help="Only this brand's.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
-    as_json: AsJson = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Incidents with their live count of tickets, the latest first."""
-    from stream.cli.show import plain
-
-    async def read(incidents: Any) -> Any:
-        return await incidents.list_incidents(brand=brand, limit=limit)
-
-    found = _with_incidents(read)
-    for row in found:
+    rows = _on_incidents(lambda incidents: incidents.list_incidents(brand=brand, limit=limit))
+    for row in rows:
         if as_json:
             print(json.dumps(row, default=str, ensure_ascii=False))
             continue
-        count = f"{row['tickets']} tickets, {row['open']} open, {row['p1']} P1"
-        state = f"over since {row['ended_at']:%H:%M}" if row["ended_at"] else "goes on"
-        when = f"{row['started_at']:%Y-%m-%d %H:%M}Z"
-        Console().print(
-            plain(
-                f"{when}  {row['brand']}: {row['title']}  ({count}; severity {row['severity']}, {state})"
-            )
-        )
+        Console().print(plain(_line(row)))
         Console().print(plain(f"      {row['id']}"), style="dim")
-    if not found:
+    if not rows:
         print("no incidents", file=sys.stderr)
 
 
+def _line(row: Any) -> str:
+    state = f"over since {row['ended_at']:%H:%M}" if row["ended_at"] else "goes on"
+    count = f"{row['tickets']} tickets, {row['open']} open, {row['p1']} P1"
+    when = f"{row['started_at']:%Y-%m-%d %H:%M}Z"
+    title = f"{row['brand']}: {row['title']}"
+    return f"{when}  {title}  ({count}; severity {row['severity']}, {state})"
+
+
 @incident.command("show")
-def incident_show(id: Id, as_json: AsJson = False) -> None:
+def incident_show(id: Id, as_json: JsonLines = False) -> None:
     """One incident with its tickets, also those that left, and who put them in or out."""
-    from stream.cli.show import plain
-
-    async def read(incidents: Any) -> Any:
-        return await incidents.show_incident(id)
-
-    found = _with_incidents(read)
+    row = _on_incidents(lambda incidents: incidents.show_incident(id))
     if as_json:
-        print(json.dumps(found, default=str, ensure_ascii=False))
+        print(json.dumps(row, default=str, ensure_ascii=False))
         return
     console = Console()
-    console.print(
-        plain(f"{found['brand']}: {found['title']}, {found['tickets']} tickets"), style="bold"
-    )
-    for row in found["members"]:
-        like = f" {row['likeness']:.2f}" if row["likeness"] is not None else ""
-        console.print(
-            plain(
-                f"  {row['level'] or '–':<3} {row['state']}{like} by {row['who']}  {row['ticket_id']}"
-            )
-        )
-        if row["excerpt"]:
-            console.print(plain(f"      {row['excerpt']}", 160), style="dim")
+    console.print(plain(f"{row['brand']}: {row['title']}, {row['tickets']} tickets"), style="bold")
+    for member in row["members"]:
+        likeness = "" if member["likeness"] is None else f" {member['likeness']:.2f}"
+        state = f"{member['level'] or '–':<3} {member['state']}{likeness}"
+        console.print(plain(f"  {state} by {member['who']}  {member['ticket_id']}"))
+        if member["excerpt"]:
+            console.print(plain(f"      {member['excerpt']}", 160), style="dim")
 
 
 @incident.command("join")
-def incident_join(id: Id, ticket: Ticket, by: Who = None) -> None:
+def incident_join(id: Id, ticket: Ticket, by: By = None) -> None:
     """Put a ticket in; it leaves the incident that it was in. `leave` takes it back."""
-
-    async def write(incidents: Any) -> None:
-        await incidents.join(id, ticket, by or getpass.getuser())
-
-    _with_incidents(write)
+    _on_incidents(lambda incidents: incidents.join(id, ticket, by or getpass.getuser()))
     print(f"{ticket} belongs to {id}")
 
 
 @incident.command("leave")
-def incident_leave(id: Id, ticket: Ticket, by: Who = None) -> None:
+def incident_leave(id: Id, ticket: Ticket, by: By = None) -> None:
     """Take a ticket out; earshot will not put it into another one. `join` takes it back."""
-
-    async def write(incidents: Any) -> None:
-        await incidents.leave(id, ticket, by or getpass.getuser())
-
-    _with_incidents(write)
+    _on_incidents(lambda incidents: incidents.leave(id, ticket, by or getpass.getuser()))
     print(f"{ticket} has left {id}")
 
 
@@ -122,46 +103,23 @@ def incident_answer(
     ends that differ.
     Every draft is approved by itself: `earshot reply list`, `earshot reply approve`.
     """
-    from stream.bootstrap.loading import load_replier
-    from stream.incidents.answers import answer
-    from stream.replies.store import Replies
+    from stream.bootstrap.jobs import answer_incident
 
-    async def write(incidents: Any) -> Any:
-        members = (await incidents.show_incident(id))["members"]
-        tickets = [
-            row["ticket_id"] for row in members if row["state"] == "joined" and row["excerpt"]
-        ]
-        replier = await asyncio.to_thread(load_replier, read_settings())
-        return await answer(
-            tickets,
-            Replies(incidents.engine),
-            lambda asked, lately: replier(asked, recent=lately),
-            say=say,
-        )
-
-    told = _with_incidents(write)
-    for ticket, number in told.drafted.items():
+    answered = run_on_parts(
+        "incident", lambda running: answer_incident(running, id, say), broker=False
+    )
+    for ticket, number in answered.drafted.items():
         print(f"{ticket}: reply {number} waits for approval")
-    if told.waiting:
-        print(f"{len(told.waiting)} tickets have a draft or an answer already", file=sys.stderr)
-    for ticket in told.alike:
+    if answered.waiting:
+        print(f"{len(answered.waiting)} tickets have a draft or an answer already", file=sys.stderr)
+    for ticket in answered.alike:
         print(
             f"{ticket}: nothing that others were not told already; write to it yourself",
             file=sys.stderr,
         )
 
 
-def _with_incidents(work: Callable[[Any], Awaitable[Any]]) -> Any:
-    from stream.bootstrap.parts import ensure_migrated, parts
-    from stream.incidents.store import Incidents
+def _on_incidents(work: Callable[[Incidents], Awaitable[T]]) -> T:
+    from stream.bootstrap.stores import open_incidents
 
-    settings = read_settings()
-    set_up_logs(settings, quiet=True)
-
-    async def run() -> Any:
-        async with parts(settings, "incident", broker=False) as found:
-            await ensure_migrated(found)
-            async with found.engine() as engine:
-                return await work(Incidents(engine))
-
-    return asyncio.run(run())
+    return run_on_store("incident", open_incidents, work)

@@ -1,8 +1,7 @@
-"""The model lab on the command line: train sentiment, report."""
+"""Commands of the model lab: `train sentiment`, `report`."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -10,28 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stream.cli import show
 from stream.cli.corrections import write_corrections
-from stream.cli.models import _tell
+from stream.cli.options import require
 from stream.cli.training_bar import watched
 from stream.errors import UserError
 
 if TYPE_CHECKING:
     from models.training.lab.recipe import Recipe
 
+FIGURES = ("n", "accuracy", "macro_f1", "macro_recall", "weighted_f1", "ece")
 NEEDED = ("torch", "transformers", "peft", "accelerate", "optimum")
 
 
 def add_to(app: typer.Typer, train: typer.Typer) -> None:
     app.command()(report)
     train.command("sentiment")(train_sentiment)
-
-
-def needs_training() -> None:
-    """Raises UserError naming what the train extra would bring."""
-    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        raise UserError(
-            f"training needs more packages ({', '.join(missing)}): pip install 'earshot[train]'"
-        )
 
 
 def train_sentiment(
@@ -62,36 +55,45 @@ def train_sentiment(
     all heads (OUT/model). A run that was interrupted goes on from its last checkpoint. On several
     processes: accelerate launch -m stream.cli train ...
     """
-    needs_training()
+    require(NEEDED, "training")
     from models.training.errors import TrainingError
     from models.training.lab.recipe import is_recipe, read_recipe
 
     try:
-        if from_corrections and is_recipe(config):
-            preferences = _corrected(read_recipe(config), out, preferences)
-        with watched() as say:
-            if is_recipe(config):
-                from models.training.lab.train import train
-
-                story = train(config, out, data=data, preferences=preferences, say=say)
-                told = told_of(story) if story else {}
-            elif (preferences is not None or from_corrections) and config.is_file():
+        if not is_recipe(config):
+            if (preferences is not None or from_corrections) and config.is_file():
                 raise UserError(
                     'pairs are for recipes of the lab, which say way = "full" or "lora"'
                 )
-            else:
-                from models.training.release.train import train as train_heads
-
-                train_heads(config, out, data=data, say=say)
-                told = {}
+            _train_heads(config, out, data)
+            return
+        if from_corrections:
+            preferences = _corrected(read_recipe(config), out, preferences)
+        _train_of_the_lab(config, out, data, preferences)
     except TrainingError as error:
         raise UserError(str(error)) from None
-    if told:
-        _tell(told)
+
+
+def _train_heads(config: Path, out: Path | None, data: Path | None) -> None:
+    from models.training.release.train import train
+
+    with watched() as on_line:
+        train(config, out, data=data, say=on_line)
+
+
+def _train_of_the_lab(
+    config: Path, out: Path | None, data: Path | None, preferences: Path | None
+) -> None:
+    from models.training.lab.train import train
+
+    with watched() as on_line:
+        story = train(config, out, data=data, preferences=preferences, say=on_line)
+    if story:  # of several processes one tells it
+        show.figures(run_figures(story))
 
 
 def _corrected(recipe: Recipe, out: Path | None, preferences: Path | None) -> Path:
-    """The file in the run's folder with what people corrected, written now."""
+    """The file of people's corrections in the run's folder, written now."""
     from models.training.lab.sets import NAMES
 
     if preferences is not None:
@@ -105,20 +107,19 @@ def _corrected(recipe: Recipe, out: Path | None, preferences: Path | None) -> Pa
     return path
 
 
-def told_of(story: dict[str, Any]) -> dict[str, Any]:
-    """What a person wants to know of a finished run."""
-    shown = ("n", "accuracy", "macro_f1", "macro_recall", "weighted_f1", "ece")
-    return {
-        "model": story["release"]["version"],
+def run_figures(story: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a finished run for a person."""
+    release = story["release"]
+    figures = {
+        "model": release["version"],
         "parameters": story["parameters"],
         "seconds": story["seconds"],
-        "bytes": {**story["bytes"], "int8": story["release"]["bytes"]["int8"]},
-        **{
-            part: {name: story["release"][part][name] for name in shown}
-            for part in ("validation", "test")
-            if part in story["release"]
-        },
+        "bytes": {**story["bytes"], "int8": release["bytes"]["int8"]},
     }
+    for part in ("validation", "test"):
+        if part in release:
+            figures[part] = {name: release[part][name] for name in FIGURES}
+    return figures
 
 
 def report(
@@ -141,35 +142,29 @@ def report(
     A single HTML file without links to anything. The texts shown are of the run's own held-out
     parts (or of --data); personal data in them is replaced.
     """
-    needed = ("matplotlib", "wordcloud", "sklearn", "jinja2")
-    if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
-        raise UserError(
-            f"report needs more packages ({', '.join(missing)}): pip install 'earshot[train]'"
-        )
+    require(("matplotlib", "wordcloud", "sklearn", "jinja2"), "report")
     from models.evaluation.metrics import EvaluationError
     from models.training.errors import TrainingError
     from models.training.lab.report.page import page
     from models.training.lab.report.read import predictions_of, read_run
 
     try:
-        told = read_run(run)
+        training_run = read_run(run)
         if data is not None:
-            told.predictions[data.name] = predictions_of(data, served_by(run))
-        made = page(told)
+            training_run.predictions[data.name] = predictions_of(data, served_by(run))
+        html = page(training_run)
     except (TrainingError, EvaluationError) as error:
         raise UserError(str(error)) from None
-    goal = out or run / "report.html"
+    path = out or run / "report.html"
     try:
-        goal.write_text(made, encoding="utf-8")
+        path.write_text(html, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{goal}: it cannot be written ({error.strerror})") from None
-    print(goal)
+        raise UserError(f"{path}: it cannot be written ({error.strerror})") from None
+    print(path)
 
 
 def served_by(run: Path) -> Any:
-    """The small model of a run or of a directory. Raises UserError where there is none that says
-    sentiments.
-    """
+    """The small model of sentiments of a run or a directory. Raises UserError without one."""
     from models.artifact import STORY
     from models.evaluation.compare_served import Served
     from models.sentiment_classifier import is_classifier

@@ -1,4 +1,4 @@
-"""The root of the command line: which commands there are, and how an error reads."""
+"""The root of the command line: its commands, and how an error reads."""
 
 from __future__ import annotations
 
@@ -16,25 +16,31 @@ from models.errors import TaxonomyError
 from stream.brands import BrandsError
 from stream.cli import (
     alerts,
+    analyze,
+    bench,
+    calls,
     compare,
     connectors,
-    data,
+    dead,
+    evaluate,
     explore,
     incidents,
     keys,
     lab,
-    models,
+    outbox,
     people,
+    rebuild,
     registry,
-    replies,
     reply,
     run,
+    sql,
+    tickets,
+    train,
     train_complaints,
-    upkeep,
 )
 from stream.errors import BrokerAway, DatabaseAway, UserError
 
-# What a person can put right: one line, exit code 2. Anything else is a bug and shows its
+# Errors that a person can put right: one line, exit code 2. Any other is a bug and shows its
 # traceback.
 READABLE = (
     UserError,
@@ -48,7 +54,8 @@ READABLE = (
 
 app = typer.Typer(
     name="earshot",
-    help="Hears what customers say, and puts the few messages that need a person in front of the right person.",
+    help="Hears what customers say, and puts the few messages that need a person in"
+    " front of the right person.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -72,10 +79,16 @@ def root(
 
 
 run.add_to(app)
-data.add_to(app)
-models.add_to(app)
-train_complaints.add_to(models.train)
-lab.add_to(app, models.train)
+tickets.add_to(app)
+sql.add_to(app)
+dead.add_to(app)
+analyze.add_to(app)
+bench.add_to(app)
+evaluate.add_to(app)
+train.add_to(app)
+calls.add_to(evaluate.evaluate, train.train)
+train_complaints.add_to(train.train)
+lab.add_to(app, train.train)
 explore.add_to(app)
 registry.add_to(app)
 alerts.add_to(app)
@@ -83,16 +96,17 @@ incidents.add_to(app)
 connectors.add_to(app)
 people.add_to(app)
 reply.add_to(app)
-replies.add_to(app, reply.reply)
+outbox.add_to(app)
 keys.add_to(app)
 compare.add_to(app)
-upkeep.add_to(app)
+rebuild.add_to(app)
 
 
 def main() -> None:
     """Run a command; an error that a person can put right is one line and exit code 2."""
-    typed = sys.argv[1:]
-    if "--version" in typed[: typed.index("--") if "--" in typed else None]:
+    words = sys.argv[1:]
+    options = words[: words.index("--")] if "--" in words else words
+    if "--version" in options:
         print(f"earshot {version('earshot')}")
         return
     try:
@@ -108,15 +122,13 @@ def main() -> None:
         sys.exit(0)
 
 
-def _leave_soon(code: int, seconds: float = 10.0) -> None:
-    """Leave by then, whatever still runs: Faust's consumer thread was seen to wait for a dead
-    broker without an end.
-    """
+def _leave_soon(code: int) -> None:
+    """Leave within ten seconds: Faust's consumer thread can wait for a dead broker for ever."""
 
     def leave() -> None:
         sys.stderr.flush()
         os._exit(code)
 
-    timer = threading.Timer(seconds, leave)
-    timer.daemon = True  # whoever leaves sooner is not kept
+    timer = threading.Timer(10.0, leave)
+    timer.daemon = True  # a process that ends sooner does not wait for it
     timer.start()

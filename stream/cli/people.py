@@ -1,28 +1,25 @@
-"""Commands about people: who may use the desk, and who asks to be forgotten."""
+"""`earshot user`: accounts of the desk; and `earshot forget`: a person's right to be forgotten."""
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import json
 import secrets
 import sys
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from stream.cli.on_store import run_on_parts, run_on_store
 from stream.cli.show import plain
 from stream.errors import UserError
-from stream.observe.logs import set_up_logs
-from stream.settings import read_settings
 
 if TYPE_CHECKING:
     from stream.accounts.users import People
-    from stream.bootstrap.parts import Parts
 
 T = TypeVar("T")
 
@@ -39,18 +36,18 @@ Brands = Annotated[
     list[str] | None, typer.Option("--brand", help="Bind them to this brand; repeatable. Else all.")
 ]
 
-user = typer.Typer(
+group = typer.Typer(
     no_args_is_help=True,
     help="Who may log in to the desk: add, list, role, password, disable, enable.",
 )
 
 
 def add_to(app: typer.Typer) -> None:
-    app.add_typer(user, name="user")
+    app.add_typer(group, name="user")
     app.command()(forget)
 
 
-@user.command()
+@group.command()
 def add(
     name: Name,
     role: Annotated[
@@ -67,65 +64,64 @@ def add(
     tells.
     """
     password = secrets.token_urlsafe(48) if without_password else _password()
-    made = _run(lambda people: people.add(name, password, role.value, brand))
-    print(f"{made.name} may log in as {made.role}{_bound(made.brands)}")
+    user = _on_people(lambda people: people.add(name, password, role.value, brand))
+    print(f"{user.name} may log in as {user.role}{_bound(user.brands)}")
 
 
-@user.command("list")
+@group.command("list")
 def list_users() -> None:
     """Everybody who may log in, or could once."""
-    found = _run(lambda people: people.list())
+    users = _on_people(lambda people: people.list())
     if not sys.stdout.isatty():
-        for one in found:
-            brands = None if one.brands is None else sorted(one.brands)
-            disabled = one.disabled_at and one.disabled_at.isoformat()
-            print(
-                json.dumps(
-                    {"name": one.name, "role": one.role, "brands": brands, "disabled_at": disabled}
-                )
-            )
+        for user in users:
+            row = {
+                "name": user.name,
+                "role": user.role,
+                "brands": None if user.brands is None else sorted(user.brands),
+                "disabled_at": user.disabled_at and user.disabled_at.isoformat(),
+            }
+            print(json.dumps(row))
         return
     table = Table(box=None, padding=(0, 2))
     for column in ("name", "role", "brands", ""):
         table.add_column(column)
-    for one in found:
-        bound = "all" if one.brands is None else ", ".join(sorted(one.brands)) or "none"
-        table.add_row(
-            plain(one.name), one.role, plain(bound), "disabled" if one.disabled_at else ""
-        )
+    for user in users:
+        bound = "all" if user.brands is None else ", ".join(sorted(user.brands)) or "none"
+        state = "disabled" if user.disabled_at else ""
+        table.add_row(plain(user.name), user.role, plain(bound), state)
     Console().print(table)
 
 
-@user.command()
+@group.command()
 def role(
     name: Name,
     role: Annotated[RoleName, typer.Argument(help="The new role.")],
     brand: Brands = None,
 ) -> None:
     """Give a user another role or other brands. They are logged out."""
-    _run(lambda people: people.set_role(name, role.value, brand))
+    _on_people(lambda people: people.set_role(name, role.value, brand))
     print(f"{name} is {role.value} now{_bound(None if brand is None else frozenset(brand))}")
 
 
-@user.command()
+@group.command()
 def password(name: Name) -> None:
     """Set a new password, asked for or read from standard input. They are logged out."""
     new = _password()
-    _run(lambda people: people.set_password(name, new))
+    _on_people(lambda people: people.set_password(name, new))
     print(f"{name} has a new password")
 
 
-@user.command()
+@group.command()
 def disable(name: Name) -> None:
     """Let a user log in no more. What they did stays in the history."""
-    _run(lambda people: people.disable(name))
+    _on_people(lambda people: people.disable(name))
     print(f"{name} can log in no more")
 
 
-@user.command()
+@group.command()
 def enable(name: Name) -> None:
     """Let a disabled user log in again."""
-    _run(lambda people: people.enable(name))
+    _on_people(lambda people: people.enable(name))
     print(f"{name} may log in again")
 
 
@@ -136,56 +132,29 @@ def forget(
     network: Annotated[
         str | None, typer.Option(help="Only on this network (x, bluesky, ...).")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    confirmed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove what a person wrote: texts, embeddings, drafts and dead letters. Tombstones keep it
     from coming back.
     """
-    from stream.desk.erasure import forget as remove
-    from stream.pipeline import outgoing
+    from stream.bootstrap.jobs import forget_author
 
-    if not yes:
+    if not confirmed:
         typer.confirm(f"Remove everything that {author} wrote? This cannot be undone", abort=True)
-
-    async def work(found: Parts) -> Any:
-        async with found.engine() as engine, found.kafka.publisher() as publisher:
-            await found.kafka.declare_topics()
-            return await remove(
-                engine,
-                author,
-                actor=getpass.getuser(),
-                network=network,
-                publish=lambda saved: publisher.publish(outgoing(saved)),
-            )
-
-    gone = _with_parts(work, broker=True)
+    removed = run_on_parts(
+        "people",
+        lambda running: forget_author(running, author, by=getpass.getuser(), network=network),
+    )
     print(
-        f"{gone.messages} messages, {gone.drafts} drafts and {gone.dead_letters} dead letters of {author} are removed"
+        f"{removed.messages} messages, {removed.drafts} drafts and {removed.dead_letters} dead"
+        f" letters of {author} are removed"
     )
 
 
-def _run(work: Callable[[People], Awaitable[T]]) -> T:
-    async def with_people(found: Parts) -> T:
-        from stream.accounts.users import People
+def _on_people(work: Callable[[People], Awaitable[T]]) -> T:
+    from stream.bootstrap.stores import open_people
 
-        async with found.engine() as engine:
-            return await work(People(engine))
-
-    return _with_parts(with_people, broker=False)
-
-
-def _with_parts(work: Callable[[Parts], Awaitable[T]], *, broker: bool) -> T:
-    from stream.bootstrap.parts import ensure_migrated, parts
-
-    settings = read_settings()
-    set_up_logs(settings, quiet=True)
-
-    async def run() -> T:
-        async with parts(settings, "people", broker=broker) as found:
-            await ensure_migrated(found)
-            return await work(found)
-
-    return asyncio.run(run())
+    return run_on_store("people", open_people, work)
 
 
 def _password() -> str:

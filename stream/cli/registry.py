@@ -1,20 +1,19 @@
-"""`earshot model`: which models there are, which one is in use, how to go back, and how to send one
-to a hub.
-"""
+"""`earshot model`: the models that were released here, the one in use, and a push to a hub."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from models.artifact import CARD
-from models.registry import Registry
+from stream.bootstrap.loading import model_registry
+from stream.cli.options import require
 from stream.errors import UserError
 from stream.settings import Settings, read_settings
 
@@ -31,27 +30,26 @@ def add_to(app: typer.Typer) -> None:
 def list_models() -> None:
     """The models that can be used; the one in use is marked."""
     settings = read_settings()
-    known = _registry(settings).known()
+    models = model_registry(settings).known()
     if not sys.stdout.isatty():
-        rows: list[dict[str, Any]] = [
+        rows = [
             {
-                "version": one.version,
-                "in_use": one.in_use,
-                "shipped": one.shipped,
-                "broken": one.broken,
+                "version": known.version,
+                "in_use": known.in_use,
+                "shipped": known.shipped,
+                "broken": known.broken,
+                "folder": str(known.folder),
             }
-            | {"folder": str(one.folder)}
-            for one in known
+            for known in models
         ]
         print(json.dumps(rows, indent=2))
         return
     table = Table("", "version", "", box=None, padding=(0, 2))
-    for one in known:
-        table.add_row(
-            "●" if one.in_use else "", one.version, one.broken or ("shipped" if one.shipped else "")
-        )
+    for known in models:
+        remark = known.broken or ("shipped" if known.shipped else "")
+        table.add_row("●" if known.in_use else "", known.version, remark)
     Console().print(table)
-    _tell_of_override(settings)
+    _warn_of_override(settings)
 
 
 @model.command()
@@ -68,7 +66,7 @@ def show(
     """
     from models.artifact import load_artifact
 
-    registry = _registry(read_settings())
+    registry = model_registry(read_settings())
     artifact = load_artifact(registry.current()) if version is None else registry.find(version)
     if as_json or not (artifact.folder / CARD).exists():
         print(json.dumps(dict(artifact.story), indent=2, ensure_ascii=False))
@@ -84,30 +82,37 @@ def show(
 
 @model.command()
 def use(
-    which: Annotated[
-        str, typer.Argument(help="A version, the start of one, `shipped`, or a model's directory.")
+    version: Annotated[
+        str,
+        typer.Argument(
+            metavar="which",
+            help="A version, the start of one, `shipped`, or a model's directory.",
+        ),
     ],
 ) -> None:
-    """Use this model from the next start of a worker on. One that did not pass the gate is refused."""
+    """Use this model from the next start of a worker on. One that did not pass the gate is
+    refused.
+    """
     from models.sentiment_classifier import is_classifier
 
-    if is_classifier(Path(which).expanduser()):
+    if is_classifier(Path(version).expanduser()):
         raise UserError(
-            f"{which} says sentiment alone; a worker needs a model of all heads (see models/README.md)"
+            f"{version} says sentiment alone; a worker needs a model of all heads (see"
+            " models/README.md)"
         )
     settings = read_settings()
-    artifact = _registry(settings).use(which)
+    artifact = model_registry(settings).use(version)
     print(f"{artifact.version} is in use; restart the workers to load it")
-    _tell_of_override(settings)
+    _warn_of_override(settings)
 
 
 @model.command()
 def rollback() -> None:
     """Go back to the model that was in use before."""
     settings = read_settings()
-    artifact = _registry(settings).rollback()
+    artifact = model_registry(settings).rollback()
     print(f"{artifact.version} is in use again; restart the workers to load it")
-    _tell_of_override(settings)
+    _warn_of_override(settings)
 
 
 @model.command()
@@ -123,10 +128,7 @@ def push(
     """Send a model to a hub (HF_ENDPOINT; the token is that of `hf auth login` or HF_TOKEN). Needs
     the train extra.
     """
-    from importlib.util import find_spec
-
-    if find_spec("huggingface_hub") is None:
-        raise UserError("sending needs more packages: pip install 'earshot[train]'")
+    require(("huggingface_hub",), "sending")
     from models.training.errors import TrainingError
     from models.training.lab.hub import push as send
 
@@ -136,10 +138,6 @@ def push(
         raise UserError(str(error)) from None
 
 
-def _registry(settings: Settings) -> Registry:
-    return Registry(settings.home / "models")
-
-
-def _tell_of_override(settings: Settings) -> None:
+def _warn_of_override(settings: Settings) -> None:
     if settings.model is not None:
         print(f"EARSHOT_MODEL is set: {settings.model} is loaded all the same", file=sys.stderr)

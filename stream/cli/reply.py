@@ -1,160 +1,108 @@
-"""`earshot reply`: drafts for a text, and what becomes of the drafts of tickets
-(stream/cli/replies.py).
-"""
+"""`earshot reply`: the drafts of tickets, and the decisions on them."""
 
 from __future__ import annotations
 
+import getpass
 import json
-import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from stream.cli.show import plain
+from stream.cli import reply_draft, show
+from stream.cli.on_store import run_on_store
+from stream.cli.options import JsonLines
 from stream.errors import UserError
-from stream.settings import read_settings
 
 if TYPE_CHECKING:
-    from models.replier.draft import Candidate, Draft, ReplyRequest
+    from stream.replies.store import Replies
+
+T = TypeVar("T")
+
+Number = Annotated[int, typer.Argument(help="The reply's number; see `earshot reply list`.")]
 
 reply = typer.Typer(
     no_args_is_help=True, help="Drafted replies: draft, list, show, approve, discard, edits."
 )
 
-_UNREAD = {
-    "empty": "there is no message to answer",
-    "language": "the message is not in English, and drafts are; a person has to answer it",
-    "strange": "the message is unlike any that the model has seen; a person has to answer it",
-}
-
 
 def add_to(app: typer.Typer) -> None:
+    reply_draft.add_to(reply)
+    reply.command("list")(list_replies)
+    reply.command("show")(show_reply)
+    reply.command()(approve)
+    reply.command()(discard)
+    reply.command()(edits)
     app.add_typer(reply, name="reply")
 
 
-@reply.command("draft")
-def draft(
-    text: Annotated[
-        str, typer.Argument(help="The customer's message; - reads it from standard input.")
-    ],
-    brand: Annotated[
-        str | None, typer.Option(help="Who answers, in its tone where the model knows it.")
-    ] = None,
-    topic: Annotated[
-        str | None, typer.Option(help="What it is about; the model's own judgement otherwise.")
-    ] = None,
-    network: Annotated[
-        str, typer.Option(help="Where the answer goes: x, bluesky, mastodon or another.")
-    ] = "x",
-    n: Annotated[int, typer.Option("--n", min=1, max=6, help="How many candidates.")] = 3,
-    seed: Annotated[int, typer.Option(help="Another seed, other drafts; the same, the same.")] = 0,
-    model: Annotated[
-        Path | None, typer.Option("--model", help="Directory of a replier; the shipped one else.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON also on a terminal.")] = False,
+def list_replies(
+    ticket: Annotated[str | None, typer.Option(help="Only of this ticket.")] = None,
+    decided: Annotated[bool, typer.Option("--all", help="Decided ones too.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+    as_json: JsonLines = False,
 ) -> None:
-    """Draft answers to a message, with the policy gate's verdict on each. Nothing is sent."""
-    from models.redact import redact
-    from stream.bootstrap.loading import load_analyzer, load_replier
-
-    settings = read_settings()
-    replier = load_replier(
-        settings if model is None else settings.model_copy(update={"replier": model})
-    )
-    said = redact(sys.stdin.buffer.read().decode("utf-8", "replace") if text == "-" else text)
-    analysis = load_analyzer(settings)([said])[0]
-    if analysis.abstained:  # as the stream has it: a person answers what the model cannot read
-        raise UserError(f"no draft: {_UNREAD[analysis.why or 'strange']}")
-    request = _request(said, analysis, brand, topic, network)
-    made = replier([request], n=n, seed=seed)[0]
-    if as_json or not sys.stdout.isatty():
-        told = json.dumps(_as_json(request, made), ensure_ascii=False, indent=2)
-        print(told.encode("utf-8", "replace").decode())
-    else:
-        _show(request, made)
+    """Drafts that wait for a person, the newest first."""
+    states = None if decided or ticket else ("draft",)
+    show.replies(on_replies(lambda replies: replies.newest(states, ticket, limit)), as_json)
 
 
-def _request(
-    text: str, analysis: Any, brand: str | None, topic: str | None, network: str
-) -> ReplyRequest:
-    from models.replier.draft import ReplyRequest
-
-    return ReplyRequest(
-        text=text,
-        brand=brand,
-        topic=topic or (analysis.topic.label if analysis.topic else None),
-        problem=analysis.problem and analysis.problem.label,
-        sentiment=analysis.sentiment and analysis.sentiment.label,
-        severity=analysis.severity,
-        network=network,
-    )
+def show_reply(number: Number) -> None:
+    """One reply with every candidate, its score, and what the policy gate says against it. JSON."""
+    row = on_replies(lambda replies: replies.find(number))
+    print(json.dumps(row, indent=2, ensure_ascii=False, default=str))
 
 
-def _as_json(request: ReplyRequest, made: Draft) -> dict[str, Any]:
-    from models.replier.policy import length, price
+def approve(
+    number: Number,
+    text: Annotated[
+        str | None, typer.Option(help="Send these words instead of the draft's.")
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Although the policy gate refuses them.")
+    ] = False,
+) -> None:
+    """Let a reply be sent. A worker sends it: first it looks whether the message still stands as it
+    was.
+    """
+    from stream.desk.reply_approval import Refused
+    from stream.desk.reply_approval import approve as approve_reply
 
-    return {
-        "text": request.text,
-        "brand": request.brand,
-        "topic": request.topic,
-        "sentiment": request.sentiment,
-        "severity": request.severity,
-        "network": request.network,
-        "candidates": [
-            {
-                "text": one.text,
-                "passes": one.passes,
-                "source": one.source,
-                "score": round(one.score, 4),
-                "length": length(one.text, request.network),
-                "price": price(one.text, request.network),
-                "refusals": [
-                    {"rule": refusal.rule, "why": refusal.why} for refusal in one.refusals
-                ],
-            }
-            for one in made.candidates
-        ],
-        "model": made.model,
-    }
+    async def decide(replies: Replies) -> Any:
+        try:
+            return await approve_reply(replies, number, getpass.getuser(), text=text, anyway=anyway)
+        except Refused as refused:
+            raise UserError(f"{refused}; --text says it otherwise, --anyway sends them") from None
+
+    row = on_replies(decide)
+    print(f"reply {number} to {row['event_id']} is approved; a running worker sends it")
 
 
-def _show(request: ReplyRequest, made: Draft) -> None:
-    console = Console()
-    console.print(plain(request.text), style="bold")
-    judged = [
-        request.topic,
-        request.sentiment,
-        None if request.severity is None else f"severity {request.severity}",
-    ]
-    console.print(plain(" · ".join(str(one) for one in judged if one)), style="dim")
-    table = Table(box=None, padding=(0, 1), show_header=False)
-    for column in ("", "score", "text"):
-        table.add_column(column, no_wrap=column != "text")
-    for one in made.candidates:
-        mark = Text("✓", "green") if one.passes else Text("✗", "red")
-        score = "template" if one.source == "template" else f"{one.score:.2f}"
-        table.add_row(
-            mark,
-            Text(score, "dim"),
-            Text.assemble(plain(one.text), "\n", (_verdict(request, one), "dim")),
-        )
-    console.print(table)
+def discard(number: Number) -> None:
+    """Never send this reply."""
+    on_replies(lambda replies: replies.discard(number, getpass.getuser()))
+    print(f"reply {number} is discarded")
 
 
-def _verdict(request: ReplyRequest, one: Candidate) -> str:
-    from models.replier.policy import length, limit, price
+def edits(
+    out: Annotated[
+        Path | None, typer.Option(help="Write here instead of to standard output.")
+    ] = None,
+) -> None:
+    """What people made of drafts, one JSON object a line: for `earshot train replies
+    --from-edits`.
+    """
+    rows = on_replies(lambda replies: replies.edits())
+    lines = [f"{json.dumps(dict(row), ensure_ascii=False)}\n" for row in rows]
+    if out is None:
+        print("".join(lines), end="")
+        return
+    out.write_text("".join(lines), encoding="utf-8")
+    print(f"{len(lines)} edits are in {out}")
 
-    if one.refusals:
-        return "; ".join(f"{plain(refusal.rule)}: {plain(refusal.why)}" for refusal in one.refusals)
-    told = f"{length(one.text, request.network)} of {limit(request.network)} characters"
-    dollars = price(one.text, request.network)
-    if dollars is None:
-        return told
-    without = price("", request.network)
-    return f"{told}, ${dollars:.3f} to post" + (
-        f" (${without:.3f} without the link)" if dollars != without else ""
-    )
+
+def on_replies(work: Callable[[Replies], Awaitable[T]]) -> T:
+    from stream.bootstrap.stores import open_replies
+
+    return run_on_store("replies", open_replies, work)

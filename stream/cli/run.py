@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from stream.cli.options import Rate
 from stream.errors import UserError
 from stream.observe.logs import set_up_logs
 from stream.settings import read_settings
 
+if TYPE_CHECKING:
+    from stream.bootstrap.replay import Summary
+
 Port = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="0 takes any free port.")
-]
-Rate = Annotated[
-    float | None, typer.Option("--rate", min=0.1, help="At most so many events a second.")
 ]
 
 
@@ -28,18 +29,24 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo() -> None:
-    """Show everything on a made-up day of two companies: a quiet morning, an outage at noon, spam."""
+    """Show everything on a made-up day of two companies: a quiet morning, an outage at noon,
+    spam.
+    """
     from connectors.demo import demo_day
-    from stream.cli import replaying, show
+    from stream.bootstrap.replay import EventList, replay
+    from stream.cli import show
+    from stream.cli.progress import ReplayBar
 
     started = time.monotonic()
     settings, console = read_settings(), Console(stderr=True)
     set_up_logs(settings, quiet=True)
-    events = list(demo_day())
-    source = replaying.Listed("demo", events)
-    summary = asyncio.run(replaying.replay(settings, source, console, wait=True, started=started))
+    events = EventList("demo", list(demo_day()))
+    with ReplayBar(console) as bar:
+        summary = asyncio.run(
+            replay(settings, events, wait=True, started=started, on_progress=bar.show)
+        )
     show.summary(Console(), summary)
-    show.next_steps(Console(), demo=True)
+    show.next_steps(Console())
 
 
 def up(
@@ -57,11 +64,11 @@ def up(
     set_up_logs(settings)
 
     async def serve() -> None:
-        async with parts(settings, "up") as found:
-            await ensure_migrated(found)
-            with worker_process(found.settings.home):
+        async with parts(settings, "up") as running:
+            await ensure_migrated(running)
+            with worker_process(running.settings.home):
                 await serve_console(
-                    found, host or settings.host, settings.port if port is None else port
+                    running, host or settings.host, settings.port if port is None else port
                 )
 
     asyncio.run(until_signal(serve()))
@@ -86,8 +93,9 @@ def worker(
 
     settings = read_settings()
     set_up_logs(settings)
-    chosen = None if without_web else settings.worker_port if port is None else port
-    asyncio.run(until_signal(serve_worker(settings, port=chosen, follow=follow)))
+    port = settings.worker_port if port is None else port
+    work = serve_worker(settings, port=None if without_web else port, follow=follow)
+    asyncio.run(until_signal(work))
 
 
 def web(
@@ -107,10 +115,10 @@ def web(
     set_up_logs(settings)
 
     async def serve() -> None:
-        async with parts(settings, "web") as found:
-            await ensure_migrated(found)
+        async with parts(settings, "web") as running:
+            await ensure_migrated(running)
             await serve_console(
-                found, host or settings.host, settings.port if port is None else port
+                running, host or settings.host, settings.port if port is None else port
             )
 
     asyncio.run(until_signal(serve()))
@@ -120,7 +128,8 @@ def ingest(
     source: Annotated[
         str,
         typer.Argument(
-            help="x, bluesky, mastodon, imap; `demo`; or a file: read on from where the last ingest stopped."
+            help="x, bluesky, mastodon, imap; `demo`; or a file: read on from where the"
+            " last ingest stopped."
         ),
     ],
     keyword: Annotated[
@@ -163,7 +172,8 @@ def ingest(
         _listen(source, brand, keyword or [], handle or [], port)
     elif keyword or handle or port is not None:
         raise UserError(
-            f"--keyword, --handle and --port belong to {', '.join(NETWORKS)}; {source} is none of them"
+            f"--keyword, --handle and --port belong to {', '.join(NETWORKS)};"
+            f" {source} is none of them"
         )
     else:
         _bring_in(source, format, brand, rate, wait=False, resume=True)
@@ -173,26 +183,30 @@ def _listen(
     network: str, brand: str | None, keywords: list[str], handles: list[str], port: int | None
 ) -> None:
     from stream.bootstrap.duties import until_signal
+    from stream.bootstrap.live import listen
     from stream.cli import show
-    from stream.cli.listening import listen
+    from stream.cli.live_screen import LiveScreen
 
-    settings, console = read_settings(), Console(stderr=True)
+    settings = read_settings()
     set_up_logs(settings, quiet=True)
+    with LiveScreen(Console(stderr=True)) as screen:
 
-    def done(summary: Any) -> None:
-        show.summary(Console(), summary)
+        def on_end(summary: Summary) -> None:
+            screen.stop()
+            show.summary(Console(), summary)
 
-    work = listen(
-        settings,
-        network,
-        console,
-        brand=brand,
-        keywords=keywords,
-        handles=handles,
-        port=port,
-        done=done,
-    )
-    asyncio.run(until_signal(work))
+        work = listen(
+            settings,
+            network,
+            brand=brand,
+            keywords=keywords,
+            handles=handles,
+            port=port,
+            on_message=screen.print,
+            on_progress=screen.show,
+            on_end=on_end,
+        )
+        asyncio.run(until_signal(work))
 
 
 def replay(
@@ -202,7 +216,8 @@ def replay(
     format: Annotated[
         str | None,
         typer.Option(
-            help="airline, sentiment140, twcs, complaints, transcripts or jsonl; found out from the header."
+            help="airline, sentiment140, twcs, complaints, transcripts or jsonl; found"
+            " out from the header."
         ),
     ] = None,
     rate: Rate = None,
@@ -231,14 +246,14 @@ def migrate() -> None:
     set_up_logs(settings)
 
     async def bring_up() -> str:
-        async with parts(settings, "migrate", broker=False) as found:
-            return await upgrade(found.database_url)
+        async with parts(settings, "migrate", broker=False) as running:
+            return await upgrade(running.database_url)
 
     typer.echo(f"the database is at revision {asyncio.run(bring_up())}")
 
 
 def _bring_in(
-    named: str,
+    name: str,
     format: str | None,
     brand: str | None,
     rate: float | None,
@@ -246,22 +261,27 @@ def _bring_in(
     wait: bool,
     resume: bool,
 ) -> None:
-    from stream.cli import replaying, show
+    from stream.bootstrap.replay import bring_in
+    from stream.cli import show
+    from stream.cli.progress import BadRows, ReplayBar
 
     settings, console = read_settings(), Console(stderr=True)
     set_up_logs(settings, quiet=True)
-    summary = asyncio.run(
-        replaying.bring_in(
+    bad_rows = BadRows(console)
+    with ReplayBar(console) as bar:
+        work = bring_in(
             settings,
-            named,
-            console,
+            name,
             format=format,
             brand=brand,
             rate=rate,
             wait=wait,
             resume=resume,
+            on_bad_row=bad_rows,
+            on_progress=bar.show,
         )
-    )
+        summary = asyncio.run(work)
+    summary.bad_rows = bad_rows.count
     show.summary(Console(), summary)
     if summary.bad_rows:
         raise typer.Exit(1)

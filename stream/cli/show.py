@@ -1,11 +1,11 @@
-"""How results read on a terminal. Texts of customers are data: never markup, never control
-characters.
-"""
+"""Results on a terminal. Texts of customers are data: never markup, never control characters."""
 
 from __future__ import annotations
 
+import json
+import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -13,59 +13,87 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from stream.cli.replaying import Summary
+    from stream.bootstrap.replay import Summary
 
 _LEVEL_STYLE = {"P1": "bold white on red", "P2": "bold red", "P3": "yellow", "P4": "dim"}
 
 
 def plain(text: object, longest: int | None = None) -> Text:
-    """`text` with nothing in it that a terminal would obey, on one line."""
-    said = "".join(
+    """`text` on one line, without anything that a terminal would obey."""
+    letters = (
         " " if unicodedata.category(letter) in ("Cc", "Cf") else letter for letter in str(text)
     )
-    said = " ".join(said.split())
-    return Text(said if longest is None or len(said) <= longest else said[: longest - 1] + "…")
+    line = " ".join("".join(letters).split())
+    if longest is not None and len(line) > longest:
+        line = line[: longest - 1] + "…"
+    return Text(line)
 
 
-def summary(console: Console, told: Summary) -> None:
-    """What a replay did and what the store holds now."""
-    before, after = told.before, told.after
-    rate = told.sent / max(told.seconds, 1e-6)
+def figures(values: Mapping[str, Any]) -> None:
+    """A table for a person, JSON for a program."""
+    if not sys.stdout.isatty():
+        print(json.dumps(values, indent=2))
+        return
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for name, value in _flat(values):
+        table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
+    Console().print(table)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def summary(console: Console, replayed: Summary) -> None:
+    """The result of a replay, and what the store holds now."""
+    rate = replayed.sent / max(replayed.seconds, 1e-6)
     console.print()
     console.print(
         plain(
-            f"{told.source}: {told.sent:,} events in {told.seconds:.1f} s ({rate:,.0f} a second)"
+            f"{replayed.source}: {replayed.sent:,} events in {replayed.seconds:.1f} s"
+            f" ({rate:,.0f} a second)"
         ),
         style="bold",
     )
-    if told.bad_rows:
-        console.print(f"  {told.bad_rows:,} rows could not be read", style="yellow")
-    if told.too_large:
+    for line in _losses(replayed):
+        console.print(f"  {line}", style="yellow")
+    for line in _stored(replayed):
+        console.print(f"  {line}")
+    if replayed.after.dead_letters:
         console.print(
-            f"  {told.too_large:,} were too large for a message: `earshot dead list`",
-            style="yellow",
+            f"  {replayed.after.dead_letters:,} dead letters: `earshot dead list`", style="yellow"
         )
-    if told.waited:
-        new = after.events + after.deleted - before.events - before.deleted
-        console.print(
-            f"  {new:,} new in the store, {told.sent - new:,} repeated there or known already"
-        )
-    levels = ", ".join(f"{count:,} {level}" for level, count in sorted(after.tickets.items()))
-    console.print(f"  the store holds {after.events:,} events, {after.scored:,} scored")
-    console.print(
-        f"  {sum(after.tickets.values()):,} tickets ({levels or 'none'}), {sum(after.alerts.values()):,} alerts"
-    )
-    if after.dead_letters:
-        console.print(f"  {after.dead_letters:,} dead letters: `earshot dead list`", style="yellow")
-    if told.first_ticket_seconds is not None:
-        console.print(f"  first ticket {told.first_ticket_seconds:.1f} s after the start")
-    if told.tickets:
+    if replayed.first_ticket_seconds is not None:
+        console.print(f"  first ticket {replayed.first_ticket_seconds:.1f} s after the start")
+    if replayed.tickets:
         console.print("\nMost urgent", style="bold")
-        tickets(console, told.tickets)
-    if told.alerts:
+        tickets(console, replayed.tickets)
+    if replayed.alerts:
         console.print("\nAlerts", style="bold")
-        for alert in told.alerts:
+        for alert in replayed.alerts:
             console.print(alert_line(alert))
+
+
+def _losses(replayed: Summary) -> Iterator[str]:
+    if replayed.bad_rows:
+        yield f"{replayed.bad_rows:,} rows could not be read"
+    if replayed.too_large:
+        yield f"{replayed.too_large:,} were too large for a message: `earshot dead list`"
+
+
+def _stored(replayed: Summary) -> Iterator[str]:
+    before, after = replayed.before, replayed.after
+    if replayed.waited:
+        new = after.events + after.deleted - before.events - before.deleted
+        yield f"{new:,} new in the store, {replayed.sent - new:,} repeated there or known already"
+    levels = ", ".join(f"{count:,} {level}" for level, count in sorted(after.tickets.items()))
+    count, alerts = sum(after.tickets.values()), sum(after.alerts.values())
+    yield f"the store holds {after.events:,} events, {after.scored:,} scored"
+    yield f"{count:,} tickets ({levels or 'none'}), {alerts:,} alerts"
 
 
 def tickets(console: Console, rows: Sequence[Any]) -> None:
@@ -77,40 +105,58 @@ def tickets(console: Console, rows: Sequence[Any]) -> None:
     table.add_column("what they say, and why it matters")
     for row in rows:
         level = Text(f" {row['level']} ", style=_LEVEL_STYLE.get(row["level"], ""))
-        said = Text.assemble(plain(row["excerpt"], 200), "\n", (reasons(row["factors"]), "cyan"))
-        table.add_row(level, str(row["priority"]), plain(row["brand"] or "–"), said)
+        text = Text.assemble(plain(row["excerpt"], 200), "\n", (reasons(row["factors"]), "cyan"))
+        table.add_row(level, str(row["priority"]), plain(row["brand"] or "–"), text)
     console.print(table)
 
 
-def reasons(factors: Sequence[Any], most: int = 4) -> str:
-    """The weightiest factors of a priority in words, with the points that each adds; the others are
-    counted.
-    """
-    weighty = sorted(
-        (each for each in factors if abs(each["points"]) >= 1),
-        key=lambda each: -abs(each["points"]),
-    )
-    told = [f"{plain(each['words']).plain} ({each['points']:+.0f})" for each in weighty[:most]]
-    return " · ".join([*told, f"{len(weighty) - most} more"] if len(weighty) > most else told)
+def reasons(factors: Sequence[Any], limit: int = 4) -> str:
+    """The weightiest factors of a priority with the points that each adds; the rest is counted."""
+    weighty = [factor for factor in factors if abs(factor["points"]) >= 1]
+    weighty.sort(key=lambda factor: -abs(factor["points"]))
+    words = [f"{plain(factor['words']).plain} ({factor['points']:+.0f})" for factor in weighty]
+    if len(words) > limit:
+        words[limit:] = [f"{len(words) - limit} more"]
+    return " · ".join(words)
+
+
+def replies(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    """Replies as a table, or a JSON object a line."""
+    if as_json or not sys.stdout.isatty():
+        for row in rows:
+            print(json.dumps(row, ensure_ascii=False, default=str))
+        return
+    table = Table(box=None, padding=(0, 2))
+    for column in ("", "state", "brand", "ticket", "text", ""):
+        table.add_column(column)
+    for row in rows:
+        table.add_row(
+            str(row["id"]),
+            *(plain(row[name] or "", 60) for name in ("state", "brand", "ticket_id")),
+            plain(row["text"]),
+            plain(row["reason"] or "", 80),
+        )
+    Console().print(table if rows else "There are none.")
 
 
 def alert_line(alert: Any) -> Text:
     style = "bold red" if alert.severity >= 8 else "red"
+    brand = alert.brand or "no brand"
     if alert.kind == "burst":
-        told = alert.evidence
+        evidence = alert.evidence
         text = (
-            f"{alert.brand or 'no brand'}: {told['negative']} negative messages where {told['expected']:g} were usual, "
-            f"mostly about {alert.topic or 'other'}"
+            f"{brand}: {evidence['negative']} negative messages where"
+            f" {evidence['expected']:g} were usual, mostly about {alert.topic or 'other'}"
         )
     else:
-        text = f"{alert.brand or 'no brand'}: P1 ticket {alert.ticket_id}"
+        text = f"{brand}: P1 ticket {alert.ticket_id}"
     when = f"{alert.started_at:%Y-%m-%d %H:%M}Z"
     return Text.assemble(("  ! ", style), plain(f"{when}  {text} (severity {alert.severity})"))
 
 
-def next_steps(console: Console, *, demo: bool = False) -> None:
+def next_steps(console: Console) -> None:
     console.print("\nGo on with", style="bold")
-    for command, what in (
+    for command, help in (
         ("earshot tickets --level P1", "the queue, with reasons"),
         ('earshot sql "select * from brand_health"', "ask the database anything"),
         (
@@ -120,4 +166,4 @@ def next_steps(console: Console, *, demo: bool = False) -> None:
         ('earshot analyze "my line has been down all day"', "what the model makes of a text"),
         ("earshot replay FILE --wait", "your own tweets, complaints or calls"),
     ):
-        console.print(Text.assemble("  ", (command, "green"), f"   {what}"))
+        console.print(Text.assemble("  ", (command, "green"), f"   {help}"))

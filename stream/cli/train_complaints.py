@@ -1,19 +1,21 @@
-"""The command that learns from a company's own history: train complaints."""
+"""`earshot train complaints`: a model of a company's own history."""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from stream.cli.models import _tell
+from stream.cli import show
+from stream.cli.options import require, settings_with
 from stream.cli.training_bar import watched
 from stream.errors import UserError
-from stream.settings import read_settings
+
+OnLine = Callable[[str], None]
 
 NEEDED = ("sklearn", "onnx", "torch", "peft", "optimum")
 
@@ -63,8 +65,8 @@ def train_complaints(
     per_class: Annotated[
         int | None, typer.Option(min=1, help="Learn from so many texts of a class, at most.")
     ] = None,
-    least: Annotated[
-        int, typer.Option(min=2, help="A class with fewer texts is learnt as other.")
+    minimum: Annotated[
+        int, typer.Option("--least", min=2, help="A class with fewer texts is learnt as other.")
     ] = 3,
     scale: Annotated[
         Scale | None, typer.Option(help="Of dissatisfaction, where the values do not tell.")
@@ -87,62 +89,65 @@ def train_complaints(
     use OUT/model. Dissatisfaction may be 0-100, 1-5, 0-4 or Low, Medium, High. A tuning that was
     interrupted goes on where it was.
     """
-    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        raise UserError(
-            f"training needs more packages ({', '.join(missing)}): pip install 'earshot[train]'"
-        )
+    require(NEEDED, "training")
     from models.training.custom.request import TrainingRequest
     from models.training.errors import TrainingError
+    from stream.bootstrap.loading import artifact_in_use
 
-    given = {"text": text, "topic": topic, "problem": problem, "dissatisfaction": dissatisfaction}
+    columns = {"text": text, "topic": topic, "problem": problem, "dissatisfaction": dissatisfaction}
     request = TrainingRequest(
         history,
-        columns={ours: name for ours, name in given.items() if name is not None},
+        columns={column: name for column, name in columns.items() if name is not None},
         scale=scale and scale.value,
-        minimum=least,
+        minimum=minimum,
         limit=per_class,
         test=test,
     )
     folder = out or Path("runs") / history.name.partition(".")[0]
     try:
-        with watched() as say:
+        start = artifact_in_use(settings_with(model=model))
+        with watched() as on_line:
             if curve:
-                from models.training.custom.learning_curve import learning_curve
-
-                figures = learning_curve(request, _start(model), say)
+                figures = _learning_curve(request, start, on_line)
             elif head_only:
-                from models.training.custom.heads_only import train_light
-
-                story = train_light(request, _start(model), folder / "model", say)
+                figures = _train_heads(request, start, folder / "model", on_line)
             else:
-                from models.training.custom.finetune_encoder import train_tuned
-
-                story = train_tuned(request, _start(model), folder, config, say)
+                figures = _finetune(request, start, folder, config, on_line)
     except TrainingError as error:
         raise UserError(str(error)) from None
-    if curve:
-        _tell(figures)
-        return
-    _tell(
-        {
-            "model": story["version"],
-            **{name: _short(one) for name, one in {**story["validation"], **story["test"]}.items()},
+    show.figures(figures)
+    if not curve:
+        print(
+            f'{folder / "model"}: try EARSHOT_MODEL={folder / "model"} earshot analyze "..."',
+            file=sys.stderr,
+        )
+
+
+def _learning_curve(request: Any, start: Any, on_line: OnLine) -> dict[str, Any]:
+    from models.training.custom.learning_curve import learning_curve
+
+    return learning_curve(request, start, on_line)
+
+
+def _train_heads(request: Any, start: Any, out: Path, on_line: OnLine) -> dict[str, Any]:
+    from models.training.custom.heads_only import train_light
+
+    return _run_figures(train_light(request, start, out, on_line))
+
+
+def _finetune(
+    request: Any, start: Any, folder: Path, config: Path | None, on_line: OnLine
+) -> dict[str, Any]:
+    from models.training.custom.finetune_encoder import train_tuned
+
+    return _run_figures(train_tuned(request, start, folder, config, on_line))
+
+
+def _run_figures(story: dict[str, Any]) -> dict[str, Any]:
+    """The model's version, and the plain figures of every head."""
+    figures: dict[str, Any] = {"model": story["version"]}
+    for head, measured in {**story["validation"], **story["test"]}.items():
+        figures[head] = {
+            name: value for name, value in measured.items() if not isinstance(value, dict | list)
         }
-    )
-    print(
-        f'{folder / "model"}: try EARSHOT_MODEL={folder / "model"} earshot analyze "..."',
-        file=sys.stderr,
-    )
-
-
-def _start(model: Path | None) -> Any:
-    """The model to start from: the one that is named, or the one in use."""
-    from models.artifact import load_artifact
-    from models.registry import Registry
-
-    settings = read_settings()
-    return load_artifact(model or settings.model or Registry(settings.home / "models").current())
-
-
-def _short(figures: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in figures.items() if not isinstance(value, dict | list)}
+    return figures

@@ -1,4 +1,4 @@
-"""What a person sees of a training run: a live bar on a terminal, the lines of the log elsewhere."""
+"""Progress of a training run: a live bar on a terminal, the lines of the log elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def watched(console: Console | None = None) -> Iterator[Callable[[str], None]]:
-    """A `say` for a trainer: it takes lines of its log, JSON or plain words, until the run ends."""
+    """A function for the lines of a trainer's log, JSON or plain words, until the run ends."""
     console = console or Console(stderr=True)
     if not console.is_terminal:
         yield lambda line: print(line, file=sys.stderr, flush=True)
@@ -28,28 +28,28 @@ def watched(console: Console | None = None) -> Iterator[Callable[[str], None]]:
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("starting", total=None)
 
-        def say(line: str) -> None:
-            told = _facts(line)
-            if "step" in told and "of" in told:
+        def on_line(line: str) -> None:
+            fields = _fields(line)
+            if "step" in fields and "of" in fields:
                 bar.update(
                     task,
-                    completed=told["step"],
-                    total=told["of"],
-                    description=f"loss {told.get('loss', '–')}",
+                    completed=fields["step"],
+                    total=fields["of"],
+                    description=f"loss {fields.get('loss', '–')}",
                 )
             else:
-                bar.console.print(_words(told) or line, markup=False, highlight=False)
+                bar.console.print(_words(fields) or line, markup=False, highlight=False)
 
-        yield say
+        yield on_line
 
 
-def _facts(line: str) -> dict[str, Any]:
+def _fields(line: str) -> dict[str, Any]:
     try:
-        told = json.loads(line)
+        fields = json.loads(line)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
-def _words(told: dict[str, Any]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items())
+def _words(fields: dict[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in fields.items())

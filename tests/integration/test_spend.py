@@ -15,7 +15,8 @@ from connectors.events import decode
 from connectors.network import Context, ListenQuery
 from connectors.x import XNetwork
 from connectors.x.costs import PRICES, Meter
-from stream.cli.listening import look_up
+from stream.bootstrap.live import look_up
+from stream.bootstrap.parts import Stores
 from stream.ingest.spend import Spend, spend_alert
 from stream.postgres.database import open_engine
 
@@ -98,7 +99,7 @@ async def test_once_a_day_posts_of_open_tickets_are_looked_up_and_what_is_gone_i
         kafka = Published()
 
         for _ in range(2):
-            await look_up(account, "x", ListenQuery(("delta",)), store, kafka, context)
+            await look_up(account, "x", ListenQuery(("delta",)), Stores(engine), kafka, context)
 
         (deletion,) = [decode(each.value) for each in kafka]
         assert (deletion.kind, deletion.id, deletion.conversation) == (

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stream.app import create_app
-from stream.bootstrap.duties import running
+from stream.bootstrap.duties import running_app
 from stream.embedded import Embedded, free_port
 from stream.errors import BrokerAway
 from stream.kafka import Kafka, Outgoing
@@ -33,7 +33,7 @@ async def start_and_miss_and_listen(home: Path) -> None:
     settings, heard = Settings(home=home), Heard()
     for _ in range(2):
         try:
-            async with running(
+            async with running_app(
                 create_app(settings, f"127.0.0.1:{free_port()}", heard, embedded=True)
             ):
                 raise AssertionError("there is no broker")
@@ -47,7 +47,7 @@ async def start_and_miss_and_listen(home: Path) -> None:
         await kafka.declare_topics()
         async with kafka.publisher() as publisher:
             await publisher.publish([Outgoing("tweets", b"x:1", b"hello")])
-        async with running(create_app(settings, broker, heard, embedded=True)):
+        async with running_app(create_app(settings, broker, heard, embedded=True)):
             print(await asyncio.wait_for(heard.values.get(), 60))
     finally:
         await asyncio.to_thread(embedded.release, lambda at: True)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from benchmarks.bursts import evaluate_bursts
 
 from stream.bursts.detector import FEWEST, LONGEST, REST, Traffic, find_bursts
-from stream.evaluate_bursts import evaluate_bursts
 
 MIDNIGHT = datetime(2026, 3, 12, tzinfo=UTC)
 NOON = 12 * 60  # minutes after midnight
@@ -167,7 +167,7 @@ def test_a_larger_burst_is_more_severe():
 
 @pytest.mark.parametrize("seed", [11, 12])
 def test_planted_bursts_are_found_within_minutes_and_hardly_any_other(seed):
-    """The full year's figures: `earshot evaluate bursts`. The threshold was chosen on seed 1."""
+    """The full year's figures: `make bench-bursts`. The threshold was chosen on seed 1."""
     figures = evaluate_bursts(seed=seed, days=42)
 
     assert figures["planted"] >= 10

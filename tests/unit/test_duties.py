@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from stream.bootstrap.duties import every
+from stream.bootstrap.duties import eventually, every
 from stream.errors import DatabaseAway
+from stream.observe.health import Health
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,20 @@ async def test_a_duty_that_fails_is_tried_again(error):
     doing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await doing
+
+
+async def test_what_is_away_is_waited_for_alive_and_not_ready():
+    health, tries = Health(started=True), 0
+
+    async def connect() -> str:
+        nonlocal tries
+        tries += 1
+        if tries < 2:
+            raise DatabaseAway("the server is starting")
+        assert health.not_ready() == "waiting for Postgres"
+        return "connected"
+
+    assert await eventually("Postgres", lambda: connect(), health) == "connected"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,9 @@
-"""A made-up brand's negative messages, minute by minute, with bursts planted in them: the burst
-rule's measure.
+"""A simulated brand's negative messages per minute, with planted bursts.
 
-Everything that makes real traffic hard is in it: nights and weekends, growth, days that are better
-or worse than others, an unrest that lasts for hours, news that lift the traffic slowly and are no
-burst, holidays, messages that come in clumps, and crises that spoil the hours from which the usual
-is learnt. Seeded: the same seed is the same year.
+It has what makes real traffic hard: nights and weekends, growth, days that are better or worse than
+others, an unrest that lasts for hours, news that lift the traffic slowly and are no burst,
+holidays, clumps of messages, and crises that spoil the hours from which the usual is learnt.
+Seeded: the same seed is the same year.
 """
 
 from __future__ import annotations
@@ -42,11 +41,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Planted:
-    """One burst. start: its first minute with an extra message expected; end: where it has faded.
-    Minutes from START.
+    """One planted burst, in minutes from START.
 
-    peak: extra messages a minute at its height, in all topics together; times: of the usual rate of
-    these topics.
+    start: its first minute with an extra message expected. end: the minute where it has faded.
+    peak: extra messages a minute at its height, in all topics together. times: the peak as a
+    multiple of the usual rate of these topics.
     """
 
     start: int
@@ -65,7 +64,7 @@ class Year:
 def simulate(
     seed: int, *, days: int = 365, events_a_day: float = 50_000, bursts_a_week: float = 3.0
 ) -> Year:
-    """So many days of one brand. Bursts start at any time, more than five hours apart."""
+    """Simulate `days` of one brand. Bursts start at any time, more than five hours apart."""
     dice = np.random.default_rng(seed)
     n = days * _DAY
     share = _SHARE / _SHARE.sum()
@@ -84,8 +83,9 @@ def simulate(
 
 
 def _season(days: int) -> Floats:
-    """Of the average minute, (days * 1440,): quiet nights, two humps a day, weekends at 60 %,
-    growth by a quarter.
+    """Shares of the average minute, (days * 1440,).
+
+    Quiet nights, two humps a day, weekends at 60 %, growth by a quarter.
     """
     minute = np.arange(_DAY) / 60
     day = (
@@ -99,18 +99,16 @@ def _season(days: int) -> Floats:
 
 
 def _mood(dice: np.random.Generator, n: int) -> Floats:
-    """What lifts and lowers all topics together: days, hours, news, holidays."""
+    """Factors on all topics together, (n,): days, hours, news, holidays."""
     days = n // _DAY
     mood = np.repeat(dice.normal(0, 0.15, days), _DAY) + _wander(dice, n, hours=4.0, spread=0.15)
-    for at in dice.integers(
-        0, n, size=days // 15
-    ):  # news: up over two hours or more, and down again
+    # news: up over two hours or more, and down again
+    for at in dice.integers(0, n, size=days // 15):
         rise, fall = int(dice.uniform(120, 360)), int(dice.uniform(240, 900))
         shape = np.concatenate((np.linspace(0, 1, rise), np.linspace(1, 0, fall)))[: n - at]
         mood[at : at + len(shape)] += np.log(dice.uniform(1.5, 2.5)) * shape
-    for day in dice.choice(
-        days, size=days // 40, replace=False
-    ):  # holidays: a Sunday's traffic, or half as much again
+    # holidays: a Sunday's traffic, or half as much again
+    for day in dice.choice(days, size=days // 40, replace=False):
         mood[day * _DAY : (day + 1) * _DAY] += np.log(dice.choice([0.55, 1.5]))
     return np.exp(mood)
 
@@ -140,44 +138,45 @@ def _plant(
     minutes: dict[str, NDArray[np.integer]],
     a_week: float,
 ) -> list[Planted]:
-    """Add bursts to `minutes`: 4 to 30 times the usual of their topics on top of it, and 8 a minute
-    in each at least.
+    """Add bursts to `minutes`.
 
-    They rise within one to three minutes, last from ten minutes to hours, and fade. One of five is
+    A burst is 4 to 30 times the usual of its topics on top of it, and 8 a minute in each at least.
+    It rises within one to three minutes, lasts from ten minutes to hours, and fades. One of five is
     of three topics.
     """
     planted: list[Planted] = []
-    last = days * _DAY - 720
-    wanted = round(days / 7 * a_week)
-    slots = np.sort(
-        dice.choice(
-            np.arange(3 * _DAY, last, 300),
-            size=min(wanted, (last - 3 * _DAY) // 600),
-            replace=False,
-        )
-    )
-    for slot in slots:
+    for slot in _slots(dice, days, round(days / 7 * a_week)):
         if planted and slot - planted[-1].end < 240:
             continue
         start = int(slot + dice.integers(0, 60))
-        chosen = tuple(
-            str(t) for t in dice.choice(TOPICS, size=3 if dice.random() < 0.2 else 1, replace=False)
-        )
-        usual = sum(float(rates[topic][start]) for topic in chosen)
-        peak = max(8.0 * len(chosen), usual * float(np.exp(dice.uniform(np.log(4), np.log(30)))))
-        rise = int(dice.integers(1, 4))
-        flat = (
-            int(dice.exponential(25)) + 5 if dice.random() < 0.95 else int(dice.uniform(240, 480))
-        )
-        fade = np.exp(-np.arange(60) / 15)
-        shape = np.concatenate((np.arange(1, rise + 1) / rise, np.ones(flat), fade))
-        for topic in chosen:
-            extra = dice.poisson(peak / len(chosen) * shape)
+        count = 3 if dice.random() < 0.2 else 1
+        topics = tuple(str(topic) for topic in dice.choice(TOPICS, size=count, replace=False))
+        usual = sum(float(rates[topic][start]) for topic in topics)
+        peak = max(8.0 * count, usual * float(np.exp(dice.uniform(np.log(4), np.log(30)))))
+        shape = _shape(dice)
+        for topic in topics:
+            extra = dice.poisson(peak / count * shape)
             minutes[topic][start : start + len(extra)] += extra
-        planted.append(Planted(start, start + len(shape), chosen, peak, peak / max(usual, 1e-9)))
+        planted.append(Planted(start, start + len(shape), topics, peak, peak / max(usual, 1e-9)))
     return planted
 
 
+def _slots(dice: np.random.Generator, days: int, count: int) -> NDArray[np.int64]:
+    """Minutes at which bursts may begin, in order: not in the first three days."""
+    first, last = 3 * _DAY, days * _DAY - 720
+    size = min(count, (last - first) // 600)
+    return np.sort(dice.choice(np.arange(first, last, 300), size=size, replace=False))
+
+
+def _shape(dice: np.random.Generator) -> Floats:
+    """A burst's height by minute, at most 1: it rises, stays and fades."""
+    rise = int(dice.integers(1, 4))
+    short = dice.random() < 0.95
+    flat = int(dice.exponential(25)) + 5 if short else int(dice.uniform(240, 480))
+    fade = np.exp(-np.arange(60) / 15)
+    return np.concatenate((np.arange(1, rise + 1) / rise, np.ones(flat), fade))
+
+
 def minute(at: datetime) -> int:
-    """The minute of the year that `at` is."""
+    """Minutes from START to `at`."""
     return int((at - START) / timedelta(minutes=1))

@@ -1,0 +1,125 @@
+"""`earshot evaluate`: a model measured on your own labelled file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stream.cli import show
+from stream.cli.options import ReplierModel, ShippedModel, settings_with
+from stream.cli.progress import counted
+from stream.errors import UserError
+
+Data = Annotated[Path, typer.Option("--data", help="A CSV file with a header.")]
+
+evaluate = typer.Typer(no_args_is_help=True, help="Measure a model on your own labelled file.")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(evaluate, name="evaluate")
+
+
+@evaluate.command("sentiment")
+def evaluate_sentiment(data: Data, model: ShippedModel = None) -> None:
+    """Accuracy, F1, recall and calibration on a file with the columns text,label, of any size; .gz
+    is unpacked.
+    """
+    from models.evaluation.metrics import EvaluationError
+    from models.evaluation.sentiment import evaluate_sentiment as measure
+
+    try:
+        with counted("texts") as on_progress:
+            figures = measure(data, _sentiment_model(model), on_progress)
+        show.figures(figures)
+    except EvaluationError as error:
+        raise UserError(str(error)) from None
+
+
+@evaluate.command("complaints")
+def evaluate_complaints(data: Data, model: ShippedModel = None) -> None:
+    """Accuracy and F1 of every head on a file with the column text and any of complaint, severity,
+    topic, problem.
+    """
+    from models.evaluation.complaints import evaluate_complaints as measure
+    from models.evaluation.metrics import EvaluationError
+
+    try:
+        show.figures(measure(data, _analyzer(model)))
+    except EvaluationError as error:
+        raise UserError(str(error)) from None
+
+
+@evaluate.command("consistency")
+def evaluate_consistency(data: Data, model: ShippedModel = None) -> None:
+    """Whether a complaint in capitals, mistyped and in other words is read the same: columns
+    text[,paraphrase].
+    """
+    from models.evaluation.consistency import evaluate_consistency as measure
+    from models.evaluation.metrics import EvaluationError
+
+    try:
+        show.figures(measure(data, _analyzer(model)))
+    except EvaluationError as error:
+        raise UserError(str(error)) from None
+
+
+@evaluate.command("triage")
+def evaluate_triage(data: Data, model: ShippedModel = None) -> None:
+    """Precision and recall of tickets and of P1, and nDCG, on a file with the columns
+    text,should_ticket,priority.
+    """
+    from stream.brands import Brands
+    from stream.store.rows import as_stored
+    from stream.triage.evaluate import UnusableLabels
+    from stream.triage.evaluate import evaluate_triage as measure
+    from stream.triage.judgement import Judge
+
+    judge = Judge(_analyzer(model), Brands(()))
+
+    try:
+        show.figures(
+            measure(data, lambda events: [as_stored(judgement) for judgement in judge(events)])
+        )
+    except UnusableLabels as error:
+        raise UserError(str(error)) from None
+    except OSError as error:
+        raise UserError(f"{data}: {error.strerror}") from None
+
+
+@evaluate.command("replies")
+def evaluate_replies(
+    data: Data,
+    model: ReplierModel = None,
+    seed: Annotated[int, typer.Option(help="Of the drafts.")] = 0,
+) -> None:
+    """Perplexity, chrF, ROUGE-L, what the gate says, and speed, on a file with the columns
+    customer_text,agent_text.
+    """
+    from models.evaluation.metrics import EvaluationError
+    from models.evaluation.replies import evaluate_replies as measure
+    from stream.bootstrap.loading import load_analyzer, load_replier
+
+    settings = settings_with(replier=model)
+    try:
+        show.figures(measure(data, load_analyzer(settings), load_replier(settings), seed=seed))
+    except EvaluationError as error:
+        raise UserError(str(error)) from None
+
+
+def _sentiment_model(model: Path | None) -> Any:
+    """A model of sentiments alone, also that of a run of the lab, or a model of all heads."""
+    from models.sentiment_classifier import Classifier, is_classifier
+
+    if model is not None:
+        for folder in (model / "release", model):
+            if is_classifier(folder):
+                return Classifier(folder)
+    return _analyzer(model)
+
+
+def _analyzer(model: Path | None) -> Any:
+    from stream.bootstrap.loading import load_analyzer
+
+    return load_analyzer(settings_with(model=model))

@@ -1,0 +1,54 @@
+"""`earshot train`: the group of commands, and `train replies`."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stream.cli.training_bar import watched
+from stream.errors import UserError
+
+train = typer.Typer(
+    no_args_is_help=True,
+    help="Train a model (needs the train extra: pip install 'earshot\\[train]')",
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(train, name="train")
+
+
+@train.command("replies")
+def train_replies(
+    config: Annotated[Path, typer.Argument(help="A recipe; see models/training/configs.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Directory of the run; runs/NAME otherwise.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")
+    ] = None,
+    from_edits: Annotated[
+        Path | None,
+        typer.Option(
+            help="What agents made of drafts (draft, final, customer_text): JSON lines or CSV."
+        ),
+    ] = None,
+) -> None:
+    """Train the GRU and the n-grams that draft replies, mix them, and write the replier to
+    OUT/model.
+
+    A run that was interrupted goes on from its last checkpoint; with edits it goes on from its end.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise UserError("training needs more packages: pip install 'earshot[train]'")
+    from models.training.errors import TrainingError
+    from models.training.replies.train import train_replies as run
+
+    try:
+        with watched() as on_line:
+            run(config, out, data=data, edits=from_edits, say=on_line)
+    except TrainingError as error:
+        raise UserError(str(error)) from None

@@ -1,0 +1,1 @@
+"""Benchmarks for developers: the burst rule, open consoles, the parts of a training recipe."""
