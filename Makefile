@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test check format bench bench-bursts bench-consoles image clean chromium screenshots
+.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles image clean chromium screenshots
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -15,11 +15,15 @@ demo: install ## A made-up day, from tweets to tickets, on the embedded parts
 
 install: $(VENV)/.installed ## Only .venv with the runtime
 
-# Files of tests run side by side: each process has a PostgreSQL of its own.
+# Files of tests run side by side, the longest first: each process has a PostgreSQL of its own.
 PROCESSES ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 10
 
-test: $(VENV)/.tested chromium ## All tests
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
+test: $(VENV)/.tested chromium ## Every promise, in less than ten minutes
+	$(PYTEST) -m "not long"
+
+test-all: test ## Also what takes minutes each: 20,000 events under kills, Apache Kafka, several processes that train
+	$(PYTEST) -m long
 
 check: $(VENV)/.tested ## Lint, types, direction of imports
 	$(BIN)/ruff check .
@@ -33,6 +37,9 @@ format: $(VENV)/.tested ## Lay the code out
 
 # Airline tweets where the public data set is at hand, the demo day's texts otherwise.
 TWEETS ?= $(wildcard ../shared/data/tweets/airline/Tweets.csv)
+
+hooks: $(VENV)/.tested ## Have git check what is staged before it is committed
+	git config core.hooksPath .githooks
 
 bench: install ## Throughput, latency, stages and memory, of the stream and of REST; also bench.json
 	$(BIN)/earshot bench --out bench.json $(if $(TWEETS),--data $(TWEETS))

@@ -30,7 +30,7 @@ OPTIONS = (
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
-expect.set_options(timeout=15_000)  # of a machine that does many things at once
+expect.set_options(timeout=60_000)  # of a machine that does many things at once
 
 
 def chromium() -> str:

@@ -1,23 +1,87 @@
-"""What every test may ask for: a real PostgreSQL, and a fresh migrated database on it."""
+"""What every test may ask for: a real PostgreSQL, and a fresh migrated database on it; also how a
+run is laid out.
+"""
 
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import subprocess
-import tempfile
 import warnings
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import hypothesis
+import promises
 import pytest
+import schedule
+from scratch import scratch_folder
 from stores import Stores
 
 from stream.postgres.database import dsn, open_engine
 from stream.postgres.schema import migrate
 
+SLOW = [hypothesis.HealthCheck.too_slow]
+
+# No test asks anything of the internet; the client of model hubs reads this when it is imported.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+# The same examples each time, however slow the machine: a run is red for what was changed, not by
+# chance. `--hypothesis-profile=chance` looks for others.
+hypothesis.settings.register_profile(
+    "chance", deadline=None, database=None, suppress_health_check=SLOW
+)
+hypothesis.settings.register_profile(
+    "same", hypothesis.settings.get_profile("chance"), derandomize=True
+)
+hypothesis.settings.load_profile("same")
+
+# As many processes as `-n` says compute at once, each on a core of its own: threads of theirs would
+# be in the way.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 _numbers = itertools.count(1)
+
+
+def _file_of(nodeid: str) -> str:
+    """The file of a test, below tests/."""
+    return nodeid.partition("::")[0].removeprefix("tests/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: schedule.place_of(_file_of(item.nodeid)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """As `--dist loadfile`, but files of one group go to one process, too."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadGroupsOfFiles(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return schedule.group_of(_file_of(nodeid))
+
+    return LoadGroupsOfFiles(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    counts: Counter[tuple[str, str]] = Counter()
+    for outcome, place in (
+        ("passed", "passed"),
+        ("failed", "failed"),
+        ("error", "failed"),
+        ("skipped", "skipped"),
+    ):
+        for report in terminalreporter.getreports(outcome):
+            counts[promises.promise_of(_file_of(report.nodeid)) or "", place] += 1
+    terminalreporter.section("what was promised and tested")
+    for line in promises.covered(counts):
+        terminalreporter.line(line)
 
 
 class Postgres:
@@ -54,18 +118,22 @@ class Postgres:
         return self.url.replace("/postgres?", f"/{database}?")
 
     async def create(self, database: str, template: str = "template1") -> str:
+        await self._do(f'create database "{database}" template "{template}"')
+        return self.url_of(database)
+
+    async def drop(self, database: str) -> None:
+        await self._do(f'drop database "{database}" with (force)')
+
+    async def _do(self, statement: str) -> None:
         connection = await asyncpg.connect(dsn(self.url))
         try:
-            await connection.execute(f'create database "{database}" template "{template}"')
+            await connection.execute(statement)
         finally:
             await connection.close()
-        return self.url_of(database)
 
 
 def _postgres() -> Iterator[Postgres]:
-    folder = Path(
-        tempfile.mkdtemp(prefix="earshot-pg-")
-    )  # short: a socket's path has 107 characters at most
+    folder = scratch_folder("earshot-pg-")
     server = Postgres(folder)
     yield server
     server.stop("immediate")
@@ -85,21 +153,25 @@ def own_postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-async def empty_url(postgres: Postgres) -> str:
+async def empty_url(postgres: Postgres) -> AsyncIterator[str]:
     """A fresh database that no migration has seen."""
-    return await postgres.create(f"empty_{next(_numbers)}")
+    name = f"empty_{next(_numbers)}"
+    yield await postgres.create(name)
+    await postgres.drop(name)
 
 
 _template: dict[str, str] = {}
 
 
 @pytest.fixture
-async def postgres_url(postgres: Postgres) -> str:
+async def postgres_url(postgres: Postgres) -> AsyncIterator[str]:
     """A fresh migrated database, copied from one that was migrated once a session."""
     if postgres.url not in _template:
         await migrate(await postgres.create("migrated"))
         _template[postgres.url] = "migrated"
-    return await postgres.create(f"test_{next(_numbers)}", template=_template[postgres.url])
+    name = f"test_{next(_numbers)}"
+    yield await postgres.create(name, template=_template[postgres.url])
+    await postgres.drop(name)
 
 
 @pytest.fixture

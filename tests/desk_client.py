@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 from history import tweet, worst
+from people import quick_people
 from serving import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 from stores import Stores
@@ -16,7 +17,7 @@ from stores import Stores
 from models.replier.draft import Candidate, Draft
 from stream.accounts.api_keys import ApiKeys
 from stream.accounts.sessions import Sessions
-from stream.accounts.users import People, Role
+from stream.accounts.users import Role
 from stream.postgres.database import open_engine
 from stream.replies.store import Replies
 
@@ -67,7 +68,11 @@ class Office:
 
     def __init__(self, address: str, engine: AsyncEngine) -> None:
         self.address = address
-        self._people, self._sessions, self._keys = People(engine), Sessions(engine), ApiKeys(engine)
+        self._people, self._sessions, self._keys = (
+            quick_people(engine),
+            Sessions(engine),
+            ApiKeys(engine),
+        )
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Office:

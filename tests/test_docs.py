@@ -126,6 +126,16 @@ def test_every_dependency_is_bounded_and_was_tested_in_one_version():
     assert "://" not in lines
 
 
+def test_continuous_integration_runs_what_the_readme_types():
+    typed = set(re.findall(r"^\$ make (\w+)", README, re.MULTILINE)) - {
+        "image"
+    }  # which takes a builder of images
+    [ran] = re.findall(r"^make (.*)$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
+    known = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert {"demo", "test"} <= typed <= set(ran.split()) <= known
+
+
 def test_the_version_is_in_the_changelog():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 

@@ -33,7 +33,7 @@ _CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that are taken for an
 _ONE_AT_A_TIME = func.pg_advisory_xact_lock(func.hashtextextended("earshot setup", 0))
 
 # argon2id with the parameters of RFC 9106 for little memory: 64 MiB, 3 passes
-_hasher = PasswordHasher()
+HASHER = PasswordHasher()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,13 @@ _USER = select(*(users.c[name] for name in USER))
 
 
 class People:
-    """The table `users`, which the owner role alone can read."""
+    """The table `users`, which the owner role alone can read. hasher: of new passwords; a hash says
+    how it was made.
+    """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, hasher: PasswordHasher = HASHER) -> None:
         self._engine = engine
+        self._hasher = hasher
 
     async def setup_code(self) -> str | None:
         """A fresh code for the first user; None when there are users already.
@@ -88,7 +91,7 @@ class People:
     async def set_up(self, code: str, name: str, password: str) -> User:
         """Make the first user, an admin. Raises UserError for a code wrong, used or too old."""
         refuse_bad(name, password)
-        hashed = await asyncio.to_thread(_hasher.hash, password)
+        hashed = await asyncio.to_thread(self._hasher.hash, password)
         async with reachable(), self._engine.begin() as connection:
             await connection.execute(select(_ONE_AT_A_TIME))
             used = delete(setup_codes).where(
@@ -108,7 +111,7 @@ class People:
     ) -> User:
         """Raises UserError when the name is taken, or the password too easy to guess."""
         refuse_bad(name, password)
-        hashed = await asyncio.to_thread(_hasher.hash, password)
+        hashed = await asyncio.to_thread(self._hasher.hash, password)
         async with reachable(), self._engine.begin() as connection:
             return await _insert(connection, name, hashed, role, brands)
 
@@ -134,7 +137,7 @@ class People:
     async def set_password(self, name: str, password: str) -> None:
         """Ends all their sessions."""
         refuse_bad(name, password)
-        await self._change(name, password_hash=await asyncio.to_thread(_hasher.hash, password))
+        await self._change(name, password_hash=await asyncio.to_thread(self._hasher.hash, password))
 
     async def set_role(self, name: str, role: Role, brands: Collection[str] | None) -> None:
         """Raises UserError where nobody would be left to administer. Ends all their sessions."""
@@ -226,7 +229,7 @@ def _digest(code: str) -> bytes:
 
 def _matches(hashed: str, password: str) -> bool:
     try:
-        return _hasher.verify(hashed, password)
+        return HASHER.verify(hashed, password)
     except (VerificationError, InvalidHashError):
         return False
 
@@ -234,4 +237,4 @@ def _matches(hashed: str, password: str) -> bool:
 @cache
 def _dummy_hash() -> str:
     """A hash that no password matches: the answer must not come sooner for an unknown name."""
-    return _hasher.hash(secrets.token_urlsafe(32))
+    return HASHER.hash(secrets.token_urlsafe(32))

@@ -102,8 +102,11 @@ compare.add_to(app)
 rebuild.add_to(app)
 
 
-def main() -> None:
-    """Run a command; an error that a person can put right is one line and exit code 2."""
+def main(*, process_ends: bool = True) -> None:
+    """Run a command; an error that a person can put right is one line and exit code 2.
+
+    process_ends: nothing else runs in this process, so that it may be made to leave.
+    """
     words = sys.argv[1:]
     options = words[: words.index("--")] if "--" in words else words
     if "--version" in options:
@@ -113,7 +116,8 @@ def main() -> None:
         app()
     except READABLE as error:
         print(f"earshot: {' '.join(str(error).split())}", file=sys.stderr)
-        _leave_soon(2)
+        if process_ends:
+            _leave_soon(2)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

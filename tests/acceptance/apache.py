@@ -16,7 +16,8 @@ from pathlib import Path
 
 from acceptance.corpus import SHARED
 from acceptance.earshot import Home
-from acceptance.stage import Stage, leave
+from acceptance.stage import CHEAP, Stage, leave
+from toy_model import toy_model
 
 from stream.embedded import Embedded
 
@@ -106,7 +107,8 @@ async def apache_stage(
     embedded = Embedded(home.folder)
     addresses = await asyncio.to_thread(embedded.acquire, "test", broker=False)
     url = addresses.database_url or ""
-    home.settings |= {
+    home.settings |= CHEAP | {
+        "model": str(toy_model()),
         "broker": cluster.bootstrap,
         "database_url": url,
         "kafka_replication": str(brokers),

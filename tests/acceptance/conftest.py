@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from shutil import rmtree
 
 import pytest
 from acceptance import corpus, kills
 from acceptance.earshot import Home
-from acceptance.stage import Outcome, Stage, embedded_stage
+from acceptance.stage import CHEAP, Outcome, Stage, embedded_stage
+from toy_model import toy_model
 
 from connectors.events import Event
 
@@ -49,23 +50,35 @@ def undisturbed_few(few_tweets: Sequence[Event]) -> Outcome:
 
 def _undisturbed(events: Sequence[Event]) -> Outcome:
     async def run() -> Outcome:
-        async with embedded_stage() as stage:
+        with embedded_stage() as stage:
             return await kills.undisturbed(stage, events)
 
     return asyncio.run(run())
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
+def stage() -> Iterator[Stage]:
     """The embedded broker and database, which outlive the workers of the test."""
-    async with embedded_stage() as made:
+    with embedded_stage() as made:
         yield made
 
 
 @pytest.fixture
 def home() -> Iterator[Home]:
-    """An empty EARSHOT_HOME; nothing of it may run when the test ends."""
-    made = Home()
+    """An empty EARSHOT_HOME, in which a worker reads with the toy model; nothing of it may run when
+    the test ends.
+    """
+    yield from _home(CHEAP | {"model": str(toy_model())})
+
+
+@pytest.fixture
+def real_home() -> Iterator[Home]:
+    """The same with everything as it is shipped."""
+    yield from _home({})
+
+
+def _home(settings: dict[str, str]) -> Iterator[Home]:
+    made = Home(settings=settings)
     yield made
     left = made.processes()
     rmtree(made.folder, ignore_errors=True)

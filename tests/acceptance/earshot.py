@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from scratch import scratch_folder
 
+from stream.cli import main
 from stream.embedded import free_port
 from stream.settings import Settings
 
 COMMAND = (sys.executable, "-m", "stream.cli")
-GOODBYE = 25.0  # seconds that a process may take to leave once it was asked to
+GOODBYE = 60.0  # seconds that a process may take to leave once it was asked to
 
 
 @dataclass
 class Home:
     """An EARSHOT_HOME, and the settings that every process of it is given (without their prefix)."""
 
-    folder: Path = field(
-        default_factory=lambda: Path(tempfile.mkdtemp(prefix="earshot-"))
-    )  # short: sockets live in it
+    folder: Path = field(default_factory=lambda: scratch_folder("earshot-"))
     settings: dict[str, str] = field(default_factory=dict)
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -57,7 +60,7 @@ class Home:
             )
 
     def run(
-        self, *arguments: str, given: str | None = None, seconds: float = 180, **more: str
+        self, *arguments: str, given: str | None = None, seconds: float = 600, **more: str
     ) -> subprocess.CompletedProcess[str]:
         """A command to its end."""
         return subprocess.run(
@@ -70,6 +73,24 @@ class Home:
             env=self.environment(**more),
             cwd=self.folder,
         )
+
+    def run_here(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """A command to its end in this process: for what it says, where no process is the point."""
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        with (
+            _process_kept(),
+            contextlib.chdir(self.folder),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            os.environ.clear()
+            os.environ.update(self.environment(**more))
+            sys.argv = ["earshot", *arguments]
+            try:
+                main(process_ends=False)
+            except SystemExit as left:
+                code = int(left.code or 0)
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
     def processes(self) -> list[str]:
         """What still runs of this home, in words."""
@@ -101,6 +122,26 @@ class Home:
         return found
 
 
+@contextmanager
+def _process_kept() -> Iterator[None]:
+    """What a command changes in its process is put back: the environment, the arguments, and who
+    logs what.
+    """
+    environment, arguments, handlers = dict(os.environ), sys.argv, logging.root.handlers[:]
+    loggers = [
+        one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)
+    ]
+    levels = {logger: logger.level for logger in (logging.root, *loggers)}
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.argv, logging.root.handlers = arguments, handlers
+        for logger, level in levels.items():
+            logger.setLevel(level)
+
+
 class Worker:
     """One worker process, with its health on a port of its own."""
 
@@ -114,7 +155,9 @@ class Worker:
     def ask(self, page: str) -> tuple[int, str]:
         """(status, text) of `/healthz`, `/readyz` or `/metrics`; 0 where nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{page}", timeout=5) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.port}{page}", timeout=60
+            ) as answer:
                 return answer.status, answer.read().decode().strip()
         except urllib.error.HTTPError as error:
             with error:

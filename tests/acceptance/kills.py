@@ -16,6 +16,8 @@ from acceptance.stage import Outcome, Stage, repeated, until
 
 from connectors.events import Event
 
+AHEAD = 2  # portions that are fed before the first kill
+
 
 @dataclass(frozen=True)
 class Kill:
@@ -44,23 +46,24 @@ async def feed_and_kill(
     hard: how many of the kills are by SIGKILL, in an order by chance. away: which of the kills
     happen while PostgreSQL is gone, which is back when the new worker has started. also: what else
     is done to the stage just before a kill. The moment is a count of stored events, not a time, and
-    the next portion is there already: a kill meets work under way on a machine of any speed.
+    the next two portions are there already: a kill meets work under way on a machine of any speed.
     """
     chance = random.Random(seed)
     numbers = [signal.SIGKILL if at < hard else signal.SIGTERM for at in range(kills)]
     chance.shuffle(numbers)
-    size = -(-len(events) // (kills + 1))
+    size = -(-len(events) // (kills + AHEAD))
     portions = [events[at : at + size] for at in range(0, len(events), size)]
     new_ids = _new_ids(portions)
     for _ in range(2):
         stage.start_worker()
     for worker in tuple(stage.workers):
         await stage.becomes_ready(worker)
-    await stage.feed(portions[0])
+    for portion in portions[:AHEAD]:
+        await stage.feed(portion)
     done: list[Kill] = []
     reached = 0
     for at, number in enumerate(numbers):
-        await stage.feed(portions[at + 1])
+        await stage.feed(portions[at + AHEAD])
         level = max(reached + 1, sum(new_ids[:at]) + int(new_ids[at] * chance.uniform(0.1, 0.6)))
         reached = await until(
             lambda level=level: _reached(stage, level), f"the workers store {level} events"
@@ -81,6 +84,7 @@ async def feed_and_kill(
         if at in away:
             await asyncio.to_thread(stage.start_postgres)
         done.append(Kill(number, reached, lag, at in away))
+    print(*done, sep="\n")  # shown where the test fails
     await stage.drained()
     return done
 

@@ -12,14 +12,15 @@ import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 from acceptance.earshot import Home, Worker
 from aiokafka import AIOKafkaConsumer
+from toy_model import toy_model
 
 from connectors.events import Event, SourcedEvent
 from stream.embedded import Embedded
@@ -29,7 +30,8 @@ from stream.kafka import Kafka, connection
 from stream.postgres.database import dsn
 from stream.postgres.tables import ARRIVAL
 
-PATIENCE = 150.0  # seconds; a machine that is slow makes a test late, not red
+CHEAP = {"drafts": "false", "threads": "1"}  # as workers on a stage run, with the toy model
+PATIENCE = 300.0  # seconds; a machine that is slow makes a test late, not red
 
 
 async def until(
@@ -232,23 +234,26 @@ def ended(worker: Worker) -> None:
     assert code is None, f"a worker ended by itself with {code}:\n{worker.said()}"
 
 
-@asynccontextmanager
-async def embedded_stage(**settings: str) -> AsyncIterator[Stage]:
+@contextmanager
+def embedded_stage(**settings: str) -> Iterator[Stage]:
     """The embedded broker and the embedded PostgreSQL, in a fresh home that is gone afterwards.
 
     Processes are given the database by its address, so that they cannot start it while a test wants
-    it away.
+    it away. What is promised here is about Kafka and Postgres, so that a worker reads with the toy
+    model and drafts nothing, unless `settings` say otherwise.
     """
     home = Home()
     embedded = Embedded(home.folder)
-    addresses = await asyncio.to_thread(embedded.acquire, "test")
+    addresses = embedded.acquire("test")
     stage = Stage(home, addresses.broker or "", addresses.database_url or "")
-    home.settings |= {"database_url": stage.database_url} | settings
+    home.settings |= (
+        CHEAP | {"model": str(toy_model()), "database_url": stage.database_url} | settings
+    )
     try:
         yield stage
     finally:
         leave(stage)
-        await asyncio.to_thread(embedded.release, lambda at: True)
+        embedded.release(lambda at: True)
         shutil.rmtree(home.folder)
 
 

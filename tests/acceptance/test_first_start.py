@@ -18,7 +18,7 @@ from acceptance.earshot import GOODBYE, Home
 PASSWORD = "violet ladder seventeen"
 
 
-def said(log: Path, wanted: str, seconds: float = 120) -> str:
+def said(log: Path, wanted: str, seconds: float = 600) -> str:
     """What the command said once it said that. Raises AssertionError when it does not in time."""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:

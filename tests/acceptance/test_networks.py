@@ -23,7 +23,6 @@ SPEED = 0.02  # seconds between two posts of a network
 
 
 async def test_what_three_networks_say_is_stored_once_whatever_breaks(stage: Stage):
-    stage.home.settings["drafts"] = "false"  # nobody answers here
     stage.start_worker()
     async with Jetstream().open() as bluesky, XApi().open() as x, MastodonApi().open() as mastodon:
         bluesky.script = [cut_after(POSTS // 4)]
@@ -61,7 +60,7 @@ async def test_what_three_networks_say_is_stored_once_whatever_breaks(stage: Sta
             for process in listening.values():
                 process.send_signal(signal.SIGINT)
             codes = {
-                name: await asyncio.to_thread(process.wait, 60)
+                name: await asyncio.to_thread(process.wait, PATIENCE)
                 for name, process in listening.items()
             }
     said = (stage.home.folder / "ingest.out").read_text(errors="replace")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 
-from acceptance.stage import Stage
+import pytest
+from acceptance.stage import Outcome, Stage, embedded_stage
 
 from connectors.events import Deleted, Event, Tweet
 
@@ -14,7 +15,19 @@ NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 ANGRY = "You cancelled my flight and nobody answers. Worst airline ever, I want my refund or I will see you in court!"
 ANGRIER = "You cancelled my flight, lost my bag and nobody answers. I am furious, my lawyer will call you!!"
 
-PLACED = ("id", "conversation", "in_reply_to")  # what differs between two tellings of one story
+PLACED = (
+    "id",
+    "conversation",
+    "in_reply_to",
+    "brand",
+)  # what differs between two tellings of one story
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """One for all: each test has ids and a brand of its own."""
+    with embedded_stage() as made:
+        yield made
 
 
 def post(at: int, revision: int = 0, text: str = ANGRY) -> Tweet:
@@ -23,7 +36,7 @@ def post(at: int, revision: int = 0, text: str = ANGRY) -> Tweet:
         conversation=f"x:{at}",
         revision=revision,
         occurred_at=NOON,
-        brand="Northwind Air",
+        brand=brand(at),
         text=text,
     )
 
@@ -33,24 +46,30 @@ def edit(at: int, revision: int = 1, text: str = ANGRIER) -> Tweet:
 
 
 def deletion(at: int) -> Deleted:
-    return Deleted(id=f"x:{at}", conversation=f"x:{at}", occurred_at=NOON, brand="Northwind Air")
+    return Deleted(id=f"x:{at}", conversation=f"x:{at}", occurred_at=NOON, brand=brand(at))
+
+
+def brand(at: int) -> str:
+    """Of the test that says it: each has a hundred ids."""
+    return f"Brand {at // 100}"
 
 
 def answer(at: int) -> Tweet:
     return Tweet(
-        id=f"x:{at + 500}",
+        id=f"x:{at + 5000}",
         conversation=f"x:{at}",
         in_reply_to=f"x:{at}",
         occurred_at=NOON + timedelta(minutes=30),
         direction="outbound",
-        brand="Northwind Air",
+        brand=brand(at),
         text="We are sorry, we look into it.",
     )
 
 
 async def tell(stage: Stage, *stories: Sequence[Event]) -> None:
     """One event of every story at a time, each when the one before it is stored."""
-    await stage.ready_worker()
+    if not stage.workers:
+        await stage.ready_worker()
     for step in zip_longest(*stories):
         await stage.feed(event for event in step if event is not None)
         await stage.drained()
@@ -60,6 +79,18 @@ async def tell_at_once(stage: Stage, *stories: Sequence[Event]) -> None:
     """Every story in one go, so that its events meet in one batch."""
     await stage.feed(event for story in stories for event in story)
     await stage.drained()
+
+
+async def outcome_of(stage: Stage, at: int) -> Outcome:
+    """What there is of the test that has the hundred ids with `at` among them."""
+    everything = await stage.outcome()
+    return Outcome(
+        events={id: row for id, row in everything.events.items() if row["brand"] == brand(at)},
+        event_rows=await stage.ask("select count(*)::int from events where brand = $1", brand(at)),
+        tickets={id: row for id, row in everything.tickets.items() if row["brand"] == brand(at)},
+        counts={cell: sums for cell, sums in everything.counts.items() if cell[0] == brand(at)},
+        counted={cell: sums for cell, sums in everything.counted.items() if cell[0] == brand(at)},
+    )
 
 
 async def the_same(stage: Stage, table: str, ids: Sequence[int]) -> dict:
@@ -86,14 +117,14 @@ async def test_an_edit_counts_before_after_and_instead_of_its_post(stage: Stage)
             [post(five), edit(five, 2, last), edit(five, 2, last), post(five)],
         ]
 
-    await tell(stage, *stories(1))
-    await tell_at_once(stage, *stories(11))
+    await tell(stage, *stories(101))
+    await tell_at_once(stage, *stories(111))
 
-    everyone = [*range(1, 6), *range(11, 16)]
+    everyone = [*range(101, 106), *range(111, 116)]
     event = await the_same(stage, "events", everyone)
     assert (event["text"], event["revision"]) == (last, 2)
     assert (await the_same(stage, "tickets", everyone))["messages"] == 1
-    outcome = await stage.outcome()
+    outcome = await outcome_of(stage, 101)
     assert outcome.event_rows == len(everyone)
     assert outcome.counts == outcome.counted
     assert sum(cell[0] for cell in outcome.counts.values()) == len(everyone)
@@ -109,10 +140,10 @@ async def test_a_deletion_before_its_post_leaves_nothing_of_it(stage: Stage):
             [deletion(four)],
         ]
 
-    await tell(stage, *stories(1), [post(9)])
-    await tell_at_once(stage, *stories(11))
+    await tell(stage, *stories(201), [post(209)])
+    await tell_at_once(stage, *stories(211))
 
-    everyone = [*range(1, 5), *range(11, 15)]
+    everyone = [*range(201, 205), *range(211, 215)]
     event = await the_same(stage, "events", everyone)
     assert (event["kind"], event["text"], event["author"], event["sentiment"]) == (
         "deleted",
@@ -120,11 +151,14 @@ async def test_a_deletion_before_its_post_leaves_nothing_of_it(stage: Stage):
         None,
         None,
     )
-    outcome = await stage.outcome()
-    assert list(outcome.tickets) == ["x:9"]
+    outcome = await outcome_of(stage, 201)
+    assert list(outcome.tickets) == ["x:209"]
     assert outcome.counts == outcome.counted
     assert sum(cell[0] for cell in outcome.counts.values()) == 1
-    assert "lawyer" not in str(await stage.rows("select * from ticket_changes"))
+    changes = await stage.rows(
+        "select * from ticket_changes where ticket_id = any($1)", [f"x:{at}" for at in everyone]
+    )
+    assert "lawyer" not in str(changes)
 
 
 async def test_an_answer_before_its_question_marks_it_answered(stage: Stage):
@@ -132,13 +166,13 @@ async def test_an_answer_before_its_question_marks_it_answered(stage: Stage):
         one, two = first, first + 1
         return [[post(one), answer(one)], [answer(two), post(two)]]
 
-    await tell(stage, *stories(1), [answer(3)], [post(4)])
-    await tell_at_once(stage, *stories(11))
+    await tell(stage, *stories(301), [answer(303)], [post(304)])
+    await tell_at_once(stage, *stories(311))
 
-    ticket = await the_same(stage, "tickets", [1, 2, 11, 12])
+    ticket = await the_same(stage, "tickets", [301, 302, 311, 312])
     assert ticket["answered_at"] == NOON + timedelta(minutes=30)
     assert ticket["messages"] == 2
-    outcome = await stage.outcome()
-    assert outcome.tickets["x:4"]["answered_at"] is None
-    assert "x:3" not in outcome.tickets, "an answer without a question makes no ticket"
+    outcome = await outcome_of(stage, 301)
+    assert outcome.tickets["x:304"]["answered_at"] is None
+    assert "x:303" not in outcome.tickets, "an answer without a question makes no ticket"
     assert sum(cell[0] for cell in outcome.counts.values()) == 5, "the brand's own are not counted"

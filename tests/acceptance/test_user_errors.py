@@ -4,19 +4,28 @@ traceback.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from shutil import rmtree
+from subprocess import CompletedProcess
 
 import pytest
 from acceptance.earshot import Home
-from acceptance.stage import embedded_stage
+from acceptance.stage import Stage, embedded_stage
 
 from connectors.events import Tweet, encode
 
 NOBODY = "127.0.0.1:1"  # a port that nobody listens on
 NO_DATABASE = f"postgresql://earshot:secret@{NOBODY}/earshot"
 REMOTE = {"broker": NOBODY, "database_url": NO_DATABASE}
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """A broker and a database for the commands that get as far as asking them."""
+    with embedded_stage() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +60,15 @@ def tweet(at: int) -> Tweet:
 
 def told(place: Home, /, *command: str, **settings: str) -> str:
     """The one line that a person gets."""
-    done = place.run(*command, **settings)
+    return one_line(place.run_here(*command, **settings))
+
+
+def told_by_a_process(place: Home, /, *command: str, **settings: str) -> str:
+    """The same where the process counts, too: that it ends, and with which code."""
+    return one_line(place.run(*command, **settings))
+
+
+def one_line(done: CompletedProcess[str]) -> str:
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
     assert done.stderr.endswith("\n")
@@ -105,6 +122,15 @@ def test_a_setting_that_cannot_be_used_is_one_line(place: Home, setting: tuple[s
     assert SETTINGS[setting] in told(place, "worker", "--without-web", **{name: value})
 
 
+def test_a_process_ends_with_one_line_and_code_2(place: Home):
+    """What the other tests see of a command within this process is what a shell sees of its own."""
+    for command, settings in (
+        (("replay", "missing.csv"), {}),
+        (("worker", "--without-web"), {"batch": "none"}),
+    ):
+        assert told_by_a_process(place, *command, **settings) == told(place, *command, **settings)
+
+
 def test_a_broken_model_is_one_line_for_analyze_too(place: Home):
     assert "nowhere" in told(place, "analyze", "hello", model="nowhere")
     assert "model" in told(place, "analyze", "hello", "--model", "model")
@@ -125,7 +151,7 @@ def test_a_replay_whose_worker_cannot_start_ends_and_says_why(home: Home, place:
 def test_a_port_in_use_is_one_line(home: Home, command: str):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        assert f":{port}" in told(home, command, "--port", port)
+        assert f":{port}" in told_by_a_process(home, command, "--port", port)
 
 
 @pytest.mark.parametrize(
@@ -155,56 +181,49 @@ def test_an_address_that_is_none_is_one_line(place: Home):
     )
 
 
-async def test_a_broker_that_is_not_there_is_one_line(place: Home):
-    async with embedded_stage() as stage:
-        more = {"broker": NOBODY, "database_url": stage.database_url}
-        for command in (
-            ("replay", "good.jsonl"),
-            ("ingest", "good.jsonl"),
-            ("dead", "replay", "--all"),
-        ):
-            assert f"cannot reach Kafka at {NOBODY}" in told(place, *command, **more)
-        ca = told(
-            place,
-            "replay",
-            "good.jsonl",
-            **more,
-            kafka_security_protocol="SSL",
-            kafka_ca="good.jsonl",
-        )
-        assert "EARSHOT_KAFKA_CA: cannot read good.jsonl" in ca
-        nobody = told(
-            place, "replay", "good.jsonl", **more, kafka_security_protocol="SASL_PLAINTEXT"
-        )
-        assert "EARSHOT_KAFKA_USERNAME" in nobody
+def test_a_broker_that_is_not_there_is_one_line(place: Home, stage: Stage):
+    more = {"broker": NOBODY, "database_url": stage.database_url}
+    assert f"cannot reach Kafka at {NOBODY}" in told_by_a_process(
+        place, "replay", "good.jsonl", **more
+    )
+    for command in (
+        ("replay", "good.jsonl"),
+        ("ingest", "good.jsonl"),
+        ("dead", "replay", "--all"),
+    ):
+        assert f"cannot reach Kafka at {NOBODY}" in told(place, *command, **more)
+    ca = told(
+        place, "replay", "good.jsonl", **more, kafka_security_protocol="SSL", kafka_ca="good.jsonl"
+    )
+    assert "EARSHOT_KAFKA_CA: cannot read good.jsonl" in ca
+    nobody = told(place, "replay", "good.jsonl", **more, kafka_security_protocol="SASL_PLAINTEXT")
+    assert "EARSHOT_KAFKA_USERNAME" in nobody
 
 
-async def test_a_password_that_is_wrong_is_one_line(place: Home):
-    async with embedded_stage() as stage:
-        await stage.rows("create role guarded login superuser password 'right'")
-        rules = stage.home.folder / "postgres" / "pg_hba.conf"
-        rules.write_text("local all guarded scram-sha-256\n" + rules.read_text())
-        await stage.rows("select pg_reload_conf()")
-        wrong, right = (
-            stage.database_url.replace("postgres:@", f"guarded:{password}@")
-            for password in ("wrong-secret", "right")
-        )
-        assert wrong != stage.database_url
+def test_a_password_that_is_wrong_is_one_line(place: Home, stage: Stage):
+    asyncio.run(stage.rows("create role guarded login superuser password 'right'"))
+    rules = stage.home.folder / "postgres" / "pg_hba.conf"
+    rules.write_text("local all guarded scram-sha-256\n" + rules.read_text())
+    asyncio.run(stage.rows("select pg_reload_conf()"))
+    wrong, right = (
+        stage.database_url.replace("postgres:@", f"guarded:{password}@")
+        for password in ("wrong-secret", "right")
+    )
+    assert wrong != stage.database_url
 
-        assert "password authentication failed" in told(place, "tickets", database_url=wrong)
-        assert stage.home.run("tickets", database_url=right).returncode == 0
+    assert "password authentication failed" in told(place, "tickets", database_url=wrong)
+    assert stage.home.run_here("tickets", database_url=right).returncode == 0
 
 
-async def test_sql_that_cannot_be_answered_is_one_line():
-    async with embedded_stage() as stage:
-        assert stage.home.run("migrate").returncode == 0
-        assert 'syntax error at or near "selekt"' in told(stage.home, "sql", "selekt 1")
-        assert '"nothing" does not exist' in told(stage.home, "sql", "select * from nothing")
-        refused = told(stage.home, "sql", "delete from events")
-        assert "read-only" in refused or "permission denied" in refused
-        assert "permission denied" in told(stage.home, "sql", "select * from dead_letters")
-        assert "no dead letter 7" in told(stage.home, "dead", "show", "7")
-        assert "no dead letter 7" in told(stage.home, "dead", "replay", "7")
+def test_sql_that_cannot_be_answered_is_one_line(stage: Stage):
+    assert stage.home.run_here("migrate").returncode == 0
+    assert 'syntax error at or near "selekt"' in told(stage.home, "sql", "selekt 1")
+    assert '"nothing" does not exist' in told(stage.home, "sql", "select * from nothing")
+    refused = told(stage.home, "sql", "delete from events")
+    assert "read-only" in refused or "permission denied" in refused
+    assert "permission denied" in told(stage.home, "sql", "select * from dead_letters")
+    assert "no dead letter 7" in told(stage.home, "dead", "show", "7")
+    assert "no dead letter 7" in told(stage.home, "dead", "replay", "7")
 
 
 def test_rows_that_cannot_be_read_are_named_and_the_rest_is_stored(home: Home):

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from history import worst
+from people import quick_people
 from sqlalchemy.ext.asyncio import AsyncEngine
 from stores import Stores
 
@@ -47,9 +48,7 @@ async def site(store: Stores, engine: AsyncEngine, postgres_url: str) -> AsyncIt
     from browsing import staff
     from serving import web
 
-    from stream.accounts.users import People
-
-    await staff(People(engine))
+    await staff(quick_people(engine))
     async with web(store, url=postgres_url) as address:
         yield address
 

@@ -8,15 +8,15 @@ import pytest
 from benchmarks.consoles import ConsoleProcess, arrival_figures
 from browsing import PASSWORD
 from history import tweet
+from people import quick_people
 from serving import web
 
 from stream.accounts.sessions import Sessions
-from stream.accounts.users import People
 
 
 @pytest.fixture
 async def tokens(engine):
-    await People(engine).add("ada", PASSWORD, "agent")
+    await quick_people(engine).add("ada", PASSWORD, "agent")
     return [await Sessions(engine).log_in("ada", PASSWORD, "127.0.0.1") for _ in range(3)]
 
 

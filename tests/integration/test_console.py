@@ -8,12 +8,12 @@ import pytest
 from browsing import lines, person, staff
 from drafted import GOOD, PROMISE, drafted
 from history import SEVERE, answer, tweet
+from people import quick_people
 from playwright.async_api import expect
 from serving import web
 from sqlalchemy import text
 from stores import Stores
 
-from stream.accounts.users import People
 from stream.desk.actions import Claim
 from stream.desk.tickets import Desk
 from stream.postgres.database import open_engine
@@ -190,7 +190,7 @@ async def test_a_database_that_goes_away_is_said_and_what_was_seen_stays(own_pos
     await migrate(url)
     engine = open_engine(url)
     store = Stores(engine)
-    await staff(People(engine))
+    await staff(quick_people(engine))
     await store.save([tweet(1, 95, text=SEVERE)])
     async with web(store, url=url) as address, person(chromium, address) as ben:
         await ben.log_in("ben")
@@ -221,9 +221,9 @@ async def test_a_database_that_goes_away_is_said_and_what_was_seen_stays(own_pos
         )
         own_postgres.start()
 
-        await expect(said).to_have_count(0, timeout=40_000)
+        await expect(said).to_have_count(0)
         await expect(monitor.get_by_text("The database cannot be reached; this is")).to_have_count(
-            0, timeout=40_000
+            0
         )
         await expect(late.get_by_role("heading", name="Incidents")).to_be_visible(timeout=40_000)
         await ben.page.get_by_role("button", name="Add the note").click()

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 import pytest
 from browsing import person, staff
 from history import NOON, tweet
+from people import quick_people
 from playwright.async_api import expect
 from serving import web
 
 from models.replier.draft import Candidate, Draft
 from stream.accounts.api_keys import ApiKeys
-from stream.accounts.users import People
 from stream.alerts.store import Alerts
 from stream.ingest.spend import Spend
 from stream.records import AlertRecord
@@ -25,7 +25,7 @@ from stream.records import AlertRecord
 
 @pytest.fixture
 async def site(simple, engine, postgres_url):
-    await staff(People(engine))
+    await staff(quick_people(engine))
     async with web(simple, url=postgres_url, write=written) as address:
         yield address
 
@@ -257,7 +257,7 @@ async def test_an_admin_adds_somebody_binds_them_and_a_key_is_shown_once(engine,
     await form.get_by_role("button", name="Add").click()
     await ada.sees("The first password of eve")
     password = await ada.page.locator(".token code").inner_text()
-    eve = await People(engine).verified("eve", password)
+    eve = await quick_people(engine).verified("eve", password)
     assert (eve.role, eve.brands) == ("agent", frozenset({"Other", "Northwind Air"}))
 
     key = ada.page.get_by_role("form", name="Create a key")

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from desk_client import Office
 from history import tweet
+from people import quick_people
 from rows import ask
 from serving import web
 from sqlalchemy import text
@@ -16,7 +17,6 @@ from models.replier.draft import Candidate, Draft
 from stream.accounts.api_keys import ApiKeys
 from stream.accounts.postgres_logins import ensure_login
 from stream.accounts.row_security import BoundEngine
-from stream.accounts.users import People
 from stream.desk.actions import Claim
 from stream.desk.corrections import Corrections
 from stream.desk.queue import Filter, QueueReader
@@ -114,7 +114,7 @@ async def test_what_they_change_is_written_and_the_connection_is_anybodys_again(
 async def test_nobodys_own_login_can_take_the_role_or_choose_its_brands(
     filled, engine, postgres_url
 ):
-    bob = await People(engine).add("bob", "four quiet otters sing", "agent", ["Other"])
+    bob = await quick_people(engine).add("bob", "four quiet otters sing", "agent", ["Other"])
     url = await ensure_login(engine, postgres_url, bob)
     connection = await asyncpg.connect(dsn(url))
     try:

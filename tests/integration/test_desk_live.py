@@ -39,7 +39,7 @@ async def reading(asker, **headers):
         async def following():
             told: dict[str, str] = {}
             while True:
-                line = (await asyncio.wait_for(answer.content.readline(), 20)).decode().rstrip("\n")
+                line = (await asyncio.wait_for(answer.content.readline(), 60)).decode().rstrip("\n")
                 name, _, value = line.partition(": ")
                 if line and name:
                     told[name] = value
@@ -99,7 +99,7 @@ async def test_a_stream_ends_with_its_session(monkeypatch, simple, office, postg
         async with engine.begin() as connection:
             await connection.execute(text("delete from sessions"))
         await asyncio.wait_for(
-            answer.content.read(), 30
+            answer.content.read(), 60
         )  # to its end, once the session is no longer remembered
     await engine.dispose()
 
@@ -114,9 +114,9 @@ async def test_a_stream_of_a_key_goes_on_until_the_key_is_revoked(
     async with robot.session.get("/v1/stream", headers=robot.headers) as answer:
         heartbeats = 0
         while heartbeats < 5:
-            heartbeats += await asyncio.wait_for(answer.content.readline(), 10) == b":\n"
+            heartbeats += await asyncio.wait_for(answer.content.readline(), 60) == b":\n"
         await ApiKeys(engine).revoke("robot")
-        await asyncio.wait_for(answer.content.read(), 10)
+        await asyncio.wait_for(answer.content.read(), 60)
     await engine.dispose()
 
 
@@ -148,7 +148,7 @@ async def test_the_hub_goes_on_when_the_database_comes_back(own_postgres):
     engine = open_engine(own_postgres.url)
     hub = Hub(own_postgres.url, engine)
     async with hub.running():
-        await asyncio.wait_for(hub.listens.wait(), 20)
+        await asyncio.wait_for(hub.listens.wait(), 60)
         with hub.subscribe(None) as changes:
             own_postgres.stop()
             while hub.listens.is_set():

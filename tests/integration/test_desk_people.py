@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 from history import tweet
+from people import quick_people
 from rows import ask, do
 
 from stream.accounts.postgres_logins import ensure_login
@@ -18,7 +19,7 @@ OTHER = "eleven brass kettles hum"
 
 @pytest.fixture
 def people(engine):
-    return People(engine)
+    return quick_people(engine)
 
 
 @pytest.fixture
@@ -48,6 +49,15 @@ async def test_a_code_is_worth_nothing_after_a_quarter_of_an_hour(people, postgr
 
     with pytest.raises(UserError, match="older than 15 minutes"):
         await people.set_up(code, "ada", SECRET)
+
+
+async def test_a_password_is_hashed_as_rfc_9106_says_unless_a_test_is_in_a_hurry(
+    engine, postgres_url
+):
+    await People(engine).add("ada", SECRET, "agent")
+
+    [(stored,)] = await ask(postgres_url, "select password_hash from users")
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 async def test_neither_passwords_nor_tokens_nor_codes_are_stored(people, sessions, postgres_url):

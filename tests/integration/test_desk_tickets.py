@@ -137,10 +137,10 @@ async def test_every_change_of_a_ticket_is_told_to_whoever_listens(simple, desk,
     await listener.add_listener("earshot", lambda *told: heard.put_nowait(json.loads(told[3])))
     try:
         await simple.save([tweet(1, 70)])
-        assert await asyncio.wait_for(heard.get(), 10) == {"table": "tickets", "ids": ["x:1"]}
+        assert await asyncio.wait_for(heard.get(), 60) == {"table": "tickets", "ids": ["x:1"]}
         await desk.act("x:1", Claim(), "ada")
-        assert await asyncio.wait_for(heard.get(), 10) == {"table": "tickets", "ids": ["x:1"]}
+        assert await asyncio.wait_for(heard.get(), 60) == {"table": "tickets", "ids": ["x:1"]}
         await simple.save([tweet(number, 60) for number in range(100, 140)])
-        assert await asyncio.wait_for(heard.get(), 10) == {"table": "tickets", "ids": []}
+        assert await asyncio.wait_for(heard.get(), 60) == {"table": "tickets", "ids": []}
     finally:
         await listener.close()

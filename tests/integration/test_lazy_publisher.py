@@ -45,7 +45,7 @@ async def test_what_was_answered_with_202_is_on_the_broker(broker):
         "tweets", bootstrap_servers=broker, auto_offset_reset="earliest", group_id=None
     )
     await consumer.start()
-    found = [decode((await asyncio.wait_for(consumer.getone(), 20)).value) for _ in posted]
+    found = [decode((await asyncio.wait_for(consumer.getone(), 60)).value) for _ in posted]
     await consumer.stop()
     assert {event.id for event in found} == set(ids)
 

@@ -10,11 +10,11 @@ from datetime import timedelta
 
 import aiohttp
 import pytest
+from people import quick_people
 from serving import web
 from sqlalchemy import text
 
 from stream.accounts.sessions import IDLE, LONGEST, csrf_of
-from stream.accounts.users import People
 from stream.postgres.database import open_engine
 
 PASSWORD = "violet ladder seventeen"
@@ -24,7 +24,7 @@ PAGE = {"Accept": "text/html"}
 @pytest.fixture
 async def people(postgres_url):
     engine = open_engine(postgres_url)
-    yield People(engine)
+    yield quick_people(engine)
     await engine.dispose()
 
 

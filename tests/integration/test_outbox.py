@@ -311,7 +311,7 @@ async def test_a_sender_that_was_stopped_leaves_the_lock_to_the_next(stand):
     for of in (1, 2):
         number = await stand.approved(f"on it, {of}", of=of)
         sender = asyncio.create_task(stand.outbox().run(pause=0.01))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await stand.row(number))["state"] != "sent":
                 await asyncio.sleep(0.02)
         kept = (
@@ -329,7 +329,7 @@ async def test_of_two_senders_one_works(stand):
     number = await stand.approved()
     senders = [asyncio.create_task(stand.outbox().run(pause=0.01)) for _ in range(2)]
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await stand.row(number))["state"] != "sent":
                 await asyncio.sleep(0.02)
     finally:

@@ -212,7 +212,7 @@ async def test_an_error_of_the_data_is_passed_on(simple):
 async def waits_for_a_lock(connection: asyncpg.Connection) -> None:
     """Until somebody else waits for a lock."""
     waiting = "select count(*) from pg_locks where not granted"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await connection.fetchval(waiting):
             await asyncio.sleep(0.01)
 

@@ -115,9 +115,7 @@ async def save_all(store: Store, deliveries: list[Judgement], chance: random.Ran
         deliveries = deliveries[size:]
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(said=histories(), seed=st.integers(0, 2**32), fold=st.sampled_from([worst, triage.fold]))
 async def test_any_delivery_of_a_history_ends_in_the_same_rows(postgres_url, said, seed, fold):
     chance = random.Random(seed)

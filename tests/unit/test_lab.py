@@ -30,22 +30,6 @@ from models.training.release.gate import GateError
 TEXTS = ["thank you so much, you made my day", "worst service, so disappointed"]
 
 
-@pytest.fixture(scope="session")
-def full(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("full")
-    story = train(
-        config_of(folder, layers=1, frozen=0, steps=30), folder / "run", say=lambda line: None
-    )
-    return folder / "run", story
-
-
-@pytest.fixture(scope="session")
-def lora(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("lora")
-    config = config_of(folder, "lab_tiny_lora", layers=1, steps=30)
-    return folder / "run", train(config, folder / "run", say=lambda line: None)
-
-
 def said_by(model, folder, texts=TEXTS):
     tokens = AutoTokenizer.from_pretrained(folder)(texts, padding=True, return_tensors="pt")
     with torch.inference_mode():
@@ -54,8 +38,8 @@ def said_by(model, folder, texts=TEXTS):
         ).logits.numpy()
 
 
-def test_a_run_tells_its_recipe_data_seed_versions_and_figures(full):
-    folder, story = full
+def test_a_run_tells_its_recipe_data_seed_versions_and_figures(full_run):
+    folder, story = full_run
 
     assert json.loads((folder / "run.json").read_text()) == json.loads(json.dumps(story))
     assert story["recipe"]["rate"] == 1e-3
@@ -69,10 +53,10 @@ def test_a_run_tells_its_recipe_data_seed_versions_and_figures(full):
     ).keys()
 
 
-def test_the_merged_model_and_the_adapter_load_with_from_pretrained_and_agree(lora):
+def test_the_merged_model_and_the_adapter_load_with_from_pretrained_and_agree(lora_run):
     from peft import AutoPeftModelForSequenceClassification
 
-    folder, story = lora
+    folder, story = lora_run
     merged = AutoModelForSequenceClassification.from_pretrained(folder / "model", **kernels())
     adapted = AutoPeftModelForSequenceClassification.from_pretrained(
         folder / "adapter", num_labels=3, **kernels()
@@ -86,8 +70,8 @@ def test_the_merged_model_and_the_adapter_load_with_from_pretrained_and_agree(lo
     assert story["bytes"]["adapter"] < 0.05 * story["bytes"]["model"]
 
 
-def test_the_base_stays_beside_the_tuned_model_untouched(full):
-    folder, _ = full
+def test_the_base_stays_beside_the_tuned_model_untouched(full_run):
+    folder, _ = full_run
     before, after = (
         AutoModelForSequenceClassification.from_pretrained(folder / name, **kernels())
         for name in ("base", "model")
@@ -96,8 +80,8 @@ def test_the_base_stays_beside_the_tuned_model_untouched(full):
     assert np.abs(said_by(before, folder / "base") - said_by(after, folder / "model")).max() > 0.1
 
 
-def test_the_release_is_small_passed_the_gate_and_says_what_the_model_says(full):
-    folder, story = full
+def test_the_release_is_small_passed_the_gate_and_says_what_the_model_says(full_run):
+    folder, story = full_run
     small = Classifier(folder / "release", threads=1)
     model = AutoModelForSequenceClassification.from_pretrained(folder / "model", **kernels())
 
@@ -114,8 +98,8 @@ def test_the_release_is_small_passed_the_gate_and_says_what_the_model_says(full)
     assert "test part" not in card
 
 
-def test_a_released_model_is_evaluated_and_a_damaged_one_refused(full, tmp_path):
-    folder, _ = full
+def test_a_released_model_is_evaluated_and_a_damaged_one_refused(full_run, tmp_path):
+    folder, _ = full_run
     figures = evaluate_sentiment(
         CONFIGS / "lab_tiny.csv", Classifier(folder / "release", threads=1)
     )
@@ -129,8 +113,8 @@ def test_a_released_model_is_evaluated_and_a_damaged_one_refused(full, tmp_path)
         Classifier(tmp_path / "release")
 
 
-def test_a_small_model_that_lost_its_weights_is_not_released(full, tmp_path, monkeypatch):
-    folder, _ = full
+def test_a_small_model_that_lost_its_weights_is_not_released(full_run, tmp_path, monkeypatch):
+    folder, _ = full_run
     shutil.copytree(folder, tmp_path / "run")
     recipe = replace(read_recipe(config_of(tmp_path, layers=1, frozen=0, steps=30)))
     fit = fitted(recipe, sets_of(recipe, tmp_path, tmp_path), tmp_path / "run", lambda line: None)

@@ -7,25 +7,13 @@ import shutil
 
 import numpy as np
 import pytest
-from lab_runs import CONFIGS, config_of
+from lab_runs import CONFIGS
 from typer.testing import CliRunner
 
 from models.evaluation.compare_sentiment import PROBES, LabelsError, as_sentiments, label_map
 from models.evaluation.metrics import Tally
-from models.training.lab.train import train
 from stream.cli.main import app
 from stream.errors import UserError
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("compared")
-    train(
-        config_of(folder, "lab_tiny_lora", layers=1, steps=30),
-        folder / "run",
-        say=lambda line: None,
-    )
-    return folder / "run"
 
 
 def compared(*arguments):
@@ -83,7 +71,8 @@ def test_brier_is_nothing_for_the_certain_and_right_and_two_for_the_certain_and_
         assert tally.brier == told
 
 
-def test_base_adapter_merged_and_int8_stand_side_by_side(run):
+def test_base_adapter_merged_and_int8_stand_side_by_side(lora_run):
+    run = lora_run.folder
     told = compared(
         f"base={run / 'base'}", f"lora={run / 'adapter'}", f"fp32={run}", f"int8={run / 'release'}",
         "--data", CONFIGS / "lab_tiny.csv", "--threads", "1",
@@ -113,13 +102,15 @@ def test_base_adapter_merged_and_int8_stand_side_by_side(run):
     )
 
 
-def test_a_worker_cannot_be_given_a_model_that_says_sentiment_alone(run):
+def test_a_worker_cannot_be_given_a_model_that_says_sentiment_alone(lora_run):
     with pytest.raises(UserError, match="sentiment alone"):
-        CliRunner().invoke(app, ["model", "use", str(run / "release")], catch_exceptions=False)
+        CliRunner().invoke(
+            app, ["model", "use", str(lora_run.folder / "release")], catch_exceptions=False
+        )
 
 
-def test_labels_of_a_foreign_model_are_given_on_the_command_line(run, tmp_path):
-    shutil.copytree(run / "model", tmp_path / "foreign")
+def test_labels_of_a_foreign_model_are_given_on_the_command_line(lora_run, tmp_path):
+    shutil.copytree(lora_run.folder / "model", tmp_path / "foreign")
     config = json.loads((tmp_path / "foreign" / "config.json").read_text())
     config["id2label"] = {"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"}
     config["label2id"] = {name: int(row) for row, name in config["id2label"].items()}
@@ -139,8 +130,7 @@ def test_labels_of_a_foreign_model_are_given_on_the_command_line(run, tmp_path):
     assert next(iter(said["models"].values()))["accuracy"] > 0.5
 
 
-def test_what_is_not_there_is_one_line(tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_what_is_not_there_is_one_line(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         compared("shipped", "--data", tmp_path / "none.csv")
     with pytest.raises(UserError, match=r"no/such-model: there is no such folder"):

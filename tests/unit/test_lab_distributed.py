@@ -24,6 +24,7 @@ def free_port():
         return held.getsockname()[1]
 
 
+@pytest.mark.long
 def test_two_processes_have_the_losses_of_one(tmp_path):
     config = config_of(
         tmp_path, "lab_tiny_lora", layers=1, epochs=1, dropout=0.0, precision="fp32", batch=15

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from lab_runs import CONFIGS, config_of
+from lab_runs import CONFIGS
 from typer.testing import CliRunner
 
 from models.artifact import default_artifact
@@ -15,7 +15,6 @@ from models.training.lab.report.charts import curves, table_of
 from models.training.lab.report.page import page
 from models.training.lab.report.read import Predictions, ReportError, Run, read_run
 from models.training.lab.report.slices import slices_of
-from models.training.lab.train import train
 from stream.cli.main import app
 from stream.errors import UserError
 
@@ -24,19 +23,14 @@ def text_of(html):
     return re.sub(r"<[^>]+>", " ", html)
 
 
-def test_a_run_of_the_lab_is_one_page_that_needs_nothing_else(tmp_path):
-    train(
-        config_of(tmp_path, "lab_tiny_lora", layers=1, steps=20),
-        tmp_path / "run",
-        say=lambda line: None,
-    )
+def test_a_run_of_the_lab_is_one_page_that_needs_nothing_else(lora_run):
 
     told = CliRunner().invoke(
         app,
-        ["report", str(tmp_path / "run"), "--data", str(CONFIGS / "lab_tiny.csv")],
+        ["report", str(lora_run.folder), "--data", str(CONFIGS / "lab_tiny.csv")],
         catch_exceptions=False,
     )
-    made = (tmp_path / "run" / "report.html").read_text()
+    made = (lora_run.folder / "report.html").read_text()
 
     assert told.exit_code == 0
     for section in (

@@ -198,7 +198,7 @@ async def test_a_fault_of_a_source_is_not_swallowed():
 
     with pytest.raises(ZeroDivisionError):
         await asyncio.wait_for(
-            listener(Source([*posts(1, 1), ZeroDivisionError()]), broker, Places(broker)).run(), 5
+            listener(Source([*posts(1, 1), ZeroDivisionError()]), broker, Places(broker)).run(), 60
         )
 
 

@@ -1,0 +1,51 @@
+"""Which files of tests begin first, and which share one process: so that no core waits for the
+other in the end.
+"""
+
+from __future__ import annotations
+
+# By what they take, the longest first; everything else takes seconds.
+FIRST = (
+    "acceptance/test_apache_kafka.py",
+    "acceptance/test_kills.py",
+    "acceptance/test_replay.py",
+    "acceptance/test_console.py",
+    "acceptance/test_away.py",
+    "acceptance/test_user_errors.py",
+    "acceptance/test_order.py",
+    "acceptance/test_bad_messages.py",
+    "acceptance/test_networks.py",
+    "integration/test_console.py",
+    "unit/test_models_training.py",
+    "unit/test_lab.py",
+    "unit/test_lab_compare.py",
+    "unit/test_lab_report.py",
+    "integration/test_console_pages.py",
+    "unit/test_own_model.py",
+    "integration/test_store_away.py",
+    "unit/test_scribe.py",
+    "integration/test_desk_sql.py",
+    "unit/test_models_serving.py",
+    "integration/test_login.py",
+    "integration/test_console_replies.py",
+    "integration/test_desk_replies.py",
+    "integration/test_bench_consoles.py",
+)
+# Files that share what one process made for them: their group.
+TOGETHER = {
+    "unit/test_lab.py": "lab",
+    "unit/test_lab_compare.py": "lab",
+    "unit/test_lab_report.py": "lab",
+}
+
+_PLACE = {file: place for place, file in enumerate(FIRST)}
+
+
+def place_of(file: str) -> int:
+    """Where a file comes in the order."""
+    return _PLACE.get(file, len(FIRST))
+
+
+def group_of(file: str) -> str:
+    """What one process runs as a whole: a file, or the files of a group."""
+    return TOGETHER.get(file, file)

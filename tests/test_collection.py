@@ -1,0 +1,80 @@
+"""The same tests are collected whenever, wherever and by whichever process: otherwise the run ends
+before it begins.
+
+Each process of `make test` collects by itself and must find what its neighbours find.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+SETTINGS = TESTS.parent / "pyproject.toml"
+APART = 2.5  # seconds; what holds the clock holds it in whole seconds at the coarsest
+
+# Ways in which two processes, machines or days differ, and no id of a test may.
+ONE_WAY = {"PYTHONHASHSEED": "1", "TZ": "UTC"}
+ANOTHER_WAY = {"PYTHONHASHSEED": "2", "TZ": "Pacific/Auckland"}
+
+
+def ids_collected_twice(where: Path) -> tuple[list[str], list[str]]:
+    """The ids that two processes collect, some seconds apart, each in its own way."""
+    collecting = [_collecting(where, ONE_WAY)]
+    time.sleep(APART)
+    collecting.append(_collecting(where, ANOTHER_WAY))
+    first, second = (process.communicate()[0].splitlines() for process in collecting)
+    assert [process.returncode for process in collecting] == [0, 0], "\n".join(
+        first[-20:] + second[-20:]
+    )
+    return _ids(first), _ids(second)
+
+
+def _collecting(where: Path, differences: dict[str, str]) -> subprocess.Popen[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-c",
+        SETTINGS,
+        "--collect-only",
+        "-p",
+        "no:cacheprovider",
+        where,
+    ]
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")
+    } | differences
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+
+
+def _ids(lines: list[str]) -> list[str]:
+    return [line for line in lines if "::" in line]  # the last lines count them
+
+
+def test_every_process_collects_the_same_tests():
+    first, second = ids_collected_twice(TESTS)
+
+    assert len(first) > 1000
+    assert first == second
+
+
+def test_an_id_that_holds_the_clock_or_an_order_by_chance_is_noticed(tmp_path):
+    (tmp_path / "test_by_chance.py").write_text(
+        "import gzip, pytest\n"
+        "@pytest.mark.parametrize('content', [gzip.compress(b'x')])\n"
+        "def test_clock(content): pass\n"
+        "@pytest.mark.parametrize('name', {'ada', 'ben', 'eve', 'vic', 'sky'})\n"
+        "def test_order(name): pass\n"
+    )
+
+    first, second = ids_collected_twice(tmp_path)
+
+    assert len(first) == len(second) == 6
+    assert [id for id in first if "clock" in id] != [id for id in second if "clock" in id]
+    assert [id for id in first if "order" in id] != [id for id in second if "order" in id]
