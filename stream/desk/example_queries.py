@@ -1,4 +1,4 @@
-"""The five questions a support lead asks, as the README tells them and the SQL page offers them."""
+"""The five questions a support lead asks, as stream/README.md and the SQL page offer them."""
 
 from __future__ import annotations
 
