@@ -1,4 +1,4 @@
-"""Five questions of a support lead, as the README and the SQL page offer them."""
+"""The five questions a support lead asks, as stream/README.md and the SQL page offer them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Question(NamedTuple):
-    """A question in words, and the statement over the views that answers it."""
+    """What is asked, and the statement over the views that answers it."""
 
     words: str
     statement: str
@@ -32,15 +32,13 @@ order by worst desc""",
     Question(
         "How is each brand doing against its own week?",
         """\
-select brand, as_of, messages, negative_share, negative_share_before, dissatisfaction, \
-open_tickets, open_p1, late
+select brand, as_of, messages, negative_share, negative_share_before, dissatisfaction, open_tickets, open_p1, late
 from brand_health""",
     ),
     Question(
         "What makes our urgent tickets urgent?",
         """\
-select factor ->> 'name' as reason, count(*) as tickets, \
-round(avg((factor ->> 'points')::numeric), 1) as points
+select factor ->> 'name' as reason, count(*) as tickets, round(avg((factor ->> 'points')::numeric), 1) as points
 from open_tickets, jsonb_array_elements(factors) as factor
 where level in ('P1', 'P2')
 group by reason

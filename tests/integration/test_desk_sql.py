@@ -25,7 +25,7 @@ from stream.web.auth.keyring import KeyRing
 from stream.web.desk_services import desk_services
 
 SECRET = "four quiet otters sing"
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = Path(__file__).resolve().parents[2] / "stream/README.md"
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from stream.postgres.database import reader_url
 from stream.postgres.sql import Rows, run_sql
 from stream.store.store import Store
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = Path(__file__).resolve().parents[2] / "stream/README.md"
 QUERIES = re.findall(r"```sql\n(.*?)```", README.read_text(), re.DOTALL) if README.exists() else []
 
 
