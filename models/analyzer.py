@@ -76,19 +76,19 @@ class Analyzer:
         on nothing to read and on what is like no message that it has learned from.
         """
         hints = [None] * len(texts) if languages is None else languages
-        spoken = [detect(text, hint) for text, hint in zip(texts, hints, strict=True)]
-        why = [
-            self._unreadable(text, language) for text, language in zip(texts, spoken, strict=True)
+        detected = [detect(text, hint) for text, hint in zip(texts, hints, strict=True)]
+        reasons = [
+            self._unreadable(text, language) for text, language in zip(texts, detected, strict=True)
         ]
-        readable = [row for row, reason in enumerate(why) if reason is None]
+        readable = [row for row, reason in enumerate(reasons) if reason is None]
         outputs = self._encoder([texts[row] for row in readable])
         judged = self._judge(
-            [texts[row] for row in readable], [spoken[row] for row in readable], outputs
+            [texts[row] for row in readable], [detected[row] for row in readable], outputs
         )
         by_row = dict(zip(readable, judged, strict=True))
         return [
             by_row.get(row)
-            or Analysis(text, spoken[row], self.version, abstained=True, why=why[row])
+            or Analysis(text, detected[row], self.version, abstained=True, why=reasons[row])
             for row, text in enumerate(texts)
         ]
 
@@ -97,8 +97,8 @@ class Analyzer:
         return softmax(self._encoder(texts).sentiment / self._artifact.temperatures["sentiment"])
 
     def _places(self, texts: Sequence[str]) -> Floats:
-        kept = kept_places(self._artifact, texts)
-        return self._encoder(texts).embedding if kept is None else kept
+        places = kept_places(self._artifact, texts)
+        return self._encoder(texts).embedding if places is None else places
 
     def _unreadable(self, text: str, language: str) -> AbstainReason | None:
         if not normalize(text):
@@ -118,7 +118,7 @@ class Analyzer:
             texts, topics, outputs.embedding, self._shares(outputs, "problem")
         )
         problems = [
-            self._shown(text, problem, outputs.cause[row])
+            self._with_words(text, problem, outputs.cause[row])
             for row, (text, problem) in enumerate(zip(texts, problems, strict=True))
         ]
         likenesses = self._resemblance(outputs.embedding)
@@ -151,27 +151,27 @@ class Analyzer:
     def _strange(self, outputs: Outputs) -> list[bool]:
         if not outputs.strange.shape[-1]:
             return [False] * len(outputs.strange)
-        return [bool(one) for one in outputs.strange[:, 0] > self._artifact.strange_most]
+        return [bool(strange) for strange in outputs.strange[:, 0] > self._artifact.strange_most]
 
-    def _shown(self, text: str, problem: Problem | None, cause: Floats) -> Problem | None:
+    def _with_words(self, text: str, problem: Problem | None, cause: Floats) -> Problem | None:
         """The problem with the words that the model points at, or where it points at none, those
         that they share.
         """
         if problem is None or not len(cause):
             return problem
         read, spans = self._encoder.spans(text)
-        least = math.log(self._artifact.cause_least / (1 - self._artifact.cause_least))
-        words = shown_words(read, spans, (cause[: len(spans)] > least).tolist())
+        threshold = math.log(self._artifact.cause_least / (1 - self._artifact.cause_least))
+        words = shown_words(read, spans, (cause[: len(spans)] > threshold).tolist())
         return replace(problem, words=words) if words else problem
 
 
 def _trained(artifact: Artifact) -> TrainedLabels:
-    least = artifact.least_probability
+    minimum = artifact.least_probability
     return TrainedLabels(
         topics=artifact.labels.get("topic", ()),
         problems=artifact.labels.get("problem", ()),
-        topic_minimum=least.get("topic", 0.0),
-        problem_minimum=least.get("problem", 0.0),
+        topic_minimum=minimum.get("topic", 0.0),
+        problem_minimum=minimum.get("problem", 0.0),
     )
 
 
@@ -201,7 +201,7 @@ def grade(index: float, levels: Sequence[float]) -> int:
     """The dissatisfaction index as 1 (content) to 5 (furious). levels: the index from which it is
     2, 3, 4 and 5.
     """
-    return 1 + sum(index >= least for least in levels)
+    return 1 + sum(index >= level for level in levels)
 
 
 def _sentiment(probabilities: Floats) -> Sentiment:

@@ -1,5 +1,7 @@
-"""Texts to logits and embeddings: tokenise, run, put back in order. A text's result depends on that
-text alone.
+"""Encoder session: texts to logits and embeddings.
+
+Texts are tokenised, run in batches of like length and put back in order. A text's result depends
+on that text alone.
 """
 
 from __future__ import annotations
@@ -81,8 +83,8 @@ class Encoder:
                 disabled_optimizers=["SkipLayerNormFusion"],
             )
             self._tokenizer = Tokenizer.from_file(str(tokenizer))
-            there = {output.name for output in self._session.get_outputs()}
-            if missing := [name for name in REQUIRED if name not in there]:
+            outputs = {output.name for output in self._session.get_outputs()}
+            if missing := [name for name in REQUIRED if name not in outputs]:
                 raise ValueError(f"its graph has no output {' and '.join(missing)}")
         except (
             Exception
@@ -93,7 +95,7 @@ class Encoder:
             ) from None
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
-        self._names = [name for name in Outputs._fields if name in there]
+        self._names = [name for name in Outputs._fields if name in outputs]
         self.batch = max(batch, FEWEST_ROWS)
 
     def __call__(self, texts: Sequence[str]) -> Outputs:
@@ -122,14 +124,14 @@ class Encoder:
         parts: list[dict[str, Floats]] = []
         for rows, width in groups([len(ids) for ids in tokens], self.batch):
             order += rows
-            some = [tokens[row] for row in rows]
-            values: list[Any] = self._session.run(self._names, padded(some, width))
-            said = {
+            batch = [tokens[row] for row in rows]
+            values: list[Any] = self._session.run(self._names, padded(batch, width))
+            outputs = {
                 name: value[: len(rows)] for name, value in zip(self._names, values, strict=True)
             }
-            if "cause" in said:
-                said["cause"] = _ended(said["cause"], [len(ids) for ids in some], longest)
-            parts.append(said)
+            if "cause" in outputs:
+                outputs["cause"] = _ended(outputs["cause"], [len(ids) for ids in batch], longest)
+            parts.append(outputs)
         back = np.argsort(order)
         none = np.zeros((len(tokens), 0), np.float32)
         joined = {
@@ -155,18 +157,18 @@ def groups(lengths: Sequence[int], batch: int) -> Iterator[tuple[list[int], int]
     widths: dict[int, list[int]] = {}
     for row, length in enumerate(lengths):
         widths.setdefault(-(-length // WIDTH_STEP) * WIDTH_STEP, []).append(row)
-    some: list[int] = []
+    rows: list[int] = []
     ordered = sorted(widths)
     for width, wider in zip(ordered, [*ordered[1:], None], strict=True):
-        some = sorted([*some, *widths[width]])
-        whole = len(some) // batch * batch
+        rows = sorted([*rows, *widths[width]])
+        whole = len(rows) // batch * batch
         for start in range(0, whole, batch):
-            yield some[start : start + batch], width
-        some = some[whole:]
-        spared = RUN_COST + (FEWEST_ROWS - 1) * width * (len(some) == 1)
-        if some and (wider is None or len(some) * (wider - width) > spared):
-            yield some, width
-            some = []
+            yield rows[start : start + batch], width
+        rows = rows[whole:]
+        spared = RUN_COST + (FEWEST_ROWS - 1) * width * (len(rows) == 1)
+        if rows and (wider is None or len(rows) * (wider - width) > spared):
+            yield rows, width
+            rows = []
 
 
 def padded(tokens: Sequence[list[int]], width: int) -> dict[str, NDArray[np.int64]]:
@@ -176,7 +178,7 @@ def padded(tokens: Sequence[list[int]], width: int) -> dict[str, NDArray[np.int6
     ids = np.zeros((max(len(tokens), FEWEST_ROWS), width), dtype=np.int64)
     mask = np.zeros_like(ids)
     mask[:, 0] = 1
-    for row, one in enumerate(tokens):
-        ids[row, : len(one)] = one
-        mask[row, : len(one)] = 1
+    for row, text in enumerate(tokens):
+        ids[row, : len(text)] = text
+        mask[row, : len(text)] = 1
     return {"input_ids": ids, "attention_mask": mask}

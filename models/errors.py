@@ -1,5 +1,6 @@
-"""What can be wrong with what a person gave to the models. The message is one line and says what to
-do.
+"""Errors of input that a person gave to the models.
+
+The message is one line and says what to do.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""The one normalisation of texts, shared by training and serving: what the encoder's tokenizer gets
-to see.
-"""
+"""Normalisation of texts before the encoder's tokenizer, in training and serving alike."""
 
 from __future__ import annotations
 

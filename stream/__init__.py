@@ -1,3 +1,1 @@
-"""Kafka, tickets, Postgres, HTTP and the command line: everything between the connectors and the
-models.
-"""
+"""The stream: Kafka, tickets, Postgres, HTTP and the command line."""

@@ -25,6 +25,7 @@ PROMISES = {
         "unit/test_ingest",
         "unit/test_listening",
         "unit/test_pipeline",
+        "unit/test_unjudged",
     ),
     "any order, any repeat": ("acceptance/test_order", "integration/test_store_property"),
     "bad input": (
@@ -48,6 +49,8 @@ PROMISES = {
     ),
     "triage": (
         "unit/test_triage*",
+        "unit/test_any_text",
+        "unit/test_one_judgement",
         "unit/test_evaluate_triage",
         "unit/test_tickets",
         "unit/test_brands",
@@ -61,7 +64,7 @@ PROMISES = {
         "unit/test_bursts",
         "unit/test_drift",
         "unit/test_incidents",
-        "unit/test_rising",
+        "unit/test_trending",
         "unit/test_words",
     ),
     "replies": (
@@ -71,10 +74,11 @@ PROMISES = {
         "unit/test_ngram",
         "unit/test_policy",
         "unit/test_replier",
-        "unit/test_scribe",
+        "unit/test_replier_process",
         "unit/test_slots",
     ),
     "connectors": (
+        "acceptance/test_new_connector",
         "integration/test_bluesky",
         "integration/test_imap",
         "integration/test_mastodon",
@@ -108,11 +112,11 @@ PROMISES = {
         "integration/test_corrections_out",
         "integration/test_desk*",
         "integration/test_hooks",
-        "integration/test_outlet",
+        "integration/test_lazy_publisher",
         "integration/test_rest*",
         "integration/test_web",
         "unit/test_desk*",
-        "unit/test_remembered",
+        "unit/test_ttl_cache",
     ),
     "models": (
         "integration/test_calls_in_the_stream",
@@ -129,7 +133,6 @@ PROMISES = {
         "unit/test_places",
         "unit/test_registry",
         "unit/test_resemblance",
-        "unit/test_spelling",
         "unit/test_taxonomy_file",
     ),
     "training": (

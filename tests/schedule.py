@@ -23,7 +23,7 @@ FIRST = (
     "integration/test_console_pages.py",
     "unit/test_own_model.py",
     "integration/test_store_away.py",
-    "unit/test_scribe.py",
+    "unit/test_replier_process.py",
     "integration/test_desk_sql.py",
     "unit/test_models_serving.py",
     "integration/test_login.py",

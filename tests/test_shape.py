@@ -9,7 +9,7 @@ import pytest
 from shape import BANNED, PACKAGES, ROOT, functions_of, is_banned, map_of_rooms, measure, sources
 
 PRODUCT = sources([ROOT / package for package in PACKAGES])
-LONGEST_FILE = 450  # lines; most are under 300
+LONGEST_FILE = 480  # lines; most are under 300
 
 
 @pytest.mark.parametrize("package", PACKAGES)

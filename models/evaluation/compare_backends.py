@@ -129,6 +129,6 @@ def _taxonomy(brief: Brief) -> Taxonomy:
     """The names of a brief; it has no phrases."""
     topics = tuple(Label(name, (), name) for name in brief.topics)
     problems = tuple(
-        Label(name, (), topic) for topic, named in brief.problems.items() for name in named
+        Label(name, (), topic) for topic, names in brief.problems.items() for name in names
     )
     return Taxonomy(topics, problems)

@@ -1,5 +1,6 @@
-"""Where the labelled examples lie for one model, kept in its directory: a start need not embed a
-thousand texts.
+"""Embeddings of the labelled examples, stored in a model directory.
+
+With them a start need not embed a thousand texts.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ def kept_places(artifact: Artifact, texts: Sequence[str]) -> Floats | None:
     files = artifact.story["files"]
     if PLACES not in files:
         return None
-    with np.load(artifact.folder / PLACES, allow_pickle=False) as kept:
-        if str(kept["model"]) != files[MODEL] or str(kept["texts"]) != _key(texts):
+    with np.load(artifact.folder / PLACES, allow_pickle=False) as archive:
+        if str(archive["model"]) != files[MODEL] or str(archive["texts"]) != _key(texts):
             return None
-        places: Floats = kept["places"]
+        places: Floats = archive["places"]
         return places
 
 

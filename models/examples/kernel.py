@@ -1,5 +1,6 @@
-"""How much a message reads like labelled ones: `examples.toml`, our own writing, in the space of
-the embedding.
+"""Likeness of a message to the labelled messages of `examples.toml`.
+
+The messages are of our own writing; likeness is measured in the space of the embedding.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from models.cosines import Exact, cosines, in_steps
 from models.stop_words import is_stop_word
 
 OTHER = "other"
-SHOWN = 8  # words that show a problem, at most
+MAX_WORDS = 8  # words that show a problem, at most
 
 Floats = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Floats]  # n phrases -> (n, dim), unit length
@@ -225,7 +225,7 @@ def shown_words(
         for word in _WORD.finditer(text)
         if _carries_meaning(word[0]) and is_marked(word)
     ]
-    return tuple(dict.fromkeys(words))[:SHOWN]
+    return tuple(dict.fromkeys(words))[:MAX_WORDS]
 
 
 def shared_words(text: str, phrases: Sequence[str]) -> tuple[str, ...]:

@@ -1,6 +1,4 @@
-"""Alembic's entry: runs the versions on the connection that `stream.postgres.schema.migrate` hands
-over.
-"""
+"""Alembic's entry: runs the versions on a connection from `stream.postgres.schema`."""
 
 from alembic import context
 

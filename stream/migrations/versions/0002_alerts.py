@@ -1,6 +1,4 @@
-"""Alerts that are acknowledged, snoozed, recovered from and sent out; incidents and the tickets in
-them.
-"""
+"""Alerts that are acknowledged, snoozed and sent out; incidents and their tickets."""
 
 from alembic import op
 

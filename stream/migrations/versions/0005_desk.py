@@ -1,6 +1,4 @@
-"""The desk: what people do to tickets, working hours, logins bound to brands, and word of every
-change.
-"""
+"""The desk: ticket actions, working hours, logins bound to brands, change notifications."""
 
 from alembic import op
 
@@ -11,7 +9,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    for script in (TICKETS, CLOCKS, PEOPLE, BOUND, TOLD):
+    for script in (TICKETS, CLOCKS, PEOPLE, BOUND, NOTIFY):
         run_script(op.get_bind(), script)
 
 
@@ -170,7 +168,7 @@ create policy bound on event_ids for select using ((select bound_brands()) is nu
 create policy bound on cursors for select using ((select bound_brands()) is null);
 """
 
-TOLD = """
+NOTIFY = """
 -- Whoever listens on `earshot` hears which rows changed: {"table": ..., "ids": [...]}; no ids when they are many.
 create function tell_changes() returns trigger language plpgsql as $$
 declare
