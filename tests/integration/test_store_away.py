@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from history import tweet, worst
 from sqlalchemy import text
+from stores import Stores
 
 from stream.errors import DatabaseAway
 from stream.postgres.database import dsn, open_engine, storable
@@ -32,10 +33,10 @@ async def own_url(own_postgres) -> str:
 
 
 @pytest.fixture
-async def own(own_url) -> AsyncIterator[Store]:
+async def own(own_url) -> AsyncIterator[Stores]:
     """A store on a server that the test may stop."""
     engine = open_engine(own_url, pool_size=2)
-    yield Store(engine, fold=worst)
+    yield Stores(engine, fold=worst)
     await engine.dispose()
 
 
