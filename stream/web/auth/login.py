@@ -39,9 +39,31 @@ def mount_login(
     provider: IdentityProvider | None = None,
 ) -> None:
     """The three pages, on an application whose gate leaves `/login` and `/setup` open."""
-    router = APIRouter(include_in_schema=False)
     hashing = asyncio.Semaphore(HASHES)
-    codes = TokenBucket(0.5, 10)  # tries of the code a second, of everybody; it has 60 bits
+    signs_on = provider is not None
+    app.include_router(_login_routes(people, sessions, callers, hashing, signs_on=signs_on))
+    app.include_router(_setup_routes(people, sessions, callers, hashing))
+    app.include_router(_logout_routes(sessions, callers))
+    if provider is not None:
+        mount_sign_on(
+            app,
+            provider,
+            sessions,
+            callers,
+            into=lambda request, token, goal: _into(request, callers, token, goal),
+            refused=lambda reason: _page(_login("/", wrong=reason, signs_on=True), 403),
+        )
+
+
+def _login_routes(
+    people: People,
+    sessions: Sessions,
+    callers: Callers,
+    hashing: asyncio.Semaphore,
+    *,
+    signs_on: bool,
+) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
 
     @router.get("/login")
     async def login_form(request: Request, next: str = "/") -> Response:
@@ -49,7 +71,7 @@ def mount_login(
             return RedirectResponse("/setup", 303)
         if await callers.of(request) is not None:
             return RedirectResponse(local_path(next), 303)
-        return _page(_login(local_path(next), signs_on=provider is not None))
+        return _page(_login(local_path(next), signs_on=signs_on))
 
     @router.post("/login")
     async def log_in(request: Request) -> Response:
@@ -59,15 +81,21 @@ def mount_login(
             async with hashing:
                 token = await sessions.log_in(name, fields.get("password", ""), address_of(request))
         except WrongPassword as error:
-            return _page(_login(goal, name, str(error), signs_on=provider is not None), 403)
+            return _page(_login(goal, name, str(error), signs_on=signs_on), 403)
         except TooManyGuesses as error:
-            return _page(
-                _login(goal, name, str(error), signs_on=provider is not None),
-                429,
-                {"Retry-After": str(error.seconds)},
-            )
+            headers = {"Retry-After": str(error.seconds)}
+            return _page(_login(goal, name, str(error), signs_on=signs_on), 429, headers)
         await _end(request, sessions, callers)  # the session that this browser had
         return _into(request, callers, token, goal)
+
+    return router
+
+
+def _setup_routes(
+    people: People, sessions: Sessions, callers: Callers, hashing: asyncio.Semaphore
+) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+    codes = TokenBucket(0.5, 10)  # tries of the code a second, of everybody; it has 60 bits
 
     @router.get("/setup")
     async def setup_form() -> Response:
@@ -91,6 +119,12 @@ def mount_login(
             return _page(_setup(fields, str(error)), 422)
         return _into(request, callers, token, "/")
 
+    return router
+
+
+def _logout_routes(sessions: Sessions, callers: Callers) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
     @router.post("/logout")
     async def log_out(request: Request) -> Response:
         fields, caller = await _form(request, callers), caller_of(request)
@@ -104,16 +138,7 @@ def mount_login(
             )
         return answer
 
-    app.include_router(router)
-    if provider is not None:
-        mount_sign_on(
-            app,
-            provider,
-            sessions,
-            callers,
-            into=lambda request, token, goal: _into(request, callers, token, goal),
-            refused=lambda reason: _page(_login("/", wrong=reason, signs_on=True), 403),
-        )
+    return router
 
 
 async def _form(request: Request, callers: Callers) -> dict[str, str]:
