@@ -24,9 +24,15 @@ from connectors.events import Tweet, encode
 BRANDS = ("SkyNorth", "VoltLine")
 A_DAY = 50_000  # events
 CUSTOMER = (
-    "@{brand} {who} has been waiting {n} minutes at {place} and nobody tells us anything about {thing}",
+    (
+        "@{brand} {who} has been waiting {n} minutes at {place} and nobody tells us anything "
+        "about {thing}"
+    ),
     "{thing} again, {n} times this week @{brand}. I pay {price} a month for this?",
-    "@{brand} order {ref}: {thing} never arrived at {place}, your chat closes on me after {n} minutes",
+    (
+        "@{brand} order {ref}: {thing} never arrived at {place}, your chat closes on me after "
+        "{n} minutes"
+    ),
     "can somebody from @{brand} call {who} back about {thing}? reference {ref}, thank you",
     "just landed in {place} with @{brand}, {n} minutes early, lovely crew, thanks for {thing}",
     "@{brand} is {thing} down in {place}? {who} cannot work since {n}:15",
@@ -34,8 +40,14 @@ CUSTOMER = (
     "love how @{brand} fixed {thing} in {n} minutes, {place} says thanks",
 )
 BRAND = (
-    "Hi, sorry to hear about {thing}. We are looking into {ref} and come back to you within {n} minutes.",
-    "Thanks for letting us know! Could you send us your reference for {thing} in a private message?",
+    (
+        "Hi, sorry to hear about {thing}. We are looking into {ref} and come back to you within "
+        "{n} minutes."
+    ),
+    (
+        "Thanks for letting us know! Could you send us your reference for {thing} in a private "
+        "message?"
+    ),
 )
 WORDS = {
     "who": ("my mother", "my team", "our office", "my wife", "a colleague", "my neighbour"),
@@ -62,17 +74,22 @@ WORDS = {
 }
 SIZES = """
     select regexp_replace(relname, '_(default|[0-9]{4}_[0-9]{2})$', '') as name,
-           sum(pg_relation_size(c.oid))::bigint as rows, sum(pg_indexes_size(c.oid))::bigint as indexes,
-           sum(pg_total_relation_size(c.oid) - pg_relation_size(c.oid) - pg_indexes_size(c.oid))::bigint as toast
+           sum(pg_relation_size(c.oid))::bigint as rows,
+           sum(pg_indexes_size(c.oid))::bigint as indexes,
+           sum(pg_total_relation_size(c.oid) - pg_relation_size(c.oid)
+               - pg_indexes_size(c.oid))::bigint as toast
     from pg_class c join pg_namespace n on n.oid = relnamespace
     where nspname = 'public' and relkind = 'r'
     group by 1 order by sum(pg_total_relation_size(c.oid)) desc
 """
 EMPTY = "select pg_database_size(current_database()) as bytes"
 COUNTS = """
-    select (select count(*) from events) as events, (select count(*) from tickets) as tickets,
-           (select count(*) from ticket_changes) as changes, (select count(*) from alerts) as alerts,
-           (select count(*) from signal_counts) as cells, pg_database_size(current_database()) as bytes
+    select (select count(*) from events) as events,
+           (select count(*) from tickets) as tickets,
+           (select count(*) from ticket_changes) as changes,
+           (select count(*) from alerts) as alerts,
+           (select count(*) from signal_counts) as cells,
+           pg_database_size(current_database()) as bytes
 """
 
 

@@ -99,7 +99,7 @@ class Encoder:
         self.batch = max(batch, FEWEST_ROWS)
 
     def __call__(self, texts: Sequence[str]) -> Outputs:
-        """What the network says about each text, in order. Texts that read the same are run once."""
+        """What the network says about each text, in order. Texts that read alike are run once."""
         read = [normalize(text) for text in texts]
         distinct = {text: row for row, text in enumerate(dict.fromkeys(read))}
         if not distinct:

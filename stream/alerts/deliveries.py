@@ -38,7 +38,7 @@ class Deliveries:
         self._engine = engine
 
     def sole(self, name: str) -> AbstractAsyncContextManager[bool]:
-        """Whether this process is the only one that does `name` until the block ends. Never waits."""
+        """Whether this process alone does `name` until the block ends. Never waits."""
         return sole(self._engine, name)
 
     async def enqueue(self, route: Route) -> int:

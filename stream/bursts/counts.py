@@ -124,7 +124,7 @@ class Signals:
             ]
 
     def sole(self, name: str) -> AbstractAsyncContextManager[bool]:
-        """Whether this process is the only one that does `name` until the block ends. Never waits."""
+        """Whether this process alone does `name` until the block ends. Never waits."""
         return sole(self._engine, name)
 
 

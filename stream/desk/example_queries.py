@@ -32,13 +32,15 @@ order by worst desc""",
     Question(
         "How is each brand doing against its own week?",
         """\
-select brand, as_of, messages, negative_share, negative_share_before, dissatisfaction, open_tickets, open_p1, late
+select brand, as_of, messages, negative_share, negative_share_before, dissatisfaction,
+       open_tickets, open_p1, late
 from brand_health""",
     ),
     Question(
         "What makes our urgent tickets urgent?",
         """\
-select factor ->> 'name' as reason, count(*) as tickets, round(avg((factor ->> 'points')::numeric), 1) as points
+select factor ->> 'name' as reason, count(*) as tickets,
+       round(avg((factor ->> 'points')::numeric), 1) as points
 from open_tickets, jsonb_array_elements(factors) as factor
 where level in ('P1', 'P2')
 group by reason

@@ -29,7 +29,7 @@ class Incidents:
         self.engine = engine
 
     def sole(self, name: str) -> AbstractAsyncContextManager[bool]:
-        """Whether this process is the only one that does `name` until the block ends. Never waits."""
+        """Whether this process alone does `name` until the block ends. Never waits."""
         return sole(self.engine, name)
 
     async def unassigned(
