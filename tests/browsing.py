@@ -37,11 +37,12 @@ def chromium() -> str:
     """Where the browser is. Fails where there is none: a test of pages without a browser tests
     nothing.
     """
-    found = next((path for name in PLACES if (path := shutil.which(name))), None)
-    assert found, (
-        "the tests of the console need Chromium: `make chromium`, or as root `apt-get install -y chromium`"
+    browser = next((path for name in PLACES if (path := shutil.which(name))), None)
+    assert browser, (
+        "the tests of the console need Chromium: `make chromium`, "
+        "or as root `apt-get install -y chromium`"
     )
-    return found
+    return browser
 
 
 @asynccontextmanager

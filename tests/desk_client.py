@@ -1,4 +1,4 @@
-"""A desk with people and tickets, and somebody who asks it over HTTP: as a browser, or with a key."""
+"""A desk with people and tickets, and a client of its HTTP: as a browser, or with a key."""
 
 from __future__ import annotations
 

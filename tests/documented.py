@@ -31,13 +31,13 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}  # a key of nobody's with every s
 
 @contextmanager
 def on_a_thread(serve: Callable[[], AbstractAsyncContextManager[str]]) -> Iterator[str]:
-    """The address of a server that runs on a thread of its own: schemathesis is not asynchronous."""
+    """The address of a server on a thread of its own: schemathesis is not asynchronous."""
     ready, done = threading.Event(), threading.Event()
-    told: list[str] = []
+    addresses: list[str] = []
 
     async def run() -> None:
         async with serve() as address:
-            told.append(address)
+            addresses.append(address)
             ready.set()
             await asyncio.to_thread(done.wait)
 
@@ -45,7 +45,7 @@ def on_a_thread(serve: Callable[[], AbstractAsyncContextManager[str]]) -> Iterat
     thread.start()
     try:
         assert ready.wait(60)
-        yield told[0]
+        yield addresses[0]
     finally:
         done.set()
         thread.join()

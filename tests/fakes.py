@@ -1,4 +1,4 @@
-"""Honest stand-ins: small classes with the real interface, for tests that are about something else."""
+"""Honest stand-ins: small classes with the real interface, for tests about something else."""
 
 from __future__ import annotations
 

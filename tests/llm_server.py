@@ -82,7 +82,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._say(json.dumps(GOOD))
             case "cut":
                 self.wfile.write(
-                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{"
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                    b"Content-Length: 900\r\n\r\n{"
                 )
                 self.close_connection = True
             case "not a completion":

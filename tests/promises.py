@@ -176,7 +176,7 @@ def _fits(name: str, pattern: str) -> bool:
 
 
 def covered(counts: Counter[tuple[str, str]]) -> list[str]:
-    """A table of how many tests of each promise had which outcome. counts: by (promise, outcome)."""
+    """A table of each promise's tests by their outcome. counts: by (promise, outcome)."""
     width = max(map(len, PROMISES))
     lines = [" " * width + "".join(f"{outcome:>9}" for outcome in OUTCOMES)]
     for promise in PROMISES:

@@ -1,4 +1,4 @@
-"""The web application on a real port, with a model, a broker and keys that are easy to see through."""
+"""The web application on a real port, with a model, a broker and keys that are easy to follow."""
 
 from __future__ import annotations
 

@@ -251,7 +251,8 @@ def report(folders: Sequence[Path]) -> str:
         ("files, lines", f"{shape.files}, {shape.lines:,}"),
         (
             "lines of a file, median / p95 / most",
-            f"{percentile(shape.file_lines, 0.5)} / {percentile(shape.file_lines, 0.95)} / {shape.file_lines[-1]}",
+            f"{percentile(shape.file_lines, 0.5)} / {percentile(shape.file_lines, 0.95)}"
+            f" / {shape.file_lines[-1]}",
         ),
         (
             "lines of a function, median / p95 / most",

@@ -1,4 +1,4 @@
-"""Apache Kafka itself, where it is at hand: one broker or three, which can be killed and come back."""
+"""Apache Kafka itself, where it is at hand: one broker or three, which are killed and come back."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ def missing() -> str | None:
         return f"no Apache Kafka: {LAUNCHER} does not exist (EARSHOT_SHARED says where it is)"
     if shutil.which("java") is None:
         return "Apache Kafka needs a Java 17 runtime, and there is no java on the PATH"
-    told = subprocess.run(["java", "-version"], capture_output=True, text=True).stderr
-    version = re.search(r'version "(\d+)', told)
+    output = subprocess.run(["java", "-version"], capture_output=True, text=True).stderr
+    version = re.search(r'version "(\d+)', output)
     if version is None or int(version[1]) < 17:
-        return f"Apache Kafka needs Java 17 or newer, and this is {told.splitlines()[0] if told else 'unknown'}"
+        java = output.splitlines()[0] if output else "unknown"
+        return f"Apache Kafka needs Java 17 or newer, and this is {java}"
     return None
 
 

@@ -1,4 +1,4 @@
-"""earshot as people run it: commands and workers in processes of their own, on a home of their own."""
+"""earshot as people run it: commands and workers in their own processes, on their own home."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GOODBYE = 60.0  # seconds that a process may take to leave once it was asked to
 
 @dataclass
 class Home:
-    """An EARSHOT_HOME, and the settings that every process of it is given (without their prefix)."""
+    """An EARSHOT_HOME, and the settings of every process of it (without their prefix)."""
 
     folder: Path = field(default_factory=lambda: scratch_folder("earshot-"))
     settings: dict[str, str] = field(default_factory=dict)

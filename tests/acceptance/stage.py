@@ -194,8 +194,10 @@ class Stage:
         counted = await self.rows("""
             select coalesce(brand, '') as brand, coalesce(topic, '') as topic,
                    date_trunc('minute', occurred_at) as minute,
-                   count(*)::int as events, (count(*) filter (where sentiment = 'negative'))::int as negative,
-                   (count(*) filter (where (scores->>'complaint')::float >= 0.5))::int as complaints,
+                   count(*)::int as events,
+                   (count(*) filter (where sentiment = 'negative'))::int as negative,
+                   (count(*) filter (where (scores->>'complaint')::float >= 0.5))::int
+                       as complaints,
                    coalesce(sum(dissatisfaction), 0) as dissatisfaction_sum
             from events where direction = 'inbound' group by 1, 2, 3
         """)

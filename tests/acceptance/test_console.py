@@ -1,4 +1,4 @@
-"""The desk's first day, from the printed code to a sent reply, in a real browser on `earshot up`."""
+"""The desk's first day, from the printed code to a sent reply: `earshot up` in a real browser."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ CUSTOMERS = (
     (
         "1",
         "mara_q",
-        "@VoltLine my line is dead since Monday, nobody answers. My mother's alarm pendant needs it!",
+        "@VoltLine my line is dead since Monday, nobody answers. "
+        "My mother's alarm pendant needs it!",
     ),
     ("2", "tom_w", "@VoltLine you billed me twice again this month, please sort it out"),
     ("3", "kit_", "@VoltLine thanks, the engineer was lovely and quick"),

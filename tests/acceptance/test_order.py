@@ -12,8 +12,14 @@ from acceptance.stage import Outcome, Stage, embedded_stage
 from connectors.events import Deleted, Event, Tweet
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
-ANGRY = "You cancelled my flight and nobody answers. Worst airline ever, I want my refund or I will see you in court!"
-ANGRIER = "You cancelled my flight, lost my bag and nobody answers. I am furious, my lawyer will call you!!"
+ANGRY = (
+    "You cancelled my flight and nobody answers. "
+    "Worst airline ever, I want my refund or I will see you in court!"
+)
+ANGRIER = (
+    "You cancelled my flight, lost my bag and nobody answers. "
+    "I am furious, my lawyer will call you!!"
+)
 
 PLACED = (
     "id",

@@ -89,8 +89,8 @@ async def passes(store, seconds=1000):
     async with store._engine.begin() as connection:
         await connection.execute(
             text(
-                "update alert_deliveries set due_at = due_at - make_interval(secs => :n), sent_at = sent_at - "
-                "make_interval(secs => :n)"
+                "update alert_deliveries set due_at = due_at - make_interval(secs => :n), "
+                "sent_at = sent_at - make_interval(secs => :n)"
             ),
             {"n": seconds},
         )
@@ -311,7 +311,8 @@ def test_the_file_of_sinks_is_checked_and_its_secrets_come_from_elsewhere(tmp_pa
     file, secret = tmp_path / "alerts.toml", tmp_path / "secret"
     secret.write_text("https://hooks.example.com/from-file\n")
     file.write_text(
-        f'[sinks.a]\ntype = "slack"\nurl = "env:HOOK"\n[sinks.b]\ntype = "slack"\nurl = "file:{secret}"\n'
+        '[sinks.a]\ntype = "slack"\nurl = "env:HOOK"\n'
+        f'[sinks.b]\ntype = "slack"\nurl = "file:{secret}"\n'
     )
     one, two = read_routes(file, {"HOOK": "https://hooks.example.com/x"})
 

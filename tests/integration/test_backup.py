@@ -41,7 +41,8 @@ async def everything(url: str) -> dict[str, list[Any]]:
     connection = await asyncpg.connect(dsn(url))
     try:
         tables = await connection.fetch("""
-            select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'
+            select relname from pg_class
+            where relnamespace = 'public'::regnamespace and relkind = 'r'
             order by relname
         """)
         assert len(tables) > 10

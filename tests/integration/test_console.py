@@ -82,7 +82,9 @@ async def test_a_long_queue_is_read_to_its_end_and_stays_live(store, engine, ben
         await connection.execute(
             text("""
             insert into tickets select copy.* from tickets t, generate_series(1001, 3000) n,
-                jsonb_populate_record(t, jsonb_build_object('id', 'x:' || n, 'excerpt', 'my bag, number ' || n)) copy
+                jsonb_populate_record(
+                    t, jsonb_build_object('id', 'x:' || n, 'excerpt', 'my bag, number ' || n)
+                ) copy
             where t.id = 'x:1'
         """)
         )
@@ -116,7 +118,10 @@ async def test_a_long_queue_is_read_to_its_end_and_stays_live(store, engine, ben
 
 
 async def test_what_customers_wrote_is_text_wherever_it_stands(store, ben):
-    nasty = "<img src=x onerror=alert(1)> {{ 7*7 }} `${1}` </script><script>alert(2)</script> my line is down!"
+    nasty = (
+        "<img src=x onerror=alert(1)> {{ 7*7 }} `${1}` "
+        "</script><script>alert(2)</script> my line is down!"
+    )
     await store.save([tweet(1, 95, text=nasty, author='"><script>alert(3)</script>')])
     await expect(lines(ben.page)).to_contain_text("{{ 7*7 }}")
 
@@ -245,8 +250,10 @@ async def test_a_viewer_sees_and_can_do_nothing_also_not_past_the_page(
         await expect(vic.page.get_by_role("link", name="People")).to_have_count(0)
         await vic.press("c", "r", "a")
         await vic.page.evaluate("""() => {
-            const view = Object.values(mounted_app.$refs).find((each) => each?.$options?.emits?.includes?.("approve"));
-            view.$emit("act", { n: 1, ticket: "x:1", action: { action: "resolve" }, seen: { edits: 0, version: 1 } });
+            const answers = (part) => part?.$options?.emits?.includes?.("approve");
+            const view = Object.values(mounted_app.$refs).find(answers);
+            const seen = { edits: 0, version: 1 };
+            view.$emit("act", { n: 1, ticket: "x:1", action: { action: "resolve" }, seen });
             view.$emit("forget", { n: 2, ticket: "x:1", author: "ada" });
         }""")
         await vic.sees("This takes the role agent; you are viewer.")

@@ -76,14 +76,18 @@ async def test_the_charts_move_while_events_are_saved(simple, look):
     await simple.save([now(1, 90, topic="baggage"), now(2, 10, brand="Other", topic="billing")])
     ada = await look("ada", "/monitor")
     mood = ada.page.locator(".chart.mood")
-    await expect(mood).to_have_attribute("aria-label", "Negative share by brand: Northwind Air 100 % negative of 1;"
-                                         " Other 0 % negative of 1.")  # fmt: skip
+    await expect(mood).to_have_attribute(
+        "aria-label",
+        "Negative share by brand: Northwind Air 100 % negative of 1; Other 0 % negative of 1.",
+    )
     before = await mood.locator("canvas").screenshot()
 
     await simple.save([now(100 + number, 90, topic="baggage") for number in range(60)])
 
-    await expect(mood).to_have_attribute("aria-label", "Negative share by brand: Northwind Air 100 % negative of 61;"
-                                         " Other 0 % negative of 1.")  # fmt: skip
+    await expect(mood).to_have_attribute(
+        "aria-label",
+        "Negative share by brand: Northwind Air 100 % negative of 61; Other 0 % negative of 1.",
+    )
     await expect(ada.page.locator(".chart.rate")).not_to_have_attribute(
         "aria-label", "Events a second in the last ten minutes: now 0.0, at most 0.0."
     )
@@ -192,7 +196,8 @@ async def test_an_incident_is_answered_with_a_draft_for_each_of_its_tickets(simp
             " values ('i1', 'Northwind Air', 'line down: noon', 7, now(), '{}', 1)"
         )
         await connection.exec_driver_sql(
-            "insert into incident_tickets (incident_id, ticket_id, who) select 'i1', id, 'earshot' from tickets"
+            "insert into incident_tickets (incident_id, ticket_id, who)"
+            " select 'i1', id, 'earshot' from tickets"
         )
     ben = await look("ben", "/alerts")
     incident = ben.page.locator(".incident", has_text="line down: noon")
@@ -206,7 +211,8 @@ async def test_an_incident_is_answered_with_a_draft_for_each_of_its_tickets(simp
     await simple.save([now(3, 95, text="mine is down too")])
     async with engine.begin() as connection:
         await connection.exec_driver_sql(
-            "insert into incident_tickets (incident_id, ticket_id, who) values ('i1', 'x:3', 'earshot')"
+            "insert into incident_tickets (incident_id, ticket_id, who)"
+            " values ('i1', 'x:3', 'earshot')"
         )
     await expect(incident.locator(".incident-count b")).to_have_text("3")
 
@@ -286,9 +292,13 @@ async def test_an_admin_adds_somebody_binds_them_and_a_key_is_shown_once(engine,
         rows = list(
             await connection.exec_driver_sql("select who, action, subject from audit order by id")
         )
-    told = [tuple(row) for row in rows if row.action != "log in"]
-    assert told == [("ada", "user add", "eve"), ("ada", "key create", "laptop"), ("ada", "user role", "eve"),
-                    ("ada", "user disable", "eve"), ("ada", "key revoke", "laptop")]  # fmt: skip
+    assert [tuple(row) for row in rows if row.action != "log in"] == [
+        ("ada", "user add", "eve"),
+        ("ada", "key create", "laptop"),
+        ("ada", "user role", "eve"),
+        ("ada", "user disable", "eve"),
+        ("ada", "key revoke", "laptop"),
+    ]
     await ada.shoot("people")
 
 

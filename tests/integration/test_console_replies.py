@@ -132,10 +132,14 @@ async def test_words_that_changed_under_ones_hands_are_not_approved_by_the_page_
     await replies.edit(number, "ada", "Sorry! Is your mother safe? Please call us.")
     await ben.sees("Is your mother safe?")
 
-    await ben.page.evaluate("""number => {
-        const view = Object.values(mounted_app.$refs).find((each) => each?.$options?.emits?.includes?.("approve"));
-        view.answer("approve", { reply: number, version: 0, text: null, anyway: false });
-    }""", number)  # fmt: skip
+    await ben.page.evaluate(
+        """number => {
+            const answers = (part) => part?.$options?.emits?.includes?.("approve");
+            const view = Object.values(mounted_app.$refs).find(answers);
+            view.answer("approve", { reply: number, version: 0, text: null, anyway: false });
+        }""",
+        number,
+    )
 
     await ben.sees("ada changed this reply before you")
     await expect(ben.page.get_by_role("button", name="Do it all the same")).to_have_count(0)

@@ -40,7 +40,7 @@ async def engine(postgres_url):
 
 @pytest.fixture
 async def filled(simple, engine):
-    """Of each brand a P1 ticket with a draft (x:1: 1; x:2: 2), a correction, a note of who looks."""
+    """Of each brand a P1 ticket with a draft (x:1: 1; x:2: 2), a correction, a note who looks."""
     await simple.save(
         [tweet(1, 95, text=f"my {WORD} is lost", author=f"{WORD}_ada"), tweet(2, 95, brand="Other")]
     )

@@ -32,7 +32,8 @@ async def test_nothing_of_a_forgotten_author_is_left_and_a_redelivery_brings_not
     await simple.save([*mine, others, answer(4, of=1, minute=6)])
     await ask(
         postgres_url,
-        "insert into replies (ticket_id, event_id, network, text) values ('x:1', 'x:1', 'x', 'dear zora')",
+        "insert into replies (ticket_id, event_id, network, text)"
+        " values ('x:1', 'x:1', 'x', 'dear zora')",
     )
     letters = [
         DeadLetter("c", "tweets", 0, number, b"k", value, "not an event")

@@ -30,13 +30,16 @@ async def test_the_queue_what_is_late_and_what_waits_is_told(store, figures):
     await store.save([tweet(1, 95), tweet(2, 95), tweet(3, 95)])
     told = await figures(
         "update tickets set level = 'P1', state = 'resolved' where id = 'x:1'",
-        "update tickets set level = 'P1', received_at = now() - interval '20 minutes' where id = 'x:2'",
+        "update tickets set level = 'P1', received_at = now() - interval '20 minutes'"
+        " where id = 'x:2'",
         "update tickets set level = 'P2', received_at = now() where id = 'x:3'",
-        "insert into dead_letters (cluster, topic, partition, \"offset\", reason) values ('c', 'tweets', 0, 1, 'bad')",
+        'insert into dead_letters (cluster, topic, partition, "offset", reason)'
+        " values ('c', 'tweets', 0, 1, 'bad')",
         """insert into replies (ticket_id, event_id, network, text, state, approved_at)
            values ('x:2', 'x:2', 'x', 'hello', 'approved', now() - interval '11 minutes'),
                   ('x:3', 'x:3', 'x', 'hello', 'uncertain', now() - interval '1 day')""",
-        "insert into cursors (source, cursor, updated_at) values ('rebuild', '1', now()), ('x', '1', now())",
+        "insert into cursors (source, cursor, updated_at)"
+        " values ('rebuild', '1', now()), ('x', '1', now())",
         """insert into spend (network, brand, day, what, count, micros)
            values ('x', 'SkyNorth', (now() at time zone 'UTC')::date, 'read', 100, 500000),
                   ('x', 'SkyNorth', (now() at time zone 'UTC')::date, 'post', 10, 150000),

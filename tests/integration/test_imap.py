@@ -27,11 +27,15 @@ async def server():
         yield running
 
 
-def account(server, **given):
-    return Account(
-        **({"host": "127.0.0.1", "port": server.port, "encryption": "none", "username": "care@sky.example"}
-        | {"password": "secret word"} | given)
-    )  # fmt: skip
+def account(server, **settings):
+    defaults = {
+        "host": "127.0.0.1",
+        "port": server.port,
+        "encryption": "none",
+        "username": "care@sky.example",
+        "password": "secret word",
+    }
+    return Account(**(defaults | settings))
 
 
 def mails(server, **given):
@@ -46,7 +50,8 @@ def mails(server, **given):
 def raw(number, **heads):
     head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in heads.items())
     return (
-        f"From: Ann <ann@example.org>\r\nSubject: number {number}\r\nMessage-ID: <m{number}@example.org>\r\n"
+        f"From: Ann <ann@example.org>\r\nSubject: number {number}\r\n"
+        f"Message-ID: <m{number}@example.org>\r\n"
         f"{head}Content-Type: text/plain; charset=utf-8\r\n\r\nMy bag number {number} is löst.\r\n"
     ).encode()
 

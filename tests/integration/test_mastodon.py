@@ -257,7 +257,10 @@ async def test_mentions_are_heard_through_notifications_when_there_is_a_token(ne
 
 
 def test_markup_becomes_the_text_that_people_see():
-    link = '<a href="u"><span class="invisible">https://</span><span class="ellipsis">delta.com/ba</span></a>'
+    link = (
+        '<a href="u"><span class="invisible">https://</span>'
+        '<span class="ellipsis">delta.com/ba</span></a>'
+    )
 
     assert (
         plain(f"<p>one {link}</p><p>two<br/>three &lt;b&gt;</p>")

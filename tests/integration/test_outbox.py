@@ -56,7 +56,7 @@ class Network(FileReplier):
 
 
 class Stand:
-    """A reply to x:1 that is approved, the network that it goes to, a clock, and who would send it."""
+    """An approved reply to x:1, the network that it goes to, a clock, and who would send it."""
 
     def __init__(self, engine, simple, network: Network, path: Path, url: str) -> None:
         self.engine, self.simple, self.network, self.path, self.url = (

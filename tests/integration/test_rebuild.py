@@ -17,11 +17,12 @@ from stream.triage import fold as triage
 
 # All that a ticket is, but for its version and the moments of writing it.
 TICKETS = """
-    select to_jsonb(t) - '{version,created_at,updated_at,state_changed_at}'::text[] from tickets t order by id
+    select to_jsonb(t) - '{version,created_at,updated_at,state_changed_at}'::text[]
+    from tickets t order by id
 """
 COUNTS = """
-    select brand, topic, minute, events, negative, complaints, dissatisfaction_sum from signal_counts
-    where events > 0 order by 1, 2, 3
+    select brand, topic, minute, events, negative, complaints, dissatisfaction_sum
+    from signal_counts where events > 0 order by 1, 2, 3
 """
 
 
@@ -65,9 +66,11 @@ async def edit(engine: AsyncEngine, id: str, changes: dict[str, list[Any]]) -> N
         await connection.execute(
             text("""
                 update tickets t set version = version + 1, edits = edits + 1,
-                    state = coalesce(cast(:state as text), t.state), owner = coalesce(cast(:owner as text), t.owner),
+                    state = coalesce(cast(:state as text), t.state),
+                    owner = coalesce(cast(:owner as text), t.owner),
                     tags = coalesce(cast(:tags as text[]), t.tags),
-                    snoozed_until = coalesce(cast(cast(:until as text) as timestamptz), t.snoozed_until)
+                    snoozed_until =
+                        coalesce(cast(cast(:until as text) as timestamptz), t.snoozed_until)
                 where id = :id
             """),
             {"id": id, "until": changes.get("snoozed_until", [None, None])[1]}
@@ -76,7 +79,8 @@ async def edit(engine: AsyncEngine, id: str, changes: dict[str, list[Any]]) -> N
         await connection.execute(
             text("""
                 insert into ticket_changes (ticket_id, version, kind, who, reason, changes)
-                select id, version, 'edited', 'ada', 'by hand', cast(:changes as jsonb) from tickets where id = :id
+                select id, version, 'edited', 'ada', 'by hand', cast(:changes as jsonb)
+                from tickets where id = :id
             """),
             {"id": id, "changes": json.dumps(changes)},
         )

@@ -19,7 +19,10 @@ from stream.store.store import Store
 from stream.triage import fold as triage
 from stream.triage.judgement import Judgement
 
-EVENTS = "select to_jsonb(e) - 'received_at' - 'embedding' as row, embedding::text from events e order by id"
+EVENTS = (
+    "select to_jsonb(e) - 'received_at' - 'embedding' as row, embedding::text"
+    " from events e order by id"
+)
 IDS = "select id, revision, occurred_at, conversation from event_ids order by id"
 TICKETS = (
     f"select to_jsonb(t) - '{{{','.join(ARRIVAL)}}}'::text[] as row from tickets t order by id"
@@ -28,9 +31,13 @@ COUNTS = """
     select brand, topic, minute, events, negative, complaints, dissatisfaction_sum
     from signal_counts where events > 0 order by 1, 2, 3
 """
-EMPTY_CELLS = "select * from signal_counts where events = 0 and (negative, complaints, dissatisfaction_sum) <> (0, 0, 0)"
+EMPTY_CELLS = """
+    select * from signal_counts
+    where events = 0 and (negative, complaints, dissatisfaction_sum) <> (0, 0, 0)
+"""
 COUNTED = """
-    select coalesce(brand, '') as brand, coalesce(topic, '') as topic, date_trunc('minute', occurred_at) as minute,
+    select coalesce(brand, '') as brand, coalesce(topic, '') as topic,
+           date_trunc('minute', occurred_at) as minute,
            count(*) as events, count(*) filter (where sentiment = 'negative') as negative,
            count(*) filter (where (scores ->> 'complaint')::float >= 0.5) as complaints,
            coalesce(sum(dissatisfaction), 0) as dissatisfaction_sum
@@ -38,8 +45,10 @@ COUNTED = """
 """
 VERSIONS = """
     select t.id, t.version, c.latest, c.changes from tickets t
-    join (select ticket_id as of, max(version) as latest, count(*) as changes from ticket_changes group by 1) c
-        on c.of = t.id
+    join (
+        select ticket_id as of, max(version) as latest, count(*) as changes
+        from ticket_changes group by 1
+    ) c on c.of = t.id
     where t.version <> c.latest or c.latest <> c.changes
 """
 

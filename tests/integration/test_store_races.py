@@ -25,7 +25,7 @@ async def run(store: Store, statement: str) -> None:
 
 
 class Gate:
-    """Holds every save just before it writes down what changed, when it has read and decided all."""
+    """Holds every save just before it writes what changed, when it has read and decided all."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection

@@ -61,7 +61,10 @@ async def test_every_name_of_the_contract_exists_and_is_readable_or_out_of_reach
         )
         assert readable == (name in READABLE), name
         assert readable != (name in OUT_OF_REACH), name
-        writable = f"select has_table_privilege('earshot_reader', '{name}', 'insert, update, delete, truncate')"
+        writable = (
+            f"select has_table_privilege('earshot_reader', '{name}',"
+            " 'insert, update, delete, truncate')"
+        )
         assert await one(postgres_url, writable) is False, name
 
 
@@ -121,7 +124,10 @@ async def test_views_are_made_anew_when_their_file_changes(empty_url, tmp_path, 
 async def test_months_ahead_have_their_partitions_and_replayed_ones_stay_where_they_are(
     simple, postgres_url
 ):
-    ahead = "select to_char(date_trunc('month', now() at time zone 'UTC') + interval '{} months', '_YYYY_MM')"
+    ahead = (
+        "select to_char("
+        "date_trunc('month', now() at time zone 'UTC') + interval '{} months', '_YYYY_MM')"
+    )
     for months in range(3):
         name = await one(postgres_url, ahead.format(months))
         assert await one(postgres_url, f"select to_regclass('events{name}')") is not None

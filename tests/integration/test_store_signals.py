@@ -108,7 +108,8 @@ async def test_who_loses_the_connection_loses_the_role_without_a_fuss(simple, po
     async with simple.sole("bursts") as mine:
         assert mine
         await killer.execute(
-            "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
+            "select pg_terminate_backend(pid) from pg_locks"
+            " where locktype = 'advisory' and pid <> pg_backend_pid()"
         )
     async with asyncio.timeout(60), simple.sole("bursts") as again:
         assert again

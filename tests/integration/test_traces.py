@@ -128,17 +128,15 @@ async def test_a_collector_that_is_away_keeps_nobody(monkeypatch):
 
 
 def test_where_no_endpoint_is_set_nothing_is_imported_and_no_header_is_sent():
-    asked = (
+    program = (
         "import sys, stream.bootstrap, stream.cli.main; "
         "from stream.bootstrap.traces import open_traces; open_traces('worker'); "
-    )
-    told = (
-        asked
-        + "print(any(name.startswith('stream.observe.otel') or 'opentelemetry.sdk' in name for name in sys.modules))"
+        "print(any(name.startswith('stream.observe.otel') or 'opentelemetry.sdk' in name "
+        "for name in sys.modules))"
     )
     environment = {"PATH": "", "PYTHONPATH": str(ROOT)}
     answer = subprocess.run(
-        [sys.executable, "-c", told], capture_output=True, text=True, env=environment, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True
     )
 
     assert answer.stdout.strip() == "False"

@@ -1,4 +1,4 @@
-"""The views that people read, as the read-only login sees them; and the README's queries on them."""
+"""The views that people read, as the read-only login sees them; the README's queries on them."""
 
 from __future__ import annotations
 
@@ -42,11 +42,13 @@ async def test_the_queue_is_in_order_and_holds_what_is_open(simple, ask):
     await run(simple, "update tickets set state = 'resolved' where id = 'x:4'")
     await run(
         simple,
-        "update tickets set state = 'snoozed', snoozed_until = now() + interval '1 hour' where id = 'x:5'",
+        "update tickets set state = 'snoozed', snoozed_until = now() + interval '1 hour'"
+        " where id = 'x:5'",
     )
     await run(
         simple,
-        "update tickets set state = 'snoozed', snoozed_until = now() - interval '1 hour' where id = 'x:6'",
+        "update tickets set state = 'snoozed', snoozed_until = now() - interval '1 hour'"
+        " where id = 'x:6'",
     )
 
     queue = await ask("select id from open_tickets")
@@ -60,7 +62,8 @@ async def test_waiting_raises_the_queue_priority_and_nothing_that_is_stored(simp
     await simple.save([tweet(1, 65)])
     await run(
         simple,
-        "update tickets set received_at = now() - interval '30 minutes', waiting_since = received_at",
+        "update tickets set received_at = now() - interval '30 minutes',"
+        " waiting_since = received_at",
     )
     half = await ask("select priority, queue_priority, sla_left from open_tickets")
     await run(
@@ -138,7 +141,8 @@ async def test_the_history_tells_what_happened_to_a_ticket(simple, ask):
 
     rows = (
         await ask(
-            "select version, kind, who, changes -> 'level' from ticket_history where ticket_id = 'x:1'"
+            "select version, kind, who, changes -> 'level' from ticket_history"
+            " where ticket_id = 'x:1'"
         )
     ).rows
 

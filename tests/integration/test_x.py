@@ -313,7 +313,8 @@ async def test_a_word_that_x_refuses_is_named(network, api):
 async def test_xs_own_goodbye_is_a_break_like_any_other(network, api):
     network.post(0, "delta 0")
     network.tell(
-        b'{"errors": [{"title": "operational-disconnect", "detail": "This stream has been disconnected."}]}'
+        b'{"errors": [{"title": "operational-disconnect",'
+        b' "detail": "This stream has been disconnected."}]}'
     )
 
     async def later():

@@ -97,7 +97,8 @@ class ImapServer:
                 'EXAMINE "Stra&AN8-e & Co"'.replace("& Co", "&- Co"),
             ):
                 done = "NO [NONEXISTENT] no such mailbox"
-            yield f"* {len(self.mails)} EXISTS\r\n* OK [UIDVALIDITY {self.uidvalidity}] valid\r\n".encode()
+            yield f"* {len(self.mails)} EXISTS\r\n".encode()
+            yield f"* OK [UIDVALIDITY {self.uidvalidity}] valid\r\n".encode()
         elif found := re.fullmatch(r"UID SEARCH UID (?:(\d+):)?\*", command):
             last = max(self.mails, default=0)
             first = (
@@ -116,7 +117,10 @@ class ImapServer:
             elif uid in self.mails:
                 raw, at = self.mails[uid]
                 raw = raw[: int(found[2])]
-                head = f'* 1 FETCH (UID {uid} INTERNALDATE "{at:%d-%b-%Y %H:%M:%S +0000}" BODY[]<0> {{{len(raw)}}}\r\n'
+                head = (
+                    f'* 1 FETCH (UID {uid} INTERNALDATE "{at:%d-%b-%Y %H:%M:%S +0000}"'
+                    f" BODY[]<0> {{{len(raw)}}}\r\n"
+                )
                 yield head.encode() + raw + b")\r\n* 2 FETCH (FLAGS (\\Seen))\r\n"
         elif command not in ("NOOP", "LOGOUT"):
             done = "BAD what?"

@@ -140,8 +140,8 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_a_brand_of_ones_own_is_read_with_everything_it_says(tmp_path):
     path = written(
         tmp_path,
-        ENTRY
-        + 'handles = ["acme"]\nwords = ["Acme"]\nnetworks = ["x"]\nlocale = "de-DE"\ntime_zone = "Europe/Berlin"\n'
+        ENTRY + 'handles = ["acme"]\nwords = ["Acme"]\nnetworks = ["x"]\n'
+        'locale = "de-DE"\ntime_zone = "Europe/Berlin"\n'
         'hours = { mon-tue = "08:00-20:00", sat = "09:30-24:00" }\n',
     )
 

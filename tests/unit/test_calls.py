@@ -140,7 +140,8 @@ def test_speakers_whom_nobody_can_tell_apart_stay_unknown_and_the_call_abstains(
         [
             Utterance(
                 "customer",
-                "Guten Tag, mein Internet geht seit gestern nicht mehr und niemand hilft mir weiter.",
+                "Guten Tag, mein Internet geht seit gestern nicht mehr "
+                "und niemand hilft mir weiter.",
             )
         ],
     ],

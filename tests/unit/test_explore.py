@@ -21,7 +21,10 @@ from stream.cli.explore import explore
 from stream.errors import UserError
 
 OWN = Path(__file__).parents[1] / "data" / "history.csv"
-EVIL = '<script>alert("x")</script> <img src=x onerror=y> $\\alpha$ & my number is 415-555-0133, mail me: jo@example.com'
+EVIL = (
+    '<script>alert("x")</script> <img src=x onerror=y> $\\alpha$ & '
+    "my number is 415-555-0133, mail me: jo@example.com"
+)
 
 
 def explored(source, labels=None):
@@ -97,14 +100,15 @@ def test_calls_are_explored_by_outcome(tmp_path):
     calls.mkdir()
     for number in range(24):
         happy = number % 2
-        said = (
+        last = (
             "Great, that solves it, wonderful!"
             if happy
             else "Nobody rang back, my claim is still open."
         )
         agent = "It is done." if happy else "We will look into it."
         (calls / f"call_{number}.txt").write_text(
-            f"Member: Hello, this is about claim number {number} of my knee.\nAgent: {agent}\nMember: {said}\n"
+            f"Member: Hello, this is about claim number {number} of my knee.\n"
+            f"Agent: {agent}\nMember: {last}\n"
         )
     lines = [
         f"call_{n}.txt,{'positive' if n % 2 else 'negative'},{'resolved' if n % 2 else 'follow_up'}"

@@ -1,4 +1,4 @@
-"""A history of complaints is read: its columns, its scale, and what is wrong with it in one line."""
+"""A history of complaints is read: its columns, its scale, and what is wrong in one line."""
 
 from pathlib import Path
 

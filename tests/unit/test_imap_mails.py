@@ -119,9 +119,11 @@ def test_plain_text_goes_before_markup_and_attachments_are_left():
     body = (
         b"--x\r\nContent-Type: multipart/alternative; boundary=y\r\n\r\n"
         b"--y\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>in markup</p>\r\n"
-        b"--y\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        b"--y\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        b"Content-Transfer-Encoding: base64\r\n\r\n"
         b"aW4gcGxhaW4=\r\n--y--\r\n"
-        b"--x\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\nattached\r\n"
+        b"--x\r\nContent-Type: text/plain\r\n"
+        b"Content-Disposition: attachment; filename=a.txt\r\n\r\nattached\r\n"
         b"--x\r\nContent-Type: image/png\r\n\r\n\x89PNG\r\n--x--\r\n"
     )
 
@@ -135,7 +137,10 @@ def test_plain_text_goes_before_markup_and_attachments_are_left():
 
 
 def test_a_forwarded_mail_says_what_it_forwards():
-    inner = b"From: bob@example.org\r\nSubject: inner\r\nContent-Type: text/plain\r\n\r\nMy bag is lost.\r\n"
+    inner = (
+        b"From: bob@example.org\r\nSubject: inner\r\nContent-Type: text/plain\r\n\r\n"
+        b"My bag is lost.\r\n"
+    )
     body = b"--x\r\nContent-Type: message/rfc822\r\n\r\n" + inner + b"--x--\r\n"
 
     assert (
@@ -147,7 +152,8 @@ def test_a_forwarded_mail_says_what_it_forwards():
 def test_markup_becomes_what_a_reader_sees():
     markup = (
         "<html><head><title>t</title><style>p{}</style></head><body><script>alert(1)</script>"
-        "<p>My&nbsp;bag<br>is <b>lost</b> &lt;again&gt;</p><span style='display: none'>hidden</span>"
+        "<p>My&nbsp;bag<br>is <b>lost</b> &lt;again&gt;</p>"
+        "<span style='display: none'>hidden</span>"
         "<div>Ann</div><blockquote><p>what you wrote</p></blockquote></body></html>"
     )
 
@@ -160,7 +166,8 @@ def test_markup_becomes_what_a_reader_sees():
 @pytest.mark.parametrize(
     "history",
     [
-        "On Thu, 12 Mar 2026 at 10:00, SkyNorth Care <care@sky.example>\nwrote:\n> We are sorry.\n> Yours",
+        "On Thu, 12 Mar 2026 at 10:00, SkyNorth Care <care@sky.example>\nwrote:\n"
+        "> We are sorry.\n> Yours",
         "Am 12.03.2026 um 10:00 schrieb SkyNorth:\n> Es tut uns leid.",
         "Le 12 mars 2026 à 10:00, SkyNorth a écrit :\n> Désolés.",
         "-----Original Message-----\nFrom: SkyNorth\nWe are sorry.",

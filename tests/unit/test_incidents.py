@@ -81,7 +81,7 @@ def test_too_few_or_too_far_apart_in_time_brand_model_or_meaning_are_none():
         assert cluster([*tickets, other], []) == [], other
 
 
-def test_a_ticket_joins_what_is_known_and_needs_to_be_more_like_it_when_its_problem_has_another_name():
+def test_a_ticket_joins_what_is_known_and_must_be_more_like_it_when_its_problem_differs():
     joins = [
         loose(1, 0.5),
         loose(2, ANY_PROBLEM + 0.05, problem=None),

@@ -1,4 +1,4 @@
-"""Several processes train what one would; the config for several GPUs is one that accelerate takes."""
+"""Several processes train what one would; accelerate takes the config for several GPUs."""
 
 from __future__ import annotations
 

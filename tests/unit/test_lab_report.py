@@ -68,12 +68,21 @@ def test_what_people_wrote_is_escaped_and_redacted():
 @pytest.mark.parametrize(
     "lines",
     [
-        ['{"step": 50, "of": 100, "loss": 1.5, "minutes": 0.1}', '{"step": 60, "score": 0.5, "a.sentiment.f1": 0.6}'],
-        ['{"step": 100, "loss": 4.0, "progress": 0.1}', '{"step": 100, "validation_perplexity": 21.7}'],
-        ['{"step": 1, "loss, customer sentiment": 0.7}', '{"step": 2, "loss, customer sentiment": 0.6}'],
+        [
+            '{"step": 50, "of": 100, "loss": 1.5, "minutes": 0.1}',
+            '{"step": 60, "score": 0.5, "a.sentiment.f1": 0.6}',
+        ],
+        [
+            '{"step": 100, "loss": 4.0, "progress": 0.1}',
+            '{"step": 100, "validation_perplexity": 21.7}',
+        ],
+        [
+            '{"step": 1, "loss, customer sentiment": 0.7}',
+            '{"step": 2, "loss, customer sentiment": 0.6}',
+        ],
     ],
     ids=["all heads and complaints", "replies", "calls"],
-)  # fmt: skip
+)
 def test_the_log_of_every_kind_of_train_has_its_curves(tmp_path, lines):
     (tmp_path / "train.log").write_text(
         "\n".join(["plain words", *lines, '{"resumed_at": 3}']) + "\n"

@@ -67,9 +67,16 @@ def test_one_or_two_ways_change_a_text_and_unknown_ones_are_named():
 
 def test_only_what_the_model_is_sure_of_is_learnt_and_as_many_of_each_class():
     sure = np.array(
-        [[0.95, 0.03, 0.02], [0.98, 0.01, 0.01], [0.96, 0.02, 0.02], [0.05, 0.9, 0.05], [0.1, 0.2, 0.7], [0, 0.1, 0.9]],
+        [
+            [0.95, 0.03, 0.02],
+            [0.98, 0.01, 0.01],
+            [0.96, 0.02, 0.02],
+            [0.05, 0.9, 0.05],
+            [0.1, 0.2, 0.7],
+            [0, 0.1, 0.9],
+        ],
         dtype=np.float32,
-    )  # fmt: skip
+    )
 
     rows, labels = confident(sure, 0.9, 100)
 

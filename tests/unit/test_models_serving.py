@@ -191,7 +191,12 @@ def test_a_topic_of_ones_own_works_at_once_beside_the_trained_ones(tmp_path):
         + """
 [[topic]]
 name = "loyalty app"
-examples = ["my stamps are gone", "the card lost a stamp", "no stamp for my coffee", "free coffee after ten stamps"]
+examples = [
+    "my stamps are gone",
+    "the card lost a stamp",
+    "no stamp for my coffee",
+    "free coffee after ten stamps",
+]
 """,
         encoding="utf-8",
     )
@@ -276,14 +281,15 @@ def test_each_line_is_the_contract(analyzer):
 
 
 def test_serving_loads_neither_torch_nor_transformers():
-    asked = (
+    program = (
         "import sys, models.analyzer, models.evaluation.metrics; "
-        "print({'torch', 'transformers', 'peft', 'optimum', 'onnx', 'models.training'} & set(sys.modules))"
+        "print({'torch', 'transformers', 'peft', 'optimum', 'onnx', 'models.training'}"
+        " & set(sys.modules))"
     )
 
     assert (
         subprocess.run(
-            [sys.executable, "-c", asked], capture_output=True, text=True, check=True
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
         ).stdout
         == "set()\n"
     )

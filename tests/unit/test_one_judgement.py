@@ -1,4 +1,4 @@
-"""One event is judged alike by the worker, REST, `alert explain`, `explore` and `evaluate triage`."""
+"""Worker, REST, `alert explain`, `explore` and `evaluate triage` judge one event alike."""
 
 from __future__ import annotations
 

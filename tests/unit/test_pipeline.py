@@ -169,9 +169,7 @@ async def test_a_deletion_carries_no_text_and_is_not_judged(pipeline, store):
     assert (scored.text, scored.analysis) == ("", None)
 
 
-async def test_a_replayed_dead_letter_that_succeeds_is_resolved_and_one_that_fails_says_whose_try_it_was(
-    pipeline, store
-):
+async def test_a_replayed_dead_letter_is_resolved_or_says_whose_try_failed(pipeline, store):
     await pipeline.process(
         [
             message(tweet(), 1, headers={"dead-letter-id": b"7"}),

@@ -65,8 +65,9 @@ def test_the_samples_hold_every_kind_and_many_texts_with_nothing_personal():
 
 def test_each_kind_has_its_own_placeholder_and_the_rest_of_the_text_stays():
     text = (
-        "@SkyNorthAir PNR X7KQ2M, mail ana@example.com, call (212) 555-0147 or write to 42 Maple Street. "
-        "Card 4111 1111 1111 1111, IBAN DE89 3704 0044 0532 0130 00, ip 192.0.2.44, born on 04/12/1987."
+        "@SkyNorthAir PNR X7KQ2M, mail ana@example.com, call (212) 555-0147 "
+        "or write to 42 Maple Street. Card 4111 1111 1111 1111, "
+        "IBAN DE89 3704 0044 0532 0130 00, ip 192.0.2.44, born on 04/12/1987."
     )
 
     assert redact(text) == (

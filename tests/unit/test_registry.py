@@ -1,4 +1,4 @@
-"""Which model is in use: chosen, taken back, and never one that is broken or did not pass the gate."""
+"""Which model is in use: chosen, taken back, never one that is broken or failed the gate."""
 
 from __future__ import annotations
 

@@ -242,7 +242,10 @@ def test_the_excerpt_is_short() -> None:
 
 def test_cues_far_apart_in_a_long_letter_do_not_add_up_to_an_emergency() -> None:
     between = "The rest of the stay was as one expects it from such a house. " * 40
-    scattered = f"My mother came along. {between} The wheelchair ramp is nice. {between} It was cold. {between} Bill wrong."
+    scattered = (
+        f"My mother came along. {between} The wheelchair ramp is nice. {between} "
+        f"It was cold. {between} Bill wrong."
+    )
 
     assert ticket(said(scattered, kind="complaint")).level != "P1"
     assert (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 
 from connectors.events import SourcedEvent, Tweet
 from models.analysis import Analysis, Sentiment
@@ -81,11 +82,18 @@ def analyze(texts, languages):
 def test_a_file_is_explained_by_its_bursts_and_their_words():
     usual = [(f"bill wrong, order {n}!", 20 * n) for n in range(60)]
     storm = [(f"no internet | in <b>{n}</b> `x`!", 60 * 14 + n / 4) for n in range(60)]
-    events = [
-        SourcedEvent(Tweet(id=f"x:{n}", conversation=f"x:{n}", occurred_at=NOON + timedelta(minutes=at), text=text,
-                      brand="VoltLine", author=f"a{n}"), n)
-        for n, (text, at) in enumerate(sorted([*usual, *storm], key=lambda each: each[1]))
-    ]  # fmt: skip
+    tweets = [
+        Tweet(
+            id=f"x:{n}",
+            conversation=f"x:{n}",
+            occurred_at=NOON + timedelta(minutes=minute),
+            text=text,
+            brand="VoltLine",
+            author=f"a{n}",
+        )
+        for n, (text, minute) in enumerate(sorted([*usual, *storm], key=itemgetter(1)))
+    ]
+    events = [SourcedEvent(tweet, n) for n, tweet in enumerate(tweets)]
 
     report = explain(read_messages(events, Judge(analyze, Brands([Brand("VoltLine")]))), hours=2)
     [brand] = report["brands"]
