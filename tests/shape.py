@@ -243,6 +243,57 @@ def map_of_rooms() -> str:
     return "| room | what happens there |\n|---|---|\n" + "".join(rows)
 
 
+def circles(paths: Sequence[Path]) -> list[list[str]]:
+    """Groups of modules that import one another, late imports and those for types included."""
+    modules = {_module(path): path for path in paths}
+    needs = {name: _imports(path) & modules.keys() - {name} for name, path in modules.items()}
+    reach = {name: _reachable(name, needs) for name in needs}
+    groups = {
+        frozenset(other for other in reach[name] if name in reach[other]) | {name}
+        for name in needs
+        if name in reach[name]
+    }
+    return sorted(sorted(group) for group in groups)
+
+
+def _module(path: Path) -> str:
+    parts = path.resolve().relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    # `from package import module` imports the module; the package itself is its docstring.
+    return {name for name in names if not any(other.startswith(f"{name}.") for other in names)}
+
+
+def _reachable(start: str, needs: dict[str, set[str]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = list(needs[start])
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += needs[name]
+    return reached
+
+
+def lines_of_rooms() -> dict[str, int]:
+    """Lines of each package with code, without those of the packages in it."""
+    return {
+        str(init.parent.relative_to(ROOT)): sum(
+            path.read_text(encoding="utf-8").count("\n") for path in init.parent.glob("*.py")
+        )
+        for package in PACKAGES
+        for init in sorted((ROOT / package).rglob("__init__.py"))
+    }
+
+
 def report(folders: Sequence[Path]) -> str:
     shape = measure(sources(folders))
     lengths = [function.lines for function in shape.functions]
@@ -261,6 +312,7 @@ def report(folders: Sequence[Path]) -> str:
         ("tokens a line", f"{shape.tokens_a_line:.1f}"),
         ("functions over 12 branches", f"{len(knots)} of {len(lengths):,}"),
         ("banned names", f"{len(shape.banned)} of {shape.names:,}"),
+        ("circles of imports", str(len(circles(sources(folders))))),
     ]
     width = max(len(label) for label, _ in rows)
     return "\n".join(f"{label:{width}}  {value}" for label, value in rows)
@@ -269,6 +321,10 @@ def report(folders: Sequence[Path]) -> str:
 def main(arguments: Sequence[str]) -> None:
     if "--map" in arguments:
         print(map_of_rooms(), end="")
+        return
+    if "--rooms" in arguments:
+        for room, lines in lines_of_rooms().items():
+            print(f"{lines:6,}  {room}/")
         return
     folders = [Path(argument) for argument in arguments if not argument.startswith("-")]
     folders = folders or [ROOT / package for package in PACKAGES]
