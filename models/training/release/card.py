@@ -6,27 +6,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-_RUN = """`earshot train sentiment models/training/configs/heads.toml` with the data in \
-`../shared/data` (or
-`EARSHOT_SHARED`), from {start} (made by `configs/default.toml`): {epochs} epochs of {train} \
-texts, by turns half of
-{by_turns} more, seed {seed}; the weights are those of the best of {looks} looks an epoch at the \
-validation sets.
-{of_start}About 45 minutes on one free core with AMX (`OMP_NUM_THREADS=1`, `threads = 1`)."""
-_HEADS = """`earshot train sentiment models/training/configs/further.toml` with the data in \
-`../shared/data` (or
-`EARSHOT_SHARED`): the heads of severity, topic and problem were taught again ({epochs} epochs, \
-seed {seed}) on what the
-encoder of {start} (SHA-256 {start_hash}) sees of a text. The encoder and all other outputs are that
-model's, bit for bit for the same words, and so are the lines of the gate about them. The encoder \
-itself was trained by
-`configs/default.toml`, then `configs/heads.toml`. Reading 45,000 texts takes 5 minutes of a \
-core, the heads one."""
+_RUN = """Run `earshot train sentiment models/training/configs/heads.toml` with the data in
+`../shared/data` (or `EARSHOT_SHARED`). It starts from {start}
+(made by `models/training/configs/default.toml`). It reads {epochs} epochs of {train} texts, by
+turns half of {by_turns} more, with seed {seed}. It looks at the validation sets {looks} times an
+epoch and keeps the weights of the best look.
+{of_start}It takes about 45 minutes on one free core with AMX (`OMP_NUM_THREADS=1`, `threads = 1`)."""
+_HEADS = """Run `earshot train sentiment models/training/configs/further.toml` with the data in
+`../shared/data` (or `EARSHOT_SHARED`). It trains the heads of severity, topic and problem again
+({epochs} epochs, seed {seed}) on the outputs of the encoder of {start}
+(SHA-256 {start_hash}). The encoder and all other outputs are of that model, bit for bit for the
+same words. So are the lines of the gate about them. The encoder itself was trained by
+`models/training/configs/default.toml`, then `models/training/configs/heads.toml`. Reading 45,000
+texts takes 5 minutes of a core. The heads take one minute."""
 _OF_START = """
-The result has {share:.0%} of the start's weights, the share with the best sentiment on \
-TweetEval's validation part. The
-test splits had been read once before, for a candidate without them (macro-recall 0.697 on \
-TweetEval).
+The result has {share:.0%} of the start's weights. This share has the best sentiment on
+TweetEval's validation part. The test splits had been read once before, for a candidate without
+them (macro-recall 0.697 on TweetEval).
 """
 _TEMPLATE = Path(__file__).with_name("card.md")
 

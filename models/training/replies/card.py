@@ -34,7 +34,7 @@ def _trained(story: Mapping[str, Any]) -> str:
     recipe, start = story["recipe"], _start(story.get("start"))
     if not story["steps"]:
         earlier = start.removeprefix(", from the weights")
-        return f"No weight was trained: they are those{earlier}. The rest was made anew."
+        return f"No weight was trained. These are the weights{earlier}. The rest was made anew."
     passes = story["steps"] * recipe["batch"] / max(1, story["pairs"]["train"])
     return (
         f"{story['steps']:,} steps of {recipe['batch']} pairs ({passes:.1f} passes),"
