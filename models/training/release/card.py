@@ -11,7 +11,8 @@ _RUN = """Run `earshot train sentiment models/training/configs/heads.toml` with 
 (made by `models/training/configs/default.toml`). It reads {epochs} epochs of {train} texts, by
 turns half of {by_turns} more, with seed {seed}. It looks at the validation sets {looks} times an
 epoch and keeps the weights of the best look.
-{of_start}It takes about 45 minutes on one free core with AMX (`OMP_NUM_THREADS=1`, `threads = 1`)."""
+{of_start}It takes about 45 minutes on one free core with AMX
+(`OMP_NUM_THREADS=1`, `threads = 1`)."""
 _HEADS = """Run `earshot train sentiment models/training/configs/further.toml` with the data in
 `../shared/data` (or `EARSHOT_SHARED`). It trains the heads of severity, topic and problem again
 ({epochs} epochs, seed {seed}) on the outputs of the encoder of {start}
