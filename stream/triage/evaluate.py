@@ -52,11 +52,19 @@ def evaluate_triage(
     label.
     """
     rows = read_labels(data)
-    tickets: list[Ticket | None] = []
-    for start in range(0, len(rows), _BATCH):
-        events = [_post(row.text) for row in rows[start : start + _BATCH]]
-        tickets += [fold([message]) for message in messages(events)]
+    tickets = tickets_of([row.text for row in rows], messages)
     return measured([row.level for row in rows], tickets)
+
+
+def tickets_of(
+    texts: Sequence[str], messages: Callable[[Sequence[Event]], Sequence[Message]]
+) -> list[Ticket | None]:
+    """The ticket of each text as a conversation of one post; None where nobody is needed."""
+    tickets: list[Ticket | None] = []
+    for start in range(0, len(texts), _BATCH):
+        events = [_post(text) for text in texts[start : start + _BATCH]]
+        tickets += [fold([message]) for message in messages(events)]
+    return tickets
 
 
 def read_labels(data: Path) -> list[Labelled]:
