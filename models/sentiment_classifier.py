@@ -16,7 +16,8 @@ from tokenizers import Tokenizer
 
 from models.analyzer import LABELS, softmax
 from models.artifact import MODEL, TOKENIZER, ArtifactError, broken, read_story, reading
-from models.encoder import EXACT, groups, padded
+from models.encoder import groups, padded
+from models.processor import session_precision
 from models.text import LONGEST, normalize
 
 STORY = "sentiment.json"
@@ -120,7 +121,8 @@ def opened(folder: Path, threads: int) -> tuple[onnxruntime.InferenceSession, To
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry(*EXACT)
+    for name, value in session_precision().items():
+        options.add_session_config_entry(name, value)
     try:
         session = onnxruntime.InferenceSession(
             str(folder / MODEL),

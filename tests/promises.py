@@ -131,6 +131,7 @@ PROMISES = {
         "unit/test_models_taxonomy",
         "unit/test_models_text",
         "unit/test_places",
+        "unit/test_processor",
         "unit/test_registry",
         "unit/test_resemblance",
         "unit/test_taxonomy_file",

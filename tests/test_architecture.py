@@ -52,7 +52,14 @@ FLOORS = (
     {"models.encoder", "models.examples", "models.llm", "models.replier"},
     {"models.redact", "models.registry", "models.taxonomy"},
     {"models.analysis", "models.artifact", "models.errors", "models.language", "models.personal"},
-    {"models.cosines", "models.log_odds", "models.stop_words", "models.text", "models"},
+    {
+        "models.cosines",
+        "models.log_odds",
+        "models.processor",
+        "models.stop_words",
+        "models.text",
+        "models",
+    },
     {"connectors.catalog"},
     {
         "connectors.bluesky",

@@ -13,7 +13,8 @@ from onnx import TensorProto, helper
 from tokenizers import Tokenizer
 
 from models.artifact import MODEL, TOKENIZER
-from models.encoder import EXACT, groups, padded
+from models.encoder import groups, padded
+from models.processor import session_precision
 from models.training.corpus.data import text_hash
 
 Floats = NDArray[np.float32]
@@ -41,7 +42,8 @@ class Features:
         )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        options.add_session_config_entry(*EXACT)
+        for name, value in session_precision().items():
+            options.add_session_config_entry(name, value)
         self._session = onnxruntime.InferenceSession(
             graph.SerializeToString(),
             options,
