@@ -169,18 +169,20 @@ class People:
     async def _change(self, name: str, **values: object) -> None:
         async with reachable(), self._engine.begin() as connection:
             await connection.execute(select(_ONE_AT_A_TIME))
+            had_admin = await _has_admin(connection)
             changed = update(users).where(users.c.name == name).values(values).returning(users.c.id)
             user_id = (await connection.execute(changed)).scalar_one_or_none()
             if user_id is None:
                 raise UserError(f"there is no user {name!r}; see `earshot user list`")
-            admins = (
-                select(users.c.id)
-                .where(users.c.role == "admin", users.c.disabled_at.is_(None))
-                .limit(1)
-            )
-            if (await connection.execute(admins)).first() is None:
+            if had_admin and not await _has_admin(connection):
                 raise UserError(f"{name} is the only admin; make somebody else one first")
             await connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
+
+
+async def _has_admin(connection: AsyncConnection) -> bool:
+    """Whether somebody may make users."""
+    admins = select(users.c.id).where(users.c.role == "admin", users.c.disabled_at.is_(None))
+    return (await connection.execute(admins.limit(1))).first() is not None
 
 
 def refuse_bad(name: str, password: str) -> None:

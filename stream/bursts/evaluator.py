@@ -38,6 +38,8 @@ _LEAD, _LONGEST = LEAD * MINUTE, LONGEST * MINUTE
 _REUSE = 600.0  # seconds that the counts of past weeks are not read again
 _USUAL_DAYS = timedelta(days=3)  # from which the usual words are
 _MAX_TEXTS, _ENOUGH_TEXTS = 1000, 200
+# Weeks before and days after a judged minute must exist: a message may be dated in any year.
+_FIRST_DATE, _LAST_DATE = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class BurstJudge:
@@ -76,7 +78,7 @@ class BurstJudge:
             if alone:
                 changed, following = await self._counts.changed_brands(self._since)
                 for brand, stretches in sorted(changed.items()):
-                    for stretch in stretches:
+                    for stretch in filter(_is_datable, stretches):
                         raised += await self._judge(brand, stretch, exact=self._exact)
                 for burst in await self._alerts.open_bursts():
                     raised += await self._recover(burst)
@@ -208,6 +210,11 @@ class BurstJudge:
         if recovered is None:
             return records
         return [*(record for record in records if record.id != recovered.id), recovered]
+
+
+def _is_datable(stretch: Stretch) -> bool:
+    """Whether its past and its future lie within the calendar."""
+    return stretch.first >= _FIRST_DATE and stretch.last <= _LAST_DATE
 
 
 def traffic(

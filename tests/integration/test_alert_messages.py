@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -333,3 +334,19 @@ def test_the_file_of_sinks_is_checked_and_its_secrets_come_from_elsewhere(tmp_pa
             read_routes(file, {})
     with pytest.raises(UserError, match="cannot be read"):
         read_routes(tmp_path / "none.toml", {})
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, 23, 30, tzinfo=UTC)],
+    ids=["first year", "last year"],
+)
+async def test_a_message_of_a_strange_year_keeps_no_brand_from_being_judged(simple, moment):
+    strange = tweet(999, 90, brand="A brand before the others")
+    odd = strange.event.model_copy(update={"occurred_at": moment})
+    await simple.save([replace(strange, event=odd)])
+    await simple.save([tweet(number, 90, minute=number / 40) for number in range(1, 200)])
+
+    raised = await BurstJudge(simple, simple).look()
+
+    assert {record.brand for record in raised} <= {"Northwind Air"}

@@ -201,3 +201,9 @@ async def test_what_a_login_sees_follows_the_users_brands_at_once(
     assert [row[0] for row in await ask(url, VISIBLE["tickets"])] == ["x:1", "x:2"]
     await people.disable("ada")
     assert await ask(url, VISIBLE["tickets"]) == []
+
+
+async def test_where_nobody_is_an_admin_nobody_is_taken_for_the_only_one(people):
+    await people.add("lena", SECRET, "lead")
+
+    await people.disable("lena")
