@@ -80,6 +80,11 @@ def test_every_command_and_every_option_has_help(path, command):
             assert getattr(parameter, "help", None), f"{' '.join(path)}: {parameter.name}"
 
 
+@pytest.mark.parametrize(("path", "command"), list(every_command()), ids=str)
+def test_the_summary_of_a_command_is_one_line_that_tables_may_wrap(path, command):
+    assert "\n" not in command.help.partition("\n\n")[0], path
+
+
 def test_the_readme_types_only_commands_and_options_that_exist():
     typed = list(lines_with_earshot())
     assert len(typed) > 8

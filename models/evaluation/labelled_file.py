@@ -140,13 +140,11 @@ class CsvFile:
         if not self.columns and not required:
             raise self._error(f"{self.path}: it is empty; the first line names its columns")
         columns = ", ".join(self.columns) or "(none)"
-        missing = [name for name in required if name not in self.columns]
+        lacking = _lacking([name for name in required if name not in self.columns])
         if any_of and not set(any_of) & set(self.columns):
-            missing.append(f"{', '.join(any_of[:-1])} or {any_of[-1]}")
-        if missing:
-            raise self._error(
-                f"{self.path}: no column {' and '.join(missing)}; its columns are {columns}"
-            )
+            lacking.append(f"no column {_listed(any_of, 'or')}")
+        if lacking:
+            raise self._error(f"{self.path}: {', and '.join(lacking)}; its columns are {columns}")
         for name in (*required, *any_of):
             if self.columns.count(name) > 1:
                 raise self._error(f"{self.path}: the column {name} is there twice")
@@ -280,3 +278,15 @@ def _delimiter(file: io.TextIOWrapper) -> str:
     header = file.readline()
     file.seek(0)
     return max(DELIMITERS, key=header.count)
+
+
+def _lacking(names: Sequence[str]) -> list[str]:
+    """The missing columns in words, as a list of none or one."""
+    if not names:
+        return []
+    return [f"no column{'s' if len(names) > 1 else ''} {_listed(names, 'and')}"]
+
+
+def _listed(names: Sequence[str], last: str) -> str:
+    """`a, b and c`, with `last` before the last name."""
+    return f" {last} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -59,9 +59,11 @@ def compare_complaints(
     """Local and language models on the same complaints: accuracy and macro-F1, latency, cost,
     failures.
 
-    For instance a tuned model against a general one, and both against the local one: earshot
-    compare complaints --data test.csv --brief tuned/brief.json local llm:gpt-4o-mini
-    llm:ft:gpt-4o-mini:me::1
+    For instance a tuned model against a general one, and both against the local one:
+
+    \b
+    earshot compare complaints --data test.csv --brief tuned/brief.json \\
+        local llm:gpt-4o-mini llm:ft:gpt-4o-mini:me::1
 
     Only redacted text is sent. A text without a usable answer counts as wrong. Prices:
     EARSHOT_LLM_INPUT_PRICE and EARSHOT_LLM_OUTPUT_PRICE.

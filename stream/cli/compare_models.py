@@ -61,8 +61,10 @@ def compare_sentiment(
     """Sentiment models on the same texts: accuracy, F1, calibration, size, training time, texts a
     second, probes.
 
-    Base against tuned, adapters against full, FP32 against INT8: earshot compare runs/x/base
-    runs/x/model runs/x/release --data test.csv
+    Base against tuned, adapters against full, FP32 against INT8:
+
+    \b
+    earshot compare runs/x/base runs/x/model runs/x/release --data test.csv
 
     Labels like POS/NEG/NEU and one to five stars are understood; unknown ones are refused, --labels
     says them.

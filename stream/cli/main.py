@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import threading
@@ -100,6 +101,23 @@ outbox.add_to(app)
 keys.add_to(app)
 compare.add_to(app)
 rebuild.add_to(app)
+
+
+def _join_lines(group: typer.Typer) -> None:
+    """Join the folded lines of each command's docstring: Typer's tables would keep the breaks."""
+    for command in group.registered_commands:
+        text = inspect.getdoc(command.callback)
+        if command.help is None and text:
+            paragraphs = text.split("\n\n")
+            command.help = "\n\n".join(
+                part if part.startswith("\b") else part.replace("\n", " ") for part in paragraphs
+            )
+    for member in group.registered_groups:
+        if member.typer_instance is not None:
+            _join_lines(member.typer_instance)
+
+
+_join_lines(app)
 
 
 def main(*, process_ends: bool = True) -> None:

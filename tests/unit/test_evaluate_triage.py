@@ -152,7 +152,7 @@ def test_triage_reads_what_the_model_says() -> None:
     ("content", "complaint"),
     [
         ("text,priority\nhi,P1\n", "no column should_ticket; its columns are text, priority"),
-        ("", "no column text and should_ticket and priority"),
+        ("", "no columns text, should_ticket and priority"),
         (HEADER, "no rows"),
         (HEADER + "hi,1,P1\nhi,yes,P1\n", "line 3: unknown should_ticket 'yes'; use 0, 1"),
         (HEADER + "hi,1,P5\n", "line 2: unknown priority 'P5'; use P1, P2, P3, P4"),

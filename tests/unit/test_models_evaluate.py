@@ -105,7 +105,7 @@ def test_without_neutral_texts_the_model_chooses_between_two(tmp_path, analyzer)
     ("content", "says"),
     [
         ("tweet,label\nhi,positive\n", "no column text; its columns are tweet, label"),
-        ("a,b\nhi,positive\n", "no column text and label"),
+        ("a,b\nhi,positive\n", "no columns text and label"),
         ("text,label\nhi,positive\nho,happy\n", "line 3: unknown label 'happy'"),
         ("text,label\nhi,7\n", "line 2: unknown label '7'"),
         ("text,label\nhi,\n", "line 2: it has no label"),
@@ -117,7 +117,7 @@ def test_without_neutral_texts_the_model_chooses_between_two(tmp_path, analyzer)
         ('text,label\na,1\n"left open,1\n' + "more text,1\n" * 20_000, "line 3: it is no CSV"),
         ("text,label,label\na,1,0\n", "the column label is there twice"),
         ("text,label\n", "no rows"),
-        ("", "no column text and label"),
+        ("", "no columns text and label"),
         (b"\xff\xfe\x00\x01", "no CSV in UTF-8"),
         (b"text,label\nhi,1\ncaf\xe9,0\n", "no CSV in UTF-8 (line 3, byte 4"),
         (None, "no such file"),
