@@ -1,4 +1,4 @@
-"""Kafka without Faust: topics, a producer that confirms, and the lag of the workers."""
+"""Kafka without Faust: topics with their limits and retention, a confirming producer, the lag."""
 
 from __future__ import annotations
 

@@ -233,14 +233,24 @@ def percentile(values: Sequence[int], share: float) -> int:
 
 
 def map_of_rooms() -> str:
-    """A table of the packages with code: the folder, how many lines it has, and its docstring."""
+    """A table of the rooms: packages with code, and modules that stand beside them, each with the
+    first line of its docstring.
+    """
     rows = []
     for package in PACKAGES:
-        for init in sorted((ROOT / package).rglob("__init__.py")):
+        folder = ROOT / package
+        for init in sorted(folder.rglob("__init__.py")):
             if len(list(init.parent.glob("*.py"))) > 1:
-                text = ast.get_docstring(ast.parse(init.read_text())) or ""
-                rows.append(f"| `{init.parent.relative_to(ROOT)}/` | {' '.join(text.split())} |\n")
+                rows.append(_room(f"{init.parent.relative_to(ROOT)}/", init))
+                if init.parent == folder:
+                    modules = sorted(folder.glob("*.py"))
+                    rows += [_room(str(path.relative_to(ROOT)), path) for path in modules[1:]]
     return "| room | what happens there |\n|---|---|\n" + "".join(rows)
+
+
+def _room(name: str, path: Path) -> str:
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return f"| `{name}` | {text.partition(chr(10))[0]} |\n"
 
 
 def circles(paths: Sequence[Path]) -> list[list[str]]:

@@ -1,1 +1,1 @@
-"""What personal data looks like, kind by kind. `models/redact.py` puts the kinds together."""
+"""Personal data by kind: patterns and checks, put together by `models/redact.py`."""

@@ -1,1 +1,1 @@
-"""Accounts: users, sessions, API keys, Postgres logins, and the audit of what they did."""
+"""Accounts: users, setup codes, sessions, API keys, Postgres logins, and their audit."""

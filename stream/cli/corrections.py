@@ -41,7 +41,7 @@ def write_corrections(out: Path, labels: Sequence[str] = ()) -> int:
         "corrections", open_corrections, lambda corrections: corrections.pairs("sentiment")
     )
     if not corrected:
-        raise UserError("nobody has corrected a sentiment yet; agents do so in the desk")
+        raise UserError("nobody has corrected a sentiment yet; agents do so in the console")
     pairs = [pair for pair in corrected if not labels or pair.better in labels]
     if not pairs:
         raise UserError(

@@ -79,13 +79,12 @@ def evaluate_triage(data: Data, model: ShippedModel = None) -> None:
     judge = Judge(_analyzer(model), Brands(()))
 
     try:
-        show.figures(
-            measure(data, lambda events: [as_stored(judgement) for judgement in judge(events)])
-        )
+        figures = measure(data, lambda events: [as_stored(stored) for stored in judge(events)])
     except UnusableLabels as error:
         raise UserError(str(error)) from None
     except OSError as error:
         raise UserError(f"{data}: {error.strerror}") from None
+    show.figures(figures)
 
 
 @evaluate.command("replies")

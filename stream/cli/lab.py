@@ -43,7 +43,7 @@ def train_sentiment(
         bool,
         typer.Option(
             "--from-corrections",
-            help="Learn from the sentiments that people corrected in the desk.",
+            help="Learn from the sentiments that people corrected in the console.",
         ),
     ] = False,
 ) -> None:

@@ -38,7 +38,7 @@ Brands = Annotated[
 
 group = typer.Typer(
     no_args_is_help=True,
-    help="Who may log in to the desk: add, list, role, password, disable, enable.",
+    help="Who may log in to the console: add, list, role, password, disable, enable.",
 )
 
 

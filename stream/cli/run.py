@@ -50,10 +50,11 @@ def demo() -> None:
 
 
 def up(
-    host: Annotated[str | None, typer.Option(help="Address of the desk.")] = None, port: Port = None
+    host: Annotated[str | None, typer.Option(help="Address of the console.")] = None,
+    port: Port = None,
 ) -> None:
-    """Run a worker and the desk together until Ctrl-C; prints its address, and at first how to log
-    in.
+    """Run a worker and the console together until Ctrl-C; prints its address, and at first how to
+    log in.
     """
     from stream.bootstrap.duties import until_signal
     from stream.bootstrap.parts import ensure_migrated, parts
@@ -102,7 +103,7 @@ def web(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Port = None,
 ) -> None:
-    """Serve the desk (pages to log in to), the REST interface (/docs), health and metrics.
+    """Serve the console (pages to log in to), the REST interface (/docs), health and metrics.
 
     The first start prints a code that is typed into /setup, once, within 15 minutes, to make the
     first user; or make one with `earshot user add`. Programs need a key: `earshot key create`.

@@ -161,7 +161,7 @@ def next_steps(console: Console) -> None:
         ('earshot sql "select * from brand_health"', "ask the database anything"),
         (
             "earshot up",
-            "a worker and the desk: open the address that it prints, and log in with its code",
+            "a worker and the console: open the address that it prints, and log in with its code",
         ),
         ('earshot analyze "my line has been down all day"', "what the model makes of a text"),
         ("earshot replay FILE --wait", "your own tweets, complaints or calls"),

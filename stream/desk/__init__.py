@@ -1,1 +1,1 @@
-"""Desk: actions of people on tickets, alerts and replies, their corrections and their SQL."""
+"""Desk: actions of people on tickets, alerts and replies, corrections, SQL and working hours."""

@@ -1,1 +1,1 @@
-"""PostgreSQL: engines, tables, the schema and its roles, retention and advisory locks."""
+"""PostgreSQL: engines, tables, the schema and its roles, advisory locks, old months dropped."""
