@@ -33,6 +33,7 @@ PROMISES = {
         "acceptance/test_user_errors",
         "integration/test_store_dead_letters",
         "unit/test_damaged_rows",
+        "unit/test_linear_patterns",
     ),
     "a person's first day": (
         "acceptance/test_console",

@@ -19,18 +19,20 @@ _AMERICAN = re.compile(
 _PHONE_CONTEXT = re.compile(
     r"(?<![\w\[])(?:call(?:back| back| me| us)?|(?:tele)?phone|tel|text|txt|sms|ring|cell|mobile"
     r"|mob|landline|whatsapp|fone|reach (?:me|us)|dial|contact|(?:my|the) (?:number|num|no))"
-    r"(?!\w)[^\d\n]{0,25}$",
+    r"(?!\w)[^\d\n]{0,25}\n?\Z",
     re.IGNORECASE,
 )
 _OTHER_CONTEXT = re.compile(
     r"(?<![A-Za-z])(?:order|tracking|track|case|ticket|ref|reference|invoice|item|sku|serial|imei|id"
     r"|flight|flt|code|barcode|parcel|shipment|package|score|isbn|upc|version|article|model|part"
     r"|claim|incident|complaint|bag|tag|dl|ff|rr|build|firmware)s?"
-    r"(?:[ .]{0,2}(?:number|num|no|nr|id|#))?[ .:=#\-]{0,3}(?:is|was)?[ :#]{0,2}$",
+    r"(?:[ .]{0,2}(?:number|num|no|nr|id|#))?[ .:=#\-]{0,3}(?:is|was)?[ :#]{0,2}\Z",
     re.IGNORECASE,
 )
-_MIDDLE_OF_CODE = re.compile(r"[A-Za-z0-9_]$")
-_MIDDLE_OF_OTHER = re.compile(r"(?:[$£€¥#@%/=&?\-]|\d[.,:])$")  # a price, a link
+# `\Z`, not `$`: that matches before a last line feed as well, and a number at the start of a line
+# would count as part of the line before it.
+_MIDDLE_OF_CODE = re.compile(r"[A-Za-z0-9_]\Z")
+_MIDDLE_OF_OTHER = re.compile(r"(?:[$£€¥#@%/=&?\-]|\d[.,:])\Z")  # a price, a link
 _GOES_ON = re.compile(r"(?!(?:x|ext)\.? ?\d)[A-Za-z0-9_%]", re.IGNORECASE)
 _DATE = re.compile(
     r"(?<!\d)(?:\d{1,2}[/.\-]\d{1,2}[/.\-](?:19|20)?\d\d|(?:19|20)\d\d[/.\-]\d\d[/.\-]\d\d)(?!\d)"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from stdnum import iban, luhn
 
 _EMAIL = re.compile(
-    r"(?<![\w.%+@-])(?<!\w')\w[\w.%+'-]*@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?!\w)"
+    r"(?<![\w.%+@-])(?<!\w')\w[\w.%+'-]{0,128}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?!\w)"
     r"|(?<![\w.%+@-])\w[\w.+-]{0,63} ?@ ?"
     r"(?:gmail|googlemail|yahoo|hotmail|outlook|icloud|aol|gmx|web|live|msn) ?\. ?[a-z]{2,4}(?!\w)",
     re.IGNORECASE,

@@ -22,7 +22,8 @@ SLOT = re.compile(r"<(?:fact|brand|secret|more|(?:user|url|flight|code|money|num
 
 _URL = (
     r"(?:https?://|www\.)\S+|<LINK>"
-    r"|\b[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|gov|io|co\.uk|ly|me)\b(?:/\S*)?"
+    # A label of a domain has 63 characters at most, and is not tried again from its middle.
+    r"|(?<![\w-])[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.(?:com|org|net|gov|io|co\.uk|ly|me)\b(?:/\S*)?"
 )
 _USER = r"(?<![\w@])@\w[\w.-]*\w|(?<![\w@])@\w"
 _PRIVATE = r"\[(?:email|iban|card|ssn|booking|account|passport|dob|ip|phone|address)\]"
@@ -41,7 +42,7 @@ _AIRPORTS = (
     "SDF SEA SFO SIN SJC SJD SJU SLC SMF SNA STL STN SYD TLV TPA TUL TUS VIE YUL YVR YYC YYZ ZRH"
 )
 _AIRPORT = rf"\b(?:{_AIRPORTS.replace(' ', '|')})\b"
-_MONEY = r"[$£€]\s?\d[\d.,]*(?:k\b)?|\b\d[\d.,]*\s?(?:dollars|pounds|euros|USD|GBP|EUR|quid)\b"
+_MONEY = r"[$£€]\s?\d[\d.,]*(?:k\b)?|\b\d[\d.,]{0,15}\s?(?:dollars|pounds|euros|USD|GBP|EUR|quid)\b"
 _NUM = r"#?\b\w*\d[\w]*(?:[.,:/'-]\w*\d\w*)*%?"
 _HASHTAG = r"#[A-Za-z]\w*"
 _WORD = r"(?<![\w<])[A-Z][\w]*(?:['’-]\w+)*"

@@ -23,7 +23,7 @@ _PRIOR, _FLOOR = 10.0, 0.5  # pseudo-messages that speak as all do; of each word
 _NEARLY = 0.8  # a pair with so much of a word's strength stands for the word
 _NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|@\w+|\[\w+\]|&\w+;|^rt\b")
 _WORD = re.compile(
-    r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+(?=[ -]?(?:hours?|hrs?|minutes?|mins?|days?)\b)"
+    r"[^\W\d_]+(?:['’][^\W\d_]+)?|(?<!\d)\d{1,6}(?=[ -]?(?:hours?|hrs?|minutes?|mins?|days?)\b)"
 )
 
 

@@ -1,4 +1,5 @@
 import json
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -203,3 +204,31 @@ def test_a_huge_text_of_anything_is_redacted(part):
 
 def test_personal_data_at_the_far_end_of_a_huge_text_is_found():
     assert redact("😡 no! " * 40_000 + "mail ana@example.com").endswith("mail [email]")
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("call me\n(202) 555-0147", "call me\n[phone]"),
+        ("Kind regards\nJohn\n07700 900123", "Kind regards\nJohn\n[phone]"),
+        ("phone\n+44 7911 123456", "phone\n[phone]"),
+        ("Tel\r\n+1 202 555 0147\r\nBye", "Tel\r\n[phone]\r\nBye"),
+        ("order\n07700 900123", "order\n[phone]"),
+        ("Sent from 12\n\n07700 900123", "Sent from 12\n\n[phone]"),
+        ("two lines_\n(202) 555-0147 and on", "two lines_\n[phone] and on"),
+    ],
+)
+def test_a_phone_number_that_begins_a_line_is_redacted(text: str, redacted: str) -> None:
+    assert redact(text) == redacted
+
+
+def test_many_numbers_take_time_by_their_length_alone() -> None:
+    def seconds(count: int) -> float:
+        text = "\n".join(f"07700 900{number % 1000:03d}" for number in range(count))
+        started = time.process_time()
+        assert redact(text).count("[phone]") == count
+        return time.process_time() - started
+
+    seconds(100)  # the library loads the tables of a country once
+    # Twice as long takes twice the time; the square of it would be 16 times here.
+    assert min(seconds(1_600) for _ in range(3)) < 8 * min(seconds(400) for _ in range(3))
