@@ -103,7 +103,7 @@ async def forget_author(running: Parts, author: str, *, by: str, network: str | 
         )
 
 
-async def answer_incident(running: Parts, id: str, say: str | None) -> IncidentAnswers:
+async def answer_incident(running: Parts, id: str, say: str | None, actor: str) -> IncidentAnswers:
     """Draft an answer for each ticket of an incident that waits for one."""
     async with running.engine() as engine:
         members = (await Incidents(engine).show_incident(id))["members"]
@@ -115,5 +115,6 @@ async def answer_incident(running: Parts, id: str, say: str | None) -> IncidentA
             tickets,
             Replies(engine),
             lambda requests, lately: replier(requests, recent=lately),
+            actor,
             say=say,
         )

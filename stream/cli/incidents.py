@@ -95,9 +95,13 @@ def incident_answer(
     say: Annotated[
         str | None, typer.Option(help="What everybody is told to the matter, in your words.")
     ] = None,
+    by: By = None,
 ) -> None:
     """Draft the same answer for each of its tickets that waits for one, each worded differently.
     Nothing is sent.
+
+    It takes the place of drafts that nobody has changed or approved; their words stay as
+    candidates. What a person wrote, changed or approved stays as it is.
 
     --say "A cable is cut in Mainz; your line is back by 6 pm." puts your words between openings and
     ends that differ.
@@ -105,13 +109,13 @@ def incident_answer(
     """
     from stream.bootstrap.jobs import answer_incident
 
+    actor = by or getpass.getuser()
     answered = run_on_parts(
-        "incident", lambda running: answer_incident(running, id, say), broker=False
+        "incident", lambda running: answer_incident(running, id, say, actor), broker=False
     )
     for ticket, number in answered.drafted.items():
         print(f"{ticket}: reply {number} waits for approval")
-    if answered.waiting:
-        print(f"{len(answered.waiting)} tickets have a draft or an answer already", file=sys.stderr)
+    print(answered.summary(), file=sys.stderr)
     for ticket in answered.alike:
         print(
             f"{ticket}: nothing that others were not told already; write to it yourself",

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from models.replier.draft import Candidate, Draft, Refusal, ReplyRequest
 from models.replier.policy import check, length, limit, price
 from stream.errors import UserError
+from stream.replies.statements import BY_HAND
 from stream.replies.store import LostReply, Replies, Row
 
 _UNDECIDED = ("draft", "approved", "sending", "uncertain", "failed")
-BY_HAND = "a person"  # in place of a model's version
 
 
 class Refused(UserError):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from models.replier import policy, templates
 from models.replier.draft import Candidate, Draft, ReplyRequest
 from stream.errors import UserError
-from stream.replies.store import Replies, ToDraft
+from stream.replies.store import Replies, Row, ToDraft
 
 ALIKE = 0.8  # share of common words from which on two texts are the same one
 
@@ -30,79 +30,121 @@ Write = Callable[[Sequence[ReplyRequest], Collection[str]], Sequence[Draft]]
 class IncidentAnswers:
     """drafted: replies that wait for approval now, by ticket.
 
-    alike: tickets without a wording of their own, so that a person has to write. waiting: tickets
-    that had a draft or an answer before.
+    replaced: the tickets among them whose earlier draft gave way; nobody had changed or approved
+    it. alike: tickets without a wording of their own, so that a person has to write; what they had
+    before stays. by_person: tickets whose answer a person wrote, changed or approved, left alone.
+    settled: tickets that wait for no draft, for another reason.
     """
 
     drafted: dict[str, int]
+    replaced: list[str]
     alike: list[str]
-    waiting: list[str]
+    by_person: list[str]
+    settled: list[str]
+
+    def summary(self) -> str:
+        """The counts in one line."""
+        parts = [_count(len(self.drafted), "draft") + " written"]
+        if self.replaced:
+            parts[0] += f", {len(self.replaced)} of them in place of earlier drafts"
+        if self.by_person:
+            count = len(self.by_person)
+            verb = "has" if count == 1 else "have"
+            parts.append(f"{_count(count, 'ticket')} {verb} an answer by a person, left alone")
+        if self.settled:
+            count = len(self.settled)
+            verb = "waits" if count == 1 else "wait"
+            parts.append(
+                f"{_count(count, 'ticket')} {verb} for no draft"
+                " (answered, decided, closed or not readable)"
+            )
+        if self.alike:
+            parts.append(
+                f"for {_count(len(self.alike), 'ticket')} nothing is left that others were not"
+                " told already: write to them yourself"
+            )
+        return "; ".join(parts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 async def answer(
-    tickets: Sequence[str], replies: Replies, write: Write, *, say: str | None = None
+    tickets: Sequence[str], replies: Replies, write: Write, actor: str, *, say: str | None = None
 ) -> IncidentAnswers:
-    """Draft for every one of these tickets that waits for an answer and has no draft yet.
+    """Draft for every one of these tickets that waits for an answer.
 
+    A draft that no person wrote, changed or approved gives way; its words stay as a candidate.
     Nothing is sent. say: a person's sentence to the matter. Raises UserError where it is too long
     for the network of a ticket.
     """
-    messages = await replies.to_draft(tickets)
+    messages = await replies.to_draft(tickets, replacing=True)
     topic = _main_topic([message.request for message in messages])
     wordings = {message.ticket_id: _wordings(message.request, topic, say) for message in messages}
     used = await _texts_in_use(messages, tickets, replies)
-    drafted: dict[str, int] = {}
+    written: list[Row] = []
     alike: list[str] = []
     for start in range(0, len(messages), _BATCH):
         part = messages[start : start + _BATCH]
-        requests = [message.request for message in part]
-        drafts = await asyncio.to_thread(write, requests, set(used))
+        drafts = await asyncio.to_thread(write, [message.request for message in part], set(used))
         options = [
             [*wordings[message.ticket_id], *(() if say else draft.candidates)]
             for message, draft in zip(part, drafts, strict=True)
         ]
-        rows: list[tuple[ToDraft, Draft, str | None]] = []
-        for message, draft, first in zip(
-            part, drafts, worded_differently(options, used), strict=True
-        ):
-            if first is None:
-                alike.append(message.ticket_id)
-            else:
-                rows.append((message, _led_by(first, draft), None))
-                used.append(first.text)
-        drafted |= await _store(rows, replies)
-    known = {message.ticket_id for message in messages}
-    return IncidentAnswers(drafted, alike, [ticket for ticket in tickets if ticket not in known])
+        firsts = worded_differently(options, used)
+        used += [first.text for first in firsts if first is not None]
+        worded = _led(part, drafts, firsts)
+        written += await replies.store_in_place(worded, actor)
+        fitting = {message.ticket_id for message, _ in worded}
+        alike += [message.ticket_id for message in part if message.ticket_id not in fitting]
+    return await _counted(tickets, written, alike, replies)
+
+
+def _led(
+    messages: Sequence[ToDraft], drafts: Sequence[Draft], firsts: Sequence[Candidate | None]
+) -> list[tuple[ToDraft, Draft]]:
+    """The drafts, each led by its first candidate; without those that have none."""
+    return [
+        (message, _led_by(first, draft))
+        for message, draft, first in zip(messages, drafts, firsts, strict=True)
+        if first is not None
+    ]
+
+
+async def _counted(
+    tickets: Sequence[str], written: Sequence[Row], alike: list[str], replies: Replies
+) -> IncidentAnswers:
+    drafted = {row["ticket_id"]: row["id"] for row in written}
+    left = [ticket for ticket in tickets if ticket not in drafted and ticket not in alike]
+    touched = await replies.touched(left)
+    return IncidentAnswers(
+        drafted,
+        replaced=[row["ticket_id"] for row in written if row["version"]],
+        alike=alike,
+        by_person=[ticket for ticket in left if ticket in touched],
+        settled=[ticket for ticket in left if ticket not in touched],
+    )
 
 
 async def _texts_in_use(
     messages: Sequence[ToDraft], tickets: Sequence[str], replies: Replies
 ) -> list[str]:
-    """Texts that the brands sent lately, and the drafts that the tickets have."""
+    """Texts that the brands sent lately, and the drafts of the tickets that stay."""
     texts: list[str] = []
     for brand in {message.request.brand for message in messages}:
         texts += await replies.lately(brand)
+    give_way = {message.ticket_id for message in messages if message.replaces is not None}
     for ticket in tickets:
-        texts += [row["text"] for row in await replies.newest(["draft"], ticket=ticket, limit=1)]
+        if ticket not in give_way:
+            drafts = await replies.newest(["draft"], ticket=ticket, limit=1)
+            texts += [row["text"] for row in drafts]
     return texts
 
 
 def _led_by(first: Candidate, draft: Draft) -> Draft:
     rest = tuple(candidate for candidate in draft.candidates if candidate is not first)
     return replace(draft, candidates=(first, *rest))
-
-
-async def _store(
-    rows: Sequence[tuple[ToDraft, Draft, str | None]], replies: Replies
-) -> dict[str, int]:
-    """Store the drafts; the numbers of the new ones by ticket."""
-    new = set(await replies.store(rows))
-    numbers: dict[str, int] = {}
-    for message, _, _ in rows:
-        for row in await replies.newest(["draft"], ticket=message.ticket_id, limit=1):
-            if row["id"] in new:
-                numbers[message.ticket_id] = row["id"]
-    return numbers
 
 
 def _main_topic(requests: Sequence[ReplyRequest]) -> str | None:

@@ -12,6 +12,7 @@ from stream.errors import DatabaseAway, where
 from stream.observe.metrics import Metrics
 from stream.pipeline import Message
 from stream.replies.replier_process import ReplierAway
+from stream.replies.statements import AUTOMATIC
 from stream.replies.store import Replies, ToDraft
 from stream.triage.points import LEVELS
 
@@ -156,4 +157,4 @@ class Drafter:
         if brand is None or brand.automatic is None or message.level in ("P1", "P2"):
             return None
         covered = brand.automatic.covers(request.topic, request.severity)
-        return "automatic" if covered and draft.candidates[0].passes else None
+        return AUTOMATIC if covered and draft.candidates[0].passes else None

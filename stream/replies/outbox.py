@@ -26,7 +26,8 @@ from stream.observe.metrics import Metrics
 from stream.postgres.advisory_lock import advisory_lock
 from stream.postgres.database import reachable
 from stream.postgres.tables import event_ids, events, opted_out, replies
-from stream.replies.store import Row, note, set_, texts_lately
+from stream.replies.statements import texts_lately
+from stream.replies.store import Row, note, set_
 from stream.retry import while_away
 
 log = logging.getLogger(__name__)

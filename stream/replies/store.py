@@ -8,23 +8,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     ColumnElement,
-    Select,
-    Text,
-    bindparam,
     exists,
     func,
     insert,
     select,
-    text,
     true,
     update,
 )
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -32,76 +27,33 @@ from models.replier.draft import Draft, Refusal, ReplyRequest
 from stream.errors import UserError
 from stream.postgres.database import reachable, storable
 from stream.postgres.tables import audit, events, opted_out, replies, tickets
+from stream.replies.statements import (
+    BY_PERSON,
+    CLAIM,
+    EDITS,
+    SUPERSEDED,
+    UNANSWERED,
+    UNTOUCHED,
+    in_place,
+    texts_lately,
+)
 
 Row = dict[str, Any]
-LATELY = timedelta(days=7)  # a text that the brand sent within this time is not sent again
-
-# The message to answer is the customer's last one, of a ticket that still waits. Where it has a
-# draft, or a later one has, the ticket needs no other: an answer to an older message would show the
-# customer that nobody saw the last one.
-_UNANSWERED = text("""
-    select * from (
-      select distinct on (t.id) t.id as ticket_id, t.level, e.id as event_id, e.revision, e.text,
-             e.network, e.brand, e.topic, e.problem, e.sentiment, e.severity, e.author,
-             e.occurred_at
-      from tickets t join events e on e.conversation = t.id
-      where t.id = any(:tickets) and t.answered_at is null and t.state <> 'resolved'
-        and e.direction = 'inbound' and e.kind in ('tweet', 'complaint')
-        and (:unread or not e.abstained)
-      order by t.id, e.occurred_at desc, e.id desc
-    ) last
-    where not exists (
-      select from replies r join events a on a.id = r.event_id
-      where r.ticket_id = last.ticket_id
-        and (a.occurred_at, a.id) >= (last.occurred_at, last.event_id)
-    )
-    order by ticket_id
-""").bindparams(bindparam("tickets", type_=ARRAY(Text)))
-# Tickets whose last message has no draft. The advisory locks end with the transaction: processes
-# that draft side by side take different tickets, and those of a process that died come back.
-_CLAIM = text("""
-    with waiting as materialized (
-      select t.id, t.version from tickets t
-      where t.answered_at is null and t.state <> 'resolved' and t.priority >= :minimum
-        and (not :recent or t.updated_at > now() - interval '1 minute')
-        and not exists (
-          select
-          from unnest(cast(:tickets as text[]), cast(:versions as bigint[])) as x (id, version)
-          where x.id = t.id and x.version = t.version
-        )
-        and not exists (
-          select from replies r join events e on e.id = r.event_id
-          where r.ticket_id = t.id and e.occurred_at >= t.last_inbound_at
-        )
-      order by t.priority desc, t.received_at limit 20 * :limit
-    )
-    select id, version from waiting
-    where pg_try_advisory_xact_lock(hashtextextended('earshot draft ' || id, 0))
-    limit :limit
-""")
-_SUPERSEDED = text("""
-    update replies
-    set state = 'discarded', reason = 'the customer wrote again', updated_at = now(),
-        version = version + 1, changed_by = 'earshot'
-    where state = 'draft' and ticket_id = any(:tickets) and not (id = any(:new))
-""").bindparams(bindparam("tickets", type_=ARRAY(Text)))
-_EDITS = text("""
-    select e.text as customer_text, r.drafted as draft, r.text as final, r.brand
-    from replies r join events e on e.id = r.event_id and e.text is not null
-    where r.state in ('approved', 'sending', 'sent') and r.drafted <> '' and r.drafted <> r.text
-    order by r.id
-""")
 
 
 @dataclass(frozen=True, slots=True)
 class ToDraft:
-    """A message without a draft, and its ticket."""
+    """A message to draft for, and its ticket.
+
+    replaces: the words of the draft that it has already, which the new one may take the place of.
+    """
 
     ticket_id: str
     level: str
     event_id: str
     revision: int
     request: ReplyRequest
+    replaces: str | None = None
 
 
 class NoReply(UserError):
@@ -136,15 +88,20 @@ class Replies:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def to_draft(self, tickets: Collection[str], *, unread: bool = False) -> list[ToDraft]:
+    async def to_draft(
+        self, tickets: Collection[str], *, unread: bool = False, replacing: bool = False
+    ) -> list[ToDraft]:
         """The last message of each of these tickets that waits for an answer and has no draft.
 
         unread: also messages that the model could not judge, in another language say; people can
-        answer them.
+        answer them. replacing: also messages with a draft that no person wrote, changed or
+        approved; a draft that a person wrote or changed stays, even if the customer wrote again.
         """
-        values = {"tickets": list(tickets), "unread": unread}
+        values = {"tickets": list(tickets), "unread": unread, "replaceable": []}
         async with reachable(), self._engine.connect() as connection:
-            rows = (await connection.execute(_UNANSWERED, values)).mappings().all()
+            if replacing:
+                values |= await _replaceable(connection, tickets)
+            rows = (await connection.execute(UNANSWERED, values)).mappings().all()
         return [
             ToDraft(
                 ticket_id=row["ticket_id"],
@@ -152,6 +109,7 @@ class Replies:
                 event_id=row["event_id"],
                 revision=row["revision"],
                 request=_request(row),
+                replaces=row["replaces"],
             )
             for row in rows
         ]
@@ -180,7 +138,7 @@ class Replies:
             "versions": list(known.values()),
         }
         async with reachable(), self._engine.connect() as connection:
-            rows = (await connection.execute(_CLAIM, values)).all()
+            rows = (await connection.execute(CLAIM, values)).all()
             yield {row.id: row.version for row in rows}
 
     async def lately(self, brand: str | None, exclude: int = 0) -> list[str]:
@@ -196,21 +154,41 @@ class Replies:
         """
         if not drafts:
             return []
-        ordered = sorted(drafts, key=lambda draft: draft[0].ticket_id)
-        rows = [_row(message, draft, approver) for message, draft, approver in ordered]
-        put = upsert(replies).values(rows).on_conflict_do_nothing()
-        put_new = put.returning(replies.c.id, replies.c.approved_by)
         async with reachable(), self._engine.begin() as connection:
-            new = (await connection.execute(put_new)).all()
-            superseded = {
-                "tickets": [message.ticket_id for message, _, _ in drafts],
-                "new": [row.id for row in new],
-            }
-            await connection.execute(_SUPERSEDED, superseded)
+            new = await _put(connection, _upsert(drafts).on_conflict_do_nothing())
             for row in new:
-                if row.approved_by is not None:
-                    await note(connection, row.approved_by, "approve", row.id, {"automatic": True})
-        return [row.id for row in new]
+                if row["approved_by"] is not None:
+                    await note(
+                        connection, row["approved_by"], "approve", row["id"], {"automatic": True}
+                    )
+        return [row["id"] for row in new]
+
+    async def store_in_place(
+        self, drafts: Sequence[tuple[ToDraft, Draft]], actor: str
+    ) -> list[Row]:
+        """Store the drafts, also in place of those that no person wrote, changed or approved.
+
+        The replaced words stay as a candidate, and the version goes up, so that nobody approves
+        words that they have not seen. Returns the rows that were written: a reply that a person
+        took up meanwhile is not among them.
+        """
+        if not drafts:
+            return []
+        put = in_place(_upsert([(message, draft, None) for message, draft in drafts]), actor)
+        async with reachable(), self._engine.begin() as connection:
+            rows = await _put(connection, put)
+            for row in rows:
+                if row["changed_by"] is not None:
+                    await note(connection, actor, "replace", row["id"], {})
+        return rows
+
+    async def touched(self, tickets: Collection[str]) -> set[str]:
+        """Those of the tickets with a reply that a person wrote, changed or approved."""
+        query = select(replies.c.ticket_id).where(
+            replies.c.ticket_id.in_(list(tickets)), replies.c.state != "discarded", BY_PERSON
+        )
+        async with reachable(), self._engine.connect() as connection:
+            return set(await connection.scalars(query))
 
     async def request_of(self, row: Row) -> ReplyRequest | None:
         """The request that the reply answers, as it is stored now; None when it was deleted."""
@@ -325,17 +303,7 @@ class Replies:
     async def edits(self) -> list[Row]:
         """Edits of drafts by people: customer_text, draft, final, brand; to learn from."""
         async with reachable(), self._engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(_EDITS)).mappings()]
-
-
-def texts_lately(brand: str | None, exclude: int) -> Select[str]:
-    """Texts of the brand that were sent within LATELY, or are about to be."""
-    return select(replies.c.text).where(
-        replies.c.brand.is_not_distinct_from(brand),
-        replies.c.state.in_(("approved", "sending", "sent", "uncertain")),
-        replies.c.updated_at > func.now() - LATELY,
-        replies.c.id != exclude,
-    )
+            return [dict(row) for row in (await connection.execute(EDITS)).mappings()]
 
 
 def _request(row: Mapping[Any, Any]) -> ReplyRequest:
@@ -348,6 +316,36 @@ def _request(row: Mapping[Any, Any]) -> ReplyRequest:
         severity=row["severity"],
         network=row["network"],
     )
+
+
+async def _replaceable(connection: AsyncConnection, tickets: Collection[str]) -> Row:
+    """Drafts that may be replaced, and the tickets without a draft that may not."""
+    query = select(replies.c.id, replies.c.ticket_id, UNTOUCHED.label("untouched")).where(
+        replies.c.ticket_id.in_(list(tickets)), replies.c.state == "draft"
+    )
+    drafts = (await connection.execute(query)).all()
+    stays = {row.ticket_id for row in drafts if not row.untouched}
+    return {
+        "tickets": [ticket for ticket in tickets if ticket not in stays],
+        "replaceable": [row.id for row in drafts if row.untouched],
+    }
+
+
+def _upsert(drafts: Sequence[tuple[ToDraft, Draft, str | None]]) -> Insert:
+    ordered = sorted(drafts, key=lambda draft: draft[0].ticket_id)  # one order, so no deadlock
+    return upsert(replies).values([_row(*draft) for draft in ordered])
+
+
+async def _put(connection: AsyncConnection, put: Insert) -> list[Row]:
+    """The rows that were written. Older drafts of their tickets, undecided, are discarded."""
+    rows = [dict(row) for row in (await connection.execute(put.returning(*replies.c))).mappings()]
+    # Only of tickets that got a row: where a draft came meanwhile, that one stays.
+    superseded = {
+        "tickets": [row["ticket_id"] for row in rows],
+        "new": [row["id"] for row in rows],
+    }
+    await connection.execute(SUPERSEDED, superseded)
+    return rows
 
 
 def _row(message: ToDraft, draft: Draft, approver: str | None) -> Row:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from browsing import person, staff
+from drafted import GOOD, drafted
 from history import NOON, tweet
 from people import quick_people
 from playwright.async_api import expect
@@ -21,6 +22,7 @@ from stream.accounts.api_keys import ApiKeys
 from stream.alerts.store import Alerts
 from stream.ingest.spend import Spend
 from stream.records import AlertRecord
+from stream.replies.store import Replies
 
 
 @pytest.fixture
@@ -205,9 +207,23 @@ async def test_an_incident_is_answered_with_a_draft_for_each_of_its_tickets(simp
     await incident.get_by_text("Its tickets").click()
     await expect(incident.get_by_role("link", name="no line at all since noon")).to_be_visible()
 
+    await drafted(engine, GOOD)  # by the worker, for the first ticket
+    words = incident.get_by_label("What everybody is told")
+    await words.click()
+    await words.fill("A cable is cut. " * 40)
+    await incident.get_by_role("button", name="Answer the incident").click()
+    await expect(incident.locator(".answered")).to_contain_text("that is too long for x")
+
+    await words.fill("A cable is cut; your line is back by 6 pm.")
     await incident.get_by_role("button", name="Answer the incident").click()
 
-    await expect(incident.locator(".answered")).to_contain_text("drafts wait for approval")
+    await expect(incident.locator(".answered")).to_contain_text(
+        "2 drafts written, 1 of them in place of earlier drafts."
+    )
+    drafts = await Replies(engine).newest(["draft"])
+    assert len(drafts) == 2
+    assert all("A cable is cut; your line is back by 6 pm." in row["text"] for row in drafts)
+    assert {row["changed_by"] for row in drafts} == {"ben", None}
     await simple.save([now(3, 95, text="mine is down too")])
     async with engine.begin() as connection:
         await connection.exec_driver_sql(

@@ -17,12 +17,17 @@ from stream.errors import UserError
 from stream.incidents.answers import answer
 from stream.incidents.clustering import IncidentClusterer
 from stream.incidents.store import Incidents
-from stream.replies.store import Replies
+from stream.replies.store import LostReply, Replies
 
 
 @pytest.fixture
 async def incidents(simple):
     return Incidents(simple._engine)
+
+
+@pytest.fixture
+def replies(simple):
+    return Replies(simple._engine)
 
 
 async def crowd(store, numbers, **given):
@@ -135,7 +140,9 @@ async def test_an_incident_is_over_when_nobody_joins_any_more(simple, incidents)
     assert shown["ended_at"] < datetime.now(UTC)
 
 
-async def test_answering_an_incident_drafts_for_each_ticket_in_words_of_its_own(simple, incidents):
+async def test_answering_an_incident_drafts_for_each_ticket_in_words_of_its_own(
+    simple, incidents, replies
+):
     await crowd(simple, range(5))
     [id] = await IncidentClusterer(incidents).look()
     texts = [
@@ -150,8 +157,7 @@ async def test_answering_an_incident_drafts_for_each_ticket_in_words_of_its_own(
     def write(asked, lately):
         return [Draft(tuple(Candidate(text, -1.0) for text in texts), "stub 1") for _ in asked]
 
-    replies = Replies(simple._engine)
-    told = await answer(sorted(await members(incidents, id)), replies, write)
+    told = await answer(sorted(await members(incidents, id)), replies, write, "ann")
     drafts = await replies.newest()
 
     assert len(told.drafted) == 5
@@ -160,14 +166,12 @@ async def test_answering_an_incident_drafts_for_each_ticket_in_words_of_its_own(
     assert {row["id"]: row["ticket_id"] for row in drafts} == {
         number: ticket for ticket, number in told.drafted.items()
     }
-    again = await answer(sorted(told.drafted), replies, write)
-    assert (again.drafted, sorted(again.waiting)) == ({}, sorted(told.drafted))
+    assert told.summary() == "5 drafts written"
 
 
-async def test_everybody_of_an_incident_is_told_the_same_in_other_words(simple, incidents):
+async def test_everybody_of_an_incident_is_told_the_same_in_other_words(simple, incidents, replies):
     await crowd(simple, range(12))
     [id] = await IncidentClusterer(incidents).look()
-    replies = Replies(simple._engine)
 
     def beside_the_matter(asked, lately):
         return [
@@ -176,17 +180,124 @@ async def test_everybody_of_an_incident_is_told_the_same_in_other_words(simple, 
         ]
 
     said = "A cable is cut; your line is back by 6 pm."
-    told = await answer(sorted(await members(incidents, id)), replies, beside_the_matter, say=said)
+    told = await answer(
+        sorted(await members(incidents, id)), replies, beside_the_matter, "ann", say=said
+    )
     texts = [row["text"] for row in await replies.newest()]
 
     assert len(told.drafted) == len(set(texts)) == 12
     assert all(said in text and "happy" not in text for text in texts)
     with pytest.raises(UserError, match="too long"):
         await answer(
-            ["x:404", *(await _unanswered(simple))], replies, beside_the_matter, say="word " * 100
+            ["x:404", *(await _unanswered(simple))],
+            replies,
+            beside_the_matter,
+            "ann",
+            say="word " * 100,
         )
 
 
 async def _unanswered(simple):
     await crowd(simple, [90], brand="Other")
     return ["x:90"]
+
+
+CABLE = "A cable is cut; your line is back by 6 pm."
+
+
+def a_machine(asked, lately):
+    return [
+        Draft((Candidate(f"Sorry about {request.text}.", -1.0),), "stub 1") for request in asked
+    ]
+
+
+async def drafted_by_machine(replies, tickets):
+    """What the drafter beside the stream does for each of them."""
+    waiting = await replies.to_draft(tickets)
+    drafts = a_machine([message.request for message in waiting], set())
+    await replies.store(
+        [(message, draft, None) for message, draft in zip(waiting, drafts, strict=True)]
+    )
+    return {row["ticket_id"]: row for row in await replies.newest()}
+
+
+async def test_an_incidents_answer_takes_the_place_of_drafts_that_nobody_took_up(simple, replies):
+    await crowd(simple, range(10))
+    tickets = [f"x:{number}" for number in range(10)]
+    by_machine = await drafted_by_machine(replies, tickets[:9])
+    await replies.edit(by_machine["x:0"]["id"], "bob", "Call us, please.")
+    await replies.approve(by_machine["x:1"]["id"], "bob")
+    await replies.discard(by_machine["x:2"]["id"], "bob")
+
+    told = await answer(tickets, replies, a_machine, "ann", say=CABLE)
+    now = {row["ticket_id"]: row for row in await replies.newest()}
+
+    assert sorted(told.drafted) == tickets[3:]
+    assert (sorted(told.replaced), told.by_person) == (tickets[3:9], ["x:0", "x:1"])
+    assert told.settled == ["x:2"], "a person wants no such answer there"
+    assert told.summary() == (
+        "7 drafts written, 6 of them in place of earlier drafts;"
+        " 2 tickets have an answer by a person, left alone;"
+        " 1 ticket waits for no draft (answered, decided, closed or not readable)"
+    )
+    assert all(CABLE in now[ticket]["text"] for ticket in tickets[3:])
+    assert now["x:0"]["text"] == "Call us, please."
+    assert (now["x:1"]["state"], now["x:2"]["state"]) == ("approved", "discarded")
+    for ticket in tickets[3:9]:
+        candidates = [candidate["text"] for candidate in now[ticket]["candidates"]]
+        assert by_machine[ticket]["text"] in candidates, "nothing is lost"
+        assert (now[ticket]["state"], now[ticket]["changed_by"]) == ("draft", "ann")
+    with pytest.raises(LostReply, match="ann changed this reply"):
+        await replies.approve(by_machine["x:3"]["id"], "bob", seen=by_machine["x:3"]["version"])
+
+
+async def test_a_second_answer_of_the_incident_corrects_the_first(simple, replies):
+    await crowd(simple, range(5))
+    tickets = [f"x:{number}" for number in range(5)]
+    await answer(tickets, replies, a_machine, "ann", say="Back by 5 pm.")
+
+    told = await answer(tickets, replies, a_machine, "ann", say=CABLE)
+
+    assert sorted(told.replaced) == sorted(told.drafted) == tickets
+    assert all(CABLE in row["text"] for row in await replies.newest())
+
+
+async def test_the_drafter_does_not_draft_over_an_incidents_answer(simple, replies):
+    await crowd(simple, range(1))
+    [late] = await replies.to_draft(["x:0"])  # the drafter has begun when the answer comes
+
+    await answer(["x:0"], replies, a_machine, "ann", say=CABLE)
+    [written] = a_machine([late.request], set())
+    assert await replies.store([(late, written, None)]) == []
+
+    [row] = await replies.newest()
+    assert row["state"] == "draft"
+    assert CABLE in row["text"]
+    async with replies.claim(10) as waiting:
+        assert waiting == {}
+
+
+async def test_a_reply_that_a_person_takes_up_meanwhile_is_left_alone(simple, replies):
+    await crowd(simple, range(1))
+    await drafted_by_machine(replies, ["x:0"])
+    [seen] = await replies.to_draft(["x:0"], replacing=True)
+    [row] = await replies.newest()
+    await replies.edit(row["id"], "bob", "Call us, please.")
+
+    assert await replies.store_in_place([(seen, a_machine([seen.request], set())[0])], "ann") == []
+
+    [row] = await replies.newest()
+    assert (row["state"], row["text"]) == ("draft", "Call us, please.")
+
+
+async def test_a_persons_words_stay_where_the_customer_wrote_again(simple, replies):
+    await simple.save([tweet(1, 70, text="stuck at the gate")])
+    by_machine = await drafted_by_machine(replies, ["x:1"])
+    await replies.edit(by_machine["x:1"]["id"], "bob", "Call us, please.")
+    await simple.save([tweet(2, 70, text="still stuck", of=1, minute=5)])
+
+    told = await answer(["x:1"], replies, a_machine, "ann", say=CABLE)
+
+    assert (told.drafted, told.by_person) == ({}, ["x:1"])
+    [row] = await replies.newest()
+    assert (row["state"], row["text"]) == ("draft", "Call us, please.")

@@ -23,6 +23,7 @@ from stream.web.desk_services import DeskServices
 EVERY = 10.0  # seconds; changes are told as they come
 MAX_ALERTS = 50
 LONGEST_SNOOZE = timedelta(days=7)
+LONGEST_WORDS = 2_000  # characters; the networks' own limits are lower, and say so
 _NO_MODEL = "No model that drafts is at hand here; `earshot incident answer` does it from a shell."
 _TABLES = frozenset({"alerts", "incidents", "tickets"})
 _STATUSES: Mapping[str, tuple[AlertStatus, ...]] = {
@@ -134,7 +135,8 @@ class AlertsPage:
 
     async def _answer(self, event: GenericEventArguments) -> None:
         """Draft for each of its tickets. It takes a while: the page goes on meanwhile."""
-        id = str(event.args)
+        payload = _payload(event)
+        id, common = str(payload.get("id")), _common_words(payload.get("words"))
         caller = await self._visit.still("agent")
         write = self._visit.services.write
         if caller is None or id in self._busy:
@@ -153,8 +155,13 @@ class AlertsPage:
 
         async def draft() -> None:
             try:
-                done = await answer(tickets, self._visit.services.replies, write)
+                done = await answer(
+                    tickets, self._visit.services.replies, write, caller.name, say=common
+                )
                 self._answered = {**self._answered, id: _answered(done)}
+            except UserError as error:
+                refused = {"words": f"Nothing is drafted: {error}", "links": [], "bad": True}
+                self._answered = {**self._answered, id: refused}
             finally:
                 self._busy = [busy for busy in self._busy if busy != id]
                 self.view.tell(busy=self._busy, answered=self._answered)
@@ -254,17 +261,18 @@ def _member(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _answered(done: IncidentAnswers) -> dict[str, Any]:
-    words = [f"{len(done.drafted)} drafts wait for approval."]
-    if done.waiting:
-        words.append(f"{len(done.waiting)} tickets have a draft or an answer already.")
-    if done.alike:
-        words.append(
-            f"For {len(done.alike)} no wording of their own was found: write to them yourself."
-        )
     return {
-        "words": " ".join(words),
+        "words": f"{done.summary()}. Each waits for its own approval."
+        if done.drafted
+        else f"{done.summary()}.",
         "links": [{"id": id, "href": _link(id)} for id in (*done.drafted, *done.alike)],
+        "bad": False,
     }
+
+
+def _common_words(words: Any) -> str | None:
+    """A person's sentence for everybody; None where the field is empty."""
+    return (words.strip()[:LONGEST_WORDS] or None) if isinstance(words, str) else None
 
 
 def _choice(values: Mapping[str, Any]) -> dict[str, str]:

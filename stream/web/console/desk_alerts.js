@@ -7,7 +7,7 @@ const SNOOZES = [[1, "1 hour"], [4, "4 hours"], [24, "1 day"], [72, "3 days"]];
 export default {
   props: { asked: Object, brands: Array, counts: Object, alerts: Array, incidents: Array, members: Object, answered: Object, busy: Array, agent: Boolean, note: String },
   emits: ["choose", "acknowledge", "snooze", "members", "answer"],
-  data: () => ({ shown: SHOWN, snoozes: SNOOZES, now: Date.now() }),
+  data: () => ({ shown: SHOWN, snoozes: SNOOZES, now: Date.now(), words: {} }),
   mounted() { this.ticking = setInterval(() => { this.now = Date.now(); }, 5000); addEventListener("popstate", this.back); },
   beforeUnmount() { clearInterval(this.ticking); removeEventListener("popstate", this.back); },
   methods: {
@@ -80,8 +80,10 @@ export default {
         <details @toggle="open(one.id, $event)"><summary>Its tickets</summary>
           <p v-if="!members[one.id]" class="faint">Looking ...</p>
           <ul class="examples"><li v-for="each in members[one.id]" :key="each.id"><a :href="each.href"><span dir="auto"><span v-if="each.level" class="level" :class="each.level">{{ each.level }}</span> {{ each.excerpt ?? "withdrawn" }}</span><small class="faint">{{ each.state }}</small></a></li></ul></details>
-        <div v-if="agent && one.open" class="alert-acts"><button class="button" type="button" :disabled="busy.includes(one.id)" @click="$emit('answer', one.id)"><span class="sym" aria-hidden="true">edit_note</span>{{ busy.includes(one.id) ? "Drafting ..." : "Answer the incident" }}</button></div>
-        <div v-if="answered[one.id]" role="status" class="answered"><p>{{ answered[one.id].words }}</p>
+        <form v-if="agent && one.open" class="incident-answer" @submit.prevent="$emit('answer', { id: one.id, words: words[one.id] ?? '' })">
+          <label><span class="faint">What everybody is told, in your words (empty: the usual answer)</span><textarea class="field" rows="2" dir="auto" maxlength="2000" v-model="words[one.id]" placeholder="A cable is cut in Mainz; your line is back by 6 pm."></textarea></label>
+          <button class="button" type="submit" :disabled="busy.includes(one.id)"><span class="sym" aria-hidden="true">edit_note</span>{{ busy.includes(one.id) ? "Drafting ..." : "Answer the incident" }}</button></form>
+        <div v-if="answered[one.id]" role="status" class="answered" :class="{ bad: answered[one.id].bad }"><p>{{ answered[one.id].words }}</p>
           <p v-if="answered[one.id].links.length"><template v-for="(each, at) in answered[one.id].links"><a :href="each.href">{{ each.id }}</a>{{ at + 1 &lt; answered[one.id].links.length ? ", " : "" }}</template></p></div>
       </article>
       <p v-if="incidents && !incidents.length" class="quiet-note">No incident so far.</p>

@@ -1,0 +1,141 @@
+"""Statements on the table of replies: what waits for a draft, and what may be replaced."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import Insert
+
+from stream.postgres.tables import replies
+
+BY_HAND = "a person"  # in place of a model's version
+AUTOMATIC = "automatic"  # in place of a person's name, where a brand's rule approved
+LATELY = timedelta(days=7)  # a text that the brand sent within this time is not sent again
+
+# As it was drafted, by a model or for an incident: no person wrote, changed or approved it.
+UNTOUCHED = and_(
+    replies.c.state == "draft",
+    replies.c.text == replies.c.drafted,
+    replies.c.model_version.is_distinct_from(BY_HAND),
+    func.coalesce(replies.c.approved_by, AUTOMATIC) == AUTOMATIC,
+)
+BY_PERSON = or_(
+    replies.c.text != replies.c.drafted,
+    replies.c.model_version == BY_HAND,
+    replies.c.approved_by != AUTOMATIC,
+)
+# The drafts that were there stay as candidates behind the new ones, each text once.
+_MERGED_CANDIDATES = """excluded.candidates || (
+  select coalesce(jsonb_agg(earlier.value order by earlier.place), '[]')
+  from jsonb_array_elements(replies.candidates) with ordinality as earlier (value, place)
+  where not exists (
+    select from jsonb_array_elements(excluded.candidates) as new (value)
+    where new.value ->> 'text' = earlier.value ->> 'text'
+  )
+)"""
+# The message to answer is the customer's last one, of a ticket that still waits. Where it has a
+# draft, or a later one has, the ticket needs no other: an answer to an older message would show the
+# customer that nobody saw the last one.
+# replaceable: drafts that count as none.
+UNANSWERED = text("""
+    select last.*, present.text as replaces from (
+      select distinct on (t.id) t.id as ticket_id, t.level, e.id as event_id, e.revision, e.text,
+             e.network, e.brand, e.topic, e.problem, e.sentiment, e.severity, e.author,
+             e.occurred_at
+      from tickets t join events e on e.conversation = t.id
+      where t.id = any(:tickets) and t.answered_at is null and t.state <> 'resolved'
+        and e.direction = 'inbound' and e.kind in ('tweet', 'complaint')
+        and (:unread or not e.abstained)
+      order by t.id, e.occurred_at desc, e.id desc
+    ) last
+    left join replies present
+      on present.ticket_id = last.ticket_id and present.event_id = last.event_id
+    where not exists (
+      select from replies r join events a on a.id = r.event_id
+      where r.ticket_id = last.ticket_id
+        and (a.occurred_at, a.id) >= (last.occurred_at, last.event_id)
+        and not (r.id = any(:replaceable))
+    )
+    order by ticket_id
+""").bindparams(
+    bindparam("tickets", type_=ARRAY(Text)), bindparam("replaceable", type_=ARRAY(BigInteger))
+)
+# Tickets whose last message has no draft. The advisory locks end with the transaction: processes
+# that draft side by side take different tickets, and those of a process that died come back.
+CLAIM = text("""
+    with waiting as materialized (
+      select t.id, t.version from tickets t
+      where t.answered_at is null and t.state <> 'resolved' and t.priority >= :minimum
+        and (not :recent or t.updated_at > now() - interval '1 minute')
+        and not exists (
+          select
+          from unnest(cast(:tickets as text[]), cast(:versions as bigint[])) as x (id, version)
+          where x.id = t.id and x.version = t.version
+        )
+        and not exists (
+          select from replies r join events e on e.id = r.event_id
+          where r.ticket_id = t.id and e.occurred_at >= t.last_inbound_at
+        )
+      order by t.priority desc, t.received_at limit 20 * :limit
+    )
+    select id, version from waiting
+    where pg_try_advisory_xact_lock(hashtextextended('earshot draft ' || id, 0))
+    limit :limit
+""")
+SUPERSEDED = text("""
+    update replies
+    set state = 'discarded', reason = 'the customer wrote again', updated_at = now(),
+        version = version + 1, changed_by = 'earshot'
+    where state = 'draft' and ticket_id = any(:tickets) and not (id = any(:new))
+""").bindparams(bindparam("tickets", type_=ARRAY(Text)))
+EDITS = text("""
+    select e.text as customer_text, r.drafted as draft, r.text as final, r.brand
+    from replies r join events e on e.id = r.event_id and e.text is not null
+    where r.state in ('approved', 'sending', 'sent') and r.drafted <> '' and r.drafted <> r.text
+    order by r.id
+""")
+
+
+def texts_lately(brand: str | None, exclude: int) -> Select[str]:
+    """Texts of the brand that were sent within LATELY, or are about to be."""
+    return select(replies.c.text).where(
+        replies.c.brand.is_not_distinct_from(brand),
+        replies.c.state.in_(("approved", "sending", "sent", "uncertain")),
+        replies.c.updated_at > func.now() - LATELY,
+        replies.c.id != exclude,
+    )
+
+
+def in_place(put: Insert, actor: str) -> Insert:
+    """The insert, which also replaces drafts that no person wrote, changed or approved."""
+    new = put.excluded
+    return put.on_conflict_do_update(
+        index_elements=["ticket_id", "event_id"],
+        set_={
+            "text": new.text,
+            "drafted": new.drafted,
+            "model_version": new.model_version,
+            "revision": new.revision,
+            "candidates": literal_column(_MERGED_CANDIDATES),
+            "reason": None,
+            "approved_by": None,
+            "approved_at": None,
+            "version": replies.c.version + 1,
+            "changed_by": actor,
+            "updated_at": func.now(),
+        },
+        where=UNTOUCHED,
+    )
