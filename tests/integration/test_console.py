@@ -18,6 +18,7 @@ from stream.desk.actions import Claim
 from stream.desk.tickets import Desk
 from stream.postgres.database import open_engine
 from stream.postgres.schema import migrate
+from stream.web.console.ticket_page import TicketView
 
 
 async def test_a_new_ticket_appears_in_an_open_queue_and_an_urgent_one_above_it(store, ben):
@@ -188,6 +189,41 @@ async def test_a_conversation_that_goes_on_is_shown_at_once(store, ben):
     await expect(
         ben.page.get_by_role("img", name="Dissatisfaction, rising, message by message: 70, 95")
     ).to_be_visible()
+
+
+async def test_a_page_never_shows_a_history_that_its_ticket_does_not_know_yet(
+    store, ben, monkeypatch
+):
+    """Who sees that the brand answered may resolve: their page holds the version that says so."""
+    shown, between = [], [answer(3, of=1, minute=6)]
+    read, tell = Desk.history, TicketView.tell
+
+    async def after_an_answer(desk, ticket_id):
+        if between:  # the brand answers while the page reads
+            await store.save([between.pop()])
+        return await read(desk, ticket_id)
+
+    def keep(view, **props):
+        shown.append(props.get("ticket"))
+        tell(view, **props)
+
+    monkeypatch.setattr(Desk, "history", after_an_answer)
+    monkeypatch.setattr(TicketView, "tell", keep)
+    await store.save([tweet(1, 70, text="my line is down")])
+    await ben.go("/tickets/x:1")
+    await expect(ben.page.get_by_text("the brand answered").first).to_be_visible()
+
+    told = [
+        (change["reason"], ticket["answered"])
+        for ticket in shown
+        if ticket
+        for change in ticket["history"]
+        if change["reason"] == "the brand answered"
+    ]
+    assert told
+    assert all(answered for _, answered in told)
+    await ben.press("r")
+    await ben.sees("resolved", exact=True)
 
 
 async def test_a_database_that_goes_away_is_said_and_what_was_seen_stays(own_postgres, chromium):

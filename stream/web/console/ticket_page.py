@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +16,14 @@ from nicegui.events import GenericEventArguments
 from stream.desk.assignment import can_have
 from stream.desk.tickets import NoTicket
 from stream.errors import DatabaseAway, UserError
-from stream.web.console.detail import detail
+from stream.web.console.detail import Row, detail
 from stream.web.console.presence import HEARTBEAT, Rooms
 from stream.web.console.shell import Visit, say
 from stream.web.console.ticket_actions import Acts, Outcome
 from stream.web.console.updates import AWAY
 
 PACE = 0.25  # seconds between two reads of the same ticket
+TRIES = 3  # readings of a ticket that changes while it is read
 UNKNOWN_PACE = 2.0  # the same, while it is not known whether the ticket is among those that change
 
 _NO_TICKET = "There is no such ticket. Where its message was deleted, it was withdrawn."
@@ -45,6 +46,11 @@ class _Mark:
     edits: int
     replies: tuple[tuple[int, Any], ...]
 
+    @classmethod
+    def of(cls, ticket: Row, replies: Sequence[Row]) -> _Mark:
+        versions = tuple((reply["id"], reply["updated_at"]) for reply in replies)
+        return cls(ticket["version"], ticket["edits"], versions)
+
 
 class TicketPage:
     """What a person sees and does of one ticket at a time."""
@@ -56,6 +62,7 @@ class TicketPage:
         self._events: frozenset[str] = frozenset()
         self._following: asyncio.Task[None] | None = None
         self._is_away = False
+        self._reading = asyncio.Lock()
         caller = visit.caller
         self.view = TicketView()
         taxonomy = visit.services.taxonomy
@@ -180,40 +187,53 @@ class TicketPage:
             )
 
     async def _read(self, *, anyhow: bool = False) -> None:
+        """Show the ticket as it is. One reading at a time: an older one never follows a newer."""
+        async with self._reading:
+            for tries_left in reversed(range(TRIES)):
+                if await self._read_once(anyhow=anyhow, last=not tries_left):
+                    return
+
+    async def _read_once(self, *, anyhow: bool, last: bool) -> bool:
+        """Read the ticket and show it where nothing changed meanwhile; whether it was shown.
+
+        Otherwise the history could tell of a change that the ticket's version does not hold yet,
+        and whoever acts on what they see would be refused. last: show it anyhow; it changes faster
+        than it can be read, and the next change is heard.
+        """
         services, ticket_id = self._visit.services, self._id
         if ticket_id is None:
-            return
+            return True
         try:
             ticket = await services.desk.ticket(ticket_id, self._visit.caller.brands)
+            replies = await services.replies.newest(ticket=ticket_id)
+            mark = _Mark.of(ticket, replies)
+            if mark == self._mark and not anyhow:
+                return True
+            conversation = await services.desk.conversation(ticket_id)
+            events = [message["id"] for message in conversation]
+            ticket_for_browser = detail(
+                ticket,
+                conversation,
+                await services.desk.history(ticket_id),
+                await services.desk.similar(ticket_id),
+                await services.desk.incident(ticket_id),
+                replies,
+                await services.corrections.of(events),
+            )
+            again = await services.desk.ticket(ticket_id, self._visit.caller.brands)
         except NoTicket:
             self._mark, self._events = None, frozenset()
             self._visit.client.status_code = 404  # where the page is still to be sent
             self.view.tell(ticket=None, gone=_NO_TICKET, others=[])
-            return
-        replies = await services.replies.newest(ticket=ticket_id)
-        mark = _Mark(
-            ticket["version"],
-            ticket["edits"],
-            tuple((reply["id"], reply["updated_at"]) for reply in replies),
-        )
-        if mark == self._mark and not anyhow:
-            return
-        conversation = await services.desk.conversation(ticket_id)
-        events = [message["id"] for message in conversation]
-        ticket_for_browser = detail(
-            ticket,
-            conversation,
-            await services.desk.history(ticket_id),
-            await services.desk.similar(ticket_id),
-            await services.desk.incident(ticket_id),
-            replies,
-            await services.corrections.of(events),
-        )
+            return True
+        if _Mark.of(again, replies) != mark and not last:
+            return False
         if self._mark is None and self._visit.caller.may("agent"):
             self.view.tell(people=await self._people(ticket["brand"]))
         if self._id == ticket_id:  # nobody went on meanwhile
             self._mark, self._events = mark, frozenset(events)
             self.view.tell(ticket=ticket_for_browser, gone=None, at=round(time.time() * 1000))
+        return True
 
     async def _people(self, brand: str | None) -> list[str]:
         """The people who can have this ticket."""
