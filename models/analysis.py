@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from models.urgency import Urgency
+
 SentimentLabel = Literal["negative", "neutral", "positive"]
 OutcomeLabel = Literal["resolved", "follow_up"]
 Level = Literal["low", "medium", "high"]
@@ -125,6 +127,7 @@ class Analysis:
     problem: Problem | None = None
     alarm: float | None = None  # -1 to 1: reads like messages that a person must see within minutes
     need: float | None = None  # -1 to 1: reads like messages that need a person at all
+    urgency: Urgency | None = None  # None where no head of the model decides it
     abstained: bool = False
     why: AbstainReason | None = None
     embedding: NDArray[np.float16] | None = field(default=None, compare=False, repr=False)
@@ -166,6 +169,7 @@ class Analysis:
                 "score": round(problem.score, 4),
                 "words": list(problem.words),
             },
+            "urgency": self.urgency and self.urgency.as_json(),
             "abstained": self.abstained,
             "why": self.why,
             "model": self.model,

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.analysis import AbstainReason, Analysis, Problem, Sentiment, SentimentLabel
-from models.artifact import Artifact, load_artifact
+from models.artifact import Artifact, UrgencyScale, load_artifact
 from models.encoder import Encoder, Outputs
 from models.examples.embedded import kept_places
 from models.examples.kernel import Resemblance, read_examples
 from models.language import UNDECIDED, detect
+from models.passages import passages
 from models.taxonomy.classifier import (
     Taxonomy,
     TaxonomyClassifier,
@@ -25,6 +26,7 @@ from models.taxonomy.classifier import (
     shown_words,
 )
 from models.text import normalize
+from models.urgency import LEAST_REASON, REASONS, Urgency, worst
 
 LABELS: tuple[SentimentLabel, ...] = get_args(SentimentLabel)
 
@@ -122,6 +124,7 @@ class Analyzer:
             for row, (text, problem) in enumerate(zip(texts, problems, strict=True))
         ]
         likenesses = self._resemblance(outputs.embedding)
+        urgencies = self._urgencies(texts, outputs)
         return [
             Analysis(texts[row], languages[row], self.version, abstained=True, why="strange")
             if strange
@@ -138,9 +141,24 @@ class Analyzer:
                 problem=problems[row],
                 alarm=likenesses[row].alarm,
                 need=likenesses[row].need,
+                urgency=urgencies[row],
                 embedding=outputs.embedding[row].astype(np.float16),
             )
             for row, (text, strange) in enumerate(zip(texts, self._strange(outputs), strict=True))
+        ]
+
+    def _urgencies(self, texts: Sequence[str], outputs: Outputs) -> list[Urgency | None]:
+        """The urgency of each text; of a letter that of its worst passage."""
+        scale = self._artifact.urgency
+        if scale is None or not outputs.level.shape[-1]:
+            return [None] * len(texts)
+        whole = urgencies(outputs, scale)
+        cut = {row: passages(text) for row, text in enumerate(texts)}
+        pieces = [piece for of_text in cut.values() for piece in of_text]
+        of_pieces = iter(urgencies(self._encoder(pieces), scale) if pieces else ())
+        return [
+            worst([whole[row], *(next(of_pieces) for _ in of_text)]) if of_text else whole[row]
+            for row, of_text in cut.items()
         ]
 
     def _shares(self, outputs: Outputs, task: str) -> Floats | None:
@@ -179,6 +197,33 @@ def softmax(logits: Floats) -> Floats:
     """(rows, classes) logits to probabilities; rows sum to 1."""
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     probabilities: Floats = weights / weights.sum(axis=-1, keepdims=True)
+    return probabilities
+
+
+def urgencies(outputs: Outputs, scale: UrgencyScale) -> list[Urgency]:
+    """The calibrated urgency of each text by the heads of triage."""
+    factors, shifts = np.array(scale.level, dtype=np.float32).T
+    independent = sigmoid(outputs.level * factors + shifts)
+    levels = np.minimum.accumulate(independent, axis=-1)  # P1 is never likelier than P2
+    reasons = sigmoid(outputs.reason * np.float32(scale.reason[0]) + np.float32(scale.reason[1]))
+    states = softmax(outputs.state / np.float32(scale.state))
+    return [
+        Urgency(
+            levels=tuple(map(float, levels[row])),
+            reasons={
+                REASONS[place]: float(reasons[row, place])
+                for place in np.argsort(-reasons[row], kind="stable")
+                if reasons[row, place] >= LEAST_REASON
+            },
+            settled=float(states[row, -1]),
+        )
+        for row in range(len(levels))
+    ]
+
+
+def sigmoid(logits: Floats) -> Floats:
+    odds = np.exp(np.clip(logits, -30, 30))
+    probabilities: Floats = odds / (1 + odds)
     return probabilities
 
 

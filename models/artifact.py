@@ -22,6 +22,19 @@ class ArtifactError(Exception):
 
 
 @dataclass(frozen=True)
+class UrgencyScale:
+    """Calibration of the heads of triage: probability = sigmoid(factor * logit + shift).
+
+    level: factor and shift of each level, of LEVELS in order. reason: of all reasons. state: the
+    temperature.
+    """
+
+    level: tuple[tuple[float, float], ...]
+    reason: tuple[float, float]
+    state: float
+
+
+@dataclass(frozen=True)
 class Artifact:
     """A verified model directory.
 
@@ -30,7 +43,8 @@ class Artifact:
     classes. least_probability: by task, that names a topic or problem. topic_threshold,
     problem_threshold: least cosine to name one by its phrases alone. cause_least: probability of a
     word that shows the problem. strange_most: highest logit of a text that is judged. levels: the
-    dissatisfaction from which it has the grades 2 to 5.
+    dissatisfaction from which it has the grades 2 to 5. urgency: how the heads of triage are read;
+    None where the model has none.
     """
 
     folder: Path
@@ -45,6 +59,7 @@ class Artifact:
     cause_least: float
     strange_most: float
     levels: tuple[float, ...]
+    urgency: UrgencyScale | None
     story: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
@@ -93,8 +108,17 @@ def load_artifact(folder: Path) -> Artifact:
             cause_least=float(story.get("cause_least", 0.5)),
             strange_most=float(story.get("strange_most", "inf")),
             levels=tuple(float(level) for level in story.get("levels", DEFAULT_LEVELS)),
+            urgency=_urgency_scale(story.get("urgency")),
             story=story,
         )
+
+
+def _urgency_scale(facts: Mapping[str, Any] | None) -> UrgencyScale | None:
+    if facts is None:
+        return None
+    level = tuple((float(factor), float(shift)) for factor, shift in facts["level"])
+    factor, shift = facts["reason"]
+    return UrgencyScale(level, (float(factor), float(shift)), float(facts["state"]))
 
 
 def read_story(folder: Path, file: str, formats: Collection[int]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ RUN_COST = (
 class Outputs(NamedTuple):
     """What the network says about n texts. Logits, uncalibrated; embeddings of unit length.
 
-    A network without one of the last four outputs gives none of its columns.
+    A network without one of the outputs after `embedding` gives none of its columns.
     """
 
     sentiment: Floats  # (n, 3) negative, neutral, positive
@@ -47,9 +47,13 @@ class Outputs(NamedTuple):
     # end
     cause: Floats
     strange: Floats  # (n, 1) that a text is like none that the network has learned from
+    level: Floats  # (n, 4) that it is at least P4, P3, P2, P1: a logit each
+    reason: Floats  # (n, reasons) that each holds: a logit each
+    state: Floats  # (n, 3) open, waiting, settled
 
 
 REQUIRED = ("sentiment", "complaint", "severity", "embedding")
+WIDTHS = {"sentiment": 3, "complaint": 2, "severity": 5}  # where no text says how wide they are
 
 
 class Encoder:
@@ -102,7 +106,7 @@ class Encoder:
         distinct = {text: row for row, text in enumerate(dict.fromkeys(read))}
         if not distinct:
             return Outputs(
-                *(np.zeros((0, width), np.float32) for width in (3, 2, 5, 0, 0, 0, 0, 0))
+                *(np.zeros((0, WIDTHS.get(name, 0)), np.float32) for name in Outputs._fields)
             )
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(distinct))]
         outputs = self._run(tokens)

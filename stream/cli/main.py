@@ -38,6 +38,7 @@ from stream.cli import (
     tickets,
     train,
     train_complaints,
+    train_triage,
 )
 from stream.errors import BrokerAway, DatabaseAway, UserError
 
@@ -89,6 +90,7 @@ evaluate.add_to(app)
 train.add_to(app)
 calls.add_to(evaluate.evaluate, train.train)
 train_complaints.add_to(train.train)
+train_triage.add_to(train.train)
 lab.add_to(app, train.train)
 explore.add_to(app)
 registry.add_to(app)

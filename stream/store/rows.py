@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -74,6 +74,9 @@ def message(row: Row) -> Message:
         complaint=scores.get("complaint"),
         alarm=scores.get("alarm"),
         need=scores.get("need"),
+        levels=_levels(scores),
+        reasons=scores.get("reasons") or {},
+        settled=scores.get("settled"),
         dissatisfaction=None if dissatisfaction is None else float(dissatisfaction),
         topic=row["topic"],
         problem=row["problem"],
@@ -81,6 +84,11 @@ def message(row: Row) -> Message:
         call=_call_state(scores.get("call")),
         failed=scores.get("failed"),
     )
+
+
+def _levels(scores: Mapping[str, Any]) -> tuple[float, ...] | None:
+    levels = scores.get("levels")
+    return None if levels is None else tuple(map(float, levels))
 
 
 def as_stored(judgement: Judgement) -> Message:
@@ -166,6 +174,12 @@ def _scores(analysis: Analysis) -> dict[str, Any]:
         scores["complaint"] = round(float(analysis.complaint), 4)
     if analysis.alarm is not None and analysis.need is not None:
         scores |= {"alarm": analysis.alarm, "need": analysis.need}
+    if analysis.urgency is not None:
+        scores |= {
+            "levels": [round(value, 4) for value in analysis.urgency.levels],
+            "reasons": {code: round(value, 3) for code, value in analysis.urgency.reasons.items()},
+            "settled": round(analysis.urgency.settled, 4),
+        }
     if analysis.topic is not None:
         scores["topic"] = round(float(analysis.topic.score), 4)
     if analysis.problem is not None:

@@ -1,31 +1,24 @@
-"""Figures of triage on labelled messages: precision, recall, nDCG."""
+"""Evaluation of triage on a file of labelled messages."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from connectors.events import Event, Tweet
 from models.evaluation.labelled_file import Row, Table, read_labelled
+from stream.triage.figures import NONE, measured
 from stream.triage.fold import fold
 from stream.triage.ticket import Message, Ticket
 
 COLUMNS = ("text", "should_ticket", "priority")
-GAINS = {"P1": 15.0, "P2": 7.0, "P3": 3.0, "P4": 1.0, "none": 0.0}  # 2^grade - 1
-NDCG_FORMULA = (
-    "sum of gain / log2(rank + 1) by priority, over the same by label; "
-    "gains P1 15, P2 7, P3 3, P4 1"
-)
-RESAMPLES = 2_000
+UNIFORM = ("uniform", "random")  # strata drawn at random begin with one of these
 _BATCH = 64
+_WEIGHT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -39,6 +32,9 @@ class Labelled:
 
     text: str
     level: str
+    sure: bool = True  # False where the reader said that a colleague could well decide otherwise
+    stratum: str = ""  # how it was found; "uniform..." at random
+    weight: float = 1.0  # how many messages in life it stands for
 
 
 def evaluate_triage(
@@ -47,13 +43,30 @@ def evaluate_triage(
     """How well triage finds the labelled tickets, and puts the urgent ones first.
 
     data: CSV `text,should_ticket,priority`; should_ticket 0 or 1, priority P1 to P4 for a ticket,
-    empty otherwise. Each text counts as a conversation of one inbound message. messages: what is
-    stored of events once they are judged. Raises UnusableLabels on a missing column or an unknown
-    label.
+    empty otherwise. It may have the columns `sure` (0 or 1), `stratum` and `weight`: the figures of
+    the sure rows and of the uniform ones are then given as well, and rows count as much as they
+    weigh. Each text counts as a conversation of one inbound message. messages: what is stored of
+    events once they are judged. Raises UnusableLabels on a missing column or an unknown label.
     """
     rows = read_labels(data)
     tickets = tickets_of([row.text for row in rows], messages)
-    return measured([row.level for row in rows], tickets)
+    pairs = list(zip(rows, tickets, strict=True))
+    figures = _measured(pairs)
+    parts = {
+        "uniform": [pair for pair in pairs if pair[0].stratum.startswith(UNIFORM)],
+        "sure": [pair for pair in pairs if pair[0].sure],
+    }
+    return figures | {
+        name: _measured(part) for name, part in parts.items() if 0 < len(part) < len(pairs)
+    }
+
+
+def _measured(pairs: Sequence[tuple[Labelled, Ticket | None]]) -> dict[str, Any]:
+    return measured(
+        [row.level for row, _ in pairs],
+        [ticket for _, ticket in pairs],
+        [row.weight for row, _ in pairs],
+    )
 
 
 def tickets_of(
@@ -81,94 +94,13 @@ def _labelled(table: Table, row: Row) -> Labelled:
         raise table.unknown(row, "priority", ("P1", "P2", "P3", "P4"))
     if ticket == "0" and level:
         raise table.refused(row, f"priority is {level!r}, but no ticket has none")
-    return Labelled(row.cells["text"], level or "none")
+    sure, weight = row["sure"] or "1", row["weight"] or "1"
+    if sure not in ("0", "1"):
+        raise table.unknown(row, "sure", ("0", "1"))
+    if not _WEIGHT.fullmatch(weight) or not float(weight):
+        raise table.refused(row, f"weight is {weight[:20]!r}; it is a number above 0")
+    return Labelled(row.cells["text"], level or NONE, sure == "1", row["stratum"], float(weight))
 
 
 def _post(text: str) -> Event:
     return Tweet(id="gold:1", conversation="gold:1", occurred_at=_MOMENT, text=text)
-
-
-def measured(labels: Sequence[str], tickets: Sequence[Ticket | None]) -> dict[str, Any]:
-    """The figures. labels: P1 to P4 or none, as a person said; tickets: what triage made of the
-    same messages.
-    """
-    levels = [ticket.level if ticket else "none" for ticket in tickets]
-    expected, actual = np.array(labels), np.array(levels)
-    return {
-        "n": len(labels),
-        "ticket": _agreement(expected != "none", actual != "none"),
-        "p1": _agreement(expected == "P1", actual == "P1")
-        | _intervals(expected == "P1", actual == "P1"),
-        "ndcg": round(ndcg(labels, [ticket.priority if ticket else -1 for ticket in tickets]), 4),
-        "ndcg_formula": NDCG_FORMULA,
-        "tickets_per_1000": round(1000 * float(np.mean(actual != "none")), 1),
-        "needs_look": sum(ticket.needs_look for ticket in tickets if ticket),
-        "confusion": _confusion(labels, levels),
-    }
-
-
-def ndcg(labels: Sequence[str], priorities: Sequence[int]) -> float:
-    """Normalised discounted cumulative gain of the order by priority (Järvelin & Kekäläinen 2002).
-
-    Equal priorities share the mean of their gains (McSherry & Najork 2008), so that the order of
-    the file has no part in it. 1.0 when nothing has a gain.
-    """
-    gains = np.array([GAINS[label] for label in labels])
-    discounts = 1 / np.log2(np.arange(2, len(gains) + 2))
-    by_priority: dict[int, list[float]] = {}
-    for gain, priority in zip(gains, priorities, strict=True):
-        by_priority.setdefault(priority, []).append(float(gain))
-    ranked = [
-        float(np.mean(tied)) for _, tied in sorted(by_priority.items(), reverse=True) for _ in tied
-    ]
-    best = float(np.sort(gains)[::-1] @ discounts)
-    return float(np.array(ranked) @ discounts) / best if best else 1.0
-
-
-def _agreement(expected: NDArray[np.bool_], actual: NDArray[np.bool_]) -> dict[str, float | None]:
-    hits = int(np.sum(expected & actual))
-    precision, recall = _ratio(hits, int(actual.sum())), _ratio(hits, int(expected.sum()))
-    f1 = (
-        None
-        if precision is None or recall is None
-        else _ratio(2 * precision * recall, precision + recall) or 0.0
-    )
-    return {"precision": _rounded(precision), "recall": _rounded(recall), "f1": _rounded(f1)}
-
-
-def _intervals(
-    expected: NDArray[np.bool_], actual: NDArray[np.bool_]
-) -> dict[str, list[float] | None]:
-    """95 % intervals by the percentile bootstrap over the messages; resamples without a denominator
-    are left out.
-    """
-    random = np.random.default_rng(0)
-    picks = random.integers(0, len(expected), size=(RESAMPLES, len(expected)))
-    hits = (expected & actual)[picks].sum(axis=1)
-    return {
-        "precision_95": _percentiles(hits, actual[picks].sum(axis=1)),
-        "recall_95": _percentiles(hits, expected[picks].sum(axis=1)),
-    }
-
-
-def _percentiles(hits: NDArray[np.int_], of: NDArray[np.int_]) -> list[float] | None:
-    ratios = hits[of > 0] / of[of > 0]
-    return (
-        [round(float(edge), 4) for edge in np.percentile(ratios, [2.5, 97.5])]
-        if len(ratios)
-        else None
-    )
-
-
-def _confusion(labels: Sequence[str], levels: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Label -> level that triage gave -> how many."""
-    counts = Counter(zip(labels, levels, strict=True))
-    return {label: {level: counts[label, level] for level in GAINS} for label in GAINS}
-
-
-def _ratio(part: float, whole: float) -> float | None:
-    return part / whole if whole else None
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else round(value, 4)

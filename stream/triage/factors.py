@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from stream.triage import points as weights
+from stream.triage.by_model import by_model
 from stream.triage.inbound import COMPLAINTS, REASONS, Inbound
 from stream.triage.ticket import Factor, Message, Step, shortened
 
@@ -23,8 +24,14 @@ UNJUDGED: Mapping[Step, str] = {  # the step that failed -> how a person reads i
 
 
 def content(messages: Sequence[Inbound]) -> list[Factor]:
-    """The factors of what was said, however often, and of what nobody could judge."""
-    factors = _weight(messages)
+    """The factors of what was said, however often, and of what nobody could judge.
+
+    Those of the most urgent message that the model read, or, where that is more, of what the others
+    say together.
+    """
+    read = [by_model(inbound.message, inbound.cues) for inbound in messages if inbound.is_read]
+    unread = [inbound for inbound in messages if not inbound.is_read]
+    factors = max([*read, _weight(unread) if unread else []], key=total)
     steps = [inbound.message.failed for inbound in messages if inbound.message.failed is not None]
     if not steps:
         return factors

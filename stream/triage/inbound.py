@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stream.triage.by_model import by_model
 from stream.triage.cues import Cue, thesaurus
 from stream.triage.points import (
     ALONE,
@@ -66,6 +67,11 @@ class Inbound:
         return self.message.need is not None and self.message.need >= NEEDED
 
     @property
+    def is_read(self) -> bool:
+        """Whether the model's heads of triage read it. A call is judged by its own head."""
+        return self.message.levels is not None and self.message.call is None
+
+    @property
     def is_foreign(self) -> bool:
         """Whether it says something that the model cannot read."""
         return self.message.abstained and len(_LETTERS.findall(self.message.text)) >= 4
@@ -91,6 +97,8 @@ class Inbound:
             return not self.message.text or self._is_on_its_way
         if self._is_noise:
             return True
+        if self.is_read:
+            return not by_model(self.message, self.cues)
         if self.has(*_BODILY):
             return False
         return self.is_settled or (not self.is_needy and self._is_news_or_praise)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -50,6 +51,10 @@ class Message:
     abstained: bool = False
     alarm: float | None = None  # -1 to 1: reads like messages that a person must see within minutes
     need: float | None = None  # -1 to 1: reads like messages that need a person
+    # by the model's heads of triage; None where they did not read it: see models/urgency.py
+    levels: tuple[float, ...] | None = None
+    reasons: Mapping[str, float] = field(default_factory=dict)
+    settled: float | None = None
     call: CallState | None = None  # of a transcript
     failed: Step | None = None  # the step that could not judge it
 

@@ -8,36 +8,24 @@ sets (`../shared/data`, or EARSHOT_SHARED), whose rows are not part of the proje
 from __future__ import annotations
 
 import csv
-import gzip
-import hashlib
 import json
-import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from models.training.corpus.data import shared_data
+from models.training.triage.labelled import key_of, public_texts
 from stream.bootstrap.loading import load_analyzer
 from stream.brands import Brands
 from stream.settings import Settings
 from stream.store.rows import as_stored
-from stream.triage.evaluate import measured, tickets_of
+from stream.triage.evaluate import tickets_of
+from stream.triage.figures import measured
 from stream.triage.judgement import Judge
 
 LABELS = Path(__file__).parents[1] / "data" / "triage_real_labels.csv"
-# A set below the public data, and the column of its texts; a number counts columns without a head.
-SETS: dict[str, str | int] = {
-    "replies/support_pairs.csv.gz": "customer_text",
-    "tweets/airline/Tweets.csv": "text",
-    "tweets/twcs/twcs_first5000.csv": "text",
-    "tweets/sentiment140/random_27k_dated.csv": 5,
-    "complaints/comcast_fcc/comcast_fcc.csv": "complaint_text",
-    "complaints/cfpb/cfpb_narratives.csv.gz": "text",
-}
-_KEY_LENGTH = 800  # letters of a text that its key is made of
-_NO_WORD = re.compile(r"\W+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +37,6 @@ class RealLabel:
     sure: bool
 
 
-def key_of(text: str) -> str:
-    """The name of a text in the table of labels: it says nothing of what the text says."""
-    letters = _NO_WORD.sub("", text).lower()[:_KEY_LENGTH]
-    return hashlib.sha256(letters.encode()).hexdigest()[:16]
-
-
 def read_labels(path: Path = LABELS) -> dict[str, RealLabel]:
     with path.open(encoding="utf-8", newline="") as file:
         return {
@@ -63,27 +45,14 @@ def read_labels(path: Path = LABELS) -> dict[str, RealLabel]:
         }
 
 
-def texts_of(path: Path, column: str | int) -> Iterator[str]:
-    """The texts of a public set, plain or gzip."""
-    unpacked = gzip.open if path.suffix == ".gz" else open
-    with unpacked(path, "rt", encoding="utf-8", errors="replace", newline="") as file:
-        if isinstance(column, str):
-            yield from (row[column] or "" for row in csv.DictReader(file))
-        else:
-            yield from (row[column] for row in csv.reader(file) if len(row) > column)
-
-
 def labelled_texts(data: Path, labels: dict[str, RealLabel]) -> list[tuple[str, RealLabel]]:
     """Every labelled text that the public sets below `data` hold, once."""
-    csv.field_size_limit(10**8)
     remaining = dict(labels)
     rows: list[tuple[str, RealLabel]] = []
-    for name, column in SETS.items():
-        if (data / name).exists():
-            for text in texts_of(data / name, column):
-                label = remaining.pop(key_of(text), None)
-                if label is not None:
-                    rows.append((text, label))
+    for text in public_texts(data):
+        label = remaining.pop(key_of(text), None)
+        if label is not None:
+            rows.append((text, label))
     return rows
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from connectors.events import Event, Tweet
@@ -16,10 +17,9 @@ from stream.store.rows import as_stored
 from stream.triage.evaluate import (
     UnusableLabels,
     evaluate_triage,
-    measured,
-    ndcg,
     read_labels,
 )
+from stream.triage.figures import measured, ndcg, weighted_kappa
 from stream.triage.fold import fold
 from stream.triage.judgement import Judge, Judgement
 from stream.triage.ticket import Message, Ticket
@@ -64,7 +64,13 @@ def test_a_file_is_measured(tmp_path: Path) -> None:
     figures = evaluate_triage(data, messages)
 
     assert figures["n"] == 4
-    assert figures["ticket"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0}
+    assert figures["ticket"] == {
+        "precision": 1.0,
+        "recall": 1.0,
+        "f1": 1.0,
+        "precision_95": [1.0, 1.0],
+        "recall_95": [1.0, 1.0],
+    }
     assert (figures["p1"]["precision"], figures["p1"]["recall"]) == (0.5, 1.0)
     assert figures["tickets_per_1000"] == 500.0
     assert figures["confusion"]["P2"] == {"P1": 1, "P2": 0, "P3": 0, "P4": 0, "none": 0}
@@ -113,6 +119,34 @@ def test_a_figure_without_a_denominator_is_none() -> None:
         "precision_95": None,
         "recall_95": None,
     }
+
+
+def test_kappa_is_the_textbooks_and_weighs_its_messages() -> None:
+    """By hand: distances 0 1 0 over those that chance would give."""
+    expected, actual = np.array([4, 3, 0]), np.array([4, 4, 0])
+    by_chance = (0 + 0 + 4 + 1 + 1 + 3 + 4 + 4 + 0) / 9
+
+    assert weighted_kappa(expected, actual, np.ones(3)) == pytest.approx(1 - (1 / 3) / by_chance)
+    twice = weighted_kappa(expected[[0, 0, 1, 2]], actual[[0, 0, 1, 2]], np.ones(4))
+    assert weighted_kappa(expected, actual, np.array([2.0, 1, 1])) == pytest.approx(twice)
+
+
+def test_weights_certainty_and_strata_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(
+        "text,should_ticket,priority,sure,stratum,weight\n"
+        "smoke coming out of the router,1,P1,1,uniform:x,1\n"
+        "smoke coming out of the modem,0,,0,uniform:x,3\n"
+        "lovely flight thanks,0,,1,words,1\n",
+        encoding="utf-8",
+    )
+
+    figures = evaluate_triage(path, messages)
+
+    assert figures["p1"]["precision"] == 0.25
+    assert figures["p1_share"] == 0.8
+    assert (figures["uniform"]["n"], figures["sure"]["n"]) == (2, 2)
+    assert figures["sure"]["p1"]["precision"] == 1.0
 
 
 def test_no_hit_at_all_is_an_f1_of_zero() -> None:

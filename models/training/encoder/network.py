@@ -12,12 +12,15 @@ from transformers import DistilBertModel
 
 from models.training.encoder.base import mean_pooled
 from models.training.encoder.precision import low
+from models.urgency import LEVELS, REASONS, STATES
 
 HEADS = {
     "sentiment": 3,
     "complaint": 2,
     "severity": 5,
 }  # task -> classes; `topic` and `problem` have a taxonomy's
+# Levels from P4 up, each "at least so urgent"; reasons; states: see models/urgency.py
+TRIAGE = {"level": len(LEVELS), "reason": len(REASONS), "state": len(STATES)}
 # They teach the encoder and are thrown away.
 SIDE = {"emotion": 4, "irony": 2, "offensive": 2, "extraction": 3, "feeling": 28}
 ADAPTED = [
@@ -59,16 +62,27 @@ class Head(nn.Module):
 
 
 class Network(nn.Module):
-    """tokens -> logits of every task and of the cause by token, and the unit-length embedding."""
+    """tokens -> logits of every task and of the cause by token, and the unit-length embedding.
+
+    triage: with the heads of TRIAGE.
+    """
 
     def __init__(
-        self, encoder: DistilBertModel, dropout: float = 0.1, *, topics: int = 1, problems: int = 1
+        self,
+        encoder: DistilBertModel,
+        dropout: float = 0.1,
+        *,
+        topics: int = 1,
+        problems: int = 1,
+        triage: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.config = encoder.config  # optimum asks a model for it
         dim = encoder.config.dim
         self.classes = {**HEADS, "topic": topics, "problem": problems}
+        if triage:
+            self.classes |= TRIAGE
         self.side: tuple[str, ...] = tuple(SIDE)
         for task, classes in {**self.classes, **SIDE}.items():
             setattr(self, task, Head(dim, classes, dropout))
@@ -111,6 +125,11 @@ class Network(nn.Module):
         }
         return {**logits, "cause": looked[..., -1] + self.cause.bias}
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what it serves, in its order."""
+        return (*self.classes, "cause", "strange", "embedding")
+
     def without_side(self) -> Network:
         """The network to serve."""
         for task in self.side:
@@ -120,7 +139,6 @@ class Network(nn.Module):
 
 
 SERVED = (*HEADS, "topic", "problem", "cause")  # the modules that are trained whole and served
-OUTPUTS = (*SERVED, "strange", "embedding")  # of the served network, in its order
 
 
 def adapted(network: Network, *, rank: int, alpha: int) -> PeftModel:

@@ -25,7 +25,24 @@ The result has {share:.0%} of the start's weights. This share has the best senti
 TweetEval's validation part. The test splits had been read once before, for a candidate without
 them (macro-recall 0.697 on TweetEval).
 """
+_TRIAGE = """Then run `earshot train triage models/training/configs/triage.toml`, with the same data
+and that model as its start. It tunes the layers of the encoder above the first {frozen}, {epochs}
+epochs of {learned} labelled messages (half an hour of two cores), and holds the other heads by what
+the start says about {rehearsal} texts of their own training."""
+_TRIAGE_FIGURES = """## Triage
+
+On held-out messages, which chose the calibration and the thresholds of triage ({chosen}).
+`uniform` are drawn at random, `sought` look urgent or were written for it:
+
+| figure | value |
+|---|---|
+{rows}
+
+`earshot evaluate triage --data FILE` measures triage as a whole, with its phrases and rules.
+
+"""
 _TEMPLATE = Path(__file__).with_name("card.md")
+_TRIAGE_DATA = Path(__file__).with_name("card_triage_data.md")
 
 
 def card(story: Mapping[str, Any]) -> str:
@@ -50,7 +67,9 @@ def card(story: Mapping[str, Any]) -> str:
         f"words from {story['cause_least']}, strange above {story['strange_most']}, "
         f"dissatisfaction of the grades 2 to 5 from {', '.join(map(str, story['levels']))}",
         gate="\n".join(story["gate"]),
-        again="\n\n".join([_again(story), *story.get("since", [])]),
+        again="\n\n".join([_again(story), *_triage_again(story), *story.get("since", [])]),
+        triage_data=_triage_data(story),
+        triage=_triage_figures(story),
     )
 
 
@@ -72,6 +91,44 @@ def _again(story: Mapping[str, Any]) -> str:
         start=recipe["start"] or "the base",
         of_start=_OF_START.format(share=recipe["of_start"]) if recipe["of_start"] else "",
     )
+
+
+def _of_triage(story: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What the story says of the heads of triage; None without them or for labels of one's own."""
+    triage: Mapping[str, Any] | None = story.get("triage")
+    return triage if triage and "recipe" in triage else None
+
+
+def _triage_again(story: Mapping[str, Any]) -> list[str]:
+    triage = _of_triage(story)
+    if triage is None:
+        return []
+    recipe = triage["recipe"]
+    return [
+        _TRIAGE.format(
+            frozen=recipe["frozen"],
+            epochs=recipe["epochs"],
+            rehearsal=f"{recipe['rehearsal']:,}",
+            learned=f"{sum(triage['learned'].values()):,}",
+        )
+    ]
+
+
+def _triage_data(story: Mapping[str, Any]) -> str:
+    triage = _of_triage(story)
+    if triage is None:
+        return ""
+    counts = ", ".join(f"{level} {count:,}" for level, count in triage["learned"].items())
+    return _TRIAGE_DATA.read_text(encoding="utf-8").format(counts=counts)
+
+
+def _triage_figures(story: Mapping[str, Any]) -> str:
+    triage = _of_triage(story)
+    if triage is None:
+        return ""
+    counts = ", ".join(f"{level} {count:,}" for level, count in triage["chosen on"].items())
+    rows = "\n".join(f"| {name} | {value:.3f} |" for name, value in triage["figures"].items())
+    return _TRIAGE_FIGURES.format(chosen=counts, rows=rows)
 
 
 def _table(figures: Mapping[str, Any]) -> str:

@@ -12,23 +12,27 @@ import torch
 from optimum.exporters.onnx import export as write
 from optimum.exporters.onnx.model_configs import DistilBertOnnxConfig
 
-from models.training.encoder.network import OUTPUTS, Network
+from models.training.encoder.network import Network
 
 OPSET = 18
 
 
 class NetworkOnnxConfig(DistilBertOnnxConfig):  # type: ignore[misc]  # optimum has no types
-    """DistilBERT's inputs, our outputs."""
+    """DistilBERT's inputs, a network's outputs."""
+
+    names: tuple[str, ...] = ()
 
     @property
     def outputs(self) -> dict[str, dict[int, str]]:
         tokens = {"cause": {0: "batch_size", 1: "sequence_length"}}
-        return {name: tokens.get(name, {0: "batch_size"}) for name in OUTPUTS}
+        return {name: tokens.get(name, {0: "batch_size"}) for name in self.names}
 
 
 def export(network: Network, path: Path) -> None:
-    """Write the network as ONNX with the outputs that OUTPUTS names."""
-    write_onnx(network, NetworkOnnxConfig(network.config, task="feature-extraction"), path)
+    """Write the network as ONNX with the outputs that it names."""
+    config = NetworkOnnxConfig(network.config, task="feature-extraction")
+    config.names = network.outputs
+    write_onnx(network, config, path)
 
 
 def write_onnx(network: torch.nn.Module, config: DistilBertOnnxConfig, path: Path) -> None:

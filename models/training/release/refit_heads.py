@@ -103,7 +103,7 @@ def refit(recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> dict
         shutil.copy(start.tokenizer, model / TOKENIZER)
         put(start.model, model / MODEL, heads)
         story = _build(recipe, corpus, start, model, heads, features)
-        _hand_on_calls(start, model, story["version"])
+        hand_on_calls(start, model, story["version"])
         return publish(story | tested(model, story, corpus), model, out / "model")
 
 
@@ -112,7 +112,7 @@ def _longest(recipe: Recipe, start: Artifact) -> int:
     return max(recipe.longest, start.max_tokens)
 
 
-def _hand_on_calls(start: Artifact, model: Path, version: str) -> None:
+def hand_on_calls(start: Artifact, model: Path, version: str) -> None:
     """Copy the head for calls, under the new name.
 
     It reads embeddings and words alone, which are the same.
@@ -337,7 +337,7 @@ def _build(
     checks = [
         _grafted(heads, features.read(sample), after),
         _unchanged(before, after, heads),
-        *_no_worse(encoded, _before(start, heads, features.cached(texts)), now),
+        *no_worse(encoded, _before(start, heads, features.cached(texts)), now),
     ]
     gate.enforce(checks)
     story = story_of(
@@ -393,7 +393,7 @@ def _unchanged(
     return gate.Check(UNCHANGED, changed, 0)
 
 
-def _no_worse(
+def no_worse(
     encoded: Encoded, before: Mapping[str, Floats], after: Mapping[str, Floats]
 ) -> list[gate.Check]:
     """Each trained head is as good and as well calibrated as the start's.
@@ -403,6 +403,8 @@ def _no_worse(
     checks = []
     for task in before:
         known = encoded.labels[task] != IGNORED
+        if not known.any():
+            continue
         truth, was, now = encoded.labels[task][known], before[task][known], after[task][known]
         lost, error = gate.lost_f1(truth, was.argmax(-1), now.argmax(-1), was.shape[-1])
         checks.append(

@@ -237,11 +237,12 @@ def write(model: Path, story: dict[str, Any]) -> None:
 def served(
     model: Path, tokenizer: Path, texts: Sequence[str], longest: int = MAX_TOKENS
 ) -> dict[str, NDArray[np.float32]]:
-    """Uncalibrated outputs of an ONNX file in the serving code.
+    """Uncalibrated outputs of an ONNX file in the serving code; those that it has.
 
     longest: tokens; longer texts are cut.
     """
-    return dict(Encoder(model, tokenizer, max_tokens=longest)(texts)._asdict())
+    outputs = Encoder(model, tokenizer, max_tokens=longest)(texts)._asdict()
+    return {name: value for name, value in outputs.items() if value.shape[-1]}
 
 
 def _settled(text: str) -> bool:

@@ -1,0 +1,1 @@
+"""Training of the heads of triage: labelled messages in, a gated model directory out."""

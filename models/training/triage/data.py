@@ -1,0 +1,74 @@
+"""Data of a run of triage: what its recipe names, found and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from models.examples.kernel import read_examples
+from models.training.corpus.data import DataError, file_hash
+from models.training.triage.labelled import (
+    Labelled,
+    labelled,
+    read_conversations,
+    read_keyed,
+    read_messages,
+)
+from models.training.triage.recipe import TriageRecipe
+
+OWN = Path(__file__).resolve().parents[3] / "tests" / "data"  # labels that come with the sources
+
+
+@dataclass(frozen=True)
+class TriageData:
+    """learned: messages and last messages of conversations. chosen_on: held-out messages, and
+    conversations, that thresholds are chosen on. hashes: SHA-256 of every file that was read.
+    """
+
+    learned: Sequence[Labelled]
+    chosen_on: Sequence[Labelled]
+    chosen_on_conversations: Sequence[Labelled] = ()
+    hashes: dict[str, str] = field(default_factory=dict)
+
+
+def triage_data(recipe: TriageRecipe, root: Path) -> TriageData:
+    """All that the recipe names. root: the public sets. Raises DataError naming what is missing."""
+    hashes: dict[str, str] = {}
+
+    def read(names: Sequence[str], reader: Callable[[Path], list[Labelled]]) -> list[Labelled]:
+        rows: list[Labelled] = []
+        for name in names:
+            path = _path_of(name, root)
+            hashes[name] = file_hash(path)
+            rows += reader(path)
+        return rows
+
+    examples = [
+        replace(labelled(example.text, example.level, ()), weight=recipe.examples)
+        for example in (read_examples() if recipe.examples else ())
+    ]
+    learned = [
+        *read(recipe.tables, read_messages),
+        *read(recipe.keyed, lambda path: read_keyed(path, root)),
+        *read(recipe.conversations, read_conversations),
+        *examples,
+    ]
+    chosen_on = read(recipe.choose_tables, read_messages)
+    unseen = {message.text for message in chosen_on}
+    return TriageData(
+        learned=[message for message in learned if message.text not in unseen],
+        chosen_on=chosen_on,
+        chosen_on_conversations=read(recipe.choose_conversations, read_conversations),
+        hashes=hashes,
+    )
+
+
+def _path_of(name: str, root: Path) -> Path:
+    for path in (root / name, OWN / name, Path(name)):
+        if path.exists():
+            return path
+    raise DataError(
+        f"{name} is missing: it is neither below {root} nor below {OWN}"
+        " (EARSHOT_SHARED names the folder that holds data/)"
+    )

@@ -1,0 +1,50 @@
+"""Recipe of the heads of triage: every choice of a run, and its reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.training.recipes import recipe_of
+
+
+@dataclass(frozen=True)
+class TriageRecipe:
+    """Every choice of a run. A config file holds only its differences from these.
+
+    start: the model directory that is tuned. tables, keyed, conversations: what is learned from;
+    relative names are looked for below the public data, and then beside the project's tests.
+    """
+
+    name: str = "triage"
+    start: str = "models/artifacts/default"
+    tables: tuple[str, ...] = ()
+    keyed: tuple[str, ...] = ()  # labels by a hash of the text
+    conversations: tuple[str, ...] = ()
+    choose_tables: tuple[str, ...] = ()  # what thresholds and calibration are chosen on
+    choose_conversations: tuple[str, ...] = ()
+    examples: float = 0.7  # weight of the examples that come with earshot; 0 leaves them out
+    rehearsal: int = 30_000  # texts of the other heads' training that hold those heads in place
+    rehearsed: int = 24  # of them in a step
+    epochs: int = 3
+    batch: int = 32
+    rate: float = 6e-5  # of the encoder
+    head_rate: float = 8e-4
+    warmup: int = 80  # steps
+    decay: float = 0.01
+    frozen: int = 3  # layers of the encoder, from below, that stay as they are
+    longest: int = 128  # tokens
+    varied: float = 0.5  # share of the messages that are learned in another form
+    reason_weight: float = 0.5
+    state_weight: float = 0.7
+    keep_weight: float = 0.35  # of the other heads' judgement of rehearsed texts
+    keep_labelled_weight: float = 0.15  # and of labelled ones
+    embedding_weight: float = 20.0  # within those, of 1 - cosine to the start's embedding
+    dropout: float = 0.1
+    seed: int = 0
+    threads: int = 2
+
+
+def read_triage_recipe(path: Path) -> TriageRecipe:
+    """The recipe in a TOML file. Raises RecipeError naming an unknown or wrong setting."""
+    return recipe_of(TriageRecipe, path)

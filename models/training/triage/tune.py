@@ -1,0 +1,210 @@
+"""Tuning of a served encoder for the heads of triage, its other heads held by their own judgement.
+
+The start is the teacher: what its heads say about rehearsed texts is what they shall say (learning
+without forgetting, Li & Hoiem, 2016). The layers below `frozen` are run once for both.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch.nn.functional import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    kl_div,
+)
+
+from models.text import normalize
+from models.training.encoder.base import mean_pooled
+from models.training.encoder.batches import TASKS, cut, tensors
+from models.training.encoder.network import TRIAGE, Network
+from models.training.triage.labelled import Labelled
+from models.training.triage.recipe import TriageRecipe
+from models.training.triage.variations import varied
+from models.urgency import REASONS, STATES
+
+Log = Callable[..., None]
+Outputs = dict[str, torch.Tensor]
+
+REHEARSED_TOKENS = 96  # the other heads are held by the beginnings of texts
+CAUSE_WEIGHT = 4.0  # of the squared distance of a token's probability to show a problem
+NOISE = 8.0  # tokens by which lengths are blurred when batches of like length are made
+
+
+class Tuning:
+    """One run. network: the start with fresh heads of triage; it is tuned in place."""
+
+    def __init__(
+        self,
+        recipe: TriageRecipe,
+        network: Network,
+        tokenizer: Tokenizer,
+        learned: Sequence[Labelled],
+        rehearsal: Sequence[str],
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        torch.set_num_threads(recipe.threads)
+        self.recipe, self.network, self.tokenizer = recipe, network, tokenizer
+        self.learned = list(learned)
+        self._chance = random.Random(recipe.seed)  # noqa: S311 (no secret)
+        self._ids = [self.ids(message.text) for message in self.learned]
+        self._rehearsal = [cut(self.ids(text), REHEARSED_TOKENS) for text in rehearsal]
+        self._teacher = copy.deepcopy(network).eval().requires_grad_(False)
+        network.encoder.embeddings.requires_grad_(False)
+        for layer in network.encoder.transformer.layer[: recipe.frozen]:
+            layer.requires_grad_(False)
+
+    def ids(self, text: str) -> list[int]:
+        return cut(self.tokenizer.encode(normalize(text)).ids, self.recipe.longest)
+
+    def run(self, log: Log, look: Callable[[Network], Mapping[str, Any]] = lambda _: {}) -> None:
+        """Train all epochs. look: figures of the network after an epoch, for the log."""
+        recipe, network = self.recipe, self.network
+        optimizer, scheduler = self._optimizer()
+        begun, step = time.monotonic(), 0
+        for epoch in range(recipe.epochs):
+            network.train()
+            losses: list[float] = []
+            rehearsal = self._endless(self._rehearsal, recipe.rehearsed)
+            for rows in self._buckets([len(ids) for ids in self._ids], recipe.batch):
+                loss, of_level = self._loss(rows, next(rehearsal, None))
+                optimizer.zero_grad()
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+                optimizer.step()
+                scheduler.step()
+                losses.append(of_level)
+                step += 1
+                if step % 50 == 0:
+                    minutes = round((time.monotonic() - begun) / 60, 1)
+                    mean = round(sum(losses[-50:]) / len(losses[-50:]), 4)
+                    log(step=step, of=self._steps(), loss=mean, minutes=minutes)
+            network.eval()
+            log(epoch=epoch + 1, **look(network))
+        network.eval()
+
+    def _steps(self) -> int:
+        return self.recipe.epochs * math.ceil(len(self.learned) / self.recipe.batch)
+
+    def _optimizer(self) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
+        recipe, total = self.recipe, self._steps()
+        heads = [weight for task in TRIAGE for weight in getattr(self.network, task).parameters()]
+        own = {id(weight) for weight in heads}
+        encoder_weights = [
+            weight
+            for weight in self.network.parameters()
+            if weight.requires_grad and id(weight) not in own
+        ]
+        groups = [
+            {"params": encoder_weights, "lr": recipe.rate},
+            {"params": heads, "lr": recipe.head_rate},
+        ]
+        optimizer = torch.optim.AdamW(groups, weight_decay=recipe.decay)
+
+        def share(step: int) -> float:
+            return min(1.0, step / recipe.warmup) * max(0.02, 1 - step / total)
+
+        return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+
+    def _loss(
+        self, rows: Sequence[int], rehearsed: Sequence[int] | None
+    ) -> tuple[torch.Tensor, float]:
+        recipe, chance = self.recipe, self._chance
+        messages = [self.learned[row] for row in rows]
+        ids = [
+            self.ids(varied(message.text, chance))
+            if chance.random() < recipe.varied
+            else self._ids[row]
+            for row, message in zip(rows, messages, strict=True)
+        ]
+        outputs, drift = self._judged(ids)
+        of_level = level_loss(outputs["level"], messages)
+        loss = (
+            of_level
+            + recipe.reason_weight * reason_loss(outputs["reason"], messages)
+            + recipe.state_weight * state_loss(outputs["state"], messages)
+            + recipe.keep_labelled_weight * drift
+        )
+        if rehearsed is not None:
+            _, drift = self._judged([self._rehearsal[row] for row in rehearsed])
+            loss = loss + recipe.keep_weight * drift
+        return loss, float(of_level.detach())
+
+    def _judged(self, ids: Sequence[list[int]]) -> tuple[Outputs, torch.Tensor]:
+        """The outputs, and how far those of the other heads are from the teacher's."""
+        tokens, mask = tensors(ids, max(map(len, ids)))
+        frozen, teacher, network = self.recipe.frozen, self._teacher, self.network
+        with torch.no_grad():
+            hidden = teacher.encoder.embeddings(tokens)
+            for layer in teacher.encoder.transformer.layer[:frozen]:
+                hidden = layer(hidden, mask)[-1]
+            target = _above(teacher, frozen, hidden, mask)
+        outputs = _above(network, frozen, hidden, mask)
+        loss = torch.zeros(())
+        for task in TASKS:
+            loss = loss + kl_div(
+                outputs[task].log_softmax(-1), target[task].softmax(-1), reduction="batchmean"
+            )
+        distance = (outputs["cause"].sigmoid() - target["cause"].sigmoid()).square()
+        loss = loss + CAUSE_WEIGHT * (distance * mask).sum() / mask.sum()
+        cosine = (outputs["embedding"] * target["embedding"]).sum(-1)
+        return outputs, loss + self.recipe.embedding_weight * (1 - cosine).mean()
+
+    def _buckets(self, lengths: Sequence[int], size: int) -> list[list[int]]:
+        """Rows in batches of about like length, in random order."""
+        blurred = [length + self._chance.uniform(0, NOISE) for length in lengths]
+        order = sorted(range(len(lengths)), key=blurred.__getitem__)
+        batches = [order[start : start + size] for start in range(0, len(order), size)]
+        self._chance.shuffle(batches)
+        return batches
+
+    def _endless(self, texts: Sequence[list[int]], size: int) -> Iterator[list[int]]:
+        while texts and size:
+            yield from self._buckets([len(ids) for ids in texts], size)
+
+
+def _above(network: Network, frozen: int, hidden: torch.Tensor, mask: torch.Tensor) -> Outputs:
+    """The outputs from the hidden states (batch, tokens, dim) below the layers that are tuned."""
+    for layer in network.encoder.transformer.layer[frozen:]:
+        hidden = layer(hidden, mask)[-1]
+    outputs: Outputs = {task: getattr(network, task)(hidden, mask) for task in network.classes}
+    outputs["cause"] = network.cause(hidden).squeeze(-1)
+    outputs["embedding"] = mean_pooled(hidden, mask)
+    return outputs
+
+
+def level_loss(logits: torch.Tensor, messages: Sequence[Labelled]) -> torch.Tensor:
+    """Binary cross-entropy of "at least so urgent" for each level (Frank & Hall, 2001).
+
+    logits: (batch, 4).
+    """
+    levels = torch.arange(1, logits.shape[-1] + 1)
+    grades = torch.tensor([message.grade or 0 for message in messages])
+    known = [message.weight if message.grade is not None else 0.0 for message in messages]
+    truth = (grades[:, None] >= levels).float()
+    loss = binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    return (loss * torch.tensor(known)[:, None]).mean()
+
+
+def reason_loss(logits: torch.Tensor, messages: Sequence[Labelled]) -> torch.Tensor:
+    """Binary cross-entropy of each reason, where any was named. logits: (batch, reasons)."""
+    codes_of = [message.reasons or () for message in messages]
+    truth = torch.tensor([[float(code in codes) for code in REASONS] for codes in codes_of])
+    weights = [message.weight if message.reasons else 0.0 for message in messages]
+    loss = binary_cross_entropy_with_logits(logits, truth, reduction="none").sum(-1)
+    known = sum(1 for codes in codes_of if codes)
+    return (loss * torch.tensor(weights)).sum() / max(1, known) / 10
+
+
+def state_loss(logits: torch.Tensor, messages: Sequence[Labelled]) -> torch.Tensor:
+    """Cross-entropy of the state that a message leaves a conversation in. logits: (batch, 3)."""
+    truth = torch.tensor([STATES.index(message.state or "open") for message in messages])
+    weights = torch.tensor([message.state_weight for message in messages])
+    return (cross_entropy(logits, truth, reduction="none") * weights).sum() / len(messages)

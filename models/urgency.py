@@ -1,0 +1,70 @@
+"""Urgency of a message as the model reads it: levels, reasons, and whether the customer is content.
+
+The codes are those of the labelling guide, tests/data/TRIAGE_GOLD.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Threshold = Literal["P4", "P3", "P2", "P1"]
+State = Literal["open", "waiting", "settled"]
+
+LEVELS: tuple[Threshold, ...] = ("P4", "P3", "P2", "P1")  # rising; "none" is below the first
+STATES: tuple[State, ...] = ("open", "waiting", "settled")
+REASONS = (
+    *("danger", "injury", "medical", "vulnerable", "alone", "emergency_service", "fraud_now"),
+    *("fraud_past", "stranded", "self_harm", "violence", "escalated", "outage", "journey"),
+    *("money_large", "no_access", "leaving", "repeated_contact", "legal", "press"),
+    *("irreplaceable", "growing_damage", "discrimination", "delay", "lost", "damaged", "billing"),
+    *("refund", "quality", "staff", "no_answer", "appointment", "question", "request"),
+    *("suggestion", "grumble", "praise", "thanks_solved", "spam", "news", "chatter", "figurative"),
+    "other_language",
+)
+LEAST_REASON = 0.1  # probability from which a reason is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Urgency:
+    """Calibrated probabilities of one message.
+
+    levels: that it is at least so urgent, of LEVELS in order, never rising. reasons: by code, those
+    of at least LEAST_REASON, likeliest first. settled: that its author calls the matter settled.
+    """
+
+    levels: tuple[float, ...]
+    reasons: Mapping[str, float]
+    settled: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The contract of `earshot analyze`: the probability of each level, and of the reasons."""
+        at_least = (1.0, *self.levels, 0.0)
+        names = ("none", *LEVELS)
+        by_level = {
+            name: round(at_least[place] - at_least[place + 1], 4)
+            for place, name in enumerate(names)
+        }
+        return {
+            "levels": by_level,
+            "reasons": {code: round(value, 4) for code, value in self.reasons.items()},
+            "settled": round(self.settled, 4),
+        }
+
+
+def worst(passages: Sequence[Urgency]) -> Urgency:
+    """The urgency of a letter by those of its passages, at least one: that of its worst, with the
+    reasons of all. It is as settled as its last passage.
+    """
+    reasons: dict[str, float] = {}
+    for passage in passages:
+        for code, value in passage.reasons.items():
+            reasons[code] = max(reasons.get(code, 0.0), value)
+    return Urgency(
+        levels=tuple(
+            max(column) for column in zip(*(passage.levels for passage in passages), strict=True)
+        ),
+        reasons=dict(sorted(reasons.items(), key=lambda reason: -reason[1])),
+        settled=passages[-1].settled,
+    )

@@ -1,0 +1,76 @@
+"""`earshot train triage`: the levels taught by one's own labels, or by a recipe."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stream.cli import show
+from stream.cli.options import settings_with
+from stream.cli.training_bar import watched
+from stream.errors import UserError
+
+RECIPE = ".toml"
+
+
+def add_to(train: typer.Typer) -> None:
+    train.command("triage")(train_triage)
+
+
+def train_triage(
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV with text,should_ticket,priority; `earshot corrections export` writes one."
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Directory of the run; runs/NAME-OF-THE-FILE otherwise.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Of a recipe (.toml): directory of the public data sets."),
+    ] = None,
+) -> None:
+    """Teach the level of a message by your own labels, in seconds; write the model to OUT/model.
+
+    Every other head stays as it is. A recipe, as models/training/configs/triage.toml, trains the
+    heads of triage of the model that comes with earshot.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise UserError("training needs more packages: pip install 'earshot[train]'")
+    from models.training.errors import TrainingError
+
+    folder = out or Path("runs") / labels.stem
+    try:
+        with watched() as on_line:
+            run = _by_recipe if labels.suffix == RECIPE else _by_labels
+            story = run(labels, folder, data, on_line)
+    except TrainingError as error:
+        raise UserError(str(error)) from None
+    show.figures({"model": story["version"], **story["triage"]["figures"]})
+    model = folder / "model"
+    print(f'{model}: try EARSHOT_MODEL={model} earshot analyze "..."', file=sys.stderr)
+
+
+def _by_labels(labels: Path, folder: Path, _: Path | None, on_line: Any) -> dict[str, Any]:
+    from models.artifact import default_artifact
+    from models.training.triage.own import train_own
+
+    return train_own(labels, folder, settings_with().model or default_artifact(), on_line)
+
+
+def _by_recipe(config: Path, folder: Path, data: Path | None, on_line: Any) -> dict[str, Any]:
+    from models.training.corpus.data import shared_data
+    from models.training.corpus.public import public_corpus
+    from models.training.triage.data import triage_data
+    from models.training.triage.recipe import read_triage_recipe
+    from models.training.triage.release import train_triage
+
+    recipe, root = read_triage_recipe(config), data or shared_data()
+    corpus = public_corpus(root)
+    return train_triage(recipe, triage_data(recipe, root), corpus, folder, on_line)

@@ -1,0 +1,170 @@
+"""Weight of a message by the model's heads of triage: its level, and the reasons that made it.
+
+A P1 takes two keys: a decisive sign, by the model's reason or by a phrase, and the model's own
+judgement that somebody must see it now. Thresholds are chosen on the public messages that are kept
+for choosing: `make bench-triage` says what a change does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from stream.triage.cues import Cue
+from stream.triage.points import LEVELS
+from stream.triage.ticket import Factor, Message, shortened
+
+Cues = Mapping[str, Sequence[Cue]]  # the cues of a message, by group
+
+# code of a reason -> its share of a priority, the reason in words, and the groups of cues whose
+# phrases show it
+REASONS: Final[Mapping[str, tuple[float, str, tuple[str, ...]]]] = {
+    "self_harm": (10, "Speaks of ending their life", ("self_harm",)),
+    "emergency_service": (
+        10,
+        "An emergency service or a place of care is cut off",
+        ("emergency_calls", "critical_site"),
+    ),
+    "danger": (9, "Danger", ("danger", "hazard")),
+    "injury": (9, "Somebody is hurt, ill or trapped", ("injury", "unwell")),
+    "violence": (9, "Violence or threats", ("violence",)),
+    "alone": (9, "Somebody in need of care is alone or missing", ("alone",)),
+    "medical": (8, "Medicine, a medical device or care is concerned", ("medicine", "lifeline")),
+    "fraud_now": (8, "Money, account or data in foreign hands now", ("fraud",)),
+    "stranded": (7, "Stranded", ("stranded", "deprived")),
+    "escalated": (7, "Legal steps or publicity after several contacts", ("legal", "press")),
+    "outage": (6, "Service is down", ("outage",)),
+    "journey": (6, "A journey is failing", ("journey",)),
+    "no_access": (6, "No access to their own money or account", ("no_access",)),
+    "money_large": (6, "A large sum", ("money_large",)),
+    "legal": (6, "Legal action or a regulator", ("legal",)),
+    "press": (6, "Press or publicity", ("press",)),
+    "leaving": (6, "Says they will leave", ("leaving",)),
+    "repeated_contact": (6, "Wrote or called several times", ("contact",)),
+    "irreplaceable": (6, "Something that cannot be repeated is near", ("milestone", "soon")),
+    "growing_damage": (6, "Damage is growing", ("growing_damage",)),
+    "discrimination": (6, "Discrimination or harassment", ()),
+    "fraud_past": (5, "Fraud or theft that still needs action", ("fraud",)),
+    "vulnerable": (5, "Somebody vulnerable is concerned", ("vulnerable",)),
+    "lost": (3, "Something is lost", ("missing",)),
+    "damaged": (3, "Something is damaged", ()),
+    "billing": (3, "A bill or a charge is wrong", ("money",)),
+    "refund": (3, "Waits for a refund", ("money",)),
+    "delay": (3, "A delay", ()),
+    "quality": (3, "The service or a product is poor", ("grievance",)),
+    "staff": (3, "A complaint about staff", ("grievance",)),
+    "no_answer": (3, "Nobody answers them", ("unanswered",)),
+    "appointment": (3, "An appointment", ()),
+    "grumble": (1, "Grumbles", ("grievance",)),
+    "question": (1, "Asks for something", ("question",)),
+    "request": (1, "Asks for something", ("request",)),
+    "suggestion": (1, "Makes a suggestion", ()),
+}
+DECISIVE: Final = (
+    *("self_harm", "emergency_service", "danger", "injury", "violence", "alone", "medical"),
+    *("fraud_now", "stranded", "escalated"),
+)
+# phrases that are a decisive sign -> the reason that they show; `a+b` is both groups together
+SIGNS: Final[Mapping[str, str]] = {
+    "self_harm": "self_harm",
+    "emergency_calls": "emergency_service",
+    "critical_site+outage": "emergency_service",
+    "danger": "danger",
+    "injury": "injury",
+    "violence": "violence",
+    "alone": "alone",
+    "fraud": "fraud_now",
+    "vulnerable+stranded": "stranded",
+    "legal+contact": "escalated",
+    "press+contact": "escalated",
+}
+SIGN = 0.3  # probability from which a decisive reason of the model is a sign
+FACTOR = 0.3  # probability from which a reason is among the factors
+MOST_FACTORS = 4  # reasons that share a priority
+
+# Least calibrated probability of "at least so urgent" from which a message has the level.
+AT: Final = {"P1": 0.5, "P2": 0.5, "P3": 0.5, "P4": 0.5}
+HARM = 0.2  # of "at least P2" that lifts a message with a phrase of harm to P2
+
+
+def by_model(message: Message, cues: Cues) -> list[Factor]:
+    """The factors of what a message says; their points add up to its priority, 0 to 100.
+
+    [] for a message that needs nobody. The message was read by the heads of triage.
+    """
+    if message.levels is None:
+        return []
+    signs = _signs(message, cues)
+    priority = _priority(message.levels, signs)
+    return _shared(priority, message, cues, signs) if priority else []
+
+
+def _signs(message: Message, cues: Cues) -> dict[str, float]:
+    """The decisive reasons with their probability; a phrase that shows one is as good as SIGN."""
+    reasons = message.reasons
+    signs = {code: reasons[code] for code in DECISIVE if reasons.get(code, 0.0) >= SIGN}
+    for groups, code in SIGNS.items():
+        if all(group in cues for group in groups.split("+")):
+            signs[code] = max(signs.get(code, 0.0), SIGN)
+    return signs
+
+
+def _priority(levels: tuple[float, ...], signs: Mapping[str, float]) -> int:
+    """0 where nobody is needed. Within a level it rises with the probability of the next."""
+    p4, p3, p2, p1 = levels
+    (_, first), (_, second), (_, third), (_, fourth) = LEVELS
+    if signs and p1 >= AT["P1"]:
+        gravest = max(REASONS[code][0] for code in signs) / 10
+        above = (p1 - AT["P1"]) / (1 - AT["P1"])
+        return round(first + (100 - first) * (0.6 * above + 0.4 * gravest))
+    if p2 >= AT["P2"] or (signs and p2 >= HARM):
+        return _within(second, first, 0.5 * min(p1 / AT["P1"], 1) + 0.5 * p2)
+    if p3 >= AT["P3"]:
+        return _within(third, second, 0.8 * min(p2 / AT["P2"], 1) + 0.2 * p3)
+    if p4 >= AT["P4"]:
+        return _within(fourth, third, 0.8 * min(p3 / AT["P3"], 1) + 0.2 * p4)
+    return 0
+
+
+def _within(low: int, high: int, share: float) -> int:
+    return min(round(low + (high - low) * share), high - 1)
+
+
+def _shared(
+    priority: int, message: Message, cues: Cues, signs: Mapping[str, float]
+) -> list[Factor]:
+    """The priority shared among its reasons, by how likely and how grave each is."""
+    likely = {
+        code: max(probability, signs.get(code, 0.0))
+        for code, probability in {**signs, **message.reasons}.items()
+        if code in REASONS and max(probability, signs.get(code, 0.0)) >= FACTOR
+    }
+    weights = {code: value * REASONS[code][0] for code, value in likely.items()}
+    strongest = sorted(weights, key=lambda code: (-weights[code], code))[:MOST_FACTORS]
+    if not strongest:
+        return [Factor("need", priority, _unnamed(priority))]
+    whole = sum(weights[code] for code in strongest)
+    factors: list[Factor] = []
+    left = priority
+    for place, code in enumerate(strongest):
+        is_last = place == len(strongest) - 1
+        points = left if is_last else round(priority * weights[code] / whole)
+        left -= points
+        if points:
+            factors.append(Factor(code, points, _words(code, cues)))
+    return factors
+
+
+def _unnamed(priority: int) -> str:
+    if priority >= LEVELS[1][1]:
+        return "Reads like messages that cannot wait"
+    return "Reads like messages that need a person"
+
+
+def _words(code: str, cues: Cues) -> str:
+    """The reason in words, with the phrase that shows it where one does."""
+    _, words, groups = REASONS[code]
+    for group in groups:
+        if matches := cues.get(group):
+            return f"{words}: “{shortened(matches[0].quote, 60)}”"
+    return words

@@ -1,0 +1,152 @@
+"""A message's weight by the heads of triage: two keys for P1, reasons that add up, order."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.events import Tweet
+from models.analysis import Analysis
+from models.urgency import REASONS, Urgency
+from stream.store.rows import as_stored
+from stream.triage.by_model import AT, DECISIVE, by_model
+from stream.triage.cues import thesaurus
+from stream.triage.factors import total
+from stream.triage.fold import fold
+from stream.triage.judgement import Judgement
+from stream.triage.ticket import Message
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+SURE = (0.99, 0.98, 0.95, 0.9)
+ORDINARY = (0.95, 0.9, 0.1, 0.01)
+NOBODY = (0.05, 0.02, 0.01, 0.0)
+
+
+def said(text: str, levels=ORDINARY, number: int = 1, **more) -> Message:
+    return Message(
+        id=f"x:{number}",
+        conversation="x:1",
+        kind="tweet",
+        direction="inbound",
+        occurred_at=NOON + timedelta(minutes=number),
+        text=text,
+        author="ana",
+        levels=levels,
+        **more,
+    )
+
+
+def priority(message: Message) -> int:
+    return total(by_model(message, thesaurus().find(message.text)))
+
+
+def test_a_p1_takes_a_decisive_sign_and_the_models_own_word() -> None:
+    sign = {"danger": 0.9}
+
+    assert fold([said("it makes a strange noise", SURE, reasons=sign)]).level == "P1"
+    assert fold([said("it makes a strange noise", SURE, reasons={"delay": 0.9})]).level == "P2"
+    assert fold([said("it makes a strange noise", ORDINARY, reasons=sign)]).level == "P3"
+
+
+def test_a_phrase_of_harm_is_a_sign_and_lifts_to_p2_what_the_model_takes_for_p3() -> None:
+    text = "there is smoke coming out of your router"
+
+    assert fold([said(text, SURE)]).level == "P1"
+    assert fold([said(text, (0.9, 0.9, 0.35, 0.05))]).level == "P2"
+    assert fold([said("there is a noise in your router", (0.9, 0.9, 0.35, 0.05))]).level == "P3"
+
+
+def test_what_the_model_calls_nobodys_makes_no_ticket() -> None:
+    assert fold([said("this playlist is fire", NOBODY)]) is None
+
+
+def test_the_reason_quotes_the_phrase_that_shows_it() -> None:
+    message = said("smoke coming out of your router", SURE, reasons={"danger": 0.9})
+
+    (factor,) = by_model(message, thesaurus().find(message.text))
+
+    assert factor.name == "danger"
+    assert factor.words.startswith("Danger: “smoke")
+
+
+def test_p1s_are_ordered_by_how_sure_and_how_grave_they_are() -> None:
+    def p1(code: str, probability: float) -> int:
+        return priority(said("hm", (0.99, 0.99, 0.97, probability), reasons={code: 0.9}))
+
+    assert p1("self_harm", 0.9) > p1("self_harm", 0.6) > p1("escalated", 0.6) >= 70
+
+
+def test_the_most_urgent_message_of_a_conversation_counts() -> None:
+    urgent = said("somebody is hurt", SURE, 1, reasons={"injury": 0.9})
+    calm = said("any news?", ORDINARY, 2, reasons={"question": 0.8})
+
+    ticket = fold([urgent, calm])
+
+    assert ticket.level == "P1"
+    assert ticket.excerpt == "somebody is hurt"
+    assert {factor.name for factor in ticket.factors} >= {"injury"}
+
+
+def test_repeated_contact_raises_but_never_makes_a_p1() -> None:
+    near = (0.99, 0.99, 0.99, AT["P1"] - 0.01)
+    history = [said("it still does not work", near, number) for number in range(1, 6)]
+
+    ticket = fold(history)
+
+    assert ticket.level == "P2"
+    assert ticket.priority == 69
+
+
+def test_the_urgency_is_stored_and_read_again() -> None:
+    event = Tweet(id="x:1", conversation="x:1", occurred_at=NOON, text="hm")
+    urgency = Urgency((0.9, 0.8, 0.7, 0.6), {"danger": 0.75}, 0.25)
+    analysis = Analysis("hm", "en", "m", urgency=urgency)
+
+    message = as_stored(Judgement(event, "hm", None, analysis))
+
+    assert (message.levels, message.reasons, message.settled) == (
+        (0.9, 0.8, 0.7, 0.6),
+        {"danger": 0.75},
+        0.25,
+    )
+
+
+@pytest.mark.parametrize("code", DECISIVE)
+def test_every_decisive_reason_is_one_that_the_model_can_give(code: str) -> None:
+    assert code in REASONS
+
+
+probabilities = st.floats(0, 1).map(lambda value: round(value, 4))
+urgencies = st.tuples(probabilities, probabilities, probabilities, probabilities).map(
+    lambda values: tuple(sorted(values, reverse=True))
+)
+reasons = st.dictionaries(st.sampled_from(REASONS), st.floats(0.1, 1), max_size=6)
+
+
+@given(levels=urgencies, reasons=reasons)
+def test_the_factors_add_up_and_no_factor_is_empty(levels, reasons) -> None:
+    factors = by_model(said("hm", levels, reasons=reasons), {})
+
+    assert 0 <= total(factors) <= 100
+    assert all(factor.points and factor.words for factor in factors)
+    assert total(factors) == sum(factor.points for factor in factors)
+
+
+@given(levels=urgencies, reasons=reasons, more=st.floats(0, 1))
+def test_a_likelier_p1_is_never_less_urgent(levels, reasons, more) -> None:
+    p4, p3, p2, p1 = levels
+    higher = (p4, p3, p2, p1 + (p2 - p1) * more)
+
+    assert priority(said("hm", higher, reasons=reasons)) >= priority(
+        said("hm", levels, reasons=reasons)
+    )
+
+
+@given(levels=urgencies)
+def test_only_a_decisive_sign_makes_a_p1(levels) -> None:
+    others = {code: 1.0 for code in REASONS if code not in DECISIVE}
+
+    assert priority(said("hm", levels, reasons=others)) < 70

@@ -1,0 +1,310 @@
+"""The heads of triage: labelled messages and their other forms, tuning, gate, own labels."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.analyzer import Analyzer
+from models.artifact import load_artifact
+from models.encoder import Encoder
+from models.passages import LONG, passages
+from models.training.corpus.data import DataError
+from models.training.encoder.recipe import read_recipe
+from models.training.encoder.trainer import Trainer, corpus_of
+from models.training.release import gate
+from models.training.release import train as training
+from models.training.release.release import release
+from models.training.triage.calibrate import calibrated, platt
+from models.training.triage.data import TriageData, triage_data
+from models.training.triage.labelled import (
+    key_of,
+    labelled,
+    read_conversations,
+    read_keyed,
+    read_messages,
+)
+from models.training.triage.own import train_own
+from models.training.triage.recipe import TriageRecipe, read_triage_recipe
+from models.training.triage.release import train_triage
+from models.training.triage.variations import varied
+from models.urgency import REASONS, STATES, Urgency, worst
+
+CONFIGS = Path(training.__file__).parents[1] / "configs"
+CONFIG = CONFIGS / "tiny.toml"
+HEADER = "text,should_ticket,priority,sure,reasons,stratum\n"
+SMOKE = ("smoke", "sparks", "flames", "gas")
+PLACES = ("the router", "the modem", "your van", "the meter", "my charger", "the boiler")
+URGENT = [f"{sign} coming out of {place} right now" for sign in SMOKE for place in PLACES]
+CALM = [f"how do I order {place} in {colour}" for colour in ("red", "blue") for place in PLACES]
+GLAD = [f"thanks, {place} works again" for place in PLACES]
+
+
+def messages():
+    return [
+        *(labelled(text, "P1", ["danger"]) for text in URGENT),
+        *(labelled(text, "P4", ["question"]) for text in CALM),
+        *(labelled(text, "none", ["thanks_solved"]) for text in GLAD),
+    ]
+
+
+def analyzer_of(folder):
+    """Of a tiny model, which has seen too little to know what is strange."""
+    return Analyzer(replace(load_artifact(folder), strange_most=float("inf")), threads=1)
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return corpus_of(read_recipe(CONFIG), CONFIG)
+
+
+@pytest.fixture(scope="module")
+def start(corpus, tmp_path_factory):
+    """A tiny model directory without heads of triage."""
+    recipe = replace(read_recipe(CONFIG), threads=1)
+    trainer = Trainer(recipe, corpus, tmp_path_factory.mktemp("run"), lambda line: None)
+    trainer.run()
+    out = tmp_path_factory.mktemp("start") / "model"
+    release(trainer, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def tuned(start, corpus, tmp_path_factory):
+    """The directory of a run that taught it some urgent, some calm and some content messages."""
+    recipe = TriageRecipe(
+        start=str(start), epochs=12, batch=6, warmup=5, frozen=1, rehearsed=8, threads=1, examples=0
+    )
+    data = TriageData(messages(), messages()[::3])
+    out = tmp_path_factory.mktemp("triage")
+    lines: list[str] = []
+    story = train_triage(recipe, data, corpus, out, lines.append)
+    return out / "model", story, [json.loads(line) for line in lines]
+
+
+def test_it_learns_levels_reasons_and_who_is_content(tuned):
+    model, story, _ = tuned
+    read = analyzer_of(model)(
+        ["there are sparks coming out of my router", "thanks, the meter works again"]
+    )
+
+    urgent, content = (analysis.urgency for analysis in read)
+    assert urgent.levels[3] > content.levels[3]
+    assert "danger" in urgent.reasons
+    assert content.settled > urgent.settled
+    assert story["labels"]["reason"] == list(REASONS)
+    assert all(line.startswith("ok") for line in story["gate"])
+
+
+def test_the_other_heads_are_held_and_what_was_measured_stands_in_the_log(tuned, start):
+    model, story, lines = tuned
+    texts = [*URGENT, *CALM]
+    was, now = (
+        Encoder(folder / "model.onnx", folder / "tokenizer.json", max_tokens=128, threads=1)(texts)
+        for folder in (start, model)
+    )
+
+    assert (was.embedding * now.embedding).sum(-1).mean() > 0.95
+    assert story["started_from"] == load_artifact(start).version
+    assert story["recipe"] == load_artifact(start).story["recipe"]
+    assert [line["epoch"] for line in lines if "epoch" in line][-1] == 12
+    assert story["triage"]["learned"] == {"P1": 24, "P4": 12, "none": 6}
+
+
+def test_a_text_is_as_urgent_alone_as_in_any_batch(tuned):
+    analyzer = analyzer_of(tuned[0])
+    together = analyzer([*URGENT, *CALM, *GLAD])
+
+    assert [analyzer([text])[0].urgency for text in URGENT[:3]] == [
+        analysis.urgency for analysis in together[:3]
+    ]
+
+
+def test_a_letter_is_as_urgent_as_its_worst_passage(tuned):
+    analyzer = analyzer_of(tuned[0])
+    calm = "I would like to know how I can order one. " * 30
+
+    alone, within, worst_one = analyzer(
+        [calm, calm + URGENT[0] + ". " + calm, URGENT[0]], ["en"] * 3
+    )
+
+    assert within.urgency.levels[3] > alone.urgency.levels[3]
+    assert within.urgency.levels[3] >= 0.5 * worst_one.urgency.levels[3]
+
+
+def test_ones_own_labels_change_the_levels_and_nothing_else(tuned, tmp_path):
+    table = tmp_path / "mine.csv"
+    rows = [(f"parcel {number} is at {place}", "P2") for number in range(15) for place in PLACES]
+    with table.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("text", "should_ticket", "priority"))
+        writer.writerows((text, 1, level) for text, level in rows)
+
+    story = train_own(table, tmp_path / "run", tuned[0], lambda line: None)
+
+    own = Analyzer(tmp_path / "run" / "model", threads=1)
+    text = "parcel 99 is at the boiler"
+    assert own([text])[0].urgency.levels[2] > analyzer_of(tuned[0])([text])[0].urgency.levels[2]
+    assert story["started_from"] == tuned[1]["version"]
+    assert "ok   other outputs that changed: 0.00000 (must be <= 0.00000)" in story["gate"]
+
+
+def test_own_labels_that_cannot_be_used_say_why(tuned, start, tmp_path):
+    table = tmp_path / "few.csv"
+    table.write_text("text,should_ticket,priority\nhi,1,P3\n", encoding="utf-8")
+
+    with pytest.raises(DataError, match=r"few\.csv: 1 labels are too few; it takes 50"):
+        train_own(table, tmp_path / "run", tuned[0])
+    with pytest.raises(DataError, match="no head of levels"):
+        train_own(table, tmp_path / "run", start)
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ("hi,2,P1,1,,", "line 2: unknown should_ticket '2'"),
+        ("hi,1,P9,1,,", "line 2: unknown priority 'P9'"),
+        ("hi,0,P1,1,,", "no ticket has none"),
+        ("hi,1,P1,1,danger;dragons,", "unknown reason 'dragons'"),
+    ],
+)
+def test_a_wrong_label_is_named_with_its_line(tmp_path, row, complaint):
+    path = tmp_path / "labels.csv"
+    path.write_text(HEADER + row + "\n", encoding="utf-8")
+
+    with pytest.raises(DataError, match=complaint):
+        read_messages(path)
+
+
+def test_labels_are_read_redacted_with_their_certainty(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text(
+        HEADER + "call me on 020 7946 0018,1,P2,0,outage;leaving,uniform:x\nthanks,0,,1,praise,\n",
+        encoding="utf-8",
+    )
+
+    first, second = read_messages(path)
+
+    assert "7946" not in first.text
+    assert (first.level, first.weight, first.reasons) == ("P2", 0.6, ("outage", "leaving"))
+    assert (first.state, second.state, second.level) == ("open", "settled", "none")
+
+
+def test_conversations_give_the_state_of_their_last_message(tmp_path):
+    path = tmp_path / "conversations.jsonl"
+    turns = [{"text": "is it up?"}, {"text": "all good, cheers"}]
+    path.write_text(json.dumps({"turns": turns, "state": "settled", "sure": 0}), encoding="utf-8")
+
+    (row,) = read_conversations(path)
+
+    assert (row.text, row.state, row.grade, row.state_weight) == (
+        "all good, cheers",
+        "settled",
+        None,
+        0.6,
+    )
+    path.write_text('{"turns": [], "state": "settled", "sure": 1}', encoding="utf-8")
+    with pytest.raises(DataError, match="no labelled conversations"):
+        read_conversations(path)
+
+
+def test_keyed_labels_find_their_texts_and_no_others(tmp_path):
+    folder = tmp_path / "tweets" / "airline"
+    folder.mkdir(parents=True)
+    (folder / "Tweets.csv").write_text("text\nmy bag is gone\nlovely crew\n", encoding="utf-8")
+    labels = tmp_path / "labels.csv"
+    labels.write_text(
+        f"key,stratum,level,sure,reasons\n{key_of('My bag is GONE!')},random,P3,1,lost\n"
+        f"{key_of('nowhere')},random,P1,1,danger\n",
+        encoding="utf-8",
+    )
+
+    (row,) = read_keyed(labels, tmp_path)
+
+    assert (row.text, row.level, row.reasons) == ("my bag is gone", "P3", ("lost",))
+
+
+def test_the_recipe_of_the_shipped_model_can_be_read_and_names_what_is_missing(tmp_path):
+    recipe = read_triage_recipe(CONFIGS / "triage.toml")
+
+    with pytest.raises(DataError, match=r"messages_train\.csv is missing"):
+        triage_data(recipe, tmp_path)
+
+
+def test_other_forms_keep_what_was_said():
+    forms = {varied("there is smoke in the cabin", random.Random(seed)) for seed in range(200)}
+
+    assert len(forms) > 60
+    kept = [form for form in forms if "smoke" in form.lower()]
+    assert len(kept) > 0.9 * len(forms)  # a slip of a letter may hit the word itself
+
+
+def test_passages_overlap_and_hold_every_sentence():
+    letter = " ".join(f"This is sentence number {number} of a letter." for number in range(60))
+
+    cut = passages(letter)
+
+    assert all(f"number {number} of" in " ".join(cut) for number in range(60))
+    assert all(len(passage) < LONG for passage in cut)
+    assert sum(map(len, cut)) > len(letter)  # each begins within the one before
+    assert passages("short") == []
+    assert passages("x" * 5000)  # no sentence ends
+
+
+def test_calibration_finds_factor_and_shift():
+    chance = np.random.default_rng(0)
+    logits = chance.normal(0, 2, 4000).astype(np.float32)
+    truth = chance.random(4000) < 1 / (1 + np.exp(-(0.5 * logits - 1)))
+
+    factor, shift = platt(truth, logits)
+
+    assert factor == pytest.approx(0.5, abs=0.1)
+    assert shift == pytest.approx(-1, abs=0.2)
+    assert platt(np.zeros(5, dtype=bool), logits[:5]) == (1.0, 0.0)
+
+
+def test_a_scale_without_conversations_or_reasons_changes_nothing():
+    rows = [replace(row, reasons=None) for row in messages()]
+    levels = np.zeros((len(rows), 4), np.float32)
+
+    scale = calibrated(
+        rows, levels, np.zeros((len(rows), len(REASONS)), np.float32), [], levels[:0, :3]
+    )
+
+    assert (scale.reason, scale.state) == ((1.0, 0.0), 1.0)
+
+
+def test_the_worst_passage_decides_and_the_last_says_whether_it_is_settled():
+    whole = worst(
+        [
+            Urgency((0.9, 0.8, 0.2, 0.1), {"delay": 0.4}, 0.1),
+            Urgency((0.5, 0.4, 0.3, 0.2), {"danger": 0.9, "delay": 0.2}, 0.8),
+        ]
+    )
+
+    assert whole.levels == (0.9, 0.8, 0.3, 0.2)
+    assert list(whole.reasons.items()) == [("danger", 0.9), ("delay", 0.4)]
+    assert whole.settled == 0.8
+    told = whole.as_json()
+    assert sum(told["levels"].values()) == pytest.approx(1)
+    assert told["levels"]["P1"] == 0.2
+    assert STATES[-1] == "settled"
+
+
+def test_a_worse_head_is_not_released(start, corpus, tmp_path):
+    recipe = TriageRecipe(
+        start=str(start), epochs=3, frozen=0, rate=0.5, keep_weight=0, keep_labelled_weight=0,
+        rehearsed=0, warmup=1, threads=1, examples=0,
+    )  # fmt: skip
+
+    with pytest.raises(gate.GateError, match="not released"):
+        train_triage(
+            recipe, TriageData(messages(), messages()), corpus, tmp_path, lambda line: None
+        )
+    assert not (tmp_path / "model").exists()
