@@ -73,11 +73,16 @@ class Tweet(_TextRecord):
 
 
 class Complaint(_TextRecord):
-    """A complaint in free text: a form, a letter, a review."""
+    """A complaint in free text: a form, a letter, a mail, a review.
+
+    trimmed: what stands in a mail besides the author's words, such as quoted history, a signature
+    and footers: stored and shown, never judged.
+    """
 
     kind: Literal["complaint"] = "complaint"
     title: Short | None = None
     text: str
+    trimmed: str | None = None
 
 
 class Turn(BaseModel):
