@@ -141,9 +141,13 @@ class SourcedEvent(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """A live source's sign between events: everything before `cursor` was read and is yielded."""
+    """A live source's sign between events: everything before `cursor` was read and is yielded.
+
+    skipped: why the message that was just read is no event, such as "an automatic answer".
+    """
 
     cursor: Any
+    skipped: str | None = None
 
 
 Events = Iterator[SourcedEvent]
