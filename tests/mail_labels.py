@@ -129,7 +129,7 @@ def _scored(texts: list[tuple[str, list[tuple[str, str]]]]) -> list[tuple[str, s
     )
     if kind == "plain":
         return [
-            (label, re.sub(r"^[> ]*> ?", "", line) if label in "nq" else line)
+            (label, re.sub(r"^[> ]*>\s?", "", line) if label in "nq" else line)
             for label, line in lines
         ]
     return [

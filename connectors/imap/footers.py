@@ -107,4 +107,6 @@ def _is_titled(line: str) -> bool:
     if _CONTACT.search(line):
         return True
     words: list[str] = re.findall(r"[^\W\d_]{4,}", line)
+    if len(words) > 4 and line.isupper():
+        return False  # a shout
     return 2 * sum(word[0].isupper() for word in words) >= len(words) > 0

@@ -113,7 +113,10 @@ NOTICES = (
         r"never ask|never request|nie(?:mals)? nach|ne .{0,20}jamais|nunca|beware|mai ",
         r"password|\bpin\b|passwort|kennwort|mot de passe|contraseña|bank",
     ),
-    (r"subscribed to|unsubscribe (?:from|here)|to unsubscribe|abbestellen|désabonner|listinfo",),
+    (
+        r"subscribed to|unsubscribe (?:from|here)|to unsubscribe|abbestellen|désabonner|listinfo",
+        r"https?:|\S@\S|\bclick (?:here|on|below)\b|\byou received|mailing list",
+    ),
     (r"\bfollow us (?:on|at)\b|\bfind us on\b|folgen sie uns|suivez-nous|síguenos|seguici",),
     (  # an organisation's banner over mail from outside
         r"originated|came from|sent from outside|external|extern|caution|outside of",
@@ -127,6 +130,6 @@ FIRST_PERSON = re.compile(
     r"|mein\w*|je|mon|mes|moi|yo|mi|mis|io|mio|mia|ik|mijn|eu|meu|minha|jag|mig|min|mitt)\b(?!\.)"
 )
 SPEAKS = re.compile(
-    r"\b(?i:we|you|please|wir|sie|bitte|nous|vous|usted|por favor|wij|graag|voi|você|vänligen|not"
-    r"|no|nobody|cannot|nicht|kein\w*|pas|rien)\b|\bP\.S\b|[?!]\s*$"
+    r"\b(?i:we|us|you|please|wir|sie|bitte|nous|vous|usted|por favor|wij|graag|voi|você|vänligen"
+    r"|not|no|nobody|cannot|nicht|kein\w*|pas|rien)\b|\bP\.S\b|[?!]\s*$"
 )

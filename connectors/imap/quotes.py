@@ -165,8 +165,8 @@ def _stands_apart(lines: list[str], at: int, end: int) -> bool:
     where it stands alone. `>3 weeks` and `> 400 ppm` are numbers.
     """
     run = [_MARKS.sub("", line) for line in lines[at:end] if line.strip()]
-    if all(line[:1].isdigit() for line in run):
-        return False
+    if lines[at].startswith(QUOTED) or all(line[:1].isdigit() for line in run):
+        return False  # markup indents one's own words as well
     is_apart = at == 0 or not lines[at - 1].strip()
     return is_apart and (at == 0 or end >= len(lines) or len(run) > 1)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+import textwrap
 from datetime import UTC, datetime
 from functools import cache
 
@@ -85,9 +88,71 @@ def test_what_is_cut_is_kept_beside_the_text(mail):
     event = event_of(mail)
     assert event is not None
 
-    share = mail.kept(event.trimmed or "").share
+    share = mail.kept((event.trimmed or "").replace(">", "")).share
     assert share("q") >= 0.99
     assert share("o") <= 0.1
+
+
+def test_every_word_of_a_mail_is_in_its_text_or_beside_it():
+    lost = []
+    for mail in persons():
+        event = event_of(mail)
+        assert event is not None
+        words = set(re.findall(r"\w+", f"{event.text} {event.trimmed or ''}"))
+        labelled = " ".join(line for label, line in mail.lines if label in "oqsf")
+        lost += [(mail.name, word) for word in re.findall(r"\w+", labelled) if word not in words]
+    assert not lost
+
+
+def in_markup(text: str) -> str:
+    """The same mail as a program writes it in HTML: a block a line, quoted lines in blockquotes."""
+    page, depth = [], 0
+    for line in text.split("\r\n"):
+        marks, words = re.fullmatch(r"((?:>\s?)*)(.*)", line).groups()
+        level = marks.count(">")
+        page += ['<blockquote type="cite">'] * (level - depth) + ["</blockquote>"] * (depth - level)
+        page.append(f"<div>{html.escape(words) or '<br>'}</div>")
+        depth = level
+    return "<html><body>" + "".join(page) + "</blockquote>" * depth
+
+
+def wrapped(text: str) -> str:
+    lines = []
+    for line in text.split("\r\n"):
+        marks, words = re.fullmatch(r"((?:>\s?)*)(.*)", line).groups()
+        parts = textwrap.wrap(words, 66, break_long_words=False, break_on_hyphens=False)
+        lines += [marks + part for part in parts] or [line]
+    return "\r\n".join(lines)
+
+
+LAYOUTS = {
+    "as markup": (in_markup, "text/html"),
+    "as one paragraph of markup": (
+        lambda text: f"<p>{html.escape(text).replace(chr(13) + chr(10), '<br>')}</p>",
+        "text/html",
+    ),
+    "wrapped at 66 characters": (wrapped, "text/plain"),
+    "with more empty lines": (lambda text: text.replace("\r\n\r\n", "\r\n \r\n\r\n"), "text/plain"),
+    "with line feeds alone": (lambda text: text.replace("\r\n", "\n"), "text/plain"),
+    "indented": (lambda text: re.sub(r"(?m)^(?=\S)", "  ", text), "text/plain"),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_same_mail_in_another_layout_keeps_the_same_words(layout):
+    change, kind = LAYOUTS[layout]
+    total = Kept()
+    for mail in persons():
+        head, _, body = mail.raw.decode().partition("\r\n\r\n")
+        if "\r\nContent-Type: text/plain" not in head or "multipart" in head:
+            continue
+        head = head.replace("Content-Type: text/plain", f"Content-Type: {kind}")
+        event = mail_event(f"{head}\r\n\r\n{change(body)}".encode(), RECEIVED, own=OWN)
+        total.add(mail.kept(event.text))
+
+    assert sum(total.total.values()) > 10_000
+    assert total.share("o") >= 0.99
+    assert total.share("q") <= 0.03
 
 
 def test_who_wrote_and_whether_anybody_did():
