@@ -25,20 +25,40 @@ _NOT_WRITTEN = re.compile(r"<?https?://\S+|\[(?:image|cid|bild)[^\]]{0,200}\]", 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """text: what was written. attached: the text of files that are shown within the mail."""
+    """text: what was written. enclosed: the text of mails within. attached: that of files which are
+    shown within the mail.
+    """
 
     text: str
+    enclosed: str = ""
     attached: str = ""
 
 
 def body_of(mail: Message) -> Body:
-    """The text of the message; where it has none, of its text files, else of forwarded mails."""
-    texts, files = _texts(mail, into_mails=False)
-    if not any(text.strip() for text in texts):
-        texts, files = files, []
-    if not any(text.strip() for text in texts):
-        texts, files = _texts(mail, into_mails=True)
-    return Body("\n\n".join(texts), "\n\n".join(files))
+    """The texts of a mail; where it has none, those of its files or of mails within are its own."""
+    texts: list[str] = []
+    files: list[str] = []
+    enclosed: list[str] = []
+    for part in _parts(mail):
+        kind = part.get_content_type()
+        if kind == "message/rfc822":
+            enclosed += [body_of(inner).text for inner in _children(part)]
+            continue
+        text = _better(part) if kind == "multipart/alternative" else _text(part)
+        (files if _is_file(part, text, is_first=not _joined(texts)) else texts).append(text)
+    kinds = [_joined(texts), _joined(enclosed), _joined(files)]
+    main = next(filter(None, kinds), "")
+    return Body(main, *("" if text is main else text for text in kinds[1:]))
+
+
+def _joined(texts: list[str]) -> str:
+    return "\n\n".join(text for text in texts if text.strip())
+
+
+def _is_file(part: Message, text: str, *, is_first: bool) -> bool:
+    """Whether a text is a file that is shown within the mail: a log, a chat, a list's footer."""
+    shows_file = part.get_content_disposition() == "inline" or len(text) > _LONG
+    return bool(part.get_filename()) or (shows_file and not is_first)
 
 
 def decoded(raw: bytes, charset: str | None) -> str:
@@ -75,33 +95,19 @@ def _character(entity: re.Match[str]) -> str:
     return html.unescape(entity[0]) if is_known else entity[0]
 
 
-def _texts(mail: Message, *, into_mails: bool) -> tuple[list[str], list[str]]:
-    """Texts of the message, in order, and those of files beside it."""
-    texts: list[str] = []
-    files: list[str] = []
-    for part in _parts(mail, into_mails):
-        if part.get_content_type() == "multipart/alternative":
-            texts.append(_better(part))
-            continue
-        text = _text(part)
-        is_file = bool(part.get_filename()) or (bool(texts) and len(text) > _LONG)
-        (files if is_file else texts).append(text)
-    return texts, files
-
-
-def _parts(mail: Message, into_mails: bool) -> Iterator[Message]:
-    """Visible parts and alternatives, no attachments. into_mails: those of mails within, too."""
+def _parts(mail: Message) -> Iterator[Message]:
+    """Visible texts, alternatives of a text, and mails within; no attached files."""
     waiting, count = [mail], 0
     while waiting and count < _PART_LIMIT:
         part = waiting.pop(0)
         count += 1
         kind = part.get_content_type()
-        if part.is_multipart() and kind != "multipart/alternative":
-            if part is mail or into_mails or not kind.startswith("message/"):
-                waiting = _children(part) + waiting
-        elif part.is_multipart() or (
-            kind in ("text/plain", "text/html") and part.get_content_disposition() != "attachment"
-        ):
+        is_text = kind in ("text/plain", "text/html")
+        if kind in ("message/rfc822", "multipart/alternative") and part.is_multipart():
+            yield part
+        elif part.is_multipart():
+            waiting = _children(part) + waiting
+        elif is_text and part.get_content_disposition() != "attachment":
             yield part
 
 

@@ -10,9 +10,9 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 
 from connectors.events import Complaint
-from connectors.imap.bodies import body_of
+from connectors.imap.bodies import Body, body_of
 from connectors.imap.headers import automatic, header, ids, is_forward, is_reply, sender_of
-from connectors.imap.quotes import LONGEST, own_words
+from connectors.imap.quotes import LONGEST, Words, own_words
 
 NETWORK = "email"
 # By which the sender's clock may differ from the mailbox's.
@@ -39,12 +39,7 @@ def mail_event(
     if kind := automatic(mail, body.text):
         raise NoComplaint(kind)
     sender = sender_of(mail, own, body.text)
-    words = own_words(
-        body.text,
-        is_reply=is_reply(mail),
-        is_forward=is_forward(mail),
-        author=sender.name,
-    )
+    words = _words(mail, body, sender.name)
     subject = " ".join(header(mail, "Subject").split())[:300]
     if not words.own and not subject:
         raise NoComplaint("it says nothing")
@@ -60,9 +55,18 @@ def mail_event(
         author=sender.address or None,
         title=subject or None,
         text=words.own,
-        trimmed="\n\n".join(filter(None, (words.trimmed, body.attached)))[:LONGEST] or None,
+        trimmed=words.trimmed or None,
         brand=brand,
     )
+
+
+def _words(mail: Message, body: Body, author: str) -> Words:
+    """The author's words, with a mail that is forwarded whole; and all that stands besides."""
+    forwards = is_forward(mail)
+    text = f"{body.text}\n\n{body.enclosed}" if forwards else body.text
+    words = own_words(text, is_reply=is_reply(mail), is_forward=forwards, author=author)
+    besides = (words.trimmed, "" if forwards else body.enclosed, body.attached)
+    return Words(words.own, "\n\n".join(filter(None, besides))[:LONGEST])
 
 
 def _thread(mail: Message) -> tuple[str | None, str | None]:

@@ -144,7 +144,14 @@ def test_plain_text_goes_before_markup_and_attachments_are_left():
 
 
 @pytest.mark.parametrize(
-    "disposition", [b'Content-Disposition: inline; filename="a.log"', b"X-A: 1"]
+    "disposition",
+    [
+        b'Content-Disposition: inline; filename="a.log"',
+        b"Content-Disposition: inline",
+        b"X-A: 1\r\nContent-Description: log",
+        b"Content-Disposition: inline; filename*=utf-8''l%C3%B6g.txt",
+        b"Content-ID: <a@b>\r\nContent-Disposition: INLINE; filename=a",
+    ],
 )
 def test_a_file_that_is_shown_within_the_mail_is_kept_beside_its_words(disposition):
     body = (
@@ -179,6 +186,19 @@ def test_a_forwarded_mail_says_what_it_forwards():
         said(mail(body, HEAD + b"Content-Type: multipart/mixed; boundary=x\r\n")).text
         == "My bag is lost."
     )
+
+
+@pytest.mark.parametrize("disposition", [b"", b"Content-Disposition: attachment\r\n"])
+def test_a_mail_within_is_the_message_where_it_is_forwarded_and_else_beside_it(disposition):
+    inner = b"From: bob@example.org\r\nSubject: inner\r\n\r\nMy bag is lost.\r\n"
+    body = b"--x\r\nContent-Type: text/plain\r\n\r\nSee the mail.\r\n--x\r\n" + disposition
+    body += b"Content-Type: message/rfc822\r\n\r\n" + inner + b"--x--\r\n"
+    head = HEAD + b"Content-Type: multipart/mixed; boundary=x\r\n"
+
+    forwarded = said(mail(body, head.replace(b"My bag", b"Fwd: My bag")))
+    assert (forwarded.text, forwarded.trimmed) == ("See the mail.\n\nMy bag is lost.", None)
+    beside = said(mail(body, head))
+    assert (beside.text, beside.trimmed.strip()) == ("See the mail.", "My bag is lost.")
 
 
 def test_markup_becomes_what_a_reader_sees():
