@@ -62,6 +62,10 @@ FORWARDED = (
     r"forward|weitergeleitet|transf[ée]r|réexpédi|reenviad|inoltrat|doorgestuurd|encaminhad",
     r"vidarebefordra|videresend|przekazan|пересыл|пересла|välitet|転送|转发",
 )
+WROTE = (
+    r"wrote|writes|schrieb|schreibt|a écrit|escribió|ha scritto|schreef|geschreven|escreveu|skrev",
+    r"napisał\S*|pisze|написал\S*|yazdı|írta|kirjoitti|napsal\S*|έγραψε|menulis|写道|작성",
+)
 # "See my answers below": the author writes within what was quoted, or speaks of it
 POINTS_DOWN = (
     r"\b(?:below|inline|in-line|unten|ci-dessous|más abajo|di seguito|qui sotto|hieronder",

@@ -24,6 +24,12 @@ _MARKS = re.compile(rf"^[\s>{QUOTED}]+")
 _DATE = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
 _CLOCK = re.compile(r"(?<![\d.])\d{1,2}[:h]\d\d|\b(?:kl\.?|kello|klo)\s*\d{1,2}\.\d\d")
 _ADDRESS = re.compile(r"[<(\[]\s*(?:mailto:)?[^\s<>()@]+@[^\s<>()@]+[>)\]]")
+# "Care <care@x.example> wrote:"
+_AUTHOR_LINE = any_of(
+    r"\W{0,3}(?!.*\b(?:i|ich|je|ik|yo|io|eu|jag)\b)[\w .,'\"-]{2,60}"
+    r"[<(\[]\s*(?:mailto:)?[^\s<>()@]+@[^\s<>()@]+[>)\]]\s*(?:\w{1,20} ){0,2}"
+    rf"(?:{'|'.join(phrases.WROTE)})(?: \w{{1,20}})? ?[:：]$"
+)
 _ENDS = re.compile(r"[:：]\W*$|^-{3,}.*-{3,}$")
 _LABEL = re.compile(r"\W{0,3}[^\W\d_][^:：\n<>@]{0,28}[:：]\W{0,3}\s*\S")
 _SUBJECT = any_of(rf"\W*(?:{'|'.join(phrases.SUBJECT_LABELS)})\W*[:：]")
@@ -113,7 +119,8 @@ def _begins_rest(lines: list[str], at: int) -> bool:
     if _ORIGINAL.match(lines[at]):
         return _LABEL.match(_text_at(lines, at + 1)) is not None
     header = " ".join(lines[at : _attribution_end(lines, at) or at])
-    return bool(_ADDRESS.search(header) and _CLOCK.search(header))
+    is_timed = _ADDRESS.search(header) and _CLOCK.search(header)
+    return bool(is_timed or _AUTHOR_LINE.match(header.strip()))
 
 
 def _attribution_end(lines: list[str], at: int) -> int | None:
@@ -131,8 +138,10 @@ def _attributes(lines: list[str], start: int, end: int) -> bool:
     part = [_MARKS.sub("", line).strip(" *") for line in lines[start:end]]
     if not all(part) or len(line := " ".join(part)) > _HEADER or not _ENDS.search(line):
         return False
-    is_dated = _DATE.search(line) is not None
-    return is_dated and bool(_CLOCK.search(line) or "@" in line or _RUN.match(_text_at(lines, end)))
+    has_clock = _CLOCK.search(line) is not None
+    if _DATE.search(line):
+        return has_clock or "@" in line or _RUN.match(_text_at(lines, end)) is not None
+    return (has_clock and _ADDRESS.search(line) is not None) or _AUTHOR_LINE.match(line) is not None
 
 
 def _is_block(lines: list[str], at: int) -> bool:
@@ -140,10 +149,12 @@ def _is_block(lines: list[str], at: int) -> bool:
     person's own From and To (of a journey) have no address and no clock.
     """
     block = _labelled_lines(lines[at : at + 14])
+    if len(block) < 3 or not any(_DATE.search(line) for line in block):
+        return False
     has_clock = any(_DATE.search(line) and _CLOCK.search(line) for line in block)
     has_address = any("@" in line for line in block[:3])
     has_subject = any(_SUBJECT.match(line) for line in block)
-    return has_clock and len(block) >= 3 and (has_address or (has_subject and len(block) >= 4))
+    return has_clock + has_address + (has_subject and len(block) > 3) >= 2
 
 
 def _labelled_lines(lines: list[str]) -> list[str]:
