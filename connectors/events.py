@@ -73,11 +73,16 @@ class Tweet(_TextRecord):
 
 
 class Complaint(_TextRecord):
-    """A complaint in free text: a form, a letter, a review."""
+    """A complaint in free text: a form, a letter, a mail, a review.
+
+    trimmed: what stands in a mail besides the author's words, such as quoted history, a signature
+    and footers: stored and shown, never judged.
+    """
 
     kind: Literal["complaint"] = "complaint"
     title: Short | None = None
     text: str
+    trimmed: str | None = None
 
 
 class Turn(BaseModel):
@@ -136,9 +141,13 @@ class SourcedEvent(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """A live source's sign between events: everything before `cursor` was read and is yielded."""
+    """A live source's sign between events: everything before `cursor` was read and is yielded.
+
+    skipped: why the message that was just read is no event, such as "an automatic answer".
+    """
 
     cursor: Any
+    skipped: str | None = None
 
 
 Events = Iterator[SourcedEvent]

@@ -91,6 +91,7 @@ PROMISES = {
         "unit/test_format*",
         "unit/test_history",
         "unit/test_imap_mails",
+        "unit/test_mail_words",
         "unit/test_networks",
         "unit/test_times",
         "unit/test_webhook",

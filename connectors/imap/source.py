@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors.backoff import doubling
 from connectors.base import SourceError
-from connectors.events import Checkpoint, LiveEvents, SourcedEvent
+from connectors.events import Checkpoint, Complaint, LiveEvents, SourcedEvent
 from connectors.imap.client import Account, CommandRefused, Mailbox, RawMail, ServerAway
 from connectors.imap.mails import NoComplaint, mail_event
 from connectors.revisions import RecentRevisions
@@ -18,6 +18,7 @@ POLL_SECONDS = 30.0  # between two looks for new mail
 _TRIES = 3  # of a message that the server refuses to hand out
 # Read once more when the numbers have changed: servers count days in their own zone.
 _REREAD = timedelta(days=2)
+_UNREADABLE = "it cannot be read"
 
 
 class Mails:
@@ -61,17 +62,14 @@ class Mails:
             yield Checkpoint(dict(place))
             while True:
                 for uid in waiting:
-                    mail = await self._fetch(mailbox, uid)
+                    mail, skipped = await self._fetch(mailbox, uid)
                     place["uid"] = max(uid, place["uid"])
-                    event = None
-                    if mail is not None:
-                        at = datetime.fromisoformat(place["at"])
-                        place["at"] = max(mail.received, at).isoformat()
-                        event = await asyncio.to_thread(self._event, mail)
-                    if event is not None and self._seen.is_new(event):
-                        yield SourcedEvent(event, dict(place))
-                    else:
-                        yield Checkpoint(dict(place))
+                    if mail is None:
+                        yield Checkpoint(dict(place), skipped=skipped)
+                        continue
+                    at = datetime.fromisoformat(place["at"])
+                    place["at"] = max(mail.received, at).isoformat()
+                    yield await self._step(mail, place)
                 self._backoff.reset()
                 yield Checkpoint(dict(place))
                 await asyncio.sleep(self._pause)
@@ -107,8 +105,10 @@ class Mails:
         waiting = await asyncio.to_thread(mailbox.since, day.date()) if day is not None else []
         return place | {"uid": min(waiting) - 1 if waiting else last}, waiting
 
-    async def _fetch(self, mailbox: Mailbox, uid: int) -> RawMail | None:
-        """The message; None for one that is gone, or that the server refuses again and again."""
+    async def _fetch(self, mailbox: Mailbox, uid: int) -> tuple[RawMail | None, str | None]:
+        """The message; None for one that is gone. Of one that the server refuses again and again,
+        the reason why there is none.
+        """
         try:
             mail = await asyncio.to_thread(mailbox.fetch, uid)
         except CommandRefused as error:
@@ -116,25 +116,33 @@ class Mails:
             if tries < _TRIES:
                 raise ServerAway(str(error)) from None
             self._on_line(f"IMAP: message {uid} cannot be read and is left out ({error})")
-            return None
+            return None, _UNREADABLE
         self.read += mail is not None
-        return mail
+        return mail, None
 
-    def _event(self, mail: RawMail) -> Any | None:
-        """The event of a mail; None of an automatic one. In a thread: a large one takes time."""
+    async def _step(self, mail: RawMail, place: dict[str, Any]) -> SourcedEvent | Checkpoint:
+        """The event of a mail, or why it has none. In a thread: a large one takes time."""
+        event, skipped = await asyncio.to_thread(self._event, mail)
+        if skipped is not None:
+            self._on_line(f"IMAP: message {mail.uid} is not taken: {skipped}")
+            return Checkpoint(dict(place), skipped=skipped)
+        if event is None or not self._seen.is_new(event):
+            return Checkpoint(dict(place))
+        return SourcedEvent(event, dict(place))
+
+    def _event(self, mail: RawMail) -> tuple[Complaint | None, str | None]:
+        """The event, or the reason why there is none."""
         try:
-            return mail_event(
+            event = mail_event(
                 mail.raw, mail.received, own=self._account.username, brand=self._brand
             )
-        except NoComplaint:
-            return None
+            return event, None
+        except NoComplaint as reason:
+            return None, str(reason)
         except Exception as error:
             # Anybody can send a mail, also one that is made to break its reader. It must not keep
             # the others from being read.
-            self._on_line(
-                f"IMAP: message {mail.uid} cannot be read and is left out ({type(error).__name__})"
-            )
-            return None
+            return None, f"{_UNREADABLE} ({type(error).__name__})"
 
     def _broke(self, error: Exception) -> SourceError:
         where = f"IMAP {self._account.host}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ class LiveWatch:
         self._budget = budget
         self._on_progress = on_progress
         self._counted = [(0, 0)] * len(listeners)  # events and breaks that the metrics have
+        self._skipped: list[Counter[str]] = [Counter() for _ in listeners]
 
     async def run(self) -> None:
         while True:
@@ -113,6 +115,8 @@ class LiveWatch:
                 source.name, stats.events - events, stats.breaks - breaks, stats.trouble is None
             )
             self._counted[index] = stats.events, stats.breaks
+            self._metrics.skipped(source.name, stats.skipped - self._skipped[index])
+            self._skipped[index] = Counter(stats.skipped)
 
     async def _progress(self) -> LiveProgress:
         totals = await self._queries.totals()
@@ -223,6 +227,8 @@ def _count(summary: Summary, listeners: Sequence[Listener]) -> None:
     stats = [listener.stats for listener in listeners]
     summary.sent = sum(part.events + part.deletions for part in stats)
     summary.too_large = sum(part.too_large for part in stats)
+    for part in stats:
+        summary.skipped.update(part.skipped)
 
 
 async def look_up(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -57,6 +58,7 @@ class Summary:
     sent: int = 0
     too_large: int = 0
     bad_rows: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)  # messages of a network, by the reason
     seconds: float = 0.0
     waited: bool = False
     first_ticket_seconds: float | None = None

@@ -83,6 +83,8 @@ def _losses(replayed: Summary) -> Iterator[str]:
         yield f"{replayed.bad_rows:,} rows could not be read"
     if replayed.too_large:
         yield f"{replayed.too_large:,} were too large for a message: `earshot dead list`"
+    for reason, messages in replayed.skipped.most_common():
+        yield f"{messages:,} were not taken: {reason}"
 
 
 def _stored(replayed: Summary) -> Iterator[str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from connectors.base import Cursor, LiveSource, SourceError
-from connectors.events import Checkpoint, Deleted, Event, SourcedEvent
+from connectors.events import Checkpoint, Complaint, Deleted, Event, SourcedEvent
 from stream.errors import DatabaseAway
 from stream.ingest.publish import Publisher, sorted_by_size
 from stream.retry import while_away
@@ -44,12 +44,15 @@ class CursorStore(Protocol):
 
 @dataclass(slots=True)
 class IngestStats:
-    """Counts of one live source. trouble: the reason why it is not connected; None when it is."""
+    """Counts of one live source. skipped: messages that are no event, by the reason. trouble: the
+    reason why it is not connected; None when it is.
+    """
 
     events: int = 0
     deletions: int = 0
     too_large: int = 0
     breaks: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
     trouble: str | None = None
 
 
@@ -161,6 +164,9 @@ class Listener:
         self.stats.events += len(events) - deletions
         self.stats.deletions += deletions
         self.stats.too_large += len(large)
+        for step in chunk:
+            if isinstance(step, Checkpoint) and step.skipped is not None:
+                self.stats.skipped[step.skipped.partition(" (")[0]] += 1
         self._remember(events)
         self._cursor = chunk[-1].cursor
         if is_last or self._clock() >= self._stored_at + CURSOR_EVERY:
@@ -174,20 +180,20 @@ class Listener:
                 self._stored, self._stored_at = self._cursor, self._clock()
 
     async def _with_conversations(self, events: Sequence[Event]) -> list[Event]:
-        """The events, deletions with the conversation of their post. Deletions of unknown posts are
-        left out: some networks send everybody's.
+        """The events, deletions with the conversation of their post, and answers to a mail with
+        that of the mail: its sender may name another first mail, or none. Deletions of unknown
+        posts are left out: some networks send everybody's.
         """
-        conversations = await self._conversations_of(
-            [event.id for event in events if isinstance(event, Deleted)]
-        )
+        places = [place for event in events for place in _places(event)]
+        conversations = await self._conversations_of(places)
         known: list[Event] = []
         for event in events:
             if not isinstance(event, Deleted):
-                conversations[event.id] = event.conversation
+                known_places = (place for place in _places(event) if place in conversations)
+                place = next(known_places, None)
+                conversations[event.id] = conversations[place] if place else event.conversation
         for event in events:
-            if not isinstance(event, Deleted):
-                known.append(event)
-            elif event.id in conversations:
+            if event.id in conversations:
                 conversation = conversations[event.id]
                 known.append(event.model_copy(update={"conversation": conversation}))
         return known
@@ -217,3 +223,12 @@ class Listener:
         if self.stats.trouble != str(away):
             self.stats.trouble = str(away)
             self._on_line(f"{away}; waiting for it")
+
+
+def _places(event: Event) -> tuple[str, ...]:
+    """Messages in whose conversation this one stands, whatever its source says of it."""
+    if isinstance(event, Deleted):
+        return (event.id,)
+    if isinstance(event, Complaint) and event.in_reply_to is not None:
+        return (event.in_reply_to, event.conversation)
+    return ()

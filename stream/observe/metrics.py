@@ -133,6 +133,12 @@ class IngestMetrics:
         self._breaks = Counter(
             "earshot_ingest_breaks", "Connections that broke.", ["source"], registry=registry
         )
+        self._skipped = Counter(
+            "earshot_ingest_skipped",
+            "Messages that are no event, such as automatic answers.",
+            ["source", "reason"],
+            registry=registry,
+        )
         self._up = Gauge(
             "earshot_ingest_connected",
             "1 while a source is connected.",
@@ -152,6 +158,11 @@ class IngestMetrics:
         self._events.labels(source).inc(events)
         self._breaks.labels(source).inc(breaks)
         self._up.labels(source).set(connected)
+
+    def skipped(self, source: str, messages: Mapping[str, int]) -> None:
+        """messages: since the last time, by the reason."""
+        for reason, count in messages.items():
+            self._skipped.labels(source, reason).inc(count)
 
     def paid(self, dollars: Mapping[tuple[str, str], float]) -> None:
         """Today's, by network and brand."""

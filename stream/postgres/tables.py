@@ -74,6 +74,7 @@ events = Table(
     Column("followers", BigInteger),
     Column("in_reply_to", Text),
     Column("text", Text),
+    Column("trimmed", Text),
     Column("occurred_at", Moment, primary_key=True),
     Column("received_at", Moment, nullable=False),
     Column("sentiment", Text),

@@ -44,14 +44,15 @@ def event_row(judgement: Judgement) -> dict[str, Any]:
         "occurred_at": event.occurred_at,
     }
     if isinstance(event, Deleted):
-        return row | _message_columns(None, None) | _analysis_columns(None)
+        return row | _message_columns(None, None, None) | _analysis_columns(None)
     judged = _analysis_columns(analysis)
     if isinstance(event, Transcript) and analysis is not None and analysis.call is not None:
         judged["scores"] |= {"call": _call(analysis.call, event.complete)}
     if judgement.failed is not None:
         judged["scores"] = {**(judged["scores"] or {}), "failed": judgement.failed}
     text = storable(judgement.text)
-    return row | _message_columns(event, text) | judged | _language(event, analysis)
+    columns = _message_columns(event, text, _storable_or_none(judgement.trimmed))
+    return row | columns | judged | _language(event, analysis)
 
 
 def message(row: Row) -> Message:
@@ -122,13 +123,16 @@ def signals(removed: Iterable[Row], added: Iterable[Row]) -> list[dict[str, Any]
     ]
 
 
-def _message_columns(event: TextEvent | None, text: str | None) -> dict[str, Any]:
+def _message_columns(
+    event: TextEvent | None, text: str | None, trimmed: str | None
+) -> dict[str, Any]:
     return {
         "direction": event and event.direction,
         "author": event and _storable_or_none(event.author),
         "followers": event and event.followers,
         "in_reply_to": event and _storable_or_none(event.in_reply_to),
         "text": text,
+        "trimmed": trimmed,
     }
 
 

@@ -35,7 +35,7 @@ from stream.store.changes import FOLDED, Change, restored, severity
 from stream.store.rows import unquoted
 
 _HISTORY = (
-    select(*(column for column in events.c if column.name != "embedding"))
+    select(*(column for column in events.c if column.name not in ("embedding", "trimmed")))
     .where(events.c.conversation == func.any(bindparam("conversations", type_=ARRAY(Text))))
     .order_by(events.c.occurred_at, events.c.id)
 )

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from connectors.events import Deleted, Event, TextEvent, Transcript
+from connectors.events import Complaint, Deleted, Event, TextEvent, Transcript
 from models.analysis import Analysis
 from models.calls.analyzer import CallReader, customer_text
 from models.calls.sides import Utterance, sided
@@ -37,7 +37,7 @@ class Judgement:
 
     event: with the direction that its author gives it. text: redacted; empty for a deletion, and
     where redaction failed. analysis: None for the brand's own events, for deletions, and where a
-    step failed.
+    step failed. trimmed: what stands in a mail besides the text, redacted; nothing judges it.
     """
 
     event: Event
@@ -45,6 +45,7 @@ class Judgement:
     brand: str | None
     analysis: Analysis | None
     failed: Step | None = None
+    trimmed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Reading:
     brand: str | None
     call: tuple[Utterance, ...] | None = None
     failed: Step | None = None
+    trimmed: str | None = None
 
     @property
     def language(self) -> str | None:
@@ -122,13 +124,15 @@ class Judge:
         if isinstance(event, Deleted):
             return Reading(event, "", event.brand)
         failed: Step | None = None
-        text, call = "", None
+        text, call, trimmed = "", None, None
         try:
             if isinstance(event, Transcript):
                 call = tuple(utterances(event, self._redact))
                 text = customer_text(call)
             else:
                 text = self._redact(written(event))
+            if isinstance(event, Complaint) and event.trimmed:
+                trimmed = self._redact(event.trimmed)
         except Exception as error:
             # Whatever it is, the event is stored; its text is not, for it may hold personal data.
             failed = _failure(event, "redact", error)
@@ -140,7 +144,7 @@ class Judge:
             event = self._directed(event)
         except Exception as error:
             failed = failed or _failure(event, "brand", error)
-        return Reading(event, text, brand, call, failed)
+        return Reading(event, text, brand, call, failed, trimmed)
 
     def _directed(self, event: TextEvent) -> TextEvent:
         """The words of a brand's own account are outbound, also when the source did not know."""
@@ -188,7 +192,9 @@ def _judgement(reading: Reading, result: Analysis | Exception | None) -> Judgeme
     if isinstance(result, Exception):
         step: Step = "model" if _has_language(reading) else "language"
         failed, result = _failure(reading.event, step, result), None
-    return Judgement(reading.event, reading.text, reading.brand, result, failed)
+    return Judgement(
+        reading.event, reading.text, reading.brand, result, failed, trimmed=reading.trimmed
+    )
 
 
 def _has_language(reading: Reading) -> bool:

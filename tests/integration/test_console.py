@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from browsing import lines, person, staff
@@ -132,6 +133,20 @@ async def test_what_customers_wrote_is_text_wherever_it_stands(store, ben):
     await ben.page.reload()  # now in the page that is sent, not through its socket
     await ben.sees(nasty.removesuffix(" my line is down!"))
     assert await ben.page.locator("main img").count() == 0
+
+
+async def test_what_was_trimmed_from_a_mail_is_folded_below_its_words(store, ben):
+    history = "On 12 March 2026 Care wrote:\n> <img src=x onerror=alert(1)> my house is on fire"
+    await store.save([replace(tweet(1, 95), trimmed=history), tweet(2, 80, of=1)])
+    await ben.go("/tickets/x:1")
+    await ben.sees("still waiting")
+
+    trimmed = ben.page.locator("details.trimmed")
+    await expect(trimmed).to_have_count(1)
+    await expect(trimmed.locator("p")).not_to_be_visible()
+    await trimmed.locator("summary").click()
+    await expect(trimmed.locator("p")).to_be_visible()
+    await expect(trimmed.locator("p")).to_have_text(history)
 
 
 async def test_two_people_at_one_ticket_see_each_other_and_lose_nothing_unseen(

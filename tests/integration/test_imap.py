@@ -191,10 +191,34 @@ async def test_hostile_and_automatic_mails_do_not_keep_the_others(server):
     server.get(raw(2) + b"x" * 3_000_000)
     server.get(raw(3))
 
-    found, _ = await heard(mails(server), 3)
+    lines = []
+
+    found, _ = await heard(mails(server, on_line=lines.append), 3)
 
     assert titles(found)[1:] == ["number 2", "number 3"]
     assert len(found[1].text) == 50_000
+    assert lines == [
+        "IMAP: message 1 is not taken: its parts are nested too deeply",
+        "IMAP: message 3 is not taken: an automatic answer",
+    ]
+
+
+async def test_what_is_not_taken_is_said_with_its_reason(server):
+    server.get(raw(1, Auto_Submitted="auto-replied"))
+    server.get(raw(2, Return_Path="<>", X_Failed_Recipients="a@b.example"))
+    server.get(raw(3))
+    skipped = []
+
+    async with aclosing(mails(server, on_line=lambda line: None).events(None)) as steps:
+        async for step in steps:
+            if isinstance(step, SourcedEvent):
+                break
+            skipped.append(step.skipped)
+
+    assert [reason for reason in skipped if reason] == [
+        "an automatic answer",
+        "a report of the mail system",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,19 @@ async def test_an_event_is_stored_with_all_that_is_known_of_it(simple):
     assert b"still waiting" not in record.encode()
 
 
+async def test_what_a_mail_says_besides_is_stored_and_goes_with_a_deletion(simple):
+    mail = replace(tweet(1, 90), trimmed="> my house is on fire\x00")
+    await simple.save([mail])
+
+    [row] = await rows(simple, "select text, trimmed from events")
+    assert (row["text"], row["trimmed"]) == ("still waiting", "> my house is on fire\ufffd")
+    [ticket] = await rows(simple, "select * from tickets")
+    assert "fire" not in str(ticket)
+
+    await simple.save([deletion(1)])
+    assert await rows(simple, "select trimmed from events") == [{"trimmed": None}]
+
+
 async def test_a_redelivery_changes_nothing_and_says_what_is_stored(simple):
     first = await simple.save([tweet(1, 90), tweet(2, 10)])
     before = await rows(simple, "select * from tickets")

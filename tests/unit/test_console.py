@@ -57,6 +57,7 @@ def message(number=1, **more):
         "direction": "inbound",
         "author": "ada",
         "text": "still down",
+        "trimmed": None,
     }
     row |= {
         "occurred_at": NOON,
@@ -164,6 +165,12 @@ def test_a_call_of_which_not_every_turn_was_read_keeps_its_words():
     )
 
     assert told["conversation"][0]["turns"] == [{"text": "It is down."}, {"text": "Please."}]
+
+
+def test_what_a_mail_says_besides_stands_beside_its_words():
+    said = full(message(trimmed="> We are sorry."))["conversation"]
+
+    assert (said[0]["text"], said[0]["trimmed"]) == ("still down", "> We are sorry.")
 
 
 def test_the_latest_correction_counts_and_a_deleted_message_has_no_words():

@@ -13,7 +13,7 @@ from connectors.base import ConnectorError
 from connectors.events import encode
 from connectors.imap import ImapNetwork
 from connectors.imap.mails import NoComplaint, mail_event
-from connectors.imap.text import from_markup, own_words
+from connectors.imap.markup import QUOTED, lines_of
 from connectors.network import Context, ListenQuery
 
 CAME = datetime(2026, 3, 12, 12, 5, tzinfo=UTC)
@@ -87,6 +87,13 @@ def test_a_mail_without_an_id_has_the_same_name_whichever_way_it_came():
         ("windows-1251", "плохо".encode("cp1251"), "плохо"),
         ("iso-2022-jp", "遅い".encode("iso-2022-jp"), "遅い"),
         ("utf-8", "schäbig".encode()[:4], "sch"),
+        *(
+            (charset, "it’s – 40 € gone".encode("cp1252"), "it’s – 40 € gone")
+            for charset in ("iso-8859-1", "iso-8859-15", "us-ascii", "utf-8", "windows-1252")
+        ),
+        ("iso-8859-1", "it’s schäbig".encode(), "it’s schäbig"),
+        ("iso-8859-2", "źle się dzieje".encode("iso-8859-2"), "źle się dzieje"),
+        ("nonsense-8", "дома пахнет газом".encode("koi8-r"), "дома пахнет газом"),
         ("us-ascii", "schäbig".encode(), "schäbig"),
         ("nonsense-8", "schäbig".encode(), "schäbig"),
         ("nonsense-8", "schäbig".encode("cp1252"), "schäbig"),
@@ -136,6 +143,38 @@ def test_plain_text_goes_before_markup_and_attachments_are_left():
     assert said(cut).text == "in plain", "the end of a large mail is not read"
 
 
+@pytest.mark.parametrize(
+    "disposition",
+    [
+        b'Content-Disposition: inline; filename="a.log"',
+        b"Content-Disposition: inline",
+        b"X-A: 1\r\nContent-Description: log",
+        b"Content-Disposition: inline; filename*=utf-8''l%C3%B6g.txt",
+        b"Content-ID: <a@b>\r\nContent-Disposition: INLINE; filename=a",
+    ],
+)
+def test_a_file_that_is_shown_within_the_mail_is_kept_beside_its_words(disposition):
+    body = (
+        b"--x\r\nContent-Type: text/plain\r\n\r\nMy line drops.\r\n"
+        b"--x\r\nContent-Type: text/plain\r\n"
+        + disposition
+        + b"\r\n\r\n"
+        + b"debug 1\r\n" * 900
+        + b"--x\r\nContent-Type: text/plain\r\n\r\nPlease hurry.\r\n--x--\r\n"
+    )
+
+    event = said(mail(body, HEAD + b"Content-Type: multipart/mixed; boundary=x\r\n"))
+
+    assert event.text == "My line drops.\n\nPlease hurry."
+    assert event.trimmed.startswith("debug 1")
+
+
+def test_a_text_file_alone_is_the_message():
+    head = HEAD + b'Content-Type: text/plain; name="complaint.txt"\r\n'
+
+    assert said(mail(b"My line drops.", head)).text == "My line drops."
+
+
 def test_a_forwarded_mail_says_what_it_forwards():
     inner = (
         b"From: bob@example.org\r\nSubject: inner\r\nContent-Type: text/plain\r\n\r\n"
@@ -149,44 +188,50 @@ def test_a_forwarded_mail_says_what_it_forwards():
     )
 
 
+@pytest.mark.parametrize("disposition", [b"", b"Content-Disposition: attachment\r\n"])
+def test_a_mail_within_is_the_message_where_it_is_forwarded_and_else_beside_it(disposition):
+    inner = b"From: bob@example.org\r\nSubject: inner\r\n\r\nMy bag is lost.\r\n"
+    body = b"--x\r\nContent-Type: text/plain\r\n\r\nSee the mail.\r\n--x\r\n" + disposition
+    body += b"Content-Type: message/rfc822\r\n\r\n" + inner + b"--x--\r\n"
+    head = HEAD + b"Content-Type: multipart/mixed; boundary=x\r\n"
+
+    forwarded = said(mail(body, head.replace(b"My bag", b"Fwd: My bag")))
+    assert (forwarded.text, forwarded.trimmed) == ("See the mail.\n\nMy bag is lost.", None)
+    beside = said(mail(body, head))
+    assert (beside.text, beside.trimmed.strip()) == ("See the mail.", "My bag is lost.")
+
+
 def test_markup_becomes_what_a_reader_sees():
     markup = (
         "<html><head><title>t</title><style>p{}</style></head><body><script>alert(1)</script>"
-        "<p>My&nbsp;bag<br>is <b>lost</b> &lt;again&gt;</p>"
-        "<span style='display: none'>hidden</span>"
-        "<div>Ann</div><blockquote><p>what you wrote</p></blockquote></body></html>"
+        "<p>My&nbsp;bag<br>is <b style='font-size: 0.9em'>lost</b> &lt;again&gt;</p>"
+        "<span style='display: none'>hidden</span><i hidden>hidden</i>"
+        "<div>Ann</div><blockquote><p>what you wrote</p></blockquote>"
+        "<ul><li>one</li><li>two</li></ul><table><tr><td>Name</td><td>Jo</td></tr></table></body></html>"
     )
 
-    assert from_markup(markup) == "My bag\nis lost <again>\n\nAnn"
-    assert from_markup('<p>new</p><div class="gmail_quote"><p>old</p></div>') == "new"
-    assert from_markup('<p>new</p><div id="divRplyFwdMsg">From: x</div><p>old</p>') == "new"
-    assert from_markup("<p>never closed <script>x") == "never closed"
+    lines = [line.strip() for line in lines_of(markup).split("\n") if line.strip()]
+    assert lines == [
+        *("My bag", "is lost <again>", "Ann", f"{QUOTED} what you wrote", "one", "two"),
+        "Name Jo",
+    ]
+    assert lines_of("<p>never closed <script>x").strip() == "never closed"
+    assert "\ue000" not in lines_of("<p>\ue000forged</p>")
 
 
-@pytest.mark.parametrize(
-    "history",
-    [
-        "On Thu, 12 Mar 2026 at 10:00, SkyNorth Care <care@sky.example>\nwrote:\n"
-        "> We are sorry.\n> Yours",
-        "Am 12.03.2026 um 10:00 schrieb SkyNorth:\n> Es tut uns leid.",
-        "Le 12 mars 2026 à 10:00, SkyNorth a écrit :\n> Désolés.",
-        "-----Original Message-----\nFrom: SkyNorth\nWe are sorry.",
-        "Von: SkyNorth\nGesendet: Donnerstag\nAn: Ann\nBetreff: Re: Koffer\n\nEs tut uns leid.",
-        "*From:* SkyNorth\n*Sent:* Thursday\n*To:* Ann\n\nWe are sorry.",
-        "-- \nAnn Example\nHead of Something",
-        "> We are sorry.",
-    ],
-)
-def test_quoted_history_and_signatures_are_cut(history):
-    assert own_words(f"It is still lost.\n\n{history}\n") == "It is still lost."
+@pytest.mark.parametrize("title", [b"Content-Type: text/plain", b"X-Nothing: 1"])
+def test_markup_that_calls_itself_plain_and_entities_are_read_as_what_they_mean(title):
+    head = HEAD + title + b"\r\n"
 
-
-def test_answers_between_the_quoted_lines_stay_and_what_is_forwarded_too():
-    assert own_words("> when?\nyesterday\n> where?\nat the gate") == "yesterday\nat the gate"
-    forwarded = "see below\n---------- Forwarded message ---------\nFrom: Bob\nMy bag is lost."
-    assert own_words(forwarded) == forwarded
-    assert own_words("> nothing but a quotation") == "> nothing but a quotation"
-    assert own_words("From: Berlin\nI flew to: Rome") == "From: Berlin\nI flew to: Rome"
+    assert said(mail(b"<html><body><p>I can&#39;t breathe</p></body></html>", head)).text == (
+        "I can't breathe"
+    )
+    assert said(mail(b"I can&#39;t breathe &amp;amp; it&#x27;s full of gas", head)).text == (
+        "I can't breathe & it's full of gas"
+    )
+    assert said(mail(b"AT&T said a < b &notanentity; and &c", head)).text == (
+        "AT&T said a < b &notanentity; and &c"
+    )
 
 
 @pytest.mark.parametrize(
@@ -194,6 +239,8 @@ def test_answers_between_the_quoted_lines_stay_and_what_is_forwarded_too():
     [
         b"Auto-Submitted: auto-replied (vacation)\r\n",
         b"Auto-Submitted: auto-generated\r\n",
+        b"X-Autoreply: yes\r\n",
+        b"Return-Path: <>\r\nX-Failed-Recipients: a@b.example\r\n",
         b"Content-Type: multipart/report; boundary=x\r\n",
         b"Precedence: auto_reply\r\n",
     ],
@@ -248,8 +295,17 @@ def test_a_clock_that_cannot_be_right_is_not_believed(date):
         b"\r\n" + b"On x\n" * 100_000,
         b"\r\n" + b"\n" * 500_000 + b" " * 500_000,
         b"\r\n" + b"\x00" * 1_000_000 + b"x",
+        b"Content-Type: text/html\r\n\r\n" + b"<ul><li>x" * 100_000,
+        b"Content-Type: text/html\r\n\r\n" + b"<blockquote>x" * 70_000,
+        b"Content-Type: text/html\r\n\r\n<" + b"a" * 900_000,
+        b"Content-Type: text/html\r\n\r\n" + b'<p style="display' + b" " * 900_000,
+        b"Subject: Re: x\r\n\r\n" + b"From: a@b 12.3.2026 10:02\n" * 40_000,
+        b"Subject: Re: x\r\n\r\n" + b"> a\nb\n" * 100_000,
+        b"Subject: Re: x\r\n\r\n" + b"-" * 900_000 + b"x",
+        b"Subject: Re: x\r\n\r\n" + b"[image" * 150_000,
+        b"\r\n" + b"1 " * 400_000 + b"\n" + b"Regards\n" * 50_000,
     ],
-    ids=range(22),
+    ids=range(31),
 )
 def test_a_hostile_mail_harms_nobody(raw):
     started = time.monotonic()

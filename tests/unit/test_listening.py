@@ -9,7 +9,7 @@ from aiokafka.structs import TopicPartition
 from fakes import NOON, tweet
 
 from connectors.base import SourceError
-from connectors.events import Checkpoint, Deleted, SourcedEvent, decode
+from connectors.events import Checkpoint, Complaint, Deleted, SourcedEvent, decode
 from stream.errors import BrokerAway, DatabaseAway
 from stream.ingest.live import Listener
 
@@ -144,6 +144,61 @@ async def test_a_source_that_only_passes_moves_its_cursor_too():
 
     assert places["test"] == 20
     assert broker.messages == []
+
+
+async def test_what_a_source_skips_is_counted_by_its_reason():
+    broker = Broker()
+    steps = [
+        Checkpoint(1, skipped="an automatic answer"),
+        Checkpoint(2, skipped="it cannot be read (ValueError)"),
+        Checkpoint(3, skipped="it cannot be read (TypeError)"),
+        Checkpoint(4),
+    ]
+    listening = listener(Source(steps), broker, Places(broker))
+
+    await listening.run()
+
+    assert listening.stats.skipped == {"an automatic answer": 1, "it cannot be read": 2}
+
+
+def mail(number, *, answers=None, conversation=None):
+    id = f"email:{number}"
+    return SourcedEvent(
+        Complaint(
+            id=id,
+            conversation=f"email:{conversation or answers or number}",
+            in_reply_to=answers and f"email:{answers}",
+            occurred_at=NOON,
+            text="hello",
+        ),
+        number,
+    )
+
+
+async def test_an_answer_to_an_answer_joins_the_conversation_that_is_known():
+    broker = Broker()
+    places = Places(broker, {"email:7": "email:root7", "email:9": "email:root9"})
+    mails = [
+        *(mail(1), mail(2, answers=1), mail(3, answers=2), mail(4, answers=3, conversation=3)),
+        *(mail(8, answers=7), mail(10, answers=99, conversation=9), mail(11, answers=98)),
+    ]
+
+    lost = SourceError("lost", retry_after=0.0)
+    await listener(Source([*mails[:2], lost], mails[2:]), broker, places).run()
+
+    told = [decode(each.value).conversation for each in broker.messages]
+    assert told[:4] == ["email:1"] * 4, "whether it was published before or just now"
+    assert told[4:] == ["email:root7", "email:root9", "email:98"]
+
+
+async def test_the_conversation_of_a_post_is_the_networks_own():
+    broker = Broker()
+    places = Places(broker, {"x:7": "x:elsewhere"})
+    reply = SourcedEvent(tweet("x:2", conversation="x:root2", in_reply_to="x:7"), 2)
+
+    await listener(Source([reply]), broker, places).run()
+
+    assert decode(broker.messages[0].value).conversation == "x:root2"
 
 
 async def test_a_database_that_is_away_for_a_moment_costs_nothing():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client import generate_latest
 
-from stream.observe.metrics import LEVELS, Metrics, store_metrics
+from stream.observe.metrics import LEVELS, IngestMetrics, Metrics, store_metrics
 from stream.postgres.gauges import Figures
 
 
@@ -98,3 +98,13 @@ def test_the_database_tells_its_queue_its_outbox_and_its_sources():
         == 3.25
     )
     assert told.get_sample_value("earshot_source_silent_seconds", {"source": "bluesky"}) == 12
+
+
+def test_what_a_network_gave_that_is_no_event_is_counted_by_its_reason():
+    metrics = IngestMetrics()
+    metrics.skipped("imap:care", {"an automatic answer": 2})
+    metrics.skipped("imap:care", {"an automatic answer": 1, "it says nothing": 1})
+
+    told = generate_latest(metrics.registry).decode()
+    series = 'earshot_ingest_skipped_total{reason="an automatic answer",source="imap:care"} 3.0'
+    assert series in told

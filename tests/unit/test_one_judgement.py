@@ -102,6 +102,18 @@ async def test_a_title_a_brand_and_a_direction_are_part_of_the_judgement():
     assert judgements["call:1"].analysis.call.customer_turns == 2
 
 
+async def test_what_a_mail_says_besides_is_redacted_and_not_judged():
+    mail = COMPLAINT.model_copy(update={"trimmed": "VoltLine wrote to jo@example.org:\n> fire"})
+
+    [plain, trimmed] = judge()([COMPLAINT, mail])
+
+    assert (trimmed.text, trimmed.analysis) == (plain.text, plain.analysis)
+    assert plain.trimmed is None
+    assert trimmed.trimmed is not None
+    assert trimmed.trimmed.endswith("> fire")
+    assert "jo@example.org" not in trimmed.trimmed
+
+
 async def test_alert_explain_reads_what_a_worker_stores():
     judgements = await by_a_worker()
 

@@ -48,6 +48,9 @@ class MessageOut(BaseModel):
     direction: str | None
     author: str | None
     text: str | None
+    trimmed: str | None = Field(
+        description="what stands in a mail besides: quoted history, signature, footers; not judged"
+    )
     language: str | None
     occurred_at: datetime
     sentiment: str | None

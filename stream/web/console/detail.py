@@ -104,6 +104,7 @@ def _message(row: Row, corrected: Mapping[str, Any]) -> dict[str, Any]:
         "author": row["author"],
         "at": stamp(row["occurred_at"]),
         "text": text,
+        "trimmed": row["trimmed"],
         "language": row["language"],
         "abstained": row["abstained"],
         "judged": {

@@ -52,6 +52,8 @@ export default {
           :title="'dissatisfaction ' + turn.dissatisfaction">{{ turn.dissatisfaction }}</span></li></ol>
       <p v-else class="text" dir="auto"><template v-for="(part, at) in parts(message, message.text)" :key="at"><mark
         v-if="part.marked">{{ part.text }}</mark><template v-else>{{ part.text }}</template></template></p>
+      <details v-if="message.trimmed" class="trimmed"><summary>Quoted text, signature and footers</summary>
+        <p class="text faint" dir="auto">{{ message.trimmed }}</p></details>
       <footer v-if="!message.own && message.kind !== 'deleted'">
         <span v-if="message.abstained"
           class="chip look">not judged{{ message.language && message.language !== 'en' ? ': ' + message.language : '' }}</span>
