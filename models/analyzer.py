@@ -26,7 +26,7 @@ from models.taxonomy.classifier import (
     shown_words,
 )
 from models.text import normalize
-from models.urgency import LEAST_REASON, REASONS, Urgency, worst
+from models.urgency import LEAST_REASON, REASONS, Urgency, of_letter
 
 LABELS: tuple[SentimentLabel, ...] = get_args(SentimentLabel)
 
@@ -148,7 +148,7 @@ class Analyzer:
         ]
 
     def _urgencies(self, texts: Sequence[str], outputs: Outputs) -> list[Urgency | None]:
-        """The urgency of each text; of a letter that of its worst passage."""
+        """The urgency of each text; of a letter with that of its passages."""
         scale = self._artifact.urgency
         if scale is None or not outputs.level.shape[-1]:
             return [None] * len(texts)
@@ -157,7 +157,7 @@ class Analyzer:
         pieces = [piece for of_text in cut.values() for piece in of_text]
         of_pieces = iter(urgencies(self._encoder(pieces), scale) if pieces else ())
         return [
-            worst([whole[row], *(next(of_pieces) for _ in of_text)]) if of_text else whole[row]
+            of_letter(whole[row], [next(of_pieces) for _ in of_text]) if of_text else whole[row]
             for row, of_text in cut.items()
         ]
 

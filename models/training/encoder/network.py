@@ -47,10 +47,13 @@ class Head(nn.Module):
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """hidden: (batch, tokens, dim), mask: (batch, tokens). Returns logits (batch, classes)."""
+        return self.logits_of(self.pooled(hidden, mask), hidden[:, 0])
+
+    def pooled(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """What the query sees, (batch, dim)."""
         score = hidden @ self.query / math.sqrt(hidden.shape[-1])  # (batch, tokens)
         score = score + (mask.to(score.dtype) - 1.0) * 1e4
-        seen = (score.softmax(-1).unsqueeze(-1) * hidden).sum(1)  # (batch, dim)
-        return self.logits_of(seen, hidden[:, 0])
+        return (score.softmax(-1).unsqueeze(-1) * hidden).sum(1)
 
     def logits_of(self, seen: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
         """Logits (batch, classes). seen: by the query; first: the first token; (batch, dim)."""

@@ -31,6 +31,7 @@ from models.training.release.refit_heads import hand_on_calls, no_worse
 from models.training.release.release import CALIBRATION_TEXTS, publish, served, story_of, tested
 from models.training.release.release import write as write_story
 from models.training.triage.calibrate import calibrated, figures
+from models.training.triage.complaint_head import fit_complaints
 from models.training.triage.data import TriageData
 from models.training.triage.labelled import Labelled
 from models.training.triage.recipe import TriageRecipe
@@ -88,6 +89,9 @@ def train_triage(
         return _figures(tuning, network, data)
 
     tuning.run(log, look)
+    labelled = [example for example in corpus.train if example.complaint != IGNORED]
+    ids = [tuning.ids(example.text) for example in labelled]
+    fit_complaints(start.network, labelled, ids, recipe.seed)
     return release(recipe, start, data, corpus, out, log)
 
 
