@@ -6,6 +6,7 @@ Held by the start's judgement alone it lost half a point of F1 on validation tex
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -26,7 +27,7 @@ def fit_complaints(
         return
     torch.manual_seed(seed)
     truth = torch.tensor([examples[row].complaint for row in rows])
-    head = network.complaint
+    head = cast(Head, network.complaint)
     inputs = _inputs(network, head, [ids[row] for row in rows])
     trained = [weight for name, weight in head.named_parameters() if name != "query"]
     optimizer = torch.optim.AdamW(trained, lr=RATE, weight_decay=DECAY)
