@@ -74,6 +74,7 @@ def message(row: Row) -> Message:
         complaint=scores.get("complaint"),
         alarm=scores.get("alarm"),
         need=scores.get("need"),
+        settled=scores.get("settled"),
         dissatisfaction=None if dissatisfaction is None else float(dissatisfaction),
         topic=row["topic"],
         problem=row["problem"],

@@ -50,6 +50,7 @@ class Message:
     abstained: bool = False
     alarm: float | None = None  # -1 to 1: reads like messages that a person must see within minutes
     need: float | None = None  # -1 to 1: reads like messages that need a person
+    settled: float | None = None  # probability that it says the matter is over, in its context
     call: CallState | None = None  # of a transcript
     failed: Step | None = None  # the step that could not judge it
 
@@ -87,6 +88,7 @@ class Ticket:
     first_at: datetime
     last_inbound_at: datetime
     answered_at: datetime | None  # the brand's last answer after the last inbound message
+    settled_at: datetime | None = None  # the customer's last word, where it closes the ticket
 
 
 def shortened(text: str, length: int) -> str:

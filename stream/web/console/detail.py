@@ -18,11 +18,12 @@ _FIELDS = (
 )
 _MOMENTS = (
     *("first_at", "last_inbound_at", "answered_at", "received_at"),
-    *("waiting_since", "snoozed_until"),
+    *("waiting_since", "snoozed_until", "settled_at"),
 )
 _NAMES = {
     "answered_at": "answered",
     "last_inbound_at": "last message",
+    "settled_at": "settled",
     "snoozed_until": "snoozed until",
 }
 
