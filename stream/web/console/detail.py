@@ -46,7 +46,7 @@ def detail(
         }
     messages = [_message(row, corrected.get(row["id"], {})) for row in conversation]
     fields = {name: ticket[name] for name in _FIELDS}
-    moments = {name.removesuffix("_at"): stamp(ticket[name]) for name in _MOMENTS}
+    moments = {name.removesuffix("_at"): stamp(ticket.get(name)) for name in _MOMENTS}
     return {
         **fields,
         **moments,
