@@ -4,17 +4,21 @@ back; in a real PostgreSQL.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 
 import pytest
 from history import answer, deletion, tweet
 from rows import ask, do
+from typer.testing import CliRunner
 
+from stream.cli.main import app
 from stream.desk.actions import Claim, NotAllowed, Reopen, Resolve, Wait
 from stream.desk.alert_book import AlertBook
 from stream.desk.queue import Filter, QueueReader
 from stream.desk.tickets import Desk
+from stream.errors import UserError
 
 SMOKE = "@VoltLine smoke is coming out of your router, it burnt my hand"
 OVER = "All good now, the smoke is gone. Thank you so much!"
@@ -248,3 +252,24 @@ async def test_a_store_that_dies_in_the_middle_of_settling_has_done_nothing(
     assert alert.recovered_at is None
     saved = await store.save(story()[2:])
     assert [alert.recovered_at is not None for alert in saved.alerts] == [True]
+
+
+async def test_the_command_line_lists_settled_tickets_and_undoes_one(
+    store, desk, postgres_url, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", postgres_url)
+    monkeypatch.setenv("EARSHOT_HOME", str(tmp_path))
+    await store.save(story())
+
+    def earshot(*arguments: str):
+        return CliRunner().invoke(app, ["tickets", *arguments])
+
+    listed = await asyncio.to_thread(earshot, "--state", "settled", "--json")
+    undone = await asyncio.to_thread(earshot, "--reopen", "x:1", "--by", "ada")
+    missing = await asyncio.to_thread(earshot, "--reopen", "x:9")
+
+    assert json.loads(listed.stdout)["id"] == "x:1"
+    assert undone.stdout.startswith("open: P1, priority ")
+    assert (await history(desk))[-1] == ("edited", "re-opened: not settled", "ada")
+    assert isinstance(missing.exception, UserError)
+    assert "there is no ticket x:9" in str(missing.exception)

@@ -24,6 +24,7 @@ _NAMES = {
     "answered_at": "answered",
     "last_inbound_at": "last message",
     "settled_at": "settled",
+    "unsettled_at": "not settled by the word of",
     "snoozed_until": "snoozed until",
 }
 
