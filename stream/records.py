@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION: Literal[1] = 1
 Level = Literal["P1", "P2", "P3", "P4"]
-State = Literal["new", "open", "waiting", "snoozed", "resolved"]
+State = Literal["new", "open", "waiting", "snoozed", "resolved", "settled"]
+AlertKind = Literal["p1", "burst", "spend", "surge", "backlog"]
 UNNAMED = "other"  # the topic of messages whose topic nobody knows
 
 
@@ -77,6 +78,9 @@ class TicketFields(BaseModel):
     last_inbound_at: datetime
     received_at: datetime
     answered_at: datetime | None = None
+    settled_at: datetime | None = Field(
+        None, description="the customer's last word, where it closes the ticket"
+    )
     waiting_since: datetime | None = None
     state: State
     owner: str | None = None
@@ -103,7 +107,8 @@ class WithdrawnTicket(_Published):
 
 class AlertRecord(_Published):
     """Something that cannot wait. Key: `id` (`p1:ticket:version`, `burst:brand:topic:start`).
-    severity: 1-10.
+    severity: 1-10. surge: more P1 tickets of a brand than usual. backlog: P1 tickets of messages
+    that were old when they arrived. recovered_at: over, or taken back.
 
     excerpt, factors: of the ticket as it is stored now; the row of an alert quotes nobody, so that
     a deletion leaves nothing behind.
@@ -111,7 +116,7 @@ class AlertRecord(_Published):
 
     id: str
     version: int = 1
-    kind: Literal["p1", "burst", "spend"]
+    kind: AlertKind
     severity: int
     brand: str | None = None
     topic: str | None = None

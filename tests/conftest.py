@@ -19,6 +19,7 @@ import hypothesis
 import promises
 import pytest
 import schedule
+from history import ANY_AGE
 from scratch import scratch_folder
 from stores import Stores
 
@@ -177,5 +178,5 @@ async def postgres_url(postgres: Postgres) -> AsyncIterator[str]:
 @pytest.fixture
 async def store(postgres_url: str) -> AsyncIterator[Stores]:
     engine = open_engine(postgres_url)
-    yield Stores(engine)
+    yield Stores(engine, history_after=ANY_AGE)
     await engine.dispose()

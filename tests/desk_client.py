@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
-from history import tweet, worst
+from history import ANY_AGE, tweet, worst
 from people import quick_people
 from serving import web
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -104,7 +104,7 @@ class Office:
 async def small_desk(url: str) -> AsyncIterator[str]:
     """A server with three tickets, an alert and a draft."""
     engine = open_engine(url)
-    store = Stores(engine, fold=worst)
+    store = Stores(engine, fold=worst, history_after=ANY_AGE)
     await store.save([tweet(1, 95), tweet(2, 70), tweet(3, 80, brand="Other")])
     replies = Replies(engine)
     [wanted] = await replies.to_draft(["x:1"])

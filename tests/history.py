@@ -14,6 +14,7 @@ from stream.triage.judgement import Judgement
 from stream.triage.ticket import Factor, Message, Ticket
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
+ANY_AGE = timedelta(days=36_500)  # of messages that are not history yet
 SEVERE = "My line is down since Monday and nobody answers me. My mother's alarm pendant needs it!"
 
 

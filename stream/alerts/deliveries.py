@@ -46,7 +46,7 @@ class Deliveries:
 
         Left out are alerts that somebody has acknowledged, and snoozed ones: itself or another one
         of its brand and topic (of its ticket). The end of a burst goes to those sinks alone that
-        got its beginning.
+        got its beginning, and so does what takes a P1 alert back.
         """
         values = {
             "sink": route.name,
@@ -57,6 +57,7 @@ class Deliveries:
             "lasting": route.max_age + timedelta(days=2),
         }
         async with reachable(), self._engine.begin() as connection:
+            await connection.execute(_UNTOLD, values)
             queued = (await connection.execute(_RAISED, values)).rowcount
             if route.recovered:
                 queued += (await connection.execute(_RECOVERED, values)).rowcount
@@ -128,6 +129,10 @@ _RAISED = text("""
       and (cardinality(cast(:brands as text[])) = 0 or a.brand = any(cast(:brands as text[])))
       and a.severity >= :min_severity
       and a.acknowledged_at is null
+      and (a.kind <> 'p1' or a.recovered_at is null)
+      -- Old messages come in heaps: the heap is told once it has come to rest, or lasts for long.
+      and (a.kind <> 'backlog' or a.updated_at < now() - interval '5 minutes'
+           or a.created_at < now() - interval '1 hour')
       and not exists (
           select from alert_deliveries d
           where (d.sink, d.alert_id, d.kind) = (:sink, a.id, 'raised')
@@ -141,13 +146,21 @@ _RAISED = text("""
       )
     on conflict do nothing
 """)
+# A P1 alert that was taken back before anybody was told of it is told to nobody.
+_UNTOLD = text("""
+    delete from alert_deliveries d using alerts a
+    where d.sink = :sink and d.kind = 'raised' and d.state = 'queued' and d.attempts = 0
+      and a.id = d.alert_id and a.kind = 'p1' and a.recovered_at is not null
+""")
 _RECOVERED = text("""
     insert into alert_deliveries (sink, alert_id, kind, severity)
     select d.sink, a.id, 'recovered', a.severity
     from alerts a
     join alert_deliveries d
       on d.alert_id = a.id and d.sink = :sink and d.kind = 'raised' and d.state = 'sent'
-    where a.created_at >= now() - cast(:lasting as interval) and a.recovered_at is not null
+    where a.recovered_at is not null
+      and (a.created_at >= now() - cast(:lasting as interval)
+           or a.recovered_at >= now() - cast(:lasting as interval))
       and not exists (
           select from alert_deliveries r
           where (r.sink, r.alert_id, r.kind) = (:sink, a.id, 'recovered')

@@ -222,7 +222,12 @@ def title(alert: AlertRecord, *, recovered: bool = False) -> str:
     evidence = alert.evidence
     about = f" about {alert.topic}" if alert.topic and alert.topic != UNNAMED else ""
     if alert.kind == "p1":
-        return f"{brand}: a P1 ticket{about}"
+        return _title_of_p1(alert, f"{brand}: ", about)
+    if alert.kind == "surge":
+        return _title_of_surge(alert, brand, recovered=recovered)
+    if alert.kind == "backlog":
+        many = _tickets(evidence)
+        return f"{brand}: {many} among messages that were older than a day when they came"
     if alert.kind == "spend":
         spent = float(evidence.get("spent_dollars", 0))
         budget = float(evidence.get("budget_dollars", 0))
@@ -234,11 +239,37 @@ def title(alert: AlertRecord, *, recovered: bool = False) -> str:
     return f"{brand}: {evidence.get('negative')} negative messages{about} where {usual} were usual"
 
 
+def _title_of_p1(alert: AlertRecord, brand: str, about: str) -> str:
+    evidence = alert.evidence
+    over = evidence.get("over") if alert.recovered_at else None
+    more = int(evidence.get("tickets", 1)) - 1
+    also = f" and {more} more of the same person" if more > 0 else ""
+    return f"{brand}a P1 ticket{about}{also}" + (f" is taken back: {over}" if over else "")
+
+
+def _title_of_surge(alert: AlertRecord, brand: str, *, recovered: bool) -> str:
+    many = _tickets(alert.evidence, int(alert.evidence.get("before", 0)))
+    if recovered:
+        return f"{brand}: the surge of P1 tickets is over after {many}"
+    usual = f"{alert.evidence.get('usual', 0):g}"
+    return f"{brand}: {many} within the hour where {usual} are usual"
+
+
+def _tickets(evidence: Mapping[str, Any], before: int = 0) -> str:
+    count = int(evidence.get("tickets", 1)) + before
+    return f"{count} P1 ticket{'' if count == 1 else 's'}"
+
+
 def facts(alert: AlertRecord, factors: Sequence[Mapping[str, Any]] = ()) -> list[tuple[str, str]]:
     """The first facts for a person, by name."""
     rows = [("Since", f"{alert.started_at:%Y-%m-%d %H:%M} UTC")]
     if alert.kind == "burst":
         rows += _burst_facts(alert)
+    if alert.kind == "backlog":
+        first, last = alert.evidence.get("first", ""), alert.evidence.get("last", "")
+        rows.append(("Written", f"{first[:16]} to {last[:16]} UTC".replace("T", " ")))
+    if over := alert.evidence.get("over"):
+        rows.append(("Taken back", over))
     if alert.ticket_id:
         rows.append(("Ticket", alert.ticket_id))
         rows.append(("Priority", str(alert.evidence.get("priority", ""))))

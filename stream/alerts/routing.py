@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,8 +15,9 @@ from connectors.catalog import SINKS, sink
 from connectors.events import wrong_field
 from connectors.notices import Sink
 from stream.errors import UserError
+from stream.records import AlertKind
 
-Kind = Literal["p1", "burst", "spend"]
+OF_P1: tuple[AlertKind, ...] = ("surge", "backlog")  # P1 tickets that alert as one
 
 
 class _Sink(BaseModel):
@@ -25,7 +26,7 @@ class _Sink(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     type: str
-    kinds: tuple[Kind, ...] = ("burst", "p1", "spend")
+    kinds: tuple[AlertKind, ...] = ("burst", "p1", "spend")
     brands: tuple[str, ...] = ()
     min_severity: Annotated[int, Field(ge=1, le=10)] = 1
     recovered: bool = True
@@ -50,7 +51,7 @@ class Route:
 
     name: str
     type: str
-    kinds: tuple[Kind, ...]
+    kinds: tuple[AlertKind, ...]
     brands: tuple[str, ...]
     min_severity: int
     recovered: bool
@@ -95,7 +96,7 @@ def _route(name: str, row: _Sink, path: Path, environment: Mapping[str, str]) ->
     return Route(
         name=name,
         type=row.type,
-        kinds=row.kinds,
+        kinds=_with_summaries(row.kinds),
         brands=row.brands,
         min_severity=row.min_severity,
         recovered=row.recovered,
@@ -103,6 +104,13 @@ def _route(name: str, row: _Sink, path: Path, environment: Mapping[str, str]) ->
         max_age=timedelta(hours=row.max_age_hours),
         options=options,
     )
+
+
+def _with_summaries(kinds: tuple[AlertKind, ...]) -> tuple[AlertKind, ...]:
+    """Who hears of P1 tickets hears of those that alert as one, too."""
+    if "p1" not in kinds:
+        return kinds
+    return (*kinds, *(kind for kind in OF_P1 if kind not in kinds))
 
 
 def _secret(value: Any, place: str, environment: Mapping[str, str]) -> Any:

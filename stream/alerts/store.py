@@ -10,6 +10,7 @@ from sqlalchemy import column, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from stream.alerts.grouping import TOGETHER
 from stream.postgres.database import reachable
 from stream.postgres.tables import Moment, alerts, events
 from stream.records import AlertRecord
@@ -65,6 +66,16 @@ class Alerts:
         return await self._change(
             alert_id, alerts.c.recovered_at.is_distinct_from(at), recovered_at=at
         )
+
+    async def end_surges(self, since: datetime) -> list[AlertRecord]:
+        """Mark the surges as over that no further P1 ticket joined for an hour; returns those that
+        are over since then.
+        """
+        query = select(alerts).where(alerts.c.kind == "surge", alerts.c.recovered_at >= since)
+        async with reachable(), self._engine.begin() as connection:
+            await connection.execute(_END_SURGES, {"quiet": TOGETHER})
+            rows = (await connection.execute(query.order_by(alerts.c.id))).mappings().all()
+        return [AlertRecord(**row) for row in rows]
 
     async def acknowledge(self, alert_id: str, actor: str) -> AlertRecord | None:
         """A person has seen it: the first one stays. None when there is no such alert."""
@@ -172,6 +183,14 @@ class Alerts:
         return None if stored is None else AlertRecord(**stored)
 
 
+_END_SURGES = text("""
+    update alerts a
+    set recovered_at = now(), ended_at = now(), version = a.version + 1, updated_at = now()
+    where a.kind = 'surge' and a.recovered_at is null and not exists (
+        select from alert_tickets j
+        where j.alert_id = a.id and j.joined_at > now() - cast(:quiet as interval)
+    )
+""")
 _OPEN = text("""
     select alerts.*, lately.latest, lately.touched_at
     from alerts

@@ -69,7 +69,7 @@ class BurstJudge:
         self._hours: dict[tuple[str, datetime], tuple[float, list[Cell]]] = {}
 
     async def look(self) -> list[AlertRecord]:
-        """The bursts that are new, changed or over, as they are stored.
+        """The bursts that are new, changed or over, and surges that are over, as they are stored.
 
         The same burst may come twice; then it has the same id and version.
         """
@@ -82,6 +82,7 @@ class BurstJudge:
                         raised += await self._judge(brand, stretch, exact=self._exact)
                 for burst in await self._alerts.open_bursts():
                     raised += await self._recover(burst)
+                raised += await self._alerts.end_surges(self._since)
                 self._since = following
         return raised
 

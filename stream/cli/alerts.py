@@ -45,7 +45,7 @@ def add_to(app: typer.Typer) -> None:
 
 @alert.command("list")
 def alert_list(
-    kind: Annotated[str | None, typer.Option(help="burst, p1 or spend.")] = None,
+    kind: Annotated[str | None, typer.Option(help="burst, p1, surge, backlog or spend.")] = None,
     unacknowledged: Annotated[
         bool, typer.Option("--open", help="Only those that nobody has acknowledged.")
     ] = False,
@@ -196,8 +196,10 @@ def _no_such(id: str) -> UserError:
 
 def _state(alert: AlertRecord) -> str:
     states = []
-    if alert.kind == "burst":
+    if alert.kind in ("burst", "surge"):
         states.append("over" if alert.recovered_at else "goes on")
+    if over := alert.evidence.get("over"):
+        states.append(f"taken back: {over}")
     if alert.acknowledged_by:
         states.append(f"acknowledged by {alert.acknowledged_by}")
     if alert.snoozed_until and alert.snoozed_until > datetime.now(UTC):

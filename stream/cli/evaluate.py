@@ -87,6 +87,32 @@ def evaluate_triage(data: Data, model: ShippedModel = None) -> None:
     show.figures(figures)
 
 
+@evaluate.command("conversations")
+def evaluate_conversations(
+    data: Annotated[
+        Path, typer.Option("--data", help="JSON lines: turns [{speaker, text}] and state.")
+    ],
+    model: ShippedModel = None,
+) -> None:
+    """What the customer's last word does to the ticket: kept, lowered or closed, and how often
+    wrongly, on a file of conversations that are settled, waiting or open.
+    """
+    from stream.brands import Brands
+    from stream.store.rows import as_stored
+    from stream.triage.conversations import evaluate_conversations as measure
+    from stream.triage.evaluate import UnusableLabels
+    from stream.triage.judgement import Judge
+
+    judge = Judge(_analyzer(model), Brands(()))
+    try:
+        figures = measure(data, lambda events: [as_stored(stored) for stored in judge(events)])
+    except UnusableLabels as error:
+        raise UserError(str(error)) from None
+    except OSError as error:
+        raise UserError(f"{data}: {error.strerror}") from None
+    show.figures(figures)
+
+
 @evaluate.command("replies")
 def evaluate_replies(
     data: Data,

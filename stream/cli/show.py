@@ -150,8 +150,12 @@ def alert_line(alert: Any) -> Text:
             f"{brand}: {evidence['negative']} negative messages where"
             f" {evidence['expected']:g} were usual, mostly about {alert.topic or 'other'}"
         )
-    else:
+    elif alert.kind == "p1":
         text = f"{brand}: P1 ticket {alert.ticket_id}"
+    else:
+        from stream.alerts.notifier import title
+
+        text = title(alert, recovered=alert.recovered_at is not None)
     when = f"{alert.started_at:%Y-%m-%d %H:%M}Z"
     return Text.assemble(("  ! ", style), plain(f"{when}  {text} (severity {alert.severity})"))
 

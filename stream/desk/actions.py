@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from stream.triage.settlement import weight_before
+from stream.triage.ticket import Factor
 
 LONGEST_NOTE = 4000  # characters
 MOST_TAGS = 20
@@ -61,7 +64,7 @@ class Resolve(_Action):
 
 
 class Reopen(_Action):
-    """Back into the queue."""
+    """Back into the queue; a ticket that the customer settled, with all its weight."""
 
     action: Literal["reopen"] = "reopen"
 
@@ -106,7 +109,7 @@ def apply(ticket: Row, action: Action, actor: str, now: datetime) -> Edit | None
     changes = {
         name: [_plain(ticket[name]), _plain(value)]
         for name, value in values.items()
-        if name != "notes"
+        if name not in ("notes", "factors")
     }
     if "notes" in values:
         changes["notes"] = [len(ticket["notes"]), len(values["notes"])]
@@ -130,7 +133,7 @@ def _target(ticket: Row, action: Action, actor: str, now: datetime) -> tuple[str
             owner = ticket["owner"] or actor
             return "resolved", {"state": "resolved", "snoozed_until": None, "owner": owner}
         case Reopen():
-            return "re-opened", {"state": "open", "snoozed_until": None}
+            return _reopen(ticket)
         case Note():
             note = {"at": now.isoformat(timespec="seconds"), "who": actor, "text": action.text}
             return "a note", {"notes": [*ticket["notes"], note]}
@@ -138,11 +141,25 @@ def _target(ticket: Row, action: Action, actor: str, now: datetime) -> tuple[str
             return "tags", {"tags": _tags(ticket["tags"], action)}
 
 
+def _reopen(ticket: Row) -> tuple[str, dict[str, Any]]:
+    opened: dict[str, Any] = {"state": "open", "snoozed_until": None}
+    if ticket.get("settled_at") is None:
+        return "re-opened", opened
+    weight = weight_before(Factor(**factor) for factor in ticket["factors"])
+    return "re-opened: not settled", opened | {
+        "settled_at": None,
+        "unsettled_at": ticket["settled_at"],
+        "priority": weight.priority,
+        "level": weight.level,
+        "factors": [asdict(factor) for factor in weight.factors],
+    }
+
+
 def _claim(ticket: Row, action: Claim, actor: str) -> dict[str, Any]:
     owner = ticket["owner"]
     if owner not in (None, actor) and not action.force:
         raise NotAllowed(f"{owner} has this ticket; ask them, or claim it with force")
-    if ticket["state"] in ("open", "resolved"):
+    if ticket["state"] in ("open", "resolved", "settled"):
         return {"owner": actor}
     return {"owner": actor, "state": "open", "snoozed_until": None}
 
@@ -162,8 +179,8 @@ def _snooze(action: Snooze, now: datetime) -> dict[str, Any]:
 
 
 def _refuse_resolved(ticket: Row, verb: str) -> None:
-    if ticket["state"] == "resolved":
-        raise NotAllowed(f"the ticket is resolved: re-open it to {verb}")
+    if ticket["state"] in ("resolved", "settled"):
+        raise NotAllowed(f"the ticket is {ticket['state']}: re-open it to {verb}")
 
 
 def _tags(tags: list[str], action: Tag) -> list[str]:

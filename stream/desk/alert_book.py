@@ -33,7 +33,13 @@ _WITH_STATUS = f"""
         select lately.*, t.level as ticket_level, t.state as ticket_state, t.owner as ticket_owner,
                t.excerpt as ticket_excerpt, t.priority as ticket_priority,
                case when recovered_at is not null then 'over'
-                    when kind = 'p1' and (t.id is null or t.state = 'resolved') then 'over'
+                    when kind in ('p1', 'surge', 'backlog')
+                         and (t.id is null or t.state in ('resolved', 'settled'))
+                         and not exists (
+                             select from alert_tickets j join tickets o on o.id = j.ticket_id
+                             where j.alert_id = lately.id
+                               and o.state not in ('resolved', 'settled')
+                         ) then 'over'
                     when lately.snoozed_until > now() then 'snoozed'
                     when acknowledged_at is not null then 'acknowledged'
                     else 'open' end as status

@@ -62,6 +62,11 @@ _ALWAYS = """
     ))
 """
 _MATCHES = " and ".join([*_ABOUT.values(), _ALWAYS])
+_OPEN = """(
+    t.state not in ('resolved', 'settled')
+    and not (t.state = 'snoozed' and t.snoozed_until > now())
+)"""
+_SETTLED_LATELY = "(t.state = 'settled' and t.updated_at > now() - interval '7 days')"
 # Columns of a line. why: the strongest reasons in words; the others are read with the ticket.
 REASONS = 3
 _LINE = f"""
@@ -115,6 +120,16 @@ _URGENT = text(f"""
     limit 50
 """).columns(why=JSONB)  # noqa: S608  our own words
 
+# What customers closed themselves, the latest first: for who looks after them.
+_SETTLED = text(f"""
+    select {_LINE}, t.priority as queue_priority, false as late, false as will_be_late,
+        null as open_by
+    from tickets t
+    where {_SETTLED_LATELY} and {_MATCHES}
+    order by t.updated_at desc, t.id
+    limit :limit
+""").columns(why=JSONB)  # noqa: S608  our own words
+
 _KEYS: dict[Sort, tuple[str, str, str]] = {
     # the column, its type, and how it compares when the next page begins
     "priority": ("priority", "integer", "(t.priority, t.id) < (cast(:at as integer), :after)"),
@@ -147,8 +162,8 @@ _FACETS = text(f"""
         ('all', 'found', true)
     ) as choices (facet, value, fits)
     cross join lateral (select {_MISSES}) as failed (misses)
-    where t.state <> 'resolved' and not (t.state = 'snoozed' and t.snoozed_until > now())
-        and {_ALWAYS}
+    where ({_OPEN} or (facet = 'state' or cast(:state as text) = 'settled') and {_SETTLED_LATELY})
+      and {_ALWAYS}
       and value is not null and misses = (not fits)::int
     group by facet, value
     order by facet, n desc, value
@@ -165,12 +180,11 @@ class QueueReader:
         """The open tickets as lines, most urgent first; at most LONGEST.
 
         late: the promise is broken; will_be_late: it will be, at the pace of the last hour;
-        open_by: who looks at it.
+        open_by: who looks at it. Of the state `settled`: those of the last days, the latest first.
         """
+        query = _SETTLED if filter.state == "settled" else _QUEUE
         async with reachable(), self._engine.connect() as connection:
-            rows = await connection.execute(
-                _QUEUE, _values(filter) | {"limit": min(limit, LONGEST)}
-            )
+            rows = await connection.execute(query, _values(filter) | {"limit": min(limit, LONGEST)})
             return [dict(row) for row in rows.mappings()]
 
     async def urgent(self, filter: Filter) -> list[Row]:

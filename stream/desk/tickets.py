@@ -57,7 +57,7 @@ _SIMILAR = text("""
 _INCIDENT = text("""
     select n.id, n.title, n.severity, n.started_at, n.ended_at, n.evidence -> 'words' as words,
            count(t.id)::int as tickets,
-           (count(t.id) filter (where t.state <> 'resolved'))::int as open
+           (count(t.id) filter (where t.state not in ('resolved', 'settled')))::int as open
     from incident_tickets mine
     join incidents n on n.id = mine.incident_id
     join incident_tickets i on i.incident_id = n.id and i.state = 'joined'

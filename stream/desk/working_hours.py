@@ -20,7 +20,8 @@ _STORED = text("""
     from desk_clocks left join desk_shifts using (brand) group by brand, time_zone
 """)
 _RUN_ANEW = text(
-    "update tickets set level = level where brand = any(:brands) and state <> 'resolved'"
+    "update tickets set level = level"
+    " where brand = any(:brands) and state not in ('resolved', 'settled')"
 )
 
 

@@ -330,7 +330,8 @@ _LIST = text("""
            coalesce(now_in.open, 0) as open, coalesce(now_in.p1, 0) as p1
     from incidents n
     left join lateral (
-        select count(*) as tickets, count(*) filter (where t.state <> 'resolved') as open,
+        select count(*) as tickets,
+               count(*) filter (where t.state not in ('resolved', 'settled')) as open,
                count(*) filter (where t.level = 'P1') as p1
         from incident_tickets i join tickets t on t.id = i.ticket_id
         where i.incident_id = n.id and i.state = 'joined'

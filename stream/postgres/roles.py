@@ -27,6 +27,7 @@ READABLE = [
     "incidents",
     "incident_tickets",
     "alert_deliveries",
+    "alert_tickets",
     "corrections",
     "desk_clocks",
     "desk_shifts",
@@ -34,6 +35,7 @@ READABLE = [
     "ticket_history",
     "sentiment_hourly",
     "brand_health",
+    "settled_tickets",
 ]
 OUT_OF_REACH = (
     *(

@@ -108,6 +108,7 @@ tickets = Table(
     Column("first_at", Moment, nullable=False),
     Column("last_inbound_at", Moment, nullable=False),
     Column("answered_at", Moment),
+    Column("settled_at", Moment),
     Column("received_at", Moment, nullable=False),
     Column("waiting_since", Moment),
     Column("version", Integer, nullable=False),
@@ -119,12 +120,13 @@ tickets = Table(
     Column("tags", ARRAY(Text), nullable=False),
     Column("notes", JSONB, nullable=False),
     Column("snoozed_until", Moment),
+    Column("unsettled_at", Moment),
     Column("edits", Integer, nullable=False),
     Column("sla_due_at", Moment, nullable=False),
 )
 
 # What people set, and what tells of one run rather than of the events. The rest is folded.
-HUMAN = ("state", "owner", "tags", "notes", "snoozed_until")
+HUMAN = ("state", "owner", "tags", "notes", "snoozed_until", "unsettled_at")
 ARRIVAL = (
     "version",
     "created_at",
@@ -185,6 +187,17 @@ alert_deliveries = Table(
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Column("sent_at", Moment),
+)
+
+alert_tickets = Table(
+    "alert_tickets",
+    metadata,
+    Column("alert_id", Text, primary_key=True),
+    Column("ticket_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("brand", Text),
+    Column("events", ARRAY(Text), nullable=False),
+    Column("joined_at", Moment, nullable=False),
 )
 
 incidents = Table(

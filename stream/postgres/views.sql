@@ -1,9 +1,9 @@
 -- The views that people read. Made anew by `earshot migrate` whenever this file changes.
 -- security_invoker: a view shows its reader no more than the reader's own rights on the tables do.
 
-drop view if exists open_tickets, ticket_history, sentiment_hourly, brand_health;
+drop view if exists open_tickets, settled_tickets, ticket_history, sentiment_hourly, brand_health;
 
--- The queue, most urgent first: every ticket that is neither resolved nor asleep, with what moves with the clock.
+-- The queue, most urgent first: every ticket that is neither resolved, settled nor asleep, with what moves with the clock.
 --   sla_due_at       first answer promised by then: P1 15 minutes, P2 1 hour, P3 4 hours, P4 1 day of the brand's working
 --                    time after it was received
 --   sla_left         what is left of it; negative when it is late; empty once the brand has answered
@@ -21,7 +21,7 @@ with unresolved as (
                   - (tickets.received_at > now() - interval '7 days')::integer
         end as other_contacts
     from tickets
-    where tickets.state <> 'resolved'
+    where tickets.state not in ('resolved', 'settled')
       and not (tickets.state = 'snoozed' and tickets.snoozed_until > now())
 )
 select
@@ -69,6 +69,33 @@ order by
     (select sum((factor ->> 'points')::numeric) from jsonb_array_elements(factors) as factor) desc,
     received_at,
     id;
+
+-- Tickets that the customer's own last word closed, the latest first. A person may re-open each; the next message does.
+--   settled_at      when they wrote that the matter is over
+--   priority_before what the conversation weighs without that word
+create view settled_tickets with (security_invoker = true) as
+select
+    id,
+    brand,
+    level,
+    (select least(100, greatest(0, round(sum((factor ->> 'points')::numeric))))
+     from jsonb_array_elements(factors) as factor
+     where factor ->> 'name' <> 'sorted')::integer as priority_before,
+    settled_at,
+    owner,
+    author,
+    topic,
+    excerpt,
+    messages,
+    network,
+    received_at,
+    answered_at,
+    version,
+    edits,
+    updated_at
+from tickets
+where state = 'settled'
+order by settled_at desc, id;
 
 -- What happened to a ticket, a row a change: who (a person, or earshot itself), why, and old and new values.
 create view ticket_history with (security_invoker = true) as

@@ -56,7 +56,8 @@ UNANSWERED = text("""
              e.network, e.brand, e.topic, e.problem, e.sentiment, e.severity, e.author,
              e.occurred_at
       from tickets t join events e on e.conversation = t.id
-      where t.id = any(:tickets) and t.answered_at is null and t.state <> 'resolved'
+      where t.id = any(:tickets) and t.answered_at is null
+        and t.state not in ('resolved', 'settled')
         and e.direction = 'inbound' and e.kind in ('tweet', 'complaint')
         and (:unread or not e.abstained)
       order by t.id, e.occurred_at desc, e.id desc
@@ -78,7 +79,8 @@ UNANSWERED = text("""
 CLAIM = text("""
     with waiting as materialized (
       select t.id, t.version from tickets t
-      where t.answered_at is null and t.state <> 'resolved' and t.priority >= :minimum
+      where t.answered_at is null and t.state not in ('resolved', 'settled')
+        and t.priority >= :minimum
         and (not :recent or t.updated_at > now() - interval '1 minute')
         and not exists (
           select

@@ -9,14 +9,17 @@ from math import ceil
 from typing import Any, Literal
 
 from stream.postgres.tables import HUMAN, Row
+from stream.triage.settlement import unsettled
 from stream.triage.ticket import Ticket
 
 FOLDED = tuple(column.name for column in fields(Ticket) if column.name != "id")  # columns
-Kind = Literal["created", "changed", "reopened", "withdrawn"]
+Kind = Literal["created", "changed", "settled", "reopened", "withdrawn"]
 
 # A change keeps old values for ever; neither a text that was deleted nor its author's name may live
 # on in it.
 _UNQUOTED = frozenset({"excerpt", "factors", "author"})
+SETTLED = "settled"  # the state of a ticket that the customer's last word closed
+SETTLED_BY = "settled by the customer"
 _QUIET_STATES = frozenset({"waiting", "snoozed", "resolved"})
 
 
@@ -33,6 +36,7 @@ class Change:
     # columns that people set, where they must be written too
     people: dict[str, Any] = field(default_factory=dict)
     becomes_p1: bool = False
+    over: str | None = None  # why a P1 ticket is none for a person any more
 
 
 @dataclass(frozen=True)
@@ -74,16 +78,27 @@ def change(
     """
     if ticket is None:
         return None if stored is None else _withdraw(stored)
+    ticket = _as_people_found(ticket, stored, last)
     values = columns(ticket) | _times(ticket, arrival(history))
     if stored is None:
         return _create(ticket, values, last)
-    reopens = new_inbound and stored["state"] in _QUIET_STATES
-    if not reopens and all(stored[name] == value for name, value in values.items()):
+    state = _next_state(stored, ticket, new_inbound)
+    if state == stored["state"] and all(stored[name] == value for name, value in values.items()):
         return None
+    next_version = _changed(stored, ticket, values)
+    if state == stored["state"]:
+        return next_version
+    if state == SETTLED:
+        return _moved(next_version, stored, state, SETTLED_BY)
+    reason = "the customer wrote again" if new_inbound else next_version.reason
+    return _moved(next_version, stored, state, reason)
+
+
+def _changed(stored: Row, ticket: Ticket, values: dict[str, Any]) -> Change:
     changed = {
         name: [stored[name], values[name]] for name in FOLDED if stored[name] != values[name]
     }
-    next_version = Change(
+    return Change(
         ticket.id,
         stored["version"] + 1,
         "changed",
@@ -91,8 +106,40 @@ def change(
         _recorded(changed),
         values,
         becomes_p1=ticket.level == "P1" and stored["level"] != "P1",
+        over=None if ticket.level == "P1" else _over(stored, ticket),
     )
-    return _reopened(next_version, stored["state"]) if reopens else next_version
+
+
+def _as_people_found(ticket: Ticket, stored: Row | None, last: Row | None) -> Ticket:
+    """The ticket without the settlement that a person undid."""
+    if ticket.settled_at is None:
+        return ticket
+    if stored is not None:
+        undone = stored.get("unsettled_at")
+    else:
+        undone = (last or {}).get("unsettled_at") or _returned(last).get("unsettled_at")
+    return unsettled(ticket) if undone == ticket.settled_at else ticket
+
+
+def _next_state(stored: Row, ticket: Ticket, new_inbound: bool) -> str:
+    """The state that the customer's words ask for: their last word may close the ticket, their next
+    one opens it again. Without people's doing it depends on the events alone.
+    """
+    state = str(stored["state"])
+    if ticket.settled_at is not None:
+        return state if state == "resolved" else SETTLED
+    if state == SETTLED:
+        return "open" if stored.get("edits") else "new"
+    return "open" if new_inbound and state in _QUIET_STATES else state
+
+
+def _over(stored: Row, ticket: Ticket | None) -> str | None:
+    """Why what was P1 needs nobody at once."""
+    if stored["level"] != "P1":
+        return None
+    if ticket is None:
+        return "the conversation needs nobody any more"
+    return SETTLED_BY if ticket.settled_at is not None else "it is no P1 any more"
 
 
 def _times(ticket: Ticket, arrived: Arrival) -> dict[str, Any]:
@@ -101,13 +148,13 @@ def _times(ticket: Ticket, arrived: Arrival) -> dict[str, Any]:
     return {"received_at": arrived.received_at, "waiting_since": waiting_since}
 
 
-def _reopened(change: Change, state: str) -> Change:
+def _moved(change: Change, stored: Row, state: str, reason: str) -> Change:
     return replace(
         change,
-        kind="reopened",
-        reason="the customer wrote again",
-        changes=change.changes | {"state": [state, "open"]},
-        people={"state": "open", "snoozed_until": None},
+        kind="settled" if state == SETTLED else "reopened",
+        reason=reason,
+        changes=change.changes | {"state": [stored["state"], state]},
+        people={"state": state, "snoozed_until": None},
     )
 
 
@@ -130,9 +177,10 @@ def restored(kind: str, changes: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     values = {name: changes[name][side] for name in HUMAN if name in changes}
     if isinstance(values.get("notes"), int):
         del values["notes"]
-    until = values.get("snoozed_until")
-    if isinstance(until, str):
-        values["snoozed_until"] = datetime.fromisoformat(until)
+    for name in ("snoozed_until", "unsettled_at"):
+        moment = values.get(name)
+        if isinstance(moment, str):
+            values[name] = datetime.fromisoformat(moment)
     return values
 
 
@@ -140,12 +188,14 @@ def _create(ticket: Ticket, values: dict[str, Any], last: Row | None) -> Change:
     """A new ticket; or one that comes back after it was withdrawn, with what people had set and the
     next version.
     """
-    returned = (
-        restored("withdrawn", last["changes"])
-        if last is not None and last["kind"] == "withdrawn"
-        else {}
-    )
+    returned = _returned(last)
     people = {name: value for name, value in returned.items() if value not in (None, [], "new")}
+    changes = {name: [None, values[name]] for name in ("level", "priority")}
+    if people.get("state") == SETTLED:
+        del people["state"]
+    if ticket.settled_at is not None and people.get("state") != "resolved":
+        people |= {"state": SETTLED}
+        changes["state"] = [None, SETTLED]
     return Change(
         ticket.id,
         1 if last is None else last["version"] + 1,
@@ -153,15 +203,22 @@ def _create(ticket: Ticket, values: dict[str, Any], last: Row | None) -> Change:
         "the conversation needs a person"
         if last is None
         else "the conversation needs a person again",
-        {name: [None, values[name]] for name in ("level", "priority")},
+        changes,
         values,
         people,
         becomes_p1=ticket.level == "P1",
     )
 
 
+def _returned(last: Row | None) -> dict[str, Any]:
+    """What people had set on a ticket that was withdrawn."""
+    if last is None or last["kind"] != "withdrawn":
+        return {}
+    return restored("withdrawn", last["changes"])
+
+
 def _withdraw(stored: Row) -> Change:
-    changes = {name: [_plain(stored[name]), None] for name in ("level", "priority", *HUMAN)}
+    changes = {name: [_plain(stored.get(name)), None] for name in ("level", "priority", *HUMAN)}
     return Change(
         stored["id"],
         stored["version"] + 1,
@@ -169,6 +226,7 @@ def _withdraw(stored: Row) -> Change:
         "the conversation needs nobody any more",
         changes,
         None,
+        over=_over(stored, None),
     )
 
 

@@ -44,6 +44,13 @@ _QUEUE = text("""
       and (cast(:state as text) is null or state = :state)
     limit :limit
 """)
+_SETTLED = text("""
+    select t.*, s.priority_before from settled_tickets s join tickets t using (id)
+    where (cast(:brand as text) is null or t.brand = :brand)
+      and (cast(:level as text) is null or t.level = :level)
+    order by s.settled_at desc, id
+    limit :limit
+""").columns(factors=JSONB, notes=JSONB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ _OPEN_POSTS = text("""
     select events.id, events.conversation, events.occurred_at
     from events join tickets on tickets.id = events.conversation
     where events.network = :network and events.kind = 'tweet' and events.direction = 'inbound'
-      and tickets.state <> 'resolved'
+      and tickets.state not in ('resolved', 'settled')
     order by events.occurred_at desc
     limit :limit
 """)
@@ -99,10 +106,14 @@ class Queries:
         state: str | None = None,
         limit: int = 50,
     ) -> list[Row]:
-        """The rows of the view `open_tickets`, most urgent first. state: an open one."""
-        values = {"brand": brand, "level": level, "state": state, "limit": limit}
+        """The rows of the view `open_tickets`, most urgent first. state: an open one, or settled:
+        those that customers closed themselves, the latest first.
+        """
+        values = {"brand": brand, "level": level, "limit": limit}
+        query = _SETTLED if state == "settled" else _QUEUE
+        values |= {} if state == "settled" else {"state": state}
         async with reachable(), self._engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(_QUEUE, values)).mappings()]
+            return [dict(row) for row in (await connection.execute(query, values)).mappings()]
 
     async def open_posts(
         self, network: str, limit: int = 10_000

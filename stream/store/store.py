@@ -6,20 +6,24 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from stream.alerts.grouping import OLD
 from stream.errors import where
 from stream.postgres.database import reachable
 from stream.postgres.tables import Row
 from stream.records import AlertRecord, AnalysisRecord, TicketRecord, WithdrawnTicket
+from stream.store import alarms as alarm_store
 from stream.store import events as event_store
 from stream.store import tickets as ticket_store
 from stream.store.changes import Change, change
 from stream.store.rows import event_row, message
 from stream.triage.fold import Failure, Fold, fold, fold_surely
 from stream.triage.judgement import Judgement
+from stream.triage.settlement import needs_person
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +55,15 @@ class Store:
     conversations too.
     """
 
-    def __init__(self, engine: AsyncEngine, fold: Fold = fold) -> None:
+    def __init__(
+        self, engine: AsyncEngine, fold: Fold = fold, *, history_after: timedelta = OLD
+    ) -> None:
+        """history_after: how old a message is, when it arrives, whose P1 ticket alerts in a summary
+        alone.
+        """
         self._engine = engine
         self._fold = fold
+        self._history_after = history_after
 
     async def save(self, batch: Sequence[Judgement]) -> Saved:
         """Store the batch and say what is stored.
@@ -88,12 +98,13 @@ class Store:
         # A message that failed before was counted with its own batch.
         failures = [failure for failure in failures if failure.id in rows or failure.id in touched]
         _log(failures)
-        tickets |= await ticket_store.write(connection, changes, touched)
+        tickets |= await ticket_store.write(connection, changes)
+        await alarm_store.alarm(connection, changes, touched, self._history_after)
         withdrawn = _withdrawn(changes, last, tickets)
         alerts: list[AlertRecord] = []
-        if known or any(change.becomes_p1 for change in changes):
+        if known or any(change.becomes_p1 or change.over for change in changes):
             ids = tickets.keys() | withdrawn.keys()
-            raised = await ticket_store.p1_alerts(connection, ids, rows.keys())
+            raised = await alarm_store.p1_alerts(connection, ids, rows.keys())
             alerts = [
                 ticket_store.alert_record(row, tickets.get(row["ticket_id"])) for row in raised
             ]
@@ -113,6 +124,9 @@ class Store:
             last = await ticket_store.last_changes(connection, histories.keys() - tickets.keys())
             lost = [id for id, row in last.items() if row["kind"] != "withdrawn"]
             people = await ticket_store.set_by_people(connection, lost)
+            last |= {
+                id: {**last[id], "unsettled_at": people[id].get("unsettled_at")} for id in lost
+            }
             changes, failures = self._refold(histories, tickets, last, ())
             _log(failures)
             changes = [
@@ -123,7 +137,8 @@ class Store:
                 )
                 for change in changes
             ]
-            tickets |= await ticket_store.write(connection, changes, {})
+            tickets |= await ticket_store.write(connection, changes)
+            await alarm_store.alarm(connection, changes, {})
         return Refolded(_records(tickets, _withdrawn(changes, last, tickets)), len(changes))
 
     def _refold(
@@ -142,12 +157,16 @@ class Store:
             if live:
                 ticket, failed = fold_surely([message(row) for row in live], self._fold)
                 failures += failed
-            inbound = {row["id"] for row in live if row["direction"] == "inbound"}
-            new_inbound = not inbound.isdisjoint(new)
+            new_inbound = any(_opens(row) for row in live if row["id"] in new)
             next_version = change(tickets.get(id), last.get(id), ticket, live, new_inbound)
             if next_version is not None:
                 changes.append(next_version)
         return changes, failures
+
+
+def _opens(row: Row) -> bool:
+    """Whether it is a customer's message that needs somebody."""
+    return row["direction"] == "inbound" and needs_person(message(row))
 
 
 def _log(failures: Sequence[Failure]) -> None:

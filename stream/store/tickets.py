@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -23,7 +23,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stream.postgres.tables import (
     Row,
-    alerts,
     arrays,
     events,
     ticket_changes,
@@ -31,7 +30,7 @@ from stream.postgres.tables import (
     unnested,
 )
 from stream.records import AlertRecord, AnalysisRecord
-from stream.store.changes import FOLDED, Change, restored, severity
+from stream.store.changes import FOLDED, Change, restored
 from stream.store.rows import unquoted
 
 _HISTORY = (
@@ -52,12 +51,6 @@ _CHANGES = (
     .where(ticket_changes.c.ticket_id == _of_tickets)
     .order_by(ticket_changes.c.ticket_id, ticket_changes.c.version)
 )
-_P1 = (
-    select(alerts)
-    .where(alerts.c.ticket_id == _of_tickets, alerts.c.kind == "p1")
-    .order_by(alerts.c.id)
-)
-
 _WRITTEN = ("id", "version", *FOLDED, "received_at", "waiting_since")
 _written = unnested(tickets, *_WRITTEN)
 _put_tickets = upsert(tickets).from_select(_WRITTEN, select(*_written.c))
@@ -68,22 +61,6 @@ _PUT = _put_tickets.on_conflict_do_update(
 _WITHDRAW = delete(tickets).where(tickets.c.id == _of_tickets)
 _CHANGE = ("ticket_id", "version", "kind", "who", "reason", "changes")
 _RECORD = insert(ticket_changes).from_select(_CHANGE, select(*unnested(ticket_changes, *_CHANGE).c))
-_ALERT = (
-    "id",
-    "kind",
-    "brand",
-    "topic",
-    "ticket_id",
-    "severity",
-    "started_at",
-    "peak_at",
-    "evidence",
-)
-_ALARM = (
-    upsert(alerts)
-    .from_select(_ALERT, select(*unnested(alerts, *_ALERT).c))
-    .on_conflict_do_nothing()
-)
 
 
 async def histories(
@@ -125,13 +102,9 @@ async def set_by_people(
     return people
 
 
-async def write(
-    connection: AsyncConnection, changes: Sequence[Change], causes: Mapping[str, Collection[str]]
-) -> dict[str, Row]:
-    """Write the new versions, their history and the P1 alerts; returns the rows as they are now,
-    withdrawn ones not.
-
-    causes: the changed events of each conversation.
+async def write(connection: AsyncConnection, changes: Sequence[Change]) -> dict[str, Row]:
+    """Write the new versions and their history; returns the rows as they are now, withdrawn ones
+    not.
     """
     if not changes:
         return {}
@@ -143,13 +116,6 @@ async def write(
         if change.people:
             written |= await _set_people(connection, change)
     await connection.execute(_RECORD, arrays([_recorded(change) for change in changes], _CHANGE))
-    alarms = [
-        _alarm(change.ticket_id, change.version, change.values, causes)
-        for change in changes
-        if change.values and change.becomes_p1
-    ]
-    if alarms:
-        await connection.execute(_ALARM, arrays(alarms, _ALERT))
     return written
 
 
@@ -179,16 +145,6 @@ def _recorded(change: Change) -> Row:
     }
 
 
-async def p1_alerts(
-    connection: AsyncConnection, ids: Collection[str], caused_by: Collection[str]
-) -> list[Row]:
-    """The P1 alerts of these tickets that one of the events `caused_by` raised, now or in an
-    earlier delivery.
-    """
-    rows = (await connection.execute(_P1, {"ids": list(ids)})).mappings()
-    return [row for row in rows if not set(caused_by).isdisjoint(row["evidence"]["events"])]
-
-
 def analysis_record(row: Row) -> AnalysisRecord:
     dissatisfaction = row["dissatisfaction"]
     return AnalysisRecord(
@@ -207,25 +163,3 @@ def alert_record(row: Row, ticket: Row | None = None) -> AlertRecord:
 
 def _by_id(result: CursorResult[Any]) -> dict[str, Row]:
     return {row["id"]: row for row in result.mappings()}
-
-
-def _alarm(
-    ticket_id: str, version: int, ticket: Mapping[str, Any], causes: Mapping[str, Collection[str]]
-) -> Row:
-    return {
-        "id": f"p1:{ticket_id}:{version}",
-        "kind": "p1",
-        "brand": ticket["brand"],
-        "topic": ticket["topic"],
-        "ticket_id": ticket_id,
-        "severity": severity(ticket["priority"]),
-        "started_at": ticket["first_at"],
-        "peak_at": ticket["last_inbound_at"],
-        "evidence": {
-            "priority": ticket["priority"],
-            "factors": {
-                factor["name"]: factor["points"] for factor in ticket["factors"]
-            },  # their words may quote
-            "events": sorted(causes.get(ticket_id, ())),
-        },
-    }

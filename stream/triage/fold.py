@@ -12,13 +12,13 @@ from stream.triage.factors import (
     at_most,
     circumstances,
     content,
-    settled,
     strongest_first,
     total,
     unjudged,
 )
 from stream.triage.inbound import read
 from stream.triage.points import CERTAIN, LEVELS
+from stream.triage.settlement import settled, settlement
 from stream.triage.ticket import Factor, Message, Step, Ticket, shortened
 
 Fold = Callable[[Sequence[Message]], Ticket | None]
@@ -42,10 +42,9 @@ def fold(history: Sequence[Message]) -> Ticket | None:
     if weight < P1:
         # A person must look within minutes for what was said alone.
         factors = at_most(P1 - 1, factors)
-    if customers[-1] is not needy[-1] and customers[-1].is_settled:
-        factors += settled(total(factors))
     decisive = max(needy, key=lambda inbound: total(content([inbound])))
-    return _ticket(live, relevant, decisive.message, factors)
+    ticket = _ticket(live, relevant, decisive.message, factors)
+    return settled(ticket, settlement(live, {message.id for message in relevant}))
 
 
 @dataclass(frozen=True, slots=True)

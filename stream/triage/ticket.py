@@ -92,6 +92,7 @@ class Ticket:
     first_at: datetime
     last_inbound_at: datetime
     answered_at: datetime | None  # the brand's last answer after the last inbound message
+    settled_at: datetime | None = None  # the customer's last word, where it closes the ticket
 
 
 def shortened(text: str, length: int) -> str:

@@ -174,12 +174,14 @@ async def check_published(stage: Stage) -> None:
 
     alerts = {json.loads(value)["id"] for value in await stage.published("alerts")}
     assert {
-        row["id"] for row in await stage.rows("select id from alerts where kind = 'p1'")
+        row["id"]
+        for row in await stage.rows(
+            "select id from alerts where kind in ('p1', 'surge', 'backlog')"
+        )
     } <= alerts
     p1 = {row["id"] for row in await stage.rows("select id from tickets where level = 'P1'")}
     assert p1 <= {
-        row["ticket_id"]
-        for row in await stage.rows("select ticket_id from alerts where kind = 'p1'")
+        row["ticket_id"] for row in await stage.rows("select ticket_id from alert_tickets")
     }
 
 

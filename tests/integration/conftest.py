@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from history import worst
+from history import ANY_AGE, worst
 from people import quick_people
 from sqlalchemy.ext.asyncio import AsyncEngine
 from stores import Stores
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 async def simple(postgres_url: str) -> AsyncIterator[Stores]:
     """A store whose fold is `history.worst`."""
     engine = open_engine(postgres_url)
-    yield Stores(engine, fold=worst)
+    yield Stores(engine, fold=worst, history_after=ANY_AGE)
     await engine.dispose()
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from desk_client import Office
 from history import tweet
+from rows import do
 from serving import web
 
 from stream.accounts.api_keys import ApiKeys
@@ -253,3 +254,24 @@ async def test_a_correction_is_kept_with_who_said_it(office):
         each["should_be"]
         for each in (await ada.get("/v1/tickets/x%3A1/corrections")).told["corrections"]
     ] == ["positive"]
+
+
+async def test_the_interface_lists_settled_tickets_and_undoes_one(office, postgres_url):
+    await do(
+        postgres_url,
+        """
+        update tickets set state = 'settled', settled_at = now(), priority = 3, level = 'P4',
+            factors = factors || '[{"name": "sorted", "points": -92, "words": "it is settled"}]'
+        where id = 'x:1'
+        """,
+    )
+    ada = await office.person("ada", "agent")
+
+    listed = await ada.get("/v1/tickets?state=settled")
+    undone = await ada.patch("/v1/tickets/x%3A1", {"state": "open"}, If_Match="*")
+
+    assert [row["id"] for row in listed.told["tickets"]] == ["x:1"]
+    assert listed.told["tickets"][0]["settled_at"] is not None
+    assert (undone.status, undone.told["state"], undone.told["level"]) == (200, "open", "P1")
+    assert undone.told["settled_at"] is None
+    assert (await ada.get("/v1/tickets?state=settled")).told["tickets"] == []

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import asyncpg
 import pytest
-from history import tweet, worst
+from history import ANY_AGE, tweet, worst
 from sqlalchemy import text
 from stores import Stores
 
@@ -36,7 +36,7 @@ async def own_url(own_postgres) -> str:
 async def own(own_url) -> AsyncIterator[Stores]:
     """A store on a server that the test may stop."""
     engine = open_engine(own_url, pool_size=2)
-    yield Stores(engine, fold=worst)
+    yield Stores(engine, fold=worst, history_after=ANY_AGE)
     await engine.dispose()
 
 

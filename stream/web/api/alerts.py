@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, Field
 
-from stream.records import AlertRecord
+from stream.records import AlertKind, AlertRecord
 from stream.web.api.records import AlertOut, AlertsOut
 from stream.web.api.ticket_changes import NEXT_WEEK, Sent, example
 from stream.web.auth.callers import Agent, Caller, Viewer
@@ -41,7 +41,7 @@ router = APIRouter(prefix="/v1/alerts", tags=["desk"])
 async def list_alerts(
     desk: Services,
     caller: Viewer,
-    kind: Literal["p1", "burst", "spend"] | None = None,
+    kind: AlertKind | None = None,
     open: Annotated[bool, Query(description="only what nobody has acknowledged")] = False,
     since: Annotated[
         AwareDatetime | None, Query(description="stored at that moment or later")

@@ -15,6 +15,7 @@ from stream.desk.alert_book import AlertStatus, Example, Listed, NoAlert
 from stream.errors import UserError
 from stream.incidents.answers import IncidentAnswers, answer
 from stream.monitor.records import MonitorQuery
+from stream.records import AlertRecord
 from stream.web.console.monitor_page import headline
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.updates import View, hear, keep_telling
@@ -201,7 +202,7 @@ def alert_for_browser(listed: Listed) -> dict[str, Any]:
         "negative": evidence.get("negative", 0),
         "expected": evidence.get("expected", 0),
         "words": list(evidence.get("words", []))[:8],
-        "detail": _spent(evidence) if alert.kind == "spend" else "",
+        "detail": _detail(alert),
         "examples": [_example(example) for example in listed.examples],
         "ticket": _ticket(listed),
     }
@@ -232,6 +233,24 @@ def _snooze_of(hours: Any) -> timedelta:
     if not isinstance(hours, int | float):
         return timedelta()
     return min(timedelta(hours=min(max(hours, 0), 1_000)), LONGEST_SNOOZE)
+
+
+def _detail(alert: AlertRecord) -> str:
+    evidence = alert.evidence
+    if alert.kind == "spend":
+        return _spent(evidence)
+    if alert.kind == "backlog":
+        first, last = str(evidence.get("first", "")), str(evidence.get("last", ""))
+        return f"written {first[:10]} to {last[:10]}; each is in the queue"
+    if alert.kind == "surge":
+        return "each further P1 ticket is in the queue and alerts with this one"
+    words = []
+    more = int(evidence.get("tickets", 1)) - 1
+    if more > 0:
+        words.append(f"and {more} more P1 ticket{'s' if more > 1 else ''} of the same person")
+    if over := evidence.get("over"):
+        words.append(f"taken back: {over}")
+    return "; ".join(words)
 
 
 def _spent(evidence: Mapping[str, Any]) -> str:

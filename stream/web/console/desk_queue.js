@@ -259,7 +259,7 @@ export default {
               aria-hidden="true">visibility</span>{{ eyes(card) }}</span>
             <span v-if="card.owner" class="chip" :class="{ mine: card.owner === me }"><span class="sym"
               aria-hidden="true">person</span>{{ card.owner === me ? 'you' : card.owner }}</span>
-            <span v-if="card.state !== 'new' && card.state !== 'open'" class="chip">{{ card.state }}</span>
+            <span v-if="card.state !== 'new' && card.state !== 'open'" class="chip">{{ card.state === 'settled' ? 'settled by the customer' : card.state }}</span>
             <span v-if="card.needs_look" class="chip look">needs a look</span>
             <span v-if="card.messages > 1" class="chip quiet-chip" :title="card.messages + ' messages'"><span
               class="sym" aria-hidden="true">forum</span>{{ card.messages }}</span>

@@ -23,7 +23,7 @@ export default {
   computed: {
     seen() { return this.base ?? { edits: this.ticket.edits, version: this.ticket.version }; },
     mine() { return this.ticket.owner === this.me; },
-    over() { return this.ticket.state === "resolved"; },
+    over() { return ["resolved", "settled"].includes(this.ticket.state); },
     promise() { return clock(this.ticket, this.now); },
     message() { return this.ticket?.conversation.find((each) => each.id === this.chosen); },
     judged() { return this.ticket?.conversation.filter((each) => !each.own && each.kind !== "deleted") ?? []; },
@@ -149,7 +149,8 @@ export default {
         <span class="clock num" :class="promise.kind"><span class="sym"
           aria-hidden="true">{{ promise.icon }}</span>{{ promise.words }}</span></div>
       <p class="ticket-facts soft"><span>{{ ticket.author ?? 'unknown' }} on {{ ticket.network }}</span><span>
-        <b>{{ ticket.state }}</b><template
+        <b>{{ ticket.state === 'settled' ? 'settled by the customer' : ticket.state }}</b><template
+          v-if="ticket.state === 'settled'"> {{ when(ticket.settled) }}</template><template
         v-if="ticket.snoozed_until && ticket.state === 'snoozed'"> until {{ when(ticket.snoozed_until) }}</template>
         </span>
         <span>{{ ticket.owner ? (mine ? 'yours' : ticket.owner + ' has it') : "nobody's" }}</span><span
@@ -167,6 +168,7 @@ export default {
         <button type="button" class="button" :class="{ main: mine }" :disabled="busy"
           @click="act({ action: 'resolve' })">Resolve <kbd>r</kbd></button></template>
         <button v-else type="button" class="button" :disabled="busy"
+          :title="ticket.state === 'settled' ? 'Not settled: back into the queue with all its weight' : null"
           @click="act({ action: 'reopen' })">Re-open <kbd>r</kbd></button>
         <button v-if="erases && ticket.author" type="button" class="quiet" aria-label="Erase this person"
           title="Erase this person" @click="sheet('erasing')"><span class="sym" aria-hidden="true">person_remove</span>

@@ -18,11 +18,13 @@ _FIELDS = (
 )
 _MOMENTS = (
     *("first_at", "last_inbound_at", "answered_at", "received_at"),
-    *("waiting_since", "snoozed_until"),
+    *("waiting_since", "snoozed_until", "settled_at"),
 )
 _NAMES = {
     "answered_at": "answered",
     "last_inbound_at": "last message",
+    "settled_at": "settled",
+    "unsettled_at": "not settled by the word of",
     "snoozed_until": "snoozed until",
 }
 
@@ -45,7 +47,7 @@ def detail(
         }
     messages = [_message(row, corrected.get(row["id"], {})) for row in conversation]
     fields = {name: ticket[name] for name in _FIELDS}
-    moments = {name.removesuffix("_at"): stamp(ticket[name]) for name in _MOMENTS}
+    moments = {name.removesuffix("_at"): stamp(ticket.get(name)) for name in _MOMENTS}
     return {
         **fields,
         **moments,

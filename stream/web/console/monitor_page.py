@@ -11,6 +11,8 @@ from urllib.parse import quote
 import nicegui.elements.echart  # noqa: F401  its charts are a module that ours imports
 from nicegui.events import GenericEventArguments
 
+from stream.alerts.notifier import title
+from stream.alerts.routing import OF_P1
 from stream.desk.alert_book import Listed
 from stream.monitor.rates import STEP, Rate
 from stream.monitor.records import LENGTH, SPANS, MonitorQuery, Point, Span, Traffic
@@ -151,6 +153,8 @@ def headline(listed: Listed) -> str:
         return f"{brand}: {negative:g} negative where {expected:g} were usual{topic}"
     if alert.kind == "p1":
         return f"{brand}: a message to see within minutes"
+    if alert.kind in OF_P1:
+        return title(alert, recovered=alert.recovered_at is not None)
     return f"{brand}: a day's budget of {alert.evidence.get('network', 'a network')} is spent"
 
 

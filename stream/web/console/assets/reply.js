@@ -33,7 +33,7 @@ export default {
     refused() { return this.editing ? (this.fresh?.refusals ?? []) : (this.first?.refusals ?? []); },
     link() { return /^https?:\/\//.test(this.current?.url ?? "") ? this.current.url : null; },
     answerable() { return this.ticket.conversation.filter((each) => !each.own).at(-1)?.kind !== "transcript"; },
-    waits() { return this.answerable && this.ticket.state !== "resolved" && !this.ticket.answered; },
+    waits() { return this.answerable && !["resolved", "settled"].includes(this.ticket.state) && !this.ticket.answered; },
   },
   watch: { "ticket.id": { immediate: true, handler() { this.others = false; this.recall(); } } },
   methods: {

@@ -4,7 +4,7 @@ from alembic import op
 
 from stream.postgres.schema import run_script
 
-revision = "0020"
+revision = "0012"
 down_revision = "0011"
 
 
