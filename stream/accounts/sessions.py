@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -120,6 +121,32 @@ class Sessions:
             return None
         brands = None if row["brands"] is None else frozenset(row["brands"])
         return Session(User(**{**row, "brands": brands}), csrf_of(token))
+
+    async def alive_of(self, tokens: Collection[str]) -> dict[str, Session]:
+        """The sessions of those tokens that are alive; looking does not keep them so."""
+        by_digest = {_digest(token): token for token in tokens}
+        alive = (
+            select(sessions.c.digest, *(users.c[name] for name in USER))
+            .join(users, users.c.id == sessions.c.user_id)
+            .where(
+                sessions.c.digest.in_(list(by_digest)),
+                sessions.c.expires_at > func.now(),
+                sessions.c.seen_at > func.now() - IDLE,
+                users.c.disabled_at.is_(None),
+            )
+        )
+        async with reachable(), self._engine.connect() as connection:
+            rows = (await connection.execute(alive)).mappings().all()
+        return {
+            (token := by_digest[row["digest"]]): Session(
+                User(
+                    **{name: row[name] for name in USER if name != "brands"},
+                    brands=None if row["brands"] is None else frozenset(row["brands"]),
+                ),
+                csrf_of(token),
+            )
+            for row in rows
+        }
 
     async def log_out(self, token: str) -> None:
         async with reachable(), self._engine.begin() as connection:

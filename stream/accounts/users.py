@@ -143,6 +143,16 @@ class People:
         """Raises UserError where nobody would be left to administer. Ends all their sessions."""
         await self._change(name, role=role, brands=None if brands is None else sorted(set(brands)))
 
+    async def change_role(self, name: str, role: Role) -> User:
+        """As `set_role`; the brands stay what they are. Returns the user as they are then."""
+        await self._change(name, role=role)
+        return await self.find(name)
+
+    async def change_brands(self, name: str, brands: Collection[str] | None) -> User:
+        """Bind them to these brands, None: to none, so that they see all; the role stays."""
+        await self._change(name, brands=None if brands is None else sorted(set(brands)))
+        return await self.find(name)
+
     async def disable(self, name: str) -> None:
         """They can log in no more, and their sessions end; what they did stays in the history."""
         await self._change(name, disabled_at=func.now())

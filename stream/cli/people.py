@@ -96,11 +96,26 @@ def list_users() -> None:
 def role(
     name: Name,
     role: Annotated[RoleName, typer.Argument(help="The new role.")],
-    brand: Brands = None,
+    brand: Annotated[
+        list[str] | None,
+        typer.Option("--brand", help="Bind them to this brand; repeatable. Else as before."),
+    ] = None,
+    all_brands: Annotated[
+        bool, typer.Option("--all-brands", help="Bind them to no brand: they see all.")
+    ] = False,
 ) -> None:
-    """Give a user another role or other brands. They are logged out."""
-    _on_people(lambda people: people.set_role(name, role.value, brand))
-    print(f"{name} is {role.value} now{_bound(None if brand is None else frozenset(brand))}")
+    """Give a user another role. They are logged out.
+
+    Their brands stay what they are, unless --brand or --all-brands says otherwise.
+    """
+    if brand and all_brands:
+        raise UserError("--brand and --all-brands say two things; give one of them")
+    if brand or all_brands:
+        _on_people(lambda people: people.set_role(name, role.value, brand or None))
+        user = _on_people(lambda people: people.find(name))
+    else:
+        user = _on_people(lambda people: people.change_role(name, role.value))
+    print(f"{user.name} is {user.role} now{_bound(user.brands)}")
 
 
 @group.command()
@@ -171,4 +186,5 @@ def _password() -> str:
 
 
 def _bound(brands: frozenset[str] | None) -> str:
-    return "" if brands is None else f", for {', '.join(sorted(brands)) or 'no brand'}"
+    scope = "all brands" if brands is None else ", ".join(sorted(brands)) or "no brand"
+    return f", for {scope}"

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from connectors.events import TextEvent
 from connectors.webhook import Hook
 from models.taxonomy.classifier import Taxonomy
+from stream.desk.event_rights import EventRights
 from stream.kafka import Publish
 from stream.web.api import alerts, changes, erasure, export, replies, tickets
 from stream.web.api.analyze import analyze_routes
@@ -75,8 +76,9 @@ def create_web(store: Reads, api: Api) -> FastAPI:
     app.add_middleware(Edge, console=CONSOLE_PATHS, base_url=callers.base_url)
     app.state.callers = callers
     tell_problems(app)
+    rights = None if api.desk is None else EventRights(api.desk.engine)
     app.include_router(analyze_routes(guard, api.batcher))
-    app.include_router(events_routes(guard, api.publish))
+    app.include_router(events_routes(guard, api.publish, rights))
     app.include_router(hooks_routes(api.hooks, api.publish))
     app.include_router(taxonomy_routes(api.taxonomy))
     monitor = None if api.desk is None else api.desk.monitor

@@ -9,6 +9,7 @@ import pytest
 from browsing import lines, person, staff
 from drafted import GOOD, PROMISE, drafted
 from history import SEVERE, answer, tweet
+from nicegui import Client
 from people import quick_people
 from playwright.async_api import expect
 from serving import web
@@ -366,8 +367,34 @@ async def test_whoever_is_logged_out_elsewhere_does_nothing_more(store, engine, 
     await elsewhere.wait_for_url("**/login")
     await ben.press("r")
 
-    await ben.sees("You are logged out")
+    await ben.page.wait_for_url("**/login?next=%2Ftickets%2Fx%3A1")
     assert (await Desk(engine).ticket("x:1"))["state"] == "new"
+
+
+@pytest.mark.parametrize("path", ["/", "/tickets/x:1", "/alerts"])
+async def test_an_open_page_ends_with_what_its_visitor_may_do(store, engine, site, ben, path):
+    """Not only where they log out: whatever the page shows, and however their rights end."""
+    people = quick_people(engine)
+    ends = {
+        "/": lambda: people.set_role("ben", "agent", ["Other"]),
+        "/tickets/x:1": lambda: people.disable("ben"),
+        "/alerts": lambda: _end_sessions(engine),
+    }
+    await store.save([tweet(1, 95, text=SEVERE)])
+    await ben.go(path)
+    await ben.sees("ben", exact=True)
+    before = set(Client.instances)
+    assert before
+
+    await ends[path]()
+
+    await ben.page.wait_for_url("**/login*")
+    assert before.isdisjoint(Client.instances), "the page lives on in the server"
+
+
+async def _end_sessions(engine):
+    async with engine.begin() as connection:
+        await connection.execute(text("delete from sessions"))
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])

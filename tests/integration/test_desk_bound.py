@@ -13,6 +13,7 @@ from rows import ask
 from serving import web
 from sqlalchemy import text
 
+from connectors.events import decode
 from models.replier.draft import Candidate, Draft
 from stream.accounts.api_keys import ApiKeys
 from stream.accounts.postgres_logins import ensure_login
@@ -21,6 +22,7 @@ from stream.desk.actions import Claim
 from stream.desk.corrections import Corrections
 from stream.desk.queue import Filter, QueueReader
 from stream.desk.tickets import Desk, NoTicket
+from stream.kafka import Outgoing
 from stream.postgres.database import dsn, open_engine
 from stream.postgres.roles import BOUND_READABLE
 from stream.replies.store import NoReply, Replies
@@ -183,3 +185,87 @@ async def test_no_route_tells_a_word_of_another_brand(filled, postgres_url):
     await engine.dispose()
     assert walked > 60
     assert {200, 201, 404} <= found
+
+
+WHEN = "2026-03-12T12:00Z"
+SKY = {"kind": "tweet", "brand": "Other", "text": "our own message"}
+FOREIGN = {
+    "a message of another brand": {"brand": "Northwind Air"},
+    "no brand, where there are two": {"brand": None, "holder": "two"},
+    "a higher revision of another's": {"id": "x:1", "revision": 99},
+    "a lower revision of another's": {"id": "x:1", "revision": 0},
+    "another's conversation": {"id": "x:77", "conversation": "x:1"},
+    "an older message into another's": {"conversation": "x:1", "occurred_at": "2020-01-01T00:00Z"},
+    "their own, moved into another's": {"id": "x:2", "revision": 9, "conversation": "x:1"},
+    "a message that is nobody's": {"id": "x:3", "revision": 9},
+    "the conversation of nobody's": {"id": "x:78", "conversation": "x:3"},
+    "a deletion of another's": {"kind": "deleted", "id": "x:1", "conversation": "x:1"},
+    "a deletion of one that is not there yet": {
+        "kind": "deleted",
+        "id": "x:79",
+        "conversation": "x:79",
+    },
+}
+
+
+@pytest.mark.parametrize("change", FOREIGN.values(), ids=FOREIGN.keys())
+async def test_a_key_of_somebody_bound_to_a_brand_writes_nothing_of_another(
+    filled, postgres_url, change
+):
+    published: list[Outgoing] = []
+
+    async def publish(messages):
+        published.extend(messages)
+
+    await filled.save([tweet(3, 95, brand=None)])
+    engine = open_engine(postgres_url)
+    async with (
+        web(filled, url=postgres_url, keys=ApiKeys(engine), publish=publish) as address,
+        Office(address, engine) as office,
+    ):
+        await office.person("sky", "agent", "Other")
+        await office.person("two", "agent", "Other", "Third")
+        change = {**change}
+        key = await office.key("feed", "desk", "events", of=change.pop("holder", "sky"))
+        now = {"occurred_at": WHEN} if change.get("kind") == "deleted" else {}
+
+        answer = await key.post("/v1/events", {"events": [SKY, SKY | now | change]})
+
+        assert answer.status == 403, answer.told
+        assert answer.told["detail"].startswith("event 1: ")
+        assert published == [], "all are taken, or none"
+    await engine.dispose()
+
+
+async def test_a_key_of_somebody_bound_to_a_brand_writes_what_is_theirs(filled, postgres_url):
+    published: list[Outgoing] = []
+
+    async def publish(messages):
+        published.extend(messages)
+
+    await filled.save([tweet(3, 95, of=1, brand="Other")])
+    engine = open_engine(postgres_url)
+    async with (
+        web(filled, url=postgres_url, keys=ApiKeys(engine), publish=publish) as address,
+        Office(address, engine) as office,
+    ):
+        await office.person("sky", "agent", "Other")
+        key = await office.key("feed", "events", of="sky")
+        theirs = [
+            {"kind": "tweet", "text": "no brand is theirs: there is one alone"},
+            SKY | {"id": "x:2", "revision": 3},
+            SKY | {"conversation": "x:2"},
+            SKY | {"conversation": "x:1"},  # the customer named both brands in it
+            {
+                "kind": "deleted",
+                "id": "x:3",
+                "conversation": "x:1",
+                "occurred_at": WHEN,
+            },
+        ]
+
+        answer = await key.post("/v1/events", {"events": theirs})
+
+        assert answer.status == 202, answer.told
+        assert {decode(message.value).brand for message in published} == {"Other"}
+    await engine.dispose()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from desk_client import Office
 from history import deletion, tweet
+from people import quick_people
 from serving import web
 from sqlalchemy import text
 
 from stream.accounts.api_keys import ApiKeys
+from stream.accounts.sessions import Sessions
 from stream.postgres.database import open_engine
 from stream.web.live import WAITING, Change, Changes, Hub, seen_by
 
@@ -28,6 +31,10 @@ async def office(simple, postgres_url):
     await engine.dispose()
 
 
+class EndOfStream(Exception):
+    """The server said no more."""
+
+
 @asynccontextmanager
 async def reading(asker, **headers):
     """A function that gives the next event: (id, name, ids)."""
@@ -39,7 +46,10 @@ async def reading(asker, **headers):
         async def following():
             told: dict[str, str] = {}
             while True:
-                line = (await asyncio.wait_for(answer.content.readline(), 60)).decode().rstrip("\n")
+                line = (await asyncio.wait_for(answer.content.readline(), 60)).decode()
+                if not line:
+                    raise EndOfStream
+                line = line.rstrip("\n")
                 name, _, value = line.partition(": ")
                 if line and name:
                     told[name] = value
@@ -101,6 +111,35 @@ async def test_a_stream_ends_with_its_session(monkeypatch, simple, office, postg
         await asyncio.wait_for(
             answer.content.read(), 60
         )  # to its end, once the session is no longer remembered
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("end", ["log out", "disable", "role", "brand"])
+async def test_a_stream_to_which_there_is_always_something_to_tell_ends_with_its_session(
+    simple, office, postgres_url, end
+):
+    """It was looked after only while nothing changed."""
+    ada = await office.person("ada", "viewer")
+    engine = open_engine(postgres_url)
+    people = quick_people(engine)
+    ends = {
+        "log out": lambda: Sessions(engine).log_out(ada.headers["Cookie"].partition("=")[2]),
+        "disable": lambda: people.disable("ada"),
+        "role": lambda: people.set_role("ada", "agent", None),
+        "brand": lambda: people.set_role("ada", "viewer", ["Other"]),
+    }
+    async with reading(ada) as following:
+        await settled(following)
+        await ends[end]()
+        numbers = itertools.count(1)
+
+        async def read_to_the_end():
+            while True:
+                await simple.save([tweet(next(numbers), 70)])
+                await following()
+
+        with pytest.raises(EndOfStream):
+            await asyncio.wait_for(read_to_the_end(), 60)
     await engine.dispose()
 
 

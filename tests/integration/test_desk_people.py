@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import asyncpg
 import pytest
 from history import tweet
 from people import quick_people
 from rows import ask, do
+from typer.testing import CliRunner
 
 from stream.accounts.postgres_logins import ensure_login
 from stream.accounts.sessions import FREE_GUESSES, Sessions, TooManyGuesses, WrongPassword
 from stream.accounts.users import People
+from stream.cli.main import app
 from stream.errors import UserError
+from stream.web.console.people_page import _brands_said
 
 SECRET = "four quiet otters sing"
 OTHER = "eleven brass kettles hum"
@@ -207,3 +212,51 @@ async def test_where_nobody_is_an_admin_nobody_is_taken_for_the_only_one(people)
     await people.add("lena", SECRET, "lead")
 
     await people.disable("lena")
+
+
+@pytest.mark.parametrize(
+    ("options", "brands"),
+    [
+        ((), ["Other", "Third"]),
+        (("--brand", "Third"), ["Third"]),
+        (("--all-brands",), None),
+    ],
+    ids=["role alone", "another brand", "all of them"],
+)
+def test_a_new_role_leaves_the_brands_unless_the_command_names_them(command_line, options, brands):
+    command_line("add", "lyn", "--role", "viewer", "--brand", "Other", "--brand", "Third")
+
+    answer = command_line("role", "lyn", "agent", *options)
+
+    listed = json.loads(command_line("list").stdout)
+    assert (listed["role"], listed["brands"]) == ("agent", brands)
+    assert ", ".join(brands or ["all brands"]) in answer.stdout
+
+
+def test_one_brand_and_all_brands_are_two_things(command_line):
+    command_line("add", "lyn", "--brand", "Other")
+
+    answer = command_line("role", "lyn", "agent", "--brand", "Third", "--all-brands")
+
+    assert isinstance(answer.exception, UserError)
+    assert json.loads(command_line("list").stdout)["brands"] == ["Other"]
+
+
+@pytest.fixture
+def command_line(postgres_url, tmp_path, monkeypatch):
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", postgres_url)
+    monkeypatch.setenv("EARSHOT_HOME", str(tmp_path))
+    return lambda *given: CliRunner().invoke(app, ["user", *given], input=f"{SECRET}\n")
+
+
+async def test_the_people_page_changes_what_was_said_and_refuses_an_emptied_field(people, engine):
+    await people.add("root", SECRET, "admin")
+    await people.add("lyn", SECRET, "viewer", ["Other"])
+
+    assert (await people.change_role("lyn", "agent")).brands == {"Other"}
+    assert (await people.change_brands("lyn", ["Third"])).role == "agent"
+    for emptied in ([], [""], [" ", ""], None, "Other"):
+        with pytest.raises(UserError, match="all brands"):
+            _brands_said({"brands": emptied})
+    assert _brands_said({"brands": ["All brands"]}) is None
+    assert _brands_said({"brands": ["Third", "Other"]}) == ["Other", "Third"]

@@ -94,21 +94,26 @@ async def _lines(
 ) -> AsyncGenerator[bytes, None]:
     loop = asyncio.get_running_loop()
     after = None if last_event_id is None else _after(hub, last_event_id)
-    with hub.subscribe(caller.brands, after=after) as changes:
+    with callers.watch.over(caller) as ended, hub.subscribe(caller.brands, after=after) as changes:
         yield b"retry: 2000\n" + (
             b"\n" if after is not None else _message(hub, Change("hello", number=hub.number))
         )
-        while ends is None or loop.time() < ends:
-            wait = HEARTBEAT if ends is None else max(0.0, min(HEARTBEAT, ends - loop.time()))
-            change = await _next(changes, wait)
-            if changes.ended:
-                return
-            if change is not None:
-                yield _message(hub, change)
-            elif not caller.is_still(await callers.again(caller)):
-                return  # a reader that comes back is recognised anew
-            else:
-                yield b":\n\n"
+        ending = asyncio.create_task(_end(ended, changes))
+        try:
+            while ends is None or loop.time() < ends:
+                wait = HEARTBEAT if ends is None else max(0.0, min(HEARTBEAT, ends - loop.time()))
+                change = await _next(changes, wait)
+                if changes.ended:
+                    return  # a reader that comes back is recognised anew
+                yield b":\n\n" if change is None else _message(hub, change)
+        finally:
+            ending.cancel()
+
+
+async def _end(ended: asyncio.Event, changes: Changes) -> None:
+    """Let the changes end with the caller's session."""
+    await ended.wait()
+    changes.end()
 
 
 async def _next(changes: Changes, wait: float) -> Change | None:

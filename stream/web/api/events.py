@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, Discriminator, Field, Tag
 
 from connectors.events import Complaint, Deleted, Event, Id, Transcript, Tweet, encode
 from stream.accounts.api_keys import Key
+from stream.desk.event_rights import EventRights, NotTheirs
 from stream.ingest.publish import ENVELOPE, topic_of
 from stream.kafka import MESSAGE_LIMIT, Outgoing, Publish
 from stream.web.auth.keyring import Guard
@@ -135,7 +137,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 
-def events_routes(guard: Guard, publish: Publish) -> APIRouter:
+def events_routes(guard: Guard, publish: Publish, rights: EventRights | None) -> APIRouter:
+    """rights: None where there is no desk; a key bound to brands writes nothing then."""
     router = APIRouter(tags=["stream"])
     known = Depends(guard.needs("events"))
 
@@ -164,14 +167,33 @@ def events_routes(guard: Guard, publish: Publish) -> APIRouter:
         An event counts once by its `id`, however often it is sent; a higher `revision` replaces it.
         Events without an `id` get one: from the header `Idempotency-Key` when there is one (of two
         different requests with the same key the first counts), otherwise a new one each time.
+
+        A key of a user who is bound to brands writes messages of these brands alone: each names
+        one as `brand`, where there are several, and its id and conversation are not another's.
         """
         posted = sent.events if isinstance(sent, Events) else [sent]
         guard.charge(key, len(posted))
         identified = [_with_id(event, key, idempotency_key, at) for at, event in enumerate(posted)]
-        await publish([_message(event, at) for at, event in enumerate(identified)])
-        return JSONResponse({"ids": [event.id for event in identified]}, status_code=202)
+        allowed = await _allowed(identified, key, rights)
+        await publish([_message(event, at) for at, event in enumerate(allowed)])
+        return JSONResponse({"ids": [event.id for event in allowed]}, status_code=202)
 
     return router
+
+
+async def _allowed(
+    events: Sequence[Event], key: Key, rights: EventRights | None
+) -> Sequence[Event]:
+    """The events as this key may send them. Raises a 403."""
+    brands = None if key.holder is None else key.holder.brands
+    if brands is None:
+        return events
+    if rights is None:
+        raise refusal(403, f"the key {key.prefix}... is bound to brands, which takes a desk")
+    try:
+        return await rights.allowed(events, brands)
+    except NotTheirs as error:
+        raise refusal(403, str(error)) from None
 
 
 def _with_id(event: Event, key: Key, idempotency_key: str | None, at: int) -> Event:

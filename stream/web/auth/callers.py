@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from stream.accounts.api_keys import Key
 from stream.accounts.sessions import Session, Sessions
 from stream.accounts.users import ROLES, Role, User
 from stream.web.auth.keyring import KeyRing
+from stream.web.auth.watch import Watch
 from stream.web.http.origins import COOKIE, SECURE_COOKIE, is_same_origin
 from stream.web.http.problems import refusal
 
@@ -83,6 +84,7 @@ class Callers:
         self._ring, self._sessions = ring, sessions
         self.base_url = base_url
         self._known: dict[str, tuple[Session, float]] = {}  # by token, and until when
+        self.watch = Watch(self._ended)
 
     async def of(self, connection: HTTPConnection) -> Caller | None:
         """The caller; None where they bring neither a key nor a live session.
@@ -112,6 +114,7 @@ class Callers:
     def forget(self, token: str) -> None:
         """The session was ended here: it no longer counts, not even for its cached seconds."""
         self._known.pop(token, None)
+        self.watch.hurry()
 
     async def admitted(self, request: Request, role: Role) -> Caller:
         """The caller of a route under /v1, who must have this role. Raises a refusal."""
@@ -142,6 +145,23 @@ class Callers:
         raise refusal(
             403, "this request comes from another page than earshot's own, and changes nothing"
         )
+
+    async def _ended(self, callers: Collection[Caller]) -> list[Caller]:
+        """Those who are logged out, or not who they were; asked anew, whatever is remembered."""
+        tokens = [caller.token for caller in callers if caller.by_session]
+        alive = await self._sessions.alive_of(tokens) if self._sessions and tokens else {}
+        ended = []
+        for caller in callers:
+            now: Caller | None = None
+            if not caller.by_session:
+                key = await self._ring.key(caller.token, fresh=True)
+                now = None if key is None else _of_key(key, caller.token)
+            elif caller.token in alive:
+                now = _of_session(alive[caller.token], caller.token)
+            if not caller.is_still(now):
+                self._known.pop(caller.token, None)
+                ended.append(caller)
+        return ended
 
     async def _key(self, token: str) -> Key:
         key = await self._ring.key(token)

@@ -69,13 +69,16 @@ class KeyRing:
         self._buckets: dict[int, TokenBucket] = {}
         self._strangers = TokenBucket(STRANGERS, STRANGERS, clock)
 
-    async def key(self, token: str) -> Key | None:
-        """The key of this token, None when it opens nothing. Raises DatabaseAway."""
+    async def key(self, token: str, *, fresh: bool = False) -> Key | None:
+        """The key of this token, None when it opens nothing. Raises DatabaseAway.
+
+        fresh: as it is now, whatever is remembered.
+        """
         if not looks_like_token(token):
             return None
         mark = digest(token)
         known, now = self._known.get(mark), self._clock()
-        if known is not None and now < known.until:
+        if known is not None and now < known.until and not fresh:
             return known.key
         if mark not in self._lookups:
             if known is None:

@@ -23,7 +23,7 @@ export default {
     ago(at) { return ago(at * 1000, this.now); },
     list(words) { return words.split(",").map((word) => word.trim()).filter(Boolean); },
     add() { this.$emit("add", { ...this.fresh, brands: this.list(this.fresh.brands) }); },
-    change(one, changes) { this.$emit("change", { name: one.name, role: one.role, brands: one.brands, ...changes }); },
+    change(one, changes) { this.$emit("change", { name: one.name, ...changes }); },
     twice(what, act) { if (this.sure === what) { this.sure = ""; act(); } else { this.sure = what; setTimeout(() => { if (this.sure === what) this.sure = ""; }, 4000); } },
     async copy() { try { await navigator.clipboard.writeText(this.secret.token); this.copied = true; } catch { this.copied = false; } },
   },
@@ -39,7 +39,7 @@ export default {
   <div class="panel people"><table><thead><tr><th scope="col">Name</th><th scope="col">Role</th><th scope="col">Brands</th><th scope="col">Logged in</th><th scope="col"><span class="hidden-words">Acts</span></th></tr></thead>
     <tbody><tr v-for="one in people" :key="one.name" :class="{ off: one.disabled }"><td><b>{{ one.name }}</b><span v-if="one.name === me" class="faint"> (you)</span><span v-if="one.disabled" class="chip">disabled</span></td>
       <td><label><span class="hidden-words">Role of {{ one.name }}</span><select class="field" :value="one.role" :disabled="one.disabled" @change="change(one, { role: $event.target.value })"><option v-for="role in roles">{{ role }}</option></select></label></td>
-      <td class="brands"><label><span class="hidden-words">Brands of {{ one.name }}</span><input class="field" :value="(one.brands ?? []).join(', ')" :disabled="one.disabled" placeholder="all brands" list="known-brands" @change="change(one, { brands: list($event.target.value) })"></label></td>
+      <td class="brands"><label><span class="hidden-words">Brands of {{ one.name }}</span><input class="field" :value="one.brands ? one.brands.join(', ') : 'all brands'" :disabled="one.disabled" placeholder="all brands" list="known-brands" @change="change(one, { brands: list($event.target.value) })"></label></td>
       <td class="faint num">{{ one.sessions ? one.sessions + (one.sessions === 1 ? " session, " : " sessions, ") + ago(one.seen) : "not now" }}</td>
       <td><div class="alert-acts"><button v-if="one.sessions" class="button" type="button" @click="$emit('end', one.name)">Log out</button>
         <button v-if="!one.disabled" class="button" type="button" @click="twice('pw ' + one.name, () => $emit('password', one.name))">{{ sure === "pw " + one.name ? "Sure?" : "New password" }}</button>

@@ -20,6 +20,7 @@ from stream.web.console.updates import View, keep_telling
 from stream.web.desk_services import DeskServices
 
 EVERY = 15.0  # seconds
+ALL_BRANDS = "all brands"  # what a person writes who means all of them
 
 Act = Callable[[Caller, Any], Awaitable[None]]
 
@@ -93,11 +94,16 @@ class PeoplePage:
         )
 
     async def _change(self, caller: Caller, payload: Any) -> None:
-        name, role, brands = _text(payload, "name"), _role(payload), _brands(payload)
-        await self._services.people.set_role(name, role, brands)
-        await self._note(caller, "user role", name, role=role, brands=brands)
-        scope = ", ".join(brands) if brands else "all brands"
-        say(f"{name} is {role} of {scope}, and has to log in again.")
+        """What the payload names is changed, and nothing else."""
+        name, people = _text(payload, "name"), self._services.people
+        if _text(payload, "role"):
+            user = await people.change_role(name, _role(payload))
+        else:
+            user = await people.change_brands(name, _brands_said(payload))
+        brands = None if user.brands is None else sorted(user.brands)
+        await self._note(caller, "user role", name, role=user.role, brands=brands)
+        scope = ALL_BRANDS if brands is None else ", ".join(brands) or "no brand"
+        say(f"{name} is {user.role} of {scope}, and has to log in again.")
 
     async def _disable(self, caller: Caller, name: Any) -> None:
         await self._services.people.disable(str(name))
@@ -193,6 +199,14 @@ def _brands(payload: Any) -> list[str] | None:
         return None
     brands = {name.strip() for name in names if isinstance(name, str)}
     return sorted(brands - {""}) or None
+
+
+def _brands_said(payload: Any) -> list[str] | None:
+    """As `_brands`. Raises UserError for an empty field: it may have been emptied by mistake."""
+    brands = _brands(payload)
+    if brands is None:
+        raise UserError(f"name a brand, or write `{ALL_BRANDS}`; nothing was changed")
+    return None if [name.casefold() for name in brands] == [ALL_BRANDS] else brands
 
 
 def _scopes(payload: Any) -> list[Scope]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from nicegui import Client, ui
+from nicegui import Client, background_tasks, core, ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from stream.accounts.users import Role
@@ -82,11 +82,36 @@ def add_page(
             if not caller.may(role):
                 _not_for_you(caller, role)
                 return
+            _end_with_session(services, caller, client)
             try:
                 await build(Visit(services.of(caller), caller, request, client))
             except DatabaseAway:
                 client.status_code = 503
                 _database_away()
+
+
+def _end_with_session(services: DeskServices, caller: Caller, client: Client) -> None:
+    """End the page with its visitor's session, user or rights, whatever it shows.
+
+    Its address is loaded anew, which leads to the login; its sockets are closed, and what they
+    still send reaches nothing.
+    """
+
+    async def run() -> None:
+        with services.callers.watch.over(caller) as ended:
+            await ended.wait()
+        background_tasks.create(_close(client))
+
+    client.on_delete(background_tasks.create(run()).cancel)
+
+
+async def _close(client: Client) -> None:
+    goodbye = {"code": "window.location.reload()"}
+    await client.outbox._emit((client.id, "run_javascript", goodbye))
+    for socket, _ in list(core.sio.manager.get_participants("/", client.id)):
+        await core.sio.disconnect(socket)
+    if not client.is_deleted:
+        client.delete()
 
 
 def _not_for_you(caller: Caller, role: Role) -> None:
