@@ -11,12 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.accounts.users import People, User
 from stream.postgres.database import reachable
+from stream.postgres.functions import TEMPORARY_FILES
 from stream.postgres.roles import BOUND_READABLE, READABLE
 
 log = logging.getLogger(__name__)
 
 # bound_brands() says for each login which rows it sees.
 _READABLE = [name for name in BOUND_READABLE if name in READABLE]
+# Which a superuser alone may limit.
+_TEMPORARY_FILES = (
+    "do $$ begin alter role {login} set temp_file_limit = "
+    f"'{TEMPORARY_FILES}'; "
+    "exception when insufficient_privilege then null; end $$"
+)
 
 
 def login_of(user: User) -> str:
@@ -43,6 +50,7 @@ async def ensure_login(engine: AsyncEngine, owner_url: str, user: User) -> str:
             f"alter role {login} set default_transaction_read_only = on",
             f"alter role {login} set statement_timeout = '10s'",
             f"alter role {login} set idle_in_transaction_session_timeout = '30s'",
+            _TEMPORARY_FILES.format(login=login),
             f"revoke all on all tables in schema public from {login}",
             f"grant usage on schema public to {login}",
             f"grant select on {', '.join(_READABLE)} to {login}",

@@ -17,6 +17,8 @@ from stream.postgres.sql import SECONDS, Rows, SqlRefused, run_sql, write
 
 PAGE_ROWS = 500  # rows on the page
 EXPORTED = 10_000  # rows of a CSV file
+PAGE_BYTES = 4_000_000  # of an answer on the page
+EXPORTED_BYTES = 32_000_000  # of one for a file
 LONGEST = 20_000  # characters of a statement
 _CONCURRENCY = 4  # questions of all people: each has a connection and its answer in memory
 
@@ -44,31 +46,46 @@ class SqlBox:
         statement: str,
         *,
         limit: int = PAGE_ROWS,
+        bound: bool = False,
     ) -> Answer:
-        """Run it at `url`, the person's login. Raises SqlRefused, and DatabaseAway."""
+        """Run it at `url`, the person's login. Raises SqlRefused, and DatabaseAway.
+
+        bound: whether the person is bound to brands.
+        """
         with self._one_at_a_time(actor):
-            return await self._ask(actor, await url(), statement, limit)
+            return await self._ask(actor, await url(), statement, limit, PAGE_BYTES, bound=bound)
 
     async def csv(
-        self, actor: str, url: Callable[[], Awaitable[str]], statement: str
+        self,
+        actor: str,
+        url: Callable[[], Awaitable[str]],
+        statement: str,
+        *,
+        bound: bool = False,
     ) -> tuple[bytes, bool]:
         """The same as CSV in UTF-8 that no spreadsheet runs, and whether rows are left out.
 
         Raises as `ask` does.
         """
         with self._one_at_a_time(actor):
-            answer = await self._ask(actor, await url(), statement, EXPORTED)
+            answer = await self._ask(
+                actor, await url(), statement, EXPORTED, EXPORTED_BYTES, bound=bound
+            )
         out = io.StringIO(newline="")
         write(answer.rows, "csv", out)
         return out.getvalue().encode(), answer.rows.more
 
-    async def _ask(self, actor: str, url: str, statement: str, limit: int) -> Answer:
+    async def _ask(
+        self, actor: str, url: str, statement: str, limit: int, most: int, *, bound: bool
+    ) -> Answer:
         if len(statement) > LONGEST:
             raise SqlRefused(f"a statement has {LONGEST:,} characters at most")
         started = time.perf_counter()
         outcome: dict[str, Any] = {}
         try:
-            rows = await run_sql(url, statement, limit=limit, seconds=self._seconds)
+            rows = await run_sql(
+                url, statement, limit=limit, seconds=self._seconds, most=most, bound=bound
+            )
             outcome = {"rows": len(rows.rows)}
             return Answer(rows, time.perf_counter() - started)
         except SqlRefused as refused:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from stream.postgres.database import CONNECT_SECONDS, READER, dsn, reader_url
+from stream.postgres.functions import RESTRICT, TEMPORARY_FILES
 
 log = logging.getLogger(__name__)
 
@@ -84,24 +85,6 @@ _BOUND_READS = f"""
     select case when to_regrole('{BOUND}') is not null
         then has_table_privilege(to_regrole('{BOUND}'), 'open_tickets', 'select') end
 """
-# Large objects are open to every login by default, and before Postgres 16 also in a read-only
-# transaction.
-_LARGE_OBJECTS = """
-    do $$
-    declare routine regprocedure;
-    begin
-        for routine in
-            select oid from pg_proc
-            where pronamespace = 'pg_catalog'::regnamespace
-              and proname in ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_put', 'lowrite',
-                              'lo_unlink', 'lo_truncate', 'lo_truncate64')
-        loop
-            execute format('revoke execute on function %s from public', routine);
-        end loop;
-    end $$
-"""
-
-
 _LOCK = "select pg_advisory_lock(hashtextextended('earshot reader', 0))"  # goes with the connection
 
 
@@ -134,7 +117,13 @@ async def ensure_reader(engine: AsyncEngine, owner_url: str, *, changed: bool) -
                 "select rolsuper from pg_roles where rolname = current_user"
             )
         ).scalar():
-            await _try(connection, _LARGE_OBJECTS)
+            await _try(connection, RESTRICT)
+            await _try(connection, f"alter role {READER} set temp_file_limit = '{TEMPORARY_FILES}'")
+        else:
+            log.warning(
+                "the login of the database is no superuser's, so `earshot sql` may call every "
+                "function of Postgres, advisory locks too; let a superuser run `earshot migrate`"
+            )
 
 
 async def _works(owner_url: str) -> bool:

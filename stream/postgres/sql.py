@@ -18,10 +18,13 @@ from rich.text import Text
 
 from stream.errors import DatabaseAway, UserError
 from stream.postgres.database import CONNECT_SECONDS, dsn, why_away
+from stream.postgres.metered import Metered
 
 Format = Literal["table", "json", "csv"]
 
 SECONDS = 10.0
+# What a connection says that was cut. The first is an error of Postgres's, to asyncpg.
+_CUT = (asyncpg.ConnectionDoesNotExistError, ConnectionError)
 _GRACE = 2.0  # for Postgres to say itself that the time is over
 
 # Read as Postgres writes them: a Python date ends in the year 9999 and knows no infinity.
@@ -51,29 +54,40 @@ class Rows:
 
 
 async def run_sql(
-    url: str, statement: str, *, limit: int | None = None, seconds: float = SECONDS
+    url: str,
+    statement: str,
+    *,
+    limit: int | None = None,
+    seconds: float = SECONDS,
+    most: int | None = None,
+    bound: bool = False,
 ) -> Rows:
     """Run one statement in a read-only transaction at `url`, the reader's login; at most `limit`
     rows of its answer.
 
-    Raises SqlRefused when Postgres refuses it or it takes longer than `seconds`, and DatabaseAway.
+    most: bytes of the answer. bound: the login sees some brands alone, so no plan is shown to it:
+    plans count rows that it does not see. Raises SqlRefused when Postgres refuses it, when it takes
+    longer than `seconds` or its answer is larger than `most`, and DatabaseAway.
     """
     if not statement.strip():
         raise SqlRefused("there is no statement to run")
     connection = await _connect(url, seconds)
+    meter = None if most is None else Metered(connection, most)
     try:
         async with asyncio.timeout(seconds + _GRACE):
-            return await _answer(connection, statement, limit)
+            return await _answer(connection, statement, limit, bound=bound)
     except TimeoutError:
         raise SqlRefused(_too_long(seconds)) from None
     except asyncpg.QueryCanceledError:
         raise SqlRefused(_too_long(seconds)) from None
-    except asyncpg.PostgresError as error:
-        raise _refused(error) from None
     except UnicodeEncodeError:
         raise SqlRefused("the statement is not valid UTF-8") from None
-    except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+    except (*_CUT, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        if most is not None and meter is not None and meter.is_full:
+            raise SqlRefused(_too_large(most)) from None
         raise SqlRefused(f"this statement cannot be run here: {_line(str(error))}") from None
+    except asyncpg.PostgresError as error:
+        raise _refused(error) from None
     finally:
         connection.terminate()  # whatever the statement left open goes with it
 
@@ -124,10 +138,16 @@ async def _connect(url: str, seconds: float) -> asyncpg.Connection:
     return connection
 
 
-async def _answer(connection: asyncpg.Connection, statement: str, limit: int | None) -> Rows:
+async def _answer(
+    connection: asyncpg.Connection, statement: str, limit: int | None, *, bound: bool
+) -> Rows:
     await connection.execute("begin read only")
     prepared = await connection.prepare(statement)
     attributes = prepared.get_attributes()
+    if bound and [attribute.name for attribute in attributes] == ["QUERY PLAN"]:
+        raise SqlRefused(
+            "a plan counts rows of every brand; who is bound to some cannot ask for it"
+        )
     if limit is None:
         rows = await prepared.fetch()
     else:
@@ -151,6 +171,13 @@ def _too_long(seconds: float) -> str:
     return (
         f"the statement took longer than {seconds:g} s; "
         "narrow it down, for instance by brand or by time"
+    )
+
+
+def _too_large(most: int) -> str:
+    return (
+        f"the answer is larger than {most / 1_000_000:g} MB; "
+        "ask for fewer rows or columns, or for shorter ones with left(column, 1000)"
     )
 
 

@@ -67,7 +67,10 @@ class SqlPage:
         self.view.tell(running=True, refused="")
         try:
             answer = await self._box.ask(
-                caller.name, lambda: self._visit.services.reader_url(caller), str(event.args)
+                caller.name,
+                lambda: self._visit.services.reader_url(caller),
+                str(event.args),
+                bound=caller.brands is not None,
             )
             rows = answer.rows
             self.view.tell(
@@ -95,7 +98,10 @@ class SqlPage:
         self.view.tell(running=True, refused="")
         try:
             file, more = await self._box.csv(
-                caller.name, lambda: self._visit.services.reader_url(caller), str(event.args)
+                caller.name,
+                lambda: self._visit.services.reader_url(caller),
+                str(event.args),
+                bound=caller.brands is not None,
             )
             ui.download.content(
                 file, f"earshot-{datetime.now(UTC):%Y%m%d-%H%M%S}.csv", "text/csv; charset=utf-8"
