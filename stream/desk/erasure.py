@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from connectors.events import Deleted
+from stream.desk.personal_traces import Traces, letters_of, remove_traces
 from stream.errors import UserError
 from stream.postgres.database import reachable, storable
 from stream.store.store import Saved, Store
@@ -50,18 +51,31 @@ _CANDIDATES = text("""
 # Replies quote what was said; corrections hold labels alone, but tell what somebody wrote about.
 _DRAFTS = text("delete from replies where event_id = any(:ids)")
 _CORRECTIONS = text("delete from corrections where event_id = any(:ids)")
-# Bytes that could not be read cannot be asked whose they are: whatever names the author goes. Of
-# bytea as text, what is no ASCII is escaped alike on both sides.
-_NAMES = """
-    exists (
-        select from unnest(cast(:marks as bytea[])) as mark
-        where position(lower(encode(mark, 'escape')) in lower(encode(value, 'escape'))) > 0
-           or position(lower(encode(mark, 'escape')) in lower(encode(key, 'escape'))) > 0
+# What people noted of a ticket of theirs is about them, whatever it says.
+_NOTES = text("""
+    with theirs as (
+        update tickets set notes = '[]', tags = '{}'
+        where split_part(id, ' ', 1) = any(:conversations)
+          and not exists (
+            select from events e
+            where e.conversation = split_part(tickets.id, ' ', 1) and e.direction = 'inbound'
+              and e.kind <> 'deleted' and not (e.id = any(:ids))
+          )
+        returning id
     )
-"""
-_LETTERS = text(f"delete from dead_letters where {_NAMES}")  # noqa: S608  our own words
-_COUNT_LETTERS = text(
-    f"select count(*)::int from dead_letters where {_NAMES}"  # noqa: S608  our own words
+    update ticket_changes set changes = changes - 'notes' - 'tags'
+    where ticket_id in (select id from theirs)
+""")
+_TEXTS = text("select text from events where id = any(:ids) and text is not null")
+# Rows that are gone stay in the table's files until then.
+_FREED = (
+    "events",
+    "tickets",
+    "ticket_changes",
+    "replies",
+    "corrections",
+    "dead_letters",
+    "audit",
 )
 _AUDIT = text(
     "insert into audit (who, action, subject, details) values (:who, 'forget', :subject, :details)"
@@ -107,8 +121,8 @@ async def find_theirs(engine: AsyncEngine, author: str, network: str | None = No
         if not rows:
             raise UserError(await _nobody(connection, author, named))
         drafts = (await connection.execute(_COUNT_DRAFTS, named)).scalar_one()
-        marks = _marks(author, [row.author for row in rows])
-        letters = (await connection.execute(_COUNT_LETTERS, {"marks": marks})).scalar_one()
+        traces = Traces([row.author for row in rows])
+        letters = await letters_of(connection, traces, remove=False)
     authors = tuple((row.network, row.author) for row in rows)
     return Theirs(authors, sum(row.messages for row in rows), drafts, letters)
 
@@ -124,16 +138,6 @@ def _named(author: str, network: str | None) -> dict[str, str | None]:
 def _bare(author: str) -> str:
     """The name as it is compared: @ada, Ada and ada are one."""
     return author.strip().lstrip("@").lower()
-
-
-def _marks(typed: str, authors: Sequence[str]) -> list[bytes]:
-    """What names the author in bytes. Of nobody's name, only where it stands alone, in quotes: a
-    part of a word is no name of theirs.
-    """
-    if not authors:
-        bare = _bare(typed)
-        return [f'"{at}{bare}"'.encode("utf-8", "replace") for at in ("", "@")] if bare else []
-    return sorted({author.lstrip("@").encode() for author in authors} - {b""})
 
 
 async def _nobody(connection: AsyncConnection, author: str, named: dict[str, str | None]) -> str:
@@ -176,7 +180,9 @@ async def forget(
     author: as people write it, with or without @, in any case.
     Each message becomes a tombstone, which a redelivery does not overcome; tickets are folded anew
     without it, and what changed is published. Raw topics keep their bytes until their retention
-    ends (7 days): a replay of them meets the tombstones. May be run again: it goes on where it was
+    ends (7 days): a replay of them meets the tombstones. Where others name or quote the person, in
+    answers, notes, questions to the database or letters that could not be read, the name and the
+    words are taken out. May be run again: it goes on where it was
     interrupted. The audit keeps a digest of the author, without @ and in small letters.
     """
     store = Store(engine)
@@ -185,8 +191,9 @@ async def forget(
     async with reachable(), engine.begin() as connection:
         authors = [row.author for row in await connection.execute(_AUTHORS, named)]
         # First: a run that breaks off knows the names as stored once more.
-        marks = _marks(author, authors)
-        letters = (await connection.execute(_LETTERS, {"marks": marks})).rowcount
+        traces = Traces(authors or [author])
+        letters = await letters_of(connection, traces, remove=True)
+        named_in = await remove_traces(connection, traces) if authors else set()
     while True:
         async with reachable(), engine.connect() as connection:
             rows = (await connection.execute(_THEIRS, named | {"limit": BATCH})).all()
@@ -201,11 +208,31 @@ async def forget(
         async with reachable(), engine.begin() as connection:
             drafts += (await connection.execute(_DRAFTS, ids)).rowcount
             await connection.execute(_CORRECTIONS, ids)
+            conversations = sorted({row.conversation for row in rows})
+            texts = list((await connection.execute(_TEXTS, ids)).scalars())
+            await connection.execute(_NOTES, ids | {"conversations": conversations})
+            near = Traces(authors, texts, near=True)
+            named_in |= await remove_traces(connection, near, conversations)
         judgements = [Judgement(tombstone, "", None, None) for tombstone in tombstones]
         await publish(await store.save(judgements))
         messages += len(rows)
+    await publish(await _refolded(store, named_in))
+    await _vacuum(engine)
     async with reachable(), engine.begin() as connection:
         digest = hashlib.sha256(_bare(author).encode("utf-8", "replace")).hexdigest()
         details = f'{{"messages": {messages}, "drafts": {drafts}, "dead_letters": {letters}}}'
         await connection.execute(_AUDIT, {"who": actor, "subject": digest, "details": details})
     return Forgotten(messages, drafts, letters)
+
+
+async def _refolded(store: Store, conversations: set[str]) -> Saved:
+    """Tickets of others whose messages named the person: an excerpt repeats what was said."""
+    folded = await store.refold(sorted(conversations)) if conversations else None
+    return Saved([], [] if folded is None else folded.tickets, [])
+
+
+async def _vacuum(engine: AsyncEngine) -> None:
+    """Free what was removed, so that its place is written over."""
+    async with reachable(), engine.connect() as connection:
+        outside = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await outside.exec_driver_sql(f"vacuum {', '.join(_FREED)}")

@@ -33,7 +33,12 @@ _NUMBERS = frozenset({"int2", "int4", "int8", "float4", "float8", "numeric", "oi
 _NOT_TEXT = _NUMBERS | frozenset(
     {*_AS_TEXT, "bool", "uuid", "bytea", "json", "jsonb", "inet", "cidr"}
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet run a cell, after OWASP
+# What makes a spreadsheet run a cell, after OWASP, also in full width; behind what is not seen, and
+# behind what some programs take for the end of a cell.
+_FORMULA = re.compile(
+    r"(?:^|[;,|\t\n\r\v\f\x85\u2028\u2029])[\s\"'\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f"
+    r"\u2028-\u202f\u2060-\u206f\ufe00-\ufe0f\ufeff\u3000]*[=+\-@\uff1d\uff0b\uff0d\uff20\u2212]|^[\t\r]"
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # would steer the terminal
 
 

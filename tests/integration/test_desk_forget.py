@@ -7,8 +7,11 @@ from history import answer, tweet
 from rows import ask
 
 from connectors.events import Tweet
+from stream.accounts.audit import note
+from stream.desk.actions import Note, Tag
 from stream.desk.corrections import Corrections, Pair
 from stream.desk.erasure import find_theirs, forget
+from stream.desk.tickets import Desk
 from stream.errors import UserError
 from stream.store.dead_letters import DeadLetter
 
@@ -187,3 +190,106 @@ async def test_a_correction_that_cannot_be_is_refused_with_what_could(
 
     with pytest.raises(UserError, match=why):
         await Corrections(engine).correct(event, field, label, "ada")
+
+
+async def test_what_others_wrote_of_them_is_left_without_their_name_and_words(
+    simple, engine, postgres_url
+):
+    """Notes, the brand's answer, a reply, a question to the database, the history."""
+    words = "my zebra case never came and nobody at the desk would even look at me"
+    theirs = tweet(1, 95, author="zora_quill", text=words)
+    guest = tweet(2, 60, of=3, minute=1, author="zora_quill", text="same zebra story with me")
+    await simple.save(
+        [
+            theirs,
+            answer(9, of=1, minute=2, text="@zora_quill so sorry about your bag"),
+            tweet(3, 70, of=3, author="bob", text="my bag is late"),
+            tweet(4, 80, of=3, minute=2, author="bob", text=f"as @Zora_Quill says: '{words}'"),
+            guest,
+        ]
+    )
+    desk = Desk(engine)
+    await desk.act("x:1", Note(text="Called Zora Quill on 07700 900123, she is a surgeon"), "ada")
+    await desk.act("x:1", Tag(add=("zora",)), "ada")
+    await desk.act("x:3", Note(text="zora_quill sits beside him; he wants a call"), "ada")
+    await ask(
+        postgres_url,
+        "insert into replies (ticket_id, event_id, network, text, drafted, candidates) values"
+        " ('x:3', 'x:3', 'x', 'Dear bob and @zora_quill', '', '[{\"text\": \"hi zora_quill\"}]')",
+    )
+    await note(engine, "ada", "sql", statement="select * from events where author = 'zora_quill'")
+
+    await forget(engine, "@Zora_Quill", actor="root", publish=_nowhere)
+
+    left = await dump(postgres_url)
+    for trace in ("zora", "surgeon", "900123", "zebra case never came and nobody at the desk"):
+        assert trace not in left.lower(), trace
+    for other in ("my bag is late", "he wants a call", "so sorry about your bag", "Dear bob and"):
+        assert other in left, other
+    assert (await forget(engine, "zora_quill", actor="root", publish=_nowhere)).messages == 0
+
+
+@pytest.mark.parametrize(
+    ("author", "value", "goes"),
+    [
+        ("zo\u00eb_q", b'{"author": "zo\\u00eb_q", "text": "x"', True),
+        ("zo\u00eb_q", b'{"author": "ZO\\u00CB_Q", "text": "x"', True),
+        ("zo\u00eb_q", b"author=zo%C3%AB_q&text=x", True),
+        ("zo\u00eb_q", b"<author>zo&#235;_q</author>", True),
+        ("zo\u00eb_q", b"From: zo=C3=AB_q", True),
+        ("zo\u00eb_q", '{"author": "zo\u00eb_q"'.encode("utf-16"), True),
+        ("zo\U0001f600q", b'{"author": "@zo\\ud83d\\ude00q"', True),
+        ("zo\u00eb_q", b'{"author": "zo\\u00eb_qx"', False),
+        ("e", b'{"author": "e", "text"', True),
+        ("e", b'{"author": "@e", "text"', True),
+        ("e", b'{"author": "ada", "text": "there we were, e-mail me"', False),
+        ("sam", b'{"author": "samantha", "text": "same"', False),
+        ("delta", b'{"author": "ada", "text": "my flight with delta was late"', False),
+    ],
+)
+async def test_a_dead_letter_goes_where_it_names_them_in_any_escape_and_only_there(
+    simple, engine, postgres_url, author, value, goes
+):
+    await simple.save([tweet(1, 70, author=author)])
+    await simple.bury([DeadLetter("c", "tweets", 0, 0, b"k", value, "not an event")])
+
+    gone = await forget(engine, author, actor="root", publish=_nowhere)
+
+    assert gone.dead_letters == int(goes)
+    assert len(await ask(postgres_url, "select 1 from dead_letters")) == int(not goes)
+
+
+async def test_a_name_that_is_a_word_is_taken_out_where_they_wrote_and_with_its_sign(
+    simple, engine, postgres_url
+):
+    await simple.save(
+        [
+            tweet(1, 70, author="love", text="my bag did not come"),
+            tweet(2, 70, of=1, minute=1, author="bob", text="and love is right"),
+            tweet(3, 70, author="bob", text="I would love my bag back, says @love"),
+        ]
+    )
+
+    await forget(engine, "love", actor="root", publish=_nowhere)
+
+    rows = await ask(postgres_url, "select text from events where text is not null order by id")
+    assert [row["text"] for row in rows] == [
+        "and [name] is right",
+        "I would love my bag back, says [name]",
+    ]
+
+
+async def test_forgetting_leaves_no_row_that_is_only_marked_as_gone(simple, engine, postgres_url):
+    await simple.save([tweet(n, 70, author="zora_quill") for n in range(1, 30)])
+
+    await forget(engine, "zora_quill", actor="root", publish=_nowhere)
+
+    vacuumed = await ask(
+        postgres_url,
+        "select relname from pg_stat_user_tables where last_vacuum is not null and n_dead_tup = 0",
+    )
+    assert {"tickets", "replies", "audit"} <= {row["relname"] for row in vacuumed}
+
+
+async def _nowhere(saved):
+    pass

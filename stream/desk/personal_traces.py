@@ -1,0 +1,220 @@
+"""Traces of a person outside their own messages: in notes, answers, history, audit and letters."""
+
+from __future__ import annotations
+
+import html
+import json
+import quopri
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+NAME, WORDS = "[name]", "[removed]"
+PIECE = 8  # words in a row that are theirs; of a shorter text, all of it
+SHORT = 4  # letters; a shorter name counts with @ or in quotes alone
+_WORD = re.compile(r"\w+(?:['’]\w+)*")
+_UNICODE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_BATCH = 500
+
+# Of each table: its key, and the columns that may name or quote somebody.
+_TABLES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "events": (("id", "occurred_at"), {"text": "text"}),
+    "replies": (
+        ("id",),
+        {"text": "text", "drafted": "text", "candidates": "jsonb", "reason": "text"},
+    ),
+    "tickets": (("id",), {"notes": "jsonb", "tags": "text[]"}),
+    "ticket_changes": (
+        ("ticket_id", "version", "changed_at"),
+        {"changes": "jsonb", "reason": "text"},
+    ),
+    "alerts": (("id",), {"evidence": "jsonb"}),
+    "incidents": (("id",), {"title": "text", "evidence": "jsonb"}),
+    "audit": (("id",), {"details": "jsonb", "subject": "text"}),
+}
+
+
+class Traces:
+    """What tells of one person. names: handles, as stored; texts: their messages.
+
+    near: where they wrote themselves, so that a plain word that is their name is their name.
+    """
+
+    def __init__(
+        self, names: Collection[str], texts: Collection[str] = (), *, near: bool = False
+    ) -> None:
+        self.names = sorted({name.strip().lstrip("@") for name in names} - {""})
+        self._named = [_pattern(name, near=near) for name in self.names]
+        self._pieces = {piece for said in texts for piece in _pieces(_words(said))}
+
+    def names_in(self, words: str) -> bool:
+        return any(pattern.search(words) for pattern in self._named)
+
+    def named_in_bytes(self, value: bytes | None) -> bool:
+        """Whether bytes that nobody could read name the person, however they are escaped."""
+        return value is not None and any(self.names_in(view) for view in _views(value))
+
+    def without(self, value: Any) -> Any:
+        """The text, list or JSON without the person's name and pieces of what they wrote."""
+        if isinstance(value, str):
+            return self._without(value)
+        if isinstance(value, list):
+            return [self.without(item) for item in value]
+        if isinstance(value, dict):
+            return {self._without(name): self.without(item) for name, item in value.items()}
+        return value
+
+    def _without(self, words: str) -> str:
+        for pattern in self._named:
+            words = pattern.sub(NAME, words)
+        spans = [(match.start(), match.end(), match[0].casefold()) for match in _places(words)]
+        theirs = [False] * len(spans)
+        for size in {len(piece) for piece in self._pieces}:
+            for at in range(len(spans) - size + 1):
+                if tuple(word for *_, word in spans[at : at + size]) in self._pieces:
+                    theirs[at : at + size] = [True] * size
+        for at in reversed(range(len(spans))):
+            if theirs[at]:
+                begin = at
+                while begin and theirs[begin - 1]:
+                    begin -= 1
+                words = words[: spans[begin][0]] + WORDS + words[spans[at][1] :]
+                theirs[begin : at + 1] = [False] * (at + 1 - begin)
+        return words
+
+
+async def remove_traces(
+    connection: AsyncConnection, traces: Traces, conversations: Sequence[str] | None = None
+) -> set[str]:
+    """Take the person's name and words out of what others wrote; returns the conversations of the
+    messages that this changed.
+
+    conversations: look at these alone, and at everything in them; None: wherever the name stands.
+    """
+    changed: set[str] = set()
+    for table in _TABLES:
+        if conversations is not None and table not in _IN_CONVERSATION:
+            continue
+        changed |= await _clean(connection, table, traces, conversations)
+    return changed
+
+
+_IN_CONVERSATION = {
+    "events": "conversation = any(:conversations)",
+    "replies": "split_part(ticket_id, ' ', 1) = any(:conversations)",
+    "tickets": "split_part(id, ' ', 1) = any(:conversations)",
+    "ticket_changes": "split_part(ticket_id, ' ', 1) = any(:conversations)",
+}
+
+
+async def _clean(
+    connection: AsyncConnection,
+    table: str,
+    traces: Traces,
+    conversations: Sequence[str] | None,
+) -> set[str]:
+    key, columns = _TABLES[table]
+    told = " || ' ' || ".join(f"coalesce({name}::text, '')" for name in columns)
+    where = f"{told} ilike any(:patterns)"
+    values: dict[str, Any] = {"patterns": [f"%{_literal(name)}%" for name in traces.names]}
+    if conversations is not None:
+        where, values = _IN_CONVERSATION[table], {"conversations": list(conversations)}
+    conversation = "conversation" if table == "events" else "''"
+    # JSON is read as text, so that no driver's idea of it stands between.
+    read = ", ".join(f"to_jsonb({name})::text as {name}" for name in columns)
+    query = f"select {', '.join(key)}, {conversation} as whose, {read} from {table} where {where}"  # noqa: S608  our own words
+    rows = (await connection.execute(text(query), values)).mappings().all()
+    changed: set[str] = set()
+    for row in rows:
+        before = {name: json.loads(row[name] or "null") for name in columns}
+        after = {name: traces.without(value) for name, value in before.items()}
+        if after == before:
+            continue
+        put = ", ".join(f"{name} = {_cast(name, kind)}" for name, kind in columns.items())
+        found = " and ".join(f"{name} = :key_{name}" for name in key)
+        new = {name: json.dumps(value, ensure_ascii=False) for name, value in after.items()}
+        await connection.execute(
+            text(f"update {table} set {put} where {found}"),  # noqa: S608  our own words
+            new | {f"key_{name}": row[name] for name in key},
+        )
+        changed.add(row["whose"])
+    return changed - {""}
+
+
+def _cast(name: str, kind: str) -> str:
+    """The column's value out of its JSON."""
+    given = f"cast(:{name} as jsonb)"
+    if kind == "jsonb":
+        return f"nullif({given}, 'null')"
+    if kind == "text":
+        return f"{given} #>> '{{}}'"
+    return f"array(select jsonb_array_elements_text({given}))"
+
+
+async def letters_of(connection: AsyncConnection, traces: Traces, *, remove: bool) -> int:
+    """How many dead letters name the person, in any escape. remove: they are deleted."""
+    count, after = 0, 0
+    query = text(
+        "select id, key, value from dead_letters where id > :after order by id limit :limit"
+    )
+    while rows := (await connection.execute(query, {"after": after, "limit": _BATCH})).all():
+        after = rows[-1].id
+        theirs = [
+            row.id
+            for row in rows
+            if traces.named_in_bytes(row.value) or traces.named_in_bytes(row.key)
+        ]
+        if theirs and remove:
+            await connection.execute(
+                text("delete from dead_letters where id = any(:ids)"), {"ids": theirs}
+            )
+        count += len(theirs)
+    return count
+
+
+def _pattern(name: str, *, near: bool) -> re.Pattern[str]:
+    literal = re.escape(name)
+    is_word = len(name) < SHORT or (name.isalpha() and not near)
+    plain = rf"(?<!\w)@{literal}(?!\w)|(?<=[\"'])@?{literal}(?=[\"'])"
+    return re.compile(plain if is_word else rf"(?<!\w)@?{literal}(?!\w)", re.IGNORECASE)
+
+
+def _views(value: bytes) -> Iterator[str]:
+    """The bytes as text, and with each escape that JSON, forms, HTML and mails write undone."""
+    words = value.decode("utf-8", "replace")
+    yield words
+    if "\\" in words:
+        unescaped = _UNICODE.sub(lambda match: chr(int(match[1], 16)), words)
+        yield unescaped.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if "%" in words:
+        yield unquote(words)
+    if "&" in words:
+        yield html.unescape(words)
+    if "=" in words:
+        yield quopri.decodestring(value).decode("utf-8", "replace")
+    if b"\x00" in value:
+        yield value.decode("utf-16", "replace")
+        yield value.decode("utf-16-be", "replace")
+
+
+def _pieces(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    if len(words) >= 3:  # one or two words are anybody's
+        size = min(PIECE, len(words))
+        for at in range(len(words) - size + 1):
+            yield tuple(words[at : at + size])
+
+
+def _words(said: str) -> list[str]:
+    return [match[0].casefold() for match in _places(said)]
+
+
+def _places(said: str) -> Iterator[re.Match[str]]:
+    return _WORD.finditer(said)
+
+
+def _literal(name: str) -> str:
+    return name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
