@@ -33,11 +33,15 @@ _NUMBERS = frozenset({"int2", "int4", "int8", "float4", "float8", "numeric", "oi
 _NOT_TEXT = _NUMBERS | frozenset(
     {*_AS_TEXT, "bool", "uuid", "bytea", "json", "jsonb", "inet", "cidr"}
 )
-# What makes a spreadsheet run a cell, after OWASP, also in full width; behind what is not seen, and
-# behind what some programs take for the end of a cell.
+# Where a spreadsheet may begin a cell: at the start, and behind what some programs split at, quoted
+# or not. There a formula begins with one of these, after OWASP; also in full width, and behind what
+# is not seen.
 _FORMULA = re.compile(
-    r"(?:^|[;,|\t\n\r\v\f\x85\u2028\u2029])[\s\"'\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f"
-    r"\u2028-\u202f\u2060-\u206f\ufe00-\ufe0f\ufeff\u3000]*[=+\-@\uff1d\uff0b\uff0d\uff20\u2212]|^[\t\r]"
+    r"(?:^|(?<=[;|\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]))"
+    r"(?=[ \x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\xa0\xad\u061c\u115f\u1680\u180e\u2000-\u200f"
+    r"\u202a-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]*"
+    r"[=+\-@\uff1d\uff0b\uff0d\uff20\u2212\ufe62\ufe63\ufe66\ufe6b])"
+    r"|^(?=[\t\r])"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # would steer the terminal
 
@@ -217,7 +221,7 @@ def _cell(value: Any, kind: str) -> str:
 
 def harmless(words: str) -> str:
     """A cell of text that no spreadsheet takes for a formula."""
-    return f"'{words}" if words.startswith(_FORMULA) else words
+    return _FORMULA.sub("'", words)
 
 
 def _words(value: Any) -> str:

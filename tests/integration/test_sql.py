@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 from contextlib import suppress
 
 import asyncpg
@@ -16,6 +17,7 @@ from stream.postgres.database import dsn, open_engine, reader_url
 from stream.postgres.schema import migrate
 from stream.postgres.sql import Rows, SqlRefused, run_sql, write
 from stream.store.store import Store
+from stream.web.api.export import CsvFile
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -228,3 +230,44 @@ async def test_an_empty_answer_is_still_valid_in_every_format(url):
     assert written(answer, "csv") == "id\r\n"
     assert json.loads(written(answer, "json")) == []
     assert "0 rows" in written(answer, "table")
+
+
+HOSTILE = (
+    "=1+1",
+    "hello;=1+1",
+    "hello\t=1+1",
+    "hello|=1+1",
+    "hello\n=1+1",
+    "\uff1d1+1",
+    "\uff0b1",
+    "\uff0d1",
+    "\uff20SUM(A1)",
+    "\u200b=1+1",
+    "\ufeff=1+1",
+    "\u00a0=1+1",
+    "\u2060\u00ad =1+1",
+    "  @SUM(A1)",
+    "\x01=1+1",
+    "\u22121",
+    'say ";=1+1',
+)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+def test_no_cell_is_a_formula_whatever_a_spreadsheet_splits_at(delimiter):
+    answer = Rows(("n", "words"), ("int4", "text"), tuple(enumerate(HOSTILE)))
+    exported = CsvFile(("n", "words"))
+    for row in answer.rows:
+        exported.add(row)
+
+    for file in (written(answer, "csv"), exported.end().decode()):
+        cells = [
+            cell
+            for row in csv.reader(io.StringIO(file, newline=""), delimiter=delimiter)
+            for cell in row
+        ]
+        for cell in cells:
+            seen = "".join(c for c in unicodedata.normalize("NFKC", cell) if c.isprintable())
+            assert not seen.strip().startswith(("=", "+", "-", "@", "\u2212")), repr(cell)
+    rows = list(csv.reader(io.StringIO(written(answer, "csv"), newline="")))[1:]
+    assert [row[1].replace("'", "") for row in rows] == list(HOSTILE), "nothing is lost"
