@@ -115,19 +115,19 @@ def counted(number: int, thing: str) -> str:
 
 async def find_theirs(engine: AsyncEngine, author: str, network: str | None = None) -> Theirs:
     """Count what `forget` would remove. Raises UserError with near names where it is no message."""
-    named = _named(author, network)
+    values = _query(author, network)
     async with reachable(), engine.connect() as connection:
-        rows = (await connection.execute(_AUTHORS, named)).all()
+        rows = (await connection.execute(_AUTHORS, values)).all()
         if not rows:
-            raise UserError(await _nobody(connection, author, named))
-        drafts = (await connection.execute(_COUNT_DRAFTS, named)).scalar_one()
+            raise UserError(await _no_author(connection, author, values))
+        drafts = (await connection.execute(_COUNT_DRAFTS, values)).scalar_one()
         traces = Traces([row.author for row in rows])
         letters = await letters_of(connection, traces, remove=False)
     authors = tuple((row.network, row.author) for row in rows)
     return Theirs(authors, sum(row.messages for row in rows), drafts, letters)
 
 
-def _named(author: str, network: str | None) -> dict[str, str | None]:
+def _query(author: str, network: str | None) -> dict[str, str | None]:
     return {
         "name": storable(_bare(author)),
         "typed": storable(author.strip().lstrip("@")),
@@ -140,10 +140,12 @@ def _bare(author: str) -> str:
     return author.strip().lstrip("@").lower()
 
 
-async def _nobody(connection: AsyncConnection, author: str, named: dict[str, str | None]) -> str:
+async def _no_author(
+    connection: AsyncConnection, author: str, values: dict[str, str | None]
+) -> str:
     """Why nothing is removed, with the names that were perhaps meant."""
-    name = named["name"] or ""
-    where = f" on {named['network']}" if named["network"] else ""
+    name = values["name"] or ""
+    where = f" on {values['network']}" if values["network"] else ""
     rows = (await connection.execute(_CANDIDATES, {"name": name})).all()
     near = _nearest(name, [(row.author, row.network) for row in rows])
     words = f"there are 0 messages of {author}{where}; nothing was removed"
@@ -186,17 +188,17 @@ async def forget(
     interrupted. The audit keeps a digest of the author, without @ and in small letters.
     """
     store = Store(engine)
-    named = _named(author, network)
+    values = _query(author, network)
     messages = drafts = 0
     async with reachable(), engine.begin() as connection:
-        authors = [row.author for row in await connection.execute(_AUTHORS, named)]
+        authors = [row.author for row in await connection.execute(_AUTHORS, values)]
         # First: a run that breaks off knows the names as stored once more.
         traces = Traces(authors or [author])
         letters = await letters_of(connection, traces, remove=True)
-        named_in = await remove_traces(connection, traces) if authors else set()
+        touched = await remove_traces(connection, traces) if authors else set()
     while True:
         async with reachable(), engine.connect() as connection:
-            rows = (await connection.execute(_THEIRS, named | {"limit": BATCH})).all()
+            rows = (await connection.execute(_THEIRS, values | {"limit": BATCH})).all()
         if not rows:
             break
         tombstones = [
@@ -212,11 +214,11 @@ async def forget(
             texts = list((await connection.execute(_TEXTS, ids)).scalars())
             await connection.execute(_NOTES, ids | {"conversations": conversations})
             near = Traces(authors, texts, near=True)
-            named_in |= await remove_traces(connection, near, conversations)
+            touched |= await remove_traces(connection, near, conversations)
         judgements = [Judgement(tombstone, "", None, None) for tombstone in tombstones]
         await publish(await store.save(judgements))
         messages += len(rows)
-    await publish(await _refolded(store, named_in))
+    await publish(await _refolded(store, touched))
     await _vacuum(engine)
     async with reachable(), engine.begin() as connection:
         digest = hashlib.sha256(_bare(author).encode("utf-8", "replace")).hexdigest()
@@ -226,7 +228,7 @@ async def forget(
 
 
 async def _refolded(store: Store, conversations: set[str]) -> Saved:
-    """Tickets of others whose messages named the person: an excerpt repeats what was said."""
+    """Tickets of others whose messages name the person: an excerpt repeats what was said."""
     folded = await store.refold(sorted(conversations)) if conversations else None
     return Saved([], [] if folded is None else folded.tickets, [])
 

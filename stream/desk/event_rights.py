@@ -41,10 +41,10 @@ class EventRights:
         conversation must not be another brand's, nor nobody's. Only what is stored can be deleted:
         a deletion that came first would keep another brand's message out.
         """
-        named = [_with_brand(event, at, brands) for at, event in enumerate(events)]
+        branded = [_with_brand(event, at, brands) for at, event in enumerate(events)]
         values = {
-            "ids": [event.id for event in named],
-            "conversations": [event.conversation for event in named],
+            "ids": [event.id for event in branded],
+            "conversations": [event.conversation for event in branded],
             "brands": sorted(brands),
         }
         async with reachable(), self._engine.connect() as connection:
@@ -61,14 +61,14 @@ class EventRights:
                     {"conversations": values["conversations"], "brands": values["brands"]},
                 )
             }
-        for at, event in enumerate(named):
+        for at, event in enumerate(branded):
             is_known = event.id in stored if isinstance(event, Deleted) else True
             is_theirs = stored.get(event.id, True) and conversations.get(event.conversation, True)
             if not (is_known and is_theirs):
                 raise NotTheirs(
                     f"event {at}: its id or its conversation is not one of {_listed(brands)}"
                 )
-        return named
+        return branded
 
 
 def _with_brand(event: Event, at: int, brands: Collection[str]) -> Event:

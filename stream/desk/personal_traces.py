@@ -48,11 +48,11 @@ class Traces:
         self, names: Collection[str], texts: Collection[str] = (), *, near: bool = False
     ) -> None:
         self.names = sorted({name.strip().lstrip("@") for name in names} - {""})
-        self._named = [_pattern(name, near=near) for name in self.names]
-        self._pieces = {piece for said in texts for piece in _pieces(_words(said))}
+        self._patterns = [_pattern(name, near=near) for name in self.names]
+        self._pieces = {piece for words in texts for piece in _pieces(_words(words))}
 
     def names_in(self, words: str) -> bool:
-        return any(pattern.search(words) for pattern in self._named)
+        return any(pattern.search(words) for pattern in self._patterns)
 
     def named_in_bytes(self, value: bytes | None) -> bool:
         """Whether bytes that nobody could read name the person, however they are escaped."""
@@ -69,7 +69,7 @@ class Traces:
         return value
 
     def _without(self, words: str) -> str:
-        for pattern in self._named:
+        for pattern in self._patterns:
             words = pattern.sub(NAME, words)
         spans = [(match.start(), match.end(), match[0].casefold()) for match in _places(words)]
         theirs = [False] * len(spans)
@@ -118,8 +118,8 @@ async def _clean(
     conversations: Sequence[str] | None,
 ) -> set[str]:
     key, columns = _TABLES[table]
-    told = " || ' ' || ".join(f"coalesce({name}::text, '')" for name in columns)
-    where = f"{told} ilike any(:patterns)"
+    columns_text = " || ' ' || ".join(f"coalesce({name}::text, '')" for name in columns)
+    where = f"{columns_text} ilike any(:patterns)"
     values: dict[str, Any] = {"patterns": [f"%{_literal(name)}%" for name in traces.names]}
     if conversations is not None:
         where, values = _IN_CONVERSATION[table], {"conversations": list(conversations)}
@@ -127,32 +127,35 @@ async def _clean(
     # JSON is read as text, so that no driver's idea of it stands between.
     read = ", ".join(f"to_jsonb({name})::text as {name}" for name in columns)
     query = f"select {', '.join(key)}, {conversation} as whose, {read} from {table} where {where}"  # noqa: S608  our own words
-    rows = (await connection.execute(text(query), values)).mappings().all()
     changed: set[str] = set()
-    for row in rows:
+    for row in (await connection.execute(text(query), values)).mappings().all():
         before = {name: json.loads(row[name] or "null") for name in columns}
         after = {name: traces.without(value) for name, value in before.items()}
-        if after == before:
-            continue
-        put = ", ".join(f"{name} = {_cast(name, kind)}" for name, kind in columns.items())
-        found = " and ".join(f"{name} = :key_{name}" for name in key)
-        new = {name: json.dumps(value, ensure_ascii=False) for name, value in after.items()}
-        await connection.execute(
-            text(f"update {table} set {put} where {found}"),  # noqa: S608  our own words
-            new | {f"key_{name}": row[name] for name in key},
-        )
-        changed.add(row["whose"])
+        if after != before:
+            await _put(connection, table, row, after)
+            changed.add(row["whose"])
     return changed - {""}
+
+
+async def _put(connection: AsyncConnection, table: str, row: Any, values: dict[str, Any]) -> None:
+    key, columns = _TABLES[table]
+    put = ", ".join(f"{name} = {_cast(name, kind)}" for name, kind in columns.items())
+    same = " and ".join(f"{name} = :key_{name}" for name in key)
+    new = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
+    await connection.execute(
+        text(f"update {table} set {put} where {same}"),  # noqa: S608  our own words
+        new | {f"key_{name}": row[name] for name in key},
+    )
 
 
 def _cast(name: str, kind: str) -> str:
     """The column's value out of its JSON."""
-    given = f"cast(:{name} as jsonb)"
+    value = f"cast(:{name} as jsonb)"
     if kind == "jsonb":
-        return f"nullif({given}, 'null')"
+        return f"nullif({value}, 'null')"
     if kind == "text":
-        return f"{given} #>> '{{}}'"
-    return f"array(select jsonb_array_elements_text({given}))"
+        return f"{value} #>> '{{}}'"
+    return f"array(select jsonb_array_elements_text({value}))"
 
 
 async def letters_of(connection: AsyncConnection, traces: Traces, *, remove: bool) -> int:
@@ -208,12 +211,12 @@ def _pieces(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
             yield tuple(words[at : at + size])
 
 
-def _words(said: str) -> list[str]:
-    return [match[0].casefold() for match in _places(said)]
+def _words(message: str) -> list[str]:
+    return [match[0].casefold() for match in _places(message)]
 
 
-def _places(said: str) -> Iterator[re.Match[str]]:
-    return _WORD.finditer(said)
+def _places(message: str) -> Iterator[re.Match[str]]:
+    return _WORD.finditer(message)
 
 
 def _literal(name: str) -> str:

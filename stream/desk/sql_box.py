@@ -76,7 +76,7 @@ class SqlBox:
         return out.getvalue().encode(), answer.rows.more
 
     async def _ask(
-        self, actor: str, url: str, statement: str, limit: int, most: int, *, bound: bool
+        self, actor: str, url: str, statement: str, limit: int, max_bytes: int, *, bound: bool
     ) -> Answer:
         if len(statement) > LONGEST:
             raise SqlRefused(f"a statement has {LONGEST:,} characters at most")
@@ -84,7 +84,7 @@ class SqlBox:
         outcome: dict[str, Any] = {}
         try:
             rows = await run_sql(
-                url, statement, limit=limit, seconds=self._seconds, most=most, bound=bound
+                url, statement, limit=limit, seconds=self._seconds, max_bytes=max_bytes, bound=bound
             )
             outcome = {"rows": len(rows.rows)}
             return Answer(rows, time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""Functions of Postgres that a read-only login may call: those that say something and do nothing.
+"""Functions that a read-only login may call: those that say something and do nothing.
 
 Every login may call nearly all of `pg_catalog` by default, and a read-only transaction does not
 stop what is no write: locks that workers wait for, records of the write-ahead log, settings of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import asyncpg
 
@@ -13,11 +14,11 @@ class Metered(asyncio.Protocol):
     Rows are limited by a cursor, but a driver holds a row whole, however large it is.
     """
 
-    def __init__(self, connection: asyncpg.Connection, most: int) -> None:
-        """connection: from now on `most` bytes may come in, then it is aborted."""
+    def __init__(self, connection: asyncpg.Connection, max_bytes: int) -> None:
+        """connection: from now on `max_bytes` may come in, then it is aborted."""
         self._transport: asyncio.Transport = connection._transport
-        self._inner = self._transport.get_protocol()
-        self._left = most
+        self._inner: Any = self._transport.get_protocol()
+        self._left = max_bytes
         self.is_full = False
         self._transport.set_protocol(self)
 
@@ -27,10 +28,10 @@ class Metered(asyncio.Protocol):
             self.is_full = True
             self._transport.abort()
         else:
-            self._inner.data_received(data)  # type: ignore[attr-defined]
+            self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
-        return self._inner.eof_received()  # type: ignore[attr-defined, no-any-return]
+        return bool(self._inner.eof_received())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._inner.connection_lost(exc)

@@ -68,20 +68,20 @@ async def run_sql(
     *,
     limit: int | None = None,
     seconds: float = SECONDS,
-    most: int | None = None,
+    max_bytes: int | None = None,
     bound: bool = False,
 ) -> Rows:
     """Run one statement in a read-only transaction at `url`, the reader's login; at most `limit`
     rows of its answer.
 
-    most: bytes of the answer. bound: the login sees some brands alone, so no plan is shown to it:
+    max_bytes: of the answer. bound: the login sees some brands alone, so no plan is shown to it:
     plans count rows that it does not see. Raises SqlRefused when Postgres refuses it, when it takes
-    longer than `seconds` or its answer is larger than `most`, and DatabaseAway.
+    longer than `seconds` or its answer is larger than `max_bytes`, and DatabaseAway.
     """
     if not statement.strip():
         raise SqlRefused("there is no statement to run")
     connection = await _connect(url, seconds)
-    meter = None if most is None else Metered(connection, most)
+    meter = None if max_bytes is None else Metered(connection, max_bytes)
     try:
         async with asyncio.timeout(seconds + _GRACE):
             return await _answer(connection, statement, limit, bound=bound)
@@ -92,8 +92,8 @@ async def run_sql(
     except UnicodeEncodeError:
         raise SqlRefused("the statement is not valid UTF-8") from None
     except (*_CUT, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        if most is not None and meter is not None and meter.is_full:
-            raise SqlRefused(_too_large(most)) from None
+        if max_bytes is not None and meter is not None and meter.is_full:
+            raise SqlRefused(_too_large(max_bytes)) from None
         raise SqlRefused(f"this statement cannot be run here: {_line(str(error))}") from None
     except asyncpg.PostgresError as error:
         raise _refused(error) from None
@@ -183,9 +183,9 @@ def _too_long(seconds: float) -> str:
     )
 
 
-def _too_large(most: int) -> str:
+def _too_large(max_bytes: int) -> str:
     return (
-        f"the answer is larger than {most / 1_000_000:g} MB; "
+        f"the answer is larger than {max_bytes / 1_000_000:g} MB; "
         "ask for fewer rows or columns, or for shorter ones with left(column, 1000)"
     )
 

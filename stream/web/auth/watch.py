@@ -60,7 +60,9 @@ class Watch(Generic[C]):
                 log.error("cannot look after open pages: %s", type(error).__name__)
 
     async def _look(self) -> None:
-        gone = set(await self._ended(set(self._watched.values()))) if self._watched else set()
+        ended_callers = (
+            set(await self._ended(set(self._watched.values()))) if self._watched else set()
+        )
         for ended, caller in list(self._watched.items()):
-            if caller in gone:
+            if caller in ended_callers:
                 ended.set()
