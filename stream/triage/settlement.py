@@ -170,6 +170,9 @@ def probability(live: Sequence[Message], at: int) -> float:
     """How surely the words of the customer's message `live[at]` settle the conversation, 0 to 1.
     Nothing speaks for it: 0. A question is open, whatever stands beside it.
     """
+    text = live[at].text
+    if "?" in text or (_FOR.isdisjoint(_lexicon().find(text)) and not _FACES.search(text)):
+        return 0.0  # most messages: the brand's and the earlier ones need not be read
     weights = signs(live, at)
     if _FOR.isdisjoint(weights) or "question" in weights:
         return 0.0
@@ -262,13 +265,13 @@ def _merely_asks(message: Message) -> bool:
 
 def _word(live: Sequence[Message], at: int) -> Settlement | None:
     message = live[at]
-    if message.call is not None or message.failed is not None or not _is_over(message):
+    if message.call is not None or message.failed is not None:
         return None
     if message.settled is not None:
         share, closes, lowers = message.settled, HEAD_CLOSES, HEAD_LOWERS
     else:
         share, closes, lowers = probability(live, at), WORDS_CLOSE, WORDS_LOWER
-    if share < lowers:
+    if share < lowers or not _is_over(message):
         return None
     return Settlement(message.occurred_at, share >= closes)
 
