@@ -1,7 +1,8 @@
 """Settlement of a conversation: whether the customer's last word says that the matter is over.
 
-The model's head says so where it read the message (`Message.settled`); else the words of the last
-message and the brand's answer before it, by points that were fitted on real conversations.
+The model's head says so where it read the message (`Message.settled`) and a word speaks for it;
+else the words of the last message and the brand's answer before it, by points that were fitted on
+real conversations.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from stream.triage.ticket import Factor, Message, Ticket
 
 FACTOR = "sorted"  # the name of its factor
 # A probability from which on it closes a ticket, or lowers it to P4: by the head, and by the words.
-# The words close 1 % of the open training conversations and 2 % of those for choosing; see
-# `earshot evaluate conversations`.
-HEAD_CLOSES, HEAD_LOWERS = 0.5, 0.35
+# Of the conversations for choosing the head closes 60 % of the settled tickets and none of 133 that
+# are open, the words 53 and 2 %; see `earshot evaluate conversations`.
+HEAD_CLOSES, HEAD_LOWERS = 0.24, 0.18
 WORDS_CLOSE, WORDS_LOWER = 0.47, 0.36
 
 # Log-odds of each sign that the last message settles the matter (logistic regression on the
@@ -174,10 +175,17 @@ def probability(live: Sequence[Message], at: int) -> float:
     if "?" in text or (_FOR.isdisjoint(_lexicon().find(text)) and not _FACES.search(text)):
         return 0.0  # most messages: the brand's and the earlier ones need not be read
     weights = signs(live, at)
-    if _FOR.isdisjoint(weights) or "question" in weights:
+    if not speaks_for_it(weights):
         return 0.0
     odds = BASE + sum(POINTS[name] * weight for name, weight in weights.items())
     return 1 / (1 + math.exp(-odds))
+
+
+def speaks_for_it(weights: Mapping[str, float]) -> bool:
+    """Whether a word or a face says so, and nothing is asked. By the head alone 2 % of the open
+    conversations close before half of the settled ones do; with such a word two thirds do.
+    """
+    return not _FOR.isdisjoint(weights) and "question" not in weights
 
 
 def signs(live: Sequence[Message], at: int) -> dict[str, float]:
@@ -268,7 +276,8 @@ def _word(live: Sequence[Message], at: int) -> Settlement | None:
     if message.call is not None or message.failed is not None:
         return None
     if message.settled is not None:
-        share, closes, lowers = message.settled, HEAD_CLOSES, HEAD_LOWERS
+        share = message.settled if speaks_for_it(signs(live, at)) else 0.0
+        closes, lowers = HEAD_CLOSES, HEAD_LOWERS
     else:
         share, closes, lowers = probability(live, at), WORDS_CLOSE, WORDS_LOWER
     if share < lowers or not _is_over(message):

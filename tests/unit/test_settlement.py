@@ -93,14 +93,22 @@ def test_a_question_asked_a_moment_before_the_thanks_still_waits():
 
 def test_the_head_decides_where_it_read_the_message():
     open_word = said("All works again, thanks!", settled=0.05)
-    settled_word = said("The engineer rang at ten", settled=0.97)
+    settled_word = said("Thanks, the engineer rang at ten", settled=0.97)
+    wordless = said("The engineer rang at ten", settled=0.97)
+    asking = said("Thanks, when will the engineer ring?", settled=0.97)
 
     assert fold(conversation(DOWN, "> Sorry!", open_word)).settled_at is None
     assert fold(conversation(DOWN, "> Sorry!", settled_word)).settled_at is not None
+    assert fold(conversation(DOWN, "> Sorry!", wordless)).settled_at is None
+    assert fold(conversation(DOWN, "> Sorry!", asking)).settled_at is None
 
 
 def test_what_is_less_sure_falls_to_the_lowest_level_and_stays_open():
-    word = said("ok then", settled=(HEAD_CLOSES + HEAD_LOWERS) / 2)
+    word = said(
+        "Thank you, I will see whether it holds",
+        settled=(HEAD_CLOSES + HEAD_LOWERS) / 2,
+        levels=(0.9, 0.2, 0.0, 0.0),
+    )
 
     ticket = fold(conversation(DOWN, "> Sorry!", word))
 
