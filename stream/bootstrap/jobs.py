@@ -10,7 +10,7 @@ from stream.accounts.api_keys import ApiKeys, Scope
 from stream.accounts.users import People
 from stream.bootstrap.loading import load_replier
 from stream.bootstrap.parts import Parts
-from stream.desk.erasure import Forgotten, forget
+from stream.desk.erasure import Forgotten, Theirs, find_theirs, forget
 from stream.errors import UserError
 from stream.incidents.answers import IncidentAnswers, answer
 from stream.incidents.store import Incidents
@@ -90,9 +90,19 @@ async def create_key(running: Parts, name: str, scopes: Sequence[Scope], user: s
         return await ApiKeys(engine).create(name, scopes, holder)
 
 
+async def count_theirs(running: Parts, author: str, *, network: str | None) -> Theirs:
+    """What `forget_author` would remove. Raises UserError where an author has no message."""
+    async with running.engine() as engine:
+        return await find_theirs(engine, author, network)
+
+
 async def forget_author(running: Parts, author: str, *, by: str, network: str | None) -> Forgotten:
-    """Remove everything that an author wrote, and publish what changed."""
+    """Remove everything that an author wrote, and publish what changed.
+
+    Raises UserError where an author has no message.
+    """
     async with running.engine() as engine, running.kafka.publisher() as publisher:
+        await find_theirs(engine, author, network)
         await running.kafka.declare_topics()
         return await forget(
             engine,

@@ -127,7 +127,8 @@ def enable(name: Name) -> None:
 
 def forget(
     author: Annotated[
-        str, typer.Option(help="The author as stored in `events`: a handle, or the network's id.")
+        str,
+        typer.Option(help="Their handle, address or id: with or without @, in any case."),
     ],
     network: Annotated[
         str | None, typer.Option(help="Only on this network (x, bluesky, ...).")
@@ -137,10 +138,13 @@ def forget(
     """Remove what a person wrote: texts, embeddings, drafts and dead letters. Tombstones keep it
     from coming back.
     """
-    from stream.bootstrap.jobs import forget_author
+    from stream.bootstrap.jobs import count_theirs, forget_author
 
     if not confirmed:
-        typer.confirm(f"Remove everything that {author} wrote? This cannot be undone", abort=True)
+        theirs = run_on_parts(
+            "people", lambda running: count_theirs(running, author, network=network), broker=False
+        )
+        typer.confirm(f"{plain(str(theirs))}: remove? This cannot be undone", abort=True)
     removed = run_on_parts(
         "people",
         lambda running: forget_author(running, author, by=getpass.getuser(), network=network),

@@ -226,6 +226,33 @@ def test_sql_that_cannot_be_answered_is_one_line(stage: Stage):
     assert "no dead letter 7" in told(stage.home, "dead", "replay", "7")
 
 
+def test_a_person_is_forgotten_under_any_spelling_after_a_look_at_how_much(stage: Stage):
+    there = {"broker": stage.broker, "database_url": stage.database_url}
+    assert stage.home.run_here("migrate", **there).returncode == 0
+    asyncio.run(
+        stage.rows(
+            "with known as (insert into event_ids (id, revision, conversation,"
+            " occurred_at, received_at)"
+            " values ('x:77', 0, 'x:77', '2026-03-12', '2026-03-12'))"
+            " insert into events (id, revision, kind, network, conversation, direction, author,"
+            " text, occurred_at, received_at, abstained) values ('x:77', 0, 'tweet', 'x', 'x:77',"
+            " 'inbound', 'Somebody', 'hello', '2026-03-12', '2026-03-12', false)"
+        )
+    )
+
+    def forget(author: str, *more: str) -> tuple[str, ...]:
+        return ("forget", "--author", author, *more)
+
+    refused = told(stage.home, *forget("somebodi", "--yes"), **there)
+    assert "0 messages of somebodi; nothing was removed. Near names: Somebody on x" in refused
+    declined = stage.home.run(*forget("@somebody"), **there)
+    assert "1 message, 0 drafts of Somebody on x: remove?" in declined.stdout
+    assert declined.returncode == 1
+    done = stage.home.run_here(*forget("@SOMEBODY", "--network", "X", "--yes"), **there)
+    assert (done.returncode, done.stdout.partition(" messages")[0]) == (0, "1"), done.stderr
+    assert "0 messages of @somebody" in told(stage.home, *forget("@somebody", "--yes"), **there)
+
+
 def test_rows_that_cannot_be_read_are_named_and_the_rest_is_stored(home: Home):
     file = home.folder / "some.jsonl"
     file.write_bytes(

@@ -8,7 +8,7 @@ from rows import ask
 
 from connectors.events import Tweet
 from stream.desk.corrections import Corrections, Pair
-from stream.desk.erasure import forget
+from stream.desk.erasure import find_theirs, forget
 from stream.errors import UserError
 from stream.store.dead_letters import DeadLetter
 
@@ -58,6 +58,77 @@ async def test_nothing_of_a_forgotten_author_is_left_and_a_redelivery_brings_not
     assert [row["details"] for row in await ask(postgres_url, "select details from audit")] != []
     again = await forget(engine, "@zora_quill", actor="root", publish=publish)
     assert (again.messages, again.drafts, again.dead_letters) == (0, 0, 0)
+
+
+def elsewhere(network, n, author):
+    event = tweet(n, 70, author=author)
+    moved = {"id": f"{network}:{n}", "conversation": f"{network}:{n}"}
+    return type(event)(Tweet(**(event.event.model_dump() | moved)), "there", None, event.analysis)
+
+
+async def ignore(saved):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("network", "stored", "typed"),
+    [
+        ("x", "Ada_L", "@ada_l"),
+        ("x", "@ada", "ADA"),
+        ("mastodon", "ada@Social.example", "@Ada@social.example"),
+        ("bluesky", "ada.bsky.social", "@Ada.bsky.social"),
+        ("email", "ada@mail.example", " Ada@Mail.Example "),
+        ("x", "4711", "4711"),
+        ("web", "Änne", "@Änne"),
+    ],
+)
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_person_is_forgotten_under_the_name_that_people_write(
+    simple, engine, postgres_url, network, stored, typed, named
+):
+    await simple.save([elsewhere(network, 1, stored), elsewhere(network, 2, "adam")])
+    await ask(
+        postgres_url,
+        "insert into replies (ticket_id, event_id, network, text) values ($1, $1, $2, 'dear')",
+        f"{network}:1",
+        network,
+    )
+    where = network.upper() if named else None
+
+    theirs = await find_theirs(engine, typed, where)
+    gone = await forget(engine, typed, actor="root", network=where, publish=ignore)
+
+    assert str(theirs) == f"1 message, 1 draft of {stored} on {network}"
+    assert (gone.messages, gone.drafts) == (1, 1)
+    assert [row["author"] for row in await ask(postgres_url, LEFT)] == ["adam"]
+
+
+LEFT = "select author from events where kind <> 'deleted'"
+
+
+async def test_a_name_that_nobody_has_is_an_error_with_near_names(simple, engine, postgres_url):
+    names = ["somebody", "somebody@social.example", "zoe", *(f"somebody{n}" for n in range(6))]
+    await simple.save([tweet(n, 70, author=name) for n, name in enumerate(names)])
+
+    with pytest.raises(UserError, match=r"0 messages of @somebodi; .*: somebody on x, ") as refused:
+        await find_theirs(engine, "@somebodi")
+    assert str(refused.value).count(" on x") == 5
+    assert "zoe" not in str(refused.value)
+    with pytest.raises(UserError, match=r"0 messages of somebody on bluesky; .*: somebody on x"):
+        await find_theirs(engine, "somebody", "bluesky")
+    with pytest.raises(UserError, match=r"nothing was removed$"):
+        await find_theirs(engine, "%")
+
+
+async def test_a_part_of_a_word_removes_no_dead_letter(simple, engine, postgres_url):
+    letters = [
+        DeadLetter("c", "tweets", 0, number, b"k", value, "not an event")
+        for number, value in enumerate((b'{"author": "@Ada"', b"Canada", b'"bob"'))
+    ]
+    await simple.bury(letters)
+
+    assert (await forget(engine, "e", actor="root", publish=ignore)).dead_letters == 0
+    assert (await forget(engine, "@ada", actor="root", publish=ignore)).dead_letters == 1
 
 
 async def test_forgetting_on_one_network_leaves_the_others(simple, engine, postgres_url):

@@ -21,7 +21,7 @@ class Forget(Sent):
     model_config = example({"author": "ada", "network": "x"})
 
     author: Annotated[str, Field(min_length=1, max_length=300, pattern=r"\S")] = Field(
-        description="as stored in `events`: a handle, or the network's id"
+        description="a handle, an address or the network's id; with or without @, in any case"
     )
     network: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(
         None, description="only there"
@@ -48,8 +48,8 @@ async def remove(payload: Forget, desk: Services, caller: Lead) -> ForgottenOut:
     """Texts, embeddings, drafts and dead letters of an author go, of every brand; tombstones
     keep them gone.
 
-    It cannot be undone, and takes a lead who is bound to no brand. May be sent again where it
-    broke off.
+    An author without messages is no error: the answer counts 0. It cannot be undone, and takes a
+    lead who is bound to no brand. May be sent again where it broke off.
     """
     if caller.brands is not None:
         raise refusal(
