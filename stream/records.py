@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION: Literal[1] = 1
 Level = Literal["P1", "P2", "P3", "P4"]
+AlertKind = Literal["p1", "burst", "spend"]
 State = Literal["new", "open", "waiting", "snoozed", "resolved"]
+ReplyState = Literal["draft", "approved", "sending", "sent", "failed", "uncertain", "discarded"]
 UNNAMED = "other"  # the topic of messages whose topic nobody knows
 
 
@@ -111,7 +113,7 @@ class AlertRecord(_Published):
 
     id: str
     version: int = 1
-    kind: Literal["p1", "burst", "spend"]
+    kind: AlertKind
     severity: int
     brand: str | None = None
     topic: str | None = None

@@ -101,19 +101,19 @@ def counted(number: int, thing: str) -> str:
 
 async def find_theirs(engine: AsyncEngine, author: str, network: str | None = None) -> Theirs:
     """Count what `forget` would remove. Raises UserError with near names where it is no message."""
-    named = _named(author, network)
+    selection = _selection(author, network)
     async with reachable(), engine.connect() as connection:
-        rows = (await connection.execute(_AUTHORS, named)).all()
+        rows = (await connection.execute(_AUTHORS, selection)).all()
         if not rows:
-            raise UserError(await _nobody(connection, author, named))
-        drafts = (await connection.execute(_COUNT_DRAFTS, named)).scalar_one()
+            raise UserError(await _no_messages(connection, author, selection))
+        drafts = (await connection.execute(_COUNT_DRAFTS, selection)).scalar_one()
         marks = _marks(author, [row.author for row in rows])
         letters = (await connection.execute(_COUNT_LETTERS, {"marks": marks})).scalar_one()
     authors = tuple((row.network, row.author) for row in rows)
     return Theirs(authors, sum(row.messages for row in rows), drafts, letters)
 
 
-def _named(author: str, network: str | None) -> dict[str, str | None]:
+def _selection(author: str, network: str | None) -> dict[str, str | None]:
     return {
         "name": storable(_bare(author)),
         "typed": storable(author.strip().lstrip("@")),
@@ -136,10 +136,12 @@ def _marks(typed: str, authors: Sequence[str]) -> list[bytes]:
     return sorted({author.lstrip("@").encode() for author in authors} - {b""})
 
 
-async def _nobody(connection: AsyncConnection, author: str, named: dict[str, str | None]) -> str:
+async def _no_messages(
+    connection: AsyncConnection, author: str, selection: dict[str, str | None]
+) -> str:
     """Why nothing is removed, with the names that were perhaps meant."""
-    name = named["name"] or ""
-    where = f" on {named['network']}" if named["network"] else ""
+    name = selection["name"] or ""
+    where = f" on {selection['network']}" if selection["network"] else ""
     rows = (await connection.execute(_CANDIDATES, {"name": name})).all()
     near = _nearest(name, [(row.author, row.network) for row in rows])
     words = f"there are 0 messages of {author}{where}; nothing was removed"
@@ -180,16 +182,16 @@ async def forget(
     interrupted. The audit keeps a digest of the author, without @ and in small letters.
     """
     store = Store(engine)
-    named = _named(author, network)
+    selection = _selection(author, network)
     messages = drafts = 0
     async with reachable(), engine.begin() as connection:
-        authors = [row.author for row in await connection.execute(_AUTHORS, named)]
+        authors = [row.author for row in await connection.execute(_AUTHORS, selection)]
         # First: a run that breaks off knows the names as stored once more.
         marks = _marks(author, authors)
         letters = (await connection.execute(_LETTERS, {"marks": marks})).rowcount
     while True:
         async with reachable(), engine.connect() as connection:
-            rows = (await connection.execute(_THEIRS, named | {"limit": BATCH})).all()
+            rows = (await connection.execute(_THEIRS, selection | {"limit": BATCH})).all()
         if not rows:
             break
         tombstones = [

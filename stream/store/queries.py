@@ -44,6 +44,23 @@ _QUEUE = text("""
       and (cast(:state as text) is null or state = :state)
     limit :limit
 """)
+# Tickets that the view leaves out: the columns of the view, without what only a queue has.
+_AWAY = text("""
+    select id, brand, level, priority as queue_priority, priority, state, owner, author, topic,
+        problem, sentiment, dissatisfaction, needs_look, excerpt, factors, messages,
+        null::integer as waiting_minutes, sla_due_at, null::interval as sla_left,
+        0 as other_contacts, tags, notes, network, first_at, last_inbound_at, answered_at,
+        received_at, snoozed_until, version, edits, updated_at
+    from tickets
+    where (cast(:brand as text) is null or brand = :brand)
+      and (cast(:level as text) is null or level = :level)
+      and state = :state
+    order by updated_at desc, id
+    limit :limit
+""")
+_BRANDS = text("select distinct brand from tickets where brand is not null order by brand")
+# States of tickets that are not in the queue; a snoozed one is there once its time has come.
+OUT_OF_QUEUE = ("snoozed", "resolved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +116,18 @@ class Queries:
         state: str | None = None,
         limit: int = 50,
     ) -> list[Row]:
-        """The rows of the view `open_tickets`, most urgent first. state: an open one."""
+        """The rows of the view `open_tickets`, most urgent first; of snoozed and resolved tickets,
+        with the same columns, the latest changed first.
+        """
+        query = _AWAY if state in OUT_OF_QUEUE else _QUEUE
         values = {"brand": brand, "level": level, "state": state, "limit": limit}
         async with reachable(), self._engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(_QUEUE, values)).mappings()]
+            return [dict(row) for row in (await connection.execute(query, values)).mappings()]
+
+    async def brands(self) -> list[str]:
+        """The brands that have a ticket."""
+        async with reachable(), self._engine.connect() as connection:
+            return list((await connection.execute(_BRANDS)).scalars())
 
     async def open_posts(
         self, network: str, limit: int = 10_000

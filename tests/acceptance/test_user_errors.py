@@ -223,7 +223,45 @@ def test_sql_that_cannot_be_answered_is_one_line(stage: Stage):
     assert "read-only" in refused or "permission denied" in refused
     assert "permission denied" in told(stage.home, "sql", "select * from dead_letters")
     assert "no dead letter 7" in told(stage.home, "dead", "show", "7")
-    assert "no dead letter 7" in told(stage.home, "dead", "replay", "7")
+    # On the stage's broker: a command that starts its own stops the database, too, when it ends.
+    assert "no dead letter 7" in told(stage.home, "dead", "replay", "7", broker=stage.broker)
+
+
+CHOICES = {
+    ("tickets", "--state", "closed"): "there is new, open, waiting, snoozed, resolved",
+    ("tickets", "--level", "P9"): "there is P1, P2, P3, P4",
+    ("tickets", "--brand", "Nobody Air"): "--brand Nobody Air: there is no such brand; there is ",
+    ("incident", "list", "--brand", "Nobody Air"): "--brand Nobody Air: there is no such brand",
+    ("alert", "list", "--kind", "storm"): "there is p1, burst, spend",
+    ("dead", "list", "--state", "alive"): "there is dead, replayed, resolved",
+    ("reply", "list", "--state", "lost"): "there is draft, approved, sending, sent, failed",
+}
+
+
+@pytest.mark.parametrize("command", CHOICES, ids=" ".join)
+def test_a_choice_that_does_not_exist_is_one_line_with_what_exists(
+    stage: Stage, command: tuple[str, ...]
+):
+    address = {"broker": stage.broker, "database_url": stage.database_url}
+    assert CHOICES[command] in told(stage.home, *command, **address)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tickets", "--state", "Resolved", "--level", "p1"),
+        ("tickets", "--brand", "skynorth"),
+        ("incident", "list", "--brand", "@SKYNORTHAIR"),
+        ("alert", "list", "--kind", "P1"),
+        ("dead", "list", "--state", "DEAD"),
+        ("reply", "list", "--state", "Sent"),
+    ],
+    ids=" ".join,
+)
+def test_choices_are_taken_in_any_case(stage: Stage, command: tuple[str, ...]):
+    address = {"broker": stage.broker, "database_url": stage.database_url}
+    done = stage.home.run_here(*command, **address)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_person_is_forgotten_under_any_spelling_after_a_look_at_how_much(stage: Stage):
