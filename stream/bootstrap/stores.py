@@ -12,6 +12,7 @@ from stream.accounts.api_keys import ApiKeys
 from stream.accounts.users import People
 from stream.bootstrap.parts import Parts, Stores
 from stream.desk.corrections import Corrections
+from stream.desk.tickets import Desk
 from stream.incidents.store import Incidents
 from stream.replies.store import Replies
 
@@ -35,3 +36,4 @@ open_incidents = _on_engine(Incidents)
 open_people = _on_engine(People)
 open_api_keys = _on_engine(ApiKeys)
 open_corrections = _on_engine(Corrections)
+open_desk = _on_engine(Desk)

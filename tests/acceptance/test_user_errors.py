@@ -5,6 +5,7 @@ traceback.
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import Iterator
 from shutil import rmtree
@@ -289,6 +290,46 @@ def test_a_person_is_forgotten_under_any_spelling_after_a_look_at_how_much(stage
     done = stage.home.run_here(*forget("@SOMEBODY", "--network", "X", "--yes"), **there)
     assert (done.returncode, done.stdout.partition(" messages")[0]) == (0, "1"), done.stderr
     assert "0 messages of @somebody" in told(stage.home, *forget("@somebody", "--yes"), **there)
+
+
+def test_a_ticket_is_found_by_the_id_in_the_list_shown_claimed_and_resolved(stage: Stage):
+    there = {"broker": stage.broker, "database_url": stage.database_url}
+    assert stage.home.run_here("migrate", **there).returncode == 0
+    id, words = "x:900000000000000078", "my pendant [red] does not work " * 6
+    message = f"values ('{id}', 0, '{id}', '2026-03-12', '2026-03-12')"
+    asyncio.run(
+        stage.rows(
+            "with known as (insert into event_ids (id, revision, conversation, occurred_at,"
+            f" received_at) {message})"
+            " insert into events (id, revision, kind, network, conversation, direction, author,"
+            f" text, occurred_at, received_at, abstained) values ('{id}', 0, 'tweet', 'x', '{id}',"
+            f" 'inbound', 'Bo', '{words}', '2026-03-12', '2026-03-12', false)"
+        )
+    )
+    assert stage.home.run_here("rebuild", **there).returncode == 0
+
+    def done(*command: str) -> str:
+        ran = stage.home.run_here(*command, **there)
+        assert ran.returncode == 0, ran.stderr
+        assert all(len(line) <= 80 for line in ran.stdout.splitlines()) or "--json" in command
+        return ran.stdout
+
+    assert id in done("tickets")
+    shown = done("ticket", "show", id)
+    assert id in shown
+    assert "Bo on x" in shown
+    assert " ".join(shown.split()).count("my pendant [red] does not work") == 6
+    assert json.loads(done("ticket", "show", id, "--json"))["conversation"][0]["id"] == id
+    assert done("ticket", "claim", id, "--by", "ada") == f"{id} is open; ada has it\n"
+    refused = told(stage.home, "ticket", "claim", id, "--by", "ben", **there)
+    assert "ada has this ticket" in refused
+    assert done("ticket", "resolve", id, "--by", "ada") == f"{id} is resolved; ada has it\n"
+    assert id not in done("tickets")
+    assert id in done("tickets", "--state", "resolved")
+    assert done("ticket", "reopen", id).startswith(f"{id} is open")
+    assert "no ticket x:0; see `earshot tickets`" in told(
+        stage.home, "ticket", "show", "x:0", **there
+    )
 
 
 def test_rows_that_cannot_be_read_are_named_and_the_rest_is_stored(home: Home):
