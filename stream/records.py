@@ -11,6 +11,7 @@ SCHEMA_VERSION: Literal[1] = 1
 Level = Literal["P1", "P2", "P3", "P4"]
 State = Literal["new", "open", "waiting", "snoozed", "resolved", "settled"]
 AlertKind = Literal["p1", "burst", "spend", "surge", "backlog"]
+ReplyState = Literal["draft", "approved", "sending", "sent", "failed", "uncertain", "discarded"]
 UNNAMED = "other"  # the topic of messages whose topic nobody knows
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from connectors.events import Tweet
 from connectors.formats.times import twitter_time
-from connectors.formats.tweets import tweet_id
+from connectors.formats.tweets import tweet_id, tweet_text
 
 COLUMNS = ("tweet_id", "author_id", "inbound", "created_at", "text", "in_response_to_tweet_id")
 MAX_ID = 2**63 - 1
@@ -156,7 +156,7 @@ class Twcs:
             brand=self._brand(text, root) if customer else author or None,
             author=author or None,
             in_reply_to=tweet_id(parent) if parent else None,
-            text=text,
+            text=tweet_text(text),
         )
 
     def _brand(self, text: str, root: int) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable, Sequence
 
 from connectors.events import Tweet
@@ -10,6 +12,18 @@ from connectors.formats.times import twitter_time, written_time
 AIRLINE = ("tweet_id", "airline", "name", "text", "tweet_created")
 # The original has no header, only this order.
 SENTIMENT140 = ("polarity", "id", "date", "query", "user", "text")
+
+# With its semicolon alone: `?a=1&copy=2` is an address. Sentiment140 escaped some texts twice.
+_ESCAPE = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,5}|#[xX][0-9a-fA-F]{1,4});")
+_TIMES_ESCAPED = 2
+
+
+def tweet_text(stored: str) -> str:
+    """The text as its author wrote it: the sets keep it as Twitter sent it, `&` as `&amp;`."""
+    text = stored
+    for _ in range(_TIMES_ESCAPED):
+        text = _ESCAPE.sub(lambda escape: html.unescape(escape[0]), text)
+    return text
 
 
 def tweet_id(value: str) -> str:
@@ -43,7 +57,7 @@ def airline(names: Sequence[str]) -> Callable[[list[str]], Tweet]:
             occurred_at=written_time(row[created]),
             brand=row[brand] or None,
             author=row[name] or None,
-            text=row[text],
+            text=tweet_text(row[text]),
         )
 
     return tweet
@@ -60,7 +74,7 @@ def sentiment140(names: Sequence[str]) -> Callable[[list[str]], Tweet]:
             conversation=id,
             occurred_at=twitter_time(row[date]),
             author=row[user] or None,
-            text=row[text],
+            text=tweet_text(row[text]),
         )
 
     return tweet

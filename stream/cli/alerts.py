@@ -10,14 +10,14 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 from rich.console import Console
 
 from stream.cli import show
 from stream.cli.on_store import run_on_store
-from stream.cli.options import By, JsonLines
+from stream.cli.options import By, JsonLines, choice
 from stream.errors import UserError
 from stream.observe.logs import set_up_logs
 from stream.settings import read_settings
@@ -53,9 +53,12 @@ def alert_list(
     as_json: JsonLines = False,
 ) -> None:
     """Alerts in the order in which they were raised, the latest last."""
+    from stream.records import AlertKind
+
+    chosen_kind = choice("--kind", kind, get_args(AlertKind))
     alerts = _on_stores(
         lambda stores: stores.alerts.list_alerts(
-            kind=kind, unacknowledged=unacknowledged, limit=limit
+            kind=chosen_kind, unacknowledged=unacknowledged, limit=limit
         )
     )
     console = Console()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream.cli.on_store import run_on_parts, run_on_store
-from stream.cli.options import JsonLines
+from stream.cli.options import JsonLines, choice
 from stream.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,10 +39,12 @@ def dead_list(
     """Which messages could not be processed, and why."""
     from stream.bootstrap.stores import open_stores
 
+    chosen_state = choice("--state", state, ("dead", "replayed", "resolved"))
+
     async def read(stores: Stores) -> list[StoredLetter]:
-        if state is None:
+        if chosen_state is None:
             return await stores.dead_letters.list_dead(limit=limit)
-        return await stores.dead_letters.list_dead([state], limit)
+        return await stores.dead_letters.list_dead([chosen_state], limit)
 
     letters = run_on_store("dead", open_stores, read)
     for letter in letters:

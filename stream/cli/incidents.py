@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from stream.cli.on_store import run_on_parts, run_on_store
-from stream.cli.options import By, JsonLines
+from stream.cli.options import By, JsonLines, brand_choice
 from stream.cli.show import plain
 
 if TYPE_CHECKING:
@@ -39,7 +39,13 @@ def incident_list(
     as_json: JsonLines = False,
 ) -> None:
     """Incidents with their live count of tickets, the latest first."""
-    rows = _on_incidents(lambda incidents: incidents.list_incidents(brand=brand, limit=limit))
+    from stream.store.queries import Queries
+
+    async def read(incidents: Incidents) -> list[dict[str, Any]]:
+        chosen_brand = await brand_choice(brand, Queries(incidents.engine))
+        return await incidents.list_incidents(brand=chosen_brand, limit=limit)
+
+    rows = _on_incidents(read)
     for row in rows:
         if as_json:
             print(json.dumps(row, default=str, ensure_ascii=False))

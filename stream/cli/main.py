@@ -35,6 +35,7 @@ from stream.cli import (
     reply,
     run,
     sql,
+    ticket,
     tickets,
     train,
     train_complaints,
@@ -82,6 +83,7 @@ def root(
 
 run.add_to(app)
 tickets.add_to(app)
+ticket.add_to(app)
 sql.add_to(app)
 dead.add_to(app)
 analyze.add_to(app)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stream.errors import UserError
 from stream.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from stream.store.queries import Queries
 
 ShippedModel = Annotated[
     Path | None, typer.Option("--model", help="Directory of a model; the shipped one otherwise.")
@@ -32,6 +35,31 @@ def settings_with(**options: Path | None) -> Settings:
     """The settings, with an option's value where it has one."""
     set_options = {name: value for name, value in options.items() if value is not None}
     return read_settings().model_copy(update=set_options)
+
+
+def choice(option: str, typed: str | None, existing: Sequence[str]) -> str | None:
+    """What exists under the typed name, in any case. Raises UserError that lists what exists."""
+    if typed is None:
+        return None
+    for name in existing:
+        if name.casefold() == typed.strip().casefold():
+            return name
+    there_is = f"there is {', '.join(existing)}" if existing else "there is none yet"
+    raise UserError(f"{option} {typed}: there is no such {option.lstrip('-')}; {there_is}")
+
+
+async def brand_choice(typed: str | None, queries: Queries) -> str | None:
+    """The brand that has tickets, or stands in EARSHOT_BRANDS, under its name or one of its
+    handles. Raises UserError that lists what exists.
+    """
+    if typed is None:
+        return None
+    from stream.bootstrap.loading import load_brands
+
+    listed = load_brands(read_settings())
+    by_handle = {handle.casefold(): brand.name for brand in listed for handle in brand.handles}
+    names = sorted({brand.name for brand in listed} | set(await queries.brands()))
+    return choice("--brand", by_handle.get(typed.strip().lstrip("@").casefold(), typed), names)
 
 
 def require(packages: Iterable[str], purpose: str) -> None:

@@ -6,13 +6,13 @@ import getpass
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 
 from stream.cli import reply_draft, show
 from stream.cli.on_store import run_on_store
-from stream.cli.options import JsonLines
+from stream.cli.options import JsonLines, choice
 from stream.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,11 +40,21 @@ def add_to(app: typer.Typer) -> None:
 def list_replies(
     ticket: Annotated[str | None, typer.Option(help="Only of this ticket.")] = None,
     decided: Annotated[bool, typer.Option("--all", help="Decided ones too.")] = False,
+    state: Annotated[
+        str | None,
+        typer.Option(help="Only in this state, such as approved or sent."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
     as_json: JsonLines = False,
 ) -> None:
-    """Drafts that wait for a person, the newest first."""
-    states = None if decided or ticket else ("draft",)
+    """Drafts that wait for a person, or replies in another state, the newest first."""
+    from stream.records import ReplyState
+
+    chosen_state = choice("--state", state, get_args(ReplyState))
+    if chosen_state is None:
+        states = None if decided or ticket else ("draft",)
+    else:
+        states = (chosen_state,)
     show.replies(on_replies(lambda replies: replies.newest(states, ticket, limit)), as_json)
 
 

@@ -107,7 +107,11 @@ def tickets(console: Console, rows: Sequence[Any]) -> None:
     table.add_column("what they say, and why it matters")
     for row in rows:
         level = Text(f" {row['level']} ", style=_LEVEL_STYLE.get(row["level"], ""))
-        text = Text.assemble(plain(row["excerpt"], 200), "\n", (reasons(row["factors"]), "cyan"))
+        text = Text.assemble(
+            plain(row["excerpt"], 200),
+            *("\n", (reasons(row["factors"]), "cyan")),
+            *("\n", plain(row["id"])),
+        )
         table.add_row(level, str(row["priority"]), plain(row["brand"] or "–"), text)
     console.print(table)
 
@@ -164,6 +168,7 @@ def next_steps(console: Console) -> None:
     console.print("\nGo on with", style="bold")
     for command, help in (
         ("earshot tickets --level P1", "the queue, with reasons"),
+        ("earshot ticket show ID", "one ticket; claim and resolve do the rest"),
         ('earshot sql "select * from brand_health"', "ask the database anything"),
         (
             "earshot up",

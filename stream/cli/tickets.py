@@ -5,23 +5,18 @@ from __future__ import annotations
 import getpass
 import json
 import sys
-from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.console import Console
 
 from stream.cli import show
 from stream.cli.on_store import run_on_store
-from stream.cli.options import By, JsonLines
+from stream.cli.options import By, JsonLines, brand_choice, choice
 from stream.errors import UserError
 
-
-class Level(StrEnum):
-    P1 = "P1"
-    P2 = "P2"
-    P3 = "P3"
-    P4 = "P4"
+if TYPE_CHECKING:
+    from stream.bootstrap.parts import Stores
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,11 +25,11 @@ def add_to(app: typer.Typer) -> None:
 
 def tickets(
     brand: Annotated[str | None, typer.Option(help="Only this brand's.")] = None,
-    level: Annotated[Level | None, typer.Option(help="Only of this level.")] = None,
+    level: Annotated[str | None, typer.Option(help="P1, P2, P3 or P4.")] = None,
     state: Annotated[
         str | None,
         typer.Option(
-            help="new, open, waiting, snoozed; settled: closed by the customer's last word."
+            help="new, open, waiting, snoozed or resolved; settled: by the customer's last word."
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
@@ -49,14 +44,18 @@ def tickets(
         _reopen(reopen, by or getpass.getuser())
         return
     from stream.bootstrap.stores import open_stores
+    from stream.records import Level, State
 
-    rows = run_on_store(
-        "tickets",
-        open_stores,
-        lambda stores: stores.queries.list_tickets(
-            brand=brand, level=level and level.value, state=state, limit=limit
-        ),
-    )
+    chosen_level = choice("--level", level, get_args(Level))
+    chosen_state = choice("--state", state, get_args(State))
+
+    async def read(stores: Stores) -> list[dict[str, Any]]:
+        chosen_brand = await brand_choice(brand, stores.queries)
+        return await stores.queries.list_tickets(
+            brand=chosen_brand, level=chosen_level, state=chosen_state, limit=limit
+        )
+
+    rows = run_on_store("tickets", open_stores, read)
     if as_json:
         for row in rows:
             print(json.dumps(row, default=str, ensure_ascii=False))

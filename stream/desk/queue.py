@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.postgres.database import reachable, storable
+from stream.store.queries import OUT_OF_QUEUE
 
 Sort = Literal["priority", "received", "updated"]
 Row = dict[str, Any]
@@ -130,6 +131,21 @@ _SETTLED = text(f"""
     limit :limit
 """).columns(why=JSONB)  # noqa: S608  our own words
 
+# Tickets that are not in the queue, when their state is chosen: no promise runs for them.
+_OUT_OF_QUEUE = text(f"""
+    with present as (
+        select ticket_id, array_agg(who order by who) as open_by from presence
+        where seen_at > now() - interval '30 seconds' group by ticket_id
+    )
+    select {_LINE}, t.priority as queue_priority, present.open_by, false as late,
+        false as will_be_late
+    from tickets t
+    left join present on present.ticket_id = t.id
+    where {_MATCHES}
+    order by t.updated_at desc, t.id
+    limit :limit
+""").columns(why=JSONB)  # noqa: S608  our own words
+
 _KEYS: dict[Sort, tuple[str, str, str]] = {
     # the column, its type, and how it compares when the next page begins
     "priority": ("priority", "integer", "(t.priority, t.id) < (cast(:at as integer), :after)"),
@@ -162,8 +178,12 @@ _FACETS = text(f"""
         ('all', 'found', true)
     ) as choices (facet, value, fits)
     cross join lateral (select {_MISSES}) as failed (misses)
-    where ({_OPEN} or (facet = 'state' or cast(:state as text) = 'settled') and {_SETTLED_LATELY})
-      and {_ALWAYS}
+    where (
+            {_OPEN}
+            or (facet = 'state' or cast(:state as text) = 'settled') and {_SETTLED_LATELY}
+            or t.state = :state and t.state in ('snoozed', 'resolved')
+        )
+        and {_ALWAYS}
       and value is not null and misses = (not fits)::int
     group by facet, value
     order by facet, n desc, value
@@ -177,12 +197,17 @@ class QueueReader:
         self._engine = engine
 
     async def queue(self, filter: Filter, limit: int = 100) -> list[Row]:
-        """The open tickets as lines, most urgent first; at most LONGEST.
+        """The open tickets as lines, most urgent first; at most LONGEST. Where the filter has the
+        state snoozed or resolved: those tickets, the latest changed first.
 
         late: the promise is broken; will_be_late: it will be, at the pace of the last hour;
         open_by: who looks at it. Of the state `settled`: those of the last days, the latest first.
         """
-        query = _SETTLED if filter.state == "settled" else _QUEUE
+        query = _QUEUE
+        if filter.state == "settled":
+            query = _SETTLED
+        elif filter.state in OUT_OF_QUEUE:
+            query = _OUT_OF_QUEUE
         async with reachable(), self._engine.connect() as connection:
             rows = await connection.execute(query, _values(filter) | {"limit": min(limit, LONGEST)})
             return [dict(row) for row in rows.mappings()]

@@ -51,6 +51,23 @@ _SETTLED = text("""
     order by s.settled_at desc, id
     limit :limit
 """).columns(factors=JSONB, notes=JSONB)
+# Tickets that the view leaves out: the columns of the view, without what only a queue has.
+_AWAY = text("""
+    select id, brand, level, priority as queue_priority, priority, state, owner, author, topic,
+        problem, sentiment, dissatisfaction, needs_look, excerpt, factors, messages,
+        null::integer as waiting_minutes, sla_due_at, null::interval as sla_left,
+        0 as other_contacts, tags, notes, network, first_at, last_inbound_at, answered_at,
+        received_at, snoozed_until, version, edits, updated_at
+    from tickets
+    where (cast(:brand as text) is null or brand = :brand)
+      and (cast(:level as text) is null or level = :level)
+      and state = :state
+    order by updated_at desc, id
+    limit :limit
+""")
+_BRANDS = text("select distinct brand from tickets where brand is not null order by brand")
+# States of tickets that are not in the queue; a snoozed one is there once its time has come.
+OUT_OF_QUEUE = ("snoozed", "resolved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +123,19 @@ class Queries:
         state: str | None = None,
         limit: int = 50,
     ) -> list[Row]:
-        """The rows of the view `open_tickets`, most urgent first. state: an open one, or settled:
-        those that customers closed themselves, the latest first.
+        """The rows of the view `open_tickets`, most urgent first. Of snoozed and resolved tickets,
+        with the same columns, and of settled ones, which customers closed: the latest first.
         """
         values = {"brand": brand, "level": level, "limit": limit}
-        query = _SETTLED if state == "settled" else _QUEUE
         values |= {} if state == "settled" else {"state": state}
+        query = _SETTLED if state == "settled" else _AWAY if state in OUT_OF_QUEUE else _QUEUE
         async with reachable(), self._engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(query, values)).mappings()]
+
+    async def brands(self) -> list[str]:
+        """The brands that have a ticket."""
+        async with reachable(), self._engine.connect() as connection:
+            return list((await connection.execute(_BRANDS)).scalars())
 
     async def open_posts(
         self, network: str, limit: int = 10_000

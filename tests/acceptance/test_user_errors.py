@@ -5,6 +5,7 @@ traceback.
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import Iterator
 from shutil import rmtree
@@ -223,7 +224,85 @@ def test_sql_that_cannot_be_answered_is_one_line(stage: Stage):
     assert "read-only" in refused or "permission denied" in refused
     assert "permission denied" in told(stage.home, "sql", "select * from dead_letters")
     assert "no dead letter 7" in told(stage.home, "dead", "show", "7")
-    assert "no dead letter 7" in told(stage.home, "dead", "replay", "7")
+    # On the stage's broker: a command that starts its own stops the database, too, when it ends.
+    assert "no dead letter 7" in told(stage.home, "dead", "replay", "7", broker=stage.broker)
+
+
+CHOICES = {
+    ("tickets", "--state", "closed"): "there is new, open, waiting, snoozed, resolved",
+    ("tickets", "--level", "P9"): "there is P1, P2, P3, P4",
+    ("tickets", "--brand", "Nobody Air"): "--brand Nobody Air: there is no such brand; there is ",
+    ("incident", "list", "--brand", "Nobody Air"): "--brand Nobody Air: there is no such brand",
+    ("alert", "list", "--kind", "storm"): "there is p1, burst, spend",
+    ("dead", "list", "--state", "alive"): "there is dead, replayed, resolved",
+    ("reply", "list", "--state", "lost"): "there is draft, approved, sending, sent, failed",
+}
+
+
+@pytest.mark.parametrize("command", CHOICES, ids=" ".join)
+def test_a_choice_that_does_not_exist_is_one_line_with_what_exists(
+    stage: Stage, command: tuple[str, ...]
+):
+    address = {"broker": stage.broker, "database_url": stage.database_url}
+    assert CHOICES[command] in told(stage.home, *command, **address)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tickets", "--state", "Resolved", "--level", "p1"),
+        ("tickets", "--brand", "skynorth"),
+        ("incident", "list", "--brand", "@SKYNORTHAIR"),
+        ("alert", "list", "--kind", "P1"),
+        ("dead", "list", "--state", "DEAD"),
+        ("reply", "list", "--state", "Sent"),
+    ],
+    ids=" ".join,
+)
+def test_choices_are_taken_in_any_case(stage: Stage, command: tuple[str, ...]):
+    address = {"broker": stage.broker, "database_url": stage.database_url}
+    done = stage.home.run_here(*command, **address)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_ticket_is_found_by_the_id_in_the_list_shown_claimed_and_resolved(stage: Stage):
+    there = {"broker": stage.broker, "database_url": stage.database_url}
+    assert stage.home.run_here("migrate", **there).returncode == 0
+    id, words = "x:900000000000000078", "my pendant [red] does not work " * 6
+    message = f"values ('{id}', 0, '{id}', '2026-03-12', '2026-03-12')"
+    asyncio.run(
+        stage.rows(
+            "with known as (insert into event_ids (id, revision, conversation, occurred_at,"
+            f" received_at) {message})"
+            " insert into events (id, revision, kind, network, conversation, direction, author,"
+            f" text, occurred_at, received_at, abstained) values ('{id}', 0, 'tweet', 'x', '{id}',"
+            f" 'inbound', 'Bo', '{words}', '2026-03-12', '2026-03-12', false)"
+        )
+    )
+    assert stage.home.run_here("rebuild", **there).returncode == 0
+
+    def done(*command: str) -> str:
+        ran = stage.home.run_here(*command, **there)
+        assert ran.returncode == 0, ran.stderr
+        assert all(len(line) <= 80 for line in ran.stdout.splitlines()) or "--json" in command
+        return ran.stdout
+
+    assert id in done("tickets")
+    shown = done("ticket", "show", id)
+    assert id in shown
+    assert "Bo on x" in shown
+    assert " ".join(shown.split()).count("my pendant [red] does not work") == 6
+    assert json.loads(done("ticket", "show", id, "--json"))["conversation"][0]["id"] == id
+    assert done("ticket", "claim", id, "--by", "ada") == f"{id} is open; ada has it\n"
+    refused = told(stage.home, "ticket", "claim", id, "--by", "ben", **there)
+    assert "ada has this ticket" in refused
+    assert done("ticket", "resolve", id, "--by", "ada") == f"{id} is resolved; ada has it\n"
+    assert id not in done("tickets")
+    assert id in done("tickets", "--state", "resolved")
+    assert done("ticket", "reopen", id).startswith(f"{id} is open")
+    assert "no ticket x:0; see `earshot tickets`" in told(
+        stage.home, "ticket", "show", "x:0", **there
+    )
 
 
 def test_a_person_is_forgotten_under_any_spelling_after_a_look_at_how_much(stage: Stage):

@@ -16,7 +16,7 @@ from serving import web
 from sqlalchemy import text
 from stores import Stores
 
-from stream.desk.actions import Claim
+from stream.desk.actions import Claim, Resolve
 from stream.desk.tickets import Desk
 from stream.postgres.database import open_engine
 from stream.postgres.schema import migrate
@@ -77,6 +77,27 @@ async def test_each_filter_counts_what_it_would_show_beside_the_others(store, be
         ["All brands", "Northwind Air (2)", "Other (1)"]
     )
     await expect(ben.page.locator(".tile.P1 b")).to_have_text("1")
+
+
+async def test_resolved_and_snoozed_tickets_are_shown_when_their_state_is_chosen(
+    store, engine, ben
+):
+    await store.save([tweet(1, 60, text="my bag"), tweet(2, 95, text="my line")])
+    await Desk(engine).act("x:1", Resolve(), "ada")
+    state = ben.page.get_by_label("state", exact=True)
+    await expect(state.locator("option")).to_have_text(
+        ["Any state", "new (1)", "snoozed", "resolved"]
+    )
+
+    await state.select_option(label="resolved")
+
+    await expect(lines(ben.page)).to_have_count(1)
+    await expect(lines(ben.page).first).to_contain_text("my bag")
+    await expect(lines(ben.page).first.locator(".clock")).to_contain_text("resolved")
+    await expect(state.locator("option", has_text="resolved")).to_have_text("resolved (1)")
+    await ben.shoot("queue-resolved")
+    await state.select_option(label="new (1)")
+    await expect(lines(ben.page).first).to_contain_text("my line")
 
 
 async def test_a_long_queue_is_read_to_its_end_and_stays_live(store, engine, ben):

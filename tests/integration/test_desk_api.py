@@ -60,6 +60,7 @@ async def test_tickets_come_page_by_page_filtered_and_sorted(office):
         ("network=x&state=new&owner=", ["x:1", "x:3", "x:2"]),
         ("q=no+such+words", []),
         ("state=resolved", []),
+        ("state=NEW&level=p1&network=x", ["x:1", "x:3"]),
         ("sort=updated&limit=1&brand=Other", ["x:3"]),
     ):
         found = await ada.get(f"/v1/tickets?{asked}")
@@ -71,6 +72,8 @@ async def test_tickets_come_page_by_page_filtered_and_sorted(office):
         f"cursor={first.told['next']}&sort=updated",
     ):
         assert (await ada.get(f"/v1/tickets?{wrong}")).status == 422, wrong
+    refused = await ada.get("/v1/tickets?state=closed")
+    assert "'new', 'open', 'waiting', 'snoozed' or 'resolved'" in str(refused.told)
 
 
 async def test_a_ticket_is_told_with_its_reasons_conversation_history_and_replies(office):

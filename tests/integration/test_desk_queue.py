@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from history import answer, tweet
 from rows import do
 
-from stream.desk.actions import Claim, Resolve, Tag
+from stream.desk.actions import Claim, Resolve, Snooze, Tag
 from stream.desk.queue import BadCursor, Filter, QueueReader
 from stream.desk.tickets import Desk
+from stream.web.console.cards import filter_from
 
 
 @pytest.fixture
@@ -55,6 +57,30 @@ async def test_the_queue_is_filtered(simple, engine, queue, chosen, found):
     await Desk(engine).act("x:3", Tag(add=("vip",)), "ada")
 
     assert ids(await queue.queue(chosen)) == found
+
+
+async def test_tickets_out_of_the_queue_are_shown_when_their_state_is_chosen(simple, engine, queue):
+    await simple.save([tweet(1, 70), tweet(2, 90), tweet(3, 60, brand="Other")])
+    await Desk(engine).act("x:1", Resolve(), "ada")
+    await Desk(engine).act("x:2", Snooze(until=datetime.now(UTC) + timedelta(days=1)), "ada")
+
+    for state, there in (("resolved", ["x:1"]), ("snoozed", ["x:2"]), ("new", ["x:3"])):
+        assert ids(await queue.queue(Filter(state=state))) == there
+        assert ids(await simple.list_tickets(state=state)) == there
+        facets = await queue.facets(Filter(state=state))
+        assert (facets["state"][state], facets["all"]["found"]) == (1, 1)
+        assert facets["state"]["new"] == 1
+        assert ids(await queue.queue(Filter(state=state, brand="None"))) == []
+    assert ids(await queue.queue(Filter())) == ids(await simple.list_tickets()) == ["x:3"]
+    [resolved] = await simple.list_tickets(state="resolved")
+    [new] = await simple.list_tickets(state="new")
+    assert list(resolved) == list(new)
+    assert await simple.list_tickets(state="resolved", brand="Other") == []
+
+
+def test_a_filter_takes_levels_and_states_in_any_case():
+    chosen = filter_from({"level": "p1", "state": "Resolved"}, None)
+    assert (chosen.level, chosen.state) == ("P1", "resolved")
 
 
 async def test_pages_hold_every_ticket_once_in_every_order(simple, engine, queue):

@@ -29,6 +29,35 @@ def test_a_quoted_text_keeps_its_line_feed():
     assert sample("airline.csv").events[1].text == "@SkyNorth lovely crew\nand a window seat"
 
 
+@pytest.mark.parametrize(
+    ("stored", "written_by_a_person"),
+    [
+        ("bags &amp; wi-fi", "bags & wi-fi"),
+        ("I &lt;3 you &gt; them", "I <3 you > them"),
+        ("I &amp;lt;3 you", "I <3 you"),
+        ("it&#39;s &quot;late&quot; &#x2014; again", 'it\'s "late" \u2014 again'),
+        ("AT&T, Q&A; see ?a=1&copy=2&lt=3", "AT&T, Q&A; see ?a=1&copy=2&lt=3"),
+        ("see ?a=1&amp;copy=2", "see ?a=1&copy=2"),
+        ("&amp", "&amp"),
+    ],
+)
+def test_texts_of_tweets_are_as_a_person_wrote_them_in_every_set(
+    tmp_path, stored, written_by_a_person
+):
+    quoted = stored.replace('"', '""')
+    when = "Tue Oct 31 22:10:47 +0000 2017"
+    rows = {
+        "airline.csv": "tweet_id,airline,name,text,tweet_created\n"
+        f'1,Delta,ada,"{quoted}",2015-02-24 11:35:52 -0800\n',
+        "sentiment140.csv": f'"0","1","Mon Apr 06 22:19:45 PDT 2009","NO_QUERY","ada","{quoted}"\n',
+        "twcs.csv": "tweet_id,author_id,inbound,created_at,text,response_tweet_id,"
+        f'in_response_to_tweet_id\n1,ada,True,{when},"{quoted}",,\n',
+    }
+    for name, content in rows.items():
+        [event] = Replayed(written(tmp_path, content, name)).events
+        assert event.text == written_by_a_person, name
+
+
 def test_a_repeated_row_gives_the_same_event_again():
     repeated = sample("airline.csv").events[2:]
 

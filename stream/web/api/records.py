@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stream.records import Level, State, TicketFields
+from stream.records import Level, ReplyState, State, TicketFields
 from stream.web.http.problems import Problem
-
-ReplyState = Literal["draft", "approved", "sending", "sent", "failed", "uncertain", "discarded"]
 
 
 class NoteOut(BaseModel):

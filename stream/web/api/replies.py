@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from stream.desk.reply_approval import Refused, approve, verdict_on
 from stream.errors import UserError
+from stream.records import ReplyState
 from stream.replies.store import LostReply, NoReply, Row
 from stream.web.api.etags import Change, Changing, needed, version_of, version_tag
 from stream.web.api.records import (
@@ -18,7 +19,6 @@ from stream.web.api.records import (
     RefusedWords,
     RepliesOut,
     ReplyOut,
-    ReplyState,
 )
 from stream.web.api.ticket_changes import Sent, example
 from stream.web.auth.callers import Caller, Viewer

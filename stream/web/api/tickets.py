@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
+from pydantic import BeforeValidator
 
 from stream.accounts.users import People
 from stream.desk.actions import (
@@ -61,6 +62,14 @@ _READ = documented(401, 403, 404, 422, 429, 503)
 _ACT = documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503) | _LOST
 
 
+def _uppercase(level: object) -> object:
+    return level.upper() if isinstance(level, str) else level
+
+
+def _lowercase(state: object) -> object:
+    return state.lower() if isinstance(state, str) else state
+
+
 router = APIRouter(prefix="/v1/tickets", tags=["desk"])
 
 
@@ -75,8 +84,8 @@ async def list_tickets(
     brand: Short = None,
     network: Short = None,
     topic: Short = None,
-    level: Level | None = None,
-    state: State | None = None,
+    level: Annotated[Level | None, BeforeValidator(_uppercase)] = None,
+    state: Annotated[State | None, BeforeValidator(_lowercase)] = None,
     owner: Annotated[str | None, Query(max_length=200, description="empty: nobody's")] = None,
     tag: Short = None,
     late: Annotated[bool, Query(description="only where the first answer is late")] = False,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from stream.desk.queue import Filter
+from stream.records import Level, State
 
 Card = dict[str, Any]
 
@@ -79,10 +80,16 @@ def rounded(number: float | None) -> int | None:
 
 
 def filter_from(query: Mapping[str, Any], brands: frozenset[str] | None) -> Filter:
-    """The filter of an address or a page; unknown names are ignored. owner `-`: nobody's."""
+    """The filter of an address or a page; unknown names are ignored. owner `-`: nobody's. Levels
+    and states stand in any case.
+    """
     values = {name: str(query[name])[:200] for name in CHOICES if query.get(name)}
     if values.get("owner") == "-":
         values["owner"] = ""
+    for name, existing in (("level", get_args(Level)), ("state", get_args(State))):
+        for value in existing:
+            if values.get(name, "").lower() == value.lower():
+                values[name] = value
     return Filter(**values, late=bool(query.get("late")), brands=brands)
 
 

@@ -6,6 +6,7 @@ const SELECTS = [
   ["brand", "All brands"], ["network", "All networks"], ["topic", "All topics"],
   ["state", "Any state"], ["owner", "Anybody's"],
 ];
+const OUT = ["snoozed", "resolved"]; // states of tickets that are not in the queue
 const HELD = 1200; // ms without a move of the pointer before lines change places beneath it
 const STRETCH = 50; // lines that are drawn together, when they are near what is in sight
 const LINE = 54; // px that a line takes as long as nobody has measured
@@ -196,7 +197,13 @@ export default {
       if (facet !== "owner") return value;
       return value === "" ? "nobody's" : value === this.me ? `mine (${value})` : value;
     },
-    options(facet) { return Object.entries(this.facets?.[facet] ?? {}); },
+    choice(value, facet, n) { return n === null ? value : `${this.name(value, facet)} (${n})`; },
+    options(facet) { // tickets out of the queue are counted once they are chosen
+      const counts = Object.entries(this.facets?.[facet] ?? {});
+      if (facet !== "state") return counts;
+      return [...counts, ...OUT.filter((state) => !(state in (this.facets?.state ?? {}))
+        && state !== this.asked.state).map((state) => [state, null])];
+    },
     spoken(card) {
       const who = card.owner ? `, ${card.owner} has it` : "";
       const what = `${card.level}, priority ${card.priority}, ${card.brand ?? "no brand"}`;
@@ -226,7 +233,7 @@ export default {
             <option v-if="asked[facet] && !(((asked[facet] === '-') ? '' : asked[facet]) in (facets?.[facet] ?? {}))"
               :value="asked[facet]">{{ asked[facet] === '-' ? "nobody's" : asked[facet] }} (0)</option>
             <option v-for="[value, n] in options(facet)" :key="value"
-              :value="value || '-'">{{ name(value, facet) }} ({{ n }})</option>
+              :value="value || '-'">{{ choice(value, facet, n) }}</option>
           </select></label>
         <button v-if="chosen" type="button" class="button" @click="reset">Show all</button>
       </form>

@@ -25,6 +25,7 @@ export function when(at) {
 // What is left of the promise: its words, and how bad it is (late, soon, ok, done).
 export function clock(ticket, now) {
   if (ticket.answered) return { kind: "done", icon: "check", words: "answered" };
+  if (ticket.state === "resolved") return { kind: "done", icon: "check", words: "resolved" };
   const left = ticket.due - now;
   if (left < 0) return { kind: "late", icon: "error", words: `late ${span(left)}` };
   if (ticket.will_be_late) return { kind: "soon", icon: "warning_amber", words: `${span(left)}, will be late` };

@@ -1,0 +1,123 @@
+"""`earshot ticket`: show, claim, resolve and reopen one ticket of the queue."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from stream.cli import show
+from stream.cli.on_store import run_on_store
+from stream.cli.options import By
+from stream.errors import UserError
+
+if TYPE_CHECKING:
+    from stream.desk.actions import Action
+    from stream.desk.tickets import Desk
+
+T = TypeVar("T")
+
+Id = Annotated[str, typer.Argument(help="The id that `earshot tickets` prints.")]
+
+ticket = typer.Typer(
+    no_args_is_help=True, help="One ticket of the queue: show, claim, resolve, reopen."
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(ticket, name="ticket")
+
+
+@ticket.command("show")
+def ticket_show(
+    id: Id, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False
+) -> None:
+    """One ticket: why it has its priority, the conversation, and the notes of colleagues."""
+
+    async def read(desk: Desk) -> dict[str, Any]:
+        row = await desk.ticket(id)
+        return row | {
+            "conversation": await desk.conversation(id),
+            "history": await desk.history(id),
+        }
+
+    row = _on_desk(read)
+    if as_json:
+        print(json.dumps(row, default=str, ensure_ascii=False))
+        return
+    console = Console()
+    for line in _lines(row):
+        console.print(line)
+
+
+@ticket.command("claim")
+def ticket_claim(
+    id: Id,
+    force: Annotated[bool, typer.Option("--force", help="Also from somebody else.")] = False,
+    by: By = None,
+) -> None:
+    """Take the ticket: it becomes yours and open."""
+    from stream.desk.actions import Claim
+
+    _act(id, Claim(force=force), by)
+
+
+@ticket.command("resolve")
+def ticket_resolve(id: Id, by: By = None) -> None:
+    """Say that it is done. A new message of the customer re-opens it."""
+    from stream.desk.actions import Resolve
+
+    _act(id, Resolve(), by)
+
+
+@ticket.command("reopen")
+def ticket_reopen(id: Id, by: By = None) -> None:
+    """Put it back into the queue."""
+    from stream.desk.actions import Reopen
+
+    _act(id, Reopen(), by)
+
+
+def _act(id: str, action: Action, by: str | None) -> None:
+    row = _on_desk(lambda desk: desk.act(id, action, by or getpass.getuser()))
+    owner = f"{row['owner']} has it" if row["owner"] else "nobody has it"
+    print(f"{row['id']} is {row['state']}; {owner}")
+
+
+def _on_desk(work: Callable[[Desk], Awaitable[T]]) -> T:
+    from stream.bootstrap.stores import open_desk
+    from stream.desk.actions import NotAllowed
+    from stream.desk.tickets import NoTicket
+
+    try:
+        return run_on_store("ticket", open_desk, work)
+    except NoTicket as error:
+        raise UserError(f"{error}; see `earshot tickets`") from None
+    except NotAllowed as error:
+        raise UserError(str(error)) from None
+
+
+def _lines(row: dict[str, Any]) -> list[Text]:
+    owner = f"{row['owner']} has it" if row["owner"] else "nobody has it"
+    author = f"{row['author'] or 'unknown'} on {row['network']}, to {row['brand'] or 'no brand'}"
+    lines = [
+        show.plain(row["id"]),
+        show.plain(f"{row['level']}, priority {row['priority']}, {row['state']}; {owner}"),
+        show.plain(author),
+        Text(show.reasons(row["factors"]), style="cyan"),
+    ]
+    for message in row["conversation"]:
+        side = "we" if message["direction"] == "outbound" else message["author"] or "unknown"
+        lines += [
+            Text(""),
+            Text.assemble((f"{message['occurred_at']:%Y-%m-%d %H:%M}Z  ", "dim"), show.plain(side)),
+            show.plain(message["text"] or "(deleted)"),
+        ]
+    for note in row["notes"]:
+        lines += [Text(""), show.plain(f"note of {note['who']}: {note['text']}")]
+    return lines
