@@ -85,6 +85,7 @@ PROMISES = {
         "integration/test_mastodon",
         "integration/test_spend",
         "integration/test_x",
+        "unit/test_call_exports",
         "unit/test_call_files",
         "unit/test_events",
         "unit/test_files",
@@ -140,6 +141,7 @@ PROMISES = {
     "training": (
         "unit/test_calls_training",
         "unit/test_explore",
+        "unit/test_partly_readable",
         "unit/test_finetune",
         "unit/test_lab*",
         "unit/test_models_base",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.base import FormatError
-from connectors.formats import captions, complaints, speakers, transcripts, twcs, tweets
+from connectors.formats import call_json, captions, complaints, speakers, transcripts, twcs, tweets
 from connectors.formats.rows import START, Position, TextFile, column_name
 
 FORMATS = ("airline", "sentiment140", "twcs", "complaints", "transcripts", "jsonl")
@@ -32,7 +32,9 @@ class FileHead:
 
     @property
     def is_json(self) -> bool:
-        return any(line.lstrip().startswith(("{", "[{")) for line in self.text.split("\n")[:20])
+        lines = self.text.split("\n")[:20]
+        looks_so = any(line.lstrip().startswith(("{", "[{")) for line in lines)
+        return looks_so and not captions.is_captions(self.text)
 
     def need(self, columns: Sequence[str]) -> None:
         """Raises FormatError that names the missing columns."""
@@ -102,10 +104,4 @@ def recognised(head: FileHead) -> str:
 
 
 def _holds_calls(head: FileHead) -> bool:
-    if not head.is_json:
-        return False
-    keys = "|".join((*transcripts.TURNS, "content"))
-    speakers = "|".join(transcripts.SPEAKER)
-    return bool(
-        re.search(rf'"({keys})"\s*:', head.text) or re.search(rf'"({speakers})"\s*:', head.text)
-    )
+    return head.is_json and call_json.has_calls(re.findall(r'"(\w+)"\s*:', head.text))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,12 @@ GZIP_MAGIC = b"\x1f\x8b"
 LINE_FEED = 10
 HEAD = 1 << 16  # bytes that a format is recognised by
 MAX_LINE = 1 << 20  # bytes; a message may have 256 KB
+
+
+_CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_MISSING = frozenset(  # as R, pandas, spreadsheets and databases write it
+    ("NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", r"\N")
+)
 
 
 class Position(NamedTuple):
@@ -234,10 +241,19 @@ def rows_as_events(
 
 
 def column_name(name: str) -> str:
-    """`Consumer complaint narrative` as `consumer_complaint_narrative`."""
+    """`Consumer complaint narrative` as `consumer_complaint_narrative`, `ParticipantRole` as
+    `participant_role`.
+    """
+    name = _CAMEL.sub("_", name)
     return "_".join("".join(char if char.isalnum() else " " for char in name.casefold()).split())
 
 
 def first_of(names: Sequence[str], candidates: Sequence[str]) -> int | None:
     """The index of the first of the candidate columns that `names` has."""
     return next((names.index(name) for name in candidates if name in names), None)
+
+
+def present(cell: str) -> str:
+    """The cell without spaces around it; empty where a program wrote that it has no value."""
+    cell = cell.strip()
+    return "" if cell in _MISSING else cell
