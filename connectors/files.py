@@ -24,6 +24,7 @@ from connectors.formats.rows import (
     reason,
     rows_as_events,
 )
+from connectors.formats.times import day_first
 
 LABELS = "labels.csv"  # beside calls: how they went, for `earshot evaluate calls`
 
@@ -152,7 +153,7 @@ def _position(after: Cursor | None, file: TextFile) -> Position | None:
     if isinstance(after, str):  # a single text file is one call: it is done
         return Position(1, file.total)
     position = Position(*after)
-    if position.byte > file.total and not file.packed:
+    if position.byte > file.total and not file.is_recoded:
         raise FormatError(
             f"{file.path}: is shorter than where its reading stopped; replay it from the start"
         )
@@ -214,9 +215,18 @@ def _read_complaints(
     if not complaints.recognises(head.names):
         head.need(complaints.TEXT[:1])
     undated = calls.file_time(file.path)
-    return rows_as_events(
-        _rows(file, head, start, on_bad_row), complaints.complaint(head.names, undated), on_bad_row
-    )
+    event_of = complaints.complaint(head.names, undated, _day_first(file, head))
+    return rows_as_events(_rows(file, head, start, on_bad_row), event_of, on_bad_row)
+
+
+def _day_first(file: TextFile, head: FileHead) -> bool | None:
+    """How the dates of the whole table are written: read once for it where they leave it open."""
+    column = complaints.date_column(head.names)
+    if column is None or not re.search(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b", head.text):
+        return None
+    lines = TextFile(file.path, otherwise=file.otherwise)
+    rows = _rows(lines, head, None, lambda bad: None)
+    return day_first(row.values[column] for row in rows)
 
 
 def _read_transcripts(

@@ -93,6 +93,7 @@ PROMISES = {
         "unit/test_history",
         "unit/test_imap_mails",
         "unit/test_networks",
+        "unit/test_tables",
         "unit/test_times",
         "unit/test_webhook",
     ),

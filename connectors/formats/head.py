@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from connectors.formats.rows import START, Position, TextFile, column_name
 
 FORMATS = ("airline", "sentiment140", "twcs", "complaints", "transcripts", "jsonl")
 
+_SEPARATOR = re.compile(r"\"?sep=([,;\t|])\"?\r?\n", re.I)  # a spreadsheet's own first line
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -57,24 +57,25 @@ class FileHead:
 def read_head(path: Path) -> FileHead:
     """Raises FormatError when it is no text; OSError, EOFError or zlib.error as reading does."""
     block = TextFile(path).head()
-    if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise FormatError(f"{path}: is UTF-16; save it as UTF-8")
     start = block[:4096]
     if b"\0" in block.partition(b"\n")[0] or len(_CONTROL.findall(start)) > len(start) // 20:
         raise FormatError(f"{path}: is a binary file, not text")
     text = block.decode("utf-8", "replace").removeprefix("\ufeff")
     if not text.strip():
         raise FormatError(f"{path}: is empty")
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    separator = _SEPARATOR.match(text)
+    skipped = separator.end() if separator else 0
+    delimiter = separator[1] if separator else max(",;\t|", key=text.partition("\n")[0].count)
     reader = csv.reader(
-        (line.strip("\r").replace("\r", " ") + "\n" for line in text.split("\n")),
+        (line.strip("\r").replace("\r", " ") + "\n" for line in text[skipped:].split("\n")),
         delimiter=delimiter,
     )
     first_row: tuple[str, ...] = ()
     with suppress(csv.Error):
         first_row = tuple(next(reader))
-    lines = block.split(b"\n")[: reader.line_num]
-    data = Position(reader.line_num, sum(len(line) + 1 for line in lines))
+    count = reader.line_num + bool(separator)
+    lines = block.split(b"\n")[:count]
+    data = Position(count, sum(len(line) + 1 for line in lines))
     return FileHead(path, text, first_row, tuple(map(column_name, first_row)), delimiter, data)
 
 

@@ -15,6 +15,7 @@ from typing import BinaryIO, NamedTuple
 from pydantic import ValidationError
 
 from connectors.events import Event, SourcedEvent, wrong_field
+from connectors.formats.recoded import Recoded, recoding
 
 GZIP_MAGIC = b"\x1f\x8b"
 LINE_FEED = 10
@@ -61,6 +62,14 @@ class Row(NamedTuple):
     end: Position
 
 
+class Doubtful(Exception):
+    """A row that is read, and in which something is wrong."""
+
+    def __init__(self, event: Event, reason: str) -> None:
+        super().__init__(reason)
+        self.event, self.reason = event, reason
+
+
 class TextFile:
     """A file that is read line by line in constant memory.
 
@@ -74,6 +83,8 @@ class TextFile:
         self.total = path.stat().st_size
         with path.open("rb") as file:
             self.packed = file.read(2) == GZIP_MAGIC
+        with self._unpacked() as file:
+            self._recoding = recoding(file.read(HEAD))
         self._raw: BinaryIO | None = None
 
     @property
@@ -83,8 +94,21 @@ class TextFile:
             return 0
         return self.total if self._raw.closed else self._raw.tell()
 
+    @property
+    def is_recoded(self) -> bool:
+        """Are the positions those of a text that is not as the file holds it?"""
+        return self.packed or self._recoding is not None
+
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
+        with self._unpacked() as file:
+            if self._recoding is None:
+                yield file
+            else:
+                yield io.BufferedReader(Recoded(file, *self._recoding), 1 << 16)
+
+    @contextmanager
+    def _unpacked(self) -> Iterator[BinaryIO]:
         with self.path.open("rb") as raw:
             self._raw = raw
             if self.packed:
@@ -103,7 +127,7 @@ class TextFile:
         """The lines from `start` on: (bytes, number, offset after it, was it cut off?)."""
         number, end = start
         with self._opened() as file:
-            file.seek(end)
+            _skip(file, end)
             while raw := file.readline(MAX_LINE):
                 number += 1
                 end += len(raw)
@@ -135,6 +159,14 @@ class TextFile:
             if "\r" in text:
                 text = text.rstrip("\r\n").replace("\r", " ") + "\n"
             yield Line(text, number, end, damage)
+
+
+def _skip(file: BinaryIO, count: int) -> None:
+    if file.seekable():
+        file.seek(count)
+        return
+    while count > 0:
+        count -= len(file.read(min(count, HEAD))) or count
 
 
 class _Feed:
@@ -230,10 +262,15 @@ def reason(error: ValueError) -> str:
 def rows_as_events(
     rows: Iterator[Row], event_of: Callable[[list[str]], Event], on_bad_row: OnBadRow
 ) -> Iterator[SourcedEvent]:
-    """The rows as events. event_of: makes one of the values; its ValueError is a bad row."""
+    """The rows as events. event_of: makes one of the values; its ValueError is a bad row, its
+    Doubtful one that is read and named.
+    """
     for row in rows:
         try:
             event = event_of(row.values)
+        except Doubtful as doubt:
+            on_bad_row(BadRow(row.line, doubt.reason))
+            yield SourcedEvent(doubt.event, row.end)
         except ValueError as error:
             on_bad_row(BadRow(row.line, reason(error)))
         else:
