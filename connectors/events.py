@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NamedTuple
@@ -20,6 +22,8 @@ from pydantic_core import PydanticSerializationError
 
 SCHEMA_VERSION: Literal[1] = 1
 DELETED_REVISION = 2**31 - 1  # a deletion outranks every edit; the largest `integer` of Postgres
+
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}:[!-~]{1,200}$")]
 Short = Annotated[str, Field(max_length=300)]
@@ -63,6 +67,21 @@ class _TextRecord(_Record):
     language: Annotated[str, Field(max_length=35)] | None = None
     followers: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     in_reply_to: Id | None = None
+
+    @field_validator("text", "title", check_fields=False)
+    @classmethod
+    def _unescaped(cls, text: str | None) -> str | None:
+        return unescaped(text) if text else text
+
+
+def unescaped(text: str) -> str:
+    """`can&#39;t` as `can't`: many exports hold the entities of HTML, and some of them twice."""
+    for _ in range(3):
+        plain = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+        if plain == text:
+            break
+        text = plain
+    return text
 
 
 class Tweet(_TextRecord):
@@ -167,7 +186,20 @@ def encode(event: Event) -> bytes:
 
 def decode(value: bytes) -> Event:
     """The event in `value`. Raises pydantic.ValidationError for anything else."""
-    return _EVENT.validate_json(value)
+    try:
+        return _EVENT.validate_json(value)
+    except ValidationError:
+        if b"\\u" not in value:
+            raise
+        return _EVENT.validate_json(_whole_characters(value))
+
+
+def _whole_characters(value: bytes) -> bytes:
+    """Half a character, as a cut leaves it, becomes `?` (json reads it, and pydantic does not)."""
+    try:
+        return json.dumps(json.loads(value), ensure_ascii=False).encode("utf-8", "replace")
+    except (ValueError, RecursionError):
+        return value
 
 
 def wrong_field(error: ValidationError, place: slice = slice(None)) -> str:

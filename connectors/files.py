@@ -10,7 +10,7 @@ from pathlib import Path
 
 from connectors.base import Cursor, FormatError, SourceError
 from connectors.events import Event, Events, SourcedEvent, decode
-from connectors.formats import complaints, transcripts, twcs, tweets
+from connectors.formats import call_json, calls, complaints, transcripts, twcs, tweets
 from connectors.formats.head import FORMATS, FileHead, read_head, recognised
 from connectors.formats.rows import (
     MAX_LINE,
@@ -24,6 +24,9 @@ from connectors.formats.rows import (
     reason,
     rows_as_events,
 )
+from connectors.formats.times import day_first
+
+LABELS = "labels.csv"  # beside calls: how they went, for `earshot evaluate calls`
 
 __all__ = ["FORMATS", "BadRow", "FileSource", "OnBadRow", "open_file"]
 
@@ -120,15 +123,28 @@ def open_file(
 def _open_folder(
     path: Path, format: str | None, brand: str | None, after: Cursor | None, on_bad_row: OnBadRow
 ) -> FileSource:
-    texts = [file for file in path.iterdir() if file.suffix in transcripts.SUFFIXES]
-    texts.sort(key=lambda text: text.name)
+    texts = _files(path, calls.SUFFIXES)
     if not texts or format not in (None, "transcripts"):
+        endings = ", ".join(f"*{suffix}" for suffix in calls.SUFFIXES)
         raise FormatError(
-            f"{path}: is a folder; "
-            "only a folder of transcripts (*.txt, *.vtt, *.srt) can be replayed"
+            f"{path}: is a folder; only a folder of transcripts ({endings}) can be replayed"
         )
-    events = transcripts.of_folder(texts, None if after is None else str(after), on_bad_row)
+    for file in _files(path, calls.TABLES):
+        if file.name != LABELS:
+            name = file.relative_to(path).as_posix()
+            on_bad_row(BadRow(1, f"{name}: is no text with turns; replay it by itself"))
+    events = transcripts.of_folder(path, texts, None if after is None else str(after), on_bad_row)
     return FileSource(path, "transcripts", None, events, len(texts), brand)
+
+
+def _files(folder: Path, endings: Sequence[str]) -> list[Path]:
+    """The files below a folder with one of these endings, by their paths; hidden ones are left
+    out.
+    """
+    paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    visible = [path for path in paths if not any(part.startswith(".") for part in path.parts)]
+    right = [path for path in visible if path.suffix.lower() in endings]
+    return [folder / path for path in sorted(right, key=lambda path: path.as_posix())]
 
 
 def _position(after: Cursor | None, file: TextFile) -> Position | None:
@@ -137,7 +153,7 @@ def _position(after: Cursor | None, file: TextFile) -> Position | None:
     if isinstance(after, str):  # a single text file is one call: it is done
         return Position(1, file.total)
     position = Position(*after)
-    if position.byte > file.total and not file.packed:
+    if position.byte > file.total and not file.is_recoded:
         raise FormatError(
             f"{file.path}: is shorter than where its reading stopped; replay it from the start"
         )
@@ -198,10 +214,19 @@ def _read_complaints(
 ) -> Iterator[SourcedEvent]:
     if not complaints.recognises(head.names):
         head.need(complaints.TEXT[:1])
-    undated = transcripts.file_time(file.path)
-    return rows_as_events(
-        _rows(file, head, start, on_bad_row), complaints.complaint(head.names, undated), on_bad_row
-    )
+    undated = calls.file_time(file.path)
+    event_of = complaints.complaint(head.names, undated, _day_first(file, head))
+    return rows_as_events(_rows(file, head, start, on_bad_row), event_of, on_bad_row)
+
+
+def _day_first(file: TextFile, head: FileHead) -> bool | None:
+    """How the dates of the whole table are written: read once for it where they leave it open."""
+    column = complaints.date_column(head.names)
+    if column is None or not re.search(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b", head.text):
+        return None
+    lines = TextFile(file.path, otherwise=file.otherwise)
+    rows = _rows(lines, head, None, lambda bad: None)
+    return day_first(row.values[column] for row in rows)
 
 
 def _read_transcripts(
@@ -212,9 +237,7 @@ def _read_transcripts(
             _rows(file, head, start, on_bad_row), on_bad_row
         )
     if head.is_json:
-        of_json = (
-            transcripts.of_document if transcripts.is_document(head.text) else transcripts.of_json
-        )
+        of_json = call_json.of_document if call_json.is_document(head.text) else call_json.of_json
         return of_json(file, start or START, on_bad_row)
     return iter(()) if start else transcripts.of_text(file, on_bad_row)
 

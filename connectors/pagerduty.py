@@ -34,11 +34,22 @@ class PagerDuty:
 
     async def send(self, notice: Notice) -> str:
         body = json.dumps(event(notice, self._routing_key)).encode()
-        status, answer = await self._poster.post(body, {"Content-Type": "application/json"})
+        status, answer = await self._poster.post(
+            body, {"Content-Type": "application/json"}, is_success
+        )
         return f"{status} {answer}".strip()
 
     async def close(self) -> None:
         await self._poster.close()
+
+
+def is_success(answer: str) -> bool:
+    """The Events API answers with JSON whose `status` is `success`."""
+    try:
+        document = json.loads(answer)
+    except ValueError:
+        return False
+    return isinstance(document, dict) and document.get("status") == "success"
 
 
 def event(notice: Notice, routing_key: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -31,8 +31,15 @@ class Poster:
         self._host = _host(url, sink, allow_private=allow_private)
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
-        """Status and text of a success. Raises NotSent and SentUnknown as `Sink.send` does."""
+    async def post(
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        is_success: Callable[[str], bool] = lambda answer: True,
+    ) -> tuple[int, str]:
+        """Status and text of a success. is_success: of the body of a 2xx, where the receiver says
+        in words that it failed. Raises NotSent and SentUnknown as `Sink.send` does.
+        """
         try:
             async with self._open().post(
                 self.url,
@@ -65,8 +72,16 @@ class Poster:
             raise SentUnknown(
                 f"{self._sink}: {self._host} broke off ({type(error).__name__})"
             ) from None
-        answer = one_line(start.decode("utf-8", "replace"), _ANSWER_LENGTH)
-        return self._judged(response.status, response.headers, answer)
+        text = start.decode("utf-8", "replace").strip()
+        answer = one_line(text, _ANSWER_LENGTH)
+        status, answer = self._judged(response.status, response.headers, answer)
+        if not is_success(text):
+            raise NotSent(
+                f"{self._sink}: {self._host} answered {status}, and not that it has the message: "
+                f"{answer or 'nothing'}",
+                retry_after=SOON,
+            )
+        return status, answer
 
     async def close(self) -> None:
         if self._session is not None:

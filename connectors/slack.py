@@ -31,12 +31,17 @@ class Slack:
     async def send(self, notice: Notice) -> str:
         body = json.dumps(payload(shortened(notice, _PART_LIMIT))).encode()
         status, answer = await self._poster.post(
-            body, {"Content-Type": "application/json; charset=utf-8"}
+            body, {"Content-Type": "application/json; charset=utf-8"}, is_success
         )
         return f"{status} {answer}".strip()
 
     async def close(self) -> None:
         await self._poster.close()
+
+
+def is_success(answer: str) -> bool:
+    """An incoming webhook answers `ok`; any other page is a proxy's, a login's or an error's."""
+    return answer == "ok"
 
 
 def payload(notice: Notice) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from connectors.notices import Notice, Sink, one_line, only_known, shortened, text_option
 from connectors.posting import Poster
 
+_FAILURE = re.compile(r"fail|error|denied|unauthori[sz]ed|throttl|too many", re.I)
 _PART_LIMIT = 20  # a message holds 28 KB
 
 
@@ -29,11 +31,20 @@ class Teams:
 
     async def send(self, notice: Notice) -> str:
         body = json.dumps(payload(shortened(notice, _PART_LIMIT))).encode()
-        status, answer = await self._poster.post(body, {"Content-Type": "application/json"})
+        status, answer = await self._poster.post(
+            body, {"Content-Type": "application/json"}, is_success
+        )
         return f"{status} {answer}".strip()
 
     async def close(self) -> None:
         await self._poster.close()
+
+
+def is_success(answer: str) -> bool:
+    """A workflow answers nothing, a connector `1`; a failure is told in words, or by a page, beside
+    a 200.
+    """
+    return not answer.startswith("<") and _FAILURE.search(answer) is None
 
 
 def payload(notice: Notice) -> dict[str, Any]:

@@ -24,10 +24,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from connectors.base import ConnectorError
 from connectors.events import Complaint, Deleted, Event, Tweet
 from connectors.formats.times import written_time
+from connectors.markup import is_markup, plain
 
 WINDOW = 300.0  # seconds that a message may be old, or early by the sender's clock
 SHORTEST_SECRET = 16  # bytes
 EVENT_LIMIT = 1000  # events of one message
+SHORT, SHORTENED = ("title", "author", "brand"), 300  # characters that an event keeps of them
 
 Kind = Literal["complaint", "tweet"]
 FIELDS = (
@@ -56,6 +58,14 @@ class SignatureError(Exception):
 
 class MappingError(ValueError):
     """The message does not fit the field map."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Refusal:
+    """An event of a message that was not taken. index: its place in the list, from 0."""
+
+    index: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +106,14 @@ class Hook:
         if not any(matches):
             raise SignatureError("the signature does not fit the body and the secret")
 
-    def events(self, body: bytes, received: datetime) -> list[Event]:
-        """The events of a message, in their order. received: of events without a time.
+    def events(
+        self, body: bytes, received: datetime, refused: list[Refusal] | None = None
+    ) -> list[Event]:
+        """The events of a message, in their order. received: of events without a time. refused:
+        gets each event that does not fit the field map, and the others are taken.
 
-        Raises MappingError that names the place and the missing value.
+        Raises MappingError that names the place and the missing value: of the message, of an event
+        where `refused` is None, and where no event fits.
         """
         try:
             document = json.loads(body)
@@ -112,13 +126,23 @@ class Hook:
             raise MappingError(
                 f"{len(messages)} events are more than a message may hold ({EVENT_LIMIT})"
             )
-        return [self._event(message, number, received) for number, message in enumerate(messages)]
+        events: list[Event] = []
+        for number, message in enumerate(messages):
+            try:
+                events.append(self._event(message, number, received))
+            except MappingError as error:
+                if refused is None or len(messages) == 1:
+                    raise
+                refused.append(Refusal(number, str(error)))
+        if refused and not events:
+            raise MappingError(refused[0].reason)
+        return events
 
     def _event(self, message: Any, number: int, received: datetime) -> Event:
         values = self._values(message)
         deleted = values.pop("deleted", None)
-        fields = {name: _plain(value) for name, value in values.items()}
-        fields["id"] = self._id(str(values.get("id", "")) or _digest(message))
+        fields = {name: _fitting(name, value) for name, value in values.items()}
+        fields["id"] = self._id(str(fields.get("id", "")) or _digest(message))
         for name in ("conversation", "in_reply_to"):
             if name in fields:
                 fields[name] = self._id(fields[name])
@@ -148,7 +172,9 @@ class Hook:
     def _value(self, message: Any, name: str) -> Any:
         for path in self.paths.get(name, ()):
             value = _at(message, path)
-            if value is not None:
+            if isinstance(value, str) and name in ("text", "title"):
+                value = _words(value)
+            if value is not None and value != "":
                 return value
         return self.constants.get(name)
 
@@ -300,8 +326,21 @@ def _at(message: Any, path: Sequence[str | int]) -> Any:
 
 def _plain(value: Any) -> Any:
     """Many systems send numbers for texts: an order's number, a year."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # 4711.0 is 4711
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return str(value) if is_number else value
+
+
+def _fitting(name: str, value: Any) -> Any:
+    value = _plain(value)
+    return value[:SHORTENED] if name in SHORT and isinstance(value, str) else value
+
+
+def _words(text: str) -> str:
+    """Without the tags of HTML; empty where nothing is left to read."""
+    words = plain(text) if is_markup(text) else text
+    return words if words.strip("\ufeff\u200b\u00a0 \t\r\n") else ""
 
 
 def _text_of(path: Sequence[str | int]) -> str:

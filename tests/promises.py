@@ -90,6 +90,7 @@ PROMISES = {
         "integration/test_mastodon",
         "integration/test_spend",
         "integration/test_x",
+        "unit/test_call_exports",
         "unit/test_call_files",
         "unit/test_events",
         "unit/test_files",
@@ -98,6 +99,7 @@ PROMISES = {
         "unit/test_imap_mails",
         "unit/test_mail_words",
         "unit/test_networks",
+        "unit/test_tables",
         "unit/test_times",
         "unit/test_webhook",
     ),
@@ -146,6 +148,7 @@ PROMISES = {
     "training": (
         "unit/test_calls_training",
         "unit/test_explore",
+        "unit/test_partly_readable",
         "unit/test_finetune",
         "unit/test_lab*",
         "unit/test_models_base",

@@ -1,77 +1,151 @@
-"""Captions of calls: WebVTT (with `<v Speaker>` or `Speaker:`) and SubRip."""
+"""Captions of calls: WebVTT, SubRip and SBV, as written by programs and mended by hand."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from connectors.events import Turn
-from connectors.formats.speakers import Utterance, merged, seconds, speaker, to_turns
+from connectors.formats.labels import (
+    TIME,
+    Labelled,
+    is_name,
+    is_numbered,
+    is_role,
+    labelled,
+    seconds,
+)
+from connectors.formats.speakers import OnLoose, Utterance, merged, to_turns
 
-_CUE = re.compile(r"\s*(?P<start>[\d:.,]+)\s+-->\s+[\d:.,]+(?:\s.*)?")
+_CUE = re.compile(
+    rf"\s*(?P<start>{TIME})\s*-{{1,2}}>\s*{TIME}(?:\s.*)?"
+    r"|\s*(?P<sbv>\d+:\d\d:\d\d\.\d{3}),\d+:\d\d:\d\d\.\d{3}\s*"
+)
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+(?P<label>[^>]+)>")
-_TAG = re.compile(r"</?[a-zA-Z][^>]*>|<[\d:.]+>")
-_LABEL = re.compile(r"\s*(?:-\s*)?(?P<label>[^\W\d_][\w .'/-]{0,39}?)\s*:\s+(?P<text>.*)", re.S)
-_NUMBERED = re.compile(r"[^\W\d_]+[ _-]?\d{1,2}")
+_TAG = re.compile(r"</?[a-zA-Z][^>]*>|<[\d:.]+>|\{\\[^}]*\}")
+_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s.*)?")
+_HEADER = re.compile(r"WEBVTT\b.*|[A-Za-z-]+\s*[:=]\s*\S+")
+
+
+class Cue(NamedTuple):
+    """A caption. at: seconds from the start."""
+
+    at: float | None
+    lines: list[str]
 
 
 def is_captions(text: str) -> bool:
     return text.lstrip("\ufeff").startswith("WEBVTT") or any(
-        _CUE.fullmatch(line) for line in text.split("\n")[:3]
+        _CUE.fullmatch(line) for line in text.splitlines()[:4]
     )
 
 
-def captions(lines: Iterable[str]) -> tuple[Turn, ...]:
+def captions(lines: Iterable[str], on_loose: OnLoose | None = None) -> tuple[Turn, ...]:
     """The turns of a caption file. A caption without a speaker belongs to the one before it."""
-    cues = list(_cues(line.rstrip("\r\n") for line in lines))
-    names = _names(text for _, text in cues)
+    cues = list(cues_of([line.rstrip("\r\n").strip("\ufeff") for line in lines]))
+    labels, headings = _labels(cues), _headings(cues)
     utterances: list[Utterance] = []
-    for at, text in cues:
-        for label, words in _voices(text, names):
-            before = utterances[-1].label if utterances else ""
-            utterances.append(Utterance(label or before, words, at))
+    latest = ""
+    for at, cue_lines in cues:
+        for label, words in _voices(cue_lines, labels, headings):
+            latest = label or latest
+            if latest:
+                utterances.append(Utterance(latest, words, at))
+            elif on_loose:
+                on_loose(words)
     return to_turns(merged(utterances))
 
 
-def _names(texts: Iterable[str]) -> set[str]:
-    """The labels that name a side, are numbered, or come twice."""
-    matches = [_LABEL.fullmatch(text) for text in texts]
-    labels = [match["label"] for match in matches if match]
-    return {
-        label
-        for label in labels
-        if speaker(label) or _NUMBERED.fullmatch(label) or labels.count(label) > 1
-    }
+def cues_of(lines: Sequence[str]) -> Iterator[Cue]:
+    """The captions between the time lines: neither a missing blank line nor one too many ends one.
+    The header, notes, styles and the names of captions are no text.
+    """
+    times = [place for place, line in enumerate(lines) if _CUE.fullmatch(line)]
+    is_named = bool(times) and _name_before(lines, times[0])
+    for place, end in zip(times, [*times[1:], len(lines)], strict=True):
+        match = _CUE.fullmatch(lines[place])
+        start = match and (match["start"] or match["sbv"])
+        last = end - 1 if end < len(lines) and is_named and _is_cue_name(lines, end - 1) else end
+        yield Cue(seconds(start or ""), list(_text(lines[place + 1 : last])))
 
 
-def _cues(lines: Iterable[str]) -> Iterator[tuple[float | None, str]]:
-    """(start, text) of each cue; the header, notes, styles and numbers of cues are no text."""
-    start: float | None = None
-    text: list[str] | None = None
-    for line in (*lines, ""):
-        cue = _CUE.fullmatch(line)
-        if cue:
-            start, text = seconds(cue["start"]), []
-        elif line.strip():
-            if text is not None:
-                text.append(line.strip())
-        elif text is not None:
-            yield start, " ".join(text)
-            text = None
+def _name_before(lines: Sequence[str], time: int) -> bool:
+    """Has the first caption a number or a name above its time?"""
+    name = lines[time - 1].strip() if time else ""
+    return bool(name) and not _HEADER.fullmatch(name)
 
 
-def _voices(text: str, names: set[str]) -> Iterator[tuple[str | None, str]]:
-    """(speaker, words) within one cue; None for an unknown speaker."""
+def _is_cue_name(lines: Sequence[str], place: int) -> bool:
+    """Where captions have names: a number, or what stands alone right above a time."""
+    line = lines[place].strip()
+    return line.isdigit() or (bool(line) and (" " not in line or not lines[place - 1].strip()))
+
+
+def _text(lines: Sequence[str]) -> Iterator[str]:
+    in_block, after_blank = False, False
+    for line in (line.strip() for line in lines):
+        in_block = bool(line) and (in_block or bool(after_blank and _BLOCK.fullmatch(line)))
+        after_blank = not line
+        if line and not in_block:
+            yield line
+
+
+def _labels(cues: Sequence[Cue]) -> frozenset[str]:
+    """The labels that name a side, are numbered, or come twice; any name where half of the captions
+    begin with one.
+    """
+    counts = Counter(match.label for cue in cues for match in _matches(cue.lines))
+    begun = [match for cue in cues for match in _matches(cue.lines[:1]) if is_name(match.label)]
+    are_usual = 2 * len(begun) >= len(cues)
+    labels = {*filter(is_role, counts), *filter(is_numbered, counts)}
+    labels |= {label for label, times in counts.items() if times > 1}
+    return frozenset(labels | (set(filter(is_name, counts)) if are_usual else set()))
+
+
+def _matches(lines: Sequence[str]) -> list[Labelled]:
+    return [match for match in map(_label, lines) if match]
+
+
+def _label(line: str) -> Labelled | None:
+    match = labelled(_TAG.sub("", line))
+    return match if match and match.form != "dash" else None
+
+
+def _headings(cues: Sequence[Cue]) -> frozenset[str]:
+    """Names that stand alone on the first line of their captions, as Teams writes them."""
+    firsts = Counter(
+        cue.lines[0] for cue in cues if len(cue.lines) > 1 and _is_heading(cue.lines[0])
+    )
+    names = {name for name, times in firsts.items() if times > 1 or is_role(name)}
+    begun = sum(firsts[name] for name in names)
+    return frozenset(names if 2 * begun >= len(cues) else ())
+
+
+def _is_heading(line: str) -> bool:
+    return is_name(line) and line[-1] not in ".,:;?!" and _label(line) is None
+
+
+def _voices(
+    lines: Sequence[str], labels: frozenset[str], headings: frozenset[str]
+) -> Iterator[tuple[str | None, str]]:
+    """(speaker, words) within one caption; None for an unknown speaker."""
+    text = "\n".join(lines)
     parts = _VOICE.split(text)  # words, label, words, label, words
-    labelled = _LABEL.fullmatch(text)
-    pairs: list[tuple[str | None, str]]
+    pairs: list[tuple[str | None, str]] = []
     if len(parts) > 1:
         pairs = [(None, parts[0]), *zip(parts[1::2], parts[2::2], strict=True)]
-    elif labelled and labelled["label"] in names:
-        pairs = [(labelled["label"], labelled["text"])]
+    elif len(lines) > 1 and lines[0] in headings:
+        pairs = [(lines[0], " ".join(lines[1:]))]
     else:
-        pairs = [(None, text)]
+        for line in lines:
+            match = _label(line)
+            if match and match.label in labels:
+                pairs.append((match.label, match.text))
+            else:
+                pairs.append((None, line))
     for label, words in pairs:
         plain = " ".join(html.unescape(_TAG.sub("", words)).split())
         if plain:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections.abc import Sequence
@@ -11,11 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from connectors.base import FormatError
-from connectors.formats import captions, complaints, speakers, transcripts, twcs, tweets
+from connectors.formats import call_json, captions, complaints, speakers, transcripts, twcs, tweets
 from connectors.formats.rows import START, Position, TextFile, column_name
 
 FORMATS = ("airline", "sentiment140", "twcs", "complaints", "transcripts", "jsonl")
 
+_SEPARATOR = re.compile(r"\"?sep=([,;\t|])\"?\r?\n", re.I)  # a spreadsheet's own first line
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -32,7 +32,9 @@ class FileHead:
 
     @property
     def is_json(self) -> bool:
-        return any(line.lstrip().startswith(("{", "[{")) for line in self.text.split("\n")[:20])
+        lines = self.text.split("\n")[:20]
+        looks_so = any(line.lstrip().startswith(("{", "[{")) for line in lines)
+        return looks_so and not captions.is_captions(self.text)
 
     def need(self, columns: Sequence[str]) -> None:
         """Raises FormatError that names the missing columns."""
@@ -55,24 +57,25 @@ class FileHead:
 def read_head(path: Path) -> FileHead:
     """Raises FormatError when it is no text; OSError, EOFError or zlib.error as reading does."""
     block = TextFile(path).head()
-    if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise FormatError(f"{path}: is UTF-16; save it as UTF-8")
     start = block[:4096]
     if b"\0" in block.partition(b"\n")[0] or len(_CONTROL.findall(start)) > len(start) // 20:
         raise FormatError(f"{path}: is a binary file, not text")
     text = block.decode("utf-8", "replace").removeprefix("\ufeff")
     if not text.strip():
         raise FormatError(f"{path}: is empty")
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    separator = _SEPARATOR.match(text)
+    skipped = separator.end() if separator else 0
+    delimiter = separator[1] if separator else max(",;\t|", key=text.partition("\n")[0].count)
     reader = csv.reader(
-        (line.strip("\r").replace("\r", " ") + "\n" for line in text.split("\n")),
+        (line.strip("\r").replace("\r", " ") + "\n" for line in text[skipped:].split("\n")),
         delimiter=delimiter,
     )
     first_row: tuple[str, ...] = ()
     with suppress(csv.Error):
         first_row = tuple(next(reader))
-    lines = block.split(b"\n")[: reader.line_num]
-    data = Position(reader.line_num, sum(len(line) + 1 for line in lines))
+    count = reader.line_num + bool(separator)
+    lines = block.split(b"\n")[:count]
+    data = Position(count, sum(len(line) + 1 for line in lines))
     return FileHead(path, text, first_row, tuple(map(column_name, first_row)), delimiter, data)
 
 
@@ -102,10 +105,4 @@ def recognised(head: FileHead) -> str:
 
 
 def _holds_calls(head: FileHead) -> bool:
-    if not head.is_json:
-        return False
-    keys = "|".join((*transcripts.TURNS, "content"))
-    speakers = "|".join(transcripts.SPEAKER)
-    return bool(
-        re.search(rf'"({keys})"\s*:', head.text) or re.search(rf'"({speakers})"\s*:', head.text)
-    )
+    return head.is_json and call_json.has_calls(re.findall(r'"(\w+)"\s*:', head.text))

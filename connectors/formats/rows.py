@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,11 +15,18 @@ from typing import BinaryIO, NamedTuple
 from pydantic import ValidationError
 
 from connectors.events import Event, SourcedEvent, wrong_field
+from connectors.formats.recoded import Recoded, recoding
 
 GZIP_MAGIC = b"\x1f\x8b"
 LINE_FEED = 10
 HEAD = 1 << 16  # bytes that a format is recognised by
 MAX_LINE = 1 << 20  # bytes; a message may have 256 KB
+
+
+_CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_MISSING = frozenset(  # as R, pandas, spreadsheets and databases write it
+    ("NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", r"\N")
+)
 
 
 class Position(NamedTuple):
@@ -54,6 +62,14 @@ class Row(NamedTuple):
     end: Position
 
 
+class Doubtful(Exception):
+    """A row that is read, and in which something is wrong."""
+
+    def __init__(self, event: Event, reason: str) -> None:
+        super().__init__(reason)
+        self.event, self.reason = event, reason
+
+
 class TextFile:
     """A file that is read line by line in constant memory.
 
@@ -67,6 +83,8 @@ class TextFile:
         self.total = path.stat().st_size
         with path.open("rb") as file:
             self.packed = file.read(2) == GZIP_MAGIC
+        with self._unpacked() as file:
+            self._recoding = recoding(file.read(HEAD))
         self._raw: BinaryIO | None = None
 
     @property
@@ -76,8 +94,21 @@ class TextFile:
             return 0
         return self.total if self._raw.closed else self._raw.tell()
 
+    @property
+    def is_recoded(self) -> bool:
+        """Are the positions those of a text that is not as the file holds it?"""
+        return self.packed or self._recoding is not None
+
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
+        with self._unpacked() as file:
+            if self._recoding is None:
+                yield file
+            else:
+                yield io.BufferedReader(Recoded(file, *self._recoding), 1 << 16)
+
+    @contextmanager
+    def _unpacked(self) -> Iterator[BinaryIO]:
         with self.path.open("rb") as raw:
             self._raw = raw
             if self.packed:
@@ -96,7 +127,7 @@ class TextFile:
         """The lines from `start` on: (bytes, number, offset after it, was it cut off?)."""
         number, end = start
         with self._opened() as file:
-            file.seek(end)
+            _skip(file, end)
             while raw := file.readline(MAX_LINE):
                 number += 1
                 end += len(raw)
@@ -128,6 +159,14 @@ class TextFile:
             if "\r" in text:
                 text = text.rstrip("\r\n").replace("\r", " ") + "\n"
             yield Line(text, number, end, damage)
+
+
+def _skip(file: BinaryIO, count: int) -> None:
+    if file.seekable():
+        file.seek(count)
+        return
+    while count > 0:
+        count -= len(file.read(min(count, HEAD))) or count
 
 
 class _Feed:
@@ -223,10 +262,15 @@ def reason(error: ValueError) -> str:
 def rows_as_events(
     rows: Iterator[Row], event_of: Callable[[list[str]], Event], on_bad_row: OnBadRow
 ) -> Iterator[SourcedEvent]:
-    """The rows as events. event_of: makes one of the values; its ValueError is a bad row."""
+    """The rows as events. event_of: makes one of the values; its ValueError is a bad row, its
+    Doubtful one that is read and named.
+    """
     for row in rows:
         try:
             event = event_of(row.values)
+        except Doubtful as doubt:
+            on_bad_row(BadRow(row.line, doubt.reason))
+            yield SourcedEvent(doubt.event, row.end)
         except ValueError as error:
             on_bad_row(BadRow(row.line, reason(error)))
         else:
@@ -234,10 +278,19 @@ def rows_as_events(
 
 
 def column_name(name: str) -> str:
-    """`Consumer complaint narrative` as `consumer_complaint_narrative`."""
+    """`Consumer complaint narrative` as `consumer_complaint_narrative`, `ParticipantRole` as
+    `participant_role`.
+    """
+    name = _CAMEL.sub("_", name)
     return "_".join("".join(char if char.isalnum() else " " for char in name.casefold()).split())
 
 
 def first_of(names: Sequence[str], candidates: Sequence[str]) -> int | None:
     """The index of the first of the candidate columns that `names` has."""
     return next((names.index(name) for name in candidates if name in names), None)
+
+
+def present(cell: str) -> str:
+    """The cell without spaces around it; empty where a program wrote that it has no value."""
+    cell = cell.strip()
+    return "" if cell in _MISSING else cell

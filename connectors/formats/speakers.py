@@ -1,43 +1,24 @@
-"""Speakers of a transcript: lines with a label before each turn, and the side of a label."""
+"""Speakers of a transcript: lines with a label before each turn become the turns of a side."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from connectors.events import Turn
+from connectors.formats.labels import (
+    Labelled,
+    Speaker,
+    display_name,
+    is_name,
+    is_numbered,
+    is_role,
+    labelled,
+    speaker,
+)
 
-CUSTOMER = {
-    *(
-        "member",
-        "customer",
-        "caller",
-        "client",
-        "consumer",
-        "subscriber",
-        "patient",
-        "passenger",
-        "guest",
-        "user",
-    ),
-    *("policyholder", "claimant", "buyer", "patron", "enduser", "visitor"),
-}
-AGENT = {
-    *(
-        "agent",
-        "support",
-        "representative",
-        "rep",
-        "advisor",
-        "adviser",
-        "operator",
-        "specialist",
-        "supervisor",
-    ),
-    *("manager", "technician", "assistant", "team", "service", "desk", "helpdesk", "system", "bot"),
-}
 LONGEST_NAME = 60
 NO_CUSTOMER = "has no turn of a customer; a turn begins with `Customer:` or `Member:`"
 NO_SPEAKER = (
@@ -45,19 +26,14 @@ NO_SPEAKER = (
     "such as `Customer:` and `Agent:`, a turn a line"
 )
 
-_TIME = r"\d{1,3}(?::[0-5]\d){1,2}(?:[.,]\d{1,3})?"
-_LABELLED = re.compile(
-    rf"[\s*_.]*(?:[\[(]?(?P<at>{_TIME})[\])]?\s*[-\u2013]?\s*)?"
-    r"(?P<label>[^\W\d_][\w .'/-]{0,39}?)\s*"
-    r"(?:\((?P<note>[^()]{0,40})\))?\**\s*:\**\s*(?P<text>.*)",
-    re.S,
-)
 _NOTE = re.compile(  # `(pause)`, `02:36`, `Duration: 9 minutes`
-    r"[(\[].*[)\]]|[\d:. ]+|\w+\)|(call )?(duration|elapsed time|note)\s*:.*", re.I
+    r"[(\[].*[)\]]|[\d:. ]*\d:\d[\d:. ]*|\w+\)|(call )?(duration|elapsed time|note)\s*:.*"
+    r"|transcribed by \S+|[-=*_#~]{2,}[^-=]{0,60}[-=*_#~]{2,}",
+    re.I,
 )
-_NUMBERED = re.compile(
-    r"(?:speaker|spk|channel|participant|person|party|voice)[ _-]?(?:\d{1,2}|[a-f])", re.I
-)
+_SPEECH = re.compile(r"(?:\S+\s+){3,}\S+[.?!]")  # `Hello, my line is dead.`, and no heading
+
+OnLoose = Callable[[str], None]  # gets words that stand before the first speaker
 
 
 class Utterance(NamedTuple):
@@ -68,36 +44,37 @@ class Utterance(NamedTuple):
     at: float | None = None
 
 
-def speaker(label: str) -> Literal["customer", "agent"] | None:
-    """The side of this label; None when it names no role (`Duration: 9 minutes`)."""
-    words = re.findall(r"[^\W_]+", label.casefold())
-    if any(word in AGENT for word in words):  # first: `Customer Support` is an agent
-        return "agent"
-    return "customer" if any(word in CUSTOMER for word in words) else None
-
-
-def seconds(time: str) -> float | None:
-    """`01:02:03.5` or `02:03,5` in seconds from the start; None for another text."""
-    if not re.fullmatch(_TIME, time):
-        return None
-    total = 0.0
-    for part in time.replace(",", ".").split(":"):
-        total = total * 60 + float(part)
-    return total
-
-
 def to_turns(utterances: Iterable[Utterance]) -> tuple[Turn, ...]:
-    """Turns with the side of their label, or else with its name; empty ones are left out."""
+    """Turns with the side of their label, or else with its name; empty ones are left out.
+
+    Where nobody seems to be an agent, labels that add words to a role are names: beside `Customer`,
+    `Customer Kindness` is somebody else, and so is `Guest Recovery` who picks up the phone.
+    """
+    utterances = list(utterances)
+    sides = _sides(utterances)
     turns = []
     for label, text, at in utterances:
-        side = speaker(label)
-        name = None if side else " ".join(label.split())[:LONGEST_NAME]
+        side = sides[label]
+        name = None if side else display_name(label)[:LONGEST_NAME]
         if text.strip() and (side or name):
             turns.append(Turn(speaker=side or "unknown", text=text.strip(), name=name, at=at))
     return tuple(turns)
 
 
-def turns(lines: Iterable[str]) -> tuple[Turn, ...]:
+def _sides(utterances: Sequence[Utterance]) -> dict[str, Speaker | None]:
+    sides = {label: speaker(label) for label, *_ in utterances}
+    longer = {label for label, side in sides.items() if side and not _is_plain(label)}
+    if "agent" in sides.values() or longer == sides.keys():
+        return sides
+    has_plain = any(side and label not in longer for label, side in sides.items())
+    return sides | dict.fromkeys(longer if has_plain else longer & {utterances[0].label}, None)
+
+
+def _is_plain(label: str) -> bool:
+    return len(re.findall(r"[^\W\d_]{2,}", label)) == 1
+
+
+def turns(lines: Iterable[str], on_loose: OnLoose | None = None) -> tuple[Turn, ...]:
     """The turns of `Member: Hello` lines. A line without a speaker belongs to the turn before it,
     notes to none.
 
@@ -105,12 +82,56 @@ def turns(lines: Iterable[str]) -> tuple[Turn, ...]:
     theirs: they come again and again, and there is no speaker, or only one side, without them.
     """
     lines = [line.strip() for line in lines]
-    turns = to_turns(_utterances(lines, frozenset()))
-    if len({turn.speaker for turn in turns}) < 2:
-        names = _names(lines)
-        if names:
-            return to_turns(_utterances(lines, names))
-    return turns
+    matches = [labelled(line) for line in lines]
+    dashes = [match if match and match.form == "dash" else None for match in matches]
+    usual = [match if match and match.form != "dash" else None for match in matches]
+    labels = _labels(lines, usual)
+    if labels:
+        return to_turns(_utterances(lines, usual, labels, on_loose))
+    labels = _labels(lines, dashes, roles_suffice=False)
+    return to_turns(_utterances(lines, dashes, labels, on_loose))
+
+
+def _labels(
+    lines: Sequence[str], matches: Sequence[Labelled | None], *, roles_suffice: bool = True
+) -> frozenset[str]:
+    """The labels that begin turns. roles_suffice: one that names a role does wherever it stands;
+    else all of them must begin half of the lines.
+    """
+    counts = Counter(match.label for match in matches if match)
+    roles = frozenset(filter(is_role, counts))
+    if not roles_suffice and not _are_turns(roles, lines, matches):
+        roles = frozenset()
+    if len(set(map(speaker, roles))) == 2:
+        return roles
+    labels = roles | _names(counts, roles)
+    return labels if len(labels) > 1 and _are_turns(labels, lines, matches) else roles
+
+
+def _are_turns(
+    labels: frozenset[str], lines: Sequence[str], matches: Sequence[Labelled | None]
+) -> bool:
+    """Do the labels begin half of the lines? Under a heading (`Anna  0:05`) stands another line."""
+    words = sum(1 for line in lines if line and not _NOTE.fullmatch(line))
+    begun = [match for match in matches if match and match.label in labels]
+    headings = [match for match in begun if match.form == "heading"]
+    return 2 * (len(begun) + len(headings)) >= words
+
+
+def _names(counts: Counter[str], roles: frozenset[str]) -> frozenset[str]:
+    """The labels without a role that come again, or are numbered; beside a role also a name that
+    answers once.
+    """
+    names = {label for label in counts.keys() - roles if _may_be_name(label, counts[label])}
+    if not names and roles:
+        names = {label for label in counts.keys() - roles if is_name(label)}
+    return frozenset(names)
+
+
+def _may_be_name(label: str, times: int) -> bool:
+    if is_numbered(label):
+        return True
+    return times > 1 and (is_name(label) or len(label.split()) <= 3)
 
 
 def merged(captions: Iterable[Utterance]) -> list[Utterance]:
@@ -124,38 +145,29 @@ def merged(captions: Iterable[Utterance]) -> list[Utterance]:
     return turns
 
 
-def _utterances(lines: Iterable[str], names: frozenset[str]) -> list[Utterance]:
+def _utterances(
+    lines: Sequence[str],
+    matches: Sequence[Labelled | None],
+    labels: frozenset[str],
+    on_loose: OnLoose | None,
+) -> list[Utterance]:
     utterances: list[Utterance] = []
-    for line in lines:
-        labelled = _LABELLED.fullmatch(line)
-        if labelled and (speaker(labelled["label"]) or labelled["label"] in names):
-            at = seconds(labelled["at"] or labelled["note"] or "")
-            utterances.append(Utterance(labelled["label"], labelled["text"].strip(), at))
-        elif line and utterances and not _NOTE.fullmatch(line):
-            before = utterances[-1]
-            utterances[-1] = before._replace(text=f"{before.text} {line}".strip())
+    counts = Counter(match.label for match in filter(None, matches))
+    before = ""
+    for line, match in zip(lines, matches, strict=True):
+        # `My panel shows this:` is followed by what the panel shows.
+        goes_on = before.endswith(":") and any(turn.text for turn in utterances[-1:])
+        if match and match.label in labels and (counts[match.label] > 1 or not goes_on):
+            utterances.append(Utterance(match.label, match.text, match.at))
+        elif line and not _NOTE.fullmatch(line):
+            _go_on(utterances, line, on_loose)
+        before = line or before
     return utterances
 
 
-def _names(lines: Iterable[str]) -> frozenset[str]:
-    """The labels without a role that come at least twice, or are numbered, if together with the
-    roles they begin half of the lines.
-    """
-    spoken_lines = [line for line in lines if line and not _NOTE.fullmatch(line)]
-    labels = _labels(spoken_lines)
-    roles = {label for label in labels if speaker(label)}
-    names = {label for label in labels.keys() - roles if _may_be_name(label, labels[label])}
-    labelled_lines = sum(labels[label] for label in names | roles)
-    is_conversation = len(names) + len(roles) > 1 and 2 * labelled_lines >= len(spoken_lines)
-    return frozenset(names) if is_conversation else frozenset()
-
-
-def _labels(lines: Iterable[str]) -> Counter[str]:
-    matches = [_LABELLED.fullmatch(line) for line in lines]
-    return Counter(match["label"] for match in matches if match)
-
-
-def _may_be_name(label: str, times: int) -> bool:
-    if _NUMBERED.fullmatch(label):
-        return True
-    return times > 1 and len(label.split()) <= 3
+def _go_on(utterances: list[Utterance], line: str, on_loose: OnLoose | None) -> None:
+    if utterances:
+        latest = utterances[-1]
+        utterances[-1] = latest._replace(text=f"{latest.text} {line}".strip())
+    elif on_loose and _SPEECH.fullmatch(line):
+        on_loose(line)

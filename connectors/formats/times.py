@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+
+from dateutil.parser import parse
 
 _NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
 _WEST = {"EDT": 4, "EST": 5, "CDT": 5, "CST": 6, "MDT": 6, "MST": 7, "PDT": 7, "PST": 8}  # hours
-_ZONES: dict[str, tzinfo] = {"UTC": UTC, "GMT": UTC, "+0000": UTC}
+_ZONES: dict[str, tzinfo] = {"UTC": UTC, "GMT": UTC, "Z": UTC, "+0000": UTC}
+_EAST = {"WET": 0, "BST": 1, "CET": 1, "WEST": 1, "CEST": 2, "EET": 2, "EEST": 3, "AEST": 10}
+_ZONES |= {name: timezone(timedelta(hours=hours)) for name, hours in _EAST.items()}
 _ZONES |= {name: timezone(timedelta(hours=-hours)) for name, hours in _WEST.items()}
+
+FIRST_DAY = 20_000  # of a spreadsheet, in 1954
+LONGEST = 60  # characters of a date
+_SPREADSHEET = datetime(1899, 12, 30, tzinfo=UTC)
+_NO_DATE = "is no date that can be read; write it as 2015-04-22 or 2015-04-22T13:05:00Z"
 
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)$")
 _CLOCK = (
@@ -22,6 +33,10 @@ _DAY_MONTH = re.compile(
 _MONTH_DAY = re.compile(r"(?P<name>[A-Za-z]{3,9})\.? (?P<day>\d{1,2}),? (?P<year>\d{4})" + _CLOCK)
 _NUMBERS = re.compile(
     r"(?P<first>\d{1,2})(?P<mark>[/.-])(?P<other>\d{1,2})(?P=mark)(?P<year>\d{4}|\d\d)" + _CLOCK
+)
+
+_NUMBERS_FIRST = re.compile(
+    r"(?P<first>\d{1,2})(?P<mark>[/.-])(?P<other>\d{1,2})(?P=mark)\d{2,4}\b"
 )
 
 
@@ -63,12 +78,16 @@ def twitter_time(text: str) -> datetime:
         ) from None
 
 
-def written_time(text: str) -> datetime:
+def written_time(text: str, *, day_first: bool | None = None) -> datetime:
     """A date, with or without a time, in the ways that exports have: ISO, 22-Apr-15, 4/22/2015
-    (month first, unless that cannot be), 22.04.2015 (day first), April 22, 2015. A date alone is
-    its midnight. Raises ValueError.
+    (month first, unless day_first or that cannot be), 22.04.2015 (day first), April 22, 2015, the
+    date of a mail, seconds or milliseconds since 1970, a spreadsheet's number of days. A date alone
+    is its midnight. Raises ValueError.
     """
-    text = text.strip()
+    text = re.sub(r"\s*\([^()]*\)$", "", " ".join(text.split()))  # `(Central European Time)`
+    text = re.sub(r"\b(?:GMT|UTC) ?(?=[+-]\d)", "", text)
+    if re.fullmatch(r"\d{4,}(?:\.\d+)?", text):
+        return _counted(text)
     try:
         moment = datetime.fromisoformat(
             re.sub(r" (?=[+-]\d\d:?\d\d$)", "", text.removesuffix(" UTC"))
@@ -80,17 +99,78 @@ def written_time(text: str) -> datetime:
         match = pattern.fullmatch(text)
         if match:
             try:
-                return _moment(match.groupdict(default=""))
+                return _moment(match.groupdict(default=""), bool(day_first))
             except (ValueError, KeyError):
                 break
-    raise ValueError(
-        f"{text[:40]!r} is no date that can be read; write it as 2015-04-22 or 2015-04-22T13:05:00Z"
-    )
+    return _parsed(text, bool(day_first))
 
 
-def _moment(part: dict[str, str]) -> datetime:
+def day_first(texts: Iterable[str]) -> bool | None:
+    """Do these dates of one table have the day first? 13/03 proves it, 03/13 the contrary; None
+    where nothing does, or both are there.
+    """
+    proofs = set()
+    for text in texts:
+        match = _NUMBERS_FIRST.match(text.strip())
+        if match and match["mark"] != ".":
+            first, other = int(match["first"]), int(match["other"])
+            if first > 12 >= other or other > 12 >= first:
+                proofs.add(first > 12)
+    return proofs.pop() if len(proofs) == 1 else None
+
+
+def doubt(moment: datetime, now: datetime) -> str | None:
+    """What is wrong with a moment that something was said at, in words; None where nothing is."""
+    if moment > now + timedelta(days=2):  # clocks and time zones differ
+        return "is in the future"
+    return "is before 2000" if moment.year < 2000 else None
+
+
+def _counted(text: str) -> datetime:
+    """Of a number: Unix time in seconds or milliseconds, or the days of a spreadsheet."""
+    number = float(text)
+    digits = len(text.partition(".")[0])
+    if digits == 13:
+        number, digits = number / 1000, digits - 3
+    if digits in (9, 10):
+        return datetime.fromtimestamp(number, UTC)
+    if digits == 5 and number >= FIRST_DAY:
+        return _SPREADSHEET + timedelta(days=number)
+    form = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}.get(len(text))
+    if form:
+        with suppress(ValueError):
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
+    raise ValueError(f"{text[:40]!r} {_NO_DATE}")
+
+
+def _parsed(text: str, day_first: bool) -> datetime:
+    """By dateutil, which fills what is missing: a text that gives no day is no date."""
+    moments = []
+    day_first = day_first and not re.match(r"\d{4}", text)  # else the year would be followed by it
+    try:
+        for default in (datetime(2000, 1, 1), datetime(2001, 2, 2)):
+            moments.append(
+                parse(text, default=default, dayfirst=day_first, tzinfos=_parsed_zone)
+                if len(text) <= LONGEST and re.search(r"\d", text)
+                else default
+            )
+    except (ValueError, OverflowError, TypeError):
+        moments = []
+    if len(set(moments)) != 1:
+        raise ValueError(f"{text[:40]!r} {_NO_DATE}")
+    return moments[0] if moments[0].tzinfo else moments[0].replace(tzinfo=UTC)
+
+
+def _parsed_zone(name: str | None, seconds: int | None) -> tzinfo:
+    """Raises ValueError for a zone that is not known, rather than to take it for UTC."""
+    if seconds is not None:
+        return timezone(timedelta(seconds=seconds))
+    return zone(name or "UTC")
+
+
+def _moment(part: dict[str, str], day_first: bool) -> datetime:
     """part: the groups of a pattern, empty where the text has none."""
-    month, day = _month_and_day(part)
+    month, day = _month_and_day(part, day_first)
     year = int(part["year"])
     if year < 100:
         year += 2000 if year < 70 else 1900
@@ -102,10 +182,11 @@ def _moment(part: dict[str, str]) -> datetime:
     )
 
 
-def _month_and_day(part: dict[str, str]) -> tuple[int, int]:
+def _month_and_day(part: dict[str, str], day_first: bool) -> tuple[int, int]:
     if "name" in part:
         return MONTHS[part["name"][:3].lower()], int(part["day"])
     first, second = int(part["first"]), int(part["other"])
-    if part["mark"] == "." or first > 12:
-        return second, first
-    return first, second
+    is_day_first = part["mark"] == "." or day_first
+    if second > 12 or (first <= 12 and not is_day_first):
+        return first, second
+    return second, first

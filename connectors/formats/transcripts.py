@@ -1,232 +1,69 @@
-"""Calls: texts with a speaker before each turn, captions, JSON, and tables of turns."""
+"""Calls as texts with a speaker before each turn, as captions, and as tables of turns."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-from connectors.events import SourcedEvent, Transcript, Turn
-from connectors.formats.captions import captions, is_captions
-from connectors.formats.complaints import TEXT, native_id
-from connectors.formats.rows import BadRow, OnBadRow, Position, Row, TextFile, first_of, reason
-from connectors.formats.speakers import (
-    NO_CUSTOMER,
-    NO_SPEAKER,
-    Utterance,
-    seconds,
-    speaker,
-    to_turns,
-    turns,
+from connectors.events import SourcedEvent
+from connectors.formats.call_json import begin_of
+from connectors.formats.calls import (
+    CALL,
+    MAX_FILE,
+    SPEAKER,
+    WHEN,
+    WORDS,
+    content_name,
+    file_time,
+    stem,
+    transcript,
 )
+from connectors.formats.captions import captions, is_captions
+from connectors.formats.complaints import TEXT
+from connectors.formats.labels import speaker
+from connectors.formats.rows import BadRow, OnBadRow, Row, TextFile, first_of, present, reason
+from connectors.formats.speakers import NO_SPEAKER, Utterance, to_turns, turns
 from connectors.formats.times import written_time
 
-SPEAKER = (
-    "speaker",
-    "role",
-    "participant",
-    "participant_role",
-    "speaker_role",
-    "speaker_label",
-    "speaker_name",
-    "from",
-)
-WORDS = ("text", "utterance", "message", "turn", "content", "transcript", "body")
 BEGIN = ("at", "start", "start_time", "begin", "offset", "offset_seconds", "time")
-TURNS = (
-    "turns",
-    "transcript",
-    "utterances",
-    "messages",
-    "segments",
-    "dialogue",
-    "dialog",
-    "conversation",
-)
-CALLS = ("calls", "conversations", "transcripts", "dialogues", "dialogs", "data")
-CALL = (
-    "call_id",
-    "conversation_id",
-    "call",
-    "conversation",
-    "transcript_id",
-    "dialogue_id",
-    "contact_id",
-    "id",
-)
-WHEN = ("occurred_at", "started_at", "date", "timestamp", "created_at")
-BRAND = ("brand", "company")
-MAX_FILE = 1 << 20
-SUFFIXES = (".txt", ".vtt", ".srt")
-
-
-def transcript(
-    name: str, call: tuple[Turn, ...], occurred_at: datetime, brand: str | None = None
-) -> Transcript:
-    """Raises ValueError when neither side speaks, or no id can be made of `name`."""
-    if not call:
-        raise ValueError(NO_SPEAKER)
-    if all(turn.speaker == "agent" for turn in call):
-        raise ValueError(NO_CUSTOMER)
-    id = f"call:{native_id(name)}"
-    return Transcript(id=id, conversation=id, occurred_at=occurred_at, turns=call, brand=brand)
-
-
-def file_time(path: Path) -> datetime:
-    """The time of the last change: the latest that the call can have been, and always the same."""
-    return datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
 
 
 def of_folder(
-    paths: Sequence[Path], after: str | None, on_bad_row: OnBadRow
+    root: Path, paths: Sequence[Path], after: str | None, on_bad_row: OnBadRow
 ) -> Iterator[SourcedEvent]:
-    """One call a text file, in the order of names. The cursor is the name of the file."""
+    """One call a text file, in the order of names. The cursor is the path of the file below the
+    folder.
+    """
     for path in paths:
-        if after is None or path.name > after:
-            yield from of_text(TextFile(path, otherwise="cp1252"), on_bad_row)
+        name = path.relative_to(root).as_posix()
+        if after is None or name > after:
+            yield from of_text(TextFile(path, otherwise="cp1252"), on_bad_row, name)
 
 
-def of_text(file: TextFile, on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
-    path = file.path
+def of_text(
+    file: TextFile, on_bad_row: OnBadRow, name: str | None = None
+) -> Iterator[SourcedEvent]:
+    """The call of a file. name: for messages, and the cursor; that of the file."""
+    path, name = file.path, name or file.path.name
+    loose: list[str] = []
     try:
         if path.stat().st_size > MAX_FILE:
             raise ValueError(f"is larger than {MAX_FILE:,} bytes, the most that one call may have")
         lines = [line.text for line in file.lines()]
-        if not "".join(lines).strip():
+        text = "".join(lines)
+        if not text.strip():
             raise ValueError(f"is empty; {NO_SPEAKER.partition('; ')[2]}")
-        call = captions(lines) if is_captions("".join(lines[:3])) else turns(lines)
-        event = transcript(path.name.partition(".")[0], call, file_time(path))
+        read = captions if is_captions("".join(lines[:4])) else turns
+        call = read(lines, loose.append)
+        event = transcript(content_name(stem(path), text), call, file_time(path))
     except ValueError as error:
-        on_bad_row(BadRow(1, f"{path.name}: {reason(error)}"))
+        on_bad_row(BadRow(1, f"{name}: {reason(error)}"))
     else:
-        yield SourcedEvent(event, path.name)
-
-
-def of_json(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
-    """One call a line: `turns` with speaker and text, or `content` with a speaker a line."""
-    undated = file_time(file.path)
-    stem = file.path.name.partition(".")[0]
-    for line in file.lines(start):
-        if not line.text.strip():
-            continue
-        try:
-            if line.damage:
-                raise ValueError(line.damage)
-            event = _of_object(_json(line.text), f"{stem}-{line.number}", undated)
-        except ValueError as error:
-            on_bad_row(BadRow(line.number, reason(error)))
-        else:
-            yield SourcedEvent(event, Position(line.number, line.end))
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
-        raise ValueError("is no JSON") from None
-
-
-def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
-    """The calls of one JSON document: an object, or a list. The cursor counts calls."""
-    path = file.path
-    try:
-        if path.stat().st_size > 16 * MAX_FILE:
-            raise ValueError(
-                f"is larger than {16 * MAX_FILE:,} bytes; write a call a line (JSON Lines)"
-            )
-        document = _json("".join(line.text for line in file.lines()))
-    except ValueError as error:
-        on_bad_row(BadRow(1, reason(error)))
-        return
-    stem, undated = path.name.partition(".")[0], file_time(path)
-    calls = _calls(document)
-    for number, call in enumerate(calls[start.line :], start.line + 1):
-        try:
-            event = _of_object(call, stem if len(calls) == 1 else f"{stem}-{number}", undated)
-        except ValueError as error:
-            on_bad_row(BadRow(number, f"call {number}: {reason(error)}"))
-        else:
-            yield SourcedEvent(event, Position(number, 0))
-
-
-def is_document(text: str) -> bool:
-    """Is JSON that begins like this one document, and not an object a line?"""
-    first, _, rest = text.lstrip("\ufeff").lstrip().partition("\n")
-    try:
-        return isinstance(json.loads(first), list)
-    except (json.JSONDecodeError, RecursionError):
-        has_more_lines = first.rstrip() in ("{", "[") or bool(rest.strip())
-        return first.startswith(("{", "[")) and has_more_lines
-
-
-def _calls(document: Any) -> list[Any]:
-    if isinstance(document, list):
-        if document and all(isinstance(turn, dict) and _first(turn, SPEAKER) for turn in document):
-            return [{"turns": document}]
-        return document
-    if isinstance(document, dict):
-        calls = _first(document, CALLS)
-        if isinstance(calls, list) and _first(document, TURNS) is None:
-            return calls
-    return [document]
-
-
-def _of_object(call: Any, name: str, undated: datetime) -> Transcript:
-    if not isinstance(call, dict):
-        raise ValueError("is no JSON object with `turns`, each with `speaker` and `text`")
-    call_turns = _turns_of_object(call)
-    if not call_turns:
-        raise ValueError(
-            "does not say who speaks; each of `turns` has `speaker` (customer or agent) and `text`"
-        )
-    date, brand = _first(call, WHEN), _first(call, BRAND)
-    return transcript(
-        str(_first(call, CALL) or name),
-        call_turns,
-        written_time(str(date)) if date else undated,
-        str(brand) if brand else None,
-    )
-
-
-def _turns_of_object(call: dict[str, Any]) -> tuple[Turn, ...]:
-    entries = _first_of_type(call, TURNS, list) or []
-    types = {type(entry) for entry in entries}
-    if types == {dict}:
-        return to_turns(_utterance(entry) for entry in entries)
-    if types == {str}:
-        return turns(entries)
-    text = _first_of_type(call, ("content", *TURNS), str) or ""
-    return turns(text.splitlines())
-
-
-def _first_of_type(call: dict[str, Any], names: Sequence[str], kind: type) -> Any:
-    """The first of these values that is of the type and not empty."""
-    values = [call[name] for name in names if isinstance(call.get(name), kind)]
-    return next((value for value in values if value), None)
-
-
-def _utterance(turn: dict[str, Any]) -> Utterance:
-    return Utterance(
-        str(_first(turn, SPEAKER) or ""),
-        str(_first(turn, WORDS) or ""),
-        _begin(_first(turn, BEGIN)),
-    )
-
-
-def _begin(value: Any) -> float | None:
-    """Seconds from the start: of a number, `1:02`, or a number as text; None of another value."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return seconds(value) if isinstance(value, str) else None
-    return number if 0 <= number < 1e6 else None  # a date in seconds is no place within a call
-
-
-def _first(values: dict[str, Any], names: Sequence[str]) -> Any:
-    return next((values[name] for name in names if values.get(name) not in (None, "")), None)
+        if loose:
+            words = sum(len(part.split()) for part in loose)
+            on_bad_row(BadRow(1, f"{name}: {words} words before the first speaker are nobody's"))
+        yield SourcedEvent(event, name)
 
 
 def recognises(names: Sequence[str]) -> bool:
@@ -254,11 +91,10 @@ def of_table(
     """
     call, date = first_of(names, CALL), first_of(names, WHEN)
     turns_of = _exchange(names) if _is_exchange(names) else _turn(names)
-    stem = path.name.partition(".")[0]
     undated = file_time(path)
 
     def name_of(row: Row) -> str:
-        return stem if call is None else row.values[call].strip()
+        return "" if call is None else present(row.values[call])
 
     def utterances(rows: Sequence[Row], on_bad_row: OnBadRow) -> Iterator[Utterance]:
         for row in rows:
@@ -271,9 +107,15 @@ def of_table(
         seen: set[str] = set()
         for name, group in groupby(rows, key=name_of):
             call_rows = list(group)
+            if call is not None and not name:
+                _refuse(call_rows, "has no call id", on_bad_row)
+                continue
             first, last = call_rows[0], call_rows[-1]
             try:
-                _check_name(name, seen)
+                if call is None:
+                    name = content_name(stem(path), _content(call_rows))
+                if name in seen:
+                    raise ValueError(f"the turns of call {name[:40]!r} do not stand together")
                 seen.add(name)
                 call_turns = to_turns(utterances(call_rows, on_bad_row))
                 day = first.values[date] if date is not None else ""
@@ -286,11 +128,13 @@ def of_table(
     return calls
 
 
-def _check_name(name: str, seen: set[str]) -> None:
-    if not name:
-        raise ValueError("has no call id")
-    if name in seen:
-        raise ValueError(f"the turns of call {name[:40]!r} do not stand together")
+def _refuse(rows: Sequence[Row], reason: str, on_bad_row: OnBadRow) -> None:
+    for row in rows:
+        on_bad_row(BadRow(row.line, reason))
+
+
+def _content(rows: Sequence[Row]) -> str:
+    return "\n".join("\t".join(row.values) for row in rows)
 
 
 def _turn(names: Sequence[str]) -> Callable[[Sequence[str]], list[Utterance]]:
@@ -299,7 +143,7 @@ def _turn(names: Sequence[str]) -> Callable[[Sequence[str]], list[Utterance]]:
 
     def turn(row: Sequence[str]) -> list[Utterance]:
         label = row[label_column].strip()
-        at = _begin(row[begin]) if begin is not None else None
+        at = begin_of(row[begin]) if begin is not None else None
         return [Utterance(label, row[words], at)] if label else []
 
     return turn

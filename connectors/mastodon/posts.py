@@ -4,45 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from typing import Any
 
 from connectors.events import Tweet
-
-
-class _Text(HTMLParser):
-    """The visible text of markup: paragraphs and breaks as lines, links as they are shown."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "br":
-            self.parts.append("\n")
-        elif tag == "p" and self.parts:
-            self.parts.append("\n\n")
-        elif tag == "span":
-            # The middle of a long link is for machines; readers see an ellipsis.
-            hides = "invisible" in (dict(attrs).get("class") or "").split()
-            self._hidden += 1 if self._hidden or hides else 0
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "span" and self._hidden:
-            self._hidden -= 1
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.parts.append(data)
-
-
-def plain(markup: str) -> str:
-    """The text of a post's HTML."""
-    parser = _Text()
-    parser.feed(markup)
-    parser.close()
-    return "".join(parser.parts).strip()
+from connectors.markup import plain
 
 
 def event_id(server: str, id: str) -> str:

@@ -8,8 +8,9 @@ from hashlib import sha256
 from typing import Any
 
 from connectors.base import NotSent, PostStatus, SentReply, SentUnknown
+from connectors.markup import plain
 from connectors.mastodon.client import Answer, MastodonServer
-from connectors.mastodon.posts import event_id, moment, native, plain, revision_of
+from connectors.mastodon.posts import event_id, moment, native, revision_of
 
 
 class MastodonReplier:

@@ -12,8 +12,9 @@ from typing import Any
 
 from connectors.events import Checkpoint, Deleted, Event, LiveEvents, SourcedEvent
 from connectors.keywords import KeywordFilter
+from connectors.markup import plain
 from connectors.mastodon.client import Answer, MastodonServer
-from connectors.mastodon.posts import event_id, plain, post_event
+from connectors.mastodon.posts import event_id, post_event
 from connectors.revisions import RecentRevisions
 
 # Milliseconds: a post that comes late from another server has an id of the time it was made.

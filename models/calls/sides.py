@@ -44,9 +44,9 @@ class Utterance:
 def sided(turns: Sequence[Utterance]) -> list[Utterance]:
     """The turns, with the sides of unknown speakers as their words show them.
 
-    Of two speakers, the one who offers help, checks identities and says goodbye is the agent, and
-    the other one is the customer; where one side is known already, everybody else is on the other
-    side. A speaker whose words do not show it stays unknown.
+    Those who offer help, check identities and say goodbye are agents, and the others customers;
+    where one side is known already, everybody else is on the other side, but for one who speaks
+    like the known agent. A speaker whose words do not show it stays unknown.
     """
     names = list(Counter(turn.name or "" for turn in turns if turn.speaker == "unknown"))
     if not names:
@@ -64,16 +64,29 @@ def _sides(turns: Sequence[Utterance], names: Sequence[str]) -> dict[str, Speake
     known = {turn.speaker for turn in turns} - {"unknown"}
     if known == {"customer"}:
         return dict.fromkeys(names, "agent")
-    if known == {"agent"}:
-        return {names[0]: "customer"} if len(names) == 1 else {}
+    if known == {"agent"} and len(names) == 1:
+        return {names[0]: "customer"}
+    rates = _rates(turns, names)
+    if known == {"agent"}:  # a colleague speaks like one
+        quiet: list[str] = [name for name, rate in rates.items() if rate == 0]
+        return dict.fromkeys(quiet, "customer")
+    return _told_apart(rates)
+
+
+def _told_apart(rates: dict[str, float]) -> dict[str, Speaker]:
+    """Agents are those who speak like one half as often as the clearest of them, or more often."""
+    highest = max(rates.values())
+    agents = {name for name, rate in rates.items() if rate * _CLEARLY > highest}
+    if not agents or len(agents) == len(rates):
+        return {}
+    return {name: "agent" if name in agents else "customer" for name in rates}
+
+
+def _rates(turns: Sequence[Utterance], names: Sequence[str]) -> dict[str, float]:
     texts: dict[str, list[str]] = {name: [] for name in names}
     for turn in turns:
         texts.get(turn.name or "", []).append(turn.text)
-    rates = {name: _rate(own) for name, own in texts.items()}
-    agent, *rest = sorted(rates, key=lambda name: -rates[name])
-    if not rest or rates[agent] == 0 or rates[rest[0]] * _CLEARLY > rates[agent]:
-        return {}
-    return {agent: "agent", **dict.fromkeys(rest, "customer")}
+    return {name: _rate(own) for name, own in texts.items()}
 
 
 def _rate(texts: Sequence[str]) -> float:

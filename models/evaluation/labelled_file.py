@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -26,6 +27,11 @@ PART = 1024  # texts that are held at a time
 SENTIMENT_COLUMNS = ("text", "label")
 USUAL = "negative, neutral, positive or 0, 1, 2"
 DELIMITERS = ",;\t"
+_OTHER_NAMES = {
+    "text": ("tweet", "review", "review_text", "comment", "message", "content", "body", "sentence"),
+    "label": ("sentiment", "polarity", "airline_sentiment", "class"),
+}
+HEADER = 1 << 16  # characters
 CELL_LIMIT = 40  # characters of a cell in a message
 
 _NAMES = {"negative": 0, "neg": 0, "neutral": 1, "neu": 1, "positive": 2, "pos": 2}
@@ -96,6 +102,7 @@ class CsvFile:
         self.path, self._error = path, error
         self.columns: tuple[str, ...] = ()
         self._spare: IO[bytes] | None = None
+        self._known: str | None = None
 
     def __enter__(self) -> Self:
         pipe = self.path.exists() and not self.path.is_file() and not self.path.is_dir()
@@ -115,7 +122,10 @@ class CsvFile:
         try:
             with self._open() as file:
                 rows = csv.reader(file, delimiter=_delimiter(file), strict=True)
-                self.columns = tuple(name.strip() for name in next(rows, []))
+                names = next(rows, [])
+                if len(names) == 2 and names[0].lower() == "sep=":  # a spreadsheet's own first line
+                    names = next(rows, [])
+                self.columns = _columns(names, (*required, *any_of))
                 self._check_columns(required, any_of)
                 line = rows.line_num + 1
                 for cells in rows:
@@ -159,7 +169,7 @@ class CsvFile:
     @contextmanager
     def _open(self) -> Iterator[io.TextIOWrapper]:
         with self._bytes() as raw:
-            file = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+            file = io.TextIOWrapper(raw, encoding=self._encoding(), newline="")
             try:
                 yield file
             finally:
@@ -177,6 +187,19 @@ class CsvFile:
         else:
             with self.path.open("rb") as file:
                 yield file
+
+    def _encoding(self) -> str:
+        """UTF-8, UTF-16, or of a file that is neither, that of Windows: decided once."""
+        if self._known is None:
+            with self._bytes() as raw:
+                start = raw.read(512)
+            if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                self._known = "utf-16"
+            elif len(start) >= 8 and start[1::2].count(0) > 0.9 * len(start[1::2]):
+                self._known = "utf-16-le"
+            else:
+                self._known = "utf-8-sig" if self._undecodable() is None else "cp1252"
+        return self._known
 
     def _undecodable(self) -> str | None:
         """The first line that is no UTF-8."""
@@ -275,9 +298,25 @@ def read_sentiments(path: Path) -> tuple[list[str], Labels]:
 
 
 def _delimiter(file: io.TextIOWrapper) -> str:
-    header = file.readline()
+    header = file.readline(HEADER)
     file.seek(0)
+    if header.lower().startswith("sep=") and header[4:5] in DELIMITERS:
+        return header[4]
     return max(DELIMITERS, key=header.count)
+
+
+def _columns(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """The names of a header. One that is ours in other letters (`Text`), or usual for it elsewhere
+    (`tweet`), is ours.
+    """
+    columns = [name.strip() for name in names]
+    for ours in known:
+        folded = [column.casefold() for column in columns]
+        spellings = (ours.casefold(), *_OTHER_NAMES.get(ours, ()))
+        place = next((folded.index(name) for name in spellings if name in folded), None)
+        if ours not in columns and place is not None:
+            columns[place] = ours
+    return tuple(columns)
 
 
 def _lacking(names: Sequence[str]) -> list[str]:

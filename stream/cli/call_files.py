@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from connectors.base import FormatError
 from connectors.events import Transcript
 from connectors.files import BadRow, open_file
+from connectors.formats.calls import ENDINGS, plain_name
 from models.calls.head import LABELS, Task
 from models.calls.sides import Utterance
 from models.evaluation.labelled_file import CsvFile, Row, Table, read_labelled
@@ -69,8 +70,8 @@ def labelled(data: Path, labels: Path | None, on_bad_row: OnBadRow) -> tuple[Cal
         labels = _labels_beside(data)
     by_file = read_labels(labels)
     calls = read_calls(data, on_bad_row)
-    by_stem = {PurePath(name).stem: name for name in calls}
-    by_call = {by_stem.get(PurePath(file).stem, file): row for file, row in by_file.items()}
+    by_name = _by_name(calls)
+    by_call = {by_name.get(file, file): row for file, row in by_file.items()}
     missing = [name for name in by_call if name not in calls]
     if missing:
         raise UserError(
@@ -78,6 +79,17 @@ def labelled(data: Path, labels: Path | None, on_bad_row: OnBadRow) -> tuple[Cal
             f" ({len(missing)} of {len(by_call)} are missing)"
         )
     return {name: calls[name] for name in by_call}, by_call
+
+
+def _by_name(calls: Iterable[str]) -> dict[str, str]:
+    """The calls by the ways to name one: its path, its file's name, either without its suffix."""
+    by_name: dict[str, str] = {}
+    for call in calls:
+        path = PurePath(plain_name(call))
+        plain = path.with_suffix("") if path.suffix.lower() in ENDINGS else path
+        for name in (call, str(path), path.name, str(plain), plain.name):
+            by_name.setdefault(name, call)
+    return by_name
 
 
 def _labels_beside(data: Path) -> Path:

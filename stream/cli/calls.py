@@ -38,7 +38,7 @@ def add_to(evaluate: typer.Typer, train: typer.Typer) -> None:
 def analyze_calls(paths: Sequence[str], model: Path | None, whole: bool) -> None:
     """Print a JSON object for each call: as of a text, with its outcome and trajectory.
 
-    Raises UserError at the end when a call could not be read.
+    Exit code 1: some calls or lines could not be read (each is named); the others were.
     """
     from stream.bootstrap.loading import load_calls
     from stream.cli.call_files import read_calls
@@ -54,8 +54,7 @@ def analyze_calls(paths: Sequence[str], model: Path | None, whole: bool) -> None
             line = json.dumps(payload, ensure_ascii=False)
             print(line.encode("utf-8", "replace").decode())
         sys.stdout.flush()
-    if bad_rows.count:
-        raise UserError(f"{bad_rows.count} calls or lines could not be read; the others were")
+    bad_rows.leave()
 
 
 def evaluate_calls(
@@ -70,13 +69,14 @@ def evaluate_calls(
     """Accuracy, F1, confusion and bootstrap intervals of the sentiment and the outcome of calls.
 
     sentiment is positive, neutral or negative, outcome resolved or follow_up; either column may be
-    left out.
+    left out. Exit code 1: some calls or lines could not be read (each is named).
     """
     from models.evaluation.calls import evaluate_calls as measure
     from stream.bootstrap.loading import load_calls
     from stream.cli.call_files import labelled, truths
 
-    calls, labels_of = labelled(data, labels, BadRows().of(str(data)))
+    bad_rows = BadRows()
+    calls, labels_of = labelled(data, labels, bad_rows.of(str(data)))
     reader = load_calls(settings_with(model=model), whole=whole_conversation)
     report = measure(reader(list(calls.values())), truths(calls, labels_of))
     show.figures(
@@ -87,6 +87,7 @@ def evaluate_calls(
             **report,
         }
     )
+    bad_rows.leave()
 
 
 def train_calls(
@@ -157,7 +158,11 @@ def _public_examples(data: Path | None) -> Any:
 
 
 class BadRows:
-    """Calls and lines that could not be read, counted, and printed on standard error."""
+    """Calls, rows and lines that could not be read: printed on standard error, and counted.
+
+    A command that did its work without them leaves with exit code 1, as `replay` does; 2 says that
+    nothing was done.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -168,3 +173,13 @@ class BadRows:
             print(f"earshot: {path}, line {bad.line}: {bad.reason}", file=sys.stderr)
 
         return on_bad_row
+
+    def leave(self) -> None:
+        """Say how many were left out, if any, with exit code 1."""
+        if self.count:
+            print(
+                f"earshot: {self.count:,} calls, rows or lines were left out (above); "
+                "the others were read",
+                file=sys.stderr,
+            )
+            raise typer.Exit(1)

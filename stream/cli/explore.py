@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from stream.cli.calls import BadRows
 from stream.cli.options import CurrentModel, require, settings_with
 from stream.errors import UserError
 
@@ -68,7 +69,7 @@ def explore(
 
     A table's own columns (topic, problem, dissatisfaction, sentiment, outcome) are shown where it
     has them; the model says the rest. The page is one file without links to anything; personal data
-    in it is replaced.
+    in it is replaced. Exit code 1: some rows could not be read (each is named).
     """
     require(NEEDED, "explore")
     from models.training.explore.report import Source, page
@@ -106,13 +107,11 @@ def explore(
         out.write_text(html, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{out}: it cannot be written ({error.strerror})") from None
-    left_out = ""
-    if bad_rows:
-        first = bad_rows[0]
-        left_out = (
-            f"; {len(bad_rows):,} rows left out (the first: line {first.line} {first.reason})"
-        )
-    print(f"{out}: {count:,} {kind}s{left_out}", file=sys.stderr)
+    print(f"{out}: {count:,} {kind}s", file=sys.stderr)
+    left_out = BadRows()
+    for bad in bad_rows:
+        left_out.of(source.name)(bad)
+    left_out.leave()
 
 
 Texts = list[tuple["TextEvent", "SourceText"]]
@@ -300,7 +299,10 @@ def _label_rows(path: Path) -> tuple[str, list[Mapping[str, str]]]:
 
 def _stem(name: str) -> str:
     """`call:transcript_7`, `transcript_7.txt` and `7` are the same call."""
-    stem = name.rpartition(":")[2].partition(".")[0].strip().casefold()
+    from connectors.formats.calls import plain_name
+    from connectors.formats.calls import stem as stem_of
+
+    stem = stem_of(Path(plain_name(name.rpartition(":")[2]))).strip().casefold()
     return stem.rpartition("_")[2] if stem.rpartition("_")[2].isdigit() else stem
 
 

@@ -183,8 +183,17 @@ class RequestMetrics:
             buckets=_FAST,
             registry=registry,
         )
+        self._refused = Counter(
+            "earshot_hook_events_refused",
+            "Events of webhooks that do not fit their field map, beside others that were taken.",
+            ["hook"],
+            registry=registry,
+        )
         ProcessCollector(registry=registry)
         self._seconds.labels("/v1/analyze", "POST", "2xx")  # 0 before the first: see above
+
+    def refused(self, hook: str, events: int) -> None:
+        self._refused.labels(hook).inc(events)
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """route: as it is declared (`/v1/hooks/{name}`), so that nobody's ids become series."""

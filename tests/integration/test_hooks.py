@@ -12,6 +12,7 @@ import io
 import json
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -46,11 +47,11 @@ def kafka():
 
 
 @asynccontextmanager
-async def web(kafka):
+async def web(kafka, hook=SHOP):
     app = FastAPI()
     app.add_middleware(Edge)
     tell_problems(app)
-    app.include_router(hooks_routes({"shop": SHOP}, kafka.publish))
+    app.include_router(hooks_routes({"shop": hook}, kafka.publish))
     config = configured(app)
     config.port = 0
     server = uvicorn.Server(config)
@@ -91,6 +92,18 @@ async def test_a_signed_message_is_taken_once_kafka_has_it(send, kafka):
     assert (status, told) == (202, {"ids": ["shop:7"]})
     assert [(each.topic, each.key) for each in kafka] == [("complaints", "shop:7")]
     assert decode(kafka[0].value).text == "my line is down"
+
+
+async def test_one_bad_event_keeps_none_of_the_others_back(kafka):
+    each = replace(SHOP, list_path=("all",))
+    body = {"all": [{"id": 1, "text": "dead"}, {"id": 2}, {"id": 3, "text": "a" * 300_000}]}
+
+    async with web(kafka, each) as send:
+        status, told, _ = await send(body)
+
+    assert (status, told["ids"]) == (207, ["shop:1"])
+    assert [entry["index"] for entry in told["refused"]] == [1, 2]
+    assert [message.key for message in kafka] == ["shop:1"]
 
 
 async def test_nothing_is_promised_while_kafka_is_away(send, kafka):

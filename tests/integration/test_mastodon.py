@@ -14,8 +14,8 @@ from servers.web import Waits, cut, heard
 from connectors.base import NotSent, SentUnknown, SourceError
 from connectors.events import Deleted
 from connectors.keywords import KeywordFilter
+from connectors.markup import plain
 from connectors.mastodon.client import MastodonServer
-from connectors.mastodon.posts import plain
 from connectors.mastodon.replies import MastodonReplier
 from connectors.mastodon.source import Mastodon
 
@@ -266,6 +266,27 @@ def test_markup_becomes_the_text_that_people_see():
         plain(f"<p>one {link}</p><p>two<br/>three &lt;b&gt;</p>")
         == "one delta.com/ba\n\ntwo\nthree <b>"
     )
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        (
+            "<h2>VoltLine again</h2>Meter smoking<hr>nobody comes",
+            "VoltLine again Meter smoking nobody comes",
+        ),
+        (
+            "no heat<ul><li>gas smell</li><li>my baby is ill</li></ul>",
+            "no heat gas smell my baby is ill",
+        ),
+        ("<p>VoltLine</p><blockquote>my house</blockquote><pre>x</pre>", "VoltLine my house x"),
+        ("<table><tr><td>VoltLine</td><td>late</td></tr></table>", "VoltLine late"),
+        ("<div>VoltLine</div><div>late</div><ol><li>a</li></ol>", "VoltLine late a"),
+        ("un<b>believ</b>able", "unbelievable"),
+    ],
+)
+def test_blocks_of_other_servers_stay_apart(markup, text):
+    assert " ".join(plain(markup).split()) == text
 
 
 def test_a_server_is_an_address():

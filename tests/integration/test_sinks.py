@@ -39,6 +39,9 @@ RAISED = Notice(
 )
 
 
+SUCCESS = '{"status": "success", "message": "Event processed"}'
+
+
 @dataclass
 class Receiver:
     """A server on localhost that keeps what it is sent and answers as it is told, 200 when it is
@@ -50,10 +53,15 @@ class Receiver:
     headers: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
 
+    @property
+    def usual(self) -> str:
+        """What a network answers whose message was taken."""
+        return SUCCESS if b'"routing_key"' in self.bodies[-1] else "ok"
+
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.bodies.append(await request.read())
         self.headers.append(dict(request.headers))
-        told = self.answers.pop(0) if self.answers else web.Response(text="ok")
+        told = self.answers.pop(0) if self.answers else web.Response(text=self.usual)
         if told == "cut":
             assert request.transport is not None
             request.transport.abort()
@@ -97,7 +105,9 @@ async def sent(type, receiver, notice=RAISED):
 
 @pytest.mark.parametrize("type", ["slack", "teams", "webhook", "pagerduty"])
 async def test_a_message_arrives_and_the_answer_is_told(type, receiver):
-    assert await sent(type, receiver) == "200 ok"
+    expected = SUCCESS if type == "pagerduty" else "ok"
+
+    assert await sent(type, receiver) == f"200 {expected}"
     assert "65 negative messages" in receiver.bodies[0].decode()
 
 
@@ -128,6 +138,39 @@ async def test_a_receiver_in_trouble_is_tried_again_and_one_that_refuses_is_not(
     assert "secret-part" not in "".join(
         str(each.value) for each in (busy, broken, refused, elsewhere)
     )
+
+
+@pytest.mark.parametrize(
+    ("type", "answer"),
+    [
+        (
+            "teams",
+            "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP"
+            " error 429 with ContextId tcid=0",
+        ),
+        ("teams", "<html><title>Sign in</title></html>"),
+        ("teams", '{"error": {"code": "DirectApiAuthorizationRequired"}}'),
+        ("slack", "invalid_token"),
+        ("slack", "<html><title>Sign in</title></html>"),
+        ("slack", ""),
+        ("pagerduty", '{"status": "invalid event"}'),
+        ("pagerduty", "<html><title>Sign in</title></html>"),
+    ],
+)
+async def test_a_200_that_says_that_it_failed_is_tried_again(type, answer, receiver):
+    receiver.answers = [web.Response(text=answer)]
+
+    with pytest.raises(NotSent, match="answered 200, and not that it has the message") as failed:
+        await sent(type, receiver)
+
+    assert failed.value.retry_after == 0.0
+
+
+@pytest.mark.parametrize("answer", ["", "1"])
+async def test_teams_answers_nothing_or_one(answer, receiver):
+    receiver.answers = [web.Response(text=answer)]
+
+    assert await sent("teams", receiver) == f"200 {answer}".strip()
 
 
 async def test_a_receiver_that_is_not_there_is_tried_again(receiver):

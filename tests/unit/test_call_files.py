@@ -13,7 +13,8 @@ from connectors.base import FormatError
 from connectors.events import Transcript, Turn, decode, encode
 from connectors.files import BadRow, open_file
 from connectors.formats.captions import captions
-from connectors.formats.speakers import seconds, turns
+from connectors.formats.labels import seconds
+from connectors.formats.speakers import turns
 
 CALLS = Path(__file__).parents[1] / "data" / "calls"
 
@@ -224,8 +225,17 @@ def test_a_folder_reads_text_and_captions_and_goes_on_past_what_is_no_call():
     bad: list[BadRow] = []
     events = [event.id for event, _ in open_file(CALLS, on_bad_row=bad.append)]
 
-    assert events == ["call:airline_follow_up", "call:health_resolved"]
-    assert [row.reason.partition(":")[0] for row in bad] == ["agent_only.txt", "nobody_named.txt"]
+    assert [id.partition("~")[0] for id in events] == [
+        "call:airline_follow_up",
+        "call:health_resolved",
+    ]
+    assert [row.reason.partition(":")[0] for row in bad] == [
+        "airline_exchange.csv",
+        "telecom_named.csv",
+        "telecom_sour.json",
+        "agent_only.txt",
+        "nobody_named.txt",
+    ]
 
 
 def test_names_and_times_survive_the_wire():

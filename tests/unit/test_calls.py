@@ -257,7 +257,13 @@ def test_labels_meet_their_calls_by_the_name_of_the_file():
 
     assert list(calls) == ["health_resolved.txt", "airline_follow_up.vtt"]
     assert labels["airline_follow_up.vtt"] == {"sentiment": None, "outcome": "follow_up"}
-    assert len(bad) == 2, "the calls that are none are told"
+    assert [row.reason.partition(":")[0] for row in bad] == [
+        "airline_exchange.csv",
+        "telecom_named.csv",
+        "telecom_sour.json",
+        "agent_only.txt",
+        "nobody_named.txt",
+    ], "what a folder of texts does not take, and what is no call"
 
 
 @pytest.mark.parametrize(

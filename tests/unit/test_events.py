@@ -185,9 +185,23 @@ def test_half_a_character_in_a_call_becomes_a_question_mark_too():
     assert decode(encode(call)).text == "?"
 
 
-def test_half_a_character_on_the_wire_is_refused():
-    with pytest.raises(ValidationError):
-        decode(encode(tweet(text="MARK")).replace(b"MARK", b"\\ud83d"))
+def test_half_a_character_on_the_wire_is_replaced():
+    value = encode(tweet(text="MARK my words")).replace(b"MARK", b"\\ud83d")
+
+    assert decode(value).text == "? my words"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("I can&#39;t breathe &amp; it&#x2019;s gas", "I can't breathe & it\u2019s gas"),
+        ("x &amp;amp; y &lt; z", "x & y < z"),
+        ("?a=1&copy=2 AT&T fish & chips; &nosuch;", "?a=1&copy=2 AT&T fish & chips; &nosuch;"),
+    ],
+)
+def test_entities_of_an_export_are_the_letters_that_they_stand_for(text, plain):
+    assert tweet(text=text).text == plain
+    assert decode(encode(tweet(text=text))).text == plain
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_a_complaints_table_may_use_semicolons_and_windows_1252(tmp_path):
             b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)) * 9, "binary", id="a picture"
         ),
         pytest.param(bytes(4096), "binary", id="zeros"),
-        pytest.param("tweet_id,text".encode("utf-16"), "UTF-16", id="UTF-16"),
+        pytest.param("colour,size".encode("utf-16"), "'colour,size'", id="UTF-16"),
         pytest.param(b"colour,size\nred,5\n", "'colour,size'", id="another table"),
         pytest.param(b'{"colour": "red"}\n', "colour", id="another JSON"),
         pytest.param(b"just some words\n", "just some words", id="words"),

@@ -107,7 +107,7 @@ def test_what_cannot_be_learnt_from_is_one_clear_line(tmp_path, lines, told):
 
 
 def test_what_is_no_text_file_is_one_clear_line(tmp_path):
-    (tmp_path / "mine.csv").write_bytes("text,topic\nz\xfcrich,A\n".encode("latin-1"))
+    (tmp_path / "mine.csv").write_bytes(b"text,topic\nz\x81rich,A\n")
 
     with pytest.raises(HistoryError, match="UTF-8"):
         read_history(tmp_path / "mine.csv")

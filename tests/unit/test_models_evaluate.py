@@ -104,7 +104,7 @@ def test_without_neutral_texts_the_model_chooses_between_two(tmp_path, analyzer)
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("tweet,label\nhi,positive\n", "no column text; its columns are tweet, label"),
+        ("colour,label\nhi,positive\n", "no column text; its columns are colour, label"),
         ("a,b\nhi,positive\n", "no columns text and label"),
         ("text,label\nhi,positive\nho,happy\n", "line 3: unknown label 'happy'"),
         ("text,label\nhi,7\n", "line 2: unknown label '7'"),
@@ -118,8 +118,8 @@ def test_without_neutral_texts_the_model_chooses_between_two(tmp_path, analyzer)
         ("text,label,label\na,1,0\n", "the column label is there twice"),
         ("text,label\n", "no rows"),
         ("", "no columns text and label"),
-        (b"\xff\xfe\x00\x01", "no CSV in UTF-8"),
-        (b"text,label\nhi,1\ncaf\xe9,0\n", "no CSV in UTF-8 (line 3, byte 4"),
+        (b"\xff\xfe\x00\x01", "no columns text and label"),
+        (b"text,label\nhi,1\ncaf\x81,0\n", "no CSV in UTF-8 (line 3, byte 4"),
         (None, "no such file"),
     ],
 )

@@ -13,8 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.events import Complaint, Deleted
-from connectors.webhook import Hook, HooksError, MappingError, SignatureError, load_hooks, path_of
+from connectors.events import Complaint, Deleted, decode, encode
+from connectors.webhook import (
+    Hook,
+    HooksError,
+    MappingError,
+    Refusal,
+    SignatureError,
+    load_hooks,
+    path_of,
+)
 
 SECRET = "a secret of the shop"
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
@@ -128,6 +136,73 @@ def test_a_deleted_ticket_is_a_deletion(hooks):
 def test_what_the_map_does_not_find_is_said_and_where_it_looked(hooks, body, words):
     with pytest.raises(MappingError, match=words):
         hooks["shop"].events(body, NOON)
+
+
+def tickets(*bodies: object) -> bytes:
+    entries = [{"number": place, "body": body} for place, body in enumerate(bodies)]
+    return json.dumps({"data": {"tickets": entries}}).encode()
+
+
+@pytest.mark.parametrize(
+    "empty", ["", " ", "\u200b", "\u00a0\r\n", "<p></p>", "<br><div> </div>", None]
+)
+def test_the_next_place_is_read_where_the_first_is_empty(hooks, empty):
+    body = tickets({"plain": empty, "html": "<p>The meter is smoking</p>"})
+
+    [event] = hooks["shop"].events(body, NOON)
+
+    assert event.text == "The meter is smoking"
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<p>I can&#39;t breathe &amp;amp; it&#39;s gas</p>", "I can't breathe & it's gas"),
+        ("no heat<ul><li>gas smell</li><li>baby ill</li></ul>", "no heat\n\ngas smell\nbaby ill"),
+        ("<style>p{}</style><div>one</div><div>two</div>", "one\ntwo"),
+        ("<table><tr><td>Bill</td><td>wrong</td></tr></table>", "Bill wrong"),
+        ("5 < 6 and a <3 for you", "5 < 6 and a <3 for you"),
+        ("write to <jane@post.example> please", "write to <jane@post.example> please"),
+    ],
+)
+def test_html_is_its_text(hooks, markup, text):
+    [event] = hooks["shop"].events(tickets({"plain": markup}), NOON)
+
+    assert " ".join(event.text.split()) == " ".join(text.split())
+    assert event.text.count("\n") >= text.count("\n") - 1
+
+
+def test_one_bad_event_is_refused_by_its_place_and_the_others_are_taken(hooks):
+    refused: list[Refusal] = []
+    body = tickets({"plain": "one"}, {"photo": "x.jpg"}, {"plain": "three"})
+
+    events = hooks["shop"].events(body, NOON, refused)
+
+    assert [event.id for event in events] == ["shop:0", "shop:2"]
+    assert [refusal.index for refusal in refused] == [1]
+    assert "body.plain or body.html" in refused[0].reason
+
+
+def test_a_message_of_bad_events_alone_is_refused(hooks):
+    with pytest.raises(MappingError, match="event 0"):
+        hooks["shop"].events(tickets({"photo": 1}, {"photo": 2}), NOON, [])
+
+
+def test_a_long_subject_is_cut_and_a_number_is_one_number(hooks):
+    entry = {"number": 4711.0, "subject": "s" * 301, "body": {"plain": "late"}}
+    body = json.dumps({"data": {"tickets": [entry]}}).encode()
+
+    [event] = hooks["shop"].events(body, NOON)
+
+    assert (event.id, event.title) == ("shop:4711", "s" * 300)
+
+
+def test_half_a_character_is_replaced(hooks):
+    body = tickets({"plain": "MARK dead"}).replace(b"MARK", b"\\ud83d")
+
+    [event] = hooks["shop"].events(body, NOON)
+
+    assert decode(encode(event)).text == "? dead"
 
 
 def test_a_signature_fits_one_body_one_secret_and_five_minutes(hooks):

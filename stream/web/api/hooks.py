@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +13,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from connectors.webhook import Hook, MappingError, SignatureError
+from connectors.events import Event
+from connectors.webhook import Hook, MappingError, Refusal, SignatureError
 from stream.ingest.publish import sorted_by_size
-from stream.kafka import Publish
+from stream.kafka import Outgoing, Publish
+from stream.observe.metrics import RequestMetrics
 from stream.web.http.problems import Problem, documented, refusal
 
 LARGEST = 1024 * 1024  # bytes of one message
@@ -27,11 +31,26 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "There is no such hook."},
 }
 
+log = logging.getLogger(__name__)
+
 
 class AcceptedHook(BaseModel):
     """Kafka has them."""
 
     ids: list[str] = Field(description="of the events, in their order")
+
+
+class RefusedEvent(BaseModel):
+    """An event that does not fit the field map."""
+
+    index: int = Field(description="its place in the list, from 0")
+    reason: str
+
+
+class PartlyAcceptedHook(AcceptedHook):
+    """Kafka has some of them."""
+
+    refused: list[RefusedEvent]
 
 
 def hooks_routes(hooks: Mapping[str, Hook], publish: Publish) -> APIRouter:
@@ -42,7 +61,9 @@ def hooks_routes(hooks: Mapping[str, Hook], publish: Publish) -> APIRouter:
         status_code=202,
         summary="A signed message of another system",
         response_model=AcceptedHook,
-        responses=documented(413, 422, 503) | _REFUSED,
+        responses=documented(413, 422, 503)
+        | _REFUSED
+        | {207: {"model": PartlyAcceptedHook, "description": "Some events were refused."}},
         openapi_extra={
             "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}
         },
@@ -52,28 +73,58 @@ def hooks_routes(hooks: Mapping[str, Hook], publish: Publish) -> APIRouter:
         confirmed its events.
 
         Signed as Standard Webhooks 1.0 says, with the hook's secret; at most five minutes old. The
-        same message again is the same events, which count once.
+        same message again is the same events, which count once. 207: some events do not fit the
+        field map; they are named by their place in the list, and the others are taken.
         """
         hook = hooks.get(name)
         if hook is None:
             raise refusal(404, "there is no such hook; the names are in the file of EARSHOT_HOOKS")
         body = await _body(request)
         now = time.time()
+        refused: list[Refusal] = []
         try:
             hook.verify(request.headers, body, now)
-            events = hook.events(body, datetime.fromtimestamp(now, UTC))
+            events = hook.events(body, datetime.fromtimestamp(now, UTC), refused)
         except SignatureError as error:
             raise refusal(401, str(error)) from None
         except MappingError as error:
             raise refusal(422, str(error)) from None
-        messages, large = sorted_by_size(events, f"hook:{name}")
-        if large:
-            raise refusal(413, f"an event is too large: {large[0].reason}")
+        messages, events = _small_enough(events, name, refused)
         if messages:
             await publish(messages)
-        return JSONResponse({"ids": [event.id for event in events]}, status_code=202)
+        ids = [event.id for event in events]
+        if not refused:
+            return JSONResponse({"ids": ids}, status_code=202)
+        metrics: RequestMetrics = request.scope["metrics"]
+        metrics.refused(name, len(refused))
+        log.warning("hook %s: %d events were refused, %d taken", name, len(refused), len(ids))
+        refusals = [asdict(entry) for entry in sorted(refused)]
+        return JSONResponse({"ids": ids, "refused": refusals}, status_code=207)
 
     return router
+
+
+def _small_enough(
+    events: Sequence[Event], name: str, refused: list[Refusal]
+) -> tuple[list[Outgoing], list[Event]]:
+    """The messages of the events that Kafka takes, and these events; the others are refused.
+
+    Raises a refusal where none is left.
+    """
+    missing = {entry.index for entry in refused}
+    places = [place for place in range(len(events) + len(missing)) if place not in missing]
+    messages: list[Outgoing] = []
+    small_events: list[Event] = []
+    for place, event in zip(places, events, strict=True):
+        fitting, large = sorted_by_size([event], f"hook:{name}")
+        if fitting:
+            messages += fitting
+            small_events.append(event)
+        else:
+            refused.append(Refusal(place, f"event {place}: is too large: {large[0].reason}"))
+    if refused and not small_events:
+        raise refusal(413, refused[-1].reason)
+    return messages, small_events
 
 
 async def _body(request: Request) -> bytes:

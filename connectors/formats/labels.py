@@ -1,0 +1,146 @@
+"""Labels of speakers, such as `Agent (00:05):` and `>> JANE ROE:`, and the side that one names."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple
+
+Form = Literal["colon", "bracket", "heading", "dash"]
+Speaker = Literal["customer", "agent"]
+
+_CUSTOMERS = """buyer caller claimant client consumer cust customer enduser external guest member
+passenger patient patron policyholder subscriber user visitor"""
+_AGENTS = """admin administrator adviser advisor agent assistant associate banker bot chatbot clerk
+consultant csr department dept desk dispatcher employee expert helpdesk helpline host
+hotline internal ivr manager operator receptionist rep representative service services
+specialist staff supervisor support svc svcs system team technician teller"""
+# Of `Customer Care`, the part that makes the company of the customer.
+_DEPARTMENTS = """access accounts advocacy advocate affairs ambassador assistance billing care
+center centre champion concierge contact coordinator delight engagement executive experience
+happiness hub liaison line loyalty office officer onboarding operations ops outreach protection
+relation relations resolution resolutions retention retentions sales satisfaction solutions success
+wellbeing"""
+CUSTOMER, AGENT = frozenset(_CUSTOMERS.split()), frozenset(_AGENTS.split())
+DEPARTMENT = frozenset(_DEPARTMENTS.split())
+_SMALL = frozenset(("&", "and", "of", "on", "at", "for", "with", "from", "the", "de", "van", "von"))
+_PRONOUN_WORDS = """he him his she her hers they them their theirs it its any ze zir xe xem ey em"""
+_PRONOUNS = frozenset(_PRONOUN_WORDS.split())
+
+TIME = r"\d{1,3}(?::[0-5]?\d){1,2}(?:[.,]\d{1,3})?(?: ?[AaPp][Mm])?"
+_PHONE = r"\+?\(?\d[\d*Xx ()./-]{5,18}\d"
+_NAME = r"[^\W\d_][\w .,'\u2018\u2019\"\u201c\u201d&@/|+-]{0,59}?"
+_LABEL = rf"(?P<label>{_NAME}|{_PHONE})[\"\u201d]?\s*(?P<notes>(?:\([^()]{{0,40}}\)\s*){{0,2}})"
+_LEAD = r"[\s.]*(?:>{2,3}\s*|[-\u2013\u2014\u2022#]\s+|\d{1,4}[.)]\s+)?[*_]{0,2}[\"\u201c]?"
+_AT = rf"(?:[\[(]?(?P<at>{TIME})[\])]?\s*[-\u2013|]?\s*)?"
+_FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
+    ("heading", re.compile(rf"{_LEAD}{_LABEL}[*_]{{0,2}}(?:\s+[-\u2013|@]?\s*|,\s*|\t)"
+                           rf"[\[(]?(?P<at>{TIME})[\])]?:?(?P<text>)\s*")),
+    ("heading", re.compile(rf"{_LEAD}[\[(]?(?P<at>{TIME})[\])]?\s+[-\u2013|]?\s*{_LABEL}"
+                           r"(?P<text>)")),
+    ("bracket", re.compile(rf"{_LEAD}{_AT}[\[<]{_LABEL}[\]>]\s*(?P<own>{TIME})?[*_]{{0,2}}\s*:?"
+                           r"\s*(?P<text>.*)", re.S)),
+    ("colon", re.compile(rf"{_LEAD}{_AT}{_LABEL}[*_]{{0,2}}\s*:(?!//)[*_]{{0,2}}(?P<text>.*)",
+                         re.S)),
+    ("dash", re.compile(rf"{_LEAD}{_AT}{_LABEL}(?:\t|\s[-\u2013\u2014]\s)\s*(?P<text>.*)", re.S)),
+)  # fmt: skip
+_NUMBERED = re.compile(
+    r"(?:speaker|spk|channel|ch|participant|person|party|voice)[ _-]?(?:\d{1,2}|[a-f])|[A-F]", re.I
+)
+
+
+class Labelled(NamedTuple):
+    """A line that may begin a turn. label: with what stands in brackets behind it, but a time."""
+
+    form: Form
+    label: str
+    text: str
+    at: float | None
+
+
+def labelled(line: str) -> Labelled | None:
+    """The label that a line may begin with: whether it is one is for all lines together to say."""
+    for form, pattern in _FORMS:
+        match = pattern.fullmatch(line)
+        if match is None:
+            continue
+        parts = match.groupdict(default="")
+        notes = re.findall(r"\(([^()]*)\)", parts["notes"])
+        times = [seconds(note.strip()) for note in notes]
+        label = parts["label"].strip().strip("\"'")
+        names = [note.strip() for note, at in zip(notes, times, strict=True) if at is None]
+        full = f"{label} ({', '.join(filter(None, names))})" if any(names) else label
+        written = seconds(parts["at"] or parts.get("own") or "")
+        at = next((at for at in (written, *times) if at is not None), None)
+        return Labelled(form, full, parts["text"].strip(), at)
+    return None
+
+
+def seconds(time: str) -> float | None:
+    """`01:02:03.5` or `02:03,5` in seconds from the start; None for another text."""
+    if not re.fullmatch(TIME, time) or time[-1] in "Mm":
+        return None
+    total = 0.0
+    for part in time.replace(",", ".").split(":"):
+        total = total * 60 + float(part)
+    return total
+
+
+def speaker(label: str) -> Speaker | None:
+    """The side of this label; None when it names no role (`Duration: 9 minutes`).
+
+    `Customer Care` is the company; `Jane Roe (Guest)` is what her brackets say.
+    """
+    name, _, note = label.partition("(")
+    return _side(name) or _side(note)
+
+
+def _side(label: str) -> Speaker | None:
+    words = re.findall(r"[^\W_]+", label.casefold())
+    roles = [place for place, word in enumerate(words) if word in CUSTOMER]
+    if any(word in AGENT for word in words):  # first: `Customer Support` is an agent
+        return "agent"
+    if not roles:
+        return None
+    return "agent" if any(word in DEPARTMENT for word in words[roles[0] + 1 :]) else "customer"
+
+
+def is_role(label: str) -> bool:
+    """Does the label name a side, and nothing else but names? `the manager` is the words of a turn
+    that goes on.
+    """
+    words = re.findall(r"[^\W_]+|&", label.partition("(")[0])
+    known = AGENT | CUSTOMER | DEPARTMENT
+    capital = any(word[0].isupper() for word in words)
+    return speaker(label) is not None and all(
+        word.casefold() in known
+        or word[0].isupper()
+        or word.isdigit()
+        or len(word) == 1
+        or (capital and word in _SMALL and place > 0)
+        for place, word in enumerate(words)
+    )
+
+
+def is_numbered(label: str) -> bool:
+    """`Speaker 2`, `spk_0`, `B`, or a telephone number."""
+    return bool(_NUMBERED.fullmatch(label)) or is_phone(label)
+
+
+def is_phone(label: str) -> bool:
+    return re.fullmatch(_PHONE, label) is not None and sum(map(str.isdigit, label)) >= 7
+
+
+def is_name(label: str) -> bool:
+    """Is the label written like the name of somebody: up to four words, with capitals?"""
+    words = re.findall(r"[^\W_][\w.'\u2019-]*", label.partition("(")[0])
+    return 0 < len(words) <= 6 and all(
+        word[0].isupper() or word[0].isdigit() or word in _SMALL for word in words
+    )
+
+
+def display_name(label: str) -> str:
+    """The name of a speaker for people: without `(she/her)`."""
+    name, bracket, note = label.partition("(")
+    words = set(re.findall(r"[^\W_]+", note.casefold()))
+    plain = name if words and words <= _PRONOUNS else name + bracket + note
+    return " ".join(plain.split())

@@ -1,0 +1,66 @@
+"""Text in UTF-16, or with the line ends of old Macs, read as UTF-8 with line feeds."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from typing import BinaryIO
+
+BLOCK = 1 << 16
+_BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class Recoded(io.RawIOBase):
+    """The bytes of a text as UTF-8. macintosh: a carriage return ends a line."""
+
+    def __init__(self, file: BinaryIO, encoding: str, macintosh: bool) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._macintosh = macintosh
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not self._left:
+            block = self._file.read(BLOCK)
+            text = self._decoder.decode(block, final=not block)
+            if self._macintosh:
+                text = text.replace("\r", "\n")
+            self._left = text.encode("utf-8", "replace")
+            if not block:
+                break
+        part, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def recoding(head: bytes) -> tuple[str, bool] | None:
+    """The encoding of a file that begins like this, and whether a carriage return alone ends its
+    lines; None for a file that is read as it is.
+    """
+    encoding = _utf16(head)
+    if encoding is not None:
+        text = head[: len(head) // 2 * 2].decode(encoding, "replace")
+        return encoding, _is_macintosh(text)
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return None
+    return ("utf-8", True) if _is_macintosh(text) else None
+
+
+def _utf16(head: bytes) -> str | None:
+    if head.startswith(_BYTE_ORDER_MARKS):
+        return "utf-16"
+    start = head[:512]
+    for encoding, high in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
+        # Most letters of a table's first lines are ASCII: every second byte is 0.
+        if len(start) >= 8 and high.count(0) > 0.9 * len(high) and start.count(0) < len(start):
+            return encoding
+    return None
+
+
+def _is_macintosh(text: str) -> bool:
+    return text.count("\r") > 1 and "\n" not in text
