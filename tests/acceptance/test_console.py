@@ -105,7 +105,7 @@ async def test_from_the_printed_code_to_a_sent_reply(real_home: Home, up: tuple[
         # The answer comes back as a message; who resolves before has not seen it, and is told so.
         await expect(page.get_by_text("the brand answered").first).to_be_visible(timeout=SLOW)
         await ada.press("r")
-        await ada.sees("resolved", exact=True)
+        await expect(ada.page.locator(".ticket-facts b")).to_have_text("resolved")
         await expect(line).to_have_count(0)
         await ada.shoot("story-3-resolved")
 
