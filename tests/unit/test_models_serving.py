@@ -67,7 +67,9 @@ def texts():
 
 def judgements(analyses):
     """Everything that is said of each text: the numbers unrounded, the embedding as its bytes."""
-    return [(repr(one), one.embedding.tobytes()) for one in analyses]
+    return [
+        (repr(one), None if one.embedding is None else one.embedding.tobytes()) for one in analyses
+    ]
 
 
 def test_a_text_is_judged_the_same_alone_in_any_batch_in_any_order_beside_any_padding(
@@ -271,11 +273,13 @@ def test_each_line_is_the_contract(analyzer):
             "dissatisfaction_grade",
             "topic",
             "problem",
+            "urgency",
             "abstained",
             "why",
             "model",
         ),
     ]
+    assert list(line["urgency"]) == ["levels", "reasons", "settled"]
     assert line["model"] == analyzer.version
     assert analyzer([]) == []
 

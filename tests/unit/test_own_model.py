@@ -117,7 +117,7 @@ def test_a_served_model_comes_back_as_the_numbers_it_stands_for(start):
     encoder, tokenizer = load_base(start.story["recipe"]["base"])
     labels = start.story["labels"]
     network = Network(
-        encoder, topics=len(labels["topic"]), problems=len(labels["problem"])
+        encoder, topics=len(labels["topic"]), problems=len(labels["problem"]), triage=True
     ).without_side()
     network.load_state_dict(restore(start.model))  # every weight, and no other
 

@@ -10,6 +10,7 @@ from toy_model import toy_model, write_toy_model
 
 from models.analyzer import Analyzer
 from models.artifact import MODEL, default_artifact
+from models.training.encoder.network import TRIAGE
 
 TEXTS = [
     "you cancelled my flight and nobody answers",
@@ -30,7 +31,9 @@ def ports(folder):
 def test_it_has_the_inputs_and_outputs_of_the_shipped_model_and_is_small(tmp_path):
     write_toy_model(tmp_path)
 
-    assert ports(toy_model()) == ports(default_artifact())
+    inputs, outputs = ports(default_artifact())
+    # Without heads of triage its messages are judged by their words.
+    assert ports(toy_model()) == (inputs, outputs - set(TRIAGE))
     assert sum(file.stat().st_size for file in toy_model().iterdir()) < 1_000_000
     for file in toy_model().iterdir():
         assert file.read_bytes() == (tmp_path / file.name).read_bytes(), (

@@ -55,8 +55,8 @@ def test_a_phrase_of_harm_is_a_sign_and_lifts_to_p2_what_the_model_takes_for_p3(
     text = "there is smoke coming out of your router"
 
     assert fold([said(text, SURE)]).level == "P1"
-    assert fold([said(text, (0.9, 0.9, 0.35, 0.05))]).level == "P2"
-    assert fold([said("there is a noise in your router", (0.9, 0.9, 0.35, 0.05))]).level == "P3"
+    assert fold([said(text, (0.9, 0.9, 0.2, 0.05))]).level == "P2"
+    assert fold([said("there is a noise in your router", (0.9, 0.9, 0.2, 0.05))]).level == "P3"
 
 
 def test_what_the_model_calls_nobodys_makes_no_ticket() -> None:

@@ -136,9 +136,11 @@ def test_ones_own_labels_change_the_levels_and_nothing_else(tuned, tmp_path):
 
     story = train_own(table, tmp_path / "run", tuned[0], lambda line: None)
 
-    own = Analyzer(tmp_path / "run" / "model", threads=1)
-    text = "parcel 99 is at the boiler"
-    assert own([text])[0].urgency.levels[2] > analyzer_of(tuned[0])([text])[0].urgency.levels[2]
+    was, now = (
+        analyzer_of(model)(["parcel 99 is at the boiler"], ["en"])[0].urgency.levels[2]
+        for model in (tuned[0], tmp_path / "run" / "model")
+    )
+    assert now > was
     assert story["started_from"] == tuned[1]["version"]
     assert "ok   other outputs that changed: 0.00000 (must be <= 0.00000)" in story["gate"]
 
