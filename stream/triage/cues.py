@@ -137,28 +137,31 @@ class Cues:
         """Group -> its cues in the order of the text. A group without a cue is absent."""
         words, spans = self._reader.read(own_words(text))
         matches = self._index.matches(words)
-        excused: dict[str, set[int]] = {EVERYWHERE: set()}
-        for start, end, phrase in matches:
-            if id(phrase) in self._idioms:
-                excused.setdefault(phrase.group, set()).update(range(start, end))
+        excused = self._excused(matches)
         cues: dict[str, list[Cue]] = {}
         for start, end, phrase in matches:
             group = phrase.group
             if id(phrase) in self._idioms:
                 continue
             places = range(start, end)
-            if not excused[EVERYWHERE].isdisjoint(places):
+            if not excused.get(group, excused[EVERYWHERE]).isdisjoint(places):
                 continue
-            if group in excused and not excused[group].isdisjoint(places):
-                continue
-            if phrase.negatable and _negated(words, start):
-                continue
-            if phrase.whole and not _is_all(words, start, end):
+            if not _is_meant(phrase, words, start, end):
                 continue
             begin = spans[start][0]
             quote = " ".join(text[begin : spans[end - 1][1]].split())
             cues.setdefault(group, []).append(Cue(group, phrase.written, quote, begin))
         return {group: tuple(of_group) for group, of_group in cues.items()}
+
+    def _excused(self, matches: Sequence[tuple[int, int, Phrase]]) -> dict[str, set[int]]:
+        """Group -> the places that its idioms, and those of `everywhere`, cover."""
+        excused: dict[str, set[int]] = {EVERYWHERE: set()}
+        for start, end, phrase in matches:
+            if id(phrase) in self._idioms:
+                excused.setdefault(phrase.group, set()).update(range(start, end))
+        for places in excused.values():
+            places |= excused[EVERYWHERE]
+        return excused
 
 
 @cache
@@ -193,7 +196,7 @@ class _Index:
         return (sign[1:] for sign in self._signs if sign.startswith(ABBREVIATION))
 
     def is_known(self, word: str) -> bool:
-        return bool(self._signs_of(word))
+        return bool(self._signs_of(word)) or ABBREVIATION + word in self._signs
 
     def matches(self, words: Sequence[str]) -> list[tuple[int, int, Phrase]]:
         """Every phrase that stands in `words`: the index of its first word and that after its last,
@@ -307,6 +310,13 @@ def _number(word: str) -> float:
     """
     whole = re.sub(r"[.,:](?=\d{3}(?!\d))", "", word)
     return float("".join(takewhile(str.isdecimal, whole)))
+
+
+def _is_meant(phrase: Phrase, words: Sequence[str], start: int, end: int) -> bool:
+    """Whether neither a negation before it nor other words around it speak against a match."""
+    if phrase.negatable and _negated(words, start):
+        return False
+    return not phrase.whole or _is_all(words, start, end)
 
 
 def _negated(words: Sequence[str], start: int) -> bool:

@@ -87,21 +87,19 @@ class Reader:
         is_shouted: bool | None = None
         for match in _TOKEN.finditer(text):
             token, kind, span = match.group(), match.lastgroup, match.span()
-            if kind != "word":
-                plain: Sequence[str] = (_plain_sign(kind or "", token),)
-            else:
-                plain = self._cached(token) if len(token) <= _LONGEST_CACHED else self._plain(token)
-                if plain[0] in self._abbreviations and token.isupper():
-                    if is_shouted is None:
-                        is_shouted = _is_shouted(text[:_SHOUTING])
-                    is_after_number = spans and spans[-1][1] == span[0]
-                    if not is_shouted and not is_after_number:
-                        plain = (ABBREVIATION + plain[0],)
+            plain = self._word(token) if kind == "word" else (_plain_sign(kind or "", token),)
+            if plain[0] in self._abbreviations and token.isupper():
+                if is_shouted is None:
+                    is_shouted = _is_shouted(text[:_SHOUTING])
+                plain = plain if is_shouted or _follows(spans, span) else (_abbreviated(plain),)
             if plain[0] in _UNITS and words and words[-1][0].isdecimal():
                 words[-1] = MEASURE + words[-1]
             words += plain
             spans += [span] * len(plain)
         return words, spans
+
+    def _word(self, token: str) -> Sequence[str]:
+        return self._cached(token) if len(token) <= _LONGEST_CACHED else self._plain(token)
 
     def _plain(self, token: str) -> Sequence[str]:
         word = token.lower().translate(_APOSTROPHES)
@@ -109,6 +107,15 @@ class Reader:
             twice, once = _LONG_DRAWN.sub(r"\1\1", word), _LONG_DRAWN.sub(r"\1", word)
             word = twice if self._is_known(twice) else once
         return _spelt_out(word)
+
+
+def _follows(spans: Sequence[tuple[int, int]], span: tuple[int, int]) -> bool:
+    """Whether a token stands right behind the last one ("15SEC")."""
+    return bool(spans) and spans[-1][1] == span[0]
+
+
+def _abbreviated(plain: Sequence[str]) -> str:
+    return ABBREVIATION + plain[0]
 
 
 def plain_word(word: str) -> str:
