@@ -2,16 +2,20 @@
 
 A cue is written as a phrase of words, lower case, contractions spelt out ("can not", "i am"):
 
-    smell* of gas|smoke     `a|b` either word; `smell*` any word that begins so; `@` any handle
-    $ #200                  `#` any number, `#200` any from 200; `$` a sign of money; `url` a link;
-    `?` `%` as they are
+    smell* of gas|smoke     `a|b` either word; `smell*` any word that begins so
+    $ #200                  `#` a number, `#200` an amount from 200; `$` a sign of money;
+                            `@` any handle; `url` a link; `?` `%` as they are
+    ~ years old             `~` a number before its unit: a time, an age, a heat, a length
+    in the ^er              `^`: an abbreviation, in capitals alone
     [really] bad            brackets: may be missing
-    fire .. cabin           `..` up to six words between, within one sentence
+    fire .. cabin           `..` up to three words between, within one sentence
     KIN .. missing          capitals: any word of that list
     = switch* to            `=`: also when a negation stands right before it
+    ! gas leak              `!`: where the message says nothing else
 
-A match is dropped where an idiom of its group covers part of it ("fire sale"), or a negation stands
-right before it ("no smoke", "not a scam").
+A match is dropped where an idiom of its group, or of `everywhere`, covers part of it ("fire sale"),
+or a negation stands right before it ("no smoke", "not a scam"). Footers and signatures are not
+searched.
 """
 
 from __future__ import annotations
@@ -24,13 +28,23 @@ from functools import cache
 from importlib import resources
 from itertools import takewhile
 
-GAP = 6  # the words that `..` may skip
+from stream.triage.footer import own_words
+from stream.triage.words import ABBREVIATION, MEASURE, Reader, plain_word
+
+EVERYWHERE = "everywhere"  # the table whose idioms excuse cues of every group
+GAP = 3  # the words that `..` may skip
 _STOPS = frozenset({".", "?"})
 _NEGATIONS = frozenset({"not", "no", "never", "without", "nor", "nothing", "neither", "hardly"})
 # Little words between a negation and what it negates.
 _BETWEEN = frozenset(
     """
     a an any the my our your this that really even going to be been planning in on of want
+    """.split()  # noqa: SIM905 (a list of twenty lines reads worse)
+)
+# What may stand around a cue that is all that a message says.
+_ASIDE = frozenset(
+    """
+    . , ? @ _ please help now urgent hi hello hey oh omg god guys quick quickly hurry
     """.split()  # noqa: SIM905 (a list of twenty lines reads worse)
 )
 
@@ -42,50 +56,6 @@ _COMMON = frozenset(  # words of nearly every text: poor signs of a phrase
     when who will with you your . ? , @
     """.split()  # noqa: SIM905 (a list of eighty lines reads worse)
 )
-
-_TOKEN = re.compile(
-    r"(?P<url>https?://\S+|www\.\S+)|(?P<handle>@\w+)|(?P<tag>#\w+)|(?P<number>\d+(?:[.,:]\d+)*)"
-    r"|(?P<word>[^\W\d_]&[^\W\d_]\b|[^\W\d_][^\W_]*(?:['’ʼ`][^\W_]+)*)|(?P<stop>[.!?;\n\r…]+)"
-    r"|(?P<pause>[,:()–—]|(?<=\s)-+(?=\s)|--+)|(?P<sign>[$£€%])"
-)
-_FIXED = {"url": "url", "handle": "@", "pause": ","}
-_CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-_APOSTROPHES = str.maketrans("’ʼ`", "'''")
-_LONG_DRAWN = re.compile(r"(.)\1{2,}")
-_SPELT_OUT = {
-    "cannot": "can not", "cant": "can not", "can't": "can not", "wont": "will not",
-    "won't": "will not", "dont": "do not", "doesnt": "does not", "didnt": "did not",
-    "isnt": "is not", "arent": "are not", "wasnt": "was not", "werent": "were not",
-    "havent": "have not", "hasnt": "has not", "hadnt": "had not", "wouldnt": "would not",
-    "couldnt": "could not", "shouldnt": "should not", "aint": "is not", "ain't": "is not",
-    "im": "i am", "ive": "i have", "youre": "you are", "theyre": "they are", "youve": "you have",
-    "thats": "that is", "whats": "what is", "wheres": "where is", "hows": "how is",
-    "theres": "there is", "let's": "let us", "gonna": "going to", "wanna": "want to",
-    "gotta": "got to", "u": "you", "ur": "your", "r": "are", "pls": "please", "plz": "please",
-    "plse": "please", "thx": "thanks", "tks": "thanks", "thnx": "thanks", "ty": "thanks",
-    "thanx": "thanks", "nvr": "never", "hrs": "hours", "hr": "hour", "mins": "minutes",
-    "min": "minute", "ppl": "people", "acct": "account", "cuz": "because", "tmrw": "tomorrow",
-    "yrs": "years", "yr": "year", "tho": "though", "cancelled": "canceled",
-    "cancelling": "canceling", "luv": "love",
-}  # fmt: skip
-_ENDINGS = (
-    ("n't", "not"),
-    ("'m", "am"),
-    ("'re", "are"),
-    ("'ve", "have"),
-    ("'ll", "will"),
-    ("'d", "would"),
-)
-_IS = frozenset("it that there what where how who here he she when why this".split())  # noqa: SIM905
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word in its plain form, and where it stands in the text."""
-
-    word: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +74,7 @@ class Element:
     may be missing.
     """
 
-    signs: frozenset[str]  # what it takes: words, beginnings (`smell*`), _NUMBER
+    signs: frozenset[str]  # what it takes: words, beginnings (`smell*`), _NUMBER, MEASURE
     beginnings: tuple[str, ...]
     minimum: float  # of its numbers
     skips: int
@@ -113,6 +83,8 @@ class Element:
     def takes(self, word: str) -> bool:
         if word in self.signs or (self.beginnings and word.startswith(self.beginnings)):
             return True
+        if word[0] == MEASURE:
+            return MEASURE in self.signs or (_NUMBER in self.signs and not self.minimum)
         return _NUMBER in self.signs and word[0].isdecimal() and _number(word) >= self.minimum
 
 
@@ -122,6 +94,7 @@ class Phrase:
     written: str
     elements: tuple[Element, ...]
     negatable: bool  # a negation before it takes its meaning away
+    whole: bool  # it counts where nothing else is said
     needed: tuple[Element, ...]  # those that may not be missing
     openers: tuple[Element, ...]  # those that a match can begin with
 
@@ -149,38 +122,46 @@ class Cues:
         """groups: name -> `says`, its phrases, and `unless`, its idioms, one a line; `//` opens a
         remark.
 
-        lists: NAME -> its words, with spaces between.
+        lists: NAME -> its words, with spaces between, and names of other lists.
         """
         phrases: list[Phrase] = []
         idioms: list[Phrase] = []
         for name, group in groups.items():
-            phrases += _parsed(name, group["says"], lists)
+            phrases += _parsed(name, group.get("says", ""), lists)
             idioms += _parsed(name, group.get("unless", ""), lists)
         self._index = _Index([*phrases, *idioms])
         self._idioms = frozenset(map(id, idioms))
+        self._reader = Reader(self._index.is_known, self._index.abbreviations)
 
     def find(self, text: str) -> dict[str, tuple[Cue, ...]]:
         """Group -> its cues in the order of the text. A group without a cue is absent."""
-        tokens = list(_tokens(text))
-        words = [token.word for token in tokens]
+        words, spans = self._reader.read(own_words(text))
         matches = self._index.matches(words)
-        excused: dict[str, set[int]] = {}
-        for start, end, phrase in matches:
-            if id(phrase) in self._idioms:
-                excused.setdefault(phrase.group, set()).update(range(start, end))
+        excused = self._excused(matches)
         cues: dict[str, list[Cue]] = {}
         for start, end, phrase in matches:
             group = phrase.group
             if id(phrase) in self._idioms:
                 continue
-            if not excused.get(group, set()).isdisjoint(range(start, end)):
+            places = range(start, end)
+            if not excused.get(group, excused[EVERYWHERE]).isdisjoint(places):
                 continue
-            if phrase.negatable and _negated(words, start):
+            if not _is_meant(phrase, words, start, end):
                 continue
-            begin = tokens[start].start
-            quote = " ".join(text[begin : tokens[end - 1].end].split())
+            begin = spans[start][0]
+            quote = " ".join(text[begin : spans[end - 1][1]].split())
             cues.setdefault(group, []).append(Cue(group, phrase.written, quote, begin))
         return {group: tuple(of_group) for group, of_group in cues.items()}
+
+    def _excused(self, matches: Sequence[tuple[int, int, Phrase]]) -> dict[str, set[int]]:
+        """Group -> the places that its idioms, and those of `everywhere`, cover."""
+        excused: dict[str, set[int]] = {EVERYWHERE: set()}
+        for start, end, phrase in matches:
+            if id(phrase) in self._idioms:
+                excused.setdefault(phrase.group, set()).update(range(start, end))
+        for places in excused.values():
+            places |= excused[EVERYWHERE]
+        return excused
 
 
 @cache
@@ -208,6 +189,14 @@ class _Index:
             sign for phrase in phrases for element in phrase.elements for sign in element.signs
         )
         self._lengths = sorted({len(sign) - 1 for sign in self._signs if sign.endswith("*")})
+        self._read: dict[str, tuple[str, ...]] = {}  # a word -> its signs, of words seen already
+
+    @property
+    def abbreviations(self) -> Iterator[str]:
+        return (sign[1:] for sign in self._signs if sign.startswith(ABBREVIATION))
+
+    def is_known(self, word: str) -> bool:
+        return bool(self._signs_of(word)) or ABBREVIATION + word in self._signs
 
     def matches(self, words: Sequence[str]) -> list[tuple[int, int, Phrase]]:
         """Every phrase that stands in `words`: the index of its first word and that after its last,
@@ -217,9 +206,10 @@ class _Index:
         candidates = {
             id(phrase): phrase for sign in places for phrase in self._by_sign.get(sign, ())
         }
+        present = places.keys()
         matches: list[tuple[int, int, Phrase]] = []
         for phrase in candidates.values():
-            if any(places.keys().isdisjoint(element.signs) for element in phrase.needed):
+            if any(present.isdisjoint(element.signs) for element in phrase.needed):
                 continue
             for start in _starts(phrase, places):
                 end = phrase.end(words, start)
@@ -231,30 +221,53 @@ class _Index:
         """Sign -> where it stands."""
         places: dict[str, list[int]] = {}
         for at, word in enumerate(words):
-            signs = [word]
-            signs += [word[:length] + "*" for length in self._lengths if length <= len(word)]
-            if word[0].isdecimal():
-                signs.append(_NUMBER)
-            for sign in signs:
-                if sign in self._signs:
-                    places.setdefault(sign, []).append(at)
+            for sign in self._signs_of(word):
+                places.setdefault(sign, []).append(at)
         return places
+
+    def _signs_of(self, word: str) -> tuple[str, ...]:
+        signs = self._read.get(word)
+        if signs is None:
+            possible = [word]
+            possible += [word[:length] + "*" for length in self._lengths if length <= len(word)]
+            if word[0] == MEASURE:
+                possible += [MEASURE, _NUMBER]
+            elif word[0].isdecimal():
+                possible.append(_NUMBER)
+            signs = tuple(sign for sign in possible if sign in self._signs)
+            if len(self._read) >= _MOST_READ:
+                self._read.clear()
+            if len(word) <= _LONGEST_READ:
+                self._read[word] = signs
+        return signs
+
+
+_MOST_READ, _LONGEST_READ = 1 << 16, 40  # words kept with their signs, and their letters
 
 
 def _starts(phrase: Phrase, places: Mapping[str, Sequence[int]]) -> set[int]:
     """Where a match of the phrase may begin."""
-    signs = {sign for opener in phrase.openers for sign in opener.signs}
-    return {at for sign in signs for at in places.get(sign, ())}
+    present = places.keys()
+    return {
+        at for opener in phrase.openers for sign in opener.signs & present for at in places[sign]
+    }
 
 
 def _parsed(group: str, text: str, lists: Mapping[str, str]) -> Iterator[Phrase]:
     for line in text.splitlines():
         written = line.partition("//")[0].strip()
         if written:
-            elements = tuple(_elements(written.removeprefix("=").split(), lists))
+            marks, places = _split(written)
+            elements = tuple(_elements(places.split(), lists))
             needed = tuple(element for element in elements if not element.optional)
             openers = elements[: elements.index(needed[0]) + 1]
-            yield Phrase(group, written, elements, not written.startswith("="), needed, openers)
+            yield Phrase(group, written, elements, "=" not in marks, "!" in marks, needed, openers)
+
+
+def _split(written: str) -> tuple[str, str]:
+    """The marks that a phrase begins with, and its places."""
+    places = written.lstrip("=! ")
+    return written[: len(written) - len(places)], places
 
 
 def _elements(parts: Sequence[str], lists: Mapping[str, str]) -> Iterator[Element]:
@@ -263,11 +276,20 @@ def _elements(parts: Sequence[str], lists: Mapping[str, str]) -> Iterator[Elemen
         if part == "..":
             skips = GAP
             continue
-        choices: list[str] = []
-        for choice in part.strip("[]").split("|"):
-            choices += lists[choice].split() if choice.isupper() else [choice]
+        choices = [
+            word for choice in part.strip("[]").split("|") for word in _listed(choice, lists)
+        ]
         yield _element(choices, skips, optional=part.startswith("["))
         skips = 0
+
+
+def _listed(choice: str, lists: Mapping[str, str]) -> Iterator[str]:
+    """The words of a list, and of the lists that it names; or the word itself."""
+    if not choice.isupper():
+        yield plain_word(choice)
+        return
+    for word in lists[choice].split():
+        yield from _listed(word, lists)
 
 
 def _element(choices: Sequence[str], skips: int, *, optional: bool) -> Element:
@@ -290,6 +312,13 @@ def _number(word: str) -> float:
     return float("".join(takewhile(str.isdecimal, whole)))
 
 
+def _is_meant(phrase: Phrase, words: Sequence[str], start: int, end: int) -> bool:
+    """Whether neither a negation before it nor other words around it speak against a match."""
+    if phrase.negatable and _negated(words, start):
+        return False
+    return not phrase.whole or _is_all(words, start, end)
+
+
 def _negated(words: Sequence[str], start: int) -> bool:
     """Whether a negation stands right before index `start`, little words aside."""
     at = start - 1
@@ -298,36 +327,6 @@ def _negated(words: Sequence[str], start: int) -> bool:
     return at >= 0 and words[at] in _NEGATIONS and words[at + 1 : at + 2] != ["only"]
 
 
-def _tokens(text: str) -> Iterator[Token]:
-    for match in _TOKEN.finditer(text):
-        for word in _plain(match.lastgroup or "", match.group()):
-            yield Token(word, match.start(), match.end())
-
-
-def _plain(kind: str, text: str) -> Sequence[str]:
-    """The plain words of one token: contractions spelt out, hashtags taken apart, long-drawn
-    letters shortened.
-    """
-    if kind == "word":
-        return _spelt_out(_LONG_DRAWN.sub(r"\1", text.lower().translate(_APOSTROPHES)))
-    if kind == "tag":
-        return [part.lower() for part in _CAMEL.findall(text)] or [text[1:].lower()]
-    if kind == "stop":
-        return ("?",) if "?" in text else (".",)
-    if kind == "sign":
-        return ("%",) if text == "%" else ("$",)
-    return (_FIXED.get(kind, text),)
-
-
-def _spelt_out(word: str) -> Sequence[str]:
-    if word in _SPELT_OUT:
-        return _SPELT_OUT[word].split()
-    for ending, meaning in _ENDINGS:
-        if word.endswith(ending):
-            stem = word.removesuffix(ending)
-            # "did n't", as treebanks write it: the contraction stands alone
-            return (stem, meaning) if stem else (meaning,)
-    if word.endswith("'s"):
-        stem = word.removesuffix("'s")
-        return (stem, "is") if stem in _IS else (stem,)
-    return (word,)
+def _is_all(words: Sequence[str], start: int, end: int) -> bool:
+    """Whether nothing else is said than the words from `start` to `end`."""
+    return all(word in _ASIDE for word in (*words[:start], *words[end:]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -348,12 +347,15 @@ CUES = Cues(
         ("not today. Switching to @other", {"leaving": "Switching to"}),
         ("I'm done with @brand", {"leaving": "done with @brand"}),
         ("really   done with @brand", {"leaving": "really done with @brand"}),
-        ("#NeverAgain", {"leaving": "#NeverAgain"}),
+        ("#NeverAgain", {}),
+        ("never again", {"leaving": "never again"}),
         ("I won't say never again", {"leaving": "never again"}),
         ("switched to another seat", {}),
         ("$1,240.50 gone", {"money": "$1,240.50"}),
         ("only $20", {}),
-        ("lost my late mother's wedding ring", {"money": "lost my late mother's wedding ring"}),
+        ("lost my mother's gold ring", {"money": "lost my mother's gold ring"}),
+        ("lost count of the times I looked for a ring", {}),
+        ("$ 300 days", {}),
         ("lost. My ring", {}),
     ],
 )
@@ -366,16 +368,21 @@ SPOKEN = {
     "$": "$",
     "url": "https://example.com/a",
     "#": "7",
+    "~": "12:30",
 }  # what a sign of the notation takes
 
 
-DRAWN_OUT = re.compile(
-    r"(.)\1\1"
-)  # `bbb` and `aaa` are read as long-drawn letters, like those of `sooo`: never found
+def words_of(choice: str, lists: dict[str, str]) -> list[str]:
+    """The words that a choice stands for: itself, or those of its list and the lists in it."""
+    if not choice.isupper():
+        return [choice]
+    return [word for part in lists[choice].split() for word in words_of(part, lists)]
 
 
 def spoken(choice: str) -> str:
     """The shortest thing that a person may say for one choice of a phrase."""
+    if choice.startswith("^"):
+        return f"the {choice[1:].upper()}"
     return SPOKEN.get(choice, choice.removesuffix("*").removeprefix("#"))
 
 
@@ -383,13 +390,9 @@ def texts_of(phrase: str, lists: dict[str, str]) -> Iterator[str]:
     """Texts in which a phrase must be found: every choice of each of its places, the others as they
     come first.
     """
-    places = [part for part in phrase.removeprefix("=").split() if part != ".."]
+    places = [part for part in phrase.lstrip("=! ").split() if part != ".."]
     choices = [
-        [
-            word
-            for choice in part.strip("[]").split("|")
-            for word in lists.get(choice, choice).split()
-        ]
+        [word for choice in part.strip("[]").split("|") for word in words_of(choice, lists)]
         for part in places
     ]
     usual = [
@@ -417,9 +420,7 @@ def test_every_phrase_of_the_thesaurus_is_found_in_a_text_that_says_it() -> None
             for line in phrases.splitlines():
                 written = line.partition("//")[0].strip()
                 for text in texts_of(written, lists):
-                    if not DRAWN_OUT.search(text) and written not in {
-                        cue.phrase for cue in cues.find(text).get(group, ())
-                    }:
+                    if written not in {cue.phrase for cue in cues.find(text).get(group, ())}:
                         missed.append(f"{group}: {written!r} in {text!r}")
     assert missed == [], "\n".join(missed)
 
