@@ -29,7 +29,7 @@ REASONS: Final[Mapping[str, tuple[float, str, tuple[str, ...]]]] = {
     "injury": (9, "Somebody is hurt, ill or trapped", ("injury", "unwell")),
     "violence": (9, "Violence or threats", ("violence",)),
     "alone": (9, "Somebody in need of care is alone or missing", ("alone",)),
-    "medical": (8, "Medicine, a medical device or care is concerned", ("medicine", "lifeline")),
+    "medical": (8, "Medicine, a medical device or care is concerned", ("medical", "medicine")),
     "fraud_now": (8, "Money, account or data in foreign hands now", ("fraud",)),
     "stranded": (7, "Stranded", ("stranded", "deprived")),
     "escalated": (7, "Legal steps or publicity after several contacts", ("legal", "press")),
@@ -71,6 +71,7 @@ SIGNS: Final[Mapping[str, str]] = {
     "critical_site+outage": "emergency_service",
     "danger": "danger",
     "injury": "injury",
+    "medical": "medical",
     "violence": "violence",
     "alone": "alone",
     "fraud": "fraud_now",
@@ -78,7 +79,7 @@ SIGNS: Final[Mapping[str, str]] = {
     "legal+contact": "escalated",
     "press+contact": "escalated",
 }
-SIGN = 0.15  # probability from which a decisive reason of the model is a sign
+SIGN = 0.12  # probability from which a decisive reason of the model is a sign
 FACTOR = 0.15  # probability from which a reason is among the factors
 MOST_FACTORS = 4  # reasons that share a priority
 
