@@ -79,7 +79,7 @@ SIGNS: Final[Mapping[str, str]] = {
     "legal+contact": "escalated",
     "press+contact": "escalated",
 }
-SIGN = 0.12  # probability from which a decisive reason of the model is a sign
+SIGN = 0.2  # probability from which a decisive reason of the model is a sign
 FACTOR = 0.15  # probability from which a reason is among the factors
 MOST_FACTORS = 4  # reasons that share a priority
 
