@@ -15,6 +15,7 @@ PROMISES = {
         "acceptance/test_away",
         "acceptance/test_networks",
         "acceptance/test_replay",
+        "unit/test_replay_watch",
         "integration/test_backup",
         "integration/test_rebuild",
         "integration/test_store_away",

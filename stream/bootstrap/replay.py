@@ -173,7 +173,8 @@ async def replay(
             await _measure(progress, events, kafka, stores.queries)
             on_progress(progress)
 
-        watching = asyncio.create_task(_watch(measure, progress, summary, started or clock))
+        over = asyncio.Event()
+        watching = asyncio.create_task(_watch(measure, progress, summary, started or clock, over))
         try:
             done = await ingest(
                 events,
@@ -190,6 +191,8 @@ async def replay(
                 judge = BurstJudge(stores.counts, stores.alerts, exact=True)
                 await judge_bursts(judge, publisher)
         finally:
+            # A look that fails at this very moment takes the place of the cancellation.
+            over.set()
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
@@ -226,11 +229,15 @@ async def _until_processed(kafka: Kafka, done: IngestResult, worker: LocalWorker
 
 
 async def _watch(
-    measure: Callable[[], Any], progress: Progress, summary: Summary, started: float
+    measure: Callable[[], Any],
+    progress: Progress,
+    summary: Summary,
+    started: float,
+    over: asyncio.Event,
 ) -> None:
-    """Measure the progress until cancelled; the moment of the first new ticket is noted."""
+    """Measure the progress until it is over; the moment of the first new ticket is noted."""
     tickets_before = sum(summary.before.tickets.values())
-    while True:
+    while not over.is_set():
         begun = time.monotonic()
         with suppress(BrokerAway, DatabaseAway):
             await measure()
