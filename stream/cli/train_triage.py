@@ -24,9 +24,7 @@ def add_to(train: typer.Typer) -> None:
 def train_triage(
     labels: Annotated[
         Path,
-        typer.Argument(
-            help="CSV with text,should_ticket,priority; `earshot corrections export` writes one."
-        ),
+        typer.Argument(help="CSV with text,should_ticket,priority; or a recipe (.toml)."),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Directory of the run; runs/NAME-OF-THE-FILE otherwise.")

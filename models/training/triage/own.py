@@ -49,10 +49,10 @@ def train_own(table: Path, folder: Path, start: Path, say: Print = print) -> dic
     DataError for a table that cannot be used or a model without the head, GateError where the head
     finds held-out labels less likely than before.
     """
+    messages = read_messages(table)
     artifact = load_artifact(start)
     if artifact.urgency is None:
         raise DataError(f"model directory {start}: it has no head of levels to be taught")
-    messages = read_messages(table)
     if len(messages) < FEWEST:
         raise DataError(f"{table}: {len(messages)} labels are too few; it takes {FEWEST}")
     learned, held_out = _parts(messages)
