@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from html.entities import html5
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
@@ -77,11 +78,17 @@ class _TextRecord(_Record):
 def unescaped(text: str) -> str:
     """`can&#39;t` as `can't`: many exports hold the entities of HTML, and some of them twice."""
     for _ in range(3):
-        plain = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+        plain = _ENTITY.sub(_character, text)
         if plain == text:
             break
         text = plain
     return text
+
+
+def _character(entity: re.Match[str]) -> str:
+    """`&notanentity;` stays: only whole names are entities."""
+    name = entity[0].removeprefix("&")
+    return html.unescape(entity[0]) if name.startswith("#") or name in html5 else entity[0]
 
 
 class Tweet(_TextRecord):

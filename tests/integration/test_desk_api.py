@@ -73,7 +73,7 @@ async def test_tickets_come_page_by_page_filtered_and_sorted(office):
     ):
         assert (await ada.get(f"/v1/tickets?{wrong}")).status == 422, wrong
     refused = await ada.get("/v1/tickets?state=closed")
-    assert "'new', 'open', 'waiting', 'snoozed' or 'resolved'" in str(refused.told)
+    assert "'new', 'open', 'waiting', 'snoozed', 'resolved' or 'settled'" in str(refused.told)
 
 
 async def test_a_ticket_is_told_with_its_reasons_conversation_history_and_replies(office):

@@ -45,7 +45,10 @@ def rows(told: str) -> list[dict[str, str]]:
 
 async def test_the_files_have_the_documented_columns_and_every_row(simple, office):
     await simple.save(
-        [tweet(number, 95, text=f'said "{number}",\nthen left') for number in range(1, 4)]
+        [
+            tweet(number, 95, author=f"a{number}", text=f'said "{number}",\nthen left')
+            for number in range(1, 4)
+        ]
     )
     ada = await office.person("ada", "viewer")
 

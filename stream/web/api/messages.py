@@ -147,6 +147,16 @@ class ProblemOut(BaseModel):
     words: list[str] = Field(description="the words of the message that show it")
 
 
+class UrgencyOut(BaseModel):
+    levels: dict[Literal["none", "P4", "P3", "P2", "P1"], float] = Field(
+        description="the probability of each level; together 1"
+    )
+    reasons: dict[str, float] = Field(
+        description="the probability of each reason, as `danger` or `outage`, from 0.1 on"
+    )
+    settled: float = Field(description="probability that the author calls the matter settled")
+
+
 class AnalysisOut(BaseModel):
     """One message understood; the same object as a line of `earshot analyze`."""
 
@@ -166,6 +176,7 @@ class AnalysisOut(BaseModel):
     )
     topic: TopicOut | None
     problem: ProblemOut | None
+    urgency: UrgencyOut | None = Field(description="null where the model has no head for it")
     abstained: bool = Field(description="every judgement is null, and `why` says why")
     why: Literal["empty", "language", "strange"] | None = Field(
         description="nothing to read, a language that the model does not know, "
