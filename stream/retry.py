@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from tenacity import (
@@ -31,10 +32,14 @@ def while_away(
 
     on_away: called with the error before each wait. first, longest: seconds; each wait is twice
     the one before. give_up: seconds after which the error is raised. Any other error is raised at
-    once.
+    once. A task that was cancelled ends, also where the cancellation came out as one of `errors`:
+    a connection that is closed in the middle of a statement says so in its own way.
     """
 
     def before_sleep(state: RetryCallState) -> None:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
         error = state.outcome.exception() if state.outcome else None
         if on_away is not None and error is not None:
             on_away(error)

@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+CANCEL_AGAIN = 5.0  # seconds after which a task that still runs is cancelled once more
+
 
 async def until_signal(work: Awaitable[None]) -> None:
     """Run `work` until it ends; SIGTERM and Ctrl-C cancel it, and it cleans up."""
@@ -46,9 +48,11 @@ async def until_one_ends(*works: Awaitable[object]) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        pending = set(tasks)
+        while pending:  # a cancellation may be lost where a connection breaks at the same moment
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN)
 
 
 async def eventually(dependency: str, start: Callable[[], Awaitable[T]], health: Health) -> T:

@@ -6,9 +6,11 @@ import asyncio
 
 import pytest
 
+from stream.bootstrap import duties
 from stream.bootstrap.duties import eventually, every
 from stream.errors import DatabaseAway
 from stream.observe.health import Health
+from stream.retry import while_away
 
 
 @pytest.mark.parametrize(
@@ -64,3 +66,44 @@ async def test_a_duty_that_answers_the_wish_to_stop_with_an_error_stops_all_the_
 
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(doing, 60)
+
+
+async def test_who_waits_for_what_is_away_stops_though_the_cancellation_came_out_as_an_error():
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            raise DatabaseAway("the connection is closed") from None
+
+    async def outbox() -> None:
+        await while_away()(work)
+
+    waiting = asyncio.create_task(outbox())
+    await begun.wait()
+    waiting.cancel()
+    await asyncio.wait({waiting}, timeout=60)
+
+    assert waiting.cancelled()
+
+
+async def test_a_work_that_loses_its_cancellation_is_cancelled_once_more(monkeypatch):
+    monkeypatch.setattr(duties, "CANCEL_AGAIN", 0.01)
+    asked = 0
+
+    async def stubborn() -> None:
+        nonlocal asked
+        while asked < 2:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                asked += 1
+
+    async def brief() -> None:
+        await asyncio.sleep(0)
+
+    await asyncio.wait_for(duties.until_one_ends(stubborn(), brief()), 60)
+
+    assert asked == 2
