@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import codecs
-import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
-from html.entities import html5
 
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
+from connectors.events import unescaped
 from connectors.imap.markup import is_markup, lines_of
 
 _PART_LIMIT = 200
 _LONG = 4_000  # characters of a part behind the first that is a file, not an answer
 _SINGLE_BYTE = re.compile(r"cp\d+|iso8859|koi8|mac|ascii|latin")
 _CONTROLS = re.compile(r"[\x80-\x9f]")
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|([a-z][a-z0-9]{1,31}));", re.I)
 _WORD = re.compile(r"\w+")
 _NOT_WRITTEN = re.compile(r"<?https?://\S+|\[(?:image|cid|bild)[^\]]{0,200}\]", re.I)
 
@@ -81,18 +79,6 @@ def decoded(raw: bytes, charset: str | None) -> str:
             return raw.decode("utf-8", "replace")
     likely = detect_encoding(raw) or "cp1252"
     return raw.decode("cp1252" if likely in ("utf-8", "ascii") else likely, "replace")
-
-
-def unescaped(text: str) -> str:
-    """`&#39;`, `&amp;` and the like as characters, also where they were escaped twice."""
-    for _ in range(2):
-        text = _ENTITY.sub(_character, text)
-    return text
-
-
-def _character(entity: re.Match[str]) -> str:
-    is_known = entity[1] is None or f"{entity[1]};" in html5
-    return html.unescape(entity[0]) if is_known else entity[0]
 
 
 def _parts(mail: Message) -> Iterator[Message]:

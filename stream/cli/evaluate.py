@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,21 +71,9 @@ def evaluate_triage(data: Data, model: ShippedModel = None) -> None:
     """Precision and recall of tickets and of P1, and nDCG, on a file with the columns
     text,should_ticket,priority.
     """
-    from stream.brands import Brands
-    from stream.store.rows import as_stored
-    from stream.triage.evaluate import UnusableLabels
     from stream.triage.evaluate import evaluate_triage as measure
-    from stream.triage.judgement import Judge
 
-    judge = Judge(_analyzer(model), Brands(()))
-
-    try:
-        figures = measure(data, lambda events: [as_stored(stored) for stored in judge(events)])
-    except UnusableLabels as error:
-        raise UserError(str(error)) from None
-    except OSError as error:
-        raise UserError(f"{data}: {error.strerror}") from None
-    show.figures(figures)
+    _show_triage(measure, data, model)
 
 
 @evaluate.command("conversations")
@@ -97,20 +86,9 @@ def evaluate_conversations(
     """What the customer's last word does to the ticket: kept, lowered or closed, and how often
     wrongly, on a file of conversations that are settled, waiting or open.
     """
-    from stream.brands import Brands
-    from stream.store.rows import as_stored
     from stream.triage.conversations import evaluate_conversations as measure
-    from stream.triage.evaluate import UnusableLabels
-    from stream.triage.judgement import Judge
 
-    judge = Judge(_analyzer(model), Brands(()))
-    try:
-        figures = measure(data, lambda events: [as_stored(stored) for stored in judge(events)])
-    except UnusableLabels as error:
-        raise UserError(str(error)) from None
-    except OSError as error:
-        raise UserError(f"{data}: {error.strerror}") from None
-    show.figures(figures)
+    _show_triage(measure, data, model)
 
 
 @evaluate.command("replies")
@@ -131,6 +109,21 @@ def evaluate_replies(
         show.figures(measure(data, load_analyzer(settings), load_replier(settings), seed=seed))
     except EvaluationError as error:
         raise UserError(str(error)) from None
+
+
+def _show_triage(measure: Callable[..., dict[str, Any]], data: Path, model: Path | None) -> None:
+    """Print the figures of triage on labelled data. measure: of the data, by stored messages."""
+    from stream.brands import Brands
+    from stream.store.rows import stored_by
+    from stream.triage.evaluate import UnusableLabels
+    from stream.triage.judgement import Judge
+
+    try:
+        show.figures(measure(data, stored_by(Judge(_analyzer(model), Brands(())))))
+    except UnusableLabels as error:
+        raise UserError(str(error)) from None
+    except OSError as error:
+        raise UserError(f"{data}: {error.strerror}") from None
 
 
 def _sentiment_model(model: Path | None) -> Any:

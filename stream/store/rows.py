@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from connectors.events import Deleted, TextEvent, Transcript
+from connectors.events import Deleted, Event, TextEvent, Transcript
 from models.analysis import Analysis, Call, Moment
 from stream.postgres.database import halfvec_bytes, storable
 from stream.postgres.tables import Row
@@ -95,6 +95,13 @@ def _levels(scores: Mapping[str, Any]) -> tuple[float, ...] | None:
 def as_stored(judgement: Judgement) -> Message:
     """The judged event as triage reads it once it is stored."""
     return message(event_row(judgement))
+
+
+def stored_by(
+    judge: Callable[[Sequence[Event]], Iterable[Judgement]],
+) -> Callable[[Sequence[Event]], list[Message]]:
+    """Judges events and reads them as they would be stored: for measuring triage."""
+    return lambda events: [as_stored(judgement) for judgement in judge(events)]
 
 
 def signals(removed: Iterable[Row], added: Iterable[Row]) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 from stream.triage import points as weights
-from stream.triage.by_model import by_model
 from stream.triage.inbound import COMPLAINTS, REASONS, Inbound
 from stream.triage.ticket import Factor, Message, Step, shortened
 
@@ -29,7 +28,7 @@ def content(messages: Sequence[Inbound]) -> list[Factor]:
     Those of the most urgent message that the model read, or, where that is more, of what the others
     say together.
     """
-    read = [by_model(inbound.message, inbound.cues) for inbound in messages if inbound.is_read]
+    read = [list(inbound.factors) for inbound in messages if inbound.is_read]
     unread = [inbound for inbound in messages if not inbound.is_read]
     factors = max([*read, _weight(unread) if unread else []], key=total)
     steps = [inbound.message.failed for inbound in messages if inbound.message.failed is not None]
@@ -51,14 +50,6 @@ def circumstances(live: Sequence[Message], relevant: Sequence[Message]) -> list[
     relevant: the messages that need a person.
     """
     return [*_repeated_contact(live, relevant), *_reach(relevant)]
-
-
-def settled(points: int) -> list[Factor]:
-    """What their last word that it is sorted takes from so many points."""
-    calmed = max(weights.CALMED, P4 - points)
-    if calmed >= 0:
-        return []
-    return [Factor("sorted", calmed, "Their last word is that it is sorted")]
 
 
 def at_most(limit: int, factors: Sequence[Factor]) -> list[Factor]:

@@ -18,7 +18,7 @@ from stream.triage.points import (
     PASSAGE,
     SERVICE,
 )
-from stream.triage.ticket import Message
+from stream.triage.ticket import Factor, Message
 
 COMPLAINTS = ("grievance", "unanswered", "money")  # the groups of cues that are words of complaint
 REASONS = [name for name, (points, _) in SERVICE.items() if points >= ALONE]
@@ -32,10 +32,11 @@ _LETTERS = re.compile(r"[^\W\d_]")
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A customer's message and the cues in it, by group."""
+    """A customer's message and the cues in it, by group. factors: by the heads of triage."""
 
     message: Message
     cues: Mapping[str, tuple[Cue, ...]]
+    factors: tuple[Factor, ...] = ()
 
     def has(self, *groups: str) -> bool:
         return any(group in self.cues for group in groups)
@@ -98,7 +99,7 @@ class Inbound:
         if self._is_noise:
             return True
         if self.is_read:
-            return not by_model(self.message, self.cues)
+            return not self.factors
         if self.has(*_BODILY):
             return False
         return self.is_settled or (not self.is_needy and self._is_news_or_praise)
@@ -149,4 +150,5 @@ class Inbound:
 def read(message: Message) -> Inbound:
     """The message with its cues; without any where it could not be searched or weighed before."""
     is_searched = message.failed not in ("cues", "fold")
-    return Inbound(message, thesaurus().find(message.text) if is_searched else {})
+    cues = thesaurus().find(message.text) if is_searched else {}
+    return Inbound(message, cues, tuple(by_model(message, cues)))

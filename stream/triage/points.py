@@ -96,4 +96,3 @@ REPEAT, REPEAT_MOST = 4, 12  # for each further message without an answer
 REACH, REACH_FROM, REACH_MOST = 3, 1_000, 9  # for each tenfold of followers
 FOLLOW_UP = 14  # a call that ended with something left to do
 SOUR = 40  # a caller who loses patience, also while the call goes on
-CALMED = -30  # their last word is that it is sorted

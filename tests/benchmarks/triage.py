@@ -1,82 +1,98 @@
-"""Triage benchmark: triage against readers' labels of real public messages.
+"""Triage benchmark: triage against readers' labels of real messages, and how often it calls P1.
 
 `make bench-triage`, or `PYTHONPATH=tests python -m benchmarks.triage`. The labels stand in
-`tests/data/triage_real_labels.csv` by a hash of the text. The texts are looked for in the public
-sets (`../shared/data`, or EARSHOT_SHARED), whose rows are not part of the project.
+`tests/data/triage_real_labels.csv` by a hash of the text; the model learned from them. The texts
+are looked for in the public sets (`../shared/data`, or EARSHOT_SHARED), whose rows are not part of
+the project. Shares are of unlabelled messages; terse alarms and calm figures of speech are of
+`../shared/cases`, where that is at hand.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from models.training.corpus.data import shared_data
-from models.training.triage.labelled import key_of, public_texts
+from models.training.corpus.data import shared_data, text_hash
+from models.training.triage.labelled import SETS, read_keyed, texts_of
 from stream.bootstrap.loading import load_analyzer
 from stream.brands import Brands
 from stream.settings import Settings
-from stream.store.rows import as_stored
+from stream.store.rows import stored_by
 from stream.triage.evaluate import tickets_of
-from stream.triage.figures import measured
+from stream.triage.figures import NONE, measured
 from stream.triage.judgement import Judge
+from stream.triage.ticket import Ticket
 
 LABELS = Path(__file__).parents[1] / "data" / "triage_real_labels.csv"
+SHARES = {"replies/support_pairs.csv.gz": 3_000, "complaints/cfpb/cfpb_narratives.csv.gz": 200}
+CASES = ("short_alarms", "short_alarms_2", "triage")  # JSON lines with `id` and `text`
+
+Triage = Callable[[Sequence[str]], list[Ticket | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class RealLabel:
-    """level: P1 to P4 or none. sure: False where a colleague could decide otherwise."""
-
-    level: str
-    stratum: str
-    sure: bool
-
-
-def read_labels(path: Path = LABELS) -> dict[str, RealLabel]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return {
-            row["key"]: RealLabel(row["level"], row["stratum"], row["sure"] == "1")
-            for row in csv.DictReader(file)
-        }
+def evaluate(data: Path, triage: Triage) -> dict[str, Any]:
+    """The figures of all labelled rows, and of the random ones: these alone tell shares."""
+    rows = read_keyed(LABELS, data)
+    tickets = triage([row.text for row in rows])
+    parts = {"all": range(len(rows))} | {
+        "random": [place for place, row in enumerate(rows) if row.stratum == "random"]
+    }
+    return {
+        name: measured([rows[place].level for place in part], [tickets[place] for place in part])
+        for name, part in parts.items()
+        if part
+    }
 
 
-def labelled_texts(data: Path, labels: dict[str, RealLabel]) -> list[tuple[str, RealLabel]]:
-    """Every labelled text that the public sets below `data` hold, once."""
-    remaining = dict(labels)
-    rows: list[tuple[str, RealLabel]] = []
-    for text in public_texts(data):
-        label = remaining.pop(key_of(text), None)
-        if label is not None:
-            rows.append((text, label))
-    return rows
+def shares(data: Path, triage: Triage) -> dict[str, dict[str, int]]:
+    """How many of unlabelled messages get each level: those whose hashes come first."""
+    levels: dict[str, dict[str, int]] = {}
+    for name, count in SHARES.items():
+        if (data / name).exists():
+            texts = sorted(set(texts_of(data / name, SETS[name])), key=text_hash)
+            levels[name] = _levels(triage(list(islice(texts, count))))
+    return levels
 
 
-def evaluate(rows: Sequence[tuple[str, RealLabel]]) -> dict[str, Any]:
-    """The figures of all rows, and of the random ones, which alone tell shares as in life."""
-    judge = Judge(load_analyzer(Settings()), Brands(()))
-    tickets = tickets_of(
-        [text for text, _ in rows],
-        lambda events: [as_stored(judgement) for judgement in judge(events)],
-    )
-    figures: dict[str, Any] = {"all": measured([label.level for _, label in rows], tickets)}
-    random = [place for place, (_, label) in enumerate(rows) if label.stratum == "random"]
-    levels = [rows[place][1].level for place in random]
-    figures["random"] = measured(levels, [tickets[place] for place in random])
-    return figures
+def cases(folder: Path, triage: Triage) -> dict[str, dict[str, int]]:
+    """The levels of short alarms and of other small cases, by what their ids begin with."""
+    levels: dict[str, dict[str, int]] = {}
+    for name in CASES:
+        path = folder / f"{name}.jsonl"
+        if not path.exists():
+            continue
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        for kind in sorted({row["id"].partition(":")[0] for row in rows}):
+            texts = [row["text"] for row in rows if row["id"].startswith(f"{kind}:")]
+            levels[f"{name}, {kind}"] = _levels(triage(texts))
+    return levels
+
+
+def _levels(tickets: Sequence[Ticket | None]) -> dict[str, int]:
+    counts = Counter(ticket.level if ticket else NONE for ticket in tickets)
+    return dict(sorted(counts.items()))
 
 
 def main() -> None:
-    data, labels = shared_data(), read_labels()
-    rows = labelled_texts(data, labels)
-    if not rows:
+    data = shared_data()
+    if not any((data / name).exists() for name in SETS):
         sys.exit(f"no public set below {data}: EARSHOT_SHARED says where they are")
-    print(f"{len(rows):,} of {len(labels):,} labelled messages are at hand", file=sys.stderr)
-    print(json.dumps(evaluate(rows), indent=2))
+    messages = stored_by(Judge(load_analyzer(Settings()), Brands(())))
+
+    def triage(texts: Sequence[str]) -> list[Ticket | None]:
+        return tickets_of(texts, messages)
+
+    figures = {
+        "labelled": evaluate(data, triage),
+        "shares": shares(data, triage),
+        "cases": cases(data.parent / "cases" / "texts", triage),
+    }
+    print(json.dumps(figures, indent=2))
 
 
 if __name__ == "__main__":
