@@ -22,6 +22,7 @@ class Recoded(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    # io promises any buffer and hands over memoryviews
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         while not self._left:
             block = self._file.read(BLOCK)
