@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import pytest
 from shape import BANNED, PACKAGES, ROOT, functions_of, is_banned, map_of_rooms, measure, sources
@@ -64,3 +65,12 @@ def test_the_map_names_rooms_that_are_there():
     rows = map_of_rooms().splitlines()[2:]
 
     assert all((ROOT / row.split("`")[1]).exists() for row in rows)
+
+
+def test_no_test_clicks_whatever_says_some_words_first():
+    """The first of several places may be the words for a screen reader, as a live region is."""
+    chance = re.compile(r"get_by_text\([^)]*\)\.first\.(click|press|fill)")
+    wrong = [
+        path.name for path in ROOT.glob("tests/**/*.py") if chance.search(path.read_text("utf-8"))
+    ]
+    assert wrong == []

@@ -82,10 +82,10 @@ async def test_words_that_were_begun_wait_where_they_were_begun(store, engine, b
     await words.fill("So sorry, I am looking into your line")
     await note.fill("ask the network team")
 
-    await ben.page.get_by_text("my bag did not come").first.click()
+    await lines(ben.page).filter(has_text="my bag did not come").click()
     await expect(note).to_have_value("")
     await expect(words).to_have_count(0)
-    await ben.page.get_by_text("alarm pendant").first.click()
+    await lines(ben.page).filter(has_text="alarm pendant").click()
     await expect(words).to_have_value("So sorry, I am looking into your line")
     await expect(note).to_have_value("ask the network team")
 
