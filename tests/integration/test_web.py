@@ -7,8 +7,10 @@ import re
 import socket
 
 import aiohttp
+import nicegui
 import pytest
 from history import tweet
+from nicegui import Client
 from serving import TOKEN, EmptyStore, web
 
 from stream.postgres.database import open_engine
@@ -118,6 +120,45 @@ async def test_who_is_not_known_sees_nothing_but_whether_the_process_lives(path)
         assert [(await ask(address, page, token=None))[0] for page in ("/healthz", "/readyz")] == [
             200
         ] * 2
+
+
+NICEGUI = f"/_nicegui/{nicegui.__version__}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_nicegui/anything",
+        "/_nicegui/",
+        "/_nicegui/../x",
+        "/_nicegui/0.0.0/static/nicegui.js",
+        f"{NICEGUI}/static/nicegui.js",
+        f"{NICEGUI}/static/none",
+        f"{NICEGUI}/libraries/none",
+        f"{NICEGUI}/components/none.js",
+        f"{NICEGUI}/resources/none/none",
+        f"{NICEGUI}/dynamic_resources/none",
+        f"{NICEGUI}/esm/none/none",
+        f"{NICEGUI}/%00",
+        "/_nicegui_ws/socket.io/?EIO=4&transport=polling",
+    ],
+)
+async def test_the_console_s_files_cost_nothing_without_a_login_nor_where_there_are_none(
+    site, path, caplog
+):
+    before = set(Client.instances)
+    for token in (None, "earshot_" + "z" * 43, TOKEN):
+        for wanted in ("*/*", "text/html"):
+            status, _, body = await ask(site, path, token=token, Accept=wanted)
+            if token != TOKEN:
+                assert status in (303, 401), (token, wanted)
+                assert len(body) < 400
+            elif "_ws" not in path:
+                is_a_file = path.endswith(f"{NICEGUI}/static/nicegui.js")
+                assert status == (200 if is_a_file else 404), wanted
+                assert is_a_file or len(body) < 400
+    assert set(Client.instances) == before
+    assert caplog.records == []
 
 
 async def test_prometheus_needs_no_key_unless_it_comes_through_a_proxy():

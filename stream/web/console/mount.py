@@ -16,11 +16,14 @@ from nicegui.client import Client
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stream.web.console.shell import head
 from stream.web.http.origins import within
+from stream.web.http.problems import problem
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +68,7 @@ def serve_pages(app: FastAPI, paths: Collection[str]) -> None:
     pages.user_middleware.clear()
     Client.shared_head_html = head()
     pages._exception_handlers[:] = [_logged]
+    pages.add_exception_handler(404, _nothing_there)
     ui.run_with(
         app,
         title="earshot",
@@ -81,6 +85,12 @@ def serve_pages(app: FastAPI, paths: Collection[str]) -> None:
     # need of them.
     pages.user_middleware[:] = [Middleware(GZipMiddleware)]
     app.router.routes[-1] = Console(pages, paths)
+
+
+def _nothing_there(request: Request, _: Exception) -> Response:
+    """In place of NiceGUI's own page, which takes a client on the server and a line in the log."""
+    detail = "there is nothing at this address"
+    return problem(str(request.scope.get("request_id", "unknown")), 404, detail)
 
 
 def _logged(error: Exception) -> None:
