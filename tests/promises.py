@@ -114,6 +114,7 @@ PROMISES = {
         "integration/test_desk_bound",
         "integration/test_desk_people",
         "integration/test_login",
+        "integration/test_login_attacks",
         "integration/test_single_sign_on",
         "unit/test_keyring",
         "unit/test_origins",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
@@ -29,6 +29,7 @@ from stream.replies.store import Replies
 from stream.web.auth.callers import Caller, Callers
 from stream.web.auth.keyring import KeyRing
 from stream.web.auth.sign_on import IdentityProvider
+from stream.web.http.origins import Network
 from stream.web.live import Hub
 from stream.web.reads import Reads
 
@@ -107,6 +108,7 @@ def desk_services(
     taxonomy: Taxonomy,
     publish: Publish,
     base_url: str | None = None,
+    proxies: Collection[Network] = (),
     lag: Callable[[], Awaitable[int]] | None = None,
     training_mix: TrainingMix | None = None,
     write: Write | None = None,
@@ -135,7 +137,7 @@ def desk_services(
         monitor=Monitor(engine, lag=lag, training_mix=training_mix),
         people=People(engine),
         sessions=sessions,
-        callers=Callers(ring, sessions, base_url=base_url),
+        callers=Callers(ring, sessions, base_url=base_url, proxies=proxies),
         hub=Hub(url, engine),
         taxonomy=taxonomy,
         publish=publish,

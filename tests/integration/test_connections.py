@@ -203,7 +203,7 @@ async def receive_end(receive, ended):
 
 async def test_unfinished_heads_leave_room_for_who_finishes_theirs(monkeypatch):
     monkeypatch.setattr(bounds, "HEAD_SECONDS", 3_600.0)
-    monkeypatch.setattr("stream.web.server.Door", lambda: Door(most=20))
+    monkeypatch.setattr("stream.web.server.Door", lambda: Door(limit=20))
     async with web(EmptyStore()) as address, AsyncExitStack() as stack:
         opened = []
         for _ in range(30):
@@ -228,7 +228,7 @@ async def test_the_oldest_that_is_waited_for_makes_way():
         def cut(self):
             self.was_cut = True
 
-    door, connections = Door(most=3), [Cut() for _ in range(5)]
+    door, connections = Door(limit=3), [Cut() for _ in range(5)]
     for each in connections[:3]:
         door.wait_for(each)
     door.wait_for(connections[0])  # it did something: it is not the oldest any more

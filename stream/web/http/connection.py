@@ -30,8 +30,8 @@ _REFUSALS = {
 class Door:
     """The connections of one server that owe it a head or a body, the oldest first."""
 
-    def __init__(self, most: int = MOST_WAITED_FOR) -> None:
-        self._most = most
+    def __init__(self, limit: int = MOST_WAITED_FOR) -> None:
+        self._limit = limit
         self._waiting: dict[BoundedConnection, None] = {}
 
     def __len__(self) -> int:
@@ -41,7 +41,7 @@ class Door:
         """Also again: it counts as new."""
         self._waiting.pop(connection, None)
         self._waiting[connection] = None
-        if len(self._waiting) > self._most:
+        if len(self._waiting) > self._limit:
             oldest = next(iter(self._waiting))
             del self._waiting[oldest]
             oldest.cut()

@@ -63,7 +63,7 @@ class Edge:
     ) -> None:
         self._app, self._console, self._base_url = app, console, base_url
         self._metrics = RequestMetrics()
-        self._held = 0  # bytes of bodies beyond SMALL_BODY, of all requests that are under way
+        self._large = 0  # bytes of bodies beyond SMALL_BODY, of all requests that are under way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -112,23 +112,23 @@ class Edge:
 
     def _limited(self, receive: Receive, stack: ExitStack) -> Receive:
         """The body, counted as it comes. stack: ends with the request."""
-        received = held = 0
+        received = large = 0
 
         def release() -> None:
-            self._held -= held
+            self._large -= large
 
         stack.callback(release)
 
         async def take() -> Message:
-            nonlocal received, held
+            nonlocal received, large
             message = await receive()
             received += len(message.get("body", b""))
             if received > LARGEST_BODY:
                 raise refusal(413, _TOO_LARGE, Connection="close")
-            more = max(0, received - SMALL_BODY) - held
-            if more and self._held + more > LARGEST_TOGETHER:
+            more = max(0, received - SMALL_BODY) - large
+            if more and self._large + more > LARGEST_TOGETHER:
                 raise refusal(503, _TOO_MANY, retry_after=5, Connection="close")
-            held, self._held = held + more, self._held + more
+            large, self._large = large + more, self._large + more
             return message
 
         return take
