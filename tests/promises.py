@@ -126,6 +126,7 @@ PROMISES = {
         "integration/test_lazy_publisher",
         "integration/test_rest*",
         "integration/test_connections",
+        "integration/test_unstorable",
         "integration/test_web",
         "unit/test_desk*",
         "unit/test_ttl_cache",

@@ -43,7 +43,7 @@ class DeskServices:
     engine: the owner's. reads: for exports, which are streamed. reader_url: a read-only login for
     the caller, so that Postgres itself keeps other brands from them. write: drafts replies, in a
     thread; None where this process has no model for that. exports: a place for each that runs.
-    stream_readers: those of `/v1/stream`.
+    stream_readers: those of `/v1/stream`, and whose they are.
     """
 
     engine: AsyncEngine
@@ -67,7 +67,7 @@ class DeskServices:
     write: Write | None = None
     provider: IdentityProvider | None = None
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_EXPORTS))
-    stream_readers: set[object] = field(default_factory=set)
+    stream_readers: dict[object, str] = field(default_factory=dict)
     _bound: dict[frozenset[str], DeskServices] = field(default_factory=dict, repr=False)
 
     def of(self, caller: Caller) -> DeskServices:

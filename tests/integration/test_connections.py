@@ -265,7 +265,11 @@ async def test_large_bodies_share_a_bound_and_small_ones_pass_by_it():
             if message["type"] == "http.response.start":
                 told.append(message["status"])
 
-        await app({"type": "http", "method": "POST", "path": "/", "headers": []}, receive, send)
+        await app(
+            {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""},
+            receive,
+            send,
+        )
         return told[0]
 
     under_way = []

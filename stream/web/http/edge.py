@@ -92,7 +92,9 @@ class Edge:
             await send(message)
 
         try:
-            if _announced(scope) > LARGEST_BODY:
+            if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+                await problem(request_id, 422, _NUL)(scope, receive, answer)
+            elif _announced(scope) > LARGEST_BODY:
                 refused = problem(request_id, 413, _TOO_LARGE, headers={"Connection": "close"})
                 await refused(scope, receive, answer)
             else:
@@ -143,6 +145,7 @@ def _route(scope: Scope, console: Collection[str]) -> str:
 
 
 _TOO_LARGE = f"a request has at most {LARGEST_BODY // 1024**2} MiB; send fewer messages at once"
+_NUL = "an address with a NUL (%00) in it leads nowhere"
 _TOO_MANY = "too many large requests are under way; try again a little later"
 
 
