@@ -45,6 +45,7 @@ PROMISES = {
         "integration/test_desk_sql",
         "integration/test_retention",
         "integration/test_sql",
+        "unit/test_terminals",
         "integration/test_store*",
         "integration/test_views",
         "unit/test_database",
