@@ -167,6 +167,7 @@ PROMISES = {
         "integration/test_prometheus",
         "integration/test_traces",
         "unit/test_deploy",
+        "unit/test_deploy_tools",
         "unit/test_health",
         "unit/test_logs",
         "unit/test_metrics",
