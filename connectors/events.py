@@ -211,6 +211,9 @@ def _whole_characters(value: bytes) -> bytes:
 
 def wrong_field(error: ValidationError, place: slice = slice(None)) -> str:
     """The first fault of a record, in one line that quotes nothing. place: the part of its path."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    first = error.errors(include_input=False, include_url=False)[0]
     path = ".".join(str(part) for part in first["loc"][place])
-    return f"{path}: {first['msg']}" if path else str(first["msg"])
+    message = str(first["msg"])
+    if first["type"] == "union_tag_invalid":  # pydantic's own words quote the kind
+        message = f"kind is one of {first['ctx']['expected_tags']}"
+    return f"{path}: {message}" if path else message

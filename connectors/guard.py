@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import errno
 import socket
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 import aiohttp
+
+_COMPATIBLE = IPv6Network("::/96")  # an IPv4 address in its last 32 bits (RFC 4291, 2.5.5.1)
+_TRANSLATED = IPv6Network("64:ff9b::/96")  # the same, for NAT64 (RFC 6052)
+_SITE_LOCAL = IPv6Network("fec0::/10")  # deprecated, and still nobody's in public (RFC 3879)
 
 
 class PrivateAddress(OSError):
@@ -24,13 +28,17 @@ class PrivateAddress(OSError):
 def is_public(address: str) -> bool:
     """Does an IP address (no name) lie in the public internet, also one within an IPv6 address?"""
     ip = ip_address(address.partition("%")[0])
-    return ip.is_global and not ip.is_multicast and all(inner.is_global for inner in _wrapped(ip))
+    if not ip.is_global or ip.is_multicast or ip in _SITE_LOCAL:
+        return False
+    return all(inner.is_global and not inner.is_multicast for inner in _wrapped(ip))
 
 
 def _wrapped(ip: IPv4Address | IPv6Address) -> list[IPv4Address]:
     if isinstance(ip, IPv4Address):
         return []
     inner = [ip.ipv4_mapped, ip.sixtofour, ip.teredo[1] if ip.teredo else None]
+    if ip in _COMPATIBLE or ip in _TRANSLATED:
+        inner.append(IPv4Address(int(ip) & 0xFFFFFFFF))
     return [address for address in inner if address is not None]
 
 

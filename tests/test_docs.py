@@ -131,6 +131,24 @@ def test_every_dependency_is_bounded_and_was_tested_in_one_version():
     assert "://" not in lines
 
 
+def test_the_list_of_packages_is_made_by_tools_that_are_pinned_and_bounded():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    tools = {Requirement(tool).name for tool in project["optional-dependencies"]["sbom"]}
+    recipe = (ROOT / "Makefile").read_text().partition("\nsbom:")[2].partition("\n\n")[0]
+
+    [installed] = re.findall(r"-c constraints\.txt ([a-z -]+);", recipe)
+    assert set(installed.split()) == tools
+    assert {"sbom.json", "licences.md"} <= set((ROOT / ".gitignore").read_text().split())
+
+
+def test_a_version_of_the_console_s_library_with_published_faults_is_not_allowed():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {each.name: each.specifier for each in map(Requirement, project["dependencies"])}
+    faulty = ["3.0.0", "3.4.1", "3.12.1"]  # the last of them
+
+    assert list(wanted["nicegui"].filter(faulty)) == []
+
+
 def test_continuous_integration_runs_what_the_readme_types():
     typed = set(re.findall(r"^\$ make (\w+)", README, re.MULTILINE)) - {
         "image"

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Literal, get_args
@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from stream.errors import UserError
-from stream.postgres.database import reachable
+from stream.postgres.database import reachable, storable
 from stream.postgres.tables import Row, sessions, setup_codes, users
 
 Role = Literal["viewer", "agent", "lead", "admin"]
@@ -28,6 +28,8 @@ SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 200  # hashing a novel would be a way to keep the server busy
 LONGEST_NAME = 80
 SETUP_MINUTES = 15
+_ESTIMATED = 72  # characters that zxcvbn reads: within 0.1 s, whatever they are
+_UNKNOWN = 3  # of zxcvbn's scores, from 0 to 4
 
 _CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that are taken for another
 _ONE_AT_A_TIME = func.pg_advisory_xact_lock(func.hashtextextended("earshot setup", 0))
@@ -40,7 +42,8 @@ HASHER = PasswordHasher()
 class User:
     """A person who may log in. brands: those they are bound to; None: all.
 
-    login: their own role in Postgres, None where they have none.
+    login: their own role in Postgres, None where they have none. must_change_password: somebody
+    else knows it, so that they may do nothing else first.
     """
 
     id: int
@@ -49,13 +52,16 @@ class User:
     brands: frozenset[str] | None
     login: str | None
     disabled_at: datetime | None = None
+    must_change_password: bool = False
 
     def may(self, role: Role) -> bool:
         """Whether they may do what takes this role."""
         return ROLES.index(self.role) >= ROLES.index(role)
 
 
-USER = ("id", "name", "role", "brands", "login", "disabled_at")  # columns of a User
+USER = (  # columns of a User
+    *("id", "name", "role", "brands", "login", "disabled_at", "must_change_password"),
+)
 _USER = select(*(users.c[name] for name in USER))
 
 
@@ -90,6 +96,7 @@ class People:
 
     async def set_up(self, code: str, name: str, password: str) -> User:
         """Make the first user, an admin. Raises UserError for a code wrong, used or too old."""
+        await self.refuse_unknown(code)
         refuse_bad(name, password)
         hashed = await asyncio.to_thread(self._hasher.hash, password)
         async with reachable(), self._engine.begin() as connection:
@@ -99,21 +106,42 @@ class People:
             )
             row = (await connection.execute(used.returning(setup_codes.c.digest))).first()
             if row is None or await _has_users(connection):
-                raise UserError(
-                    "this code is wrong, used or older than 15 minutes; "
-                    "start `earshot web` for a new one"
-                )
+                raise _wrong_code()
             await connection.execute(delete(setup_codes))
             return await _insert(connection, name, hashed, "admin", None)
 
+    async def refuse_unknown(self, code: str) -> None:
+        """Raises UserError for a code as set_up does, but takes no lock, and hashes nothing."""
+        known = select(setup_codes.c.digest).where(
+            setup_codes.c.digest == _digest(code), setup_codes.c.expires_at > func.now()
+        )
+        async with reachable(), self._engine.connect() as connection:
+            if (await connection.execute(known)).first() is None:
+                raise _wrong_code()
+
     async def add(
-        self, name: str, password: str, role: Role, brands: Collection[str] | None = None
+        self,
+        name: str,
+        password: str,
+        role: Role,
+        brands: Collection[str] | None = None,
+        *,
+        temporary: bool = False,
     ) -> User:
-        """Raises UserError when the name is taken, or the password too easy to guess."""
+        """temporary: they must choose another password when they first log in.
+
+        Raises UserError when the name is taken, or the password too easy to guess.
+        """
         refuse_bad(name, password)
         hashed = await asyncio.to_thread(self._hasher.hash, password)
         async with reachable(), self._engine.begin() as connection:
-            return await _insert(connection, name, hashed, role, brands)
+            user = await _insert(connection, name, hashed, role, brands)
+            if temporary:
+                is_user = users.c.id == user.id
+                await connection.execute(
+                    update(users).where(is_user).values(must_change_password=True)
+                )
+            return replace(user, must_change_password=temporary)
 
     async def any(self) -> bool:
         """Whether anybody may log in, or could once: there is no setting up any more."""
@@ -134,10 +162,11 @@ class People:
             raise UserError(f"there is no user {name!r}; see `earshot user list`")
         return _user(row)
 
-    async def set_password(self, name: str, password: str) -> None:
-        """Ends all their sessions."""
+    async def set_password(self, name: str, password: str, *, temporary: bool = False) -> None:
+        """Ends all their sessions. temporary: they must choose another one when they log in."""
         refuse_bad(name, password)
-        await self._change(name, password_hash=await asyncio.to_thread(self._hasher.hash, password))
+        hashed = await asyncio.to_thread(self._hasher.hash, password)
+        await self._change(name, password_hash=hashed, must_change_password=temporary)
 
     async def set_role(self, name: str, role: Role, brands: Collection[str] | None) -> None:
         """Raises UserError where nobody would be left to administer. Ends all their sessions."""
@@ -170,7 +199,8 @@ class People:
         Takes as long for an unknown name.
         """
         async with reachable(), self._engine.connect() as connection:
-            query = select(users).where(users.c.name == name, users.c.disabled_at.is_(None))
+            is_theirs = users.c.name == storable(name)
+            query = select(users).where(is_theirs, users.c.disabled_at.is_(None))
             row = (await connection.execute(query)).mappings().one_or_none()
         hashed = _dummy_hash() if row is None else row["password_hash"]
         is_right = await asyncio.to_thread(_matches, hashed, password[:LONGEST_PASSWORD])
@@ -205,10 +235,29 @@ def refuse_bad(name: str, password: str) -> None:
         raise UserError("a name does not begin with key: - so do those of API keys in the history")
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise UserError(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
-    if len(set(password)) < 5 or name.casefold() in password.casefold():
+    is_their_name = name.casefold() in password.casefold()
+    if len(set(password)) < 5 or is_their_name or is_known(password, name):
         raise UserError(
             "this password is easily guessed; take several words that have nothing to do with you"
         )
+
+
+def is_known(password: str, name: str) -> bool:
+    """Whether a hundred million guesses find it: known passwords, names, dates, keys in a row.
+
+    Estimated by zxcvbn (Wheeler, USENIX Security 2016), whose first score that withstands guesses
+    of an online attack is 3.
+    """
+    from zxcvbn import zxcvbn  # its lists take a tenth of a second
+
+    beginning = password[:_ESTIMATED]
+    return int(zxcvbn(beginning, user_inputs=[name, "earshot"])["score"]) < _UNKNOWN
+
+
+def _wrong_code() -> UserError:
+    return UserError(
+        "this code is wrong, used or older than 15 minutes; start `earshot web` for a new one"
+    )
 
 
 async def _insert(
@@ -229,7 +278,7 @@ async def _has_users(connection: AsyncConnection) -> bool:
 
 
 def _user(row: Row) -> User:
-    fields = {name: row[name] for name in ("id", "name", "role", "login", "disabled_at")}
+    fields = {name: row[name] for name in USER if name != "brands"}
     return User(**fields, brands=None if row["brands"] is None else frozenset(row["brands"]))
 
 

@@ -61,6 +61,7 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
             taxonomy=model.taxonomy,
             publish=publish,
             base_url=settings.base_url,
+            proxies=settings.trusted_proxies,
             lag=parts.kafka.lag,
             training_mix=model.training_mix,
             write=_writer(settings),

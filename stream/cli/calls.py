@@ -170,7 +170,10 @@ class BadRows:
     def of(self, path: str) -> Callable[[BadRow], None]:
         def on_bad_row(bad: BadRow) -> None:
             self.count += 1
-            print(f"earshot: {path}, line {bad.line}: {bad.reason}", file=sys.stderr)
+            print(
+                f"earshot: {show.plain(path)}, line {bad.line}: {show.plain(bad.reason)}",
+                file=sys.stderr,
+            )
 
         return on_bad_row
 

@@ -11,6 +11,7 @@ import typer
 
 from stream.cli.on_store import run_on_parts, run_on_store
 from stream.cli.options import JsonLines, choice
+from stream.cli.show import plain
 from stream.errors import UserError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def dead_list(
             place = f"{letter.topic}[{letter.partition}]@{letter.offset}"
             print(
                 f"{letter.id:>6}  {letter.state:<9} {letter.created_at:%Y-%m-%d %H:%M:%S}"
-                f"  {place}  {letter.reason}"
+                f"  {plain(place)}  {plain(letter.reason)}"
             )
     if not letters:
         print("no dead letters", file=sys.stderr)

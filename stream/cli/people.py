@@ -36,6 +36,11 @@ Brands = Annotated[
     list[str] | None, typer.Option("--brand", help="Bind them to this brand; repeatable. Else all.")
 ]
 
+Temporary = Annotated[
+    bool,
+    typer.Option("--temporary", help="They must choose another password when they log in."),
+]
+
 group = typer.Typer(
     no_args_is_help=True,
     help="Who may log in to the console: add, list, role, password, disable, enable.",
@@ -57,6 +62,7 @@ def add(
     without_password: Annotated[
         bool, typer.Option("--without-password", help="They log in by single sign-on alone.")
     ] = False,
+    temporary: Temporary = False,
 ) -> None:
     """Make a user. The password is asked for, or read from standard input.
 
@@ -64,7 +70,9 @@ def add(
     tells.
     """
     password = secrets.token_urlsafe(48) if without_password else _password()
-    user = _on_people(lambda people: people.add(name, password, role.value, brand))
+    user = _on_people(
+        lambda people: people.add(name, password, role.value, brand, temporary=temporary)
+    )
     print(f"{user.name} may log in as {user.role}{_bound(user.brands)}")
 
 
@@ -119,10 +127,14 @@ def role(
 
 
 @group.command()
-def password(name: Name) -> None:
-    """Set a new password, asked for or read from standard input. They are logged out."""
+def password(name: Name, temporary: Temporary = False) -> None:
+    """Set a new password, asked for or read from standard input. They are logged out.
+
+    Needs the login of the database. In the console people change their own: a click on
+    their name.
+    """
     new = _password()
-    _on_people(lambda people: people.set_password(name, new))
+    _on_people(lambda people: people.set_password(name, new, temporary=temporary))
     print(f"{name} has a new password")
 
 

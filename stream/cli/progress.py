@@ -18,6 +18,8 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
+from stream.cli.show import plain
+
 if TYPE_CHECKING:
     from stream.bootstrap.replay import Progress
 
@@ -94,7 +96,10 @@ class BadRows:
         self.count += 1
         if self.count <= BAD_ROWS_SHOWN:
             self._console.print(
-                f"line {row.line}: {row.reason}", style="yellow", markup=False, highlight=False
+                f"line {row.line}: {plain(row.reason)}",
+                style="yellow",
+                markup=False,
+                highlight=False,
             )
         elif self.count == BAD_ROWS_SHOWN + 1:
             self._console.print(

@@ -84,7 +84,7 @@ def _losses(replayed: Summary) -> Iterator[str]:
     if replayed.too_large:
         yield f"{replayed.too_large:,} were too large for a message: `earshot dead list`"
     for reason, messages in replayed.skipped.most_common():
-        yield f"{messages:,} were not taken: {reason}"
+        yield f"{messages:,} were not taken: {plain(reason)}"
 
 
 def _stored(replayed: Summary) -> Iterator[str]:

@@ -95,7 +95,9 @@ def secrets(settings: Settings) -> set[str]:
     """
     values: set[str] = set()
     for _, setting in [*settings, *chain.from_iterable(read_networks().values())]:
-        if isinstance(setting, SecretStr):
+        if isinstance(setting, dict):
+            values |= {secret.get_secret_value() for secret in setting.values()}
+        elif isinstance(setting, SecretStr):
             value = setting.get_secret_value()
             values |= set(_PASSWORD.findall(value)) if "://" in value else {value}
     values |= {unquote(value) for value in values}

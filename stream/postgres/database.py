@@ -66,6 +66,14 @@ def why_away(error: BaseException) -> str | None:
     return None
 
 
+def is_unstorable(error: DBAPIError) -> bool:
+    """Whether a text was refused for a character that Postgres cannot hold: NUL, half a pair."""
+    cause = error.orig.__cause__ if error.orig is not None else None
+    if isinstance(cause, asyncpg.DataError) and isinstance(cause.__cause__, UnicodeError):
+        return True
+    return getattr(cause, "sqlstate", None) in ("22021", "22P05")
+
+
 @asynccontextmanager
 async def reachable() -> AsyncIterator[None]:
     """Raise DatabaseAway for every error that means so; let the others pass as they are.

@@ -47,6 +47,7 @@ OUT_OF_REACH = (
         "sessions",
         "setup_codes",
         "failed_logins",
+        "login_devices",
         "presence",
         "opted_out",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import io
 import json
 import math
 import re
@@ -36,6 +37,7 @@ _NOT_TEXT = _NUMBERS | frozenset(
 # Where a spreadsheet may begin a cell: at the start, and behind what some programs split at, quoted
 # or not. There a formula begins with one of these, after OWASP; also in full width, and behind what
 # is not seen.
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # but tab and the ends of lines
 _FORMULA = re.compile(
     r"(?:^|(?<=[;|\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]))"
     r"(?=[ \x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\xa0\xad\u061c\u115f\u1680\u180e\u2000-\u200f"
@@ -106,9 +108,13 @@ def write(answer: Rows, form: Format, out: TextIO) -> None:
 
     csv: after RFC 4180, a header line and the rows; a text that a spreadsheet would run begins with
     an apostrophe. json: one array of objects; times in ISO 8601, numbers as numbers unless that
-    would lose digits.
+    would lose digits. What a terminal would obey does not reach one.
     """
-    if form == "csv":
+    if form == "csv" and out.isatty():
+        page = io.StringIO(newline="")
+        _write_csv(answer, page)
+        out.write(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", page.getvalue()))
+    elif form == "csv":
         _write_csv(answer, out)
     elif form == "json":
         _write_json(answer, out)
@@ -246,6 +252,7 @@ def _write_json(answer: Rows, out: TextIO) -> None:
         for row in answer.rows
     )
     body = ",\n ".join(json.dumps(record, ensure_ascii=False) for record in objects)
+    body = _CONTROLS.sub(lambda control: f"\\u{ord(control[0]):04x}", body)
     out.write(f"[{body}]\n")
 
 

@@ -308,6 +308,7 @@ users = Table(
     Column("login", Text),
     Column("created_at", Moment, nullable=False),
     Column("disabled_at", Moment),
+    Column("must_change_password", Boolean, nullable=False, server_default="false"),
 )
 
 sessions = Table(
@@ -333,6 +334,15 @@ failed_logins = Table(
     Column("name", Text, nullable=False),
     Column("address", Text, nullable=False),
     Column("at", Moment, nullable=False),
+    Column("device", LargeBinary),
+)
+
+login_devices = Table(
+    "login_devices",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("used_at", Moment, nullable=False),
 )
 
 desk_clocks = Table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
@@ -29,6 +29,7 @@ from stream.replies.store import Replies
 from stream.web.auth.callers import Caller, Callers
 from stream.web.auth.keyring import KeyRing
 from stream.web.auth.sign_on import IdentityProvider
+from stream.web.http.origins import Network
 from stream.web.live import Hub
 from stream.web.reads import Reads
 
@@ -42,7 +43,7 @@ class DeskServices:
     engine: the owner's. reads: for exports, which are streamed. reader_url: a read-only login for
     the caller, so that Postgres itself keeps other brands from them. write: drafts replies, in a
     thread; None where this process has no model for that. exports: a place for each that runs.
-    stream_readers: those of `/v1/stream`.
+    stream_readers: those of `/v1/stream`, and whose they are.
     """
 
     engine: AsyncEngine
@@ -66,7 +67,7 @@ class DeskServices:
     write: Write | None = None
     provider: IdentityProvider | None = None
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_EXPORTS))
-    stream_readers: set[object] = field(default_factory=set)
+    stream_readers: dict[object, str] = field(default_factory=dict)
     _bound: dict[frozenset[str], DeskServices] = field(default_factory=dict, repr=False)
 
     def of(self, caller: Caller) -> DeskServices:
@@ -107,6 +108,7 @@ def desk_services(
     taxonomy: Taxonomy,
     publish: Publish,
     base_url: str | None = None,
+    proxies: Collection[Network] = (),
     lag: Callable[[], Awaitable[int]] | None = None,
     training_mix: TrainingMix | None = None,
     write: Write | None = None,
@@ -135,7 +137,7 @@ def desk_services(
         monitor=Monitor(engine, lag=lag, training_mix=training_mix),
         people=People(engine),
         sessions=sessions,
-        callers=Callers(ring, sessions, base_url=base_url),
+        callers=Callers(ring, sessions, base_url=base_url, proxies=proxies),
         hub=Hub(url, engine),
         taxonomy=taxonomy,
         publish=publish,

@@ -14,6 +14,8 @@ from connectors.events import TextEvent
 from stream.errors import UserError
 from stream.web.api.model import Model
 from stream.web.batcher import Batcher
+from stream.web.http.connection import IDLE_SECONDS, Door
+from stream.web.http.edge import LARGEST_BODY
 
 
 class Server(uvicorn.Server):
@@ -40,7 +42,10 @@ def configured(app: object) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         lifespan="on",  # the console starts with it
+        http=Door().opened,  # type: ignore[arg-type]  # a class to uvicorn, which only calls it
+        timeout_keep_alive=IDLE_SECONDS,
         ws="websockets-sansio",
+        ws_max_size=LARGEST_BODY,
         # seconds; a slow reader of a long answer must not hold the process
         timeout_graceful_shutdown=3,
         proxy_headers=False,

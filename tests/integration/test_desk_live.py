@@ -17,6 +17,7 @@ from sqlalchemy import text
 from stream.accounts.api_keys import ApiKeys
 from stream.accounts.sessions import Sessions
 from stream.postgres.database import open_engine
+from stream.web.api.changes import MAX_OF_ONE
 from stream.web.live import WAITING, Change, Changes, Hub, seen_by
 
 
@@ -219,3 +220,15 @@ def test_who_is_bound_to_a_brand_hears_of_its_rows_alone(ids, brands, seen):
     told = seen_by(frozenset({"Ours"}), Change("tickets", ids, 7), brands)
 
     assert told == (None if seen is None else Change("tickets", seen, 7))
+
+
+async def test_one_reader_may_have_so_many_streams_and_leaves_the_others_theirs(office):
+    ada, bob = await office.person("ada", "viewer"), await office.person("bob", "viewer")
+    async with AsyncExitStack() as stack:
+        for _ in range(MAX_OF_ONE):
+            await settled(await stack.enter_async_context(reading(ada)))
+        async with ada.session.get("/v1/stream", headers=ada.headers) as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (429, "10")
+            assert "20 streams of ada are open" in (await answer.json())["detail"]
+        async with reading(bob) as theirs:
+            await settled(theirs)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import socket
 
 import aiohttp
+import nicegui
 import pytest
+from benchmarks.console_clients import OpenConsole
 from history import tweet
+from nicegui import Client
+from people import quick_people
 from serving import TOKEN, EmptyStore, web
 
+from stream.accounts.sessions import Sessions
 from stream.postgres.database import open_engine
 from stream.postgres.schema import migrate
 from stream.store.queries import Queries
@@ -120,6 +126,44 @@ async def test_who_is_not_known_sees_nothing_but_whether_the_process_lives(path)
         ] * 2
 
 
+NICEGUI = f"/_nicegui/{nicegui.__version__}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_nicegui/anything",
+        "/_nicegui/",
+        "/_nicegui/../x",
+        "/_nicegui/0.0.0/static/nicegui.js",
+        f"{NICEGUI}/static/nicegui.js",
+        f"{NICEGUI}/static/none",
+        f"{NICEGUI}/libraries/none",
+        f"{NICEGUI}/components/none.js",
+        f"{NICEGUI}/resources/none/none",
+        f"{NICEGUI}/dynamic_resources/none",
+        f"{NICEGUI}/esm/none/none",
+        "/_nicegui_ws/socket.io/?EIO=4&transport=polling",
+    ],
+)
+async def test_the_console_s_files_cost_nothing_without_a_login_nor_where_there_are_none(
+    site, path, caplog
+):
+    before = set(Client.instances)
+    for token in (None, "earshot_" + "z" * 43, TOKEN):
+        for wanted in ("*/*", "text/html"):
+            status, _, body = await ask(site, path, token=token, Accept=wanted)
+            if token != TOKEN:
+                assert status in (303, 401), (token, wanted)
+                assert len(body) < 400
+            elif "_ws" not in path:
+                is_a_file = path.endswith(f"{NICEGUI}/static/nicegui.js")
+                assert status == (200 if is_a_file else 404), wanted
+                assert is_a_file or len(body) < 400
+    assert set(Client.instances) == before
+    assert caplog.records == []
+
+
 async def test_prometheus_needs_no_key_unless_it_comes_through_a_proxy():
     async with web(EmptyStore()) as address:
         assert (await ask(address, "/metrics", token=None, Host="web:8080"))[0] == 200
@@ -149,3 +193,34 @@ async def test_the_reference_needs_nothing_from_anywhere(site):
     assert "POST /v1/analyze" in body
     assert "default-src 'none'" in head
     assert not re.search(r"<(script|link|img)|(src|href)=.https?:", body)
+
+
+async def test_a_socket_speaks_for_its_own_page_alone(store, postgres_url, monkeypatch):
+    handled, arrived = [], asyncio.Event()
+
+    def handle(client, message):
+        handled.append((client.id, message["args"]))
+        if message["args"] == "the last":
+            arrived.set()
+
+    monkeypatch.setattr(Client, "handle_event", handle)
+    engine = open_engine(postgres_url)
+    people = quick_people(engine)
+    async with web(store, url=postgres_url) as address, aiohttp.ClientSession() as session:
+        pages = []
+        for number, (name, role) in enumerate((("ada", "admin"), ("vic", "viewer"))):
+            await people.add(name, "violet ladder seventeen", role)
+            token = await Sessions(engine).log_in(name, "violet ladder seventeen", "test")
+            page = OpenConsole(address, "none", number)
+            pages.append((page, await page.open(session, {"earshot_session": token})))
+        (ada, _), (vic, socket) = pages
+        for client, words in ((ada, "forged"), (vic, "own"), (ada, "again"), (vic, "the last")):
+            message = {"client_id": client._client, "listener_id": "1", "args": words, "id": 1}
+            await socket.send_str(f'42["event",{json.dumps(message)}]')
+        async with asyncio.timeout(60):
+            await arrived.wait()
+        for _, opened in pages:
+            await opened.close()
+    await engine.dispose()
+
+    assert handled == [(vic._client, "own"), (vic._client, "the last")]

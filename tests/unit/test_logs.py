@@ -28,6 +28,14 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().err.splitlines()
 
 
+def test_no_secret_of_a_hook_reaches_a_log(log, capsys):
+    set_up_logs(settings(hook_secrets="shop=a-hook-s-secret,desk=another=one"))
+
+    log.error("refused: %s and %s", "a-hook-s-secret", "another=one")
+
+    assert "secret" not in "".join(told(capsys))
+
+
 def settings(**more: str) -> Settings:
     return Settings(database_url=ADDRESS, kafka_password="hunter-two", **more)  # type: ignore[arg-type]
 

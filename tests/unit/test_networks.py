@@ -105,6 +105,13 @@ def test_a_word_can_break_no_rule():
         ("fd00::1", False),
         ("::ffff:10.0.0.1", False),
         ("2002:0a00:0001::", False),
+        ("::127.0.0.1", False),
+        ("::10.0.0.1", False),
+        ("64:ff9b::a9fe:a9fe", False),
+        ("64:ff9b::10.1.2.3", False),
+        ("64:ff9b::93.184.215.14", True),
+        ("fec0::1", False),
+        ("feff::1", False),
     ],
 )
 def test_private_addresses_are_known_however_they_are_written(address, public):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 from starlette.requests import HTTPConnection
 
@@ -13,25 +15,42 @@ def asked(peer: str = "203.0.113.9", scheme: str = "http", **headers: str) -> HT
     return HTTPConnection({"type": "http", "scheme": scheme, "client": (peer, 1), "headers": named})
 
 
+PROXIES = tuple(map(ip_network, ("10.0.0.0/24", "127.0.0.1/32", "2001:db8:1::/48")))
+
+
 @pytest.mark.parametrize(
     ("peer", "told", "counted"),
     [
         ("203.0.113.9", None, "203.0.113.9"),
         ("10.0.0.7", None, "10.0.0.7"),
         ("10.0.0.7", "198.51.100.4", "198.51.100.4"),
-        (
-            "127.0.0.1",
-            "made up, 198.51.100.4",
-            "198.51.100.4",
-        ),  # the last is what our own proxy saw
+        ("::ffff:10.0.0.7", "198.51.100.4", "198.51.100.4"),
+        ("127.0.0.1", "made up, 198.51.100.4", "198.51.100.4"),  # the last is what our proxy saw
+        ("127.0.0.1", "1.2.3.4, 198.51.100.4, 10.0.0.7", "198.51.100.4"),  # two of ours in a row
+        ("127.0.0.1", "10.0.0.9, 10.0.0.8", "10.0.0.9"),
         ("8.8.8.9", "198.51.100.4", "8.8.8.9"),  # no proxy of ours: it may lie
+        ("10.0.1.7", "198.51.100.4", "10.0.1.7"),  # not even within our own network
+        ("192.168.0.2", "198.51.100.4", "192.168.0.2"),
+        ("::1", "198.51.100.4", "::1"),
         ("10.0.0.7", "not an address", "10.0.0.7"),
-        ("10.0.0.7", "2001:db8::5", "2001:db8::5"),
+        ("10.0.0.7", "198.51.100.4, not an address", "10.0.0.7"),
+        ("10.0.0.7", "", "10.0.0.7"),
+        ("2001:db8:1::5", "2001:db8::5", "2001:db8::5"),
         ("unix socket", "198.51.100.4", "unix socket"),
     ],
 )
-def test_guesses_are_counted_by_who_a_proxy_of_ours_saw(peer, told, counted):
-    assert address_of(asked(peer, **({} if told is None else {"x_forwarded_for": told}))) == counted
+def test_guesses_are_counted_by_who_a_proxy_of_the_settings_saw(peer, told, counted):
+    connection = asked(peer, **({} if told is None else {"x_forwarded_for": told}))
+
+    assert address_of(connection, PROXIES) == counted
+    assert address_of(connection) == peer
+
+
+def test_several_headers_of_forwarding_are_one():
+    named = [(b"x-forwarded-for", b"1.2.3.4"), (b"x-forwarded-for", b"198.51.100.4")]
+    scope = {"type": "http", "scheme": "http", "client": ("10.0.0.7", 1), "headers": named}
+
+    assert address_of(HTTPConnection(scope), PROXIES) == "198.51.100.4"
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,12 @@ async def test_a_bad_message_is_buried_and_its_neighbours_survive(pipeline, stor
         encode(tweet()).replace(b"2026-03-12", b"9999-99-99"),
         encode(tweet()).replace(b'"x:1"', b'"no network"'),
         b"[" * 100_000,
+        encode(tweet()).replace(b'"kind":"tweet"', b'"kind":"my line is down \\u001b]0;x\\u0007"'),
+        encode(tweet()).replace(b'"kind":"tweet"', b'"kind":{"my line is down":1}'),
+        encode(tweet()).replace(b'"direction":"inbound"', b'"direction":"my line is down"'),
+        encode(tweet()).replace(b'"id":"x:1"', b'"id":"my line is down"'),
+        encode(tweet()).replace(b'"2026-03-12', b'"my line is down'),
+        encode(tweet()).replace(b'"kind"', b'"my line is down":1,"kind"') + b"my line is down",
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -83,7 +89,8 @@ async def test_what_is_no_event_is_buried_with_a_reason_that_quotes_nothing(pipe
 
     [letter] = store.letters
     assert letter.reason.startswith("not an event: ")
-    assert "my line is down" not in letter.reason
+    assert "my line" not in letter.reason
+    assert letter.reason.isprintable()
 
 
 async def test_one_event_that_can_never_be_saved_is_found_by_halving(pipeline, store):

@@ -19,6 +19,7 @@ from stream.web.live import Change, Changes, Hub
 
 HEARTBEAT = 15.0  # seconds; what lies between would cut a connection that is silent for long
 MAX_READERS = 500  # streams at once of one process
+MAX_OF_ONE = 20  # of them of one person or key
 
 _ID = re.compile(r"([0-9a-f]{8})-(\d{1,15})")
 _ANSWER: dict[int | str, dict[str, Any]] = {
@@ -64,19 +65,22 @@ async def stream(
     """
     if len(desk.stream_readers) >= MAX_READERS:
         raise refusal(503, "too many streams are open", retry_after=10)
+    if list(desk.stream_readers.values()).count(caller.name) >= MAX_OF_ONE:
+        detail = f"{MAX_OF_ONE} streams of {caller.name} are open; close one first"
+        raise refusal(429, detail, retry_after=10)
     ends = None if seconds is None else asyncio.get_running_loop().time() + seconds
     lines = _counted(
-        desk.stream_readers, _lines(desk.hub, desk.callers, caller, last_event_id, ends)
+        desk.stream_readers, caller, _lines(desk.hub, desk.callers, caller, last_event_id, ends)
     )
     return Streamed(lines, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 def _counted(
-    readers: set[object], lines: AsyncGenerator[bytes, None]
+    readers: dict[object, str], caller: Caller, lines: AsyncGenerator[bytes, None]
 ) -> AsyncGenerator[bytes, None]:
     """The lines of a reader who counts as one from now on, until the stream ends."""
     reader = object()
-    readers.add(reader)
+    readers[reader] = caller.name
 
     async def counted() -> AsyncGenerator[bytes, None]:
         try:
@@ -84,7 +88,7 @@ def _counted(
                 async for line in lines:
                     yield line
         finally:
-            readers.discard(reader)
+            readers.pop(reader, None)
 
     return counted()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
@@ -16,12 +17,25 @@ from stream.accounts.sessions import Session, Sessions
 from stream.accounts.users import ROLES, Role, User
 from stream.web.auth.keyring import KeyRing
 from stream.web.auth.watch import Watch
-from stream.web.http.origins import COOKIE, SECURE_COOKIE, is_same_origin
+from stream.web.http.origins import (
+    COOKIE,
+    SECURE_COOKIE,
+    Network,
+    address_of,
+    is_forwarded_by_stranger,
+    is_https,
+    is_same_origin,
+    is_trusted,
+    peer_of,
+)
 from stream.web.http.problems import refusal
 
 REMEMBERED = 5.0  # seconds that a session counts without a query; as long as a key does
 _MOST_REMEMBERED = 5_000  # sessions
+CHANGE_PATH = "/password"
+_FORWARDED = ("forwarded", "x-forwarded-for", "via")
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+log = logging.getLogger(__name__)
 
 _bearer = HTTPBearer(
     auto_error=False,
@@ -57,6 +71,10 @@ class Caller:
         """Whether a browser's cookie identifies them; another page can make a browser send it."""
         return self.key is None
 
+    @property
+    def must_change_password(self) -> bool:
+        return self.by_session and self.user is not None and self.user.must_change_password
+
     def may(self, role: Role) -> bool:
         """Whether they may do what takes this role."""
         return ROLES.index(self.role) >= ROLES.index(role)
@@ -80,9 +98,11 @@ class Callers:
         sessions: Sessions | None = None,
         *,
         base_url: str | None = None,
+        proxies: Collection[Network] = (),
     ) -> None:
         self._ring, self._sessions = ring, sessions
         self.base_url = base_url
+        self._proxies, self._has_warned = tuple(proxies), False
         self._known: dict[str, tuple[Session, float]] = {}  # by token, and until when
         self.watch = Watch(self._ended)
 
@@ -96,7 +116,9 @@ class Callers:
             kind, _, token = authorization.partition(" ")
             token = token.strip() if kind.lower() == "bearer" else ""
             return _of_key(await self._key(token), token)
-        token = connection.cookies.get(SECURE_COOKIE) or connection.cookies.get(COOKIE) or ""
+        # Over https a plain cookie may be one that a sister host has set.
+        cookie = SECURE_COOKIE if is_https(connection, self.base_url) else COOKIE
+        token = connection.cookies.get(cookie, "")
         session = await self._session(token) if token else None
         return None if session is None else _of_session(session, token)
 
@@ -110,6 +132,21 @@ class Callers:
             return None if key is None else _of_key(key, caller.token)
         session = await self._session(caller.token, touch=False)
         return None if session is None else _of_session(session, caller.token)
+
+    def address_of(self, connection: HTTPConnection) -> str:
+        """The client's address, as far as it can be believed."""
+        if not self._has_warned and is_forwarded_by_stranger(connection, self._proxies):
+            self._has_warned = True
+            log.warning(
+                "requests come through a proxy that EARSHOT_TRUSTED_PROXIES does not name: "
+                "logins of everybody behind it are counted together"
+            )
+        return address_of(connection, self._proxies)
+
+    def came_through_proxy(self, connection: HTTPConnection) -> bool:
+        """Whether a proxy says so, or is known to be one."""
+        says_so = any(name in connection.headers for name in _FORWARDED)
+        return says_so or is_trusted(peer_of(connection), self._proxies)
 
     def forget(self, token: str) -> None:
         """The session was ended here: it no longer counts, not even for its cached seconds."""
@@ -125,12 +162,18 @@ class Callers:
                 "log in at /login, or send an API key: `Authorization: Bearer earshot_...`",
                 WWW_Authenticate="Bearer",
             )
+        self.refuse_first_password(caller)
         if not caller.may(role):
             raise refusal(403, f"this takes the role {role}; {caller.name} is {caller.role}")
         self.refuse_forged(request, caller)
         if caller.key is not None:
             self._ring.charge(caller.key, 1)
         return caller
+
+    def refuse_first_password(self, caller: Caller) -> None:
+        """Raises a 403 for who has a password that somebody else knows, and no other yet."""
+        if caller.must_change_password:
+            raise refusal(403, f"choose a password of your own first, at {CHANGE_PATH}")
 
     def refuse_forged(self, request: Request, caller: Caller) -> None:
         """Raises a 403 where another site's page made a browser send this request.

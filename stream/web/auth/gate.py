@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stream.errors import DatabaseAway
-from stream.web.auth.callers import Caller, Callers
+from stream.web.auth.callers import CHANGE_PATH, Caller, Callers
 from stream.web.auth.sign_on import PATHS
 from stream.web.http.origins import is_same_origin, within
 from stream.web.http.plain import away_page, wants_page
@@ -20,6 +20,8 @@ from stream.web.http.problems import problem
 # Routes under /v1 recognise their caller by dependencies of their own, which stand in the OpenAPI
 # document.
 ALWAYS_OPEN = ("/healthz", "/readyz", "/metrics", "/login", *PATHS, "/setup", "/v1/")
+
+_FIRST_PATHS = (CHANGE_PATH, "/logout")  # of who has no password of their own yet
 
 
 class Gate:
@@ -51,6 +53,7 @@ class Gate:
             if caller is not None:
                 scope["caller"] = caller
                 self._refuse_forged(connection, caller)
+                answer = self._led_to_password(connection, caller)
         except HTTPException as error:
             answer = problem(_id(scope), error.status_code, error.detail, headers=error.headers)
         except DatabaseAway:
@@ -68,13 +71,18 @@ class Gate:
         elif caller.by_session and not is_same_origin(connection, self._callers.base_url):
             raise HTTPException(403, "this page is not earshot's own")
 
+    def _led_to_password(self, connection: HTTPConnection, caller: Caller) -> Response | None:
+        """Where somebody else knows their password: they choose their own before anything else."""
+        if not caller.must_change_password or connection.scope["path"] in _FIRST_PATHS:
+            return None
+        if _is_page(connection):
+            return RedirectResponse(CHANGE_PATH, 303)
+        self._callers.refuse_first_password(caller)
+        return None
+
     async def _turned_away(self, connection: HTTPConnection) -> Response:
         scope = connection.scope
-        if (
-            scope["type"] == "http"
-            and scope["method"] in ("GET", "HEAD")
-            and wants_page(connection)
-        ):
+        if _is_page(connection):
             if not await self._anybody():
                 return RedirectResponse("/setup", 303)
             goal = scope["path"]
@@ -84,6 +92,12 @@ class Gate:
             return RedirectResponse(login, 303)
         detail = "log in at /login, or send an API key: `Authorization: Bearer earshot_...`"
         return problem(_id(scope), 401, detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _is_page(connection: HTTPConnection) -> bool:
+    scope = connection.scope
+    is_read = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+    return is_read and wants_page(connection)
 
 
 def _away(connection: HTTPConnection) -> Response:

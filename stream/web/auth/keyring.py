@@ -147,7 +147,7 @@ class Guard:
             request: Request,
             credentials: HTTPAuthorizationCredentials | None = Security(_bearer),
         ) -> None:
-            if credentials is not None or came_through_proxy(request):
+            if credentials is not None or request.app.state.callers.came_through_proxy(request):
                 await self._key(credentials, "read")
 
         return scraper
@@ -168,7 +168,3 @@ class Guard:
         if scope not in key.scopes:
             raise refusal(403, f"the key {key.prefix}... lacks the scope {scope}")
         return key
-
-
-def came_through_proxy(request: Request) -> bool:
-    return any(name in request.headers for name in ("forwarded", "x-forwarded-for", "via"))

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 from html import escape
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
-from stream.accounts.sessions import LONGEST, Sessions, TooManyGuesses, WrongPassword
+from stream.accounts.guesses import Guess, TooManyGuesses
+from stream.accounts.sessions import Sessions, WrongPassword
 from stream.accounts.users import SETUP_MINUTES, SHORTEST_PASSWORD, People
 from stream.errors import UserError
 from stream.web.auth.callers import Callers, caller_of
-from stream.web.auth.keyring import TokenBucket
+from stream.web.auth.forms import (
+    Hashing,
+    alert,
+    device_of,
+    end_session,
+    logged_in,
+    login_page,
+    read_form,
+    session_answer,
+)
+from stream.web.auth.password import BUSY, password_routes
 from stream.web.auth.sign_on import PATH as SIGN_ON
 from stream.web.auth.sign_on import IdentityProvider, mount_sign_on
-from stream.web.http.origins import (
-    COOKIE,
-    SECURE_COOKIE,
-    address_of,
-    is_https,
-    is_same_origin,
-    local_path,
-)
-from stream.web.http.plain import plain_page
+from stream.web.auth.turns import TooBusy
+from stream.web.http.origins import COOKIE, SECURE_COOKIE, local_path
 from stream.web.http.problems import refusal
-
-LARGEST_FORM = 16 * 1024  # bytes
-HASHES = 2  # passwords checked at the same time: each takes 64 MiB and a core
 
 
 def mount_login(
@@ -39,19 +39,20 @@ def mount_login(
     provider: IdentityProvider | None = None,
 ) -> None:
     """The three pages, on an application whose gate leaves `/login` and `/setup` open."""
-    hashing = asyncio.Semaphore(HASHES)
+    hashing = Hashing()
     signs_on = provider is not None
     app.include_router(_login_routes(people, sessions, callers, hashing, signs_on=signs_on))
     app.include_router(_setup_routes(people, sessions, callers, hashing))
     app.include_router(_logout_routes(sessions, callers))
+    app.include_router(password_routes(people, sessions, callers, hashing))
     if provider is not None:
         mount_sign_on(
             app,
             provider,
             sessions,
             callers,
-            into=lambda request, token, goal: _into(request, callers, token, goal),
-            refused=lambda reason: _page(_login("/", wrong=reason, signs_on=True), 403),
+            into=lambda request, token, goal: session_answer(request, callers, token, goal),
+            refused=lambda reason: login_page(_login("/", wrong=reason, signs_on=True), 403),
         )
 
 
@@ -59,7 +60,7 @@ def _login_routes(
     people: People,
     sessions: Sessions,
     callers: Callers,
-    hashing: asyncio.Semaphore,
+    hashing: Hashing,
     *,
     signs_on: bool,
 ) -> APIRouter:
@@ -71,53 +72,57 @@ def _login_routes(
             return RedirectResponse("/setup", 303)
         if await callers.of(request) is not None:
             return RedirectResponse(local_path(next), 303)
-        return _page(_login(local_path(next), signs_on=signs_on))
+        return login_page(_login(local_path(next), signs_on=signs_on))
 
     @router.post("/login")
     async def log_in(request: Request) -> Response:
-        fields = await _form(request, callers)
+        fields = await read_form(request, callers)
         name, goal = fields.get("name", "").strip(), local_path(fields.get("next", "/"))
         try:
-            async with hashing:
-                token = await sessions.log_in(name, fields.get("password", ""), address_of(request))
+            device, address = device_of(request, name), callers.address_of(request)
+            guess = await sessions.guesses.begin(name, address, device)
+            async with hashing.turn(guess):
+                login = await sessions.enter(guess, fields.get("password", ""))
         except WrongPassword as error:
-            return _page(_login(goal, name, str(error), signs_on=signs_on), 403)
+            return login_page(_login(goal, name, str(error), signs_on=signs_on), 403)
         except TooManyGuesses as error:
             headers = {"Retry-After": str(error.seconds)}
-            return _page(_login(goal, name, str(error), signs_on=signs_on), 429, headers)
-        await _end(request, sessions, callers)  # the session that this browser had
-        return _into(request, callers, token, goal)
+            return login_page(_login(goal, name, str(error), signs_on=signs_on), 429, headers)
+        except TooBusy:
+            page = _login(goal, name, BUSY, signs_on=signs_on)
+            return login_page(page, 503, {"Retry-After": "5"})
+        await end_session(request, sessions, callers)
+        return logged_in(request, callers, name, login, goal)
 
     return router
 
 
 def _setup_routes(
-    people: People, sessions: Sessions, callers: Callers, hashing: asyncio.Semaphore
+    people: People, sessions: Sessions, callers: Callers, hashing: Hashing
 ) -> APIRouter:
     router = APIRouter(include_in_schema=False)
-    codes = TokenBucket(0.5, 10)  # tries of the code a second, of everybody; it has 60 bits
 
     @router.get("/setup")
     async def setup_form() -> Response:
-        return RedirectResponse("/login", 303) if await people.any() else _page(_setup())
+        return RedirectResponse("/login", 303) if await people.any() else login_page(_setup())
 
     @router.post("/setup")
     async def set_up(request: Request) -> Response:
-        fields = await _form(request, callers)
-        wait = codes.take(1)
-        if wait:
-            headers = {"Retry-After": str(int(wait) + 1)}
-            return _page(_setup(fields, "too many tries; wait a little"), 429, headers)
+        fields = await read_form(request, callers)
         name, password = fields.get("name", "").strip(), fields.get("password", "")
         if password != fields.get("again", ""):
-            return _page(_setup(fields, "the two passwords differ"), 422)
+            return login_page(_setup(fields, "the two passwords differ"), 422)
         try:
-            async with hashing:
-                await people.set_up(fields.get("code", ""), name, password)
-                token = await sessions.log_in(name, password, address_of(request))
+            # Whoever tries wrong codes, however many, keeps nobody out: a code has 60 bits.
+            await people.refuse_unknown(fields.get("code", ""))
+            guess = Guess(name, callers.address_of(request))
+            async with hashing.turn(guess):
+                user = await people.set_up(fields.get("code", ""), name, password)
         except UserError as error:
-            return _page(_setup(fields, str(error)), 422)
-        return _into(request, callers, token, "/")
+            return login_page(_setup(fields, str(error)), 422)
+        except TooBusy:
+            return login_page(_setup(fields, BUSY), 503, {"Retry-After": "5"})
+        return logged_in(request, callers, name, await sessions.begin(user, guess), "/")
 
     return router
 
@@ -127,10 +132,10 @@ def _logout_routes(sessions: Sessions, callers: Callers) -> APIRouter:
 
     @router.post("/logout")
     async def log_out(request: Request) -> Response:
-        fields, caller = await _form(request, callers), caller_of(request)
+        fields, caller = await read_form(request, callers), caller_of(request)
         if not caller.by_session or fields.get("csrf") != caller.csrf:
             raise refusal(403, "this form is not of your session; load the page again")
-        await _end(request, sessions, callers)
+        await end_session(request, sessions, callers)
         answer = RedirectResponse("/login", 303)
         for cookie in (COOKIE, SECURE_COOKIE):
             answer.delete_cookie(
@@ -141,53 +146,6 @@ def _logout_routes(sessions: Sessions, callers: Callers) -> APIRouter:
     return router
 
 
-async def _form(request: Request, callers: Callers) -> dict[str, str]:
-    """The fields of a form of ours. Raises a refusal for another site's, and for no form."""
-    if not is_same_origin(request, callers.base_url, unknown=True):
-        raise refusal(403, "this form was sent by another page than earshot's own")
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_FORM:
-            raise refusal(413, "this form is too large")
-    try:
-        fields = parse_qs(bytes(body).decode(), keep_blank_values=True, max_num_fields=20)
-    except ValueError:
-        raise refusal(400, "this is no form") from None
-    return {name: values[-1] for name, values in fields.items()}
-
-
-def _into(request: Request, callers: Callers, token: str, goal: str) -> Response:
-    """The answer that sets the session's cookie and leads on to `goal`.
-
-    Lax, not strict: a link in an alert must lead a person who is logged in to its ticket. No other
-    page can write.
-    """
-    secure = is_https(request, callers.base_url)
-    answer = RedirectResponse(goal, 303)
-    answer.set_cookie(
-        SECURE_COOKIE if secure else COOKIE,
-        token,
-        max_age=int(LONGEST.total_seconds()),
-        httponly=True,
-        secure=secure,
-        samesite="lax",
-    )
-    return answer
-
-
-async def _end(request: Request, sessions: Sessions, callers: Callers) -> None:
-    for cookie in (COOKIE, SECURE_COOKIE):
-        token = request.cookies.get(cookie)
-        if token:
-            await sessions.log_out(token)
-            callers.forget(token)
-
-
-def _page(body: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return plain_page("log in", body, status, headers)
-
-
 def _login(goal: str, name: str = "", wrong: str = "", *, signs_on: bool = False) -> str:
     other = (
         f'<p><a href="{SIGN_ON}?next={quote(goal, safe="")}">Single sign-on</a></p>'
@@ -195,7 +153,7 @@ def _login(goal: str, name: str = "", wrong: str = "", *, signs_on: bool = False
         else ""
     )
     focus = ("", " autofocus") if name else (" autofocus", "")
-    return f"""<h1>earshot</h1><p>Log in to the desk.</p>{_alert(wrong)}
+    return f"""<h1>earshot</h1><p>Log in to the desk.</p>{alert(wrong)}
 <form method="post" action="/login"><input type="hidden" name="next" value="{escape(goal)}">
 <label for="name">Name</label>
 <input id="name" name="name" value="{escape(name)}" autocomplete="username" required{focus[0]}>
@@ -210,7 +168,7 @@ def _setup(fields: dict[str, str] | None = None, wrong: str = "") -> str:
     return f"""<h1>earshot</h1><p>Nobody can log in yet. Make the first user, an admin, with the \
 code that
 <code>earshot web</code> printed when it started; it is good once, for {SETUP_MINUTES} \
-minutes.</p>{_alert(wrong)}
+minutes.</p>{alert(wrong)}
 <form method="post" action="/setup">
 <label for="code">Code</label>
 <input class="code" id="code" name="code" value="{code}" autocomplete="one-time-code" required \
@@ -222,9 +180,3 @@ autocomplete="username" required>
 <label for="again">The password again</label>
 <input id="again" name="again" type="password" autocomplete="new-password" required>
 <button>Begin</button></form>"""
-
-
-def _alert(wrong: str) -> str:
-    if not wrong:
-        return ""
-    return f'<p role="alert">{escape(wrong[:1].upper() + wrong[1:])}.</p>'

@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 
 from stream.accounts.sessions import Sessions, WrongPassword
 from stream.web.auth.callers import Callers
-from stream.web.http.origins import address_of, is_https, local_path
+from stream.web.http.origins import is_https, local_path
 
 PATH = "/login/oidc"
 BACK = "/login/oidc/callback"
@@ -92,7 +92,7 @@ def mount_sign_on(
         _, nonce, verifier, goal = attempt
         try:
             name = await provider.finish(code, _back(request, callers), nonce, verifier)
-            token = await sessions.vouched(name, address_of(request))
+            token = await sessions.vouched(name, callers.address_of(request))
         except NotSignedOn as error:
             return refused(str(error))
         except WrongPassword:

@@ -6,9 +6,10 @@ from fastapi import FastAPI
 
 from stream.web.desk_services import DeskServices
 
-OPEN_PATHS: tuple[str, ...] = ("/_nicegui/", "/favicon.ico")  # static files that need no login
+OPEN_PATHS: tuple[str, ...] = ("/favicon.ico",)  # the one file that a page of the login loads
 CONSOLE_PATHS: tuple[str, ...] = (  # whose answers may load scripts and styles of ours
     *OPEN_PATHS,
+    "/_nicegui/",
     "/_nicegui_ws/",
     "/",
     "/tickets/",

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NoReturn
 
 import nicegui
 from fastapi import FastAPI
 from nicegui import app as pages
-from nicegui import ui
+from nicegui import core, ui
 from nicegui.client import Client
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stream.web.console.shell import head
 from stream.web.http.origins import within
+from stream.web.http.problems import problem
 
 log = logging.getLogger(__name__)
 
 # the version stands in the address: it can be kept for ever
 _IMMUTABLE = f"/_nicegui/{nicegui.__version__}/"
 
+_FROM_A_PAGE = ("event", "javascript_response", "ack", "log")  # messages of its socket
 AWAY = 30.0  # seconds that a browser may be gone, as in a tunnel, and find its page as it was
 _MARK = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20">'
@@ -65,6 +69,7 @@ def serve_pages(app: FastAPI, paths: Collection[str]) -> None:
     pages.user_middleware.clear()
     Client.shared_head_html = head()
     pages._exception_handlers[:] = [_logged]
+    pages.add_exception_handler(404, _nothing_there)
     ui.run_with(
         app,
         title="earshot",
@@ -81,6 +86,35 @@ def serve_pages(app: FastAPI, paths: Collection[str]) -> None:
     # need of them.
     pages.user_middleware[:] = [Middleware(GZipMiddleware)]
     app.router.routes[-1] = Console(pages, paths)
+    handlers = core.sio.handlers["/"]
+    for name in _FROM_A_PAGE:
+        handlers[name] = _OwnPage.around(handlers[name])
+
+
+class _OwnPage:
+    """What a socket sends counts for its own page alone, whatever page it names in it.
+
+    NiceGUI itself takes whoever knows the number of a page for its visitor.
+    """
+
+    def __init__(self, handler: Callable[[str, Any], Any]) -> None:
+        self._handler = handler
+
+    @classmethod
+    def around(cls, handler: Callable[[str, Any], Any]) -> _OwnPage:
+        return handler if isinstance(handler, cls) else cls(handler)
+
+    def __call__(self, socket: str, message: Any) -> Any:
+        page = message.get("client_id") if isinstance(message, dict) else None
+        if page in core.sio.rooms(socket):
+            return self._handler(socket, message)
+        return None
+
+
+def _nothing_there(request: Request, _: Exception) -> Response:
+    """In place of NiceGUI's own page, which takes a client on the server and a line in the log."""
+    detail = "there is nothing at this address"
+    return problem(str(request.scope.get("request_id", "unknown")), 404, detail)
 
 
 def _logged(error: Exception) -> None:

@@ -87,7 +87,7 @@ class PeoplePage:
     async def _add(self, caller: Caller, payload: Any) -> None:
         name, role, brands = _text(payload, "name").strip(), _role(payload), _brands(payload)
         password = _password()
-        await self._services.people.add(name, password, role, brands)
+        await self._services.people.add(name, password, role, brands, temporary=True)
         await self._note(caller, "user add", name, role=role, brands=brands)
         self.view.tell(
             secret={"of": "person", "words": f"The first password of {name}", "token": password}
@@ -117,7 +117,7 @@ class PeoplePage:
 
     async def _password(self, caller: Caller, name: Any) -> None:
         password = _password()
-        await self._services.people.set_password(str(name), password)
+        await self._services.people.set_password(str(name), password, temporary=True)
         await self._note(caller, "user password", str(name))
         self.view.tell(
             secret={"of": "password", "words": f"The new password of {name}", "token": password}
@@ -175,7 +175,7 @@ def _key(key: Key) -> dict[str, Any]:
 
 
 def _password() -> str:
-    """96 random bits, shown once; `earshot user password` sets one of the person's own."""
+    """96 random bits, shown once; the person must choose one of their own when they log in."""
     return "-".join(secrets.token_hex(3) for _ in range(4))
 
 

@@ -14,7 +14,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from stream.accounts.users import Role
 from stream.errors import DatabaseAway
-from stream.web.auth.callers import Caller, caller_of
+from stream.web.auth.callers import CHANGE_PATH, Caller, caller_of
 from stream.web.desk_services import DeskServices
 
 log = logging.getLogger(__name__)
@@ -171,11 +171,21 @@ def _header(caller: Caller, path: str) -> None:
         _navigation(caller, path)
         with tag("div", classes="self"):
             _theme_switch()
-            with tag("span", classes="who", title=f"{caller.name}, {caller.role}"):
-                tag("b", caller.name)
-                tag("small", caller.role)
+            _visitor(caller)
             if caller.csrf:
                 _log_out_button(caller.csrf)
+
+
+def _visitor(caller: Caller) -> None:
+    """Their name, which leads to their password."""
+    title = f"{caller.name}, {caller.role}"
+    if caller.by_session:
+        link = tag("a", classes="who", href=CHANGE_PATH, title=f"{title}: change your password")
+    else:
+        link = tag("span", classes="who", title=title)
+    with link:
+        tag("b", caller.name)
+        tag("small", caller.role)
 
 
 def _navigation(caller: Caller, path: str) -> None:

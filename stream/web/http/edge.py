@@ -7,9 +7,10 @@ import re
 import time
 import uuid
 from collections.abc import Collection
+from contextlib import ExitStack
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stream.errors import where
@@ -20,6 +21,8 @@ from stream.web.http.problems import problem, refusal
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 2 * 1024 * 1024  # bytes
+SMALL_BODY = 64 * 1024  # bytes; larger ones share LARGEST_TOGETHER
+LARGEST_TOGETHER = 64 * 1024 * 1024  # bytes of the bodies of all requests that are under way
 
 _CLIENT_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _POLICY = "Content-Security-Policy"
@@ -60,6 +63,7 @@ class Edge:
     ) -> None:
         self._app, self._console, self._base_url = app, console, base_url
         self._metrics = RequestMetrics()
+        self._large = 0  # bytes of bodies beyond SMALL_BODY, of all requests that are under way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -88,11 +92,16 @@ class Edge:
             await send(message)
 
         try:
-            if _announced(scope) > LARGEST_BODY:
+            if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+                await problem(request_id, 422, _NUL)(scope, receive, answer)
+            elif _announced(scope) > LARGEST_BODY:
                 refused = problem(request_id, 413, _TOO_LARGE, headers={"Connection": "close"})
                 await refused(scope, receive, answer)
             else:
-                await self._app(scope, _limited(receive), answer)
+                with ExitStack() as stack:
+                    await self._app(scope, self._limited(receive, stack), answer)
+        except ClientDisconnect:
+            return  # who went away, or was too slow, gets no answer
         except Exception as error:
             # Whatever it is, the client learns that it was our fault and nothing more, and the log
             # where it was; the error's own words may quote a customer.
@@ -102,6 +111,29 @@ class Edge:
             await problem(request_id, 500, "this is a fault of earshot's own; its log says where")(
                 scope, receive, answer
             )
+
+    def _limited(self, receive: Receive, stack: ExitStack) -> Receive:
+        """The body, counted as it comes. stack: ends with the request."""
+        received = large = 0
+
+        def release() -> None:
+            self._large -= large
+
+        stack.callback(release)
+
+        async def take() -> Message:
+            nonlocal received, large
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > LARGEST_BODY:
+                raise refusal(413, _TOO_LARGE, Connection="close")
+            more = max(0, received - SMALL_BODY) - large
+            if more and self._large + more > LARGEST_TOGETHER:
+                raise refusal(503, _TOO_MANY, retry_after=5, Connection="close")
+            large, self._large = large + more, self._large + more
+            return message
+
+        return take
 
 
 def _route(scope: Scope, console: Collection[str]) -> str:
@@ -113,20 +145,8 @@ def _route(scope: Scope, console: Collection[str]) -> str:
 
 
 _TOO_LARGE = f"a request has at most {LARGEST_BODY // 1024**2} MiB; send fewer messages at once"
-
-
-def _limited(receive: Receive) -> Receive:
-    received = 0
-
-    async def take() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > LARGEST_BODY:
-            raise refusal(413, _TOO_LARGE, Connection="close")
-        return message
-
-    return take
+_NUL = "an address with a NUL (%00) in it leads nowhere"
+_TOO_MANY = "too many large requests are under way; try again a little later"
 
 
 def _announced(scope: Scope) -> int:

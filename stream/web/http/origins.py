@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
+
+Network = IPv4Network | IPv6Network
 
 COOKIE = "earshot_session"
 # a browser takes a cookie of this name over https alone, and from the host itself
@@ -47,14 +49,46 @@ def is_same_origin(
     return urlsplit(origin).netloc.lower() in hosts
 
 
-def address_of(connection: HTTPConnection) -> str:
-    """The client's address: the peer's, or behind a proxy of the same network the forwarded one."""
-    peer = connection.client.host if connection.client else ""
-    forwarded = connection.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+def peer_of(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else ""
+
+
+def is_trusted(address: str, proxies: Collection[Network]) -> bool:
+    """Whether it is one of the proxies that the settings name."""
     try:
-        return str(ip_address(forwarded)) if forwarded and ip_address(peer).is_private else peer
+        known = ip_address(address)
     except ValueError:
-        return peer
+        return False
+    if isinstance(known, IPv6Address) and known.ipv4_mapped is not None:
+        known = known.ipv4_mapped
+    return any(known in network for network in proxies)
+
+
+def address_of(connection: HTTPConnection, proxies: Collection[Network] = ()) -> str:
+    """The client's address: the peer's, or what the last of the trusted proxies saw.
+
+    Each of them adds whom it saw to the end of `X-Forwarded-For`; what stands before that anybody
+    may have written.
+    """
+    address = peer_of(connection)
+    seen = ",".join(connection.headers.getlist("x-forwarded-for")).split(",")
+    while seen and is_trusted(address, proxies):
+        try:
+            address = str(ip_address(seen.pop().strip()))
+        except ValueError:
+            break
+    return address
+
+
+def is_forwarded_by_stranger(connection: HTTPConnection, proxies: Collection[Network]) -> bool:
+    """Whether a request from our own network was forwarded, by a proxy that nobody named."""
+    peer = peer_of(connection)
+    if "x-forwarded-for" not in connection.headers or is_trusted(peer, proxies):
+        return False
+    try:
+        return ip_address(peer).is_private
+    except ValueError:
+        return False
 
 
 def local_path(path: str) -> str:

@@ -10,9 +10,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from stream.errors import BrokerAway, DatabaseAway
+from stream.postgres.database import is_unstorable
 from stream.web.http.plain import away_page, wants_page
 
 MEDIA_TYPE = "application/problem+json"
@@ -152,11 +154,18 @@ def tell_problems(app: FastAPI) -> None:
             return away_page()
         return _away(request, "the database cannot be reached just now")
 
+    @app.exception_handler(DBAPIError)
+    async def not_stored(request: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, DBAPIError) and is_unstorable(error):
+            return problem(_id(request), 422, _UNSTORABLE)
+        raise error
+
     @app.exception_handler(BrokerAway)
     async def no_broker(request: Request, _: Exception) -> JSONResponse:
         return _away(request, _NO_BROKER)
 
 
+_UNSTORABLE = "a text holds a character that cannot be stored: NUL, or half of a surrogate pair"
 _NO_BROKER = (
     "Kafka cannot be reached just now; sending the same again doubles nothing that has an id"
 )
