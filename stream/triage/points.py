@@ -91,6 +91,7 @@ NEEDED = 0.4  # reads enough like one of those that thanks or praise in it do no
 QUESTION = 4  # asks for something
 ENQUIRY = -4  # asks ahead; nothing has happened
 FOREIGN = 5  # in a language that the model does not know: a person looks
+DANGER_WORDS = 46  # what words of danger in such a language lift a priority to: P2
 COMPLAINT_FORM = 4  # came as a complaint, not as a post
 REPEAT, REPEAT_MOST = 4, 12  # for each further message without an answer
 REACH, REACH_FROM, REACH_MOST = 3, 1_000, 9  # for each tenfold of followers
