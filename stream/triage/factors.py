@@ -165,7 +165,7 @@ def _harm(cues: Mapping[str, str]) -> list[Factor]:
     """The harm that may come, strongest first."""
     factors: list[Factor] = []
     for name, (points, words) in weights.HARM.items():
-        if name not in cues or weights.MILDER.get(name) in cues:
+        if name not in cues:
             continue
         is_enough = any(factor.points >= weights.ENOUGH for factor in factors)
         if is_enough and points >= weights.ENOUGH:

@@ -99,18 +99,9 @@ class Inbound:
         return self.message.language == UNDECIDED and not self.message.abstained
 
     @property
-    def is_settled(self) -> bool:
-        """Whether it says that the matter is settled, and nothing against it."""
-        if self.has("praise"):
-            against = ["question", "unanswered", "leaving", "legal"]
-        else:
-            against = ["question", *REASONS, *COMPLAINTS]
-        return self.has("sorted") and not self.has(*against) and not self.is_needy
-
-    @property
     def needs_nobody(self) -> bool:
-        """Spam, retweets, praise, thanks, news and bare links: they make no ticket and add nothing
-        to one.
+        """Spam, retweets, praise, news, bare links, and what the model calls nobody's: they make no
+        ticket and add nothing to one.
         """
         if self.message.failed is not None:
             return False
@@ -125,7 +116,7 @@ class Inbound:
             return not self.factors
         if self.has(*_BODILY):
             return False
-        return self.is_settled or (not self.is_needy and self._is_news_or_praise)
+        return not self.is_needy and self._is_news_or_praise
 
     @property
     def _is_on_its_way(self) -> bool:
