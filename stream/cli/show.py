@@ -110,10 +110,14 @@ def tickets(console: Console, rows: Sequence[Any]) -> None:
         text = Text.assemble(
             plain(row["excerpt"], 200),
             *("\n", (reasons(row["factors"]), "cyan")),
-            *("\n", plain(row["id"])),
+            *("\n", plain(row["id"]), _unread(row.get("unread_language"))),
         )
         table.add_row(level, str(row["priority"]), plain(row["brand"] or "–"), text)
     console.print(table)
+
+
+def _unread(language: str | None) -> str:
+    return f"  (unread language: {plain(language).plain})" if language else ""
 
 
 def reasons(factors: Sequence[Any], limit: int = 4) -> str:

@@ -32,6 +32,9 @@ def tickets(
             help="new, open, waiting, snoozed or resolved; settled: by the customer's last word."
         ),
     ] = None,
+    unread: Annotated[
+        bool, typer.Option("--unread", help="Only those in a language that no model reads.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
     as_json: JsonLines = False,
     reopen: Annotated[
@@ -52,7 +55,7 @@ def tickets(
     async def read(stores: Stores) -> list[dict[str, Any]]:
         chosen_brand = await brand_choice(brand, stores.queries)
         return await stores.queries.list_tickets(
-            brand=chosen_brand, level=chosen_level, state=chosen_state, limit=limit
+            brand=chosen_brand, level=chosen_level, state=chosen_state, unread=unread, limit=limit
         )
 
     rows = run_on_store("tickets", open_stores, read)

@@ -28,6 +28,7 @@ class BadCursor(ValueError):
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which tickets to show. Empty: all. owner "": nobody's. late: past the promised time.
+    unread: in a language that no model reads.
 
     text: in any message of the conversation. brands: those that the person is bound to, on top of
     the chosen brand; None: all.
@@ -42,6 +43,7 @@ class Filter:
     tag: str | None = None
     text: str | None = None
     late: bool = False
+    unread: bool = False
     brands: frozenset[str] | None = None
 
 
@@ -54,6 +56,7 @@ _ABOUT = {
     "state": "(cast(:state as text) is null or t.state = :state)",
     "owner": "(cast(:owner as text) is null or coalesce(t.owner, '') = :owner)",
     "clock": "(not cast(:late as boolean) or (t.answered_at is null and t.sla_due_at < now()))",
+    "lane": "(not cast(:unread as boolean) or t.unread_language is not null)",
 }
 _ALWAYS = """
     (cast(:brands as text[]) is null or t.brand = any(cast(:brands as text[])))
@@ -73,7 +76,7 @@ REASONS = 3
 _LINE = f"""
     t.id, t.brand, t.network, t.author, t.level, t.state, t.owner, t.topic, t.problem, t.sentiment,
     t.dissatisfaction, t.tags, t.excerpt, t.messages, t.needs_look, t.version, t.edits,
-    t.received_at, t.answered_at, t.sla_due_at,
+    t.received_at, t.answered_at, t.sla_due_at, t.unread_language,
     jsonb_path_query_array(t.factors, '$[0 to {REASONS - 1}].words') as why
 """
 # Tickets ahead are answered first, as fast as the desk answered during the last hour; a desk that
@@ -163,6 +166,7 @@ _KEYS: dict[Sort, tuple[str, str, str]] = {
 _VALUES = {name: f"t.{name}" for name in ("brand", "network", "topic", "level", "state")} | {
     "owner": "coalesce(t.owner, '')",
     "clock": "case when t.answered_at is null and t.sla_due_at < now() then 'late' end",
+    "lane": "case when t.unread_language is not null then 'unread' end",
 }
 # Of the same tickets as the view shows, without its computed columns. A choice counts the tickets
 # that it would show beside all the other filters: those that fail no condition, or only its own.
@@ -262,7 +266,7 @@ def _values(filter: Filter) -> dict[str, Any]:
         value = getattr(filter, name)
         values[name] = None if value is None else storable(value)
     values["brands"] = None if filter.brands is None else sorted(filter.brands)
-    values["late"] = filter.late
+    values["late"], values["unread"] = filter.late, filter.unread
     values["text"] = filter.text and f"%{_literal(storable(filter.text))}%"
     return values
 

@@ -99,6 +99,7 @@ tickets = Table(
     Column("level", Text, nullable=False),
     Column("factors", JSONB, nullable=False),
     Column("needs_look", Boolean, nullable=False),
+    Column("unread_language", Text),
     Column("topic", Text),
     Column("problem", Text),
     Column("sentiment", Text),

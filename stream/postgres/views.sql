@@ -60,7 +60,8 @@ select
     snoozed_until,
     version,
     edits,
-    updated_at
+    updated_at,
+    unread_language
 from unresolved
 order by
     answered_at is not null,

@@ -42,12 +42,14 @@ _QUEUE = text("""
     where (cast(:brand as text) is null or brand = :brand)
       and (cast(:level as text) is null or level = :level)
       and (cast(:state as text) is null or state = :state)
+      and (not cast(:unread as boolean) or unread_language is not null)
     limit :limit
 """)
 _SETTLED = text("""
     select t.*, s.priority_before from settled_tickets s join tickets t using (id)
     where (cast(:brand as text) is null or t.brand = :brand)
       and (cast(:level as text) is null or t.level = :level)
+      and (not cast(:unread as boolean) or t.unread_language is not null)
     order by s.settled_at desc, id
     limit :limit
 """).columns(factors=JSONB, notes=JSONB)
@@ -57,11 +59,12 @@ _AWAY = text("""
         problem, sentiment, dissatisfaction, needs_look, excerpt, factors, messages,
         null::integer as waiting_minutes, sla_due_at, null::interval as sla_left,
         0 as other_contacts, tags, notes, network, first_at, last_inbound_at, answered_at,
-        received_at, snoozed_until, version, edits, updated_at
+        received_at, snoozed_until, version, edits, updated_at, unread_language
     from tickets
     where (cast(:brand as text) is null or brand = :brand)
       and (cast(:level as text) is null or level = :level)
       and state = :state
+      and (not cast(:unread as boolean) or unread_language is not null)
     order by updated_at desc, id
     limit :limit
 """)
@@ -121,12 +124,15 @@ class Queries:
         brand: str | None = None,
         level: str | None = None,
         state: str | None = None,
+        unread: bool = False,
         limit: int = 50,
     ) -> list[Row]:
         """The rows of the view `open_tickets`, most urgent first. Of snoozed and resolved tickets,
         with the same columns, and of settled ones, which customers closed: the latest first.
+
+        unread: only those in a language that no model reads.
         """
-        values = {"brand": brand, "level": level, "limit": limit}
+        values = {"brand": brand, "level": level, "unread": unread, "limit": limit}
         values |= {} if state == "settled" else {"state": state}
         query = _SETTLED if state == "settled" else _AWAY if state in OUT_OF_QUEUE else _QUEUE
         async with reachable(), self._engine.connect() as connection:

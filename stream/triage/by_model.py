@@ -7,13 +7,16 @@ for choosing: `make bench-triage` says what a change does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from stream.triage.cues import Cue
+from stream.triage.footer import own_words
 from stream.triage.points import LEVELS
 from stream.triage.ticket import Factor, Message, shortened
 
+_WORDS = re.compile(r"(?<![@#\w/.:])[^\W\d_]+(?:['’][^\W\d_]+)*")
 Cues = Mapping[str, Sequence[Cue]]  # the cues of a message, by group
 
 # code of a reason -> its share of a priority, the reason in words, and the groups of cues whose
@@ -81,10 +84,15 @@ SIGNS: Final[Mapping[str, str]] = {
 }
 SIGN = 0.2  # probability from which a decisive reason of the model is a sign
 FACTOR = 0.15  # probability from which a reason is among the factors
+PAST = 1.5  # times likelier than fraud that goes on is fraud of the past
 MOST_FACTORS = 4  # reasons that share a priority
 
 # Least calibrated probability of "at least so urgent" from which a message has the level.
 AT: Final = {"P1": 0.2, "P2": 0.25, "P3": 0.4, "P4": 0.5}
+# The same of P1 where a message is TERSE and a phrase of these says all: the model learned from
+# longer ones, and short is not calm.
+AT_TERSE, TERSE = 0.035, 8  # words
+PLAIN = ("self_harm", "danger", "injury", "medical", "violence", "emergency_calls")
 HARM = 0.15  # of "at least P2" that lifts a message with a phrase of harm to P2
 
 
@@ -95,28 +103,55 @@ def by_model(message: Message, cues: Cues) -> list[Factor]:
     """
     if message.levels is None:
         return []
-    signs = _signs(message, cues)
-    priority = _priority(message.levels, signs)
-    return _shared(priority, message, cues, signs) if priority else []
+    reasons = _reasons(message)
+    signs = _signs(reasons, cues)
+    priority = _priority(message.levels, signs, AT_TERSE if _is_cry(message, cues) else AT["P1"])
+    return _shared(priority, reasons, cues, signs) if priority else []
 
 
-def _signs(message: Message, cues: Cues) -> dict[str, float]:
-    """The decisive reasons with their probability; a phrase that shows one is as good as SIGN."""
-    reasons = message.reasons
-    signs = {code: reasons[code] for code in DECISIVE if reasons.get(code, 0.0) >= SIGN}
+def _signs(reasons: Mapping[str, float], cues: Cues) -> dict[str, float]:
+    """The decisive reasons with their probability; a phrase that shows one is as good as SIGN.
+
+    Fraud that is past is harm, and no decisive sign.
+    """
+    is_past = "fraud_past" in reasons and "fraud_now" not in reasons
+    codes = (*DECISIVE, "fraud_past") if is_past else DECISIVE
+    signs = {code: reasons[code] for code in codes if reasons.get(code, 0.0) >= SIGN}
     for groups, code in SIGNS.items():
+        if code == "fraud_now" and is_past:
+            code = "fraud_past"
         if all(group in cues for group in groups.split("+")):
             signs[code] = max(signs.get(code, 0.0), SIGN)
     return signs
 
 
-def _priority(levels: tuple[float, ...], signs: Mapping[str, float]) -> int:
-    """0 where nobody is needed. Within a level it rises with the probability of the next."""
+def _reasons(message: Message) -> Mapping[str, float]:
+    """The model's reasons; old or disputed fraud, which has the words of fraud that goes on, alone
+    where it is far likelier.
+    """
+    reasons = message.reasons
+    if reasons.get("fraud_past", 0.0) <= PAST * reasons.get("fraud_now", 0.0):
+        return reasons
+    return {code: value for code, value in reasons.items() if code != "fraud_now"}
+
+
+def _is_cry(message: Message, cues: Cues) -> bool:
+    """Whether it says little else than a phrase of danger to somebody."""
+    if cues.keys().isdisjoint(PLAIN):
+        return False
+    return len(_WORDS.findall(own_words(message.text))) <= TERSE
+
+
+def _priority(levels: tuple[float, ...], signs: Mapping[str, float], at_p1: float) -> int:
+    """0 where nobody is needed. Within a level it rises with the probability of the next. at_p1:
+    the probability of P1 from which a sign makes one.
+    """
     p4, p3, p2, p1 = levels
     (_, first), (_, second), (_, third), (_, fourth) = LEVELS
-    if signs and p1 >= AT["P1"]:
-        gravest = max(REASONS[code][0] for code in signs) / 10
-        above = (p1 - AT["P1"]) / (1 - AT["P1"])
+    decisive = [REASONS[code][0] for code in signs if code in DECISIVE]
+    if decisive and p1 >= at_p1:
+        gravest = max(decisive) / 10
+        above = max(p1 - AT["P1"], 0) / (1 - AT["P1"])
         return round(first + (100 - first) * (0.8 * above + 0.2 * gravest))
     if p2 >= AT["P2"] or (signs and p2 >= HARM):
         return _within(second, first, 0.5 * min(p1 / AT["P1"], 1) + 0.5 * p2)
@@ -132,12 +167,12 @@ def _within(low: int, high: int, share: float) -> int:
 
 
 def _shared(
-    priority: int, message: Message, cues: Cues, signs: Mapping[str, float]
+    priority: int, reasons: Mapping[str, float], cues: Cues, signs: Mapping[str, float]
 ) -> list[Factor]:
     """The priority shared among its reasons, by how likely and how grave each is."""
     likely = {
         code: max(probability, signs.get(code, 0.0))
-        for code, probability in {**signs, **message.reasons}.items()
+        for code, probability in {**signs, **reasons}.items()
         if code in REASONS and max(probability, signs.get(code, 0.0)) >= FACTOR
     }
     weights = {code: value * REASONS[code][0] for code, value in likely.items()}

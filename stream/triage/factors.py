@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from stream.triage import points as weights
-from stream.triage.inbound import COMPLAINTS, REASONS, Inbound
+from stream.triage.danger_words import MOST_QUOTED
+from stream.triage.inbound import COMPLAINTS, REASONS, Inbound, lifted
 from stream.triage.ticket import Factor, Message, Step, shortened
 
 PAIRS = [name for name in (*weights.HARM, *weights.SERVICE) if "+" in name]
@@ -73,9 +74,13 @@ def strongest_first(factor: Factor) -> tuple[float, str]:
 
 
 def _weight(messages: Sequence[Inbound]) -> list[Factor]:
-    """The factors of what was said: harm by itself where it is enough, else service and hints of
-    harm.
-    """
+    """The factors of what was said by its words; those of danger in other languages lift it."""
+    dangers = [words for inbound in messages for words in inbound.dangers]
+    return lifted(_by_words(messages), dangers[:MOST_QUOTED])
+
+
+def _by_words(messages: Sequence[Inbound]) -> list[Factor]:
+    """Harm by itself where it is enough, else service and hints of harm."""
     cues = _first_cues(messages)
     # An agent has heard of the harm in a call.
     unheard = [inbound for inbound in messages if inbound.message.call is None]
@@ -160,7 +165,7 @@ def _harm(cues: Mapping[str, str]) -> list[Factor]:
     """The harm that may come, strongest first."""
     factors: list[Factor] = []
     for name, (points, words) in weights.HARM.items():
-        if name not in cues or weights.MILDER.get(name) in cues:
+        if name not in cues:
             continue
         is_enough = any(factor.points >= weights.ENOUGH for factor in factors)
         if is_enough and points >= weights.ENOUGH:

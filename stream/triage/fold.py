@@ -16,7 +16,7 @@ from stream.triage.factors import (
     total,
     unjudged,
 )
-from stream.triage.inbound import read
+from stream.triage.inbound import Inbound, read
 from stream.triage.points import CERTAIN, LEVELS
 from stream.triage.settlement import settled, settlement
 from stream.triage.ticket import Factor, Message, Step, Ticket, shortened
@@ -43,7 +43,7 @@ def fold(history: Sequence[Message]) -> Ticket | None:
         # A person must look within minutes for what was said alone.
         factors = at_most(P1 - 1, factors)
     decisive = max(needy, key=lambda inbound: total(content([inbound])))
-    ticket = _ticket(live, relevant, decisive.message, factors)
+    ticket = _marked(_ticket(live, relevant, decisive.message, factors), needy)
     return settled(ticket, settlement(live, {message.id for message in relevant}))
 
 
@@ -117,6 +117,17 @@ def _unjudged(history: Sequence[Message]) -> Ticket | None:
     live = _live(history)
     inbound = [message for message in live if message.direction == "inbound"]
     return _ticket(live, inbound, inbound[-1], [unjudged("fold")]) if inbound else None
+
+
+def _marked(ticket: Ticket, needy: Sequence[Inbound]) -> Ticket:
+    """The ticket with what its languages say: not read, or read though nobody could tell them."""
+    unread = [inbound.unread_language for inbound in needy if inbound.unread_language]
+    is_undecided = any(inbound.is_undecided for inbound in needy)
+    return replace(
+        ticket,
+        needs_look=ticket.needs_look or is_undecided,
+        unread_language=unread[-1] if unread else None,
+    )
 
 
 def _live(history: Sequence[Message]) -> list[Message]:

@@ -17,7 +17,11 @@ _NOTICE = re.compile(
         \ ?(?:this|the|do\ not\ click)\b[^\n]{0,40}
         \b(?:e-?mail|message|communication|attachments?|links?)\b
     |(?:virus[- ]free|scanned\ (?:by|for)|sent\ (?:from|via|with)\ (?:my|the|mail|outlook|yahoo))\b
-    |please\ consider\ the\ (?:environment|planet)
+    |(?:private\ and\ )?confidential\ ?:\ ?this\ (?:e-?mail|message)\b
+    |please\ (?:consider|think\ of)\ the\ (?:environment|planet)
+    |get\ outlook\ for\b
+    |in\ an\ emergency,?\ (?:call|dial|ring)\ (?:999|911|112|000)(?=[.,;\n]|$)
+    |unsubscribe\ \|
     |we\ (?:will|would)\ never\ (?:ask|contact|call)\ (?:you\ )?for\ your
     |out[- ]of[- ]hours\ emergenc(?:y|ies)\ ?[?:]
     |registered\ (?:office|in\ england)
@@ -28,6 +32,11 @@ _PARAGRAPH = re.compile(r"(?:\n[ \t]*){2,}|\n-- ?\n")
 _NAME = re.compile(
     r"(?:(?:Mrs?|Ms|Dr|Prof|Rev)\.? )?[A-Z][\w'’-]+(?: [A-Z]\.?)?(?: [A-Z][\w'’-]+){1,2}"
     r"(?:,? \(?[\w./]{2,8}\)?){0,2}"
+)
+_SIGN_OFF = re.compile(
+    r"(?:--|(?:(?:best|kind|warm|many) )*(?:regards|wishes|thanks)|thank you|cheers|sincerely"
+    r"|yours(?: (?:sincerely|faithfully|truly))?|best),?",
+    re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _LONGEST_LINE, _MOST_LINES = 70, 5
@@ -50,6 +59,14 @@ def own_words(text: str) -> str:
     return _blanked(text, blanks)
 
 
+def judged_words(text: str) -> str:
+    """What a model judges of a text: the own words; all of it where there are none."""
+    if "\n" not in text:
+        return text
+    own = "\n".join(line.rstrip() for line in own_words(text).split("\n")).strip()
+    return own or text
+
+
 def _notices(text: str, gaps: Sequence[re.Match[str]]) -> list[tuple[int, int]]:
     """Where notices stand: each to the end of its paragraph."""
     spans: list[tuple[int, int]] = []
@@ -64,7 +81,9 @@ def _notices(text: str, gaps: Sequence[re.Match[str]]) -> list[tuple[int, int]]:
 
 def _titles(text: str, start: int) -> list[tuple[int, int]]:
     """Where titles follow a name in the paragraph from `start`; nothing where it is none."""
-    lines = text[start:].split("\n", maxsplit=_MOST_LINES)
+    lines = text[start:].split("\n", maxsplit=_MOST_LINES + 1)
+    if _SIGN_OFF.fullmatch(lines[0].strip()):
+        start += len(lines.pop(0)) + 1
     if not 2 <= len(lines) <= _MOST_LINES or not _NAME.fullmatch(lines[0].strip()):
         return []
     if not all(_is_title(line.strip()) for line in lines[1:]):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from models.language import UNDECIDED
 from stream.triage.by_model import by_model
 from stream.triage.cues import Cue, thesaurus
+from stream.triage.danger_words import danger_words
 from stream.triage.points import (
     ALONE,
     ASKS,
     COMPLAINS,
+    DANGER_WORDS,
     ENOUGH,
     HARM,
     NEEDED,
@@ -20,6 +23,7 @@ from stream.triage.points import (
 )
 from stream.triage.ticket import Factor, Message
 
+ENGLISH = "en"
 COMPLAINTS = ("grievance", "unanswered", "money")  # the groups of cues that are words of complaint
 REASONS = [name for name, (points, _) in SERVICE.items() if points >= ALONE]
 _HARM_ALONE = [name for name, (points, _) in HARM.items() if points >= ENOUGH]
@@ -32,11 +36,15 @@ _LETTERS = re.compile(r"[^\W\d_]")
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A customer's message and the cues in it, by group. factors: by the heads of triage."""
+    """A customer's message and the cues in it, by group. factors: by the heads of triage.
+
+    dangers: words of danger in a language that is not read, or not surely.
+    """
 
     message: Message
     cues: Mapping[str, tuple[Cue, ...]]
     factors: tuple[Factor, ...] = ()
+    dangers: tuple[str, ...] = ()
 
     def has(self, *groups: str) -> bool:
         return any(group in self.cues for group in groups)
@@ -75,21 +83,25 @@ class Inbound:
     @property
     def is_foreign(self) -> bool:
         """Whether it says something that the model cannot read."""
-        return self.message.abstained and len(_LETTERS.findall(self.message.text)) >= 4
+        if not self.message.abstained:
+            return False
+        return bool(self.dangers) or len(_LETTERS.findall(self.message.text)) >= 4
 
     @property
-    def is_settled(self) -> bool:
-        """Whether it says that the matter is settled, and nothing against it."""
-        if self.has("praise"):
-            against = ["question", "unanswered", "leaving", "legal"]
-        else:
-            against = ["question", *REASONS, *COMPLAINTS]
-        return self.has("sorted") and not self.has(*against) and not self.is_needy
+    def unread_language(self) -> str | None:
+        """The language that kept the model from reading it."""
+        is_another = self.message.language not in (None, ENGLISH, UNDECIDED)
+        return self.message.language if self.is_foreign and is_another else None
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the model judged it although nobody could tell its language."""
+        return self.message.language == UNDECIDED and not self.message.abstained
 
     @property
     def needs_nobody(self) -> bool:
-        """Spam, retweets, praise, thanks, news and bare links: they make no ticket and add nothing
-        to one.
+        """Spam, retweets, praise, news, bare links, and what the model calls nobody's: they make no
+        ticket and add nothing to one.
         """
         if self.message.failed is not None:
             return False
@@ -98,11 +110,13 @@ class Inbound:
             return not self.message.text or self._is_on_its_way
         if self._is_noise:
             return True
+        if self.dangers:
+            return False
         if self.is_read:
             return not self.factors
         if self.has(*_BODILY):
             return False
-        return self.is_settled or (not self.is_needy and self._is_news_or_praise)
+        return not self.is_needy and self._is_news_or_praise
 
     @property
     def _is_on_its_way(self) -> bool:
@@ -120,7 +134,11 @@ class Inbound:
     def _is_noise(self) -> bool:
         """Retweets, spam, and what has no word."""
         text = self.message.text
-        if _RETWEET.match(text) or not _WORDS.search(text):
+        if _RETWEET.match(text):
+            return True
+        if self.dangers:
+            return False
+        if not _WORDS.search(text):
             return True
         return self.has("spam") and not self.has(*_BODILY)
 
@@ -149,6 +167,19 @@ class Inbound:
 
 def read(message: Message) -> Inbound:
     """The message with its cues; without any where it could not be searched or weighed before."""
-    is_searched = message.failed not in ("cues", "fold")
-    cues = thesaurus().find(message.text) if is_searched else {}
-    return Inbound(message, cues, tuple(by_model(message, cues)))
+    if message.failed in ("cues", "fold"):
+        return Inbound(message, {}, tuple(by_model(message, {})))
+    cues = thesaurus().find(message.text)
+    is_surely_read = not message.abstained and message.language != UNDECIDED
+    dangers = () if is_surely_read or message.call else danger_words().find(message.text)
+    return Inbound(message, cues, tuple(lifted(by_model(message, cues), dangers)), dangers)
+
+
+def lifted(factors: Sequence[Factor], dangers: Sequence[str]) -> list[Factor]:
+    """The factors, with words of danger lifted to a P2."""
+    lacking = DANGER_WORDS - round(sum(factor.points for factor in factors))
+    if not dangers or lacking <= 0:
+        return list(factors)
+    quotes = ", ".join(f"“{words}”" for words in dangers)
+    words = f"Words of danger in a language that is not read: {quotes}"
+    return [*factors, Factor("danger words", lacking, words)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from connectors.events import Complaint, Deleted, Event, TextEvent, Transcript
@@ -20,6 +20,7 @@ from models.language import detect
 from models.redact import redact
 from stream.brands import Brands
 from stream.errors import where
+from stream.triage.footer import judged_words
 from stream.triage.ticket import Step
 
 log = logging.getLogger(__name__)
@@ -153,8 +154,12 @@ class Judge:
         return event
 
     def _read_texts(self, readings: Sequence[Reading]) -> Sequence[Analysis]:
-        texts = [reading.text for reading in readings]
-        return self._analyze(texts, [reading.language for reading in readings])
+        texts = [judged_words(reading.text) for reading in readings]
+        analyses = self._analyze(texts, [reading.language for reading in readings])
+        return [
+            replace(analysis, text=reading.text)
+            for analysis, reading in zip(analyses, readings, strict=True)
+        ]
 
     def _read_calls(self, readings: Sequence[Reading]) -> Sequence[Analysis]:
         calls = [reading.call or () for reading in readings]

@@ -32,23 +32,14 @@ HARM: Final[Reasons] = {
     "press+contact": (74, "Publicity after several contacts"),
     "critical_site+outage": (74, "A place where lives depend on it is cut off"),
     # these add up
-    "medicine": (52, "Medicine or a medical device is concerned"),
     "lifeline": (32, "Somebody depends on it"),
     "vulnerable": (26, "Somebody vulnerable is concerned"),
-    "deprived": (25, "Goes without warmth, water, light or food"),
     "critical_site": (23, "A place where lives depend on it"),
-    "vulnerable+stranded": (18, "Somebody vulnerable is stranded"),
-    "vulnerable+deprived": (20, "Somebody vulnerable goes without"),
-    "helpless": (17, "Does not know what to do"),
+    "vulnerable+stranded": (30, "Somebody vulnerable is stranded"),
     "stranded": (20, "Stranded"),
-    "hazard": (15, "Something hazardous"),
-    "unwell": (15, "Somebody is unwell"),
     "addressed": (12, "Speaks to the brand"),
-    "missing": (6, "What they need is not there"),
-    "soon": (4, "It is urgent"),
     "unanswered": (6, "Nobody answers them"),
     # these calm
-    "past": (-18, "Tells of an earlier time"),
     "enquiry": (-25, "Asks ahead"),
     "figurative": (-20, "Sounds like a figure of speech or small talk"),
     "praise": (-20, "Praises"),
@@ -59,25 +50,20 @@ CALM, CALM_BELOW = -50, 7
 # ALARM_AT + ALARM * (how much it reads like messages to see within minutes, -1 to 1)
 ALARM, ALARM_AT = 80, 36
 HINT = 0.08
-MILDER = {"hazard": "danger", "unwell": "injury"}  # the first says nothing new beside the second
 
 # Service: what fails, and what they will do. The strongest counts in full; of each other one ECHO,
 # ECHO_MOST in all.
 SERVICE: Final[Reasons] = {
-    "outage": (41, "Service is down"),
+    "outage": (20, "Service is down"),
     "journey": (41, "A journey is failing"),
     "no_access": (41, "No access to their own money"),
     "legal": (41, "Legal action or a regulator"),
-    "leaving": (41, "Says they will leave"),
-    "milestone+soon": (41, "Something that cannot be repeated is near"),
+    "leaving": (20, "Says they will leave"),
     "contact": (40, "Wrote or called several times"),
-    "money_large": (40, "A large sum"),
-    "growing_damage": (40, "Damage is growing"),
+    "money_large": (20, "A large sum"),
+    "growing_damage": (20, "Damage is growing"),
     "press": (40, "Press or publicity"),
     "stranded": (36, "Stranded"),
-    "milestone": (12, "Something that cannot be repeated"),
-    "livelihood": (5, "Their work depends on it"),
-    "soon": (5, "It is urgent"),
 }
 ECHO, ECHO_MOST = 0.1, 4
 ALONE = 20  # fewer points are a circumstance, and no reason alone
@@ -91,6 +77,7 @@ NEEDED = 0.4  # reads enough like one of those that thanks or praise in it do no
 QUESTION = 4  # asks for something
 ENQUIRY = -4  # asks ahead; nothing has happened
 FOREIGN = 5  # in a language that the model does not know: a person looks
+DANGER_WORDS = 46  # what words of danger in such a language lift a priority to: P2
 COMPLAINT_FORM = 4  # came as a complaint, not as a post
 REPEAT, REPEAT_MOST = 4, 12  # for each further message without an answer
 REACH, REACH_FROM, REACH_MOST = 3, 1_000, 9  # for each tenfold of followers

@@ -82,7 +82,7 @@ class Ticket:
     priority: int  # 0-100
     level: Level
     factors: tuple[Factor, ...]
-    needs_look: bool  # in the abstain band or not judged: not sure that it is a ticket
+    needs_look: bool  # in the abstain band, not judged, or judged in an undecided language
     topic: str | None
     problem: str | None
     sentiment: str | None
@@ -93,6 +93,7 @@ class Ticket:
     last_inbound_at: datetime
     answered_at: datetime | None  # the brand's last answer after the last inbound message
     settled_at: datetime | None = None  # the customer's last word, where it closes the ticket
+    unread_language: str | None = None  # of the last message that no model could read
 
 
 def shortened(text: str, length: int) -> str:

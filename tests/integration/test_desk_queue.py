@@ -27,7 +27,7 @@ def ids(rows: list[dict]) -> list[str]:
 @pytest.mark.parametrize(
     ("chosen", "found"),
     [
-        (Filter(), ["x:2", "x:1", "x:3"]),
+        (Filter(), ["x:2", "x:1", "x:3", "x:4"]),
         (Filter(brand="Other"), ["x:3"]),
         (Filter(brands=frozenset({"Other"})), ["x:3"]),
         (Filter(brand="Other", brands=frozenset({"Northwind Air"})), []),
@@ -35,7 +35,7 @@ def ids(rows: list[dict]) -> list[str]:
         (Filter(topic="baggage"), ["x:2"]),
         (Filter(level="P1"), ["x:2"]),
         (Filter(owner="ada"), ["x:1"]),
-        (Filter(owner=""), ["x:2", "x:3"]),
+        (Filter(owner=""), ["x:2", "x:3", "x:4"]),
         (Filter(state="open"), ["x:1"]),
         (Filter(tag="vip"), ["x:3"]),
         (Filter(text="100% LOST"), ["x:2"]),
@@ -43,16 +43,20 @@ def ids(rows: list[dict]) -> list[str]:
         (Filter(text="' or true --"), []),
         (Filter(text="\x00"), []),
         (Filter(late=True), []),
+        (Filter(unread=True), ["x:4"]),
+        (Filter(unread=True, brand="Other"), []),
     ],
 )
-async def test_the_queue_is_filtered(simple, engine, queue, chosen, found):
+async def test_the_queue_is_filtered(simple, engine, queue, postgres_url, chosen, found):
     await simple.save(
         [
             tweet(1, 70),
             tweet(2, 90, topic="baggage", text="bag 100% lost"),
             tweet(3, 60, brand="Other"),
+            tweet(4, 56, brand="Third"),
         ]
     )
+    await do(postgres_url, "update tickets set unread_language = 'hi' where id = 'x:4'")
     await Desk(engine).act("x:1", Claim(), "ada")
     await Desk(engine).act("x:3", Tag(add=("vip",)), "ada")
 
@@ -173,6 +177,7 @@ async def test_each_filter_counts_what_it_would_show_beside_the_others(
         Filter(topic="delay", level="P2", tag="vip"),
         Filter(text="waiting", state="new"),
         Filter(late=True, brands=frozenset({"Northwind Air"})),
+        Filter(unread=True, level="P2"),
     ],
 )
 async def test_whatever_is_chosen_next_the_queue_shows_as_many_as_its_choice_counted(
@@ -192,10 +197,12 @@ async def test_whatever_is_chosen_next_the_queue_shows_as_many_as_its_choice_cou
         postgres_url,
         "update tickets set received_at = now() - interval '5 hours' where id like '%4'",
     )
+    await do(postgres_url, "update tickets set unread_language = 'hi' where id like '%5'")
+    flags = {"clock": {"late": True}, "lane": {"unread": True}}
 
     for facet, choices in (await queue.facets(chosen)).items():
         for value, n in choices.items():
-            asked = {"all": {}, "clock": {"late": True}}.get(facet, {facet: value})
+            asked = {"all": {}, **flags}.get(facet, {facet: value})
             assert len(await queue.queue(replace(chosen, **asked))) == n, (facet, value)
 
 

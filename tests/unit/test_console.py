@@ -43,7 +43,10 @@ def ticket(**more):
     }
     row |= {"tags": [], "notes": [], "messages": 2, "needs_look": False, "version": 3, "edits": 1}
     row |= dict.fromkeys(
-        ("answered_at", "waiting_since", "snoozed_until", "open_by", "late", "will_be_late")
+        (
+            *("answered_at", "waiting_since", "snoozed_until", "open_by", "late", "will_be_late"),
+            "unread_language",
+        )
     )
     row |= dict.fromkeys(("first_at", "last_inbound_at", "received_at", "sla_due_at"), NOON)
     factors = [{"name": f"factor {n}", "points": 9 - n, "words": f"reason {n}"} for n in range(5)]
@@ -126,6 +129,7 @@ def test_an_urgent_ticket_stands_above_lower_ones_before_the_queue_is_read_again
         ({"brand": "VoltLine", "text": "my line"}, Filter(brand="VoltLine", text="my line")),
         ({"owner": "-"}, Filter(owner="")),
         ({"late": "1"}, Filter(late=True)),
+        ({"unread": "1", "late": "1"}, Filter(late=True, unread=True)),
     ],
 )
 def test_an_address_holds_the_filter_and_gives_it_back(asked, filter):

@@ -1,4 +1,6 @@
+import gzip
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.language import UNDECIDED, detect
+from models.training.corpus.data import shared_data
+
+TWEETS = shared_data() / "tweets" / "sentiment140" / "negative_50k.txt.gz"
 
 SAMPLES = [
     json.loads(line)
@@ -13,23 +18,32 @@ SAMPLES = [
     .read_text(encoding="utf-8")
     .splitlines()
 ]
+HINDI = (Path(__file__).parents[1] / "data" / "romanised_hindi.txt").read_text("utf-8").splitlines()
+READ = ("en", UNDECIDED)  # what a model of English judges
+SPELT = {  # as people type it
+    "as it is": lambda text: text,
+    "in capitals": str.upper,
+    "to a handle, with a tag": lambda text: f"@VoltLine {text} #fail",
+    "with short forms": lambda text: text.replace("hai", "h").replace("nahi", "nhi"),
+    "with single vowels": lambda text: text.replace("aa", "a").replace("ee", "i"),
+    "after an English greeting": lambda text: f"Hello team, {text}",
+}
 
 
 def test_english_is_never_abstained_from_however_it_is_typed():
     english = [sample for sample in SAMPLES if sample["language"] == "en"]
 
-    taken_for_other = [s["text"] for s in english if detect(s["text"], s.get("hint")) != "en"]
+    languages = {s["text"]: detect(s["text"], s.get("hint")) for s in english}
 
     assert len(english) > 75
-    assert taken_for_other == []
+    assert {text for text, language in languages.items() if language not in READ} == set()
+    assert sum(language == "en" for language in languages.values()) >= 0.97 * len(english)
 
 
 def test_another_language_is_never_taken_for_english():
     foreign = [sample for sample in SAMPLES if sample["language"] not in ("en", UNDECIDED)]
 
-    taken_for_english = [
-        s["text"] for s in foreign if detect(s["text"], s.get("hint")) in ("en", UNDECIDED)
-    ]
+    taken_for_english = [s["text"] for s in foreign if detect(s["text"], s.get("hint")) in READ]
 
     assert len(foreign) > 110
     assert taken_for_english == []
@@ -41,6 +55,55 @@ def test_the_other_language_has_the_right_name_nearly_always():
     right = sum(detect(s["text"], s.get("hint")) == s["language"] for s in foreign)
 
     assert right / len(foreign) >= 0.95
+
+
+@pytest.mark.parametrize("spelt", SPELT)
+@pytest.mark.parametrize("tag", [None, "en"])
+def test_hindi_in_latin_letters_is_known_however_it_is_spelt(spelt, tag):
+    known = [text for text in HINDI if detect(SPELT[spelt](text), tag) == "hi"]
+
+    assert len(HINDI) == 40
+    assert len(known) >= 36
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "we stayed at the Namaste hotel, bhai, and the wifi was awful",
+        "My heart is in Maine and my bag is in Portland",
+        "the new logo is going to look amazing on the planes",
+        "Dil Chahta Hai is on your entertainment list, where is the sound",
+        "my order of aloo mera brand was late, please refund it today",
+        "tune in to hear why the carbs bill doubled",
+    ],
+)
+def test_english_with_a_hindi_word_in_it_is_english(text):
+    assert detect(text) == "en"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bro my net is so slow since morning, kab theek hoga because I have work",
+        "signal full hai but nobody answers me, koi bhi agent is not picking up the call",
+        "annulé encore",
+        "internet kaputt",
+    ],
+)
+def test_two_languages_by_halves_and_what_is_too_short_are_undecided(text):
+    assert detect(text) == UNDECIDED
+
+
+@pytest.mark.skipif(not TWEETS.exists(), reason="needs the public tweets of ../shared")
+def test_hardly_an_english_tweet_is_taken_for_hindi():
+    with gzip.open(TWEETS, "rt", encoding="utf-8", errors="replace") as lines:
+        tweets = [line for line in lines if line.strip()][::10][:5_000]
+
+    languages = Counter(detect(tweet) for tweet in tweets)
+
+    assert len(tweets) == 5_000
+    assert languages["hi"] <= 0.005 * len(tweets)
+    assert languages[UNDECIDED] <= 0.02 * len(tweets)
 
 
 @pytest.mark.parametrize("text", [s["text"] for s in SAMPLES if s["language"] == UNDECIDED])

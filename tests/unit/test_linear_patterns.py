@@ -10,6 +10,7 @@ import pytest
 from models.redact import redact
 from models.replier import slots
 from stream.bursts.distinctive_words import _WORD
+from stream.triage.danger_words import danger_words
 
 SHORT, LONG = 4_000, 32_000  # characters
 NOISE = 0.05  # seconds of a processor that say nothing
@@ -31,6 +32,7 @@ STEPS: dict[str, Callable[[str], object]] = {
     "redact": redact,
     "slots": slots._PATTERN.findall,
     "words of bursts": _WORD.findall,
+    "words of danger": danger_words().find,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -62,10 +63,10 @@ def level(text: str) -> str:
         ("Stuck overnight at the airport with a baby, no hotel, no formula", "P1"),
         ("All phone lines of our hospital are dead", "P1"),
         ("I have called five times, nobody answers. My lawyer will take over now", "P1"),
-        ("No internet in the whole street since this morning", "P2"),
+        ("No internet in the whole street since this morning", "P3"),
         ("you cancelled my flight an hour ago, what now", "P2"),
-        ("I'm switching to another provider", "P2"),
-        ("You charged 1,200 twice, give it back", "P2"),
+        ("I'm switching to another provider", "P3"),
+        ("You charged 1,200 twice, give it back", "P3"),
         ("My lawyer will be in touch", "P2"),
         ("The package came late and the box was damaged, terrible service", "P3"),
         ("What time does the branch open on Sundays?", "P4"),
@@ -131,10 +132,9 @@ def test_messages_without_an_answer_are_counted_and_an_answer_starts_anew() -> N
 
 
 def test_repeated_contact_and_reach_raise_a_ticket_but_only_harm_makes_a_p1() -> None:
-    quiet = ticket(said("no internet since yesterday, awful"))
-    loud = ticket(
-        *(said("no internet since yesterday, awful", at=n, followers=900_000) for n in range(9))
-    )
+    text = "they cancelled my flight, awful"
+    quiet = ticket(said(text))
+    loud = ticket(*(said(text, at=n, followers=900_000) for n in range(9)))
 
     assert quiet.level == loud.level == "P2"
     assert loud.priority > quiet.priority
@@ -242,14 +242,13 @@ def test_the_excerpt_is_short() -> None:
 def test_cues_far_apart_in_a_long_letter_do_not_add_up_to_an_emergency() -> None:
     between = "The rest of the stay was as one expects it from such a house. " * 40
     scattered = (
-        f"My mother came along. {between} The wheelchair ramp is nice. {between} "
+        f"My mother came along. {between} We were stuck overnight in Rome. {between} "
         f"It was cold. {between} Bill wrong."
     )
 
     assert ticket(said(scattered, kind="complaint")).level != "P1"
-    assert (
-        ticket(said("My mother sits in her wheelchair in the cold", kind="complaint")).level == "P1"
-    )
+    together = "My mother, 82, is stuck overnight at the gate"
+    assert ticket(said(together, kind="complaint")).level == "P1"
 
 
 TEXTS = [
@@ -431,6 +430,29 @@ def test_the_table_of_weights_names_only_groups_of_the_thesaurus() -> None:
     )
 
     assert {part for name in (*HARM, *SERVICE) for part in name.split("+")} <= groups.keys()
+
+
+def test_a_group_that_is_mostly_wrong_on_real_messages_has_a_p3s_points_at_most() -> None:
+    text = resources.files("stream.triage").joinpath("thesaurus.toml").read_text("utf-8")
+    measured = {
+        group: (float(right), int(matched))
+        for right, matched, group in re.findall(
+            r"^# measured: real ([0-9.]+) of ([0-9]+),.*\n\[([a-z_]+)\]", text, re.MULTILINE
+        )
+    }
+    mostly_wrong = {
+        group for group, (right, matched) in measured.items() if right < 0.5 and matched >= 5
+    }
+
+    assert len(measured) > 25
+    for group in mostly_wrong - HALVES:
+        assert {**HARM, **SERVICE}.get(group, (0,))[0] <= 20, group
+
+
+HALVES = {
+    "vulnerable",
+    "critical_site",
+}  # of a sign of P1: they add up, and never make a level alone
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,45 @@ def test_a_phrase_of_harm_is_a_sign_and_lifts_to_p2_what_the_model_takes_for_p3(
     text = "there is smoke coming out of your router"
 
     assert fold([said(text, SURE)]).level == "P1"
-    assert fold([said(text, (0.9, 0.9, 0.2, 0.05))]).level == "P2"
-    assert fold([said("there is a noise in your router", (0.9, 0.9, 0.2, 0.05))]).level == "P3"
+    assert fold([said(text, (0.9, 0.9, 0.2, 0.02))]).level == "P2"
+    assert fold([said("there is a noise in your router", (0.9, 0.9, 0.2, 0.02))]).level == "P3"
+
+
+@pytest.mark.parametrize(
+    "cry",
+    [
+        "the plane is on fire",
+        "@VoltLine the plane is on fire!!",
+        "THE PLANE IS ON FIRE",
+        "the plane is on fire\n\nSent from my iPhone, please excuse any typing errors in it",
+        "I can't breathe",
+        "bomb on flight 403",
+        "i want to die",
+    ],
+)
+def test_a_terse_cry_is_a_p1_where_the_model_thinks_that_possible_at_all(cry) -> None:
+    unsure = (0.6, 0.5, 0.2, 0.04)
+
+    assert fold([said(cry, unsure)]).level == "P1"
+    assert fold([said("the band is on fire tonight", unsure)]).level == "P3"
+    assert fold([said(cry, (0.6, 0.5, 0.2, 0.01))]).level == "P2"
+
+
+def test_what_is_told_at_length_takes_the_models_own_word() -> None:
+    told = "somebody in the office told me at lunch that the plane is on fire in a film"
+
+    assert fold([said(told, (0.6, 0.5, 0.2, 0.04))]).level != "P1"
+
+
+def test_old_fraud_has_the_words_of_fraud_and_is_no_p1() -> None:
+    text = "in May my account was hacked and they still owe me the money"
+    likely = (0.99, 0.98, 0.95, 0.5)
+
+    past = fold([said(text, likely, reasons={"fraud_past": 0.6, "fraud_now": 0.25})])
+    now = fold([said(text, likely, reasons={"fraud_past": 0.3, "fraud_now": 0.6})])
+
+    assert (past.level, now.level) == ("P2", "P1")
+    assert {factor.name for factor in past.factors} == {"fraud_past"}
 
 
 def test_what_the_model_calls_nobodys_makes_no_ticket() -> None:

@@ -39,7 +39,7 @@ COLUMNS: Mapping[Table, tuple[str, ...]] = {
     "tickets": _names("""
         id network brand author level priority state owner topic problem sentiment
         dissatisfaction needs_look messages excerpt tags first_at last_inbound_at received_at
-        answered_at sla_due_at snoozed_until created_at updated_at version
+        answered_at sla_due_at snoozed_until created_at updated_at version unread_language
     """),
     "events": _names("""
         id revision kind network conversation direction author brand language text occurred_at

@@ -89,6 +89,9 @@ async def list_tickets(
     owner: Annotated[str | None, Query(max_length=200, description="empty: nobody's")] = None,
     tag: Short = None,
     late: Annotated[bool, Query(description="only where the first answer is late")] = False,
+    unread: Annotated[
+        bool, Query(description="only in a language that no model reads: a person has to")
+    ] = False,
     q: Annotated[
         str | None,
         Query(max_length=200, description="words in any message of the conversation"),
@@ -102,8 +105,9 @@ async def list_tickets(
     """In any state unless `state` says which. `next` of the answer is the `cursor` of the next
     page.
     """
+    flags = {"late": late, "unread": unread}
     filter = Filter(
-        brand, network, topic, level, state, owner, tag, q, late=late, brands=caller.brands
+        brand, network, topic, level, state, owner, tag, q, **flags, brands=caller.brands
     )
     try:
         rows, following = await desk.of(caller).queue.page(

@@ -14,9 +14,10 @@ Card = dict[str, Any]
 _FIELDS = (
     *("id", "brand", "network", "author", "level", "state", "owner", "topic", "problem"),
     *("sentiment", "tags", "excerpt", "messages", "needs_look", "version", "edits"),
-    *("late", "will_be_late"),
+    *("late", "will_be_late", "unread_language"),
 )
 CHOICES = ("brand", "network", "topic", "level", "state", "owner", "tag", "text")
+FLAGS = ("late", "unread")
 
 
 def card(row: Mapping[str, Any]) -> Card:
@@ -90,7 +91,8 @@ def filter_from(query: Mapping[str, Any], brands: frozenset[str] | None) -> Filt
         for value in existing:
             if values.get(name, "").lower() == value.lower():
                 values[name] = value
-    return Filter(**values, late=bool(query.get("late")), brands=brands)
+    late, unread = (bool(query.get(name)) for name in FLAGS)
+    return Filter(**values, late=late, unread=unread, brands=brands)
 
 
 def query_of(filter: Filter) -> dict[str, str]:
@@ -99,6 +101,4 @@ def query_of(filter: Filter) -> dict[str, str]:
     query = {name: value for name, value in values.items() if value is not None}
     if query.get("owner") == "":
         query["owner"] = "-"
-    if filter.late:
-        query["late"] = "1"
-    return query
+    return query | {name: "1" for name in FLAGS if getattr(filter, name)}

@@ -1,6 +1,6 @@
 // The queue: filters with counts, the list that changes under one's eyes but not under one's pointer, and its keys.
 import { markRaw, toRaw } from "vue";
-import { clock, typing } from "earshot/format.js";
+import { clock, language, typing } from "earshot/format.js";
 
 const SELECTS = [
   ["brand", "All brands"], ["network", "All networks"], ["topic", "All topics"],
@@ -33,6 +33,7 @@ export default {
       return ["P1", "P2", "P3", "P4"].map((level) => ({ level, n: this.facets?.level?.[level] ?? 0 }));
     },
     late() { return this.facets?.clock?.late ?? 0; },
+    unread() { return this.facets?.lane?.unread ?? 0; }, // in a language that no model reads
     left() { return Math.max(0, (this.facets?.all?.found ?? 0) - this.rows.length); }, // further down
     full() { return this.rows.length >= this.most; },
     query() { return new URLSearchParams(this.clean()).toString(); },
@@ -68,6 +69,7 @@ export default {
   },
   methods: {
     clock(card) { return clock(card, this.now); },
+    language,
     count: (n) => n.toLocaleString(),
     eyes(card) { return card.open_by.filter((who) => who !== this.me).join(", "); },
     take(state) {
@@ -221,6 +223,9 @@ export default {
         <button type="button" class="tile late" :class="{ on: asked.late, none: !late }"
           :aria-pressed="asked.late ? 'true' : 'false'"
           @click="toggle('late', '1')"><span>late</span><b class="num">{{ late }}</b></button>
+        <button v-if="unread || asked.unread" type="button" class="tile unread" :class="{ on: asked.unread }"
+          :aria-pressed="asked.unread ? 'true' : 'false'" title="In a language that no model reads"
+          @click="toggle('unread', '1')"><span>unread language</span><b class="num">{{ unread }}</b></button>
       </div>
       <form class="filters" role="search" :class="{ more }" @submit.prevent>
         <label class="find"><span class="sym" aria-hidden="true">search</span><input ref="search" class="field"
@@ -267,7 +272,9 @@ export default {
             <span v-if="card.owner" class="chip" :class="{ mine: card.owner === me }"><span class="sym"
               aria-hidden="true">person</span>{{ card.owner === me ? 'you' : card.owner }}</span>
             <span v-if="card.state !== 'new' && card.state !== 'open'" class="chip">{{ card.state === 'settled' ? 'settled by the customer' : card.state }}</span>
-            <span v-if="card.needs_look" class="chip look">needs a look</span>
+            <span v-if="card.unread_language" class="chip look"
+              title="A language that no model reads">{{ language(card.unread_language) }}</span>
+            <span v-else-if="card.needs_look" class="chip look">needs a look</span>
             <span v-if="card.messages > 1" class="chip quiet-chip" :title="card.messages + ' messages'"><span
               class="sym" aria-hidden="true">forum</span>{{ card.messages }}</span>
           </span>

@@ -1,5 +1,5 @@
 // One ticket: what to know, what to do, and who else is at it. What somebody types here stays until they send it.
-import { ago, clock, span, typing, when } from "earshot/format.js";
+import { ago, clock, language, span, typing, when } from "earshot/format.js";
 import Course from "earshot/course.js";
 import Fix from "earshot/fix.js";
 import Reply from "earshot/reply.js";
@@ -76,7 +76,7 @@ export default {
     removeEventListener("keydown", this.key);
   },
   methods: {
-    ago, span, when,
+    ago, language, span, when,
     send(event, told, doing) {
       if (this.busy || !this.ticket) return;
       this.n += 1;
@@ -197,7 +197,9 @@ export default {
         <b>{{ news.who }}</b>: {{ news.reason }}<template v-if="news.at">, {{ ago(news.at, now) }}</template></span>
         <button type="button" class="quiet" aria-label="Close" @click="news = null"><span class="sym"
         aria-hidden="true">close</span></button></p>
-      <p v-if="ticket.needs_look" class="banner" role="note"><span class="sym" aria-hidden="true">help</span>
+      <p v-if="ticket.unread_language" class="banner" role="note"><span class="sym" aria-hidden="true">translate</span>
+        <span>In a language that no model reads ({{ language(ticket.unread_language) }}): a person has to judge it.</span></p>
+      <p v-else-if="ticket.needs_look" class="banner" role="note"><span class="sym" aria-hidden="true">help</span>
         <span>The model was not sure of this one: read it yourself before you trust the scores.</span></p>
     </div>
     <div class="columns"><div class="half">

@@ -15,6 +15,7 @@ Row = Mapping[str, Any]
 _FIELDS = (
     *("id", "brand", "network", "author", "level", "priority", "state", "owner", "topic"),
     *("problem", "sentiment", "needs_look", "messages", "tags", "notes", "version", "edits"),
+    "unread_language",
 )
 _MOMENTS = (
     *("first_at", "last_inbound_at", "answered_at", "received_at"),

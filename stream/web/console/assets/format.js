@@ -33,6 +33,17 @@ export function clock(ticket, now) {
   return { kind: "ok", icon: "schedule", words: `${span(left)} left` };
 }
 
+const languages = new Intl.DisplayNames(["en"], { type: "language", fallback: "code" });
+
+// The name of a language by its code; the code itself where the browser knows no name.
+export function language(code) {
+  try {
+    return languages.of(code);
+  } catch {
+    return code;
+  }
+}
+
 export const points = (value) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(Math.round(value))}`;
 
 // Somebody is typing: letters are letters then.
