@@ -57,6 +57,7 @@ PROMISES = {
         "integration/test_settled",
         "unit/test_evaluate_conversations",
         "unit/test_evaluate_triage",
+        "unit/test_long_conversations",
         "unit/test_settlement",
         "unit/test_tickets",
         "unit/test_brands",
