@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import faust
 from faust.app import App, BootStrategy
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 
 from stream.kafka import INPUTS, MESSAGE_LIMIT, tls
-from stream.pipeline import Message, Pipeline
+from stream.overlap import overlapped
+from stream.pipeline import InOrder, Message, Pipeline
 from stream.replies.drafting import Drafter
 from stream.settings import Settings
 
-BATCH_WITHIN = 0.02  # seconds to wait for a batch to fill
 DRAFTS_WITHIN = 0.5  # seconds until a ticket rings for its draft: few large batches
 
 
@@ -97,29 +97,45 @@ def create_app(
     )
     if embedded:
         app.transport = _EmbeddedTransport(app.conf.broker_consumer, app)
-    duties: dict[str, tuple[Duty, float]] = dict.fromkeys(INPUTS, (pipeline, BATCH_WITHIN))
+    listeners = dict.fromkeys(INPUTS, _listener(pipeline, settings.batch))
     if drafter is not None:
-        duties["tickets"] = drafter, DRAFTS_WITHIN
-    for name, (duty, within) in duties.items():
+        listeners["tickets"] = _bell(drafter, settings.batch)
+    for name, listener in listeners.items():
         topic = app.topic(
             name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
         )
-        app.agent(topic, name=name, concurrency=1)(_listener(duty, settings.batch, within))
+        app.agent(topic, name=name, concurrency=1)(listener)
     return app
 
 
-class Duty(Protocol):
-    """What is done with a batch. No error leaves it: Faust would skip the batch's messages."""
+def _listener(pipeline: Pipeline, batch: int) -> Any:
+    """Understands a batch while the one before is saved; acknowledges in order, and last."""
 
-    async def process(self, batch: Sequence[Message]) -> None: ...
-
-
-def _listener(duty: Duty, batch: int, within: float) -> Any:
-    async def listen(stream: Any) -> AsyncIterator[None]:
-        async for events in stream.noack_take(batch, within=within):
-            await duty.process(messages(events))
+    async def listen(stream: Any) -> None:
+        async def handle(events: Sequence[Any], turn: InOrder) -> None:
+            await pipeline.process(messages(events), turn)
+            await turn()
             for event in events:
                 event.ack()  # only now: everything the batch said is committed and published
+
+        await overlapped(arriving(stream), handle, limit=batch)
+
+    return listen
+
+
+async def arriving(stream: Any) -> AsyncIterator[Any]:
+    """The events of a Faust stream, none of which Faust acknowledges."""
+    stream.enable_acks = False
+    async for event in stream.events():
+        yield event
+
+
+def _bell(drafter: Drafter, batch: int) -> Any:
+    async def listen(stream: Any) -> AsyncIterator[None]:
+        async for events in stream.noack_take(batch, within=DRAFTS_WITHIN):
+            await drafter.process(messages(events))
+            for event in events:
+                event.ack()
             yield
 
     return listen

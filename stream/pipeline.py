@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -29,6 +29,8 @@ REPLAY_HEADER = "dead-letter-id"
 TURNS_AT_ONCE = 32  # of calls, before the model is anybody else's turn: a tenth of a second
 TURNS_IN_HAND = 512  # of the calls that are understood together
 
+InOrder = Callable[[], Awaitable[object]]  # returns once what came before a batch is acknowledged
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -50,6 +52,10 @@ class Message:
 
     def __str__(self) -> str:
         return f"{self.topic}[{self.partition}]@{self.offset}"
+
+
+async def alone() -> None:
+    """Nothing came before the batch."""
 
 
 class Store(Protocol):
@@ -91,15 +97,18 @@ class Pipeline:
         # three agents, one model: side by side they would only slow each other
         self._model_in_use = asyncio.Lock()
 
-    async def process(self, batch: Sequence[Message]) -> None:
+    async def process(self, batch: Sequence[Message], turn: InOrder = alone) -> None:
         """Handle the batch, whatever happens: wait for what is away, and bury what can never be
         handled.
+
+        turn: is waited for once the batch is understood, before anything of it is stored.
         """
         try:
-            await while_away(self._wait)(self.handle, batch)
+            await while_away(self._wait)(self.handle, batch, turn)
         except Exception as error:
             # Faust skips the events of an agent that raised, so an error that leaves this method
             # would lose every message in the batch. Halving finds the culprit.
+            await turn()
             if len(batch) > 1:
                 middle = len(batch) // 2
                 await self.process(batch[:middle])
@@ -109,7 +118,9 @@ class Pipeline:
                 await self._store_bare(batch[0])
         self._health.progress()
 
-    async def handle(self, batch: Sequence[Message], *, bare: bool = False) -> None:
+    async def handle(
+        self, batch: Sequence[Message], turn: InOrder = alone, *, bare: bool = False
+    ) -> None:
         """Save what the batch says and publish what was saved; bury what cannot be read.
 
         bare: without what the model made of it, which cannot be stored.
@@ -117,10 +128,13 @@ class Pipeline:
         with self._traces.batch(
             batch[0].topic, (message.headers for message in batch), _waited(batch)
         ):
-            read = await self._decoded(batch)
+            read, unreadable = self._decoded(batch)
+            judgements = await self._judged([event for _, event in read])
+            await turn()
+            if unreadable:
+                await self._bury(unreadable)
             if not read:
                 return
-            judgements = await self._judged([event for _, event in read])
             if bare:
                 judgements = [_without_analysis(judgement) for judgement in judgements]
             with self._metrics.timed("save"), self._traces.stage("save"):
@@ -134,8 +148,10 @@ class Pipeline:
                 await self._dead_letters.resolve_dead(replayed)
             self._count(messages, judgements, saved)
 
-    async def _decoded(self, batch: Sequence[Message]) -> list[tuple[Message, Event]]:
-        """The events in the batch. What is no event is buried."""
+    def _decoded(
+        self, batch: Sequence[Message]
+    ) -> tuple[list[tuple[Message, Event]], list[tuple[Message, str]]]:
+        """The events in the batch, and what is no event, with the reason."""
         events: list[tuple[Message, Event]] = []
         unreadable: list[tuple[Message, str]] = []
         with self._metrics.timed("decode"), self._traces.stage("decode"):
@@ -144,9 +160,7 @@ class Pipeline:
                     events.append((message, decode(message.value or b"")))
                 except ValidationError as error:
                     unreadable.append((message, f"not an event: {wrong_field(error)}"))
-        if unreadable:
-            await self._bury(unreadable)
-        return events
+        return events, unreadable
 
     async def _judged(self, events: Sequence[Event]) -> list[Judgement]:
         judgements: list[Judgement] = []

@@ -38,7 +38,7 @@ FLOORS = (
     {"stream.kafka"},
     {"stream.observe", "stream.migrations.versions"},
     {"stream.postgres", "stream.migrations"},
-    {"stream.brands", "stream.embedded", "stream.retry", "stream.settings"},
+    {"stream.brands", "stream.embedded", "stream.overlap", "stream.retry", "stream.settings"},
     {"stream.errors", "stream.records", "stream"},
     {"models.training.lab.report", "models.training.custom", "models.training.replies"},
     {"models.training.lab"},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -46,14 +46,20 @@ def distinctive_words(
     says nothing here.
     """
     excluded = set(_words(exclude)) | {"".join(_words(exclude))}
+    counts = _author_counts(messages)
+    known = {
+        term: count
+        for term, count in counts.items()
+        if count >= FEWEST_AUTHORS and excluded.isdisjoint(term.split())
+    }
     odds = log_odds(
-        _author_counts(messages, excluded),
-        _author_counts(usual, excluded),
+        Counter(known),
+        _author_counts(usual, known),
         (max(1, len(messages)), max(1, len(usual))),
         prior=_PRIOR,
         floor=_FLOOR,
     )
-    return _to_show([row for row in odds if row.z >= SURE and row.inside >= FEWEST_AUTHORS])
+    return _to_show([row for row in odds if row.z >= SURE])
 
 
 def examples(
@@ -77,12 +83,17 @@ def examples(
     return list(ids.values())
 
 
-def _author_counts(messages: Sequence[AuthoredText], excluded: set[str]) -> Counter[str]:
-    """How many authors use a term."""
+def _author_counts(
+    messages: Sequence[AuthoredText], known: Mapping[str, int] | None = None
+) -> Counter[str]:
+    """How many authors use a term. known: the terms to count; None counts all."""
     uses: set[tuple[str, str]] = set()
     for message in messages:
-        uses.update((message.author, term) for term in _terms(message.text))
-    return Counter(term for _, term in uses if not excluded.intersection(term.split()))
+        terms = _terms(message.text)
+        if known is not None:
+            terms &= known.keys()
+        uses.update((message.author, term) for term in terms)
+    return Counter(term for _, term in uses)
 
 
 def _terms(text: str) -> set[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import func, select, text
+from sqlalchemy import bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -19,6 +21,7 @@ from stream.postgres.advisory_lock import sole
 from stream.postgres.database import halfvec_bytes, reachable
 from stream.postgres.tables import Halfvec, Moment, incident_tickets, incidents
 
+GROWTH = 1.5  # times the tickets by which an incident was described, to describe it anew
 _LIMIT = 5000  # tickets of a look
 
 
@@ -70,15 +73,19 @@ class Incidents:
                     "tickets": [ticket for ticket, _ in incident.tickets],
                     "likeness": [likeness for _, likeness in incident.tickets],
                 }
-                await connection.execute(_JOIN, members)
-                await self._describe(connection, id)
+                joined = (await connection.execute(_JOIN, members)).scalars().all()
+                await self._grow(connection, id, joined)
                 ids.append(id)
         return ids
 
     async def close_quiet(self, before: timedelta) -> int:
         """An incident is over when no ticket joined it for so long."""
         async with reachable(), self.engine.begin() as connection:
-            return int((await connection.execute(_CLOSE, {"before": before})).rowcount)
+            closed = (await connection.execute(_CLOSE, {"before": before})).all()
+            for id, evidence in closed:
+                if evidence.get("described") != evidence.get("tickets"):
+                    await self._describe(connection, id)
+            return len(closed)
 
     async def list_incidents(
         self, *, brand: str | None = None, brands: frozenset[str] | None = None, limit: int = 50
@@ -180,13 +187,35 @@ class Incidents:
             )
         )
 
+    async def _grow(self, connection: AsyncConnection, id: str, joined: Sequence[str]) -> None:
+        """Count the tickets that joined. Its words are found anew once it has grown by half, so
+        that a ticket costs the same in a large incident; its severity is right after each.
+        """
+        evidence = (await connection.execute(_EVIDENCE, {"incident": id})).scalar_one()
+        described = evidence.get("described", 0)
+        tickets = evidence.get("tickets", 0) + len(joined)
+        if tickets >= described * GROWTH:
+            await self._describe(connection, id)
+            return
+        urgent = evidence["p1"] + (await connection.execute(_P1, {"tickets": joined})).scalar_one()
+        counts = {
+            "incident": id,
+            "severity": severity(tickets, urgent),
+            "tickets": tickets,
+            "p1": urgent,
+        }
+        await connection.execute(_COUNT, counts)
+
     async def _describe(self, connection: AsyncConnection, id: str) -> None:
         """Set title, severity and words by the tickets that belong to it now."""
         rows = (await connection.execute(_EXCERPTS, {"incident": id})).mappings().all()
         usual = (await connection.execute(_OTHER_EXCERPTS, {"incident": id})).mappings().all()
         query = select(incidents.c.brand).where(incidents.c.id == id)
         brand = (await connection.execute(query)).scalar() or ""
-        words = distinctive_words(_authored(rows), _authored(usual), exclude=brand)
+        # In a thread: the words of thousands of tickets would keep heartbeats and health waiting.
+        words = await asyncio.to_thread(
+            distinctive_words, _authored(rows), _authored(usual), exclude=brand
+        )
         urgent = sum(row["level"] == "P1" for row in rows)
         description = {
             "incident": id,
@@ -194,6 +223,7 @@ class Incidents:
             "words": words,
             "suffix": f": {', '.join(words)}" if words else "",
             "tickets": len(rows),
+            "p1": urgent,
         }
         await connection.execute(_DESCRIBE, description)
 
@@ -284,11 +314,27 @@ _JOIN = text("""
     select :incident, ticket, 'earshot', likeness
     from unnest(cast(:tickets as text[]), cast(:likeness as real[])) as x (ticket, likeness)
     on conflict do nothing
+    returning ticket_id
 """)
 _CLOSE = text("""
     update incidents set ended_at = last_at, version = version + 1, updated_at = now()
     where ended_at is null and last_at < now() - cast(:before as interval)
       and updated_at < now() - interval '1 minute'
+    returning id, evidence
+""").columns(evidence=JSONB)
+_EVIDENCE = select(incidents.c.evidence).where(incidents.c.id == bindparam("incident"))
+_P1 = text("""
+    select count(*) from tickets where id = any(cast(:tickets as text[])) and level = 'P1'
+""")
+_COUNT = text("""
+    update incidents
+    set severity = cast(:severity as smallint),
+        evidence = evidence || jsonb_build_object(
+            'tickets', cast(:tickets as integer), 'p1', cast(:p1 as integer)
+        ),
+        version = version + 1,
+        updated_at = now()
+    where id = :incident and cast(evidence ->> 'tickets' as integer) <> :tickets
 """)
 _LEAVE_OTHERS = text("""
     update incident_tickets set state = 'left', who = :who, changed_at = now()
@@ -313,16 +359,18 @@ _DESCRIBE = text("""
     update incidents
     set title = coalesce(problem, '') || cast(:suffix as text),
         severity = cast(:severity as smallint),
-        evidence = jsonb_build_object(
-            'words', cast(:words as text[]), 'tickets', cast(:tickets as integer)
-        ),
+        evidence = now_said.evidence,
         version = version + 1,
         updated_at = now()
+    from (
+        select jsonb_build_object(
+            'words', cast(:words as text[]), 'tickets', cast(:tickets as integer),
+            'p1', cast(:p1 as integer), 'described', cast(:tickets as integer)
+        ) as evidence
+    ) now_said
     where id = :incident
-      and (severity, evidence) is distinct from (
-          cast(:severity as smallint),
-          jsonb_build_object('words', cast(:words as text[]), 'tickets', cast(:tickets as integer))
-      )
+      and (severity, incidents.evidence)
+          is distinct from (cast(:severity as smallint), now_said.evidence)
 """)
 _LIST = text("""
     select n.id, n.brand, n.problem, n.topic, n.title, n.severity, n.started_at, n.last_at,

@@ -24,9 +24,10 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import takewhile
+from types import MappingProxyType
 
 from stream.triage.footer import own_words
 from stream.triage.words import ABBREVIATION, MEASURE, Reader, plain_word
@@ -49,6 +50,8 @@ _ASIDE = frozenset(
 )
 
 _NUMBER = "#"
+# Texts whose cues are cached, about a kilobyte each; a longer letter is searched anew each time.
+_CACHED_TEXTS, _LONGEST_CACHED = 1 << 14, 4_000
 _COMMON = frozenset(  # words of nearly every text: poor signs of a phrase
     """
     a an and are as at be been by can do for from had has have he her his i if in into is it me my
@@ -115,6 +118,9 @@ class Phrase:
         return self.end(words, at, element + 1) if place.optional else None
 
 
+_NONE: Mapping[str, tuple[Cue, ...]] = MappingProxyType({})
+
+
 class Cues:
     """The phrases of all groups, ready to be searched for."""
 
@@ -132,9 +138,17 @@ class Cues:
         self._index = _Index([*phrases, *idioms])
         self._idioms = frozenset(map(id, idioms))
         self._reader = Reader(self._index.is_known, self._index.abbreviations)
+        self._cached = lru_cache(_CACHED_TEXTS)(self._search)
 
-    def find(self, text: str) -> dict[str, tuple[Cue, ...]]:
-        """Group -> its cues in the order of the text. A group without a cue is absent."""
+    def find(self, text: str) -> Mapping[str, tuple[Cue, ...]]:
+        """Group -> its cues in the order of the text. A group without a cue is absent.
+
+        A text that was searched lately is not searched again: each save weighs every message of its
+        conversation anew.
+        """
+        return self._cached(text) if len(text) <= _LONGEST_CACHED else self._search(text)
+
+    def _search(self, text: str) -> Mapping[str, tuple[Cue, ...]]:
         words, spans = self._reader.read(own_words(text))
         matches = self._index.matches(words)
         excused = self._excused(matches)
@@ -151,7 +165,9 @@ class Cues:
             begin = spans[start][0]
             quote = " ".join(text[begin : spans[end - 1][1]].split())
             cues.setdefault(group, []).append(Cue(group, phrase.written, quote, begin))
-        return {group: tuple(of_group) for group, of_group in cues.items()}
+        if not cues:
+            return _NONE
+        return MappingProxyType({group: tuple(of_group) for group, of_group in cues.items()})
 
     def _excused(self, matches: Sequence[tuple[int, int, Phrase]]) -> dict[str, set[int]]:
         """Group -> the places that its idioms, and those of `everywhere`, cover."""

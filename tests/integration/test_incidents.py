@@ -5,17 +5,17 @@ of it.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from history import deletion, tweet
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from models.replier.draft import Candidate, Draft
 from stream.errors import UserError
 from stream.incidents.answers import answer
-from stream.incidents.clustering import IncidentClusterer
+from stream.incidents.clustering import IncidentClusterer, severity
 from stream.incidents.store import Incidents
 from stream.replies.store import LostReply, Replies
 
@@ -68,6 +68,76 @@ async def test_tickets_are_gathered_once_and_the_count_lives(simple, incidents):
     await simple.save([deletion(1)])
     [shown] = await incidents.list_incidents()
     assert shown["tickets"] == 6
+
+
+class Reads:
+    """Counts how often the tickets of an incident are read to be described, and how many."""
+
+    def __init__(self, incidents):
+        self.times = 0
+        event.listen(incidents.engine.sync_engine, "before_cursor_execute", self._count)
+
+    def _count(self, connection, cursor, statement, *_):
+        self.times += "t.excerpt as text" in statement and "i.state = 'joined'" in statement
+
+
+async def shown(incidents):
+    [row] = await incidents.list_incidents()
+    async with incidents.engine.connect() as connection:
+        found = await connection.execute(text("select evidence, severity from incidents"))
+        evidence, stored = found.one()
+    return row, evidence, stored
+
+
+async def test_a_ticket_that_joins_a_large_incident_does_not_read_all_others_again(
+    simple, incidents
+):
+    """Described anew at each half of growth: 4, 6, 9, 14, 21, 32, 48 tickets."""
+    reads, clusterer = Reads(incidents), IncidentClusterer(incidents)
+    await crowd(simple, range(4))
+    await clusterer.look()
+    for number in range(4, 50):
+        await crowd(simple, [number])
+        await clusterer.look()
+        row, evidence, stored = await shown(incidents)
+        assert row["tickets"] == evidence["tickets"] == number + 1
+        assert evidence["p1"] == row["p1"]
+        assert stored == severity(number + 1, row["p1"]), "right after each ticket"
+
+    assert reads.times <= 7
+
+
+async def test_an_incident_that_is_over_is_described_by_all_of_its_tickets(simple, incidents):
+    clusterer = IncidentClusterer(incidents)
+    for numbers in (range(4), range(4, 7), [7]):
+        await crowd(simple, numbers)
+        await clusterer.look()
+    _, evidence, _ = await shown(incidents)
+    assert evidence["described"] < evidence["tickets"] == 8
+
+    async with incidents.engine.begin() as connection:
+        await connection.execute(text("update incidents set updated_at = now() - interval '2 min'"))
+    assert await incidents.close_quiet(timedelta(hours=3)) == 1
+
+    row, evidence, _ = await shown(incidents)
+    assert evidence["described"] == evidence["tickets"] == 8
+    assert row["ended_at"] is not None
+
+
+async def test_an_incident_of_an_earlier_version_is_described_at_its_next_ticket(simple, incidents):
+    clusterer = IncidentClusterer(incidents)
+    await crowd(simple, range(4))
+    await clusterer.look()
+    async with incidents.engine.begin() as connection:
+        await connection.execute(
+            text("update incidents set evidence = evidence - 'p1' - 'described'")
+        )
+
+    await crowd(simple, [4])
+    await clusterer.look()
+
+    _, evidence, _ = await shown(incidents)
+    assert (evidence["tickets"], evidence["described"]) == (5, 5)
 
 
 async def test_other_brands_and_other_days_are_other_incidents(simple, incidents):

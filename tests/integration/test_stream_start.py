@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stream.app import create_app
@@ -24,7 +24,8 @@ class Heard:
     def __init__(self) -> None:
         self.values: asyncio.Queue[bytes | None] = asyncio.Queue()
 
-    async def process(self, batch: Sequence) -> None:
+    async def process(self, batch: Sequence, turn: Callable) -> None:
+        await turn()
         for message in batch:
             self.values.put_nowait(message.value)
 

@@ -192,3 +192,49 @@ async def test_a_message_of_the_largest_size_goes_through(pipeline, store):
     await pipeline.process([message(tweet(text="a 12 " * (MESSAGE_LIMIT // 5 - 200)))])
 
     assert list(store.events) == ["x:1"]
+
+
+class Turn:
+    """The turn of a batch, which comes when the test says so."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.comes = asyncio.Event()
+
+    async def __call__(self) -> None:
+        self.reached.set()
+        await self.comes.wait()
+
+
+async def test_until_its_turn_a_batch_is_understood_and_nothing_of_it_is_stored_or_buried(
+    pipeline, store, published
+):
+    turn = Turn()
+    batch = [message(tweet("x:1"), 0), message(b"no event", 1)]
+    working = asyncio.create_task(pipeline.process(batch, turn))
+    await turn.reached.wait()
+
+    assert (store.events, store.letters, published.messages) == ({}, [], [])
+    turn.comes.set()
+    await working
+    assert list(store.events) == ["x:1"]
+    assert [letter.offset for letter in store.letters] == [1]
+
+
+@pytest.mark.parametrize("events", [1, 2, 8])
+async def test_a_batch_that_cannot_be_understood_waits_for_its_turn_too(
+    pipeline, store, monkeypatch, events
+):
+    def broken(*_: object) -> None:
+        raise ValueError("broken")
+
+    monkeypatch.setattr(pipeline._judge, "read", broken)
+    turn = Turn()
+    batch = [message(tweet(f"x:{number}"), number) for number in range(events)]
+    working = asyncio.create_task(pipeline.process(batch, turn))
+    await asyncio.sleep(0.05)
+
+    assert store.letters == []
+    turn.comes.set()
+    await working
+    assert len(store.letters) == events
