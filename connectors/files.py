@@ -232,7 +232,7 @@ def _day_first(file: TextFile, head: FileHead) -> bool | None:
 def _read_transcripts(
     file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
 ) -> Iterator[SourcedEvent]:
-    if transcripts.recognises(head.names):
+    if transcripts.recognises(head.columns):
         return transcripts.of_table(file.path, head.names)(
             _rows(file, head, start, on_bad_row), on_bad_row
         )

@@ -80,8 +80,8 @@ FLOORS = (
         "connectors.webhook_out",
         "connectors.x",
     },
-    {"connectors.formats", "connectors.markup", "connectors.posting", "connectors.deletions"},
-    {"connectors.notices", "connectors.guard", "connectors.network"},
+    {"connectors.formats", "connectors.posting", "connectors.deletions"},
+    {"connectors.markup", "connectors.notices", "connectors.guard", "connectors.network"},
     {"connectors.backoff", "connectors.base", "connectors.keywords", "connectors.revisions"},
     {"connectors.events", "connectors"},
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from connectors.events import SourcedEvent, Transcript, Turn
 from connectors.formats.calls import (
@@ -14,46 +16,69 @@ from connectors.formats.calls import (
     MAX_FILE,
     SPEAKER,
     WHEN,
-    WORDS,
     content_name,
     file_time,
     stem,
     transcript,
 )
-from connectors.formats.labels import seconds, speaker
+from connectors.formats.labels import speaker
 from connectors.formats.rows import BadRow, OnBadRow, Position, TextFile, column_name, reason
 from connectors.formats.speakers import Utterance, merged, to_turns, turns
 from connectors.formats.times import written_time
+from connectors.formats.turn_lists import (
+    ALTERNATIVES,
+    CHANNELS,
+    SIDES,
+    TEXTS,
+    begin,
+    by_column,
+    first,
+    first_of,
+    is_turn,
+    text_of,
+    turn_lists,
+)
 
 TURNS = (
     *("turns", "transcript", "utterances", "messages", "segments", "dialogue", "dialog"),
     *("conversation", "phrases", "monologues", "recognized_phrases", "sentences", "items"),
+    *("conversation_parts", "entries", "transcription", "transcript_text", "full_transcript"),
+    *("call_transcript", "conversation_transcript", "transcription_text"),
 )
 CALLS = ("calls", "conversations", "transcripts", "dialogues", "dialogs", "data")
-SIDES = (
-    *("participant_role", "participant_purpose", "role", *SPEAKER, "speaker_tag"),
-    *("participant_id", "channel", "media_channel", "channel_label", "channel_tag"),
-)
-TEXTS = (
-    *(*WORDS, "display", "punctuated_word", "word", "value"),
-    *("sentences", "elements", "alternatives", "n_best", "items", "words"),
-)
-ALTERNATIVES = ("alternatives", "n_best")  # the first is the likeliest
-# Where a turn begins, and how many of it are a second.
-BEGIN: Mapping[str, float] = {
-    **dict.fromkeys(("at", "start", "start_time", "begin", "begin_time"), 1.0),
-    **dict.fromkeys(("offset", "offset_seconds", "time", "ts"), 1.0),
-    **dict.fromkeys(("begin_offset_millis", "start_ms", "start_time_ms", "offset_ms"), 1e3),
-    "offset_in_ticks": 1e7,
-}
-DEEPEST = 8
+_OF_CALL = frozenset((*CALL[:-1], *WHEN, *BRAND))  # but `id`, which is the turn's
+_INBOUND = frozenset(("in", "inbound", "incoming", "received"))
+_OUTBOUND = frozenset(("out", "outbound", "outgoing", "sent", "outbound-api", "outbound-reply"))
 _FEW = 2  # words an entry
 _SLOWEST = 100  # seconds a word: a call of more is counted in milliseconds
 
 
 def of_json(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
-    """One call a line: `turns` with speaker and text, or `content` with a speaker a line."""
+    """One call a line: `turns` with speaker and text, or `content` with a speaker a line; or a turn
+    a line, of which those of a call stand together.
+    """
     undated, before = file_time(file.path), start
+    for line, end, calls in _in_calls(_lines_of_json(file, start, on_bad_row)):
+        for number, call in enumerate(calls, 1):
+            name = f"{stem(file.path)}-{line}" + (f"-{number}" if len(calls) > 1 else "")
+            try:
+                event = _of_object(call, name, undated)
+            except ValueError as error:
+                on_bad_row(BadRow(line, reason(error)))
+            else:
+                yield SourcedEvent(event, end if number == len(calls) else before)
+        before = end
+
+
+class _JsonLine(NamedTuple):
+    """number: counted from 1. end: after it. calls: those that stand in it."""
+
+    number: int
+    end: Position
+    calls: list[Any]
+
+
+def _lines_of_json(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[_JsonLine]:
     for line in file.lines(start):
         end = Position(line.number, line.end)
         try:
@@ -63,15 +88,29 @@ def of_json(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[S
         except ValueError as error:
             on_bad_row(BadRow(line.number, reason(error)))
             calls = []
-        for number, call in enumerate(calls, 1):
-            name = f"{stem(file.path)}-{line.number}" + (f"-{number}" if len(calls) > 1 else "")
-            try:
-                event = _of_object(call, name, undated)
-            except ValueError as error:
-                on_bad_row(BadRow(line.number, reason(error)))
-            else:
-                yield SourcedEvent(event, end if number == len(calls) else before)
-        before = end
+        yield _JsonLine(line.number, end, calls)
+
+
+def _in_calls(lines: Iterator[_JsonLine]) -> Iterator[_JsonLine]:
+    """The lines, with those that are turns of one call as one."""
+    for id, group in groupby(lines, key=_id_of_turn):
+        if id is None:
+            yield from group
+            continue
+        turn_lines = list(group)
+        turns = [turn for line in turn_lines for turn in line.calls]
+        call = {name: turns[0][name] for name in turns[0] if column_name(name) in _OF_CALL}
+        yield _JsonLine(turn_lines[0].number, turn_lines[-1].end, [call | {"turns": turns}])
+
+
+def _id_of_turn(line: _JsonLine) -> str | None:
+    """The call of a line that holds a turn, '' where it names none; None for another line."""
+    turn = line.calls[0] if len(line.calls) == 1 else None
+    if not isinstance(turn, dict) or not is_turn(turn):
+        return None
+    values = by_column(turn)
+    is_whole = "\n" in text_of(first_of(values, TEXTS)) or first(values, SPEAKER) is None
+    return None if is_whole else str(first(values, CALL[:-1]) or "")
 
 
 def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
@@ -100,17 +139,23 @@ def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterat
 
 def is_document(text: str) -> bool:
     """Is JSON that begins like this one document, and not an object a line?"""
-    first, _, rest = text.lstrip("\ufeff").lstrip().partition("\n")
+    line, _, rest = text.lstrip("\ufeff").lstrip().partition("\n")
     try:
-        return isinstance(json.loads(first), list)
+        return isinstance(json.loads(line), list)
     except (json.JSONDecodeError, RecursionError):
-        has_more_lines = first.rstrip() in ("{", "[") or bool(rest.strip())
-        return first.startswith(("{", "[")) and has_more_lines
+        has_more_lines = line.rstrip() in ("{", "[") or bool(rest.strip())
+        return line.startswith(("{", "[")) and has_more_lines
+
+
+def begins_json(text: str) -> bool:
+    """Does JSON begin here, and no table whose first cell happens to hold a bracket?"""
+    return re.match(r"\s*(?:\{\s*[\"}]|\[\s*[\[{\"\]])", text) is not None
 
 
 def has_calls(keys: Sequence[str]) -> bool:
     """Are these keys of JSON those of a call?"""
-    return not {*TURNS, *SPEAKER, "content", "speaker_labels"}.isdisjoint(map(column_name, keys))
+    known = {*TURNS, *SIDES, *CHANNELS, "content", "speaker_labels"}
+    return not known.isdisjoint(map(column_name, keys))
 
 
 def _json(text: str) -> Any:
@@ -122,16 +167,27 @@ def _json(text: str) -> Any:
 
 def _calls(document: Any) -> list[Any]:
     if isinstance(document, list):
-        if document and all(_is_turn(entry) for entry in document):
-            return [{"turns": document}]
-        return document
-    if isinstance(document, dict):
-        values = _by_column(document)
-        calls = _first(values, CALLS)
-        is_list = isinstance(calls, list) and all(isinstance(call, dict) for call in calls)
-        if is_list and _first(values, TURNS) is None:
-            return list(calls)
-    return [document]
+        is_call = document and all(is_turn(entry) for entry in document)
+        return [{"turns": document}] if is_call else document
+    return (_several_calls(document) if isinstance(document, dict) else None) or [document]
+
+
+def _several_calls(document: dict[str, Any]) -> list[Any] | None:
+    """The calls within an object: under a name for them, or each with an id and turns."""
+    values = by_column(document)
+    calls = first(values, CALLS)
+    is_list = isinstance(calls, list) and all(isinstance(call, dict) for call in calls)
+    if is_list and first(values, TURNS) is None:
+        return list(calls)
+    lists = (value for value in values.values() if isinstance(value, list) and value)
+    return next((calls for calls in lists if all(map(_has_id, calls))), None)
+
+
+def _has_id(call: Any) -> bool:
+    """Is this a whole call among others, with an id and turns of its own?"""
+    values = by_column(call) if isinstance(call, dict) else {}
+    has_turns = any(isinstance(values.get(key), list) for key in TURNS)
+    return has_turns and first(values, CALL) is not None
 
 
 def _of_object(call: Any, name: str, undated: datetime) -> Transcript:
@@ -142,10 +198,10 @@ def _of_object(call: Any, name: str, undated: datetime) -> Transcript:
         raise ValueError(
             "does not say who speaks; each of `turns` has `speaker` (customer or agent) and `text`"
         )
-    values = _by_column(call)
-    date, brand = _first(values, WHEN), _first(values, BRAND)
+    values = by_column(call)
+    date, brand = first(values, WHEN), first(values, BRAND)
     return transcript(
-        str(_first(values, CALL) or content_name(name, json.dumps(call, sort_keys=True))),
+        str(first(values, CALL) or content_name(name, json.dumps(call, sort_keys=True))),
         call_turns,
         written_time(str(date)) if date else undated,
         str(brand) if brand else None,
@@ -153,13 +209,13 @@ def _of_object(call: Any, name: str, undated: datetime) -> Transcript:
 
 
 def _turns_of_object(call: dict[str, Any]) -> tuple[Turn, ...]:
-    values = _by_column(call)
+    values = by_column(call)
     for key in TURNS:
         entries = values.get(key)
         if isinstance(entries, list) and entries and all(isinstance(line, str) for line in entries):
             return turns(entries)
     roles = _roles(values)
-    readings = [_utterances(entries, roles) for entries in _lists_of_turns(call)]
+    readings = [_utterances(entries, roles) for entries in turn_lists(call)]
     if readings:
         # Of words one by one and the same words in turns: the turns.
         readings.sort(key=_size)
@@ -169,35 +225,6 @@ def _turns_of_object(call: dict[str, Any]) -> tuple[Turn, ...]:
     return turns(text.splitlines())
 
 
-def _lists_of_turns(value: Any, depth: int = 0) -> Iterator[list[dict[str, Any]]]:
-    """The lists within a document in which most entries have a speaker and words."""
-    if depth > DEEPEST:
-        return
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from _lists_of_turns(inner, depth + 1)
-    elif isinstance(value, list):
-        entries = [_by_column(_unwrapped(entry)) for entry in value if isinstance(entry, dict)]
-        spoken_turns = [entry for entry in entries if _is_turn(entry)]
-        if spoken_turns and 2 * len(spoken_turns) >= len(entries):
-            yield spoken_turns
-        for entry in value:
-            yield from _lists_of_turns(entry, depth + 1)
-
-
-def _unwrapped(entry: dict[str, Any]) -> dict[str, Any]:
-    """`{"Transcript": {...}}` is the turn within."""
-    inner = list(entry.values())
-    return inner[0] if len(inner) == 1 and isinstance(inner[0], dict) else entry
-
-
-def _is_turn(entry: Any) -> bool:
-    if not isinstance(entry, dict):
-        return False
-    values = _by_column(entry)
-    return _first(values, SIDES) is not None and bool(_text(_first_of(values, TEXTS)))
-
-
 def _utterances(entries: Sequence[dict[str, Any]], roles: Mapping[str, str]) -> list[Utterance]:
     """In the order of their times where one entry holds all words of a speaker, with their
     times.
@@ -205,14 +232,14 @@ def _utterances(entries: Sequence[dict[str, Any]], roles: Mapping[str, str]) -> 
     utterances: list[Utterance] = []
     are_interleaved = False
     for entry in entries:
-        label, at = _label(entry, roles), _begin(entry)
-        key, value = _first_of(entry, TEXTS)
+        label, at = _label(entry, roles), begin(entry)
+        key, value = first_of(entry, TEXTS)
         parts = _timed_parts(value) if key not in ALTERNATIVES else []
         if at is None and parts:
             utterances += [Utterance(label, text, begin) for text, begin in parts]
             are_interleaved = True
         else:
-            utterances.append(Utterance(label, _text((key, value)), at))
+            utterances.append(Utterance(label, text_of((key, value)), at))
     utterances = _in_seconds(utterances)
     if are_interleaved:
         utterances.sort(key=lambda utterance: utterance.at or 0.0)
@@ -226,12 +253,12 @@ def _timed_parts(value: Any) -> list[tuple[str, float]]:
     parts: list[tuple[str, float]] = []
     at: float | None = None
     for part in value if isinstance(value, list) else []:
-        values = _by_column(part) if isinstance(part, dict) else {}
-        begin = _begin(values)
-        at = at if begin is None else begin
+        values = by_column(part) if isinstance(part, dict) else {}
+        begins = begin(values)
+        at = at if begins is None else begins
         if at is None:
             return []
-        parts.append((_text(_first_of(values, TEXTS)), at))
+        parts.append((text_of(first_of(values, TEXTS)), at))
     return parts
 
 
@@ -263,8 +290,8 @@ def _roles(call: Mapping[str, Any]) -> dict[str, str]:
     entries = call.get("participants")
     roles = {}
     for entry in entries if isinstance(entries, list) else []:
-        values = _by_column(entry) if isinstance(entry, dict) else {}
-        id, role = _first(values, ("participant_id", "id")), _first(values, SIDES)
+        values = by_column(entry) if isinstance(entry, dict) else {}
+        id, role = first(values, ("participant_id", "id")), first(values, SIDES)
         if id is not None and role is not None and role != id:
             roles[str(id)] = str(role)
     return roles
@@ -274,60 +301,21 @@ def _label(turn: Mapping[str, Any], roles: Mapping[str, str]) -> str:
     """The value that names a side, or else the first; a number is `Speaker 0`."""
     sides = [turn[name] for name in SIDES if turn.get(name) not in (None, "")]
     names = [str(_inner_name(side) if isinstance(side, dict) else side) for side in sides]
-    labels = [roles.get(name, name) for name in names]
+    labels = [roles.get(name, name) for name in map(_side_of_direction, names)]
     label = next((label for label in labels if speaker(label)), labels[0] if labels else "")
     return f"Speaker {label}" if label.isdigit() else label
 
 
-def _inner_name(value: dict[str, Any]) -> Any:
-    return _first(_by_column(value), ("role", "name", "label", "id")) or ""
+def _side_of_direction(name: str) -> str:
+    """Of a chat that says only which way a message went."""
+    if name.lower() in _INBOUND:
+        return "customer"
+    return "agent" if name.lower() in _OUTBOUND else name
 
 
-def _text(words: tuple[str, Any]) -> str:
-    """The words of a value under its name."""
-    key, value = words
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, dict):
-        return _text(_first_of(_by_column(value), TEXTS))
-    if isinstance(value, list):
-        parts = value[:1] if key in ALTERNATIVES else value
-        return " ".join(filter(None, (_text(("", part)) for part in parts)))
-    return ""
-
-
-def _begin(turn: Mapping[str, Any]) -> float | None:
-    """Seconds from the start of a call: a number, `1:02`, or a number as text."""
-    for name, parts in BEGIN.items():
-        if turn.get(name) not in (None, ""):
-            at = begin_of(turn[name], parts)
-            if at is not None:
-                return at
-    return None
-
-
-def begin_of(value: Any, parts: float = 1.0) -> float | None:
-    """parts: how many of the value are a second. None of what is no place within a call."""
-    try:
-        number = float(value) / parts
-    except (TypeError, ValueError):
-        return seconds(value) if isinstance(value, str) else None
-    return number if 0 <= number < 1e8 else None  # 1.7e9 is a date
-
-
-def _by_column(entry: dict[str, Any]) -> dict[str, Any]:
-    """The values by our spelling of their names: `ParticipantRole` is `participant_role`."""
-    values: dict[str, Any] = {}
-    for name, value in entry.items():
-        values.setdefault(column_name(str(name)), value)
-    return values
-
-
-def _first(values: Mapping[str, Any], names: Sequence[str]) -> Any:
-    return _first_of(values, names)[1]
-
-
-def _first_of(values: Mapping[str, Any], names: Sequence[str]) -> tuple[str, Any]:
-    """The first of these names that has a value, and the value."""
-    present = ((name, values[name]) for name in names if values.get(name) not in (None, "", []))
-    return next(present, ("", None))
+def _inner_name(value: dict[str, Any]) -> str:
+    """Of an object that stands for a speaker: what names a side, or else its name."""
+    values = by_column(value)
+    names = [str(values[key]) for key in ("role", "type", "name", "label", "id") if values.get(key)]
+    own = [str(values[key]) for key in ("name", "role", "label", "id") if values.get(key)]
+    return next(filter(speaker, names), next(iter(own), ""))

@@ -12,12 +12,23 @@ from connectors.formats.speakers import NO_CUSTOMER, NO_SPEAKER
 
 SPEAKER = (
     *("speaker", "role", "participant", "participant_role", "speaker_role", "speaker_label"),
-    *("speaker_name", "from", "author_type", "author_role", "sender_type", "sender_role"),
-    *("participant_purpose", "participant_type"),
+    *("speaker_name", "speaker_type", "from", "author_type", "author_role", "sender_type"),
+    *("sender_role", "participant_purpose", "participant_type", "speaker_id", "participant_name"),
+    *(
+        "author_name",
+        "sender_name",
+        "sender",
+        "party",
+        "agent_or_customer",
+        "user_type",
+        "direction",
+    ),
+    *("sprecher", "rolle", "locuteur", "hablante", "interlocutor", "parlante", "spreker", "talare"),
 )
 WORDS = (
     *("text", "utterance", "message", "turn", "content", "transcript", "body", "phrase"),
-    *("phrase_text", "sentence", "message_text"),
+    *("phrase_text", "sentence", "message_text", "utterance_text", "turn_text", "msg"),
+    *("message_body", "spoken_text", "caption", "texte", "texto", "testo", "nachricht", "mensaje"),
 )
 CALL = (
     *("call_id", "conversation_id", "call", "conversation", "transcript_id", "dialogue_id"),
@@ -26,6 +37,7 @@ CALL = (
 WHEN = (
     *("occurred_at", "started_at", "date", "timestamp", "created_at", "absolute_time"),
     *("call_date", "call_time", "start_timestamp", "initiation_timestamp", "recorded_at"),
+    *("datum", "fecha"),
 )
 BRAND = ("brand", "company")
 MAX_FILE = 1 << 20

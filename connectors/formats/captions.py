@@ -27,14 +27,16 @@ _CUE = re.compile(
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+(?P<label>[^>]+)>")
 _TAG = re.compile(r"</?[a-zA-Z][^>]*>|<[\d:.]+>|\{\\[^}]*\}")
 _BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s.*)?")
+_CUE_SPEAKER = re.compile(r"(?:\d{1,6}\s+)?\"(?P<label>[^\"]{1,60})\"(?:\s*\(\d*\))?")
 _HEADER = re.compile(r"WEBVTT\b.*|[A-Za-z-]+\s*[:=]\s*\S+")
 
 
 class Cue(NamedTuple):
-    """A caption. at: seconds from the start."""
+    """A caption. at: seconds from the start. speaker: by its name (`1 "Jane Roe" (4711)`)."""
 
     at: float | None
     lines: list[str]
+    speaker: str | None = None
 
 
 def is_captions(text: str) -> bool:
@@ -49,9 +51,12 @@ def captions(lines: Iterable[str], on_loose: OnLoose | None = None) -> tuple[Tur
     labels, headings = _labels(cues), _headings(cues)
     utterances: list[Utterance] = []
     latest = ""
-    for at, cue_lines in cues:
+    for at, cue_lines, cue_speaker in cues:
+        latest = cue_speaker or latest
         for label, words in _voices(cue_lines, labels, headings):
             latest = label or latest
+            if not words:
+                continue  # a label alone on its line: the next one is theirs
             if latest:
                 utterances.append(Utterance(latest, words, at))
             elif on_loose:
@@ -69,7 +74,13 @@ def cues_of(lines: Sequence[str]) -> Iterator[Cue]:
         match = _CUE.fullmatch(lines[place])
         start = match and (match["start"] or match["sbv"])
         last = end - 1 if end < len(lines) and is_named and _is_cue_name(lines, end - 1) else end
-        yield Cue(seconds(start or ""), list(_text(lines[place + 1 : last])))
+        text = list(_text(lines[place + 1 : last]))
+        yield Cue(seconds(start or ""), text, _cue_speaker(lines, place))
+
+
+def _cue_speaker(lines: Sequence[str], time: int) -> str | None:
+    match = _CUE_SPEAKER.fullmatch(lines[time - 1].strip()) if time else None
+    return match and match["label"]
 
 
 def _name_before(lines: Sequence[str], time: int) -> bool:
@@ -81,7 +92,8 @@ def _name_before(lines: Sequence[str], time: int) -> bool:
 def _is_cue_name(lines: Sequence[str], place: int) -> bool:
     """Where captions have names: a number, or what stands alone right above a time."""
     line = lines[place].strip()
-    return line.isdigit() or (bool(line) and (" " not in line or not lines[place - 1].strip()))
+    is_alone = " " not in line or not lines[place - 1].strip()
+    return line.isdigit() or (bool(line) and is_alone) or bool(_CUE_SPEAKER.fullmatch(line))
 
 
 def _text(lines: Sequence[str]) -> Iterator[str]:
@@ -94,15 +106,15 @@ def _text(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _labels(cues: Sequence[Cue]) -> frozenset[str]:
-    """The labels that name a side, are numbered, or come twice; any name where half of the captions
-    begin with one.
+    """The labels that name a side, are numbered, or come twice; any name that begins a caption
+    where half of them begin with one.
     """
     counts = Counter(match.label for cue in cues for match in _matches(cue.lines))
     begun = [match for cue in cues for match in _matches(cue.lines[:1]) if is_name(match.label)]
     are_usual = 2 * len(begun) >= len(cues)
     labels = {*filter(is_role, counts), *filter(is_numbered, counts)}
     labels |= {label for label, times in counts.items() if times > 1}
-    return frozenset(labels | (set(filter(is_name, counts)) if are_usual else set()))
+    return frozenset(labels | ({match.label for match in begun} if are_usual else set()))
 
 
 def _matches(lines: Sequence[str]) -> list[Labelled]:
@@ -110,8 +122,7 @@ def _matches(lines: Sequence[str]) -> list[Labelled]:
 
 
 def _label(line: str) -> Labelled | None:
-    match = labelled(_TAG.sub("", line))
-    return match if match and match.form != "dash" else None
+    return labelled(_TAG.sub("", line))
 
 
 def _headings(cues: Sequence[Cue]) -> frozenset[str]:
@@ -148,5 +159,5 @@ def _voices(
                 pairs.append((None, line))
     for label, words in pairs:
         plain = " ".join(html.unescape(_TAG.sub("", words)).split())
-        if plain:
+        if plain or label:
             yield label and html.unescape(label).strip(), plain

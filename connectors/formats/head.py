@@ -36,6 +36,11 @@ class FileHead:
         looks_so = any(line.lstrip().startswith(("{", "[{")) for line in lines)
         return looks_so and not captions.is_captions(self.text)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of a table; none of JSON, whose keys stand between commas as well."""
+        return () if call_json.begins_json(self.text) else self.names
+
     def need(self, columns: Sequence[str]) -> None:
         """Raises FormatError that names the missing columns."""
         missing = [name for name in columns if name not in self.names]
@@ -81,16 +86,16 @@ def read_head(path: Path) -> FileHead:
 
 def recognised(head: FileHead) -> str:
     """The format's name. Raises FormatError when it is none of them."""
-    names = set(head.names)
+    names = set(head.columns)
     if names >= set(tweets.AIRLINE):
         return "airline"
     if names >= set(twcs.COLUMNS):
         return "twcs"
     if names >= set(tweets.SENTIMENT140) or tweets.is_sentiment140(head.first_row):
         return "sentiment140"
-    if transcripts.recognises(head.names):
+    if transcripts.recognises(head.columns):
         return "transcripts"
-    if complaints.recognises(head.names):
+    if complaints.recognises(head.columns):
         return "complaints"
     if head.is_json and re.search(r'"kind"\s*:', head.text):
         return "jsonl"

@@ -5,15 +5,29 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-Form = Literal["colon", "bracket", "heading", "dash"]
+Form = Literal["colon", "bracket", "heading", "round", "dash", "alone"]
 Speaker = Literal["customer", "agent"]
+WEAK: tuple[Form, ...] = ("dash", "alone")  # many lines look so: they count where nothing else does
 
-_CUSTOMERS = """buyer caller claimant client consumer cust customer enduser external guest member
-passenger patient patron policyholder subscriber user visitor"""
+# In English first, then in the languages of the exports that we have seen.
+_CUSTOMERS = """applicant buyer caller claimant client consumer contact cust customer enduser
+external guest insured member passenger patient patron policyholder requester resident
+shopper subscriber tenant user visitor
+kunde kundin anrufer anruferin cliente clienta clienti client clientes appelant appelante llamante
+chiamante klant beller kund klient klientka asiakas zákazník zákaznice клиент клиентка müşteri
+客户 顾客 お客様 고객"""
 _AGENTS = """admin administrator adviser advisor agent assistant associate banker bot chatbot clerk
 consultant csr department dept desk dispatcher employee expert helpdesk helpline host
 hotline internal ivr manager operator receptionist rep representative service services
-specialist staff supervisor support svc svcs system team technician teller"""
+specialist staff supervisor support svc svcs system team technician teller
+berater beraterin kundenberater kundenberaterin kundenbetreuer kundenbetreuerin mitarbeiter
+mitarbeiterin agentin sachbearbeiter sachbearbeiterin kundenservice kundendienst
+conseiller conseillère agente téléconseiller téléconseillère opérateur opératrice accueil
+asesor asesora operador operadora operatore operatrice ejecutivo ejecutiva atención servicio
+soporte atendente atendimento suporte assistente consulente assistenza servizio medewerker
+medewerkster klantenservice handläggare kundtjänst medarbetare medarbejder medarbeider kundeservice
+konsulent konsultant konsultantka doradca asiakaspalvelija operátor operátorka operatör temsilci
+оператор агент сотрудник консультант 客服 坐席 オペレーター 担当者 상담원"""
 # Of `Customer Care`, the part that makes the company of the customer.
 _DEPARTMENTS = """access accounts advocacy advocate affairs ambassador assistance billing care
 center centre champion concierge contact coordinator delight engagement executive experience
@@ -27,21 +41,37 @@ _PRONOUN_WORDS = """he him his she her hers they them their theirs it its any ze
 _PRONOUNS = frozenset(_PRONOUN_WORDS.split())
 
 TIME = r"\d{1,3}(?::[0-5]?\d){1,2}(?:[.,]\d{1,3})?(?: ?[AaPp][Mm])?"
-_PHONE = r"\+?\(?\d[\d*Xx ()./-]{5,18}\d"
-_NAME = r"[^\W\d_][\w .,'\u2018\u2019\"\u201c\u201d&@/|+-]{0,59}?"
+_PHONE = r"(?!\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b)\+?\(?\d[\d*Xx ()./-]{5,18}[\d*Xx]"
+_NAME = r"[^\W\d_][\w .,'\u2018\u2019\"\u201c\u201d&@/|+#-]{0,59}?"
 _LABEL = rf"(?P<label>{_NAME}|{_PHONE})[\"\u201d]?\s*(?P<notes>(?:\([^()]{{0,40}}\)\s*){{0,2}})"
-_LEAD = r"[\s.]*(?:>{2,3}\s*|[-\u2013\u2014\u2022#]\s+|\d{1,4}[.)]\s+)?[*_]{0,2}[\"\u201c]?"
-_AT = rf"(?:[\[(]?(?P<at>{TIME})[\])]?\s*[-\u2013|]?\s*)?"
+_BLANKS = re.compile(r"\s{3,}")  # many of them would be matched in many ways
+_NUMBER = r"\d{1,4}(?:[.)]\s+|\s{2,})"
+_LEAD = (
+    rf"[\s.]*(?:>{{2,3}}\s*|[-\u2013\u2014\u2022]\s+|#{{1,6}}\s+|{_NUMBER})?[*_]{{0,2}}[\"\u201c]?"
+)
+_DAY = r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4},?[ T]\s*)?"  # of a chat, not of a call
+_SPAN = rf"(?:\s*(?:-{{1,2}}>|[-\u2013\u2014]|to)\s*{TIME})?"  # where a turn ends
+_AT = rf"(?:[\[(]?{_DAY}(?P<at>{TIME}){_SPAN}[\])]?\s*[-\u2013|]?\s*)?"
+_COLON = "[:\uff1a]"
+_BARE = r"[^\W_][^|:]{0,40}?"
 _FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
+    ("colon", re.compile(rf"\|?\s*[\[(]?(?P<at>{TIME}){_SPAN}[\])]?\s*\|\s*(?P<label>{_BARE})"
+                         r"(?P<notes>)\s*\|\s*(?P<text>[^|]*)\|?\s*")),
+    ("colon", re.compile(rf"\|?\s*(?P<label>{_BARE})(?P<notes>)\s*\|\s*[\[(]?(?P<at>{TIME}){_SPAN}"
+                         r"[\])]?\s*\|\s*(?P<text>[^|]*)\|?\s*")),
     ("heading", re.compile(rf"{_LEAD}{_LABEL}[*_]{{0,2}}(?:\s+[-\u2013|@]?\s*|,\s*|\t)"
-                           rf"[\[(]?(?P<at>{TIME})[\])]?:?(?P<text>)\s*")),
-    ("heading", re.compile(rf"{_LEAD}[\[(]?(?P<at>{TIME})[\])]?\s+[-\u2013|]?\s*{_LABEL}"
+                           rf"[\[(]?(?P<at>{TIME}){_SPAN}[\])]?:?(?P<text>)\s*")),
+    ("heading", re.compile(rf"{_LEAD}[\[(]?(?P<at>{TIME}){_SPAN}[\])]?\s+[-\u2013|]?\s*{_LABEL}"
                            r"(?P<text>)")),
+    ("colon", re.compile(rf"{_LEAD}{_LABEL}\s*[\[(](?P<at>{TIME}){_SPAN}[\])]\s*:?\s*(?P<text>.*)",
+                         re.S)),
     ("bracket", re.compile(rf"{_LEAD}{_AT}[\[<]{_LABEL}[\]>]\s*(?P<own>{TIME})?[*_]{{0,2}}\s*:?"
                            r"\s*(?P<text>.*)", re.S)),
-    ("colon", re.compile(rf"{_LEAD}{_AT}{_LABEL}[*_]{{0,2}}\s*:(?!//)[*_]{{0,2}}(?P<text>.*)",
-                         re.S)),
+    ("round", re.compile(rf"{_LEAD}{_AT}\({_LABEL}\)\s*:?\s*(?P<text>.*)", re.S)),
+    ("colon", re.compile(rf"{_LEAD}{_AT}{_LABEL}[*_]{{0,2}}\s*{_COLON}(?!//)[*_]{{0,2}}"
+                         r"(?P<text>.*)", re.S)),
     ("dash", re.compile(rf"{_LEAD}{_AT}{_LABEL}(?:\t|\s[-\u2013\u2014]\s)\s*(?P<text>.*)", re.S)),
+    ("alone", re.compile(rf"{_LEAD}{_LABEL}[*_]{{0,2}}\s*(?P<text>)")),
 )  # fmt: skip
 _NUMBERED = re.compile(
     r"(?:speaker|spk|channel|ch|participant|person|party|voice)[ _-]?(?:\d{1,2}|[a-f])|[A-F]", re.I
@@ -57,22 +87,38 @@ class Labelled(NamedTuple):
     at: float | None
 
 
-def labelled(line: str) -> Labelled | None:
-    """The label that a line may begin with: whether it is one is for all lines together to say."""
+def labelled(line: str, *, only: Form | None = None) -> Labelled | None:
+    """The label that a line may begin with: whether it is one is for all lines together to say.
+
+    only: the one form that is looked for; else all but those of WEAK.
+    """
+    line = _BLANKS.sub(lambda blanks: "\t" if "\t" in blanks[0] else "  ", line)
     for form, pattern in _FORMS:
-        match = pattern.fullmatch(line)
-        if match is None:
-            continue
-        parts = match.groupdict(default="")
-        notes = re.findall(r"\(([^()]*)\)", parts["notes"])
-        times = [seconds(note.strip()) for note in notes]
-        label = parts["label"].strip().strip("\"'")
-        names = [note.strip() for note, at in zip(notes, times, strict=True) if at is None]
-        full = f"{label} ({', '.join(filter(None, names))})" if any(names) else label
-        written = seconds(parts["at"] or parts.get("own") or "")
-        at = next((at for at in (written, *times) if at is not None), None)
-        return Labelled(form, full, parts["text"].strip(), at)
+        match = pattern.fullmatch(line) if _is_wanted(form, only) else None
+        if match and (form != "round" or _is_plainly_speaker(match["label"])):
+            return _of_groups(form, match.groupdict(default=""))
     return None
+
+
+def _of_groups(form: Form, parts: dict[str, str]) -> Labelled:
+    """parts: the groups of a pattern, empty where the line has none."""
+    notes = re.findall(r"\(([^()]*)\)", parts["notes"])
+    times = [seconds(note.strip()) for note in notes]
+    label = parts["label"].strip().strip("\"'")
+    names = [note.strip() for note, at in zip(notes, times, strict=True) if at is None]
+    full = f"{label} ({', '.join(filter(None, names))})" if any(names) else label
+    written = seconds(parts.get("at") or parts.get("own") or "")
+    at = next((at for at in (written, *times) if at is not None), None)
+    return Labelled(form, full, parts["text"].strip(), at)
+
+
+def _is_plainly_speaker(label: str) -> bool:
+    """`(Agent)` is; `(pause)` is a note."""
+    return is_role(label) or is_numbered(label)
+
+
+def _is_wanted(form: Form, only: Form | None) -> bool:
+    return form == only if only else form not in WEAK
 
 
 def seconds(time: str) -> float | None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from connectors.events import Turn
 from connectors.formats.labels import (
+    WEAK,
     Labelled,
     Speaker,
     display_name,
@@ -28,7 +29,7 @@ NO_SPEAKER = (
 
 _NOTE = re.compile(  # `(pause)`, `02:36`, `Duration: 9 minutes`
     r"[(\[].*[)\]]|[\d:. ]*\d:\d[\d:. ]*|\w+\)|(call )?(duration|elapsed time|note)\s*:.*"
-    r"|transcribed by \S+|[-=*_#~]{2,}[^-=]{0,60}[-=*_#~]{2,}",
+    r"|transcribed by \S+|transcription (?:started|ended).*|[-=*_#~]{2,}[^-=]{0,60}[-=*_#~]{2,}",
     re.I,
 )
 _SPEECH = re.compile(r"(?:\S+\s+){3,}\S+[.?!]")  # `Hello, my line is dead.`, and no heading
@@ -82,14 +83,14 @@ def turns(lines: Iterable[str], on_loose: OnLoose | None = None) -> tuple[Turn, 
     theirs: they come again and again, and there is no speaker, or only one side, without them.
     """
     lines = [line.strip() for line in lines]
-    matches = [labelled(line) for line in lines]
-    dashes = [match if match and match.form == "dash" else None for match in matches]
-    usual = [match if match and match.form != "dash" else None for match in matches]
-    labels = _labels(lines, usual)
-    if labels:
-        return to_turns(_utterances(lines, usual, labels, on_loose))
-    labels = _labels(lines, dashes, roles_suffice=False)
-    return to_turns(_utterances(lines, dashes, labels, on_loose))
+    matches = list(map(labelled, lines))
+    labels = _labels(lines, matches)
+    for form in WEAK if not labels else ():
+        matches = [labelled(line, only=form) for line in lines]
+        labels = _labels(lines, matches, roles_suffice=False)
+        if labels:
+            break
+    return to_turns(_utterances(lines, matches, labels, on_loose))
 
 
 def _labels(
@@ -114,7 +115,7 @@ def _are_turns(
     """Do the labels begin half of the lines? Under a heading (`Anna  0:05`) stands another line."""
     words = sum(1 for line in lines if line and not _NOTE.fullmatch(line))
     begun = [match for match in matches if match and match.label in labels]
-    headings = [match for match in begun if match.form == "heading"]
+    headings = [match for match in begun if match.form in ("heading", "alone")]
     return 2 * (len(begun) + len(headings)) >= words
 
 

@@ -7,7 +7,6 @@ from itertools import groupby
 from pathlib import Path
 
 from connectors.events import SourcedEvent
-from connectors.formats.call_json import begin_of
 from connectors.formats.calls import (
     CALL,
     MAX_FILE,
@@ -21,12 +20,25 @@ from connectors.formats.calls import (
 )
 from connectors.formats.captions import captions, is_captions
 from connectors.formats.complaints import TEXT
-from connectors.formats.labels import speaker
+from connectors.formats.labels import seconds, speaker
 from connectors.formats.rows import BadRow, OnBadRow, Row, TextFile, first_of, present, reason
 from connectors.formats.speakers import NO_SPEAKER, Utterance, to_turns, turns
 from connectors.formats.times import written_time
+from connectors.formats.turn_lists import begin_of
 
-BEGIN = ("at", "start", "start_time", "begin", "offset", "offset_seconds", "time")
+BEGIN = (
+    *(
+        "at",
+        "start",
+        "start_time",
+        "begin",
+        "offset",
+        "offset_seconds",
+        "time",
+        "timestamp",
+        "zeit",
+    ),
+)
 
 
 def of_folder(
@@ -118,7 +130,8 @@ def of_table(
                     raise ValueError(f"the turns of call {name[:40]!r} do not stand together")
                 seen.add(name)
                 call_turns = to_turns(utterances(call_rows, on_bad_row))
-                day = first.values[date] if date is not None else ""
+                day = first.values[date].strip() if date is not None else ""
+                day = "" if seconds(day) is not None else day  # `0:05` is a place in the call
                 event = transcript(name, call_turns, written_time(day) if day else undated)
             except ValueError as error:
                 on_bad_row(BadRow(first.line, reason(error)))

@@ -23,7 +23,8 @@ _AUTOMATIC_HEADERS = (
 )
 _LABEL = re.compile(r"\s*[*_]*[^\W\d_][^:\n]{0,40}:")
 _FORM_ADDRESS = re.compile(
-    r"^[ \t*_]{0,8}[^:\n]{0,30}mail[^:\n]{0,30}:[ \xa0\t*_]{0,8}<?([^\s<>@]+@[\w.-]+)>?\s*$",
+    r"^[ \t*_]{0,8}(?:[^:\n]{0,30}mail[^:\n]{0,30}|from|von|de|da|van|från):"
+    r"(?:[^<>@\n]{0,60}<|[ \xa0\t*_]{0,8})([^\s<>@]{1,90}@[\w.-]{1,200})>?\s*$",
     re.I | re.M,
 )
 
@@ -77,11 +78,13 @@ def _answers_automatically(mail: Message, text: str) -> bool:
         return True
     if any(header(mail, name).strip().lower() not in ("", "no") for name in _AUTOMATIC_HEADERS):
         return True
-    automatic_subject = "|".join(phrases.AUTOMATIC_SUBJECTS)
-    subject = any_of(rf"\s*(?:{automatic_subject})\s*(?:[:：]|$)").match(header(mail, "Subject"))
-    if subject is None:
-        return False
-    return subject[0].rstrip()[-1:] in ":：" or bool(any_of(*phrases.AWAY).search(text[:1000]))
+    subject = header(mail, "Subject")
+    says_so = any_of(rf"\s*(?:{'|'.join(phrases.AUTOMATIC_SUBJECTS)})\s*[:：]").match(subject)
+    seems_so = any_of(
+        rf"\s*(?:{'|'.join(phrases.AUTOMATIC_SUBJECTS)})\s*(?:$|[-–(]|{phrases.REPLY_MARKS}\s*[:：])",
+        rf"\s*(?:{phrases.ABSENCE})\s*[:：-]",
+    ).match(subject)
+    return bool(says_so or (seems_so and any_of(*phrases.AWAY).search(text[:1000])))
 
 
 def is_forward(mail: Message) -> bool:

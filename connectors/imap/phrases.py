@@ -29,6 +29,8 @@ AUTOMATIC_SUBJECTS = (
     r"automatyczna odpowiedź|automaattinen vastaus|automatická odpověď",
     r"автоответ\w*|自動応答|自动回复",
 )
+# Subjects of people, too, unless the text says that somebody is away
+ABSENCE = r"absen\w+|vacation|(?:on )?holidays?|congés?|vacaciones|ferie|férias|urlaub|semester"
 UNDELIVERED_SUBJECTS = (
     r"undeliver|deliver\w* (?:status|fail|has fail|problem)|failure notice|fail\w* deliver",
     r"returned (?:mail|to sender)|mail system error",
@@ -47,7 +49,7 @@ AWAY = (
 # Senders: programs that send for people, and those that report
 PROGRAMS = (
     r"no-?reply|do-?not-?reply|notif\w*|forms?|formular\w*|contact-?form|web(?:site|form|master)",
-    r"wordpress|wwwrun|www-data|apache|nobody|mailer|survey|bounce",
+    r"[\w-]{0,20}(?:kontakt|contact|web|anfrage)-?form\w*|formula\w*|wordpress|wwwrun|www-data|apache|nobody|mailer|survey|bounce",
 )
 DAEMONS = r"mailer-?daemon|mail delivery (?:sub)?system|\bMDaemon\b"
 REPORTERS = r"(?:postmaster|bounces?|microsoftexchange[0-9a-f]{8,}|mail-?system)\b"
@@ -61,6 +63,20 @@ ORIGINAL = r"original|ursprüng|oorspronk|oprindelig|opprinnelig|původní|orygi
 FORWARDED = (
     r"forward|weitergeleitet|transf[ée]r|réexpédi|reenviad|inoltrat|doorgestuurd|encaminhad",
     r"vidarebefordra|videresend|przekazan|пересыл|пересла|välitet|転送|转发",
+)
+# What a ticket system writes above the mail that it sends: all below that line is the system's
+ANSWER_ABOVE = (
+    r"(?:your )?(?:reply|answer|response)\b.{0,20}\babove\b.{0,12}\bline",
+    r"reply above\b.{0,20}\bline",
+    r"antwort\w*\b.{0,30}\b(?:oberhalb|über)\b.{0,12}\bzeile",
+    r"répon\w+.{0,20}au[- ]dessus.{0,12}\bligne",
+    r"(?:respon\w+|respuesta)\b.{0,20}\b(?:encima|arriba)\b.{0,12}\blínea",
+    r"rispo\w+.{0,20}\bsopra\b.{0,12}\briga",
+    r"(?:antwoord\w*|reactie)\b.{0,20}\bboven\b.{0,12}\b(?:lijn|regel)",
+    r"respo\w+.{0,20}\bacima\b.{0,12}\blinha",
+    r"(?:svar\w*)\b.{0,20}\b(?:ovanför|over|ovenfor)\b.{0,12}\b(?:rad|linje)",
+    r"odpow\w+.{0,20}\b(?:powyżej|nad)\b.{0,12}\blini",
+    r"odpověď\w*.{0,20}\bnad\b.{0,12}řád",
 )
 WROTE = (
     r"wrote|writes|schrieb|schreibt|a écrit|escribió|ha scritto|schreef|geschreven|escreveu|skrev",
@@ -87,11 +103,16 @@ DEVICES = (
     r"i?phone|ipad|ios|android|galaxy|samsung|huawei|blackberry|mobil|handy|telefon|tablet",
     r"outlook|yahoo|gmx|proton|mail|tuta",
 )
+_TO_GET = (
+    r"(?:get|download|obtener|descargar|obtenir|télécharger|beziehen|herunterladen|scarica|ottieni"
+    r"|downloaden|baixar|obter|hämta|hent|pobierz|stáhnout)"
+)
 SENT_FROM = (
     r"sent (?:from|with|via|using)|get outlook|gesendet (?:von|mit)",
     r"(?:diese nachricht wurde )?von mein\w+.*gesendet|envoyé (?:de|depuis|à partir)",
     r"enviado (?:desde|do|de)|inviato da|verstuurd|verzonden|skickat från|sendt fra|wysłan",
     r"отправлено|odesláno|lähetetty",
+    rf"{_TO_GET}\W+(?:\w+ )?outlook \w+ (?:ios|android)|outlook \w+ (?:ios|android) {_TO_GET}",
 )
 
 # Footers: kinds of notices, each with what has to stand in it together

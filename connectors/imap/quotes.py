@@ -30,11 +30,13 @@ _AUTHOR_LINE = any_of(
     r"[<(\[]\s*(?:mailto:)?[^\s<>()@]+@[^\s<>()@]+[>)\]]\s*(?:\w{1,20} ){0,2}"
     rf"(?:{'|'.join(phrases.WROTE)})(?: \w{{1,20}})? ?[:：]$"
 )
+_ENDS_IN_ADDRESS = re.compile(rf"{_ADDRESS.pattern}\s*[:：]$")  # "Zitat von Care <care@x.example>:"
 _ENDS = re.compile(r"[:：]\W*$|^-{3,}.*-{3,}$")
 _LABEL = re.compile(r"\W{0,3}[^\W\d_][^:：\n<>@]{0,28}[:：]\W{0,3}\s*\S")
 _SUBJECT = any_of(rf"\W*(?:{'|'.join(phrases.SUBJECT_LABELS)})\W*[:：]")
 _RULE = re.compile(r"[\s>*]{0,9}[-_=]{3,}[^-_=]{0,50}[-_=]*\s*$")
 _ORIGINAL = any_of(rf"[-_=]{{3,}}\s*\w*\s?(?:{phrases.ORIGINAL})")
+_ANSWER_ABOVE = any_of(rf"[\W_]{{0,8}}(?:\w{{1,12}} ){{0,5}}(?:{'|'.join(phrases.ANSWER_ABOVE)})")
 _FORWARDED = any_of(rf"\W*[^:]{{0,40}}(?:{'|'.join(phrases.FORWARDED)})[^.!?]{{0,40}}[-_=:]+\W*$")
 _POINTS_DOWN = any_of(*phrases.POINTS_DOWN)
 
@@ -73,7 +75,8 @@ def _history(lines: list[str], is_reply: bool) -> set[int]:
         end = _quotation_end(lines, at)
         if end > at:
             is_trusted = quotes_seen or _is_introduced(lines, at, end)
-            if is_trusted or (is_reply and _stands_apart(lines, at, end)):
+            is_old = is_reply and (_stands_apart(lines, at, end) or _holds_header(lines, at, end))
+            if is_trusted or is_old:
                 cut.update(range(at, end))
                 quotes_seen = True
             at = end
@@ -107,6 +110,10 @@ def _is_introduced(lines: list[str], at: int, end: int) -> bool:
     return any(_attribution_end(lines, number) for number in range(at, min(end, at + 4)))
 
 
+def _holds_header(lines: list[str], at: int, end: int) -> bool:
+    return any(_is_block(lines, number) for number in range(at, min(end, at + 4)))
+
+
 def _points_down(above: list[str]) -> bool:
     text = "\n".join(above)
     return len(text) < 600 and _POINTS_DOWN.search(text) is not None
@@ -117,7 +124,10 @@ def _begins_rest(lines: list[str], at: int) -> bool:
     if _is_block(lines, at):
         return True
     if _ORIGINAL.match(lines[at]):
-        return _LABEL.match(_text_at(lines, at + 1)) is not None
+        below = _text_at(lines, at + 1)[:_HEADER]
+        return _LABEL.match(below) is not None or _ADDRESS.search(below) is not None
+    if len(lines[at]) < 100 and _ANSWER_ABOVE.match(_MARKS.sub("", lines[at])):
+        return True
     header = " ".join(lines[at : _attribution_end(lines, at) or at])
     is_timed = _ADDRESS.search(header) and _CLOCK.search(header)
     return bool(is_timed or _AUTHOR_LINE.match(header.strip()))
@@ -139,9 +149,22 @@ def _attributes(lines: list[str], start: int, end: int) -> bool:
     if not all(part) or len(line := " ".join(part)) > _HEADER or not _ENDS.search(line):
         return False
     has_clock = _CLOCK.search(line) is not None
+    is_quoted = _RUN.match(_text_at(lines, end)) is not None
     if _DATE.search(line):
-        return has_clock or "@" in line or _RUN.match(_text_at(lines, end)) is not None
-    return (has_clock and _ADDRESS.search(line) is not None) or _AUTHOR_LINE.match(line) is not None
+        return has_clock or "@" in line or is_quoted
+    is_of_program = has_clock and _ADDRESS.search(line) is not None
+    return is_of_program or _is_author_line(line, is_quoted=is_quoted)
+
+
+def _is_author_line(line: str, *, is_quoted: bool) -> bool:
+    """Whether the line names who wrote what follows. is_quoted: with marks; the verb may be any."""
+    if _AUTHOR_LINE.match(line):
+        return True
+    return is_quoted and bool(_ENDS_IN_ADDRESS.search(line)) and not _speaks_of_itself(line)
+
+
+def _speaks_of_itself(line: str) -> bool:
+    return phrases.FIRST_PERSON.search(line) is not None
 
 
 def _is_block(lines: list[str], at: int) -> bool:
@@ -149,9 +172,11 @@ def _is_block(lines: list[str], at: int) -> bool:
     person's own From and To (of a journey) have no address and no clock.
     """
     block = _labelled_lines(lines[at : at + 14])
-    if len(block) < 3 or not any(_DATE.search(line) for line in block):
+    above = [_MARKS.sub("", line) for line in lines[max(0, at - 1) : at] if len(line) < 60]
+    dates = [line for line in [*above, *block] if _DATE.search(line)]  # `Message du 12/03/26 10:02`
+    if len(block) < 3 or not dates:
         return False
-    has_clock = any(_DATE.search(line) and _CLOCK.search(line) for line in block)
+    has_clock = any(map(_CLOCK.search, dates))
     has_address = any("@" in line for line in block[:3])
     has_subject = any(_SUBJECT.match(line) for line in block)
     return has_clock + has_address + (has_subject and len(block) > 3) >= 2

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.base import FormatError
 from connectors.files import BadRow, open_file
 from models.calls.sides import sided
 from stream.triage.judgement import utterances
@@ -84,6 +85,28 @@ def cues(agent: str, customer: str, *, between: str = "\n\n", arrow: str = " -->
         ("gong.txt", lines("0:05 | Tom\n", "0:12 | Jane\n")),
         ("zoom.txt", lines("[Tom Hall] 10:05:22\n", "[Jane Roe] 10:05:31\n")),
         ("rule.txt", lines("Agent: ", "Customer: ", "\n--- hold ---\n")),
+        ("label_line.vtt", cues("Agent:\n", "Customer:\n")),
+        ("masked.vtt", cues("Tom (VoltLine): ", "+44 7700 900***: ")),
+        ("round.srt", cues("(Agent) ", "(Customer) ")),
+        ("kunde.vtt", cues("Kundenberaterin: ", "Kunde: ")),
+        ("client.txt", lines("Conseillère : ", "Cliente : ")),
+        ("cliente.txt", lines("Atención al Cliente: ", "Clienta: ")),
+        ("klant.txt", lines("Medewerker: ", "Klant: ")),
+        ("klient.txt", lines("Konsultant: ", "Klient: ")),
+        ("full_width.txt", lines("オペレーター：", "お客様：")),
+        ("range.txt", lines("[0:05 --> 0:09] Agent: ", "[0:05 --> 0:09] Customer: ")),
+        ("chat.txt", lines("[12/03/2026, 14:05:01] Agent: ", "[12/03/2026, 14:06:01] Customer: ")),
+        ("chat_2.txt", lines("12/03/2026, 14:05 - Tom: ", "12/03/2026, 14:06 - Jane: ")),
+        ("iso.txt", lines("2026-03-12T14:05:01Z Agent: ", "2026-03-12T14:05:09Z Customer: ")),
+        ("dashes_2.txt", lines("2026-03-12 14:05:01 - Agent - ", "2026-03-12 14:05 - Customer - ")),
+        ("bars.txt", lines("0:05 | Agent | ", "0:09 | Customer | ")),
+        ("table.txt", lines("| 0:05 | Agent | ", "| 0:09 | Customer | ", " |\n")),
+        ("time_behind.txt", lines("Tom Hall (0:05) ", "Jane Roe [2:05 PM]: ")),
+        ("headings.txt", lines("### Agent\n", "### Customer\n", "\n\n")),
+        ("alone.txt", lines("AGENT\n", "CUSTOMER\n", "\n\n")),
+        ("names_alone.txt", lines("Tom Hall\n0:05\n", "Jane Roe\n0:09\n", "\n\n")),
+        ("court.txt", lines(" 1  MS. HALL:  ", " 2  MR. ROE:  ")),
+        ("number_sign.txt", lines("Agent #1: ", "Customer #1: ")),
     ],
 )
 def test_every_word_of_a_transcript_arrives_with_who_said_it(tmp_path, name, content):
@@ -196,6 +219,55 @@ def transcribe_items() -> list[dict[str, object]]:
     ]
 
 
+OTHER_NAMES = {"agent": "admin", "customer": "user"}
+WAYS = {"agent": "outbound", "customer": "inbound"}
+
+
+def spaced_words() -> list[dict[str, object]]:
+    words = [
+        {"text": word["text"], "speaker_id": f"s{word['speaker']}"} for word in word_list("text")
+    ]
+    return [part for word in words for part in (word, word | {"text": " "})]
+
+
+def with_speaker_within(word: dict[str, object]) -> dict[str, object]:
+    speaker = f"S{word['speaker']}"
+    likeliest = {"content": word["content"], "speaker": speaker}
+    return {
+        "alternatives": [likeliest, {"content": "no", "speaker": speaker}],
+        "start": word["start"],
+    }
+
+
+def words_of_results() -> list[list[dict[str, object]]]:
+    """As recognisers give them: a result a sentence, each with its own words."""
+    return [
+        [{"word": word, "speakerLabel": f"{NUMBERS[side]}"} for word in text.split()]
+        for side, text in CALL
+    ]
+
+
+def words_of_channels() -> list[list[dict[str, object]]]:
+    """A channel a side, whose words do not say who speaks."""
+    return [
+        [
+            {"word": word["word"], "start": word["start"]}
+            for word in word_list("word")
+            if word["speaker"] == number
+        ]
+        for number in (0, 1)
+    ]
+
+
+def results_with_times() -> list[dict[str, object]]:
+    times = [[word["text"], word["start"], 0] for word in word_list("text")]
+    return [{"alternatives": [{"transcript": "all", "timestamps": times}]}]
+
+
+def speakers_of_times() -> list[dict[str, object]]:
+    return [{"from": word["start"], "speaker": word["speaker"]} for word in word_list("text")]
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -230,11 +302,63 @@ def transcribe_items() -> list[dict[str, object]]:
                 for side, text in CALL
             ]
         },
+        {"words": spaced_words()},
+        {"results": [with_speaker_within(word) for word in word_list("content")]},
+        {"results": [{"alternatives": [{"words": words}]} for words in words_of_results()]},
+        {"results": {"channels": [{"alternatives": [{"words": w}]} for w in words_of_channels()]}},
+        {"results": results_with_times(), "speaker_labels": speakers_of_times()},
+        {"response": {"utterances": said(who="speakerId", what="text")}},
+        {
+            "conversation_parts": [
+                {"author": {"type": OTHER_NAMES[side], "name": "X"}, "body": f"<p>{text}</p>"}
+                for side, text in CALL
+            ]
+        },
+        {"transcription": lines("Agent: ", "Caller: ")},
+        {"chat": [{"direction": WAYS[side], "msg": text} for side, text in CALL], "id": "x"},
     ],
 )
 @pytest.mark.parametrize("indent", [None, 1])
 def test_the_json_of_other_programs_is_a_call(tmp_path, document, indent):
     assert read(written(tmp_path, "x.json", json.dumps(document, indent=indent))) == (CALL, [])
+
+
+def test_a_turn_a_line_of_json_is_the_call_that_it_names(tmp_path):
+    rows = [{"call_id": "q1", "speaker": side, "text": text} for side, text in CALL]
+    other = [{"call_id": "q2", "speaker": "customer", "text": "My bill is wrong."}]
+    content = "\n".join(map(json.dumps, [*rows, *other]))
+
+    turns, bad = read(written(tmp_path, "x.jsonl", content))
+
+    assert (turns, bad) == ([*CALL, ("customer", "My bill is wrong.")], [])
+    assert ids(tmp_path / "x.jsonl") == ["call:q1", "call:q2"]
+
+
+def test_a_caption_named_after_its_speaker_is_theirs(tmp_path):
+    names = {"agent": "Tom Hall", "customer": "Jane Roe"}
+    blocks = [
+        f'{place} "{names[side]}" (4711)\n00:0{place}.000 --> 00:0{place}.900\n{text}\n'
+        for place, (side, text) in enumerate(CALL)
+    ]
+
+    assert read(written(tmp_path, "x.vtt", "WEBVTT\n\n" + "\n".join(blocks))) == (CALL, [])
+
+
+def test_a_clock_in_a_table_of_turns_is_a_place_in_the_call(tmp_path):
+    rows = [f"0:0{place}\t{SIDES[side]}\t{text}" for place, (side, text) in enumerate(CALL)]
+
+    path = written(tmp_path, "x.tsv", "\n".join(["Timestamp\tSpeaker\tText", *rows]))
+
+    assert read(path) == (CALL, [])
+    [(call, _)] = open_file(path, on_bad_row=pytest.fail)
+    assert [turn.at for turn in call.turns] == [0.0, 1.0, 2.0, 3.0]
+
+
+def test_json_on_one_line_is_no_table(tmp_path):
+    path = written(tmp_path, "x.json", '{"id": 1, "text": "My line is dead.", "more": 2}\n')
+
+    with pytest.raises(FormatError, match="the format is not recognised"):
+        open_file(path, on_bad_row=pytest.fail)
 
 
 def test_milliseconds_under_the_names_of_seconds_are_seconds(tmp_path):
