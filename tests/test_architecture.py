@@ -58,6 +58,7 @@ FLOORS = (
         "models.processor",
         "models.stop_words",
         "models.text",
+        "models.time_limit",
         "models",
     },
     {"connectors.catalog"},

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from connectors.events import Turn
 from connectors.formats.speakers import Utterance, merged, seconds, speaker, to_turns
 
-_CUE = re.compile(r"\s*(?P<start>[\d:.,]+)\s+-->\s+[\d:.,]+(?:\s.*)?")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+(?P<label>[^>]+)>")
-_TAG = re.compile(r"</?[a-zA-Z][^>]*>|<[\d:.]+>")
-_LABEL = re.compile(r"\s*(?:-\s*)?(?P<label>[^\W\d_][\w .'/-]{0,39}?)\s*:\s+(?P<text>.*)", re.S)
-_NUMBERED = re.compile(r"[^\W\d_]+[ _-]?\d{1,2}")
+_CUE = re.compile(r"\A\s*(?P<start>[\d:.,]+)\s+-->\s+[\d:.,]+(?:\s.*)?")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s++(?P<label>[^<>]+)>")
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<[\d:.]+>")
+_LABEL = re.compile(r"\A\s*+(?:-\s*+)?(?P<label>[^\W\d_][\w .'/-]{0,39}?)\s*:\s+(?P<text>.*)", re.S)
+_NUMBERED = re.compile(r"\A[^\W\d_]{1,40}[ _-]?\d{1,2}")
 
 
 def is_captions(text: str) -> bool:

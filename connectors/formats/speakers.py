@@ -47,13 +47,13 @@ NO_SPEAKER = (
 
 _TIME = r"\d{1,3}(?::[0-5]\d){1,2}(?:[.,]\d{1,3})?"
 _LABELLED = re.compile(
-    rf"[\s*_.]*(?:[\[(]?(?P<at>{_TIME})[\])]?\s*[-\u2013]?\s*)?"
-    r"(?P<label>[^\W\d_][\w .'/-]{0,39}?)\s*"
-    r"(?:\((?P<note>[^()]{0,40})\))?\**\s*:\**\s*(?P<text>.*)",
+    rf"\A[\s*_.]*+(?:[\[(]?(?P<at>{_TIME})[\])]?\s*+[-\u2013]?\s*+)?"
+    r"(?P<label>[^\W\d_][\w .'/-]{0,39}?)\s*+"
+    r"(?:\((?P<note>[^()]{0,40})\))?\**+\s*+:\**\s*(?P<text>.*)",
     re.S,
 )
 _NOTE = re.compile(  # `(pause)`, `02:36`, `Duration: 9 minutes`
-    r"[(\[].*[)\]]|[\d:. ]+|\w+\)|(call )?(duration|elapsed time|note)\s*:.*", re.I
+    r"\A(?:[(\[].*[)\]]|[\d:. ]+|\w+\)|(call )?(duration|elapsed time|note)\s*:.*)", re.I
 )
 _NUMBERED = re.compile(
     r"(?:speaker|spk|channel|participant|person|party|voice)[ _-]?(?:\d{1,2}|[a-f])", re.I
@@ -115,26 +115,33 @@ def turns(lines: Iterable[str]) -> tuple[Turn, ...]:
 
 def merged(captions: Iterable[Utterance]) -> list[Utterance]:
     """Captions to turns: those of one speaker in a row are one turn, at its beginning."""
-    turns: list[Utterance] = []
+    turns: list[tuple[Utterance, list[str]]] = []
     for caption in captions:
-        if turns and turns[-1].label == caption.label:
-            turns[-1] = turns[-1]._replace(text=f"{turns[-1].text} {caption.text}".strip())
+        if turns and turns[-1][0].label == caption.label:
+            turns[-1][1].append(caption.text)
         else:
-            turns.append(caption)
-    return turns
+            turns.append((caption, [caption.text]))
+    return [_joined(first, texts) for first, texts in turns]
+
+
+def _joined(first: Utterance, texts: list[str]) -> Utterance:
+    """The turn that begins with `first`. Joined once: text by text, long turns would take the
+    square of their length.
+    """
+    return first._replace(text=" ".join(texts).strip()) if len(texts) > 1 else first
 
 
 def _utterances(lines: Iterable[str], names: frozenset[str]) -> list[Utterance]:
-    utterances: list[Utterance] = []
+    utterances: list[tuple[Utterance, list[str]]] = []
     for line in lines:
         labelled = _LABELLED.fullmatch(line)
         if labelled and (speaker(labelled["label"]) or labelled["label"] in names):
             at = seconds(labelled["at"] or labelled["note"] or "")
-            utterances.append(Utterance(labelled["label"], labelled["text"].strip(), at))
+            first = Utterance(labelled["label"], labelled["text"].strip(), at)
+            utterances.append((first, [first.text]))
         elif line and utterances and not _NOTE.fullmatch(line):
-            before = utterances[-1]
-            utterances[-1] = before._replace(text=f"{before.text} {line}".strip())
-    return utterances
+            utterances[-1][1].append(line)
+    return [_joined(first, texts) for first, texts in utterances]
 
 
 def _names(lines: Iterable[str]) -> frozenset[str]:

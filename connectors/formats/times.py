@@ -11,7 +11,7 @@ _WEST = {"EDT": 4, "EST": 5, "CDT": 5, "CST": 6, "MDT": 6, "MST": 7, "PDT": 7, "
 _ZONES: dict[str, tzinfo] = {"UTC": UTC, "GMT": UTC, "+0000": UTC}
 _ZONES |= {name: timezone(timedelta(hours=-hours)) for name, hours in _WEST.items()}
 
-_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)$")
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
 _CLOCK = (
     r"(?:[ T,]+(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?)?"
@@ -71,7 +71,7 @@ def written_time(text: str) -> datetime:
     text = text.strip()
     try:
         moment = datetime.fromisoformat(
-            re.sub(r" (?=[+-]\d\d:?\d\d$)", "", text.removesuffix(" UTC"))
+            re.sub(r" (?=[+-]\d\d:?\d\d\Z)", "", text.removesuffix(" UTC"))
         )
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except ValueError:

@@ -92,7 +92,7 @@ def of_folder(
 def of_text(file: TextFile, on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
     path = file.path
     try:
-        if path.stat().st_size > MAX_FILE:
+        if file.is_longer_than(MAX_FILE):
             raise ValueError(f"is larger than {MAX_FILE:,} bytes, the most that one call may have")
         lines = [line.text for line in file.lines()]
         if not "".join(lines).strip():
@@ -133,7 +133,7 @@ def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterat
     """The calls of one JSON document: an object, or a list. The cursor counts calls."""
     path = file.path
     try:
-        if path.stat().st_size > 16 * MAX_FILE:
+        if file.is_longer_than(16 * MAX_FILE):
             raise ValueError(
                 f"is larger than {16 * MAX_FILE:,} bytes; write a call a line (JSON Lines)"
             )
@@ -270,9 +270,13 @@ def of_table(
     def calls(rows: Iterator[Row], on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
         seen: set[str] = set()
         for name, group in groupby(rows, key=name_of):
-            call_rows = list(group)
-            first, last = call_rows[0], call_rows[-1]
+            call_rows, last, is_whole = _of_one_call(group)
+            first = call_rows[0]
             try:
+                if not is_whole:
+                    raise ValueError(
+                        f"is longer than {MAX_FILE:,} characters, the most that one call may have"
+                    )
                 _check_name(name, seen)
                 seen.add(name)
                 call_turns = to_turns(utterances(call_rows, on_bad_row))
@@ -284,6 +288,20 @@ def of_table(
                 yield SourcedEvent(event, last.end)
 
     return calls
+
+
+def _of_one_call(group: Iterator[Row]) -> tuple[list[Row], Row, bool]:
+    """The rows of a call, its last row, and whether they are all: an endless call is read to its
+    end and not kept.
+    """
+    rows: list[Row] = []
+    size = 0
+    for row in group:
+        size += sum(len(value) + 1 for value in row.values)
+        if size <= MAX_FILE or not rows:
+            rows.append(row)
+        last = row
+    return rows, last, size <= MAX_FILE
 
 
 def _check_name(name: str, seen: set[str]) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
 from connectors.events import Tweet
+
+# A `<` that begins no whole tag is a sign of the text: for each of them the parser would look for
+# an end, or for a closing quote, as far as the post goes.
+_NO_TAG = re.compile(r"""<(?!/?[a-zA-Z][^<>'"]*+(?:(?:"[^"<>]*+"|'[^'<>]*+')[^<>'"]*+)*+>)""")
 
 
 class _Text(HTMLParser):
@@ -40,7 +45,7 @@ class _Text(HTMLParser):
 def plain(markup: str) -> str:
     """The text of a post's HTML."""
     parser = _Text()
-    parser.feed(markup)
+    parser.feed(_NO_TAG.sub("&lt;", markup))
     parser.close()
     return "".join(parser.parts).strip()
 

@@ -24,6 +24,8 @@ from functools import cache
 from importlib import resources
 from itertools import takewhile
 
+from models.time_limit import check
+
 GAP = 6  # the words that `..` may skip
 _STOPS = frozenset({".", "?"})
 _NEGATIONS = frozenset({"not", "no", "never", "without", "nor", "nothing", "neither", "hardly"})
@@ -219,6 +221,7 @@ class _Index:
         }
         matches: list[tuple[int, int, Phrase]] = []
         for phrase in candidates.values():
+            check()
             if any(places.keys().isdisjoint(element.signs) for element in phrase.needed):
                 continue
             for start in _starts(phrase, places):
