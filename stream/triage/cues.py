@@ -28,6 +28,7 @@ from functools import cache
 from importlib import resources
 from itertools import takewhile
 
+from models.time_limit import check
 from stream.triage.footer import own_words
 from stream.triage.words import ABBREVIATION, MEASURE, Reader, plain_word
 
@@ -209,6 +210,7 @@ class _Index:
         present = places.keys()
         matches: list[tuple[int, int, Phrase]] = []
         for phrase in candidates.values():
+            check()
             if any(present.isdisjoint(element.signs) for element in phrase.needed):
                 continue
             for start in _starts(phrase, places):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from models.time_limit import limited
 from stream.triage.by_model import by_model
 from stream.triage.cues import Cue, thesaurus
 from stream.triage.points import (
@@ -25,7 +26,7 @@ REASONS = [name for name, (points, _) in SERVICE.items() if points >= ALONE]
 _HARM_ALONE = [name for name, (points, _) in HARM.items() if points >= ENOUGH]
 # No word of spam or praise silences these.
 _BODILY = [name for name in _HARM_ALONE if name != "fraud" and "+" not in name]
-_RETWEET = re.compile(r"\s*RT\s*@\w")
+_RETWEET = re.compile(r"\A\s*RT\s*@\w")
 _WORDS = re.compile(r"(?<![@#\w/.:])[^\W\d_]{2,}")
 _LETTERS = re.compile(r"[^\W\d_]")
 
@@ -148,7 +149,11 @@ class Inbound:
 
 
 def read(message: Message) -> Inbound:
-    """The message with its cues; without any where it could not be searched or weighed before."""
+    """The message with its cues; without any where it could not be searched or weighed before.
+
+    Raises TooSlow.
+    """
     is_searched = message.failed not in ("cues", "fold")
-    cues = thesaurus().find(message.text) if is_searched else {}
+    with limited():
+        cues = thesaurus().find(message.text) if is_searched else {}
     return Inbound(message, cues, tuple(by_model(message, cues)))
