@@ -40,5 +40,5 @@ def _whole(word: str) -> str:
     """The keyword as a word of its own: "delta" is found in "#Delta" and not in "deltas"."""
     parts = r"\s+".join(re.escape(part) for part in word.split())
     before = r"(?<!\w)" if re.match(r"\w", word) else ""
-    after = r"(?!\w)" if re.search(r"\w$", word) else ""
+    after = r"(?!\w)" if re.search(r"\w\Z", word) else ""
     return f"{before}{parts}{after}"

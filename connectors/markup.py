@@ -20,6 +20,12 @@ _TAG = re.compile(
     r"|head|img|font|code|u|s)(?:\s[^<>]*)?/?>",
     re.I,
 )
+_DECLARATION = re.compile(r"<[!?][^<>]*+>")
+# A `<` that begins no whole tag is a sign of the text: for each of them the parser would look for
+# an end, or for a closing quote, as far as the text goes.
+_VALUES = r"""[^<>'"]*+(?:(?:"[^"<]*+"|'[^'<]*+')[^<>'"]*+)*+"""
+_VALUES_WITH_TAGS = rf"""(?:(?:"[^"]{{0,200}}+"|'[^']{{0,200}}+'){_VALUES}){{0,3}}+"""
+_NO_TAG = re.compile(rf"<(?!/?[a-zA-Z]{_VALUES}{_VALUES_WITH_TAGS}>)")
 
 
 class _Text(HTMLParser):
@@ -73,9 +79,18 @@ def plain(markup: str) -> str:
     shown.
     """
     parser = _Text()
-    parser.feed(markup)
+    parser.feed(_NO_TAG.sub("&lt;", _DECLARATION.sub("", _without_comments(markup))))
     parser.close()
     return "".join(parser.parts).strip()
+
+
+def _without_comments(markup: str) -> str:
+    parts: list[str] = []
+    at = 0
+    while (start := markup.find("<!--", at)) >= 0 and (end := markup.find("-->", start + 4)) >= 0:
+        parts.append(markup[at:start])
+        at = end + len("-->")
+    return "".join(parts) + markup[at:]
 
 
 def is_markup(text: str) -> bool:

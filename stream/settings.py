@@ -18,7 +18,7 @@ from connectors.catalog import NETWORKS, network
 from connectors.network import Network, wrong_setting
 from stream.errors import UserError
 
-_BROKERS = re.compile(r"\s*[^\s,]+:\d+\s*(,\s*[^\s,]+:\d+\s*)*")
+_BROKERS = re.compile(r"\A\s*[^\s,]+:\d+\s*(,\s*[^\s,]+:\d+\s*)*")
 
 
 class Settings(BaseSettings):

@@ -61,6 +61,7 @@ FLOORS = (
         "models.processor",
         "models.stop_words",
         "models.text",
+        "models.time_limit",
         "models.urgency",
         "models",
     },

@@ -117,7 +117,7 @@ def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterat
     """The calls of one JSON document: an object, or a list. The cursor counts calls."""
     path = file.path
     try:
-        if path.stat().st_size > 16 * MAX_FILE:
+        if file.is_longer_than(16 * MAX_FILE):
             raise ValueError(
                 f"is larger than {16 * MAX_FILE:,} bytes; write a call a line (JSON Lines)"
             )

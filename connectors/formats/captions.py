@@ -24,8 +24,8 @@ _CUE = re.compile(
     rf"\s*(?P<start>{TIME})\s*-{{1,2}}>\s*{TIME}(?:\s.*)?"
     r"|\s*(?P<sbv>\d+:\d\d:\d\d\.\d{3}),\d+:\d\d:\d\d\.\d{3}\s*"
 )
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+(?P<label>[^>]+)>")
-_TAG = re.compile(r"</?[a-zA-Z][^>]*>|<[\d:.]+>|\{\\[^}]*\}")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s++(?P<label>[^<>]+)>")
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<[\d:.]+>|\{\\[^{}]*\}")
 _BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s.*)?")
 _CUE_SPEAKER = re.compile(r"(?:\d{1,6}\s+)?\"(?P<label>[^\"]{1,60})\"(?:\s*\(\d*\))?")
 _HEADER = re.compile(r"WEBVTT\b.*|[A-Za-z-]+\s*[:=]\s*\S+")
@@ -69,7 +69,9 @@ def cues_of(lines: Sequence[str]) -> Iterator[Cue]:
     The header, notes, styles and the names of captions are no text.
     """
     times = [place for place, line in enumerate(lines) if _CUE.fullmatch(line)]
-    is_named = bool(times) and _name_before(lines, times[0])
+    if not times:
+        return
+    is_named = _name_before(lines, times[0])
     for place, end in zip(times, [*times[1:], len(lines)], strict=True):
         match = _CUE.fullmatch(lines[place])
         start = match and (match["start"] or match["sbv"])

@@ -123,6 +123,14 @@ class TextFile:
         self._raw = None
         return block
 
+    def is_longer_than(self, limit: int) -> bool:
+        """Whether it has more bytes than these, unpacked; no more of it is read."""
+        with self._opened() as file:
+            while limit >= 0 and (block := file.read(min(limit + 1, HEAD))):
+                limit -= len(block)
+        self._raw = None
+        return limit < 0
+
     def raw_lines(self, start: Position = START) -> Iterator[tuple[bytes, int, int, bool]]:
         """The lines from `start` on: (bytes, number, offset after it, was it cut off?)."""
         number, end = start

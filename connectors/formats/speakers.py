@@ -28,8 +28,14 @@ NO_SPEAKER = (
 )
 
 _NOTE = re.compile(  # `(pause)`, `02:36`, `Duration: 9 minutes`
+<<<<<<< HEAD
     r"[(\[].*[)\]]|[\d:. ]*\d:\d[\d:. ]*|\w+\)|(call )?(duration|elapsed time|note)\s*:.*"
     r"|transcribed by \S+|transcription (?:started|ended).*|[-=*_#~]{2,}[^-=]{0,60}[-=*_#~]{2,}",
+=======
+    r"[(\[].*[)\]]|(?:(?!\d:\d)[\d:. ])*+\d:\d[\d:. ]*|\w+\)"
+    r"|(call )?(duration|elapsed time|note)\s*:.*"
+    r"|transcribed by \S+|[-=*_#~]{4,}|[-=*_#~]{2,}+[^-=]{0,60}[-=*_#~]{2,}",
+>>>>>>> bombs19
     re.I,
 )
 _SPEECH = re.compile(r"(?:\S+\s+){3,}\S+[.?!]")  # `Hello, my line is dead.`, and no heading
@@ -43,6 +49,24 @@ class Utterance(NamedTuple):
     label: str
     text: str
     at: float | None = None
+
+
+class _Growing(NamedTuple):
+    """A turn that goes on. Its texts are joined once: one by one, they would take the square of
+    their length.
+    """
+
+    first: Utterance
+    texts: list[str]
+
+    @property
+    def has_text(self) -> bool:
+        return any(self.texts)
+
+    def whole(self) -> Utterance:
+        if len(self.texts) == 1:
+            return self.first
+        return self.first._replace(text=" ".join(self.texts).strip())
 
 
 def to_turns(utterances: Iterable[Utterance]) -> tuple[Turn, ...]:
@@ -137,13 +161,13 @@ def _may_be_name(label: str, times: int) -> bool:
 
 def merged(captions: Iterable[Utterance]) -> list[Utterance]:
     """Captions to turns: those of one speaker in a row are one turn, at its beginning."""
-    turns: list[Utterance] = []
+    turns: list[_Growing] = []
     for caption in captions:
-        if turns and turns[-1].label == caption.label:
-            turns[-1] = turns[-1]._replace(text=f"{turns[-1].text} {caption.text}".strip())
+        if turns and turns[-1].first.label == caption.label:
+            turns[-1].texts.append(caption.text)
         else:
-            turns.append(caption)
-    return turns
+            turns.append(_Growing(caption, [caption.text]))
+    return _whole(turns)
 
 
 def _utterances(
@@ -152,23 +176,27 @@ def _utterances(
     labels: frozenset[str],
     on_loose: OnLoose | None,
 ) -> list[Utterance]:
-    utterances: list[Utterance] = []
+    utterances: list[_Growing] = []
     counts = Counter(match.label for match in filter(None, matches))
     before = ""
     for line, match in zip(lines, matches, strict=True):
         # `My panel shows this:` is followed by what the panel shows.
-        goes_on = before.endswith(":") and any(turn.text for turn in utterances[-1:])
+        goes_on = before.endswith(":") and any(turn.has_text for turn in utterances[-1:])
         if match and match.label in labels and (counts[match.label] > 1 or not goes_on):
-            utterances.append(Utterance(match.label, match.text, match.at))
+            first = Utterance(match.label, match.text, match.at)
+            utterances.append(_Growing(first, [match.text]))
         elif line and not _NOTE.fullmatch(line):
             _go_on(utterances, line, on_loose)
         before = line or before
-    return utterances
+    return _whole(utterances)
 
 
-def _go_on(utterances: list[Utterance], line: str, on_loose: OnLoose | None) -> None:
+def _whole(utterances: Iterable[_Growing]) -> list[Utterance]:
+    return [utterance.whole() for utterance in utterances]
+
+
+def _go_on(utterances: list[_Growing], line: str, on_loose: OnLoose | None) -> None:
     if utterances:
-        latest = utterances[-1]
-        utterances[-1] = latest._replace(text=f"{latest.text} {line}".strip())
+        utterances[-1].texts.append(line)
     elif on_loose and _SPEECH.fullmatch(line):
         on_loose(line)

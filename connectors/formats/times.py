@@ -22,7 +22,7 @@ LONGEST = 60  # characters of a date
 _SPREADSHEET = datetime(1899, 12, 30, tzinfo=UTC)
 _NO_DATE = "is no date that can be read; write it as 2015-04-22 or 2015-04-22T13:05:00Z"
 
-_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)$")
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
 _CLOCK = (
     r"(?:[ T,]+(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?)?"
@@ -84,13 +84,13 @@ def written_time(text: str, *, day_first: bool | None = None) -> datetime:
     date of a mail, seconds or milliseconds since 1970, a spreadsheet's number of days. A date alone
     is its midnight. Raises ValueError.
     """
-    text = re.sub(r"\s*\([^()]*\)$", "", " ".join(text.split()))  # `(Central European Time)`
+    text = re.sub(r" ?\([^()]*\)\Z", "", " ".join(text.split()))  # `(Central European Time)`
     text = re.sub(r"\b(?:GMT|UTC) ?(?=[+-]\d)", "", text)
     if re.fullmatch(r"\d{4,}(?:\.\d+)?", text):
         return _counted(text)
     try:
         moment = datetime.fromisoformat(
-            re.sub(r" (?=[+-]\d\d:?\d\d$)", "", text.removesuffix(" UTC"))
+            re.sub(r" (?=[+-]\d\d:?\d\d\Z)", "", text.removesuffix(" UTC"))
         )
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except ValueError:

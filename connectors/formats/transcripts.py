@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import groupby
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def of_text(
     path, name = file.path, name or file.path.name
     loose: list[str] = []
     try:
-        if path.stat().st_size > MAX_FILE:
+        if file.is_longer_than(MAX_FILE):
             raise ValueError(f"is larger than {MAX_FILE:,} bytes, the most that one call may have")
         lines = [line.text for line in file.lines()]
         text = "".join(lines)
@@ -118,16 +118,15 @@ def of_table(
     def calls(rows: Iterator[Row], on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
         seen: set[str] = set()
         for name, group in groupby(rows, key=name_of):
-            call_rows = list(group)
             if call is not None and not name:
-                _refuse(call_rows, "has no call id", on_bad_row)
+                _refuse(group, "has no call id", on_bad_row)
                 continue
-            first, last = call_rows[0], call_rows[-1]
+            call_rows, last, is_whole = _of_one_call(group)
+            first = call_rows[0]
             try:
                 if call is None:
                     name = content_name(stem(path), _content(call_rows))
-                if name in seen:
-                    raise ValueError(f"the turns of call {name[:40]!r} do not stand together")
+                _check(name, seen, is_whole=is_whole)
                 seen.add(name)
                 call_turns = to_turns(utterances(call_rows, on_bad_row))
                 day = first.values[date].strip() if date is not None else ""
@@ -141,7 +140,29 @@ def of_table(
     return calls
 
 
-def _refuse(rows: Sequence[Row], reason: str, on_bad_row: OnBadRow) -> None:
+def _of_one_call(group: Iterator[Row]) -> tuple[list[Row], Row, bool]:
+    """The rows of a call, its last row, and whether they are all: an endless call is read to its
+    end and not kept.
+    """
+    rows: list[Row] = []
+    size = 0
+    for row in group:
+        size += sum(len(value) + 1 for value in row.values)
+        if size <= MAX_FILE or not rows:
+            rows.append(row)
+        last = row
+    return rows, last, size <= MAX_FILE
+
+
+def _check(name: str, seen: Set[str], *, is_whole: bool) -> None:
+    """Raises ValueError for an endless call, and for a part of one that was read before."""
+    if not is_whole:
+        raise ValueError(f"is longer than {MAX_FILE:,} characters, the most that one call may have")
+    if name in seen:
+        raise ValueError(f"the turns of call {name[:40]!r} do not stand together")
+
+
+def _refuse(rows: Iterable[Row], reason: str, on_bad_row: OnBadRow) -> None:
     for row in rows:
         on_bad_row(BadRow(row.line, reason))
 

@@ -78,6 +78,7 @@ def _answers_automatically(mail: Message, text: str) -> bool:
         return True
     if any(header(mail, name).strip().lower() not in ("", "no") for name in _AUTOMATIC_HEADERS):
         return True
+<<<<<<< HEAD
     subject = header(mail, "Subject")
     says_so = any_of(rf"\s*(?:{'|'.join(phrases.AUTOMATIC_SUBJECTS)})\s*[:：]").match(subject)
     seems_so = any_of(
@@ -85,17 +86,25 @@ def _answers_automatically(mail: Message, text: str) -> bool:
         rf"\s*(?:{phrases.ABSENCE})\s*[:：-]",
     ).match(subject)
     return bool(says_so or (seems_so and any_of(*phrases.AWAY).search(text[:1000])))
+=======
+    subject = any_of(rf"\s*(?:{'|'.join(phrases.AUTOMATIC_SUBJECTS)})\s*(?:[:：]|\Z)").match(
+        header(mail, "Subject")
+    )
+    if subject is None:
+        return False
+    return subject[0].rstrip()[-1:] in ":：" or bool(any_of(*phrases.AWAY).search(text[:1000]))
+>>>>>>> bombs19
 
 
 def is_forward(mail: Message) -> bool:
-    marks = any_of(rf"\s*(?:{phrases.FORWARD_MARKS})\s*[:：]")
-    return marks.match(header(mail, "Subject")) is not None
+    subject = header(mail, "Subject")
+    return any_of(rf"\s*(?:{phrases.FORWARD_MARKS})\s*[:：]").match(subject) is not None
 
 
 def is_reply(mail: Message) -> bool:
-    marks = any_of(rf"\s*(?:{phrases.REPLY_MARKS})\s*(?:\[\d+\])?\s*[:：]")
+    subject = header(mail, "Subject")
     return bool(
-        marks.match(header(mail, "Subject"))
+        any_of(rf"\s*(?:{phrases.REPLY_MARKS})\s*+(?:\[\d+\])?\s*[:：]").match(subject)
         or header(mail, "In-Reply-To").strip()
         or header(mail, "References").strip()
     )
@@ -145,8 +154,9 @@ def _original(mail: Message) -> Sender | None:
 
 
 def _is_program(sender: Sender) -> bool:
-    programs = any_of(rf"(?:{'|'.join(phrases.PROGRAMS)})(?:[+._-].*)?@")
-    return programs.match(sender.address) is not None
+    # First the sign that must be there: else each `_` of `notif___` would be tried as a separator.
+    programs = rf"(?=[^@]*@)(?:{'|'.join(phrases.PROGRAMS)})(?:[+._-][^@]*+)?@"
+    return any_of(programs).match(sender.address) is not None
 
 
 def _is_group(sender: Sender) -> bool:

@@ -32,7 +32,8 @@ AUTOMATIC_SUBJECTS = (
 # Subjects of people, too, unless the text says that somebody is away
 ABSENCE = r"absen\w+|vacation|(?:on )?holidays?|congés?|vacaciones|ferie|férias|urlaub|semester"
 UNDELIVERED_SUBJECTS = (
-    r"undeliver|deliver\w* (?:status|fail|has fail|problem)|failure notice|fail\w* deliver",
+    r"undeliver|deliver\w{0,12} (?:status|fail|has fail|problem)|failure notice",
+    r"fail\w{0,8} deliver",
     r"returned (?:mail|to sender)|mail system error",
     r"(?:un|nicht )zustellbar|non (?:remis|distribu)|no entregad",
     r"mancat[ao] (?:recapito|consegna)|onbestelbaar|não entreg|ej levererat|ikke leveret",
@@ -92,7 +93,8 @@ POINTS_DOWN = (
 SIGN_OFFS = (
     r"(?:(?:kind|best|warm|many|with)? ?(?:\w+ )?(?:regards|wishes|greetings|thanks)",
     r"sincerely.*|yours.*|cheers|thank you|best|rgds",
-    r"(?:mit |viele |liebe |beste |schöne |\w+liche\w* |kollegial\w* )*gr(?:ü|ue|u)(?:ß|ss)\w*|mfg",
+    r"(?:mit |viele |liebe |beste |schöne |(?>\w+?liche)\w*+ |kollegial\w*+ )*"
+    r"gr(?:ü|ue|u)(?:ß|ss)\w*|mfg",
     r"(?:bien )?cordialement|salutations.*|(?:un )?(?:cordial )?saludos?.*|atentamente",
     r"(?:cordiali|distinti)? ?saluti|(?:met )?(?:vriendelijke|hartelijke)? ?groet\w*|mvg",
     r"atenciosamente|cumprimentos|abraços?|obrigad[oa]",
@@ -109,7 +111,7 @@ _TO_GET = (
 )
 SENT_FROM = (
     r"sent (?:from|with|via|using)|get outlook|gesendet (?:von|mit)",
-    r"(?:diese nachricht wurde )?von mein\w+.*gesendet|envoyé (?:de|depuis|à partir)",
+    r"(?:diese nachricht wurde )?von mein\w.*gesendet|envoyé (?:de|depuis|à partir)",
     r"enviado (?:desde|do|de)|inviato da|verstuurd|verzonden|skickat från|sendt fra|wysłan",
     r"отправлено|odesláno|lähetetty",
     rf"{_TO_GET}\W+(?:\w+ )?outlook \w+ (?:ios|android)|outlook \w+ (?:ios|android) {_TO_GET}",
@@ -156,5 +158,5 @@ FIRST_PERSON = re.compile(
 )
 SPEAKS = re.compile(
     r"\b(?i:we|us|you|please|wir|sie|bitte|nous|vous|usted|por favor|wij|graag|voi|você|vänligen"
-    r"|not|no|nobody|cannot|nicht|kein\w*|pas|rien)\b|\bP\.S\b|[?!]\s*$"
+    r"|not|no|nobody|cannot|nicht|kein\w*|pas|rien)\b|\bP\.S\b|[?!]\s*\Z"
 )

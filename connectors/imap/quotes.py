@@ -23,13 +23,14 @@ _MARKS = re.compile(rf"^[\s>{QUOTED}]+")
 
 _DATE = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
 _CLOCK = re.compile(r"(?<![\d.])\d{1,2}[:h]\d\d|\b(?:kl\.?|kello|klo)\s*\d{1,2}\.\d\d")
-_ADDRESS = re.compile(r"[<(\[]\s*(?:mailto:)?[^\s<>()@]+@[^\s<>()@]+[>)\]]")
+_ADDRESS = re.compile(r"[<(\[]\s*(?:mailto:)?[^\s<>()\[@]+@[^\s<>()@]+[>)\]]")
 # "Care <care@x.example> wrote:"
 _AUTHOR_LINE = any_of(
     r"\W{0,3}(?!.*\b(?:i|ich|je|ik|yo|io|eu|jag)\b)[\w .,'\"-]{2,60}"
     r"[<(\[]\s*(?:mailto:)?[^\s<>()@]+@[^\s<>()@]+[>)\]]\s*(?:\w{1,20} ){0,2}"
-    rf"(?:{'|'.join(phrases.WROTE)})(?: \w{{1,20}})? ?[:：]$"
+    rf"(?:{'|'.join(phrases.WROTE)})(?: \w{{1,20}})? ?[:：]\Z"
 )
+<<<<<<< HEAD
 _ENDS_IN_ADDRESS = re.compile(rf"{_ADDRESS.pattern}\s*[:：]$")  # "Zitat von Care <care@x.example>:"
 _ENDS = re.compile(r"[:：]\W*$|^-{3,}.*-{3,}$")
 _LABEL = re.compile(r"\W{0,3}[^\W\d_][^:：\n<>@]{0,28}[:：]\W{0,3}\s*\S")
@@ -38,6 +39,16 @@ _RULE = re.compile(r"[\s>*]{0,9}[-_=]{3,}[^-_=]{0,50}[-_=]*\s*$")
 _ORIGINAL = any_of(rf"[-_=]{{3,}}\s*\w*\s?(?:{phrases.ORIGINAL})")
 _ANSWER_ABOVE = any_of(rf"[\W_]{{0,8}}(?:\w{{1,12}} ){{0,5}}(?:{'|'.join(phrases.ANSWER_ABOVE)})")
 _FORWARDED = any_of(rf"\W*[^:]{{0,40}}(?:{'|'.join(phrases.FORWARDED)})[^.!?]{{0,40}}[-_=:]+\W*$")
+=======
+_ENDS = re.compile(r"[:：][^\w:：]*\Z|\A---.*---\Z")
+_LABEL = re.compile(r"\W{0,3}[^\W\d_][^:：\n<>@]{0,28}[:：]\W{0,3}\s*\S")
+_SUBJECT = any_of(rf"\W*(?:{'|'.join(phrases.SUBJECT_LABELS)})\W*[:：]")
+_RULE = re.compile(r"[\s>*]{0,9}[-_=]{3,}+[^-_=]{0,50}[-_=]*+\s*\Z")
+_ORIGINAL = any_of(rf"[-_=]{{3,}}+\s*+\w*\s?(?:{phrases.ORIGINAL})")
+_FORWARDED = any_of(
+    rf"\W*+[^:]{{0,40}}(?:{'|'.join(phrases.FORWARDED)})[^.!?]{{0,40}}[-_=:]++\W*+\Z"
+)
+>>>>>>> bombs19
 _POINTS_DOWN = any_of(*phrases.POINTS_DOWN)
 
 

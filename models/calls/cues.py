@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 Side = Literal["customer", "agent"]
 
 _TABLE = Path(__file__).with_name("cues.toml")
-_SENTENCE_END = re.compile(r"[.!?;](?=\s|$)|\n")
+_SENTENCE_END = re.compile(r"[.!?;](?=\s|\Z)|\n")
 _APOSTROPHES = str.maketrans("\u2018\u2019", "''")
 
 

@@ -29,7 +29,7 @@ _LINE = re.compile(
     rf"{_NOT_WITHIN}(?:{_UNIT},? )?\d{{1,5}}[A-Za-z]?,? {{1,2}}"
     rf"(?P<name>{_NAME}(?: {_NAME}){{0,3}}) (?:{_STREET}|{_AFTER_A_NAME})(?!\w){_DOT}"
     rf"(?: (?:[NS][EW]?|[EW])(?!\w))?(?:,? {_UNIT}(?!\w))?(?:,? (?:{_CITY},? )?"
-    rf"(?:{_POSTCODE}|(?:{_STATE},? )?\d{{5}}(?:-\d{{4}})?|{_STATE}(?=[^\w\s]|$))(?!\w))?"
+    rf"(?:{_POSTCODE}|(?:{_STATE},? )?\d{{5}}(?:-\d{{4}})?|{_STATE}(?=[^\w\s]|[\r\n]|\Z))(?!\w))?"
 )
 _LOWER_CASE_LINE = re.compile(
     rf"{_NOT_WITHIN}\d{{1,5}}[a-z]? (?P<name>[\w'’.\-]{{2,25}}(?: [\w'’.\-]{{2,25}}){{0,2}}) "
@@ -37,7 +37,7 @@ _LOWER_CASE_LINE = re.compile(
 )
 _ADDRESS_CONTEXT = re.compile(
     r"(?<!\w)(?:live|lives|living|address|addr|deliver(?:ed|y)?|ship(?:ped)?|send|sent|moved|house"
-    r"|home|located|resident)(?!\w)[^\d\n]{0,25}$",
+    r"|home|located|resident)(?!\w)[^\d\n]{0,25}\n?\Z",
     re.IGNORECASE,
 )
 _NO_NAME = frozenset(

@@ -55,7 +55,7 @@ def _is_booking(code: str, is_number: bool, shouted: bool) -> bool:
         return is_number and len(code) >= 6
     if code.isalpha():
         return _is_letter_code(code, is_number, shouted)
-    if re.fullmatch(r"\d+[a-z]+", code):  # "24hours"
+    if re.fullmatch(r"\d{1,12}[a-z]{1,12}", code):  # "24hours"
         return False
     # "my reservation UA1589 to Denver"
     is_flight = re.fullmatch(r"[A-Z]{2,3}\d{1,4}", code, re.IGNORECASE)

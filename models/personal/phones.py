@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 from phonenumbers import Leniency, PhoneNumberMatcher
 
+from models.time_limit import check
+
 _RUN = re.compile(r"(?:[+＋] ?)?\(?\d(?:[ \t\u00a0().\-–/]{0,4}\d){6,}")
+_CELL = re.compile(r"[^\t]{7,}")
 
 # More digits than these are a table: the library would take a millisecond for each number in it, so
 # only American shapes are looked for.
@@ -37,23 +40,33 @@ _GOES_ON = re.compile(r"(?!(?:x|ext)\.? ?\d)[A-Za-z0-9_%]", re.IGNORECASE)
 _DATE = re.compile(
     r"(?<!\d)(?:\d{1,2}[/.\-]\d{1,2}[/.\-](?:19|20)?\d\d|(?:19|20)\d\d[/.\-]\d\d[/.\-]\d\d)(?!\d)"
 )
-_VERSION = re.compile(r"\d+(?:\.\d+){3,}")
+_VERSION = re.compile(r"\d{1,12}(?:\.\d{1,12}){3,14}")
 _WRITTEN_AS_AMERICAN = re.compile(r"(?:1[ .\-])?(?:\(\d{3}\) ?|\d{3}[ .\-])\d{3}[ .\-]\d{4}")
 _BRITISH_MOBILE = re.compile(r"07\d{3} ?\d{3} ?\d{3}")
 
 
 def phones(text: str) -> Iterator[tuple[int, int]]:
     for run in _RUN.finditer(text):
+        check()  # the library takes up to a millisecond for a number
         start, end = run.span()
         if sum(sign.isdigit() for sign in run[0]) > _TABLE:
             yield from (number.span() for number in _AMERICAN.finditer(text, start, end))
         elif not _GOES_ON.match(text, end):
-            before = text[max(0, start - 40) : start]
-            for first, last in _in_run(run[0], before):
-                yield start + first, start + last
+            numbers = _in_run(text, start, end)
+            if not numbers and "\t" in run[0]:  # the columns of a table
+                for cell in _CELL.finditer(text, start, end):
+                    numbers += _in_run(text, *cell.span())
+            yield from numbers
 
 
-def _in_run(run: str, before: str) -> list[tuple[int, int]]:
+def _in_run(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """The numbers in a run of digits, which is `text[start:end]`."""
+    before = text[max(0, start - 40) : start]
+    numbers = _numbers(text[start:end], before)
+    return [(start + first, start + last) for first, last in numbers]
+
+
+def _numbers(run: str, before: str) -> list[tuple[int, int]]:
     """The numbers in a run of digits. before: the text in front of it."""
     digits = sum(sign.isdigit() for sign in run)
     is_called_phone = 7 <= digits <= 15 and _PHONE_CONTEXT.search(before) is not None

@@ -21,7 +21,8 @@ _TABLE = Path(__file__).with_name("policy.toml")
 
 SEVERE = 3  # from this severity on, 0 to 4, a reply apologises
 LINK = re.compile(
-    r"(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|org|net|co\.uk|io)\b(?:/\S*)?", re.IGNORECASE
+    r"(?:https?://|www\.)\S+|\b[\w-]{1,63}\.(?:com|org|net|co\.uk|io)\b(?:/\S*)?",
+    re.IGNORECASE,
 )
 LINK_LENGTH = 23  # of any link on X and Mastodon
 _PLACEHOLDER = re.compile(

@@ -207,7 +207,7 @@ class Slots:
         return " ".join(parts)
 
     def _is_name(self, word: str) -> bool:
-        bare = re.sub(r"['’]s$", "", word)
+        bare = re.sub(r"['’]s\Z", "", word)
         if _PRODUCT.search(bare):
             return bare not in ALLOWED
         if word in ALLOWED or bare in ALLOWED:
@@ -244,7 +244,9 @@ def filled(text: str, message: Slotted, brand: str | None) -> str | None:
 def unsigned(text: str) -> str:
     """An agent's reply without handles before, and signature, part number and bare link after."""
     text = re.sub(r"^(?:[.\s]*@\w+[\s,:]*)+", "", text)
-    text = re.sub(r"\s*[*^][A-Z]{2,3}\b(?=\s|$)", " ", text)  # where two replies were joined
+    text = re.sub(
+        r"(?<!\s)\s*[*^][A-Z]{2,3}\b(?=\s|\Z)", " ", text
+    )  # where two replies were joined
     for _ in range(4):
         text = _ENDING.sub("", text).rstrip()
     return text
@@ -252,7 +254,7 @@ def unsigned(text: str) -> str:
 
 def is_part(text: str) -> bool:
     """Whether it is a piece of a longer reply ("... 1/2"), or cut off."""
-    return bool(re.search(r"(?:^|[\s(.])[1-4] ?(?:/|of) ?[2-4]\b|\w\.\.+(?:\s|$)|…", text))
+    return bool(re.search(r"(?:^|[\s(.])[1-4] ?(?:/|of) ?[2-4]\b|\w\.\.+(?:\s|\Z)|…", text))
 
 
 def plain(text: str) -> str:
@@ -270,7 +272,7 @@ def brand_names(brand: str | None, more: Sequence[str] = ()) -> tuple[str, ...]:
         return tuple(more)
     words = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", brand)
     short = re.sub(
-        r"^Ask ?|(?: ?(?:Help|Helps|Helpers|Support|Cares?|Care|Assist|Service|Tweets))+$",
+        r"^Ask ?|(?: ?(?:Help|Helps|Helpers|Support|Cares?|Care|Assist|Service|Tweets)){1,4}\Z",
         "",
         words,
     ).strip()
@@ -284,7 +286,7 @@ _BROKEN = re.compile(
     "[\u00c2-\u00c3\u00e2\u00f0][\u0080-\u00bf\u0152-\u017e\u02c6\u2013-\u2122]{1,3}"
 )
 _UNKNOWN = re.compile("[^\x00-\x7f£€–—…\u00c0-\u017f\u2600-\u27bf\U0001f300-\U0001faff]")
-_FULL_NAME = r"[A-Z][\w'-]*(?: [A-Z][a-z'-]+)?"
+_FULL_NAME = r"[A-Z][\w'-]{0,40}(?: [A-Z][a-z'-]{1,40})?"
 _NO_NAMES = frozenset(
     """
     There All Please We We're We'll I I'm I'd I'll You Your Our The This That If Can Could What
@@ -295,19 +297,19 @@ _GREETED = re.compile(
     r"(?P<before>\b(?:Hi there|Hey there|Hello there|Hi|Hey|Hello|Thanks|Thank you|thank you|Sorry"
     r"|Apologies|Welcome|Morning|Afternoon|Evening"
     r"|Good (?:[Mm]orning|[Aa]fternoon|[Ee]vening)))"
-    rf"[, ]+(?P<name>{_FULL_NAME})(?=\s?[,.!?:;-]|$)"
+    rf"[, ]+(?P<name>{_FULL_NAME})(?=\s?[,.!?:;-]|\Z)"
 )
-_CALLED = re.compile(rf"(?P<before>)(?:,| -) ?(?P<name>{_FULL_NAME})(?=\s?[.!?,]|$)")
+_CALLED = re.compile(rf"(?P<before>)(?:,| -) ?(?P<name>{_FULL_NAME})(?=\s?[.!?,]|\Z)")
 _OPENING = re.compile(rf"(?P<name>{_FULL_NAME})[,!] ")
-_LAST_FACT = re.compile(r"(?<=[.!?)]) <fact>$")  # a signature or a hashtag that stands alone
+_LAST_FACT = re.compile(r"(?<=[.!?)]) <fact>\Z")  # a signature or a hashtag that stands alone
 _ENDING = re.compile(
-    r"\s*(?:"
+    r"(?<!\s)\s*(?:"
     r"[*^/~]\s?[A-Za-z][\w'.]{0,12}(?: [A-Z]\w{0,8})?\.?"
     r"|(?<=[\s.!?])-\s?[A-Z]\w{0,12}(?: [A-Z])?"
     r"|(?<=[.!?)]) (?!DM|PM|AM)[A-Z]{2,3}\.?"
-    r"|(?:https?://\S+|<LINK>)"
+    r"|(?:https?://(?:(?!https?://)\S)++|<LINK>)"
     r"|\(?\b[1-4] ?(?:/|of) ?[2-4]\)?"
-    r")$"
+    r")\Z"
 )
 
 
@@ -340,4 +342,4 @@ def _key(kind: str, words: str) -> str:
     bare = words.casefold().strip("#")
     if kind == "flight" or (kind == "num" and bare.isdigit()):
         return re.sub(r"\D", "", words)
-    return bare if kind == "num" else re.sub(r"'s$", "", words.casefold())
+    return bare if kind == "num" else re.sub(r"'s\Z", "", words.casefold())

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from models.log_odds import WordOdds, log_odds
 from models.stop_words import is_stop_word
+from models.text import LONGEST
 
 FEWEST_AUTHORS = 3  # a word that fewer use tells of them, not of the crowd
 SURE = 2.33  # standard errors; thousands of words are compared, so less would be chance
@@ -104,7 +105,8 @@ def _terms(text: str) -> set[str]:
 
 
 def _words(text: str) -> list[str]:
-    return [word.replace("’", "'") for word in _WORD.findall(_NOT_WORDS.sub(" ", text.lower()))]
+    plain = _NOT_WORDS.sub(" ", text[:LONGEST].lower())
+    return [word.replace("’", "'") for word in _WORD.findall(plain)]
 
 
 def _to_show(sure: Sequence[WordOdds]) -> list[str]:

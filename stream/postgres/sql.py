@@ -283,7 +283,7 @@ def _iso(moment: str) -> str:
     """2026-03-12 12:00:00+00 -> 2026-03-12T12:00:00+00:00; `infinity` and the years before Christ
     stay as they are.
     """
-    return re.sub(r"^(\d{4,}-\d\d-\d\d) (\S+?)(?:([+-]\d\d)(:\d\d)?)?$", _iso_parts, moment)
+    return re.sub(r"^(\d{4,}-\d\d-\d\d) (\S+?)(?:([+-]\d\d)(:\d\d)?)?\Z", _iso_parts, moment)
 
 
 def _iso_parts(parts: re.Match[str]) -> str:

@@ -29,6 +29,7 @@ from importlib import resources
 from itertools import takewhile
 from types import MappingProxyType
 
+from models.time_limit import check
 from stream.triage.footer import own_words
 from stream.triage.words import ABBREVIATION, MEASURE, Reader, plain_word
 
@@ -225,6 +226,7 @@ class _Index:
         present = places.keys()
         matches: list[tuple[int, int, Phrase]] = []
         for phrase in candidates.values():
+            check()
             if any(present.isdisjoint(element.signs) for element in phrase.needed):
                 continue
             for start in _starts(phrase, places):

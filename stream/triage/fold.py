@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from models.time_limit import limited
 from stream.triage.cues import thesaurus
 from stream.triage.factors import (
     P1,
@@ -89,7 +90,8 @@ def _failure(message: Message, fold: Fold) -> Failure | None:
     """What fails of a message by itself."""
     step: Step = "cues"
     try:
-        thesaurus().find(message.text)
+        with limited():
+            thesaurus().find(message.text)
         step = "fold"
         fold([message])
     except Exception as error:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from models.language import UNDECIDED
+from models.time_limit import limited
 from stream.triage.by_model import by_model
 from stream.triage.cues import Cue, thesaurus
 from stream.triage.danger_words import danger_words
@@ -29,7 +30,7 @@ REASONS = [name for name, (points, _) in SERVICE.items() if points >= ALONE]
 _HARM_ALONE = [name for name, (points, _) in HARM.items() if points >= ENOUGH]
 # No word of spam or praise silences these.
 _BODILY = [name for name in _HARM_ALONE if name != "fraud" and "+" not in name]
-_RETWEET = re.compile(r"\s*RT\s*@\w")
+_RETWEET = re.compile(r"\A\s*RT\s*@\w")
 _WORDS = re.compile(r"(?<![@#\w/.:])[^\W\d_]{2,}")
 _LETTERS = re.compile(r"[^\W\d_]")
 
@@ -166,12 +167,16 @@ class Inbound:
 
 
 def read(message: Message) -> Inbound:
-    """The message with its cues; without any where it could not be searched or weighed before."""
+    """The message with its cues; without any where it could not be searched or weighed before.
+
+    Raises TooSlow.
+    """
     if message.failed in ("cues", "fold"):
         return Inbound(message, {}, tuple(by_model(message, {})))
-    cues = thesaurus().find(message.text)
     is_surely_read = not message.abstained and message.language != UNDECIDED
-    dangers = () if is_surely_read or message.call else danger_words().find(message.text)
+    with limited():
+        cues = thesaurus().find(message.text)
+        dangers = () if is_surely_read or message.call else danger_words().find(message.text)
     return Inbound(message, cues, tuple(lifted(by_model(message, cues), dangers)), dangers)
 
 

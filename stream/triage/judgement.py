@@ -1,7 +1,8 @@
 """The one judgement of an event: its redacted text, brand, direction and analysis.
 
 A worker, REST, `alert explain`, `explore` and `evaluate triage` all judge here. No text stops it:
-where a step fails, the event is judged without it, and `failed` names the step.
+where a step fails, or takes more time than one message may, the event is judged without it, and
+`failed` names the step.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from models.calls.analyzer import CallReader, customer_text
 from models.calls.sides import Utterance, sided
 from models.language import detect
 from models.redact import redact
+from models.time_limit import limited
 from stream.brands import Brands
 from stream.errors import where
 from stream.triage.footer import judged_words
@@ -93,7 +95,11 @@ class Judge:
 
     def read(self, events: Iterable[Event]) -> list[Reading]:
         """The events without personal data, with their brand and direction."""
-        return [self._read(event) for event in events]
+        readings = []
+        for event in events:
+            with limited():
+                readings.append(self._read(event))
+        return readings
 
     def unread_turns(self, readings: Iterable[Reading]) -> list[Turn]:
         """The turns of calls that the model has not read lately."""

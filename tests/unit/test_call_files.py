@@ -4,7 +4,9 @@ that says why not.
 
 from __future__ import annotations
 
+import gzip
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -250,3 +252,48 @@ def test_names_and_times_survive_the_wire():
     )
 
     assert decode(encode(call)) == call
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "expected"),
+    [
+        ("call.txt.gz", b"Member: hi\n", "is larger than 1,048,576 bytes"),
+        ("call.txt.gz", b"Member: hi ", "is larger than 1,048,576 bytes"),
+        ("call.vtt.gz", b"WEBVTT\n", "is larger than 1,048,576 bytes"),
+        ("call.json.gz", b'[{"turns":\n', "is larger than 16,777,216 bytes"),
+        ("calls.csv.gz", b"Customer,hello\n", "is longer than 1,048,576 characters"),
+    ],
+)
+def test_a_packed_call_is_measured_by_what_is_in_it(tmp_path, name, line, expected):
+    beginning = b"speaker,text\n" if "csv" in name else b""
+    length = 3_000_000 if "csv" in name else 40_000_000
+    packed = gzip.compress(beginning + line * (length // len(line)), compresslevel=1)
+    path = written(tmp_path, name, packed)
+    assert path.stat().st_size < 1 << 20
+
+    tracemalloc.start()
+    events, bad = read(path, "transcripts")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert events == []
+    assert expected in bad[-1].reason
+    assert peak < 60_000_000
+
+
+def test_an_endless_call_leaves_the_calls_beside_it(tmp_path):
+    rows = ["a,Customer,hello", *["b,Customer,hello"] * 80_000, "c,Customer,hello"]
+    path = written(tmp_path, "calls.csv", "\n".join(["call_id,speaker,text", *rows]).encode())
+
+    events, bad = read(path, "transcripts")
+
+    assert [event.id for event in events] == ["call:a", "call:c"]
+    assert len(bad) == 1
+
+
+@pytest.mark.parametrize("content", ["WEBVTT\n", "WEBVTT\n\nhello there\n", "WEBVTT\n\nNOTE a\n"])
+def test_captions_without_a_time_say_that_nobody_speaks(tmp_path, content):
+    events, bad = read(written(tmp_path, "call.vtt", content), "transcripts")
+
+    assert events == []
+    assert "does not say who speaks" in bad[0].reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,6 +11,7 @@ import pytest
 from fakes import NOON, MemoryStore, Published, message, sentiment_of_length, tweet
 
 from connectors.events import Transcript, Turn
+from models import time_limit
 from models.analysis import Analysis
 from models.redact import redact
 from stream.brands import Brand, Brands
@@ -21,6 +23,7 @@ from stream.store.rows import as_stored, event_row
 from stream.triage.fold import fold, fold_surely
 from stream.triage.judgement import Judge
 from stream.triage.ticket import Message, Ticket
+from stream.web.api.model import reader
 
 POISON = "the quick brown poison"
 
@@ -114,6 +117,32 @@ def test_a_text_that_cannot_be_redacted_is_not_stored():
     [judgement] = judge(redact=breaking_redact)([tweet(text=POISON, author="mia")])
 
     assert (judgement.text, judgement.analysis, judgement.failed) == ("", None, "redact")
+
+
+NUMBERS = "\n".join(f"07700 9{number:05d}" for number in range(20_000))  # 260 kB
+
+
+async def test_a_message_that_takes_too_long_is_cut_off_stored_and_counted():
+    worker = Worker(judge())
+
+    await worker.pipeline.process([message(tweet("x:1", NUMBERS)), message(tweet("x:2"), 1)])
+
+    assert worker.store.letters == []
+    assert (worker.store.events["x:1"].failed, worker.store.events["x:1"].text) == ("redact", "")
+    assert worker.store.events["x:2"].failed is None
+    assert worker.failed("redact") == 1
+
+
+def test_a_posted_message_that_takes_too_long_is_cut_off_and_abstained():
+    [answer, other] = reader(judge(), "toy")([tweet(text=NUMBERS), tweet(text="hello there")])
+
+    assert json.loads(answer)["abstained"]
+    assert not json.loads(other).get("abstained")
+
+
+def test_within_a_time_limit_that_is_used_up_nothing_is_redacted():
+    with time_limit.limited(0.0), pytest.raises(time_limit.TooSlow):
+        redact("call 07700 900123")
 
 
 def test_where_finding_the_language_fails_it_is_said_so(monkeypatch):

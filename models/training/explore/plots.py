@@ -175,9 +175,9 @@ def as_svg(figure: Figure, label: str) -> str:
     text = buffer.getvalue().decode()
     text = text[text.index("<svg") :]
     text = text.replace(INK, "currentColor").replace(_LINE, "var(--line)")
-    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
-    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
-    return re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'(<svg[^<>]*?) width="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^<>]*?) height="[^"]*"', r"\1", text, count=1)
+    return re.sub(r"<metadata>[^<]*+(?:<(?!/?metadata>)[^<]*+)*+</metadata>", "", text)
 
 
 def _short(name: str, longest: int = 30) -> str:

@@ -229,7 +229,7 @@ def _squashed(text: str) -> str:
     """The first sixty letters, without handles: they survive every publisher's cleaning."""
     bare = re.sub(r"@\w+|https?://\S+|<LINK>", " ", text)
     return _SQUASHED.sub(
-        "", re.sub(r"^\s*\w*(?:Help|Support|Care|Air|Airways)\w*\s", "", bare).lower()
+        "", re.sub(r"^\s*+(?=\w*?(?:Help|Support|Care|Air))\w++\s", "", bare).lower()
     )[:60]
 
 
