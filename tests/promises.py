@@ -46,6 +46,7 @@ PROMISES = {
         "integration/test_retention",
         "integration/test_sql",
         "integration/test_store*",
+        "integration/test_two_brands",
         "integration/test_views",
         "unit/test_database",
     ),

@@ -29,6 +29,7 @@ from stream.postgres.tables import event_ids, events, opted_out, replies
 from stream.replies.statements import texts_lately
 from stream.replies.store import Row, note, set_
 from stream.retry import while_away
+from stream.store.brand_parts import conversation_of
 
 log = logging.getLogger(__name__)
 
@@ -281,7 +282,7 @@ def own_answer(row: Mapping[str, Any], sent: SentReply) -> Tweet:
     """The brand's answer, as its network would bring it: it marks the ticket as answered."""
     return Tweet(
         id=sent.id,
-        conversation=row["ticket_id"],
+        conversation=conversation_of(row["ticket_id"]),
         direction="outbound",
         brand=row["brand"],
         author=row["brand"],
