@@ -10,6 +10,7 @@ down_revision = "0013"
 
 def upgrade() -> None:
     run_script(op.get_bind(), PARTS)
+    run_script(op.get_bind(), WRITES)
 
 
 PARTS = """
@@ -35,4 +36,50 @@ create policy bound on replies for select
         exists (select from tickets where tickets.id = ticket_id)
         and (brand is null or brand = any ((select bound_brands())::text[]))
     ));
+"""
+
+WRITES = """
+-- What people who are bound to brands write, by the role earshot_bound. Only there is a write without a policy allowed,
+-- so these name no one who sees all brands: the owner is asked none, and no other login may write.
+create policy bound_update on tickets for update
+    using (brand = any ((select bound_brands())::text[]))
+    with check (brand = any ((select bound_brands())::text[]));
+create policy bound_update on alerts for update
+    using (brand = any ((select bound_brands())::text[]))
+    with check (brand = any ((select bound_brands())::text[]));
+create policy bound_insert on ticket_changes for insert
+    with check (
+        exists (select from tickets where tickets.id = ticket_id)
+        and brand = any ((select bound_brands())::text[])
+    );
+create policy bound_insert on replies for insert
+    with check (
+        exists (select from tickets where tickets.id = ticket_id)
+        and coalesce(brand = any ((select bound_brands())::text[]), (select bound_brands()) is not null)
+    );
+create policy bound_update on replies for update
+    using (
+        exists (select from tickets where tickets.id = ticket_id)
+        and coalesce(brand = any ((select bound_brands())::text[]), (select bound_brands()) is not null)
+    );
+create policy bound_insert on corrections for insert
+    with check (
+        exists (select from events where events.id = event_id) and (select bound_brands()) is not null
+    );
+create policy bound_insert on presence for insert
+    with check (
+        exists (select from tickets where tickets.id = ticket_id) and (select bound_brands()) is not null
+    );
+create policy bound_update on presence for update
+    using (
+        exists (select from tickets where tickets.id = ticket_id) and (select bound_brands()) is not null
+    );
+create policy bound_delete on presence for delete
+    using (
+        exists (select from tickets where tickets.id = ticket_id) and (select bound_brands()) is not null
+    );
+
+-- Whoever changes a row makes it known; to notify otherwise is the owner's alone.
+alter function tell_changes() security definer;
+alter function tell_changes() set search_path = pg_catalog, pg_temp;
 """
