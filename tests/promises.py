@@ -122,6 +122,7 @@ PROMISES = {
     "desk, web and REST": (
         "integration/test_corrections_out",
         "integration/test_desk*",
+        "integration/test_forgotten_files",
         "integration/test_hooks",
         "integration/test_lazy_publisher",
         "integration/test_rest*",
