@@ -94,7 +94,13 @@ def tweet(
 
 
 def answer(
-    number: int, *, of: int, revision: int = 0, minute: float = 0.0, text: str = "we are on it"
+    number: int,
+    *,
+    of: int,
+    revision: int = 0,
+    minute: float = 0.0,
+    text: str = "we are on it",
+    brand: str = "Northwind Air",
 ) -> Judgement:
     """The brand's own tweet."""
     event = Tweet(
@@ -106,7 +112,7 @@ def answer(
         author="northwind",
         text=text,
     )
-    return Judgement(event, text, "Northwind Air", None)
+    return Judgement(event, text, brand, None)
 
 
 def deletion(number: int, *, of: int | None = None, minute: float = 0.0) -> Judgement:

@@ -48,6 +48,7 @@ PROMISES = {
         "integration/test_sql",
         "unit/test_terminals",
         "integration/test_store*",
+        "integration/test_two_brands",
         "integration/test_views",
         "unit/test_database",
     ),
@@ -128,6 +129,7 @@ PROMISES = {
     "desk, web and REST": (
         "integration/test_corrections_out",
         "integration/test_desk*",
+        "integration/test_forgotten_files",
         "integration/test_hooks",
         "integration/test_lazy_publisher",
         "integration/test_rest*",

@@ -41,59 +41,42 @@ _PRONOUN_WORDS = """he him his she her hers they them their theirs it its any ze
 _PRONOUNS = frozenset(_PRONOUN_WORDS.split())
 
 TIME = r"\d{1,3}(?::[0-5]?\d){1,2}(?:[.,]\d{1,3})?(?: ?[AaPp][Mm])?"
-<<<<<<< HEAD
 _PHONE = r"(?!\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b)\+?\(?\d[\d*Xx ()./-]{5,18}[\d*Xx]"
 _NAME = r"[^\W\d_][\w .,'\u2018\u2019\"\u201c\u201d&@/|+#-]{0,59}?"
-_LABEL = rf"(?P<label>{_NAME}|{_PHONE})[\"\u201d]?\s*(?P<notes>(?:\([^()]{{0,40}}\)\s*){{0,2}})"
-_BLANKS = re.compile(r"\s{3,}")  # many of them would be matched in many ways
-_NUMBER = r"\d{1,4}(?:[.)]\s+|\s{2,})"
-_LEAD = (
-    rf"[\s.]*(?:>{{2,3}}\s*|[-\u2013\u2014\u2022]\s+|#{{1,6}}\s+|{_NUMBER})?[*_]{{0,2}}[\"\u201c]?"
-)
-_DAY = r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4},?[ T]\s*)?"  # of a chat, not of a call
-_SPAN = rf"(?:\s*(?:-{{1,2}}>|[-\u2013\u2014]|to)\s*{TIME})?"  # where a turn ends
-_AT = rf"(?:[\[(]?{_DAY}(?P<at>{TIME}){_SPAN}[\])]?\s*[-\u2013|]?\s*)?"
-_COLON = "[:\uff1a]"
-_BARE = r"[^\W_][^|:]{0,40}?"
-_FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
-    ("colon", re.compile(rf"\|?\s*[\[(]?(?P<at>{TIME}){_SPAN}[\])]?\s*\|\s*(?P<label>{_BARE})"
-                         r"(?P<notes>)\s*\|\s*(?P<text>[^|]*)\|?\s*")),
-    ("colon", re.compile(rf"\|?\s*(?P<label>{_BARE})(?P<notes>)\s*\|\s*[\[(]?(?P<at>{TIME}){_SPAN}"
-                         r"[\])]?\s*\|\s*(?P<text>[^|]*)\|?\s*")),
-    ("heading", re.compile(rf"{_LEAD}{_LABEL}[*_]{{0,2}}(?:\s+[-\u2013|@]?\s*|,\s*|\t)"
-                           rf"[\[(]?(?P<at>{TIME}){_SPAN}[\])]?:?(?P<text>)\s*")),
-    ("heading", re.compile(rf"{_LEAD}[\[(]?(?P<at>{TIME}){_SPAN}[\])]?\s+[-\u2013|]?\s*{_LABEL}"
-                           r"(?P<text>)")),
-    ("colon", re.compile(rf"{_LEAD}{_LABEL}\s*[\[(](?P<at>{TIME}){_SPAN}[\])]\s*:?\s*(?P<text>.*)",
-                         re.S)),
-    ("bracket", re.compile(rf"{_LEAD}{_AT}[\[<]{_LABEL}[\]>]\s*(?P<own>{TIME})?[*_]{{0,2}}\s*:?"
-                           r"\s*(?P<text>.*)", re.S)),
-    ("round", re.compile(rf"{_LEAD}{_AT}\({_LABEL}\)\s*:?\s*(?P<text>.*)", re.S)),
-    ("colon", re.compile(rf"{_LEAD}{_AT}{_LABEL}[*_]{{0,2}}\s*{_COLON}(?!//)[*_]{{0,2}}"
-                         r"(?P<text>.*)", re.S)),
-    ("dash", re.compile(rf"{_LEAD}{_AT}{_LABEL}(?:\t|\s[-\u2013\u2014]\s)\s*(?P<text>.*)", re.S)),
-    ("alone", re.compile(rf"{_LEAD}{_LABEL}[*_]{{0,2}}\s*(?P<text>)")),
-=======
-_PHONE = r"\+?\(?\d[\d*Xx ()./-]{5,18}\d"
-_NAME = r"[^\W\d_][\w .,'\u2018\u2019\"\u201c\u201d&@/|+-]{0,59}?"
 _WORDS = rf"(?P<label>{_NAME}|{_PHONE})[\"\u201d]?"
 # Runs of blanks are taken whole: parted in every way, they would take the square of their length.
 _LABEL = rf"{_WORDS}\s*+(?P<notes>(?:\([^()]{{0,40}}\)\s*+){{0,2}})"
 _BEFORE_TAB = rf"{_WORDS}[^\S\t]*+(?P<notes>(?:\([^()]{{0,40}}\)[^\S\t]*+){{0,2}})"
-_LEAD = r"\A[\s.]*+(?:>{2,3}\s*+|[-\u2013\u2014\u2022#]\s++|\d{1,4}[.)]\s++)?[*_]{0,2}[\"\u201c]?"
-_AT = rf"(?:[\[(]?(?P<at>{TIME})[\])]?\s*+[-\u2013|]?\s*+)?"
+_BLANKS = re.compile(r"\s{3,}")
+_NUMBER = r"\d{1,4}(?:[.)]\s++|\s{2,}+)"
+_LEAD = (
+    rf"\A[\s.]*+(?:>{{2,3}}\s*+|[-\u2013\u2014\u2022]\s++|#{{1,6}}\s++|{_NUMBER})?"
+    r"[*_]{0,2}[\"\u201c]?"
+)
+_DAY = r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4},?[ T]\s*+)?"  # of a chat, not of a call
+_SPAN = rf"(?:\s*+(?:-{{1,2}}>|[-\u2013\u2014]|to)\s*+{TIME})?"  # where a turn ends
+_AT = rf"(?:[\[(]?{_DAY}(?P<at>{TIME}){_SPAN}[\])]?\s*+[-\u2013|]?\s*+)?"
+_COLON = "[:\uff1a]"
+_BARE = r"[^\W_][^|:]{0,40}?"
 _FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
+    ("colon", re.compile(rf"\A\|?\s*+[\[(]?(?P<at>{TIME}){_SPAN}[\])]?\s*+\|\s*+(?P<label>{_BARE})"
+                         r"(?P<notes>)\s*+\|\s*+(?P<text>[^|]*)\|?\s*+")),
+    ("colon", re.compile(rf"\A\|?\s*+(?P<label>{_BARE})(?P<notes>)\s*+\|\s*+[\[(]?(?P<at>{TIME})"
+                         rf"{_SPAN}[\])]?\s*+\|\s*+(?P<text>[^|]*)\|?\s*+")),
     ("heading", re.compile(rf"{_LEAD}{_LABEL}[*_]{{0,2}}\s*+(?:(?<=\s)[-\u2013|@]?|,)\s*+"
-                           rf"[\[(]?(?P<at>{TIME})[\])]?:?(?P<text>)\s*+")),
-    ("heading", re.compile(rf"{_LEAD}[\[(]?(?P<at>{TIME})[\])]?\s++[-\u2013|]?\s*+{_LABEL}"
+                           rf"[\[(]?(?P<at>{TIME}){_SPAN}[\])]?:?(?P<text>)\s*+")),
+    ("heading", re.compile(rf"{_LEAD}[\[(]?(?P<at>{TIME}){_SPAN}[\])]?\s++[-\u2013|]?\s*+{_LABEL}"
                            r"(?P<text>)")),
+    ("colon", re.compile(rf"{_LEAD}{_LABEL}\s*+[\[(](?P<at>{TIME}){_SPAN}[\])]\s*+:?\s*+"
+                         r"(?P<text>.*)", re.S)),
     ("bracket", re.compile(rf"{_LEAD}{_AT}[\[<]{_LABEL}[\]>]\s*+(?P<own>{TIME})?[*_]{{0,2}}\s*+:?"
                            r"\s*+(?P<text>.*)", re.S)),
-    ("colon", re.compile(rf"{_LEAD}{_AT}{_LABEL}[*_]{{0,2}}\s*+:(?!//)[*_]{{0,2}}(?P<text>.*)",
-                         re.S)),
+    ("round", re.compile(rf"{_LEAD}{_AT}\({_LABEL}\)\s*+:?\s*+(?P<text>.*)", re.S)),
+    ("colon", re.compile(rf"{_LEAD}{_AT}{_LABEL}[*_]{{0,2}}\s*+{_COLON}(?!//)[*_]{{0,2}}"
+                         r"(?P<text>.*)", re.S)),
     ("dash", re.compile(rf"{_LEAD}{_AT}{_BEFORE_TAB}(?:\t(?:\s*+[-\u2013\u2014]\s)?"
-                          r"|(?<=\s)[-\u2013\u2014]\s)(?P<text>.*)", re.S)),
->>>>>>> bombs19
+                        r"|(?<=\s)[-\u2013\u2014]\s)\s*+(?P<text>.*)", re.S)),
+    ("alone", re.compile(rf"{_LEAD}{_LABEL}[*_]{{0,2}}\s*+(?P<text>)")),
 )  # fmt: skip
 _NUMBERED = re.compile(
     r"(?:speaker|spk|channel|ch|participant|person|party|voice)[ _-]?(?:\d{1,2}|[a-f])|[A-F]", re.I

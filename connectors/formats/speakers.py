@@ -28,14 +28,9 @@ NO_SPEAKER = (
 )
 
 _NOTE = re.compile(  # `(pause)`, `02:36`, `Duration: 9 minutes`
-<<<<<<< HEAD
-    r"[(\[].*[)\]]|[\d:. ]*\d:\d[\d:. ]*|\w+\)|(call )?(duration|elapsed time|note)\s*:.*"
-    r"|transcribed by \S+|transcription (?:started|ended).*|[-=*_#~]{2,}[^-=]{0,60}[-=*_#~]{2,}",
-=======
     r"[(\[].*[)\]]|(?:(?!\d:\d)[\d:. ])*+\d:\d[\d:. ]*|\w+\)"
-    r"|(call )?(duration|elapsed time|note)\s*:.*"
-    r"|transcribed by \S+|[-=*_#~]{4,}|[-=*_#~]{2,}+[^-=]{0,60}[-=*_#~]{2,}",
->>>>>>> bombs19
+    r"|(call )?(duration|elapsed time|note)\s*:.*|transcribed by \S+"
+    r"|transcription (?:started|ended).*|[-=*_#~]{4,}|[-=*_#~]{2,}+[^-=]{0,60}[-=*_#~]{2,}",
     re.I,
 )
 _SPEECH = re.compile(r"(?:\S+\s+){3,}\S+[.?!]")  # `Hello, my line is dead.`, and no heading

@@ -78,22 +78,14 @@ def _answers_automatically(mail: Message, text: str) -> bool:
         return True
     if any(header(mail, name).strip().lower() not in ("", "no") for name in _AUTOMATIC_HEADERS):
         return True
-<<<<<<< HEAD
     subject = header(mail, "Subject")
-    says_so = any_of(rf"\s*(?:{'|'.join(phrases.AUTOMATIC_SUBJECTS)})\s*[:：]").match(subject)
+    automatic = "|".join(phrases.AUTOMATIC_SUBJECTS)
+    says_so = any_of(rf"\s*+(?:{automatic})\s*+[:：]").match(subject)
     seems_so = any_of(
-        rf"\s*(?:{'|'.join(phrases.AUTOMATIC_SUBJECTS)})\s*(?:$|[-–(]|{phrases.REPLY_MARKS}\s*[:：])",
-        rf"\s*(?:{phrases.ABSENCE})\s*[:：-]",
+        rf"\s*+(?:{automatic})\s*+(?:\Z|[-–(]|{phrases.REPLY_MARKS}\s*+[:：])",
+        rf"\s*+(?:{phrases.ABSENCE})\s*+[:：-]",
     ).match(subject)
     return bool(says_so or (seems_so and any_of(*phrases.AWAY).search(text[:1000])))
-=======
-    subject = any_of(rf"\s*(?:{'|'.join(phrases.AUTOMATIC_SUBJECTS)})\s*(?:[:：]|\Z)").match(
-        header(mail, "Subject")
-    )
-    if subject is None:
-        return False
-    return subject[0].rstrip()[-1:] in ":：" or bool(any_of(*phrases.AWAY).search(text[:1000]))
->>>>>>> bombs19
 
 
 def is_forward(mail: Message) -> bool:

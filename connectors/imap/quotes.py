@@ -30,25 +30,16 @@ _AUTHOR_LINE = any_of(
     r"[<(\[]\s*(?:mailto:)?[^\s<>()@]+@[^\s<>()@]+[>)\]]\s*(?:\w{1,20} ){0,2}"
     rf"(?:{'|'.join(phrases.WROTE)})(?: \w{{1,20}})? ?[:：]\Z"
 )
-<<<<<<< HEAD
-_ENDS_IN_ADDRESS = re.compile(rf"{_ADDRESS.pattern}\s*[:：]$")  # "Zitat von Care <care@x.example>:"
-_ENDS = re.compile(r"[:：]\W*$|^-{3,}.*-{3,}$")
-_LABEL = re.compile(r"\W{0,3}[^\W\d_][^:：\n<>@]{0,28}[:：]\W{0,3}\s*\S")
-_SUBJECT = any_of(rf"\W*(?:{'|'.join(phrases.SUBJECT_LABELS)})\W*[:：]")
-_RULE = re.compile(r"[\s>*]{0,9}[-_=]{3,}[^-_=]{0,50}[-_=]*\s*$")
-_ORIGINAL = any_of(rf"[-_=]{{3,}}\s*\w*\s?(?:{phrases.ORIGINAL})")
-_ANSWER_ABOVE = any_of(rf"[\W_]{{0,8}}(?:\w{{1,12}} ){{0,5}}(?:{'|'.join(phrases.ANSWER_ABOVE)})")
-_FORWARDED = any_of(rf"\W*[^:]{{0,40}}(?:{'|'.join(phrases.FORWARDED)})[^.!?]{{0,40}}[-_=:]+\W*$")
-=======
+_ENDS_IN_ADDRESS = re.compile(rf"{_ADDRESS.pattern}\s*+[:：]\Z")  # "Zitat von <care@x.example>:"
 _ENDS = re.compile(r"[:：][^\w:：]*\Z|\A---.*---\Z")
 _LABEL = re.compile(r"\W{0,3}[^\W\d_][^:：\n<>@]{0,28}[:：]\W{0,3}\s*\S")
 _SUBJECT = any_of(rf"\W*(?:{'|'.join(phrases.SUBJECT_LABELS)})\W*[:：]")
 _RULE = re.compile(r"[\s>*]{0,9}[-_=]{3,}+[^-_=]{0,50}[-_=]*+\s*\Z")
 _ORIGINAL = any_of(rf"[-_=]{{3,}}+\s*+\w*\s?(?:{phrases.ORIGINAL})")
+_ANSWER_ABOVE = any_of(rf"[\W_]{{0,8}}(?:\w{{1,12}} ){{0,5}}(?:{'|'.join(phrases.ANSWER_ABOVE)})")
 _FORWARDED = any_of(
     rf"\W*+[^:]{{0,40}}(?:{'|'.join(phrases.FORWARDED)})[^.!?]{{0,40}}[-_=:]++\W*+\Z"
 )
->>>>>>> bombs19
 _POINTS_DOWN = any_of(*phrases.POINTS_DOWN)
 
 

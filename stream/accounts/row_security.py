@@ -1,14 +1,20 @@
-"""Engine for people who are bound to brands: reads in a role that row-level security restricts."""
+"""Engine for people who are bound to brands: reads and writes in a role that row-level security
+restricts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 
 from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from stream.errors import UserError
 from stream.postgres.roles import BOUND
+
+_FORBIDDEN = "42501"
 
 # Holds until the transaction ends. Where the owner could make no such role, the conditions of the
 # queries are the only rule: neither can be dropped for the other.
@@ -19,11 +25,12 @@ _AS_BOUND = f"""
 """
 
 
-class BoundEngine(AsyncEngine):
-    """The owner's pool. Connections of `connect` see these brands alone; those of `begin` write.
+class NotTheirs(UserError):
+    """What somebody who is bound to brands would write is another brand's."""
 
-    Writing connections stay the owner's.
-    """
+
+class BoundEngine(AsyncEngine):
+    """The owner's pool. Its connections see and change what is of these brands alone."""
 
     def __init__(self, owner: AsyncEngine, brands: Collection[str]) -> None:
         within = owner.sync_engine.execution_options()
@@ -34,9 +41,14 @@ class BoundEngine(AsyncEngine):
             connection.exec_driver_sql(_AS_BOUND, (names,))
 
         super().__init__(within)
-        self._owner = owner
 
-    # SQLAlchemy's own has a type that names a private class of its decorator; under `async with`
-    # the two are alike.
-    def begin(self) -> AbstractAsyncContextManager[AsyncConnection]:  # type: ignore[override]
-        return self._owner.begin()
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """Raises NotTheirs where a write is another brand's."""
+        try:
+            async with super().begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != _FORBIDDEN:
+                raise
+            raise NotTheirs("this is another brand's: you may not change it") from error

@@ -57,8 +57,11 @@ _COUNT = text(f"""
     select status, count(*)::integer as n from judged group by status
 """)  # noqa: S608  our own words
 _EXAMPLES = text("""
-    select id, conversation, author, text from events where id = any(cast(:ids as text[]))
-        and text is not null
+    select id, author, text, coalesce(
+            (select t.id from tickets t where t.id = e.conversation || ' ' || e.brand),
+            conversation
+        ) as ticket_id
+    from events e where id = any(cast(:ids as text[])) and text is not null
 """)
 _BRAND = text("select brand from alerts where id = :id")
 
@@ -72,7 +75,7 @@ class Example:
     """A message that shows what an alert is about, as it stands now."""
 
     id: str
-    conversation: str
+    ticket_id: str
     author: str | None
     text: str
 
@@ -119,7 +122,7 @@ class AlertBook:
             ids = [id for row in rows for id in _examples(row)]
             messages = await connection.execute(_EXAMPLES, {"ids": ids}) if ids else ()
             examples = {
-                row.id: Example(row.id, row.conversation, row.author, row.text) for row in messages
+                row.id: Example(row.id, row.ticket_id, row.author, row.text) for row in messages
             }
         return [_listed(row, examples) for row in rows]
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from connectors.events import Deleted
-from stream.desk.personal_traces import Traces, letters_of, remove_traces
+from stream.desk.personal_traces import Traces, letters_of, remove_quotes, remove_traces
 from stream.errors import UserError
 from stream.postgres.database import reachable, storable
+from stream.postgres.freed import free
 from stream.store.store import Saved, Store
 from stream.triage.judgement import Judgement
 
@@ -35,6 +37,7 @@ _AUTHORS = text(f"""
 _THEIRS = text(f"""
     select id, conversation, occurred_at from events where {_IS_NAMED} order by id limit :limit
 """)  # noqa: S608  our own words
+_WRITTEN = text(f"select id, text from events where {_IS_NAMED} and text is not null")  # noqa: S608  our own words
 _COUNT_DRAFTS = text(f"""
     select count(*)::int from replies where event_id in (select id from events where {_IS_NAMED})
 """)  # noqa: S608  our own words
@@ -67,6 +70,12 @@ _NOTES = text("""
     where ticket_id in (select id from theirs)
 """)
 _TEXTS = text("select text from events where id = any(:ids) and text is not null")
+# Who wants no answers gets none, also when they are forgotten: a digest says so from then on.
+_OPTED_OUT = text("""
+    update opted_out set author = 'sha256:' || encode(sha256(convert_to(author, 'UTF8')), 'hex')
+    where lower(ltrim(author, '@')) in (:name, lower(:typed))
+      and (cast(:network as text) is null or network = :network)
+""")
 # Rows that are gone stay in the table's files until then.
 _FREED = (
     "events",
@@ -75,6 +84,9 @@ _FREED = (
     "replies",
     "corrections",
     "dead_letters",
+    "alerts",
+    "incidents",
+    "opted_out",
     "audit",
 )
 _AUDIT = text(
@@ -195,7 +207,11 @@ async def forget(
         # First: a run that breaks off knows the names as stored once more.
         traces = Traces(authors or [author])
         letters = await letters_of(connection, traces, remove=True)
-        touched = await remove_traces(connection, traces) if authors else set()
+        await connection.execute(_OPTED_OUT, values)
+        touched = set()
+        if authors:
+            touched = await remove_traces(connection, traces, network=values["network"])
+    touched |= await _unquoted(engine, authors, values)
     while True:
         async with reachable(), engine.connect() as connection:
             rows = (await connection.execute(_THEIRS, values | {"limit": BATCH})).all()
@@ -219,7 +235,7 @@ async def forget(
         await publish(await store.save(judgements))
         messages += len(rows)
     await publish(await _refolded(store, touched))
-    await _vacuum(engine)
+    await free(engine, _FREED)
     async with reachable(), engine.begin() as connection:
         digest = hashlib.sha256(_bare(author).encode("utf-8", "replace")).hexdigest()
         details = f'{{"messages": {messages}, "drafts": {drafts}, "dead_letters": {letters}}}'
@@ -227,14 +243,22 @@ async def forget(
     return Forgotten(messages, drafts, letters)
 
 
+async def _unquoted(
+    engine: AsyncEngine, authors: Collection[str], values: Mapping[str, Any]
+) -> set[str]:
+    """Take their words out of what others wrote, while it is known what they are."""
+    async with reachable(), engine.connect() as connection:
+        theirs = (await connection.execute(_WRITTEN, values)).all()
+    if not theirs:
+        return set()
+    traces = Traces(authors, [row.text for row in theirs])
+    async with reachable():
+        return await remove_quotes(
+            engine, traces, [row.id for row in theirs], network=values["network"]
+        )
+
+
 async def _refolded(store: Store, conversations: set[str]) -> Saved:
     """Tickets of others whose messages name the person: an excerpt repeats what was said."""
     folded = await store.refold(sorted(conversations)) if conversations else None
     return Saved([], [] if folded is None else folded.tickets, [])
-
-
-async def _vacuum(engine: AsyncEngine) -> None:
-    """Free what was removed, so that its place is written over."""
-    async with reachable(), engine.connect() as connection:
-        outside = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await outside.exec_driver_sql(f"vacuum {', '.join(_FREED)}")

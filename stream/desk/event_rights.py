@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.events import Deleted, Event
-from stream.errors import UserError
+from stream.accounts.row_security import NotTheirs
 from stream.postgres.database import reachable
 
 # A message whose month was dropped is nobody's to write.
@@ -22,10 +22,6 @@ _CONVERSATIONS = text("""
     select conversation, coalesce(bool_or(brand = any(:brands)), false) as theirs
     from events where conversation = any(:conversations) group by conversation
 """)
-
-
-class NotTheirs(UserError):
-    """A sender who is bound to brands may not write this event."""
 
 
 class EventRights:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import quopri
@@ -11,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 NAME, WORDS = "[name]", "[removed]"
 PIECE = 8  # words in a row that are theirs; of a shorter text, all of it
@@ -41,7 +42,8 @@ _TABLES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 class Traces:
     """What tells of one person. names: handles, as stored; texts: their messages.
 
-    near: where they wrote themselves, so that a plain word that is their name is their name.
+    near: where they wrote themselves, so that a plain word that is their name is their name, and a
+    short message that is theirs is no phrase of anybody's.
     """
 
     def __init__(
@@ -49,10 +51,18 @@ class Traces:
     ) -> None:
         self.names = sorted({name.strip().lstrip("@") for name in names} - {""})
         self._patterns = [_pattern(name, near=near) for name in self.names]
-        self._pieces = {piece for words in texts for piece in _pieces(_words(words))}
+        every = (piece for words in texts for piece in _pieces(_words(words)))
+        self._pieces = {piece for piece in every if near or len(piece) == PIECE}
 
     def names_in(self, words: str) -> bool:
         return any(pattern.search(words) for pattern in self._patterns)
+
+    def quoted_in(self, words: str) -> bool:
+        """Whether as many words in a row are theirs as are nobody else's."""
+        spoken = _words(words)
+        return any(
+            tuple(spoken[at : at + PIECE]) in self._pieces for at in range(len(spoken) - PIECE + 1)
+        )
 
     def named_in_bytes(self, value: bytes | None) -> bool:
         """Whether bytes that nobody could read name the person, however they are escaped."""
@@ -65,7 +75,7 @@ class Traces:
         if isinstance(value, list):
             return [self.without(item) for item in value]
         if isinstance(value, dict):
-            return {self._without(name): self.without(item) for name, item in value.items()}
+            return {self.without(name): self.without(item) for name, item in value.items()}
         return value
 
     def _without(self, words: str) -> str:
@@ -88,19 +98,66 @@ class Traces:
 
 
 async def remove_traces(
-    connection: AsyncConnection, traces: Traces, conversations: Sequence[str] | None = None
+    connection: AsyncConnection,
+    traces: Traces,
+    conversations: Sequence[str] | None = None,
+    *,
+    network: str | None = None,
 ) -> set[str]:
     """Take the person's name and words out of what others wrote; returns the conversations of the
     messages that this changed.
 
     conversations: look at these alone, and at everything in them; None: wherever the name stands.
+    network: of the messages that are looked at.
     """
     changed: set[str] = set()
     for table in _TABLES:
         if conversations is not None and table not in _IN_CONVERSATION:
             continue
-        changed |= await _clean(connection, table, traces, conversations)
+        changed |= await _clean(connection, table, traces, conversations, network)
     return changed
+
+
+async def remove_quotes(
+    engine: AsyncEngine, traces: Traces, own: Collection[str], *, network: str | None = None
+) -> set[str]:
+    """Take what others quote of the person out of every table, whether it says whose words they
+    are or not; returns the conversations of the messages that this changed.
+
+    own: ids of the person's messages, which stay. network: of the messages that are looked at.
+    """
+    changed: set[str] = set()
+    for table in _TABLES:
+        keys = await _quoting(engine, table, traces, network)
+        keys -= set(own) if table == "events" else set()
+        ordered = sorted(keys)
+        for at in range(0, len(ordered), _BATCH):
+            where = f"{_TABLES[table][0][0]}::text = any(:keys)"
+            async with engine.begin() as connection:
+                changed |= await _clean_where(
+                    connection, table, traces, where, {"keys": ordered[at : at + _BATCH]}
+                )
+    return changed
+
+
+async def _quoting(
+    engine: AsyncEngine, table: str, traces: Traces, network: str | None
+) -> set[str]:
+    """The first key of the rows with a quote. Every row is read, once, whatever was written."""
+    key, columns = _TABLES[table]
+    words = " || ' ' || ".join(f"coalesce({name}::text, '')" for name in columns)
+    is_of_network = ""
+    if table == "events" and network is not None:
+        is_of_network = "where network = :network"
+    query = text(f"select {key[0]}::text as key, {words} as words from {table} {is_of_network}")  # noqa: S608  our own words
+    values = {"network": network} if is_of_network else {}
+    keys: set[str] = set()
+    async with engine.connect() as connection:
+        rows = await connection.stream(query, values, execution_options={"yield_per": _BATCH})
+        async for part in rows.partitions():
+            keys |= {row.key for row in part if traces.quoted_in(row.words)}
+            await asyncio.sleep(0)  # others are served between two parts
+    return keys
 
 
 _IN_CONVERSATION = {
@@ -116,13 +173,23 @@ async def _clean(
     table: str,
     traces: Traces,
     conversations: Sequence[str] | None,
+    network: str | None,
 ) -> set[str]:
-    key, columns = _TABLES[table]
+    columns = _TABLES[table][1]
     columns_text = " || ' ' || ".join(f"coalesce({name}::text, '')" for name in columns)
     where = f"{columns_text} ilike any(:patterns)"
     values: dict[str, Any] = {"patterns": [f"%{_literal(name)}%" for name in traces.names]}
     if conversations is not None:
         where, values = _IN_CONVERSATION[table], {"conversations": list(conversations)}
+    elif network is not None and table == "events":
+        where, values["network"] = f"network = :network and {where}", network
+    return await _clean_where(connection, table, traces, where, values)
+
+
+async def _clean_where(
+    connection: AsyncConnection, table: str, traces: Traces, where: str, values: dict[str, Any]
+) -> set[str]:
+    key, columns = _TABLES[table]
     conversation = "conversation" if table == "events" else "''"
     # JSON is read as text, so that no driver's idea of it stands between.
     read = ", ".join(f"to_jsonb({name})::text as {name}" for name in columns)
@@ -130,7 +197,7 @@ async def _clean(
     changed: set[str] = set()
     for row in (await connection.execute(text(query), values)).mappings().all():
         before = {name: json.loads(row[name] or "null") for name in columns}
-        after = {name: traces.without(value) for name, value in before.items()}
+        after = traces.without(before)
         if after != before:
             await _put(connection, table, row, after)
             changed.add(row["whose"])

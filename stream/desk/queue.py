@@ -62,7 +62,9 @@ _ALWAYS = """
     (cast(:brands as text[]) is null or t.brand = any(cast(:brands as text[])))
     and (cast(:tag as text) is null or :tag = any(t.tags))
     and (cast(:text as text) is null or exists (
-        select from events e where e.conversation = t.id and e.text ilike :text
+        select from events e
+        where e.conversation = split_part(t.id, ' ', 1) and coalesce(e.brand = t.brand, true)
+          and e.text ilike :text
     ))
 """
 _MATCHES = " and ".join([*_ABOUT.values(), _ALWAYS])

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from stream.desk.actions import Action, Edit, Note, Resolve, Snooze, Wait, apply
 from stream.postgres.database import reachable, storable
 from stream.postgres.tables import events, ticket_changes, tickets
+from stream.store.brand_parts import conversation_of, of_brand
 
 Row = dict[str, Any]
 
@@ -22,7 +23,7 @@ LEAST_SIMILARITY = 0.5
 
 _CONVERSATION = (
     select(*(column for column in events.c if column.name != "embedding"))
-    .where(events.c.conversation == text(":ticket"))
+    .where(events.c.conversation == bindparam("conversation"))
     .order_by(events.c.occurred_at, events.c.id)
     .limit(500)
 )
@@ -35,21 +36,26 @@ _HISTORY = text("""
 _SIMILAR = text("""
     with this as (
         select embedding, model_version, brand from events
-        where conversation = :ticket and embedding is not null and direction = 'inbound'
-        order by dissatisfaction desc nulls last, occurred_at, id limit 1
+        where conversation = split_part(:ticket, ' ', 1)
+          and embedding is not null and direction = 'inbound'
+        order by (brand = (select brand from tickets where id = :ticket)) desc nulls last,
+                 dissatisfaction desc nulls last, occurred_at, id
+        limit 1
     ),
     recent as (
-        select conversation, embedding from events
+        select conversation, brand, embedding from events
         where model_version = (select model_version from this) and embedding is not null
           and brand is not distinct from (select brand from this)
-          and direction = 'inbound' and conversation <> :ticket
+          and direction = 'inbound' and conversation <> split_part(:ticket, ' ', 1)
         order by occurred_at desc limit 5000
     )
     select tickets.id, tickets.state, tickets.level, tickets.priority, tickets.problem,
            tickets.excerpt, tickets.owner,
            round((1 - min(recent.embedding <=> (select embedding from this)))::numeric, 3)::float
                as similarity
-    from recent join tickets on tickets.id = recent.conversation
+    from recent join tickets
+      on tickets.id in (recent.conversation, recent.conversation || ' ' || recent.brand)
+      and (tickets.brand = recent.brand or recent.brand is null)
     group by tickets.id
     having 1 - min(recent.embedding <=> (select embedding from this)) >= :minimum
     order by similarity desc, tickets.id limit :limit
@@ -154,8 +160,15 @@ class Desk:
             return row
 
     async def conversation(self, ticket_id: str) -> list[Row]:
-        """Its messages in order, the first 500; deleted ones without a text."""
-        return await self._rows(_CONVERSATION, ticket=ticket_id)
+        """Its messages in order, of the first 500 of its conversation; deleted ones without a
+        text.
+        """
+        query = select(tickets.c.brand).where(tickets.c.id == storable(ticket_id))
+        values = {"conversation": conversation_of(storable(ticket_id))}
+        async with reachable(), self._engine.connect() as connection:
+            brand = (await connection.execute(query)).scalar_one_or_none()
+            messages = (await connection.execute(_CONVERSATION, values)).mappings()
+            return of_brand([dict(row) for row in messages], brand)
 
     async def history(self, ticket_id: str) -> list[Row]:
         """Its changes: version, time, person, reason, old and new values."""
@@ -229,6 +242,7 @@ async def _write(
             who=actor,
             reason=edit.reason,
             changes=edit.changes,
+            brand=row["brand"],
         )
     )
     return dict(written.mappings().one())

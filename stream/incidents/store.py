@@ -290,7 +290,8 @@ _UNASSIGNED = text("""
     cross join lateral (
         select e.occurred_at, e.model_version, e.embedding
         from events e
-        where e.conversation = t.id and e.direction = 'inbound' and e.embedding is not null
+        where e.conversation = split_part(t.id, ' ', 1) and coalesce(e.brand, t.brand) = t.brand
+          and e.direction = 'inbound' and e.embedding is not null
         order by e.dissatisfaction desc nulls last, e.occurred_at, e.id
         limit 1
     ) as angriest

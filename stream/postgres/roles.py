@@ -53,9 +53,16 @@ OUT_OF_REACH = (
     ),
 )
 
-BOUND = "earshot_bound"  # reads for people who are bound to brands; nobody logs in as it
+BOUND = "earshot_bound"  # acts for people who are bound to brands; nobody logs in as it
 # These have no brand to see them by; who else has a ticket open stands beside it.
 BOUND_READABLE = [*(name for name in READABLE if name not in ("event_ids", "cursors")), "presence"]
+# What the desk lets people do; policies say whose. The last two have no brand: what is done is
+# kept, and who wants no answers gets none of anybody.
+_BOUND_WRITES = {
+    "update": "tickets, alerts, replies, presence",
+    "insert": "ticket_changes, replies, corrections, presence, audit, opted_out",
+    "delete": "presence",
+}
 
 _SETTINGS = (
     f"alter role {READER} set default_transaction_read_only = on",
@@ -81,10 +88,12 @@ _BOUND = (
     """,
     f"grant usage on schema public to {BOUND}",
     f"grant select on {', '.join(BOUND_READABLE)} to {BOUND}",
+    *(f"grant {right} on {tables} to {BOUND}" for right, tables in _BOUND_WRITES.items()),
 )
-_BOUND_READS = f"""
+_BOUND_ACTS = f"""
     select case when to_regrole('{BOUND}') is not null
-        then has_table_privilege(to_regrole('{BOUND}'), 'open_tickets', 'select') end
+        then has_table_privilege(to_regrole('{BOUND}'), 'open_tickets', 'select')
+            and has_table_privilege(to_regrole('{BOUND}'), 'tickets', 'update') end
 """
 _LOCK = "select pg_advisory_lock(hashtextextended('earshot reader', 0))"  # goes with the connection
 
@@ -137,7 +146,7 @@ async def _works(owner_url: str) -> bool:
         return False
     try:
         await connection.fetchval("select 1 from open_tickets limit 0")
-        if not await connection.fetchval(_BOUND_READS):
+        if not await connection.fetchval(_BOUND_ACTS):
             return False
     except asyncpg.PostgresError:
         return False

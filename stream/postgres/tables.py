@@ -148,6 +148,7 @@ ticket_changes = Table(
     Column("who", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("changes", JSONB, nullable=False),
+    Column("brand", Text),
 )
 
 alerts = Table(

@@ -55,7 +55,11 @@ UNANSWERED = text("""
       select distinct on (t.id) t.id as ticket_id, t.level, e.id as event_id, e.revision, e.text,
              e.network, e.brand, e.topic, e.problem, e.sentiment, e.severity, e.author,
              e.occurred_at
-      from tickets t join events e on e.conversation = t.id
+      from tickets t join events e on e.conversation = split_part(t.id, ' ', 1)
+        and (e.brand is not distinct from t.brand or e.brand is null and not exists (
+          select from events other
+          where other.conversation = e.conversation and other.brand <> t.brand
+        ))
       where t.id = any(:tickets) and t.answered_at is null
         and t.state not in ('resolved', 'settled')
         and e.direction = 'inbound' and e.kind in ('tweet', 'complaint')

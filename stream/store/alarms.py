@@ -108,6 +108,7 @@ _TAKE_BACK = text("""
         where a.kind = 'p1' and a.recovered_at is null and not exists (
             select from alert_tickets o join tickets t on t.id = o.ticket_id
             where o.alert_id = a.id and t.level = 'P1' and t.state not in ('settled', 'resolved')
+              and coalesce(t.brand = o.brand, true)
         )
         group by a.id
     )
@@ -154,7 +155,7 @@ async def alarm(
     connection: AsyncConnection, changes: Sequence[Change], causes: Causes, old: timedelta = OLD
 ) -> None:
     """Raise and take back the alerts that the written changes ask for. causes: the changed events
-    of each conversation. old: how old a message is history.
+    of each ticket. old: how old a message is history.
     """
     over = {change.ticket_id: change.over for change in changes if change.over is not None}
     raising = [change for change in changes if change.values and change.becomes_p1]

@@ -21,6 +21,14 @@ _UNQUOTED = frozenset({"excerpt", "factors", "author"})
 SETTLED = "settled"  # the state of a ticket that the customer's last word closed
 SETTLED_BY = "settled by the customer"
 _QUIET_STATES = frozenset({"waiting", "snoozed", "resolved"})
+_UNTOUCHED: dict[str, Any] = {
+    "state": "new",
+    "owner": None,
+    "tags": [],
+    "notes": [],
+    "snoozed_until": None,
+    "unsettled_at": None,
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,8 @@ class Change:
     people: dict[str, Any] = field(default_factory=dict)
     becomes_p1: bool = False
     over: str | None = None  # why a P1 ticket is none for a person any more
+    brand: str | None = None
+    moved_from: str | None = None  # the ticket that was this brand's before, in the conversation
 
 
 @dataclass(frozen=True)
@@ -69,15 +79,21 @@ def change(
     ticket: Ticket | None,
     history: Sequence[Row],
     new_inbound: bool,
+    *,
+    before: Row | None = None,
 ) -> Change | None:
     """The new version that the conversation's events ask for; None when the stored row says it
     already.
 
     last: where no row is stored, the ticket's latest change, if it ever had one. new_inbound: a
     customer's message arrived that nobody has seen; it re-opens what a person had put away.
+    before: the stored ticket that is this brand's under another id, where a message turned up that
+    changes which brand the conversation names first.
     """
     if ticket is None:
         return None if stored is None else _withdraw(stored)
+    if before or _is_of_another(stored or last, ticket):
+        return _take_over(ticket, history, stored, last, before, new_inbound)
     ticket = _as_people_found(ticket, stored, last)
     values = columns(ticket) | _times(ticket, arrival(history))
     if stored is None:
@@ -107,6 +123,7 @@ def _changed(stored: Row, ticket: Ticket, values: dict[str, Any]) -> Change:
         values,
         becomes_p1=ticket.level == "P1" and stored["level"] != "P1",
         over=None if ticket.level == "P1" else _over(stored, ticket),
+        brand=ticket.brand,
     )
 
 
@@ -207,7 +224,58 @@ def _create(ticket: Ticket, values: dict[str, Any], last: Row | None) -> Change:
         values,
         people,
         becomes_p1=ticket.level == "P1",
+        brand=ticket.brand,
     )
+
+
+def _is_of_another(known: Row | None, ticket: Ticket) -> bool:
+    """Whether what is known of a ticket is one brand's, and the folded one another's."""
+    brand = None if known is None else known.get("brand")
+    return brand is not None and ticket.brand is not None and brand != ticket.brand
+
+
+def _take_over(
+    ticket: Ticket,
+    history: Sequence[Row],
+    stored: Row | None,
+    last: Row | None,
+    before: Row | None,
+    new_inbound: bool,
+) -> Change:
+    """The ticket of a brand under an id that was another's, or nobody's.
+
+    It begins anew there, with what its own people had set where it stood before. Nothing that was
+    another brand's is told in its history.
+    """
+    ticket = _as_people_found(ticket, before, None)
+    own = before or _UNTOUCHED
+    state = _next_state(own, ticket, new_inbound)
+    people = {name: own[name] for name in HUMAN} | {"state": state, "edits": _edits(stored, before)}
+    if state != own["state"]:
+        people["snoozed_until"] = None
+    folded = {name: [None, getattr(ticket, name)] for name in ("level", "priority")}
+    known = stored or last
+    return Change(
+        ticket.id,
+        1 if known is None else known["version"] + 1,
+        "created",
+        "the conversation needs a person"
+        if before is None
+        else "the conversation names another brand first",
+        folded | {name: [None, _plain(people[name])] for name in HUMAN},
+        columns(ticket) | _times(ticket, arrival(history)),
+        people,
+        becomes_p1=ticket.level == "P1" and (before is None or before["level"] != "P1"),
+        over=None if stored is None else _over(stored, None),
+        brand=ticket.brand,
+        moved_from=None if before is None else before["id"],
+    )
+
+
+def _edits(stored: Row | None, before: Row | None) -> int:
+    """The number of edits that no one has seen who looked at either."""
+    edits = 0 if before is None else int(before["edits"])
+    return edits + int(stored["edits"]) + 1 if stored and stored["edits"] else edits
 
 
 def _returned(last: Row | None) -> dict[str, Any]:
@@ -227,6 +295,7 @@ def _withdraw(stored: Row) -> Change:
         changes,
         None,
         over=_over(stored, None),
+        brand=stored["brand"],
     )
 
 

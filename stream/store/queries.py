@@ -88,9 +88,13 @@ class Totals:
 
 _OPEN_POSTS = text("""
     select events.id, events.conversation, events.occurred_at
-    from events join tickets on tickets.id = events.conversation
+    from events
     where events.network = :network and events.kind = 'tweet' and events.direction = 'inbound'
-      and tickets.state not in ('resolved', 'settled')
+      and exists (
+        select from tickets
+        where tickets.id in (events.conversation, events.conversation || ' ' || events.brand)
+          and tickets.state not in ('resolved', 'settled')
+      )
     order by events.occurred_at desc
     limit :limit
 """)

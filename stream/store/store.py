@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -19,15 +20,18 @@ from stream.records import AlertRecord, AnalysisRecord, TicketRecord, WithdrawnT
 from stream.store import alarms as alarm_store
 from stream.store import events as event_store
 from stream.store import tickets as ticket_store
+from stream.store.brand_parts import by_ticket, conversation_of
 from stream.store.changes import Change, change
 from stream.store.rows import event_row, message
 from stream.triage.fold import Failure, Fold, fold, fold_surely
 from stream.triage.judgement import Judgement
 from stream.triage.settlement import needs_person
+from stream.triage.ticket import Ticket
 
 log = logging.getLogger(__name__)
 
 TicketRecords = list[TicketRecord | WithdrawnTicket]
+Parts = Mapping[str, Mapping[str, Sequence[Row]]]  # of each conversation, by its tickets
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +92,17 @@ class Store:
         touched = await event_store.replace(connection, changed, known)
         histories = await ticket_store.histories(connection, locked)
         tickets = await ticket_store.stored_tickets(connection, locked)
-        last = await ticket_store.last_changes(connection, locked - tickets.keys())
+        last = await ticket_store.last_changes(connection, locked, tickets.keys())
         new = {row["id"] for row in changed} - known.keys()
-        touched_histories = {id: histories[id] for id in sorted(touched)}
+        parts = {id: by_ticket(histories[id]) for id in sorted(touched)}
         # In a thread: folding long conversations would keep heartbeats and health waiting.
-        changes, failures = await asyncio.to_thread(
-            self._refold, touched_histories, tickets, last, new
-        )
+        changes, failures = await asyncio.to_thread(self._refold, parts, tickets, last, new)
         # A message that failed before was counted with its own batch.
         failures = [failure for failure in failures if failure.id in rows or failure.id in touched]
         _log(failures)
         tickets |= await ticket_store.write(connection, changes)
-        await alarm_store.alarm(connection, changes, touched, self._history_after)
+        causes = _causes(changes, parts, touched)
+        await alarm_store.alarm(connection, changes, causes, self._history_after)
         withdrawn = _withdrawn(changes, last, tickets)
         alerts: list[AlertRecord] = []
         if known or any(change.becomes_p1 or change.over for change in changes):
@@ -121,13 +124,14 @@ class Store:
             await event_store.lock_alone(connection, conversations)
             histories = await ticket_store.histories(connection, conversations)
             tickets = await ticket_store.stored_tickets(connection, histories.keys())
-            last = await ticket_store.last_changes(connection, histories.keys() - tickets.keys())
+            last = await ticket_store.last_changes(connection, histories.keys(), tickets.keys())
             lost = [id for id, row in last.items() if row["kind"] != "withdrawn"]
             people = await ticket_store.set_by_people(connection, lost)
             last |= {
                 id: {**last[id], "unsettled_at": people[id].get("unsettled_at")} for id in lost
             }
-            changes, failures = self._refold(histories, tickets, last, ())
+            parts = {id: by_ticket(histories[id]) for id in sorted(histories)}
+            changes, failures = self._refold(parts, tickets, last, ())
             _log(failures)
             changes = [
                 replace(
@@ -143,7 +147,7 @@ class Store:
 
     def _refold(
         self,
-        histories: Mapping[str, Sequence[Row]],
+        parts: Parts,
         tickets: Mapping[str, Row],
         last: Mapping[str, Row],
         new: Collection[str],
@@ -151,17 +155,84 @@ class Store:
         """What the conversations ask of their tickets, and what of them could not be weighed."""
         changes: list[Change] = []
         failures: list[Failure] = []
-        for id in sorted(histories):
-            live = [row for row in histories[id] if row["kind"] != "deleted"]
-            ticket = None
-            if live:
-                ticket, failed = fold_surely([message(row) for row in live], self._fold)
-                failures += failed
-            new_inbound = any(_opens(row) for row in live if row["id"] in new)
-            next_version = change(tickets.get(id), last.get(id), ticket, live, new_inbound)
-            if next_version is not None:
-                changes.append(next_version)
+        stored: dict[str, dict[str, Row]] = defaultdict(dict)
+        for id, row in tickets.items():
+            stored[conversation_of(id)][id] = row
+        for conversation, of_tickets in parts.items():
+            folded, failed = self._fold_parts(of_tickets)
+            failures += failed
+            changes += _changes(folded, of_tickets, stored[conversation], last, new)
         return changes, failures
+
+    def _fold_parts(
+        self, parts: Mapping[str, Sequence[Row]]
+    ) -> tuple[dict[str, Ticket | None], list[Failure]]:
+        folded: dict[str, Ticket | None] = {}
+        failures: list[Failure] = []
+        for id, part in parts.items():
+            ticket, failed = fold_surely([message(row) for row in part], self._fold)
+            folded[id] = None if ticket is None else replace(ticket, id=id)
+            failures += failed
+        return folded, failures
+
+
+def _changes(
+    folded: Mapping[str, Ticket | None],
+    parts: Mapping[str, Sequence[Row]],
+    stored: Mapping[str, Row],
+    last: Mapping[str, Row],
+    new: Collection[str],
+) -> list[Change]:
+    """The changes of one conversation's tickets. folded: what they should be, by id."""
+    changes: list[Change] = []
+    for id in sorted(folded.keys() | stored.keys()):
+        part = parts.get(id, ())
+        next_version = change(
+            stored.get(id),
+            last.get(id),
+            folded.get(id),
+            part,
+            any(_opens(row) for row in part if row["id"] in new),
+            before=_before(folded.get(id), stored, folded),
+        )
+        if next_version is not None:
+            changes.append(next_version)
+    return changes
+
+
+def _before(
+    ticket: Ticket | None, stored: Mapping[str, Row], folded: Mapping[str, Ticket | None]
+) -> Row | None:
+    """The stored ticket of the same brand under another id, which is no longer this brand's."""
+    if ticket is None or ticket.brand is None:
+        return None
+    if ticket.id in stored and stored[ticket.id]["brand"] == ticket.brand:
+        return None
+    for id, row in stored.items():
+        now = folded.get(id)
+        if row["brand"] == ticket.brand and (now is None or now.brand != ticket.brand):
+            return row
+    return None
+
+
+def _causes(
+    changes: Sequence[Change], parts: Parts, touched: Mapping[str, Collection[str]]
+) -> dict[str, Collection[str]]:
+    """The changed events behind each ticket's change, without those of other brands.
+
+    Whatever took an alert back is kept, whose it may be: its redelivery must tell that again.
+    """
+    causes: dict[str, Collection[str]] = {}
+    for version in changes:
+        conversation = conversation_of(version.ticket_id)
+        events, own = touched[conversation], parts[conversation]
+        if version.over is None and len(own) > 1:
+            others = {
+                row["id"] for id, part in own.items() if id != version.ticket_id for row in part
+            }
+            events = [event for event in events if event not in others] or events
+        causes[version.ticket_id] = events
+    return causes
 
 
 def _opens(row: Row) -> bool:

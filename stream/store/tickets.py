@@ -39,13 +39,22 @@ _HISTORY = (
     .order_by(events.c.occurred_at, events.c.id)
 )
 _of_tickets = func.any(bindparam("ids", type_=ARRAY(Text)))
+# Tickets of a conversation's further brands have its id and more; few are, and have an index.
+_OF_CONVERSATIONS = """
+    ({id} = any(cast(:ids as text[])) or position(' ' in {id}) > 0
+        and split_part({id}, ' ', 1) = any(cast(:conversations as text[])))
+"""
 _TICKETS = (
-    select(tickets).where(tickets.c.id == _of_tickets).order_by(tickets.c.id).with_for_update()
+    select(tickets)
+    .where(text(_OF_CONVERSATIONS.format(id="id")))
+    .order_by(tickets.c.id)
+    .with_for_update()
 )
-_LAST_CHANGES = text("""
-    select distinct on (ticket_id) * from ticket_changes
-    where ticket_id = any(cast(:ids as text[])) order by ticket_id, version desc
-""").columns(*ticket_changes.c)
+_LAST_CHANGES = text(f"""
+    select distinct on (ticket_id) {", ".join(column.name for column in ticket_changes.c)}
+    from ticket_changes where {_OF_CONVERSATIONS.format(id="ticket_id")}
+    order by ticket_id, version desc
+""").columns(*ticket_changes.c)  # noqa: S608  our own words
 _CHANGES = (
     select(ticket_changes.c.ticket_id, ticket_changes.c.kind, ticket_changes.c.changes)
     .where(ticket_changes.c.ticket_id == _of_tickets)
@@ -59,8 +68,28 @@ _PUT = _put_tickets.on_conflict_do_update(
     set_={name: _put_tickets.excluded[name] for name in _WRITTEN[1:]} | {"updated_at": func.now()},
 ).returning(*tickets.c)
 _WITHDRAW = delete(tickets).where(tickets.c.id == _of_tickets)
-_CHANGE = ("ticket_id", "version", "kind", "who", "reason", "changes")
+_CHANGE = ("ticket_id", "version", "kind", "who", "reason", "changes", "brand")
 _RECORD = insert(ticket_changes).from_select(_CHANGE, select(*unnested(ticket_changes, *_CHANGE).c))
+# What goes with a brand's ticket when it gets another id. Where the target has the same already,
+# it is left behind; it says whose it is.
+_MOVE = tuple(
+    text(f"""
+        update {table} moved set ticket_id = :ticket
+        where ticket_id = :before and {is_theirs} and not exists (
+            select from {table} other where other.ticket_id = :ticket and {is_same}
+        )
+    """)  # noqa: S608  our own words
+    for table, is_theirs, is_same in (
+        ("replies", "coalesce(brand, :brand) = :brand", "other.event_id = moved.event_id"),
+        ("alerts", "brand = :brand", "other.id = moved.id"),
+        ("alert_tickets", "brand = :brand", "other.alert_id = moved.alert_id"),
+        (
+            "incident_tickets",
+            "incident_id in (select id from incidents where brand = :brand)",
+            "other.incident_id = moved.incident_id",
+        ),
+    )
+)
 
 
 async def histories(
@@ -76,16 +105,25 @@ async def histories(
     return by_conversation
 
 
-async def stored_tickets(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Row]:
-    return _by_id(await connection.execute(_TICKETS, {"ids": list(ids)}))
+async def stored_tickets(
+    connection: AsyncConnection, conversations: Collection[str]
+) -> dict[str, Row]:
+    """All tickets of these conversations."""
+    values = {"ids": list(conversations), "conversations": list(conversations)}
+    return _by_id(await connection.execute(_TICKETS, values))
 
 
-async def last_changes(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Row]:
-    """The latest change of tickets that are not there: they were withdrawn, or never were."""
-    if not ids:
-        return {}
-    result = await connection.execute(_LAST_CHANGES, {"ids": list(ids)})
-    return {row["ticket_id"]: row for row in result.mappings()}
+async def last_changes(
+    connection: AsyncConnection, conversations: Collection[str], present: Collection[str]
+) -> dict[str, Row]:
+    """The latest change of each ticket of these conversations that is not there: they were
+    withdrawn.
+
+    present: the tickets that are.
+    """
+    values = {"ids": list(set(conversations) - set(present)), "conversations": list(conversations)}
+    result = await connection.execute(_LAST_CHANGES, values)
+    return {row["ticket_id"]: row for row in result.mappings() if row["ticket_id"] not in present}
 
 
 async def set_by_people(
@@ -115,6 +153,10 @@ async def write(connection: AsyncConnection, changes: Sequence[Change]) -> dict[
     for change in changes:
         if change.people:
             written |= await _set_people(connection, change)
+        if change.moved_from is not None:
+            values = {"ticket": change.ticket_id, "before": change.moved_from}
+            for move in _MOVE:
+                await connection.execute(move, values | {"brand": change.brand})
     await connection.execute(_RECORD, arrays([_recorded(change) for change in changes], _CHANGE))
     return written
 
@@ -142,6 +184,7 @@ def _recorded(change: Change) -> Row:
         "who": "earshot",
         "reason": change.reason,
         "changes": change.changes,
+        "brand": change.brand,
     }
 
 

@@ -75,7 +75,7 @@ class Ticket:
     factors: strongest first; their points add up to the priority before it is cut to 0-100.
     """
 
-    id: str  # the conversation's id: one conversation, one ticket
+    id: str  # the conversation's id; of a further brand that it names, with the brand
     network: str
     brand: str | None
     author: str | None

@@ -4,6 +4,8 @@ forgets.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import asyncpg
 import pytest
 from desk_client import Office
@@ -17,7 +19,7 @@ from connectors.events import decode
 from models.replier.draft import Candidate, Draft
 from stream.accounts.api_keys import ApiKeys
 from stream.accounts.postgres_logins import ensure_login
-from stream.accounts.row_security import BoundEngine
+from stream.accounts.row_security import BoundEngine, NotTheirs
 from stream.desk.actions import Claim
 from stream.desk.corrections import Corrections
 from stream.desk.queue import Filter, QueueReader
@@ -26,6 +28,7 @@ from stream.kafka import Outgoing
 from stream.postgres.database import dsn, open_engine
 from stream.postgres.roles import BOUND_READABLE
 from stream.replies.store import NoReply, Replies
+from stream.web.desk_services import DeskServices, _over
 from stream.web.docs import examples
 
 WORD = "xylophone"  # in what was written to Northwind Air alone
@@ -185,6 +188,125 @@ async def test_no_route_tells_a_word_of_another_brand(filled, postgres_url):
     await engine.dispose()
     assert walked > 60
     assert {200, 201, 404} <= found
+
+
+# Conditions of our own forget everything: the session is one that sees all brands, its services are
+# those of somebody who is bound to one. These routes write elsewhere, by rules of their own.
+ELSEWHERE = ("/v1/events", "/v1/forget", "/v1/hooks")
+WRITTEN = ("tickets", "ticket_changes", "replies", "alerts", "corrections", "presence", "events")
+
+
+async def written(url):
+    """What there is of each ticket, by table."""
+    return {
+        table: {
+            str(row[0])
+            for row in await ask(url, f"select to_jsonb(t) from {table} t where {where}")
+        }
+        for table, where in {
+            **dict.fromkeys(WRITTEN, "ticket_id = 'x:1'"),
+            "tickets": "id = 'x:1'",
+            "events": "id = 'x:1'",
+            "corrections": "event_id = 'x:1'",
+        }.items()
+    }
+
+
+async def test_no_route_writes_a_row_of_another_brand_whatever_it_forgets_to_ask(
+    filled, postgres_url, monkeypatch
+):
+    bound = {}
+
+    def of(services, _caller):
+        if not bound:
+            bound[0] = replace(services, **_over(BoundEngine(services.engine, OTHERS)), _bound={})
+        return bound[0]
+
+    monkeypatch.setattr(DeskServices, "of", of)
+    engine = open_engine(postgres_url)
+    async with (
+        web(filled, url=postgres_url, keys=ApiKeys(engine)) as address,
+        Office(address, engine) as office,
+    ):
+        lea = await office.person("lea", "lead")
+        document = (await lea.get("/openapi.json")).told
+        alerts = {
+            row["brand"]: row["id"]
+            for row in await ask(postgres_url, "select id, brand from alerts")
+        }
+        before, walked, accepted = await written(postgres_url), 0, set()
+        for path, methods in document["paths"].items():
+            for method, told in methods.items():
+                if method == "get" or path.startswith(ELSEWHERE):
+                    continue
+                bodies = [each.body for each in examples(document, path, method, told)] or [None]
+                for ticket, number, alert in (
+                    ("x:1", 1, alerts["Northwind Air"]),
+                    ("x:2", 2, alerts["Other"]),
+                ):
+                    where = path.replace("{ticket_id}", ticket).replace("{number}", str(number))
+                    where = where.replace("{alert_id}", alert).replace(":", "%3A")
+                    for body in bodies:
+                        answer = await lea(method.upper(), where, body, If_Match="*")
+                        walked += 1
+                        assert answer.status < 500, (method, where, answer.told)
+                        if answer.status < 300 and where != path:
+                            assert ticket == "x:2", (method, where)
+                            accepted.add(path)
+    assert await written(postgres_url) == before
+    assert walked > 20
+    assert len(accepted) > 5, accepted
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update tickets set owner = 'bob'",
+        "update alerts set acknowledged_by = 'bob'",
+        "update replies set text = 'bob'",
+        "delete from presence",
+    ],
+)
+async def test_a_write_without_any_condition_changes_nothing_of_another_brand(
+    filled, engine, postgres_url, statement
+):
+    before = await written(postgres_url)
+
+    async with BoundEngine(engine, OTHERS).begin() as connection:
+        assert (await connection.execute(text(statement))).rowcount == 1
+    async with BoundEngine(engine, []).begin() as connection:
+        assert (await connection.execute(text(statement))).rowcount == 0
+
+    assert await written(postgres_url) == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update tickets set brand = 'Northwind Air'",
+        "update alerts set brand = 'Northwind Air'",
+        "update replies set ticket_id = 'x:1'",
+        "update replies set brand = 'Northwind Air'",
+        "insert into presence values ('x:1', 'bob')",
+        "insert into corrections (event_id, field, who) values ('x:1', 'topic', 'bob')",
+        "insert into ticket_changes (ticket_id, version, kind, who, reason, changes, brand)"
+        " values ('x:1', 9, 'edited', 'bob', '', '{}', 'Other')",
+        "insert into ticket_changes (ticket_id, version, kind, who, reason, changes, brand)"
+        " values ('x:2', 9, 'edited', 'bob', '', '{}', 'Northwind Air')",
+        "insert into replies (ticket_id, event_id, text, drafted, network, revision)"
+        " values ('x:1', 'x:2', '', '', 'x', 0)",
+        "update events set text = ''",
+        "delete from tickets",
+        "delete from ticket_changes",
+        "update audit set who = 'bob'",
+        "update users set brands = null",
+    ],
+)
+async def test_a_write_that_is_another_brands_or_no_persons_is_refused(filled, engine, statement):
+    with pytest.raises(NotTheirs, match="another brand"):
+        async with BoundEngine(engine, OTHERS).begin() as connection:
+            await connection.execute(text(statement))
 
 
 WHEN = "2026-03-12T12:00Z"

@@ -13,6 +13,9 @@ from stream.desk.corrections import Corrections, Pair
 from stream.desk.erasure import find_theirs, forget
 from stream.desk.tickets import Desk
 from stream.errors import UserError
+from stream.postgres import freed
+from stream.replies.outbox import _names
+from stream.replies.store import Replies
 from stream.store.dead_letters import DeadLetter
 
 
@@ -279,7 +282,10 @@ async def test_a_name_that_is_a_word_is_taken_out_where_they_wrote_and_with_its_
     ]
 
 
-async def test_forgetting_leaves_no_row_that_is_only_marked_as_gone(simple, engine, postgres_url):
+async def test_forgetting_leaves_no_row_that_is_only_marked_as_gone(
+    simple, engine, postgres_url, monkeypatch
+):
+    monkeypatch.setattr(freed, "_IS_EMBEDDED", "select false")  # a server of one's own
     await simple.save([tweet(n, 70, author="zora_quill") for n in range(1, 30)])
 
     await forget(engine, "zora_quill", actor="root", publish=_nowhere)
@@ -291,5 +297,47 @@ async def test_forgetting_leaves_no_row_that_is_only_marked_as_gone(simple, engi
     assert {"tickets", "replies", "audit"} <= {row["relname"] for row in vacuumed}
 
 
+async def test_who_wants_no_answers_and_is_forgotten_still_gets_none_and_is_not_named(
+    simple, engine, postgres_url
+):
+    replies = Replies(engine)
+    await simple.save([tweet(1, 70, author="zora_quill"), tweet(2, 70, author="bob")])
+    for author in ("zora_quill", "bob"):
+        await replies.opt_out("x", author, "ada")
+
+    await forget(engine, "zora_quill", actor="root", publish=_nowhere)
+
+    assert "zora" not in await dump(postgres_url)
+    kept = {row["author"] for row in await ask(postgres_url, "select author from opted_out")}
+    assert kept == {"bob", _names("zora_quill")[1]}
+
+
 async def _nowhere(saved):
     pass
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        ("she wrote: my zebra case never came and nobody at the desk, and so on", "she wrote: "),
+        ("My  zebra case NEVER came, and: nobody at the desk!", "[removed]"),
+        ("my zebra case never came and that is all", "my zebra case never came and that is all"),
+        ("nobody at the desk", "nobody at the desk"),
+    ],
+    ids=["quoted", "spelled otherwise", "fewer words", "anybody's phrase"],
+)
+async def test_eight_words_of_theirs_go_wherever_they_are_quoted_without_a_name(
+    simple, engine, postgres_url, words, left
+):
+    theirs = "my zebra case never came and nobody at the desk would even look at me"
+    await simple.save(
+        [tweet(1, 95, author="zora_quill", text=theirs), tweet(3, 70, author="bob", text=words)]
+    )
+
+    await forget(engine, "zora_quill", actor="root", publish=_nowhere)
+
+    [row] = await ask(postgres_url, "select text from events where id = 'x:3'")
+    [ticket] = await ask(postgres_url, "select excerpt from tickets where id = 'x:3'")
+    assert left in row["text"]
+    assert row["text"] == ticket["excerpt"]
+    assert "zebra case never came and nobody" not in await dump(postgres_url)

@@ -1,4 +1,4 @@
-"""What is deployed, as the tools read it that run it: docker-compose and promtool, where they are."""
+"""What is deployed, read by the tools that run it: docker-compose and promtool."""
 
 from __future__ import annotations
 

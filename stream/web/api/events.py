@@ -14,7 +14,8 @@ from pydantic import AwareDatetime, BaseModel, Discriminator, Field, Tag
 
 from connectors.events import Complaint, Deleted, Event, Id, Transcript, Tweet, encode
 from stream.accounts.api_keys import Key
-from stream.desk.event_rights import EventRights, NotTheirs
+from stream.accounts.row_security import NotTheirs
+from stream.desk.event_rights import EventRights
 from stream.ingest.publish import ENVELOPE, topic_of
 from stream.kafka import MESSAGE_LIMIT, Outgoing, Publish
 from stream.web.auth.keyring import Guard

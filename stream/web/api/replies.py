@@ -115,7 +115,7 @@ async def list_replies(
     desk: Services,
     caller: Viewer,
     state: ReplyState | None = None,
-    ticket: Annotated[str | None, Query(max_length=300)] = None,
+    ticket: Annotated[str | None, Query(max_length=540)] = None,
     before: Annotated[
         int | None, Query(ge=1, le=2**63 - 1, description="only with a lower number")
     ] = None,

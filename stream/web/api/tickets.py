@@ -48,7 +48,7 @@ from stream.web.desk_services import DeskServices, Services
 from stream.web.http.problems import Conflicting, documented, refusal
 
 TicketId = Annotated[
-    str, Path(max_length=300, description="of the ticket, as it is in the list", examples=["x:1"])
+    str, Path(max_length=540, description="of the ticket, as it is in the list", examples=["x:1"])
 ]
 Short = Annotated[str | None, Query(max_length=300)]
 

@@ -223,7 +223,7 @@ def _ticket(listed: Listed) -> dict[str, Any] | None:
 def _example(example: Example) -> dict[str, Any]:
     return {
         "id": example.id,
-        "href": _link(example.conversation),
+        "href": _link(example.ticket_id),
         "author": example.author,
         "text": example.text[:400],
     }

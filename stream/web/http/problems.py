@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
+from stream.accounts.row_security import NotTheirs
 from stream.errors import BrokerAway, DatabaseAway
 from stream.postgres.database import is_unstorable
 from stream.web.http.plain import away_page, wants_page
@@ -147,6 +148,10 @@ def tell_problems(app: FastAPI) -> None:
         if any(entry["type"] == "json_invalid" for entry in errors):
             return problem(_id(request), 400, f"the body is no JSON: {faults[0].what}")
         return problem(_id(request), 422, f"{faults[0].at}: {faults[0].what}", faults=faults)
+
+    @app.exception_handler(NotTheirs)
+    async def not_theirs(request: Request, error: Exception) -> JSONResponse:
+        return problem(_id(request), 403, str(error))
 
     @app.exception_handler(DatabaseAway)
     async def no_database(request: Request, _: Exception) -> Response:
