@@ -42,7 +42,8 @@ class Outcome:
     label: OutcomeLabel
     score: float  # calibrated probability of `label`
     probabilities: dict[OutcomeLabel, float]
-    words: str | None = None  # that show what is left to do
+    words: str | None = None  # that show it, of the turn that decided
+    turn: int | None = None  # which that is, counted from 0
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -50,6 +51,7 @@ class Outcome:
             "score": round(self.score, 4),
             "probabilities": _rounded(self.probabilities),
             "words": self.words,
+            "turn": self.turn,
         }
 
 

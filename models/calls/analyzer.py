@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,8 +24,9 @@ from models.analysis import (
     Topic,
 )
 from models.analyzer import Analyzer
+from models.calls.cues import Side as CueSide
 from models.calls.cues import read_cues
-from models.calls.head import Floats, Head, Side, features, load_head
+from models.calls.head import Floats, Head, SideTurns, features, load_head, sides_of
 from models.calls.sides import Utterance, sided
 from models.language import detect
 from models.taxonomy.classifier import OTHER
@@ -39,8 +40,13 @@ CALM_WORDS, ANGRY_WORDS = 0.4, 1.2
 NEWS = 0.4  # share of the latest turn
 SOUR = 0.5
 SHORT = 3  # words; "okay" and "thank you" do not show how a customer feels about the matter
-_PROMISES = ("promise", "wait", "handed_on", "unable")  # groups of cues of what is left to do
-_WAITS = ("waits", "still", "upset")
+# Groups of cues whose words show an outcome, the clearest first
+_CLEAR_GROUPS: Mapping[tuple[OutcomeLabel, str], tuple[str, ...]] = {
+    ("follow_up", "agent"): ("promise", "wait", "handed_on", "unable"),
+    ("follow_up", "customer"): ("waits", "still", "upset"),
+    ("resolved", "agent"): ("done", "finished"),
+    ("resolved", "customer"): ("works", "delighted"),
+}
 REMEMBERED = 4096  # turns; a call that comes turn by turn is read once, not once a turn
 
 
@@ -114,12 +120,12 @@ class CallReader:
             if self._counts(turn)
         ]
         customer = [read for read in turns if read.turn.speaker == "customer"]
-        agent = [read.analysis for read in turns if read.turn.speaker == "agent"]
+        agent = [read for read in turns if read.turn.speaker == "agent"]
         clear = [read for read in customer if not read.analysis.abstained]
         if not clear:
             return self._abstained(text, language, len(call), customer)
         analyses = [read.analysis for read in clear]
-        sentiment, outcome = self._decide(analyses, agent)
+        sentiment, outcome = self._decide(clear, agent)
         return _summed_up(text, language, analyses, sentiment, self._summary(call, clear, outcome))
 
     def _abstained(
@@ -163,25 +169,63 @@ class CallReader:
         return moments
 
     def _decide(
-        self, customer: Sequence[Analysis], agent: Sequence[Analysis]
+        self, customer: Sequence[_ReadTurn], agent: Sequence[_ReadTurn]
     ) -> tuple[Sentiment, Outcome | None]:
+        analyses = [read.analysis for read in customer]
         if self._head is None:
-            return _sentiment(_mean_sentiment(_second_half(customer))), None
-        side: Side = "whole" if self._whole and agent else "customer"
-        row = features(self._cues, customer, agent if side == "whole" else None)
-        sentiment = _sentiment(self._head.deciders[side, "sentiment"](row))
-        odds = self._head.deciders[side, "outcome"](row)
+            return _sentiment(_mean_sentiment(_second_half(analyses))), None
+        row = features(sides_of(self._cues, analyses))
+        sentiment = _sentiment(self._head.deciders["customer", "sentiment"](row))
+        whole = self._whole and bool(agent)
+        return sentiment, self._outcome(self._head, customer, agent if whole else None)
+
+    def _outcome(
+        self, head: Head, customer: Sequence[_ReadTurn], agent: Sequence[_ReadTurn] | None
+    ) -> Outcome:
+        parts = [customer] if agent is None else [customer, agent]
+        analyses = [[read.analysis for read in part] for part in parts]
+        sides = sides_of(self._cues, *analyses)
+        decider = head.deciders["customer" if agent is None else "whole", "outcome"]
+        odds = decider(features(sides))
         labels: tuple[OutcomeLabel, ...] = get_args(OutcomeLabel)
         best = int(odds.argmax())
-        words = self._open_matter(customer, agent) if labels[best] == "follow_up" else None
-        probabilities = {label: float(value) for label, value in zip(labels, odds, strict=True)}
-        return sentiment, Outcome(labels[best], float(odds[best]), probabilities, words)
+        decisive = self._decisive(
+            labels[best], parts, sides, lambda rest: float(decider(features(rest))[best])
+        )
+        return Outcome(
+            labels[best],
+            float(odds[best]),
+            {label: float(value) for label, value in zip(labels, odds, strict=True)},
+            None if decisive is None else self._quote(labels[best], decisive) or decisive.turn.text,
+            None if decisive is None else decisive.place,
+        )
 
-    def _open_matter(self, customer: Sequence[Analysis], agent: Sequence[Analysis]) -> str | None:
-        """The words that show what is left to do: the agent's, else the customer's."""
-        words = self._cues.quote("agent", _PROMISES, [analysis.text for analysis in agent])
-        texts = [analysis.text for analysis in customer]
-        return words or self._cues.quote("customer", _WAITS, texts)
+    def _decisive(
+        self,
+        label: OutcomeLabel,
+        parts: Sequence[Sequence[_ReadTurn]],
+        sides: Sequence[SideTurns],
+        likelihood: Callable[[Sequence[SideTurns]], float],
+    ) -> _ReadTurn | None:
+        """The turn of the second halves without which the outcome is least likely.
+
+        likelihood: of the outcome, by sides. One whose words show it comes before any other. None
+        where there are only courtesies.
+        """
+        ranked: list[tuple[bool, float, _ReadTurn]] = []
+        for number, side in enumerate(sides):
+            half = len(side.known) // 2
+            for row in (half + np.flatnonzero(side.matter[half:])).tolist():
+                rest = [*sides[:number], side.without(row), *sides[number + 1 :]]
+                turn = parts[number][row]
+                ranked.append((self._quote(label, turn) is None, likelihood(rest), turn))
+        best = min(ranked, key=lambda candidate: candidate[:2], default=None)
+        return None if best is None else best[2]
+
+    def _quote(self, label: OutcomeLabel, read: _ReadTurn) -> str | None:
+        """The words of a turn that show the outcome."""
+        side: CueSide = "customer" if read.turn.speaker == "customer" else "agent"
+        return self._cues.quote(side, _CLEAR_GROUPS[label, side], read.turn.text)
 
 
 def call_reader(analyzer: Analyzer, folder: Path, *, whole: bool = False) -> CallReader:

@@ -14,7 +14,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
 Side = Literal["customer", "agent"]
 
 _TABLE = Path(__file__).with_name("cues.toml")
@@ -31,27 +30,19 @@ class Cues:
     anger: re.Pattern[str]
     digest: str
 
-    def counts(self, side: Side, turns: Sequence[str]) -> Floats:
-        """(2 x groups,): log(1 + turns that have the group), first half of the turns and second."""
-        plain = [_plain(turn) for turn in turns]
-        half = len(turns) // 2
-        counts = [
-            (_count(group, plain[:half]), _count(group, plain[half:]))
-            for group in self._groups(side).values()
-        ]
-        return np.log1p(np.array(counts, dtype=np.float32)).reshape(-1)
+    def hits(self, side: Side, turns: Sequence[str]) -> NDArray[np.bool_]:
+        """(turns, groups): which groups each turn has."""
+        groups = self._groups(side).values()
+        rows = [[group.search(_plain(turn)) is not None for group in groups] for turn in turns]
+        return np.array(rows, bool).reshape(len(turns), len(groups))
 
-    def quote(self, side: Side, groups: Sequence[str], turns: Sequence[str]) -> str | None:
-        """The last words of the groups in the second half of these turns.
-
-        They go on to the end of their sentence.
-        """
-        patterns = self._groups(side)
-        for turn in reversed(turns[len(turns) // 2 :]):
-            for group in groups:
-                match = patterns[group].search(_plain(turn))
-                if match:
-                    return turn[match.start() : _end(turn, match.end())]
+    def quote(self, side: Side, groups: Sequence[str], turn: str) -> str | None:
+        """The words of the first of the groups that the turn has, to the end of their sentence."""
+        patterns, plain = self._groups(side), _plain(turn)
+        for group in groups:
+            match = patterns[group].search(plain)
+            if match:
+                return turn[match.start() : _end(turn, match.end())]
         return None
 
     def _groups(self, side: Side) -> dict[str, re.Pattern[str]]:
@@ -84,10 +75,6 @@ def _any(words: Sequence[str]) -> re.Pattern[str]:
 def _end(text: str, start: int) -> int:
     match = _SENTENCE_END.search(text, start)
     return match.start() if match else len(text)
-
-
-def _count(group: re.Pattern[str], turns: Sequence[str]) -> int:
-    return sum(group.search(turn) is not None for turn in turns)
 
 
 def _plain(text: str) -> str:

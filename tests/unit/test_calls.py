@@ -16,8 +16,9 @@ from models.analysis import Analysis, Call, Outcome, Sentiment
 from models.analyzer import Analyzer
 from models.artifact import ArtifactError, default_artifact
 from models.calls.analyzer import SOUR, CallReader, call_reader
+from models.calls.courtesies import has_matter
 from models.calls.cues import read_cues
-from models.calls.head import HEAD, load_head
+from models.calls.head import CUE_SCALE, HEAD, SideTurns, load_head
 from models.calls.sides import Utterance, sided
 from models.evaluation.calls import evaluate_calls
 from stream.cli.call_files import labelled, read_calls, read_labels
@@ -297,13 +298,82 @@ def test_labels_of_calls_that_are_not_there_are_told(tmp_path):
         labelled(CALLS, path, lambda bad: None)
 
 
-def test_cues_are_counted_in_the_half_of_the_call_where_they_are_said():
+def test_cues_are_found_turn_by_turn():
     cues = read_cues()
-    counts = cues.counts(
-        "customer", ["it still doesn’t work", "okay", "okay", "perfect, thanks"]
-    ).reshape(-1, 2)
-    by_name = dict(zip(cues.customer, counts, strict=True))
+    hits = cues.hits("customer", ["it still doesn’t work", "okay", "perfect, thanks"])
+    by_name = dict(zip(cues.customer, hits.T.tolist(), strict=True))
 
-    assert np.allclose(by_name["still"], [np.log(2), 0])
-    assert np.allclose(by_name["works"], [0, np.log(2)])
-    assert np.allclose(by_name["okay"], [np.log(2), np.log(2)])
+    assert by_name["still"] == [True, False, False]
+    assert by_name["works"] == [False, False, True]
+    assert by_name["okay"] == [False, True, False]
+
+
+def test_cues_count_in_the_half_where_they_are_said():
+    hits = np.array([[True], [False], [False], [True], [False]])
+    flags = np.ones(5, bool)
+    side = SideTurns(np.ones((5, 2), np.float32), flags, flags, hits)
+    embedding, first, second = np.split(side.features(), [2, 3])
+
+    assert embedding.tolist() == [1, 1]
+    assert first == second == pytest.approx(CUE_SCALE * np.log(2))
+    assert side.without(3).features()[3] == 0
+    assert not SideTurns(np.zeros((0, 2)), flags[:0], flags[:0], hits[:0]).features().any()
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        "You too, Chris. Goodbye.",
+        "It’s my pleasure. If you have any further questions, don't hesitate to call us.",
+        "No, that's all I needed. Thank you, Chris, for your help.",
+        "Thank you for calling, have a wonderful day!",
+        "I completely understand your frustration. Once again, I apologize for that.",
+    ],
+)
+def test_courtesies_have_no_matter(turn):
+    assert not has_matter(turn)
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        "Thanks, I'll wait for their call tomorrow.",
+        "Okay, thanks Ben. It works.",
+        "Thank you for calling, and we will call you on Monday.",
+        "Sorry, it does not work.",
+        "I have a problem with my day pass.",
+    ],
+)
+def test_thanks_that_say_more_have_matter(turn):
+    assert has_matter(turn)
+
+
+MOODS = {
+    "content": ("Hi, lovely to talk to you!", "You are so kind, thank you!"),
+    "unhappy": ("I am furious, this is the third time!", "You should be ashamed of yourselves."),
+}
+MATTERS = {
+    "resolved": "I've refunded the fee just now, you can see it in your account already.",
+    "follow_up": "I passed it on to the billing team, and they will call you on Monday.",
+}
+
+
+@pytest.mark.parametrize("mood", MOODS)
+@pytest.mark.parametrize("outcome", MATTERS)
+def test_a_mood_does_not_decide_how_a_call_ended(analyzer, mood, outcome):
+    first, last = MOODS[mood]
+    turns = [
+        Utterance("customer", f"{first} There is a fee on my card that I do not know."),
+        Utterance("agent", "Let me have a look. What is the date of it?"),
+        Utterance("customer", "The third of May."),
+        Utterance("agent", MATTERS[outcome]),
+        Utterance("customer", last),
+        Utterance("agent", "Thank you for calling, have a great day. Goodbye."),
+    ]
+    _, heard = read(call_reader(analyzer, default_artifact(), whole=True), turns)
+
+    assert heard.outcome is not None
+    assert heard.outcome.label == outcome
+    assert heard.outcome.turn == 3
+    assert heard.outcome.words
+    assert heard.outcome.words in MATTERS[outcome]

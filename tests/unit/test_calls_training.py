@@ -94,7 +94,9 @@ def rated(calls: int = 60, dialogs: int = 40) -> Rated:
     generator = np.random.default_rng(3)
     features = generator.normal(size=(calls + dialogs, 8)).astype(np.float32)
     right = (features[:, 0] + 0.3 * generator.normal(size=calls + dialogs) > 0).astype(int)
-    return Rated(features, np.eye(2, dtype=np.float32)[right], np.arange(calls + dialogs) >= calls)
+    size = calls + dialogs
+    groups = np.where(np.arange(size) < 12, np.arange(size) // 4, -1)
+    return Rated(features, np.eye(2, dtype=np.float32)[right], np.arange(size) >= calls, groups)
 
 
 def test_the_fit_finds_what_decides_and_leaves_out_what_does_not():
@@ -114,6 +116,12 @@ def test_every_row_is_held_out_once_and_never_learned_from_then():
 
     assert sorted(row for rows in held for row in rows) == list(range(100))
     assert all(not set(kept) & set(rows) for kept, rows in folds(rated(), 0))
+
+
+def test_calls_that_are_told_alike_are_held_out_together():
+    groups = rated().groups
+    for kept, rows in folds(rated(), 0):
+        assert not set(groups[kept]) & set(groups[rows]) - {-1}
 
 
 def test_the_choice_is_the_setting_with_the_least_loss_on_held_out_calls():

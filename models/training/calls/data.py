@@ -31,7 +31,7 @@ class LabelledCall:
     """A call and the share of each of its labels, if it has any. Calls are heard, dialogs written.
 
     agreed: by task, the label that the raters agree on, None where they do not. Figures are about
-    these.
+    these. group: of calls that are told alike: they are held out together, and are measured apart.
     """
 
     name: str
@@ -39,6 +39,7 @@ class LabelledCall:
     kind: Kind
     shares: Mapping[Task, Floats]
     agreed: Mapping[Task, str | None]
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def own_calls(
             name,
             turns,
             "call",
-            {task: _one_hot(task, label) for task, label in labels[name].items() if label},
+            {task: one_hot(task, label) for task, label in labels[name].items() if label},
             labels[name],
         )
         for name, turns in transcripts.items()
@@ -109,10 +110,10 @@ def _silver(name: str, turns: Turns, row: Mapping[str, str]) -> LabelledCall:
         share = np.array([0.25, 0.5, 0.25], np.float32)
     else:
         rest = np.array([0.5, 0, 0.5] if sentiment == "neutral" else [0, 1, 0], np.float32)
-        share = agree * _one_hot("sentiment", sentiment) + (1 - agree) * rest
+        share = agree * one_hot("sentiment", sentiment) + (1 - agree) * rest
     shares: dict[Task, Floats] = {"sentiment": share, "outcome": np.full(2, 0.5, np.float32)}
     if outcome:
-        shares["outcome"] = _one_hot("outcome", outcome)
+        shares["outcome"] = one_hot("outcome", outcome)
     return LabelledCall(
         name, turns, "call", shares, {"outcome": outcome, "sentiment": sentiment if known else None}
     )
@@ -138,14 +139,15 @@ def _dialog(payload: Mapping[str, object]) -> LabelledCall:
     turns = [Utterance(turn["speaker"], redact(turn["text"])) for turn in rows]
     shares: dict[Task, Floats] = {
         "outcome": np.array([resolved, 1 - resolved], np.float32),
-        "sentiment": _one_hot("sentiment", label),
+        "sentiment": one_hot("sentiment", label),
     }
     return LabelledCall(
         str(payload["id"]), turns, "dialog", shares, {"outcome": None, "sentiment": None}
     )
 
 
-def _one_hot(task: Task, label: str | None) -> Floats:
+def one_hot(task: Task, label: str | None) -> Floats:
+    """(labels,): all of the share."""
     share = np.zeros(len(LABELS[task]), np.float32)
     share[LABELS[task].index(str(label))] = 1
     return share

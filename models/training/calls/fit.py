@@ -25,14 +25,18 @@ KIND = 3.0
 
 @dataclass(frozen=True)
 class Rated:
-    """features: (n, width). shares: (n, classes), rows sum to 1. dialogs: (n,) flags."""
+    """features: (n, width). shares: (n, classes), rows sum to 1. dialogs: (n,) flags.
+
+    groups: (n,), a number from 0 of rows that are held out together; -1 of one that is alone.
+    """
 
     features: Floats
     shares: Floats
     dialogs: NDArray[np.bool_]
+    groups: Rows
 
     def at(self, rows: Rows) -> Rated:
-        return Rated(self.features[rows], self.shares[rows], self.dialogs[rows])
+        return Rated(self.features[rows], self.shares[rows], self.dialogs[rows], self.groups[rows])
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,15 @@ def held_out(rated: Rated, strength: float, weight: float, seed: int) -> Floats:
 
 def folds(rated: Rated, seed: int) -> Iterator[tuple[Rows, Rows]]:
     """(learned, held out) rows, FOLDS times; labels and kinds are spread evenly."""
-    order = np.random.default_rng(seed).permutation(len(rated.features))
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(rated.features))
     strata = rated.shares.argmax(-1) + 10 * (rated.shares.max(-1) <= 0.5) + 100 * rated.dialogs
     order = order[np.argsort(strata[order], kind="stable")]
     fold = np.empty(len(order), np.int64)
     fold[order] = np.arange(len(order)) % FOLDS
+    grouped = rated.groups >= 0
+    by_group = generator.permutation(int(rated.groups.max(initial=-1)) + 1) % FOLDS
+    fold[grouped] = by_group[rated.groups[grouped]]
     for number in range(FOLDS):
         yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,25 @@ from models.analysis import Analysis
 from models.analyzer import Analyzer
 from models.artifact import load_artifact
 from models.calls.cues import Cues, read_cues
-from models.calls.head import CARD, HEAD, LABELS, Decider, Floats, Head, Side, Task, features
+from models.calls.head import (
+    CARD,
+    DECISIONS,
+    HEAD,
+    LABELS,
+    Decider,
+    Floats,
+    Head,
+    Side,
+    Task,
+    features,
+    sides_of,
+)
 from models.calls.sides import sided
 from models.evaluation.calls import figures
 from models.evaluation.metrics import scores
 from models.training.calls.data import Calls, LabelledCall
 from models.training.calls.fit import Rated, choose, fit, held_out, temperature
+from models.training.calls.scenarios import scenario_calls
 from models.training.errors import TrainingError
 
 Print = Callable[[str], None]
@@ -27,34 +41,37 @@ TurnAnalyses = tuple[list[Analysis], list[Analysis]]  # of the customer, of the 
 
 REPEATS = 3  # of the cross-validation that the figures are from; the choice itself is made with one
 FEWEST = 10  # calls a task
-PARTS = ("cross-validation", "test")
+PARTS = ("cross-validation", "told alike", "test")
 _TEMPLATE = Path(__file__).with_name("calls.md")
 
 
 def train_calls(
     model: Path, calls: Calls, *, say: Print = print, log: Path | None = None
 ) -> dict[str, Any]:
-    """Learn from `calls`, write `calls.json` and its card into `model`; returns the head's story.
+    """Learn from `calls` and the scenarios, write `calls.json` and its card into `model`.
 
+    Returns the head's story. The scenarios keep the mood of a call out of its outcome.
     log: a file that gets the loss of every step, for `earshot report`. Deterministic: the same
     model and calls give the same file. Raises TrainingError for too few calls.
     """
     artifact = load_artifact(model)
     analyzer = Analyzer(artifact, threads=1)
     cues = read_cues()
+    for task in LABELS:
+        _enough(calls.learn, task)
+    calls = replace(calls, learn=[*calls.learn, *scenario_calls()])
     by_name = {call.name: call for call in calls.learn + calls.test}
     turns = sum(len(call.turns) for call in by_name.values())
     say(f"reading {turns:,} turns of {len(by_name):,} calls")
     analyses = _turn_analyses(analyzer, list(by_name.values()))
     deciders: dict[tuple[Side, Task], Decider] = {}
     story: dict[str, Any] = {}
-    for side in get_args(Side):
+    for side, task in DECISIONS:
         inputs = _inputs(cues, analyses, side)
-        for task in get_args(Task):
-            name = f"{side} {task}"
-            decider, story[name] = _learn(calls, inputs, task, _logged(log, name))
-            deciders[side, task] = decider
-            say(f"{name}: {_short(story[name])}")
+        name = f"{side} {task}"
+        decider, story[name] = _learn(calls, inputs, task, _logged(log, name))
+        deciders[side, task] = decider
+        say(f"{name}: {_short(story[name])}")
     head = Head(analyzer.version, cues.digest, deciders, {"data": calls.hashes, "heads": story})
     (model / HEAD).write_text(head.as_json(), encoding="utf-8")
     (model / CARD).write_text(card(head), encoding="utf-8")
@@ -67,7 +84,7 @@ def _inputs(cues: Cues, analyses: Mapping[str, TurnAnalyses], side: Side) -> dic
     inputs: dict[str, Floats] = {}
     for name, (customer, agent) in analyses.items():
         if customer and (agent or side == "customer"):
-            inputs[name] = features(cues, customer, agent if side == "whole" else None)
+            inputs[name] = features(sides_of(cues, customer, agent if side == "whole" else None))
     return inputs
 
 
@@ -76,38 +93,53 @@ def _learn(
 ) -> tuple[Decider, dict[str, Any]]:
     """The decider of a task, and its story."""
     learn = [call for call in calls.learn if task in call.shares and call.name in inputs]
-    _enough(learn, task)
     rated = _rated(learn, inputs, task)
     choice = choose(rated)
     seeds = range(1, REPEATS + 1)
     odds = [held_out(rated, choice.strength, choice.weight, seed) for seed in seeds]
-    is_call = ~rated.dialogs
+    is_call = ~rated.dialogs & (rated.groups < 0)
     warmth = temperature(
         np.tile(rated.shares[is_call], (REPEATS, 1)),
         np.concatenate([repeat[is_call] for repeat in odds]),
     )
     decider = fit(rated, choice.strength, choice.weight, log).decider(warmth)
-    agreed = [call.agreed[task] for call in learn]
     story: dict[str, Any] = {
         "calls": int(is_call.sum()),
+        "calls of our own writing": int((rated.groups >= 0).sum()),
         "dialogs": int(rated.dialogs.sum()),
         "strength": choice.strength,
         "weight of a dialog": choice.weight,
         "losses (calls, dialogs)": choice.losses,
         "temperature": warmth,
-        "cross-validation": _measured(task, agreed, odds, warmth),
     }
+    story |= _held_out_figures(task, learn, odds, warmth)
     tested = [call for call in calls.test if call.agreed[task] and call.name in inputs]
     if tested:
         story["test"] = _tested(decider, tested, inputs, task)
     return decider, story
 
 
+def _held_out_figures(
+    task: Task, learn: Sequence[LabelledCall], odds: Sequence[Any], warmth: float
+) -> dict[str, Any]:
+    """The figures of the calls, and those of the scenarios."""
+    figures_by_part: dict[str, Any] = {}
+    for part, in_group in (("cross-validation", False), ("told alike", True)):
+        agreed = [
+            call.agreed[task] if (call.group is not None) == in_group else None for call in learn
+        ]
+        if any(agreed):
+            figures_by_part[part] = _measured(task, agreed, odds, warmth)
+    return figures_by_part
+
+
 def _rated(calls: Sequence[LabelledCall], inputs: Mapping[str, Floats], task: Task) -> Rated:
+    groups = list(dict.fromkeys(call.group for call in calls if call.group is not None))
     return Rated(
         np.stack([inputs[call.name] for call in calls]),
         np.stack([call.shares[task] for call in calls]),
         np.array([call.kind == "dialog" for call in calls]),
+        np.array([-1 if call.group is None else groups.index(call.group) for call in calls]),
     )
 
 
@@ -198,7 +230,8 @@ def _short(story: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _enough(learn: Sequence[LabelledCall], task: Task) -> None:
+def _enough(calls: Sequence[LabelledCall], task: Task) -> None:
+    learn = [call for call in calls if task in call.shares]
     labels = {int(call.shares[task].argmax()) for call in learn}
     if len(learn) < FEWEST or len(labels) < 2:
         raise TrainingError(
