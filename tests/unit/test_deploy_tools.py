@@ -1,4 +1,4 @@
-"""What is deployed, as the tools read it that run it: docker-compose and promtool, where they are."""
+"""What is deployed, as docker-compose and promtool read it, where they are installed."""
 
 from __future__ import annotations
 
