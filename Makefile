@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles bench-triage bench-lexicon image sbom clean chromium screenshots
+.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles bench-runs bench-triage bench-lexicon image sbom clean chromium screenshots
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -49,6 +49,9 @@ SEED ?= 2
 
 bench-bursts: install ## The burst rule on a simulated year with planted bursts (SEED=2)
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.bursts --seed $(SEED)
+
+bench-runs: install ## What a run of the model costs by itself, in tokens
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.runs
 
 bench-triage: $(VENV)/.tested ## Triage on real messages that readers labelled, where the public sets are at hand
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.triage

@@ -114,6 +114,7 @@ PROMISES = {
     "console": (
         "integration/test_console*",
         "integration/test_bench_consoles",
+        "unit/test_bench_processor",
         "unit/test_console",
     ),
     "login and rights": (

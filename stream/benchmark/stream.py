@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import platform
 import tempfile
 import time
 import urllib.request
@@ -25,8 +23,9 @@ from connectors.demo import demo_day
 from connectors.events import Event, SourcedEvent, Tweet, encode
 from connectors.files import open_file
 from models.redact import redact
+from stream.benchmark.processor import Meter, by_part, machine
 from stream.benchmark.rest import bench_api
-from stream.bootstrap.loading import load_analyzer
+from stream.bootstrap.loading import load_analyzer, load_judge
 from stream.bootstrap.parts import Parts, ensure_migrated, parts
 from stream.bootstrap.worker_process import worker_process
 from stream.embedded import free_port
@@ -66,11 +65,14 @@ def run_bench(
             figures["share_of_model_alone"] = round(
                 figures["events_per_s"] / figures["model_alone_texts_per_s"], 3
             )
+            figures["processor_ms_per_event"] |= _by_part(
+                settings, texts[WARM_UP:], figures["processor_ms_per_event"]["worker"]
+            )
         if part in ("all", "rest"):
             figures["rest"] = asyncio.run(
                 bench_api(own, texts, rate=rate, seconds=seconds, console=console)
             )
-    return {"machine": _machine(), "texts": str(data.name if data else "demo day"), **figures}
+    return {"machine": machine(), "texts": str(data.name if data else "demo day"), **figures}
 
 
 async def _measure(
@@ -93,11 +95,13 @@ async def _measure(
         tweets = iter(bench_events(texts))
         await _through(publisher, list(islice(tweets, WARM_UP)), port)
         before = await asyncio.to_thread(_stage_seconds, port)
+        meter = Meter(worker.pid)
 
         console.print(f"throughput of {events:,} events ...")
         started = time.perf_counter()
         await _through(publisher, list(islice(tweets, events)), port)
         took = time.perf_counter() - started
+        used = meter.read(events)
         after = await asyncio.to_thread(_stage_seconds, port)
         stages = {stage: total - before.get(stage, 0.0) for stage, total in after.items()}
         whole = sum(stages.values())
@@ -108,6 +112,8 @@ async def _measure(
         return {
             "events": events,
             "events_per_s": round(events / took, 1),
+            "worker_cores_busy": used["cores"],
+            "processor_ms_per_event": {"worker": used["ms_per_event"]},
             "latency_at_rate": {"rate": rate, "events": len(latencies), **_percentiles(latencies)},
             "stage_share": {stage: round(value / whole, 3) for stage, value in stages.items()},
             "worker_peak_mb": round(_peak_mb(worker.pid), 1),
@@ -218,6 +224,14 @@ def _model_alone(settings: Settings, texts: Sequence[str]) -> float:
     return round(len(ready) / (time.perf_counter() - started), 1)
 
 
+def _by_part(settings: Settings, texts: Sequence[str], worker_ms: float) -> dict[str, float]:
+    analyzer = load_analyzer(settings)
+    events = [event for event, _ in bench_events(texts[:SESSION_TEXTS])]
+    return by_part(
+        load_judge(settings, analyzer), analyzer.sentiments, events, settings.batch, worker_ms
+    )
+
+
 def _stage_seconds(port: int) -> dict[str, float]:
     return {labels["stage"]: value for labels, value in _samples(port, "earshot_stage_seconds_sum")}
 
@@ -258,11 +272,3 @@ def _peak_mb(pid: int) -> float:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
     return float(psutil.Process(pid).memory_info().rss) / 1024**2
-
-
-def _machine() -> dict[str, Any]:
-    return {
-        "cores": os.cpu_count(),
-        "processor": platform.machine(),
-        "python": platform.python_version(),
-    }

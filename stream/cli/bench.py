@@ -32,8 +32,8 @@ def bench(
     ] = "all",
     out: Annotated[Path | None, typer.Option(help="Write the figures as JSON here too.")] = None,
 ) -> None:
-    """Measure throughput, latency, stages and memory on this machine, end to end on the embedded
-    parts.
+    """Measure throughput, latency, stages, memory and processor time on this machine, end to end on
+    the embedded parts.
 
     REST is asked by an open-loop client in a process of its own, whose processor is told beside the
     server's.

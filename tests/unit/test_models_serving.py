@@ -372,12 +372,13 @@ def test_runs_have_one_width_and_two_rows_at_least():
 
     assert made == [
         ([0, 2, 3], 8),
-        ([5, 6], 8),
-        ([1, 4], 32),
-    ]  # two of 32 cost less than two of 16 and two of 32
-    assert list(groups([5, 30], batch=3)) == [
+        ([1, 5, 6], 16),
+        ([4], 32),
+    ]  # three of 16 cost less than two of 8 and two of 16
+    assert list(groups([5, 30], batch=3)) == [([0, 1], 32)]
+    assert list(groups([5, 60], batch=3)) == [
         ([0], 8),
-        ([1], 32),
+        ([1], 64),
     ]  # a lone one of 8 would wait for too much padding
     alone = padded([[5, 6, 7]], 8)
     assert alone["input_ids"].shape == (2, 8)
