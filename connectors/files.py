@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -93,13 +94,15 @@ def open_file(
     *,
     brand: str | None = None,
     after: Cursor | None = None,
+    text: str | None = None,
     on_bad_row: OnBadRow,
 ) -> FileSource:
     """The events of a file. format: None: recognised by its beginning.
 
     brand: of events that have none; of a file that names brands itself, only this brand's events
     are yielded (upper and lower case, spaces and @ do not matter; in twcs an event without a brand
-    is left out). after: the cursor of the last event that is done; reading goes on behind it.
+    is left out). text: the column of a table's texts. after: the cursor of the last event that is
+    done; reading goes on behind it.
     on_bad_row: called with each row that cannot be read; the rest goes on. Raises FormatError, in
     one line for a person, when there is nothing to read or the format is not known.
     """
@@ -114,6 +117,8 @@ def open_file(
     except (OSError, EOFError, zlib.error) as error:
         problem = error.strerror if isinstance(error, OSError) else None
         raise FormatError(f"{path}: cannot be read: {problem or error}") from None
+    if text is not None:
+        head, format = head.with_text(text), "complaints"
     format = format or recognised(head)
     file = TextFile(path, otherwise=_OTHERWISE.get(format))
     events = _READERS[format](file, head, _position(after, file), on_bad_row)
@@ -129,21 +134,31 @@ def _open_folder(
         raise FormatError(
             f"{path}: is a folder; only a folder of transcripts ({endings}) can be replayed"
         )
-    for file in _files(path, calls.TABLES):
-        if file.name != LABELS:
-            name = file.relative_to(path).as_posix()
-            on_bad_row(BadRow(1, f"{name}: is no text with turns; replay it by itself"))
+    _name_others(path, on_bad_row)
     events = transcripts.of_folder(path, texts, None if after is None else str(after), on_bad_row)
     return FileSource(path, "transcripts", None, events, len(texts), brand)
 
 
-def _files(folder: Path, endings: Sequence[str]) -> list[Path]:
+def _name_others(folder: Path, on_bad_row: OnBadRow) -> None:
+    """Report what is no text with turns: tables each by its name, and the rest by its kinds."""
+    for table in _files(folder, calls.TABLES):
+        if table.name != LABELS:
+            name = table.relative_to(folder).as_posix()
+            on_bad_row(BadRow(1, f"{name}: is no text with turns; replay it by itself"))
+    rest = [file for file in _files(folder) if file.suffix.lower() not in calls.ENDINGS]
+    if rest:
+        endings = Counter(file.suffix.lower() or file.name for file in rest)
+        kinds = ", ".join(f"{ending} ({count})" for ending, count in endings.most_common(8))
+        on_bad_row(BadRow(1, f"{len(rest)} files are no text with turns: {kinds}"))
+
+
+def _files(folder: Path, endings: Sequence[str] | None = None) -> list[Path]:
     """The files below a folder with one of these endings, by their paths; hidden ones are left
     out.
     """
     paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     visible = [path for path in paths if not any(part.startswith(".") for part in path.parts)]
-    right = [path for path in visible if path.suffix.lower() in endings]
+    right = [path for path in visible if endings is None or path.suffix.lower() in endings]
     return [folder / path for path in sorted(right, key=lambda path: path.as_posix())]
 
 
@@ -182,7 +197,10 @@ def _table(columns: Sequence[str], event_of: Callable[[FileHead], EventOf]) -> R
 def _rows(
     file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
 ) -> Iterator[Row]:
-    return csv_rows(file.lines(start or head.data), len(head.names), head.delimiter, on_bad_row)
+    lines = file.lines(start or head.data)
+    if head.escapes:
+        lines = (line._replace(text=line.text.replace('\\"', '""')) for line in lines)
+    return csv_rows(lines, len(head.names), head.delimiter, on_bad_row)
 
 
 def _read_sentiment140(

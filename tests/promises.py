@@ -107,6 +107,7 @@ PROMISES = {
         "unit/test_imap_mails",
         "unit/test_mail_words",
         "unit/test_networks",
+        "unit/test_other_peoples_cases",
         "unit/test_tables",
         "unit/test_times",
         "unit/test_webhook",

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from connectors.events import Complaint
 from connectors.formats.rows import Doubtful, first_of, present
-from connectors.formats.times import doubt, written_time
+from connectors.formats.times import NO_DATE, doubt, written_time
+from connectors.markup import is_markup, plain
 
 TEXT = (
     *("complaint_text", "consumer_complaint_narrative", "complaint_narrative", "narrative", "text"),
@@ -33,7 +34,24 @@ DATE = (
 )
 BRAND = ("brand", "company", "company_name")
 AUTHOR = ("author", "customer", "customer_id", "user", "name")
-_TIME_WORDS = frozenset(("date", "datetime", "time", "timestamp", "created", "submitted", "posted"))
+_TIME_WORDS = frozenset(
+    (
+        *("date", "datetime", "time", "timestamp", "created", "submitted", "posted", "ts", "when"),
+        *("datum", "eingangsdatum", "erstellungsdatum", "erstellt", "fecha", "dato", "дата"),
+        *("zeitpunkt", "日期", "日付", "作成日", "날짜"),
+    )
+)
+# Of a text, in a name that we do not know as a whole: `review_content`, `testo_del_reclamo`.
+_TEXTS = """text texts comment comments content message messages description feedback complaint
+review narrative body verbatim remarks beschreibung nachricht kommentar beschwerde anliegen
+beschwerdetext texte commentaire commentaires réclamation avis mensaje comentario comentarios
+queja reclamo reclamación descripción opinión testo commento messaggio descrizione mensagem
+comentário reclamação descrição klacht opmerking opmerkingen bericht omschrijving meddelande
+klagomål beskrivning klage treść opis komentarz wiadomość skarga reklamacja сообщение текст
+комментарий отзыв жалоба 内容 评论 コメント 本文 내용"""
+_OTHER_TEXTS = """id no nr number date time created count type status title subject rating stars
+score user name author by language lang category url link code channel source length"""
+_TEXT_WORDS, _NO_TEXT = frozenset(_TEXTS.split()), frozenset(_OTHER_TEXTS.split())
 # Of what became of it, or of somebody's birth.
 _OTHER = """birth closed completed due duration end first last modified resolution resolved response
 sla spent type updated zone"""
@@ -41,7 +59,18 @@ _OTHER_TIMES = frozenset(_OTHER.split())
 
 
 def recognises(names: Sequence[str]) -> bool:
-    return first_of(names, TEXT) is not None
+    return text_column(names) is not None
+
+
+def text_column(names: Sequence[str]) -> int | None:
+    """The column of the text: by a name that we know, or else by the words of its name."""
+    known = first_of(names, TEXT)
+    if known is not None:
+        return known
+    words = [frozenset(name.split("_")) for name in names]
+    return next(
+        (at for at, name in enumerate(words) if name & _TEXT_WORDS and not name & _NO_TEXT), None
+    )
 
 
 def date_column(names: Sequence[str]) -> int | None:
@@ -50,9 +79,10 @@ def date_column(names: Sequence[str]) -> int | None:
     if known is not None:
         return known
     words = [frozenset(name.split("_")) for name in names]
+    # `data` is the date of Romance and Slavic languages.
+    times = _TIME_WORDS if first_of(names, TEXT) is not None else _TIME_WORDS | {"data"}
     return next(
-        (at for at, name in enumerate(words) if name & _TIME_WORDS and not name & _OTHER_TIMES),
-        None,
+        (at for at, name in enumerate(words) if name & times and not name & _OTHER_TIMES), None
     )
 
 
@@ -65,10 +95,10 @@ def complaint(
     replay doubles nothing. undated: the time of a row without a date; the file's own time is the
     latest possible one.
     """
-    text_, id_, title_, brand_, author_ = (
-        first_of(names, candidates) for candidates in (TEXT, ID, TITLE, BRAND, AUTHOR)
+    id_, title_, brand_, author_ = (
+        first_of(names, candidates) for candidates in (ID, TITLE, BRAND, AUTHOR)
     )
-    date_ = date_column(names)
+    text_, date_ = text_column(names), date_column(names)
 
     def complaint_of(row: list[str]) -> Complaint:
         def value(column: int | None) -> str:
@@ -80,8 +110,8 @@ def complaint(
         if not text:
             raise ValueError("has no text")
         id = f"complaints:{native_id(value(id_)) or fingerprint(text, date, title, author, brand)}"
-        moment = written_time(date, day_first=day_first) if date else undated
-        fault = doubt(moment, datetime.now(UTC)) if date else None
+        text = plain(text) if is_markup(text) else text
+        moment, fault = _moment(date, day_first) if date else (undated, None)
         complaint = Complaint(
             id=id,
             conversation=id,
@@ -96,6 +126,15 @@ def complaint(
         return complaint
 
     return complaint_of
+
+
+def _moment(date: str, day_first: bool | None) -> tuple[datetime, str | None]:
+    """The moment, and what is wrong with it: then it is of no use."""
+    try:
+        moment = written_time(date, day_first=day_first)
+    except ValueError:
+        return datetime.max, NO_DATE
+    return moment, doubt(moment, datetime.now(UTC))
 
 
 def native_id(id: str) -> str:

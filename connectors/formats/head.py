@@ -16,6 +16,8 @@ from connectors.formats.rows import START, Position, TextFile, column_name
 FORMATS = ("airline", "sentiment140", "twcs", "complaints", "transcripts", "jsonl")
 
 _SEPARATOR = re.compile(r"\"?sep=([,;\t|])\"?\r?\n", re.I)  # a spreadsheet's own first line
+_BACKSLASH = re.compile(r"[^\\,;\t|\r\n]\\\"[^,;\t|\r\n]|,\"\\\"")  # of a database: `said \"no\"`
+_TITLE_LINES = 6  # within which the names of the columns are looked for
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -29,6 +31,7 @@ class FileHead:
     names: tuple[str, ...]
     delimiter: str
     data: Position
+    escapes: bool = False  # is a quote within a cell written as `\\"`?
 
     @property
     def is_json(self) -> bool:
@@ -48,6 +51,18 @@ class FileHead:
             raise FormatError(
                 f"{self.path}: the column {', '.join(missing)} is missing; {self.first_line}"
             )
+
+    def with_text(self, column: str) -> FileHead:
+        """The head with this column for that of the texts. Raises FormatError where it has none."""
+        name_of_text = column_name(column)
+        if name_of_text not in self.names:
+            columns = ", ".join(self.first_row)
+            raise FormatError(
+                f"{self.path}: there is no column {column}; its columns are {columns}"
+            )
+        names = ["" if name in complaints.TEXT else name for name in self.names]
+        names[self.names.index(name_of_text)] = complaints.TEXT[0]
+        return replace(self, names=tuple(names))
 
     def without_header(self, names: Sequence[str]) -> FileHead:
         return replace(self, names=tuple(names), data=START)
@@ -69,19 +84,46 @@ def read_head(path: Path) -> FileHead:
     if not text.strip():
         raise FormatError(f"{path}: is empty")
     separator = _SEPARATOR.match(text)
-    skipped = separator.end() if separator else 0
-    delimiter = separator[1] if separator else max(",;\t|", key=text.partition("\n")[0].count)
+    first = 1 if separator else _header_line(text)
+    lines = block.split(b"\n")
+    rest = "\n".join(text.split("\n")[first:])
+    delimiter = separator[1] if separator else _delimiter(rest.partition("\n")[0])
+    first_row, count = _first_row(rest, delimiter)
+    data = Position(first + count, sum(len(line) + 1 for line in lines[: first + count]))
+    names = tuple(map(column_name, first_row))
+    escapes = _BACKSLASH.search(rest) is not None and '""' not in rest
+    return FileHead(path, text, first_row, names, delimiter, data, escapes)
+
+
+def _delimiter(line: str) -> str:
+    return max(",;\t|", key=line.count)
+
+
+def _first_row(text: str, delimiter: str) -> tuple[tuple[str, ...], int]:
+    """The cells of the first row, and the lines that it takes."""
     reader = csv.reader(
-        (line.strip("\r").replace("\r", " ") + "\n" for line in text[skipped:].split("\n")),
+        (line.strip("\r").replace("\r", " ") + "\n" for line in text.split("\n")),
         delimiter=delimiter,
     )
     first_row: tuple[str, ...] = ()
-    with suppress(csv.Error):
+    with suppress(csv.Error, StopIteration):
         first_row = tuple(next(reader))
-    count = reader.line_num + bool(separator)
-    lines = block.split(b"\n")[:count]
-    data = Position(count, sum(len(line) + 1 for line in lines))
-    return FileHead(path, text, first_row, tuple(map(column_name, first_row)), delimiter, data)
+    return first_row, reader.line_num
+
+
+def _header_line(text: str) -> int:
+    """The place of the line that names the columns: below empty lines, and below a title that has
+    but one cell, where what follows is a table that we know.
+    """
+    for place, line in enumerate(text.split("\n")[:_TITLE_LINES]):
+        cells = line.strip().split(_delimiter(line))
+        if len(cells) > 1 and place:
+            names = tuple(column_name(cell) for cell in cells)
+            known = complaints.recognises(names) or transcripts.recognises(names)
+            return place if known else 0
+        if len(cells) > 1:
+            break
+    return 0
 
 
 def recognised(head: FileHead) -> str:
@@ -105,7 +147,8 @@ def recognised(head: FileHead) -> str:
         return "transcripts"
     raise FormatError(
         f"{head.path}: the format is not recognised: {head.first_line}; "
-        f"the formats are {', '.join(FORMATS)} (--format)"
+        f"the formats are {', '.join(FORMATS)} (--format); "
+        "of a table, name the column of the texts (--text)"
     )
 
 

@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dateutil.parser import parse
+
+from connectors.formats.date_words import in_english, zone_name
 
 _NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
@@ -20,7 +23,7 @@ _ZONES |= {name: timezone(timedelta(hours=-hours)) for name, hours in _WEST.item
 FIRST_DAY = 20_000  # of a spreadsheet, in 1954
 LONGEST = 60  # characters of a date
 _SPREADSHEET = datetime(1899, 12, 30, tzinfo=UTC)
-_NO_DATE = "is no date that can be read; write it as 2015-04-22 or 2015-04-22T13:05:00Z"
+NO_DATE = "is no date that can be read; write it as 2015-04-22 or 2015-04-22T13:05:00Z"
 
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
 _CLOCK = (
@@ -86,6 +89,17 @@ def written_time(text: str, *, day_first: bool | None = None) -> datetime:
     """
     text = re.sub(r" ?\([^()]*\)\Z", "", " ".join(text.split()))  # `(Central European Time)`
     text = re.sub(r"\b(?:GMT|UTC) ?(?=[+-]\d)", "", text)
+    text, name = zone_name(text)
+    moment = _moment_of(text, day_first=day_first)
+    if name is None or re.search(r"(?:Z|[+-]\d\d:?\d\d)$", text):
+        return moment
+    try:
+        return moment.replace(tzinfo=ZoneInfo(name))
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"the time zone {name[:30]!r} is not known") from None
+
+
+def _moment_of(text: str, *, day_first: bool | None) -> datetime:
     if re.fullmatch(r"\d{4,}(?:\.\d+)?", text):
         return _counted(text)
     try:
@@ -102,7 +116,19 @@ def written_time(text: str, *, day_first: bool | None = None) -> datetime:
                 return _moment(match.groupdict(default=""), bool(day_first))
             except (ValueError, KeyError):
                 break
-    return _parsed(text, bool(day_first))
+    try:
+        return _parsed(text, bool(day_first))
+    except ValueError:
+        english = in_english(text)
+        if not re.search(r"\d", english) or (english == text and "24:00" not in text):
+            raise
+        return _midnight(english, bool(day_first))
+
+
+def _midnight(text: str, day_first: bool) -> datetime:
+    """Raises ValueError. 24:00 is the midnight after the day."""
+    day = re.sub(r"(?<=[ T])24:00(?::00)?$", "00:00", text)
+    return _parsed(day, day_first) + timedelta(days=day != text)
 
 
 def day_first(texts: Iterable[str]) -> bool | None:
@@ -130,7 +156,7 @@ def _counted(text: str) -> datetime:
     """Of a number: Unix time in seconds or milliseconds, or the days of a spreadsheet."""
     number = float(text)
     digits = len(text.partition(".")[0])
-    if digits == 13:
+    while digits in (13, 16):  # milliseconds, microseconds
         number, digits = number / 1000, digits - 3
     if digits in (9, 10):
         return datetime.fromtimestamp(number, UTC)
@@ -140,13 +166,16 @@ def _counted(text: str) -> datetime:
     if form:
         with suppress(ValueError):
             return datetime.strptime(text, form).replace(tzinfo=UTC)
-    raise ValueError(f"{text[:40]!r} {_NO_DATE}")
+    raise ValueError(f"{text[:40]!r} {NO_DATE}")
 
 
 def _parsed(text: str, day_first: bool) -> datetime:
     """By dateutil, which fills what is missing: a text that gives no day is no date."""
     moments = []
-    day_first = day_first and not re.match(r"\d{4}", text)  # else the year would be followed by it
+    if re.match(r"\d{4}", text):
+        day_first = False  # else the year would be followed by it
+    elif re.match(r"\d{1,2}\.\d{1,2}\.\d", text):
+        day_first = True
     try:
         for default in (datetime(2000, 1, 1), datetime(2001, 2, 2)):
             moments.append(
@@ -157,7 +186,7 @@ def _parsed(text: str, day_first: bool) -> datetime:
     except (ValueError, OverflowError, TypeError):
         moments = []
     if len(set(moments)) != 1:
-        raise ValueError(f"{text[:40]!r} {_NO_DATE}")
+        raise ValueError(f"{text[:40]!r} {NO_DATE}")
     return moments[0] if moments[0].tzinfo else moments[0].replace(tzinfo=UTC)
 
 

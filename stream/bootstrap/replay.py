@@ -87,6 +87,7 @@ async def bring_in(
     *,
     format: str | None,
     brand: str | None,
+    text: str | None = None,
     rate: float | None,
     wait: bool,
     resume: bool,
@@ -97,7 +98,7 @@ async def bring_in(
 
     Raises the connectors' errors before anything is started.
     """
-    reopen = _opener(name, format, brand, on_bad_row)
+    reopen = _opener(name, format, brand, text, on_bad_row)
     events = reopen(None)
     return await replay(
         settings,
@@ -110,14 +111,18 @@ async def bring_in(
 
 
 def _opener(
-    name: str, format: str | None, brand: str | None, on_bad_row: Callable[[Any], None]
+    name: str,
+    format: str | None,
+    brand: str | None,
+    text: str | None,
+    on_bad_row: Callable[[Any], None],
 ) -> Reopen:
     if name == "demo" and not Path("demo").exists():
         return _demo_after
 
     def file_after(cursor: Any) -> Source:
         opened: Source = source("file")(
-            Path(name), format, brand=brand, after=cursor, on_bad_row=on_bad_row
+            Path(name), format, brand=brand, after=cursor, text=text, on_bad_row=on_bad_row
         )
         return opened
 

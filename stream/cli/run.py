@@ -226,6 +226,10 @@ def replay(
         str | None,
         typer.Option(help="Only this brand's events; the brand of events that name none."),
     ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(help="The column of a table that holds the texts; found out from the header."),
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Stay until every event is processed.")
     ] = False,
@@ -235,7 +239,7 @@ def replay(
     Replaying a file twice doubles nothing. Exit code 1: some rows could not be read (each is
     named).
     """
-    _bring_in(str(file), format, brand, rate, wait=wait, resume=False)
+    _bring_in(str(file), format, brand, rate, text=text, wait=wait, resume=False)
 
 
 def migrate() -> None:
@@ -259,6 +263,7 @@ def _bring_in(
     brand: str | None,
     rate: float | None,
     *,
+    text: str | None = None,
     wait: bool,
     resume: bool,
 ) -> None:
@@ -275,6 +280,7 @@ def _bring_in(
             name,
             format=format,
             brand=brand,
+            text=text,
             rate=rate,
             wait=wait,
             resume=resume,

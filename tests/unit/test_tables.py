@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.base import FormatError
 from connectors.events import Complaint
 from connectors.files import BadRow, open_file
 from connectors.formats.times import written_time
@@ -57,6 +58,13 @@ def test_the_proof_may_stand_far_down(tmp_path):
         *("2026-03-12 12:00 PM", "2026-03-12 07:00 EST", "12/03/2026 13:00 +0100"),
         *("Thu, 12 Mar 2026 12:00:00 +0000", "March 12th, 2026 12:00", "2026-03-12 13:00 CET"),
         *("Thu Mar 12 2026 13:00:00 GMT+0100 (Central European Standard Time)",),
+        *("12-MAR-26 12.00.00.000000 PM", "2026-03-12 12.00.00", "1773316800000000"),
+        *("2026-03-12T13:00:00+01:00[Europe/Berlin]", "2026-03-12 13:00 Europe/Berlin"),
+        *("12.03.2026 12:00 Uhr", "12.03.2026, 13:00 MEZ", "12.3.2026 klo 12.00"),
+        *("Donnerstag, 12. März 2026, 12:00 Uhr", "jeudi 12 mars 2026 à 12:00"),
+        *("12 de marzo de 2026, 12:00", "12 março 2026 12:00", "12 mrt. 2026 12:00"),
+        *("12 marca 2026 12:00", "12 марта 2026 г., 12:00", "2026年3月12日 12:00"),
+        "12/Mar/2026:12:00:00 +0000",
     ],
 )
 def test_the_dates_of_programs_are_moments(written):
@@ -160,6 +168,76 @@ def test_a_missing_value_of_another_program_is_missing(tmp_path):
     assert [event.brand for event in events] == [None, None]
     assert len({event.id for event in events}) == 2
     assert [(row.line, row.reason) for row in bad] == [(4, "has no text")]
+
+
+def test_the_midnight_after_a_day_may_be_its_24_oclock():
+    assert written_time("2026-03-12 24:00:00") == datetime(2026, 3, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("Datum;Nachricht", "Eingangsdatum;Beschreibung", "Date de création;Commentaire"),
+        *("Fecha;Comentario", "data;mensagem", "Data;Testo del reclamo", "Datum;Klacht"),
+        *("Data zgłoszenia;Treść", "Review Created (UTC);Review Content", "ts;Case Comments"),
+    ],
+)
+def test_columns_are_found_in_other_languages_and_by_a_part_of_their_names(tmp_path, header):
+    [event], bad = read(tmp_path, f"{header}\n12.03.2026;The line is dead.\n")
+
+    assert (event.text, event.occurred_at.date().isoformat()) == ("The line is dead.", "2026-03-12")
+    assert bad == []
+
+
+@pytest.mark.parametrize("above", ["\n\n", "Complaints of March\n", "Complaints\n\n"])
+def test_a_title_and_empty_lines_above_a_table_are_no_rows(tmp_path, above):
+    events, bad = read(tmp_path, f"{above}id,text\n1,dead\n2,bad bill\n")
+
+    assert ([event.text for event in events], bad) == (["dead", "bad bill"], [])
+
+
+def test_quotes_after_a_backslash_are_those_of_a_database(tmp_path):
+    rows = '"id","text"\n"1","She said \\"no\\", then left."\n"2","Fine."\n'
+
+    events, bad = read(tmp_path, rows)
+
+    assert ([event.text for event in events], bad) == (['She said "no", then left.', "Fine."], [])
+
+
+def test_markup_in_a_table_is_its_text(tmp_path):
+    [event], _ = read(tmp_path, "id,text\n1,<p>The line<br>is dead.</p>\n")
+
+    assert event.text == "The line\nis dead."
+
+
+def test_a_text_whose_date_cannot_be_read_is_kept_and_named(tmp_path):
+    [event], bad = read(tmp_path, "id,text,date\n1,dead,last week\n")
+
+    assert event.text == "dead"
+    assert "'last week' is no date" in bad[0].reason
+
+
+def test_the_column_of_the_texts_can_be_named(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("when,What can we do better?\n2026-03-12,Answer the phone.\n")
+
+    with pytest.raises(FormatError, match="--text"):
+        open_file(path, on_bad_row=pytest.fail)
+    with pytest.raises(FormatError, match="no column more; its columns are when, What can we"):
+        open_file(path, text="more", on_bad_row=pytest.fail)
+    [(event, _)] = open_file(path, text="What can we do better?", on_bad_row=pytest.fail)
+
+    assert event.text == "Answer the phone."
+
+
+def test_files_of_a_folder_that_are_no_calls_are_counted(tmp_path):
+    (tmp_path / "a.txt").write_text("Customer: dead\nAgent: sorry\n")
+    for name in ("a.wav", "b.wav", "c.docx"):
+        (tmp_path / name).write_text("")
+    bad = []
+
+    assert len(list(open_file(tmp_path, on_bad_row=bad.append))) == 1
+    assert [row.reason for row in bad] == ["3 files are no text with turns: .wav (2), .docx (1)"]
 
 
 LABELLED = "Text;Label\nit\u2019s dead, again;negative\nthank you;positive\n"
