@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from itertools import takewhile
+from itertools import accumulate, takewhile
 
 from models.time_limit import check
 from stream.triage.footer import own_words
@@ -138,6 +138,7 @@ class Cues:
         """Group -> its cues in the order of the text. A group without a cue is absent."""
         words, spans = self._reader.read(own_words(text))
         matches = self._index.matches(words)
+        others = list(accumulate((word not in _ASIDE for word in words), initial=0))
         excused = self._excused(matches)
         cues: dict[str, list[Cue]] = {}
         for start, end, phrase in matches:
@@ -147,7 +148,7 @@ class Cues:
             places = range(start, end)
             if not excused.get(group, excused[EVERYWHERE]).isdisjoint(places):
                 continue
-            if not _is_meant(phrase, words, start, end):
+            if not _is_meant(phrase, words, others, start, end):
                 continue
             begin = spans[start][0]
             quote = " ".join(text[begin : spans[end - 1][1]].split())
@@ -314,11 +315,16 @@ def _number(word: str) -> float:
     return float("".join(takewhile(str.isdecimal, whole)))
 
 
-def _is_meant(phrase: Phrase, words: Sequence[str], start: int, end: int) -> bool:
-    """Whether neither a negation before it nor other words around it speak against a match."""
+def _is_meant(
+    phrase: Phrase, words: Sequence[str], others: Sequence[int], start: int, end: int
+) -> bool:
+    """Whether neither a negation before it nor other words around it speak against a match.
+
+    others: of each place, how many words before it say something else than a call for help.
+    """
     if phrase.negatable and _negated(words, start):
         return False
-    return not phrase.whole or _is_all(words, start, end)
+    return not phrase.whole or others[start] == 0 == others[-1] - others[end]
 
 
 def _negated(words: Sequence[str], start: int) -> bool:
@@ -327,8 +333,3 @@ def _negated(words: Sequence[str], start: int) -> bool:
     while at >= 0 and words[at] in _BETWEEN:
         at -= 1
     return at >= 0 and words[at] in _NEGATIONS and words[at + 1 : at + 2] != ["only"]
-
-
-def _is_all(words: Sequence[str], start: int, end: int) -> bool:
-    """Whether nothing else is said than the words from `start` to `end`."""
-    return all(word in _ASIDE for word in (*words[:start], *words[end:]))
