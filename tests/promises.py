@@ -34,7 +34,9 @@ PROMISES = {
         "acceptance/test_bad_messages",
         "acceptance/test_user_errors",
         "integration/test_store_dead_letters",
+        "integration/test_rest_hostile",
         "unit/test_damaged_rows",
+        "unit/test_hostile_inputs",
         "unit/test_linear_patterns",
     ),
     "a person's first day": (

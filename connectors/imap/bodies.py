@@ -139,5 +139,7 @@ def _declared(markup: bytes) -> str | None:
 
 def _known(charset: str | None) -> str | None:
     """Python's name of a character set, as browsers read that name; None where nobody knows it."""
-    name = map_encoding_to_html5((charset or "").strip().lower(), fallback_utf8=False)
+    # A name of raw bytes, as in `=?\x80?q?bag?=`, is nobody's.
+    label = (charset or "").encode("ascii", "replace").decode().strip().lower()
+    name = map_encoding_to_html5(label, fallback_utf8=False)
     return codecs.lookup(name).name if name else None

@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from types import MappingProxyType
 
 from models.time_limit import check
@@ -152,6 +152,7 @@ class Cues:
     def _search(self, text: str) -> Mapping[str, tuple[Cue, ...]]:
         words, spans = self._reader.read(own_words(text))
         matches = self._index.matches(words)
+        others = list(accumulate((word not in _ASIDE for word in words), initial=0))
         excused = self._excused(matches)
         cues: dict[str, list[Cue]] = {}
         for start, end, phrase in matches:
@@ -161,7 +162,7 @@ class Cues:
             places = range(start, end)
             if not excused.get(group, excused[EVERYWHERE]).isdisjoint(places):
                 continue
-            if not _is_meant(phrase, words, start, end):
+            if not _is_meant(phrase, words, others, start, end):
                 continue
             begin = spans[start][0]
             quote = " ".join(text[begin : spans[end - 1][1]].split())
@@ -330,11 +331,16 @@ def _number(word: str) -> float:
     return float("".join(takewhile(str.isdecimal, whole)))
 
 
-def _is_meant(phrase: Phrase, words: Sequence[str], start: int, end: int) -> bool:
-    """Whether neither a negation before it nor other words around it speak against a match."""
+def _is_meant(
+    phrase: Phrase, words: Sequence[str], others: Sequence[int], start: int, end: int
+) -> bool:
+    """Whether neither a negation before it nor other words around it speak against a match.
+
+    others: of each place, how many words before it say something else than a call for help.
+    """
     if phrase.negatable and _negated(words, start):
         return False
-    return not phrase.whole or _is_all(words, start, end)
+    return not phrase.whole or others[start] == 0 == others[-1] - others[end]
 
 
 def _negated(words: Sequence[str], start: int) -> bool:
@@ -343,8 +349,3 @@ def _negated(words: Sequence[str], start: int) -> bool:
     while at >= 0 and words[at] in _BETWEEN:
         at -= 1
     return at >= 0 and words[at] in _NEGATIONS and words[at + 1 : at + 2] != ["only"]
-
-
-def _is_all(words: Sequence[str], start: int, end: int) -> bool:
-    """Whether nothing else is said than the words from `start` to `end`."""
-    return all(word in _ASIDE for word in (*words[:start], *words[end:]))

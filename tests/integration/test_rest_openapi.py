@@ -68,14 +68,29 @@ def test_what_is_documented_of_an_analysis_is_what_the_command_line_prints(analy
     assert set(AnalysisOut.model_fields) == {*told, "call"}
 
 
-@pytest.mark.parametrize("wrong", [False, True], ids=["as documented", "as it should not be"])
+WRONG = pytest.mark.parametrize(
+    "wrong", [False, True], ids=["as documented", "as it should not be"]
+)
+
+
+@WRONG
 def test_the_server_answers_as_its_document_says_whatever_it_is_sent(schema, site, wrong):
+    assert_answers(schema, site, wrong=wrong, most=15)
+
+
+@pytest.mark.long
+@WRONG
+def test_the_server_answers_as_its_document_says_for_a_minute(schema, site, wrong):
+    assert_answers(schema, site, wrong=wrong, most=200)
+
+
+def assert_answers(schema, site, *, wrong, most):
     operations = [each.ok() for each in schema.get_all_operations()]
     asked = []
     for operation in operations:
         # Nothing can be wrong with what takes no parameters, or any JSON.
         if not wrong or operation.path in ("/v1/analyze", "/v1/events"):
-            asked += answers_of(operation, site, wrong=wrong, most=15)
+            asked += answers_of(operation, site, wrong=wrong, most=most)
 
     assert len(operations) >= 7
     assert {202, 200} <= set(asked) if not wrong else {422} <= set(asked)

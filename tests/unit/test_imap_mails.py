@@ -327,3 +327,15 @@ def test_settings_that_cannot_work_say_what_is_missing():
         with pytest.raises(ConnectorError, match=words) as wrong:
             settings.open_sources(ListenQuery(), Context(None))
         assert "secret" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    "subject", [b"=?\x80utf-8?q?bag?=", b"=?\xff?b?YmFn?= lost", b"=?\xed\xa0\x80?q?bag?="]
+)
+def test_a_character_set_of_raw_bytes_is_nobodys(subject):
+    head = HEAD.replace(b"My bag", subject)
+
+    event = said(mail(b"Where is my bag?\r\n", head))
+
+    assert "bag" in event.title
+    assert event.text == "Where is my bag?"
