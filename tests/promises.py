@@ -56,6 +56,7 @@ PROMISES = {
     ),
     "triage": (
         "unit/test_triage*",
+        "integration/test_older_models",
         "integration/test_unread_lane",
         "unit/test_danger_words",
         "unit/test_unread_language",

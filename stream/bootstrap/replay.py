@@ -16,6 +16,7 @@ from connectors.catalog import source
 from connectors.events import SourcedEvent
 from stream.bootstrap.alerts import judge_bursts
 from stream.bootstrap.local_worker import LocalWorker
+from stream.bootstrap.older_models import tickets_of_older_models
 from stream.bootstrap.parts import Stores, ensure_migrated, parts
 from stream.bursts.evaluator import BurstJudge
 from stream.errors import BrokerAway, DatabaseAway
@@ -64,6 +65,7 @@ class Summary:
     first_ticket_seconds: float | None = None
     tickets: list[Any] = field(default_factory=list)
     alerts: list[Any] = field(default_factory=list)
+    older: int = 0  # open tickets that rest on the judgement of an older model
 
 
 class EventList:
@@ -205,6 +207,7 @@ async def replay(
             await measure()
         summary.seconds = time.monotonic() - clock
         await _look_at_stores(summary, stores)
+        summary.older = await tickets_of_older_models(settings, stores.queries)
     return summary
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,6 +58,7 @@ def up(
     log in.
     """
     from stream.bootstrap.duties import until_signal
+    from stream.bootstrap.older_models import remark, tickets_of_older_models
     from stream.bootstrap.parts import ensure_migrated, parts
     from stream.bootstrap.web import serve_console
     from stream.bootstrap.worker_process import worker_process
@@ -67,6 +69,10 @@ def up(
     async def serve() -> None:
         async with parts(settings, "up") as running:
             await ensure_migrated(running)
+            async with running.store() as stores:
+                older = await tickets_of_older_models(settings, stores.queries)
+            if older:
+                print(remark(older), file=sys.stderr)
             with worker_process(running.settings.home):
                 await serve_console(
                     running, host or settings.host, settings.port if port is None else port

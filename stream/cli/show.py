@@ -63,6 +63,10 @@ def summary(console: Console, replayed: Summary) -> None:
         console.print(f"  {line}", style="yellow")
     for line in _stored(replayed):
         console.print(f"  {line}")
+    if replayed.older:
+        from stream.bootstrap.older_models import remark
+
+        console.print(plain(f"  {remark(replayed.older)}"), style="yellow")
     if replayed.after.dead_letters:
         console.print(
             f"  {replayed.after.dead_letters:,} dead letters: `earshot dead list`", style="yellow"

@@ -86,6 +86,15 @@ class Totals:
     alerts: dict[str, int] = field(default_factory=dict)
 
 
+_WITHOUT_LEVELS = text("""
+    select count(*) from tickets t
+    where t.state not in ('resolved', 'settled') and exists (
+        select from events e
+        where e.conversation = t.id and e.direction = 'inbound' and e.kind <> 'transcript'
+          and e.model_version is not null and not e.abstained
+          and not coalesce(jsonb_exists(e.scores, 'levels'), false)
+    )
+""")
 _OPEN_POSTS = text("""
     select events.id, events.conversation, events.occurred_at
     from events
@@ -141,6 +150,11 @@ class Queries:
         query = _SETTLED if state == "settled" else _AWAY if state in OUT_OF_QUEUE else _QUEUE
         async with reachable(), self._engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(query, values)).mappings()]
+
+    async def tickets_without_levels(self) -> int:
+        """The open tickets with a message that a model without heads of triage judged."""
+        async with reachable(), self._engine.connect() as connection:
+            return int((await connection.execute(_WITHOUT_LEVELS)).scalar_one())
 
     async def brands(self) -> list[str]:
         """The brands that have a ticket."""

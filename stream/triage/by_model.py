@@ -104,7 +104,7 @@ def by_model(message: Message, cues: Cues) -> list[Factor]:
     if message.levels is None:
         return []
     reasons = _reasons(message)
-    signs = _signs(reasons, cues)
+    signs = _signs(message.reasons, cues)
     priority = _priority(message.levels, signs, AT_TERSE if _is_cry(message, cues) else AT["P1"])
     return _shared(priority, reasons, cues, signs) if priority else []
 
@@ -112,16 +112,14 @@ def by_model(message: Message, cues: Cues) -> list[Factor]:
 def _signs(reasons: Mapping[str, float], cues: Cues) -> dict[str, float]:
     """The decisive reasons with their probability; a phrase that shows one is as good as SIGN.
 
-    Fraud that is past is harm, and no decisive sign.
+    What shows fraud shows the fraud of the past where that is far likelier: harm, and not decisive.
     """
-    is_past = "fraud_past" in reasons and "fraud_now" not in reasons
-    codes = (*DECISIVE, "fraud_past") if is_past else DECISIVE
-    signs = {code: reasons[code] for code in codes if reasons.get(code, 0.0) >= SIGN}
+    signs = {code: reasons[code] for code in DECISIVE if reasons.get(code, 0.0) >= SIGN}
     for groups, code in SIGNS.items():
-        if code == "fraud_now" and is_past:
-            code = "fraud_past"
         if all(group in cues for group in groups.split("+")):
             signs[code] = max(signs.get(code, 0.0), SIGN)
+    if "fraud_now" in signs and _is_past(reasons):
+        signs["fraud_past"] = signs.pop("fraud_now")
     return signs
 
 
@@ -130,9 +128,13 @@ def _reasons(message: Message) -> Mapping[str, float]:
     where it is far likelier.
     """
     reasons = message.reasons
-    if reasons.get("fraud_past", 0.0) <= PAST * reasons.get("fraud_now", 0.0):
+    if not _is_past(reasons):
         return reasons
     return {code: value for code, value in reasons.items() if code != "fraud_now"}
+
+
+def _is_past(reasons: Mapping[str, float]) -> bool:
+    return reasons.get("fraud_past", 0.0) > PAST * reasons.get("fraud_now", 0.0)
 
 
 def _is_cry(message: Message, cues: Cues) -> bool:
