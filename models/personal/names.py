@@ -213,8 +213,8 @@ def _span(
 ) -> Iterator[tuple[int, int]]:
     """Where the name stands, if there is one: the words of the group that can be one.
 
-    fewest: as many words at fewest. whole: all words are the name, or none is. loose: words in small
-    letters count as well.
+    fewest: how many words it has at least. whole: all words are the name, or none is. loose: words
+    in small letters count as well.
     """
     start = match.start(group)
     end, count = _end_of_name(match[group], loose)
