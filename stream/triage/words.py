@@ -1,7 +1,7 @@
-"""The plain words of a text and where they stand: lower case, contractions spelt out, with or
-without their apostrophe, and emoji of anger and disgust as the word that they mean.
+"""The plain words of a text and where they stand: lower case, contractions spelt out.
 
-Handles become "@", hashtags "_" (which no phrase asks for), ends of sentences "." or "?". A number
+Contractions are read with or without their apostrophe; emoji of anger and disgust are the word that
+they mean. Handles become "@", hashtags "_" (which no phrase asks for), ends of sentences "." or "?". A number
 before a unit of time, age, heat or length is a measure ("~68" degrees, "~3" days), not an amount.
 """
 
