@@ -43,7 +43,9 @@ _FORM = re.compile(
     re.IGNORECASE,
 )
 _SPEAKING = re.compile(
-    rf"(?<!\w)(?:this is|it['’]?s|it is|here is)(?={_SPACE}{_TITLE}{_WORDS})", re.IGNORECASE
+    rf"(?<!\w)(?:this is|it['’]?s|it is|here is|(?:hi|hello|hey),?)"
+    rf"(?={_SPACE}{_TITLE}{_WORDS})",
+    re.IGNORECASE,
 )
 _KEYWORD = re.compile(
     rf"{_SPACE}?,?{_SPACE}?(?:(?P<sure>speaking)(?!\w|{_SPACE}?\?)"
@@ -120,7 +122,7 @@ _INTRODUCED_SIGN = re.compile(
     r"|nimeni|ad[ıi]m"
 )
 _FORM_SIGN = re.compile(r"name|from ?:|signed|myself|unterschrift")
-_SPEAKING_SIGN = re.compile(r"(?:this is|it['’]?s|it is|here is) ")
+_SPEAKING_SIGN = re.compile(r"(?:this is|it['’]?s|it is|here is|(?:hi|hello|hey),?) ")
 _TITLE_SIGN = re.compile(r"(?:m[rsx]s?|miss|dr)\.? ")
 _CLOSING_SIGN = re.compile(
     r"regards|sincer|faithf|truly|yours|respectf|wishes|the best|signed|gr(?:ü|ue)|gru(?:ß|ss)"

@@ -1,8 +1,9 @@
 """The plain words of a text and where they stand: lower case, contractions spelt out.
 
-Contractions are read with or without their apostrophe; emoji of anger and disgust are the word that
-they mean. Handles become "@", hashtags "_" (which no phrase asks for), ends of sentences "." or "?". A number
-before a unit of time, age, heat or length is a measure ("~68" degrees, "~3" days), not an amount.
+Contractions are read with or without their apostrophe. Emoji of anger and disgust are the word that
+they mean. Handles become "@", hashtags "_" (which no phrase asks for), ends of sentences "." or
+"?". A number before a unit of time, age, heat or length is a measure ("~68" degrees, "~3" days), not
+an amount.
 """
 
 from __future__ import annotations
