@@ -2,8 +2,8 @@
 
 Contractions are read with or without their apostrophe. Emoji of anger and disgust are the word that
 they mean. Handles become "@", hashtags "_" (which no phrase asks for), ends of sentences "." or
-"?". A number before a unit of time, age, heat or length is a measure ("~68" degrees, "~3" days), not
-an amount.
+"?". A number before a unit of time, age, heat or length is a measure ("~68" degrees, "~3" days),
+not an amount.
 """
 
 from __future__ import annotations
