@@ -7,7 +7,9 @@ from benchmarks.personal import Sample, false, measured, missed, samples
 from fakes import sentiment_of_length, tweet
 
 from models.redact import KINDS, Span, redact, redact_turns
+from stream.bootstrap.loading import judge_with
 from stream.brands import Brand, Brands
+from stream.settings import Settings
 from stream.triage.judgement import Judge
 
 CARD = "4111 1111 1111 1111"
@@ -319,3 +321,20 @@ def test_a_message_is_redacted_by_the_country_of_the_brand_that_it_is_about():
 
     assert about_it.text == "luzlar: [phone]"
     assert about_nobody.text == "nobody: (11) 98765-4321"
+
+
+class Unread:
+    """An analyzer that is loaded and asked nothing."""
+
+    version = "unread"
+
+
+@pytest.mark.parametrize(("keep", "text"), [(False, "my name is [name]"), (True, None)])
+def test_names_are_kept_where_the_setting_says_so(tmp_path, keep, text):
+    event = tweet("x:1", "my name is Jane Roe")
+    settings = Settings(keep_names=keep, model=tmp_path)  # a directory without a head for calls
+    judge = judge_with(settings, Unread(), Brands(()))
+
+    [reading] = judge.read([event])
+
+    assert reading.text == (text or event.text)
