@@ -1,16 +1,21 @@
 """Redaction: personal data in a text becomes a typed placeholder, as in "call [phone]".
 
-It is done before anything is stored. Author handles stay: replies need them. Every pattern is
-bounded and so are the rounds, so that the time grows with the length of the text alone.
+It is done before anything is stored, in one pass over the kinds, the most certain first: what is
+found is hidden from the rules that follow, and so is a placeholder that stands there already.
+Author handles stay: replies need them. Every pattern is bounded, so that the time grows with the
+length of the text, whatever is in it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from models.personal import addresses, codes, phones, proven
+from models.personal import addresses, cards, codes, emails, nationals, papers, phones, proven
+from models.personal import names as people
+from models.personal.masks import masked, without_placeholders
+from models.personal.spoken import has_spoken_digits
 from models.time_limit import check
 
 
@@ -23,71 +28,57 @@ class Span:
     kind: str
 
 
-# A placeholder may free what stands beside it for the next round, as in "4111 1111 1111 1111,4111
-# 1111 1111 1111". Whole texts get few rounds: with one for every number of a list the time would
-# grow with the square of its length. What is left is redacted block by block.
-_ROUNDS = 3
-_BLOCK = 256  # characters; more than any number and its context
-_EDGE = 48  # this near to a cut, a part may look like a whole
-
-
-def redact(text: str) -> str:
+def redact(text: str, country: str | None = None, *, names: bool = True) -> str:
     """`text` with `[email]`, `[phone]`, `[card]` ... for its personal data; idempotent.
 
-    Raises TooSlow within a time limit.
+    country: of the brand ("GB"), for numbers as they are written there. names: whether the names of
+    people who introduce themselves or sign are replaced, too. Raises TooSlow within a time limit.
     """
-    for _ in range(_ROUNDS):
-        spans = find(text)
-        if not spans:
-            return text
-        text = _replaced(text, spans)
-    return _by_blocks(text) if find(text) else text
+    return _replaced(text, find(text, country, names=names))
 
 
-def _by_blocks(text: str) -> str:
-    """Each block is redacted until nothing is left in it, with the end of what is before it."""
-    done: list[str] = []
-    window = ""
-    for start in range(0, len(text), _BLOCK):
-        window += text[start : start + _BLOCK]
-        is_last = start + _BLOCK >= len(text)
-        while spans := _uncut(window, is_first=not done, is_last=is_last):
-            window = _replaced(window, spans)
-        cut = max(0, len(window) - _BLOCK)
-        if cut and not is_last:
-            done.append(window[:cut])
-            window = window[cut:]
-    return "".join([*done, window])
+def redact_turns(
+    turns: Sequence[str], country: str | None = None, *, names: bool = True
+) -> list[str]:
+    """The turns of a call, redacted as one text: a number may be told in two of them."""
+    spans = find("\n".join(turns), country, names=names)
+    parts, at = [], 0
+    for turn in turns:
+        end = at + len(turn)
+        within = [
+            Span(max(span.start, at) - at, min(span.end, end) - at, span.kind)
+            for span in spans
+            if span.start < end and at < span.end
+        ]
+        parts.append(_replaced(turn, within))
+        at = end + 1
+    return parts
 
 
-def _uncut(window: str, is_first: bool, is_last: bool) -> list[Span]:
-    """The personal data in a part of a text that is not at a cut. is_first: it begins the text."""
-    first = 0 if is_first else _EDGE
-    last = len(window) if is_last else len(window) - _EDGE
-    return [span for span in find(window) if first <= span.start and span.end <= last]
-
-
-def find(text: str) -> list[Span]:
-    """The personal data in `text`, in order, without overlaps.
-
-    Spans that overlap are one span, of the more certain kind.
-    """
+def find(text: str, country: str | None = None, *, names: bool = True) -> list[Span]:
+    """The personal data in `text`, in order, without overlaps."""
     spans: list[Span] = []
-    for kind, sign, search in _KINDS:
+    text = without_placeholders(text, KINDS)
+    lower = text.lower()
+    for kind, sign, search in _SEARCHES if has_spoken_digits(lower) else _OF_WHAT_IS_WRITTEN:
         check()
-        if sign.search(text):
-            spans += [Span(start, end, kind) for start, end in search(text)]
-    apart: list[Span] = []
-    for span in sorted(spans):
-        if apart and span.start < apart[-1].end:
-            span = _joined(apart.pop(), span)
-        apart.append(span)
+        if (names or kind != "name") and (sign is None or sign.search(lower)):
+            places = _apart(search(text, country))
+            spans += [Span(start, end, kind) for start, end in places]
+            if places:
+                text = masked(text, places)
+                lower = text.lower()
+    return sorted(spans)
+
+
+def _apart(places: Iterator[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The places in order; those that overlap are one."""
+    apart: list[tuple[int, int]] = []
+    for start, end in sorted(places):
+        if apart and start < apart[-1][1]:
+            start, end = apart[-1][0], max(apart.pop()[1], end)
+        apart.append((start, end))
     return apart
-
-
-def _joined(first: Span, second: Span) -> Span:
-    kind = min(first.kind, second.kind, key=_RANK.__getitem__)
-    return Span(first.start, max(first.end, second.end), kind)
 
 
 def _replaced(text: str, spans: list[Span]) -> str:
@@ -98,24 +89,54 @@ def _replaced(text: str, spans: list[Span]) -> str:
     return "".join([*parts, text[at:]])
 
 
-# Most texts hold nothing, which these show at once.
+# Most texts hold nothing, which these show at once. They read a text in small letters.
 _DIGIT = re.compile(r"\d")
+_FOUR_DIGITS = re.compile(r"\d(?:\D{0,3}\d){3}")
+_FOUR_IN_A_CODE = re.compile(r"\d{4}[a-z]|\d(?:\D{0,3}\d){5}")
 _SEVEN_DIGITS = re.compile(r"\d(?:\D{0,3}\d){6}")
-_EMAIL = re.compile(r"\w ?@ ?\w| dot |[(\[{] ?dot", re.IGNORECASE)
-_BOOKING = re.compile(r"pnr|booking|reserv|conf|locator|ticket|res ?#", re.IGNORECASE)
+_PLUS = re.compile(r"[+＋] ?\(?\d")
+_TWO_HALVES = re.compile(r"\d(?:\D{0,3}\d){3}[^\d\n:]{0,20}[\n:][^\d]{0,40}\d")
+_IN_WORDS = re.compile(r"[^\W\d_]")
+_BOOKING = re.compile(r"pnr|booking|reserv|conf|locator|ticket|res ?#|(?:my|our) (?:code|ref)")
+_SECRET = re.compile(
+    r"pass(?:word|code|phrase|wort)|pwd|pin|kennwort|mot de passe|contrase|senha|wachtwoord"
+    r"|has[łl]o|l[öo]senord|one[ -]time|otp|tan|memorable"
+)
+_BANK = re.compile(r"sort|s/c|routing|aba|bsb|blz|bankl")
+_PASSPORT = re.compile(r"passp|reisep|passeport|pasap|passap|paspo|paszp|green card")
+_LICENCE = re.compile(r"licen[cs]e|f[uü]hrers|permis|carnet|patente|rijbew|cnh")
+_PLATE = re.compile(r"plate|car reg|kennz")
+_DEVICE = re.compile(r"imei|meid|iccid|imsi")
+_BORN = re.compile(r"dob|d\.o\.b|birth|born|geb|née?|naiss|nac|nasc|nat[oa]|urodz|född|født")
 
+_Search = Callable[[str, str | None], Iterator[tuple[int, int]]]
 # kind, sign that it may be there at all, search; the most certain first.
-_KINDS: list[tuple[str, re.Pattern[str], Callable[[str], Iterator[tuple[int, int]]]]] = [
-    ("email", _EMAIL, proven.emails),
+_SEARCHES: tuple[tuple[str, re.Pattern[str] | None, _Search], ...] = (
+    ("email", emails.SIGN, emails.emails),
+    ("secret", _SECRET, codes.secrets),
     ("iban", _SEVEN_DIGITS, proven.ibans),
-    ("card", _SEVEN_DIGITS, proven.cards),
-    ("ssn", _SEVEN_DIGITS, codes.social_security_numbers),
+    ("card", _SEVEN_DIGITS, cards.cards),
+    ("card", _IN_WORDS, cards.spoken_cards),
+    ("card", cards.CODE_SIGN, cards.card_codes),
+    ("ssn", _SEVEN_DIGITS, papers.social_security_numbers),
+    ("national", _FOUR_IN_A_CODE, nationals.national_numbers),
     ("booking", _BOOKING, codes.bookings),
-    ("account", _DIGIT, codes.accounts),
-    ("passport", _DIGIT, codes.passports),
-    ("dob", _DIGIT, codes.dates_of_birth),
+    ("bank", _BANK, codes.bank_codes),
+    ("account", _FOUR_DIGITS, codes.accounts),
+    ("passport", _PASSPORT, papers.passports),
+    ("licence", _LICENCE, papers.licences),
+    ("plate", _PLATE, papers.plates),
+    ("device", _DEVICE, papers.devices),
+    ("dob", _BORN, papers.dates_of_birth),
     ("ip", _DIGIT, proven.ips),
+    ("phone", _PLUS, phones.phones_abroad),
+    ("phone", _TWO_HALVES, phones.phones_in_halves),
     ("phone", _SEVEN_DIGITS, phones.phones),
+    ("phone", _IN_WORDS, phones.spoken_phones),
     ("address", _DIGIT, addresses.addresses),
-]
-_RANK = {kind: rank for rank, (kind, _, _) in enumerate(_KINDS)}
+    ("name", None, people.names),
+)
+_OF_WHAT_IS_WRITTEN = tuple(row for row in _SEARCHES if row[1] is not _IN_WORDS)
+
+# The kinds of personal data: what a placeholder may say, as in "[phone]".
+KINDS = tuple(dict.fromkeys(kind for kind, _, _ in _SEARCHES))

@@ -67,6 +67,11 @@ class Brand:
     hours: tuple[Shift, ...] = ()
     automatic: Automatic | None = None
 
+    @property
+    def country(self) -> str | None:
+        """Of its locale: "GB" of "en-GB"; None where that names none."""
+        return self.locale.partition("-")[2] or None
+
     def listens_on(self, network: str | None) -> bool:
         return network is None or not self.networks or network in self.networks
 

@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     )
     llm_input_price: float = Field(0.0, ge=0, description="dollars a million tokens that go in")
     llm_output_price: float = Field(0.0, ge=0, description="dollars a million tokens that come out")
+    keep_names: bool = Field(
+        False, description="store the names of people who introduce themselves or sign, unredacted"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="how much the logs tell"
     )

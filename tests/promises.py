@@ -70,6 +70,7 @@ PROMISES = {
         "unit/test_tickets",
         "unit/test_brands",
         "unit/test_redact",
+        "unit/test_personal",
     ),
     "bursts, alerts, incidents": (
         "integration/test_alert_messages",

@@ -29,7 +29,7 @@ _LINE = re.compile(
     rf"{_NOT_WITHIN}(?:{_UNIT},? )?\d{{1,5}}[A-Za-z]?,? {{1,2}}"
     rf"(?P<name>{_NAME}(?: {_NAME}){{0,3}}) (?:{_STREET}|{_AFTER_A_NAME})(?!\w){_DOT}"
     rf"(?: (?:[NS][EW]?|[EW])(?!\w))?(?:,? {_UNIT}(?!\w))?(?:,? (?:{_CITY},? )?"
-    rf"(?:{_POSTCODE}|(?:{_STATE},? )?\d{{5}}(?:-\d{{4}})?|{_STATE}(?=[^\w\s]|[\r\n]|\Z))(?!\w))?"
+    rf"(?:{_POSTCODE}|(?:{_STATE},? )?\d{{5}}(?:-\d{{4}})?|{_STATE}(?=[^\w\s]|\Z))(?!\w))?"
 )
 _LOWER_CASE_LINE = re.compile(
     rf"{_NOT_WITHIN}\d{{1,5}}[a-z]? (?P<name>[\w'’.\-]{{2,25}}(?: [\w'’.\-]{{2,25}}){{0,2}}) "
@@ -37,7 +37,7 @@ _LOWER_CASE_LINE = re.compile(
 )
 _ADDRESS_CONTEXT = re.compile(
     r"(?<!\w)(?:live|lives|living|address|addr|deliver(?:ed|y)?|ship(?:ped)?|send|sent|moved|house"
-    r"|home|located|resident)(?!\w)[^\d\n]{0,25}\n?\Z",
+    r"|home|located|resident)(?!\w)[^\d\n\ue000]{0,25}\Z",
     re.IGNORECASE,
 )
 _NO_NAME = frozenset(
@@ -56,13 +56,18 @@ _ELSEWHERE = re.compile(
     r"(?:,? \d{5} [^\W\d_]{2,25})?"
     r"|\d{1,4}(?: ?bis)?,? (?i:rue|avenue|boulevard|place|chemin|impasse|allée|quai)"
     rf" (?:(?:de|du|des|la|le|les) |[ld]['’]){{0,3}}{_CAPITALISED}(?:,? \d{{5}} {_CAPITALISED})?"
-    r"|(?:Calle|Avenida|Avda\.?|Via|Viale|Piazza|Plaza|Corso|Rua) "
+    r"|(?:[Cc]alle|C/|[Aa]venida|[Aa]vda\.?|[Vv]ia|[Vv]iale|[Pp]iazza|[Pp]laza|[Pp]aseo"
+    r"|[Cc]orso|[Rr]ua|[Uu]l\.) "
     r"(?:(?:de|del|la|las|los|da|do|dei|della) ){0,2}"
-    rf"{_CAPITALISED},? \d{{1,3}})(?!\w)"
+    rf"{_CAPITALISED},? (?:n[º°.] ?)?\d{{1,4}}[a-zA-Z]?(?:,? (?:\d{{5}}(?:-\d{{3}})?"
+    rf"|\d\d-\d{{3}}) {_CAPITALISED})?"
+    r"|[A-ZÅÄÖ][\w\-]{2,25}(?:straat|laan|gracht|plein|dijk|gade|gatan|vägen|vej|veien|katu|tie) "
+    rf"\d{{1,4}}(?: ?[a-zA-Z](?!\w))?(?:,? (?:\d{{4}} ?[A-Z]{{2}}|\d{{3}} ?\d\d"
+    rf"|\d{{4}}) {_CAPITALISED})?)(?!\w)"
 )
 
 
-def addresses(text: str) -> Iterator[tuple[int, int]]:
+def addresses(text: str, country: str | None = None) -> Iterator[tuple[int, int]]:
     for match in _LINE.finditer(text):
         if _names_a_street(match["name"]):
             yield match.span()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from stream.settings import Settings
 if TYPE_CHECKING:
     from models.artifact import Artifact
     from models.registry import Registry
+    from stream.brands import Brands
     from stream.triage.judgement import Judge
 
 
@@ -74,10 +76,18 @@ def load_brands(settings: Settings) -> brands_file.Brands:
 
 def load_judge(settings: Settings, analyzer: Any = None) -> Judge:
     """The judgement of the stream by the local model. analyzer: where it is loaded."""
+    analyzer = analyzer or load_analyzer(settings)
+    return judge_with(settings, analyzer, load_brands(settings))
+
+
+def judge_with(settings: Settings, analyzer: Any, brands: Brands) -> Judge:
+    """The judgement by an analyzer, redacted as the settings say."""
+    from models.redact import redact_turns
     from stream.triage.judgement import Judge
 
-    analyzer = analyzer or load_analyzer(settings)
-    return Judge(analyzer, load_brands(settings), load_calls(settings, analyzer, whole=True))
+    calls = load_calls(settings, analyzer, whole=True)
+    redact = partial(redact_turns, names=not settings.keep_names)
+    return Judge(analyzer, brands, calls, redact=redact)
 
 
 def load_replier(settings: Settings) -> Any:

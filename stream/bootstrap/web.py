@@ -11,7 +11,7 @@ from functools import cache
 from connectors.webhook import load_hooks
 from stream.accounts.api_keys import ApiKeys
 from stream.accounts.users import SETUP_MINUTES
-from stream.bootstrap.loading import artifact_in_use, load_backend, load_calls, load_replier
+from stream.bootstrap.loading import artifact_in_use, judge_with, load_backend, load_replier
 from stream.bootstrap.parts import Parts
 from stream.brands import Brands
 from stream.errors import UserError
@@ -19,7 +19,6 @@ from stream.incidents.answers import Write
 from stream.monitor.records import TrainingMix
 from stream.postgres.database import open_engine
 from stream.settings import Settings
-from stream.triage.judgement import Judge
 from stream.web.api.model import Model, reader
 from stream.web.app import Api, create_web
 from stream.web.auth.keyring import KeyRing
@@ -105,7 +104,7 @@ def _load_model(settings: Settings) -> Model:
     concurrency = 1 if settings.backend == "llm" else settings.threads
     analyzer = load_backend(settings, threads=1)
     # Nobody's messages: without brands, nobody's own account is among them.
-    judge = Judge(analyzer, Brands(()), load_calls(settings, analyzer, whole=True))
+    judge = judge_with(settings, analyzer, Brands(()))
     read = reader(judge, analyzer.version)
     artifact = artifact_in_use(settings)
     mix = TrainingMix(artifact.version, artifact.mix.get("sentiment", {}))

@@ -24,7 +24,7 @@ from stream.app import create_app
 from stream.bootstrap.alerts import SEND_EVERY, judge_bursts, notifier
 from stream.bootstrap.duties import answering, eventually, every, running_app, until_one_ends
 from stream.bootstrap.llm import watch_llm
-from stream.bootstrap.loading import load_backend, load_brands, load_calls, replier_folder
+from stream.bootstrap.loading import judge_with, load_backend, load_brands, replier_folder
 from stream.bootstrap.parts import Parts, Stores, ensure_migrated, parts
 from stream.bursts.evaluator import BurstJudge
 from stream.desk.working_hours import set_clocks
@@ -44,7 +44,6 @@ from stream.replies.outbox import Outbox
 from stream.replies.replier_process import ReplierProcess
 from stream.replies.store import Replies
 from stream.settings import Settings
-from stream.triage.judgement import Judge
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
         )
         stores = await stack.enter_async_context(running.store())
         pipeline = Pipeline(
-            judge=Judge(analyzer, brands, load_calls(settings, analyzer, whole=True)),
+            judge=judge_with(settings, analyzer, brands),
             store=stores.events,
             dead_letters=stores.dead_letters,
             publish=publisher.publish,

@@ -55,7 +55,7 @@ def draft(
     replier = load_replier(settings)
     if text == "-":
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
-    redacted = redact(text)
+    redacted = redact(text, names=not settings.keep_names)
     analysis = load_analyzer(settings)([redacted])[0]
     if analysis.abstained:  # as in the stream: a person answers what the model cannot read
         raise UserError(f"no draft: {_UNREAD[analysis.why or 'strange']}")

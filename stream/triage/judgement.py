@@ -8,6 +8,7 @@ where a step fails, or takes more time than one message may, the event is judged
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from models.analysis import Analysis
 from models.calls.analyzer import CallReader, customer_text
 from models.calls.sides import Utterance, sided
 from models.language import detect
-from models.redact import redact
+from models.redact import redact_turns
 from models.time_limit import limited
 from stream.brands import Brands
 from stream.errors import where
@@ -28,7 +29,9 @@ from stream.triage.ticket import Step
 log = logging.getLogger(__name__)
 
 Analyze = Callable[[Sequence[str], Sequence[str | None]], Sequence[Analysis]]
-Redact = Callable[[str], str]
+# texts that belong together, as the turns of a call, and the country of their brand
+Redact = Callable[[Sequence[str], str | None], Sequence[str]]
+_DIGIT = re.compile(r"\d")
 Turn = tuple[str, str]  # text, language
 T = TypeVar("T")
 R = TypeVar("R")
@@ -81,7 +84,7 @@ class Judge:
         brands: Brands,
         calls: CallReader | None = None,
         *,
-        redact: Redact = redact,
+        redact: Redact = redact_turns,
     ) -> None:
         """calls: reads calls with a head of its own; None leaves their outcome open."""
         self._analyze = analyze
@@ -133,13 +136,14 @@ class Judge:
         failed: Step | None = None
         text, call, trimmed = "", None, None
         try:
+            country = self._country(event)
             if isinstance(event, Transcript):
-                call = tuple(utterances(event, self._redact))
+                call = tuple(utterances(event, self._redact, country))
                 text = customer_text(call)
             else:
-                text = self._redact(written(event))
+                [text] = self._redact([written(event)], country)
             if isinstance(event, Complaint) and event.trimmed:
-                trimmed = self._redact(event.trimmed)
+                [trimmed] = self._redact([event.trimmed], country)
         except Exception as error:
             # Whatever it is, the event is stored; its text is not, for it may hold personal data.
             failed = _failure(event, "redact", error)
@@ -152,6 +156,20 @@ class Judge:
         except Exception as error:
             failed = failed or _failure(event, "brand", error)
         return Reading(event, text, brand, call, failed, trimmed)
+
+    def _country(self, event: TextEvent) -> str | None:
+        """The country of the brand that the words are about: numbers are written as there."""
+        words = event.turns if isinstance(event, Transcript) else [event]
+        text = "\n".join(turn.text for turn in words)
+        if not _DIGIT.search(text):
+            return None
+        try:
+            name = event.brand or self._brands.find(text, event.author, event.network)
+            brand = self._brands.get(name) if name else None
+        except Exception:
+            # It fails again where the brand is decided, which says so; redaction does without it.
+            return None
+        return brand.country if brand else None
 
     def _directed(self, event: TextEvent) -> TextEvent:
         """The words of a brand's own account are outbound, also when the source did not know."""
@@ -182,12 +200,18 @@ def written(event: TextEvent) -> str:
     return f"{title}\n{event.text}" if title else event.text
 
 
-def utterances(call: Transcript, redact: Redact = redact) -> list[Utterance]:
+def utterances(
+    call: Transcript, redact: Redact = redact_turns, country: str | None = None
+) -> list[Utterance]:
     """The turns without personal data, with the customer's side found where the source does not
-    tell it.
+    tell it. A number may be told in two turns: they are redacted together.
     """
+    texts = redact([turn.text for turn in call.turns], country)
     return sided(
-        [Utterance(turn.speaker, redact(turn.text), turn.name, turn.at) for turn in call.turns]
+        [
+            Utterance(turn.speaker, text, turn.name, turn.at)
+            for turn, text in zip(call.turns, texts, strict=True)
+        ]
     )
 
 

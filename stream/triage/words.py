@@ -1,7 +1,9 @@
 """The plain words of a text and where they stand: lower case, contractions spelt out.
 
-Handles become "@", hashtags "_" (which no phrase asks for), ends of sentences "." or "?". A number
-before a unit of time, age, heat or length is a measure ("~68" degrees, "~3" days), not an amount.
+Contractions are read with or without their apostrophe. Emoji of anger and disgust are the word that
+they mean. Handles become "@", hashtags "_" (which no phrase asks for), ends of sentences "." or
+"?". A number before a unit of time, age, heat or length is a measure ("~68" degrees, "~3" days),
+not an amount.
 """
 
 from __future__ import annotations
@@ -15,9 +17,17 @@ ABBREVIATION = "^"
 _CACHED_WORDS = 1 << 16
 _LONGEST_CACHED = 40  # letters: nobody's word; longer ones are read anew each time
 
+# What a face says plainly. Faces that mean as much with joy as without (tears) are none of these.
+_EMOJI = {
+    **dict.fromkeys("🤬😡😠😤👿🖕", "angry"),
+    **dict.fromkeys("💩👎", "awful"),
+    **dict.fromkeys("🤮🤢", "disgusting"),
+    **dict.fromkeys("😞😒🙄🙁☹", "disappointed"),
+}
 _TOKEN = re.compile(
     r"(?P<url>https?://\S+|www\.\S+)|(?P<word>[^\W\d_]&[^\W\d_]\b|[^\W\d_][^\W_]*(?:['’ʼ`][^\W_]+)*)"
     r"|(?P<number>\d+(?:[.,:]\d+)*)|(?P<handle>@\w+)|(?P<tag>#\w+)|(?P<stop>[.!?;\n\r…]+)"
+    rf"|(?P<emoji>[{''.join(_EMOJI)}])"
     r"|(?P<pause>[,:()–—]|(?<=\s)-+(?=\s)|--+)|(?P<sign>[$£€%°])"
 )
 _FIXED = {"url": "url", "handle": "@", "pause": ",", "tag": "_"}
@@ -30,7 +40,11 @@ _SPELT_OUT = {
     "isnt": "is not", "arent": "are not", "wasnt": "was not", "werent": "were not",
     "havent": "have not", "hasnt": "has not", "hadnt": "had not", "wouldnt": "would not",
     "couldnt": "could not", "shouldnt": "should not", "aint": "is not", "ain't": "is not",
-    "shan't": "will not", "im": "i am", "ive": "i have", "youre": "you are",
+    "shan't": "will not", "nt": "not", "dnt": "do not", "dosnt": "does not", "dint": "did not",
+    "mustnt": "must not", "neednt": "need not", "mightnt": "might not", "havnt": "have not",
+    "hvnt": "have not", "cudnt": "could not", "wudnt": "would not", "shudnt": "should not",
+    "cnt": "can not", "donot": "do not", "didnot": "did not",
+    "im": "i am", "ive": "i have", "youre": "you are",
     "theyre": "they are", "youve": "you have", "thats": "that is", "whats": "what is",
     "wheres": "where is", "hows": "how is", "theres": "there is", "let's": "let us",
     "shes": "she is", "hes": "he is", "someones": "someone is", "somebodys": "somebody is",
@@ -125,6 +139,8 @@ def plain_word(word: str) -> str:
 
 
 def _plain_sign(kind: str, token: str) -> str:
+    if kind == "emoji":
+        return _EMOJI[token]
     if kind == "stop":
         return "?" if "?" in token else "."
     if kind == "sign":

@@ -460,3 +460,29 @@ HALVES = {
 )
 def test_a_text_of_the_largest_size_is_read(unit: str) -> None:
     thesaurus().find(unit * (256 * 1024 // len(unit)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am not happy", "I am nt happy", "I am n't happy", "he isnt happy", "they arent happy",
+        "it doesnt work", "it dosnt work", "it dont work", "it dnt work", "it aint working",
+        "it wont load", "I cant login", "I cnt login", "it hasnt arrived", "it havnt arrived",
+    ],
+)  # fmt: skip
+def test_a_negation_counts_with_and_without_its_apostrophe(text):
+    assert "grievance" in thesaurus().find(text)
+
+
+@pytest.mark.parametrize("word", ["isnt", "aint", "is nt", "isn't", "was nt"])
+def test_a_negation_without_its_apostrophe_takes_a_cue_its_meaning(word):
+    assert "danger" not in thesaurus().find(f"there {word} smoke in the kitchen")
+    assert "danger" in thesaurus().find("there is smoke in the kitchen")
+
+
+@pytest.mark.parametrize("emoji", ["🤬", "😡", "😠", "🖕", "🖕🏽", "💩", "👎", "🤮", "🙄"])
+def test_emoji_of_anger_and_disgust_are_what_they_mean(emoji):
+    [cue, *_] = thesaurus().find(f"two hours {emoji}")["grievance"]
+
+    assert cue.quote in emoji  # the reason is told in the customer's own sign
+    assert "grievance" not in thesaurus().find("two hours 😂 😭 👍 ❤️")

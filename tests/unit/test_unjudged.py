@@ -13,7 +13,7 @@ from fakes import NOON, MemoryStore, Published, message, sentiment_of_length, tw
 from connectors.events import Transcript, Turn
 from models import time_limit
 from models.analysis import Analysis
-from models.redact import redact
+from models.redact import redact_turns
 from stream.brands import Brand, Brands
 from stream.errors import DatabaseAway
 from stream.observe.health import Health
@@ -36,10 +36,10 @@ def breaks_on_poison(
     return sentiment_of_length(texts)
 
 
-def breaking_redact(text: str) -> str:
-    if "poison" in text:
-        raise RecursionError(text)
-    return redact(text)
+def breaking_redact(texts: Sequence[str], country: str | None) -> list[str]:
+    if any("poison" in text for text in texts):
+        raise RecursionError(texts)
+    return redact_turns(texts, country)
 
 
 def judge(**parts: object) -> Judge:
