@@ -51,6 +51,9 @@ PROMISES = {
     ),
     "triage": (
         "unit/test_triage*",
+        "unit/test_calls_weighed",
+        "unit/test_preview",
+        "*/test_priority_by_hand",
         "unit/test_any_text",
         "unit/test_one_judgement",
         "integration/test_settled",

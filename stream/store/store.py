@@ -19,7 +19,7 @@ from stream.records import AlertRecord, AnalysisRecord, TicketRecord, WithdrawnT
 from stream.store import alarms as alarm_store
 from stream.store import events as event_store
 from stream.store import tickets as ticket_store
-from stream.store.changes import Change, change
+from stream.store.changes import WEIGHED_BY_PEOPLE, Change, change
 from stream.store.rows import event_row, message
 from stream.triage.fold import Failure, Fold, fold, fold_surely
 from stream.triage.judgement import Judgement
@@ -125,7 +125,8 @@ class Store:
             lost = [id for id, row in last.items() if row["kind"] != "withdrawn"]
             people = await ticket_store.set_by_people(connection, lost)
             last |= {
-                id: {**last[id], "unsettled_at": people[id].get("unsettled_at")} for id in lost
+                id: {**last[id], **{name: people[id].get(name) for name in WEIGHED_BY_PEOPLE}}
+                for id in lost
             }
             changes, failures = self._refold(histories, tickets, last, ())
             _log(failures)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stream.triage.by_model import by_model
+from stream.triage.calls import weight_of_turns
 from stream.triage.cues import Cue, thesaurus
 from stream.triage.points import (
     ALONE,
@@ -14,10 +15,12 @@ from stream.triage.points import (
     COMPLAINS,
     ENOUGH,
     HARM,
+    LEVELS,
     NEEDED,
     PASSAGE,
     SERVICE,
 )
+from stream.triage.sums import total
 from stream.triage.ticket import Factor, Message
 
 COMPLAINTS = ("grievance", "unanswered", "money")  # the groups of cues that are words of complaint
@@ -32,11 +35,15 @@ _LETTERS = re.compile(r"[^\W\d_]")
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A customer's message and the cues in it, by group. factors: by the heads of triage."""
+    """A customer's message and the cues in it, by group. factors: by the heads of triage.
+
+    turn_factors: of a call, the same of its most urgent turn.
+    """
 
     message: Message
     cues: Mapping[str, tuple[Cue, ...]]
     factors: tuple[Factor, ...] = ()
+    turn_factors: tuple[Factor, ...] = ()
 
     def has(self, *groups: str) -> bool:
         return any(group in self.cues for group in groups)
@@ -95,7 +102,7 @@ class Inbound:
             return False
         call = self.message.call
         if call is not None and (call.outcome is not None or not call.complete):
-            return not self.message.text or self._is_on_its_way
+            return not self.message.text or (self._is_on_its_way and not self.tells_harm)
         if self._is_noise:
             return True
         if self.is_read:
@@ -115,6 +122,25 @@ class Inbound:
         if call.complete:
             return call.outcome == "resolved" and self.message.sentiment != "negative"
         return call.soured is None
+
+    @property
+    def tells_harm(self) -> bool:
+        """Whether a caller tells of harm that a person must see within minutes."""
+        return total(self.turn_factors) >= LEVELS[0][1]
+
+    @property
+    def is_dealt_with(self) -> bool:
+        """A call that ended well."""
+        call = self.message.call
+        return call is not None and call.complete and self._is_on_its_way
+
+    @property
+    def is_over(self) -> bool:
+        """A call that has ended, and whose caller kept their patience: its words alone are no
+        reason to hurry.
+        """
+        call = self.message.call
+        return call is not None and call.complete and call.soured is None
 
     @property
     def _is_noise(self) -> bool:
@@ -151,4 +177,5 @@ def read(message: Message) -> Inbound:
     """The message with its cues; without any where it could not be searched or weighed before."""
     is_searched = message.failed not in ("cues", "fold")
     cues = thesaurus().find(message.text) if is_searched else {}
-    return Inbound(message, cues, tuple(by_model(message, cues)))
+    turn_factors = weight_of_turns(message) if is_searched and message.call is not None else []
+    return Inbound(message, cues, tuple(by_model(message, cues)), tuple(turn_factors))
