@@ -71,6 +71,7 @@ PROMISES = {
         "integration/test_incidents",
         "integration/test_sinks",
         "unit/test_alert_grouping",
+        "unit/test_burst_words",
         "unit/test_bursts",
         "unit/test_drift",
         "unit/test_incidents",

@@ -149,11 +149,9 @@ def alert_line(alert: Any) -> Text:
     style = "bold red" if alert.severity >= 8 else "red"
     brand = alert.brand or "no brand"
     if alert.kind == "burst":
-        evidence = alert.evidence
-        text = (
-            f"{brand}: {evidence['negative']} negative messages where"
-            f" {evidence['expected']:g} were usual, mostly about {alert.topic or 'other'}"
-        )
+        from stream.alerts.burst_words import sentence
+
+        text = f"{brand}: {sentence(alert)}"
     elif alert.kind == "p1":
         text = f"{brand}: P1 ticket {alert.ticket_id}"
     else:
