@@ -40,6 +40,7 @@ PROMISES = {
         "acceptance/test_console",
         "acceptance/test_first_start",
         "unit/test_demo_day",
+        "unit/test_first_commands",
     ),
     "store and SQL": (
         "integration/test_desk_sql",
