@@ -80,11 +80,22 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class GraveTurn:
+    """One of the customer's turns as triage weighs it: read alone, as a message of its own."""
+
+    turn: int  # of all turns, from 0
+    words: str
+    urgency: Urgency | None
+    alarm: float | None
+    need: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """The facts of a call that no single text has. outcome: None where no head decides it.
 
     soured: the turn at which the tension was too much for the first time, and its words; None when
-    it never was.
+    it never was. gravest: the customer's most urgent turns, the most urgent first.
     """
 
     turns: int
@@ -93,6 +104,7 @@ class Call:
     trajectory: tuple[Moment, ...]
     soured: Moment | None = None
     soured_words: str | None = None
+    gravest: tuple[GraveTurn, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         soured = self.soured

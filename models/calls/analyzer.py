@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models.analysis import (
     Analysis,
     Call,
+    GraveTurn,
     Moment,
     Outcome,
     OutcomeLabel,
@@ -30,6 +31,7 @@ from models.calls.head import Floats, Head, SideTurns, features, load_head, side
 from models.calls.sides import Utterance, sided
 from models.language import detect
 from models.taxonomy.classifier import OTHER
+from models.urgency import LEVELS
 
 ReadTexts = Callable[[Sequence[str], Sequence[str | None]], Sequence[Analysis]]
 
@@ -39,6 +41,7 @@ ReadTexts = Callable[[Sequence[str], Sequence[str | None]], Sequence[Analysis]]
 CALM_WORDS, ANGRY_WORDS = 0.4, 1.2
 NEWS = 0.4  # share of the latest turn
 SOUR = 0.5
+GRAVEST = 3  # turns of a call that are weighed as messages of their own
 SHORT = 3  # words; "okay" and "thank you" do not show how a customer feels about the matter
 # Groups of cues whose words show an outcome, the clearest first
 _CLEAR_GROUPS: Mapping[tuple[OutcomeLabel, str], tuple[str, ...]] = {
@@ -148,6 +151,7 @@ class CallReader:
             trajectory=tuple(trajectory),
             soured=soured,
             soured_words=None if soured is None else call[soured.turn].text,
+            gravest=_gravest(customer),
         )
 
     def _recall(self, place: int, turn: Utterance, language: str) -> _ReadTurn:
@@ -239,6 +243,28 @@ def call_reader(analyzer: Analyzer, folder: Path, *, whole: bool = False) -> Cal
 def customer_text(call: Sequence[Utterance]) -> str:
     """The customer's side, a turn a line."""
     return "\n".join(turn.text for turn in call if turn.speaker == "customer")
+
+
+def _gravest(customer: Sequence[_ReadTurn]) -> tuple[GraveTurn, ...]:
+    """The most urgent turns. A few words ("bye", "okay") are not weighed without the others."""
+    wordy = [read for read in customer if len(read.turn.text.split()) >= SHORT]
+    return tuple(
+        GraveTurn(
+            read.place,
+            read.turn.text,
+            read.analysis.urgency,
+            read.analysis.alarm,
+            read.analysis.need,
+        )
+        for read in sorted(wordy, key=_gravity, reverse=True)[:GRAVEST]
+    )
+
+
+def _gravity(read: _ReadTurn) -> tuple[float, ...]:
+    analysis = read.analysis
+    levels = (0.0,) * len(LEVELS) if analysis.urgency is None else analysis.urgency.levels[::-1]
+    alarm = -1.0 if analysis.alarm is None else analysis.alarm
+    return (*levels, alarm, analysis.dissatisfaction or 0.0)
 
 
 def _unhappiness(analysis: Analysis) -> float:

@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from connectors.base import NotSent, SentUnknown
 from connectors.notices import Notice, Sink
+from stream.alerts.burst_words import duration, over, sentence
 from stream.alerts.deliveries import Deliveries, Due
 from stream.alerts.routing import Route
 from stream.alerts.store import Alerts
@@ -233,10 +234,7 @@ def title(alert: AlertRecord, *, recovered: bool = False) -> str:
         budget = float(evidence.get("budget_dollars", 0))
         network = evidence.get("network", "a network")
         return f"{brand}: ${spent:.2f} of ${budget:.2f} are spent on {network} today"
-    if recovered:
-        return f"{brand}: the burst of negative messages{about} is over"
-    usual = f"{evidence.get('expected', 0):g}"
-    return f"{brand}: {evidence.get('negative')} negative messages{about} where {usual} were usual"
+    return f"{brand}: {over(alert) if recovered else sentence(alert)}"
 
 
 def _title_of_p1(alert: AlertRecord, brand: str, about: str) -> str:
@@ -284,6 +282,7 @@ def facts(alert: AlertRecord, factors: Sequence[Mapping[str, Any]] = ()) -> list
 def _burst_facts(alert: AlertRecord) -> Iterator[tuple[str, str]]:
     if alert.peak_at:
         yield "Peak", f"{alert.peak_at:%H:%M} UTC"
+    yield "Duration", duration(alert)
     if alert.recovered_at and alert.ended_at:
         yield "Until", f"{alert.ended_at:%Y-%m-%d %H:%M} UTC"
     if words := alert.evidence.get("words"):

@@ -37,6 +37,7 @@ QUIET = REST * MINUTE  # a burst is over when so much time has passed without it
 _LEAD, _LONGEST = LEAD * MINUTE, LONGEST * MINUTE
 _REUSE = 600.0  # seconds that the counts of past weeks are not read again
 _USUAL_DAYS = timedelta(days=3)  # from which the usual words are
+MOST_TOPICS = 5  # of a burst, by how many of its messages are about them
 _MAX_TEXTS, _ENOUGH_TEXTS = 1000, 200
 # Weeks before and days after a judged minute must exist: a message may be dated in any year.
 _FIRST_DATE, _LAST_DATE = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -163,7 +164,7 @@ class BurstJudge:
             evidence={
                 "negative": burst.negative,
                 "expected": round(burst.expected, 1),
-                "topics": dict(list(burst.topics.items())[:5]),
+                "topics": dict(list(burst.topics.items())[:MOST_TOPICS]),
                 "words": words,
                 "examples": examples(messages, words),
             },

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from connectors.events import Deleted, Event, SourcedEvent
+from stream.alerts.burst_words import in_words, length
 from stream.bursts.counts import Cell
 from stream.bursts.detector import Burst, find_bursts
 from stream.bursts.distinctive_words import AuthoredText, distinctive_words, examples
-from stream.bursts.evaluator import MINUTE, traffic
+from stream.bursts.evaluator import MINUTE, MOST_TOPICS, traffic
 from stream.triage.judgement import Judgement
 
 HOUR = timedelta(hours=1)
@@ -115,6 +116,10 @@ def _brand(brand: str, messages: Sequence[Message], hours: int) -> dict[str, Any
                 "topic": burst.topic,
             }
             | _evidence(brand, negative, burst.start, burst.end + MINUTE)
+            | {
+                "topics": dict(list(burst.topics.items())[:MOST_TOPICS]),
+                "lasted": length(burst.start, burst.end),
+            }
             for burst in bursts
         ],
     }
@@ -183,10 +188,11 @@ def markdown(report: dict[str, Any], name: str) -> str:
         for burst in brand["bursts"]:
             when = f"{burst['start'][:16].replace('T', ' ')} to {burst['end'][11:16]}"
             words = _plain(", ".join(burst["words"])) or "no words of its own"
+            sentence = in_words(burst["negative"], burst["usual"], burst["topics"], burst["topic"])
             lines += [
                 "",
-                f"**{when}**, severity {burst['severity']}: {burst['negative']} negative messages "
-                f"where {burst['usual']:g} were usual, mostly about {burst['topic']} ({words}).",
+                f"**{when}** ({burst['lasted']}), severity {burst['severity']}: {sentence} "
+                f"({words}).",
             ]
             lines += [f"- `{_plain(text)}`" for text in burst["examples"]]
     return "\n".join(lines) + "\n"

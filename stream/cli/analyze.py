@@ -47,8 +47,11 @@ def analyze(
     ] = False,
     whole_conversation: Whole = False,
 ) -> None:
-    """What the model makes of texts, or of calls: one JSON object a line."""
+    """What the model makes of texts, or of calls: one JSON object a line. `ticket` is the priority
+    that the text would get, and why; null where it needs nobody.
+    """
     from stream.bootstrap.loading import load_backend
+    from stream.store.preview import preview_of
 
     if calls:
         analyze_calls(texts, model, whole_conversation)
@@ -60,7 +63,8 @@ def analyze(
     lines = _lines() if texts == ["-"] else iter(texts)
     while batch := list(islice(lines, 64)):
         for analysis in analyzer(batch):
-            line = json.dumps(analysis.as_json(), ensure_ascii=False)
+            payload = analysis.as_json() | {"ticket": preview_of(analysis)}
+            line = json.dumps(payload, ensure_ascii=False)
             # An argument that is no UTF-8 holds lone surrogates.
             print(line.encode("utf-8", "replace").decode())
         sys.stdout.flush()

@@ -42,6 +42,7 @@ def analyze_calls(paths: Sequence[str], model: Path | None, whole: bool) -> None
     """
     from stream.bootstrap.loading import load_calls
     from stream.cli.call_files import read_calls
+    from stream.store.preview import preview_of
 
     reader = load_calls(settings_with(model=model), whole=whole)
     bad_rows = BadRows()
@@ -51,6 +52,7 @@ def analyze_calls(paths: Sequence[str], model: Path | None, whole: bool) -> None
             payload = {"file": name} | analysis.as_json()
             if analysis.call is not None:
                 payload |= analysis.call.as_json()
+            payload["ticket"] = preview_of(analysis)
             line = json.dumps(payload, ensure_ascii=False)
             print(line.encode("utf-8", "replace").decode())
         sys.stdout.flush()

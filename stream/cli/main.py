@@ -41,6 +41,7 @@ from stream.cli import (
     train_complaints,
     train_triage,
 )
+from stream.cli.panels import group_help
 from stream.errors import BrokerAway, DatabaseAway, UserError
 
 # Errors that a person can put right: one line, exit code 2. Any other is a bug and shows its
@@ -122,6 +123,7 @@ def _join_lines(group: typer.Typer) -> None:
 
 
 _join_lines(app)
+group_help(app)
 
 
 def main(*, process_ends: bool = True) -> None:

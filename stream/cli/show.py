@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -157,11 +159,9 @@ def alert_line(alert: Any) -> Text:
     style = "bold red" if alert.severity >= 8 else "red"
     brand = alert.brand or "no brand"
     if alert.kind == "burst":
-        evidence = alert.evidence
-        text = (
-            f"{brand}: {evidence['negative']} negative messages where"
-            f" {evidence['expected']:g} were usual, mostly about {alert.topic or 'other'}"
-        )
+        from stream.alerts.burst_words import sentence
+
+        text = f"{brand}: {sentence(alert)}"
     elif alert.kind == "p1":
         text = f"{brand}: P1 ticket {alert.ticket_id}"
     else:
@@ -172,8 +172,21 @@ def alert_line(alert: Any) -> Text:
     return Text.assemble(("  ! ", style), plain(f"{when}  {text} (severity {alert.severity})"))
 
 
+def _activation() -> str | None:
+    """What makes `earshot` a command of this shell; None where it is one."""
+    if shutil.which("earshot") is not None:
+        return None
+    script = Path(sys.prefix) / "bin" / "activate"
+    if not script.exists():
+        return None
+    folder = Path.cwd()
+    return f". {script.relative_to(folder) if script.is_relative_to(folder) else script}"
+
+
 def next_steps(console: Console) -> None:
     console.print("\nGo on with", style="bold")
+    if activate := _activation():
+        console.print(Text.assemble("  ", (activate, "green"), "   once, in this shell"))
     for command, help in (
         ("earshot tickets --level P1", "the queue, with reasons"),
         ("earshot ticket show ID", "one ticket; claim and resolve do the rest"),

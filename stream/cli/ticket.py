@@ -1,4 +1,4 @@
-"""`earshot ticket`: show, claim, resolve and reopen one ticket of the queue."""
+"""`earshot ticket`: show, claim, resolve, reopen or prioritise one ticket of the queue."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 Id = Annotated[str, typer.Argument(help="The id that `earshot tickets` prints.")]
 
 ticket = typer.Typer(
-    no_args_is_help=True, help="One ticket of the queue: show, claim, resolve, reopen."
+    no_args_is_help=True, help="One ticket of the queue: show, claim, resolve, reopen, priority."
 )
 
 
@@ -83,10 +83,35 @@ def ticket_reopen(id: Id, by: By = None) -> None:
     _act(id, Reopen(), by)
 
 
+@ticket.command("priority")
+def ticket_priority(
+    id: Id,
+    level: Annotated[str, typer.Argument(help="P1, P2, P3 or P4; - for the conversation's own.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for colleagues and for training.")],
+    by: By = None,
+) -> None:
+    """Set the level by hand. It stays until a new message of the customer is more urgent, and is
+    kept as a label: `earshot export corrections --field level`.
+    """
+    from pydantic import ValidationError
+
+    from stream.cli.options import choice
+    from stream.desk.actions import LONGEST_REASON, Prioritise
+
+    name = choice("level", level, ("P1", "P2", "P3", "P4", "-"))
+    try:
+        action = Prioritise.model_validate(
+            {"level": None if name == "-" else name, "reason": reason}
+        )
+    except ValidationError:
+        raise UserError(f"--reason: 1 to {LONGEST_REASON} characters that say why") from None
+    _act(id, action, by)
+
+
 def _act(id: str, action: Action, by: str | None) -> None:
     row = _on_desk(lambda desk: desk.act(id, action, by or getpass.getuser()))
     owner = f"{row['owner']} has it" if row["owner"] else "nobody has it"
-    print(f"{row['id']} is {row['state']}; {owner}")
+    print(f"{row['id']} is {row['level']}, {row['state']}; {owner}")
 
 
 def _on_desk(work: Callable[[Desk], Awaitable[T]]) -> T:
@@ -116,8 +141,22 @@ def _lines(row: dict[str, Any]) -> list[Text]:
         lines += [
             Text(""),
             Text.assemble((f"{message['occurred_at']:%Y-%m-%d %H:%M}Z  ", "dim"), show.plain(side)),
-            show.plain(message["text"] or "(deleted)"),
+            *_words(message),
         ]
     for note in row["notes"]:
         lines += [Text(""), show.plain(f"note of {note['who']}: {note['text']}")]
+    return lines
+
+
+def _words(message: dict[str, Any]) -> list[Text]:
+    """What was said; of a call both sides, and where the caller lost patience."""
+    if not message["turns"]:
+        return [show.plain(message["text"] or "(deleted)")]
+    soured = ((message["scores"] or {}).get("call") or {}).get("soured")
+    lines: list[Text] = []
+    for place, turn in enumerate(message["turns"]):
+        if place == soured:
+            lines.append(Text("-- the caller loses patience --", style="red"))
+        speaker = "we" if turn["speaker"] == "agent" else turn["speaker"]
+        lines.append(Text.assemble((f"{speaker}: ", "dim"), show.plain(turn["text"])))
     return lines

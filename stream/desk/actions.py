@@ -10,10 +10,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from stream.records import Level
+from stream.triage import by_hand
 from stream.triage.settlement import weight_before
+from stream.triage.sums import total
 from stream.triage.ticket import Factor
 
 LONGEST_NOTE = 4000  # characters
+LONGEST_REASON = 300
 MOST_TAGS = 20
 LONGEST_SNOOZE = timedelta(days=366)
 _TAG = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -63,6 +67,18 @@ class Resolve(_Action):
     action: Literal["resolve"] = "resolve"
 
 
+class Prioritise(_Action):
+    """A level by hand, with the reason. It stays until a new message of the customer is more
+    urgent. null: what the conversation says again.
+    """
+
+    action: Literal["priority"] = "priority"
+    level: Level | None
+    reason: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_REASON)
+    ]
+
+
 class Reopen(_Action):
     """Back into the queue; a ticket that the customer settled, with all its weight."""
 
@@ -87,7 +103,8 @@ class Tag(_Action):
 
 
 Action = Annotated[
-    Claim | Assign | Wait | Snooze | Resolve | Reopen | Note | Tag, Field(discriminator="action")
+    Claim | Assign | Wait | Snooze | Resolve | Reopen | Prioritise | Note | Tag,
+    Field(discriminator="action"),
 ]
 
 
@@ -103,11 +120,11 @@ class Edit:
 def apply(ticket: Row, action: Action, actor: str, now: datetime) -> Edit | None:
     """The edit that the action comes to; None when the ticket is so already. Raises NotAllowed."""
     reason, target = _target(ticket, action, actor, now)
-    values = {name: value for name, value in target.items() if ticket[name] != value}
+    values = {name: value for name, value in target.items() if ticket.get(name) != value}
     if not values:
         return None
     changes = {
-        name: [_plain(ticket[name]), _plain(value)]
+        name: [_plain(ticket.get(name)), _plain(value)]
         for name, value in values.items()
         if name not in ("notes", "factors")
     }
@@ -134,6 +151,9 @@ def _target(ticket: Row, action: Action, actor: str, now: datetime) -> tuple[str
             return "resolved", {"state": "resolved", "snoozed_until": None, "owner": owner}
         case Reopen():
             return _reopen(ticket)
+        case Prioritise():
+            _refuse_resolved(ticket, "set its priority")
+            return _prioritised(ticket, action, actor, now)
         case Note():
             note = {"at": now.isoformat(timespec="seconds"), "who": actor, "text": action.text}
             return "a note", {"notes": [*ticket["notes"], note]}
@@ -146,12 +166,42 @@ def _reopen(ticket: Row) -> tuple[str, dict[str, Any]]:
     if ticket.get("settled_at") is None:
         return "re-opened", opened
     weight = weight_before(Factor(**factor) for factor in ticket["factors"])
+    priority, level, factors = weight.priority, weight.level, weight.factors
+    hand = by_hand.ByHand.of(ticket.get("by_hand"))
+    if hand is not None:
+        level = hand.level
+        priority, factors = by_hand.with_hand(priority, factors, hand)
     return "re-opened: not settled", opened | {
         "settled_at": None,
         "unsettled_at": ticket["settled_at"],
-        "priority": weight.priority,
-        "level": weight.level,
-        "factors": [asdict(factor) for factor in weight.factors],
+        "priority": priority,
+        "level": level,
+        "factors": [asdict(factor) for factor in factors],
+    }
+
+
+def _prioritised(
+    ticket: Row, action: Prioritise, actor: str, now: datetime
+) -> tuple[str, dict[str, Any]]:
+    factors = [Factor(**factor) for factor in ticket["factors"] if factor["name"] != by_hand.FACTOR]
+    set_before = by_hand.ByHand.of(ticket.get("by_hand"))
+    priority = ticket["priority"] if set_before is None else min(total(factors), 100)
+    if action.level is None:
+        level = by_hand.level_of(priority)
+        reason = f"priority by the conversation: {action.reason}"
+        stored = None
+    else:
+        level = action.level
+        reason = f"priority {level}: {action.reason}"
+        hand = by_hand.ByHand(level, actor, action.reason, priority)
+        priority, weighed = by_hand.with_hand(priority, factors, hand)
+        factors = list(weighed)
+        stored = asdict(hand) | {"at": now.isoformat(timespec="seconds")}
+    return reason, {
+        "by_hand": stored,
+        "priority": priority,
+        "level": level,
+        "factors": [asdict(factor) for factor in factors],
     }
 
 

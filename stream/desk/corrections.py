@@ -6,21 +6,26 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from sqlalchemy import insert, select, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import delete, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from stream.errors import UserError
 from stream.postgres.database import reachable, storable
 from stream.postgres.tables import corrections, events
+from stream.store.rows import message
+from stream.triage.fold import fold_surely
+from stream.triage.points import LEVELS
 
-Field = Literal["sentiment", "complaint", "severity", "topic", "problem", "outcome"]
+Field = Literal["sentiment", "complaint", "severity", "topic", "problem", "outcome", "level"]
 FIELDS: tuple[Field, ...] = get_args(Field)
 
+NO_LEVEL = "none"  # of a message that needs nobody
 _ALLOWED = {
     "sentiment": ("negative", "neutral", "positive"),
     "complaint": ("no", "yes"),
     "severity": ("0", "1", "2", "3", "4"),
     "outcome": ("resolved", "follow_up"),
+    "level": (*(level for level, _ in LEVELS), NO_LEVEL),
 }
 _LONGEST = 120  # characters of a topic or a problem
 _LATEST = text("""
@@ -53,25 +58,8 @@ class Corrections:
         self, event_id: str, field: Field, should_be: str, actor: str
     ) -> dict[str, Any]:
         """Store a person's label; the latest counts. Raises UserError for an unknown label."""
-        label = storable(should_be.strip())
-        allowed = _ALLOWED.get(field)
-        if allowed is not None and label not in allowed:
-            raise UserError(f"{field} is {' or '.join(allowed)}")
-        if not 0 < len(label) <= _LONGEST:
-            raise UserError(f"{field} is 1 to {_LONGEST} characters")
-        query = select(events).where(events.c.id == storable(event_id))
         async with reachable(), self._engine.begin() as connection:
-            row = (await connection.execute(query)).mappings().first()
-            if row is None or row["kind"] == "deleted":
-                raise UserError(f"there is no message {event_id}")
-            put = insert(corrections).values(
-                event_id=row["id"],
-                field=field,
-                said=_model_label(row, field),
-                should_be=label,
-                who=actor,
-            )
-            return dict((await connection.execute(put.returning(*corrections.c))).mappings().one())
+            return await correct(connection, event_id, field, should_be, actor)
 
     async def of(self, event_ids: Collection[str]) -> list[dict[str, Any]]:
         """All corrections of these messages, oldest first."""
@@ -85,13 +73,44 @@ class Corrections:
 
     async def pairs(self, field: Field | None = None) -> list[Pair]:
         """The latest correction of each message, where it differs from what the model said."""
+        return [pair for pair in await self.labels(field) if pair.better != pair.worse]
+
+    async def labels(self, field: Field | None = None) -> list[Pair]:
+        """The latest label of each message, where it says what the model said, too."""
         async with reachable(), self._engine.connect() as connection:
             rows = (await connection.execute(_LATEST, {"field": field})).all()
-        return [
-            Pair(row.text, row.field, row.should_be, row.said, row.who)
-            for row in rows
-            if row.should_be != row.said
-        ]
+        return [Pair(row.text, row.field, row.should_be, row.said, row.who) for row in rows]
+
+
+async def correct(
+    connection: AsyncConnection, event_id: str, field: Field, should_be: str, actor: str
+) -> dict[str, Any]:
+    """As `Corrections.correct`, in the caller's transaction."""
+    label = storable(should_be.strip())
+    allowed = _ALLOWED.get(field)
+    if allowed is not None and label not in allowed:
+        raise UserError(f"{field} is {' or '.join(allowed)}")
+    if not 0 < len(label) <= _LONGEST:
+        raise UserError(f"{field} is 1 to {_LONGEST} characters")
+    query = select(events).where(events.c.id == storable(event_id))
+    row = (await connection.execute(query)).mappings().first()
+    if row is None or row["kind"] == "deleted":
+        raise UserError(f"there is no message {event_id}")
+    put = insert(corrections).values(
+        event_id=row["id"],
+        field=field,
+        said=_model_label(row, field),
+        should_be=label,
+        who=actor,
+    )
+    return dict((await connection.execute(put.returning(*corrections.c))).mappings().one())
+
+
+async def take_back(connection: AsyncConnection, event_id: str, field: Field) -> None:
+    """Nobody says any more what it should be."""
+    await connection.execute(
+        delete(corrections).where(corrections.c.event_id == event_id, corrections.c.field == field)
+    )
 
 
 def _model_label(row: Any, field: Field) -> str | None:
@@ -104,4 +123,12 @@ def _model_label(row: Any, field: Field) -> str | None:
     if field == "outcome":
         outcome = scores.get("call", {}).get("outcome")
         return None if outcome is None else str(outcome)
+    if field == "level":
+        return _model_level(row)
     return None if row[field] is None else str(row[field])
+
+
+def _model_level(row: Any) -> str:
+    """The level of the message alone, as triage weighs it."""
+    ticket, _ = fold_surely([message(row)])
+    return NO_LEVEL if ticket is None else ticket.level

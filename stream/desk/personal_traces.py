@@ -23,12 +23,12 @@ _BATCH = 500
 
 # Of each table: its key, and the columns that may name or quote somebody.
 _TABLES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
-    "events": (("id", "occurred_at"), {"text": "text"}),
+    "events": (("id", "occurred_at"), {"text": "text", "scores": "jsonb", "turns": "jsonb"}),
     "replies": (
         ("id",),
         {"text": "text", "drafted": "text", "candidates": "jsonb", "reason": "text"},
     ),
-    "tickets": (("id",), {"notes": "jsonb", "tags": "text[]"}),
+    "tickets": (("id",), {"notes": "jsonb", "tags": "text[]", "by_hand": "jsonb"}),
     "ticket_changes": (
         ("ticket_id", "version", "changed_at"),
         {"changes": "jsonb", "reason": "text"},

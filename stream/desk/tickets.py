@@ -11,9 +11,11 @@ from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from stream.desk.actions import Action, Edit, Note, Resolve, Snooze, Wait, apply
+from stream.desk.actions import Action, Edit, Note, Prioritise, Resolve, Snooze, Wait, apply
+from stream.desk.corrections import correct, take_back
 from stream.postgres.database import reachable, storable
 from stream.postgres.tables import events, ticket_changes, tickets
+from stream.records import Level
 from stream.store.brand_parts import conversation_of, of_brand
 
 Row = dict[str, Any]
@@ -27,6 +29,12 @@ _CONVERSATION = (
     .order_by(events.c.occurred_at, events.c.id)
     .limit(500)
 )
+# The message that the excerpt quotes; where none does, the customer's last.
+_DECISIVE = text("""
+    select id from events
+    where conversation = :ticket and direction = 'inbound' and text <> ''
+    order by starts_with(text, cast(:excerpt as text)) desc, occurred_at desc, id desc limit 1
+""")
 _HISTORY = text("""
     select version, changed_at, kind, who, reason, changes from ticket_changes
     where ticket_id = :ticket order by version, changed_at limit 500
@@ -157,6 +165,8 @@ class Desk:
                 edit = apply(row, action, actor, now)
                 if edit is not None:
                     row = await _write(connection, row, edit, actor, now)
+                if isinstance(action, Prioritise):
+                    await _label(connection, row, action.level, actor)
             return row
 
     async def conversation(self, ticket_id: str) -> list[Row]:
@@ -246,6 +256,20 @@ async def _write(
         )
     )
     return dict(written.mappings().one())
+
+
+async def _label(connection: AsyncConnection, row: Row, level: Level | None, actor: str) -> None:
+    """A level by hand is a label of the message that decided, to train with; one that is taken
+    back is none.
+    """
+    values = {"ticket": row["id"], "excerpt": row["excerpt"].removesuffix("…")}
+    decisive = (await connection.execute(_DECISIVE, values)).scalar()
+    if decisive is None:
+        return
+    if level is None:
+        await take_back(connection, decisive, "level")
+    else:
+        await correct(connection, decisive, "level", level, actor)
 
 
 async def _last(connection: AsyncConnection, ticket_id: str, kind: str | None = None) -> Row:

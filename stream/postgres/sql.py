@@ -13,13 +13,12 @@ from decimal import Decimal
 from typing import Any, Literal, TextIO
 
 import asyncpg
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from stream.errors import DatabaseAway, UserError
 from stream.postgres.database import CONNECT_SECONDS, dsn, why_away
 from stream.postgres.metered import Metered
+from stream.postgres.sql_table import print_rows
 
 Format = Literal["table", "json", "csv"]
 
@@ -292,19 +291,14 @@ def _iso_parts(parts: re.Match[str]) -> str:
 
 
 def _write_table(answer: Rows, out: TextIO) -> None:
-    console = Console(file=out, highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, 200)
     if answer.columns:
-        table = Table(header_style="bold")
-        for name, kind in zip(answer.columns, answer.kinds, strict=True):
-            table.add_column(
-                _printable(name), justify="right" if kind in _NUMBERS else "left", overflow="fold"
-            )
-        for row in answer.rows:
-            table.add_row(*(_printable(_words(value)) for value in row))
-        console.print(table)
-    console.print(_count(answer))
+        print_rows(
+            [_printable(name).plain for name in answer.columns],
+            [[_printable(_words(value)) for value in row] for row in answer.rows],
+            [kind in _NUMBERS for kind in answer.kinds],
+            out,
+        )
+    print(_count(answer), file=out)
 
 
 def _printable(words: str) -> Text:

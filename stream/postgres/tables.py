@@ -75,6 +75,7 @@ events = Table(
     Column("in_reply_to", Text),
     Column("text", Text),
     Column("trimmed", Text),
+    Column("turns", JSONB(none_as_null=True)),
     Column("occurred_at", Moment, primary_key=True),
     Column("received_at", Moment, nullable=False),
     Column("sentiment", Text),
@@ -122,12 +123,13 @@ tickets = Table(
     Column("notes", JSONB, nullable=False),
     Column("snoozed_until", Moment),
     Column("unsettled_at", Moment),
+    Column("by_hand", JSONB(none_as_null=True)),
     Column("edits", Integer, nullable=False),
     Column("sla_due_at", Moment, nullable=False),
 )
 
 # What people set, and what tells of one run rather than of the events. The rest is folded.
-HUMAN = ("state", "owner", "tags", "notes", "snoozed_until", "unsettled_at")
+HUMAN = ("state", "owner", "tags", "notes", "snoozed_until", "unsettled_at", "by_hand")
 ARRIVAL = (
     "version",
     "created_at",

@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any, Literal
 
 from stream.postgres.tables import HUMAN, Row
+from stream.triage.by_hand import ByHand, apply_hand
 from stream.triage.settlement import unsettled
 from stream.triage.ticket import Ticket
 
@@ -18,6 +19,7 @@ Kind = Literal["created", "changed", "settled", "reopened", "withdrawn"]
 # A change keeps old values for ever; neither a text that was deleted nor its author's name may live
 # on in it.
 _UNQUOTED = frozenset({"excerpt", "factors", "author"})
+WEIGHED_BY_PEOPLE = ("unsettled_at", "by_hand")  # columns of people that a fold respects
 SETTLED = "settled"  # the state of a ticket that the customer's last word closed
 SETTLED_BY = "settled by the customer"
 _QUIET_STATES = frozenset({"waiting", "snoozed", "resolved"})
@@ -95,6 +97,33 @@ def change(
     if before or _is_of_another(stored or last, ticket):
         return _take_over(ticket, history, stored, last, before, new_inbound)
     ticket = _as_people_found(ticket, stored, last)
+    ticket, holds = apply_hand(ticket, _by_hand(stored, last), new_inbound)
+    next_version = _next_version(stored, last, ticket, history, new_inbound)
+    if holds or next_version is None:
+        return next_version
+    before = (stored or {}).get("by_hand")
+    return replace(
+        next_version,
+        people=next_version.people | {"by_hand": None},
+        changes=next_version.changes | {"by_hand": [before, None]},
+        reason="the customer wrote what is more urgent than it was set",
+    )
+
+
+def _by_hand(stored: Row | None, last: Row | None) -> ByHand | None:
+    """The level that somebody set on the ticket, as it is stored or was when it went."""
+    if stored is not None:
+        return ByHand.of(stored.get("by_hand"))
+    return ByHand.of((last or {}).get("by_hand") or _returned(last).get("by_hand"))
+
+
+def _next_version(
+    stored: Row | None,
+    last: Row | None,
+    ticket: Ticket,
+    history: Sequence[Row],
+    new_inbound: bool,
+) -> Change | None:
     values = columns(ticket) | _times(ticket, arrival(history))
     if stored is None:
         return _create(ticket, values, last)

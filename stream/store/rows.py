@@ -9,15 +9,20 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.events import Deleted, Event, TextEvent, Transcript
+from models import analysis as read
 from models.analysis import Analysis, Call, Moment
+from models.calls.sides import Utterance
+from models.urgency import Urgency
 from stream.postgres.database import halfvec_bytes, storable
 from stream.postgres.tables import Row
 from stream.triage.judgement import Judgement
-from stream.triage.ticket import CallState, Message
+from stream.triage.ticket import CallState, GraveTurn, Message
 
 COMPLAINT = 0.5  # from this probability on, an event counts as a complaint
 POINTS = 200  # of a stored trajectory; a longer one is thinned
 QUOTED = 120  # characters of a call's words beside its scores
+WEIGHED = 600  # characters of a call's most urgent turns, which are weighed again at each fold
+_QUOTES = ("open", "soured_words", "gravest")  # what quotes a call beside its scores
 COUNTED = (
     "id",
     "kind",
@@ -52,6 +57,7 @@ def event_row(judgement: Judgement) -> dict[str, Any]:
         judged["scores"] = {**(judged["scores"] or {}), "failed": judgement.failed}
     text = storable(judgement.text)
     columns = _message_columns(event, text, _storable_or_none(judgement.trimmed))
+    columns["turns"] = _turns(judgement.turns)
     return row | columns | judged | _language(event, analysis)
 
 
@@ -140,7 +146,19 @@ def _message_columns(
         "in_reply_to": event and _storable_or_none(event.in_reply_to),
         "text": text,
         "trimmed": trimmed,
+        "turns": None,
     }
+
+
+def _turns(turns: Sequence[Utterance] | None) -> list[dict[str, Any]] | None:
+    """Both sides of a call: who spoke, the redacted words, and the second where it is known."""
+    if turns is None:
+        return None
+    stored: list[dict[str, Any]] = []
+    for turn in turns:
+        at = {} if turn.at is None else {"at": round(turn.at, 1)}
+        stored.append({"speaker": turn.speaker, "text": storable(turn.text), **at})
+    return stored
 
 
 def _analysis_columns(analysis: Analysis | None) -> dict[str, Any]:
@@ -186,17 +204,20 @@ def _scores(analysis: Analysis) -> dict[str, Any]:
     if analysis.alarm is not None and analysis.need is not None:
         scores |= {"alarm": analysis.alarm, "need": analysis.need}
     if analysis.urgency is not None:
-        scores |= {
-            "levels": [round(value, 4) for value in analysis.urgency.levels],
-            "reasons": {code: round(value, 3) for code, value in analysis.urgency.reasons.items()},
-            "settled": round(analysis.urgency.settled, 4),
-        }
+        scores |= _urgency(analysis.urgency) | {"settled": round(analysis.urgency.settled, 4)}
     if analysis.topic is not None:
         scores["topic"] = round(float(analysis.topic.score), 4)
     if analysis.problem is not None:
         scores["problem"] = round(float(analysis.problem.score), 4)
         scores["problem_words"] = [storable(word) for word in analysis.problem.words]
     return scores
+
+
+def _urgency(urgency: Urgency) -> dict[str, Any]:
+    return {
+        "levels": [round(value, 4) for value in urgency.levels],
+        "reasons": {code: round(value, 3) for code, value in urgency.reasons.items()},
+    }
 
 
 def _call(call: Call, complete: bool) -> dict[str, Any]:
@@ -217,7 +238,17 @@ def _call(call: Call, complete: bool) -> dict[str, Any]:
     if call.soured is not None:
         state["soured"] = call.soured.turn
         state["soured_words"] = storable((call.soured_words or "")[:QUOTED])
+    if call.gravest:
+        state["gravest"] = [_grave_turn(turn) for turn in call.gravest]
     return state
+
+
+def _grave_turn(turn: read.GraveTurn) -> dict[str, Any]:
+    """The turn as the model read it alone."""
+    scores: dict[str, Any] = {"turn": turn.turn, "words": storable(turn.words[:WEIGHED])}
+    if turn.alarm is not None and turn.need is not None:
+        scores |= {"alarm": round(turn.alarm, 4), "need": round(turn.need, 4)}
+    return scores if turn.urgency is None else scores | _urgency(turn.urgency)
 
 
 def _thinned(trajectory: Sequence[Moment]) -> Sequence[Moment]:
@@ -239,11 +270,7 @@ def unquoted(scores: dict[str, Any] | None) -> dict[str, Any] | None:
     """The scores that are published: without the words of a call, which only its row holds."""
     if scores is None or "call" not in scores:
         return scores
-    call = {
-        name: value
-        for name, value in scores["call"].items()
-        if name not in ("open", "soured_words")
-    }
+    call = {name: value for name, value in scores["call"].items() if name not in _QUOTES}
     return scores | {"call": call}
 
 
@@ -255,6 +282,17 @@ def _call_state(state: dict[str, Any] | None) -> CallState | None:
         outcome=state.get("outcome"),
         open=state.get("open"),
         soured=state.get("soured_words"),
+        gravest=tuple(map(_read_alone, state.get("gravest", ()))),
+    )
+
+
+def _read_alone(turn: Mapping[str, Any]) -> GraveTurn:
+    return GraveTurn(
+        words=turn["words"],
+        levels=_levels(turn),
+        reasons=turn.get("reasons") or {},
+        alarm=turn.get("alarm"),
+        need=turn.get("need"),
     )
 
 

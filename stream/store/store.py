@@ -21,7 +21,7 @@ from stream.store import alarms as alarm_store
 from stream.store import events as event_store
 from stream.store import tickets as ticket_store
 from stream.store.brand_parts import by_ticket, conversation_of
-from stream.store.changes import Change, change
+from stream.store.changes import WEIGHED_BY_PEOPLE, Change, change
 from stream.store.rows import event_row, message
 from stream.triage.fold import Failure, Fold, fold, fold_surely
 from stream.triage.judgement import Judgement
@@ -128,7 +128,8 @@ class Store:
             lost = [id for id, row in last.items() if row["kind"] != "withdrawn"]
             people = await ticket_store.set_by_people(connection, lost)
             last |= {
-                id: {**last[id], "unsettled_at": people[id].get("unsettled_at")} for id in lost
+                id: {**last[id], **{name: people[id].get(name) for name in WEIGHED_BY_PEOPLE}}
+                for id in lost
             }
             parts = {id: by_ticket(histories[id]) for id in sorted(histories)}
             changes, failures = self._refold(parts, tickets, last, ())

@@ -33,8 +33,9 @@ from stream.records import AlertRecord, AnalysisRecord
 from stream.store.changes import FOLDED, Change, restored
 from stream.store.rows import unquoted
 
+_UNWEIGHED = ("embedding", "trimmed", "turns")  # what no fold reads
 _HISTORY = (
-    select(*(column for column in events.c if column.name not in ("embedding", "trimmed")))
+    select(*(column for column in events.c if column.name not in _UNWEIGHED))
     .where(events.c.conversation == func.any(bindparam("conversations", type_=ARRAY(Text))))
     .order_by(events.c.occurred_at, events.c.id)
 )
@@ -171,7 +172,9 @@ async def _put(connection: AsyncConnection, changes: Sequence[Change]) -> dict[s
 
 
 async def _set_people(connection: AsyncConnection, change: Change) -> dict[str, Row]:
-    values = {**change.people, "state_changed_at": func.now()}
+    values = dict(change.people)
+    if "state" in values:
+        values["state_changed_at"] = func.now()
     put = update(tickets).where(tickets.c.id == change.ticket_id).values(values)
     return _by_id(await connection.execute(put.returning(*tickets.c)))
 

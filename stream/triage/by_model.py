@@ -189,7 +189,7 @@ def _shared(
         points = left if is_last else round(priority * weights[code] / whole)
         left -= points
         if points:
-            factors.append(Factor(code, points, _words(code, cues)))
+            factors.append(Factor(code, points, in_words(code, cues)))
     return factors
 
 
@@ -199,7 +199,7 @@ def _unnamed(priority: int) -> str:
     return "Reads like messages that need a person"
 
 
-def _words(code: str, cues: Cues) -> str:
+def in_words(code: str, cues: Cues) -> str:
     """The reason in words, with the phrase that shows it where one does."""
     _, words, groups = REASONS[code]
     for group in groups:

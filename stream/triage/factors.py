@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 
 from stream.triage import points as weights
+from stream.triage.calls import turns
 from stream.triage.danger_words import MOST_QUOTED
-from stream.triage.inbound import COMPLAINTS, REASONS, Inbound, lifted
+from stream.triage.inbound import COMPLAINTS, REASONS, Inbound, lifted, read
+from stream.triage.sums import at_most, total
 from stream.triage.ticket import Factor, Message, Step, shortened
 
 PAIRS = [name for name in (*weights.HARM, *weights.SERVICE) if "+" in name]
@@ -27,17 +29,33 @@ def content(messages: Sequence[Inbound]) -> list[Factor]:
     """The factors of what was said, however often, and of what nobody could judge.
 
     Those of the most urgent message that the model read, or, where that is more, of what the others
-    say together.
+    say together. A call that is over hurries nobody by its words, only by what the model heard.
     """
-    read = [list(inbound.factors) for inbound in messages if inbound.is_read]
+    weighed = [list(inbound.factors) for inbound in messages if inbound.is_read]
     unread = [inbound for inbound in messages if not inbound.is_read]
-    factors = max([*read, _weight(unread) if unread else []], key=total)
+    pressing = [inbound for inbound in unread if not inbound.is_over]
+    by_words = [_weight(pressing), at_most(P2 - 1, _weight(unread, hurries=False))]
+    factors = max([*weighed, *map(_of_turns, unread), *by_words], key=total)
     steps = [inbound.message.failed for inbound in messages if inbound.message.failed is not None]
     if not steps:
         return factors
     lacking = max(P3 - total(factors), 1)
     marked = [*factors, unjudged(steps[0], lacking)]
     return marked if total(factors) >= P1 else at_most(P1 - 1, marked)
+
+
+def _of_turns(call: Inbound) -> list[Factor]:
+    """What a caller said in the most urgent turn, where it cannot wait, and what the call leaves
+    to do; of harm that the agent dealt with somebody makes sure within the hour.
+    """
+    unread = [read(turn) for turn in turns(call.message) if turn.levels is None]
+    harm = max(map(_harm_of, ([turn] for turn in unread)), key=total, default=[])
+    weight = max(list(call.turn_factors), harm if total(harm) >= weights.ENOUGH else [], key=total)
+    if total(weight) < P2:
+        return []
+    if total(weight) < P1 or call.is_dealt_with:
+        return at_most(P1 - 1, [*weight, *_of_calls([call])])
+    return [*weight, *_of_calls([call])]
 
 
 def unjudged(step: Step, points: int = P3) -> Factor:
@@ -53,41 +71,24 @@ def circumstances(live: Sequence[Message], relevant: Sequence[Message]) -> list[
     return [*_repeated_contact(live, relevant), *_reach(relevant)]
 
 
-def at_most(limit: int, factors: Sequence[Factor]) -> list[Factor]:
-    """The factors, strongest first, whose points stop at `limit`; those without points are left
-    out.
+def _weight(messages: Sequence[Inbound], *, hurries: bool = True) -> list[Factor]:
+    """The factors of what was said by its words; those of danger in other languages lift it.
+
+    hurries: whether words of service count in full.
     """
-    capped: list[Factor] = []
-    for factor in sorted(factors, key=strongest_first):
-        points = min(factor.points, limit - total(capped))
-        if points:
-            capped.append(Factor(factor.name, points, factor.words))
-    return capped
-
-
-def total(factors: Sequence[Factor]) -> int:
-    return max(round(sum(factor.points for factor in factors)), 0)
-
-
-def strongest_first(factor: Factor) -> tuple[float, str]:
-    return -factor.points, factor.name
-
-
-def _weight(messages: Sequence[Inbound]) -> list[Factor]:
-    """The factors of what was said by its words; those of danger in other languages lift it."""
     dangers = [words for inbound in messages for words in inbound.dangers]
-    return lifted(_by_words(messages), dangers[:MOST_QUOTED])
+    return lifted(_by_words(messages, hurries), dangers[:MOST_QUOTED])
 
 
-def _by_words(messages: Sequence[Inbound]) -> list[Factor]:
+def _by_words(messages: Sequence[Inbound], hurries: bool) -> list[Factor]:
     """Harm by itself where it is enough, else service and hints of harm."""
+    if not messages:
+        return []
     cues = _first_cues(messages)
-    # An agent has heard of the harm in a call.
-    unheard = [inbound for inbound in messages if inbound.message.call is None]
-    harm = [*_worst_harm(unheard), *_alarm(unheard), *_calm(unheard)]
+    harm = _harm_of([inbound for inbound in messages if inbound.message.call is None])
     if total(harm) >= weights.ENOUGH:
         return harm + _mood(messages)
-    service = [*_service(cues), *_of_calls(messages), *_mood(messages), *_need(messages)]
+    service = [*_service(cues, hurries), *_of_calls(messages), *_mood(messages), *_need(messages)]
     request = cues.get("request") or cues.get("question")
     if total(service) < P2 and request:
         service.append(_factor("question", weights.QUESTION, "Asks for something", request))
@@ -97,6 +98,10 @@ def _by_words(messages: Sequence[Inbound]) -> list[Factor]:
     if not service:
         return []
     return at_most(P1 - 1, [*service, *_hints(harm, {factor.name for factor in service})])
+
+
+def _harm_of(messages: Sequence[Inbound]) -> list[Factor]:
+    return [*_worst_harm(messages), *_alarm(messages), *_calm(messages)]
 
 
 def _form(messages: Sequence[Inbound]) -> list[Factor]:
@@ -205,9 +210,9 @@ def _need(messages: Sequence[Inbound]) -> list[Factor]:
     return [Factor("need", points, "Reads like messages that need nobody")] if points else []
 
 
-def _service(cues: Mapping[str, str]) -> list[Factor]:
-    """The strongest reason in full, the others as echoes, strongest first. Mere circumstances are
-    no reason alone.
+def _service(cues: Mapping[str, str], hurries: bool) -> list[Factor]:
+    """The strongest reason in full where it hurries, the others as echoes, strongest first. Mere
+    circumstances are no reason alone.
     """
     if cues.keys().isdisjoint((*REASONS, *COMPLAINTS, "question", "request")):
         return []
@@ -215,7 +220,7 @@ def _service(cues: Mapping[str, str]) -> list[Factor]:
     factors: list[Factor] = []
     left = weights.ECHO_MOST
     for name, points, words in sorted(reasons, key=lambda reason: -reason[1]):
-        if factors:
+        if factors or not hurries:
             points = min(round(points * weights.ECHO), left)
             left -= points
         factors.append(_factor(name, points, words, cues[name]))

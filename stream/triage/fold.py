@@ -10,16 +10,14 @@ from stream.triage.cues import thesaurus
 from stream.triage.factors import (
     P1,
     P4,
-    at_most,
     circumstances,
     content,
-    strongest_first,
-    total,
     unjudged,
 )
 from stream.triage.inbound import Inbound, read
 from stream.triage.points import CERTAIN, LEVELS
 from stream.triage.settlement import settled, settlement
+from stream.triage.sums import at_most, strongest_first, total
 from stream.triage.ticket import Factor, Message, Step, Ticket, shortened
 
 Fold = Callable[[Sequence[Message]], Ticket | None]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from models.language import UNDECIDED
 from models.time_limit import limited
 from stream.triage.by_model import by_model
+from stream.triage.calls import weight_of_turns
 from stream.triage.cues import Cue, thesaurus
 from stream.triage.danger_words import danger_words
 from stream.triage.points import (
@@ -18,10 +19,12 @@ from stream.triage.points import (
     DANGER_WORDS,
     ENOUGH,
     HARM,
+    LEVELS,
     NEEDED,
     PASSAGE,
     SERVICE,
 )
+from stream.triage.sums import total
 from stream.triage.ticket import Factor, Message
 
 ENGLISH = "en"
@@ -39,13 +42,15 @@ _LETTERS = re.compile(r"[^\W\d_]")
 class Inbound:
     """A customer's message and the cues in it, by group. factors: by the heads of triage.
 
-    dangers: words of danger in a language that is not read, or not surely.
+    dangers: words of danger in a language that is not read, or not surely. turn_factors: of a
+    call, the same as `factors` of its most urgent turn.
     """
 
     message: Message
     cues: Mapping[str, tuple[Cue, ...]]
     factors: tuple[Factor, ...] = ()
     dangers: tuple[str, ...] = ()
+    turn_factors: tuple[Factor, ...] = ()
 
     def has(self, *groups: str) -> bool:
         return any(group in self.cues for group in groups)
@@ -108,7 +113,7 @@ class Inbound:
             return False
         call = self.message.call
         if call is not None and (call.outcome is not None or not call.complete):
-            return not self.message.text or self._is_on_its_way
+            return not self.message.text or (self._is_on_its_way and not self.tells_harm)
         if self._is_noise:
             return True
         if self.dangers:
@@ -130,6 +135,25 @@ class Inbound:
         if call.complete:
             return call.outcome == "resolved" and self.message.sentiment != "negative"
         return call.soured is None
+
+    @property
+    def tells_harm(self) -> bool:
+        """Whether a caller tells of harm that a person must see within minutes."""
+        return total(self.turn_factors) >= LEVELS[0][1]
+
+    @property
+    def is_dealt_with(self) -> bool:
+        """A call that ended well."""
+        call = self.message.call
+        return call is not None and call.complete and self._is_on_its_way
+
+    @property
+    def is_over(self) -> bool:
+        """A call that has ended, and whose caller kept their patience: its words alone are no
+        reason to hurry.
+        """
+        call = self.message.call
+        return call is not None and call.complete and call.soured is None
 
     @property
     def _is_noise(self) -> bool:
@@ -177,7 +201,9 @@ def read(message: Message) -> Inbound:
     with limited():
         cues = thesaurus().find(message.text)
         dangers = () if is_surely_read or message.call else danger_words().find(message.text)
-    return Inbound(message, cues, tuple(lifted(by_model(message, cues), dangers)), dangers)
+        turn_factors = () if message.call is None else tuple(weight_of_turns(message))
+    factors = tuple(lifted(by_model(message, cues), dangers))
+    return Inbound(message, cues, factors, dangers, turn_factors)
 
 
 def lifted(factors: Sequence[Factor], dangers: Sequence[str]) -> list[Factor]:

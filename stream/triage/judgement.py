@@ -44,6 +44,7 @@ class Judgement:
     event: with the direction that its author gives it. text: redacted; empty for a deletion, and
     where redaction failed. analysis: None for the brand's own events, for deletions, and where a
     step failed. trimmed: what stands in a mail besides the text, redacted; nothing judges it.
+    turns: both sides of a call, redacted.
     """
 
     event: Event
@@ -52,6 +53,7 @@ class Judgement:
     analysis: Analysis | None
     failed: Step | None = None
     trimmed: str | None = None
+    turns: tuple[Utterance, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,13 @@ def _judgement(reading: Reading, result: Analysis | Exception | None) -> Judgeme
         step: Step = "model" if _has_language(reading) else "language"
         failed, result = _failure(reading.event, step, result), None
     return Judgement(
-        reading.event, reading.text, reading.brand, result, failed, trimmed=reading.trimmed
+        reading.event,
+        reading.text,
+        reading.brand,
+        result,
+        failed,
+        trimmed=reading.trimmed,
+        turns=reading.call,
     )
 
 

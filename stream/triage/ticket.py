@@ -13,17 +13,29 @@ Step = Literal["redact", "brand", "language", "model", "save", "cues", "fold"]  
 
 
 @dataclass(frozen=True, slots=True)
+class GraveTurn:
+    """What a caller said in one turn, as the model read it alone; the fields of a message."""
+
+    words: str
+    levels: tuple[float, ...] | None = None
+    reasons: Mapping[str, float] = field(default_factory=dict)
+    alarm: float | None = None
+    need: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CallState:
     """How a call stands. outcome: resolved, follow_up; None when nobody has decided.
 
     open: the words that show what is left to do. soured: the words with which the caller lost
-    patience.
+    patience. gravest: the caller's most urgent turns.
     """
 
     complete: bool
     outcome: str | None = None
     open: str | None = None
     soured: str | None = None
+    gravest: tuple[GraveTurn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ async def test_an_alert_is_told_once_and_its_end_once(simple):
         await telling.round()
 
     assert desk.told == ["burst:VoltLine:outage:1/raised", "burst:VoltLine:outage:1/recovered"]
-    assert "65 negative messages about outage" in desk.notices[0].title
+    assert "65 negative messages where 2 were usual, mostly about outage" in desk.notices[0].title
     assert desk.notices[0].link == "https://earshot.example.com/alerts"
 
 

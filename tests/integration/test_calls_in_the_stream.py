@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from connectors.events import Transcript, Turn, encode
+from connectors.events import Deleted, Transcript, Turn, encode
 from connectors.files import open_file
 from models.analyzer import Analyzer
 from models.artifact import default_artifact
@@ -174,7 +174,64 @@ async def test_turns_are_redacted_before_they_are_stored_or_quoted(pipeline, sto
         [message(event.model_copy(update={"turns": (*event.turns, said, said)}))]
     )
 
-    [row] = await stored(store, "select text, scores::text as scores from events")
+    [row] = await stored(
+        store, "select text, scores::text as scores, turns::text as turns from events"
+    )
     [ticket] = await stored(store, "select excerpt, factors::text as factors from tickets")
     assert not any("7946" in str(value) for value in (*row.values(), *ticket.values()))
     assert "[phone]" in row["text"]
+
+
+def told(*turns: tuple[str, str]) -> Transcript:
+    return Transcript.model_validate(
+        {
+            "id": "call:told",
+            "conversation": "call:told",
+            "occurred_at": "2026-03-12T12:00:00Z",
+            "author": "jo",
+            "turns": [{"speaker": speaker, "text": words} for speaker, words in turns],
+        }
+    )
+
+
+GREETING = ("agent", "Thank you for calling VoltLine, Priya speaking, how can I help?")
+
+
+async def test_both_sides_of_a_call_are_kept_until_it_is_taken_back(pipeline, store):
+    event = call("telecom_sour.json")
+    await pipeline.process([message(event)])
+
+    [row] = await stored(store, "select turns from events")
+    assert [turn["speaker"] for turn in row["turns"]] == [turn.speaker for turn in event.turns]
+    assert [turn["text"] for turn in row["turns"]] == [turn.text for turn in event.turns]
+
+    gone = Deleted(
+        id=event.id, conversation=event.conversation, occurred_at=event.occurred_at, of="transcript"
+    )
+    await pipeline.process([Message("transcripts", 0, 1, encode(gone))])
+    assert await stored(store, "select turns, scores from events") == [
+        {"turns": None, "scores": None}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "level"),
+    [
+        ("Your engineer left and now we can smell gas in the kitchen, my son feels sick.", "P1"),
+        ("It got really hot and now there is smoke coming out of it.", "P1"),
+        ("I see three transfers that I did not make, somebody takes my money right now.", "P1"),
+        ("I have an old phone that I don't use anymore and I'm still billed for it.", "P3"),
+        ("I looked at competitors and they have better offers.", "P3"),
+        ("The screen is unresponsive and the mouse is dead.", "P3"),
+    ],
+)
+async def test_harm_that_is_told_counts_and_other_words_of_a_call_that_is_over_hurry_nobody(
+    pipeline, store, said, level
+):
+    promise = ("agent", "I'll look into it, we will call you back within 24 hours.")
+    await pipeline.process(
+        [message(told(GREETING, ("customer", said), promise, ("customer", "Okay, thanks.")))]
+    )
+
+    [ticket] = await stored(store, "select level, factors::text as factors from tickets")
+    assert ticket["level"] == level, ticket["factors"]

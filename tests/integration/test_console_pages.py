@@ -173,7 +173,7 @@ async def test_an_alert_is_acknowledged_and_snoozed_with_who_and_seen_by_others_
     await Alerts(engine).put_alert(burst)
 
     for each in (ben, vic):
-        await each.sees("60 negative where 4.2 were usual")
+        await each.sees("60 negative messages where 4.2 were usual")
         await each.sees("mast")
         await each.sees("no signal at all")
     assert await vic.page.get_by_role("button", name="Acknowledge").count() == 0

@@ -65,7 +65,7 @@ async def test_every_example_of_the_document_runs(site):
 def test_what_is_documented_of_an_analysis_is_what_the_command_line_prints(analyzer):
     told = analyzer(["my line is down"])[0].as_json()
 
-    assert set(AnalysisOut.model_fields) == {*told, "call"}
+    assert set(AnalysisOut.model_fields) == {*told, "call", "ticket"}
 
 
 WRONG = pytest.mark.parametrize(

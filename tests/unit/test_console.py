@@ -152,8 +152,8 @@ def test_a_call_is_shown_turn_by_turn_with_how_dissatisfied_each_was():
     )
 
     assert told["conversation"][0]["turns"] == [
-        {"text": "It is down.", "turn": 2, "dissatisfaction": 80},
-        {"text": "Please hurry.", "turn": 4, "dissatisfaction": 20},
+        {"who": "customer", "text": "It is down.", "turn": 2, "dissatisfaction": 80},
+        {"who": "customer", "text": "Please hurry.", "turn": 4, "dissatisfaction": 20},
     ]
     assert told["conversation"][0]["judged"]["outcome"] == "follow_up"
     assert [point["value"] for point in told["course"]] == [80, 20]
@@ -168,7 +168,38 @@ def test_a_call_of_which_not_every_turn_was_read_keeps_its_words():
         )
     )
 
-    assert told["conversation"][0]["turns"] == [{"text": "It is down."}, {"text": "Please."}]
+    assert told["conversation"][0]["turns"] == [
+        {"who": "customer", "text": "It is down."},
+        {"who": "customer", "text": "Please."},
+    ]
+
+
+def test_both_sides_of_a_call_are_shown_with_the_moment_at_which_it_soured():
+    call = {"trajectory": [[1, -0.9, 40.2, 0.1], [3, -0.9, 88.0, 0.6]], "soured": 3}
+    turns = [
+        {"speaker": "agent", "text": "VoltLine, Priya speaking.", "at": 0.0},
+        {"speaker": "customer", "text": "It is down.", "at": 4.5},
+        {"speaker": "agent", "text": "Please wait."},
+        {"speaker": "customer", "text": "I have waited enough!"},
+    ]
+    shown = full(message(kind="transcript", text="", turns=turns, scores={"call": call}))
+
+    assert shown["conversation"][0]["turns"] == [
+        {"turn": 1, "who": "agent", "text": "VoltLine, Priya speaking.", "at": 0.0},
+        {"turn": 2, "who": "customer", "text": "It is down.", "at": 4.5, "dissatisfaction": 40},
+        {"turn": 3, "who": "agent", "text": "Please wait."},
+        {
+            "turn": 4,
+            "who": "customer",
+            "text": "I have waited enough!",
+            "dissatisfaction": 88,
+            "soured": True,
+        },
+    ]
+    assert [(point["value"], point.get("soured")) for point in shown["course"]] == [
+        (40, None),
+        (88, True),
+    ]
 
 
 def test_what_a_mail_says_besides_stands_beside_its_words():

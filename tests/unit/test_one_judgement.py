@@ -18,6 +18,7 @@ from stream.observe.health import Health
 from stream.observe.metrics import Metrics
 from stream.pipeline import Message, Pipeline
 from stream.store.rows import as_stored
+from stream.triage.fold import fold
 from stream.triage.judgement import Judge, Judgement
 from stream.web.api.messages import ComplaintMessage, TranscriptMessage, TweetMessage
 from stream.web.api.model import reader
@@ -144,7 +145,9 @@ async def test_rest_answers_what_a_worker_stores(event, kind):
     [answer] = reader(judge(), "length-1")([request.event()])
 
     answer = json.loads(answer)
-    call = answer.pop("call", None)
+    call, ticket = answer.pop("call", None), answer.pop("ticket")
+    folded = fold([as_stored((await by_a_worker())[event.id])])
+    assert (ticket and ticket["priority"]) == (folded and folded.priority)
     assert answer == json.loads(json.dumps(stored.as_json()))
     assert call == (None if stored.call is None else json.loads(json.dumps(stored.call.as_json())))
 

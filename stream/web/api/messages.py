@@ -17,6 +17,7 @@ from pydantic import (
 
 from connectors.events import Complaint, TextEvent, Transcript, Turn, Tweet
 from models.calls.sides import Utterance, sided
+from stream.records import FactorRecord, Level
 
 MAX_MESSAGES = 256  # messages of one request
 MOST_TURNS = 256  # of a call; longer ones go through the stream
@@ -157,6 +158,15 @@ class UrgencyOut(BaseModel):
     settled: float = Field(description="probability that the author calls the matter settled")
 
 
+class PreviewOut(BaseModel):
+    """The ticket that the message would be, if it came alone."""
+
+    level: Level
+    priority: int = Field(description="0 to 100")
+    needs_look: bool = Field(description="the model was not sure, or could not judge")
+    why: list[FactorRecord] = Field(description="strongest first")
+
+
 class AnalysisOut(BaseModel):
     """One message understood; the same object as a line of `earshot analyze`."""
 
@@ -183,6 +193,7 @@ class AnalysisOut(BaseModel):
         "or nothing like what it has learned"
     )
     model: str = Field(description="the version that judged")
+    ticket: PreviewOut | None = Field(description="null: it needs nobody")
     call: dict[str, Any] | None = Field(
         default=None,
         description="of a call: outcome, the turn at which it soured, how the mood went",

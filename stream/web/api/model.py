@@ -11,6 +11,7 @@ from models.analysis import Analysis
 from models.language import UNDECIDED
 from models.taxonomy.classifier import Taxonomy
 from stream.monitor.records import TrainingMix
+from stream.store.preview import preview
 from stream.triage.judgement import Judge, Judgement
 
 Read = Callable[[Sequence[TextEvent]], list[str]]  # the JSON of an analysis for each
@@ -37,9 +38,7 @@ def reader(judge: Judge, version: str) -> Read:
     """
 
     def read(events: Sequence[TextEvent]) -> list[str]:
-        return [
-            _json(judgement.analysis or _unread(judgement, version)) for judgement in judge(events)
-        ]
+        return [_json(judgement, version) for judgement in judge(events)]
 
     return read
 
@@ -48,8 +47,9 @@ def _unread(judgement: Judgement, version: str) -> Analysis:
     return Analysis(judgement.text, UNDECIDED, version, abstained=True)
 
 
-def _json(analysis: Analysis) -> str:
-    fields: dict[str, Any] = analysis.as_json()
+def _json(judgement: Judgement, version: str) -> str:
+    analysis = judgement.analysis or _unread(judgement, version)
+    fields: dict[str, Any] = analysis.as_json() | {"ticket": preview(judgement)}
     if analysis.call is not None:
         fields["call"] = analysis.call.as_json()
     return json.dumps(fields, separators=(",", ":"))

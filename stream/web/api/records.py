@@ -38,6 +38,14 @@ class TicketsOut(BaseModel):
     next: str | None = Field(description="`cursor` of the next page; null at the end")
 
 
+class TurnOut(BaseModel):
+    """One utterance of a call. at: seconds from its start, where they are known."""
+
+    speaker: str
+    text: str
+    at: float | None = None
+
+
 class MessageOut(BaseModel):
     """One message of a conversation, redacted. A deleted one has no text."""
 
@@ -49,6 +57,7 @@ class MessageOut(BaseModel):
     trimmed: str | None = Field(
         description="what stands in a mail besides: quoted history, signature, footers; not judged"
     )
+    turns: list[TurnOut] | None = Field(description="of a call: both sides, redacted")
     language: str | None
     occurred_at: datetime
     sentiment: str | None

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from stream.desk.actions import (
     LONGEST_NOTE,
+    LONGEST_REASON,
     MOST_TAGS,
     Action,
     Assign,
@@ -20,6 +21,7 @@ from stream.desk.actions import (
     Wait,
 )
 from stream.desk.corrections import Field as Corrected
+from stream.records import Level
 
 # for examples; FastAPI drops null from them
 NEXT_WEEK = f"{datetime.now(UTC) + timedelta(days=7):%Y-%m-%d}T08:00:00Z"
@@ -60,6 +62,15 @@ class Noted(Sent):
     model_config = example({"text": "called back, waits for the technician"})
 
     text: Annotated[str, Field(min_length=1, max_length=LONGEST_NOTE)]
+
+
+class Prioritised(Sent):
+    """A level by hand."""
+
+    model_config = example({"level": "P1", "reason": "the pendant of a woman of 84 is cut off"})
+
+    level: Level | None = Field(description="null: what the conversation says again")
+    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)]
 
 
 class Tagged(Sent):

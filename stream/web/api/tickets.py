@@ -14,6 +14,7 @@ from stream.desk.actions import (
     Claim,
     NotAllowed,
     Note,
+    Prioritise,
     Reopen,
     Resolve,
     Snooze,
@@ -38,6 +39,7 @@ from stream.web.api.ticket_changes import (
     Claimed,
     CorrectionIn,
     Noted,
+    Prioritised,
     Snoozed,
     Tagged,
     TicketPatch,
@@ -197,6 +199,17 @@ async def wait(ticket_id: TicketId, change: Changing) -> TicketOut:
 async def reopen(ticket_id: TicketId, change: Changing) -> TicketOut:
     """Open again."""
     return await _act_once(change, ticket_id, Reopen())
+
+
+@router.post("/{ticket_id:path}/priority", summary="Set a level by hand", responses=_ACT)
+async def priority(ticket_id: TicketId, payload: Prioritised, change: Changing) -> TicketOut:
+    """It stays, whatever is folded, until a new message of the customer is more urgent. Kept with
+    your name as a label to train with.
+    """
+    if not payload.reason.strip():
+        raise refusal(422, "body.reason: say why")
+    action = Prioritise(level=payload.level, reason=payload.reason)
+    return await _act_once(change, ticket_id, action)
 
 
 @router.post(

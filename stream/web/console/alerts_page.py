@@ -11,6 +11,7 @@ from urllib.parse import quote
 from nicegui import background_tasks
 from nicegui.events import GenericEventArguments
 
+from stream.alerts.burst_words import duration
 from stream.desk.alert_book import AlertStatus, Example, Listed, NoAlert
 from stream.errors import UserError
 from stream.incidents.answers import IncidentAnswers, answer
@@ -195,6 +196,7 @@ def alert_for_browser(listed: Listed) -> dict[str, Any]:
         "standing": listed.status,
         "started": alert.started_at.timestamp(),
         "ended": _moment(alert.recovered_at or alert.ended_at),
+        "duration": duration(alert) if alert.kind == "burst" else None,
         "recovered": _moment(alert.recovered_at),
         "seen_by": alert.acknowledged_by,
         "snoozed_by": listed.snoozed_by,

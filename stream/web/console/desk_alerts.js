@@ -1,5 +1,5 @@
 // Alerts and incidents: what needs somebody, what set it apart, and who has seen it.
-import { ago, span, when } from "earshot/format.js";
+import { ago, when } from "earshot/format.js";
 
 const SHOWN = [["open", "Open"], ["seen", "Seen or snoozed"], ["over", "Over"]];
 const SNOOZES = [[1, "1 hour"], [4, "4 hours"], [24, "1 day"], [72, "3 days"]];
@@ -13,7 +13,6 @@ export default {
   methods: {
     ago(at) { return ago(at * 1000, this.now); },
     when(at) { return when(at * 1000); },
-    lasted(one) { return span(((one.ended ?? this.now / 1000) - one.started) * 1000); },
     count(name) { return (this.counts ?? {})[name] ?? 0; },
     choose(changes) {
       const asked = { ...this.asked, ...changes }, query = new URLSearchParams();
@@ -51,7 +50,7 @@ export default {
         <li v-for="one in alerts" :key="one.id" :id="one.id" class="panel" :class="[one.standing, one.kind]">
           <div class="alert-head"><span class="severity" :data-severity="one.severity" :aria-label="'severity ' + one.severity + ' of 10'">{{ one.severity }}</span>
             <div><h2 v-if="one.ticket"><a :href="one.ticket.href" dir="auto">{{ one.ticket.excerpt ?? "This ticket was withdrawn." }}</a></h2><h2 v-else>{{ one.title }}</h2>
-              <p class="faint"><template v-if="one.ticket"><span v-if="one.ticket.level" class="level" :class="one.ticket.level">{{ one.ticket.level }}</span> {{ one.brand ?? "no brand" }} · {{ one.ticket.owner ? one.ticket.owner + ", " : "" }}{{ one.ticket.state }} · </template><time>{{ when(one.started) }}</time>, {{ ago(one.started) }}<template v-if="one.kind === 'burst'"> · {{ one.ended ? "lasted" : "goes on for" }} {{ lasted(one) }}</template><template v-if="one.kind === 'burst' && one.topic"> · {{ one.topic }}</template></p></div>
+              <p class="faint"><template v-if="one.ticket"><span v-if="one.ticket.level" class="level" :class="one.ticket.level">{{ one.ticket.level }}</span> {{ one.brand ?? "no brand" }} · {{ one.ticket.owner ? one.ticket.owner + ", " : "" }}{{ one.ticket.state }} · </template><time>{{ when(one.started) }}</time>, {{ ago(one.started) }}<template v-if="one.duration"> · {{ one.duration }}</template></p></div>
             <span v-if="standing(one)" class="chip">{{ standing(one) }}</span></div>
           <template v-if="one.kind === 'burst'">
             <div v-if="one.expected" class="versus" role="img" :aria-label="one.negative + ' negative messages where ' + one.expected + ' were usual'">

@@ -305,6 +305,8 @@ export default {
           <div><dt><kbd>a</kbd></dt><dd>approve the reply</dd></div><div><dt><kbd>s</kbd></dt><dd>snooze</dd></div><div>
             <dt><kbd>w</kbd></dt><dd>wait for the customer</dd></div>
           <div><dt><kbd>r</kbd></dt><dd>resolve</dd></div><div><dt><kbd>n</kbd></dt><dd>a note</dd></div>
+          <div><dt><kbd>1</kbd> to <kbd>4</kbd></dt><dd>set the priority by hand; <kbd>p</kbd> with a reason,
+            <kbd>0</kbd> takes it back</dd></div>
           <div><dt><kbd>x</kbd> then a letter</dt><dd>correct the model: the letters are shown</dd></div></template>
           <div><dt><kbd>?</kbd></dt><dd>these keys</dd></div>
         </dl><div class="acts"><button type="button" class="button" @click="$refs.keys.close()">Close</button></div>

@@ -2,12 +2,13 @@
 import { ago, clock, language, span, typing, when } from "earshot/format.js";
 import Course from "earshot/course.js";
 import Fix from "earshot/fix.js";
+import Level, { WITHOUT_WORDS } from "earshot/level.js";
 import Reply from "earshot/reply.js";
 import Talk from "earshot/talk.js";
 import Why from "earshot/why.js";
 
 export default {
-  components: { Course, Fix, Reply, Talk, Why },
+  components: { Course, Fix, Level, Reply, Talk, Why },
   props: {
     ticket: Object, gone: String, at: Number, others: Array, people: Array, // what there is
     me: String, agent: Boolean, lead: Boolean, erases: Boolean, drafting: Boolean, // who looks, and what they may
@@ -127,10 +128,14 @@ export default {
         s: () => { if (!this.over) this.sheet("snoozing"); },
         w: () => { if (!this.over) this.act({ action: "wait" }); },
         n: () => this.$refs.note.focus(), x: () => this.fix(),
-        e: () => this.$refs.reply.edit(), a: () => this.$refs.reply.approve(),
+        e: () => this.$refs.reply.edit(), a: () => this.$refs.reply.approve(), p: () => this.weigh(),
+        ...Object.fromEntries([1, 2, 3, 4].map((n) => [n, () => this.rank({ level: `P${n}`, reason: WITHOUT_WORDS })])),
+        0: () => this.rank({ level: null, reason: WITHOUT_WORDS }),
       }[event.key];
       if (act) { event.preventDefault(); act(); }
     },
+    rank(told) { if (!this.over) this.act({ action: "priority", ...told }); },
+    weigh() { if (!this.over) { this.hold(); this.$refs.level.show(); } },
     digits(event) {
       const found = this.times.find(([key]) => key === event.key);
       if (found && !typing(event.target)) { event.preventDefault(); this.snooze(found[2]); }
@@ -163,6 +168,7 @@ export default {
           @click="claim()">Take over <kbd>c</kbd></button>
         <button type="button" class="button" :disabled="busy" @click="sheet('giving')">Assign</button>
         <template v-if="!over"><button type="button" class="button" :disabled="busy"
+          @click="weigh()">Priority <kbd>p</kbd></button><button type="button" class="button" :disabled="busy"
           @click="act({ action: 'wait' })">Wait <kbd>w</kbd></button><button type="button" class="button"
           :disabled="busy" @click="sheet('snoozing')">Snooze <kbd>s</kbd></button>
         <button type="button" class="button" :class="{ main: mine }" :disabled="busy"
@@ -270,6 +276,7 @@ export default {
         <label for="confirm">Type <b>{{ ticket.author }}</b></label><input id="confirm" v-model="confirm" class="field"
         autocomplete="off"><button class="button danger" :disabled="confirm !== ticket.author">Erase</button><button
         type="button" class="button" @click="close('erasing')">Cancel</button></form></div></dialog>
+    <Level v-if="agent" ref="level" :ticket="ticket" :busy="busy" @set="rank" @close="drop" />
     <Fix v-if="agent" ref="fix" :message="message" :topics="topics" :problems="problems"
       @correct="send('correct', $event)" />
   </section>

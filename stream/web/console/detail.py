@@ -73,7 +73,7 @@ def change_in_words(row: Row) -> dict[str, Any]:
     columns = {
         name: values
         for name, values in (row.get("changes") or {}).items()
-        if name not in ("factors", "notes")
+        if name not in ("factors", "notes", "by_hand")
     }
     return {
         "at": stamp(row.get("changed_at")),
@@ -121,7 +121,7 @@ def _message(row: Row, corrected: Mapping[str, Any]) -> dict[str, Any]:
         "dissatisfaction": rounded(row["dissatisfaction"]),
         "words": scores.get("problem_words") or [],
         "corrected": dict(corrected),
-        "turns": _turns(text, call) if is_call and call else None,
+        "turns": _turns(row, text, call or {}) if is_call else None,
     }
 
 
@@ -131,31 +131,53 @@ def _yes_or_no(probability: float | None) -> str | None:
     return "yes" if probability >= 0.5 else "no"
 
 
-def _turns(text: str, call: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The customer's turns of a call, a line each, with the judged dissatisfaction.
+def _turns(row: Row, text: str, call: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Both sides of a call, turn by turn, with the dissatisfaction of the customer's, and the turn
+    at which they lost patience.
 
-    trajectory: [turn, mood, dissatisfaction, tension] of each judged turn.
+    trajectory: [turn, mood, dissatisfaction, tension] of each judged turn. Of a call that was
+    stored before both sides were, the customer's alone.
     """
-    trajectory = list(call.get("trajectory") or [])
-    lines = [line for line in text.split("\n") if line.strip()]
-    if len(trajectory) != len(lines):
-        # A turn could not be judged: no number is certain to belong to its line.
-        return [{"text": line} for line in lines]
+    trajectory = {int(turn): round(score) for turn, _, score, *_ in call.get("trajectory") or []}
+    stored = row.get("turns")
+    if stored is None:
+        return _customers_turns(text, trajectory) if call else None
     turns = []
-    for line, (turn, _mood, dissatisfaction, *_) in zip(lines, trajectory, strict=True):
-        turns.append({"text": line, "turn": turn + 1, "dissatisfaction": round(dissatisfaction)})
+    for place, turn in enumerate(stored):
+        marks = {name: turn[name] for name in ("at",) if name in turn}
+        if place in trajectory:
+            marks["dissatisfaction"] = trajectory[place]
+        if place == call.get("soured"):
+            marks["soured"] = True
+        turns.append({"turn": place + 1, "who": turn["speaker"], "text": turn["text"], **marks})
     return turns
 
 
+def _customers_turns(text: str, trajectory: Mapping[int, int]) -> list[dict[str, Any]]:
+    lines = [line for line in text.split("\n") if line.strip()]
+    if len(trajectory) != len(lines):
+        # A turn could not be judged: no number is certain to belong to its line.
+        return [{"who": "customer", "text": line} for line in lines]
+    return [
+        {"turn": turn + 1, "who": "customer", "text": line, "dissatisfaction": score}
+        for line, (turn, score) in zip(lines, trajectory.items(), strict=True)
+    ]
+
+
 def _course(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Dissatisfaction along the conversation: the customer's messages, and each turn of a call."""
+    """Dissatisfaction along the conversation: the customer's messages, and each turn of a call.
+
+    soured: the turn at which the caller lost patience.
+    """
     points: list[dict[str, Any]] = []
     for message in messages:
-        turns = [turn for turn in message["turns"] or [] if "turn" in turn]
-        values = [turn["dissatisfaction"] for turn in turns] or [message["dissatisfaction"]]
-        for value in values:
-            if value is not None:
-                points.append({"at": message["at"], "value": value, "id": message["id"]})
+        of_message = {"at": message["at"], "id": message["id"]}
+        turns = [turn for turn in message["turns"] or [] if "dissatisfaction" in turn]
+        for turn in turns:
+            soured = {"soured": True} if turn.get("soured") else {}
+            points.append(of_message | {"value": turn["dissatisfaction"]} | soured)
+        if not turns and message["dissatisfaction"] is not None:
+            points.append(of_message | {"value": message["dissatisfaction"]})
     return points
 
 

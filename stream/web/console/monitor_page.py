@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from urllib.parse import quote
 import nicegui.elements.echart  # noqa: F401  its charts are a module that ours imports
 from nicegui.events import GenericEventArguments
 
+from stream.alerts.burst_words import sentence
 from stream.alerts.notifier import title
 from stream.alerts.routing import OF_P1
 from stream.desk.alert_book import Listed
@@ -147,10 +148,7 @@ def headline(listed: Listed) -> str:
     alert = listed.alert
     brand = alert.brand or "no brand"
     if alert.kind == "burst":
-        evidence: Mapping[str, Any] = alert.evidence
-        negative, expected = evidence.get("negative", 0), evidence.get("expected", 0)
-        topic = f", mostly {alert.topic}" if alert.topic else ""
-        return f"{brand}: {negative:g} negative where {expected:g} were usual{topic}"
+        return f"{brand}: {sentence(alert)}"
     if alert.kind == "p1":
         return f"{brand}: a message to see within minutes"
     if alert.kind in OF_P1:

@@ -35,6 +35,7 @@ _DONE = {
     "snooze": "It sleeps.",
     "resolve": "Resolved.",
     "reopen": "It is open again.",
+    "priority": "The priority is set.",
     "note": "The note is kept.",
     "tag": "The tags are changed.",
 }

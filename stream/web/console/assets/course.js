@@ -10,6 +10,8 @@ export default {
         ...each, x: LEFT + 8 + (at * (WIDE - LEFT - 24)) / last, y: TOP + room * (1 - each.value / 100),
       }));
     },
+    sour() { return this.dots.find((dot) => dot.soured); },
+    side() { return this.sour.x < WIDE / 3 ? "start" : this.sour.x > (2 * WIDE) / 3 ? "end" : "middle"; },
     line() { return this.dots.map((dot) => `${dot.x},${dot.y}`).join(" "); },
     area() { return `${this.dots[0].x},${HIGH - FOOT} ${this.line} ${this.dots.at(-1).x},${HIGH - FOOT}`; },
     grid: () => [0, 50, 100].map((value) => ({ value, y: TOP + (HIGH - TOP - FOOT) * (1 - value / 100) })),
@@ -18,7 +20,8 @@ export default {
       return by > 8 ? "rising" : by < -8 ? "falling" : "steady";
     },
     spoken() {
-      return `Dissatisfaction, ${this.turn}, message by message: ${this.points.map((each) => each.value).join(", ")}`;
+      return `Dissatisfaction, ${this.turn}, message by message: ` +
+        this.points.map((each) => each.value + (each.soured ? " (loses patience)" : "")).join(", ");
     },
   },
   template: `
@@ -29,8 +32,11 @@ export default {
       <g v-for="each in grid" :key="each.value"><line x1="${LEFT}" x2="${WIDE}" :y1="each.y" :y2="each.y" class="grid"
         /><text x="${LEFT - 6}" :y="each.y + 3" text-anchor="end">{{ each.value }}</text></g>
       <polygon :points="area" class="area" /><polyline :points="line" class="path" />
-      <circle v-for="(dot, at) in dots" :key="at" :cx="dot.x" :cy="dot.y" r="3.4"><title>{{ dot.value }}</title>
+      <circle v-for="(dot, at) in dots" :key="at" :cx="dot.x" :cy="dot.y" :r="dot.soured ? 4.6 : 3.4"
+        :class="{ soured: dot.soured }"><title>{{ dot.value }}{{ dot.soured ? ', loses patience' : '' }}</title>
         </circle>
+      <text v-if="sour" class="soured" :x="sour.x" :y="Math.max(${TOP}, sour.y - 7)" :text-anchor="side">loses
+        patience</text>
       <text :x="dots[0].x" y="${HIGH - 2}" text-anchor="start">first</text><text :x="dots.at(-1).x" y="${HIGH - 2}"
         text-anchor="end">last</text>
     </svg>

@@ -4,7 +4,7 @@ import { when } from "earshot/format.js";
 // After Jin & Aletras (2021).
 export const SEVERITIES = ["no complaint", "no explicit reproach", "disapproval", "accusation", "blame"];
 const FACE = { negative: "sentiment_dissatisfied", neutral: "sentiment_neutral", positive: "sentiment_satisfied" };
-const FIELDS = ["sentiment", "complaint", "severity", "topic", "problem", "outcome"];
+const FIELDS = ["sentiment", "complaint", "severity", "topic", "problem", "outcome", "level"];
 
 export const inWords = (field, value) => {
   if (value === null || value === undefined) return "not judged";
@@ -26,6 +26,15 @@ export default {
         .filter((field) => field !== "complaint" || message.corrected.complaint)
         .map((field) => ({ field, said: inWords(field, message.judged[field]), fixed: message.corrected[field] }));
     },
+    speaker(turn, message) {
+      if (turn.who === "customer") return message.author ?? "customer";
+      return turn.who === "agent" ? `${this.ticket.brand ?? "brand"}, agent` : "unknown speaker";
+    },
+    place(turn) { // the minute and second of the call, or which turn of it
+      if (turn.at == null) return turn.turn ?? "";
+      const seconds = Math.floor(turn.at);
+      return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    },
     hint: (field, value) => (field === "severity" ? SEVERITIES[value] : field),
     parts(message, text) { // the words that show the problem, marked
       const words = message.words.filter((word) => word.length > 2)
@@ -46,10 +55,16 @@ export default {
         <span v-if="message.kind === 'complaint'" class="chip">form</span><time
           class="faint num">{{ when(message.at) }}</time></header>
       <p v-if="message.kind === 'deleted'" class="faint">Its author took this message back.</p>
-      <ol v-else-if="message.turns" class="turns"><li v-for="(turn, at) in message.turns" :key="at"><span
-        class="faint num">{{ turn.turn ?? '' }}</span><span dir="auto">{{ turn.text }}</span>
-        <span v-if="turn.dissatisfaction != null" class="faint num"
-          :title="'dissatisfaction ' + turn.dissatisfaction">{{ turn.dissatisfaction }}</span></li></ol>
+      <ol v-else-if="message.turns" class="turns"><li v-for="(turn, at) in message.turns" :key="at" class="turn"
+        :class="[turn.who, { soured: turn.soured }]">
+        <p v-if="turn.soured" class="sour small"><span class="sym" aria-hidden="true">trending_up</span>Here the caller
+          loses patience</p>
+        <p class="small faint speaker"><b>{{ speaker(turn, message) }}</b><span
+          class="num">{{ place(turn) }}</span><span v-if="turn.dissatisfaction != null" class="num"
+          :title="'dissatisfaction ' + turn.dissatisfaction">{{ turn.dissatisfaction }}</span></p>
+        <p class="words" dir="auto"><template v-for="(part, n) in parts(message, turn.text)" :key="n"><mark
+          v-if="part.marked && turn.who !== 'agent'">{{ part.text }}</mark><template
+          v-else>{{ part.text }}</template></template></p></li></ol>
       <p v-else class="text" dir="auto"><template v-for="(part, at) in parts(message, message.text)" :key="at"><mark
         v-if="part.marked">{{ part.text }}</mark><template v-else>{{ part.text }}</template></template></p>
       <details v-if="message.trimmed" class="trimmed"><summary>Quoted text, signature and footers</summary>
@@ -63,7 +78,7 @@ export default {
           <span v-if="each.field === 'sentiment' && face(message)" class="sym"
             aria-hidden="true">{{ face(message) }}</span>
           <template v-if="each.fixed"><s
-            v-if="each.fixed.is !== message.judged[each.field]">{{ each.said }}</s> <b>{{ inWords(each.field, each.fixed.is) }}</b> <span
+            v-if="each.field !== 'level' && each.fixed.is !== message.judged[each.field]">{{ each.said }}</s> <b>{{ inWords(each.field, each.fixed.is) }}</b> <span
             class="faint">says {{ each.fixed.who }}</span></template>
           <template v-else>{{ each.said }}</template></span>
         <span v-if="message.dissatisfaction != null" class="faint small num"
