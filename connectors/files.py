@@ -121,8 +121,33 @@ def open_file(
         head, format = head.with_text(text), "complaints"
     format = format or recognised(head)
     file = TextFile(path, otherwise=_OTHERWISE.get(format))
-    events = _READERS[format](file, head, _position(after, file), on_bad_row)
+    report = _Report(on_bad_row)
+    events = _READERS[format](file, head, _position(after, file), report)
+    if after is None:
+        events = _or_report(events, report)
     return FileSource(path, format, file, events, file.total, brand)
+
+
+class _Report:
+    """Rows that cannot be read, handed on and counted."""
+
+    def __init__(self, on_bad_row: OnBadRow) -> None:
+        self.count = 0
+        self._on_bad_row = on_bad_row
+
+    def __call__(self, row: BadRow) -> None:
+        self.count += 1
+        self._on_bad_row(row)
+
+
+def _or_report(events: Iterator[SourcedEvent], report: _Report) -> Iterator[SourcedEvent]:
+    """The events of a whole file; one that has neither events nor bad rows says so."""
+    count = 0
+    for event in events:
+        count += 1
+        yield event
+    if not count and not report.count:
+        report(BadRow(1, "no message follows the first line"))
 
 
 def _open_folder(

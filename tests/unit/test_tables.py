@@ -230,6 +230,13 @@ def test_the_column_of_the_texts_can_be_named(tmp_path):
     assert event.text == "Answer the phone."
 
 
+def test_a_table_of_a_header_alone_is_not_read_in_silence(tmp_path):
+    events, bad = read(tmp_path, "id,text,date\n\n")
+
+    assert events == []
+    assert [row.reason for row in bad] == ["no message follows the first line"]
+
+
 def test_files_of_a_folder_that_are_no_calls_are_counted(tmp_path):
     (tmp_path / "a.txt").write_text("Customer: dead\nAgent: sorry\n")
     for name in ("a.wav", "b.wav", "c.docx"):
