@@ -13,7 +13,7 @@ from fakes import NOON, MemoryStore, Published, message, sentiment_of_length, tw
 from connectors.events import Transcript, Turn
 from models import time_limit
 from models.analysis import Analysis
-from models.redact import redact_turns
+from models.redact import redact, redact_turns
 from stream.brands import Brand, Brands
 from stream.errors import DatabaseAway
 from stream.observe.health import Health
