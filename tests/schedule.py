@@ -16,6 +16,7 @@ FIRST = (
     "acceptance/test_bad_messages.py",
     "acceptance/test_networks.py",
     "integration/test_console.py",
+    "integration/test_upgrade.py",
     "unit/test_models_training.py",
     "unit/test_lab.py",
     "unit/test_lab_compare.py",

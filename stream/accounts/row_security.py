@@ -1,6 +1,4 @@
-"""Engine for people who are bound to brands: reads and writes in a role that row-level security
-restricts.
-"""
+"""Engine for people who are bound to brands: a role that row-level security restricts."""
 
 from __future__ import annotations
 

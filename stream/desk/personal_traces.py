@@ -59,9 +59,10 @@ class Traces:
 
     def quoted_in(self, words: str) -> bool:
         """Whether as many words in a row are theirs as are nobody else's."""
-        spoken = _words(words)
+        sequence = _words(words)
         return any(
-            tuple(spoken[at : at + PIECE]) in self._pieces for at in range(len(spoken) - PIECE + 1)
+            tuple(sequence[at : at + PIECE]) in self._pieces
+            for at in range(len(sequence) - PIECE + 1)
         )
 
     def named_in_bytes(self, value: bytes | None) -> bool:

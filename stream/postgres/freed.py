@@ -12,7 +12,7 @@ from stream.postgres.database import reachable
 _IS_EMBEDDED = """
     select current_setting('is_superuser') = 'on' and current_setting('listen_addresses') = ''
 """
-_MOST = 128  # segments of the write-ahead log, 2 GB: more are not kept by an embedded server
+_SEGMENTS = 128  # segments of the write-ahead log, 2 GB: more are not kept by an embedded server
 _AHEAD = "select count(*) from pg_ls_waldir() where name > pg_walfile_name(pg_current_wal_lsn())"
 # A segment that is switched away from is written to its end, with zeros.
 _SWITCH = (
@@ -45,7 +45,7 @@ async def _renew_log(connection: AsyncConnection) -> None:
     await connection.exec_driver_sql("alter system set wal_recycle = off")
     await connection.exec_driver_sql("select pg_reload_conf()")
     for _ in range(2):  # the setting reaches the server's other processes a moment later
-        for _ in range(_MOST):
+        for _ in range(_SEGMENTS):
             for statement in _SWITCH:
                 await connection.exec_driver_sql(statement)
             if not (await connection.exec_driver_sql(_AHEAD)).scalar():

@@ -127,6 +127,12 @@ def _next_version(
     values = columns(ticket) | _times(ticket, arrival(history))
     if stored is None:
         return _create(ticket, values, last)
+    return _next_version(stored, ticket, values, new_inbound)
+
+
+def _next_version(
+    stored: Row, ticket: Ticket, values: dict[str, Any], new_inbound: bool
+) -> Change | None:
     state = _next_state(stored, ticket, new_inbound)
     if state == stored["state"] and all(stored[name] == value for name, value in values.items()):
         return None
@@ -277,11 +283,7 @@ def _take_over(
     another brand's is told in its history.
     """
     ticket = _as_people_found(ticket, before, None)
-    own = before or _UNTOUCHED
-    state = _next_state(own, ticket, new_inbound)
-    people = {name: own[name] for name in HUMAN} | {"state": state, "edits": _edits(stored, before)}
-    if state != own["state"]:
-        people["snoozed_until"] = None
+    people = _taken_along(before or _UNTOUCHED, ticket, new_inbound)
     folded = {name: [None, getattr(ticket, name)] for name in ("level", "priority")}
     known = stored or last
     return Change(
@@ -293,12 +295,21 @@ def _take_over(
         else "the conversation names another brand first",
         folded | {name: [None, _plain(people[name])] for name in HUMAN},
         columns(ticket) | _times(ticket, arrival(history)),
-        people,
+        people | {"edits": _edits(stored, before)},
         becomes_p1=ticket.level == "P1" and (before is None or before["level"] != "P1"),
         over=None if stored is None else _over(stored, None),
         brand=ticket.brand,
         moved_from=None if before is None else before["id"],
     )
+
+
+def _taken_along(own: Row, ticket: Ticket, new_inbound: bool) -> dict[str, Any]:
+    """What people had set, and the state that it is in then."""
+    people = {name: own[name] for name in HUMAN}
+    state = _next_state(own, ticket, new_inbound)
+    if state != own["state"]:
+        people |= {"state": state, "snoozed_until": None}
+    return people
 
 
 def _edits(stored: Row | None, before: Row | None) -> int:

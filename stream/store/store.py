@@ -228,10 +228,10 @@ def _causes(
         conversation = conversation_of(version.ticket_id)
         events, own = touched[conversation], parts[conversation]
         if version.over is None and len(own) > 1:
-            others = {
+            foreign = {
                 row["id"] for id, part in own.items() if id != version.ticket_id for row in part
             }
-            events = [event for event in events if event not in others] or events
+            events = [event for event in events if event not in foreign] or events
         causes[version.ticket_id] = events
     return causes
 
