@@ -45,6 +45,8 @@ _PHONE = r"(?!\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b)\+?\(?\d[\d*Xx ()./-]{5,18}[\d*X
 _NAME = r"[^\W\d_][\w .,'\u2018\u2019\"\u201c\u201d&@/|+#-]{0,59}?"
 _LABEL = rf"(?P<label>{_NAME}|{_PHONE})[\"\u201d]?\s*(?P<notes>(?:\([^()]{{0,40}}\)\s*){{0,2}})"
 _BLANKS = re.compile(r"\s{3,}")  # many of them would be matched in many ways
+_SECONDS = r"\d{1,6}(?:\.\d{1,6})?\s?s?"  # `[12.5s - 17.0s]`
+_IN_SECONDS = re.compile(rf"\s{{0,8}}[\[(]{_SECONDS}(?:\s?-{{1,2}}>?\s?{_SECONDS})?[\])]\s*(?=\S)")
 _NUMBER = r"\d{1,4}(?:[.)]\s+|\s{2,})"
 _LEAD = (
     rf"[\s.]*(?:>{{2,3}}\s*|[-\u2013\u2014\u2022]\s+|#{{1,6}}\s+|{_NUMBER})?[*_]{{0,2}}[\"\u201c]?"
@@ -93,6 +95,7 @@ def labelled(line: str, *, only: Form | None = None) -> Labelled | None:
     only: the one form that is looked for; else all but those of WEAK.
     """
     line = _BLANKS.sub(lambda blanks: "\t" if "\t" in blanks[0] else "  ", line)
+    line = _IN_SECONDS.sub("", line, count=1) if _IN_SECONDS.match(line) else line
     for form, pattern in _FORMS:
         match = pattern.fullmatch(line) if _is_wanted(form, only) else None
         if match and (form != "round" or _is_plainly_speaker(match["label"])):
