@@ -48,6 +48,8 @@ _WORDS = rf"(?P<label>{_NAME}|{_PHONE})[\"\u201d]?"
 _LABEL = rf"{_WORDS}\s*+(?P<notes>(?:\([^()]{{0,40}}\)\s*+){{0,2}})"
 _BEFORE_TAB = rf"{_WORDS}[^\S\t]*+(?P<notes>(?:\([^()]{{0,40}}\)[^\S\t]*+){{0,2}})"
 _BLANKS = re.compile(r"\s{3,}")
+_SECONDS = r"\d{1,6}(?:\.\d{1,6})?\s?s?"  # `[12.5s - 17.0s]`
+_IN_SECONDS = re.compile(rf"\s{{0,8}}[\[(]{_SECONDS}(?:\s?-{{1,2}}>?\s?{_SECONDS})?[\])]\s*+(?=\S)")
 _NUMBER = r"\d{1,4}(?:[.)]\s++|\s{2,}+)"
 _LEAD = (
     rf"\A[\s.]*+(?:>{{2,3}}\s*+|[-\u2013\u2014\u2022]\s++|#{{1,6}}\s++|{_NUMBER})?"
@@ -98,6 +100,7 @@ def labelled(line: str, *, only: Form | None = None) -> Labelled | None:
     only: the one form that is looked for; else all but those of WEAK.
     """
     line = _BLANKS.sub(lambda blanks: "\t" if "\t" in blanks[0] else "  ", line)
+    line = _IN_SECONDS.sub("", line, count=1) if _IN_SECONDS.match(line) else line
     for form, pattern in _FORMS:
         match = pattern.fullmatch(line) if _is_wanted(form, only) else None
         if match and (form != "round" or _is_plainly_speaker(match["label"])):

@@ -95,6 +95,7 @@ def cues(agent: str, customer: str, *, between: str = "\n\n", arrow: str = " -->
         ("klient.txt", lines("Konsultant: ", "Klient: ")),
         ("full_width.txt", lines("オペレーター：", "お客様：")),
         ("range.txt", lines("[0:05 --> 0:09] Agent: ", "[0:05 --> 0:09] Customer: ")),
+        ("seconds.txt", lines("[5s] Agent: ", "[9.50 - 14.25] Customer: ")),
         ("chat.txt", lines("[12/03/2026, 14:05:01] Agent: ", "[12/03/2026, 14:06:01] Customer: ")),
         ("chat_2.txt", lines("12/03/2026, 14:05 - Tom: ", "12/03/2026, 14:06 - Jane: ")),
         ("iso.txt", lines("2026-03-12T14:05:01Z Agent: ", "2026-03-12T14:05:09Z Customer: ")),
