@@ -152,7 +152,7 @@ class Cues:
     def _search(self, text: str) -> Mapping[str, tuple[Cue, ...]]:
         words, spans = self._reader.read(own_words(text))
         matches = self._index.matches(words)
-        others = list(accumulate((word not in _ASIDE for word in words), initial=0))
+        unrelated = list(accumulate((word not in _ASIDE for word in words), initial=0))
         excused = self._excused(matches)
         cues: dict[str, list[Cue]] = {}
         for start, end, phrase in matches:
@@ -162,7 +162,7 @@ class Cues:
             places = range(start, end)
             if not excused.get(group, excused[EVERYWHERE]).isdisjoint(places):
                 continue
-            if not _is_meant(phrase, words, others, start, end):
+            if not _is_meant(phrase, words, unrelated, start, end):
                 continue
             begin = spans[start][0]
             quote = " ".join(text[begin : spans[end - 1][1]].split())
@@ -332,15 +332,15 @@ def _number(word: str) -> float:
 
 
 def _is_meant(
-    phrase: Phrase, words: Sequence[str], others: Sequence[int], start: int, end: int
+    phrase: Phrase, words: Sequence[str], unrelated: Sequence[int], start: int, end: int
 ) -> bool:
     """Whether neither a negation before it nor other words around it speak against a match.
 
-    others: of each place, how many words before it say something else than a call for help.
+    unrelated: of each place, how many words before it say something else than a call for help.
     """
     if phrase.negatable and _negated(words, start):
         return False
-    return not phrase.whole or others[start] == 0 == others[-1] - others[end]
+    return not phrase.whole or unrelated[start] == 0 == unrelated[-1] - unrelated[end]
 
 
 def _negated(words: Sequence[str], start: int) -> bool:

@@ -219,6 +219,8 @@ class LostReplyUpdate(Problem):
 
 
 class RefusedWords(Problem):
-    """The policy refuses the words."""
+    """The policy refuses the words, or the reply is decided already."""
 
-    refusals: list[RefusalOut]
+    refusals: list[RefusalOut] = Field(
+        [], description="by the policy; absent where the reply is decided already"
+    )
