@@ -34,7 +34,7 @@ _ZONES = {"MEZ": "CET", "MESZ": "CEST", "MSK": "+0300", "МСК": "+0300"}
 _NUMBER_OF = {word: month for month, line in enumerate(_MONTHS.split(";")) for word in line.split()}
 _MARKS = re.compile(r"(?i:[AP]M|T|Z|ST|ND|RD|TH)|[A-Z]{3,4}")
 _WORD = re.compile(r"[^\W\d_]+\.?")
-_ZONE_NAME = re.compile(r"\s*\[?([A-Z][A-Za-z_]{2,20}(?:/[A-Z][A-Za-z_+-]{2,30}){1,2})\]?$")
+_ZONE_NAME = re.compile(r"\[?([A-Z][A-Za-z_]{2,20}(?:/[A-Z][A-Za-z_+-]{2,30}){1,2})\]?\Z")
 _DOTTED_CLOCK = re.compile(
     r"(?<![\d.])([01]?\d|2[0-4])\.([0-5]\d)(?:\.([0-5]\d))?(?:\.\d+)?(?![\d.])"
 )
@@ -44,7 +44,7 @@ _EAST_ASIAN = re.compile(r"(\d{2,4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2
 def zone_name(text: str) -> tuple[str, str | None]:
     """`2026-03-12 14:05 Europe/London` as its time and the name of its zone."""
     match = _ZONE_NAME.search(text)
-    return (text[: match.start()], match[1]) if match else (text, None)
+    return (text[: match.start()].rstrip(), match[1]) if match else (text, None)
 
 
 def in_english(text: str) -> str:

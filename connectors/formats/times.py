@@ -91,7 +91,7 @@ def written_time(text: str, *, day_first: bool | None = None) -> datetime:
     text = re.sub(r"\b(?:GMT|UTC) ?(?=[+-]\d)", "", text)
     text, name = zone_name(text)
     moment = _moment_of(text, day_first=day_first)
-    if name is None or re.search(r"(?:Z|[+-]\d\d:?\d\d)$", text):
+    if name is None or re.search(r"(?:Z|[+-]\d\d:?\d\d)\Z", text):
         return moment
     try:
         return moment.replace(tzinfo=ZoneInfo(name))
@@ -127,7 +127,7 @@ def _moment_of(text: str, *, day_first: bool | None) -> datetime:
 
 def _midnight(text: str, day_first: bool) -> datetime:
     """Raises ValueError. 24:00 is the midnight after the day."""
-    day = re.sub(r"(?<=[ T])24:00(?::00)?$", "00:00", text)
+    day = re.sub(r"(?<=[ T])24:00(?::00)?\Z", "00:00", text)
     return _parsed(day, day_first) + timedelta(days=day != text)
 
 

@@ -24,7 +24,7 @@ _CITY = r"[A-Z][\w'’.\-]{1,25}(?: [A-Z][\w'’.\-]{1,25}){0,2}"
 _UNIT = r"(?i:apartment|apt|unit|suite|ste|flat|floor|room|#)\.? ?#?\w{1,5}"
 _STATE = r"[A-Z]{2}"
 
-_NOT_WITHIN = r"(?<![\w.,$£€#:/\-])"
+_NOT_WITHIN = r"(?<![\w,$£€#:/\-])(?<!\d\.)"
 _LINE = re.compile(
     rf"{_NOT_WITHIN}(?:{_UNIT},? )?\d{{1,5}}[A-Za-z]?,? {{1,2}}"
     rf"(?P<name>{_NAME}(?: {_NAME}){{0,3}}) (?:{_STREET}|{_AFTER_A_NAME})(?!\w){_DOT}"

@@ -64,9 +64,9 @@ def is_card(digits: str) -> bool:
 def _numbers(text: str) -> Iterator[tuple[int, int]]:
     groups = [match.span() for match in _DIGITS.finditer(text)]
     gaps = [_gap(text, end, start) for (_, end), (start, _) in pairwise(groups)]
-    first = 0
+    first = since = 0
     while first < len(groups):
-        last = _last_of_card(text, groups, gaps, first)
+        last = _last_of_card(text, groups, gaps, first, since)
         if last is None:
             parts = _in_parts(text, groups, gaps, first)
             yield from parts
@@ -75,6 +75,7 @@ def _numbers(text: str) -> Iterator[tuple[int, int]]:
                 first += 1
         else:
             yield groups[first][0], groups[last][1]
+            since = groups[last][1]
             first = last + 1
 
 
@@ -88,9 +89,12 @@ def _gap(text: str, start: int, end: int) -> str:
 
 
 def _last_of_card(
-    text: str, groups: Sequence[tuple[int, int]], gaps: Sequence[str], first: int
+    text: str, groups: Sequence[tuple[int, int]], gaps: Sequence[str], first: int, since: int
 ) -> int | None:
-    """The group that ends the card that begins with `first`; None where none begins there."""
+    """The group that ends the card that begins with `first`; None where none begins there.
+
+    since: where the card before it ended.
+    """
     if _plain(text[groups[first][0]]) not in _FIRST_DIGITS:
         return None
     digits, sizes, narrow = "", [], True
@@ -107,7 +111,7 @@ def _last_of_card(
         digits += _plain(text[start:end])
         if len(digits) < _SHORTEST or not is_card(digits):
             continue
-        if (narrow or _is_printed(sizes)) and _begins(text, groups[first][0]):
+        if (narrow or _is_printed(sizes)) and _begins(text, groups[first][0], since):
             return place
     return None
 
@@ -117,8 +121,8 @@ def _is_printed(sizes: Sequence[int]) -> bool:
     return tuple(sizes) in _PRINTED or len(sizes) == 1 or set(sizes) == {1}
 
 
-def _begins(text: str, start: int) -> bool:
-    before = text[max(0, start - 20) : start]
+def _begins(text: str, start: int, since: int) -> bool:
+    before = text[max(since, start - 20) : start]
     return not _MIDDLE.search(before) or bool(_CARD_WORD.search(before))
 
 

@@ -15,6 +15,7 @@ from models.time_limit import check
 
 _GROUP = re.compile(r"\d+")
 _MARKED = re.compile(r"[+＋] ?\(?\d(?:[ \t\u00a0().\-–/]{0,4}\d){6,14}")
+_CELL = re.compile(r"[^\t]{7,}")
 _RUN = re.compile(r"(?:[+＋] ?)?\(?\d(?:[ \t\u00a0().\-–/]{0,4}\d){6,}")
 
 # More digits than these are a table: the library would take a millisecond for each number in it, so
@@ -102,7 +103,8 @@ def phones_abroad(text: str, country: str | None = None) -> Iterator[tuple[int, 
 
 
 def phones(text: str, country: str | None = None) -> Iterator[tuple[int, int]]:
-    called = -1  # where the last number ended that the text calls one
+    since = 0  # where the last number ended
+    called = -1  # the same, of one that the text calls a phone's
     other = -1  # where the last number ended that is called something else
     for run in _RUN.finditer(text):
         check()  # the library takes up to a millisecond for a number
@@ -112,12 +114,14 @@ def phones(text: str, country: str | None = None) -> Iterator[tuple[int, int]]:
             continue
         if _GOES_ON.match(text, end):
             continue
-        before = text[max(0, start - 40) : start]
+        before = text[max(since, start - 40) : start]
         if _OTHER_CONTEXT.search(before) or _follows(text, other, start):
             other = end
             continue
         is_called = _follows(text, called, start) or _is_called(text, run, before)
-        for first, last in _in_run(run[0], before, is_called, country):
+        numbers = _in_columns(run[0], before, is_called, country)
+        for first, last in numbers:
+            since = start + last
             extension = _EXTENSION.match(text, start + last)
             yield start + first, extension.end() if extension else start + last
             called = end if is_called else called
@@ -144,6 +148,21 @@ def _is_called(text: str, run: re.Match[str], before: str) -> bool:
     if not 7 <= digits <= _LONGEST or _COUNTED.match(run[0]):
         return False
     return bool(_PHONE_CONTEXT.search(before) or _PHONE_AFTER.match(text, run.end()))
+
+
+def _in_columns(
+    run: str, before: str, is_called: bool, country: str | None
+) -> list[tuple[int, int]]:
+    """The numbers in a run of digits, or in its columns where it is a row of a table."""
+    numbers = _in_run(run, before, is_called, country)
+    if numbers or "\t" not in run:
+        return numbers
+    cells = [(cell.start(), cell[0]) for cell in _CELL.finditer(run)]
+    return [
+        (at + first, at + last)
+        for at, cell in cells
+        for first, last in _in_run(cell, "", is_called, country)
+    ]
 
 
 def _in_run(run: str, before: str, is_called: bool, country: str | None) -> list[tuple[int, int]]:

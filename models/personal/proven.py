@@ -47,7 +47,8 @@ _IP_V6 = re.compile(
 )
 _VERSION_CONTEXT = re.compile(
     r"(?:version|v|ver|build|release|firmware|fw|app|ios|android|windows|macos|update|updated to"
-    r"|chapter|section|clause|paragraph|step|§)(?: (?:number|no|is|to)\.?){0,2}[\s.:]{0,3}\Z",
+    r"|chapter|section|clause|paragraph|step|§)(?: (?:number|no|is|to)\.?){0,2}"
+    r"(?:[^\S\r\n]|[.:]){0,3}\Z",
     re.IGNORECASE,
 )
 _IP_CONTEXT = re.compile(

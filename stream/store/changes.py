@@ -101,11 +101,11 @@ def change(
     next_version = _next_version(stored, last, ticket, history, new_inbound)
     if holds or next_version is None:
         return next_version
-    before = (stored or {}).get("by_hand")
+    old_level = (stored or {}).get("by_hand")
     return replace(
         next_version,
         people=next_version.people | {"by_hand": None},
-        changes=next_version.changes | {"by_hand": [before, None]},
+        changes=next_version.changes | {"by_hand": [old_level, None]},
         reason="the customer wrote what is more urgent than it was set",
     )
 
@@ -127,10 +127,10 @@ def _next_version(
     values = columns(ticket) | _times(ticket, arrival(history))
     if stored is None:
         return _create(ticket, values, last)
-    return _next_version(stored, ticket, values, new_inbound)
+    return _update(stored, ticket, values, new_inbound)
 
 
-def _next_version(
+def _update(
     stored: Row, ticket: Ticket, values: dict[str, Any], new_inbound: bool
 ) -> Change | None:
     state = _next_state(stored, ticket, new_inbound)
