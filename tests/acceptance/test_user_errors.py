@@ -293,13 +293,13 @@ def test_a_ticket_is_found_by_the_id_in_the_list_shown_claimed_and_resolved(stag
     assert "Bo on x" in shown
     assert " ".join(shown.split()).count("my pendant [red] does not work") == 6
     assert json.loads(done("ticket", "show", id, "--json"))["conversation"][0]["id"] == id
-    assert done("ticket", "claim", id, "--by", "ada") == f"{id} is open; ada has it\n"
+    assert done("ticket", "claim", id, "--by", "ada") == f"{id} is P3, open; ada has it\n"
     refused = told(stage.home, "ticket", "claim", id, "--by", "ben", **there)
     assert "ada has this ticket" in refused
-    assert done("ticket", "resolve", id, "--by", "ada") == f"{id} is resolved; ada has it\n"
+    assert done("ticket", "resolve", id, "--by", "ada") == f"{id} is P3, resolved; ada has it\n"
     assert id not in done("tickets")
     assert id in done("tickets", "--state", "resolved")
-    assert done("ticket", "reopen", id).startswith(f"{id} is open")
+    assert done("ticket", "reopen", id).startswith(f"{id} is P3, open")
     assert "no ticket x:0; see `earshot tickets`" in told(
         stage.home, "ticket", "show", "x:0", **there
     )
