@@ -107,11 +107,11 @@ _ACCOUNT = re.compile(
 def accounts(text: str, country: str | None = None) -> Iterator[tuple[int, int]]:
     for match in _ACCOUNT.finditer(text):
         is_number = match["marker"] or re.search(r"[:=#]", match["link"])
-        if _count_digits(match["code"]) >= (5 if is_number else 7):
+        if count_digits(match["code"]) >= (5 if is_number else 7):
             yield match.span("code")
 
 
-def _count_digits(code: str) -> int:
+def count_digits(code: str) -> int:
     return sum(sign.isdigit() for sign in code)
 
 

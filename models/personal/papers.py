@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from models.personal.codes import IS
+from models.personal.codes import IS, count_digits
 
 _FLAGS = re.ASCII | re.IGNORECASE
 _NUMBER_OF = r"(?:[ -]?(?:number|num|no|nr|nummer|id|code|#)(?:'s)?(?!\w)\.?){0,2}"
@@ -39,13 +39,13 @@ _DEVICE = re.compile(
 
 def passports(text: str, country: str | None = None) -> Iterator[tuple[int, int]]:
     for match in _PASSPORT.finditer(text):
-        if _count_digits(match["code"]) >= 4:
+        if count_digits(match["code"]) >= 4:
             yield match.span("code")
 
 
 def licences(text: str, country: str | None = None) -> Iterator[tuple[int, int]]:
     for match in _LICENCE.finditer(text):
-        if _count_digits(match["code"]) >= 4:
+        if count_digits(match["code"]) >= 4:
             yield match.span("code")
 
 
@@ -57,10 +57,6 @@ def plates(text: str, country: str | None = None) -> Iterator[tuple[int, int]]:
 def devices(text: str, country: str | None = None) -> Iterator[tuple[int, int]]:
     for match in _DEVICE.finditer(text):
         yield match.span("code")
-
-
-def _count_digits(code: str) -> int:
-    return sum(sign.isdigit() for sign in code)
 
 
 _SSN = re.compile(

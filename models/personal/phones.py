@@ -9,6 +9,7 @@ import phonenumbers
 from phonenumbers import Leniency, PhoneNumberMatcher
 
 from models.personal.cards import is_card
+from models.personal.codes import count_digits
 from models.personal.masks import MASK
 from models.personal.spoken import SpokenNumber, spoken_numbers
 from models.time_limit import check
@@ -128,7 +129,7 @@ def phones(text: str, country: str | None = None) -> Iterator[tuple[int, int]]:
 
 
 def _is_table(run: str) -> bool:
-    return sum(sign.isdigit() for sign in run) > _TABLE
+    return count_digits(run) > _TABLE
 
 
 def _follows(text: str, end: int, start: int) -> bool:
@@ -144,7 +145,7 @@ def spoken_phones(text: str, country: str | None = None) -> Iterator[tuple[int, 
 
 def _is_called(text: str, run: re.Match[str], before: str) -> bool:
     """Whether the words around call a run of digits a phone number."""
-    digits = sum(sign.isdigit() for sign in run[0])
+    digits = count_digits(run[0])
     if not 7 <= digits <= _LONGEST or _COUNTED.match(run[0]):
         return False
     return bool(_PHONE_CONTEXT.search(before) or _PHONE_AFTER.match(text, run.end()))
@@ -167,7 +168,7 @@ def _in_columns(
 
 def _in_run(run: str, before: str, is_called: bool, country: str | None) -> list[tuple[int, int]]:
     """The numbers in a run of digits. before: the text in front of it. is_called: a phone's."""
-    digits = sum(sign.isdigit() for sign in run)
+    digits = count_digits(run)
     international = _is_international(run, digits)
     if _MIDDLE_OF_CODE.search(before) or before.endswith(_MONEY) or _DATE.search(run):
         return []
@@ -238,7 +239,7 @@ def _known(run: str, international: bool) -> list[tuple[int, int]]:
         return _matches(run, "GB", Leniency.POSSIBLE)
     if _WRITTEN_AS_AMERICAN.fullmatch(run):  # a mistyped one is personal too
         return [(0, len(run))]
-    digits = sum(sign.isdigit() for sign in run)
+    digits = count_digits(run)
     if _BRITISH_MOBILE.fullmatch(run):
         return [(0, len(run))]
     if digits < _SHORTEST_AT_HOME:

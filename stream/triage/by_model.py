@@ -116,11 +116,16 @@ def _signs(reasons: Mapping[str, float], cues: Cues) -> dict[str, float]:
     """
     signs = {code: reasons[code] for code in DECISIVE if reasons.get(code, 0.0) >= SIGN}
     for groups, code in SIGNS.items():
-        if all(group in cues for group in groups.split("+")):
+        if stand_in(cues, groups):
             signs[code] = max(signs.get(code, 0.0), SIGN)
     if "fraud_now" in signs and _is_past(reasons):
         signs["fraud_past"] = signs.pop("fraud_now")
     return signs
+
+
+def stand_in(cues: Cues, groups: str) -> bool:
+    """Whether a phrase of the group is there; `a+b` is both."""
+    return all(group in cues for group in groups.split("+"))
 
 
 def _reasons(message: Message) -> Mapping[str, float]:

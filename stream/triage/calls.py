@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
-from stream.triage.by_model import AT, DECISIVE, SIGNS, Cues, by_model, in_words
+from stream.triage.by_model import AT, DECISIVE, SIGNS, Cues, by_model, in_words, stand_in
 from stream.triage.cues import thesaurus
 from stream.triage.points import ALONE, ENOUGH, HARM, LEVELS, SERVICE
 from stream.triage.sums import at_most, total
@@ -70,20 +69,14 @@ def _likely(turn: Message) -> list[str]:
 
 def _signs(cues: Cues) -> list[str]:
     """The decisive reasons that a phrase shows."""
-    return [code for groups, code in SIGNS.items() if _stand_in(cues, groups)]
+    return [code for groups, code in SIGNS.items() if stand_in(cues, groups)]
 
 
 def _is_pressing(cues: Cues) -> bool:
-    return any(_stand_in(cues, groups) for groups in _PRESSING)
+    return any(stand_in(cues, groups) for groups in _PRESSING)
 
 
 def _harm(cues: Cues) -> int:
     """The points of the phrases that add up to harm; a decisive sign is enough."""
     signs = ENOUGH if _signs(cues) else 0
-    return signs + sum(points for groups, (points, _) in HARM.items() if _stand_in(cues, groups))
-
-
-def _stand_in(cues: Cues, groups: str) -> bool:
-    """Whether a phrase of the group is there; `a+b` is both."""
-    present: Collection[str] = cues.keys()
-    return all(group in present for group in groups.split("+"))
+    return signs + sum(points for groups, (points, _) in HARM.items() if stand_in(cues, groups))
