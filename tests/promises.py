@@ -166,6 +166,7 @@ PROMISES = {
         "unit/test_places",
         "unit/test_processor",
         "unit/test_registry",
+        "unit/test_release_quality",
         "unit/test_resemblance",
         "unit/test_taxonomy_file",
     ),
