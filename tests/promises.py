@@ -165,6 +165,7 @@ PROMISES = {
         "unit/test_models_text",
         "unit/test_places",
         "unit/test_processor",
+        "unit/test_python_api",
         "unit/test_registry",
         "unit/test_release_quality",
         "unit/test_resemblance",
