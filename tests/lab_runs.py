@@ -12,7 +12,8 @@ CONFIGS = Path(__file__).resolve().parents[1] / "models" / "training" / "configs
 
 
 def config_of(folder, name="lab_tiny", **changes):
-    shutil.copy(CONFIGS / "lab_tiny.csv", folder)
+    for data in ("lab_tiny.csv", "lab_tiny_validation.csv"):
+        shutil.copy(CONFIGS / data, folder)
     lines = [
         line
         for line in (CONFIGS / f"{name}.toml").read_text().splitlines()

@@ -84,10 +84,14 @@ def _train_heads(config: Path, out: Path | None, data: Path | None) -> None:
 def _train_of_the_lab(
     config: Path, out: Path | None, data: Path | None, preferences: Path | None
 ) -> None:
+    from models.evaluation.compare_served import Served
     from models.training.lab.train import train
+    from stream.bootstrap.loading import model_registry
+    from stream.settings import read_settings
 
+    in_use = Served(model_registry(read_settings()).current())
     with watched() as on_line:
-        story = train(config, out, data=data, preferences=preferences, say=on_line)
+        story = train(config, out, data=data, preferences=preferences, in_use=in_use, say=on_line)
     if story:  # of several processes one tells it
         show.figures(run_figures(story))
 
@@ -119,6 +123,8 @@ def run_figures(story: dict[str, Any]) -> dict[str, Any]:
     for part in ("validation", "test"):
         if part in release:
             figures[part] = {name: release[part][name] for name in FIGURES}
+    if "in_use" in release:
+        figures["in_use"] = release["in_use"]
     return figures
 
 

@@ -91,8 +91,10 @@ def use(
     ],
 ) -> None:
     """Use this model from the next start of a worker on. One that did not pass the gate is
-    refused.
+    refused; where it is worse than the one before, a line says so.
     """
+    from models.artifact import load_artifact
+    from models.registry import losses
     from models.sentiment_classifier import is_classifier
 
     if is_classifier(Path(version).expanduser()):
@@ -101,8 +103,12 @@ def use(
             " models/README.md)"
         )
     settings = read_settings()
-    artifact = model_registry(settings).use(version)
+    registry = model_registry(settings)
+    before = load_artifact(registry.current())
+    artifact = registry.use(version)
     print(f"{artifact.version} is in use; restart the workers to load it")
+    for line in losses(before.story, artifact.story):
+        print(f"worse than {before.version}: {line}", file=sys.stderr)
     _warn_of_override(settings)
 
 

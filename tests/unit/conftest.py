@@ -36,5 +36,5 @@ def _run(folder: Path, recipe: str, **changes: object) -> LabRun:
 
     from models.training.lab.train import train
 
-    config = config_of(folder, recipe, layers=1, steps=30, **changes)
+    config = config_of(folder, recipe, layers=1, steps=60, **changes)
     return LabRun(folder / "run", train(config, folder / "run", say=lambda line: None))

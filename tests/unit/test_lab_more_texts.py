@@ -21,12 +21,12 @@ from models.training.lab.train import fitted, train, with_pseudo
 
 def test_unlabelled_texts_that_the_model_is_sure_of_are_learnt_with_less_weight(tmp_path):
     texts, _ = read_sentiments(CONFIGS / "lab_tiny.csv")
-    (tmp_path / "more.txt").write_text("\n".join(f"well, {text}" for text in texts))
+    (tmp_path / "more.txt").write_text("\n".join(f"{text} today" for text in texts))
     config = config_of(
         tmp_path,
         "lab_tiny_lora",
         seed=3,
-        steps=60,
+        steps=96,
         balance=0.5,
         pseudo="more.txt",
         pseudo_most=12,
@@ -62,14 +62,12 @@ def test_pairs_move_the_model_towards_the_better_label(tmp_path):
 
 def test_a_whole_run_takes_pairs_of_a_file(tmp_path):
     write_preferences([("so sick", "positive", "negative")], tmp_path / "pairs.csv")
-    config = config_of(
-        tmp_path, "lab_tiny_lora", layers=1, steps=6, augment=0.5, preferences="pairs.csv"
-    )
+    config = config_of(tmp_path, "lab_tiny_lora", steps=70, augment=0.5, preferences="pairs.csv")
 
     story = train(config, tmp_path / "run", say=lambda line: None)
 
     assert story["pairs"] == 1
-    assert set(story["data"]) == {"lab_tiny.csv", "pairs.csv"}
+    assert set(story["data"]) == {"lab_tiny.csv", "lab_tiny_validation.csv", "pairs.csv"}
 
 
 def test_the_ablation_runs_every_variant_and_remembers_what_was_done(tmp_path):

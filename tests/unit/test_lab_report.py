@@ -46,7 +46,7 @@ def test_a_run_of_the_lab_is_one_page_that_needs_nothing_else(lora_run):
     assert made.count('<img src="data:image/png') == 3
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", made)
     assert "default-src 'none'" in made
-    assert "rate = 0.005" in made
+    assert "rate = 0.002" in made
 
 
 def test_what_people_wrote_is_escaped_and_redacted():

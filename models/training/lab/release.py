@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification
 
-from models.analyzer import softmax
+from models.analyzer import LABELS, softmax
 from models.artifact import CARD, MODEL, TOKENIZER, sha256
+from models.evaluation.compare_sentiment import Contestant
 from models.evaluation.metrics import calibration_error, scores
 from models.sentiment_classifier import FORMAT, STORY, Floats, opened, run, written_story
 from models.training.lab import keep
@@ -25,6 +26,7 @@ from models.training.lab.fit import Fit
 from models.training.lab.tokens import logits_of
 from models.training.release import gate
 from models.training.release.export import NetworkOnnxConfig, write_onnx
+from models.training.release.quality import better_than, enforce_quality, quality
 from models.training.release.quantise import quantise
 
 CALIBRATION_TEXTS, CALIBRATION_TOKENS = 256, 12_000  # at most
@@ -52,21 +54,26 @@ class ServedOnnxConfig(NetworkOnnxConfig):
         return {"sentiment": {0: "batch_size"}}
 
 
-def release(fit: Fit, out: Path, story: Mapping[str, Any]) -> dict[str, Any]:
+def release(
+    fit: Fit, out: Path, story: Mapping[str, Any], in_use: Contestant | None = None
+) -> dict[str, Any]:
     """Write the run's small model to `out`, return its story.
 
-    Raises GateError, and writes nothing, if it fails.
+    in_use: the model that it must not be worse than. Raises GateError or QualityError, and writes
+    nothing, if it fails.
     """
     with tempfile.TemporaryDirectory(dir=fit.out) as spare:
         model = Path(spare) / "made"
         model.mkdir()
-        story = _build(fit, model, Path(spare) / "full", story)
+        story = _build(fit, model, Path(spare) / "full", story, in_use)
         shutil.rmtree(out, ignore_errors=True)
         model.rename(out)
     return story
 
 
-def _build(fit: Fit, folder: Path, full: Path, run_story: Mapping[str, Any]) -> dict[str, Any]:
+def _build(
+    fit: Fit, folder: Path, full: Path, run_story: Mapping[str, Any], in_use: Contestant | None
+) -> dict[str, Any]:
     full.mkdir()
     model = AutoModelForSequenceClassification.from_pretrained(
         fit.out / keep.MODEL, attn_implementation="eager"
@@ -96,6 +103,8 @@ def _build(fit: Fit, folder: Path, full: Path, run_story: Mapping[str, Any]) -> 
         ),
     ]
     gate.enforce(checks)
+    judged, beside = _quality(fit, small, in_use)
+    checks += judged
     temperature = gate.temperature(truth, small)
     files = {name: sha256(folder / name) for name in (MODEL, TOKENIZER)}
     calm = softmax(small / np.float32(temperature))
@@ -114,6 +123,7 @@ def _build(fit: Fit, folder: Path, full: Path, run_story: Mapping[str, Any]) -> 
         "bytes": {"fp32": _bytes(full), "int8": _bytes(folder)},
         "gate": [str(check) for check in checks],
         "validation": scores(truth, calm, fit.sets.names),
+        **beside,
     }
     if len(fit.sets.test):  # read here, after every choice
         logits = run(opened(folder, fit.recipe.threads)[0], fit.tokens(fit.sets.test.texts))
@@ -123,6 +133,24 @@ def _build(fit: Fit, folder: Path, full: Path, run_story: Mapping[str, Any]) -> 
     (folder / STORY).write_text(written_story(story), encoding="utf-8")
     (folder / CARD).write_text(card(story), encoding="utf-8")
     return story
+
+
+def _quality(
+    fit: Fit, logits: Floats, in_use: Contestant | None
+) -> tuple[list[gate.Check], dict[str, Any]]:
+    """The checks of quality, and the comparison with the model in use for the story."""
+    names, held_out = list(fit.sets.names), fit.sets.validation
+    truth, ours = np.array(held_out.labels), logits.argmax(-1)
+    majority = int(np.bincount(fit.sets.train.labels, minlength=len(names)).argmax())
+    if in_use is None:
+        checks, beside = quality(truth, ours, majority), {}
+    else:
+        likely = in_use.sentiments(held_out.texts)[:, [LABELS.index(name) for name in names]]
+        rivals = likely.argmax(-1)  # of the labels of this run
+        checks = quality(truth, ours, majority, (in_use.version, rivals))
+        beside = {"in_use": better_than(truth, ours, in_use.version, rivals)}
+    enforce_quality(checks, len(truth))
+    return checks, beside
 
 
 def _first(ids: Sequence[list[int]], limit: int) -> list[list[int]]:

@@ -13,6 +13,7 @@ from accelerate.utils import broadcast_object_list
 from transformers import AutoConfig, AutoTokenizer
 
 from models.analyzer import softmax
+from models.evaluation.compare_sentiment import Contestant
 from models.evaluation.metrics import macro_f1
 from models.training.corpus.data import shared_data
 from models.training.lab.build import build, say_reading, write_base
@@ -36,15 +37,16 @@ def train(
     *,
     data: Path | None = None,
     preferences: Path | None = None,
+    in_use: Contestant | None = None,
     say: Print = print,
 ) -> dict[str, Any]:
     """Train the recipe in `config` and return the run's story.
 
     `out/release` is the small model, if the gate lets it.
     out: the run's folder (`runs/NAME`); an interrupted run goes on from its checkpoint. data: the
-    public sets. preferences: a CSV with text,better,worse instead of the recipe's. Raises
-    TrainingError, with one clear line, for what is missing or wrong and for a model that the gate
-    refuses.
+    public sets. preferences: a CSV with text,better,worse instead of the recipe's. in_use: a
+    released model must not be worse than this one on the texts held out. Raises TrainingError,
+    with one clear line, for what is missing or wrong and for a model that the gate refuses.
     """
     recipe = read_recipe(config)
     root = data or shared_data()
@@ -65,7 +67,7 @@ def train(
     if recipe.read:
         run, more["read"] = with_best_length(run, say)
     story = keep(run, more)
-    story["release"] = release(run, out / RELEASE, story)
+    story["release"] = release(run, out / RELEASE, story, in_use)
     write(out / RUN, story)
     return story
 
