@@ -148,13 +148,13 @@ class TaxonomyClassifier:
             embeddings, self._problem_phrases, len(self._problem_column)
         )  # (n, problems)
         rows = [None] * len(nearest) if probabilities is None else probabilities
-        found = [
+        scored = [
             self._problem(topic, own, row)
             for topic, own, row in zip(topics, nearest, rows, strict=True)
         ]
         return [
             problem and self._labelled(text, problem, pointed(place))
-            for place, (text, problem) in enumerate(zip(texts, found, strict=True))
+            for place, (text, problem) in enumerate(zip(texts, scored, strict=True))
         ]
 
     def _topic(self, cosines: Floats, probabilities: Floats | None) -> Topic:

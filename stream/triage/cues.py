@@ -101,7 +101,7 @@ class Phrase:
     whole: bool  # it counts where nothing else is said
     openers: tuple[Element, ...]  # those that a match can begin with
     rarest: Element  # of those that may not be missing, the one that is in fewest texts
-    others: tuple[frozenset[str], ...]  # the signs of each other one that may not be missing
+    companions: tuple[frozenset[str], ...]  # the signs of each other one that may not be missing
 
     def end(self, words: Sequence[str], at: int, element: int = 0) -> int | None:
         """The index after the last word when the phrase stands in `words` from index `at`; None
@@ -227,7 +227,7 @@ class _Index:
         present = frozenset(places)
         matches: list[tuple[int, int, Phrase]] = []
         for phrase in candidates.values():
-            if phrase.others and not _has_each(present, phrase.others):
+            if phrase.companions and not _has_each(present, phrase.companions):
                 continue
             check()
             for start in _starts(phrase, places):
@@ -294,7 +294,7 @@ def _parsed(group: str, text: str, lists: Mapping[str, str]) -> Iterator[Phrase]
             needed = tuple(element for element in elements if not element.optional)
             openers = elements[: elements.index(needed[0]) + 1]
             rarest = min(needed, key=_rarity)
-            others = tuple(element.signs for element in needed if element is not rarest)
+            companions = tuple(element.signs for element in needed if element is not rarest)
             yield Phrase(
                 group,
                 written,
@@ -303,7 +303,7 @@ def _parsed(group: str, text: str, lists: Mapping[str, str]) -> Iterator[Phrase]
                 "!" in marks,
                 openers,
                 rarest,
-                others,
+                companions,
             )
 
 
