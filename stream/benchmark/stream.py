@@ -65,12 +65,16 @@ def run_bench(
         if part in ("all", "stream"):
             figures |= asyncio.run(_measure(own, texts, rate, seconds, events, console))
             console.print("the model alone ...")
-            figures["model_alone_texts_per_s"] = _model_alone(settings, texts[WARM_UP:])
+            figures["model_alone_texts_per_s"] = _model_alone(
+                settings, texts[WARM_UP : WARM_UP + events]
+            )
             figures["share_of_model_alone"] = round(
                 figures["events_per_s"] / figures["model_alone_texts_per_s"], 3
             )
             figures["processor_ms_per_event"] |= _by_part(
-                settings, texts[WARM_UP:], figures["processor_ms_per_event"]["worker"]
+                settings,
+                texts[WARM_UP : WARM_UP + events],
+                figures["processor_ms_per_event"]["worker"],
             )
         if part in ("all", "rest"):
             figures["rest"] = asyncio.run(
