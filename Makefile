@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles bench-runs bench-triage bench-lexicon bench-personal image sbom clean chromium screenshots
+.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles bench-runs bench-triage bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image sbom clean chromium screenshots
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -43,7 +43,7 @@ hooks: $(VENV)/.tested ## Have git check what is staged before it is committed
 
 bench: install ## Throughput, latency, stages and memory, of the stream and of REST; also bench.json
 	$(BIN)/earshot bench --out bench.json $(if $(TWEETS),--data $(TWEETS))
-	@echo "more for developers: make bench-bursts (the burst rule), make bench-consoles (50 open consoles)" >&2
+	@echo "more for developers: make help, the lines that begin with bench-" >&2
 
 SEED ?= 2
 
@@ -67,6 +67,25 @@ bench-personal: $(VENV)/.tested ## Redaction on written samples, and on real mes
 
 bench-consoles: install ## A new P1 in 50 open consoles while the stream is busy (RATE=40 DURATION=40)
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.consoles --rate $(RATE) --seconds $(DURATION) $(if $(TWEETS),--data $(TWEETS))
+
+FROM_TWEETS = $(if $(TWEETS),--data $(TWEETS))
+
+bench-against: install ## The stream of this checkout against an older one, by turns (OLD=/path EVENTS=4000 ROUNDS=3)
+	@test -n "$(OLD)" || { echo "say which checkout: make bench-against OLD=/path" >&2; exit 2; }
+	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.against --old $(OLD) --events $(or $(EVENTS),4000) --rounds $(or $(ROUNDS),3) $(FROM_TWEETS)
+
+bench-growth: install ## What an event costs after many, in a long conversation, in a large incident (EVENTS=20000)
+	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.growth --events $(or $(EVENTS),20000) \
+		--conversation $(or $(CONVERSATION),2000) --incident $(or $(INCIDENT),2000) $(FROM_TWEETS)
+
+bench-workers: install ## Two workers on two pinned cores against one on one (EVENTS=4000 CORES=0,1)
+	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.workers --events $(or $(EVENTS),4000) --cores "$(if $(CORES),$(CORES),0,1)" $(FROM_TWEETS)
+
+bench-naive: $(VENV)/.tested ## A naive loop on the same events: fp32 DistilBERT, a message at a time (EVENTS=200)
+	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.naive --events $(or $(EVENTS),200) $(FROM_TWEETS)
+
+bench-postgres: install ## What one PostgreSQL bears, the model replaced by stored analyses (SAVERS=4 EVENTS=8000)
+	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.postgres --savers $(or $(SAVERS),4) --events $(or $(EVENTS),8000) $(FROM_TWEETS)
 
 # The console is tested in a real browser: Debian's, when we may install it.
 chromium:

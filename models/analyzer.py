@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Encoding
 
-from models.analysis import AbstainReason, Analysis, Problem, Sentiment, SentimentLabel
+from models.analysis import AbstainReason, Analysis, Sentiment, SentimentLabel
 from models.artifact import Artifact, UrgencyScale, load_artifact
-from models.encoder import Encoder, Outputs
+from models.encoder import Encoder, Outputs, Reading
 from models.examples.embedded import kept_places
 from models.examples.kernel import Resemblance, read_examples
 from models.language import UNDECIDED, detect
@@ -79,13 +79,18 @@ class Analyzer:
         """
         hints = [None] * len(texts) if languages is None else languages
         detected = [detect(text, hint) for text, hint in zip(texts, hints, strict=True)]
+        normalised = [normalize(text) for text in texts]
         reasons = [
-            self._unreadable(text, language) for text, language in zip(texts, detected, strict=True)
+            self._unreadable(text, language)
+            for text, language in zip(normalised, detected, strict=True)
         ]
         readable = [row for row, reason in enumerate(reasons) if reason is None]
-        outputs = self._encoder([texts[row] for row in readable])
+        read = [normalised[row] for row in readable]
         judged = self._judge(
-            [texts[row] for row in readable], [detected[row] for row in readable], outputs
+            [texts[row] for row in readable],
+            read,
+            [detected[row] for row in readable],
+            self._encoder.read(read),
         )
         by_row = dict(zip(readable, judged, strict=True))
         return [
@@ -102,14 +107,19 @@ class Analyzer:
         places = kept_places(self._artifact, texts)
         return self._encoder(texts).embedding if places is None else places
 
-    def _unreadable(self, text: str, language: str) -> AbstainReason | None:
-        if not normalize(text):
+    def _unreadable(self, normalised: str, language: str) -> AbstainReason | None:
+        if not normalised:
             return "empty"
         return None if language == UNDECIDED or language in self._artifact.languages else "language"
 
     def _judge(
-        self, texts: Sequence[str], languages: Sequence[str], outputs: Outputs
+        self,
+        texts: Sequence[str],
+        normalised: Sequence[str],
+        languages: Sequence[str],
+        reading: Reading,
     ) -> list[Analysis]:
+        outputs = reading.outputs
         temperatures, levels = self._artifact.temperatures, self._artifact.levels
         sentiment = softmax(outputs.sentiment / temperatures["sentiment"])  # (texts, 3)
         complaint = softmax(outputs.complaint / temperatures["complaint"])[:, 1]  # (texts,)
@@ -117,14 +127,18 @@ class Analyzer:
         index = dissatisfaction(severity)
         topics = self._taxonomy.topics(outputs.embedding, self._shares(outputs, "topic"))
         problems = self._taxonomy.problems(
-            texts, topics, outputs.embedding, self._shares(outputs, "problem")
+            texts,
+            topics,
+            outputs.embedding,
+            self._shares(outputs, "problem"),
+            lambda row: self._pointed(normalised[row], reading.encodings[row], outputs.cause[row]),
         )
-        problems = [
-            self._with_words(text, problem, outputs.cause[row])
-            for row, (text, problem) in enumerate(zip(texts, problems, strict=True))
-        ]
         likenesses = self._resemblance(outputs.embedding)
         urgencies = self._urgencies(texts, outputs)
+        embeddings = outputs.embedding.astype(np.float16)
+        sentiments = _sentiments(sentiment)
+        severities = severity.argmax(-1).tolist()
+        complaints, indices = complaint.tolist(), index.tolist()
         return [
             Analysis(texts[row], languages[row], self.version, abstained=True, why="strange")
             if strange
@@ -132,17 +146,17 @@ class Analyzer:
                 text=text,
                 language=languages[row],
                 model=self.version,
-                sentiment=_sentiment(sentiment[row]),
-                complaint=float(complaint[row]),
-                severity=int(severity[row].argmax()),
-                dissatisfaction=float(index[row]),
-                dissatisfaction_grade=grade(float(index[row]), levels),
+                sentiment=sentiments[row],
+                complaint=complaints[row],
+                severity=severities[row],
+                dissatisfaction=indices[row],
+                dissatisfaction_grade=grade(indices[row], levels),
                 topic=topics[row],
                 problem=problems[row],
                 alarm=likenesses[row].alarm,
                 need=likenesses[row].need,
                 urgency=urgencies[row],
-                embedding=outputs.embedding[row].astype(np.float16),
+                embedding=embeddings[row].copy(),  # no view: it would keep those of the others
             )
             for row, (text, strange) in enumerate(zip(texts, self._strange(outputs), strict=True))
         ]
@@ -169,18 +183,16 @@ class Analyzer:
     def _strange(self, outputs: Outputs) -> list[bool]:
         if not outputs.strange.shape[-1]:
             return [False] * len(outputs.strange)
-        return [bool(strange) for strange in outputs.strange[:, 0] > self._artifact.strange_most]
+        strange: list[bool] = (outputs.strange[:, 0] > self._artifact.strange_most).tolist()
+        return strange
 
-    def _with_words(self, text: str, problem: Problem | None, cause: Floats) -> Problem | None:
-        """The problem with the words that the model points at, or where it points at none, those
-        that they share.
-        """
-        if problem is None or not len(cause):
-            return problem
-        read, spans = self._encoder.spans(text)
+    def _pointed(self, normalised: str, encoding: Encoding, cause: Floats) -> tuple[str, ...]:
+        """The words that the model points at as those that show the problem."""
+        if not len(cause):
+            return ()
         threshold = math.log(self._artifact.cause_least / (1 - self._artifact.cause_least))
-        words = shown_words(read, spans, (cause[: len(spans)] > threshold).tolist())
-        return replace(problem, words=words) if words else problem
+        shows = cause[: len(encoding)] > threshold
+        return shown_words(normalised, encoding.offsets, shows.tolist()) if shows.any() else ()
 
 
 def _trained(artifact: Artifact) -> TrainedLabels:
@@ -206,18 +218,19 @@ def urgencies(outputs: Outputs, scale: UrgencyScale) -> list[Urgency]:
     independent = sigmoid(outputs.level * factors + shifts)
     levels = np.minimum.accumulate(independent, axis=-1)  # P1 is never likelier than P2
     reasons = sigmoid(outputs.reason * np.float32(scale.reason[0]) + np.float32(scale.reason[1]))
-    states = softmax(outputs.state / np.float32(scale.state))
+    settled = softmax(outputs.state / np.float32(scale.state))[:, -1].tolist()
+    orders = np.argsort(-reasons, axis=-1, kind="stable")
+    counts = (reasons >= LEAST_REASON).sum(-1).tolist()  # these come first in the order
     return [
         Urgency(
-            levels=tuple(map(float, levels[row])),
+            levels=tuple(of_text),
             reasons={
                 REASONS[place]: float(reasons[row, place])
-                for place in np.argsort(-reasons[row], kind="stable")
-                if reasons[row, place] >= LEAST_REASON
+                for place in orders[row, : counts[row]].tolist()
             },
-            settled=float(states[row, -1]),
+            settled=settled[row],
         )
-        for row in range(len(levels))
+        for row, of_text in enumerate(levels.tolist())
     ]
 
 
@@ -249,12 +262,10 @@ def grade(index: float, levels: Sequence[float]) -> int:
     return 1 + sum(index >= level for level in levels)
 
 
-def _sentiment(probabilities: Floats) -> Sentiment:
-    best = int(probabilities.argmax())
-    return Sentiment(
-        label=LABELS[best],
-        score=float(probabilities[best]),
-        probabilities={
-            label: float(value) for label, value in zip(LABELS, probabilities, strict=True)
-        },
-    )
+def _sentiments(probabilities: Floats) -> list[Sentiment]:
+    """The sentiment of each row of (texts, 3)."""
+    likeliest = probabilities.argmax(-1).tolist()
+    return [
+        Sentiment(LABELS[best], values[best], dict(zip(LABELS, values, strict=True)))
+        for best, values in zip(likeliest, probabilities.tolist(), strict=True)
+    ]

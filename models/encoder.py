@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from models.artifact import ArtifactError
 from models.processor import session_precision
@@ -54,6 +54,13 @@ class Outputs(NamedTuple):
 
 REQUIRED = ("sentiment", "complaint", "severity", "embedding")
 WIDTHS = {"sentiment": 3, "complaint": 2, "severity": 5}  # where no text says how wide they are
+
+
+class Reading(NamedTuple):
+    """What the network says about n normalised texts, and how each was cut into tokens."""
+
+    outputs: Outputs
+    encodings: list[Encoding]  # of each text; `offsets`: (start, end) of each token of `cause`
 
 
 class Encoder:
@@ -101,24 +108,25 @@ class Encoder:
         self.batch = max(batch, FEWEST_ROWS)
 
     def __call__(self, texts: Sequence[str]) -> Outputs:
-        """What the network says about each text, in order. Texts that read alike are run once."""
-        read = [normalize(text) for text in texts]
-        distinct = {text: row for row, text in enumerate(dict.fromkeys(read))}
-        if not distinct:
-            return Outputs(
-                *(np.zeros((0, WIDTHS.get(name, 0)), np.float32) for name in Outputs._fields)
-            )
-        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(distinct))]
-        outputs = self._run(tokens)
-        rows = [distinct[text] for text in read]
-        return Outputs(*(values[rows] for values in outputs))
+        """What the network says about each text, in order."""
+        return self.read([normalize(text) for text in texts]).outputs
 
-    def spans(self, text: str) -> tuple[str, list[tuple[int, int]]]:
-        """`text` normalised, and where in it (start, end) each token of `cause` is; (0, 0) for
-        those that mark.
+    def read(self, normalised: Sequence[str]) -> Reading:
+        """The same of texts that `normalize` made, with their tokens. Texts that are alike are run
+        once.
         """
-        read = normalize(text)
-        return read, self._tokenizer.encode(read).offsets
+        distinct = {text: row for row, text in enumerate(dict.fromkeys(normalised))}
+        if not distinct:
+            nothing = (np.zeros((0, WIDTHS.get(name, 0)), np.float32) for name in Outputs._fields)
+            return Reading(Outputs(*nothing), [])
+        encodings = self._tokenizer.encode_batch(list(distinct))
+        outputs = self._run([encoding.ids for encoding in encodings])
+        if len(distinct) == len(normalised):
+            return Reading(outputs, encodings)
+        rows = [distinct[text] for text in normalised]
+        return Reading(
+            Outputs(*(values[rows] for values in outputs)), [encodings[row] for row in rows]
+        )
 
     def _run(self, tokens: Sequence[list[int]]) -> Outputs:
         longest = max(len(ids) for ids in tokens)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Literal
 
 # A word of these is Hindi wherever it stands.
@@ -62,9 +63,13 @@ def verdict(words: Sequence[str], english: float) -> Verdict | None:
 
     words: of the text, in any case. english: the share of them that is plainly English.
     """
-    plain = [_WORD.sub("", word.lower()) for word in words]
-    share = _share(plain)
-    if not _is_proved({word for word in plain if word in _SURELY}, share):
+    plain = [
+        word if word.isascii() and word.isalpha() else _WORD.sub("", word)
+        for word in map(str.lower, words)
+    ]
+    hindi = _SURELY.intersection(plain)
+    share = _share(plain) if hindi else 0.0
+    if not _is_proved(hindi, share):
         return None
     if share >= max(_MIXED, english):
         return "hindi"
@@ -77,7 +82,7 @@ def _share(plain: Sequence[str]) -> float:
     return (surely + sum(word in _LITTLE for word in plain) / 2) / len(plain)
 
 
-def _is_proved(hindi: set[str], share: float) -> bool:
+def _is_proved(hindi: AbstractSet[str], share: float) -> bool:
     """Two words that are Hindi alone; one, in a text that is Hindi in good part; or three that are
     other words elsewhere.
     """

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from models import hindi
@@ -87,6 +87,7 @@ _CLEARLY = 0.80  # the detector is this sure, and no English word speaks against
 _LIKELY = 0.40  # enough where English itself is all but ruled out
 _RULED_OUT = 0.05
 _HARDLY = 0.15  # the share of English words from which a text is taken for English
+_PLAINLY = 0.3  # the same, however sure the detector is of another language
 
 _OLD_TAGS = {"in": "id", "iw": "he", "ji": "yi", "nb": "no", "nn": "no", "fil": "tl"}
 _NOT_A_LANGUAGE = frozenset({"und", "qme", "qht", "qam", "qct", "qst", "zxx", "art", "mul", "mis"})
@@ -106,37 +107,40 @@ def detect(text: str, hint: str | None = None) -> str:
     script = _script(letters)
     if script != "LATIN":
         return _of_script(script, letters, words, tag)
-    verdict = hindi.verdict(words, _plain_share(words))
+    plain = _plain_share(words)
+    verdict = hindi.verdict(words, plain)
     if verdict is not None:
         return "hi" if verdict == "hindi" else UNDECIDED
     if len(letters) < 2 and tag is None:
         return UNDECIDED
     if tag is None or tag == "en":
-        return _of_latin(words, tag)
-    return "en" if _is_likely_english(words) else tag
+        return _of_latin(words, plain, tag)
+    return "en" if _is_likely_english(words, plain) else tag
 
 
-def _is_likely_english(words: list[str]) -> bool:
+def _is_likely_english(words: list[str], plain: float) -> bool:
     """Enough to overrule a network's tag of another language."""
-    if len(words) < 4 or _plain_share(words) < 0.4:
+    if len(words) < 4 or plain < 0.4:
         return False
     return _scores(words).get("en", 0.0) >= _LIKELY
 
 
-def _of_latin(words: list[str], tag: str | None) -> str:
+def _of_latin(words: list[str], plain: float, tag: str | None) -> str:
     """Another language only on evidence, and with hardly an English word.
 
     Evidence is a sure detector, or one that rules English out. Undecided without a tag, without an
-    English word, and where the detector holds another language for likelier.
+    English word, and where the detector holds another language for likelier. plain: the share of
+    words that are plainly English.
     """
+    if plain >= _PLAINLY:
+        return "en"  # whatever the detector says
     scores = _scores(words)
     best, score = max(scores.items(), key=lambda item: item[1], default=(UNDECIDED, 0.0))
     english = scores.get("en", 0.0)
-    plain = _plain_share(words)
     enough = len(words) >= 4
     if best == "en":
         return "en"
-    if score >= _CLEARLY and plain < 0.3:
+    if score >= _CLEARLY:
         return best if enough or tag is None else "en"
     if tag is not None or plain >= _HARDLY:
         return "en"
@@ -149,6 +153,7 @@ def _plain_share(words: list[str]) -> float:
     return sum(map(_is_plainly_english, words)) / len(words)
 
 
+@lru_cache(1 << 16)
 def _is_plainly_english(word: str) -> bool:
     word = word.lower().replace("’", "'")
     return word in _ENGLISH or _TWICE.sub(r"\1", word) in _ENGLISH  # "omgg", "stuckk"

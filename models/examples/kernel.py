@@ -91,4 +91,4 @@ def _weights(kernel: Exact, positive: NDArray[np.bool_]) -> Exact:
 
 
 def _within(likeness: float) -> float:
-    return float(np.clip(round(float(likeness), 4), -1, 1))
+    return max(-1.0, min(1.0, round(float(likeness), 4)))

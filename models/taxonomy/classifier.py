@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,9 @@ MAX_WORDS = 8  # words that show a problem, at most
 
 Floats = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Floats]  # n phrases -> (n, dim), unit length
+PointedWords = Callable[
+    [int], tuple[str, ...]
+]  # the place of a text -> words that show its problem
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+")
 _STEM = 5  # letters that make two words the same: delay, delayed, delays
@@ -132,19 +136,25 @@ class TaxonomyClassifier:
         topics: Sequence[Topic],
         embeddings: Floats,
         probabilities: Floats | None = None,
+        pointed: PointedWords = lambda _: (),
     ) -> list[Problem | None]:
         """The problem within the topic of each text, with the words of the problem in the text.
 
         None where there is none. probabilities: (n, trained problems), of the problem head. The
-        score is the share of a probability among those of the topic.
+        score is the share of a probability among those of the topic. pointed: the words of a text
+        that show its problem; where there are none, those that the text shares with its phrases.
         """
         nearest = _nearest(
             embeddings, self._problem_phrases, len(self._problem_column)
         )  # (n, problems)
         rows = [None] * len(nearest) if probabilities is None else probabilities
+        scored = [
+            self._problem(topic, own, row)
+            for topic, own, row in zip(topics, nearest, rows, strict=True)
+        ]
         return [
-            self._problem(text, topic, own, row)
-            for text, topic, own, row in zip(texts, topics, nearest, rows, strict=True)
+            problem and self._labelled(text, problem, pointed(place))
+            for place, (text, problem) in enumerate(zip(texts, scored, strict=True))
         ]
 
     def _topic(self, cosines: Floats, probabilities: Floats | None) -> Topic:
@@ -164,15 +174,16 @@ class TaxonomyClassifier:
         return Topic(self._taxonomy.topics[row].name, probability)
 
     def _problem(
-        self, text: str, topic: Topic, cosines: Floats, probabilities: Floats | None
-    ) -> Problem | None:
+        self, topic: Topic, cosines: Floats, probabilities: Floats | None
+    ) -> tuple[int, float] | None:
+        """The place of the problem in the taxonomy, and its score."""
         rows = self._of_topic.get(topic.label, [])
         if not rows:
             return None
         nearest = max(rows, key=lambda row: cosines[row])
         if self._problem_column[nearest] is None or probabilities is None:
             if cosines[nearest] >= self._problem_threshold:
-                return self._labelled(text, nearest, float(cosines[nearest]))
+                return nearest, float(cosines[nearest])
             if probabilities is None:
                 return None
         best = _likeliest(rows, self._problem_column, probabilities)
@@ -181,11 +192,12 @@ class TaxonomyClassifier:
         row, probability = best
         columns = [column for row in rows if (column := self._problem_column[row]) is not None]
         share = float(probability / (probabilities[columns].sum() + probabilities[-1] + 1e-9))
-        return self._labelled(text, row, share) if share >= self._trained.problem_minimum else None
+        return (row, share) if share >= self._trained.problem_minimum else None
 
-    def _labelled(self, text: str, row: int, score: float) -> Problem:
+    def _labelled(self, text: str, scored: tuple[int, float], pointed: tuple[str, ...]) -> Problem:
+        row, score = scored
         problem = self._taxonomy.problems[row]
-        return Problem(problem.name, score, shared_words(text, problem.phrases))
+        return Problem(problem.name, score, pointed or shared_words(text, problem.phrases))
 
 
 def _columns(trained: Sequence[str], labels: Sequence[Label]) -> list[int | None]:
@@ -199,10 +211,11 @@ def _likeliest(
 ) -> tuple[int, float] | None:
     """The row that the head finds likeliest, and its probability; None where it knows no row."""
     best: tuple[int, float] | None = None
+    values: list[float] = probabilities.tolist()
     for row in rows:
         column = columns[row]
-        if column is not None and (best is None or probabilities[column] > best[1]):
-            best = row, float(probabilities[column])
+        if column is not None and (best is None or values[column] > best[1]):
+            best = row, values[column]
     return best
 
 
@@ -216,15 +229,16 @@ def shown_words(
     marked = [
         span for span, showing in zip(spans, shows, strict=True) if showing and span[1] > span[0]
     ]
-
-    def is_marked(word: re.Match[str]) -> bool:
-        return any(start < word.end() and end > word.start() for start, end in marked)
-
-    words = [
-        word[0].lower()
-        for word in _WORD.finditer(text)
-        if _carries_meaning(word[0]) and is_marked(word)
-    ]
+    if not marked:
+        return ()
+    words: list[str] = []
+    following = iter(marked)
+    start, end = next(following)
+    for word in _WORD.finditer(text):
+        while end <= word.start():
+            start, end = next(following, (len(text), len(text) + 1))
+        if start < word.end() and _carries_meaning(word[0]):
+            words.append(word[0].lower())
     return tuple(dict.fromkeys(words))[:MAX_WORDS]
 
 
@@ -233,8 +247,13 @@ def shared_words(text: str, phrases: Sequence[str]) -> tuple[str, ...]:
 
     Inflections count as the same word.
     """
-    stems = {word[:_STEM] for phrase in phrases for word in _content(phrase)}
+    stems = _stems(tuple(phrases))
     return tuple(dict.fromkeys(word for word in _content(text) if word[:_STEM] in stems))
+
+
+@lru_cache(1024)
+def _stems(phrases: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(word[:_STEM] for phrase in phrases for word in _content(phrase))
 
 
 def _content(text: str) -> list[str]:

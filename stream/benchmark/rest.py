@@ -25,7 +25,16 @@ from stream.settings import Settings
 
 SHORT = 90  # characters of a text at most
 MOST_TEXTS = 4_000
-STEPS = (300.0, 400.0, 500.0, 600.0, 800.0, 1000.0)  # requests a second, on the way to saturation
+STEPS = (
+    300.0,
+    400.0,
+    500.0,
+    600.0,
+    800.0,
+    1000.0,
+    1300.0,
+    1600.0,
+)  # requests a second, on the way to saturation
 STEP_SECONDS = 5.0
 EMPTY_BODY = len('{"text": ""}')
 KEPT_UP = 0.95  # of what was sent, answered within the time: beyond that rate it is saturated
@@ -60,9 +69,13 @@ async def bench_api(
                 if steps[-1]["answered_per_s"] < KEPT_UP * step:
                     break
             rates = [figures["answered_per_s"] for figures in (latency, *steps)]
+            half = round(max(rates) / 2)
+            console.print(f"REST: latency at half of what it bears, {half} a second ...")
+            at_half = await asyncio.to_thread(client, float(half), seconds)
             return {
                 "characters_median": sorted(map(len, bodies))[len(bodies) // 2] - EMPTY_BODY,
                 "latency": latency,
+                "latency_at_half": at_half,
                 "saturates_at": max(rates),
                 "steps": steps,
             }

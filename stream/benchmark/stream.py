@@ -34,7 +34,9 @@ from stream.kafka import Outgoing, Publisher
 from stream.records import AnalysisRecord
 from stream.settings import Settings
 
+LOW_RATE = 10.0  # events a second: a lone message waits for nothing
 WARM_UP = 200  # events before anything is measured: the group has joined, the model is warm
+MOST_RATE = 2_000.0  # events a second at which latency is measured
 SESSION_TEXTS = 4_000  # texts for the model alone
 
 
@@ -55,18 +57,24 @@ def run_bench(
     commit, POST /v1/analyze, or both.
     """
     figures: dict[str, Any] = {}
-    texts = bench_texts(data, WARM_UP + events + int(rate * seconds))
+    # of the three latency runs, the last is at half of a rate that nobody knows yet
+    timed = int((rate + LOW_RATE + MOST_RATE) * seconds)
+    texts = bench_texts(data, WARM_UP + events + timed)
     with tempfile.TemporaryDirectory(prefix="earshot-bench-") as home:
         own = settings.model_copy(update={"home": Path(home), "broker": None, "database_url": None})
         if part in ("all", "stream"):
             figures |= asyncio.run(_measure(own, texts, rate, seconds, events, console))
             console.print("the model alone ...")
-            figures["model_alone_texts_per_s"] = _model_alone(settings, texts[WARM_UP:])
+            figures["model_alone_texts_per_s"] = _model_alone(
+                settings, texts[WARM_UP : WARM_UP + events]
+            )
             figures["share_of_model_alone"] = round(
                 figures["events_per_s"] / figures["model_alone_texts_per_s"], 3
             )
             figures["processor_ms_per_event"] |= _by_part(
-                settings, texts[WARM_UP:], figures["processor_ms_per_event"]["worker"]
+                settings,
+                texts[WARM_UP : WARM_UP + events],
+                figures["processor_ms_per_event"]["worker"],
             )
         if part in ("all", "rest"):
             figures["rest"] = asyncio.run(
@@ -93,34 +101,40 @@ async def _measure(
 
         console.print("warming up ...")
         tweets = iter(bench_events(texts))
-        await _through(publisher, list(islice(tweets, WARM_UP)), port)
+        await through(publisher, list(islice(tweets, WARM_UP)), port)
         before = await asyncio.to_thread(_stage_seconds, port)
         meter = Meter(worker.pid)
 
         console.print(f"throughput of {events:,} events ...")
         started = time.perf_counter()
-        await _through(publisher, list(islice(tweets, events)), port)
+        await through(publisher, list(islice(tweets, events)), port)
         took = time.perf_counter() - started
         used = meter.read(events)
         after = await asyncio.to_thread(_stage_seconds, port)
         stages = {stage: total - before.get(stage, 0.0) for stage, total in after.items()}
         whole = sum(stages.values())
 
-        console.print(f"latency at {rate:g} events a second for {seconds:g} s ...")
-        timed = list(islice(tweets, int(rate * seconds)))
-        latencies = await _latencies(running, publisher, timed, rate)
+        async def latency(rate: float) -> dict[str, Any]:
+            console.print(f"latency at {rate:g} events a second for {seconds:g} s ...")
+            timed = list(islice(tweets, int(rate * seconds)))
+            latencies = await _latencies(running, publisher, timed, rate)
+            return {"rate": rate, "events": len(latencies), **_percentiles(latencies)}
+
+        half = min(max(1.0, round(events / took / 2)), MOST_RATE)
         return {
             "events": events,
             "events_per_s": round(events / took, 1),
             "worker_cores_busy": used["cores"],
             "processor_ms_per_event": {"worker": used["ms_per_event"]},
-            "latency_at_rate": {"rate": rate, "events": len(latencies), **_percentiles(latencies)},
+            "latency_at_rate": await latency(rate),
+            "latency_at_low_rate": await latency(LOW_RATE),
+            "latency_at_half_of_the_highest_rate": await latency(half),
             "stage_share": {stage: round(value / whole, 3) for stage, value in stages.items()},
             "worker_peak_mb": round(_peak_mb(worker.pid), 1),
         }
 
 
-async def _through(publisher: Publisher, events: Sequence[SourcedEvent], port: int) -> None:
+async def through(publisher: Publisher, events: Sequence[SourcedEvent], port: int) -> None:
     """Produce all, and wait until the worker has committed and published as many more.
 
     The worker's counter is read: asking Kafka for the lag in a loop would take the processor from
@@ -130,10 +144,14 @@ async def _through(publisher: Publisher, events: Sequence[SourcedEvent], port: i
     async def no_letters(_: object) -> None:
         return None
 
-    before = await asyncio.to_thread(_events_done, port)
+    before = await asyncio.to_thread(events_done, port)
     await ingest(events, publisher, name="bench", bury=no_letters)
-    while await asyncio.to_thread(_events_done, port) < before + len(events):
-        await asyncio.sleep(0.1)
+    started = time.perf_counter()
+    while (done := await asyncio.to_thread(events_done, port) - before) < len(events):
+        # Each question costs the worker some milliseconds: fewer while much is left to do.
+        took = time.perf_counter() - started
+        left = took * (len(events) - done) / done if done else 0.2
+        await asyncio.sleep(min(max(left / 2, 0.1), 2.0))
 
 
 async def send_one(publisher: Publisher, event: Event) -> None:
@@ -236,7 +254,7 @@ def _stage_seconds(port: int) -> dict[str, float]:
     return {labels["stage"]: value for labels, value in _samples(port, "earshot_stage_seconds_sum")}
 
 
-def _events_done(port: int) -> float:
+def events_done(port: int) -> float:
     return sum(value for _, value in _samples(port, "earshot_events_total"))
 
 

@@ -21,9 +21,14 @@ def load_analyzer(settings: Settings, threads: int | None = None) -> Any:
 
     Raises ArtifactError when its directory is broken, TaxonomyError for a taxonomy that is wrong.
     """
+    from threadpoolctl import threadpool_limits
+
     from models.analyzer import Analyzer
     from models.taxonomy.file import load_taxonomy
 
+    # NumPy's own threads wait for each other in loops: products as small as ours took five times
+    # the processor with two threads.
+    threadpool_limits(1, user_api="blas")
     taxonomy = None if settings.taxonomy is None else load_taxonomy(settings.taxonomy)
     return Analyzer(model_folder(settings), taxonomy=taxonomy, threads=threads or settings.threads)
 

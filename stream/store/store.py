@@ -188,13 +188,16 @@ def _changes(
     changes: list[Change] = []
     for id in sorted(folded.keys() | stored.keys()):
         part = parts.get(id, ())
+        before = _before(folded.get(id), stored, folded)
+        # A ticket that nobody has seen has nothing to be opened again.
+        is_known = id in stored or id in last or before is not None
         next_version = change(
             stored.get(id),
             last.get(id),
             folded.get(id),
             part,
-            any(_opens(row) for row in part if row["id"] in new),
-            before=_before(folded.get(id), stored, folded),
+            is_known and any(_opens(row) for row in part if row["id"] in new),
+            before=before,
         )
         if next_version is not None:
             changes.append(next_version)

@@ -99,8 +99,9 @@ class Phrase:
     elements: tuple[Element, ...]
     negatable: bool  # a negation before it takes its meaning away
     whole: bool  # it counts where nothing else is said
-    needed: tuple[Element, ...]  # those that may not be missing
     openers: tuple[Element, ...]  # those that a match can begin with
+    rarest: Element  # of those that may not be missing, the one that is in fewest texts
+    companions: tuple[frozenset[str], ...]  # the signs of each other one that may not be missing
 
     def end(self, words: Sequence[str], at: int, element: int = 0) -> int | None:
         """The index after the last word when the phrase stands in `words` from index `at`; None
@@ -152,6 +153,8 @@ class Cues:
     def _search(self, text: str) -> Mapping[str, tuple[Cue, ...]]:
         words, spans = self._reader.read(own_words(text))
         matches = self._index.matches(words)
+        if not matches:
+            return _NONE
         unrelated = list(accumulate((word not in _ASIDE for word in words), initial=0))
         excused = self._excused(matches)
         cues: dict[str, list[Cue]] = {}
@@ -197,11 +200,7 @@ class _Index:
     def __init__(self, phrases: Sequence[Phrase]) -> None:
         self._by_sign: dict[str, list[Phrase]] = {}
         for phrase in phrases:
-            rarest = min(
-                phrase.needed,
-                key=lambda element: len(element.signs & _COMMON) * 20 + len(element.signs),
-            )
-            for sign in rarest.signs:
+            for sign in phrase.rarest.signs:
                 self._by_sign.setdefault(sign, []).append(phrase)
         self._signs = frozenset(
             sign for phrase in phrases for element in phrase.elements for sign in element.signs
@@ -221,15 +220,16 @@ class _Index:
         in that order.
         """
         places = self._places(words)
+        by_sign = self._by_sign
         candidates = {
-            id(phrase): phrase for sign in places for phrase in self._by_sign.get(sign, ())
+            id(phrase): phrase for sign in places if sign in by_sign for phrase in by_sign[sign]
         }
-        present = places.keys()
+        present = frozenset(places)
         matches: list[tuple[int, int, Phrase]] = []
         for phrase in candidates.values():
-            check()
-            if any(present.isdisjoint(element.signs) for element in phrase.needed):
+            if phrase.companions and not _has_each(present, phrase.companions):
                 continue
+            check()
             for start in _starts(phrase, places):
                 end = phrase.end(words, start)
                 if end is not None:
@@ -264,12 +264,25 @@ class _Index:
 _MOST_READ, _LONGEST_READ = 1 << 16, 40  # words kept with their signs, and their letters
 
 
+def _has_each(present: frozenset[str], needed: Sequence[frozenset[str]]) -> bool:
+    """Whether of each of the needed places a sign is there."""
+    for signs in needed:  # noqa: SIM110  a generator takes twice as long
+        if present.isdisjoint(signs):
+            return False
+    return True
+
+
 def _starts(phrase: Phrase, places: Mapping[str, Sequence[int]]) -> set[int]:
     """Where a match of the phrase may begin."""
     present = places.keys()
     return {
         at for opener in phrase.openers for sign in opener.signs & present for at in places[sign]
     }
+
+
+def _rarity(element: Element) -> int:
+    """In how many texts an element is, about."""
+    return len(element.signs & _COMMON) * 20 + len(element.signs)
 
 
 def _parsed(group: str, text: str, lists: Mapping[str, str]) -> Iterator[Phrase]:
@@ -280,7 +293,18 @@ def _parsed(group: str, text: str, lists: Mapping[str, str]) -> Iterator[Phrase]
             elements = tuple(_elements(places.split(), lists))
             needed = tuple(element for element in elements if not element.optional)
             openers = elements[: elements.index(needed[0]) + 1]
-            yield Phrase(group, written, elements, "=" not in marks, "!" in marks, needed, openers)
+            rarest = min(needed, key=_rarity)
+            companions = tuple(element.signs for element in needed if element is not rarest)
+            yield Phrase(
+                group,
+                written,
+                elements,
+                "=" not in marks,
+                "!" in marks,
+                openers,
+                rarest,
+                companions,
+            )
 
 
 def _split(written: str) -> tuple[str, str]:

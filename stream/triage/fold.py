@@ -41,7 +41,9 @@ def fold(history: Sequence[Message]) -> Ticket | None:
     if weight < P1:
         # A person must look within minutes for what was said alone.
         factors = at_most(P1 - 1, factors)
-    decisive = max(needy, key=lambda inbound: total(content([inbound])))
+    decisive = needy[0]
+    if len(needy) > 1:
+        decisive = max(needy, key=lambda inbound: total(content([inbound])))
     ticket = _marked(_ticket(live, relevant, decisive.message, factors), needy)
     return settled(ticket, settlement(live, {message.id for message in relevant}))
 
@@ -121,8 +123,11 @@ def _unjudged(history: Sequence[Message]) -> Ticket | None:
 
 def _marked(ticket: Ticket, needy: Sequence[Inbound]) -> Ticket:
     """The ticket with what its languages say: not read, or read though nobody could tell them."""
-    unread = [inbound.unread_language for inbound in needy if inbound.unread_language]
+    languages = [inbound.unread_language for inbound in needy]
+    unread = [language for language in languages if language]
     is_undecided = any(inbound.is_undecided for inbound in needy)
+    if not unread and not is_undecided:
+        return ticket
     return replace(
         ticket,
         needs_look=ticket.needs_look or is_undecided,

@@ -183,7 +183,7 @@ class Judge:
         texts = [judged_words(reading.text) for reading in readings]
         analyses = self._analyze(texts, [reading.language for reading in readings])
         return [
-            replace(analysis, text=reading.text)
+            analysis if analysis.text == reading.text else replace(analysis, text=reading.text)
             for analysis, reading in zip(analyses, readings, strict=True)
         ]
 
