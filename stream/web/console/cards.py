@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, get_args
 
-from stream.desk.queue import Filter
+from stream.desk.filters import Filter
 from stream.records import Level, State
 
 Card = dict[str, Any]
