@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles bench-runs bench-triage bench-lexicon bench-personal image sbom clean chromium screenshots
+.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles bench-queue bench-runs bench-triage bench-lexicon bench-personal image sbom clean chromium screenshots
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -67,6 +67,11 @@ bench-personal: $(VENV)/.tested ## Redaction on written samples, and on real mes
 
 bench-consoles: install ## A new P1 in 50 open consoles while the stream is busy (RATE=40 DURATION=40)
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.consoles --rate $(RATE) --seconds $(DURATION) $(if $(TWEETS),--data $(TWEETS))
+
+TICKETS_OPEN ?= 100000
+
+bench-queue: $(VENV)/.tested chromium ## A queue of 100,000 open tickets: REST, search, the console (TICKETS_OPEN=100000)
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.queue --tickets $(TICKETS_OPEN)
 
 # The console is tested in a real browser: Debian's, when we may install it.
 chromium:
