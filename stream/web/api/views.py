@@ -25,9 +25,12 @@ router = APIRouter(prefix="/v1/views", tags=["desk"])
 class ViewIn(BaseModel):
     """What a view shows. query: what stands in the address of the queue."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"query": {"text": "is:late", "sort": "newest"}}]},
+    )
 
-    query: ViewQuery = Field(examples=[{"text": "is:late", "sort": "newest"}])
+    query: ViewQuery
     shared: bool = Field(False, description="with who sees its brand; takes the role lead")
 
 
