@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles bench-runs bench-triage bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image sbom clean chromium screenshots
+.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles bench-runs bench-triage bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image sbom clean chromium screenshots bench-queue
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -86,6 +86,10 @@ bench-naive: $(VENV)/.tested ## A naive loop on the same events: fp32 DistilBERT
 
 bench-postgres: install ## What one PostgreSQL bears, the model replaced by stored analyses (SAVERS=4 EVENTS=8000)
 	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.postgres --savers $(or $(SAVERS),4) --events $(or $(EVENTS),8000) $(FROM_TWEETS)
+TICKETS_OPEN ?= 100000
+
+bench-queue: $(VENV)/.tested chromium ## A queue of 100,000 open tickets: REST, search, the console (TICKETS_OPEN=100000)
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.queue --tickets $(TICKETS_OPEN)
 
 # The console is tested in a real browser: Debian's, when we may install it.
 chromium:

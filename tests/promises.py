@@ -48,6 +48,8 @@ PROMISES = {
     ),
     "store and SQL": (
         "integration/test_desk_sql",
+        "integration/test_saved_views",
+        "integration/test_search",
         "integration/test_retention",
         "integration/test_sql",
         "unit/test_terminals",

@@ -12,6 +12,7 @@ from stream.accounts.api_keys import ApiKeys
 from stream.accounts.users import People
 from stream.bootstrap.parts import Parts, Stores
 from stream.desk.corrections import Corrections
+from stream.desk.queue import QueueReader
 from stream.desk.tickets import Desk
 from stream.incidents.store import Incidents
 from stream.replies.store import Replies
@@ -37,3 +38,4 @@ open_people = _on_engine(People)
 open_api_keys = _on_engine(ApiKeys)
 open_corrections = _on_engine(Corrections)
 open_desk = _on_engine(Desk)
+open_queue = _on_engine(QueueReader)

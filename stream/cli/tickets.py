@@ -35,6 +35,14 @@ def tickets(
     unread: Annotated[
         bool, typer.Option("--unread", help="Only those in a language that no model reads.")
     ] = False,
+    search: Annotated[
+        str | None,
+        typer.Option(
+            "--search",
+            help="Words in any order, a phrase, an author, an id, is:late brand:volt since:7d ...; "
+            "over tickets in all states.",
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
     as_json: JsonLines = False,
     reopen: Annotated[
@@ -58,7 +66,12 @@ def tickets(
             brand=chosen_brand, level=chosen_level, state=chosen_state, unread=unread, limit=limit
         )
 
-    rows = run_on_store("tickets", open_stores, read)
+    if search is not None:
+        rows = _search(
+            search, (brand, chosen_level, chosen_state), unread, limit, by or getpass.getuser()
+        )
+    else:
+        rows = run_on_store("tickets", open_stores, read)
     if as_json:
         for row in rows:
             print(json.dumps(row, default=str, ensure_ascii=False))
@@ -66,6 +79,32 @@ def tickets(
         show.tickets(Console(), rows)
     else:
         print("no tickets", file=sys.stderr)
+
+
+def _search(
+    line: str, choices: tuple[str | None, ...], unread: bool, limit: int, me: str
+) -> list[dict[str, Any]]:
+    from stream.bootstrap.stores import open_queue
+    from stream.desk.filters import Filter
+    from stream.desk.queue import MAX_ROWS, QueueReader
+
+    brand, level, state = choices
+    filter = Filter(brand=brand, level=level, state=state, text=line, unread=unread, me=me)
+    if not filter.searches:
+        raise UserError("--search: type what to look for")
+
+    async def read(queue: QueueReader) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        cursor = None
+        while len(rows) < limit:
+            size = min(MAX_ROWS, limit - len(rows))
+            page, cursor = await queue.page(filter, cursor=cursor, limit=size)
+            rows += page
+            if cursor is None:
+                break
+        return rows
+
+    return run_on_store("tickets", open_queue, read)
 
 
 def _reopen(ticket_id: str, actor: str) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from stream.desk.filters import CHOICES, LATE, OPEN, Conditions, Filter, conditions
 from stream.postgres.database import reachable, storable
 from stream.store.queries import OUT_OF_QUEUE
 
-Sort = Literal["priority", "received", "updated"]
+Sort = Literal["priority", "newest", "received", "updated"]
+SORTS: tuple[Sort, ...] = get_args(Sort)
 Row = dict[str, Any]
 MAX_ROWS = 200  # rows of one page
 LONGEST = 5_000  # lines of the queue at once: what nobody scrolls through is found by a filter
@@ -25,53 +26,6 @@ class BadCursor(ValueError):
     """The cursor is not one that an answer gave, or not for this sort."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which tickets to show. Empty: all. owner "": nobody's. late: past the promised time.
-    unread: in a language that no model reads.
-
-    text: in any message of the conversation. brands: those that the person is bound to, on top of
-    the chosen brand; None: all.
-    """
-
-    brand: str | None = None
-    network: str | None = None
-    topic: str | None = None
-    level: str | None = None
-    state: str | None = None
-    owner: str | None = None
-    tag: str | None = None
-    text: str | None = None
-    late: bool = False
-    unread: bool = False
-    brands: frozenset[str] | None = None
-
-
-# Conditions by what they are about; each holds where its filter is empty.
-_ABOUT = {
-    "brand": "(cast(:brand as text) is null or t.brand = :brand)",
-    "network": "(cast(:network as text) is null or t.network = :network)",
-    "topic": "(cast(:topic as text) is null or t.topic = :topic)",
-    "level": "(cast(:level as text) is null or t.level = :level)",
-    "state": "(cast(:state as text) is null or t.state = :state)",
-    "owner": "(cast(:owner as text) is null or coalesce(t.owner, '') = :owner)",
-    "clock": "(not cast(:late as boolean) or (t.answered_at is null and t.sla_due_at < now()))",
-    "lane": "(not cast(:unread as boolean) or t.unread_language is not null)",
-}
-_ALWAYS = """
-    (cast(:brands as text[]) is null or t.brand = any(cast(:brands as text[])))
-    and (cast(:tag as text) is null or :tag = any(t.tags))
-    and (cast(:text as text) is null or exists (
-        select from events e
-        where e.conversation = split_part(t.id, ' ', 1) and coalesce(e.brand = t.brand, true)
-          and e.text ilike :text
-    ))
-"""
-_MATCHES = " and ".join([*_ABOUT.values(), _ALWAYS])
-_OPEN = """(
-    t.state not in ('resolved', 'settled')
-    and not (t.state = 'snoozed' and t.snoozed_until > now())
-)"""
 _SETTLED_LATELY = "(t.state = 'settled' and t.updated_at > now() - interval '7 days')"
 # Columns of a line. why: the strongest reasons in words; the others are read with the ticket.
 REASONS = 3
@@ -81,119 +35,161 @@ _LINE = f"""
     t.received_at, t.answered_at, t.sla_due_at, t.unread_language,
     jsonb_path_query_array(t.factors, '$[0 to {REASONS - 1}].words') as why
 """
+_OPEN_BY = """(
+    select array_agg(who order by who) from presence
+    where ticket_id = t.id and seen_at > now() - interval '30 seconds'
+) as open_by"""
+
+# Points for the promised time that is used up, and for the author's other open tickets, as in the
+# view open_tickets. Two others are as many as count.
+_CLOCK = "sla_points(t.level, t.sla_due_at)"
+_MOST_CLOCK, _MOST_CONTACTS = 20, 10
+_CONTACTS = f"""(
+    select least({_MOST_CONTACTS}, 5 * count(*))::int from (
+        select from tickets o
+        where o.network = t.network and o.author = t.author and o.id <> t.id
+            and o.received_at > now() - interval '7 days'
+            and {OPEN.replace("t.", "o.")} and o.author is not null
+        limit 2
+    ) as others
+)"""  # noqa: S608  our own words
+
+# The first lines without a look at the others: no ticket gains more than 30 points, so whoever
+# stands 30 below the last of as many lines is none of them. Many meet at 100; there, the sum before
+# the cut tells the gravest of them apart.
+_RANKED = """
+    with first as (
+        select least(100, t.priority + {clock}) as at_least from tickets t
+        where {open} and {half} and {where}
+        order by t.priority desc limit :limit
+    ),
+    bound as materialized (
+        select case when count(*) < :limit then -1 else min(at_least) end as at_least from first
+    ),
+    weighed as (
+        select t.id, t.received_at, t.factors,
+            least(100, t.priority + {clock} + {contacts})::int as queue_priority
+        from tickets t
+        where {open} and {half} and {where}
+            and t.priority >= (select at_least - {most} from bound)
+            and t.priority + {clock} >= (select at_least - {most_contacts} from bound)
+    ),
+    foremost as (
+        select * from weighed order by queue_priority desc fetch first :limit rows with ties
+    )
+    select id, queue_priority from foremost
+    order by queue_priority desc,
+        (select sum((factor ->> 'points')::numeric) from jsonb_array_elements(factors) as factor)
+            desc,
+        received_at, id
+    limit :limit
+"""
+_WAITING, _ANSWERED = "t.answered_at is null", "t.answered_at is not null"
+
+_LINES = text(f"""
+    select {_LINE}, wanted.queue_priority, {_OPEN_BY}, {LATE} as late, false as will_be_late
+    from unnest(cast(:ids as text[]), cast(:priorities as int[])) with ordinality
+        as wanted (id, queue_priority, rank)
+    join tickets t on t.id = wanted.id
+    order by wanted.rank
+""").columns(why=JSONB)  # noqa: S608  our own words
+
 # Tickets ahead are answered first, as fast as the desk answered during the last hour; a desk that
-# answered none is taken to answer one in that time. The view is read once, and its order kept by
-# number: it is the dear part.
-_QUEUE = text(f"""
+# answered none is taken to answer one in that time. What other open tickets of an author add moves
+# nobody far, and is left out here.
+_PLACES = text(f"""
     with pace as (
         select brand, greatest(1, count(*)) / 60.0 as answered_a_minute from tickets
         where answered_at is not null and updated_at > now() - interval '1 hour' group by brand
     ),
-    queued as materialized (select row_number() over () as rank, * from open_tickets),
-    waiting as (
-        select id,
-               row_number() over (partition by brand order by queue_priority desc, received_at, id)
-                   as place
-        from queued where answered_at is null
+    waiting as materialized (
+        select t.id, t.brand, t.sla_due_at, t.received_at, t.priority + {_CLOCK} as score
+        from tickets t
+        where {OPEN} and t.answered_at is null
+            and (cast(:brands as text[]) is null or t.brand = any(cast(:brands as text[])))
     ),
-    present as (
-        select ticket_id, array_agg(who order by who) as open_by from presence
-        where seen_at > now() - interval '30 seconds' group by ticket_id
+    lines as (select * from waiting where id = any(cast(:ids as text[]))),
+    scores as (
+        select brand, score, count(*) as tickets,
+            sum(count(*)) over (partition by brand order by score desc) as so_far
+        from waiting group by brand, score
+    ),
+    equals as (
+        select w.id, row_number() over (partition by brand, score order by received_at) as place
+        from waiting w
+        where exists (
+            select from lines
+            where lines.score = w.score and lines.brand is not distinct from w.brand
+        )
     )
-    select {_LINE}, t.queue_priority, waiting.place, present.open_by,
-           t.answered_at is null and t.sla_due_at < now() as late,
-           t.answered_at is null and t.sla_due_at >= now()
-               and now() + interval '1 minute'
-                       * ceil(waiting.place / coalesce(answered_a_minute, 1 / 60.0))
-                   > t.sla_due_at as will_be_late
-    from queued t
-    left join waiting on waiting.id = t.id
-    left join pace on pace.brand is not distinct from t.brand
-    left join present on present.ticket_id = t.id
-    where {_MATCHES}
-    order by t.rank
-    limit :limit
-""").columns(why=JSONB)  # noqa: S608  our own words
+    select lines.id from lines
+    join scores on scores.score = lines.score and scores.brand is not distinct from lines.brand
+    join equals on equals.id = lines.id
+    left join pace on pace.brand is not distinct from lines.brand
+    where now() + interval '1 minute'
+        * ceil((so_far - tickets + place) / coalesce(answered_a_minute, 1 / 60.0)) > sla_due_at
+""")  # noqa: S608  our own words
 
 # Urgent tickets alone, without what the view computes from all others: cheap for any queue.
-_URGENT = text(f"""
-    select {_LINE}, t.priority as queue_priority, t.sla_due_at < now() as late,
+_URGENT = """
+    select {line}, t.priority as queue_priority, t.sla_due_at < now() as late,
         false as will_be_late, null as open_by
     from tickets t
     where t.level = 'P1' and t.state in ('new', 'open') and t.answered_at is null
-      and t.updated_at > now() - interval '10 seconds' and {_MATCHES}
+      and t.updated_at > now() - interval '10 seconds' and {where}
     order by t.priority desc, t.updated_at desc, t.id
     limit 50
-""").columns(why=JSONB)  # noqa: S608  our own words
+"""
 
-# What customers closed themselves, the latest first: for who looks after them.
-_SETTLED = text(f"""
-    select {_LINE}, t.priority as queue_priority, false as late, false as will_be_late,
-        null as open_by
-    from tickets t
-    where {_SETTLED_LATELY} and {_MATCHES}
-    order by t.updated_at desc, t.id
-    limit :limit
-""").columns(why=JSONB)  # noqa: S608  our own words
-
-# Tickets that are not in the queue, when their state is chosen: no promise runs for them.
-_OUT_OF_QUEUE = text(f"""
-    with present as (
-        select ticket_id, array_agg(who order by who) as open_by from presence
-        where seen_at > now() - interval '30 seconds' group by ticket_id
-    )
-    select {_LINE}, t.priority as queue_priority, present.open_by, false as late,
+# Tickets by one of their own columns: those that are found, in any state, and those out of the
+# queue, for which no promise runs.
+_LISTED = """
+    select {line}, t.priority as queue_priority, {open_by}, {late} and {open} as late,
         false as will_be_late
     from tickets t
-    left join present on present.ticket_id = t.id
-    where {_MATCHES}
-    order by t.updated_at desc, t.id
+    where {domain} and {where}
+    order by {order}
     limit :limit
-""").columns(why=JSONB)  # noqa: S608  our own words
+"""
+_ORDERS: dict[Sort, str] = {
+    "newest": "t.received_at desc, t.id desc",
+    "received": "t.received_at, t.id",
+    "updated": "t.updated_at desc, t.id desc",
+}
+_FOUND_ORDER = f"{OPEN} desc, t.priority desc, t.received_at desc, t.id"
 
-_KEYS: dict[Sort, tuple[str, str, str]] = {
-    # the column, its type, and how it compares when the next page begins
-    "priority": ("priority", "integer", "(t.priority, t.id) < (cast(:at as integer), :after)"),
-    "received": (
-        "received_at",
-        "timestamptz",
-        "(t.received_at, t.id) > (cast(:at as timestamptz), :after)",
-    ),
-    "updated": (
-        "updated_at",
-        "timestamptz",
-        "(t.updated_at, t.id) < (cast(:at as timestamptz), :after)",
-    ),
+_KEYS: dict[Sort, tuple[str, str]] = {  # the column, and how it compares when a page begins
+    "priority": ("priority", "(t.priority, t.id) < (cast(:at as integer), :after)"),
+    "newest": ("received_at", "(t.received_at, t.id) < (cast(:at as timestamptz), :after)"),
+    "received": ("received_at", "(t.received_at, t.id) > (cast(:at as timestamptz), :after)"),
+    "updated": ("updated_at", "(t.updated_at, t.id) < (cast(:at as timestamptz), :after)"),
 }
 _VALUES = {name: f"t.{name}" for name in ("brand", "network", "topic", "level", "state")} | {
     "owner": "coalesce(t.owner, '')",
-    "clock": "case when t.answered_at is null and t.sla_due_at < now() then 'late' end",
+    "clock": f"case when {LATE} then 'late' end",
     "lane": "case when t.unread_language is not null then 'unread' end",
 }
-# Of the same tickets as the view shows, without its computed columns. A choice counts the tickets
-# that it would show beside all the other filters: those that fail no condition, or only its own.
-_MISSES = " + ".join(f"(not coalesce({condition}, false))::int" for condition in _ABOUT.values())
-_CHOICES = ", ".join(
-    f"('{name}', {value}, coalesce({_ABOUT[name]}, false))" for name, value in _VALUES.items()
-)
-_FACETS = text(f"""
-    select facet, value, count(*)::int as n
-    from tickets t
-    cross join lateral (values
-        {_CHOICES},
-        ('all', 'found', true)
-    ) as choices (facet, value, fits)
-    cross join lateral (select {_MISSES}) as failed (misses)
-    where (
-            {_OPEN}
-            or (facet = 'state' or cast(:state as text) = 'settled') and {_SETTLED_LATELY}
-            or t.state = :state and t.state in ('snoozed', 'resolved')
-        )
-        and {_ALWAYS}
-      and value is not null and misses = (not fits)::int
+# Tickets that are alike in every choice are counted once, and their number is taken many times. A
+# choice counts the tickets that it would show beside all the other filters: those that fail no
+# condition, or only its own.
+_FACETS = """
+    with alike as (
+        select {values}, {fits}, {is_open} as is_open, {lately} as lately, count(*) as n
+        from tickets t where {domain} and {always}
+        group by {numbers}
+    )
+    select facet, value, sum(n)::int as n
+    from alike t
+    cross join lateral (values {choices}, ('all', 'found', true)) as choices (facet, value, fits)
+    where ({visible})
+        and value is not null and {misses} = (not choices.fits)::int
     group by facet, value
     order by facet, n desc, value
-""")  # noqa: S608  our own words
+"""
+
+
+# For this transaction: groups and sorts of a long queue stay in memory.
+_ROOM = text("select set_config('work_mem', '32MB', true)")
 
 
 class QueueReader:
@@ -202,36 +198,42 @@ class QueueReader:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def queue(self, filter: Filter, limit: int = 100) -> list[Row]:
+    async def queue(self, filter: Filter, limit: int = 100, sort: Sort = "priority") -> list[Row]:
         """The open tickets as lines, most urgent first; at most LONGEST. Where the filter has the
-        state snoozed or resolved: those tickets, the latest changed first.
+        state snoozed or resolved: those tickets, the latest changed first. Where it searches: what
+        is found in all states, open ones first.
 
         late: the promise is broken; will_be_late: it will be, at the pace of the last hour;
         open_by: who looks at it. Of the state `settled`: those of the last days, the latest first.
+        Raises BadSearch.
         """
-        query = _QUEUE
-        if filter.state == "settled":
-            query = _SETTLED
-        elif filter.state in OUT_OF_QUEUE:
-            query = _OUT_OF_QUEUE
+        limit = min(limit, LONGEST)
         async with reachable(), self._engine.connect() as connection:
-            rows = await connection.execute(query, _values(filter) | {"limit": min(limit, LONGEST)})
-            return [dict(row) for row in rows.mappings()]
+            await connection.execute(_ROOM)
+            sql = await conditions(connection, filter)
+            if sort == "priority" and not filter.searches and not _is_out(filter):
+                return await _ranked(connection, filter, sql, limit)
+            return await _listed(connection, filter, sql, limit, sort)
 
     async def urgent(self, filter: Filter) -> list[Row]:
         """P1 tickets of the last seconds, as rows of the queue, until it is read again."""
         async with reachable(), self._engine.connect() as connection:
-            rows = await connection.execute(_URGENT, _values(filter))
+            sql = await conditions(connection, filter)
+            query = text(_URGENT.format(line=_LINE, where=sql.where)).columns(why=JSONB)
+            rows = await connection.execute(query, sql.values)
             return [dict(row) for row in rows.mappings()]
 
     async def facets(self, filter: Filter) -> dict[str, dict[str, int]]:
-        """The choices of each filter, with how many open tickets each would show beside the others.
+        """The choices of each filter, with how many open tickets each would show beside the others;
+        of a search: how many in all states.
 
-        `all` counts the tickets that the filter as it is shows.
+        `all` counts the tickets that the filter as it is shows. Raises BadSearch.
         """
         counts: dict[str, dict[str, int]] = {}
         async with reachable(), self._engine.connect() as connection:
-            for row in await connection.execute(_FACETS, _values(filter)):
+            await connection.execute(_ROOM)
+            sql = await conditions(connection, filter)
+            for row in await connection.execute(_facets(filter, sql), sql.values):
                 counts.setdefault(row.facet, {})[row.value] = row.n
         return counts
 
@@ -240,18 +242,20 @@ class QueueReader:
     ) -> tuple[list[Row], str | None]:
         """Tickets in any state, with the cursor of the next page, None at the end.
 
-        Raises BadCursor.
+        Raises BadCursor and BadSearch.
         """
-        column, _, beyond = _KEYS[sort]
+        column, beyond = _KEYS[sort]
         at, after = (None, "") if cursor is None else _read_cursor(cursor, sort)
         direction = "asc" if sort == "received" else "desc"
-        query = text(f"""
-            select t.* from tickets t where {_MATCHES} {"" if cursor is None else f"and {beyond}"}
-            order by t.{column} {direction}, t.id {direction} limit :limit
-        """).columns(factors=JSONB, notes=JSONB)  # noqa: S608  our own words
-        values = _values(filter) | {"limit": min(limit, MAX_ROWS) + 1}
-        values |= {} if cursor is None else {"at": at, "after": after}
         async with reachable(), self._engine.connect() as connection:
+            sql = await conditions(connection, filter)
+            query = text(f"""
+                select t.* from tickets t
+                where {sql.where} {"" if cursor is None else f"and {beyond}"}
+                order by t.{column} {direction}, t.id {direction} limit :limit
+            """).columns(factors=JSONB, notes=JSONB)  # noqa: S608  our own words
+            values = sql.values | {"limit": min(limit, MAX_ROWS) + 1}
+            values |= {} if cursor is None else {"at": at, "after": after}
             rows = [dict(row) for row in (await connection.execute(query, values)).mappings()]
         if len(rows) < values["limit"]:
             return rows, None
@@ -259,23 +263,103 @@ class QueueReader:
         return rows, _cursor(sort, rows[-1][column], rows[-1]["id"])
 
 
-_TEXTS = ("brand", "network", "topic", "level", "state", "owner", "tag")
+def _is_out(filter: Filter) -> bool:
+    return filter.state in (*OUT_OF_QUEUE, "settled")
 
 
-def _values(filter: Filter) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name in _TEXTS:
-        value = getattr(filter, name)
-        values[name] = None if value is None else storable(value)
-    values["brands"] = None if filter.brands is None else sorted(filter.brands)
-    values["late"], values["unread"] = filter.late, filter.unread
-    values["text"] = filter.text and f"%{_literal(storable(filter.text))}%"
-    return values
+async def _ranked(
+    connection: AsyncConnection, filter: Filter, sql: Conditions, limit: int
+) -> list[Row]:
+    """The first lines of the queue; those that have an answer come last."""
+    ranks = await _ranks(connection, sql, _WAITING, limit)
+    if len(ranks) < limit:
+        ranks += await _ranks(connection, sql, _ANSWERED, limit - len(ranks))
+    values = {"ids": [id for id, _ in ranks], "priorities": [priority for _, priority in ranks]}
+    lines = [dict(row) for row in (await connection.execute(_LINES, values)).mappings()]
+    in_time = [line["id"] for line in lines if line["answered_at"] is None and not line["late"]]
+    if in_time:
+        brands = None if filter.brands is None else sorted(filter.brands)
+        span = {"ids": in_time, "brands": brands}
+        too_far = set(await connection.scalars(_PLACES, span))
+        for line in lines:
+            line["will_be_late"] = line["id"] in too_far
+    return lines
 
 
-def _literal(phrase: str) -> str:
-    """The phrase as `like` matches it literally."""
-    return phrase.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+async def _ranks(
+    connection: AsyncConnection, sql: Conditions, half: str, limit: int
+) -> list[tuple[str, int]]:
+    """Ids and priorities in the order of the queue."""
+    clock = _CLOCK if half == _WAITING else "0"
+    query = text(
+        _RANKED.format(
+            clock=clock,
+            contacts=_CONTACTS,
+            open=OPEN,
+            half=half,
+            where=sql.where,
+            most=_MOST_CONTACTS + (_MOST_CLOCK if half == _WAITING else 0),
+            most_contacts=_MOST_CONTACTS,
+        )
+    )
+    rows = await connection.execute(query, sql.values | {"limit": limit})
+    return [(row.id, row.queue_priority) for row in rows]
+
+
+async def _listed(
+    connection: AsyncConnection, filter: Filter, sql: Conditions, limit: int, sort: Sort
+) -> list[Row]:
+    if filter.searches or filter.state in OUT_OF_QUEUE:
+        domain = "true"
+    else:
+        domain = _SETTLED_LATELY if filter.state == "settled" else OPEN
+    order = _ORDERS.get(sort)
+    if order is None:
+        order = _FOUND_ORDER if filter.searches else _ORDERS["updated"]
+    query = text(
+        _LISTED.format(
+            line=_LINE,
+            open_by=_OPEN_BY,
+            late=LATE,
+            open=OPEN,
+            domain=domain,
+            where=sql.where,
+            order=order,
+        )
+    ).columns(why=JSONB)
+    rows = await connection.execute(query, sql.values | {"limit": limit})
+    return [dict(row) for row in rows.mappings()]
+
+
+def _facets(filter: Filter, sql: Conditions) -> Any:
+    """The query of the facets: only conditions of the filter that are set can be missed."""
+    away = f"{_SETTLED_LATELY} or {OPEN}"
+    visible = "is_open or facet = 'state' and lately"
+    if filter.searches:
+        away = visible = "true"
+    elif _is_out(filter):
+        away += " or t.state = :state" if filter.state != "settled" else ""
+        visible += " or lately" if filter.state == "settled" else " or state = :state"
+    fits = [
+        f"coalesce({sql.choices[name]}, false) as fits_{name}"
+        if name in sql.choices
+        else f"true as fits_{name}"
+        for name in CHOICES
+    ]
+    return text(
+        _FACETS.format(
+            values=", ".join(f"{value} as {name}" for name, value in _VALUES.items()),
+            fits=", ".join(fits),
+            is_open=OPEN,
+            lately=_SETTLED_LATELY,
+            domain=f"({away})",
+            always=" and ".join(sql.always) or "true",
+            numbers=", ".join(str(number) for number in range(1, 2 * len(CHOICES) + 3)),
+            choices=", ".join(f"('{name}', {name}, fits_{name})" for name in CHOICES),
+            visible=visible,
+            misses="(" + " + ".join(f"(not fits_{name})::int" for name in CHOICES) + ")",
+        )
+    )
 
 
 def _cursor(sort: Sort, at: Any, after: str) -> str:

@@ -50,18 +50,22 @@ OUT_OF_REACH = (
         "login_devices",
         "presence",
         "opted_out",
+        "saved_views",
     ),
 )
 
 BOUND = "earshot_bound"  # acts for people who are bound to brands; nobody logs in as it
 # These have no brand to see them by; who else has a ticket open stands beside it.
-BOUND_READABLE = [*(name for name in READABLE if name not in ("event_ids", "cursors")), "presence"]
-# What the desk lets people do; policies say whose. The last two have no brand: what is done is
+BOUND_READABLE = [
+    *(name for name in READABLE if name not in ("event_ids", "cursors")),
+    *("presence", "saved_views"),
+]
+# What the desk lets people do; policies say whose. Two of them have no brand: what is done is
 # kept, and who wants no answers gets none of anybody.
 _BOUND_WRITES = {
-    "update": "tickets, alerts, replies, presence",
-    "insert": "ticket_changes, replies, corrections, presence, audit, opted_out",
-    "delete": "presence",
+    "update": "tickets, alerts, replies, presence, saved_views",
+    "insert": "ticket_changes, replies, corrections, presence, audit, opted_out, saved_views",
+    "delete": "presence, saved_views",
 }
 
 _SETTINGS = (

@@ -406,6 +406,18 @@ replies = Table(
     Column("changed_by", Text),
 )
 
+saved_views = Table(
+    "saved_views",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("query", JSONB, nullable=False),
+    Column("shared", Boolean, nullable=False, server_default="false"),
+    Column("brands", ARRAY(Text)),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+)
+
 opted_out = Table(
     "opted_out",
     metadata,

@@ -14,7 +14,6 @@ create view open_tickets with (security_invoker = true) as
 with unresolved as (
     select
         tickets.*,
-        greatest(0, 1 - extract(epoch from sla_due_at - now()) / extract(epoch from promised(level))) as sla_used,
         case when tickets.author is null then 0
              else count(*) filter (where tickets.received_at > now() - interval '7 days')
                       over (partition by tickets.network, tickets.author)
@@ -31,7 +30,7 @@ select
     least(
         100,
         priority
-        + case when answered_at is null then least(20, floor(20 * sla_used))::integer else 0 end
+        + case when answered_at is null then sla_points(level, sla_due_at) else 0 end
         + least(10, 5 * other_contacts)
     )::integer as queue_priority,
     priority,

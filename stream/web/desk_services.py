@@ -19,6 +19,7 @@ from stream.alerts.store import Alerts
 from stream.desk.alert_book import AlertBook
 from stream.desk.corrections import Corrections
 from stream.desk.queue import QueueReader
+from stream.desk.saved_views import SavedViews
 from stream.desk.tickets import Desk
 from stream.incidents.answers import Write
 from stream.incidents.store import Incidents
@@ -51,6 +52,7 @@ class DeskServices:
     store: Reads
     desk: Desk
     queue: QueueReader
+    views: SavedViews
     replies: Replies
     corrections: Corrections
     alerts: Alerts
@@ -90,6 +92,7 @@ def _over(engine: AsyncEngine) -> dict[str, Any]:
         "reads": engine,
         "desk": Desk(engine),
         "queue": QueueReader(engine),
+        "views": SavedViews(engine),
         "replies": Replies(engine),
         "corrections": Corrections(engine),
         "alerts": Alerts(engine),

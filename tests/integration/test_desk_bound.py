@@ -22,7 +22,8 @@ from stream.accounts.postgres_logins import ensure_login
 from stream.accounts.row_security import BoundEngine, NotTheirs
 from stream.desk.actions import Claim
 from stream.desk.corrections import Corrections
-from stream.desk.queue import Filter, QueueReader
+from stream.desk.filters import Filter
+from stream.desk.queue import QueueReader
 from stream.desk.tickets import Desk, NoTicket
 from stream.kafka import Outgoing
 from stream.postgres.database import dsn, open_engine

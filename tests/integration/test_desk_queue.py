@@ -10,7 +10,8 @@ from history import answer, tweet
 from rows import do
 
 from stream.desk.actions import Claim, Resolve, Snooze, Tag
-from stream.desk.queue import BadCursor, Filter, QueueReader
+from stream.desk.filters import Filter
+from stream.desk.queue import BadCursor, QueueReader
 from stream.desk.tickets import Desk
 from stream.web.console.cards import filter_from
 
@@ -39,7 +40,7 @@ def ids(rows: list[dict]) -> list[str]:
         (Filter(state="open"), ["x:1"]),
         (Filter(tag="vip"), ["x:3"]),
         (Filter(text="100% LOST"), ["x:2"]),
-        (Filter(text="100_ lost"), []),
+        (Filter(text="lost -bag"), []),
         (Filter(text="' or true --"), []),
         (Filter(text="\x00"), []),
         (Filter(late=True), []),

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from stream.cli.main import app
 from stream.desk.actions import Claim, NotAllowed, Reopen, Resolve, Wait
 from stream.desk.alert_book import AlertBook
-from stream.desk.queue import Filter, QueueReader
+from stream.desk.filters import Filter
+from stream.desk.queue import QueueReader
 from stream.desk.tickets import Desk
 from stream.errors import UserError
 

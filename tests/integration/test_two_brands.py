@@ -21,7 +21,8 @@ from stream.accounts.postgres_logins import ensure_login
 from stream.accounts.row_security import BoundEngine
 from stream.desk.actions import Claim, Note, Wait
 from stream.desk.alert_book import AlertBook
-from stream.desk.queue import Filter, QueueReader
+from stream.desk.filters import Filter
+from stream.desk.queue import QueueReader
 from stream.desk.tickets import Desk, NoTicket
 from stream.postgres.database import open_engine
 from stream.replies.outbox import own_answer

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stream.accounts.users import User
 from stream.desk.actions import Assign, Claim, NotAllowed, Resolve
 from stream.desk.assignment import can_have, refuse_owner
-from stream.desk.queue import Filter
+from stream.desk.filters import Filter
 from stream.errors import UserError
 from stream.web.console.cards import card, changes, filter_from, query_of, with_urgent
 from stream.web.console.detail import detail

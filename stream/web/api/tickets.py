@@ -22,7 +22,9 @@ from stream.desk.actions import (
     Wait,
 )
 from stream.desk.assignment import NeedsLead, refuse_owner
-from stream.desk.queue import MAX_ROWS, BadCursor, Filter, Sort
+from stream.desk.filters import Filter
+from stream.desk.queue import MAX_ROWS, BadCursor, Sort
+from stream.desk.search import LONGEST, BadSearch
 from stream.desk.tickets import Lost, NoTicket, Row, Seen
 from stream.errors import UserError
 from stream.records import Level, State
@@ -96,10 +98,15 @@ async def list_tickets(
     ] = False,
     q: Annotated[
         str | None,
-        Query(max_length=200, description="words in any message of the conversation"),
+        Query(
+            max_length=LONGEST,
+            description="words in any order, a quoted phrase, an author, a tag, an id, and"
+            " operators such as `is:late brand:volt since:7d`",
+        ),
     ] = None,
     sort: Annotated[
-        Sort, Query(description="updated: newest first; received: oldest first")
+        Sort,
+        Query(description="newest: received last; received: received first; updated: changed last"),
     ] = "priority",
     cursor: Annotated[str | None, Query(max_length=1000)] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = 50,
@@ -107,7 +114,7 @@ async def list_tickets(
     """In any state unless `state` says which. `next` of the answer is the `cursor` of the next
     page.
     """
-    flags = {"late": late, "unread": unread}
+    flags = {"late": late, "unread": unread, "me": caller.name}
     filter = Filter(
         brand, network, topic, level, state, owner, tag, q, **flags, brands=caller.brands
     )
@@ -117,6 +124,8 @@ async def list_tickets(
         )
     except BadCursor as error:
         raise refusal(422, str(error)) from None
+    except BadSearch as error:
+        raise refusal(422, f"q: {error}") from None
     return TicketsOut(tickets=[TicketOut.model_validate(row) for row in rows], next=following)
 
 

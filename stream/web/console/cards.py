@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, get_args
 
-from stream.desk.queue import Filter
+from stream.desk.filters import Filter
+from stream.desk.queue import SORTS, Sort
+from stream.desk.search import LONGEST
 from stream.records import Level, State
 
 Card = dict[str, Any]
@@ -80,11 +82,13 @@ def rounded(number: float | None) -> int | None:
     return None if number is None else round(number)
 
 
-def filter_from(query: Mapping[str, Any], brands: frozenset[str] | None) -> Filter:
+def filter_from(
+    query: Mapping[str, Any], brands: frozenset[str] | None, me: str | None = None
+) -> Filter:
     """The filter of an address or a page; unknown names are ignored. owner `-`: nobody's. Levels
-    and states stand in any case.
+    and states stand in any case. me: who `is:mine` means.
     """
-    values = {name: str(query[name])[:200] for name in CHOICES if query.get(name)}
+    values = {name: str(query[name])[:LONGEST] for name in CHOICES if query.get(name)}
     if values.get("owner") == "-":
         values["owner"] = ""
     for name, existing in (("level", get_args(Level)), ("state", get_args(State))):
@@ -92,7 +96,13 @@ def filter_from(query: Mapping[str, Any], brands: frozenset[str] | None) -> Filt
             if values.get(name, "").lower() == value.lower():
                 values[name] = value
     late, unread = (bool(query.get(name)) for name in FLAGS)
-    return Filter(**values, late=late, unread=unread, brands=brands)
+    is_personal = "mine" in values.get("text", "").lower()  # others read the same otherwise
+    return Filter(**values, late=late, unread=unread, brands=brands, me=me if is_personal else None)
+
+
+def sort_from(query: Mapping[str, Any]) -> Sort:
+    """The order of an address or a page; the queue's own where it names none."""
+    return next((sort for sort in SORTS if sort == query.get("sort")), SORTS[0])
 
 
 def query_of(filter: Filter) -> dict[str, str]:

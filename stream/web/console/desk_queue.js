@@ -1,26 +1,29 @@
 // The queue: filters with counts, the list that changes under one's eyes but not under one's pointer, and its keys.
 import { markRaw, toRaw } from "vue";
 import { clock, language, typing } from "earshot/format.js";
+import views from "earshot/views.js";
 
 const SELECTS = [
   ["brand", "All brands"], ["network", "All networks"], ["topic", "All topics"],
   ["state", "Any state"], ["owner", "Anybody's"],
 ];
+const SORTS = [["", "Most urgent first"], ["newest", "Newest first"], ["received", "Oldest first"], ["updated", "Changed last first"]];
 const OUT = ["snoozed", "resolved"]; // states of tickets that are not in the queue
 const HELD = 1200; // ms without a move of the pointer before lines change places beneath it
 const STRETCH = 50; // lines that are drawn together, when they are near what is in sight
 const LINE = 54; // px that a line takes as long as nobody has measured
 
 export default {
+  components: { views },
   props: {
     state: Object, facets: Object, filter: Object, me: String, agent: Boolean, open: String, page: Number, most: Number,
-    note: String,
+    note: String, mistake: String, views: Array, lead: Boolean,
   },
-  emits: ["choose", "open", "resync", "claim", "more"],
+  emits: ["choose", "open", "resync", "claim", "more", "save-view", "drop-view"],
   data: () => ({
     seq: -1, cards: {}, order: [], latest: [], // latest: the order as it was told, placed by now or not
     waiting: null, skew: 0, now: Date.now(), asked: {}, at: null, fresh: {}, told: "",
-    moved: 0, index: null, more: false, growing: false, near: { 0: true }, heights: {}, size: STRETCH, selects: SELECTS,
+    moved: 0, index: null, more: false, growing: false, near: { 0: true }, heights: {}, size: STRETCH, selects: SELECTS, sorts: SORTS,
   }),
   computed: {
     rows() { return this.order.map((id) => this.cards[id]).filter(Boolean); },
@@ -37,7 +40,7 @@ export default {
     left() { return Math.max(0, (this.facets?.all?.found ?? 0) - this.rows.length); }, // further down
     full() { return this.rows.length >= this.most; },
     query() { return new URLSearchParams(this.clean()).toString(); },
-    chosen() { return Object.entries(this.asked).filter(([, value]) => value).length; },
+    chosen() { return Object.entries(this.asked).filter(([name, value]) => value && name !== "sort").length; },
   },
   watch: {
     state: { immediate: true, handler() { this.take(this.state); } },
@@ -138,7 +141,8 @@ export default {
       }, "text" in changes ? 250 : 0);
     },
     clean() { return Object.fromEntries(Object.entries(this.asked).filter(([, value]) => value)); },
-    reset() { this.asked = {}; this.choose({}); },
+    reset() { this.asked = this.asked.sort ? { sort: this.asked.sort } : {}; this.choose({}); },
+    view(query) { this.asked = { ...query }; this.choose({}); },
     toggle(name, value) { this.choose({ [name]: this.asked[name] === value ? "" : value }); },
     link(id) {
       return (id ? `/tickets/${encodeURIComponent(id)}` : "/") + (this.query ? `?${this.query}` : "");
@@ -229,7 +233,8 @@ export default {
       </div>
       <form class="filters" role="search" :class="{ more }" @submit.prevent>
         <label class="find"><span class="sym" aria-hidden="true">search</span><input ref="search" class="field"
-          aria-label="Search what was said" type="search" placeholder="Search what was said" :value="asked.text"
+          aria-label="Search all tickets" type="search" maxlength="500" placeholder="Search all tickets" :value="asked.text"
+          title="Words in any order, &quot;a phrase&quot;, -without, an author, a tag, an id; is:late brand:volt since:7d"
           @input="choose({ text: $event.target.value })"></label>
         <label v-for="[facet, all] in selects" :key="facet" :class="{ on: asked[facet] }">
           <select class="field" :aria-label="facet" :value="asked[facet] || ''"
@@ -240,6 +245,9 @@ export default {
             <option v-for="[value, n] in options(facet)" :key="value"
               :value="value || '-'">{{ choice(value, facet, n) }}</option>
           </select></label>
+        <label :class="{ on: asked.sort }"><select class="field" aria-label="order" :value="asked.sort || ''"
+          @change="choose({ sort: $event.target.value })">
+          <option v-for="[value, words] in sorts" :key="value" :value="value">{{ words }}</option></select></label>
         <button v-if="chosen" type="button" class="button" @click="reset">Show all</button>
       </form>
       <button type="button" class="button narrow-only" :aria-expanded="more ? 'true' : 'false'" @click="more = !more">
@@ -249,6 +257,10 @@ export default {
         class="sym" aria-hidden="true">keyboard</span></button>
     </div>
     <p class="hidden-words" aria-live="polite">{{ told }}</p>
+    <views :views="views" :query="clean()" :me="me" :lead="lead" :agent="agent" @choose="view"
+      @save="$emit('save-view', $event)" @drop="$emit('drop-view', $event)"></views>
+    <p v-if="mistake" class="banner lost" role="alert"><span class="sym" aria-hidden="true">search_off</span>
+      <span>{{ mistake }}</span></p>
     <p v-if="note" class="banner lost away" role="alert"><span class="sym" aria-hidden="true">cloud_off</span>
       <span>{{ note }}</span></p>
     <div v-if="rows.length" ref="lines" class="lines" @pointermove="moved = Date.now()" @pointerleave="moved = 0">
@@ -289,7 +301,7 @@ export default {
     </div>
     <div v-else-if="seq >= 0" class="empty"><span class="sym big"
       aria-hidden="true">{{ chosen ? 'filter_alt_off' : 'done_all' }}</span>
-      <template v-if="chosen"><p>No open ticket is like this.</p><button type="button" class="button"
+      <template v-if="chosen"><p>{{ asked.text ? 'No ticket is like this, in any state.' : 'No open ticket is like this.' }}</p><button type="button" class="button"
         @click="reset">Show all</button></template>
       <p v-else>Nobody waits for an answer. New tickets appear here by themselves.</p></div>
     <div v-else class="empty"><p>Reading the queue …</p></div>

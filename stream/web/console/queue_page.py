@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 from nicegui import background_tasks
@@ -12,8 +12,20 @@ from nicegui.dependencies import register_esm
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
-from stream.desk.queue import LONGEST, MAX_ROWS
-from stream.web.console.cards import Card, card, changes, filter_from, query_of, with_urgent
+from stream.desk.queue import LONGEST, MAX_ROWS, SORTS
+from stream.desk.saved_views import LONGEST_NAME, Keeper
+from stream.desk.search import BadSearch
+from stream.desk.view_query import query_from
+from stream.errors import DatabaseAway, UserError
+from stream.web.console.cards import (
+    Card,
+    card,
+    changes,
+    filter_from,
+    query_of,
+    sort_from,
+    with_urgent,
+)
 from stream.web.console.feeds import Feeds, Quick
 from stream.web.console.presence import Rooms
 from stream.web.console.shell import ASSETS, Visit, add_page, say, tag
@@ -73,16 +85,21 @@ class QueuePage:
         self._acts = Acts(visit).by_name()
         self._following: list[asyncio.Task[None]] = []
         self._lines, self._is_away = MAX_ROWS, False
-        self.filter = filter_from(visit.request.query_params, visit.caller.brands)
+        address = visit.request.query_params
+        self.filter = filter_from(address, visit.caller.brands, visit.caller.name)
+        self.sort = sort_from(address)
         with tag("div", classes="desk") as self.frame:
             self.queue = QueueView()
             self.ticket = TicketPage(visit, rooms, self._go)
         caller = visit.caller
+        order = {} if self.sort == SORTS[0] else {"sort": self.sort}
         props = {
             "me": caller.name,
             "agent": caller.may("agent"),
-            "filter": query_of(self.filter),
+            "filter": query_of(self.filter) | order,
             "facets": {},
+            "lead": caller.may("lead"),
+            "views": [],
         }
         self.queue.tell(**props, page=MAX_ROWS, most=LONGEST)
         self.queue.on("choose", self._choose)
@@ -90,11 +107,14 @@ class QueuePage:
         self.queue.on("claim", self._claim)
         self.queue.on("more", self._more)
         self.queue.on("resync", lambda: self.queue.again())
+        self.queue.on("save-view", self._save_view)
+        self.queue.on("drop-view", self._drop_view)
 
     async def start(self, opened: str | None) -> None:
         if opened is not None:
             await self.open(opened)
         self._follow()
+        await self._tell_views()
         self._visit.client.on_delete(self.stop)
 
     async def stop(self) -> None:
@@ -117,11 +137,19 @@ class QueuePage:
         """Show the tickets of the filter, and the counts of each other choice, from now on."""
         for task in self._following:
             task.cancel()
+        try:
+            self.filter.search()
+        except BadSearch as error:
+            self.queue.tell(mistake=str(error))
+            self._following = []
+            return
+        self.queue.tell(mistake="")
         queue, filter, lines = self._visit.services.queue, self.filter, self._lines
+        sort = self.sort
         fresh = True
 
         async def read() -> list[Card]:
-            return [card(row) for row in await queue.queue(filter, lines)]
+            return [card(row) for row in await queue.queue(filter, lines, sort)]
 
         async def urgent() -> list[Card]:
             return [card(row) for row in await queue.urgent(filter)]
@@ -131,12 +159,13 @@ class QueuePage:
             self.queue.show(cards, full=fresh and not more, more=fresh and more)
             fresh = False
 
-        quick = Quick(urgent, with_urgent)
+        in_order = sort == SORTS[0] and not filter.searches
+        quick = Quick(urgent, with_urgent) if in_order else None
         follow = self._feeds.follow
         self._following = [
             _spawn(
                 follow(
-                    ("queue", filter, lines),
+                    ("queue", filter, lines, sort),
                     read,
                     filter.brands,
                     show,
@@ -162,10 +191,49 @@ class QueuePage:
 
     def _choose(self, event: GenericEventArguments) -> None:
         payload = event.args if isinstance(event.args, dict) else {}
-        filter = filter_from(payload, self._visit.caller.brands)
-        if filter != self.filter:
-            self.filter, self._lines = filter, MAX_ROWS
+        caller = self._visit.caller
+        choice = filter_from(payload, caller.brands, caller.name), sort_from(payload)
+        if choice != (self.filter, self.sort):
+            self.filter, self.sort = choice
+            self._lines = MAX_ROWS
             self._follow()
+
+    async def _tell_views(self) -> None:
+        caller = self._visit.caller
+        views = self._visit.services.views
+        self.queue.tell(views=await views.list(Keeper(caller.name, caller.brands)))
+
+    async def _save_view(self, event: GenericEventArguments) -> None:
+        payload = event.args if isinstance(event.args, dict) else {}
+        shared = payload.get("shared") is True
+        caller = await self._visit.still("lead" if shared else "viewer")
+        name = str(payload.get("name") or "").strip()[:LONGEST_NAME]
+        query = payload.get("query")
+        if caller is None or not name or not isinstance(query, dict):
+            return
+        keeper = Keeper(caller.name, caller.brands)
+        await self._on_views(
+            self._visit.services.views.save(keeper, name, query_from(query), shared), "Kept."
+        )
+
+    async def _drop_view(self, event: GenericEventArguments) -> None:
+        caller = await self._visit.still()
+        if caller is not None:
+            keeper = Keeper(caller.name, caller.brands)
+            await self._on_views(
+                self._visit.services.views.drop(keeper, str(event.args)), "Deleted."
+            )
+
+    async def _on_views(self, work: Awaitable[None], words: str) -> None:
+        try:
+            await work
+            await self._tell_views()
+        except UserError as error:
+            say(str(error), bad=True)
+        except DatabaseAway:
+            say("The database cannot be reached just now; nothing was changed.", bad=True)
+        else:
+            say(words)
 
     def _more(self) -> None:
         """The next lines below the present ones; two requests bring them once."""
