@@ -17,6 +17,7 @@ from stream.accounts.sessions import Sessions
 from stream.accounts.users import People
 from stream.alerts.store import Alerts
 from stream.desk.alert_book import AlertBook
+from stream.desk.canned import Canned
 from stream.desk.corrections import Corrections
 from stream.desk.queue import QueueReader
 from stream.desk.tickets import Desk
@@ -26,6 +27,7 @@ from stream.kafka import Publish
 from stream.monitor.monitor import Monitor
 from stream.monitor.records import TrainingMix
 from stream.replies.store import Replies
+from stream.replies.waiting import WaitingReplies
 from stream.web.auth.callers import Caller, Callers
 from stream.web.auth.keyring import KeyRing
 from stream.web.auth.sign_on import IdentityProvider
@@ -52,6 +54,8 @@ class DeskServices:
     desk: Desk
     queue: QueueReader
     replies: Replies
+    waiting: WaitingReplies
+    canned: Canned
     corrections: Corrections
     alerts: Alerts
     alert_book: AlertBook
@@ -91,6 +95,8 @@ def _over(engine: AsyncEngine) -> dict[str, Any]:
         "desk": Desk(engine),
         "queue": QueueReader(engine),
         "replies": Replies(engine),
+        "waiting": WaitingReplies(engine),
+        "canned": Canned(engine),
         "corrections": Corrections(engine),
         "alerts": Alerts(engine),
         "alert_book": AlertBook(engine),
