@@ -12,9 +12,9 @@ export default {
   props: {
     ticket: Object, gone: String, at: Number, others: Array, people: Array, // what there is
     me: String, agent: Boolean, lead: Boolean, erases: Boolean, drafting: Boolean, // who looks, and what they may
-    topics: Array, problems: Array, verdict: Object, outcome: Object, away: String,
+    topics: Array, problems: Array, verdict: Object, outcome: Object, away: String, canned: Array,
   },
-  emits: ["act", "approve", "discard", "settle", "draft", "check", "correct", "forget", "open", "close"],
+  emits: ["act", "approve", "macro", "discard", "settle", "draft", "check", "correct", "forget", "open", "close"],
   data: () => ({
     now: Date.now(), skew: 0, chosen: null, // which message corrections are about
     n: 0, heard: 0, busy: false, doing: null, base: null, // the act on its way, and what its doer had seen
@@ -211,7 +211,7 @@ export default {
     <div class="columns"><div class="half">
       <Talk :ticket="ticket" :agent="agent" :chosen="chosen" @correct="fix" />
       <Reply ref="reply" :ticket="ticket" :agent="agent" :busy="busy" :verdict="verdict" :now="now" :drafting="drafting"
-        :drafts="drafts" @base="hold"
+        :drafts="drafts" :canned="canned" @base="hold" @macro="send('macro', { canned: $event })"
         @check="$emit('check', $event)" @approve="answer('approve', $event)"
         @discard="answer('discard', $event)" @settle="answer('settle', $event)" @draft="send('draft', {})" />
     </div><aside class="half" aria-label="About this ticket">

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from models.replier.policy import length, limit, price
+from stream.desk.canned import fill
 from stream.replies.store import LostReply
 from stream.web.console.cards import rounded, stamp
 
@@ -179,6 +180,12 @@ def _course(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if not turns and message["dissatisfaction"] is not None:
             points.append(of_message | {"value": message["dissatisfaction"]})
     return points
+
+
+def canned_for_browser(row: Row, ticket: Row) -> dict[str, Any]:
+    """A canned answer for this ticket: its slots are filled."""
+    fields = {name: row[name] for name in ("id", "name", "state", "tags")}
+    return fields | {"text": fill(row["text"], ticket)}
 
 
 def _plain(value: Any) -> str:

@@ -34,6 +34,7 @@ class Way:
 
 WAYS = (
     Way("/", "Queue", "inbox"),
+    Way("/replies", "Replies", "mark_chat_unread"),
     Way("/monitor", "Monitor", "insights"),
     Way("/alerts", "Alerts", "notifications"),
     Way("/sql", "SQL", "storage"),
@@ -189,7 +190,7 @@ def _visitor(caller: Caller) -> None:
 
 
 def _navigation(caller: Caller, path: str) -> None:
-    current = "/" if path.startswith("/tickets/") else path
+    current = "/replies" if path == "/canned" else "/" if path.startswith("/tickets/") else path
     with tag("nav", classes="ways", aria_label="Pages"):
         for way in WAYS:
             if not caller.may(way.role):

@@ -16,7 +16,7 @@ from nicegui.events import GenericEventArguments
 from stream.desk.assignment import can_have
 from stream.desk.tickets import NoTicket
 from stream.errors import DatabaseAway, UserError
-from stream.web.console.detail import Row, detail
+from stream.web.console.detail import Row, canned_for_browser, detail
 from stream.web.console.presence import HEARTBEAT, Rooms
 from stream.web.console.shell import Visit, say
 from stream.web.console.ticket_actions import Acts, Outcome
@@ -78,6 +78,7 @@ class TicketPage:
             ],
             others=[],
             people=[],
+            canned=[],
         )
         visit.client.on_connect(self._meet)
         visit.client.on_disconnect(self._part)
@@ -229,7 +230,11 @@ class TicketPage:
         if _Mark.of(again, replies) != mark and not last:
             return False
         if self._mark is None and self._visit.caller.may("agent"):
-            self.view.tell(people=await self._people(ticket["brand"]))
+            canned = await services.canned.for_brand(ticket["brand"])
+            self.view.tell(
+                people=await self._people(ticket["brand"]),
+                canned=[canned_for_browser(row, ticket) for row in canned],
+            )
         if self._id == ticket_id:  # nobody went on meanwhile
             self._mark, self._events = mark, frozenset(events)
             self.view.tell(ticket=ticket_for_browser, gone=None, at=round(time.time() * 1000))
