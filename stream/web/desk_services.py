@@ -19,6 +19,7 @@ from stream.alerts.store import Alerts
 from stream.desk.alert_book import AlertBook
 from stream.desk.canned import Canned
 from stream.desk.corrections import Corrections
+from stream.desk.persons import Persons
 from stream.desk.queue import QueueReader
 from stream.desk.tickets import Desk
 from stream.incidents.answers import Write
@@ -56,6 +57,7 @@ class DeskServices:
     replies: Replies
     waiting: WaitingReplies
     canned: Canned
+    persons: Persons
     corrections: Corrections
     alerts: Alerts
     alert_book: AlertBook
@@ -97,6 +99,7 @@ def _over(engine: AsyncEngine) -> dict[str, Any]:
         "replies": Replies(engine),
         "waiting": WaitingReplies(engine),
         "canned": Canned(engine),
+        "persons": Persons(engine),
         "corrections": Corrections(engine),
         "alerts": Alerts(engine),
         "alert_book": AlertBook(engine),
