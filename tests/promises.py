@@ -127,6 +127,9 @@ PROMISES = {
     ),
     "console": (
         "integration/test_console*",
+        "integration/test_notices",
+        "integration/test_persons",
+        "unit/test_links",
         "integration/test_bench_consoles",
         "unit/test_bench_processor",
         "unit/test_console",

@@ -3,18 +3,19 @@ import { ago, clock, language, span, typing, when } from "earshot/format.js";
 import Course from "earshot/course.js";
 import Fix from "earshot/fix.js";
 import Level, { WITHOUT_WORDS } from "earshot/level.js";
+import Person from "earshot/person.js";
 import Reply from "earshot/reply.js";
 import Talk from "earshot/talk.js";
 import Why from "earshot/why.js";
 
 export default {
-  components: { Course, Fix, Level, Reply, Talk, Why },
+  components: { Course, Fix, Level, Person, Reply, Talk, Why },
   props: {
     ticket: Object, gone: String, at: Number, others: Array, people: Array, // what there is
     me: String, agent: Boolean, lead: Boolean, erases: Boolean, drafting: Boolean, // who looks, and what they may
-    topics: Array, problems: Array, verdict: Object, outcome: Object, away: String, canned: Array,
+    topics: Array, problems: Array, verdict: Object, outcome: Object, away: String, canned: Array, person: Object,
   },
-  emits: ["act", "approve", "macro", "discard", "settle", "draft", "check", "correct", "forget", "open", "close"],
+  emits: ["act", "approve", "macro", "discard", "settle", "draft", "check", "correct", "forget", "link", "open", "close"],
   data: () => ({
     now: Date.now(), skew: 0, chosen: null, // which message corrections are about
     n: 0, heard: 0, busy: false, doing: null, base: null, // the act on its way, and what its doer had seen
@@ -221,6 +222,8 @@ export default {
         <p>{{ ticket.incident.title }}</p><p
           class="small faint num">{{ ticket.incident.tickets }} tickets, {{ ticket.incident.open }} open, since {{ when(ticket.incident.since) }}</p>
           </section>
+      <Person v-if="person?.ticket === ticket.id" :person="person" :agent="agent" :busy="busy"
+        @open="$emit('open', $event)" @link="send('link', $event)" />
       <section v-if="ticket.similar.length" class="panel" aria-labelledby="similar-title"><h2
         id="similar-title">Similar</h2><ul class="similar">
         <li v-for="each in ticket.similar" :key="each.id"><a :href="'/tickets/' + encodeURIComponent(each.id)"

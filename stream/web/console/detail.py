@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from connectors.links import post_url
 from models.replier.policy import length, limit, price
 from stream.desk.canned import fill
 from stream.replies.store import LostReply
@@ -106,6 +107,7 @@ def _message(row: Row, corrected: Mapping[str, Any]) -> dict[str, Any]:
         "kind": row["kind"],
         "own": row["direction"] == "outbound",
         "author": row["author"],
+        "url": None if row["kind"] == "deleted" else post_url(row["id"], row["author"]),
         "at": stamp(row["occurred_at"]),
         "text": text,
         "trimmed": row["trimmed"],

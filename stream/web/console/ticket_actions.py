@@ -24,6 +24,7 @@ from stream.pipeline import outgoing
 from stream.replies.store import LostReply, Row
 from stream.web.auth.callers import Caller
 from stream.web.console.detail import change_in_words, lost_reply
+from stream.web.console.person_pane import link_person
 from stream.web.console.shell import Visit
 
 Payload = dict[str, Any]
@@ -71,6 +72,7 @@ class Acts:
             "settle": self._guarded("agent", self._settle),
             "draft": self._guarded("agent", self._draft),
             "correct": self._guarded("agent", self._correct),
+            "link": self._guarded("agent", self._link),
             "forget": self._guarded("lead", self._forget),
         }
 
@@ -216,6 +218,11 @@ class Acts:
             event, field, str(payload.get("value")), caller.name
         )
         return Outcome(True, f"Corrected: {field} is {payload.get('value')}.")
+
+    async def _link(
+        self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
+    ) -> Outcome:
+        return Outcome(True, await link_person(self._services, ticket_id, caller, payload))
 
     async def _forget(
         self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload

@@ -17,6 +17,7 @@ from stream.desk.assignment import can_have
 from stream.desk.tickets import NoTicket
 from stream.errors import DatabaseAway, UserError
 from stream.web.console.detail import Row, canned_for_browser, detail
+from stream.web.console.person_pane import read_person
 from stream.web.console.presence import HEARTBEAT, Rooms
 from stream.web.console.shell import Visit, say
 from stream.web.console.ticket_actions import Acts, Outcome
@@ -79,6 +80,7 @@ class TicketPage:
             others=[],
             people=[],
             canned=[],
+            person=None,
         )
         visit.client.on_connect(self._meet)
         visit.client.on_disconnect(self._part)
@@ -99,6 +101,7 @@ class TicketPage:
         if ticket_id is None:
             return
         await self._read()
+        background_tasks.create(self._read_person(ticket_id))
         self._following = background_tasks.create(self._follow(ticket_id))
 
     async def leave(self) -> None:
@@ -240,6 +243,14 @@ class TicketPage:
             self.view.tell(ticket=ticket_for_browser, gone=None, at=round(time.time() * 1000))
         return True
 
+    async def _read_person(self, ticket_id: str) -> None:
+        """After the ticket itself, which nobody shall wait for."""
+        with suppress(DatabaseAway):
+            visit = self._visit
+            person = await read_person(visit.services, ticket_id, visit.caller.brands)
+            if self._id == ticket_id:
+                self.view.tell(person=person)
+
     async def _people(self, brand: str | None) -> list[str]:
         """The people who can have this ticket."""
         users = await self._visit.services.people.list()
@@ -258,6 +269,8 @@ class TicketPage:
             if outcome.ok:
                 say(outcome.words)
             await self._read(anyhow=True)
+            if outcome.ok and self._id is not None:
+                await self._read_person(self._id)
 
         return handle
 
