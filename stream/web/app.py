@@ -14,7 +14,17 @@ from connectors.webhook import Hook
 from models.taxonomy.classifier import Taxonomy
 from stream.desk.event_rights import EventRights
 from stream.kafka import Publish
-from stream.web.api import alerts, canned, changes, erasure, export, persons, replies, tickets
+from stream.web.api import (
+    alerts,
+    canned,
+    changes,
+    erasure,
+    export,
+    notices,
+    persons,
+    replies,
+    tickets,
+)
 from stream.web.api.analyze import analyze_routes
 from stream.web.api.events import events_routes
 from stream.web.api.hooks import hooks_routes
@@ -95,7 +105,17 @@ def create_web(store: Reads, api: Api) -> FastAPI:
 
     if api.desk is not None:
         app.state.desk = api.desk
-        for routes in (persons, tickets, replies, canned, alerts, changes, export, erasure):
+        for routes in (
+            persons,
+            tickets,
+            replies,
+            canned,
+            alerts,
+            notices,
+            changes,
+            export,
+            erasure,
+        ):
             app.include_router(routes.router)
         mount_login(app, api.desk.people, api.desk.sessions, callers, api.desk.provider)
         mount_console(app, api.desk)  # the last: what it mounts may take every path that is left

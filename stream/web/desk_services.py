@@ -19,6 +19,7 @@ from stream.alerts.store import Alerts
 from stream.desk.alert_book import AlertBook
 from stream.desk.canned import Canned
 from stream.desk.corrections import Corrections
+from stream.desk.notices import Notices
 from stream.desk.persons import Persons
 from stream.desk.queue import QueueReader
 from stream.desk.tickets import Desk
@@ -58,6 +59,7 @@ class DeskServices:
     waiting: WaitingReplies
     canned: Canned
     persons: Persons
+    notices: Notices
     corrections: Corrections
     alerts: Alerts
     alert_book: AlertBook
@@ -100,6 +102,7 @@ def _over(engine: AsyncEngine) -> dict[str, Any]:
         "waiting": WaitingReplies(engine),
         "canned": Canned(engine),
         "persons": Persons(engine),
+        "notices": Notices(engine),
         "corrections": Corrections(engine),
         "alerts": Alerts(engine),
         "alert_book": AlertBook(engine),

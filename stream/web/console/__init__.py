@@ -15,6 +15,7 @@ CONSOLE_PATHS: tuple[str, ...] = (  # whose answers may load scripts and styles 
     "/tickets/",
     "/replies",
     "/canned",
+    "/notices",
     "/monitor",
     "/alerts",
     "/sql",
@@ -31,6 +32,7 @@ def mount_console(app: FastAPI, services: DeskServices) -> None:
     from stream.web.console.canned_page import add_canned
     from stream.web.console.monitor_page import add_monitor
     from stream.web.console.mount import serve_pages
+    from stream.web.console.notices_page import add_notices
     from stream.web.console.people_page import add_people
     from stream.web.console.queue_page import add_queue
     from stream.web.console.replies_page import add_replies
@@ -39,6 +41,7 @@ def mount_console(app: FastAPI, services: DeskServices) -> None:
     add_queue(services)
     add_replies(services)
     add_canned(services)
+    add_notices(services)
     add_monitor(services)
     add_alerts(services)
     add_sql(services)

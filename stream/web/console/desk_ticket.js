@@ -3,13 +3,14 @@ import { ago, clock, language, span, typing, when } from "earshot/format.js";
 import Course from "earshot/course.js";
 import Fix from "earshot/fix.js";
 import Level, { WITHOUT_WORDS } from "earshot/level.js";
+import Mention, { named } from "earshot/mention.js";
 import Person from "earshot/person.js";
 import Reply from "earshot/reply.js";
 import Talk from "earshot/talk.js";
 import Why from "earshot/why.js";
 
 export default {
-  components: { Course, Fix, Level, Person, Reply, Talk, Why },
+  components: { Course, Fix, Level, Mention, Person, Reply, Talk, Why },
   props: {
     ticket: Object, gone: String, at: Number, others: Array, people: Array, // what there is
     me: String, agent: Boolean, lead: Boolean, erases: Boolean, drafting: Boolean, // who looks, and what they may
@@ -118,6 +119,7 @@ export default {
     snooze(at) { this.close("snoozing"); this.act({ action: "snooze", until: new Date(at).toISOString() }); },
     picked(event) { return event.target === event.currentTarget; },
     keep() { if (this.note.trim()) this.act({ action: "note", text: this.note }, { note: true }); },
+    mention(name) { this.note = named(this.note, name); this.$nextTick(() => this.$refs.note.focus()); },
     mark() { if (this.tag.trim()) this.act({ action: "tag", add: [this.tag] }, { tag: true }); },
     fix(id) { if (id) this.chosen = id; if (this.message && this.agent) this.$refs.fix.show(); },
     key(event) {
@@ -244,8 +246,9 @@ export default {
           </ul>
         <form v-if="agent" class="note" @submit.prevent="keep"><label class="hidden-words"
           for="note">A note for colleagues</label><textarea id="note" ref="note" v-model="note" class="field" rows="2"
-          placeholder="A note for colleagues; customers never see it" maxlength="4000"
-          @keydown.ctrl.enter.prevent="keep" @keydown.meta.enter.prevent="keep"></textarea>
+          placeholder="A note for colleagues; customers never see it. @ names somebody" maxlength="4000"
+          aria-controls="mention-list" @keydown="$refs.mention?.key($event)" @keydown.ctrl.enter.prevent="keep" @keydown.meta.enter.prevent="keep"></textarea>
+          <Mention ref="mention" :people="people" :text="note" @pick="mention" />
           <button class="button" :disabled="busy || !note.trim()">Add the note <kbd>n</kbd></button></form></section>
       <section class="panel" aria-labelledby="history-title"><h2 id="history-title">What happened</h2><ol
         class="history"><li v-for="each in ticket.history" :key="each.at + each.reason"><p>

@@ -244,9 +244,10 @@ class TicketPage:
         return True
 
     async def _read_person(self, ticket_id: str) -> None:
-        """After the ticket itself, which nobody shall wait for."""
+        """After the ticket itself, which nobody shall wait for. Notices about it are read now."""
         with suppress(DatabaseAway):
             visit = self._visit
+            await visit.services.notices.mark_read(visit.caller.name, ticket=ticket_id)
             person = await read_person(visit.services, ticket_id, visit.caller.brands)
             if self._id == ticket_id:
                 self.view.tell(person=person)

@@ -1,4 +1,6 @@
 // Canned answers in the reply box: `/name` lists those that fit, arrows choose, Enter takes one.
+import Suggest from "earshot/suggest.js";
+
 const SLASH = /(^|\s)\/([a-z0-9_-]*)$/i;
 
 export const withoutSlash = (text) => text.replace(SLASH, "$1");
@@ -7,9 +9,8 @@ export const effects = (one) => [one.state && (one.state === "waiting" ? "waits 
   ...one.tags.map((tag) => `tag ${tag}`)].filter(Boolean).join(", ");
 
 export default {
+  mixins: [Suggest],
   props: { canned: Array, text: String, open: Boolean, writes: Boolean }, // open: asked for without a slash
-  emits: ["pick", "close"],
-  data: () => ({ at: 0, closed: "" }),
   computed: {
     query() { return this.open ? "" : (SLASH.exec(this.text)?.[2] ?? null); },
     fitting() {
@@ -21,20 +22,7 @@ export default {
     },
   },
   watch: { query() { this.at = 0; } },
-  methods: {
-    effects,
-    key(event) { // of the textarea; whether it was for the list
-      if (!this.fitting.length || event.ctrlKey || event.metaKey || event.isComposing) return;
-      const count = this.fitting.length;
-      if (event.key === "ArrowDown") this.at = (this.at + 1) % count;
-      else if (event.key === "ArrowUp") this.at = (this.at + count - 1) % count;
-      else if (event.key === "Enter" || event.key === "Tab") this.$emit("pick", this.fitting[this.at]);
-      else if (event.key === "Escape") { this.closed = this.text; this.$emit("close"); }
-      else return;
-      event.preventDefault();
-      event.stopPropagation();
-    },
-  },
+  methods: { effects },
   template: `
   <ul v-if="fitting.length" class="canned-list" role="listbox" aria-label="Canned answers" id="canned-list">
     <li v-for="(one, n) in fitting" :key="one.id" role="option" :aria-selected="n === at" :class="{ on: n === at }"
