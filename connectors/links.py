@@ -8,9 +8,9 @@ from collections.abc import Callable
 _HOST = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?){1,8}"
 _X_NAME = re.compile(r"[A-Za-z0-9_]{1,15}")
 _X_POST = re.compile(r"[0-9]{1,20}")
-_DID = re.compile(r"did:(?:plc:[a-z0-9]{1,64}|web:[a-z0-9.-]{1,253})")
-_BLUESKY_POST = re.compile(rf"({_DID.pattern})/([a-zA-Z0-9._~-]{{1,64}})")
-_BLUESKY_NAME = re.compile(rf"{_HOST}|{_DID.pattern}", re.IGNORECASE)
+_ACCOUNT_ID = re.compile(r"did:(?:plc:[a-z0-9]{1,64}|web:[a-z0-9.-]{1,253})")
+_BLUESKY_POST = re.compile(rf"({_ACCOUNT_ID.pattern})/([a-zA-Z0-9._~-]{{1,64}})")
+_BLUESKY_NAME = re.compile(rf"{_HOST}|{_ACCOUNT_ID.pattern}", re.IGNORECASE)
 _MASTODON_POST = re.compile(rf"({_HOST})/([0-9]{{1,25}})")
 _MASTODON_NAME = re.compile(rf"([A-Za-z0-9_.-]{{1,64}})@({_HOST})", re.IGNORECASE)
 

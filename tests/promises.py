@@ -83,6 +83,7 @@ PROMISES = {
         "integration/test_desk_alerts",
         "integration/test_incidents",
         "integration/test_sinks",
+        "integration/test_daily_summaries",
         "unit/test_alert_grouping",
         "unit/test_burst_words",
         "unit/test_bursts",

@@ -16,7 +16,7 @@ from stream.accounts.row_security import NotTheirs
 from stream.desk.actions import Action, NotAllowed, Resolve, Tag, Wait, checked_tags
 from stream.errors import UserError
 from stream.postgres.database import reachable, storable
-from stream.postgres.tables import canned_replies
+from stream.postgres.desk_tables import canned_replies
 from stream.replies.known import name_of
 from stream.store.brand_parts import conversation_of
 
@@ -25,7 +25,7 @@ CannedState = Literal["waiting", "resolved"]
 
 SLOTS = ("name", "ticket", "brand")
 LONGEST = 4000  # characters; networks take fewer, and say so when it is used
-MOST = 500  # canned answers that a desk sees at once
+MAX_ROWS = 500  # canned answers that a desk sees at once
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _SLOT = re.compile(r"\s?\{([^{}]*)\}")
 _BRACE = re.compile(r"[{}]")
@@ -69,16 +69,24 @@ def checked(wording: Wording) -> Wording:
     if len(text) > LONGEST:
         raise BadWording(f"/{name} has {len(text)} characters; {LONGEST} are the most")
     _refuse_slots(name, text)
-    if wording.state is not None and wording.state not in get_args(CannedState):
-        raise BadWording(f"/{name}: a state is waiting or resolved, not {wording.state}")
-    try:
-        tags = tuple(checked_tags(wording.tags))
-    except NotAllowed as error:
-        raise BadWording(f"/{name}: {error}") from None
+    _refuse_state(name, wording.state)
+    tags = _tags(name, wording.tags)
     if not text and wording.state is None and not tags:
         raise BadWording(f"/{name} does nothing: give it words, a state or tags")
     brand = (wording.brand or "").strip() or None
     return Wording(name, storable(text), brand and storable(brand), wording.state, tags)
+
+
+def _refuse_state(name: str, state: str | None) -> None:
+    if state is not None and state not in get_args(CannedState):
+        raise BadWording(f"/{name}: a state is waiting or resolved, not {state}")
+
+
+def _tags(name: str, tags: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return tuple(checked_tags(tags))
+    except NotAllowed as error:
+        raise BadWording(f"/{name}: {error}") from None
 
 
 def _refuse_slots(name: str, text: str) -> None:
@@ -135,19 +143,23 @@ class Canned:
         table = canned_replies
         query = select(table).where(_of(brands)).order_by(table.c.name, table.c.brand, table.c.id)
         async with reachable(), self._engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(query.limit(MOST))).mappings()]
+            return [
+                dict(row) for row in (await connection.execute(query.limit(MAX_ROWS))).mappings()
+            ]
 
     async def for_brand(self, brand: str | None) -> list[Row]:
         """Those of one ticket, by name: a brand's own comes in place of one that is everybody's."""
         table = canned_replies
-        mine = or_(table.c.brand.is_(None), table.c.brand == brand)
-        query = select(table).where(mine).order_by(table.c.name, table.c.brand.nulls_last())
+        fits = or_(table.c.brand.is_(None), table.c.brand == brand)
+        query = select(table).where(fits).order_by(table.c.name, table.c.brand.nulls_last())
         async with reachable(), self._engine.connect() as connection:
-            rows = [dict(row) for row in (await connection.execute(query.limit(MOST))).mappings()]
-        named: dict[str, Row] = {}
+            rows = [
+                dict(row) for row in (await connection.execute(query.limit(MAX_ROWS))).mappings()
+            ]
+        by_name: dict[str, Row] = {}
         for row in rows:
-            named.setdefault(row["name"], row)
-        return list(named.values())
+            by_name.setdefault(row["name"], row)
+        return list(by_name.values())
 
     async def find(self, number: int, brands: frozenset[str] | None = None) -> Row:
         """Raises NoCanned."""
@@ -166,7 +178,7 @@ class Canned:
                 await _note(connection, actor, "canned add", row)
                 return row
         except IntegrityError:
-            raise _taken(wording) from None
+            raise _name_exists(wording) from None
 
     async def change(
         self,
@@ -198,7 +210,7 @@ class Canned:
                 await _note(connection, actor, "canned change", row)
                 return row
         except IntegrityError:
-            raise _taken(wording) from None
+            raise _name_exists(wording) from None
 
     async def remove(
         self,
@@ -256,13 +268,13 @@ async def _to_change(
 def _refuse_foreign(brand: str | None, brands: frozenset[str] | None) -> None:
     if brands is None or brand in brands:
         return
-    whose = f"of {brand}" if brand else "of every brand"
-    raise NotTheirs(f"it is {whose}; you write for {', '.join(sorted(brands)) or 'no brand'} alone")
+    scope = f"of {brand}" if brand else "of every brand"
+    raise NotTheirs(f"it is {scope}; you write for {', '.join(sorted(brands)) or 'no brand'} alone")
 
 
-def _taken(wording: Wording) -> UserError:
-    whose = wording.brand or "every brand"
-    return UserError(f"/{wording.name} exists for {whose} already; change that one")
+def _name_exists(wording: Wording) -> UserError:
+    scope = wording.brand or "every brand"
+    return UserError(f"/{wording.name} exists for {scope} already; change that one")
 
 
 def _values(wording: Wording) -> Row:

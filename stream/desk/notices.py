@@ -13,8 +13,8 @@ from stream.postgres.database import reachable, storable
 
 Row = dict[str, Any]
 
-MOST = 100  # notices at once
-MOST_LATE = 20
+MAX_ROWS = 100  # notices at once
+MAX_LATE = 20
 SOON = "30 minutes"  # before a promise breaks, and no earlier than in its last quarter
 
 _VISIBLE = "(cast(:brands as text[]) is null or t.brand = any(cast(:brands as text[])))"
@@ -84,11 +84,11 @@ class Notices:
     ) -> list[Row]:
         """The newest first, with the note's words and the ticket. before: a notice's number."""
         values = _of(person, brands) | {"unread": unread, "before": before}
-        return await self._rows(_NOTICES, values | {"limit": min(limit, MOST)})
+        return await self._rows(_NOTICES, values | {"limit": min(limit, MAX_ROWS)})
 
     async def late_soon(self, person: str, brands: frozenset[str] | None = None) -> list[Row]:
         """Tickets of the person, or of nobody, whose promise is about to break; the next first."""
-        return await self._rows(_LATE, _of(person, brands) | {"limit": MOST_LATE})
+        return await self._rows(_LATE, _of(person, brands) | {"limit": MAX_LATE})
 
     async def counts(self, person: str, brands: frozenset[str] | None = None) -> NoticeCounts:
         [row] = await self._rows(_COUNTS, _of(person, brands))

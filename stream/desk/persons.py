@@ -89,7 +89,9 @@ _MOODS = text(f"""
     where {_THEIRS} and kind <> 'deleted' and direction = 'inbound' and dissatisfaction is not null
     order by occurred_at desc, id desc limit :limit
 """)  # noqa: S608  our own words
-_COLUMNS = "p.id, p.network, p.handle, p.other_network, p.other_handle, p.alike, p.who, p.at"
+_COLUMNS = (
+    "p.id, p.network, p.handle, p.other_network, p.other_handle, p.alike, p.who as actor, p.at"
+)
 _LINKS = text(f"""
     select {_COLUMNS} from person_links p
     where {_SEEN} and (
@@ -152,9 +154,9 @@ class Persons:
         if not (ticket["author"] or "").strip().lstrip("@"):
             return None
         bound = None if brands is None else sorted(brands)
-        who = {"network": ticket["network"], "author": ticket["author"]}
+        author = {"network": ticket["network"], "author": ticket["author"]}
         async with reachable(), self._engine.connect() as connection:
-            handles = await _rows(connection, _HANDLES, **who, brands=bound, limit=MOST_HANDLES)
+            handles = await _rows(connection, _HANDLES, **author, brands=bound, limit=MOST_HANDLES)
             theirs = {
                 "networks": [row["network"] for row in handles],
                 "handles": [row["handle"] for row in handles],
@@ -185,11 +187,11 @@ class Persons:
         """
         bound = None if brands is None else sorted(brands)
         async with reachable(), self._engine.begin() as connection:
-            mine = await _known(connection, ticket["network"], ticket["author"] or "", bound)
+            own = await _known(connection, ticket["network"], ticket["author"] or "", bound)
             other = await _known(connection, network, author, bound)
-            if mine == other:
+            if own == other:
                 raise UserError("these are the same handle; there is nothing to link")
-            (first, second) = sorted([mine, other])
+            (first, second) = sorted([own, other])
             pair = {
                 "network": first[0],
                 "handle": first[1],

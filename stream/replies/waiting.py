@@ -13,7 +13,7 @@ from stream.postgres.database import reachable, storable
 Row = dict[str, Any]
 
 FOR_A_PERSON = ("draft", "failed", "uncertain")  # states in which nothing happens by itself
-MOST = 200  # replies at once
+MAX_ROWS = 200  # replies at once
 
 # A draft of a ticket that was answered or closed meanwhile waits for nobody.
 _WAITING = """
@@ -57,7 +57,7 @@ class WaitingReplies:
         limit: int = 50,
     ) -> list[Row]:
         """Replies in these states with level, clock and message of their tickets."""
-        values = _values(states, brand, owner, brands) | {"limit": min(limit, MOST)}
+        values = _values(states, brand, owner, brands) | {"limit": min(limit, MAX_ROWS)}
         async with reachable(), self._engine.connect() as connection:
             rows = await connection.execute(_ROWS.bindparams(*_ARRAYS), values)
             return [dict(row) for row in rows.mappings()]

@@ -19,7 +19,7 @@ from stream.postgres.database import open_engine
 
 @pytest.fixture
 async def desk(simple, engine):
-    """ada, Ben Ali, ada-lee, o.neil; sky of Other; gone, disabled. Tickets x:1, and x:2 of Other."""
+    """ada, Ben Ali, ada-lee, o.neil; sky of Other; gone, disabled. Tickets x:1; x:2 of Other."""
     people = quick_people(engine)
     for name in ("ada", "Ben Ali", "ada-lee", "o.neil", "gone"):
         await people.add(name, PASSWORD, "agent")

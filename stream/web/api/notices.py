@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from stream.desk.notices import MOST
+from stream.desk.notices import MAX_ROWS
 from stream.records import Level, State
 from stream.web.api.ticket_changes import Sent, example
 from stream.web.auth.callers import Viewer
@@ -62,7 +62,7 @@ class ReadIn(Sent):
 
     model_config = example({"ids": [1]}, {})
 
-    ids: Annotated[list[Number], Field(max_length=MOST)] | None = Field(
+    ids: Annotated[list[Number], Field(max_length=MAX_ROWS)] | None = Field(
         None, description="null: all of them"
     )
 
@@ -82,7 +82,7 @@ async def notices(
     caller: Viewer,
     unread: bool = False,
     before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+    limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = 50,
 ) -> NoticesOut:
     """Notes that name them (`@ada`), tickets that others gave to them, promises about to break."""
     store = desk.of(caller).notices

@@ -71,7 +71,7 @@ class LinkOut(BaseModel):
     other_network: str
     other_handle: str
     alike: bool = Field(description="one person; false: two")
-    who: str
+    actor: str
     at: datetime
 
 

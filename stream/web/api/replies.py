@@ -12,7 +12,7 @@ from stream.desk.reply_approval import Refused, approve, verdict_on
 from stream.errors import UserError
 from stream.records import ReplyState
 from stream.replies.store import LostReply, NoReply, Row
-from stream.replies.waiting import FOR_A_PERSON, MOST
+from stream.replies.waiting import FOR_A_PERSON, MAX_ROWS
 from stream.web.api.etags import Change, Changing, needed, version_of, version_tag
 from stream.web.api.records import (
     LostReplyUpdate,
@@ -144,16 +144,16 @@ async def waiting_replies(
     state: ReplyState | None = None,
     brand: Annotated[str | None, Query(max_length=300)] = None,
     owner: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+    limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = 50,
 ) -> WaitingRepliesOut:
     """Drafts to approve, replies that failed, and those of which nobody knows whether they were
     sent; of one `state`, where it is named.
     """
     states = FOR_A_PERSON if state is None else (state,)
-    whose = {"brand": brand, "owner": owner, "brands": caller.brands}
+    scope = {"brand": brand, "owner": owner, "brands": caller.brands}
     waiting = desk.of(caller).waiting
-    rows = await waiting.rows(states, limit=limit, **whose)
-    counts = await waiting.counts(states, **whose)
+    rows = await waiting.rows(states, limit=limit, **scope)
+    counts = await waiting.counts(states, **scope)
     return WaitingRepliesOut(
         replies=[WaitingReplyOut.model_validate(row) for row in rows], waiting=counts
     )

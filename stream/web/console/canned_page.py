@@ -40,7 +40,7 @@ class CannedPage:
             refused="",
             kept=0,
         )
-        self._kept = 0
+        self._saves = 0
         self.view.on("keep", self._guarded(self._keep))
         self.view.on("remove", self._guarded(self._remove))
 
@@ -62,8 +62,8 @@ class CannedPage:
             payload = event.args if isinstance(event.args, dict) else {}
             try:
                 say(await act(caller, payload))
-                self._kept += 1
-                self.view.tell(refused="", kept=self._kept)
+                self._saves += 1
+                self.view.tell(refused="", kept=self._saves)
             except UserError as refused:
                 self.view.tell(refused=str(refused))
             except DatabaseAway:

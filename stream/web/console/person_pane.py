@@ -88,5 +88,5 @@ def _other(row: Row) -> dict[str, Any]:
 
 
 def _link(row: Row) -> dict[str, Any]:
-    fields = ("id", "network", "handle", "other_network", "other_handle", "alike", "who")
+    fields = ("id", "network", "handle", "other_network", "other_handle", "alike", "actor")
     return {name: row[name] for name in fields} | {"at": stamp(row["at"])}

@@ -21,7 +21,7 @@ from stream.web.desk_services import DeskServices
 EVERY = 10.0  # seconds; changes are told as they come
 PAGE = 50  # replies at once; what is decided makes room for the next
 _TABLES = frozenset({"replies", "tickets"})
-_SHOWN: Mapping[str, tuple[str, ...]] = {
+_STATES: Mapping[str, tuple[str, ...]] = {
     "waiting": FOR_A_PERSON,
     "approved": ("approved", "sending"),
 }
@@ -55,16 +55,17 @@ class RepliesPage:
         services, choice, brands = self._visit.services, self._choice, self._visit.caller.brands
         brand = choice["brand"] or None
         owner = self._visit.caller.name if choice["mine"] else None
-        whose: dict[str, Any] = {"brand": brand, "owner": owner, "brands": brands}
-        states = _SHOWN[choice["show"]]
-        rows = await services.waiting.rows(states, limit=PAGE, **whose)
+        scope: dict[str, Any] = {"brand": brand, "owner": owner, "brands": brands}
+        states = _STATES[choice["show"]]
+        rows = await services.waiting.rows(states, limit=PAGE, **scope)
         counts = await services.waiting.counts(
-            [state for shown in _SHOWN.values() for state in shown], **whose
+            [state for states in _STATES.values() for state in states], **scope
         )
         self.view.tell(
             replies=[_reply(row) for row in rows],
             counts={
-                name: sum(counts.get(state, 0) for state in shown) for name, shown in _SHOWN.items()
+                name: sum(counts.get(state, 0) for state in states)
+                for name, states in _STATES.items()
             },
             brands=await services.monitor.brands(MonitorQuery(brands=brands)),
         )
@@ -88,7 +89,7 @@ class RepliesPage:
 def _choice(query: Mapping[str, Any]) -> dict[str, Any]:
     show = str(query.get("show", "waiting"))
     return {
-        "show": show if show in _SHOWN else "waiting",
+        "show": show if show in _STATES else "waiting",
         "brand": str(query.get("brand") or "")[:200],
         "mine": bool(query.get("mine")),
     }
@@ -96,7 +97,7 @@ def _choice(query: Mapping[str, Any]) -> dict[str, Any]:
 
 def _reply(row: Mapping[str, Any]) -> dict[str, Any]:
     text, network = row["text"], row["network"]
-    first = next((one for one in row["candidates"] if one["text"] == text), None)
+    first = next((candidate for candidate in row["candidates"] if candidate["text"] == text), None)
     fields = ("id", "version", "state", "reason", "text", "brand", "level", "author", "owner")
     return {name: row[name] for name in fields} | {
         "ticket": row["ticket_id"],

@@ -36,10 +36,10 @@ export default {
         <button v-if="agent" type="button" class="link" :disabled="busy"
         @click="$emit('link', { network: one.network, author: one.author, alike: false })">somebody else</button></template>
     </li></ul>
-    <ul v-if="person.links.length" class="ties small soft"><li v-for="one in joined" :key="one.id">{{ one.who }} linked
+    <ul v-if="person.links.length" class="ties small soft"><li v-for="one in joined" :key="one.id">{{ one.actor }} linked
       {{ one.handle }} on {{ one.network }} with {{ one.other_handle }} on {{ one.other_network }} <button v-if="agent"
       type="button" class="link" :disabled="busy" @click="$emit('link', { undo: one.id })">undo</button></li>
-      <li v-for="one in parted" :key="one.id">{{ one.who }} says: {{ one.handle }} on {{ one.network }} is not
+      <li v-for="one in parted" :key="one.id">{{ one.actor }} says: {{ one.handle }} on {{ one.network }} is not
       {{ one.other_handle }} on {{ one.other_network }} <button v-if="agent" type="button" class="link" :disabled="busy"
       @click="$emit('link', { undo: one.id })">undo</button></li></ul>
     <form v-if="agent && linking" class="tie" @submit.prevent="add"><label class="hidden-words" for="tie-network">On
