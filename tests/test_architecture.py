@@ -83,7 +83,13 @@ FLOORS = (
     },
     {"connectors.formats", "connectors.posting", "connectors.deletions"},
     {"connectors.markup", "connectors.notices", "connectors.guard", "connectors.network"},
-    {"connectors.backoff", "connectors.base", "connectors.keywords", "connectors.revisions"},
+    {
+        "connectors.backoff",
+        "connectors.base",
+        "connectors.keywords",
+        "connectors.links",
+        "connectors.revisions",
+    },
     {"connectors.events", "connectors"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

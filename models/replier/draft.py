@@ -13,7 +13,8 @@ class ReplyRequest:
     """One message to answer.
 
     text: redacted, as it is stored. network: decides the length of a reply. severity: 0-4 after Jin
-    & Aletras (2021), None where nothing was judged.
+    & Aletras (2021), None where nothing was judged. known: what a reply may say though the text
+    does not: the author's name, the ticket's number.
     """
 
     text: str
@@ -23,6 +24,7 @@ class ReplyRequest:
     sentiment: str | None = None
     severity: int | None = None
     network: str = "x"
+    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

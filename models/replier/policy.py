@@ -74,13 +74,17 @@ class Policy:
 
     def _personal(self, text: str, request: ReplyRequest) -> Iterator[Refusal]:
         # An answer may be signed: the name below it is the writer's own.
-        in_text = {span.kind for span in redact.find(text, names=False)}
+        unknown = _without_known(text, request)
+        in_text = {span.kind for span in redact.find(unknown, names=False)}
         kinds = in_text | set(_PLACEHOLDER.findall(text))
         for kind in sorted(kinds):
             yield Refusal("personal data", f"it holds personal data: {kind}")
 
     def _invented(self, text: str, request: ReplyRequest) -> Iterator[Refusal]:
-        facts = [fact for fact in self._slots.facts(_unbranded(text, request)) if fact[0] != "slot"]
+        unknown = _without_known(text, request)
+        facts = [
+            fact for fact in self._slots.facts(_unbranded(unknown, request)) if fact[0] != "slot"
+        ]
         known = self._slots.keys(request.text) if facts else set()
         for kind, words in facts:
             if not (self._slots.keys(words) <= known or _holds(request.text, words)):
@@ -166,6 +170,13 @@ _INVENTED: Mapping[str, str] = {
 
 def _holds(message: str, words: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", message, re.IGNORECASE) is not None
+
+
+def _without_known(text: str, request: ReplyRequest) -> str:
+    """The text without the particulars that the desk knows, where they stand by themselves."""
+    for words in request.known:
+        text = re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", "", text)
+    return text
 
 
 def _unbranded(text: str, request: ReplyRequest) -> str:

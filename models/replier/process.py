@@ -72,7 +72,10 @@ def serve(folder: Path, lines: TextIO, output: TextIO) -> None:
     for line in lines:
         try:
             message = json.loads(line)
-            requests = [ReplyRequest(**request) for request in message["requests"]]
+            requests = [
+                ReplyRequest(**request | {"known": tuple(request["known"])})
+                for request in message["requests"]
+            ]
             drafts = replier(requests, recent=frozenset(message["recent"]))
             answer(drafts=[asdict(draft) for draft in drafts])
         except Exception as error:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,6 +18,7 @@ from connectors.notices import Sink
 from stream.errors import UserError
 from stream.records import AlertKind
 
+_WAKES_SOMEBODY = ("pagerduty",)
 OF_P1: tuple[AlertKind, ...] = ("surge", "backlog")  # P1 tickets that alert as one
 
 
@@ -32,6 +34,8 @@ class _Sink(BaseModel):
     recovered: bool = True
     per_minute: Annotated[int, Field(ge=1, le=600)] = 6
     max_age_hours: Annotated[float, Field(gt=0, le=24 * 30)] = 6.0
+    daily: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = None
+    time_zone: str = "UTC"
 
 
 class _File(BaseModel):
@@ -46,7 +50,7 @@ class Route:
 
     brands: all, when empty. per_minute: messages; more than that go in one digest. max_age: older
     alerts are left out, so that a replay of last year wakes nobody. options: the sink's own, with
-    its secrets.
+    its secrets. daily: when the summary of the day before goes out, in the zone; None: never.
     """
 
     name: str
@@ -58,6 +62,8 @@ class Route:
     per_minute: int
     max_age: timedelta
     options: Mapping[str, Any] = field(repr=False)
+    daily: time | None = None
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
     def open(self, *, allow_private: bool) -> Sink:
         """The sink, not yet connected. Raises connectors.notices.SinkError for bad options."""
@@ -103,7 +109,28 @@ def _route(name: str, row: _Sink, path: Path, environment: Mapping[str, str]) ->
         per_minute=row.per_minute,
         max_age=timedelta(hours=row.max_age_hours),
         options=options,
+        daily=_daily(name, row, path),
+        zone=_zone(name, row, path),
     )
+
+
+def _daily(name: str, row: _Sink, path: Path) -> time | None:
+    if row.daily is not None and row.type in _WAKES_SOMEBODY:
+        raise UserError(
+            f"{path}: sinks.{name}: {row.type} wakes somebody, which no summary should; send"
+            " `daily` by mail or to a chat"
+        )
+    return None if row.daily is None else time.fromisoformat(row.daily)
+
+
+def _zone(name: str, row: _Sink, path: Path) -> ZoneInfo:
+    try:
+        return ZoneInfo(row.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UserError(
+            f"{path}: sinks.{name}.time_zone: {row.time_zone!r} is no time zone; write it as"
+            " Europe/Berlin"
+        ) from None
 
 
 def _with_summaries(kinds: tuple[AlertKind, ...]) -> tuple[AlertKind, ...]:

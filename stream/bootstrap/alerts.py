@@ -6,14 +6,17 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from connectors.notices import Sink
+from stream.alerts.daily import DailySummaries
 from stream.alerts.notifier import Notifier
-from stream.alerts.routing import read_routes
+from stream.alerts.routing import Route, read_routes
 from stream.bootstrap.parts import Parts
 from stream.bursts.evaluator import BurstJudge
 from stream.kafka import Publisher
 from stream.pipeline import alert_messages
 
 SEND_EVERY = 2.0  # seconds
+SUMMARIES_EVERY = 60.0
 
 
 @asynccontextmanager
@@ -22,17 +25,32 @@ async def notifier(running: Parts) -> AsyncIterator[Notifier]:
 
     Raises UserError and SinkError when EARSHOT_ALERTS names a file that will not do.
     """
-    settings = running.settings
-    routes = read_routes(settings.alerts, os.environ) if settings.alerts else []
-    sinks = [
-        (route, route.open(allow_private=settings.allow_private_addresses)) for route in routes
-    ]
     async with running.store() as store:
-        opened = Notifier(store.deliveries, store.alerts, sinks, base_url=settings.base_url)
+        opened = Notifier(
+            store.deliveries, store.alerts, _sinks(running), base_url=running.settings.base_url
+        )
         try:
             yield opened
         finally:
             await opened.close()
+
+
+@asynccontextmanager
+async def daily_summaries(running: Parts) -> AsyncIterator[DailySummaries]:
+    """The summaries of the sinks that ask for one. Raises as `notifier`."""
+    async with running.engine() as engine:
+        opened = DailySummaries(engine, _sinks(running), base_url=running.settings.base_url)
+        try:
+            yield opened
+        finally:
+            await opened.close()
+
+
+def _sinks(running: Parts) -> list[tuple[Route, Sink]]:
+    settings = running.settings
+    routes = read_routes(settings.alerts, os.environ) if settings.alerts else []
+    allow_private = settings.allow_private_addresses
+    return [(route, route.open(allow_private=allow_private)) for route in routes]
 
 
 async def judge_bursts(judge: BurstJudge, publisher: Publisher) -> None:

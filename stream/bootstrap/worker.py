@@ -19,9 +19,16 @@ from connectors.events import Event, encode
 from connectors.network import Context
 from models.artifact import ArtifactError
 from stream import brands as brands_file
+from stream.alerts.daily import DailySummaries
 from stream.alerts.notifier import Notifier
 from stream.app import create_app
-from stream.bootstrap.alerts import SEND_EVERY, judge_bursts, notifier
+from stream.bootstrap.alerts import (
+    SEND_EVERY,
+    SUMMARIES_EVERY,
+    daily_summaries,
+    judge_bursts,
+    notifier,
+)
 from stream.bootstrap.duties import answering, eventually, every, running_app, until_one_ends
 from stream.bootstrap.llm import watch_llm
 from stream.bootstrap.loading import judge_with, load_backend, load_brands, replier_folder
@@ -92,6 +99,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             _drafter(settings, engine, brands, metrics, busy=lambda: health.lag > BUSY)
         )
         sinks = await stack.enter_async_context(notifier(running))
+        summaries = await stack.enter_async_context(daily_summaries(running))
         duties = Duties(
             kafka=running.kafka,
             health=health,
@@ -100,6 +108,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             stores=stores,
             judge=BurstJudge(stores.counts, stores.alerts),
             sinks=sinks,
+            summaries=summaries,
             clusterer=IncidentClusterer(Incidents(engine)),
             outbox=_outbox(settings, engine, publisher, metrics),
             drafter=drafter,
@@ -143,6 +152,7 @@ class Duties:
     stores: Stores
     judge: BurstJudge
     sinks: Notifier
+    summaries: DailySummaries
     clusterer: IncidentClusterer
     outbox: Outbox
     drafter: Drafter | None
@@ -153,6 +163,7 @@ class Duties:
         yield every(LAG_EVERY, self.watch_lag)
         yield every(BURSTS_EVERY, self.judge_bursts)
         yield every(SEND_EVERY, self.sinks.round)
+        yield every(SUMMARIES_EVERY, self.summaries.round)
         yield every(CLUSTER_EVERY, self.clusterer.look)
         yield every(OUTBOX_EVERY, self.outbox.run)
         if self.drafter is not None:

@@ -1,4 +1,4 @@
-"""`earshot alert`: list, show, ack, snooze, send, explain."""
+"""`earshot alert`: list, show, ack, snooze, send, summary, explain."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 alert = typer.Typer(
     no_args_is_help=True,
-    help="What could not wait: list, show, acknowledge, snooze, send, explain.",
+    help="What could not wait: list, show, acknowledge, snooze, send, summary, explain.",
 )
 
 
@@ -150,6 +150,38 @@ def alert_send(
                     print(f"{await sinks.round()} messages sent")
 
     asyncio.run(until_signal(send()))
+
+
+@alert.command("summary")
+def alert_summary(
+    day: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Which day; yesterday when left out."),
+    ] = None,
+    zone: Annotated[str, typer.Option("--time-zone", help="Whose day.")] = "UTC",
+    brand: Annotated[list[str] | None, typer.Option(help="Only this one; may be repeated.")] = None,
+) -> None:
+    """What leads get by mail each day: sinks with `daily` in EARSHOT_ALERTS. Nothing is sent; a
+    worker sends it.
+    """
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    from connectors.notices import plain
+    from stream.alerts.daily import summary
+    from stream.alerts.daily_figures import day_of
+    from stream.bootstrap.stores import open_engine_of
+
+    try:
+        time_zone = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UserError(f"--time-zone {zone}: there is no such zone; say Europe/Berlin") from None
+    local = datetime.now(time_zone).date() - timedelta(days=1) if day is None else day.date()
+    notice = run_on_store(
+        "alert",
+        open_engine_of,
+        lambda engine: summary(engine, day_of(local, time_zone), "shown", brand or ()),
+    )
+    print(plain(notice))
 
 
 @alert.command("explain")

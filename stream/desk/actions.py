@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -234,15 +234,23 @@ def _refuse_resolved(ticket: Row, verb: str) -> None:
 
 
 def _tags(tags: list[str], action: Tag) -> list[str]:
-    added = [tag.strip().lower() for tag in action.add]
-    for tag in added:
-        if not _TAG.fullmatch(tag):
-            raise NotAllowed(f"{tag!r} is no tag: letters, digits, - and _, 40 at most")
+    added = checked_tags(action.add)
     removed = {tag.strip().lower() for tag in action.remove}
     result = [tag for tag in dict.fromkeys([*tags, *added]) if tag not in removed]
     if len(result) > MOST_TAGS:
         raise NotAllowed(f"a ticket has {MOST_TAGS} tags at most")
     return result
+
+
+def checked_tags(names: Iterable[str]) -> list[str]:
+    """The tags as they are stored, each once. Raises NotAllowed."""
+    tags = [tag.strip().lower() for tag in names]
+    for tag in tags:
+        if not _TAG.fullmatch(tag):
+            raise NotAllowed(f"{tag!r} is no tag: letters, digits, - and _, 40 at most")
+    if len(tags) > MOST_TAGS:
+        raise NotAllowed(f"a ticket has {MOST_TAGS} tags at most")
+    return list(dict.fromkeys(tags))
 
 
 def _plain(value: Any) -> Any:

@@ -65,6 +65,9 @@ _NOTES = text("""
               and e.kind <> 'deleted' and not (e.id = any(:ids))
           )
         returning id
+    ),
+    untold as (
+        delete from notices where kind = 'mention' and ticket_id in (select id from theirs)
     )
     update ticket_changes set changes = changes - 'notes' - 'tags'
     where ticket_id in (select id from theirs)
@@ -75,6 +78,14 @@ _OPTED_OUT = text("""
     update opted_out set author = 'sha256:' || encode(sha256(convert_to(author, 'UTF8')), 'hex')
     where lower(ltrim(author, '@')) in (:name, lower(:typed))
       and (cast(:network as text) is null or network = :network)
+""")
+# What colleagues said of who else somebody is, also what they took back.
+_LINKS = text("""
+    delete from person_links
+    where handle in (:name, lower(:typed))
+            and (cast(:network as text) is null or network = :network)
+       or other_handle in (:name, lower(:typed))
+            and (cast(:network as text) is null or other_network = :network)
 """)
 # Rows that are gone stay in the table's files until then.
 _FREED = (
@@ -87,6 +98,8 @@ _FREED = (
     "alerts",
     "incidents",
     "opted_out",
+    "person_links",
+    "notices",
     "audit",
 )
 _AUDIT = text(
@@ -208,6 +221,7 @@ async def forget(
         traces = Traces(authors or [author])
         letters = await letters_of(connection, traces, remove=True)
         await connection.execute(_OPTED_OUT, values)
+        await connection.execute(_LINKS, values)
         touched = set()
         if authors:
             touched = await remove_traces(connection, traces, network=values["network"])

@@ -32,6 +32,8 @@ READABLE = [
     "corrections",
     "desk_clocks",
     "desk_shifts",
+    "canned_replies",
+    "person_links",
     "open_tickets",
     "ticket_history",
     "sentiment_hourly",
@@ -51,21 +53,26 @@ OUT_OF_REACH = (
         "presence",
         "opted_out",
         "saved_views",
+        "notices",
+        "daily_summaries",
     ),
 )
 
 BOUND = "earshot_bound"  # acts for people who are bound to brands; nobody logs in as it
-# These have no brand to see them by; who else has a ticket open stands beside it.
+# These have no brand to see them by; who else has a ticket open stands beside it, and so does what
+# its people are to know.
 BOUND_READABLE = [
     *(name for name in READABLE if name not in ("event_ids", "cursors")),
-    *("presence", "saved_views"),
+    *("presence", "saved_views", "notices"),
 ]
 # What the desk lets people do; policies say whose. Two of them have no brand: what is done is
 # kept, and who wants no answers gets none of anybody.
 _BOUND_WRITES = {
-    "update": "tickets, alerts, replies, presence, saved_views",
-    "insert": "ticket_changes, replies, corrections, presence, audit, opted_out, saved_views",
-    "delete": "presence, saved_views",
+    "update": "tickets, alerts, replies, presence, saved_views, canned_replies, person_links,"
+    " notices",
+    "insert": "ticket_changes, replies, corrections, presence, saved_views, canned_replies,"
+    " person_links, audit, opted_out",
+    "delete": "presence, saved_views, canned_replies",
 }
 
 _SETTINGS = (

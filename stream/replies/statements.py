@@ -54,7 +54,7 @@ UNANSWERED = text("""
     select last.*, present.text as replaces from (
       select distinct on (t.id) t.id as ticket_id, t.level, e.id as event_id, e.revision, e.text,
              e.network, e.brand, e.topic, e.problem, e.sentiment, e.severity, e.author,
-             e.occurred_at
+             e.conversation, e.occurred_at
       from tickets t join events e on e.conversation = split_part(t.id, ' ', 1)
         and (e.brand is not distinct from t.brand or e.brand is null and not exists (
           select from events other

@@ -14,7 +14,6 @@ from sqlalchemy import (
     ColumnElement,
     exists,
     func,
-    insert,
     select,
     true,
     update,
@@ -24,9 +23,11 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.replier.draft import Draft, Refusal, ReplyRequest
+from stream.accounts.audit import note_within
 from stream.errors import UserError
 from stream.postgres.database import reachable, storable
-from stream.postgres.tables import audit, events, opted_out, replies, tickets
+from stream.postgres.tables import events, opted_out, replies, tickets
+from stream.replies.known import known_of
 from stream.replies.statements import (
     BY_PERSON,
     CLAIM,
@@ -315,6 +316,7 @@ def _request(row: Mapping[Any, Any]) -> ReplyRequest:
         sentiment=row["sentiment"],
         severity=row["severity"],
         network=row["network"],
+        known=known_of(row),
     )
 
 
@@ -428,6 +430,4 @@ async def note(
 ) -> None:
     """An audit row, without words of customers or answers: actor, action and reply."""
     subject = None if number is None else f"reply:{number}"
-    await connection.execute(
-        insert(audit).values(who=actor, action=action, subject=subject, details=details)
-    )
+    await note_within(connection, actor, action, subject, details)

@@ -17,7 +17,10 @@ from stream.accounts.sessions import Sessions
 from stream.accounts.users import People
 from stream.alerts.store import Alerts
 from stream.desk.alert_book import AlertBook
+from stream.desk.canned import Canned
 from stream.desk.corrections import Corrections
+from stream.desk.notices import Notices
+from stream.desk.persons import Persons
 from stream.desk.queue import QueueReader
 from stream.desk.saved_views import SavedViews
 from stream.desk.tickets import Desk
@@ -27,6 +30,7 @@ from stream.kafka import Publish
 from stream.monitor.monitor import Monitor
 from stream.monitor.records import TrainingMix
 from stream.replies.store import Replies
+from stream.replies.waiting import WaitingReplies
 from stream.web.auth.callers import Caller, Callers
 from stream.web.auth.keyring import KeyRing
 from stream.web.auth.sign_on import IdentityProvider
@@ -54,6 +58,10 @@ class DeskServices:
     queue: QueueReader
     views: SavedViews
     replies: Replies
+    waiting: WaitingReplies
+    canned: Canned
+    persons: Persons
+    notices: Notices
     corrections: Corrections
     alerts: Alerts
     alert_book: AlertBook
@@ -94,6 +102,10 @@ def _over(engine: AsyncEngine) -> dict[str, Any]:
         "queue": QueueReader(engine),
         "views": SavedViews(engine),
         "replies": Replies(engine),
+        "waiting": WaitingReplies(engine),
+        "canned": Canned(engine),
+        "persons": Persons(engine),
+        "notices": Notices(engine),
         "corrections": Corrections(engine),
         "alerts": Alerts(engine),
         "alert_book": AlertBook(engine),

@@ -392,3 +392,19 @@ async def test_a_key_of_somebody_bound_to_a_brand_writes_what_is_theirs(filled, 
         assert answer.status == 202, answer.told
         assert {decode(message.value).brand for message in published} == {"Other"}
     await engine.dispose()
+
+
+async def test_who_is_bound_decides_on_replies_of_their_own_brands_and_it_is_kept(filled, engine):
+    replies = Replies(BoundEngine(engine, OTHERS))
+    [own] = await replies.newest(ticket="x:2")
+
+    edited = await replies.edit(own["id"], "sky", "Sorry. Please write to us.")
+    approved = await replies.approve(own["id"], "sky")
+    await replies.discard(own["id"], "sky")
+    await replies.opt_out("x", "ada", "sky")
+
+    assert (edited["text"], approved["state"]) == ("Sorry. Please write to us.", "approved")
+    async with engine.connect() as connection:
+        query = text("select action from audit where who = 'sky' order by id")
+        actions = list((await connection.execute(query)).scalars())
+    assert actions == ["edit", "approve", "discard", "opt out"]

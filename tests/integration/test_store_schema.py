@@ -16,12 +16,11 @@ from alembic.script import ScriptDirectory
 from history import tweet, worst
 from rows import do
 
-from stream.postgres import schema
+from stream.postgres import desk_tables, schema
 from stream.postgres.database import dsn, open_engine, reader_url
 from stream.postgres.roles import OUT_OF_REACH, READABLE
 from stream.postgres.schema import HEAD, MIGRATIONS, NewerSchema, migrate
 from stream.postgres.sql import SqlRefused, run_sql
-from stream.postgres.tables import metadata
 from stream.store.store import Store
 
 CONTRACT = [
@@ -71,11 +70,13 @@ async def test_every_name_of_the_contract_exists_and_is_readable_or_out_of_reach
 async def test_the_migrations_make_the_tables_that_the_code_knows(postgres_url):
     def differences(connection):
         options = {"compare_type": True, "include_name": known, "include_object": comparable}
-        return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+        return compare_metadata(
+            MigrationContext.configure(connection, opts=options), desk_tables.metadata
+        )
 
     def known(name, kind, parents):
         return (
-            name in metadata.tables
+            name in desk_tables.metadata.tables
             if kind == "table"
             else kind not in ("index", "unique_constraint")
         )

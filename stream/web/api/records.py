@@ -149,6 +149,27 @@ class RepliesOut(BaseModel):
     next: int | None = Field(description="`before` of the next page; null at the end")
 
 
+class WaitingReplyOut(ReplyOut):
+    """A reply that waits for a person, with what its ticket says of its haste."""
+
+    level: Level
+    priority: int
+    author: str | None
+    owner: str | None
+    ticket_state: State
+    topic: str | None
+    sla_due_at: datetime = Field(description="first answer promised by then")
+    answered_at: datetime | None
+    message: str | None = Field(description="what the customer wrote, redacted")
+
+
+class WaitingRepliesOut(BaseModel):
+    """The most urgent ticket's first. waiting: how many there are, by state."""
+
+    replies: list[WaitingReplyOut]
+    waiting: dict[str, int]
+
+
 class TicketDetail(TicketOut):
     """A ticket with everything about it."""
 

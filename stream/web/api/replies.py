@@ -12,6 +12,7 @@ from stream.desk.reply_approval import Refused, approve, verdict_on
 from stream.errors import UserError
 from stream.records import ReplyState
 from stream.replies.store import LostReply, NoReply, Row
+from stream.replies.waiting import FOR_A_PERSON, MAX_ROWS
 from stream.web.api.etags import Change, Changing, needed, version_of, version_tag
 from stream.web.api.records import (
     LostReplyUpdate,
@@ -19,6 +20,8 @@ from stream.web.api.records import (
     RefusedWords,
     RepliesOut,
     ReplyOut,
+    WaitingRepliesOut,
+    WaitingReplyOut,
 )
 from stream.web.api.ticket_changes import Sent, example
 from stream.web.auth.callers import Caller, Viewer
@@ -128,6 +131,32 @@ async def list_replies(
     )
     following = rows[-1]["id"] if len(rows) == limit else None
     return RepliesOut(replies=[ReplyOut.model_validate(row) for row in rows], next=following)
+
+
+@router.get(
+    "/waiting",
+    summary="Replies that wait for a person, the most urgent ticket's first",
+    responses=documented(401, 403, 422, 429, 503),
+)
+async def waiting_replies(
+    desk: Services,
+    caller: Viewer,
+    state: ReplyState | None = None,
+    brand: Annotated[str | None, Query(max_length=300)] = None,
+    owner: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = 50,
+) -> WaitingRepliesOut:
+    """Drafts to approve, replies that failed, and those of which nobody knows whether they were
+    sent; of one `state`, where it is named.
+    """
+    states = FOR_A_PERSON if state is None else (state,)
+    scope = {"brand": brand, "owner": owner, "brands": caller.brands}
+    waiting = desk.of(caller).waiting
+    rows = await waiting.rows(states, limit=limit, **scope)
+    counts = await waiting.counts(states, **scope)
+    return WaitingRepliesOut(
+        replies=[WaitingReplyOut.model_validate(row) for row in rows], waiting=counts
+    )
 
 
 @router.get(

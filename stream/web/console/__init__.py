@@ -13,6 +13,9 @@ CONSOLE_PATHS: tuple[str, ...] = (  # whose answers may load scripts and styles 
     "/_nicegui_ws/",
     "/",
     "/tickets/",
+    "/replies",
+    "/canned",
+    "/notices",
     "/monitor",
     "/alerts",
     "/sql",
@@ -26,13 +29,19 @@ def mount_console(app: FastAPI, services: DeskServices) -> None:
     Its lifespan must run: NiceGUI lives in it.
     """
     from stream.web.console.alerts_page import add_alerts
+    from stream.web.console.canned_page import add_canned
     from stream.web.console.monitor_page import add_monitor
     from stream.web.console.mount import serve_pages
+    from stream.web.console.notices_page import add_notices
     from stream.web.console.people_page import add_people
     from stream.web.console.queue_page import add_queue
+    from stream.web.console.replies_page import add_replies
     from stream.web.console.sql_page import add_sql
 
     add_queue(services)
+    add_replies(services)
+    add_canned(services)
+    add_notices(services)
     add_monitor(services)
     add_alerts(services)
     add_sql(services)

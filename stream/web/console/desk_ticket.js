@@ -3,18 +3,20 @@ import { ago, clock, language, span, typing, when } from "earshot/format.js";
 import Course from "earshot/course.js";
 import Fix from "earshot/fix.js";
 import Level, { WITHOUT_WORDS } from "earshot/level.js";
+import Mention, { named } from "earshot/mention.js";
+import Person from "earshot/person.js";
 import Reply from "earshot/reply.js";
 import Talk from "earshot/talk.js";
 import Why from "earshot/why.js";
 
 export default {
-  components: { Course, Fix, Level, Reply, Talk, Why },
+  components: { Course, Fix, Level, Mention, Person, Reply, Talk, Why },
   props: {
     ticket: Object, gone: String, at: Number, others: Array, people: Array, // what there is
     me: String, agent: Boolean, lead: Boolean, erases: Boolean, drafting: Boolean, // who looks, and what they may
-    topics: Array, problems: Array, verdict: Object, outcome: Object, away: String,
+    topics: Array, problems: Array, verdict: Object, outcome: Object, away: String, canned: Array, person: Object,
   },
-  emits: ["act", "approve", "discard", "settle", "draft", "check", "correct", "forget", "open", "close"],
+  emits: ["act", "approve", "macro", "discard", "settle", "draft", "check", "correct", "forget", "link", "open", "close"],
   data: () => ({
     now: Date.now(), skew: 0, chosen: null, // which message corrections are about
     n: 0, heard: 0, busy: false, doing: null, base: null, // the act on its way, and what its doer had seen
@@ -117,6 +119,7 @@ export default {
     snooze(at) { this.close("snoozing"); this.act({ action: "snooze", until: new Date(at).toISOString() }); },
     picked(event) { return event.target === event.currentTarget; },
     keep() { if (this.note.trim()) this.act({ action: "note", text: this.note }, { note: true }); },
+    mention(name) { this.note = named(this.note, name); this.$nextTick(() => this.$refs.note.focus()); },
     mark() { if (this.tag.trim()) this.act({ action: "tag", add: [this.tag] }, { tag: true }); },
     fix(id) { if (id) this.chosen = id; if (this.message && this.agent) this.$refs.fix.show(); },
     key(event) {
@@ -211,7 +214,7 @@ export default {
     <div class="columns"><div class="half">
       <Talk :ticket="ticket" :agent="agent" :chosen="chosen" @correct="fix" />
       <Reply ref="reply" :ticket="ticket" :agent="agent" :busy="busy" :verdict="verdict" :now="now" :drafting="drafting"
-        :drafts="drafts" @base="hold"
+        :drafts="drafts" :canned="canned" @base="hold" @macro="send('macro', { canned: $event })"
         @check="$emit('check', $event)" @approve="answer('approve', $event)"
         @discard="answer('discard', $event)" @settle="answer('settle', $event)" @draft="send('draft', {})" />
     </div><aside class="half" aria-label="About this ticket">
@@ -221,6 +224,8 @@ export default {
         <p>{{ ticket.incident.title }}</p><p
           class="small faint num">{{ ticket.incident.tickets }} tickets, {{ ticket.incident.open }} open, since {{ when(ticket.incident.since) }}</p>
           </section>
+      <Person v-if="person?.ticket === ticket.id" :person="person" :agent="agent" :busy="busy"
+        @open="$emit('open', $event)" @link="send('link', $event)" />
       <section v-if="ticket.similar.length" class="panel" aria-labelledby="similar-title"><h2
         id="similar-title">Similar</h2><ul class="similar">
         <li v-for="each in ticket.similar" :key="each.id"><a :href="'/tickets/' + encodeURIComponent(each.id)"
@@ -241,8 +246,9 @@ export default {
           </ul>
         <form v-if="agent" class="note" @submit.prevent="keep"><label class="hidden-words"
           for="note">A note for colleagues</label><textarea id="note" ref="note" v-model="note" class="field" rows="2"
-          placeholder="A note for colleagues; customers never see it" maxlength="4000"
-          @keydown.ctrl.enter.prevent="keep" @keydown.meta.enter.prevent="keep"></textarea>
+          placeholder="A note for colleagues; customers never see it. @ names somebody" maxlength="4000"
+          aria-controls="mention-list" @keydown="$refs.mention?.key($event)" @keydown.ctrl.enter.prevent="keep" @keydown.meta.enter.prevent="keep"></textarea>
+          <Mention ref="mention" :people="people" :text="note" @pick="mention" />
           <button class="button" :disabled="busy || !note.trim()">Add the note <kbd>n</kbd></button></form></section>
       <section class="panel" aria-labelledby="history-title"><h2 id="history-title">What happened</h2><ol
         class="history"><li v-for="each in ticket.history" :key="each.at + each.reason"><p>

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from connectors.links import post_url
 from models.replier.policy import length, limit, price
+from stream.desk.canned import fill
 from stream.replies.store import LostReply
 from stream.web.console.cards import rounded, stamp
 
@@ -105,6 +107,7 @@ def _message(row: Row, corrected: Mapping[str, Any]) -> dict[str, Any]:
         "kind": row["kind"],
         "own": row["direction"] == "outbound",
         "author": row["author"],
+        "url": None if row["kind"] == "deleted" else post_url(row["id"], row["author"]),
         "at": stamp(row["occurred_at"]),
         "text": text,
         "trimmed": row["trimmed"],
@@ -179,6 +182,12 @@ def _course(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if not turns and message["dissatisfaction"] is not None:
             points.append(of_message | {"value": message["dissatisfaction"]})
     return points
+
+
+def canned_for_browser(row: Row, ticket: Row) -> dict[str, Any]:
+    """A canned answer for this ticket: its slots are filled."""
+    fields = {name: row[name] for name in ("id", "name", "state", "tags")}
+    return fields | {"text": fill(row["text"], ticket)}
 
 
 def _plain(value: Any) -> str:

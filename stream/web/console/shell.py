@@ -15,6 +15,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from stream.accounts.users import Role
 from stream.errors import DatabaseAway
 from stream.web.auth.callers import CHANGE_PATH, Caller, caller_of
+from stream.web.console.notice_bell import add_bell
 from stream.web.desk_services import DeskServices
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Way:
 
 WAYS = (
     Way("/", "Queue", "inbox"),
+    Way("/replies", "Replies", "mark_chat_unread"),
     Way("/monitor", "Monitor", "insights"),
     Way("/alerts", "Alerts", "notifications"),
     Way("/sql", "SQL", "storage"),
@@ -77,7 +79,7 @@ def add_page(
     @ui.page(path, title=f"{title} · earshot", response_timeout=30)
     async def show(request: Request, client: Client) -> None:
         caller = caller_of(request)
-        _header(caller, path)
+        _header(services, caller, path, client)
         with tag("div", id="content", tabindex="-1"):  # within the page's own <main>
             if not caller.may(role):
                 _not_for_you(caller, role)
@@ -162,7 +164,7 @@ def head() -> str:
     return f"<script>{script}</script>\n<style>{style}</style>"
 
 
-def _header(caller: Caller, path: str) -> None:
+def _header(services: DeskServices, caller: Caller, path: str, client: Client) -> None:
     tag("a", "Skip to the content", classes="skip", href="#content")
     with tag("header", classes="top"):
         with tag("a", classes="name", href="/", aria_label="earshot, to the queue"):
@@ -170,6 +172,7 @@ def _header(caller: Caller, path: str) -> None:
             tag("span", "earshot")
         _navigation(caller, path)
         with tag("div", classes="self"):
+            add_bell(services, caller, client)
             _theme_switch()
             _visitor(caller)
             if caller.csrf:
@@ -189,7 +192,7 @@ def _visitor(caller: Caller) -> None:
 
 
 def _navigation(caller: Caller, path: str) -> None:
-    current = "/" if path.startswith("/tickets/") else path
+    current = "/replies" if path == "/canned" else "/" if path.startswith("/tickets/") else path
     with tag("nav", classes="ways", aria_label="Pages"):
         for way in WAYS:
             if not caller.may(way.role):

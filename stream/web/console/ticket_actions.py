@@ -14,6 +14,8 @@ from stream.accounts.users import Role
 from stream.desk import reply_approval
 from stream.desk.actions import Action, NotAllowed
 from stream.desk.assignment import refuse_owner
+from stream.desk.canned import NoCanned
+from stream.desk.canned_use import of_ticket, set_with
 from stream.desk.corrections import FIELDS
 from stream.desk.erasure import forget
 from stream.desk.tickets import Lost, NoTicket, Seen
@@ -22,6 +24,7 @@ from stream.pipeline import outgoing
 from stream.replies.store import LostReply, Row
 from stream.web.auth.callers import Caller
 from stream.web.console.detail import change_in_words, lost_reply
+from stream.web.console.person_pane import link_person
 from stream.web.console.shell import Visit
 
 Payload = dict[str, Any]
@@ -64,10 +67,12 @@ class Acts:
         return {
             "act": self._guarded("agent", self._act),
             "approve": self._guarded("agent", self._approve),
+            "macro": self._guarded("agent", self._macro),
             "discard": self._guarded("agent", self._discard),
             "settle": self._guarded("agent", self._settle),
             "draft": self._guarded("agent", self._draft),
             "correct": self._guarded("agent", self._correct),
+            "link": self._guarded("agent", self._link),
             "forget": self._guarded("lead", self._forget),
         }
 
@@ -150,7 +155,29 @@ class Acts:
         await reply_approval.approve(
             self._services.replies, number, caller.name, text=text, anyway=anyway, seen=seen
         )
-        return Outcome(True, "Approved. A worker sends it.")
+        left = await self._set_with(caller, ticket_id, payload)
+        return Outcome(True, f"Approved. A worker sends it.{left}")
+
+    async def _macro(
+        self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
+    ) -> Outcome:
+        """A canned answer without words: its state and its tags."""
+        left = await self._set_with(caller, ticket_id, payload)
+        return Outcome(not left, left.strip() or "Done.")
+
+    async def _set_with(self, caller: Caller, ticket_id: str, payload: Payload) -> str:
+        """Set what the payload's canned answer, if any, sets; why not, where it does not fit."""
+        number = payload.get("canned")
+        if not isinstance(number, int):
+            return ""
+        services = self._services
+        try:
+            ticket = await services.desk.ticket(ticket_id, caller.brands)
+            row = await of_ticket(services.canned, number, ticket, caller.brands)
+        except NoCanned as gone:
+            return f" Its state and tags were not set: {gone}."
+        _, left = await set_with(services.desk, row, ticket_id, caller.name, caller.brands)
+        return f" /{row['name']}: {left}." if left else ""
 
     async def _discard(
         self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
@@ -191,6 +218,11 @@ class Acts:
             event, field, str(payload.get("value")), caller.name
         )
         return Outcome(True, f"Corrected: {field} is {payload.get('value')}.")
+
+    async def _link(
+        self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
+    ) -> Outcome:
+        return Outcome(True, await link_person(self._services, ticket_id, caller, payload))
 
     async def _forget(
         self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload

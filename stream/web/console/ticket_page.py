@@ -16,7 +16,8 @@ from nicegui.events import GenericEventArguments
 from stream.desk.assignment import can_have
 from stream.desk.tickets import NoTicket
 from stream.errors import DatabaseAway, UserError
-from stream.web.console.detail import Row, detail
+from stream.web.console.detail import Row, canned_for_browser, detail
+from stream.web.console.person_pane import read_person
 from stream.web.console.presence import HEARTBEAT, Rooms
 from stream.web.console.shell import Visit, say
 from stream.web.console.ticket_actions import Acts, Outcome
@@ -78,6 +79,8 @@ class TicketPage:
             ],
             others=[],
             people=[],
+            canned=[],
+            person=None,
         )
         visit.client.on_connect(self._meet)
         visit.client.on_disconnect(self._part)
@@ -98,6 +101,7 @@ class TicketPage:
         if ticket_id is None:
             return
         await self._read()
+        background_tasks.create(self._read_person(ticket_id))
         self._following = background_tasks.create(self._follow(ticket_id))
 
     async def leave(self) -> None:
@@ -229,11 +233,24 @@ class TicketPage:
         if _Mark.of(again, replies) != mark and not last:
             return False
         if self._mark is None and self._visit.caller.may("agent"):
-            self.view.tell(people=await self._people(ticket["brand"]))
+            canned = await services.canned.for_brand(ticket["brand"])
+            self.view.tell(
+                people=await self._people(ticket["brand"]),
+                canned=[canned_for_browser(row, ticket) for row in canned],
+            )
         if self._id == ticket_id:  # nobody went on meanwhile
             self._mark, self._events = mark, frozenset(events)
             self.view.tell(ticket=ticket_for_browser, gone=None, at=round(time.time() * 1000))
         return True
+
+    async def _read_person(self, ticket_id: str) -> None:
+        """After the ticket itself, which nobody shall wait for. Notices about it are read now."""
+        with suppress(DatabaseAway):
+            visit = self._visit
+            await visit.services.notices.mark_read(visit.caller.name, ticket=ticket_id)
+            person = await read_person(visit.services, ticket_id, visit.caller.brands)
+            if self._id == ticket_id:
+                self.view.tell(person=person)
 
     async def _people(self, brand: str | None) -> list[str]:
         """The people who can have this ticket."""
@@ -253,6 +270,8 @@ class TicketPage:
             if outcome.ok:
                 say(outcome.words)
             await self._read(anyhow=True)
+            if outcome.ok and self._id is not None:
+                await self._read_person(self._id)
 
         return handle
 

@@ -1,13 +1,17 @@
 // Dissatisfaction along the conversation, 0 (content) to 100 (furious), as a line that also says its numbers.
+import { when } from "earshot/format.js";
+
 const WIDE = 320, HIGH = 92, LEFT = 26, FOOT = 14, TOP = 8;
 
 export default {
-  props: { points: Array },
+  props: { points: Array, title: { type: String, default: "Dissatisfaction" }, spread: Boolean }, // spread: by time
   computed: {
     dots() {
       const last = Math.max(1, this.points.length - 1), room = HIGH - TOP - FOOT;
+      const first = this.points[0]?.at, long = this.spread && this.points.at(-1).at - first;
+      const place = (each, at) => (long ? (each.at - first) / long : at / last);
       return this.points.map((each, at) => ({
-        ...each, x: LEFT + 8 + (at * (WIDE - LEFT - 24)) / last, y: TOP + room * (1 - each.value / 100),
+        ...each, x: LEFT + 8 + place(each, at) * (WIDE - LEFT - 24), y: TOP + room * (1 - each.value / 100),
       }));
     },
     sour() { return this.dots.find((dot) => dot.soured); },
@@ -19,14 +23,16 @@ export default {
       const by = this.points.at(-1).value - this.points[0].value;
       return by > 8 ? "rising" : by < -8 ? "falling" : "steady";
     },
+    ends() { return this.spread ? [when(this.points[0].at), when(this.points.at(-1).at)] : ["first", "last"]; },
+    name() { return `course-${this.title.replaceAll(" ", "-").toLowerCase()}`; },
     spoken() {
-      return `Dissatisfaction, ${this.turn}, message by message: ` +
+      return `${this.title}, ${this.turn}, message by message: ` +
         this.points.map((each) => each.value + (each.soured ? " (loses patience)" : "")).join(", ");
     },
   },
   template: `
-  <section v-if="points.length" class="panel" aria-labelledby="course-title">
-    <h2 id="course-title">Dissatisfaction <span class="faint num">{{ points.at(-1).value }} of 100<template
+  <section v-if="points.length" :class="{ panel: !spread }" :aria-labelledby="name">
+    <h2 :id="name">{{ title }} <span class="faint num">{{ points.at(-1).value }} of 100<template
       v-if="points.length > 1">, {{ turn }}</template></span></h2>
     <svg v-if="points.length > 1" class="course" viewBox="0 0 ${WIDE} ${HIGH}" role="img" :aria-label="spoken">
       <g v-for="each in grid" :key="each.value"><line x1="${LEFT}" x2="${WIDE}" :y1="each.y" :y2="each.y" class="grid"
@@ -37,8 +43,8 @@ export default {
         </circle>
       <text v-if="sour" class="soured" :x="sour.x" :y="Math.max(${TOP}, sour.y - 7)" :text-anchor="side">loses
         patience</text>
-      <text :x="dots[0].x" y="${HIGH - 2}" text-anchor="start">first</text><text :x="dots.at(-1).x" y="${HIGH - 2}"
-        text-anchor="end">last</text>
+      <text :x="dots[0].x" y="${HIGH - 2}" text-anchor="start">{{ ends[0] }}</text><text :x="dots.at(-1).x" y="${HIGH - 2}"
+        text-anchor="end">{{ ends[1] }}</text>
     </svg>
     <span v-else class="bar one" aria-hidden="true"><i :style="{ width: points[0].value + '%' }"></i></span>
   </section>`,

@@ -1,4 +1,5 @@
 // The answer: what was drafted, editing it under the policy's eye, and its way out.
+import Canned, { effects, withoutSlash } from "earshot/canned.js";
 import { ago, when } from "earshot/format.js";
 
 const STATES = {
@@ -9,11 +10,13 @@ const STATES = {
 };
 
 export default {
+  components: { Canned },
   props: {
     ticket: Object, agent: Boolean, busy: Boolean, verdict: Object, now: Number, drafting: Boolean, drafts: Object,
+    canned: Array,
   },
-  emits: ["check", "approve", "discard", "settle", "draft", "base"],
-  data: () => ({ editing: false, text: "", seen: null, asked: 0, others: false }),
+  emits: ["check", "approve", "discard", "settle", "draft", "base", "macro"],
+  data: () => ({ editing: false, text: "", seen: null, asked: 0, others: false, picking: false, along: null }),
   computed: {
     current() { return this.ticket.replies.find((each) => each.state !== "discarded") ?? null; },
     older() { return this.ticket.replies.filter((each) => each !== this.current); },
@@ -30,14 +33,15 @@ export default {
     fresh() { return this.verdict && this.verdict.n === this.asked ? this.verdict : null; },
     limit() { return this.current?.limit ?? this.verdict?.limit; },
     first() { return this.current?.candidates.find((each) => each.text === this.current.text); },
-    refused() { return this.editing ? (this.fresh?.refusals ?? []) : (this.first?.refusals ?? []); },
+    naming() { return this.editing && /^\s*\/[\w-]*$/.test(this.text); }, // a canned answer; nothing to judge so far
+    refused() { return this.naming ? [] : this.editing ? (this.fresh?.refusals ?? []) : (this.first?.refusals ?? []); },
     link() { return /^https?:\/\//.test(this.current?.url ?? "") ? this.current.url : null; },
     answerable() { return this.ticket.conversation.filter((each) => !each.own).at(-1)?.kind !== "transcript"; },
     waits() { return this.answerable && !["resolved", "settled"].includes(this.ticket.state) && !this.ticket.answered; },
   },
-  watch: { "ticket.id": { immediate: true, handler() { this.others = false; this.recall(); } } },
+  watch: { "ticket.id": { immediate: true, handler() { this.others = this.picking = false; this.recall(); } } },
   methods: {
-    ago, when,
+    ago, when, effects,
     edit(text) {
       if (!this.agent || !this.open || (!this.current && !this.waits)) return;
       if (!this.editing || text !== undefined) this.text = text ?? this.current?.text ?? "";
@@ -52,6 +56,7 @@ export default {
       this.editing = begun !== undefined;
       this.text = begun?.text ?? "";
       this.seen = begun?.seen ?? null;
+      this.along = begun?.along ?? null;
       if (this.editing) this.check();
     },
     look() { this.seen = this.basis && { id: this.basis.id, version: this.basis.version }; },
@@ -63,9 +68,22 @@ export default {
     },
     typed(text) {
       this.text = text;
-      this.drafts[this.ticket.id] = { text, seen: this.seen };
+      this.drafts[this.ticket.id] = { text, seen: this.seen, along: this.along };
       clearTimeout(this.checking);
       this.checking = setTimeout(this.check, 200);
+    },
+    pick(one) { // the words take the place of the slash; state and tags go along when the answer goes
+      const before = this.editing ? withoutSlash(this.text) : "";
+      this.picking = false;
+      if (!one.text) {
+        if (this.editing) this.typed(before);
+        return this.$emit("macro", one.id);
+      }
+      const words = before + one.text;
+      if (!this.editing) this.edit(words);
+      this.along = effects(one) ? one : null;
+      this.typed(words);
+      this.$nextTick(() => this.$refs.words?.focus());
     },
     check() {
       this.asked += 1;
@@ -76,10 +94,10 @@ export default {
       if (this.editing && !this.text.trim()) return;
       this.$emit("approve", {
         reply: this.basis?.id ?? null, version: this.moved ? (this.seen?.version ?? -1) : this.basis?.version,
-        text: this.editing ? this.text : null, anyway: !!anyway,
+        text: this.editing ? this.text : null, anyway: !!anyway, canned: (this.editing && this.along?.id) || null,
       });
     },
-    done() { this.editing = false; delete this.drafts[this.ticket.id]; },
+    done() { this.editing = this.picking = false; this.along = null; delete this.drafts[this.ticket.id]; },
     score: (one) => (one.source === "model" ? one.score.toFixed(2) : one.source === "person" ? "by hand" : "template"),
     near(length) { return length > this.limit ? "over" : length > 0.9 * this.limit ? "near" : ""; },
   },
@@ -102,8 +120,15 @@ export default {
     <template v-if="editing">
       <label class="hidden-words" for="reply-words">The words of the reply</label>
       <textarea id="reply-words" ref="words" class="field" rows="4" dir="auto" :value="text"
-        @input="typed($event.target.value)" @keydown.ctrl.enter.prevent="approve()"
+        :placeholder="canned?.length ? 'Type, or / for a canned answer' : null" aria-controls="canned-list"
+        @input="typed($event.target.value)" @keydown="$refs.canned?.key($event)" @keydown.ctrl.enter.prevent="approve()"
         @keydown.meta.enter.prevent="approve()"></textarea>
+      <Canned ref="canned" :canned="canned" :text="text" :open="picking" :writes="true" @pick="pick"
+        @close="picking = false" />
+      <p v-if="along" class="small soft along"><span class="sym" aria-hidden="true">bolt</span>/{{ along.name }}: when it
+        goes, {{ effects(along) }} <button type="button" class="quiet tiny" aria-label="Only the words"
+        title="Only the words" @click="along = null; typed(text)"><span class="sym"
+        aria-hidden="true">close</span></button></p>
       <p class="verdict" aria-live="polite"><template v-if="fresh"><span class="num length"
         :class="near(fresh.length)">{{ fresh.length }} of {{ fresh.limit }}</span>
         <span v-if="fresh.price" class="faint num">\${{ fresh.price.toFixed(3) }} to post</span>
@@ -120,6 +145,8 @@ export default {
       class="faint small num">{{ first ? first.length + ' of ' + current.limit + ' characters · ' : '' }}{{ current.model }}</p>
     <p v-if="link" class="small"><a class="link" :href="link" target="_blank"
       rel="noopener noreferrer">where it stands</a></p>
+    <Canned v-if="picking && !editing" :canned="canned" text="" :open="true"
+      :writes="open && (!!current || waits)" @pick="pick" @close="picking = false" />
     <div v-if="agent" class="acts">
       <button v-if="editing && !open" type="button" class="button" @click="done()">Close my words</button>
       <template v-if="open && current">
@@ -147,6 +174,8 @@ export default {
         @click="$emit('settle', { reply: current.id, version: current.version, sent: true })">It stands there</button>
         <button type="button" class="button" :disabled="busy"
           @click="$emit('settle', { reply: current.id, version: current.version, sent: false })">It does not</button></template>
+      <button v-if="canned?.length" type="button" class="button canned-open" :aria-expanded="picking"
+        title="Canned answers; in the words, type / and a name" @click="picking = !picking">Canned <kbd>/</kbd></button>
     </div>
     <details v-if="current && current.candidates.length > 1" :open="others" @toggle="others = $event.target.open">
       <summary>{{ current.candidates.length }} candidates</summary>

@@ -1,5 +1,6 @@
 // The whole conversation, calls turn by turn. What customers wrote is text, wherever it stands.
 import { when } from "earshot/format.js";
+import { host, linked } from "earshot/links.js";
 
 // After Jin & Aletras (2021).
 export const SEVERITIES = ["no complaint", "no explicit reproach", "disapproval", "accusation", "blame"];
@@ -36,7 +37,11 @@ export default {
       return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
     },
     hint: (field, value) => (field === "severity" ? SEVERITIES[value] : field),
-    parts(message, text) { // the words that show the problem, marked
+    host,
+    parts(message, text) { // links, and the words that show the problem, marked
+      return linked(text).flatMap((piece) => (piece.href ? [piece] : this.marked(message, piece.text)));
+    },
+    marked(message, text) {
       const words = message.words.filter((word) => word.length > 2)
         .map((word) => word.replace(/[.*+?^\${}()|[\]\\]/g, "\\$&"));
       if (!words.length) return [{ text }];
@@ -53,7 +58,9 @@ export default {
         <span v-if="message.own" class="chip">{{ ticket.brand ?? 'brand' }}</span><span
           v-if="message.kind === 'transcript'" class="chip"><span class="sym" aria-hidden="true">call</span>call</span>
         <span v-if="message.kind === 'complaint'" class="chip">form</span><time
-          class="faint num">{{ when(message.at) }}</time></header>
+          class="faint num">{{ when(message.at) }}</time><a v-if="message.url" class="faint post-link"
+          :href="message.url" target="_blank" rel="noopener noreferrer nofollow" :aria-label="'The post on ' + ticket.network"
+          :title="'The post on ' + ticket.network"><span class="sym" aria-hidden="true">open_in_new</span></a></header>
       <p v-if="message.kind === 'deleted'" class="faint">Its author took this message back.</p>
       <ol v-else-if="message.turns" class="turns"><li v-for="(turn, at) in message.turns" :key="at" class="turn"
         :class="[turn.who, { soured: turn.soured }]">
@@ -65,8 +72,10 @@ export default {
         <p class="words" dir="auto"><template v-for="(part, n) in parts(message, turn.text)" :key="n"><mark
           v-if="part.marked && turn.who !== 'agent'">{{ part.text }}</mark><template
           v-else>{{ part.text }}</template></template></p></li></ol>
-      <p v-else class="text" dir="auto"><template v-for="(part, at) in parts(message, message.text)" :key="at"><mark
-        v-if="part.marked">{{ part.text }}</mark><template v-else>{{ part.text }}</template></template></p>
+      <p v-else class="text" dir="auto"><template v-for="(part, at) in parts(message, message.text)" :key="at"><a
+        v-if="part.href" class="outside" :href="part.href" target="_blank" rel="noopener noreferrer nofollow ugc"
+        :title="'leads to ' + host(part.href)">{{ part.text }}</a><mark v-else-if="part.marked">{{ part.text }}</mark><template
+        v-else>{{ part.text }}</template></template></p>
       <details v-if="message.trimmed" class="trimmed"><summary>Quoted text, signature and footers</summary>
         <p class="text faint" dir="auto">{{ message.trimmed }}</p></details>
       <footer v-if="!message.own && message.kind !== 'deleted'">
