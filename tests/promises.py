@@ -45,6 +45,7 @@ PROMISES = {
         "acceptance/test_first_start",
         "unit/test_demo_day",
         "unit/test_first_commands",
+        "integration/test_light_start",
     ),
     "store and SQL": (
         "integration/test_desk_sql",

@@ -6,26 +6,29 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
-from stream.alerts.deliveries import Deliveries
-from stream.alerts.store import Alerts
 from stream.bootstrap.traces import open_traces
 from stream.bootstrap.worker_process import worker_process
-from stream.bursts.counts import Signals
 from stream.embedded import Embedded
 from stream.errors import BrokerAway, DatabaseAway, UserError
-from stream.kafka import Kafka
 from stream.observe.traces import OFF, Traces
 from stream.postgres.database import open_engine, reader_url
 from stream.postgres.schema import migrate
 from stream.settings import Settings
-from stream.store.cursors import Cursors
-from stream.store.dead_letters import DeadLetters
-from stream.store.queries import Queries
-from stream.store.store import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from stream.alerts.deliveries import Deliveries
+    from stream.alerts.store import Alerts
+    from stream.bursts.counts import Signals
+    from stream.kafka import Kafka
+    from stream.store.cursors import Cursors
+    from stream.store.dead_letters import DeadLetters
+    from stream.store.queries import Queries
+    from stream.store.store import Store
 
 T = TypeVar("T")
 
@@ -33,16 +36,55 @@ DRAIN_SECONDS = 600.0
 
 
 class Stores:
-    """The tables of one database, each by itself on the same connections."""
+    """The tables of one database, each by itself on the same connections.
+
+    Each is imported when it is first used: most commands need one of them.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self.events = Store(engine)
-        self.dead_letters = DeadLetters(engine)
-        self.counts = Signals(engine)
-        self.alerts = Alerts(engine)
-        self.deliveries = Deliveries(engine)
-        self.queries = Queries(engine)
-        self.cursors = Cursors(engine)
+        self._engine = engine
+
+    @cached_property
+    def events(self) -> Store:
+        from stream.store.store import Store
+
+        return Store(self._engine)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        from stream.store.dead_letters import DeadLetters
+
+        return DeadLetters(self._engine)
+
+    @cached_property
+    def counts(self) -> Signals:
+        from stream.bursts.counts import Signals
+
+        return Signals(self._engine)
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        from stream.alerts.store import Alerts
+
+        return Alerts(self._engine)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        from stream.alerts.deliveries import Deliveries
+
+        return Deliveries(self._engine)
+
+    @cached_property
+    def queries(self) -> Queries:
+        from stream.store.queries import Queries
+
+        return Queries(self._engine)
+
+    @cached_property
+    def cursors(self) -> Cursors:
+        from stream.store.cursors import Cursors
+
+        return Cursors(self._engine)
 
     async def upkeep(self) -> None:
         """The coming months' partitions, and the end of old dead letters."""
@@ -63,6 +105,8 @@ class Parts:
 
     @property
     def kafka(self) -> Kafka:
+        from stream.kafka import Kafka
+
         return Kafka(self.settings, self.broker, self.traces)
 
     @property

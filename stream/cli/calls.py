@@ -30,8 +30,11 @@ Labels = Annotated[
 ]
 
 
-def add_to(evaluate: typer.Typer, train: typer.Typer) -> None:
+def add_evaluation(evaluate: typer.Typer) -> None:
     evaluate.command("calls")(evaluate_calls)
+
+
+def add_training(train: typer.Typer) -> None:
     train.command("calls")(train_calls)
 
 
