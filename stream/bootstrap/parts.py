@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from stream.bootstrap.stopping import is_stopping, say, stopping_at_once
 from stream.bootstrap.traces import open_traces
 from stream.bootstrap.worker_process import worker_process
+from stream.disk import refuse_full_disk, watch_disk
 from stream.embedded import Embedded
 from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.observe.traces import OFF, Traces
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DRAIN_SECONDS = 600.0
+SAY_EVERY = 2.0  # seconds between two lines about a drain
 
 
 class Stores:
@@ -163,6 +167,7 @@ async def _started(settings: Settings, role: str, *, broker: bool) -> AsyncItera
         yield Parts(settings, own_broker, own_url, None, broker_is_embedded=False)
         return
     embedded = Embedded(settings.home)
+    refuse_full_disk(settings.home)
     addresses, is_cancelled = await _finished(
         asyncio.to_thread(embedded.acquire, role, broker=embed_broker, postgres=not own_url)
     )
@@ -174,6 +179,7 @@ async def _started(settings: Settings, role: str, *, broker: bool) -> AsyncItera
         broker_is_embedded=embed_broker,
     )
     has_failed = False
+    watching = asyncio.create_task(watch_disk(settings.home, say))
     try:
         if is_cancelled:
             raise asyncio.CancelledError
@@ -182,6 +188,7 @@ async def _started(settings: Settings, role: str, *, broker: bool) -> AsyncItera
         has_failed = True
         raise
     finally:
+        watching.cancel()
         # A person gets one line, the first reason.
         with suppress(UserError) if has_failed else nullcontext():
             await _release(running, embedded)
@@ -207,6 +214,11 @@ async def _release(running: Parts, embedded: Embedded) -> None:
 
     while not await asyncio.to_thread(embedded.release, is_drained):
         address = await asyncio.to_thread(embedded.broker)
+        if stopping_at_once():
+            lag = await _lag(running.at(address)) if address else 0
+            await asyncio.to_thread(embedded.release, lambda at: True)
+            say(f"stopped at once: {lag:,} messages that were not processed went with the broker")
+            return
         try:
             if address:
                 await drain(running.at(address))
@@ -229,9 +241,38 @@ async def drain(running: Parts) -> None:
     """Let a worker process the rest of the embedded broker. Raises UserError when it has ended."""
     with worker_process(running.settings.home, "drain") as worker:
         async with asyncio.timeout(DRAIN_SECONDS):
-            while await running.kafka.lag() > 0:
-                worker.check()
-                await asyncio.sleep(0.5)
+            await _until_drained(running, worker.check)
+
+
+async def _until_drained(running: Parts, check: Callable[[], object]) -> None:
+    """Until a worker has processed everything, or a second signal asks to stop at once."""
+    printed_at = time.monotonic()
+    while not stopping_at_once() and (lag := await running.kafka.lag()) > 0:
+        check()
+        refuse_full_disk(running.settings.home)
+        if is_stopping() and time.monotonic() - printed_at > SAY_EVERY:
+            printed_at = time.monotonic()
+            say(f"draining: {lag:,} messages left")
+        await asyncio.sleep(0.2)
+
+
+@asynccontextmanager
+async def draining(running: Parts, check: Callable[[], object]) -> AsyncIterator[None]:
+    """Around the work beside a worker: when a signal ends it, the worker first does the rest.
+
+    An embedded broker holds messages in memory alone, and this worker has the model loaded. check:
+    raises UserError when the worker has ended.
+    """
+    try:
+        yield
+    except asyncio.CancelledError:
+        if is_stopping() and running.broker_is_embedded:
+            with suppress(BrokerAway, UserError):
+                lag = await _lag(running)
+                rest = f": draining {lag:,} messages" if lag else ""
+                say(f"stopping{rest} (again to stop at once)")
+                await _until_drained(running, check)
+        raise
 
 
 async def ensure_migrated(running: Parts) -> None:

@@ -29,6 +29,7 @@ PANELS: dict[str, dict[str, str]] = {
         "user": "people",
         "key": "keys",
         "dead": "dead",
+        "doctor": "doctor",
         "migrate": "run",
         "rebuild": "rebuild",
         "bench": "bench",
