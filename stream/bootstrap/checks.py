@@ -99,8 +99,8 @@ async def _ports(settings: Settings) -> str:
             words.append(f"{name} {port} is earshot's own")
         else:
             raise UserError(
-                f"something else listens on {settings.host}:{port} ({name}); end it, or choose another"
-                f" --port or EARSHOT_{'PORT' if name == 'console' else 'WORKER_PORT'}"
+                f"something else listens on {settings.host}:{port} ({name}); end it, or choose"
+                f" another --port or EARSHOT_{'PORT' if name == 'console' else 'WORKER_PORT'}"
             )
     return ", ".join(words)
 
