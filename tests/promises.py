@@ -44,7 +44,12 @@ PROMISES = {
         "acceptance/test_console",
         "acceptance/test_first_start",
         "unit/test_demo_day",
+        "acceptance/test_stopping",
         "unit/test_first_commands",
+        "unit/test_records",
+        "unit/test_disk",
+        "integration/test_doctor",
+        "integration/test_light_start",
     ),
     "store and SQL": (
         "integration/test_desk_sql",

@@ -39,6 +39,7 @@ FLOORS = (
     {"stream.observe", "stream.migrations.versions"},
     {"stream.postgres", "stream.migrations"},
     {"stream.brands", "stream.embedded", "stream.overlap", "stream.retry", "stream.settings"},
+    {"stream.disk"},
     {"stream.errors", "stream.records", "stream"},
     {"models.training.lab.report", "models.training.custom", "models.training.replies"},
     {"models.training.lab"},

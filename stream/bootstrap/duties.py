@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
@@ -23,21 +22,6 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 CANCEL_AGAIN = 5.0  # seconds after which a task that still runs is cancelled once more
-
-
-async def until_signal(work: Awaitable[None]) -> None:
-    """Run `work` until it ends; SIGTERM and Ctrl-C cancel it, and it cleans up."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not working.done():
-        working.cancel()
-    with suppress(asyncio.CancelledError):
-        await working
 
 
 async def until_one_ends(*works: Awaitable[object]) -> None:

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 from stream.bootstrap.parts import Parts
 from stream.bootstrap.worker_process import OwnWorker, worker_process
+from stream.disk import refuse_full_disk
 
 
 class LocalWorker:
@@ -19,8 +20,10 @@ class LocalWorker:
     def ensure(self) -> None:
         """Start a worker where no other runs; another one may leave at any time.
 
-        Raises UserError when the own worker has ended.
+        Raises UserError when the own worker has ended, and when the disk is full.
         """
+        if self._running.embedded is not None:
+            refuse_full_disk(self._running.settings.home)
         if self.own:
             self.own.check()
         elif self._running.broker_is_embedded and not self._running.has_worker():

@@ -3,46 +3,92 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
-from stream.alerts.deliveries import Deliveries
-from stream.alerts.store import Alerts
+from stream.bootstrap.stopping import is_stopping, say, stopping_at_once
 from stream.bootstrap.traces import open_traces
 from stream.bootstrap.worker_process import worker_process
-from stream.bursts.counts import Signals
+from stream.disk import refuse_full_disk, watch_disk
 from stream.embedded import Embedded
 from stream.errors import BrokerAway, DatabaseAway, UserError
-from stream.kafka import Kafka
 from stream.observe.traces import OFF, Traces
 from stream.postgres.database import open_engine, reader_url
 from stream.postgres.schema import migrate
 from stream.settings import Settings
-from stream.store.cursors import Cursors
-from stream.store.dead_letters import DeadLetters
-from stream.store.queries import Queries
-from stream.store.store import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from stream.alerts.deliveries import Deliveries
+    from stream.alerts.store import Alerts
+    from stream.bursts.counts import Signals
+    from stream.kafka import Kafka
+    from stream.store.cursors import Cursors
+    from stream.store.dead_letters import DeadLetters
+    from stream.store.queries import Queries
+    from stream.store.store import Store
 
 T = TypeVar("T")
 
 DRAIN_SECONDS = 600.0
+SAY_EVERY = 2.0  # seconds between two lines about a drain
 
 
 class Stores:
-    """The tables of one database, each by itself on the same connections."""
+    """The tables of one database, each by itself on the same connections.
+
+    Each is imported when it is first used: most commands need one of them.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self.events = Store(engine)
-        self.dead_letters = DeadLetters(engine)
-        self.counts = Signals(engine)
-        self.alerts = Alerts(engine)
-        self.deliveries = Deliveries(engine)
-        self.queries = Queries(engine)
-        self.cursors = Cursors(engine)
+        self._engine = engine
+
+    @cached_property
+    def events(self) -> Store:
+        from stream.store.store import Store
+
+        return Store(self._engine)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        from stream.store.dead_letters import DeadLetters
+
+        return DeadLetters(self._engine)
+
+    @cached_property
+    def counts(self) -> Signals:
+        from stream.bursts.counts import Signals
+
+        return Signals(self._engine)
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        from stream.alerts.store import Alerts
+
+        return Alerts(self._engine)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        from stream.alerts.deliveries import Deliveries
+
+        return Deliveries(self._engine)
+
+    @cached_property
+    def queries(self) -> Queries:
+        from stream.store.queries import Queries
+
+        return Queries(self._engine)
+
+    @cached_property
+    def cursors(self) -> Cursors:
+        from stream.store.cursors import Cursors
+
+        return Cursors(self._engine)
 
     async def upkeep(self) -> None:
         """The coming months' partitions, and the end of old dead letters."""
@@ -63,6 +109,8 @@ class Parts:
 
     @property
     def kafka(self) -> Kafka:
+        from stream.kafka import Kafka
+
         return Kafka(self.settings, self.broker, self.traces)
 
     @property
@@ -119,6 +167,7 @@ async def _started(settings: Settings, role: str, *, broker: bool) -> AsyncItera
         yield Parts(settings, own_broker, own_url, None, broker_is_embedded=False)
         return
     embedded = Embedded(settings.home)
+    refuse_full_disk(settings.home)
     addresses, is_cancelled = await _finished(
         asyncio.to_thread(embedded.acquire, role, broker=embed_broker, postgres=not own_url)
     )
@@ -130,6 +179,7 @@ async def _started(settings: Settings, role: str, *, broker: bool) -> AsyncItera
         broker_is_embedded=embed_broker,
     )
     has_failed = False
+    watching = asyncio.create_task(watch_disk(settings.home, say))
     try:
         if is_cancelled:
             raise asyncio.CancelledError
@@ -138,6 +188,7 @@ async def _started(settings: Settings, role: str, *, broker: bool) -> AsyncItera
         has_failed = True
         raise
     finally:
+        watching.cancel()
         # A person gets one line, the first reason.
         with suppress(UserError) if has_failed else nullcontext():
             await _release(running, embedded)
@@ -163,6 +214,11 @@ async def _release(running: Parts, embedded: Embedded) -> None:
 
     while not await asyncio.to_thread(embedded.release, is_drained):
         address = await asyncio.to_thread(embedded.broker)
+        if stopping_at_once():
+            lag = await _lag(running.at(address)) if address else 0
+            await asyncio.to_thread(embedded.release, lambda at: True)
+            say(f"stopped at once: {lag:,} messages that were not processed went with the broker")
+            return
         try:
             if address:
                 await drain(running.at(address))
@@ -185,9 +241,38 @@ async def drain(running: Parts) -> None:
     """Let a worker process the rest of the embedded broker. Raises UserError when it has ended."""
     with worker_process(running.settings.home, "drain") as worker:
         async with asyncio.timeout(DRAIN_SECONDS):
-            while await running.kafka.lag() > 0:
-                worker.check()
-                await asyncio.sleep(0.5)
+            await _until_drained(running, worker.check)
+
+
+async def _until_drained(running: Parts, check: Callable[[], object]) -> None:
+    """Until a worker has processed everything, or a second signal asks to stop at once."""
+    printed_at = time.monotonic()
+    while not stopping_at_once() and (lag := await running.kafka.lag()) > 0:
+        check()
+        refuse_full_disk(running.settings.home)
+        if is_stopping() and time.monotonic() - printed_at > SAY_EVERY:
+            printed_at = time.monotonic()
+            say(f"draining: {lag:,} messages left")
+        await asyncio.sleep(0.2)
+
+
+@asynccontextmanager
+async def draining(running: Parts, check: Callable[[], object]) -> AsyncIterator[None]:
+    """Around the work beside a worker: when a signal ends it, the worker first does the rest.
+
+    An embedded broker holds messages in memory alone, and this worker has the model loaded. check:
+    raises UserError when the worker has ended.
+    """
+    try:
+        yield
+    except asyncio.CancelledError:
+        if is_stopping() and running.broker_is_embedded:
+            with suppress(BrokerAway, UserError):
+                lag = await _lag(running)
+                rest = f": draining {lag:,} messages" if lag else ""
+                say(f"stopping{rest} (again to stop at once)")
+                await _until_drained(running, check)
+        raise
 
 
 async def ensure_migrated(running: Parts) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from connectors.events import SourcedEvent
 from stream.bootstrap.alerts import judge_bursts
 from stream.bootstrap.local_worker import LocalWorker
 from stream.bootstrap.older_models import tickets_of_older_models
-from stream.bootstrap.parts import Stores, ensure_migrated, parts
+from stream.bootstrap.parts import Stores, draining, ensure_migrated, parts
 from stream.bursts.evaluator import BurstJudge
 from stream.errors import BrokerAway, DatabaseAway
 from stream.ingest.publish import PATIENCE, IngestResult, ingest
@@ -25,9 +26,11 @@ from stream.kafka import Kafka
 from stream.records import AlertRecord
 from stream.retry import while_away
 from stream.settings import Settings
+from stream.store.brand_parts import conversation_of
 from stream.store.queries import Queries, Totals
 
 ALERTS_IN_SUMMARY, TICKETS_IN_SUMMARY = 6, 5
+MOST_CONVERSATIONS = 100_000  # of a source that the summary is about; about 12 MB
 _LAG_EVERY = 0.3  # seconds
 _TOTALS_EVERY = 0.5  # seconds at least; counting a large store takes its time
 
@@ -65,6 +68,8 @@ class Summary:
     first_ticket_seconds: float | None = None
     tickets: list[Any] = field(default_factory=list)
     alerts: list[Any] = field(default_factory=list)
+    # of the source's own tickets, by level; None where the summary is about the whole store
+    levels: dict[str, int] | None = None
     older: int = 0  # open tickets that rest on the judgement of an older model
 
 
@@ -81,6 +86,45 @@ class EventList:
         for sourced in self._events:
             self.done += 1
             yield sourced
+
+
+class Remembered:
+    """A source that remembers what it brought: its conversations, brands, and stretch of time.
+
+    The first MOST_CONVERSATIONS of them: a summary is read by a person.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.name = source.name
+        self.conversations: set[str] = set()
+        self.first: datetime | None = None
+        self.last: datetime | None = None
+
+    @property
+    def total(self) -> int:
+        return self._source.total
+
+    @property
+    def done(self) -> int:
+        return self._source.done
+
+    def __iter__(self) -> Iterator[SourcedEvent]:
+        for sourced in self._source:
+            if len(self.conversations) < MOST_CONVERSATIONS:
+                self.conversations.add(sourced.event.conversation)
+            moment = sourced.event.occurred_at
+            self.first = moment if self.first is None else min(self.first, moment)
+            self.last = moment if self.last is None else max(self.last, moment)
+            yield sourced
+
+    def is_about(self, alert: AlertRecord, brands: Collection[str | None], began: datetime) -> bool:
+        """Whether an alert came of it: its ticket, or one of its brands in its time or since."""
+        if alert.ticket_id is not None:
+            return conversation_of(alert.ticket_id) in self.conversations
+        if alert.brand not in brands or self.first is None or self.last is None:
+            return False
+        return self.first <= alert.started_at <= self.last or alert.started_at >= began
 
 
 async def bring_in(
@@ -165,9 +209,12 @@ async def replay(
         await kafka.declare_topics()
         if reopen is not None:
             events = reopen(await stores.cursors.cursor(events.name))
+        events = brought = Remembered(events)
+        began = datetime.now(UTC)
         totals = await stores.queries.totals()
         summary = Summary(events.name, before=totals, after=totals, waited=wait)
         publisher = await stack.enter_async_context(kafka.publisher())
+        await stack.enter_async_context(draining(running, worker.ensure))
         progress = Progress(events.total)
 
         async def confirmed(done: IngestResult, cursor: Any) -> None:
@@ -206,16 +253,25 @@ async def replay(
         with suppress(BrokerAway):
             await measure()
         summary.seconds = time.monotonic() - clock
-        await _look_at_stores(summary, stores)
+        await _look_at_stores(summary, stores, brought, began)
         summary.older = await tickets_of_older_models(settings, stores.queries)
     return summary
 
 
-async def _look_at_stores(summary: Summary, stores: Stores) -> None:
+async def _look_at_stores(
+    summary: Summary, stores: Stores, brought: Remembered, began: datetime
+) -> None:
+    """What became of this source; the store may hold much more."""
     summary.after = await stores.queries.totals()
-    summary.tickets = await stores.queries.top_tickets(TICKETS_IN_SUMMARY)
-    alerts = sorted(await stores.alerts.list_alerts(), key=_bursts_then_severe)
-    summary.alerts = alerts[:ALERTS_IN_SUMMARY]
+    theirs = sorted(brought.conversations)
+    summary.levels, brands = await stores.queries.levels_of(theirs)
+    summary.tickets = await stores.queries.top_tickets(TICKETS_IN_SUMMARY, theirs)
+    alerts = [
+        alert
+        for alert in await stores.alerts.list_alerts()
+        if brought.is_about(alert, brands, began)
+    ]
+    summary.alerts = sorted(alerts, key=_bursts_then_severe)[:ALERTS_IN_SUMMARY]
 
 
 def _bursts_then_severe(alert: AlertRecord) -> tuple[Any, ...]:

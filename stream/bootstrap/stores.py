@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
-from stream.accounts.api_keys import ApiKeys
-from stream.accounts.users import People
 from stream.bootstrap.parts import Parts, Stores
-from stream.desk.corrections import Corrections
-from stream.desk.queue import QueueReader
-from stream.desk.tickets import Desk
-from stream.incidents.store import Incidents
-from stream.replies.store import Replies
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from stream.accounts.api_keys import ApiKeys
+    from stream.accounts.users import People
+    from stream.desk.corrections import Corrections
+    from stream.desk.queue import QueueReader
+    from stream.desk.tickets import Desk
+    from stream.incidents.store import Incidents
+    from stream.replies.store import Replies
 
 T = TypeVar("T")
 
@@ -23,6 +25,8 @@ Opener = Callable[[Parts], AbstractAsyncContextManager[T]]
 
 
 def _on_engine(store: Callable[[AsyncEngine], T]) -> Opener[T]:
+    """The store that a function makes, which imports it: a command loads its own store alone."""
+
     @asynccontextmanager
     async def opened(running: Parts) -> AsyncIterator[T]:
         async with running.engine() as engine:
@@ -31,12 +35,60 @@ def _on_engine(store: Callable[[AsyncEngine], T]) -> Opener[T]:
     return opened
 
 
-open_stores = _on_engine(Stores)
-open_replies = _on_engine(Replies)
-open_incidents = _on_engine(Incidents)
-open_people = _on_engine(People)
-open_api_keys = _on_engine(ApiKeys)
-open_corrections = _on_engine(Corrections)
-open_desk = _on_engine(Desk)
-open_queue = _on_engine(QueueReader)
-open_engine_of = _on_engine(lambda engine: engine)
+@_on_engine
+def open_stores(engine: AsyncEngine) -> Stores:
+    return Stores(engine)
+
+
+@_on_engine
+def open_replies(engine: AsyncEngine) -> Replies:
+    from stream.replies.store import Replies
+
+    return Replies(engine)
+
+
+@_on_engine
+def open_incidents(engine: AsyncEngine) -> Incidents:
+    from stream.incidents.store import Incidents
+
+    return Incidents(engine)
+
+
+@_on_engine
+def open_people(engine: AsyncEngine) -> People:
+    from stream.accounts.users import People
+
+    return People(engine)
+
+
+@_on_engine
+def open_api_keys(engine: AsyncEngine) -> ApiKeys:
+    from stream.accounts.api_keys import ApiKeys
+
+    return ApiKeys(engine)
+
+
+@_on_engine
+def open_corrections(engine: AsyncEngine) -> Corrections:
+    from stream.desk.corrections import Corrections
+
+    return Corrections(engine)
+
+
+@_on_engine
+def open_desk(engine: AsyncEngine) -> Desk:
+    from stream.desk.tickets import Desk
+
+    return Desk(engine)
+
+
+@_on_engine
+def open_queue(engine: AsyncEngine) -> QueueReader:
+    from stream.desk.queue import QueueReader
+
+    return QueueReader(engine)
+
+
+@_on_engine
+def open_engine_of(engine: AsyncEngine) -> AsyncEngine:
+    return engine

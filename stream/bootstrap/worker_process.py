@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from stream.bootstrap.stopping import stopping_at_once
 from stream.errors import UserError
+
+GOODBYE = 20.0  # seconds that a worker has to finish its batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,10 @@ def worker_process(
         yield OwnWorker(process, log)
     finally:
         process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        until = time.monotonic() + GOODBYE
+        while process.poll() is None:
+            if stopping_at_once() or time.monotonic() > until:
+                process.kill()  # what it had not acknowledged comes again, or went with the broker
+                process.wait()
+            else:
+                time.sleep(0.05)

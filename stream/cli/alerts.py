@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import json
 import re
 import sys
 from collections.abc import Awaitable, Callable
@@ -14,10 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from stream.cli import show
 from stream.cli.on_store import run_on_store
 from stream.cli.options import By, JsonLines, choice
+from stream.cli.records import print_json, print_record
 from stream.errors import UserError
 from stream.observe.logs import set_up_logs
 from stream.settings import read_settings
@@ -64,18 +65,16 @@ def alert_list(
     console = Console()
     for alert in alerts:
         if as_json:
-            print(alert.model_dump_json(exclude_none=True))
+            print_json([_as_json(alert)])
         else:
-            console.print(show.alert_line(alert))
-            console.print(
-                f"      {alert.id}{_state(alert)}", markup=False, highlight=False, style="dim"
-            )
+            show.print_alert(console, alert)
+            show.hanging(console, "", Text(f"{alert.id}{_state(alert)}", style="dim"), indent=6)
     if not alerts:
         print("no alerts", file=sys.stderr)
 
 
 @alert.command("show")
-def alert_show(id: Id) -> None:
+def alert_show(id: Id, as_json: JsonLines = False) -> None:
     """One alert: its evidence, what its examples say now, and who was told."""
 
     async def read(stores: Stores) -> dict[str, Any]:
@@ -84,12 +83,16 @@ def alert_show(id: Id) -> None:
             raise _no_such(id)
         examples = list(alert.evidence.get("examples", ()))
         return {
-            **alert.model_dump(mode="json", exclude_none=True, exclude={"schema_version"}),
+            **_as_json(alert),
             "messages": await stores.alerts.example_texts(examples),
             "told": await stores.deliveries.deliveries_of(id),
         }
 
-    print(json.dumps(_on_stores(read), indent=2, default=str))
+    row = _on_stores(read)
+    if as_json:
+        print_json([row])
+    else:
+        print_record(row)
 
 
 @alert.command("ack")
@@ -132,8 +135,9 @@ def alert_send(
     itself.
     """
     from stream.bootstrap.alerts import SEND_EVERY, notifier
-    from stream.bootstrap.duties import every, until_signal
+    from stream.bootstrap.duties import every
     from stream.bootstrap.parts import ensure_migrated, parts
+    from stream.bootstrap.stopping import until_signal
 
     settings = read_settings()
     set_up_logs(settings)
@@ -193,7 +197,7 @@ def alert_explain(
     hours: Annotated[
         int, typer.Option(min=1, max=100, help="The busiest hours of each brand.")
     ] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Which hours of a file stand out, and why: what was usual, which bursts there were, the words
     that set them apart.
@@ -212,7 +216,7 @@ def alert_explain(
         messages = read_messages(events, load_judge(settings))
     report = explain(messages, hours=hours)
     if as_json:
-        print(json.dumps(report, indent=2, ensure_ascii=False, default=str))
+        print_json([report])
     else:
         print(markdown(report, file.name), end="")
     if bad_rows:
@@ -223,6 +227,10 @@ def _on_stores(work: Callable[[Stores], Awaitable[T]]) -> T:
     from stream.bootstrap.stores import open_stores
 
     return run_on_store("alert", open_stores, work)
+
+
+def _as_json(alert: AlertRecord) -> dict[str, Any]:
+    return alert.model_dump(mode="json", exclude_none=True, exclude={"schema_version"})
 
 
 def _no_such(id: str) -> UserError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
@@ -12,7 +11,8 @@ from typing import Annotated
 import typer
 
 from stream.cli.calls import Whole, analyze_calls
-from stream.cli.options import ShippedModel, settings_with
+from stream.cli.options import JsonLines, ShippedModel, settings_with
+from stream.cli.records import print_judgement
 
 
 class Backend(StrEnum):
@@ -46,15 +46,17 @@ def analyze(
         ),
     ] = False,
     whole_conversation: Whole = False,
+    as_json: JsonLines = False,
 ) -> None:
-    """What the model makes of texts, or of calls: one JSON object a line. `ticket` is the priority
-    that the text would get, and why; null where it needs nobody.
+    """What the model makes of texts, or of calls, and the priority that they would get, and why.
+
+    One JSON object a line where the output is no terminal; `ticket` is null where it needs nobody.
     """
     from stream.bootstrap.loading import load_backend
     from stream.store.preview import preview_of
 
     if calls:
-        analyze_calls(texts, model, whole_conversation)
+        analyze_calls(texts, model, whole_conversation, as_json)
         return
     settings = settings_with(model=model)
     if backend is not None:
@@ -63,10 +65,7 @@ def analyze(
     lines = _lines() if texts == ["-"] else iter(texts)
     while batch := list(islice(lines, 64)):
         for analysis in analyzer(batch):
-            payload = analysis.as_json() | {"ticket": preview_of(analysis)}
-            line = json.dumps(payload, ensure_ascii=False)
-            # An argument that is no UTF-8 holds lone surrogates.
-            print(line.encode("utf-8", "replace").decode())
+            print_judgement(analysis.as_json() | {"ticket": preview_of(analysis)}, as_json)
         sys.stdout.flush()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 
 from stream.cli import show
 from stream.cli.options import CurrentModel, settings_with
+from stream.cli.records import print_judgement
 from stream.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,13 +30,16 @@ Labels = Annotated[
 ]
 
 
-def add_to(evaluate: typer.Typer, train: typer.Typer) -> None:
+def add_evaluation(evaluate: typer.Typer) -> None:
     evaluate.command("calls")(evaluate_calls)
+
+
+def add_training(train: typer.Typer) -> None:
     train.command("calls")(train_calls)
 
 
-def analyze_calls(paths: Sequence[str], model: Path | None, whole: bool) -> None:
-    """Print a JSON object for each call: as of a text, with its outcome and trajectory.
+def analyze_calls(paths: Sequence[str], model: Path | None, whole: bool, as_json: bool) -> None:
+    """Print the judgement of each call: as of a text, with its outcome and trajectory.
 
     Exit code 1: some calls or lines could not be read (each is named); the others were.
     """
@@ -53,8 +56,7 @@ def analyze_calls(paths: Sequence[str], model: Path | None, whole: bool) -> None
             if analysis.call is not None:
                 payload |= analysis.call.as_json()
             payload["ticket"] = preview_of(analysis)
-            line = json.dumps(payload, ensure_ascii=False)
-            print(line.encode("utf-8", "replace").decode())
+            print_judgement(payload, as_json)
         sys.stdout.flush()
     bad_rows.leave()
 

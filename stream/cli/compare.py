@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from stream.cli import compare_models, corrections
-from stream.cli.options import settings_with
+from stream.cli.options import JsonLines, settings_with
+from stream.cli.records import print_json
 from stream.errors import UserError
 from stream.settings import Settings
 
@@ -54,7 +54,7 @@ def compare_complaints(
             help="brief.json of `export finetune`: the labels that language models choose from."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON, also on a terminal.")] = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Local and language models on the same complaints: accuracy and macro-F1, latency, cost,
     failures.
@@ -78,7 +78,7 @@ def compare_complaints(
     except EvaluationError as error:
         raise UserError(str(error)) from None
     if as_json or not sys.stdout.isatty():
-        print(json.dumps(figures, indent=2, ensure_ascii=False))
+        print_json([figures])
     else:
         Console().print(_table(figures["backends"]))
 
@@ -126,7 +126,7 @@ def export_finetune(
             "brief": str(exported.brief),
             "tokens_counted_by": "the shipped tokenizer, an estimate",
         }
-        print(json.dumps(payload, indent=2))
+        print_json([payload])
         return
     for figures in exported.figures.values():
         print(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,8 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from models.registry import SHIPPED
-from stream.cli.options import require
+from stream.cli.options import JsonLines, require
+from stream.cli.records import print_json
 from stream.cli.show import plain
 from stream.errors import UserError
 from stream.settings import read_settings
@@ -56,7 +56,7 @@ def compare_sentiment(
         ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Cores that a model may use.")] = 2,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON, also on a terminal.")] = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Sentiment models on the same texts: accuracy, F1, calibration, size, training time, texts a
     second, probes.
@@ -86,7 +86,7 @@ def compare_sentiment(
         except (EvaluationError, LabelsError) as error:
             raise UserError(str(error)) from None
     if as_json or not sys.stdout.isatty():
-        print(json.dumps(figures, indent=2, ensure_ascii=False))
+        print_json([figures])
         return
     console = Console()
     console.print(_table(figures["models"]))

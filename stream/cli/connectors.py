@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from stream.cli.options import JsonLines
+from stream.cli.records import print_json
 from stream.errors import UserError
 from stream.observe.logs import set_up_logs
 from stream.settings import Settings, read_settings
@@ -23,16 +25,32 @@ def add_to(app: typer.Typer) -> None:
 
 
 @connector.command("list")
-def connector_list() -> None:
+def connector_list(as_json: JsonLines = False) -> None:
     """Every way in, every way to answer, and your sinks of alerts."""
     from connectors.catalog import SINKS, inputs, outputs
     from stream.alerts.routing import read_routes
 
     settings = read_settings()
+    routes = read_routes(settings.alerts, os.environ) if settings.alerts else []
+    if as_json:
+        ways = (("in", inputs()), ("answers", outputs()), ("alerts", sorted(SINKS)))
+        print_json({"way": way, "name": name} for way, names in ways for name in names)
+        print_json(
+            {
+                "way": "sink",
+                "name": route.name,
+                "type": route.type,
+                "kinds": list(route.kinds),
+                "brands": list(route.brands) or None,
+                "min_severity": route.min_severity,
+            }
+            for route in routes
+        )
+        return
     print(f"in        {', '.join(inputs())}")
     print(f"answers   {', '.join(outputs())}")
     print(f"alerts    {', '.join(sorted(SINKS))}")
-    for route in read_routes(settings.alerts, os.environ) if settings.alerts else []:
+    for route in routes:
         about = ", ".join(route.brands) or "every brand"
         kinds = " and ".join(route.kinds)
         print(f"  {route.name}: {route.type}, {kinds}, {about}, severity {route.min_severity}+")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ import typer
 
 from stream.cli.on_store import run_on_parts, run_on_store
 from stream.cli.options import JsonLines, choice
+from stream.cli.records import print_json, print_record
 from stream.cli.show import plain
 from stream.errors import UserError
 
@@ -50,7 +50,7 @@ def dead_list(
     letters = run_on_store("dead", open_stores, read)
     for letter in letters:
         if as_json:
-            print(json.dumps(_as_json(letter)))
+            print_json([_as_json(letter)])
         else:
             place = f"{letter.topic}[{letter.partition}]@{letter.offset}"
             print(
@@ -67,6 +67,7 @@ def dead_show(
     raw: Annotated[
         Path | None, typer.Option(help="Write the message's bytes to this file.")
     ] = None,
+    as_json: JsonLines = False,
 ) -> None:
     """One dead letter, with its bytes as text (what is no UTF-8 is escaped)."""
     from stream.bootstrap.stores import open_stores
@@ -74,13 +75,15 @@ def dead_show(
     letter = run_on_store("dead", open_stores, lambda stores: stores.dead_letters.show_dead(id))
     if letter is None:
         raise UserError(f"there is no dead letter {id}; see `earshot dead list`")
-    print(json.dumps(_as_json(letter), indent=2))
     value = letter.value or b""
     if raw is not None:
         raw.write_bytes(value)
-        return
     text = value[:SHOWN_BYTES].decode("utf-8", "backslashreplace")
-    print(text.encode("unicode_escape").decode("ascii"))
+    record = _as_json(letter) | {"text": text.encode("unicode_escape").decode("ascii")}
+    if as_json:
+        print_json([record])
+    else:
+        print_record(record)
 
 
 @dead.command("replay")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stream.cli import show
+from stream.cli import calls, show
 from stream.cli.options import ReplierModel, ShippedModel, settings_with
 from stream.cli.progress import counted
 from stream.errors import UserError
@@ -19,6 +19,7 @@ evaluate = typer.Typer(no_args_is_help=True, help="Measure a model on your own l
 
 
 def add_to(app: typer.Typer) -> None:
+    calls.add_evaluation(evaluate)
     app.add_typer(evaluate, name="evaluate")
 
 

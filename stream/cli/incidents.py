@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import getpass
-import json
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from stream.cli.on_store import run_on_parts, run_on_store
 from stream.cli.options import By, JsonLines, brand_choice
-from stream.cli.show import plain
+from stream.cli.records import print_json
+from stream.cli.show import hanging, plain
 
 if TYPE_CHECKING:
     from stream.incidents.store import Incidents
@@ -48,10 +49,10 @@ def incident_list(
     rows = _on_incidents(read)
     for row in rows:
         if as_json:
-            print(json.dumps(row, default=str, ensure_ascii=False))
+            print_json([row])
             continue
-        Console().print(plain(_line(row)))
-        Console().print(plain(f"      {row['id']}"), style="dim")
+        hanging(Console(), "", plain(_line(row)), indent=2)
+        hanging(Console(), "", Text(row["id"], style="dim"), indent=6)
     if not rows:
         print("no incidents", file=sys.stderr)
 
@@ -69,7 +70,7 @@ def incident_show(id: Id, as_json: JsonLines = False) -> None:
     """One incident with its tickets, also those that left, and who put them in or out."""
     row = _on_incidents(lambda incidents: incidents.show_incident(id))
     if as_json:
-        print(json.dumps(row, default=str, ensure_ascii=False))
+        print_json([row])
         return
     console = Console()
     console.print(plain(f"{row['brand']}: {row['title']}, {row['tickets']} tickets"), style="bold")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -15,6 +14,7 @@ from rich.table import Table
 
 from stream.cli.on_store import run_on_parts, run_on_store
 from stream.cli.options import JsonLines
+from stream.cli.records import print_json
 
 # Only for types: the database's library takes a third of the time of `earshot --help`.
 if TYPE_CHECKING:
@@ -82,8 +82,7 @@ def show(
     """Which keys there are: their beginnings, what they open, and when they were last used."""
     keys = _on_keys(lambda stored: stored.list(revoked=revoked))
     if as_json:
-        for key in keys:
-            print(json.dumps(_as_json(key)))
+        print_json(map(_as_json, keys))
     elif keys:
         Console().print(_table(keys))
     else:

@@ -22,8 +22,11 @@ FIGURES = ("n", "accuracy", "macro_f1", "macro_recall", "weighted_f1", "ece")
 NEEDED = ("torch", "transformers", "peft", "accelerate", "optimum")
 
 
-def add_to(app: typer.Typer, train: typer.Typer) -> None:
+def add_to(app: typer.Typer) -> None:
     app.command()(report)
+
+
+def add_training(train: typer.Typer) -> None:
     train.command("sentiment")(train_sentiment)
 
 

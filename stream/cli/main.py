@@ -6,68 +6,16 @@ import inspect
 import os
 import sys
 import threading
-from importlib.metadata import version
+from functools import cache
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from connectors.base import ConnectorError
-from models.artifact import ArtifactError
-from models.errors import TaxonomyError
-from stream.brands import BrandsError
-from stream.cli import (
-    alerts,
-    analyze,
-    bench,
-    calls,
-    compare,
-    connectors,
-    dead,
-    evaluate,
-    explore,
-    incidents,
-    keys,
-    lab,
-    outbox,
-    people,
-    rebuild,
-    registry,
-    reply,
-    run,
-    sql,
-    ticket,
-    tickets,
-    train,
-    train_complaints,
-    train_triage,
-)
-from stream.cli.panels import group_help
+from stream.cli.panels import MODULE_OF, group_help
 from stream.errors import BrokerAway, DatabaseAway, UserError
 
-# Errors that a person can put right: one line, exit code 2. Any other is a bug and shows its
-# traceback.
-READABLE = (
-    UserError,
-    ConnectorError,
-    ArtifactError,
-    TaxonomyError,
-    BrandsError,
-    BrokerAway,
-    DatabaseAway,
-)
 
-app = typer.Typer(
-    name="earshot",
-    help="Hears what customers say, and puts the few messages that need a person in"
-    " front of the right person.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode="rich",
-)
-
-
-@app.callback()
 def root(
     _: Annotated[
         bool,
@@ -82,48 +30,73 @@ def root(
     """
 
 
-run.add_to(app)
-tickets.add_to(app)
-ticket.add_to(app)
-sql.add_to(app)
-dead.add_to(app)
-analyze.add_to(app)
-bench.add_to(app)
-evaluate.add_to(app)
-train.add_to(app)
-calls.add_to(evaluate.evaluate, train.train)
-train_complaints.add_to(train.train)
-train_triage.add_to(train.train)
-lab.add_to(app, train.train)
-explore.add_to(app)
-registry.add_to(app)
-alerts.add_to(app)
-incidents.add_to(app)
-connectors.add_to(app)
-people.add_to(app)
-reply.add_to(app)
-outbox.add_to(app)
-keys.add_to(app)
-compare.add_to(app)
-rebuild.add_to(app)
+@cache
+def application(command: str | None = None) -> typer.Typer:
+    """The commands of one module, where `command` is one of them; all commands otherwise.
+
+    Most of a start would go into modules and options of commands that nobody typed.
+    """
+    app = typer.Typer(
+        name="earshot",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode="rich",
+    )
+    app.callback()(root)
+    modules = {MODULE_OF[command]} if command in MODULE_OF else dict.fromkeys(MODULE_OF.values())
+    for module in modules:
+        import_module(f"stream.cli.{module}").add_to(app)
+    _join_lines(app)
+    group_help(app)
+    return app
+
+
+def __getattr__(name: str) -> typer.Typer:
+    """`app`: all commands, made when somebody asks for them."""
+    if name == "app":
+        return application()
+    raise AttributeError(name)
 
 
 def _join_lines(group: typer.Typer) -> None:
     """Join the folded lines of each command's docstring: Typer's tables would keep the breaks."""
+    members = [member.typer_instance for member in group.registered_groups]
     for command in group.registered_commands:
-        text = inspect.getdoc(command.callback)
-        if command.help is None and text:
-            paragraphs = text.split("\n\n")
-            command.help = "\n\n".join(
-                part if part.startswith("\b") else part.replace("\n", " ") for part in paragraphs
-            )
-    for member in group.registered_groups:
-        if member.typer_instance is not None:
-            _join_lines(member.typer_instance)
+        command.help = command.help or _joined(inspect.getdoc(command.callback))
+    if group.registered_callback is not None:
+        callback = group.registered_callback
+        callback.help = _joined(inspect.getdoc(callback.callback))
+    for member in members:
+        if member is not None:
+            _join_lines(member)
 
 
-_join_lines(app)
-group_help(app)
+def _joined(text: str | None) -> str | None:
+    paragraphs = (text or "").split("\n\n")
+    return (
+        "\n\n".join(
+            part if part.startswith("\b") else part.replace("\n", " ") for part in paragraphs
+        )
+        or None
+    )
+
+
+def readable_errors() -> tuple[type[Exception], ...]:
+    """Errors that a person can put right: one line, exit code 2. Any other is a bug and shows its
+    traceback.
+
+    Imported when there is an error: their modules bring what most commands never need.
+    """
+    from connectors.base import ConnectorError
+    from models.artifact import ArtifactError
+    from models.errors import TaxonomyError
+    from stream.brands import BrandsError
+
+    return (
+        *(UserError, BrokerAway, DatabaseAway),
+        *(ConnectorError, ArtifactError, TaxonomyError, BrandsError),
+    )
 
 
 def main(*, process_ends: bool = True) -> None:
@@ -134,20 +107,25 @@ def main(*, process_ends: bool = True) -> None:
     words = sys.argv[1:]
     options = words[: words.index("--")] if "--" in words else words
     if "--version" in options:
+        from importlib.metadata import version
+
         print(f"earshot {version('earshot')}")
         return
     try:
-        app()
-    except READABLE as error:
+        application(words[0] if words else None)()
+    except BrokenPipeError:  # `earshot sql ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        # Any error comes by here; one that a person cannot put right goes on as it is.
+        if not isinstance(error, readable_errors()):
+            raise
         print(f"earshot: {' '.join(str(error).split())}", file=sys.stderr)
         if process_ends:
             _leave_soon(2)
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:  # `earshot sql ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
 
 
 def _leave_soon(code: int) -> None:

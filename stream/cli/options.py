@@ -27,7 +27,9 @@ ReplierModel = Annotated[
 Rate = Annotated[
     float | None, typer.Option("--rate", min=0.1, help="At most so many events a second.")
 ]
-JsonLines = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+JsonLines = Annotated[
+    bool, typer.Option("--json", help="One JSON object a line, on a terminal, too.")
+]
 By = Annotated[str | None, typer.Option("--by", help="Your name; that of your login otherwise.")]
 
 

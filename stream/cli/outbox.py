@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from stream.cli import show
 from stream.cli.options import JsonLines
-from stream.cli.reply import Number, on_replies
+from stream.cli.reply import Number, on_replies, print_replies
 
 outbox = typer.Typer(no_args_is_help=True, help="Replies on their way: list, settle, opt-out.")
 
@@ -27,7 +26,7 @@ def list_outbox(
 ) -> None:
     """What was approved, and what became of it, the newest first."""
     states = ("approved", "sending", "sent", "failed", "uncertain")
-    show.replies(on_replies(lambda replies: replies.newest(states, None, limit)), as_json)
+    print_replies(on_replies(lambda replies: replies.newest(states, None, limit)), as_json)
 
 
 def settle(

@@ -1,16 +1,41 @@
-"""Panels of the help: the commands by what one wants to do."""
+"""Panels of the help: the commands by what one wants to do, each with the module that adds it."""
 
 from __future__ import annotations
 
 import typer
 
-PANELS: dict[str, tuple[str, ...]] = {
-    "Run": ("demo", "up", "worker", "web", "ingest", "replay"),
-    "Look": ("tickets", "sql", "analyze", "alert", "incident", "explore"),
-    "Act": ("ticket", "reply", "outbox", "forget"),
-    "Teach": ("train", "evaluate", "compare", "report", "export", "model"),
-    "Operate": ("connector", "user", "key", "dead", "migrate", "rebuild", "bench"),
+# A module is imported for its own commands alone, and all of them for the help.
+PANELS: dict[str, dict[str, str]] = {
+    "Run": dict.fromkeys(("demo", "up", "worker", "web", "ingest", "replay"), "run"),
+    "Look": {
+        "tickets": "tickets",
+        "sql": "sql",
+        "analyze": "analyze",
+        "alert": "alerts",
+        "incident": "incidents",
+        "explore": "explore",
+    },
+    "Act": {"ticket": "ticket", "reply": "reply", "outbox": "outbox", "forget": "people"},
+    "Teach": {
+        "train": "train",
+        "evaluate": "evaluate",
+        "compare": "compare",
+        "report": "lab",
+        "export": "compare",
+        "model": "registry",
+    },
+    "Operate": {
+        "connector": "connectors",
+        "user": "people",
+        "key": "keys",
+        "dead": "dead",
+        "doctor": "doctor",
+        "migrate": "run",
+        "rebuild": "rebuild",
+        "bench": "bench",
+    },
 }
+MODULE_OF = {name: module for modules in PANELS.values() for name, module in modules.items()}
 
 
 def name_of(command: typer.models.CommandInfo | typer.models.TyperInfo) -> str:

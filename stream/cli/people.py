@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import secrets
 import sys
 from collections.abc import Awaitable, Callable
@@ -15,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from stream.cli.on_store import run_on_parts, run_on_store
+from stream.cli.options import JsonLines
+from stream.cli.records import print_json
 from stream.cli.show import plain
 from stream.errors import UserError
 
@@ -77,18 +78,19 @@ def add(
 
 
 @group.command("list")
-def list_users() -> None:
+def list_users(as_json: JsonLines = False) -> None:
     """Everybody who may log in, or could once."""
     users = _on_people(lambda people: people.list())
-    if not sys.stdout.isatty():
-        for user in users:
-            row = {
+    if as_json:
+        print_json(
+            {
                 "name": user.name,
                 "role": user.role,
                 "brands": None if user.brands is None else sorted(user.brands),
-                "disabled_at": user.disabled_at and user.disabled_at.isoformat(),
+                "disabled_at": user.disabled_at,
             }
-            print(json.dumps(row))
+            for user in users
+        )
         return
     table = Table(box=None, padding=(0, 2))
     for column in ("name", "role", "brands", ""):

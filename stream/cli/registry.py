@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,8 @@ from rich.table import Table
 
 from models.artifact import CARD
 from stream.bootstrap.loading import model_registry
-from stream.cli.options import require
+from stream.cli.options import JsonLines, require
+from stream.cli.records import print_json
 from stream.errors import UserError
 from stream.settings import Settings, read_settings
 
@@ -27,12 +27,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 @model.command("list")
-def list_models() -> None:
+def list_models(as_json: JsonLines = False) -> None:
     """The models that can be used; the one in use is marked."""
     settings = read_settings()
     models = model_registry(settings).known()
-    if not sys.stdout.isatty():
-        rows = [
+    if as_json:
+        print_json(
             {
                 "version": known.version,
                 "in_use": known.in_use,
@@ -41,8 +41,7 @@ def list_models() -> None:
                 "folder": str(known.folder),
             }
             for known in models
-        ]
-        print(json.dumps(rows, indent=2))
+        )
         return
     table = Table("", "version", "", box=None, padding=(0, 2))
     for known in models:
@@ -57,19 +56,17 @@ def show(
     version: Annotated[
         str | None, typer.Argument(help="A version, or the start of one; the one in use if none.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The whole story as JSON: recipe, data hashes, metrics.")
-    ] = False,
+    as_json: JsonLines = False,
 ) -> None:
     """A model's card: what it was trained on, its figures, and every check of the gate that it
-    passed.
+    passed. --json is its whole story: recipe, data hashes, metrics.
     """
     from models.artifact import load_artifact
 
     registry = model_registry(read_settings())
     artifact = load_artifact(registry.current()) if version is None else registry.find(version)
     if as_json or not (artifact.folder / CARD).exists():
-        print(json.dumps(dict(artifact.story), indent=2, ensure_ascii=False))
+        print_json([artifact.story])
         return
     text = (artifact.folder / CARD).read_text(encoding="utf-8")
     if sys.stdout.isatty():

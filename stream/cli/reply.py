@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
-from stream.cli import reply_draft, show
+from stream.cli import reply_draft
 from stream.cli.on_store import run_on_store
 from stream.cli.options import JsonLines, choice
+from stream.cli.records import print_json, print_record
+from stream.cli.show import hanging, plain
 from stream.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,13 +60,32 @@ def list_replies(
         states = None if decided or ticket else ("draft",)
     else:
         states = (chosen_state,)
-    show.replies(on_replies(lambda replies: replies.newest(states, ticket, limit)), as_json)
+    print_replies(on_replies(lambda replies: replies.newest(states, ticket, limit)), as_json)
 
 
-def show_reply(number: Number) -> None:
-    """One reply with every candidate, its score, and what the policy gate says against it. JSON."""
+def print_replies(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    """Replies, a line and its words each, or a JSON object a line."""
+    if as_json:
+        print_json(rows)
+        return
+    console = Console()
+    for row in rows:
+        head = f"{row['id']}  {row['state']}  {row['brand'] or 'no brand'}  {row['ticket_id']}"
+        hanging(console, "", plain(head), indent=2)
+        hanging(console, "", plain(row["text"]), indent=6)
+        if row["reason"]:
+            hanging(console, "", Text(plain(row["reason"]).plain, style="dim"), indent=6)
+    if not rows:
+        print("no replies", file=sys.stderr)
+
+
+def show_reply(number: Number, as_json: JsonLines = False) -> None:
+    """One reply with every candidate, its score, and what the policy gate says against it."""
     row = on_replies(lambda replies: replies.find(number))
-    print(json.dumps(row, indent=2, ensure_ascii=False, default=str))
+    if as_json:
+        print_json([row])
+    else:
+        print_record(row)
 
 
 def approve(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stream.cli.options import ReplierModel, settings_with
+from stream.cli.options import JsonLines, ReplierModel, settings_with
+from stream.cli.records import print_json
 from stream.cli.show import plain
 from stream.errors import UserError
 
@@ -45,7 +45,7 @@ def draft(
     n: Annotated[int, typer.Option("--n", min=1, max=6, help="How many candidates.")] = 3,
     seed: Annotated[int, typer.Option(help="Another seed, other drafts; the same, the same.")] = 0,
     model: ReplierModel = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON also on a terminal.")] = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Draft answers to a message, with the policy gate's verdict on each. Nothing is sent."""
     from models.redact import redact
@@ -62,8 +62,7 @@ def draft(
     request = _request(redacted, analysis, brand, topic, network)
     drafted = replier([request], n=n, seed=seed)[0]
     if as_json or not sys.stdout.isatty():
-        output = json.dumps(_as_json(request, drafted), ensure_ascii=False, indent=2)
-        print(output.encode("utf-8", "replace").decode())
+        print_json([_as_json(request, drafted)])
     else:
         _show(request, drafted)
 

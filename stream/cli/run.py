@@ -35,6 +35,7 @@ def demo() -> None:
     """
     from connectors.demo import demo_day
     from stream.bootstrap.replay import EventList, replay
+    from stream.bootstrap.stopping import interruptible
     from stream.cli import show
     from stream.cli.progress import ReplayBar
 
@@ -43,9 +44,8 @@ def demo() -> None:
     set_up_logs(settings, quiet=True)
     events = EventList("demo", list(demo_day()))
     with ReplayBar(console) as bar:
-        summary = asyncio.run(
-            replay(settings, events, wait=True, started=started, on_progress=bar.show)
-        )
+        work = replay(settings, events, wait=True, started=started, on_progress=bar.show)
+        summary = asyncio.run(interruptible(work))
     show.summary(Console(), summary)
     show.next_steps(Console())
 
@@ -57,9 +57,9 @@ def up(
     """Run a worker and the console together until Ctrl-C; prints its address, and at first how to
     log in.
     """
-    from stream.bootstrap.duties import until_signal
     from stream.bootstrap.older_models import remark, tickets_of_older_models
-    from stream.bootstrap.parts import ensure_migrated, parts
+    from stream.bootstrap.parts import draining, ensure_migrated, parts
+    from stream.bootstrap.stopping import until_signal
     from stream.bootstrap.web import serve_console
     from stream.bootstrap.worker_process import worker_process
 
@@ -73,10 +73,11 @@ def up(
                 older = await tickets_of_older_models(settings, stores.queries)
             if older:
                 print(remark(older), file=sys.stderr)
-            with worker_process(running.settings.home):
-                await serve_console(
-                    running, host or settings.host, settings.port if port is None else port
-                )
+            with worker_process(running.settings.home) as own:
+                async with draining(running, own.check):
+                    await serve_console(
+                        running, host or settings.host, settings.port if port is None else port
+                    )
 
     asyncio.run(until_signal(serve()))
 
@@ -95,7 +96,7 @@ def worker(
 
     /healthz, /readyz and /metrics are answered on --port (EARSHOT_WORKER_PORT).
     """
-    from stream.bootstrap.duties import until_signal
+    from stream.bootstrap.stopping import until_signal
     from stream.bootstrap.worker import serve_worker
 
     settings = read_settings()
@@ -114,8 +115,8 @@ def web(
     The first start prints a code that is typed into /setup, once, within 15 minutes, to make the
     first user; or make one with `earshot user add`. Programs need a key: `earshot key create`.
     """
-    from stream.bootstrap.duties import until_signal
     from stream.bootstrap.parts import ensure_migrated, parts
+    from stream.bootstrap.stopping import until_signal
     from stream.bootstrap.web import serve_console
 
     settings = read_settings()
@@ -189,8 +190,8 @@ def ingest(
 def _listen(
     network: str, brand: str | None, keywords: list[str], handles: list[str], port: int | None
 ) -> None:
-    from stream.bootstrap.duties import until_signal
     from stream.bootstrap.live import listen
+    from stream.bootstrap.stopping import until_signal
     from stream.cli import show
     from stream.cli.live_screen import LiveScreen
 
@@ -274,6 +275,7 @@ def _bring_in(
     resume: bool,
 ) -> None:
     from stream.bootstrap.replay import bring_in
+    from stream.bootstrap.stopping import interruptible
     from stream.cli import show
     from stream.cli.progress import BadRows, ReplayBar
 
@@ -293,7 +295,7 @@ def _bring_in(
             on_bad_row=bad_rows,
             on_progress=bar.show,
         )
-        summary = asyncio.run(work)
+        summary = asyncio.run(interruptible(work))
     summary.bad_rows = bad_rows.count
     show.summary(Console(), summary)
     if summary.bad_rows:

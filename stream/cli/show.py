@@ -81,7 +81,7 @@ def summary(console: Console, replayed: Summary) -> None:
     if replayed.alerts:
         console.print("\nAlerts", style="bold")
         for alert in replayed.alerts:
-            console.print(alert_line(alert))
+            print_alert(console, alert)
 
 
 def _losses(replayed: Summary) -> Iterator[str]:
@@ -98,10 +98,13 @@ def _stored(replayed: Summary) -> Iterator[str]:
     if replayed.waited:
         new = after.events + after.deleted - before.events - before.deleted
         yield f"{new:,} new in the store, {replayed.sent - new:,} repeated there or known already"
-    levels = ", ".join(f"{count:,} {level}" for level, count in sorted(after.tickets.items()))
-    count, alerts = sum(after.tickets.values()), sum(after.alerts.values())
     yield f"the store holds {after.events:,} events, {after.scored:,} scored"
-    yield f"{count:,} tickets ({levels or 'none'}), {alerts:,} alerts"
+    own = after.tickets if replayed.levels is None else replayed.levels
+    levels = ", ".join(f"{count:,} {level}" for level, count in sorted(own.items()))
+    count, in_all = sum(own.values()), sum(after.tickets.values())
+    of_all = f" of {in_all:,} in the store" if count != in_all else ""
+    alerts = sum(after.alerts.values())
+    yield f"{count:,} tickets{of_all} ({levels or 'none'}), {alerts:,} alerts"
 
 
 def tickets(console: Console, rows: Sequence[Any]) -> None:
@@ -136,27 +139,21 @@ def reasons(factors: Sequence[Any], limit: int = 4) -> str:
     return " · ".join(words)
 
 
-def replies(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
-    """Replies as a table, or a JSON object a line."""
-    if as_json or not sys.stdout.isatty():
-        for row in rows:
-            print(json.dumps(row, ensure_ascii=False, default=str))
-        return
-    table = Table(box=None, padding=(0, 2))
-    for column in ("", "state", "brand", "ticket", "text", ""):
-        table.add_column(column)
-    for row in rows:
-        table.add_row(
-            str(row["id"]),
-            *(plain(row[name] or "", 60) for name in ("state", "brand", "ticket_id")),
-            plain(row["text"]),
-            plain(row["reason"] or "", 80),
-        )
-    Console().print(table if rows else "There are none.")
+def hanging(console: Console, mark: str | Text, text: Text, *, indent: int = 4) -> None:
+    """A line that goes on under its own beginning where the terminal ends, and is never cut."""
+    row = Table.grid()
+    row.add_column(width=indent, no_wrap=True)
+    row.add_column(overflow="fold")
+    row.add_row(mark, text)
+    console.print(row)
+
+
+def print_alert(console: Console, alert: Any) -> None:
+    style = "bold red" if alert.severity >= 8 else "red"
+    hanging(console, Text("  ! ", style=style), alert_line(alert))
 
 
 def alert_line(alert: Any) -> Text:
-    style = "bold red" if alert.severity >= 8 else "red"
     brand = alert.brand or "no brand"
     if alert.kind == "burst":
         from stream.alerts.burst_words import sentence
@@ -169,7 +166,7 @@ def alert_line(alert: Any) -> Text:
 
         text = title(alert, recovered=alert.recovered_at is not None)
     when = f"{alert.started_at:%Y-%m-%d %H:%M}Z"
-    return Text.assemble(("  ! ", style), plain(f"{when}  {text} (severity {alert.severity})"))
+    return plain(f"{when}  {text} (severity {alert.severity})")
 
 
 def _activation() -> str | None:
@@ -185,17 +182,19 @@ def _activation() -> str | None:
 
 def next_steps(console: Console) -> None:
     console.print("\nGo on with", style="bold")
-    if activate := _activation():
-        console.print(Text.assemble("  ", (activate, "green"), "   once, in this shell"))
-    for command, help in (
+    steps = [
         ("earshot tickets --level P1", "the queue, with reasons"),
         ("earshot ticket show ID", "one ticket; claim and resolve do the rest"),
         ('earshot sql "select * from brand_health"', "ask the database anything"),
-        (
-            "earshot up",
-            "a worker and the console: open the address that it prints, and log in with its code",
-        ),
-        ('earshot analyze "my line has been down all day"', "what the model makes of a text"),
+        ("earshot up", "a worker and the console: prints its address and a code"),
+        ('earshot analyze "my line has been down all day"', "what the model makes of it"),
         ("earshot replay FILE --wait", "your own tweets, complaints or calls"),
-    ):
-        console.print(Text.assemble("  ", (command, "green"), f"   {help}"))
+    ]
+    if activate := _activation():
+        steps.insert(0, (activate, "once, in this shell"))
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="green")
+    table.add_column(overflow="fold")
+    for command, help in steps:
+        table.add_row(f"  {command}", help)
+    console.print(table)

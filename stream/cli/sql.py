@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stream.cli.options import JsonLines
 from stream.observe.logs import set_up_logs
 from stream.settings import read_settings
 
@@ -28,6 +29,7 @@ def sql(
         str, typer.Argument(help="One SQL statement; - reads it from standard input.")
     ],
     format: Annotated[Format, typer.Option(help="How the rows are printed.")] = Format.table,
+    as_json: JsonLines = False,
 ) -> None:
     """Ask the database, as a role that can only read.
 
@@ -47,4 +49,4 @@ def sql(
                 await ensure_migrated(running)
             return await run_sql(running.reader_url, query)
 
-    write(asyncio.run(answer()), format.value, sys.stdout)
+    write(asyncio.run(answer()), "lines" if as_json else format.value, sys.stdout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -13,7 +12,8 @@ from rich.text import Text
 
 from stream.cli import show
 from stream.cli.on_store import run_on_store
-from stream.cli.options import By
+from stream.cli.options import By, JsonLines
+from stream.cli.records import print_json
 from stream.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,9 +34,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 @ticket.command("show")
-def ticket_show(
-    id: Id, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False
-) -> None:
+def ticket_show(id: Id, as_json: JsonLines = False) -> None:
     """One ticket: why it has its priority, the conversation, and the notes of colleagues."""
 
     async def read(desk: Desk) -> dict[str, Any]:
@@ -48,7 +46,7 @@ def ticket_show(
 
     row = _on_desk(read)
     if as_json:
-        print(json.dumps(row, default=str, ensure_ascii=False))
+        print_json([row])
         return
     console = Console()
     for line in _lines(row):

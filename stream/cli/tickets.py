@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -13,6 +12,7 @@ from rich.console import Console
 from stream.cli import show
 from stream.cli.on_store import run_on_store
 from stream.cli.options import By, JsonLines, brand_choice, choice
+from stream.cli.records import print_json
 from stream.errors import UserError
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ def tickets(
     else:
         rows = run_on_store("tickets", open_stores, read)
     if as_json:
-        for row in rows:
-            print(json.dumps(row, default=str, ensure_ascii=False))
+        print_json(rows)
     elif rows:
         show.tickets(Console(), rows)
     else:

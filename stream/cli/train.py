@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from stream.cli import calls, lab, train_complaints, train_triage
 from stream.cli.training_bar import watched
 from stream.errors import UserError
 
@@ -18,6 +19,10 @@ train = typer.Typer(
 
 
 def add_to(app: typer.Typer) -> None:
+    calls.add_training(train)
+    train_complaints.add_to(train)
+    train_triage.add_to(train)
+    lab.add_training(train)
     app.add_typer(train, name="train")
 
 

@@ -12,7 +12,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from stream.records import Level
 from stream.triage import by_hand
-from stream.triage.settlement import weight_before
 from stream.triage.sums import total
 from stream.triage.ticket import Factor
 
@@ -165,6 +164,8 @@ def _reopen(ticket: Row) -> tuple[str, dict[str, Any]]:
     opened: dict[str, Any] = {"state": "open", "snoozed_until": None}
     if ticket.get("settled_at") is None:
         return "re-opened", opened
+    from stream.triage.settlement import weight_before  # its words are loaded where one re-opens
+
     weight = weight_before(Factor(**factor) for factor in ticket["factors"])
     priority, level, factors = weight.priority, weight.level, weight.factors
     hand = by_hand.ByHand.of(ticket.get("by_hand"))

@@ -12,8 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from stream.errors import UserError
 from stream.postgres.database import reachable, storable
 from stream.postgres.tables import corrections, events
-from stream.store.rows import message
-from stream.triage.fold import fold_surely
 from stream.triage.points import LEVELS
 
 Field = Literal["sentiment", "complaint", "severity", "topic", "problem", "outcome", "level"]
@@ -130,5 +128,9 @@ def _model_label(row: Any, field: Field) -> str | None:
 
 def _model_level(row: Any) -> str:
     """The level of the message alone, as triage weighs it."""
+    # Triage and its words are loaded where a level is weighed: most commands only read.
+    from stream.store.rows import message
+    from stream.triage.fold import fold_surely
+
     ticket, _ = fold_surely([message(row)])
     return NO_LEVEL if ticket is None else ticket.level

@@ -7,17 +7,19 @@ import hashlib
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from stream.errors import DatabaseAway
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 READER = "earshot_reader"
 CONNECT_SECONDS = 10
@@ -156,6 +158,8 @@ def halfvec_bytes(vector: NDArray[np.float16]) -> bytes:
 
 
 def _halfvec_array(value: bytes) -> NDArray[np.float16]:
+    import numpy as np  # who reads no vector does not load it
+
     return np.frombuffer(value, dtype=">f2", offset=4).astype(np.float16)
 
 

@@ -20,7 +20,7 @@ from stream.postgres.database import CONNECT_SECONDS, dsn, why_away
 from stream.postgres.metered import Metered
 from stream.postgres.sql_table import print_rows
 
-Format = Literal["table", "json", "csv"]
+Format = Literal["table", "json", "lines", "csv"]
 
 SECONDS = 10.0
 # What a connection says that was cut. The first is an error of Postgres's, to asyncpg.
@@ -106,8 +106,9 @@ def write(answer: Rows, form: Format, out: TextIO) -> None:
     """Write the rows to `out`.
 
     csv: after RFC 4180, a header line and the rows; a text that a spreadsheet would run begins with
-    an apostrophe. json: one array of objects; times in ISO 8601, numbers as numbers unless that
-    would lose digits. What a terminal would obey does not reach one.
+    an apostrophe. json: one array of objects; lines: an object a line. Times are in ISO 8601,
+    numbers are numbers unless that would lose digits. What a terminal would obey does not reach
+    one.
     """
     if form == "csv" and out.isatty():
         page = io.StringIO(newline="")
@@ -115,8 +116,8 @@ def write(answer: Rows, form: Format, out: TextIO) -> None:
         out.write(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", page.getvalue()))
     elif form == "csv":
         _write_csv(answer, out)
-    elif form == "json":
-        _write_json(answer, out)
+    elif form in ("json", "lines"):
+        _write_json(answer, out, lines=form == "lines")
     else:
         _write_table(answer, out)
 
@@ -239,7 +240,7 @@ def _words(value: Any) -> str:
     return str(value)
 
 
-def _write_json(answer: Rows, out: TextIO) -> None:
+def _write_json(answer: Rows, out: TextIO, *, lines: bool) -> None:
     kinds = dict(zip(answer.columns, answer.kinds, strict=True))
     if len(kinds) < len(answer.columns):
         raise SqlRefused("two columns have the same name; give one of them another with `as`")
@@ -250,9 +251,17 @@ def _write_json(answer: Rows, out: TextIO) -> None:
         }
         for row in answer.rows
     )
-    body = ",\n ".join(json.dumps(record, ensure_ascii=False) for record in objects)
-    body = _CONTROLS.sub(lambda control: f"\\u{ord(control[0]):04x}", body)
-    out.write(f"[{body}]\n")
+    records = [
+        _CONTROLS.sub(
+            lambda control: f"\\u{ord(control[0]):04x}", json.dumps(record, ensure_ascii=False)
+        )
+        for record in objects
+    ]
+    if lines:
+        out.writelines(f"{record}\n" for record in records)
+    else:
+        array = ",\n ".join(records)
+        out.write(f"[{array}]\n")
 
 
 def _jsonable(value: Any, kind: str) -> Any:

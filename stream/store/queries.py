@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -68,6 +70,11 @@ _AWAY = text("""
     order by updated_at desc, id
     limit :limit
 """)
+_OF = "split_part(id, ' ', 1) = any(cast(:conversations as text[]))"  # see brand_parts
+_TOP_OF = text(f"select * from open_tickets where {_OF} limit :limit")  # noqa: S608  our own words
+_LEVELS_OF = text(f"""
+    select level, brand, count(*) from tickets where {_OF} group by level, brand
+""")  # noqa: S608  our own words
 _BRANDS = text("select distinct brand from tickets where brand is not null order by brand")
 # States of tickets that are not in the queue; a snoozed one is there once its time has come.
 OUT_OF_QUEUE = ("snoozed", "resolved")
@@ -171,9 +178,29 @@ class Queries:
             rows = await connection.execute(_OPEN_POSTS, {"network": network, "limit": limit})
             return [(row.id, row.conversation, row.occurred_at) for row in rows]
 
-    async def top_tickets(self, limit: int) -> list[Row]:
-        """The most urgent tickets of the queue."""
-        return await self.list_tickets(limit=limit)
+    async def top_tickets(
+        self, limit: int, conversations: Sequence[str] | None = None
+    ) -> list[Row]:
+        """The most urgent tickets of the queue; where they are named, of these conversations."""
+        if conversations is None:
+            return await self.list_tickets(limit=limit)
+        values = {"conversations": list(conversations), "limit": limit}
+        async with reachable(), self._engine.connect() as connection:
+            rows = (await connection.execute(_TOP_OF, values)).mappings().all()
+        return [dict(row) for row in rows]
+
+    async def levels_of(
+        self, conversations: Sequence[str]
+    ) -> tuple[dict[str, int], set[str | None]]:
+        """The tickets of these conversations by level, and the brands that have them."""
+        async with reachable(), self._engine.connect() as connection:
+            rows = await connection.execute(_LEVELS_OF, {"conversations": list(conversations)})
+        levels: Counter[str] = Counter()
+        brands: set[str | None] = set()
+        for level, brand, count in rows:
+            levels[level] += count
+            brands.add(brand)
+        return dict(levels), brands
 
     async def ensure_partitions(self, months_ahead: int = 2) -> int:
         """Make the partitions of this month and the coming ones; returns how many were made."""

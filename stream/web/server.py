@@ -27,7 +27,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """They are stream.bootstrap.duties.until_signal's."""
+        """They are stream.bootstrap.stopping.until_signal's."""
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -138,7 +138,7 @@ async def test_every_message_is_a_dead_letter_or_an_event_and_can_be_sent_again(
         "a reason repeats what the message said"
     )
 
-    shown = worked.home.run("dead", "show", str(letters[0]["id"]), "--raw", "letter.bin")
+    shown = worked.home.run("dead", "show", str(letters[0]["id"]), "--raw", "letter.bin", "--json")
     assert json.loads(shown.stdout)["reason"] == letters[0]["reason"]
     assert (worked.home.folder / "letter.bin").read_bytes() in kept or letters[0]["bytes"] == 0
 

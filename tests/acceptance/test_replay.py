@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
@@ -13,7 +14,7 @@ import pytest
 from acceptance.earshot import Home
 from acceptance.stage import PATIENCE, until
 
-from connectors.events import Event, encode
+from connectors.events import Event, Tweet, encode
 from stream.embedded import Embedded
 
 SIZE = 1000
@@ -80,6 +81,40 @@ async def test_a_replay_starts_everything_and_leaves_nothing_running(
     assert again.returncode == 0, again.stderr
     assert "0 new in the store" in again.stdout
     assert await count(home) == unique
+
+
+def test_the_summary_is_about_the_file_and_not_about_the_whole_store(
+    home: Home, file: Path, few_tweets: Sequence[Event]
+):
+    assert home.run("replay", str(file), "--wait").returncode == 0
+    later = max(event.occurred_at for event in few_tweets) + timedelta(days=2)
+    texts = ("you have stranded me and my baby, nobody helps us", "refund me, it is a disgrace")
+    own = home.folder / "own.jsonl"
+    own.write_bytes(
+        b"\n".join(
+            encode(
+                Tweet(
+                    id=f"x:own{number}",
+                    conversation=f"x:own{number}",
+                    occurred_at=later,
+                    author="ada",
+                    brand="VoltLine",
+                    text=text,
+                )
+            )
+            for number, text in enumerate(texts)
+        )
+    )
+
+    done = home.run("replay", str(own), "--wait")
+
+    assert done.returncode == 0, done.stderr
+    assert "2 new in the store" in done.stdout
+    assert " in the store (" in done.stdout  # so many tickets of so many
+    urgent = done.stdout.partition("Most urgent")[2]
+    shown = {word for word in urgent.split() if word.startswith("x:")}
+    assert shown
+    assert shown <= {"x:own0", "x:own1"}
 
 
 async def test_ctrl_c_leaves_nothing_running_and_loses_nothing_that_was_sent(

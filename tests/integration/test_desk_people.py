@@ -238,7 +238,7 @@ def test_a_new_role_leaves_the_brands_unless_the_command_names_them(command_line
 
     answer = command_line("role", "lyn", "agent", *options)
 
-    listed = json.loads(command_line("list").stdout)
+    listed = json.loads(command_line("list", "--json").stdout)
     assert (listed["role"], listed["brands"]) == ("agent", brands)
     assert ", ".join(brands or ["all brands"]) in answer.stdout
 
@@ -249,7 +249,7 @@ def test_one_brand_and_all_brands_are_two_things(command_line):
     answer = command_line("role", "lyn", "agent", "--brand", "Third", "--all-brands")
 
     assert isinstance(answer.exception, UserError)
-    assert json.loads(command_line("list").stdout)["brands"] == ["Other"]
+    assert json.loads(command_line("list", "--json").stdout)["brands"] == ["Other"]
 
 
 @pytest.fixture

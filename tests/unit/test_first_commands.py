@@ -12,8 +12,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from stream.cli import show
-from stream.cli.main import app
-from stream.cli.panels import PANELS, name_of
+from stream.cli.main import app, application, main
+from stream.cli.panels import MODULE_OF, PANELS, name_of
 from stream.postgres.sql import Rows, write
 
 WIDE = Rows(
@@ -106,3 +106,22 @@ def test_without_an_environment_nothing_is_activated(monkeypatch):
     show.next_steps(Console(file=out, width=80))
 
     assert "activate" not in out.getvalue()
+
+
+def test_a_typed_command_is_made_alone_and_every_name_leads_to_its_module():
+    for name in MODULE_OF:
+        made = application(name)
+        names = {name_of(each) for each in (*made.registered_commands, *made.registered_groups)}
+        assert name in names
+    assert len(application("tickets").registered_commands) == 1
+    assert application("tikcets") is not application("tickets")  # all, for the advice
+
+
+def test_a_misspelt_command_is_answered_with_what_exists(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["earshot", "tikcets"])
+
+    with pytest.raises(SystemExit) as left:
+        main(process_ends=False)
+
+    assert left.value.code == 2
+    assert "tickets" in " ".join(capsys.readouterr().err.split())
