@@ -17,6 +17,7 @@ PROMISES = {
         "acceptance/test_replay",
         "unit/test_replay_watch",
         "integration/test_backup",
+        "integration/test_point_in_time",
         "integration/test_upgrade",
         "integration/test_rebuild",
         "integration/test_store_away",
