@@ -27,6 +27,7 @@ PROMISES = {
         "unit/test_duties",
         "unit/test_ingest",
         "unit/test_listening",
+        "unit/test_offsets",
         "unit/test_overlap",
         "unit/test_pipeline",
         "unit/test_unjudged",
