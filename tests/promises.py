@@ -29,6 +29,7 @@ PROMISES = {
         "unit/test_listening",
         "unit/test_offsets",
         "unit/test_overlap",
+        "unit/test_soak",
         "unit/test_pipeline",
         "unit/test_unjudged",
     ),
