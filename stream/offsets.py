@@ -22,6 +22,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from faust.types import TP
 
 log = logging.getLogger(__name__)
+_FAUST = logging.getLogger("faust.transport.consumer")
 
 LOOK_EVERY = 2.0  # seconds between two looks for holes
 PATIENCE = 6.0  # seconds that a hole may stand: what is in hand may still come
@@ -72,6 +73,7 @@ class CarefulThread(AIOKafkaConsumerThread):
     All of it happens in this thread, so in the order in which the client moves.
     """
 
+    logger = _FAUST
     consumer: CarefulConsumer
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
@@ -98,6 +100,8 @@ class CarefulThread(AIOKafkaConsumerThread):
 
 class CarefulConsumer(Consumer):
     """Commits what is handled without a hole, and reads a hole again."""
+
+    logger = _FAUST
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._absent: defaultdict[TP, dict[int, int]] = defaultdict(dict)
