@@ -80,7 +80,7 @@ class CarefulThread(AIOKafkaConsumerThread):
         records = await super()._fetch_records(*args, **kwargs)
         for tp, messages in (records or {}).items():
             if messages:
-                self.consumer.saw(TP(*tp), [message.offset for message in messages])
+                self.consumer.note_fetch(TP(*tp), [message.offset for message in messages])
         return records
 
     async def _seek_wait(self, consumer: Any, partitions: Mapping[TP, int]) -> None:
@@ -114,7 +114,7 @@ class CarefulConsumer(Consumer):
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
         return CarefulThread(self, loop=self.loop, beacon=self.beacon)
 
-    def saw(self, tp: TP, offsets: Sequence[int]) -> None:
+    def note_fetch(self, tp: TP, offsets: Sequence[int]) -> None:
         """These were fetched, whatever becomes of them now."""
         before = self._at.get(tp, offsets[0])
         self._absent[tp].update(left_out([before - 1, *offsets]))

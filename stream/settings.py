@@ -30,9 +30,9 @@ def _is_postgres(url: str) -> bool:
     if match is None:
         return False
     hosts = match["address"].rpartition("@")[2].split(",")
-    named = [host.rpartition("]")[2].partition(":") for host in hosts]
+    places = [host.rpartition("]")[2].partition(":") for host in hosts]
     query = parse_qs(urlsplit(url).query) if "[" not in url else {}
-    ports = [port for _, colon, port in named if colon and port]
+    ports = [port for _, colon, port in places if colon and port]
     ports += [port for value in query.get("port", []) for port in value.split(",")]
     return all(port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536 for port in ports)
 

@@ -62,7 +62,7 @@ class Consumer(CarefulConsumer):
 @pytest.mark.parametrize("dropped", [1, 2, 3, 10, 200])
 def test_what_was_dropped_is_not_committed_however_little_it_is(dropped):
     consumer = Consumer(committed=659)
-    consumer.saw(TWEETS, list(range(659, 900)))
+    consumer.note_fetch(TWEETS, list(range(659, 900)))
     consumer.handled(*range(659 + dropped, 900))
 
     assert consumer.commit_now() is None
@@ -73,7 +73,7 @@ def test_what_was_dropped_is_not_committed_however_little_it_is(dropped):
 @pytest.mark.parametrize("dropped", [1, 2, 5])
 def test_before_anything_is_committed_the_first_message_fetched_is_the_first_to_commit(dropped):
     consumer = Consumer(committed=None)
-    consumer.saw(TWEETS, [0, 1, 2, 3, 4, 5, 6])
+    consumer.note_fetch(TWEETS, [0, 1, 2, 3, 4, 5, 6])
     consumer.handled(*range(dropped, 7))
 
     assert consumer.commit_now() is None
@@ -81,7 +81,7 @@ def test_before_anything_is_committed_the_first_message_fetched_is_the_first_to_
 
 def test_a_jump_in_what_is_delivered_is_no_gap():
     consumer = Consumer(committed=659)
-    consumer.saw(TWEETS, [659, 660, 661, 662])
+    consumer.note_fetch(TWEETS, [659, 660, 661, 662])
     asyncio.run(consumer._add_gap(TWEETS, 659, 661))
     consumer.handled(661, 662)
 
@@ -90,8 +90,8 @@ def test_a_jump_in_what_is_delivered_is_no_gap():
 
 def test_what_the_broker_does_not_have_is_passed_over_within_a_fetch_and_between_two():
     consumer = Consumer(committed=10)
-    consumer.saw(TWEETS, [10, 11, 13])
-    consumer.saw(TWEETS, [17, 18])
+    consumer.note_fetch(TWEETS, [10, 11, 13])
+    consumer.note_fetch(TWEETS, [17, 18])
     consumer.handled(10, 11, 13, 17, 18)
 
     assert consumer.commit_now() == 19
@@ -99,9 +99,9 @@ def test_what_the_broker_does_not_have_is_passed_over_within_a_fetch_and_between
 
 def test_after_the_client_was_moved_a_jump_proves_nothing():
     consumer = Consumer(committed=10)
-    consumer.saw(TWEETS, [10, 11])
+    consumer.note_fetch(TWEETS, [10, 11])
     consumer.moved(None)
-    consumer.saw(TWEETS, [14, 15])
+    consumer.note_fetch(TWEETS, [14, 15])
     consumer.handled(10, 11, 14, 15)
 
     assert consumer.commit_now() == 12
@@ -110,13 +110,13 @@ def test_after_the_client_was_moved_a_jump_proves_nothing():
 
 def test_what_was_dropped_is_read_again_after_a_while():
     consumer = Consumer(committed=659)
-    consumer.saw(TWEETS, [659, 660])
+    consumer.note_fetch(TWEETS, [659, 660])
     consumer.handled(660)
     assert consumer.commit_now() is None
 
     assert consumer.look(0.0, PATIENCE - 1) == []
     assert consumer.look(PATIENCE) == [659]
-    consumer.saw(TWEETS, [659, 660])
+    consumer.note_fetch(TWEETS, [659, 660])
     consumer.handled(659)
     assert consumer.commit_now() == 661
     assert consumer.look(PATIENCE * 2, PATIENCE * 4) == [659]
@@ -124,7 +124,7 @@ def test_what_was_dropped_is_read_again_after_a_while():
 
 def test_the_last_message_is_read_again_too():
     consumer = Consumer(committed=659)
-    consumer.saw(TWEETS, [659])
+    consumer.note_fetch(TWEETS, [659])
 
     assert consumer.look(0.0, PATIENCE) == [659]
 
@@ -132,7 +132,7 @@ def test_the_last_message_is_read_again_too():
 @pytest.mark.parametrize("offset", [659, 660])
 def test_what_is_in_hand_is_waited_for(offset):
     consumer = Consumer(committed=659)
-    consumer.saw(TWEETS, [659, 660])
+    consumer.note_fetch(TWEETS, [659, 660])
     consumer._unacked_messages.append(SimpleNamespace(tp=TWEETS, offset=offset))
 
     assert consumer.look(0.0, PATIENCE, 100 * PATIENCE) == []
@@ -140,13 +140,13 @@ def test_what_is_in_hand_is_waited_for(offset):
 
 def test_a_broker_that_does_not_have_it_is_believed_after_some_readings():
     consumer = Consumer(committed=659)
-    consumer.saw(TWEETS, [660])
+    consumer.note_fetch(TWEETS, [660])
     consumer.handled(660)
     assert consumer.commit_now() is None
     for reading in range(READINGS + 1):
         consumer.look(reading * PATIENCE)
         consumer.moved(None)
-        consumer.saw(TWEETS, [660])
+        consumer.note_fetch(TWEETS, [660])
     consumer.look((READINGS + 1) * PATIENCE)
 
     assert consumer.sought == [659] * READINGS
