@@ -22,7 +22,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from faust.types import TP
 
 log = logging.getLogger(__name__)
-_FAUST = logging.getLogger("faust.transport.consumer")
+_FAUST = logging.getLogger("faust.offsets")  # as quiet as all of Faust
 
 LOOK_EVERY = 2.0  # seconds between two looks for holes
 PATIENCE = 6.0  # seconds that a hole may stand: what is in hand may still come
