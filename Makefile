@@ -81,7 +81,7 @@ SOAK ?= soak-$(EVENTS)-$(SEED)
 
 soak: $(VENV)/.tested ## Events under kills of everything, on Apache Kafka, resumable (EVENTS=1000000 HOURS=8 SEED=2 BROKERS=3)
 	PYTHONPATH=tests $(BIN)/python -m soak --events $(EVENTS) --seed $(SEED) --brokers $(BROKERS) \
-		--folder $(SOAK) $(if $(HOURS),--hours $(HOURS))
+		--folder $(SOAK) $(if $(HOURS),--hours $(HOURS)) $(if $(AWAY),--away $(AWAY))
 
 screenshots: $(VENV)/.tested chromium ## The README's two pictures of the console, on the demo day
 	$(BIN)/python tests/screenshots.py
