@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles bench-runs bench-triage bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image sbom clean chromium screenshots bench-queue
+.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles bench-runs bench-triage bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image sbom clean chromium screenshots bench-queue soak
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -97,6 +97,14 @@ chromium:
 		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "installing chromium for the console's tests" \
 			&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 		|| { echo "the tests of the console need Chromium: install it (Debian: apt-get install chromium)" >&2; exit 2; }
+
+EVENTS ?= 20000
+BROKERS ?= 3
+SOAK ?= soak-$(EVENTS)-$(SEED)
+
+soak: $(VENV)/.tested ## Events under kills of everything, on Apache Kafka, resumable (EVENTS=1000000 HOURS=8 SEED=2 BROKERS=3)
+	PYTHONPATH=tests $(BIN)/python -m soak --events $(EVENTS) --seed $(SEED) --brokers $(BROKERS) \
+		--folder $(SOAK) $(if $(HOURS),--hours $(HOURS)) $(if $(AWAY),--away $(AWAY))
 
 screenshots: $(VENV)/.tested chromium ## The README's two pictures of the console, on the demo day
 	$(BIN)/python tests/screenshots.py

@@ -65,10 +65,11 @@ OpenSink = Callable[..., Sink]  # (name, options, *, allow_private)
 
 
 def plain(notice: Notice, quotes: int = 3) -> str:
-    """The notice as text, a line each."""
+    """The notice as text, a line each: no name of a brand or topic begins a line of its own."""
     lines = [notice.headline, *(f"{name}: {value}" for name, value in notice.facts)]
     lines += [f"> {one_line(quote, 300)}" for quote in notice.quotes[:quotes]]
     lines += [f"- {part.headline}" for part in notice.parts]
+    lines = [one_line(line, 1000) for line in lines]
     if notice.link:
         lines.append(notice.link)
     return "\n".join(lines)

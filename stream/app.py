@@ -7,9 +7,10 @@ from typing import Any
 
 import faust
 from faust.app import App, BootStrategy
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Transport
 
 from stream.kafka import INPUTS, MESSAGE_LIMIT, tls
+from stream.offsets import CarefulConsumer, CarefulThread
 from stream.overlap import overlapped
 from stream.pipeline import InOrder, Message, Pipeline
 from stream.replies.drafting import Drafter
@@ -28,7 +29,7 @@ class _App(App):
     BootStrategy = _Boot
 
 
-class _EmbeddedThread(AIOKafkaConsumerThread):
+class _EmbeddedThread(CarefulThread):
     """A consumer that gets on with the embedded broker.
 
     It leaves its group without a word, as if it had been killed: the session's end, six seconds
@@ -55,9 +56,13 @@ class _EmbeddedThread(AIOKafkaConsumerThread):
 async def _say_nothing() -> None: ...
 
 
-class _EmbeddedConsumer(Consumer):
+class _EmbeddedConsumer(CarefulConsumer):
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
         return _EmbeddedThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _Transport(Transport):
+    Consumer = CarefulConsumer
 
 
 class _EmbeddedTransport(Transport):
@@ -95,8 +100,8 @@ def create_app(
         # stream.kafka makes every topic, also those that are only written to
         topic_allow_declare=False,
     )
-    if embedded:
-        app.transport = _EmbeddedTransport(app.conf.broker_consumer, app)
+    transport = _EmbeddedTransport if embedded else _Transport
+    app.transport = transport(app.conf.broker_consumer, app)
     listeners = dict.fromkeys(INPUTS, _listener(pipeline, settings.batch))
     if drafter is not None:
         listeners["tickets"] = _bell(drafter, settings.batch)

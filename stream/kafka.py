@@ -42,6 +42,12 @@ _RETENTION = {
     "dead-letters": {"retention.ms": str(30 * _DAY)},
 }
 TOPICS = tuple(_RETENTION)
+_EVERYWHERE = {
+    "max.message.bytes": str(MESSAGE_LIMIT),
+    # A broker refuses what is stamped more than an hour ahead of its own clock: a worker whose
+    # clock jumped would wait for Kafka for ever. So the broker's clock stamps, and keeps.
+    "message.timestamp.type": "LogAppendTime",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,7 @@ class Kafka:
                     name=name,
                     num_partitions=self._partitions,
                     replication_factor=self._replication,
-                    topic_configs={**_RETENTION[name], "max.message.bytes": str(MESSAGE_LIMIT)},
+                    topic_configs={**_RETENTION[name], **_EVERYWHERE},
                 )
                 reply = await admin.create_topics([missing])
                 for topic, code, *rest in reply.topic_errors:

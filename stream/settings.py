@@ -9,6 +9,7 @@ import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
@@ -19,6 +20,21 @@ from connectors.network import Network, wrong_setting
 from stream.errors import UserError
 
 _BROKERS = re.compile(r"\A\s*[^\s,]+:\d+\s*(,\s*[^\s,]+:\d+\s*)*")
+
+_DATABASE = re.compile(r"\Apostgres(?:ql)?://(?P<address>[^/?#]*)")
+
+
+def _is_postgres(url: str) -> bool:
+    """Whether it can be tried: a scheme of PostgreSQL, and a port for each host that is one."""
+    match = _DATABASE.match(url)
+    if match is None:
+        return False
+    hosts = match["address"].rpartition("@")[2].split(",")
+    places = [host.rpartition("]")[2].partition(":") for host in hosts]
+    query = parse_qs(urlsplit(url).query) if "[" not in url else {}
+    ports = [port for _, colon, port in places if colon and port]
+    ports += [port for value in query.get("port", []) for port in value.split(",")]
+    return all(port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536 for port in ports)
 
 
 class Settings(BaseSettings):
@@ -158,6 +174,17 @@ class Settings(BaseSettings):
         False, description="may addresses of networks and webhooks lie in a private network?"
     )
 
+    @field_validator("database_url", "database_reader_url")
+    @classmethod
+    def _is_database(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _is_postgres(url.get_secret_value()):
+            raise PydanticCustomError(
+                "database_url",
+                "is postgresql://user:password@host:port/name, the port a number from 1 to 65535,"
+                " and characters such as / ? # @ of a password as %2F %3F %23 %40",
+            )
+        return url
+
     @field_validator("hook_secrets", mode="before")
     @classmethod
     def _pairs(cls, value: object) -> object:
@@ -212,15 +239,6 @@ class Settings(BaseSettings):
                 "broker", "is host:port, several of them with a comma between"
             )
         return broker
-
-    @field_validator("database_url", "database_reader_url")
-    @classmethod
-    def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(
-            ("postgresql://", "postgres://")
-        ):
-            raise PydanticCustomError("database", "is postgresql://user:password@host/name")
-        return url
 
 
 def read_settings() -> Settings:

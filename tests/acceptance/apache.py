@@ -40,11 +40,18 @@ def missing() -> str | None:
 
 
 class Apache:
-    """A cluster in a folder of its own."""
+    """A cluster in a folder of its own. folder, port: of one that is to go on."""
 
-    def __init__(self, brokers: int, *, secure: bool = False) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="earshot-kafka-"))
-        self.port = _free_ports(brokers, secure)
+    def __init__(
+        self,
+        brokers: int,
+        *,
+        secure: bool = False,
+        folder: Path | None = None,
+        port: int | None = None,
+    ) -> None:
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="earshot-kafka-"))
+        self.port = port or _free_ports(brokers, secure)
         self.brokers = brokers
         self.bootstrap = self.start(*(("--secure",) if secure else ()))
         self.secure_bootstrap = f"127.0.0.1:{self.port + 100}"
@@ -74,6 +81,10 @@ class Apache:
         with suppress(subprocess.CalledProcessError):
             self.do("start-node", str(node))
         self.do("start-node", str(node))  # returns when it is ready, at once where it is
+
+    def stop(self) -> None:
+        """In order; its data stays."""
+        self.do("stop")
 
     def end(self) -> None:
         for node in range(self.brokers):

@@ -43,7 +43,7 @@ def _real(folder: Path, size: int) -> list[Event]:
     return found
 
 
-_OPENINGS = (
+OPENINGS = (
     "@northwind",
     "Dear Northwind",
     "hey @telvanta",
@@ -53,7 +53,7 @@ _OPENINGS = (
     "Ok",
     "@telvanta",
 )
-_MATTERS = (
+MATTERS = (
     "my bag never arrived",
     "the flight was two hours late",
     "my line has been down since {n} o'clock",
@@ -64,7 +64,7 @@ _MATTERS = (
     "what a lovely landing",
     "I was promised a refund {n} days ago",
 )
-_ENDINGS = (
+ENDINGS = (
     "",
     "!!",
     " and nobody answers",
@@ -87,7 +87,7 @@ def _made_up(size: int) -> list[Event]:
         conversation = chance.choice(threads[-500:]) if goes_on else id
         if not goes_on:
             threads.append(id)
-        parts = (chance.choice(_OPENINGS), " ", chance.choice(_MATTERS), chance.choice(_ENDINGS))
+        parts = (chance.choice(OPENINGS), " ", chance.choice(MATTERS), chance.choice(ENDINGS))
         answers = goes_on and chance.random() < 0.3
         made.append(
             Tweet(

@@ -29,10 +29,14 @@ GOODBYE = 60.0  # seconds that a process may take to leave once it was asked to
 
 @dataclass
 class Home:
-    """An EARSHOT_HOME, and the settings of every process of it (without their prefix)."""
+    """An EARSHOT_HOME, and the settings of every process of it (without their prefix).
+
+    surroundings: what else stands in the environment of the processes that it starts.
+    """
 
     folder: Path = field(default_factory=lambda: scratch_folder("earshot-"))
     settings: dict[str, str] = field(default_factory=dict)
+    surroundings: dict[str, str] = field(default_factory=dict)
 
     def environment(self, **more: str) -> dict[str, str]:
         """Nothing of the EARSHOT_* of whoever runs the tests."""
@@ -55,7 +59,7 @@ class Home:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=self.environment(**more),
+                env=self.environment(**more) | self.surroundings,
                 cwd=self.folder,
             )
 

@@ -12,7 +12,7 @@ import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 import asyncpg
 from acceptance.earshot import Home, Worker
 from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import ConsumerRecord
 from toy_model import toy_model
 
 from connectors.events import Event, SourcedEvent
@@ -214,8 +215,11 @@ class Stage:
 
     async def published(self, topic: str) -> list[bytes]:
         """Every message of one of our topics, in order."""
-        messages = []
-        ends = await self.kafka.ends([topic])
+        return [message.value async for message in self.messages(topic)]
+
+    async def messages(self, *topics: str) -> AsyncIterator[ConsumerRecord]:
+        """The same one by one, with keys and places, however many they are."""
+        ends = await self.kafka.ends(topics)
         consumer = AIOKafkaConsumer(
             **connection(self.home.read_settings(), self.broker), group_id=None
         )
@@ -227,10 +231,10 @@ class Stage:
                 [await consumer.position(partition) < end for partition, end in ends.items()]
             ):
                 for fetched in (await consumer.getmany(timeout_ms=500)).values():
-                    messages += [message.value for message in fetched]
+                    for message in fetched:
+                        yield message
         finally:
             await consumer.stop()
-        return messages
 
 
 def ended(worker: Worker) -> None:
@@ -262,12 +266,13 @@ def embedded_stage(**settings: str) -> Iterator[Stage]:
         shutil.rmtree(home.folder)
 
 
-def leave(stage: Stage) -> None:
+def leave(stage: Stage, *, quiet: bool = False) -> None:
     """No worker outlives its test; what they said is shown where the test fails."""
     for worker in stage.ever:
         worker.process.kill()
         worker.process.wait()
-        print(f"--- {worker.log.name}\n{worker.said()}")
+        if not quiet:
+            print(f"--- {worker.log.name}\n{worker.said()}")
 
 
 def _without(row: Any, names: Iterable[str]) -> dict[str, Any]:

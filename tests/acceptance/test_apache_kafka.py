@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 
 import pytest
 from acceptance.apache import apache_stage, missing
 from acceptance.kills import check_kills, check_published, check_same, feed_and_kill
 from acceptance.stage import Outcome, Stage, until
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
@@ -95,6 +97,22 @@ async def test_tls_and_a_password_are_spoken(few_tweets: Sequence[Event]):
         )
 
 
+async def test_a_producer_whose_clock_is_a_day_ahead_is_heard(few_tweets: Sequence[Event]):
+    """Apache Kafka refuses messages that are stamped more than an hour ahead."""
+    async with apache_stage(1) as (stage, _):
+        await stage.kafka.declare_topics()
+        producer = AIOKafkaProducer(**connection(stage.home.read_settings(), stage.broker))
+        await producer.start()
+        try:
+            for days in (1, 2, 30, -1, -30):
+                ahead = int((time.time() + days * 24 * 3600) * 1000)
+                await producer.send_and_wait(
+                    "tweets", encode(few_tweets[0]), key=b"k", timestamp_ms=ahead
+                )
+        finally:
+            await producer.stop()
+
+
 async def _advertised(stage: Stage) -> set[str]:
     """Where the cluster sends a client that asked it as our workers do."""
     admin = AIOKafkaAdminClient(**connection(stage.home.read_settings(), stage.broker))
@@ -127,6 +145,7 @@ async def check_topics(stage: Stage, *, replicas: int) -> None:
     for _, message, _, name, entries in told.resources:
         config = {entry[0]: entry[1] for entry in entries}
         assert config["max.message.bytes"] == str(MESSAGE_LIMIT), (name, message)
+        assert config["message.timestamp.type"] == "LogAppendTime", name
         kept = "compact" if name == "tickets" else "delete"
         assert config["cleanup.policy"] == kept, json.dumps(config)
         if name in ("tweets", "complaints", "transcripts", "analyses"):

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default as email_policy
@@ -359,6 +359,28 @@ async def test_mail_is_text_and_html_and_what_customers_wrote_is_data_in_both(ma
     assert "&lt;!channel&gt;" in html
     assert "<b>" not in html
     assert "internet, phone" in mail.get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x0b", "\u2028"])
+async def test_a_brand_with_line_ends_adds_no_line_to_a_mail(mail_server, end):
+    brand = f"Volt{end}Bcc: x@y.example{end}{end}Click here"
+    notice = replace(
+        RAISED,
+        title=f"{brand}: 65 negative messages",
+        brand=brand,
+        topic=brand,
+        facts=(("Since", "12:00"), ("Brand", brand), (f"Words{end}Bcc", brand)),
+        parts=(replace(RAISED, title=brand),),
+    )
+    await mailing(mail_server.port).send(notice)
+    [(to, raw)] = mail_server.messages
+    mail = message_from_bytes(raw, policy=email_policy)
+    text = mail.get_body(("plain",)).get_content()
+
+    assert to == ["care@example.com"]
+    assert mail["Bcc"] is None
+    assert [line for line in text.splitlines() if line.startswith(("Bcc", "Click"))] == []
+    assert all("Bcc" not in name for name in mail)
 
 
 async def test_mail_that_says_it_is_over_answers_the_mail_that_said_it_began(mail_server):

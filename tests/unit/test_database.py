@@ -7,7 +7,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from stream.errors import DatabaseAway
+from stream.errors import DatabaseAway, UserError
 from stream.postgres.database import (
     dsn,
     halfvec_bytes,
@@ -16,8 +16,55 @@ from stream.postgres.database import (
     reader_url,
     why_away,
 )
+from stream.settings import read_settings
 
 SECRET = reader_password("secret")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:hunter-two@127.0.0.1:99999999/x",
+        "postgresql://u:hunter-two@127.0.0.1:abc/x",
+        "postgresql://u:hunter-two@127.0.0.1:0/x",
+        "postgresql://u:hunter-two@127.0.0.1:-1/x",
+        "postgresql://u:hunter-two@a:5432,b:70000/x",
+        "postgresql://u:hunter-two@/x?host=127.0.0.1&port=99999",
+        "postgresql://u:hunter/two@127.0.0.1/x",
+        "mysql://u:hunter-two@127.0.0.1/x",
+    ],
+)
+@pytest.mark.parametrize("name", ["database_url", "database_reader_url"])
+def test_an_address_that_cannot_be_tried_is_one_line_without_the_password(name, url, monkeypatch):
+    monkeypatch.setenv(f"EARSHOT_{name.upper()}", url)
+
+    with pytest.raises(UserError) as wrong:
+        read_settings()
+
+    assert f"EARSHOT_{name.upper()}" in str(wrong.value)
+    assert "hunter" not in str(wrong.value)
+    assert "\n" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p@127.0.0.1:5432/x",
+        "postgres://u@db/x",
+        "postgresql://u:p@[::1]:5433/x?sslmode=require",
+        "postgresql://u:p@a:5432,b:5433/x",
+        "postgresql://postgres:@/postgres?host=/tmp/pg",
+        "postgresql:///x?host=/tmp/pg&port=5433",
+        "postgresql://u:p%40%3A%2F@db:65535/x",
+    ],
+)
+def test_addresses_that_can_be_tried_are_taken_as_they_are(url, monkeypatch):
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", url)
+
+    address = read_settings().database_url
+
+    assert address is not None
+    assert address.get_secret_value() == url
 
 
 @pytest.mark.parametrize(
