@@ -150,10 +150,9 @@ async def waiting_replies(
     sent; of one `state`, where it is named.
     """
     states = FOR_A_PERSON if state is None else (state,)
-    scope = {"brand": brand, "owner": owner, "brands": caller.brands}
     waiting = desk.of(caller).waiting
-    rows = await waiting.rows(states, limit=limit, **scope)
-    counts = await waiting.counts(states, **scope)
+    rows = await waiting.rows(states, brand=brand, owner=owner, brands=caller.brands, limit=limit)
+    counts = await waiting.counts(states, brand=brand, owner=owner, brands=caller.brands)
     return WaitingRepliesOut(
         replies=[WaitingReplyOut.model_validate(row) for row in rows], waiting=counts
     )

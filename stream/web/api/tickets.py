@@ -114,9 +114,19 @@ async def list_tickets(
     """In any state unless `state` says which. `next` of the answer is the `cursor` of the next
     page.
     """
-    flags = {"late": late, "unread": unread, "me": caller.name}
     filter = Filter(
-        brand, network, topic, level, state, owner, tag, q, **flags, brands=caller.brands
+        brand,
+        network,
+        topic,
+        level,
+        state,
+        owner,
+        tag,
+        q,
+        late=late,
+        unread=unread,
+        brands=caller.brands,
+        me=caller.name,
     )
     try:
         rows, following = await desk.of(caller).queue.page(
