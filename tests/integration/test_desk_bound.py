@@ -184,6 +184,7 @@ async def test_no_route_tells_a_word_of_another_brand(filled, postgres_url):
                             and where != path
                             and method != "get"
                             and "hooks" not in path
+                            and "/v1/views" not in path  # of the person, not of a brand
                         ):
                             assert answer.status in (403, 404), (method, where, answer.status)
     await engine.dispose()

@@ -30,6 +30,7 @@ WITHOUT_RECORDS = {
     "explore": "writes a file",
     "bench": "measures: JSON where no terminal reads it",
     "reply edits": "is JSON lines already",
+    "alert summary": "is a mail in words",
 }
 ACTS = {
     *("claim", "resolve", "reopen", "priority", "ack", "snooze", "send", "join", "leave", "answer"),
