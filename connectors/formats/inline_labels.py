@@ -1,0 +1,75 @@
+"""Labels within a line: a whole call on one line, or two speakers on it, is parted before each."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from connectors.formats.labels import TIME, is_name, is_numbered, is_role
+
+_STAMP = rf"(?:[\[(]{TIME}[\])]\s)?"
+_WORD = r"[^\W\d_][\w.'\u2019-]{0,30}"
+_LABEL = (
+    rf"(?P<label>[*_]{{0,2}}{_WORD}(?:[ _][\w.&'\u2019#-]{{1,30}}){{0,3}}(?: ?\([^()]{{1,40}}\))?)"
+)
+_AFTER_SENTENCE = re.compile(
+    r"(?:\A|(?<=[.?!\u2026\"\u201d)\]*_]\s)|(?<=\s\s))"
+    rf"{_STAMP}{_LABEL}[*_]{{0,2}}\s?[:\uff1a][*_]{{0,2}}\s"
+)
+# Where a transcript has no punctuation, a word that names a side is enough.
+_ANYWHERE = re.compile(r"(?:\A|(?<=\s))(?P<label>[A-Z][^\W\d_]{1,20}(?:[ _]\d{1,2})?)[:\uff1a]\s")
+
+
+_LOWER = re.compile(r"(?<!\w)[a-z]\w*")
+
+
+def parted(lines: Sequence[str]) -> list[list[str]]:
+    """Each line, parted before every label within it.
+
+    A label within a line is known by its repetition: it begins lines or parts again and again, or
+    is the only other speaker of the file.
+    """
+    found = [list(_labels(line)) for line in lines]
+    counts = Counter(label for labels in found for _, label in labels)
+    first = {label for labels in found for place, label in labels if place == 0}
+    known = {label for label, times in counts.items() if times > 1 and _may_speak(label)}
+    if len(known | first) < 2 or len(first) < 2:
+        known |= {label for label in counts if is_role(label) or is_numbered(label)}
+    if len(known) < 2:
+        return [[line] for line in lines]
+    return [list(_cut(line, labels, known)) for line, labels in zip(lines, found, strict=True)]
+
+
+def _labels(line: str) -> Iterator[tuple[int, str]]:
+    """(place, label) in the order of the line."""
+    places = {match.start(): match["label"] for match in _AFTER_SENTENCE.finditer(line)}
+    for match in _ANYWHERE.finditer(line):
+        if is_role(match["label"]) or is_numbered(match["label"]):
+            places.setdefault(match.start(), match["label"])
+    yield from ((place, label.strip("*_ ")) for place, label in sorted(places.items()))
+
+
+def _may_speak(label: str) -> bool:
+    return is_role(label) or is_numbered(label) or is_name(label)
+
+
+def _cut(line: str, labels: Sequence[tuple[int, str]], known: set[str]) -> Iterator[str]:
+    begin, speaks = 0, None
+    for place, label in labels:
+        if (
+            label in known
+            and label != speaks
+            and (not place or _has_words(line[begin:place], after_label=speaks is not None))
+        ):
+            if place:
+                yield line[begin:place].strip()
+            begin, speaks = place, label
+    yield line[begin:]
+
+
+def _has_words(text: str, *, after_label: bool) -> bool:
+    """Are there words of a speaker? `Client` and `Mr.` before a label are part of it."""
+    if after_label:
+        return re.search(r"\w", text.partition(":")[2]) is not None
+    return len(_LOWER.findall(text)) > 1
