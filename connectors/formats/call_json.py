@@ -123,7 +123,7 @@ def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterat
             raise ValueError(
                 f"is larger than {16 * MAX_FILE:,} bytes; write a call a line (JSON Lines)"
             )
-        document = _json("".join(line.text for line in file.lines()))
+        document = _document("".join(line.text for line in file.lines()))
     except ValueError as error:
         on_bad_row(BadRow(1, reason(error)))
         return
@@ -162,15 +162,32 @@ def has_calls(keys: Sequence[str]) -> bool:
 
 def holds_calls(path: Path) -> bool:
     """Has the JSON of this file turns by what stands in it, under names that we do not know?"""
+    document = _short_document(path)
+    return any(turn_lists(document)) or has_turns_a_line(path)
+
+
+def has_turns_a_line(path: Path) -> bool:
+    """Are the lines of this file the turns of one call, by what stands in them alone?"""
+    document = _short_document(path)
+    lines = document if isinstance(document, list) else []
+    return len(lines) > 1 and not any(map(is_turn, lines)) and are_turns(lines)
+
+
+def _short_document(path: Path) -> Any:
     file = TextFile(path)
-    if file.is_longer_than(MAX_FILE):
-        return False
-    text = "".join(line.text for line in file.lines())
-    lines = [text] if is_document(text) else text.splitlines()
     try:
-        return any(turn_lists(json.loads(line)) for line in lines[:1] if line.strip())
-    except (json.JSONDecodeError, RecursionError):
-        return False
+        too_long = file.is_longer_than(MAX_FILE)
+        return None if too_long else _document("".join(line.text for line in file.lines()))
+    except ValueError:
+        return None
+
+
+def _document(text: str) -> Any:
+    """The JSON of a text; of an object a line, their list."""
+    try:
+        return _json(text)
+    except ValueError:
+        return [_json(line) for line in text.splitlines() if line.strip()]
 
 
 def _json(text: str) -> Any:

@@ -40,7 +40,7 @@ class FileHead:
     @property
     def is_json(self) -> bool:
         lines = self.text.split("\n")[:20]
-        looks_so = any(line.lstrip().startswith(("{", "[{")) for line in lines)
+        looks_so = any(line.lstrip().startswith(("{", "[{", '[["')) for line in lines)
         return looks_so and not captions.is_captions(self.text)
 
     @property

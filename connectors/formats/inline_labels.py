@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from connectors.formats.labels import TIME, is_name, is_numbered, is_role
 
@@ -15,10 +15,12 @@ _LABEL = (
 )
 _AFTER_SENTENCE = re.compile(
     r"(?:\A|(?<=[.?!\u2026\"\u201d)\]*_]\s)|(?<=\s\s))"
-    rf"{_STAMP}{_LABEL}[*_]{{0,2}}\s?[:\uff1a][*_]{{0,2}}\s"
+    rf"{_STAMP}{_LABEL}[*_]{{0,2}}\s?[:\uff1a][*_]{{0,2}}(?:\s|\Z)"
 )
 # Where a transcript has no punctuation, a word that names a side is enough.
-_ANYWHERE = re.compile(r"(?:\A|(?<=\s))(?P<label>[A-Z][^\W\d_]{1,20}(?:[ _]\d{1,2})?)[:\uff1a]\s")
+_ANYWHERE = re.compile(
+    r"(?:\A|(?<=\s))(?P<label>[A-Z][^\W\d_]{1,20}(?:[ _]\d{1,2})?)[:\uff1a](?:\s|\Z)"
+)
 
 
 _LOWER = re.compile(r"(?<!\w)[a-z]\w*")
@@ -33,12 +35,34 @@ def parted(lines: Sequence[str]) -> list[list[str]]:
     found = [list(_labels(line)) for line in lines]
     counts = Counter(label for labels in found for _, label in labels)
     first = {label for labels in found for place, label in labels if place == 0}
-    known = {label for label, times in counts.items() if times > 1 and _may_speak(label)}
-    if len(known | first) < 2 or len(first) < 2:
-        known |= {label for label in counts if is_role(label) or is_numbered(label)}
+    known = _known(counts, first)
     if len(known) < 2:
         return [[line] for line in lines]
     return [list(_cut(line, labels, known)) for line, labels in zip(lines, found, strict=True)]
+
+
+def unwrapped(lines: Sequence[str]) -> list[str]:
+    """One line for all of these, where a third of the labels stand within them: whoever
+    wrapped them looked at no label.
+    """
+    found = [
+        (_has_words(line[:place], after_label=False), label)
+        for line in lines
+        for place, label in _labels(line)
+    ]
+    counts = Counter(label for _, label in found)
+    known = _known(counts, {label for is_within, label in found if not is_within})
+    begun = [not is_within for is_within, label in found if label in known]
+    is_wrapped = len(known) > 1 and 3 * sum(begun) <= 2 * len(begun)
+    return [" ".join(filter(None, lines))] if is_wrapped else list(lines)
+
+
+def _known(counts: Counter[str], first: Set[str]) -> set[str]:
+    """The labels that come again; the roles besides, where only one label begins lines."""
+    known = {label for label, times in counts.items() if times > 1 and _may_speak(label)}
+    if len(known | first) < 2 or len(first) < 2:
+        known |= {label for label in counts if is_role(label) or is_numbered(label)}
+    return known
 
 
 def _labels(line: str) -> Iterator[tuple[int, str]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from connectors.events import Turn
-from connectors.formats.inline_labels import parted
+from connectors.formats.inline_labels import parted, unwrapped
 from connectors.formats.labels import (
     WEAK,
     Labelled,
@@ -33,6 +33,7 @@ _NOTE = re.compile(  # `(pause)`, `02:36`, `Duration: 9 minutes`
     r"|(call )?(duration|elapsed time|note)\s*:.*|transcribed by \S+"
     r"|transcription (?:started|ended).*|[-=*_#~]{4,}|(?:[\[(][^\[\]()]{1,40}[)\]] ?)?"
     r"[-=*_#~]{2,}+[^-=]{0,60}[-=*_#~]{2,}"
+    r"|@(?:begin|end|utf8|languages|participants|media)\b.*"
     r"|meeting ended after [\d:]+.*|this editable transcript was computer generated\b.*",
     re.I,
 )
@@ -41,6 +42,7 @@ _COMING = re.compile(  # `Jane Roe joined the call`
     r"(?:(?:joined|left|entered) the (?:chat|call|meeting|conversation|room|session)"
     r"|(?:started|stopped) (?:the )?(?:transcription|recording))"
 )
+_UNSEEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")  # of chats
 _SPEECH = re.compile(r"(?:\S+\s+){3,}\S+[.?!]")  # `Hello, my line is dead.`, and no heading
 
 OnLoose = Callable[[str], None]  # gets words that stand before the first speaker
@@ -109,7 +111,8 @@ def turns(lines: Iterable[str], on_loose: OnLoose | None = None) -> tuple[Turn, 
     Names without a side (`Anna:`, `Speaker 2:`) count as speakers where a conversation is plainly
     theirs: they come again and again, and there is no speaker, or only one side, without them.
     """
-    lines = [part for parts in parted([line.strip() for line in lines]) for part in parts]
+    lines = [_UNSEEN.sub("", line).strip() for line in lines]
+    lines = [part for parts in parted(unwrapped(lines)) for part in parts]
     matches = list(map(labelled, lines))
     labels = _labels(lines, matches)
     for form in WEAK if not labels else ():

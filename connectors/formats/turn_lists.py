@@ -55,7 +55,7 @@ def are_turns(values: Sequence[Any]) -> bool:
 
 def _inferred(value: Any, depth: int = 0) -> Iterator[list[Entry]]:
     """The lists whose entries are turns by what they hold, under whatever names."""
-    inner: list[Any] = list(value.values()) if isinstance(value, dict) else _list(value)
+    inner: list[Any] = _rows(value) if isinstance(value, dict) else _list(value)
     entries = [entry for entry in map(_as_entry, inner) if entry]
     columns = inferred(entries) if len(entries) > 1 else None
     if columns:
@@ -67,6 +67,16 @@ def _inferred(value: Any, depth: int = 0) -> Iterator[list[Entry]]:
     elif depth < DEEPEST:
         for entry in inner:
             yield from _inferred(entry, depth + 1)
+
+
+def _rows(value: dict[str, Any]) -> list[Any]:
+    """The values; of lists of one length, such as `{"who": [...], "said": [...]}`, their rows."""
+    columns = {name: cells for name, cells in value.items() if isinstance(cells, list)}
+    lengths = {len(cells) for cells in columns.values()}
+    plain = not any(isinstance(cell, list | dict) for cells in columns.values() for cell in cells)
+    if len(columns) < 2 or len(lengths) > 1 or not plain:
+        return list(value.values())
+    return [[dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]]
 
 
 def _as_entry(value: Any) -> Entry:
