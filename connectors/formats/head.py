@@ -46,7 +46,8 @@ class FileHead:
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of a table; none of JSON, whose keys stand between commas as well."""
-        return () if call_json.begins_json(self.text) else self.names
+        has_none = call_json.begins_json(self.text) or captions.is_styled(self.text)
+        return () if has_none else self.names
 
     def need(self, columns: Sequence[str]) -> None:
         """Raises FormatError that names the missing columns."""
@@ -157,8 +158,6 @@ def _header_line(text: str) -> int:
 
 def recognised(head: FileHead) -> str:
     """The format's name. Raises FormatError when it is none of them."""
-    if captions.is_styled(head.text):
-        return "transcripts"
     names = set(head.columns)
     if names >= set(tweets.AIRLINE):
         return "airline"

@@ -32,27 +32,27 @@ def parted(lines: Sequence[str]) -> list[list[str]]:
     A label within a line is known by its repetition: it begins lines or parts again and again, or
     is the only other speaker of the file.
     """
-    found = [list(_labels(line)) for line in lines]
-    counts = Counter(label for labels in found for _, label in labels)
-    first = {label for labels in found for place, label in labels if place == 0}
+    by_line = [list(_labels(line)) for line in lines]
+    counts = Counter(label for labels in by_line for _, label in labels)
+    first = {label for labels in by_line for place, label in labels if place == 0}
     known = _known(counts, first)
     if len(known) < 2:
         return [[line] for line in lines]
-    return [list(_cut(line, labels, known)) for line, labels in zip(lines, found, strict=True)]
+    return [list(_cut(line, labels, known)) for line, labels in zip(lines, by_line, strict=True)]
 
 
 def unwrapped(lines: Sequence[str]) -> list[str]:
     """One line for all of these, where a third of the labels stand within them: whoever
     wrapped them looked at no label.
     """
-    found = [
+    labels = [
         (_has_words(line[:place], after_label=False), label)
         for line in lines
         for place, label in _labels(line)
     ]
-    counts = Counter(label for _, label in found)
-    known = _known(counts, {label for is_within, label in found if not is_within})
-    begun = [not is_within for is_within, label in found if label in known]
+    counts = Counter(label for _, label in labels)
+    known = _known(counts, {label for is_within, label in labels if not is_within})
+    begun = [not is_within for is_within, label in labels if label in known]
     is_wrapped = len(known) > 1 and 3 * sum(begun) <= 2 * len(begun)
     return [" ".join(filter(None, lines))] if is_wrapped else list(lines)
 

@@ -57,7 +57,7 @@ _IN_SECONDS = re.compile(
 _ADDRESSED = re.compile(
     rf"(?P<time>[\[(]?{TIME}[\])]?)\s++From\s++(?P<label>[^:]{{1,60}}?)(?:\s++to\s++[^:]{{1,60}})?\s?:"
 )
-_BEHIND = re.compile(rf"\s*+#{TIME}(?:-\d{{1,3}})?#\Z")  # `... the end. #00:00:03-5#`
+_END_TIME = re.compile(rf"\s*+#{TIME}(?:-\d{{1,3}})?#\Z")  # `... the end. #00:00:03-5#`
 _TEXT_TIME = re.compile(rf"\s*+(?:[\[(](?P<at>{TIME})[\])])\s*+")  # `Jane: [0:05] Hello`
 _NUMBER = r"\d{1,4}(?:[.)]\s++|\s{2,}+)"
 _LEAD = (
@@ -112,7 +112,7 @@ def labelled(line: str, *, only: Form | None = None) -> Labelled | None:
     line = _BLANKS.sub(lambda blanks: "\t" if "\t" in blanks[0] else "  ", line)
     line = _IN_SECONDS.sub("", line, count=1) if _IN_SECONDS.match(line) else line
     line = _ADDRESSED.sub(r"\g<time> \g<label>:", line, count=1) if "From" in line else line
-    line = _BEHIND.sub("", line) if line.endswith("#") else line
+    line = _END_TIME.sub("", line) if line.endswith("#") else line
     for form, pattern in _FORMS:
         match = pattern.fullmatch(line) if _is_wanted(form, only) else None
         if match and (form != "round" or _is_plainly_speaker(match["label"])):

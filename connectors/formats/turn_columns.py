@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from connectors.formats.labels import is_name, is_numbered, is_phone, is_role, speaker
 
-_MOST = 0.8  # of the entries have a value there
+_MOSTLY = 0.8  # of the entries have a value there
 _BOTH_SIDES = 3
 _TURNS_A_SPEAKER = 2
 _SPEAKERS = 8
@@ -25,21 +25,16 @@ def inferred(entries: Sequence[Mapping[str, Any]], *, need_sides: bool = False) 
 
     need_sides: the values must name both sides: in a table, a rating takes turns as well.
     """
-    names = list(dict.fromkeys(name for entry in entries for name in entry))
-    columns = {name: [entry.get(name) for entry in entries] for name in names}
-    texts = {name: words for name, values in columns.items() if (words := _words(values))}
-    if not texts:
+    names = dict.fromkeys(name for entry in entries for name in entry)
+    words = {name: _words([entry.get(name) for entry in entries]) for name in names}
+    text = max(words, key=lambda name: words[name], default="")
+    if not words.get(text):
         return None
-    text = max(texts, key=lambda name: texts[name])
-    spoken = [bool(_short(value)) for value in columns[text]]
-    sides = {
-        name: rank
-        for name, values in columns.items()
-        if name != text
-        and (rank := _rank([value for value, has in zip(values, spoken, strict=True) if has]))
-    }
-    side = max(sides, key=lambda name: sides[name], default=None)
-    if side is None or (need_sides and sides[side] < _BOTH_SIDES):
+    turns = [entry for entry in entries if _short(entry.get(text))]
+    del words[text]
+    ranks = {name: _rank([turn.get(name) for turn in turns]) for name in words}
+    side = max(ranks, key=lambda name: ranks[name], default="")
+    if ranks.get(side, 0) < (_BOTH_SIDES if need_sides else 1):
         return None
     return Columns(side, text)
 
@@ -60,19 +55,31 @@ def _short(value: Any) -> str:
 
 def _rank(values: Sequence[Any]) -> int:
     """How plainly the values name speakers: 3 by both sides, 2 by names, 1 by what comes again."""
-    if any(isinstance(value, bool | float | list | dict) for value in values):
-        return 0
     labels = [label for value in values if (label := _short(value))]
-    if not labels or len(labels) < _MOST * len(values):
-        return 0
     kinds = set(labels)
-    if len(kinds) < 2 or len(kinds) > _SPEAKERS or any(len(kind.split()) > 6 for kind in kinds):
+    if not _may_be_labels(values) or len(labels) < _MOSTLY * len(values):
         return 0
-    if all(map(is_role, (kind[:1].upper() + kind[1:] for kind in kinds))):
+    if _are_roles(kinds):
         return _BOTH_SIDES if len(set(map(speaker, kinds))) == 2 else 0
     comes_again = len(labels) >= _TURNS_A_SPEAKER * len(kinds)
-    changes = sum(a != b for a, b in pairwise(labels))
+    changes = sum(before != after for before, after in pairwise(labels))
     if not comes_again or 3 * changes < len(labels):
         return 0
-    are_names = all(is_name(kind) or is_numbered(kind) or is_phone(kind) for kind in kinds)
-    return 2 if are_names and not any(kind.isdigit() for kind in kinds) else 1
+    return 2 if all(map(_is_named, kinds)) else 1
+
+
+def _may_be_labels(values: Sequence[Any]) -> bool:
+    """Are they a few short texts or whole numbers?"""
+    kinds = {_short(value) for value in values} - {""}
+    are_plain = not any(isinstance(value, bool | float | list | dict) for value in values)
+    return (
+        are_plain and 1 < len(kinds) <= _SPEAKERS and all(len(kind.split()) <= 6 for kind in kinds)
+    )
+
+
+def _are_roles(kinds: Set[str]) -> bool:
+    return all(is_role(kind[:1].upper() + kind[1:]) for kind in kinds)
+
+
+def _is_named(kind: str) -> bool:
+    return not kind.isdigit() and (is_name(kind) or is_numbered(kind) or is_phone(kind))

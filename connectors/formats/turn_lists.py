@@ -43,8 +43,8 @@ def turn_lists(document: Any) -> list[list[Entry]]:
     for path, entries in lists.items():
         if not set(path).isdisjoint(CHANNELS):
             entries.sort(key=lambda entry: begin(entry) or 0.0)
-    found = [*lists.values(), *filter(None, [_with_labels_apart(document)])]
-    return found or list(_inferred(document))
+    apart = _with_labels_apart(document) or _with_segments_apart(document)
+    return [*lists.values(), *filter(None, [apart])] or list(_inferred(document))
 
 
 def are_turns(values: Sequence[Any]) -> bool:
@@ -136,8 +136,6 @@ def _with_labels_apart(document: Any) -> list[Entry]:
     """The words of a document that tells apart from them who spoke when, as Watson's does."""
     document = by_column(document) if _is_dict(document) else {}
     labels, results = document.get("speaker_labels"), document.get("results")
-    if _is_dict(results):
-        return _with_segments_apart(by_column(results))
     if not isinstance(labels, list) or not isinstance(results, list):
         return []
     speakers = {str(label.get("from")): label.get("speaker") for label in filter(_is_dict, labels)}
@@ -150,8 +148,10 @@ def _with_labels_apart(document: Any) -> list[Entry]:
     return [word for word in words if is_turn(word)]
 
 
-def _with_segments_apart(results: Entry) -> list[Entry]:
+def _with_segments_apart(document: Any) -> list[Entry]:
     """The words of Amazon Transcribe, whose speakers stand in segments beside them."""
+    results = by_column(document).get("results") if _is_dict(document) else None
+    results = by_column(results) if _is_dict(results) else {}
     labels = results.get("speaker_labels")
     segments = _list(labels.get("segments")) if _is_dict(labels) else []
     speakers = {
