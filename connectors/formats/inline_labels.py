@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
+from itertools import islice
 
 from connectors.formats.labels import TIME, is_name, is_numbered, is_role
 
@@ -46,8 +47,8 @@ def unwrapped(lines: Sequence[str]) -> list[str]:
     wrapped them looked at no label.
     """
     labels = [
-        (_has_words(line[:place], after_label=False), label)
-        for line in lines
+        (speech <= place, label)
+        for line, speech in zip(lines, map(_speech, lines), strict=True)
         for place, label in _labels(line)
     ]
     counts = Counter(label for _, label in labels)
@@ -78,22 +79,22 @@ def _may_speak(label: str) -> bool:
     return is_role(label) or is_numbered(label) or is_name(label)
 
 
-def _cut(line: str, labels: Sequence[tuple[int, str]], known: set[str]) -> Iterator[str]:
-    begin, speaks = 0, None
+def _cut(line: str, labels: Sequence[tuple[int, str]], known: Set[str]) -> Iterator[str]:
+    begin, speaks, speech = 0, "", _speech(line)
     for place, label in labels:
-        if (
-            label in known
-            and label != speaks
-            and (not place or _has_words(line[begin:place], after_label=speaks is not None))
-        ):
+        if label not in known or label == speaks:
+            continue
+        words = line[begin:place].partition(":")[2] if speaks else ""
+        if not place or (re.search(r"\w", words) if speaks else speech <= place):
             if place:
                 yield line[begin:place].strip()
             begin, speaks = place, label
     yield line[begin:]
 
 
-def _has_words(text: str, *, after_label: bool) -> bool:
-    """Are there words of a speaker? `Client` and `Mr.` before a label are part of it."""
-    if after_label:
-        return re.search(r"\w", text.partition(":")[2]) is not None
-    return len(_LOWER.findall(text)) > 1
+def _speech(line: str) -> int:
+    """Where words of a speaker have begun, and not the `Mr.` or `Client` of a label: the end of the
+    second word in small letters. Told once a line: once a label would take the square of it.
+    """
+    second = next(islice(_LOWER.finditer(line), 1, 2), None)
+    return second.end() if second else len(line) + 1
