@@ -57,7 +57,7 @@ _IN_SECONDS = re.compile(
 _ADDRESSED = re.compile(
     rf"(?P<time>[\[(]?{TIME}[\])]?)\s++From\s++(?P<label>[^:]{{1,60}}?)(?:\s++to\s++[^:]{{1,60}})?\s?:"
 )
-_END_TIME = re.compile(rf"\s*+#{TIME}(?:-\d{{1,3}})?#\Z")  # `... the end. #00:00:03-5#`
+_END_TIME = re.compile(rf"#{TIME}(?:-\d{{1,3}})?#\Z")  # `... the end. #00:00:03-5#`
 _TEXT_TIME = re.compile(rf"\s*+(?:[\[(](?P<at>{TIME})[\])])\s*+")  # `Jane: [0:05] Hello`
 _NUMBER = r"\d{1,4}(?:[.)]\s++|\s{2,}+)"
 _LEAD = (

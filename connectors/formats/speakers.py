@@ -29,7 +29,7 @@ NO_SPEAKER = (
 )
 
 _NOTE = re.compile(  # `(pause)`, `02:36`, `Duration: 9 minutes`
-    r"[(\[].*[)\]]|(?:(?!\d:\d)[\d:. ])*+\d:\d[\d:;.,\s>\u2013\u2014-]*|\w+\)"
+    r"[(\[].*[)\]]|(?:(?!\d:\d)[\d:. ])*+\d:\d[\d:. ]*|\w+\)"
     r"|(call )?(duration|elapsed time|note)\s*:.*|transcribed by \S+"
     r"|transcription (?:started|ended).*|[-=*_#~]{4,}|(?:[\[(][^\[\]()]{1,40}[)\]] ?)?"
     r"[-=*_#~]{2,}+[^-=]{0,60}[-=*_#~]{2,}"
@@ -37,6 +37,7 @@ _NOTE = re.compile(  # `(pause)`, `02:36`, `Duration: 9 minutes`
     r"|meeting ended after [\d:]+.*|this editable transcript was computer generated\b.*",
     re.I,
 )
+_TIMES = re.compile("[\\d:;., >\u2013\u2014-]{3,60}")  # `0:00:03:12 - 0:00:06:02`
 _COMING = re.compile(  # `Jane Roe joined the call`
     r"(?!(?:I|We|You|He|She|They|It)\b)(?P<name>[^.,:;?!]{1,60}?) (?:has )?"
     r"(?:(?:joined|left|entered) the (?:chat|call|meeting|conversation|room|session)"
@@ -151,7 +152,10 @@ def _are_turns(
 
 def _is_note(line: str) -> bool:
     coming = _COMING.fullmatch(line)
-    return bool(_NOTE.fullmatch(line)) or (coming is not None and is_name(coming["name"]))
+    is_time = _TIMES.fullmatch(line) and re.search(r"\d:\d", line)
+    return bool(_NOTE.fullmatch(line) or is_time) or (
+        coming is not None and is_name(coming["name"])
+    )
 
 
 def _names(counts: Counter[str], roles: frozenset[str]) -> frozenset[str]:
