@@ -34,7 +34,7 @@ _NOTE = re.compile(  # `(pause)`, `02:36`, `Duration: 9 minutes`
     r"|transcription (?:started|ended).*|[-=*_#~]{4,}|(?:[\[(][^\[\]()]{1,40}[)\]] ?)?"
     r"[-=*_#~]{2,}+[^-=]{0,60}[-=*_#~]{2,}"
     r"|@(?:begin|end|utf8|languages|participants|media)\b.*"
-    r"|meeting ended after [\d:]+.*|this editable transcript was computer generated\b.*",
+    r"|meeting ended after [\d:]++.*|this editable transcript was computer generated\b.*",
     re.I,
 )
 _TIMES = re.compile("[\\d:;., >\u2013\u2014-]{3,60}")  # `0:00:03:12 - 0:00:06:02`
