@@ -280,7 +280,8 @@ def _read_transcripts(
             _rows(file, head, start, on_bad_row), on_bad_row
         )
     if head.is_json:
-        of_json = call_json.of_document if call_json.is_document(head.text) else call_json.of_json
+        is_one = call_json.is_document(head.text) or call_json.has_turns_a_line(file.path)
+        of_json = call_json.of_document if is_one else call_json.of_json
         return of_json(file, start or START, on_bad_row)
     return iter(()) if start else transcripts.of_text(file, on_bad_row)
 

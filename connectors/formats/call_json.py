@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from connectors.events import SourcedEvent, Transcript, Turn
@@ -30,6 +31,7 @@ from connectors.formats.turn_lists import (
     CHANNELS,
     SIDES,
     TEXTS,
+    are_turns,
     begin,
     by_column,
     first,
@@ -121,7 +123,7 @@ def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterat
             raise ValueError(
                 f"is larger than {16 * MAX_FILE:,} bytes; write a call a line (JSON Lines)"
             )
-        document = _json("".join(line.text for line in file.lines()))
+        document = _document("".join(line.text for line in file.lines()))
     except ValueError as error:
         on_bad_row(BadRow(1, reason(error)))
         return
@@ -158,6 +160,36 @@ def has_calls(keys: Sequence[str]) -> bool:
     return not known.isdisjoint(map(column_name, keys))
 
 
+def holds_calls(path: Path) -> bool:
+    """Has the JSON of this file turns by what stands in it, under names that we do not know?"""
+    document = _short_document(path)
+    return any(turn_lists(document)) or has_turns_a_line(path)
+
+
+def has_turns_a_line(path: Path) -> bool:
+    """Are the lines of this file the turns of one call, by what stands in them alone?"""
+    document = _short_document(path)
+    lines = document if isinstance(document, list) else []
+    return len(lines) > 1 and not any(map(is_turn, lines)) and are_turns(lines)
+
+
+def _short_document(path: Path) -> Any:
+    file = TextFile(path)
+    try:
+        too_long = file.is_longer_than(MAX_FILE)
+        return None if too_long else _document("".join(line.text for line in file.lines()))
+    except ValueError:
+        return None
+
+
+def _document(text: str) -> Any:
+    """The JSON of a text; of an object a line, their list."""
+    try:
+        return _json(text)
+    except ValueError:
+        return [_json(line) for line in text.splitlines() if line.strip()]
+
+
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
@@ -167,8 +199,7 @@ def _json(text: str) -> Any:
 
 def _calls(document: Any) -> list[Any]:
     if isinstance(document, list):
-        is_call = document and all(is_turn(entry) for entry in document)
-        return [{"turns": document}] if is_call else document
+        return [{"turns": document}] if document and are_turns(document) else document
     return (_several_calls(document) if isinstance(document, dict) else None) or [document]
 
 
@@ -217,7 +248,8 @@ def _turns_of_object(call: dict[str, Any]) -> tuple[Turn, ...]:
     roles = _roles(values)
     readings = [_utterances(entries, roles) for entries in turn_lists(call)]
     if readings:
-        # Of words one by one and the same words in turns: the turns.
+        # Of words one by one and the same words in turns: the turns; of one text a channel and its
+        # turns: the turns.
         readings.sort(key=_size)
         return to_turns(readings[-1])
     texts = (values.get(key) for key in ("content", *TURNS))
@@ -241,7 +273,7 @@ def _utterances(entries: Sequence[dict[str, Any]], roles: Mapping[str, str]) -> 
         else:
             utterances.append(Utterance(label, text_of((key, value)), at))
     utterances = _in_seconds(utterances)
-    if are_interleaved:
+    if are_interleaved or (utterances and all(turn.at is not None for turn in utterances)):
         utterances.sort(key=lambda utterance: utterance.at or 0.0)
     if _words(utterances) < _FEW * len(utterances):  # a word an entry
         return [turn._replace(text=_closed_up(turn.text)) for turn in merged(utterances)]
@@ -270,8 +302,8 @@ def _in_seconds(utterances: list[Utterance]) -> list[Utterance]:
     return [turn._replace(at=None if turn.at is None else turn.at / 1e3) for turn in utterances]
 
 
-def _size(utterances: Sequence[Utterance]) -> tuple[int, int]:
-    return _words(utterances), -len(utterances)
+def _size(utterances: Sequence[Utterance]) -> tuple[int, int, int]:
+    return _words(utterances), len(merged(utterances)), -len(utterances)
 
 
 def _words(utterances: Sequence[Utterance]) -> int:

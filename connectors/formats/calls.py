@@ -28,7 +28,18 @@ SPEAKER = (
 WORDS = (
     *("text", "utterance", "message", "turn", "content", "transcript", "body", "phrase"),
     *("phrase_text", "sentence", "message_text", "utterance_text", "turn_text", "msg"),
-    *("message_body", "spoken_text", "caption", "texte", "texto", "testo", "nachricht", "mensaje"),
+    *(
+        "html_body",
+        "plain_body",
+        "message_body",
+        "spoken_text",
+        "caption",
+        "texte",
+        "texto",
+        "testo",
+        "nachricht",
+        "mensaje",
+    ),
 )
 CALL = (
     *("call_id", "conversation_id", "call", "conversation", "transcript_id", "dialogue_id"),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from connectors.events import Turn
+from connectors.formats.inline_labels import parted
 from connectors.formats.labels import (
     TIME,
     Labelled,
@@ -40,14 +41,22 @@ class Cue(NamedTuple):
 
 
 def is_captions(text: str) -> bool:
-    return text.lstrip("\ufeff").startswith("WEBVTT") or any(
-        _CUE.fullmatch(line) for line in text.splitlines()[:4]
+    return (
+        text.lstrip("\ufeff").startswith("WEBVTT")
+        or is_styled(text)
+        or any(_CUE.fullmatch(line) for line in text.splitlines()[:4])
     )
+
+
+def is_styled(text: str) -> bool:
+    """Are these captions of Advanced SubStation, whose lines name their speakers?"""
+    return text.lstrip("\ufeff\r\n ").startswith("[Script Info]")
 
 
 def captions(lines: Iterable[str], on_loose: OnLoose | None = None) -> tuple[Turn, ...]:
     """The turns of a caption file. A caption without a speaker belongs to the one before it."""
-    cues = list(cues_of([line.rstrip("\r\n").strip("\ufeff") for line in lines]))
+    lines = [line.rstrip("\r\n").strip("\ufeff") for line in lines]
+    cues = list(_styled(lines) if is_styled("\n".join(lines[:3])) else _one_a_line(cues_of(lines)))
     labels, headings = _labels(cues), _headings(cues)
     utterances: list[Utterance] = []
     latest = ""
@@ -78,6 +87,28 @@ def cues_of(lines: Sequence[str]) -> Iterator[Cue]:
         last = end - 1 if end < len(lines) and is_named and _is_cue_name(lines, end - 1) else end
         text = list(_text(lines[place + 1 : last]))
         yield Cue(seconds(start or ""), text, _cue_speaker(lines, place))
+
+
+def _one_a_line(cues: Iterable[Cue]) -> Iterator[Cue]:
+    """The captions, with a line for each of the speakers who share one."""
+    cues = list(cues)
+    parts = iter(parted([line for cue in cues for line in cue.lines]))
+    for cue in cues:
+        yield cue._replace(lines=[part for _ in cue.lines for part in next(parts)])
+
+
+def _styled(lines: Sequence[str]) -> Iterator[Cue]:
+    """`Dialogue: 0,0:00:03.24,0:00:06.12,Default,Jane,0,0,0,,Hello` by the names of `Format:`."""
+    names: list[str] = []
+    for line in lines:
+        kind, _, values = line.partition(":")
+        if kind == "Format":
+            names = [name.strip().casefold() for name in values.split(",")]
+        elif kind == "Dialogue" and names:
+            cells = [cell.strip() for cell in values.split(",", len(names) - 1)]
+            cue = dict(zip(names, cells, strict=False))
+            text = cue.get("text", "").replace(r"\N", "\n").replace(r"\n", "\n").splitlines()
+            yield Cue(seconds(cue.get("start", "")), text, cue.get("name") or cue.get("actor"))
 
 
 def _cue_speaker(lines: Sequence[str], time: int) -> str | None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from connectors.base import FormatError
 from connectors.formats import call_json, captions, complaints, speakers, transcripts, twcs, tweets
+from connectors.formats.labels import is_role
 from connectors.formats.rows import START, Position, TextFile, column_name
+from connectors.formats.turn_columns import inferred
 
 FORMATS = ("airline", "sentiment140", "twcs", "complaints", "transcripts", "jsonl")
 
 _SEPARATOR = re.compile(r"\"?sep=([,;\t|])\"?\r?\n", re.I)  # a spreadsheet's own first line
 _BACKSLASH = re.compile(r"[^\\,;\t|\r\n]\\\"[^,;\t|\r\n]|,\"\\\"")  # of a database: `said \"no\"`
+_TURN_ROWS = 200
 _TITLE_LINES = 6  # within which the names of the columns are looked for
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
@@ -36,13 +40,14 @@ class FileHead:
     @property
     def is_json(self) -> bool:
         lines = self.text.split("\n")[:20]
-        looks_so = any(line.lstrip().startswith(("{", "[{")) for line in lines)
+        looks_so = any(line.lstrip().startswith(("{", "[{", '[["')) for line in lines)
         return looks_so and not captions.is_captions(self.text)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of a table; none of JSON, whose keys stand between commas as well."""
-        return () if call_json.begins_json(self.text) else self.names
+        has_none = call_json.begins_json(self.text) or captions.is_styled(self.text)
+        return () if has_none else self.names
 
     def need(self, columns: Sequence[str]) -> None:
         """Raises FormatError that names the missing columns."""
@@ -92,19 +97,44 @@ def read_head(path: Path) -> FileHead:
     data = Position(first + count, sum(len(line) + 1 for line in lines[: first + count]))
     names = tuple(map(column_name, first_row))
     escapes = _BACKSLASH.search(rest) is not None and '""' not in rest
-    return FileHead(path, text, first_row, names, delimiter, data, escapes)
+    head = FileHead(path, text, first_row, names, delimiter, data, escapes)
+    return head if head.is_json or transcripts.recognises(names) else _with_turns(head, rest)
+
+
+def _with_turns(head: FileHead, rest: str) -> FileHead:
+    """The head of a table whose cells name both sides again and again, with the names of turns."""
+    names, rows = list(head.names), []
+    with suppress(csv.Error):
+        for row in islice(csv.reader(_lines(rest), delimiter=head.delimiter), _TURN_ROWS):
+            rows.append({str(place): cell.strip() for place, cell in enumerate(row)})
+    rows = [row for row in rows if len(row) == len(names) > 1]
+    columns = inferred(rows[1:], need_sides=True) if len(rows) > 2 else None
+    if columns is None or _is_conversation(head.text):
+        return head
+    is_turn = is_role(rows[0][columns.side])
+    if is_turn:  # no row names the columns
+        names = [""] * len(names)
+    names[int(columns.side)], names[int(columns.text)] = "speaker", "text"
+    return head.without_header(names) if is_turn else replace(head, names=tuple(names))
 
 
 def _delimiter(line: str) -> str:
     return max(",;\t|", key=line.count)
 
 
+def _is_conversation(text: str) -> bool:
+    """Does the text itself name two speakers, at the beginnings of its lines?"""
+    turns = () if captions.is_captions(text) else speakers.turns(text.split("\n"))
+    return captions.is_captions(text) or len({turn.name or turn.speaker for turn in turns}) > 1
+
+
+def _lines(text: str) -> Iterator[str]:
+    return (line.strip("\r").replace("\r", " ") + "\n" for line in text.split("\n"))
+
+
 def _first_row(text: str, delimiter: str) -> tuple[tuple[str, ...], int]:
     """The cells of the first row, and the lines that it takes."""
-    reader = csv.reader(
-        (line.strip("\r").replace("\r", " ") + "\n" for line in text.split("\n")),
-        delimiter=delimiter,
-    )
+    reader = csv.reader(_lines(text), delimiter=delimiter)
     first_row: tuple[str, ...] = ()
     with suppress(csv.Error, StopIteration):
         first_row = tuple(next(reader))
@@ -153,4 +183,7 @@ def recognised(head: FileHead) -> str:
 
 
 def _holds_calls(head: FileHead) -> bool:
-    return head.is_json and call_json.has_calls(re.findall(r'"(\w+)"\s*:', head.text))
+    if not head.is_json:
+        return False
+    keys = re.findall(r'"(\w+)"\s*:', head.text)
+    return call_json.has_calls(keys) or call_json.holds_calls(head.path)

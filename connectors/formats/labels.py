@@ -40,7 +40,8 @@ _SMALL = frozenset(("&", "and", "of", "on", "at", "for", "with", "from", "the", 
 _PRONOUN_WORDS = """he him his she her hers they them their theirs it its any ze zir xe xem ey em"""
 _PRONOUNS = frozenset(_PRONOUN_WORDS.split())
 
-TIME = r"\d{1,3}(?::[0-5]?\d){1,2}(?:[.,]\d{1,3})?(?: ?[AaPp][Mm])?"
+# `0:05`, `01:02:03.500`, `01:02:03:12` with frames, `2:05 PM`
+TIME = r"\d{1,3}(?::[0-5]?\d){1,2}(?:[.,]\d{1,3}|(?<=:\d\d:\d\d)[:;]\d\d)?(?: ?[AaPp][Mm])?"
 _PHONE = r"(?!\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b)\+?\(?\d[\d*Xx ()./-]{5,18}[\d*Xx]"
 _NAME = r"[^\W\d_][\w .,'\u2018\u2019\"\u201c\u201d&@/|+#-]{0,59}?"
 _WORDS = rf"(?P<label>{_NAME}|{_PHONE})[\"\u201d]?"
@@ -49,7 +50,15 @@ _LABEL = rf"{_WORDS}\s*+(?P<notes>(?:\([^()]{{0,40}}\)\s*+){{0,2}})"
 _BEFORE_TAB = rf"{_WORDS}[^\S\t]*+(?P<notes>(?:\([^()]{{0,40}}\)[^\S\t]*+){{0,2}})"
 _BLANKS = re.compile(r"\s{3,}")
 _SECONDS = r"\d{1,6}(?:\.\d{1,6})?\s?s?"  # `[12.5s - 17.0s]`
-_IN_SECONDS = re.compile(rf"\s{{0,8}}[\[(]{_SECONDS}(?:\s?-{{1,2}}>?\s?{_SECONDS})?[\])]\s*+(?=\S)")
+_IN_SECONDS = re.compile(
+    rf"\s{{0,8}}[\[(]\s?{_SECONDS}(?:\s?-{{1,2}}>?\s?{_SECONDS})?\s?[\])]\s*+(?=\S)"
+)
+# Of a chat: `10:15:02 From Jane Roe to Everyone:`
+_ADDRESSED = re.compile(
+    rf"(?P<time>[\[(]?{TIME}[\])]?)\s++From\s++(?P<label>[^:]{{1,60}}?)(?:\s++to\s++[^:]{{1,60}})?\s?:"
+)
+_END_TIME = re.compile(rf"#{TIME}(?:-\d{{1,3}})?#\Z")  # `... the end. #00:00:03-5#`
+_TEXT_TIME = re.compile(rf"\s*+(?:[\[(](?P<at>{TIME})[\])])\s*+")  # `Jane: [0:05] Hello`
 _NUMBER = r"\d{1,4}(?:[.)]\s++|\s{2,}+)"
 _LEAD = (
     rf"\A[\s.]*+(?:>{{2,3}}\s*+|[-\u2013\u2014\u2022]\s++|#{{1,6}}\s++|{_NUMBER})?"
@@ -57,7 +66,7 @@ _LEAD = (
 )
 _DAY = r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4},?[ T]\s*+)?"  # of a chat, not of a call
 _SPAN = rf"(?:\s*+(?:-{{1,2}}>|[-\u2013\u2014]|to)\s*+{TIME})?"  # where a turn ends
-_AT = rf"(?:[\[(]?{_DAY}(?P<at>{TIME}){_SPAN}[\])]?\s*+[-\u2013|]?\s*+)?"
+_AT = rf"(?:[\[(]?{_DAY}(?P<at>{TIME}){_SPAN}[\])]?\s*+[-\u2013|]?\s*+[*_]{{0,2}})?"
 _COLON = "[:\uff1a]"
 _BARE = r"[^\W_][^|:]{0,40}?"
 _FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
@@ -77,7 +86,8 @@ _FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
     ("colon", re.compile(rf"{_LEAD}{_AT}{_LABEL}[*_]{{0,2}}\s*+{_COLON}(?!//)[*_]{{0,2}}"
                          r"(?P<text>.*)", re.S)),
     ("dash", re.compile(rf"{_LEAD}{_AT}{_BEFORE_TAB}(?:\t(?:\s*+[-\u2013\u2014]\s)?"
-                        r"|(?<=\s)[-\u2013\u2014]\s)\s*+(?P<text>.*)", re.S)),
+                        r"|(?<=\s)[-\u2013\u2014]\s|[-=]?[>\u2192\u00bb]{1,2}(?=\s)|[|~=](?=\s))"
+                        r"\s*+(?P<text>.*)", re.S)),
     ("alone", re.compile(rf"{_LEAD}{_LABEL}[*_]{{0,2}}\s*+(?P<text>)")),
 )  # fmt: skip
 _NUMBERED = re.compile(
@@ -101,6 +111,8 @@ def labelled(line: str, *, only: Form | None = None) -> Labelled | None:
     """
     line = _BLANKS.sub(lambda blanks: "\t" if "\t" in blanks[0] else "  ", line)
     line = _IN_SECONDS.sub("", line, count=1) if _IN_SECONDS.match(line) else line
+    line = _ADDRESSED.sub(r"\g<time> \g<label>:", line, count=1) if "From" in line else line
+    line = _END_TIME.sub("", line) if line.endswith("#") else line
     for form, pattern in _FORMS:
         match = pattern.fullmatch(line) if _is_wanted(form, only) else None
         if match and (form != "round" or _is_plainly_speaker(match["label"])):
@@ -115,9 +127,14 @@ def _of_groups(form: Form, parts: dict[str, str]) -> Labelled:
     label = parts["label"].strip().strip("\"'")
     names = [note.strip() for note, at in zip(notes, times, strict=True) if at is None]
     full = f"{label} ({', '.join(filter(None, names))})" if any(names) else label
+    text = parts["text"].strip()
+    before = _TEXT_TIME.match(text)
+    if before and before.end() < len(text):
+        times.append(seconds(before["at"]))
+        text = text[before.end() :]
     written = seconds(parts.get("at") or parts.get("own") or "")
     at = next((at for at in (written, *times) if at is not None), None)
-    return Labelled(form, full, parts["text"].strip(), at)
+    return Labelled(form, full, text, at)
 
 
 def _is_plainly_speaker(label: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from connectors.events import Turn
+from connectors.formats.inline_labels import parted, unwrapped
 from connectors.formats.labels import (
     WEAK,
     Labelled,
@@ -30,9 +31,19 @@ NO_SPEAKER = (
 _NOTE = re.compile(  # `(pause)`, `02:36`, `Duration: 9 minutes`
     r"[(\[].*[)\]]|(?:(?!\d:\d)[\d:. ])*+\d:\d[\d:. ]*|\w+\)"
     r"|(call )?(duration|elapsed time|note)\s*:.*|transcribed by \S+"
-    r"|transcription (?:started|ended).*|[-=*_#~]{4,}|[-=*_#~]{2,}+[^-=]{0,60}[-=*_#~]{2,}",
+    r"|transcription (?:started|ended).*|[-=*_#~]{4,}|(?:[\[(][^\[\]()]{1,40}[)\]] ?)?"
+    r"[-=*_#~]{2,}+[^-=]{0,60}[-=*_#~]{2,}"
+    r"|@(?:begin|end|utf8|languages|participants|media)\b.*"
+    r"|meeting ended after [\d:]++.*|this editable transcript was computer generated\b.*",
     re.I,
 )
+_TIMES = re.compile("[\\d:;., >\u2013\u2014-]{3,60}")  # `0:00:03:12 - 0:00:06:02`
+_COMING = re.compile(  # `Jane Roe joined the call`
+    r"(?!(?:I|We|You|He|She|They|It)\b)(?P<name>[^.,:;?!]{1,60}?) (?:has )?"
+    r"(?:(?:joined|left|entered) the (?:chat|call|meeting|conversation|room|session)"
+    r"|(?:started|stopped) (?:the )?(?:transcription|recording))"
+)
+_UNSEEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")  # of chats
 _SPEECH = re.compile(r"(?:\S+\s+){3,}\S+[.?!]")  # `Hello, my line is dead.`, and no heading
 
 OnLoose = Callable[[str], None]  # gets words that stand before the first speaker
@@ -101,7 +112,8 @@ def turns(lines: Iterable[str], on_loose: OnLoose | None = None) -> tuple[Turn, 
     Names without a side (`Anna:`, `Speaker 2:`) count as speakers where a conversation is plainly
     theirs: they come again and again, and there is no speaker, or only one side, without them.
     """
-    lines = [line.strip() for line in lines]
+    lines = [_UNSEEN.sub("", line).strip() for line in lines]
+    lines = [part for parts in parted(unwrapped(lines)) for part in parts]
     matches = list(map(labelled, lines))
     labels = _labels(lines, matches)
     for form in WEAK if not labels else ():
@@ -132,10 +144,18 @@ def _are_turns(
     labels: frozenset[str], lines: Sequence[str], matches: Sequence[Labelled | None]
 ) -> bool:
     """Do the labels begin half of the lines? Under a heading (`Anna  0:05`) stands another line."""
-    words = sum(1 for line in lines if line and not _NOTE.fullmatch(line))
+    words = sum(1 for line in lines if line and not _is_note(line))
     begun = [match for match in matches if match and match.label in labels]
     headings = [match for match in begun if match.form in ("heading", "alone")]
     return 2 * (len(begun) + len(headings)) >= words
+
+
+def _is_note(line: str) -> bool:
+    coming = _COMING.fullmatch(line)
+    is_time = _TIMES.fullmatch(line) and re.search(r"\d:\d", line)
+    return bool(_NOTE.fullmatch(line) or is_time) or (
+        coming is not None and is_name(coming["name"])
+    )
 
 
 def _names(counts: Counter[str], roles: frozenset[str]) -> frozenset[str]:
@@ -180,7 +200,7 @@ def _utterances(
         if match and match.label in labels and (counts[match.label] > 1 or not goes_on):
             first = Utterance(match.label, match.text, match.at)
             utterances.append(_Growing(first, [match.text]))
-        elif line and not _NOTE.fullmatch(line):
+        elif line and not _is_note(line):
             _go_on(utterances, line, on_loose)
         before = line or before
     return _whole(utterances)

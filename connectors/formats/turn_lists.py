@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 from connectors.formats.calls import SPEAKER, WORDS
 from connectors.formats.labels import seconds, speaker
 from connectors.formats.rows import column_name
+from connectors.formats.turn_columns import inferred
 from connectors.markup import is_markup, plain
 
 Entry = dict[str, Any]  # by our spelling of its names
@@ -42,7 +43,55 @@ def turn_lists(document: Any) -> list[list[Entry]]:
     for path, entries in lists.items():
         if not set(path).isdisjoint(CHANNELS):
             entries.sort(key=lambda entry: begin(entry) or 0.0)
-    return [*lists.values(), *filter(None, [_with_labels_apart(document)])]
+    apart = _with_labels_apart(document) or _with_segments_apart(document)
+    return [*lists.values(), *filter(None, [apart])] or list(_inferred(document))
+
+
+def are_turns(values: Sequence[Any]) -> bool:
+    """Is each of these values a turn, by its names or by what stands in it?"""
+    entries = [entry for entry in map(_as_entry, values) if entry]
+    return all(map(is_turn, entries)) or inferred(entries) is not None
+
+
+def _inferred(value: Any, depth: int = 0) -> Iterator[list[Entry]]:
+    """The lists whose entries are turns by what they hold, under whatever names."""
+    inner: list[Any] = _rows(value) if isinstance(value, dict) else _list(value)
+    entries = [entry for entry in map(_as_entry, inner) if entry]
+    columns = inferred(entries) if len(entries) > 1 else None
+    if columns:
+        turns = (
+            {"speaker": turn.get(columns.side), "text": turn.get(columns.text)} | turn
+            for turn in entries
+        )
+        yield [turn for turn in turns if turn["speaker"] not in (None, "") and turn["text"]]
+    elif depth < DEEPEST:
+        for entry in inner:
+            yield from _inferred(entry, depth + 1)
+
+
+def _rows(value: dict[str, Any]) -> list[Any]:
+    """The values; of lists of one length, such as `{"who": [...], "said": [...]}`, their rows."""
+    columns = {name: cells for name, cells in value.items() if isinstance(cells, list)}
+    lengths = {len(cells) for cells in columns.values()}
+    plain = not any(isinstance(cell, list | dict) for cells in columns.values() for cell in cells)
+    if len(columns) < 2 or len(lengths) > 1 or not plain:
+        return list(value.values())
+    return [[dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]]
+
+
+def _as_entry(value: Any) -> Entry:
+    """`{"agent": "Hello"}` and `["agent", "Hello"]` are a speaker and words."""
+    if (
+        isinstance(value, list)
+        and value
+        and not any(isinstance(part, list | dict) for part in value)
+    ):
+        return {str(place): part for place, part in enumerate(value)}
+    entry = value if isinstance(value, dict) else {}
+    if len(entry) == 1:
+        [(label, words)] = entry.items()
+        return {"speaker": label, "text": words} if isinstance(words, str) else {}
+    return by_column(entry)
 
 
 def _lists(
@@ -97,6 +146,25 @@ def _with_labels_apart(document: Any) -> list[Entry]:
         for word, start, *_ in (part for part in timed if len(_list(part)) > 1):
             words.append({"speaker": speakers.get(str(start)), "text": word, "start": start})
     return [word for word in words if is_turn(word)]
+
+
+def _with_segments_apart(document: Any) -> list[Entry]:
+    """The words of Amazon Transcribe, whose speakers stand in segments beside them."""
+    results = by_column(document).get("results") if _is_dict(document) else None
+    results = by_column(results) if _is_dict(results) else {}
+    labels = results.get("speaker_labels")
+    segments = _list(labels.get("segments")) if _is_dict(labels) else []
+    speakers = {
+        str(item.get("start_time")): item.get("speaker_label")
+        for segment in filter(_is_dict, segments)
+        for item in filter(_is_dict, _list(segment.get("items")))
+    }
+    words: list[Entry] = []
+    label = None
+    for item in filter(_is_dict, _list(results.get("items"))):
+        label = speakers.get(str(item.get("start_time")), label)  # a full stop has no time
+        words.append({"speaker": label, **by_column(item)})
+    return [word for word in words if is_turn(word)] if speakers else []
 
 
 def _is_dict(value: Any) -> TypeGuard[dict[str, Any]]:

@@ -26,6 +26,19 @@ _AGENT = re.compile(
     re.IGNORECASE,
 )
 _CLEARLY = 2.0  # times as often as the other speaker
+# The company speaks of `you` and `we`, the customer of `I`, in the languages of the exports.
+_YOU = re.compile(
+    r"\b(?:you|your|yours|please|we|our|us|sie|ihnen|ihre?[nmrs]?|wir|uns|unsere?[nmrs]?|bitte|vous"
+    r"|votre|vos|nous|notre|usted|su|sus|le|nosotros|nuestr[oa]s?|lei|suo|sua|nostr[oa]|u|uw|wij"
+    r"|onze|seu|nosso|nossa)\b",
+    re.IGNORECASE,
+)
+_I = re.compile(
+    r"\b(?:i|me|my|mine|myself|ich|mir|mich|meine?[nmrs]?|je|moi|mon|ma|mes|yo|mi|mis|io|mio|mia"
+    r"|ik|mij|mijn|eu|meu|minha)\b",
+    re.IGNORECASE,
+)
+_PLAINLY = 0.5  # of -1 (speaks of oneself) to 1 (of the other): how far two speakers lie apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +83,7 @@ def _sides(turns: Sequence[Utterance], names: Sequence[str]) -> dict[str, Speake
     if known == {"agent"}:  # a colleague speaks like one
         quiet: list[str] = [name for name, rate in rates.items() if rate == 0]
         return dict.fromkeys(quiet, "customer")
-    return _told_apart(rates)
+    return _told_apart(rates) or _by_address(turns, names)
 
 
 def _told_apart(rates: dict[str, float]) -> dict[str, Speaker]:
@@ -80,6 +93,23 @@ def _told_apart(rates: dict[str, float]) -> dict[str, Speaker]:
     if not agents or len(agents) == len(rates):
         return {}
     return {name: "agent" if name in agents else "customer" for name in rates}
+
+
+def _by_address(turns: Sequence[Utterance], names: Sequence[str]) -> dict[str, Speaker]:
+    """Of two speakers, the one who says `you` and `your` where the other says `I` and `my`."""
+    if len(names) != 2:
+        return {}
+    texts = {name: " ".join(t.text for t in turns if (t.name or "") == name) for name in names}
+    lean = {name: _lean(text) for name, text in texts.items()}
+    customer, agent = sorted(names, key=lambda name: lean[name])
+    if lean[agent] - lean[customer] < _PLAINLY:
+        return {}
+    return {customer: "customer", agent: "agent"}
+
+
+def _lean(text: str) -> float:
+    you, me = len(_YOU.findall(text)), len(_I.findall(text))
+    return (you - me) / (you + me + 1)
 
 
 def _rates(turns: Sequence[Utterance], names: Sequence[str]) -> dict[str, float]:

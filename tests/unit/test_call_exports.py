@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ HELLO, DEAD, SORRY, CANCEL = (
     "Then cancel it today!",
 )
 CALL = [("agent", HELLO), ("customer", DEAD), ("agent", SORRY), ("customer", CANCEL)]
+
+STYLED = "[Script Info]\n\n[Events]\nFormat: Layer, Start, Style, Name, Text\n"
+SPOKEN = "Dialogue: 0,0:00:03.24,Default,{},"
 
 
 def read(path: Path) -> tuple[list[tuple[str, str]], list[BadRow]]:
@@ -108,6 +112,27 @@ def cues(agent: str, customer: str, *, between: str = "\n\n", arrow: str = " -->
         ("names_alone.txt", lines("Tom Hall\n0:05\n", "Jane Roe\n0:09\n", "\n\n")),
         ("court.txt", lines(" 1  MS. HALL:  ", " 2  MR. ROE:  ")),
         ("number_sign.txt", lines("Agent #1: ", "Customer #1: ")),
+        ("one_line.txt", lines("Agent: ", "Customer: ", " ")),
+        ("one_line_names.txt", lines("Tom Hall: ", "Jane: ", " ")),
+        ("one_line_times.txt", lines("[0:05] Speaker A: ", "[0:09] Speaker B: ", " ")),
+        ("wrapped.txt", textwrap.fill(lines("Agent: ", "Caller: ", " "), 45)),
+        ("arrows.txt", lines("AGENT >> ", "CALLER >> ")),
+        ("equals.txt", lines("Agent = ", "Caller = ")),
+        ("addressed.txt", lines("10:05:01\t From Tom to Everyone:\n\t", "10:05:09\t From Jane:\n")),
+        ("pressed.txt", lines("( 3s ) Tom: ", "( 12s ) Visitor: ")),
+        ("frames.txt", lines("0:00:03:12 - 0:00:06:02\nTom\n", "0:00:07:12 - 0:00:08:02\nJane\n")),
+        ("time_in_text.txt", lines("Tom: [0:05] ", "Jane: [0:09] ")),
+        ("time_end.txt", lines("Tom: ", "Jane: ", " #00:00:09-4#\n")),
+        ("bold.md", "# Call\n\n" + lines("[0:05] **Tom:** ", "[0:09] **Jane:** ")),
+        (
+            "unseen.txt",
+            lines("\u200e[12/03/26, 10:15:01] Tom: ", "\u200e[12/03/26, 10:15:09] Jane: "),
+        ),
+        (
+            "came.txt",
+            "(10:14:58 AM) *** Jane came ***\nTom joined the chat\n" + lines("Tom: ", "Jane: "),
+        ),
+        ("styled.ass", STYLED + lines(SPOKEN.format("Agent"), SPOKEN.format("Caller"))),
     ],
 )
 def test_every_word_of_a_transcript_arrives_with_who_said_it(tmp_path, name, content):
@@ -417,3 +442,58 @@ def test_a_call_id_that_is_missing_joins_no_rows(tmp_path):
         (2, "has no call id"),
         (3, "has no call id"),
     ]
+
+
+WORDLESS = [{"wer": side, "gesagt": text} for side, text in CALL]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("keys.json", json.dumps(WORDLESS)),
+        ("keys.jsonl", "\n".join(map(json.dumps, WORDLESS))),
+        ("within.json", json.dumps({"id": "c1", "x": {"rows": WORDLESS}})),
+        ("numbered.json", json.dumps({str(place): turn for place, turn in enumerate(WORDLESS)})),
+        ("pairs.json", json.dumps([{side: text} for side, text in CALL])),
+        ("lists.json", json.dumps(CALL)),
+        ("columns.json", json.dumps({"wer": [a for a, _ in CALL], "was": [b for _, b in CALL]})),
+        ("names.csv", "Wer;Was\n" + "".join(f'{side};"{text}"\n' for side, text in CALL)),
+        ("no_names.csv", "".join(f'0:05,{side},"{text}"\n' for side, text in CALL)),
+    ],
+)
+def test_turns_are_known_by_what_stands_in_them_under_any_name(tmp_path, name, content):
+    assert read(written(tmp_path, name, content)) == (CALL, [])
+
+
+def test_a_rating_that_takes_turns_makes_no_call_of_a_table(tmp_path):
+    rows = [("good", DEAD), ("bad", CANCEL), ("good", HELLO), ("bad", SORRY)]
+    content = "stars,text\n" + "".join(f'{stars},"{text}"\n' for stars, text in rows)
+    path = written(tmp_path, "ratings.csv", content)
+    assert [event.kind for event, _ in open_file(path, on_bad_row=pytest.fail)] == ["complaint"] * 4
+
+
+def test_words_of_transcribe_find_their_speakers_in_the_segments_beside_them(tmp_path):
+    items, segments, at = [], [], 0
+    for side, text in CALL:
+        segment = []
+        for word in text.rstrip(".?!").split():
+            at += 1
+            items.append({"start_time": str(at), "alternatives": [{"content": word}]})
+            segment.append({"start_time": str(at), "speaker_label": f"spk_{side}"})
+        items.append({"alternatives": [{"content": text[-1]}], "type": "punctuation"})
+        segments.append({"items": segment})
+    document = {"results": {"speaker_labels": {"segments": segments}, "items": items}}
+    assert read(written(tmp_path, "t.json", json.dumps(document))) == (CALL, [])
+
+
+def test_the_side_is_told_by_who_says_your_and_who_says_my(tmp_path):
+    call = [
+        ("agent", "Emergency line, what is your address?"),
+        ("customer", "14 Mill Lane. It smells of gas and my daughter feels sick."),
+        ("agent", "Please open your windows."),
+        ("customer", "I did."),
+    ]
+    names = {"agent": "Speaker 1", "customer": "Speaker 2"}
+    content = "\n".join(f"{names[side]}: {text}" for side, text in call)
+    sides = [side for side, _ in read(written(tmp_path, "gas.txt", content))[0]]
+    assert sides == ["agent", "customer", "agent", "customer"]
