@@ -32,6 +32,8 @@ READABLE = [
     "corrections",
     "desk_clocks",
     "desk_shifts",
+    "desk_promises",
+    "ratings",
     "open_tickets",
     "ticket_history",
     "sentiment_hourly",
@@ -50,6 +52,11 @@ OUT_OF_REACH = (
         "login_devices",
         "presence",
         "opted_out",
+        "desk_controls",
+        "desk_control_changes",
+        "attendance",
+        "saved_queries",
+        "signing_keys",
     ),
 )
 

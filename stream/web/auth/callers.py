@@ -257,6 +257,7 @@ def may(role: Role) -> Callable[..., Awaitable[Caller]]:
 Viewer = Annotated[Caller, Depends(may("viewer"))]
 Agent = Annotated[Caller, Depends(may("agent"))]
 Lead = Annotated[Caller, Depends(may("lead"))]
+Admin = Annotated[Caller, Depends(may("admin"))]
 
 
 def _of_session(session: Session, token: str) -> Caller:

@@ -17,6 +17,8 @@ CONSOLE_PATHS: tuple[str, ...] = (  # whose answers may load scripts and styles 
     "/alerts",
     "/sql",
     "/people",
+    "/reports",
+    "/settings",
 )
 
 
@@ -30,6 +32,8 @@ def mount_console(app: FastAPI, services: DeskServices) -> None:
     from stream.web.console.mount import serve_pages
     from stream.web.console.people_page import add_people
     from stream.web.console.queue_page import add_queue
+    from stream.web.console.reports_page import add_reports
+    from stream.web.console.settings_page import add_settings
     from stream.web.console.sql_page import add_sql
 
     add_queue(services)
@@ -37,4 +41,6 @@ def mount_console(app: FastAPI, services: DeskServices) -> None:
     add_alerts(services)
     add_sql(services)
     add_people(services)
+    add_reports(services)
+    add_settings(services)
     serve_pages(app, CONSOLE_PATHS)

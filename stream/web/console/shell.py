@@ -15,6 +15,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from stream.accounts.users import Role
 from stream.errors import DatabaseAway
 from stream.web.auth.callers import CHANGE_PATH, Caller, caller_of
+from stream.web.console.attending import AwaySwitch, attend, away_switch
 from stream.web.desk_services import DeskServices
 
 log = logging.getLogger(__name__)
@@ -36,8 +37,10 @@ WAYS = (
     Way("/", "Queue", "inbox"),
     Way("/monitor", "Monitor", "insights"),
     Way("/alerts", "Alerts", "notifications"),
+    Way("/reports", "Reports", "assessment"),
     Way("/sql", "SQL", "storage"),
     Way("/people", "People", "group", "admin"),
+    Way("/settings", "Settings", "tune", "admin"),
 )
 
 
@@ -77,12 +80,13 @@ def add_page(
     @ui.page(path, title=f"{title} · earshot", response_timeout=30)
     async def show(request: Request, client: Client) -> None:
         caller = caller_of(request)
-        _header(caller, path)
+        switch = _header(services, caller, path)
         with tag("div", id="content", tabindex="-1"):  # within the page's own <main>
             if not caller.may(role):
                 _not_for_you(caller, role)
                 return
             _end_with_session(services, caller, client)
+            attend(services, caller, client, switch)
             try:
                 await build(Visit(services.of(caller), caller, request, client))
             except DatabaseAway:
@@ -162,7 +166,7 @@ def head() -> str:
     return f"<script>{script}</script>\n<style>{style}</style>"
 
 
-def _header(caller: Caller, path: str) -> None:
+def _header(services: DeskServices, caller: Caller, path: str) -> AwaySwitch | None:
     tag("a", "Skip to the content", classes="skip", href="#content")
     with tag("header", classes="top"):
         with tag("a", classes="name", href="/", aria_label="earshot, to the queue"):
@@ -170,10 +174,12 @@ def _header(caller: Caller, path: str) -> None:
             tag("span", "earshot")
         _navigation(caller, path)
         with tag("div", classes="self"):
+            switch = away_switch(services, caller)
             _theme_switch()
             _visitor(caller)
             if caller.csrf:
                 _log_out_button(caller.csrf)
+    return switch
 
 
 def _visitor(caller: Caller) -> None:

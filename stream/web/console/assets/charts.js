@@ -12,7 +12,7 @@ export function colours() {
 }
 
 const TYPES = ["solid", "dashed", "dotted"];
-const percent = (share) => `${Math.round(100 * share)} %`;
+export const percent = (share) => `${Math.round(100 * share)} %`;
 const two = (n) => String(n).padStart(2, "0");
 
 function moment(seconds, step) { // on the axis: the time, and where a day begins its name
@@ -24,8 +24,8 @@ function moment(seconds, step) { // on the axis: the time, and where a day begin
 }
 
 const whole = (seconds) => new Date(seconds * 1000).toLocaleString([], { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const escaped = (words) => String(words).replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
-const base = (paint) => ({
+export const escaped = (words) => String(words).replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
+export const base = (paint) => ({
   animation: !paint.still, animationDurationUpdate: 300, textStyle: { fontFamily: "inherit", color: paint.soft },
   tooltip: { backgroundColor: paint.panel, borderColor: paint.line, textStyle: { color: paint.ink, fontSize: 12 }, confine: true },
 });
