@@ -86,8 +86,8 @@ class Following:
 
     async def _bursts(self, controls: Sequence[Control]) -> None:
         by_brand = sensitivities(controls)
-        others = by_brand.get(EVERYBODY, USUAL)
-        self.judge.become(lambda brand: by_brand.get(brand, others))
+        usual = by_brand.get(EVERYBODY, USUAL)
+        self.judge.become(lambda brand: by_brand.get(brand, usual))
 
     async def _assignment(self, controls: Sequence[Control]) -> None:
         rules = assignment(controls)

@@ -27,7 +27,7 @@ from stream.controls.records import (
     ControlChange,
     ControlError,
     ControlName,
-    Standing,
+    Setting,
     checked,
 )
 from stream.controls.store import ControlStore
@@ -47,7 +47,7 @@ class ControlDesk:
         self._store = ControlStore(engine)
         self.defaults = defaults
 
-    async def standing(self) -> list[Standing]:
+    async def settings(self) -> list[Setting]:
         """Every setting as it stands, by name and subject; secrets by their names alone."""
         stored = {(entry.name, entry.subject): entry for entry in await self._store.stored()}
         keys: set[tuple[ControlName, str]] = {(name, EVERYBODY) for name in ("promises", "bursts")}
@@ -55,13 +55,13 @@ class ControlDesk:
         keys |= {("brand", name) for name in self.defaults.brands}
         keys |= {("sink", name) for name in self.defaults.sinks}
         in_order = sorted(keys, key=lambda key: (CONTROLS.index(key[0]), key[1].casefold()))
-        return [self._standing(*key, stored.get(key)) for key in in_order]
+        return [self._setting(*key, stored.get(key)) for key in in_order]
 
-    async def one(self, name: ControlName, subject: str) -> Standing:
+    async def setting(self, name: ControlName, subject: str) -> Setting:
         """One setting. Raises ControlError where there is none of this subject."""
-        for standing in await self.standing():
-            if (standing.name, standing.subject) == (name, subject):
-                return standing
+        for setting in await self.settings():
+            if (setting.name, setting.subject) == (name, subject):
+                return setting
         raise ControlError(f"there is no {name} {subject!r}")
 
     async def put(
@@ -69,12 +69,12 @@ class ControlDesk:
         name: ControlName,
         subject: str,
         value: Any,
-        who: str,
+        actor: str,
         *,
         secrets: Mapping[str, str] | None = None,
         seen: int | None = None,
         goes_back_to: int | None = None,
-    ) -> Standing:
+    ) -> Setting:
         """Set it. secrets: those that were typed now; others stay, where the sink goes to the same
         place as before. Raises ControlError, Stale.
         """
@@ -82,30 +82,30 @@ class ControlDesk:
         typed = {key: secret for key, secret in (secrets or {}).items() if secret}
         _refuse_subject(name, subject)
         value = checked(name, storable_value(value))
-        kept: dict[str, str] | None = None
+        own: dict[str, str] | None = None
         if name == "brand":
             value = await self._brand(subject, value)
         elif name == "sink":
-            kept = await self._secrets(subject, value, typed)
+            own = await self._secrets(subject, value, typed)
         elif typed:
             raise ControlError(f"{name} has no secrets")
         await self._store.put(
             name,
             subject,
             value,
-            who,
-            secrets=kept,
+            actor,
+            secrets=own,
             typed=sorted(typed),
             seen=seen,
             goes_back_to=goes_back_to,
         )
-        return await self.one(name, subject)
+        return await self.setting(name, subject)
 
     async def reset(
         self,
         name: ControlName,
         subject: str,
-        who: str,
+        actor: str,
         *,
         seen: int | None = None,
         goes_back_to: int | None = None,
@@ -113,9 +113,9 @@ class ControlDesk:
         """Back to what the file or earshot says; a brand or a sink of the console alone is gone."""
         if name == "brand":
             await self._refuse_brands(subject, None)
-        await self._store.put(name, subject, None, who, seen=seen, goes_back_to=goes_back_to)
+        await self._store.put(name, subject, None, actor, seen=seen, goes_back_to=goes_back_to)
 
-    async def go_back(self, id: int, who: str) -> None:
+    async def go_back(self, id: int, actor: str) -> None:
         """Set what stood before this change. Raises ControlError, NoChange.
 
         The secrets of a sink are no part of the history: where it goes elsewhere by now, they are
@@ -123,9 +123,9 @@ class ControlDesk:
         """
         change = await self._store.change(id)
         if change.before is None:
-            await self.reset(change.name, change.subject, who, goes_back_to=id)
+            await self.reset(change.name, change.subject, actor, goes_back_to=id)
         else:
-            await self.put(change.name, change.subject, change.before, who, goes_back_to=id)
+            await self.put(change.name, change.subject, change.before, actor, goes_back_to=id)
 
     async def is_dealing(self) -> bool:
         """Whether new tickets are given to people by rules."""
@@ -164,7 +164,7 @@ class ControlDesk:
         [route] = routes_of({name: table}, self.defaults.sinks_place, self.defaults.environment)
         return route
 
-    def _standing(self, name: ControlName, subject: str, control: Control | None) -> Standing:
+    def _setting(self, name: ControlName, subject: str, control: Control | None) -> Setting:
         default, place = self._default(name, subject)
         secrets: list[str] = []
         if name == "sink":
@@ -176,7 +176,7 @@ class ControlDesk:
                 usable = (usable if same else {}) | control.secrets
             secrets = sorted(usable)
         if control is not None:
-            return Standing(
+            return Setting(
                 name=name,
                 subject=subject,
                 value=control.value,
@@ -188,7 +188,7 @@ class ControlDesk:
                 changed_by=control.changed_by,
                 changed_at=control.changed_at,
             )
-        return Standing(
+        return Setting(
             name=name,
             subject=subject,
             value=default or {},
@@ -204,7 +204,7 @@ class ControlDesk:
             return None if entry is None else dict(entry), self.defaults.brands_place
         if name == "sink":
             table = self.defaults.sinks.get(subject)
-            return None if table is None else sinks.shown(table), self.defaults.sinks_place
+            return None if table is None else sinks.public_part(table), self.defaults.sinks_place
         return (_OWN[name] if subject == EVERYBODY else None), None
 
     async def _brand(self, name: str, value: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,8 +42,8 @@ class Promises(_Value):
 
     @model_validator(mode="after")
     def _in_order(self) -> Promises:
-        named = [(level, getattr(self, level)) for level in LEVELS if getattr(self, level)]
-        for (first, sooner), (second, later) in pairwise(named):
+        minutes = [(level, getattr(self, level)) for level in LEVELS if getattr(self, level)]
+        for (first, sooner), (second, later) in pairwise(minutes):
             if sooner > later:
                 raise ValueError(f"{first} is graver than {second}, and cannot be promised later")
         return self
@@ -74,7 +74,7 @@ class Rule(_Value):
 
 
 class Assignment(_Value):
-    """Who gets new tickets. limit: open tickets of one person; limits: of some, by name. others:
+    """Who gets new tickets. limit: open tickets of one person; limits: of some, by name. unmatched:
     tickets that no rule fits go to whoever is present.
     """
 
@@ -82,7 +82,7 @@ class Assignment(_Value):
     limit: Annotated[int, Field(ge=1, le=10_000)] = 20
     limits: dict[_Person, Annotated[int, Field(ge=0, le=10_000)]] = {}
     rules: Annotated[list[Rule], Field(max_length=100)] = []
-    others: bool = True
+    unmatched: bool = True
 
 
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -115,7 +115,7 @@ class ControlChange(BaseModel):
 
     id: int
     at: datetime
-    who: str
+    actor: str
     name: ControlName
     subject: str
     before: dict[str, Any] | None
@@ -124,7 +124,7 @@ class ControlChange(BaseModel):
     goes_back_to: int | None = None
 
 
-class Standing(BaseModel):
+class Setting(BaseModel):
     """A setting as it stands. default: what it is without the console; None where there is none.
 
     source: where the value comes from, place: its file. secrets: the names of those that are set.

@@ -37,7 +37,7 @@ def secret_names(table: Mapping[str, Any]) -> tuple[str, ...]:
     return SECRETS.get(str(table.get("type")), ())
 
 
-def shown(table: Mapping[str, Any]) -> dict[str, Any]:
+def public_part(table: Mapping[str, Any]) -> dict[str, Any]:
     """The table without its secrets."""
     hidden = secret_names(table)
     return {name: value for name, value in table.items() if name not in hidden}
@@ -45,7 +45,7 @@ def shown(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def destination(table: Mapping[str, Any]) -> dict[str, Any]:
     """What says where it goes, secrets apart."""
-    return {name: value for name, value in shown(table).items() if name not in _ROUTING}
+    return {name: value for name, value in public_part(table).items() if name not in _ROUTING}
 
 
 def secrets_of_file(name: str, defaults: Defaults) -> dict[str, str]:
@@ -150,10 +150,10 @@ def _refuse_private_host(route: Route) -> None:
     """
     host = str(route.options.get("host", ""))
     try:
-        found = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
+        addresses = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
     except (OSError, UnicodeError):
         raise ControlError(f"host: {host!r} is not known") from None
-    if not all(is_public(str(address[4][0])) for address in found):
+    if not all(is_public(str(address[4][0])) for address in addresses):
         raise ControlError(
             f"host: {host} lies in a private network; name the sink in the file of EARSHOT_ALERTS,"
             " or set EARSHOT_ALLOW_PRIVATE_ADDRESSES=true"

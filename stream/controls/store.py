@@ -1,4 +1,4 @@
-"""Store of the controls: what admins set, who changed it when, and the way back."""
+"""Store of the controls: what admins set, actor changed it when, and the way back."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from stream.controls.records import EVERYBODY, Control, ControlChange, ControlName, Promises
 from stream.errors import UserError
 from stream.postgres.database import reachable
-from stream.postgres.tables import desk_control_changes, desk_controls, desk_promises
+from stream.postgres.desk_tables import desk_control_changes, desk_controls, desk_promises
 
 MOST_CHANGES = 200  # of the history at once
-_AT_ONCE = 2_000  # tickets whose promise is reckoned anew in one transaction
+_BATCH = 2_000  # tickets whose promise is reckoned anew in one transaction
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended('earshot controls', 0))")
 # In the order in which a save locks them, so that neither waits for the other for ever.
 _RUN_ANEW = text("""
@@ -55,7 +55,7 @@ class ControlStore:
         name: ControlName,
         subject: str,
         value: dict[str, Any] | None,
-        who: str,
+        actor: str,
         *,
         secrets: Mapping[str, str] | None = None,
         typed: Sequence[str] = (),
@@ -78,7 +78,7 @@ class ControlStore:
             if value == (before and before.value) and not typed:
                 return
             entry = insert(desk_control_changes).values(
-                who=who,
+                actor=actor,
                 name=name,
                 subject=subject,
                 before=before and before.value,
@@ -86,8 +86,8 @@ class ControlStore:
                 secrets=sorted(typed),
                 goes_back_to=goes_back_to,
             )
-            made = await connection.execute(entry.returning(desk_control_changes.c.id))
-            await _write(connection, name, subject, value, who, secrets, made.scalar_one())
+            number = await connection.execute(entry.returning(desk_control_changes.c.id))
+            await _write(connection, name, subject, value, actor, secrets, number.scalar_one())
             if name == "promises":
                 await _promise(connection, subject, value)
         if name == "promises":
@@ -117,7 +117,7 @@ class ControlStore:
         """Reckon the promises of open tickets anew."""
         after: str | None = ""
         while after is not None:
-            values = {"after": after, "brand": brand, "limit": _AT_ONCE}
+            values = {"after": after, "brand": brand, "limit": _BATCH}
             async with reachable(), self._engine.begin() as connection:
                 after = (await connection.execute(_RUN_ANEW, values)).scalar()
 
@@ -135,7 +135,7 @@ async def _write(
     name: str,
     subject: str,
     value: dict[str, Any] | None,
-    who: str,
+    actor: str,
     secrets: Mapping[str, str] | None,
     version: int,
 ) -> None:
@@ -149,7 +149,7 @@ async def _write(
     row: dict[str, Any] = {
         "value": value,
         "version": version,
-        "changed_by": who,
+        "changed_by": actor,
         "changed_at": func.now(),
     }
     if secrets is not None:

@@ -23,7 +23,7 @@ from stream.postgres.database import reachable, storable
 from stream.postgres.tables import Row
 from stream.records import AlertRecord
 
-MOST = 200_000  # alerts that are looked through, the newest
+LIMIT = 200_000  # alerts that are looked through, the newest
 EXAMPLES = 3
 
 _WITH_STATUS = f"""
@@ -31,7 +31,7 @@ _WITH_STATUS = f"""
         select * from alerts
         where (cast(:brands as text[]) is null or brand = any(cast(:brands as text[])))
           and (cast(:brand as text) is null or brand = :brand)
-        order by created_at desc limit {MOST}
+        order by created_at desc limit {LIMIT}
     ),
     judged as (
         select lately.*, t.level as ticket_level, t.state as ticket_state, t.owner as ticket_owner,
@@ -127,12 +127,12 @@ class AlertBook:
         limit: int = 50,
     ) -> list[Listed]:
         """Open alerts first, of them bursts before single tickets; then the newest."""
-        wanted = AlertFilter(brand=brand, statuses=None if statuses is None else tuple(statuses))
-        return await self.find(wanted, brands, limit=limit)
+        criteria = AlertFilter(brand=brand, statuses=None if statuses is None else tuple(statuses))
+        return await self.find(criteria, brands, limit=limit)
 
     async def find(
         self,
-        wanted: AlertFilter,
+        criteria: AlertFilter,
         brands: frozenset[str] | None = None,
         *,
         sort: AlertSort = "urgent",
@@ -140,7 +140,7 @@ class AlertBook:
         offset: int = 0,
     ) -> list[Listed]:
         """A page of those that match. urgent: as `list` has them."""
-        values = wanted.values(brands) | {"limit": limit, "offset": offset}
+        values = criteria.values(brands) | {"limit": limit, "offset": offset}
         async with reachable(), self._engine.connect() as connection:
             rows = (await connection.execute(_LISTS[sort], values)).mappings().all()
             ids = [id for row in rows for id in _examples(row)]
@@ -155,20 +155,20 @@ class AlertBook:
         brands: frozenset[str] | None = None,
         *,
         brand: str | None = None,
-        wanted: AlertFilter | None = None,
+        criteria: AlertFilter | None = None,
     ) -> dict[AlertStatus, int]:
-        """By status. wanted: of those that match, whatever their status."""
-        of = replace(wanted or AlertFilter(brand=brand), statuses=None)
+        """By status. criteria: of those that match, whatever their status."""
+        of = replace(criteria or AlertFilter(brand=brand), statuses=None)
         async with reachable(), self._engine.connect() as connection:
             rows = await connection.execute(_COUNT, of.values(brands))
             counts = {row.status: row.n for row in rows}
         return {status: counts.get(status, 0) for status in STATUSES}
 
     async def acknowledge_matching(
-        self, wanted: AlertFilter, actor: str, brands: frozenset[str] | None = None
+        self, criteria: AlertFilter, actor: str, brands: frozenset[str] | None = None
     ) -> int:
         """They have seen all that match and are open; returns how many that were."""
-        of = replace(wanted, statuses=("open",))
+        of = replace(criteria, statuses=("open",))
         async with reachable(), self._engine.begin() as connection:
             ids = list((await connection.execute(_MATCHING, of.values(brands))).scalars())
             done = await connection.execute(_ACKNOWLEDGE, {"ids": ids, "actor": actor})

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.postgres.database import reachable
 
-HERE = 60.0  # seconds after its last sign of life that a console counts as open
+PRESENT_SECONDS = 60.0  # seconds after its last sign of life that a console counts as open
 
 _SEEN = text("""
     insert into attendance (name) values (:name)
@@ -44,5 +44,5 @@ class Attendance:
     async def list(self) -> list[dict[str, Any]]:
         """Everybody who ever had it open: name, seen_at, away, here."""
         async with reachable(), self._engine.connect() as connection:
-            rows = (await connection.execute(_LIST, {"here": HERE})).mappings()
+            rows = (await connection.execute(_LIST, {"here": PRESENT_SECONDS})).mappings()
             return [dict(row) for row in rows]

@@ -7,16 +7,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.accounts.users import USER, User
 from stream.desk.actions import Assign, NotAllowed
-from stream.desk.attendance import HERE
+from stream.desk.attendance import PRESENT_SECONDS
 from stream.desk.dealing import Present, Rules, Waiting, deal
 from stream.desk.tickets import Desk, Lost, NoTicket, Seen
 from stream.postgres.advisory_lock import sole
 from stream.postgres.database import reachable
 
 ACTOR = "assignment"  # who it was, in the history of a ticket
-_AT_ONCE = 1_000  # tickets of one round
+_BATCH = 1_000  # tickets of one round
 
-# Whom a person has ever given or taken it from, it stays as people left it.
+# Whom a person has ever count or taken it from, it stays as people left it.
 _WAITING = text("""
     select t.id, t.brand, t.topic, t.level, t.edits, t.version,
            (select e.language from events e
@@ -64,7 +64,7 @@ class Dealer:
         if not people:
             return 0
         tickets, seen = await self._waiting()
-        given = 0
+        count = 0
         for ticket, name in deal(tickets, people, rules):
             try:
                 await self._desk.act(ticket.id, Assign(owner=name), ACTOR, seen=seen[ticket.id])
@@ -72,12 +72,12 @@ class Dealer:
                 continue  # somebody was quicker
             async with reachable(), self._engine.begin() as connection:
                 await connection.execute(_DEALT, {"name": name})
-            given += 1
-        return given
+            count += 1
+        return count
 
     async def _present(self) -> list[Present]:
         async with reachable(), self._engine.connect() as connection:
-            rows = (await connection.execute(_PRESENT, {"here": HERE})).mappings().all()
+            rows = (await connection.execute(_PRESENT, {"here": PRESENT_SECONDS})).mappings().all()
         people = []
         for row in rows:
             values = {name: row[name] for name in USER}
@@ -87,7 +87,7 @@ class Dealer:
 
     async def _waiting(self) -> tuple[list[Waiting], dict[str, Seen]]:
         async with reachable(), self._engine.connect() as connection:
-            rows = (await connection.execute(_WAITING, {"limit": _AT_ONCE})).mappings().all()
+            rows = (await connection.execute(_WAITING, {"limit": _BATCH})).mappings().all()
         tickets = [
             Waiting(row["id"], row["brand"], row["language"], row["topic"], row["level"])
             for row in rows

@@ -36,7 +36,7 @@ class Rules(Protocol):
     @property
     def rules(self) -> Sequence[Rule]: ...
     @property
-    def others(self) -> bool: ...
+    def unmatched(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +72,24 @@ def deal(
     present = {person.user.name: person for person in people}
     dealt: list[tuple[Waiting, str]] = []
     for ticket in tickets:
-        named = _named(ticket, rules)
-        if named is None:
+        names = _eligible(ticket, rules)
+        if names is None:
             continue
-        free = [person for person in present.values() if _takes(person, ticket, named, rules)]
+        free = [person for person in present.values() if _takes(person, ticket, names, rules)]
         if not free:
             continue
-        chosen = min(free, key=_waited)
-        dealt.append((ticket, chosen.user.name))
-        present[chosen.user.name] = replace(chosen, open=chosen.open + 1, turn=len(dealt))
+        person = min(free, key=_waited)
+        dealt.append((ticket, person.user.name))
+        present[person.user.name] = replace(person, open=person.open + 1, turn=len(dealt))
     return dealt
 
 
-def _named(ticket: Waiting, rules: Rules) -> Collection[str] | None:
+def _eligible(ticket: Waiting, rules: Rules) -> Collection[str] | None:
     """The people of the first rule that fits, all of them where it is empty; None for nobody."""
     for rule in rules.rules:
         if _fits(rule, ticket):
             return rule.agents
-    return () if rules.others else None
+    return () if rules.unmatched else None
 
 
 def _fits(rule: Rule, ticket: Waiting) -> bool:
@@ -99,17 +99,17 @@ def _fits(rule: Rule, ticket: Waiting) -> bool:
         (rule.topics, ticket.topic),
         (rule.levels, ticket.level),
     )
-    return all(not wanted or _among(value, wanted) for wanted, value in pairs)
+    return all(not allowed or _among(value, allowed) for allowed, value in pairs)
 
 
-def _among(value: str | None, wanted: Sequence[str]) -> bool:
-    return value is not None and value.casefold() in {name.casefold() for name in wanted}
+def _among(value: str | None, allowed: Sequence[str]) -> bool:
+    return value is not None and value.casefold() in {name.casefold() for name in allowed}
 
 
-def _takes(person: Present, ticket: Waiting, named: Collection[str], rules: Rules) -> bool:
+def _takes(person: Present, ticket: Waiting, names: Collection[str], rules: Rules) -> bool:
     name = person.user.name
     limit = rules.limits.get(name, rules.limit)
-    is_named = not named or name in named
+    is_named = not names or name in names
     return is_named and person.open < limit and can_have(person.user, ticket.brand)
 
 

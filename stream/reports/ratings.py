@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.postgres.database import reachable
-from stream.postgres.tables import signing_keys
+from stream.postgres.desk_tables import signing_keys
 
 PATH = "/rate"
 Rating = Literal["good", "bad"]

@@ -1,4 +1,4 @@
-"""Reports over tickets: first answer, resolution, promises kept, reopened, ratings.
+"""Reports over tickets: first answer, resolution, promises in_time, reopened, ratings.
 
 Times to an answer go by the messages' own time, so that a replay of last year reports last year's
 desk. What people do here, resolving and re-opening, goes by this system's clock.
@@ -20,13 +20,13 @@ By = Literal["brand", "agent", "topic", "level", "network", "week", "day"]
 BYS: tuple[By, ...] = get_args(By)
 LONGEST = timedelta(days=366 * 2)
 MOST_GROUPS = 1_000
-NOBODY = "nobody"
+UNASSIGNED = "nobody"
 
 _SECONDS = 60  # that a report may take
 # What each group is called. Agents: who approved the first answer, resolved it last, or has it.
 _GROUPS: Mapping[By, str] = {
     "brand": "coalesce(t.brand, 'no brand')",
-    "agent": f"coalesce(sent.approved_by, resolved.who, t.owner, '{NOBODY}')",
+    "agent": f"coalesce(sent.approved_by, resolved.who, t.owner, '{UNASSIGNED}')",
     "topic": "coalesce(t.topic, 'no topic')",
     "level": "t.level",
     "network": "t.network",
@@ -39,8 +39,8 @@ _GROUPS: Mapping[By, str] = {
 class ReportRow:
     """Figures of one group. Minutes are None where nothing of the kind happened.
 
-    promised: tickets whose promise is decided; kept: of those, answered or resolved in time. rated:
-    answers that customers judged; good: of those.
+    promised: tickets whose promise is decided; in_time: of those, answered or resolved in time.
+    rated: answers that customers judged; good: of those.
     """
 
     group: str
@@ -52,7 +52,7 @@ class ReportRow:
     resolution_median: float | None
     reopened: int
     promised: int
-    kept: int
+    in_time: int
     rated: int
     good: int
 
@@ -164,7 +164,7 @@ def _query(group: str) -> TextClause:
                      when t.state = 'settled' then null
                      when working_time_after(
                            t.brand, t.created_at, promised(t.level, t.brand)) < now() then false
-                   end as kept
+                   end as in_time
             from t left join answers using (id) left join resolved using (id)
             left join reopened using (id) left join sent using (id) left join rated using (id)
         )
@@ -176,8 +176,8 @@ def _query(group: str) -> TextClause:
                count(resolution)::int as resolved,
                percentile_cont(0.5) within group (order by resolution) as resolution_median,
                (count(*) filter (where again))::int as reopened,
-               count(kept)::int as promised,
-               (count(*) filter (where kept))::int as kept,
+               count(in_time)::int as promised,
+               (count(*) filter (where in_time))::int as in_time,
                coalesce(sum(many), 0)::int as rated,
                coalesce(sum(good), 0)::int as good
         from lines

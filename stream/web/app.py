@@ -21,6 +21,7 @@ from stream.web.api import (
     erasure,
     export,
     keys,
+    queries,
     replies,
     reports,
     settings,
@@ -111,7 +112,7 @@ def create_web(store: Reads, api: Api) -> FastAPI:
         app.state.desk = api.desk
         for routes in (tickets, replies, alerts, changes, export, erasure):
             app.include_router(routes.router)
-        for routes in (reports, settings, keys):
+        for routes in (queries, reports, settings, keys):
             app.include_router(routes.router)
         app.include_router(settings.attendance)
         app.include_router(rate_routes(Ratings(api.desk.engine), callers))

@@ -71,7 +71,7 @@ async def test_every_alert_is_on_one_page_and_on_one_alone(book):
 )
 async def test_a_filter_finds_what_it_says_and_counts_it(book, wanted, many):
     assert len(await book.find(wanted, limit=500)) == many
-    assert sum((await book.counts(wanted=wanted)).values()) == many
+    assert sum((await book.counts(criteria=wanted)).values()) == many
 
 
 async def test_all_that_match_are_acknowledged_and_nothing_else(book, postgres_url):

@@ -38,7 +38,7 @@ def controls(engine):
 
 
 async def test_without_a_change_every_setting_is_what_the_files_and_earshot_say(controls):
-    standing = {(s.name, s.subject): s for s in await controls.standing()}
+    standing = {(s.name, s.subject): s for s in await controls.settings()}
 
     assert standing["promises", ""].value == {"P1": 15, "P2": 60, "P3": 240, "P4": 1440}
     assert standing["promises", ""].source == "earshot"
@@ -117,7 +117,7 @@ async def test_a_secret_goes_only_where_it_was_meant_to_go(controls):
     with pytest.raises(ControlError, match="type it again"):
         await controls.put("sink", "desk", moved | {"url": "https://third.example.com"}, "ada")
 
-    shown = [*await controls.standing(), *await controls.history()]
+    shown = [*await controls.settings(), *await controls.history()]
     assert not any("YW5vdGhlci" in record.model_dump_json() for record in shown)
     assert (await controls.history())[0].secrets == ["secret"]
 
@@ -126,12 +126,12 @@ async def test_the_history_says_who_and_leads_back(controls):
     await controls.put("bursts", "", {"threshold": 20}, "ada")
     await controls.put("bursts", "", {"threshold": 30}, "eve")
     [second, first] = await controls.history()
-    assert (first.who, first.before, second.who) == ("ada", None, "eve")
+    assert (first.actor, first.before, second.actor) == ("ada", None, "eve")
 
     await controls.go_back(second.id, "ada")
-    assert (await controls.one("bursts", "")).value["threshold"] == 20
+    assert (await controls.setting("bursts", "")).value["threshold"] == 20
     await controls.go_back(first.id, "ada")
-    assert (await controls.one("bursts", "")).source == "earshot"
+    assert (await controls.setting("bursts", "")).source == "earshot"
     assert [change.goes_back_to for change in await controls.history()][:2] == [
         first.id,
         second.id,

@@ -43,7 +43,7 @@ async def test_first_answers_and_promises_are_counted_by_the_messages_own_time(w
     assert (ours.tickets, ours.answered) == (3, 2)
     assert ours.first_answer_median == pytest.approx(55)
     # Ten minutes keep a P1's fifteen, a hundred do not; the third is a P3 of four hours.
-    assert ours.kept == 1
+    assert ours.in_time == 1
     assert report.total.tickets == 4
     assert report.latest == NOON + timedelta(days=8)
 

@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from history import tweet, worst
 from rows import do
 
+import stream.postgres.desk_tables  # noqa: F401  makes its tables known
 from stream.postgres import schema
 from stream.postgres.database import dsn, open_engine, reader_url
 from stream.postgres.roles import OUT_OF_REACH, READABLE

@@ -73,7 +73,7 @@ def test_a_rule_whose_people_are_away_keeps_its_tickets_waiting():
 
 
 def test_without_others_a_ticket_that_no_rule_fits_waits():
-    rules = Assignment(on=True, others=False, rules=[Rule(topics=["billing"])])
+    rules = Assignment(on=True, unmatched=False, rules=[Rule(topics=["billing"])])
 
     assert deal([ticket(1)], [present("ada")], rules) == []
 

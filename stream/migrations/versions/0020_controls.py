@@ -33,7 +33,7 @@ create table desk_controls (
 create table desk_control_changes (
     id bigint generated always as identity primary key,
     at timestamptz not null default now(),
-    who text not null,
+    actor text not null,
     name text not null,
     subject text not null,
     before jsonb,

@@ -76,7 +76,7 @@ Filtered = Annotated[AlertFilter, Depends(filtered)]
 async def list_alerts(
     desk: Services,
     caller: Viewer,
-    wanted: Filtered,
+    criteria: Filtered,
     sort: AlertSort = "newest",
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     offset: Annotated[int, Query(ge=0, le=200_000, description="so many are left out")] = 0,
@@ -84,10 +84,10 @@ async def list_alerts(
     """Who is bound to brands sees theirs; what is of no brand, such as the spending, is of
     nobody's then.
     """
-    found = await desk.of(caller).alert_book.find(
-        wanted, caller.brands, sort=sort, limit=limit, offset=offset
+    listing = await desk.of(caller).alert_book.find(
+        criteria, caller.brands, sort=sort, limit=limit, offset=offset
     )
-    return AlertsOut(alerts=[_out(listed.alert) for listed in found])
+    return AlertsOut(alerts=[_out(listed.alert) for listed in listing])
 
 
 @router.post(
@@ -95,10 +95,12 @@ async def list_alerts(
     summary="Say that somebody has seen all that match",
     responses=documented(401, 403, 422, 429, 503),
 )
-async def acknowledge_matching(desk: Services, caller: Agent, wanted: Filtered) -> AcknowledgedOut:
+async def acknowledge_matching(
+    desk: Services, caller: Agent, criteria: Filtered
+) -> AcknowledgedOut:
     """Of those that are open: neither snoozed, nor over."""
     book = desk.of(caller).alert_book
-    done = await book.acknowledge_matching(wanted, caller.name, caller.brands)
+    done = await book.acknowledge_matching(criteria, caller.name, caller.brands)
     return AcknowledgedOut(acknowledged=done)
 
 

@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from stream.reports.reports import LONGEST, By, Report, ReportRow
-from stream.web.api.export import CsvFile, utc
+from stream.reports.csv_file import csv_of
+from stream.reports.reports import LONGEST, By
+from stream.web.api.export import utc
 from stream.web.auth.callers import Viewer
 from stream.web.desk_services import Services
 from stream.web.http.problems import documented, refusal
 
 DEFAULT = timedelta(days=30)
-CSV_COLUMNS = tuple(ReportRow.__slots__)
 
 
 class ReportRowOut(BaseModel):
@@ -30,7 +30,7 @@ class ReportRowOut(BaseModel):
     resolution_median: float | None = Field(description="minutes until it was last resolved here")
     reopened: int
     promised: int = Field(description="tickets whose promise is decided")
-    kept: int = Field(description="of those, answered or resolved in time")
+    in_time: int = Field(description="of those, answered or resolved in time")
     rated: int = Field(description="answers that customers judged")
     good: int = Field(description="of those")
 
@@ -77,21 +77,11 @@ async def report(
         raise refusal(422, "query.since: a moment before `until`")
     if until - since > LONGEST:
         raise refusal(422, "query.since: two years before `until` at most")
-    made = await desk.of(caller).reports.report(by, since, until, brand=brand, brands=caller.brands)
+    result = await desk.of(caller).reports.report(
+        by, since, until, brand=brand, brands=caller.brands
+    )
     if form == "json":
-        return ReportOut.model_validate(made, from_attributes=True)
+        return ReportOut.model_validate(result, from_attributes=True)
     name = f"earshot-report-{by}-{until:%Y%m%dT%H%M%SZ}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(csv_of(made), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def csv_of(made: Report) -> bytes:
-    """A line a group, the sum of all first. No cell is a formula."""
-    file = CsvFile((made.by, *CSV_COLUMNS[1:]))
-    for row in (made.total, *made.rows):
-        file.add([_cell(getattr(row, name)) for name in CSV_COLUMNS])
-    return file.end()
-
-
-def _cell(value: str | float | None) -> str | float | None:
-    return round(value, 1) if isinstance(value, float) else value
+    return Response(csv_of(result), media_type="text/csv; charset=utf-8", headers=headers)

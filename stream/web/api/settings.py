@@ -12,7 +12,7 @@ from stream.controls.records import (
     ControlChange,
     ControlError,
     ControlName,
-    Standing,
+    Setting,
 )
 from stream.controls.store import NoChange, Stale
 from stream.errors import UserError
@@ -43,7 +43,7 @@ class VariableOut(BaseModel):
 class SettingsOut(BaseModel):
     """Every setting as it stands. source: console, file, or earshot's own."""
 
-    settings: list[Standing]
+    settings: list[Setting]
     environment: list[VariableOut]
 
 
@@ -86,7 +86,7 @@ async def list_settings(desk: Services, caller: Admin) -> SettingsOut:
     _of_all_brands(caller)
     controls = desk.controls
     return SettingsOut(
-        settings=await controls.standing(),
+        settings=await controls.settings(),
         environment=[
             VariableOut(name=v.name, value=v.value, is_set=v.is_set, about=v.about)
             for v in controls.defaults.variables
@@ -142,13 +142,13 @@ async def put(
     response: Response,
     of: Of = "",
     if_match: Match = None,
-) -> Standing:
+) -> Setting:
     """Workers take it within seconds. With `If-Match` it is set only where nobody changed it
     meanwhile: the `version` as an ETag.
     """
     _of_all_brands(caller)
     try:
-        standing = await desk.controls.put(
+        setting = await desk.controls.put(
             name,
             of,
             payload.value,
@@ -160,8 +160,8 @@ async def put(
         raise refusal(409, str(error)) from None
     except UserError as error:
         raise refusal(422, f"body.value: {error}") from None
-    response.headers["ETag"] = version_tag(standing.version)
-    return standing
+    response.headers["ETag"] = version_tag(setting.version)
+    return setting
 
 
 @router.delete("/{name}", status_code=204, summary="Back to its default", responses=_ACT)

@@ -13,7 +13,7 @@ from stream.web.auth.forms import read_form
 from stream.web.http.plain import plain_page
 
 OPEN = f"{PATH}/"  # of who has no login
-_GONE = "<h1>This link leads nowhere</h1><p>It is not whole, or the answer is gone by now.</p>"
+_NO_ANSWER = "<h1>This link leads nowhere</h1><p>It is not whole, or the answer is gone by now.</p>"
 _THANKS = {
     "good": "<h1>Thank you</h1><p>We are glad that it helped.</p>",
     "bad": "<h1>Thank you</h1><p>We are sorry that it did not help, and look into it.</p>",
@@ -27,17 +27,17 @@ def rate_routes(ratings: Ratings, callers: Callers) -> APIRouter:
     @router.get(OPEN + "{token}")
     async def ask(token: str) -> Response:
         if await ratings.reply_of(token) is None:
-            return plain_page("rating", _GONE, 404)
+            return plain_page("rating", _NO_ANSWER, 404)
         return plain_page("rating", _form(token))
 
     @router.post(OPEN + "{token}")
     async def rate(token: str, request: Request) -> Response:
         form = await read_form(request, callers)
         reply = await ratings.reply_of(token)
-        said: Rating | None = {"good": "good", "bad": "bad"}.get(form.get("was", ""))  # type: ignore[assignment]
-        if reply is None or said is None or not await ratings.rate(reply, said):
-            return plain_page("rating", _GONE, 404)
-        return plain_page("rating", _THANKS[said])
+        rating: Rating | None = {"good": "good", "bad": "bad"}.get(form.get("was", ""))  # type: ignore[assignment]
+        if reply is None or rating is None or not await ratings.rate(reply, rating):
+            return plain_page("rating", _NO_ANSWER, 404)
+        return plain_page("rating", _THANKS[rating])
 
     return router
 

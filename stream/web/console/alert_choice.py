@@ -9,7 +9,7 @@ from typing import Any, get_args
 from stream.desk.alert_filter import SORTS, AlertFilter, AlertSort, AlertStatus
 from stream.records import AlertKind
 
-SHOWN: Mapping[str, tuple[AlertStatus, ...]] = {
+TABS: Mapping[str, tuple[AlertStatus, ...]] = {
     "open": ("open",),
     "seen": ("acknowledged", "snoozed"),
     "over": ("over",),
@@ -26,16 +26,16 @@ _MOST_PAGES = 4_000
 
 def choice_of(values: Mapping[str, Any]) -> dict[str, str]:
     """Every part as text, as it stands in an address."""
-    said = {name: value if isinstance(value, str) else "" for name, value in values.items()}
-    severity, page = said.get("severity", ""), said.get("page", "")
+    texts = {name: value if isinstance(value, str) else "" for name, value in values.items()}
+    severity, page = texts.get("severity", ""), texts.get("page", "")
     return {
-        "show": _known(said, "show", SHOWN, "open"),
-        "brand": said.get("brand", "")[:200],
-        "kind": _known(said, "kind", _KINDS, ""),
+        "show": _known(texts, "show", TABS, "open"),
+        "brand": texts.get("brand", "")[:200],
+        "kind": _known(texts, "kind", _KINDS, ""),
         "severity": severity if severity in map(str, range(1, 11)) else "1",
-        "since": _known(said, "since", _SINCE, ""),
-        "sort": _known(said, "sort", SORTS, "urgent"),
-        "words": said.get("words", "")[:200],
+        "since": _known(texts, "since", _SINCE, ""),
+        "sort": _known(texts, "sort", SORTS, "urgent"),
+        "words": texts.get("words", "")[:200],
         "page": page
         if page.isascii() and page.isdigit() and 0 < int(page[:9]) <= _MOST_PAGES
         else "1",
@@ -46,7 +46,7 @@ def filter_of(choice: Mapping[str, str]) -> AlertFilter:
     length = _SINCE.get(choice["since"])
     return AlertFilter(
         brand=choice["brand"] or None,
-        statuses=SHOWN[choice["show"]],
+        statuses=TABS[choice["show"]],
         kind=next((kind for kind in _KINDS if kind == choice["kind"]), None),
         min_severity=int(choice["severity"]),
         since=None if length is None else datetime.now(UTC) - length,
@@ -58,6 +58,6 @@ def sort_of(name: str) -> AlertSort:
     return next((sort for sort in SORTS if sort == name), "urgent")
 
 
-def _known(said: Mapping[str, str], name: str, values: Any, usual: str) -> str:
-    value = said.get(name, "")
+def _known(texts: Mapping[str, str], name: str, values: Any, usual: str) -> str:
+    value = texts.get(name, "")
     return value if value in values else usual

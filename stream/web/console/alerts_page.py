@@ -17,7 +17,7 @@ from stream.errors import UserError
 from stream.incidents.answers import IncidentAnswers, answer
 from stream.monitor.records import MonitorQuery
 from stream.records import AlertRecord
-from stream.web.console.alert_choice import SHOWN, choice_of, filter_of, sort_of
+from stream.web.console.alert_choice import TABS, choice_of, filter_of, sort_of
 from stream.web.console.monitor_page import headline
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.updates import View, hear, keep_telling
@@ -71,10 +71,10 @@ class AlertsPage:
     async def _show(self) -> None:
         services, brands, choice = self._visit.services, self._visit.caller.brands, self._choice
         brand = choice["brand"] or None
-        wanted = filter_of(choice)
-        counts = await services.alert_book.counts(brands, wanted=wanted)
+        criteria = filter_of(choice)
+        counts = await services.alert_book.counts(brands, criteria=criteria)
         alerts = await services.alert_book.find(
-            wanted,
+            criteria,
             brands,
             sort=sort_of(choice["sort"]),
             limit=MAX_ALERTS,
@@ -83,7 +83,7 @@ class AlertsPage:
         incidents = await services.incidents.list_incidents(brand=brand, brands=brands, limit=20)
         self.view.tell(
             counts={
-                show: sum(counts[status] for status in statuses) for show, statuses in SHOWN.items()
+                show: sum(counts[status] for status in statuses) for show, statuses in TABS.items()
             },
             alerts=[alert_for_browser(status) for status in alerts],
             incidents=[_incident(row) for row in incidents],

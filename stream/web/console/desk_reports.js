@@ -26,7 +26,7 @@ export default {
   beforeUnmount() { removeEventListener("popstate", this.back); this.sizes.disconnect(); this.themes.disconnect(); Object.values(this.charts).forEach((chart) => chart.dispose()); },
   computed: {
     total() { return this.report?.total; },
-    kept() { return this.total?.promised ? this.total.kept / this.total.promised : null; },
+    kept() { return this.total?.promised ? this.total.in_time / this.total.promised : null; },
     good() { return this.total?.rated ? this.total.good / this.total.rated : null; },
     stale() { return this.report && !this.total.tickets && this.report.latest ? this.report.latest * 1000 : null; },
     whyNoRating() { return this.asked.by === "network" ? "" : "mails alone ask for one"; },
@@ -98,7 +98,7 @@ export default {
   <section class="panel" aria-labelledby="table-h"><div class="setting-head"><h2 id="table-h">Every figure</h2>
     <div class="alert-acts"><div class="segments small" role="group" aria-label="Rows"><button v-for="[name, words] in bys" :key="name" type="button" :aria-pressed="asked.by === name" @click="choose({ by: name })">by {{ words }}</button></div><button class="button" type="button" :disabled="!report" @click="$emit('csv')"><span class="sym" aria-hidden="true">download</span>CSV</button></div></div>
     <div class="scroll-x" tabindex="0" role="region" aria-labelledby="table-h"><table class="figures"><thead><tr><th scope="col">{{ asked.by }}</th><th scope="col">tickets</th><th scope="col">answered</th><th scope="col">first answer, half</th><th scope="col">nine of ten</th><th scope="col">resolved</th><th scope="col">resolution, half</th><th scope="col">reopened</th><th scope="col">promises kept</th><th scope="col">rated good</th></tr></thead>
-      <tbody v-if="report"><tr v-for="one in [report.total, ...report.rows]" :key="one.group" :class="{ total: one === report.total }"><th scope="row"><a v-if="one !== report.total && link(one)" :href="link(one)">{{ one.group }}</a><template v-else>{{ one.group }}</template></th><td>{{ count(one.tickets) }}</td><td>{{ count(one.answered) }}</td><td>{{ duration(one.first_answer_median) }}</td><td>{{ duration(one.first_answer_p90) }}</td><td>{{ count(one.resolved) }}</td><td>{{ duration(one.resolution_median) }}</td><td>{{ count(one.reopened) }}</td><td>{{ one.promised ? percent(one.kept / one.promised) + " of " + count(one.promised) : "–" }}</td><td :title="reason(one)">{{ rating(one) }}<span v-if="reason(one)" class="hidden-words">{{ reason(one) }}</span></td></tr></tbody></table></div>
+      <tbody v-if="report"><tr v-for="one in [report.total, ...report.rows]" :key="one.group" :class="{ total: one === report.total }"><th scope="row"><a v-if="one !== report.total && link(one)" :href="link(one)">{{ one.group }}</a><template v-else>{{ one.group }}</template></th><td>{{ count(one.tickets) }}</td><td>{{ count(one.answered) }}</td><td>{{ duration(one.first_answer_median) }}</td><td>{{ duration(one.first_answer_p90) }}</td><td>{{ count(one.resolved) }}</td><td>{{ duration(one.resolution_median) }}</td><td>{{ count(one.reopened) }}</td><td>{{ one.promised ? percent(one.in_time / one.promised) + " of " + count(one.promised) : "–" }}</td><td :title="reason(one)">{{ rating(one) }}<span v-if="reason(one)" class="hidden-words">{{ reason(one) }}</span></td></tr></tbody></table></div>
     <p class="faint">First answers go by the messages' own time; resolving and re-opening by this system's clock. A dash among the ratings says why when it is pointed at.</p></section>
 </div>`,
 };

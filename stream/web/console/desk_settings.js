@@ -97,7 +97,7 @@ export default {
       const draft = this.draft(one), limits = {};
       for (const pair of list(draft.limits)) { const [, name, most] = /^(.+?)[\s:=]+(\d+)$/.exec(pair) ?? []; if (!name) { this.wrong = `${pair}: write a name and a number, such as ada 10`; return; } limits[name] = Number(most); }
       const rules = draft.rules.map((rule) => Object.fromEntries(["agents", "brands", "languages", "topics", "levels"].map((name) => [name, list(rule[name])])));
-      this.put(one, { on: draft.on, limit: Number(draft.limit), limits, rules, others: draft.others });
+      this.put(one, { on: draft.on, limit: Number(draft.limit), limits, rules, unmatched: draft.unmatched });
     },
     addOne(name) {
       const subject = this.fresh[name].trim(); if (!subject) return;
@@ -172,7 +172,7 @@ export default {
     <p class="faint">New tickets that nobody has go round among who has the console open and is not away. The first rule that fits says who of them; what people give or take by hand stays theirs.</p>
     <form v-for="one in of('assignment')" :key="key(one)" class="panel setting" aria-label="Assignment" @submit.prevent="saveAssignment(one)">
       <div class="setting-head"><h2>Rules</h2><span class="chip">{{ source(one) }}</span></div>
-      <fieldset class="checks"><legend class="hidden-words">How</legend><label><input type="checkbox" v-model="draft(one).on">give new tickets to people</label><label><input type="checkbox" v-model="draft(one).others">those that no rule fits, to whoever is present</label></fieldset>
+      <fieldset class="checks"><legend class="hidden-words">How</legend><label><input type="checkbox" v-model="draft(one).on">give new tickets to people</label><label><input type="checkbox" v-model="draft(one).unmatched">those that no rule fits, to whoever is present</label></fieldset>
       <div class="setting-fields"><label>Open tickets of one person, at most<input class="field" type="number" min="1" v-model="draft(one).limit"></label><label>Other limits, such as ada 10, ben 0<input class="field" v-model="draft(one).limits" autocomplete="off"></label></div>
       <div v-for="(rule, place) in draft(one).rules" :key="place" class="rule" role="group" :aria-label="'Rule ' + (place + 1)"><b class="num">{{ place + 1 }}</b>
         <label>Brands<input class="field" v-model="rule.brands" placeholder="any" list="known-brands"></label><label>Languages<input class="field" v-model="rule.languages" placeholder="any"></label><label>Topics<input class="field" v-model="rule.topics" placeholder="any" list="known-topics"></label><label>Levels<input class="field" v-model="rule.levels" placeholder="any"></label><label>go to<input class="field" v-model="rule.agents" placeholder="who is present" list="known-people"></label>
@@ -188,7 +188,7 @@ export default {
 
   <template v-if="changes && shown === 'history'">
     <p v-if="!changes.length" class="empty panel">Nothing was changed here so far.</p>
-    <ol v-else class="changes"><li v-for="one in changes" :key="one.id" class="panel"><div class="setting-head"><h2>{{ named(one) }}</h2><span class="faint"><time>{{ when(one.at) }}</time> by {{ one.who }}<template v-if="one.goes_back_to"> · back before change {{ one.goes_back_to }}</template></span></div>
+    <ol v-else class="changes"><li v-for="one in changes" :key="one.id" class="panel"><div class="setting-head"><h2>{{ named(one) }}</h2><span class="faint"><time>{{ when(one.at) }}</time> by {{ one.actor }}<template v-if="one.goes_back_to"> · back before change {{ one.goes_back_to }}</template></span></div>
       <div class="before-after"><div><small class="faint">before</small><pre>{{ lines(one.before) }}</pre></div><div><small class="faint">after</small><pre>{{ lines(one.after) }}</pre></div></div>
       <p v-if="one.secrets.length" class="faint">typed anew: {{ one.secrets.join(", ") }}, not shown</p>
       <div class="alert-acts"><button class="button" type="button" :aria-label="'Go back to before this change of ' + named(one)" @click="$emit('back', one.id)"><span class="sym" aria-hidden="true">undo</span>Go back to before it</button></div></li></ol>

@@ -12,9 +12,9 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from stream.monitor.records import MonitorQuery
+from stream.reports.csv_file import csv_of
 from stream.reports.ratings import OTHERWISE, REASONS
 from stream.reports.reports import BYS, LONGEST, By, Report
-from stream.web.api.reports import csv_of
 from stream.web.console.acts import fields, text_of
 from stream.web.console.shell import Visit, add_page
 from stream.web.console.updates import View, keep_telling
@@ -36,7 +36,7 @@ class ReportsPage:
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
         self._choice = choice_of(dict(visit.request.query_params))
-        self._made: Report | None = None
+        self._report: Report | None = None
         self._again = asyncio.Event()
         self.view = ReportsView(
             asked=self._choice, brands=[], reasons=REASONS, otherwise=OTHERWISE, refused=""
@@ -53,13 +53,13 @@ class ReportsPage:
         brand = choice["brand"] or None
         reports = self._visit.services.reports
         step: By = "week" if until - since > _WEEKS_FROM else "day"
-        made = await reports.report(_by(choice), since, until, brand=brand, brands=brands)
+        result = await reports.report(_by(choice), since, until, brand=brand, brands=brands)
         course = await reports.report(step, since, until, brand=brand, brands=brands)
         if choice != self._choice:
             return  # somebody has chosen something else meanwhile
-        self._made = made
+        self._report = result
         self.view.tell(
-            report=_for_browser(made),
+            report=_for_browser(result),
             course={"step": step, "rows": [asdict(row) for row in course.rows]},
             brands=await self._visit.services.monitor.brands(MonitorQuery(brands=brands)),
         )
@@ -70,10 +70,10 @@ class ReportsPage:
         self._again.set()
 
     async def _csv(self, _: GenericEventArguments) -> None:
-        if await self._visit.still() is None or self._made is None:
+        if await self._visit.still() is None or self._report is None:
             return
-        name = f"earshot-report-{self._made.by}-{self._made.until:%Y%m%d}.csv"
-        ui.download.content(csv_of(self._made), name, "text/csv; charset=utf-8")
+        name = f"earshot-report-{self._report.by}-{self._report.until:%Y%m%d}.csv"
+        ui.download.content(csv_of(self._report), name, "text/csv; charset=utf-8")
 
 
 def choice_of(payload: dict[str, Any]) -> dict[str, str]:
@@ -111,12 +111,12 @@ def _day(words: str) -> datetime | None:
     return day if 1970 <= day.year <= 9000 else None
 
 
-def _for_browser(made: Report) -> dict[str, Any]:
+def _for_browser(result: Report) -> dict[str, Any]:
     return {
-        "by": made.by,
-        "total": asdict(made.total),
-        "rows": [asdict(row) for row in made.rows],
-        "latest": made.latest and made.latest.timestamp(),
+        "by": result.by,
+        "total": asdict(result.total),
+        "rows": [asdict(row) for row in result.rows],
+        "latest": result.latest and result.latest.timestamp(),
     }
 
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from connectors.catalog import SINKS
-from stream.controls.records import CONTROLS, ControlChange, ControlName, Standing
+from stream.controls.records import CONTROLS, ControlChange, ControlName, Setting
 from stream.controls.sinks import SECRETS
 from stream.errors import UserError
 from stream.monitor.records import MonitorQuery
@@ -58,7 +58,7 @@ class SettingsPage:
             return
         services = self._services
         self.view.tell(
-            settings=[_setting(standing) for standing in await services.controls.standing()],
+            settings=[_setting(setting) for setting in await services.controls.settings()],
             changes=[_change(change) for change in await services.controls.history()],
             people=[
                 {"name": user.name, **_attendance(user.name, attending)}
@@ -132,9 +132,9 @@ def _version(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _setting(standing: Standing) -> dict[str, Any]:
-    return standing.model_dump(mode="json") | {
-        "changed_at": standing.changed_at and standing.changed_at.timestamp()
+def _setting(setting: Setting) -> dict[str, Any]:
+    return setting.model_dump(mode="json") | {
+        "changed_at": setting.changed_at and setting.changed_at.timestamp()
     }
 
 

@@ -161,7 +161,9 @@ def say(words: str, *, bad: bool = False) -> None:
 
 def head() -> str:
     """Head of every page: the colours before anything is painted, and the style."""
-    script = (ASSETS / "theme.js").read_text(encoding="utf-8")
+    script = "\n".join(
+        (ASSETS / name).read_text(encoding="utf-8") for name in ("theme.js", "keys.js")
+    )
     style = "\n".join(path.read_text(encoding="utf-8") for path in sorted(ASSETS.glob("*.css")))
     return f"<script>{script}</script>\n<style>{style}</style>"
 
@@ -175,6 +177,7 @@ def _header(services: DeskServices, caller: Caller, path: str) -> AwaySwitch | N
         _navigation(caller, path)
         with tag("div", classes="self"):
             switch = away_switch(services, caller)
+            _keys_switch()
             _theme_switch()
             _visitor(caller)
             if caller.csrf:
@@ -203,6 +206,21 @@ def _navigation(caller: Caller, path: str) -> None:
             with tag("a", href=way.path, aria_current="page" if way.path == current else None):
                 icon(way.icon)
                 tag("span", way.title)
+
+
+def _keys_switch() -> None:
+    label = "Shortcuts of single keys"
+    button = tag(
+        "button",
+        classes="quiet keys",
+        type="button",
+        aria_label=label,
+        title=f"{label}, on or off",
+        aria_pressed="true",
+    )
+    button.props["data-keys-switch"] = ""
+    with button:
+        icon("keyboard")
 
 
 def _theme_switch() -> None:

@@ -72,7 +72,7 @@ export function mood(told, paint, { width }) {
       series: [
         { type: "bar", name: "messages", yAxisIndex: 1, data: all, barCategoryGap: "18%", itemStyle: { color: paint.bars, borderRadius: [2, 2, 0, 0] }, silent: true, z: 1 },
         ...brands.map(([name, one], at) => ({
-          type: "line", name, z: 3, showSymbol: false, symbolSize: 6, connectNulls: false, smooth: 0.25, smoothMonotone: "x", lineStyle: { width: 2.5, type: TYPES[Math.floor(at / 3) % 3] },
+          type: "line", name, z: 3, showSymbol: false, triggerLineEvent: true, symbolSize: 6, connectNulls: false, smooth: 0.25, smoothMonotone: "x", lineStyle: { width: 2.5, type: TYPES[Math.floor(at / 3) % 3] },
           data: share(one),
         })),
       ],
@@ -117,6 +117,7 @@ export function heat(given, paint, { width, rows }) {
   }] : [])));
   const worst = cells.reduce((a, b) => (!a || b.value[2] * Math.log1p(b.value[3]) > a.value[2] * Math.log1p(a.value[3]) ? b : a), null);
   return {
+    names: names.map(([name]) => name),
     words: worst ? `Dissatisfaction by ${rows.slice(0, -1)} and time; worst: ${names[worst.value[1]][0]}, ${whole(steps[worst.value[0]])}, ${Math.round(worst.value[2])} of 100 in ${worst.value[3]} messages.` : "No messages.",
     option: {
       ...base(paint),

@@ -44,16 +44,16 @@ export function answers(rows, paint, { width, step }) {
 export function promises(rows, paint, { width, by }) {
   const shown = rows.filter((one) => one.promised).slice(0, 12).reverse();
   const left = Math.min(170, Math.round(width * 0.38));
-  const worst = shown.reduce((a, b) => (!a || b.kept / b.promised < a.kept / a.promised ? b : a), null);
+  const worst = shown.reduce((a, b) => (!a || b.in_time / b.promised < a.in_time / a.promised ? b : a), null);
   return {
-    words: worst ? `Promises kept by ${by}; least by ${worst.group}: ${percent(worst.kept / worst.promised)} of ${worst.promised}.` : "No promise is decided in this time.",
+    words: worst ? `Promises kept by ${by}; least by ${worst.group}: ${percent(worst.in_time / worst.promised)} of ${worst.promised}.` : "No promise is decided in this time.",
     option: {
       ...base(paint),
       grid: { left, right: 74, top: 6, bottom: 26 },
-      tooltip: { ...base(paint).tooltip, trigger: "axis", axisPointer: { type: "shadow", shadowStyle: { color: paint.raised } }, formatter: ([point]) => { const one = shown[point.dataIndex]; return `${escaped(one.group)}<br><b>${percent(one.kept / one.promised)}</b> of ${one.promised} promises kept`; } },
+      tooltip: { ...base(paint).tooltip, trigger: "axis", axisPointer: { type: "shadow", shadowStyle: { color: paint.raised } }, formatter: ([point]) => { const one = shown[point.dataIndex]; return `${escaped(one.group)}<br><b>${percent(one.in_time / one.promised)}</b> of ${one.promised} promises kept`; } },
       xAxis: { type: "value", min: 0, max: 1, interval: 0.25, splitLine: { lineStyle: { color: paint.line } }, axisLabel: { color: paint.faint, fontSize: 11, formatter: percent } },
       yAxis: { type: "category", data: shown.map((one) => one.group), axisLine: { show: false }, axisTick: { show: false }, axisLabel: { color: paint.soft, fontSize: 12, width: left - 12, overflow: "truncate" } },
-      series: [{ type: "bar", barMaxWidth: 18, data: shown.map((one) => ({ value: one.kept / one.promised, itemStyle: { color: one.kept / one.promised < 0.8 ? paint.series[1] : paint.series[2], borderRadius: [0, 3, 3, 0] } })), label: { show: true, position: "right", color: paint.soft, fontSize: 11, formatter: ({ dataIndex }) => `${percent(shown[dataIndex].kept / shown[dataIndex].promised)} of ${shown[dataIndex].promised}` } }],
+      series: [{ type: "bar", barMaxWidth: 18, data: shown.map((one) => ({ value: one.in_time / one.promised, itemStyle: { color: one.in_time / one.promised < 0.8 ? paint.series[1] : paint.series[2], borderRadius: [0, 3, 3, 0] } })), label: { show: true, position: "right", color: paint.soft, fontSize: 11, formatter: ({ dataIndex }) => `${percent(shown[dataIndex].in_time / shown[dataIndex].promised)} of ${shown[dataIndex].promised}` } }],
     },
   };
 }
