@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from desk_client import Office
 from history import ANY_AGE, tweet, worst
-from rows import ask
+from rows import ask, do
 from serving import web
 from stores import Stores
 
@@ -65,6 +65,21 @@ async def test_a_promise_of_the_console_moves_the_clocks_of_open_tickets(
     await controls.reset("promises", "Other", "ada")
     await controls.reset("promises", "", "ada")
     assert await promised(postgres_url) == {"x:1": 15, "x:2": 15, "x:3": 15}
+
+
+async def test_the_queue_grows_urgent_by_the_promise_of_the_brand(controls, simple, postgres_url):
+    await simple.save([tweet(1, 95), tweet(2, 95, brand="Other"), tweet(3, 95, brand=None)])
+    await controls.put("promises", "", {"P1": 60, "P2": 60, "P3": 60, "P4": 60}, "ada")
+    await controls.put("promises", "Other", {"P1": 240, "P2": 240, "P3": 240, "P4": 240}, "ada")
+    await do(
+        postgres_url,
+        "update tickets set received_at = now() - interval '30 minutes',"
+        " waiting_since = now() - interval '30 minutes', priority = 50",
+    )
+
+    rows = await ask(postgres_url, "select id, queue_priority from open_tickets order by id")
+
+    assert [tuple(row) for row in rows] == [("x:1", 60), ("x:2", 52), ("x:3", 60)]
 
 
 async def promised(url):
