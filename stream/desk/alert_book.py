@@ -118,18 +118,6 @@ class AlertBook:
         self._engine = engine
         self._alerts = Alerts(engine)
 
-    async def list(
-        self,
-        brands: frozenset[str] | None = None,
-        *,
-        brand: str | None = None,
-        statuses: Sequence[AlertStatus] | None = None,
-        limit: int = 50,
-    ) -> list[Listed]:
-        """Open alerts first, of them bursts before single tickets; then the newest."""
-        criteria = AlertFilter(brand=brand, statuses=None if statuses is None else tuple(statuses))
-        return await self.find(criteria, brands, limit=limit)
-
     async def find(
         self,
         criteria: AlertFilter,
@@ -149,6 +137,18 @@ class AlertBook:
                 row.id: Example(row.id, row.ticket_id, row.author, row.text) for row in messages
             }
         return [_listed(row, examples) for row in rows]
+
+    async def list(
+        self,
+        brands: frozenset[str] | None = None,
+        *,
+        brand: str | None = None,
+        statuses: Sequence[AlertStatus] | None = None,
+        limit: int = 50,
+    ) -> list[Listed]:
+        """Open alerts first, of them bursts before single tickets; then the newest."""
+        criteria = AlertFilter(brand=brand, statuses=None if statuses is None else tuple(statuses))
+        return await self.find(criteria, brands, limit=limit)
 
     async def counts(
         self,
