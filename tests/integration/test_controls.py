@@ -68,7 +68,8 @@ async def test_a_promise_of_the_console_moves_the_clocks_of_open_tickets(
 
 
 async def test_the_queue_grows_urgent_by_the_promise_of_the_brand(controls, simple, postgres_url):
-    await simple.save([tweet(1, 95), tweet(2, 95, brand="Other"), tweet(3, 95, brand=None)])
+    brands = {1: "Northwind Air", 2: "Other", 3: None}
+    await simple.save([tweet(n, 95, brand=brand, author=f"a{n}") for n, brand in brands.items()])
     await controls.put("promises", "", {"P1": 60, "P2": 60, "P3": 60, "P4": 60}, "ada")
     await controls.put("promises", "Other", {"P1": 240, "P2": 240, "P3": 240, "P4": 240}, "ada")
     await do(
