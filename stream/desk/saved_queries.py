@@ -41,16 +41,22 @@ class SavedQuery:
 
 
 class SavedQueries:
-    """The table `saved_queries`. leads: whether the person may change what others saved."""
+    """The table `saved_queries`. leads: whether the person may change what others saved.
+
+    A statement may name any brand, so who is bound to some sees and leads their own alone.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def list(self) -> list[SavedQuery]:
+    async def list(self, *, only_of: str | None = None) -> list[SavedQuery]:
+        """By name. only_of: those that this person saved; None: all."""
         names = SavedQuery.__slots__
         query = select(*(saved_queries.c[name] for name in names)).order_by(
             func.lower(saved_queries.c.name)
         )
+        if only_of is not None:
+            query = query.where(saved_queries.c.created_by == only_of)
         async with reachable(), self._engine.connect() as connection:
             return [SavedQuery(**row) for row in (await connection.execute(query)).mappings()]
 

@@ -49,7 +49,7 @@ router = APIRouter(prefix="/v1/queries", tags=["desk"])
 
 @router.get("", summary="Saved questions", responses=documented(401, 403, 429, 503))
 async def list_queries(desk: Services, caller: Viewer) -> QueriesOut:
-    queries = await SavedQueries(desk.engine).list()
+    queries = await SavedQueries(desk.engine).list(only_of=caller.only_own)
     return QueriesOut(queries=[QueryOut.model_validate(q, from_attributes=True) for q in queries])
 
 
@@ -63,7 +63,11 @@ async def put(name: Name, payload: QueryIn, desk: Services, caller: Agent) -> No
     """What somebody else saved takes a lead."""
     try:
         await SavedQueries(desk.engine).put(
-            name, payload.statement, payload.chart, caller.name, leads=caller.may("lead")
+            name,
+            payload.statement,
+            payload.chart,
+            caller.name,
+            leads=caller.may("lead") and caller.brands is None,
         )
     except UserError as error:
         raise refusal(409, str(error)) from None
@@ -77,6 +81,8 @@ async def put(name: Name, payload: QueryIn, desk: Services, caller: Agent) -> No
 )
 async def remove(name: Name, desk: Services, caller: Agent) -> None:
     try:
-        await SavedQueries(desk.engine).remove(name, caller.name, leads=caller.may("lead"))
+        await SavedQueries(desk.engine).remove(
+            name, caller.name, leads=caller.may("lead") and caller.brands is None
+        )
     except UserError as error:
         raise refusal(404, str(error)) from None

@@ -75,6 +75,11 @@ class Caller:
     def must_change_password(self) -> bool:
         return self.by_session and self.user is not None and self.user.must_change_password
 
+    @property
+    def only_own(self) -> str | None:
+        """Whose saved queries they see: their own, who is bound to brands; None: everybody's."""
+        return None if self.brands is None else self.name
+
     def may(self, role: Role) -> bool:
         """Whether they may do what takes this role."""
         return ROLES.index(self.role) >= ROLES.index(role)

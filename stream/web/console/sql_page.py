@@ -58,7 +58,7 @@ class SqlPage:
             running=False,
             saved=[],
             keeps=visit.caller.may("agent"),
-            leads=visit.caller.may("lead"),
+            leads=visit.caller.may("lead") and visit.caller.brands is None,
             chosen=visit.request.query_params.get("saved", "")[:200],
         )
         self.view.on("ask", self._ask)
@@ -74,7 +74,9 @@ class SqlPage:
             self.view.tell(views=[{"name": row.view, "columns": list(row.columns)} for row in rows])
 
     async def _tell_saved(self) -> None:
-        saved = await SavedQueries(self._visit.services.engine).list()
+        saved = await SavedQueries(self._visit.services.engine).list(
+            only_of=self._visit.caller.only_own
+        )
         self.view.tell(
             saved=[
                 {"name": q.name, "statement": q.statement, "chart": q.chart, "by": q.created_by}
@@ -89,14 +91,14 @@ class SqlPage:
             text_of(payload, "statement"),
             chart,
             caller.name,
-            leads=caller.may("lead"),
+            leads=caller.may("lead") and caller.brands is None,
         )
         await self._tell_saved()
-        say("Saved for everybody.")
+        say("Saved." if caller.brands is not None else "Saved for everybody.")
 
     async def _remove(self, caller: Caller, name: Any) -> None:
         await SavedQueries(self._visit.services.engine).remove(
-            str(name), caller.name, leads=caller.may("lead")
+            str(name), caller.name, leads=caller.may("lead") and caller.brands is None
         )
         await self._tell_saved()
 
