@@ -176,7 +176,7 @@ async def test_an_alert_is_acknowledged_and_snoozed_with_who_and_seen_by_others_
         await each.sees("60 negative messages where 4.2 were usual")
         await each.sees("mast")
         await each.sees("no signal at all")
-    assert await vic.page.get_by_role("button", name="Acknowledge", exact=True).count() == 0
+    assert await vic.page.get_by_role("button", name="Acknowledge").count() == 0
     await ben.shoot("alerts")
     await ben.page.get_by_role("button", name="Acknowledge", exact=True).click()
     await vic.sees("Nothing waits for anybody")
