@@ -47,6 +47,20 @@ class Notice:
         return f"{state}: {self.title}"
 
 
+def trial(sink: str, at: datetime, link: str | None) -> Notice:
+    """A message by which people see whether a sink works."""
+    return Notice(
+        id=f"test/{at.isoformat()}",
+        alert="test",
+        kind="test",
+        severity=1,
+        title="A test message from earshot: alerts will come here",
+        at=at,
+        facts=(("Sink", sink),),
+        link=link,
+    )
+
+
 class Sink(Protocol):
     """One way out. `send` returns the receiver's answer.
 

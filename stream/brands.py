@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -84,6 +84,12 @@ class Brands:
         self._by_handle = {handle.casefold(): brand for brand in self for handle in brand.handles}
         self._by_first_word = _by_first_word(self)
 
+    def become(self, other: Brands) -> None:
+        """Find the other's brands from now on, in whatever was handed these."""
+        self._by_name = other._by_name
+        self._by_handle = other._by_handle
+        self._by_first_word = other._by_first_word
+
     def __iter__(self) -> Iterator[Brand]:
         return iter(self._by_name.values())
 
@@ -131,9 +137,21 @@ class Brands:
 def load(path: Path | None = None) -> Brands:
     """The brands in `path`, or those that come with earshot. Raises BrandsError."""
     path = path or SHIPPED
+    return _brands_of(read_file(path), str(path))
+
+
+def brands_of(entries: Iterable[Mapping[str, Any]], place: str) -> Brands:
+    """The brands of these entries, each as a table `[[brand]]` has it. place: what an error names.
+
+    Raises BrandsError.
+    """
+    return _brands_of({"brand": list(entries)}, place)
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The file's content, not yet checked. Raises BrandsError."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        entries = _File.model_validate(content).brand
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BrandsError(
             f"{path}: cannot read the brands ({error.strerror}); check EARSHOT_BRANDS"
@@ -144,14 +162,19 @@ def load(path: Path | None = None) -> Brands:
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise BrandsError(f"{path}: not TOML: {error}; correct it there") from None
+
+
+def _brands_of(content: dict[str, Any], place: str) -> Brands:
+    try:
+        entries = _File.model_validate(content).brand
     except ValidationError as error:
-        raise BrandsError(f"{path}: {_first_problem(error, content)}") from None
+        raise BrandsError(f"{place}: {_first_problem(error, content)}") from None
     brands = [entry.brand() for entry in entries]
-    _refuse_shared(path, "name", ((brand.name, brand.name) for brand in brands))
+    _refuse_shared(place, "name", ((brand.name, brand.name) for brand in brands))
     _refuse_shared(
-        path, "handle", ((handle, brand.name) for brand in brands for handle in brand.handles)
+        place, "handle", ((handle, brand.name) for brand in brands for handle in brand.handles)
     )
-    _refuse_shared(path, "word", ((word, brand.name) for brand in brands for word in brand.words))
+    _refuse_shared(place, "word", ((word, brand.name) for brand in brands for word in brand.words))
     return Brands(brands)
 
 
@@ -261,19 +284,19 @@ def _readings(mention: str) -> list[str]:
     return [whole] if "@" in whole else [whole, re.split(r"[.-]", whole, maxsplit=1)[0]]
 
 
-def _refuse_shared(path: Path, kind: str, uses: Iterable[tuple[str, str]]) -> None:
+def _refuse_shared(place: str, kind: str, uses: Iterable[tuple[str, str]]) -> None:
     seen: dict[str, str] = {}
     for value, brand in uses:
         other = seen.get(value.casefold())
         if other:
             raise BrandsError(
-                f"{path}: the {kind} {value!r} of {brand} is already there for {other}; "
+                f"{place}: the {kind} {value!r} of {brand} is already there for {other}; "
                 "keep one of them"
             )
         seen[value.casefold()] = brand
 
 
-def _first_problem(error: ValidationError, content: dict[str, object]) -> str:
+def _first_problem(error: ValidationError, content: dict[str, Any]) -> str:
     """Of everything that is wrong, the first, in the words of the file: "brand SkyNorth: hours:
     ...".
     """

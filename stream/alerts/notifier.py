@@ -60,12 +60,14 @@ class Notifier:
         self._deliveries = deliveries
         self._alerts = alerts
         self._sinks = sinks
+        self._next: Sequence[tuple[Route, Sink]] | None = None
         self._base_url = base_url
         self._clock = clock
         self._rests: dict[str, float] = {}  # sinks that asked for a pause, until when
 
     async def round(self) -> int:
         """Send what is due; returns how many messages went out."""
+        await self._take_next()
         if not self._sinks:
             return 0
         sent = 0
@@ -78,8 +80,21 @@ class Notifier:
                     sent += await self._serve(route, sink)
         return sent
 
+    def become(self, sinks: Sequence[tuple[Route, Sink]]) -> None:
+        """Send to these from the next round on; those of now are closed then."""
+        self._next = sinks
+
     async def close(self) -> None:
+        await self._take_next()
         for _, sink in self._sinks:
+            await sink.close()
+
+    async def _take_next(self) -> None:
+        if self._next is None:
+            return
+        left, self._sinks, self._next = self._sinks, self._next, None
+        self._rests.clear()
+        for _, sink in left:
             await sink.close()
 
     async def _serve(self, route: Route, sink: Sink) -> int:

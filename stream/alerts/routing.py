@@ -1,4 +1,4 @@
-"""Routes of alerts: the file of the sinks (EARSHOT_ALERTS), read and checked."""
+"""Routes of alerts: tables of sinks, from the file (EARSHOT_ALERTS) or the console, checked."""
 
 from __future__ import annotations
 
@@ -71,32 +71,56 @@ class Route:
         return opened
 
 
-def read_routes(path: Path, environment: Mapping[str, str]) -> list[Route]:
-    """The sinks of the file. Raises UserError.
-
-    A text `env:NAME` is taken from the environment and `file:PATH` from a file, so that secrets
-    need not stand here.
-    """
+def read_tables(path: Path) -> dict[str, dict[str, Any]]:
+    """The tables `[sinks.NAME]` of the file as they stand there, checked. Raises UserError."""
     try:
         table = tomllib.loads(path.read_text())
     except OSError as error:
         raise UserError(f"EARSHOT_ALERTS: {path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: is no TOML: {error}") from None
+    _checked(table, str(path))
+    return dict(table["sinks"])
+
+
+def read_routes(path: Path, environment: Mapping[str, str]) -> list[Route]:
+    """The sinks of the file. Raises UserError.
+
+    A text `env:NAME` is taken from the environment and `file:PATH` from a file, so that secrets
+    need not stand here.
+    """
+    return routes_of(read_tables(path), str(path), environment)
+
+
+def routes_of(
+    tables: Mapping[str, Mapping[str, Any]], place: str, environment: Mapping[str, str] | None
+) -> list[Route]:
+    """The sinks of these tables. place: what an error names. environment: of `env:NAME`; None
+    where a text is never more than itself. Raises UserError.
+    """
+    return [
+        _route(name, row, place, environment)
+        for name, row in _checked({"sinks": tables}, place).items()
+    ]
+
+
+def _checked(file: Mapping[str, Any], place: str) -> dict[str, _Sink]:
     try:
-        file = _File.model_validate(table)
+        return _File.model_validate(file).sinks
     except ValidationError as error:
-        raise UserError(f"{path}: {wrong_field(error)}") from None
-    return [_route(name, row, path, environment) for name, row in file.sinks.items()]
+        raise UserError(f"{place}: {wrong_field(error)}") from None
 
 
-def _route(name: str, row: _Sink, path: Path, environment: Mapping[str, str]) -> Route:
+def _route(name: str, row: _Sink, place: str, environment: Mapping[str, str] | None) -> Route:
     if row.type not in SINKS:
         raise UserError(
-            f"{path}: sinks.{name}: there is no type {row.type!r}; the types are {', '.join(SINKS)}"
+            f"{place}: sinks.{name}: there is no type {row.type!r};"
+            f" the types are {', '.join(SINKS)}"
         )
     options = {
-        key: _secret(value, f"{path}: sinks.{name}.{key}", environment)
+        key: value
+        if environment is None
+        else resolved(value, f"{place}: sinks.{name}.{key}", environment)
         for key, value in (row.model_extra or {}).items()
     }
     return Route(
@@ -109,26 +133,26 @@ def _route(name: str, row: _Sink, path: Path, environment: Mapping[str, str]) ->
         per_minute=row.per_minute,
         max_age=timedelta(hours=row.max_age_hours),
         options=options,
-        daily=_daily(name, row, path),
-        zone=_zone(name, row, path),
+        daily=_daily(name, row, place),
+        zone=_zone(name, row, place),
     )
 
 
-def _daily(name: str, row: _Sink, path: Path) -> time | None:
+def _daily(name: str, row: _Sink, place: str) -> time | None:
     if row.daily is not None and row.type in _WAKES_SOMEBODY:
         raise UserError(
-            f"{path}: sinks.{name}: {row.type} wakes somebody, which no summary should; send"
+            f"{place}: sinks.{name}: {row.type} wakes somebody, which no summary should; send"
             " `daily` by mail or to a chat"
         )
     return None if row.daily is None else time.fromisoformat(row.daily)
 
 
-def _zone(name: str, row: _Sink, path: Path) -> ZoneInfo:
+def _zone(name: str, row: _Sink, place: str) -> ZoneInfo:
     try:
         return ZoneInfo(row.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise UserError(
-            f"{path}: sinks.{name}.time_zone: {row.time_zone!r} is no time zone; write it as"
+            f"{place}: sinks.{name}.time_zone: {row.time_zone!r} is no time zone; write it as"
             " Europe/Berlin"
         ) from None
 
@@ -140,7 +164,8 @@ def _with_summaries(kinds: tuple[AlertKind, ...]) -> tuple[AlertKind, ...]:
     return (*kinds, *(kind for kind in OF_P1 if kind not in kinds))
 
 
-def _secret(value: Any, place: str, environment: Mapping[str, str]) -> Any:
+def resolved(value: Any, place: str, environment: Mapping[str, str]) -> Any:
+    """The value that `env:NAME` or `file:PATH` stands for. Raises UserError."""
     if not isinstance(value, str):
         return value
     if value.startswith("env:"):

@@ -14,6 +14,7 @@ from stream.accounts.users import SETUP_MINUTES
 from stream.bootstrap.loading import artifact_in_use, judge_with, load_backend, load_replier
 from stream.bootstrap.parts import Parts
 from stream.brands import Brands
+from stream.controls.defaults import read_defaults
 from stream.errors import UserError
 from stream.incidents.answers import Write
 from stream.monitor.records import TrainingMix
@@ -65,6 +66,7 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
             training_mix=model.training_mix,
             write=_writer(settings),
             provider=_provider(settings),
+            defaults=await asyncio.to_thread(read_defaults, settings),
         )
         await stack.enter_async_context(desk.hub.running())
         api = Api(

@@ -29,11 +29,15 @@ from stream.bootstrap.alerts import (
     judge_bursts,
     notifier,
 )
+from stream.bootstrap.controls import CONTROLS_EVERY, DEAL_EVERY, Following
 from stream.bootstrap.duties import answering, eventually, every, running_app, until_one_ends
 from stream.bootstrap.llm import watch_llm
 from stream.bootstrap.loading import judge_with, load_backend, load_brands, replier_folder
 from stream.bootstrap.parts import Parts, Stores, ensure_migrated, parts
 from stream.bursts.evaluator import BurstJudge
+from stream.controls.defaults import read_defaults
+from stream.controls.store import ControlStore
+from stream.desk.dealer import Dealer
 from stream.desk.working_hours import set_clocks
 from stream.errors import BrokerAway, UserError
 from stream.incidents.clustering import IncidentClusterer
@@ -46,10 +50,12 @@ from stream.observe.health import Health
 from stream.observe.metrics import Metrics
 from stream.pipeline import Pipeline
 from stream.postgres.retention import drop_old
+from stream.postgres.tables import Row
 from stream.replies.drafting import Drafter
 from stream.replies.outbox import Outbox
 from stream.replies.replier_process import ReplierProcess
 from stream.replies.store import Replies
+from stream.reports.ratings import ALLOWED, Ratings
 from stream.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -94,24 +100,37 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             traces=running.traces,
         )
         engine = await stack.enter_async_context(running.engine())
-        await eventually("Postgres", lambda: set_clocks(engine, brands), health)
         drafter = await stack.enter_async_context(
             _drafter(settings, engine, brands, metrics, busy=lambda: health.lag > BUSY)
         )
         sinks = await stack.enter_async_context(notifier(running))
         summaries = await stack.enter_async_context(daily_summaries(running))
+        judge, dealer = BurstJudge(stores.counts, stores.alerts), Dealer(engine)
+        following = Following(
+            store=ControlStore(engine),
+            defaults=await asyncio.to_thread(read_defaults, settings),
+            engine=engine,
+            brands=brands,
+            judge=judge,
+            notifier=sinks,
+            dealer=dealer,
+        )
+        await eventually("Postgres", following.look, health)
+        await eventually("Postgres", lambda: set_clocks(engine, brands), health)
         duties = Duties(
             kafka=running.kafka,
             health=health,
             metrics=metrics,
             publisher=publisher,
             stores=stores,
-            judge=BurstJudge(stores.counts, stores.alerts),
+            judge=judge,
             sinks=sinks,
             summaries=summaries,
             clusterer=IncidentClusterer(Incidents(engine)),
             outbox=_outbox(settings, engine, publisher, metrics),
             drafter=drafter,
+            dealer=dealer,
+            following=following,
             engine=engine,
             keep_events=settings.keep_events,
         )
@@ -156,6 +175,8 @@ class Duties:
     clusterer: IncidentClusterer
     outbox: Outbox
     drafter: Drafter | None
+    dealer: Dealer
+    following: Following
     engine: AsyncEngine
     keep_events: int | None  # months
 
@@ -168,6 +189,8 @@ class Duties:
         yield every(OUTBOX_EVERY, self.outbox.run)
         if self.drafter is not None:
             yield every(DRAFT_EVERY, self.drafter.round)
+        yield every(CONTROLS_EVERY, self.following.look)
+        yield every(DEAL_EVERY, self.dealer.round)
         yield every(UPKEEP_EVERY, self.stores.upkeep)
         yield every(UPKEEP_EVERY, self.drop_old)
 
@@ -236,7 +259,15 @@ def _outbox(
     async def publish(event: Event) -> None:
         await publisher.publish([Outgoing(topic_of(event), event.conversation, encode(event))])
 
-    return Outbox(engine, open_connector, publish, metrics)
+    ratings = Ratings(engine)
+
+    async def words(row: Row) -> str:
+        """With a link to rate the answer, where that stays between the two."""
+        if settings.base_url is None or row["network"] not in ALLOWED:
+            return str(row["text"])
+        return str(row["text"]) + await ratings.footer(row["id"], settings.base_url)
+
+    return Outbox(engine, open_connector, publish, metrics, words=words)
 
 
 async def _while_broker_lives(running: Parts) -> None:

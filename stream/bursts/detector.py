@@ -37,6 +37,20 @@ TOGETHER = 30  # topics that turn hot within so many minutes of each other have 
 _GUARD = max(WINDOWS)
 LEAD = LEVEL + _GUARD  # minutes before the first judged one that the judgement needs
 
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """What makes a minute hot. threshold: of the log likelihood ratio; fewest: negative messages in
+    a window; times: as many as usual.
+    """
+
+    threshold: float = THRESHOLD
+    fewest: int = FEWEST
+    times: float = TIMES
+
+
+USUAL = Sensitivity()
+
 Counts = NDArray[np.integer]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -81,10 +95,16 @@ class Burst:
 
     @property
     def severity(self) -> int:
-        """1-10: three times the usual with 16 more than that is 4; doubling either adds 1."""
+        """1-10: three times the usual with 16 more than that is 4.
+
+        Twice as many times the usual adds 0.7, twice as many more 0.5: a step for each doubling
+        put three of four bursts of a large brand on 10. `tests/unit/test_alert_severity.py` has
+        the histogram.
+        """
         expected = max(self.expected, 1.0)
         excess = max(self.negative - self.expected, 1.0)
-        return max(1, min(10, round(4 + log2(self.negative / expected / 3) + log2(excess / 16))))
+        times = log2(self.negative / expected / 3)
+        return max(1, min(10, round(4 + 0.7 * times + 0.5 * log2(excess / 16))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +119,7 @@ class _Stretch:
     usual: Floats  # expected of each minute from start to end
 
 
-def find_bursts(traffic: Traffic, *, threshold: float = THRESHOLD) -> list[Burst]:
+def find_bursts(traffic: Traffic, sensitivity: Sensitivity = USUAL) -> list[Burst]:
     """Every burst of one brand, by its start.
 
     The brand as a whole and each of its topics are judged against their own usual. Topics that turn
@@ -110,34 +130,36 @@ def find_bursts(traffic: Traffic, *, threshold: float = THRESHOLD) -> list[Burst
         return []
     whole = np.sum([traffic.minutes[topic] for topic in traffic.minutes], axis=0)
     past = np.sum([traffic.hours[topic] for topic in traffic.minutes], axis=0)
-    stretches = list(_hot_stretches("", whole, past, traffic, threshold))
+    stretches = list(_hot_stretches("", whole, past, traffic, sensitivity))
     for topic, minutes in traffic.minutes.items():
-        stretches += _hot_stretches(topic, minutes, traffic.hours[topic], traffic, threshold)
+        stretches += _hot_stretches(topic, minutes, traffic.hours[topic], traffic, sensitivity)
     return [_burst(group, traffic, whole) for group in _grouped(stretches)]
 
 
 def _hot_stretches(
-    topic: str, minutes: Counts, past: Counts, traffic: Traffic, threshold: float
+    topic: str, minutes: Counts, past: Counts, traffic: Traffic, sensitivity: Sensitivity
 ) -> Iterator[_Stretch]:
-    if not _can_be_hot(minutes):
+    if not _can_be_hot(minutes, sensitivity.fewest):
         return
-    series = _Series(minutes, past, traffic)
+    series = _Series(minutes, past, traffic, sensitivity)
     at = 0
-    while (detected := series.next_hot(at, threshold)) is not None:
-        stretch = series.follow(topic, detected, threshold)
+    while (detected := series.next_hot(at)) is not None:
+        stretch = series.follow(topic, detected)
         yield stretch
         at = stretch.end + REST
 
 
-def _can_be_hot(minutes: Counts) -> bool:
-    """Whether any window holds FEWEST: most topics of most brands have none."""
-    return bool(_ending(minutes.astype(np.float64), _GUARD).max() >= FEWEST)
+def _can_be_hot(minutes: Counts, fewest: int) -> bool:
+    """Whether any window holds so many: most topics of most brands have none."""
+    return bool(_ending(minutes.astype(np.float64), _GUARD).max() >= fewest)
 
 
 class _Series:
     """One series with its usual. Minutes that were part of a burst do not count for the level."""
 
-    def __init__(self, minutes: Counts, past: Counts, traffic: Traffic) -> None:
+    def __init__(
+        self, minutes: Counts, past: Counts, traffic: Traffic, sensitivity: Sensitivity
+    ) -> None:
         n, self._before = len(minutes), len(past)
         since = int((traffic.since - traffic.start) / timedelta(minutes=1))
         self._counts = minutes.astype(np.float64)
@@ -149,7 +171,7 @@ class _Series:
         self._level, self._size = np.empty(n), np.empty(n)
         self._score, self._width = np.empty(n), np.empty(n, np.intp)
         self._hot = np.zeros(n, np.bool_)
-        self._threshold = np.inf
+        self._sensitivity, self._is_judged = sensitivity, False
 
     def _expected(self, hold: int | None = None) -> tuple[Floats, Floats, Floats]:
         """Of every minute: the season, the strength of the prior, and the dispersion."""
@@ -161,15 +183,15 @@ class _Series:
         season = np.interp(minute + 0.5, middles * 60 + 30, rate) / 60
         return season, hourly.prior_strength[hour], hourly.dispersion[hour]
 
-    def next_hot(self, at: int, threshold: float) -> int | None:
+    def next_hot(self, at: int) -> int | None:
         """The first hot minute from `at` on, under the running level."""
-        if threshold != self._threshold:
-            self._threshold = threshold
+        if not self._is_judged:
+            self._is_judged = True
             self._judge(0, len(self._counts))
         hot = np.flatnonzero(self._hot[at:])
         return int(at + hot[0]) if len(hot) else None
 
-    def follow(self, topic: str, detected: int, threshold: float) -> _Stretch:
+    def follow(self, topic: str, detected: int) -> _Stretch:
         """The burst that begins there: as long as it is hot against the level of its beginning."""
         start = detected - int(self._width[detected]) + 1
         last = min(len(self._counts), detected + LONGEST)
@@ -180,7 +202,7 @@ class _Series:
         expected = season[start:last] * self._level[detected]
         size = np.full(last - start, self._size[detected])
         level = np.ones(last - start)
-        score, _, hot = _judge(self._counts[start:last], expected, level, size, threshold)
+        score, _, hot = _judge(self._counts[start:last], expected, level, size, self._sensitivity)
         end = start + _hot_until(hot, detected - start)
         if end < detected + LONGEST - 1:
             self._sets_level[start : end + 1] = False
@@ -207,7 +229,7 @@ class _Series:
         level = _extended(self._level[first:last], first - early)
         size = _extended(self._size[first:last], first - early)
         score, width, hot = _judge(
-            self._counts[early:last], self._season[early:last], level, size, self._threshold
+            self._counts[early:last], self._season[early:last], level, size, self._sensitivity
         )
         judged = slice(first - early, None)
         self._score[first:last] = score[judged]
@@ -235,7 +257,7 @@ def _extended(values: Floats, before: int) -> Floats:
 
 
 def _judge(
-    counts: Floats, season: Floats, level: Floats, size: Floats, threshold: float
+    counts: Floats, season: Floats, level: Floats, size: Floats, sensitivity: Sensitivity
 ) -> tuple[Floats, NDArray[np.intp], Bools]:
     """The largest log likelihood ratio of the windows that end with each minute.
 
@@ -250,10 +272,12 @@ def _judge(
         total = _ending(counts, window)
         mean = _ending(season, window) * level
         score = _ratio(total, mean, size)
-        enough = (total >= FEWEST) & (total >= TIMES * np.maximum(mean, 1.0))
+        enough = (total >= sensitivity.fewest) & (
+            total >= sensitivity.times * np.maximum(mean, 1.0)
+        )
         better = enough & (score > best)
         best, width = np.where(better, score, best), np.where(better, window, width)
-        hot |= enough & (score >= threshold)
+        hot |= enough & (score >= sensitivity.threshold)
     return best, width, hot
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -24,7 +24,9 @@ from stream.bursts.detector import (
     LONGEST,
     REST,
     TOGETHER,
+    USUAL,
     Burst,
+    Sensitivity,
     Traffic,
     find_bursts,
 )
@@ -66,8 +68,13 @@ class BurstJudge:
         self._alerts = alerts
         self._since = since or datetime.now(UTC) - timedelta(hours=1)
         self._exact = exact
+        self._sensitivity: Callable[[str], Sensitivity] = lambda brand: USUAL
         self._firsts: dict[str, tuple[float, datetime | None]] = {}
         self._hours: dict[tuple[str, datetime], tuple[float, list[Cell]]] = {}
+
+    def become(self, sensitivity: Callable[[str], Sensitivity]) -> None:
+        """Judge each brand so from the next look on."""
+        self._sensitivity = sensitivity
 
     async def look(self) -> list[AlertRecord]:
         """The bursts that are new, changed or over, and surges that are over, as they are stored.
@@ -124,7 +131,8 @@ class BurstJudge:
             return []
         minutes = await self._counts.negatives(brand, begin, until, "minute")
         hours = await self._past_hours(brand, begin)
-        return await asyncio.to_thread(find_bursts, traffic(minutes, hours, begin, until, since))
+        counted = traffic(minutes, hours, begin, until, since)
+        return await asyncio.to_thread(find_bursts, counted, self._sensitivity(brand))
 
     async def _first_minute(self, brand: str) -> datetime | None:
         """Read anew now and then: an older message may come late, but it changes little."""

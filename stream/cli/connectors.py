@@ -65,7 +65,7 @@ def connector_test(name: Annotated[str, typer.Argument(help="A sink of EARSHOT_A
 
 
 async def _try(settings: Settings, name: str) -> str:
-    from connectors.notices import Notice
+    from connectors.notices import trial
     from stream.alerts.routing import read_routes
 
     if settings.alerts is None:
@@ -76,19 +76,7 @@ async def _try(settings: Settings, name: str) -> str:
             f"{settings.alerts} has no sink {name}; it has {', '.join(routes) or 'none'}"
         )
     sink = routes[name].open(allow_private=settings.allow_private_addresses)
-    now = datetime.now(UTC)
     try:
-        return await sink.send(
-            Notice(
-                id=f"test/{now.isoformat()}",
-                alert="test",
-                kind="test",
-                severity=1,
-                title="A test message from earshot: alerts will come here",
-                at=now,
-                facts=(("Sink", name),),
-                link=settings.base_url,
-            )
-        )
+        return await sink.send(trial(name, datetime.now(UTC), settings.base_url))
     finally:
         await sink.close()

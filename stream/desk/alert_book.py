@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, get_args
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.alerts.store import Alerts
+from stream.desk.alert_filter import (
+    MATCHES,
+    ORDER,
+    STATUSES,
+    AlertFilter,
+    AlertSort,
+    AlertStatus,
+)
 from stream.postgres.database import reachable, storable
 from stream.postgres.tables import Row
 from stream.records import AlertRecord
 
-AlertStatus = Literal["open", "acknowledged", "snoozed", "over"]
-STATUSES: tuple[AlertStatus, ...] = get_args(AlertStatus)
-
-LATELY = 2_000  # alerts that are looked through
+LIMIT = 200_000  # alerts that are looked through, the newest
 EXAMPLES = 3
 
 _WITH_STATUS = f"""
@@ -27,7 +31,7 @@ _WITH_STATUS = f"""
         select * from alerts
         where (cast(:brands as text[]) is null or brand = any(cast(:brands as text[])))
           and (cast(:brand as text) is null or brand = :brand)
-        order by created_at desc limit {LATELY}
+        order by created_at desc limit {LIMIT}
     ),
     judged as (
         select lately.*, t.level as ticket_level, t.state as ticket_state, t.owner as ticket_owner,
@@ -46,15 +50,19 @@ _WITH_STATUS = f"""
         from lately left join tickets t on t.id = lately.ticket_id
     )
 """  # noqa: S608  our own words
-_LIST = text(f"""{_WITH_STATUS}
-    select * from judged
-    where cast(:statuses as text[]) is null or status = any(cast(:statuses as text[]))
-    order by status <> 'open', kind = 'p1', created_at desc, id
-    limit :limit
-""").columns(evidence=JSONB)  # noqa: S608
+_LISTS = {
+    sort: text(f"""{_WITH_STATUS}
+        select * from judged where {MATCHES} order by {order} limit :limit offset :offset
+    """).columns(evidence=JSONB)  # noqa: S608  our own words
+    for sort, order in ORDER.items()
+}
 _COUNT = text(f"""
     {_WITH_STATUS}
-    select status, count(*)::integer as n from judged group by status
+    select status, count(*)::integer as n from judged where {MATCHES} group by status
+""")  # noqa: S608  our own words
+_MATCHING = text(f"""
+    {_WITH_STATUS}
+    select id from judged where {MATCHES} order by id
 """)  # noqa: S608  our own words
 _EXAMPLES = text("""
     select id, author, text, coalesce(
@@ -62,6 +70,12 @@ _EXAMPLES = text("""
             conversation
         ) as ticket_id
     from events e where id = any(cast(:ids as text[])) and text is not null
+""")
+_ACKNOWLEDGE = text("""
+    update alerts
+    set acknowledged_by = :actor, acknowledged_at = now(), version = version + 1,
+        updated_at = now()
+    where id = any(cast(:ids as text[])) and acknowledged_at is null
 """)
 _BRAND = text("select brand from alerts where id = :id")
 
@@ -104,6 +118,26 @@ class AlertBook:
         self._engine = engine
         self._alerts = Alerts(engine)
 
+    async def find(
+        self,
+        criteria: AlertFilter,
+        brands: frozenset[str] | None = None,
+        *,
+        sort: AlertSort = "urgent",
+        limit: int = 50,
+        offset: int = 0,
+    ) -> list[Listed]:
+        """A page of those that match. urgent: as `list` has them."""
+        values = criteria.values(brands) | {"limit": limit, "offset": offset}
+        async with reachable(), self._engine.connect() as connection:
+            rows = (await connection.execute(_LISTS[sort], values)).mappings().all()
+            ids = [id for row in rows for id in _examples(row)]
+            messages = await connection.execute(_EXAMPLES, {"ids": ids}) if ids else ()
+            examples = {
+                row.id: Example(row.id, row.ticket_id, row.author, row.text) for row in messages
+            }
+        return [_listed(row, examples) for row in rows]
+
     async def list(
         self,
         brands: frozenset[str] | None = None,
@@ -113,26 +147,32 @@ class AlertBook:
         limit: int = 50,
     ) -> list[Listed]:
         """Open alerts first, of them bursts before single tickets; then the newest."""
-        values = _brand_values(brands, brand) | {
-            "statuses": None if statuses is None else list(statuses),
-            "limit": limit,
-        }
-        async with reachable(), self._engine.connect() as connection:
-            rows = (await connection.execute(_LIST, values)).mappings().all()
-            ids = [id for row in rows for id in _examples(row)]
-            messages = await connection.execute(_EXAMPLES, {"ids": ids}) if ids else ()
-            examples = {
-                row.id: Example(row.id, row.ticket_id, row.author, row.text) for row in messages
-            }
-        return [_listed(row, examples) for row in rows]
+        criteria = AlertFilter(brand=brand, statuses=None if statuses is None else tuple(statuses))
+        return await self.find(criteria, brands, limit=limit)
 
     async def counts(
-        self, brands: frozenset[str] | None = None, *, brand: str | None = None
+        self,
+        brands: frozenset[str] | None = None,
+        *,
+        brand: str | None = None,
+        criteria: AlertFilter | None = None,
     ) -> dict[AlertStatus, int]:
+        """By status. criteria: of those that match, whatever their status."""
+        of = replace(criteria or AlertFilter(brand=brand), statuses=None)
         async with reachable(), self._engine.connect() as connection:
-            rows = await connection.execute(_COUNT, _brand_values(brands, brand))
+            rows = await connection.execute(_COUNT, of.values(brands))
             counts = {row.status: row.n for row in rows}
         return {status: counts.get(status, 0) for status in STATUSES}
+
+    async def acknowledge_matching(
+        self, criteria: AlertFilter, actor: str, brands: frozenset[str] | None = None
+    ) -> int:
+        """They have seen all that match and are open; returns how many that were."""
+        of = replace(criteria, statuses=("open",))
+        async with reachable(), self._engine.begin() as connection:
+            ids = list((await connection.execute(_MATCHING, of.values(brands))).scalars())
+            done = await connection.execute(_ACKNOWLEDGE, {"ids": ids, "actor": actor})
+            return done.rowcount
 
     async def acknowledge(
         self, alert_id: str, actor: str, brands: frozenset[str] | None = None
@@ -157,13 +197,6 @@ class AlertBook:
             row = (await connection.execute(_BRAND, {"id": storable(alert_id)})).first()
         if row is None or (brands is not None and row.brand not in brands):
             raise NoAlert(f"there is no alert {alert_id}")
-
-
-def _brand_values(brands: frozenset[str] | None, brand: str | None) -> dict[str, Any]:
-    return {
-        "brands": None if brands is None else sorted(brands),
-        "brand": None if brand is None else storable(brand),
-    }
 
 
 def _examples(row: Row) -> Sequence[str]:

@@ -42,7 +42,11 @@ _OPEN_BY = """(
 
 # Points for the promised time that is used up, and for the author's other open tickets, as in the
 # view open_tickets. Two others are as many as count.
-_CLOCK = "sla_points(t.level, t.sla_due_at)"
+_PROMISES = "(select jsonb_object_agg(level || brand, minutes) from desk_promises)"  # read once
+_PROMISED = f"""coalesce(
+    {_PROMISES} ->> (t.level || coalesce(t.brand, '')), {_PROMISES} ->> t.level
+)::integer"""
+_CLOCK = f"sla_points(t.level, t.sla_due_at, {_PROMISED})"
 _MOST_CLOCK, _MOST_CONTACTS = 20, 10
 _CONTACTS = f"""(
     select least({_MOST_CONTACTS}, 5 * count(*))::int from (

@@ -41,7 +41,13 @@ SAMPLE = 20_000  # the latest messages from which mixes are counted
 _MOST_CELLS = 50_000
 _SECONDS = 15  # that a query may take
 
-_KEEP: Mapping[Span, float] = {"1h": 3.0, "24h": 10.0, "7d": 30.0}  # seconds
+_KEEP: Mapping[Span, float] = {
+    "1h": 3.0,
+    "24h": 10.0,
+    "7d": 30.0,
+    "30d": 120.0,
+    "90d": 300.0,
+}  # seconds
 _KEEP_MIX, _KEEP_TRENDING, _KEEP_LAG = 20.0, 60.0, 10.0
 _BEFORE = timedelta(days=7)  # whose mix of topics is held against the present one
 

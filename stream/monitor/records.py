@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from stream.monitor.drift import Drift
 
-Span = Literal["1h", "24h", "7d"]
+Span = Literal["1h", "24h", "7d", "30d", "90d"]
 SPANS: tuple[Span, ...] = get_args(Span)
 NO_BRAND = "no brand"
 NO_TOPIC = "no topic"
@@ -20,11 +20,15 @@ LENGTH: Mapping[Span, timedelta] = {
     "1h": timedelta(hours=1),
     "24h": timedelta(days=1),
     "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+    "90d": timedelta(days=90),
 }
 STEP: Mapping[Span, timedelta] = {
     "1h": timedelta(minutes=2),
     "24h": timedelta(minutes=30),
     "7d": timedelta(hours=3),
+    "30d": timedelta(hours=12),
+    "90d": timedelta(days=1),
 }
 _MONDAY = datetime(2000, 1, 3, tzinfo=UTC)  # steps of hours begin with the day
 

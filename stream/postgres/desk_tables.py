@@ -1,8 +1,21 @@
-"""Tables of the desk's own work: canned answers, links of people, notices, daily summaries."""
+"""Tables of the desk's own work: settings, canned answers, links of people, notices, ratings."""
 
 from __future__ import annotations
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Date, Integer, Table, Text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 from stream.postgres.tables import Moment, metadata
 
@@ -58,5 +71,77 @@ daily_summaries = Table(
     Column("attempts", Integer, nullable=False),
     Column("due_at", Moment, nullable=False),
     Column("answer", Text),
+    Column("updated_at", Moment, nullable=False),
+)
+
+desk_controls = Table(
+    "desk_controls",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("subject", Text, primary_key=True, server_default=""),
+    Column("value", JSONB, nullable=False),
+    Column("secrets", JSONB, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+)
+
+desk_control_changes = Table(
+    "desk_control_changes",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("before", JSONB(none_as_null=True)),
+    Column("after", JSONB(none_as_null=True)),
+    Column("secrets", ARRAY(Text), nullable=False),
+    Column("goes_back_to", BigInteger, ForeignKey("desk_control_changes.id")),
+)
+
+desk_promises = Table(
+    "desk_promises",
+    metadata,
+    Column("brand", Text, primary_key=True),
+    Column("level", Text, primary_key=True),
+    Column("minutes", Integer, nullable=False),
+)
+
+attendance = Table(
+    "attendance",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("seen_at", Moment, nullable=False),
+    Column("away", Boolean, nullable=False),
+    Column("last_dealt_at", Moment),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+)
+
+ratings = Table(
+    "ratings",
+    metadata,
+    Column("reply_id", BigInteger, ForeignKey("replies.id", ondelete="CASCADE"), primary_key=True),
+    Column("ticket_id", Text, nullable=False),
+    Column("brand", Text),
+    Column("rating", SmallInteger, nullable=False),
+    Column("rated_at", Moment, nullable=False),
+)
+
+saved_queries = Table(
+    "saved_queries",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("chart", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
 )

@@ -34,6 +34,8 @@ READABLE = [
     "desk_shifts",
     "canned_replies",
     "person_links",
+    "desk_promises",
+    "ratings",
     "open_tickets",
     "ticket_history",
     "sentiment_hourly",
@@ -55,6 +57,11 @@ OUT_OF_REACH = (
         "saved_views",
         "notices",
         "daily_summaries",
+        "desk_controls",
+        "desk_control_changes",
+        "attendance",
+        "saved_queries",
+        "signing_keys",
     ),
 )
 

@@ -5,7 +5,7 @@ drop view if exists open_tickets, settled_tickets, ticket_history, sentiment_hou
 
 -- The queue, most urgent first: every ticket that is neither resolved, settled nor asleep, with what moves with the clock.
 --   sla_due_at       first answer promised by then: P1 15 minutes, P2 1 hour, P3 4 hours, P4 1 day of the brand's working
---                    time after it was received
+--                    time after it was received, or as an admin set it
 --   sla_left         what is left of it; negative when it is late; empty once the brand has answered
 --   waiting_minutes  since the customer's first message that has no answer yet
 --   other_contacts   open tickets of the same author, received in the last 7 days
@@ -14,12 +14,16 @@ create view open_tickets with (security_invoker = true) as
 with unresolved as (
     select
         tickets.*,
+        coalesce(own.minutes, everybody.minutes) as promised_minutes,
         case when tickets.author is null then 0
              else count(*) filter (where tickets.received_at > now() - interval '7 days')
                       over (partition by tickets.network, tickets.author)
                   - (tickets.received_at > now() - interval '7 days')::integer
         end as other_contacts
     from tickets
+    -- As promised(level, brand) says, which would be called for every ticket.
+    left join desk_promises own on own.brand = tickets.brand and own.level = tickets.level
+    left join desk_promises everybody on everybody.brand = '' and everybody.level = tickets.level
     where tickets.state not in ('resolved', 'settled')
       and not (tickets.state = 'snoozed' and tickets.snoozed_until > now())
 )
@@ -30,7 +34,7 @@ select
     least(
         100,
         priority
-        + case when answered_at is null then sla_points(level, sla_due_at) else 0 end
+        + case when answered_at is null then sla_points(level, sla_due_at, promised_minutes) else 0 end
         + least(10, 5 * other_contacts)
     )::integer as queue_priority,
     priority,

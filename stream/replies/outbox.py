@@ -65,6 +65,7 @@ _UNPUBLISHED = select(replies).where(
 # network, brand -> the connector that answers there; raises ConnectorError
 Open = Callable[[str, str | None], Awaitable[Replier]]
 Publish = Callable[[Event], Awaitable[object]]
+Words = Callable[[Row], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,8 @@ class Outbox:
     """The sender.
 
     open: the connector that answers on a network. publish: brings our own answer into the stream.
-    While a reply stands at `sending`, its column `tries` counts how often the network was asked for
-    it.
+    words: what is sent of a reply; its text, if left out. While a reply stands at `sending`, its
+    column `tries` counts how often the network was asked for it.
     """
 
     def __init__(
@@ -90,12 +91,14 @@ class Outbox:
         publish: Publish,
         metrics: Metrics,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        words: Words | None = None,
     ) -> None:
         self._engine = engine
         self._open = open
         self._publish = publish
         self._metrics = metrics
         self._now = now
+        self._words = words or _own_words
         self._connectors: dict[tuple[str, str | None], Replier] = {}
 
     async def run(self, pause: float = PAUSE) -> None:
@@ -148,7 +151,7 @@ class Outbox:
                 return await self._end(row, obstacle.state, obstacle.reason)
             if not await self._begin(row):
                 return None
-            sent = await connector.reply(row["event_id"], row["text"], key=_key(row))
+            sent = await connector.reply(row["event_id"], await self._words(row), key=_key(row))
         except NotSent as error:
             return await self._not_sent(row, error)
         except SentUnknown as error:
@@ -165,7 +168,7 @@ class Outbox:
         try:
             connector = await self._connector(row)
             sent = await connector.find_reply(
-                row["event_id"], row["text"], key=_key(row), since=since
+                row["event_id"], await self._words(row), key=_key(row), since=since
             )
         except ConnectorError as error:
             hopeless = isinstance(error, NotSent) and error.retry_after is None
@@ -278,6 +281,10 @@ class Outbox:
 
 def _log_away(away: BaseException) -> None:
     log.warning("the outbox waits for Postgres: %s", away)
+
+
+async def _own_words(row: Row) -> str:
+    return str(row["text"])
 
 
 def own_answer(row: Mapping[str, Any], sent: SentReply) -> Tweet:

@@ -14,15 +14,20 @@ from connectors.webhook import Hook
 from models.taxonomy.classifier import Taxonomy
 from stream.desk.event_rights import EventRights
 from stream.kafka import Publish
+from stream.reports.ratings import Ratings
 from stream.web.api import (
     alerts,
     canned,
     changes,
     erasure,
     export,
+    keys,
     notices,
     persons,
+    queries,
     replies,
+    reports,
+    settings,
     tickets,
     views,
 )
@@ -36,6 +41,7 @@ from stream.web.auth.callers import Callers
 from stream.web.auth.gate import Gate
 from stream.web.auth.keyring import Guard, KeyRing
 from stream.web.auth.login import mount_login
+from stream.web.auth.rate import OPEN, rate_routes
 from stream.web.batcher import Batcher
 from stream.web.console import CONSOLE_PATHS, OPEN_PATHS, mount_console
 from stream.web.desk_services import DeskServices
@@ -83,7 +89,9 @@ def create_web(store: Reads, api: Api) -> FastAPI:
     )
     guard = Guard(api.ring)
     callers = Callers(api.ring) if api.desk is None else api.desk.callers
-    app.add_middleware(Gate, callers=callers, open_paths=OPEN_PATHS, anybody=_anybody(api.desk))
+    app.add_middleware(
+        Gate, callers=callers, open_paths=(*OPEN_PATHS, OPEN), anybody=_anybody(api.desk)
+    )
     app.add_middleware(Edge, console=CONSOLE_PATHS, base_url=callers.base_url)
     app.state.callers = callers
     tell_problems(app)
@@ -119,6 +127,10 @@ def create_web(store: Reads, api: Api) -> FastAPI:
             erasure,
         ):
             app.include_router(routes.router)
+        for routes in (queries, reports, settings, keys):
+            app.include_router(routes.router)
+        app.include_router(settings.attendance)
+        app.include_router(rate_routes(Ratings(api.desk.engine), callers))
         mount_login(app, api.desk.people, api.desk.sessions, callers, api.desk.provider)
         mount_console(app, api.desk)  # the last: what it mounts may take every path that is left
     return app

@@ -16,7 +16,10 @@ from stream.accounts.row_security import BoundEngine
 from stream.accounts.sessions import Sessions
 from stream.accounts.users import People
 from stream.alerts.store import Alerts
+from stream.controls.defaults import Defaults
+from stream.controls.desk import ControlDesk
 from stream.desk.alert_book import AlertBook
+from stream.desk.attendance import Attendance
 from stream.desk.canned import Canned
 from stream.desk.corrections import Corrections
 from stream.desk.notices import Notices
@@ -31,6 +34,7 @@ from stream.monitor.monitor import Monitor
 from stream.monitor.records import TrainingMix
 from stream.replies.store import Replies
 from stream.replies.waiting import WaitingReplies
+from stream.reports.reports import Reports
 from stream.web.auth.callers import Caller, Callers
 from stream.web.auth.keyring import KeyRing
 from stream.web.auth.sign_on import IdentityProvider
@@ -66,6 +70,7 @@ class DeskServices:
     alerts: Alerts
     alert_book: AlertBook
     incidents: Incidents
+    reports: Reports
     monitor: Monitor
     people: People
     sessions: Sessions
@@ -74,6 +79,8 @@ class DeskServices:
     taxonomy: Taxonomy
     publish: Publish
     reader_url: Callable[[Caller], Awaitable[str]]
+    controls: ControlDesk
+    attendance: Attendance
     write: Write | None = None
     provider: IdentityProvider | None = None
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_EXPORTS))
@@ -110,6 +117,7 @@ def _over(engine: AsyncEngine) -> dict[str, Any]:
         "alerts": Alerts(engine),
         "alert_book": AlertBook(engine),
         "incidents": Incidents(engine),
+        "reports": Reports(engine),
     }
 
 
@@ -128,11 +136,13 @@ def desk_services(
     training_mix: TrainingMix | None = None,
     write: Write | None = None,
     provider: IdentityProvider | None = None,
+    defaults: Defaults | None = None,
 ) -> DeskServices:
     """The desk over one database.
 
     url: the owner's. reader_url: of the read-only login that sees every brand. lag: how many
-    messages wait in Kafka. training_mix: of this process's model.
+    messages wait in Kafka. training_mix: of this process's model. defaults: under the settings of
+    the console.
     """
     sessions = Sessions(engine)
     logins: dict[tuple[int, frozenset[str]], str] = {}
@@ -157,6 +167,8 @@ def desk_services(
         taxonomy=taxonomy,
         publish=publish,
         reader_url=own_url,
+        controls=ControlDesk(engine, defaults or Defaults()),
+        attendance=Attendance(engine),
         write=write,
         provider=provider,
     )

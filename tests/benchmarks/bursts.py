@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.traffic import Planted, Year, minute, simulate
-from stream.bursts.detector import REST, THRESHOLD, Burst, find_bursts
+from stream.bursts.detector import REST, THRESHOLD, Burst, Sensitivity, find_bursts
 
 IN_TIME = 3  # minutes from the start of a burst to the end of the minute in which it is found
 # Burst sizes that are reported apart: the peak as a multiple of the usual rate, from and below.
@@ -25,7 +25,7 @@ def evaluate_bursts(
     """Simulate a year, run the rule of the alerts, and compare with the planted bursts."""
     year = simulate(seed, days=days, events_a_day=events_a_day)
     clock = time.perf_counter()
-    bursts = find_bursts(year.traffic, threshold=threshold)
+    bursts = find_bursts(year.traffic, Sensitivity(threshold))
     seconds = time.perf_counter() - clock
     return {
         "seed": seed,

@@ -178,7 +178,7 @@ async def test_an_alert_is_acknowledged_and_snoozed_with_who_and_seen_by_others_
         await each.sees("no signal at all")
     assert await vic.page.get_by_role("button", name="Acknowledge").count() == 0
     await ben.shoot("alerts")
-    await ben.page.get_by_role("button", name="Acknowledge").click()
+    await ben.page.get_by_role("button", name="Acknowledge", exact=True).click()
     await vic.sees("Nothing waits for anybody")
     await vic.page.get_by_role("button", name="Seen or snoozed").click()
     await vic.sees("seen by ben")

@@ -5,20 +5,24 @@ from __future__ import annotations
 import io
 import os
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from history import ANY_AGE, answer, deletion, tweet, worst
 from rows import ask, do
 from stores import Stores
 from typer.testing import CliRunner
 
 from stream.cli.main import app
+from stream.controls.store import ControlStore
 from stream.desk.actions import Claim, Note, Snooze
 from stream.desk.corrections import Corrections
+from stream.desk.saved_queries import SavedQueries
 from stream.desk.tickets import Desk
 from stream.postgres.database import dsn, open_engine
 from stream.postgres.schema import HEAD, MIGRATIONS, migrate
@@ -73,17 +77,21 @@ async def lived(url: str, count: int = 12) -> None:
 
 async def older(url: str, revision: str) -> None:
     """The tables as they were at that revision, without any view: those are made anew."""
+    await _at(url, revision, command.upgrade)
+    await do(url, "select ensure_partitions(2)")
+
+
+async def _at(url: str, revision: str, go: Callable[[Config, str], None]) -> None:
     engine = open_engine(url)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
 
-    def upgrade(connection) -> None:
+    def run(connection) -> None:
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        go(config, revision)
 
     async with engine.begin() as connection:
-        await connection.run_sync(upgrade)
-        await connection.exec_driver_sql("select ensure_partitions(2)")
+        await connection.run_sync(run)
     await engine.dispose()
 
 
@@ -167,6 +175,37 @@ async def test_every_older_database_is_upgraded_with_every_row(postgres_url, emp
     ]
     [row] = await ask(empty_url, "select messages, priority from tickets where id = 'x:3'")
     assert tuple(row) == (4, 80)
+
+
+async def test_the_settings_of_the_console_go_and_come_again_without_a_loss_of_tickets(
+    postgres_url,
+):
+    await lived(postgres_url)
+    engine = open_engine(postgres_url)
+    await ControlStore(engine).put("promises", "Northwind Air", {"P1": 5}, "ada")
+    await SavedQueries(engine).put("all", "select 1", "table", "ada", leads=True)
+    await engine.dispose()
+
+    await _at(postgres_url, _before("0020"), command.downgrade)
+
+    columns = await common_columns(postgres_url)
+    before = await rows_of(postgres_url, columns)
+    assert before["events"], "there is something to lose"
+    assert "desk_controls" not in before
+    await do(postgres_url, "update tickets set level = level")  # by the promises of that release
+    assert await migrate(postgres_url) == HEAD
+
+    after = await rows_of(postgres_url, columns)
+    assert {name for name in before if after[name] != before[name]} <= {"tickets"}
+    assert len(after["tickets"]) == len(before["tickets"])
+    assert await ask(postgres_url, "select from desk_controls") == []
+    assert len(await ask(postgres_url, "select from open_tickets")) > 0
+
+
+def _before(revision: str) -> str:
+    found = ScriptDirectory(str(MIGRATIONS)).get_revision(revision)
+    assert found is not None
+    return str(found.down_revision)
 
 
 @pytest.mark.long

@@ -15,11 +15,11 @@ def upgrade() -> None:
 
 QUEUE = """
 -- Points of a ticket without an answer for the part of its promised time that is gone, 20 at most. In double
--- precision: the queue asks for it of every open ticket.
-create function sla_points(level text, due timestamptz) returns integer language sql stable as $$
+-- precision: the queue asks for it of every open ticket. minutes: what was promised, null for earshot's own promise.
+create function sla_points(level text, due timestamptz, minutes integer) returns integer language sql stable as $$
     select least(20, greatest(0, floor(20 * (
-        1 - date_part('epoch', due - now()) / case level
-            when 'P1' then 900 when 'P2' then 3600 when 'P3' then 14400 else 86400 end
+        1 - date_part('epoch', due - now()) / coalesce(60.0::float8 * minutes, case level
+            when 'P1' then 900 when 'P2' then 3600 when 'P3' then 14400 else 86400 end)
     ))))::integer
 $$;
 
@@ -146,5 +146,5 @@ drop function tickets_saying(tsquery, tsquery, text[]);
 drop index events_words, tickets_noted, tickets_author_name, tickets_tags, tickets_queue,
     tickets_contacts, tickets_received_at, tickets_updated_at, tickets_priority;
 drop function words_of(text, jsonb), noted_words(jsonb);
-drop function sla_points(text, timestamptz) cascade;  -- the view of the queue is made anew
+drop function sla_points(text, timestamptz, integer) cascade;  -- the view of the queue is made anew
 """

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, Field
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import AwareDatetime, BaseModel, Field
 
+from stream.desk.alert_filter import AlertFilter, AlertSort
 from stream.records import AlertKind, AlertRecord
 from stream.web.api.records import AlertOut, AlertsOut
 from stream.web.api.ticket_changes import NEXT_WEEK, Sent, example
@@ -37,24 +38,70 @@ class AlertSnooze(Sent):
 router = APIRouter(prefix="/v1/alerts", tags=["desk"])
 
 
+class AcknowledgedOut(BaseModel):
+    """How many were open, and are seen now."""
+
+    acknowledged: int
+
+
+def filtered(
+    kind: AlertKind | None = None,
+    open: Annotated[bool, Query(description="only what nobody has acknowledged")] = False,
+    brand: Annotated[str | None, Query(max_length=300)] = None,
+    min_severity: Annotated[int, Query(ge=1, le=10)] = 1,
+    words: Annotated[
+        str, Query(max_length=200, description="in the ticket, the topics or what sets it apart")
+    ] = "",
+    since: Annotated[
+        AwareDatetime | None, Query(description="stored at that moment or later")
+    ] = None,
+    until: Annotated[AwareDatetime | None, Query(description="and before then")] = None,
+) -> AlertFilter:
+    """A dependency: what is looked for."""
+    return AlertFilter(
+        brand=brand,
+        kind=kind,
+        min_severity=min_severity,
+        since=_storable(since),
+        until=_storable(until),
+        words=words,
+        unseen=open,
+    )
+
+
+Filtered = Annotated[AlertFilter, Depends(filtered)]
+
+
 @router.get("", summary="Alerts, the newest first", responses=documented(401, 403, 422, 429, 503))
 async def list_alerts(
     desk: Services,
     caller: Viewer,
-    kind: AlertKind | None = None,
-    open: Annotated[bool, Query(description="only what nobody has acknowledged")] = False,
-    since: Annotated[
-        AwareDatetime | None, Query(description="stored at that moment or later")
-    ] = None,
+    criteria: Filtered,
+    sort: AlertSort = "newest",
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    offset: Annotated[int, Query(ge=0, le=200_000, description="so many are left out")] = 0,
 ) -> AlertsOut:
     """Who is bound to brands sees theirs; what is of no brand, such as the spending, is of
     nobody's then.
     """
-    newest_last = await desk.of(caller).alerts.list_alerts(
-        _storable(since), kind, unacknowledged=open, limit=limit, brands=caller.brands
+    listing = await desk.of(caller).alert_book.find(
+        criteria, caller.brands, sort=sort, limit=limit, offset=offset
     )
-    return AlertsOut(alerts=[_out(alert) for alert in reversed(newest_last)])
+    return AlertsOut(alerts=[_out(listed.alert) for listed in listing])
+
+
+@router.post(
+    "/acknowledge",
+    summary="Say that somebody has seen all that match",
+    responses=documented(401, 403, 422, 429, 503),
+)
+async def acknowledge_matching(
+    desk: Services, caller: Agent, criteria: Filtered
+) -> AcknowledgedOut:
+    """Of those that are open: neither snoozed, nor over."""
+    book = desk.of(caller).alert_book
+    done = await book.acknowledge_matching(criteria, caller.name, caller.brands)
+    return AcknowledgedOut(acknowledged=done)
 
 
 @router.get("/{alert_id:path}", summary="One alert", responses=_READ)

@@ -114,8 +114,8 @@ async def export(
     values = {
         "brands": None if caller.brands is None else sorted(caller.brands),
         "brand": brand if brand is None else storable(brand),
-        "since": _utc(since),
-        "until": _utc(until),
+        "since": utc(since),
+        "until": utc(until),
     }
     chunks = _chunks(desk.of(caller).reads, of, values, desk.exports, _file(form, COLUMNS[of]))
     first = await anext(chunks)  # an error comes while the status can still say so
@@ -204,7 +204,8 @@ def _cell(value: Any) -> str:
     return harmless(value) if isinstance(value, str) else str(value)
 
 
-def _utc(moment: datetime | None) -> datetime | None:
+def utc(moment: datetime | None) -> datetime | None:
+    """In UTC. Raises a 422 for one that lies outside of every calendar then."""
     try:
         return moment and moment.astimezone(UTC)
     except OverflowError:

@@ -75,6 +75,11 @@ class Caller:
     def must_change_password(self) -> bool:
         return self.by_session and self.user is not None and self.user.must_change_password
 
+    @property
+    def only_own(self) -> str | None:
+        """Whose saved queries they see: their own, who is bound to brands; None: everybody's."""
+        return None if self.brands is None else self.name
+
     def may(self, role: Role) -> bool:
         """Whether they may do what takes this role."""
         return ROLES.index(self.role) >= ROLES.index(role)
@@ -257,6 +262,7 @@ def may(role: Role) -> Callable[..., Awaitable[Caller]]:
 Viewer = Annotated[Caller, Depends(may("viewer"))]
 Agent = Annotated[Caller, Depends(may("agent"))]
 Lead = Annotated[Caller, Depends(may("lead"))]
+Admin = Annotated[Caller, Depends(may("admin"))]
 
 
 def _of_session(session: Session, token: str) -> Caller:

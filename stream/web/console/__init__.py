@@ -20,6 +20,8 @@ CONSOLE_PATHS: tuple[str, ...] = (  # whose answers may load scripts and styles 
     "/alerts",
     "/sql",
     "/people",
+    "/reports",
+    "/settings",
 )
 
 
@@ -36,6 +38,8 @@ def mount_console(app: FastAPI, services: DeskServices) -> None:
     from stream.web.console.people_page import add_people
     from stream.web.console.queue_page import add_queue
     from stream.web.console.replies_page import add_replies
+    from stream.web.console.reports_page import add_reports
+    from stream.web.console.settings_page import add_settings
     from stream.web.console.sql_page import add_sql
 
     add_queue(services)
@@ -46,4 +50,6 @@ def mount_console(app: FastAPI, services: DeskServices) -> None:
     add_alerts(services)
     add_sql(services)
     add_people(services)
+    add_reports(services)
+    add_settings(services)
     serve_pages(app, CONSOLE_PATHS)

@@ -12,11 +12,12 @@ from nicegui import background_tasks
 from nicegui.events import GenericEventArguments
 
 from stream.alerts.burst_words import duration
-from stream.desk.alert_book import AlertStatus, Example, Listed, NoAlert
+from stream.desk.alert_book import Example, Listed, NoAlert
 from stream.errors import UserError
 from stream.incidents.answers import IncidentAnswers, answer
 from stream.monitor.records import MonitorQuery
 from stream.records import AlertRecord
+from stream.web.console.alert_choice import TABS, choice_of, filter_of, sort_of
 from stream.web.console.monitor_page import headline
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.updates import View, hear, keep_telling
@@ -28,11 +29,6 @@ LONGEST_SNOOZE = timedelta(days=7)
 LONGEST_WORDS = 2_000  # characters; the networks' own limits are lower, and say so
 _NO_MODEL = "No model that drafts is at hand here; `earshot incident answer` does it from a shell."
 _TABLES = frozenset({"alerts", "incidents", "tickets"})
-_STATUSES: Mapping[str, tuple[AlertStatus, ...]] = {
-    "open": ("open",),
-    "seen": ("acknowledged", "snoozed"),
-    "over": ("over",),
-}
 
 
 class AlertsView(View, component="desk_alerts.js"):
@@ -48,10 +44,11 @@ class AlertsPage:
         self._members: dict[str, list[dict[str, Any]]] = {}
         self._answered: dict[str, Any] = {}
         self._busy: list[str] = []
-        self._choice = _choice(visit.request.query_params)
+        self._choice = choice_of(visit.request.query_params)
         self.view = AlertsView(
             asked=self._choice,
             agent=visit.caller.may("agent"),
+            size=MAX_ALERTS,
             members={},
             answered={},
             busy=[],
@@ -60,6 +57,7 @@ class AlertsPage:
         for name, act in (
             ("choose", self._choose),
             ("acknowledge", self._acknowledge),
+            ("acknowledge_all", self._acknowledge_all),
             ("snooze", self._snooze),
             ("members", self._show_members),
             ("answer", self._answer),
@@ -73,15 +71,19 @@ class AlertsPage:
     async def _show(self) -> None:
         services, brands, choice = self._visit.services, self._visit.caller.brands, self._choice
         brand = choice["brand"] or None
-        counts = await services.alert_book.counts(brands, brand=brand)
-        alerts = await services.alert_book.list(
-            brands, brand=brand, statuses=_STATUSES[choice["show"]], limit=MAX_ALERTS
+        criteria = filter_of(choice)
+        counts = await services.alert_book.counts(brands, criteria=criteria)
+        alerts = await services.alert_book.find(
+            criteria,
+            brands,
+            sort=sort_of(choice["sort"]),
+            limit=MAX_ALERTS,
+            offset=MAX_ALERTS * (int(choice["page"]) - 1),
         )
         incidents = await services.incidents.list_incidents(brand=brand, brands=brands, limit=20)
         self.view.tell(
             counts={
-                show: sum(counts[status] for status in statuses)
-                for show, statuses in _STATUSES.items()
+                show: sum(counts[status] for status in statuses) for show, statuses in TABS.items()
             },
             alerts=[alert_for_browser(status) for status in alerts],
             incidents=[_incident(row) for row in incidents],
@@ -90,7 +92,7 @@ class AlertsPage:
         await asyncio.sleep(0.3)  # many changes at once are one look
 
     def _choose(self, event: GenericEventArguments) -> None:
-        self._choice = _choice(_payload(event))
+        self._choice = choice_of(_payload(event))
         self.view.tell(asked=self._choice)
         self._again.set()
 
@@ -105,6 +107,17 @@ class AlertsPage:
             say(f"Seen by {alert.acknowledged_by}.")
         except NoAlert as gone:
             say(str(gone), bad=True)
+        self._again.set()
+
+    async def _acknowledge_all(self, event: GenericEventArguments) -> None:
+        """Those that match what the browser showed when the button was pressed."""
+        caller = await self._visit.still("agent")
+        if caller is None:
+            return
+        done = await self._visit.services.alert_book.acknowledge_matching(
+            filter_of(choice_of(_payload(event))), caller.name, caller.brands
+        )
+        say(f"{done} {'alert' if done == 1 else 'alerts'} seen by {caller.name}.")
         self._again.set()
 
     async def _snooze(self, event: GenericEventArguments) -> None:
@@ -294,14 +307,6 @@ def _answered(done: IncidentAnswers) -> dict[str, Any]:
 def _common_words(words: Any) -> str | None:
     """A person's sentence for everybody; None where the field is empty."""
     return (words.strip()[:LONGEST_WORDS] or None) if isinstance(words, str) else None
-
-
-def _choice(values: Mapping[str, Any]) -> dict[str, str]:
-    show, brand = values.get("show"), values.get("brand")
-    return {
-        "show": show if isinstance(show, str) and show in _STATUSES else "open",
-        "brand": brand[:200] if isinstance(brand, str) else "",
-    }
 
 
 def _payload(event: GenericEventArguments) -> dict[str, Any]:

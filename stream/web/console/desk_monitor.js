@@ -2,15 +2,17 @@
 import { echarts } from "nicegui-echart";
 import { span } from "earshot/format.js";
 import { colours, heat, mood, rate } from "earshot/charts.js";
+import { heal } from "earshot/kiosk.js";
 
-const SPANS = [["1h", "1 hour"], ["24h", "24 hours"], ["7d", "7 days"]];
+const SPANS = [["1h", "1 hour"], ["24h", "24 hours"], ["7d", "7 days"], ["30d", "30 days"], ["90d", "90 days"]];
+const LOST = 20_000; // milliseconds without a word from the server, after which a wall looks for it
 const CHARTS = { rate, mood, heat };
 const VERDICTS = { steady: "steady", moved: "has moved", drifted: "has drifted", "too few": "too few messages to tell" };
 
 export default {
   props: { asked: Object, brands: Array, rates: Object, traffic: Object, rising: Array, mixes: Object, behind: Object, alerts: Array, spent: Array, note: String },
   emits: ["choose"],
-  data: () => ({ spans: SPANS, tables: {}, now: Date.now() }),
+  data: () => ({ spans: SPANS, tables: {}, now: Date.now(), heard: Date.now(), kiosk: new URLSearchParams(location.search).get("kiosk") === "1" }),
   computed: {
     sum() {
       const all = Object.values(this.traffic?.brands ?? {});
@@ -27,6 +29,8 @@ export default {
       if (!this.traffic || this.traffic.live) return "";
       return new Date(this.traffic.until * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     },
+    kioskHref() { return `/monitor?${new URLSearchParams({ ...(this.asked.span !== "24h" && { range: this.asked.span }), ...(this.asked.brand && { brand: this.asked.brand }), kiosk: "1" })}`; },
+    leaveHref() { return this.kioskHref.replace(/[?&]kiosk=1/, ""); },
     rows() { return this.asked?.by === "brand" ? "brands" : "topics"; },
     drifts() {
       const told = [];
@@ -36,7 +40,7 @@ export default {
     },
   },
   watch: {
-    rates() { this.draw("rate"); },
+    rates() { this.heard = Date.now(); this.draw("rate"); },
     traffic() { this.draw("mood"); this.draw("heat"); },
     asked() { this.draw("heat"); },
   },
@@ -48,11 +52,15 @@ export default {
     this.themes = new MutationObserver(() => Object.keys(CHARTS).forEach((name) => this.draw(name)));
     this.themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
     Object.keys(CHARTS).forEach((name) => this.draw(name));
+    this.charts.mood.on("click", ({ seriesName }) => this.tickets({ brand: seriesName }));
+    this.charts.heat.on("click", ({ value }) => this.tickets(this.rows === "brands" ? { brand: this.rowNames[value[1]] } : { topic: this.rowNames[value[1]] }));
+    if (this.kiosk) { document.documentElement.classList.add("kiosk"); this.healing = heal(() => this.heard, LOST); }
     addEventListener("popstate", this.back);
     this.ticking = setInterval(() => { this.now = Date.now(); }, 1000);
   },
   beforeUnmount() {
     clearInterval(this.ticking);
+    this.healing?.();
     removeEventListener("popstate", this.back);
     this.sizes.disconnect();
     this.themes.disconnect();
@@ -68,9 +76,15 @@ export default {
         box.style.height = `${56 + 26 * Math.min(14, Math.max(2, Object.keys(given[this.rows]).length))}px`;
         this.charts.heat.resize();
       }
-      const { option, words } = CHARTS[name](given, colours(), { width: box.clientWidth, rows: this.rows });
+      const { option, words, names } = CHARTS[name](given, colours(), { width: box.clientWidth, rows: this.rows });
+      if (names) this.rowNames = names;
       this.charts[name].setOption(option, { notMerge: true, lazyUpdate: true });
       box.setAttribute("aria-label", words);
+    },
+    tickets(query) { // the queue's tickets behind a part of a chart
+      if (this.kiosk || ["no brand", "no topic"].some((none) => Object.values(query).includes(none))) return;
+      if (this.asked.brand && !query.brand) query.brand = this.asked.brand;
+      location.assign(`/?${new URLSearchParams({ ...query, state: "all" })}`);
     },
     choose(changes) {
       const asked = { ...this.asked, ...changes };
@@ -78,6 +92,7 @@ export default {
       if (asked.span !== "24h") query.set("range", asked.span);
       if (asked.brand) query.set("brand", asked.brand);
       if (asked.by !== "topic") query.set("by", asked.by);
+      if (this.kiosk) query.set("kiosk", "1");
       history.pushState(null, "", location.pathname + (query.size ? `?${query}` : ""));
       this.$emit("choose", asked);
     },
@@ -130,6 +145,8 @@ export default {
         <option v-for="brand in brands" :key="brand">{{ brand }}</option>
         <option v-if="asked.brand && !brands.includes(asked.brand)">{{ asked.brand }}</option>
       </select></label>
+    <a class="button" v-if="!kiosk" :href="kioskHref" title="For a screen on a wall: large, and nothing but the charts"><span class="sym" aria-hidden="true">tv</span>Wall</a>
+    <a class="button leave" v-else :href="leaveHref"><span class="sym" aria-hidden="true">close_fullscreen</span>Leave</a>
     <span v-if="asOf" class="chip as-of"><span class="sym" aria-hidden="true">history</span>as of {{ asOf }}: nothing newer was said</span>
     <span v-if="note" class="chip as-of bad" role="status">{{ note }}</span>
   </div>

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
 from typing import Any
-
-from nicegui.events import GenericEventArguments
 
 from stream.accounts.api_keys import SCOPES, ApiKeys, Key, Scope
 from stream.accounts.audit import note
 from stream.accounts.users import ROLES, Role, User
-from stream.errors import DatabaseAway, UserError
+from stream.errors import UserError
 from stream.monitor.records import MonitorQuery
 from stream.web.auth.callers import Caller
+from stream.web.console.acts import Act, guarded, text_of
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.updates import View, keep_telling
 from stream.web.desk_services import DeskServices
 
 EVERY = 15.0  # seconds
 ALL_BRANDS = "all brands"  # what a person writes who means all of them
-
-Act = Callable[[Caller, Any], Awaitable[None]]
 
 
 class PeopleView(View, component="desk_people.js"):
@@ -48,7 +44,7 @@ class PeoplePage:
             "revoke": self._revoke,
         }
         for name, act in acts.items():
-            self.view.on(name, self._guarded(act))
+            self.view.on(name, guarded(visit, self.view, self._again, act, "admin"))
         self.view.on("forget", lambda: self.view.tell(secret=None))
 
     def start(self) -> None:
@@ -66,26 +62,8 @@ class PeoplePage:
             known=await self._services.monitor.brands(MonitorQuery()),
         )
 
-    def _guarded(self, act: Act) -> Callable[[GenericEventArguments], Awaitable[None]]:
-        """The act of a person who still is an admin; a refusal is one line."""
-
-        async def do(event: GenericEventArguments) -> None:
-            caller = await self._visit.still("admin")
-            if caller is None:
-                return
-            self.view.tell(refused="")
-            try:
-                await act(caller, event.args)
-            except UserError as refused:
-                self.view.tell(refused=str(refused))
-            except DatabaseAway:
-                self.view.tell(refused="The database cannot be reached just now; try again.")
-            self._again.set()
-
-        return do
-
     async def _add(self, caller: Caller, payload: Any) -> None:
-        name, role, brands = _text(payload, "name").strip(), _role(payload), _brands(payload)
+        name, role, brands = text_of(payload, "name").strip(), _role(payload), _brands(payload)
         password = _password()
         await self._services.people.add(name, password, role, brands, temporary=True)
         await self._note(caller, "user add", name, role=role, brands=brands)
@@ -95,8 +73,8 @@ class PeoplePage:
 
     async def _change(self, caller: Caller, payload: Any) -> None:
         """What the payload names is changed, and nothing else."""
-        name, people = _text(payload, "name"), self._services.people
-        if _text(payload, "role"):
+        name, people = text_of(payload, "name"), self._services.people
+        if text_of(payload, "role"):
             user = await people.change_role(name, _role(payload))
         else:
             user = await people.change_brands(name, _brands_said(payload))
@@ -130,7 +108,7 @@ class PeoplePage:
         say(f"{user.name} is logged out everywhere.")
 
     async def _create(self, caller: Caller, payload: Any) -> None:
-        name, user = _text(payload, "name").strip(), _text(payload, "user")
+        name, user = text_of(payload, "name").strip(), text_of(payload, "user")
         scopes = _scopes(payload)
         if not 0 < len(name) <= 100 or not name.isprintable():
             raise UserError("a key's name has 1 to 100 printable characters")
@@ -179,13 +157,8 @@ def _password() -> str:
     return "-".join(secrets.token_hex(3) for _ in range(4))
 
 
-def _text(payload: Any, name: str) -> str:
-    text = payload.get(name) if isinstance(payload, dict) else None
-    return text if isinstance(text, str) else ""
-
-
 def _role(payload: Any) -> Role:
-    name = _text(payload, "role")
+    name = text_of(payload, "role")
     for role in ROLES:
         if role == name:
             return role

@@ -15,6 +15,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from stream.accounts.users import Role
 from stream.errors import DatabaseAway
 from stream.web.auth.callers import CHANGE_PATH, Caller, caller_of
+from stream.web.console.attending import AwaySwitch, attend, away_switch
 from stream.web.console.notice_bell import add_bell
 from stream.web.desk_services import DeskServices
 
@@ -38,8 +39,10 @@ WAYS = (
     Way("/replies", "Replies", "mark_chat_unread"),
     Way("/monitor", "Monitor", "insights"),
     Way("/alerts", "Alerts", "notifications"),
+    Way("/reports", "Reports", "assessment"),
     Way("/sql", "SQL", "storage"),
     Way("/people", "People", "group", "admin"),
+    Way("/settings", "Settings", "tune", "admin"),
 )
 
 
@@ -79,12 +82,13 @@ def add_page(
     @ui.page(path, title=f"{title} · earshot", response_timeout=30)
     async def show(request: Request, client: Client) -> None:
         caller = caller_of(request)
-        _header(services, caller, path, client)
+        switch = _header(services, caller, path, client)
         with tag("div", id="content", tabindex="-1"):  # within the page's own <main>
             if not caller.may(role):
                 _not_for_you(caller, role)
                 return
             _end_with_session(services, caller, client)
+            attend(services, caller, client, switch)
             try:
                 await build(Visit(services.of(caller), caller, request, client))
             except DatabaseAway:
@@ -159,12 +163,14 @@ def say(words: str, *, bad: bool = False) -> None:
 
 def head() -> str:
     """Head of every page: the colours before anything is painted, and the style."""
-    script = (ASSETS / "theme.js").read_text(encoding="utf-8")
+    script = "\n".join(
+        (ASSETS / name).read_text(encoding="utf-8") for name in ("theme.js", "keys.js")
+    )
     style = "\n".join(path.read_text(encoding="utf-8") for path in sorted(ASSETS.glob("*.css")))
     return f"<script>{script}</script>\n<style>{style}</style>"
 
 
-def _header(services: DeskServices, caller: Caller, path: str, client: Client) -> None:
+def _header(services: DeskServices, caller: Caller, path: str, client: Client) -> AwaySwitch | None:
     tag("a", "Skip to the content", classes="skip", href="#content")
     with tag("header", classes="top"):
         with tag("a", classes="name", href="/", aria_label="earshot, to the queue"):
@@ -173,10 +179,13 @@ def _header(services: DeskServices, caller: Caller, path: str, client: Client) -
         _navigation(caller, path)
         with tag("div", classes="self"):
             add_bell(services, caller, client)
+            switch = away_switch(services, caller)
+            _keys_switch()
             _theme_switch()
             _visitor(caller)
             if caller.csrf:
                 _log_out_button(caller.csrf)
+    return switch
 
 
 def _visitor(caller: Caller) -> None:
@@ -200,6 +209,21 @@ def _navigation(caller: Caller, path: str) -> None:
             with tag("a", href=way.path, aria_current="page" if way.path == current else None):
                 icon(way.icon)
                 tag("span", way.title)
+
+
+def _keys_switch() -> None:
+    label = "Shortcuts of single keys"
+    button = tag(
+        "button",
+        classes="quiet keys",
+        type="button",
+        aria_label=label,
+        title=f"{label}, on or off",
+        aria_pressed="true",
+    )
+    button.props["data-keys-switch"] = ""
+    with button:
+        icon("keyboard")
 
 
 def _theme_switch() -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import nicegui.elements.echart  # noqa: F401  its charts are a module that ours imports
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 from sqlalchemy import text
 
 from stream.desk.example_queries import QUESTIONS
+from stream.desk.saved_queries import CHARTS, SavedQueries
 from stream.desk.sql_box import EXPORTED, PAGE_ROWS, SqlBox
 from stream.errors import DatabaseAway
 from stream.postgres.database import reachable
 from stream.postgres.sql import SECONDS, SqlRefused
+from stream.web.auth.callers import Caller
+from stream.web.console.acts import guarded, text_of
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.updates import View
 from stream.web.desk_services import DeskServices
@@ -51,14 +56,51 @@ class SqlPage:
             answer=None,
             refused="",
             running=False,
+            saved=[],
+            keeps=visit.caller.may("agent"),
+            leads=visit.caller.may("lead") and visit.caller.brands is None,
+            chosen=visit.request.query_params.get("saved", "")[:200],
         )
         self.view.on("ask", self._ask)
         self.view.on("csv", self._csv)
+        self._again = asyncio.Event()
+        for name, act in (("save", self._save), ("remove", self._remove)):
+            self.view.on(name, guarded(visit, self.view, self._again, act, "agent"))
 
     async def start(self) -> None:
+        await self._tell_saved()
         async with reachable(), self._visit.services.engine.connect() as connection:
             rows = await connection.execute(_COLUMNS)
             self.view.tell(views=[{"name": row.view, "columns": list(row.columns)} for row in rows])
+
+    async def _tell_saved(self) -> None:
+        saved = await SavedQueries(self._visit.services.engine).list(
+            only_of=self._visit.caller.only_own
+        )
+        self.view.tell(
+            saved=[
+                {"name": q.name, "statement": q.statement, "chart": q.chart, "by": q.created_by}
+                for q in saved
+            ]
+        )
+
+    async def _save(self, caller: Caller, payload: Any) -> None:
+        chart = next((c for c in CHARTS if c == text_of(payload, "chart")), CHARTS[0])
+        await SavedQueries(self._visit.services.engine).put(
+            text_of(payload, "name"),
+            text_of(payload, "statement"),
+            chart,
+            caller.name,
+            leads=caller.may("lead") and caller.brands is None,
+        )
+        await self._tell_saved()
+        say("Saved." if caller.brands is not None else "Saved for everybody.")
+
+    async def _remove(self, caller: Caller, name: Any) -> None:
+        await SavedQueries(self._visit.services.engine).remove(
+            str(name), caller.name, leads=caller.may("lead") and caller.brands is None
+        )
+        await self._tell_saved()
 
     async def _ask(self, event: GenericEventArguments) -> None:
         caller = await self._visit.still()

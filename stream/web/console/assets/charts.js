@@ -12,7 +12,7 @@ export function colours() {
 }
 
 const TYPES = ["solid", "dashed", "dotted"];
-const percent = (share) => `${Math.round(100 * share)} %`;
+export const percent = (share) => `${Math.round(100 * share)} %`;
 const two = (n) => String(n).padStart(2, "0");
 
 function moment(seconds, step) { // on the axis: the time, and where a day begins its name
@@ -24,8 +24,8 @@ function moment(seconds, step) { // on the axis: the time, and where a day begin
 }
 
 const whole = (seconds) => new Date(seconds * 1000).toLocaleString([], { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const escaped = (words) => String(words).replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
-const base = (paint) => ({
+export const escaped = (words) => String(words).replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
+export const base = (paint) => ({
   animation: !paint.still, animationDurationUpdate: 300, textStyle: { fontFamily: "inherit", color: paint.soft },
   tooltip: { backgroundColor: paint.panel, borderColor: paint.line, textStyle: { color: paint.ink, fontSize: 12 }, confine: true },
 });
@@ -72,7 +72,7 @@ export function mood(told, paint, { width }) {
       series: [
         { type: "bar", name: "messages", yAxisIndex: 1, data: all, barCategoryGap: "18%", itemStyle: { color: paint.bars, borderRadius: [2, 2, 0, 0] }, silent: true, z: 1 },
         ...brands.map(([name, one], at) => ({
-          type: "line", name, z: 3, showSymbol: false, symbolSize: 6, connectNulls: false, smooth: 0.25, smoothMonotone: "x", lineStyle: { width: 2.5, type: TYPES[Math.floor(at / 3) % 3] },
+          type: "line", name, z: 3, showSymbol: false, triggerLineEvent: true, symbolSize: 6, connectNulls: false, smooth: 0.25, smoothMonotone: "x", lineStyle: { width: 2.5, type: TYPES[Math.floor(at / 3) % 3] },
           data: share(one),
         })),
       ],
@@ -117,6 +117,7 @@ export function heat(given, paint, { width, rows }) {
   }] : [])));
   const worst = cells.reduce((a, b) => (!a || b.value[2] * Math.log1p(b.value[3]) > a.value[2] * Math.log1p(a.value[3]) ? b : a), null);
   return {
+    names: names.map(([name]) => name),
     words: worst ? `Dissatisfaction by ${rows.slice(0, -1)} and time; worst: ${names[worst.value[1]][0]}, ${whole(steps[worst.value[0]])}, ${Math.round(worst.value[2])} of 100 in ${worst.value[3]} messages.` : "No messages.",
     option: {
       ...base(paint),
