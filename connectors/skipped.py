@@ -12,7 +12,17 @@ from threading import Lock
 from typing import Literal, get_args
 
 Kind = Literal[
-    "row", "date", "file", "other_brand", "note", "words", "mail", "mail_part", "post", "hook_event"
+    "row",
+    "date",
+    "file",
+    "other_brand",
+    "note",
+    "words",
+    "mail",
+    "mail_part",
+    "post",
+    "hook_event",
+    "event",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -26,6 +36,7 @@ _IN_WORDS: Mapping[Kind, tuple[str, str]] = {  # of one, of several
     "mail": ("mail that is no message of a person", "mails that are no messages of a person"),
     "mail_part": ("attached file", "attached files"),
     "post": ("post that could not be read", "posts that could not be read"),
+    "event": ("event that was refused", "events that were refused"),
     "hook_event": ("event of a webhook that was refused", "events of webhooks that were refused"),
 }
 

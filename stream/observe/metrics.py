@@ -211,6 +211,10 @@ class RequestMetrics:
         registry.register(Skipped())
         self._seconds.labels("/v1/analyze", "POST", "2xx")  # 0 before the first: see above
 
+    def refused_events(self, events: int) -> None:
+        """Of `POST /v1/events`."""
+        TALLY.add("event", events)
+
     def refused(self, hook: str, events: int) -> None:
         TALLY.add("hook_event", events)
         self._refused.labels(hook).inc(events)
