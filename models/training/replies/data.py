@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
+from models.evaluation.labelled_file import CsvFile
 from models.replier.conditions import Conditions, traits
 from models.replier.policy import forbidden
 from models.replier.slots import FACT, Slots, brand_names, is_part, plain, unsigned
@@ -192,10 +193,11 @@ def read_edits(path: Path, slots: Slots, judge: Judge) -> list[Prepared]:
 def edits_in(path: Path) -> list[Mapping[str, str]]:
     """The rows of a file of edits. Raises PairsError."""
     try:
-        with opened(path) as file:
-            if path.suffix.removesuffix(".gz") == ".csv" or path.name.endswith(".csv.gz"):
-                rows: list[Mapping[str, str]] = list(csv.DictReader(file))
-            else:
+        if {".csv", ".tsv"} & {suffix.lower() for suffix in path.suffixes[-2:]}:
+            with CsvFile(path, PairsError) as table:
+                rows: list[Mapping[str, str]] = [row.cells for row in table.rows()]
+        else:
+            with opened(path) as file:
                 rows = [json.loads(line) for line in file if line.strip()]
     except OSError as error:
         raise PairsError(f"{path}: the edits cannot be read ({error.strerror})") from None
