@@ -126,8 +126,7 @@ class Hook:
             raise MappingError(
                 f"{len(messages)} events are more than a message may hold ({EVENT_LIMIT})"
             )
-        dates = (self._value(message, "occurred_at") for message in messages)
-        order = day_first(date for date in dates if isinstance(date, str))
+        order = self._day_first(messages)
         events: list[Event] = []
         for number, message in enumerate(messages):
             try:
@@ -139,6 +138,10 @@ class Hook:
         if refused and not events:
             raise MappingError(refused[0].reason)
         return events
+
+    def _day_first(self, messages: Sequence[Any]) -> bool | None:
+        dates = (self._value(message, "occurred_at") for message in messages)
+        return day_first(date for date in dates if isinstance(date, str))
 
     def _event(self, message: Any, number: int, received: datetime, order: bool | None) -> Event:
         values = self._values(message)

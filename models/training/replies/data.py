@@ -190,15 +190,19 @@ def read_edits(path: Path, slots: Slots, judge: Judge) -> list[Prepared]:
     ]
 
 
+def _rows(path: Path) -> list[Mapping[str, str]]:
+    """The rows of a table, or of JSON lines."""
+    if {".csv", ".tsv"} & {suffix.lower() for suffix in path.suffixes[-2:]}:
+        with CsvFile(path, PairsError) as table:
+            return [row.cells for row in table.rows()]
+    with opened(path) as file:
+        return [json.loads(line) for line in file if line.strip()]
+
+
 def edits_in(path: Path) -> list[Mapping[str, str]]:
     """The rows of a file of edits. Raises PairsError."""
     try:
-        if {".csv", ".tsv"} & {suffix.lower() for suffix in path.suffixes[-2:]}:
-            with CsvFile(path, PairsError) as table:
-                rows: list[Mapping[str, str]] = [row.cells for row in table.rows()]
-        else:
-            with opened(path) as file:
-                rows = [json.loads(line) for line in file if line.strip()]
+        rows = _rows(path)
     except OSError as error:
         raise PairsError(f"{path}: the edits cannot be read ({error.strerror})") from None
     except ValueError as error:
