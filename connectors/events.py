@@ -209,6 +209,17 @@ def _whole_characters(value: bytes) -> bytes:
         return value
 
 
+def whole_characters(value: Any) -> Any:
+    """The value of some JSON, each half of a cut character in it as `?`."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    except (TypeError, ValueError, RecursionError):
+        pass  # no JSON, or too deep: whoever reads it says so
+    return value
+
+
 def wrong_field(error: ValidationError, place: slice = slice(None)) -> str:
     """The first fault of a record, in one line that quotes nothing. place: the part of its path."""
     first = error.errors(include_input=False, include_url=False)[0]

@@ -26,6 +26,7 @@ from connectors.formats.rows import (
     rows_as_events,
 )
 from connectors.formats.times import day_first
+from connectors.skipped import TALLY
 
 LABELS = "labels.csv"  # beside calls: how they went, for `earshot evaluate calls`
 
@@ -67,7 +68,9 @@ class FileSource:
             for event, cursor in self._events:
                 self._files_done += 1
                 branded = self._branded(event)
-                if branded is not None:
+                if branded is None:
+                    TALLY.add("other_brand")
+                else:
                     yield SourcedEvent(branded, cursor)
         except (OSError, EOFError, zlib.error) as error:
             raise SourceError(f"{self.path}: cannot be read to its end: {error}") from error
@@ -108,9 +111,10 @@ def open_file(
     """
     if format is not None and format not in FORMATS:
         raise FormatError(f"there is no format {format!r}; the formats are {', '.join(FORMATS)}")
+    report = _Report(on_bad_row)
     try:
         if path.is_dir():
-            return _open_folder(path, format, brand, after, on_bad_row)
+            return _open_folder(path, format, brand, after, report)
         head = read_head(path)
     except FileNotFoundError:
         raise FormatError(f"{path}: there is no such file") from None
@@ -121,7 +125,6 @@ def open_file(
         head, format = head.with_text(text), "complaints"
     format = format or recognised(head)
     file = TextFile(path, otherwise=_OTHERWISE.get(format))
-    report = _Report(on_bad_row)
     events = _READERS[format](file, head, _position(after, file), report)
     if after is None:
         events = _or_report(events, report)
@@ -137,6 +140,7 @@ class _Report:
 
     def __call__(self, row: BadRow) -> None:
         self.count += 1
+        TALLY.add(row.kind, row.size)
         self._on_bad_row(row)
 
 
@@ -147,7 +151,7 @@ def _or_report(events: Iterator[SourcedEvent], report: _Report) -> Iterator[Sour
         count += 1
         yield event
     if not count and not report.count:
-        report(BadRow(1, "no message follows the first line"))
+        report(BadRow(1, "no message follows the first line", "file"))
 
 
 def _open_folder(
@@ -159,9 +163,13 @@ def _open_folder(
         raise FormatError(
             f"{path}: is a folder; only a folder of transcripts ({endings}) can be replayed"
         )
-    _name_others(path, on_bad_row)
-    events = transcripts.of_folder(path, texts, None if after is None else str(after), on_bad_row)
-    return FileSource(path, "transcripts", None, events, len(texts), brand)
+
+    def events() -> Iterator[SourcedEvent]:
+        _name_others(path, on_bad_row)
+        last = None if after is None else str(after)
+        yield from transcripts.of_folder(path, texts, last, on_bad_row)
+
+    return FileSource(path, "transcripts", None, events(), len(texts), brand)
 
 
 def _name_others(folder: Path, on_bad_row: OnBadRow) -> None:
@@ -169,12 +177,13 @@ def _name_others(folder: Path, on_bad_row: OnBadRow) -> None:
     for table in _files(folder, calls.TABLES):
         if table.name != LABELS:
             name = table.relative_to(folder).as_posix()
-            on_bad_row(BadRow(1, f"{name}: is no text with turns; replay it by itself"))
+            on_bad_row(BadRow(1, f"{name}: is no text with turns; replay it by itself", "file"))
     rest = [file for file in _files(folder) if file.suffix.lower() not in calls.ENDINGS]
     if rest:
         endings = Counter(file.suffix.lower() or file.name for file in rest)
         kinds = ", ".join(f"{ending} ({count})" for ending, count in endings.most_common(8))
-        on_bad_row(BadRow(1, f"{len(rest)} files are no text with turns: {kinds}"))
+        subject = f"{len(rest)} files are" if len(rest) > 1 else "a file is"
+        on_bad_row(BadRow(1, f"{subject} no text with turns: {kinds}", "file", len(rest)))
 
 
 def _files(folder: Path, endings: Sequence[str] | None = None) -> list[Path]:

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from connectors.base import ConnectorError
 from connectors.events import Complaint, Deleted, Event, Tweet
-from connectors.formats.times import written_time
+from connectors.formats.times import day_first, doubt, written_time
 from connectors.markup import is_markup, plain
 
 WINDOW = 300.0  # seconds that a message may be old, or early by the sender's clock
@@ -126,10 +126,11 @@ class Hook:
             raise MappingError(
                 f"{len(messages)} events are more than a message may hold ({EVENT_LIMIT})"
             )
+        order = self._day_first(messages)
         events: list[Event] = []
         for number, message in enumerate(messages):
             try:
-                events.append(self._event(message, number, received))
+                events.append(self._event(message, number, received, order))
             except MappingError as error:
                 if refused is None or len(messages) == 1:
                     raise
@@ -138,7 +139,11 @@ class Hook:
             raise MappingError(refused[0].reason)
         return events
 
-    def _event(self, message: Any, number: int, received: datetime) -> Event:
+    def _day_first(self, messages: Sequence[Any]) -> bool | None:
+        dates = (self._value(message, "occurred_at") for message in messages)
+        return day_first(date for date in dates if isinstance(date, str))
+
+    def _event(self, message: Any, number: int, received: datetime, order: bool | None) -> Event:
         values = self._values(message)
         deleted = values.pop("deleted", None)
         fields = {name: _fitting(name, value) for name, value in values.items()}
@@ -150,7 +155,7 @@ class Hook:
         try:
             fields["occurred_at"] = received
             if "occurred_at" in values:
-                fields["occurred_at"] = self._moment(_plain(values["occurred_at"]))
+                fields["occurred_at"] = self._moment(_plain(values["occurred_at"]), order, received)
             if deleted not in (None, False, "", 0, "false", "no"):
                 return Deleted.model_validate(fields | {"of": self.kind})
             kind: type[Tweet | Complaint] = Tweet if self.kind == "tweet" else Complaint
@@ -184,12 +189,19 @@ class Hook:
         fits = re.fullmatch("[!-~]{1,200}", text)
         return f"{self.network}:{text if fits else _digest(text)}"
 
-    def _moment(self, value: Any) -> datetime:
+    def _moment(self, value: Any, order: bool | None, received: datetime) -> datetime:
+        """order: is the day first, as the other dates of the message say; where none does, 11/03
+        is no date to come.
+        """
         if self.time in ("unix", "unix_ms"):
             ticks_a_second = 1000 if self.time == "unix_ms" else 1
             return datetime.fromtimestamp(float(value) / ticks_a_second, UTC)
         if self.time == "iso":
-            return written_time(str(value))
+            moment = written_time(str(value), day_first=order)
+            if order is None and doubt(moment, received):
+                other = written_time(str(value), day_first=True)
+                return moment if doubt(other, received) else other
+            return moment
         moment = datetime.strptime(str(value), self.time)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

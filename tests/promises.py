@@ -42,6 +42,7 @@ PROMISES = {
         "unit/test_damaged_rows",
         "unit/test_hostile_inputs",
         "unit/test_linear_patterns",
+        "unit/test_skipped",
     ),
     "a person's first day": (
         "acceptance/test_console",

@@ -98,7 +98,7 @@ FLOORS = (
         "connectors.links",
         "connectors.revisions",
     },
-    {"connectors.events", "connectors"},
+    {"connectors.events", "connectors.skipped", "connectors"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 OUTSIDE_OF_MODELS = {"faust", "aiokafka", "sqlalchemy", "asyncpg", "connectors", "stream"}

@@ -19,6 +19,7 @@ from connectors.events import Checkpoint, Deleted, LiveEvents, SourcedEvent, Twe
 from connectors.guard import connector, refused
 from connectors.keywords import KeywordFilter
 from connectors.revisions import RecentRevisions
+from connectors.skipped import TALLY
 
 # The official ones; a cursor is good for all of them.
 SERVERS = (
@@ -156,7 +157,8 @@ class Jetstream:
                 brand=self._brand,
             )
         except (ValueError, KeyError, TypeError, AttributeError):
-            return None  # some programs of the network write records that are no posts
+            TALLY.add("post")  # some programs of the network write records that are no posts
+            return None
 
     def _passes(self, account: str, record: Mapping[str, Any]) -> bool:
         accounts = self._accounts or set()

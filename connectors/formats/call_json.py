@@ -24,7 +24,7 @@ from connectors.formats.calls import (
 )
 from connectors.formats.labels import speaker
 from connectors.formats.rows import BadRow, OnBadRow, Position, TextFile, column_name, reason
-from connectors.formats.speakers import Utterance, merged, to_turns, turns
+from connectors.formats.speakers import OnNote, Utterance, merged, to_turns, turns
 from connectors.formats.times import written_time
 from connectors.formats.turn_lists import (
     ALTERNATIVES,
@@ -40,6 +40,7 @@ from connectors.formats.turn_lists import (
     text_of,
     turn_lists,
 )
+from connectors.skipped import TALLY
 
 TURNS = (
     *("turns", "transcript", "utterances", "messages", "segments", "dialogue", "dialog"),
@@ -224,13 +225,15 @@ def _has_id(call: Any) -> bool:
 def _of_object(call: Any, name: str, undated: datetime) -> Transcript:
     if not isinstance(call, dict):
         raise ValueError("is no JSON object with `turns`, each with `speaker` and `text`")
-    call_turns = _turns_of_object(call)
+    notes: list[str] = []
+    call_turns = _turns_of_object(call, notes.append)
     if not call_turns:
         raise ValueError(
             "does not say who speaks; each of `turns` has `speaker` (customer or agent) and `text`"
         )
     values = by_column(call)
     date, brand = first(values, WHEN), first(values, BRAND)
+    TALLY.add("note", len(notes))
     return transcript(
         str(first(values, CALL) or content_name(name, json.dumps(call, sort_keys=True))),
         call_turns,
@@ -239,14 +242,14 @@ def _of_object(call: Any, name: str, undated: datetime) -> Transcript:
     )
 
 
-def _turns_of_object(call: dict[str, Any]) -> tuple[Turn, ...]:
+def _turns_of_object(call: dict[str, Any], on_note: OnNote) -> tuple[Turn, ...]:
     values = by_column(call)
     for key in TURNS:
         entries = values.get(key)
         if isinstance(entries, list) and entries and all(isinstance(line, str) for line in entries):
-            return turns(entries)
+            return turns(entries, on_note=on_note)
     roles = _roles(values)
-    readings = [_utterances(entries, roles) for entries in turn_lists(call)]
+    readings = [_utterances(entries, roles) for entries in turn_lists(call, on_note)]
     if readings:
         # Of words one by one and the same words in turns: the turns; of one text a channel and its
         # turns: the turns.
@@ -254,7 +257,7 @@ def _turns_of_object(call: dict[str, Any]) -> tuple[Turn, ...]:
         return to_turns(readings[-1])
     texts = (values.get(key) for key in ("content", *TURNS))
     text = next((value for value in texts if value and isinstance(value, str)), "")
-    return turns(text.splitlines())
+    return turns(text.splitlines(), on_note=on_note)
 
 
 def _utterances(entries: Sequence[dict[str, Any]], roles: Mapping[str, str]) -> list[Utterance]:

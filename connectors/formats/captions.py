@@ -19,7 +19,7 @@ from connectors.formats.labels import (
     labelled,
     seconds,
 )
-from connectors.formats.speakers import OnLoose, Utterance, merged, to_turns
+from connectors.formats.speakers import OnLoose, OnNote, Utterance, merged, to_turns
 
 _CUE = re.compile(
     rf"\s*(?P<start>{TIME})\s*-{{1,2}}>\s*{TIME}(?:\s.*)?"
@@ -27,6 +27,7 @@ _CUE = re.compile(
 )
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s++(?P<label>[^<>]+)>")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<[\d:.]+>|\{\\[^{}]*\}")
+_NOTE = re.compile(r"NOTE(?:\s.*)?")
 _BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s.*)?")
 _CUE_SPEAKER = re.compile(r"(?:\d{1,6}\s+)?\"(?P<label>[^\"]{1,60})\"(?:\s*\(\d*\))?")
 _HEADER = re.compile(r"WEBVTT\b.*|[A-Za-z-]+\s*[:=]\s*\S+")
@@ -53,10 +54,17 @@ def is_styled(text: str) -> bool:
     return text.lstrip("\ufeff\r\n ").startswith("[Script Info]")
 
 
-def captions(lines: Iterable[str], on_loose: OnLoose | None = None) -> tuple[Turn, ...]:
-    """The turns of a caption file. A caption without a speaker belongs to the one before it."""
+def captions(
+    lines: Iterable[str], on_loose: OnLoose | None = None, on_note: OnNote | None = None
+) -> tuple[Turn, ...]:
+    """The turns of a caption file. A caption without a speaker belongs to the one before it.
+    on_note: gets the notes of its makers.
+    """
     lines = [line.rstrip("\r\n").strip("\ufeff") for line in lines]
     cues = list(_styled(lines) if is_styled("\n".join(lines[:3])) else _one_a_line(cues_of(lines)))
+    for note in filter(_NOTE.fullmatch, lines):
+        if on_note:
+            on_note(note)
     labels, headings = _labels(cues), _headings(cues)
     utterances: list[Utterance] = []
     latest = ""

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from connectors.events import Event, SourcedEvent, wrong_field
 from connectors.formats.recoded import Recoded, recoding
+from connectors.skipped import Kind
 
 GZIP_MAGIC = b"\x1f\x8b"
 LINE_FEED = 10
@@ -44,6 +45,8 @@ class BadRow(NamedTuple):
 
     line: int
     reason: str
+    kind: Kind = "row"
+    size: int = 1  # how many of this kind the reason is about
 
 
 OnBadRow = Callable[[BadRow], None]
@@ -277,7 +280,7 @@ def rows_as_events(
         try:
             event = event_of(row.values)
         except Doubtful as doubt:
-            on_bad_row(BadRow(row.line, doubt.reason))
+            on_bad_row(BadRow(row.line, doubt.reason, "date"))
             yield SourcedEvent(doubt.event, row.end)
         except ValueError as error:
             on_bad_row(BadRow(row.line, reason(error)))

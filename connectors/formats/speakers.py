@@ -47,6 +47,7 @@ _UNSEEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")  # 
 _SPEECH = re.compile(r"(?:\S+\s+){3,}\S+[.?!]")  # `Hello, my line is dead.`, and no heading
 
 OnLoose = Callable[[str], None]  # gets words that stand before the first speaker
+OnNote = Callable[[str], None]  # gets a line that nobody said: a time, a heading, who joined
 
 
 class Utterance(NamedTuple):
@@ -105,9 +106,11 @@ def _is_plain(label: str) -> bool:
     return len(re.findall(r"[^\W\d_]{2,}", label)) == 1
 
 
-def turns(lines: Iterable[str], on_loose: OnLoose | None = None) -> tuple[Turn, ...]:
+def turns(
+    lines: Iterable[str], on_loose: OnLoose | None = None, on_note: OnNote | None = None
+) -> tuple[Turn, ...]:
     """The turns of `Member: Hello` lines. A line without a speaker belongs to the turn before it,
-    notes to none.
+    notes to none: on_note gets them.
 
     Names without a side (`Anna:`, `Speaker 2:`) count as speakers where a conversation is plainly
     theirs: they come again and again, and there is no speaker, or only one side, without them.
@@ -121,7 +124,12 @@ def turns(lines: Iterable[str], on_loose: OnLoose | None = None) -> tuple[Turn, 
         labels = _labels(lines, matches, roles_suffice=False)
         if labels:
             break
-    return to_turns(_utterances(lines, matches, labels, on_loose))
+    notes: list[str] = []
+    utterances = _utterances(lines, matches, labels, on_loose, notes)
+    for note in notes:
+        if on_note:
+            on_note(note)
+    return to_turns(utterances)
 
 
 def _labels(
@@ -190,6 +198,7 @@ def _utterances(
     matches: Sequence[Labelled | None],
     labels: frozenset[str],
     on_loose: OnLoose | None,
+    notes: list[str],
 ) -> list[Utterance]:
     utterances: list[_Growing] = []
     counts = Counter(match.label for match in filter(None, matches))
@@ -200,8 +209,8 @@ def _utterances(
         if match and match.label in labels and (counts[match.label] > 1 or not goes_on):
             first = Utterance(match.label, match.text, match.at)
             utterances.append(_Growing(first, [match.text]))
-        elif line and not _is_note(line):
-            _go_on(utterances, line, on_loose)
+        elif line:
+            _go_on(utterances, line, on_loose, notes)
         before = line or before
     return _whole(utterances)
 
@@ -210,8 +219,12 @@ def _whole(utterances: Iterable[_Growing]) -> list[Utterance]:
     return [utterance.whole() for utterance in utterances]
 
 
-def _go_on(utterances: list[_Growing], line: str, on_loose: OnLoose | None) -> None:
-    if utterances:
+def _go_on(
+    utterances: list[_Growing], line: str, on_loose: OnLoose | None, notes: list[str]
+) -> None:
+    if _is_note(line) or not (utterances or _SPEECH.fullmatch(line)):
+        notes.append(line)
+    elif utterances:
         utterances[-1].texts.append(line)
-    elif on_loose and _SPEECH.fullmatch(line):
+    elif on_loose:
         on_loose(line)

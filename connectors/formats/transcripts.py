@@ -25,6 +25,7 @@ from connectors.formats.rows import BadRow, OnBadRow, Row, TextFile, first_of, p
 from connectors.formats.speakers import NO_SPEAKER, Utterance, to_turns, turns
 from connectors.formats.times import written_time
 from connectors.formats.turn_lists import begin_of
+from connectors.skipped import TALLY
 
 BEGIN = (
     *(
@@ -59,6 +60,7 @@ def of_text(
     """The call of a file. name: for messages, and the cursor; that of the file."""
     path, name = file.path, name or file.path.name
     loose: list[str] = []
+    notes: list[str] = []
     try:
         if file.is_longer_than(MAX_FILE):
             raise ValueError(f"is larger than {MAX_FILE:,} bytes, the most that one call may have")
@@ -67,14 +69,16 @@ def of_text(
         if not text.strip():
             raise ValueError(f"is empty; {NO_SPEAKER.partition('; ')[2]}")
         read = captions if is_captions("".join(lines[:4])) else turns
-        call = read(lines, loose.append)
+        call = read(lines, loose.append, notes.append)
         event = transcript(content_name(stem(path), text), call, file_time(path))
     except ValueError as error:
-        on_bad_row(BadRow(1, f"{name}: {reason(error)}"))
+        on_bad_row(BadRow(1, f"{name}: {reason(error)}", "file"))
     else:
         if loose:
             words = sum(len(part.split()) for part in loose)
-            on_bad_row(BadRow(1, f"{name}: {words} words before the first speaker are nobody's"))
+            fault = f"{name}: {words} words before the first speaker are nobody's"
+            on_bad_row(BadRow(1, fault, "words", words))
+        TALLY.add("note", len(notes))
         yield SourcedEvent(event, name)
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 from connectors.formats.calls import SPEAKER, WORDS
 from connectors.formats.labels import seconds, speaker
 from connectors.formats.rows import column_name
+from connectors.formats.speakers import OnNote
 from connectors.formats.turn_columns import inferred
 from connectors.markup import is_markup, plain
 
@@ -33,12 +34,13 @@ BEGIN: Mapping[str, float] = {
 DEEPEST = 8
 
 
-def turn_lists(document: Any) -> list[list[Entry]]:
+def turn_lists(document: Any, on_note: OnNote | None = None) -> list[list[Entry]]:
     """Lists of which most entries have a speaker and words. Those of one kind, such as the words of
-    every result, are one list; those of two channels are in the order of their times.
+    every result, are one list; those of two channels are in the order of their times. on_note: gets
+    what stands among turns, and nobody said: `Jane joined the chat`.
     """
     lists: dict[tuple[str, ...], list[Entry]] = {}
-    for path, entries in _lists(document, (), None):
+    for path, entries in _lists(document, (), None, on_note):
         lists.setdefault(path, []).extend(entries)
     for path, entries in lists.items():
         if not set(path).isdisjoint(CHANNELS):
@@ -95,28 +97,41 @@ def _as_entry(value: Any) -> Entry:
 
 
 def _lists(
-    value: Any, path: tuple[str, ...], channel: int | None
+    value: Any, path: tuple[str, ...], channel: int | None, on_note: OnNote | None
 ) -> Iterator[tuple[tuple[str, ...], list[Entry]]]:
     """(names above it, entries) of each list."""
     if isinstance(value, dict) and len(path) <= DEEPEST:
         for key, inner in by_column(value).items():
-            yield from _lists(inner, (*path, key), channel)
+            yield from _lists(inner, (*path, key), channel, on_note)
     elif isinstance(value, list) and len(path) <= DEEPEST:
         parent = path[-1] if path else ""
         if parent in ALTERNATIVES:
             value = value[:1]
-        elif turns := _turns_among(value, channel):
+        elif turns := _turns_among(value, channel, on_note):
             yield path, turns
         has_channels = parent in CHANNELS and len(value) > 1
         for place, entry in enumerate(value):
-            yield from _lists(entry, (*path, ""), place if has_channels else channel)
+            within = place if has_channels else channel
+            yield from _lists(entry, (*path, ""), within, on_note)
 
 
-def _turns_among(values: Sequence[Any], channel: int | None) -> list[Entry]:
+def _turns_among(values: Sequence[Any], channel: int | None, on_note: OnNote | None) -> list[Entry]:
     """The turns of a list of which they are the most."""
     entries = [_unwrapped(value, channel) for value in values if isinstance(value, dict)]
     turns = [entry for entry in entries if is_turn(entry)]
-    return turns if 2 * len(turns) >= len(entries) else []
+    if not turns or 2 * len(turns) < len(entries):
+        return []
+    if on_note and len(turns) < len(entries):
+        _tell_notes(entries, on_note)
+    return turns
+
+
+def _tell_notes(entries: Sequence[Entry], on_note: OnNote) -> None:
+    """What nobody said of a list of turns; a full stop between a program's words is no note."""
+    for entry in entries:
+        words = "" if is_turn(entry) else text_of(first_of(entry, TEXTS))
+        if " " in words:
+            on_note(words)
 
 
 def _unwrapped(entry: dict[str, Any], channel: int | None) -> Entry:

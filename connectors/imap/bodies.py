@@ -49,6 +49,26 @@ def body_of(mail: Message) -> Body:
     return Body(main, *("" if text is main else text for text in kinds[1:]))
 
 
+def unread_parts(mail: Message) -> int:
+    """How many parts of a mail are no text of its body: attached files, pictures, and all behind
+    the first 200.
+    """
+    leaves, waiting = list[Message](), [mail]
+    while waiting:
+        part = waiting.pop(0)
+        if part.is_multipart():
+            waiting = _children(part) + waiting
+        else:
+            leaves.append(part)
+    unread = [part for part in leaves[:_PART_LIMIT] if not _is_read(part)]
+    return len(unread) + len(leaves[_PART_LIMIT:])
+
+
+def _is_read(part: Message) -> bool:
+    is_text = part.get_content_type() in ("text/plain", "text/html")
+    return is_text and part.get_content_disposition() != "attachment"
+
+
 def _joined(texts: list[str]) -> str:
     return "\n\n".join(text for text in texts if text.strip())
 
@@ -88,12 +108,11 @@ def _parts(mail: Message) -> Iterator[Message]:
         part = waiting.pop(0)
         count += 1
         kind = part.get_content_type()
-        is_text = kind in ("text/plain", "text/html")
         if kind in ("message/rfc822", "multipart/alternative") and part.is_multipart():
             yield part
         elif part.is_multipart():
             waiting = _children(part) + waiting
-        elif is_text and part.get_content_disposition() != "attachment":
+        elif _is_read(part):
             yield part
 
 

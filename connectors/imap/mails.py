@@ -10,7 +10,7 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 
 from connectors.events import Complaint
-from connectors.imap.bodies import Body, body_of
+from connectors.imap.bodies import Body, body_of, unread_parts
 from connectors.imap.headers import automatic, header, ids, is_forward, is_reply, sender_of
 from connectors.imap.quotes import LONGEST, Words, own_words
 
@@ -58,6 +58,11 @@ def mail_event(
         trimmed=words.trimmed or None,
         brand=brand,
     )
+
+
+def attached_files(raw: bytes) -> int:
+    """How many files of a message are not read."""
+    return unread_parts(message_from_bytes(raw))
 
 
 def _words(mail: Message, body: Body, author: str) -> Words:

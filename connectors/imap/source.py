@@ -11,8 +11,9 @@ from connectors.backoff import doubling
 from connectors.base import SourceError
 from connectors.events import Checkpoint, Complaint, LiveEvents, SourcedEvent
 from connectors.imap.client import Account, CommandRefused, Mailbox, RawMail, ServerAway
-from connectors.imap.mails import NoComplaint, mail_event
+from connectors.imap.mails import NoComplaint, attached_files, mail_event
 from connectors.revisions import RecentRevisions
+from connectors.skipped import TALLY
 
 POLL_SECONDS = 30.0  # between two looks for new mail
 _TRIES = 3  # of a message that the server refuses to hand out
@@ -115,6 +116,7 @@ class Mails:
             tries = self._refused[uid] = self._refused.get(uid, 0) + 1
             if tries < _TRIES:
                 raise ServerAway(str(error)) from None
+            TALLY.add("mail")
             self._on_line(f"IMAP: message {uid} cannot be read and is left out ({error})")
             return None, _UNREADABLE
         self.read += mail is not None
@@ -124,10 +126,15 @@ class Mails:
         """The event of a mail, or why it has none. In a thread: a large one takes time."""
         event, skipped = await asyncio.to_thread(self._event, mail)
         if skipped is not None:
+            TALLY.add("mail")
             self._on_line(f"IMAP: message {mail.uid} is not taken: {skipped}")
             return Checkpoint(dict(place), skipped=skipped)
         if event is None or not self._seen.is_new(event):
             return Checkpoint(dict(place))
+        if files := await asyncio.to_thread(attached_files, mail.raw):
+            TALLY.add("mail_part", files)
+            subject = "a file is" if files == 1 else f"{files} files are"
+            self._on_line(f"IMAP: message {mail.uid}: {subject} attached, and not read")
         return SourcedEvent(event, dict(place))
 
     def _event(self, mail: RawMail) -> tuple[Complaint | None, str | None]:

@@ -16,6 +16,7 @@ from connectors.markup import plain
 from connectors.mastodon.client import Answer, MastodonServer
 from connectors.mastodon.posts import event_id, post_event
 from connectors.revisions import RecentRevisions
+from connectors.skipped import TALLY
 
 # Milliseconds: a post that comes late from another server has an id of the time it was made.
 OVERLAP = 300_000
@@ -184,6 +185,7 @@ class Mastodon:
             root = await self._root(status)
             event = post_event(self._server.name, status, root=root, brand=self._brand)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
+            TALLY.add("post")
             self._on_line(
                 f"Mastodon: a post cannot be read and is left out ({type(error).__name__})"
             )

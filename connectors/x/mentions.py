@@ -10,6 +10,7 @@ from typing import Any
 from connectors.base import SourceError
 from connectors.events import Checkpoint, LiveEvents, SourcedEvent, Tweet
 from connectors.revisions import RecentRevisions
+from connectors.skipped import TALLY
 from connectors.x.client import ERRORS, Api
 from connectors.x.costs import Meter
 from connectors.x.posts import (
@@ -96,6 +97,7 @@ class XMentions:
                 try:
                     yield int(post["id"]), post_event(post, users, brand=self._brand)
                 except (ValueError, KeyError, TypeError, AttributeError) as error:
+                    TALLY.add("post")
                     self._on_line(
                         f"X: the mention {post.get('id')} cannot be read and is left out "
                         f"({type(error).__name__})"

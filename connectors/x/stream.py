@@ -22,6 +22,7 @@ from tweepy import StreamRule
 from connectors.base import SourceError
 from connectors.events import Checkpoint, LiveEvents, SourcedEvent, Tweet
 from connectors.revisions import RecentRevisions
+from connectors.skipped import TALLY
 from connectors.x.client import ERRORS, Api, Stream, StreamBroke, parsed
 from connectors.x.costs import Meter
 from connectors.x.mentions import XMentions
@@ -240,6 +241,7 @@ class XStream:
         try:
             return post_event(post, users, brand=self._brand)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
+            TALLY.add("post")
             self._on_line(
                 f"X: the post {post.get('id')} cannot be read and is left out "
                 f"({type(error).__name__})"

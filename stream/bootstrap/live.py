@@ -16,6 +16,7 @@ from connectors.base import ConnectorError, LiveSource, NotSent
 from connectors.catalog import network as network_class
 from connectors.deletions import StoredPost, deleted
 from connectors.network import BudgetSpent, Context, ListenQuery, Network
+from connectors.skipped import TALLY
 from stream.alerts.store import Alerts
 from stream.bootstrap.duties import answering, every, until_one_ends
 from stream.bootstrap.loading import load_brands
@@ -229,6 +230,7 @@ def _count(summary: Summary, listeners: Sequence[Listener]) -> None:
     summary.too_large = sum(part.too_large for part in stats)
     for part in stats:
         summary.skipped.update(part.skipped)
+    summary.left_out = TALLY.counts()
 
 
 async def look_up(

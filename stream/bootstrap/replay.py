@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from typing import Any
 from connectors.base import Source
 from connectors.catalog import source
 from connectors.events import SourcedEvent
+from connectors.skipped import TALLY, Kind
 from stream.bootstrap.alerts import judge_bursts
 from stream.bootstrap.local_worker import LocalWorker
 from stream.bootstrap.older_models import tickets_of_older_models
@@ -61,8 +62,9 @@ class Summary:
     after: Totals
     sent: int = 0
     too_large: int = 0
-    bad_rows: int = 0
+    bad_rows: int = 0  # and whatever else a file's reader named; the exit code is 1 then
     skipped: Counter[str] = field(default_factory=Counter)  # messages of a network, by the reason
+    left_out: Mapping[Kind, int] = field(default_factory=dict)  # by the readers of this process
     seconds: float = 0.0
     waited: bool = False
     first_ticket_seconds: float | None = None
@@ -145,8 +147,9 @@ async def bring_in(
     Raises the connectors' errors before anything is started.
     """
     reopen = _opener(name, format, brand, text, on_bad_row)
+    before = TALLY.counts()
     events = reopen(None)
-    return await replay(
+    summary = await replay(
         settings,
         events,
         wait=wait,
@@ -154,6 +157,8 @@ async def bring_in(
         reopen=reopen if resume else None,
         on_progress=on_progress,
     )
+    summary.left_out = TALLY.counts(before)
+    return summary
 
 
 def _opener(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from connectors.skipped import TALLY, in_words
 from stream.cli import show
 from stream.cli.options import CurrentModel, settings_with
 from stream.cli.records import print_judgement
@@ -182,7 +183,9 @@ class BadRows:
         return on_bad_row
 
     def leave(self) -> None:
-        """Say how many were left out, if any, with exit code 1."""
+        """Say what was left out, if anything; with exit code 1 if a call, a row or a line was."""
+        if skipped := in_words(TALLY.counts()):
+            print(f"earshot: {skipped}", file=sys.stderr)
         if self.count:
             print(
                 f"earshot: {self.count:,} calls, rows or lines were left out (above); "

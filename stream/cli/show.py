@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from connectors.skipped import in_words
+
 if TYPE_CHECKING:
     from stream.bootstrap.replay import Summary
 
@@ -85,8 +87,8 @@ def summary(console: Console, replayed: Summary) -> None:
 
 
 def _losses(replayed: Summary) -> Iterator[str]:
-    if replayed.bad_rows:
-        yield f"{replayed.bad_rows:,} rows could not be read"
+    if replayed.left_out:
+        yield in_words(replayed.left_out)
     if replayed.too_large:
         yield f"{replayed.too_large:,} were too large for a message: `earshot dead list`"
     for reason, messages in replayed.skipped.most_common():

@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
+from connectors.skipped import KINDS, TALLY
 from stream.postgres.gauges import Figures
 
 STAGES = ("decode", "redact", "analyze", "save", "publish", "judge")
@@ -20,6 +23,19 @@ REPLY_STATES = ("sent", "failed", "uncertain", "discarded", "draft")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Skipped(Collector):
+    """What the readers of this process left out, by kind: 0 before the first."""
+
+    def collect(self) -> Iterator[Metric]:
+        counter = CounterMetricFamily(
+            "earshot_skipped", "Parts of what was read that were left out.", labels=["kind"]
+        )
+        counts = TALLY.counts()
+        for kind in KINDS:
+            counter.add_metric([kind], counts[kind])
+        yield counter
 
 
 class Metrics:
@@ -84,6 +100,7 @@ class Metrics:
             "earshot_model_info", "1 for the model version in use.", ["version"], registry=registry
         )
         ProcessCollector(registry=registry)
+        registry.register(Skipped())
         # What has not happened yet is 0: a rate over a series that is not there cannot raise an
         # alert.
         for stage in STAGES:
@@ -152,6 +169,7 @@ class IngestMetrics:
             registry=registry,
         )
         ProcessCollector(registry=registry)
+        registry.register(Skipped())
 
     def saw(self, source: str, events: int, breaks: int, connected: bool) -> None:
         """events, breaks: since the last time."""
@@ -190,9 +208,15 @@ class RequestMetrics:
             registry=registry,
         )
         ProcessCollector(registry=registry)
+        registry.register(Skipped())
         self._seconds.labels("/v1/analyze", "POST", "2xx")  # 0 before the first: see above
 
+    def refused_events(self, events: int) -> None:
+        """Of `POST /v1/events`."""
+        TALLY.add("event", events)
+
     def refused(self, hook: str, events: int) -> None:
+        TALLY.add("hook_event", events)
         self._refused.labels(hook).inc(events)
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:

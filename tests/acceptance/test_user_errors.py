@@ -350,7 +350,7 @@ def test_rows_that_cannot_be_read_are_named_and_the_rest_is_stored(home: Home):
         "line 5",
         "line 6",
     ]
-    assert "3 rows could not be read" in done.stdout
+    assert "skipped: 3 rows that could not be read" in done.stdout
     assert home.run(
         "sql", "select id from events order by id", "--format", "csv"
     ).stdout.split() == [

@@ -16,6 +16,7 @@ from connectors.bluesky.jetstream import Jetstream as Source
 from connectors.bluesky.posts import tid, tid_micros
 from connectors.events import Deleted
 from connectors.keywords import KeywordFilter
+from connectors.skipped import TALLY
 
 
 @pytest.fixture
@@ -178,10 +179,12 @@ async def test_records_that_are_no_posts_are_left_out(server):
     server.post(3, None, rkey="odd3")
     server.say(4, {"did": "did:plc:ann", "kind": "identity", "identity": {"handle": "ann.example"}})
     server.post(5, "delta at last")
+    before = TALLY.counts()
 
     (event,), _ = await heard(source(server, "delta at last"), 1)
 
     assert event.text == "delta at last"
+    assert TALLY.counts(before)["post"] == 3
 
 
 async def test_a_private_address_is_refused_for_good_unless_it_is_allowed(server):

@@ -10,6 +10,7 @@ import ssl
 import subprocess
 from contextlib import aclosing
 from datetime import timedelta
+from email.message import EmailMessage
 
 import pytest
 from servers.imap_server import START, ImapServer, announces_gigabytes, cut_in_literal, says_goodbye
@@ -19,6 +20,7 @@ from connectors.base import SourceError
 from connectors.events import SourcedEvent
 from connectors.imap.client import Account, Mailbox
 from connectors.imap.source import Mails
+from connectors.skipped import TALLY
 
 
 @pytest.fixture
@@ -208,6 +210,7 @@ async def test_what_is_not_taken_is_said_with_its_reason(server):
     server.get(raw(2, Return_Path="<>", X_Failed_Recipients="a@b.example"))
     server.get(raw(3))
     skipped = []
+    before = TALLY.counts()
 
     async with aclosing(mails(server, on_line=lambda line: None).events(None)) as steps:
         async for step in steps:
@@ -219,6 +222,25 @@ async def test_what_is_not_taken_is_said_with_its_reason(server):
         "an automatic answer",
         "a report of the mail system",
     ]
+    assert TALLY.counts(before) == {"mail": 2}
+
+
+async def test_attached_files_are_said_and_counted(server):
+    message = EmailMessage()
+    message["From"], message["Message-ID"] = "jane@example.com", "<files@example.com>"
+    message.set_content("My line is dead.")
+    for name in ("bill.pdf", "me.png"):
+        message.add_attachment(b"x", maintype="application", subtype="pdf", filename=name)
+    server.get(message.as_bytes())
+    server.get(raw(2))
+    lines: list[str] = []
+    before = TALLY.counts()
+
+    found, _ = await heard(mails(server, on_line=lines.append), 2)
+
+    assert found[0].text == "My line is dead."
+    assert lines == ["IMAP: message 1: 2 files are attached, and not read"]
+    assert TALLY.counts(before) == {"mail_part": 2}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from serving import TOKEN, EmptyStore, Keys, echo, web
 
 from connectors.events import decode
+from connectors.skipped import TALLY
 from stream.errors import BrokerAway
 from stream.kafka import MESSAGE_LIMIT
 from stream.web.http.edge import LARGEST_BODY
@@ -111,7 +112,6 @@ async def test_256_messages_are_taken_and_not_one_more(site):
         ([1], 422, "body"),
         (b"{", 400, None),
         (b"[" * 100_000, 400, None),
-        (b'{"text": "half a character: \\ud800"}', 422, "body.text"),
         ({"kind": ["tweet"], "text": "x"}, 422, "body"),
         (b'{"text": "\xff\xfe"}', 400, None),
         (b"", 422, "body"),
@@ -326,7 +326,7 @@ async def test_the_same_idempotency_key_makes_the_same_ids_and_another_caller_ot
     assert len({*first, *theirs, *later, *without[0], *without[1]}) == 10
 
 
-async def test_all_events_of_a_request_are_taken_or_none():
+async def test_a_bad_event_is_refused_alone_or_beside_another_that_is_taken():
     broker = Broker()
     good = {"kind": "tweet", "text": "x"}
     async with web(publish=broker) as address:
@@ -337,9 +337,12 @@ async def test_all_events_of_a_request_are_taken_or_none():
             ({"kind": "tweet", "text": "x", "occurred_at": None}, 422),
             ({"kind": "tweet", "text": "x" * MESSAGE_LIMIT}, 413),
         ):
-            assert (await send(address, "/v1/events", {"events": [good, bad]}))[0] == expected
-
-    assert broker.messages == []
+            assert (await send(address, "/v1/events", {"events": [bad]}))[0] == expected
+            assert (await send(address, "/v1/events", bad))[0] == expected
+            assert broker.messages == []
+            status, told, _ = await send(address, "/v1/events", {"events": [good, bad]})
+            assert (status, [entry["index"] for entry in told["refused"]]) == (207, [1])
+            assert [decode(broker.messages.pop().value).text] == ["x"]
 
 
 async def test_a_broker_that_is_away_is_a_503_and_the_server_goes_on():
@@ -360,3 +363,67 @@ async def test_the_taxonomy_names_every_topic_with_its_problems(site):
     assert told["other"] == "other"
     assert all(topic["name"] and isinstance(topic["problems"], list) for topic in told["topics"])
     assert any(topic["problems"] for topic in told["topics"])
+
+
+# --- some of several
+
+
+HALVES = ("late \ud83d bus", "late \udc00", "\ud83d\x00x")  # cut characters
+
+
+@pytest.mark.parametrize("half", HALVES)
+async def test_half_a_character_is_replaced_wherever_it_stands(half):
+    broker = Broker()
+    call = {"kind": "transcript", "turns": [{"speaker": "customer", "name": half, "text": half}]}
+    post = {"kind": "tweet", "author": half, "brand": half, "text": half}
+    letter = {"kind": "complaint", "title": half, "text": half}
+    async with web(publish=broker) as site:
+        for body in (post, letter, call, {"events": [post, letter, call]}):
+            assert (await send(site, "/v1/events", body))[0] == 202
+        messages = [{"text": half}, letter, call]
+        for body in (*messages, {"messages": messages}):
+            assert (await send(site, "/v1/analyze", body))[0] == 200
+
+    texts = [decode(message.value).text for message in broker.messages]
+    assert texts == [half.encode("utf-8", "replace").decode()] * 6
+
+
+async def test_one_bad_event_keeps_none_of_the_others_back():
+    broker, letter = Broker(), {"kind": "complaint", "text": "my line is dead"}
+    bad = [
+        {"kind": "complaint", "text": 5},
+        {"kind": "letter", "text": "x"},
+        {"kind": "tweet"},
+        "nonsense",
+        {"kind": "tweet", "text": "x" * MESSAGE_LIMIT},
+    ]
+    async with web(publish=broker) as site:
+        before = TALLY.counts()
+        status, told, _ = await send(site, "/v1/events", {"events": [letter, *bad, letter]})
+
+    assert status == 207
+    assert len(told["ids"]) == len(broker.messages) == 2
+    assert [entry["index"] for entry in told["refused"]] == [1, 2, 3, 4, 5]
+    assert all(entry["reason"] for entry in told["refused"])
+    assert TALLY.counts(before) == {"event": 5}
+
+
+async def test_the_same_key_makes_the_same_ids_once_the_bad_event_is_mended():
+    letter = {"kind": "complaint", "text": "my line is dead"}
+    async with web() as site:
+        partly = await send(
+            site, "/v1/events", {"events": [{"kind": "tweet"}, letter]}, Idempotency_Key="a"
+        )
+        whole = await send(site, "/v1/events", {"events": [letter] * 2}, Idempotency_Key="a")
+
+    assert partly[0] == 207
+    assert partly[1]["ids"] == whole[1]["ids"][1:]
+
+
+async def test_where_no_event_can_be_read_each_is_named():
+    async with web() as site:
+        body = {"events": [{"kind": "tweet"}, {"kind": "tweet", "text": 5}]}
+        status, told, _ = await send(site, "/v1/events", body)
+
+    assert status == 422
+    assert [fault["at"] for fault in told["errors"]] == ["body.events.0.text", "body.events.1.text"]

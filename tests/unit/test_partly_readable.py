@@ -29,7 +29,7 @@ def calls(tmp_path: Path) -> Path:
 
 def test_analyze_prints_the_calls_and_names_what_is_none(calls, capsys):
     with pytest.raises(typer.Exit) as left:
-        analyze_calls([str(calls)], None, False)
+        analyze_calls([str(calls)], None, False, True)
 
     printed = capsys.readouterr()
     assert left.value.exit_code == 1

@@ -19,7 +19,14 @@ from models.training.progress import load
 from models.training.recipes import RecipeError
 from models.training.replies.batches import ordered
 from models.training.replies.corpus import corpus_of
-from models.training.replies.data import PairsError, grouped, part_of, read_edits, read_pairs
+from models.training.replies.data import (
+    PairsError,
+    edits_in,
+    grouped,
+    part_of,
+    read_edits,
+    read_pairs,
+)
 from models.training.replies.export import export
 from models.training.replies.network import GRU, ReplyNetwork, Sizes, SmoothedLoss
 from models.training.replies.recipe import read_recipe
@@ -353,3 +360,22 @@ def test_the_rate_rises_stays_and_falls():
     rates = [schedule(progress, 0.1, 0.5) for progress in (0, 0.05, 0.1, 0.3, 0.5, 0.75, 1)]
 
     assert rates == pytest.approx([0, 0.5, 1, 1, 1, 0.51, 0.02], abs=2e-3)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("first_line", [False, True])
+def test_a_table_of_edits_is_read_as_spreadsheets_write_it(
+    tmp_path, encoding, separator, first_line
+):
+    path = tmp_path / "edits.csv"
+    lines = [
+        *([f"sep={separator}"] if first_line else []),
+        separator.join(("draft", "final", "customer_text")),
+        separator.join(("We are sorry", '"We are sorry, José"', '"late again; no, really"')),
+    ]
+    path.write_bytes("\r\n".join(lines).encode(encoding))
+
+    (row,) = edits_in(path)
+
+    assert (row["final"], row["customer_text"]) == ("We are sorry, José", "late again; no, really")

@@ -299,3 +299,28 @@ def test_any_json_is_events_or_one_line_that_says_what_is_missing(tickets):
     with suppress(MappingError):  # and nothing else
         found = hook.events(json.dumps({"data": {"tickets": tickets}}).encode(), NOON)
     assert len(found) in (0, len(tickets))
+
+
+@pytest.mark.parametrize(
+    ("dates", "read"),
+    [
+        (["11/03/2026", "12/03/2026", "13/03/2026"], ["03-11", "03-12", "03-13"]),
+        (["03/11/2026", "03/13/2026"], ["03-11", "03-13"]),
+        (["11.03.2026", "2026-03-12"], ["03-11", "03-12"]),
+        (["11/03/2026"], ["03-11"]),  # the third of November is yet to come
+        (["02/03/2026"], ["02-03"]),
+    ],
+)
+def test_the_dates_of_a_message_have_one_order(dates, read):
+    hook = Hook(
+        "shop",
+        b"a secret of the shop",
+        "shop",
+        list_path=(),
+        paths={"text": (("text",),), "occurred_at": (("at",),)},
+    )
+    body = json.dumps([{"text": "late", "at": date} for date in dates]).encode()
+
+    events = hook.events(body, datetime(2026, 4, 1, tzinfo=UTC))
+
+    assert [f"{event.occurred_at:%m-%d}" for event in events] == read

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
+from models.evaluation.labelled_file import CsvFile
 from models.replier.conditions import Conditions, traits
 from models.replier.policy import forbidden
 from models.replier.slots import FACT, Slots, brand_names, is_part, plain, unsigned
@@ -189,14 +190,19 @@ def read_edits(path: Path, slots: Slots, judge: Judge) -> list[Prepared]:
     ]
 
 
+def _rows(path: Path) -> list[Mapping[str, str]]:
+    """The rows of a table, or of JSON lines."""
+    if {".csv", ".tsv"} & {suffix.lower() for suffix in path.suffixes[-2:]}:
+        with CsvFile(path, PairsError) as table:
+            return [row.cells for row in table.rows()]
+    with opened(path) as file:
+        return [json.loads(line) for line in file if line.strip()]
+
+
 def edits_in(path: Path) -> list[Mapping[str, str]]:
     """The rows of a file of edits. Raises PairsError."""
     try:
-        with opened(path) as file:
-            if path.suffix.removesuffix(".gz") == ".csv" or path.name.endswith(".csv.gz"):
-                rows: list[Mapping[str, str]] = list(csv.DictReader(file))
-            else:
-                rows = [json.loads(line) for line in file if line.strip()]
+        rows = _rows(path)
     except OSError as error:
         raise PairsError(f"{path}: the edits cannot be read ({error.strerror})") from None
     except ValueError as error:

@@ -133,8 +133,8 @@ def read_keyed(path: Path, data: Path) -> list[Labelled]:
     """Labels that stand by a hash of the text, CSV `key,stratum,level,sure,reasons`, with the texts
     found in the public sets below `data`. Labels without a text are left out.
     """
-    with path.open(encoding="utf-8", newline="") as file:
-        remaining = {row["key"]: row for row in csv.DictReader(file)}
+    columns = ("key", "stratum", "level", "sure", "reasons")
+    remaining = {row["key"]: row for row in read_labelled(path, columns, error=DataError).rows}
     messages: list[Labelled] = []
     for text in public_texts(data):
         row = remaining.pop(key_of(text), None)

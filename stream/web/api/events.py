@@ -3,23 +3,50 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Header, Response
+from fastapi import APIRouter, Body, Depends, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, BaseModel, Discriminator, Field, Tag
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import ErrorDetails
 
-from connectors.events import Complaint, Deleted, Event, Id, Transcript, Tweet, encode
+from connectors.events import (
+    Complaint,
+    Deleted,
+    Event,
+    Id,
+    Transcript,
+    Tweet,
+    encode,
+    whole_characters,
+)
 from stream.accounts.api_keys import Key
 from stream.accounts.row_security import NotTheirs
 from stream.desk.event_rights import EventRights
 from stream.ingest.publish import ENVELOPE, topic_of
 from stream.kafka import MESSAGE_LIMIT, Outgoing, Publish
+from stream.observe.metrics import RequestMetrics
+from stream.web.api.refused import RefusedEvent
 from stream.web.auth.keyring import Guard
-from stream.web.http.problems import documented, refusal
+from stream.web.http.problems import documented, faults_of, refusal
+
+log = logging.getLogger(__name__)
 
 MAX_EVENTS = 256  # events of one request
 
@@ -66,10 +93,27 @@ Posted = Annotated[
 ]
 
 
-class Events(BaseModel):
-    """Up to 256 events at once, of any kinds. All are taken, or none."""
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """What stands in the place of an event that cannot be read."""
 
-    events: Annotated[list[Posted], Field(min_length=1, max_length=MAX_EVENTS)]
+    faults: Sequence[ErrorDetails]
+
+
+def _read_or_unfit(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return read(value)
+    except ValidationError as error:
+        return Unfit(error.errors(include_url=False))
+
+
+class Events(BaseModel):
+    """Up to 256 events at once, of any kinds. One that cannot be read keeps no other back."""
+
+    events: Annotated[
+        list[Annotated[Posted, WrapValidator(_read_or_unfit)]],
+        Field(min_length=1, max_length=MAX_EVENTS),
+    ]
 
 
 def _count(payload: Any) -> str:
@@ -79,7 +123,9 @@ def _count(payload: Any) -> str:
 
 
 Sent = Annotated[
-    Annotated[Posted, Tag("one")] | Annotated[Events, Tag("several")], Discriminator(_count)
+    Annotated[Posted, Tag("one")] | Annotated[Events, Tag("several")],
+    Discriminator(_count),
+    BeforeValidator(whole_characters),
 ]
 
 
@@ -87,6 +133,12 @@ class Accepted(BaseModel):
     """Kafka has them. What the models make of them is in the store a moment later."""
 
     ids: list[str] = Field(description="of the events, in their order")
+
+
+class PartlyAccepted(Accepted):
+    """Kafka has some of them."""
+
+    refused: list[RefusedEvent]
 
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -148,9 +200,11 @@ def events_routes(guard: Guard, publish: Publish, rights: EventRights | None) ->
         status_code=202,
         summary="Put messages into the stream",
         response_model=Accepted,
-        responses=documented(400, 401, 403, 413, 415, 422, 429, 503),
+        responses=documented(400, 401, 403, 413, 415, 422, 429, 503)
+        | {207: {"model": PartlyAccepted, "description": "Some events were refused."}},
     )
     async def events(
+        request: Request,
         sent: Annotated[Sent, Body(openapi_examples=EXAMPLES)],
         key: Key = known,
         idempotency_key: Annotated[
@@ -171,15 +225,58 @@ def events_routes(guard: Guard, publish: Publish, rights: EventRights | None) ->
 
         A key of a user who is bound to brands writes messages of these brands alone: each names
         one as `brand`, where there are several, and its id and conversation are not another's.
+
+        207: some of several events cannot be read, or are too large; they are named by their place
+        in the list, and the others are taken.
         """
         posted = sent.events if isinstance(sent, Events) else [sent]
         guard.charge(key, len(posted))
-        identified = [_with_id(event, key, idempotency_key, at) for at, event in enumerate(posted)]
+        readable, refused = _readable(posted)
+        identified = [_with_id(event, key, idempotency_key, at) for at, event in readable]
         allowed = await _allowed(identified, key, rights)
-        await publish([_message(event, at) for at, event in enumerate(allowed)])
-        return JSONResponse({"ids": [event.id for event in allowed]}, status_code=202)
+        messages: list[Outgoing] = []
+        ids: list[str] = []
+        for (at, _), event in zip(readable, allowed, strict=True):
+            message = _message(event)
+            if isinstance(message, Outgoing):
+                messages.append(message)
+                ids.append(event.id)
+            else:
+                refused.append(RefusedEvent(index=at, reason=f"event {at} {message}"))
+        if not messages:
+            raise refusal(413, refused[-1].reason)
+        await publish(messages)
+        if not refused:
+            return JSONResponse({"ids": ids}, status_code=202)
+        metrics: RequestMetrics = request.scope["metrics"]
+        metrics.refused_events(len(refused))
+        log.warning("/v1/events: %d events were refused, %d taken", len(refused), len(ids))
+        refused.sort(key=lambda entry: entry.index)
+        faults = [entry.model_dump() for entry in refused]
+        return JSONResponse({"ids": ids, "refused": faults}, status_code=207)
 
     return router
+
+
+def _readable(
+    posted: Sequence[Event | Unfit],
+) -> tuple[list[tuple[int, Event]], list[RefusedEvent]]:
+    """(place, event) of each that can be read, and the others. Raises a 422 where none can."""
+    readable = [(at, event) for at, event in enumerate(posted) if not isinstance(event, Unfit)]
+    unfit = [(at, event.faults) for at, event in enumerate(posted) if isinstance(event, Unfit)]
+    if not readable:
+        raise RequestValidationError(
+            [
+                dict(fault) | {"loc": ("body", "events", at, *fault["loc"])}
+                for at, faults in unfit
+                for fault in faults
+            ]
+        )
+    return readable, [
+        RefusedEvent(index=at, reason=f"{fault.at}: {fault.what}".removeprefix(": "))
+        for at, faults in unfit
+        for fault in faults_of(faults)[:1]
+    ]
 
 
 async def _allowed(
@@ -209,10 +306,9 @@ def _number(key: Key, idempotency_key: str | None, at: int) -> str:
     return hashlib.sha256(f"{key.id} {at} {idempotency_key}".encode()).hexdigest()[:32]
 
 
-def _message(event: Event, at: int) -> Outgoing:
+def _message(event: Event) -> Outgoing | str:
+    """What goes to Kafka, or why that is too large."""
     value = encode(event)
     if len(value) + len(event.conversation) + ENVELOPE > MESSAGE_LIMIT:
-        detail = f"event {at} has {len(value):,} bytes; "
-        detail += f"a message of the stream has {MESSAGE_LIMIT:,} at most"
-        raise refusal(413, detail)
+        return f"has {len(value):,} bytes; a message of the stream has {MESSAGE_LIMIT:,} at most"
     return Outgoing(topic_of(event), event.conversation, value)

@@ -18,6 +18,7 @@ from connectors.webhook import Hook, MappingError, Refusal, SignatureError
 from stream.ingest.publish import sorted_by_size
 from stream.kafka import Outgoing, Publish
 from stream.observe.metrics import RequestMetrics
+from stream.web.api.refused import RefusedEvent
 from stream.web.http.problems import Problem, documented, refusal
 
 LARGEST = 1024 * 1024  # bytes of one message
@@ -38,13 +39,6 @@ class AcceptedHook(BaseModel):
     """Kafka has them."""
 
     ids: list[str] = Field(description="of the events, in their order")
-
-
-class RefusedEvent(BaseModel):
-    """An event that does not fit the field map."""
-
-    index: int = Field(description="its place in the list, from 0")
-    reason: str
 
 
 class PartlyAcceptedHook(AcceptedHook):

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -15,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from connectors.events import Complaint, TextEvent, Transcript, Turn, Tweet
+from connectors.events import Complaint, TextEvent, Transcript, Turn, Tweet, whole_characters
 from models.calls.sides import Utterance, sided
 from stream.records import FactorRecord, Level
 
@@ -128,6 +129,7 @@ def _count(payload: Any) -> str:
 AnalyzeRequest = Annotated[
     Annotated[AnyMessage, Tag("one")] | Annotated[Several, Tag("several")],
     Discriminator(_count),
+    BeforeValidator(whole_characters),
 ]
 
 

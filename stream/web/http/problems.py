@@ -144,7 +144,7 @@ def tell_problems(app: FastAPI) -> None:
             return problem(
                 _id(request), 415, "the body is to be JSON: say `Content-Type: application/json`"
             )
-        faults = _faults(errors)
+        faults = faults_of(errors)
         if any(entry["type"] == "json_invalid" for entry in errors):
             return problem(_id(request), 400, f"the body is no JSON: {faults[0].what}")
         return problem(_id(request), 422, f"{faults[0].at}: {faults[0].what}", faults=faults)
@@ -198,7 +198,7 @@ def _id(request: Request) -> str:
     return str(request.scope.get("request_id", "unknown"))
 
 
-def _faults(errors: Sequence[Any]) -> list[Fault]:
+def faults_of(errors: Sequence[Any]) -> list[Fault]:
     """Places and reasons, without the input: it may be a customer's message, or a secret."""
     faults = []
     for error in errors[:_MOST_FAULTS]:
