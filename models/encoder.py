@@ -1,4 +1,4 @@
-"""Encoder session: texts to logits and embeddings.
+"""Encoder: texts to logits and embeddings.
 
 Texts are tokenised, run in batches of like length and put back in order. A text's result depends
 on that text alone.
@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from models.artifact import ArtifactError
-from models.processor import session_precision
+from models.engine import Engine
 from models.text import normalize
 
 Floats = NDArray[np.float32]
@@ -64,8 +63,8 @@ class Reading(NamedTuple):
 
 
 class Encoder:
-    """One ONNX session and its tokenizer. max_tokens: longer texts are cut. batch: rows of one run,
-    at most.
+    """An engine and its tokenizer. max_tokens: longer texts are cut. batch: rows of
+    one run, at most.
 
     Raises ArtifactError when a file cannot be loaded.
     """
@@ -73,31 +72,15 @@ class Encoder:
     def __init__(
         self, model: Path, tokenizer: Path, *, max_tokens: int, threads: int = 2, batch: int = 32
     ) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.add_session_config_entry(
-            "session.intra_op.allow_spinning", "0"
-        )  # the cores are shared with the rest
-        for name, value in session_precision().items():
-            options.add_session_config_entry(name, value)
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(model),
-                options,
-                providers=["CPUExecutionProvider"],
-                # The fused kernel is a scalar loop: a fifth of the whole time, for what two fast
-                # kernels do in a tenth.
-                disabled_optimizers=["SkipLayerNormFusion"],
-            )
+            self._engine = Engine(model, threads=threads)
             self._tokenizer = Tokenizer.from_file(str(tokenizer))
-            outputs = {output.name for output in self._session.get_outputs()}
+            outputs = self._engine.outputs
             if missing := [name for name in REQUIRED if name not in outputs]:
                 raise ValueError(f"its graph has no output {' and '.join(missing)}")
         except (
             Exception
-        ) as error:  # both libraries raise bare Exceptions of their own for a file they cannot read
+        ) as error:  # all libraries raise bare Exceptions of their own for a file they cannot read
             reason = " ".join(str(error).split())[:200]
             raise ArtifactError(
                 f"model directory {model.parent}: it cannot be loaded ({reason})"
@@ -135,7 +118,7 @@ class Encoder:
         for rows, width in groups([len(ids) for ids in tokens], self.batch):
             order += rows
             batch = [tokens[row] for row in rows]
-            values: list[Any] = self._session.run(self._names, padded(batch, width))
+            values = self._engine.run(self._names, padded(batch, width))
             outputs = {
                 name: value[: len(rows)] for name, value in zip(self._names, values, strict=True)
             }
@@ -182,7 +165,7 @@ def groups(lengths: Sequence[int], batch: int) -> Iterator[tuple[list[int], int]
 
 
 def padded(tokens: Sequence[list[int]], width: int) -> dict[str, NDArray[np.int64]]:
-    """The session's input, (rows, width), with at least FEWEST_ROWS rows; a row without text
+    """An engine's input, (rows, width), with at least FEWEST_ROWS rows; a row without text
     attends to itself.
     """
     ids = np.zeros((max(len(tokens), FEWEST_ROWS), width), dtype=np.int64)

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from models.analyzer import LABELS, softmax
 from models.artifact import MODEL, TOKENIZER, ArtifactError, broken, read_story, reading
 from models.encoder import groups, padded
-from models.processor import session_precision
+from models.engine import Engine
 from models.text import LONGEST, normalize
 
 STORY = "sentiment.json"
@@ -100,11 +99,11 @@ class Classifier:
     def __init__(self, folder: Path, *, threads: int = 2) -> None:
         self.classified = load_classified(folder)
         self.version, self.labels = self.classified.version, self.classified.labels
-        self._session, self._tokenizer = opened(folder, threads)
+        self._engine, self._tokenizer = opened(folder, threads)
 
     def sentiments(self, texts: Sequence[str]) -> Floats:
         """Calibrated probabilities (texts, 3) in the order of LABELS; 0 for a class it lacks."""
-        logits = run(self._session, self.tokens(texts))
+        logits = run(self._engine, self.tokens(texts))
         columns = [LABELS.index(label) for label in self.labels]
         probabilities = np.zeros((len(texts), len(LABELS)), np.float32)
         probabilities[:, columns] = softmax(logits / np.float32(self.classified.temperature))
@@ -116,20 +115,9 @@ class Classifier:
         return [read.cut(encoding.ids) for encoding in encoded]
 
 
-def opened(folder: Path, threads: int) -> tuple[onnxruntime.InferenceSession, Tokenizer]:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    for name, value in session_precision().items():
-        options.add_session_config_entry(name, value)
+def opened(folder: Path, threads: int) -> tuple[Engine, Tokenizer]:
     try:
-        session = onnxruntime.InferenceSession(
-            str(folder / MODEL),
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=["SkipLayerNormFusion"],  # see models/encoder.py
-        )
+        engine = Engine(folder / MODEL, threads=threads)
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
     except Exception as error:
         # Both libraries raise bare Exceptions of their own for a file that they cannot read.
@@ -137,19 +125,19 @@ def opened(folder: Path, threads: int) -> tuple[onnxruntime.InferenceSession, To
         raise ArtifactError(f"model directory {folder}: it cannot be loaded ({reason})") from None
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return session, tokenizer
+    return engine, tokenizer
 
 
-def run(session: onnxruntime.InferenceSession, tokens: Sequence[list[int]]) -> Floats:
+def run(engine: Engine, tokens: Sequence[list[int]]) -> Floats:
     """Logits (texts, classes) for token ids, in order."""
     order: list[int] = []
     parts: list[Floats] = []
     for rows, width in groups([len(ids) for ids in tokens], BATCH):
         order += rows
-        values: list[Any] = session.run(["sentiment"], padded([tokens[row] for row in rows], width))
-        parts.append(values[0][: len(rows)])
+        (values,) = engine.run(["sentiment"], padded([tokens[row] for row in rows], width))
+        parts.append(values[: len(rows)])
     if not parts:
-        return np.zeros((0, int(session.get_outputs()[0].shape[-1])), np.float32)
+        return np.zeros((0, engine.outputs["sentiment"]), np.float32)
     logits: Floats = np.concatenate(parts)[np.argsort(order)]
     return logits
 

@@ -59,7 +59,7 @@ FLOORS = (
     {"models.calls", "models.sentiment_classifier"},
     {"models.analyzer"},
     {"models.encoder", "models.examples", "models.llm", "models.replier"},
-    {"models.redact", "models.registry", "models.taxonomy"},
+    {"models.engine", "models.redact", "models.registry", "models.taxonomy"},
     {"models.analysis", "models.artifact", "models.errors", "models.language", "models.personal"},
     {
         "models.cosines",

@@ -32,7 +32,7 @@ def measure_runs(encoder: Encoder, *, rounds: int) -> dict[str, Any]:
         for (rows, width), times in seconds.items():
             batch = padded([[ANY_TOKEN] * width] * rows, width)
             started = time.process_time()
-            encoder._session.run(encoder._names, batch)
+            encoder._engine.run(encoder._names, batch)
             if number:  # the first round warms up
                 times.append(time.process_time() - started)
     medians = {shape: 1e6 * median(times) for shape, times in seconds.items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import encoder
+from models import engine
 from models.artifact import default_artifact, load_artifact
 from models.encoder import Encoder
 from models.processor import flags, has_exact_products
@@ -51,7 +51,7 @@ def test_where_products_are_exact_the_option_changes_no_bit(monkeypatch):
         return made(texts)
 
     plain = outputs()
-    monkeypatch.setattr(encoder, "session_precision", lambda: {"session.x64quantprecision": "1"})
+    monkeypatch.setattr(engine, "session_precision", lambda: {"session.x64quantprecision": "1"})
     exact = outputs()
 
     for name, values in plain._asdict().items():

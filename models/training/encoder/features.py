@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from tokenizers import Tokenizer
 
 from models.artifact import MODEL, TOKENIZER
 from models.encoder import groups, padded
-from models.processor import session_precision
+from models.engine import Engine
 from models.training.corpus.data import text_hash
 
 Floats = NDArray[np.float32]
@@ -40,16 +39,7 @@ class Features:
             for name in feeds
             if name not in outputs
         )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        for name, value in session_precision().items():
-            options.add_session_config_entry(name, value)
-        self._session = onnxruntime.InferenceSession(
-            graph.SerializeToString(),
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=["SkipLayerNormFusion"],  # as in serving
-        )
+        self._engine = Engine(graph.SerializeToString(), threads=1)
         self._tokenizer = Tokenizer.from_file(str(start / TOKENIZER))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(longest)
@@ -61,7 +51,7 @@ class Features:
         tokens = [encoding.ids for encoding in encodings]
         inputs: dict[str, Floats] = {}
         for rows, wide in groups([len(ids) for ids in tokens], 32):
-            values = self._session.run(self._feeds, padded([tokens[row] for row in rows], wide))
+            values = self._engine.run(self._feeds, padded([tokens[row] for row in rows], wide))
             for task, value in zip(self._tasks, values, strict=True):
                 into = inputs.setdefault(task, np.zeros((len(tokens), value.shape[-1]), np.float32))
                 into[rows] = value[: len(rows)]
