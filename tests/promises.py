@@ -189,6 +189,7 @@ PROMISES = {
         "unit/test_training*",
     ),
     "operation": (
+        "acceptance/test_alerts_fire",
         "integration/test_figures",
         "integration/test_prometheus",
         "integration/test_traces",

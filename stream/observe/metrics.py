@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -25,7 +25,10 @@ _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 class Metrics:
     """The collectors of one worker, in a registry of their own."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.time, *, topics: Iterable[str] = ()
+    ) -> None:
+        """topics: that are read."""
         self._clock = clock
         self._caught_up_at = clock()
         self._waiting = 0
@@ -86,6 +89,9 @@ class Metrics:
         ProcessCollector(registry=registry)
         # What has not happened yet is 0: a rate over a series that is not there cannot raise an
         # alert.
+        for topic in topics:
+            self.events.labels(topic)
+            self.dead.labels(topic)
         for stage in STAGES:
             self.stage.labels(stage)
         for dependency in DEPENDENCIES:
