@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles bench-runs bench-triage bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image sbom clean chromium screenshots bench-queue soak
+.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles bench-runs bench-triage bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image sbom clean chromium screenshots bench-queue soak pins
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -114,6 +114,14 @@ BUILD ?= docker build
 image: ## The image of every role, earshot:latest (BUILD="podman build" with another tool)
 	$(BUILD) -f deploy/Dockerfile -t earshot:latest .
 
+# Every file of each version that the runtime needs, for all platforms. torch and what tests need are
+# pinned in constraints.txt without hashes: their builds differ by index.
+pins: ## constraints.hashed.txt anew, from pyproject.toml and constraints.txt
+	@test -x $(VENV)-pins/bin/uv || { $(PYTHON) -m venv $(VENV)-pins \
+		&& $(VENV)-pins/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv; }
+	$(VENV)-pins/bin/uv pip compile pyproject.toml --constraint constraints.txt --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --custom-compile-command "make pins" --quiet --output-file constraints.hashed.txt
+
 # In an environment of their own: what lists the packages is none of them.
 sbom: install ## sbom.json (CycloneDX) and licences.md of what is installed
 	@test -x $(VENV)-sbom/bin/cyclonedx-py || { $(PYTHON) -m venv $(VENV)-sbom \
@@ -122,19 +130,29 @@ sbom: install ## sbom.json (CycloneDX) and licences.md of what is installed
 	$(VENV)-sbom/bin/pip-licenses --python=$(BIN)/python --format=markdown --with-urls --output-file=licences.md
 
 clean: ## Away with what was built
-	rm -rf $(VENV) $(VENV)-sbom sbom.json licences.md build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-sbom $(VENV)-pins sbom.json licences.md build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+# No file of the runtime is installed that is not one of those that were pinned.
+HASHES ?= yes
+ifeq ($(HASHES),no)
+RUNTIME = $(PIP) -c constraints.txt -e .
+else
+RUNTIME = $(PIP) --require-hashes -r constraints.hashed.txt && $(PIP) --no-deps -e .
+endif
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+$(VENV)/.installed: pyproject.toml constraints.txt constraints.hashed.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 		|| { echo "earshot needs Python 3.11 to 3.13; say which: make PYTHON=python3.11 ..." >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing earshot into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@$(RUNTIME) || { echo "the runtime was not installed: if the index has other files than were pinned (constraints.hashed.txt)," \
+		"make HASHES=no installs the same versions without comparing" >&2; exit 2; }
 	@touch $@
 
 # torch comes first and by its exact version: that is the build for CPUs, a range would fetch gigabytes of CUDA.
 $(VENV)/.tested: $(VENV)/.installed
 	@echo "installing what training and tests need"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev,x,llm,oidc,otel,parquet]'
+	@$(PIP) -c constraints.txt torch==2.13.0
+	@$(PIP) -c constraints.txt -e '.[train,dev,x,llm,oidc,otel,parquet]'
 	@touch $@

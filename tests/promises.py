@@ -33,7 +33,11 @@ PROMISES = {
         "unit/test_pipeline",
         "unit/test_unjudged",
     ),
-    "any order, any repeat": ("acceptance/test_order", "integration/test_store_property"),
+    "any order, any repeat": (
+        "acceptance/test_order",
+        "integration/test_long_history",
+        "integration/test_store_property",
+    ),
     "bad input": (
         "acceptance/test_bad_messages",
         "acceptance/test_user_errors",
@@ -208,6 +212,7 @@ PROMISES = {
         "unit/test_training*",
     ),
     "operation": (
+        "acceptance/test_alerts_fire",
         "integration/test_figures",
         "integration/test_prometheus",
         "integration/test_traces",

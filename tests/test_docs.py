@@ -131,6 +131,29 @@ def test_every_dependency_is_bounded_and_was_tested_in_one_version():
     assert "://" not in lines
 
 
+def test_the_runtime_is_pinned_by_hashes_in_the_versions_that_were_tested():
+    versions = dict(
+        re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    )
+    lines = (ROOT / "constraints.hashed.txt").read_text()
+    blocks = re.split(r"\n(?=[\w.-]+==)", lines.partition("\n#    make pins\n")[2])
+    pins = {}
+    for block in blocks:
+        requirement = Requirement(block.partition(" \\")[0])
+        pins[requirement.name] = str(requirement.specifier).removeprefix("==")
+        hashes = re.findall(r"--hash=sha256:[0-9a-f]{64}\b", block)
+        assert hashes, requirement
+        assert len(hashes) == block.count("--hash"), requirement
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert {Requirement(each).name for each in project["dependencies"]} <= pins.keys()
+    assert {name: pins[name] for name in pins.keys() & versions.keys()} == {
+        name: versions[name] for name in pins.keys() & versions.keys()
+    }
+    elsewhere = pins.keys() - versions.keys()  # of other platforms and Pythons
+    assert elsewhere <= {"colorama", "fasttext-predict-v2"}
+
+
 def test_the_list_of_packages_is_made_by_tools_that_are_pinned_and_bounded():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     tools = {Requirement(tool).name for tool in project["optional-dependencies"]["sbom"]}

@@ -45,7 +45,7 @@ from stream.incidents.store import Incidents
 from stream.ingest.networks import open_replier
 from stream.ingest.publish import topic_of
 from stream.ingest.spend import Spend
-from stream.kafka import Kafka, Outgoing, Publisher
+from stream.kafka import INPUTS, Kafka, Outgoing, Publisher
 from stream.observe.health import Health
 from stream.observe.metrics import Metrics
 from stream.pipeline import Pipeline
@@ -73,7 +73,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
     """A worker until it is cancelled. port: None for no health server. follow: a process to end
     with.
     """
-    metrics, health = Metrics(), Health()
+    metrics, health = Metrics(topics=INPUTS), Health()
     analyzer, brands = await asyncio.gather(
         asyncio.to_thread(load_backend, settings), asyncio.to_thread(load_brands, settings)
     )

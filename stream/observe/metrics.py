@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -41,7 +41,10 @@ class Skipped(Collector):
 class Metrics:
     """The collectors of one worker, in a registry of their own."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.time, *, topics: Iterable[str] = ()
+    ) -> None:
+        """topics: that are read."""
         self._clock = clock
         self._caught_up_at = clock()
         self._waiting = 0
@@ -103,6 +106,9 @@ class Metrics:
         registry.register(Skipped())
         # What has not happened yet is 0: a rate over a series that is not there cannot raise an
         # alert.
+        for topic in topics:
+            self.events.labels(topic)
+            self.dead.labels(topic)
         for stage in STAGES:
             self.stage.labels(stage)
         for dependency in DEPENDENCIES:

@@ -20,8 +20,9 @@ from stream.records import AlertRecord, AnalysisRecord, TicketRecord, WithdrawnT
 from stream.store import alarms as alarm_store
 from stream.store import events as event_store
 from stream.store import tickets as ticket_store
-from stream.store.brand_parts import by_ticket, conversation_of
+from stream.store.brand_parts import conversation_of
 from stream.store.changes import WEIGHED_BY_PEOPLE, Change, change
+from stream.store.histories import History, Part, histories
 from stream.store.rows import event_row, message
 from stream.triage.fold import Failure, Fold, fold, fold_surely
 from stream.triage.judgement import Judgement
@@ -31,7 +32,8 @@ from stream.triage.ticket import Ticket
 log = logging.getLogger(__name__)
 
 TicketRecords = list[TicketRecord | WithdrawnTicket]
-Parts = Mapping[str, Mapping[str, Sequence[Row]]]  # of each conversation, by its tickets
+Parts = Mapping[str, Mapping[str, Part]]  # of each conversation, by its tickets
+_NOTHING = History()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +92,11 @@ class Store:
         known = await event_store.known(connection, rows, locked)
         changed = _news(rows, known)
         touched = await event_store.replace(connection, changed, known)
-        histories = await ticket_store.histories(connection, locked)
+        past = await histories(connection, locked, rows)
         tickets = await ticket_store.stored_tickets(connection, locked)
         last = await ticket_store.last_changes(connection, locked, tickets.keys())
         new = {row["id"] for row in changed} - known.keys()
-        parts = {id: by_ticket(histories[id]) for id in sorted(touched)}
+        parts = {id: past.get(id, _NOTHING).parts for id in sorted(touched)}
         # In a thread: folding long conversations would keep heartbeats and health waiting.
         changes, failures = await asyncio.to_thread(self._refold, parts, tickets, last, new)
         # A message that failed before was counted with its own batch.
@@ -111,7 +113,7 @@ class Store:
             alerts = [
                 ticket_store.alert_record(row, tickets.get(row["ticket_id"])) for row in raised
             ]
-        return Saved(_analyses(histories, rows), _records(tickets, withdrawn), alerts, failures)
+        return Saved(_analyses(past, rows), _records(tickets, withdrawn), alerts, failures)
 
     async def refold(self, conversations: Collection[str]) -> Refolded:
         """Fold these conversations anew from their stored events; says what is stored then. Raises
@@ -122,16 +124,16 @@ class Store:
         """
         async with reachable(), self._engine.begin() as connection:
             await event_store.lock_alone(connection, conversations)
-            histories = await ticket_store.histories(connection, conversations)
-            tickets = await ticket_store.stored_tickets(connection, histories.keys())
-            last = await ticket_store.last_changes(connection, histories.keys(), tickets.keys())
+            past = await histories(connection, conversations)
+            tickets = await ticket_store.stored_tickets(connection, past.keys())
+            last = await ticket_store.last_changes(connection, past.keys(), tickets.keys())
             lost = [id for id, row in last.items() if row["kind"] != "withdrawn"]
             people = await ticket_store.set_by_people(connection, lost)
             last |= {
                 id: {**last[id], **{name: people[id].get(name) for name in WEIGHED_BY_PEOPLE}}
                 for id in lost
             }
-            parts = {id: by_ticket(histories[id]) for id in sorted(histories)}
+            parts = {id: past[id].parts for id in sorted(past)}
             changes, failures = self._refold(parts, tickets, last, ())
             _log(failures)
             changes = [
@@ -166,12 +168,14 @@ class Store:
         return changes, failures
 
     def _fold_parts(
-        self, parts: Mapping[str, Sequence[Row]]
+        self, parts: Mapping[str, Part]
     ) -> tuple[dict[str, Ticket | None], list[Failure]]:
         folded: dict[str, Ticket | None] = {}
         failures: list[Failure] = []
         for id, part in parts.items():
-            ticket, failed = fold_surely([message(row) for row in part], self._fold)
+            ticket, failed = fold_surely([message(row) for row in part.weighed], self._fold)
+            if ticket is not None and part.messages > len(part.weighed):
+                ticket = replace(ticket, messages=part.messages)
             folded[id] = None if ticket is None else replace(ticket, id=id)
             failures += failed
         return folded, failures
@@ -179,7 +183,7 @@ class Store:
 
 def _changes(
     folded: Mapping[str, Ticket | None],
-    parts: Mapping[str, Sequence[Row]],
+    parts: Mapping[str, Part],
     stored: Mapping[str, Row],
     last: Mapping[str, Row],
     new: Collection[str],
@@ -187,16 +191,17 @@ def _changes(
     """The changes of one conversation's tickets. folded: what they should be, by id."""
     changes: list[Change] = []
     for id in sorted(folded.keys() | stored.keys()):
-        part = parts.get(id, ())
+        part = parts.get(id, Part())
         before = _before(folded.get(id), stored, folded)
         # A ticket that nobody has seen has nothing to be opened again.
         is_known = id in stored or id in last or before is not None
+        messages = (*part.weighed, *part.late)
         next_version = change(
             stored.get(id),
             last.get(id),
             folded.get(id),
-            part,
-            is_known and any(_opens(row) for row in part if row["id"] in new),
+            part.weighed,
+            is_known and any(_opens(row) for row in messages if row["id"] in new),
             before=before,
         )
         if next_version is not None:
@@ -232,7 +237,10 @@ def _causes(
         events, own = touched[conversation], parts[conversation]
         if version.over is None and len(own) > 1:
             foreign = {
-                row["id"] for id, part in own.items() if id != version.ticket_id for row in part
+                row["id"]
+                for id, part in own.items()
+                if id != version.ticket_id
+                for row in (*part.weighed, *part.late)
             }
             events = [event for event in events if event not in foreign] or events
         causes[version.ticket_id] = events
@@ -268,11 +276,9 @@ def _news(rows: Mapping[str, Row], known: Mapping[str, event_store.StoredId]) ->
     ]
 
 
-def _analyses(
-    histories: Mapping[str, Sequence[Row]], rows: Mapping[str, Row]
-) -> list[AnalysisRecord]:
+def _analyses(past: Mapping[str, History], rows: Mapping[str, Row]) -> list[AnalysisRecord]:
     """What is stored of the batch's events, by conversation."""
-    stored = [row for id in sorted(histories) for row in histories[id] if row["id"] in rows]
+    stored = [row for id in sorted(past) for row in past[id].rows if row["id"] in rows]
     return [ticket_store.analysis_record(row) for row in stored]
 
 

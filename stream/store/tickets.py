@@ -1,8 +1,7 @@
-"""Tickets of a save: histories in; versions, changes and P1 alerts out."""
+"""Tickets of a save: versions and their changes are read and written."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -24,7 +23,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from stream.postgres.tables import (
     Row,
     arrays,
-    events,
     ticket_changes,
     tickets,
     unnested,
@@ -33,12 +31,6 @@ from stream.records import AlertRecord, AnalysisRecord
 from stream.store.changes import FOLDED, Change, restored
 from stream.store.rows import unquoted
 
-_UNWEIGHED = ("embedding", "trimmed", "turns")  # what no fold reads
-_HISTORY = (
-    select(*(column for column in events.c if column.name not in _UNWEIGHED))
-    .where(events.c.conversation == func.any(bindparam("conversations", type_=ARRAY(Text))))
-    .order_by(events.c.occurred_at, events.c.id)
-)
 _of_tickets = func.any(bindparam("ids", type_=ARRAY(Text)))
 # Tickets of a conversation's further brands have its id and more; few are, and have an index.
 _OF_CONVERSATIONS = """
@@ -91,19 +83,6 @@ _MOVE = tuple(
         ),
     )
 )
-
-
-async def histories(
-    connection: AsyncConnection, conversations: Collection[str]
-) -> dict[str, list[Row]]:
-    """Everything stored under the conversations, each in the order of (occurred_at, id); deletions
-    too.
-    """
-    result = await connection.execute(_HISTORY, {"conversations": list(conversations)})
-    by_conversation: dict[str, list[Row]] = defaultdict(list)
-    for row in result.mappings():
-        by_conversation[row["conversation"]].append(row)
-    return by_conversation
 
 
 async def stored_tickets(

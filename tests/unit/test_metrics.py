@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client import generate_latest
 
+from stream.kafka import INPUTS
 from stream.observe.metrics import LEVELS, IngestMetrics, Metrics, store_metrics
 from stream.postgres.gauges import Figures
 
@@ -28,6 +29,15 @@ def metrics(clock: Clock) -> Metrics:
 
 def behind(metrics: Metrics) -> float | None:
     return metrics.registry.get_sample_value("earshot_lag_seconds")
+
+
+@pytest.mark.parametrize("topic", INPUTS)
+@pytest.mark.parametrize("name", ["earshot_events_total", "earshot_dead_letters_total"])
+def test_a_topic_that_is_read_is_told_before_its_first_message(name, topic):
+    """An increase from nothing at all is none: nobody would be told of the first dead letters."""
+    metrics = Metrics(topics=INPUTS)
+
+    assert metrics.registry.get_sample_value(name, {"topic": topic}) == 0
 
 
 def test_a_worker_without_messages_to_read_is_not_behind(metrics, clock):
