@@ -132,8 +132,7 @@ def load(path: Path | None = None) -> Brands:
     """The brands in `path`, or those that come with earshot. Raises BrandsError."""
     path = path or SHIPPED
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        entries = _File.model_validate(content).brand
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise BrandsError(
             f"{path}: cannot read the brands ({error.strerror}); check EARSHOT_BRANDS"
@@ -142,6 +141,14 @@ def load(path: Path | None = None) -> Brands:
         raise BrandsError(
             f"{path}: the brands are not UTF-8 text; save the file as UTF-8"
         ) from None
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Brands:
+    """The brands of a file's text; `path` is what errors call it. Raises BrandsError."""
+    try:
+        content = tomllib.loads(text)
+        entries = _File.model_validate(content).brand
     except tomllib.TOMLDecodeError as error:
         raise BrandsError(f"{path}: not TOML: {error}; correct it there") from None
     except ValidationError as error:
