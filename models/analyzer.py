@@ -70,9 +70,14 @@ class Analyzer:
         self.version = self._artifact.version
 
     def __call__(
-        self, texts: Sequence[str], languages: Sequence[str | None] | None = None
+        self,
+        texts: Sequence[str],
+        languages: Sequence[str | None] | None = None,
+        trades: Sequence[str | None] | None = None,
     ) -> list[Analysis]:
         """Read each text. languages: what the source of each says, for those too short to tell.
+
+        trades: of the brand of each; its topic and problem are among those that fit the trade.
 
         Abstains, with every judgement None and `why`, on a language that the model does not know,
         on nothing to read and on what is like no message that it has learned from.
@@ -85,7 +90,10 @@ class Analyzer:
         readable = [row for row, reason in enumerate(reasons) if reason is None]
         outputs = self._encoder([texts[row] for row in readable])
         judged = self._judge(
-            [texts[row] for row in readable], [detected[row] for row in readable], outputs
+            [texts[row] for row in readable],
+            [detected[row] for row in readable],
+            _rows(trades, readable),
+            outputs,
         )
         by_row = dict(zip(readable, judged, strict=True))
         return [
@@ -108,16 +116,20 @@ class Analyzer:
         return None if language == UNDECIDED or language in self._artifact.languages else "language"
 
     def _judge(
-        self, texts: Sequence[str], languages: Sequence[str], outputs: Outputs
+        self,
+        texts: Sequence[str],
+        languages: Sequence[str],
+        trades: Sequence[str | None],
+        outputs: Outputs,
     ) -> list[Analysis]:
         temperatures, levels = self._artifact.temperatures, self._artifact.levels
         sentiment = softmax(outputs.sentiment / temperatures["sentiment"])  # (texts, 3)
         complaint = softmax(outputs.complaint / temperatures["complaint"])[:, 1]  # (texts,)
         severity = softmax(outputs.severity / temperatures["severity"])  # (texts, 5)
         index = dissatisfaction(severity)
-        topics = self._taxonomy.topics(outputs.embedding, self._shares(outputs, "topic"))
+        topics = self._taxonomy.topics(outputs.embedding, self._shares(outputs, "topic"), trades)
         problems = self._taxonomy.problems(
-            texts, topics, outputs.embedding, self._shares(outputs, "problem")
+            texts, topics, outputs.embedding, self._shares(outputs, "problem"), trades
         )
         problems = [
             self._with_words(text, problem, outputs.cause[row])
@@ -258,3 +270,8 @@ def _sentiment(probabilities: Floats) -> Sentiment:
             label: float(value) for label, value in zip(LABELS, probabilities, strict=True)
         },
     )
+
+
+def _rows(values: Sequence[str | None] | None, rows: Sequence[int]) -> list[str | None]:
+    """The values of these rows; None for each where there are no values."""
+    return [None if values is None else values[row] for row in rows]

@@ -55,7 +55,8 @@ class Automatic:
 class Brand:
     """One brand. networks: where it listens, everywhere when empty. hours: always, when empty.
 
-    automatic: None where every answer is a person's to approve.
+    automatic: None where every answer is a person's to approve. trade: as the taxonomy has it; None
+    where all topics fit.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Brand:
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     hours: tuple[Shift, ...] = ()
     automatic: Automatic | None = None
+    trade: str | None = None
 
     @property
     def country(self) -> str | None:
@@ -92,6 +94,11 @@ class Brands:
 
     def get(self, name: str) -> Brand | None:
         return self._by_name.get(name.casefold())
+
+    def trade_of(self, name: str | None) -> str | None:
+        """The trade of the brand; None where that is not known."""
+        brand = self.get(name) if name else None
+        return brand.trade if brand else None
 
     def is_own(self, author: str | None) -> bool:
         """Is `author` an account of a brand, so that what it says is outbound?"""
@@ -187,6 +194,7 @@ class _Entry(BaseModel):
     time_zone: str = "UTC"
     hours: dict[str, str] = {}
     automatic: _Automatic | None = None
+    trade: Annotated[str, Field(pattern=r"^[a-z][a-z -]*[a-z]$", max_length=60)] | None = None
 
     @field_validator("time_zone")
     @classmethod
@@ -212,6 +220,7 @@ class _Entry(BaseModel):
             locale=self.locale,
             time_zone=ZoneInfo(self.time_zone),
             hours=_shifts(self.hours),
+            trade=self.trade,
             automatic=(
                 None
                 if self.automatic is None

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from connectors.network import wrong_setting
 from stream.brands import BrandsError, parse
 from stream.errors import UserError
-from stream.settings import Settings
+from stream.settings import Settings, read_settings
 
 T = TypeVar("T")
 
@@ -44,6 +44,7 @@ class Desk:
     locale: str = "en-US"
     time_zone: str = "UTC"
     hours: tuple[tuple[str, str], ...] = ()
+    trade: str | None = None
     broker: str | None = None
 
 
@@ -52,6 +53,7 @@ class Typed:
     """Options as they were typed: the answers, or what is proposed in a question."""
 
     handles: str
+    trade: str
     time_zone: str
     hours: str
     broker: str
@@ -61,6 +63,7 @@ class Typed:
         return Desk(
             brand,
             _handles(self.handles),
+            trade=_trade(self.trade),
             time_zone=_zone(self.time_zone),
             hours=_hours(self.hours),
             broker=_broker(self.broker),
@@ -72,11 +75,14 @@ class Typed:
             return Desk(
                 _question("Name of your brand", None, _name),
                 _question("Its accounts, comma between", self.handles, _handles),
+                trade=_question(
+                    "What it trades in, as airline, bank, shop", self.trade, _trade, "anything"
+                ),
                 time_zone=_question("Time zone of its desk", self.time_zone, _zone),
                 hours=_question(
                     "When it is staffed, as 'mon-fri 08:00-20:00'", self.hours, _hours, "always"
                 ),
-                broker=_question("Kafka's host:port", self.broker, _broker, "the embedded one"),
+                broker=_broker(self.broker),
             )
         except typer.Abort:
             if sys.stdin.isatty():
@@ -102,6 +108,9 @@ def init(
         list[str] | None,
         typer.Option("--word", help="What else names it; repeatable. Its name otherwise."),
     ] = None,
+    trade: Annotated[
+        str, typer.Option(help="What it trades in, as the taxonomy has it; anything otherwise.")
+    ] = "",
     locale: Annotated[str, typer.Option(help="Language and country that it answers in.")] = "en-US",
     time_zone: Annotated[str, typer.Option(help="Where its desk sits.")] = "UTC",
     hours: Annotated[
@@ -121,7 +130,7 @@ def init(
     """
     paths = [folder / "brands.toml", folder / ".env"]
     _refuse_existing(paths, folder, force)
-    typed = Typed(",".join(handles or ()), time_zone, hours, broker)
+    typed = Typed(",".join(handles or ()), trade, time_zone, hours, broker)
     desk = typed.ask() if brand is None else typed.desk(_name(brand))
     desk = replace(desk, words=tuple(words or _words_of(desk.brand)), locale=locale)
     _check(desk)
@@ -166,6 +175,20 @@ def _handles(typed: str) -> tuple[str, ...]:
         except UserError:
             raise UserError(f"--handle {name}: is no account; write it like SkyNorthAir") from None
     return names
+
+
+def _trade(typed: str) -> str | None:
+    """As the taxonomy of the settings has it, in any case."""
+    from stream.bootstrap.loading import check_trade
+
+    trade = typed.strip().casefold() or None
+    if trade is None:
+        return None
+    try:
+        check_trade(read_settings(), trade)
+    except BrandsError as error:
+        raise UserError(f"--trade {typed}: {str(error).partition('trade: ')[2]}") from None
+    return trade
 
 
 def _words_of(name: str) -> tuple[str, ...]:
@@ -228,6 +251,7 @@ def _check(desk: Desk) -> None:
 
 def brands_file(desk: Desk) -> str:
     hours = ", ".join(f"{_key(days)} = {_quoted(times)}" for days, times in desk.hours)
+    trade = f"trade = {_quoted(desk.trade)}" if desk.trade else '# trade = "airline"'
     staffed = f"hours = {{ {hours} }}" if hours else '# hours = { mon-fri = "08:00-20:00" }'
     return f"""\
 # The brands that earshot listens for: a [[brand]] for each.
@@ -239,6 +263,8 @@ name = {_quoted(desk.brand)}
 handles = {_list(desk.handles)}
 # What else names it, in any case. An everyday word ("delta", "apple") catches much else.
 words = {_list(desk.words)}
+# What it trades in: topics of other trades are never named for it; without this: all may be.
+{trade}
 # The language and country that it answers in.
 locale = {_quoted(desk.locale)}
 # Where its desk sits and when it is staffed, by which promises run; without hours: always.

@@ -96,17 +96,28 @@ def test_every_comment_of_the_brand_is_a_line_that_works_without_its_sign(
 
 
 def test_five_questions_are_asked_and_a_wrong_answer_is_asked_for_again(folder):
-    answers = ["Acme", "@acme, acmehelp", "Mars", "europe/london", "8-9", "mon 08:00-09:00", ""]
+    answers = [
+        "Acme",
+        "@acme, acmehelp",
+        "ailrine",
+        "Airline",
+        "Mars",
+        "europe/london",
+        "8-9",
+        "mon 08:00-09:00",
+    ]
     done = CliRunner().invoke(app, ["init"], input="\n".join(answers) + "\n")
 
     assert done.exit_code == 0
-    for question in ("Name", "accounts", "zone of its", "staffed", "Kafka"):
+    for question in ("Name", "accounts", "trades in", "zone of its", "staffed"):
         assert question in done.output
     assert "no time zone" in done.output
     assert "no hours" in done.output
+    assert "the taxonomy has no 'ailrine'" in done.output
     [brand] = load(folder / "brands.toml")
     assert (brand.name, brand.handles, brand.words) == ("Acme", ("acme", "acmehelp"), ("Acme",))
     assert (brand.time_zone.key, len(brand.hours)) == ("Europe/London", 1)
+    assert brand.trade == "airline"
 
 
 @pytest.mark.parametrize(
@@ -117,6 +128,8 @@ def test_five_questions_are_asked_and_a_wrong_answer_is_asked_for_again(folder):
         (["--brand", "a\x7fb"], "cannot be printed"),
         (["--brand", "Acme", "--handle", "two words"], "--handle two words"),
         (["--brand", "Acme", "--time-zone", "Mars"], "Europe/London"),
+        (["--brand", "Acme", "--trade", "circus"], "supermarket"),
+        (["--brand", "Acme", "--trade", "7"], "--trade 7"),
         (["--brand", "Acme", "--hours", "mon 8-9"], "mon-fri 08:00-20:00"),
         (["--brand", "Acme", "--hours", "mon 08:00-09:00, mon 10:00-11:00"], "twice"),
         (["--brand", "Acme", "--locale", "english"], "locale"),
