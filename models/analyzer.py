@@ -70,9 +70,14 @@ class Analyzer:
         self.version = self._artifact.version
 
     def __call__(
-        self, texts: Sequence[str], languages: Sequence[str | None] | None = None
+        self,
+        texts: Sequence[str],
+        languages: Sequence[str | None] | None = None,
+        trades: Sequence[str | None] | None = None,
     ) -> list[Analysis]:
         """Read each text. languages: what the source of each says, for those too short to tell.
+
+        trades: of the brand of each; its topic and problem are among those that fit the trade.
 
         Abstains, with every judgement None and `why`, on a language that the model does not know,
         on nothing to read and on what is like no message that it has learned from.
@@ -90,6 +95,7 @@ class Analyzer:
             [texts[row] for row in readable],
             read,
             [detected[row] for row in readable],
+            _rows(trades, readable),
             self._encoder.read(read),
         )
         by_row = dict(zip(readable, judged, strict=True))
@@ -117,6 +123,7 @@ class Analyzer:
         texts: Sequence[str],
         normalised: Sequence[str],
         languages: Sequence[str],
+        trades: Sequence[str | None],
         reading: Reading,
     ) -> list[Analysis]:
         outputs = reading.outputs
@@ -125,13 +132,14 @@ class Analyzer:
         complaint = softmax(outputs.complaint / temperatures["complaint"])[:, 1]  # (texts,)
         severity = softmax(outputs.severity / temperatures["severity"])  # (texts, 5)
         index = dissatisfaction(severity)
-        topics = self._taxonomy.topics(outputs.embedding, self._shares(outputs, "topic"))
+        topics = self._taxonomy.topics(outputs.embedding, self._shares(outputs, "topic"), trades)
         problems = self._taxonomy.problems(
             texts,
             topics,
             outputs.embedding,
             self._shares(outputs, "problem"),
             lambda row: self._pointed(normalised[row], reading.encodings[row], outputs.cause[row]),
+            trades,
         )
         likenesses = self._resemblance(outputs.embedding)
         urgencies = self._urgencies(texts, outputs)
@@ -269,3 +277,8 @@ def _sentiments(probabilities: Floats) -> list[Sentiment]:
         Sentiment(LABELS[best], values[best], dict(zip(LABELS, values, strict=True)))
         for best, values in zip(likeliest, probabilities.tolist(), strict=True)
     ]
+
+
+def _rows(values: Sequence[str | None] | None, rows: Sequence[int]) -> list[str | None]:
+    """The values of these rows; None for each where there are no values."""
+    return [None if values is None else values[row] for row in rows]

@@ -55,7 +55,8 @@ class Automatic:
 class Brand:
     """One brand. networks: where it listens, everywhere when empty. hours: always, when empty.
 
-    automatic: None where every answer is a person's to approve.
+    automatic: None where every answer is a person's to approve. trade: as the taxonomy has it; None
+    where all topics fit.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Brand:
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     hours: tuple[Shift, ...] = ()
     automatic: Automatic | None = None
+    trade: str | None = None
 
     @property
     def country(self) -> str | None:
@@ -98,6 +100,11 @@ class Brands:
 
     def get(self, name: str) -> Brand | None:
         return self._by_name.get(name.casefold())
+
+    def trade_of(self, name: str | None) -> str | None:
+        """The trade of the brand; None where that is not known."""
+        brand = self.get(name) if name else None
+        return brand.trade if brand else None
 
     def is_own(self, author: str | None) -> bool:
         """Is `author` an account of a brand, so that what it says is outbound?"""
@@ -151,7 +158,7 @@ def brands_of(entries: Iterable[Mapping[str, Any]], place: str) -> Brands:
 def read_file(path: Path) -> dict[str, Any]:
     """The file's content, not yet checked. Raises BrandsError."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise BrandsError(
             f"{path}: cannot read the brands ({error.strerror}); check EARSHOT_BRANDS"
@@ -160,6 +167,17 @@ def read_file(path: Path) -> dict[str, Any]:
         raise BrandsError(
             f"{path}: the brands are not UTF-8 text; save the file as UTF-8"
         ) from None
+    return _tables(text, path)
+
+
+def parse(text: str, path: Path) -> Brands:
+    """The brands of a file's text; `path` is what errors call it. Raises BrandsError."""
+    return _brands_of(_tables(text, path), str(path))
+
+
+def _tables(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BrandsError(f"{path}: not TOML: {error}; correct it there") from None
 
@@ -203,6 +221,7 @@ class _Entry(BaseModel):
     time_zone: str = "UTC"
     hours: dict[str, str] = {}
     automatic: _Automatic | None = None
+    trade: Annotated[str, Field(pattern=r"^[a-z][a-z -]*[a-z]$", max_length=60)] | None = None
 
     @field_validator("time_zone")
     @classmethod
@@ -228,6 +247,7 @@ class _Entry(BaseModel):
             locale=self.locale,
             time_zone=ZoneInfo(self.time_zone),
             hours=_shifts(self.hours),
+            trade=self.trade,
             automatic=(
                 None
                 if self.automatic is None

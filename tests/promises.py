@@ -57,6 +57,7 @@ PROMISES = {
         "unit/test_records",
         "unit/test_disk",
         "integration/test_doctor",
+        "unit/test_init",
         "integration/test_light_start",
     ),
     "store and SQL": (

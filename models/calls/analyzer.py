@@ -33,7 +33,9 @@ from models.language import detect
 from models.taxonomy.classifier import OTHER
 from models.urgency import LEVELS
 
-ReadTexts = Callable[[Sequence[str], Sequence[str | None]], Sequence[Analysis]]
+# texts, their languages, and where any is known the trades of their brands
+ReadTexts = Callable[..., Sequence[Analysis]]
+Turn = tuple[str, str, str | None]  # text, language, the brand's trade
 
 # Tension grows with unhappy turns in a row, words of anger counting threefold, and fades as soon as
 # the customer calms down. Chosen on the calls that the head learns from: a limit of 0.5 finds two
@@ -75,50 +77,59 @@ class CallReader:
         self._head = head
         self._whole = whole
         self._cues = read_cues()
-        self._known: OrderedDict[tuple[str, str], Analysis] = OrderedDict()
+        self._known: OrderedDict[Turn, Analysis] = OrderedDict()
 
     def __call__(
-        self, calls: Sequence[Sequence[Utterance]], languages: Sequence[str | None] | None = None
+        self,
+        calls: Sequence[Sequence[Utterance]],
+        languages: Sequence[str | None] | None = None,
+        trades: Sequence[str | None] | None = None,
     ) -> list[Analysis]:
-        """Understand each call, as far as it has come.
+        """Understand each call, as far as it has come. trades: of the brand of each.
 
         Turns of speakers of an unknown side are left out. Abstains on a call without a customer's
         words, or in a language that the model does not know.
         """
         hints = [None] * len(calls) if languages is None else languages
-        pairs = list(zip((sided(call) for call in calls), hints, strict=True))
-        self.learn([turn for call, hint in pairs for turn in self.unread(call, hint)])
-        analyses = [self._understand(call, hint) for call, hint in pairs]
+        known = [None] * len(calls) if trades is None else trades
+        rows = list(zip((sided(call) for call in calls), hints, known, strict=True))
+        self.learn([turn for call, *more in rows for turn in self.unread(call, *more)])
+        analyses = [self._understand(*call) for call in rows]
         for oldest in list(islice(self._known, max(0, len(self._known) - REMEMBERED))):
             del self._known[oldest]
         return analyses
 
-    def unread(self, call: Sequence[Utterance], hint: str | None = None) -> list[tuple[str, str]]:
-        """The turns (text, language) of a call that the encoder has not seen lately."""
+    def unread(
+        self, call: Sequence[Utterance], hint: str | None = None, trade: str | None = None
+    ) -> list[Turn]:
+        """The turns of a call that the encoder has not seen lately."""
         call = sided(call)
         language = detect(customer_text(call), hint)
-        turns = dict.fromkeys((turn.text, language) for turn in call if self._counts(turn))
+        turns = dict.fromkeys((turn.text, language, trade) for turn in call if self._counts(turn))
         return [turn for turn in turns if turn not in self._known]
 
-    def learn(self, turns: Iterable[tuple[str, str]]) -> None:
+    def learn(self, turns: Iterable[Turn]) -> None:
         """Read turns, and remember them.
 
         A long call can be learned in parts, so that the model is free for others in between.
         """
         new = [turn for turn in dict.fromkeys(turns) if turn not in self._known]
         if new:
-            texts = [text for text, _ in new]
-            analyses = self._read_texts(texts, [language for _, language in new])
+            texts, languages, trades = map(list, zip(*new, strict=True))
+            known = [trades] if any(trades) else []
+            analyses = self._read_texts(texts, languages, *known)
             self._known.update(zip(new, analyses, strict=True))
 
     def _counts(self, turn: Utterance) -> bool:
         return turn.speaker == "customer" or (self._whole and turn.speaker == "agent")
 
-    def _understand(self, call: Sequence[Utterance], hint: str | None) -> Analysis:
+    def _understand(
+        self, call: Sequence[Utterance], hint: str | None, trade: str | None
+    ) -> Analysis:
         text = customer_text(call)
         language = detect(text, hint)
         turns = [
-            self._recall(place, turn, language)
+            self._recall(place, turn, (turn.text, language, trade))
             for place, turn in enumerate(call)
             if self._counts(turn)
         ]
@@ -154,9 +165,9 @@ class CallReader:
             gravest=_gravest(customer),
         )
 
-    def _recall(self, place: int, turn: Utterance, language: str) -> _ReadTurn:
-        self._known.move_to_end((turn.text, language))
-        return _ReadTurn(place, turn, self._known[turn.text, language])
+    def _recall(self, place: int, turn: Utterance, key: Turn) -> _ReadTurn:
+        self._known.move_to_end(key)
+        return _ReadTurn(place, turn, self._known[key])
 
     def _trajectory(self, customer: Sequence[_ReadTurn]) -> list[Moment]:
         tension = 0.0

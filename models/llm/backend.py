@@ -41,7 +41,10 @@ class LocalModel(Protocol):
     taxonomy: Taxonomy
 
     def __call__(
-        self, texts: Sequence[str], languages: Sequence[str | None] | None = None
+        self,
+        texts: Sequence[str],
+        languages: Sequence[str | None] | None = None,
+        trades: Sequence[str | None] | None = None,
     ) -> list[Analysis]: ...
 
 
@@ -278,16 +281,35 @@ class LlmAnalyzer:
         self.version = f"{llm.model}+{local.version}"
 
     def __call__(
-        self, texts: Sequence[str], languages: Sequence[str | None] | None = None
+        self,
+        texts: Sequence[str],
+        languages: Sequence[str | None] | None = None,
+        trades: Sequence[str | None] | None = None,
     ) -> list[Analysis]:
-        """Read each text, in order. Never fails for the language model's sake."""
-        analyses = self.local(texts, languages)
+        """Read each text, in order. Never fails for the language model's sake.
+
+        trades: of the brand of each; a topic that does not fit it stays the local model's.
+        """
+        known = [None] * len(texts) if trades is None else trades
+        analyses = (
+            self.local(texts, languages) if trades is None else self.local(texts, languages, trades)
+        )
         distinct = list(dict.fromkeys(texts))
         answers = dict(zip(distinct, self.llm.judge(distinct), strict=True))
         return [
-            merged(analysis, answers[text], self.version)
-            for text, analysis in zip(texts, analyses, strict=True)
+            merged(analysis, self._fitting(answers[text], trade), self.version)
+            for text, analysis, trade in zip(texts, analyses, known, strict=True)
         ]
+
+    def _fitting(self, answer: dict[str, Any] | None, trade: str | None) -> dict[str, Any] | None:
+        """The answer without a topic and problem of which no customer of the trade speaks."""
+        if answer is None or "topic" not in answer:
+            return answer
+        if self.local.taxonomy.fits(trade, answer["topic"], answer.get("problem")):
+            return answer
+        return {
+            key: value for key, value in answer.items() if key not in ("topic", "problem", "words")
+        }
 
 
 def merged(local: Analysis, answer: dict[str, Any] | None, version: str) -> Analysis:

@@ -10,7 +10,7 @@ from typing import Any
 from models.errors import TaxonomyError
 from models.taxonomy.classifier import OTHER, Taxonomy, read_taxonomy
 
-_FORM = "the form is [[topic]] name, examples and [[topic.problem]] name, examples"
+_FORM = "the form is [[topic]] name, examples, trades and the same in [[topic.problem]]"
 
 
 def load_taxonomy(path: Path) -> Taxonomy:
@@ -42,13 +42,13 @@ def _mistakes(table: dict[str, Any]) -> Iterator[str]:
 
 
 def _topic_mistakes(topic: dict[str, Any], seen: dict[str, set[str]]) -> Iterator[str]:
-    yield from _entry_mistakes(topic, "topic", ("name", "examples", "problem"), seen)
+    yield from _entry_mistakes(topic, "topic", ("name", "examples", "trades", "problem"), seen)
     problems = topic.get("problem", [])
     if not _are_tables(problems):
         yield f"the problems of topic {topic.get('name')!r} are no [[topic.problem]]"
         return
     for problem in problems:
-        yield from _entry_mistakes(problem, "problem", ("name", "examples"), seen)
+        yield from _entry_mistakes(problem, "problem", ("name", "examples", "trades"), seen)
     if not problems and not topic.get("examples"):
         yield f"topic {topic.get('name')!r} has neither examples nor problems"
 
@@ -69,6 +69,8 @@ def _entry_mistakes(
         yield f"{kind} {name!r}: {unknown[0]!r} is not known"
     if not _are_phrases(entry.get("examples")):
         yield f"{kind} {name!r}: examples is a list of phrases"
+    if not _are_phrases(entry.get("trades", [])):
+        yield f"{kind} {name!r}: trades is a list of names"
 
 
 def _are_tables(value: Any) -> bool:

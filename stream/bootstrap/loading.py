@@ -12,6 +12,7 @@ from stream.settings import Settings
 if TYPE_CHECKING:
     from models.artifact import Artifact
     from models.registry import Registry
+    from models.taxonomy.classifier import Taxonomy
     from stream.brands import Brands
     from stream.triage.judgement import Judge
 
@@ -86,13 +87,44 @@ def load_judge(settings: Settings, analyzer: Any = None) -> Judge:
 
 
 def judge_with(settings: Settings, analyzer: Any, brands: Brands) -> Judge:
-    """The judgement by an analyzer, redacted as the settings say."""
+    """The judgement by an analyzer, redacted as the settings say.
+
+    Raises BrandsError for a trade that the analyzer's taxonomy does not have.
+    """
     from models.redact import redact_turns
     from stream.triage.judgement import Judge
 
+    check_trades(brands, analyzer.taxonomy, settings)
     calls = load_calls(settings, analyzer, whole=True)
     redact = partial(redact_turns, names=not settings.keep_names)
     return Judge(analyzer, brands, calls, redact=redact)
+
+
+def check_trade(settings: Settings, trade: str) -> None:
+    """By the taxonomy of the settings, without a model. Raises BrandsError."""
+    from models.taxonomy.classifier import read_taxonomy
+    from models.taxonomy.file import load_taxonomy
+
+    taxonomy = read_taxonomy() if settings.taxonomy is None else load_taxonomy(settings.taxonomy)
+    brand = brands_file.Brand("a brand", trade=trade)
+    check_trades(brands_file.Brands([brand]), taxonomy, settings)
+
+
+def check_trades(brands: Brands, taxonomy: Taxonomy, settings: Settings) -> None:
+    """A trade that is spelt wrongly would take all topics of the right one away.
+
+    Raises BrandsError. A taxonomy that marks nothing with trades takes any.
+    """
+    from models.taxonomy.classifier import OTHER
+
+    known = sorted(taxonomy.trades)
+    for brand in brands:
+        if known and brand.trade is not None and brand.trade not in (*known, OTHER):
+            path = settings.brands or brands_file.SHIPPED
+            raise brands_file.BrandsError(
+                f"{path}: brand {brand.name}: trade: the taxonomy has no {brand.trade!r}; "
+                f"it has {', '.join(known)}, and {OTHER} for none of them"
+            )
 
 
 def load_replier(settings: Settings) -> Any:

@@ -25,6 +25,7 @@ PANELS: dict[str, dict[str, str]] = {
         "model": "registry",
     },
     "Operate": {
+        "init": "init",
         "connector": "connectors",
         "user": "people",
         "key": "keys",

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from connectors.events import Complaint, Deleted, Event, TextEvent, Transcript
 from models.analysis import Analysis
-from models.calls.analyzer import CallReader, customer_text
+from models.calls.analyzer import CallReader, Turn, customer_text
 from models.calls.sides import Utterance, sided
 from models.language import detect
 from models.redact import redact_turns
@@ -28,11 +28,11 @@ from stream.triage.ticket import Step
 
 log = logging.getLogger(__name__)
 
-Analyze = Callable[[Sequence[str], Sequence[str | None]], Sequence[Analysis]]
+# texts, their languages, and where any is known the trades of their brands
+Analyze = Callable[..., Sequence[Analysis]]
 # texts that belong together, as the turns of a call, and the country of their brand
 Redact = Callable[[Sequence[str], str | None], Sequence[str]]
 _DIGIT = re.compile(r"\d")
-Turn = tuple[str, str]  # text, language
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -66,6 +66,7 @@ class Reading:
     call: tuple[Utterance, ...] | None = None
     failed: Step | None = None
     trimmed: str | None = None
+    trade: str | None = None  # of the brand
 
     @property
     def language(self) -> str | None:
@@ -114,7 +115,7 @@ class Judge:
                 continue
             # What fails here fails again in `understand`, which says so of this call alone.
             with suppress(Exception):
-                turns += self._calls.unread(reading.call, reading.language)
+                turns += self._calls.unread(reading.call, reading.language, reading.trade)
         return turns
 
     def learn(self, turns: Sequence[Turn]) -> None:
@@ -157,7 +158,7 @@ class Judge:
             event = self._directed(event)
         except Exception as error:
             failed = failed or _failure(event, "brand", error)
-        return Reading(event, text, brand, call, failed, trimmed)
+        return Reading(event, text, brand, call, failed, trimmed, self._brands.trade_of(brand))
 
     def _country(self, event: TextEvent) -> str | None:
         """The country of the brand that the words are about: numbers are written as there."""
@@ -181,7 +182,8 @@ class Judge:
 
     def _read_texts(self, readings: Sequence[Reading]) -> Sequence[Analysis]:
         texts = [judged_words(reading.text) for reading in readings]
-        analyses = self._analyze(texts, [reading.language for reading in readings])
+        languages = [reading.language for reading in readings]
+        analyses = self._analyze(texts, languages, *_trades(readings))
         return [
             analysis if analysis.text == reading.text else replace(analysis, text=reading.text)
             for analysis, reading in zip(analyses, readings, strict=True)
@@ -189,11 +191,17 @@ class Judge:
 
     def _read_calls(self, readings: Sequence[Reading]) -> Sequence[Analysis]:
         calls = [reading.call or () for reading in readings]
-        return self._calls(calls, [reading.language for reading in readings])
+        return self._calls(calls, [reading.language for reading in readings], *_trades(readings))
 
     def _learn(self, turns: Sequence[Turn]) -> Sequence[Turn]:
         self._calls.learn(turns)
         return turns
+
+
+def _trades(readings: Sequence[Reading]) -> list[list[str | None]]:
+    """The argument of trades; none where no brand has one, for analyzers that know of none."""
+    trades = [reading.trade for reading in readings]
+    return [trades] if any(trades) else []
 
 
 def written(event: TextEvent) -> str:

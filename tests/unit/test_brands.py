@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.taxonomy.classifier import Taxonomy, read_taxonomy
+from stream.bootstrap.loading import check_trades
 from stream.brands import Brand, Brands, BrandsError, Shift, load
+from stream.settings import Settings
 
 NORTH = Brand(
     "SkyNorth",
@@ -211,3 +214,19 @@ def test_a_file_that_cannot_be_read_is_one_line_too(tmp_path):
         with pytest.raises(BrandsError, match="brands") as error:
             load(path)
         assert "\n" not in str(error.value)
+
+
+def test_every_trade_of_the_shipped_brands_is_one_of_the_taxonomy():
+    check_trades(load(), read_taxonomy(), Settings())
+    assert {load().trade_of("Tesco"), load().trade_of("delta")} == {"supermarket", "airline"}
+    assert load().trade_of("nobody") is None
+
+
+def test_a_trade_that_the_taxonomy_does_not_have_is_one_line_that_lists_them(tmp_path):
+    path = tmp_path / "brands.toml"
+    path.write_text('[[brand]]\nname = "Acme"\ntrade = "airlin"\n')
+
+    with pytest.raises(BrandsError, match=r"brand Acme: trade: .*'airlin'.*airline, bank"):
+        check_trades(load(path), read_taxonomy(), Settings(brands=path))
+    check_trades(load(path), Taxonomy((), ()), Settings(brands=path))
+    check_trades(Brands([Brand("Acme", trade="other")]), read_taxonomy(), Settings())

@@ -27,7 +27,7 @@ class Local:
     version = "local-1"
     taxonomy = read_taxonomy()
 
-    def __call__(self, texts, languages=None):
+    def __call__(self, texts, languages=None, trades=None):
         calm = Sentiment("neutral", 0.6, {"neutral": 0.6})
         return [
             Analysis(text, "en", self.version, calm, severity=0, topic=Topic("tv", 0.7))
@@ -216,3 +216,15 @@ def test_a_brief_that_asks_little_leaves_the_rest_to_the_local_model():
         told = analyzer(server, brief=brief)(["my line is down"])[0]
 
     assert (told.topic, told.sentiment) == (Topic("network", 1.0), local([""])[0].sentiment)
+
+
+def test_an_answer_about_another_trade_leaves_the_local_topic():
+    with llm_server() as server:
+        read = analyzer(server)
+        shop, telecom = (
+            read(["my line is down"], None, [trade])[0] for trade in ("shop", "telecom")
+        )
+
+    assert (shop.topic, shop.problem) == (Topic("tv", 0.7), None)
+    assert shop.sentiment.label == "negative"
+    assert telecom.topic == Topic("network", 1.0)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from models.analysis import Topic
 from models.taxonomy.classifier import (
     OTHER,
     Label,
@@ -151,3 +152,91 @@ def test_words_are_shown_whole_once_and_only_if_they_say_something():
     assert shown_words(text, spans, [True] * len(spans)) == ("wifi's", "noon")
     assert shown_words(text, spans, [False, False, True, *[False] * 8]) == ("wifi's",)
     assert shown_words(text, spans, [False] * len(spans)) == ()
+
+
+MARKED = Taxonomy(
+    topics=(
+        Label("flight", ("late",), "flight", frozenset({"airline", "railway"})),
+        Label("order", ("parcel",), "order", frozenset({"shop"})),
+        Label("bill", ("bill",), "bill"),
+    ),
+    problems=(
+        Label("plane late", ("late",), "flight", frozenset({"airline"})),
+        Label("missed connection", ("missed",), "flight", frozenset({"airline", "railway"})),
+    ),
+)
+
+
+@pytest.fixture
+def by_trade():
+    trained = TrainedLabels(
+        ("flight", "order", "bill", OTHER), ("plane late", "missed connection", OTHER), 0.2, 0.4
+    )
+    return TaxonomyClassifier(
+        MARKED, lambda _: None, topic_threshold=1, problem_threshold=1, trained=trained
+    )
+
+
+def topic_for(classifier, trade, *probabilities):
+    row = np.array([probabilities], dtype=np.float32)
+    [topic] = classifier.topics(np.zeros((1, 3), np.float32), row, [trade])
+    return topic
+
+
+def problem_for(classifier, trade, *probabilities):
+    row = np.array([probabilities], dtype=np.float32)
+    [problem] = classifier.problems(
+        ["late"], [Topic("flight", 1.0)], np.zeros((1, 3), np.float32), row, [trade]
+    )
+    return problem and problem.label
+
+
+def test_a_topic_is_chosen_among_those_of_the_brand_s_trade(by_trade):
+    shares = (0.5, 0.3, 0.1, 0.1)
+
+    assert topic_for(by_trade, None, *shares).label == "flight"
+    assert topic_for(by_trade, "railway", *shares).label == "flight"
+    shop = topic_for(by_trade, "shop", *shares)
+    assert (shop.label, shop.score) == ("order", pytest.approx(0.6))
+    assert topic_for(by_trade, OTHER, 0.5, 0.2, 0.25, 0.05).label == "bill"
+
+
+def test_a_text_that_is_about_another_trade_is_about_nothing_of_this_one(by_trade):
+    assert topic_for(by_trade, "shop", 0.97, 0.02, 0.005, 0.005).label == OTHER
+
+
+def test_a_problem_is_chosen_among_those_of_the_brand_s_trade(by_trade):
+    assert problem_for(by_trade, None, 0.5, 0.4, 0.1) == "plane late"
+    assert problem_for(by_trade, "railway", 0.5, 0.4, 0.1) == "missed connection"
+    assert problem_for(by_trade, "railway", 0.95, 0.04, 0.01) is None
+
+
+def test_a_brand_without_a_trade_or_one_that_every_label_fits_changes_no_bit(by_trade):
+    rows = np.random.default_rng(7).dirichlet([0.5] * 4, 200).astype(np.float32)
+    nowhere = np.zeros((200, 3), np.float32)
+
+    assert by_trade.topics(nowhere, rows) == by_trade.topics(nowhere, rows, [None] * 200)
+    single = TaxonomyClassifier(
+        Taxonomy(MARKED.topics[:1], MARKED.problems[1:]),
+        lambda _: None,
+        topic_threshold=1,
+        problem_threshold=1,
+        trained=TrainedLabels(("flight", OTHER), ("missed connection", OTHER)),
+    )
+    assert single.topics(nowhere, rows[:, :2]) == single.topics(
+        nowhere, rows[:, :2], ["airline"] * 200
+    )
+
+
+def test_every_mark_of_the_shipped_taxonomy_leaves_each_trade_something_of_its_own():
+    taxonomy = read_taxonomy()
+
+    for trade in taxonomy.trades:
+        own = [label for label in taxonomy.topics if trade in label.trades]
+        assert own, trade
+        for topic in (label for label in taxonomy.topics if label.fits(trade)):
+            problems = [label for label in taxonomy.problems if label.topic == topic.name]
+            assert any(label.fits(trade) for label in problems), (trade, topic.name)
+    for problem in taxonomy.problems:
+        [topic] = [label for label in taxonomy.topics if label.name == problem.topic]
+        assert not topic.trades or problem.trades <= topic.trades, problem.name

@@ -173,3 +173,39 @@ async def test_evaluate_triage_weighs_what_a_worker_stores():
     [weighed] = [as_stored(judgement) for judgement in judge()([TWEET])]
 
     assert weighed == as_stored(judgements["x:1"])
+
+
+def test_texts_and_turns_are_read_with_the_trade_of_their_brand():
+    trades: dict[str, list[str | None]] = {}
+
+    def recorded(texts, languages, known=None):
+        trades.update(zip(texts, known or [None] * len(texts), strict=True))
+        return by_length(texts, languages)
+
+    nobody = TWEET.model_copy(update={"id": "x:3", "text": "the weather is nice"})
+    brand = Brand("VoltLine", handles=("voltlinecare",), words=("voltline",), trade="telecom")
+    Judge(recorded, Brands([brand]))([TWEET, CALL, nobody])
+
+    assert {text[:12]: trade for text, trade in trades.items()} == {
+        "@VoltLineCar": "telecom",
+        "my line is d": "telecom",
+        "I am waiting": "telecom",
+        "the weather ": None,
+    }
+    trades.clear()
+    Judge(recorded, BRANDS)([TWEET, CALL])
+    assert set(trades.values()) == {None}
+
+
+def test_a_call_is_read_anew_for_a_brand_of_another_trade():
+    rows: list[tuple[str, str | None]] = []
+
+    def recorded(texts, languages, known=None):
+        rows.extend(zip(texts, known or [None] * len(texts), strict=True))
+        return by_length(texts, languages)
+
+    judge = Judge(recorded, Brands([Brand("A", trade="bank"), Brand("B", trade="shop")]))
+    for name in ("A", "B", "A"):
+        judge([CALL.model_copy(update={"brand": name})])
+
+    assert [trade for _, trade in rows] == ["bank", "bank", "shop", "shop"]

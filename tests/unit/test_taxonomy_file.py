@@ -48,6 +48,7 @@ def test_a_topic_with_a_handful_of_phrases_works_at_once(tmp_path):
         (PARKING.replace('name = "trains"', ""), "a topic has no name"),
         ('[[topic]]\nname = "empty"\nexamples = []', "neither examples nor problems"),
         ('[[topic]]\nname = "one"\nexamples = "a phrase"', "a list of phrases"),
+        ('[[topic]]\nname = "one"\nexamples = ["a"]\ntrades = "bank"', "a list of names"),
     ],
 )
 def test_a_mistake_is_one_clear_line(tmp_path, text, told):

@@ -15,12 +15,14 @@ class ProblemInfo(BaseModel):
 
     name: str
     examples: list[str] = Field(description="phrases that customers use for it")
+    trades: list[str] = Field(description="whose customers speak of it; everybody's when empty")
 
 
 class TopicInfo(BaseModel):
     """What a message is about."""
 
     name: str
+    trades: list[str] = Field(description="whose customers speak of it; everybody's when empty")
     problems: list[ProblemInfo]
 
 
@@ -52,8 +54,11 @@ def taxonomy_routes(taxonomy: Taxonomy) -> APIRouter:
 
 def _topic(taxonomy: Taxonomy, name: str) -> TopicInfo:
     problems = [
-        ProblemInfo(name=problem.name, examples=list(problem.phrases))
+        ProblemInfo(
+            name=problem.name, examples=list(problem.phrases), trades=sorted(problem.trades)
+        )
         for problem in taxonomy.problems
         if problem.topic == name
     ]
-    return TopicInfo(name=name, problems=problems)
+    [topic] = [topic for topic in taxonomy.topics if topic.name == name]
+    return TopicInfo(name=name, trades=sorted(topic.trades), problems=problems)
