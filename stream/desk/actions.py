@@ -41,6 +41,12 @@ class Claim(_Action):
     force: bool = False
 
 
+class Acknowledge(_Action):
+    """Seen: a new ticket is open, and still nobody's. Any other stays as it is."""
+
+    action: Literal["acknowledge"] = "acknowledge"
+
+
 class Assign(_Action):
     """Give the ticket to somebody; to nobody, when `owner` is null."""
 
@@ -103,7 +109,7 @@ class Tag(_Action):
 
 
 Action = Annotated[
-    Claim | Assign | Wait | Snooze | Resolve | Reopen | Prioritise | Note | Tag,
+    Claim | Acknowledge | Assign | Wait | Snooze | Resolve | Reopen | Prioritise | Note | Tag,
     Field(discriminator="action"),
 ]
 
@@ -138,6 +144,8 @@ def _target(ticket: Row, action: Action, actor: str, now: datetime) -> tuple[str
     match action:
         case Claim():
             return "claimed", _claim(ticket, action, actor)
+        case Acknowledge():
+            return "acknowledged", {"state": "open"} if ticket["state"] == "new" else {}
         case Assign():
             return f"given to {action.owner or 'nobody'}", _assign(ticket, action)
         case Wait():

@@ -14,7 +14,7 @@ from connectors.webhook import Hook
 from models.taxonomy.classifier import Taxonomy
 from stream.desk.event_rights import EventRights
 from stream.kafka import Publish
-from stream.web.api import alerts, changes, erasure, export, replies, tickets, views
+from stream.web.api import alerts, bulk, changes, erasure, export, replies, tickets, views
 from stream.web.api.analyze import analyze_routes
 from stream.web.api.events import events_routes
 from stream.web.api.hooks import hooks_routes
@@ -95,7 +95,7 @@ def create_web(store: Reads, api: Api) -> FastAPI:
 
     if api.desk is not None:
         app.state.desk = api.desk
-        for routes in (views, tickets, replies, alerts, changes, export, erasure):
+        for routes in (views, bulk, tickets, replies, alerts, changes, export, erasure):
             app.include_router(routes.router)
         mount_login(app, api.desk.people, api.desk.sessions, callers, api.desk.provider)
         mount_console(app, api.desk)  # the last: what it mounts may take every path that is left

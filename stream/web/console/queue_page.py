@@ -15,13 +15,12 @@ from nicegui.events import GenericEventArguments
 from stream.desk.queue import LONGEST, MAX_ROWS, SORTS
 from stream.desk.saved_views import LONGEST_NAME, Keeper
 from stream.desk.search import BadSearch
-from stream.desk.view_query import query_from
+from stream.desk.view_query import filter_from, query_from
 from stream.errors import DatabaseAway, UserError
 from stream.web.console.cards import (
     Card,
     card,
     changes,
-    filter_from,
     query_of,
     sort_from,
     with_urgent,
