@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -31,8 +32,13 @@ def _on_engine(store: Callable[[AsyncEngine], T]) -> Opener[T]:
     return opened
 
 
+@asynccontextmanager
+async def open_replies(running: Parts) -> AsyncIterator[Replies]:
+    async with running.engine() as engine:
+        yield Replies(engine, timedelta(seconds=running.settings.send_delay))
+
+
 open_stores = _on_engine(Stores)
-open_replies = _on_engine(Replies)
 open_incidents = _on_engine(Incidents)
 open_people = _on_engine(People)
 open_api_keys = _on_engine(ApiKeys)

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from functools import cache
 
 from connectors.webhook import load_hooks
@@ -65,6 +66,7 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
             training_mix=model.training_mix,
             write=_writer(settings),
             provider=_provider(settings),
+            send_delay=timedelta(seconds=settings.send_delay),
         )
         await stack.enter_async_context(desk.hub.running())
         api = Api(
