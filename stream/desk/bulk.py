@@ -24,7 +24,8 @@ from stream.desk.tickets import Desk, Lost, NoTicket, Row, Seen
 
 MOST = 500  # tickets at once
 
-# Those that the history can take back whole.
+# The actions that the history can take back whole.
+UNDONE = (Claim, Acknowledge, Assign, Wait, Snooze, Resolve, Tag)
 BulkAction = Annotated[
     Claim | Acknowledge | Assign | Wait | Snooze | Resolve | Tag, Field(discriminator="action")
 ]
