@@ -145,9 +145,9 @@ def _target(ticket: Row, action: Action, actor: str, now: datetime) -> tuple[str
         case Claim():
             return "claimed", _claim(ticket, action, actor)
         case Acknowledge():
-            return "acknowledged", {"state": "open"} if ticket["state"] == "new" else {}
+            return "acknowledged", _acknowledged(ticket)
         case Assign():
-            return f"given to {action.owner or 'nobody'}", _assign(ticket, action)
+            return _handover(action), _assign(ticket, action)
         case Wait():
             _refuse_resolved(ticket, "wait")
             return "waits for the customer", {"state": "waiting", "snoozed_until": None}
@@ -155,8 +155,7 @@ def _target(ticket: Row, action: Action, actor: str, now: datetime) -> tuple[str
             _refuse_resolved(ticket, "snooze")
             return "snoozed", _snooze(action, now)
         case Resolve():
-            owner = ticket["owner"] or actor
-            return "resolved", {"state": "resolved", "snoozed_until": None, "owner": owner}
+            return "resolved", _resolved(ticket, actor)
         case Reopen():
             return _reopen(ticket)
         case Prioritise():
@@ -220,6 +219,19 @@ def _claim(ticket: Row, action: Claim, actor: str) -> dict[str, Any]:
     if ticket["state"] in ("open", "resolved", "settled"):
         return {"owner": actor}
     return {"owner": actor, "state": "open", "snoozed_until": None}
+
+
+def _acknowledged(ticket: Row) -> dict[str, Any]:
+    return {"state": "open"} if ticket["state"] == "new" else {}
+
+
+def _resolved(ticket: Row, actor: str) -> dict[str, Any]:
+    owner = ticket["owner"] or actor
+    return {"state": "resolved", "snoozed_until": None, "owner": owner}
+
+
+def _handover(action: Assign) -> str:
+    return f"given to {action.owner or 'nobody'}"
 
 
 def _assign(ticket: Row, action: Assign) -> dict[str, Any]:

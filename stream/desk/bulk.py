@@ -22,7 +22,7 @@ from stream.desk.actions import (
 from stream.desk.assignment import NeedsLead, refuse_owner
 from stream.desk.tickets import Desk, Lost, NoTicket, Row, Seen
 
-MOST = 500  # tickets at once
+MAX_TICKETS = 500  # tickets at once
 
 # The actions that the history can take back whole.
 UNDONE = (Claim, Acknowledge, Assign, Wait, Snooze, Resolve, Tag)
@@ -33,7 +33,7 @@ Result = Literal["done", "unchanged", "forbidden", "missing", "refused", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Target:
     """A ticket to act on. seen: as the person saw it; None: whatever it is by now."""
 
     id: str
@@ -66,11 +66,11 @@ class Bulk:
         self._desk, self._people = desk, people
 
     async def act(
-        self, chosen: Sequence[Chosen], action: BulkAction, person: Person
+        self, targets: Sequence[Target], action: BulkAction, person: Person
     ) -> list[Answer]:
         """The same action on each of them, in this order; the rights are those of a single act."""
 
-        async def act_on_one(ticket: Chosen) -> Answer:
+        async def act_on_one(ticket: Target) -> Answer:
             before = await self._desk.ticket(ticket.id, person.brands)
             await refuse_owner(self._people, before, action, person.name, leads=person.leads)
             # The owner that the rules were asked about is the owner whom the act finds.
@@ -81,20 +81,20 @@ class Bulk:
             is_same = after["edits"] == before["edits"]
             return Answer(ticket.id, "unchanged" if is_same else "done", ticket=after)
 
-        return [await _answer(ticket, act_on_one) for ticket in chosen]
+        return [await _answer(ticket, act_on_one) for ticket in targets]
 
-    async def undo(self, chosen: Sequence[Chosen], person: Person) -> list[Answer]:
+    async def undo(self, targets: Sequence[Target], person: Person) -> list[Answer]:
         """Take back what the person did last to each of them. seen: as their act left it."""
 
-        async def undo_one(ticket: Chosen) -> Answer:
+        async def undo_one(ticket: Target) -> Answer:
             seen = ticket.seen or Seen(-1, -1)
             after = await self._desk.undo(ticket.id, person.name, seen=seen, brands=person.brands)
             return Answer(ticket.id, "done", ticket=after)
 
-        return [await _answer(ticket, undo_one) for ticket in chosen]
+        return [await _answer(ticket, undo_one) for ticket in targets]
 
 
-async def _answer(ticket: Chosen, work: Callable[[Chosen], Awaitable[Answer]]) -> Answer:
+async def _answer(ticket: Target, work: Callable[[Target], Awaitable[Answer]]) -> Answer:
     try:
         return await work(ticket)
     except NoTicket as error:

@@ -216,7 +216,7 @@ class QueueReader:
             return await _listed(connection, filter, sql, limit, sort)
 
     async def ids(self, filter: Filter, limit: int) -> list[Row]:
-        """The tickets of `queue` by id, with their edits and version, at most `limit`, in no order.
+        """The tickets of `queue` by id, with their edits and version; the gravest, at most `limit`.
 
         Raises BadSearch.
         """
@@ -225,7 +225,8 @@ class QueueReader:
             sql = await conditions(connection, filter)
             query = text(f"""
                 select t.id, t.edits, t.version from tickets t
-                where {_domain(filter)} and {sql.where} limit :limit
+                where {_domain(filter)} and {sql.where}
+                order by t.priority desc, t.received_at, t.id limit :limit
             """)  # noqa: S608  our own words
             rows = await connection.execute(query, sql.values | {"limit": limit})
             return [dict(row) for row in rows.mappings()]

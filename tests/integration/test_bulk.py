@@ -9,7 +9,7 @@ from history import tweet
 from rows import ask, do
 from serving import web
 
-from stream.desk.bulk import MOST
+from stream.desk.bulk import MAX_TICKETS
 from stream.desk.tickets import Desk
 
 BULK, UNDO = "/v1/tickets/bulk", "/v1/tickets/undo"
@@ -162,7 +162,7 @@ async def test_a_filter_means_what_the_queue_shows_to_who_sends_it(simple, engin
             (on("resolve"), "tickets"),
             (on("note", "x:1", text="hm"), "action"),
             ({**on("resolve"), "tickets": [{"id": "x:1", "edits": 1}]}, "go together"),
-            ({**on("resolve"), "tickets": [{"id": "x:1"}] * (MOST + 1)}, "tickets"),
+            ({**on("resolve"), "tickets": [{"id": "x:1"}] * (MAX_TICKETS + 1)}, "tickets"),
         ):
             refused = await ben.post(BULK, wrong)
             assert (refused.status, words in refused.told["detail"]) == (422, True), refused.told
@@ -171,10 +171,10 @@ async def test_a_filter_means_what_the_queue_shows_to_who_sends_it(simple, engin
 async def test_a_filter_that_matches_more_than_goes_at_once_changes_nothing(
     simple, engine, postgres_url
 ):
-    await simple.save([tweet(number, 70) for number in range(MOST + 1)])
+    await simple.save([tweet(number, 70) for number in range(MAX_TICKETS + 1)])
     async with web(simple, url=postgres_url) as address, Office(address, engine) as office:
         ben = await office.person("ben", "agent")
         refused = await ben.post(BULK, {"action": {"action": "resolve"}, "filter": {}})
-        assert (refused.status, f"more than {MOST}" in refused.told["detail"]) == (422, True)
+        assert (refused.status, f"more than {MAX_TICKETS}" in refused.told["detail"]) == (422, True)
         [row] = await ask(postgres_url, "select count(*) as n from tickets where edits > 0")
         assert row["n"] == 0

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, model_validator
 
-from stream.desk.bulk import MOST, Answer, Bulk, BulkAction, Chosen, Person, Result
+from stream.desk.bulk import MAX_TICKETS, Answer, Bulk, BulkAction, Person, Result, Target
 from stream.desk.tickets import Seen
 from stream.desk.view_query import ViewQuery, filter_from, query_from
 from stream.errors import UserError
@@ -41,10 +41,10 @@ class TicketSeen(Sent):
             raise ValueError("edits and version go together")
         return self
 
-    def chosen(self) -> Chosen:
+    def target(self) -> Target:
         if self.edits is None or self.version is None:
-            return Chosen(self.id)
-        return Chosen(self.id, Seen(self.edits, self.version))
+            return Target(self.id)
+        return Target(self.id, Seen(self.edits, self.version))
 
 
 class BulkIn(Sent):
@@ -56,11 +56,11 @@ class BulkIn(Sent):
     )
 
     action: BulkAction
-    tickets: Annotated[list[TicketSeen], Field(min_length=1, max_length=MOST)] | None = None
+    tickets: Annotated[list[TicketSeen], Field(min_length=1, max_length=MAX_TICKETS)] | None = None
     filter: ViewQuery | None = Field(
         None,
         description="as in a saved view; those that match when it is sent,"
-        f" which have to be {MOST} at most",
+        f" which have to be {MAX_TICKETS} at most",
     )
 
     @model_validator(mode="after")
@@ -83,7 +83,7 @@ class UndoIn(Sent):
 
     model_config = example({"tickets": [{"id": "x:1", "edits": 1, "version": 2}]})
 
-    tickets: Annotated[list[TicketEdited], Field(min_length=1, max_length=MOST)]
+    tickets: Annotated[list[TicketEdited], Field(min_length=1, max_length=MAX_TICKETS)]
 
 
 class TicketAnswer(BaseModel):
@@ -113,11 +113,11 @@ async def act(payload: BulkIn, desk: Services, caller: Agent) -> BulkOut:
     """
     services = desk.of(caller)
     if payload.filter is not None:
-        chosen = await _matching(services, payload.filter, caller)
+        targets = await _matching(services, payload.filter, caller)
     else:
-        chosen = [ticket.chosen() for ticket in payload.tickets or ()]
+        targets = [ticket.target() for ticket in payload.tickets or ()]
     bulk = Bulk(services.desk, services.people)
-    return _out(await bulk.act(chosen, payload.action, _person(caller)))
+    return _out(await bulk.act(targets, payload.action, _person(caller)))
 
 
 @router.post(
@@ -126,19 +126,19 @@ async def act(payload: BulkIn, desk: Services, caller: Agent) -> BulkOut:
 async def undo(payload: UndoIn, desk: Services, caller: Agent) -> BulkOut:
     """Within 30 seconds, where nobody edited the ticket since. Notes and priorities stay."""
     services = desk.of(caller)
-    chosen = [Chosen(ticket.id, Seen(ticket.edits, ticket.version)) for ticket in payload.tickets]
-    return _out(await Bulk(services.desk, services.people).undo(chosen, _person(caller)))
+    targets = [Target(ticket.id, Seen(ticket.edits, ticket.version)) for ticket in payload.tickets]
+    return _out(await Bulk(services.desk, services.people).undo(targets, _person(caller)))
 
 
-async def _matching(services: DeskServices, query: ViewQuery, caller: Caller) -> list[Chosen]:
+async def _matching(services: DeskServices, query: ViewQuery, caller: Caller) -> list[Target]:
     try:
         filter = filter_from(query_from(query), caller.brands, caller.name)
-        rows = await services.queue.ids(filter, MOST + 1)
+        rows = await services.queue.ids(filter, MAX_TICKETS + 1)
     except UserError as error:
         raise refusal(422, f"body.filter: {error}") from None
-    if len(rows) > MOST:
-        raise refusal(422, f"body.filter: it matches more than {MOST} tickets; narrow it")
-    return [Chosen(row["id"], Seen(row["edits"], row["version"])) for row in rows]
+    if len(rows) > MAX_TICKETS:
+        raise refusal(422, f"body.filter: it matches more than {MAX_TICKETS} tickets; narrow it")
+    return [Target(row["id"], Seen(row["edits"], row["version"])) for row in rows]
 
 
 def _person(caller: Caller) -> Person:

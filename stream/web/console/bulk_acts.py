@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from connectors.events import wrong_field
-from stream.desk.bulk import MOST, Answer, Bulk, BulkAction, Chosen, Person
+from stream.desk.bulk import MAX_TICKETS, Answer, Bulk, BulkAction, Person, Target
 from stream.desk.filters import Filter
 from stream.desk.tickets import Seen
 from stream.errors import DatabaseAway, UserError
@@ -45,9 +45,9 @@ class BulkActs:
             return []
         try:
             action = _ACTION.validate_python(payload.get("action"))
-            tickets = _TICKETS.validate_python(payload.get("tickets"))[:MOST]
-            chosen = [Chosen(id, Seen(edits, version)) for id, edits, version in tickets]
-            answers = await self._bulk.act(chosen, action, _person(caller))
+            tickets = _TICKETS.validate_python(payload.get("tickets"))[:MAX_TICKETS]
+            targets = [Target(id, Seen(edits, version)) for id, edits, version in tickets]
+            answers = await self._bulk.act(targets, action, _person(caller))
         except ValidationError as error:
             say(wrong_field(error, slice(1, None)), bad=True)
             return []
@@ -63,9 +63,9 @@ class BulkActs:
         return [answer.id for answer in answers if answer.words]
 
     async def all(self, filter: Filter) -> list[tuple[str, int, int]]:
-        """Id, edits and version of each ticket that the filter shows, at most MOST."""
+        """Id, edits and version of each ticket that the filter shows, at most MAX_TICKETS."""
         try:
-            rows = await self._visit.services.queue.ids(filter, MOST)
+            rows = await self._visit.services.queue.ids(filter, MAX_TICKETS)
         except (DatabaseAway, UserError):  # the page says so already
             return []
         return [(row["id"], row["edits"], row["version"]) for row in rows]
@@ -85,20 +85,20 @@ class BulkActs:
         caller = await self._visit.still("agent")
         if caller is None:
             return False, "Nothing was undone."
-        chosen = [
-            Chosen(answer.id, Seen(answer.ticket["edits"], answer.ticket["version"]))
+        targets = [
+            Target(answer.id, Seen(answer.ticket["edits"], answer.ticket["version"]))
             for answer in done
             if answer.ticket
         ]
         try:
-            answers = await self._bulk.undo(chosen, _person(caller))
+            answers = await self._bulk.undo(targets, _person(caller))
         except DatabaseAway:
             return False, _AWAY
         return not any(answer.words for answer in answers), in_words(answers, "as before")
 
 
 def in_words(answers: Sequence[Answer], done: str) -> str:
-    """One line: how many were done, how many were so already, and why others were not."""
+    """One line: how many were done, how many were so already, and why and_more were not."""
     results = Counter(answer.result for answer in answers)
     parts = [f"{results['done']:,} {done}"]
     if results["unchanged"]:
@@ -106,8 +106,8 @@ def in_words(answers: Sequence[Answer], done: str) -> str:
     failed = [answer.words for answer in answers if answer.words]
     if failed:
         words, _ = Counter(failed).most_common(1)[0]
-        others = " and other reasons" if len(set(failed)) > 1 else ""
-        parts.append(f"{len(failed):,} not: {words}{others}")
+        and_more = " and other reasons" if len(set(failed)) > 1 else ""
+        parts.append(f"{len(failed):,} not: {words}{and_more}")
     return "; ".join(parts) + "."
 
 

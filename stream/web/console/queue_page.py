@@ -12,7 +12,7 @@ from nicegui.dependencies import register_esm
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
-from stream.desk.bulk import MOST
+from stream.desk.bulk import MAX_TICKETS
 from stream.desk.queue import LONGEST, MAX_ROWS, SORTS
 from stream.desk.saved_views import LONGEST_NAME, Keeper
 from stream.desk.search import BadSearch
@@ -105,7 +105,7 @@ class QueuePage:
             "lead": caller.may("lead"),
             "views": [],
         }
-        self.queue.tell(**props, page=MAX_ROWS, most=LONGEST, most_chosen=MOST)
+        self.queue.tell(**props, page=MAX_ROWS, most=LONGEST, most_chosen=MAX_TICKETS)
         self.queue.on("choose", self._choose)
         self.queue.on("open", self._open)
         self.queue.on("claim", self._claim)

@@ -22,7 +22,7 @@ export default {
   <div class="bulk" role="group" aria-label="Acts on the chosen tickets"><b class="num"
     aria-live="polite">{{ count(n) }} chosen</b>
     <button v-if="more" type="button" class="button" :disabled="busy"
-      @click="$emit('all')">{{ found > most ? 'The first ' + count(most) : 'All ' + count(found) }} <kbd>*</kbd></button>
+      @click="$emit('all')">{{ found > most ? 'The gravest ' + count(most) : 'All ' + count(found) }} <kbd>*</kbd></button>
     <button type="button" class="button" :disabled="busy" @click="act({ action: 'claim' })">Claim <kbd>c</kbd></button>
     <button type="button" class="button" :disabled="busy" @click="show('giving')">Assign</button>
     <button type="button" class="button" :disabled="busy" @click="show('tagging')">Tag</button>
