@@ -88,6 +88,13 @@ class Settings(BaseSettings):
     drafts: bool = Field(
         True, description="draft a reply for every ticket, in a process of the lowest priority"
     )
+    send_delay: float = Field(
+        5.0,
+        ge=0,
+        le=3600,
+        description="seconds in which a reply that a person approved can be taken back; "
+        "0: it leaves at once",
+    )
     taxonomy: Path | None = Field(
         None, description="your taxonomy.toml; unset: the model's own topics and problems"
     )

@@ -62,6 +62,7 @@ PROMISES = {
     ),
     "store and SQL": (
         "integration/test_desk_sql",
+        "integration/test_bulk",
         "integration/test_saved_views",
         "integration/test_search",
         "integration/test_retention",

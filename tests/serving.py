@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.events import TextEvent
@@ -100,6 +100,7 @@ async def web(
     write: Any = None,
     provider: IdentityProvider | None = None,
     proxies: Collection[Network] = (),
+    send_delay: timedelta = timedelta(),
 ) -> AsyncIterator[str]:
     """The address of a server that runs: everything, with these parts. url: of the database, for
     the desk.
@@ -118,6 +119,7 @@ async def web(
             stack.push_async_callback(engine.dispose)
             given = {"taxonomy": read_taxonomy(), "publish": publish, "base_url": base_url}
             given |= {"provider": provider, "write": write, "proxies": proxies}
+            given |= {"send_delay": send_delay}
             desk = desk_services(
                 engine, store or EmptyStore(), ring, url=url, reader_url=reader_url(url), **given
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from stream.bootstrap.parts import Parts, Stores
@@ -40,11 +41,12 @@ def open_stores(engine: AsyncEngine) -> Stores:
     return Stores(engine)
 
 
-@_on_engine
-def open_replies(engine: AsyncEngine) -> Replies:
+@asynccontextmanager
+async def open_replies(running: Parts) -> AsyncIterator[Replies]:
     from stream.replies.store import Replies
 
-    return Replies(engine)
+    async with running.engine() as engine:
+        yield Replies(engine, timedelta(seconds=running.settings.send_delay))
 
 
 @_on_engine

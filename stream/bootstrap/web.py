@@ -6,6 +6,7 @@ import asyncio
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from functools import cache
 
 from connectors.webhook import load_hooks
@@ -67,6 +68,7 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
             write=_writer(settings),
             provider=_provider(settings),
             defaults=await asyncio.to_thread(read_defaults, settings),
+            send_delay=timedelta(seconds=settings.send_delay),
         )
         await stack.enter_async_context(desk.hub.running())
         api = Api(

@@ -37,6 +37,7 @@ def add_to(app: typer.Typer) -> None:
     reply.command("list")(list_replies)
     reply.command("show")(show_reply)
     reply.command()(approve)
+    reply.command("take-back")(take_back)
     reply.command()(discard)
     reply.command()(edits)
     app.add_typer(reply, name="reply")
@@ -111,6 +112,12 @@ def approve(
 
     row = on_replies(decide)
     print(f"reply {number} to {row['event_id']} is approved; a running worker sends it")
+
+
+def take_back(number: Number) -> None:
+    """Take an approved reply back before it leaves; it is a draft again."""
+    on_replies(lambda replies: replies.take_back(number, getpass.getuser()))
+    print(f"reply {number} is a draft again")
 
 
 def discard(number: Number) -> None:

@@ -40,6 +40,12 @@ class Claim(_Action):
     force: bool = False
 
 
+class Acknowledge(_Action):
+    """Seen: a new ticket is open, and still nobody's. Any other stays as it is."""
+
+    action: Literal["acknowledge"] = "acknowledge"
+
+
 class Assign(_Action):
     """Give the ticket to somebody; to nobody, when `owner` is null."""
 
@@ -102,7 +108,7 @@ class Tag(_Action):
 
 
 Action = Annotated[
-    Claim | Assign | Wait | Snooze | Resolve | Reopen | Prioritise | Note | Tag,
+    Claim | Acknowledge | Assign | Wait | Snooze | Resolve | Reopen | Prioritise | Note | Tag,
     Field(discriminator="action"),
 ]
 
@@ -137,8 +143,10 @@ def _target(ticket: Row, action: Action, actor: str, now: datetime) -> tuple[str
     match action:
         case Claim():
             return "claimed", _claim(ticket, action, actor)
+        case Acknowledge():
+            return "acknowledged", _acknowledged(ticket)
         case Assign():
-            return f"given to {action.owner or 'nobody'}", _assign(ticket, action)
+            return _handover(action), _assign(ticket, action)
         case Wait():
             _refuse_resolved(ticket, "wait")
             return "waits for the customer", {"state": "waiting", "snoozed_until": None}
@@ -146,8 +154,7 @@ def _target(ticket: Row, action: Action, actor: str, now: datetime) -> tuple[str
             _refuse_resolved(ticket, "snooze")
             return "snoozed", _snooze(action, now)
         case Resolve():
-            owner = ticket["owner"] or actor
-            return "resolved", {"state": "resolved", "snoozed_until": None, "owner": owner}
+            return "resolved", _resolved(ticket, actor)
         case Reopen():
             return _reopen(ticket)
         case Prioritise():
@@ -213,6 +220,19 @@ def _claim(ticket: Row, action: Claim, actor: str) -> dict[str, Any]:
     if ticket["state"] in ("open", "resolved", "settled"):
         return {"owner": actor}
     return {"owner": actor, "state": "open", "snoozed_until": None}
+
+
+def _acknowledged(ticket: Row) -> dict[str, Any]:
+    return {"state": "open"} if ticket["state"] == "new" else {}
+
+
+def _resolved(ticket: Row, actor: str) -> dict[str, Any]:
+    owner = ticket["owner"] or actor
+    return {"state": "resolved", "snoozed_until": None, "owner": owner}
+
+
+def _handover(action: Assign) -> str:
+    return f"given to {action.owner or 'nobody'}"
 
 
 def _assign(ticket: Row, action: Assign) -> dict[str, Any]:

@@ -219,6 +219,22 @@ class QueueReader:
                 return await _ranked(connection, filter, sql, limit)
             return await _listed(connection, filter, sql, limit, sort)
 
+    async def ids(self, filter: Filter, limit: int) -> list[Row]:
+        """The tickets of `queue` by id, with their edits and version; the gravest, at most `limit`.
+
+        Raises BadSearch.
+        """
+        async with reachable(), self._engine.connect() as connection:
+            await connection.execute(_ROOM)
+            sql = await conditions(connection, filter)
+            query = text(f"""
+                select t.id, t.edits, t.version from tickets t
+                where {_domain(filter)} and {sql.where}
+                order by t.priority desc, t.received_at, t.id limit :limit
+            """)  # noqa: S608  our own words
+            rows = await connection.execute(query, sql.values | {"limit": limit})
+            return [dict(row) for row in rows.mappings()]
+
     async def urgent(self, filter: Filter) -> list[Row]:
         """P1 tickets of the last seconds, as rows of the queue, until it is read again."""
         async with reachable(), self._engine.connect() as connection:
@@ -310,13 +326,17 @@ async def _ranks(
     return [(row.id, row.queue_priority) for row in rows]
 
 
+def _domain(filter: Filter) -> str:
+    """The tickets that a queue with this filter is about, in SQL."""
+    if filter.searches or filter.state in OUT_OF_QUEUE:
+        return "true"
+    return _SETTLED_LATELY if filter.state == "settled" else OPEN
+
+
 async def _listed(
     connection: AsyncConnection, filter: Filter, sql: Conditions, limit: int, sort: Sort
 ) -> list[Row]:
-    if filter.searches or filter.state in OUT_OF_QUEUE:
-        domain = "true"
-    else:
-        domain = _SETTLED_LATELY if filter.state == "settled" else OPEN
+    domain = _domain(filter)
     order = _ORDERS.get(sort)
     if order is None:
         order = _FOUND_ORDER if filter.searches else _ORDERS["updated"]

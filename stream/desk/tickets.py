@@ -11,8 +11,19 @@ from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from stream.desk.actions import Action, Edit, Note, Prioritise, Resolve, Snooze, Wait, apply
+from stream.desk.actions import (
+    Action,
+    Edit,
+    NotAllowed,
+    Note,
+    Prioritise,
+    Resolve,
+    Snooze,
+    Wait,
+    apply,
+)
 from stream.desk.corrections import correct, take_back
+from stream.desk.undo import undone
 from stream.postgres.database import reachable, storable
 from stream.postgres.tables import events, ticket_changes, tickets
 from stream.records import Level
@@ -168,6 +179,30 @@ class Desk:
                 if isinstance(action, Prioritise):
                     await _label(connection, row, action.level, actor)
             return row
+
+    async def undo(
+        self,
+        ticket_id: str,
+        actor: str,
+        *,
+        seen: Seen,
+        brands: frozenset[str] | None = None,
+    ) -> Row:
+        """Take the actor's latest edit back, and record that. seen: the ticket as that edit left
+        it.
+
+        Raises Lost when somebody edited it since then; NotAllowed where it cannot be taken back;
+        NoTicket.
+        """
+        async with reachable(), self._engine.begin() as connection:
+            row = await _ticket(connection, ticket_id, brands, lock=True)
+            last = await _last(connection, row["id"], "edited")
+            if seen.edits != row["edits"]:
+                raise Lost(row, last)
+            if "changed_at" not in last:
+                raise NotAllowed("nobody changed this ticket yet")
+            now = (await connection.execute(select(func.now()))).scalar_one().astimezone(UTC)
+            return await _write(connection, row, undone(row, last, actor, now), actor, now)
 
     async def conversation(self, ticket_id: str) -> list[Row]:
         """Its messages in order, of the first 500 of its conversation; deleted ones without a

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -83,11 +84,12 @@ class Replies:
     """The table `replies`, one row for each answer to a message.
 
     seen: the column `version` of the reply that the person looked at; a decision on another version
-    raises LostReply.
+    raises LostReply. delay: how long a reply that a person approved waits before it leaves.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, delay: timedelta = timedelta()) -> None:
         self._engine = engine
+        self._delay = delay
 
     async def to_draft(
         self, tickets: Collection[str], *, unread: bool = False, replacing: bool = False
@@ -256,7 +258,8 @@ class Replies:
             row = await _to_change(connection, number, seen)
             if row["state"] not in ("draft", "failed", "discarded"):
                 raise UserError(f"reply {number} is {row['state']} already")
-            values = _approved_by(actor) | {"reason": None, "tries": 0, "sending_since": None}
+            values = _approved_by(actor, self._delay)
+            values |= {"reason": None, "tries": 0, "sending_since": None}
             if words is not None:
                 values["text"] = storable(words.strip())
             details = {
@@ -265,6 +268,18 @@ class Replies:
             }
             await note(connection, actor, "approve", number, details)
             return await set_(connection, number, actor, **values)
+
+    async def take_back(self, number: int, actor: str, *, seen: int | None = None) -> Row:
+        """A draft again, in the words that were approved, before it leaves.
+
+        Raises UserError for one that is on its way already, or was never approved.
+        """
+        async with reachable(), self._engine.begin() as connection:
+            row = await _to_change(connection, number, seen)
+            if row["state"] != "approved":
+                raise UserError(f"reply {number} is {row['state']}: it cannot be taken back")
+            await note(connection, actor, "take back", number, {})
+            return await set_(connection, number, actor, reason=None, tries=0, **_UNDECIDED)
 
     async def discard(
         self,
@@ -351,7 +366,7 @@ async def _put(connection: AsyncConnection, put: Insert) -> list[Row]:
 
 
 def _row(message: ToDraft, draft: Draft, approver: str | None) -> Row:
-    decision: Row = {"state": "draft", "approved_by": None, "approved_at": None, "due_at": None}
+    decision = _UNDECIDED
     if approver is not None:
         decision = _approved_by(approver)
     candidates = [
@@ -376,12 +391,16 @@ def _row(message: ToDraft, draft: Draft, approver: str | None) -> Row:
     }
 
 
-def _approved_by(actor: str) -> Row:
+_UNDECIDED: Row = {"state": "draft", "approved_by": None, "approved_at": None, "due_at": None}
+
+
+def _approved_by(actor: str, delay: timedelta = timedelta()) -> Row:
+    """delay: in which a person can take it back."""
     return {
         "state": "approved",
         "approved_by": actor,
         "approved_at": func.now(),
-        "due_at": func.now(),
+        "due_at": func.now() + delay,
     }
 
 

@@ -17,6 +17,7 @@ from stream.kafka import Publish
 from stream.reports.ratings import Ratings
 from stream.web.api import (
     alerts,
+    bulk,
     canned,
     changes,
     erasure,
@@ -116,6 +117,7 @@ def create_web(store: Reads, api: Api) -> FastAPI:
         app.state.desk = api.desk
         for routes in (
             views,
+            bulk,
             persons,
             tickets,
             replies,

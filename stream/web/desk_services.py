@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -51,7 +52,8 @@ class DeskServices:
 
     engine: the owner's. reads: for exports, which are streamed. reader_url: a read-only login for
     the caller, so that Postgres itself keeps other brands from them. write: drafts replies, in a
-    thread; None where this process has no model for that. exports: a place for each that runs.
+    thread; None where this process has no model for that. send_delay: before an approved reply
+    leaves. exports: a place for each that runs.
     stream_readers: those of `/v1/stream`, and whose they are.
     """
 
@@ -83,6 +85,7 @@ class DeskServices:
     attendance: Attendance
     write: Write | None = None
     provider: IdentityProvider | None = None
+    send_delay: timedelta = timedelta()
     exports: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_EXPORTS))
     stream_readers: dict[object, str] = field(default_factory=dict)
     _bound: dict[frozenset[str], DeskServices] = field(default_factory=dict, repr=False)
@@ -96,19 +99,19 @@ class DeskServices:
         if brands is None:
             return self
         if brands not in self._bound:
-            bound = _over(BoundEngine(self.engine, brands))
+            bound = _over(BoundEngine(self.engine, brands), self.send_delay)
             self._bound[brands] = replace(self, **bound, _bound={})
         return self._bound[brands]
 
 
-def _over(engine: AsyncEngine) -> dict[str, Any]:
+def _over(engine: AsyncEngine, send_delay: timedelta) -> dict[str, Any]:
     """The services that read and change texts, over this engine."""
     return {
         "reads": engine,
         "desk": Desk(engine),
         "queue": QueueReader(engine),
         "views": SavedViews(engine),
-        "replies": Replies(engine),
+        "replies": Replies(engine, send_delay),
         "waiting": WaitingReplies(engine),
         "canned": Canned(engine),
         "persons": Persons(engine),
@@ -137,6 +140,7 @@ def desk_services(
     write: Write | None = None,
     provider: IdentityProvider | None = None,
     defaults: Defaults | None = None,
+    send_delay: timedelta = timedelta(),
 ) -> DeskServices:
     """The desk over one database.
 
@@ -158,7 +162,7 @@ def desk_services(
     return DeskServices(
         engine=engine,
         store=store,
-        **_over(engine),
+        **_over(engine, send_delay),
         monitor=Monitor(engine, lag=lag, training_mix=training_mix),
         people=People(engine),
         sessions=sessions,
@@ -171,6 +175,7 @@ def desk_services(
         attendance=Attendance(engine),
         write=write,
         provider=provider,
+        send_delay=send_delay,
     )
 
 

@@ -13,7 +13,7 @@ from stream.desk.actions import Claim, Resolve, Snooze, Tag
 from stream.desk.filters import Filter
 from stream.desk.queue import BadCursor, QueueReader
 from stream.desk.tickets import Desk
-from stream.web.console.cards import filter_from
+from stream.desk.view_query import filter_from
 
 
 @pytest.fixture

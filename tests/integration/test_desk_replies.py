@@ -209,3 +209,21 @@ async def test_an_alert_is_acknowledged_once_snoozed_and_hidden_from_other_brand
     assert (await bob.get("/v1/alerts")).told["alerts"] == []
     assert (await bob.get(path)).status == (await bob.post(f"{path}/acknowledge")).status == 404
     assert (await ada.get("/v1/alerts/p1%3Anothing")).status == 404
+
+
+async def test_an_approved_reply_is_taken_back_by_who_may_approve_it(office):
+    ben, sky = await office.person("ben", "agent"), await office.person("sky", "agent", "Other")
+    vic = await office.person("vic", "viewer")
+    path = "/v1/replies/1/take-back"
+    assert (await ben.post(path)).status == 409, "it is a draft"
+    await ben.post("/v1/replies/1/approve", {"text": f"{GOOD} Thank you."}, If_Match="*")
+
+    assert (await vic.post(path)).status == 403
+    assert (await sky.post(path)).status == 404
+    assert (await ben.post(path, If_Match='"0"')).status == 412
+    back = await ben.post(path)
+    assert (back.status, back.told["state"], back.told["text"]) == (
+        *(200, "draft"),
+        f"{GOOD} Thank you.",
+    )
+    assert (back.told["approved_by"], back.told["due_at"]) == (None, None)

@@ -17,6 +17,7 @@ from history import deletion, tweet
 from connectors.base import NotSent, PostStatus, SentReply, SentUnknown
 from connectors.outbox import FileReplier
 from models.replier.draft import Candidate, Draft
+from stream.errors import UserError
 from stream.observe.metrics import Metrics
 from stream.postgres.database import dsn, open_engine
 from stream.replies.outbox import MAX_LOOKS, MAX_TRIES, SHOWS_AFTER, Outbox
@@ -338,3 +339,38 @@ async def test_of_two_senders_one_works(stand):
         await asyncio.gather(*senders, return_exceptions=True)
 
     assert len(stand.lines()) == len(stand.told) == 1
+
+
+async def test_a_reply_waits_for_its_delay_and_can_be_taken_back_until_it_leaves(stand):
+    stand.replies = Replies(stand.engine, timedelta(hours=1))
+    number = await stand.approved()
+    await stand.work()
+    assert stand.lines() == [], "its time has not come"
+
+    row = await stand.replies.take_back(number, "ada")
+    assert (row["state"], row["text"], row["due_at"]) == ("draft", "we are on it", None)
+    await stand.due()
+    await stand.work()
+    assert stand.lines() == []
+
+    await stand.replies.approve(number, "ada")
+    await stand.due()
+    await stand.work()
+    assert [line["text"] for line in stand.lines()] == ["we are on it"]
+    with pytest.raises(UserError, match="reply 1 is sent: it cannot be taken back"):
+        await stand.replies.take_back(number, "ada")
+    noted = await stand.ask("select action from audit where subject = 'reply:1' order by id")
+    assert [row["action"] for row in noted] == ["approve", "take back", "approve", "send", "sent"]
+
+
+async def test_a_reply_that_is_taken_back_while_it_is_looked_up_does_not_leave(stand):
+    number = await stand.approved()
+    lookup = stand.network.lookup
+
+    async def taken_back_meanwhile(ids):
+        await stand.replies.take_back(number, "ada")
+        return await lookup(ids)
+
+    stand.network.lookup = taken_back_meanwhile
+    await stand.work()
+    assert (stand.lines(), (await stand.row(number))["state"]) == ([], "draft")

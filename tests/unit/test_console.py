@@ -14,8 +14,9 @@ from stream.accounts.users import User
 from stream.desk.actions import Assign, Claim, NotAllowed, Resolve
 from stream.desk.assignment import can_have, refuse_owner
 from stream.desk.filters import Filter
+from stream.desk.view_query import filter_from
 from stream.errors import UserError
-from stream.web.console.cards import card, changes, filter_from, query_of, with_urgent
+from stream.web.console.cards import card, changes, query_of, with_urgent
 from stream.web.console.detail import detail
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)

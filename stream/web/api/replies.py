@@ -198,7 +198,8 @@ async def edit(number: Number, payload: Rewording, change: ChangingReply) -> Rep
 async def let_go(
     number: Number, change: ChangingReply, payload: Approval | None = None
 ) -> ReplyOut:
-    """A worker sends it, once it has looked whether the message still stands as it was.
+    """A worker sends it, once it has looked whether the message still stands as it was. Until
+    `due_at` it can be taken back.
 
     Needs `If-Match`, so that nobody approves words that they have not seen.
     """
@@ -218,6 +219,16 @@ async def let_go(
         raise Conflicting(
             409, f"{error}; say it otherwise, or send `anyway`", refusals=refusals
         ) from None
+
+
+@router.post(
+    "/{number}/take-back", summary="Take an approved reply back before it leaves", responses=_ACT
+)
+async def take_back(number: Number, change: ChangingReply) -> ReplyOut:
+    """It is a draft again, in the words that were approved. 409 where it left already."""
+    seen = version_of(change.if_match)
+    taking = change.desk.replies.take_back(number, change.caller.name, seen=seen)
+    return await _changed(taking, change.response)
 
 
 @router.post("/{number}/discard", summary="Never send a reply", responses=_ACT)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any
 
 from stream.desk.filters import Filter
 from stream.desk.queue import SORTS, Sort
-from stream.desk.search import LONGEST
-from stream.records import Level, State
+from stream.desk.view_query import CHOICES, FLAGS
 
 Card = dict[str, Any]
 
@@ -18,8 +17,6 @@ _FIELDS = (
     *("sentiment", "tags", "excerpt", "messages", "needs_look", "version", "edits"),
     *("late", "will_be_late", "unread_language"),
 )
-CHOICES = ("brand", "network", "topic", "level", "state", "owner", "tag", "text")
-FLAGS = ("late", "unread")
 
 
 def card(row: Mapping[str, Any]) -> Card:
@@ -80,24 +77,6 @@ def stamp(moment: datetime | None) -> int | None:
 
 def rounded(number: float | None) -> int | None:
     return None if number is None else round(number)
-
-
-def filter_from(
-    query: Mapping[str, Any], brands: frozenset[str] | None, me: str | None = None
-) -> Filter:
-    """The filter of an address or a page; unknown names are ignored. owner `-`: nobody's. Levels
-    and states stand in any case. me: who `is:mine` means.
-    """
-    values = {name: str(query[name])[:LONGEST] for name in CHOICES if query.get(name)}
-    if values.get("owner") == "-":
-        values["owner"] = ""
-    for name, existing in (("level", get_args(Level)), ("state", get_args(State))):
-        for value in existing:
-            if values.get(name, "").lower() == value.lower():
-                values[name] = value
-    late, unread = (bool(query.get(name)) for name in FLAGS)
-    is_personal = "mine" in values.get("text", "").lower()  # others read the same otherwise
-    return Filter(**values, late=late, unread=unread, brands=brands, me=me if is_personal else None)
 
 
 def sort_from(query: Mapping[str, Any]) -> Sort:

@@ -1,6 +1,7 @@
 // The queue: filters with counts, the list that changes under one's eyes but not under one's pointer, and its keys.
 import { markRaw, toRaw } from "vue";
 import { clock, language, typing } from "earshot/format.js";
+import bulk from "earshot/bulk.js";
 import views from "earshot/views.js";
 
 const SELECTS = [
@@ -14,15 +15,17 @@ const STRETCH = 50; // lines that are drawn together, when they are near what is
 const LINE = 54; // px that a line takes as long as nobody has measured
 
 export default {
-  components: { views },
+  components: { bulk, views },
   props: {
     state: Object, facets: Object, filter: Object, me: String, agent: Boolean, open: String, page: Number, most: Number,
     note: String, mistake: String, views: Array, lead: Boolean,
+    people: Array, most_chosen: Number, acted: Object, all: Object, onward: Object,
   },
-  emits: ["choose", "open", "resync", "claim", "more", "save-view", "drop-view"],
+  emits: ["choose", "open", "resync", "claim", "more", "save-view", "drop-view", "bulk", "choose-all"],
   data: () => ({
     seq: -1, cards: {}, order: [], latest: [], // latest: the order as it was told, placed by now or not
     waiting: null, skew: 0, now: Date.now(), asked: {}, at: null, fresh: {}, told: "",
+    picked: {}, last: null, busy: false, heard: 0, // chosen for acts on many, as they were seen; where shift chooses from
     moved: 0, index: null, more: false, growing: false, near: { 0: true }, heights: {}, size: STRETCH, selects: SELECTS, sorts: SORTS,
   }),
   computed: {
@@ -40,6 +43,7 @@ export default {
     left() { return Math.max(0, (this.facets?.all?.found ?? 0) - this.rows.length); }, // further down
     full() { return this.rows.length >= this.most; },
     query() { return new URLSearchParams(this.clean()).toString(); },
+    picks() { return Object.keys(this.picked); },
     chosen() { return Object.entries(this.asked).filter(([name, value]) => value && name !== "sort").length; },
   },
   watch: {
@@ -48,6 +52,23 @@ export default {
       this.address();
       if (now) this.at = now;
       if (!now !== !before) this.heights = {}; // lines are narrower beside a ticket
+    },
+    acted(told) { // those that it left alone stay chosen
+      if (!this.news(told)) return;
+      this.busy = false;
+      this.picked = Object.fromEntries(told.left.filter((id) => this.picked[id]).map((id) => [id, this.picked[id]]));
+    },
+    all(told) {
+      if (!this.news(told)) return;
+      this.busy = false;
+      this.picked = Object.fromEntries(told.tickets.map(([id, edits, version]) => [id, { edits, version }]));
+    },
+    onward(told) {
+      if (!this.news(told)) return;
+      if (told.after !== this.open) return;
+      const ids = this.rows.map((row) => row.id), here = ids.indexOf(told.after);
+      const next = here >= 0 ? ids[here + 1] ?? ids[here - 1] : ids[Math.min(this.index ?? 0, ids.length - 1)];
+      this.$emit("open", next ?? null);
     },
     "rows.length"() { this.growing = false; this.$nextTick(this.look); },
     left() { this.$nextTick(this.look); },
@@ -158,11 +179,51 @@ export default {
       this.$emit("open", path ? decodeURIComponent(path[1]) : null);
     },
     go(id, event) {
+      if (event?.shiftKey && this.agent) { event.preventDefault(); return this.pick(id, event); }
       if (event && (event.metaKey || event.ctrlKey || event.shiftKey || event.button)) return;
       event?.preventDefault();
       this.at = id;
       this.index = this.order.indexOf(id);
       this.$emit("open", id);
+    },
+    news(told) { // each answer is told again with whatever changes
+      if (told.n <= this.heard) return false;
+      this.heard = told.n;
+      return true;
+    },
+    pick(id, event) { // with shift: all from the last one that was chosen
+      if (!this.agent) return;
+      const ids = this.rows.map((row) => row.id), from = ids.indexOf(this.last), to = ids.indexOf(id);
+      const range = event?.shiftKey && from >= 0 && to >= 0;
+      const chosen = range ? ids.slice(Math.min(from, to), Math.max(from, to) + 1) : [id];
+      const off = !range && this.picked[id], picked = { ...this.picked };
+      for (const each of chosen) {
+        if (off) delete picked[each];
+        else if (this.cards[each]) picked[each] = { edits: this.cards[each].edits, version: this.cards[each].version };
+      }
+      this.picked = Object.fromEntries(Object.entries(picked).slice(0, this.most_chosen));
+      this.last = id;
+    },
+    extend(by) {
+      if (this.at && !this.picked[this.at]) this.pick(this.at);
+      this.step(by);
+      if (this.at && !this.picked[this.at]) this.pick(this.at);
+    },
+    wait() { // an answer that was lost on the way may be asked for again
+      this.busy = true;
+      clearTimeout(this.waiting_for);
+      this.waiting_for = setTimeout(() => { this.busy = false; }, 30_000);
+    },
+    bulk(action) {
+      if (this.busy || !this.picks.length) return;
+      this.wait();
+      const tickets = Object.entries(this.picked).map(([id, seen]) => [id, seen.edits, seen.version]);
+      this.$emit("bulk", { action, tickets });
+    },
+    everything() {
+      if (this.busy || !this.agent) return;
+      this.wait();
+      this.$emit("choose-all");
     },
     step(by) {
       const ids = this.rows.map((row) => row.id);
@@ -194,8 +255,15 @@ export default {
           if (!this.at || /^(BUTTON|A)$/.test(event.target.tagName)) return true; // it opens by itself
           this.go(this.at);
         },
-        Escape: () => { if (this.open) this.$emit("open", null); },
-        c: () => { if (this.open || !this.at || !this.agent) return true; this.$emit("claim", this.cards[this.at]); },
+        Escape: () => { if (this.open) this.$emit("open", null); else this.picked = {}; },
+        v: () => { if (!this.at) return true; this.pick(this.at); }, "*": () => this.everything(),
+        J: () => this.extend(1), K: () => this.extend(-1),
+        r: () => { if (this.open || !this.picks.length) return true; this.bulk({ action: "resolve" }); },
+        c: () => {
+          if (!this.open && this.picks.length) return this.bulk({ action: "claim" });
+          if (this.open || !this.at || !this.agent) return true;
+          this.$emit("claim", this.cards[this.at]);
+        },
       }[event.key];
       if (act && !act()) event.preventDefault();
     },
@@ -263,11 +331,15 @@ export default {
       <span>{{ mistake }}</span></p>
     <p v-if="note" class="banner lost away" role="alert"><span class="sym" aria-hidden="true">cloud_off</span>
       <span>{{ note }}</span></p>
+    <bulk v-if="agent && picks.length" :n="picks.length" :found="facets?.all?.found ?? 0" :most="most_chosen"
+      :people="people" :me="me" :busy="busy" @act="bulk" @all="everything" @clear="picked = {}"></bulk>
     <div v-if="rows.length" ref="lines" class="lines" @pointermove="moved = Date.now()" @pointerleave="moved = 0">
       <ol v-for="(cards, no) in stretches" :key="no" :start="no * size + 1" :data-stretch="no"
         :style="near[no] ? null : { height: room(no) }"><template v-if="near[no]">
         <li v-for="card in cards" :key="card.id"
-        :class="{ fresh: fresh[card.id], here: card.id === open, at: card.id === at }">
+        :class="{ fresh: fresh[card.id], here: card.id === open, at: card.id === at, picked: picked[card.id] }">
+        <label v-if="agent" class="pick"><input type="checkbox" :checked="!!picked[card.id]"
+          :aria-label="'Choose: ' + card.excerpt" @click="pick(card.id, $event)"></label>
         <a class="line" :href="link(card.id)" :data-ticket="card.id" :aria-label="spoken(card)"
           :aria-current="card.id === open ? 'true' : null" @click="go(card.id, $event)" @focus="at = card.id">
           <span class="rank"><span class="level" :class="card.level">{{ card.level }}</span><b
@@ -312,6 +384,9 @@ export default {
           <div><dt><kbd>j</kbd> <kbd>k</kbd></dt><dd>next, previous ticket</dd></div><div><dt><kbd>Enter</kbd></dt>
             <dd>open it</dd></div>
           <div><dt><kbd>Esc</kbd></dt><dd>back to the queue</dd></div><div><dt><kbd>/</kbd></dt><dd>search</dd></div>
+          <div v-if="agent"><dt><kbd>v</kbd> <kbd>J</kbd> <kbd>K</kbd> <kbd>*</kbd></dt><dd>choose it, and the next; all
+            that match. <kbd>c</kbd> and <kbd>r</kbd> are for all that are chosen</dd></div>
+          <div v-if="agent"><dt><kbd>u</kbd></dt><dd>undo, for some seconds</dd></div>
           <template v-if="agent"><div><dt><kbd>c</kbd></dt><dd>claim</dd></div><div><dt><kbd>e</kbd></dt>
             <dd>edit the reply</dd></div>
           <div><dt><kbd>a</kbd></dt><dd>approve the reply</dd></div><div><dt><kbd>s</kbd></dt><dd>snooze</dd></div><div>

@@ -2,6 +2,7 @@
 import { ago, clock, language, span, typing, when } from "earshot/format.js";
 import Course from "earshot/course.js";
 import Fix from "earshot/fix.js";
+import { moments } from "earshot/moments.js";
 import Level, { WITHOUT_WORDS } from "earshot/level.js";
 import Mention, { named } from "earshot/mention.js";
 import Person from "earshot/person.js";
@@ -16,11 +17,12 @@ export default {
     me: String, agent: Boolean, lead: Boolean, erases: Boolean, drafting: Boolean, // who looks, and what they may
     topics: Array, problems: Array, verdict: Object, outcome: Object, away: String, canned: Array, person: Object,
   },
-  emits: ["act", "approve", "macro", "discard", "settle", "draft", "check", "correct", "forget", "link", "open", "close"],
+  emits: ["act", "approve", "macro", "discard", "settle", "draft", "check", "correct", "forget", "link", "open", "close", "next"],
   data: () => ({
     now: Date.now(), skew: 0, chosen: null, // which message corrections are about
     n: 0, heard: 0, busy: false, doing: null, base: null, // the act on its way, and what its doer had seen
     lost: null, news: null, refused: null, done: "", // what came of it, and what others did
+    next: localStorage.getItem("earshot-next") === "yes", // whether an act leads on to the next ticket
     drafts: {}, notes: {}, note: "", tag: "", until: "", confirm: "", // what is being typed, by ticket
   }),
   computed: {
@@ -30,17 +32,7 @@ export default {
     promise() { return clock(this.ticket, this.now); },
     message() { return this.ticket?.conversation.find((each) => each.id === this.chosen); },
     judged() { return this.ticket?.conversation.filter((each) => !each.own && each.kind !== "deleted") ?? []; },
-    times() {
-      const hour = 3_600_000, morning = new Date(this.now);
-      morning.setDate(morning.getDate() + 1);
-      morning.setHours(9, 0, 0, 0);
-      const monday = new Date(morning);
-      while (monday.getDay() !== 1) monday.setDate(monday.getDate() + 1);
-      return [
-        ["1", "an hour", this.now + hour], ["2", "4 hours", this.now + 4 * hour],
-        ["3", "tomorrow at 9", morning.getTime()], ["4", "Monday at 9", monday.getTime()],
-      ];
-    },
+    times() { return moments(this.now); },
   },
   watch: {
     note(words) { if (this.ticket) this.notes[this.ticket.id] = words; },
@@ -68,6 +60,7 @@ export default {
       if (told.ok && this.doing?.note) this.note = "";
       if (told.ok && this.doing?.tag) this.tag = "";
       if (told.ok && this.doing?.reply) this.$refs.reply?.done();
+      if (told.ok && this.next && this.leads(this.doing)) this.$emit("next", this.ticket.id);
     },
   },
   mounted() {
@@ -110,6 +103,15 @@ export default {
       const doing = this.lost.doing, force = doing.action.action === "claim" ? { force: true } : {};
       this.lost = this.base = null;
       this.act({ ...doing.action, ...force }, doing);
+    },
+    leads(doing) { // whether nothing is left to do here
+      const action = doing?.action?.action;
+      return doing?.reply || ["resolve", "snooze", "wait"].includes(action)
+        || (action === "assign" && doing.action.owner !== this.me);
+    },
+    keepNext(event) {
+      this.next = event.target.checked;
+      localStorage.setItem("earshot-next", this.next ? "yes" : "no");
     },
     hold() { this.base ??= { edits: this.ticket.edits, version: this.ticket.version }; },
     sheet(name) { this.hold(); this.confirm = ""; this.$refs[name].showModal(); },
@@ -179,6 +181,8 @@ export default {
         <button v-else type="button" class="button" :disabled="busy"
           :title="ticket.state === 'settled' ? 'Not settled: back into the queue with all its weight' : null"
           @click="act({ action: 'reopen' })">Re-open <kbd>r</kbd></button>
+        <label class="onward small soft" title="After a reply, Resolve, Snooze, Wait or Assign"><input type="checkbox"
+          :checked="next" @change="keepNext"> then the next</label>
         <button v-if="erases && ticket.author" type="button" class="quiet" aria-label="Erase this person"
           title="Erase this person" @click="sheet('erasing')"><span class="sym" aria-hidden="true">person_remove</span>
           </button>

@@ -12,16 +12,17 @@ from nicegui.dependencies import register_esm
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
+from stream.desk.bulk import MAX_TICKETS
 from stream.desk.queue import LONGEST, MAX_ROWS, SORTS
 from stream.desk.saved_views import LONGEST_NAME, Keeper
 from stream.desk.search import BadSearch
-from stream.desk.view_query import query_from
+from stream.desk.view_query import filter_from, query_from
 from stream.errors import DatabaseAway, UserError
+from stream.web.console.bulk_acts import BulkActs
 from stream.web.console.cards import (
     Card,
     card,
     changes,
-    filter_from,
     query_of,
     sort_from,
     with_urgent,
@@ -31,6 +32,7 @@ from stream.web.console.presence import Rooms
 from stream.web.console.shell import ASSETS, Visit, add_page, say, tag
 from stream.web.console.ticket_actions import Acts
 from stream.web.console.ticket_page import TicketPage
+from stream.web.console.undo_bar import UndoBar
 from stream.web.console.updates import AWAY
 from stream.web.desk_services import DeskServices
 
@@ -90,7 +92,9 @@ class QueuePage:
         self.sort = sort_from(address)
         with tag("div", classes="desk") as self.frame:
             self.queue = QueueView()
-            self.ticket = TicketPage(visit, rooms, self._go)
+            self._undo = UndoBar()
+            self.ticket = TicketPage(visit, rooms, self._go, self._onward, self._undo)
+        self._bulk, self._answers = BulkActs(visit, self._undo), 0
         caller = visit.caller
         order = {} if self.sort == SORTS[0] else {"sort": self.sort}
         props = {
@@ -101,12 +105,14 @@ class QueuePage:
             "lead": caller.may("lead"),
             "views": [],
         }
-        self.queue.tell(**props, page=MAX_ROWS, most=LONGEST)
+        self.queue.tell(**props, page=MAX_ROWS, most=LONGEST, most_chosen=MAX_TICKETS)
         self.queue.on("choose", self._choose)
         self.queue.on("open", self._open)
         self.queue.on("claim", self._claim)
         self.queue.on("more", self._more)
         self.queue.on("resync", lambda: self.queue.again())
+        self.queue.on("bulk", self._act_on_many)
+        self.queue.on("choose-all", self._choose_all)
         self.queue.on("save-view", self._save_view)
         self.queue.on("drop-view", self._drop_view)
 
@@ -115,6 +121,8 @@ class QueuePage:
             await self.open(opened)
         self._follow()
         await self._tell_views()
+        if self._visit.caller.may("agent"):
+            self.queue.tell(people=await self._bulk.people())
         self._visit.client.on_delete(self.stop)
 
     async def stop(self) -> None:
@@ -132,6 +140,20 @@ class QueuePage:
 
     def _go(self, ticket_id: str | None) -> None:
         _spawn(self.open(ticket_id))
+
+    def _onward(self, ticket_id: str) -> None:
+        """On to the ticket after this one."""
+        self._answers += 1
+        self.queue.tell(onward={"n": self._answers, "after": ticket_id})
+
+    async def _act_on_many(self, event: GenericEventArguments) -> None:
+        left = await self._bulk.act(event.args if isinstance(event.args, dict) else {})
+        self._answers += 1
+        self.queue.tell(acted={"n": self._answers, "left": left})
+
+    async def _choose_all(self) -> None:
+        self._answers += 1
+        self.queue.tell(all={"n": self._answers, "tickets": await self._bulk.all(self.filter)})
 
     def _follow(self, *, more: bool = False) -> None:
         """Show the tickets of the filter, and the counts of each other choice, from now on."""
@@ -246,7 +268,10 @@ class QueuePage:
         seen = {"edits": payload.get("edits"), "version": payload.get("version")}
         action = {"action": {"action": "claim"}, "seen": seen}
         outcome = await self._acts["act"](str(payload.get("id")), frozenset(), action)
-        say(outcome.words, bad=not outcome.ok)
+        if outcome.undo is None:
+            say(outcome.words, bad=not outcome.ok)
+        else:
+            self._undo.offer(outcome.words, outcome.undo)
 
 
 def _spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -14,6 +14,7 @@ from stream.accounts.users import Role
 from stream.desk import reply_approval
 from stream.desk.actions import Action, NotAllowed
 from stream.desk.assignment import refuse_owner
+from stream.desk.bulk import UNDONE
 from stream.desk.canned import NoCanned
 from stream.desk.canned_use import of_ticket, set_with
 from stream.desk.corrections import FIELDS
@@ -26,6 +27,7 @@ from stream.web.auth.callers import Caller
 from stream.web.console.detail import change_in_words, lost_reply
 from stream.web.console.person_pane import link_person
 from stream.web.console.shell import Visit
+from stream.web.console.undo_bar import Undo
 
 Payload = dict[str, Any]
 Act = Callable[[str, frozenset[str], Payload], Awaitable["Outcome"]]
@@ -33,6 +35,7 @@ Act = Callable[[str, frozenset[str], Payload], Awaitable["Outcome"]]
 _ACTION: TypeAdapter[Action] = TypeAdapter(Action)
 _DONE = {
     "claim": "It is yours.",
+    "acknowledge": "Acknowledged.",
     "assign": "It is given over.",
     "wait": "It waits for the customer.",
     "snooze": "It sleeps.",
@@ -47,11 +50,12 @@ LONGEST_REPLY = 4000  # characters that are looked at; no network takes as many
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of an act. lost: the change that came first."""
+    """The outcome of an act. lost: the change that came first. undo: the way back from it."""
 
     ok: bool
     words: str
     lost: Mapping[str, Any] | None = None
+    undo: Undo | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {"ok": self.ok, "words": self.words, "lost": self.lost}
@@ -130,14 +134,34 @@ class Acts:
         await refuse_owner(
             self._services.people, ticket, action, caller.name, leads=caller.may("lead")
         )
-        await self._services.desk.act(
-            ticket_id,
-            action,
-            caller.name,
-            seen=Seen(int(seen.get("edits", -1)), int(seen.get("version", -1))),
-            brands=caller.brands,
+        before = Seen(int(seen.get("edits", -1)), int(seen.get("version", -1)))
+        row = await self._services.desk.act(
+            ticket_id, action, caller.name, seen=before, brands=caller.brands
         )
-        return Outcome(True, _DONE[action.action])
+        after = Seen(row["edits"], row["version"])
+        is_undone = isinstance(action, UNDONE) and after.edits != before.edits
+        undo = Undo(lambda: self._undo(ticket_id, after)) if is_undone else None
+        return Outcome(True, _DONE[action.action], undo=undo)
+
+    async def _undo(self, ticket_id: str, seen: Seen) -> tuple[bool, str]:
+        async def work(
+            caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
+        ) -> Outcome:
+            await self._services.desk.undo(ticket_id, caller.name, seen=seen, brands=caller.brands)
+            return Outcome(True, "Undone.")
+
+        outcome = await self._guarded("agent", work)(ticket_id, frozenset(), {})
+        return outcome.ok, outcome.words
+
+    async def _take_back(self, ticket_id: str, number: int, version: int) -> tuple[bool, str]:
+        async def work(
+            caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
+        ) -> Outcome:
+            await self._services.replies.take_back(number, caller.name, seen=version)
+            return Outcome(True, "Taken back: it is a draft again.")
+
+        outcome = await self._guarded("agent", work)(ticket_id, frozenset(), {})
+        return outcome.ok, outcome.words
 
     async def _approve(
         self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
@@ -152,11 +176,15 @@ class Acts:
         else:
             number = (await self._row(ticket_id, payload, caller))["id"]
         anyway = payload.get("anyway") is True  # kept in the audit
-        await reply_approval.approve(
+        row = await reply_approval.approve(
             self._services.replies, number, caller.name, text=text, anyway=anyway, seen=seen
         )
         left = await self._set_with(caller, ticket_id, payload)
-        return Outcome(True, f"Approved. A worker sends it.{left}")
+        seconds = self._services.send_delay.total_seconds()
+        if not seconds:
+            return Outcome(True, f"Approved. A worker sends it.{left}")
+        undo = Undo(lambda: self._take_back(ticket_id, row["id"], row["version"]), seconds)
+        return Outcome(True, f"Approved. It leaves in {seconds:g} seconds.{left}", undo=undo)
 
     async def _macro(
         self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload

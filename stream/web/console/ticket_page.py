@@ -21,6 +21,7 @@ from stream.web.console.person_pane import read_person
 from stream.web.console.presence import HEARTBEAT, Rooms
 from stream.web.console.shell import Visit, say
 from stream.web.console.ticket_actions import Acts, Outcome
+from stream.web.console.undo_bar import UndoBar
 from stream.web.console.updates import AWAY
 
 PACE = 0.25  # seconds between two reads of the same ticket
@@ -56,8 +57,15 @@ class _Mark:
 class TicketPage:
     """What a person sees and does of one ticket at a time."""
 
-    def __init__(self, visit: Visit, rooms: Rooms, go: Callable[[str | None], None]) -> None:
-        self._visit, self._rooms, self._go = visit, rooms, go
+    def __init__(
+        self,
+        visit: Visit,
+        rooms: Rooms,
+        go: Callable[[str | None], None],
+        onward: Callable[[str], None],
+        undo: UndoBar,
+    ) -> None:
+        self._visit, self._rooms, self._go, self._undo = visit, rooms, go, undo
         self._id: str | None = None
         self._mark: _Mark | None = None
         self._events: frozenset[str] = frozenset()
@@ -89,6 +97,7 @@ class TicketPage:
             self.view.on(name, self._acting(act))
         self.view.on("check", self._check(acts))
         self.view.on("close", lambda: self._go(None))
+        self.view.on("next", lambda event: onward(str(event.args)))
         self.view.on("open", lambda event: self._go(str(event.args)))
 
     async def open(self, ticket_id: str | None) -> None:
@@ -267,7 +276,9 @@ class TicketPage:
                 return  # they went on meanwhile
             outcome = await act(ticket_id, self._events, payload)
             self.view.tell(outcome={"n": payload.get("n"), **outcome.as_json()})
-            if outcome.ok:
+            if outcome.undo is not None:
+                self._undo.offer(outcome.words, outcome.undo)
+            elif outcome.ok:
                 say(outcome.words)
             await self._read(anyhow=True)
             if outcome.ok and self._id is not None:
