@@ -66,9 +66,12 @@ def _by_recipe(config: Path, folder: Path, data: Path | None, on_line: Any) -> d
     from models.training.corpus.data import shared_data
     from models.training.corpus.public import public_corpus
     from models.training.triage.data import triage_data
+    from models.training.triage.heads import refit_triage
     from models.training.triage.recipe import read_triage_recipe
     from models.training.triage.release import train_triage
 
     recipe, root = read_triage_recipe(config), data or shared_data()
-    corpus = public_corpus(root)
-    return train_triage(recipe, triage_data(recipe, root), corpus, folder, on_line)
+    labels = triage_data(recipe, root)
+    if recipe.heads_only:
+        return refit_triage(recipe, labels, folder, on_line)
+    return train_triage(recipe, labels, public_corpus(root), folder, on_line)

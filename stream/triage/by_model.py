@@ -94,6 +94,8 @@ AT: Final = {"P1": 0.2, "P2": 0.25, "P3": 0.4, "P4": 0.5}
 # longer ones, and short is not calm.
 AT_TERSE, TERSE = 0.035, 8  # words
 PLAIN = ("self_harm", "danger", "injury", "medical", "violence", "emergency_calls")
+# A cry of so few words is never nobody's, whatever the model makes of it: somebody looks.
+BRIEF, LEAST_OF_CRY = 5, LEVELS[2][1]
 HARM = 0.15  # of "at least P2" that lifts a message with a phrase of harm to P2
 
 
@@ -106,7 +108,11 @@ def by_model(message: Message, cues: Cues) -> list[Factor]:
         return []
     reasons = _reasons(message)
     signs = _signs(message.reasons, cues)
-    priority = _priority(message.levels, signs, AT_TERSE if _is_cry(message, cues) else AT["P1"])
+    words = _length_of_cry(message, cues)
+    at_p1 = AT_TERSE if words and words <= TERSE else AT["P1"]
+    priority = _priority(message.levels, signs, at_p1)
+    if words and words <= BRIEF:
+        priority = max(priority, LEAST_OF_CRY)
     return _shared(priority, reasons, cues, signs) if priority else []
 
 
@@ -143,11 +149,11 @@ def _is_past(reasons: Mapping[str, float]) -> bool:
     return reasons.get("fraud_past", 0.0) > PAST * reasons.get("fraud_now", 0.0)
 
 
-def _is_cry(message: Message, cues: Cues) -> bool:
-    """Whether it says little else than a phrase of danger to somebody."""
+def _length_of_cry(message: Message, cues: Cues) -> int:
+    """Words of a message that holds a phrase of danger to somebody; 0 for any other."""
     if cues.keys().isdisjoint(PLAIN):
-        return False
-    return len(_WORDS.findall(own_words(message.text))) <= TERSE
+        return 0
+    return len(_WORDS.findall(own_words(message.text)))
 
 
 def _priority(levels: tuple[float, ...], signs: Mapping[str, float], at_p1: float) -> int:

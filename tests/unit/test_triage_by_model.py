@@ -79,6 +79,18 @@ def test_a_terse_cry_is_a_p1_where_the_model_thinks_that_possible_at_all(cry) ->
     assert fold([said(cry, (0.6, 0.5, 0.2, 0.01))]).level == "P2"
 
 
+@pytest.mark.parametrize(
+    "cry", ["fire!!", "FLAMES!", "@VoltLine fire", "live wire in my garden", "he is bleeding"]
+)
+def test_a_cry_of_few_words_is_never_nobodys(cry) -> None:
+    nobody = (0.05, 0.02, 0.02, 0.01)
+
+    assert fold([said(cry, nobody)]).level == "P3"
+    assert fold([said(cry, (0.9, 0.9, 0.9, 0.5))]).level == "P1"
+    assert fold([said("this playlist is fire", nobody)]) is None
+    assert fold([said(f"{cry} is what they sang in the film last night", nobody)]) is None
+
+
 def test_what_is_told_at_length_takes_the_models_own_word() -> None:
     told = "somebody in the office told me at lunch that the plane is on fire in a film"
 

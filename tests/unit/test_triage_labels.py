@@ -79,3 +79,13 @@ def test_written_messages_are_unique_and_labelled_after_the_guide() -> None:
     assert all(set(row["reasons"].split(";")) <= CODES for row in rows)
     assert len(read_labels(FOLDER / "triage_written.csv")) == len(rows)
     assert sum(row["priority"] == "P1" for row in rows) > 600
+
+
+def test_contrasts_are_labelled_after_the_guide_and_none_is_both_learned_and_held_out() -> None:
+    learned, kept = rows_of("triage_contrasts.csv"), rows_of("triage_contrasts_kept.csv")
+    texts = [row["text"] for row in (*learned, *kept)]
+
+    assert len(set(texts)) == len(texts) > 1_200
+    assert all(set(row["reasons"].split(";")) <= CODES for row in (*learned, *kept))
+    assert not {row["text"] for row in learned} & {row["text"] for row in kept}
+    assert sum(row["priority"] == "P1" for row in kept) > 30

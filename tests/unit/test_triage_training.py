@@ -23,6 +23,7 @@ from models.training.release import train as training
 from models.training.release.release import release
 from models.training.triage.calibrate import calibrated, platt
 from models.training.triage.data import TriageData, triage_data
+from models.training.triage.heads import refit_triage
 from models.training.triage.labelled import (
     key_of,
     labelled,
@@ -145,6 +146,31 @@ def test_ones_own_labels_change_the_levels_and_nothing_else(tuned, tmp_path):
     assert "ok   other outputs that changed: 0.00000 (must be <= 0.00000)" in story["gate"]
 
 
+def test_levels_and_reasons_are_taught_again_and_nothing_else(tuned, tmp_path):
+    rows = [
+        labelled(f"parcel {number} is at {place}", "P2", ["lost"])
+        for number in range(15)
+        for place in PLACES
+    ]
+    recipe = TriageRecipe(
+        start=str(tuned[0]), heads_only=True, soup=2, epochs=8, batch=8, threads=1
+    )
+
+    story = refit_triage(
+        recipe, TriageData([*messages(), *rows], rows[::5]), tmp_path, lambda _: None
+    )
+
+    was, now = (
+        analyzer_of(model)(["parcel 99 is at the boiler"], ["en"])[0].urgency
+        for model in (tuned[0], tmp_path / "model")
+    )
+    assert now.levels[2] > was.levels[2]
+    assert now.reasons.get("lost", 0) > was.reasons.get("lost", 0)
+    assert story["started_from"] == tuned[1]["version"]
+    assert story["triage"]["encoder"]["recipe"]["frozen"] == 1
+    assert "ok   other outputs that changed: 0.00000 (must be <= 0.00000)" in story["gate"]
+
+
 def test_own_labels_that_cannot_be_used_say_why(tuned, start, tmp_path):
     table = tmp_path / "few.csv"
     table.write_text("text,should_ticket,priority\nhi,1,P3\n", encoding="utf-8")
@@ -220,8 +246,25 @@ def test_keyed_labels_find_their_texts_and_no_others(tmp_path):
     assert (row.text, row.level, row.reasons) == ("my bag is gone", "P3", ("lost",))
 
 
-def test_the_recipe_of_the_shipped_model_can_be_read_and_names_what_is_missing(tmp_path):
-    recipe = read_triage_recipe(CONFIGS / "triage.toml")
+def test_labels_that_were_looked_for_weigh_less_than_random_ones(tmp_path):
+    folder = tmp_path / "tweets" / "airline"
+    folder.mkdir(parents=True)
+    (folder / "Tweets.csv").write_text("text\nmy bag is gone\nlovely crew\n", encoding="utf-8")
+    (tmp_path / "labels.csv").write_text(
+        f"key,stratum,level,sure,reasons\n{key_of('my bag is gone')},random,P3,1,lost\n"
+        f"{key_of('lovely crew')},suspected P1,none,0,praise\n",
+        encoding="utf-8",
+    )
+    recipe = TriageRecipe(keyed=("labels.csv",), sought=0.5, examples=0)
+
+    learned = triage_data(recipe, tmp_path).learned
+
+    assert {row.text: row.weight for row in learned} == {"my bag is gone": 1.0, "lovely crew": 0.3}
+
+
+@pytest.mark.parametrize("name", ["triage.toml", "triage_heads.toml"])
+def test_the_recipes_of_the_shipped_model_can_be_read_and_name_what_is_missing(name, tmp_path):
+    recipe = read_triage_recipe(CONFIGS / name)
 
     with pytest.raises(DataError, match=r"messages_train\.csv is missing"):
         triage_data(recipe, tmp_path)

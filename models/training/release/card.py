@@ -29,6 +29,10 @@ _TRIAGE = """Then run `earshot train triage models/training/configs/triage.toml`
 and that model as its start. It tunes the layers of the encoder above the first {frozen}, {epochs}
 epochs of {learned} labelled messages (half an hour of two cores), and holds the other heads by what
 the start says about {rehearsal} texts of their own training."""
+_TRIAGE_HEADS = """Then run `earshot train triage models/training/configs/triage_heads.toml`, with
+that model as its start. It teaches the heads of level and reasons alone: {epochs} epochs of
+{learned} labelled messages, the mean of {soup} runs and the start, a few minutes of a core. Every
+other output is the start's, bit for bit, and so are its figures and its lines of the gate."""
 _TRIAGE_FIGURES = """## Triage
 
 On held-out messages, which chose the calibration and the thresholds of triage ({chosen}).
@@ -103,15 +107,24 @@ def _triage_again(story: Mapping[str, Any]) -> list[str]:
     triage = _of_triage(story)
     if triage is None:
         return []
-    recipe = triage["recipe"]
-    return [
+    encoder = triage.get("encoder") or triage
+    paragraphs = [
         _TRIAGE.format(
-            frozen=recipe["frozen"],
-            epochs=recipe["epochs"],
-            rehearsal=f"{recipe['rehearsal']:,}",
-            learned=f"{sum(triage['learned'].values()):,}",
+            frozen=encoder["recipe"]["frozen"],
+            epochs=encoder["recipe"]["epochs"],
+            rehearsal=f"{encoder['recipe']['rehearsal']:,}",
+            learned=f"{sum(encoder['learned'].values()):,}",
         )
     ]
+    if triage["recipe"].get("heads_only"):
+        paragraphs.append(
+            _TRIAGE_HEADS.format(
+                epochs=triage["recipe"]["epochs"],
+                soup=triage["recipe"]["soup"],
+                learned=f"{sum(triage['learned'].values()):,}",
+            )
+        )
+    return paragraphs
 
 
 def _triage_data(story: Mapping[str, Any]) -> str:

@@ -93,7 +93,7 @@ def refit(recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> dict
         lesson = _lesson(task, corpus, examples, misread, seen[task])
         if not len(lesson.seen):
             continue  # the corpus says nothing about it
-        heads[task] = _mean(
+        heads[task] = mean_head(
             [_learnt(recipe, lesson, task, before, log, run) for run in range(recipe.soup)]
         )
         say(f"{task}: learnt from {len(lesson.seen):,} texts")
@@ -238,7 +238,7 @@ def _learnt(
     return head.eval()
 
 
-def _mean(heads: Sequence[Head]) -> Head:
+def mean_head(heads: Sequence[Head]) -> Head:
     """A head with the mean of their weights: a model soup (Wortsman et al., 2022).
 
     The runs have the same start.

@@ -13,13 +13,12 @@ from sklearn.metrics import average_precision_score, cohen_kappa_score
 from models.analyzer import sigmoid, softmax
 from models.artifact import UrgencyScale
 from models.training.release import gate
-from models.training.triage.labelled import GRADES, Labelled
+from models.training.triage.labelled import GRADES, UNIFORM, Labelled
 from models.urgency import LEVELS, REASONS, STATES
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
-UNIFORM = ("uniform", "random")  # strata whose shares are those of life begin with one of these
 FEWEST = 20  # labels of each kind that a shift is fitted to; with fewer, the factor alone is
 
 

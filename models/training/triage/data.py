@@ -9,6 +9,7 @@ from pathlib import Path
 from models.examples.kernel import read_examples
 from models.training.corpus.data import DataError, file_hash
 from models.training.triage.labelled import (
+    UNIFORM,
     Labelled,
     labelled,
     read_conversations,
@@ -50,7 +51,7 @@ def triage_data(recipe: TriageRecipe, root: Path) -> TriageData:
     ]
     learned = [
         *read(recipe.tables, read_messages),
-        *read(recipe.keyed, lambda path: read_keyed(path, root)),
+        *read(recipe.keyed, lambda path: _weighed(read_keyed(path, root), recipe.sought)),
         *read(recipe.conversations, read_conversations),
         *examples,
     ]
@@ -62,6 +63,16 @@ def triage_data(recipe: TriageRecipe, root: Path) -> TriageData:
         chosen_on_conversations=read(recipe.choose_conversations, read_conversations),
         hashes=hashes,
     )
+
+
+def _weighed(messages: Sequence[Labelled], sought: float) -> list[Labelled]:
+    """Messages that were looked for count less: how many there are says nothing of life."""
+    return [
+        message
+        if message.stratum.startswith(UNIFORM)
+        else replace(message, weight=message.weight * sought)
+        for message in messages
+    ]
 
 
 def _path_of(name: str, root: Path) -> Path:

@@ -21,6 +21,7 @@ NONE = "none"
 GRADES = (NONE, *LEVELS)  # rising
 UNSURE = 0.6  # weight of a label that a colleague could well decide otherwise
 IMPLIED = 0.3  # weight of a state that follows from the level of a first message
+UNIFORM = ("uniform", "random")  # strata whose shares are those of life begin with one of these
 # A set below the public data, and the column of its texts; a number counts columns without a head.
 SETS: Mapping[str, str | int] = {
     "replies/support_pairs.csv.gz": "customer_text",

@@ -20,10 +20,13 @@ class TriageRecipe:
     start: str = "models/artifacts/default"
     tables: tuple[str, ...] = ()
     keyed: tuple[str, ...] = ()  # labels by a hash of the text
+    sought: float = 1.0  # weight of those of them that were looked for, not drawn at random
     conversations: tuple[str, ...] = ()
     choose_tables: tuple[str, ...] = ()  # what thresholds and calibration are chosen on
     choose_conversations: tuple[str, ...] = ()
     examples: float = 0.7  # weight of the examples that come with earshot; 0 leaves them out
+    heads_only: bool = False  # heads of level and reasons on the encoder as it is
+    soup: int = 1  # runs of a head whose weights are averaged, where heads alone are taught
     rehearsal: int = 30_000  # texts of the other heads' training that hold those heads in place
     rehearsed: int = 24  # of them in a step
     epochs: int = 3

@@ -190,18 +190,19 @@ def _own_facts(
         "max_tokens": longest,
         "recipe": start.story["recipe"],
         "started_from": start.version,
-        "urgency": _scale_facts(scale),
+        "urgency": scale_facts(scale),
         "triage": {
             "recipe": asdict(recipe),
-            "learned": _counts(data.learned),
-            "chosen on": _counts(messages),
+            "learned": counts(data.learned),
+            "chosen on": counts(messages),
             "files": {str(path): digest for path, digest in data.hashes.items()},
             "figures": figures(messages, levels, conversations, states),
         },
     }
 
 
-def _scale_facts(scale: UrgencyScale) -> dict[str, Any]:
+def scale_facts(scale: UrgencyScale) -> dict[str, Any]:
+    """The scale as a story has it."""
     return {
         "level": [list(pair) for pair in scale.level],
         "reason": list(scale.reason),
@@ -213,11 +214,12 @@ def _served(model: Path, texts: Sequence[str], longest: int) -> dict[str, Floats
     return served(model / MODEL, model / TOKENIZER, texts, longest)
 
 
-def _counts(messages: Sequence[Labelled]) -> dict[str, int]:
-    counts: dict[str, int] = {}
+def counts(messages: Sequence[Labelled]) -> dict[str, int]:
+    """How many messages have each level."""
+    numbers: dict[str, int] = {}
     for message in messages:
-        counts[message.level] = counts.get(message.level, 0) + (message.grade is not None)
-    return dict(sorted(counts.items()))
+        numbers[message.level] = numbers.get(message.level, 0) + (message.grade is not None)
+    return dict(sorted(numbers.items()))
 
 
 def _calibration(
