@@ -89,7 +89,7 @@ bench-postgres: install ## What one PostgreSQL bears, the model replaced by stor
 TICKETS_OPEN ?= 100000
 
 bench-queue: $(VENV)/.tested chromium ## A queue of 100,000 open tickets: REST, search, the console (TICKETS_OPEN=100000)
-	PYTHONPATH=tests $(BIN)/python -m benchmarks.queue --tickets $(TICKETS_OPEN)
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.full_queue --tickets $(TICKETS_OPEN)
 
 # The console is tested in a real browser: Debian's, when we may install it.
 chromium:

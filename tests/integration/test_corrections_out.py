@@ -67,7 +67,7 @@ async def test_what_an_agent_corrects_in_the_desk_is_learnt_by_the_next_training
         ):
             body = {"event_id": f"x:{number}", "field": "sentiment", "should_be": label}
             assert (await ada.post(f"/v1/tickets/x:{number}/corrections", body)).status == 201
-    config = config_of(tmp_path, frozen=0, layers=1, steps=60)
+    config = config_of(tmp_path)
 
     def train(*arguments):
         command = ["train", "sentiment", "--from-corrections", *map(str, arguments)]

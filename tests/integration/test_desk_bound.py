@@ -229,7 +229,11 @@ async def test_no_route_writes_a_row_of_another_brand_whatever_it_forgets_to_ask
 
     def of(services, _caller):
         if not bound:
-            bound[0] = replace(services, **_over(BoundEngine(services.engine, OTHERS)), _bound={})
+            bound[0] = replace(
+                services,
+                **_over(BoundEngine(services.engine, OTHERS), services.send_delay),
+                _bound={},
+            )
         return bound[0]
 
     monkeypatch.setattr(DeskServices, "of", of)

@@ -251,7 +251,7 @@ export default {
         <form v-if="agent" class="note" @submit.prevent="keep"><label class="hidden-words"
           for="note">A note for colleagues</label><textarea id="note" ref="note" v-model="note" class="field" rows="2"
           placeholder="A note for colleagues; customers never see it. @ names somebody" maxlength="4000"
-          aria-controls="mention-list" @keydown="$refs.mention?.key($event)" @keydown.ctrl.enter.prevent="keep" @keydown.meta.enter.prevent="keep"></textarea>
+          @keydown="$refs.mention?.key($event)" @keydown.ctrl.enter.prevent="keep" @keydown.meta.enter.prevent="keep"></textarea>
           <Mention ref="mention" :people="people" :text="note" @pick="mention" />
           <button class="button" :disabled="busy || !note.trim()">Add the note <kbd>n</kbd></button></form></section>
       <section class="panel" aria-labelledby="history-title"><h2 id="history-title">What happened</h2><ol
