@@ -1,6 +1,6 @@
 """Queue benchmark: REST, facets, search and the console's first paint on a long backlog, as JSON.
 
-`make bench-queue`, or `PYTHONPATH=tests python -m benchmarks.full_queue --tickets 100000`. Seconds are
+`make bench-queue`, or `PYTHONPATH=tests python -m benchmarks.full_queue`. Seconds are
 medians; beside each stands the processor time of PostgreSQL, which other load does not stretch.
 """
 

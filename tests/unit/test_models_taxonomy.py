@@ -186,7 +186,7 @@ def topic_for(classifier, trade, *probabilities):
 def problem_for(classifier, trade, *probabilities):
     row = np.array([probabilities], dtype=np.float32)
     [problem] = classifier.problems(
-        ["late"], [Topic("flight", 1.0)], np.zeros((1, 3), np.float32), row, [trade]
+        ["late"], [Topic("flight", 1.0)], np.zeros((1, 3), np.float32), row, trades=[trade]
     )
     return problem and problem.label
 

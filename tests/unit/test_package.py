@@ -24,7 +24,7 @@ def test_every_file_of_a_package_is_code_or_package_data(package):
     files = [
         name.removeprefix(f"{package}/")
         for name in listed.stdout.splitlines()
-        if not name.endswith(".py")
+        if not name.endswith(".py") and "/exposed/" not in name  # a package of its own, below
     ]
     assert files
 
@@ -34,7 +34,13 @@ def test_every_file_of_a_package_is_code_or_package_data(package):
 
 
 def test_folders_with_code_are_found_as_packages():
-    assert TOOL["packages"]["find"]["include"] == ["stream*", "models*", "connectors*"]
+    found = TOOL["packages"]["find"]
+
+    assert found["include"] == ["stream*", "models*", "connectors*", "earshot*"]
+    assert found["where"] == [".", "stream/exposed"]  # earshot alone lies in the second
+    assert [path.parent.name for path in (ROOT / "stream/exposed").glob("*/__init__.py")] == [
+        "earshot"
+    ]
 
 
 def _matches(name: str, pattern: str) -> bool:

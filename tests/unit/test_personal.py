@@ -7,6 +7,7 @@ from benchmarks.personal import Sample, false, measured, missed, samples
 from fakes import sentiment_of_length, tweet
 
 from models.redact import KINDS, Span, redact, redact_turns
+from models.taxonomy.classifier import read_taxonomy
 from stream.bootstrap.loading import judge_with
 from stream.brands import Brand, Brands
 from stream.settings import Settings
@@ -326,7 +327,7 @@ def test_a_message_is_redacted_by_the_country_of_the_brand_that_it_is_about():
 class Unread:
     """An analyzer that is loaded and asked nothing."""
 
-    version = "unread"
+    version, taxonomy = "unread", read_taxonomy()
 
 
 @pytest.mark.parametrize(("keep", "text"), [(False, "my name is [name]"), (True, None)])

@@ -31,11 +31,12 @@ WITHOUT_RECORDS = {
     "bench": "measures: JSON where no terminal reads it",
     "reply edits": "is JSON lines already",
     "alert summary": "is a mail in words",
+    "init": "writes two files",
 }
 ACTS = {
     *("claim", "resolve", "reopen", "priority", "ack", "snooze", "send", "join", "leave", "answer"),
     *("replay", "add", "role", "password", "disable", "enable", "create", "revoke", "test", "use"),
-    *("approve", "discard", "settle", "opt-out", "push", "rollback"),
+    *("approve", "take-back", "discard", "settle", "opt-out", "push", "rollback"),
 }
 MEASURES = ("train", "evaluate", "export")
 
