@@ -19,7 +19,7 @@ install: $(VENV)/.installed ## Only .venv with the runtime
 PROCESSES ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 10
 
-test: $(VENV)/.tested chromium ## Every promise, in about twelve minutes
+test: $(VENV)/.tested chromium ## Every promise, in about twenty minutes
 	$(PYTEST) -m "not long"
 
 test-all: test ## Also what takes minutes each: 20,000 events under kills, Apache Kafka, several processes that train
