@@ -43,33 +43,33 @@ _SETTLE = text("""
 
 
 class DailySummaries:
-    """Any number may run: an advisory lock lets one at a time send. clock: the time now."""
+    """Any number may run: an advisory lock lets one at a time send.
+
+    sinks: gives those of now, which somebody else opens and closes. clock: the time now.
+    """
 
     def __init__(
         self,
         engine: AsyncEngine,
-        sinks: Sequence[tuple[Route, Sink]],
+        sinks: Callable[[], Sequence[tuple[Route, Sink]]],
         *,
         base_url: str | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._engine, self._clock, self._base_url = engine, clock, base_url
-        self._sinks = [(route, sink) for route, sink in sinks if route.daily is not None]
+        self._sinks = sinks
 
     async def round(self) -> int:
         """Send the summaries that are due; returns how many went out."""
-        if not self._sinks:
+        daily_sinks = [(route, sink) for route, sink in self._sinks() if route.daily is not None]
+        if not daily_sinks:
             return 0
         sent = 0
         async with sole(self._engine, "daily summaries") as alone:
             if alone:
-                for route, sink in self._sinks:
+                for route, sink in daily_sinks:
                     sent += await self._serve(route, sink)
         return sent
-
-    async def close(self) -> None:
-        for _, sink in self._sinks:
-            await sink.close()
 
     async def _serve(self, route: Route, sink: Sink) -> int:
         now, sent = self._clock(), 0

@@ -65,6 +65,11 @@ class Notifier:
         self._clock = clock
         self._rests: dict[str, float] = {}  # sinks that asked for a pause, until when
 
+    @property
+    def sinks(self) -> Sequence[tuple[Route, Sink]]:
+        """Those of now, open until `become` names others."""
+        return self._sinks
+
     async def round(self) -> int:
         """Send what is due; returns how many messages went out."""
         await self._take_next()

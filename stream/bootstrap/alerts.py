@@ -36,14 +36,12 @@ async def notifier(running: Parts) -> AsyncIterator[Notifier]:
 
 
 @asynccontextmanager
-async def daily_summaries(running: Parts) -> AsyncIterator[DailySummaries]:
-    """The summaries of the sinks that ask for one. Raises as `notifier`."""
+async def daily_summaries(running: Parts, notifier: Notifier) -> AsyncIterator[DailySummaries]:
+    """The summaries of those of the notifier's sinks that ask for one, with connections of their
+    own.
+    """
     async with running.engine() as engine:
-        opened = DailySummaries(engine, _sinks(running), base_url=running.settings.base_url)
-        try:
-            yield opened
-        finally:
-            await opened.close()
+        yield DailySummaries(engine, lambda: notifier.sinks, base_url=running.settings.base_url)
 
 
 def _sinks(running: Parts) -> list[tuple[Route, Sink]]:

@@ -83,12 +83,13 @@ class Earshot:
 
 
 def load(model: str | Path | None = None, *, threads: int | None = None) -> Earshot:
-    """Load a model: the one in use, or a directory of one. Takes half a second.
+    """Load a model: the one in use, or a directory of one.
 
     threads: cores of one batch, the settings' otherwise. Settings are read from EARSHOT_*. Raises
-    EarshotError for a directory that is no model of all heads.
+    EarshotError for a directory that is no model of all heads, and for a taxonomy that is wrong.
     """
     from models.artifact import ArtifactError
+    from models.errors import TaxonomyError
 
     settings = read_settings()
     if model is not None:
@@ -96,7 +97,7 @@ def load(model: str | Path | None = None, *, threads: int | None = None) -> Ears
     try:
         analyzer = load_analyzer(settings, threads)
         return Earshot(analyzer, judge_with(settings, analyzer, load_brands(settings)))
-    except ArtifactError as error:
+    except (ArtifactError, TaxonomyError) as error:
         raise EarshotError(str(error)) from None
 
 

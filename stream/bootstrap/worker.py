@@ -104,7 +104,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             _drafter(settings, engine, brands, metrics, busy=lambda: health.lag > BUSY)
         )
         sinks = await stack.enter_async_context(notifier(running))
-        summaries = await stack.enter_async_context(daily_summaries(running))
+        summaries = await stack.enter_async_context(daily_summaries(running, sinks))
         judge, dealer = BurstJudge(stores.counts, stores.alerts), Dealer(engine)
         following = Following(
             store=ControlStore(engine),

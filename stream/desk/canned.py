@@ -7,7 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    Update,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -173,10 +184,7 @@ class Canned:
         put = insert(canned_replies).values(**_values(wording), changed_by=actor)
         try:
             async with reachable(), self._engine.begin() as connection:
-                returned = await connection.execute(put.returning(*canned_replies.c))
-                row = dict(returned.mappings().one())
-                await _note(connection, actor, "canned add", row)
-                return row
+                return await _write(connection, put, actor, "canned add")
         except IntegrityError:
             raise _name_exists(wording) from None
 
@@ -205,10 +213,7 @@ class Canned:
                     version=canned_replies.c.version + 1,
                     updated_at=func.now(),
                 )
-                returned = await connection.execute(put.returning(*canned_replies.c))
-                row = dict(returned.mappings().one())
-                await _note(connection, actor, "canned change", row)
-                return row
+                return await _write(connection, put, actor, "canned change")
         except IntegrityError:
             raise _name_exists(wording) from None
 
@@ -225,6 +230,14 @@ class Canned:
             row = await _to_change(connection, number, seen, brands)
             await connection.execute(delete(canned_replies).where(canned_replies.c.id == number))
             await _note(connection, actor, "canned remove", row)
+
+
+async def _write(connection: AsyncConnection, put: Insert | Update, actor: str, action: str) -> Row:
+    """Write it, with a line of the audit; the row as it is stored."""
+    returned = await connection.execute(put.returning(*canned_replies.c))
+    row = dict(returned.mappings().one())
+    await _note(connection, actor, action, row)
+    return row
 
 
 async def _note(connection: AsyncConnection, actor: str, action: str, row: Row) -> None:

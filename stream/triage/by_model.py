@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Final
 
 from stream.triage.cues import Cue
@@ -82,7 +83,6 @@ SIGNS: Final[Mapping[str, str]] = {
     "legal+contact": "escalated",
     "press+contact": "escalated",
 }
-_SIGNS = tuple((tuple(groups.split("+")), code) for groups, code in SIGNS.items())
 SIGN = 0.2  # probability from which a decisive reason of the model is a sign
 FACTOR = 0.15  # probability from which a reason is among the factors
 PAST = 1.5  # times likelier than fraud that goes on is fraud of the past
@@ -122,8 +122,8 @@ def _signs(reasons: Mapping[str, float], cues: Cues) -> dict[str, float]:
     What shows fraud shows the fraud of the past where that is far likelier: harm, and not decisive.
     """
     signs = {code: reasons[code] for code in DECISIVE if reasons.get(code, 0.0) >= SIGN}
-    for groups, code in _SIGNS if cues else ():
-        if groups[0] in cues and groups[-1] in cues:
+    for groups, code in SIGNS.items() if cues else ():
+        if stand_in(cues, groups):
             signs[code] = max(signs.get(code, 0.0), SIGN)
     if "fraud_now" in signs and _is_past(reasons):
         signs["fraud_past"] = signs.pop("fraud_now")
@@ -132,7 +132,12 @@ def _signs(reasons: Mapping[str, float], cues: Cues) -> dict[str, float]:
 
 def stand_in(cues: Cues, groups: str) -> bool:
     """Whether a phrase of the group is there; `a+b` is both."""
-    return all(group in cues for group in groups.split("+"))
+    return cues.keys() >= _groups(groups)
+
+
+@cache
+def _groups(together: str) -> frozenset[str]:
+    return frozenset(together.split("+"))
 
 
 def _reasons(message: Message) -> Mapping[str, float]:

@@ -18,6 +18,7 @@ from rows import ask, do
 from connectors.catalog import sink
 from stream.alerts.daily import DailySummaries, summary
 from stream.alerts.daily_figures import day_of
+from stream.alerts.notifier import Notifier
 from stream.alerts.routing import read_routes
 from stream.desk.actions import Resolve
 from stream.desk.tickets import Desk
@@ -93,7 +94,7 @@ def leads(engine, tmp_path, mailbox):
         chosen = replace(route, **changes)
         opened = sink(chosen.type)(chosen.name, chosen.options, allow_private=True)
         base = "https://earshot.example.com"
-        return DailySummaries(engine, [(chosen, opened)], base_url=base, clock=clock)
+        return DailySummaries(engine, lambda: [(chosen, opened)], base_url=base, clock=clock)
 
     return made
 
@@ -118,6 +119,27 @@ async def filled(simple, engine, postgres_url):
 def this_morning(hour: int) -> datetime:
     """Of the day after the messages of `filled`, in UTC, where Berlin is an hour ahead."""
     return datetime(2026, 3, 12, hour, 30, tzinfo=UTC)
+
+
+async def test_a_sink_that_the_console_sets_gets_its_summary_and_one_taken_away_gets_none(
+    filled, engine, tmp_path, mailbox
+):
+    [route] = routes(tmp_path, FILE + f"port = {mailbox.port}\n")
+    opened = sink(route.type)(route.name, route.options, allow_private=True)
+    notifier = Notifier(filled, filled, [])
+    clock = Clock(this_morning(8))
+    summaries = DailySummaries(engine, lambda: notifier.sinks, clock=clock)
+
+    without = await summaries.round()
+    notifier.become([(route, opened)])
+    await notifier.round()
+    sent = await summaries.round()
+    notifier.become([])
+    await notifier.round()
+    clock.now += timedelta(days=1)
+
+    assert (without, sent, await summaries.round()) == (0, 1, 0)
+    assert len(mailbox.mails()) == 1
 
 
 async def test_the_summary_goes_out_once_a_day_whoever_asks_and_not_before_its_time(
