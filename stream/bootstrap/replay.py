@@ -16,14 +16,14 @@ from connectors.base import Source
 from connectors.catalog import source
 from connectors.events import SourcedEvent
 from connectors.skipped import TALLY, Kind
-from stream.bootstrap.alerts import judge_bursts
 from stream.bootstrap.local_worker import LocalWorker
 from stream.bootstrap.older_models import tickets_of_older_models
 from stream.bootstrap.parts import Stores, draining, ensure_migrated, parts
 from stream.bursts.evaluator import BurstJudge
 from stream.errors import BrokerAway, DatabaseAway
 from stream.ingest.publish import PATIENCE, IngestResult, ingest
-from stream.kafka import Kafka
+from stream.kafka import Kafka, Publisher
+from stream.pipeline import alert_messages
 from stream.records import AlertRecord
 from stream.retry import while_away
 from stream.settings import Settings
@@ -33,6 +33,7 @@ from stream.store.queries import Queries, Totals
 ALERTS_IN_SUMMARY, TICKETS_IN_SUMMARY = 6, 5
 MOST_CONVERSATIONS = 100_000  # of a source that the summary is about; about 12 MB
 _LAG_EVERY = 0.3  # seconds
+_LOOKS = 100  # for bursts, as often as the lag, while another process looks
 _TOTALS_EVERY = 0.5  # seconds at least; counting a large store takes its time
 
 Reopen = Callable[[Any], Source]  # opens a source after a cursor, None: from its beginning
@@ -247,8 +248,7 @@ async def replay(
             summary.sent, summary.too_large = done.events, done.too_large
             if wait or worker.own:
                 await _until_processed(kafka, done, worker)
-                judge = BurstJudge(stores.counts, stores.alerts, exact=True)
-                await judge_bursts(judge, publisher)
+                await judge_last(BurstJudge(stores.counts, stores.alerts, exact=True), publisher)
         finally:
             # A look that fails at this very moment takes the place of the cancellation.
             over.set()
@@ -261,6 +261,18 @@ async def replay(
         await _look_at_stores(summary, stores, brought, began)
         summary.older = await tickets_of_older_models(settings, stores.queries)
     return summary
+
+
+async def judge_last(judge: BurstJudge, publisher: Publisher) -> None:
+    """One look at all counts, so that the summary tells every burst. A worker's own look that is
+    under way is waited for.
+    """
+    for _ in range(_LOOKS):
+        alerts = await judge.look_alone()
+        if alerts is not None:
+            await publisher.publish(alert_messages(alerts))
+            return
+        await asyncio.sleep(_LAG_EVERY)
 
 
 async def _look_at_stores(

@@ -79,19 +79,27 @@ class BurstJudge:
     async def look(self) -> list[AlertRecord]:
         """The bursts that are new, changed or over, and surges that are over, as they are stored.
 
-        The same burst may come twice; then it has the same id and version.
+        The same burst may come twice; then it has the same id and version. None come where another
+        process looks at this moment.
+        """
+        return await self.look_alone() or []
+
+    async def look_alone(self) -> list[AlertRecord] | None:
+        """As `look`; None where another process looks at this moment: it may have begun before the
+        latest counts were there.
         """
         raised: list[AlertRecord] = []
         async with self._counts.sole("bursts") as alone:
-            if alone:
-                changed, following = await self._counts.changed_brands(self._since)
-                for brand, stretches in sorted(changed.items()):
-                    for stretch in filter(_is_datable, stretches):
-                        raised += await self._judge(brand, stretch, exact=self._exact)
-                for burst in await self._alerts.open_bursts():
-                    raised += await self._recover(burst)
-                raised += await self._alerts.end_surges(self._since)
-                self._since = following
+            if not alone:
+                return None
+            changed, following = await self._counts.changed_brands(self._since)
+            for brand, stretches in sorted(changed.items()):
+                for stretch in filter(_is_datable, stretches):
+                    raised += await self._judge(brand, stretch, exact=self._exact)
+            for burst in await self._alerts.open_bursts():
+                raised += await self._recover(burst)
+            raised += await self._alerts.end_surges(self._since)
+            self._since = following
         return raised
 
     async def _judge(self, brand: str, changed: Stretch, *, exact: bool) -> list[AlertRecord]:

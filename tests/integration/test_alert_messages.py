@@ -14,6 +14,7 @@ from connectors.base import NotSent, SentUnknown
 from stream.alerts.deliveries import Due
 from stream.alerts.notifier import LEASE, Notifier, plan
 from stream.alerts.routing import Route, read_routes
+from stream.bootstrap.replay import judge_last
 from stream.bursts.evaluator import BurstJudge
 from stream.errors import UserError
 from stream.records import AlertRecord
@@ -248,7 +249,8 @@ async def test_what_is_acknowledged_or_snoozed_is_not_told(simple):
     ]
 
 
-async def test_a_burst_of_messages_becomes_one_alert_that_tells_its_words_and_ends(simple):
+def rush():
+    """Messages of an ordinary morning, and of a crowd at noon."""
     texts = (
         "the internet is down in {}",
         "no internet since noon here in {}",
@@ -269,6 +271,32 @@ async def test_a_burst_of_messages_becomes_one_alert_that_tells_its_words_and_en
         tweet(1000 + n, 60, minute=-300 + 20 * n, text="the bill is wrong", author=f"q{n}")
         for n in range(15)
     ]
+    return quiet, crowd
+
+
+async def test_the_last_look_of_a_replay_waits_for_a_look_that_began_before(simple):
+    class Published:
+        def __init__(self):
+            self.messages = []
+
+        async def publish(self, messages):
+            self.messages += messages
+
+    published = Published()
+    quiet, crowd = rush()
+    async with simple.sole("bursts"):
+        await simple.save([*quiet, *crowd])
+        assert await BurstJudge(simple, simple).look_alone() is None
+        last = asyncio.create_task(judge_last(BurstJudge(simple, simple, exact=True), published))
+        await asyncio.sleep(0.5)
+        assert (last.done(), published.messages) == (False, [])
+    await asyncio.wait_for(last, 30)
+
+    assert len(published.messages) == 1
+
+
+async def test_a_burst_of_messages_becomes_one_alert_that_tells_its_words_and_ends(simple):
+    quiet, crowd = rush()
     await simple.save([*quiet, *crowd[:30]])
     judge = BurstJudge(simple, simple)
     [raised] = await judge.look()
