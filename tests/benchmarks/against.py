@@ -66,7 +66,9 @@ def _bench(checkout: Path, events: int, data: Path | None) -> dict[str, Any]:
             command, cwd=checkout, env=environment, check=True, stdout=subprocess.DEVNULL
         )
         figures: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
-    parts = figures["processor_ms_per_event"]
+    parts = figures.get("processor_ms_per_event")
+    if parts is None:  # a checkout from before the parts were measured says the rest
+        return figures
     return {
         **figures,
         "worker": parts["worker"],
@@ -76,9 +78,14 @@ def _bench(checkout: Path, events: int, data: Path | None) -> dict[str, Any]:
 
 def _row(
     old: list[dict[str, Any]], new: list[dict[str, Any]], name: str
-) -> tuple[float, float, float]:
-    before = median(figures[name] for figures in old)
-    after = median(figures[name] for figures in new)
+) -> tuple[float | str, float | str, float | str]:
+    before, after = (
+        median(figures[name] for figures in runs) if name in runs[0] else None
+        for runs in (old, new)
+    )
+    if before is None or after is None:
+        known = [("-" if value is None else round(value, 3)) for value in (before, after)]
+        return known[0], known[1], "-"
     return round(before, 3), round(after, 3), round(after / before, 2)
 
 
