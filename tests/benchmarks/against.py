@@ -37,6 +37,7 @@ def main() -> None:
         for checkout, figures in turns if number % 2 == 0 else turns[::-1]:
             print(f"round {number + 1} of {args.rounds}: {checkout} ...", file=sys.stderr)
             figures.append(_bench(checkout, args.events, args.data))
+            print(f"  {figures[-1]['events_per_s']} events a second", file=sys.stderr)
     rows = [
         ("events a second", _row(old, new, "events_per_s")),
         ("worker, ms of processor an event", _row(old, new, "worker")),
