@@ -15,6 +15,9 @@ demo: install ## A made-up day, from tweets to tickets, on the embedded parts
 
 install: $(VENV)/.installed ## Only .venv with the runtime
 
+# Every process of the tests would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Files of tests run side by side, the longest first: each process has a PostgreSQL of its own.
 PROCESSES ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 10

@@ -49,8 +49,26 @@ from stream.web.desk_services import DeskServices
 from stream.web.docs import docs_page
 from stream.web.http.edge import Edge
 from stream.web.http.problems import described, tell_problems
+from stream.web.http.routes import add_routes
 from stream.web.reads import Reads
 
+DESK = (
+    views,
+    bulk,
+    persons,
+    tickets,
+    replies,
+    canned,
+    alerts,
+    notices,
+    changes,
+    export,
+    erasure,
+    queries,
+    reports,
+    settings,
+    keys,
+)
 _ABOUT = """Messages of customers in, understanding out.
 
 Everything needs an API key, `Authorization: Bearer earshot_...`, or the session of who logged in \
@@ -97,13 +115,16 @@ def create_web(store: Reads, api: Api) -> FastAPI:
     app.state.callers = callers
     tell_problems(app)
     rights = None if api.desk is None else EventRights(api.desk.engine)
-    app.include_router(analyze_routes(guard, api.batcher))
-    app.include_router(events_routes(guard, api.publish, rights))
-    app.include_router(hooks_routes(api.hooks, api.publish))
-    app.include_router(taxonomy_routes(api.taxonomy))
     monitor = None if api.desk is None else api.desk.monitor
-    app.include_router(stats_routes(store, monitor))
-    app.include_router(state_routes(guard, store))
+    add_routes(
+        app,
+        analyze_routes(guard, api.batcher),
+        events_routes(guard, api.publish, rights),
+        hooks_routes(api.hooks, api.publish),
+        taxonomy_routes(api.taxonomy),
+        stats_routes(store, monitor),
+        state_routes(guard, store),
+    )
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
@@ -115,24 +136,9 @@ def create_web(store: Reads, api: Api) -> FastAPI:
 
     if api.desk is not None:
         app.state.desk = api.desk
-        for routes in (
-            views,
-            bulk,
-            persons,
-            tickets,
-            replies,
-            canned,
-            alerts,
-            notices,
-            changes,
-            export,
-            erasure,
-        ):
-            app.include_router(routes.router)
-        for routes in (queries, reports, settings, keys):
-            app.include_router(routes.router)
-        app.include_router(settings.attendance)
-        app.include_router(rate_routes(Ratings(api.desk.engine), callers))
+        for routes in DESK:
+            add_routes(app, routes.router)
+        add_routes(app, settings.attendance, rate_routes(Ratings(api.desk.engine), callers))
         mount_login(app, api.desk.people, api.desk.sessions, callers, api.desk.provider)
         mount_console(app, api.desk)  # the last: what it mounts may take every path that is left
     return app

@@ -19,17 +19,16 @@ from stream.ingest.publish import sorted_by_size
 from stream.kafka import Outgoing, Publish
 from stream.observe.metrics import RequestMetrics
 from stream.web.api.refused import RefusedEvent
-from stream.web.http.problems import Problem, documented, refusal
+from stream.web.http.problems import documented, problem_documented, refusal
 
 LARGEST = 1024 * 1024  # bytes of one message
 
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
-    401: {
-        "model": Problem,
-        "description": "The signature does not fit, or the message is older than five minutes.",
-    },
-    404: {"model": Problem, "description": "There is no such hook."},
+    401: problem_documented(
+        "The signature does not fit, or the message is older than five minutes."
+    ),
+    404: problem_documented("There is no such hook."),
 }
 
 log = logging.getLogger(__name__)

@@ -29,6 +29,7 @@ from stream.web.auth.sign_on import IdentityProvider, mount_sign_on
 from stream.web.auth.turns import TooBusy
 from stream.web.http.origins import COOKIE, SECURE_COOKIE, local_path
 from stream.web.http.problems import refusal
+from stream.web.http.routes import add_routes
 
 
 def mount_login(
@@ -41,10 +42,13 @@ def mount_login(
     """The three pages, on an application whose gate leaves `/login` and `/setup` open."""
     hashing = Hashing()
     signs_on = provider is not None
-    app.include_router(_login_routes(people, sessions, callers, hashing, signs_on=signs_on))
-    app.include_router(_setup_routes(people, sessions, callers, hashing))
-    app.include_router(_logout_routes(sessions, callers))
-    app.include_router(password_routes(people, sessions, callers, hashing))
+    add_routes(
+        app,
+        _login_routes(people, sessions, callers, hashing, signs_on=signs_on),
+        _setup_routes(people, sessions, callers, hashing),
+        _logout_routes(sessions, callers),
+        password_routes(people, sessions, callers, hashing),
+    )
     if provider is not None:
         mount_sign_on(
             app,

@@ -14,6 +14,7 @@ from fastapi.responses import RedirectResponse
 from stream.accounts.sessions import Sessions, WrongPassword
 from stream.web.auth.callers import Callers
 from stream.web.http.origins import is_https, local_path
+from stream.web.http.routes import add_routes
 
 PATH = "/login/oidc"
 BACK = "/login/oidc/callback"
@@ -101,7 +102,7 @@ def mount_sign_on(
         answer.delete_cookie(_COOKIE, path=PATH)
         return answer
 
-    app.include_router(router)
+    add_routes(app, router)
 
 
 def _back(request: Request, callers: Callers) -> str:

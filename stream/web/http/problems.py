@@ -21,6 +21,8 @@ from stream.web.http.plain import away_page, wants_page
 MEDIA_TYPE = "application/problem+json"
 
 _PROBLEMS = ("/Problem", "/LostUpdate", "/LostReplyUpdate", "/RefusedWords")  # their schemas
+_SCHEMAS = "#/components/schemas/"
+_PROBLEM = f"{_SCHEMAS}Problem"
 _MOST_FAULTS = 20  # of one request that are told
 _LONGEST_FAULT = 200  # characters
 
@@ -72,15 +74,28 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         429: "Too many messages from this key; wait as `Retry-After` says.",
         503: "Something that is needed is away or busy; wait as `Retry-After` says.",
     }
-    return {status: {"model": Problem, "description": descriptions[status]} for status in statuses}
+    return {status: problem_documented(descriptions[status]) for status in statuses}
+
+
+def problem_documented(description: str) -> dict[str, Any]:
+    """What OpenAPI says of an answer that is a problem.
+
+    By reference: for a `model` FastAPI builds a validator for each status of each route, of which
+    there are hundreds, and a start takes three times as long.
+    """
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": {"$ref": _PROBLEM}}}}
 
 
 def described(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document with the media type of problems.
+    """The OpenAPI document with the media type of problems, and with their schema.
 
     FastAPI itself can set a media type for whole routes only.
     """
     document = app.openapi()
+    problem_schema = Problem.model_json_schema(ref_template=_SCHEMAS + "{model}")
+    own = problem_schema.pop("$defs") | {"Problem": problem_schema}
+    schemas = document["components"]["schemas"] | own
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
     for methods in document["paths"].values():
         for route in methods.values():
             for answer in route["responses"].values():
