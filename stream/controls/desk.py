@@ -222,7 +222,8 @@ class ControlDesk:
         if self._trades and trade is not None and trade not in (*self._trades, OTHER):
             known = ", ".join(sorted(self._trades))
             raise ControlError(
-                f"trade: the taxonomy has no {trade!r}; it has {known}, and {OTHER} for none of them"
+                f"trade: the taxonomy has no {trade!r}; "
+                f"it has {known}, and {OTHER} for none of them"
             )
         await self._refuse_brands(name, entry)
         return entry
