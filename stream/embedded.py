@@ -52,6 +52,11 @@ class Embedded:
         # of the broker: pid and when it started
         self._broker_process: tuple[int, float | None] | None = None
 
+    @property
+    def has_database(self) -> bool:
+        """Whether a PostgreSQL was ever made here."""
+        return (self._home / "postgres" / "PG_VERSION").exists()
+
     def acquire(self, role: str, *, broker: bool = True, postgres: bool = True) -> Addresses:
         """Start what is asked for and does not run yet, and hold it. Raises UserError when it
         cannot be started.

@@ -204,3 +204,20 @@ def test_no_file_names_the_path_of_a_machine():
 def test_links_within_the_guides_lead_somewhere(guide):
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", guide.read_text()):
         assert (guide.parent / target).exists(), target
+
+
+def test_every_yes_beside_other_desks_has_its_test_and_every_other_its_address():
+    guide = (ROOT / "stream/README.md").read_text()
+    table = guide.split("## Beside other desks")[1].split("\n## ")[0]
+    lines = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(lines) > 20
+    for what, ours, *others in lines:
+        proof = re.fullmatch(r'\[yes\]\(\.\./(tests/\S+\.py) "(test_\w+)"\)|—', ours)
+        assert proof, (what, ours)
+        if proof[1]:
+            tests = (ROOT / proof[1]).read_text()
+            assert re.search(rf"^(async )?def {proof[2]}\(", tests, re.MULTILINE), (what, ours)
+        assert len(others) == 3, what
+        for cell in others:
+            cell = cell.removesuffix(" |")
+            assert cell == "unknown" or "](https://" in cell, (what, cell)

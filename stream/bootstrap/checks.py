@@ -28,6 +28,7 @@ from stream.settings import Settings
 PATIENCE = 15.0  # seconds for one check
 SKEW = 5.0  # seconds that the clocks may differ: promises count minutes
 PYTHONS = ((3, 11), (3, 14))  # from, and before
+_IN_TIME = "look whether it runs, whether a firewall is between, or what keeps this machine busy"
 _SEEN = """
     select current_setting('server_version'), extract(epoch from clock_timestamp())::float,
         to_regclass('alembic_version') is not null
@@ -65,7 +66,7 @@ async def _check(name: str, look: Callable[[], Awaitable[str]]) -> Check:
         async with asyncio.timeout(PATIENCE):
             return Check(name, True, await look())
     except TimeoutError:
-        return Check(name, False, f"no answer within {PATIENCE:.0f} s")
+        return Check(name, False, f"no answer within {PATIENCE:.0f} s; {_IN_TIME}")
     except _ERRORS as error:
         return Check(name, False, " ".join(str(error).split()))
 
@@ -125,7 +126,11 @@ async def _broker(settings: Settings) -> str:
 
 
 async def _database(settings: Settings) -> str:
-    """Reached, at this version's schema, and with a clock like ours."""
+    """Reached, at this version's schema, and with a clock like ours. An embedded one is not made
+    for a look at it.
+    """
+    if settings.database_url is None and not Embedded(settings.home).has_database:
+        return "embedded, made by the first command"
     async with (
         parts(settings, "doctor", broker=False) as running,
         running.engine() as engine,

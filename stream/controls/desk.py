@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from connectors.base import NotSent, SentUnknown
 from connectors.notices import SinkError, trial
+from models.taxonomy.classifier import OTHER
 from stream import brands as brands_file
 from stream.alerts.routing import Route, routes_of
 from stream.bursts.detector import Sensitivity
@@ -41,11 +42,17 @@ _OWN: Mapping[str, dict[str, Any]] = {
 
 
 class ControlDesk:
-    """Settings of one installation. defaults: of the files and the environment of this process."""
+    """Settings of one installation. defaults: of the files and the environment of this process.
 
-    def __init__(self, engine: AsyncEngine, defaults: Defaults) -> None:
+    trades: that the taxonomy has; empty: a brand may have any.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, defaults: Defaults, trades: Collection[str] = ()
+    ) -> None:
         self._store = ControlStore(engine)
         self.defaults = defaults
+        self._trades = trades
 
     async def settings(self) -> list[Setting]:
         """Every setting as it stands, by name and subject; secrets by their names alone."""
@@ -211,6 +218,13 @@ class ControlDesk:
         if value.get("name", name) != name:
             raise ControlError("a brand keeps its name: tickets and counts go by it")
         entry = {**value, "name": name}
+        trade = entry.get("trade")
+        if self._trades and trade is not None and trade not in (*self._trades, OTHER):
+            known = ", ".join(sorted(self._trades))
+            raise ControlError(
+                f"trade: the taxonomy has no {trade!r}; "
+                f"it has {known}, and {OTHER} for none of them"
+            )
         await self._refuse_brands(name, entry)
         return entry
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stream.desk.search import Search, Term, Words, parse, slips
 from stream.postgres.database import storable
+from stream.store.queries import OUT_OF_QUEUE
 
 Values = dict[str, Any]
 
@@ -52,6 +53,7 @@ OPEN = """(
     and not (t.state = 'snoozed' and t.snoozed_until > now())
 )"""
 LATE = "(t.answered_at is null and t.sla_due_at < now())"
+SETTLED_LATELY = "(t.state = 'settled' and t.updated_at > now() - interval '7 days')"
 
 # The choices of a filter that are counted, part with its condition.
 CHOICES = {
@@ -105,17 +107,33 @@ class Conditions:
         return " and ".join([*self.choices.values(), *self.always]) or "true"
 
 
+def chosen(filter: Filter) -> dict[str, str]:
+    """The choices that are set, with their values as they are stored; of a flag: its name."""
+    values: dict[str, str] = {}
+    for name in CHOICES:
+        field = _FIELDS.get(name, name)
+        value = getattr(filter, field)
+        if value is True:
+            values[name] = field
+        elif value not in (None, False):
+            values[name] = storable(value)
+    return values
+
+
+def domain(filter: Filter) -> Filter:
+    """The filter without its choices, but for a state out of the queue: what is counted beside them
+    is counted among the same tickets.
+    """
+    is_out = filter.state in OUT_OF_QUEUE and not filter.searches
+    state = filter.state if is_out else None
+    cleared = {_FIELDS.get(name, name): None for name in CHOICES}
+    return replace(filter, **cleared | {"late": False, "unread": False, "state": state})
+
+
 async def conditions(connection: AsyncConnection, filter: Filter) -> Conditions:
     """Raises BadSearch."""
-    values: Values = {}
-    choices: dict[str, str] = {}
-    for name, condition in CHOICES.items():
-        value = getattr(filter, _FIELDS.get(name, name))
-        if value is None or value is False:
-            continue
-        choices[name] = condition
-        if value is not True:
-            values[name] = storable(value)
+    values: Values = {name: value for name, value in chosen(filter).items() if name not in _FIELDS}
+    choices = {name: CHOICES[name] for name in chosen(filter)}
     always: list[str] = []
     if filter.brands is not None:
         always.append("t.brand = any(cast(:brands as text[]))")

@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from stream.desk.filters import CHOICES, LATE, OPEN, Conditions, Filter, conditions
+from stream.desk.facets import Alike, Facets, alike, count, groups_of
+from stream.desk.filters import LATE, OPEN, SETTLED_LATELY, Conditions, Filter, conditions
 from stream.postgres.database import reachable, storable
 from stream.store.queries import OUT_OF_QUEUE
 
@@ -19,6 +20,7 @@ Sort = Literal["priority", "newest", "received", "updated"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 Row = dict[str, Any]
 MAX_ROWS = 200  # rows of one page
+LEAST_NEAR = 2_000  # tickets whose authors' other tickets are looked up for the first lines
 LONGEST = 5_000  # lines of the queue at once: what nobody scrolls through is found by a filter
 
 
@@ -26,7 +28,6 @@ class BadCursor(ValueError):
     """The cursor is not one that an answer gave, or not for this sort."""
 
 
-_SETTLED_LATELY = "(t.state = 'settled' and t.updated_at > now() - interval '7 days')"
 # Columns of a line. why: the strongest reasons in words; the others are read with the ticket.
 REASONS = 3
 _LINE = f"""
@@ -59,8 +60,10 @@ _CONTACTS = f"""(
 )"""  # noqa: S608  our own words
 
 # The first lines without a look at the others: no ticket gains more than 30 points, so whoever
-# stands 30 below the last of as many lines is none of them. Many meet at 100; there, the sum before
-# the cut tells the gravest of them apart.
+# stands 30 below the last of as many lines is none of them. What an author's other tickets add is
+# looked up for the foremost without it; of thousands within ten points of each other the rest keeps
+# its place behind them. Many meet at 100; there, the sum before the cut tells the gravest of them
+# apart.
 _RANKED = """
     with first as (
         select least(100, t.priority + {clock}) as at_least from tickets t
@@ -70,20 +73,25 @@ _RANKED = """
     bound as materialized (
         select case when count(*) < :limit then -1 else min(at_least) end as at_least from first
     ),
-    weighed as (
-        select t.id, t.received_at, t.factors,
-            least(100, t.priority + {clock} + {contacts})::int as queue_priority
+    near as (
+        select t.id, t.network, t.author, t.received_at, t.priority + {clock} as score
         from tickets t
         where {open} and {half} and {where}
             and t.priority >= (select at_least - {most} from bound)
             and t.priority + {clock} >= (select at_least - {most_contacts} from bound)
+        order by score desc, t.received_at, t.id limit :near
+    ),
+    weighed as (
+        select t.id, t.received_at, least(100, t.score + {contacts})::int as queue_priority
+        from near t
     ),
     foremost as (
         select * from weighed order by queue_priority desc fetch first :limit rows with ties
     )
     select id, queue_priority from foremost
     order by queue_priority desc,
-        (select sum((factor ->> 'points')::numeric) from jsonb_array_elements(factors) as factor)
+        (select sum((factor ->> 'points')::numeric)
+            from tickets t, jsonb_array_elements(t.factors) as factor where t.id = foremost.id)
             desc,
         received_at, id
     limit :limit
@@ -106,13 +114,17 @@ _PLACES = text(f"""
         select brand, greatest(1, count(*)) / 60.0 as answered_a_minute from tickets
         where answered_at is not null and updated_at > now() - interval '1 hour' group by brand
     ),
+    lines as materialized (
+        select t.id, t.brand, t.sla_due_at, t.priority + {_CLOCK} as score
+        from tickets t where t.id = any(cast(:ids as text[]))
+    ),
     waiting as materialized (
-        select t.id, t.brand, t.sla_due_at, t.received_at, t.priority + {_CLOCK} as score
+        select t.id, t.brand, t.received_at, t.priority + {_CLOCK} as score
         from tickets t
         where {OPEN} and t.answered_at is null
+            and t.priority >= (select min(score) - {_MOST_CLOCK} from lines)
             and (cast(:brands as text[]) is null or t.brand = any(cast(:brands as text[])))
     ),
-    lines as (select * from waiting where id = any(cast(:ids as text[]))),
     scores as (
         select brand, score, count(*) as tickets,
             sum(count(*)) over (partition by brand order by score desc) as so_far
@@ -168,32 +180,8 @@ _KEYS: dict[Sort, tuple[str, str]] = {  # the column, and how it compares when a
     "received": ("received_at", "(t.received_at, t.id) > (cast(:at as timestamptz), :after)"),
     "updated": ("updated_at", "(t.updated_at, t.id) < (cast(:at as timestamptz), :after)"),
 }
-_VALUES = {name: f"t.{name}" for name in ("brand", "network", "topic", "level", "state")} | {
-    "owner": "coalesce(t.owner, '')",
-    "clock": f"case when {LATE} then 'late' end",
-    "lane": "case when t.unread_language is not null then 'unread' end",
-}
-# Tickets that are alike in every choice are counted once, and their number is taken many times. A
-# choice counts the tickets that it would show beside all the other filters: those that fail no
-# condition, or only its own.
-_FACETS = """
-    with alike as (
-        select {values}, {fits}, {is_open} as is_open, {lately} as lately, count(*) as n
-        from tickets t where {domain} and {always}
-        group by {numbers}
-    )
-    select facet, value, sum(n)::int as n
-    from alike t
-    cross join lateral (values {choices}, ('all', 'found', true)) as choices (facet, value, fits)
-    where ({visible})
-        and value is not null and {misses} = (not choices.fits)::int
-    group by facet, value
-    order by facet, n desc, value
-"""
-
-
-# For this transaction: groups and sorts of a long queue stay in memory.
-_ROOM = text("select set_config('work_mem', '32MB', true)")
+# For this transaction: groups and sorts of a long queue stay in memory, and nothing is compiled.
+_ROOM = text("select set_config('work_mem', '32MB', true), set_config('jit', 'off', true)")
 
 
 class QueueReader:
@@ -243,19 +231,24 @@ class QueueReader:
             rows = await connection.execute(query, sql.values)
             return [dict(row) for row in rows.mappings()]
 
-    async def facets(self, filter: Filter) -> dict[str, dict[str, int]]:
+    async def facets(self, filter: Filter) -> Facets:
         """The choices of each filter, with how many open tickets each would show beside the others;
         of a search: how many in all states.
 
         `all` counts the tickets that the filter as it is shows. Raises BadSearch.
         """
-        counts: dict[str, dict[str, int]] = {}
+        return count(await self.alike(filter), filter)
+
+    async def alike(self, filter: Filter) -> list[Alike]:
+        """What `facets` counts: the same for all filters whose `stream.desk.filters.domain` is.
+
+        Raises BadSearch.
+        """
         async with reachable(), self._engine.connect() as connection:
             await connection.execute(_ROOM)
             sql = await conditions(connection, filter)
-            for row in await connection.execute(_facets(filter, sql), sql.values):
-                counts.setdefault(row.facet, {})[row.value] = row.n
-        return counts
+            rows = await connection.execute(text(groups_of(filter, sql)), sql.values)
+            return alike(rows.all())
 
     async def page(
         self, filter: Filter, *, sort: Sort = "priority", cursor: str | None = None, limit: int = 50
@@ -322,7 +315,8 @@ async def _ranks(
             most_contacts=_MOST_CONTACTS,
         )
     )
-    rows = await connection.execute(query, sql.values | {"limit": limit})
+    values = sql.values | {"limit": limit, "near": max(LEAST_NEAR, 2 * limit)}
+    rows = await connection.execute(query, values)
     return [(row.id, row.queue_priority) for row in rows]
 
 
@@ -330,7 +324,7 @@ def _domain(filter: Filter) -> str:
     """The tickets that a queue with this filter is about, in SQL."""
     if filter.searches or filter.state in OUT_OF_QUEUE:
         return "true"
-    return _SETTLED_LATELY if filter.state == "settled" else OPEN
+    return SETTLED_LATELY if filter.state == "settled" else OPEN
 
 
 async def _listed(
@@ -353,37 +347,6 @@ async def _listed(
     ).columns(why=JSONB)
     rows = await connection.execute(query, sql.values | {"limit": limit})
     return [dict(row) for row in rows.mappings()]
-
-
-def _facets(filter: Filter, sql: Conditions) -> Any:
-    """The query of the facets: only conditions of the filter that are set can be missed."""
-    away = f"{_SETTLED_LATELY} or {OPEN}"
-    visible = "is_open or facet = 'state' and lately"
-    if filter.searches:
-        away = visible = "true"
-    elif _is_out(filter):
-        away += " or t.state = :state" if filter.state != "settled" else ""
-        visible += " or lately" if filter.state == "settled" else " or state = :state"
-    fits = [
-        f"coalesce({sql.choices[name]}, false) as fits_{name}"
-        if name in sql.choices
-        else f"true as fits_{name}"
-        for name in CHOICES
-    ]
-    return text(
-        _FACETS.format(
-            values=", ".join(f"{value} as {name}" for name, value in _VALUES.items()),
-            fits=", ".join(fits),
-            is_open=OPEN,
-            lately=_SETTLED_LATELY,
-            domain=f"({away})",
-            always=" and ".join(sql.always) or "true",
-            numbers=", ".join(str(number) for number in range(1, 2 * len(CHOICES) + 3)),
-            choices=", ".join(f"('{name}', {name}, fits_{name})" for name in CHOICES),
-            visible=visible,
-            misses="(" + " + ".join(f"(not fits_{name})::int" for name in CHOICES) + ")",
-        )
-    )
 
 
 def _cursor(sort: Sort, at: Any, after: str) -> str:

@@ -171,7 +171,7 @@ def desk_services(
         taxonomy=taxonomy,
         publish=publish,
         reader_url=own_url,
-        controls=ControlDesk(engine, defaults or Defaults()),
+        controls=ControlDesk(engine, defaults or Defaults(), taxonomy.trades),
         attendance=Attendance(engine),
         write=write,
         provider=provider,

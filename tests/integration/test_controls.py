@@ -34,7 +34,7 @@ DEFAULTS = Defaults(
 
 @pytest.fixture
 def controls(engine):
-    return ControlDesk(engine, DEFAULTS)
+    return ControlDesk(engine, DEFAULTS, ("airline", "telecom"))
 
 
 async def test_without_a_change_every_setting_is_what_the_files_and_earshot_say(controls):
@@ -106,6 +106,7 @@ async def promised(url):
         ("brand", "New", {"hours": {"mon": "25:00-26:00"}}, "no hours"),
         ("brand", "New", {"time_zone": "Mars/Base"}, "no time zone"),
         ("brand", "Other", {"name": "Else"}, "keeps its name"),
+        ("brand", "Other", {"trade": "arline"}, "it has airline, telecom, and other"),
         ("sink", "new", {"type": "pigeon"}, "one of"),
         ("sink", "new", {"type": "slack"}, "url"),
         ("sink", "new", {"type": "slack", "url": "https://x.example"}, "secret"),

@@ -68,3 +68,12 @@ def test_a_database_that_is_away_or_not_migrated_is_said(home, postgres_url):
     assert code == 1
     assert not rows["database"]["fine"]
     assert "cannot be reached" in rows["database"]["words"]
+
+
+def test_an_embedded_database_that_was_never_made_is_no_fault_and_is_not_made(home, tmp_path):
+    home.delenv("EARSHOT_DATABASE_URL")
+
+    code, rows = examined()
+
+    assert (code, rows["database"]["words"]) == (0, "embedded, made by the first command")
+    assert not (tmp_path / "postgres").exists()

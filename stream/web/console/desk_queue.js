@@ -170,7 +170,9 @@ export default {
     },
     address() {
       const link = this.link(this.open);
-      if (link !== location.pathname + location.search) history.pushState(null, "", link);
+      if (link === location.pathname + location.search) return;
+      const stays = location.pathname === link.split("?")[0] && new URLSearchParams(location.search).get("text");
+      history[stays && this.asked.text ? "replaceState" : "pushState"](null, "", link); // one search is one step back
     },
     back() { // the browser's own way back
       const path = location.pathname.match(/^\/tickets\/(.+)$/);

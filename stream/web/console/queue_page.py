@@ -13,6 +13,7 @@ from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from stream.desk.bulk import MAX_TICKETS
+from stream.desk.facets import Facets
 from stream.desk.queue import LONGEST, MAX_ROWS, SORTS
 from stream.desk.saved_views import LONGEST_NAME, Keeper
 from stream.desk.search import BadSearch
@@ -27,6 +28,7 @@ from stream.web.console.cards import (
     sort_from,
     with_urgent,
 )
+from stream.web.console.counts import Counts
 from stream.web.console.feeds import Feeds, Quick
 from stream.web.console.presence import Rooms
 from stream.web.console.shell import ASSETS, Visit, add_page, say, tag
@@ -35,8 +37,6 @@ from stream.web.console.ticket_page import TicketPage
 from stream.web.console.undo_bar import UndoBar
 from stream.web.console.updates import AWAY
 from stream.web.desk_services import DeskServices
-
-FACETS_EVERY = 2.0  # seconds
 
 register_esm("earshot", ASSETS, max_time=max(path.stat().st_mtime for path in ASSETS.iterdir()))
 
@@ -95,6 +95,7 @@ class QueuePage:
             self._undo = UndoBar()
             self.ticket = TicketPage(visit, rooms, self._go, self._onward, self._undo)
         self._bulk, self._answers = BulkActs(visit, self._undo), 0
+        self._counts = Counts(visit.services.queue, feeds, self._tell_facets)
         caller = visit.caller
         order = {} if self.sort == SORTS[0] else {"sort": self.sort}
         props = {
@@ -128,6 +129,7 @@ class QueuePage:
     async def stop(self) -> None:
         for task in self._following:
             task.cancel()
+        self._counts.stop()
         await self.ticket.leave()
 
     async def open(self, ticket_id: str | None) -> None:
@@ -164,6 +166,7 @@ class QueuePage:
         except BadSearch as error:
             self.queue.tell(mistake=str(error))
             self._following = []
+            self._counts.stop()
             return
         self.queue.tell(mistake="")
         queue, filter, lines = self._visit.services.queue, self.filter, self._lines
@@ -195,16 +198,11 @@ class QueuePage:
                     tell=self._away,
                 )
             ),
-            _spawn(
-                follow(
-                    ("facets", filter),
-                    lambda: queue.facets(filter),
-                    filter.brands,
-                    lambda facets: self.queue.tell(facets=facets),
-                    pace=FACETS_EVERY,
-                )
-            ),
         ]
+        self._counts.follow(filter)
+
+    def _tell_facets(self, facets: Facets) -> None:
+        self.queue.tell(facets=facets)
 
     def _away(self, away: bool) -> None:
         if away != self._is_away:
