@@ -24,6 +24,10 @@ CurrentModel = Annotated[
 ReplierModel = Annotated[
     Path | None, typer.Option("--model", help="Directory of a replier; the shipped one else.")
 ]
+JudgedRows = Annotated[
+    Path | None,
+    typer.Option("--out", help="CSV to write: every row, its label and the model's answer."),
+]
 Rate = Annotated[
     float | None, typer.Option("--rate", min=0.1, help="At most so many events a second.")
 ]
