@@ -13,7 +13,7 @@ import typer
 from connectors.skipped import TALLY, in_words
 from stream.cli import show
 from stream.cli.matrix import rows_file
-from stream.cli.options import CurrentModel, JudgedRows, settings_with
+from stream.cli.options import CurrentModel, JudgedRows, present, settings_with
 from stream.cli.records import print_judgement
 from stream.errors import UserError
 
@@ -121,6 +121,8 @@ def train_calls(
 
     The encoder stays as it is. It takes about a minute, most of it for reading the turns once.
     """
+    present(calls)
+    present(labels)
     if importlib.util.find_spec("scipy") is None:
         raise UserError("training needs more packages: pip install 'earshot[train]'")
     from models.training.calls.train import train_calls as run
