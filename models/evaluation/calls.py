@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.analysis import Analysis
 from models.calls.head import LABELS, Task
-from models.evaluation.metrics import confusion, f1s, scores
+from models.evaluation.metrics import OnJudged, confusion, f1s, scores
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
@@ -20,12 +20,17 @@ ABSTAINED = "abstained"
 
 
 def evaluate_calls(
-    analyses: Sequence[Analysis], truths: Mapping[Task, Sequence[str | None]]
+    analyses: Sequence[Analysis],
+    truths: Mapping[Task, Sequence[str | None]],
+    *,
+    files: Sequence[str] = (),
+    on_judged: OnJudged | None = None,
 ) -> dict[str, Any]:
     """The figures of each task that has labels. truths: a label or None for each analysis.
 
     An analysis that abstained is a wrong answer; the confusion shows it as one more column.
-    interval: 95 %, bootstrap over the calls (Efron's percentiles).
+    files: the name of each call, by which on_judged gets it. interval: 95 %, bootstrap over the
+    calls (Efron's percentiles).
     """
     report: dict[str, Any] = {"n": len(analyses)}
     for task, labels in truths.items():
@@ -35,6 +40,11 @@ def evaluate_calls(
             truth = np.array([names.index(str(labels[row])) for row in known], dtype=np.int64)
             odds = np.array([_odds(analyses[row], task) for row in known])
             report[task] = figures(truth, odds, names)
+            if on_judged is not None:
+                for row, place, likely in zip(known, truth, odds, strict=True):
+                    sure = float(likely.max())
+                    guess = names[int(likely.argmax())] if sure else ABSTAINED
+                    on_judged(files[row], task, names[place], guess, sure)
     return report
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from models.analysis import Analysis
 from models.analyzer import Analyzer
 from models.evaluation.labelled_file import Table, read_labelled
+from models.evaluation.metrics import OnJudged
 from models.taxonomy.classifier import OTHER
 
 IS_NONE, IS_COMPLAINT = "no", "yes"
@@ -30,12 +31,15 @@ _YES_NO = {
 LabelNames = Mapping[str, str]  # an allowed label in small letters -> the label
 
 
-def evaluate_complaints(data: Path, analyzer: Analyzer) -> dict[str, Any]:
+def evaluate_complaints(
+    data: Path, analyzer: Analyzer, on_judged: OnJudged | None = None
+) -> dict[str, Any]:
     """Every head on a CSV with the column `text` and any of complaint, severity, topic, problem.
 
     complaint: 0 1 no yes. severity: 0 to 4. topic, problem: names of the model's taxonomy, or
     other; names that it does not hold are listed as `unknown_labels`, and cannot be guessed. A text
-    on which the model abstains is wrong in every head. Raises EvaluationError naming the column or
+    on which the model abstains is wrong in every head. on_judged: gets every label of
+    every row. Raises EvaluationError naming the column or
     the label that is wrong.
     """
     table = read_labelled(data, ["text"], any_of=HEADS)
@@ -44,6 +48,11 @@ def evaluate_complaints(data: Path, analyzer: Analyzer) -> dict[str, Any]:
     truth = {head: _labels(table, head, names) for head, names in heads.items()}
     analyses = analyzer([row.cells["text"] for row in table.rows])
     figures = judged(analyses, truth)
+    if on_judged is not None:
+        for head, labels in truth.items():
+            for row, label, analysis in zip(table.rows, labels, analyses, strict=True):
+                if label is not None:
+                    on_judged(row.cells["text"], head, label, guess(analysis, head), None)
     for head in ("topic", "problem"):
         labels = {label for label in truth.get(head, ()) if label}
         unknown = [label for label in labels if label.lower() not in heads[head]]

@@ -22,6 +22,16 @@ class Reader(Protocol):
     def sentiments(self, texts: Sequence[str]) -> Floats: ...
 
 
+class OnJudged(Protocol):
+    """Gets every judged row: its text, what was asked of it, the truth, the model's answer, and
+    the probability that the model gave it, where it gives one.
+    """
+
+    def __call__(
+        self, text: str, task: str, truth: str, guess: str, sure: float | None
+    ) -> None: ...
+
+
 class EvaluationError(Exception):
     """The labelled texts cannot be read."""
 
@@ -54,6 +64,13 @@ class Tally:
     def brier(self) -> float:
         """Mean squared distance of the probabilities from the truth, 0 to 2 (Brier, 1950)."""
         return self._distance / max(int(self.table.sum()), 1)
+
+    def matrix(self) -> dict[str, dict[str, int]]:
+        """The counts by name: of each true class, how often each was guessed."""
+        return {
+            truth: {guess: int(self.table[row, place]) for place, guess in enumerate(self.names)}
+            for row, truth in enumerate(self.names)
+        }
 
     def scores(self) -> dict[str, Any]:
         """The figures."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, g
 
 from models.training.errors import TrainingError
 
+MINILM = "all-MiniLM-L6-v2"  # the base that comes with the package
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 

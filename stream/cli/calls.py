@@ -12,7 +12,8 @@ import typer
 
 from connectors.skipped import TALLY, in_words
 from stream.cli import show
-from stream.cli.options import CurrentModel, settings_with
+from stream.cli.matrix import rows_file
+from stream.cli.options import CurrentModel, JudgedRows, present, settings_with
 from stream.cli.records import print_judgement
 from stream.errors import UserError
 
@@ -70,6 +71,7 @@ def evaluate_calls(
     labels: Labels = None,
     whole_conversation: Whole = False,
     model: CurrentModel = None,
+    out: JudgedRows = None,
 ) -> None:
     """Accuracy, F1, confusion and bootstrap intervals of the sentiment and the outcome of calls.
 
@@ -83,7 +85,9 @@ def evaluate_calls(
     bad_rows = BadRows()
     calls, labels_of = labelled(data, labels, bad_rows.of(str(data)))
     reader = load_calls(settings_with(model=model), whole=whole_conversation)
-    report = measure(reader(list(calls.values())), truths(calls, labels_of))
+    analyses = reader(list(calls.values()))
+    with rows_file(out) as on_judged:
+        report = measure(analyses, truths(calls, labels_of), files=list(calls), on_judged=on_judged)
     show.figures(
         {
             "model": reader.version,
@@ -117,6 +121,8 @@ def train_calls(
 
     The encoder stays as it is. It takes about a minute, most of it for reading the turns once.
     """
+    present(calls)
+    present(labels)
     if importlib.util.find_spec("scipy") is None:
         raise UserError("training needs more packages: pip install 'earshot[train]'")
     from models.training.calls.train import train_calls as run

@@ -105,6 +105,12 @@ def _contestant(name: str, meanings: Mapping[str, str], threads: int, spare: Pat
         return Served(folder, threads)
     require(("torch", "transformers", "peft"), name)
     from models.training.errors import TrainingError
+    from models.training.lab.offline import check_base
+
+    try:
+        check_base(str(folder))
+    except TrainingError as error:
+        raise UserError(str(error)) from None
     from models.training.lab.contestants import contestant
 
     try:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from stream.cli import calls, show
-from stream.cli.options import ReplierModel, ShippedModel, settings_with
+from stream.cli.matrix import rows_file
+from stream.cli.options import JudgedRows, ReplierModel, ShippedModel, settings_with
 from stream.cli.progress import counted
 from stream.errors import UserError
 
@@ -24,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 @evaluate.command("sentiment")
-def evaluate_sentiment(data: Data, model: ShippedModel = None) -> None:
+def evaluate_sentiment(data: Data, model: ShippedModel = None, out: JudgedRows = None) -> None:
     """Accuracy, F1, recall and calibration on a file with the columns text,label, of any size; .gz
     is unpacked.
     """
@@ -32,15 +33,15 @@ def evaluate_sentiment(data: Data, model: ShippedModel = None) -> None:
     from models.evaluation.sentiment import evaluate_sentiment as measure
 
     try:
-        with counted("texts") as on_progress:
-            figures = measure(data, _sentiment_model(model), on_progress)
+        with rows_file(out) as on_judged, counted("texts") as on_progress:
+            figures = measure(data, _sentiment_model(model), on_progress, on_judged)
         show.figures(figures)
     except EvaluationError as error:
         raise UserError(str(error)) from None
 
 
 @evaluate.command("complaints")
-def evaluate_complaints(data: Data, model: ShippedModel = None) -> None:
+def evaluate_complaints(data: Data, model: ShippedModel = None, out: JudgedRows = None) -> None:
     """Accuracy and F1 of every head on a file with the column text and any of complaint, severity,
     topic, problem.
     """
@@ -48,7 +49,8 @@ def evaluate_complaints(data: Data, model: ShippedModel = None) -> None:
     from models.evaluation.metrics import EvaluationError
 
     try:
-        show.figures(measure(data, _analyzer(model)))
+        with rows_file(out) as on_judged:
+            show.figures(measure(data, _analyzer(model), on_judged))
     except EvaluationError as error:
         raise UserError(str(error)) from None
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from stream.cli.calls import BadRows
-from stream.cli.options import CurrentModel, require, settings_with
+from stream.cli.options import CurrentModel, present, require, settings_with
 from stream.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def explore(
     has them; the model says the rest. The page is one file without links to anything; personal data
     in it is replaced. Exit code 1: some rows could not be read (each is named).
     """
+    present(source)
+    present(labels)
     require(NEEDED, "explore")
     from models.training.explore.report import Source, page
     from models.training.explore.texts import understand

@@ -11,7 +11,7 @@ import typer
 
 from stream.cli import show
 from stream.cli.corrections import write_corrections
-from stream.cli.options import require
+from stream.cli.options import NO_RECIPE, present, require
 from stream.cli.training_bar import watched
 from stream.errors import UserError
 
@@ -58,8 +58,11 @@ def train_sentiment(
     all heads (OUT/model). A run that was interrupted goes on from its last checkpoint. On several
     processes: accelerate launch -m stream.cli train ...
     """
+    present(config, NO_RECIPE)
+    present(preferences)
     require(NEEDED, "training")
     from models.training.errors import TrainingError
+    from models.training.lab.offline import check_base
     from models.training.lab.recipe import is_recipe, read_recipe
 
     try:
@@ -70,6 +73,7 @@ def train_sentiment(
                 )
             _train_heads(config, out, data)
             return
+        check_base(read_recipe(config).base)
         if from_corrections:
             preferences = _corrected(read_recipe(config), out, preferences)
         _train_of_the_lab(config, out, data, preferences)
@@ -151,6 +155,8 @@ def report(
     A single HTML file without links to anything. The texts shown are of the run's own held-out
     parts (or of --data); personal data in them is replaced.
     """
+    present(run, "there is no such directory of a run")
+    present(data)
     require(("matplotlib", "wordcloud", "sklearn", "jinja2"), "report")
     from models.evaluation.metrics import EvaluationError
     from models.training.errors import TrainingError

@@ -24,6 +24,10 @@ CurrentModel = Annotated[
 ReplierModel = Annotated[
     Path | None, typer.Option("--model", help="Directory of a replier; the shipped one else.")
 ]
+JudgedRows = Annotated[
+    Path | None,
+    typer.Option("--out", help="CSV to write: every row, its label and the model's answer."),
+]
 Rate = Annotated[
     float | None, typer.Option("--rate", min=0.1, help="At most so many events a second.")
 ]
@@ -62,6 +66,18 @@ async def brand_choice(typed: str | None, queries: Queries) -> str | None:
     by_handle = {handle.casefold(): brand.name for brand in listed for handle in brand.handles}
     names = sorted({brand.name for brand in listed} | set(await queries.brands()))
     return choice("--brand", by_handle.get(typed.strip().lstrip("@").casefold(), typed), names)
+
+
+def present(path: Path | None, what: str = "there is no such file") -> None:
+    """Raises UserError where the path is not there.
+
+    Asked before torch is loaded, which takes seconds.
+    """
+    if path is not None and not path.exists():
+        raise UserError(f"{path}: {what}")
+
+
+NO_RECIPE = "the recipe cannot be read (No such file or directory)"
 
 
 def require(packages: Iterable[str], purpose: str) -> None:

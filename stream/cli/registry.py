@@ -12,7 +12,7 @@ from rich.table import Table
 
 from models.artifact import CARD
 from stream.bootstrap.loading import model_registry
-from stream.cli.options import JsonLines, require
+from stream.cli.options import JsonLines, present, require
 from stream.cli.records import print_json
 from stream.errors import UserError
 from stream.settings import Settings, read_settings
@@ -131,6 +131,7 @@ def push(
     """Send a model to a hub (HF_ENDPOINT; the token is that of `hf auth login` or HF_TOKEN). Needs
     the train extra.
     """
+    present(folder, "there are no weights to send (.safetensors or .onnx)")
     require(("huggingface_hub",), "sending")
     from models.training.errors import TrainingError
     from models.training.lab.hub import push as send

@@ -38,10 +38,17 @@ def figures(values: Mapping[str, Any]) -> None:
     if not sys.stdout.isatty():
         print(json.dumps(values, indent=2))
         return
+    from stream.cli.matrix import matrix_table, without_matrices
+
+    console = Console()
+    rest, matrices = without_matrices(values)
     table = Table(box=None, show_header=False, padding=(0, 2))
-    for name, value in _flat(values):
+    for name, value in _flat(rest):
         table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
-    Console().print(table)
+    console.print(table)
+    for title, matrix in matrices:
+        console.print()
+        console.print(matrix_table(title, matrix))
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

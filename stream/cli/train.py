@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from stream.cli import calls, lab, train_complaints, train_triage
+from stream.cli.options import NO_RECIPE, present
 from stream.cli.training_bar import watched
 from stream.errors import UserError
 
@@ -47,6 +48,8 @@ def train_replies(
 
     A run that was interrupted goes on from its last checkpoint; with edits it goes on from its end.
     """
+    present(config, NO_RECIPE)
+    present(from_edits, "the edits cannot be read (No such file or directory)")
     if importlib.util.find_spec("torch") is None:
         raise UserError("training needs more packages: pip install 'earshot[train]'")
     from models.training.errors import TrainingError

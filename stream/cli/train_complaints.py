@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from stream.cli import show
-from stream.cli.options import require, settings_with
+from stream.cli.options import NO_RECIPE, present, require, settings_with
 from stream.cli.training_bar import watched
 from stream.errors import UserError
 
@@ -89,6 +89,9 @@ def train_complaints(
     use OUT/model. Dissatisfaction may be 0-100, 1-5, 0-4 or Low, Medium, High. A tuning that was
     interrupted goes on where it was.
     """
+    present(history)
+    present(test)
+    present(config, NO_RECIPE)
     require(NEEDED, "training")
     from models.training.custom.request import TrainingRequest
     from models.training.errors import TrainingError

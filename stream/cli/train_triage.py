@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from stream.cli import show
-from stream.cli.options import settings_with
+from stream.cli.options import present, settings_with
 from stream.cli.training_bar import watched
 from stream.errors import UserError
 
@@ -39,6 +39,7 @@ def train_triage(
     Every other head stays as it is. A recipe, as models/training/configs/triage.toml, trains the
     heads of triage of the model that comes with earshot.
     """
+    present(labels)
     if importlib.util.find_spec("torch") is None:
         raise UserError("training needs more packages: pip install 'earshot[train]'")
     from models.training.errors import TrainingError

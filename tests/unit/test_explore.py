@@ -6,13 +6,14 @@ import csv
 import html
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from connectors.base import FormatError
-from models.analysis import Analysis, Problem, Sentiment, Topic
+from models.analysis import Analysis, Call, Outcome, Problem, Sentiment, Topic
 from models.training.explore.plots import bars, heat_map, two_sided
 from models.training.explore.texts import SourceText, understand
 from models.training.explore.themes import find_themes, near_duplicates
@@ -21,6 +22,7 @@ from stream.cli.explore import explore
 from stream.errors import UserError
 
 OWN = Path(__file__).parents[1] / "data" / "history.csv"
+GLAD = Sentiment("positive", 0.9, {"negative": 0.0, "neutral": 0.1, "positive": 0.9})
 EVIL = (
     '<script>alert("x")</script> <img src=x onerror=y> $\\alpha$ & '
     "my number is 415-555-0133, mail me: jo@example.com"
@@ -125,6 +127,22 @@ def test_calls_are_explored_by_outcome(tmp_path):
     assert "claim" in contrast
     assert 'id="outcomes"' in page
     assert "It is done" not in page  # the agent's words are not the customer's
+
+
+def test_without_labels_a_call_has_the_outcome_that_its_head_gives():
+    outcome = Outcome("follow_up", 0.8, {"resolved": 0.2, "follow_up": 0.8})
+    analysis = Analysis("still open", "en", "m", sentiment=GLAD, call=Call(3, 2, outcome, ()))
+    sources = [SourceText("still open"), SourceText("the same, a complaint")]
+
+    call, complaint = understand(
+        sources, [("still open", analysis), ("the same", replace(analysis, call=None))]
+    )
+    assert (call.outcome, call.sentiment) == ("follow up", "positive")
+    assert complaint.outcome is None
+    [labelled] = understand(
+        [SourceText("still open", outcome="resolved")], [("still open", analysis)]
+    )
+    assert labelled.outcome == "resolved"
 
 
 @pytest.mark.parametrize("name", ["numbers.csv", "none.csv"])

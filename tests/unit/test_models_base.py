@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from models.training.encoder.base import MINILM, BaseError, load_base, mean_pooled, minilm_bert
+from models.training.encoder.base import BaseError, load_base, mean_pooled, minilm_bert
+from models.training.recipes import MINILM
 
 
 def test_minilm_in_distilberts_layout_says_what_the_bert_says():

@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from models.replier.draft import ReplyRequest
-from models.replier.policy import check, length, limit, needs, price
+from models.replier.policy import check, length, limit, price
+from models.replier.rules import needs
 from models.replier.templates import template_reply
 
 LATE = ReplyRequest(

@@ -14,13 +14,12 @@ from transformers import AutoTokenizer, BertConfig, BertModel, DistilBertConfig,
 from models.artifact import MODEL, STORY, load_artifact
 from models.training.encoder.restore import restore
 from models.training.errors import TrainingError
+from models.training.recipes import MINILM
 
 
 class BaseError(TrainingError):
     """The base cannot be found."""
 
-
-MINILM = "all-MiniLM-L6-v2"
 
 # BERT's name of each weight of a layer, and DistilBERT's.
 _LAYER = {

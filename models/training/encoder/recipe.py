@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.training.encoder.base import MINILM
-from models.training.recipes import recipe_of
+from models.training.recipes import MINILM, recipe_of
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def _sections(texts: Sequence[ExploredText], source: Source) -> Iterator[Section
     yield _words(texts, source)
     yield _dissatisfaction(texts, source)
     yield from _contrasts(texts, source)
-    yield _outcomes(texts)
+    yield _outcomes(texts, source)
     yield _duplicates(texts, source)
     yield _shape(texts, source)
 
@@ -349,7 +349,7 @@ def _odds_row(word: WordOdds) -> tuple[str, ...]:
     return word.word, *counts, f"{word.odds:+.2f}", f"{word.z:+.1f}"
 
 
-def _outcomes(texts: Sequence[ExploredText]) -> Section:
+def _outcomes(texts: Sequence[ExploredText], source: Source) -> Section:
     counts = Counter(
         (text.outcome, text.sentiment) for text in texts if text.outcome and text.sentiment
     )
@@ -365,6 +365,7 @@ def _outcomes(texts: Sequence[ExploredText]) -> Section:
     chart = Chart(
         "Outcome by sentiment",
         _svg(plots.heat_map(table, rows, columns, "sentiment", "outcome")),
+        note=_label_source("Outcomes", source),
         head=("outcome", *columns),
         rows=_counted_rows(rows, table),
     )
@@ -457,7 +458,7 @@ def _label_source(title: str, source: Source) -> str:
     )
     if column in source.labels:
         return "As the file says."
-    if column in ("topic", "problem", "sentiment", "dissatisfaction"):
+    if column in ("topic", "problem", "sentiment", "dissatisfaction", "outcome"):
         return f"As the model says ({source.model})."
     return ""
 

@@ -13,7 +13,7 @@ from models.analysis import Analysis, Problem, Sentiment, Topic
 from models.language import UNDECIDED
 from models.training.explore.words import words
 
-LABELS = ("topic", "problem", "index", "sentiment")  # that the model can give as well
+LABELS = ("topic", "problem", "index", "sentiment", "outcome")  # that the model can give as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ def _explored(
     topic = _label(known.topic if known else None)
     problem = _label(known.problem if known else None)
     sentiment = _label(known.sentiment if known else None)
+    outcome = _outcome(known)
     text = " ".join(text.split())
     return ExploredText(
         text=text,
@@ -85,13 +86,19 @@ def _explored(
         index=index,
         severity=severity,
         sentiment=source.sentiment if "sentiment" in own else sentiment,
-        outcome=source.outcome,
+        outcome=source.outcome if "outcome" in own else outcome,
         embedding=_embedding(known),
     )
 
 
 def _severity(index: float | None) -> int | None:
     return None if index is None else round(index / 25)
+
+
+def _outcome(known: Analysis | None) -> str | None:
+    """How a call ended, in words; None for what is no call."""
+    outcome = known.call.outcome if known and known.call else None
+    return outcome.label.replace("_", " ") if outcome else None
 
 
 def _label(judged: Sentiment | Topic | Problem | None) -> str | None:

@@ -22,10 +22,10 @@ from transformers import (
 from models.artifact import STORY, default_artifact
 from models.registry import SHIPPED
 from models.sentiment_classifier import Reading
-from models.training.encoder.base import MINILM, BaseError, load_base
+from models.training.encoder.base import BaseError, load_base
 from models.training.lab.hub import only_cached
 from models.training.lab.recipe import Recipe
-from models.training.recipes import RecipeError
+from models.training.recipes import MINILM, RecipeError
 
 
 def write_base(recipe: Recipe, names: tuple[str, ...], folder: Path) -> None:

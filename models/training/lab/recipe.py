@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from models.sentiment_classifier import Reading
-from models.training.encoder.base import MINILM
-from models.training.recipes import Settings, recipe_of
+from models.training.recipes import MINILM, Settings, recipe_of
 
 Way = Literal["full", "lora", "qlora"]
 Precision = Literal["auto", "fp32", "bf16"]

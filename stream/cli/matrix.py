@@ -1,0 +1,112 @@
+"""Confusion matrices of figures as tables of a terminal, and judged rows as a CSV file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from stream.cli.show import plain
+from stream.errors import UserError
+
+if TYPE_CHECKING:
+    from models.evaluation.metrics import OnJudged
+
+CONFUSION = "confusion"
+WIDEST = 12  # classes of a table that a terminal has room for; of more, the commonest mistakes
+MISTAKES = 20
+
+
+def without_matrices(
+    values: Mapping[str, Any], prefix: str = ""
+) -> tuple[dict[str, Any], list[tuple[str, Mapping[str, Mapping[str, int]]]]]:
+    """The figures without their matrices, and each matrix with the place where it stood."""
+    rest: dict[str, Any] = {}
+    matrices: list[tuple[str, Mapping[str, Mapping[str, int]]]] = []
+    for name, value in values.items():
+        if name == CONFUSION and isinstance(value, Mapping):
+            matrices.append((prefix.rstrip("."), value))
+        elif isinstance(value, Mapping):
+            rest[name], more = without_matrices(value, f"{prefix}{name}.")
+            matrices += more
+        else:
+            rest[name] = value
+    return rest, matrices
+
+
+def matrix_table(title: str, matrix: Mapping[str, Mapping[str, int]]) -> Table:
+    """Rows are the truth, columns what the model said; where it was right is green.
+
+    Of many classes only the commonest mistakes are shown, a line each.
+    """
+    columns = list(dict.fromkeys([*matrix, *(name for row in matrix.values() for name in row)]))
+    heading = (
+        f"{title}: truth by row, model by column" if title else "truth by row, model by column"
+    )
+    if len(columns) > WIDEST:
+        return _mistakes(title, matrix)
+    table = Table(box=None, padding=(0, 2), title=plain(heading), title_justify="left")
+    table.add_column("")
+    for name in columns:
+        table.add_column(plain(name), justify="right")
+    for truth, row in matrix.items():
+        cells = [Text(f"{row.get(name, 0):,}", _style(truth, name, row)) for name in columns]
+        table.add_row(plain(truth), *cells)
+    return table
+
+
+def _heading(title: str, what: str) -> str:
+    return f"{title}: {what}" if title else what
+
+
+def _style(truth: str, name: str, row: Mapping[str, int]) -> str:
+    if truth == name:
+        return "bold green"
+    return "yellow" if row.get(name) else "dim"
+
+
+def _mistakes(title: str, matrix: Mapping[str, Mapping[str, int]]) -> Table:
+    wrong = sorted(
+        (-count, truth, name)
+        for truth, row in matrix.items()
+        for name, count in row.items()
+        if truth != name and count
+    )
+    heading = _heading(title, "the commonest mistakes")
+    table = Table(box=None, padding=(0, 2), title=plain(heading), title_justify="left")
+    for name in ("truth", "model", "times"):
+        table.add_column(name, justify="right" if name == "times" else "left")
+    for count, truth, name in wrong[:MISTAKES]:
+        table.add_row(plain(truth), plain(name), f"{-count:,}")
+    return table
+
+
+@contextmanager
+def rows_file(path: Path | None) -> Iterator[OnJudged | None]:
+    """A writer of judged rows, or None without a path. Raises UserError where it cannot be written.
+
+    Columns: text, what was asked, truth, model, probability, right. No cell is a formula.
+    """
+    if path is None:
+        yield None
+        return
+    from stream.postgres.sql import harmless
+
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("text", "task", "truth", "model", "probability", "right"))
+
+            def on_judged(text: str, task: str, truth: str, guess: str, sure: float | None) -> None:
+                words = [harmless(cell) for cell in (text, task, truth, guess)]
+                share = "" if sure is None else f"{sure:.4f}"
+                writer.writerow((*words, share, int(truth == guess)))
+
+            yield on_judged
+    except OSError as error:
+        raise UserError(f"{path}: it cannot be written ({error.strerror})") from None
