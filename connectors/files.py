@@ -13,6 +13,7 @@ from connectors.base import Cursor, FormatError, SourceError
 from connectors.events import Event, Events, SourcedEvent, decode
 from connectors.formats import call_json, calls, complaints, transcripts, twcs, tweets
 from connectors.formats.head import FORMATS, FileHead, read_head, recognised
+from connectors.formats.json_table import json_table
 from connectors.formats.rows import (
     MAX_LINE,
     START,
@@ -264,20 +265,26 @@ def _read_twcs(
 def _read_complaints(
     file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
 ) -> Iterator[SourcedEvent]:
-    if not complaints.recognises(head.names):
+    table = json_table(TextFile(file.path)) if head.is_json else None
+    names = table.names if table else head.names
+    if not complaints.recognises(names):
         head.need(complaints.TEXT[:1])
-    undated = calls.file_time(file.path)
-    event_of = complaints.complaint(head.names, undated, _day_first(file, head))
-    return rows_as_events(_rows(file, head, start, on_bad_row), event_of, on_bad_row)
+
+    def rows(file: TextFile, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Row]:
+        if table:
+            return table.rows(file, start or START, on_bad_row)
+        return _rows(file, head, start, on_bad_row)
+
+    again = rows(TextFile(file.path, otherwise=file.otherwise), None, lambda bad: None)
+    order = _day_first(head, complaints.date_column(names), again)
+    event_of = complaints.complaint(names, calls.file_time(file.path), order)
+    return rows_as_events(rows(file, start, on_bad_row), event_of, on_bad_row)
 
 
-def _day_first(file: TextFile, head: FileHead) -> bool | None:
+def _day_first(head: FileHead, column: int | None, rows: Iterator[Row]) -> bool | None:
     """How the dates of the whole table are written: read once for it where they leave it open."""
-    column = complaints.date_column(head.names)
     if column is None or not re.search(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b", head.text):
         return None
-    lines = TextFile(file.path, otherwise=file.otherwise)
-    rows = _rows(lines, head, None, lambda bad: None)
     return day_first(row.values[column] for row in rows)
 
 

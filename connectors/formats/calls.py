@@ -52,7 +52,7 @@ WHEN = (
 )
 BRAND = ("brand", "company")
 MAX_FILE = 1 << 20
-SUFFIXES = (".txt", ".vtt", ".srt", ".sbv")
+SUFFIXES = (".txt", ".vtt", ".srt", ".sbv", ".ass", ".ssa", ".ttml", ".dfxp", ".xml", ".html")
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 ENDINGS = (*SUFFIXES, *TABLES)
 

@@ -1,4 +1,4 @@
-"""Captions of calls: WebVTT, SubRip and SBV, as written by programs and mended by hand."""
+"""Captions of calls: WebVTT, SubRip, SBV and TTML, as programs write them and people mend them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from connectors.formats.labels import (
     seconds,
 )
 from connectors.formats.speakers import OnLoose, OnNote, Utterance, merged, to_turns
+from connectors.formats.timed_text import is_timed_text, timed_lines
 
 _CUE = re.compile(
     rf"\s*(?P<start>{TIME})\s*-{{1,2}}>\s*{TIME}(?:\s.*)?"
@@ -45,8 +46,14 @@ def is_captions(text: str) -> bool:
     return (
         text.lstrip("\ufeff").startswith("WEBVTT")
         or is_styled(text)
+        or is_timed_text(text)
         or any(_CUE.fullmatch(line) for line in text.splitlines()[:4])
     )
+
+
+def names_no_columns(text: str) -> bool:
+    """Is the first line of this text never that of a table, whatever stands in it?"""
+    return is_styled(text) or is_timed_text(text)
 
 
 def is_styled(text: str) -> bool:
@@ -61,7 +68,7 @@ def captions(
     on_note: gets the notes of its makers.
     """
     lines = [line.rstrip("\r\n").strip("\ufeff") for line in lines]
-    cues = list(_styled(lines) if is_styled("\n".join(lines[:3])) else _one_a_line(cues_of(lines)))
+    cues = list(_cues(lines))
     for note in filter(_NOTE.fullmatch, lines):
         if on_note:
             on_note(note)
@@ -79,6 +86,15 @@ def captions(
             elif on_loose:
                 on_loose(words)
     return to_turns(merged(utterances))
+
+
+def _cues(lines: Sequence[str]) -> Iterator[Cue]:
+    start = "\n".join(lines[:20])
+    if is_styled(start):
+        return _styled(lines)
+    if is_timed_text(start):
+        return _one_a_line(Cue(*line) for line in timed_lines("\n".join(lines)))
+    return _one_a_line(cues_of(lines))
 
 
 def cues_of(lines: Sequence[str]) -> Iterator[Cue]:

@@ -32,6 +32,7 @@ DATE = (
     *("reported_at", "report_date", "posted_at", "post_date", "published_at", "review_date"),
     *("review_time", "event_time", "datetime", "date_time", "time", "sent_at", "ticket_created"),
 )
+CLOCK = "time_of_day"  # where it stands apart from the date
 BRAND = ("brand", "company", "company_name")
 AUTHOR = ("author", "customer", "customer_id", "user", "name")
 _TIME_WORDS = frozenset(
@@ -98,7 +99,7 @@ def complaint(
     id_, title_, brand_, author_ = (
         first_of(names, candidates) for candidates in (ID, TITLE, BRAND, AUTHOR)
     )
-    text_, date_ = text_column(names), date_column(names)
+    text_, date_, clock_ = text_column(names), date_column(names), first_of(names, (CLOCK,))
 
     def complaint_of(row: list[str]) -> Complaint:
         def value(column: int | None) -> str:
@@ -109,6 +110,7 @@ def complaint(
         )
         if not text:
             raise ValueError("has no text")
+        date = f"{date} {value(clock_)}".strip() if date else ""
         id = f"complaints:{native_id(value(id_)) or fingerprint(text, date, title, author, brand)}"
         text = plain(text) if is_markup(text) else text
         moment, fault = _moment(date, day_first) if date else (undated, None)

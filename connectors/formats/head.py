@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from connectors.base import FormatError
-from connectors.formats import call_json, captions, complaints, speakers, transcripts, twcs, tweets
+from connectors.formats import (
+    call_json,
+    calls,
+    captions,
+    complaints,
+    speakers,
+    transcripts,
+    twcs,
+    tweets,
+)
+from connectors.formats.json_table import json_table
 from connectors.formats.labels import is_role
-from connectors.formats.rows import START, Position, TextFile, column_name
-from connectors.formats.turn_columns import inferred
+from connectors.formats.rows import START, Position, TextFile, column_name, first_of
+from connectors.formats.table_columns import by_content, may_name_columns
+from connectors.formats.turn_columns import Columns, inferred
 
 FORMATS = ("airline", "sentiment140", "twcs", "complaints", "transcripts", "jsonl")
 
 _SEPARATOR = re.compile(r"\"?sep=([,;\t|])\"?\r?\n", re.I)  # a spreadsheet's own first line
 _BACKSLASH = re.compile(r"[^\\,;\t|\r\n]\\\"[^,;\t|\r\n]|,\"\\\"")  # of a database: `said \"no\"`
 _TURN_ROWS = 200
+_FEWEST_TURNS = 4
+_PEOPLE = ("name", "user", "author", "user_name", "username", "person", "who", "display_name")
 _TITLE_LINES = 6  # within which the names of the columns are looked for
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
@@ -46,7 +60,7 @@ class FileHead:
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of a table; none of JSON, whose keys stand between commas as well."""
-        has_none = call_json.begins_json(self.text) or captions.is_styled(self.text)
+        has_none = call_json.begins_json(self.text) or captions.names_no_columns(self.text)
         return () if has_none else self.names
 
     def need(self, columns: Sequence[str]) -> None:
@@ -85,7 +99,7 @@ def read_head(path: Path) -> FileHead:
     start = block[:4096]
     if b"\0" in block.partition(b"\n")[0] or len(_CONTROL.findall(start)) > len(start) // 20:
         raise FormatError(f"{path}: is a binary file, not text")
-    text = block.decode("utf-8", "replace").removeprefix("\ufeff")
+    text = _decoded(block).removeprefix("\ufeff")
     if not text.strip():
         raise FormatError(f"{path}: is empty")
     separator = _SEPARATOR.match(text)
@@ -98,32 +112,85 @@ def read_head(path: Path) -> FileHead:
     names = tuple(map(column_name, first_row))
     escapes = _BACKSLASH.search(rest) is not None and '""' not in rest
     head = FileHead(path, text, first_row, names, delimiter, data, escapes)
-    return head if head.is_json or transcripts.recognises(names) else _with_turns(head, rest)
+    return head if head.is_json else _by_its_cells(head, rest)
 
 
-def _with_turns(head: FileHead, rest: str) -> FileHead:
-    """The head of a table whose cells name both sides again and again, with the names of turns."""
-    names, rows = list(head.names), []
+def _decoded(block: bytes) -> str:
+    """As UTF-8, whose last character may be cut; else in the letters of Windows."""
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(block)
+    except UnicodeDecodeError:
+        return block.decode("cp1252", "replace")
+
+
+def _by_its_cells(head: FileHead, rest: str) -> FileHead:
+    """The head with our names for the columns that are told by what stands in them."""
+    rows, are_all = _sample(head, rest)
+    if transcripts.recognises(head.names):
+        return head if transcripts.take_turns(head.names, rows[1:]) else _of_letters(head, rows[1:])
+    turned = _with_turns(head, rows)
+    if turned is not head or not are_all or _is_conversation(head.text, head.names):
+        return turned
+    if not may_name_columns(head.first_row) and not complaints.recognises(head.names):
+        return head
+    return replace(head, names=by_content(head.names, rows[1:]))
+
+
+def _of_letters(head: FileHead, rows: Sequence[Sequence[str]]) -> FileHead:
+    """Of a table of which each row is of somebody else: they are authors, and no speakers."""
+    names = [complaints.AUTHOR[0] if name in calls.SPEAKER else name for name in head.names]
+    return replace(head, names=by_content(names, rows))
+
+
+def _sample(head: FileHead, rest: str) -> tuple[list[list[str]], bool]:
+    """The first rows as wide as the first, and whether nearly all are."""
+    rows: list[list[str]] = []
     with suppress(csv.Error):
-        for row in islice(csv.reader(_lines(rest), delimiter=head.delimiter), _TURN_ROWS):
-            rows.append({str(place): cell.strip() for place, cell in enumerate(row)})
-    rows = [row for row in rows if len(row) == len(names) > 1]
-    columns = inferred(rows[1:], need_sides=True) if len(rows) > 2 else None
+        rows += islice(csv.reader(_lines(rest), delimiter=head.delimiter), _TURN_ROWS)
+    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    right = [row for row in rows if len(row) == len(head.names)]
+    return right, 10 * len(right) >= 9 * len(rows)
+
+
+def _with_turns(head: FileHead, rows: Sequence[Sequence[str]]) -> FileHead:
+    """The head of a table whose cells name both sides again and again, with the names of turns."""
+    names = list(head.names)
+    entries = [
+        {str(place): cell.strip() for place, cell in enumerate(row)} for row in rows if len(row) > 1
+    ]
+    columns = inferred(entries[1:], need_sides=True) if len(entries) > 2 else None
+    columns = columns or _of_two_people(names, entries[1:])
     if columns is None or _is_conversation(head.text):
         return head
-    is_turn = is_role(rows[0][columns.side])
-    if is_turn:  # no row names the columns
+    first = entries[0][columns.side]  # comes again where no row names the columns
+    is_turn = is_role(first) and any(row[columns.side] == first for row in entries[1:])
+    if is_turn:
         names = [""] * len(names)
     names[int(columns.side)], names[int(columns.text)] = "speaker", "text"
     return head.without_header(names) if is_turn else replace(head, names=tuple(names))
+
+
+def _of_two_people(names: Sequence[str], rows: Sequence[Mapping[str, str]]) -> Columns | None:
+    """Of a table of two people who take turns, named in a column for names; no row has an id or a
+    subject of its own.
+    """
+    are_messages = first_of(names, (*complaints.ID, *complaints.TITLE)) is not None
+    columns = inferred(rows) if len(rows) >= _FEWEST_TURNS and not are_messages else None
+    if columns is None or names[int(columns.side)] not in _PEOPLE:
+        return None
+    return columns if len({row[columns.side] for row in rows} - {""}) == 2 else None
 
 
 def _delimiter(line: str) -> str:
     return max(",;\t|", key=line.count)
 
 
-def _is_conversation(text: str) -> bool:
-    """Does the text itself name two speakers, at the beginnings of its lines?"""
+def _is_conversation(text: str, names: Sequence[str] = ()) -> bool:
+    """Does the text itself name two speakers, at the beginnings of its lines? names: of columns; a
+    table of one that we know is none.
+    """
+    if names and complaints.recognises(names) and (len(names) > 1 or names[0] in complaints.TEXT):
+        return False
     turns = () if captions.is_captions(text) else speakers.turns(text.split("\n"))
     return captions.is_captions(text) or len({turn.name or turn.speaker for turn in turns}) > 1
 
@@ -167,10 +234,13 @@ def recognised(head: FileHead) -> str:
         return "sentiment140"
     if transcripts.recognises(head.columns):
         return "transcripts"
-    if complaints.recognises(head.columns):
+    if complaints.recognises(head.columns) and not _is_rather_talk(head):
         return "complaints"
     if head.is_json and re.search(r'"kind"\s*:', head.text):
         return "jsonl"
+    table = json_table(TextFile(head.path)) if head.is_json else None
+    if table is not None:
+        return "complaints"
     if _holds_calls(head) or captions.is_captions(head.text):
         return "transcripts"
     if speakers.turns(head.text.split("\n")):
@@ -180,6 +250,12 @@ def recognised(head: FileHead) -> str:
         f"the formats are {', '.join(FORMATS)} (--format); "
         "of a table, name the column of the texts (--text)"
     )
+
+
+def _is_rather_talk(head: FileHead) -> bool:
+    """A conversation whose first line happens to hold a word such as `message`."""
+    is_header = may_name_columns(head.first_row) or head.first_row[0] in complaints.TEXT
+    return not (is_header or head.names[0] in complaints.TEXT) and _is_conversation(head.text)
 
 
 def _holds_calls(head: FileHead) -> bool:

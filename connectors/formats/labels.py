@@ -80,14 +80,17 @@ _FORMS: tuple[tuple[Form, re.Pattern[str]], ...] = (
                            r"(?P<text>)")),
     ("colon", re.compile(rf"{_LEAD}{_LABEL}\s*+[\[(](?P<at>{TIME}){_SPAN}[\])]\s*+:?\s*+"
                          r"(?P<text>.*)", re.S)),
+    ("colon", re.compile(rf"{_LEAD}{_LABEL}(?:(?<=\s\s)|(?<=\t))(?P<at>{TIME}){_SPAN}"
+                         r"(?:\s\s|\t)\s*+(?P<text>\S.*)", re.S)),
     ("bracket", re.compile(rf"{_LEAD}{_AT}[\[<]{_LABEL}[\]>]\s*+(?P<own>{TIME})?[*_]{{0,2}}\s*+:?"
                            r"\s*+(?P<text>.*)", re.S)),
     ("round", re.compile(rf"{_LEAD}{_AT}\({_LABEL}\)\s*+:?\s*+(?P<text>.*)", re.S)),
-    ("colon", re.compile(rf"{_LEAD}{_AT}{_LABEL}[*_]{{0,2}}\s*+{_COLON}(?!//)[*_]{{0,2}}"
-                         r"(?P<text>.*)", re.S)),
+    ("colon", re.compile(rf"{_LEAD}{_AT}{_LABEL}[*_]{{0,2}}\s*+{_COLON}(?!//)"
+                         r"(?!(?<=\d:)\d\d\b)[*_]{0,2}(?P<text>.*)", re.S)),
     ("dash", re.compile(rf"{_LEAD}{_AT}{_BEFORE_TAB}(?:\t(?:\s*+[-\u2013\u2014]\s)?"
                         r"|(?<=\s)[-\u2013\u2014]\s|[-=]?[>\u2192\u00bb]{1,2}(?=\s)|[|~=](?=\s))"
                         r"\s*+(?P<text>.*)", re.S)),
+    ("dash", re.compile(rf"{_LEAD}{_LABEL}(?<=\s)(?P<at>{TIME}){_SPAN}\s++(?P<text>\S.*)", re.S)),
     ("alone", re.compile(rf"{_LEAD}{_LABEL}[*_]{{0,2}}\s*+(?P<text>)")),
 )  # fmt: skip
 _NUMBERED = re.compile(
@@ -147,11 +150,11 @@ def _is_wanted(form: Form, only: Form | None) -> bool:
 
 
 def seconds(time: str) -> float | None:
-    """`01:02:03.5` or `02:03,5` in seconds from the start; None for another text."""
+    """`01:02:03.5` or `02:03,5` in seconds from the start, frames left out; None for another text."""
     if not re.fullmatch(TIME, time) or time[-1] in "Mm":
         return None
     total = 0.0
-    for part in time.replace(",", ".").split(":"):
+    for part in re.split("[:;]", time.replace(",", "."))[:3]:
         total = total * 60 + float(part)
     return total
 

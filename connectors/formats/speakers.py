@@ -20,6 +20,7 @@ from connectors.formats.labels import (
     labelled,
     speaker,
 )
+from connectors.markup import has_blocks, plain
 
 LONGEST_NAME = 60
 NO_CUSTOMER = "has no turn of a customer; a turn begins with `Customer:` or `Member:`"
@@ -30,7 +31,7 @@ NO_SPEAKER = (
 
 _NOTE = re.compile(  # `(pause)`, `02:36`, `Duration: 9 minutes`
     r"[(\[].*[)\]]|(?:(?!\d:\d)[\d:. ])*+\d:\d[\d:. ]*|\w+\)"
-    r"|(call )?(duration|elapsed time|note)\s*:.*|transcribed by \S+"
+    r"|(call )?(duration|elapsed time)\s*:.*|transcribed by \S+"
     r"|transcription (?:started|ended).*|[-=*_#~]{4,}|(?:[\[(][^\[\]()]{1,40}[)\]] ?)?"
     r"[-=*_#~]{2,}+[^-=]{0,60}[-=*_#~]{2,}"
     r"|@(?:begin|end|utf8|languages|participants|media)\b.*"
@@ -38,6 +39,7 @@ _NOTE = re.compile(  # `(pause)`, `02:36`, `Duration: 9 minutes`
     re.I,
 )
 _TIMES = re.compile("[\\d:;., >\u2013\u2014-]{3,60}")  # `0:00:03:12 - 0:00:06:02`
+_SPELLED = re.compile(r"(?:\d{1,2} hours? )?\d{1,2} minutes? \d{1,2} seconds?(?: ?[\d:]+)?")
 _COMING = re.compile(  # `Jane Roe joined the call`
     r"(?!(?:I|We|You|He|She|They|It)\b)(?P<name>[^.,:;?!]{1,60}?) (?:has )?"
     r"(?:(?:joined|left|entered) the (?:chat|call|meeting|conversation|room|session)"
@@ -115,7 +117,7 @@ def turns(
     Names without a side (`Anna:`, `Speaker 2:`) count as speakers where a conversation is plainly
     theirs: they come again and again, and there is no speaker, or only one side, without them.
     """
-    lines = [_UNSEEN.sub("", line).strip() for line in lines]
+    lines = [_UNSEEN.sub("", line).strip() for line in without_markup(lines)]
     lines = [part for parts in parted(unwrapped(lines)) for part in parts]
     matches = list(map(labelled, lines))
     labels = _labels(lines, matches)
@@ -130,6 +132,13 @@ def turns(
         if on_note:
             on_note(note)
     return to_turns(utterances)
+
+
+def without_markup(lines: Iterable[str]) -> Iterable[str]:
+    """The lines that a page shows, of a text that is one."""
+    lines = list(lines)
+    is_page = any(map(has_blocks, lines))
+    return plain("<br>".join(lines)).split("\n") if is_page else lines
 
 
 def _labels(
@@ -161,7 +170,7 @@ def _are_turns(
 def _is_note(line: str) -> bool:
     coming = _COMING.fullmatch(line)
     is_time = _TIMES.fullmatch(line) and re.search(r"\d:\d", line)
-    return bool(_NOTE.fullmatch(line) or is_time) or (
+    return bool(_NOTE.fullmatch(line) or _SPELLED.fullmatch(line) or is_time) or (
         coming is not None and is_name(coming["name"])
     )
 

@@ -42,6 +42,9 @@ BEGIN = (
 )
 
 
+_SENDERS = ("from", "sender", "sender_name", "author_name")  # of letters, too
+
+
 def of_folder(
     root: Path, paths: Sequence[Path], after: str | None, on_bad_row: OnBadRow
 ) -> Iterator[SourcedEvent]:
@@ -86,6 +89,16 @@ def recognises(names: Sequence[str]) -> bool:
     """A turn a row (`speaker,text`), or an exchange a row (`customer,agent`)."""
     has_turns = first_of(names, SPEAKER) is not None and first_of(names, WORDS) is not None
     return has_turns or _is_exchange(names)
+
+
+def take_turns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Are the rows turns, and not letters of which each is of somebody else? rows: the first."""
+    column, call = first_of(names, SPEAKER), first_of(names, CALL)
+    if column is None or names[column] not in _SENDERS or len(rows) < 1:
+        return True
+    labels = {row[column].strip().casefold() for row in rows} - {""}
+    calls = {row[call] for row in rows} if call is not None else ()
+    return any(map(speaker, labels)) or 2 * len(labels) <= len(rows) or 0 < len(calls) < len(rows)
 
 
 def _is_exchange(names: Sequence[str]) -> bool:

@@ -26,7 +26,7 @@ def inferred(entries: Sequence[Mapping[str, Any]], *, need_sides: bool = False) 
     need_sides: the values must name both sides: in a table, a rating takes turns as well.
     """
     names = dict.fromkeys(name for entry in entries for name in entry)
-    words = {name: _words([entry.get(name) for entry in entries]) for name in names}
+    words = {name: word_count([entry.get(name) for entry in entries]) for name in names}
     text = max(words, key=lambda name: words[name], default="")
     if not words.get(text):
         return None
@@ -39,7 +39,7 @@ def inferred(entries: Sequence[Mapping[str, Any]], *, need_sides: bool = False) 
     return Columns(side, text)
 
 
-def _words(values: Sequence[Any]) -> int:
+def word_count(values: Sequence[Any]) -> int:
     """How many words a column has; 0 for one that holds no sentences."""
     texts = [value for value in values if isinstance(value, str) and value.strip()]
     words = sum(len(text.split()) for text in texts)

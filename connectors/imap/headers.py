@@ -14,6 +14,7 @@ from connectors.imap.bodies import decoded
 from connectors.imap.phrases import any_of
 
 _LONGEST = 4000  # characters of a header that are read
+_LIST = re.compile(r"@(?:lists?|groups?|mailman|listserv)\.")
 _ID = re.compile(r"<\s*([^<>\s]{1,900})\s*>")
 
 _AUTOMATIC_HEADERS = (
@@ -45,12 +46,13 @@ def sender_of(mail: Message, own: str, text: str) -> Sender:
     sender = next(iter(_addresses(mail, "From")), Sender(""))
     own = own.strip().lower()
     original = _original(mail)
-    if original and (sender.address == own or _is_group(sender)):
+    if original and (sender.address == own or _is_group(mail, sender)):
         return original
     replies = [reply for reply in _addresses(mail, "Reply-To") if reply.address != sender.address]
     if sender.address == own and own:
         return _through_own(mail, sender, replies, own)
-    sends_for_people = _is_program(sender) or _is_group(sender) or bool(_submitted(mail))
+    is_group = _is_group(mail, sender)
+    sends_for_people = _is_program(sender) or is_group or bool(_submitted(mail))
     return _client(replies, own, text) or sender if sends_for_people else sender
 
 
@@ -151,8 +153,10 @@ def _is_program(sender: Sender) -> bool:
     return any_of(programs).match(sender.address) is not None
 
 
-def _is_group(sender: Sender) -> bool:
-    return " via " in sender.name
+def _is_group(mail: Message, sender: Sender) -> bool:
+    """A list or a group that writes in its own name."""
+    is_list = sender.address in header(mail, "List-Post").lower()
+    return " via " in sender.name or is_list or _LIST.search(sender.address) is not None
 
 
 def _through_own(mail: Message, sender: Sender, replies: list[Sender], own: str) -> Sender:

@@ -110,10 +110,12 @@ _TO_GET = (
     r"|downloaden|baixar|obter|hämta|hent|pobierz|stáhnout)"
 )
 SENT_FROM = (
-    r"sent (?:from|with|via|using)|get outlook|gesendet (?:von|mit)",
-    r"(?:diese nachricht wurde )?von mein\w.*gesendet|envoyé (?:de|depuis|à partir)",
-    r"enviado (?:desde|do|de)|inviato da|verstuurd|verzonden|skickat från|sendt fra|wysłan",
-    r"отправлено|odesláno|lähetetty",
+    r"sent (?:from|with|via|using)|get outlook|gesendet (?:von|mit|über|aus)",
+    r"(?:diese nachricht wurde )?von mein\w.*gesendet|envoyé (?:de|depuis|à partir|avec|via|par)",
+    r"(?:mensaje )?enviado (?:desde|do|de|con|com|pelo|a partir)|inviato (?:da|con|tramite)",
+    r"verstuurd|verzonden|skickat (?:från|med)|sendt (?:fra|med)|wysłan|trimis de",
+    r"отправлено|надіслано|odesláno|odoslané|lähetetty|στάλθηκε|poslano|נשלח|أرسلت",
+    r"\S.{0,40}(?:から送信|で送信|gönderildi|发送|發送|傳送|에서 보냄|küldve)",
     rf"{_TO_GET}\W+(?:\w+ )?outlook \w+ (?:ios|android)|outlook \w+ (?:ios|android) {_TO_GET}",
 )
 
@@ -130,6 +132,10 @@ NOTICES = (
         r"\b(?:scanned|checked|free|geprüft|vérifié|analizado|controllat\w+|gecontroleerd)\b",
         r"virus|viren|malware|dangerous content",
         r"e-?mail|message|nachricht|courri|correo|messaggio|bericht",
+    ),
+    (  # and their advertisements
+        r"virus|viren|malware",
+        r"\b(?:avast|avg|avira|kaspersky|norton|mcafee|eset|bitdefender|sophos|f-secure)\b",
     ),
     (
         r"environment|umwelt|environnement|medio ambiente|ambiente|miljö",
