@@ -54,7 +54,7 @@ def test_the_desk_answers_as_its_document_says_whatever_it_is_sent(schema, site,
 @pytest.mark.long
 @WRONG
 def test_the_desk_answers_as_its_document_says_for_a_minute(schema, site, wrong):
-    assert_answers(schema, site, wrong=wrong, most=60)
+    assert_answers(schema, site, wrong=wrong, most=40)
 
 
 def assert_answers(schema, site, *, wrong, most):
