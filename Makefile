@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test test-all check format hooks bench bench-bursts bench-consoles bench-runs bench-triage bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image sbom clean chromium screenshots bench-queue soak pins
+.PHONY: help demo install test test-long test-all check format hooks bench bench-bursts bench-consoles bench-runs bench-triage bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image sbom clean chromium screenshots bench-queue soak pins
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -18,14 +18,19 @@ install: $(VENV)/.installed ## Only .venv with the runtime
 # Every process of the tests would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Files of tests run side by side, the longest first: each process has a PostgreSQL of its own.
-PROCESSES ?= 2
+# Files of tests run side by side, the longest first: each process has a PostgreSQL of its own. One
+# more than two cores, for some wait: for workers to start, for a group of Kafka's to settle.
+PROCESSES ?= 3
 PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 10
 
-test: $(VENV)/.tested chromium ## Every promise, in about twenty minutes
+test: $(VENV)/.tested chromium ## Every promise, in about ten minutes
 	$(PYTEST) -m "not long"
 
-test-all: test ## Also what takes minutes each: 20,000 events under kills, Apache Kafka, several processes that train
+test-long: $(VENV)/.tested chromium ## What takes minutes each: 20,000 events under kills, Apache Kafka, several processes that train
+	$(PYTEST) -m "long and not by_hand"
+
+# EXPLORE=1 tries other examples than the ones that every run tries.
+test-all: test ## All of it, also what says little more and takes long: 100,000 events, kills in order
 	$(PYTEST) -m long
 
 check: $(VENV)/.tested ## Lint, types, direction of imports

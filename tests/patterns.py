@@ -48,6 +48,7 @@ COMMON = (
     "--a ",
 )
 _LONGEST_ALPHABET, _LONGEST_SET = 24, 6
+_FEW = 100  # repeats
 
 
 def modules(*rooms: ModuleType) -> Iterator[ModuleType]:
@@ -241,6 +242,14 @@ def _flags(node: ast.AST) -> int:
 
 def tree(pattern: Pattern):
     return parser.parse(pattern.pattern, pattern.flags)
+
+
+def is_bounded(pattern: Pattern) -> bool:
+    """Whether it repeats nothing many times: it looks at a few characters from each place, so that
+    a text takes its length, however long it is.
+    """
+    repeats = [argument[1] for sign, argument in _walk(tree(pattern)) if sign in _REPEATS]
+    return all(most <= _FEW for most in repeats)
 
 
 def ends_with_dollar(pattern: Pattern) -> bool:

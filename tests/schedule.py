@@ -4,25 +4,37 @@ other in the end.
 
 from __future__ import annotations
 
+import pytest
+
+# What a process collected, in order, before it left some out.
+COLLECTED = pytest.StashKey[tuple[str, ...]]()
+
 # By what they take, the longest first; everything else takes seconds.
 FIRST = (
     "acceptance/test_apache_kafka.py",
     "acceptance/test_kills.py",
+    "acceptance/test_alerts_fire.py",
     "acceptance/test_replay.py",
-    "acceptance/test_console.py",
-    "acceptance/test_away.py",
-    "acceptance/test_user_errors.py",
-    "acceptance/test_order.py",
-    "acceptance/test_bad_messages.py",
-    "acceptance/test_networks.py",
-    "integration/test_console.py",
-    "integration/test_upgrade.py",
     "unit/test_models_training.py",
+    "unit/test_triage_training.py",
+    "integration/test_console.py",
+    "integration/test_desk_openapi.py",
+    "unit/test_linear_patterns.py",
     "unit/test_lab.py",
     "unit/test_lab_compare.py",
     "unit/test_lab_report.py",
+    "acceptance/test_console.py",
+    "acceptance/test_user_errors.py",
+    "acceptance/test_away.py",
+    "acceptance/test_bad_messages.py",
+    "test_collection.py",
+    "unit/test_lab_more_texts.py",
+    "acceptance/test_order.py",
+    "acceptance/test_networks.py",
+    "integration/test_upgrade.py",
     "integration/test_console_pages.py",
     "unit/test_own_model.py",
+    "unit/test_reply_training.py",
     "integration/test_store_away.py",
     "unit/test_replier_process.py",
     "integration/test_desk_sql.py",
@@ -37,6 +49,8 @@ TOGETHER = {
     "unit/test_lab.py": "lab",
     "unit/test_lab_compare.py": "lab",
     "unit/test_lab_report.py": "lab",
+    "unit/test_models_training.py": "training",
+    "unit/test_triage_training.py": "training",
 }
 
 _PLACE = {file: place for place, file in enumerate(FIRST)}

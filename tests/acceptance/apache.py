@@ -17,6 +17,7 @@ from pathlib import Path
 from acceptance.corpus import SHARED
 from acceptance.earshot import Home
 from acceptance.stage import CHEAP, Stage, leave
+from scratch import lay_postgres
 from toy_model import toy_model
 
 from stream.embedded import Embedded
@@ -115,6 +116,7 @@ async def apache_stage(
 ) -> AsyncIterator[tuple[Stage, Apache]]:
     """Workers on Apache Kafka, and on a database that none of them may start."""
     home = Home()
+    lay_postgres(home.folder / "postgres")
     cluster = await asyncio.to_thread(Apache, brokers, secure=secure)
     embedded = Embedded(home.folder)
     addresses = await asyncio.to_thread(embedded.acquire, "test", broker=False)

@@ -21,6 +21,7 @@ import asyncpg
 from acceptance.earshot import Home, Worker
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord
+from scratch import lay_postgres
 from toy_model import toy_model
 
 from connectors.events import Event, SourcedEvent
@@ -144,7 +145,7 @@ class Stage:
             assert waited < PATIENCE, (
                 f"{least} messages are left, and nothing was done in {waited:.0f} s"
             )
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.2)
 
     async def lag(self) -> int:
         """Messages that are not acknowledged. Nobody can tell while a dead broker's duties are
@@ -252,6 +253,7 @@ def embedded_stage(**settings: str) -> Iterator[Stage]:
     model and drafts nothing, unless `settings` say otherwise.
     """
     home = Home()
+    lay_postgres(home.folder / "postgres")
     embedded = Embedded(home.folder)
     addresses = embedded.acquire("test")
     stage = Stage(home, addresses.broker or "", addresses.database_url or "")

@@ -20,7 +20,7 @@ from serving import EmptyStore, web
 from connectors.events import decode
 from stream.kafka import Outgoing
 
-FEW, MANY = 100, 2_000  # bodies of a route in `make test`, and in `make test-all`
+FEW, MANY = 100, 2_000  # bodies of a route in `make test`, and in `make test-long`
 
 _WHEN = b'"occurred_at": "2026-03-12T12:00:00Z", "author": "ann", "brand": "VoltLine"'
 BODIES = {

@@ -8,6 +8,7 @@ import asyncio
 import random
 from typing import Any
 
+import pytest
 from history import answer, deletion, tweet, worst
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -124,9 +125,32 @@ async def save_all(store: Store, deliveries: list[Judgement], chance: random.Ran
         deliveries = deliveries[size:]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(said=histories(), seed=st.integers(0, 2**32), fold=st.sampled_from([worst, triage.fold]))
+HISTORIES = given(
+    said=histories(), seed=st.integers(0, 2**32), fold=st.sampled_from([worst, triage.fold])
+)
+FEW, MANY = (
+    settings(max_examples=most, deadline=None, suppress_health_check=list(HealthCheck))
+    for most in (25, 250)
+)
+
+
+@FEW
+@HISTORIES
 async def test_any_delivery_of_a_history_ends_in_the_same_rows(postgres_url, said, seed, fold):
+    await deliver(postgres_url, said, seed, fold)
+
+
+@pytest.mark.long
+@MANY
+@HISTORIES
+async def test_any_delivery_of_hundreds_of_histories_ends_in_the_same_rows(
+    postgres_url, said, seed, fold
+):
+    await deliver(postgres_url, said, seed, fold)
+
+
+async def deliver(postgres_url, said, seed, fold) -> None:
+    """The history once, then with repeats in another order by two at once: the same rows."""
     chance = random.Random(seed)
     engines = [open_engine(postgres_url, pool_size=1) for _ in range(2)]
     one, other = (Store(engine, fold=fold) for engine in engines)

@@ -33,7 +33,7 @@ from stream.store.store import Store
 
 LANDED = "0011"  # of the release that was landed last
 OLDER = [f"{number:04}" for number in range(1, int(HEAD))]
-EVENTS = 100_000
+EVENTS = 10_000, 100_000
 COLUMNS = """
     select c.relname as table,
         array_agg(quote_ident(a.attname) order by a.attnum)::text[] as columns
@@ -209,16 +209,17 @@ def _before(revision: str) -> str:
 
 
 @pytest.mark.long
-async def test_a_hundred_thousand_events_of_the_landed_release_go_over_and_back(
-    postgres, postgres_url, empty_url, third_url, tmp_path
+@pytest.mark.parametrize("count", [EVENTS[0], pytest.param(EVENTS[1], marks=pytest.mark.by_hand)])
+async def test_thousands_of_events_of_the_landed_release_go_over_and_back(
+    postgres, postgres_url, empty_url, third_url, tmp_path, count
 ):
     """Over by the migrations, back by the dump that was taken before them."""
-    await lived(postgres_url, EVENTS)
+    await lived(postgres_url, count)
     await older(empty_url, LANDED)
     await copied(postgres_url, empty_url)
     columns = await common_columns(empty_url)
     before = await rows_of(empty_url, columns)
-    assert len(before["events"]) > EVENTS
+    assert len(before["events"]) > count
     _program(postgres, "pg_dump", "--format=custom", f"--file={tmp_path}/old.dump", dsn(empty_url))
 
     await migrate(empty_url)

@@ -1,7 +1,9 @@
-"""What the tests of the lab share: two runs, each trained once."""
+"""What the tests of training share: runs and a model, each trained once."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    from models.training.encoder.trainer import Trainer
 
 
 class LabRun(NamedTuple):
@@ -38,3 +42,43 @@ def _run(folder: Path, recipe: str, **changes: object) -> LabRun:
 
     config = config_of(folder, recipe, layers=1, steps=60, **changes)
     return LabRun(folder / "run", train(config, folder / "run", say=lambda line: None))
+
+
+class TinyModel(NamedTuple):
+    """Only to be read: other tests read it, too. looks: what the training told."""
+
+    trainer: Trainer
+    looks: list[Mapping[str, Any]]
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
+    """The tiny recipe, trained and released."""
+    from models.training.encoder.recipe import read_recipe
+    from models.training.encoder.trainer import Trainer, corpus_of
+    from models.training.release import train
+    from models.training.release.release import release
+
+    config = Path(train.__file__).parents[1] / "configs" / "tiny.toml"
+    recipe = replace(read_recipe(config), threads=1)
+    lines: list[str] = []
+    folder = tmp_path_factory.mktemp("tiny")
+    trainer = Trainer(recipe, corpus_of(recipe, config), folder / "run", lines.append)
+    trainer.run()
+    with pytest.MonkeyPatch.context() as patch:
+        _few_strange_texts(patch)
+        release(trainer, folder / "model")
+    return TinyModel(trainer, [json.loads(line) for line in lines], folder / "model")
+
+
+@pytest.fixture
+def few_strange_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release learns what is no message from a tenth of the texts: half of what it takes."""
+    _few_strange_texts(monkeypatch)
+
+
+def _few_strange_texts(patch: pytest.MonkeyPatch) -> None:
+    from models.training.encoder import out_of_distribution
+
+    patch.setattr(out_of_distribution, "TEXTS_A_KIND", 25)

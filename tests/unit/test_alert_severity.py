@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ REAL = SHARED / "tweets" / "airline" / "Tweets.csv"
 WEEKS = ("simulated", "real") if REAL.is_file() else ("simulated",)
 
 
+@cache
 def bursts_of(week: str) -> list[Burst]:
     if week == "real":
         return [burst for traffic in real_week(REAL) for burst in find_bursts(traffic)]

@@ -35,7 +35,7 @@ from stream.triage.judgement import Judge
 
 DATA = Path(__file__).parents[1] / "data"
 NOON = datetime(2026, 3, 12, 12, tzinfo=UTC)
-FEW, MANY = 120, 2_000  # inputs of a door in `make test`, and in `make test-all`
+FEW, MANY = 120, 2_000  # inputs of a door in `make test`, and in `make test-long`
 
 EVENTS = (DATA / "files" / "events.jsonl").read_bytes().splitlines()
 MAILS = (

@@ -197,10 +197,17 @@ def _no_collection() -> Iterator[None]:
 
 
 def slow(
-    step: Step, texts: Iterable[tuple[str, str]], *, thorough: bool = False, quick: float = QUICK
+    step: Step,
+    texts: Iterable[tuple[str, str]],
+    *,
+    thorough: bool = False,
+    bounded: bool = False,
+    quick: float = QUICK,
 ) -> str:
     """What is wrong with a step: the first text that takes more than its length explains; "" where
     none does. Short texts come first, and the slowest of them is grown.
+
+    bounded: it cannot take the square, so that only its short texts and the slowest are looked at.
     """
     slowest, worst = 0.0, repeated("", "a", "")
     for (beginning, piece), ending in product(texts, MORE_ENDINGS if thorough else ENDINGS):
@@ -212,7 +219,7 @@ def slow(
             slowest, worst = short, text
         if short > quick and is_superlinear(step, text, SHORT):
             return _square(text)
-        is_suspected = thorough and seconds(step, text(LONG)) > quick * LONG / SHORT
+        is_suspected = thorough and not bounded and seconds(step, text(LONG)) > quick * LONG / SHORT
         if is_suspected and is_superlinear(step, text, LONG):
             return _square(text)
     return _slow_when_long(step, worst, LONGEST if thorough else 4 * LONG, SLOW)
@@ -234,7 +241,12 @@ def _square(text: Text) -> str:
 def faults(*, thorough: bool) -> dict[str, str]:
     """What is wrong with patterns, by their places."""
     found = {
-        place: slow(use, patterns.growing(use.pattern), thorough=thorough)
+        place: slow(
+            use,
+            patterns.growing(use.pattern),
+            thorough=thorough,
+            bounded=patterns.is_bounded(use.pattern),
+        )
         for place, use in _patterns().items()
     }
     return {place: fault for place, fault in found.items() if fault}
@@ -258,6 +270,18 @@ def test_what_takes_the_square_is_noticed(written) -> None:
     use = patterns.Use(patterns.compiled(written), frozenset())
 
     assert slow(use, patterns.growing(use.pattern))
+
+
+@pytest.mark.parametrize(
+    "written", [r"\s+,", r"a*b", r"(?:a{1,})b", r"x(?=.*y)", r"(a|b+?)c", r"a{0,999}b"]
+)
+def test_what_repeats_many_times_is_not_bounded(written) -> None:
+    assert not patterns.is_bounded(patterns.compiled(written))
+
+
+@pytest.mark.parametrize("written", [r"\s,", r"a{0,3}b", r"(?:(?:ab?){1,9})c", r"\bx(?!y)", "a|b"])
+def test_what_repeats_a_few_times_is_bounded(written) -> None:
+    assert patterns.is_bounded(patterns.compiled(written))
 
 
 def test_a_pattern_is_tried_as_it_is_used() -> None:

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -26,42 +25,28 @@ from models.training.encoder.network import merged
 from models.training.encoder.paraphrase import reworded
 from models.training.encoder.recipe import read_recipe
 from models.training.encoder.restore import restore
-from models.training.encoder.trainer import Trainer, corpus_of, schedule, tells
+from models.training.encoder.trainer import Trainer, schedule, tells
 from models.training.lab.report.read import read_run
 from models.training.recipes import RecipeError
 from models.training.release import gate, thresholds
-from models.training.release import train as training
 from models.training.release.gate import GateError
 from models.training.release.quantise import best_limits, quantise, quantised_weight, scale_and_zero
 from models.training.release.refit_heads import refit
 from models.training.release.release import release
 
-CONFIG = Path(training.__file__).parents[1] / "configs" / "tiny.toml"
+
+@pytest.fixture(scope="module")
+def run(tiny_model):
+    return tiny_model.trainer
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """The tiny recipe, trained."""
-    recipe = replace(read_recipe(CONFIG), threads=1)
-    said = []
-    trainer = Trainer(
-        recipe, corpus_of(recipe, CONFIG), tmp_path_factory.mktemp("run"), said.append
-    )
-    trainer.run()
-    trainer.said = [json.loads(line) for line in said]
-    return trainer
+def directory(tiny_model):
+    return tiny_model.folder
 
 
-@pytest.fixture(scope="module")
-def directory(run, tmp_path_factory):
-    """Its model directory."""
-    out = tmp_path_factory.mktemp("release") / "model"
-    release(run, out)
-    return out
-
-
-def test_the_tiny_recipe_learns(run):
-    looks = [line for line in run.said if "epoch" in line]
+def test_the_tiny_recipe_learns(run, tiny_model):
+    looks = [line for line in tiny_model.looks if "epoch" in line]
 
     assert looks[-1]["epoch"] == run.recipe.epochs
     assert run.best_score == max(look["score"] for look in looks) > 0.6
@@ -101,6 +86,7 @@ def test_a_released_model_is_served_without_torch_and_tells_its_story(directory)
     assert (directory / "model.onnx").stat().st_size < 40_000_000
 
 
+@pytest.mark.usefixtures("few_strange_texts")
 def test_a_model_that_lost_its_weights_on_the_way_is_not_released(run, tmp_path):
     def careless(source, target, texts):
         quantise(source, target, texts)
@@ -122,6 +108,7 @@ def test_a_model_that_lost_its_weights_on_the_way_is_not_released(run, tmp_path)
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.usefixtures("few_strange_texts")
 def test_a_failed_release_leaves_the_model_that_was_there(run, directory, tmp_path):
     there = tmp_path / "model"
     shutil.copytree(directory, there)

@@ -16,11 +16,8 @@ from models.artifact import load_artifact
 from models.encoder import Encoder
 from models.passages import LONG, passages
 from models.training.corpus.data import DataError
-from models.training.encoder.recipe import read_recipe
-from models.training.encoder.trainer import Trainer, corpus_of
 from models.training.release import gate
 from models.training.release import train as training
-from models.training.release.release import release
 from models.training.triage.calibrate import calibrated, platt
 from models.training.triage.data import TriageData, triage_data
 from models.training.triage.heads import refit_triage
@@ -38,7 +35,6 @@ from models.training.triage.variations import varied
 from models.urgency import REASONS, STATES, Urgency, of_letter
 
 CONFIGS = Path(training.__file__).parents[1] / "configs"
-CONFIG = CONFIGS / "tiny.toml"
 HEADER = "text,should_ticket,priority,sure,reasons,stratum\n"
 SMOKE = ("smoke", "sparks", "flames", "gas")
 PLACES = ("the router", "the modem", "your van", "the meter", "my charger", "the boiler")
@@ -61,19 +57,14 @@ def analyzer_of(folder):
 
 
 @pytest.fixture(scope="module")
-def corpus():
-    return corpus_of(read_recipe(CONFIG), CONFIG)
+def corpus(tiny_model):
+    return tiny_model.trainer.corpus
 
 
 @pytest.fixture(scope="module")
-def start(corpus, tmp_path_factory):
+def start(tiny_model):
     """A tiny model directory without heads of triage."""
-    recipe = replace(read_recipe(CONFIG), threads=1)
-    trainer = Trainer(recipe, corpus, tmp_path_factory.mktemp("run"), lambda line: None)
-    trainer.run()
-    out = tmp_path_factory.mktemp("start") / "model"
-    release(trainer, out)
-    return out
+    return tiny_model.folder
 
 
 @pytest.fixture(scope="module")
