@@ -29,12 +29,13 @@ from stream.postgres.database import open_engine  # noqa: E402
 PICTURES = ROOT / "deploy" / "screenshots"
 STARTS = 180.0  # seconds
 DRAFTED = 600_000  # milliseconds until the ticket has its draft
-# The ticket of the picture: one with a history, that waits for its second answer.
+# The ticket of the picture: one with a history, whose customer is not content with the answer.
 _PICTURED = text("""
     select id from tickets
-    where level in ('P1', 'P2') and state in ('new', 'open') and messages >= 3
-      and answered_at is null and brand = any(array['SkyNorth', 'VoltLine', 'Marlow & Finch'])
-    order by (notes <> '[]') desc, messages desc, priority desc limit 1
+    where state in ('new', 'open') and messages >= 3 and answered_at is null
+    order by (sentiment = 'negative') desc, (topic = 'baggage') desc, (brand = 'SkyNorth') desc,
+        (notes <> '[]') desc, priority desc, id
+    limit 1
 """)
 
 
@@ -96,7 +97,7 @@ async def _shoot(address: str, folder: Path, ticket: str) -> None:
         await ada.shoot("console-reports", folder=folder)
     async with browser() as chromium, person(chromium, address, colours="dark") as ada:
         await ada.log_in("ada")
-        await ada.go("/monitor?range=7d&kiosk=1")
+        await ada.go("/monitor?range=7d&brand=VoltLine&kiosk=1")
         await ada.page.wait_for_timeout(4000)
         await ada.shoot("console-monitor", folder=folder)
         await ada.go(f"/tickets/{ticket}")

@@ -24,6 +24,7 @@ NETWORKS = {"x": 6, "bluesky": 2, "mastodon": 1}
 # How much of a day's messages comes in each hour from 0 on, UTC: few at night, two humps.
 _BUSY = (1, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 9, 9, 9, 9, 9, 10, 11, 11, 10, 8, 6, 4, 2)
 _WEEKEND = 0.6
+_FORGOTTEN = timedelta(hours=14)  # nothing stays open for longer
 _SLOT = re.compile(r"\{(\w+)\}")
 _HALF_NAMES = (
     ("quiet", "north", "paper", "tin", "early", "second", "salt", "green", "slow", "inky"),
@@ -106,7 +107,7 @@ class _Maker:
             for _ in range(round(busy * share)):
                 hour = self._chance.choices(range(24), _BUSY)[0]
                 start = today.replace(hour=hour, minute=0, second=0, microsecond=0)
-                if start < self._begin:
+                if start < today:  # a day of the week begins at the hour in which the week ends
                     start += timedelta(days=1)
                 at = start + timedelta(seconds=self._chance.uniform(0, 3600))
                 if at < self._end:
@@ -153,7 +154,8 @@ class _Maker:
         if story.get("note") and chance.random() < 0.5:
             self._do(last + timedelta(minutes=2), first, who, "note", chance.choice(story["note"]))
         done = last + timedelta(minutes=chance.uniform(5, 240))
-        if done < self._end and chance.random() < 0.86 and not alone:
+        is_old = self._end - done > _FORGOTTEN
+        if done < self._end and (is_old or chance.random() < 0.86) and not alone:
             self._do(done, first, who, "resolve")
 
     def _maybe_hold(
@@ -161,8 +163,7 @@ class _Maker:
     ) -> None:
         """Somebody has it and has not answered yet; old ones are put away without an answer."""
         soon = at + timedelta(minutes=chance.uniform(2, 25))
-        old = self._end - at > timedelta(hours=14)
-        if old and (not story.get("answer") or chance.random() < 0.9):
+        if self._end - at > _FORGOTTEN:
             self._do(soon + timedelta(hours=2), first, chance.choice(AGENTS), "resolve")
         elif soon < self._end and not alone and chance.random() < 0.35:
             self._do(soon, first, chance.choice(AGENTS), "claim")
