@@ -114,7 +114,7 @@ soak: $(VENV)/.tested ## Events under kills of everything, on Apache Kafka, resu
 	PYTHONPATH=tests $(BIN)/python -m soak --events $(EVENTS) --seed $(SEED) --brokers $(BROKERS) \
 		--folder $(SOAK) $(if $(HOURS),--hours $(HOURS)) $(if $(AWAY),--away $(AWAY))
 
-screenshots: $(VENV)/.tested chromium ## The README's two pictures of the console, on the demo day
+screenshots: $(VENV)/.tested chromium ## The README's pictures of the console, after a made-up week
 	$(BIN)/python tests/screenshots.py
 
 BUILD ?= docker build

@@ -1,4 +1,4 @@
-"""The README's two pictures of the console, on the demo day: `make screenshots`."""
+"""The README's pictures of the console, after a made-up week: `make screenshots`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
 
@@ -15,48 +16,95 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 
 from acceptance.earshot import Home  # noqa: E402  after the path to it
 from browsing import PASSWORD, Person, browser, expect, person  # noqa: E402
+from sqlalchemy import text  # noqa: E402
+from sqlalchemy.ext.asyncio import AsyncEngine  # noqa: E402
+from week import AGENTS, Week, brands_file, made_week  # noqa: E402
+from week_played import live_through  # noqa: E402
+
+from connectors.events import encode  # noqa: E402
+from stream.accounts.users import People  # noqa: E402
+from stream.bootstrap.parts import parts  # noqa: E402
+from stream.postgres.database import open_engine  # noqa: E402
 
 PICTURES = ROOT / "deploy" / "screenshots"
-TICKET = "demo:099"  # five messages, an incident, a draft
 STARTS = 180.0  # seconds
 DRAFTED = 600_000  # milliseconds until the ticket has its draft
+# The ticket of the picture: one with a history, whose customer is not content with the answer.
+_PICTURED = text("""
+    select id from tickets
+    where state in ('new', 'open') and messages >= 3 and answered_at is null
+    order by (sentiment = 'negative') desc, (topic = 'baggage') desc, (brand = 'SkyNorth') desc,
+        (notes <> '[]') desc, priority desc, id
+    limit 1
+""")
 
 
 async def draw(folder: Path) -> None:
     home = Home(settings={"drafts": "true"})
+    brands = home.folder / "brands.toml"
+    brands.write_text(brands_file(), encoding="utf-8")
+    home.settings["brands"] = str(brands)
     log = home.folder / "up.log"
     up = home.start("up", "--port", "0", log=log)
     try:
         address, code = await asyncio.to_thread(_told, log)
-        async with (
-            browser() as chromium,
-            person(chromium, address) as ada,
-            person(chromium, address) as ben,
-        ):
+        async with browser() as chromium, person(chromium, address) as ada:
             await _set_up(ada, code)
-            made = home.run("user", "add", "ben", "--role", "agent", given=PASSWORD + "\n")
-            assert made.returncode == 0, made.stderr
-            assert home.run("demo", seconds=600).returncode == 0
-            await ben.log_in("ben")
-            for step in (2, 3, 6):
-                await ben.go("/")
-                await expect(ben.page.locator("a.line").first).to_be_visible()
-                await ben.press(*["j"] * step, "c")
-                await ben.sees("It is yours.")
-            await ada.go("/")
-            await expect(ada.page.locator(".chip", has_text="ben").first).to_be_visible()
-            await ada.shoot("console-queue", folder=folder)
-        async with browser() as chromium, person(chromium, address, colours="dark") as ada:
-            await ada.log_in("ada")
-            await ada.go(f"/tickets/{TICKET}")
-            await expect(ada.page.get_by_text("drafted, waits for a person")).to_be_visible(
-                timeout=DRAFTED
-            )
-            await ada.shoot("console-ticket", folder=folder)
+        async with parts(home.read_settings(), "pictures") as running:
+            engine = open_engine(running.database_url)
+            try:
+                await _week(home, engine)
+                async with engine.connect() as connection:
+                    ticket = (await connection.execute(_PICTURED)).scalar_one()
+            finally:
+                await engine.dispose()
+        await _shoot(address, folder, ticket)
     finally:
         up.send_signal(signal.SIGINT)
         await asyncio.to_thread(up.wait, 120)
         rmtree(home.folder, ignore_errors=True)
+
+
+async def _week(home: Home, engine: AsyncEngine) -> None:
+    """The week that ends now, stored and worked through."""
+    for name in AGENTS[1:]:
+        await People(engine).add(name, PASSWORD, "agent")
+    week: Week = made_week(datetime.now(UTC))
+    file = home.folder / "week.jsonl"
+    file.write_bytes(b"\n".join(encode(event) for event in week.events))
+    replayed = await asyncio.to_thread(home.run, "replay", str(file), "--wait", seconds=1800)
+    assert replayed.returncode == 0, replayed.stderr
+    done = await live_through(engine, week.acts)
+    print(f"{len(week.events)} messages, {done} acts")
+
+
+async def _shoot(address: str, folder: Path, ticket: str) -> None:
+    async with (
+        browser() as chromium,
+        person(chromium, address) as ada,
+        person(chromium, address) as ben,
+    ):
+        await ben.log_in("ben")
+        await ben.go("/")
+        await expect(ben.page.locator("a.line").first).to_be_visible()
+        await ben.press("j", "j", "j", "Enter")
+        await ada.log_in("ada")
+        await ada.go("/")
+        await expect(ada.page.locator(".chip.eyes").first).to_be_visible()
+        await ada.shoot("console-queue", folder=folder)
+        await ada.go("/reports?by=brand")
+        await ada.page.wait_for_timeout(3000)
+        await ada.shoot("console-reports", folder=folder)
+    async with browser() as chromium, person(chromium, address, colours="dark") as ada:
+        await ada.log_in("ada")
+        await ada.go("/monitor?range=7d&brand=VoltLine&kiosk=1")
+        await ada.page.wait_for_timeout(4000)
+        await ada.shoot("console-monitor", folder=folder)
+        await ada.go(f"/tickets/{ticket}")
+        await expect(ada.page.get_by_text("drafted, waits for a person")).to_be_visible(
+            timeout=DRAFTED
+        )
+        await ada.shoot("console-ticket", folder=folder)
 
 
 def _told(log: Path) -> tuple[str, str]:

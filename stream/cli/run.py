@@ -47,7 +47,7 @@ def demo() -> None:
         work = replay(settings, events, wait=True, started=started, on_progress=bar.show)
         summary = asyncio.run(interruptible(work))
     show.summary(Console(), summary)
-    show.next_steps(Console())
+    show.next_steps(Console(), next((row["id"] for row in summary.tickets), "demo:099"))
 
 
 def up(

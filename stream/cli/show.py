@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 import unicodedata
@@ -189,11 +190,15 @@ def _activation() -> str | None:
     return f". {script.relative_to(folder) if script.is_relative_to(folder) else script}"
 
 
-def next_steps(console: Console) -> None:
+def next_steps(console: Console, ticket_id: str) -> None:
+    """What to type next, each as it works. ticket_id: one that is there."""
     console.print("\nGo on with", style="bold")
     steps = [
         ("earshot tickets --level P1", "the queue, with reasons"),
-        ("earshot ticket show ID", "one ticket; claim and resolve do the rest"),
+        (
+            f"earshot ticket show {shlex.quote(ticket_id)}",
+            "one ticket; claim and resolve do the rest",
+        ),
         ('earshot sql "select * from brand_health"', "ask the database anything"),
         ("earshot up", "a worker and the console: prints its address and a code"),
         ('earshot analyze "my line has been down all day"', "what the model makes of it"),

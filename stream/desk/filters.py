@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -125,9 +125,13 @@ def domain(filter: Filter) -> Filter:
     is counted among the same tickets.
     """
     is_out = filter.state in OUT_OF_QUEUE and not filter.searches
-    state = filter.state if is_out else None
-    cleared = {_FIELDS.get(name, name): None for name in CHOICES}
-    return replace(filter, **cleared | {"late": False, "unread": False, "state": state})
+    return Filter(
+        state=filter.state if is_out else None,
+        tag=filter.tag,
+        text=filter.text,
+        brands=filter.brands,
+        me=filter.me,
+    )
 
 
 async def conditions(connection: AsyncConnection, filter: Filter) -> Conditions:

@@ -91,11 +91,12 @@ def test_the_line_after_the_demo_works_as_it_is_typed(tmp_path, monkeypatch, is_
     monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/earshot" if is_command else None)
     out = io.StringIO()
 
-    show.next_steps(Console(file=out, width=80))
+    show.next_steps(Console(file=out, width=80), "demo:260 VoltLine")
 
     lines = [line.strip() for line in out.getvalue().splitlines() if line.strip()]
     assert lines[0] == "Go on with"
     assert lines[1].startswith("earshot tickets" if is_command else ". .venv/bin/activate")
+    assert any(line.startswith("earshot ticket show 'demo:260 VoltLine' ") for line in lines)
 
 
 def test_without_an_environment_nothing_is_activated(monkeypatch):
@@ -103,7 +104,7 @@ def test_without_an_environment_nothing_is_activated(monkeypatch):
     monkeypatch.setattr(sys, "prefix", str(Path("/nowhere")))
     out = io.StringIO()
 
-    show.next_steps(Console(file=out, width=80))
+    show.next_steps(Console(file=out, width=80), "demo:260")
 
     assert "activate" not in out.getvalue()
 
