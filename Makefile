@@ -73,6 +73,9 @@ DURATION ?= 40
 bench-personal: $(VENV)/.tested ## Redaction on written samples, and on real messages where the public sets are at hand
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.personal $(if $(TEXTS),--texts $(TEXTS) --out personal.jsonl)
 
+bench-drafts: $(VENV)/.tested ## Held-out messages with their drafts, to be read by a person: drafts.csv
+	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.drafts --out drafts.csv
+
 bench-consoles: install ## A new P1 in 50 open consoles while the stream is busy (RATE=40 DURATION=40)
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.consoles --rate $(RATE) --seconds $(DURATION) $(if $(TWEETS),--data $(TWEETS))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Source = Literal["model", "template", "person"]
+Source = Literal["model", "template", "person", "past"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,8 @@ class ReplyRequest:
 
     text: redacted, as it is stored. network: decides the length of a reply. severity: 0-4 after Jin
     & Aletras (2021), None where nothing was judged. known: what a reply may say though the text
-    does not: the author's name, the ticket's number.
+    does not: the author's name, the ticket's number. past: messages like this one, each with the
+    reply that people sent, the nearest first.
     """
 
     text: str
@@ -25,6 +26,7 @@ class ReplyRequest:
     severity: int | None = None
     network: str = "x"
     known: tuple[str, ...] = ()
+    past: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,18 @@ class Mixture:
         gru, ngram, buckets = (np.stack(part, 1)[live] for part in zip(*parts, strict=True))
         return gru, ngram, buckets
 
+    def likelihoods(
+        self, messages: Sequence[Sequence[int]], conditions: Ids, replies: Sequence[Sequence[int]]
+    ) -> Floats:
+        """(replies,): mean log probability of a token of each known reply, its end included."""
+        gru, ngram, buckets = self.of_replies(messages, conditions, replies)
+        share = self.share[buckets]
+        log = np.log(np.maximum(share * gru + (1 - share) * ngram, 1e-12))
+        lengths = np.array([len(reply) + 1 for reply in replies])
+        sums: Floats = np.add.reduceat(log, np.cumsum(lengths) - lengths)
+        means: Floats = (sums / lengths).astype(np.float32)
+        return means
+
 
 def bucket(ngrams: NGram, likeliest: Floats, state: Ids) -> Ids:
     """(rows,): the bucket of the share, by known contexts and sureness."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,11 +13,10 @@ import emoji
 from models import redact
 from models.replier.conditions import traits
 from models.replier.draft import Refusal, ReplyRequest
+from models.replier.rules import needs, table
 from models.replier.slots import SLOT, Slots, brand_names
+from models.replier.tune import beside_the_need, out_of_tune
 
-_TABLE = Path(__file__).with_name("policy.toml")
-
-SEVERE = 3  # from this severity on, 0 to 4, a reply apologises
 LINK = re.compile(
     r"(?:https?://|www\.)\S+|\b[\w-]{1,63}\.(?:com|org|net|co\.uk|io)\b(?:/\S*)?",
     re.IGNORECASE,
@@ -30,19 +27,6 @@ _PLACEHOLDER = re.compile(rf"\[({'|'.join(redact.KINDS)})\]")
 Rule = Callable[[str, ReplyRequest], Iterator[Refusal]]
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What a reply to a message must have.
-
-    apology: the message is severe. handover: it is about a person's account. calm: the customer is
-    not upset, so that nothing needs to be said to the matter.
-    """
-
-    apology: bool
-    handover: bool
-    calm: bool
-
-
 class Policy:
     """The gate. slots: tells particulars from words."""
 
@@ -50,11 +34,17 @@ class Policy:
         self._slots = slots
 
     def check(
-        self, text: str, request: ReplyRequest, recent: Collection[str] = ()
+        self,
+        text: str,
+        request: ReplyRequest,
+        recent: Collection[str] = (),
+        *,
+        drafted: bool = False,
     ) -> tuple[Refusal, ...]:
         """Every reason against `text` as an answer to `request`; none: it may go before a person.
 
-        recent: texts that were sent lately.
+        recent: texts that were sent lately. drafted: no person wrote it, who would know whether
+        the matter is settled and may take leave.
         """
         rules: tuple[Rule, ...] = (
             _unfinished,
@@ -64,10 +54,12 @@ class Policy:
             _unapologetic,
             _in_public,
             _beside_the_matter,
-            _out_of_tune,
+            out_of_tune,
             _too_long,
         )
         refusals = [refusal for rule in rules for refusal in rule(text, request)]
+        if drafted:
+            refusals += beside_the_need(text, request)
         if is_repeat(text, recent):
             refusals.append(Refusal("repeat", "the same text was sent lately"))
         return tuple(refusals)
@@ -94,19 +86,6 @@ class Policy:
 def check(text: str, request: ReplyRequest, recent: Collection[str] = ()) -> tuple[Refusal, ...]:
     """`Policy.check` with the words of the shipped replier."""
     return _shipped().check(text, request, recent)
-
-
-@lru_cache(maxsize=64)  # every text written for a message asks for them
-def needs(request: ReplyRequest) -> Needs:
-    table = _table()
-    account = request.topic in table.private_topics or bool(table.private.search(request.text))
-    positive = request.sentiment == "positive" and not request.severity
-    apology = request.severity is not None and request.severity >= SEVERE
-    return Needs(
-        apology=apology,
-        handover=account and not positive,
-        calm=request.sentiment in ("neutral", "positive") and not apology,
-    )
 
 
 def price(text: str, network: str) -> float | None:
@@ -136,13 +115,13 @@ def length(text: str, network: str) -> int:
 
 
 def limit(network: str) -> int:
-    return _table().limits.get(network, _table().limits["other"])
+    return table().limits.get(network, table().limits["other"])
 
 
 def forbidden(text: str) -> tuple[Refusal, ...]:
     """A refusal for each rule of the table that `text` breaks in any answer."""
     return tuple(
-        Refusal(rule, reason) for rule, reason, pattern in _table().phrases if pattern.search(text)
+        Refusal(rule, reason) for rule, reason, pattern in table().phrases if pattern.search(text)
     )
 
 
@@ -211,19 +190,9 @@ def _in_public(text: str, request: ReplyRequest) -> Iterator[Refusal]:
 
 
 def _beside_the_matter(text: str, request: ReplyRequest) -> Iterator[Refusal]:
-    for domain in _table().domains:
+    for domain in table().domains:
         if domain.words.search(text) and not domain.covers(request):
             yield Refusal("beside the matter", f"it speaks of {domain.name}, the message does not")
-
-
-def _out_of_tune(text: str, request: ReplyRequest) -> Iterator[Refusal]:
-    apology = traits(text)["apology"]
-    pleased = request.sentiment == "positive" and needs(request).calm
-    if pleased and apology and not _table().trouble.search(request.text):
-        yield Refusal("wrong mood", "it apologises to somebody who is pleased")
-    cheer = _table().cheer.search(text)
-    if cheer and (apology or request.sentiment == "negative" or (request.severity or 0) >= 2):
-        yield Refusal("wrong mood", f"it cheers ({cheer[0]!r}) where there is nothing to cheer")
 
 
 def _too_long(text: str, request: ReplyRequest) -> Iterator[Refusal]:
@@ -241,62 +210,6 @@ def _light(code: int) -> bool:
         or 0x2010 <= code <= 0x201F
         or 0x2032 <= code <= 0x2037
     )
-
-
-@dataclass(frozen=True)
-class _Domain:
-    """A field of business. words: of an answer about it. signs: of a message about it."""
-
-    name: str
-    words: re.Pattern[str]
-    signs: re.Pattern[str]
-    topics: frozenset[str]
-    brands: re.Pattern[str] | None
-
-    def covers(self, request: ReplyRequest) -> bool:
-        if request.topic in self.topics or self.signs.search(request.text):
-            return True
-        return self.brands is not None and bool(self.brands.search(request.brand or ""))
-
-
-@dataclass(frozen=True)
-class _Table:
-    phrases: tuple[tuple[str, str, re.Pattern[str]], ...]
-    limits: Mapping[str, int]
-    private: re.Pattern[str]
-    private_topics: frozenset[str]
-    cheer: re.Pattern[str]
-    trouble: re.Pattern[str]
-    domains: tuple[_Domain, ...]
-
-
-@lru_cache(maxsize=1)
-def _table() -> _Table:
-    table = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
-    return _Table(
-        phrases=tuple(
-            (row["rule"], row["why"], _pattern(*row["patterns"])) for row in table["forbidden"]
-        ),
-        limits=table["limits"],
-        private=_pattern(*table["account"]["patterns"]),
-        private_topics=frozenset(table["account"]["topics"]),
-        cheer=_pattern(*table["mood"]["cheer"]),
-        trouble=_pattern(*table["mood"]["trouble"]),
-        domains=tuple(
-            _Domain(
-                name=row["name"],
-                words=_pattern(row["words"]),
-                signs=_pattern(row.get("heard", row["words"])),
-                topics=frozenset(row["topics"]),
-                brands=_pattern(row["brands"]) if "brands" in row else None,
-            )
-            for row in table["domain"]
-        ),
-    )
-
-
-def _pattern(*choices: str) -> re.Pattern[str]:
-    return re.compile("|".join(choices), re.IGNORECASE)
 
 
 @lru_cache(maxsize=1)

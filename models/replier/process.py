@@ -54,6 +54,11 @@ def _refusals(rows: Sequence[dict[str, str]]) -> tuple[Refusal, ...]:
     return tuple(Refusal(**row) for row in rows)
 
 
+def _request(row: dict[str, Any]) -> ReplyRequest:
+    past = tuple((text, reply) for text, reply in row["past"])
+    return ReplyRequest(**row | {"known": tuple(row["known"]), "past": past})
+
+
 def serve(folder: Path, lines: TextIO, output: TextIO) -> None:
     """Answer every line of requests.
 
@@ -72,10 +77,7 @@ def serve(folder: Path, lines: TextIO, output: TextIO) -> None:
     for line in lines:
         try:
             message = json.loads(line)
-            requests = [
-                ReplyRequest(**request | {"known": tuple(request["known"])})
-                for request in message["requests"]
-            ]
+            requests = [_request(request) for request in message["requests"]]
             drafts = replier(requests, recent=frozenset(message["recent"]))
             answer(drafts=[asdict(draft) for draft in drafts])
         except Exception as error:

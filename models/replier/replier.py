@@ -13,22 +13,26 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from models.artifact import ArtifactError, read_story, reading
-from models.replier import ngram
+from models.replier import ngram, sense
 from models.replier.conditions import Conditions, Vocabulary
-from models.replier.decoding import Decoder, Written
-from models.replier.draft import Candidate, Draft, Refusal, ReplyRequest
+from models.replier.decoding import Decoder
+from models.replier.draft import Candidate, Draft, Refusal, ReplyRequest, Source
 from models.replier.mixture import Mixture
-from models.replier.network import ReplyNetwork
-from models.replier.policy import Policy, needs, same
+from models.replier.network import Ids, ReplyNetwork
+from models.replier.offers import Offer, ordered, sent_before, wordings
+from models.replier.policy import Policy, same
 from models.replier.polish import polished
+from models.replier.rules import needs
 from models.replier.slots import BRAND, Slots, Slotted, brand_names, filled
-from models.replier.subwords import Subwords
+from models.replier.subwords import END, Subwords
 from models.replier.templates import table_words, template_reply
 
 FORMAT = 2
-STORY, WORDS, TOKENIZER, NGRAM, READER, STEP = (
+STORY, WORDS, TOKENIZER, NGRAM, READER, STEP, SENSE = (
     "replier.json", "words.txt", "tokenizer.json", "ngram.npz", "reader.onnx", "step.onnx",
+    "sense.npz",
 )  # fmt: skip
+SENSIBLE = 0.3  # least likelihood that a text answers its message, where we did not write it
 BATCH = 16  # messages that are drafted together
 ALIKE = 0.5  # share of common words from which on two candidates say the same
 SAMPLES = 12  # texts written for a message, of which the best are shown
@@ -76,6 +80,7 @@ class Replier:
             network, ngram.load(folder / NGRAM), np.array(self.story["mix"], dtype=np.float32)
         )
         self.policy = Policy(self.slots)
+        self.sense = sense.load(folder / SENSE) if SENSE in self.story["files"] else None
         self._decode = Decoder(self.mixture, self.subwords)
 
     def __call__(
@@ -102,39 +107,68 @@ class Replier:
         messages = [
             self.slots.message(request.text, brand_names(request.brand)) for request in requests
         ]
+        asked = list(zip(requests, messages, strict=True))
+        conditions = self.vocabulary.ids([wished(request) for request in requests])
         written = self._decode(
             [message.text for message in messages],
-            self.vocabulary.ids([wished(request) for request in requests]),
-            [
-                _fillable(message, request)
-                for message, request in zip(messages, requests, strict=True)
-            ],
+            conditions,
+            [_fillable(message, request) for request, message in asked],
             [_seed(request, seed) for request in requests],
             samples=max(SAMPLES, n),
         )
-        for request, message, texts in zip(requests, messages, written, strict=True):
-            yield self._draft(request, message, texts, n, seed, recent)
+        answers = self._by_likelihood(messages, conditions, [wordings(*pair) for pair in asked])
+        for (request, message), texts, own in zip(asked, written, answers, strict=True):
+            sent = [Offer(text, 0.0, "past") for text in sent_before(self.slots, request, message)]
+            new = [Offer(polished(text.text), text.score, "model") for text in texts]
+            offers = ordered(sent, own, new)
+            yield self._draft(request, message, offers, n, seed, recent)
+
+    def _by_likelihood(
+        self, messages: Sequence[Slotted], conditions: Ids, texts: Sequence[Sequence[str]]
+    ) -> list[list[Offer]]:
+        """The wordings for each message, those first that both models would most likely write."""
+        rows = [row for row, own in enumerate(texts) for _ in own]
+        if not rows:
+            return [[] for _ in texts]
+        sources = self.subwords.encode([messages[row].text for row in rows])
+        targets = self.subwords.encode([text for own in texts for text in own])
+        scores = self.mixture.likelihoods(
+            [ids or [END] for ids in sources], conditions[rows], targets
+        )
+        scored = iter(scores.tolist())
+        return [
+            sorted(
+                (Offer(text, next(scored), "template") for text in own),
+                key=lambda offer: -offer.score,
+            )
+            for own in texts
+        ]
 
     def _draft(
         self,
         request: ReplyRequest,
         message: Slotted,
-        written: Sequence[Written],
+        offers: Iterable[Offer],
         n: int,
         seed: int,
         recent: Collection[str],
     ) -> Draft:
-        def refusals(text: str) -> tuple[Refusal, ...]:
-            return self.policy.check(text, request, recent)
+        def refusals(text: str, source: Source = "template") -> tuple[Refusal, ...]:
+            found = self.policy.check(text, request, recent, drafted=True)
+            return found + self._senseless(text, message) if source != "template" else found
 
         candidates: dict[str, Candidate] = {}  # by their key: the same text counts once
         best: list[Candidate] = []  # that pass and are unlike each other
-        for draft in written:  # best first, until there are enough
-            text = filled(polished(draft.text), message, request.brand)
+        for offer in offers:  # best first, until there are enough
+            text = filled(offer.text, message, request.brand)
             if text and same(text) not in candidates:
-                candidate = Candidate(text, draft.score, refusals=refusals(text))
+                reasons = refusals(text, offer.source)
+                candidate = Candidate(text, offer.score, offer.source, reasons)
+                is_other = is_unlike(candidate, best)
+                if best and offer.source == "template" and not is_other:
+                    continue  # one wording of ours is enough
                 candidates[same(text)] = candidate
-                if candidate.passes and is_unlike(candidate, best):
+                if candidate.passes and is_other:
                     best.append(candidate)
             if len(best) == n:
                 break
@@ -144,6 +178,16 @@ class Replier:
             text = template_reply(request, seed, lambda text: not refusals(text))
             passing = [Candidate(text, 0.0, "template", refusals(text))]
         return Draft((*passing, *refused[: n - len(passing)]), self.version)
+
+    def _senseless(self, text: str, message: Slotted) -> tuple[Refusal, ...]:
+        """A refusal where agents answer other messages so, and hardly this one."""
+        if self.sense is None:
+            return ()
+        ids = self.subwords.encode([message.text, text])
+        likely = float(self.sense([ids[0]], [ids[1]])[0, 0])
+        if likely >= SENSIBLE:
+            return ()
+        return (Refusal("no answer", f"it does not answer this message ({likely:.0%} likely)"),)
 
 
 def _ordered(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from models.replier.draft import ReplyRequest
-from models.replier.policy import needs
+from models.replier.rules import needs
 
 _TABLE = Path(__file__).with_name("templates.toml")
 
@@ -31,6 +31,11 @@ def table_words() -> set[str]:
         for texts in table[part].values():
             words.update(re.findall(r"[a-z']+", " ".join(texts).lower()))
     return words
+
+
+def private_endings() -> tuple[str, ...]:
+    """What ends an answer where the matter is about a person's account."""
+    return tuple(_table()["ending"]["private"])
 
 
 def wordings(request: ReplyRequest, seed: int = 0, *, say: str | None = None) -> Iterator[str]:

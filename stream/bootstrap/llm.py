@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from models.llm.backend import Llm, LlmAnalyzer, LlmError, Price
+from models.llm.calls import CALL_BRIEF, LlmCalls
 from models.llm.prompt import Brief, BriefError, brief_of, read_brief
 from models.taxonomy.classifier import Taxonomy, read_taxonomy
 from stream.errors import UserError
@@ -22,6 +23,24 @@ def with_llm(settings: Settings, local: Any) -> LlmAnalyzer:
     Raises UserError that names the missing setting.
     """
     return LlmAnalyzer(local, language_model(settings, brief(settings, local.taxonomy)))
+
+
+def calls_with_llm(settings: Settings, read: Any) -> LlmCalls:
+    """The language model of the settings on calls, with `read`, a reader of calls, to fall back on.
+
+    Raises UserError that names the missing setting.
+    """
+    return LlmCalls(read, language_model(settings, CALL_BRIEF))
+
+
+def fallback_of(backend: Any) -> str | None:
+    """One line on what the local model judged alone, and why; None where it judged nothing so."""
+    failures = backend.llm.usage.failures if isinstance(backend, LlmAnalyzer | LlmCalls) else None
+    if not failures:
+        return None
+    reasons = ", ".join(f"{kind}: {count:,}" for kind, count in failures.most_common())
+    name = backend.llm.model
+    return f"{failures.total():,} judged by the local model alone, without {name} ({reasons})"
 
 
 def language_model(settings: Settings, brief: Brief, model: str | None = None) -> Llm:

@@ -64,6 +64,17 @@ def load_calls(settings: Settings, analyzer: Any = None, *, whole: bool = False)
     return call_reader(local, model_folder(settings), whole=whole)
 
 
+def load_call_backend(settings: Settings, *, whole: bool = False) -> Any:
+    """The reader of calls, with EARSHOT_BACKEND=llm a language model over it.
+
+    Raises as `load_calls`, and UserError that names the missing setting.
+    """
+    from stream.bootstrap.llm import calls_with_llm
+
+    reader = load_calls(settings, whole=whole)
+    return calls_with_llm(settings, reader) if settings.backend == "llm" else reader
+
+
 def load_backend(settings: Settings, threads: int | None = None) -> Any:
     """The analyzer of messages: the local model, with EARSHOT_BACKEND=llm a language model over it.
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from enum import StrEnum
 from itertools import islice
 from typing import Annotated
 
 import typer
 
 from stream.cli.calls import Whole, analyze_calls
-from stream.cli.options import JsonLines, ShippedModel, settings_with
+from stream.cli.options import (
+    ChosenBackend,
+    JsonLines,
+    ShippedModel,
+    say_fallback,
+    settings_of,
+)
 from stream.cli.records import print_judgement
-
-
-class Backend(StrEnum):
-    local = "local"
-    llm = "llm"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,12 +32,7 @@ def analyze(
         ),
     ],
     model: ShippedModel = None,
-    backend: Annotated[
-        Backend | None,
-        typer.Option(
-            help="Who judges: local, or llm (EARSHOT_LLM_URL). EARSHOT_BACKEND otherwise."
-        ),
-    ] = None,
+    backend: ChosenBackend = None,
     calls: Annotated[
         bool,
         typer.Option(
@@ -56,17 +51,15 @@ def analyze(
     from stream.store.preview import preview_of
 
     if calls:
-        analyze_calls(texts, model, whole_conversation, as_json)
+        analyze_calls(texts, settings_of(model, backend), whole_conversation, as_json)
         return
-    settings = settings_with(model=model)
-    if backend is not None:
-        settings = settings.model_copy(update={"backend": backend.value})
-    analyzer = load_backend(settings)
+    analyzer = load_backend(settings_of(model, backend))
     lines = _lines() if texts == ["-"] else iter(texts)
     while batch := list(islice(lines, 64)):
         for analysis in analyzer(batch):
             print_judgement(analysis.as_json() | {"ticket": preview_of(analysis)}, as_json)
         sys.stdout.flush()
+    say_fallback(analyzer)
 
 
 def _lines() -> Iterator[str]:

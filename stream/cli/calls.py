@@ -12,13 +12,24 @@ import typer
 
 from connectors.skipped import TALLY, in_words
 from stream.cli import show
+from stream.cli.corrections import write_calls
 from stream.cli.matrix import rows_file
-from stream.cli.options import CurrentModel, JudgedRows, present, settings_with
+from stream.cli.options import (
+    ChosenBackend,
+    CurrentModel,
+    FromCorrections,
+    JudgedRows,
+    present,
+    say_fallback,
+    settings_of,
+    settings_with,
+)
 from stream.cli.records import print_judgement
 from stream.errors import UserError
 
 if TYPE_CHECKING:
     from connectors.files import BadRow
+    from stream.settings import Settings
 
 Whole = Annotated[
     bool,
@@ -40,16 +51,16 @@ def add_training(train: typer.Typer) -> None:
     train.command("calls")(train_calls)
 
 
-def analyze_calls(paths: Sequence[str], model: Path | None, whole: bool, as_json: bool) -> None:
+def analyze_calls(paths: Sequence[str], settings: Settings, whole: bool, as_json: bool) -> None:
     """Print the judgement of each call: as of a text, with its outcome and trajectory.
 
     Exit code 1: some calls or lines could not be read (each is named); the others were.
     """
-    from stream.bootstrap.loading import load_calls
+    from stream.bootstrap.loading import load_call_backend
     from stream.cli.call_files import read_calls
     from stream.store.preview import preview_of
 
-    reader = load_calls(settings_with(model=model), whole=whole)
+    reader = load_call_backend(settings, whole=whole)
     bad_rows = BadRows()
     for path in paths:
         calls = read_calls(Path(path), bad_rows.of(path))
@@ -60,6 +71,7 @@ def analyze_calls(paths: Sequence[str], model: Path | None, whole: bool, as_json
             payload["ticket"] = preview_of(analysis)
             print_judgement(payload, as_json)
         sys.stdout.flush()
+    say_fallback(reader)
     bad_rows.leave()
 
 
@@ -71,6 +83,7 @@ def evaluate_calls(
     labels: Labels = None,
     whole_conversation: Whole = False,
     model: CurrentModel = None,
+    backend: ChosenBackend = None,
     out: JudgedRows = None,
 ) -> None:
     """Accuracy, F1, confusion and bootstrap intervals of the sentiment and the outcome of calls.
@@ -79,12 +92,12 @@ def evaluate_calls(
     left out. Exit code 1: some calls or lines could not be read (each is named).
     """
     from models.evaluation.calls import evaluate_calls as measure
-    from stream.bootstrap.loading import load_calls
+    from stream.bootstrap.loading import load_call_backend
     from stream.cli.call_files import labelled, truths
 
     bad_rows = BadRows()
     calls, labels_of = labelled(data, labels, bad_rows.of(str(data)))
-    reader = load_calls(settings_with(model=model), whole=whole_conversation)
+    reader = load_call_backend(settings_of(model, backend), whole=whole_conversation)
     analyses = reader(list(calls.values()))
     with rows_file(out) as on_judged:
         report = measure(analyses, truths(calls, labels_of), files=list(calls), on_judged=on_judged)
@@ -96,6 +109,7 @@ def evaluate_calls(
             **report,
         }
     )
+    say_fallback(reader)
     bad_rows.leave()
 
 
@@ -115,12 +129,16 @@ def train_calls(
     out: Annotated[
         Path, typer.Option(help="Directory of the run's log, for `earshot report`.")
     ] = Path("runs/calls"),
+    from_corrections: FromCorrections = False,
 ) -> None:
     """Teach a model to decide calls: writes calls.json and its card CALLS.md into the model's
     directory.
 
     The encoder stays as it is. It takes about a minute, most of it for reading the turns once.
     """
+    if from_corrections:
+        calls = calls or out / "corrected"
+        print(f"{calls}: {write_calls(calls)} calls", file=sys.stderr)
     present(calls)
     present(labels)
     if importlib.util.find_spec("scipy") is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -18,25 +19,98 @@ def add_to(export: typer.Typer) -> None:
     export.command("corrections")(export_corrections)
 
 
+HEADS = ("topic", "problem", "severity")  # that one table holds, and one training learns
+EXPORTED = ("sentiment", "level", "outcome", *HEADS, "heads")
+
+
 def export_corrections(
-    out: Annotated[Path, typer.Option(help="The CSV to write.")] = Path("corrections.csv"),
+    out: Annotated[Path, typer.Option(help="The CSV to write; of outcomes, the folder.")] = Path(
+        "corrections.csv"
+    ),
     field: Annotated[
-        str, typer.Option("--field", help="sentiment, or level (priorities set by hand, too).")
+        str,
+        typer.Option(
+            "--field",
+            help="sentiment, level (priorities set by hand, too), outcome (of calls), topic,"
+            " problem, severity, or heads: these three in one table.",
+        ),
     ] = "sentiment",
 ) -> None:
-    """Write the sentiments that people corrected as pairs: the redacted text, their label, the
-    model's. Or the levels, as labels.
+    """Write what people corrected, for the training that learns from it.
 
-    `earshot train sentiment RECIPE --preferences corrections.csv` learns from the one, `earshot
-    train triage corrections.csv` from the other.
+    sentiment: pairs, for `earshot train sentiment RECIPE --preferences`. level: labels, for
+    `earshot train triage`. topic, problem, severity, heads: labels, for `earshot train complaints
+    --from-corrections`. outcome: a folder of calls, for `earshot train calls`.
     """
-    if choice("--field", field, ("sentiment", "level")) == "level":
-        print(f"{out}: {_write_levels(out)} labels")
-    else:
+    chosen = choice("--field", field, EXPORTED)
+    if chosen == "level":
+        print(f"{out}: {write_levels(out)} labels")
+    elif chosen == "outcome":
+        folder = Path("corrected-calls") if out == Path("corrections.csv") else out
+        print(f"{folder}: {write_calls(folder)} calls")
+    elif chosen == "sentiment":
         print(f"{out}: {write_corrections(out)} pairs")
+    else:
+        print(f"{out}: {write_heads(out, HEADS if chosen == 'heads' else (str(chosen),))} messages")
 
 
-def _write_levels(out: Path) -> int:
+def write_heads(out: Path, fields: Sequence[str] = HEADS) -> int:
+    """Write the corrections of these fields as CSV: text and a column for each; an empty cell is
+    none. Returns the number of messages. Raises UserError where there is none.
+    """
+    from stream.bootstrap.stores import open_corrections
+    from stream.postgres.sql import harmless
+
+    messages: list[tuple[str, dict[str, str]]] = run_on_store(
+        "corrections", open_corrections, lambda corrections: corrections.by_message(fields)
+    )
+    if not messages:
+        raise UserError(
+            f"nobody has corrected a {' or '.join(fields)} yet; agents do so in the console"
+        )
+    rows = [
+        (text, *(harmless(labels.get(field, "")) for field in fields)) for text, labels in messages
+    ]
+    _write_table(out, ("text", *fields), rows)
+    return len(rows)
+
+
+def write_calls(folder: Path) -> int:
+    """Write the calls whose outcome people corrected: calls.jsonl and labels.csv, as `earshot train
+    calls` reads them. Returns their number. Raises UserError where there is none.
+    """
+    from stream.bootstrap.stores import open_corrections
+
+    calls = run_on_store("corrections", open_corrections, lambda corrections: corrections.calls())
+    if not calls:
+        raise UserError(
+            "nobody has corrected the outcome of a call yet; agents do so in the console"
+        )
+    names = [f"call-{number}" for number in range(1, len(calls) + 1)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "calls.jsonl").open("w", encoding="utf-8") as file:
+            for name, call in zip(names, calls, strict=True):
+                file.write(json.dumps({"id": name, "turns": call.turns}, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise UserError(f"{folder}: it cannot be written ({error.strerror})") from None
+    labels = [(name, call.outcome) for name, call in zip(names, calls, strict=True)]
+    _write_table(folder / "labels.csv", ("file", "outcome"), labels)
+    return len(calls)
+
+
+def _write_table(out: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with out.open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(head)
+            table.writerows(rows)
+    except OSError as error:
+        raise UserError(f"{out}: it cannot be written ({error.strerror})") from None
+
+
+def write_levels(out: Path) -> int:
     """Write the levels that people set as CSV `text,should_ticket,priority`, return how many."""
     from stream.bootstrap.stores import open_corrections
     from stream.desk.corrections import NO_LEVEL
@@ -48,16 +122,11 @@ def _write_levels(out: Path) -> int:
         raise UserError(
             "nobody has set a level yet; `earshot ticket priority ID LEVEL --reason WHY` does"
         )
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with out.open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file)
-            table.writerow(("text", "should_ticket", "priority"))
-            for label in labels:
-                level = "" if label.better == NO_LEVEL else label.better
-                table.writerow((label.text, int(bool(level)), level))
-    except OSError as error:
-        raise UserError(f"{out}: it cannot be written ({error.strerror})") from None
+    levels = [("" if label.better == NO_LEVEL else label.better) for label in labels]
+    rows = [
+        (label.text, int(bool(level)), level) for label, level in zip(labels, levels, strict=True)
+    ]
+    _write_table(out, ("text", "should_ticket", "priority"), rows)
     return len(labels)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,9 +26,24 @@ CurrentModel = Annotated[
 ReplierModel = Annotated[
     Path | None, typer.Option("--model", help="Directory of a replier; the shipped one else.")
 ]
+
+
+class Backend(StrEnum):
+    local = "local"
+    llm = "llm"
+
+
+ChosenBackend = Annotated[
+    Backend | None,
+    typer.Option(help="Who judges: local, or llm (EARSHOT_LLM_URL). EARSHOT_BACKEND otherwise."),
+]
 JudgedRows = Annotated[
     Path | None,
     typer.Option("--out", help="CSV to write: every row, its label and the model's answer."),
+]
+FromCorrections = Annotated[
+    bool,
+    typer.Option("--from-corrections", help="Learn from what people corrected in the console."),
 ]
 Rate = Annotated[
     float | None, typer.Option("--rate", min=0.1, help="At most so many events a second.")
@@ -41,6 +58,20 @@ def settings_with(**options: Path | None) -> Settings:
     """The settings, with an option's value where it has one."""
     set_options = {name: value for name, value in options.items() if value is not None}
     return read_settings().model_copy(update=set_options)
+
+
+def settings_of(model: Path | None, backend: Backend | None) -> Settings:
+    """The settings, with the model and the backend of the command line where they are named."""
+    settings = settings_with(model=model)
+    return settings if backend is None else settings.model_copy(update={"backend": backend.value})
+
+
+def say_fallback(backend: object) -> None:
+    """Say on standard error what the local model judged alone, where it was not to."""
+    from stream.bootstrap.llm import fallback_of
+
+    if line := fallback_of(backend):
+        print(f"earshot: {line}", file=sys.stderr)
 
 
 def choice(option: str, typed: str | None, existing: Sequence[str]) -> str | None:

@@ -121,7 +121,7 @@ def _show(request: ReplyRequest, drafted: Draft) -> None:
         table.add_column(column, no_wrap=column != "text")
     for candidate in drafted.candidates:
         mark = Text("✓", "green") if candidate.passes else Text("✗", "red")
-        score = "template" if candidate.source == "template" else f"{candidate.score:.2f}"
+        score = f"{candidate.score:.2f}" if candidate.source == "model" else candidate.source
         verdict = (_verdict(request, candidate), "dim")
         table.add_row(mark, Text(score, "dim"), Text.assemble(plain(candidate.text), "\n", verdict))
     console.print(table)

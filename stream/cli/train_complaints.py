@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from stream.cli import show
-from stream.cli.options import NO_RECIPE, present, require, settings_with
+from stream.cli.options import NO_RECIPE, FromCorrections, present, require, settings_with
 from stream.cli.training_bar import watched
 from stream.errors import UserError
 
@@ -33,8 +33,9 @@ def add_to(train: typer.Typer) -> None:
 
 def train_complaints(
     history: Annotated[
-        Path, typer.Argument(help="CSV with text and any of topic, problem, dissatisfaction.")
-    ],
+        Path | None,
+        typer.Argument(help="CSV with text and any of topic, problem, dissatisfaction."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -82,13 +83,20 @@ def train_complaints(
     model: Annotated[
         Path | None, typer.Option("--model", help="Directory of the model to start from.")
     ] = None,
+    from_corrections: FromCorrections = False,
 ) -> None:
     """Teach a model your own topics, problems and dissatisfaction from your history of complaints.
 
     The result is a model directory: EARSHOT_MODEL=OUT/model earshot analyze "...", or earshot model
-    use OUT/model. Dissatisfaction may be 0-100, 1-5, 0-4 or Low, Medium, High. A tuning that was
-    interrupted goes on where it was.
+    use OUT/model. --from-corrections teaches the model in use the topics, problems and severities
+    that people corrected; all its other heads stay. Dissatisfaction may be 0-100, 1-5, 0-4 or Low,
+    Medium, High. A tuning that was interrupted goes on where it was.
     """
+    if from_corrections:
+        _from_corrections(history, out, model)
+        return
+    if history is None:
+        raise UserError("name the CSV of the history, or say --from-corrections")
     present(history)
     present(test)
     present(config, NO_RECIPE)
@@ -124,6 +132,30 @@ def train_complaints(
             f'{folder / "model"}: try EARSHOT_MODEL={folder / "model"} earshot analyze "..."',
             file=sys.stderr,
         )
+
+
+def _from_corrections(table: Path | None, out: Path | None, model: Path | None) -> None:
+    """Teach the model in use what people corrected. table: an export; the store's otherwise."""
+    from stream.cli.corrections import write_heads
+
+    present(table)
+    require(NEEDED, "training")
+    folder = out or Path("runs") / "corrected"
+    if table is None:
+        table = folder / "corrections.csv"
+        print(f"{table}: {write_heads(table)} messages", file=sys.stderr)
+    from models.training.custom.corrected import train_corrected
+    from models.training.errors import TrainingError
+    from stream.bootstrap.loading import artifact_in_use
+
+    try:
+        start = artifact_in_use(settings_with(model=model))
+        with watched() as on_line:
+            story = train_corrected(table, start, folder / "model", on_line)
+    except TrainingError as error:
+        raise UserError(str(error)) from None
+    show.figures({"model": story["version"], **story["corrections"]["learned"]})
+    print(f"{folder / 'model'}: earshot model use {folder / 'model'}", file=sys.stderr)
 
 
 def _learning_curve(request: Any, start: Any, on_line: OnLine) -> dict[str, Any]:

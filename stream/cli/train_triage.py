@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from stream.cli import show
-from stream.cli.options import present, settings_with
+from stream.cli.corrections import write_levels
+from stream.cli.options import FromCorrections, present, settings_with
 from stream.cli.training_bar import watched
 from stream.errors import UserError
 
@@ -23,9 +24,9 @@ def add_to(train: typer.Typer) -> None:
 
 def train_triage(
     labels: Annotated[
-        Path,
+        Path | None,
         typer.Argument(help="CSV with text,should_ticket,priority; or a recipe (.toml)."),
-    ],
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Directory of the run; runs/NAME-OF-THE-FILE otherwise.")
     ] = None,
@@ -33,12 +34,18 @@ def train_triage(
         Path | None,
         typer.Option(help="Of a recipe (.toml): directory of the public data sets."),
     ] = None,
+    from_corrections: FromCorrections = False,
 ) -> None:
     """Teach the level of a message by your own labels, in seconds; write the model to OUT/model.
 
     Every other head stays as it is. A recipe, as models/training/configs/triage.toml, trains the
     heads of triage of the model that comes with earshot.
     """
+    if labels is None:
+        if not from_corrections:
+            raise UserError("name the CSV of the labels, or say --from-corrections")
+        labels = (out or Path("runs") / "levels") / "levels.csv"
+        print(f"{labels}: {write_levels(labels)} labels", file=sys.stderr)
     present(labels)
     if importlib.util.find_spec("torch") is None:
         raise UserError("training needs more packages: pip install 'earshot[train]'")

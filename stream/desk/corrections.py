@@ -28,11 +28,30 @@ _ALLOWED = {
 _LONGEST = 120  # characters of a topic or a problem
 _LATEST = text("""
     select distinct on (corrections.event_id, corrections.field)
-           events.text, corrections.field, corrections.said, corrections.should_be, corrections.who
+           corrections.event_id, events.text, corrections.field, corrections.said,
+           corrections.should_be, corrections.who
     from corrections join events on events.id = corrections.event_id and events.text is not null
     where cast(:field as text) is null or corrections.field = :field
     order by corrections.event_id, corrections.field, corrections.id desc
 """)
+
+
+_LATEST_OF_CALLS = text("""
+    select distinct on (corrections.event_id)
+           corrections.event_id, events.turns, corrections.should_be
+    from corrections join events on events.id = corrections.event_id and events.turns is not null
+    where corrections.field = 'outcome'
+    order by corrections.event_id, corrections.id desc
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedCall:
+    """A call with the outcome that a person gave it. turns: as stored, both sides, redacted."""
+
+    id: str
+    turns: list[dict[str, Any]]
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +97,22 @@ class Corrections:
         async with reachable(), self._engine.connect() as connection:
             rows = (await connection.execute(_LATEST, {"field": field})).all()
         return [Pair(row.text, row.field, row.should_be, row.said, row.who) for row in rows]
+
+    async def by_message(self, fields: Collection[Field]) -> list[tuple[str, dict[str, str]]]:
+        """Each message (its redacted text) with the latest label of each field, by its name."""
+        async with reachable(), self._engine.connect() as connection:
+            rows = (await connection.execute(_LATEST, {"field": None})).all()
+        messages: dict[str, tuple[str, dict[str, str]]] = {}
+        for row in rows:
+            if row.field in fields:
+                messages.setdefault(row.event_id, (row.text, {}))[1][row.field] = row.should_be
+        return list(messages.values())
+
+    async def calls(self) -> list[CorrectedCall]:
+        """The calls whose outcome a person gave."""
+        async with reachable(), self._engine.connect() as connection:
+            rows = (await connection.execute(_LATEST_OF_CALLS)).all()
+        return [CorrectedCall(row.event_id, row.turns, row.should_be) for row in rows]
 
 
 async def correct(

@@ -17,7 +17,7 @@ STAGES = ("decode", "redact", "analyze", "save", "publish", "judge")
 JUDGEMENT_STEPS = ("redact", "brand", "language", "model", "save", "cues", "fold")
 LEVELS = ("P1", "P2", "P3", "P4")
 DEPENDENCIES = ("Kafka", "Postgres")
-DRAFT_SOURCES = ("model", "template", "failed")
+DRAFT_SOURCES = ("model", "template", "past", "failed")
 REPLY_STATES = ("sent", "failed", "uncertain", "discarded", "draft")
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

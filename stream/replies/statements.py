@@ -23,6 +23,8 @@ from stream.postgres.tables import replies
 
 BY_HAND = "a person"  # in place of a model's version
 AUTOMATIC = "automatic"  # in place of a person's name, where a brand's rule approved
+LATEST_SENT, MOST_ALIKE = 2_000, 3  # replies that are looked at, and that a draft may follow
+FARTHEST = 0.3  # cosine distance of two messages that one reply may answer
 LATELY = timedelta(days=7)  # a text that the brand sent within this time is not sent again
 
 # As it was drafted, by a model or for an incident: no person wrote, changed or approved it.
@@ -107,6 +109,27 @@ SUPERSEDED = text("""
         version = version + 1, changed_by = 'earshot'
     where state = 'draft' and ticket_id = any(:tickets) and not (id = any(:new))
 """).bindparams(bindparam("tickets", type_=ARRAY(Text)))
+# The replies that people sent to messages like these, of the same brand and topic, the nearest
+# first. Only of the latest, so that it costs the same however many were ever sent; the other
+# messages are those of the same model, for vectors of two models cannot be compared.
+PAST = text(f"""
+    with sent as materialized (
+      select r.brand, r.text as reply, r.event_id from replies r
+      where r.state = 'sent' and coalesce(r.approved_by, '{AUTOMATIC}') <> '{AUTOMATIC}'
+      order by r.id desc limit :latest
+    )
+    select asked.id, near.message, near.reply
+    from events asked cross join lateral (
+      select e.text as message, sent.reply, asked.embedding <=> e.embedding as distance
+      from sent join events e on e.id = sent.event_id
+      where sent.brand is not distinct from asked.brand and e.topic is not distinct from asked.topic
+        and e.model_version = asked.model_version and e.embedding is not null
+        and e.text is not null and e.id <> asked.id
+      order by distance limit :most
+    ) near
+    where asked.id = any(:events) and asked.embedding is not null and near.distance <= :farthest
+    order by asked.id, near.distance
+""").bindparams(bindparam("events", type_=ARRAY(Text)))  # noqa: S608  our own words
 EDITS = text("""
     select e.text as customer_text, r.drafted as draft, r.text as final, r.brand
     from replies r join events e on e.id = r.event_id and e.text is not null

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -33,6 +33,10 @@ from stream.replies.statements import (
     BY_PERSON,
     CLAIM,
     EDITS,
+    FARTHEST,
+    LATEST_SENT,
+    MOST_ALIKE,
+    PAST,
     SUPERSEDED,
     UNANSWERED,
     UNTOUCHED,
@@ -105,13 +109,14 @@ class Replies:
             if replacing:
                 values |= await _replaceable(connection, tickets)
             rows = (await connection.execute(UNANSWERED, values)).mappings().all()
+            past = await _past(connection, [row["event_id"] for row in rows])
         return [
             ToDraft(
                 ticket_id=row["ticket_id"],
                 level=row["level"],
                 event_id=row["event_id"],
                 revision=row["revision"],
-                request=_request(row),
+                request=replace(_request(row), past=past.get(row["event_id"], ())),
                 replaces=row["replaces"],
             )
             for row in rows
@@ -333,6 +338,24 @@ def _request(row: Mapping[Any, Any]) -> ReplyRequest:
         network=row["network"],
         known=known_of(row),
     )
+
+
+async def _past(
+    connection: AsyncConnection, event_ids: Sequence[str]
+) -> dict[str, tuple[tuple[str, str], ...]]:
+    """By message: messages like it, each with the reply that people sent, the nearest first."""
+    if not event_ids:
+        return {}
+    values = {
+        "events": list(event_ids),
+        "latest": LATEST_SENT,
+        "most": MOST_ALIKE,
+        "farthest": FARTHEST,
+    }
+    past: dict[str, tuple[tuple[str, str], ...]] = {}
+    for row in (await connection.execute(PAST, values)).all():
+        past[row.id] = (*past.get(row.id, ()), (row.message, row.reply))
+    return past
 
 
 async def _replaceable(connection: AsyncConnection, tickets: Collection[str]) -> Row:

@@ -96,6 +96,31 @@ async def test_a_ticket_is_drafted_for_once_however_often_it_is_told(simple, rep
     assert row["model_version"] == "replier-1"
 
 
+async def test_what_people_sent_for_such_a_message_comes_with_the_request(
+    simple, replies, postgres_url
+):
+    """Of the brand and topic, near by the embedding, decided by a person; never the machine's."""
+    saved = await simple.save(
+        [tweet(number, 70, text=f"bag {number}", topic="bag") for number in range(1, 6)]
+    )
+    await drafted(drafting(replies, Writer()), told(saved))
+    await ask(
+        postgres_url,
+        "update events set model_version = 'm', embedding ="
+        " array_fill(case when id = 'x:4' then -1 else 1 end, array[384])::real[]::halfvec",
+    )
+    await ask(
+        postgres_url,
+        "update replies set state = 'sent', text = 'Sorry, we look for ' || event_id,"
+        " approved_by = case when event_id = 'x:3' then 'automatic' else 'ada' end"
+        " where event_id in ('x:2', 'x:3', 'x:4')",
+    )
+    await ask(postgres_url, "update replies set state = 'discarded' where event_id = 'x:5'")
+
+    [wanted] = await replies.to_draft(["x:1"], replacing=True)
+    assert wanted.request.past == (("bag 2", "Sorry, we look for x:2"),)
+
+
 async def test_a_new_message_is_answered_and_the_older_draft_discarded(simple, replies):
     await drafted(drafting(replies, Writer()), told(await simple.save([tweet(1, 70)])))
     await drafted(

@@ -12,6 +12,7 @@ import typer
 
 from stream.cli.calls import analyze_calls, evaluate_calls
 from stream.cli.explore import explore
+from stream.settings import read_settings
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def calls(tmp_path: Path) -> Path:
 
 def test_analyze_prints_the_calls_and_names_what_is_none(calls, capsys):
     with pytest.raises(typer.Exit) as left:
-        analyze_calls([str(calls)], None, False, True)
+        analyze_calls([str(calls)], read_settings(), False, True)
 
     printed = capsys.readouterr()
     assert left.value.exit_code == 1

@@ -26,6 +26,7 @@ def card(story: Mapping[str, Any]) -> str:
         validation=_perplexities(story["validation"]),
         gate="\n".join(story["gate"]),
         figures=_figures(test),
+        sense=_sense(story.get("sense")),
         shown=_samples(test.get("shown", [])),
     )
 
@@ -55,6 +56,16 @@ def _start(start: Mapping[str, Any] | None) -> str:
 
 def _perplexities(perplexities: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value}" for name, value in perplexities.items())
+
+
+def _sense(figures: Mapping[str, float] | None) -> str:
+    if not figures:
+        return "(This replier has none.)"
+    return (
+        f"Of {figures['n']:,.0f} held-out pairs a true one scores above a shuffled one in"
+        f" {100 * figures['auc']:.1f} % of cases; {100 * figures['shuffled below 0.3']:.0f} % of the"
+        f" shuffled and {100 * figures['true below 0.3']:.0f} % of the true ones are refused."
+    )
 
 
 def _figures(test: Mapping[str, Any]) -> str:

@@ -15,11 +15,20 @@ import torch
 from numpy.typing import NDArray
 
 from models.artifact import CARD, sha256
-from models.replier import ngram
+from models.replier import ngram, sense
 from models.replier.conditions import Vocabulary
 from models.replier.mixture import Mixture, buckets, learned_share
 from models.replier.network import ReplyNetwork as Served
-from models.replier.replier import FORMAT, NGRAM, READER, STEP, STORY, TOKENIZER, WORDS
+from models.replier.replier import (
+    FORMAT,
+    NGRAM,
+    READER,
+    SENSE,
+    STEP,
+    STORY,
+    TOKENIZER,
+    WORDS,
+)
 from models.replier.subwords import END, START
 from models.training.errors import TrainingError
 from models.training.replies.batches import Encoded, tensors
@@ -27,6 +36,7 @@ from models.training.replies.card import card
 from models.training.replies.export import export
 from models.training.replies.network import ReplyNetwork
 from models.training.replies.ngrams import estimate
+from models.training.replies.sense import calibrated, train_sense
 from models.training.replies.trainer import Trainer
 
 PARITY = 5e-3  # nats a token: the divergence that INT8 and half floats may make
@@ -87,7 +97,15 @@ def _build(trainer: Trainer, folder: Path, hashes: dict[str, str]) -> dict[str, 
     )
     checks = [_parity(network, served, trainer.validation_set, corpus.vocabulary)]
     share, perplexities = learned_mix(mixture, trainer.validation_set, corpus.vocabulary)
-    files = {name: sha256(folder / name) for name in (READER, STEP, NGRAM, TOKENIZER, WORDS)}
+    learned, held_out = trainer.train_set, trainer.validation_set
+    check, sense_figures = calibrated(
+        train_sense(learned.sources, learned.targets, trainer.subwords.size),
+        held_out.sources,
+        held_out.targets,
+    )
+    sense.save(check, folder / SENSE)
+    names = (READER, STEP, NGRAM, TOKENIZER, WORDS, SENSE)
+    files = {name: sha256(folder / name) for name in names}
     size = sum((folder / name).stat().st_size for name in files)
     checks.append(f"{size / 1e6:.1f} MB together (at most {SIZE / 1e6:.0f})")
     if size > SIZE:
@@ -111,6 +129,7 @@ def _build(trainer: Trainer, folder: Path, hashes: dict[str, str]) -> dict[str, 
         "data": hashes,
         "gate": checks,
         "validation": perplexities,
+        "sense": sense_figures,
     }
     (folder / STORY).write_text(json.dumps(story), encoding="utf-8")
     return story

@@ -98,7 +98,7 @@ export default {
       });
     },
     done() { this.editing = this.picking = false; this.along = null; delete this.drafts[this.ticket.id]; },
-    score: (one) => (one.source === "model" ? one.score.toFixed(2) : one.source === "person" ? "by hand" : "template"),
+    score: (one) => (one.source === "model" ? one.score.toFixed(2) : one.source === "person" ? "by hand" : one.source === "past" ? "sent before" : "template"),
     near(length) { return length > this.limit ? "over" : length > 0.9 * this.limit ? "near" : ""; },
   },
   template: `

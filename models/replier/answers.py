@@ -1,0 +1,109 @@
+"""Answers of our own by the kind of message: the first kind that fits answers it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from models.replier.conditions import traits
+from models.replier.draft import ReplyRequest
+from models.replier.rules import needs
+from models.replier.slots import Slotted
+from models.replier.templates import private_endings
+
+_TABLE = Path(__file__).with_name("answers.toml")
+_FLIGHT = "<flight>"
+_ASKS_FLIGHT = re.compile(r"\b(?:which|what|your|the) (?:is your )?flight\b", re.IGNORECASE)
+_ADDRESSES = re.compile(r"[@<][\w>]+")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said to one kind of message. See the head of `answers.toml` for its fields."""
+
+    name: str
+    example: str
+    moods: frozenset[str]
+    topics: frozenset[str] | None
+    heard: re.Pattern[str] | None
+    unheard: re.Pattern[str] | None
+    words: int | None
+    least: int
+    severe: frozenset[int] | None
+    slots: frozenset[str]
+    opening: tuple[str, ...]
+    sorry: tuple[str, ...]
+    ending: tuple[str, ...]
+    private: tuple[str, ...]
+
+    def fits(self, request: ReplyRequest, message: Slotted) -> bool:
+        """message: of the request, its particulars taken out."""
+        if request.sentiment not in self.moods or not self.slots <= set(message.values):
+            return False
+        if self.topics is not None and request.topic not in self.topics:
+            return False
+        if self.severe is not None and request.severity not in self.severe:
+            return False
+        text = request.text
+        count = len(_ADDRESSES.sub("", text).split())
+        if count < self.least or (self.words is not None and count > self.words):
+            return False
+        if self.unheard is not None and self.unheard.search(text):
+            return False
+        return self.heard is None or bool(self.heard.search(text))
+
+    def wordings(self, request: ReplyRequest, message: Slotted) -> Iterator[str]:
+        """Every combination, with slots. It apologises to who is upset, where it can, and asks for
+        no flight that the message names.
+        """
+        need = needs(request)
+        openings = self.opening if need.calm else self.sorry or self.opening
+        endings = self.private or self.ending if need.handover else self.ending
+        if need.handover:
+            asking = tuple(text for text in endings if traits(text)["handover"])
+            endings = asking or private_endings()
+        if _FLIGHT in message.values:
+            endings = tuple(text for text in endings if not _ASKS_FLIGHT.search(text))
+            endings = endings or private_endings()
+        for opening, ending in itertools.product(openings, endings):
+            yield f"{opening} {ending}"
+
+
+def answers_to(request: ReplyRequest, message: Slotted) -> Iterator[Answer]:
+    """The kinds that fit the message, the most special first."""
+    return (answer for answer in answers() if answer.fits(request, message))
+
+
+@lru_cache(maxsize=1)
+def answers() -> tuple[Answer, ...]:
+    table = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
+    return tuple(_answer(row) for row in table["answer"])
+
+
+def _answer(row: dict[str, Any]) -> Answer:
+    return Answer(
+        name=row["name"],
+        example=row["example"],
+        moods=frozenset(row.get("moods", ["negative"])),
+        topics=frozenset(row["topics"]) if "topics" in row else None,
+        heard=_pattern(row.get("heard")),
+        unheard=_pattern(row.get("unheard")),
+        words=row.get("words"),
+        least=row.get("least", 0),
+        severe=frozenset(row["severe"]) if "severe" in row else None,
+        slots=frozenset(row.get("slots", [])),
+        opening=tuple(row["opening"]),
+        sorry=tuple(row.get("sorry", [])),
+        ending=tuple(row["ending"]),
+        private=tuple(row.get("private", [])),
+    )
+
+
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    return None if text is None else re.compile(text, re.IGNORECASE)
