@@ -7,6 +7,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from connectors.base import Cursor, FormatError, SourceError
@@ -26,7 +27,7 @@ from connectors.formats.rows import (
     reason,
     rows_as_events,
 )
-from connectors.formats.times import day_first
+from connectors.formats.times import Order, order_of
 from connectors.skipped import TALLY
 
 LABELS = "labels.csv"  # beside calls: how they went, for `earshot evaluate calls`
@@ -38,7 +39,8 @@ class FileSource:
     """One replay of a file (or of a folder of transcripts). Iterate it once, in a thread: reading
     blocks.
 
-    format: one of FORMATS. total, done: bytes of the file (files of a folder), for a progress bar.
+    format: one of FORMATS. note: how it is read where that is open, in one line, or ''. total,
+    done: bytes of the file (files of a folder), for a progress bar.
     Reading raises SourceError when the file breaks off, such as a damaged .gz.
     """
 
@@ -50,8 +52,10 @@ class FileSource:
         events: Iterator[SourcedEvent],
         total: int,
         brand: str | None,
+        note: str = "",
     ) -> None:
         self.path = path
+        self.note = note
         self.name = f"file:{path.resolve()}"
         self.format = format
         self.total = total
@@ -99,14 +103,16 @@ def open_file(
     brand: str | None = None,
     after: Cursor | None = None,
     text: str | None = None,
+    day_first: bool | None = None,
     on_bad_row: OnBadRow,
 ) -> FileSource:
     """The events of a file. format: None: recognised by its beginning.
 
     brand: of events that have none; of a file that names brands itself, only this brand's events
     are yielded (upper and lower case, spaces and @ do not matter; in twcs an event without a brand
-    is left out). text: the column of a table's texts. after: the cursor of the last event that is
-    done; reading goes on behind it.
+    is left out). text: the column of a table's texts. day_first: how to read 03/04 in a table; by
+    its other dates where None. after: the cursor of the last event that is done; reading goes on
+    behind it.
     on_bad_row: called with each row that cannot be read; the rest goes on. Raises FormatError, in
     one line for a person, when there is nothing to read or the format is not known.
     """
@@ -126,10 +132,21 @@ def open_file(
         head, format = head.with_text(text), "complaints"
     format = format or recognised(head)
     file = TextFile(path, otherwise=_OTHERWISE.get(format))
+    order = Order(day_first) if day_first is not None else _order(file, format, head)
+    head = replace(head, day_first=order.day_first)
     events = _READERS[format](file, head, _position(after, file), report)
     if after is None:
         events = _or_report(events, report)
-    return FileSource(path, format, file, events, file.total, brand)
+    return FileSource(path, format, file, events, file.total, brand, _note(order))
+
+
+def _note(order: Order) -> str:
+    if not order.open:
+        return ""
+    return (
+        f"dates such as {order.open} are read with the month first, which nothing in the file"
+        " proves; --day-first or --month-first chooses"
+    )
 
 
 class _Report:
@@ -270,22 +287,30 @@ def _read_complaints(
     if not complaints.recognises(names):
         head.need(complaints.TEXT[:1])
 
-    def rows(file: TextFile, start: Position | None, on_bad_row: OnBadRow) -> Iterator[Row]:
-        if table:
-            return table.rows(file, start or START, on_bad_row)
-        return _rows(file, head, start, on_bad_row)
-
-    again = rows(TextFile(file.path, otherwise=file.otherwise), None, lambda bad: None)
-    order = _day_first(head, complaints.date_column(names), again)
-    event_of = complaints.complaint(names, calls.file_time(file.path), order)
-    return rows_as_events(rows(file, start, on_bad_row), event_of, on_bad_row)
+    if table:
+        rows = table.rows(file, start or START, on_bad_row)
+    else:
+        rows = _rows(file, head, start, on_bad_row)
+    event_of = complaints.complaint(names, calls.file_time(file.path), head.day_first)
+    return rows_as_events(rows, event_of, on_bad_row)
 
 
-def _day_first(head: FileHead, column: int | None, rows: Iterator[Row]) -> bool | None:
-    """How the dates of the whole table are written: read once for it where they leave it open."""
-    if column is None or not re.search(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b", head.text):
-        return None
-    return day_first(row.values[column] for row in rows)
+def _order(file: TextFile, format: str, head: FileHead) -> Order:
+    """How the dates of a whole table are written: it is read once for that where its beginning
+    leaves it open.
+    """
+    again = TextFile(file.path, otherwise=file.otherwise)
+    table = json_table(again) if head.is_json else None
+    column = complaints.date_column(table.names if table else head.names)
+    is_open = re.search(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b", head.text)
+    if format != "complaints" or column is None or not is_open:
+        return Order(None)
+    rows = (
+        table.rows(again, START, lambda bad: None)
+        if table
+        else _rows(again, head, None, lambda bad: None)
+    )
+    return order_of(row.values[column] for row in rows)
 
 
 def _read_transcripts(

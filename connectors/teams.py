@@ -10,7 +10,11 @@ from typing import Any
 from connectors.notices import Notice, Sink, one_line, only_known, shortened, text_option
 from connectors.posting import Poster
 
-_FAILURE = re.compile(r"fail|error|denied|unauthori[sz]ed|throttl|too many", re.I)
+_FAILURE = re.compile(
+    r"fail|error|denied|unauthori[sz]ed|throttl|too many|invalid|required|bad (?:payload|request)"
+    r"|null or empty|not found",
+    re.I,
+)
 _PART_LIMIT = 20  # a message holds 28 KB
 
 

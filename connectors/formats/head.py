@@ -49,6 +49,7 @@ class FileHead:
     names: tuple[str, ...]
     delimiter: str
     data: Position
+    day_first: bool | None = None  # of its dates
     escapes: bool = False  # is a quote within a cell written as `\\"`?
 
     @property
@@ -111,7 +112,7 @@ def read_head(path: Path) -> FileHead:
     data = Position(first + count, sum(len(line) + 1 for line in lines[: first + count]))
     names = tuple(map(column_name, first_row))
     escapes = _BACKSLASH.search(rest) is not None and '""' not in rest
-    head = FileHead(path, text, first_row, names, delimiter, data, escapes)
+    head = FileHead(path, text, first_row, names, delimiter, data, escapes=escapes)
     return head if head.is_json else _by_its_cells(head, rest)
 
 

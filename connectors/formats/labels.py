@@ -150,7 +150,7 @@ def _is_wanted(form: Form, only: Form | None) -> bool:
 
 
 def seconds(time: str) -> float | None:
-    """`01:02:03.5` or `02:03,5` in seconds from the start, frames left out; None for another text."""
+    """`01:02:03.5` in seconds from the start, frames left out; None for another text."""
     if not re.fullmatch(TIME, time) or time[-1] in "Mm":
         return None
     total = 0.0

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dateutil.parser import parse
@@ -131,18 +132,33 @@ def _midnight(text: str, day_first: bool) -> datetime:
     return _parsed(day, day_first) + timedelta(days=day != text)
 
 
-def day_first(texts: Iterable[str]) -> bool | None:
-    """Do these dates of one table have the day first? 13/03 proves it, 03/13 the contrary; None
-    where nothing does, or both are there.
+class Order(NamedTuple):
+    """Of the numbers in dates. day_first: None where nothing proves one order, or something each.
+    open: a date that may be read both ways, where none proves which; '' where there is none.
     """
-    proofs = set()
+
+    day_first: bool | None
+    open: str = ""
+
+
+def order_of(texts: Iterable[str]) -> Order:
+    """The order in these dates of one table: 13/03 proves the day first, 03/13 the contrary."""
+    proofs, either = set(), ""
     for text in texts:
         match = _NUMBERS_FIRST.match(text.strip())
         if match and match["mark"] != ".":
             first, other = int(match["first"]), int(match["other"])
             if first > 12 >= other or other > 12 >= first:
                 proofs.add(first > 12)
-    return proofs.pop() if len(proofs) == 1 else None
+            elif first != other and not either:
+                either = match[0]
+    order = proofs.pop() if len(proofs) == 1 else None
+    return Order(order, "" if order is not None else either)
+
+
+def day_first(texts: Iterable[str]) -> bool | None:
+    """Do these dates of one table have the day first? None where they leave it open."""
+    return order_of(texts).day_first
 
 
 def doubt(moment: datetime, now: datetime) -> str | None:

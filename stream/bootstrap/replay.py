@@ -73,6 +73,7 @@ class Summary:
     alerts: list[Any] = field(default_factory=list)
     # of the source's own tickets, by level; None where the summary is about the whole store
     levels: dict[str, int] | None = None
+    note: str = ""  # how the file was read, where that was open
     older: int = 0  # open tickets that rest on the judgement of an older model
 
 
@@ -137,6 +138,7 @@ async def bring_in(
     format: str | None,
     brand: str | None,
     text: str | None = None,
+    day_first: bool | None = None,
     rate: float | None,
     wait: bool,
     resume: bool,
@@ -147,7 +149,7 @@ async def bring_in(
 
     Raises the connectors' errors before anything is started.
     """
-    reopen = _opener(name, format, brand, text, on_bad_row)
+    reopen = _opener(name, format, brand, text, day_first, on_bad_row)
     before = TALLY.counts()
     events = reopen(None)
     summary = await replay(
@@ -158,7 +160,7 @@ async def bring_in(
         reopen=reopen if resume else None,
         on_progress=on_progress,
     )
-    summary.left_out = TALLY.counts(before)
+    summary.left_out, summary.note = TALLY.counts(before), getattr(events, "note", "")
     return summary
 
 
@@ -167,6 +169,7 @@ def _opener(
     format: str | None,
     brand: str | None,
     text: str | None,
+    day_first: bool | None,
     on_bad_row: Callable[[Any], None],
 ) -> Reopen:
     if name == "demo" and not Path("demo").exists():
@@ -174,7 +177,13 @@ def _opener(
 
     def file_after(cursor: Any) -> Source:
         opened: Source = source("file")(
-            Path(name), format, brand=brand, after=cursor, text=text, on_bad_row=on_bad_row
+            Path(name),
+            format,
+            brand=brand,
+            after=cursor,
+            text=text,
+            day_first=day_first,
+            on_bad_row=on_bad_row,
         )
         return opened
 

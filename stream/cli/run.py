@@ -237,6 +237,13 @@ def replay(
         str | None,
         typer.Option(help="The column of a table that holds the texts; found out from the header."),
     ] = None,
+    day_first: Annotated[
+        bool | None,
+        typer.Option(
+            "--day-first/--month-first",
+            help="How to read 03/04/2026 in a table; found out from its other dates.",
+        ),
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Stay until every event is processed.")
     ] = False,
@@ -246,7 +253,9 @@ def replay(
     Replaying a file twice doubles nothing. Exit code 1: some rows could not be read (each is
     named).
     """
-    _bring_in(str(file), format, brand, rate, text=text, wait=wait, resume=False)
+    _bring_in(
+        str(file), format, brand, rate, text=text, day_first=day_first, wait=wait, resume=False
+    )
 
 
 def migrate() -> None:
@@ -271,6 +280,7 @@ def _bring_in(
     rate: float | None,
     *,
     text: str | None = None,
+    day_first: bool | None = None,
     wait: bool,
     resume: bool,
 ) -> None:
@@ -289,6 +299,7 @@ def _bring_in(
             format=format,
             brand=brand,
             text=text,
+            day_first=day_first,
             rate=rate,
             wait=wait,
             resume=resume,

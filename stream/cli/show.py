@@ -71,6 +71,8 @@ def summary(console: Console, replayed: Summary) -> None:
         ),
         style="bold",
     )
+    if replayed.note:
+        console.print(plain(f"  {replayed.note}"), style="yellow")
     for line in _losses(replayed):
         console.print(f"  {line}", style="yellow")
     for line in _stored(replayed):

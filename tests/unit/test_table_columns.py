@@ -168,3 +168,27 @@ def test_an_entry_that_is_no_object_is_named(tmp_path):
 
     assert len(events) == 2
     assert reason == "entry 3 is no JSON object"
+
+
+@pytest.mark.parametrize("dates", [("03/04/2026", "05/06/2026"), ("3-4-26", "9-11-26 10:00")])
+def test_dates_that_may_be_read_both_ways_are_told_in_a_line(tmp_path, dates):
+    path = tmp_path / "a.csv"
+    path.write_text(table(("date", "comment"), *zip(dates, TEXTS, strict=True)))
+    open_one = open_file(path, on_bad_row=pytest.fail)
+    chosen = open_file(path, day_first=True, on_bad_row=pytest.fail)
+
+    first = dates[0].split()[0]
+    assert open_one.note.startswith(f"dates such as {first} are read with the month first")
+    assert next(event.occurred_at.month for event, _ in open_one) == 3
+    assert chosen.note == ""
+    assert next(event.occurred_at.month for event, _ in chosen) == 4
+
+
+@pytest.mark.parametrize("dates", [("03/04/2026", "13/06/2026"), ("03.04.2026", "05.06.2026")])
+def test_nothing_is_told_where_the_order_is_certain(tmp_path, dates):
+    path = tmp_path / "a.csv"
+    path.write_text(table(("date", "comment"), *zip(dates, TEXTS, strict=True)))
+    source = open_file(path, on_bad_row=pytest.fail)
+
+    assert source.note == ""
+    assert [event.occurred_at.month for event, _ in source] == [4, 6]
