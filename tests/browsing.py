@@ -30,7 +30,9 @@ OPTIONS = (
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
-expect.set_options(timeout=60_000)  # of a machine that does many things at once
+PATIENCE = 120_000  # milliseconds; of a machine that does many things at once
+
+expect.set_options(timeout=PATIENCE)
 
 
 def chromium() -> str:
@@ -122,6 +124,7 @@ async def person(
         timezone_id="UTC",
         **more,
     )
+    context.set_default_timeout(PATIENCE)  # navigations as well
     page = await context.new_page()
     made = Person(page, site)
     page.on("pageerror", lambda error: made.wrong.append(str(error)))

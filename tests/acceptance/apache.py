@@ -72,7 +72,7 @@ class Apache:
     def do(self, command: str, *arguments: str) -> str:
         asked = [sys.executable, str(LAUNCHER), command, str(self.folder), *arguments]
         return subprocess.run(
-            asked, check=True, stdout=subprocess.PIPE, text=True, timeout=120
+            asked, check=True, stdout=subprocess.PIPE, text=True, timeout=600
         ).stdout
 
     def kill(self, node: int) -> None:

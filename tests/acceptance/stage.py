@@ -166,7 +166,7 @@ class Stage:
         return rows[0][0] if rows else None
 
     async def rows(self, query: str, *arguments: Any) -> list[Any]:
-        connection = await asyncpg.connect(dsn(self.database_url), timeout=10)
+        connection = await asyncpg.connect(dsn(self.database_url), timeout=60)
         try:
             return list(await connection.fetch(query, *arguments))
         finally:

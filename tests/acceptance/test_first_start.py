@@ -35,7 +35,7 @@ def opened(browser: urllib.request.OpenerDirector, address: str, **fields: str) 
         address, data, {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
     )
     try:
-        with browser.open(request, timeout=20) as answer:
+        with browser.open(request, timeout=60) as answer:
             return answer.status, urllib.parse.urlsplit(answer.url).path
     except urllib.error.HTTPError as error:
         with error:

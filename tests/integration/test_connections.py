@@ -14,7 +14,7 @@ from stream.web.http import connection as bounds
 from stream.web.http import edge
 from stream.web.http.connection import LARGEST_HEAD, MOST_HEADERS, BoundedConnection, Door
 
-SOON = 30  # seconds, a test's last resort: what is awaited ends long before, or never
+SOON = 60  # seconds, a test's last resort: what is awaited ends long before, or never
 
 
 @asynccontextmanager

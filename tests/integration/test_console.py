@@ -290,9 +290,7 @@ async def test_a_database_that_goes_away_is_said_and_what_was_seen_stays(own_pos
         await expect(lines(ben.page)).to_have_count(1)
         await expect(ben.page.get_by_label("A note for colleagues")).to_have_value("I am on it")
         await ben.shoot("database-away")
-        await expect(monitor.get_by_text("The database cannot be reached; this is")).to_be_visible(
-            timeout=40_000
-        )
+        await expect(monitor.get_by_text("The database cannot be reached; this is")).to_be_visible()
         late = await ben.page.context.new_page()
         answered = await late.goto(f"{address}/alerts")
         assert answered is not None
@@ -306,7 +304,7 @@ async def test_a_database_that_goes_away_is_said_and_what_was_seen_stays(own_pos
         await expect(monitor.get_by_text("The database cannot be reached; this is")).to_have_count(
             0
         )
-        await expect(late.get_by_role("heading", name="Incidents")).to_be_visible(timeout=40_000)
+        await expect(late.get_by_role("heading", name="Incidents")).to_be_visible()
         await ben.page.get_by_role("button", name="Add the note").click()
         await ben.sees("The note is kept.")
     await engine.dispose()

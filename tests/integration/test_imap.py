@@ -302,7 +302,7 @@ async def test_a_server_that_falls_silent_is_taken_for_dead_and_a_stop_does_not_
         listening = asyncio.create_task(listen(Mails(account(server), poll_seconds=0.01)))
         await asyncio.sleep(0.3)
         listening.cancel()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await asyncio.gather(listening, return_exceptions=True)
 
 

@@ -73,7 +73,7 @@ class Prometheus:
     def _ask(self, what: str) -> Any:
         try:
             with urllib.request.urlopen(
-                f"http://127.0.0.1:{self._port}/api/v1/{what}", timeout=5
+                f"http://127.0.0.1:{self._port}/api/v1/{what}", timeout=60
             ) as answer:
                 return json.load(answer)["data"]
         except OSError:
