@@ -49,16 +49,26 @@ def evaluate_complaints(
     analyses = analyzer([row.cells["text"] for row in table.rows])
     figures = judged(analyses, truth)
     if on_judged is not None:
-        for head, labels in truth.items():
-            for row, label, analysis in zip(table.rows, labels, analyses, strict=True):
-                if label is not None:
-                    on_judged(row.cells["text"], head, label, guess(analysis, head), None)
+        _hand_on(on_judged, table, truth, analyses)
     for head in ("topic", "problem"):
         labels = {label for label in truth.get(head, ()) if label}
         unknown = [label for label in labels if label.lower() not in heads[head]]
         if unknown:
             figures[head]["unknown_labels"] = sorted(unknown)
     return {"model": analyzer.version, "data": data.name, "n": len(table.rows), **figures}
+
+
+def _hand_on(
+    on_judged: OnJudged,
+    table: Table,
+    truth: Mapping[str, Sequence[str | None]],
+    analyses: Sequence[Analysis],
+) -> None:
+    """Every label of every row, with the model's."""
+    for head, labels in truth.items():
+        for row, label, analysis in zip(table.rows, labels, analyses, strict=True):
+            if label is not None:
+                on_judged(row.cells["text"], head, label, guess(analysis, head), None)
 
 
 def judged(

@@ -201,17 +201,17 @@ def _object_in(answer: str) -> dict[str, Any]:
 
     Of several the last: a model that thinks aloud says what it means at the end.
     """
-    decoder, found, at = json.JSONDecoder(), None, answer.find("{")
+    decoder, last, at = json.JSONDecoder(), None, answer.find("{")
     while at >= 0:
         try:
             value, end = decoder.raw_decode(answer, at)
         except (ValueError, RecursionError):
             end = at + 1
         else:
-            found = value
+            last = value
         at = answer.find("{", end)
-    if isinstance(found, dict):
-        return found
+    if isinstance(last, dict):
+        return last
     try:
         json.loads(answer)
     except (ValueError, RecursionError):

@@ -31,10 +31,10 @@ class Answer:
     example: str
     moods: frozenset[str]
     topics: frozenset[str] | None
-    heard: re.Pattern[str] | None
-    unheard: re.Pattern[str] | None
+    pattern: re.Pattern[str] | None
+    barred: re.Pattern[str] | None
     words: int | None
-    least: int
+    minimum: int
     severe: frozenset[int] | None
     slots: frozenset[str]
     opening: tuple[str, ...]
@@ -50,13 +50,15 @@ class Answer:
             return False
         if self.severe is not None and request.severity not in self.severe:
             return False
-        text = request.text
+        return self._fits_words(request.text)
+
+    def _fits_words(self, text: str) -> bool:
         count = len(_ADDRESSES.sub("", text).split())
-        if count < self.least or (self.words is not None and count > self.words):
+        if count < self.minimum or (self.words is not None and count > self.words):
             return False
-        if self.unheard is not None and self.unheard.search(text):
+        if self.barred is not None and self.barred.search(text):
             return False
-        return self.heard is None or bool(self.heard.search(text))
+        return self.pattern is None or bool(self.pattern.search(text))
 
     def wordings(self, request: ReplyRequest, message: Slotted) -> Iterator[str]:
         """Every combination, with slots. It apologises to who is upset, where it can, and asks for
@@ -64,15 +66,16 @@ class Answer:
         """
         need = needs(request)
         openings = self.opening if need.calm else self.sorry or self.opening
-        endings = self.private or self.ending if need.handover else self.ending
-        if need.handover:
-            asking = tuple(text for text in endings if traits(text)["handover"])
-            endings = asking or private_endings()
+        endings = self._in_private() if need.handover else self.ending
         if _FLIGHT in message.values:
             endings = tuple(text for text in endings if not _ASKS_FLIGHT.search(text))
-            endings = endings or private_endings()
-        for opening, ending in itertools.product(openings, endings):
+        for opening, ending in itertools.product(openings, endings or private_endings()):
             yield f"{opening} {ending}"
+
+    def _in_private(self) -> tuple[str, ...]:
+        """The endings that ask for a direct message."""
+        endings = self.private or self.ending
+        return tuple(text for text in endings if traits(text)["handover"]) or private_endings()
 
 
 def answers_to(request: ReplyRequest, message: Slotted) -> Iterator[Answer]:
@@ -92,10 +95,10 @@ def _answer(row: dict[str, Any]) -> Answer:
         example=row["example"],
         moods=frozenset(row.get("moods", ["negative"])),
         topics=frozenset(row["topics"]) if "topics" in row else None,
-        heard=_pattern(row.get("heard")),
-        unheard=_pattern(row.get("unheard")),
+        pattern=_pattern(row.get("heard")),
+        barred=_pattern(row.get("unheard")),
         words=row.get("words"),
-        least=row.get("least", 0),
+        minimum=row.get("least", 0),
         severe=frozenset(row["severe"]) if "severe" in row else None,
         slots=frozenset(row.get("slots", [])),
         opening=tuple(row["opening"]),

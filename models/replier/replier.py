@@ -107,17 +107,17 @@ class Replier:
         messages = [
             self.slots.message(request.text, brand_names(request.brand)) for request in requests
         ]
-        asked = list(zip(requests, messages, strict=True))
+        addressed = list(zip(requests, messages, strict=True))
         conditions = self.vocabulary.ids([wished(request) for request in requests])
         written = self._decode(
             [message.text for message in messages],
             conditions,
-            [_fillable(message, request) for request, message in asked],
+            [_fillable(message, request) for request, message in addressed],
             [_seed(request, seed) for request in requests],
             samples=max(SAMPLES, n),
         )
-        answers = self._by_likelihood(messages, conditions, [wordings(*pair) for pair in asked])
-        for (request, message), texts, own in zip(asked, written, answers, strict=True):
+        answers = self._by_likelihood(messages, conditions, [wordings(*pair) for pair in addressed])
+        for (request, message), texts, own in zip(addressed, written, answers, strict=True):
             sent = [Offer(text, 0.0, "past") for text in sent_before(self.slots, request, message)]
             new = [Offer(polished(text.text), text.score, "model") for text in texts]
             offers = ordered(sent, own, new)
@@ -154,8 +154,8 @@ class Replier:
         recent: Collection[str],
     ) -> Draft:
         def refusals(text: str, source: Source = "template") -> tuple[Refusal, ...]:
-            found = self.policy.check(text, request, recent, drafted=True)
-            return found + self._senseless(text, message) if source != "template" else found
+            reasons = self.policy.check(text, request, recent, drafted=True)
+            return reasons + self._senseless(text, message) if source != "template" else reasons
 
         candidates: dict[str, Candidate] = {}  # by their key: the same text counts once
         best: list[Candidate] = []  # that pass and are unlike each other

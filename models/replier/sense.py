@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -77,12 +78,13 @@ def _vectors(table: Floats, mean: Floats, texts: Sequence[Sequence[int]]) -> Flo
     for row, ids in enumerate(texts):
         places = np.unique(features(ids, len(table) - PAIRS))
         vectors[row] = table[places].sum(0) - mean
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return unit
 
 
 def save(sense: Sense, path: Path) -> None:
     """The vectors as INT8, each place with a scale of its own."""
-    parts: dict[str, NDArray[np.generic]] = {}
+    parts: dict[str, Any] = {}
     for name, table in zip(_TABLES, (sense.message, sense.reply), strict=True):
         scale = np.maximum(np.abs(table).max(1, keepdims=True), 1e-9) / 127
         parts[name] = np.round(table / scale).astype(np.int8)
@@ -104,9 +106,11 @@ def load(path: Path) -> Sense:
             parts = {name: file[name] for name in _NAMES}
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise ArtifactError(f"{path}: it cannot be read ({error})") from None
-    tables = [
+    message, reply = (
         parts[name].astype(np.float32) * parts[f"{name}_scale"].astype(np.float32)
         for name in _TABLES
-    ]
-    means = [parts[name] for name in _MEANS]
-    return Sense(*tables, *means, float(parts["factor"]), float(parts["shift"]))
+    )
+    message_mean, reply_mean = (parts[name] for name in _MEANS)
+    return Sense(
+        message, reply, message_mean, reply_mean, float(parts["factor"]), float(parts["shift"])
+    )

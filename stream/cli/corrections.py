@@ -42,16 +42,16 @@ def export_corrections(
     `earshot train triage`. topic, problem, severity, heads: labels, for `earshot train complaints
     --from-corrections`. outcome: a folder of calls, for `earshot train calls`.
     """
-    chosen = choice("--field", field, EXPORTED)
-    if chosen == "level":
+    task = choice("--field", field, EXPORTED)
+    if task == "level":
         print(f"{out}: {write_levels(out)} labels")
-    elif chosen == "outcome":
+    elif task == "outcome":
         folder = Path("corrected-calls") if out == Path("corrections.csv") else out
         print(f"{folder}: {write_calls(folder)} calls")
-    elif chosen == "sentiment":
+    elif task == "sentiment":
         print(f"{out}: {write_corrections(out)} pairs")
     else:
-        print(f"{out}: {write_heads(out, HEADS if chosen == 'heads' else (str(chosen),))} messages")
+        print(f"{out}: {write_heads(out, HEADS if task == 'heads' else (str(task),))} messages")
 
 
 def write_heads(out: Path, fields: Sequence[str] = HEADS) -> int:

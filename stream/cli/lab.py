@@ -59,7 +59,8 @@ def train_sentiment(
     processes: accelerate launch -m stream.cli train ...
     """
     present(config, NO_RECIPE)
-    present(preferences)
+    if not from_corrections:  # both together are refused below
+        present(preferences)
     require(NEEDED, "training")
     from models.training.errors import TrainingError
     from models.training.lab.offline import check_base

@@ -60,8 +60,8 @@ def matrix_table(title: str, matrix: Mapping[str, Mapping[str, int]]) -> Table:
     return table
 
 
-def _heading(title: str, what: str) -> str:
-    return f"{title}: {what}" if title else what
+def _heading(title: str, words: str) -> str:
+    return f"{title}: {words}" if title else words
 
 
 def _style(truth: str, name: str, row: Mapping[str, int]) -> str:

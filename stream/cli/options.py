@@ -99,13 +99,13 @@ async def brand_choice(typed: str | None, queries: Queries) -> str | None:
     return choice("--brand", by_handle.get(typed.strip().lstrip("@").casefold(), typed), names)
 
 
-def present(path: Path | None, what: str = "there is no such file") -> None:
+def present(path: Path | None, reason: str = "there is no such file") -> None:
     """Raises UserError where the path is not there.
 
     Asked before torch is loaded, which takes seconds.
     """
     if path is not None and not path.exists():
-        raise UserError(f"{path}: {what}")
+        raise UserError(f"{path}: {reason}")
 
 
 NO_RECIPE = "the recipe cannot be read (No such file or directory)"

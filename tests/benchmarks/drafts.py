@@ -5,7 +5,8 @@ split (`../shared/data`, or EARSHOT_SHARED; the rows are no part of the project)
 conversation and message, and writes each with its draft and the verdict, where one was given:
 `send` as it is, `edit` a little, `never`. The verdicts stand in `tests/data/draft_verdicts.csv`, by
 the hash and the brand; `--tally` counts them, and needs no data. A message that the model abstains
-from gets no draft and is not drawn. `--split validation` draws from the part that answers were written for.
+from gets no draft and is not drawn. `--split validation` draws from the part that answers were
+written for.
 """
 
 from __future__ import annotations

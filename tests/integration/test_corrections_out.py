@@ -9,10 +9,12 @@ import pytest
 from desk_client import Office
 from history import tweet
 from lab_runs import config_of
+from rows import ask
 from serving import web
 from typer.testing import CliRunner
 
 from models.training.lab.preference import Preference, read_preferences
+from stream.cli.call_files import labelled
 from stream.cli.corrections import write_corrections
 from stream.cli.main import app
 from stream.desk.corrections import Corrections
@@ -110,6 +112,45 @@ async def test_two_classes_learn_the_corrections_that_they_know(
         (one.better, one.worse)
         for one in read_preferences(tmp_path / "new" / "pairs.csv", polar)[0]
     ] == [(1, 0)] * 2
+
+
+async def test_topics_levels_and_outcomes_are_written_for_the_trainings_that_learn_from_them(
+    simple, engine, postgres_url, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", postgres_url)
+    monkeypatch.setenv("EARSHOT_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    await simple.save([tweet(1, 70, text="my bag, again"), tweet(2, 70, text="a call")])
+
+    def export(*options):
+        command = ["export", "corrections", *options]
+        return CliRunner().invoke(app, command, catch_exceptions=False)
+
+    with pytest.raises(UserError, match="nobody has corrected a topic or problem or severity"):
+        await asyncio.to_thread(export, "--field", "heads")
+    with pytest.raises(UserError, match="nobody has corrected the outcome of a call"):
+        await asyncio.to_thread(export, "--field", "outcome")
+    corrections = Corrections(engine)
+    for field, label in (("topic", "billing"), ("topic", "baggage"), ("severity", "4")):
+        await corrections.correct("x:1", field, label, "ada")
+    await corrections.correct("x:2", "outcome", "resolved", "ada")
+    turns = [{"speaker": "customer", "text": "is it done?"}, {"speaker": "agent", "text": "yes"}]
+    await ask(
+        postgres_url,
+        "update events set turns = $1::jsonb where id = 'x:2'",
+        json.dumps(turns),
+    )
+
+    await asyncio.to_thread(export, "--field", "heads", "--out", "heads.csv")
+    await asyncio.to_thread(export, "--field", "outcome")
+    table = (tmp_path / "heads.csv").read_text().splitlines()
+    assert table == ["text,topic,problem,severity", '"my bag, again",baggage,,4']
+    calls, labels = labelled(tmp_path / "corrected-calls" / "calls.jsonl", None, print)
+    assert labels == {"call-1": {"outcome": "resolved"}}
+    assert [(turn.speaker, turn.text) for turn in calls["call-1"]] == [
+        ("customer", "is it done?"),
+        ("agent", "yes"),
+    ]
 
 
 def test_pairs_of_a_file_and_of_the_desk_are_not_both_taken(tmp_path, monkeypatch):

@@ -74,7 +74,7 @@ def train_corrected(table: Path, start: Artifact, out: Path, say: Print = print)
     learned: dict[str, dict[str, float]] = {}
     for task, corrected in corrections.items():
         scale = start.temperatures.get(task, 1.0)
-        head, figures = _taught(task, corrected, texts, outputs, calm, scale)
+        head, figures = _addition(task, corrected, texts, outputs, calm, scale)
         heads[task], learned[task] = head, figures
         before, after = figures["right before"], figures["right, held out"]
         chance = ONE_SIDED * (max(before * (1 - before), 0.01) / figures["n"]) ** 0.5
@@ -136,7 +136,7 @@ def _labels_of(table: Table, task: str, start: Artifact) -> tuple[list[int], lis
     return places, labels, unknown
 
 
-def _taught(
+def _addition(
     task: str,
     corrected: Corrected,
     texts: Sequence[str],
@@ -147,7 +147,7 @@ def _taught(
     """The addition to a head, and its figures on corrections that it had not learnt."""
     rows = corrected.rows
     features, logits = _reads(task, outputs)[rows], getattr(outputs, task)[rows] / scale
-    steady, kept = _reads(task, calm), getattr(calm, task) / scale
+    steady, stays = _reads(task, calm), getattr(calm, task) / scale
     folds = np.array([int(text_hash(texts[row])[:8], 16) % FOLDS for row in rows])
 
     def held_out(penalty: float) -> Floats:
@@ -155,7 +155,7 @@ def _taught(
         for fold in range(FOLDS):
             test = folds == fold
             weight, bias = _added(
-                features[~test], logits[~test], corrected.labels[~test], steady, kept, penalty
+                features[~test], logits[~test], corrected.labels[~test], steady, stays, penalty
             )
             after[test] = logits[test] + features[test] @ weight + bias
         return after
@@ -166,8 +166,8 @@ def _taught(
         return float((after.argmax(-1) == corrected.labels).mean())
 
     penalty = max(tried, key=lambda candidate: (right(tried[candidate]), candidate))
-    weight, bias = _added(features, logits, corrected.labels, steady, kept, penalty)
-    changed = (kept.argmax(-1) != (kept + steady @ weight + bias).argmax(-1)).mean()
+    weight, bias = _added(features, logits, corrected.labels, steady, stays, penalty)
+    changed = (stays.argmax(-1) != (stays + steady @ weight + bias).argmax(-1)).mean()
     head = Linear(weight * scale, bias * scale, penalty, tried[penalty], rows)
     return head, {
         "n": float(len(rows)),
@@ -182,7 +182,7 @@ def _reads(task: str, outputs: Outputs) -> Floats:
 
 
 def _added(
-    features: Floats, logits: Floats, labels: Labels, steady: Floats, kept: Floats, penalty: float
+    features: Floats, logits: Floats, labels: Labels, steady: Floats, before: Floats, penalty: float
 ) -> tuple[Floats, Floats]:
     """Weight (width, classes) and bias (classes,) of the addition.
 
@@ -191,21 +191,21 @@ def _added(
     """
     width, classes = features.shape[1], logits.shape[1]
     goal = np.eye(classes, dtype=np.float32)[labels]
-    stays = softmax(kept)
+    goals = softmax(before)
     size = width * classes
 
     def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         weight, bias = values[:size].reshape(width, classes), values[size:]
         total, slope_weight = 0.0, np.zeros_like(weight)
         slope_bias = np.zeros_like(bias)
-        for given, base, target, share in (
+        for reads, base, target, share in (
             (features, logits, goal, 1.0),
-            (steady, kept, stays, KEEP),
+            (steady, before, goals, KEEP),
         ):
-            likely = softmax(base + given @ weight + bias)
+            likely = softmax(base + reads @ weight + bias)
             total -= share * float((target * np.log(np.maximum(likely, 1e-12))).sum(-1).mean())
-            apart = share * (likely - target) / len(given)
-            slope_weight += given.T @ apart
+            apart = share * (likely - target) / len(reads)
+            slope_weight += reads.T @ apart
             slope_bias += apart.sum(0)
         total += penalty * float((values**2).sum())
         slope = np.concatenate([slope_weight.ravel(), slope_bias]) + 2 * penalty * values

@@ -73,7 +73,6 @@ def _explored(
     topic = _label(known.topic if known else None)
     problem = _label(known.problem if known else None)
     sentiment = _label(known.sentiment if known else None)
-    outcome = _outcome(known)
     text = " ".join(text.split())
     return ExploredText(
         text=text,
@@ -86,7 +85,7 @@ def _explored(
         index=index,
         severity=severity,
         sentiment=source.sentiment if "sentiment" in own else sentiment,
-        outcome=source.outcome if "outcome" in own else outcome,
+        outcome=_outcome(source, known, own),
         embedding=_embedding(known),
     )
 
@@ -95,8 +94,10 @@ def _severity(index: float | None) -> int | None:
     return None if index is None else round(index / 25)
 
 
-def _outcome(known: Analysis | None) -> str | None:
+def _outcome(source: SourceText, known: Analysis | None, own: Collection[str]) -> str | None:
     """How a call ended, in words; None for what is no call."""
+    if "outcome" in own:
+        return source.outcome
     outcome = known.call.outcome if known and known.call else None
     return outcome.label.replace("_", " ") if outcome else None
 

@@ -63,8 +63,8 @@ def _sense(figures: Mapping[str, float] | None) -> str:
         return "(This replier has none.)"
     return (
         f"Of {figures['n']:,.0f} held-out pairs a true one scores above a shuffled one in"
-        f" {100 * figures['auc']:.1f} % of cases; {100 * figures['shuffled below 0.3']:.0f} % of the"
-        f" shuffled and {100 * figures['true below 0.3']:.0f} % of the true ones are refused."
+        f" {100 * figures['auc']:.1f} % of cases; {100 * figures['shuffled below 0.3']:.0f} % of"
+        f" the shuffled and {100 * figures['true below 0.3']:.0f} % of the true ones are refused."
     )
 
 

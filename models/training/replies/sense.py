@@ -77,10 +77,10 @@ def calibrated(
     factor, shift = map(float, minimize(loss, np.array([3.0, 0.0]), method="Nelder-Mead").x)
     ranks = np.searchsorted(np.sort(shuffled), true)
     figures = {"n": float(len(true)), "auc": round(float(ranks.mean() / len(shuffled)), 4)}
-    for least in (0.2, 0.3, 0.4):
-        limit = (np.log(least / (1 - least)) - shift) / factor
-        figures[f"true below {least}"] = round(float((true < limit).mean()), 4)
-        figures[f"shuffled below {least}"] = round(float((shuffled < limit).mean()), 4)
+    for minimum in (0.2, 0.3, 0.4):
+        limit = (np.log(minimum / (1 - minimum)) - shift) / factor
+        figures[f"true below {minimum}"] = round(float((true < limit).mean()), 4)
+        figures[f"shuffled below {minimum}"] = round(float((shuffled < limit).mean()), 4)
     return sense.scaled(factor, shift), figures
 
 
