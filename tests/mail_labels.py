@@ -7,8 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from difflib import SequenceMatcher
 from pathlib import Path
+
+from connectors.imap.mails import mail_event
 
 MAILS = Path(__file__).parent / "data" / "mails"
 OWN = "care@voltline.example"
@@ -156,3 +159,20 @@ def _raw(headers: dict[str, str], texts: list[tuple[str, list[tuple[str, str]]]]
     for body in bodies:
         lines += ["--b0", *body]
     return "\r\n".join([*lines, "--b0--", ""]).encode()
+
+
+def main() -> None:
+    """Print the share of each label that the reader of mails keeps."""
+    received = datetime(2026, 3, 12, 12, 5, tzinfo=UTC)
+    shares = {True: Kept(), False: Kept()}
+    for mail in labelled_mails():
+        if not mail.is_automatic:
+            event = mail_event(mail.raw, received, own=OWN, brand="VoltLine")
+            shares[mail.is_held_out].add(mail.kept(event.text))
+    for is_held_out, kept in shares.items():
+        figures = ", ".join(f"{label} {kept.share(label):.4f}" for label in "oqsf")
+        print("held out:" if is_held_out else "the rest:", figures)
+
+
+if __name__ == "__main__":
+    main()

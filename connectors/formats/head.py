@@ -22,7 +22,7 @@ from connectors.formats import (
     twcs,
     tweets,
 )
-from connectors.formats.json_table import json_table
+from connectors.formats.json_table import JsonTable, json_table
 from connectors.formats.labels import is_role
 from connectors.formats.rows import START, Position, TextFile, column_name, first_of
 from connectors.formats.table_columns import by_content, may_name_columns
@@ -36,6 +36,7 @@ _TURN_ROWS = 200
 _FEWEST_TURNS = 4
 _PEOPLE = ("name", "user", "author", "user_name", "username", "person", "who", "display_name")
 _TITLE_LINES = 6  # within which the names of the columns are looked for
+_OUR_KIND = re.compile(r'"kind"\s*:\s*"(?:tweet|complaint|transcript|deleted)"')
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -50,6 +51,7 @@ class FileHead:
     delimiter: str
     data: Position
     day_first: bool | None = None  # of its dates
+    table: JsonTable | None = None  # of JSON whose objects are messages
     escapes: bool = False  # is a quote within a cell written as `\\"`?
 
     @property
@@ -74,6 +76,8 @@ class FileHead:
 
     def with_text(self, column: str) -> FileHead:
         """The head with this column for that of the texts. Raises FormatError where it has none."""
+        if self.table:
+            return replace(self, table=self.table.with_text(column, self.path))
         name_of_text = column_name(column)
         if name_of_text not in self.names:
             columns = ", ".join(self.first_row)
@@ -113,7 +117,10 @@ def read_head(path: Path) -> FileHead:
     names = tuple(map(column_name, first_row))
     escapes = _BACKSLASH.search(rest) is not None and '""' not in rest
     head = FileHead(path, text, first_row, names, delimiter, data, escapes=escapes)
-    return head if head.is_json else _by_its_cells(head, rest)
+    if not head.is_json:
+        return _by_its_cells(head, rest)
+    is_ours = _OUR_KIND.search(text) is not None
+    return head if is_ours else replace(head, table=json_table(TextFile(path)))
 
 
 def _decoded(block: bytes) -> str:
@@ -237,10 +244,9 @@ def recognised(head: FileHead) -> str:
         return "transcripts"
     if complaints.recognises(head.columns) and not _is_rather_talk(head):
         return "complaints"
-    if head.is_json and re.search(r'"kind"\s*:', head.text):
+    if head.is_json and _OUR_KIND.search(head.text):
         return "jsonl"
-    table = json_table(TextFile(head.path)) if head.is_json else None
-    if table is not None:
+    if head.table is not None:
         return "complaints"
     if _holds_calls(head) or captions.is_captions(head.text):
         return "transcripts"

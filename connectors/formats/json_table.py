@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from connectors.base import FormatError
 from connectors.formats.call_json import is_document
 from connectors.formats.calls import SPEAKER
-from connectors.formats.complaints import AUTHOR, DATE, ID, TITLE, recognises
+from connectors.formats.complaints import AUTHOR, DATE, ID, TEXT, TITLE, recognises
 from connectors.formats.rows import (
     START,
     BadRow,
@@ -25,6 +27,7 @@ from connectors.formats.turn_lists import SIDES
 
 _LARGEST = 1 << 24  # bytes of one document
 _LOOKED_AT = 200  # objects that tell the columns
+_BEGINNING = 1 << 20  # bytes of lines that are looked at for them
 _DEEPEST = 2
 _RATINGS = ("rating", "stars", "score", "review_stars")
 _IDS = (*ID, "id_str", "message_id", "post_id", "uuid")
@@ -35,6 +38,16 @@ class JsonTable(NamedTuple):
 
     keys: tuple[str, ...]
     names: tuple[str, ...]
+
+    def with_text(self, column: str, path: Path) -> JsonTable:
+        """With this column for that of the texts. Raises FormatError where it has none."""
+        key = column_name(column)
+        if key not in self.keys:
+            columns = ", ".join(self.keys)
+            raise FormatError(f"{path}: there is no column {column}; its columns are {columns}")
+        names = ["" if name in TEXT else name for name in self.names]
+        names[self.keys.index(key)] = TEXT[0]
+        return JsonTable(self.keys, tuple(names))
 
     def rows(self, file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[Row]:
         """The objects as rows, from `start` on."""
@@ -47,9 +60,8 @@ def json_table(file: TextFile) -> JsonTable | None:
     """The columns of the messages of a file; None where it holds none: objects without a text and
     an id, a date or a subject, with lists of objects within, or said by few who come again.
     """
-    objects = [
-        message for message, _ in islice(_objects(file, START, lambda bad: None), _LOOKED_AT)
-    ]
+    first = _objects(file, START, lambda bad: None, beginning=True)
+    objects = [message for message, _ in islice(first, _LOOKED_AT)]
     cells = list(map(_flat, objects))
     keys = tuple(dict.fromkeys(key for row in cells for key in row))
     rows = [[row.get(key, "") for key in keys] for row in cells]
@@ -72,12 +84,14 @@ def _take_turns(keys: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
 
 
 def _objects(
-    file: TextFile, start: Position, on_bad_row: OnBadRow
+    file: TextFile, start: Position, on_bad_row: OnBadRow, *, beginning: bool = False
 ) -> Iterator[tuple[dict[str, Any], Position]]:
-    """The objects after `start`, each with where it ends: in a list, how many there are before."""
+    """The objects after `start`, each with where it ends: in a list, how many there are before.
+    beginning: those of the first lines alone.
+    """
     head = file.head().decode("utf-8", "replace")
-    document = _document(file) if is_document(head) or "\n" not in head.strip() else None
-    entries = _entries(document)
+    is_one = is_document(head) or "\n" not in head.strip()
+    entries = _entries(_document(file)) if is_one else None
     if entries is not None:
         for number, entry in enumerate(entries[start.line :], start.line + 1):
             if isinstance(entry, dict):
@@ -86,6 +100,8 @@ def _objects(
                 on_bad_row(BadRow(number, f"entry {number} is no JSON object"))
         return
     for line in file.lines(start):
+        if beginning and (line.number > _LOOKED_AT or line.end > _BEGINNING):
+            return
         entry = _json(line.text)
         if isinstance(entry, dict):
             yield entry, Position(line.number, line.end)

@@ -60,6 +60,7 @@ _ADDRESSED = re.compile(
 _END_TIME = re.compile(rf"#{TIME}(?:-\d{{1,3}})?#\Z")  # `... the end. #00:00:03-5#`
 _TEXT_TIME = re.compile(rf"\s*+(?:[\[(](?P<at>{TIME})[\])])\s*+")  # `Jane: [0:05] Hello`
 _NUMBER = r"\d{1,4}(?:[.)]\s++|\s{2,}+)"
+_QUOTES = '"\u201c\u201d'  # `"Agent": "Hello"`
 _LEAD = (
     rf"\A[\s.]*+(?:>{{2,3}}\s*+|[-\u2013\u2014\u2022]\s++|#{{1,6}}\s++|{_NUMBER})?"
     r"[*_]{0,2}[\"\u201c]?"
@@ -119,7 +120,9 @@ def labelled(line: str, *, only: Form | None = None) -> Labelled | None:
     for form, pattern in _FORMS:
         match = pattern.fullmatch(line) if _is_wanted(form, only) else None
         if match and (form != "round" or _is_plainly_speaker(match["label"])):
-            return _of_groups(form, match.groupdict(default=""))
+            found = _of_groups(form, match.groupdict(default=""))
+            is_quoted = line.lstrip()[:1] in _QUOTES and found.text[:1] in _QUOTES
+            return found._replace(text=found.text.strip(f"{_QUOTES},")) if is_quoted else found
     return None
 
 

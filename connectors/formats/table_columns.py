@@ -14,6 +14,10 @@ _MOSTLY = 0.8  # of the cells that are not empty
 _CELLS = 50  # that are looked at
 _LONGEST_NAME = 100
 _LONGEST_DATE = 60
+_OF_TIME = frozenset(
+    ("at", "created", "epoch", "posted", "received", "sent", "unix", "utc", "when")
+)
+_SECONDS = re.compile(r"1\d{9}(?:\.\d{1,9})?")
 _NUMBER = re.compile(r"[\d.,:/ +-]+")
 _DATE = re.compile(
     r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{4}-\d\d|\d{4}[年년]|\b20\d{12}\b|\b1\d{12}(?:\d{3})?\b"
@@ -76,7 +80,9 @@ def _find_date(names: list[str], columns: Rows) -> None:
         dates = (
             place
             for place, cells in enumerate(columns)
-            if place != text and _is_own(names[place]) and _mostly(cells, _is_plain_date)
+            if place != text
+            and _is_own(names[place])
+            and (_mostly(cells, _is_plain_date) or _are_seconds(names[place], cells))
         )
         date = next(dates, date)
         if date is None:
@@ -122,6 +128,12 @@ def _is_plain_date(cell: str) -> bool:
     if not _DATE.search(cell) and not (_MONTH.search(cell) and _YEAR.search(cell)):
         return False
     return doubt(written_time(cell), datetime.now(UTC)) is None
+
+
+def _are_seconds(name: str, cells: Sequence[str]) -> bool:
+    """Unix time, under a name that does not contradict: an order has ten digits as well."""
+    is_time = not _OF_TIME.isdisjoint(name.split("_"))
+    return is_time and _mostly(cells, lambda cell: _SECONDS.fullmatch(cell) is not None)
 
 
 def _is_time_of_day(cell: str) -> bool:

@@ -64,8 +64,10 @@ def _innermost(root: ElementTree.Element) -> list[ElementTree.Element]:
     around = {child: element for element in root.iter() for child in element}
     outer = set()
     for element in marked:
-        while (element := around.get(element)) is not None and element not in outer:
-            outer.add(element)
+        above = around.get(element)
+        while above is not None and above not in outer:
+            outer.add(above)
+            above = around.get(above)
     return [element for element in marked if element not in outer]
 
 

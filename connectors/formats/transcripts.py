@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import groupby
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from connectors.formats.calls import (
 )
 from connectors.formats.captions import captions, is_captions
 from connectors.formats.complaints import TEXT
-from connectors.formats.labels import seconds, speaker
+from connectors.formats.labels import Speaker, is_role, seconds, speaker
 from connectors.formats.rows import BadRow, OnBadRow, Row, TextFile, first_of, present, reason
 from connectors.formats.speakers import NO_SPEAKER, Utterance, to_turns, turns
 from connectors.formats.times import written_time
@@ -42,6 +42,8 @@ BEGIN = (
 )
 
 
+_TRUE = frozenset(("1", "true", "t", "yes", "y", "ja", "oui", "x"))
+_OTHER_SIDE: Mapping[Speaker, Speaker] = {"agent": "customer", "customer": "agent"}
 _SENDERS = ("from", "sender", "sender_name", "author_name")  # of letters, too
 
 
@@ -87,8 +89,8 @@ def of_text(
 
 def recognises(names: Sequence[str]) -> bool:
     """A turn a row (`speaker,text`), or an exchange a row (`customer,agent`)."""
-    has_turns = first_of(names, SPEAKER) is not None and first_of(names, WORDS) is not None
-    return has_turns or _is_exchange(names)
+    says_who = first_of(names, SPEAKER) is not None or _flag(names) is not None
+    return (says_who and first_of(names, WORDS) is not None) or _is_exchange(names)
 
 
 def take_turns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
@@ -99,6 +101,17 @@ def take_turns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     labels = {row[column].strip().casefold() for row in rows} - {""}
     calls = {row[call] for row in rows} if call is not None else ()
     return any(map(speaker, labels)) or 2 * len(labels) <= len(rows) or 0 < len(calls) < len(rows)
+
+
+def _flag(names: Sequence[str]) -> tuple[int, Speaker] | None:
+    """The column that says of each turn whether it is of this side: `is_agent`, `from_customer`."""
+    for place, name in enumerate(names):
+        mark, _, role = name.partition("_")
+        is_flag = mark == "is" or (mark == "from" and role in ("agent", "customer", "client"))
+        side = speaker(role) if is_flag and is_role(role.capitalize()) else None
+        if side:
+            return place, side
+    return None
 
 
 def _is_exchange(names: Sequence[str]) -> bool:
@@ -189,11 +202,18 @@ def _content(rows: Sequence[Row]) -> str:
 
 
 def _turn(names: Sequence[str]) -> Callable[[Sequence[str]], list[Utterance]]:
-    label_column, words = first_of(names, SPEAKER) or 0, first_of(names, WORDS) or 0
+    column, words, flag = first_of(names, SPEAKER), first_of(names, WORDS) or 0, _flag(names)
     begin = first_of(names, BEGIN)
 
+    def label_of(row: Sequence[str]) -> str:
+        if column is not None or flag is None:
+            return row[column or 0].strip()
+        place, side = flag
+        is_side = row[place].strip().casefold() in _TRUE
+        return side if is_side else _OTHER_SIDE[side]
+
     def turn(row: Sequence[str]) -> list[Utterance]:
-        label = row[label_column].strip()
+        label = label_of(row)
         at = begin_of(row[begin]) if begin is not None else None
         return [Utterance(label, row[words], at)] if label else []
 

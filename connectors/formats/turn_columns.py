@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence, Set
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -13,6 +14,9 @@ _BOTH_SIDES = 3
 _TURNS_A_SPEAKER = 2
 _SPEAKERS = 8
 _WORDS = 2.5  # a turn, on average
+_UNSPACED = re.compile(
+    "[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]{3}"
+)  # writes no blanks between words
 
 
 class Columns(NamedTuple):
@@ -42,7 +46,7 @@ def inferred(entries: Sequence[Mapping[str, Any]], *, need_sides: bool = False) 
 def word_count(values: Sequence[Any]) -> int:
     """How many words a column has; 0 for one that holds no sentences."""
     texts = [value for value in values if isinstance(value, str) and value.strip()]
-    words = sum(len(text.split()) for text in texts)
+    words = sum(len(text.split()) + len(_UNSPACED.findall(text)) for text in texts)
     differ = 2 * len(set(texts)) > len(texts)
     is_whole_call = any(text.count("\n") > 1 for text in texts)
     is_long = bool(texts) and words >= _WORDS * len(texts)

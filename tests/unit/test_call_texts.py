@@ -23,6 +23,7 @@ TEXTS = {
     "columns of tabs": lines("{who}\t00:0{at}\t{text}\n"),
     "columns with a span": lines("{who}   00:0{at} - 00:0{at}   {text}\n"),
     "one blank": lines("{who} 00:00:0{at} {text}\n"),
+    "labels and words in quotes": lines('"{who}": "{text}"\n'),
     "times in words": lines("{who}\n0 minutes {at} seconds\n{text}\n\n"),
     "times in words and figures": lines("{who}\n1 minute {at} seconds0:0{at}\n{text}\n\n"),
     "headings": lines("{who}  0:0{at}\n{text}\n\n"),

@@ -192,3 +192,63 @@ def test_nothing_is_told_where_the_order_is_certain(tmp_path, dates):
 
     assert source.note == ""
     assert [event.occurred_at.month for event, _ in source] == [4, 6]
+
+
+@pytest.mark.parametrize(
+    ("flag", "yes", "no", "side"),
+    [
+        ("is_agent", "true", "false", "agent"),
+        ("isCustomer", "1", "0", "customer"),
+        ("is bot", "yes", "no", "agent"),
+        ("from_customer", "Y", "N", "customer"),
+        ("Is Staff", "TRUE", "", "agent"),
+    ],
+)
+def test_a_column_that_says_whose_turn_it_is_names_both_sides(tmp_path, flag, yes, no, side):
+    rows = [("call_id", "turn", flag, "text"), ("c", "1", yes, TEXTS[0]), ("c", "2", no, TEXTS[1])]
+    [call], _ = read(tmp_path, table(*rows))
+
+    other = {"agent": "customer", "customer": "agent"}[side]
+    assert [turn.speaker for turn in call.turns] == [side, other]
+
+
+@pytest.mark.parametrize(
+    ("names", "first", "second"),
+    [
+        (
+            ("日時", "評価", "レビュー"),
+            "配達が遅すぎます。連絡もありません。",
+            "アプリがすぐ落ちます。直してください。",
+        ),
+        (("时间", "评分", "留言"), "快递太慢了，没有人接电话。", "应用程序总是闪退，请尽快修复。"),
+        (("เวลา", "คะแนน", "ข้อความ"), "ส่งของช้ามากและไม่มีใครรับสาย", "แอปเด้งตลอดเวลากรุณาแก้ไข"),
+    ],
+)
+def test_sentences_without_blanks_are_sentences(tmp_path, names, first, second):
+    rows = [names, ("2026/03/12 14:05", "1", first), ("2026/03/25 09:00", "2", second)]
+    events, _ = read(tmp_path, table(*rows))
+
+    assert [event.text for event in events] == [first, second]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_time"), [("epoch", True), ("sent_utc", True), ("order", False)]
+)
+def test_ten_digits_are_a_time_where_the_name_allows_it(tmp_path, name, is_time):
+    rows = [("nr", name, "comment"), ("1", "1773324300", TEXTS[0]), ("2", "1774429200", TEXTS[1])]
+    events, _ = read(tmp_path, table(*rows))
+
+    assert ([event.occurred_at for event in events] == [FIRST, SECOND]) == is_time
+
+
+def test_a_listing_of_a_forum_is_a_table_of_its_posts(tmp_path):
+    posts = [
+        {"kind": "t1", "data": {"id": f"p{at}", "author": "ann", "body": text, "created_utc": when}}
+        for at, (text, when) in enumerate(zip(TEXTS, [1773324300, 1774429200], strict=True))
+    ]
+    events, _ = read(tmp_path, json.dumps({"kind": "l", "data": {"children": posts}}), "a.json")
+
+    assert [(event.text, event.occurred_at) for event in events] == [
+        (TEXTS[0], FIRST),
+        (TEXTS[1], SECOND),
+    ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from models.evaluation.labelled_file import read_labelled
 from models.taxonomy.classifier import OTHER
 from models.text import normalize
 from models.training.errors import TrainingError
@@ -69,18 +69,16 @@ def shared_data() -> Path:
     return Path(shared) / "data"
 
 
+_COLUMNS = ("text", "sentiment", "complaint", "severity")
+
+
 def table_corpus(path: Path) -> Corpus:
     """A small corpus from a CSV with text, sentiment, complaint, severity (or empty)."""
+    table = read_labelled(path, _COLUMNS, error=DataError)
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            examples = [_labelled(row) for row in csv.DictReader(file)]
-    except OSError as error:
-        raise DataError(f"{path}: it cannot be read ({error.strerror})") from None
-    except (KeyError, ValueError) as error:
-        raise DataError(
-            f"{path}: it needs the columns text, sentiment, complaint, severity"
-            f" and known labels ({error})"
-        ) from None
+        examples = [_labelled(row.cells) for row in table.rows]
+    except ValueError as error:
+        raise DataError(f"{path}: its labels must be known ({error})") from None
     parts = split(examples)
     return Corpus(
         train=parts["train"] + parts["test"],

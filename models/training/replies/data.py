@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import hashlib
 import json
@@ -13,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from models.evaluation.labelled_file import CsvFile
+from models.evaluation.labelled_file import CsvFile, read_labelled
 from models.replier.conditions import Conditions, traits
 from models.replier.policy import forbidden
 from models.replier.slots import FACT, Slots, brand_names, is_part, plain, unsigned
@@ -65,27 +64,23 @@ class Prepared:
     weight: float = 1.0
 
 
+_PAIR_COLUMNS = ("source", "brand", "conv_id", "customer_text", "agent_text")
+
+
 def read_pairs(path: Path) -> list[Pair]:
     """Pairs of a CSV, perhaps gzipped: source, brand, conv_id, customer_text, agent_text."""
-    try:
-        with opened(path) as file:
-            return [
-                Pair(
-                    conversation=row["conv_id"],
-                    brand=row["brand"],
-                    customer=row["customer_text"],
-                    agent=_repaired(row["agent_text"])
-                    if row["source"] == "tweetsumm"
-                    else row["agent_text"],
-                )
-                for row in csv.DictReader(file)
-            ]
-    except (OSError, EOFError) as error:
-        raise PairsError(
-            f"{path}: it cannot be read ({getattr(error, 'strerror', None) or error})"
-        ) from None
-    except KeyError as error:
-        raise PairsError(f"{path}: it has no column {error.args[0]}") from None
+    rows = (row.cells for row in read_labelled(path, _PAIR_COLUMNS, error=PairsError).rows)
+    return [
+        Pair(
+            conversation=row["conv_id"],
+            brand=row["brand"],
+            customer=row["customer_text"],
+            agent=_repaired(row["agent_text"])
+            if row["source"] == "tweetsumm"
+            else row["agent_text"],
+        )
+        for row in rows
+    ]
 
 
 def opened(path: Path) -> TextIO:

@@ -1,0 +1,143 @@
+"""Readers of the formats: a file and its head in, events with their cursors out."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from connectors.events import Event, SourcedEvent, decode
+from connectors.formats import call_json, calls, complaints, transcripts, twcs, tweets
+from connectors.formats.head import FileHead
+from connectors.formats.rows import (
+    MAX_LINE,
+    START,
+    BadRow,
+    OnBadRow,
+    Position,
+    Row,
+    TextFile,
+    csv_rows,
+    reason,
+    rows_as_events,
+)
+from connectors.formats.times import Order, order_of
+
+# The encoding of a line that is not UTF-8, in formats where that happens.
+OTHERWISE = {"sentiment140": "latin-1", "complaints": "cp1252", "transcripts": "cp1252"}
+
+Reader = Callable[[TextFile, FileHead, Position | None, OnBadRow], Iterator[SourcedEvent]]
+EventOf = Callable[[list[str]], Event]
+
+
+def _table(columns: Sequence[str], event_of: Callable[[FileHead], EventOf]) -> Reader:
+    """A reader of one event a row."""
+
+    def read(
+        file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
+    ) -> Iterator[SourcedEvent]:
+        head.need(columns)
+        return rows_as_events(_rows(file, head, start, on_bad_row), event_of(head), on_bad_row)
+
+    return read
+
+
+def _rows(
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[Row]:
+    if head.table:
+        return head.table.rows(file, start or START, on_bad_row)
+    lines = file.lines(start or head.data)
+    if head.escapes:
+        lines = (line._replace(text=line.text.replace('\\"', '""')) for line in lines)
+    return csv_rows(lines, len(head.names), head.delimiter, on_bad_row)
+
+
+def _read_sentiment140(
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[SourcedEvent]:
+    if not {"user", "text"} <= set(head.names):
+        head = head.without_header(tweets.SENTIMENT140)
+    return rows_as_events(
+        _rows(file, head, start, on_bad_row), tweets.sentiment140(head.names), on_bad_row
+    )
+
+
+def _read_twcs(
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[SourcedEvent]:
+    head.need(twcs.COLUMNS)
+
+    def both_passes() -> Iterator[SourcedEvent]:
+        reader = twcs.Twcs(head.names)
+        first = _rows(TextFile(file.path), head, None, lambda bad: None)
+        reader.learn(row.values for row in first)
+        yield from rows_as_events(_rows(file, head, start, on_bad_row), reader.tweet, on_bad_row)
+
+    return both_passes()
+
+
+def _read_complaints(
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[SourcedEvent]:
+    names = head.table.names if head.table else head.names
+    if not complaints.recognises(names):
+        head.need(complaints.TEXT[:1])
+
+    rows = _rows(file, head, start, on_bad_row)
+    event_of = complaints.complaint(names, calls.file_time(file.path), head.day_first)
+    return rows_as_events(rows, event_of, on_bad_row)
+
+
+def order_in(file: TextFile, format: str, head: FileHead) -> Order:
+    """How the dates of a whole table are written: it is read once for that where its beginning
+    leaves it open.
+    """
+    column = complaints.date_column(head.table.names if head.table else head.names)
+    is_open = re.search(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b", head.text)
+    if format != "complaints" or column is None or not is_open:
+        return Order(None)
+    again = TextFile(file.path, otherwise=file.otherwise)
+    rows = _rows(again, head, None, lambda bad: None)
+    return order_of(row.values[column] for row in rows)
+
+
+def _read_transcripts(
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[SourcedEvent]:
+    if transcripts.recognises(head.columns):
+        return transcripts.of_table(file.path, head.names)(
+            _rows(file, head, start, on_bad_row), on_bad_row
+        )
+    if head.is_json:
+        is_one = call_json.is_document(head.text) or call_json.has_turns_a_line(file.path)
+        of_json = call_json.of_document if is_one else call_json.of_json
+        return of_json(file, start or START, on_bad_row)
+    return iter(()) if start else transcripts.of_text(file, on_bad_row)
+
+
+def _read_jsonl(
+    file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
+) -> Iterator[SourcedEvent]:
+    for raw, number, end, too_long in file.raw_lines(start or START):
+        value = raw.removeprefix(codecs.BOM_UTF8).strip() if number == 1 else raw.strip()
+        if not value:
+            continue
+        try:
+            if too_long:
+                raise ValueError(f"is longer than {MAX_LINE:,} bytes")
+            event = decode(value)
+        except ValueError as error:
+            on_bad_row(BadRow(number, reason(error)))
+        else:
+            yield SourcedEvent(event, Position(number, end))
+
+
+READERS: dict[str, Reader] = {
+    "airline": _table(tweets.AIRLINE, lambda head: tweets.airline(head.names)),
+    "sentiment140": _read_sentiment140,
+    "twcs": _read_twcs,
+    "complaints": _read_complaints,
+    "transcripts": _read_transcripts,
+    "jsonl": _read_jsonl,
+}
