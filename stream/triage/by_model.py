@@ -96,6 +96,13 @@ AT_TERSE, TERSE = 0.035, 8  # words
 PLAIN = ("self_harm", "danger", "injury", "medical", "violence", "emergency_calls")
 # A cry of so few words is never nobody's, whatever the model makes of it: somebody looks.
 BRIEF, LEAST_OF_CRY = 5, LEVELS[2][1]
+# A bare call for help, "SOS" or "somebody please help me", names no trouble: somebody asks which.
+CALLS: Final = frozenset(("help", "sos", "emergency", "urgent", "urgently"))
+AROUND_CALLS: Final = frozenset(
+    "please pls plz me us somebody someone anybody anyone i we need send now here there hello hi"
+    " quick quickly hurry this is an it's its oh god omg asap".split()
+)
+LONGEST_CALL = 6  # words
 HARM = 0.15  # of "at least P2" that lifts a message with a phrase of harm to P2
 
 
@@ -111,7 +118,7 @@ def by_model(message: Message, cues: Cues) -> list[Factor]:
     words = _length_of_cry(message, cues)
     at_p1 = AT_TERSE if words and words <= TERSE else AT["P1"]
     priority = _priority(message.levels, signs, at_p1)
-    if words and words <= BRIEF:
+    if (words and words <= BRIEF) or _is_call_for_help(message):
         priority = max(priority, LEAST_OF_CRY)
     return _shared(priority, reasons, cues, signs) if priority else []
 
@@ -159,6 +166,14 @@ def _length_of_cry(message: Message, cues: Cues) -> int:
     if cues.keys().isdisjoint(PLAIN):
         return 0
     return len(_WORDS.findall(own_words(message.text)))
+
+
+def _is_call_for_help(message: Message) -> bool:
+    """Whether it calls for help and says nothing else."""
+    words = _WORDS.findall(own_words(message.text).lower())
+    if len(words) > LONGEST_CALL or CALLS.isdisjoint(words):
+        return False
+    return all(word in CALLS or word in AROUND_CALLS for word in words)
 
 
 def _priority(levels: tuple[float, ...], signs: Mapping[str, float], at_p1: float) -> int:
