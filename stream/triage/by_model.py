@@ -99,8 +99,11 @@ BRIEF, LEAST_OF_CRY = 5, LEVELS[2][1]
 # A bare call for help, "SOS" or "somebody please help me", names no trouble: somebody asks which.
 CALLS: Final = frozenset(("help", "sos", "emergency", "urgent", "urgently"))
 AROUND_CALLS: Final = frozenset(
-    "please pls plz me us somebody someone anybody anyone i we need send now here there hello hi"
-    " quick quickly hurry this is an it's its oh god omg asap".split()
+    (
+        *("please", "pls", "plz", "me", "us", "i", "we", "need", "send", "now", "here", "there"),
+        *("somebody", "someone", "anybody", "anyone", "hello", "hi", "oh", "god", "omg"),
+        *("quick", "quickly", "hurry", "asap", "this", "is", "an", "it's", "its"),
+    )
 )
 LONGEST_CALL = 6  # words
 HARM = 0.15  # of "at least P2" that lifts a message with a phrase of harm to P2

@@ -81,7 +81,7 @@ def test_a_terse_cry_is_a_p1_where_the_model_thinks_that_possible_at_all(cry) ->
 
 @pytest.mark.parametrize(
     "call",
-    ["SOS", "sos!!", "please help me", "@VoltLine HELP", "somebody please help us", "need help now"],
+    ["SOS", "sos!!", "please help me", "@VoltLine HELP", "someone please help us", "need help now"],
 )
 def test_a_bare_call_for_help_is_never_nobodys(call) -> None:
     assert fold([said(call, NOBODY)]).level == "P3"
