@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import NodeProto, numpy_helper
 
+LOUD = ".loud"  # ends the names of what a fused graph has for divided channels alone
 _MIX = ".mix.weight"
 
 
@@ -23,7 +24,9 @@ def restore(model: Path) -> dict[str, torch.Tensor]:
     mixes = [name for name in constants if name.endswith(_MIX)]
     for node in graph.node:
         if node.op_type == "MatMulIntegerToFloat":
-            weights |= _linear(node, constants)
+            for name, value in _linear(node, constants).items():
+                earlier = weights.get(name)  # the other part of a layer that is done in two
+                weights[name] = value if earlier is None else np.concatenate([earlier, value])
         elif node.op_type == "MatMul" and node.input[1] in constants:
             weights |= _unstacked(constants[node.input[1]], mixes)
     if "words" in constants:
@@ -41,12 +44,25 @@ def _linear(
 ) -> dict[str, NDArray[np.float32]]:
     """Weight and bias of a linear layer in INT8."""
     weight, scale, bias = (constants[node.input[place]] for place in (1, 3, 6))
-    factor = constants[node.input[0].removesuffix(".int8") + ".factor"]
+    factor = _factor(node.input[0].removesuffix(".int8"), len(weight), constants)
     module = _module(node)
     return {
         f"{module}.weight": (weight.astype(np.float32) * scale * factor[:, None]).T,
         f"{module}.bias": bias,
     }
+
+
+def _factor(
+    source: str, channels: int, constants: Mapping[str, NDArray[Any]]
+) -> NDArray[np.float32]:
+    """What the channels of an activation are multiplied by, (channels,).
+
+    In a fused graph the loud ones stand last, and the others have no number.
+    """
+    loud = constants.get(f"{source}{LOUD}.factor")
+    if loud is None:
+        return constants.get(f"{source}.factor", np.ones(channels, np.float32))
+    return np.concatenate([np.ones(channels - len(loud), np.float32), loud])
 
 
 def _unstacked(looks: NDArray[np.float32], mixes: Sequence[str]) -> dict[str, NDArray[np.float32]]:

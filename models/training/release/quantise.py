@@ -18,6 +18,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import NodeProto, helper, numpy_helper
 
+from models.training.release.fuse import fuse
+
 SHRINK = np.linspace(1.0, 0.2, 33)  # shares of the seen range that are tried as the limits
 SAMPLE = 400_000  # values of an activation that choose its limits
 TOKENS = 500  # whose products choose between the ways to tame loud channels
@@ -69,7 +71,7 @@ class Activation:
 
 
 def quantise(source: Path, target: Path, texts: Sequence[Sequence[int]]) -> None:
-    """Write the INT8 form of an exported network.
+    """Write the INT8 form of an exported network, fused.
 
     texts: token ids of training texts that set the activation scales.
     """
@@ -86,6 +88,7 @@ def quantise(source: Path, target: Path, texts: Sequence[Sequence[int]]) -> None
     _replace(graph, linears, activations_of)
     _quantise_embeddings(graph)
     graph.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    fuse(graph)
     onnx.save(graph, target)
 
 

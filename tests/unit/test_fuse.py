@@ -1,0 +1,126 @@
+"""The fused graph: the same outputs to the last bit, and weights that training can start from."""
+
+from collections import Counter
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from transformers import DistilBertConfig, DistilBertModel
+
+from models.encoder import padded
+from models.engine import Engine
+from models.training.encoder.network import Network
+from models.training.encoder.restore import restore
+from models.training.release import quantise as quantising
+from models.training.release.export import export
+from models.training.release.fuse import fuse, fuse_file
+
+CONFIG = DistilBertConfig(
+    vocab_size=1000,
+    dim=64,
+    hidden_dim=256,
+    n_layers=2,
+    n_heads=4,
+    max_position_embeddings=64,
+    attn_implementation="eager",
+)
+
+
+def network():
+    torch.manual_seed(0)
+    made = Network(DistilBertModel(CONFIG), topics=4, problems=5, triage=True).without_side()
+    with torch.no_grad():
+        for weight in made.parameters():
+            weight.normal_(0, 0.2)
+        made.encoder.transformer.layer[0].ffn.lin1.bias[:3] = 8.0  # loud channels
+    return made.eval()
+
+
+def token_ids(lengths):
+    generator = np.random.default_rng(len(lengths))
+    return [generator.integers(5, 1000, length).tolist() for length in lengths]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """The same network in INT8, as the exporter wrote it and fused."""
+    folder = tmp_path_factory.mktemp("fused")
+    plain, fused = folder / "plain.onnx", folder / "fused.onnx"
+    export(network(), folder / "full.onnx")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quantising, "fuse", lambda _: None)
+        quantising.quantise(folder / "full.onnx", plain, token_ids([20] * 30))
+    quantising.quantise(folder / "full.onnx", fused, token_ids([20] * 30))
+    return plain, fused
+
+
+def outputs(file, tokens, width):
+    engine = Engine(file, threads=1)
+    feed = padded(tokens, width)
+    values = dict(zip(engine.outputs, engine.run(list(engine.outputs), feed), strict=True))
+    values["cause"] = np.where(feed["attention_mask"] == 1, values["cause"], 0)
+    return values
+
+
+@pytest.mark.parametrize("lengths", [[5], [8, 8], [3, 30, 17, 1], [40] * 9, [64, 2, 33]])
+def test_a_fused_graph_has_the_same_outputs_bit_for_bit(files, lengths):
+    width = -(-max(lengths) // 8) * 8
+    plain, fused = (outputs(file, token_ids(lengths), width) for file in files)
+
+    assert plain.keys() == fused.keys()
+    assert [name for name in plain if not np.array_equal(plain[name], fused[name])] == []
+
+
+def test_a_text_has_the_same_outputs_in_any_batch_of_a_fused_graph(files):
+    short, *others = token_ids([6, 60, 25, 9])
+
+    alone = outputs(files[1], [short], 8)
+    beside = outputs(files[1], [*others, short], 64)
+
+    del alone["cause"], beside["cause"]  # as long as the longest
+    assert [name for name in alone if not np.array_equal(alone[name][0], beside[name][-1])] == []
+
+
+def test_attention_gelu_and_quiet_channels_take_one_pass(files):
+    plain, fused = (onnx.load(file).graph.node for file in files)
+    before, after = (Counter(node.op_type for node in nodes) for nodes in (plain, fused))
+
+    assert after["Attention"] == CONFIG.n_layers
+    assert (after["Erf"], after["Where"], after["Softmax"]) == (0, 0, 1)
+    assert len(fused) < len(plain) / 2
+    assert before["Mul"] > after["Mul"]
+
+
+def test_a_fused_graph_stays_as_it_is(files, tmp_path):
+    fuse_file(files[1], tmp_path / "again.onnx")
+
+    assert (tmp_path / "again.onnx").read_bytes() == files[1].read_bytes()
+
+
+def test_a_graph_without_an_encoder_stays_as_it_is():
+    node = onnx.helper.make_node("Erf", ["x"], ["y"])
+    values = [onnx.helper.make_tensor_value_info(name, 1, [2]) for name in "xy"]
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", values[:1], values[1:]))
+    before = model.SerializeToString()
+
+    fuse(model)
+
+    assert model.SerializeToString() == before
+
+
+def test_a_network_restored_from_a_fused_graph_is_the_same_network(files):
+    plain, fused = (restore(file) for file in files)
+
+    assert plain.keys() == fused.keys()
+    seen = torch.randn(10, CONFIG.dim)
+    for layer in range(CONFIG.n_layers):
+        place = f"encoder.transformer.layer.{layer}.ffn"
+        made = [
+            torch.relu(seen @ weights[f"{place}.lin1.weight"].T + weights[f"{place}.lin1.bias"])
+            @ weights[f"{place}.lin2.weight"].T
+            for weights in (plain, fused)
+        ]
+        assert torch.allclose(*made, atol=1e-4)  # its channels stand in another order
+    same = [name for name in plain if ".ffn." not in name]
+    assert all(torch.equal(plain[name], fused[name]) for name in same)
