@@ -1,20 +1,27 @@
 """The fused graph: the same outputs to the last bit, and weights that training can start from."""
 
+import json
 from collections import Counter
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from toy_model import write_toy_model
 from transformers import DistilBertConfig, DistilBertModel
 
+from models.artifact import MODEL, STORY, load_artifact
 from models.encoder import padded
 from models.engine import Engine
+from models.examples.embedded import PLACES
 from models.training.encoder.network import Network
 from models.training.encoder.restore import restore
+from models.training.release import fuse_directory as directories
 from models.training.release import quantise as quantising
 from models.training.release.export import export
 from models.training.release.fuse import fuse, fuse_file
+from models.training.release.fuse_directory import fuse_directory
+from models.training.release.gate import GateError
 
 CONFIG = DistilBertConfig(
     vocab_size=1000,
@@ -124,3 +131,29 @@ def test_a_network_restored_from_a_fused_graph_is_the_same_network(files):
         assert torch.allclose(*made, atol=1e-4)  # its channels stand in another order
     same = [name for name in plain if ".ffn." not in name]
     assert all(torch.equal(plain[name], fused[name]) for name in same)
+
+
+def negated(source, target):
+    model = onnx.load(source)
+    for constant in model.graph.initializer:
+        if constant.name == "sentiment.table":
+            table = -onnx.numpy_helper.to_array(constant)
+            constant.CopyFrom(onnx.numpy_helper.from_array(table, constant.name))
+    onnx.save(model, target)
+
+
+def test_a_model_directory_is_fused_in_place_or_not_at_all(tmp_path, monkeypatch):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    write_toy_model(folder)
+    story = json.loads((folder / STORY).read_text(encoding="utf-8"))
+
+    fuse_directory(folder)
+    after = load_artifact(folder).story
+
+    assert after["version"] == story["version"]
+    assert {MODEL, PLACES} <= after["files"].keys()
+    monkeypatch.setattr(directories, "fuse_file", negated)
+    with pytest.raises(GateError, match="outputs that fusing changed"):
+        fuse_directory(folder)
+    assert load_artifact(folder).story == after
