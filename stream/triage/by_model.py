@@ -110,7 +110,7 @@ AROUND_CALLS: Final = frozenset(
     )
 )
 LONGEST_CALL = 6  # words
-HARM = 0.1  # of "at least P2" that lifts a message with a phrase of harm to P2
+HARM = 0.15  # of "at least P2" that lifts a message with a phrase of harm to P2
 
 
 def by_model(message: Message, cues: Cues) -> list[Factor]:
@@ -155,8 +155,12 @@ def _at_p1(reasons: Mapping[str, float], cues: Cues) -> float:
     """
     if _shown(cues) - ({"fraud_now"} if _is_past(reasons) else set()):
         return AT_SHOWN
-    none = math.prod(1 - reasons.get(code, 0.0) for code in DECISIVE)
-    return AT["P1"] if 1 - none >= ANY else math.inf
+    return AT["P1"] if any_decisive(reasons) >= ANY else math.inf
+
+
+def any_decisive(reasons: Mapping[str, float]) -> float:
+    """The probability that at least one decisive reason holds, as if they were independent."""
+    return 1 - math.prod(1 - reasons.get(code, 0.0) for code in DECISIVE)
 
 
 def stand_in(cues: Cues, groups: str) -> bool:
