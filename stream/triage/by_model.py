@@ -136,14 +136,14 @@ def _signs(reasons: Mapping[str, float], cues: Cues) -> dict[str, float]:
     What shows fraud shows the fraud of the past where that is far likelier: harm, and not decisive.
     """
     signs = {code: reasons[code] for code in DECISIVE if reasons.get(code, 0.0) >= SIGN}
-    for code in _shown(cues):
+    for code in _signs_in_words(cues):
         signs[code] = max(signs.get(code, 0.0), SIGN)
     if "fraud_now" in signs and _is_past(reasons):
         signs["fraud_past"] = signs.pop("fraud_now")
     return signs
 
 
-def _shown(cues: Cues) -> set[str]:
+def _signs_in_words(cues: Cues) -> set[str]:
     """The decisive reasons that phrases show."""
     return {code for groups, code in SIGNS.items() if cues and stand_in(cues, groups)}
 
@@ -153,7 +153,7 @@ def _at_p1(reasons: Mapping[str, float], cues: Cues) -> float:
 
     reasons: as `_reasons` gives them, without a fraud_now that is fraud of the past.
     """
-    if _shown(cues) - ({"fraud_now"} if _is_past(reasons) else set()):
+    if _signs_in_words(cues) - ({"fraud_now"} if _is_past(reasons) else set()):
         return AT_SHOWN
     return AT["P1"] if any_decisive(reasons) >= ANY else math.inf
 
