@@ -10,8 +10,8 @@ import emoji
 
 # Part of a model's version, raised with every change of what the tokenizer gets to see of a text:
 # vectors are compared within one version alone. 1 corrected mistyped words, 2 reads them as they
-# stand.
-READING = 2
+# stand, 3 reads a bare "nt" as "not".
+READING = 3
 LONGEST = 4000  # characters read of a text; the encoder cuts far earlier
 
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")  # TweetEval carries `\u2019` as six characters
@@ -29,6 +29,8 @@ _HUMP = re.compile(
 _RUN = re.compile(r"(.)\1{3,}", re.DOTALL)
 _SKIN_OR_JOINER = re.compile("[\U0001f3fb-\U0001f3ff\u200b-\u200f\u2060-\u2064\ufeff]")
 _SAME_EMOJI = re.compile("([\U0001f000-\U0001faff\u2600-\u27bf]\ufe0f?)\\1+")
+# "I am nt happy", "did nt get it"; "last nt" is a night. Without it praise is read.
+_BARE_NOT = re.compile(r"(?<!\S)(?<!\blast )nt(?=[\s,.!?;]|$)")
 _PLAIN = str.maketrans("\u2018\u2019\u201c\u201d\u2032", "''\"\"'")
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 
@@ -55,7 +57,8 @@ def normalize(text: str) -> str:
     text = _HANDLES.sub("@user", text)
     text = _HASHTAG.sub(lambda match: "# " + _HUMP.sub(" ", match[1]), text)
     text = _RUN.sub(r"\1\1\1", text)
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    return _BARE_NOT.sub("not", text) if "nt" in text else text
 
 
 def _readable(text: str) -> str:

@@ -7,6 +7,7 @@ for choosing: `make bench-triage` says what a change does.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -89,13 +90,26 @@ PAST = 1.5  # times likelier than fraud that goes on is fraud of the past
 MOST_FACTORS = 4  # reasons that share a priority
 
 # Least calibrated probability of "at least so urgent" from which a message has the level.
-AT: Final = {"P1": 0.2, "P2": 0.25, "P3": 0.4, "P4": 0.5}
+AT: Final = {"P1": 0.15, "P2": 0.3, "P3": 0.35, "P4": 0.6}
+# The same of P1 where a phrase shows the sign. Where none does, the model must be surer of its
+# reasons: ANY is the least probability that at least one decisive reason holds.
+AT_SHOWN, ANY = 0.1, 0.35
 # The same of P1 where a message is TERSE and a phrase of these says all: the model learned from
 # longer ones, and short is not calm.
 AT_TERSE, TERSE = 0.035, 8  # words
 PLAIN = ("self_harm", "danger", "injury", "medical", "violence", "emergency_calls")
 # A cry of so few words is never nobody's, whatever the model makes of it: somebody looks.
 BRIEF, LEAST_OF_CRY = 5, LEVELS[2][1]
+# A bare call for help, "SOS" or "somebody please help me", names no trouble: somebody asks which.
+CALLS: Final = frozenset(("help", "sos", "emergency", "urgent", "urgently"))
+AROUND_CALLS: Final = frozenset(
+    (
+        *("please", "pls", "plz", "me", "us", "i", "we", "need", "send", "now", "here", "there"),
+        *("somebody", "someone", "anybody", "anyone", "hello", "hi", "oh", "god", "omg"),
+        *("quick", "quickly", "hurry", "asap", "this", "is", "an", "it's", "its"),
+    )
+)
+LONGEST_CALL = 6  # words
 HARM = 0.15  # of "at least P2" that lifts a message with a phrase of harm to P2
 
 
@@ -109,9 +123,9 @@ def by_model(message: Message, cues: Cues) -> list[Factor]:
     reasons = _reasons(message)
     signs = _signs(message.reasons, cues)
     words = _length_of_cry(message, cues)
-    at_p1 = AT_TERSE if words and words <= TERSE else AT["P1"]
-    priority = _priority(message.levels, signs, at_p1)
-    if words and words <= BRIEF:
+    is_terse = 0 < words <= TERSE
+    priority = _priority(message.levels, signs, AT_TERSE if is_terse else _at_p1(reasons, cues))
+    if (words and words <= BRIEF) or _is_call_for_help(message):
         priority = max(priority, LEAST_OF_CRY)
     return _shared(priority, reasons, cues, signs) if priority else []
 
@@ -122,12 +136,31 @@ def _signs(reasons: Mapping[str, float], cues: Cues) -> dict[str, float]:
     What shows fraud shows the fraud of the past where that is far likelier: harm, and not decisive.
     """
     signs = {code: reasons[code] for code in DECISIVE if reasons.get(code, 0.0) >= SIGN}
-    for groups, code in SIGNS.items() if cues else ():
-        if stand_in(cues, groups):
-            signs[code] = max(signs.get(code, 0.0), SIGN)
+    for code in _signs_in_words(cues):
+        signs[code] = max(signs.get(code, 0.0), SIGN)
     if "fraud_now" in signs and _is_past(reasons):
         signs["fraud_past"] = signs.pop("fraud_now")
     return signs
+
+
+def _signs_in_words(cues: Cues) -> set[str]:
+    """The decisive reasons that phrases show."""
+    return {code for groups, code in SIGNS.items() if cues and stand_in(cues, groups)}
+
+
+def _at_p1(reasons: Mapping[str, float], cues: Cues) -> float:
+    """The least probability of P1 that makes one; above 1 where no decisive sign is sure enough.
+
+    reasons: as `_reasons` gives them, without a fraud_now that is fraud of the past.
+    """
+    if _signs_in_words(cues) - ({"fraud_now"} if _is_past(reasons) else set()):
+        return AT_SHOWN
+    return AT["P1"] if any_decisive(reasons) >= ANY else math.inf
+
+
+def any_decisive(reasons: Mapping[str, float]) -> float:
+    """The probability that at least one decisive reason holds, as if they were independent."""
+    return 1 - math.prod(1 - reasons.get(code, 0.0) for code in DECISIVE)
 
 
 def stand_in(cues: Cues, groups: str) -> bool:
@@ -161,15 +194,22 @@ def _length_of_cry(message: Message, cues: Cues) -> int:
     return len(_WORDS.findall(own_words(message.text)))
 
 
+def _is_call_for_help(message: Message) -> bool:
+    """Whether it calls for help and says nothing else."""
+    words = _WORDS.findall(own_words(message.text).lower())
+    if len(words) > LONGEST_CALL or CALLS.isdisjoint(words):
+        return False
+    return all(word in CALLS or word in AROUND_CALLS for word in words)
+
+
 def _priority(levels: tuple[float, ...], signs: Mapping[str, float], at_p1: float) -> int:
     """0 where nobody is needed. Within a level it rises with the probability of the next. at_p1:
     the probability of P1 from which a sign makes one.
     """
     p4, p3, p2, p1 = levels
     (_, first), (_, second), (_, third), (_, fourth) = LEVELS
-    decisive = [REASONS[code][0] for code in signs if code in DECISIVE]
-    if decisive and p1 >= at_p1:
-        gravest = max(decisive) / 10
+    if p1 >= at_p1:
+        gravest = max((REASONS[code][0] for code in signs), default=REASONS["stranded"][0]) / 10
         above = max(p1 - AT["P1"], 0) / (1 - AT["P1"])
         return round(first + (100 - first) * (0.8 * above + 0.2 * gravest))
     if p2 >= AT["P2"] or (signs and p2 >= HARM):

@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from stream.triage.by_model import AT, DECISIVE, SIGNS, Cues, by_model, in_words, stand_in
+from stream.triage.by_model import (
+    AT,
+    DECISIVE,
+    SIGNS,
+    Cues,
+    any_decisive,
+    by_model,
+    in_words,
+    stand_in,
+)
 from stream.triage.cues import thesaurus
 from stream.triage.points import ALONE, ENOUGH, HARM, LEVELS, SERVICE
 from stream.triage.sums import at_most, total
 from stream.triage.ticket import Factor, GraveTurn, Message
 
 P1, P2 = (threshold for _, threshold in LEVELS[:2])
-AGREED: Final = 0.5  # probability of a reason beside a phrase that shows it: danger was told
+AGREED: Final = 0.5  # probability of a reason, beside a phrase or a sure P1: danger was told
 SURE: Final = 0.7  # of P1, beside such a reason: the model's word is enough
 _PRESSING = [name for name, (points, _) in SERVICE.items() if points >= ALONE]
 
@@ -53,7 +62,8 @@ def _weighed(turn: Message) -> list[Factor]:
     signs = _signs(cues)
     likely = _likely(turn)
     is_harm = _harm(cues) >= ENOUGH
-    if first >= (AT["P1"] if is_harm else SURE) and (is_harm or likely):
+    is_told = is_harm or any_decisive(turn.reasons) >= AGREED
+    if first >= (AT["P1"] if is_harm else SURE) and is_told:
         return factors
     certain = [code for code in signs if code in likely]
     if certain:

@@ -16,6 +16,7 @@ from models.engine import Engine
 from models.examples.embedded import PLACES
 from models.training.encoder.network import Network
 from models.training.encoder.restore import restore
+from models.training.encoder.restore_lora import in_order
 from models.training.release import fuse_directory as directories
 from models.training.release import quantise as quantising
 from models.training.release.export import export
@@ -131,6 +132,16 @@ def test_a_network_restored_from_a_fused_graph_is_the_same_network(files):
         assert torch.allclose(*made, atol=1e-4)  # its channels stand in another order
     same = [name for name in plain if ".ffn." not in name]
     assert all(torch.equal(plain[name], fused[name]) for name in same)
+
+
+def test_channels_stand_as_in_the_base_again(files):
+    base = network().encoder.state_dict()
+    first, second = (f"transformer.layer.0.ffn.{name}" for name in ("lin1.weight", "lin2.weight"))
+
+    fused = in_order(restore(files[1]), base)
+
+    for name in (first, second):
+        assert torch.allclose(fused[f"encoder.{name}"], base[name], atol=0.05)
 
 
 def negated(source, target):

@@ -80,6 +80,22 @@ def test_a_terse_cry_is_a_p1_where_the_model_thinks_that_possible_at_all(cry) ->
 
 
 @pytest.mark.parametrize(
+    "call",
+    ["SOS", "sos!!", "please help me", "@VoltLine HELP", "someone please help us", "need help now"],
+)
+def test_a_bare_call_for_help_is_never_nobodys(call) -> None:
+    assert fold([said(call, NOBODY)]).level == "P3"
+
+
+@pytest.mark.parametrize(
+    "talk",
+    ["thanks for the help", "SOS by ABBA", "send help lol", "help us win", "helpful!", "please"],
+)
+def test_talk_of_help_is_no_call(talk) -> None:
+    assert fold([said(talk, NOBODY)]) is None
+
+
+@pytest.mark.parametrize(
     "cry", ["fire!!", "FLAMES!", "@VoltLine fire", "live wire in my garden", "he is bleeding"]
 )
 def test_a_cry_of_few_words_is_never_nobodys(cry) -> None:

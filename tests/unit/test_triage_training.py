@@ -18,6 +18,7 @@ from models.passages import LONG, passages
 from models.training.corpus.data import DataError
 from models.training.release import gate
 from models.training.release import train as training
+from models.training.release.card import card
 from models.training.triage.calibrate import calibrated, platt
 from models.training.triage.data import TriageData, triage_data
 from models.training.triage.heads import refit_triage
@@ -159,7 +160,20 @@ def test_levels_and_reasons_are_taught_again_and_nothing_else(tuned, tmp_path):
     assert now.reasons.get("lost", 0) > was.reasons.get("lost", 0)
     assert story["started_from"] == tuned[1]["version"]
     assert story["triage"]["encoder"]["recipe"]["frozen"] == 1
+    assert "before" in story["triage"]["encoder"]
     assert "ok   other outputs that changed: 0.00000 (must be <= 0.00000)" in story["gate"]
+
+
+def test_the_card_tells_every_tuning_of_the_encoder(tuned):
+    story = tuned[1]
+    first = {name: story["triage"][name] for name in ("recipe", "learned")}
+    once, twice = (
+        card({**story, "triage": {**story["triage"], "before": before}}) for before in (None, first)
+    )
+
+    assert "configs/triage.toml" in once
+    assert "triage_further.toml" not in once
+    assert twice.index("configs/triage.toml") < twice.index("configs/triage_further.toml")
 
 
 def test_own_labels_that_cannot_be_used_say_why(tuned, start, tmp_path):

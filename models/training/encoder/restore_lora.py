@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch.nn.functional import normalize
 
 from models.artifact import MODEL
 from models.training.encoder.restore import restore
@@ -35,7 +36,7 @@ def recovered(
     two adapters is multiplied by (alpha / rank). Heads whose classes differ, and those that are not
     served, are left out.
     """
-    released = restore(folder / MODEL)
+    released = in_order(restore(folder / MODEL), base)
     weights: dict[str, torch.Tensor] = {}
     for name, weight in trained.items():
         own = name.removeprefix(_PREFIX).replace(_SAVED, "")
@@ -46,6 +47,30 @@ def recovered(
             weights[name], weights[name.replace(_DOWN, _UP)] = down, up
         elif own in released and released[own].shape == weight.shape:
             weights[name] = released[own]
+    return weights
+
+
+def in_order(
+    released: Mapping[str, torch.Tensor], base: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """The released weights with the channels of each feed-forward layer as they stand in the base.
+
+    A fused graph has them in another order, which is the same network but another difference.
+    """
+    weights = dict(released)
+    for name in released:
+        if not name.endswith(".ffn.lin1.weight"):
+            continue
+        place = name.removesuffix("lin1.weight")
+        first = base[name.removeprefix("encoder.")].float()
+        like = normalize(released[name]) @ normalize(first).T  # (channels, channels of the base)
+        order = like.argmax(-1).argsort()
+        if len(like.argmax(-1).unique()) == len(order):
+            weights |= {
+                name: released[name][order],
+                f"{place}lin1.bias": released[f"{place}lin1.bias"][order],
+                f"{place}lin2.weight": released[f"{place}lin2.weight"][:, order],
+            }
     return weights
 
 

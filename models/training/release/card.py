@@ -29,6 +29,10 @@ _TRIAGE = """Then run `earshot train triage models/training/configs/triage.toml`
 and that model as its start. It tunes the layers of the encoder above the first {frozen}, {epochs}
 epochs of {learned} labelled messages (half an hour of two cores), and holds the other heads by what
 the start says about {rehearsal} texts of their own training."""
+_TRIAGE_FURTHER = """Then run `earshot train triage models/training/configs/triage_further.toml`,
+with that model as its start: {epochs} epochs of {learned} labelled messages, among them matched
+contrasts (`tests/data/triage_contrasts.csv`), in half an hour of two cores. The start is the
+teacher again."""
 _TRIAGE_HEADS = """Then run `earshot train triage models/training/configs/triage_heads.toml`, with
 that model as its start. It teaches the heads of level and reasons alone: {epochs} epochs of
 {learned} labelled messages, the mean of {soup} runs and the start, a few minutes of a core. Every
@@ -107,14 +111,10 @@ def _triage_again(story: Mapping[str, Any]) -> list[str]:
     triage = _of_triage(story)
     if triage is None:
         return []
-    encoder = triage.get("encoder") or triage
+    first, *further = _tunings(triage.get("encoder") or triage)
     paragraphs = [
-        _TRIAGE.format(
-            frozen=encoder["recipe"]["frozen"],
-            epochs=encoder["recipe"]["epochs"],
-            rehearsal=f"{encoder['recipe']['rehearsal']:,}",
-            learned=f"{sum(encoder['learned'].values()):,}",
-        )
+        _tuning(_TRIAGE, first),
+        *(_tuning(_TRIAGE_FURTHER, tuning) for tuning in further),
     ]
     if triage["recipe"].get("heads_only"):
         paragraphs.append(
@@ -125,6 +125,22 @@ def _triage_again(story: Mapping[str, Any]) -> list[str]:
             )
         )
     return paragraphs
+
+
+def _tunings(last: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The tunings of the encoder for triage, first to last."""
+    before = last.get("before")
+    return [*(_tunings(before) if before else ()), last]
+
+
+def _tuning(template: str, tuning: Mapping[str, Any]) -> str:
+    recipe = tuning["recipe"]
+    return template.format(
+        frozen=recipe["frozen"],
+        epochs=recipe["epochs"],
+        rehearsal=f"{recipe['rehearsal']:,}",
+        learned=f"{sum(tuning['learned'].values()):,}",
+    )
 
 
 def _triage_data(story: Mapping[str, Any]) -> str:

@@ -30,7 +30,7 @@ from models.training.triage.calibrate import calibrated, figures
 from models.training.triage.data import TriageData
 from models.training.triage.labelled import Labelled
 from models.training.triage.recipe import TriageRecipe
-from models.training.triage.release import counts, scale_facts
+from models.training.triage.release import counts, encoder_of, scale_facts
 from models.training.triage.tune import level_loss, reason_loss
 
 Print = Callable[[str], None]
@@ -175,12 +175,3 @@ def _story(
             "figures": figures(messages, levels, conversations, states),
         },
     }
-
-
-def encoder_of(artifact: Artifact) -> dict[str, Any] | None:
-    """The recipe that tuned the encoder for triage, and the labels that it learned from."""
-    triage = artifact.story.get("triage", {})
-    whole: dict[str, Any] | None = triage.get("encoder") or {
-        name: triage[name] for name in ("recipe", "learned") if name in triage
-    }
-    return whole or None

@@ -30,6 +30,7 @@ class TriageRecipe:
     rehearsal: int = 30_000  # texts of the other heads' training that hold those heads in place
     rehearsed: int = 24  # of them in a step
     epochs: int = 3
+    falling: int = 0  # epochs in which the rate falls to nothing; 0 for as many as are run
     batch: int = 32
     rate: float = 6e-5  # of the encoder
     head_rate: float = 8e-4

@@ -193,12 +193,23 @@ def _own_facts(
         "urgency": scale_facts(scale),
         "triage": {
             "recipe": asdict(recipe),
+            "before": encoder_of(start),
             "learned": counts(data.learned),
             "chosen on": counts(messages),
             "files": {str(path): digest for path, digest in data.hashes.items()},
             "figures": figures(messages, levels, conversations, states),
         },
     }
+
+
+def encoder_of(artifact: Artifact) -> dict[str, Any] | None:
+    """The recipe that tuned the encoder for triage, the labels that it learned from, and the same
+    of the tuning before.
+    """
+    triage = artifact.story.get("triage", {})
+    known = {name: triage[name] for name in ("recipe", "learned", "before") if name in triage}
+    whole: dict[str, Any] | None = triage.get("encoder") or known
+    return whole or None
 
 
 def scale_facts(scale: UrgencyScale) -> dict[str, Any]:

@@ -94,7 +94,8 @@ class Tuning:
         return self.recipe.epochs * math.ceil(len(self.learned) / self.recipe.batch)
 
     def _optimizer(self) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
-        recipe, total = self.recipe, self._steps()
+        recipe = self.recipe
+        total = self._steps() * max(recipe.falling, recipe.epochs) // recipe.epochs
         heads = [weight for task in TRIAGE for weight in getattr(self.network, task).parameters()]
         own = {id(weight) for weight in heads}
         encoder_weights = [
