@@ -189,7 +189,7 @@ class _Watch:
             self._open(members, now, low, seen)
 
     def _past_until(self, moment: float) -> Past:
-        """What the brand listened before, and what of these tickets is past by now."""
+        """What the brand got before, and what of these tickets is past by now."""
         low = int(np.searchsorted(self._at, moment))
         usual = (self._group[:low] < 0) | (self._at[:low] < moment - LONGEST)
         embeddings = self._embeddings[:low][usual & self._is_read[:low]]

@@ -81,7 +81,7 @@ async def placed(
 def _moved(
     rows: Mapping[str, Row], led: Mapping[str, str], split: dict[str, tuple[str, str | None]]
 ) -> dict[str, Row]:
-    """The rows whose place is another one than their network says; who follows is added to split."""
+    """The rows whose place is not what their network says; who follows is added to split."""
     moved: dict[str, Row] = {}
     for id, row in sorted(rows.items(), key=_by_time):
         place = split.get(id) or split.get(row.get("in_reply_to") or "")
