@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test test-long test-all check format hooks bench bench-bursts bench-consoles bench-runs bench-triage bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image sbom clean chromium screenshots bench-queue soak pins
+.PHONY: help demo install test test-long test-all check format hooks bench bench-bursts bench-consoles bench-drafts bench-incidents bench-runs bench-triage bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image sbom clean chromium screenshots bench-queue soak pins
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -57,6 +57,9 @@ SEED ?= 2
 
 bench-bursts: install ## The burst rule on a simulated year with planted bursts (SEED=2)
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.bursts --seed $(SEED)
+
+bench-incidents: $(VENV)/.tested ## Incidents of the demo day and of a week of tweets; SAMPLE=5 prints members of each
+	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.incidents --sample $(or $(SAMPLE),0) $(if $(TWEETS),--data $(TWEETS))
 
 bench-runs: install ## What a run of the model costs by itself, in tokens
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.runs

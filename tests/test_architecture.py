@@ -25,6 +25,7 @@ FLOORS = (
     {"stream.bootstrap"},
     {"stream.app", "stream.web"},
     {"stream.web.api", "stream.web.console"},
+    {"stream.web.joined_acts"},
     {"stream.web.desk_services"},
     {"stream.web.auth", "stream.web.batcher", "stream.web.live", "stream.web.reads"},
     {"stream.web.http"},
@@ -141,6 +142,7 @@ COMPOSED_ELSEWHERE = {
         "open_engine",
     ): "a migration has one connection without a time limit",
     ("stream.desk.erasure", "Store"): "folds anew in the transactions of the engine that it gets",
+    ("stream.desk.joining", "Store"): "folds anew in its own transactions, on the engine it gets",
     ("stream.cli.registry", "load_artifact"): "`earshot model show` reads the card of one model",
 }
 

@@ -1,9 +1,9 @@
-"""Jobs that a command does once on the store: rebuild, dead letters, keys, erasure, answers."""
+"""Jobs that a command does once on the store: rebuild, dead letters, keys, erasure, merges."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 
 from stream.accounts.api_keys import ApiKeys, Scope
@@ -11,6 +11,7 @@ from stream.accounts.users import People
 from stream.bootstrap.loading import load_replier
 from stream.bootstrap.parts import Parts
 from stream.desk.erasure import Forgotten, Theirs, find_theirs, forget
+from stream.desk.joining import Joined, Joining
 from stream.errors import UserError
 from stream.incidents.answers import IncidentAnswers, answer
 from stream.incidents.store import Incidents
@@ -111,6 +112,15 @@ async def forget_author(running: Parts, author: str, *, by: str, network: str | 
             network=network,
             publish=lambda saved: publisher.publish(outgoing(saved)),
         )
+
+
+async def join_conversations(running: Parts, act: Callable[[Joining], Awaitable[Joined]]) -> Joined:
+    """A merge or a split, and what changed by it on the topics."""
+    async with running.engine() as engine, running.kafka.publisher() as publisher:
+        await running.kafka.declare_topics()
+        joined = await act(Joining(engine))
+        await publisher.publish(outgoing(joined.saved))
+        return joined
 
 
 async def answer_incident(running: Parts, id: str, say: str | None, actor: str) -> IncidentAnswers:

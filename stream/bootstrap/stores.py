@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stream.accounts.api_keys import ApiKeys
     from stream.accounts.users import People
     from stream.desk.corrections import Corrections
+    from stream.desk.joining import Joining
     from stream.desk.queue import QueueReader
     from stream.desk.tickets import Desk
     from stream.incidents.store import Incidents
@@ -54,6 +55,13 @@ def open_incidents(engine: AsyncEngine) -> Incidents:
     from stream.incidents.store import Incidents
 
     return Incidents(engine)
+
+
+@_on_engine
+def open_joining(engine: AsyncEngine) -> Joining:
+    from stream.desk.joining import Joining
+
+    return Joining(engine)
 
 
 @_on_engine

@@ -1,9 +1,10 @@
-"""`earshot ticket`: show, claim, resolve, reopen or prioritise one ticket of the queue."""
+"""`earshot ticket`: show, claim, resolve, prioritise, merge, split or link tickets of the queue."""
 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -11,13 +12,14 @@ from rich.console import Console
 from rich.text import Text
 
 from stream.cli import show
-from stream.cli.on_store import run_on_store
+from stream.cli.on_store import run_on_parts, run_on_store
 from stream.cli.options import By, JsonLines
 from stream.cli.records import print_json
 from stream.errors import UserError
 
 if TYPE_CHECKING:
     from stream.desk.actions import Action
+    from stream.desk.joining import Joined, Joining
     from stream.desk.tickets import Desk
 
 T = TypeVar("T")
@@ -25,7 +27,8 @@ T = TypeVar("T")
 Id = Annotated[str, typer.Argument(help="The id that `earshot tickets` prints.")]
 
 ticket = typer.Typer(
-    no_args_is_help=True, help="One ticket of the queue: show, claim, resolve, reopen, priority."
+    no_args_is_help=True,
+    help="One ticket of the queue: show, claim, resolve, reopen, priority, merge, split, link.",
 )
 
 
@@ -106,6 +109,58 @@ def ticket_priority(
     _act(id, action, by)
 
 
+@ticket.command("merge")
+def ticket_merge(
+    id: Id,
+    into: Annotated[str, typer.Argument(help="The ticket that takes the conversation in.")],
+    by: By = None,
+) -> None:
+    """Put the whole conversation into another ticket's, with its notes, its tags, and what comes
+    later. `split` takes messages out again.
+    """
+    joined = _on_conversations(lambda joining: joining.merge(id, into, by or getpass.getuser()))
+    print(f"{id} is merged into {joined.ticket['id']}: {joined.ticket['messages']} messages")
+
+
+@ticket.command("split")
+def ticket_split(
+    id: Id,
+    messages: Annotated[
+        list[str], typer.Argument(help="Ids of messages, as `ticket show --json` prints them.")
+    ],
+    by: By = None,
+) -> None:
+    """Put messages, with the answers to them, into a ticket of their own. What answers them later
+    follows.
+    """
+    joined = _on_conversations(lambda joining: joining.split(id, messages, by or getpass.getuser()))
+    print(f"{joined.other} is split off {id}")
+
+
+@ticket.command("link")
+def ticket_link(
+    id: Id,
+    incident: Annotated[
+        str | None, typer.Argument(help="The id that `incident list` prints; none: unlink it.")
+    ] = None,
+    by: By = None,
+) -> None:
+    """Put the ticket into an incident, out of the one that it was in. earshot keeps that."""
+    from stream.bootstrap.stores import open_joining
+
+    actor = by or getpass.getuser()
+    with _refusals():
+        run_on_store("ticket", open_joining, lambda joining: joining.link(id, incident, actor))
+    print(f"{id} is in no incident" if incident is None else f"{id} belongs to {incident}")
+
+
+def _on_conversations(act: Callable[[Joining], Awaitable[Joined]]) -> Joined:
+    from stream.bootstrap.jobs import join_conversations
+
+    with _refusals():
+        return run_on_parts("ticket", lambda running: join_conversations(running, act))
+
+
 def _act(id: str, action: Action, by: str | None) -> None:
     row = _on_desk(lambda desk: desk.act(id, action, by or getpass.getuser()))
     owner = f"{row['owner']} has it" if row["owner"] else "nobody has it"
@@ -114,11 +169,19 @@ def _act(id: str, action: Action, by: str | None) -> None:
 
 def _on_desk(work: Callable[[Desk], Awaitable[T]]) -> T:
     from stream.bootstrap.stores import open_desk
+
+    with _refusals():
+        return run_on_store("ticket", open_desk, work)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the desk refuses, as one line for a person."""
     from stream.desk.actions import NotAllowed
     from stream.desk.tickets import NoTicket
 
     try:
-        return run_on_store("ticket", open_desk, work)
+        yield
     except NoTicket as error:
         raise UserError(f"{error}; see `earshot tickets`") from None
     except NotAllowed as error:

@@ -191,22 +191,27 @@ def _reopen(ticket: Row) -> tuple[str, dict[str, Any]]:
 def _prioritised(
     ticket: Row, action: Prioritise, actor: str, now: datetime
 ) -> tuple[str, dict[str, Any]]:
+    if action.level is None:
+        reason = f"priority by the conversation: {action.reason}"
+        return reason, weighed(ticket, None) | {"by_hand": None}
+    folded = int(weighed(ticket, None)["priority"])
+    hand = by_hand.ByHand(action.level, actor, action.reason, folded)
+    stored = asdict(hand) | {"at": now.isoformat(timespec="seconds")}
+    reason = f"priority {action.level}: {action.reason}"
+    return reason, weighed(ticket, hand) | {"by_hand": stored}
+
+
+def weighed(ticket: Row, hand: by_hand.ByHand | None) -> dict[str, Any]:
+    """Priority, level and factors with this level by hand; None: as the conversation says."""
     factors = [Factor(**factor) for factor in ticket["factors"] if factor["name"] != by_hand.FACTOR]
     set_before = by_hand.ByHand.of(ticket.get("by_hand"))
     priority = ticket["priority"] if set_before is None else min(total(factors), 100)
-    if action.level is None:
-        level = by_hand.level_of(priority)
-        reason = f"priority by the conversation: {action.reason}"
-        stored = None
-    else:
-        level = action.level
-        reason = f"priority {level}: {action.reason}"
-        hand = by_hand.ByHand(level, actor, action.reason, priority)
-        priority, weighed = by_hand.with_hand(priority, factors, hand)
-        factors = list(weighed)
-        stored = asdict(hand) | {"at": now.isoformat(timespec="seconds")}
-    return reason, {
-        "by_hand": stored,
+    level = by_hand.level_of(priority)
+    if hand is not None:
+        level = hand.level
+        priority, with_hand = by_hand.with_hand(priority, factors, hand)
+        factors = list(with_hand)
+    return {
         "priority": priority,
         "level": level,
         "factors": [asdict(factor) for factor in factors],

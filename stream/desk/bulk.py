@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
@@ -14,6 +14,8 @@ from stream.desk.actions import (
     Assign,
     Claim,
     NotAllowed,
+    Note,
+    Prioritise,
     Resolve,
     Snooze,
     Tag,
@@ -25,7 +27,7 @@ from stream.desk.tickets import Desk, Lost, NoTicket, Row, Seen
 MAX_TICKETS = 500  # tickets at once
 
 # The actions that the history can take back whole.
-UNDONE = (Claim, Acknowledge, Assign, Wait, Snooze, Resolve, Tag)
+UNDONE = (Claim, Acknowledge, Assign, Wait, Snooze, Resolve, Tag, Note, Prioritise)
 BulkAction = Annotated[
     Claim | Acknowledge | Assign | Wait | Snooze | Resolve | Tag, Field(discriminator="action")
 ]
@@ -59,11 +61,21 @@ class Person:
     brands: frozenset[str] | None
 
 
+class TakeBack(Protocol):
+    """As `Desk.undo`."""
+
+    async def __call__(
+        self, ticket_id: str, actor: str, *, seen: Seen, brands: frozenset[str] | None = None
+    ) -> Row: ...
+
+
 class Bulk:
     """Acts on many tickets. One that cannot be done keeps no other from being done."""
 
-    def __init__(self, desk: Desk, people: People) -> None:
+    def __init__(self, desk: Desk, people: People, undo: TakeBack | None = None) -> None:
+        """undo: takes a person's latest act back; `desk.undo` where nothing is said."""
         self._desk, self._people = desk, people
+        self._undo = undo or desk.undo
 
     async def act(
         self, targets: Sequence[Target], action: BulkAction, person: Person
@@ -88,7 +100,7 @@ class Bulk:
 
         async def undo_one(ticket: Target) -> Answer:
             seen = ticket.seen or Seen(-1, -1)
-            after = await self._desk.undo(ticket.id, person.name, seen=seen, brands=person.brands)
+            after = await self._undo(ticket.id, person.name, seen=seen, brands=person.brands)
             return Answer(ticket.id, "done", ticket=after)
 
         return [await _answer(ticket, undo_one) for ticket in targets]

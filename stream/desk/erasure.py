@@ -28,7 +28,8 @@ LISTED = 5  # near names of a name that nobody has
 # databases make only ASCII small: a name is compared as typed, too.
 _IS_NAMED = """
     kind <> 'deleted' and lower(ltrim(author, '@')) in (:name, lower(:typed))
-    and (cast(:network as text) is null or network = :network)
+    and (cast(:network as text) is null or network = :network
+        or network = 'note' and split_part(conversation, ':', 1) = :network)
 """
 _AUTHORS = text(f"""
     select network, author, count(*)::int as messages from events where {_IS_NAMED}
@@ -70,7 +71,9 @@ _NOTES = text("""
         delete from notices where kind = 'mention' and ticket_id in (select id from theirs)
     )
     update ticket_changes set changes = changes - 'notes' - 'tags'
-    where ticket_id in (select id from theirs)
+    where ticket_id in (select id from theirs) or split_part(ticket_id, ' ', 1) in (
+        select m.conversation from conversation_merges m
+        join theirs on m.into_conversation = split_part(theirs.id, ' ', 1))
 """)
 _TEXTS = text("select text from events where id = any(:ids) and text is not null")
 # Who wants no answers gets none, also when they are forgotten: a digest says so from then on.

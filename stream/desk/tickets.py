@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from stream.desk.actions import (
     Action,
     Edit,
-    NotAllowed,
     Note,
     Prioritise,
     Resolve,
@@ -105,6 +104,9 @@ _LEFT = text(
 )
 
 
+_UNTELL = text("delete from notices where ticket_id = :ticket and place = :place")
+
+
 class NoTicket(Exception):
     """There is no such ticket; or none that this person may see."""
 
@@ -175,7 +177,7 @@ class Desk:
             for action in actions:
                 edit = apply(row, action, actor, now)
                 if edit is not None:
-                    row = await _write(connection, row, edit, actor, now)
+                    row = await write_edit(connection, row, edit, actor, now)
                 if isinstance(action, Prioritise):
                     await _label(connection, row, action.level, actor)
             return row
@@ -196,13 +198,19 @@ class Desk:
         """
         async with reachable(), self._engine.begin() as connection:
             row = await _ticket(connection, ticket_id, brands, lock=True)
-            last = await _last(connection, row["id"], "edited")
+            last = await last_change(connection, row["id"], "edited")
             if seen.edits != row["edits"]:
                 raise Lost(row, last)
-            if "changed_at" not in last:
-                raise NotAllowed("nobody changed this ticket yet")
             now = (await connection.execute(select(func.now()))).scalar_one().astimezone(UTC)
-            return await _write(connection, row, undone(row, last, actor, now), actor, now)
+            edit = undone(row, last, actor, now)
+            row = await write_edit(connection, row, edit, actor, now)
+            if "notes" in edit.values:
+                values = {"ticket": row["id"], "place": len(row["notes"])}
+                await connection.execute(_UNTELL, values)
+            if "by_hand" in edit.values:
+                hand = edit.values["by_hand"]
+                await _label(connection, row, hand and hand["level"], actor)
+            return row
 
     async def conversation(self, ticket_id: str) -> list[Row]:
         """Its messages in order, of the first 500 of its conversation; deleted ones without a
@@ -250,10 +258,10 @@ async def _refuse_lost(
     if all(isinstance(action, Note) for action in actions):
         return
     if seen.edits != row["edits"]:
-        raise Lost(row, await _last(connection, row["id"], "edited"))
+        raise Lost(row, await last_change(connection, row["id"], "edited"))
     puts_away = any(isinstance(action, Wait | Snooze | Resolve) for action in actions)
     if puts_away and seen.version != row["version"]:
-        raise Lost(row, await _last(connection, row["id"]))
+        raise Lost(row, await last_change(connection, row["id"]))
 
 
 async def _ticket(
@@ -268,9 +276,17 @@ async def _ticket(
     return dict(row)
 
 
-async def _write(
+async def locked_ticket(
+    connection: AsyncConnection, ticket_id: str, brands: frozenset[str] | None
+) -> Row:
+    """The stored row, which is this transaction's until it ends. Raises NoTicket."""
+    return await _ticket(connection, ticket_id, brands, lock=True)
+
+
+async def write_edit(
     connection: AsyncConnection, row: Row, edit: Edit, actor: str, now: datetime
 ) -> Row:
+    """Write the edit and its history, whether or not it changes a column; the row as it is then."""
     values: dict[str, Any] = {name: _storable(value) for name, value in edit.values.items()}
     values |= {"edits": row["edits"] + 1, "version": row["version"] + 1, "updated_at": now}
     if "state" in edit.values:
@@ -307,7 +323,8 @@ async def _label(connection: AsyncConnection, row: Row, level: Level | None, act
         await correct(connection, decisive, "level", level, actor)
 
 
-async def _last(connection: AsyncConnection, ticket_id: str, kind: str | None = None) -> Row:
+async def last_change(connection: AsyncConnection, ticket_id: str, kind: str | None = None) -> Row:
+    """The latest change, of this kind; words in its place where there is none."""
     query = select(ticket_changes).where(ticket_changes.c.ticket_id == ticket_id)
     if kind is not None:
         query = query.where(ticket_changes.c.kind == kind)

@@ -145,3 +145,22 @@ saved_queries = Table(
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
 )
+
+conversation_merges = Table(
+    "conversation_merges",
+    metadata,
+    Column("conversation", Text, primary_key=True),
+    Column("into_conversation", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+event_places = Table(
+    "event_places",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("said_in", Text, nullable=False),
+    Column("conversation", Text),
+    Column("brand", Text),
+    Column("at", Moment, nullable=False),
+)

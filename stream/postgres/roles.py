@@ -62,6 +62,8 @@ OUT_OF_REACH = (
         "attendance",
         "saved_queries",
         "signing_keys",
+        "conversation_merges",
+        "event_places",
     ),
 )
 
@@ -79,7 +81,7 @@ _BOUND_WRITES = {
     " notices",
     "insert": "ticket_changes, replies, corrections, presence, saved_views, canned_replies,"
     " person_links, audit, opted_out",
-    "delete": "presence, saved_views, canned_replies",
+    "delete": "presence, saved_views, canned_replies, notices",
 }
 
 _SETTINGS = (

@@ -18,7 +18,14 @@ StoredId = SqlRow[Any]  # of `event_ids`
 
 
 class Raced(Exception):
-    """Another saver moved an event to a conversation that is not locked here: start again."""
+    """Another saver moved an event to a conversation that is not locked here: start again.
+
+    conversations: to be locked besides.
+    """
+
+    def __init__(self, conversations: Collection[str] = ()) -> None:
+        super().__init__()
+        self.conversations = conversations
 
 
 # Every saver takes locks of one sort after the other and in sorted order: no two wait in a circle.
@@ -91,15 +98,17 @@ _COUNT = _add_cells.on_conflict_do_update(
 )
 
 
-async def lock(connection: AsyncConnection, rows: Mapping[str, Row]) -> set[str]:
-    """Lock the conversations that the batch names, those that its ids are stored under, and those
-    that they left.
+async def lock(
+    connection: AsyncConnection, rows: Mapping[str, Row], further: Collection[str] = ()
+) -> set[str]:
+    """Lock the conversations that the batch names, those that its ids are stored under, those that
+    they left, and further ones.
 
     The last are there for a saver that died between its commit and its publishing: whoever is given
     the same messages again must tell the tickets of the conversations that were left too, and only
     the registry still knows them.
     """
-    conversations = sorted({row["conversation"] for row in rows.values()})
+    conversations = sorted({row["conversation"] for row in rows.values()}.union(further))
     result = await connection.execute(_LOCK, {"conversations": conversations, "ids": list(rows)})
     return {conversation for conversation, _ in result}
 
@@ -137,14 +146,19 @@ async def replace(
             (await connection.execute(_REMOVE, arrays(old, ("id", "occurred_at")))).mappings().all()
         )
     await connection.execute(_ADD, arrays(changed, _WRITTEN))
-    if cells := signals(removed, changed):
-        await connection.execute(_COUNT, arrays(cells, _CELL))
+    await count(connection, removed, changed)
     touched = defaultdict(list)
     for row in changed:
         touched[row["conversation"]].append(row["id"])
         if row["id"] in stored and stored[row["id"]].conversation != row["conversation"]:
             touched[stored[row["id"]].conversation].append(row["id"])
     return touched
+
+
+async def count(connection: AsyncConnection, removed: Sequence[Row], added: Sequence[Row]) -> None:
+    """Count the events that stand in place of others."""
+    if cells := signals(removed, added):
+        await connection.execute(_COUNT, arrays(cells, _CELL))
 
 
 async def _claim(

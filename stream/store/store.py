@@ -19,6 +19,7 @@ from stream.postgres.tables import Row
 from stream.records import AlertRecord, AnalysisRecord, TicketRecord, WithdrawnTicket
 from stream.store import alarms as alarm_store
 from stream.store import events as event_store
+from stream.store import places
 from stream.store import tickets as ticket_store
 from stream.store.brand_parts import conversation_of
 from stream.store.changes import WEIGHED_BY_PEOPLE, Change, change
@@ -80,15 +81,18 @@ class Store:
         rows = _latest(event_row(judgement) for judgement in batch)
         if not rows:
             return Saved([], [], [])
+        further: set[str] = set()  # conversations that people put its messages into
         while True:
             try:
                 async with reachable(), self._engine.begin() as connection:
-                    return await self._save(connection, rows)
-            except event_store.Raced:
-                continue
+                    return await self._save(connection, rows, further)
+            except event_store.Raced as raced:
+                further.update(raced.conversations)
 
-    async def _save(self, connection: AsyncConnection, rows: Mapping[str, Row]) -> Saved:
-        locked = await event_store.lock(connection, rows)
+    async def _save(
+        self, connection: AsyncConnection, rows: Mapping[str, Row], further: Collection[str]
+    ) -> Saved:
+        rows, locked = await _locked(connection, rows, further)
         known = await event_store.known(connection, rows, locked)
         changed = _news(rows, known)
         touched = await event_store.replace(connection, changed, known)
@@ -123,29 +127,42 @@ class Store:
         had set last. One whose conversation has no event stays as it is: its months were dropped.
         """
         async with reachable(), self._engine.begin() as connection:
-            await event_store.lock_alone(connection, conversations)
-            past = await histories(connection, conversations)
-            tickets = await ticket_store.stored_tickets(connection, past.keys())
-            last = await ticket_store.last_changes(connection, past.keys(), tickets.keys())
-            lost = [id for id, row in last.items() if row["kind"] != "withdrawn"]
-            people = await ticket_store.set_by_people(connection, lost)
-            last |= {
-                id: {**last[id], **{name: people[id].get(name) for name in WEIGHED_BY_PEOPLE}}
-                for id in lost
-            }
-            parts = {id: past[id].parts for id in sorted(past)}
-            changes, failures = self._refold(parts, tickets, last, ())
-            _log(failures)
-            changes = [
-                replace(
-                    change,
-                    becomes_p1=False,
-                    people=people.get(change.ticket_id, change.people),
-                )
-                for change in changes
-            ]
-            tickets |= await ticket_store.write(connection, changes)
-            await alarm_store.alarm(connection, changes, {})
+            return await self.refold_within(connection, conversations)
+
+    async def refold_within(
+        self,
+        connection: AsyncConnection,
+        conversations: Collection[str],
+        *,
+        emptied: Collection[str] = (),
+    ) -> Refolded:
+        """As `refold`, in a transaction. emptied: conversations whose last message was moved away;
+        their tickets are withdrawn.
+        """
+        await event_store.lock_alone(connection, conversations)
+        past = await histories(connection, conversations)
+        past |= {id: _NOTHING for id in emptied if id not in past}
+        tickets = await ticket_store.stored_tickets(connection, past.keys())
+        last = await ticket_store.last_changes(connection, past.keys(), tickets.keys())
+        lost = [id for id, row in last.items() if row["kind"] != "withdrawn"]
+        people = await ticket_store.set_by_people(connection, lost)
+        last |= {
+            id: {**last[id], **{name: people[id].get(name) for name in WEIGHED_BY_PEOPLE}}
+            for id in lost
+        }
+        parts = {id: past[id].parts for id in sorted(past)}
+        changes, failures = self._refold(parts, tickets, last, ())
+        _log(failures)
+        changes = [
+            replace(
+                change,
+                becomes_p1=False,
+                people=people.get(change.ticket_id, change.people),
+            )
+            for change in changes
+        ]
+        tickets |= await ticket_store.write(connection, changes)
+        await alarm_store.alarm(connection, changes, {})
         return Refolded(_records(tickets, _withdrawn(changes, last, tickets)), len(changes))
 
     def _refold(
@@ -179,6 +196,17 @@ class Store:
             folded[id] = None if ticket is None else replace(ticket, id=id)
             failures += failed
         return folded, failures
+
+
+async def _locked(
+    connection: AsyncConnection, rows: Mapping[str, Row], further: Collection[str]
+) -> tuple[Mapping[str, Row], set[str]]:
+    """The rows where people put them, and the conversations that are locked. Raises Raced."""
+    locked = await event_store.lock(connection, rows, further)
+    rows, moved = await places.placed(connection, rows)
+    if unlocked := {rows[id]["conversation"] for id in moved} - locked:
+        raise event_store.Raced(unlocked)
+    return rows, locked
 
 
 def _changes(

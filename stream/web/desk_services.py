@@ -23,6 +23,7 @@ from stream.desk.alert_book import AlertBook
 from stream.desk.attendance import Attendance
 from stream.desk.canned import Canned
 from stream.desk.corrections import Corrections
+from stream.desk.joining import Joining
 from stream.desk.notices import Notices
 from stream.desk.persons import Persons
 from stream.desk.queue import QueueReader
@@ -61,6 +62,7 @@ class DeskServices:
     reads: AsyncEngine
     store: Reads
     desk: Desk
+    joining: Joining
     queue: QueueReader
     views: SavedViews
     replies: Replies
@@ -163,6 +165,7 @@ def desk_services(
         engine=engine,
         store=store,
         **_over(engine, send_delay),
+        joining=Joining(engine),
         monitor=Monitor(engine, lag=lag, training_mix=training_mix),
         people=People(engine),
         sessions=sessions,

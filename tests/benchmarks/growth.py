@@ -10,14 +10,15 @@ import argparse
 import asyncio
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.stored import batches, judgements, repeated
+from benchmarks.stored import START, batches, judgements, repeated
 from benchmarks.tables import print_table
 from stream.benchmark.processor import Meter
 from stream.benchmark.stream import bench_events, bench_texts, through
@@ -97,6 +98,7 @@ async def _incident(running: Parts, known: Sequence[Judgement], tickets: int) ->
     events = repeated(_near(one), tickets, "incident")
     async with running.store() as stores, running.engine() as engine:
         clusterer = IncidentClusterer(Incidents(engine))
+        await stores.events.save(list(_usual(known, one)))
         await clusterer.look()
 
         async def save(batch: Sequence[Judgement]) -> None:
@@ -104,6 +106,13 @@ async def _incident(running: Parts, known: Sequence[Judgement], tickets: int) ->
             await clusterer.look()
 
         await _tenths(f"One incident of {tickets:,} tickets", list(batches(events, BATCH)), save)
+
+
+def _usual(known: Sequence[Judgement], one: Judgement) -> Iterator[Judgement]:
+    """What the brand hears in the two days before: a rise is a rise above that."""
+    for hours, judgement in enumerate(repeated(known, 48, "usual"), 1):
+        event = judgement.event.model_copy(update={"occurred_at": START - timedelta(hours=hours)})
+        yield replace(judgement, brand=one.brand, event=event)
 
 
 def _near(judgement: Judgement) -> list[Judgement]:

@@ -36,6 +36,7 @@ WITHOUT_RECORDS = {
 ACTS = {
     *("claim", "resolve", "reopen", "priority", "ack", "snooze", "send", "join", "leave", "answer"),
     *("replay", "add", "role", "password", "disable", "enable", "create", "revoke", "test", "use"),
+    *("merge", "split", "link"),
     *("approve", "take-back", "discard", "settle", "opt-out", "push", "rollback"),
 }
 MEASURES = ("train", "evaluate", "export")

@@ -15,6 +15,7 @@ from stream.web.api.ticket_changes import Sent, example
 from stream.web.auth.callers import Agent, Caller
 from stream.web.desk_services import DeskServices, Services
 from stream.web.http.problems import documented, refusal
+from stream.web.joined_acts import TakeBack
 
 _ACT = documented(400, 401, 403, 413, 415, 422, 429, 503)
 _STATUS: dict[Result, int] = {
@@ -124,10 +125,13 @@ async def act(payload: BulkIn, desk: Services, caller: Agent) -> BulkOut:
     "/undo", summary="Take back what you just did to tickets", status_code=207, responses=_ACT
 )
 async def undo(payload: UndoIn, desk: Services, caller: Agent) -> BulkOut:
-    """Within 30 seconds, where nobody edited the ticket since. Notes and priorities stay."""
+    """Within 30 seconds, where nobody edited the ticket since: notes, priorities, merges and splits
+    too.
+    """
     services = desk.of(caller)
     targets = [Target(ticket.id, Seen(ticket.edits, ticket.version)) for ticket in payload.tickets]
-    return _out(await Bulk(services.desk, services.people).undo(targets, _person(caller)))
+    bulk = Bulk(services.desk, services.people, TakeBack(services))
+    return _out(await bulk.undo(targets, _person(caller)))
 
 
 async def _matching(services: DeskServices, query: ViewQuery, caller: Caller) -> list[Target]:

@@ -63,7 +63,7 @@ _LOST: dict[int | str, dict[str, Any]] = {
     }
 }
 _READ = documented(401, 403, 404, 422, 429, 503)
-_ACT = documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503) | _LOST
+ACT = documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503) | _LOST
 
 
 def _uppercase(level: object) -> object:
@@ -172,7 +172,7 @@ async def ticket(
 
 
 @router.patch(
-    "/{ticket_id:path}", summary="Change owner, state or tags", responses=_ACT | documented(428)
+    "/{ticket_id:path}", summary="Change owner, state or tags", responses=ACT | documented(428)
 )
 async def patch(ticket_id: TicketId, payload: TicketPatch, change: Changing) -> TicketOut:
     """All of it or nothing. Needs `If-Match`, so that nobody's change is lost unseen."""
@@ -184,7 +184,7 @@ async def patch(ticket_id: TicketId, payload: TicketPatch, change: Changing) -> 
     return await _act(change, ticket_id, actions_of(payload, row["tags"]), seen)
 
 
-@router.post("/{ticket_id:path}/claim", summary="Take a ticket", responses=_ACT)
+@router.post("/{ticket_id:path}/claim", summary="Take a ticket", responses=ACT)
 async def claim(ticket_id: TicketId, change: Changing, payload: Claimed | None = None) -> TicketOut:
     """It becomes yours and open. 409 where somebody else has it."""
     force, caller = payload is not None and payload.force, change.caller
@@ -196,31 +196,31 @@ async def claim(ticket_id: TicketId, change: Changing, payload: Claimed | None =
     return await _act_once(change, ticket_id, Claim(force=force))
 
 
-@router.post("/{ticket_id:path}/resolve", summary="Resolve a ticket", responses=_ACT)
+@router.post("/{ticket_id:path}/resolve", summary="Resolve a ticket", responses=ACT)
 async def resolve(ticket_id: TicketId, change: Changing) -> TicketOut:
     """Done. A new message of the customer re-opens it."""
     return await _act_once(change, ticket_id, Resolve())
 
 
-@router.post("/{ticket_id:path}/snooze", summary="Put a ticket aside for a while", responses=_ACT)
+@router.post("/{ticket_id:path}/snooze", summary="Put a ticket aside for a while", responses=ACT)
 async def snooze(ticket_id: TicketId, payload: Snoozed, change: Changing) -> TicketOut:
     """Out of the queue until then."""
     return await _act_once(change, ticket_id, Snooze(until=payload.until))
 
 
-@router.post("/{ticket_id:path}/wait", summary="Wait for the customer", responses=_ACT)
+@router.post("/{ticket_id:path}/wait", summary="Wait for the customer", responses=ACT)
 async def wait(ticket_id: TicketId, change: Changing) -> TicketOut:
     """The customer is to answer; their next message re-opens the ticket."""
     return await _act_once(change, ticket_id, Wait())
 
 
-@router.post("/{ticket_id:path}/reopen", summary="Put a ticket back into the queue", responses=_ACT)
+@router.post("/{ticket_id:path}/reopen", summary="Put a ticket back into the queue", responses=ACT)
 async def reopen(ticket_id: TicketId, change: Changing) -> TicketOut:
     """Open again."""
     return await _act_once(change, ticket_id, Reopen())
 
 
-@router.post("/{ticket_id:path}/priority", summary="Set a level by hand", responses=_ACT)
+@router.post("/{ticket_id:path}/priority", summary="Set a level by hand", responses=ACT)
 async def priority(ticket_id: TicketId, payload: Prioritised, change: Changing) -> TicketOut:
     """It stays, whatever is folded, until a new message of the customer is more urgent. Kept with
     your name as a label to train with.
@@ -234,7 +234,7 @@ async def priority(ticket_id: TicketId, payload: Prioritised, change: Changing) 
 @router.post(
     "/{ticket_id:path}/notes",
     summary="Leave a note for colleagues",
-    responses=_ACT,
+    responses=ACT,
     status_code=201,
 )
 async def note(
@@ -247,7 +247,7 @@ async def note(
     return await _act_once(change, ticket_id, Note(text=payload.text))
 
 
-@router.post("/{ticket_id:path}/tags", summary="Add and take away tags", responses=_ACT)
+@router.post("/{ticket_id:path}/tags", summary="Add and take away tags", responses=ACT)
 async def tag(ticket_id: TicketId, payload: Tagged, change: Changing) -> TicketOut:
     """Letters, digits, `-` and `_`; 20 tags at most."""
     action = Tag(add=tuple(payload.add), remove=tuple(payload.remove))
@@ -284,7 +284,7 @@ async def _ticket(services: DeskServices, ticket_id: str, caller: Caller) -> Row
     try:
         return await services.desk.ticket(ticket_id, caller.brands)
     except NoTicket:
-        raise _none() from None
+        raise no_ticket() from None
 
 
 async def _act_once(change: Change, ticket_id: str, action: Action) -> TicketOut:
@@ -300,22 +300,28 @@ async def _act(
             ticket_id, actions, caller.name, seen=seen, brands=caller.brands
         )
     except NoTicket:
-        raise _none() from None
+        raise no_ticket() from None
     except NotAllowed as error:
         raise refusal(409, str(error)) from None
     except Lost as lost:
-        raise Conflicting(
-            412,
-            str(lost),
-            ticket=TicketOut.model_validate(lost.ticket).model_dump(mode="json"),
-            changed_by=lost.last["who"],
-            change=lost.last["reason"],
-        ) from None
+        raise lost_update(lost) from None
     change.response.headers["ETag"] = etag(row)
     return TicketOut.model_validate(row)
 
 
-def _none() -> Exception:
+def lost_update(lost: Lost) -> Exception:
+    """A 412 with the ticket as it is, and who changed it."""
+    return Conflicting(
+        412,
+        str(lost),
+        ticket=TicketOut.model_validate(lost.ticket).model_dump(mode="json"),
+        changed_by=lost.last["who"],
+        change=lost.last["reason"],
+    )
+
+
+def no_ticket() -> Exception:
+    """A 404."""
     return refusal(404, "there is no such ticket; where its message was deleted, it was withdrawn")
 
 

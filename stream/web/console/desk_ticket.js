@@ -2,6 +2,7 @@
 import { ago, clock, language, span, typing, when } from "earshot/format.js";
 import Course from "earshot/course.js";
 import Fix from "earshot/fix.js";
+import Join from "earshot/join.js";
 import { moments } from "earshot/moments.js";
 import Level, { WITHOUT_WORDS } from "earshot/level.js";
 import Mention, { named } from "earshot/mention.js";
@@ -11,13 +12,14 @@ import Talk from "earshot/talk.js";
 import Why from "earshot/why.js";
 
 export default {
-  components: { Course, Fix, Level, Mention, Person, Reply, Talk, Why },
+  components: { Course, Fix, Join, Level, Mention, Person, Reply, Talk, Why },
   props: {
     ticket: Object, gone: String, at: Number, others: Array, people: Array, // what there is
     me: String, agent: Boolean, lead: Boolean, erases: Boolean, drafting: Boolean, // who looks, and what they may
     topics: Array, problems: Array, verdict: Object, outcome: Object, away: String, canned: Array, person: Object,
+    incidents: Array,
   },
-  emits: ["act", "approve", "macro", "discard", "settle", "draft", "check", "correct", "forget", "link", "open", "close", "next"],
+  emits: ["act", "approve", "macro", "discard", "settle", "draft", "check", "correct", "forget", "link", "join", "open", "close", "next"],
   data: () => ({
     now: Date.now(), skew: 0, chosen: null, // which message corrections are about
     n: 0, heard: 0, busy: false, doing: null, base: null, // the act on its way, and what its doer had seen
@@ -60,6 +62,7 @@ export default {
       if (told.ok && this.doing?.note) this.note = "";
       if (told.ok && this.doing?.tag) this.tag = "";
       if (told.ok && this.doing?.reply) this.$refs.reply?.done();
+      if (told.ok && this.doing?.join) this.$refs.join?.done(this.doing.join);
       if (told.ok && this.next && this.leads(this.doing)) this.$emit("next", this.ticket.id);
     },
   },
@@ -134,12 +137,14 @@ export default {
         w: () => { if (!this.over) this.act({ action: "wait" }); },
         n: () => this.$refs.note.focus(), x: () => this.fix(),
         e: () => this.$refs.reply.edit(), a: () => this.$refs.reply.approve(), p: () => this.weigh(),
+        m: () => this.whole(),
         ...Object.fromEntries([1, 2, 3, 4].map((n) => [n, () => this.rank({ level: `P${n}`, reason: WITHOUT_WORDS })])),
         0: () => this.rank({ level: null, reason: WITHOUT_WORDS }),
       }[event.key];
       if (act) { event.preventDefault(); act(); }
     },
     rank(told) { if (!this.over) this.act({ action: "priority", ...told }); },
+    whole() { this.hold(); this.$refs.join.show(); },
     weigh() { if (!this.over) { this.hold(); this.$refs.level.show(); } },
     digits(event) {
       const found = this.times.find(([key]) => key === event.key);
@@ -181,6 +186,7 @@ export default {
         <button v-else type="button" class="button" :disabled="busy"
           :title="ticket.state === 'settled' ? 'Not settled: back into the queue with all its weight' : null"
           @click="act({ action: 'reopen' })">Re-open <kbd>r</kbd></button>
+        <button type="button" class="button" :disabled="busy" @click="whole()">Merge, add … <kbd>m</kbd></button>
         <label class="onward small soft" title="After a reply, Resolve, Snooze, Wait or Assign"><input type="checkbox"
           :checked="next" @change="keepNext"> then the next</label>
         <button v-if="erases && ticket.author" type="button" class="quiet" aria-label="Erase this person"
@@ -287,6 +293,9 @@ export default {
         autocomplete="off"><button class="button danger" :disabled="confirm !== ticket.author">Erase</button><button
         type="button" class="button" @click="close('erasing')">Cancel</button></form></div></dialog>
     <Level v-if="agent" ref="level" :ticket="ticket" :busy="busy" @set="rank" @close="drop" />
+    <Join v-if="agent" ref="join" :ticket="ticket" :person="person?.ticket === ticket.id ? person : null"
+      :incidents="incidents" :busy="busy" @close="drop"
+      @join="send('join', { ...$event, seen: seen }, { join: $event.how })" />
     <Fix v-if="agent" ref="fix" :message="message" :topics="topics" :problems="problems"
       @correct="send('correct', $event)" />
   </section>

@@ -25,9 +25,11 @@ from stream.pipeline import outgoing
 from stream.replies.store import LostReply, Row
 from stream.web.auth.callers import Caller
 from stream.web.console.detail import change_in_words, lost_reply
+from stream.web.console.join_acts import join
 from stream.web.console.person_pane import link_person
 from stream.web.console.shell import Visit
 from stream.web.console.undo_bar import Undo
+from stream.web.joined_acts import TakeBack
 
 Payload = dict[str, Any]
 Act = Callable[[str, frozenset[str], Payload], Awaitable["Outcome"]]
@@ -50,12 +52,15 @@ LONGEST_REPLY = 4000  # characters that are looked at; no network takes as many
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of an act. lost: the change that came first. undo: the way back from it."""
+    """The outcome of an act. lost: the change that came first. undo: the way back from it. go: the
+    ticket that is to be shown next.
+    """
 
     ok: bool
     words: str
     lost: Mapping[str, Any] | None = None
     undo: Undo | None = None
+    go: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {"ok": self.ok, "words": self.words, "lost": self.lost}
@@ -77,6 +82,7 @@ class Acts:
             "draft": self._guarded("agent", self._draft),
             "correct": self._guarded("agent", self._correct),
             "link": self._guarded("agent", self._link),
+            "join": self._guarded("agent", self._join),
             "forget": self._guarded("lead", self._forget),
         }
 
@@ -147,7 +153,8 @@ class Acts:
         async def work(
             caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
         ) -> Outcome:
-            await self._services.desk.undo(ticket_id, caller.name, seen=seen, brands=caller.brands)
+            take_back = TakeBack(self._services)
+            await take_back(ticket_id, caller.name, seen=seen, brands=caller.brands)
             return Outcome(True, "Undone.")
 
         outcome = await self._guarded("agent", work)(ticket_id, frozenset(), {})
@@ -251,6 +258,13 @@ class Acts:
         self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
     ) -> Outcome:
         return Outcome(True, await link_person(self._services, ticket_id, caller, payload))
+
+    async def _join(
+        self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
+    ) -> Outcome:
+        done = await join(self._services, caller, ticket_id, payload)
+        id, after = done.ticket["id"], Seen(done.ticket["edits"], done.ticket["version"])
+        return Outcome(True, done.words, undo=Undo(lambda: self._undo(id, after)), go=done.go)
 
     async def _forget(
         self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload

@@ -17,6 +17,7 @@ from stream.desk.assignment import can_have
 from stream.desk.tickets import NoTicket
 from stream.errors import DatabaseAway, UserError
 from stream.web.console.detail import Row, canned_for_browser, detail
+from stream.web.console.join_acts import incidents_of
 from stream.web.console.person_pane import read_person
 from stream.web.console.presence import HEARTBEAT, Rooms
 from stream.web.console.shell import Visit, say
@@ -89,6 +90,7 @@ class TicketPage:
             people=[],
             canned=[],
             person=None,
+            incidents=[],
         )
         visit.client.on_connect(self._meet)
         visit.client.on_disconnect(self._part)
@@ -254,12 +256,14 @@ class TicketPage:
 
     async def _read_person(self, ticket_id: str) -> None:
         """After the ticket itself, which nobody shall wait for. Notices about it are read now."""
-        with suppress(DatabaseAway):
+        with suppress(DatabaseAway, NoTicket):
             visit = self._visit
             await visit.services.notices.mark_read(visit.caller.name, ticket=ticket_id)
             person = await read_person(visit.services, ticket_id, visit.caller.brands)
+            ticket = await visit.services.desk.ticket(ticket_id, visit.caller.brands)
+            incidents = await incidents_of(visit.services, ticket["brand"])
             if self._id == ticket_id:
-                self.view.tell(person=person)
+                self.view.tell(person=person, incidents=incidents)
 
     async def _people(self, brand: str | None) -> list[str]:
         """The people who can have this ticket."""
@@ -280,6 +284,9 @@ class TicketPage:
                 self._undo.offer(outcome.words, outcome.undo)
             elif outcome.ok:
                 say(outcome.words)
+            if outcome.go is not None:
+                self._go(outcome.go)
+                return
             await self._read(anyhow=True)
             if outcome.ok and self._id is not None:
                 await self._read_person(self._id)

@@ -36,6 +36,7 @@ export default {
       const seconds = Math.floor(turn.at);
       return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
     },
+    channel: (message) => /^note:([a-z-]+)-[0-9a-f]{32}$/.exec(message.id)?.[1].replace("-", " ") ?? "form",
     hint: (field, value) => (field === "severity" ? SEVERITIES[value] : field),
     host,
     parts(message, text) { // links, and the words that show the problem, marked
@@ -57,7 +58,7 @@ export default {
         <b>{{ message.kind === 'deleted' ? 'deleted' : message.author ?? (message.own ? ticket.brand : 'unknown') }}</b>
         <span v-if="message.own" class="chip">{{ ticket.brand ?? 'brand' }}</span><span
           v-if="message.kind === 'transcript'" class="chip"><span class="sym" aria-hidden="true">call</span>call</span>
-        <span v-if="message.kind === 'complaint'" class="chip">form</span><time
+        <span v-if="message.kind === 'complaint'" class="chip">{{ channel(message) }}</span><time
           class="faint num">{{ when(message.at) }}</time><a v-if="message.url" class="faint post-link"
           :href="message.url" target="_blank" rel="noopener noreferrer nofollow" :aria-label="'The post on ' + ticket.network"
           :title="'The post on ' + ticket.network"><span class="sym" aria-hidden="true">open_in_new</span></a></header>
