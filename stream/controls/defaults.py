@@ -29,6 +29,7 @@ class Defaults:
     """brands: by name, as the file has them; sinks: by name, without what `env:NAME` stands for.
 
     brands_place, sinks_place: the files, for people. environment: of `env:NAME` in the file.
+    trades: that a brand may have; empty: any.
     """
 
     brands: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -39,10 +40,15 @@ class Defaults:
     base_url: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     variables: Sequence[Variable] = ()
+    trades: Sequence[str] = ()
 
 
 def read_defaults(settings: Settings) -> Defaults:
     """Raises UserError for a file that will not do."""
+    from models.taxonomy.classifier import OTHER, read_taxonomy
+    from models.taxonomy.file import load_taxonomy
+
+    taxonomy = read_taxonomy() if settings.taxonomy is None else load_taxonomy(settings.taxonomy)
     path = settings.brands or brands_file.SHIPPED
     brands_file.load(path)
     entries = brands_file.read_file(path)["brand"]
@@ -55,6 +61,7 @@ def read_defaults(settings: Settings) -> Defaults:
         base_url=settings.base_url,
         environment=os.environ,
         variables=tuple(_variables(settings)),
+        trades=(*sorted(taxonomy.trades), OTHER) if taxonomy.trades else (),
     )
 
 

@@ -211,6 +211,9 @@ class ControlDesk:
         if value.get("name", name) != name:
             raise ControlError("a brand keeps its name: tickets and counts go by it")
         entry = {**value, "name": name}
+        trades, trade = self.defaults.trades, value.get("trade")
+        if trades and trade is not None and trade not in trades:
+            raise ControlError(f"trade: the taxonomy has no {trade!r}; it has {', '.join(trades)}")
         await self._refuse_brands(name, entry)
         return entry
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from desk_client import Office
 from history import ANY_AGE, tweet, worst
@@ -49,6 +51,16 @@ async def test_without_a_change_every_setting_is_what_the_files_and_earshot_say(
     sink = standing["sink", "desk"]
     assert sink.secrets == ["secret"]
     assert "secret" not in sink.value
+
+
+async def test_a_trade_that_the_taxonomy_does_not_have_is_refused_in_the_console_too(engine):
+    controls = ControlDesk(engine, replace(DEFAULTS, trades=("airline", "telecom", "other")))
+    entry = {"words": ["Other Mobile"], "trade": "witchcraft"}
+
+    with pytest.raises(ControlError, match="the taxonomy has no 'witchcraft'; it has airline, tel"):
+        await controls.put("brand", "Other", entry, "ada")
+    await controls.put("brand", "Other", entry | {"trade": "telecom"}, "ada")
+    await ControlDesk(engine, DEFAULTS).put("brand", "Other", entry, "ada")  # knows of none
 
 
 async def test_a_promise_of_the_console_moves_the_clocks_of_open_tickets(
