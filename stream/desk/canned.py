@@ -28,7 +28,7 @@ from stream.desk.actions import Action, NotAllowed, Resolve, Tag, Wait, checked_
 from stream.errors import UserError
 from stream.postgres.database import reachable, storable
 from stream.postgres.desk_tables import canned_replies
-from stream.replies.known import name_of
+from stream.replies.known import greeting_of
 from stream.store.brand_parts import conversation_of
 
 Row = dict[str, Any]
@@ -112,7 +112,7 @@ def _refuse_slots(name: str, text: str) -> None:
 def fill(text: str, ticket: Mapping[Any, Any]) -> str:
     """The text for this ticket. A slot that nothing is known for goes, with the space before it."""
     values = {
-        "name": name_of(ticket["author"], ticket["network"]),
+        "name": greeting_of(ticket["author"], ticket["network"]),
         "ticket": conversation_of(ticket["id"]),
         "brand": ticket["brand"],
     }

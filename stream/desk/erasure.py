@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from connectors.events import Deleted
+from stream.desk.named_columns import TABLES
 from stream.desk.personal_traces import Traces, letters_of, remove_quotes, remove_traces
 from stream.errors import UserError
 from stream.postgres.database import reachable, storable
@@ -91,20 +92,7 @@ _LINKS = text("""
             and (cast(:network as text) is null or other_network = :network)
 """)
 # Rows that are gone stay in the table's files until then.
-_FREED = (
-    "events",
-    "tickets",
-    "ticket_changes",
-    "replies",
-    "corrections",
-    "dead_letters",
-    "alerts",
-    "incidents",
-    "opted_out",
-    "person_links",
-    "notices",
-    "audit",
-)
+_FREED = (*TABLES, "corrections", "dead_letters", "opted_out", "person_links", "notices")
 _AUDIT = text(
     "insert into audit (who, action, subject, details) values (:who, 'forget', :subject, :details)"
 )

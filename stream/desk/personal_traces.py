@@ -14,29 +14,14 @@ from urllib.parse import unquote
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from stream.desk.named_columns import TABLES
+
 NAME, WORDS = "[name]", "[removed]"
 PIECE = 8  # words in a row that are theirs; of a shorter text, all of it
 SHORT = 4  # letters; a shorter name counts with @ or in quotes alone
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 _UNICODE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _BATCH = 500
-
-# Of each table: its key, and the columns that may name or quote somebody.
-_TABLES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
-    "events": (("id", "occurred_at"), {"text": "text", "scores": "jsonb", "turns": "jsonb"}),
-    "replies": (
-        ("id",),
-        {"text": "text", "drafted": "text", "candidates": "jsonb", "reason": "text"},
-    ),
-    "tickets": (("id",), {"notes": "jsonb", "tags": "text[]", "by_hand": "jsonb"}),
-    "ticket_changes": (
-        ("ticket_id", "version", "changed_at"),
-        {"changes": "jsonb", "reason": "text"},
-    ),
-    "alerts": (("id",), {"evidence": "jsonb"}),
-    "incidents": (("id",), {"title": "text", "evidence": "jsonb"}),
-    "audit": (("id",), {"details": "jsonb", "subject": "text"}),
-}
 
 
 class Traces:
@@ -112,7 +97,7 @@ async def remove_traces(
     network: of the messages that are looked at.
     """
     changed: set[str] = set()
-    for table in _TABLES:
+    for table in TABLES:
         if conversations is not None and table not in _IN_CONVERSATION:
             continue
         changed |= await _clean(connection, table, traces, conversations, network)
@@ -128,12 +113,12 @@ async def remove_quotes(
     own: ids of the person's messages, which stay. network: of the messages that are looked at.
     """
     changed: set[str] = set()
-    for table in _TABLES:
+    for table in TABLES:
         keys = await _quoting(engine, table, traces, network)
         keys -= set(own) if table == "events" else set()
         ordered = sorted(keys)
         for at in range(0, len(ordered), _BATCH):
-            where = f"{_TABLES[table][0][0]}::text = any(:keys)"
+            where = f"{TABLES[table][0][0]}::text = any(:keys)"
             async with engine.begin() as connection:
                 changed |= await _clean_where(
                     connection, table, traces, where, {"keys": ordered[at : at + _BATCH]}
@@ -145,7 +130,7 @@ async def _quoting(
     engine: AsyncEngine, table: str, traces: Traces, network: str | None
 ) -> set[str]:
     """The first key of the rows with a quote. Every row is read, once, whatever was written."""
-    key, columns = _TABLES[table]
+    key, columns = TABLES[table]
     words = " || ' ' || ".join(f"coalesce({name}::text, '')" for name in columns)
     is_of_network = ""
     if table == "events" and network is not None:
@@ -176,7 +161,7 @@ async def _clean(
     conversations: Sequence[str] | None,
     network: str | None,
 ) -> set[str]:
-    columns = _TABLES[table][1]
+    columns = TABLES[table][1]
     columns_text = " || ' ' || ".join(f"coalesce({name}::text, '')" for name in columns)
     where = f"{columns_text} ilike any(:patterns)"
     values: dict[str, Any] = {"patterns": [f"%{_literal(name)}%" for name in traces.names]}
@@ -190,7 +175,7 @@ async def _clean(
 async def _clean_where(
     connection: AsyncConnection, table: str, traces: Traces, where: str, values: dict[str, Any]
 ) -> set[str]:
-    key, columns = _TABLES[table]
+    key, columns = TABLES[table]
     conversation = "conversation" if table == "events" else "''"
     # JSON is read as text, so that no driver's idea of it stands between.
     read = ", ".join(f"to_jsonb({name})::text as {name}" for name in columns)
@@ -200,13 +185,16 @@ async def _clean_where(
         before = {name: json.loads(row[name] or "null") for name in columns}
         after = traces.without(before)
         if after != before:
+            for name, kind in columns.items():
+                if kind == "name" and after[name] != before[name]:
+                    after[name] = f"removed-{row[key[0]]}"
             await _put(connection, table, row, after)
             changed.add(row["whose"])
     return changed - {""}
 
 
 async def _put(connection: AsyncConnection, table: str, row: Any, values: dict[str, Any]) -> None:
-    key, columns = _TABLES[table]
+    key, columns = TABLES[table]
     put = ", ".join(f"{name} = {_cast(name, kind)}" for name, kind in columns.items())
     same = " and ".join(f"{name} = :key_{name}" for name in key)
     new = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
@@ -221,7 +209,7 @@ def _cast(name: str, kind: str) -> str:
     value = f"cast(:{name} as jsonb)"
     if kind == "jsonb":
         return f"nullif({value}, 'null')"
-    if kind == "text":
+    if kind in ("text", "name"):
         return f"{value} #>> '{{}}'"
     return f"array(select jsonb_array_elements_text({value}))"
 

@@ -18,6 +18,7 @@ Chart = Literal["table", "bars", "line", "records"]
 CHARTS: tuple[Chart, ...] = get_args(Chart)
 LONGEST_NAME = 80
 LIMIT = 500
+MOST_OF_ONE = 50  # of one person: nobody takes all places
 
 _PUT = text("""
     insert into saved_queries (name, statement, chart, created_by)
@@ -69,13 +70,22 @@ class SavedQueries:
             raise UserError(f"a saved query has a name of 1 to {LONGEST_NAME} printable characters")
         if not statement.strip() or len(statement) > LONGEST:
             raise UserError(f"a statement has 1 to {LONGEST:,} characters")
-        if len(await self.list()) >= LIMIT:
-            raise UserError(f"{LIMIT} queries are saved already; remove some first")
+        await self._refuse_too_many(name, actor)
         values = {"name": name, "statement": storable(statement), "chart": chart, "who": actor}
         async with reachable(), self._engine.begin() as connection:
             saved = (await connection.execute(_PUT, values | {"leads": leads})).first()
         if saved is None:
             raise UserError(f"{name} is saved by somebody else; choose another name, or ask a lead")
+
+    async def _refuse_too_many(self, name: str, actor: str) -> None:
+        """Raises UserError where there is no place for one of this name."""
+        saved = {query.name: query.created_by for query in await self.list()}
+        if name in saved:
+            return
+        if len(saved) >= LIMIT:
+            raise UserError(f"{LIMIT} queries are saved already; remove some first")
+        if list(saved.values()).count(actor) >= MOST_OF_ONE:
+            raise UserError(f"you saved {MOST_OF_ONE} queries already; remove some first")
 
     async def remove(self, name: str, actor: str, *, leads: bool) -> None:
         """Raises UserError where there is none, or it is somebody else's."""

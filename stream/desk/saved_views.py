@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ARRAY, Text, cast, delete, or_, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from stream.desk.search import parse
 from stream.errors import UserError
 from stream.postgres.database import reachable, storable
 from stream.postgres.tables import saved_views
@@ -17,6 +19,9 @@ from stream.postgres.tables import saved_views
 Row = dict[str, Any]
 LONGEST_NAME = 60  # characters
 MOST_VIEWS = 50  # of one person
+# What a search may say without a word of who wrote, to which brand, or of what.
+_OF_NOBODY = frozenset({"is", "level", "network", "topic", "since", "until", "before"})
+_UNBOUND = [""]  # the brand that nobody is bound to
 
 
 class NoView(UserError):
@@ -60,7 +65,7 @@ class SavedViews:
         brand = query.get("brand")
         if brand is not None and keeper.brands is not None and brand not in keeper.brands:
             raise UserError(f"brand {brand}: you are not bound to it")
-        brands = None if keeper.brands is None else sorted(keeper.brands)
+        brands = sorted(keeper.brands) if keeper.brands is not None else _brands_of(query)
         values = {
             "owner": keeper.name,
             "name": storable(name),
@@ -88,3 +93,12 @@ class SavedViews:
         async with reachable(), self._engine.begin() as connection:
             if not (await connection.execute(query)).rowcount:
                 raise NoView(f"you keep no view {name}")
+
+
+def _brands_of(query: Mapping[str, str]) -> list[str] | None:
+    """Whom a view without a brand may be shared with: a search may name any brand and anybody, so
+    that it stays among who sees all brands. None: with everybody.
+    """
+    search = parse(query.get("text", ""), datetime.now(UTC))
+    names_nobody = not search.words and {term.operator for term in search.terms} <= _OF_NOBODY
+    return None if names_nobody and not query.get("tag") else _UNBOUND

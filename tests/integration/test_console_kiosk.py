@@ -110,6 +110,16 @@ async def test_nobody_but_a_lead_changes_what_somebody_else_saved(engine):
     await queries.remove("mine", "ben", leads=False)
 
 
+async def test_nobody_takes_every_place_of_the_saved_questions(engine, monkeypatch):
+    monkeypatch.setattr("stream.desk.saved_queries.MOST_OF_ONE", 2)
+    queries = SavedQueries(engine)
+    for name in ("one", "two", "one"):
+        await queries.put(name, "select 1", "table", "ben", leads=False)
+    with pytest.raises(UserError, match="you saved 2 queries already"):
+        await queries.put("three", "select 1", "table", "ben", leads=False)
+    await queries.put("three", "select 1", "table", "cleo", leads=False)
+
+
 async def test_rest_keeps_questions(engine, postgres_url):
     made = open_engine(postgres_url)
     store = Stores(made, fold=worst, history_after=ANY_AGE)

@@ -5,15 +5,22 @@ from __future__ import annotations
 import pytest
 from history import answer, tweet
 from rows import ask
+from sqlalchemy import ARRAY, Text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from connectors.events import Tweet
 from stream.accounts.audit import note
 from stream.desk.actions import Note, Tag
+from stream.desk.canned import Canned, Wording
 from stream.desk.corrections import Corrections, Pair
 from stream.desk.erasure import find_theirs, forget
+from stream.desk.named_columns import TABLES
+from stream.desk.saved_queries import SavedQueries
+from stream.desk.saved_views import Keeper, SavedViews
 from stream.desk.tickets import Desk
 from stream.errors import UserError
 from stream.postgres import freed
+from stream.postgres.desk_tables import metadata
 from stream.replies.outbox import _names
 from stream.replies.store import Replies
 from stream.store.dead_letters import DeadLetter
@@ -341,3 +348,84 @@ async def test_eight_words_of_theirs_go_wherever_they_are_quoted_without_a_name(
     assert left in row["text"]
     assert row["text"] == ticket["excerpt"]
     assert "zebra case never came and nobody" not in await dump(postgres_url)
+
+
+async def test_what_people_keep_and_what_others_answered_names_nobody_who_is_forgotten(
+    simple, engine, postgres_url
+):
+    """Saved searches and questions, canned answers, quotes in mails, answers of sinks."""
+    words = "my zebra case never came and nobody at the desk would even look at me"
+    await simple.save([tweet(1, 95, author="zora_quill", text=words), tweet(3, 70, author="bob")])
+    await ask(postgres_url, "update events set trimmed = $1 where id = 'x:3'", f"She: > {words}")
+    views, queries, canned = SavedViews(engine), SavedQueries(engine), Canned(engine)
+    for name in ("zora_quill", "@zora_quill", "late bags"):
+        query = {"text": "author:zora_quill is:late"}
+        await views.save(Keeper("ada"), name, query, shared=True)
+        statement = "select id from events where author = 'zora_quill'"
+        await queries.put(name, statement, "table", "ada", leads=False)
+    await canned.add(
+        Wording("zora_quill", "Dear @zora_quill, we look", tags=("zora_quill",)), "ada"
+    )
+    await canned.add(Wording("bag", f"You wrote: {words}"), "ada")
+    await ask(
+        postgres_url,
+        "insert into alert_deliveries (sink, alert_id, kind, state, severity, answer) values"
+        " ('chat', 'a', 'raised', 'failed', 1, '400: no such user zora_quill')",
+    )
+    await ask(
+        postgres_url,
+        "insert into daily_summaries (sink, day, state, answer)"
+        " values ('chat', '2026-03-12', 'failed', 'zora_quill')",
+    )
+
+    await forget(engine, "zora_quill", actor="root", publish=_nowhere)
+
+    left = (await dump(postgres_url)).lower()
+    assert "zora" not in left
+    assert "zebra case never came and nobody" not in left
+    kept = await views.list(Keeper("ada"))
+    assert [row["query"]["text"] for row in kept] == ["author:[name] is:late"] * 3
+    assert len({row["name"] for row in kept} - {"late bags"}) == 2
+    assert len(await queries.list()) == 3
+    assert [row["text"] for row in await canned.every()] == [
+        "You wrote: [removed]",
+        "Dear [name], we look",
+    ]
+
+
+# Text that no customer is named in, and why.
+_OTHERWISE = {
+    "ids, by which a message that is sent again is known": {
+        "id", "conversation", "left_conversations", "in_reply_to", "ticket_id", "event_id",
+        "sent_id", "url", "events", "alert_id", "incident_id",
+    },
+    "removed with the message, folded from what is left, or removed by name": {
+        "author", "excerpt", "factors", "handle", "other_handle",
+    },
+    "of colleagues": {
+        "who", "owner", "person", "actor", "changed_by", "created_by", "approved_by", "undone_by",
+        "acknowledged_by", "snoozed_by", "users.name", "users.login", "attendance.name",
+        "failed_logins.name", "address", "password_hash", "role", "api_keys.name", "prefix",
+        "scopes",
+    },
+    "of brands, settings and programs": {
+        "brand", "brands", "network", "other_network", "kind", "direction", "language", "sentiment",
+        "topic", "problem", "model_version", "level", "state", "unread_language", "sink", "message",
+        "field", "said", "should_be", "source", "cursor", "what", "time_zone", "chart", "cluster",
+        "dead_letters.reason", "action", "desk_controls.name", "subject", "value", "secrets",
+        "desk_control_changes.name", "before", "after", "signing_keys.name",
+    },
+}  # fmt: skip
+
+
+def test_every_column_of_text_is_looked_at_when_somebody_is_forgotten_or_names_nobody():
+    others = set().union(*_OTHERWISE.values())
+    unknown = [
+        f"{table.name}.{column.name}"
+        for table in metadata.sorted_tables
+        for column in table.c
+        if isinstance(column.type, Text | JSONB | ARRAY)
+        and column.name not in TABLES.get(table.name, ((), {}))[1]
+        and not {column.name, f"{table.name}.{column.name}"} & others
+    ]
+    assert unknown == []

@@ -49,6 +49,7 @@ async def test_views_are_kept_shared_and_deleted_over_rest(store, engine, postgr
         ({"colour": "red"}, "colour: there is brand, network"),
         ({"sort": "size"}, "sort size: there is priority, newest"),
         ({"text": "brnd:volt"}, "brnd: is no operator"),
+        ({"k" * 1_000_000: "red"}, "kkkkkkkk"),
     ],
 )
 async def test_a_view_that_could_show_nothing_is_refused_in_one_line(
@@ -58,6 +59,7 @@ async def test_a_view_that_could_show_nothing_is_refused_in_one_line(
         ben = await office.person("ben", "agent")
         refused = await ben("PUT", "/v1/views/x", {"query": query})
         assert (refused.status, words in refused.told["detail"]) == (422, True)
+        assert len(refused.told["detail"]) <= 1_000
 
 
 async def test_postgres_itself_keeps_other_brands_views_from_people_who_are_bound(engine):
@@ -69,6 +71,31 @@ async def test_postgres_itself_keeps_other_brands_views_from_people_who_are_boun
     with pytest.raises(NoView):
         await bound.drop(Keeper("ada"), "north")
     assert [view["name"] for view in await everything.list(Keeper("ada"))] == ["north"]
+
+
+@pytest.mark.parametrize(
+    ("query", "seen"),
+    [
+        ({"text": "is:late level:P1 since:2d"}, True),
+        ({"state": "waiting", "sort": "newest"}, True),
+        ({"text": "author:zora_quill"}, False),
+        ({"text": "is:late brand:north"}, False),
+        ({"text": "heating of zora"}, False),
+        ({"text": '-"zora"'}, False),
+        ({"tag": "zora"}, False),
+    ],
+)
+async def test_a_shared_search_that_may_name_another_brand_stays_with_who_sees_all(
+    engine, query, seen
+):
+    everything = SavedViews(engine)
+    await everything.save(Keeper("ada"), "shared", query, shared=True)
+    await everything.save(Keeper("ada"), "shared", query, shared=True)
+    bound = SavedViews(BoundEngine(engine, frozenset({"Other"})))
+
+    for views in (everything, bound):
+        assert bool(await views.list(Keeper("sky", frozenset({"Other"})))) is seen
+    assert len(await everything.list(Keeper("ben"))) == 1
 
 
 async def test_the_console_finds_sorts_and_keeps_a_view(simple, engine, chromium, site):

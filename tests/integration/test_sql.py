@@ -248,6 +248,12 @@ HOSTILE = (
     "\u2060\u00ad =1+1",
     "  @SUM(A1)",
     "\x01=1+1",
+    "\u0301=1+1",
+    "\u17b4=1+1",
+    "\ufff9=1+1",
+    "\U0001d173=1+1",
+    "\U000e0020=1+1",
+    "\U000e0100=1+1",
     "\u22121",
     'say ";=1+1',
 )
@@ -267,7 +273,12 @@ def test_no_cell_is_a_formula_whatever_a_spreadsheet_splits_at(delimiter):
             for cell in row
         ]
         for cell in cells:
-            seen = "".join(c for c in unicodedata.normalize("NFKC", cell) if c.isprintable())
+            marks = ("Mn", "Me")
+            seen = "".join(
+                letter
+                for letter in unicodedata.normalize("NFKC", cell)
+                if letter.isprintable() and unicodedata.category(letter) not in marks
+            )
             assert not seen.strip().startswith(("=", "+", "-", "@", "\u2212")), repr(cell)
     rows = list(csv.reader(io.StringIO(written(answer, "csv"), newline="")))[1:]
     assert [row[1].replace("'", "") for row in rows] == list(HOSTILE), "nothing is lost"

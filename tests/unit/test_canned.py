@@ -34,7 +34,27 @@ def test_a_slot_that_nothing_is_known_for_goes_with_the_space_before_it(text, fi
 
 
 def test_what_a_customer_calls_themselves_is_data_and_no_slot():
-    assert fill("Hello {name}.", TICKET | {"author": "{ticket}"}) == "Hello {ticket}."
+    assert fill("Hello {name}.", TICKET | {"author": "{ticket}"}) == "Hello."
+
+
+@pytest.mark.parametrize(
+    ("author", "greeted"),
+    [
+        ("@Ada_B", "Hello Ada_B."),
+        ("Zoë O'Neill", "Hello Zoë O'Neill."),
+        ("ada.lee@mail.example", "Hello ada."),
+        ("ann-marie_", "Hello ann-marie_."),
+        ("http://evil.example/x", "Hello."),
+        ("evil.example", "Hello evil."),
+        ("www.evil.com", "Hello www."),
+        ("<b onmouseover=alert(1)>", "Hello."),
+        ("\u202egnp.exe", "Hello."),
+        ("call 0900 now!", "Hello."),
+        ("a" * 41, "Hello."),
+    ],
+)
+def test_no_customer_has_the_brand_publish_a_link_or_an_order_by_their_name(author, greeted):
+    assert fill("Hello {name}.", TICKET | {"author": author}) == greeted
 
 
 def test_a_second_brands_ticket_gives_the_number_of_its_conversation():

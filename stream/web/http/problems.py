@@ -118,7 +118,7 @@ def problem(
     document = Problem(
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=detail,
+        detail=_cut(detail),
         request_id=request_id,
         errors=list(faults),
     )
@@ -200,6 +200,11 @@ _WORDS = {
 }
 
 
+def _cut(words: str, longest: int = 1_000) -> str:
+    """Words may repeat what was sent, however long it was."""
+    return words if len(words) <= longest else words[: longest - 1] + "…"
+
+
 def _away(request: Request, detail: str) -> JSONResponse:
     return problem(_id(request), 503, detail, headers={"Retry-After": "2"})
 
@@ -218,7 +223,7 @@ def faults_of(errors: Sequence[Any]) -> list[Fault]:
     faults = []
     for error in errors[:_MOST_FAULTS]:
         path = ".".join(str(part) for part in error["loc"] if part not in _TAGS)
-        faults.append(Fault(at=path, what=_sentence(error)))
+        faults.append(Fault(at=_cut(path), what=_sentence(error)))
     return faults
 
 
@@ -235,4 +240,4 @@ def _sentence(error: Mapping[str, Any]) -> str:
         case _:
             words = str(error["msg"])
     words = words[:1].lower() + words[1:]
-    return words if len(words) <= _LONGEST_FAULT else words[: _LONGEST_FAULT - 1] + "…"
+    return _cut(words, _LONGEST_FAULT)
