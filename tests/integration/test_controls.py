@@ -63,6 +63,16 @@ async def test_a_trade_that_the_taxonomy_does_not_have_is_refused_in_the_console
     await ControlDesk(engine, DEFAULTS).put("brand", "Other", entry, "ada")  # knows of none
 
 
+async def test_a_value_that_is_nested_without_end_is_refused(controls):
+    nested: list = []
+    for _ in range(900):
+        nested = [nested]
+
+    for value in ({"type": "slack", "brands": nested}, {"words": nested}):
+        with pytest.raises(ControlError, match="nested in 20 others at most"):
+            await controls.put("sink" if "type" in value else "brand", "Other", value, "ada")
+
+
 async def test_a_promise_of_the_console_moves_the_clocks_of_open_tickets(
     controls, simple, postgres_url
 ):
