@@ -34,6 +34,7 @@ from stream.controls.records import (
 from stream.controls.store import ControlStore
 from stream.postgres.database import storable
 
+DEEPEST = 20  # of a value in others
 _OWN: Mapping[str, dict[str, Any]] = {
     "promises": OWN_PROMISES.model_dump(),
     "bursts": Bursts().model_dump(),
@@ -297,14 +298,18 @@ def assignment(controls: Iterable[Control]) -> Assignment:
     return Assignment()
 
 
-def storable_value(value: Any) -> Any:
-    """Without what Postgres cannot hold."""
+def storable_value(value: Any, depth: int = DEEPEST) -> Any:
+    """Without what Postgres cannot hold. Raises ControlError for what is nested too deeply."""
+    if depth < 0:
+        raise ControlError(f"a value is nested in {DEEPEST} others at most")
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, list):
-        return [storable_value(entry) for entry in value]
+        return [storable_value(entry, depth - 1) for entry in value]
     if isinstance(value, Mapping):
-        return {storable(str(key)): storable_value(entry) for key, entry in value.items()}
+        return {
+            storable(str(key)): storable_value(entry, depth - 1) for key, entry in value.items()
+        }
     return value
 
 

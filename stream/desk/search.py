@@ -200,7 +200,8 @@ def _moment(operator: str, value: str, now: datetime) -> datetime:
             moment, is_day = days[typed], True
         else:
             moment = datetime.fromisoformat(value)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            # In UTC, where a zone may lead out of the years that there are.
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
             is_day = len(value) <= len("2026-03-12")
         return moment + timedelta(days=1) if is_day and operator == "until" else moment
     except (ValueError, OverflowError):

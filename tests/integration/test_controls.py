@@ -51,6 +51,16 @@ async def test_without_a_change_every_setting_is_what_the_files_and_earshot_say(
     assert "secret" not in sink.value
 
 
+async def test_a_value_that_is_nested_without_end_is_refused(controls):
+    nested: list = []
+    for _ in range(900):
+        nested = [nested]
+
+    for value in ({"type": "slack", "brands": nested}, {"words": nested}):
+        with pytest.raises(ControlError, match="nested in 20 others at most"):
+            await controls.put("sink" if "type" in value else "brand", "Other", value, "ada")
+
+
 async def test_a_promise_of_the_console_moves_the_clocks_of_open_tickets(
     controls, simple, postgres_url
 ):

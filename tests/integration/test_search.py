@@ -196,6 +196,8 @@ async def test_a_queue_of_every_order_holds_the_same_tickets(tickets, queue, sor
         ("since:soon", "since:soon is no time; write a day"),
         ("since:99999999999d", "is no time"),
         ("before:999999-01-01", "is no time"),
+        ("since:0001-01-01T00:00+23:59", "is no time"),
+        ("before:9999-12-31T23:59-23:59", "is no time"),
         ("brand:", "brand: needs a value"),
         ('brand:""', "brand: needs a value"),
         ("a " * 40, "16 words and operators at most"),
