@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from models.urgency import LEAST_REASON, REASONS, Urgency, of_letter
 LABELS: tuple[SentimentLabel, ...] = get_args(SentimentLabel)
 
 Floats = NDArray[np.float32]
+Real = TypeVar("Real", bound=np.floating)
 
 
 class Analyzer:
@@ -213,10 +214,10 @@ def _trained(artifact: Artifact) -> TrainedLabels:
     )
 
 
-def softmax(logits: Floats) -> Floats:
-    """(rows, classes) logits to probabilities; rows sum to 1."""
+def softmax(logits: NDArray[Real]) -> NDArray[Real]:
+    """(rows, classes) logits to probabilities of the same precision; rows sum to 1."""
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    probabilities: Floats = weights / weights.sum(axis=-1, keepdims=True)
+    probabilities: NDArray[Real] = weights / weights.sum(axis=-1, keepdims=True)
     return probabilities
 
 

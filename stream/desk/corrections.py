@@ -98,7 +98,7 @@ class Corrections:
             rows = (await connection.execute(_LATEST, {"field": field})).all()
         return [Pair(row.text, row.field, row.should_be, row.said, row.who) for row in rows]
 
-    async def by_message(self, fields: Collection[Field]) -> list[tuple[str, dict[str, str]]]:
+    async def by_message(self, fields: Collection[str]) -> list[tuple[str, dict[str, str]]]:
         """Each message (its redacted text) with the latest label of each field, by its name."""
         async with reachable(), self._engine.connect() as connection:
             rows = (await connection.execute(_LATEST, {"field": None})).all()

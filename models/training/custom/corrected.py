@@ -151,7 +151,7 @@ def _addition(
     folds = np.array([int(text_hash(texts[row])[:8], 16) % FOLDS for row in rows])
 
     def held_out(penalty: float) -> Floats:
-        after = logits.copy()
+        after: Floats = logits.copy()
         for fold in range(FOLDS):
             test = folds == fold
             weight, bias = _added(
