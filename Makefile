@@ -130,11 +130,16 @@ image: ## The image of every role, earshot:latest (BUILD="podman build" with ano
 
 # Every file of each version that the runtime needs, for all platforms. torch and what tests need are
 # pinned in constraints.txt without hashes: their builds differ by index.
-pins: ## constraints.hashed.txt anew, from pyproject.toml and constraints.txt
+# deploy/pins.txt is the same with the extras that an image may have.
+IMAGE_EXTRAS = x otel oidc llm parquet
+COMPILE = $(VENV)-pins/bin/uv pip compile pyproject.toml --constraint constraints.txt --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --custom-compile-command "make pins" --quiet
+
+pins: ## constraints.hashed.txt and deploy/pins.txt anew, from pyproject.toml and constraints.txt
 	@test -x $(VENV)-pins/bin/uv || { $(PYTHON) -m venv $(VENV)-pins \
 		&& $(VENV)-pins/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv; }
-	$(VENV)-pins/bin/uv pip compile pyproject.toml --constraint constraints.txt --universal --python-version 3.11 \
-		--generate-hashes --no-annotate --custom-compile-command "make pins" --quiet --output-file constraints.hashed.txt
+	$(COMPILE) --output-file constraints.hashed.txt
+	$(COMPILE) $(addprefix --extra ,$(IMAGE_EXTRAS)) --output-file deploy/pins.txt
 
 # In an environment of their own: what lists the packages is none of them.
 sbom: install ## sbom.json (CycloneDX) and licences.md of what is installed

