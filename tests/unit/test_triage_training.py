@@ -167,12 +167,15 @@ def test_levels_and_reasons_are_taught_again_and_nothing_else(tuned, tmp_path):
 def test_the_card_tells_every_tuning_of_the_encoder(tuned):
     story = tuned[1]
     first = {name: story["triage"][name] for name in ("recipe", "learned")}
+    first |= {"started_from": "heads-of-before", "start": "0123456789abcdef"}
+    story = {**story, "recipe": {**story["recipe"], "heads_only": True}}
     once, twice = (
         card({**story, "triage": {**story["triage"], "before": before}}) for before in (None, first)
     )
 
     assert "configs/triage.toml" in once
     assert "triage_further.toml" not in once
+    assert "the encoder of heads-of-before\n(SHA-256 0123456789ab)" in twice
     assert twice.index("configs/triage.toml") < twice.index("configs/triage_further.toml")
 
 

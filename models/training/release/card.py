@@ -84,11 +84,13 @@ def card(story: Mapping[str, Any]) -> str:
 def _again(story: Mapping[str, Any]) -> str:
     recipe = story["recipe"]
     if recipe.get("heads_only"):
+        triage = _of_triage(story)
+        first = _tunings(triage.get("encoder") or triage)[0] if triage else {}
         return _HEADS.format(
             epochs=recipe["epochs"],
             seed=recipe["seed"],
-            start=story.get("started_from", "the start"),
-            start_hash=story["data"]["start"][:12],
+            start=first.get("started_from") or story.get("started_from", "the start"),
+            start_hash=(first.get("start") or story["data"]["start"])[:12],
         )
     return _RUN.format(
         epochs=recipe["epochs"],

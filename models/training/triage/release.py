@@ -203,11 +203,14 @@ def _own_facts(
 
 
 def encoder_of(artifact: Artifact) -> dict[str, Any] | None:
-    """The recipe that tuned the encoder for triage, the labels that it learned from, and the same
-    of the tuning before.
+    """The recipe that tuned the encoder for triage, the labels that it learned from, the model that
+    it began with, and the same of the tuning before.
     """
     triage = artifact.story.get("triage", {})
     known = {name: triage[name] for name in ("recipe", "learned", "before") if name in triage}
+    if known:
+        known["started_from"] = artifact.story.get("started_from")
+        known["start"] = artifact.story["data"].get("start")
     whole: dict[str, Any] | None = triage.get("encoder") or known
     return whole or None
 
