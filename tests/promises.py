@@ -39,6 +39,7 @@ PROMISES = {
         "integration/test_store_property",
     ),
     "bad input": (
+        "unit/test_errors_before_torch",
         "acceptance/test_bad_messages",
         "acceptance/test_user_errors",
         "integration/test_store_dead_letters",
@@ -49,6 +50,7 @@ PROMISES = {
         "unit/test_skipped",
     ),
     "a person's first day": (
+        "unit/test_week",
         "acceptance/test_console",
         "acceptance/test_first_start",
         "unit/test_demo_day",
@@ -61,6 +63,8 @@ PROMISES = {
         "integration/test_light_start",
     ),
     "store and SQL": (
+        "integration/test_joining",
+        "unit/test_facets",
         "integration/test_desk_sql",
         "integration/test_bulk",
         "integration/test_saved_views",
@@ -95,6 +99,7 @@ PROMISES = {
         "unit/test_personal",
     ),
     "bursts, alerts, incidents": (
+        "unit/test_sink_answers",
         "integration/test_alert_messages",
         "integration/test_alert_search",
         "integration/test_alerts_together",
@@ -112,6 +117,7 @@ PROMISES = {
         "unit/test_words",
     ),
     "replies": (
+        "unit/test_answers",
         "integration/test_outbox",
         "integration/test_replies*",
         "integration/test_desk_replies",
@@ -125,6 +131,9 @@ PROMISES = {
         "unit/test_slots",
     ),
     "connectors": (
+        "unit/test_call_texts",
+        "unit/test_table_columns",
+        "unit/test_timed_text",
         "acceptance/test_new_connector",
         "integration/test_bluesky",
         "integration/test_imap",
@@ -182,6 +191,7 @@ PROMISES = {
         "unit/test_ttl_cache",
     ),
     "models": (
+        "unit/test_judged_rows",
         "integration/test_calls_in_the_stream",
         "unit/test_backends",
         "unit/test_batcher",
@@ -202,6 +212,8 @@ PROMISES = {
         "unit/test_taxonomy_file",
     ),
     "training": (
+        "unit/test_corrected",
+        "unit/test_fuse",
         "unit/test_calls_training",
         "unit/test_explore",
         "unit/test_partly_readable",

@@ -233,13 +233,9 @@ def _header_line(text: str) -> int:
 
 def recognised(head: FileHead) -> str:
     """The format's name. Raises FormatError when it is none of them."""
-    names = set(head.columns)
-    if names >= set(tweets.AIRLINE):
-        return "airline"
-    if names >= set(twcs.COLUMNS):
-        return "twcs"
-    if names >= set(tweets.SENTIMENT140) or tweets.is_sentiment140(head.first_row):
-        return "sentiment140"
+    tweet_set = _tweet_set(head)
+    if tweet_set is not None:
+        return tweet_set
     if transcripts.recognises(head.columns):
         return "transcripts"
     if complaints.recognises(head.columns) and not _is_rather_talk(head):
@@ -248,15 +244,25 @@ def recognised(head: FileHead) -> str:
         return "jsonl"
     if head.table is not None:
         return "complaints"
-    if _holds_calls(head) or captions.is_captions(head.text):
-        return "transcripts"
-    if speakers.turns(head.text.split("\n")):
+    is_call = _holds_calls(head) or captions.is_captions(head.text)
+    if is_call or speakers.turns(head.text.split("\n")):
         return "transcripts"
     raise FormatError(
         f"{head.path}: the format is not recognised: {head.first_line}; "
         f"the formats are {', '.join(FORMATS)} (--format); "
         "of a table, name the column of the texts (--text)"
     )
+
+
+def _tweet_set(head: FileHead) -> str | None:
+    """The public set of tweets whose columns those are."""
+    names = set(head.columns)
+    if names >= set(tweets.AIRLINE):
+        return "airline"
+    if names >= set(twcs.COLUMNS):
+        return "twcs"
+    is_140 = names >= set(tweets.SENTIMENT140) or tweets.is_sentiment140(head.first_row)
+    return "sentiment140" if is_140 else None
 
 
 def _is_rather_talk(head: FileHead) -> bool:

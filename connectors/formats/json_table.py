@@ -67,11 +67,15 @@ def json_table(file: TextFile) -> JsonTable | None:
     rows = [[row.get(key, "") for key in keys] for row in cells]
     if len(rows) < 2 or any(map(_lists, objects)) or _take_turns(keys, rows):
         return None
-    names = ["id" if key in _IDS[len(ID) :] and "id" not in keys else key for key in keys]
-    names = [AUTHOR[0] if name in SPEAKER else name for name in names]
-    names = list(by_content(names, rows))
+    names = by_content([_our_name(key, keys) for key in keys], rows)
     is_message = first_of(names, (*DATE, *ID, *TITLE)) is not None
-    return JsonTable(keys, tuple(names)) if is_message and recognises(names) else None
+    return JsonTable(keys, names) if is_message and recognises(names) else None
+
+
+def _our_name(key: str, keys: Sequence[str]) -> str:
+    if key in _IDS[len(ID) :] and "id" not in keys:
+        return "id"
+    return AUTHOR[0] if key in SPEAKER else key
 
 
 def _take_turns(keys: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
@@ -93,11 +97,7 @@ def _objects(
     is_one = is_document(head) or "\n" not in head.strip()
     entries = _entries(_document(file)) if is_one else None
     if entries is not None:
-        for number, entry in enumerate(entries[start.line :], start.line + 1):
-            if isinstance(entry, dict):
-                yield entry, Position(number, 0)
-            else:
-                on_bad_row(BadRow(number, f"entry {number} is no JSON object"))
+        yield from _dicts(entries, start, on_bad_row)
         return
     for line in file.lines(start):
         if beginning and (line.number > _LOOKED_AT or line.end > _BEGINNING):
@@ -107,6 +107,17 @@ def _objects(
             yield entry, Position(line.number, line.end)
         elif line.text.strip():
             on_bad_row(BadRow(line.number, line.damage or "is no JSON object"))
+
+
+def _dicts(
+    entries: Sequence[Any], start: Position, on_bad_row: OnBadRow
+) -> Iterator[tuple[dict[str, Any], Position]]:
+    """The objects of a list after `start`, each with how many entries end with it."""
+    for number, entry in enumerate(entries[start.line :], start.line + 1):
+        if isinstance(entry, dict):
+            yield entry, Position(number, 0)
+        else:
+            on_bad_row(BadRow(number, f"entry {number} is no JSON object"))
 
 
 def _entries(document: Any, depth: int = 0) -> list[Any] | None:

@@ -120,9 +120,9 @@ def labelled(line: str, *, only: Form | None = None) -> Labelled | None:
     for form, pattern in _FORMS:
         match = pattern.fullmatch(line) if _is_wanted(form, only) else None
         if match and (form != "round" or _is_plainly_speaker(match["label"])):
-            found = _of_groups(form, match.groupdict(default=""))
-            is_quoted = line.lstrip()[:1] in _QUOTES and found.text[:1] in _QUOTES
-            return found._replace(text=found.text.strip(f"{_QUOTES},")) if is_quoted else found
+            parts = _of_groups(form, match.groupdict(default=""))
+            is_quoted = line.lstrip()[:1] in _QUOTES and parts.text[:1] in _QUOTES
+            return parts._replace(text=parts.text.strip(f"{_QUOTES},")) if is_quoted else parts
     return None
 
 

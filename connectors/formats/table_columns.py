@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from connectors.formats.complaints import CLOCK, DATE, TEXT, date_column, text_column
@@ -62,37 +62,39 @@ def by_content(names: Sequence[str], rows: Rows) -> tuple[str, ...]:
     """The names, with our own for the text, the date and the time of day where no name says which
     column that is, or says what its cells deny. rows: some of the table's, each as wide as names.
     """
-    found = list(names)
+    better = list(names)
     columns = [[row[place].strip() for row in rows[:_CELLS]] for place in range(len(names))]
-    if text_column(found) is None:
-        text = _of_sentences(found, columns)
+    if text_column(better) is None:
+        text = _of_sentences(better, columns)
         if text is None:
             return tuple(names)
-        _rename(found, text, TEXT[0])
-    _find_date(found, columns)
-    return tuple(found)
+        _rename(better, text, TEXT[0])
+    _find_date(better, columns)
+    return tuple(better)
 
 
 def _find_date(names: list[str], columns: Rows) -> None:
     date = date_column(names)
     if date is None or not _mostly(columns[date], _can_be_read):
-        text = text_column(names)
-        dates = (
-            place
-            for place, cells in enumerate(columns)
-            if place != text
-            and _is_own(names[place])
-            and (_mostly(cells, _is_plain_date) or _are_seconds(names[place], cells))
-        )
-        date = next(dates, date)
+        date = next(_dates(names, columns), date)
         if date is None:
             return
         _rename(names, date, DATE[0])
-    if not any(":" in cell for cell in columns[date]):
-        for place, cells in enumerate(columns):
-            if place != date and _mostly(cells, _is_time_of_day) and _is_own(names[place]):
-                _rename(names, place, CLOCK)
-                return
+    if any(":" in cell for cell in columns[date]):
+        return
+    for place, cells in enumerate(columns):
+        if place != date and _mostly(cells, _is_time_of_day) and _is_own(names[place]):
+            _rename(names, place, CLOCK)
+            return
+
+
+def _dates(names: Sequence[str], columns: Rows) -> Iterator[int]:
+    """The columns whose cells are dates, but for the text's."""
+    text = text_column(names)
+    for place, cells in enumerate(columns):
+        are_dates = _mostly(cells, _is_plain_date) or _are_seconds(names[place], cells)
+        if place != text and _is_own(names[place]) and are_dates:
+            yield place
 
 
 def _rename(names: list[str], place: int, name: str) -> None:

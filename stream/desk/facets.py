@@ -5,11 +5,12 @@ The groups are the same whatever is chosen, so that another choice counts withou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stream.desk.filters import CHOICES, LATE, OPEN, SETTLED_LATELY, Conditions, Filter, chosen
+from stream.desk.filters import CHOICES, LATE, OPEN, SETTLED_LATELY, Conditions, Filter, choices_of
 from stream.store.queries import OUT_OF_QUEUE
 
 Facets = dict[str, dict[str, int]]
@@ -64,23 +65,28 @@ def count(groups: Iterable[Alike], filter: Filter) -> Facets:
     A ticket counts in every facet when it fits the filter, and in one alone when it fails nothing
     but its condition. `all`: how many the filter as it is shows.
     """
-    asked = chosen(filter)
-    wanted = [(at, asked[name]) for at, name in enumerate(_NAMES) if name in asked]
-    counts: Facets = {}
+    choices = choices_of(filter)
+    places = [(at, choices[name]) for at, name in enumerate(_NAMES) if name in choices]
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     for group in groups:
-        misses = [at for at, value in wanted if group.values[at] != value]
-        is_shown = _is_shown(group, filter)
-        if len(misses) > 1 or not (is_shown or group.lately):
-            continue
-        for at in misses or range(len(_NAMES)):
-            name, value = _NAMES[at], group.values[at]
-            if value is not None and (is_shown or name == "state"):
-                of = counts.setdefault(name, {})
-                of[value] = of.get(value, 0) + group.n
-        if is_shown and not misses:
-            found = counts.setdefault("all", {"found": 0})
-            found["found"] += group.n
+        misses = [at for at, value in places if group.values[at] != value]
+        if len(misses) <= 1:
+            for name, value in _counting(group, filter, misses or range(len(_NAMES))):
+                counts[name][value] += group.n
+        if not misses and _is_shown(group, filter):
+            counts["all"]["found"] += group.n
     return {name: _in_order(counts[name]) for name in sorted(counts)}
+
+
+def _counting(group: Alike, filter: Filter, places: Iterable[int]) -> Iterator[tuple[str, str]]:
+    """The choices, with the group's value, beside which it counts: of what was settled in the last
+    days, the state alone.
+    """
+    is_shown = _is_shown(group, filter)
+    for at in places:
+        name, value = _NAMES[at], group.values[at]
+        if value is not None and (is_shown or (group.lately and name == "state")):
+            yield name, value
 
 
 def _is_shown(group: Alike, filter: Filter) -> bool:
@@ -92,5 +98,5 @@ def _is_shown(group: Alike, filter: Filter) -> bool:
     return filter.state in OUT_OF_QUEUE and group.values[_NAMES.index("state")] == filter.state
 
 
-def _in_order(counts: dict[str, int]) -> dict[str, int]:
+def _in_order(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

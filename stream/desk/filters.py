@@ -107,7 +107,7 @@ class Conditions:
         return " and ".join([*self.choices.values(), *self.always]) or "true"
 
 
-def chosen(filter: Filter) -> dict[str, str]:
+def choices_of(filter: Filter) -> dict[str, str]:
     """The choices that are set, with their values as they are stored; of a flag: its name."""
     values: dict[str, str] = {}
     for name in CHOICES:
@@ -136,8 +136,10 @@ def domain(filter: Filter) -> Filter:
 
 async def conditions(connection: AsyncConnection, filter: Filter) -> Conditions:
     """Raises BadSearch."""
-    values: Values = {name: value for name, value in chosen(filter).items() if name not in _FIELDS}
-    choices = {name: CHOICES[name] for name in chosen(filter)}
+    values: Values = {
+        name: value for name, value in choices_of(filter).items() if name not in _FIELDS
+    }
+    choices = {name: CHOICES[name] for name in choices_of(filter)}
     always: list[str] = []
     if filter.brands is not None:
         always.append("t.brand = any(cast(:brands as text[]))")

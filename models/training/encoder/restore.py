@@ -24,15 +24,20 @@ def restore(model: Path) -> dict[str, torch.Tensor]:
     mixes = [name for name in constants if name.endswith(_MIX)]
     for node in graph.node:
         if node.op_type == "MatMulIntegerToFloat":
-            for name, value in _linear(node, constants).items():
-                earlier = weights.get(name)  # the other part of a layer that is done in two
-                weights[name] = value if earlier is None else np.concatenate([earlier, value])
+            _add(weights, _linear(node, constants))
         elif node.op_type == "MatMul" and node.input[1] in constants:
             weights |= _unstacked(constants[node.input[1]], mixes)
     if "words" in constants:
         words = constants["words"].astype(np.float32) * constants["words.scale"]
         weights["encoder.embeddings.word_embeddings.weight"] = words
     return {name: torch.tensor(value) for name, value in weights.items()}
+
+
+def _add(weights: dict[str, NDArray[Any]], layer: Mapping[str, NDArray[Any]]) -> None:
+    """A layer that is done in two parts is put together."""
+    for name, part in layer.items():
+        earlier = weights.get(name)
+        weights[name] = part if earlier is None else np.concatenate([earlier, part])
 
 
 def _is_weight(name: str, value: NDArray[Any]) -> bool:

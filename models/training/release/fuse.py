@@ -36,7 +36,7 @@ class _Graph:
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self.nodes = list(graph.node)
-        self.made = {name: node for node in self.nodes for name in node.output}
+        self.makers = {name: node for node in self.nodes for name in node.output}
         self.readers: dict[str, list[NodeProto]] = {}
         for node in self.nodes:
             for name in node.input:
@@ -81,11 +81,11 @@ class _Graph:
             for new in self.instead.get(node.output[0], [node])
         ]
         needed = {output.name for output in self._graph.output}
-        kept: list[NodeProto] = []
+        rest: list[NodeProto] = []
         for node in reversed(nodes):
             if needed.intersection(node.output):
                 needed.update(node.input)
-                kept.append(node)
+                rest.append(node)
         constants = [
             constant
             for constant in self._graph.initializer
@@ -93,7 +93,7 @@ class _Graph:
         ]
         constants += [numpy_helper.from_array(value, name) for name, value in self.changed.items()]
         del self._graph.node[:], self._graph.initializer[:]
-        self._graph.node.extend(reversed(kept))
+        self._graph.node.extend(reversed(rest))
         self._graph.initializer.extend(constants)
 
 
@@ -122,13 +122,13 @@ def _fuse_attention(into: onnx.GraphProto) -> bool:
     for softmax in graph.of_kind("Softmax"):
         place = softmax.name.removesuffix("/Softmax")
         products = [f"{place}/{part}_lin/Add_output_0" for part in "qkv"]
-        if not all(name in graph.made for name in products):
+        if not all(name in graph.makers for name in products):
             continue  # a head of ours, or another kind of encoder
         joined = graph.along(softmax, "MatMul", "Transpose", "Reshape")
-        parted = graph.along(graph.made[products[0]], "Reshape")
+        parted = graph.along(graph.makers[products[0]], "Reshape")
         if joined is None or parted is None:
             continue
-        shape = graph.made[parted.input[1]]  # (texts, tokens, heads, channels)
+        shape = graph.makers[parted.input[1]]  # (texts, tokens, heads, channels)
         heads = int(graph.constants[shape.input[2]].item())
         out = joined.output[0]
         graph.instead[out] = [
@@ -176,7 +176,7 @@ def _fuse_gelu(into: onnx.GraphProto) -> None:
     """`x * (erf(x / c) + 1) / 2` as the node that ONNX Runtime would make of it by itself."""
     graph = _Graph(into)
     for erf in graph.of_kind("Erf"):
-        first, more = graph.made.get(erf.input[0]), graph.along(erf, "Add")
+        first, more = graph.makers.get(erf.input[0]), graph.along(erf, "Add")
         last = graph.along(erf, "Add", "Mul", "Mul")
         if first is None or more is None or last is None:
             continue
@@ -204,7 +204,7 @@ def _part_channels(into: onnx.GraphProto) -> None:
     """
     graph = _Graph(into)
     for gelu in graph.of_kind("Gelu"):
-        first = graph.made.get(gelu.input[0])
+        first = graph.makers.get(gelu.input[0])
         division = graph.along(gelu, "Mul")
         storing = None if division is None else graph.along(division, "QuantizeLinear")
         second = None if storing is None else graph.along(storing, PRODUCT)

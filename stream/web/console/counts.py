@@ -28,11 +28,11 @@ class Counts:
     def follow(self, filter: Filter) -> None:
         """From now on the counts of this filter. Its search can be read."""
         self._filter = filter
-        wanted = domain(filter)
-        if self._following is None or self._followed != wanted:
+        basis = domain(filter)
+        if self._following is None or self._followed != basis:
             self.stop()
-            self._followed = wanted
-            self._following = background_tasks.create(self._follow(wanted))
+            self._followed = basis
+            self._following = background_tasks.create(self._follow(basis))
         elif self._groups is not None:
             self._show(count(self._groups, filter))
 
@@ -41,11 +41,11 @@ class Counts:
             self._following.cancel()
         self._following = self._groups = None
 
-    async def _follow(self, wanted: Filter) -> None:
+    async def _follow(self, basis: Filter) -> None:
         async def read() -> list[Alike]:
-            return await self._queue.alike(wanted)
+            return await self._queue.alike(basis)
 
-        await self._feeds.follow(("alike", wanted), read, wanted.brands, self._take, pace=EVERY)
+        await self._feeds.follow(("alike", basis), read, basis.brands, self._take, pace=EVERY)
 
     def _take(self, groups: Sequence[Alike]) -> None:
         self._groups = groups
