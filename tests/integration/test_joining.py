@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from drafted import GOOD, drafted
 from history import ANY_AGE, answer, deletion, tweet, worst
 from rows import ask
 
@@ -174,6 +175,22 @@ async def test_a_split_takes_the_answers_along_and_what_answers_them_later_follo
     back = await joining.undo("x:1", "ada", seen=seen(await desk.ticket("x:1")))
     assert set((await conversations(postgres_url)).values()) == {"x:1"}
     assert back.ticket["messages"] == 6
+
+
+async def test_replies_come_back_to_the_ticket_of_their_brand(engine, store, joining, postgres_url):
+    second = tweet(2, 70, of=1, minute=1, brand="Other")
+    await store.save([tweet(1, 60), second, tweet(3, 80, of=1, minute=2, brand="Other")])
+    await drafted(engine, GOOD, ticket="x:1 Other")
+
+    async def drafts():
+        rows = await ask(postgres_url, "select ticket_id, event_id from replies")
+        return [tuple(row) for row in rows]
+
+    joined = await joining.split("x:1 Other", ["x:3"], "ada")
+    assert await drafts() == [("x:3", "x:3")]
+    await joining.undo("x:1 Other", "ada", seen=seen(joined.ticket))
+
+    assert await drafts() == [("x:1 Other", "x:3")]
 
 
 async def test_what_cannot_be_merged_or_split_is_one_clear_line(store, joining, desk):

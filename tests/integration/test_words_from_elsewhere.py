@@ -128,3 +128,21 @@ async def test_words_of_another_network_are_kept_when_one_network_is_forgotten(
 
     assert gone.messages == 1
     assert (await desk.desk.ticket("bluesky:2"))["messages"] == 2
+
+
+@pytest.mark.parametrize("moved", ["merged", "split"])
+async def test_words_that_moved_are_still_of_the_network_where_they_were_noted(
+    simple, desk, engine, moved
+):
+    alike = tweet(2, 70, author="bob")
+    event = Tweet(**(alike.event.model_dump() | {"id": "bluesky:2", "conversation": "bluesky:2"}))
+    await simple.save([type(alike)(event, "there", "Northwind Air", alike.analysis)])
+    _, id = await add_words(desk, "x:1", WORDS, "phone", "ada")
+    if moved == "merged":
+        await desk.joining.merge("x:1", "bluesky:2", "ada")
+    else:
+        await desk.joining.split("x:1", [id], "ada")
+
+    gone = await forget(engine, "zora_quill", actor="root", network="x", publish=nowhere)
+
+    assert gone.messages == 2
