@@ -49,6 +49,7 @@ PROMISES = {
         "unit/test_skipped",
     ),
     "a person's first day": (
+        "integration/test_readme_commands",
         "acceptance/test_console",
         "acceptance/test_first_start",
         "unit/test_demo_day",
@@ -165,6 +166,8 @@ PROMISES = {
         "unit/test_origins",
     ),
     "desk, web and REST": (
+        "integration/test_joining*",
+        "integration/test_words_from_elsewhere",
         "integration/test_controls",
         "integration/test_corrections_out",
         "integration/test_dealer",
