@@ -51,6 +51,7 @@ PROMISES = {
     ),
     "a person's first day": (
         "unit/test_week",
+        "integration/test_readme_commands",
         "acceptance/test_console",
         "acceptance/test_first_start",
         "unit/test_demo_day",
@@ -174,6 +175,8 @@ PROMISES = {
         "unit/test_origins",
     ),
     "desk, web and REST": (
+        "integration/test_joining*",
+        "integration/test_words_from_elsewhere",
         "integration/test_controls",
         "integration/test_corrections_out",
         "integration/test_dealer",

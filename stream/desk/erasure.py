@@ -26,11 +26,14 @@ BATCH = 200
 LISTED = 5  # near names of a name that nobody has
 
 # People write handles with or without @ and in any case; to the networks neither matters. Some
-# databases make only ASCII small: a name is compared as typed, too.
+# databases make only ASCII small: a name is compared as typed, too. What a colleague wrote down is
+# of the network where the ticket was when they did.
 _IS_NAMED = """
     kind <> 'deleted' and lower(ltrim(author, '@')) in (:name, lower(:typed))
     and (cast(:network as text) is null or network = :network
-        or network = 'note' and split_part(conversation, ':', 1) = :network)
+        or network = 'note' and split_part(coalesce(
+            (select p.said_in from event_places p where p.event_id = events.id), conversation
+        ), ':', 1) = :network)
 """
 _AUTHORS = text(f"""
     select network, author, count(*)::int as messages from events where {_IS_NAMED}

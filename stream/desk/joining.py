@@ -234,6 +234,7 @@ class Joining:
     ) -> TicketRecords:
         """Fold them anew. reasons: what a ticket's history says, in place of the fold's reason."""
         folded = await self._store.refold_within(connection, conversations, emptied=conversations)
+        await moves.bring_replies(connection, conversations)
         for ticket, reason in reasons.items():
             await moves.tell(connection, ticket, actor, reason)
         return folded.tickets

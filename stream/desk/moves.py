@@ -12,7 +12,7 @@ from stream.desk.actions import NotAllowed
 from stream.postgres.database import storable
 from stream.postgres.tables import Row
 from stream.store import places
-from stream.store.brand_parts import conversation_of
+from stream.store.brand_parts import by_ticket, conversation_of
 
 _MESSAGES = text("""
     select id, kind, conversation, direction, brand, in_reply_to, occurred_at from events
@@ -53,6 +53,12 @@ _TELL = text("""
     update ticket_changes set who = :who, reason = :reason
     where ticket_id = :ticket and version = (
         select max(version) from ticket_changes where ticket_id = :ticket)
+""")
+
+_REPLIES_OF_PARTS = text("""
+    update replies r set ticket_id = x.ticket
+    from unnest(cast(:events as text[]), cast(:tickets as text[])) as x (event, ticket)
+    where r.event_id = x.event and r.ticket_id <> x.ticket
 """)
 
 
@@ -113,6 +119,16 @@ async def _move_home(
     for home, ids in sorted(homes.items()):
         await places.move(connection, ids, home)
     return {away_from, *homes}
+
+
+async def bring_replies(connection: AsyncConnection, conversations: Collection[str]) -> None:
+    """Put replies under their messages' tickets, where a conversation is to several brands."""
+    for conversation in sorted(conversations):
+        parts = by_ticket(await messages(connection, conversation))
+        if len(parts) > 1:
+            pairs = [(row["id"], ticket) for ticket, part in parts.items() for row in part]
+            values = {"events": [id for id, _ in pairs], "tickets": [id for _, id in pairs]}
+            await connection.execute(_REPLIES_OF_PARTS, values)
 
 
 def with_answers(part: Sequence[Row], picked: Collection[str]) -> list[Row]:

@@ -50,7 +50,8 @@ _MERGED_CANDIDATES = """excluded.candidates || (
 )"""
 # The message to answer is the customer's last one, of a ticket that still waits. Where it has a
 # draft, or a later one has, the ticket needs no other: an answer to an older message would show the
-# customer that nobody saw the last one.
+# customer that nobody saw the last one. What a colleague wrote down of a call has no network to be
+# answered on: the last written message is answered.
 # replaceable: drafts that count as none.
 UNANSWERED = text("""
     select last.*, present.text as replaces from (
@@ -64,7 +65,7 @@ UNANSWERED = text("""
         ))
       where t.id = any(:tickets) and t.answered_at is null
         and t.state not in ('resolved', 'settled')
-        and e.direction = 'inbound' and e.kind in ('tweet', 'complaint')
+        and e.direction = 'inbound' and e.kind in ('tweet', 'complaint') and e.network <> 'note'
         and (:unread or not e.abstained)
       order by t.id, e.occurred_at desc, e.id desc
     ) last

@@ -396,8 +396,8 @@ async def test_what_people_keep_and_what_others_answered_names_nobody_who_is_for
 # Text that no customer is named in, and why.
 _OTHERWISE = {
     "ids, by which a message that is sent again is known": {
-        "id", "conversation", "left_conversations", "in_reply_to", "ticket_id", "event_id",
-        "sent_id", "url", "events", "alert_id", "incident_id",
+        "id", "conversation", "left_conversations", "into_conversation", "said_in", "in_reply_to",
+        "ticket_id", "event_id", "sent_id", "url", "events", "alert_id", "incident_id",
     },
     "removed with the message, folded from what is left, or removed by name": {
         "author", "excerpt", "factors", "handle", "other_handle",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from drafted import GOOD, drafted
 from history import ANY_AGE, answer, deletion, tweet, worst
 from rows import ask
 
@@ -12,6 +13,7 @@ from stream.desk.actions import NotAllowed, Note, Prioritise, Tag
 from stream.desk.erasure import forget
 from stream.desk.joining import Joining
 from stream.desk.tickets import Desk, Lost, NoTicket, Seen
+from stream.errors import UserError
 from stream.store.rebuild import rebuild
 from stream.store.store import Store
 
@@ -175,6 +177,22 @@ async def test_a_split_takes_the_answers_along_and_what_answers_them_later_follo
     assert back.ticket["messages"] == 6
 
 
+async def test_replies_come_back_to_the_ticket_of_their_brand(engine, store, joining, postgres_url):
+    second = tweet(2, 70, of=1, minute=1, brand="Other")
+    await store.save([tweet(1, 60), second, tweet(3, 80, of=1, minute=2, brand="Other")])
+    await drafted(engine, GOOD, ticket="x:1 Other")
+
+    async def drafts():
+        rows = await ask(postgres_url, "select ticket_id, event_id from replies")
+        return [tuple(row) for row in rows]
+
+    joined = await joining.split("x:1 Other", ["x:3"], "ada")
+    assert await drafts() == [("x:3", "x:3")]
+    await joining.undo("x:1 Other", "ada", seen=seen(joined.ticket))
+
+    assert await drafts() == [("x:1 Other", "x:3")]
+
+
 async def test_what_cannot_be_merged_or_split_is_one_clear_line(store, joining, desk):
     await store.save([tweet(1, 60), tweet(2, 70, brand="Other"), answer(3, of=1, minute=2)])
     bound = frozenset({"Northwind Air"})
@@ -196,6 +214,44 @@ async def test_what_cannot_be_merged_or_split_is_one_clear_line(store, joining, 
     await desk.act("x:1", Tag(add=("a",)), "bob")
     with pytest.raises(Lost, match="bob"):
         await joining.split("x:1", ["x:1"], "ada", seen=seen(ticket))
+
+
+async def test_a_ticket_is_linked_to_an_incident_and_each_link_is_taken_back(
+    store, joining, desk, postgres_url
+):
+    await store.save([tweet(1, 60), tweet(2, 70, minute=1, brand="Other")])
+    await ask(
+        postgres_url,
+        "insert into incidents (id, brand, title, severity, started_at, evidence, version) values"
+        " ('a', 'Northwind Air', 'bags', 7, now(), '{}', 1),"
+        " ('b', 'Northwind Air', 'gates', 7, now(), '{}', 1)",
+    )
+
+    async def members():
+        rows = await ask(
+            postgres_url,
+            "select incident_id i, ticket_id t, state from incident_tickets order by incident_id",
+        )
+        return [(row["i"], row["t"], row["state"]) for row in rows]
+
+    first = await joining.link("x:1", "a", "ada")
+    assert await members() == [("a", "x:1", "joined")]
+    assert (await joining.link("x:1", "a", "ada")).ticket["edits"] == first.ticket["edits"]
+    second = await joining.link("x:1", "b", "ada", seen=seen(first.ticket))
+    assert await members() == [("a", "x:1", "left"), ("b", "x:1", "joined")]
+    assert (await desk.history("x:1"))[-1]["reason"] == "linked to b"
+
+    await joining.undo("x:1", "ada", seen=seen(second.ticket))
+    assert await members() == [("a", "x:1", "joined")], "as if it had never been in the other"
+    out = await joining.link("x:1", None, "ada")
+    assert await members() == [("a", "x:1", "left")]
+    await joining.undo("x:1", "ada", seen=seen(out.ticket))
+    assert await members() == [("a", "x:1", "joined")]
+
+    with pytest.raises(UserError, match="the incident is of Northwind Air"):
+        await joining.link("x:2", "a", "ada")
+    with pytest.raises(UserError, match="no incident a"):
+        await joining.link("x:2", "a", "sky", brands=frozenset({"Other"}))
 
 
 async def test_who_is_forgotten_is_forgotten_in_what_was_merged(

@@ -232,7 +232,7 @@ export default {
       <section v-if="ticket.incident" class="panel" aria-labelledby="incident-title"><h2
         id="incident-title">{{ ticket.incident.over ? 'Part of an incident' : 'Part of an incident that goes on' }}</h2>
         <p>{{ ticket.incident.title }}</p><p
-          class="small faint num">{{ ticket.incident.tickets }} tickets, {{ ticket.incident.open }} open, since {{ when(ticket.incident.since) }}</p>
+          class="small faint num">{{ ticket.incident.tickets }} {{ ticket.incident.tickets === 1 ? 'ticket' : 'tickets' }}, {{ ticket.incident.open }} open, since {{ when(ticket.incident.since) }}</p>
           </section>
       <Person v-if="person?.ticket === ticket.id" :person="person" :agent="agent" :busy="busy"
         @open="$emit('open', $event)" @link="send('link', $event)" />

@@ -19,7 +19,7 @@ export default {
     messages() { return this.ticket.conversation.filter((each) => each.kind !== "deleted"); },
   },
   methods: {
-    when,
+    when, many: (count) => (count === 1 ? "1 ticket" : `${count} tickets`),
     show() {
       Object.assign(this, { into: "", chosen: [] });
       this.$refs.dialog.showModal();
@@ -41,7 +41,8 @@ export default {
         placeholder="She rang: the line is dead again."></textarea>
       <label for="join-channel">How</label><select id="join-channel" v-model="channel" class="field"><option
         v-for="each in CHANNELS" :key="each">{{ each }}</option></select>
-      <button class="button main" :disabled="busy || !words.trim()">Add it</button></form>
+      <div class="acts"><button class="button main" :disabled="busy || !words.trim()">Add it</button><button
+        type="button" class="button" @click="$refs.dialog.close()">Cancel</button></div></form>
     <form v-else-if="how === 'merge'" class="join-form"
       @submit.prevent="into.trim() && send({ how: 'merge', into: into.trim() })">
       <p class="soft">All of it goes into the other ticket, with notes, tags, and what comes later.</p>
@@ -51,22 +52,24 @@ export default {
         name="into" :value="each.id" v-model="into"><span class="level" :class="each.level">{{ each.level }}</span>
         <span class="excerpt" dir="auto">{{ each.excerpt }}</span><span
         class="faint small">{{ each.why }} · {{ each.state }}</span></label></li></ul>
-      <button class="button main" :disabled="busy || !into.trim()">Merge</button></form>
+      <div class="acts"><button class="button main" :disabled="busy || !into.trim()">Merge</button><button
+        type="button" class="button" @click="$refs.dialog.close()">Cancel</button></div></form>
     <form v-else-if="how === 'split'" class="join-form"
       @submit.prevent="chosen.length && send({ how: 'split', messages: chosen })">
       <p class="soft">The chosen messages get a ticket of their own, with the answers to them.</p>
       <ul class="join-list"><li v-for="each in messages" :key="each.id"><label><input type="checkbox" :value="each.id"
         v-model="chosen"><span class="excerpt" dir="auto">{{ each.text }}</span><span
         class="faint small num">{{ each.own ? ticket.brand : each.author }}, {{ when(each.at) }}</span></label></li></ul>
-      <button class="button main" :disabled="busy || !chosen.length">Split off</button></form>
+      <div class="acts"><button class="button main" :disabled="busy || !chosen.length">Split off</button><button
+        type="button" class="button" @click="$refs.dialog.close()">Cancel</button></div></form>
     <div v-else class="join-form"><p v-if="!incidents?.length && !ticket.incident" class="soft">No incident of
       {{ ticket.brand ?? 'no brand' }} is known.</p>
       <ul class="join-list"><li v-for="each in incidents" :key="each.id"><button type="button" class="button"
         :class="{ on: each.id === ticket.incident?.id }" :disabled="busy || each.id === ticket.incident?.id"
         @click="send({ how: 'link', incident: each.id })">{{ each.title }} <span
-        class="faint small num">{{ each.tickets }} tickets{{ each.over ? ', over' : '' }}</span></button></li></ul>
+        class="faint small num">{{ many(each.tickets) }}{{ each.over ? ', over' : '' }}</span></button></li></ul>
       <button v-if="ticket.incident" type="button" class="button" :disabled="busy"
-        @click="send({ how: 'link', incident: null })">Take it out of its incident</button></div>
-    <div class="acts"><button type="button" class="button" @click="$refs.dialog.close()">Cancel</button></div></div>
+        @click="send({ how: 'link', incident: null })">Take it out of its incident</button>
+      <div class="acts"><button type="button" class="button" @click="$refs.dialog.close()">Cancel</button></div></div></div>
   </dialog>`,
 };
