@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
-from stream.cli.show import plain
+from stream.cli.plain import plain
 
 if TYPE_CHECKING:
     from stream.bootstrap.replay import Progress
