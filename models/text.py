@@ -30,7 +30,7 @@ _RUN = re.compile(r"(.)\1{3,}", re.DOTALL)
 _SKIN_OR_JOINER = re.compile("[\U0001f3fb-\U0001f3ff\u200b-\u200f\u2060-\u2064\ufeff]")
 _SAME_EMOJI = re.compile("([\U0001f000-\U0001faff\u2600-\u27bf]\ufe0f?)\\1+")
 # "I am nt happy", "did nt get it"; "last nt" is a night. Without it praise is read.
-_BARE_NOT = re.compile(r"(?<!\S)(?<!\blast )nt(?=[\s,.!?;]|$)")
+_BARE_NOT = re.compile(r"(?<!\S)(?<!\blast )nt(?=[\s,.!?;]|\Z)")
 _PLAIN = str.maketrans("\u2018\u2019\u201c\u201d\u2032", "''\"\"'")
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 

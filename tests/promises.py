@@ -39,6 +39,7 @@ PROMISES = {
         "integration/test_store_property",
     ),
     "bad input": (
+        "unit/test_bad_rows",
         "unit/test_errors_before_torch",
         "acceptance/test_bad_messages",
         "acceptance/test_user_errors",

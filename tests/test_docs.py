@@ -202,7 +202,7 @@ def test_no_file_names_the_path_of_a_machine():
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.parent.name)
 def test_links_within_the_guides_lead_somewhere(guide):
-    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", guide.read_text()):
+    for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", guide.read_text()):
         assert (guide.parent / target).exists(), target
 
 

@@ -24,6 +24,7 @@ from stream.cli.options import (
     settings_of,
     settings_with,
 )
+from stream.cli.plain import plain
 from stream.cli.records import print_judgement
 from stream.errors import UserError
 
@@ -200,7 +201,7 @@ class BadRows:
         def on_bad_row(bad: BadRow) -> None:
             self.count += 1
             print(
-                f"earshot: {show.plain(path)}, line {bad.line}: {show.plain(bad.reason)}",
+                f"earshot: {plain(path)}, line {bad.line}: {plain(bad.reason)}",
                 file=sys.stderr,
             )
 

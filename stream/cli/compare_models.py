@@ -15,8 +15,8 @@ from typer.core import TyperGroup
 
 from models.registry import SHIPPED
 from stream.cli.options import JsonLines, require
+from stream.cli.plain import plain
 from stream.cli.records import print_json
-from stream.cli.show import plain
 from stream.errors import UserError
 from stream.settings import read_settings
 

@@ -10,8 +10,8 @@ import typer
 
 from stream.cli.on_store import run_on_parts, run_on_store
 from stream.cli.options import JsonLines, choice
+from stream.cli.plain import plain
 from stream.cli.records import print_json, print_record
-from stream.cli.show import plain
 from stream.errors import UserError
 
 if TYPE_CHECKING:

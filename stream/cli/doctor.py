@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from stream.cli.options import JsonLines
+from stream.cli.plain import plain
 from stream.cli.records import print_json
-from stream.cli.show import hanging, plain
+from stream.cli.show import hanging
 from stream.observe.logs import set_up_logs
 from stream.settings import read_settings
 

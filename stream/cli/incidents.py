@@ -13,8 +13,9 @@ from rich.text import Text
 
 from stream.cli.on_store import run_on_parts, run_on_store
 from stream.cli.options import By, JsonLines, brand_choice
+from stream.cli.plain import plain
 from stream.cli.records import print_json
-from stream.cli.show import hanging, plain
+from stream.cli.show import hanging
 
 if TYPE_CHECKING:
     from stream.incidents.store import Incidents

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from stream.cli.show import plain
+from stream.cli.plain import plain
 from stream.errors import UserError
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from rich.table import Table
 
 from stream.cli.on_store import run_on_parts, run_on_store
 from stream.cli.options import JsonLines
+from stream.cli.plain import plain
 from stream.cli.records import print_json
-from stream.cli.show import plain
 from stream.errors import UserError
 
 if TYPE_CHECKING:

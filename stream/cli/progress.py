@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
-from stream.cli.show import plain
+from stream.cli.plain import plain
 
 if TYPE_CHECKING:
     from stream.bootstrap.replay import Progress
@@ -95,8 +95,10 @@ class BadRows:
     def __call__(self, row: Any) -> None:
         self.count += 1
         if self.count <= BAD_ROWS_SHOWN:
+            # of a whole file no line is at fault; where there are several, the reason names it
+            where = "" if row.kind in ("file", "words") else f"line {row.line}: "
             self._console.print(
-                f"line {row.line}: {plain(row.reason)}",
+                f"{where}{plain(row.reason)}",
                 style="yellow",
                 markup=False,
                 highlight=False,

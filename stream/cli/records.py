@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from stream.cli.show import plain
+from stream.cli.plain import plain
 
 _CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
 

@@ -16,8 +16,9 @@ from rich.text import Text
 from stream.cli import reply_draft
 from stream.cli.on_store import run_on_store
 from stream.cli.options import JsonLines, choice
+from stream.cli.plain import plain
 from stream.cli.records import print_json, print_record
-from stream.cli.show import hanging, plain
+from stream.cli.show import hanging
 from stream.errors import UserError
 
 if TYPE_CHECKING:

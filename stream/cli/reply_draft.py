@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stream.cli.options import JsonLines, ReplierModel, settings_with
+from stream.cli.plain import plain
 from stream.cli.records import print_json
-from stream.cli.show import plain
 from stream.errors import UserError
 
 if TYPE_CHECKING:

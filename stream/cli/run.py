@@ -219,7 +219,11 @@ def _listen(
 
 def replay(
     file: Annotated[
-        Path, typer.Argument(help="A file (.csv, .jsonl, .txt, also .gz), or a folder of calls.")
+        Path,
+        typer.Argument(
+            help="A table (.csv, .tsv, .json, .jsonl, also .gz), a call (.txt, .vtt, .ttml, ...),"
+            " or a folder of calls."
+        ),
     ],
     format: Annotated[
         str | None,

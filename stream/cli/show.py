@@ -6,7 +6,6 @@ import json
 import shlex
 import shutil
 import sys
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,22 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.skipped import in_words
+from stream.cli.plain import plain
 
 if TYPE_CHECKING:
     from stream.bootstrap.replay import Summary
 
 _LEVEL_STYLE = {"P1": "bold white on red", "P2": "bold red", "P3": "yellow", "P4": "dim"}
-
-
-def plain(text: object, longest: int | None = None) -> Text:
-    """`text` on one line, without anything that a terminal would obey."""
-    letters = (
-        " " if unicodedata.category(letter) in ("Cc", "Cf") else letter for letter in str(text)
-    )
-    line = " ".join("".join(letters).split())
-    if longest is not None and len(line) > longest:
-        line = line[: longest - 1] + "…"
-    return Text(line)
 
 
 def figures(values: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from rich.text import Text
 from stream.cli import show
 from stream.cli.on_store import run_on_parts, run_on_store
 from stream.cli.options import By, JsonLines
+from stream.cli.plain import plain
 from stream.cli.records import print_json
 from stream.errors import UserError
 
@@ -192,32 +193,32 @@ def _lines(row: dict[str, Any]) -> list[Text]:
     owner = f"{row['owner']} has it" if row["owner"] else "nobody has it"
     author = f"{row['author'] or 'unknown'} on {row['network']}, to {row['brand'] or 'no brand'}"
     lines = [
-        show.plain(row["id"]),
-        show.plain(f"{row['level']}, priority {row['priority']}, {row['state']}; {owner}"),
-        show.plain(author),
+        plain(row["id"]),
+        plain(f"{row['level']}, priority {row['priority']}, {row['state']}; {owner}"),
+        plain(author),
         Text(show.reasons(row["factors"]), style="cyan"),
     ]
     for message in row["conversation"]:
         side = "we" if message["direction"] == "outbound" else message["author"] or "unknown"
         lines += [
             Text(""),
-            Text.assemble((f"{message['occurred_at']:%Y-%m-%d %H:%M}Z  ", "dim"), show.plain(side)),
+            Text.assemble((f"{message['occurred_at']:%Y-%m-%d %H:%M}Z  ", "dim"), plain(side)),
             *_words(message),
         ]
     for note in row["notes"]:
-        lines += [Text(""), show.plain(f"note of {note['who']}: {note['text']}")]
+        lines += [Text(""), plain(f"note of {note['who']}: {note['text']}")]
     return lines
 
 
 def _words(message: dict[str, Any]) -> list[Text]:
     """What was said; of a call both sides, and where the caller lost patience."""
     if not message["turns"]:
-        return [show.plain(message["text"] or "(deleted)")]
+        return [plain(message["text"] or "(deleted)")]
     soured = ((message["scores"] or {}).get("call") or {}).get("soured")
     lines: list[Text] = []
     for place, turn in enumerate(message["turns"]):
         if place == soured:
             lines.append(Text("-- the caller loses patience --", style="red"))
         speaker = "we" if turn["speaker"] == "agent" else turn["speaker"]
-        lines.append(Text.assemble((f"{speaker}: ", "dim"), show.plain(turn["text"])))
+        lines.append(Text.assemble((f"{speaker}: ", "dim"), plain(turn["text"])))
     return lines

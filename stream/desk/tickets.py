@@ -27,6 +27,7 @@ from stream.postgres.database import reachable, storable
 from stream.postgres.tables import events, ticket_changes, tickets
 from stream.records import Level
 from stream.store.brand_parts import conversation_of, of_brand
+from stream.store.places import ends
 
 Row = dict[str, Any]
 
@@ -108,7 +109,13 @@ _UNTELL = text("delete from notices where ticket_id = :ticket and place = :place
 
 
 class NoTicket(Exception):
-    """There is no such ticket; or none that this person may see."""
+    """There is no such ticket; or none that this person may see. into: the one that took its
+    conversation in, where it was merged.
+    """
+
+    def __init__(self, message: str = "", into: str | None = None) -> None:
+        super().__init__(message)
+        self.into = into
 
 
 class Lost(Exception):
@@ -271,9 +278,20 @@ async def _ticket(
     if lock:
         query = query.with_for_update()
     row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None or (brands is not None and row["brand"] not in brands):
-        raise NoTicket(f"there is no ticket {ticket_id}")
-    return dict(row)
+    if row is not None and (brands is None or row["brand"] in brands):
+        return dict(row)
+    # whoever is bound to brands reads no merges: they may name a ticket of another brand
+    into = None if brands is not None else await _merged_into(connection, ticket_id)
+    if into is not None:
+        raise NoTicket(f"{ticket_id} was merged into {into}", into)
+    raise NoTicket(f"there is no ticket {ticket_id}")
+
+
+async def _merged_into(connection: AsyncConnection, ticket_id: str) -> str | None:
+    """The ticket that took the conversation in, where there is one."""
+    into = (await ends(connection, [storable(ticket_id)])).get(storable(ticket_id))
+    row = (await connection.execute(select(tickets.c.id).where(tickets.c.id == into))).first()
+    return into if row else None
 
 
 async def locked_ticket(

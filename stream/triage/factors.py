@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from stream.triage import points as weights
 from stream.triage.calls import turns
 from stream.triage.danger_words import MOST_QUOTED
-from stream.triage.inbound import COMPLAINTS, REASONS, Inbound, lifted, read
+from stream.triage.inbound import COMPLAINTS, ENGLISH, REASONS, Inbound, lifted, read
 from stream.triage.sums import at_most, total
 from stream.triage.ticket import Factor, Message, Step, shortened
 
@@ -107,8 +107,10 @@ def _harm_of(messages: Sequence[Inbound]) -> list[Factor]:
 def _form(messages: Sequence[Inbound]) -> list[Factor]:
     """The factors of how it came."""
     factors: list[Factor] = []
-    if any(inbound.is_foreign for inbound in messages):
+    if foreign := [inbound for inbound in messages if inbound.is_foreign]:
         words = "In a language that the model does not know"
+        if all(inbound.message.language == ENGLISH for inbound in foreign):
+            words = "Unlike any message that the model has seen"
         factors.append(Factor("language", weights.FOREIGN, words))
     if any(inbound.message.kind == "complaint" for inbound in messages):
         factors.append(Factor("form", weights.COMPLAINT_FORM, "Came as a formal complaint"))

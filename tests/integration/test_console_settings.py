@@ -82,12 +82,21 @@ async def test_rules_of_assignment_and_a_brand_are_set_in_forms(ada, engine):
     brand = ada.page.get_by_role("form", name="Brand Fresh Foods")
     await brand.get_by_label("Working hours").fill("mon-fri 08:00-20:00\nsat 09:00-18:00")
     await brand.get_by_label("Handles").fill("@freshfoods")
+    await brand.get_by_label("What it trades in").fill(" supermarket ")
+    await brand.get_by_label("Time zone").fill("Europe/Berlin")
     await brand.get_by_role("button", name="Save").click()
     await expect(brand.get_by_label("Handles")).to_have_value("freshfoods")
+    await expect(brand.get_by_label("What it trades in")).to_have_value("supermarket")
+    await brand.get_by_label("Time zone").fill("")
+    await brand.get_by_label("Handles").fill("@fresh")
+    await brand.get_by_role("button", name="Save").click()
+    await expect(brand.get_by_label("Handles")).to_have_value("fresh")
 
     stored = {control.name: control.value for control in await ControlStore(engine).stored()}
     assert stored["assignment"]["rules"][0]["brands"] == ["Northwind Air", "Other"]
     assert stored["brand"]["hours"] == {"mon-fri": "08:00-20:00", "sat": "09:00-18:00"}
+    assert stored["brand"]["trade"] == "supermarket"
+    assert stored["brand"].get("time_zone") is None
 
 
 async def test_others_than_admins_are_told_so(ada):

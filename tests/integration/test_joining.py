@@ -193,6 +193,23 @@ async def test_replies_come_back_to_the_ticket_of_their_brand(engine, store, joi
     assert await drafts() == [("x:1 Other", "x:3")]
 
 
+async def test_a_ticket_that_was_merged_says_where_it_is_to_those_who_may_see_it(
+    store, joining, desk
+):
+    await store.save([tweet(1, 60), tweet(2, 70, minute=1), tweet(3, 55, minute=9)])
+    await joining.merge("x:2", "x:1", "ada")
+    await joining.merge("x:1", "x:3", "ada")
+
+    for ticket in ("x:1", "x:2"):
+        with pytest.raises(NoTicket, match=f"{ticket} was merged into x:3") as missing:
+            await desk.ticket(ticket)
+        assert missing.value.into == "x:3"
+    for ticket, brands in (("x:2", frozenset({"Other"})), ("x:9", None), ("x:\0", None)):
+        with pytest.raises(NoTicket, match="there is no ticket") as missing:
+            await desk.ticket(ticket, brands)
+        assert missing.value.into is None
+
+
 async def test_what_cannot_be_merged_or_split_is_one_clear_line(store, joining, desk):
     await store.save([tweet(1, 60), tweet(2, 70, brand="Other"), answer(3, of=1, minute=2)])
     bound = frozenset({"Northwind Air"})

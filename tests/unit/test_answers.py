@@ -70,6 +70,7 @@ def test_each_kind_answers_its_example_and_all_that_it_says_passes_the_gate(answ
         ("S/O to the crew of this morning", "on board", "negative", "good news"),
         ("thank you for losing my bag again", "baggage", "negative", "bag missing"),
         ("a hot coffee burned my son", "on board", "negative", "harm"),
+        ("you cancelled our flight", "delay and cancellation", "negative", "cancelled"),
         ("your site is down", "website and app", "negative", "website"),
         ("it would be nice to have a night bus", "other", "neutral", "suggestion"),
         ("a day of planes above the bay", "other", "neutral", "small talk"),
@@ -80,6 +81,22 @@ def test_the_kind_of_a_message(text, topic, mood, kind):
     request = ReplyRequest(text, BRAND, topic, None, mood, severity)
 
     assert next(answers_to(request, slotted(request))).name == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am on my phone on one bar, stream's cancelled, blame the digger",
+        "our lessons are cancelled, no internet again",
+        "my appointment has been cancelled because of your outage",
+        "the order got cancelled, nobody says why",
+        "second meeting canceled today thanks to you",
+    ],
+)
+def test_what_is_cancelled_besides_a_journey_is_offered_no_other_way_to_get_there(text):
+    request = ReplyRequest(text, BRAND, "other", None, "negative", 2)
+
+    assert all(answer.name != "cancelled" for answer in answers_to(request, slotted(request)))
 
 
 def test_an_account_matter_is_asked_for_in_private_whatever_the_kind():

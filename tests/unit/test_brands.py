@@ -97,6 +97,13 @@ def test_a_huge_text_is_searched_to_its_end():
     assert BRANDS.find("@" + "a.-@" * 75_000) is None
 
 
+def test_the_brands_of_the_demo_have_a_trade():
+    brands = load()
+
+    assert brands.trade_of("SkyNorth") == "airline"
+    assert brands.trade_of("VoltLine") == "telecom"
+
+
 def test_the_shipped_brands_are_the_two_of_the_demo_and_those_of_the_public_sets():
     brands = load()
 

@@ -171,8 +171,8 @@ def _setup(fields: dict[str, str] | None = None, wrong: str = "") -> str:
     code, name = (escape((fields or {}).get(name, "")) for name in ("code", "name"))
     return f"""<h1>earshot</h1><p>Nobody can log in yet. Make the first user, an admin, with the \
 code that
-<code>earshot web</code> printed when it started; it is good once, for {SETUP_MINUTES} \
-minutes.</p>{alert(wrong)}
+<code>earshot up</code> or <code>earshot web</code> printed when it started; it is good \
+once, for {SETUP_MINUTES} minutes.</p>{alert(wrong)}
 <form method="post" action="/setup">
 <label for="code">Code</label>
 <input class="code" id="code" name="code" value="{code}" autocomplete="one-time-code" required \

@@ -33,7 +33,7 @@ function draftOf(one) {
   if (one.name === "promises") for (const level of LEVELS) draft[level] = span(value[level]);
   else if (one.name === "bursts") Object.assign(draft, value);
   else if (one.name === "assignment") Object.assign(draft, value, { limits: Object.entries(value.limits ?? {}).map(([name, most]) => `${name} ${most}`).join(", "), rules: (value.rules ?? []).map((rule) => Object.fromEntries(Object.entries(rule).map(([key, names]) => [key, words(names)]))) });
-  else if (one.name === "brand") Object.assign(draft, { handles: words(value.handles), words: words(value.words), networks: words(value.networks), locale: value.locale ?? "", time_zone: value.time_zone ?? "", hours: hoursIn(value.hours), topics: words(value.automatic?.topics), severity: value.automatic?.severity ?? 1, rest: value });
+  else if (one.name === "brand") Object.assign(draft, { handles: words(value.handles), words: words(value.words), networks: words(value.networks), trade: value.trade ?? "", locale: value.locale ?? "", time_zone: value.time_zone ?? "", hours: hoursIn(value.hours), topics: words(value.automatic?.topics), severity: value.automatic?.severity ?? 1, rest: value });
   else Object.assign(draft, { min_severity: 1, per_minute: 6, max_age_hours: 6, recovered: true }, value, { kinds: value.kinds ?? ["burst", "p1", "spend"], brands: words(value.brands), to: words(value.to), off: value.off ?? false, rest: value });
   return draft;
 }
@@ -75,8 +75,7 @@ export default {
     saveBursts(one) { const { threshold, fewest, times } = this.draft(one); this.put(one, { threshold: Number(threshold), fewest: Number(fewest), times: Number(times) }); },
     saveBrand(one) {
       const draft = this.draft(one), value = { ...draft.rest, name: one.subject, handles: list(draft.handles).map((name) => name.replace(/^@/, "")), words: list(draft.words), networks: list(draft.networks), hours: hoursOut(draft.hours) };
-      if (draft.locale) value.locale = draft.locale;
-      if (draft.time_zone) value.time_zone = draft.time_zone;
+      for (const name of ["locale", "time_zone", "trade"]) { delete value[name]; if (draft[name].trim()) value[name] = draft[name].trim(); }
       delete value.automatic;
       if (draft.topics) value.automatic = { topics: list(draft.topics), severity: Number(draft.severity) };
       this.put(one, value);
@@ -135,6 +134,7 @@ export default {
           <label>Handles, with commas<input class="field" v-model="draft(one).handles" autocomplete="off"></label>
           <label>Words that name it<input class="field" v-model="draft(one).words" autocomplete="off"></label>
           <label>Networks; empty: all<input class="field" v-model="draft(one).networks" autocomplete="off"></label>
+          <label>What it trades in; empty: anything<input class="field" v-model="draft(one).trade" placeholder="airline" autocomplete="off"></label>
           <label>Language and country<input class="field" v-model="draft(one).locale" placeholder="en-US" autocomplete="off"></label>
           <label>Time zone<input class="field" v-model="draft(one).time_zone" placeholder="Europe/London" autocomplete="off"></label>
           <label>Answered without a person: topics<input class="field" v-model="draft(one).topics" list="known-topics" placeholder="none" autocomplete="off"></label>

@@ -32,6 +32,10 @@ UNKNOWN_PACE = 2.0  # the same, while it is not known whether the ticket is amon
 _NO_TICKET = "There is no such ticket. Where its message was deleted, it was withdrawn."
 
 
+def _words_of(missing: NoTicket) -> str:
+    return _NO_TICKET if missing.into is None else f"{missing}."
+
+
 class TicketView(Element, component="desk_ticket.js"):
     """The ticket in the browser."""
 
@@ -236,10 +240,10 @@ class TicketPage:
                 await services.corrections.of(events),
             )
             again = await services.desk.ticket(ticket_id, self._visit.caller.brands)
-        except NoTicket:
+        except NoTicket as missing:
             self._mark, self._events = None, frozenset()
             self._visit.client.status_code = 404  # where the page is still to be sent
-            self.view.tell(ticket=None, gone=_NO_TICKET, others=[])
+            self.view.tell(ticket=None, gone=_words_of(missing), others=[])
             return True
         if _Mark.of(again, replies) != mark and not last:
             return False
