@@ -200,10 +200,8 @@ class BadRows:
     def of(self, path: str) -> Callable[[BadRow], None]:
         def on_bad_row(bad: BadRow) -> None:
             self.count += 1
-            print(
-                f"earshot: {plain(path)}, line {bad.line}: {plain(bad.reason)}",
-                file=sys.stderr,
-            )
+            where = "" if bad.kind in ("file", "words") else f", line {bad.line}"
+            print(f"earshot: {plain(path)}{where}: {plain(bad.reason)}", file=sys.stderr)
 
         return on_bad_row
 

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from connectors.formats.rows import BadRow
+from stream.cli.calls import BadRows as BadCalls
 from stream.cli.progress import BadRows
 
 
@@ -26,3 +27,13 @@ def test_a_line_is_named_where_a_line_is_at_fault_and_not_where_a_whole_file_is(
     BadRows(Console(file=written, width=200))(row)
 
     assert written.getvalue().startswith(line)
+
+
+def test_calls_that_are_analyzed_name_a_line_likewise(capsys):
+    named = BadCalls().of("calls")
+    named(BadRow(1, "a.ttml: is no whole XML", "file"))
+    named(BadRow(7, "has no text"))
+
+    assert capsys.readouterr().err == (
+        "earshot: calls: a.ttml: is no whole XML\nearshot: calls, line 7: has no text\n"
+    )
