@@ -133,6 +133,7 @@ PROMISES = {
         "unit/test_slots",
     ),
     "connectors": (
+        "unit/test_tables_of_commands",
         "unit/test_call_texts",
         "unit/test_table_columns",
         "unit/test_timed_text",
@@ -195,6 +196,7 @@ PROMISES = {
         "unit/test_ttl_cache",
     ),
     "models": (
+        "unit/test_llm_calls",
         "unit/test_judged_rows",
         "integration/test_calls_in_the_stream",
         "unit/test_backends",

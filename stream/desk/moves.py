@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from stream.desk.actions import NotAllowed
 from stream.postgres.database import storable
 from stream.postgres.tables import Row
-from stream.store import places
+from stream.store import merges, places
 from stream.store.brand_parts import by_ticket, conversation_of
 
 _MESSAGES = text("""
@@ -111,7 +111,7 @@ async def _move_home(
     connection: AsyncConnection, places_of: Sequence[tuple[str, str]], away_from: str
 ) -> set[str]:
     """places_of: (message, conversation that leads to where it belongs)."""
-    ends = await places.ends(connection, {place for _, place in places_of})
+    ends = await merges.ends(connection, {place for _, place in places_of})
     homes: dict[str, list[str]] = {}
     for id, place in places_of:
         homes.setdefault(ends.get(place, place), []).append(id)

@@ -27,7 +27,7 @@ from stream.postgres.database import reachable, storable
 from stream.postgres.tables import events, ticket_changes, tickets
 from stream.records import Level
 from stream.store.brand_parts import conversation_of, of_brand
-from stream.store.places import ends
+from stream.store.merges import ends
 
 Row = dict[str, Any]
 
@@ -106,6 +106,7 @@ _LEFT = text(
 
 
 _UNTELL = text("delete from notices where ticket_id = :ticket and place = :place")
+_MAY_SEE_MERGES = text("select has_table_privilege('conversation_merges', 'select')")
 
 
 class NoTicket(Exception):
@@ -288,7 +289,9 @@ async def _ticket(
 
 
 async def _merged_into(connection: AsyncConnection, ticket_id: str) -> str | None:
-    """The ticket that took the conversation in, where there is one."""
+    """The ticket that took the conversation in, where there is one and this login may know."""
+    if not (await connection.execute(_MAY_SEE_MERGES)).scalar_one():
+        return None  # people who are bound to brands: where it went may be another's
     into = (await ends(connection, [storable(ticket_id)])).get(storable(ticket_id))
     row = (await connection.execute(select(tickets.c.id).where(tickets.c.id == into))).first()
     return into if row else None

@@ -6,7 +6,7 @@ answers them later, into a conversation of their own.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ARRAY, Text, bindparam, func, select, text
@@ -16,22 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from stream.postgres.desk_tables import event_places
 from stream.postgres.tables import Row, arrays, events, unnested
 from stream.store.events import count
+from stream.store.merges import read_places
 from stream.store.rows import COUNTED
 
-_PLACED = text("""
-    with recursive led (start, here) as (
-        select c, c from unnest(cast(:conversations as text[])) c
-        union
-        select led.start, m.into_conversation
-        from led join conversation_merges m on m.conversation = led.here
-    )
-    select 'merge' as how, start as name, here as conversation, null as brand from led
-    where start <> here
-      and not exists (select from conversation_merges m where m.conversation = led.here)
-    union all
-    select 'split', event_id, conversation, brand from event_places
-    where event_id = any(cast(:ids as text[])) and conversation is not null
-""")
 _COLUMNS = ("event_id", "said_in", "conversation", "brand")
 _put = upsert(event_places).from_select(_COLUMNS, select(*unnested(event_places, *_COLUMNS).c))
 _KEEP = _put.on_conflict_do_update(
@@ -69,10 +56,10 @@ async def placed(
     """
     parents = [row["in_reply_to"] for row in rows.values() if row.get("in_reply_to")]
     conversations = [row["conversation"] for row in rows.values()]
-    led, split = await _read(connection, conversations, [*rows, *parents])
+    led, split = await read_places(connection, conversations, [*rows, *parents])
     if not led and not split:
         return dict(rows), set()
-    further, _ = await _read(connection, [place for place, _ in split.values()], ())
+    further, _ = await read_places(connection, [place for place, _ in split.values()], ())
     moved = _moved(rows, led | further, split)
     await keep(connection, [_place(id, rows[id], split.get(id)) for id in sorted(moved)])
     return {**rows, **moved}, set(moved)
@@ -102,26 +89,6 @@ def _place(id: str, row: Row, split: tuple[str, str | None] | None) -> dict[str,
     conversation, brand = split or (None, None)
     said_in = row["conversation"]
     return {"event_id": id, "said_in": said_in, "conversation": conversation, "brand": brand}
-
-
-async def ends(connection: AsyncConnection, conversations: Collection[str]) -> dict[str, str]:
-    """Where merges lead to from each of these conversations that was merged."""
-    led, _ = await _read(connection, conversations, ())
-    return led
-
-
-async def _read(
-    connection: AsyncConnection, conversations: Iterable[str], ids: Iterable[str]
-) -> tuple[dict[str, str], dict[str, tuple[str, str | None]]]:
-    values = {"conversations": sorted(set(conversations)), "ids": sorted(set(ids))}
-    led: dict[str, str] = {}
-    split: dict[str, tuple[str, str | None]] = {}
-    for how, name, conversation, brand in await connection.execute(_PLACED, values):
-        if how == "merge":
-            led[name] = conversation
-        else:
-            split[name] = conversation, brand
-    return led, split
 
 
 async def keep(connection: AsyncConnection, places: Sequence[Mapping[str, Any]]) -> None:

@@ -74,6 +74,7 @@ SIGNS: Final[Mapping[str, str]] = {
     "self_harm": "self_harm",
     "emergency_calls": "emergency_service",
     "critical_site+outage": "emergency_service",
+    "medicine+outage": "emergency_service",
     "danger": "danger",
     "injury": "injury",
     "medical": "medical",

@@ -16,6 +16,7 @@ import pytest
 from history import tweet
 from people import quick_people
 
+from models.taxonomy.classifier import Taxonomy
 from stream.accounts.postgres_logins import ensure_login, login_of
 from stream.desk.example_queries import QUESTIONS
 from stream.desk.sql_box import SqlBox
@@ -418,7 +419,7 @@ async def test_a_person_of_some_brands_asks_as_their_own_login_and_everybody_els
         ring,
         url=postgres_url,
         reader_url=reader_url(postgres_url),
-        taxonomy=None,
+        taxonomy=Taxonomy((), ()),
         publish=None,
     )
     own = await desk.reader_url(Caller(ada.name, ada.role, ada.brands, user=ada))

@@ -115,7 +115,7 @@ async def test_the_shell_merges_splits_and_links(small, postgres_url, tmp_path, 
     assert await members(postgres_url) == {("i1", "x:2")}
     assert await run("link", "x:2") == "x:2 is in no incident\n"
     assert await members(postgres_url) == set()
-    assert "there is no ticket x:4; see `earshot tickets`" in await run("show", "x:4")
+    assert "x:4 was merged into x:2; see `earshot tickets`" in await run("show", "x:4")
     assert "with itself" in await run("merge", "x:1", "x:1")
     assert "there is no incident nowhere" in await run("link", "x:1", "nowhere")
     assert "no ticket x:77; see `earshot tickets`" in await run("split", "x:77", "x:77")

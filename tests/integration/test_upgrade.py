@@ -116,6 +116,7 @@ async def copied(source: str, target: str) -> None:
             query = f"select {', '.join(names)} from {table}"
             await reader.copy_from_query(query, output=rows)
             rows.seek(0)
+            await writer.execute(f"delete from {table}")  # what a migration put there
             await writer.copy_to_table(table, source=rows, columns=[n.strip('"') for n in names])
     finally:
         await reader.close()
