@@ -45,11 +45,9 @@ def matrix_table(title: str, matrix: Mapping[str, Mapping[str, int]]) -> Table:
     Of many classes only the commonest mistakes are shown, a line each.
     """
     columns = list(dict.fromkeys([*matrix, *(name for row in matrix.values() for name in row)]))
-    heading = (
-        f"{title}: truth by row, model by column" if title else "truth by row, model by column"
-    )
     if len(columns) > WIDEST:
         return _mistakes(title, matrix)
+    heading = _heading(title, "truth by row, model by column")
     table = Table(box=None, padding=(0, 2), title=plain(heading), title_justify="left")
     table.add_column("")
     for name in columns:

@@ -103,8 +103,6 @@ _LEFT = text(
     "delete from presence "
     "where ticket_id = :ticket and who = :who or seen_at < now() - interval '1 hour'"
 )
-
-
 _UNTELL = text("delete from notices where ticket_id = :ticket and place = :place")
 _MAY_SEE_MERGES = text("select has_table_privilege('conversation_merges', 'select')")
 
@@ -281,7 +279,6 @@ async def _ticket(
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is not None and (brands is None or row["brand"] in brands):
         return dict(row)
-    # whoever is bound to brands reads no merges: they may name a ticket of another brand
     into = None if brands is not None else await _merged_into(connection, ticket_id)
     if into is not None:
         raise NoTicket(f"{ticket_id} was merged into {into}", into)
@@ -289,10 +286,14 @@ async def _ticket(
 
 
 async def _merged_into(connection: AsyncConnection, ticket_id: str) -> str | None:
-    """The ticket that took the conversation in, where there is one and this login may know."""
+    """The ticket that took the conversation in, where there is one.
+
+    None where this login may not know: of people who are bound to brands, for it may be another's.
+    """
     if not (await connection.execute(_MAY_SEE_MERGES)).scalar_one():
-        return None  # people who are bound to brands: where it went may be another's
-    into = (await ends(connection, [storable(ticket_id)])).get(storable(ticket_id))
+        return None
+    conversation = storable(ticket_id)
+    into = (await ends(connection, [conversation])).get(conversation)
     row = (await connection.execute(select(tickets.c.id).where(tickets.c.id == into))).first()
     return into if row else None
 
