@@ -155,7 +155,6 @@ def key_of(text: str) -> str:
 
 def public_texts(data: Path) -> Iterator[str]:
     """The texts of the public sets that are there."""
-    csv.field_size_limit(10**8)
     for name, column in SETS.items():
         if (data / name).exists():
             yield from texts_of(data / name, column)
