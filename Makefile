@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test test-long test-all check format hooks bench bench-bursts bench-consoles bench-drafts bench-incidents bench-runs bench-triage bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image sbom clean chromium screenshots bench-queue soak pins
+.PHONY: help demo install test test-long test-all check format hooks bench bench-bursts bench-consoles bench-drafts bench-incidents bench-runs bench-triage bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image image-test sbom clean chromium screenshots bench-queue soak pins
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -78,6 +78,7 @@ bench-personal: $(VENV)/.tested ## Redaction on written samples, and on real mes
 
 bench-drafts: $(VENV)/.tested ## Held-out messages with their drafts, to be read by a person: drafts.csv
 	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.drafts --out drafts.csv
+	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.drafts --trades --out drafts_trades.csv
 
 bench-consoles: install ## A new P1 in 50 open consoles while the stream is busy (RATE=40 DURATION=40)
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.consoles --rate $(RATE) --seconds $(DURATION) $(if $(TWEETS),--data $(TWEETS))
@@ -118,7 +119,7 @@ SOAK ?= soak-$(EVENTS)-$(SEED)
 
 soak: $(VENV)/.tested ## Events under kills of everything, on Apache Kafka, resumable (EVENTS=1000000 HOURS=8 SEED=2 BROKERS=3)
 	PYTHONPATH=tests $(BIN)/python -m soak --events $(EVENTS) --seed $(SEED) --brokers $(BROKERS) \
-		--folder $(SOAK) $(if $(HOURS),--hours $(HOURS)) $(if $(AWAY),--away $(AWAY))
+		--folder $(SOAK) $(if $(HOURS),--hours $(HOURS)) $(if $(AWAY),--away $(AWAY)) $(if $(KILLS),--kills $(KILLS))
 
 screenshots: $(VENV)/.tested chromium ## The README's pictures of the console, after a made-up week
 	$(BIN)/python tests/screenshots.py
@@ -127,6 +128,11 @@ BUILD ?= docker build
 
 image: ## The image of every role, earshot:latest (BUILD="podman build" with another tool)
 	$(BUILD) -f deploy/Dockerfile -t earshot:latest .
+
+RUN ?= docker run --rm --network host --read-only --tmpfs /tmp --tmpfs /var/lib/earshot:uid=10001,gid=10001
+
+image-test: $(VENV)/.tested ## Each role of the image on a read-only root, and a worker stopped at work (RUN="podman run ...")
+	EARSHOT_IMAGE_RUN="$(RUN)" $(BIN)/python -m pytest -s tests/acceptance/test_image.py
 
 # Every file of each version that the runtime needs, for all platforms. torch and what tests need are
 # pinned in constraints.txt without hashes: their builds differ by index.

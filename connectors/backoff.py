@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from tenacity import AsyncRetrying, RetryCallState, wait_exponential
 from tenacity.wait import wait_base
+
+LONGEST_ASKED = 24 * 3600.0  # seconds that we wait because somebody else says so
+_SECONDS = re.compile(r"\s*([0-9]{1,12})\s*")
+
+
+def seconds_in(header: str) -> float | None:
+    """The seconds of a `Retry-After`, LONGEST_ASKED at most; None where it is no number."""
+    match = _SECONDS.fullmatch(header)  # not `isdigit`, which takes `²`, too
+    return None if match is None else min(float(match[1]), LONGEST_ASKED)
 
 
 class Backoff:

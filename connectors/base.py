@@ -96,6 +96,19 @@ class PostStatus:
     revision: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG or JPEG file without metadata. alt: what it shows, for who cannot see it. width,
+    height: in points, as it is shown.
+    """
+
+    media_type: str
+    content: bytes
+    alt: str
+    width: int
+    height: int
+
+
 @runtime_checkable
 class Replier(Protocol):
     """Answers on one network, by event ids (`x:123`). Raises NotSent and SentUnknown.
@@ -124,3 +137,14 @@ class Replier(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class PictureReplier(Replier, Protocol):
+    """A replier of a network that takes pictures."""
+
+    async def reply_with_pictures(
+        self, to: str, text: str, pictures: Sequence[Picture], *, key: str
+    ) -> SentReply:
+        """As `reply`, with pictures below the text, in order."""
+        ...

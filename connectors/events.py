@@ -24,6 +24,7 @@ from pydantic_core import PydanticSerializationError
 SCHEMA_VERSION: Literal[1] = 1
 DELETED_REVISION = 2**31 - 1  # a deletion outranks every edit; the largest `integer` of Postgres
 
+_LINE_ENDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}:[!-~]{1,200}$")]
@@ -55,6 +56,12 @@ class _Record(BaseModel):
             return moment.astimezone(UTC)
         except OverflowError:
             raise ValueError("occurred_at is outside the calendar once it is in UTC") from None
+
+    @field_validator("brand", "author", check_fields=False)
+    @classmethod
+    def _on_one_line(cls, name: str | None) -> str | None:
+        """A name stands in alerts, logs and tables, a line each: it begins no line of its own."""
+        return name and _LINE_ENDS.sub(" ", name).strip(" ")
 
     @property
     def network(self) -> str:

@@ -12,16 +12,12 @@ from pathlib import Path
 from connectors.base import Cursor, FormatError, SourceError
 from connectors.events import Event, Events, SourcedEvent
 from connectors.formats import calls, transcripts
-from connectors.formats.head import FORMATS, read_head, recognised
+from connectors.formats.head import FORMATS, FileHead, read_head, recognised
 from connectors.formats.readers import OTHERWISE, READERS, order_in
-from connectors.formats.rows import (
-    BadRow,
-    OnBadRow,
-    Position,
-    TextFile,
-)
+from connectors.formats.rows import BadRow, OnBadRow
 from connectors.formats.times import Order
 from connectors.skipped import TALLY
+from connectors.tabular.text_file import Position, TextFile
 
 LABELS = "labels.csv"  # beside calls: how they went, for `earshot evaluate calls`
 
@@ -32,7 +28,8 @@ class FileSource:
     """One replay of a file (or of a folder of transcripts). Iterate it once, in a thread: reading
     blocks.
 
-    format: one of FORMATS. note: how it is read where that is open, in one line, or ''. total,
+    format: one of FORMATS. note: how it is read where that is
+    open, a line each, or ''. total,
     done: bytes of the file (files of a folder), for a progress bar.
     Reading raises SourceError when the file breaks off, such as a damaged .gz.
     """
@@ -130,16 +127,17 @@ def open_file(
     events = READERS[format](file, head, _position(after, file), report)
     if after is None:
         events = _or_report(events, report)
-    return FileSource(path, format, file, events, file.total, brand, _note(order))
+    return FileSource(path, format, file, events, file.total, brand, _note(format, head, order))
 
 
-def _note(order: Order) -> str:
-    if not order.open:
-        return ""
-    return (
-        f"dates such as {order.open} are read with the month first, which nothing in the file"
-        " proves; --day-first or --month-first chooses"
-    )
+def _note(format: str, head: FileHead, order: Order) -> str:
+    notes = [head.doubt] if format == "complaints" and head.doubt else []
+    if order.open:
+        notes.append(
+            f"dates such as {order.open} are read with the month first, which nothing in the file"
+            " proves; --day-first or --month-first chooses"
+        )
+    return "\n".join(notes)
 
 
 class _Report:

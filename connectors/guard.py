@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import errno
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 import aiohttp
 
-_COMPATIBLE = IPv6Network("::/96")  # an IPv4 address in its last 32 bits (RFC 4291, 2.5.5.1)
-_TRANSLATED = IPv6Network("64:ff9b::/96")  # the same, for NAT64 (RFC 6052)
-_SITE_LOCAL = IPv6Network("fec0::/10")  # deprecated, and still nobody's in public (RFC 3879)
+# An IPv4 address in the last 32 bits: compatible (RFC 4291), translated (RFC 2765, RFC 6052).
+_WRAPPING = (IPv6Network("::/96"), IPv6Network("::ffff:0:0:0/96"), IPv6Network("64:ff9b::/96"))
+_ISATAP = (0x00005EFE, 0x02005EFE)  # in the 32 bits before those (RFC 5214)
+# Nobody's in public, and public to some versions of Python.
+_OURS = (
+    IPv4Network("192.0.0.0/24"),  # of protocols (RFC 6890)
+    IPv6Network("fec0::/10"),  # site-local (RFC 3879)
+    IPv6Network("64:ff9b:1::/48"),  # a network's own translation (RFC 8215)
+    IPv6Network("3fff::/20"),  # of books (RFC 9637)
+    IPv6Network("5f00::/16"),  # of segments within a network (RFC 9602)
+)
 
 
 class PrivateAddress(OSError):
@@ -28,7 +36,7 @@ class PrivateAddress(OSError):
 def is_public(address: str) -> bool:
     """Does an IP address (no name) lie in the public internet, also one within an IPv6 address?"""
     ip = ip_address(address.partition("%")[0])
-    if not ip.is_global or ip.is_multicast or ip in _SITE_LOCAL:
+    if not ip.is_global or ip.is_multicast or any(ip in network for network in _OURS):
         return False
     return all(inner.is_global and not inner.is_multicast for inner in _wrapped(ip))
 
@@ -37,7 +45,8 @@ def _wrapped(ip: IPv4Address | IPv6Address) -> list[IPv4Address]:
     if isinstance(ip, IPv4Address):
         return []
     inner = [ip.ipv4_mapped, ip.sixtofour, ip.teredo[1] if ip.teredo else None]
-    if ip in _COMPATIBLE or ip in _TRANSLATED:
+    is_isatap = int(ip) >> 32 & 0xFFFFFFFF in _ISATAP
+    if is_isatap or any(ip in network for network in _WRAPPING):
         inner.append(IPv4Address(int(ip) & 0xFFFFFFFF))
     return [address for address in inner if address is not None]
 

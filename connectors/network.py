@@ -79,6 +79,7 @@ class Network(BaseSettings):
 
     is_filtered: ClassVar[bool] = True  # by keywords and handles; False: it is read whole
     hides_deletions: ClassVar[bool] = False  # then stored posts are looked up once a day
+    takes_pictures: ClassVar[bool] = False  # its replier is a PictureReplier
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -12,11 +12,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from connectors.base import NotSent, PostStatus, SentReply
+from connectors.base import NotSent, Picture, PostStatus, SentReply
 
 
 class FileReplier:
-    """Appends a JSON object a line: id, to, key, text, at. Several processes may write together."""
+    """Appends a JSON object a line: id, to, key, text, at, and pictures where there are any.
+
+    Several processes may write together.
+    """
 
     network = "file"
 
@@ -25,8 +28,14 @@ class FileReplier:
         self._lock = asyncio.Lock()
 
     async def reply(self, to: str, text: str, *, key: str) -> SentReply:
+        return await self.reply_with_pictures(to, text, (), key=key)
+
+    async def reply_with_pictures(
+        self, to: str, text: str, pictures: Sequence[Picture], *, key: str
+    ) -> SentReply:
+        """The pictures lie in a folder beside the file, named by their content."""
         async with self._lock:
-            return await asyncio.to_thread(self._reply, to, text, key)
+            return await asyncio.to_thread(self._reply, to, text, key, pictures)
 
     async def find_reply(
         self, to: str, text: str, *, key: str, since: datetime
@@ -40,15 +49,25 @@ class FileReplier:
     async def close(self) -> None:
         """Nothing is held open."""
 
-    def _reply(self, to: str, text: str, key: str) -> SentReply:
+    def _reply(self, to: str, text: str, key: str, pictures: Sequence[Picture]) -> SentReply:
         known = self._find(key)
         if known is not None:
             return known
         sent = SentReply(id=f"file:{sha256(key.encode()).hexdigest()[:16]}", at=datetime.now(UTC))
-        fields = {"id": sent.id, "to": to, "key": key, "text": text, "at": sent.at.isoformat()}
-        line = json.dumps(fields, ensure_ascii=False).encode() + b"\n"
+        fields: dict[str, Any] = {
+            "id": sent.id,
+            "to": to,
+            "key": key,
+            "text": text,
+            "at": sent.at.isoformat(),
+        }
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            if pictures:
+                fields["pictures"] = [
+                    {"file": self._keep(picture), "alt": picture.alt} for picture in pictures
+                ]
+            line = json.dumps(fields, ensure_ascii=False).encode() + b"\n"
             with self._path.open("ab") as file:
                 file.write(self._end_of_a_broken_line() + line)
                 file.flush()
@@ -58,6 +77,14 @@ class FileReplier:
                 f"{self._path}: cannot be written: {error.strerror}", retry_after=5.0
             ) from error
         return sent
+
+    def _keep(self, picture: Picture) -> str:
+        """The picture's path, from the file's folder."""
+        name = f"{sha256(picture.content).hexdigest()[:16]}.{picture.media_type.rpartition('/')[2]}"
+        folder = self._path.with_suffix(".pictures")
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes(picture.content)
+        return f"{folder.name}/{name}"
 
     def _end_of_a_broken_line(self) -> bytes:
         """A writer that died may have left half a line: the next one must not be joined to it."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.notices import Notice, Sink, one_line, only_known, text_option
-from connectors.posting import Poster
+from connectors.posting import MessageSink, Poster
 
 URL = "https://events.pagerduty.com/v2/enqueue"
 
@@ -17,30 +17,12 @@ _PART_LIMIT = 50  # an event holds 512 KB
 
 def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> Sink:
     """options: routing_key, the integration's, a secret; url, for another service than the usual.
-    Raises SinkError.
+    Raises SinkError. A message that is sent twice changes nothing there: both have the same key.
     """
     only_known(options, {"routing_key", "url"}, name)
     poster = Poster(text_option(options, "url", name, URL), name, allow_private=allow_private)
-    return PagerDuty(name, poster, text_option(options, "routing_key", name))
-
-
-class PagerDuty:
-    """A message that is sent twice changes nothing there: both have the same key."""
-
-    def __init__(self, name: str, poster: Poster, routing_key: str) -> None:
-        self.name = name
-        self._poster = poster
-        self._routing_key = routing_key
-
-    async def send(self, notice: Notice) -> str:
-        body = json.dumps(event(notice, self._routing_key)).encode()
-        status, answer = await self._poster.post(
-            body, {"Content-Type": "application/json"}, is_success
-        )
-        return f"{status} {answer}".strip()
-
-    async def close(self) -> None:
-        await self._poster.close()
+    key = text_option(options, "routing_key", name)
+    return MessageSink(name, poster, lambda notice: event(notice, key), is_success)
 
 
 def is_success(answer: str) -> bool:

@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from connectors import guard
+from connectors.backoff import LONGEST_ASKED, seconds_in
 from connectors.base import NotSent, SentUnknown
-from connectors.notices import SinkError, one_line
+from connectors.notices import Notice, SinkError, one_line
 
 SECONDS = 10.0  # that a receiver may take
 SOON = 0.0  # it may work again, after the sender's own waits
 
 _ANSWER_LENGTH = 200  # characters of an answer
 _PASSING = frozenset({408, 425, 429})  # and every 5xx: the receiver's trouble, not the message's
+
+
+class MessageSink:
+    """Sends each notice as one JSON message. message: makes it. is_success: of the
+    body of a 2xx answer.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        poster: Poster,
+        message: Callable[[Notice], Mapping[str, Any]],
+        is_success: Callable[[str], bool],
+    ) -> None:
+        self.name = name
+        self._poster = poster
+        self._message = message
+        self._is_success = is_success
+
+    async def send(self, notice: Notice) -> str:
+        body = json.dumps(self._message(notice)).encode()
+        headers = {"Content-Type": "application/json"}
+        status, answer = await self._poster.post(body, headers, self._is_success)
+        return f"{status} {answer}".strip()
+
+    async def close(self) -> None:
+        await self._poster.close()
 
 
 class Poster:
@@ -114,15 +144,16 @@ def retry_after(header: str | None, now: datetime | None = None) -> float:
     """The seconds of a `Retry-After`, a number or a date; SOON where it is neither."""
     if header is None:
         return SOON
-    if header.strip().isdigit():
-        return float(header)
+    if (seconds := seconds_in(header)) is not None:
+        return seconds
     try:
         then = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return SOON
     if not then.tzinfo:
         then = then.replace(tzinfo=UTC)
-    return max(SOON, (then - (now or datetime.now(UTC))).total_seconds())
+    until_then = (then - (now or datetime.now(UTC))).total_seconds()
+    return min(max(SOON, until_then), LONGEST_ASKED)
 
 
 def _host(url: str, sink: str, *, allow_private: bool) -> str:

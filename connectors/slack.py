@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from connectors.notices import Notice, Sink, one_line, only_known, shortened, text_option
-from connectors.posting import Poster
+from connectors.posting import MessageSink, Poster
 
 # All that Slack's own markup needs.
 _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -16,27 +15,13 @@ _HEADER, _SECTION = 150, 2900  # characters that Slack takes
 
 
 def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> Sink:
-    """options: url, the incoming webhook's; it is a secret. Raises SinkError."""
+    """options: url, the incoming webhook's; it is a secret. Raises SinkError.
+
+    Slack knows no message's name: one whose answer was lost may stand there twice.
+    """
     only_known(options, {"url"}, name)
-    return Slack(name, Poster(text_option(options, "url", name), name, allow_private=allow_private))
-
-
-class Slack:
-    """Slack knows no message's name: one whose answer was lost may stand there twice."""
-
-    def __init__(self, name: str, poster: Poster) -> None:
-        self.name = name
-        self._poster = poster
-
-    async def send(self, notice: Notice) -> str:
-        body = json.dumps(payload(shortened(notice, _PART_LIMIT))).encode()
-        status, answer = await self._poster.post(
-            body, {"Content-Type": "application/json; charset=utf-8"}, is_success
-        )
-        return f"{status} {answer}".strip()
-
-    async def close(self) -> None:
-        await self._poster.close()
+    poster = Poster(text_option(options, "url", name), name, allow_private=allow_private)
+    return MessageSink(name, poster, payload, is_success)
 
 
 def is_success(answer: str) -> bool:
@@ -46,6 +31,7 @@ def is_success(answer: str) -> bool:
 
 def payload(notice: Notice) -> dict[str, Any]:
     """The message. `text` is for notifications; Slack would read markup in it, so it is escaped."""
+    notice = shortened(notice, _PART_LIMIT)
     blocks: list[dict[str, Any]] = [{"type": "header", "text": _plain(notice.headline, _HEADER)}]
     if notice.facts:
         fields = [_plain(f"{name}\n{value}", 2000, lines=True) for name, value in notice.facts[:10]]

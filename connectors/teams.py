@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from connectors.notices import Notice, Sink, one_line, only_known, shortened, text_option
-from connectors.posting import Poster
+from connectors.posting import MessageSink, Poster
 
 _FAILURE = re.compile(
     r"fail|error|denied|unauthori[sz]ed|throttl|too many|invalid|required|bad (?:payload|request)"
@@ -21,27 +20,12 @@ _PART_LIMIT = 20  # a message holds 28 KB
 def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> Sink:
     """options: url, the workflow's ("When a Teams webhook request is received"); it is a secret.
     Raises SinkError.
+
+    Teams knows no message's name: one whose answer was lost may stand there twice.
     """
     only_known(options, {"url"}, name)
-    return Teams(name, Poster(text_option(options, "url", name), name, allow_private=allow_private))
-
-
-class Teams:
-    """Teams knows no message's name: one whose answer was lost may stand there twice."""
-
-    def __init__(self, name: str, poster: Poster) -> None:
-        self.name = name
-        self._poster = poster
-
-    async def send(self, notice: Notice) -> str:
-        body = json.dumps(payload(shortened(notice, _PART_LIMIT))).encode()
-        status, answer = await self._poster.post(
-            body, {"Content-Type": "application/json"}, is_success
-        )
-        return f"{status} {answer}".strip()
-
-    async def close(self) -> None:
-        await self._poster.close()
+    poster = Poster(text_option(options, "url", name), name, allow_private=allow_private)
+    return MessageSink(name, poster, payload, is_success)
 
 
 def is_success(answer: str) -> bool:
@@ -52,6 +36,7 @@ def is_success(answer: str) -> bool:
 
 
 def payload(notice: Notice) -> dict[str, Any]:
+    notice = shortened(notice, _PART_LIMIT)
     body: list[dict[str, Any]] = [_run(notice.headline, 300, weight="Bolder", size="Medium")]
     body += [_run(f"{name}: {value}", 300) for name, value in notice.facts]
     body += [_run(f"“{one_line(quote, 500)}”", 600, italic=True) for quote in notice.quotes[:3]]

@@ -13,9 +13,10 @@ import hmac
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,6 +25,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from connectors.base import ConnectorError
 from connectors.events import Complaint, Deleted, Event, Tweet
 from connectors.formats.times import day_first, doubt, written_time
+from connectors.json_path import (
+    Every,
+    path_of,
+    plain_text,
+    text_of_path,
+    value_at,
+    values_at,
+)
+from connectors.json_path import Path as JsonPath
 from connectors.markup import is_markup, plain
 
 WINDOW = 300.0  # seconds that a message may be old, or early by the sender's clock
@@ -78,8 +88,8 @@ class Hook:
     secret: bytes = field(repr=False)
     network: str
     kind: Kind = "complaint"
-    list_path: tuple[str | int, ...] | None = None
-    paths: Mapping[str, tuple[tuple[str | int, ...], ...]] = field(default_factory=dict)
+    list_path: JsonPath | None = None
+    paths: Mapping[str, tuple[JsonPath, ...]] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
     time: str = "iso"
 
@@ -119,9 +129,7 @@ class Hook:
             document = json.loads(body)
         except (ValueError, RecursionError):
             raise MappingError("the body is no JSON in UTF-8") from None
-        messages = [document] if self.list_path is None else _at(document, self.list_path)
-        if not isinstance(messages, list):
-            raise MappingError(f"there is no list at {_text_of(self.list_path or ())}")
+        messages = [document] if self.list_path is None else self._listed(document, self.list_path)
         if len(messages) > EVENT_LIMIT:
             raise MappingError(
                 f"{len(messages)} events are more than a message may hold ({EVENT_LIMIT})"
@@ -138,6 +146,17 @@ class Hook:
         if refused and not events:
             raise MappingError(refused[0].reason)
         return events
+
+    def _listed(self, document: Any, path: JsonPath) -> list[Any]:
+        """The messages at a path: of a list its entries, and an object that stands alone for one.
+        None where `[*]` leads to none, as when a network tells that something was read.
+        """
+        values = [value for value in values_at(document, path) if value is not None]
+        are_messages = all(isinstance(value, dict | list) for value in values)
+        if not are_messages or (not values and Every() not in path):
+            raise MappingError(f"there is no list at {text_of_path(path)}")
+        lists = (value if isinstance(value, list) else [value] for value in values)
+        return list(chain.from_iterable(lists))
 
     def _day_first(self, messages: Sequence[Any]) -> bool | None:
         dates = (self._value(message, "occurred_at") for message in messages)
@@ -176,7 +195,11 @@ class Hook:
 
     def _value(self, message: Any, name: str) -> Any:
         for path in self.paths.get(name, ()):
-            value = _at(message, path)
+            value = value_at(message, path)
+            if isinstance(value, list) and len(value) == 1:
+                value = value[0]  # forms send a list of each answer
+            if isinstance(value, dict | list) and name == "text":
+                value = plain_text(value)
             if isinstance(value, str) and name in ("text", "title"):
                 value = _words(value)
             if value is not None and value != "":
@@ -206,7 +229,7 @@ class Hook:
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def _looked_at(self, name: str) -> str:
-        places = " or ".join(_text_of(path) for path in self.paths.get(name, ()))
+        places = " or ".join(text_of_path(path) for path in self.paths.get(name, ()))
         return f" (looked for at {places})" if places else ""
 
 
@@ -306,34 +329,10 @@ class _File(BaseModel):
     hook: Annotated[list[_Entry], Field(min_length=1)]
 
 
-def _paths(texts: str | list[str]) -> tuple[tuple[str | int, ...], ...]:
+def _paths(texts: str | list[str]) -> tuple[JsonPath, ...]:
     if isinstance(texts, str):
         texts = [texts]
     return tuple(path_of(text) for text in texts)
-
-
-def path_of(text: str) -> tuple[str | int, ...]:
-    r"""`items[0].user\.name` as ("items", 0, "user.name"); `.` alone is the whole message."""
-    return tuple(_steps(text)) if text != "." else ()
-
-
-def _steps(text: str) -> Iterator[str | int]:
-    for part in re.split(r"(?<!\\)\.", text):
-        name, *indexes = re.split(r"\[(-?\d+)\]", part)
-        if name:
-            yield name.replace("\\.", ".")
-        yield from (int(index) for index in indexes if index)
-
-
-def _at(message: Any, path: Sequence[str | int]) -> Any:
-    """The value at a path; None where there is none."""
-    value = message
-    for step in path:
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
 
 
 def _plain(value: Any) -> Any:
@@ -353,11 +352,6 @@ def _words(text: str) -> str:
     """Without the tags of HTML; empty where nothing is left to read."""
     words = plain(text) if is_markup(text) else text
     return words if words.strip("\ufeff\u200b\u00a0 \t\r\n") else ""
-
-
-def _text_of(path: Sequence[str | int]) -> str:
-    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]
-    return "".join(steps).lstrip(".") or "."
 
 
 def _digest(message: Any) -> str:

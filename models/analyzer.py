@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding
 
 from models.analysis import AbstainReason, Analysis, Sentiment, SentimentLabel
-from models.artifact import Artifact, UrgencyScale, load_artifact
+from models.artifact import OF_PROBLEM, Artifact, UrgencyScale, load_artifact
 from models.encoder import Encoder, Outputs, Reading
 from models.examples.embedded import kept_places
 from models.examples.kernel import Resemblance, read_examples
@@ -211,6 +211,11 @@ def _trained(artifact: Artifact) -> TrainedLabels:
         problems=artifact.labels.get("problem", ()),
         topic_minimum=minimum.get("topic", 0.0),
         problem_minimum=minimum.get("problem", 0.0),
+        problem_minimums={
+            task.removeprefix(OF_PROBLEM): value
+            for task, value in minimum.items()
+            if task.startswith(OF_PROBLEM)
+        },
     )
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 FORMAT = 2
+OF_PROBLEM = "problem: "  # and a name, among the least probabilities of an artifact
 READABLE = (1, 2)  # a model of format 1 has no heads for topics and problems
 MODEL, TOKENIZER, STORY, CARD = "model.onnx", "tokenizer.json", "artifact.json", "README.md"
+SENTIMENT_STORY = "sentiment.json"  # of a model of the lab, in place of STORY
 TAXONOMY = "taxonomy.toml"  # of a model with topics of its own
 DEFAULT_LEVELS = (10.0, 20.0, 30.0, 50.0)
 
@@ -40,7 +42,8 @@ class Artifact:
 
     temperatures: by task; logits are divided by them before the softmax. max_tokens: longer texts
     are cut. languages: ISO 639-1 codes that the model reads. labels: by task, the names of its
-    classes. least_probability: by task, that names a topic or problem. topic_threshold,
+    classes. least_probability: by task, that names a topic or problem; by
+    "problem: NAME", of a problem that takes more. topic_threshold,
     problem_threshold: least cosine to name one by its phrases alone. cause_least: probability of a
     word that shows the problem. strange_most: highest logit of a text that is judged. levels: the
     dissatisfaction from which it has the grades 2 to 5. urgency: how the heads of triage are read;
@@ -85,6 +88,11 @@ class Artifact:
 def default_artifact() -> Path:
     """The directory of the model that comes with the package."""
     return Path(__file__).parent / "artifacts" / "default"
+
+
+def is_classifier(folder: Path) -> bool:
+    """Whether it is a model of the lab, which says sentiment alone."""
+    return (folder / SENTIMENT_STORY).is_file()
 
 
 def load_artifact(folder: Path) -> Artifact:

@@ -112,25 +112,32 @@ class Encoder:
         )
 
     def _run(self, tokens: Sequence[list[int]]) -> Outputs:
-        longest = max(len(ids) for ids in tokens)
-        order: list[int] = []
-        parts: list[dict[str, Floats]] = []
-        for rows, width in groups([len(ids) for ids in tokens], self.batch):
-            order += rows
-            batch = [tokens[row] for row in rows]
-            values = self._engine.run(self._names, padded(batch, width))
-            outputs = {
-                name: value[: len(rows)] for name, value in zip(self._names, values, strict=True)
-            }
-            if "cause" in outputs:
-                outputs["cause"] = _ended(outputs["cause"], [len(ids) for ids in batch], longest)
-            parts.append(outputs)
-        back = np.argsort(order)
+        lengths = [len(ids) for ids in tokens]
+        runs = shared(list(groups(lengths, self.batch)), self._engine.threads)
+        feeds = [padded([tokens[row] for row in rows], width) for rows, width in runs]
+        parts = [
+            self._part([lengths[row] for row in rows], values, max(lengths))
+            for (rows, _), values in zip(
+                runs, self._engine.run_all(self._names, feeds), strict=True
+            )
+        ]
+        back = np.argsort([row for rows, _ in runs for row in rows])
         none = np.zeros((len(tokens), 0), np.float32)
         joined = {
             name: np.concatenate([part[name] for part in parts])[back] for name in self._names
         }
         return Outputs(*(joined.get(name, none) for name in Outputs._fields))
+
+    def _part(
+        self, lengths: Sequence[int], values: Sequence[Floats], longest: int
+    ) -> dict[str, Floats]:
+        """What a run said of its texts, by output. lengths: tokens of each text."""
+        part = {
+            name: value[: len(lengths)] for name, value in zip(self._names, values, strict=True)
+        }
+        if "cause" in part:
+            part["cause"] = _ended(part["cause"], lengths, longest)
+        return part
 
 
 def _ended(values: Floats, lengths: Sequence[int], longest: int) -> Floats:
@@ -162,6 +169,19 @@ def groups(lengths: Sequence[int], batch: int) -> Iterator[tuple[list[int], int]
         if rows and (wider is None or len(rows) * (wider - width) > spared):
             yield rows, width
             rows = []
+
+
+def shared(runs: Sequence[tuple[list[int], int]], cores: int) -> list[tuple[list[int], int]]:
+    """The runs, the largest of fewer than `cores` halved, so that no core is idle."""
+    shares = list(runs)
+    while shares and len(shares) < cores:
+        at = max(range(len(shares)), key=lambda run: len(shares[run][0]) * shares[run][1])
+        rows, width = shares[at]
+        if len(rows) < 2 * FEWEST_ROWS:
+            break
+        middle = len(rows) // 2
+        shares[at : at + 1] = [(rows[:middle], width), (rows[middle:], width)]
+    return shares
 
 
 def padded(tokens: Sequence[list[int]], width: int) -> dict[str, NDArray[np.int64]]:

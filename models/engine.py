@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +19,17 @@ Array = NDArray[np.float32]
 class Engine:
     """A network of ONNX Runtime, as it is served. Safe to call from several threads.
 
-    threads: cores that a run may use. outputs: the names that the graph gives, with the length of
-    the last axis, 0 where it is free. Raises whatever ONNX Runtime raises for a file that it cannot
-    read.
+    threads: runs at the same time, each on a core of its own: two cores took a fifth less time for
+    two runs side by side than for one after the other on both, and a lone text gains nothing from
+    the second. outputs: the names that the graph gives, with the length of the last axis, 0 where
+    it is free. Raises whatever ONNX Runtime raises for a file that it cannot read.
     """
 
     def __init__(self, model: Path | bytes, *, threads: int) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        options.add_session_config_entry(
-            "session.intra_op.allow_spinning", "0"
-        )  # the cores are shared with the rest
         for name, value in session_precision().items():
             options.add_session_config_entry(name, value)
         self._session = onnxruntime.InferenceSession(
@@ -41,6 +40,8 @@ class Engine:
             # kernels do in a tenth.
             disabled_optimizers=["SkipLayerNormFusion"],
         )
+        self.threads = threads
+        self._side_by_side = ThreadPoolExecutor(threads, "model")
         self.outputs = {
             output.name: last if isinstance(last := output.shape[-1], int) else 0
             for output in self._session.get_outputs()
@@ -50,3 +51,14 @@ class Engine:
         """The named outputs, (rows, ...) each."""
         values: list[Array] = self._session.run(list(names), dict(feed))
         return values
+
+    def run_all(self, names: Sequence[str], feeds: Sequence[Feed]) -> list[list[Array]]:
+        """What `run` says of each feed, in order. The largest begins first, to end together."""
+        if self.threads < 2 or len(feeds) < 2:
+            return [self.run(names, feed) for feed in feeds]
+        sizes = [max(value.size for value in feed.values()) for feed in feeds]
+        begun = {
+            at: self._side_by_side.submit(self.run, names, feeds[at])
+            for at in sorted(range(len(feeds)), key=sizes.__getitem__, reverse=True)
+        }
+        return [begun[at].result() for at in range(len(feeds))]

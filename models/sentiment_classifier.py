@@ -13,13 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from models.analysis import AbstainReason, Analysis, Sentiment
 from models.analyzer import LABELS, softmax
-from models.artifact import MODEL, TOKENIZER, ArtifactError, broken, read_story, reading
-from models.encoder import groups, padded
+from models.artifact import (
+    MODEL,
+    SENTIMENT_STORY,
+    TOKENIZER,
+    ArtifactError,
+    broken,
+    read_story,
+    reading,
+)
+from models.encoder import groups, padded, shared
 from models.engine import Engine
+from models.language import UNDECIDED, detect
 from models.text import LONGEST, normalize
 
-STORY = "sentiment.json"
+STORY = SENTIMENT_STORY
 FORMAT = 1
 BATCH = 32  # texts of one run
 # Of a text that is cut, a quarter is its beginning: reviews judge at their end (Sun et al., 2019).
@@ -67,11 +77,8 @@ class Classified:
     labels: tuple[str, ...]
     temperature: float
     reading: Reading
+    languages: frozenset[str]
     story: Mapping[str, Any] = field(repr=False, compare=False)
-
-
-def is_classifier(folder: Path) -> bool:
-    return (folder / STORY).is_file()
 
 
 def load_classified(folder: Path) -> Classified:
@@ -89,6 +96,7 @@ def load_classified(folder: Path) -> Classified:
             labels=labels,
             temperature=float(story["temperature"]),
             reading=Reading(int(story["reading"]["longest"]), bool(story["reading"]["both_ends"])),
+            languages=frozenset(story.get("languages", ["en"])),
             story=story,
         )
 
@@ -109,10 +117,43 @@ class Classifier:
         probabilities[:, columns] = softmax(logits / np.float32(self.classified.temperature))
         return probabilities
 
+    def __call__(self, texts: Sequence[str]) -> list[Analysis]:
+        """As an `Analyzer`: the sentiment of each text, and nothing else. Abstains on a language
+        that it does not know, and on a text without words.
+        """
+        analyses = []
+        for text, row in zip(texts, self.sentiments(texts), strict=True):
+            language = detect(text)
+            reason = self._unreadable(text, language)
+            sentiment = None if reason else _sentiment(row, self.labels)
+            analyses.append(
+                Analysis(
+                    text, language, self.version, sentiment, abstained=bool(reason), why=reason
+                )
+            )
+        return analyses
+
+    def _unreadable(self, text: str, language: str) -> AbstainReason | None:
+        if not text.strip():
+            return "empty"
+        is_known = language in self.classified.languages or language == UNDECIDED
+        return None if is_known else "language"
+
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         read = self.classified.reading
         encoded = self._tokenizer.encode_batch_fast([read.text(text) for text in texts])
         return [read.cut(encoding.ids) for encoding in encoded]
+
+
+def _sentiment(probabilities: Floats, labels: Sequence[str]) -> Sentiment:
+    """probabilities: in the order of LABELS; a label that the model lacks is not named."""
+    known = {
+        label: float(value)
+        for label, value in zip(LABELS, probabilities, strict=True)
+        if label in labels
+    }
+    best = max(known, key=lambda label: known[label])
+    return Sentiment(best, known[best], known)
 
 
 def opened(folder: Path, threads: int) -> tuple[Engine, Tokenizer]:
@@ -130,14 +171,15 @@ def opened(folder: Path, threads: int) -> tuple[Engine, Tokenizer]:
 
 def run(engine: Engine, tokens: Sequence[list[int]]) -> Floats:
     """Logits (texts, classes) for token ids, in order."""
-    order: list[int] = []
-    parts: list[Floats] = []
-    for rows, width in groups([len(ids) for ids in tokens], BATCH):
-        order += rows
-        (values,) = engine.run(["sentiment"], padded([tokens[row] for row in rows], width))
-        parts.append(values[: len(rows)])
-    if not parts:
+    runs = shared(list(groups([len(ids) for ids in tokens], BATCH)), engine.threads)
+    if not runs:
         return np.zeros((0, engine.outputs["sentiment"]), np.float32)
+    feeds = [padded([tokens[row] for row in rows], width) for rows, width in runs]
+    parts = [
+        values[: len(rows)]
+        for (rows, _), (values,) in zip(runs, engine.run_all(["sentiment"], feeds), strict=True)
+    ]
+    order = [row for rows, _ in runs for row in rows]
     logits: Floats = np.concatenate(parts)[np.argsort(order)]
     return logits
 

@@ -23,7 +23,8 @@ REASONS = (
     *("suggestion", "grumble", "praise", "thanks_solved", "spam", "news", "chatter", "figurative"),
     "other_language",
 )
-LEAST_REASON = 0.1  # probability from which a reason is kept
+LEAST_REASON = 0.03  # probability from which a reason is kept: several small ones are a sign
+LEAST_SHOWN = 0.1  # probability from which people are told of it
 ALARMING = 0.35  # probability of P1 from which a passage decides for its letter
 
 
@@ -49,7 +50,11 @@ class Urgency:
         }
         return {
             "levels": by_level,
-            "reasons": {code: round(value, 4) for code, value in self.reasons.items()},
+            "reasons": {
+                code: round(value, 4)
+                for code, value in self.reasons.items()
+                if value >= LEAST_SHOWN
+            },
             "settled": round(self.settled, 4),
         }
 

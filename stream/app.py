@@ -13,10 +13,7 @@ from stream.kafka import INPUTS, MESSAGE_LIMIT, tls
 from stream.offsets import CarefulConsumer, CarefulThread
 from stream.overlap import overlapped
 from stream.pipeline import InOrder, Message, Pipeline
-from stream.replies.drafting import Drafter
 from stream.settings import Settings
-
-DRAFTS_WITHIN = 0.5  # seconds until a ticket rings for its draft: few large batches
 
 
 class _Boot(BootStrategy):
@@ -69,15 +66,8 @@ class _EmbeddedTransport(Transport):
     Consumer = _EmbeddedConsumer
 
 
-def create_app(
-    settings: Settings,
-    broker: str,
-    pipeline: Pipeline,
-    drafter: Drafter | None = None,
-    *,
-    embedded: bool,
-) -> App:
-    """An app that listens on the input topics, and, to draft, on the tickets that come of them.
+def create_app(settings: Settings, broker: str, pipeline: Pipeline, *, embedded: bool) -> App:
+    """An app that listens on the input topics.
 
     embedded: the broker whose group join waits half the session time.
     """
@@ -91,6 +81,8 @@ def create_app(
         broker_commit_interval=0.5,
         consumer_max_fetch_size=max(1024 * 1024, MESSAGE_LIMIT),
         consumer_auto_offset_reset="earliest",
+        # how long messages of new partitions wait: nobody tells a consumer of them
+        consumer_metadata_max_age_ms=30_000,
         datadir=settings.home.expanduser() / "faust",
         store="memory://",
         # True waits for events that nobody acknowledges before the rebalance
@@ -102,10 +94,8 @@ def create_app(
     )
     transport = _EmbeddedTransport if embedded else _Transport
     app.transport = transport(app.conf.broker_consumer, app)
-    listeners = dict.fromkeys(INPUTS, _listener(pipeline, settings.batch))
-    if drafter is not None:
-        listeners["tickets"] = _bell(drafter, settings.batch)
-    for name, listener in listeners.items():
+    listener = _listener(pipeline, settings.batch)
+    for name in INPUTS:
         topic = app.topic(
             name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
         )
@@ -133,17 +123,6 @@ async def arriving(stream: Any) -> AsyncIterator[Any]:
     stream.enable_acks = False
     async for event in stream.events():
         yield event
-
-
-def _bell(drafter: Drafter, batch: int) -> Any:
-    async def listen(stream: Any) -> AsyncIterator[None]:
-        async for events in stream.noack_take(batch, within=DRAFTS_WITHIN):
-            await drafter.process(messages(events))
-            for event in events:
-                event.ack()
-            yield
-
-    return listen
 
 
 def messages(events: Sequence[Any]) -> list[Message]:

@@ -184,15 +184,16 @@ class Embedded:
             process = psutil.Process(broker["pid"])
             if process.create_time() == broker["started"]:
                 process.send_signal(signal.SIGTERM)
-                try:
-                    process.wait(5)
-                except psutil.TimeoutExpired:
+                if not _ends(process, 5):
                     process.kill()
+                    _ends(process, 5)  # whoever asks finds nothing that runs
         state.unlink(missing_ok=True)
 
     # PostgreSQL
 
     def _start_postgres(self) -> str:
+        if (running := self._running_postgres()) is not None:
+            return running
         try:
             server = self._postgres()
             for _ in range(100):
@@ -209,6 +210,18 @@ class Embedded:
             raise UserError(
                 f"the embedded PostgreSQL does not start in {self._home / 'postgres'}: {reason}"
             ) from None
+
+    def _running_postgres(self) -> str | None:
+        """The address of the PostgreSQL that runs here already, by what it wrote in its folder: the
+        package that starts one takes longer to load than a command to look.
+        """
+        with suppress(OSError, ValueError, IndexError):
+            lines = (self._home / "postgres" / "postmaster.pid").read_text().splitlines()
+            pid, folder, status = int(lines[0]), lines[4].strip(), lines[7].strip()
+            if folder and status == "ready" and _started(pid) is not None:
+                url = f"postgresql://postgres:@/postgres?host={folder}"
+                return url if _answers(url) else None
+        return None
 
     def _stop_postgres(self) -> None:
         if not (self._home / "postgres" / "postmaster.pid").exists():
@@ -253,6 +266,21 @@ def _check_installed(broker: bool, postgres: bool) -> None:
             "there is no embedded PostgreSQL in this installation: set EARSHOT_DATABASE_URL, "
             "postgresql://user:password@host/name"
         )
+
+
+def _ends(process: psutil.Process, seconds: float) -> bool:
+    """Whether it does within the time. Where another process of ours started it and does not bury
+    it yet, it ended all the same.
+    """
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        with suppress(psutil.TimeoutExpired):
+            process.wait(0)
+            return True
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(POLL)
+    return False
 
 
 def free_port() -> int:

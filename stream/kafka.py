@@ -23,6 +23,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAlreadyExistsError
 from aiokafka.structs import TopicPartition
 
+from stream.cancellation import is_cancelled
 from stream.errors import BrokerAway, UserError
 from stream.observe.traces import OFF, Headers, Traces
 from stream.retry import while_away
@@ -171,11 +172,9 @@ class Kafka:
         try:
             with _translated(self._place):
                 await consumer.start()
-                # stopped before its tasks have begun, it would raise CancelledError at us
-                await asyncio.sleep(0)
                 yield consumer
         finally:
-            await consumer.stop()
+            await _stop(consumer)
 
     @_asks_a_while
     async def ends(self, topics: Iterable[str] = INPUTS) -> dict[TopicPartition, int]:
@@ -253,11 +252,11 @@ class Publisher:
 
 
 def _place(settings: Settings, broker: str) -> str:
-    """The address as an error names it: aiokafka does not say that a password was refused."""
-    if not settings.kafka_security_protocol.startswith("SASL"):
-        return broker
+    """The address as an error names it: aiokafka says of no login that it is missing or refused."""
     protocol = settings.kafka_security_protocol
-    return f"{broker} with the password of {settings.kafka_username} ({protocol})"
+    if protocol.startswith("SASL"):
+        return f"{broker} with the password of {settings.kafka_username} ({protocol})"
+    return broker if settings.broker is None else f"{broker} without a login ({protocol})"
 
 
 @contextmanager
@@ -271,6 +270,22 @@ def _translated(place: str) -> Iterator[None]:
         raise BrokerAway(
             f"cannot reach Kafka at {place}: {error or type(error).__name__}"
         ) from error
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer. Raises CancelledError only where somebody has asked this task to end.
+
+    aiokafka 0.14 cancels the consumer's tasks and waits for them. Two come out of it as
+    CancelledError, and its `stop` lets that go at whoever called it: a task that had not begun, and
+    a fetch that waits a tenth of a second because its broker has died. A worker took it for its own
+    end.
+    """
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        await consumer._client.close()  # `stop` did not come to it
+        if is_cancelled():
+            raise
 
 
 async def _partitions(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> list[TopicPartition]:

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
+from stream.cancellation import is_cancelled
+
 T = TypeVar("T")
 
 FILLS_WITHIN = 0.003  # seconds that a batch waits for what comes right behind its first
@@ -46,7 +48,13 @@ async def overlapped(
 
 
 async def _handled(handle: Handle[T], batch: list[T], turn: _Turn) -> None:
-    await handle(batch, turn.come)
+    try:
+        await handle(batch, turn.come)
+    except asyncio.CancelledError as error:
+        if is_cancelled():
+            raise
+        # A task group takes no notice of it, and the batch behind would wait for its turn for ever.
+        raise RuntimeError("a batch was cancelled, and nobody had asked for it") from error
     turn.end()
 
 

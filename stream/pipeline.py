@@ -21,7 +21,7 @@ from stream.records import AlertRecord, DeadLetterRecord
 from stream.retry import AWAY, while_away
 from stream.store.dead_letters import DeadLetter
 from stream.store.store import Saved
-from stream.triage.judgement import Judge, Judgement
+from stream.triage.judgement import Judge, Judgement, Reading
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +94,6 @@ class Pipeline:
         self._metrics = metrics
         self._health = health
         self._traces = traces
-        # three agents, one model: side by side they would only slow each other
-        self._model_in_use = asyncio.Lock()
 
     async def process(self, batch: Sequence[Message], turn: InOrder = alone) -> None:
         """Handle the batch, whatever happens: wait for what is away, and bury what can never be
@@ -170,17 +168,28 @@ class Pipeline:
 
     async def _judged_together(self, events: Sequence[Event]) -> list[Judgement]:
         """The turns of calls are read a few at a time: tweets do not wait for a long call."""
-        with self._metrics.timed("redact"), self._traces.stage("redact"):
-            readings = await asyncio.to_thread(self._judge.read, events)
+        readings, judgements = await asyncio.to_thread(self._read, events)
+        if judgements is not None:
+            return judgements
         turns = await asyncio.to_thread(self._judge.unread_turns, readings)
         for start in range(0, len(turns), TURNS_AT_ONCE):
-            async with self._model_in_use:
-                with self._metrics.timed("analyze"), self._traces.stage("analyze"):
-                    part = turns[start : start + TURNS_AT_ONCE]
-                    await asyncio.to_thread(self._judge.learn, part)
-        async with self._model_in_use:
             with self._metrics.timed("analyze"), self._traces.stage("analyze"):
-                return await asyncio.to_thread(self._judge.understand, readings)
+                part = turns[start : start + TURNS_AT_ONCE]
+                await asyncio.to_thread(self._judge.learn, part)
+        with self._metrics.timed("analyze"), self._traces.stage("analyze"):
+            return await asyncio.to_thread(self._judge.understand, readings)
+
+    def _read(self, events: Sequence[Event]) -> tuple[list[Reading], list[Judgement] | None]:
+        """The events without personal data, and, where none is a call, what they mean.
+
+        In one thread, one after the other: with each way there and back a small batch loses time.
+        """
+        with self._metrics.timed("redact"), self._traces.stage("redact"):
+            readings = self._judge.read(events)
+        if any(reading.call is not None for reading in readings):
+            return readings, None
+        with self._metrics.timed("analyze"), self._traces.stage("analyze"):
+            return readings, self._judge.understand(readings)
 
     async def _store_bare(self, message: Message) -> None:
         """Store the one event that cannot be handled without what the model made of it; bury it
@@ -266,7 +275,8 @@ def outgoing(saved: Saved) -> list[Outgoing]:
         Outgoing("analyses", record.conversation, record.encode()) for record in saved.analyses
     ]
     tickets = [Outgoing("tickets", record.id, record.encode()) for record in saved.tickets]
-    return analyses + tickets + alert_messages(saved.alerts)
+    tombstones = [Outgoing("tickets", id, None) for id in saved.forgotten]
+    return analyses + tombstones + tickets + alert_messages(saved.alerts)
 
 
 def alert_messages(alerts: Sequence[AlertRecord]) -> list[Outgoing]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 SCHEMA_VERSION: Literal[1] = 1
 Level = Literal["P1", "P2", "P3", "P4"]
 State = Literal["new", "open", "waiting", "snoozed", "resolved", "settled"]
-AlertKind = Literal["p1", "burst", "spend", "surge", "backlog"]
+AlertKind = Literal["p1", "burst", "spend", "surge", "backlog", "drift"]
 ReplyState = Literal["draft", "approved", "sending", "sent", "failed", "uncertain", "discarded"]
 UNNAMED = "other"  # the topic of messages whose topic nobody knows
 
@@ -112,7 +112,8 @@ class WithdrawnTicket(_Published):
 class AlertRecord(_Published):
     """Something that cannot wait. Key: `id` (`p1:ticket:version`, `burst:brand:topic:start`).
     severity: 1-10. surge: more P1 tickets of a brand than usual. backlog: P1 tickets of messages
-    that were old when they arrived. recovered_at: over, or taken back.
+    that were old when they arrived. drift: what is written, or how, is no longer what it was.
+    recovered_at: over, or taken back.
 
     excerpt, factors: of the ticket as it is stored now; the row of an alert quotes nobody, so that
     a deletion leaves nothing behind.

@@ -14,6 +14,7 @@ from tenacity import (
     wait_exponential,
 )
 
+from stream.cancellation import is_cancelled
 from stream.errors import BrokerAway, DatabaseAway
 
 AWAY = (DatabaseAway, BrokerAway)
@@ -37,8 +38,7 @@ def while_away(
     """
 
     def before_sleep(state: RetryCallState) -> None:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
+        if is_cancelled():
             raise asyncio.CancelledError
         error = state.outcome.exception() if state.outcome else None
         if on_away is not None and error is not None:

@@ -30,7 +30,7 @@ OPTIONS = (
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
-PATIENCE = 120_000  # milliseconds; of a machine that does many things at once
+PATIENCE = 60_000  # milliseconds; of a machine that does many things at once
 
 expect.set_options(timeout=PATIENCE)
 
@@ -50,7 +50,9 @@ def chromium() -> str:
 @asynccontextmanager
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        made = await playwright.chromium.launch(executable_path=chromium(), args=list(OPTIONS))
+        made = await playwright.chromium.launch(
+            executable_path=chromium(), args=list(OPTIONS), timeout=5 * PATIENCE
+        )
         try:
             yield made
         finally:
@@ -91,6 +93,23 @@ class Person:
         return path
 
 
+async def confirm(button: Locator) -> str:
+    """Presses a button that asks back, and presses it again. Returns what it asked.
+
+    Within the page: the button waits a few seconds for the second press, which between two calls
+    from here may have passed.
+    """
+    await expect(button).to_be_visible()
+    asked: str = await button.evaluate("""async (button) => {
+        button.click();
+        await new Promise((drawn) => setTimeout(drawn));
+        const asked = button.textContent.trim();
+        button.click();
+        return asked;
+    }""")
+    return asked
+
+
 def lines(page: Page) -> Locator:
     """The tickets of the queue."""
     return page.locator("a.line")
@@ -111,6 +130,7 @@ async def person(
     *,
     phone: bool = False,
     colours: Literal["light", "dark"] = "light",
+    zone: str = "UTC",
     **more: Any,
 ) -> AsyncIterator[Person]:
     """Another browser: its own cookies and storage."""
@@ -121,7 +141,7 @@ async def person(
         color_scheme=colours,
         reduced_motion="reduce",
         locale="en-GB",
-        timezone_id="UTC",
+        timezone_id=zone,
         **more,
     )
     context.set_default_timeout(PATIENCE)  # navigations as well

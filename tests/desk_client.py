@@ -26,7 +26,7 @@ PASSWORD = "violet ladder seventeen"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. told: the JSON; the text of what is none."""
+    """What came back. told: the JSON; of what is none the text, or its bytes."""
 
     status: int
     told: Any
@@ -47,6 +47,8 @@ class Asker:
             method, path, json=body, headers=given, allow_redirects=False
         ) as answer:
             is_json = answer.content_type.endswith("json")
+            if answer.content_type.startswith("image/"):
+                return Answer(answer.status, await answer.read(), answer.headers)
             return Answer(
                 answer.status,
                 await answer.json(content_type=None) if is_json else await answer.text(),

@@ -143,15 +143,22 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def llm_server(*moods: Any) -> Iterator[LlmServer]:
-    """A server that runs. moods: see LlmServer."""
-    server = LlmServer()
-    server.moods = list(moods)
+def in_a_thread(server: ThreadingHTTPServer) -> Iterator[None]:
+    """The server answers while inside."""
     running = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     running.start()
     try:
-        yield server
+        yield
     finally:
         server.shutdown()
         running.join()
         server.server_close()
+
+
+@contextmanager
+def llm_server(*moods: Any) -> Iterator[LlmServer]:
+    """A server that runs. moods: see LlmServer."""
+    server = LlmServer()
+    server.moods = list(moods)
+    with in_a_thread(server):
+        yield server

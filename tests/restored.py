@@ -13,9 +13,9 @@ from stream.postgres.database import dsn
 RUNBOOK = (Path(__file__).resolve().parents[1] / "deploy/RUNBOOK.md").read_text()
 
 
-def typed_lines(heading: str) -> list[str]:
+def lines_of(heading: str) -> list[str]:
     """The lines of the runbook's chapter, in their order; a line that ends in a backslash goes
-    on.
+    on. Those of the chapters within it are theirs.
     """
     chapter = re.split(rf"^#+ {re.escape(heading)}$", RUNBOOK, flags=re.MULTILINE)[1]
     chapter = re.split(r"^#+ ", chapter, maxsplit=1, flags=re.MULTILINE)[0]
@@ -24,7 +24,7 @@ def typed_lines(heading: str) -> list[str]:
 
 def typed(heading: str, program: str) -> str:
     """The line of the runbook's chapter that runs this program."""
-    (line,) = (line for line in typed_lines(heading) if line.startswith(f"{program} "))
+    (line,) = (line for line in lines_of(heading) if line.startswith(f"{program} "))
     return line
 
 

@@ -21,3 +21,11 @@ async def do(url: str, script: str) -> None:
         await connection.execute(script)
     finally:
         await connection.close()
+
+
+async def dump(url: str) -> str:
+    """Every row of every table, as text."""
+    tables = await ask(
+        url, "select quote_ident(tablename) t from pg_tables where schemaname = 'public'"
+    )
+    return "".join([str(await ask(url, f"select t::text from {row['t']} as t")) for row in tables])

@@ -13,7 +13,9 @@ COLLECTED = pytest.StashKey[tuple[str, ...]]()
 FIRST = (
     "acceptance/test_apache_kafka.py",
     "acceptance/test_kills.py",
+    "acceptance/test_alerts_of_a_desk.py",
     "acceptance/test_alerts_fire.py",
+    "acceptance/test_restore.py",
     "acceptance/test_replay.py",
     "unit/test_models_training.py",
     "unit/test_triage_training.py",
@@ -26,6 +28,7 @@ FIRST = (
     "acceptance/test_console.py",
     "acceptance/test_user_errors.py",
     "acceptance/test_away.py",
+    "acceptance/test_runbook.py",
     "acceptance/test_bad_messages.py",
     "test_collection.py",
     "unit/test_lab_more_texts.py",
@@ -47,6 +50,7 @@ FIRST = (
 # Files that share what one process made for them: their group.
 TOGETHER = {
     "unit/test_lab.py": "lab",
+    "unit/test_lab_bases.py": "lab",
     "unit/test_lab_compare.py": "lab",
     "unit/test_lab_report.py": "lab",
     "unit/test_models_training.py": "training",

@@ -18,7 +18,7 @@ from acceptance.earshot import Home  # noqa: E402  after the path to it
 from browsing import PASSWORD, Person, browser, expect, person  # noqa: E402
 from sqlalchemy import text  # noqa: E402
 from sqlalchemy.ext.asyncio import AsyncEngine  # noqa: E402
-from week import AGENTS, Week, brands_file, made_week  # noqa: E402
+from week import AGENTS, CLOSING, Week, brands_file, made_week  # noqa: E402
 from week_played import live_through  # noqa: E402
 
 from connectors.events import encode  # noqa: E402
@@ -78,11 +78,18 @@ async def _week(home: Home, engine: AsyncEngine) -> None:
     print(f"{len(week.events)} messages, {done} acts")
 
 
+def _zone() -> str:
+    """The time zone in which it is the week's closing hour; its names count westwards."""
+    ahead = (CLOSING - datetime.now(UTC).hour + 11) % 24 - 11
+    return f"Etc/GMT{-ahead:+d}"
+
+
 async def _shoot(address: str, folder: Path, ticket: str) -> None:
+    zone = _zone()
     async with (
         browser() as chromium,
-        person(chromium, address) as ada,
-        person(chromium, address) as ben,
+        person(chromium, address, zone=zone) as ada,
+        person(chromium, address, zone=zone) as ben,
     ):
         await ben.log_in("ben")
         await ben.go("/")
@@ -95,9 +102,10 @@ async def _shoot(address: str, folder: Path, ticket: str) -> None:
         await ada.go("/reports?by=brand")
         await ada.page.wait_for_timeout(3000)
         await ada.shoot("console-reports", folder=folder)
-    async with browser() as chromium, person(chromium, address, colours="dark") as ada:
+    dark = {"colours": "dark", "zone": zone}
+    async with browser() as chromium, person(chromium, address, **dark) as ada:
         await ada.log_in("ada")
-        await ada.go("/monitor?range=7d&brand=VoltLine&kiosk=1")
+        await ada.go("/monitor?range=7d&kiosk=1")
         await ada.page.wait_for_timeout(4000)
         await ada.shoot("console-monitor", folder=folder)
         await ada.go(f"/tickets/{ticket}")

@@ -105,6 +105,7 @@ async def web(
     provider: IdentityProvider | None = None,
     proxies: Collection[Network] = (),
     send_delay: timedelta = timedelta(),
+    batches: type[Batcher[Any, Any]] = Batcher,
 ) -> AsyncIterator[str]:
     """The address of a server that runs: everything, with these parts. url: of the database, for
     the desk.
@@ -113,7 +114,7 @@ async def web(
     async def run(readings: list[TextEvent]) -> list[str]:
         return await asyncio.to_thread(read, readings)
 
-    batcher = Batcher(run, waiting=waiting)
+    batcher = batches(run, waiting=waiting)
     timed = {} if clock is None else {"clock": clock}
     ring = KeyRing((keys or Keys()).find, rate=rate, burst=burst or rate, **timed)
     async with AsyncExitStack() as stack:

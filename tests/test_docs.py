@@ -221,3 +221,12 @@ def test_every_yes_beside_other_desks_has_its_test_and_every_other_its_address()
         for cell in others:
             cell = cell.removesuffix(" |")
             assert cell == "unknown" or "](https://" in cell, (what, cell)
+
+
+def test_each_kind_of_trouble_names_a_test_that_is_there():
+    guide = (ROOT / "connectors/README.md").read_text()
+    kinds = re.findall(r"^\| F(\d+) \|.*`([\w/]+)::(\w+)` \|$", guide, re.MULTILINE)
+
+    assert [int(number) for number, _, _ in kinds] == list(range(1, 29))
+    for _, file, name in kinds:
+        assert f"def {name}(" in (ROOT / f"tests/{file}.py").read_text(), name

@@ -65,7 +65,10 @@ def toy_model() -> Path:
     return folder
 
 
-def write_toy_model(folder: Path) -> None:
+def write_toy_model(folder: Path, *, version: str = VERSION, unheard: Sequence[str] = ()) -> None:
+    """unheard: words that its tokenizer has and its network has not: a text with one of them cannot
+    be run.
+    """
     examples, taxonomy = read_examples(), read_taxonomy()
     needs = [(example.text, "no" if example.level == "none" else "yes") for example in examples]
     glad = [(word, "positive") for word in GLAD] * 10
@@ -91,10 +94,10 @@ def write_toy_model(folder: Path) -> None:
     tables["embedding"] = _places(vocabulary)
     tables["cause"] = tables["complaint"][:, 1:] - tables["complaint"][:, :1]
     onnx.save(_network(tables), str(folder / MODEL))
-    _tokenizer(vocabulary).save(str(folder / TOKENIZER))
+    _tokenizer([*vocabulary, *unheard]).save(str(folder / TOKENIZER))
     story = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": version,
         "languages": ["en"],
         "labels": {name: list(classes) for name, (classes, _) in heads.items()}
         | {"severity": [0, 1, 2, 3, 4]},

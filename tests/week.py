@@ -21,10 +21,13 @@ STORIES = Path(__file__).parent / "data" / "week.toml"
 DAYS = 7
 AGENTS = ("ada", "ben", "chloe", "dev", "emre", "freya")
 NETWORKS = {"x": 6, "bluesky": 2, "mastodon": 1}
-# How much of a day's messages comes in each hour from 0 on, UTC: few at night, two humps.
+# The week ends at four in the afternoon of its own clock, whatever hour it is elsewhere: at night a
+# queue is empty.
+CLOSING = 16
+# How much of a day's messages comes in each hour from 0 on: few at night, two humps.
 _BUSY = (1, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 9, 9, 9, 9, 9, 10, 11, 11, 10, 8, 6, 4, 2)
 _WEEKEND = 0.6
-_FORGOTTEN = timedelta(hours=14)  # nothing stays open for longer
+_FORGOTTEN = timedelta(hours=3)  # nothing stays open for longer
 _SLOT = re.compile(r"\{(\w+)\}")
 _HALF_NAMES = (
     ("quiet", "north", "paper", "tin", "early", "second", "salt", "green", "slow", "inky"),
@@ -105,7 +108,8 @@ class _Maker:
             today = self._begin + timedelta(days=day)
             share = _WEEKEND if today.weekday() > 4 else 1.0
             for _ in range(round(busy * share)):
-                hour = self._chance.choices(range(24), _BUSY)[0]
+                own_hour = self._chance.choices(range(24), _BUSY)[0]
+                hour = (own_hour - CLOSING + self._end.hour) % 24
                 start = today.replace(hour=hour, minute=0, second=0, microsecond=0)
                 if start < today:  # a day of the week begins at the hour in which the week ends
                     start += timedelta(days=1)
@@ -116,7 +120,7 @@ class _Maker:
     def _at(self, day: int, hour: float) -> datetime:
         """On the last day hours count back from the end: 15.6 of 16 are 24 minutes ago."""
         if day == DAYS - 1:
-            return self._end - timedelta(hours=16 - hour)
+            return self._end - timedelta(hours=CLOSING - hour)
         midnight = (self._begin + timedelta(days=day)).replace(hour=0, minute=0, second=0)
         return midnight + timedelta(hours=hour)
 
@@ -132,6 +136,8 @@ class _Maker:
         first = self._post(network, None, brand, author, text, at)
         answers = [answer for answer in story.get("answer", ()) if answer]
         waits = chance.lognormvariate(3.4, 0.9)  # minutes; half are answered within 30
+        if alone:
+            waits = min(waits, 15)
         answered_at = at + timedelta(minutes=waits)
         is_left = not alone and chance.random() < 0.12
         if not answers or is_left or answered_at >= self._end:
@@ -145,8 +151,8 @@ class _Maker:
         answer = _filled(chance.choice(answers), slots)
         self._post(network, first, brand, self._handles[brand], answer, answered_at, out=True)
         last = answered_at
-        if story.get("then") and chance.random() < 0.55:
-            last = answered_at + timedelta(minutes=chance.uniform(3, 90))
+        if story.get("then") and (alone or chance.random() < 0.55):
+            last = answered_at + timedelta(minutes=chance.uniform(3, 20 if alone else 90))
             if last >= self._end:
                 return
             then = _filled(chance.choice(story["then"]), slots)

@@ -14,6 +14,8 @@ class BlueskyNetwork(Network):
 
     model_config = SettingsConfigDict(env_prefix="EARSHOT_BLUESKY_")
 
+    takes_pictures = True
+
     handle: str | None = Field(None, description="the account that answers")
     password: SecretStr | None = Field(None, description="an app password of it")
     jetstream: str | None = Field(None, description="a Jetstream server; unset: the official ones")

@@ -10,7 +10,8 @@ from typing import Any
 
 import aiohttp
 
-from connectors.base import NotSent, PostStatus, SentReply, SentUnknown
+from connectors.backoff import seconds_in
+from connectors.base import NotSent, Picture, PostStatus, SentReply, SentUnknown
 from connectors.bluesky.accounts import PUBLIC
 from connectors.bluesky.posts import POSTS, event_id, tid, uri_of
 from connectors.guard import connector, refused
@@ -48,6 +49,11 @@ class BlueskyReplier:
         self._token = ""
 
     async def reply(self, to: str, text: str, *, key: str) -> SentReply:
+        return await self.reply_with_pictures(to, text, (), key=key)
+
+    async def reply_with_pictures(
+        self, to: str, text: str, pictures: Sequence[Picture], *, key: str
+    ) -> SentReply:
         parent = await self._record(uri_of(to))
         if parent is None:
             raise NotSent("Bluesky: the post is gone")
@@ -63,6 +69,9 @@ class BlueskyReplier:
         }
         rkey = _rkey(to, key)
         if await self._own_post(rkey) is None:
+            if pictures:
+                images = [await self._image(picture) for picture in pictures]
+                record["embed"] = {"$type": "app.bsky.embed.images", "images": images}
             await self._write(
                 {"repo": self._account, "collection": POSTS, "rkey": rkey, "record": record}
             )
@@ -118,6 +127,21 @@ class BlueskyReplier:
             )
         if status != 200:
             raise _away("replying", status, answer)
+
+    async def _image(self, picture: Picture) -> dict[str, Any]:
+        """The picture as a record names it, once the account's server has its bytes."""
+        status, answer = await self._ask(
+            "POST",
+            self._host,
+            "com.atproto.repo.uploadBlob",
+            data=picture.content,
+            headers={"Content-Type": picture.media_type},
+            own=True,
+        )
+        if status != 200:
+            raise _away("sending a picture", status, answer)
+        ratio = {"width": picture.width, "height": picture.height}
+        return {"alt": picture.alt, "image": answer["blob"], "aspectRatio": ratio}
 
     async def _record(self, uri: str) -> dict[str, Any] | None:
         """The record with its cid; None where it is gone."""
@@ -203,19 +227,21 @@ class BlueskyReplier:
                 timeout=aiohttp.ClientTimeout(total=20),
             )
         head = {"Authorization": f"Bearer {self._token}"} if own else {}
+        head |= options.get("headers", {})
         url = f"{host}/xrpc/{method}"
         try:
             async with self._session.request(
-                verb, url, headers=head, allow_redirects=False, **options
+                verb, url, allow_redirects=False, **(options | {"headers": head})
             ) as answer:
-                retry = answer.headers.get("retry-after", "")
-                fields = {"retry_after": int(retry)} if retry.isdigit() else {}
+                wait = seconds_in(answer.headers.get("retry-after", ""))
                 try:
                     body = await answer.json(content_type=None)
                 except ValueError:
                     body = None
-                if isinstance(body, dict):
-                    fields |= body
+                fields: dict[str, Any] = dict(body) if isinstance(body, dict) else {}
+                fields.pop("retry_after", None)  # the header alone says it
+                if wait is not None:
+                    fields["retry_after"] = wait
                 return answer.status, fields
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             if refused(error):

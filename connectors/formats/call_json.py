@@ -23,7 +23,7 @@ from connectors.formats.calls import (
     transcript,
 )
 from connectors.formats.labels import speaker
-from connectors.formats.rows import BadRow, OnBadRow, Position, TextFile, column_name, reason
+from connectors.formats.rows import BadRow, OnBadRow, reason
 from connectors.formats.speakers import OnNote, Utterance, merged, to_turns, turns
 from connectors.formats.times import written_time
 from connectors.formats.turn_lists import (
@@ -41,6 +41,8 @@ from connectors.formats.turn_lists import (
     turn_lists,
 )
 from connectors.skipped import TALLY
+from connectors.tabular.rows import column_name
+from connectors.tabular.text_file import Position, TextFile
 
 TURNS = (
     *("turns", "transcript", "utterances", "messages", "segments", "dialogue", "dialog"),

@@ -14,32 +14,15 @@ SPEAKER = (
     *("speaker", "role", "participant", "participant_role", "speaker_role", "speaker_label"),
     *("speaker_name", "speaker_type", "from", "author_type", "author_role", "sender_type"),
     *("sender_role", "participant_purpose", "participant_type", "speaker_id", "participant_name"),
-    *(
-        "author_name",
-        "sender_name",
-        "sender",
-        "party",
-        "agent_or_customer",
-        "user_type",
-        "direction",
-    ),
+    *("author_name", "sender_name", "sender", "party", "agent_or_customer", "user_type"),
+    "direction",
     *("sprecher", "rolle", "locuteur", "hablante", "interlocutor", "parlante", "spreker", "talare"),
 )
 WORDS = (
     *("text", "utterance", "message", "turn", "content", "transcript", "body", "phrase"),
     *("phrase_text", "sentence", "message_text", "utterance_text", "turn_text", "msg"),
-    *(
-        "html_body",
-        "plain_body",
-        "message_body",
-        "spoken_text",
-        "caption",
-        "texte",
-        "texto",
-        "testo",
-        "nachricht",
-        "mensaje",
-    ),
+    *("html_body", "plain_body", "message_body", "spoken_text", "caption", "texte", "texto"),
+    *("testo", "nachricht", "mensaje"),
 )
 CALL = (
     *("call_id", "conversation_id", "call", "conversation", "transcript_id", "dialogue_id"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -9,118 +10,84 @@ from string import punctuation
 from urllib.parse import quote
 
 from connectors.events import Complaint
-from connectors.formats.rows import Doubtful, first_of, present
+from connectors.formats.columns import (
+    AUTHOR,
+    CLASSES,
+    CLOCK,
+    GIVEN_NAME,
+    ID,
+    THREAD,
+    TITLE,
+    brand_column,
+    date_column,
+    text_column,
+)
+from connectors.formats.rows import Doubtful
 from connectors.formats.times import NO_DATE, doubt, written_time
 from connectors.markup import is_markup, plain
+from connectors.tabular.rows import column_name, first_of, is_rule, present
 
-TEXT = (
-    *("complaint_text", "consumer_complaint_narrative", "complaint_narrative", "narrative", "text"),
-    *("complaint", "complaint_description", "description", "customer_complaint", "message", "body"),
-    *("review_text", "review_body", "review", "comment_text", "comment", "comments", "full_text"),
-    *("tweet_text", "tweet", "post_text", "post", "message_body", "message_text", "body_text"),
-    *("customer_message", "ticket_description", "issue_description", "content", "feedback"),
-    *("feedback_text", "verbatim", "verbatim_comment", "customer_comment", "customer_feedback"),
-    *("remarks", "details", "complaint_details", "caption"),
+_LONGEST_NAME = 100
+_REPEATED = 2  # names of columns that stand in the row itself
+_OF_A_FORM = frozenset(("open-ended response", "response", "other (please specify)"))
+_SUM = re.compile(  # `Total`, `Total complaints: 2`; `Total rubbish` is somebody's word
+    r"(?:grand |sub)?(?:total[es]{0,2}|sum|summe|gesamt|suma|somme|итого|合計)"
+    r"(?:[^\d:]{0,30}:?\s*[\d.,]+|:)?",
+    re.I,
 )
-ID = ("complaint_id", "ticket", "ticket_id", "case_id", "case_number", "review_id", "id")
-TITLE = ("title", "subject", "issue", "topic")
-DATE = (
-    *("date", "date_received", "received", "created_at", "created", "submitted_at"),
-    *("complaint_date", "timestamp", "occurred_at", "date_submitted", "created_time"),
-    *("date_created", "created_on", "created_date", "submitted", "submission_date"),
-    *("submitted_on", "received_at", "received_date", "opened_at", "opened", "date_opened"),
-    *("reported_at", "report_date", "posted_at", "post_date", "published_at", "review_date"),
-    *("review_time", "event_time", "datetime", "date_time", "time", "sent_at", "ticket_created"),
-)
-CLOCK = "time_of_day"  # where it stands apart from the date
-BRAND = ("brand", "company", "company_name")
-AUTHOR = ("author", "customer", "customer_id", "user", "name")
-_TIME_WORDS = frozenset(
-    (
-        *("date", "datetime", "time", "timestamp", "created", "submitted", "posted", "ts", "when"),
-        *("datum", "eingangsdatum", "erstellungsdatum", "erstellt", "fecha", "dato", "дата"),
-        *("zeitpunkt", "日期", "日付", "作成日", "날짜"),
-    )
-)
-# Of a text, in a name that we do not know as a whole: `review_content`, `testo_del_reclamo`.
-_TEXTS = """text texts comment comments content message messages description feedback complaint
-review narrative body verbatim remarks beschreibung nachricht kommentar beschwerde anliegen
-beschwerdetext texte commentaire commentaires réclamation avis mensaje comentario comentarios
-queja reclamo reclamación descripción opinión testo commento messaggio descrizione mensagem
-comentário reclamação descrição klacht opmerking opmerkingen bericht omschrijving meddelande
-klagomål beskrivning klage treść opis komentarz wiadomość skarga reklamacja сообщение текст
-комментарий отзыв жалоба 内容 评论 コメント 本文 내용"""
-_OTHER_TEXTS = """id no nr number date time created count type status title subject rating stars
-score user name author by language lang category url link code channel source length"""
-_TEXT_WORDS, _NO_TEXT = frozenset(_TEXTS.split()), frozenset(_OTHER_TEXTS.split())
-# Of what became of it, or of somebody's birth.
-_OTHER = """birth closed completed due duration end first last modified resolution resolved response
-sla spent type updated zone"""
-_OTHER_TIMES = frozenset(_OTHER.split())
 
 
 def recognises(names: Sequence[str]) -> bool:
     return text_column(names) is not None
 
 
-def text_column(names: Sequence[str]) -> int | None:
-    """The column of the text: by a name that we know, or else by the words of its name."""
-    known = first_of(names, TEXT)
-    if known is not None:
-        return known
-    words = [frozenset(name.split("_")) for name in names]
-    return next(
-        (at for at, name in enumerate(words) if name & _TEXT_WORDS and not name & _NO_TEXT), None
-    )
-
-
-def date_column(names: Sequence[str]) -> int | None:
-    """The column of the time: by a name that we know, or else by the words of its name."""
-    known = first_of(names, DATE)
-    if known is not None:
-        return known
-    words = [frozenset(name.split("_")) for name in names]
-    # `data` is the date of Romance and Slavic languages.
-    times = _TIME_WORDS if first_of(names, TEXT) is not None else _TIME_WORDS | {"data"}
-    return next(
-        (at for at, name in enumerate(words) if name & times and not name & _OTHER_TIMES), None
-    )
-
-
 def complaint(
-    names: Sequence[str], undated: datetime, day_first: bool | None = None
+    names: Sequence[str],
+    undated: datetime,
+    day_first: bool | None = None,
+    header: Sequence[str] = (),
 ) -> Callable[[list[str]], Complaint]:
     """Rows of any complaints table.
 
     The id is the row's own, or else a hash of text, date, title, author and brand, so that a second
     replay doubles nothing. undated: the time of a row without a date; the file's own time is the
-    latest possible one.
+    latest possible one. header: the names of the columns as the table has them.
     """
-    id_, title_, brand_, author_ = (
-        first_of(names, candidates) for candidates in (ID, TITLE, BRAND, AUTHOR)
+    text_, date_, brand_ = text_column(names), date_column(names), brand_column(names)
+    id_, title_, author_ = (role.place(names) for role in (ID, TITLE, AUTHOR))
+    clock_, thread_, first_name_ = (
+        first_of(names, (name,)) for name in (CLOCK, THREAD, GIVEN_NAME)
     )
-    text_, date_, clock_ = text_column(names), date_column(names), first_of(names, (CLOCK,))
+    is_subject = title_ is not None and names[title_] not in CLASSES
+
+    def words(text: str, title: str) -> tuple[str, str]:
+        """Text and title; a subject alone is the text. Raises ValueError where both are empty."""
+        if not text and is_subject:
+            text, title = title, ""
+        if not text:
+            raise ValueError("has no text")
+        return text, title
 
     def complaint_of(row: list[str]) -> Complaint:
         def value(column: int | None) -> str:
             return present(row[column]) if column is not None else ""
 
-        text, title, date, brand, author = (
-            value(column) for column in (text_, title_, date_, brand_, author_)
-        )
-        if not text:
-            raise ValueError("has no text")
+        _check_message(header, row)
+        text, title = words(value(text_), value(title_))
+        date, brand, author = (value(column) for column in (date_, brand_, author_))
         date = f"{date} {value(clock_)}".strip() if date else ""
+        author = f"{value(first_name_)} {author}".strip()
         id = f"complaints:{native_id(value(id_)) or fingerprint(text, date, title, author, brand)}"
+        thread = value(thread_)
         text = plain(text) if is_markup(text) else text
         moment, fault = _moment(date, day_first) if date else (undated, None)
         complaint = Complaint(
             id=id,
-            conversation=id,
+            conversation=f"complaints:{native_id(thread)}" if thread else id,
             occurred_at=undated if fault else moment,
             title=title[:300] or None,
-            brand=brand or None,
-            author=author or None,
+            brand=brand[:300] or None,
+            author=author[:300] or None,
             text=text,
         )
         if fault:
@@ -128,6 +95,28 @@ def complaint(
         return complaint
 
     return complaint_of
+
+
+def _check_message(header: Sequence[str], row: Sequence[str]) -> None:
+    """Raises ValueError for a row that is no message."""
+    cells = [cell.strip() for cell in row if cell.strip()]
+    if is_rule(cells):
+        raise ValueError("is a line between rows")
+    if cells and _names_columns(header, row, cells):
+        raise ValueError("names the columns again")
+    if cells and len(cells) < len(row) and _SUM.fullmatch(cells[0]):
+        raise ValueError("sums up the rows above it")
+
+
+def _names_columns(header: Sequence[str], row: Sequence[str], cells: Sequence[str]) -> bool:
+    """By our names, by a form's, or by codes in JSON; cells: the row's that are not empty."""
+    pairs = zip(header, row, strict=False)
+    repeated = sum(
+        len(cell) <= _LONGEST_NAME and column_name(cell) == name != "" for name, cell in pairs
+    )
+    is_form = all(cell.casefold() in _OF_A_FORM for cell in cells)
+    is_code = len(cells) > 1 and all(cell.startswith("{") and cell.endswith("}") for cell in cells)
+    return repeated >= _REPEATED or is_form or is_code
 
 
 def _moment(date: str, day_first: bool | None) -> tuple[datetime, str | None]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -22,22 +22,33 @@ from connectors.formats import (
     twcs,
     tweets,
 )
+from connectors.formats.cells import is_value
+from connectors.formats.columns import DATE, ID, TEXT, TITLE, WHOLE, with_text
 from connectors.formats.json_table import JsonTable, json_table
 from connectors.formats.labels import is_role
-from connectors.formats.rows import START, Position, TextFile, column_name, first_of
 from connectors.formats.table_columns import by_content, may_name_columns
 from connectors.formats.turn_columns import Columns, inferred
+from connectors.tabular.rows import (
+    column_name,
+    decoded,
+    delimiter_of,
+    first_of,
+    first_row,
+    header_of,
+    is_rule,
+    whole_lines,
+)
+from connectors.tabular.text_file import LIKELY, START, Position, TextFile, fault_of
 
 FORMATS = ("airline", "sentiment140", "twcs", "complaints", "transcripts", "jsonl")
 
-_SEPARATOR = re.compile(r"\"?sep=([,;\t|])\"?\r?\n", re.I)  # a spreadsheet's own first line
 _BACKSLASH = re.compile(r"[^\\,;\t|\r\n]\\\"[^,;\t|\r\n]|,\"\\\"")  # of a database: `said \"no\"`
 _TURN_ROWS = 200
 _FEWEST_TURNS = 4
 _PEOPLE = ("name", "user", "author", "user_name", "username", "person", "who", "display_name")
-_TITLE_LINES = 6  # within which the names of the columns are looked for
+_TITLE_LINES = 12  # within which the names of the columns are looked for
+_TITLE_CELLS = 2  # of a line above them
 _OUR_KIND = re.compile(r'"kind"\s*:\s*"(?:tweet|complaint|transcript|deleted)"')
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +64,31 @@ class FileHead:
     day_first: bool | None = None  # of its dates
     table: JsonTable | None = None  # of JSON whose objects are messages
     escapes: bool = False  # is a quote within a cell written as `\\"`?
+    rivals: tuple[int, ...] = ()  # columns that may be the texts as well
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The names as the file gives them; one that comes again is numbered: `text`, `text_2`."""
+        return self.table.keys if self.table else _numbered(self.first_row)
+
+    @property
+    def doubt(self) -> str:
+        """In words, which column was taken for the texts where another may be it; else ''."""
+        columns: FileHead | JsonTable = self.table or self
+        if not columns.rivals:
+            return ""
+        written = self.own_names
+        rivals = ", ".join(written[place] for place in columns.rivals)
+        return (
+            f"the texts are those of the column {written[columns.names.index(TEXT.name)]}, and may"
+            f" as well be those of {rivals}; --text chooses"
+        )
 
     @property
     def is_json(self) -> bool:
         lines = self.text.split("\n")[:20]
         looks_so = any(line.lstrip().startswith(("{", "[{", '[["')) for line in lines)
+        looks_so = looks_so or re.match(r"\s*\[\s{1,40}\[\s{1,40}\"", self.text) is not None
         return looks_so and not captions.is_captions(self.text)
 
     @property
@@ -76,17 +107,16 @@ class FileHead:
 
     def with_text(self, column: str) -> FileHead:
         """The head with this column for that of the texts. Raises FormatError where it has none."""
-        if self.table:
-            return replace(self, table=self.table.with_text(column, self.path))
-        name_of_text = column_name(column)
-        if name_of_text not in self.names:
-            columns = ", ".join(self.first_row)
+        names = self.table.names if self.table else self.names
+        renamed = with_text(names, self.own_names, column_name(column))
+        if renamed is None:
+            columns = ", ".join(self.own_names if self.table else self.first_row)
             raise FormatError(
                 f"{self.path}: there is no column {column}; its columns are {columns}"
             )
-        names = ["" if name in complaints.TEXT else name for name in self.names]
-        names[self.names.index(name_of_text)] = complaints.TEXT[0]
-        return replace(self, names=tuple(names))
+        if self.table:
+            return replace(self, table=self.table._replace(names=renamed, rivals=()))
+        return replace(self, names=renamed, rivals=())
 
     def without_header(self, names: Sequence[str]) -> FileHead:
         return replace(self, names=tuple(names), data=START)
@@ -100,35 +130,37 @@ class FileHead:
 
 def read_head(path: Path) -> FileHead:
     """Raises FormatError when it is no text; OSError, EOFError or zlib.error as reading does."""
-    block = TextFile(path).head()
-    start = block[:4096]
-    if b"\0" in block.partition(b"\n")[0] or len(_CONTROL.findall(start)) > len(start) // 20:
-        raise FormatError(f"{path}: is a binary file, not text")
-    text = _decoded(block).removeprefix("\ufeff")
+    file = TextFile(path, otherwise=LIKELY)
+    block = file.head()
+    if fault := fault_of(block):
+        raise FormatError(f"{path}: {fault}")
+    text = decoded(block, file.otherwise or "")
     if not text.strip():
         raise FormatError(f"{path}: is empty")
-    separator = _SEPARATOR.match(text)
-    first = 1 if separator else _header_line(text)
-    lines = block.split(b"\n")
-    rest = "\n".join(text.split("\n")[first:])
-    delimiter = separator[1] if separator else _delimiter(rest.partition("\n")[0])
-    first_row, count = _first_row(rest, delimiter)
-    data = Position(first + count, sum(len(line) + 1 for line in lines[: first + count]))
-    names = tuple(map(column_name, first_row))
-    escapes = _BACKSLASH.search(rest) is not None and '""' not in rest
-    head = FileHead(path, text, first_row, names, delimiter, data, escapes=escapes)
+    header = header_of(text, _header_line)
+    lines = block.split(b"\n")[: header.lines]
+    head = FileHead(
+        path,
+        text,
+        header.cells,
+        _numbered(header.cells),
+        header.delimiter,
+        Position(header.lines, sum(len(line) + 1 for line in lines)),
+        escapes=_BACKSLASH.search(header.text) is not None and '""' not in header.text,
+    )
     if not head.is_json:
-        return _by_its_cells(head, rest)
+        return head if _tweet_set(head) else _by_its_cells(head, header.text)
     is_ours = _OUR_KIND.search(text) is not None
     return head if is_ours else replace(head, table=json_table(TextFile(path)))
 
 
-def _decoded(block: bytes) -> str:
-    """As UTF-8, whose last character may be cut; else in the letters of Windows."""
-    try:
-        return codecs.getincrementaldecoder("utf-8")().decode(block)
-    except UnicodeDecodeError:
-        return block.decode("cp1252", "replace")
+def _numbered(cells: Sequence[str]) -> tuple[str, ...]:
+    times: Counter[str] = Counter()
+    names = []
+    for name in map(column_name, cells):
+        times[name] += 1
+        names.append(f"{name}_{times[name]}" if name and times[name] > 1 else name)
+    return tuple(names)
 
 
 def _by_its_cells(head: FileHead, rest: str) -> FileHead:
@@ -136,26 +168,35 @@ def _by_its_cells(head: FileHead, rest: str) -> FileHead:
     rows, are_all = _sample(head, rest)
     if transcripts.recognises(head.names):
         return head if transcripts.take_turns(head.names, rows[1:]) else _of_letters(head, rows[1:])
-    turned = _with_turns(head, rows)
+    turned = head if _are_whole(head.names, rows[1:]) else _with_turns(head, rows)
     if turned is not head or not are_all or _is_conversation(head.text, head.names):
         return turned
-    if not may_name_columns(head.first_row) and not complaints.recognises(head.names):
+    if may_name_columns(head.first_row) or complaints.recognises(head.names):
+        return _of_letters(head, rows[1:])
+    return _without_names(head, rows)
+
+
+def _without_names(head: FileHead, rows: Sequence[Sequence[str]]) -> FileHead:
+    """The head of a table whose first row is a message already: it has sentences, and dates."""
+    if len(rows) < 2 or not any(map(is_value, head.first_row)):
         return head
-    return replace(head, names=by_content(head.names, rows[1:]))
+    names = by_content([""] * len(head.names), rows).names
+    return head.without_header(names) if {TEXT.name, DATE.name} <= set(names) else head
 
 
 def _of_letters(head: FileHead, rows: Sequence[Sequence[str]]) -> FileHead:
-    """Of a table of which each row is of somebody else: they are authors, and no speakers."""
-    names = [complaints.AUTHOR[0] if name in calls.SPEAKER else name for name in head.names]
-    return replace(head, names=by_content(names, rows))
+    """Of a table of which each row is of somebody else: senders are authors, and no speakers."""
+    columns = by_content(head.names, rows)
+    names = ["" if name in calls.SPEAKER else name for name in columns.names]
+    return replace(head, names=tuple(names), rivals=columns.rivals)
 
 
 def _sample(head: FileHead, rest: str) -> tuple[list[list[str]], bool]:
     """The first rows as wide as the first, and whether nearly all are."""
     rows: list[list[str]] = []
     with suppress(csv.Error):
-        rows += islice(csv.reader(_lines(rest), delimiter=head.delimiter), _TURN_ROWS)
-    rows = [row for row in rows if any(cell.strip() for cell in row)]
+        rows += islice(csv.reader(whole_lines(rest), delimiter=head.delimiter), _TURN_ROWS)
+    rows = [row for row in rows if row and not is_rule(row)]
     right = [row for row in rows if len(row) == len(head.names)]
     return right, 10 * len(right) >= 9 * len(rows)
 
@@ -178,55 +219,48 @@ def _with_turns(head: FileHead, rows: Sequence[Sequence[str]]) -> FileHead:
     return head.without_header(names) if is_turn else replace(head, names=tuple(names))
 
 
+def _are_whole(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Has each row the id of a whole call or ticket of its own?"""
+    place = first_of(names, WHOLE)
+    return place is not None and 1 < len(rows) == len({row[place] for row in rows if row[place:]})
+
+
 def _of_two_people(names: Sequence[str], rows: Sequence[Mapping[str, str]]) -> Columns | None:
     """Of a table of two people who take turns, named in a column for names; no row has an id or a
     subject of its own.
     """
-    are_messages = first_of(names, (*complaints.ID, *complaints.TITLE)) is not None
+    are_messages = first_of(names, (*ID.known, *TITLE.known)) is not None
     columns = inferred(rows) if len(rows) >= _FEWEST_TURNS and not are_messages else None
     if columns is None or names[int(columns.side)] not in _PEOPLE:
         return None
     return columns if len({row[columns.side] for row in rows} - {""}) == 2 else None
 
 
-def _delimiter(line: str) -> str:
-    return max(",;\t|", key=line.count)
-
-
 def _is_conversation(text: str, names: Sequence[str] = ()) -> bool:
     """Does the text itself name two speakers, at the beginnings of its lines? names: of columns; a
     table of one that we know is none.
     """
-    if names and complaints.recognises(names) and (len(names) > 1 or names[0] in complaints.TEXT):
+    if names and complaints.recognises(names) and (len(names) > 1 or names[0] in TEXT.known):
         return False
     turns = () if captions.is_captions(text) else speakers.turns(text.split("\n"))
     return captions.is_captions(text) or len({turn.name or turn.speaker for turn in turns}) > 1
 
 
-def _lines(text: str) -> Iterator[str]:
-    return (line.strip("\r").replace("\r", " ") + "\n" for line in text.split("\n"))
-
-
-def _first_row(text: str, delimiter: str) -> tuple[tuple[str, ...], int]:
-    """The cells of the first row, and the lines that it takes."""
-    reader = csv.reader(_lines(text), delimiter=delimiter)
-    first_row: tuple[str, ...] = ()
-    with suppress(csv.Error, StopIteration):
-        first_row = tuple(next(reader))
-    return first_row, reader.line_num
-
-
 def _header_line(text: str) -> int:
-    """The place of the line that names the columns: below empty lines, and below a title that has
-    but one cell, where what follows is a table that we know.
+    """The place of the line that names the columns: below empty lines, and below a title and facts
+    of one or two cells, where what follows is a table that we know.
     """
+    widest = 0
     for place, line in enumerate(text.split("\n")[:_TITLE_LINES]):
-        cells = line.strip().split(_delimiter(line))
-        if len(cells) > 1 and place:
-            names = tuple(column_name(cell) for cell in cells)
+        cells, _ = first_row(line, delimiter_of(line))
+        full = sum(bool(cell.strip()) for cell in cells)
+        names = tuple(map(column_name, cells))
+        if place and full > max(1, widest) and (widest < 2 or may_name_columns(cells)):
             known = complaints.recognises(names) or transcripts.recognises(names)
-            return place if known else 0
-        if len(cells) > 1:
+            if known or widest == 0:
+                return place if known else 0
+        widest = max(widest, full)
+        if widest > _TITLE_CELLS:
             break
     return 0
 
@@ -247,11 +281,24 @@ def recognised(head: FileHead) -> str:
     is_call = _holds_calls(head) or captions.is_captions(head.text)
     if is_call or speakers.turns(head.text.split("\n")):
         return "transcripts"
-    raise FormatError(
+    raise _not_recognised(head)
+
+
+def _not_recognised(head: FileHead) -> FormatError:
+    if _is_markup(head):
+        return FormatError(
+            f"{head.path}: the format is not recognised: XML or HTML without turns; "
+            "save its table as CSV"
+        )
+    return FormatError(
         f"{head.path}: the format is not recognised: {head.first_line}; "
         f"the formats are {', '.join(FORMATS)} (--format); "
         "of a table, name the column of the texts (--text)"
     )
+
+
+def _is_markup(head: FileHead) -> bool:
+    return head.text.lstrip().startswith("<")
 
 
 def _tweet_set(head: FileHead) -> str | None:
@@ -266,9 +313,11 @@ def _tweet_set(head: FileHead) -> str | None:
 
 
 def _is_rather_talk(head: FileHead) -> bool:
-    """A conversation whose first line happens to hold a word such as `message`."""
-    is_header = may_name_columns(head.first_row) or head.first_row[0] in complaints.TEXT
-    return not (is_header or head.names[0] in complaints.TEXT) and _is_conversation(head.text)
+    """A conversation or a page whose first line happens to hold a word such as `message`."""
+    if _is_markup(head):
+        return True
+    is_header = may_name_columns(head.first_row) or head.first_row[0] in TEXT.known
+    return not (is_header or head.names[0] in TEXT.known) and _is_conversation(head.text)
 
 
 def _holds_calls(head: FileHead) -> bool:

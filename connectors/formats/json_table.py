@@ -4,101 +4,219 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
-from pathlib import Path
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from connectors.base import FormatError
 from connectors.formats.call_json import is_document
 from connectors.formats.calls import SPEAKER
-from connectors.formats.complaints import AUTHOR, DATE, ID, TEXT, TITLE, recognises
-from connectors.formats.rows import (
-    START,
-    BadRow,
-    OnBadRow,
-    Position,
-    Row,
-    TextFile,
-    column_name,
-    first_of,
-)
-from connectors.formats.table_columns import by_content
-from connectors.formats.turn_lists import SIDES
+from connectors.formats.columns import DATE, ID, TEXT, TITLE
+from connectors.formats.complaints import recognises
+from connectors.formats.labels import is_role
+from connectors.formats.rows import BadRow, OnBadRow
+from connectors.formats.speakers import turns
+from connectors.formats.table_columns import MessageColumns, by_content
+from connectors.formats.turn_lists import SIDES, is_turn
+from connectors.tabular.rows import Row, column_name, first_of
+from connectors.tabular.text_file import START, Position, TextFile
 
 _LARGEST = 1 << 24  # bytes of one document
 _LOOKED_AT = 200  # objects that tell the columns
 _BEGINNING = 1 << 20  # bytes of lines that are looked at for them
-_DEEPEST = 2
+_FEWEST = 2  # objects within an object that are entries
+_DEEPEST = 3
 _RATINGS = ("rating", "stars", "score", "review_stars")
-_IDS = (*ID, "id_str", "message_id", "post_id", "uuid")
+
+Place = tuple[str, ...]
 
 
 class JsonTable(NamedTuple):
-    """keys: as the objects have them. names: of the same columns, ours where we know them."""
+    """keys: as the objects have them. names: of the same columns, ours where we know them. place:
+    the keys that lead to the objects in one document; None where each line is one.
+    """
 
     keys: tuple[str, ...]
     names: tuple[str, ...]
-
-    def with_text(self, column: str, path: Path) -> JsonTable:
-        """With this column for that of the texts. Raises FormatError where it has none."""
-        key = column_name(column)
-        if key not in self.keys:
-            columns = ", ".join(self.keys)
-            raise FormatError(f"{path}: there is no column {column}; its columns are {columns}")
-        names = ["" if name in TEXT else name for name in self.names]
-        names[self.keys.index(key)] = TEXT[0]
-        return JsonTable(self.keys, tuple(names))
+    place: Place | None = None
+    rivals: tuple[int, ...] = ()  # columns that may be the texts as well
 
     def rows(self, file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[Row]:
         """The objects as rows, from `start` on."""
-        for message, end in _objects(file, start, on_bad_row):
+        objects = _of_lines(file, start, on_bad_row)
+        if self.place is not None:
+            objects = _dicts(_entries(_document(file), self.place), start, on_bad_row)
+        for message, end in objects:
             cells = _flat(message)
             yield Row(end.line, [cells.get(key, "") for key in self.keys], end)
 
 
 def json_table(file: TextFile) -> JsonTable | None:
     """The columns of the messages of a file; None where it holds none: objects without a text and
-    an id, a date or a subject, with lists of objects within, or said by few who come again.
+    an id, a date or a subject, with turns within, or said by few who come again.
     """
-    first = _objects(file, START, lambda bad: None, beginning=True)
-    objects = [message for message, _ in islice(first, _LOOKED_AT)]
+    head = file.head().decode("utf-8", "replace")
+    is_one = is_document(head) or "\n" not in head.strip()
+    document = _document(file) if is_one else None
+    if document is None:
+        lines = _of_lines(file, START, lambda bad: None, beginning=True)
+        return _table_of([message for message, _ in islice(lines, _LOOKED_AT)], None)
+    tables = (
+        _table_of([entry for entry in entries[:_LOOKED_AT] if isinstance(entry, dict)], place)
+        for place, entries in _places(document)
+    )
+    return next((table for table in tables if table), None)
+
+
+def _table_of(objects: Sequence[Mapping[str, Any]], place: Place | None) -> JsonTable | None:
     cells = list(map(_flat, objects))
-    keys = tuple(dict.fromkeys(key for row in cells for key in row))
+    keys = tuple(dict.fromkeys(chain.from_iterable(cells)))
     rows = [[row.get(key, "") for key in keys] for row in cells]
-    if len(rows) < 2 or any(map(_lists, objects)) or _take_turns(keys, rows):
+    if not rows or any(map(_has_turns, objects)) or _take_turns(keys, rows):
         return None
-    names = by_content([_our_name(key, keys) for key in keys], rows)
-    is_message = first_of(names, (*DATE, *ID, *TITLE)) is not None
-    return JsonTable(keys, names) if is_message and recognises(names) else None
+    columns = _columns(keys, rows, objects)
+    names = columns.names
+    is_message = _is_told_apart(keys, names)
+    is_table = len(rows) > 1 or _is_message(cells[0])
+    if not (is_table and is_message and recognises(names)):
+        return None
+    return JsonTable(keys, names, place, columns.rivals)
 
 
-def _our_name(key: str, keys: Sequence[str]) -> str:
-    if key in _IDS[len(ID) :] and "id" not in keys:
-        return "id"
-    return AUTHOR[0] if key in SPEAKER else key
+def _is_told_apart(keys: Sequence[str], names: Sequence[str]) -> bool:
+    """Have the objects a date, an id or a subject? Where a turn begins counts up as an id does, so
+    that id and subject are named as such here.
+    """
+    roles = (role for role in (ID, TITLE) if role.name in names)
+    return DATE.place(names) is not None or any(role.place(keys) is not None for role in roles)
+
+
+def _columns(
+    keys: Sequence[str], rows: Sequence[Sequence[str]], objects: Sequence[Mapping[str, Any]]
+) -> MessageColumns:
+    """What the columns are. Those of the object that holds the text go by their names within it:
+    `comment_author_name` beside `comment_text` is the author's name, and no comment.
+    """
+    columns = by_content(keys, rows)
+    if columns.text is None:
+        return columns
+    above = _above(keys[columns.text], objects)
+    return by_content([key.removeprefix(above) for key in keys], rows) if above else columns
+
+
+def _above(key: str, objects: Sequence[Mapping[str, Any]]) -> str:
+    """What the names of the columns of an object within have before their own."""
+    cells = chain.from_iterable(map(_cells, objects))
+    above = next(above for name, _, above in cells if name == key)
+    return f"{column_name(above)}_" if above else ""
+
+
+def _is_message(cells: Mapping[str, str]) -> bool:
+    """Is this one object a message by its keys, and no call that stands in one text?"""
+    has_id, has_text, has_date, has_title = (
+        first_of(tuple(cells), role.known) is not None for role in (ID, TEXT, DATE, TITLE)
+    )
+    is_side = any(is_role(cells[key]) for key in SPEAKER if key in cells)
+    is_plain = has_text and has_id and (has_date or has_title)
+    return is_plain and not is_side and not any(map(_is_call, cells.values()))
+
+
+def _is_call(text: str) -> bool:
+    """Do two speak in one text, a line each?"""
+    return len({turn.name or turn.speaker for turn in turns(text.split("\n"))}) > 1
+
+
+def _places(document: Any) -> Iterator[tuple[Place, list[Any]]]:
+    """The objects of a document that may be its messages, each with the keys that lead to them: one
+    that is a message by itself, before the lists of objects within.
+    """
+    nodes = list(_nodes(document))
+    alone = [(place, node) for place, node in nodes if _is_dict(node) and _is_message(_own(node))]
+    if alone and all(place[: len(alone[0][0])] == alone[0][0] for place, _ in alone):
+        yield alone[0][0], [alone[0][1]]
+    for place, node in nodes:
+        entries = _listed(node)
+        if entries is not None and any(map(_is_dict, entries)):
+            yield place, entries
+
+
+def _own(message: Mapping[str, Any]) -> dict[str, str]:
+    """The cells of the object itself, without those of objects and lists within."""
+    return _flat(
+        {key: value for key, value in message.items() if not isinstance(value, dict | list)}
+    )
+
+
+def _nodes(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
+    yield place, value
+    if isinstance(value, dict) and len(place) < _DEEPEST:
+        for key, inner in value.items():
+            yield from _nodes(inner, (*place, key))
+
+
+def _entries(document: Any, place: Sequence[str]) -> list[Any]:
+    for key in place:
+        document = document[key]
+    entries = _listed(document)
+    return [document] if entries is None else entries
+
+
+def _listed(node: Any) -> list[Any] | None:
+    """The entries of a list; of an object of objects its values, or its rows where it is written
+    column by column; None of anything else.
+    """
+    if isinstance(node, list):
+        return _with_names(node[:1], node[1:]) or node
+    if not isinstance(node, dict):
+        return None
+    return _names_and_rows(node) or _of_objects(node)
+
+
+def _of_objects(node: Mapping[str, Any]) -> list[Any] | None:
+    if len(node) < _FEWEST or not all(map(_is_dict, node.values())):
+        return None
+    rows = {tuple(column) for column in node.values()}
+    if len(rows) == 1 and recognises(tuple(map(column_name, node))):
+        return [{key: column[row] for key, column in node.items()} for row in rows.pop()]
+    return list(node.values())
+
+
+def _names_and_rows(node: Mapping[str, Any]) -> list[Any] | None:
+    """Of an object that has the names of the columns apart from the rows, as databases answer."""
+    lists = [value for value in node.values() if isinstance(value, list)]
+    return _with_names(lists[:1], lists[1]) if len(lists) == 2 else None
+
+
+def _with_names(header: list[Any], rows: list[Any]) -> list[Any] | None:
+    """Rows that are lists as objects; None where they are not, or the names are none of columns.
+    header: the list of the names, if there is one.
+    """
+    lists = [*header, *rows]
+    if not header or not rows or not all(isinstance(entry, list) for entry in lists):
+        return None
+    names = [name for name in header[0] if isinstance(name, str)]
+    if len(names) < len(header[0]) or not recognises(tuple(map(column_name, names))):
+        return None
+    return [dict(zip(names, row, strict=False)) for row in rows]
+
+
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, dict)
 
 
 def _take_turns(keys: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Does the same come to speak again and again, as in a call?"""
-    if first_of(keys, (*TITLE, *_RATINGS)) is not None:
+    if first_of(keys, (*TITLE.known, *_RATINGS)) is not None:
         return False
     columns = (keys.index(key) for key in SIDES if key in keys)
     kinds = (len({row[column].casefold() for row in rows} - {""}) for column in columns)
     return any(count > 1 and 2 * count <= len(rows) for count in kinds)
 
 
-def _objects(
+def _of_lines(
     file: TextFile, start: Position, on_bad_row: OnBadRow, *, beginning: bool = False
 ) -> Iterator[tuple[dict[str, Any], Position]]:
-    """The objects after `start`, each with where it ends: in a list, how many there are before.
-    beginning: those of the first lines alone.
+    """The objects after `start`, a line each, with where it ends. beginning: of the first lines
+    alone.
     """
-    head = file.head().decode("utf-8", "replace")
-    is_one = is_document(head) or "\n" not in head.strip()
-    entries = _entries(_document(file)) if is_one else None
-    if entries is not None:
-        yield from _dicts(entries, start, on_bad_row)
-        return
     for line in file.lines(start):
         if beginning and (line.number > _LOOKED_AT or line.end > _BEGINNING):
             return
@@ -120,17 +238,6 @@ def _dicts(
             on_bad_row(BadRow(number, f"entry {number} is no JSON object"))
 
 
-def _entries(document: Any, depth: int = 0) -> list[Any] | None:
-    """The list of a document: itself, or the first list of objects within."""
-    if isinstance(document, list):
-        return document
-    for value in document.values() if isinstance(document, dict) and depth < _DEEPEST else ():
-        entries = _entries(value, depth + 1)
-        if entries and isinstance(entries[0], dict):
-            return entries
-    return None
-
-
 def _document(file: TextFile) -> Any:
     if file.is_longer_than(_LARGEST):
         return None
@@ -144,21 +251,25 @@ def _json(text: str) -> Any:
         return None
 
 
-def _flat(message: Mapping[str, Any], above: str = "") -> dict[str, str]:
+def _flat(message: Mapping[str, Any]) -> dict[str, str]:
     """The values by the names of their columns; `{"user": {"name": ...}}` has a `user_name`."""
-    cells: dict[str, str] = {}
+    return {name: cell for name, cell, _ in _cells(message)}
+
+
+def _cells(
+    message: Mapping[str, Any], above: str = "", depth: int = 0
+) -> Iterator[tuple[str, str, str]]:
+    """Each value with the name of its column before it, and what stands above it after it."""
     for key, value in message.items():
-        name = column_name(f"{above} {key}")
-        if isinstance(value, dict) and not above:
-            cells |= _flat(value, key)
-        elif isinstance(value, str):
-            cells[name] = value
+        path = f"{above} {key}"
+        if isinstance(value, dict) and depth < _DEEPEST:
+            yield from _cells(value, path, depth + 1)
         elif value is not None:
-            cells[name] = json.dumps(value, ensure_ascii=False)
-    return cells
+            cell = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield column_name(path), cell, above
 
 
-def _lists(message: Mapping[str, Any]) -> bool:
-    """Has the object lists of objects, as a call has turns?"""
+def _has_turns(message: Mapping[str, Any]) -> bool:
+    """Has the object a list of turns, as a call has?"""
     lists = (value for value in message.values() if isinstance(value, list))
-    return any(isinstance(entry, dict) for entries in lists for entry in entries)
+    return any(isinstance(entry, dict) and is_turn(entry) for entries in lists for entry in entries)

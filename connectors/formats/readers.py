@@ -8,23 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 
 from connectors.events import Event, SourcedEvent, decode
 from connectors.formats import call_json, calls, complaints, transcripts, twcs, tweets
+from connectors.formats.columns import TEXT, date_column, text_column
 from connectors.formats.head import FileHead
-from connectors.formats.rows import (
-    MAX_LINE,
-    START,
-    BadRow,
-    OnBadRow,
-    Position,
-    Row,
-    TextFile,
-    csv_rows,
-    reason,
-    rows_as_events,
-)
+from connectors.formats.rows import BadRow, OnBadRow, reason, rows_as_events
 from connectors.formats.times import Order, order_of
+from connectors.tabular.rows import Row, column_name, csv_rows
+from connectors.tabular.text_file import LIKELY, MAX_LINE, START, Position, TextFile
 
 # The encoding of a line that is not UTF-8, in formats where that happens.
-OTHERWISE = {"sentiment140": "latin-1", "complaints": "cp1252", "transcripts": "cp1252"}
+OTHERWISE = {"sentiment140": "latin-1", "complaints": LIKELY, "transcripts": LIKELY}
 
 Reader = Callable[[TextFile, FileHead, Position | None, OnBadRow], Iterator[SourcedEvent]]
 EventOf = Callable[[list[str]], Event]
@@ -37,12 +29,12 @@ def _table(columns: Sequence[str], event_of: Callable[[FileHead], EventOf]) -> R
         file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
     ) -> Iterator[SourcedEvent]:
         head.need(columns)
-        return rows_as_events(_rows(file, head, start, on_bad_row), event_of(head), on_bad_row)
+        return rows_as_events(rows_of(file, head, start, on_bad_row), event_of(head), on_bad_row)
 
     return read
 
 
-def _rows(
+def rows_of(
     file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
 ) -> Iterator[Row]:
     if head.table:
@@ -50,7 +42,21 @@ def _rows(
     lines = file.lines(start or head.data)
     if head.escapes:
         lines = (line._replace(text=line.text.replace('\\"', '""')) for line in lines)
-    return csv_rows(lines, len(head.names), head.delimiter, on_bad_row)
+    return csv_rows(
+        lines,
+        len(head.names),
+        head.delimiter,
+        lambda line, reason: on_bad_row(BadRow(line, reason)),
+        _shortest_row(head.names),
+    )
+
+
+def _shortest_row(names: Sequence[str]) -> int | None:
+    """The fewest cells of a row that a spreadsheet ended early: more than up to its text, which
+    may be cut where it is the last.
+    """
+    text = text_column(names)
+    return None if text is None or transcripts.recognises(names) else text + 2
 
 
 def _read_sentiment140(
@@ -59,7 +65,7 @@ def _read_sentiment140(
     if not {"user", "text"} <= set(head.names):
         head = head.without_header(tweets.SENTIMENT140)
     return rows_as_events(
-        _rows(file, head, start, on_bad_row), tweets.sentiment140(head.names), on_bad_row
+        rows_of(file, head, start, on_bad_row), tweets.sentiment140(head.names), on_bad_row
     )
 
 
@@ -70,9 +76,9 @@ def _read_twcs(
 
     def both_passes() -> Iterator[SourcedEvent]:
         reader = twcs.Twcs(head.names)
-        first = _rows(TextFile(file.path), head, None, lambda bad: None)
+        first = rows_of(TextFile(file.path), head, None, lambda bad: None)
         reader.learn(row.values for row in first)
-        yield from rows_as_events(_rows(file, head, start, on_bad_row), reader.tweet, on_bad_row)
+        yield from rows_as_events(rows_of(file, head, start, on_bad_row), reader.tweet, on_bad_row)
 
     return both_passes()
 
@@ -82,10 +88,11 @@ def _read_complaints(
 ) -> Iterator[SourcedEvent]:
     names = head.table.names if head.table else head.names
     if not complaints.recognises(names):
-        head.need(complaints.TEXT[:1])
+        head.need(TEXT.known[:1])
 
-    rows = _rows(file, head, start, on_bad_row)
-    event_of = complaints.complaint(names, calls.file_time(file.path), head.day_first)
+    rows = rows_of(file, head, start, on_bad_row)
+    header = tuple(map(column_name, head.first_row)) if head.data != START else ()
+    event_of = complaints.complaint(names, calls.file_time(file.path), head.day_first, header)
     return rows_as_events(rows, event_of, on_bad_row)
 
 
@@ -93,12 +100,12 @@ def order_in(file: TextFile, format: str, head: FileHead) -> Order:
     """How the dates of a whole table are written: it is read once for that where its beginning
     leaves it open.
     """
-    column = complaints.date_column(head.table.names if head.table else head.names)
+    column = date_column(head.table.names if head.table else head.names)
     is_open = re.search(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b", head.text)
     if format != "complaints" or column is None or not is_open:
         return Order(None)
     again = TextFile(file.path, otherwise=file.otherwise)
-    rows = _rows(again, head, None, lambda bad: None)
+    rows = rows_of(again, head, None, lambda bad: None)
     return order_of(row.values[column] for row in rows)
 
 
@@ -107,7 +114,7 @@ def _read_transcripts(
 ) -> Iterator[SourcedEvent]:
     if transcripts.recognises(head.columns):
         return transcripts.of_table(file.path, head.names)(
-            _rows(file, head, start, on_bad_row), on_bad_row
+            rows_of(file, head, start, on_bad_row), on_bad_row
         )
     if head.is_json:
         is_one = call_json.is_document(head.text) or call_json.has_turns_a_line(file.path)

@@ -88,7 +88,8 @@ def written_time(text: str, *, day_first: bool | None = None) -> datetime:
     date of a mail, seconds or milliseconds since 1970, a spreadsheet's number of days. A date alone
     is its midnight. Raises ValueError.
     """
-    text = re.sub(r" ?\([^()]*\)\Z", "", " ".join(text.split()))  # `(Central European Time)`
+    text = re.sub(r" \((\d\d?:\d\d(?::\d\d)?)\)\Z", r" \1", " ".join(text.split()))
+    text = re.sub(r" ?\([^()]*\)\Z", "", text)  # `(Central European Time)`
     text = re.sub(r"\b(?:GMT|UTC) ?(?=[+-]\d)", "", text)
     text, name = zone_name(text)
     moment = _moment_of(text, day_first=day_first)
@@ -101,8 +102,10 @@ def written_time(text: str, *, day_first: bool | None = None) -> datetime:
 
 
 def _moment_of(text: str, *, day_first: bool | None) -> datetime:
-    if re.fullmatch(r"\d{4,}(?:\.\d+)?", text):
-        return _counted(text)
+    if re.fullmatch(r"\d{4,}(?:[.,]\d+)?", text):
+        return _counted(text.replace(",", "."))
+    if serial := re.fullmatch(r"([2-9]\d{4}) (\d\d?:\d\d(?::\d\d)?)", text):
+        return _parsed(f"{_counted(serial[1]):%Y-%m-%d} {serial[2]}", day_first=False)
     try:
         moment = datetime.fromisoformat(
             re.sub(r" (?=[+-]\d\d:?\d\d\Z)", "", text.removesuffix(" UTC"))

@@ -19,32 +19,26 @@ from connectors.formats.calls import (
     transcript,
 )
 from connectors.formats.captions import captions, is_captions
-from connectors.formats.complaints import TEXT
+from connectors.formats.columns import TEXT
 from connectors.formats.labels import Speaker, is_role, seconds, speaker
-from connectors.formats.rows import BadRow, OnBadRow, Row, TextFile, first_of, present, reason
+from connectors.formats.rows import BadRow, OnBadRow, reason
 from connectors.formats.speakers import NO_SPEAKER, Utterance, to_turns, turns
 from connectors.formats.times import written_time
+from connectors.formats.turn_columns import word_count
 from connectors.formats.turn_lists import begin_of
 from connectors.skipped import TALLY
+from connectors.tabular.rows import Row, first_of, present
+from connectors.tabular.text_file import LIKELY, TextFile
 
 BEGIN = (
-    *(
-        "at",
-        "start",
-        "start_time",
-        "begin",
-        "offset",
-        "offset_seconds",
-        "time",
-        "timestamp",
-        "zeit",
-    ),
+    *("at", "start", "start_time", "begin", "offset", "offset_seconds", "time", "timestamp"),
+    "zeit",
 )
 
 
 _TRUE = frozenset(("1", "true", "t", "yes", "y", "ja", "oui", "x"))
 _OTHER_SIDE: Mapping[Speaker, Speaker] = {"agent": "customer", "customer": "agent"}
-_SENDERS = ("from", "sender", "sender_name", "author_name")  # of letters, too
+SENDERS = ("from", "sender", "sender_name", "author_name")  # of letters, too
 
 
 def of_folder(
@@ -56,7 +50,7 @@ def of_folder(
     for path in paths:
         name = path.relative_to(root).as_posix()
         if after is None or name > after:
-            yield from of_text(TextFile(path, otherwise="cp1252"), on_bad_row, name)
+            yield from of_text(TextFile(path, otherwise=LIKELY), on_bad_row, name)
 
 
 def of_text(
@@ -95,12 +89,15 @@ def recognises(names: Sequence[str]) -> bool:
 
 def take_turns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Are the rows turns, and not letters of which each is of somebody else? rows: the first."""
+    if rows and _is_exchange(names):
+        return _are_spoken(names, rows)
     column, call = first_of(names, SPEAKER), first_of(names, CALL)
-    if column is None or names[column] not in _SENDERS or len(rows) < 1:
+    if column is None or names[column] not in SENDERS or len(rows) < 1:
         return True
     labels = {row[column].strip().casefold() for row in rows} - {""}
     calls = {row[call] for row in rows} if call is not None else ()
-    return any(map(speaker, labels)) or 2 * len(labels) <= len(rows) or 0 < len(calls) < len(rows)
+    come_again = 2 * len(labels) <= len(rows) or 0 < len(calls) < len(rows)
+    return any(map(speaker, labels)) or (come_again and "subject" not in names)
 
 
 def _flag(names: Sequence[str]) -> tuple[int, Speaker] | None:
@@ -116,7 +113,16 @@ def _flag(names: Sequence[str]) -> tuple[int, Speaker] | None:
 
 def _is_exchange(names: Sequence[str]) -> bool:
     sides = {_side(name) for name in names} - {None}
-    return len(sides) == 2 and first_of(names, (*SPEAKER, *TEXT)) is None
+    return len(sides) == 2 and first_of(names, (*SPEAKER, *TEXT.known)) is None
+
+
+def _are_spoken(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Do the columns of the two sides hold words, and no names?"""
+    return any(word_count([row[place] for row in rows]) for place in _places_of_sides(names))
+
+
+def _places_of_sides(names: Sequence[str]) -> list[int]:
+    return [place for place, name in enumerate(names) if _side(name)]
 
 
 def _side(column: str) -> str | None:
@@ -221,7 +227,7 @@ def _turn(names: Sequence[str]) -> Callable[[Sequence[str]], list[Utterance]]:
 
 
 def _exchange(names: Sequence[str]) -> Callable[[Sequence[str]], list[Utterance]]:
-    columns = [(column, name) for column, name in enumerate(names) if _side(name)]
+    columns = [(column, names[column]) for column in _places_of_sides(names)]
 
     def turns_of(row: Sequence[str]) -> list[Utterance]:
         return [Utterance(name, row[column], None) for column, name in columns]

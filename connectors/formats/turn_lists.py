@@ -7,10 +7,10 @@ from typing import Any, TypeGuard
 
 from connectors.formats.calls import SPEAKER, WORDS
 from connectors.formats.labels import seconds, speaker
-from connectors.formats.rows import column_name
 from connectors.formats.speakers import OnNote
 from connectors.formats.turn_columns import inferred
 from connectors.markup import is_markup, plain
+from connectors.tabular.rows import column_name
 
 Entry = dict[str, Any]  # by our spelling of its names
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from connectors.events import Tweet
 from connectors.formats.times import twitter_time, written_time
@@ -48,33 +49,23 @@ def is_sentiment140(first_row: Sequence[str]) -> bool:
 def airline(names: Sequence[str]) -> Callable[[list[str]], Tweet]:
     """Rows of `Tweets.csv`; the column `airline` is the brand. A repeated id is the same event."""
     id_, brand, name, text, created = (names.index(column) for column in AIRLINE)
-
-    def tweet(row: list[str]) -> Tweet:
-        id = tweet_id(row[id_])
-        return Tweet(
-            id=id,
-            conversation=id,
-            occurred_at=written_time(row[created]),
-            brand=row[brand] or None,
-            author=row[name] or None,
-            text=tweet_text(row[text]),
-        )
-
-    return tweet
+    return lambda row: _tweet(
+        row[id_], written_time(row[created]), row[name], row[text], row[brand]
+    )
 
 
 def sentiment140(names: Sequence[str]) -> Callable[[list[str]], Tweet]:
     """Rows of Sentiment140, which names no brand."""
     id_, date, user, text = (names.index(column) for column in ("id", "date", "user", "text"))
+    return lambda row: _tweet(row[id_], twitter_time(row[date]), row[user], row[text])
 
-    def tweet(row: list[str]) -> Tweet:
-        id = tweet_id(row[id_])
-        return Tweet(
-            id=id,
-            conversation=id,
-            occurred_at=twitter_time(row[date]),
-            author=row[user] or None,
-            text=tweet_text(row[text]),
-        )
 
-    return tweet
+def _tweet(id: str, occurred_at: datetime, author: str, text: str, brand: str = "") -> Tweet:
+    return Tweet(
+        id=tweet_id(id),
+        conversation=tweet_id(id),
+        occurred_at=occurred_at,
+        brand=brand or None,
+        author=author or None,
+        text=tweet_text(text),
+    )

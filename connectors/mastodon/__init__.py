@@ -19,6 +19,8 @@ class MastodonNetwork(Network):
 
     model_config = SettingsConfigDict(env_prefix="EARSHOT_MASTODON_")
 
+    takes_pictures = True
+
     server: str | None = Field(None, description="the server to listen to and to answer on")
     token: SecretStr | None = Field(None, description="an application's token, read write:statuses")
 
@@ -44,7 +46,8 @@ class MastodonNetwork(Network):
         server = self._open_server(context)
         if not server.has_token:
             raise ConnectorError(
-                "Mastodon: set EARSHOT_MASTODON_TOKEN, with the scopes read and write:statuses"
+                "Mastodon: set EARSHOT_MASTODON_TOKEN, with the scopes read, write:statuses and,"
+                " for pictures, write:media"
             )
         return MastodonReplier(server)
 

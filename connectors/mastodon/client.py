@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import aiohttp
 from yarl import URL
 
-from connectors.backoff import doubling
+from connectors.backoff import doubling, seconds_in
 from connectors.base import SourceError
 from connectors.guard import connector, refused
 
@@ -59,9 +59,23 @@ class MastodonServer:
         params = {name: str(value) for name, value in query.items() if value}
         return await self._ask("GET", path, params=params)
 
-    async def post(self, path: str, form: dict[str, str], *, key: str) -> Answer:
+    async def post(self, path: str, form: dict[str, Any], *, key: str) -> Answer:
         """key: the server answers the same key with the same post, for an hour."""
-        return await self._ask("POST", path, data=form, headers={"Idempotency-Key": key})
+        fields = [
+            (name, item)
+            for name, value in form.items()
+            for item in (value if isinstance(value, list) else [value])
+        ]
+        return await self._ask("POST", path, data=fields, headers={"Idempotency-Key": key})
+
+    async def upload(
+        self, path: str, content: bytes, media_type: str, form: dict[str, str]
+    ) -> Answer:
+        """A file, with fields beside it."""
+        fields = aiohttp.FormData(form)
+        name = f"picture.{media_type.rpartition('/')[2]}"
+        fields.add_field("file", content, content_type=media_type, filename=name)
+        return await self._ask("POST", path, data=fields)
 
     async def stream(self, path: str, **query: str) -> AsyncGenerator[tuple[str, Any]]:
         """(event, payload) of every server-sent event; ("", None) when the stream is open, and for
@@ -110,8 +124,8 @@ class MastodonServer:
             )
             return SourceError(
                 f"Mastodon {self.name}: {action} is refused ({answer.status}): {need}; "
-                "make an application with the scopes read and write:statuses in the account's "
-                "settings and set EARSHOT_MASTODON_TOKEN"
+                "make an application with the scopes read, write:statuses and write:media in the"
+                " account's settings and set EARSHOT_MASTODON_TOKEN"
             )
         return SourceError(f"Mastodon {self.name}: {action} is not possible (HTTP {answer.status})")
 
@@ -174,9 +188,8 @@ async def _server_sent(lines: AsyncIterable[bytes]) -> AsyncGenerator[tuple[str,
 
 def _retry_after(answer: aiohttp.ClientResponse) -> float:
     """Seconds until the limit ends, by the server's own clock: ours may be wrong."""
-    after = answer.headers.get("Retry-After", "")
-    if after.isdigit():
-        return float(after)
+    if (seconds := seconds_in(answer.headers.get("Retry-After", ""))) is not None:
+        return seconds
     try:
         reset = datetime.fromisoformat(answer.headers["X-RateLimit-Reset"])
         now = datetime.strptime(answer.headers["Date"], "%a, %d %b %Y %H:%M:%S GMT").replace(

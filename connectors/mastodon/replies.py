@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from connectors.base import NotSent, PostStatus, SentReply, SentUnknown
+from connectors.base import NotSent, Picture, PostStatus, SentReply, SentUnknown
 from connectors.markup import plain
 from connectors.mastodon.client import Answer, MastodonServer
 from connectors.mastodon.posts import event_id, moment, native, revision_of
+
+_LOOKS, _PAUSE = 20, 0.5  # for a picture that the server works on; seconds between them
 
 
 class MastodonReplier:
@@ -23,18 +26,25 @@ class MastodonReplier:
         self._own: str | None = None
 
     async def reply(self, to: str, text: str, *, key: str) -> SentReply:
+        return await self.reply_with_pictures(to, text, (), key=key)
+
+    async def reply_with_pictures(
+        self, to: str, text: str, pictures: Sequence[Picture], *, key: str
+    ) -> SentReply:
         post = await self._server.get(f"v1/statuses/{native(to)}")
         if post.status in (404, 410):
             raise NotSent("Mastodon: the post is gone")
         if post.status != 200:
             raise self._not_sent(post, "reading the post")
         visibility = post.body["visibility"]
-        form = {
+        form: dict[str, Any] = {
             "status": _addressed(text, f"@{post.body['account']['acct']}"),
             "in_reply_to_id": native(to),
             # An answer is never seen by more people than the post.
             "visibility": "unlisted" if visibility == "public" else visibility,
         }
+        if pictures:
+            form["media_ids[]"] = [await self._upload(picture) for picture in pictures]
         sent = await self._server.post(
             "v1/statuses", form, key=sha256(f"{to} {key}".encode()).hexdigest()
         )
@@ -46,6 +56,23 @@ class MastodonReplier:
                 "whether it stands there is unknown"
             )
         raise self._not_sent(sent, "replying")
+
+    async def _upload(self, picture: Picture) -> str:
+        """The id of the picture on the server, which forgets it where no post shows it."""
+        sent = await self._server.upload(
+            "v2/media", picture.content, picture.media_type, {"description": picture.alt}
+        )
+        id = str(sent.body["id"]) if isinstance(sent.body, dict) and "id" in sent.body else None
+        if id is None or sent.status not in (200, 202):
+            raise self._not_sent(sent, "sending a picture")
+        for _ in range(_LOOKS):
+            if sent.status == 200:
+                return id
+            await asyncio.sleep(_PAUSE)  # 202, 206: it works on the picture
+            sent = await self._server.get(f"v1/media/{id}")
+            if sent.status not in (200, 206):
+                raise self._not_sent(sent, "looking for the picture")
+        raise NotSent("Mastodon: the picture is not ready yet", retry_after=30.0)
 
     async def find_reply(
         self, to: str, text: str, *, key: str, since: datetime

@@ -150,6 +150,7 @@ class Stream(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has no types
 
     def __init__(self, bearer_token: str | None, on_line: Callable[[bytes | None], None]) -> None:
         super().__init__(bearer_token, return_type=dict, max_retries=0)
+        self.opened = asyncio.Event()  # X has taken the connection
         self._on_line = on_line
         self.broke: BaseException | None = None
 
@@ -160,7 +161,7 @@ class Stream(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has no types
         self._on_line(None)
 
     async def on_connect(self) -> None:
-        pass
+        self.opened.set()
 
     async def on_request_error(self, status_code: int) -> None:
         raise StreamBroke(f"HTTP {status_code}")
@@ -283,7 +284,7 @@ class Waits:
     def _until_reset(self, head: Mapping[str, str], now: datetime) -> float:
         step = self._limit.next()
         reset = head.get("x-rate-limit-reset", "")
-        if not reset.isdigit():
+        if not (reset.isascii() and reset.isdigit() and len(reset) < 20):
             return step
         # A reset that has passed, or lies beyond X's windows, is a clock's mistake.
         return min(max(1.0, int(reset) - now.timestamp() + 1.0), 3600.0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from math import inf
+from time import monotonic
 from typing import Literal
 
 from connectors.network import BudgetSpent, Ledger
@@ -14,6 +16,7 @@ from connectors.network import BudgetSpent, Ledger
 PRICES = {"read": 5_000, "owned_read": 1_000, "post": 15_000, "post_with_url": 200_000}
 
 OnBudget = Literal["poll", "sample", "stop"]
+WRITTEN_EVERY = 5.0  # seconds that costs may wait in memory, where a kill would forget them
 HARD = 2.0  # cheaper reading beyond the budget ends at twice the budget
 _FOLLOWING: Mapping[OnBudget, str] = {
     "stop": "X is read again tomorrow (UTC)",
@@ -27,6 +30,7 @@ class Meter:
     read.
 
     budget: in dollars a day; None: no end. on_spent: called once a day, when the budget is reached.
+    written_every: seconds after which new costs are due to be settled.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Meter:
         on_budget: OnBudget,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_spent: Callable[[BudgetSpent], None] = lambda spent: None,
+        written_every: float = WRITTEN_EVERY,
     ) -> None:
         self.brand = brand
         self.on_budget: OnBudget = on_budget
@@ -48,6 +53,8 @@ class Meter:
         self._day = now().astimezone(UTC).date()
         self._spent = 0  # as the ledger has it
         self._pending: Counter[str] = Counter()
+        self._written_every = written_every
+        self._pending_since: float | None = None  # of the monotonic clock
         self._charged: set[str] = set()
         self._reported: date | None = None
 
@@ -70,6 +77,13 @@ class Meter:
         limit = self._budget if self.on_budget == "stop" else self._budget * HARD
         return self.spent >= limit
 
+    @property
+    def due_in(self) -> float:
+        """Seconds until `settle` is due: infinite where nothing is unwritten."""
+        if self._pending_since is None:
+            return inf
+        return max(0.0, self._pending_since + self._written_every - monotonic())
+
     def until_tomorrow(self) -> float:
         """Seconds until the next day of UTC, with one to spare."""
         now = self.now().astimezone(UTC)
@@ -81,28 +95,35 @@ class Meter:
         self._turn_the_day()
         fresh = set(ids) - self._charged
         self._charged |= fresh
-        self._pending["owned_read" if owned else "read"] += len(fresh)
+        self._add("owned_read" if owned else "read", len(fresh))
         self._report()
 
     def posted(self, text: str) -> None:
         """A reply that was sent, or may have been."""
         self._turn_the_day()
         has_url = "http://" in text or "https://" in text
-        self._pending["post_with_url" if has_url else "post"] += 1
+        self._add("post_with_url" if has_url else "post", 1)
         self._report()
 
     async def settle(self) -> None:
         """Write the new costs down, and learn of those of other processes."""
         self._turn_the_day()
         day, pending, self._pending = self._day, self._pending, Counter()
+        self._pending_since = None
         try:
             spent = await self._ledger.add(self.brand, day, pending, PRICES)
         except BaseException:
             self._pending += pending
+            self._pending_since = monotonic()
             raise
         if day == self._day:
             self._spent = spent
         self._report()
+
+    def _add(self, kind: str, count: int) -> None:
+        self._pending[kind] += count
+        if count and self._pending_since is None:
+            self._pending_since = monotonic()
 
     def _report(self) -> None:
         if self._budget is None or not self.exhausted or self._reported == self._day:

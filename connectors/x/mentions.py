@@ -52,7 +52,8 @@ class XMentions:
 
     async def events(self, cursor: Any | None) -> LiveEvents:
         since = int(cursor["since"]) if cursor else first_id_at(self._api.clock() - START)
-        yield Checkpoint({"since": str(since)})
+        if not cursor:  # it is kept before the first look; that X is there, nobody knows yet
+            yield Checkpoint({"since": str(since)})
         while True:
             await self._meter.settle()
             if self._meter.finished:

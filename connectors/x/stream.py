@@ -168,26 +168,30 @@ class XStream:
         changed = await self._keep_rules([rule.sampled(percent) for rule in self._rules])
         since = int(cursor.get("since", 0))
         has_past = bool(since) and not cursor.get("skip")
-        position = _Position(
-            since if has_past else first_id_at(self._api.clock()), skip=percent is not None
-        )
-        yield Checkpoint(position.cursor)
+        position = _Position(since, skip=percent is not None)
+        if not has_past:  # it is kept before the connection, for the posts until then
+            position.since = first_id_at(self._api.clock())
+            yield Checkpoint(position.cursor)
         async with self._connected() as next_line:
             opened = asyncio.get_running_loop().time()
             if has_past or (changed and percent is None):
                 rules_take = self._rules_take if changed else 0.0
                 position.gap_closes = opened + self._settle + rules_take
             if has_past:
-                searched = self._api.clock()
-                async for event in self._search(since):
-                    yield SourcedEvent(event, position.cursor)
-                # All that the search knew is read. The rest of the gap begins where its knowledge
-                # ends.
-                settled = first_id_at(searched - timedelta(seconds=self._settle))
-                position.since = max(since, settled)
-                yield Checkpoint(position.cursor)
+                async for step in self._past(since, position):
+                    yield step
             async for step in self._follow(next_line, position, opened):
                 yield step
+
+    async def _past(self, since: int, position: _Position) -> Steps:
+        """The posts between two connections."""
+        searched = self._api.clock()
+        async for event in self._search(since):
+            yield SourcedEvent(event, position.cursor)
+        # All that the search knew is read. The rest of the gap begins where its knowledge ends.
+        settled = first_id_at(searched - timedelta(seconds=self._settle))
+        position.since = max(since, settled)
+        yield Checkpoint(position.cursor)
 
     async def _follow(self, next_line: NextLine, position: _Position, opened: float) -> Steps:
         """The posts of a connection as they come, and searches when they are due."""
@@ -203,7 +207,7 @@ class XStream:
                     yield SourcedEvent(event, position.cursor)
                 last_line_at = loop.time()
             deadline = position.gap_closes or last_line_at + self._quiet
-            line = await next_line(max(0.0, deadline - loop.time()))
+            line = await self._line(next_line, deadline - loop.time())
             if line is None:
                 continue
             last_line_at = loop.time()
@@ -214,6 +218,12 @@ class XStream:
             position.pass_post(id)
             if self._seen.is_new(event):
                 yield SourcedEvent(event, position.cursor)
+
+    async def _line(self, next_line: NextLine, patience: float) -> bytes | None:
+        """The next line within so many seconds, or None sooner, where costs have to be written."""
+        if self._meter.due_in == 0.0:
+            await self._meter.settle()
+        return await next_line(min(self._meter.due_in, max(0.0, patience)))
 
     def _event(self, line: bytes) -> tuple[int, Tweet] | None:
         """The id and the event of a line's post; None for a post of other rules.
@@ -250,7 +260,9 @@ class XStream:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[NextLine]:
-        """tweepy's stream as a function that waits some seconds for a line; None: none came."""
+        """tweepy's stream, once X has taken the connection, as a function that waits some seconds
+        for a line; None: none came.
+        """
         queue: asyncio.Queue[bytes] = asyncio.Queue()
 
         def on_line(line: bytes | None) -> None:
@@ -277,6 +289,11 @@ class XStream:
 
         try:
             with self._explained("the filtered stream", stream):
+                opened = asyncio.ensure_future(stream.opened.wait())
+                await asyncio.wait({opened, running}, return_when=asyncio.FIRST_COMPLETED)
+                opened.cancel()
+                if not stream.opened.is_set():
+                    raise stream.broke or StreamBroke("the stream ended")
                 yield next_line
         finally:
             await _stopped(stream, running)

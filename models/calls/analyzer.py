@@ -47,10 +47,10 @@ GRAVEST = 3  # turns of a call that are weighed as messages of their own
 SHORT = 3  # words; "okay" and "thank you" do not show how a customer feels about the matter
 # Groups of cues whose words show an outcome, the clearest first
 _CLEAR_GROUPS: Mapping[tuple[OutcomeLabel, str], tuple[str, ...]] = {
-    ("follow_up", "agent"): ("promise", "wait", "handed_on", "unable"),
+    ("follow_up", "agent"): ("promise", "theirs", "yours", "wait", "asked", "handed_on", "unable"),
     ("follow_up", "customer"): ("waits", "still", "upset"),
-    ("resolved", "agent"): ("done", "finished"),
-    ("resolved", "customer"): ("works", "delighted"),
+    ("resolved", "agent"): ("done", "settled", "finished"),
+    ("resolved", "customer"): ("works", "confirms", "delighted"),
 }
 REMEMBERED = 4096  # turns; a call that comes turn by turn is read once, not once a turn
 

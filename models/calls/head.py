@@ -21,12 +21,14 @@ Floats = NDArray[np.float32]
 Side = Literal["customer", "whole"]
 Task = Literal["sentiment", "outcome"]
 
-HEAD, CARD, FORMAT = "calls.json", "CALLS.md", 2
+HEAD, CARD, FORMAT = "calls.json", "CALLS.md", 3
 LABELS: Mapping[Task, tuple[str, ...]] = {
     "sentiment": get_args(SentimentLabel),
     "outcome": get_args(OutcomeLabel),
 }
-CUE_SCALE = 0.2  # a cue beside one coordinate of an embedding of unit length
+# A cue, and a judgement, beside one coordinate of an embedding of unit length
+CUE_SCALE, LATEST_SCALE, JUDGEMENT_SCALE = 0.2, 0.15, 0.5
+JUDGED = 5  # negative, neutral, positive; complaint; settled
 # What is decided, and by which side's turns. How a customer feels is in the customer's words alone:
 # with the agent's the sentiment of held-out calls was worse.
 DECISIONS: tuple[tuple[Side, Task], ...] = (
@@ -133,37 +135,54 @@ class SideTurns:
 
     embeddings: (turns, width); known: (turns,) flags of those that have one. matter: (turns,)
     flags of those that are more than courtesies. hits: (turns, groups) flags of the cues.
+    judgements: (turns, JUDGED), 0 to 1, of each turn read alone.
     """
 
     embeddings: Floats
     known: NDArray[np.bool_]
     matter: NDArray[np.bool_]
     hits: NDArray[np.bool_]
+    judgements: Floats
 
     def without(self, row: int) -> SideTurns:
         rest = np.arange(len(self.known)) != row
         return SideTurns(
-            self.embeddings[rest], self.known[rest], self.matter[rest], self.hits[rest]
+            self.embeddings[rest],
+            self.known[rest],
+            self.matter[rest],
+            self.hits[rest],
+            self.judgements[rest],
         )
 
     def features(self) -> Floats:
-        """(width + 2 x groups,): of the second half, and the cues of both halves.
+        """(width + 3 x groups + 4 x JUDGED,): the embedding of the second half, the cues of both
+        halves and of the latest turns, and the judgements of the second half, the latest turns,
+        all of them, and the highest.
 
         Of a side without turns everything is 0.
         """
         half = len(self.known) // 2
+        second = self.known & (np.arange(len(self.known)) >= half)
+        latest = self._latest()
         return np.concatenate(
             [
-                self._mean_embedding(half),
+                _mean(self.embeddings, second),
                 CUE_SCALE * _counts(self.hits[:half]),
                 CUE_SCALE * _counts(self.hits[half:]),
+                LATEST_SCALE * (self.hits * latest[:, None]).sum(0),
+                JUDGEMENT_SCALE * _mean(self.judgements, second),
+                JUDGEMENT_SCALE * _mean(self.judgements, latest),
+                JUDGEMENT_SCALE * _mean(self.judgements, self.known),
+                JUDGEMENT_SCALE * self.judgements.max(0, initial=0),
             ]
-        )
+        ).astype(np.float32)
 
-    def _mean_embedding(self, half: int) -> Floats:
-        known = self.embeddings[half:][self.known[half:]]
-        mean: Floats = known.sum(0) / np.float32(max(len(known), 1))
-        return mean
+    def _latest(self) -> Floats:
+        """(turns,): 1 of the last that says something, a half of that before it, and so on."""
+        rows = np.flatnonzero(self.matter & self.known)
+        weights = np.zeros(len(self.known), np.float32)
+        weights[rows] = 0.5 ** np.arange(len(rows))[::-1]
+        return weights
 
 
 def sides_of(
@@ -185,13 +204,32 @@ def features(sides: Sequence[SideTurns]) -> Floats:
 
 def _side(cues: Cues, side: CueSide, turns: Sequence[Analysis], width: int) -> SideTurns:
     embeddings = np.zeros((len(turns), width), np.float32)
+    judgements = np.zeros((len(turns), JUDGED), np.float32)
     for row, turn in enumerate(turns):
         if turn.embedding is not None:
             embeddings[row] = turn.embedding
+            judgements[row] = _judged(turn)
     known = np.array([turn.embedding is not None for turn in turns], bool)
     texts = [turn.text for turn in turns]
     matter = np.array([has_matter(text) for text in texts], bool)
-    return SideTurns(embeddings, known, matter, cues.hits(side, texts))
+    return SideTurns(embeddings, known, matter, cues.hits(side, texts), judgements)
+
+
+def _judged(turn: Analysis) -> list[float]:
+    """(JUDGED,): 0 for what the model does not judge."""
+    sentiments = {} if turn.sentiment is None else turn.sentiment.probabilities
+    return [
+        *(sentiments.get(label, 0.0) for label in get_args(SentimentLabel)),
+        turn.complaint or 0.0,
+        0.0 if turn.urgency is None else turn.urgency.settled,
+    ]
+
+
+def _mean(values: Floats, weights: NDArray[np.generic]) -> Floats:
+    """(columns,): the weighted mean of the rows; 0 where no row has a weight."""
+    of_rows = weights.astype(np.float32)
+    mean: Floats = (values * of_rows[:, None]).sum(0) / max(float(of_rows.sum()), 1e-6)
+    return mean
 
 
 def _counts(hits: NDArray[np.bool_]) -> Floats:

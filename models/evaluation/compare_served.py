@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.analyzer import LABELS, Analyzer
-from models.artifact import MODEL, load_artifact
-from models.sentiment_classifier import Classifier, is_classifier
+from models.artifact import MODEL, is_classifier, load_artifact
+from models.sentiment_classifier import Classifier
 
 RUN = "run.json"  # what a run of the lab says of itself, one folder up
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
-import gzip
-import io
+import re
 import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.tabular.rows import csv_rows, decoded, header_of
+from connectors.tabular.text_file import LIKELY, TextFile, fault_of
 from models.evaluation.metrics import EvaluationError
 
 Labels = NDArray[np.int64]
@@ -26,13 +26,13 @@ ErrorType = Callable[[str], Exception]
 PART = 1024  # texts that are held at a time
 SENTIMENT_COLUMNS = ("text", "label")
 USUAL = "negative, neutral, positive or 0, 1, 2"
-DELIMITERS = ",;\t"
 _OTHER_NAMES = {
     "text": ("tweet", "review", "review_text", "comment", "message", "content", "body", "sentence"),
     "label": ("sentiment", "polarity", "airline_sentiment", "class"),
 }
-HEADER = 1 << 16  # characters
 CELL_LIMIT = 40  # characters of a cell in a message
+# What an export puts before a sign, so that a spreadsheet takes no cell for a formula.
+_DEFUSED = re.compile(r"(?:\A|(?<=[;|\t\n\r]))'(?=[=+@-])")
 
 _NAMES = {"negative": 0, "neg": 0, "neutral": 1, "neu": 1, "positive": 2, "pos": 2}
 # Numbers mean what the set of them means: TweetEval, Sentiment140 (with or without neutral),
@@ -82,11 +82,11 @@ def read_labelled(
     any_of: Sequence[str] = (),
     error: ErrorType = EvaluationError,
 ) -> Table:
-    """All rows of a CSV in UTF-8, perhaps with a byte order mark, perhaps `.gz`.
+    """All rows of a table in any encoding and with any delimiter, perhaps `.gz`.
 
-    required: columns that it must have; any_of: columns of which it must have one. The columns are
-    parted by a comma, a semicolon or a tab, whichever the header has. Raises `error`, one line, for
-    a file that cannot be read, has no rows, lacks a column, or has a row of another width.
+    required: columns that it must have; any_of: columns of which it must have one. Raises `error`,
+    one line, for a file that cannot be read, has no rows, lacks a column, or has a row of another
+    width.
     """
     with CsvFile(path, error) as file:
         rows = list(file.rows(required, any_of))
@@ -95,21 +95,29 @@ def read_labelled(
         return Table(path, file.columns, rows, error)
 
 
+def rows_of(path: Path, error: ErrorType = EvaluationError) -> Iterator[Mapping[str, str]]:
+    """The cells of each row of a table of any size, as written, by column. Raises as read_labelled
+    does.
+    """
+    with CsvFile(path, error) as file:
+        yield from (row.cells for row in file.rows())
+
+
 class CsvFile:
-    """Rows of a CSV in UTF-8. A context manager: a pipe is kept in a file, to be read twice."""
+    """Rows of a table. A context manager: a pipe is kept in a file, to be read twice."""
 
     def __init__(self, path: Path, error: ErrorType) -> None:
         self.path, self._error = path, error
         self.columns: tuple[str, ...] = ()
         self._spare: IO[bytes] | None = None
-        self._known: str | None = None
 
     def __enter__(self) -> Self:
         pipe = self.path.exists() and not self.path.is_file() and not self.path.is_dir()
         if pipe:  # `<(...)`
-            self._spare = tempfile.TemporaryFile()  # closed on exit
+            self._spare = tempfile.NamedTemporaryFile()  # closed on exit
             with self.path.open("rb") as file:
                 shutil.copyfileobj(file, self._spare)
+            self._spare.flush()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -118,33 +126,30 @@ class CsvFile:
 
     def rows(self, required: Sequence[str] = (), any_of: Sequence[str] = ()) -> Iterator[Row]:
         """The rows in order, from the beginning at each call; empty lines are none."""
-        line = 1
         try:
-            with self._open() as file:
-                rows = csv.reader(file, delimiter=_delimiter(file), strict=True)
-                names = next(rows, [])
-                if len(names) == 2 and names[0].lower() == "sep=":  # a spreadsheet's own first line
-                    names = next(rows, [])
-                self.columns = _columns(names, (*required, *any_of))
-                self._check_columns(required, any_of)
-                line = rows.line_num + 1
-                for cells in rows:
-                    if cells:
-                        self._check_width(line, cells)
-                        yield Row(line, dict(zip(self.columns, cells, strict=True)))
-                    line = rows.line_num + 1
+            file = TextFile(Path(self._spare.name) if self._spare else self.path, otherwise=LIKELY)
+            block = file.head()
+            if fault := fault_of(block):
+                raise self._error(f"{self.path}: {fault}")
+            header = header_of(decoded(block, file.otherwise or ""))
+            self.columns = _columns(header.cells, (*required, *any_of))
+            self._check_columns(required, any_of)
+            with closing(file.lines()) as every_line:
+                lines = islice(every_line, header.lines, None)
+                for row in csv_rows(lines, len(self.columns), header.delimiter, self._refuse):
+                    plain = [_DEFUSED.sub("", cell) for cell in row.values]
+                    yield Row(row.line, dict(zip(self.columns, plain, strict=True)))
         except FileNotFoundError:
             raise self._error(f"{self.path}: there is no such file") from None
-        except UnicodeDecodeError as error:
-            where = self._undecodable() or error.reason
-            raise self._error(f"{self.path}: it is no CSV in UTF-8 ({where})") from None
-        except csv.Error as error:
-            raise self._error(
-                f"{self.path}: line {line}: it is no CSV ({error}); is a quote left open?"
-            ) from None
         except (OSError, EOFError, zlib.error) as error:
             reason = getattr(error, "strerror", None) or error
             raise self._error(f"{self.path}: it cannot be read ({reason})") from None
+
+    def _refuse(self, line: int, reason: str) -> None:
+        raise self._error(
+            f"{self.path}: line {line} {reason}; a text with a comma, a line break or a quote"
+            " stands in quotes"
+        )
 
     def _check_columns(self, required: Sequence[str], any_of: Sequence[str]) -> None:
         if not self.columns and not required:
@@ -158,58 +163,6 @@ class CsvFile:
         for name in (*required, *any_of):
             if self.columns.count(name) > 1:
                 raise self._error(f"{self.path}: the column {name} is there twice")
-
-    def _check_width(self, line: int, cells: Sequence[str]) -> None:
-        if len(cells) != len(self.columns):
-            raise self._error(
-                f"{self.path}: line {line} has {len(cells)} fields and the header"
-                f" {len(self.columns)}; a text with a comma or a line break stands in quotes"
-            )
-
-    @contextmanager
-    def _open(self) -> Iterator[io.TextIOWrapper]:
-        with self._bytes() as raw:
-            file = io.TextIOWrapper(raw, encoding=self._encoding(), newline="")
-            try:
-                yield file
-            finally:
-                file.detach()
-
-    @contextmanager
-    def _bytes(self) -> Iterator[IO[bytes]]:
-        """From its beginning; what ends in .gz is unpacked."""
-        if self._spare is not None:
-            self._spare.seek(0)
-            yield self._spare
-        elif self.path.suffix == ".gz":
-            with gzip.open(self.path, "rb") as packed:
-                yield io.BufferedReader(packed)
-        else:
-            with self.path.open("rb") as file:
-                yield file
-
-    def _encoding(self) -> str:
-        """UTF-8, UTF-16, or of a file that is neither, that of Windows: decided once."""
-        if self._known is None:
-            with self._bytes() as raw:
-                start = raw.read(512)
-            if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                self._known = "utf-16"
-            elif len(start) >= 8 and start[1::2].count(0) > 0.9 * len(start[1::2]):
-                self._known = "utf-16-le"
-            else:
-                self._known = "utf-8-sig" if self._undecodable() is None else "cp1252"
-        return self._known
-
-    def _undecodable(self) -> str | None:
-        """The first line that is no UTF-8."""
-        with self._bytes() as raw:
-            for number, line in enumerate(raw, 1):
-                try:
-                    line.decode("utf-8")
-                except UnicodeDecodeError as error:
-                    return f"line {number}, byte {error.start + 1}: {error.reason}"
-        return None
 
 
 class LabelledFile:
@@ -295,14 +248,6 @@ def read_sentiments(path: Path) -> tuple[list[str], Labels]:
         parts = list(file.parts())
     texts = [text for part, _ in parts for text in part]
     return texts, np.concatenate([labels for _, labels in parts])
-
-
-def _delimiter(file: io.TextIOWrapper) -> str:
-    header = file.readline(HEADER)
-    file.seek(0)
-    if header.lower().startswith("sep=") and header[4:5] in DELIMITERS:
-        return header[4]
-    return max(DELIMITERS, key=header.count)
 
 
 def _columns(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:

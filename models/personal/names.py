@@ -35,12 +35,27 @@ _INTRODUCED = re.compile(
 )
 # "Name: Jane Roe" as a form has it, and "Myself Rahul Verma" as it is said in India
 _FORM = re.compile(
-    rf"(?:(?<![^\n])|(?<=[,;|] )|(?<=\. ))(?:name|from|customer name|contact name|signed"
+    rf"(?:(?<![^\n])|(?<=[,;|] )|(?<=\. ))(?:name|customer name|contact name|signed"
     rf"|unterschrift)"
     rf"{_SPACE}?:(?={_SPACE}{{0,3}}{_TITLE}{_WORDS})"
     rf"|(?:(?<![^\n])|(?<=[.!?] ))(?:myself|name)(?={_SPACE}(?P<myself>{_WORD}"
     rf"(?:{_SPACE}{_WORD}){{0,3}}))",
     re.IGNORECASE,
+)
+# "From: Jane Roe" heads a letter; "From: Leeds" is where a journey began.
+_FROM = re.compile(
+    rf"(?:(?<![^\n])|(?<=[,;|] )|(?<=\. ))from{_SPACE}?:(?={_SPACE}{{0,3}}{_TITLE}{_WORDS})",
+    re.IGNORECASE,
+)
+_OF_A_LETTER = re.compile(
+    rf"(?<!\w)(?:sent|subject|cc|re|e-?mail|phone|tel|telephone|mobile|gesendet|betreff|objet"
+    rf"|asunto|oggetto|assunto|onderwerp){_SPACE}?:"
+)
+_TO = re.compile(rf"(?<!\w)to{_SPACE}?:")
+_JOURNEY = re.compile(
+    r"(?<!\w)(?:trips?|travel|journey|routes?|flights?|flew|fly|flying|planes?|trains?|bus|buses"
+    r"|coach|ferry|taxi|airports?|stations?|platform|luggage|baggage|bags?|suitcase|parcels?"
+    r"|collection|delivery|deliver|departure|departs?|arrival|destination|via|moving|removal)(?!\w)"
 )
 _SPEAKING = re.compile(
     rf"(?<!\w)(?:this is|it['’]?s|it is|here is|(?:hi|hello|hey),?)"
@@ -121,7 +136,7 @@ _INTRODUCED_SIGN = re.compile(
     r"|me llamo|mi chiamo|me chamo|ik heet|nazywam|mam na|cognome|heter|hedder|namn|navn"
     r"|nimeni|ad[ıi]m"
 )
-_FORM_SIGN = re.compile(r"name|from ?:|signed|myself|unterschrift")
+_FORM_SIGN = re.compile(r"name|signed|myself|unterschrift")
 _SPEAKING_SIGN = re.compile(r"(?:this is|it['’]?s|it is|here is|(?:hi|hello|hey),?) ")
 _TITLE_SIGN = re.compile(r"(?:m[rsx]s?|miss|dr)\.? ")
 _CLOSING_SIGN = re.compile(
@@ -129,6 +144,10 @@ _CLOSING_SIGN = re.compile(
     r"|hochacht|mfg|lg(?!\w)|cordial|bien |salut|saludo|atentam|atenc|att(?!\w)|cumpr|abraç|groet"
     r"|mvg|pozdr|poważ|hälsn|hilsen|mvh|terv"
 )
+_DAYS = frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday today yesterday tomorrow".split()  # noqa: SIM905
+)
+_AROUND, _BESIDE = 100, 40  # letters
 _LAST = 200  # letters at the end of a text, among which a name stands below thanks
 
 _PARTICLES = frozenset(
@@ -168,7 +187,31 @@ def names(text: str, country: str | None = None) -> Iterator[tuple[int, int]]:
     for match in _FORM.finditer(text) if _FORM_SIGN.search(lower) else ():
         group = "name" if match["name"] else "myself"
         yield from _span(match, group, fewest=1 if group == "name" else 2)
+    is_journey = "from" in lower and _JOURNEY.search(lower) is not None
+    for match in _FROM.finditer(text) if "from" in lower else ():
+        for start, end in _span(match, "name"):
+            if not _is_place(text, lower, match, end, is_journey):
+                yield start, end
     yield from _signatures(text, lower)
+
+
+def _is_place(text: str, lower: str, match: re.Match[str], end: int, is_journey: bool) -> bool:
+    """Is it rather a place or a day where something begins, to judge by what stands around it? An
+    address or a line of a letter's head shows a person; so do two words on the first line.
+    """
+    around = lower[max(0, match.start() - _AROUND) : end + _AROUND]
+    word = lower[match.start("name") : end]
+    if word in _DAYS:
+        return True
+    if MASK in text[end : end + _BESIDE] or _OF_A_LETTER.search(around):
+        return False
+    has_end = _TO.search(around) is not None
+    rest = lower[end : end + _AROUND].partition("\n")[0]
+    is_one_line = _TO.search(rest) is not None  # From: Rome To: Oslo
+    heads = match.start() == 0 and not is_one_line
+    if " " in word and not is_one_line:
+        return has_end and is_journey and not heads
+    return is_journey or (has_end and not heads)
 
 
 def _introductions(text: str, lower: str) -> Iterator[tuple[int, int]]:

@@ -13,13 +13,14 @@ from typing import Any
 
 from models.replier.conditions import traits
 from models.replier.draft import ReplyRequest
-from models.replier.rules import needs
-from models.replier.slots import Slotted
+from models.replier.rules import needs, speaks_of
+from models.replier.slots import Slotted, brand_names
 from models.replier.templates import private_endings
 
 _TABLE = Path(__file__).with_name("answers.toml")
 _FLIGHT = "<flight>"
 _ASKS_FLIGHT = re.compile(r"\b(?:which|what|your|the) (?:is your )?flight\b", re.IGNORECASE)
+_VAGUE = frozenset({"danger", "injury", "emergency_service", "urgent"})  # which harm is unsure
 _ADDRESSES = re.compile(r"[@<][\w>]+")
 
 
@@ -31,6 +32,10 @@ class Answer:
     example: str
     moods: frozenset[str]
     topics: frozenset[str] | None
+    trades: frozenset[str]
+    gravity: frozenset[str]
+    reasons: frozenset[str]
+    unless: frozenset[str]
     pattern: re.Pattern[str] | None
     barred: re.Pattern[str] | None
     words: int | None
@@ -46,29 +51,42 @@ class Answer:
         """message: of the request, its particulars taken out."""
         if request.sentiment not in self.moods or not self.slots <= set(message.values):
             return False
+        if not self._fits_trade(request) or request.reason in self.unless:
+            return False
         if self.topics is not None and request.topic not in self.topics:
             return False
         if self.severe is not None and request.severity not in self.severe:
             return False
-        return self._fits_words(request.text)
+        return self._fits_words(unaddressed(request), request.reason)
 
-    def _fits_words(self, text: str) -> bool:
+    def _fits_trade(self, request: ReplyRequest) -> bool:
+        """Whether the brand trades in what is asked; an unknown one must be spoken of as if."""
+        if not self.trades:
+            return True
+        if request.trade is not None:
+            return request.trade in self.trades
+        return speaks_of(request, self.trades)
+
+    def _fits_words(self, text: str, reason: str | None) -> bool:
         count = len(_ADDRESSES.sub("", text).split())
         if count < self.minimum or (self.words is not None and count > self.words):
             return False
         if self.barred is not None and self.barred.search(text):
             return False
-        return self.pattern is None or bool(self.pattern.search(text))
+        if self.pattern is None:
+            return not self.reasons or reason in self.reasons
+        return reason in self.reasons or bool(self.pattern.search(text))
 
     def wordings(self, request: ReplyRequest, message: Slotted) -> Iterator[str]:
         """Every combination, with slots. It apologises to who is upset, where it can, and asks for
-        no flight that the message names.
+        nothing that the message says.
         """
         need = needs(request)
         openings = self.opening if need.calm else self.sorry or self.opening
         endings = self._in_private() if need.handover else self.ending
         if _FLIGHT in message.values:
             endings = tuple(text for text in endings if not _ASKS_FLIGHT.search(text))
+        endings = _unanswered(endings, request.text)
         for opening, ending in itertools.product(openings, endings or private_endings()):
             yield f"{opening} {ending}"
 
@@ -78,15 +96,55 @@ class Answer:
         return tuple(text for text in endings if traits(text)["handover"]) or private_endings()
 
 
+def unaddressed(request: ReplyRequest) -> str:
+    """The message with the brand's name at its beginning as a handle, which the patterns skip."""
+    names = "|".join(re.escape(name) for name in brand_names(request.brand))
+    return re.sub(rf"\A(?:{names})(?= )", "@brand", request.text) if names else request.text
+
+
 def answers_to(request: ReplyRequest, message: Slotted) -> Iterator[Answer]:
     """The kinds that fit the message, the most special first."""
+    if request.gravity is not None:
+        return iter(_grave(request.gravity, request.text))
     return (answer for answer in answers() if answer.fits(request, message))
+
+
+def _grave(gravity: str, text: str) -> list[Answer]:
+    """The kinds for what is grave: where triage tells one harm from another less surely, the words
+    of the message choose first.
+    """
+    kinds = [answer for answer in answers() if answer.gravity]
+    of_it = [answer for answer in kinds if gravity in answer.gravity]
+    if gravity not in _VAGUE:
+        return of_it
+    return [answer for answer in kinds if answer.pattern and answer.pattern.search(text)] + of_it
 
 
 @lru_cache(maxsize=1)
 def answers() -> tuple[Answer, ...]:
-    table = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
-    return tuple(_answer(row) for row in table["answer"])
+    return tuple(_answer(row) for row in _table()["answer"])
+
+
+def _unanswered(endings: tuple[str, ...], message: str) -> tuple[str, ...]:
+    """The endings that ask for nothing that the message says."""
+    for question, evidence in repetitions():
+        if evidence.search(message):
+            endings = tuple(text for text in endings if not question.search(text))
+    return endings
+
+
+@lru_cache(maxsize=1)
+def repetitions() -> tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]:
+    """What an ending may ask for, and how a message says that already."""
+    flags = re.IGNORECASE
+    return tuple(
+        (re.compile(row["asks"], flags), re.compile(row["heard"], flags))
+        for row in _table()["said"]
+    )
+
+
+def _table() -> Any:
+    return tomllib.loads(_TABLE.read_text(encoding="utf-8"))
 
 
 def _answer(row: dict[str, Any]) -> Answer:
@@ -95,6 +153,10 @@ def _answer(row: dict[str, Any]) -> Answer:
         example=row["example"],
         moods=frozenset(row.get("moods", ["negative"])),
         topics=frozenset(row["topics"]) if "topics" in row else None,
+        trades=frozenset(row.get("trades", [])),
+        gravity=frozenset(row.get("gravity", [])),
+        reasons=frozenset(row.get("reasons", [])),
+        unless=frozenset(row.get("unless", [])),
         pattern=_pattern(row.get("heard")),
         barred=_pattern(row.get("unheard")),
         words=row.get("words"),

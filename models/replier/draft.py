@@ -15,7 +15,9 @@ class ReplyRequest:
     text: redacted, as it is stored. network: decides the length of a reply. severity: 0-4 after Jin
     & Aletras (2021), None where nothing was judged. known: what a reply may say though the text
     does not: the author's name, the ticket's number. past: messages like this one, each with the
-    reply that people sent, the nearest first.
+    reply that people sent, the nearest first. trade: of the brand, as the taxonomy has it. gravity:
+    the reason of triage for which somebody may come to harm, or "urgent"; such a message gets words
+    of our own alone. reason: the likeliest reason of triage. None of the three: not known.
     """
 
     text: str
@@ -27,6 +29,9 @@ class ReplyRequest:
     network: str = "x"
     known: tuple[str, ...] = ()
     past: tuple[tuple[str, str], ...] = ()
+    trade: str | None = None
+    gravity: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

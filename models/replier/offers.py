@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from models.replier.answers import answers_to
@@ -34,19 +34,26 @@ def sent_before(slots: Slots, request: ReplyRequest, message: Slotted) -> Iterat
             yield slotted
 
 
-def wordings(request: ReplyRequest, message: Slotted) -> list[str]:
-    """Every wording of our own answer to such a message, with slots; [] where none fits."""
-    answer = next(answers_to(request, message), None)
-    return [] if answer is None else list(answer.wordings(request, message))
+def wordings(
+    request: ReplyRequest, message: Slotted, passes: Callable[[str], bool] = lambda text: True
+) -> list[str]:
+    """Every wording that `passes` of our own answer to such a message, with slots.
+
+    The most special kind of answer that has one; [] where none fits.
+    """
+    for answer in answers_to(request, message):
+        texts = [text for text in answer.wordings(request, message) if passes(text)]
+        if texts:
+            return texts
+    return []
 
 
 def ordered(sent: Sequence[Offer], own: Sequence[Offer], new: Sequence[Offer]) -> Iterator[Offer]:
     """Offers in the order in which they are tried.
 
-    What people sent for such a message comes first, then an answer of our own to its kind, in the
-    wording that both models find likeliest, then what they write themselves.
+    What people sent for such a message comes first, then an answer of our own to its kind, the
+    wording before that both models find likeliest, then what they write themselves.
     """
     yield from sent
-    yield from own[:1]
+    yield from own
     yield from new
-    yield from own[1:]

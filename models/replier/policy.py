@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import emoji
@@ -53,7 +53,7 @@ class Policy:
             _phrases,
             _unapologetic,
             _in_public,
-            _beside_the_matter,
+            partial(_beside_the_matter, drafted=drafted),
             out_of_tune,
             _too_long,
         )
@@ -189,9 +189,11 @@ def _in_public(text: str, request: ReplyRequest) -> Iterator[Refusal]:
         )
 
 
-def _beside_the_matter(text: str, request: ReplyRequest) -> Iterator[Refusal]:
+def _beside_the_matter(
+    text: str, request: ReplyRequest, *, drafted: bool = False
+) -> Iterator[Refusal]:
     for domain in table().domains:
-        if domain.words.search(text) and not domain.covers(request):
+        if domain.words.search(text) and not domain.covers(request, drafted=drafted):
             yield Refusal("beside the matter", f"it speaks of {domain.name}, the message does not")
 
 

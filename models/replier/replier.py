@@ -116,12 +116,26 @@ class Replier:
             [_seed(request, seed) for request in requests],
             samples=max(SAMPLES, n),
         )
-        answers = self._by_likelihood(messages, conditions, [wordings(*pair) for pair in addressed])
+        answers = self._by_likelihood(
+            messages, conditions, [self._wordings(*pair) for pair in addressed]
+        )
         for (request, message), texts, own in zip(addressed, written, answers, strict=True):
+            if request.gravity is not None:  # words that were weighed before, and no others
+                yield self._draft(request, message, own, n, seed, recent)
+                continue
             sent = [Offer(text, 0.0, "past") for text in sent_before(self.slots, request, message)]
             new = [Offer(polished(text.text), text.score, "model") for text in texts]
             offers = ordered(sent, own, new)
             yield self._draft(request, message, offers, n, seed, recent)
+
+    def _wordings(self, request: ReplyRequest, message: Slotted) -> list[str]:
+        """The wordings of our own answer that pass the gate."""
+
+        def passes(text: str) -> bool:
+            words = filled(text, message, request.brand)
+            return bool(words) and not self.policy.check(words or "", request, drafted=True)
+
+        return wordings(request, message, passes)
 
     def _by_likelihood(
         self, messages: Sequence[Slotted], conditions: Ids, texts: Sequence[Sequence[str]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,8 +20,8 @@ SEVERE = 3  # from this severity on, 0 to 4, a reply apologises
 class Needs:
     """What a reply to a message must have.
 
-    apology: the message is severe. handover: it is about a person's account. calm: the customer is
-    not upset, so that nothing needs to be said to the matter.
+    apology: the message is severe or grave. handover: it is about a person's account. calm: the
+    customer is not upset, so that nothing needs to be said to the matter.
     """
 
     apology: bool
@@ -34,7 +34,7 @@ def needs(request: ReplyRequest) -> Needs:
     rules = table()
     account = request.topic in rules.private_topics or bool(rules.private.search(request.text))
     positive = request.sentiment == "positive" and not request.severity
-    apology = request.severity is not None and request.severity >= SEVERE
+    apology = request.gravity is not None or (request.severity or 0) >= SEVERE
     return Needs(
         apology=apology,
         handover=account and not positive,
@@ -51,9 +51,23 @@ class Domain:
     signs: re.Pattern[str]
     topics: frozenset[str]
     brands: re.Pattern[str] | None
+    trades: frozenset[str]
 
-    def covers(self, request: ReplyRequest) -> bool:
-        if request.topic in self.topics or self.signs.search(request.text):
+    def covers(self, request: ReplyRequest, *, drafted: bool = False) -> bool:
+        """Whether the message, its topic or its brand has to do with it.
+
+        drafted: no person wrote the answer. A topic of a trade may be misjudged, so it proves
+        nothing by itself; the trade of the brand does, where it is known.
+        """
+        if drafted and self.trades:
+            if request.trade is not None:
+                return request.trade in self.trades
+            return self.is_spoken_of(request)
+        return request.topic in self.topics or self.is_spoken_of(request)
+
+    def is_spoken_of(self, request: ReplyRequest) -> bool:
+        """Whether the message itself or the brand's name speaks of it."""
+        if self.signs.search(request.text):
             return True
         return self.brands is not None and bool(self.brands.search(request.brand or ""))
 
@@ -70,6 +84,14 @@ class Table:
     waiting: re.Pattern[str]
     waits: re.Pattern[str]
     domains: tuple[Domain, ...]
+
+
+def speaks_of(request: ReplyRequest, trades: Set[str]) -> bool:
+    """Whether the message or the brand's name speaks of one of these trades; so it does of a trade
+    without words of its own.
+    """
+    domains = [domain for domain in table().domains if domain.trades & trades]
+    return not domains or any(domain.is_spoken_of(request) for domain in domains)
 
 
 @lru_cache(maxsize=1)
@@ -94,6 +116,7 @@ def table() -> Table:
                 signs=_pattern(row.get("heard", row["words"])),
                 topics=frozenset(row["topics"]),
                 brands=_pattern(row["brands"]) if "brands" in row else None,
+                trades=frozenset(row.get("trades", [])),
             )
             for row in rows["domain"]
         ),

@@ -62,6 +62,8 @@ def _parts(request: ReplyRequest, say: str | None) -> list[list[str]]:
         return [table["opening"]["glad"], [""], table["ending"]["glad"]]
     if say:
         matter = [say]
+    elif request.gravity is not None:
+        matter = table["matter"]["grave"]
     elif need.calm:
         matter = [""]
     else:
@@ -70,7 +72,7 @@ def _parts(request: ReplyRequest, say: str | None) -> list[list[str]]:
     return [
         table["opening"]["plain" if need.calm else "sorry"],
         matter,
-        table["ending"]["private" if need.handover else "public"],
+        table["ending"]["private" if need.handover or request.gravity is not None else "public"],
     ]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -99,12 +99,16 @@ def _trades(problem: dict[str, Any], of_topic: Sequence[str]) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class TrainedLabels:
-    """The labels of the model's heads, `other` last, and the lowest probability that counts."""
+    """The labels of the model's heads, `other` last, and the lowest probability that counts.
+
+    problem_minimums: of problems that take more than the others, by name.
+    """
 
     topics: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     topic_minimum: float = 0.0
     problem_minimum: float = 0.0
+    problem_minimums: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -241,7 +245,11 @@ class TaxonomyClassifier:
             return None
         columns = [column for row in rows if (column := self._problem_column[row]) is not None]
         share = float(probability / (probabilities[columns].sum() + probabilities[-1] + 1e-9))
-        return (row, share) if share >= self._trained.problem_minimum else None
+        return (row, share) if share >= self._minimum_of(row) else None
+
+    def _minimum_of(self, row: int) -> float:
+        name = self._taxonomy.problems[row].name
+        return self._trained.problem_minimums.get(name, self._trained.problem_minimum)
 
     def _enough(self, rows: Sequence[int], all_rows: Sequence[int], probabilities: Floats) -> bool:
         """Whether the problems that fit hold enough of the topic to choose among them."""

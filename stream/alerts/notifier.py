@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from connectors.base import NotSent, SentUnknown
 from connectors.notices import Notice, Sink
+from stream.alerts import drift_words
 from stream.alerts.burst_words import duration, over, sentence
 from stream.alerts.deliveries import Deliveries, Due
 from stream.alerts.routing import Route
@@ -254,6 +255,8 @@ def title(alert: AlertRecord, *, recovered: bool = False) -> str:
         budget = float(evidence.get("budget_dollars", 0))
         network = evidence.get("network", "a network")
         return f"{brand}: ${spent:.2f} of ${budget:.2f} are spent on {network} today"
+    if alert.kind == "drift":
+        return f"{brand}: {drift_words.in_words(evidence)}" + (" (over)" if recovered else "")
     return f"{brand}: {over(alert) if recovered else sentence(alert)}"
 
 
@@ -274,8 +277,9 @@ def _title_of_surge(alert: AlertRecord, brand: str, *, recovered: bool) -> str:
 
 
 def _tickets(evidence: Mapping[str, Any], before: int = 0) -> str:
-    count = int(evidence.get("tickets", 1)) + before
-    return f"{count} P1 ticket{'' if count == 1 else 's'}"
+    count, fallen = int(evidence.get("tickets", 1)) + before, int(evidence.get("fallen", 0))
+    words = f"{count} P1 ticket{'' if count == 1 else 's'}"
+    return f"{words} ({fallen} no longer)" if fallen else words
 
 
 def facts(alert: AlertRecord, factors: Sequence[Mapping[str, Any]] = ()) -> list[tuple[str, str]]:
@@ -286,6 +290,8 @@ def facts(alert: AlertRecord, factors: Sequence[Mapping[str, Any]] = ()) -> list
     if alert.kind == "backlog":
         first, last = alert.evidence.get("first", ""), alert.evidence.get("last", "")
         rows.append(("Written", f"{first[:16]} to {last[:16]} UTC".replace("T", " ")))
+    if alert.kind == "drift":
+        rows += drift_words.facts(alert.evidence)
     if over := alert.evidence.get("over"):
         rows.append(("Taken back", over))
     if alert.ticket_id:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,10 +17,24 @@ from connectors.catalog import SINKS, sink
 from connectors.events import wrong_field
 from connectors.notices import Sink
 from stream.errors import UserError
+from stream.observe.logs import hide
 from stream.records import AlertKind
 
 _WAKES_SOMEBODY = ("pagerduty",)
+_USUAL: tuple[AlertKind, ...] = ("burst", "p1", "spend", "drift")
+_URGENT: tuple[AlertKind, ...] = ("burst", "p1", "spend")  # what a sink that wakes somebody hears
 OF_P1: tuple[AlertKind, ...] = ("surge", "backlog")  # P1 tickets that alert as one
+
+
+_SHORTEST_PART = 8  # characters of an address that are a secret
+# The options of each type that nobody may read.
+SECRETS: Mapping[str, tuple[str, ...]] = {
+    "email": ("password",),
+    "pagerduty": ("routing_key",),
+    "slack": ("url",),
+    "teams": ("url",),
+    "webhook": ("secret",),
+}
 
 
 class _Sink(BaseModel):
@@ -28,7 +43,7 @@ class _Sink(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     type: str
-    kinds: tuple[AlertKind, ...] = ("burst", "p1", "spend")
+    kinds: tuple[AlertKind, ...] | None = None
     brands: tuple[str, ...] = ()
     min_severity: Annotated[int, Field(ge=1, le=10)] = 1
     recovered: bool = True
@@ -123,10 +138,11 @@ def _route(name: str, row: _Sink, place: str, environment: Mapping[str, str] | N
         else resolved(value, f"{place}: sinks.{name}.{key}", environment)
         for key, value in (row.model_extra or {}).items()
     }
+    hide(_secrets_among(options, row.type))
     return Route(
         name=name,
         type=row.type,
-        kinds=_with_summaries(row.kinds),
+        kinds=_with_summaries(_kinds(row)),
         brands=row.brands,
         min_severity=row.min_severity,
         recovered=row.recovered,
@@ -136,6 +152,18 @@ def _route(name: str, row: _Sink, place: str, environment: Mapping[str, str] | N
         daily=_daily(name, row, place),
         zone=_zone(name, row, place),
     )
+
+
+def _secrets_among(options: Mapping[str, Any], type: str) -> set[str]:
+    """The secret options; of an address also what comes behind its host, as errors quote it."""
+    names = SECRETS.get(type, ())
+    secrets = {str(options[name]) for name in names if name in options}
+    try:
+        url = urlsplit(str(options.get("url", "")))
+    except ValueError:  # the sink says so
+        return secrets
+    parts = {url.query, f"{url.path}?{url.query}".rstrip("?") if "url" in names else ""}
+    return secrets | {part for part in parts if len(part) >= _SHORTEST_PART}
 
 
 def _daily(name: str, row: _Sink, place: str) -> time | None:
@@ -155,6 +183,12 @@ def _zone(name: str, row: _Sink, place: str) -> ZoneInfo:
             f"{place}: sinks.{name}.time_zone: {row.time_zone!r} is no time zone; write it as"
             " Europe/Berlin"
         ) from None
+
+
+def _kinds(row: _Sink) -> tuple[AlertKind, ...]:
+    if row.kinds is not None:
+        return row.kinds
+    return _URGENT if row.type in _WAKES_SOMEBODY else _USUAL
 
 
 def _with_summaries(kinds: tuple[AlertKind, ...]) -> tuple[AlertKind, ...]:

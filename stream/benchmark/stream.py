@@ -49,12 +49,14 @@ def run_bench(
     data: Path | None,
     console: Console,
     part: Literal["all", "stream", "rest"],
+    drafts: bool = False,
 ) -> dict[str, Any]:
     """The figures of this machine, as JSON-able numbers; seconds are seconds, memory is MB.
 
     rate, seconds: events a second while latency is measured, and for how long. events: of the
     throughput run. data: a file of tweets; the demo day otherwise. part: the stream from produce to
-    commit, POST /v1/analyze, or both.
+    commit, POST /v1/analyze, or both. drafts: a reply is drafted for every ticket meanwhile, in a
+    process that the cores are shared with, whatever EARSHOT_DRAFTS says.
     """
     figures: dict[str, Any] = {}
     # of the three latency runs, the last is at half of a rate that nobody knows yet
@@ -63,7 +65,8 @@ def run_bench(
     with tempfile.TemporaryDirectory(prefix="earshot-bench-") as home:
         own = settings.model_copy(update={"home": Path(home), "broker": None, "database_url": None})
         if part in ("all", "stream"):
-            figures |= asyncio.run(_measure(own, texts, rate, seconds, events, console))
+            figures["drafts"] = "on" if drafts else "off"
+            figures |= asyncio.run(_measure(own, texts, rate, seconds, events, console, drafts))
             console.print("the model alone ...")
             figures["model_alone_texts_per_s"] = _model_alone(
                 settings, texts[WARM_UP : WARM_UP + events]
@@ -90,16 +93,20 @@ async def _measure(
     seconds: float,
     events: int,
     console: Console,
+    drafts: bool,
 ) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(parts(settings, "bench"))
         await ensure_migrated(running)
         await running.kafka.declare_topics()
         port = free_port()
-        worker = stack.enter_context(worker_process(running.settings.home, port=port))
+        switch = {"EARSHOT_DRAFTS": str(drafts).lower()}
+        worker = stack.enter_context(
+            worker_process(running.settings.home, port=port, settings=switch)
+        )
         publisher = await stack.enter_async_context(running.kafka.publisher())
 
-        console.print("warming up ...")
+        console.print(f"warming up, drafts {'on' if drafts else 'off'} ...")
         tweets = iter(bench_events(texts))
         await through(publisher, list(islice(tweets, WARM_UP)), port)
         before = await asyncio.to_thread(_stage_seconds, port)

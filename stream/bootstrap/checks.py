@@ -17,18 +17,22 @@ from models.artifact import ArtifactError
 from models.errors import TaxonomyError
 from stream.alerts.routing import read_routes
 from stream.bootstrap.loading import artifact_in_use, load_brands
+from stream.bootstrap.older_models import judged_by_older_models, remark
 from stream.bootstrap.parts import Parts, parts
 from stream.disk import NEEDED, left_on, trouble
 from stream.embedded import Embedded
 from stream.errors import BrokerAway, DatabaseAway, UserError
-from stream.postgres.database import reachable
+from stream.kafka_login import login
+from stream.postgres.database import connected, reachable
 from stream.postgres.schema import HEAD
 from stream.settings import Settings
+from stream.store.older_judgements import OlderJudgements
 
 PATIENCE = 15.0  # seconds for one check
 SKEW = 5.0  # seconds that the clocks may differ: promises count minutes
 PYTHONS = ((3, 11), (3, 14))  # from, and before
 _IN_TIME = "look whether it runs, whether a firewall is between, or what keeps this machine busy"
+_EVERY_PROGRAM = "every program of this machine can read and write its messages"
 _SEEN = """
     select current_setting('server_version'), extract(epoch from clock_timestamp())::float,
         to_regclass('alembic_version') is not null
@@ -55,6 +59,7 @@ async def checks(settings: Settings) -> list[Check]:
         "broker": lambda: _broker(settings),
         "database": lambda: _database(settings),
         "model": lambda: _model(settings),
+        "levels": lambda: _levels(settings),
         "brands": lambda: _brands(settings),
         "alerts": lambda: _alerts(settings),
     }
@@ -120,9 +125,11 @@ def _is_free(host: str, port: int) -> bool:
 async def _broker(settings: Settings) -> str:
     if settings.broker is None:
         address = Embedded(settings.home).broker()
-        return f"embedded, {f'at {address}' if address else 'starts with the first command'}"
+        if address is None:
+            return "embedded, starts with the first command"
+        return f"embedded, at {address}, no login: {_EVERY_PROGRAM}"
     lag = await Parts(settings, settings.broker, "", None, broker_is_embedded=False).kafka.lag()
-    return f"{settings.broker} answers; {lag:,} messages wait"
+    return f"{settings.broker} answers; {lag:,} messages wait; {login(settings)}"
 
 
 async def _database(settings: Settings) -> str:
@@ -133,13 +140,12 @@ async def _database(settings: Settings) -> str:
         return "embedded, made by the first command"
     async with (
         parts(settings, "doctor", broker=False) as running,
-        running.engine() as engine,
         reachable(),
-        engine.connect() as connection,
+        connected(running.database_url) as connection,
     ):
-        row: Any = (await connection.exec_driver_sql(_SEEN)).one()
+        row: Any = await connection.fetchrow(_SEEN)
         skew = float(row[1]) - time.time()
-        revision = (await connection.exec_driver_sql(_VERSION)).scalar() if row[2] else None
+        revision = await connection.fetchval(_VERSION) if row[2] else None
     if abs(skew) > SKEW:
         raise UserError(
             f"its clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} this one's:"
@@ -162,6 +168,24 @@ def _schema(revision: str | None, settings: Settings) -> str:
 async def _model(settings: Settings) -> str:
     artifact = await asyncio.to_thread(artifact_in_use, settings)
     return f"{artifact.version}, its files are whole"
+
+
+async def _levels(settings: Settings) -> str:
+    """Whether the model in use has judged what waits in the queue."""
+    if settings.database_url is None and not Embedded(settings.home).has_database:
+        return "no messages yet"
+    async with (
+        parts(settings, "doctor", broker=False) as running,
+        reachable(),
+        connected(running.database_url) as connection,
+    ):
+        judgements = OlderJudgements(connection)
+        if not await judgements.are_migrated():
+            return "looked at once the schema is made"
+        older = await judged_by_older_models(settings, judgements)
+    if older.messages:
+        raise UserError(remark(older))
+    return remark(older) or "every open ticket has those of the model in use"
 
 
 async def _brands(settings: Settings) -> str:

@@ -12,6 +12,7 @@ from aiohttp import web
 from aiokafka.errors import KafkaConnectionError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from stream.cancellation import is_cancelled
 from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.observe.health import Health
 from stream.observe.metrics import IngestMetrics, Metrics
@@ -54,13 +55,16 @@ async def eventually(dependency: str, start: Callable[[], Awaitable[T]], health:
 
 
 async def every(seconds: float, duty: Callable[[], Awaitable[object]]) -> None:
-    """Do a duty again and again; a failure waits for the next time."""
+    """Do a duty again and again; a failure waits for the next time.
+
+    A cancellation that nobody asked for is a failure, too: clients of Kafka let one of their own
+    tasks' go.
+    """
     while True:
         try:
             await duty()
-        except Exception as error:
-            task = asyncio.current_task()
-            if task and task.cancelling():
+        except (Exception, asyncio.CancelledError) as error:
+            if is_cancelled():
                 raise asyncio.CancelledError from error  # it was cancelled, and failed at its end
             if not isinstance(error, DatabaseAway | BrokerAway):
                 # Events are worth more than the duties beside them: a worker that ended here would

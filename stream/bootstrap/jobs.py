@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
+from models.artifact import ArtifactError
 from stream.accounts.api_keys import ApiKeys, Scope
 from stream.accounts.users import People
-from stream.bootstrap.loading import load_replier
+from stream.bootstrap.loading import artifact_in_use, load_brands, load_replier
 from stream.bootstrap.parts import Parts
 from stream.desk.erasure import Forgotten, Theirs, find_theirs, forget
 from stream.desk.joining import Joined, Joining
@@ -19,6 +20,7 @@ from stream.kafka import MESSAGE_LIMIT, Outgoing
 from stream.pipeline import REPLAY_HEADER, outgoing
 from stream.postgres.database import open_engine
 from stream.records import TicketRecord, WithdrawnTicket
+from stream.replies.drafting import with_trades
 from stream.replies.store import Replies
 from stream.store.dead_letters import DeadLetters, StoredLetter
 from stream.store.rebuild import Rebuilt, rebuild
@@ -42,7 +44,12 @@ async def rebuild_tickets(
 
         engine = open_engine(running.database_url, command_seconds=None)
         stack.push_async_callback(engine.dispose)
-        return await rebuild(engine, Store(engine), send, batch=batch, on_progress=on_progress)
+        model = ""
+        with suppress(ArtifactError):  # tickets are made anew without any, after a loss
+            model = (await asyncio.to_thread(artifact_in_use, running.settings)).version
+        return await rebuild(
+            engine, Store(engine), send, batch=batch, model=model, on_progress=on_progress
+        )
 
 
 async def replay_dead(running: Parts, ids: Iterable[int] | None) -> int:
@@ -131,10 +138,11 @@ async def answer_incident(running: Parts, id: str, say: str | None, actor: str) 
             row["ticket_id"] for row in members if row["state"] == "joined" and row["excerpt"]
         ]
         replier = await asyncio.to_thread(load_replier, running.settings)
+        brands = load_brands(running.settings)
         return await answer(
             tickets,
             Replies(engine),
-            lambda requests, lately: replier(requests, recent=lately),
+            lambda requests, lately: replier(with_trades(requests, brands), recent=lately),
             actor,
             say=say,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -12,6 +13,7 @@ from prometheus_client.registry import Collector
 from models.llm.backend import Llm, LlmAnalyzer, LlmError, Price
 from models.llm.calls import CALL_BRIEF, LlmCalls
 from models.llm.prompt import Brief, BriefError, brief_of, read_brief
+from models.llm.tuning import Tuning
 from models.taxonomy.classifier import Taxonomy, read_taxonomy
 from stream.errors import UserError
 from stream.settings import Settings
@@ -45,6 +47,34 @@ def fallback_of(backend: Any) -> str | None:
 
 def language_model(settings: Settings, brief: Brief, model: str | None = None) -> Llm:
     """The endpoint of the settings. model: instead of EARSHOT_LLM_MODEL. Raises UserError."""
+    url, name = _endpoint(settings, model)
+    try:
+        return Llm(
+            url=url,
+            model=name,
+            brief=brief,
+            key=settings.llm_key.get_secret_value() if settings.llm_key else None,
+            price=Price(settings.llm_input_price, settings.llm_output_price),
+        )
+    except LlmError as error:
+        raise UserError(str(error)) from None
+
+
+def tuning(settings: Settings, folder: Path, base: str | None = None) -> Tuning:
+    """The fine-tuning of a folder at the endpoint. base: instead of EARSHOT_LLM_MODEL.
+
+    Raises UserError.
+    """
+    url, name = _endpoint(settings, base)
+    key = settings.llm_key.get_secret_value() if settings.llm_key else None
+    try:
+        return Tuning(folder, url=url, key=key, base=name)
+    except LlmError as error:
+        raise UserError(str(error)) from None
+
+
+def _endpoint(settings: Settings, model: str | None) -> tuple[str, str]:
+    """The address and the model's name. Raises UserError that names the missing setting."""
     if settings.llm_url is None:
         raise UserError("the LLM backend needs EARSHOT_LLM_URL, an OpenAI-compatible address")
     if not settings.llm_url.startswith(("http://", "https://")):
@@ -54,16 +84,7 @@ def language_model(settings: Settings, brief: Brief, model: str | None = None) -
         raise UserError(
             "the LLM backend needs EARSHOT_LLM_MODEL, the name of the model at EARSHOT_LLM_URL"
         )
-    try:
-        return Llm(
-            url=settings.llm_url,
-            model=name,
-            brief=brief,
-            key=settings.llm_key.get_secret_value() if settings.llm_key else None,
-            price=Price(settings.llm_input_price, settings.llm_output_price),
-        )
-    except LlmError as error:
-        raise UserError(str(error)) from None
+    return settings.llm_url, name
 
 
 def brief(settings: Settings, taxonomy: Taxonomy | None) -> Brief:

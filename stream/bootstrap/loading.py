@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stream import brands as brands_file
+from stream.errors import UserError
 from stream.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
 def load_analyzer(settings: Settings, threads: int | None = None) -> Any:
     """The local model. threads: cores of one batch, the settings' otherwise.
 
-    Raises ArtifactError when its directory is broken, TaxonomyError for a taxonomy that is wrong.
+    Raises ArtifactError when its directory is broken, TaxonomyError for a taxonomy that is wrong,
+    and UserError for a model that says sentiment alone.
     """
     from threadpoolctl import threadpool_limits
 
     from models.analyzer import Analyzer
     from models.taxonomy.file import load_taxonomy
 
+    refuse_sentiment_alone(settings)
     # NumPy's own threads wait for each other in loops: products as small as ours took five times
     # the processor with two threads.
     threadpool_limits(1, user_api="blas")
@@ -46,10 +49,35 @@ def model_folder(settings: Settings) -> Path:
     return settings.model or model_registry(settings).current()
 
 
+def says_sentiment_alone(settings: Settings) -> bool:
+    """Whether the model of the settings is one of the lab."""
+    from models.artifact import is_classifier
+
+    return settings.model is not None and is_classifier(settings.model)
+
+
+def refuse_sentiment_alone(settings: Settings) -> None:
+    """Raises UserError for such a model, and for a run's folder in place of its model."""
+    from models.artifact import STORY
+
+    if says_sentiment_alone(settings):
+        raise UserError(
+            f"{settings.model} says sentiment alone; this needs a model of all heads (see"
+            " models/README.md)"
+        )
+    folder = settings.model
+    if folder is None or (folder / STORY).is_file():
+        return
+    for part in ("release", "model"):
+        if (folder / part).is_dir():
+            raise UserError(f"{folder} is the folder of a run; name its model: {folder / part}")
+
+
 def artifact_in_use(settings: Settings) -> Artifact:
     """The artifact of the model in use, verified. Raises ArtifactError."""
     from models.artifact import load_artifact
 
+    refuse_sentiment_alone(settings)
     return load_artifact(model_folder(settings))
 
 

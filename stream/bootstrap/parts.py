@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stream.alerts.deliveries import Deliveries
     from stream.alerts.store import Alerts
     from stream.bursts.counts import Signals
+    from stream.incidents.store import Incidents
     from stream.kafka import Kafka
     from stream.store.cursors import Cursors
     from stream.store.dead_letters import DeadLetters
@@ -77,6 +78,12 @@ class Stores:
         from stream.alerts.deliveries import Deliveries
 
         return Deliveries(self._engine)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        from stream.incidents.store import Incidents
+
+        return Incidents(self._engine)
 
     @cached_property
     def queries(self) -> Queries:

@@ -16,24 +16,24 @@ from connectors.base import Source
 from connectors.catalog import source
 from connectors.events import SourcedEvent
 from connectors.skipped import TALLY, Kind
+from stream.bootstrap.last_looks import cluster_last, judge_last
 from stream.bootstrap.local_worker import LocalWorker
-from stream.bootstrap.older_models import tickets_of_older_models
+from stream.bootstrap.older_models import judged_by_older_models
 from stream.bootstrap.parts import Stores, draining, ensure_migrated, parts
 from stream.bursts.evaluator import BurstJudge
 from stream.errors import BrokerAway, DatabaseAway
 from stream.ingest.publish import PATIENCE, IngestResult, ingest
-from stream.kafka import Kafka, Publisher
-from stream.pipeline import alert_messages
+from stream.kafka import Kafka
 from stream.records import AlertRecord
 from stream.retry import while_away
 from stream.settings import Settings
 from stream.store.brand_parts import conversation_of
+from stream.store.older_judgements import Older
 from stream.store.queries import Queries, Totals
 
-ALERTS_IN_SUMMARY, TICKETS_IN_SUMMARY = 6, 5
+ALERTS_IN_SUMMARY, TICKETS_IN_SUMMARY, INCIDENTS_IN_SUMMARY = 6, 5, 3
 MOST_CONVERSATIONS = 100_000  # of a source that the summary is about; about 12 MB
 _LAG_EVERY = 0.3  # seconds
-_LOOKS = 100  # for bursts, as often as the lag, while another process looks
 _TOTALS_EVERY = 0.5  # seconds at least; counting a large store takes its time
 
 Reopen = Callable[[Any], Source]  # opens a source after a cursor, None: from its beginning
@@ -71,10 +71,11 @@ class Summary:
     first_ticket_seconds: float | None = None
     tickets: list[Any] = field(default_factory=list)
     alerts: list[Any] = field(default_factory=list)
+    incidents: list[dict[str, Any]] = field(default_factory=list)  # the largest, of its time
     # of the source's own tickets, by level; None where the summary is about the whole store
     levels: dict[str, int] | None = None
     note: str = ""  # how the file was read, where that was open
-    older: int = 0  # open tickets that rest on the judgement of an older model
+    older: Older = field(default_factory=Older)  # messages that another model judged
 
 
 class EventList:
@@ -126,9 +127,15 @@ class Remembered:
         """Whether an alert came of it: its ticket, or one of its brands in its time or since."""
         if alert.ticket_id is not None:
             return conversation_of(alert.ticket_id) in self.conversations
-        if alert.brand not in brands or self.first is None or self.last is None:
+        if alert.brand not in brands or self.first is None:
             return False
-        return self.first <= alert.started_at <= self.last or alert.started_at >= began
+        return self.is_in_its_time(alert.started_at) or alert.started_at >= began
+
+    def is_in_its_time(self, moment: datetime) -> bool:
+        """Whether its messages are from before that moment and from after it."""
+        if self.first is None or self.last is None:
+            return False
+        return self.first <= moment <= self.last
 
 
 async def bring_in(
@@ -258,30 +265,15 @@ async def replay(
             if wait or worker.own:
                 await _until_processed(kafka, done, worker)
                 await judge_last(BurstJudge(stores.counts, stores.alerts, exact=True), publisher)
+                await cluster_last(stores.incidents, began)
         finally:
-            # A look that fails at this very moment takes the place of the cancellation.
-            over.set()
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            await _end(watching, over)
         with suppress(BrokerAway):
             await measure()
         summary.seconds = time.monotonic() - clock
         await _look_at_stores(summary, stores, brought, began)
-        summary.older = await tickets_of_older_models(settings, stores.queries)
+        summary.older = await judged_by_older_models(settings, stores.queries)
     return summary
-
-
-async def judge_last(judge: BurstJudge, publisher: Publisher) -> None:
-    """One look at all counts, so that the summary tells every burst. A worker's own look that is
-    under way is waited for.
-    """
-    for _ in range(_LOOKS):
-        alerts = await judge.look_alone()
-        if alerts is not None:
-            await publisher.publish(alert_messages(alerts))
-            return
-        await asyncio.sleep(_LAG_EVERY)
 
 
 async def _look_at_stores(
@@ -298,6 +290,13 @@ async def _look_at_stores(
         if brought.is_about(alert, brands, began)
     ]
     summary.alerts = sorted(alerts, key=_bursts_then_severe)[:ALERTS_IN_SUMMARY]
+    incidents = [
+        incident
+        for incident in await stores.incidents.list_incidents()
+        if incident["brand"] in brands and brought.is_in_its_time(incident["started_at"])
+    ]
+    incidents.sort(key=lambda incident: -incident["tickets"])
+    summary.incidents = incidents[:INCIDENTS_IN_SUMMARY]
 
 
 def _bursts_then_severe(alert: AlertRecord) -> tuple[Any, ...]:
@@ -333,7 +332,22 @@ async def _watch(
             await measure()
             if summary.first_ticket_seconds is None and progress.tickets > tickets_before:
                 summary.first_ticket_seconds = time.monotonic() - started
-        await asyncio.sleep(max(_TOTALS_EVERY, 4 * (time.monotonic() - begun)))
+        pause = max(_TOTALS_EVERY, 4 * (time.monotonic() - begun))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), pause)
+
+
+async def _end(watching: asyncio.Task[None], over: asyncio.Event, within: float = 2.0) -> None:
+    """A look that is under way may finish: aiokafka leaves a connection open where its start is
+    cancelled, and says so. within: seconds; one that takes longer is cancelled.
+    """
+    over.set()  # a look that fails at this very moment takes the place of the cancellation
+    try:
+        await asyncio.wait({watching}, timeout=within)
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
 
 
 async def _measure(progress: Progress, events: Source, kafka: Kafka, queries: Queries) -> None:

@@ -10,6 +10,9 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TypeVar
 
+from stream.cancellation import is_cancelled
+from stream.errors import UserError, where
+
 T = TypeVar("T")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -60,7 +63,8 @@ def say(line: str) -> None:
 async def interruptible(work: Awaitable[T]) -> T:
     """The result of `work`; SIGTERM and Ctrl-C cancel it, and it cleans up.
 
-    Raises KeyboardInterrupt when it has ended because of a signal.
+    Raises KeyboardInterrupt when it has ended because of a signal, and UserError when it was
+    cancelled without one: who watches over it must not take that for an end in order.
     """
     global _current
     stop = _current = Stop()
@@ -82,8 +86,22 @@ async def interruptible(work: Awaitable[T]) -> T:
         working.cancel()
     try:
         return await working
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as error:
+        if stop.count == 0 and not is_cancelled():
+            raise _reason(error) from None
         raise KeyboardInterrupt from None
+
+
+def _reason(error: asyncio.CancelledError) -> UserError:
+    """Why it really ended, where that was lost while it cleaned up."""
+    earlier = error.__context__
+    while earlier is not None:
+        if isinstance(earlier, UserError):
+            return earlier
+        earlier = earlier.__context__
+    return UserError(
+        f"a part of it was cancelled, and nobody had asked for it ({where(error)}): start it again"
+    )
 
 
 async def until_signal(work: Awaitable[None]) -> None:

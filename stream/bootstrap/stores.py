@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from stream.desk.tickets import Desk
     from stream.incidents.store import Incidents
     from stream.replies.store import Replies
+    from stream.shadow.store import Shadows
+    from stream.store.listing import Listing
 
 T = TypeVar("T")
 
@@ -40,6 +42,15 @@ def _on_engine(store: Callable[[AsyncEngine], T]) -> Opener[T]:
 @_on_engine
 def open_stores(engine: AsyncEngine) -> Stores:
     return Stores(engine)
+
+
+@asynccontextmanager
+async def open_listing(running: Parts) -> AsyncIterator[Listing]:
+    from stream.postgres.database import connected, reachable
+    from stream.store.listing import Listing
+
+    async with reachable(), connected(running.database_url) as connection:
+        yield Listing(connection)
 
 
 @asynccontextmanager
@@ -83,6 +94,13 @@ def open_corrections(engine: AsyncEngine) -> Corrections:
     from stream.desk.corrections import Corrections
 
     return Corrections(engine)
+
+
+@_on_engine
+def open_shadows(engine: AsyncEngine) -> Shadows:
+    from stream.shadow.store import Shadows
+
+    return Shadows(engine)
 
 
 @_on_engine

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import cache
 
 from connectors.webhook import load_hooks
+from models.replier.draft import Draft, ReplyRequest
 from stream.accounts.api_keys import ApiKeys
 from stream.accounts.users import SETUP_MINUTES
-from stream.bootstrap.loading import artifact_in_use, judge_with, load_backend, load_replier
+from stream.bootstrap.loading import (
+    artifact_in_use,
+    judge_with,
+    load_backend,
+    load_brands,
+    load_replier,
+)
 from stream.bootstrap.parts import Parts
 from stream.brands import Brands
 from stream.controls.defaults import read_defaults
@@ -20,6 +28,7 @@ from stream.errors import UserError
 from stream.incidents.answers import Write
 from stream.monitor.records import TrainingMix
 from stream.postgres.database import open_engine
+from stream.replies.drafting import with_trades
 from stream.settings import Settings
 from stream.web.api.model import Model, reader
 from stream.web.app import Api, create_web
@@ -117,8 +126,14 @@ def _load_model(settings: Settings) -> Model:
 
 def _writer(settings: Settings) -> Write:
     """Drafts replies with a model that is loaded when the first one is asked for."""
-    loaded = cache(lambda: load_replier(settings))
-    return lambda request, lately: loaded()(request, recent=lately)
+    loaded = cache(lambda: (load_replier(settings), load_brands(settings)))
+
+    def write(requests: Sequence[ReplyRequest], lately: Collection[str]) -> Sequence[Draft]:
+        replier, brands = loaded()
+        drafts: Sequence[Draft] = replier(with_trades(requests, brands), recent=lately)
+        return drafts
+
+    return write
 
 
 def _provider(settings: Settings) -> IdentityProvider | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,6 +34,7 @@ from stream.bootstrap.controls import CONTROLS_EVERY, DEAL_EVERY, Following
 from stream.bootstrap.duties import answering, eventually, every, running_app, until_one_ends
 from stream.bootstrap.llm import watch_llm
 from stream.bootstrap.loading import judge_with, load_backend, load_brands, replier_folder
+from stream.bootstrap.older_models import Judgements, remark_in_time
 from stream.bootstrap.parts import Parts, Stores, ensure_migrated, parts
 from stream.bursts.evaluator import BurstJudge
 from stream.controls.defaults import read_defaults
@@ -45,10 +47,12 @@ from stream.incidents.store import Incidents
 from stream.ingest.networks import open_replier
 from stream.ingest.publish import topic_of
 from stream.ingest.spend import Spend
-from stream.kafka import INPUTS, Kafka, Outgoing, Publisher
+from stream.kafka import INPUTS, Kafka, Outgoing, Publish, Publisher
+from stream.kafka_login import is_guarded, login
+from stream.monitor.drift_alarm import DriftAlarm
 from stream.observe.health import Health
 from stream.observe.metrics import Metrics
-from stream.pipeline import Pipeline
+from stream.pipeline import Pipeline, alert_messages
 from stream.postgres.retention import drop_old
 from stream.postgres.tables import Row
 from stream.replies.drafting import Drafter
@@ -66,6 +70,7 @@ OUTBOX_EVERY = 1.0  # the outbox runs by itself; so soon it begins again after a
 DRAFT_EVERY = 1.0
 BUSY = 50  # messages that wait for analysis, above which only urgent tickets get drafts
 LAG_EVERY = 5.0
+DRIFT_EVERY = timedelta(hours=1).total_seconds()
 UPKEEP_EVERY = timedelta(hours=6).total_seconds()  # partitions ahead, retention
 
 
@@ -89,19 +94,19 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             "Kafka", lambda: stack.enter_async_context(running.kafka.publisher()), health
         )
         stores = await stack.enter_async_context(running.store())
+        engine = await stack.enter_async_context(running.engine())
+        drafter = await stack.enter_async_context(
+            _drafter(settings, engine, brands, metrics, busy=lambda: health.lag > BUSY)
+        )
         pipeline = Pipeline(
             judge=judge_with(settings, analyzer, brands),
             store=stores.events,
             dead_letters=stores.dead_letters,
-            publish=publisher.publish,
+            publish=_ringing(publisher.publish, drafter),
             cluster=await eventually("Kafka", running.kafka.cluster_id, health),
             metrics=metrics,
             health=health,
             traces=running.traces,
-        )
-        engine = await stack.enter_async_context(running.engine())
-        drafter = await stack.enter_async_context(
-            _drafter(settings, engine, brands, metrics, busy=lambda: health.lag > BUSY)
         )
         sinks = await stack.enter_async_context(notifier(running))
         summaries = await stack.enter_async_context(daily_summaries(running, sinks))
@@ -124,6 +129,7 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             publisher=publisher,
             stores=stores,
             judge=judge,
+            drift=DriftAlarm(engine, stores.alerts),
             sinks=sinks,
             summaries=summaries,
             clusterer=IncidentClusterer(Incidents(engine)),
@@ -134,12 +140,13 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             engine=engine,
             keep_events=settings.keep_events,
         )
-        app = await eventually(
-            "Kafka", lambda: _start_stream(stack, running, pipeline, drafter), health
-        )
+        app = await eventually("Kafka", lambda: _start_stream(stack, running, pipeline), health)
+        _freeze()
         health.progress()
         health.started = True
-        log.info("worker listens on %s with model %s", running.broker, analyzer.version)
+        tell_start(settings, running.broker, analyzer.version)
+        look = asyncio.create_task(tell_older(settings, stores.queries))
+        stack.callback(look.cancel)
         await until_one_ends(
             app.wait(), *duties.all(), _while_alive(follow), _while_broker_lives(running)
         )
@@ -149,15 +156,48 @@ async def serve_worker(settings: Settings, *, port: int | None, follow: int | No
             )
 
 
-async def _start_stream(
-    stack: AsyncExitStack, running: Parts, pipeline: Pipeline, drafter: Drafter | None
-) -> Any:
+def tell_start(settings: Settings, broker: str, model: str) -> None:
+    """The first lines of a worker: what it does, and what its operator should know."""
+    log.info("worker listens on %s with model %s", broker, model)
+    if settings.broker is not None and not is_guarded(settings):
+        log.warning("Kafka at %s: %s", settings.broker, login(settings))
+
+
+async def tell_older(settings: Settings, judgements: Judgements) -> None:
+    """Say what an older model judged, if that is known soon; nothing waits for it."""
+    if words := await remark_in_time(settings, judgements):
+        log.warning("%s", words)
+
+
+async def _start_stream(stack: AsyncExitStack, running: Parts, pipeline: Pipeline) -> Any:
     """A Faust app that runs until the stack is closed. Raises BrokerAway."""
     app = create_app(
-        running.settings, running.broker, pipeline, drafter, embedded=running.broker_is_embedded
+        running.settings, running.broker, pipeline, embedded=running.broker_is_embedded
     )
     await stack.enter_async_context(running_app(app))
     return app
+
+
+def _ringing(publish: Publish, drafter: Drafter | None) -> Publish:
+    """Publishes; where tickets were among it, drafts for them come next."""
+    if drafter is None:
+        return publish
+
+    async def published(messages: Sequence[Outgoing]) -> None:
+        await publish(messages)
+        if any(message.topic == "tickets" for message in messages):
+            drafter.ring()
+
+    return published
+
+
+def _freeze() -> None:
+    """What is loaded by now stays: no search for garbage walks through it again.
+
+    With a model loaded such a search walked through 173,000 objects while everything else waited.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +210,7 @@ class Duties:
     publisher: Publisher
     stores: Stores
     judge: BurstJudge
+    drift: DriftAlarm
     sinks: Notifier
     summaries: DailySummaries
     clusterer: IncidentClusterer
@@ -191,12 +232,17 @@ class Duties:
             yield every(DRAFT_EVERY, self.drafter.round)
         yield every(CONTROLS_EVERY, self.following.look)
         yield every(DEAL_EVERY, self.dealer.round)
+        yield every(DRIFT_EVERY, self.judge_drift)
         yield every(UPKEEP_EVERY, self.stores.upkeep)
         yield every(UPKEEP_EVERY, self.drop_old)
 
     async def judge_bursts(self) -> None:
         with self.metrics.timed("judge"):
             await judge_bursts(self.judge, self.publisher)
+
+    async def judge_drift(self) -> None:
+        if alerts := await self.drift.look():
+            await self.publisher.publish(alert_messages(alerts))
 
     async def watch_lag(self) -> None:
         try:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,9 +38,16 @@ class OwnWorker:
 
 @contextmanager
 def worker_process(
-    home: Path, name: str = "worker", *, port: int | None = None
+    home: Path,
+    name: str = "worker",
+    *,
+    port: int | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[OwnWorker]:
-    """A worker on this EARSHOT_HOME. It ends with this process, also when that is killed."""
+    """A worker on this EARSHOT_HOME. It ends with this process, also when that is killed.
+
+    settings: variables that it finds in place of this process's.
+    """
     home = home.expanduser()
     home.mkdir(parents=True, exist_ok=True)
     health = ["--without-web"] if port is None else ["--port", str(port)]
@@ -51,7 +58,7 @@ def worker_process(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=os.environ | {"EARSHOT_HOME": str(home.resolve())},
+            env=os.environ | dict(settings or {}) | {"EARSHOT_HOME": str(home.resolve())},
             start_new_session=True,  # Ctrl-C in the terminal reaches us; we stop it in order
         )
     try:

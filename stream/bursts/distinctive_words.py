@@ -39,14 +39,15 @@ class AuthoredText:
 
 
 def distinctive_words(
-    messages: Sequence[AuthoredText], usual: Sequence[AuthoredText], *, exclude: str = ""
+    messages: Sequence[AuthoredText], usual: Sequence[AuthoredText], *, exclude: Sequence[str] = ()
 ) -> list[str]:
     """The words and pairs of words that set `messages` apart, the surest first.
 
-    Each is used by FEWEST_AUTHORS at least, so none quotes a single person. exclude: a name that
-    says nothing here.
+    Each is used by FEWEST_AUTHORS at least, so none quotes a single person. exclude: names that
+    say nothing here.
     """
-    excluded = set(_words(exclude)) | {"".join(_words(exclude))}
+    names = [_words(name) for name in exclude]
+    excluded = {word for name in names for word in (*name, "".join(name))}
     counts = _author_counts(messages)
     known = {
         term: count
@@ -110,8 +111,11 @@ def _words(text: str) -> list[str]:
 
 
 def _to_show(sure: Sequence[WordOdds]) -> list[str]:
-    """The terms to show: a pair in place of its words, where it is nearly as strong."""
+    """The terms to show: a pair in place of its words, where it is nearly as strong. No word comes
+    twice.
+    """
     terms: list[str] = []
+    words: set[str] = set()
     for row in sure:
         pairs = (
             pair.word
@@ -119,8 +123,9 @@ def _to_show(sure: Sequence[WordOdds]) -> list[str]:
             if " " in pair.word and row.word in pair.word.split() and pair.z >= _NEARLY * row.z
         )
         term = next(pairs, row.word)
-        if term not in terms and not any(term in other.split() for other in terms):
+        if words.isdisjoint(term.split()):
             terms.append(term)
+            words.update(term.split())
         if len(terms) == WORDS:
             break
     return terms

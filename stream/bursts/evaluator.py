@@ -167,7 +167,7 @@ class BurstJudge:
             brand, burst.start, burst.end + MINUTE, _MAX_TEXTS, negative=True
         )
         usual = await self._usual_texts(brand, burst)
-        words = await asyncio.to_thread(distinctive_words, messages, usual, exclude=brand)
+        words = await asyncio.to_thread(distinctive_words, messages, usual, exclude=[brand])
         record = AlertRecord(
             id=f"burst:{brand}:{burst.topic}:{burst.start:%Y-%m-%dT%H:%MZ}",
             kind="burst",

@@ -148,7 +148,7 @@ def _evidence(
     apart = [message for message in negative if since <= message.at < until]
     rest = [message.quote for message in negative if not since <= message.at < until]
     quotes = [message.quote for message in apart]
-    words = distinctive_words(quotes, rest[:: max(1, len(rest) // _MOST_TEXTS)], exclude=brand)
+    words = distinctive_words(quotes, rest[:: max(1, len(rest) // _MOST_TEXTS)], exclude=[brand])
     texts = {quote.id: quote.text for quote in quotes}
     topics = Counter(message.topic or "other" for message in apart)
     return {

@@ -18,6 +18,7 @@ from rich.text import Text
 from stream.cli import show
 from stream.cli.on_store import run_on_store
 from stream.cli.options import By, JsonLines, choice
+from stream.cli.plain import quantity
 from stream.cli.records import print_json, print_record
 from stream.errors import UserError
 from stream.observe.logs import set_up_logs
@@ -46,7 +47,9 @@ def add_to(app: typer.Typer) -> None:
 
 @alert.command("list")
 def alert_list(
-    kind: Annotated[str | None, typer.Option(help="burst, p1, surge, backlog or spend.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="burst, p1, surge, backlog, spend or drift.")
+    ] = None,
     unacknowledged: Annotated[
         bool, typer.Option("--open", help="Only those that nobody has acknowledged.")
     ] = False,
@@ -220,7 +223,7 @@ def alert_explain(
     else:
         print(markdown(report, file.name), end="")
     if bad_rows:
-        print(f"{len(bad_rows)} rows could not be read", file=sys.stderr)
+        print(f"{quantity(len(bad_rows), 'row')} could not be read", file=sys.stderr)
 
 
 def _on_stores(work: Callable[[Stores], Awaitable[T]]) -> T:
@@ -239,7 +242,7 @@ def _no_such(id: str) -> UserError:
 
 def _state(alert: AlertRecord) -> str:
     states = []
-    if alert.kind in ("burst", "surge"):
+    if alert.kind in ("burst", "surge", "drift"):
         states.append("over" if alert.recovered_at else "goes on")
     if over := alert.evidence.get("over"):
         states.append(f"taken back: {over}")

@@ -30,13 +30,20 @@ def bench(
         Part,
         typer.Option(help="stream: produce to commit; rest: POST /v1/analyze; all: both."),
     ] = "all",
+    drafts: Annotated[
+        bool,
+        typer.Option(
+            "--drafts/--without-drafts",
+            help="Whether a reply is drafted for every ticket meanwhile, on the same cores.",
+        ),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Write the figures as JSON here too.")] = None,
 ) -> None:
     """Measure throughput, latency, stages, memory and processor time on this machine, end to end on
     the embedded parts.
 
     REST is asked by an open-loop client in a process of its own, whose processor is told beside the
-    server's.
+    server's. EARSHOT_DRAFTS changes nothing here: drafts are off, unless --drafts says otherwise.
     """
     from stream.benchmark.stream import run_bench
 
@@ -49,6 +56,7 @@ def bench(
         data=data,
         console=console,
         part=part,
+        drafts=drafts,
     )
     if out is not None:
         out.write_text(json.dumps(figures, indent=2) + "\n")

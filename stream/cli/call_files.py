@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePath
 
@@ -19,6 +20,8 @@ from stream.triage.judgement import utterances
 Calls = dict[str, list[Utterance]]  # turns by the name of the call
 Labels = dict[str, dict[Task, str | None]]  # by the name of the call
 OnBadRow = Callable[[BadRow], None]
+
+LINES = (".jsonl", ".ndjson")
 
 _NAMES: Mapping[Task, Mapping[str, str]] = {
     "sentiment": {label: label for label in LABELS["sentiment"]},
@@ -60,10 +63,13 @@ def read_labels(path: Path) -> Labels:
 def labelled(data: Path, labels: Path | None, on_bad_row: OnBadRow) -> tuple[Calls, Labels]:
     """The calls that have labels, and the labels, by name.
 
-    labels: `labels.csv` beside or within the data where it is None. data may be the table of labels
-    itself; its files lie beside it then. A file may be named without its suffix. Raises UserError
-    where calls and labels do not meet.
+    labels: where it is None, those in the lines of the data (JSON Lines, a call with `name`,
+    `sentiment`, `outcome` and `turns` a line), else `labels.csv` beside or within the data. data
+    may be the table of labels itself; its files lie beside it then. A file may be named without its
+    suffix. Raises UserError where calls and labels do not meet.
     """
+    if labels is None and (lines := _labelled_lines(data)):
+        return _of_lines(data, lines, on_bad_row)
     if labels is None and data.suffix == ".csv" and _is_labels(data):
         data, labels = data.parent, data
     if labels is None:
@@ -79,6 +85,50 @@ def labelled(data: Path, labels: Path | None, on_bad_row: OnBadRow) -> tuple[Cal
             f" ({len(missing)} of {len(by_call)} are missing)"
         )
     return {name: calls[name] for name in by_call}, by_call
+
+
+def _labelled_lines(data: Path) -> dict[int, Mapping[str, object]]:
+    """By its number from 1, each line of JSON Lines that holds a call and a label of it."""
+    if data.suffix not in LINES or not data.is_file():
+        return {}
+    lines: dict[int, Mapping[str, object]] = {}
+    with data.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                continue  # the reader of calls says so
+            if isinstance(row, dict) and "turns" in row and not row.keys().isdisjoint(LABELS):
+                lines[number] = row
+    return lines
+
+
+def _of_lines(
+    data: Path, lines: Mapping[int, Mapping[str, object]], on_bad_row: OnBadRow
+) -> tuple[Calls, Labels]:
+    calls: Calls = {}
+    labels: Labels = {}
+    for event, cursor in open_file(data, "transcripts", on_bad_row=on_bad_row):
+        row = lines.get(cursor.line)
+        if isinstance(event, Transcript) and row is not None:
+            name = str(row.get("name") or event.id.partition(":")[2])
+            if name in calls:
+                raise UserError(f"{data}: line {cursor.line}: a second call {name!r}")
+            calls[name] = utterances(event)
+            labels[name] = {
+                task: _in_line(f"{data}: line {cursor.line}", row.get(task), task)
+                for task in LABELS
+            }
+    return calls, labels
+
+
+def _in_line(where: str, label: object, task: Task) -> str | None:
+    if label is None or label == "":
+        return None
+    known = _NAMES[task].get(str(label).strip().casefold())
+    if known is None:
+        raise UserError(f"{where}: unknown {task} {label!r}; use {', '.join(LABELS[task])}")
+    return known
 
 
 def _by_name(calls: Iterable[str]) -> dict[str, str]:

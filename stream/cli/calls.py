@@ -40,7 +40,10 @@ Whole = Annotated[
 ]
 Labels = Annotated[
     Path | None,
-    typer.Option("--labels", help="CSV with file,sentiment,outcome; labels.csv beside the calls."),
+    typer.Option(
+        "--labels",
+        help="CSV with file,sentiment,outcome; else lines of JSON or labels.csv beside the calls.",
+    ),
 ]
 
 

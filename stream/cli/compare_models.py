@@ -95,8 +95,7 @@ def compare_sentiment(
 
 def _contestant(name: str, meanings: Mapping[str, str], threads: int, spare: Path) -> Any:
     """A model by its name; a model that earshot serves itself needs no torch."""
-    from models.artifact import STORY
-    from models.sentiment_classifier import is_classifier
+    from models.artifact import STORY, is_classifier
 
     folder = _folder(name)
     if (folder / STORY).is_file() or is_classifier(folder):

@@ -12,6 +12,7 @@ import typer
 
 from stream.cli.on_store import run_on_store
 from stream.cli.options import choice
+from stream.cli.plain import quantity
 from stream.errors import UserError
 
 
@@ -19,8 +20,9 @@ def add_to(export: typer.Typer) -> None:
     export.command("corrections")(export_corrections)
 
 
-HEADS = ("topic", "problem", "severity")  # that one table holds, and one training learns
-EXPORTED = ("sentiment", "level", "outcome", *HEADS, "heads")
+# What one table holds, and one training learns.
+HEADS = ("topic", "problem", "severity", "sentiment")
+EXPORTED = ("sentiment", "level", "outcome", "topic", "problem", "severity", "heads")
 
 
 def export_corrections(
@@ -32,7 +34,7 @@ def export_corrections(
         typer.Option(
             "--field",
             help="sentiment, level (priorities set by hand, too), outcome (of calls), topic,"
-            " problem, severity, or heads: these three in one table.",
+            " problem, severity, or heads: these three and the sentiment in one table.",
         ),
     ] = "sentiment",
 ) -> None:
@@ -44,14 +46,15 @@ def export_corrections(
     """
     task = choice("--field", field, EXPORTED)
     if task == "level":
-        print(f"{out}: {write_levels(out)} labels")
+        print(f"{out}: {quantity(write_levels(out), 'label')}")
     elif task == "outcome":
         folder = Path("corrected-calls") if out == Path("corrections.csv") else out
-        print(f"{folder}: {write_calls(folder)} calls")
+        print(f"{folder}: {quantity(write_calls(folder), 'call')}")
     elif task == "sentiment":
-        print(f"{out}: {write_corrections(out)} pairs")
+        print(f"{out}: {quantity(write_corrections(out), 'pair')}")
     else:
-        print(f"{out}: {write_heads(out, HEADS if task == 'heads' else (str(task),))} messages")
+        count = write_heads(out, HEADS if task == "heads" else (str(task),))
+        print(f"{out}: {quantity(count, 'message')}")
 
 
 def write_heads(out: Path, fields: Sequence[str] = HEADS) -> int:
@@ -59,7 +62,6 @@ def write_heads(out: Path, fields: Sequence[str] = HEADS) -> int:
     none. Returns the number of messages. Raises UserError where there is none.
     """
     from stream.bootstrap.stores import open_corrections
-    from stream.postgres.sql import harmless
 
     messages: list[tuple[str, dict[str, str]]] = run_on_store(
         "corrections", open_corrections, lambda corrections: corrections.by_message(fields)
@@ -68,9 +70,7 @@ def write_heads(out: Path, fields: Sequence[str] = HEADS) -> int:
         raise UserError(
             f"nobody has corrected a {' or '.join(fields)} yet; agents do so in the console"
         )
-    rows = [
-        (text, *(harmless(labels.get(field, "")) for field in fields)) for text, labels in messages
-    ]
+    rows = [(text, *(labels.get(field, "") for field in fields)) for text, labels in messages]
     _write_table(out, ("text", *fields), rows)
     return len(rows)
 
@@ -100,12 +100,16 @@ def write_calls(folder: Path) -> int:
 
 
 def _write_table(out: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """No cell is a formula; the trainings read them as they were."""
+    from stream.postgres.sql import harmless
+
+    cells = [[harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with out.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file)
             table.writerow(head)
-            table.writerows(rows)
+            table.writerows(cells)
     except OSError as error:
         raise UserError(f"{out}: it cannot be written ({error.strerror})") from None
 
@@ -142,18 +146,22 @@ def write_corrections(out: Path, labels: Sequence[str] = ()) -> int:
         "corrections", open_corrections, lambda corrections: corrections.pairs("sentiment")
     )
     if not corrected:
-        raise UserError("nobody has corrected a sentiment yet; agents do so in the console")
+        raise UserError(
+            "nobody has corrected a sentiment yet; agents do so in the console. What else they"
+            " corrected: --field level, heads or outcome"
+        )
     pairs = [pair for pair in corrected if not labels or pair.better in labels]
     if not pairs:
         raise UserError(
             f"of the {len(corrected)} corrected sentiments none is {' or '.join(labels)}"
         )
     from models.training.lab.preference import write_preferences
+    from stream.postgres.sql import harmless
 
     rows = []
     for pair in pairs:
         is_known = not labels or pair.worse in labels
-        rows.append((pair.text, pair.better, pair.worse if is_known else None))
+        rows.append((harmless(pair.text), pair.better, pair.worse if is_known else None))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_preferences(rows, out)

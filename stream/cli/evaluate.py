@@ -131,7 +131,8 @@ def _show_triage(measure: Callable[..., dict[str, Any]], data: Path, model: Path
 
 def _sentiment_model(model: Path | None) -> Any:
     """A model of sentiments alone, also that of a run of the lab, or a model of all heads."""
-    from models.sentiment_classifier import Classifier, is_classifier
+    from models.artifact import is_classifier
+    from models.sentiment_classifier import Classifier
 
     if model is not None:
         for folder in (model / "release", model):

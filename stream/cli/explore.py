@@ -185,26 +185,25 @@ def _read_table(path: Path, bad_rows: list[BadRow], limit: int) -> Pile | None:
 
 def _columns(path: Path) -> dict[str, int] | None:
     """The places of the columns that are shown, by our names; None when it is no such table."""
-    from connectors.formats import complaints, transcripts
+    from connectors.formats import transcripts
+    from connectors.formats.columns import brand_column, date_column, text_column
     from connectors.formats.head import read_head, recognised
-    from connectors.formats.rows import first_of
+    from connectors.tabular.rows import column_name, first_of
 
     if path.is_dir() or not path.exists():
         return None
     head = read_head(path)
-    if transcripts.recognises(head.names) or recognised(head) not in ("complaints", "airline"):
+    names = head.table.names if head.table else head.names
+    if transcripts.recognises(names) or recognised(head) not in ("complaints", "airline"):
         return None
-    names = {
-        "text": complaints.TEXT,
-        "when": (*complaints.DATE, "tweet_created"),
-        "brand": (*complaints.BRAND, "airline"),
-        "topic": TOPIC,
-        "problem": PROBLEM,
-        "index": INDEX,
-        "sentiment": SENTIMENT,
-        "outcome": OUTCOME,
+    places = {
+        "text": text_column(names),
+        "when": date_column(names),
+        "brand": brand_column(names),
     }
-    places = {column: first_of(head.names, spellings) for column, spellings in names.items()}
+    spellings = zip((*LABELS, "index"), (TOPIC, PROBLEM, SENTIMENT, OUTCOME, INDEX), strict=True)
+    keys = head.table.keys if head.table else tuple(map(column_name, head.first_row))
+    places |= {column: first_of(keys, known) for column, known in spellings}
     return {column: place for column, place in places.items() if place is not None}
 
 
@@ -213,12 +212,12 @@ def _cells(
 ) -> list[tuple[int, dict[str, str]]]:
     """Line and cells of the rows that have a text, at most so many."""
     from connectors.formats.head import read_head
-    from connectors.formats.rows import TextFile, csv_rows
+    from connectors.formats.readers import rows_of
+    from connectors.tabular.text_file import LIKELY, TextFile
 
-    head = read_head(path)
-    lines = TextFile(path, otherwise="cp1252").lines(head.data)
+    file, head = TextFile(path, otherwise=LIKELY), read_head(path)
     rows: list[tuple[int, dict[str, str]]] = []
-    for row in csv_rows(lines, len(head.names), head.delimiter, bad_rows.append):
+    for row in rows_of(file, head, None, bad_rows.append):
         cells = {column: row.values[place].strip() for column, place in columns.items()}
         if cells["text"]:
             rows.append((row.line, cells))

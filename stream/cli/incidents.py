@@ -15,7 +15,7 @@ from stream.cli.on_store import run_on_parts, run_on_store
 from stream.cli.options import By, JsonLines, brand_choice
 from stream.cli.plain import plain
 from stream.cli.records import print_json
-from stream.cli.show import hanging
+from stream.cli.show import hanging, incident_line
 
 if TYPE_CHECKING:
     from stream.incidents.store import Incidents
@@ -52,18 +52,10 @@ def incident_list(
         if as_json:
             print_json([row])
             continue
-        hanging(Console(), "", plain(_line(row)), indent=2)
+        hanging(Console(), "", incident_line(row), indent=2)
         hanging(Console(), "", Text(row["id"], style="dim"), indent=6)
     if not rows:
         print("no incidents", file=sys.stderr)
-
-
-def _line(row: Any) -> str:
-    state = f"over since {row['ended_at']:%H:%M}" if row["ended_at"] else "goes on"
-    count = f"{row['tickets']} tickets, {row['open']} open, {row['p1']} P1"
-    when = f"{row['started_at']:%Y-%m-%d %H:%M}Z"
-    title = f"{row['brand']}: {row['title']}"
-    return f"{when}  {title}  ({count}; severity {row['severity']}, {state})"
 
 
 @incident.command("show")

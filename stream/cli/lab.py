@@ -86,7 +86,13 @@ def _train_heads(config: Path, out: Path | None, data: Path | None) -> None:
     from models.training.release.train import train
 
     with watched() as on_line:
-        train(config, out, data=data, say=on_line)
+        story = train(config, out, data=data, say=on_line)
+    folder = (out or Path("runs") / str(story.get("recipe", {}).get("name", "default"))) / "model"
+    print(
+        f"{folder}: {story['version']} passed the {len(story['gate'])} checks of the gate\nnext:"
+        f" earshot model shadow {folder}   or earshot model use {folder}",
+        file=sys.stderr,
+    )
 
 
 def _train_of_the_lab(
@@ -102,6 +108,17 @@ def _train_of_the_lab(
         story = train(config, out, data=data, preferences=preferences, in_use=in_use, say=on_line)
     if story:  # of several processes one tells it
         show.figures(run_figures(story))
+        print(ending(out or Path("runs") / story["recipe"]["name"], story), file=sys.stderr)
+
+
+def ending(run: Path, story: dict[str, Any]) -> str:
+    """Where a finished run lies, what the gate said, and what to type next."""
+    checks = len(story["release"]["gate"])
+    return (
+        f"{run}: the model passed the {checks} checks of the gate ({run / 'release'}; `earshot"
+        f' report {run}` shows all)\nnext: earshot analyze --model {run / "release"} "..."   or'
+        f" earshot compare sentiment {run / 'release'} shipped --data labelled.csv"
+    )
 
 
 def _corrected(recipe: Recipe, out: Path | None, preferences: Path | None) -> Path:
@@ -181,9 +198,8 @@ def report(
 
 def served_by(run: Path) -> Any:
     """The small model of sentiments of a run or a directory. Raises UserError without one."""
-    from models.artifact import STORY
+    from models.artifact import STORY, is_classifier
     from models.evaluation.compare_served import Served
-    from models.sentiment_classifier import is_classifier
 
     for folder in (run / "release", run / "model", run):
         if is_classifier(folder) or (folder / STORY).is_file():

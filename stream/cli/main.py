@@ -122,7 +122,9 @@ def main(*, process_ends: bool = True) -> None:
         # Any error comes by here; one that a person cannot put right goes on as it is.
         if not isinstance(error, readable_errors()):
             raise
-        print(f"earshot: {' '.join(str(error).split())}", file=sys.stderr)
+        from stream.observe.logs import discreet
+
+        print(f"earshot: {discreet(' '.join(str(error).split()))}", file=sys.stderr)
         if process_ends:
             _leave_soon(2)
         sys.exit(2)

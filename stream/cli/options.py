@@ -7,15 +7,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Protocol
 
 import typer
 
 from stream.errors import UserError
 from stream.settings import Settings, read_settings
-
-if TYPE_CHECKING:
-    from stream.store.queries import Queries
 
 ShippedModel = Annotated[
     Path | None, typer.Option("--model", help="Directory of a model; the shipped one otherwise.")
@@ -85,7 +82,11 @@ def choice(option: str, typed: str | None, existing: Sequence[str]) -> str | Non
     raise UserError(f"{option} {typed}: there is no such {option.lstrip('-')}; {there_is}")
 
 
-async def brand_choice(typed: str | None, queries: Queries) -> str | None:
+class Branded(Protocol):
+    async def brands(self) -> list[str]: ...
+
+
+async def brand_choice(typed: str | None, queries: Branded) -> str | None:
     """The brand that has tickets, or stands in EARSHOT_BRANDS, under its name or one of its
     handles. Raises UserError that lists what exists.
     """

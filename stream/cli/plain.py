@@ -1,10 +1,15 @@
-"""What others wrote, as a terminal may print it."""
+"""Words on a terminal: quantities, and what others wrote as a terminal may print it."""
 
 from __future__ import annotations
 
 import unicodedata
 
 from rich.text import Text
+
+
+def quantity(number: int, thing: str) -> str:
+    """As a person writes it: "1 label", "2,000 labels"."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def plain(text: object, longest: int | None = None) -> Text:

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from stream.cli.on_store import run_on_parts
+from stream.cli.plain import quantity
 
 if TYPE_CHECKING:
     from stream.bootstrap.parts import Parts
@@ -57,4 +58,4 @@ def rebuild(
 
 
 def _progress(done: Rebuilt) -> str:
-    return f"{done.conversations:,} conversations, {done.tickets:,} tickets"
+    return f"{quantity(done.conversations, 'conversation')}, {quantity(done.tickets, 'ticket')}"

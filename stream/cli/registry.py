@@ -1,4 +1,4 @@
-"""`earshot model`: the models that were released here, the one in use, and a push to a hub."""
+"""`earshot model`: models released here, the one in use, shadows, and a push to a hub."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from rich.table import Table
 
 from models.artifact import CARD
 from stream.bootstrap.loading import model_registry
+from stream.cli import shadow
 from stream.cli.options import JsonLines, present, require
 from stream.cli.records import print_json
 from stream.errors import UserError
 from stream.settings import Settings, read_settings
 
 model = typer.Typer(
-    no_args_is_help=True, help="Models that were released here: list, show, use, rollback, push."
+    no_args_is_help=True,
+    help="Models that were released here: list, show, shadow, use, rollback, push.",
 )
 
 
@@ -90,9 +92,8 @@ def use(
     """Use this model from the next start of a worker on. One that did not pass the gate is
     refused; where it is worse than the one before, a line says so.
     """
-    from models.artifact import load_artifact
+    from models.artifact import is_classifier, load_artifact
     from models.registry import losses
-    from models.sentiment_classifier import is_classifier
 
     if is_classifier(Path(version).expanduser()):
         raise UserError(
@@ -145,3 +146,6 @@ def push(
 def _warn_of_override(settings: Settings) -> None:
     if settings.model is not None:
         print(f"EARSHOT_MODEL is set: {settings.model} is loaded all the same", file=sys.stderr)
+
+
+shadow.add_to(model)

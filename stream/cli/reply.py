@@ -16,7 +16,7 @@ from rich.text import Text
 from stream.cli import reply_draft
 from stream.cli.on_store import run_on_store
 from stream.cli.options import JsonLines, choice
-from stream.cli.plain import plain
+from stream.cli.plain import plain, quantity
 from stream.cli.records import print_json, print_record
 from stream.cli.show import hanging
 from stream.errors import UserError
@@ -141,7 +141,7 @@ def edits(
         print("".join(lines), end="")
         return
     out.write_text("".join(lines), encoding="utf-8")
-    print(f"{len(lines)} edits are in {out}")
+    print(f"{out}: {quantity(len(lines), 'edit')}")
 
 
 def on_replies(work: Callable[[Replies], Awaitable[T]]) -> T:

@@ -49,17 +49,18 @@ def draft(
 ) -> None:
     """Draft answers to a message, with the policy gate's verdict on each. Nothing is sent."""
     from models.redact import redact
-    from stream.bootstrap.loading import load_analyzer, load_replier
+    from stream.bootstrap.loading import load_analyzer, load_brands, load_replier
 
     settings = settings_with(replier=model)
     replier = load_replier(settings)
     if text == "-":
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
     redacted = redact(text, names=not settings.keep_names)
-    analysis = load_analyzer(settings)([redacted])[0]
+    trade = load_brands(settings).trade_of(brand)
+    analysis = load_analyzer(settings)([redacted], None, [trade])[0]
     if analysis.abstained:  # as in the stream: a person answers what the model cannot read
         raise UserError(f"no draft: {_UNREAD[analysis.why or 'strange']}")
-    request = _request(redacted, analysis, brand, topic, network)
+    request = _request(redacted, analysis, brand, topic, network, trade)
     drafted = replier([request], n=n, seed=seed)[0]
     if as_json or not sys.stdout.isatty():
         print_json([_as_json(request, drafted)])
@@ -68,10 +69,18 @@ def draft(
 
 
 def _request(
-    text: str, analysis: Any, brand: str | None, topic: str | None, network: str
+    text: str,
+    analysis: Any,
+    brand: str | None,
+    topic: str | None,
+    network: str,
+    trade: str | None,
 ) -> ReplyRequest:
     from models.replier.draft import ReplyRequest
+    from stream.replies.gravity import gravity_of, reason_of
 
+    urgency = analysis.urgency
+    reasons = urgency.reasons if urgency else {}
     return ReplyRequest(
         text=text,
         brand=brand,
@@ -80,6 +89,9 @@ def _request(
         sentiment=analysis.sentiment and analysis.sentiment.label,
         severity=analysis.severity,
         network=network,
+        trade=trade,
+        gravity=gravity_of(text, reasons, urgency.levels if urgency else None),
+        reason=reason_of(reasons),
     )
 
 
@@ -90,6 +102,7 @@ def _as_json(request: ReplyRequest, drafted: Draft) -> dict[str, Any]:
         "topic": request.topic,
         "sentiment": request.sentiment,
         "severity": request.severity,
+        "gravity": request.gravity,
         "network": request.network,
         "candidates": [_candidate(request, candidate) for candidate in drafted.candidates],
         "model": drafted.model,

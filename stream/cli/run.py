@@ -57,7 +57,7 @@ def up(
     """Run a worker and the console together until Ctrl-C; prints its address, and at first how to
     log in.
     """
-    from stream.bootstrap.older_models import remark, tickets_of_older_models
+    from stream.bootstrap.older_models import remark_in_time
     from stream.bootstrap.parts import draining, ensure_migrated, parts
     from stream.bootstrap.stopping import until_signal
     from stream.bootstrap.web import serve_console
@@ -70,9 +70,9 @@ def up(
         async with parts(settings, "up") as running:
             await ensure_migrated(running)
             async with running.store() as stores:
-                older = await tickets_of_older_models(settings, stores.queries)
+                older = await remark_in_time(settings, stores.queries)
             if older:
-                print(remark(older), file=sys.stderr)
+                print(older, file=sys.stderr)
             with worker_process(running.settings.home) as own:
                 async with draining(running, own.check):
                     await serve_console(
@@ -98,12 +98,13 @@ def worker(
     """
     from stream.bootstrap.stopping import until_signal
     from stream.bootstrap.worker import serve_worker
+    from stream.loop import run
 
     settings = read_settings()
     set_up_logs(settings)
     port = settings.worker_port if port is None else port
     work = serve_worker(settings, port=None if without_web else port, follow=follow)
-    asyncio.run(until_signal(work))
+    run(until_signal(work))
 
 
 def web(

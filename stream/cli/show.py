@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.skipped import in_words
-from stream.cli.plain import plain
+from stream.cli.plain import plain, quantity
 
 if TYPE_CHECKING:
     from stream.bootstrap.replay import Summary
+
+_QUIET = timedelta(hours=3)  # after its last ticket an incident is over
 
 _LEVEL_STYLE = {"P1": "bold white on red", "P2": "bold red", "P3": "yellow", "P4": "dim"}
 
@@ -51,6 +54,8 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def summary(console: Console, replayed: Summary) -> None:
     """The result of a replay, and what the store holds now."""
+    from stream.bootstrap.older_models import remark
+
     rate = replayed.sent / max(replayed.seconds, 1e-6)
     console.print()
     console.print(
@@ -60,16 +65,14 @@ def summary(console: Console, replayed: Summary) -> None:
         ),
         style="bold",
     )
-    if replayed.note:
-        console.print(plain(f"  {replayed.note}"), style="yellow")
+    for line in replayed.note.splitlines():
+        console.print(plain(f"  {line}"), style="yellow")
     for line in _losses(replayed):
         console.print(f"  {line}", style="yellow")
     for line in _stored(replayed):
         console.print(f"  {line}")
-    if replayed.older:
-        from stream.bootstrap.older_models import remark
-
-        console.print(plain(f"  {remark(replayed.older)}"), style="yellow")
+    if older := remark(replayed.older):
+        console.print(plain(f"  {older}"), style="yellow")
     if replayed.after.dead_letters:
         console.print(
             f"  {replayed.after.dead_letters:,} dead letters: `earshot dead list`", style="yellow"
@@ -83,6 +86,10 @@ def summary(console: Console, replayed: Summary) -> None:
         console.print("\nAlerts", style="bold")
         for alert in replayed.alerts:
             print_alert(console, alert)
+    if replayed.incidents:
+        console.print("\nIncidents", style="bold")
+        for incident in replayed.incidents:
+            hanging(console, "  ", incident_line(incident))
 
 
 def _losses(replayed: Summary) -> Iterator[str]:
@@ -99,13 +106,13 @@ def _stored(replayed: Summary) -> Iterator[str]:
     if replayed.waited:
         new = after.events + after.deleted - before.events - before.deleted
         yield f"{new:,} new in the store, {replayed.sent - new:,} repeated there or known already"
-    yield f"the store holds {after.events:,} events, {after.scored:,} scored"
+    yield f"the store holds {quantity(after.events, 'event')}, {after.scored:,} scored"
     own = after.tickets if replayed.levels is None else replayed.levels
     levels = ", ".join(f"{count:,} {level}" for level, count in sorted(own.items()))
     count, in_all = sum(own.values()), sum(after.tickets.values())
     of_all = f" of {in_all:,} in the store" if count != in_all else ""
     alerts = sum(after.alerts.values())
-    yield f"{count:,} tickets{of_all} ({levels or 'none'}), {alerts:,} alerts"
+    yield f"{quantity(count, 'ticket')}{of_all} ({levels or 'none'}), {quantity(alerts, 'alert')}"
 
 
 def tickets(console: Console, rows: Sequence[Any]) -> None:
@@ -170,6 +177,18 @@ def alert_line(alert: Any) -> Text:
     return plain(f"{when}  {text} (severity {alert.severity})")
 
 
+def incident_line(row: Mapping[str, Any]) -> Text:
+    """An incident with its live count of tickets."""
+    # A worker writes down that it is over; what a replay brought is over at once.
+    is_quiet = datetime.now(UTC) - row["last_at"] > _QUIET
+    ended = row["ended_at"] or (row["last_at"] if is_quiet else None)
+    state = f"over since {ended:%H:%M}" if ended else "goes on"
+    count = f"{quantity(row['tickets'], 'ticket')}, {row['open']} open, {row['p1']} P1"
+    when = f"{row['started_at']:%Y-%m-%d %H:%M}Z"
+    title = f"{row['brand']}: {row['title']}"
+    return plain(f"{when}  {title}  ({count}; severity {row['severity']}, {state})")
+
+
 def _activation() -> str | None:
     """What makes `earshot` a command of this shell; None where it is one."""
     if shutil.which("earshot") is not None:
@@ -190,6 +209,7 @@ def next_steps(console: Console, ticket_id: str) -> None:
             f"earshot ticket show {shlex.quote(ticket_id)}",
             "one ticket; claim and resolve do the rest",
         ),
+        ("earshot incident list", "tickets that tell of one event"),
         ('earshot sql "select * from brand_health"', "ask the database anything"),
         ("earshot up", "a worker and the console: prints its address and a code"),
         ('earshot analyze "my line has been down all day"', "what the model makes of it"),

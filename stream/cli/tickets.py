@@ -16,7 +16,7 @@ from stream.cli.records import print_json
 from stream.errors import UserError
 
 if TYPE_CHECKING:
-    from stream.bootstrap.parts import Stores
+    from stream.store.listing import Listing
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,15 +54,15 @@ def tickets(
     if reopen is not None:
         _reopen(reopen, by or getpass.getuser())
         return
-    from stream.bootstrap.stores import open_stores
+    from stream.bootstrap.stores import open_listing
     from stream.records import Level, State
 
     chosen_level = choice("--level", level, get_args(Level))
     chosen_state = choice("--state", state, get_args(State))
 
-    async def read(stores: Stores) -> list[dict[str, Any]]:
-        chosen_brand = await brand_choice(brand, stores.queries)
-        return await stores.queries.list_tickets(
+    async def read(listing: Listing) -> list[dict[str, Any]]:
+        chosen_brand = await brand_choice(brand, listing)
+        return await listing.tickets(
             brand=chosen_brand, level=chosen_level, state=chosen_state, unread=unread, limit=limit
         )
 
@@ -71,7 +71,7 @@ def tickets(
             search, (brand, chosen_level, chosen_state), unread, limit, by or getpass.getuser()
         )
     else:
-        rows = run_on_store("tickets", open_stores, read)
+        rows = run_on_store("tickets", open_listing, read)
     if as_json:
         print_json(rows)
     elif rows:

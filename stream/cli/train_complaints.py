@@ -88,9 +88,9 @@ def train_complaints(
     """Teach a model your own topics, problems and dissatisfaction from your history of complaints.
 
     The result is a model directory: EARSHOT_MODEL=OUT/model earshot analyze "...", or earshot model
-    use OUT/model. --from-corrections teaches the model in use the topics, problems and severities
-    that people corrected; all its other heads stay. Dissatisfaction may be 0-100, 1-5, 0-4 or Low,
-    Medium, High. A tuning that was interrupted goes on where it was.
+    use OUT/model. --from-corrections teaches the model in use the topics, problems, severities and
+    sentiments that people corrected; all its other heads stay. Dissatisfaction may be 0-100, 1-5,
+    0-4 or Low, Medium, High. A tuning that was interrupted goes on where it was.
     """
     if from_corrections:
         _from_corrections(history, out, model)

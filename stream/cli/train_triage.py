@@ -12,6 +12,7 @@ import typer
 from stream.cli import show
 from stream.cli.corrections import write_levels
 from stream.cli.options import FromCorrections, present, settings_with
+from stream.cli.plain import quantity
 from stream.cli.training_bar import watched
 from stream.errors import UserError
 
@@ -45,7 +46,7 @@ def train_triage(
         if not from_corrections:
             raise UserError("name the CSV of the labels, or say --from-corrections")
         labels = (out or Path("runs") / "levels") / "levels.csv"
-        print(f"{labels}: {write_levels(labels)} labels", file=sys.stderr)
+        print(f"{labels}: {quantity(write_levels(labels), 'label')}", file=sys.stderr)
     present(labels)
     if importlib.util.find_spec("torch") is None:
         raise UserError("training needs more packages: pip install 'earshot[train]'")
@@ -75,11 +76,14 @@ def _by_recipe(config: Path, folder: Path, data: Path | None, on_line: Any) -> d
     from models.training.corpus.public import public_corpus
     from models.training.triage.data import triage_data
     from models.training.triage.heads import refit_triage
+    from models.training.triage.readers import add_readers
     from models.training.triage.recipe import read_triage_recipe
     from models.training.triage.release import train_triage
 
     recipe, root = read_triage_recipe(config), data or shared_data()
     labels = triage_data(recipe, root)
+    if recipe.readers:
+        return add_readers(recipe, labels, folder, on_line)
     if recipe.heads_only:
         return refit_triage(recipe, labels, folder, on_line)
     return train_triage(recipe, labels, public_corpus(root), folder, on_line)

@@ -13,19 +13,12 @@ from typing import Any
 from connectors.catalog import SINKS
 from connectors.guard import is_public
 from connectors.notices import Sink, SinkError
-from stream.alerts.routing import Route, resolved, routes_of
+from stream.alerts.routing import SECRETS, Route, resolved, routes_of
 from stream.controls.defaults import Defaults
 from stream.controls.records import Control, ControlError
 from stream.errors import UserError
 
 OFF = "off"  # the field of a sink that is kept and sends nothing
-SECRETS: Mapping[str, tuple[str, ...]] = {
-    "email": ("password",),
-    "pagerduty": ("routing_key",),
-    "slack": ("url",),
-    "teams": ("url",),
-    "webhook": ("secret",),
-}
 # What decides which alerts go there, and not where they go.
 _ROUTING = frozenset(
     {"kinds", "brands", "min_severity", "recovered", "per_minute", "max_age_hours", OFF}

@@ -221,7 +221,7 @@ def weighed(ticket: Row, hand: by_hand.ByHand | None) -> dict[str, Any]:
 def _claim(ticket: Row, action: Claim, actor: str) -> dict[str, Any]:
     owner = ticket["owner"]
     if owner not in (None, actor) and not action.force:
-        raise NotAllowed(f"{owner} has this ticket; ask them, or claim it with force")
+        raise NotAllowed(f"{owner} has this ticket: ask them, or a lead takes it over")
     if ticket["state"] in ("open", "resolved", "settled"):
         return {"owner": actor}
     return {"owner": actor, "state": "open", "snoozed_until": None}

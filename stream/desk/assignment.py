@@ -30,6 +30,23 @@ async def refuse_owner(
 
     Raises NeedsLead where the action takes it from somebody else.
     """
+    check_owner(await new_owner(people, action, actor), ticket, action, actor, leads=leads)
+
+
+async def new_owner(people: People, action: Action, actor: str) -> User | None:
+    """The colleague whom the action gives tickets to; None where there is none of this name."""
+    if not isinstance(action, Assign) or action.owner in (None, actor):
+        return None
+    try:
+        return await people.find(str(action.owner))
+    except UserError:
+        return None
+
+
+def check_owner(
+    user: User | None, ticket: Mapping[Any, Any], action: Action, actor: str, *, leads: bool
+) -> None:
+    """As `refuse_owner`. user: what `new_owner` says."""
     if not isinstance(action, Claim | Assign):
         return
     owner = actor if isinstance(action, Claim) else action.owner
@@ -41,9 +58,7 @@ async def refuse_owner(
         )
     if owner is None or owner == actor:
         return
-    try:
-        user = await people.find(owner)
-    except UserError:
-        raise NotAllowed("nobody has this name") from None
+    if user is None:
+        raise NotAllowed("nobody has this name")
     if not can_have(user, ticket["brand"]):
         raise NotAllowed(f"{owner} could not work on this ticket")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from stream.desk.actions import (
     Acknowledge,
     Assign,
     Claim,
+    Edit,
     NotAllowed,
     Note,
     Prioritise,
@@ -20,9 +22,12 @@ from stream.desk.actions import (
     Snooze,
     Tag,
     Wait,
+    apply,
 )
-from stream.desk.assignment import NeedsLead, refuse_owner
-from stream.desk.tickets import Desk, Lost, NoTicket, Row, Seen
+from stream.desk.assignment import NeedsLead, check_owner, new_owner
+from stream.desk.many_edits import Changed, Edited, Outcome, edit_many
+from stream.desk.tickets import Desk, Lost, NoTicket, Row, Seen, changed_since
+from stream.desk.undo import is_plain, undone
 
 MAX_TICKETS = 500  # tickets at once
 
@@ -69,6 +74,10 @@ class TakeBack(Protocol):
     ) -> Row: ...
 
 
+class _Singly(NotAllowed):
+    """This one cannot be taken back together with others."""
+
+
 class Bulk:
     """Acts on many tickets. One that cannot be done keeps no other from being done."""
 
@@ -81,39 +90,67 @@ class Bulk:
         self, targets: Sequence[Target], action: BulkAction, person: Person
     ) -> list[Answer]:
         """The same action on each of them, in this order; the rights are those of a single act."""
+        user = await new_owner(self._people, action, person.name)
 
-        async def act_on_one(ticket: Target) -> Answer:
-            before = await self._desk.ticket(ticket.id, person.brands)
-            await refuse_owner(self._people, before, action, person.name, leads=person.leads)
-            # The owner that the rules were asked about is the owner whom the act finds.
-            seen = ticket.seen or Seen(before["edits"], before["version"])
-            after = await self._desk.act(
-                ticket.id, action, person.name, seen=seen, brands=person.brands
-            )
-            is_same = after["edits"] == before["edits"]
-            return Answer(ticket.id, "unchanged" if is_same else "done", ticket=after)
+        def decide(place: int, row: Row, _last: Row, now: datetime) -> Edit | None:
+            check_owner(user, row, action, person.name, leads=person.leads)
+            seen = targets[place].seen
+            changed = None if seen is None else changed_since(row, seen, (action,))
+            if changed is not None:
+                raise Changed(changed)
+            return apply(row, action, person.name, now)
 
-        return [await _answer(ticket, act_on_one) for ticket in targets]
+        ids = [target.id for target in targets]
+        outcomes = await edit_many(
+            self._desk.engine, ids, decide, person.name, brands=person.brands
+        )
+        return [_answer(id, outcome) for id, outcome in zip(ids, outcomes, strict=True)]
 
     async def undo(self, targets: Sequence[Target], person: Person) -> list[Answer]:
-        """Take back what the person did last to each of them. seen: as their act left it."""
+        """Take back what the person did last to each of them. seen: as their act left it.
 
-        async def undo_one(ticket: Target) -> Answer:
-            seen = ticket.seen or Seen(-1, -1)
-            after = await self._undo(ticket.id, person.name, seen=seen, brands=person.brands)
-            return Answer(ticket.id, "done", ticket=after)
+        Notes, priorities by hand, merges and splits are taken back one by one.
+        """
 
-        return [await _answer(ticket, undo_one) for ticket in targets]
+        def decide(place: int, row: Row, last: Row, now: datetime) -> Edit | None:
+            seen = targets[place].seen
+            if seen is None or seen.edits != row["edits"]:
+                raise Changed("edited")
+            if not is_plain(last):
+                raise _Singly
+            return undone(row, last, person.name, now)
+
+        ids = [target.id for target in targets]
+        outcomes = await edit_many(
+            self._desk.engine, ids, decide, person.name, brands=person.brands, with_last=True
+        )
+        return [
+            await self._undo_one(target, person)
+            if isinstance(outcome, _Singly)
+            else _answer(target.id, outcome)
+            for target, outcome in zip(targets, outcomes, strict=True)
+        ]
+
+    async def _undo_one(self, ticket: Target, person: Person) -> Answer:
+        try:
+            after = await self._undo(
+                ticket.id, person.name, seen=ticket.seen or Seen(-1, -1), brands=person.brands
+            )
+        except (NoTicket, Lost, NotAllowed) as error:
+            return _answer(ticket.id, error)
+        return Answer(ticket.id, "done", ticket=after)
 
 
-async def _answer(ticket: Target, work: Callable[[Target], Awaitable[Answer]]) -> Answer:
-    try:
-        return await work(ticket)
-    except NoTicket as error:
-        return Answer(ticket.id, "missing", str(error))
-    except Lost as lost:
-        return Answer(ticket.id, "lost", str(lost))
-    except NeedsLead as error:
-        return Answer(ticket.id, "forbidden", str(error))
-    except NotAllowed as error:
-        return Answer(ticket.id, "refused", str(error))
+def _answer(id: str, outcome: Outcome) -> Answer:
+    match outcome:
+        case Edited():
+            is_same = outcome.after["edits"] == outcome.before["edits"]
+            return Answer(id, "unchanged" if is_same else "done", ticket=outcome.after)
+        case NoTicket():
+            return Answer(id, "missing", str(outcome))
+        case Lost():
+            return Answer(id, "lost", str(outcome))
+        case NeedsLead():
+            return Answer(id, "forbidden", str(outcome))
+        case _:
+            return Answer(id, "refused", str(outcome))

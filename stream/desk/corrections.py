@@ -123,8 +123,8 @@ async def correct(
     allowed = _ALLOWED.get(field)
     if allowed is not None and label not in allowed:
         raise UserError(f"{field} is {' or '.join(allowed)}")
-    if not 0 < len(label) <= _LONGEST:
-        raise UserError(f"{field} is 1 to {_LONGEST} characters")
+    if not 0 < len(label) <= _LONGEST or not label.isprintable():
+        raise UserError(f"{field} is 1 to {_LONGEST} printable characters")
     query = select(events).where(events.c.id == storable(event_id))
     row = (await connection.execute(query)).mappings().first()
     if row is None or row["kind"] == "deleted":

@@ -13,11 +13,20 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from connectors.events import Deleted
+from stream.desk.accounts_in_ids import Accounts, accounts_of
+from stream.desk.exchanged_ids import exchange_ids
 from stream.desk.named_columns import TABLES
-from stream.desk.personal_traces import Traces, letters_of, remove_quotes, remove_traces
+from stream.desk.personal_traces import (
+    Traces,
+    letters_of,
+    literal,
+    remove_quotes,
+    remove_traces,
+)
 from stream.errors import UserError
 from stream.postgres.database import reachable, storable
-from stream.postgres.freed import free
+from stream.postgres.freed import free_marked, to_be_freed
+from stream.store import forgotten_ids
 from stream.store.store import Saved, Store
 from stream.triage.judgement import Judgement
 
@@ -26,10 +35,11 @@ BATCH = 200
 LISTED = 5  # near names of a name that nobody has
 
 # People write handles with or without @ and in any case; to the networks neither matters. Some
-# databases make only ASCII small: a name is compared as typed, too. What a colleague wrote down is
-# of the network where the ticket was when they did.
+# databases make only ASCII small, and some letters (İ, ß) otherwise than Python: a name is compared
+# as typed, and as Python finds it among the stored ones, too. What a colleague wrote down is of the
+# network where the ticket was when they did.
 _IS_NAMED = """
-    kind <> 'deleted' and lower(ltrim(author, '@')) in (:name, lower(:typed))
+    kind <> 'deleted' and lower(ltrim(author, '@')) = any(cast(:names as text[]))
     and (cast(:network as text) is null or network = :network
         or network = 'note' and split_part(coalesce(
             (select p.said_in from event_places p where p.event_id = events.id), conversation
@@ -42,10 +52,21 @@ _AUTHORS = text(f"""
 _THEIRS = text(f"""
     select id, conversation, occurred_at from events where {_IS_NAMED} order by id limit :limit
 """)  # noqa: S608  our own words
+_THEIR_IDS = text(f"select id from events where {_IS_NAMED}")  # noqa: S608  our own words
 _WRITTEN = text(f"select id, text from events where {_IS_NAMED} and text is not null")  # noqa: S608  our own words
 _COUNT_DRAFTS = text(f"""
     select count(*)::int from replies where event_id in (select id from events where {_IS_NAMED})
 """)  # noqa: S608  our own words
+# Of names with other letters than ASCII: few stores have many.
+_OTHER_LETTERS = text("""
+    select distinct author from events
+    where kind <> 'deleted' and octet_length(author) > length(author)
+    union select distinct author from opted_out where octet_length(author) > length(author)
+    union select distinct handle from person_links where octet_length(handle) > length(handle)
+    union select distinct other_handle from person_links
+    where octet_length(other_handle) > length(other_handle)
+""")
+_SMALL = text("select lower(ltrim(name, '@')) from unnest(cast(:names as text[])) name")
 # Names that share a beginning or an end, or hold one another; the nearest are picked from them.
 _CANDIDATES = text("""
     select distinct network, author from events
@@ -83,19 +104,28 @@ _TEXTS = text("select text from events where id = any(:ids) and text is not null
 # Who wants no answers gets none, also when they are forgotten: a digest says so from then on.
 _OPTED_OUT = text("""
     update opted_out set author = 'sha256:' || encode(sha256(convert_to(author, 'UTF8')), 'hex')
-    where lower(ltrim(author, '@')) in (:name, lower(:typed))
+    where lower(ltrim(author, '@')) = any(cast(:names as text[]))
       and (cast(:network as text) is null or network = :network)
 """)
 # What colleagues said of who else somebody is, also what they took back.
 _LINKS = text("""
     delete from person_links
-    where handle in (:name, lower(:typed))
+    where handle = any(cast(:names as text[]))
             and (cast(:network as text) is null or network = :network)
-       or other_handle in (:name, lower(:typed))
+       or other_handle = any(cast(:names as text[]))
             and (cast(:network as text) is null or other_network = :network)
 """)
 # Rows that are gone stay in the table's files until then.
-_FREED = (*TABLES, "corrections", "dead_letters", "opted_out", "person_links", "notices")
+_ONLY_REMOVED = (
+    "corrections",
+    "cursors",
+    "dead_letters",
+    "notices",
+    "opted_out",
+    "person_links",
+    "reply_pictures",
+)
+_FREED = tuple(dict.fromkeys((*TABLES, *forgotten_ids.TABLES, *_ONLY_REMOVED)))
 _AUDIT = text(
     "insert into audit (who, action, subject, details) values (:who, 'forget', :subject, :details)"
 )
@@ -112,20 +142,28 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Theirs:
-    """What there is of a person. authors: (network, author) as stored."""
+    """What there is of a person. authors: (network, author) as stored. also: other names of the
+    same accounts, which are to be forgotten one by one.
+    """
 
     authors: tuple[tuple[str, str], ...]
     messages: int
     drafts: int
     dead_letters: int
+    also: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         letters = f", {counted(self.dead_letters, 'dead letter')}" if self.dead_letters else ""
         names = " and ".join(f"{author} on {network}" for network, author in self.authors)
         return (
             f"{counted(self.messages, 'message')}, {counted(self.drafts, 'draft')}{letters}"
-            f" of {names}"
+            f" of {names}" + self._also()
         )
+
+    def _also(self) -> str:
+        if not self.also:
+            return ""
+        return f" (the same account wrote as {' and '.join(self.also)}, too: forget that as well)"
 
 
 def counted(number: int, thing: str) -> str:
@@ -134,24 +172,45 @@ def counted(number: int, thing: str) -> str:
 
 async def find_theirs(engine: AsyncEngine, author: str, network: str | None = None) -> Theirs:
     """Count what `forget` would remove. Raises UserError with near names where it is no message."""
-    values = _query(author, network)
+    values = await _query(engine, author, network)
     async with reachable(), engine.connect() as connection:
         rows = (await connection.execute(_AUTHORS, values)).all()
         if not rows:
             raise UserError(await _no_author(connection, author, values))
         drafts = (await connection.execute(_COUNT_DRAFTS, values)).scalar_one()
-        traces = Traces([row.author for row in rows])
+        accounts = await _accounts(connection, [row.author for row in rows], values)
+        traces = Traces([*(row.author for row in rows), *accounts.names])
         letters = await letters_of(connection, traces, remove=False)
     authors = tuple((row.network, row.author) for row in rows)
-    return Theirs(authors, sum(row.messages for row in rows), drafts, letters)
+    messages = sum(row.messages for row in rows)
+    return Theirs(authors, messages, drafts, letters, accounts.further_names)
 
 
-def _query(author: str, network: str | None) -> dict[str, str | None]:
+async def _accounts(
+    connection: AsyncConnection, authors: Sequence[str], values: Mapping[str, Any]
+) -> Accounts:
+    ids = (await connection.execute(_THEIR_IDS, values)).scalars()
+    return await accounts_of(connection, ids.all(), authors)
+
+
+async def _query(engine: AsyncEngine, author: str, network: str | None) -> dict[str, Any]:
+    """What the statements compare with. names: as the database makes them small, and as we do."""
+    bare = storable(_bare(author))
+    async with reachable(), engine.connect() as connection:
+        stored = (await connection.execute(_OTHER_LETTERS)).scalars().all()
+        alike = [storable(author.strip()), *(name for name in stored if _is_same(name, author))]
+        small = (await connection.execute(_SMALL, {"names": alike})).scalars().all()
     return {
-        "name": storable(_bare(author)),
-        "typed": storable(author.strip().lstrip("@")),
+        "name": bare,
+        "names": sorted({bare, *small}),
         "network": None if network is None else storable(network.strip().lower()),
     }
+
+
+def _is_same(name: str, other: str) -> bool:
+    """Whether names differ in capitals alone: STRASSE is Straße, but Strasse is another name."""
+    name, other = name.strip().lstrip("@"), other.strip().lstrip("@")
+    return name.lower() == other.lower() or name.upper() == other or name == other.upper()
 
 
 def _bare(author: str) -> str:
@@ -159,9 +218,7 @@ def _bare(author: str) -> str:
     return author.strip().lstrip("@").lower()
 
 
-async def _no_author(
-    connection: AsyncConnection, author: str, values: dict[str, str | None]
-) -> str:
+async def _no_author(connection: AsyncConnection, author: str, values: Mapping[str, Any]) -> str:
     """Why nothing is removed, with the names that were perhaps meant."""
     name = values["name"] or ""
     where = f" on {values['network']}" if values["network"] else ""
@@ -203,22 +260,15 @@ async def forget(
     without it, and what changed is published. Raw topics keep their bytes until their retention
     ends (7 days): a replay of them meets the tombstones. Where others name or quote the person, in
     answers, notes, questions to the database or letters that could not be read, the name and the
-    words are taken out. May be run again: it goes on where it was
-    interrupted. The audit keeps a digest of the author, without @ and in small letters.
+    words are taken out. Ids that are more than a number, or name the person, are exchanged for
+    digests, by which a redelivery is known. May be run again: it goes on where it was interrupted.
+    The audit keeps a digest of the author, without @ and in small letters.
     """
     store = Store(engine)
-    values = _query(author, network)
+    values = await _query(engine, author, network)
     messages = drafts = 0
     async with reachable(), engine.begin() as connection:
-        authors = [row.author for row in await connection.execute(_AUTHORS, values)]
-        # First: a run that breaks off knows the names as stored once more.
-        traces = Traces(authors or [author])
-        letters = await letters_of(connection, traces, remove=True)
-        await connection.execute(_OPTED_OUT, values)
-        await connection.execute(_LINKS, values)
-        touched = set()
-        if authors:
-            touched = await remove_traces(connection, traces, network=values["network"])
+        authors, letters, touched = await _elsewhere(connection, author, values)
     touched |= await _unquoted(engine, authors, values)
     while True:
         async with reachable(), engine.connect() as connection:
@@ -239,16 +289,49 @@ async def forget(
             await connection.execute(_NOTES, ids | {"conversations": conversations})
             near = Traces(authors, texts, near=True)
             touched |= await remove_traces(connection, near, conversations)
+            personal = filter(forgotten_ids.tells_of_somebody, ids["ids"])
+            await forgotten_ids.to_be_exchanged(connection, list(personal))
         judgements = [Judgement(tombstone, "", None, None) for tombstone in tombstones]
         await publish(await store.save(judgements))
         messages += len(rows)
     await publish(await _refolded(store, touched))
-    await free(engine, _FREED)
+    await exchange_ids(engine, publish)
+    await free_marked(engine, _FREED)
     async with reachable(), engine.begin() as connection:
         digest = hashlib.sha256(_bare(author).encode("utf-8", "replace")).hexdigest()
         details = f'{{"messages": {messages}, "drafts": {drafts}, "dead_letters": {letters}}}'
         await connection.execute(_AUDIT, {"who": actor, "subject": digest, "details": details})
     return Forgotten(messages, drafts, letters)
+
+
+async def _elsewhere(
+    connection: AsyncConnection, author: str, values: Mapping[str, Any]
+) -> tuple[list[str], int, set[str]]:
+    """Remove what there is of them beside their messages: their names as stored and as their ids
+    tell, how many dead letters went, and the conversations in which others named them.
+    """
+    authors = [row.author for row in await connection.execute(_AUTHORS, values)]
+    accounts = await _accounts(connection, authors, values)
+    authors += accounts.names
+    # First: a run that breaks off knows the names as stored once more.
+    traces = Traces(authors or [author])
+    letters = await letters_of(connection, traces, remove=True)
+    removed = (await connection.execute(_OPTED_OUT, values)).rowcount
+    removed += (await connection.execute(_LINKS, values)).rowcount
+    if authors or letters or removed:
+        await to_be_freed(connection)
+    if not authors:
+        return authors, letters, set()
+    network = values["network"]
+    like = [*traces.like, *(literal(prefix) + "%" for prefix in accounts.prefixes)]
+    naming = await forgotten_ids.ids_that_name(
+        connection,
+        like,
+        lambda id: traces.names_in(id) or id.startswith(accounts.prefixes),
+        network,
+    )
+    await forgotten_ids.to_be_exchanged(connection, naming)
+    return authors, letters, await remove_traces(connection, traces, network=network)
 
 
 async def _unquoted(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stream.desk.filters import CHOICES, LATE, OPEN, SETTLED_LATELY, Conditions, Filter, choices_of
-from stream.store.queries import OUT_OF_QUEUE
+from stream.store.listing import OUT_OF_QUEUE
 
 Facets = dict[str, dict[str, int]]
 _CLOCK, _LANE = "late", "unread"  # the one value that each of these choices has

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stream.desk.search import Search, Term, Words, parse, slips
 from stream.postgres.database import storable
-from stream.store.queries import OUT_OF_QUEUE
+from stream.store.listing import OUT_OF_QUEUE
 
 Values = dict[str, Any]
 
@@ -75,6 +75,18 @@ _IS = {
     "mine": "t.owner = :me",
     "unassigned": "t.owner is null",
 } | {state: f"t.state = '{state}'" for state in ("new", "waiting", "resolved", "settled")}
+_HAS = {
+    "incident": """exists (select from incident_tickets i
+        where i.ticket_id = t.id and i.state = 'joined')""",
+    "link": """exists (select from events e
+        where e.conversation = split_part(t.id, ' ', 1) and e.direction = 'inbound'
+          and coalesce(e.brand, t.brand) is not distinct from t.brand
+          and e.text ~* '(https?://|www[.])[a-z0-9]')""",
+    "note": "t.notes <> '[]'",
+    "draft": "exists (select from replies r where r.ticket_id = t.id and r.state = 'draft')",
+    "picture": """exists (select from replies r where r.ticket_id = t.id
+        and r.state <> 'discarded' and jsonb_array_length(r.pictures) > 0)""",
+}
 _BEGINS = "exists (select from unnest(cast({} as text[])) as typed where {})"
 _TERMS: dict[str, Callable[[str], str]] = {
     "author": lambda at: f"lower(t.author) = any(cast({at} as text[]))",
@@ -159,7 +171,9 @@ async def conditions(connection: AsyncConnection, filter: Filter) -> Conditions:
 def _term_conditions(terms: tuple[Term, ...], values: Values, me: str | None) -> list[str]:
     parts = []
     for number, term in enumerate(terms):
-        if term.operator == "is":
+        if term.operator == "has":
+            condition = " or ".join(_HAS[value] for value in term.values)
+        elif term.operator == "is":
             condition = " or ".join(_IS[value] for value in term.values)
             if "mine" in term.values:
                 values["me"] = me

@@ -25,8 +25,8 @@ def joined(last: Row) -> tuple[str, str | None]:
     raise NotJoined
 
 
-def taken_in(ticket: Row, other: Row) -> Edit:
-    """What people had set on the other ticket, added to this one's."""
+def taken_in(ticket: Row, other: Row, incident: str | None = None) -> Edit:
+    """What people had set on the other ticket, added to this one's. incident: that it brings."""
     values: dict[str, Any] = {"tags": list(dict.fromkeys([*ticket["tags"], *other["tags"]]))}
     if ticket["owner"] is None:
         values["owner"] = other["owner"]
@@ -38,6 +38,8 @@ def taken_in(ticket: Row, other: Row) -> Edit:
         # Behind its own: notices of notes know them by their place.
         values["notes"] = [*ticket["notes"], *other["notes"]]
         changes[ADDED_NOTES] = [len(ticket["notes"]), len(values["notes"])]
+    if incident is not None:
+        changes[INCIDENT] = [None, incident]
     return Edit(f"merged with {other['id']}", values, changes | {MERGED: [None, other["id"]]})
 
 

@@ -76,8 +76,8 @@ class Joining:
     ) -> Joined:
         """Put the whole conversation of one ticket into that of another, later messages too.
 
-        Its notes and tags go along; it is withdrawn. seen: the ticket `into`, as the person saw it.
-        Raises NoTicket, NotAllowed, and Lost where somebody changed it since.
+        Its notes, tags and incident go along; it is withdrawn. seen: the ticket `into`, as the
+        person saw it. Raises NoTicket, NotAllowed, and Lost where somebody changed it since.
         """
         source, target = conversation_of(storable(ticket_id)), conversation_of(storable(into))
         if source == target:
@@ -94,7 +94,8 @@ class Joining:
             for row in (first, second):
                 await moves.refuse_several(connection, row["id"])
             now = await _now(connection)
-            edit = taken_in(second, first)
+            incident = await self._incident_along(connection, first, second, actor)
+            edit = taken_in(second, first, incident)
             await write_edit(connection, second, edit, actor, now)
             await moves.merge(connection, source, target, actor)
             records = await self._refolded(
@@ -217,6 +218,9 @@ class Joining:
             await write_edit(connection, row, given_back(row, last, of), actor, now)
             source = conversation_of(row["id"])
             if of == MERGED:
+                if INCIDENT in last["changes"]:
+                    before, after = last["changes"][INCIDENT]
+                    await self._incidents.put_back(connection, row["id"], before, after, actor)
                 touched = await moves.unmerge(connection, source, conversation_of(other))
                 reasons = {other: f"no longer merged into {row['id']}"}
             else:
@@ -224,6 +228,16 @@ class Joining:
                 reasons = {other: f"no longer split off {row['id']}"}
             records = await self._refolded(connection, {source, *touched}, reasons, actor)
             return Joined(await _now_there(connection, row["id"], row), other, records)
+
+    async def _incident_along(
+        self, connection: AsyncConnection, first: Row, second: Row, actor: str
+    ) -> str | None:
+        """The incident of `first`, which `second` joins where it is in none."""
+        incident = await self._incidents.of_ticket(connection, first["id"])
+        if incident is None or await self._incidents.of_ticket(connection, second["id"]):
+            return None
+        await self._incidents.join_within(connection, incident, second["id"], actor)
+        return incident
 
     async def _refolded(
         self,

@@ -14,7 +14,13 @@ TABLES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     ),
     "replies": (
         ("id",),
-        {"text": "text", "drafted": "text", "candidates": "jsonb", "reason": "text"},
+        {
+            "text": "text",
+            "drafted": "text",
+            "candidates": "jsonb",
+            "reason": "text",
+            "pictures": "jsonb",
+        },
     ),
     "tickets": (("id",), {"notes": "jsonb", "tags": "text[]", "by_hand": "jsonb"}),
     "ticket_changes": (

@@ -39,6 +39,11 @@ class Traces:
         every = (piece for words in texts for piece in _pieces(_words(words)))
         self._pieces = {piece for piece in every if near or len(piece) == PIECE}
 
+    @property
+    def like(self) -> list[str]:
+        """Patterns of `ilike` for whatever may name them."""
+        return [f"%{literal(form)}%" for name in self.names for form in _forms(name)]
+
     def names_in(self, words: str) -> bool:
         return any(pattern.search(words) for pattern in self._patterns)
 
@@ -164,7 +169,7 @@ async def _clean(
     columns = TABLES[table][1]
     columns_text = " || ' ' || ".join(f"coalesce({name}::text, '')" for name in columns)
     where = f"{columns_text} ilike any(:patterns)"
-    values: dict[str, Any] = {"patterns": [f"%{_literal(name)}%" for name in traces.names]}
+    values: dict[str, Any] = {"patterns": traces.like}
     if conversations is not None:
         where, values = _IN_CONVERSATION[table], {"conversations": list(conversations)}
     elif network is not None and table == "events":
@@ -235,11 +240,21 @@ async def letters_of(connection: AsyncConnection, traces: Traces, *, remove: boo
     return count
 
 
+def _forms(name: str) -> list[str]:
+    """The name in small letters, in large ones, and as it is: some letters have several to one, as
+    `İ` and `ß`, which no comparison of single letters finds. The longest first.
+    """
+    forms = {name, name.lower(), name.upper(), name.casefold()}
+    return sorted(forms, key=lambda form: (-len(form), form))
+
+
 def _pattern(name: str, *, near: bool) -> re.Pattern[str]:
-    literal = re.escape(name)
+    literal = f"(?:{'|'.join(map(re.escape, _forms(name)))})"
     is_word = len(name) < SHORT or (name.isalpha() and not near)
     plain = rf"(?<!\w)@{literal}(?!\w)|(?<=[\"'])@?{literal}(?=[\"'])"
-    return re.compile(plain if is_word else rf"(?<!\w)@?{literal}(?!\w)", re.IGNORECASE)
+    # An account's number is joined to a message's by `_` on some networks.
+    end = r"(?![^\W_])" if name.isdigit() else r"(?!\w)"
+    return re.compile(plain if is_word else rf"(?<!\w)@?{literal}{end}", re.IGNORECASE)
 
 
 def _views(value: bytes) -> Iterator[str]:
@@ -275,5 +290,6 @@ def _places(message: str) -> Iterator[re.Match[str]]:
     return _WORD.finditer(message)
 
 
-def _literal(name: str) -> str:
+def literal(name: str) -> str:
+    """A name in a pattern of `like`, as it is."""
     return name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

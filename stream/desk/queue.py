@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from stream.desk.facets import Alike, Facets, alike, count, groups_of
 from stream.desk.filters import LATE, OPEN, SETTLED_LATELY, Conditions, Filter, conditions
 from stream.postgres.database import reachable, storable
-from stream.store.queries import OUT_OF_QUEUE
+from stream.store.listing import OUT_OF_QUEUE
 
 Sort = Literal["priority", "newest", "received", "updated"]
 SORTS: tuple[Sort, ...] = get_args(Sort)

@@ -29,8 +29,15 @@ STATES = {
     "mine": "yours",
     "unassigned": "nobody's",
 }
+HOLDS = {
+    "incident": "it belongs to one",
+    "link": "the customer sent one",
+    "note": "a colleague wrote one",
+    "draft": "an answer waits for a person",
+    "picture": "an answer has one",
+}
 OPERATORS = (
-    *("is", "author", "brand", "topic", "level", "tag", "network", "owner"),
+    *("is", "has", "author", "brand", "topic", "level", "tag", "network", "owner"),
     *("since", "until", "before"),
 )
 _MOMENTS = ("since", "until", "before")
@@ -179,7 +186,8 @@ def _term(token: _Token, now: datetime) -> Term:
         return Term(operator, (value,), excluded, _moment(operator, value, now))
     parts = [value] if token.quoted else value.split(",")
     values = tuple(part.strip().lower().lstrip("@#") for part in parts if part.strip())
-    known = {"is": tuple(STATES), "level": tuple(level.lower() for level in get_args(Level))}
+    levels = tuple(level.lower() for level in get_args(Level))
+    known = {"is": tuple(STATES), "has": tuple(HOLDS), "level": levels}
     for part in values:
         if operator in known and part not in known[operator]:
             existing = [name.upper() if operator == "level" else name for name in known[operator]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
@@ -143,6 +143,11 @@ class Desk:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
+    @property
+    def engine(self) -> AsyncEngine:
+        """Of who acts: it may be bound to brands."""
+        return self._engine
+
     async def ticket(self, ticket_id: str, brands: frozenset[str] | None = None) -> Row:
         """The stored row. Raises NoTicket."""
         async with reachable(), self._engine.connect() as connection:
@@ -261,13 +266,22 @@ async def _refuse_lost(
     connection: AsyncConnection, row: Row, seen: Seen, actions: Sequence[Action]
 ) -> None:
     """Raises Lost. Putting a ticket away also needs the conversation as the person saw it."""
+    kind = changed_since(row, seen, actions)
+    if kind is not None:
+        only = "edited" if kind == "edited" else None
+        raise Lost(row, await last_change(connection, row["id"], only))
+
+
+def changed_since(
+    row: Row, seen: Seen, actions: Sequence[Action]
+) -> Literal["edited", "any"] | None:
+    """Which change of the ticket keeps these actions from who saw it as it was; None: nothing."""
     if all(isinstance(action, Note) for action in actions):
-        return
+        return None
     if seen.edits != row["edits"]:
-        raise Lost(row, await last_change(connection, row["id"], "edited"))
+        return "edited"
     puts_away = any(isinstance(action, Wait | Snooze | Resolve) for action in actions)
-    if puts_away and seen.version != row["version"]:
-        raise Lost(row, await last_change(connection, row["id"]))
+    return "any" if puts_away and seen.version != row["version"] else None
 
 
 async def _ticket(
@@ -279,23 +293,23 @@ async def _ticket(
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is not None and (brands is None or row["brand"] in brands):
         return dict(row)
-    into = None if brands is not None else await _merged_into(connection, ticket_id)
-    if into is not None:
-        raise NoTicket(f"{ticket_id} was merged into {into}", into)
+    into = {} if brands is not None else await merged_into(connection, [ticket_id])
+    if ticket_id in into:
+        raise NoTicket(f"{ticket_id} was merged into {into[ticket_id]}", into[ticket_id])
     raise NoTicket(f"there is no ticket {ticket_id}")
 
 
-async def _merged_into(connection: AsyncConnection, ticket_id: str) -> str | None:
-    """The ticket that took the conversation in, where there is one.
+async def merged_into(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, str]:
+    """The tickets that took these conversations in, where there are some.
 
     None where this login may not know: of people who are bound to brands, for it may be another's.
     """
     if not (await connection.execute(_MAY_SEE_MERGES)).scalar_one():
-        return None
-    conversation = storable(ticket_id)
-    into = (await ends(connection, [conversation])).get(conversation)
-    row = (await connection.execute(select(tickets.c.id).where(tickets.c.id == into))).first()
-    return into if row else None
+        return {}
+    led = await ends(connection, {storable(id) for id in ids})
+    query = select(tickets.c.id).where(tickets.c.id.in_(sorted(set(led.values()))))
+    existing = set((await connection.execute(query)).scalars()) if led else set()
+    return {id: led[storable(id)] for id in ids if led.get(storable(id)) in existing}
 
 
 async def locked_ticket(
@@ -309,7 +323,7 @@ async def write_edit(
     connection: AsyncConnection, row: Row, edit: Edit, actor: str, now: datetime
 ) -> Row:
     """Write the edit and its history, whether or not it changes a column; the row as it is then."""
-    values: dict[str, Any] = {name: _storable(value) for name, value in edit.values.items()}
+    values = storable_values(edit.values)
     values |= {"edits": row["edits"] + 1, "version": row["version"] + 1, "updated_at": now}
     if "state" in edit.values:
         values["state_changed_at"] = now
@@ -353,6 +367,11 @@ async def last_change(connection: AsyncConnection, ticket_id: str, kind: str | N
     query = query.order_by(ticket_changes.c.version.desc()).limit(1)
     last = (await connection.execute(query)).mappings().first()
     return dict(last) if last else {"who": "somebody", "reason": "see its history"}
+
+
+def storable_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of an edit as Postgres can hold them."""
+    return {name: _storable(value) for name, value in values.items()}
 
 
 def _storable(value: Any) -> Any:

@@ -59,6 +59,11 @@ def undone(ticket: Row, change: Row, actor: str, now: datetime) -> Edit:
     return Edit(reason, values, changes)
 
 
+def is_plain(change: Row) -> bool:
+    """Whether an edit changed nothing but columns that the history holds whole."""
+    return set(change.get("changes") or {}) <= _UNDONE.keys()
+
+
 def _without_last(ticket: Row, change: Row, actor: str) -> list[Any]:
     """The notes without the one that the change added."""
     old, new = change["changes"]["notes"]

@@ -89,7 +89,7 @@ async def answer(
         part = messages[start : start + _BATCH]
         drafts = await asyncio.to_thread(write, [message.request for message in part], set(used))
         options = [
-            [*wordings[message.ticket_id], *(() if say else draft.candidates)]
+            [*wordings[message.ticket_id], *(() if _is_told(message, say) else draft.candidates)]
             for message, draft in zip(part, drafts, strict=True)
         ]
         firsts = worded_differently(options, used)
@@ -99,6 +99,13 @@ async def answer(
         fitting = {message.ticket_id for message, _ in worded}
         alike += [message.ticket_id for message in part if message.ticket_id not in fitting]
     return await _counted(tickets, written, alike, replies)
+
+
+def _is_told(message: ToDraft, say: str | None) -> bool:
+    """Whether a person's words answer it, and nothing else; who may come to harm is answered for
+    itself.
+    """
+    return say is not None and message.request.gravity is None
 
 
 def _led(
@@ -154,7 +161,11 @@ def _main_topic(requests: Sequence[ReplyRequest]) -> str | None:
 
 
 def _wordings(request: ReplyRequest, topic: str | None, say: str | None) -> list[Candidate]:
-    """The incident's answer in every wording that fits this ticket."""
+    """The incident's answer in every wording that fits this ticket; [] where somebody may come to
+    harm: that ticket is answered for itself.
+    """
+    if request.gravity is not None:
+        return []
     of_incident = replace(request, topic=topic, sentiment="negative")
     limit = policy.limit(request.network)
     texts = [

@@ -33,8 +33,9 @@ SAME_EVENT = 0.8  # least cosine of the centres of an incident and of one that f
 RISE = 10.0  # least log likelihood ratio of a rise
 TIMES = 3.0  # and as many as usual in such an hour of the day
 UNKNOWN_TIMES = 8.0  # the same, of an hour that the brand was not listened to on another day
+UNKNOWN_SWING = 3.0  # and as many times the level of the hours before may be the day's own course
 MORE = 1.5  # and their share of all, for a busy hour has more of everything
-BELONGS = 0.6  # least probability of a ticket that joins
+BELONGS = 0.5  # least probability of a ticket that joins: likelier than not
 
 BEFORE = 2 * WITHIN  # of what is new, that is looked at with it
 PAST = 1000  # tickets of a brand's past that are compared
@@ -338,8 +339,10 @@ class _Watch:
         if not (groups == number).any():
             return 0.0
         foreign = float(((groups >= 0) & (groups != number)).mean())
-        seconds = min(now, self._at[at] + _AROUND) - max(self._at[at] - _AROUND, group.start)
-        usual = self._rate(min(now, self._at[at] + _AROUND)) * seconds / _HOUR
+        end = min(now, self._at[at] + _AROUND)
+        seconds = end - max(self._at[at] - _AROUND, group.start)
+        swing = 1.0 if self._past.is_known(_hour(end)) else UNKNOWN_SWING
+        usual = swing * self._rate(end) * seconds / _HOUR
         return float(min(1 - foreign, 1 - usual / len(groups)))
 
     def _incident(self, group: _Group) -> Incident:
@@ -420,15 +423,20 @@ class IncidentClusterer:
     Any number may run: an advisory lock lets one at a time cluster.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, since: datetime | None = None) -> None:
+        """since: from when on a change is new; None: every ticket in no incident is."""
         self._store = store
-        self._since: datetime | None = None
+        self._since = since
 
     async def look(self) -> list[str]:
         """The ids of the incidents that grew or began."""
+        return await self.look_alone() or []
+
+    async def look_alone(self) -> list[str] | None:
+        """The same; None where another process looks just now."""
         async with self._store.sole("incidents") as alone:
             if not alone:
-                return []
+                return None
             look = await self._store.timed(self._since)
             grown = await asyncio.to_thread(_clustered, look) if look.tickets else []
             ids = await self._store.write(grown) if grown else []

@@ -40,19 +40,24 @@ ANGRIEST = """
         limit 1
     ) angriest
 """
-TIMED = text(f"""
-    select t.id, t.brand, t.problem, t.topic, t.author,
-           coalesce(angriest.occurred_at, t.first_at) as at,
-           angriest.model_version as model, angriest.embedding, i.incident_id as incident,
+TIMED = text("""
+    select t.id, t.updated_at, i.incident_id as incident,
            exists (
                select from incident_tickets p where p.ticket_id = t.id and p.who <> 'earshot'
            ) as settled
     from tickets t
-    left join {ANGRIEST} on true
     left join incident_tickets i on i.ticket_id = t.id and i.state = 'joined'
     where t.brand = any(cast(:brands as text[])) and t.first_at between :first and :last
     order by t.first_at desc, t.id
     limit :limit
+""")
+DETAILS = text(f"""
+    select t.id, t.updated_at, t.brand, t.problem, t.topic, t.author,
+           coalesce(angriest.occurred_at, t.first_at) as at,
+           angriest.model_version as model, angriest.embedding
+    from unnest(cast(:tickets as text[])) as wanted (id)
+    join tickets t on t.id = wanted.id
+    left join {ANGRIEST} on true
 """).columns(embedding=Halfvec(), at=Moment)  # noqa: S608  our own words
 # Those of an incident are usual again some hours later.
 PAST_TICKETS = f"""
@@ -67,10 +72,8 @@ PAST_HOURS = text(f"""
     {PAST_TICKETS} group by 1
 """)  # noqa: S608  our own words
 PAST = text(f"""
-    with latest as (select t.id, t.brand {PAST_TICKETS} order by t.first_at desc limit :limit)
-    select angriest.embedding, angriest.model_version as model
-    from latest t cross join {ANGRIEST}
-""").columns(embedding=Halfvec())  # noqa: S608  our own words
+    select t.id, t.updated_at {PAST_TICKETS} order by t.first_at desc, t.id limit :limit
+""")
 KNOWN = text("""
     select id, brand, problem, topic, model_version, embedding, started_at, last_at,
            coalesce((evidence ->> 'tickets')::int, 0) as size

@@ -24,10 +24,10 @@ from stream.incidents.clustering import (
     Floats,
     Incident,
     Look,
-    TimedTicket,
     severity,
     unit,
 )
+from stream.incidents.known_tickets import KnownTickets
 from stream.incidents.rise import Past
 from stream.postgres.advisory_lock import sole
 from stream.postgres.database import halfvec_bytes, reachable
@@ -44,6 +44,7 @@ class Incidents:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        self._known = KnownTickets()
 
     def sole(self, name: str) -> AbstractAsyncContextManager[bool]:
         """Whether this process alone does `name` until the block ends. Never waits."""
@@ -67,17 +68,17 @@ class Incidents:
                 "last": max(row["last"] for row in changed) + WITHIN,
                 "limit": _LIMIT,
             }
-            tickets = (await connection.execute(statements.TIMED, stretch)).mappings().all()
+            tickets = await self._known.timed(connection, stretch)
             known = (await connection.execute(statements.KNOWN, stretch)).mappings().all()
             oldest: dict[str, datetime] = {}
-            for row in tickets:
-                oldest[row["brand"]] = min(row["at"], oldest.get(row["brand"], row["at"]))
+            for ticket in tickets:
+                oldest[ticket.brand] = min(ticket.at, oldest.get(ticket.brand, ticket.at))
             past = {
                 brand: await self._past(connection, brand, moment)
                 for brand, moment in oldest.items()
             }
         return Look(
-            [_ticket(row) for row in tickets],
+            tickets,
             [_incident(row) for row in known],
             past,
             None if since is None else first,
@@ -90,12 +91,12 @@ class Incidents:
         """What the brand heard in the days before, by model."""
         values = {"brand": brand, "moment": moment, "days": PAST_DAYS}
         hours = (await connection.execute(statements.PAST_HOURS, values)).all()
-        rows = (
-            (await connection.execute(statements.PAST, values | {"limit": PAST})).mappings().all()
-        )
+        latest = (await connection.execute(statements.PAST, values | {"limit": PAST})).all()
+        tickets = await self._known.read(connection, [(row.id, row.updated_at) for row in latest])
         embeddings: dict[str, list[Floats]] = defaultdict(list)
-        for row in reversed(rows):
-            embeddings[row["model"]].append(unit(row["embedding"]))
+        for ticket in reversed(tickets.values()):
+            if ticket.model is not None and ticket.embedding is not None:
+                embeddings[ticket.model].append(ticket.embedding)
         arrivals = [int(row.hour) for row in hours for _ in range(row.tickets)]
         since = min((row.first for row in hours), default=moment)
         return {
@@ -298,11 +299,12 @@ class Incidents:
         usual = (
             (await connection.execute(statements.OTHER_EXCERPTS, {"incident": id})).mappings().all()
         )
-        query = select(incidents.c.brand).where(incidents.c.id == id)
-        brand = (await connection.execute(query)).scalar() or ""
+        columns = select(incidents.c.brand, incidents.c.problem, incidents.c.topic)
+        row = (await connection.execute(columns.where(incidents.c.id == id))).one_or_none()
+        names = [name for name in row or () if name is not None]
         # In a thread: the words of thousands of tickets would keep heartbeats and health waiting.
         words = await asyncio.to_thread(
-            distinctive_words, _authored(rows), _authored(usual), exclude=brand
+            distinctive_words, _authored(rows), _authored(usual), exclude=names
         )
         urgent = sum(row["level"] == "P1" for row in rows)
         description = {
@@ -314,22 +316,6 @@ class Incidents:
             "p1": urgent,
         }
         await connection.execute(statements.DESCRIBE, description)
-
-
-def _ticket(row: Mapping[Any, Any]) -> TimedTicket:
-    embedding = row["embedding"]
-    return TimedTicket(
-        id=row["id"],
-        brand=row["brand"],
-        problem=row["problem"],
-        topic=row["topic"],
-        at=row["at"],
-        model=row["model"],
-        embedding=None if embedding is None else unit(embedding),
-        author=row["author"],
-        incident=row["incident"],
-        settled=row["settled"],
-    )
 
 
 def _incident(row: Mapping[Any, Any]) -> Incident:

@@ -209,13 +209,21 @@ class RequestMetrics:
         )
         self._refused = Counter(
             "earshot_hook_events_refused",
-            "Events of webhooks that do not fit their field map, beside others that were taken.",
+            "Events of webhooks that do not fit their field map.",
             ["hook"],
             registry=registry,
         )
         ProcessCollector(registry=registry)
         registry.register(Skipped())
         self._seconds.labels("/v1/analyze", "POST", "2xx")  # 0 before the first: see above
+
+    def may_fail(self, routes: Iterable[tuple[str, str]]) -> None:
+        """Every (route, method) that is declared: 0 faults before its first, which no rate would
+        see otherwise.
+        """
+        for route, method in routes:
+            if method in _METHODS:
+                self._seconds.labels(route, method, "5xx")
 
     def refused_events(self, events: int) -> None:
         """Of `POST /v1/events`."""

@@ -1,4 +1,4 @@
-"""Tables of the desk's own work: settings, canned answers, links of people, notices, ratings."""
+"""Tables of the desk's own work: settings, canned answers, people, notices, ratings, shadows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
+    Float,
     ForeignKey,
     Integer,
     LargeBinary,
@@ -163,4 +164,29 @@ event_places = Table(
     Column("conversation", Text),
     Column("brand", Text),
     Column("at", Moment, nullable=False),
+)
+
+shadows = Table(
+    "shadows",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("share", Float(53), nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("looked_at", Moment, nullable=False),
+    Column("stopped_at", Moment),
+    Column("messages", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+)
+
+shadow_counts = Table(
+    "shadow_counts",
+    metadata,
+    Column("version", Text, ForeignKey("shadows.version", ondelete="CASCADE"), primary_key=True),
+    Column("in_use", Text, primary_key=True),
+    Column("brand", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("label", Text, primary_key=True),
+    Column("shadow_label", Text, primary_key=True),
+    Column("messages", Integer, nullable=False),
+    Column("examples", ARRAY(Text), nullable=False),
 )

@@ -21,6 +21,30 @@ _SWITCH = (
 )
 
 
+# In `cursors`: kept until it is done, also where a run broke off.
+_MARK = """
+    insert into cursors (source, cursor, updated_at) values ('erasure', 'true', now())
+    on conflict (source) do nothing
+"""
+_IS_MARKED = "select exists (select from cursors where source = 'erasure')"
+_DONE = "delete from cursors where source = 'erasure'"
+
+
+async def to_be_freed(connection: AsyncConnection) -> None:
+    """Remember that rows were deleted in this transaction, whose places are to be given back."""
+    await connection.exec_driver_sql(_MARK)
+
+
+async def free_marked(engine: AsyncEngine, tables: Collection[str]) -> None:
+    """As `free`, where `to_be_freed` was called since: it keeps everybody else waiting."""
+    async with reachable(), engine.connect() as connection:
+        is_marked = (await connection.exec_driver_sql(_IS_MARKED)).scalar()
+    if is_marked:
+        await free(engine, tables)
+        async with reachable(), engine.begin() as connection:
+            await connection.exec_driver_sql(_DONE)
+
+
 async def free(engine: AsyncEngine, tables: Collection[str]) -> None:
     """Give back the places of deleted rows.
 

@@ -54,7 +54,7 @@ _FIGURES = text("""
         (select coalesce(max(age), 0) from waiting where state in ('approved', 'sending'))
             as outbox_seconds,
         (select coalesce(jsonb_object_agg(source, extract(epoch from now() - updated_at)), '{}')
-            from cursors where source <> 'rebuild')
+            from cursors where source not in ('erasure', 'rebuild', 'rebuild began', 'rebuilt'))
             as sources,
         (select coalesce(jsonb_object_agg(state, n), '{}') from told) as deliveries,
         (select coalesce(max(age), 0) from told where state in ('queued', 'sending'))

@@ -34,6 +34,11 @@ _END = text(
 # Dropping a partition locks its parent for a moment. Who would have to wait longer tries again at
 # the next upkeep: behind a waiting lock every save would wait too.
 _BRIEFLY = text("set local lock_timeout = '3s'")
+# What processes keep of conversations counts no more; a save that reads one now is waited for.
+_UNKEPT = (
+    text("lock table conversation_stamps in exclusive mode"),
+    text("delete from conversation_stamps"),
+)
 # What came with the time of a month long past was never in a partition of its own.
 _STRAY = {
     "events": text("""
@@ -73,6 +78,10 @@ async def drop_old(engine: AsyncEngine, months: int | None) -> Dropped:
         async with reachable(), engine.begin() as connection:
             await connection.execute(_BRIEFLY)
             await connection.execute(text(f'drop table "{name}"'))  # matched by the pattern above
+        # By itself: a save locks the stamps before it writes events, a drop the other way round.
+        async with reachable(), engine.begin() as connection:
+            for statement in _UNKEPT:
+                await connection.execute(statement)
     for statement in _STRAY.values():
         removed = _ROWS
         while removed == _ROWS:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from stream.postgres.database import CONNECT_SECONDS, READER, dsn, reader_url
 from stream.postgres.functions import RESTRICT, TEMPORARY_FILES
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,11 @@ OUT_OF_REACH = (
         "signing_keys",
         "conversation_merges",
         "event_places",
+        "reply_pictures",
+        "forgotten_ids",
+        "conversation_stamps",
+        "shadows",
+        "shadow_counts",
     ),
 )
 
@@ -72,7 +79,7 @@ BOUND = "earshot_bound"  # acts for people who are bound to brands; nobody logs 
 # its people are to know.
 BOUND_READABLE = [
     *(name for name in READABLE if name not in ("event_ids", "cursors")),
-    *("presence", "saved_views", "notices"),
+    *("presence", "saved_views", "notices", "reply_pictures"),
 ]
 # What the desk lets people do; policies say whose. Two of them have no brand: what is done is
 # kept, and who wants no answers gets none of anybody.
@@ -80,8 +87,8 @@ _BOUND_WRITES = {
     "update": "tickets, alerts, replies, presence, saved_views, canned_replies, person_links,"
     " notices",
     "insert": "ticket_changes, replies, corrections, presence, saved_views, canned_replies,"
-    " person_links, audit, opted_out",
-    "delete": "presence, saved_views, canned_replies, notices",
+    " person_links, audit, opted_out, reply_pictures",
+    "delete": "presence, saved_views, canned_replies, notices, reply_pictures",
 }
 
 _SETTINGS = (
@@ -122,12 +129,10 @@ async def ensure_reader(engine: AsyncEngine, owner_url: str, *, changed: bool) -
     """Make the read-only login, or say clearly why it could not be made; the rest of earshot works
     without it.
     """
-    if not changed and await _works(owner_url):
-        return
     password = unquote(urlsplit(reader_url(owner_url)).netloc.rpartition("@")[0].partition(":")[2])
     async with engine.connect() as connection:
         await connection.exec_driver_sql(_LOCK)
-        if not changed and await _works(owner_url):  # another command made it while we waited
+        if not changed and await reader_works(owner_url):  # another command made it while we waited
             return
         for statement in _BOUND:
             await _try(connection, statement)
@@ -156,7 +161,7 @@ async def ensure_reader(engine: AsyncEngine, owner_url: str, *, changed: bool) -
             )
 
 
-async def _works(owner_url: str) -> bool:
+async def reader_works(owner_url: str) -> bool:
     """Whether the reader can log in and read, and the other role may be taken: the usual case at a
     start.
     """
@@ -205,6 +210,8 @@ async def _exists(connection: AsyncConnection) -> bool:
 
 
 async def _try(connection: AsyncConnection, statement: str) -> None:
+    from sqlalchemy.exc import DBAPIError
+
     try:
         await connection.exec_driver_sql(statement)
         await connection.commit()

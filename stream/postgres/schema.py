@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
+from typing import TYPE_CHECKING, Any
 
 from stream.errors import UserError
-from stream.postgres.database import open_engine, reachable
-from stream.postgres.roles import ensure_reader
+from stream.postgres.database import connected, open_engine, reachable
+from stream.postgres.roles import ensure_reader, reader_works
+
+if TYPE_CHECKING:
+    import asyncpg
+    from sqlalchemy import Connection
 
 # the newest file of migrations/versions; known here so that a start that has nothing to do loads no
 # Alembic
-HEAD = "0022"
+HEAD = "0027"
 VIEWS = Path(__file__).with_name("views.sql")
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
+_PARTITIONS = "select ensure_partitions(2)"
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('earshot migrate', 0))"
 _STATE = """
     select (select version_num from alembic_version) as version,
@@ -37,28 +39,37 @@ async def migrate(url: str) -> str:
     Raises DatabaseAway, and NewerSchema when the database knows revisions that this version does
     not.
     """
-    engine = open_engine(url, pool_size=1, command_seconds=None)
-    try:
-        async with reachable():
-            async with engine.connect() as connection:
-                current = await _is_current(connection)
-            if not current:
-                async with engine.begin() as connection:
-                    await connection.exec_driver_sql(_LOCK)
-                    if not await _is_current(connection):
-                        await connection.run_sync(_upgrade)
-            async with engine.begin() as connection:
-                await connection.exec_driver_sql("select ensure_partitions(2)")
-            await ensure_reader(engine, url, changed=not current)
-    finally:
-        await engine.dispose()
+    async with reachable():
+        async with connected(url, command_seconds=None) as connection:
+            current = await _is_current(connection)
+            if current:
+                await connection.execute(_PARTITIONS)
+        if not (current and await reader_works(url)):
+            await _bring_up(url, current)
     return HEAD
 
 
-async def _is_current(connection: AsyncConnection) -> bool:
-    if (await connection.exec_driver_sql("select to_regclass('alembic_version')")).scalar() is None:
+async def _bring_up(url: str, current: bool) -> None:
+    """Make what is missing. current: only the reader is."""
+    engine = open_engine(url, pool_size=1, command_seconds=None)
+    try:
+        if not current:
+            async with engine.begin() as connection:
+                await connection.exec_driver_sql(_LOCK)
+                raw = await connection.get_raw_connection()
+                if not await _is_current(raw.driver_connection):  # another command made it
+                    await connection.run_sync(_upgrade)
+            async with engine.begin() as connection:
+                await connection.exec_driver_sql(_PARTITIONS)
+        await ensure_reader(engine, url, changed=not current)
+    finally:
+        await engine.dispose()
+
+
+async def _is_current(connection: asyncpg.Connection | Any) -> bool:
+    if await connection.fetchval("select to_regclass('alembic_version')") is None:
         return False
-    state = (await connection.exec_driver_sql(_STATE)).mappings().one()
+    state = await connection.fetchrow(_STATE)
     version = state["version"]
     if version is not None and version > HEAD:
         raise NewerSchema(

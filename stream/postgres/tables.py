@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     TableValuedAlias,
     Text,
+    Uuid,
     bindparam,
     column,
     func,
@@ -87,6 +88,20 @@ events = Table(
     Column("abstained", Boolean, nullable=False),
     Column("embedding", Halfvec()),
     Column("model_version", Text),
+)
+
+conversation_stamps = Table(
+    "conversation_stamps",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),  # of the conversation's id
+    Column("stamp", Uuid, nullable=False),
+)
+
+forgotten_ids = Table(
+    "forgotten_ids",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("was", Text),
 )
 
 tickets = Table(
@@ -404,6 +419,15 @@ replies = Table(
     Column("due_at", Moment),
     Column("version", Integer, nullable=False),
     Column("changed_by", Text),
+    Column("pictures", JSONB, nullable=False, server_default="[]"),
+)
+
+reply_pictures = Table(
+    "reply_pictures",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("reply_id", BigInteger, ForeignKey("replies.id", ondelete="CASCADE"), nullable=False),
+    Column("content", LargeBinary, nullable=False),
 )
 
 saved_views = Table(
@@ -439,18 +463,18 @@ audit = Table(
 )
 
 
-def unnested(table: Table, *names: str) -> TableValuedAlias:
-    """Rows handed over as one array a column, with `arrays` for parameters: any number of rows, one
-    statement.
+def unnested(table: Table, *names: str, of: str = "all") -> TableValuedAlias:
+    """Any number of rows in one statement: an array a column, as `arrays` makes them. of: part of
+    the parameters' names, where a statement takes rows of several tables.
     """
     types: dict[str, TypeEngine[Any]] = {name: table.c[name].type for name in names}
     arrays = (
-        bindparam(f"all_{name}", type_=ARRAY(kind, dimensions=1)) for name, kind in types.items()
+        bindparam(f"{of}_{name}", type_=ARRAY(kind, dimensions=1)) for name, kind in types.items()
     )
-    columns = (column(name, kind) for name, kind in types.items())
-    return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+    columns = [column(name, kind) for name, kind in types.items()]
+    return func.unnest(*arrays).table_valued(*columns, name=f"given_{of}").render_derived()
 
 
-def arrays(rows: Sequence[Row], names: Sequence[str]) -> dict[str, list[Any]]:
-    """The parameters for `given`."""
-    return {f"all_{name}": [row[name] for row in rows] for name in names}
+def arrays(rows: Sequence[Row], names: Sequence[str], of: str = "all") -> dict[str, list[Any]]:
+    """The parameters for `unnested`."""
+    return {f"{of}_{name}": [row[name] for row in rows] for name in names}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 
 from models.replier.draft import Draft, ReplyRequest
 from stream.brands import Brands
 from stream.errors import DatabaseAway, where
 from stream.observe.metrics import Metrics
-from stream.pipeline import Message
 from stream.replies.replier_process import ReplierAway
 from stream.replies.statements import AUTOMATIC
 from stream.replies.store import Replies, ToDraft
@@ -28,12 +28,17 @@ LOOK_FIRST, LOOK_LONGEST = 10.0, 160.0  # seconds between looks that no bell ask
 Write = Callable[[Sequence[ReplyRequest], Collection[str]], Awaitable[Sequence[Draft]]]
 
 
+def with_trades(requests: Sequence[ReplyRequest], brands: Brands) -> list[ReplyRequest]:
+    """The requests with the trades of their brands: a bank's customer is asked for no flight."""
+    return [replace(request, trade=brands.trade_of(request.brand)) for request in requests]
+
+
 class Drafter:
     """Drafts for the tickets that Postgres says wait for a draft, the most urgent first.
 
-    The topic `tickets` is only its bell: a message there is worth a look at the tickets that
-    changed lately. A look at all open tickets, now and then, makes up for bells that a crash or an
-    embedded broker lost, and for the tickets that were left out while messages waited.
+    Whoever stores tickets rings its bell: that is worth a look at the tickets that changed lately.
+    A look at all open tickets, now and then, makes up for bells that a crash lost or that another
+    process did not ring, and for the tickets that were left out while messages waited.
 
     busy: whether messages wait to be understood, which comes first. Then only urgent tickets are
     drafted for.
@@ -60,8 +65,8 @@ class Drafter:
         self._rests_until = clock()
         self._undrafted: dict[str, int] = {}  # ticket -> the version that got no draft
 
-    async def process(self, batch: Sequence[Message]) -> None:
-        """Ring the bell. The caller acknowledges when this returns."""
+    def ring(self) -> None:
+        """Say that tickets were stored: the next round looks at them."""
         self._rung = True
 
     async def round(self) -> None:
@@ -136,7 +141,9 @@ class Drafter:
         recent: set[str] = set()
         for brand in brands:
             recent.update(await self._replies.lately(brand))
-        drafts = await self._write([message.request for message in messages], recent)
+        drafts = await self._write(
+            with_trades([message.request for message in messages], self._brands), recent
+        )
         await self._replies.store(
             [
                 (message, draft, self._approver(message, draft))
@@ -150,9 +157,12 @@ class Drafter:
     def _approver(self, message: ToDraft, draft: Draft) -> str | None:
         """Who approves the draft unseen: nobody, or "automatic".
 
-        Only where the brand allows it for this topic, and the text passes the gate.
+        Only where the brand allows it for this topic, and the text passes the gate; never where
+        somebody may come to harm.
         """
         request = message.request
+        if request.gravity is not None:
+            return None
         brand = self._brands.get(request.brand) if request.brand else None
         if brand is None or brand.automatic is None or message.level in ("P1", "P2"):
             return None

@@ -20,13 +20,22 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from connectors.base import ConnectorError, NotSent, PostStatus, Replier, SentReply, SentUnknown
+from connectors.base import (
+    ConnectorError,
+    NotSent,
+    PictureReplier,
+    PostStatus,
+    Replier,
+    SentReply,
+    SentUnknown,
+)
 from connectors.events import Event, Tweet
 from models.replier.policy import is_repeat
 from stream.observe.metrics import Metrics
 from stream.postgres.advisory_lock import advisory_lock
 from stream.postgres.database import reachable
 from stream.postgres.tables import event_ids, events, opted_out, replies
+from stream.replies.pictures import Pictures
 from stream.replies.statements import texts_lately
 from stream.replies.store import Row, note, set_
 from stream.retry import while_away
@@ -99,6 +108,7 @@ class Outbox:
         self._metrics = metrics
         self._now = now
         self._words = words or _own_words
+        self._pictures = Pictures(engine)
         self._connectors: dict[tuple[str, str | None], Replier] = {}
 
     async def run(self, pause: float = PAUSE) -> None:
@@ -151,7 +161,7 @@ class Outbox:
                 return await self._end(row, obstacle.state, obstacle.reason)
             if not await self._begin(row):
                 return None
-            sent = await connector.reply(row["event_id"], await self._words(row), key=_key(row))
+            sent = await self._reply(row, connector)
         except NotSent as error:
             return await self._not_sent(row, error)
         except SentUnknown as error:
@@ -160,6 +170,14 @@ class Outbox:
         except ConnectorError as error:
             return await self._end(row, "failed", str(error))
         return await self._sent(row, sent)
+
+    async def _reply(self, row: Row, connector: Replier) -> SentReply:
+        words, pictures = await self._words(row), await self._pictures.of(row)
+        if not pictures:
+            return await connector.reply(row["event_id"], words, key=_key(row))
+        if not isinstance(connector, PictureReplier):
+            raise NotSent(f"replies on {row['network']} take no pictures: remove them")
+        return await connector.reply_with_pictures(row["event_id"], words, pictures, key=_key(row))
 
     async def _settle(self, row: Row) -> None:
         """Ask the network about a reply that a sender began and did not finish."""

@@ -33,11 +33,13 @@ UNTOUCHED = and_(
     replies.c.text == replies.c.drafted,
     replies.c.model_version.is_distinct_from(BY_HAND),
     func.coalesce(replies.c.approved_by, AUTOMATIC) == AUTOMATIC,
+    func.jsonb_array_length(replies.c.pictures) == 0,
 )
 BY_PERSON = or_(
     replies.c.text != replies.c.drafted,
     replies.c.model_version == BY_HAND,
     replies.c.approved_by != AUTOMATIC,
+    func.jsonb_array_length(replies.c.pictures) > 0,
 )
 # The drafts that were there stay as candidates behind the new ones, each text once.
 _MERGED_CANDIDATES = """excluded.candidates || (
@@ -56,7 +58,7 @@ _MERGED_CANDIDATES = """excluded.candidates || (
 UNANSWERED = text("""
     select last.*, present.text as replaces from (
       select distinct on (t.id) t.id as ticket_id, t.level, e.id as event_id, e.revision, e.text,
-             e.network, e.brand, e.topic, e.problem, e.sentiment, e.severity, e.author,
+             e.network, e.brand, e.topic, e.problem, e.sentiment, e.severity, e.scores, e.author,
              e.conversation, e.occurred_at
       from tickets t join events e on e.conversation = split_part(t.id, ' ', 1)
         and (e.brand is not distinct from t.brand or e.brand is null and not exists (

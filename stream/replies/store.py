@@ -28,6 +28,7 @@ from stream.accounts.audit import note_within
 from stream.errors import UserError
 from stream.postgres.database import reachable, storable
 from stream.postgres.tables import events, opted_out, replies, tickets
+from stream.replies.gravity import gravity_of, reason_of
 from stream.replies.known import known_of
 from stream.replies.statements import (
     BY_PERSON,
@@ -239,7 +240,7 @@ class Replies:
         Raises UserError where it is decided already.
         """
         async with reachable(), self._engine.begin() as connection:
-            row = await _to_change(connection, number, seen)
+            row = await to_change(connection, number, seen)
             if row["state"] != "draft":
                 raise UserError(f"reply {number} is {row['state']} already")
             await note(connection, actor, "edit", number, {})
@@ -260,7 +261,7 @@ class Replies:
         decided already.
         """
         async with reachable(), self._engine.begin() as connection:
-            row = await _to_change(connection, number, seen)
+            row = await to_change(connection, number, seen)
             if row["state"] not in ("draft", "failed", "discarded"):
                 raise UserError(f"reply {number} is {row['state']} already")
             values = _approved_by(actor, self._delay)
@@ -280,7 +281,7 @@ class Replies:
         Raises UserError for one that is on its way already, or was never approved.
         """
         async with reachable(), self._engine.begin() as connection:
-            row = await _to_change(connection, number, seen)
+            row = await to_change(connection, number, seen)
             if row["state"] != "approved":
                 raise UserError(f"reply {number} is {row['state']}: it cannot be taken back")
             await note(connection, actor, "take back", number, {})
@@ -296,7 +297,7 @@ class Replies:
     ) -> Row:
         """Never to be sent. Raises UserError for one that is on its way or sent."""
         async with reachable(), self._engine.begin() as connection:
-            row = await _to_change(connection, number, seen)
+            row = await to_change(connection, number, seen)
             if row["state"] not in ("draft", "approved", "failed"):
                 raise UserError(f"reply {number} is {row['state']}: too late to discard it")
             await note(connection, actor, "discard", number, {})
@@ -305,7 +306,7 @@ class Replies:
     async def settle(self, number: int, actor: str, *, sent: bool, seen: int | None = None) -> Row:
         """A person looked an uncertain reply up on the network. sent: it is there."""
         async with reachable(), self._engine.begin() as connection:
-            row = await _to_change(connection, number, seen)
+            row = await to_change(connection, number, seen)
             if row["state"] != "uncertain":
                 raise UserError(f"reply {number} is {row['state']}, not uncertain")
             await note(connection, actor, "settle", number, {"sent": sent})
@@ -328,6 +329,8 @@ class Replies:
 
 
 def _request(row: Mapping[Any, Any]) -> ReplyRequest:
+    scores = row["scores"] or {}
+    reasons, levels = scores.get("reasons") or {}, scores.get("levels")
     return ReplyRequest(
         text=row["text"],
         brand=row["brand"],
@@ -337,6 +340,8 @@ def _request(row: Mapping[Any, Any]) -> ReplyRequest:
         severity=row["severity"],
         network=row["network"],
         known=known_of(row),
+        gravity=gravity_of(row["text"], reasons, levels),
+        reason=reason_of(reasons),
     )
 
 
@@ -449,7 +454,7 @@ async def _find(
     return dict(row)
 
 
-async def _to_change(connection: AsyncConnection, number: int, seen: int | None) -> Row:
+async def to_change(connection: AsyncConnection, number: int, seen: int | None) -> Row:
     """The reply, which is this transaction's until it ends.
 
     Raises NoReply, and LostReply for another version than `seen`.

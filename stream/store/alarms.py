@@ -74,17 +74,25 @@ _JOINED = _join.on_conflict_do_update(
     index_elements=["alert_id", "ticket_id"],
     set_={"events": alert_tickets.c.events.op("||")(_join.excluded.events)},
 )
+# Of a surge or a backlog: how many of its tickets are none of the brand's P1 by now. A person who
+# looks for as many as the alert says would not find them.
+_FALLEN = """
+    (select count(*) from alert_tickets j left join tickets t on t.id = j.ticket_id
+     where j.alert_id = a.id
+       and not coalesce(t.level = 'P1' and coalesce(t.brand = j.brand, true), false))
+"""
 # What a further ticket changes of an alert; a surge and a backlog are as grave as their gravest.
-_GREW = text("""
+_GREW = text(f"""
     update alerts a
     set severity = greatest(a.severity, n.severity),
         peak_at = case when a.kind = 'p1' then greatest(a.peak_at, n.said_at) else now() end,
         evidence = a.evidence || jsonb_build_object('tickets', (
             select count(*) from alert_tickets j where j.alert_id = a.id
-        )) || case when a.kind = 'backlog' then jsonb_build_object(
-            'first', least(a.evidence ->> 'first', to_json(n.first_at) #>> '{}'),
-            'last', greatest(a.evidence ->> 'last', to_json(n.said_at) #>> '{}')
-        ) else '{}' end,
+        )) || case when a.evidence ? 'fallen' then jsonb_build_object('fallen', {_FALLEN})
+            else '{{}}' end || case when a.kind = 'backlog' then jsonb_build_object(
+            'first', least(a.evidence ->> 'first', to_json(n.first_at) #>> '{{}}'),
+            'last', greatest(a.evidence ->> 'last', to_json(n.said_at) #>> '{{}}')
+        ) else '{{}}' end,
         version = a.version + 1, updated_at = now()
     from (
         select id, max(severity) as severity, max(said_at) as said_at, min(said_at) as first_at
@@ -93,7 +101,7 @@ _GREW = text("""
         group by id
     ) n
     where a.id = n.id
-""")
+""")  # noqa: S608  our own words
 # An alert of several tickets stands while one of them is P1 for a person still.
 _TAKE_BACK = text("""
     with gone as (
@@ -118,6 +126,15 @@ _TAKE_BACK = text("""
     from over where a.id = over.id
     returning a.id
 """)
+_FELL = text(f"""
+    update alerts a
+    set evidence = a.evidence || jsonb_build_object('fallen', {_FALLEN}), version = a.version + 1
+    where a.kind in ('surge', 'backlog') and a.recovered_at is null
+      and a.id in (
+          select alert_id from alert_tickets where ticket_id = any(cast(:tickets as text[]))
+      )
+    returning a.id
+""")  # noqa: S608  our own words
 _TOOK = text("""
     update alert_tickets j set events = j.events || x.events
     from (
@@ -202,6 +219,7 @@ async def _take_back(
 ) -> None:
     values = {"tickets": list(over), "reasons": list(over.values())}
     recovered = list((await connection.execute(_TAKE_BACK, values)).scalars())
+    recovered += (await connection.execute(_FELL, {"tickets": list(over)})).scalars()
     if recovered:
         pairs = [(ticket, event) for ticket in over for event in sorted(causes.get(ticket, ()))]
         tickets, events = [pair[0] for pair in pairs], [pair[1] for pair in pairs]

@@ -80,7 +80,7 @@ def change(
     stored: Row | None,
     last: Row | None,
     ticket: Ticket | None,
-    history: Sequence[Row],
+    arrived: Arrival | None,
     new_inbound: bool,
     *,
     before: Row | None = None,
@@ -88,18 +88,19 @@ def change(
     """The new version that the conversation's events ask for; None when the stored row says it
     already.
 
-    last: where no row is stored, the ticket's latest change, if it ever had one. new_inbound: a
-    customer's message arrived that nobody has seen; it re-opens what a person had put away.
+    last: where no row is stored, the ticket's latest change, if it ever had one. arrived: when its
+    messages were received; None where there is no ticket. new_inbound: a customer's message arrived
+    that nobody has seen; it re-opens what a person had put away.
     before: the stored ticket that is this brand's under another id, where a message turned up that
     changes which brand the conversation names first.
     """
-    if ticket is None:
+    if ticket is None or arrived is None:
         return None if stored is None else _withdraw(stored)
     if before or _is_of_another(stored or last, ticket):
-        return _take_over(ticket, history, stored, last, before, new_inbound)
+        return _take_over(ticket, arrived, stored, last, before, new_inbound)
     ticket = _as_people_found(ticket, stored, last)
     ticket, holds = apply_hand(ticket, _by_hand(stored, last), new_inbound)
-    next_version = _next_version(stored, last, ticket, history, new_inbound)
+    next_version = _next_version(stored, last, ticket, arrived, new_inbound)
     if holds or next_version is None:
         return next_version
     old_level = (stored or {}).get("by_hand")
@@ -122,10 +123,10 @@ def _next_version(
     stored: Row | None,
     last: Row | None,
     ticket: Ticket,
-    history: Sequence[Row],
+    arrived: Arrival,
     new_inbound: bool,
 ) -> Change | None:
-    values = columns(ticket) | _times(ticket, arrival(history))
+    values = columns(ticket) | _times(ticket, arrived)
     if stored is None:
         return _create(ticket, values, last)
     return _update(stored, ticket, values, new_inbound)
@@ -272,7 +273,7 @@ def _is_of_another(known: Row | None, ticket: Ticket) -> bool:
 
 def _take_over(
     ticket: Ticket,
-    history: Sequence[Row],
+    arrived: Arrival,
     stored: Row | None,
     last: Row | None,
     before: Row | None,
@@ -298,7 +299,7 @@ def _take_over(
         if before is None
         else "the conversation names another brand first",
         folded | {name: [None, _plain(people[name])] for name in HUMAN},
-        columns(ticket) | _times(ticket, arrival(history)),
+        columns(ticket) | _times(ticket, arrived),
         people | {"edits": _edits(stored, before)},
         becomes_p1=ticket.level == "P1" and (before is None or before["level"] != "P1"),
         over=None if stored is None else _over(stored, None),

@@ -4,15 +4,41 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, Text, bindparam, case, delete, func, insert, select, union, update
+from sqlalchemy import (
+    ARRAY,
+    Text,
+    bindparam,
+    case,
+    cast,
+    collate,
+    delete,
+    func,
+    insert,
+    null,
+    select,
+    text,
+    union,
+    union_all,
+    update,
+)
 from sqlalchemy import Row as SqlRow
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from stream.postgres.tables import Row, arrays, event_ids, events, signal_counts, unnested
-from stream.store.rows import COUNTED, signals
+from stream.postgres.tables import (
+    Row,
+    arrays,
+    event_ids,
+    events,
+    forgotten_ids,
+    signal_counts,
+    unnested,
+)
+from stream.store.rows import COUNTED, READ, signals
+from stream.store.tickets import OF_CONVERSATIONS
 
 StoredId = SqlRow[Any]  # of `event_ids`
 
@@ -26,6 +52,25 @@ class Raced(Exception):
     def __init__(self, conversations: Collection[str] = ()) -> None:
         super().__init__()
         self.conversations = conversations
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What is stored of a batch, read under the locks.
+
+    is_known: one of its events. is_moved: people moved one of them, the message that one answers,
+    or a conversation of theirs. is_first: nothing of its conversations: no event, no ticket, and
+    none that was withdrawn.
+    """
+
+    is_known: bool
+    is_moved: bool
+    is_first: bool
+
+    @property
+    def begins(self) -> bool:
+        """Whether the batch is all that there will be of its conversations."""
+        return self.is_first and not self.is_known and not self.is_moved
 
 
 # Every saver takes locks of one sort after the other and in sorted order: no two wait in a circle.
@@ -43,9 +88,42 @@ _keyed = (
     .order_by("key")
     .subquery()
 )
-_LOCK = select(_keyed.c.conversation, func.pg_advisory_xact_lock(_keyed.c.key))
+# What is forgotten cannot change any more: who exchanges ids waits for those that read this table.
+_LOCK = union_all(
+    select(
+        _keyed.c.conversation,
+        cast(null(), Text).label("forgotten"),
+        cast(func.pg_advisory_xact_lock(_keyed.c.key), Text),
+    ),
+    select(cast(null(), Text), forgotten_ids.c.id, cast(null(), Text)).where(
+        forgotten_ids.c.id == func.any(bindparam("names", type_=ARRAY(Text))),
+        forgotten_ids.c.was.is_(None),
+    ),
+)
 _KNOWN = select(event_ids).where(_in_batch)
 
+
+def _of_conversations(column: str) -> str:
+    return OF_CONVERSATIONS.format(id=column, ids="conversations")
+
+
+# Most batches hold what nobody has seen, and what nobody has put elsewhere; many begin their
+# conversations. Counted where two indexes answer together: for the first row alone the planner
+# would read the table from its beginning, in the hope of one that is near.
+_PROBE = text(f"""
+    select
+        exists (select from event_ids where id = any(cast(:ids as text[]))) as is_known,
+        exists (
+            select from conversation_merges where conversation = any(cast(:conversations as text[]))
+        ) or exists (
+            select from event_places
+            where event_id = any(cast(:named as text[])) and conversation is not null
+        ) as is_moved,
+        not exists (select from events where conversation = any(cast(:conversations as text[])))
+            and (select count(*) from tickets where {_of_conversations("id")}) = 0
+            and (select count(*) from ticket_changes where {_of_conversations("ticket_id")}) = 0
+            as is_first
+""")  # noqa: S608  our own words
 _CLAIMED = ("id", "revision", "occurred_at", "conversation", "received_at")
 _new_ids = unnested(event_ids, *_CLAIMED[:-1])
 _CLAIM = (
@@ -85,8 +163,18 @@ _ADD = insert(events).from_select(
     _EVENT, select(*(_first_seen if name == "received_at" else _added.c[name] for name in _EVENT))
 )
 
+# All of that of events that are new, in one statement.
+_claimed = _CLAIM.cte("claimed")
+_new = unnested(events, *_WRITTEN, of="new")
+_add_new = insert(events).from_select(
+    _EVENT,
+    select(*(func.now() if name == "received_at" else _new.c[name] for name in _EVENT)).join(
+        _claimed, _claimed.c.id == _new.c.id
+    ),
+)
+
 _CELL = ("brand", "topic", "minute", "events", "negative", "complaints", "dissatisfaction_sum")
-_cells = unnested(signal_counts, *_CELL)
+_cells = unnested(signal_counts, *_CELL, of="cell")
 _add_cells = upsert(signal_counts).from_select(
     (*_CELL, "updated_at"),
     select(*_cells.c, func.clock_timestamp()).order_by(*(_cells.c[name] for name in _CELL[:3])),
@@ -96,30 +184,62 @@ _COUNT = _add_cells.on_conflict_do_update(
     set_={name: signal_counts.c[name] + _add_cells.excluded[name] for name in _CELL[3:]}
     | {"updated_at": _add_cells.excluded.updated_at},
 )
+_NEW = (
+    select(func.count()).select_from(_claimed).add_cte(_add_new.cte("added"), _COUNT.cte("counted"))
+)
+_begun = _add_new.returning(*READ).cte("added")
+_FIRST = (
+    select(_begun)
+    .add_cte(_COUNT.cte("counted"))
+    .order_by(_begun.c.occurred_at, collate(_begun.c.id, "C"))
+)
 
 
 async def lock(
-    connection: AsyncConnection, rows: Mapping[str, Row], further: Collection[str] = ()
-) -> set[str]:
+    connection: AsyncConnection,
+    rows: Mapping[str, Row],
+    further: Collection[str] = (),
+    digests: Collection[str] = (),
+) -> tuple[set[str], set[str]]:
     """Lock the conversations that the batch names, those that its ids are stored under, those that
-    they left, and further ones.
+    they left, and further ones. Returns those, and which of the digests stand in place of
+    forgotten ids.
 
-    The last are there for a saver that died between its commit and its publishing: whoever is given
-    the same messages again must tell the tickets of the conversations that were left too, and only
-    the registry still knows them.
+    Those that ids left are there for a saver that died between its commit and its publishing:
+    whoever is given the same messages again must tell the tickets of the conversations that were
+    left too, and only the registry still knows them. The batch's ids may be stored as digests.
     """
     conversations = sorted({row["conversation"] for row in rows.values()}.union(further))
-    result = await connection.execute(_LOCK, {"conversations": conversations, "ids": list(rows)})
-    return {conversation for conversation, _ in result}
+    values = {
+        "conversations": conversations,
+        "ids": [*rows, *digests],
+        "names": list(digests),
+    }
+    locked, forgotten = set(), set()
+    for conversation, digest, _ in await connection.execute(_LOCK, values):
+        if digest is None:
+            locked.add(conversation)
+        else:
+            forgotten.add(digest)
+    return locked, forgotten
 
 
 async def lock_alone(connection: AsyncConnection, conversations: Collection[str]) -> None:
     """Lock these conversations as a save does, without any event."""
-    await connection.execute(_LOCK, {"conversations": sorted(conversations), "ids": []})
+    values = {"conversations": sorted(conversations), "ids": [], "names": []}
+    await connection.execute(_LOCK, values)
+
+
+async def probe(connection: AsyncConnection, rows: Mapping[str, Row]) -> Probe:
+    """Read under the locks."""
+    parents = [row["in_reply_to"] for row in rows.values() if row.get("in_reply_to")]
+    conversations = list({row["conversation"] for row in rows.values()})
+    values = {"ids": list(rows), "named": [*rows, *parents], "conversations": conversations}
+    return Probe(*(await connection.execute(_PROBE, values)).one())
 
 
 async def known(
-    connection: AsyncConnection, rows: Mapping[str, Row], locked: set[str]
+    connection: AsyncConnection, rows: Mapping[str, Row], locked: Collection[str]
 ) -> dict[str, StoredId]:
     """What is stored of the batch's ids, read under the locks."""
     stored = {row.id: row for row in await connection.execute(_KNOWN, {"ids": list(rows)})}
@@ -138,6 +258,9 @@ async def replace(
     """
     if not changed:
         return {}
+    if not stored:
+        await _add_all(connection, changed)
+        return _touched(changed, stored)
     await _claim(connection, changed, stored)
     old = [stored[row["id"]]._mapping for row in changed if row["id"] in stored]
     removed: Sequence[Row] = []
@@ -147,7 +270,32 @@ async def replace(
         )
     await connection.execute(_ADD, arrays(changed, _WRITTEN))
     await count(connection, removed, changed)
-    touched = defaultdict(list)
+    return _touched(changed, stored)
+
+
+async def begin(connection: AsyncConnection, rows: Sequence[Row]) -> list[Row]:
+    """Claim, store and count events, the first of their conversations, and return them as they are
+    stored, in the order of (occurred_at, id). Raises Raced.
+    """
+    stored = (await connection.execute(_FIRST, _of_new(rows))).mappings().all()
+    if len(stored) < len(rows):
+        raise Raced
+    return [*stored]
+
+
+async def _add_all(connection: AsyncConnection, rows: Sequence[Row]) -> None:
+    """Claim, store and count events of which none is stored. Raises Raced."""
+    if (await connection.execute(_NEW, _of_new(rows))).scalar_one() < len(rows):
+        raise Raced
+
+
+def _of_new(rows: Sequence[Row]) -> dict[str, list[Any]]:
+    values = arrays(rows, _CLAIMED[:-1]) | arrays(rows, _WRITTEN, "new")
+    return values | arrays(signals((), rows), _CELL, "cell")
+
+
+def _touched(changed: Sequence[Row], stored: Mapping[str, StoredId]) -> dict[str, list[str]]:
+    touched: dict[str, list[str]] = defaultdict(list)
     for row in changed:
         touched[row["conversation"]].append(row["id"])
         if row["id"] in stored and stored[row["id"]].conversation != row["conversation"]:
@@ -158,7 +306,7 @@ async def replace(
 async def count(connection: AsyncConnection, removed: Sequence[Row], added: Sequence[Row]) -> None:
     """Count the events that stand in place of others."""
     if cells := signals(removed, added):
-        await connection.execute(_COUNT, arrays(cells, _CELL))
+        await connection.execute(_COUNT, arrays(cells, _CELL, "cell"))
 
 
 async def _claim(

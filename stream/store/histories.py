@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, Text, bindparam, func, select, text, true
+from sqlalchemy import (
+    ARRAY,
+    Integer,
+    Text,
+    bindparam,
+    collate,
+    func,
+    literal_column,
+    select,
+    text,
+    true,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stream.postgres.tables import Row, events
 from stream.store.brand_parts import by_ticket
+from stream.store.changes import Arrival, arrival
+from stream.store.rows import READ, message
+from stream.triage.fold import Failure, Fold, fold_surely
+from stream.triage.ticket import Message, Ticket
 
 # Of a ticket with more messages than this some are weighed: the first, the last, and the gravest
 # of those between. Otherwise whoever writes without end makes each message of theirs dearer.
 WEIGHED = 1_000
-_FIRST, _LAST = 200, 300
+FIRST, LAST = 200, 300
 
 AnyRow = TypeVar("AnyRow", bound=Row)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
     """The live messages of one ticket, in the order of (occurred_at, id).
 
@@ -31,47 +46,83 @@ class Part:
     weighed: Sequence[Row] = ()
     late: Sequence[Row] = ()
     messages: int = 0
+    _read: dict[str, Message] = field(default_factory=dict)
+    _folded: list[Ticket | None] = field(default_factory=list)
+    _arrived: list[Arrival] = field(default_factory=list)
+
+    def folded(self, fold: Fold) -> tuple[Ticket | None, list[Failure]]:
+        """The ticket that its weighed messages make, and what of them could not be weighed; made
+        once, always by the same fold. What failed is tried again.
+        """
+        if self._folded:
+            return self._folded[0], []
+        for row in self.weighed:
+            if row["id"] not in self._read:
+                self._read[row["id"]] = message(row)
+        ticket, failures = fold_surely([self._read[row["id"]] for row in self.weighed], fold)
+        if ticket is not None and self.messages > len(self.weighed):
+            ticket = replace(ticket, messages=self.messages)
+        if not failures:
+            self._folded.append(ticket)
+        return ticket, failures
+
+    @property
+    def arrival(self) -> Arrival:
+        """When its messages were received; one of them is inbound."""
+        if not self._arrived:
+            self._arrived.append(arrival(self.weighed))
+        return self._arrived[0]
 
 
 @dataclass(frozen=True, slots=True)
 class History:
     """rows: the events that were read, deletions too, all of the batch among them. parts: by the id
-    of their ticket.
+    of their ticket. outlines: of a conversation of which some are weighed, all of its messages by
+    what chooses those.
     """
 
-    rows: list[Row] = field(default_factory=list)
-    parts: dict[str, Part] = field(default_factory=dict)
+    rows: Sequence[Row] = ()
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    outlines: Sequence[Row] = ()
 
 
-_READ = [column for column in events.c if column.name not in ("embedding", "trimmed", "turns")]
 _conversations = bindparam("conversations", type_=ARRAY(Text))
 _names = func.unnest(_conversations).table_valued("conversation").render_derived()
 # One more than are weighed, in no order: whoever has that many is long.
 _few = (
-    select(*_READ).where(events.c.conversation == _names.c.conversation).limit(WEIGHED + 1)
+    select(*READ)
+    .where(events.c.conversation == _names.c.conversation)
+    .limit(bindparam("most", type_=Integer))
 ).lateral("few")
+# Ids of one moment are in the order of their code points in any database: as Python sorts them.
 _HISTORIES = (
-    select(*_few.c).select_from(_names.join(_few, true())).order_by(_few.c.occurred_at, _few.c.id)
+    select(*_few.c)
+    .select_from(_names.join(_few, true()))
+    .order_by(_few.c.occurred_at, collate(_few.c.id, "C"))
 )
 # Heads say how urgent a message is; without them, its mood does.
-_OUTLINES = text("""
-    select id, kind, conversation, brand, in_reply_to, greatest(
+_GRAVITY = """
+    greatest(
         case when scores ?| array['failed', 'call'] then 1 end,
         ((scores->'levels'->>0)::real + (scores->'levels'->>1)::real
             + (scores->'levels'->>2)::real + (scores->'levels'->>3)::real) / 4,
         case when not scores ? 'levels' then greatest(
             (scores->>'alarm')::real, (scores->>'need')::real, (scores->>'negative')::real) end,
-        0) as gravity, coalesce(dissatisfaction, 0) as dissatisfaction
+        0)
+"""
+_OUTLINES = text(f"""
+    select id, kind, conversation, brand, in_reply_to, occurred_at, {_GRAVITY} as gravity,
+        coalesce(dissatisfaction, 0) as dissatisfaction
     from events where conversation = any(cast(:conversations as text[]))
-    order by occurred_at, id
-""")
+    order by occurred_at, id collate "C"
+""")  # noqa: S608  our own words
 _BY_ID = (
-    select(*_READ)
+    select(*READ, literal_column(_GRAVITY).label("gravity"))
     .where(
         events.c.id == func.any(bindparam("ids", type_=ARRAY(Text))),
         events.c.conversation == func.any(_conversations),
     )
-    .order_by(events.c.occurred_at, events.c.id)
+    .order_by(events.c.occurred_at, collate(events.c.id, "C"))
 )
 
 
@@ -82,11 +133,21 @@ async def histories(
 
     batch: ids of events that are to be among what is read, however long their conversation is.
     """
-    result = await connection.execute(_HISTORIES, {"conversations": list(conversations)})
+    if not conversations:
+        return {}
+    values = {"conversations": list(conversations), "most": WEIGHED + 1}
+    result = await connection.execute(_HISTORIES, values)
     read = _by_conversation(result.mappings())
     long = [id for id, rows in read.items() if len(rows) > WEIGHED]
     whole = {id: _whole(rows) for id, rows in read.items()}
     return whole | (await _long(connection, long, batch) if long else {})
+
+
+def histories_of_first(rows: Iterable[Row]) -> dict[str, History]:
+    """Of conversations that are stored with these rows alone, each of them short. rows: in the
+    order of (occurred_at, id).
+    """
+    return {id: _whole(own) for id, own in _by_conversation(rows).items()}
 
 
 def weighed_of(part: Sequence[AnyRow]) -> list[AnyRow]:
@@ -99,9 +160,22 @@ def weighed_of(part: Sequence[AnyRow]) -> list[AnyRow]:
         """Before all of them the one that says whose ticket it is."""
         return at != naming, -part[at]["gravity"], -part[at]["dissatisfaction"]
 
-    gravest = sorted(range(_FIRST, len(part) - _LAST), key=gravest_first)
-    middle = sorted(gravest[: WEIGHED - _FIRST - _LAST])
-    return [*part[:_FIRST], *(part[at] for at in middle), *part[-_LAST:]]
+    gravest = sorted(range(FIRST, len(part) - LAST), key=gravest_first)
+    middle = sorted(gravest[: WEIGHED - FIRST - LAST])
+    return [*part[:FIRST], *(part[at] for at in middle), *part[-LAST:]]
+
+
+async def by_id(
+    connection: AsyncConnection, conversations: Collection[str], ids: Collection[str]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """These events, where they are stored under the conversations: by conversation, by id, in the
+    order of (occurred_at, id). With their `gravity`.
+    """
+    values = {"conversations": list(conversations), "ids": list(ids)}
+    stored: dict[str, dict[str, dict[str, Any]]] = {id: {} for id in conversations}
+    for row in (await connection.execute(_BY_ID, values)).mappings():
+        stored[row["conversation"]][row["id"]] = dict(row)
+    return stored
 
 
 def _whole(rows: list[Row]) -> History:
@@ -113,22 +187,27 @@ async def _long(
     connection: AsyncConnection, conversations: list[str], batch: Collection[str]
 ) -> dict[str, History]:
     """Every message's brand is found among all of them; what is weighed alone is read in full."""
-    outlines = await connection.execute(_OUTLINES, {"conversations": conversations})
-    parts = {
-        id: by_ticket(rows) for id, rows in _by_conversation(outlines.mappings().all()).items()
-    }
+    result = await connection.execute(_OUTLINES, {"conversations": conversations})
+    outlines = _by_conversation(result.mappings())
+    parts = {id: by_ticket(rows) for id, rows in outlines.items()}
     weighed = {
         ticket: [row["id"] for row in weighed_of(part)]
         for of_one in parts.values()
         for ticket, part in of_one.items()
     }
-    ids = sorted({*batch, *(id for of_ticket in weighed.values() for id in of_ticket)})
-    result = await connection.execute(_BY_ID, {"conversations": conversations, "ids": ids})
-    read = {row["id"]: row for row in result.mappings()}
+    ids = {*batch, *(id for of_ticket in weighed.values() for id in of_ticket)}
+    stored = await by_id(connection, conversations, ids)
+    for of_one in stored.values():
+        for row in of_one.values():
+            del row["gravity"]
     return {
         id: History(
-            [row for row in read.values() if row["conversation"] == id],
-            {ticket: _part(part, weighed[ticket], read, batch) for ticket, part in of_one.items()},
+            list(stored[id].values()),
+            {
+                ticket: _part(part, weighed[ticket], stored[id], batch)
+                for ticket, part in of_one.items()
+            },
+            outlines[id],
         )
         for id, of_one in parts.items()
     }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Integer, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from stream.postgres.database import reachable
 from stream.postgres.gauges import Figures, read_figures
-
-Row = dict[str, Any]
+from stream.store.listing import Listing, Row
+from stream.store.older_judgements import Older, OlderJudgements
 
 _THEIRS = "(cast(:brands as text[]) is null or brand = any(cast(:brands as text[])))"
 _TOTALS = text(f"""
@@ -39,45 +39,11 @@ _TOTALS = text(f"""
     alerts=JSONB,
     dead_letters=Integer,
 )
-_QUEUE = text("""
-    select * from open_tickets
-    where (cast(:brand as text) is null or brand = :brand)
-      and (cast(:level as text) is null or level = :level)
-      and (cast(:state as text) is null or state = :state)
-      and (not cast(:unread as boolean) or unread_language is not null)
-    limit :limit
-""")
-_SETTLED = text("""
-    select t.*, s.priority_before from settled_tickets s join tickets t using (id)
-    where (cast(:brand as text) is null or t.brand = :brand)
-      and (cast(:level as text) is null or t.level = :level)
-      and (not cast(:unread as boolean) or t.unread_language is not null)
-    order by s.settled_at desc, id
-    limit :limit
-""").columns(factors=JSONB, notes=JSONB)
-# Tickets that the view leaves out: the columns of the view, without what only a queue has.
-_AWAY = text("""
-    select id, brand, level, priority as queue_priority, priority, state, owner, author, topic,
-        problem, sentiment, dissatisfaction, needs_look, excerpt, factors, messages,
-        null::integer as waiting_minutes, sla_due_at, null::interval as sla_left,
-        0 as other_contacts, tags, notes, network, first_at, last_inbound_at, answered_at,
-        received_at, snoozed_until, version, edits, updated_at, unread_language
-    from tickets
-    where (cast(:brand as text) is null or brand = :brand)
-      and (cast(:level as text) is null or level = :level)
-      and state = :state
-      and (not cast(:unread as boolean) or unread_language is not null)
-    order by updated_at desc, id
-    limit :limit
-""")
 _OF = "split_part(id, ' ', 1) = any(cast(:conversations as text[]))"  # see brand_parts
 _TOP_OF = text(f"select * from open_tickets where {_OF} limit :limit")  # noqa: S608  our own words
 _LEVELS_OF = text(f"""
     select level, brand, count(*) from tickets where {_OF} group by level, brand
 """)  # noqa: S608  our own words
-_BRANDS = text("select distinct brand from tickets where brand is not null order by brand")
-# States of tickets that are not in the queue; a snoozed one is there once its time has come.
-OUT_OF_QUEUE = ("snoozed", "resolved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +59,6 @@ class Totals:
     alerts: dict[str, int] = field(default_factory=dict)
 
 
-_WITHOUT_LEVELS = text("""
-    select count(*) from tickets t
-    where t.state not in ('resolved', 'settled') and exists (
-        select from events e
-        where e.conversation = t.id and e.direction = 'inbound' and e.kind <> 'transcript'
-          and e.model_version is not null and not e.abstained
-          and not coalesce(jsonb_exists(e.scores, 'levels'), false)
-    )
-""")
 _OPEN_POSTS = text("""
     select events.id, events.conversation, events.occurred_at
     from events
@@ -147,26 +104,28 @@ class Queries:
         unread: bool = False,
         limit: int = 50,
     ) -> list[Row]:
-        """The rows of the view `open_tickets`, most urgent first. Of snoozed and resolved tickets,
-        with the same columns, and of settled ones, which customers closed: the latest first.
+        """The queue, most urgent first, or what is out of it: see `Listing.tickets`."""
+        async with self._listing() as listing:
+            return await listing.tickets(
+                brand=brand, level=level, state=state, unread=unread, limit=limit
+            )
 
-        unread: only those in a language that no model reads.
-        """
-        values = {"brand": brand, "level": level, "unread": unread, "limit": limit}
-        values |= {} if state == "settled" else {"state": state}
-        query = _SETTLED if state == "settled" else _AWAY if state in OUT_OF_QUEUE else _QUEUE
+    @asynccontextmanager
+    async def _listing(self) -> AsyncIterator[Listing]:
         async with reachable(), self._engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(query, values)).mappings()]
+            raw = await connection.get_raw_connection()
+            yield Listing(raw.driver_connection)
 
-    async def tickets_without_levels(self) -> int:
-        """The open tickets with a message that a model without heads of triage judged."""
+    async def judged_by_others(self, version: str) -> Older:
+        """The messages of open tickets that another model judged than this version of one."""
         async with reachable(), self._engine.connect() as connection:
-            return int((await connection.execute(_WITHOUT_LEVELS)).scalar_one())
+            raw = await connection.get_raw_connection()
+            return await OlderJudgements(raw.driver_connection).judged_by_others(version)
 
     async def brands(self) -> list[str]:
         """The brands that have a ticket."""
-        async with reachable(), self._engine.connect() as connection:
-            return list((await connection.execute(_BRANDS)).scalars())
+        async with self._listing() as listing:
+            return await listing.brands()
 
     async def open_posts(
         self, network: str, limit: int = 10_000

@@ -16,12 +16,16 @@ from stream.store.rows import COMPLAINT
 from stream.store.store import Store
 
 CURSOR = "rebuild"  # in `cursors`: where it goes on after it was stopped
+# The same: when the last one began, and with which model in use; of one under way, and of one that
+# came to its end.
+BEGUN, REBUILT = "rebuild began", "rebuilt"
 BATCH = 500  # conversations in one transaction
 
 log = logging.getLogger(__name__)
 
 Publish = Callable[[Sequence[TicketRecord | WithdrawnTicket]], Awaitable[object]]
 
+_NOW = text("select to_jsonb(now()) #>> '{}'")
 _NEXT = text("""
     select conversation from events where conversation > :after
     group by conversation order by conversation limit :limit
@@ -71,6 +75,7 @@ async def rebuild(
     publish: Publish | None,
     *,
     batch: int = BATCH,
+    model: str = "",
     on_progress: Callable[[Rebuilt], None] = lambda _: None,
 ) -> Rebuilt:
     """Fold every conversation anew, a batch a transaction; then count the signals anew, a day a
@@ -78,13 +83,15 @@ async def rebuild(
 
     Workers may go on meanwhile. Stopped at any moment, it goes on where it stopped. A batch counts
     as done once `publish` has been given its tickets: one may be told twice, never not at all.
-    Raises DatabaseAway.
+    model: version of the one in use, kept with the moment. Raises DatabaseAway.
     """
     done = Rebuilt()
     cursors = Cursors(engine)
     after = await cursors.cursor(CURSOR) or ""
     if after:
         log.warning("going on where the last rebuild was stopped")
+    else:
+        await cursors.set_cursor(BEGUN, {"at": await _now(engine), "model": model})
     while conversations := await _conversations(engine, after, batch):
         folded = await store.refold(conversations)
         if publish is not None:
@@ -96,7 +103,9 @@ async def rebuild(
         done.changed += folded.changed
         on_progress(done)
     done.cells = await recount(engine)
-    await cursors.forget_cursor(CURSOR)
+    await cursors.set_cursor(REBUILT, await cursors.cursor(BEGUN) or {})
+    for name in (CURSOR, BEGUN):
+        await cursors.forget_cursor(name)
     return done
 
 
@@ -115,6 +124,11 @@ async def recount(engine: AsyncEngine) -> int:
             added = (await connection.execute(_ADD, values)).rowcount
         wrong += max(removed, added)
     return wrong
+
+
+async def _now(engine: AsyncEngine) -> str:
+    async with reachable(), engine.connect() as connection:
+        return str((await connection.execute(_NOW)).scalar_one())
 
 
 async def _conversations(engine: AsyncEngine, after: str, limit: int) -> list[str]:

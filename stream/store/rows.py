@@ -14,7 +14,7 @@ from models.analysis import Analysis, Call, Moment
 from models.calls.sides import Utterance
 from models.urgency import Urgency
 from stream.postgres.database import halfvec_bytes, storable
-from stream.postgres.tables import Row
+from stream.postgres.tables import Row, events
 from stream.triage.judgement import Judgement
 from stream.triage.ticket import CallState, GraveTurn, Message
 
@@ -23,6 +23,8 @@ POINTS = 200  # of a stored trajectory; a longer one is thinned
 QUOTED = 120  # characters of a call's words beside its scores
 WEIGHED = 600  # characters of a call's most urgent turns, which are weighed again at each fold
 _QUOTES = ("open", "soured_words", "gravest")  # what quotes a call beside its scores
+# The columns of an event that a save reads.
+READ = [column for column in events.c if column.name not in ("embedding", "trimmed", "turns")]
 COUNTED = (
     "id",
     "kind",

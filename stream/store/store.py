@@ -19,13 +19,15 @@ from stream.postgres.tables import Row
 from stream.records import AlertRecord, AnalysisRecord, TicketRecord, WithdrawnTicket
 from stream.store import alarms as alarm_store
 from stream.store import events as event_store
-from stream.store import places
+from stream.store import forgotten_ids, places
 from stream.store import tickets as ticket_store
 from stream.store.brand_parts import conversation_of
 from stream.store.changes import WEIGHED_BY_PEOPLE, Change, change
-from stream.store.histories import History, Part, histories
+from stream.store.histories import History, Part, histories, histories_of_first
+from stream.store.long_conversation import LongConversation
+from stream.store.memory import Memory, are_short, histories_of
 from stream.store.rows import event_row, message
-from stream.triage.fold import Failure, Fold, fold, fold_surely
+from stream.triage.fold import Failure, Fold, fold
 from stream.triage.judgement import Judgement
 from stream.triage.settlement import needs_person
 from stream.triage.ticket import Ticket
@@ -41,12 +43,14 @@ _NOTHING = History()
 class Saved:
     """What is stored now about every event of the batch, its conversations, and the alerts that its
     events raised. failures: of the tickets that need a look because they could not be weighed.
+    forgotten: ids of tickets that nothing is to hold any more.
     """
 
     analyses: list[AnalysisRecord]
     tickets: TicketRecords
     alerts: list[AlertRecord]
     failures: list[Failure] = field(default_factory=list)
+    forgotten: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,25 @@ class Refolded:
 
     tickets: TicketRecords
     changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What is stored of a batch and of its conversations, before their tickets are folded.
+
+    known: what was stored of its events before. changed: the rows that are new or of a higher
+    revision. touched: ids of changed events, by conversation. past: by conversation. long: the
+    conversations to be remembered once it is committed. last: the latest changes of tickets that
+    are not there.
+    """
+
+    known: Mapping[str, event_store.StoredId]
+    changed: Sequence[Row]
+    touched: Mapping[str, Collection[str]]
+    past: Mapping[str, History]
+    long: list[LongConversation]
+    tickets: dict[str, Row]
+    last: Mapping[str, Row]
 
 
 class Store:
@@ -71,6 +94,7 @@ class Store:
         self._engine = engine
         self._fold = fold
         self._history_after = history_after
+        self._memory = Memory()
 
     async def save(self, batch: Sequence[Judgement]) -> Saved:
         """Store the batch and say what is stored.
@@ -85,21 +109,25 @@ class Store:
         while True:
             try:
                 async with reachable(), self._engine.begin() as connection:
-                    return await self._save(connection, rows, further)
+                    saved, long = await self._save(connection, rows, further)
             except event_store.Raced as raced:
                 further.update(raced.conversations)
+                continue
+            self._memory.put(long)
+            return saved
 
     async def _save(
         self, connection: AsyncConnection, rows: Mapping[str, Row], further: Collection[str]
-    ) -> Saved:
-        rows, locked = await _locked(connection, rows, further)
-        known = await event_store.known(connection, rows, locked)
-        changed = _news(rows, known)
-        touched = await event_store.replace(connection, changed, known)
-        past = await histories(connection, locked, rows)
-        tickets = await ticket_store.stored_tickets(connection, locked)
-        last = await ticket_store.last_changes(connection, locked, tickets.keys())
-        new = {row["id"] for row in changed} - known.keys()
+    ) -> tuple[Saved, list[LongConversation]]:
+        """What is saved, and the long conversations to be remembered once it is."""
+        rows, locked, probe = await _locked(connection, rows, further)
+        if probe.begins and are_short(rows.values()):
+            stored = await _begun(connection, rows)
+        else:
+            stored = await self._replaced(connection, rows, locked, probe)
+        known, touched, past = stored.known, stored.touched, stored.past
+        tickets, last = stored.tickets, stored.last
+        new = {row["id"] for row in stored.changed} - known.keys()
         parts = {id: past.get(id, _NOTHING).parts for id in sorted(touched)}
         # In a thread: folding long conversations would keep heartbeats and health waiting.
         changes, failures = await asyncio.to_thread(self._refold, parts, tickets, last, new)
@@ -112,12 +140,27 @@ class Store:
         withdrawn = _withdrawn(changes, last, tickets)
         alerts: list[AlertRecord] = []
         if known or any(change.becomes_p1 or change.over for change in changes):
-            ids = tickets.keys() | withdrawn.keys()
-            raised = await alarm_store.p1_alerts(connection, ids, rows.keys())
-            alerts = [
-                ticket_store.alert_record(row, tickets.get(row["ticket_id"])) for row in raised
-            ]
-        return Saved(_analyses(past, rows), _records(tickets, withdrawn), alerts, failures)
+            alerts = await _alerts(connection, tickets, withdrawn, rows)
+        saved = Saved(_analyses(past, rows), _records(tickets, withdrawn), alerts, failures)
+        return saved, stored.long
+
+    async def _replaced(
+        self,
+        connection: AsyncConnection,
+        rows: Mapping[str, Row],
+        locked: Collection[str],
+        probe: event_store.Probe,
+    ) -> _Stored:
+        """Store the batch, and read what is stored of its conversations. Raises Raced."""
+        remembered = await self._memory.take(connection, locked)
+        known = await event_store.known(connection, rows, locked) if probe.is_known else {}
+        changed = _news(rows, known)
+        touched = await event_store.replace(connection, changed, known)
+        past, long = await histories_of(connection, locked, rows.keys(), remembered)
+        tickets = await ticket_store.stored_tickets(connection, locked)
+        tickets |= await _touched(connection, tickets, changed, known)
+        last = await ticket_store.last_changes(connection, locked, tickets.keys())
+        return _Stored(known, changed, touched, past, long, tickets, last)
 
     async def refold(self, conversations: Collection[str]) -> Refolded:
         """Fold these conversations anew from their stored events; says what is stored then. Raises
@@ -190,9 +233,7 @@ class Store:
         folded: dict[str, Ticket | None] = {}
         failures: list[Failure] = []
         for id, part in parts.items():
-            ticket, failed = fold_surely([message(row) for row in part.weighed], self._fold)
-            if ticket is not None and part.messages > len(part.weighed):
-                ticket = replace(ticket, messages=part.messages)
+            ticket, failed = part.folded(self._fold)
             folded[id] = None if ticket is None else replace(ticket, id=id)
             failures += failed
         return folded, failures
@@ -200,13 +241,47 @@ class Store:
 
 async def _locked(
     connection: AsyncConnection, rows: Mapping[str, Row], further: Collection[str]
-) -> tuple[Mapping[str, Row], set[str]]:
-    """The rows where people put them, and the conversations that are locked. Raises Raced."""
-    locked = await event_store.lock(connection, rows, further)
-    rows, moved = await places.placed(connection, rows)
-    if unlocked := {rows[id]["conversation"] for id in moved} - locked:
+) -> tuple[Mapping[str, Row], set[str], event_store.Probe]:
+    """The rows where people put them, under the ids that they have now; the conversations that are
+    locked; and what is stored of the rows already. Raises Raced.
+    """
+    digests = forgotten_ids.digests_of(rows)
+    locked, forgotten = await event_store.lock(connection, rows, further, set(digests.values()))
+    if forgotten:
+        now = {name: digest for name, digest in digests.items() if digest in forgotten}
+        rows = forgotten_ids.as_stored(rows, now)
+        _check_locked({row["conversation"] for row in rows.values()}, locked)
+    probe = await event_store.probe(connection, rows)
+    if probe.is_moved:
+        rows, moved = await places.placed(connection, rows)
+        _check_locked({rows[id]["conversation"] for id in moved}, locked)
+    return rows, locked, probe
+
+
+def _check_locked(conversations: set[str], locked: set[str]) -> None:
+    if unlocked := conversations - locked:
         raise event_store.Raced(unlocked)
-    return rows, locked
+
+
+async def _begun(connection: AsyncConnection, rows: Mapping[str, Row]) -> _Stored:
+    """Store a batch with which all its conversations begin: there is nothing else to be read."""
+    begun = await event_store.begin(connection, list(rows.values()))
+    touched: dict[str, list[str]] = defaultdict(list)
+    for row in begun:
+        touched[row["conversation"]].append(row["id"])
+    return _Stored({}, list(rows.values()), touched, histories_of_first(begun), [], {}, {})
+
+
+async def _touched(
+    connection: AsyncConnection,
+    tickets: Mapping[str, Row],
+    changed: Sequence[Row],
+    known: Collection[str],
+) -> dict[str, Row]:
+    """The tickets of conversations of which a message was edited, with the moment of now."""
+    edited = {row["conversation"] for row in changed if row["id"] in known}
+    ids = [id for id in tickets if conversation_of(id) in edited]
+    return await ticket_store.touch(connection, ids)
 
 
 def _changes(
@@ -228,7 +303,7 @@ def _changes(
             stored.get(id),
             last.get(id),
             folded.get(id),
-            part.weighed,
+            part.arrival if folded.get(id) else None,
             is_known and any(_opens(row) for row in messages if row["id"] in new),
             before=before,
         )
@@ -308,6 +383,17 @@ def _analyses(past: Mapping[str, History], rows: Mapping[str, Row]) -> list[Anal
     """What is stored of the batch's events, by conversation."""
     stored = [row for id in sorted(past) for row in past[id].rows if row["id"] in rows]
     return [ticket_store.analysis_record(row) for row in stored]
+
+
+async def _alerts(
+    connection: AsyncConnection,
+    tickets: Mapping[str, Row],
+    withdrawn: Collection[str],
+    rows: Collection[str],
+) -> list[AlertRecord]:
+    """The alerts of these tickets that an event of the batch raised, joined or took back."""
+    raised = await alarm_store.p1_alerts(connection, {*tickets, *withdrawn}, rows)
+    return [ticket_store.alert_record(row, tickets.get(row["ticket_id"])) for row in raised]
 
 
 def _withdrawn(

@@ -33,19 +33,19 @@ from stream.store.rows import unquoted
 
 _of_tickets = func.any(bindparam("ids", type_=ARRAY(Text)))
 # Tickets of a conversation's further brands have its id and more; few are, and have an index.
-_OF_CONVERSATIONS = """
-    ({id} = any(cast(:ids as text[])) or position(' ' in {id}) > 0
+OF_CONVERSATIONS = """
+    ({id} = any(cast(:{ids} as text[])) or position(' ' in {id}) > 0
         and split_part({id}, ' ', 1) = any(cast(:conversations as text[])))
 """
 _TICKETS = (
     select(tickets)
-    .where(text(_OF_CONVERSATIONS.format(id="id")))
+    .where(text(OF_CONVERSATIONS.format(id="id", ids="ids")))
     .order_by(tickets.c.id)
     .with_for_update()
 )
 _LAST_CHANGES = text(f"""
     select distinct on (ticket_id) {", ".join(column.name for column in ticket_changes.c)}
-    from ticket_changes where {_OF_CONVERSATIONS.format(id="ticket_id")}
+    from ticket_changes where {OF_CONVERSATIONS.format(id="ticket_id", ids="ids")}
     order by ticket_id, version desc
 """).columns(*ticket_changes.c)  # noqa: S608  our own words
 _CHANGES = (
@@ -60,9 +60,18 @@ _PUT = _put_tickets.on_conflict_do_update(
     index_elements=["id"],
     set_={name: _put_tickets.excluded[name] for name in _WRITTEN[1:]} | {"updated_at": func.now()},
 ).returning(*tickets.c)
+_TOUCH = (
+    update(tickets)
+    .where(tickets.c.id == _of_tickets)
+    .values(updated_at=func.now())
+    .returning(*tickets.c)
+)
 _WITHDRAW = delete(tickets).where(tickets.c.id == _of_tickets)
 _CHANGE = ("ticket_id", "version", "kind", "who", "reason", "changes", "brand")
-_RECORD = insert(ticket_changes).from_select(_CHANGE, select(*unnested(ticket_changes, *_CHANGE).c))
+_RECORD = insert(ticket_changes).from_select(
+    _CHANGE, select(*unnested(ticket_changes, *_CHANGE, of="change").c)
+)
+_PUT = _PUT.add_cte(_RECORD.cte("recorded"))
 # What goes with a brand's ticket when it gets another id. Where the target has the same already,
 # it is left behind; it says whose it is.
 _MOVE = tuple(
@@ -91,6 +100,13 @@ async def stored_tickets(
     """All tickets of these conversations."""
     values = {"ids": list(conversations), "conversations": list(conversations)}
     return _by_id(await connection.execute(_TICKETS, values))
+
+
+async def touch(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Row]:
+    """Note that a message of these tickets was edited, also where the tickets stay as they are:
+    incidents read the messages of tickets that were written since they looked.
+    """
+    return _by_id(await connection.execute(_TOUCH, {"ids": list(ids)})) if ids else {}
 
 
 async def last_changes(
@@ -137,17 +153,18 @@ async def write(connection: AsyncConnection, changes: Sequence[Change]) -> dict[
             values = {"ticket": change.ticket_id, "before": change.moved_from}
             for move in _MOVE:
                 await connection.execute(move, values | {"brand": change.brand})
-    await connection.execute(_RECORD, arrays([_recorded(change) for change in changes], _CHANGE))
     return written
 
 
 async def _put(connection: AsyncConnection, changes: Sequence[Change]) -> dict[str, Row]:
+    """Write the rows, and the changes to the history; returns the rows as they are now."""
+    recorded = arrays([_recorded(change) for change in changes], _CHANGE, "change")
     rows = [
         {"id": change.ticket_id, "version": change.version, **change.values}
         for change in changes
         if change.values is not None
     ]
-    return _by_id(await connection.execute(_PUT, arrays(rows, _WRITTEN))) if rows else {}
+    return _by_id(await connection.execute(_PUT, arrays(rows, _WRITTEN) | recorded))
 
 
 async def _set_people(connection: AsyncConnection, change: Change) -> dict[str, Row]:

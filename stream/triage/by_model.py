@@ -28,15 +28,15 @@ REASONS: Final[Mapping[str, tuple[float, str, tuple[str, ...]]]] = {
     "emergency_service": (
         10,
         "An emergency service or a place of care is cut off",
-        ("emergency_calls", "critical_site"),
+        ("emergency_calls", "personal_alarm", "critical_site"),
     ),
     "danger": (9, "Danger", ("danger", "hazard")),
-    "injury": (9, "Somebody is hurt, ill or trapped", ("injury", "unwell")),
+    "injury": (9, "Somebody is hurt, ill or trapped", ("injury",)),
     "violence": (9, "Violence or threats", ("violence",)),
     "alone": (9, "Somebody in need of care is alone or missing", ("alone",)),
     "medical": (8, "Medicine, a medical device or care is concerned", ("medical", "medicine")),
     "fraud_now": (8, "Money, account or data in foreign hands now", ("fraud",)),
-    "stranded": (7, "Stranded", ("stranded", "deprived")),
+    "stranded": (7, "Stranded", ("stranded",)),
     "escalated": (7, "Legal steps or publicity after several contacts", ("legal", "press")),
     "outage": (6, "Service is down", ("outage",)),
     "journey": (6, "A journey is failing", ("journey",)),
@@ -46,7 +46,7 @@ REASONS: Final[Mapping[str, tuple[float, str, tuple[str, ...]]]] = {
     "press": (6, "Press or publicity", ("press",)),
     "leaving": (6, "Says they will leave", ("leaving",)),
     "repeated_contact": (6, "Wrote or called several times", ("contact",)),
-    "irreplaceable": (6, "Something that cannot be repeated is near", ("milestone", "soon")),
+    "irreplaceable": (6, "Something that cannot be repeated is near", ()),
     "growing_damage": (6, "Damage is growing", ("growing_damage",)),
     "discrimination": (6, "Discrimination or harassment", ()),
     "fraud_past": (5, "Fraud or theft that still needs action", ("fraud",)),
@@ -74,6 +74,7 @@ SIGNS: Final[Mapping[str, str]] = {
     "self_harm": "self_harm",
     "emergency_calls": "emergency_service",
     "critical_site+outage": "emergency_service",
+    "personal_alarm+outage": "emergency_service",
     "medicine+outage": "emergency_service",
     "danger": "danger",
     "injury": "injury",
@@ -91,10 +92,18 @@ PAST = 1.5  # times likelier than fraud that goes on is fraud of the past
 MOST_FACTORS = 4  # reasons that share a priority
 
 # Least calibrated probability of "at least so urgent" from which a message has the level.
-AT: Final = {"P1": 0.15, "P2": 0.3, "P3": 0.35, "P4": 0.6}
-# The same of P1 where a phrase shows the sign. Where none does, the model must be surer of its
-# reasons: ANY is the least probability that at least one decisive reason holds.
-AT_SHOWN, ANY = 0.1, 0.35
+AT: Final = {"P1": 0.15, "P2": 0.27, "P3": 0.35, "P4": 0.6}
+# The same of P1 where a phrase shows the sign; where two do that may stand sentences apart, a place
+# of care and something that is off, or where the phrase is in something that is told to nobody.
+AT_SHOWN, AT_PAIRED = 0.1, 0.35
+PAIRED: Final = frozenset(("critical_site+outage", "medicine+outage"))
+# Where none does, the model must be sure of P1 and of a decisive reason together: the least sum of
+# the log-odds of both, and the least probability that at least one decisive reason holds.
+BOTH, ANY = -2.0, 0.06
+SURE = 0.6  # of P1, where the likeliest reason is a service that is down
+CONTENT = ("thanks_solved", "praise")
+STORIES = ("chatter", "figurative", "news")
+POLITE = ("self_harm", "violence", "fraud_now", "alone")
 # The same of P1 where a message is TERSE and a phrase of these says all: the model learned from
 # longer ones, and short is not calm.
 AT_TERSE, TERSE = 0.035, 8  # words
@@ -128,6 +137,10 @@ def by_model(message: Message, cues: Cues) -> list[Factor]:
     priority = _priority(message.levels, signs, AT_TERSE if is_terse else _at_p1(reasons, cues))
     if (words and words <= BRIEF) or _is_call_for_help(message):
         priority = max(priority, LEAST_OF_CRY)
+    if not priority and "irony" in cues:
+        # The model takes most of it for praise.
+        quote = shortened(cues["irony"][0].quote, 60)
+        return [Factor("irony", LEAST_OF_CRY, f"Praise that means a complaint: “{quote}”")]
     return _shared(priority, reasons, cues, signs) if priority else []
 
 
@@ -146,7 +159,12 @@ def _signs(reasons: Mapping[str, float], cues: Cues) -> dict[str, float]:
 
 def _signs_in_words(cues: Cues) -> set[str]:
     """The decisive reasons that phrases show."""
-    return {code for groups, code in SIGNS.items() if cues and stand_in(cues, groups)}
+    return {SIGNS[groups] for groups in _groups_of_signs(cues)}
+
+
+def _groups_of_signs(cues: Cues) -> list[str]:
+    """The groups of SIGNS whose phrases are there."""
+    return [groups for groups in SIGNS if cues and stand_in(cues, groups)]
 
 
 def _at_p1(reasons: Mapping[str, float], cues: Cues) -> float:
@@ -154,9 +172,36 @@ def _at_p1(reasons: Mapping[str, float], cues: Cues) -> float:
 
     reasons: as `_reasons` gives them, without a fraud_now that is fraud of the past.
     """
-    if _signs_in_words(cues) - ({"fraud_now"} if _is_past(reasons) else set()):
-        return AT_SHOWN
-    return AT["P1"] if any_decisive(reasons) >= ANY else math.inf
+    past = {"fraud_now"} if _is_past(reasons) else set()
+    phrases = [groups for groups in _groups_of_signs(cues) if SIGNS[groups] not in past]
+    if not PAIRED.issuperset(phrases):
+        return AT_PAIRED if _is_told(reasons) else AT_SHOWN
+    unshown = _at_unshown(reasons, cues)
+    return min(AT_PAIRED, unshown) if phrases else unshown
+
+
+def _is_told(reasons: Mapping[str, float]) -> bool:
+    """Whether the model sees something that is told to nobody, and no decisive reason."""
+    return any_decisive(reasons) < ANY and any(reasons.get(code, 0.0) >= FACTOR for code in STORIES)
+
+
+def _at_unshown(reasons: Mapping[str, float], cues: Cues) -> float:
+    """The same where no phrase shows a sign: the surer of a decisive reason, the less of P1.
+
+    What is rather thanks or praise is no P1, and neither is what can wait by the customer's own
+    word; but of despair, a crime and somebody who is alone people speak politely. What is rather a
+    service that is down takes a model that is sure.
+    """
+    any_of_them = any_decisive(reasons)
+    likeliest = max(reasons.get(code, 0.0) for code in DECISIVE)
+    if any_of_them < ANY or any(reasons.get(code, 0.0) > likeliest for code in CONTENT):
+        return math.inf
+    if "patient" in cues and not any(reasons.get(code, 0.0) >= FACTOR for code in POLITE):
+        return math.inf
+    if reasons.get("outage", 0.0) > likeliest:
+        return SURE
+    lacking = math.exp(BOTH) * (1 - any_of_them)  # the odds of P1 are this over any_of_them
+    return lacking / (any_of_them + lacking)
 
 
 def any_decisive(reasons: Mapping[str, float]) -> float:
@@ -229,7 +274,10 @@ def _within(low: int, high: int, share: float) -> int:
 def _shared(
     priority: int, reasons: Mapping[str, float], cues: Cues, signs: Mapping[str, float]
 ) -> list[Factor]:
-    """The priority shared among its reasons, by how likely and how grave each is."""
+    """The priority shared among its reasons, by how likely and how grave each is.
+
+    A P1 whose reasons show nothing decisive says that it rests on how the whole message reads.
+    """
     likely = {
         code: max(probability, signs.get(code, 0.0))
         for code, probability in {**signs, **reasons}.items()
@@ -241,6 +289,10 @@ def _shared(
         return [Factor("need", priority, _unnamed(priority))]
     whole = sum(weights[code] for code in strongest)
     factors: list[Factor] = []
+    if priority >= LEVELS[0][1] and not likely.keys() & set(DECISIVE):
+        unnamed = priority - LEVELS[1][1]  # what they would be worth alone is a P2
+        factors.append(Factor("need", unnamed, _unnamed(priority)))
+        priority -= unnamed
     left = priority
     for place, code in enumerate(strongest):
         is_last = place == len(strongest) - 1

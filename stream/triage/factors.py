@@ -31,11 +31,13 @@ def content(messages: Sequence[Inbound]) -> list[Factor]:
     Those of the most urgent message that the model read, or, where that is more, of what the others
     say together. A call that is over hurries nobody by its words, only by what the model heard.
     """
-    weighed = [list(inbound.factors) for inbound in messages if inbound.is_read]
+    weighed = [inbound for inbound in messages if inbound.is_read]
+    gravest = max(weighed, key=lambda inbound: inbound.points, default=None)
     unread = [inbound for inbound in messages if not inbound.is_read]
     pressing = [inbound for inbound in unread if not inbound.is_over]
     by_words = [_weight(pressing), at_most(P2 - 1, _weight(unread, hurries=False))]
-    factors = max([*weighed, *map(_of_turns, unread), *by_words], key=total)
+    by_model = [] if gravest is None else [list(gravest.factors)]
+    factors = max([*by_model, *map(_of_turns, unread), *by_words], key=total)
     steps = [inbound.message.failed for inbound in messages if inbound.message.failed is not None]
     if not steps:
         return factors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from models.time_limit import limited
 from stream.triage.cues import thesaurus
@@ -14,7 +15,7 @@ from stream.triage.factors import (
     content,
     unjudged,
 )
-from stream.triage.inbound import Inbound, read
+from stream.triage.inbound import Inbound, memoized, read
 from stream.triage.points import CERTAIN, LEVELS
 from stream.triage.settlement import settled, settlement
 from stream.triage.sums import at_most, strongest_first, total
@@ -28,8 +29,8 @@ def fold(history: Sequence[Message]) -> Ticket | None:
     matter.
     """
     live = _live(history)
-    customers = [read(message) for message in live if message.direction == "inbound"]
-    needy = [inbound for inbound in customers if not inbound.needs_nobody]
+    customers = [_needy(message) for message in live if message.direction == "inbound"]
+    needy = [inbound for inbound in customers if inbound is not None]
     if not needy:
         return None
     relevant = [inbound.message for inbound in needy]
@@ -43,9 +44,22 @@ def fold(history: Sequence[Message]) -> Ticket | None:
         factors = at_most(P1 - 1, factors)
     decisive = needy[0]
     if len(needy) > 1:
-        decisive = max(needy, key=lambda inbound: total(content([inbound])))
+        decisive = max(needy, key=lambda inbound: _alone(inbound.message))
     ticket = _marked(_ticket(live, relevant, decisive.message, factors), needy)
     return settled(ticket, settlement(live, {message.id for message in relevant}))
+
+
+@memoized
+def _needy(message: Message) -> Inbound | None:
+    """The customer's message with its cues; None where it needs nobody. Raises TooSlow."""
+    inbound = read(message)
+    return None if inbound.needs_nobody else inbound
+
+
+@memoized
+def _alone(message: Message) -> int:
+    """What the message weighs by itself."""
+    return total(content([read(message)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +154,12 @@ def _live(history: Sequence[Message]) -> list[Message]:
     return sorted(live, key=lambda message: (message.occurred_at, message.id))
 
 
+def _after(live: Sequence[Message], last: Message) -> list[Message]:
+    """The brand's messages after the customers' last one that needs somebody."""
+    following = takewhile(lambda message: message.id != last.id, reversed(live))
+    return [message for message in following if message.direction == "outbound"]
+
+
 def _ticket(
     live: Sequence[Message],
     relevant: Sequence[Message],
@@ -149,8 +169,7 @@ def _ticket(
     """relevant: the messages that need a person. decisive: the one of them that weighs most."""
     first, last = relevant[0], relevant[-1]
     priority = min(total(factors), 100)
-    following = live[live.index(last) + 1 :]
-    answers = [message.occurred_at for message in following if message.direction == "outbound"]
+    answers = [message.occurred_at for message in _after(live, last)]
     is_unsure = priority < CERTAIN or all(message.abstained for message in relevant)
     return Ticket(
         id=first.conversation,

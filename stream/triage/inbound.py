@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, wraps
+from typing import TypeVar
 
 from models.language import UNDECIDED
 from models.time_limit import limited
@@ -36,6 +38,9 @@ _BODILY = [name for name in _HARM_ALONE if name != "fraud" and "+" not in name]
 _RETWEET = re.compile(r"\A\s*RT\s*@\w")
 _WORDS = re.compile(r"(?<![@#\w/.:])[^\W\d_]{2,}")
 _LETTERS = re.compile(r"[^\W\d_]")
+# Messages that are kept as they were read, some kilobytes each; a longer letter is read each time.
+_CACHED, _LONGEST_CACHED = 1 << 13, 1_000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Inbound:
     """A customer's message and the cues in it, by group. factors: by the heads of triage.
 
     dangers: words of danger in a language that is not read, or not surely. turn_factors: of a
-    call, the same as `factors` of its most urgent turn.
+    call, the same as `factors` of its most urgent turn. points: the total of `factors`.
     """
 
     message: Message
@@ -51,6 +56,7 @@ class Inbound:
     factors: tuple[Factor, ...] = ()
     dangers: tuple[str, ...] = ()
     turn_factors: tuple[Factor, ...] = ()
+    points: int = 0
 
     def has(self, *groups: str) -> bool:
         return any(group in self.cues for group in groups)
@@ -190,20 +196,35 @@ class Inbound:
         ]
 
 
+def memoized(read: Callable[[Message], T]) -> Callable[[Message], T]:
+    """`read`, with what it made of the latest messages kept: each save weighs every message of its
+    conversation anew.
+    """
+    cached = lru_cache(_CACHED)(read)
+
+    @wraps(read)
+    def read_once(message: Message) -> T:
+        return cached(message) if len(message.text) <= _LONGEST_CACHED else read(message)
+
+    return read_once
+
+
+@memoized
 def read(message: Message) -> Inbound:
     """The message with its cues; without any where it could not be searched or weighed before.
 
     Raises TooSlow.
     """
     if message.failed in ("cues", "fold"):
-        return Inbound(message, {}, tuple(by_model(message, {})))
+        factors = tuple(by_model(message, {}))
+        return Inbound(message, {}, factors, points=total(factors))
     is_surely_read = not message.abstained and message.language != UNDECIDED
     with limited():
         cues = thesaurus().find(message.text)
         dangers = () if is_surely_read or message.call else danger_words().find(message.text)
         turn_factors = () if message.call is None else tuple(weight_of_turns(message))
     factors = tuple(lifted(by_model(message, cues), dangers))
-    return Inbound(message, cues, factors, dangers, turn_factors)
+    return Inbound(message, cues, factors, dangers, turn_factors, total(factors))
 
 
 def lifted(factors: Sequence[Factor], dangers: Sequence[str]) -> list[Factor]:

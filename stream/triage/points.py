@@ -31,6 +31,7 @@ HARM: Final[Reasons] = {
     "legal+contact": (74, "Legal steps after several contacts"),
     "press+contact": (74, "Publicity after several contacts"),
     "medicine+outage": (74, "A medical device is cut off"),
+    "personal_alarm+outage": (74, "A personal alarm is cut off"),
     "critical_site+outage": (74, "A place where lives depend on it is cut off"),
     # these add up
     "lifeline": (32, "Somebody depends on it"),
@@ -82,5 +83,5 @@ DANGER_WORDS = 46  # what words of danger in such a language lift a priority to:
 COMPLAINT_FORM = 4  # came as a complaint, not as a post
 REPEAT, REPEAT_MOST = 4, 12  # for each further message without an answer
 REACH, REACH_FROM, REACH_MOST = 3, 1_000, 9  # for each tenfold of followers
-FOLLOW_UP = 14  # a call that ended with something left to do
+FOLLOW_UP = 16  # a call that ended with something left to do: P3 also where its words need nobody
 SOUR = 40  # a caller who loses patience, also while the call goes on

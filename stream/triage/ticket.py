@@ -70,6 +70,10 @@ class Message:
     call: CallState | None = None  # of a transcript
     failed: Step | None = None  # the step that could not judge it
 
+    def __hash__(self) -> int:
+        # What is read of a message is kept by the message: all of it is compared, little is hashed.
+        return hash((self.id, self.text))
+
 
 @dataclass(frozen=True, slots=True)
 class Factor:

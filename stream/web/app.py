@@ -14,6 +14,7 @@ from connectors.webhook import Hook
 from models.taxonomy.classifier import Taxonomy
 from stream.desk.event_rights import EventRights
 from stream.kafka import Publish
+from stream.observe.metrics import RequestMetrics
 from stream.reports.ratings import Ratings
 from stream.web.api import (
     alerts,
@@ -26,6 +27,7 @@ from stream.web.api import (
     keys,
     notices,
     persons,
+    pictures,
     queries,
     replies,
     reports,
@@ -48,7 +50,7 @@ from stream.web.batcher import Batcher
 from stream.web.console import CONSOLE_PATHS, OPEN_PATHS, mount_console
 from stream.web.desk_services import DeskServices
 from stream.web.docs import docs_page
-from stream.web.http.edge import Edge
+from stream.web.http.edge import Edge, declared
 from stream.web.http.problems import described, tell_problems
 from stream.web.http.routes import add_routes
 from stream.web.reads import Reads
@@ -60,6 +62,7 @@ DESK = (
     joining,
     tickets,
     replies,
+    pictures,
     canned,
     alerts,
     notices,
@@ -113,7 +116,8 @@ def create_web(store: Reads, api: Api) -> FastAPI:
     app.add_middleware(
         Gate, callers=callers, open_paths=(*OPEN_PATHS, OPEN), anybody=_anybody(api.desk)
     )
-    app.add_middleware(Edge, console=CONSOLE_PATHS, base_url=callers.base_url)
+    requests = RequestMetrics()
+    app.add_middleware(Edge, console=CONSOLE_PATHS, base_url=callers.base_url, metrics=requests)
     app.state.callers = callers
     tell_problems(app)
     rights = None if api.desk is None else EventRights(api.desk.engine)
@@ -143,6 +147,7 @@ def create_web(store: Reads, api: Api) -> FastAPI:
         add_routes(app, settings.attendance, rate_routes(Ratings(api.desk.engine), callers))
         mount_login(app, api.desk.people, api.desk.sessions, callers, api.desk.provider)
         mount_console(app, api.desk)  # the last: what it mounts may take every path that is left
+    requests.may_fail(declared(app))
     return app
 
 

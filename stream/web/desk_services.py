@@ -34,6 +34,7 @@ from stream.incidents.store import Incidents
 from stream.kafka import Publish
 from stream.monitor.monitor import Monitor
 from stream.monitor.records import TrainingMix
+from stream.replies.pictures import Pictures
 from stream.replies.store import Replies
 from stream.replies.waiting import WaitingReplies
 from stream.reports.reports import Reports
@@ -66,6 +67,7 @@ class DeskServices:
     queue: QueueReader
     views: SavedViews
     replies: Replies
+    pictures: Pictures
     waiting: WaitingReplies
     canned: Canned
     persons: Persons
@@ -114,6 +116,7 @@ def _over(engine: AsyncEngine, send_delay: timedelta) -> dict[str, Any]:
         "queue": QueueReader(engine),
         "views": SavedViews(engine),
         "replies": Replies(engine, send_delay),
+        "pictures": Pictures(engine),
         "waiting": WaitingReplies(engine),
         "canned": Canned(engine),
         "persons": Persons(engine),

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from ports import free_port
 from scratch import scratch_folder
 
 from stream.cli import main
-from stream.embedded import free_port
 from stream.settings import Settings
 
 COMMAND = (sys.executable, "-m", "stream.cli")
@@ -100,6 +100,11 @@ class Home:
         """What still runs of this home, in words."""
         return [f"{process.pid} {told}" for process, told in self._running()]
 
+    def worker(self) -> int | None:
+        """The id of its worker's process, once there is one."""
+        told = [process.pid for process, words in self._running() if "stream.cli worker" in words]
+        return told[0] if told else None
+
     def kill_everything(self) -> None:
         """SIGKILL for all of it, as a power cut does."""
         for process, _ in self._running():
@@ -114,7 +119,8 @@ class Home:
         """
         found = []
         for process in psutil.process_iter():
-            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            # FileNotFoundError: of /proc, where it ends between two looks.
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError):
                 told = " ".join(process.cmdline())
                 ours = process.environ().get("EARSHOT_HOME") == str(self.folder)
                 ours = ours or str(self.folder) in told
@@ -149,8 +155,9 @@ def _process_kept() -> Iterator[None]:
 class Worker:
     """One worker process, with its health on a port of its own."""
 
-    def __init__(self, home: Home, *arguments: str, **more: str) -> None:
-        self.port = free_port()
+    def __init__(self, home: Home, *arguments: str, port: int | None = None, **more: str) -> None:
+        """port: where its health is asked; None for any free one. more: settings of its own."""
+        self.port = port or free_port()
         self.log = home.folder / f"worker-{self.port}.log"
         self.process = home.start(
             "worker", "--port", str(self.port), *arguments, log=self.log, **more

@@ -45,8 +45,9 @@ async def feed_and_kill(
 
     hard: how many of the kills are by SIGKILL, in an order by chance. away: which of the kills
     happen while PostgreSQL is gone, which is back when the new worker has started. also: what else
-    is done to the stage just before a kill. The moment is a count of stored events, not a time, and
-    the next two portions are there already: a kill meets work under way on a machine of any speed.
+    is done to the stage just before a kill. The moment is a count of stored events, not a time. The
+    workers are held there while the next portion is brought in: a kill meets work under way on a
+    machine of any speed.
     """
     chance = random.Random(seed)
     numbers = [signal.SIGKILL if at < hard else signal.SIGTERM for at in range(kills)]
@@ -63,7 +64,6 @@ async def feed_and_kill(
     done: list[Kill] = []
     reached = 0
     for at, number in enumerate(numbers):
-        await stage.feed(portions[at + AHEAD])
         level = max(reached + 1, sum(new_ids[:at]) + int(new_ids[at] * chance.uniform(0.1, 0.6)))
         reached = await until(
             lambda level=level: _reached(stage, level), f"the workers store {level} events"
@@ -73,8 +73,12 @@ async def feed_and_kill(
         )
         if at in also:
             await also[at]()
+            await stage.lag()  # once there is a broker that knows
+        stage.hold()
+        await stage.feed(portions[at + AHEAD])
         if at in away:
             stage.stop_postgres()
+            stage.go_on()
             await until(lambda: any(_waits(stage)), "a worker notices that PostgreSQL is away")
             victim = chance.choice(
                 [one for one, waits in zip(stage.workers, _waits(stage), strict=True) if waits]

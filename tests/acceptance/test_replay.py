@@ -4,15 +4,20 @@ nothing running.
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from shutil import rmtree
+from subprocess import CompletedProcess
 
 import asyncpg
 import pytest
 from acceptance.earshot import Home
-from acceptance.stage import PATIENCE, until
+from acceptance.stage import CHEAP, PATIENCE, until
+from scratch import lay_postgres
+from toy_model import toy_model
 
 from connectors.events import Event, Tweet, encode
 from stream.embedded import Embedded
@@ -21,10 +26,33 @@ SIZE = 1000
 
 
 @pytest.fixture
+def home(home: Home) -> Home:
+    """One whose PostgreSQL has been made; `replayed` is about a first start."""
+    lay_postgres(home.folder / "postgres")
+    return home
+
+
+@pytest.fixture
 def file(home: Home, few_tweets: Sequence[Event]) -> Path:
-    path = home.folder / "tweets.jsonl"
-    path.write_bytes(b"\n".join(encode(event) for event in few_tweets[:SIZE]))
+    return write(home, few_tweets[:SIZE])
+
+
+def write(home: Home, events: Sequence[Event], name: str = "tweets.jsonl") -> Path:
+    path = home.folder / name
+    path.write_bytes(b"\n".join(encode(event) for event in events))
     return path
+
+
+@pytest.fixture(scope="module")
+def replayed(few_tweets: Sequence[Event]) -> Iterator[tuple[Home, CompletedProcess[str]]]:
+    """A home that was empty, and what the replay of the file in it said: what two tests go on from,
+    in their order.
+    """
+    made = Home(settings=CHEAP | {"model": str(toy_model())})
+    yield made, made.run("replay", str(write(made, few_tweets[:SIZE])), "--wait")
+    left = made.processes()
+    rmtree(made.folder, ignore_errors=True)
+    assert left == []
 
 
 @pytest.fixture
@@ -62,10 +90,9 @@ async def stored(home: Home) -> int:
 
 
 async def test_a_replay_starts_everything_and_leaves_nothing_running(
-    home: Home, file: Path, unique: int
+    replayed: tuple[Home, CompletedProcess[str]], unique: int
 ):
-    first = home.run("replay", str(file), "--wait")
-
+    home, first = replayed
     assert first.returncode == 0, first.stderr
     assert f"{SIZE:,} events in" in first.stdout
     assert f"{unique:,} new in the store" in first.stdout
@@ -76,7 +103,7 @@ async def test_a_replay_starts_everything_and_leaves_nothing_running(
     assert asked.stdout.split() == ["n", str(unique)], asked.stderr
     assert home.processes() == []
 
-    again = home.run("replay", str(file), "--wait")
+    again = home.run("replay", str(home.folder / "tweets.jsonl"), "--wait")
 
     assert again.returncode == 0, again.stderr
     assert "0 new in the store" in again.stdout
@@ -84,26 +111,25 @@ async def test_a_replay_starts_everything_and_leaves_nothing_running(
 
 
 def test_the_summary_is_about_the_file_and_not_about_the_whole_store(
-    home: Home, file: Path, few_tweets: Sequence[Event]
+    replayed: tuple[Home, CompletedProcess[str]], few_tweets: Sequence[Event]
 ):
-    assert home.run("replay", str(file), "--wait").returncode == 0
+    home, _ = replayed
     later = max(event.occurred_at for event in few_tweets) + timedelta(days=2)
     texts = ("you have stranded me and my baby, nobody helps us", "refund me, it is a disgrace")
-    own = home.folder / "own.jsonl"
-    own.write_bytes(
-        b"\n".join(
-            encode(
-                Tweet(
-                    id=f"x:own{number}",
-                    conversation=f"x:own{number}",
-                    occurred_at=later,
-                    author="ada",
-                    brand="VoltLine",
-                    text=text,
-                )
+    own = write(
+        home,
+        [
+            Tweet(
+                id=f"x:own{number}",
+                conversation=f"x:own{number}",
+                occurred_at=later,
+                author="ada",
+                brand="VoltLine",
+                text=text,
             )
             for number, text in enumerate(texts)
-        )
+        ],
+        "own.jsonl",
     )
 
     done = home.run("replay", str(own), "--wait")
@@ -154,9 +180,15 @@ async def test_ctrl_c_while_everything_starts_leaves_nothing_running(home: Home,
 
 async def test_a_replay_that_is_killed_is_cleaned_up_after(home: Home, file: Path, unique: int):
     process = home.start("replay", str(file), "--wait")
-    await until(lambda: stored(home), "the first events are stored")
+    said = home.folder / "replay.out"
+    # The first line may say 0 events: by now nobody waits for what the worker holds.
+    await until(lambda: " events in" in said.read_text(), "the schema is there")
+    worker = await until(home.worker, "the worker runs")
+    os.kill(worker, signal.SIGSTOP)  # or a quick one is done before the end
+    await until(lambda: f"{SIZE:,} events in" in said.read_text(), "the events are sent")
 
     process.kill()
+    os.kill(worker, signal.SIGCONT)
 
     assert process.wait() == -signal.SIGKILL
     await until(lambda: home.processes() == [], "its worker finishes and leaves")
@@ -186,8 +218,7 @@ async def test_everything_killed_at_once_leaves_a_home_that_works(
 async def test_two_replays_at_once_share_the_parts(
     home: Home, file: Path, unique: int, few_tweets: Sequence[Event]
 ):
-    other = home.folder / "more.jsonl"
-    other.write_bytes(b"\n".join(encode(event) for event in few_tweets[SIZE : SIZE + 200]))
+    other = write(home, few_tweets[SIZE : SIZE + 200], "more.jsonl")
     long = home.start("replay", str(file), "--wait")
     await until(lambda: stored(home), "the first events are stored")
 

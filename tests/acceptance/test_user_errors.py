@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from shutil import rmtree
 from subprocess import CompletedProcess
 
+import asyncpg
 import pytest
 from acceptance.earshot import Home
-from acceptance.stage import Stage, embedded_stage
+from acceptance.stage import Stage, embedded_stage, until
 
 from connectors.events import Tweet, encode
+from stream.postgres.database import dsn
 
 NOBODY = "127.0.0.1:1"  # a port that nobody listens on
 NO_DATABASE = f"postgresql://earshot:secret@{NOBODY}/earshot"
@@ -211,9 +213,18 @@ def test_a_password_that_is_wrong_is_one_line(place: Home, stage: Stage):
         for password in ("wrong-secret", "right")
     )
     assert wrong != stage.database_url
+    asyncio.run(until(lambda: _is_refused(wrong), "the server has read its rules again"))
 
     assert "password authentication failed" in told(place, "tickets", database_url=wrong)
     assert stage.home.run_here("tickets", database_url=right).returncode == 0
+
+
+async def _is_refused(url: str) -> bool:
+    try:
+        await (await asyncpg.connect(dsn(url))).close()
+    except asyncpg.InvalidPasswordError:
+        return True
+    return False
 
 
 def test_sql_that_cannot_be_answered_is_one_line(stage: Stage):

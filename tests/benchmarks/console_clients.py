@@ -54,7 +54,7 @@ class OpenConsole:
             raise RuntimeError(
                 f"console {self._number}: the queue was not shown ({response.status})"
             )
-        self._client = client[1]
+        self._client, self.tab = client[1], str(uuid.uuid4())
         socket = await session.ws_connect(
             f"{self._site}/_nicegui_ws/socket.io/",
             params={
@@ -62,7 +62,7 @@ class OpenConsole:
                 "next_message_id": following[1],
                 "implicit_handshake": "true",
                 "document_id": str(uuid.uuid4()),
-                "tab_id": str(uuid.uuid4()),
+                "tab_id": self.tab,
                 "EIO": "4",
                 "transport": "websocket",
             },

@@ -7,6 +7,10 @@ conversation and message, and writes each with its draft and the verdict, where 
 the hash and the brand; `--tally` counts them, and needs no data. A message that the model abstains
 from gets no draft and is not drawn. `--split validation` draws from the part that answers were
 written for.
+
+`--trades` draws a hundred messages of many trades instead (benchmarks/draft_sources.py), drafted
+for as the product does, with what triage says of them; their verdicts stand in
+`tests/data/draft_verdicts_trades.csv`, by hash and source. `--number 2` draws the next hundred.
 """
 
 from __future__ import annotations
@@ -19,15 +23,21 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.draft_sources import Asked, hundred
+from models.analysis import Analysis
 from models.evaluation.labelled_file import Row
 from models.evaluation.replies import answered
+from models.redact import redact
+from models.replier.draft import ReplyRequest
 from models.replier.replier import Replier
 from models.training.corpus.data import shared_data
 from models.training.replies.data import Pair, grouped, part_of, read_pairs
 from stream.bootstrap.loading import load_analyzer
+from stream.replies.gravity import gravity_of, reason_of
 from stream.settings import read_settings
 
 VERDICTS = Path(__file__).parents[1] / "data" / "draft_verdicts.csv"
+OF_TRADES = VERDICTS.with_name("draft_verdicts_trades.csv")
 KINDS = ("send", "edit", "never")
 # The messages before these were read while the answers were made better: they tell nothing.
 READ, DRAWN = 115, 100
@@ -46,9 +56,10 @@ def drawn(pairs: Path, split: str, count: int) -> list[Pair]:
 
 
 def verdicts(path: Path = VERDICTS) -> dict[tuple[str, str], dict[str, str]]:
-    """The verdicts by message and brand."""
+    """The verdicts by message and brand, or its source."""
     with path.open(encoding="utf-8", newline="") as file:
-        return {(row["key"], row["brand"]): row for row in csv.DictReader(file)}
+        rows = list(csv.DictReader(file))
+    return {(row["key"], row.get("brand") or row.get("source", "")): row for row in rows}
 
 
 def tally(rows: Sequence[dict[str, str]]) -> dict[str, dict[str, int]]:
@@ -92,15 +103,69 @@ def write(out: Path, split: str, count: int) -> int:
     return len(asked)
 
 
+def requests_of(asked: Sequence[Asked]) -> list[ReplyRequest | None]:
+    """What the product would ask the replier; None for what the model abstains from."""
+    texts = [redact(message.text) for message in asked]
+    analyses = load_analyzer(read_settings())(texts, None, [message.trade for message in asked])
+    return [
+        None if analysis.abstained else _request(text, analysis, message.brand, message.trade)
+        for text, message, analysis in zip(texts, asked, analyses, strict=True)
+    ]
+
+
+def _request(text: str, analysis: Analysis, brand: str | None, trade: str | None) -> ReplyRequest:
+    reasons = analysis.urgency.reasons if analysis.urgency else {}
+    levels = analysis.urgency.levels if analysis.urgency else None
+    return ReplyRequest(
+        text=text,
+        brand=brand,
+        topic=analysis.topic.label if analysis.topic else None,
+        problem=analysis.problem.label if analysis.problem else None,
+        sentiment=analysis.sentiment.label if analysis.sentiment else None,
+        severity=analysis.severity,
+        trade=trade,
+        gravity=gravity_of(text, reasons, levels),
+        reason=reason_of(reasons),
+    )
+
+
+def write_trades(out: Path, number: int) -> int:
+    known = verdicts(OF_TRADES)
+    asked = hundred(number)
+    pairs = [
+        (message, request)
+        for message, request in zip(asked, requests_of(asked), strict=True)
+        if request is not None
+    ]
+    drafts = Replier()([request for _, request in pairs])
+    with out.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("key", "source", "message", "gravity", "draft", "from", "before", "after"))
+        for (message, request), draft in zip(pairs, drafts, strict=True):
+            given = known.get((message.key, message.source), {})
+            told = given.get("before", ""), given.get("after", "")
+            first = draft.candidates[0]
+            row = message.key, message.source, request.text, request.gravity, first.text
+            writer.writerow((*row, first.source, *told))
+    return len(pairs)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("drafts.csv"))
     parser.add_argument("--split", choices=("test", "validation"), default="test")
     parser.add_argument("--count", type=int, default=DRAWN)
     parser.add_argument("--tally", action="store_true", help="count the verdicts; no data needed")
+    parser.add_argument("--trades", action="store_true", help="messages of many trades")
+    parser.add_argument("--number", type=int, default=1, help="which hundred of many trades")
     options = parser.parse_args(arguments)
+    if options.trades and not options.tally:
+        drafted = write_trades(options.out, options.number)
+        print(f"{options.out}: {drafted} drafts", file=sys.stderr)
+        return
     if options.tally:
-        for column, counts in tally(list(verdicts().values())).items():
+        given = verdicts(OF_TRADES if options.trades else VERDICTS)
+        for column, counts in tally(list(given.values())).items():
             print(column, *(f"{kind} {count}" for kind, count in counts.items()))
         return
     print(

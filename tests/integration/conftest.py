@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -35,7 +36,12 @@ async def engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Browser]:
+    """A browser, for people who may take ten minutes to take back what they did: a machine that
+    does many things at once does not press within ten seconds.
+    """
+    monkeypatch.setattr("stream.web.console.undo_bar.SECONDS", 600.0)
+    monkeypatch.setattr("stream.desk.undo.UNDO_WITHIN", timedelta(minutes=20))
     from browsing import browser  # which few of the tests need
 
     async with browser() as made:

@@ -14,7 +14,7 @@ from connectors.base import NotSent, SentUnknown
 from stream.alerts.deliveries import Due
 from stream.alerts.notifier import LEASE, Notifier, plan
 from stream.alerts.routing import Route, read_routes
-from stream.bootstrap.replay import judge_last
+from stream.bootstrap.last_looks import judge_last
 from stream.bursts.evaluator import BurstJudge
 from stream.errors import UserError
 from stream.records import AlertRecord

@@ -174,6 +174,20 @@ async def test_old_messages_are_one_summary(engine, postgres_url):
     )
 
 
+@pytest.mark.parametrize("gone", [1, 3])
+async def test_a_summary_says_how_many_of_its_tickets_are_p1_no_longer(engine, gone):
+    store = Store(engine, fold=worst)
+    await store.save(many(9, minute=0))
+    await store.save([deletion(n) for n in range(1, gone + 1)])
+    [summary] = (await store.save([deletion(gone)])).alerts
+
+    assert summary.evidence["fallen"] == gone
+    assert f"9 P1 tickets ({gone} no longer) among" in title(summary)
+
+    [grown] = (await store.save(many(2, 101, minute=600))).alerts
+    assert f"11 P1 tickets ({gone} no longer) among" in title(grown)
+
+
 async def test_each_brand_has_its_own_summary(engine):
     store = Store(engine, fold=worst)
     saved = await store.save(many(5, minute=0) + many(5, 11, "Other", minute=0))

@@ -24,7 +24,8 @@ async def broken_off(engine) -> None:
     async with engine.connect() as other:
         ended = await other.execute(
             text(
-                "select pg_terminate_backend(pid) from pg_stat_activity "
+                # And are waited for: what they locked is free only then.
+                "select pg_terminate_backend(pid, 60000) from pg_stat_activity "
                 "where datname = current_database() and pid <> pg_backend_pid()"
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from browsing import person
+from browsing import confirm, person
 from drafted import GOOD, PROMISE, drafted
 from history import SEVERE, tweet
 from playwright.async_api import expect
@@ -127,8 +127,7 @@ async def test_a_lead_writes_a_canned_answer_and_an_agent_only_reads_it(
         await form.get_by_label("Words").fill("Sorry, {name}. Please write to us.")
         await form.get_by_role("button", name="Change it").click()
         await expect(form).to_have_count(0)
-        await ada.page.get_by_role("button", name="Remove /refund").click()
-        await ada.page.get_by_role("button", name="Remove /refund").click()
+        assert await confirm(ada.page.get_by_role("button", name="Remove /refund")) == "Sure?"
         await ada.sees("No canned answers so far")
         assert await Canned(engine).every() == []
         assert ada.wrong == ben.wrong == []

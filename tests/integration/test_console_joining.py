@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 
@@ -100,13 +101,17 @@ async def test_a_conversation_is_merged_split_linked_and_heard_elsewhere_and_eac
     await ben.shoot("join-hear")
     await sheet.get_by_role("button", name="Add it").click()
     await ben.sees("added what they said in person")
-    event = decode(next(m.value for m in heard if b"gate 4" in m.value))
+    said = next(message for message in heard if b"gate 4" in message.value)
+    event = decode(said.value)
     words = "He rang: it is at gate 4."
     await simple.save([Judgement(event, words, event.brand, judged(words, 90.0, "baggage"))])
     await expect(messages).to_have_text(["my bag did not come", words])
     await ben.shoot("join-heard")
     await undo.click()
     await ben.sees("undid: added what they said in person")
+    async with asyncio.timeout(60):  # it is published after it is kept
+        while json.loads(heard[-1].value) == json.loads(said.value):
+            await asyncio.sleep(0.1)
     assert json.loads(heard[-1].value)["id"] == event.id
 
     assert (await Desk(engine).incident("x:1"))["id"] == "i1"

@@ -4,13 +4,14 @@ Postgres.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
-from browsing import person, staff
+from browsing import confirm, person, staff
 from drafted import GOOD, drafted
 from history import NOON, tweet
 from people import quick_people
@@ -93,7 +94,9 @@ async def test_the_charts_move_while_events_are_saved(simple, look):
     await expect(ada.page.locator(".chart.rate")).not_to_have_attribute(
         "aria-label", "Events a second in the last ten minutes: now 0.0, at most 0.0."
     )
-    assert await mood.locator("canvas").screenshot() != before
+    async with asyncio.timeout(60):  # the words are there before the picture is drawn
+        while await mood.locator("canvas").screenshot() == before:
+            await asyncio.sleep(0.1)
     await ada.shoot("monitor")
 
 
@@ -297,11 +300,9 @@ async def test_an_admin_adds_somebody_binds_them_and_a_key_is_shown_once(engine,
     await ada.page.get_by_label("Role of eve").select_option("viewer")
     await ada.sees("eve is viewer of Northwind Air, Other")
     row = ada.page.get_by_role("row", name="eve")
-    await row.get_by_role("button", name="Disable").click()
-    await row.get_by_role("button", name="Sure?").click()
+    assert await confirm(row.get_by_role("button", name="Disable")) == "Sure?"
     await ada.sees("eve can log in no more")
-    await ada.page.get_by_role("button", name="Revoke").click()
-    await ada.page.get_by_role("button", name="Sure?").click()
+    assert await confirm(ada.page.get_by_role("button", name="Revoke")) == "Sure?"
     await ada.sees("opens nothing any more")
     assert await ApiKeys(engine).find(token) is None
     async with engine.begin() as connection:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from browsing import lines
 from drafted import GOOD, PROMISE, drafted
 from history import SEVERE, tweet
@@ -11,6 +13,7 @@ from sqlalchemy import text
 from stream.desk.corrections import Corrections
 from stream.desk.tickets import Desk
 from stream.replies.store import Replies
+from stream.web.console.ticket_page import TicketView
 
 
 async def test_a_ticket_is_worked_by_keys_alone(store, engine, ben):
@@ -48,6 +51,39 @@ async def test_a_ticket_is_worked_by_keys_alone(store, engine, ben):
     [reply] = await Replies(engine).newest(ticket="x:1")
     assert (reply["state"], reply["approved_by"]) == ("approved", "ben")
     assert reply["text"].startswith("We are sorry")
+
+
+async def test_what_one_changes_is_shown_with_its_outcome_and_never_before(
+    store, engine, ben, monkeypatch
+):
+    """Who saw it before could press a key that their page, which still waits, does not take."""
+    told, act, tell = [], Desk.act, TicketView.tell
+
+    async def act_slowly(desk, *given, **more):
+        done = await act(desk, *given, **more)
+        await asyncio.sleep(1)  # in which the page reads what was changed
+        return done
+
+    def keep(view, **props):
+        told.append(props)
+        tell(view, **props)
+
+    await store.save([tweet(1, 95, text=SEVERE)])
+    await ben.go("/tickets/x:1")
+    await ben.sees("Why P1, priority 100")
+    monkeypatch.setattr(Desk, "act", act_slowly)
+    monkeypatch.setattr(TicketView, "tell", keep)
+
+    await ben.press("c")
+    await ben.sees("yours", exact=True)
+    await ben.press("r")
+    await expect(ben.page.locator(".ticket-facts b")).to_have_text("resolved")
+
+    said = [
+        "outcome" if "outcome" in props else (props.get("ticket") or {}).get("owner")
+        for props in told
+    ]
+    assert "outcome" in said[: said.index("ben")]
 
 
 async def test_a_refused_draft_says_why_and_goes_only_when_it_is_said_twice(store, engine, ben):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from browsing import person, staff
 from people import quick_people
@@ -101,6 +103,7 @@ async def test_rules_of_assignment_and_a_brand_are_set_in_forms(ada, engine):
 
 async def test_others_than_admins_are_told_so(ada):
     await ada.page.get_by_role("button", name="Log out").click()
+    await expect(ada.page).to_have_url(re.compile("/login"))
     await ada.log_in("ben")
     await ada.go("/settings")
     await ada.sees("Not for your role")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
+import re
 
 import pytest
 from desk_client import Office
@@ -13,6 +15,7 @@ from rows import ask
 from serving import web
 from typer.testing import CliRunner
 
+from models.evaluation.labelled_file import read_labelled
 from models.training.lab.preference import Preference, read_preferences
 from stream.cli.call_files import labelled
 from stream.cli.corrections import write_corrections
@@ -131,7 +134,12 @@ async def test_topics_levels_and_outcomes_are_written_for_the_trainings_that_lea
     with pytest.raises(UserError, match="nobody has corrected the outcome of a call"):
         await asyncio.to_thread(export, "--field", "outcome")
     corrections = Corrections(engine)
-    for field, label in (("topic", "billing"), ("topic", "baggage"), ("severity", "4")):
+    for field, label in (
+        ("topic", "billing"),
+        ("topic", "baggage"),
+        ("severity", "4"),
+        ("sentiment", "positive"),
+    ):
         await corrections.correct("x:1", field, label, "ada")
     await corrections.correct("x:2", "outcome", "resolved", "ada")
     turns = [{"speaker": "customer", "text": "is it done?"}, {"speaker": "agent", "text": "yes"}]
@@ -144,13 +152,39 @@ async def test_topics_levels_and_outcomes_are_written_for_the_trainings_that_lea
     await asyncio.to_thread(export, "--field", "heads", "--out", "heads.csv")
     await asyncio.to_thread(export, "--field", "outcome")
     table = (tmp_path / "heads.csv").read_text().splitlines()
-    assert table == ["text,topic,problem,severity", '"my bag, again",baggage,,4']
+    assert table == ["text,topic,problem,severity,sentiment", '"my bag, again",baggage,,4,positive']
     calls, labels = labelled(tmp_path / "corrected-calls" / "calls.jsonl", None, print)
     assert labels == {"call-1": {"outcome": "resolved"}}
     assert [(turn.speaker, turn.text) for turn in calls["call-1"]] == [
         ("customer", "is it done?"),
         ("agent", "yes"),
     ]
+
+
+async def test_no_cell_that_a_customer_wrote_is_a_formula_and_trainings_read_their_words(
+    simple, engine, postgres_url, monkeypatch, tmp_path
+):
+    """A table of corrections is opened in a spreadsheet, too."""
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", postgres_url)
+    monkeypatch.setenv("EARSHOT_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    texts = ["=HYPERLINK(A1)", "@acme my bag", "-1 star", "ok;=1+1", "it's\n+49 is a sign"]
+    await simple.save([tweet(n, 70, text=text) for n, text in enumerate(texts)])
+    corrections = Corrections(engine)
+    for n in range(len(texts)):
+        for field, label in (("topic", "@billing"), ("sentiment", "neutral"), ("level", "P1")):
+            await corrections.correct(f"x:{n}", field, label, "ada")
+
+    for field, column in (("topic", "topic"), ("sentiment", "better"), ("level", "priority")):
+        command = ["export", "corrections", "--field", field, "--out", f"{field}.csv"]
+        await asyncio.to_thread(CliRunner().invoke, app, command, catch_exceptions=False)
+        path = tmp_path / f"{field}.csv"
+        with path.open(newline="") as file:
+            cells = [cell for row in csv.reader(file) for cell in row]
+        assert not [cell for cell in cells if re.search(r"(?:^|[;\n])[=+@-]", cell)]
+        read = read_labelled(path).rows
+        assert {row.cells["text"] for row in read} == set(texts)
+        assert {row[column] for row in read} <= {"@billing", "neutral", "P1"}
 
 
 def test_pairs_of_a_file_and_of_the_desk_are_not_both_taken(tmp_path, monkeypatch):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from aiosmtpd.controller import Controller
 from history import tweet
+from ports import free_port
 from rows import ask, do
 
 from connectors.catalog import sink
@@ -58,11 +58,9 @@ class Mailbox:
 
 @pytest.fixture
 async def mailbox():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller = Controller(box, hostname="127.0.0.1", port=port, ready_timeout=60)
     await asyncio.to_thread(controller.start)
     box.port = port
     yield box

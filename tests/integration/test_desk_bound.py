@@ -15,7 +15,6 @@ from rows import ask
 from serving import web
 from sqlalchemy import text
 
-from connectors.events import decode
 from models.replier.draft import Candidate, Draft
 from stream.accounts.api_keys import ApiKeys
 from stream.accounts.postgres_logins import ensure_login
@@ -27,7 +26,6 @@ from stream.desk.filters import Filter
 from stream.desk.queue import QueueReader
 from stream.desk.saved_queries import SavedQueries
 from stream.desk.tickets import Desk, NoTicket
-from stream.kafka import Outgoing
 from stream.postgres.database import dsn, open_engine
 from stream.postgres.roles import BOUND_READABLE, OUT_OF_REACH
 from stream.replies.store import NoReply, Replies
@@ -321,90 +319,6 @@ async def test_a_write_that_is_another_brands_or_no_persons_is_refused(filled, e
     with pytest.raises(NotTheirs, match="another brand"):
         async with BoundEngine(engine, OTHERS).begin() as connection:
             await connection.execute(text(statement))
-
-
-WHEN = "2026-03-12T12:00Z"
-SKY = {"kind": "tweet", "brand": "Other", "text": "our own message"}
-FOREIGN = {
-    "a message of another brand": {"brand": "Northwind Air"},
-    "no brand, where there are two": {"brand": None, "holder": "two"},
-    "a higher revision of another's": {"id": "x:1", "revision": 99},
-    "a lower revision of another's": {"id": "x:1", "revision": 0},
-    "another's conversation": {"id": "x:77", "conversation": "x:1"},
-    "an older message into another's": {"conversation": "x:1", "occurred_at": "2020-01-01T00:00Z"},
-    "their own, moved into another's": {"id": "x:2", "revision": 9, "conversation": "x:1"},
-    "a message that is nobody's": {"id": "x:3", "revision": 9},
-    "the conversation of nobody's": {"id": "x:78", "conversation": "x:3"},
-    "a deletion of another's": {"kind": "deleted", "id": "x:1", "conversation": "x:1"},
-    "a deletion of one that is not there yet": {
-        "kind": "deleted",
-        "id": "x:79",
-        "conversation": "x:79",
-    },
-}
-
-
-@pytest.mark.parametrize("change", FOREIGN.values(), ids=FOREIGN.keys())
-async def test_a_key_of_somebody_bound_to_a_brand_writes_nothing_of_another(
-    filled, postgres_url, change
-):
-    published: list[Outgoing] = []
-
-    async def publish(messages):
-        published.extend(messages)
-
-    await filled.save([tweet(3, 95, brand=None)])
-    engine = open_engine(postgres_url)
-    async with (
-        web(filled, url=postgres_url, keys=ApiKeys(engine), publish=publish) as address,
-        Office(address, engine) as office,
-    ):
-        await office.person("sky", "agent", "Other")
-        await office.person("two", "agent", "Other", "Third")
-        change = {**change}
-        key = await office.key("feed", "desk", "events", of=change.pop("holder", "sky"))
-        now = {"occurred_at": WHEN} if change.get("kind") == "deleted" else {}
-
-        answer = await key.post("/v1/events", {"events": [SKY, SKY | now | change]})
-
-        assert answer.status == 403, answer.told
-        assert answer.told["detail"].startswith("event 1: ")
-        assert published == [], "all are taken, or none"
-    await engine.dispose()
-
-
-async def test_a_key_of_somebody_bound_to_a_brand_writes_what_is_theirs(filled, postgres_url):
-    published: list[Outgoing] = []
-
-    async def publish(messages):
-        published.extend(messages)
-
-    await filled.save([tweet(3, 95, of=1, brand="Other")])
-    engine = open_engine(postgres_url)
-    async with (
-        web(filled, url=postgres_url, keys=ApiKeys(engine), publish=publish) as address,
-        Office(address, engine) as office,
-    ):
-        await office.person("sky", "agent", "Other")
-        key = await office.key("feed", "events", of="sky")
-        theirs = [
-            {"kind": "tweet", "text": "no brand is theirs: there is one alone"},
-            SKY | {"id": "x:2", "revision": 3},
-            SKY | {"conversation": "x:2"},
-            SKY | {"conversation": "x:1"},  # the customer named both brands in it
-            {
-                "kind": "deleted",
-                "id": "x:3",
-                "conversation": "x:1",
-                "occurred_at": WHEN,
-            },
-        ]
-
-        answer = await key.post("/v1/events", {"events": theirs})
-
-        assert answer.status == 202, answer.told
-        assert {decode(message.value).brand for message in published} == {"Other"}
-    await engine.dispose()
 
 
 async def test_who_is_bound_decides_on_replies_of_their_own_brands_and_it_is_kept(filled, engine):

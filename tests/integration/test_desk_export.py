@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import re
@@ -149,12 +150,20 @@ async def test_memory_does_not_grow_with_what_is_exported(simple, office):
 async def test_whoever_hangs_up_leaves_his_place_to_the_next(simple, office):
     await simple.save([tweet(number, 30, text="x" * 900) for number in range(400)])
     ada = await office.person("ada", "viewer")
-    for _ in range(5):
-        async with ada.session.get("/v1/export?of=events", headers=ada.headers) as answer:
-            await answer.content.readany()
-            answer.close()
+    async with asyncio.timeout(60):  # the server learns a moment later that he is gone
+        for _ in range(5):
+            while not await begun_and_left(ada):
+                await asyncio.sleep(0.05)
+        while (await ada.get("/v1/export?of=tickets")).status != 200:
+            await asyncio.sleep(0.05)
 
-    assert (await ada.get("/v1/export?of=tickets")).status == 200
+
+async def begun_and_left(person) -> bool:
+    """Whether an export began, which the person then left."""
+    async with person.session.get("/v1/export?of=events", headers=person.headers) as answer:
+        await answer.content.readany()
+        answer.close()
+        return answer.status == 200
 
 
 async def test_a_person_is_forgotten_by_a_lead_and_what_changed_is_published(simple, office):

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
 
 import pytest
 from desk_client import Office
@@ -18,6 +19,7 @@ from stream.accounts.api_keys import ApiKeys
 from stream.accounts.sessions import Sessions
 from stream.postgres.database import open_engine
 from stream.web.api.changes import MAX_OF_ONE
+from stream.web.http.streamed import Streamed
 from stream.web.live import WAITING, Change, Changes, Hub, seen_by
 
 
@@ -232,3 +234,42 @@ async def test_one_reader_may_have_so_many_streams_and_leaves_the_others_theirs(
             assert "20 streams of ada are open" in (await answer.json())["detail"]
         async with reading(bob) as theirs:
             await settled(theirs)
+
+
+async def test_a_reader_who_is_gone_before_the_first_line_gives_the_place_back():
+    """Such a source never begins, and so never came to the end of its own that counted it out."""
+    begun, ended = [], []
+
+    async def lines():
+        begun.append(True)
+        yield b"retry: 2000\n"
+
+    async def gone():
+        return {"type": "http.disconnect"}
+
+    async def unheard(message):
+        await asyncio.sleep(0)
+
+    answer = Streamed(lines(), media_type="text/event-stream", on_end=lambda: ended.append(True))
+    await answer({"type": "http", "asgi": {"spec_version": "2.3"}}, gone, unheard)
+
+    assert (begun, ended) == ([], [True])
+
+
+async def test_readers_who_hang_up_at_once_keep_nobody_out(office):
+    ada = await office.person("ada", "viewer")
+    place = urlsplit(office.address)
+    head = "".join(f"{name}: {value}\r\n" for name, value in ada.headers.items())
+    request = f"GET /v1/stream HTTP/1.1\r\nHost: {place.netloc}\r\n{head}\r\n".encode()
+    for _ in range(2 * MAX_OF_ONE):
+        _, writer = await asyncio.open_connection(place.hostname, place.port)
+        writer.write(request)
+        await writer.drain()
+        writer.transport.abort()
+
+    async with asyncio.timeout(120):
+        while True:
+            async with ada.session.get("/v1/stream", headers=ada.headers) as answer:
+                if answer.status == 200:
+                    break
+            await asyncio.sleep(0.1)

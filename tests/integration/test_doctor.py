@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from stream.cli.main import app
+from stream.embedded import Embedded
 
-NAMES = ["versions", "disk", "ports", "broker", "database", "model", "brands", "alerts"]
+NAMES = ["versions", "disk", "ports", "broker", "database", "model", "levels", "brands", "alerts"]
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_each_fault_is_named_with_what_to_do_and_the_rest_is_still_checked(home,
 
     assert code == 1
     assert {name for name, row in rows.items() if not row["fine"]} == {
-        *("ports", "broker", "model", "brands"),
+        *("ports", "broker", "model", "levels", "brands"),
     }
     assert "EARSHOT_PORT" in rows["ports"]["words"]
 
@@ -77,3 +78,19 @@ def test_an_embedded_database_that_was_never_made_is_no_fault_and_is_not_made(ho
 
     assert (code, rows["database"]["words"]) == (0, "embedded, made by the first command")
     assert not (tmp_path / "postgres").exists()
+
+
+def test_a_broker_without_a_login_is_said(home, tmp_path):
+    home.setenv("EARSHOT_HOME", str(tmp_path / "embedded"))
+    embedded = Embedded(tmp_path / "embedded")
+    broker = embedded.acquire("test", postgres=False).broker
+    try:
+        _, of_home = examined()
+        home.setenv("EARSHOT_BROKER", broker)
+        _, of_others = examined()
+    finally:
+        embedded.release(lambda at: True)
+
+    assert "no login: every program of this machine" in of_home["broker"]["words"]
+    assert "no login, unencrypted" in of_others["broker"]["words"]
+    assert "EARSHOT_KAFKA_SECURITY_PROTOCOL" in of_others["broker"]["words"]

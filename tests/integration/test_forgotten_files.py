@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from history import answer, tweet
 from people import quick_people
 from sqlalchemy import text
 
+from connectors.events import Complaint
 from stream.accounts.audit import note
 from stream.desk.actions import Note, Tag
 from stream.desk.corrections import Corrections
@@ -23,6 +25,7 @@ from stream.postgres.schema import migrate
 from stream.replies.store import Replies
 from stream.store.dead_letters import DeadLetter
 from stream.store.store import Store
+from stream.triage.judgement import Judgement
 
 HANDLE = "zora_quill"
 MINE = [
@@ -30,6 +33,8 @@ MINE = [
     " ever came back for her",
     "she is eighty one, her medicine lies in the bag that you lost between Oslo and Bergen in May",
 ]
+DID = "did:plc:zora2quill7"  # whose it is, in each id of theirs on Bluesky
+ADDRESS = "zq@quills.example"
 LETTER = f"{' '.join(MINE)} " + "and so it went on for all of the week. " * 300
 KEPT = "my own bag came two hours late and nobody said a word to us"
 
@@ -39,6 +44,7 @@ def home():
     made = Home()
     yield made
     made.kill_everything()
+    shutil.rmtree(made.folder, ignore_errors=True)
 
 
 def pieces(words: str) -> set[str]:
@@ -47,7 +53,7 @@ def pieces(words: str) -> set[str]:
     return {words[begin[0] : end[1]] for begin, end in zip(spans, spans[7:], strict=False)}
 
 
-TRACES = {HANDLE.encode(), b"zora quill"} | {
+TRACES = {HANDLE.encode(), b"zora quill", DID.encode(), ADDRESS.encode(), b"zq-laptop.example"} | {
     piece.lower().encode() for words in MINE for piece in pieces(words)
 }
 
@@ -72,6 +78,7 @@ async def lived(url: str) -> None:
             tweet(6, 90, of=1, minute=9, brand="Other", author=HANDLE, text=MINE[1]),
         ]
     )
+    await store.save(on_bluesky_and_by_mail())
     for revision in range(1, 4):  # what an edit replaced is forgotten, too
         edited = MINE[0] + f", and that was edit {revision}"
         await store.save([tweet(1, 95, author=HANDLE, text=edited, revision=revision)])
@@ -98,6 +105,35 @@ async def lived(url: str) -> None:
         await outside.execute(text("checkpoint"))
     await quick_people(engine).add("ada", "four quiet otters sing", "agent")
     await engine.dispose()
+
+
+def elsewhere(id: str, author: str, text: str, *, of: str | None = None, **more) -> Judgement:
+    like = tweet(1, 95, author=author, text=text)
+    event = Complaint(
+        id=id,
+        conversation=of or id,
+        occurred_at=like.event.occurred_at,
+        author=author,
+        text=text,
+        **more,
+    )
+    return Judgement(event, text, "Northwind Air", like.analysis)
+
+
+def on_bluesky_and_by_mail() -> list[Judgement]:
+    """Conversations that they began, that others began, and one whose beginning nobody saw."""
+    theirs, mail = f"bluesky:{DID}/3k", "email:<20260312.17@zq-laptop.example>"
+    unseen, bobs = f"bluesky:{DID}/3unseen", "bluesky:did:plc:bob/3k"
+    return [
+        elsewhere(theirs, DID, MINE[0]),
+        elsewhere(f"bluesky:{DID}/3kx", DID, MINE[1], of=bobs, in_reply_to=bobs),
+        elsewhere(bobs, "did:plc:bob", KEPT, in_reply_to=unseen),
+        elsewhere("bluesky:did:plc:bob/3m", "did:plc:bob", KEPT, of=theirs, in_reply_to=theirs),
+        elsewhere("bluesky:did:plc:bob/3n", "did:plc:bob", KEPT, of=unseen, in_reply_to=unseen),
+        elsewhere(mail, ADDRESS, MINE[0]),
+        elsewhere("email:<re@bob.example>", "bob@bob.example", KEPT, of=mail, in_reply_to=mail),
+        elsewhere(f"email:<{ADDRESS}>", "bob@bob.example", KEPT),
+    ]
 
 
 async def store_letters(engine, *values: bytes) -> None:
@@ -135,8 +171,9 @@ async def test_neither_a_dump_nor_a_file_holds_a_handle_or_eight_words_of_the_fo
     assert any("/base/" in name for name in before)
     assert len(traces_in(dumped(url, programs))) > 20
 
-    done = await asyncio.to_thread(home.run, "forget", "--author", f"@{HANDLE}", "--yes")
-    assert done.returncode == 0, done.stderr
+    for name in (f"@{HANDLE}", DID, ADDRESS):
+        done = await asyncio.to_thread(home.run, "forget", "--author", name, "--yes")
+        assert done.returncode == 0, done.stderr
 
     left = dumped(url, programs)
     assert traces_in(left) == set()

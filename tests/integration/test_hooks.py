@@ -20,6 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from connectors.events import decode
+from connectors.skipped import TALLY
 from connectors.webhook import Hook
 from stream.errors import BrokerAway
 from stream.web.api.hooks import hooks_routes
@@ -104,6 +105,20 @@ async def test_one_bad_event_keeps_none_of_the_others_back(kafka):
     assert (status, told["ids"]) == (207, ["shop:1"])
     assert [entry["index"] for entry in told["refused"]] == [1, 2]
     assert [message.key for message in kafka] == ["shop:1"]
+
+
+async def test_a_message_of_which_nothing_is_taken_is_counted_and_said(kafka, caplog):
+    each = replace(SHOP, list_path=("all",))
+    before = TALLY.counts()
+
+    async with web(kafka, each) as send:
+        assert (await send({"all": [{"id": 1}, {"id": 2}]}))[0] == 422
+        assert (await send({"id": 3}))[0] == 422
+        assert (await send({"all": [{"id": 4, "text": "a" * 300_000}]}))[0] == 413
+
+    assert TALLY.counts(before) == {"hook_event": 4}
+    assert "hook shop: 2 events were refused, 0 taken" in caplog.messages
+    assert kafka == []
 
 
 async def test_nothing_is_promised_while_kafka_is_away(send, kafka):

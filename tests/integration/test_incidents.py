@@ -4,6 +4,7 @@ of it.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,8 @@ from history import deletion, tweet
 from sqlalchemy import event, text
 
 from models.replier.draft import Candidate, Draft
+from stream.bootstrap.last_looks import cluster_last
+from stream.cli.show import incident_line
 from stream.errors import UserError
 from stream.incidents.answers import answer
 from stream.incidents.clustering import IncidentClusterer, severity
@@ -56,6 +59,25 @@ def alike(number, **given):
 async def members(incidents, id, state="joined"):
     found = (await incidents.show_incident(id))["members"]
     return {row["ticket_id"] for row in found if row["state"] == state}
+
+
+async def test_the_last_look_of_a_replay_finds_what_no_worker_has_looked_at(simple, incidents):
+    await crowd(simple, range(6))
+    began = datetime.now(UTC)
+
+    async with incidents.sole("incidents"):
+        waiting = asyncio.create_task(cluster_last(incidents, began))
+        done, _ = await asyncio.wait({waiting}, timeout=0.2)
+        assert not done, "a worker's own look is waited for"
+    await waiting
+
+    [shown] = await incidents.list_incidents()
+    assert shown["tickets"] == 6
+    line = " ".join(incident_line(shown).plain.split())
+    assert "6 tickets, 6 open" in line
+    assert "over since" in line, "its last ticket is of months ago"
+    fresh = shown | {"last_at": datetime.now(UTC)}
+    assert "goes on" in incident_line(fresh).plain
 
 
 async def test_tickets_are_gathered_once_and_the_count_lives(simple, incidents):

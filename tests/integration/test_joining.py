@@ -128,6 +128,56 @@ async def test_a_merge_is_undone_with_all_that_was_noted(store, joining, desk, p
     assert (await tickets(postgres_url))["x:2"]["messages"] == 2
 
 
+async def test_the_incident_of_a_merged_ticket_goes_along_and_comes_back(
+    store, joining, postgres_url
+):
+    await store.save([tweet(n, 60, minute=n) for n in (1, 2, 3)])
+    await ask(
+        postgres_url,
+        "insert into incidents (id, brand, title, severity, started_at, evidence, version) values"
+        " ('a', 'Northwind Air', 'bags', 7, now(), '{}', 1),"
+        " ('b', 'Northwind Air', 'gates', 7, now(), '{}', 1)",
+    )
+
+    async def of(ticket):
+        rows = await ask(
+            postgres_url,
+            f"select incident_id i from incident_tickets where ticket_id = '{ticket}'"
+            " and state = 'joined'",
+        )
+        return [row["i"] for row in rows]
+
+    await joining.link("x:2", "a", "ada")
+    await joining.link("x:3", "b", "ada")
+
+    joined = await joining.merge("x:2", "x:1", "ada")
+    assert await of("x:1") == ["a"]
+    second = await joining.merge("x:3", "x:1", "ada", seen=seen(joined.ticket))
+    assert await of("x:1") == ["a"], "it keeps the one that it is in"
+
+    first = await joining.undo("x:1", "ada", seen=seen(second.ticket))
+    assert (await of("x:1"), await of("x:3")) == (["a"], ["b"])
+    assert first.ticket["id"] == "x:1"
+
+
+async def test_a_merge_that_is_undone_leaves_the_incident(store, joining, postgres_url):
+    await store.save([tweet(n, 60, minute=n) for n in (1, 2)])
+    await ask(
+        postgres_url,
+        "insert into incidents (id, brand, title, severity, started_at, evidence, version) values"
+        " ('a', 'Northwind Air', 'bags', 7, now(), '{}', 1)",
+    )
+    await joining.link("x:2", "a", "ada")
+    joined = await joining.merge("x:2", "x:1", "ada")
+
+    await joining.undo("x:1", "ada", seen=seen(joined.ticket))
+
+    rows = await ask(
+        postgres_url, "select ticket_id t from incident_tickets where state = 'joined'"
+    )
+    assert [row["t"] for row in rows] == ["x:2"]
+
+
 async def test_a_chain_of_merges_is_taken_back_link_by_link(store, joining, postgres_url):
     await store.save([tweet(n, 60, minute=n) for n in (1, 2, 3)])
     await joining.merge("x:3", "x:2", "ada")

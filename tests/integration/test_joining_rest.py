@@ -83,6 +83,10 @@ async def test_rest_joins_for_who_may(small, engine, postgres_url):
         merged = await ben.post("/v1/tickets/x%3A4/merge", {"into": "x:2"})
         assert (merged.status, merged.told["ticket"]["id"]) == (200, "x:2")
         assert {message.key for message in heard} >= {"x:1", "x:4", "x:2"}, "the topics are told"
+        gone = await ben.post("/v1/tickets/x%3A4/merge", {"into": "x:1"})
+        assert (gone.status, "x:4 was merged into x:2" in str(gone.told)) == (404, True)
+        foreign = await sky.post("/v1/tickets/x%3A4/merge", {"into": "x:3"})
+        assert (foreign.status, "x:2" in str(foreign.told)) == (404, False)
         linked = await ben.post(f"{T}/incident", {"incident": "i1"})
         assert linked.status == 200
         said = await ben.post(f"{T}/messages", {"text": "she rang", "channel": "phone"})

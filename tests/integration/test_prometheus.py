@@ -30,7 +30,7 @@ async def test_prometheus_scrapes_a_worker_and_its_alerts_fire_and_resolve(tmp_p
     metrics = Metrics()
     metrics.ready.set(0)
     async with answering(Health(), metrics, "127.0.0.1", 0) as port:
-        prometheus = Prometheus(tmp_path, port)
+        prometheus = Prometheus(tmp_path, {"worker": [port]})
         try:
 
             async def is_told(name: str, state: str) -> bool:

@@ -20,7 +20,7 @@ from serving import EmptyStore, web
 from connectors.events import decode
 from stream.kafka import Outgoing
 
-FEW, MANY = 100, 2_000  # bodies of a route in `make test`, and in `make test-long`
+FEW, MANY = 100, 10_000  # bodies of a route in `make test`, and in `make test-long`
 
 _WHEN = b'"occurred_at": "2026-03-12T12:00:00Z", "author": "ann", "brand": "VoltLine"'
 BODIES = {
@@ -69,7 +69,9 @@ def answer(
     headers = {**HEADERS, "Content-Type": kind} if kind else HEADERS
     site.request(method, path, body, headers)
     response = site.getresponse()
-    return response.status, json.loads(response.read())
+    told = response.status, json.loads(response.read())
+    site.close()  # a server ends a connection on which nothing is sent for a while
+    return told
 
 
 def asked(site: HTTPConnection, published: list[Outgoing], path: str, most: int) -> set[int]:

@@ -50,6 +50,51 @@ async def tickets(simple, engine):
     await desk.act("x:4", Snooze(until=datetime.now(UTC) + timedelta(days=2)), "ada")
 
 
+@pytest.mark.parametrize(
+    ("line", "there"),
+    [
+        ("has:incident", {"x:2"}),
+        ("-has:incident is:open", {"x:3", "x:5", "x:8", "x:9"}),
+        ("has:link", {"x:8", "x:9"}),
+        ("has:Link suitcase", set()),
+        ("-has:link brand:other", {"x:3"}),
+        ("has:note", {"x:3"}),
+        ("has:draft", {"x:9"}),
+        ("has:note,draft", {"x:3", "x:9"}),
+        ("has:picture", {"x:9"}),
+    ],
+)
+async def test_a_search_finds_tickets_by_what_they_hold(
+    simple, engine, tickets, queue, postgres_url, line, there
+):
+    told = "look: https://pictures.example/1"
+    await simple.save(
+        [
+            tweet(8, 60, text=told, author="finn", brand="Other"),
+            tweet(9, 60, text="see WWW.PICTURES.example please", author="gus"),
+            answer(10, of=5, minute=12, text="all is on https://northwind.example"),
+        ]
+    )
+    await do(
+        postgres_url,
+        "insert into incidents (id, brand, title, severity, started_at, last_at, evidence, version)"
+        " values ('i', 'Northwind Air', 'belt', 5, now(), now(), '{}', 1)",
+    )
+    await do(
+        postgres_url,
+        "insert into incident_tickets (incident_id, ticket_id, state, who)"
+        " values ('i', 'x:2', 'joined', 'earshot'), ('i', 'x:3', 'left', 'ada')",
+    )
+    await do(
+        postgres_url,
+        "insert into replies (ticket_id, event_id, network, text, state, pictures) values"
+        " ('x:9', 'x:9', 'x', 'a', 'draft', '[{}]'),"
+        " ('x:3', 'x:3', 'x', 'b', 'discarded', '[{}]')",
+    )
+
+    assert await found(queue, line) == there
+
+
 async def found(queue: QueueReader, line: str, **more) -> set[str]:
     rows = await queue.queue(Filter(text=line, **more))
     counted = (await queue.facets(Filter(text=line, **more))).get("all", {}).get("found", 0)
@@ -190,8 +235,9 @@ async def test_a_queue_of_every_order_holds_the_same_tickets(tickets, queue, sor
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("brnd:volt", "brnd: is no operator; there is is:, author:, brand:"),
+        ("brnd:volt", "brnd: is no operator; there is is:, has:, author:, brand:"),
         ("is:gone", "is:gone: there is open, new"),
+        ("has:money", "has:money: there is incident, link, note, draft, picture"),
         ("level:P9", "level:p9: there is P1, P2, P3, P4"),
         ("since:soon", "since:soon is no time; write a day"),
         ("since:99999999999d", "is no time"),

@@ -7,7 +7,6 @@ import base64
 import hashlib
 import hmac
 import json
-import socket
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -16,6 +15,7 @@ from email.policy import default as email_policy
 import pytest
 from aiohttp import web
 from aiosmtpd.controller import Controller
+from ports import free_port
 
 from connectors.base import NotSent, SentUnknown
 from connectors.catalog import SINKS, sink
@@ -304,6 +304,22 @@ def test_retry_after_is_a_number_or_a_date():
     assert retry_after("soon") == retry_after(None) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("²", 0.0),
+        ("٣", 0.0),
+        ("9" * 400, 0.0),
+        ("999999999999", 24 * 3600.0),
+        ("Thu, 01 Jan 9999 00:00:00 GMT", 24 * 3600.0),
+        ("Thu, 01 Jan 99999999999999999999 00:00:00 GMT", 0.0),
+        ("Thu, 99 Foo 2026 99:99:99 +9999", 0.0),
+    ],
+)
+def test_whatever_a_receiver_asks_for_is_a_wait_of_a_day_at_most(header, seconds):
+    assert retry_after(header) == seconds
+
+
 class Mailbox:
     """What a mail server was handed, and the answers it gives to DATA."""
 
@@ -325,10 +341,8 @@ class Mailbox:
 @pytest.fixture
 def mail_server():
     box = Mailbox()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        box.port = free.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=box.port)
+    box.port = free_port()
+    controller = Controller(box, hostname="127.0.0.1", port=box.port, ready_timeout=60)
     controller.start()
     yield box
     controller.stop()

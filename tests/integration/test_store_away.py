@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from itertools import count
 
 import asyncpg
 import pytest
@@ -42,12 +43,13 @@ async def own(own_url) -> AsyncIterator[Stores]:
 
 async def saved_in_the_end(store: Store) -> int:
     """How many tries a save takes; each failure must be DatabaseAway."""
-    for tries in range(1, 20):
-        try:
-            await store.save([tweet(1, 70)])
-            return tries
-        except DatabaseAway:
-            await asyncio.sleep(0.05)
+    async with asyncio.timeout(60):
+        for tries in count(1):
+            try:
+                await store.save([tweet(1, 70)])
+                return tries
+            except DatabaseAway:
+                await asyncio.sleep(0.05)
     raise AssertionError("the database never came back")
 
 
@@ -123,17 +125,23 @@ async def test_a_time_out_of_the_server_is_overload_and_no_fault_of_the_message(
         await store.save([tweet(1, 70)])
 
     await blocker.execute("rollback")
+    # Later there is time: a busy machine may take a second for a save.
+    await blocker.execute(f"alter database {name} reset {setting}")
+    await engine.dispose()
     assert await saved_in_the_end(store) <= 2
     await blocker.close()
     await engine.dispose()
 
 
 async def test_a_deadlock_with_somebody_else_is_tried_again(postgres_url, simple):
-    await simple.save([tweet(1, 70)])
     other = await asyncpg.connect(dsn(postgres_url))
+    name = await other.fetchval("select current_database()")
+    # Time for the other to stand where it crosses the save, before the save looks for a deadlock.
+    await other.execute(f"alter database {name} set deadlock_timeout = '3s'")
+    await simple.save([tweet(1, 70)])
     # The other holds what the save wants second and wants what it holds first, and Postgres picks
     # the save.
-    await other.execute("set deadlock_timeout = '10s'; begin; lock table tickets")
+    await other.execute("set deadlock_timeout = '60s'; begin; lock table tickets")
     saving = asyncio.create_task(simple.save([tweet(2, 70, of=1)]))
     await waits_for_a_lock(other)
     crossing = asyncio.create_task(other.execute("lock table event_ids"))
@@ -158,7 +166,7 @@ async def test_too_many_connections_is_waited_for(own_postgres, own_url, own):
 
     for connection in crowd:
         connection.terminate()
-    assert await saved_in_the_end(own) < 20
+    assert await saved_in_the_end(own)
 
 
 @pytest.mark.parametrize(

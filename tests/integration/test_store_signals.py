@@ -108,7 +108,7 @@ async def test_who_loses_the_connection_loses_the_role_without_a_fuss(simple, po
     async with simple.sole("bursts") as mine:
         assert mine
         await killer.execute(
-            "select pg_terminate_backend(pid) from pg_locks"
+            "select pg_terminate_backend(pid, 60000) from pg_locks"
             " where locktype = 'advisory' and pid <> pg_backend_pid()"
         )
     async with asyncio.timeout(60), simple.sole("bursts") as again:

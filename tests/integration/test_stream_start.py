@@ -5,14 +5,17 @@ port, a real broker.
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ports import free_port
+
 from stream.app import create_app
 from stream.bootstrap.duties import running_app
-from stream.embedded import Embedded, free_port
+from stream.embedded import Embedded
 from stream.errors import BrokerAway
 from stream.kafka import Kafka, Outgoing
 from stream.settings import Settings
@@ -57,7 +60,11 @@ async def start_and_miss_and_listen(home: Path) -> None:
 def test_an_app_that_missed_the_broker_is_stopped_and_the_next_one_listens(tmp_path: Path):
     # In a process of its own, as a worker is: Faust leaves an event loop of its own behind.
     told = subprocess.run(
-        [sys.executable, __file__, str(tmp_path)], capture_output=True, text=True, timeout=180
+        [sys.executable, __file__, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=180,
     )
 
     assert told.returncode == 0, told.stderr

@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from history import ANY_AGE, answer, deletion, tweet, worst
 from rows import ask, do
 from stores import Stores
+from toy_model import toy_model
 from typer.testing import CliRunner
 
 from stream.cli.main import app
@@ -31,7 +32,7 @@ from stream.store.dead_letters import DeadLetter
 from stream.store.rebuild import rebuild
 from stream.store.store import Store
 
-LANDED = "0011"  # of the release that was landed last
+LANDED = "0011", "0022"  # of the releases that were landed
 OLDER = [f"{number:04}" for number in range(1, int(HEAD))]
 EVENTS = 10_000, 100_000
 COLUMNS = """
@@ -210,13 +211,14 @@ def _before(revision: str) -> str:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("landed", LANDED)
 @pytest.mark.parametrize("count", [EVENTS[0], pytest.param(EVENTS[1], marks=pytest.mark.by_hand)])
-async def test_thousands_of_events_of_the_landed_release_go_over_and_back(
-    postgres, postgres_url, empty_url, third_url, tmp_path, count
+async def test_thousands_of_events_of_a_landed_release_go_over_and_back(
+    postgres, postgres_url, empty_url, third_url, tmp_path, count, landed
 ):
     """Over by the migrations, back by the dump that was taken before them."""
     await lived(postgres_url, count)
-    await older(empty_url, LANDED)
+    await older(empty_url, landed)
     await copied(postgres_url, empty_url)
     columns = await common_columns(empty_url)
     before = await rows_of(empty_url, columns)
@@ -236,7 +238,7 @@ async def test_thousands_of_events_of_the_landed_release_go_over_and_back(
     )
     assert await rows_of(third_url, columns) == before
     [row] = await ask(third_url, "select version_num from alembic_version")
-    assert row[0] == LANDED
+    assert row[0] == landed
 
 
 def _program(postgres, name: str, *arguments: str) -> None:
@@ -268,10 +270,34 @@ def _cells(rows, names):
 
 @pytest.mark.parametrize(
     "line",
-    [["migrate"], ["tickets"], ["rebuild"], ["dead", "list"], ["forget", "--author", "a"]],
+    [
+        "migrate",
+        "tickets",
+        "rebuild --no-publish",
+        "dead list",
+        "forget --author a",
+        "worker",
+        "web --port 0",
+        "ingest demo",
+        "replay demo",
+        "ticket show x:1",
+        "alert list",
+        "incident list",
+        "outbox list",
+        "user list",
+        "key list",
+        "export corrections --field sentiment",
+    ],
 )
-def test_an_older_earshot_refuses_a_newer_database_in_one_line(newer, line):
-    done = CliRunner().invoke(app, line, env={"EARSHOT_DATABASE_URL": newer})
+def test_an_older_earshot_refuses_a_newer_database_in_one_line(newer, line, tmp_path):
+    settings = {
+        "EARSHOT_DATABASE_URL": newer,
+        "EARSHOT_BROKER": "127.0.0.1:1",  # nobody gets as far as to ask it
+        "EARSHOT_HOME": str(tmp_path),
+        "EARSHOT_MODEL": str(toy_model()),
+        "EARSHOT_LOG_LEVEL": "WARNING",
+    }
+    done = CliRunner().invoke(app, line.split(), env=settings)
 
     said = (done.stderr + str(done.exception or "")).strip()
     assert done.exit_code != 0

@@ -83,13 +83,50 @@ async def test_every_answer_is_timed_by_the_route_that_is_declared(store, site):
 
     told = (await ask(site, "/metrics"))[2]
 
-    counts = dict(re.findall(r"^earshot_request_seconds_count\{(.*?)\} (\S+)$", told, re.MULTILINE))
+    counts = _requests(told)
 
     assert counts['method="GET",route="/healthz",status="2xx"'] == "1.0"
     assert counts['method="GET",route="/v1/tickets/{ticket_id:path}",status="4xx"'] == "2.0"
     assert "no/such" not in told
     assert "x%3A404" not in told
     assert "x:404" not in told
+
+
+async def test_the_first_fault_of_every_route_can_be_seen_as_a_rise(store, postgres_url):
+    """A series that begins with its first fault has no rate: the alert would not know of it."""
+    async with web(store, url=postgres_url) as address:
+        before = _requests((await ask(address, "/metrics"))[2])
+        documented = json.loads((await ask(address, "/openapi.json"))[2])["paths"]
+
+    faults = {labels: count for labels, count in before.items() if 'status="5xx"' in labels}
+    assert set(faults.values()) == {"0.0"}
+    for method, route in (
+        ("GET", "console"),
+        ("POST", "none"),
+        ("POST", "/login"),
+        ("GET", "/alerts"),
+    ):
+        assert f'method="{method}",route="{route}",status="5xx"' in faults
+    routes = {re.sub(r":\w+}", "}", labels) for labels in faults}
+    for route, methods in documented.items():
+        for method in methods:
+            assert f'method="{method.upper()}",route="{route}",status="5xx"' in routes
+
+
+async def test_a_fault_is_counted_where_it_stood_at_0():
+    async with web(store := EmptyStore()) as address:
+        store.away = True
+        wanted = 'method="GET",route="/readyz",status="5xx"'
+        assert (await ask(address, "/readyz"))[0] == 503
+        store.away = False
+
+        assert _requests((await ask(address, "/metrics"))[2])[wanted] == "1.0"
+
+
+def _requests(exposition: str) -> dict[str, str]:
+    """How often each route was asked, by its labels."""
+    pattern = r"^earshot_request_seconds_count\{(.*?)\} (\S+)$"
+    return dict(re.findall(pattern, exposition, re.MULTILINE))
 
 
 async def test_a_database_that_is_away_fails_readiness_and_not_liveness(own_postgres):
@@ -167,7 +204,26 @@ async def test_the_console_s_files_cost_nothing_without_a_login_nor_where_there_
 async def test_prometheus_needs_no_key_unless_it_comes_through_a_proxy():
     async with web(EmptyStore()) as address:
         assert (await ask(address, "/metrics", token=None, Host="web:8080"))[0] == 200
-        assert (await ask(address, "/metrics", token=None, X_Forwarded_For="203.0.113.7"))[0] == 401
+        for header in (
+            "X_Forwarded_For",
+            "X_Forwarded_Proto",
+            "X_Forwarded_Host",
+            "X_Real_IP",
+            "CF_Connecting_IP",
+            "True_Client_IP",
+            "Via",
+            "Forwarded",
+        ):
+            told = await ask(address, "/metrics", token=None, **{header: "203.0.113.7"})
+            assert told[0] == 401, header
+
+
+async def test_metrics_asked_by_the_public_name_came_through_a_proxy_that_says_nothing(
+    store, postgres_url
+):
+    async with web(store, url=postgres_url, base_url="https://Desk.acme.example") as address:
+        for host, status in (("desk.acme.example", 401), ("web:8080", 200)):
+            assert (await ask(address, "/metrics", token=None, Host=host))[0] == status
 
 
 async def test_an_answer_leaves_at_once_and_does_not_wait_for_the_acknowledgement_of_its_head():
@@ -224,3 +280,38 @@ async def test_a_socket_speaks_for_its_own_page_alone(store, postgres_url, monke
     await engine.dispose()
 
     assert handled == [(vic._client, "own"), (vic._client, "the last")]
+
+
+async def test_a_page_takes_no_socket_of_another_session_whatever_numbers_it_knows(
+    store, postgres_url
+):
+    """Those of the page and of its tab stand in the address of its socket, as a log may hold it."""
+    engine = open_engine(postgres_url)
+    people = quick_people(engine)
+    async with web(store, url=postgres_url) as address, aiohttp.ClientSession() as session:
+        tokens = []
+        for name, role in (("ada", "admin"), ("vic", "viewer")):
+            await people.add(name, "violet ladder seventeen", role)
+            tokens.append(await Sessions(engine).log_in(name, "violet ladder seventeen", "test"))
+        ada = OpenConsole(address, "none", 0)
+        own = await ada.open(session, {"earshot_session": tokens[0]})
+        named = {"client_id": ada._client, "tab_id": ada.tab, "document_id": "x"}
+        named |= {"EIO": "4", "transport": "websocket"}
+        implicit = {"implicit_handshake": "true", "next_message_id": "0"}
+
+        async def answers(query, *frames):
+            head = {"Origin": address, "Cookie": f"earshot_session={tokens[1]}"}
+            url = f"{address}/_nicegui_ws/socket.io/"
+            async with session.ws_connect(url, params=query, headers=head) as socket:
+                for frame in ("40", *frames):
+                    await socket.send_str(frame)
+                words = ""
+                while not re.search(r"^4[34]", words, re.MULTILINE):
+                    words += await socket.receive_str(timeout=60) + "\n"
+                return words
+
+        assert "somebody else" in await answers(named | implicit)
+        shake = f'420["handshake",{json.dumps(named)}]'
+        assert "430[false]" in await answers({"EIO": "4", "transport": "websocket"}, shake)
+        await own.close()
+    await engine.dispose()

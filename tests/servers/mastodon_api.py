@@ -37,6 +37,9 @@ class MastodonApi:
         self.posted: list[dict] = []
         self.keys: dict[str, dict] = {}
         self.after_posting = None
+        self.media: dict[str, dict] = {}  # by id: file, type, description
+        self.refused_media = 0  # the status of every upload
+        self.works_on_media = 0  # looks until a picture is ready
         self.connected = 0
         self.heads: list[dict] = []
         self._news = asyncio.Event()
@@ -75,6 +78,8 @@ class MastodonApi:
             web.get("/api/v1/statuses/{id}/context", self._context),
             web.get("/api/v1/statuses/{id}", self._status),
             web.post("/api/v1/statuses", self._make),
+            web.post("/api/v2/media", self._upload),
+            web.get("/api/v1/media/{id}", self._media),
             web.get("/api/v1/accounts/verify_credentials", self._me),
         ]
         async with serving(routes) as address:
@@ -153,7 +158,12 @@ class MastodonApi:
             return web.json_response({"error": "The access token is invalid"}, status=401)
         if (refused := self._refusal()) is not None:
             return refused
-        key, form = request.headers["Idempotency-Key"], dict(await request.post())
+        fields = await request.post()
+        key, form = request.headers["Idempotency-Key"], dict(fields)
+        shown = fields.getall("media_ids[]", [])
+        if any(each not in self.media for each in shown):
+            return web.json_response({"error": "media not found"}, status=422)
+        form["media"] = [self.media[each] for each in shown]
         if key not in self.keys:
             id = self.post(
                 1000 + len(self.posted),
@@ -168,6 +178,28 @@ class MastodonApi:
             happens, self.after_posting = self.after_posting, None
             happens(request)
         return web.json_response(self.keys[key])
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != "Bearer token":
+            return web.json_response({"error": "The access token is invalid"}, status=401)
+        if self.refused_media:
+            return web.json_response({"error": "not this file"}, status=self.refused_media)
+        fields = await request.post()
+        file, id = fields["file"], str(500 + len(self.media))
+        self.media[id] = {
+            "file": file.file.read(),
+            "type": file.content_type,
+            "description": fields["description"],
+        }
+        return web.json_response(
+            {"id": id, "type": "image"}, status=202 if self.works_on_media else 200
+        )
+
+    async def _media(self, request: web.Request) -> web.Response:
+        self.works_on_media -= 1
+        return web.json_response(
+            {"id": request.match_info["id"]}, status=206 if self.works_on_media > 0 else 200
+        )
 
     async def _me(self, request: web.Request) -> web.Response:
         return web.json_response({"id": "99", "acct": "care"})

@@ -16,6 +16,7 @@ class Pds:
         self.written: list[dict] = []
         self.token = "session"
         self.after_writing = None
+        self.blobs: dict[str, tuple[str, bytes]] = {}  # by link: type, bytes
         self.address = ""
 
     def post(self, did: str, rkey: str) -> dict:
@@ -29,6 +30,7 @@ class Pds:
             web.post("/xrpc/com.atproto.server.createSession", self._log_in),
             web.get("/xrpc/com.atproto.repo.getRecord", self._record),
             web.post("/xrpc/com.atproto.repo.createRecord", self._create),
+            web.post("/xrpc/com.atproto.repo.uploadBlob", self._upload),
             web.get("/xrpc/app.bsky.feed.getPosts", self._posts),
         ]
         async with serving(routes) as address:
@@ -73,6 +75,22 @@ class Pds:
             happens, self.after_writing = self.after_writing, None
             happens(request)
         return web.json_response({"uri": uri, "cid": "cid"})
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        if (refused := self._refusal(request)) is not None:
+            return refused
+        content = await request.read()
+        if len(content) > 1_000_000:
+            return web.json_response({"error": "BlobTooLarge"}, status=400)
+        link = f"bafk{len(self.blobs)}"
+        self.blobs[link] = (request.content_type, content)
+        blob = {
+            "$type": "blob",
+            "ref": {"$link": link},
+            "mimeType": request.content_type,
+            "size": len(content),
+        }
+        return web.json_response({"blob": blob})
 
     async def _posts(self, request: web.Request) -> web.Response:
         there = [{"uri": uri} for uri in request.query.getall("uris") if uri in self.records]

@@ -1,4 +1,4 @@
-"""A real Prometheus with the alert rules of deploy/, on one worker's metrics."""
+"""A real Prometheus with the alert rules of deploy/, on the metrics of our processes."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ import json
 import subprocess
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-
-from stream.embedded import free_port
+from ports import free_port
 
 RULES = Path(__file__).resolve().parents[2] / "deploy/prometheus/alerts.yml"
 
 
 class Prometheus:
-    """One of our own, that scrapes one worker each half second; no rule waits before it fires."""
+    """One of our own, that scrapes each second; no rule waits before it fires.
 
-    def __init__(self, folder: Path, scraped: int) -> None:
+    jobs: ports of this machine by the role that listens there (worker, web, ingest).
+    """
+
+    def __init__(self, folder: Path, jobs: Mapping[str, Sequence[int]]) -> None:
         rules = yaml.safe_load(RULES.read_text())
         for group in rules["groups"]:
             for rule in group["rules"]:
@@ -28,16 +31,17 @@ class Prometheus:
         (folder / "alerts.yml").write_text(yaml.safe_dump(rules))
         config = {
             "global": {
-                "scrape_interval": "500ms",
-                "scrape_timeout": "400ms",
+                "scrape_interval": "1s",
+                "scrape_timeout": "1s",
                 "evaluation_interval": "500ms",
             },
             "rule_files": ["alerts.yml"],
             "scrape_configs": [
                 {
-                    "job_name": "earshot-worker",
-                    "static_configs": [{"targets": [f"127.0.0.1:{scraped}"]}],
+                    "job_name": f"earshot-{role}",
+                    "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in ports]}],
                 }
+                for role, ports in jobs.items()
             ],
         }
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))

@@ -56,21 +56,25 @@ class Soak:
         )
         self._model = model
         self._began = time.monotonic()
+        self._before = self.state.seconds
         self._ends = None if hours is None else self._began + hours * 3600
 
     async def run(self) -> bool:
         """Whether every promise was kept. Raises Paused when the sitting is over."""
         self.state.sittings += 1
-        before = self.state.seconds
         try:
             if not self.state.checks:
                 async with self._field() as field:
                     await self._disturbed(field)
             await self._undisturbed()
         finally:
-            self.state.seconds = before + time.monotonic() - self._began
-            self.state.write(self.file)
+            self._note()
         return report.write(self.state, self._skipped, self.folder)
+
+    def _note(self) -> None:
+        """How far it is, for another sitting: this one may be killed at any moment."""
+        self.state.seconds = self._before + time.monotonic() - self._began
+        self.state.write(self.file)
 
     @asynccontextmanager
     async def _field(self) -> AsyncIterator[Field]:
@@ -82,6 +86,7 @@ class Soak:
             model=self._model,
         ) as field:
             self.state.port = field.cluster.port
+            self._note()  # brokers that run on are found by it
             field.seen.ended, field.seen.restarted = self.state.ended, self.state.restarted
             for slot in range(WORKERS):
                 field.start(slot)
@@ -93,8 +98,11 @@ class Soak:
                 tending.cancel()
                 with suppress(asyncio.CancelledError):
                     await tending
-                longest = max(field.seen.memory.values(), key=len, default=[])
-                self.state.memory = max(self.state.memory, longest, key=len)
+                self._remember(field)
+
+    def _remember(self, field: Field) -> None:
+        longest = max(field.seen.memory.values(), key=len, default=[])
+        self.state.memory = max(self.state.memory, longest, key=len)
 
     async def _disturbed(self, field: Field) -> None:
         faults = Faults(field, self.order.seed, self.order.longest)
@@ -102,11 +110,12 @@ class Soak:
         for portion in range(self.state.portion, self.story.portions):
             self._check_time()
             await _send(field.stage, self.story.sent(portion))
-            for fault in at_portion(self.faults, portion):
+            for fault in at_portion(self.faults[self.state.faults :], portion):
                 await self._one(fault, faults)
             await self._answer(field.stage, portion - 1)
             self.state.portion = portion + 1
-            self.state.write(self.file)
+            self._remember(field)
+            self._note()
             _say(f"portion {portion + 1} of {self.story.portions}, lag {await field.stage.lag():,}")
             await _lag_below(field.stage, int(ROOM_AHEAD * self.story.portion))
         await self._answer(field.stage, self.story.portions - 1)
@@ -114,13 +123,15 @@ class Soak:
         await self._look(field)
 
     async def _one(self, fault: Fault, faults: Faults) -> None:
-        if fault.kind in self._skipped:
-            return
-        began = time.monotonic()
-        lag = await faults.do(fault)
-        seconds = round(time.monotonic() - began, 1)
-        self.state.log.append(vars(fault) | {"lag": lag, "seconds": seconds})
-        _say(f"  {fault.kind}, {seconds} s, lag {lag:,}")
+        """One that this sitting does not see the end of is done again by the next."""
+        if fault.kind not in self._skipped:
+            began = time.monotonic()
+            lag = await faults.do(fault)
+            seconds = round(time.monotonic() - began, 1)
+            self.state.log.append(vars(fault) | {"lag": lag, "seconds": seconds})
+            _say(f"  {fault.kind}, {seconds} s, lag {lag:,}")
+        self.state.faults += 1
+        self._note()
 
     async def _settle(self, field: Field) -> None:
         """Until everything is acknowledged, every alert delivered and every reply sent."""
@@ -167,7 +178,7 @@ class Soak:
             "replies": wanted,
         }
         state.checks = [asdict(check) for check in found]
-        state.write(self.file)
+        self._note()
 
     async def _answer(self, stage: Stage, portion: int) -> None:
         """A person approves a reply to each conversation of the portion that is to be answered."""
@@ -211,7 +222,7 @@ class Soak:
                 if (portion + 1) % EVERY == 0 or portion + 1 == self.story.portions:
                     await stage.drained()
                     self.state.plain = portion + 1
-                    self.state.write(self.file)
+                    self._note()
                     _say(f"undisturbed: portion {portion + 1} of {self.story.portions}")
                     self._check_time()
             await self._compare(stage)

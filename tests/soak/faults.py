@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from acceptance.stage import until
 
-from soak.field import CLOCKED, Field
+from soak.field import CLOCKED, Field, commits_wait
 from soak.plan import Fault
 
 SESSION = 12.0  # seconds after which a worker that stands still has lost its partitions
@@ -111,18 +111,9 @@ class Faults:
 
     async def _disk_slow(self, fault: Fault, chance: random.Random) -> None:
         """As slow for PostgreSQL as a disk that syncs slowly: each commit waits."""
-        await self._commits_wait(SLOW_COMMIT)
+        await commits_wait(self._field.stage, SLOW_COMMIT)
         await asyncio.sleep(10 + self._seconds(fault))
-        await self._commits_wait(0)
-
-    async def _commits_wait(self, microseconds: int) -> None:
-        siblings = 0 if microseconds else 5
-        for line in (
-            f"alter system set commit_delay = {microseconds}",
-            f"alter system set commit_siblings = {siblings}",
-            "select pg_reload_conf()",
-        ):
-            await self._field.stage.rows(line)
+        await commits_wait(self._field.stage, 0)
 
     async def _clock_jumps(self, fault: Fault, chance: random.Random) -> None:
         self._field.clock.write_text(chance.choice(JUMPS))

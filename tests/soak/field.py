@@ -135,7 +135,7 @@ async def field_of(
     disk.free()
     home = _home(folder)
     home.kill_everything()
-    cluster = await asyncio.to_thread(Apache, brokers, folder=folder / "kafka", port=port)
+    cluster = await asyncio.to_thread(_cluster, folder / "kafka", brokers, port)
     embedded = Embedded(home.folder)
     addresses = await asyncio.to_thread(embedded.acquire, "soak", broker=False)
     receiver = _receiver(folder / "alerts.jsonl")
@@ -157,6 +157,7 @@ async def field_of(
         "outbox": str(folder / "outbox.jsonl"),
     }
     stage = Stage(home, cluster.bootstrap, home.settings["database_url"])
+    await commits_wait(stage, 0)
     made = Field(stage, cluster, disk, folder)
     made.clock.write_text("+0")
     await stage.kafka.declare_topics()
@@ -174,6 +175,25 @@ async def field_of(
         receiver.server_close()
         await asyncio.to_thread(embedded.release, lambda at: True)
         await asyncio.to_thread(cluster.stop)
+
+
+def _cluster(folder: Path, brokers: int, port: int | None) -> Apache:
+    """A broker that an earlier sitting left hanging goes on."""
+    cluster = Apache(brokers, folder=folder, port=port)
+    for node in range(brokers):
+        cluster.do("resume-node", str(node))
+    return cluster
+
+
+async def commits_wait(stage: Stage, microseconds: int) -> None:
+    """Before each commit, as on a disk that is slow to sync; it lasts until it is set anew."""
+    siblings = 0 if microseconds else 5
+    for line in (
+        f"alter system set commit_delay = {microseconds}",
+        f"alter system set commit_siblings = {siblings}",
+        "select pg_reload_conf()",
+    ):
+        await stage.rows(line)
 
 
 def _home(folder: Path) -> Any:

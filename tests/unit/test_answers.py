@@ -30,7 +30,11 @@ def asking(answer: Answer) -> ReplyRequest:
     topics = sorted(answer.topics or {"other"})
     topic = "delay and cancellation" if "delay and cancellation" in topics else topics[0]
     severity = min(answer.severe or {2 if mood == "negative" else 0})
-    return ReplyRequest(answer.example, BRAND, topic, None, mood, severity)
+    reason = min(answer.reasons) if answer.reasons and answer.pattern is None else None
+    trade = min(answer.trades) if answer.trades else None
+    return ReplyRequest(
+        answer.example, BRAND, topic, None, mood, severity, trade=trade, reason=reason
+    )
 
 
 def slotted(request: ReplyRequest):
@@ -66,19 +70,25 @@ def test_each_kind_answers_its_example_and_all_that_it_says_passes_the_gate(answ
         ("@sky thanks a lot, that did it!", "other", "positive", "thanks at the end"),
         ("@anyair It was the 27 to Lima", "other", "neutral", "particulars"),
         ("can I bring my dog?", "other", "neutral", "question about the rules"),
-        ("S/O to the crew, we were late but they saved us", "other", "negative", "complaint"),
+        (
+            "S/O to the crew, we were late but they saved us",
+            "other",
+            "negative",
+            "complaint, told at length",
+        ),
         ("S/O to the crew of this morning", "on board", "negative", "good news"),
         ("thank you for losing my bag again", "baggage", "negative", "bag missing"),
         ("a hot coffee burned my son", "on board", "negative", "harm"),
         ("you cancelled our flight", "delay and cancellation", "negative", "cancelled"),
         ("your site is down", "website and app", "negative", "website"),
         ("it would be nice to have a night bus", "other", "neutral", "suggestion"),
-        ("a day of planes above the bay", "other", "neutral", "small talk"),
+        ("a whole day of watching planes above the bay", "other", "neutral", "small talk"),
     ],
 )
 def test_the_kind_of_a_message(text, topic, mood, kind):
     severity = 2 if mood == "negative" else 0
-    request = ReplyRequest(text, BRAND, topic, None, mood, severity)
+    reason = "chatter" if kind == "small talk" else None
+    request = ReplyRequest(text, BRAND, topic, None, mood, severity, reason=reason)
 
     assert next(answers_to(request, slotted(request))).name == kind
 
@@ -97,6 +107,19 @@ def test_what_is_cancelled_besides_a_journey_is_offered_no_other_way_to_get_ther
     request = ReplyRequest(text, BRAND, "other", None, "negative", 2)
 
     assert all(answer.name != "cancelled" for answer in answers_to(request, slotted(request)))
+
+
+def test_what_looks_ahead_begins_at_the_beginning():
+    """Tried anew at every place, a look ahead takes the square of a text's length."""
+    ahead = [
+        pattern.pattern
+        for answer in answers()
+        for pattern in (answer.pattern, answer.barred)
+        if pattern is not None and "(?=.*" in pattern.pattern
+    ]
+
+    assert ahead
+    assert [text for text in ahead if not text.startswith(r"(?s)\A(?=")] == []
 
 
 def test_an_account_matter_is_asked_for_in_private_whatever_the_kind():
@@ -161,7 +184,7 @@ def test_what_people_sent_comes_first_then_an_answer_of_ours_then_the_models():
         for name in ("sent", "own", "new")
     )
     assert [offer.text for offer in ordered(sent, own, new)] == [
-        "sent 0", "sent 1", "own 0", "new 0", "new 1", "own 1",
+        "sent 0", "sent 1", "own 0", "own 1", "new 0", "new 1",
     ]  # fmt: skip
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
+import psutil
 from fakes import sentiment_of_length, tweet
 
 from models import processor
 from stream.benchmark.processor import Meter, by_part, machine
+from stream.bootstrap.worker_process import worker_process
 from stream.brands import Brands
 from stream.triage.judgement import Judge
 
@@ -47,3 +49,12 @@ def test_the_machine_is_named_by_what_makes_the_model_fast(monkeypatch):
     ):
         monkeypatch.setattr(processor, "flags", lambda flags=flags: frozenset(flags))
         assert machine()["instructions"] == names
+
+
+def test_a_measured_worker_finds_the_settings_of_the_measurement(tmp_path, monkeypatch):
+    monkeypatch.setenv("EARSHOT_DRAFTS", "true")
+    with worker_process(tmp_path, settings={"EARSHOT_DRAFTS": "false"}) as worker:
+        environment = psutil.Process(worker.pid).environ()
+
+    assert environment["EARSHOT_DRAFTS"] == "false"
+    assert environment["EARSHOT_HOME"] == str(tmp_path)

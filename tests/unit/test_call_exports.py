@@ -497,3 +497,37 @@ def test_the_side_is_told_by_who_says_your_and_who_says_my(tmp_path):
     content = "\n".join(f"{names[side]}: {text}" for side, text in call)
     sides = [side for side, _ in read(written(tmp_path, "gas.txt", content))[0]]
     assert sides == ["agent", "customer", "agent", "customer"]
+
+
+def raised(row: BadRow) -> None:
+    raise AssertionError(row.reason)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kinds"),
+    [
+        (
+            "calls.csv",
+            "conversation_id,direction,text\n1,inbound,my bag is lost\n1,outbound,which flight?\n"
+            "2,inbound,no refund yet\n2,outbound,I will look\n",
+            ["transcript"] * 2,
+        ),
+        (
+            "call.json",
+            '{"id": "1", "messages": [{"direction": "inbound", "text": "my bag is lost"},'
+            ' {"direction": "outbound", "text": "which flight?"}]}',
+            ["transcript"],
+        ),
+        (
+            "letters.csv",
+            "t,n,text\n10:00,Ann,my bag is lost\n10:05,Ben,no refund yet\n",
+            ["complaint"] * 2,
+        ),
+    ],
+)
+def test_a_direction_says_who_speaks_and_a_letter_does_not(tmp_path, name, content, kinds):
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+
+    events = list(open_file(path, on_bad_row=raised))
+    assert [sourced.event.kind for sourced in events] == kinds

@@ -18,7 +18,7 @@ from models.artifact import ArtifactError, default_artifact
 from models.calls.analyzer import SOUR, CallReader, call_reader
 from models.calls.courtesies import has_matter
 from models.calls.cues import read_cues
-from models.calls.head import CUE_SCALE, HEAD, SideTurns, load_head
+from models.calls.head import CUE_SCALE, HEAD, JUDGED, SideTurns, load_head
 from models.calls.sides import Utterance, sided
 from models.evaluation.calls import evaluate_calls
 from stream.cli.call_files import labelled, read_calls, read_labels
@@ -267,6 +267,48 @@ def test_labels_meet_their_calls_by_the_name_of_the_file():
     ], "what a folder of texts does not take, and what is no call"
 
 
+TOLD = {
+    "name": "one",
+    "sentiment": "neutral",
+    "outcome": "follow-up",
+    "turns": [
+        {"speaker": "agent", "text": "How can I help?"},
+        {"speaker": "customer", "text": "Where is my parcel?"},
+    ],
+}
+
+
+def test_a_line_of_json_brings_its_call_and_its_labels(tmp_path):
+    path = tmp_path / "calls.jsonl"
+    other = TOLD | {"name": "other", "sentiment": None, "outcome": "resolved"}
+    path.write_text(f"{json.dumps(TOLD)}\n\n{json.dumps(other)}\n")
+    calls, labels = labelled(path, None, pytest.fail)
+
+    assert [turn.text for turn in calls["one"]] == ["How can I help?", "Where is my parcel?"]
+    assert labels == {
+        "one": {"sentiment": "neutral", "outcome": "follow_up"},
+        "other": {"sentiment": None, "outcome": "resolved"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        (
+            {"name": "two", "sentiment": "sad"},
+            "line 2: unknown sentiment 'sad'; use negative, neutral, positive",
+        ),
+        ({}, "line 2: a second call 'one'"),
+    ],
+)
+def test_a_wrong_label_in_a_line_is_named(tmp_path, wrong, expected):
+    path = tmp_path / "calls.jsonl"
+    path.write_text(f"{json.dumps(TOLD)}\n{json.dumps(TOLD | wrong)}\n")
+
+    with pytest.raises(UserError, match=expected):
+        labelled(path, None, pytest.fail)
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -308,16 +350,45 @@ def test_cues_are_found_turn_by_turn():
     assert by_name["okay"] == [False, True, False]
 
 
+def side_of(hits: list[bool], *, matter: list[bool] | None = None, settled: float = 0) -> SideTurns:
+    """Turns of one cue group, with an embedding of width 2."""
+    turns = len(hits)
+    judgements = np.zeros((turns, JUDGED), np.float32)
+    judgements[-1:, -1] = settled
+    return SideTurns(
+        np.ones((turns, 2), np.float32),
+        np.ones(turns, bool),
+        np.array([True] * turns if matter is None else matter, bool),
+        np.array(hits, bool).reshape(turns, 1),
+        judgements,
+    )
+
+
 def test_cues_count_in_the_half_where_they_are_said():
-    hits = np.array([[True], [False], [False], [True], [False]])
-    flags = np.ones(5, bool)
-    side = SideTurns(np.ones((5, 2), np.float32), flags, flags, hits)
-    embedding, first, second = np.split(side.features(), [2, 3])
+    side = side_of([True, False, False, True, False])
+    embedding, first, second = np.split(side.features()[:4], [2, 3])
 
     assert embedding.tolist() == [1, 1]
     assert first == second == pytest.approx(CUE_SCALE * np.log(2))
     assert side.without(3).features()[3] == 0
-    assert not SideTurns(np.zeros((0, 2)), flags[:0], flags[:0], hits[:0]).features().any()
+    assert not side_of([]).features().any()
+
+
+def test_a_cue_of_the_last_turn_that_says_something_counts_most():
+    def latest(*flags: bool, matter: list[bool] | None = None) -> float:
+        return float(side_of(list(flags), matter=matter).features()[4])
+
+    assert latest(False, False, True) == 2 * latest(False, True, False) > 0
+    goodbye_last = [True, True, False]
+    assert latest(False, True, False, matter=goodbye_last) == latest(False, False, True)
+    assert latest(False, False, True, matter=goodbye_last) == 0
+
+
+def test_what_the_last_turn_is_judged_alone_is_part_of_a_call():
+    told = side_of([False] * 4, settled=1.0).features() - side_of([False] * 4).features()
+
+    assert not told[:5].any()
+    assert (told > 0).sum() == 4, "the second half, the latest, the mean and the highest"
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,36 @@ def test_what_was_corrected_is_learnt_and_every_other_head_stays(tmp_path, start
     assert (tmp_path / "model" / "calls.json").exists()  # a worker that takes it knows calls
 
 
+def test_a_sentiment_that_was_corrected_is_learnt_with_severities_that_read_the_one_before(
+    tmp_path, start
+):
+    before = Analyzer(start, threads=1)
+    wrong = [{"negative": "positive"}.get(one.sentiment.label, "negative") for one in before(TEXTS)]
+    label = max(set(wrong), key=wrong.count)
+    columns = ("text", "severity", "sentiment")
+    rows = [(text, "4", label) for text in TEXTS]
+
+    story = train_corrected(
+        table(tmp_path / "mine.csv", rows, columns), start, tmp_path / "model", print
+    )
+
+    learned = story["corrections"]["learned"]
+    assert learned["sentiment"]["right, held out"] > learned["sentiment"]["right before"] + 0.3
+    unseen = ["at the harbour hub the bicycle lock is jammed"]
+    [one] = Analyzer(tmp_path / "model", threads=1)(unseen)
+    alone = table(tmp_path / "severity.csv", [row[:2] for row in rows], columns[:2])
+    train_corrected(alone, start, tmp_path / "severity", print)
+    [severity_alone] = Analyzer(tmp_path / "severity", threads=1)(unseen)
+    assert one.sentiment.label == label
+    assert one.severity == severity_alone.severity
+    # and once more, from a model that has learnt both
+    again = load_artifact(tmp_path / "model")
+    other = [(text, "", "neutral") for text in TEXTS]
+    train_corrected(table(tmp_path / "n.csv", other, columns), again, tmp_path / "again", print)
+    [twice] = Analyzer(tmp_path / "again", threads=1)(unseen)
+    assert twice.severity == one.severity
+
+
 def test_corrections_that_teach_nothing_are_refused_and_nothing_is_written(tmp_path, start):
     names = start.labels["topic"][:5]
     chance = np.random.default_rng(5).integers(0, 5, len(TEXTS))
@@ -75,7 +105,7 @@ def test_labels_that_the_model_has_not_and_fields_with_too_few_are_told(tmp_path
     assert len(texts) == 13
     assert list(usable) == ["severity"]
     assert any("12 left out, the model has no bicycles" in line for line in said)
-    assert any("1 corrections are too few" in line for line in said)
+    assert any("it takes 10 corrections, and there are 1" in line for line in said)
     with pytest.raises(CorrectionsError, match="no field has 10"):
         read_corrections(table(tmp_path / "few.csv", rows[-1:]), start, said.append)
     with pytest.raises(CorrectionsError, match=r"none\.csv"):

@@ -11,8 +11,9 @@ from replayed import AIRLINE_HEADER, Replayed, airline_row, written
 
 from connectors.base import SourceError
 from connectors.events import Event, decode, encode
-from connectors.files import BadRow, open_file
-from connectors.formats.rows import MAX_LINE, TextFile, csv_rows
+from connectors.files import open_file
+from connectors.tabular.rows import csv_rows
+from connectors.tabular.text_file import MAX_LINE, TextFile
 
 
 def test_damaged_rows_cost_only_themselves(tmp_path):
@@ -67,14 +68,17 @@ def test_a_sloppy_quote_within_one_line_is_read(tmp_path):
 
 def test_a_row_that_never_ends_is_given_up_and_the_rest_goes_on(tmp_path):
     endless = '"a","\n' + '","\n' * (MAX_LINE // 3)
-    bad: list[BadRow] = []
+    bad: list[tuple[int, str]] = []
     path = written(tmp_path, f"1,2\n{endless}3,4\n")
 
-    rows = [row.values for row in csv_rows(TextFile(path).lines(), 2, ",", bad.append)]
+    rows = [
+        row.values
+        for row in csv_rows(TextFile(path).lines(), 2, ",", lambda *fault: bad.append(fault))
+    ]
 
     assert rows == [["1", "2"], ["3", "4"]]
-    assert bad[0].line == 2
-    assert "longer than" in bad[0].reason
+    assert bad[0][0] == 2
+    assert "longer than" in bad[0][1]
 
 
 @pytest.mark.parametrize(
@@ -152,8 +156,8 @@ def test_every_table_that_csv_writes_is_read_as_it_was(tmp_path_factory, table):
     with io.StringIO(newline="") as buffer:
         csv.writer(buffer, lineterminator="\n").writerows(table)
         path = written(tmp_path_factory.getbasetemp(), buffer.getvalue(), "property.csv")
-    bad: list[BadRow] = []
-    rows = list(csv_rows(TextFile(path).lines(), 3, ",", bad.append))
+    bad: list[tuple[int, str]] = []
+    rows = list(csv_rows(TextFile(path).lines(), 3, ",", lambda *fault: bad.append(fault)))
 
     assert [row.values for row in rows] == [
         [cell.removeprefix("\ufeff") if (i, j) == (0, 0) else cell for j, cell in enumerate(row)]

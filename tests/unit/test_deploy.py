@@ -420,6 +420,14 @@ def test_every_alert_is_seen_to_fire_and_to_resolve():
         assert False in fired[fired.index(True) :], f"{name} is not seen to resolve"
 
 
+def test_every_alert_is_made_to_fire_by_a_fault_of_real_processes():
+    tests = (ROOT / "tests/acceptance").glob("test_alerts_*.py")
+    fired = re.findall(r'become\(\s*"firing",([^)]*)\)', "".join(map(Path.read_text, tests)))
+    names = {name for words in fired for name in re.findall(r"Earshot\w+", words)}
+
+    assert names == {rule["alert"] for rule in ALERTS}
+
+
 @pytest.mark.skipif(
     shutil.which("promtool") is None, reason="no promtool (Debian's package prometheus)"
 )

@@ -192,7 +192,7 @@ def test_triage_reads_what_the_model_says() -> None:
         (HEADER + "hi,1,P5\n", "line 2: unknown priority 'P5'; use P1, P2, P3, P4"),
         (HEADER + "hi,1,\n", "line 2: unknown priority ''"),
         (HEADER + "hi,0,P3\n", "line 2: priority is 'P3', but no ticket has none"),
-        (HEADER + "hi,1\n", "line 2 has 2 fields and the header 3"),
+        (HEADER + "hi,1\n", "line 2 has 2 columns, not 3"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_where_and_why(

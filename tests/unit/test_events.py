@@ -236,3 +236,22 @@ def test_the_text_of_a_call_is_the_customers_side():
 def test_an_event_cannot_be_changed():
     with pytest.raises(ValidationError, match="frozen"):
         tweet().text = "nothing happened"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\0", "\x0b", "\x1b[2J", "\x85", "\u2028", "\u2029"])
+def test_a_brand_and_an_author_are_one_line_wherever_they_come_from(end):
+    """They stand in alerts, mails, logs and on terminals, where a line says whose it is."""
+    name = f"Volt{end}Line{end}"
+    event = tweet(brand=name, author=name)
+
+    for told in (event, decode(encode(event)), decode(wire(brand=name, author=name))):
+        assert told.brand == told.author
+        assert told.brand is not None
+        assert told.brand.startswith("Volt ")
+        assert told.brand.splitlines() == [told.brand]
+        assert not {"\0", "\x1b"} & set(told.brand)
+
+
+def test_a_name_of_several_words_stays_as_it_is():
+    for name in ("Sky North", "نیم\u200cفاصله", "", None):
+        assert tweet(brand=name).brand == name

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 
 import pytest
 from llm_server import llm_server
+from own_history import KINDS, history
 
 from models.analysis import Analysis, Topic
 from models.evaluation.compare_backends import LlmBackend, LocalBackend, compare_complaints
@@ -15,25 +15,6 @@ from models.llm.prompt import read_brief
 from models.taxonomy.classifier import Label, Taxonomy
 from models.training.custom.chat_export import export_finetune
 from models.training.errors import TrainingError
-
-KINDS = {
-    "tv": ("TV", "Missing channels", "TV channels keep disappearing", 70),
-    "line": ("Network", "Line down", "the line is down", 90),
-    "bill": ("Billing", "Charged twice", "you charged me twice", 60),
-}
-
-
-def history(path, rows=60, columns=("text", "topic", "problem", "dissatisfaction")):
-    written = [("text", "topic", "problem", "dissatisfaction")]
-    for number in range(rows):
-        topic, problem, words, index = list(KINDS.values())[number % 3]
-        written.append(
-            (f"{words}, case {number}, call +44 20 7946 {number:04d}", topic, problem, str(index))
-        )
-    keep = [written[0].index(name) for name in columns]
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([row[place] for place in keep] for row in written)
-    return path
 
 
 def examples(file):

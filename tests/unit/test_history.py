@@ -93,7 +93,7 @@ def test_values_on_no_scale_are_one_clear_line(marks, told):
         ),
         (["text,topic,dissatisfaction", *rows("AAAA")], "fewer than 2 classes"),
         (["text,topic,dissatisfaction", *rows("AAAB")], "fewer than 2 classes"),
-        (["text,topic", "hello,A,B"], "line 2 has 3 fields and the header 2"),
+        (["text,topic", "hello,A,B"], "line 2 has 3 columns, not 2"),
         (["text,topic"], "no rows"),
         ([], "empty"),
     ],
@@ -107,9 +107,9 @@ def test_what_cannot_be_learnt_from_is_one_clear_line(tmp_path, lines, told):
 
 
 def test_what_is_no_text_file_is_one_clear_line(tmp_path):
-    (tmp_path / "mine.csv").write_bytes(b"text,topic\nz\x81rich,A\n")
+    (tmp_path / "mine.csv").write_bytes(b"\x89PNG\x00\x00\x00\x0dIHDR\x00\x00")
 
-    with pytest.raises(HistoryError, match="UTF-8"):
+    with pytest.raises(HistoryError, match="is a binary file, not text"):
         read_history(tmp_path / "mine.csv")
     with pytest.raises(HistoryError, match="no such file"):
         read_history(tmp_path / "other.csv")

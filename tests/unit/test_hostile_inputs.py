@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import gzip
 import io
 import json
 import tempfile
@@ -26,7 +25,8 @@ from connectors.base import FormatError, SourceError
 from connectors.events import Event, decode, encode, wrong_field
 from connectors.files import BadRow, open_file
 from connectors.imap.mails import NoComplaint, mail_event
-from connectors.webhook import Hook, MappingError, Refusal, SignatureError, path_of
+from connectors.json_path import path_of
+from connectors.webhook import Hook, MappingError, Refusal, SignatureError
 from stream.brands import Brands
 from stream.observe.health import Health
 from stream.observe.metrics import Metrics
@@ -70,13 +70,6 @@ HOOK = Hook(
     },
     time="unix_ms",
 )
-FILES = {
-    path.name: path.read_bytes()
-    for folder in ("files", "calls")
-    for path in sorted((DATA / folder).iterdir())
-    if path.is_file()
-}
-SUFFIXES = (".csv", ".tsv", ".txt", ".vtt", ".srt", ".json", ".jsonl", ".csv.gz", ".txt.gz")
 
 
 def decoded(value: bytes) -> None:
@@ -123,16 +116,6 @@ def mailed(raw: bytes) -> None:
         assert decode(encode(event))
 
 
-def filed(content: bytes) -> None:
-    """A file under each ending: its events, its bad rows, or one line that says why not."""
-    with tempfile.TemporaryDirectory() as folder:
-        for suffix in SUFFIXES:
-            path = Path(folder) / f"calls{suffix}"
-            is_packed = suffix.endswith(".gz") and len(content) % 2
-            path.write_bytes(gzip.compress(content, 1) if is_packed else content)
-            _read(path)
-
-
 class Reading(NamedTuple):
     """What came of a file. refusal: the line that says why it is not read, or not to its end."""
 
@@ -161,7 +144,6 @@ DOORS: dict[str, tuple[st.SearchStrategy[bytes], Callable[[bytes], None]]] = {
     "webhooks": (nearly(BODIES), hooked),
     "signatures": (nearly((b"msg_1\n1773316800\nv1,YQ==", b"1\n1\nv1,\xe9 v2,a")), signed),
     "mails": (nearly(MAILS), mailed),
-    "files": (nearly([content[:3_000] for content in FILES.values()]), filed),
 }
 
 

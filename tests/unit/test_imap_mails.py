@@ -308,12 +308,12 @@ def test_a_clock_that_cannot_be_right_is_not_believed(date):
     ids=range(31),
 )
 def test_a_hostile_mail_harms_nobody(raw):
-    started = time.monotonic()
+    started = time.thread_time()
     try:
         event = said(raw)
     except NoComplaint:
         event = None
-    assert time.monotonic() - started < 10, "minutes would be an attack"
+    assert time.thread_time() - started < 10, "minutes would be an attack"
     assert event is None or len(encode(event)) < 250_000
 
 

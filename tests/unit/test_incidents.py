@@ -101,7 +101,7 @@ def test_a_brand_that_began_just_now_has_no_usual_and_no_incident():
 
 def test_other_words_join_a_great_rise_and_stay_out_of_a_small_one():
     """The same words, half like the event: of a moment that is all its own they are about it."""
-    other = ticket(500, 10.5, LINE_DOWN, like=0.45)
+    other = ticket(500, 10.5, LINE_DOWN, like=0.4)
     busy = usual(hours=48, every=2, start=2000)
     event = [ticket(n, n / 2, LINE_DOWN, like=0.5 + 0.01 * (n % 30)) for n in range(40)]
 
@@ -110,6 +110,19 @@ def test_other_words_join_a_great_rise_and_stay_out_of_a_small_one():
 
     assert other.id in ids(great)
     assert other.id not in ids(small)
+
+
+def test_on_a_brands_first_day_its_busy_hours_are_no_part_of_an_incident():
+    """Nobody knows yet how its day goes: three times the level may be the morning."""
+    other = ticket(500, 10.5, LINE_DOWN, like=0.55)
+    event = burst(30, every=0.5)
+
+    [known] = cluster([*usual(hours=48, every=4, start=2000), *event, other], [])
+    [first_day] = cluster([*usual(hours=5, every=4, start=2000), *event, other], [])
+
+    assert other.id in ids(known)
+    assert other.id not in ids(first_day)
+    assert names(event) <= ids(first_day)
 
 
 def test_words_that_no_model_read_join_by_their_moment_alone():

@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from models.training.corpus.data import DataError
 from models.training.encoder.base import BaseError
 from models.training.lab import release as releasing
 from models.training.lab.build import kernels
+from models.training.lab.fit import LOGGERS
 from models.training.lab.recipe import is_recipe, read_recipe
 from models.training.lab.sets import sets_of
 from models.training.lab.train import fitted, train
@@ -54,13 +56,14 @@ def test_a_run_tells_its_recipe_data_seed_versions_and_figures(full_run):
 
 
 def test_the_merged_model_and_the_adapter_load_with_from_pretrained_and_agree(lora_run):
-    from peft import AutoPeftModelForSequenceClassification
+    from peft import PeftModel
 
     folder, story = lora_run
-    merged = AutoModelForSequenceClassification.from_pretrained(folder / "model", **kernels())
-    adapted = AutoPeftModelForSequenceClassification.from_pretrained(
-        folder / "adapter", num_labels=3, **kernels()
+    merged, base = (
+        AutoModelForSequenceClassification.from_pretrained(folder / name, **kernels())
+        for name in ("model", "base")
     )
+    adapted = PeftModel.from_pretrained(base, folder / "adapter")
 
     assert merged.config.id2label == {0: "negative", 1: "neutral", 2: "positive"}
     np.testing.assert_allclose(
@@ -119,7 +122,7 @@ def test_a_small_model_that_lost_its_weights_is_not_released(full_run, tmp_path,
     recipe = replace(read_recipe(config_of(tmp_path, layers=1, frozen=0, steps=60)))
     fit = fitted(recipe, sets_of(recipe, tmp_path, tmp_path), tmp_path / "run", lambda line: None)
 
-    def careless(source, target, texts):
+    def careless(source, target, texts, on_progress):
         import onnx
         from onnx import numpy_helper
 
@@ -257,11 +260,31 @@ def test_what_is_not_there_is_named(tmp_path):
         )
 
 
-def test_qlora_without_bitsandbytes_says_what_to_do(tmp_path):
-    recipe = replace(read_recipe(config_of(tmp_path, "lab_tiny_lora", layers=1)), way="qlora")
+def test_a_run_says_how_far_its_release_is(full_run, tmp_path):
+    shutil.copytree(full_run.folder, tmp_path / "run")
+    recipe = read_recipe(config_of(tmp_path, layers=1, frozen=0, steps=60))
+    fit = fitted(recipe, sets_of(recipe, tmp_path, tmp_path), tmp_path / "run", lambda line: None)
+    said = []
 
-    with pytest.raises(RecipeError, match="bitsandbytes"):
-        fitted(recipe, sets_of(recipe, tmp_path, tmp_path), tmp_path / "run", lambda line: None)
+    releasing.release(fit, tmp_path / "other", dict(full_run.story), None, said.append)
+
+    stages = [json.loads(line) for line in said]
+    assert [one["release"] for one in stages[:1] + stages[-1:]] == ["exporting", "measuring"]
+    steps = [(one["done"], one["layers"]) for one in stages if one["release"] == "quantising"]
+    assert steps == sorted(steps)
+    assert steps[-1][0] == steps[-1][1]
+
+
+@pytest.mark.parametrize("where", ["tensorboard", "mlflow"])
+def test_a_log_elsewhere_is_the_trainers_own_or_one_line(tmp_path, where):
+    recipe = read_recipe(config_of(tmp_path, layers=1, frozen=0, steps=10, log_to=where))
+    sets = sets_of(recipe, tmp_path, tmp_path)
+    if not any(map(find_spec, LOGGERS[where])):
+        with pytest.raises(RecipeError, match=f'log_to = "{where}" needs one more package: pip'):
+            fitted(recipe, sets, tmp_path / "run", print)
+        return
+    fitted(recipe, sets, tmp_path / "run", lambda line: None)
+    assert where != "tensorboard" or list((tmp_path / "run" / "tensorboard").iterdir())
 
 
 def test_a_recipe_of_the_lab_says_its_way():

@@ -15,6 +15,7 @@ from models.training.lab.report.charts import curves, table_of
 from models.training.lab.report.page import page
 from models.training.lab.report.read import Predictions, ReportError, Run, read_run
 from models.training.lab.report.slices import slices_of
+from stream.cli.lab import ending
 from stream.cli.main import app
 from stream.errors import UserError
 
@@ -103,6 +104,31 @@ def test_more_curves_than_colours_are_told_apart_and_begin_at_the_first_step():
     }
     assert len(lines) == 7
     assert "12.5" not in drawn
+
+
+def test_both_losses_are_one_picture_and_the_learning_rate_another(lora_run):
+    run = read_run(lora_run.folder)
+    assert len(run.rates) == len(run.losses) > 1
+    assert run.rates[-1][1] < run.rates[1][1], "the rate falls"
+
+    drawn = page(run)
+
+    pictures = re.findall(r'aria-label="([^"]*)"', drawn)
+    assert [pictures.count(name) for name in ("Loss", "Learning rate", "Validation loss")] == [
+        *(1, 1),
+        0,
+    ]
+    losses = drawn[drawn.index('aria-label="Loss"') : drawn.index('aria-label="Learning rate"')]
+    assert "validation loss" in losses
+    assert "commit = " in text_of(drawn)
+
+
+def test_a_run_ends_with_its_folder_the_gate_and_what_to_type(lora_run):
+    words = ending(lora_run.folder, lora_run.story)
+
+    assert str(lora_run.folder / "release") in words
+    assert f"passed the {len(lora_run.story['release']['gate'])} checks of the gate" in words
+    assert "next: earshot analyze --model" in words
 
 
 def test_steps_that_were_done_twice_count_once(tmp_path):

@@ -19,6 +19,12 @@ SAMPLES = [
     .splitlines()
 ]
 HINDI = (Path(__file__).parents[1] / "data" / "romanised_hindi.txt").read_text("utf-8").splitlines()
+MIXED = [
+    json.loads(line)
+    for line in (Path(__file__).parents[1] / "data" / "code_mixed.jsonl")
+    .read_text("utf-8")
+    .splitlines()
+]
 READ = ("en", UNDECIDED)  # what a model of English judges
 SPELT = {  # as people type it
     "as it is": lambda text: text,
@@ -64,6 +70,27 @@ def test_hindi_in_latin_letters_is_known_however_it_is_spelt(spelt, tag):
 
     assert len(HINDI) == 40
     assert len(known) >= 36
+
+
+@pytest.mark.parametrize(("part", "refused"), [("dev", 0), ("held", 3)])
+def test_hindi_mixed_with_english_is_judged_with_a_mark_and_not_refused(part, refused):
+    texts = [row["text"] for row in MIXED if (row["kind"], row["part"]) == ("mixed", part)]
+
+    languages = Counter(detect(text) for text in texts)
+
+    assert len(texts) == 14
+    assert languages["hi"] <= refused
+    assert languages[UNDECIDED] >= 10
+    assert set(languages) <= {"hi", "en", UNDECIDED}
+
+
+def test_hindi_alone_and_english_with_indian_names_stay_what_they_are():
+    hindi = [detect(row["text"]) for row in MIXED if row["kind"] == "hindi"]
+    english = [detect(row["text"]) for row in MIXED if row["kind"] == "english"]
+
+    assert (hindi.count("hi"), len(hindi)) == (12, 12)
+    assert len(english) == 20
+    assert english.count("en") >= 19  # a film's title in Hindi is a quarter of one
 
 
 @pytest.mark.parametrize(

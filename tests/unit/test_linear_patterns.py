@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from itertools import product
+from pathlib import Path
+from xml.etree import ElementTree
 
 import patterns
 import pytest
@@ -16,20 +18,30 @@ from growth import Step, Text, is_endless, is_superlinear, repeated, seconds
 import connectors
 import models
 import stream
-from connectors import events, markup, notices
+from connectors import events, markup, notices, webhook
+from connectors.formats import (
+    call_json,
+    date_words,
+    inline_labels,
+    labels,
+    table_columns,
+    timed_text,
+    turn_columns,
+)
 from connectors.formats.captions import captions, is_captions
-from connectors.formats.rows import column_name
 from connectors.formats.speakers import turns
 from connectors.formats.times import written_time
 from connectors.imap import bodies, quotes
 from connectors.imap import markup as mail_markup
 from connectors.imap.mails import NoComplaint, mail_event
 from connectors.keywords import KeywordFilter
+from connectors.tabular.rows import column_name
 from models.calls.cues import read_cues
+from models.calls.sides import Utterance, sided
 from models.language import detect
 from models.passages import passages
 from models.redact import redact
-from models.replier import policy, slots
+from models.replier import answers, policy, rules, slots
 from models.replier.draft import ReplyRequest
 from models.replier.polish import polished
 from models.taxonomy.classifier import shared_words
@@ -37,11 +49,14 @@ from models.text import normalize
 from models.time_limit import TooSlow
 from stream import brands
 from stream.bursts import distinctive_words, explain
+from stream.desk import canned, personal_traces, search
+from stream.triage import footer
 from stream.triage.cues import thesaurus
 from stream.triage.danger_words import danger_words
 from stream.triage.fold import fold
 from stream.triage.ticket import Message
 
+ROOT = Path(__file__).resolve().parents[2]
 SHORT, LONG, LONGEST = 800, 6_000, 300_000  # characters
 QUICK = 80e-6  # seconds for a short text, of which even the square is bearable
 # Some break a match at the last character, some only far behind it.
@@ -90,6 +105,7 @@ MAILS = (
         "> ",
         "On 1 May 2024 at 10:00, a <a@b.c> wrote:\n> a\n",
         "From: a@b.c\n",
+        "From: Ann\nhi\n",
         "-- \nAnn\n",
     ),
     *("On 1 May 2024 10:00\n", "a@b.c wrote:\n\n", "Regards\nAnn\n", "a\n\n", ">\n\n", "_____\n"),
@@ -149,6 +165,76 @@ def _headers(text: str) -> None:
         mail_event(head.encode("utf-8", "replace") + b"\nmy bag is lost", NOON)
 
 
+def _ignoring(step: Step, *errors: type[Exception]) -> Step:
+    def read(text: str) -> None:
+        with suppress(*errors):
+            step(text)
+
+    return read
+
+
+def _timed(text: str) -> None:
+    if timed_text.is_timed_text(text):
+        list(timed_text.timed_lines(text))
+    list(timed_text.timed_lines(f"<tt><body><div><p begin='1s'>{text}</p></div></body></tt>"))
+
+
+def _conversation(text: str) -> None:
+    """Whether the customer's last word settles it."""
+    messages = [
+        Message(f"x:{n}", "x:0", "tweet", side, NOON, text=words, negative=0.6)
+        for n, (side, words) in enumerate(
+            [("inbound", text), ("outbound", "we look into it"), ("inbound", f"thanks, {text}")]
+        )
+    ]
+    with suppress(TooSlow):
+        fold(messages)
+
+
+_TRACES = personal_traces.Traces(
+    ["did:plc:zora", "zora_quill", "ann@b.example", "ab"],
+    ["my zebra case never came and nobody would even look at me", "a a a a a a a a a"],
+    near=True,
+)
+_TICKET = {"id": "x:1", "network": "x", "author": "Ann Lee", "brand": "SkyNorth"}
+
+# What reads calls, tables, conversations, searches and people's own words.
+LATER_STEPS: dict[str, Step] = {
+    "timed text": _ignoring(_timed, ValueError, ElementTree.ParseError),
+    "labels within lines": lambda text: inline_labels.parted(text.split("\n")),
+    "wrapped lines": lambda text: inline_labels.unwrapped(text.split("\n")),
+    "labels": lambda text: [labels.labelled(line) for line in text.split("\n")],
+    "columns of turns": lambda text: turn_columns.inferred(
+        [{"a": line, "b": line[:20]} for line in text.split("\n")]
+    ),
+    "names of columns": lambda text: table_columns.may_name_columns(text.split(",")),
+    "cells of columns": lambda text: table_columns.by_content(
+        ("a", "b"), [[line, line] for line in text.split("\n")]
+    ),
+    "calls in JSON": lambda text: (call_json.is_document(text), call_json.begins_json(text)),
+    "words of dates": lambda text: (date_words.zone_name(text), date_words.in_english(text)),
+    "words of webhooks": webhook._words,
+    "sides of a call": lambda text: sided(
+        [Utterance("unknown", line, "Ann") for line in text.split("\n")]
+    ),
+    "footers": lambda text: (footer.own_words(text), footer.judged_words(text)),
+    "settlement": _conversation,
+    "search": _ignoring(lambda text: search.parse(text, NOON), search.BadSearch),
+    "canned answers": lambda text: canned.fill(text, _TICKET),
+    "names in canned answers": lambda text: canned.fill("Hi {name}", _TICKET | {"author": text}),
+    "traces of somebody": _TRACES.without,
+    "traces of a text": lambda text: personal_traces.Traces(["ann_b"], [text]).without(
+        "hello " * 9
+    ),
+    "traces in bytes": lambda text: _TRACES.named_in_bytes(text.encode("utf-8", "replace")),
+    "needs of a reply": lambda text: rules.needs(ReplyRequest(text, brand="SkyNorth", network="x")),
+    "answers of our own": lambda text: list(
+        answers.answers_to(
+            ReplyRequest(text, brand="SkyNorth", network="x"), _slots().message(text, ("SkyNorth",))
+        )
+    ),
+    "events": _ignoring(lambda text: events.decode(text.encode("utf-8", "replace")), ValueError),
+}
 STEPS: dict[str, Step] = {
     "redact": redact,
     "language": detect,
@@ -184,7 +270,7 @@ STEPS: dict[str, Step] = {
     "captions": lambda text: (is_captions(text), captions(text.split("\n"))),
     "columns": column_name,
     "times": _written_time,
-}
+} | LATER_STEPS
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -283,6 +369,24 @@ def test_what_repeats_many_times_is_not_bounded(written) -> None:
 @pytest.mark.parametrize("written", [r"\s,", r"a{0,3}b", r"(?:(?:ab?){1,9})c", r"\bx(?!y)", "a|b"])
 def test_what_repeats_a_few_times_is_bounded(written) -> None:
     assert patterns.is_bounded(patterns.compiled(written))
+
+
+def test_the_walk_visits_every_module_but_migrations() -> None:
+    """And but the name under which programs import earshot, which is a module of another room."""
+    visited = {module.__name__ for module in patterns.modules(models, connectors, stream)}
+    files = {
+        ".".join(path.with_suffix("").relative_to(ROOT).parts).removesuffix(".__init__")
+        for package in ("models", "connectors", "stream")
+        for path in (ROOT / package).rglob("*.py")
+        if "migrations" not in path.parts and path.stem != "__main__"
+    }
+
+    assert files - visited <= {
+        "models",
+        "connectors",
+        "stream",
+        "stream.exposed.earshot",
+    }
 
 
 def test_a_pattern_is_tried_as_it_is_used() -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from models.analyzer import Analyzer, dissatisfaction, softmax
 from models.artifact import ArtifactError, default_artifact, load_artifact
-from models.encoder import groups, padded
+from models.encoder import groups, padded, shared
+from models.engine import Engine
 from models.taxonomy import classifier
 from models.taxonomy.classifier import read_taxonomy
 
@@ -383,6 +384,32 @@ def test_runs_have_one_width_and_two_rows_at_least():
     alone = padded([[5, 6, 7]], 8)
     assert alone["input_ids"].shape == (2, 8)
     assert alone["attention_mask"].tolist() == [[1, 1, 1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0]]
+
+
+def test_runs_are_shared_out_so_that_no_core_is_idle():
+    assert shared([([4, 0, 2, 1, 3], 16)], 2) == [([4, 0], 16), ([2, 1, 3], 16)]
+    assert shared([([0, 1, 2], 16)], 2) == [([0, 1, 2], 16)]  # a half of one is padded to two
+    assert shared([([0, 1, 2, 3], 8), ([4, 5, 6, 7], 32)], 3) == [
+        ([0, 1, 2, 3], 8),
+        ([4, 5], 32),
+        ([6, 7], 32),
+    ]
+    enough = [([0, 1, 2, 3], 8), ([4, 5, 6, 7], 32)]
+    assert shared(enough, 2) == enough
+    assert shared([], 2) == []
+
+
+def test_runs_side_by_side_answer_in_the_order_of_their_feeds():
+    engine = Engine(default_artifact() / "model.onnx", threads=3)
+    feeds = [padded([[101, 1000 + at, 102]] * (at % 3 + 1), 8 * (at % 4 + 1)) for at in range(9)]
+
+    together = engine.run_all(["sentiment", "embedding"], feeds)
+
+    for feed, values in zip(feeds, together, strict=True):
+        alone = engine.run(["sentiment", "embedding"], feed)
+        assert all(np.array_equal(one, other) for one, other in zip(values, alone, strict=True))
+    with pytest.raises(Exception, match="input_ids"):
+        engine.run_all(["sentiment"], [feeds[0], {"attention_mask": feeds[1]["attention_mask"]}])
 
 
 def test_the_dissatisfaction_index_is_the_expected_severity():

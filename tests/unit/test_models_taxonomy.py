@@ -1,9 +1,13 @@
 """Topics and problems."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from models.analysis import Topic
+from models.analyzer import _trained
+from models.artifact import default_artifact, load_artifact
 from models.taxonomy.classifier import (
     OTHER,
     Label,
@@ -131,6 +135,29 @@ def test_a_trained_problem_is_the_likeliest_of_its_topic_or_none(trained):
 
     assert (clear.label, clear.score) == ("lost luggage", pytest.approx(0.7))
     assert (either, neither) == (None, None)
+
+
+def test_a_problem_that_takes_more_than_the_others_is_named_from_there_on(trained):
+    strict = replace(trained._trained, problem_minimums={"lost luggage": 0.9})
+    trained._trained = strict
+    bags = np.array([[1, 0, 0]] * 3, dtype=np.float32)
+    topics = trained.topics(bags, np.array([[0, 1, 0]] * 3, dtype=np.float32))
+    said = np.array([[0.85, 0.1, 0.05], [0.95, 0.05, 0.0], [0.1, 0.8, 0.1]], dtype=np.float32)
+
+    doubtful, sure, other = trained.problems(["lost my bag"] * 3, topics, bags, said)
+
+    assert doubtful is None
+    assert {topic.label for topic in topics} == {"baggage"}  # the topic alone is told
+    assert (sure.label, other.label) == ("lost luggage", "damaged luggage")
+
+
+def test_the_shipped_model_asks_more_of_problems_that_it_knows():
+    artifact = load_artifact(default_artifact())
+    stricter = _trained(artifact).problem_minimums
+
+    assert stricter
+    assert set(stricter) <= set(artifact.labels["problem"])
+    assert min(stricter.values()) > artifact.least_probability["problem"]
 
 
 def test_words_are_shown_whole_once_and_only_if_they_say_something():

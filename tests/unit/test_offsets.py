@@ -166,3 +166,86 @@ def test_nothing_is_committed_over_a_message_that_is_not_handled(start, acked, g
 
     assert set(range(start, end)) <= acked | missing
     assert set(waiting) == {offset for offset in acked if offset >= end}
+
+
+def waiting_consumer() -> CarefulConsumer:
+    """What mode's `wait_first` reads, and no Kafka."""
+    consumer = CarefulConsumer.__new__(CarefulConsumer)
+    consumer.loop = asyncio.get_running_loop()
+    consumer._stopped, consumer._crashed = asyncio.Event(), asyncio.Event()
+    return consumer
+
+
+async def test_a_message_that_there_is_room_for_is_handed_over_without_a_task():
+    handed: list[int] = []
+    tasks = len(asyncio.all_tasks())
+
+    async def hand_over() -> str:
+        handed.append(len(asyncio.all_tasks()) - tasks)
+        return "handed over"
+
+    done = await waiting_consumer().wait_first(hand_over(), asyncio.Event().wait())
+
+    assert handed == [0]
+    assert (done.results, done.stopped) == (["handed over"], False)
+
+
+async def test_a_message_that_must_wait_for_room_is_handed_over_when_there_is_some():
+    room, handed = asyncio.Event(), []
+
+    async def hand_over() -> str:
+        await room.wait()
+        await asyncio.sleep(0)
+        handed.append("x:1")
+        return "handed over"
+
+    waiting = asyncio.create_task(
+        waiting_consumer().wait_first(hand_over(), asyncio.Event().wait())
+    )
+    await asyncio.sleep(0)
+    assert (handed, waiting.done()) == ([], False)
+    room.set()
+
+    assert (await waiting).results == ["handed over"]
+    assert handed == ["x:1"]
+
+
+async def test_a_message_that_waits_for_room_is_let_go_when_the_flow_stops():
+    stop, gone = asyncio.Event(), []
+
+    async def hand_over() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            gone.append("x:1")
+            raise
+
+    waiting = asyncio.create_task(waiting_consumer().wait_first(hand_over(), stop.wait()))
+    await asyncio.sleep(0)
+    stop.set()
+
+    await waiting
+    await asyncio.sleep(0)
+    assert gone == ["x:1"]
+
+
+async def test_an_error_of_a_handed_message_is_the_consumers():
+    async def broken() -> None:
+        raise LookupError("no such topic")
+
+    async def broken_later() -> None:
+        await asyncio.sleep(0)
+        raise LookupError("no such topic")
+
+    for hand_over in (broken, broken_later):
+        with pytest.raises(LookupError, match="no such topic"):
+            await waiting_consumer().wait_first(hand_over(), asyncio.Event().wait())
+
+
+async def test_a_consumer_that_was_stopped_says_so():
+    async def hand_over() -> None: ...
+
+    consumer = waiting_consumer()
+    consumer._stopped.set()
+
+    assert (await consumer.wait_first(hand_over(), asyncio.Event().wait())).stopped

@@ -259,3 +259,18 @@ async def test_events_are_acknowledged_in_order_also_where_a_batch_has_nothing_t
     await working
     assert acknowledged == [0, 1, 2, 3, 4, 5]
     assert not stream.enable_acks
+
+
+async def test_a_batch_that_nobody_cancelled_is_no_silent_end():
+    """The batch behind it would wait for its turn for ever, and the worker with it."""
+
+    async def handle(batch: Sequence[str], turn) -> None:
+        await turn()
+        raise asyncio.CancelledError
+
+    source = Source("a", "b", "c")
+    async with asyncio.timeout(60):
+        with pytest.raises(ExceptionGroup) as raised:
+            await overlapped(aiter(source), handle, limit=1)
+
+    assert "nobody had asked for it" in str(raised.value.exceptions[0])

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from models.analyzer import Analyzer, softmax
-from models.artifact import default_artifact, load_artifact
+from models.artifact import OF_PROBLEM, default_artifact, load_artifact
 from models.encoder import Encoder
+from models.examples.kernel import read_examples
 from models.text import normalize
 from models.training.custom.finetune_encoder import share_of, train_tuned
 from models.training.custom.heads_only import train_light
@@ -37,6 +38,18 @@ CHANNELS, TWICE, WALK = (
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_examples():
+    """Every directory keeps where the examples lie in its network: half a minute for all of them,
+    which test_places.py is about.
+    """
+    some = read_examples()[::50]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("models.training.embed_examples", "models.analyzer"):
+            patch.setattr(f"{name}.read_examples", lambda: some)
+        yield
+
+
 @pytest.fixture(scope="module")
 def start():
     return load_artifact(default_artifact())
@@ -55,6 +68,14 @@ def tuned(start, tmp_path_factory):
     return folder / "model", train_tuned(
         TrainingRequest(OWN, test=OWN), start, folder, TINY, lambda line: None
     )
+
+
+@pytest.mark.parametrize("way", ["light", "tuned"])
+def test_problems_of_ones_own_take_no_probability_that_was_chosen_for_others(way, request, start):
+    _, story = request.getfixturevalue(way)
+
+    assert any(task.startswith(OF_PROBLEM) for task in start.least_probability)
+    assert set(story["least_probability"]) == {"topic", "problem"}
 
 
 @pytest.mark.parametrize("way", ["light", "tuned"])

@@ -116,9 +116,9 @@ async def test_while_something_is_away_the_worker_is_alive_but_not_ready(pipelin
     health.started = True
     store.failures = [DatabaseAway("gone")] * 1000
     working = asyncio.create_task(pipeline.process([message(tweet())]))
-    await asyncio.sleep(0.05)
-
-    assert health.not_ready() == "waiting for Postgres"
+    async with asyncio.timeout(60):
+        while health.not_ready() != "waiting for Postgres":
+            await asyncio.sleep(0.01)
     assert health.not_alive() is None
     working.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -9,9 +9,10 @@ from models.artifact import MODEL, default_artifact, load_artifact
 from models.encoder import Encoder
 from models.examples.embedded import kept_places
 from models.examples.kernel import read_examples
-from models.training.embed_examples import with_places
+from models.training import embed_examples
 
-TEXTS = [example.text for example in read_examples()]
+EXAMPLES = read_examples()
+TEXTS = [example.text for example in EXAMPLES]
 SOME = slice(0, None, 50)
 
 
@@ -45,11 +46,15 @@ def test_other_examples_or_another_network_have_no_places_yet(shipped, tmp_path)
     )
 
 
-def test_what_is_kept_is_verified_and_what_is_read_back(shipped, tmp_path):
+def test_what_is_kept_is_verified_and_what_is_read_back(shipped, tmp_path, monkeypatch):
+    monkeypatch.setattr(embed_examples, "read_examples", lambda: EXAMPLES[SOME])
     for path in (shipped.model, shipped.tokenizer):
         (tmp_path / path.name).symlink_to(path)
-    story = with_places(tmp_path, dict(shipped.story))
+    story = embed_examples.with_places(tmp_path, dict(shipped.story))
 
     assert story["files"].keys() == shipped.story["files"].keys()
-    kept = kept_places(type(shipped)(**vars(shipped) | {"folder": tmp_path, "story": story}), TEXTS)
+    made = type(shipped)(**vars(shipped) | {"folder": tmp_path, "story": story})
+    kept = kept_places(made, TEXTS[SOME])
+    assert kept is not None
+    assert len(kept) == len(TEXTS[SOME])
     assert np.linalg.norm(kept, axis=1) == pytest.approx(1, abs=1e-4)

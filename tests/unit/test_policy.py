@@ -52,6 +52,7 @@ def rules(text, request=LATE, recent=()):
         ("Sorry! We are currently experiencing long queues.", "claim"),
         ("Sorry! We'll make sure that you get home.", "promise"),
         ("Sorry about your bag.", "beside the matter"),
+        ("Sorry! Our shop colleagues look into it.", "beside the matter"),
         ("Sorry! Please install the app again.", "beside the matter"),
         ("Sorry about <name>.", "unfinished"),
         ("Sorry!", "unfinished"),
@@ -72,6 +73,7 @@ def test_each_rule_refuses_what_it_is_there_for(text, rule):
         "Sorry! We'll make sure to pass this on to the team.",
         "Sorry to hear this! We'll make sure that your feedback is shared.",
         "No worries, we look into it.",
+        "Sorry! A colleague looks into it.",
     ],
 )
 def test_a_decent_answer_passes(text):

@@ -32,11 +32,12 @@ WITHOUT_RECORDS = {
     "reply edits": "is JSON lines already",
     "alert summary": "is a mail in words",
     "init": "writes two files",
+    "model shadow": "judges, and says how far it is",
 }
 ACTS = {
     *("claim", "resolve", "reopen", "priority", "ack", "snooze", "send", "join", "leave", "answer"),
     *("replay", "add", "role", "password", "disable", "enable", "create", "revoke", "test", "use"),
-    *("merge", "split", "link"),
+    *("merge", "split", "link", "stop-shadow"),
     *("approve", "take-back", "discard", "settle", "opt-out", "push", "rollback"),
 }
 MEASURES = ("train", "evaluate", "export")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
+from released import released_copy
 
-from models.artifact import STORY, ArtifactError, default_artifact, load_artifact
+from models.artifact import ArtifactError, default_artifact, load_artifact
 from models.registry import SHIPPED, Registry
 
 SHIPPED_VERSION = load_artifact(default_artifact()).version
@@ -21,14 +21,7 @@ def registry(tmp_path: Path) -> Registry:
 
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
-    return _released(tmp_path / "run" / "model", "mine-1")
-
-
-def _released(folder: Path, version: str, **changes: object) -> Path:
-    shutil.copytree(default_artifact(), folder)
-    story = json.loads((folder / STORY).read_text())
-    (folder / STORY).write_text(json.dumps(story | {"version": version} | changes))
-    return folder
+    return released_copy(tmp_path / "run" / "model", "mine-1")
 
 
 def test_the_shipped_model_is_in_use_until_another_is_chosen(registry):
@@ -51,7 +44,7 @@ def test_a_model_that_is_used_is_copied_and_outlives_its_run(registry, trained):
 
 def test_rollback_goes_back_one_choice_at_a_time(registry, trained, tmp_path):
     registry.use(trained)
-    registry.use(_released(tmp_path / "other", "mine-2"))
+    registry.use(released_copy(tmp_path / "other", "mine-2"))
     registry.use("mine-2")  # chosen already: nothing to take back
 
     assert registry.rollback().version == "mine-1"
@@ -64,7 +57,7 @@ def test_a_model_is_named_by_the_start_of_its_version_if_there_is_one_such(
     registry, trained, tmp_path
 ):
     registry.use(trained)
-    registry.use(_released(tmp_path / "other", "mine-2"))
+    registry.use(released_copy(tmp_path / "other", "mine-2"))
 
     assert registry.use("mine-1").version == "mine-1"
     assert registry.use(SHIPPED).version == SHIPPED_VERSION
@@ -81,7 +74,7 @@ def test_a_model_is_named_by_the_start_of_its_version_if_there_is_one_such(
 )
 def test_a_model_that_did_not_pass_the_gate_is_not_used(registry, tmp_path, gate):
     with pytest.raises(ArtifactError, match="gate"):
-        registry.use(_released(tmp_path / "bad", "bad-1", gate=gate))
+        registry.use(released_copy(tmp_path / "bad", "bad-1", gate=gate))
 
     assert registry.current() == default_artifact()
     assert len(registry.known()) == 1

@@ -91,6 +91,26 @@ def test_a_question_asked_a_moment_before_the_thanks_still_waits():
     assert fold(history).settled_at is None
 
 
+@pytest.mark.parametrize(
+    ("word", "closes"),
+    [
+        ("Okay, thanks for your help!", True),
+        ("thank you for your prompt reply", True),
+        ("thanks for all your patience with me", True),
+        ("it finally worked in the other browser", True),
+        ("its ok, I got my refund", True),
+        ("wow that was fast!", True),
+        ("thanks for your lies", False),
+        ("thank you for the terrible service", False),
+        ("thanks for nothing", False),
+    ],
+)
+def test_thanks_for_help_speak_for_it_and_thanks_for_lies_do_not(word, closes):
+    last = said(word, settled=0.6)
+
+    assert (fold(conversation(DOWN, "> Sorry!", last)).settled_at is not None) is closes
+
+
 def test_the_head_decides_where_it_read_the_message():
     open_word = said("All works again, thanks!", settled=0.05)
     settled_word = said("Thanks, the engineer rang at ten", settled=0.97)

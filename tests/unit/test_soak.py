@@ -8,8 +8,9 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
+from soak.__main__ import Soak
 from soak.checks import Check, compare
-from soak.plan import KINDS, Size, plan
+from soak.plan import KINDS, Fault, Size, at_portion, plan
 from soak.report import write
 from soak.state import Order, State
 from soak.story import BROKEN_KEY, Story
@@ -81,6 +82,39 @@ def test_an_order_goes_on_where_it_stopped_and_no_other_one_does(tmp_path):
     assert State.read(tmp_path / "state.json", later).portion == 7
     with pytest.raises(SystemExit, match="name another --folder"):
         State.read(tmp_path / "state.json", Order(2, 100, 3, 10, 2, 5.0))
+
+
+class Recorded:
+    """Faults that are noted; the last one is not survived."""
+
+    def __init__(self, survived: int) -> None:
+        self.done: list[str] = []
+        self._survived = survived
+
+    async def do(self, fault: Fault) -> int:
+        if len(self.done) == self._survived:
+            raise KeyboardInterrupt
+        self.done.append(fault.kind)
+        return 3
+
+
+def test_a_sitting_that_is_killed_has_written_down_which_faults_were_done(tmp_path):
+    order = Order(seed=1, events=100, brokers=3, kills=10, others=2, longest=5.0)
+    soak, faults = Soak(tmp_path, order, None, None), Recorded(survived=2)
+
+    async def sitting():
+        for fault in soak.faults:
+            await soak._one(fault, faults)
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(sitting())
+
+    later = Soak(tmp_path, order, None, None)
+    assert later.state.faults == 2
+    assert [fault["kind"] for fault in later.state.log] == faults.done
+    assert later.state.seconds > 0
+    left = [fault for at in range(40) for fault in at_portion(later.faults[2:], at)]
+    assert left == later.faults[2:]
 
 
 def test_the_report_says_what_is_wrong_and_whether_the_promises_were_kept(tmp_path):

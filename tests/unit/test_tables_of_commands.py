@@ -47,6 +47,7 @@ READERS = {
 FORMS = {
     "semicolons": (";", "{}", "utf-8"),
     "tabs": ("\t", "{}", "utf-8"),
+    "pipes": ("|", "{}", "utf-8"),
     "a spreadsheet's first line": (";", "sep=;\r\n{}", "utf-8"),
     "a byte order mark": (",", "{}", "utf-8-sig"),
     "cp1252": (",", "{}", "cp1252"),
@@ -71,3 +72,22 @@ def test_a_table_is_the_same_however_it_was_written(tmp_path, read, form):
     [text] = read(path)
 
     assert text.replace("'", "\u2019").replace("-", "\u2013") == WORDS
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1251", "Лифт застрял, и никто не отвечает."),
+        ("cp1250", "Dźwig stoi, a nikt nie odbiera. Proszę, to już trzeci dzień!"),
+        ("cp1254", "Asansör durdu, kimse açmıyor. Çok kötü, şikayetçiyim."),
+        ("gb18030", "电梯停了，热线没有人接。"),
+    ],
+)
+@pytest.mark.parametrize("read", [replay, evaluate_sentiment], ids=lambda read: read.__name__)
+def test_the_letters_of_a_language_are_the_same_to_every_command(tmp_path, read, encoding, text):
+    header, row = READERS[read]
+    line = row.replace(",", ";").format(text)
+    path = tmp_path / "mine.csv"
+    path.write_bytes(f"{header.replace(',', ';')}\n{line}\n{line}\n".encode(encoding))
+
+    assert read(path) == [text] * 2

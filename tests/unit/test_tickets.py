@@ -47,7 +47,7 @@ def last(made: Change) -> dict[str, object]:
     return {"version": made.version, "kind": made.kind, "changes": made.changes}
 
 
-HISTORY = [event(0)]
+ARRIVED = arrival([event(0)])
 STORED = columns(TICKET) | {
     "id": "x:1",
     "version": 3,
@@ -62,18 +62,18 @@ STORED = columns(TICKET) | {
 
 
 def test_what_is_stored_already_needs_no_new_version():
-    assert change(STORED, None, TICKET, HISTORY, new_inbound=True) is None
-    assert change(None, None, None, [], new_inbound=True) is None
+    assert change(STORED, None, TICKET, ARRIVED, new_inbound=True) is None
+    assert change(None, None, None, None, new_inbound=True) is None
 
 
 def test_a_new_ticket_begins_with_version_one_and_a_returning_one_goes_on():
-    first = change(None, None, TICKET, HISTORY, new_inbound=True)
+    first = change(None, None, TICKET, ARRIVED, new_inbound=True)
     assert (first.version, first.kind, first.people) == (1, "created", {})
 
-    gone = change(STORED | {"owner": "grace", "state": "open"}, None, None, [], new_inbound=False)
+    gone = change(STORED | {"owner": "grace", "state": "open"}, None, None, None, new_inbound=False)
     assert (gone.version, gone.kind, gone.values) == (4, "withdrawn", None)
 
-    back = change(None, last(gone), TICKET, HISTORY, new_inbound=False)
+    back = change(None, last(gone), TICKET, ARRIVED, new_inbound=False)
     assert (back.version, back.people) == (5, {"owner": "grace", "state": "open"})
 
 
@@ -83,9 +83,9 @@ def test_a_ticket_that_slept_when_it_was_withdrawn_sleeps_on_when_it_returns():
         "snoozed_until": NOON + timedelta(days=1),
         "notes": [{"text": "called"}],
     }
-    gone = change(asleep, None, None, [], new_inbound=False)
+    gone = change(asleep, None, None, None, new_inbound=False)
 
-    back = change(None, last(gone), TICKET, HISTORY, new_inbound=False)
+    back = change(None, last(gone), TICKET, ARRIVED, new_inbound=False)
 
     assert back.people == {name: asleep[name] for name in ("state", "snoozed_until", "notes")}
 
@@ -104,7 +104,7 @@ def test_a_ticket_that_slept_when_it_was_withdrawn_sleeps_on_when_it_returns():
 def test_only_a_new_message_of_the_customer_reopens(state, new_inbound, becomes):
     longer = replace(TICKET, messages=2)
 
-    made = change(STORED | {"state": state}, None, longer, HISTORY, new_inbound)
+    made = change(STORED | {"state": state}, None, longer, ARRIVED, new_inbound)
 
     assert made.people.get("state") == becomes
 
@@ -119,7 +119,7 @@ def test_a_change_names_what_changed_and_quotes_nobody():
         answered_at=NOON,
     )
 
-    made = change(STORED, None, worse, HISTORY, new_inbound=False)
+    made = change(STORED, None, worse, ARRIVED, new_inbound=False)
 
     assert made.becomes_p1
     assert made.reason == "the brand answered"

@@ -113,6 +113,148 @@ def test_what_is_told_at_length_takes_the_models_own_word() -> None:
     assert fold([said(told, (0.6, 0.5, 0.2, 0.04))]).level != "P1"
 
 
+@pytest.mark.parametrize(
+    ("reasons", "level"),
+    [
+        ({"danger": 0.3, "chatter": 0.2}, "P1"),
+        ({"danger": 0.04, "chatter": 0.04}, "P1"),
+        ({"danger": 0.04, "chatter": 0.2}, "P2"),
+        ({"danger": 0.04, "news": 0.2}, "P2"),
+    ],
+)
+def test_a_phrase_in_what_is_told_to_nobody_takes_a_surer_model(
+    reasons: dict[str, float], level: str
+) -> None:
+    told = "there was a drill at the depot this afternoon with a plane on fire in it"
+
+    assert fold([said(told, (0.9, 0.8, 0.4, 0.2), reasons=reasons)]).level == level
+    assert fold([said(told, (0.9, 0.8, 0.5, 0.4), reasons=reasons)]).level == "P1"
+
+
+@pytest.mark.parametrize(
+    ("p1", "danger", "level"),
+    [(0.9, 0.3, "P1"), (0.2, 0.6, "P1"), (0.1, 0.4, "P2"), (0.2, 0.27, "P2"), (0.95, 0.05, "P2")],
+)
+def test_without_a_phrase_the_model_must_be_sure_of_p1_and_a_reason_together(
+    p1: float, danger: float, level: str
+) -> None:
+    message = said(
+        "four of them stare into a hole", (0.99, 0.99, 0.97, p1), reasons={"danger": danger}
+    )
+
+    assert fold([message]).level == level
+
+
+def test_a_service_that_is_down_takes_a_sure_model_where_nothing_is_likelier() -> None:
+    def of(outage: float, p1: float = 0.5, text: str = "a red light since noon") -> str:
+        reasons = {"emergency_service": 0.45, "outage": outage}
+        return fold([said(text, (0.99, 0.99, 0.9, p1), reasons=reasons)]).level
+
+    assert (of(0.3), of(0.5), of(0.5, 0.8)) == ("P1", "P2", "P1")
+    assert of(0.5, text="the phones of our hospital are down") == "P1"
+
+
+@pytest.mark.parametrize("content", ["thanks_solved", "praise"])
+def test_what_is_rather_thanks_or_praise_is_no_p1(content: str) -> None:
+    def of(**reasons: float) -> str:
+        return fold([said("the man came with a valve", SURE, reasons=reasons)]).level
+
+    assert of(danger=0.3) == of(danger=0.3, **{content: 0.2}) == "P1"
+    assert of(danger=0.3, **{content: 0.4}) == "P2"
+
+
+def test_a_p1_without_a_decisive_reason_among_its_factors_says_what_it_rests_on() -> None:
+    [how, *reasons] = by_model(said("all dark", SURE, reasons={"danger": 0.1, "outage": 0.9}), {})
+
+    assert how.words == "Reads like messages that cannot wait"
+    assert [factor.name for factor in reasons] == ["outage"]
+    assert sum(factor.points for factor in reasons) == 40
+
+
+@pytest.mark.parametrize(
+    "wait", ["it's not urgent", "no rush", "no hurry", "It can wait", "whenever you can"]
+)
+def test_what_can_wait_by_the_customers_own_word_is_no_p1(wait: str) -> None:
+    def of(**reasons: float) -> str:
+        text = f"the line hisses and I hardly hear them. {wait}"
+        return fold([said(text, (0.99, 0.99, 0.9, 0.8), reasons=reasons)]).level
+
+    assert of(emergency_service=0.6) == "P2"
+    # of these people speak politely
+    assert of(emergency_service=0.6, self_harm=0.2) == of(fraud_now=0.6) == "P1"
+    assert of(alone=0.6) == of(violence=0.6) == "P1"
+
+
+def test_a_place_of_care_and_what_is_off_elsewhere_take_a_surer_model() -> None:
+    text = (
+        "My bakery is beside the hospital. Since four we have no power, two hundred rolls are cold"
+    )
+
+    assert fold([said(text, (0.99, 0.99, 0.9, 0.2))]).level == "P2"
+    assert fold([said(text, (0.99, 0.99, 0.9, 0.4))]).level == "P1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "our shop alarm has been offline since the cut, the insurer asks for it",
+        "the burglar alarms of our warehouse are dead",
+        "the alarm line is dead and the insurance wants it on tonight",
+        "3 kids, one tablet. he took it off her",
+        "your hostel manager says talk it out",
+    ],
+)
+def test_what_guards_goods_and_what_is_not_off_shows_no_place_of_care(text: str) -> None:
+    assert fold([said(text, (0.99, 0.99, 0.9, 0.2))]).level == "P2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "phones and internet are down here, including 999 from landlines",
+        "all lines dead and even 112 from mobiles",
+        "my aunt is blind and on her own up there, she cannot ring anybody",
+        "he is housebound and lives alone, the line is gone",
+        "the wheel of the pram you sold us came off on the road",
+        "wheels of your hire bike just came off",
+    ],
+)
+def test_phrases_of_danger_take_little_of_the_model(text: str) -> None:
+    assert fold([said(text, (0.99, 0.99, 0.9, 0.16))]).level == "P1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "great job losing my bag again",
+        "nice work cancelling the one flight we had",
+        "cheers for the broken screen",
+        "thanks for overcharging me again",
+        "keep up the fine work ignoring me",
+        "love sitting on hold for an hour",
+    ],
+)
+def test_praise_that_means_a_complaint_is_a_ticket(text: str) -> None:
+    ticket = fold([said(text, NOBODY)])
+
+    assert ticket.level == "P3"
+    assert ticket.factors[0].words.startswith("Praise that means a complaint: “")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "great job finding my bag",
+        "thanks for making my day",
+        "cheers for the quick fix",
+        "keep up the good work",
+        "love being up here in the sun",
+    ],
+)
+def test_praise_that_is_meant_is_none(text: str) -> None:
+    assert fold([said(text, NOBODY)]) is None
+
+
 def test_old_fraud_has_the_words_of_fraud_and_is_no_p1() -> None:
     text = "in May my account was hacked and they still owe me the money"
     likely = (0.99, 0.98, 0.95, 0.5)

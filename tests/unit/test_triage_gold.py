@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "data"
+CONFIGS = Path(__file__).parents[2] / "models" / "training" / "configs"
 GUIDE = {"P1": 28, "P2": 30, "P3": 34, "P4": 24, "": 84}
 
 
@@ -71,3 +72,19 @@ def test_the_halves_are_dealt_by_the_hash_of_the_text():
         assert [dealt[text][1] for text in ordered] == ["dev", "heldout"] * (len(ordered) // 2), (
             label
         )
+
+
+def test_no_recipe_learns_from_or_chooses_on_what_is_held_out():
+    def texts(name: str) -> set[str]:
+        with (FOLDER / name).open(encoding="utf-8", newline="") as file:
+            return {row["text"].casefold() for row in csv.DictReader(file)}
+
+    held_out = texts("triage_urgent_heldout.csv")
+    recipes = "".join(path.read_text() for path in CONFIGS.glob("triage*.toml"))
+    learned = [path.name for path in FOLDER.glob("triage_*.csv") if path.name in recipes]
+
+    assert len(held_out) == 400
+    assert "heldout" not in recipes
+    assert "triage_urgent.csv" in learned
+    for name in set(learned) - {"triage_real_labels.csv"}:  # hashes alone
+        assert not held_out & texts(name), name

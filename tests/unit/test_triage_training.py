@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from models.analyzer import Analyzer
-from models.artifact import load_artifact
+from models.artifact import OF_PROBLEM, STORY, load_artifact
 from models.encoder import Encoder
 from models.passages import LONG, passages
 from models.training.corpus.data import DataError
@@ -21,6 +22,7 @@ from models.training.release import train as training
 from models.training.release.card import card
 from models.training.triage.calibrate import calibrated, platt
 from models.training.triage.data import TriageData, triage_data
+from models.training.triage.graft import share_of, without
 from models.training.triage.heads import refit_triage
 from models.training.triage.labelled import (
     key_of,
@@ -30,6 +32,7 @@ from models.training.triage.labelled import (
     read_messages,
 )
 from models.training.triage.own import train_own
+from models.training.triage.readers import add_readers
 from models.training.triage.recipe import TriageRecipe, read_triage_recipe
 from models.training.triage.release import train_triage
 from models.training.triage.variations import varied
@@ -63,9 +66,15 @@ def corpus(tiny_model):
 
 
 @pytest.fixture(scope="module")
-def start(tiny_model):
-    """A tiny model directory without heads of triage."""
-    return tiny_model.folder
+def start(tiny_model, tmp_path_factory):
+    """A tiny model directory without heads of triage; people chose when it names one problem."""
+    folder = tmp_path_factory.mktemp("start") / "model"
+    shutil.copytree(tiny_model.folder, folder)
+    story = json.loads((folder / STORY).read_text(encoding="utf-8"))
+    problem = story["labels"]["problem"][0]
+    story["least_probability"] |= {f"{OF_PROBLEM}{problem}": 0.93}
+    (folder / STORY).write_text(json.dumps(story), encoding="utf-8")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +102,14 @@ def test_it_learns_levels_reasons_and_who_is_content(tuned):
     assert content.settled > urgent.settled
     assert story["labels"]["reason"] == list(REASONS)
     assert all(line.startswith("ok") for line in story["gate"])
+
+
+def test_what_people_chose_for_single_problems_outlives_a_release(tuned, start):
+    [name] = [task for task in load_artifact(start).least_probability if OF_PROBLEM in task]
+
+    assert tuned[1]["least_probability"][name] == 0.93
+    assert load_artifact(tuned[0]).least_probability[name] == 0.93
+    assert "1 of them from 0.93" in (tuned[0] / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_other_heads_are_held_and_what_was_measured_stands_in_the_log(tuned, start):
@@ -179,11 +196,80 @@ def test_the_card_tells_every_tuning_of_the_encoder(tuned):
     assert twice.index("configs/triage.toml") < twice.index("configs/triage_further.toml")
 
 
+@pytest.fixture(scope="module")
+def read_twice(tuned, tmp_path_factory):
+    """The directory of a model with readers of words and embeddings beside its heads."""
+    rows = [
+        labelled(f"{place} went wibbly {number} times", "P1", ["danger"])
+        for number in range(4)
+        for place in PLACES
+    ]
+    recipe = TriageRecipe(start=str(tuned[0]), readers=True, threads=1)
+    out = tmp_path_factory.mktemp("readers")
+    story = add_readers(recipe, TriageData([*messages(), *rows], rows[::5]), out, lambda _: None)
+    return out / "model", story
+
+
+def test_readers_beside_the_heads_know_a_new_word_and_change_nothing_else(tuned, read_twice):
+    model, story = read_twice
+    was, now = (
+        analyzer_of(folder)(["all of it went wibbly"], ["en"])[0].urgency
+        for folder in (tuned[0], model)
+    )
+
+    assert now.levels[3] > was.levels[3]
+    assert now.reasons["danger"] > was.reasons.get("danger", 0)
+    assert now.settled == was.settled
+    assert story["started_from"] == tuned[1]["version"]
+    assert "ok   other outputs that changed: 0.00000 (must be <= 0.00000)" in story["gate"]
+
+
+def test_the_readers_say_the_same_of_a_text_alone_and_in_any_batch(read_twice):
+    encoder = Encoder(
+        read_twice[0] / "model.onnx", read_twice[0] / "tokenizer.json", max_tokens=128, threads=1
+    )
+    texts = [*URGENT, *CALM, *GLAD, " ".join(URGENT), "gas"]
+    together = encoder(texts)
+
+    for row, text in enumerate(texts):
+        alone = encoder([text])
+        assert np.array_equal(alone.level[0], together.level[row])
+        assert np.array_equal(alone.reason[0], together.reason[row])
+
+
+def test_readers_can_be_taken_out_again(tuned, read_twice, tmp_path):
+    without(read_twice[0] / "model.onnx", tmp_path / "model.onnx")
+    was, now = (
+        Encoder(path, tuned[0] / "tokenizer.json", max_tokens=128, threads=1)(URGENT).level
+        for path in (tuned[0] / "model.onnx", tmp_path / "model.onnx")
+    )
+
+    assert np.array_equal(was, now)
+    assert share_of(tmp_path / "model.onnx", "level").tolist() == [1, 1, 1, 1]
+    assert share_of(read_twice[0] / "model.onnx", "level").tolist() == pytest.approx(
+        [1 / 2, 1 / 2, 1 / 2, 1 / 3]
+    )
+
+
+def test_ones_own_labels_are_learned_by_the_head_beside_its_readers(read_twice, tmp_path):
+    table = tmp_path / "mine.csv"
+    rows = [f"parcel {number} is at {place},1,P2" for number in range(15) for place in PLACES]
+    table.write_text("\n".join(["text,should_ticket,priority", *rows]), encoding="utf-8")
+
+    train_own(table, tmp_path / "run", read_twice[0], lambda line: None)
+
+    was, now = (
+        analyzer_of(model)(["parcel 99 is at the boiler"], ["en"])[0].urgency.levels[2]
+        for model in (read_twice[0], tmp_path / "run" / "model")
+    )
+    assert now > was
+
+
 def test_own_labels_that_cannot_be_used_say_why(tuned, start, tmp_path):
     table = tmp_path / "few.csv"
     table.write_text("text,should_ticket,priority\nhi,1,P3\n", encoding="utf-8")
 
-    with pytest.raises(DataError, match=r"few\.csv: 1 labels are too few; it takes 50"):
+    with pytest.raises(DataError, match=r"few\.csv: it takes 50 labels, and has 1"):
         train_own(table, tmp_path / "run", tuned[0])
     with pytest.raises(DataError, match="no head of levels"):
         train_own(table, tmp_path / "run", start)
@@ -270,7 +356,7 @@ def test_labels_that_were_looked_for_weigh_less_than_random_ones(tmp_path):
     assert {row.text: row.weight for row in learned} == {"my bag is gone": 1.0, "lovely crew": 0.3}
 
 
-@pytest.mark.parametrize("name", ["triage.toml", "triage_heads.toml"])
+@pytest.mark.parametrize("name", ["triage.toml", "triage_heads.toml", "triage_together.toml"])
 def test_the_recipes_of_the_shipped_model_can_be_read_and_name_what_is_missing(name, tmp_path):
     recipe = read_triage_recipe(CONFIGS / name)
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.events import Complaint, Deleted, decode, encode
+from connectors.json_path import path_of, text_of_path
 from connectors.webhook import (
     Hook,
     HooksError,
@@ -21,7 +22,6 @@ from connectors.webhook import (
     Refusal,
     SignatureError,
     load_hooks,
-    path_of,
 )
 
 SECRET = "a secret of the shop"
@@ -121,7 +121,7 @@ def test_a_deleted_ticket_is_a_deletion(hooks):
             b'{"data": {"tickets": [{"number": 1}]}}',
             "event 0: text: field required.*body.plain or body.html",
         ),
-        (b'{"data": {"tickets": [{"body": {"plain": ["a"]}}]}}', "event 0: text"),
+        (b'{"data": {"tickets": [{"body": {"plain": {"size": 3}}}]}}', "event 0: text"),
         (
             b'{"data": {"tickets": [{"body": {"plain": "a"}, "made": "noon"}]}}',
             "event 0: occurred_at",
@@ -262,6 +262,50 @@ def test_a_short_secret_is_refused_and_none_is_shown(tmp_path):
 def test_paths_have_names_numbers_and_dots():
     assert path_of(r"items[0].user\.name.x[-1]") == ("items", 0, "user.name", "x", -1)
     assert path_of(".") == ()
+    assert text_of_path(path_of("a[field.ref=x y].b[*][0]")) == "a[field.ref=x y].b[*][0]"
+
+
+def mapped(tmp_path, body, text, each=None, received=NOON):
+    """The texts of a message by one path to them."""
+    at = f"each = '{each}'\n" if each else ""
+    fields = f"[hook.fields]\ntext = '{text}'\n"
+    hook = read(tmp_path, f'[[hook]]\nname = "shop"\n{at}{fields}')["shop"]
+    return [event.text for event in hook.events(json.dumps(body).encode(), received, [])]
+
+
+ANSWERS = [
+    {"field": {"ref": "score"}, "number": 2},
+    {"field": {"ref": "why"}, "text": "The lift is stuck."},
+]
+RICH = {
+    "type": "doc",
+    "content": [
+        {"type": "paragraph", "content": [{"text": "The lift "}, {"text": "is stuck."}]},
+        {"type": "paragraph", "content": [{"text": "Please call."}]},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "text", "each", "texts"),
+    [
+        ({"answers": ANSWERS}, "answers[field.ref=why].text", None, ["The lift is stuck."]),
+        ({"pages": [[{}], ANSWERS]}, "pages[*][field.ref=why].text", None, ["The lift is stuck."]),
+        ({"named": {"What?": ["a"]}}, "named.What?", None, ["a"]),
+        ({"lines": ["a", "b"]}, "lines", None, ["a\nb"]),
+        ({"issue": RICH}, "issue", None, ["The lift is stuck.\nPlease call."]),
+        ({"tickets": {"text": "a"}}, "text", "tickets", ["a"]),
+        ({"text": "a"}, "text", ".", ["a"]),
+        ({"rows": [["Jane", "a"], ["Tom", "b"]]}, "[1]", "rows", ["a", "b"]),
+        (
+            {"entry": [{"changes": [{"m": "a"}, {"m": "b"}]}, {"changes": [{"m": "c"}]}]},
+            *("m", "entry[*].changes", ["a", "b", "c"]),
+        ),
+        ({"entry": [{"read": 1}]}, "m", "entry[*].changes", []),
+    ],
+)
+def test_a_text_is_found_wherever_a_program_puts_it(tmp_path, body, text, each, texts):
+    assert mapped(tmp_path, body, text, each) == texts
 
 
 PATHS = {

@@ -55,7 +55,18 @@ def test_names_links_handles_placeholders_and_small_words_say_nothing():
     now = said(*["@voltline Volt Line http://t.co/x1 [phone] it is what it is for us"] * 20)
     now = [AuthoredText(each.id, each.text, f"a{n}") for n, each in enumerate(now)]
 
-    assert distinctive_words(now, USUAL, exclude="Volt Line") == []
+    assert distinctive_words(now, USUAL, exclude=["Volt Line"]) == []
+
+
+def test_no_word_is_told_twice():
+    now = said(*[f"who bought hazelnut spread, recalled hazelnut jar {n}" for n in range(20)])
+
+    words = distinctive_words(now, USUAL)
+
+    told = [word for term in words for word in term.split()]
+    assert sorted(told) == sorted(set(told))
+    other = distinctive_words(now, USUAL, exclude=["a lost hazelnut"])
+    assert "hazelnut" not in " ".join(other).split()
 
 
 def test_nothing_to_compare_with_is_nothing_to_say():

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from models.calls.head import LABELS, Floats, Task
 from models.calls.sides import Utterance
-from models.redact import redact
+from models.evaluation.labelled_file import rows_of
 from models.training.corpus.data import DataError, file_hash
 
 Turns = Sequence[Utterance]
-Kind = Literal["call", "dialog"]
 
 # Transcripts 160-199 were labelled by people: nothing is learned or chosen with them.
 FIRST_TEST = 160
-# Mean satisfaction, -2 to 2, from which on a dialog is positive, and below its negative, negative
-CONTENT = 0.4
 _OUTCOMES = {"resolved": "resolved", "follow_up_needed": "follow_up"}
 
 
 @dataclass(frozen=True)
 class LabelledCall:
-    """A call and the share of each of its labels, if it has any. Calls are heard, dialogs written.
+    """A call and the share of each of its labels, if it has any.
 
     agreed: by task, the label that the raters agree on, None where they do not. Figures are about
     these. group: of calls that are told alike: they are held out together, and are measured apart.
@@ -36,7 +30,6 @@ class LabelledCall:
 
     name: str
     turns: Turns
-    kind: Kind
     shares: Mapping[Task, Floats]
     agreed: Mapping[Task, str | None]
     group: str | None = None
@@ -50,7 +43,7 @@ class Calls:
 
 
 def public_calls(transcripts: Mapping[str, Turns], data: Path) -> Calls:
-    """The calls of transcripts_v3 and the rated dialogs of stc3_helpdesk.
+    """The calls of transcripts_v3.
 
     transcripts: turns by the number of the file.
 
@@ -60,8 +53,7 @@ def public_calls(transcripts: Mapping[str, Turns], data: Path) -> Calls:
     """
     path = data / "calls" / "transcripts_v3" / "labels.csv"
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = {row["transcript_id"]: row for row in csv.DictReader(file)}
+        rows = {row["transcript_id"]: row for row in rows_of(path, DataError)}
         learn = [
             _silver(name, transcripts[name], row)
             for name, row in rows.items()
@@ -72,16 +64,13 @@ def public_calls(transcripts: Mapping[str, Turns], data: Path) -> Calls:
             for name, row in rows.items()
             if int(name) >= FIRST_TEST
         ]
-        dialogs = data / "calls" / "stc3_helpdesk" / "dialogs.jsonl"
-        with dialogs.open(encoding="utf-8") as file:
-            learn += [_dialog(json.loads(line)) for line in file]
     except OSError as error:
         raise DataError(f"{error.filename}: it cannot be read ({error.strerror})") from None
     except (KeyError, ValueError) as error:
         raise DataError(
             f"{path}: is not as it was published ({type(error).__name__}: {error})"
         ) from None
-    return Calls(learn, test, {file.name: file_hash(file) for file in (path, dialogs)})
+    return Calls(learn, test, {path.name: file_hash(path)})
 
 
 def own_calls(
@@ -92,7 +81,6 @@ def own_calls(
         LabelledCall(
             name,
             turns,
-            "call",
             {task: one_hot(task, label) for task, label in labels[name].items() if label},
             labels[name],
         )
@@ -115,7 +103,7 @@ def _silver(name: str, turns: Turns, row: Mapping[str, str]) -> LabelledCall:
     if outcome:
         shares["outcome"] = one_hot("outcome", outcome)
     return LabelledCall(
-        name, turns, "call", shares, {"outcome": outcome, "sentiment": sentiment if known else None}
+        name, turns, shares, {"outcome": outcome, "sentiment": sentiment if known else None}
     )
 
 
@@ -124,26 +112,7 @@ def _human(name: str, turns: Turns, row: Mapping[str, str]) -> LabelledCall:
         "outcome": _OUTCOMES.get(row["outcome_human"]),
         "sentiment": row["sentiment_human"] or None,
     }
-    return LabelledCall(name, turns, "call", {}, agreed)
-
-
-def _dialog(payload: Mapping[str, object]) -> LabelledCall:
-    resolved = float(str(payload["outcome_resolved_frac"]))
-    content = float(str(payload["S"]))
-    label = "neutral"
-    if abs(content) > CONTENT:
-        label = "negative" if content < 0 else "positive"
-    rows = payload["turns"]
-    if not isinstance(rows, list):
-        raise ValueError("turns is no list")
-    turns = [Utterance(turn["speaker"], redact(turn["text"])) for turn in rows]
-    shares: dict[Task, Floats] = {
-        "outcome": np.array([resolved, 1 - resolved], np.float32),
-        "sentiment": one_hot("sentiment", label),
-    }
-    return LabelledCall(
-        str(payload["id"]), turns, "dialog", shares, {"outcome": None, "sentiment": None}
-    )
+    return LabelledCall(name, turns, {}, agreed)
 
 
 def one_hot(task: Task, label: str | None) -> Floats:

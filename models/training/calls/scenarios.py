@@ -15,6 +15,7 @@ SCENARIOS = Path(__file__).with_name("scenarios.toml")
 _MOODS: tuple[tuple[str, SentimentLabel, str, str], ...] = (
     ("h", "positive", "hi", "mh"),
     ("u", "negative", "lo", "ml"),
+    ("b", "neutral", "bi", "mb"),
 )
 _ENDS: tuple[tuple[str, OutcomeLabel, str], ...] = (
     ("r", "resolved", "done"),
@@ -47,13 +48,17 @@ _GOODBYES: tuple[list[Utterance], ...] = (
 
 
 def scenario_calls(path: Path = SCENARIOS) -> list[LabelledCall]:
-    """Each scenario four times, as one group: content and unhappy, resolved and open."""
+    """Each scenario four or six times, as one group: content, unhappy and (of many) businesslike,
+    resolved and open.
+    """
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     return [call for scenario in table["scenario"] for call in _tellings(scenario)]
 
 
 def _tellings(scenario: Mapping[str, str]) -> Iterator[LabelledCall]:
     for mood, sentiment, opening, on_the_way in _MOODS:
+        if opening not in scenario:
+            continue
         for end, outcome, ending in _ENDS:
             turns = [
                 Utterance("customer", scenario[opening]),
@@ -68,7 +73,7 @@ def _tellings(scenario: Mapping[str, str]) -> Iterator[LabelledCall]:
             labels: dict[Task, str | None] = {"sentiment": sentiment, "outcome": outcome}
             shares = {task: one_hot(task, label) for task, label in labels.items()}
             name = f"{scenario['name']} {sentiment} {outcome}"
-            yield LabelledCall(name, turns, "call", shares, labels, group=scenario["name"])
+            yield LabelledCall(name, turns, shares, labels, group=scenario["name"])
 
 
 def _ending(parts: str) -> list[Utterance]:

@@ -59,7 +59,8 @@ def train_calls(
     cues = read_cues()
     for task in LABELS:
         _enough(calls.learn, task)
-    calls = replace(calls, learn=[*calls.learn, *scenario_calls()])
+    written = scenario_calls()
+    calls = replace(calls, learn=[*calls.learn, *written])
     by_name = {call.name: call for call in calls.learn + calls.test}
     turns = sum(len(call.turns) for call in by_name.values())
     say(f"reading {turns:,} turns of {len(by_name):,} calls")
@@ -72,7 +73,13 @@ def train_calls(
         decider, story[name] = _learn(calls, inputs, task, _logged(log, name))
         deciders[side, task] = decider
         say(f"{name}: {_short(story[name])}")
-    head = Head(analyzer.version, cues.digest, deciders, {"data": calls.hashes, "heads": story})
+    tellings = [len({call.group for call in written}), len(written)]
+    head = Head(
+        analyzer.version,
+        cues.digest,
+        deciders,
+        {"data": calls.hashes, "written": tellings, "heads": story},
+    )
     (model / HEAD).write_text(head.as_json(), encoding="utf-8")
     (model / CARD).write_text(card(head), encoding="utf-8")
     say(f"wrote {model / HEAD} and {CARD}")
@@ -96,20 +103,18 @@ def _learn(
     rated = _rated(learn, inputs, task)
     choice = choose(rated)
     seeds = range(1, REPEATS + 1)
-    odds = [held_out(rated, choice.strength, choice.weight, seed) for seed in seeds]
-    is_call = ~rated.dialogs & (rated.groups < 0)
+    odds = [held_out(rated, choice.strength, seed) for seed in seeds]
+    is_call = rated.groups < 0
     warmth = temperature(
         np.tile(rated.shares[is_call], (REPEATS, 1)),
         np.concatenate([repeat[is_call] for repeat in odds]),
     )
-    decider = fit(rated, choice.strength, choice.weight, log).decider(warmth)
+    decider = replace(fit(rated, choice.strength, log), temperature=warmth)
     story: dict[str, Any] = {
         "calls": int(is_call.sum()),
         "calls of our own writing": int((rated.groups >= 0).sum()),
-        "dialogs": int(rated.dialogs.sum()),
         "strength": choice.strength,
-        "weight of a dialog": choice.weight,
-        "losses (calls, dialogs)": choice.losses,
+        "losses": choice.losses,
         "temperature": warmth,
     }
     story |= _held_out_figures(task, learn, odds, warmth)
@@ -138,7 +143,6 @@ def _rated(calls: Sequence[LabelledCall], inputs: Mapping[str, Floats], task: Ta
     return Rated(
         np.stack([inputs[call.name] for call in calls]),
         np.stack([call.shares[task] for call in calls]),
-        np.array([call.kind == "dialog" for call in calls]),
         np.array([-1 if call.group is None else groups.index(call.group) for call in calls]),
     )
 
@@ -172,8 +176,9 @@ def card(head: Head) -> str:
         for part in PARTS:
             if part in story:
                 rows.append(_card_row(name, part, story[part]))
+    scenarios, tellings = head.story["written"]
     return _TEMPLATE.read_text(encoding="utf-8").format(
-        encoder=head.encoder, figures="\n".join(rows)
+        encoder=head.encoder, scenarios=scenarios, tellings=tellings, figures="\n".join(rows)
     )
 
 

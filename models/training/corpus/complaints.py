@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from models.evaluation.labelled_file import rows_of
 from models.taxonomy.classifier import OTHER, Taxonomy
 from models.text import normalize
 from models.training.corpus.data import DataError, Example
@@ -96,14 +96,14 @@ def _framed(phrase: str, topics: tuple[str, ...], problems: tuple[str, ...]) -> 
 
 
 def read_comcast(path: Path, meanings: Meanings) -> Iterator[Example]:
-    for row in _rows(path):
+    for row in rows_of(path, DataError):
         if entry := meanings.title(row["title"]):
             yield meanings.labelled(row["complaint_text"], entry)
 
 
 def read_cfpb(path: Path, meanings: Meanings) -> Iterator[Example]:
     topics, issues = meanings.labels["cfpb"]["topic"], meanings.labels["cfpb"]["issue"]
-    for row in _rows(path):
+    for row in rows_of(path, DataError):
         if topic := topics.get(row["topic"]):
             issue = issues.get(row["issue"])
             # An issue counts within its own product alone: a mortgage's "wrong entry" is still a
@@ -115,7 +115,7 @@ def read_cfpb(path: Path, meanings: Meanings) -> Iterator[Example]:
 
 def read_bitext(folder: Path, meanings: Meanings) -> Iterator[Example]:
     for path in sorted(folder.glob("*.csv")):
-        for row in _rows(path):
+        for row in rows_of(path, DataError):
             if entry := meanings.labels["bitext"].get(row["intent"]):
                 yield meanings.labelled(row["utterance"], entry)
 
@@ -123,20 +123,21 @@ def read_bitext(folder: Path, meanings: Meanings) -> Iterator[Example]:
 def read_multidogo(folder: Path, meanings: Meanings) -> Iterator[Example]:
     for domain, labels in meanings.labels["multidogo"].items():
         for path in sorted((folder / domain).glob("turn_*.tsv")):
-            for row in _rows(path, delimiter="\t", quoting=csv.QUOTE_NONE):
-                if entry := labels.get(row["intent"]):
-                    yield meanings.labelled(row["utterance"], entry)
+            with path.open(encoding="utf-8", newline="") as file:  # whose quotes are the text's
+                for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+                    if entry := labels.get(row["intent"]):
+                        yield meanings.labelled(row["utterance"], entry)
 
 
 def read_banking77(path: Path, meanings: Meanings) -> Iterator[Example]:
-    for row in _rows(path):
+    for row in rows_of(path, DataError):
         if entry := meanings.labels["banking77"].get(row["category"]):
             yield meanings.labelled(row["text"], entry)
 
 
 def read_intents(path: Path) -> list[tuple[str, str]]:
     """Banking77's texts with its own labels."""
-    return [(row["text"], row["category"]) for row in _rows(path)]
+    return [(row["text"], row["category"]) for row in rows_of(path, DataError)]
 
 
 def read_clinc(path: Path, meanings: Meanings, part: str) -> Iterator[Example]:
@@ -146,17 +147,3 @@ def read_clinc(path: Path, meanings: Meanings, part: str) -> Iterator[Example]:
     for text, intent in [*sets[part], *sets[f"oos_{part}"]]:
         if intent not in unclear:
             yield meanings.labelled(text, meanings.labels["clinc"].get(intent, OTHER))
-
-
-def _rows(path: Path, **form: Any) -> Iterable[dict[str, str]]:
-    try:
-        with _opened(path) as file:
-            yield from csv.DictReader(file, **form)
-    except OSError as error:
-        raise DataError(f"{path}: it cannot be read ({error.strerror})") from None
-
-
-def _opened(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")

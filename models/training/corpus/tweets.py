@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from models.evaluation.labelled_file import rows_of
 from models.taxonomy.classifier import OTHER
 from models.text import normalize
 from models.training.corpus.complaints import Meanings
@@ -34,8 +35,7 @@ def read_tweeteval(folder: Path, part: str, task: str = "sentiment") -> Iterator
 
 def read_airline(path: Path, meanings: Meanings) -> Iterator[Example]:
     """Twitter US Airline Sentiment, each tweet id once, without ids with conflicting labels."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = list(rows_of(path, DataError))
     labels: dict[str, set[str]] = {}
     for row in rows:
         labels.setdefault(row["tweet_id"], set()).add(row["airline_sentiment"])
@@ -52,31 +52,29 @@ def read_airline(path: Path, meanings: Meanings) -> Iterator[Example]:
 
 def read_severity(path: Path, meanings: Meanings, source: str) -> Iterator[Example]:
     """Complaint severity after Jin & Aletras (2021), of one source, without contradicting rows."""
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            complaint, severity = int(row["complaint"]), int(row["severity"])
-            if row["source"] == source and (severity > 0) == (complaint == 1):
-                topics, problems = meanings.of(
-                    meanings.labels["severity"].get(source) if complaint else None
-                )
-                text, cause = normalize(row["text"]), normalize(row["cause"]) if complaint else ""
-                cause = cause if cause.lower() in text.lower() else ""
-                yield Example(
-                    text,
-                    complaint=complaint,
-                    severity=severity,
-                    topics=topics,
-                    problems=problems,
-                    cause=cause,
-                )
+    for row in rows_of(path, DataError):
+        complaint, severity = int(row["complaint"]), int(row["severity"])
+        if row["source"] == source and (severity > 0) == (complaint == 1):
+            topics, problems = meanings.of(
+                meanings.labels["severity"].get(source) if complaint else None
+            )
+            text, cause = normalize(row["text"]), normalize(row["cause"]) if complaint else ""
+            cause = cause if cause.lower() in text.lower() else ""
+            yield Example(
+                text,
+                complaint=complaint,
+                severity=severity,
+                topics=topics,
+                problems=problems,
+                cause=cause,
+            )
 
 
 def read_sentiment140(path: Path) -> Iterator[Example]:
     """The balanced sample of Sentiment140: labels by emoticon, no neutral class."""
-    with path.open(encoding="utf-8", newline="", errors="replace") as file:
-        for row in csv.DictReader(file):
-            if row["source"] == "sampage10":
-                yield Example(normalize(row["text"]), polar=int(row["polarity"]) // 4)
+    for row in rows_of(path, DataError):
+        if row["source"] == "sampage10":
+            yield Example(normalize(row["text"]), polar=int(row["polarity"]) // 4)
 
 
 def read_sentiment140_test(path: Path) -> Iterator[Example]:
@@ -89,12 +87,11 @@ def read_sentiment140_test(path: Path) -> Iterator[Example]:
 
 def read_extraction(path: Path) -> Iterator[Example]:
     """Tweet Sentiment Extraction, by its three classes."""
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["sentiment"] in SENTIMENTS:
-                yield Example(
-                    normalize(row["text"] or ""), extraction=SENTIMENTS.index(row["sentiment"])
-                )
+    for row in rows_of(path, DataError):
+        if row["sentiment"] in SENTIMENTS:
+            yield Example(
+                normalize(row["text"] or ""), extraction=SENTIMENTS.index(row["sentiment"])
+            )
 
 
 def read_goemotions(path: Path) -> Iterator[Example]:

@@ -34,7 +34,8 @@ Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
 Print = Callable[[str], None]
 
-TASKS = ("topic", "problem", "severity")
+# Severity reads what the sentiment was before anything was added to it: so that one comes last.
+TASKS = ("topic", "problem", "severity", "sentiment")
 SEVERITIES = ("0", "1", "2", "3", "4")
 FEWEST = 10  # corrections of a field that a head is taught by
 FOLDS = 3
@@ -61,7 +62,7 @@ class Corrected:
 def train_corrected(table: Path, start: Artifact, out: Path, say: Print = print) -> dict[str, Any]:
     """Teach the heads of `start` the corrections in `table`, write the model directory `out`.
 
-    table: CSV `text` and any of topic, problem, severity; an empty cell is no correction. Every
+    table: CSV `text` and any of TASKS; an empty cell is no correction. Every
     other head stays as it is. Returns the model's story. Raises CorrectionsError for a table that
     cannot be used, GateError where a head is no better on corrections that were held out.
     """
@@ -113,7 +114,7 @@ def read_corrections(
             if len(places) >= FEWEST:
                 usable[task] = Corrected(np.array(places), np.array(labels))
             elif places:
-                say(f"{task}: {len(places)} corrections are too few; it takes {FEWEST}")
+                say(f"{task}: it takes {FEWEST} corrections, and there are {len(places)}: left out")
     if not usable:
         raise CorrectionsError(
             f"{table}: no field has {FEWEST} corrections that the model can learn"

@@ -46,6 +46,7 @@ from models.training.encoder.trainer import Trainer
 from models.training.release import gate
 from models.training.release.export import export
 from models.training.release.quantise import quantise
+from models.training.release.thresholds import lasting_minimums
 
 CONFIG = Path(__file__).parents[1] / "configs" / "own.toml"
 SURE = 0.7  # what the model said before is learned where it was so sure
@@ -318,7 +319,7 @@ def _story(
         **start.story,
         "labels": {**start.story["labels"], **names},
         "temperatures": temperatures,
-        "least_probability": thresholds,
+        "least_probability": {**lasting_minimums(start.least_probability, names), **thresholds},
         **strangeness(start, outputs),
         "recipe": {**start.story["recipe"], **settings},
         "linear_share": dict(shares),

@@ -36,6 +36,7 @@ from models.training.custom.request import (
     written,
 )
 from models.training.release.gate import ONE_SIDED, SAME_LOGITS, Check, enforce, temperature
+from models.training.release.thresholds import lasting_minimums
 
 Print = Callable[[str], None]
 Floats = NDArray[np.float32]
@@ -201,7 +202,7 @@ def _story(
         **start.story,
         "labels": {**start.story["labels"], **names},
         "temperatures": {**start.temperatures, **temperatures},
-        "least_probability": thresholds,
+        "least_probability": {**lasting_minimums(start.least_probability, names), **thresholds},
         **strangeness(start, outputs),
         "recipe": {
             **start.story["recipe"],

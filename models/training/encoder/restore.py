@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, numpy_helper
 
 LOUD = ".loud"  # ends the names of what a fused graph has for divided channels alone
+READERS = "readers."  # begins the names of what is read beside the heads, see triage/graft.py
 _MIX = ".mix.weight"
 
 
@@ -41,7 +42,7 @@ def _add(weights: dict[str, NDArray[Any]], layer: Mapping[str, NDArray[Any]]) ->
 
 
 def _is_weight(name: str, value: NDArray[Any]) -> bool:
-    return value.dtype == np.float32 and not name.startswith(("/", "w", "onnx::"))
+    return value.dtype == np.float32 and not name.startswith(("/", "w", "onnx::", READERS))
 
 
 def _linear(

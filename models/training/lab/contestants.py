@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +20,7 @@ from models.evaluation.compare_served import trained
 from models.sentiment_classifier import Reading
 from models.training.errors import TrainingError
 from models.training.lab.build import kernels, write_base
+from models.training.lab.card import CONFIG
 from models.training.lab.hub import only_cached
 from models.training.lab.keep import BASE, MODEL, RUN, size
 from models.training.lab.recipe import Recipe
@@ -49,8 +52,11 @@ def contestant(
         if name.startswith(UNTRAINED):
             goal = spare / name.removeprefix(UNTRAINED).replace("/", "_")
             write_base(Recipe("full", base=name.removeprefix(UNTRAINED)), NAMES[3], goal)
-            return Transformer(str(goal), label_names, threads, f"{name} (untrained head)")
-        return Transformer(str(folder) if folder.is_dir() else name, label_names, threads, name)
+            return Transformer(
+                str(goal), label_names, threads, f"{name} (untrained head)", spare=spare
+            )
+        source = str(folder) if folder.is_dir() else name
+        return Transformer(source, label_names, threads, name, spare=spare)
     except LabelsError as error:
         raise LabelsError(f"{name}: {error}") from None
 
@@ -59,12 +65,18 @@ class Transformer:
     """A network of transformers, or adapters on one, as it says itself how to read a text."""
 
     def __init__(
-        self, source: str, label_names: Mapping[str, str] | None, threads: int, version: str
+        self,
+        source: str,
+        label_names: Mapping[str, str] | None,
+        threads: int,
+        version: str,
+        *,
+        spare: Path,
     ) -> None:
         torch.set_num_threads(threads)
         self.version, self._folder = version, Path(source)
         adapter = (self._folder / "adapter_config.json").is_file()
-        self._model = _adapted(self._folder) if adapter else _loaded(source)
+        self._model = _adapted(self._folder, spare) if adapter else _loaded(source)
         config = self._model.config
         names = [str(config.id2label[row]) for row in range(config.num_labels)]
         self._names, self._meaning = names, label_map(names, label_names)
@@ -111,14 +123,29 @@ def _first(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _adapted(folder: Path) -> Any:
+def _adapted(folder: Path, spare: Path) -> Any:
     """The network with adapters, on the base beside them, or else on the one that they name."""
     if find_spec("peft") is None:
         raise ContestantError(f"{folder}: adapters need peft: pip install 'earshot[train]'")
     from peft import PeftConfig, PeftModel
 
     config = PeftConfig.from_pretrained(str(folder))
-    base_name = str(config.base_model_name_or_path)
     beside = folder.parent / BASE
-    base = _loaded(str(beside) if beside.is_dir() else base_name)
+    if beside.is_dir():
+        base = _loaded(str(beside))
+    elif (folder / CONFIG).is_file():
+        base = _loaded(str(_base_of(folder, str(config.base_model_name_or_path), spare)))
+    else:
+        base = _loaded(str(config.base_model_name_or_path))
     return PeftModel.from_pretrained(base, str(folder)).eval()
+
+
+def _base_of(folder: Path, name: str, spare: Path) -> Path:
+    """The base that an adapter of ours names, written anew as it was before the training."""
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    layers = next((config[key] for key in ("n_layers", "num_hidden_layers") if key in config), None)
+    labels = tuple(config["id2label"][row] for row in sorted(config["id2label"], key=int))
+    goal = spare / f"base of {folder.name}"
+    write_base(Recipe("lora", base=name, layers=layers), labels, goal)
+    shutil.copy(folder / CONFIG, goal / CONFIG)
+    return goal

@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ FREE: dict[str, Any] = {
     "patience": None,
     "steps": None,
     "minutes": None,
+    "log_to": "none",
 }
+LOGGERS = {"tensorboard": ("tensorboard", "tensorboardX"), "mlflow": ("mlflow",)}  # packages
 
 
 def processes() -> PartialState:
@@ -99,6 +102,7 @@ def fit(
 
     Raises RecipeError when the checkpoint belongs to another recipe or other data.
     """
+    check_logger(recipe)
     torch.set_num_threads(recipe.threads)
     state = processes()
     steps = Steps(
@@ -136,6 +140,15 @@ def fit(
         processes=state.num_processes,
         precision=trainer.accelerator.mixed_precision,
     )
+
+
+def check_logger(recipe: Recipe) -> None:
+    """Raises RecipeError where the package that it would log to is missing."""
+    packages = LOGGERS.get(recipe.log_to, ())
+    if packages and not any(map(find_spec, packages)):
+        raise RecipeError(
+            f'log_to = "{recipe.log_to}" needs one more package: pip install {packages[0]}'
+        )
 
 
 class LabTrainer(Trainer):
@@ -266,7 +279,8 @@ class RunCallback(TrainerCallback):
         logs: dict[str, float] = kwargs["logs"]
         if "loss" in logs:
             step, minutes = self.progress.step, round(self.progress.seconds / 60, 2)
-            self._log(step=step, of=self.total, loss=logs["loss"], minutes=minutes)
+            rate = logs.get("learning_rate", 0.0)
+            self._log(step=step, of=self.total, loss=logs["loss"], rate=rate, minutes=minutes)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         progress, metrics = self.progress, kwargs["metrics"]
@@ -385,7 +399,8 @@ def _arguments(recipe: Recipe, out: Path, steps: int) -> TrainingArguments:
         eval_strategy="no",  # RunCallback says when
         logging_strategy="no",
         save_strategy="no",
-        report_to="none",
+        report_to=recipe.log_to,
+        logging_dir=str(out / "tensorboard"),
         disable_tqdm=True,
         remove_unused_columns=False,
         label_names=["labels"],

@@ -6,6 +6,7 @@ import csv
 import json
 import platform
 import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -22,6 +23,7 @@ from models.evaluation.metrics import scores
 from models.training.errors import TrainingError
 from models.training.explore.words import texts_with, words
 from models.training.lab.build import build, kernels, merged
+from models.training.lab.card import name_base, write_cards
 from models.training.lab.fit import Fit
 from models.training.lab.sets import Labelled
 from models.training.lab.tokens import logits_of
@@ -54,6 +56,7 @@ def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:
     else:
         _written(best, out / ADAPTER)
         _written(merged(out / BASE, out / ADAPTER), out / MODEL)
+        name_base(recipe, out / ADAPTER, out / BASE)
     for folder in (MODEL, *([] if recipe.way == "full" else [ADAPTER])):
         fit.tokens.tokenizer.save_pretrained(out / folder)
     again = AutoModelForSequenceClassification.from_pretrained(out / MODEL, **kernels())
@@ -94,12 +97,39 @@ def keep(fit: Fit, more: Mapping[str, Any]) -> dict[str, Any]:
         "processes": fit.processes,
         "precision": fit.precision,
         "versions": {name: version(name) for name in _VERSIONS}
-        | {"python": platform.python_version()},
+        | {"python": platform.python_version(), "earshot": version("earshot")}
+        | code_commit(),
         "validation": scores(np.array(held_out.labels), probabilities, fit.sets.names),
         **more,
     }
     write(out / RUN, story)
+    write_cards(recipe, story, out / MODEL, out / ADAPTER)
     return story
+
+
+def code_commit() -> dict[str, str]:
+    """The commit of the code, where it runs from a checkout; with + where files were changed."""
+    commit = _git("rev-parse", "--short=12", "HEAD")
+    changed = _git("status", "--porcelain", "--", ".")
+    return {} if commit is None else {"commit": commit + ("+" if changed else "")}
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says of this folder; None without git, and outside a checkout."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    try:
+        done = subprocess.run(  # noqa: S603  our own words
+            [git, "-C", str(Path(__file__).parent), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
 
 
 def write(path: Path, story: Mapping[str, Any]) -> None:

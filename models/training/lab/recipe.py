@@ -13,6 +13,7 @@ from models.training.recipes import MINILM, Settings, recipe_of
 
 Way = Literal["full", "lora", "qlora"]
 Precision = Literal["auto", "fp32", "bf16"]
+LogTo = Literal["none", "tensorboard", "mlflow"]
 PUBLIC = ("tweeteval", "sentiment140", "airline", "imdb")
 
 # The least and the most that a setting may be.
@@ -73,6 +74,7 @@ class Recipe:
     seed: int = 17
     threads: int = 2
     precision: Precision = "auto"  # bf16 where the processor or GPU has it
+    log_to: LogTo = "none"  # besides train.log, by Trainer's own switch; needs that package
     augment: float = 0.0  # share of the texts that are learnt in another wording each time
     augment_ways: tuple[str, ...] = ()  # of augment.WAYS; all of them when empty
     pseudo: str | None = (

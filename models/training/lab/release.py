@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import accumulate
 from pathlib import Path
@@ -24,6 +25,7 @@ from models.sentiment_classifier import FORMAT, STORY, Floats, opened, run, writ
 from models.training.lab import keep
 from models.training.lab.fit import Fit
 from models.training.lab.tokens import logits_of
+from models.training.progress import Print
 from models.training.release import gate
 from models.training.release.export import NetworkOnnxConfig, write_onnx
 from models.training.release.quality import better_than, enforce_quality, quality
@@ -54,27 +56,52 @@ class ServedOnnxConfig(NetworkOnnxConfig):
         return {"sentiment": {0: "batch_size"}}
 
 
+def _silent(line: str) -> None:
+    """Nobody waits."""
+
+
+def on_layer(say: Print) -> Callable[[int, int], None]:
+    """Takes how many activations are quantised, of how many, and says a tenth of them."""
+
+    def on_progress(done: int, total: int) -> None:
+        if done == total or done % max(1, total // 10) == 0:
+            say(json.dumps({"release": "quantising", "done": done, "layers": total}))
+
+    return on_progress
+
+
 def release(
-    fit: Fit, out: Path, story: Mapping[str, Any], in_use: Contestant | None = None
+    fit: Fit,
+    out: Path,
+    story: Mapping[str, Any],
+    in_use: Contestant | None = None,
+    say: Print = _silent,
 ) -> dict[str, Any]:
     """Write the run's small model to `out`, return its story.
 
-    in_use: the model that it must not be worse than. Raises GateError or QualityError, and writes
+    in_use: the model that it must not be worse than. say: takes lines of JSON about how far it is.
+    Raises GateError or QualityError, and writes
     nothing, if it fails.
     """
     with tempfile.TemporaryDirectory(dir=fit.out) as spare:
         model = Path(spare) / "made"
         model.mkdir()
-        story = _build(fit, model, Path(spare) / "full", story, in_use)
+        story = _build(fit, model, Path(spare) / "full", story, in_use, say)
         shutil.rmtree(out, ignore_errors=True)
         model.rename(out)
     return story
 
 
 def _build(
-    fit: Fit, folder: Path, full: Path, run_story: Mapping[str, Any], in_use: Contestant | None
+    fit: Fit,
+    folder: Path,
+    full: Path,
+    run_story: Mapping[str, Any],
+    in_use: Contestant | None,
+    say: Print,
 ) -> dict[str, Any]:
     full.mkdir()
+    say(json.dumps({"release": "exporting"}))
     model = AutoModelForSequenceClassification.from_pretrained(
         fit.out / keep.MODEL, attn_implementation="eager"
     )
@@ -82,7 +109,10 @@ def _build(
     write_onnx(served, ServedOnnxConfig(served.config, task="feature-extraction"), full / MODEL)
     learned = fit.sets.train.texts
     sample = random.Random(fit.recipe.seed).sample(learned, k=min(CALIBRATION_TEXTS, len(learned)))  # noqa: S311
-    quantise(full / MODEL, folder / MODEL, _first(fit.tokens(sample), CALIBRATION_TOKENS))
+    quantise(
+        full / MODEL, folder / MODEL, _first(fit.tokens(sample), CALIBRATION_TOKENS), on_layer(say)
+    )
+    say(json.dumps({"release": "measuring"}))
     for directory in (full, folder):
         fit.tokens.backend.save(str(directory / TOKENIZER))
     held_out, tokens = fit.sets.validation, fit.held_out

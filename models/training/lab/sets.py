@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import random
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from models.evaluation.labelled_file import read_sentiments
+from models.evaluation.labelled_file import read_sentiments, rows_of
 from models.evaluation.metrics import EvaluationError
 from models.taxonomy.classifier import read_taxonomy
 from models.training.corpus.complaints import Meanings
@@ -193,9 +192,8 @@ def _sentiment(examples: Iterable[Example]) -> Rows:
 
 def _imdb(path: Path) -> Iterator[tuple[str, int]]:
     """Reviews, label 0 or 1, in file order."""
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            yield row["text"], 2 * int(row["label"])
+    for row in rows_of(path, DataError):
+        yield row["text"], 2 * int(row["label"])
 
 
 def _of_classes(rows: Rows, classes: int) -> Rows:

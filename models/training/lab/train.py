@@ -17,11 +17,12 @@ from models.evaluation.compare_sentiment import Contestant
 from models.evaluation.metrics import macro_f1
 from models.training.corpus.data import shared_data
 from models.training.lab.build import build, say_reading, write_base
-from models.training.lab.fit import Fit, fit, processes
+from models.training.lab.fit import Fit, check_logger, fit, processes
 from models.training.lab.keep import BASE, RELEASE, RUN, keep, with_weights, write
 from models.training.lab.preference import Preference, read_preferences
 from models.training.lab.pseudo import confident
 from models.training.lab.recipe import Recipe, read_recipe
+from models.training.lab.rehearse import refuse_without_gpu, rehearse
 from models.training.lab.release import release
 from models.training.lab.sets import Labelled, Sets, sets_of, unlabelled
 from models.training.lab.tokens import Tokens, logits_of
@@ -49,6 +50,8 @@ def train(
     with one clear line, for what is missing or wrong and for a model that the gate refuses.
     """
     recipe = read_recipe(config)
+    refuse_without_gpu(recipe)
+    check_logger(recipe)
     root = data or shared_data()
     sets = sets_of(recipe, config.parent, root)
     pairs: list[Preference] = []
@@ -67,7 +70,7 @@ def train(
     if recipe.read:
         run, more["read"] = with_best_length(run, say)
     story = keep(run, more)
-    story["release"] = release(run, out / RELEASE, story, in_use)
+    story["release"] = release(run, out / RELEASE, story, in_use, say)
     write(out / RUN, story)
     return story
 
@@ -86,6 +89,7 @@ def fitted(
             ) from None
         if not (out / BASE / "config.json").exists():
             write_base(recipe, sets.names, out / BASE)
+        rehearse(recipe, out / BASE)
     state.wait_for_everyone()
     positions = getattr(AutoConfig.from_pretrained(out / BASE), "max_position_embeddings", None)
     longest = max(recipe.longest, *recipe.read, 0)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from models.artifact import OF_PROBLEM
+
 _RUN = """Run `earshot train sentiment models/training/configs/heads.toml` with the data in
 `../shared/data` (or `EARSHOT_SHARED`). It starts from {start}
 (made by `models/training/configs/default.toml`). It reads {epochs} epochs of {train} texts, by
@@ -37,6 +39,11 @@ _TRIAGE_HEADS = """Then run `earshot train triage models/training/configs/triage
 that model as its start. It teaches the heads of level and reasons alone: {epochs} epochs of
 {learned} labelled messages, the mean of {soup} runs and the start, a few minutes of a core. Every
 other output is the start's, bit for bit, and so are its figures and its lines of the gate."""
+_TRIAGE_READERS = """Then run `earshot train triage models/training/configs/triage_readers.toml`,
+with that model as its start. It adds two readers of {learned} labelled messages to the heads of
+level and reasons: a linear model of words and pairs of words, and a hidden layer on the embedding
+(Cheng et al., 2016, "Wide & Deep Learning"), in minutes of a core. Every other output is the
+start's, bit for bit, and so are its figures and its lines of the gate."""
 _TRIAGE_FIGURES = """## Triage
 
 On held-out messages, which chose the calibration and the thresholds of triage ({chosen}).
@@ -71,7 +78,7 @@ def card(story: Mapping[str, Any]) -> str:
         validation=_table(story["validation"]),
         temperatures=", ".join(f"{task} {value}" for task, value in story["temperatures"].items()),
         chosen=f"topic from {story['least_probability']['topic']}, "
-        f"problem from {story['least_probability']['problem']}, "
+        f"problem from {story['least_probability']['problem']}{_of_single(story)}, "
         f"words from {story['cause_least']}, strange above {story['strange_most']}, "
         f"dissatisfaction of the grades 2 to 5 from {', '.join(map(str, story['levels']))}",
         gate="\n".join(story["gate"]),
@@ -79,6 +86,14 @@ def card(story: Mapping[str, Any]) -> str:
         triage_data=_triage_data(story),
         triage=_triage_figures(story),
     )
+
+
+def _of_single(story: Mapping[str, Any]) -> str:
+    """What is said of the problems that take a probability of their own."""
+    own = [v for task, v in story["least_probability"].items() if task.startswith(OF_PROBLEM)]
+    if not own:
+        return ""
+    return f" ({len(own)} of them from {min(own)} to {max(own)}, chosen by reading)"
 
 
 def _again(story: Mapping[str, Any]) -> str:
@@ -118,7 +133,10 @@ def _triage_again(story: Mapping[str, Any]) -> list[str]:
         _tuning(_TRIAGE, first),
         *(_tuning(_TRIAGE_FURTHER, tuning) for tuning in further),
     ]
-    if triage["recipe"].get("heads_only"):
+    if triage["recipe"].get("readers"):
+        learned = f"{sum(triage['learned'].values()):,}"
+        paragraphs.append(_TRIAGE_READERS.format(learned=learned))
+    elif triage["recipe"].get("heads_only"):
         paragraphs.append(
             _TRIAGE_HEADS.format(
                 epochs=triage["recipe"]["epochs"],

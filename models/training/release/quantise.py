@@ -8,7 +8,7 @@ are exact in any order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,10 +38,13 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Linear:
-    """A matrix product with constant weights, and the addition of its bias, in a graph."""
+    """A matrix product with constant weights, and the addition of its bias, in a graph.
+
+    addition: None for a layer without biases; they are zeros then.
+    """
 
     product: NodeProto
-    addition: NodeProto
+    addition: NodeProto | None
     source: str  # the activation that goes in
     weight: NDArray[np.float32]  # (in, out)
     bias: NDArray[np.float32]  # (out,)
@@ -70,21 +73,25 @@ class Activation:
         return product
 
 
-def quantise(source: Path, target: Path, texts: Sequence[Sequence[int]]) -> None:
+def quantise(
+    source: Path,
+    target: Path,
+    texts: Sequence[Sequence[int]],
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
     """Write the INT8 form of an exported network, fused.
 
-    texts: token ids of training texts that set the activation scales.
+    texts: token ids of training texts that set the activation scales. on_progress: takes how many
+    activations are done, of how many; most of the time goes into them.
     """
     graph = onnx.load(source)
     linears = list(_linears(graph))
     seen = activations(graph, {linear.source for linear in linears}, texts)
-    activations_of = {
-        name: choose(
-            values,
-            np.concatenate([linear.weight for linear in linears if linear.source == name], axis=1),
-        )
-        for name, values in seen.items()
-    }
+    activations_of: dict[str, Activation] = {}
+    for name, values in seen.items():
+        weights = [linear.weight for linear in linears if linear.source == name]
+        activations_of[name] = choose(values, np.concatenate(weights, axis=1))
+        on_progress(len(activations_of), len(seen))
     _replace(graph, linears, activations_of)
     _quantise_embeddings(graph)
     graph.opset_import.append(helper.make_opsetid("com.microsoft", 1))
@@ -112,7 +119,7 @@ def activations(
         row = np.array([ids], dtype=np.int64)
         outputs = session.run(ordered, {"input_ids": row, "attention_mask": np.ones_like(row)})
         for name, value in zip(ordered, outputs, strict=True):
-            seen[name].append(np.asarray(value)[0])
+            seen[name].append(np.asarray(value).reshape(-1, value.shape[-1]))
     return {name: np.concatenate(values) for name, values in seen.items()}
 
 
@@ -170,7 +177,7 @@ def quantised_weight(weight: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDA
 
 def _linears(graph: onnx.ModelProto) -> Iterator[Linear]:
     """The encoder's linear layers. The heads are small and stay as they are."""
-    constants = {constant.name: constant for constant in graph.graph.initializer}
+    constants = _constants_of(graph)
     readers: dict[str, list[NodeProto]] = {}
     for node in graph.graph.node:
         for name in node.input:
@@ -182,15 +189,40 @@ def _linears(graph: onnx.ModelProto) -> Iterator[Linear]:
             or node.input[1] not in constants
         ):
             continue
-        (addition,) = readers[node.output[0]]
-        bias = next(name for name in addition.input if name in constants)
+        weight = numpy_helper.to_array(constants[node.input[1]])
+        addition, bias = _bias(node, readers, constants)
         yield Linear(
             product=node,
             addition=addition,
             source=node.input[0],
-            weight=numpy_helper.to_array(constants[node.input[1]]),
-            bias=numpy_helper.to_array(constants[bias]),
+            weight=weight,
+            bias=np.zeros(weight.shape[1], np.float32) if bias is None else bias,
         )
+
+
+def _constants_of(graph: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
+    """By every name: the exporter keeps one of equal constants, and copies it to the others."""
+    constants = {constant.name: constant for constant in graph.graph.initializer}
+    for node in graph.graph.node:
+        if node.op_type == "Identity" and node.input[0] in constants:
+            constants[node.output[0]] = constants[node.input[0]]
+    return constants
+
+
+def _bias(
+    product: NodeProto,
+    readers: Mapping[str, list[NodeProto]],
+    constants: Mapping[str, onnx.TensorProto],
+) -> tuple[NodeProto | None, Floats | None]:
+    """The addition of a constant row to the product, and that row; None where there is none."""
+    following = readers.get(product.output[0], [])
+    if len(following) != 1 or following[0].op_type != "Add":
+        return None, None
+    (addition,) = following
+    for name in addition.input:
+        if name in constants and len(constants[name].dims) == 1:
+            return addition, numpy_helper.to_array(constants[name])
+    return None, None
 
 
 def _replace(
@@ -240,12 +272,13 @@ def _replace(
                 "",
                 f"w{number}.bias",
             ],
-            [linear.addition.output[0]],
+            [(linear.addition or linear.product).output[0]],
             name=f"{linear.product.name}_int8",
             domain="com.microsoft",
         )
         instead.setdefault(linear.product.name, []).append(product)
-        instead[linear.addition.name] = []
+        if linear.addition is not None:
+            instead[linear.addition.name] = []
     nodes = [new for node in graph.graph.node for new in instead.get(node.name, [node])]
     del graph.graph.node[:]
     graph.graph.node.extend(nodes)

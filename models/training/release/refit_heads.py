@@ -115,7 +115,8 @@ def _longest(recipe: Recipe, start: Artifact) -> int:
 def hand_on_calls(start: Artifact, model: Path, version: str) -> None:
     """Copy the head for calls, under the new name.
 
-    It reads embeddings and words alone, which are the same.
+    It reads embeddings and words, which are the same, and what the model says of turns (sentiment,
+    complaint, settled): where a head of these was taught again, `earshot train calls` fits it anew.
     """
     head = load_head(start.folder, start.version, read_cues())
     if head is not None:

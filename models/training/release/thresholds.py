@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.analyzer import dissatisfaction, softmax
+from models.artifact import OF_PROBLEM, STORY, load_artifact
 from models.training.corpus.data import IGNORED
 from models.training.encoder.batches import Encoded
 from models.training.release import gate
@@ -20,6 +22,37 @@ TRIED = np.linspace(0.0, 0.95, 96)
 # complaint as most are is high, as companies label their own, and only what hardly anybody
 # complains with is low.
 LEVELS = (0.01, 0.03, 0.15, 0.5)
+
+
+def inherited_minimums(start: str | None, problems: Sequence[str]) -> dict[str, float]:
+    """The least probabilities of single problems that the model in the directory `start` has.
+
+    They were chosen by people who read what it names, so a release of its heads hands them on,
+    those of the problems that it still knows. {} where it starts from no model directory.
+    """
+    if start is None or not (Path(start) / STORY).is_file():
+        return {}
+    return of_problems(load_artifact(Path(start)).least_probability, problems)
+
+
+def of_problems(minimums: Mapping[str, float], problems: Sequence[str]) -> dict[str, float]:
+    """Those of `minimums` that are of one of these problems alone."""
+    return {
+        task: value
+        for task, value in minimums.items()
+        if task.startswith(OF_PROBLEM) and task.removeprefix(OF_PROBLEM) in problems
+    }
+
+
+def lasting_minimums(
+    minimums: Mapping[str, float], anew: Mapping[str, Sequence[str]]
+) -> dict[str, float]:
+    """Those of `minimums` that hold still where the heads of `anew` are learnt again."""
+    return {
+        task: value
+        for task, value in minimums.items()
+        if task not in anew and not ("problem" in anew and task.startswith(OF_PROBLEM))
+    }
 
 
 def temperature(truth: Labels, logits: Floats) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from models.examples.kernel import read_examples
 from models.training.corpus.data import DataError, file_hash
@@ -16,7 +17,10 @@ from models.training.triage.labelled import (
     read_keyed,
     read_messages,
 )
+from models.training.triage.paraphrases import read_paraphrases, read_sentiments
 from models.training.triage.recipe import TriageRecipe
+
+Row = TypeVar("Row")
 
 OWN = Path(__file__).resolve().parents[3] / "tests" / "data"  # labels that come with the sources
 
@@ -24,12 +28,15 @@ OWN = Path(__file__).resolve().parents[3] / "tests" / "data"  # labels that come
 @dataclass(frozen=True)
 class TriageData:
     """learned: messages and last messages of conversations. chosen_on: held-out messages, and
-    conversations, that thresholds are chosen on. hashes: SHA-256 of every file that was read.
+    conversations, that thresholds are chosen on. paraphrases: groups of texts that say one thing.
+    sentiments: texts with their class. hashes: SHA-256 of every file that was read.
     """
 
     learned: Sequence[Labelled]
     chosen_on: Sequence[Labelled]
     chosen_on_conversations: Sequence[Labelled] = ()
+    paraphrases: Sequence[list[str]] = ()
+    sentiments: Sequence[tuple[str, int]] = ()
     hashes: dict[str, str] = field(default_factory=dict)
 
 
@@ -37,8 +44,8 @@ def triage_data(recipe: TriageRecipe, root: Path) -> TriageData:
     """All that the recipe names. root: the public sets. Raises DataError naming what is missing."""
     hashes: dict[str, str] = {}
 
-    def read(names: Sequence[str], reader: Callable[[Path], list[Labelled]]) -> list[Labelled]:
-        rows: list[Labelled] = []
+    def read(names: Sequence[str], reader: Callable[[Path], list[Row]]) -> list[Row]:
+        rows: list[Row] = []
         for name in names:
             path = _path_of(name, root)
             hashes[name] = file_hash(path)
@@ -61,6 +68,8 @@ def triage_data(recipe: TriageRecipe, root: Path) -> TriageData:
         learned=[message for message in learned if message.text not in unseen],
         chosen_on=chosen_on,
         chosen_on_conversations=read(recipe.choose_conversations, read_conversations),
+        paraphrases=read(recipe.paraphrases, read_paraphrases),
+        sentiments=read(recipe.sentiments, read_sentiments),
         hashes=hashes,
     )
 

@@ -28,6 +28,7 @@ from models.training.release.refit_heads import PARTS, hand_on_calls, put
 from models.training.release.release import publish, served
 from models.training.release.release import write as write_story
 from models.training.triage.calibrate import figures
+from models.training.triage.graft import share_of
 from models.training.triage.labelled import Labelled, read_messages
 from models.training.triage.tune import level_loss
 
@@ -54,7 +55,7 @@ def train_own(table: Path, folder: Path, start: Path, say: Print = print) -> dic
     if artifact.urgency is None:
         raise DataError(f"model directory {start}: it has no head of levels to be taught")
     if len(messages) < FEWEST:
-        raise DataError(f"{table}: {len(messages)} labels are too few; it takes {FEWEST}")
+        raise DataError(f"{table}: it takes {FEWEST} labels, and has {len(messages)}")
     learned, held_out = _parts(messages)
     head, before = _fitted(artifact, learned, folder / "features", say)
     model = folder / "spare"
@@ -97,6 +98,8 @@ def _fitted(
     head.eval()
     with torch.no_grad():
         anchor_levels = head.logits_of(*anchors.chunk(2, dim=-1)).sigmoid()
+        share = torch.from_numpy(share_of(artifact.model, TASK))
+        beside = _levels(artifact, learned) - share * head.logits_of(*own.chunk(2, dim=-1))
     trained = [weight for weight in head.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=RATE, weight_decay=DECAY)
     head.train()
@@ -109,6 +112,7 @@ def _fitted(
             drift = binary_cross_entropy_with_logits(
                 head.logits_of(*anchors[sample].chunk(2, dim=-1)), anchor_levels[sample]
             )
+            logits = share * logits + beside[rows]  # the readers beside the head stay as they are
             loss = level_loss(logits, [learned[int(row)] for row in rows])
             optimizer.zero_grad()
             (loss + KEEP * drift).backward()
@@ -117,6 +121,13 @@ def _fitted(
         if (epoch + 1) % 10 == 0:
             say(f"epoch {epoch + 1} of {EPOCHS}: loss {np.mean(losses):.4f}")
     return head.eval(), weights
+
+
+def _levels(artifact: Artifact, messages: Sequence[Labelled]) -> torch.Tensor:
+    """The logits that are served, (messages, 4)."""
+    texts = [message.text for message in messages]
+    outputs = served(artifact.model, artifact.tokenizer, texts, artifact.max_tokens)
+    return torch.from_numpy(outputs[TASK])
 
 
 def _checks(

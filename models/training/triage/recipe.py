@@ -24,11 +24,16 @@ class TriageRecipe:
     conversations: tuple[str, ...] = ()
     choose_tables: tuple[str, ...] = ()  # what thresholds and calibration are chosen on
     choose_conversations: tuple[str, ...] = ()
+    paraphrases: tuple[str, ...] = ()  # CSV `group,text`: a group says one thing in other words
+    sentiments: tuple[str, ...] = ()  # CSV `text,sentiment`
     examples: float = 0.7  # weight of the examples that come with earshot; 0 leaves them out
     heads_only: bool = False  # heads of level and reasons on the encoder as it is
+    readers: bool = False  # the two readers beside those heads, on the encoder as it is
     soup: int = 1  # runs of a head whose weights are averaged, where heads alone are taught
     rehearsal: int = 30_000  # texts of the other heads' training that hold those heads in place
     rehearsed: int = 24  # of them in a step
+    groups: int = 4  # of paraphrases in a step
+    felt: int = 16  # texts with a sentiment in a step
     epochs: int = 3
     falling: int = 0  # epochs in which the rate falls to nothing; 0 for as many as are run
     batch: int = 32
@@ -43,6 +48,8 @@ class TriageRecipe:
     state_weight: float = 0.7
     keep_weight: float = 0.35  # of the other heads' judgement of rehearsed texts
     keep_labelled_weight: float = 0.15  # and of labelled ones
+    alike_weight: float = 0.4  # of what the other heads make of paraphrases
+    sentiment_weight: float = 0.4  # of labelled sentiments
     embedding_weight: float = 20.0  # within those, of 1 - cosine to the start's embedding
     dropout: float = 0.1
     seed: int = 0

@@ -31,8 +31,8 @@ from models.training.release.refit_heads import hand_on_calls, no_worse
 from models.training.release.release import CALIBRATION_TEXTS, publish, served, story_of, tested
 from models.training.release.release import write as write_story
 from models.training.triage.calibrate import calibrated, figures
-from models.training.triage.complaint_head import fit_complaints
 from models.training.triage.data import TriageData
+from models.training.triage.fitted_heads import fit_heads
 from models.training.triage.labelled import Labelled
 from models.training.triage.recipe import TriageRecipe
 from models.training.triage.tune import Tuning
@@ -80,7 +80,13 @@ def train_triage(
     out.mkdir(parents=True, exist_ok=True)
     start = start_of(recipe)
     tuning = Tuning(
-        recipe, start.network, start.tokenizer, data.learned, _rehearsal(recipe, corpus)
+        recipe,
+        start.network,
+        start.tokenizer,
+        data.learned,
+        _rehearsal(recipe, corpus),
+        data.paraphrases,
+        data.sentiments,
     )
     log = log_to(out / LOG, say)
 
@@ -89,9 +95,7 @@ def train_triage(
         return _figures(tuning, network, data)
 
     tuning.run(log, look)
-    labelled = [example for example in corpus.train if example.complaint != IGNORED]
-    ids = [tuning.ids(example.text) for example in labelled]
-    fit_complaints(start.network, labelled, ids, recipe.seed)
+    fit_heads(start.network, corpus, tuning.ids, recipe.seed, data.sentiments)
     return release(recipe, start, data, corpus, out, log)
 
 

@@ -25,7 +25,9 @@ from models.text import normalize
 from models.training.encoder.base import mean_pooled
 from models.training.encoder.batches import TASKS, cut, tensors
 from models.training.encoder.network import TRIAGE, Network
+from models.training.encoder.precision import mixed
 from models.training.triage.labelled import Labelled
+from models.training.triage.paraphrases import apart, shared_judgement
 from models.training.triage.recipe import TriageRecipe
 from models.training.triage.variations import varied
 from models.urgency import REASONS, STATES
@@ -48,6 +50,8 @@ class Tuning:
         tokenizer: Tokenizer,
         learned: Sequence[Labelled],
         rehearsal: Sequence[str],
+        paraphrases: Sequence[Sequence[str]] = (),
+        sentiments: Sequence[tuple[str, int]] = (),
     ) -> None:
         torch.manual_seed(recipe.seed)
         torch.set_num_threads(recipe.threads)
@@ -56,6 +60,7 @@ class Tuning:
         self._chance = random.Random(recipe.seed)  # noqa: S311 (no secret)
         self._ids = [self.ids(message.text) for message in self.learned]
         self._rehearsal = [cut(self.ids(text), REHEARSED_TOKENS) for text in rehearsal]
+        self._paraphrases, self._sentiments = list(paraphrases), list(sentiments)
         self._teacher = copy.deepcopy(network).eval().requires_grad_(False)
         network.encoder.embeddings.requires_grad_(False)
         for layer in network.encoder.transformer.layer[: recipe.frozen]:
@@ -73,8 +78,10 @@ class Tuning:
             network.train()
             losses: list[float] = []
             rehearsal = self._endless(self._rehearsal, recipe.rehearsed)
+            felt = self._endless([self.ids(text) for text, _ in self._sentiments], recipe.felt)
             for rows in self._buckets([len(ids) for ids in self._ids], recipe.batch):
                 loss, of_level = self._loss(rows, next(rehearsal, None))
+                loss = loss + self._alike() + self._felt(next(felt, None))
                 optimizer.zero_grad()
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -138,16 +145,51 @@ class Tuning:
             loss = loss + recipe.keep_weight * drift
         return loss, float(of_level.detach())
 
+    def _alike(self) -> torch.Tensor:
+        """How far a few groups of paraphrases, some of them mistyped, are from what the teacher
+        says of each group as a whole.
+        """
+        recipe, chance = self.recipe, self._chance
+        picked = chance.sample(self._paraphrases, min(recipe.groups, len(self._paraphrases)))
+        texts = [text for group in picked for text in group]
+        if not texts:
+            return torch.zeros(())
+        groups = [row for row, group in enumerate(picked) for _ in group]
+        with torch.no_grad():
+            target = shared_judgement(self._teacher_of([self.ids(text) for text in texts]), groups)
+        forms = [
+            varied(text, chance) if chance.random() < recipe.varied else text for text in texts
+        ]
+        outputs, _ = self._judged([self.ids(text) for text in forms])
+        return recipe.alike_weight * apart(outputs, target)
+
+    def _felt(self, rows: Sequence[int] | None) -> torch.Tensor:
+        """The loss of sentiments, with the drift of the other heads on their texts."""
+        if rows is None:
+            return torch.zeros(())
+        outputs, drift = self._judged([self.ids(self._sentiments[row][0]) for row in rows])
+        truth = torch.tensor([self._sentiments[row][1] for row in rows])
+        of_sentiment = cross_entropy(outputs["sentiment"], truth)
+        recipe = self.recipe
+        return recipe.sentiment_weight * of_sentiment + recipe.keep_labelled_weight * drift
+
+    def _teacher_of(self, ids: Sequence[list[int]]) -> Outputs:
+        tokens, mask = tensors(ids, max(map(len, ids)))
+        with mixed():
+            hidden = self._teacher.encoder.embeddings(tokens)
+            return _above(self._teacher, 0, hidden, mask)
+
     def _judged(self, ids: Sequence[list[int]]) -> tuple[Outputs, torch.Tensor]:
         """The outputs, and how far those of the other heads are from the teacher's."""
         tokens, mask = tensors(ids, max(map(len, ids)))
         frozen, teacher, network = self.recipe.frozen, self._teacher, self.network
-        with torch.no_grad():
-            hidden = teacher.encoder.embeddings(tokens)
-            for layer in teacher.encoder.transformer.layer[:frozen]:
-                hidden = layer(hidden, mask)[-1]
-            target = _above(teacher, frozen, hidden, mask)
-        outputs = _above(network, frozen, hidden, mask)
+        with mixed():
+            with torch.no_grad():
+                hidden = teacher.encoder.embeddings(tokens)
+                for layer in teacher.encoder.transformer.layer[:frozen]:
+                    hidden = layer(hidden, mask)[-1]
+                target = _above(teacher, frozen, hidden, mask)
+            outputs = _above(network, frozen, hidden, mask)
         loss = torch.zeros(())
         for task in TASKS:
             loss = loss + kl_div(
@@ -178,7 +220,7 @@ def _above(network: Network, frozen: int, hidden: torch.Tensor, mask: torch.Tens
     outputs: Outputs = {task: getattr(network, task)(hidden, mask) for task in network.classes}
     outputs["cause"] = network.cause(hidden).squeeze(-1)
     outputs["embedding"] = mean_pooled(hidden, mask)
-    return outputs
+    return {name: values.float() for name, values in outputs.items()}
 
 
 def level_loss(logits: torch.Tensor, messages: Sequence[Labelled]) -> torch.Tensor:

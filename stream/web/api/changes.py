@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
@@ -69,28 +68,15 @@ async def stream(
         detail = f"{MAX_OF_ONE} streams of {caller.name} are open; close one first"
         raise refusal(429, detail, retry_after=10)
     ends = None if seconds is None else asyncio.get_running_loop().time() + seconds
-    lines = _counted(
-        desk.stream_readers, caller, _lines(desk.hub, desk.callers, caller, last_event_id, ends)
-    )
-    return Streamed(lines, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-
-
-def _counted(
-    readers: dict[object, str], caller: Caller, lines: AsyncGenerator[bytes, None]
-) -> AsyncGenerator[bytes, None]:
-    """The lines of a reader who counts as one from now on, until the stream ends."""
+    lines = _lines(desk.hub, desk.callers, caller, last_event_id, ends)
     reader = object()
-    readers[reader] = caller.name
-
-    async def counted() -> AsyncGenerator[bytes, None]:
-        try:
-            async with aclosing(lines):
-                async for line in lines:
-                    yield line
-        finally:
-            readers.pop(reader, None)
-
-    return counted()
+    desk.stream_readers[reader] = caller.name
+    return Streamed(
+        lines,
+        media_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no"},
+        on_end=lambda: desk.stream_readers.pop(reader, None),
+    )
 
 
 async def _lines(

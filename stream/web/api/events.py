@@ -132,7 +132,7 @@ Sent = Annotated[
 class Accepted(BaseModel):
     """Kafka has them. What the models make of them is in the store a moment later."""
 
-    ids: list[str] = Field(description="of the events, in their order")
+    ids: list[str] = Field(description="of the events, in their order, as they are stored")
 
 
 class PartlyAccepted(Accepted):
@@ -224,14 +224,23 @@ def events_routes(guard: Guard, publish: Publish, rights: EventRights | None) ->
         different requests with the same key the first counts), otherwise a new one each time.
 
         A key of a user who is bound to brands writes messages of these brands alone: each names
-        one as `brand`, where there are several, and its id and conversation are not another's.
+        one as `brand`, where there are several, and its id and conversation are not another's. What
+        is not stored yet gets an id in the brand's name space, so that nobody takes the id of a
+        message that another brand is going to have: `form:7` of Acme becomes `form:~Acme/7`. The
+        answer says which; either may be sent for an edit, a deletion or an answer.
 
         207: some of several events cannot be read, or are too large; they are named by their place
         in the list, and the others are taken.
         """
         posted = sent.events if isinstance(sent, Events) else [sent]
         guard.charge(key, len(posted))
-        readable, refused = _readable(posted)
+        metrics: RequestMetrics = request.scope["metrics"]
+        try:
+            readable, refused = _readable(posted)
+        except RequestValidationError:
+            metrics.refused_events(len(posted))
+            log.warning("/v1/events: %d events were refused, 0 taken", len(posted))
+            raise
         identified = [_with_id(event, key, idempotency_key, at) for at, event in readable]
         allowed = await _allowed(identified, key, rights)
         messages: list[Outgoing] = []
@@ -244,11 +253,12 @@ def events_routes(guard: Guard, publish: Publish, rights: EventRights | None) ->
             else:
                 refused.append(RefusedEvent(index=at, reason=f"event {at} {message}"))
         if not messages:
+            metrics.refused_events(len(refused))
+            log.warning("/v1/events: %d events were refused, 0 taken", len(refused))
             raise refusal(413, refused[-1].reason)
         await publish(messages)
         if not refused:
             return JSONResponse({"ids": ids}, status_code=202)
-        metrics: RequestMetrics = request.scope["metrics"]
         metrics.refused_events(len(refused))
         log.warning("/v1/events: %d events were refused, %d taken", len(refused), len(ids))
         refused.sort(key=lambda entry: entry.index)

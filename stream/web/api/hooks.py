@@ -81,29 +81,35 @@ def hooks_routes(hooks: Mapping[str, Hook], publish: Publish) -> APIRouter:
         except SignatureError as error:
             raise refusal(401, str(error)) from None
         except MappingError as error:
+            _count(request, name, max(1, len(refused)), 0)
             raise refusal(422, str(error)) from None
         messages, events = _small_enough(events, name, refused)
+        if refused and not events:
+            _count(request, name, len(refused), 0)
+            raise refusal(413, refused[-1].reason)
         if messages:
             await publish(messages)
         ids = [event.id for event in events]
         if not refused:
             return JSONResponse({"ids": ids}, status_code=202)
-        metrics: RequestMetrics = request.scope["metrics"]
-        metrics.refused(name, len(refused))
-        log.warning("hook %s: %d events were refused, %d taken", name, len(refused), len(ids))
+        _count(request, name, len(refused), len(ids))
         refusals = [asdict(entry) for entry in sorted(refused)]
         return JSONResponse({"ids": ids, "refused": refusals}, status_code=207)
 
     return router
 
 
+def _count(request: Request, name: str, refused: int, accepted: int) -> None:
+    """Say what was refused, in /metrics and in a line."""
+    metrics: RequestMetrics = request.scope["metrics"]
+    metrics.refused(name, refused)
+    log.warning("hook %s: %d events were refused, %d taken", name, refused, accepted)
+
+
 def _small_enough(
     events: Sequence[Event], name: str, refused: list[Refusal]
 ) -> tuple[list[Outgoing], list[Event]]:
-    """The messages of the events that Kafka takes, and these events; the others are refused.
-
-    Raises a refusal where none is left.
-    """
+    """The messages of the events that Kafka takes, and these events; the others are refused."""
     missing = {entry.index for entry in refused}
     places = [place for place in range(len(events) + len(missing)) if place not in missing]
     messages: list[Outgoing] = []
@@ -115,8 +121,6 @@ def _small_enough(
             small_events.append(event)
         else:
             refused.append(Refusal(place, f"event {place}: is too large: {large[0].reason}"))
-    if refused and not small_events:
-        raise refusal(413, refused[-1].reason)
     return messages, small_events
 
 

@@ -148,16 +148,16 @@ async def hear(ticket_id: TicketId, payload: SpokenWords, change: Changing) -> H
             said_at=payload.said_at,
             brands=caller.brands,
         )
-    except NoTicket:
-        raise no_ticket() from None
+    except NoTicket as error:
+        raise no_ticket(error) from None
     return HeardOut(ticket=_out(change, row), id=id)
 
 
 async def _joined(change: Change, act: Awaitable[Joined]) -> JoinedOut:
     try:
         joined = await act
-    except NoTicket:
-        raise no_ticket() from None
+    except NoTicket as error:
+        raise no_ticket(error) from None
     except (NotAllowed, UserError) as error:
         raise refusal(409, str(error)) from None
     except Lost as lost:

@@ -112,6 +112,17 @@ class CandidateOut(BaseModel):
     refusals: list[RefusalOut]
 
 
+class PictureOut(BaseModel):
+    """A picture that goes with a reply; its file is `/v1/replies/{number}/pictures/{id}`."""
+
+    id: int
+    type: str = Field(description="image/png or image/jpeg")
+    alt: str = Field(description="what it shows, for people who cannot see it")
+    width: int
+    height: int
+    size: int = Field(description="bytes")
+
+
 class ReplyOut(BaseModel):
     """A drafted reply, and what became of it."""
 
@@ -124,6 +135,7 @@ class ReplyOut(BaseModel):
     text: str
     drafted: str = Field(description="the words before a person changed them")
     candidates: list[CandidateOut]
+    pictures: list[PictureOut] = Field(description="in order")
     reason: str | None
     model_version: str | None
     created_at: datetime

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from stream.desk.reply_approval import Refused, approve, verdict_on
 from stream.errors import UserError
 from stream.records import ReplyState
+from stream.replies.pictures import NoPicture
 from stream.replies.store import LostReply, NoReply, Row
 from stream.replies.waiting import FOR_A_PERSON, MAX_ROWS
 from stream.web.api.etags import Change, Changing, needed, version_of, version_tag
@@ -33,9 +34,9 @@ LONGEST = 10_000  # characters; the policy refuses long before what the network 
 Number = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
 Words = Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=r"\S")]
 
-_READ = documented(401, 403, 404, 422, 429, 503)
+READ = documented(401, 403, 404, 422, 429, 503)
 _CHECK = documented(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
-_ACT = _CHECK | {
+ACT = _CHECK | {
     412: {
         "model": LostReplyUpdate,
         "description": "Somebody changed it since you saw it: the reply as it is, and who did.",
@@ -106,7 +107,7 @@ router = APIRouter(prefix="/v1/replies", tags=["desk"])
 
 async def _changing_reply(number: Number, change: Changing) -> Change:
     """A dependency: the change, of a reply that the caller may see."""
-    await _reply(change.desk, number, change.caller)
+    await reply_of(change.desk, number, change.caller)
     return change
 
 
@@ -159,18 +160,18 @@ async def waiting_replies(
 
 
 @router.get(
-    "/{number}", summary="One reply, every candidate with what the policy says", responses=_READ
+    "/{number}", summary="One reply, every candidate with what the policy says", responses=READ
 )
 async def reply(number: Number, response: Response, desk: Services, caller: Viewer) -> ReplyOut:
     """`ETag` names this state."""
-    return _tagged(await _reply(desk.of(caller), number, caller), response)
+    return _tagged(await reply_of(desk.of(caller), number, caller), response)
 
 
 @router.post("/{number}/check", summary="What the policy says of words", responses=_CHECK)
 async def check(number: Number, payload: Rewording, desk: Services, caller: Viewer) -> VerdictOut:
     """Nothing is changed."""
     services = desk.of(caller)
-    row = await _reply(services, number, caller)
+    row = await reply_of(services, number, caller)
     verdict = await verdict_on(services.replies, row, payload.text.strip())
     refusals = [RefusalOut(rule=refusal.rule, why=refusal.why) for refusal in verdict.refusals]
     return VerdictOut(
@@ -182,18 +183,18 @@ async def check(number: Number, payload: Rewording, desk: Services, caller: View
     )
 
 
-@router.patch("/{number}", summary="Change the words of a draft", responses=_ACT | documented(428))
+@router.patch("/{number}", summary="Change the words of a draft", responses=ACT | documented(428))
 async def edit(number: Number, payload: Rewording, change: ChangingReply) -> ReplyOut:
     """It still waits for approval. Needs `If-Match`, so that nobody's words are lost unseen."""
     seen = version_of(needed(change.if_match))
     edit = change.desk.replies.edit(number, change.caller.name, payload.text, seen=seen)
-    return await _changed(edit, change.response)
+    return await changed(edit, change.response)
 
 
 @router.post(
     "/{number}/approve",
     summary="Let a reply be sent",
-    responses=_ACT | _REFUSED | documented(428),
+    responses=ACT | _REFUSED | documented(428),
 )
 async def let_go(
     number: Number, change: ChangingReply, payload: Approval | None = None
@@ -213,7 +214,7 @@ async def let_go(
         seen=seen,
     )
     try:
-        return await _changed(approval, change.response)
+        return await changed(approval, change.response)
     except Refused as error:
         refusals = [{"rule": refusal.rule, "why": refusal.why} for refusal in error.refusals]
         raise Conflicting(
@@ -222,33 +223,33 @@ async def let_go(
 
 
 @router.post(
-    "/{number}/take-back", summary="Take an approved reply back before it leaves", responses=_ACT
+    "/{number}/take-back", summary="Take an approved reply back before it leaves", responses=ACT
 )
 async def take_back(number: Number, change: ChangingReply) -> ReplyOut:
     """It is a draft again, in the words that were approved. 409 where it left already."""
     seen = version_of(change.if_match)
     taking = change.desk.replies.take_back(number, change.caller.name, seen=seen)
-    return await _changed(taking, change.response)
+    return await changed(taking, change.response)
 
 
-@router.post("/{number}/discard", summary="Never send a reply", responses=_ACT)
+@router.post("/{number}/discard", summary="Never send a reply", responses=ACT)
 async def discard(
     number: Number, change: ChangingReply, payload: Discarding | None = None
 ) -> ReplyOut:
     reason, seen = (payload or Discarding()).why, version_of(change.if_match)
     discarding = change.desk.replies.discard(number, change.caller.name, reason, seen=seen)
-    return await _changed(discarding, change.response)
+    return await changed(discarding, change.response)
 
 
-@router.post("/{number}/settle", summary="Say what became of an uncertain reply", responses=_ACT)
+@router.post("/{number}/settle", summary="Say what became of an uncertain reply", responses=ACT)
 async def settle(number: Number, payload: Settling, change: ChangingReply) -> ReplyOut:
     """It was looked up on the network by a person: it stands there, or it does not."""
     seen = version_of(change.if_match)
     settling = change.desk.replies.settle(number, change.caller.name, sent=payload.sent, seen=seen)
-    return await _changed(settling, change.response)
+    return await changed(settling, change.response)
 
 
-async def _reply(services: DeskServices, number: int, caller: Caller) -> Row:
+async def reply_of(services: DeskServices, number: int, caller: Caller) -> Row:
     try:
         return await services.replies.find(number, caller.brands)
     except NoReply:
@@ -260,10 +261,10 @@ def _tagged(row: Row, response: Response) -> ReplyOut:
     return ReplyOut.model_validate(row)
 
 
-async def _changed(work: Awaitable[Row], response: Response) -> ReplyOut:
+async def changed(work: Awaitable[Row], response: Response) -> ReplyOut:
     try:
         return _tagged(await work, response)
-    except Refused:
+    except (Refused, NoPicture):
         raise
     except NoReply:
         raise refusal(404, "there is no such reply") from None

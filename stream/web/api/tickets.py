@@ -283,8 +283,8 @@ async def correct(
 async def _ticket(services: DeskServices, ticket_id: str, caller: Caller) -> Row:
     try:
         return await services.desk.ticket(ticket_id, caller.brands)
-    except NoTicket:
-        raise no_ticket() from None
+    except NoTicket as error:
+        raise no_ticket(error) from None
 
 
 async def _act_once(change: Change, ticket_id: str, action: Action) -> TicketOut:
@@ -299,8 +299,8 @@ async def _act(
         row = await change.desk.desk.act_all(
             ticket_id, actions, caller.name, seen=seen, brands=caller.brands
         )
-    except NoTicket:
-        raise no_ticket() from None
+    except NoTicket as error:
+        raise no_ticket(error) from None
     except NotAllowed as error:
         raise refusal(409, str(error)) from None
     except Lost as lost:
@@ -320,9 +320,10 @@ def lost_update(lost: Lost) -> Exception:
     )
 
 
-def no_ticket() -> Exception:
-    """A 404."""
-    return refusal(404, "there is no such ticket; where its message was deleted, it was withdrawn")
+def no_ticket(error: NoTicket) -> Exception:
+    """A 404, which names the ticket that it was merged into to who may see that one."""
+    unknown = "there is no such ticket; where its message was deleted, it was withdrawn"
+    return refusal(404, str(error) if error.into else unknown)
 
 
 async def _refuse_owner(people: People, row: Row, owner: str | None, caller: Caller) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
@@ -33,7 +34,13 @@ from stream.web.http.problems import refusal
 REMEMBERED = 5.0  # seconds that a session counts without a query; as long as a key does
 _MOST_REMEMBERED = 5_000  # sessions
 CHANGE_PATH = "/password"
-_FORWARDED = ("forwarded", "x-forwarded-for", "via")
+# What proxies and the networks before them add to a request.
+_FORWARDED = frozenset(
+    {
+        *("forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip"),
+        *("cf-connecting-ip", "fastly-client-ip", "x-envoy-external-address", "cdn-loop"),
+    }
+)
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 log = logging.getLogger(__name__)
 
@@ -149,9 +156,13 @@ class Callers:
         return address_of(connection, self._proxies)
 
     def came_through_proxy(self, connection: HTTPConnection) -> bool:
-        """Whether a proxy says so, or is known to be one."""
-        says_so = any(name in connection.headers for name in _FORWARDED)
-        return says_so or is_trusted(peer_of(connection), self._proxies)
+        """Whether a proxy says so, is known to be one, or was asked by our public name."""
+        says_so = any(
+            name in _FORWARDED or name.startswith("x-forwarded-") for name in connection.headers
+        )
+        public = urlsplit(self.base_url or "").netloc.lower()
+        is_public = bool(public) and connection.headers.get("host", "").lower() == public
+        return says_so or is_public or is_trusted(peer_of(connection), self._proxies)
 
     def forget(self, token: str) -> None:
         """The session was ended here: it no longer counts, not even for its cached seconds."""

@@ -12,6 +12,7 @@ from nicegui import background_tasks
 from nicegui.events import GenericEventArguments
 
 from stream.alerts.burst_words import duration
+from stream.alerts.drift_words import advice
 from stream.desk.alert_book import Example, Listed, NoAlert
 from stream.errors import UserError
 from stream.incidents.answers import IncidentAnswers, answer
@@ -257,6 +258,8 @@ def _detail(alert: AlertRecord) -> str:
     if alert.kind == "backlog":
         first, last = str(evidence.get("first", "")), str(evidence.get("last", ""))
         return f"written {first[:10]} to {last[:10]}; each is in the queue"
+    if alert.kind == "drift":
+        return f"read some, correct them, then: {advice(evidence)}"
     if alert.kind == "surge":
         return "each further P1 ticket is in the queue and alerts with this one"
     words = []

@@ -2,7 +2,7 @@
 import { ago, when } from "earshot/format.js";
 
 const SHOWN = [["open", "Open"], ["seen", "Seen or snoozed"], ["over", "Over"]];
-const KINDS = [["", "Every kind"], ["burst", "Bursts"], ["p1", "P1 tickets"], ["surge", "Surges of P1"], ["backlog", "Old P1 tickets"], ["spend", "Spending"]];
+const KINDS = [["", "Every kind"], ["burst", "Bursts"], ["p1", "P1 tickets"], ["surge", "Surges of P1"], ["backlog", "Old P1 tickets"], ["spend", "Spending"], ["drift", "Drift"]];
 const SEVERITIES = [[1, "Any severity"], [4, "4 and more"], [6, "6 and more"], [8, "8 and more"], [10, "10 alone"]];
 const SORTS = [["urgent", "Bursts first"], ["severity", "Gravest first"], ["newest", "Newest first"], ["oldest", "Oldest first"]];
 const SINCE = [["", "Of any time"], ["1h", "Of the last hour"], ["24h", "Of the last day"], ["7d", "Of the last week"], ["30d", "Of the last month"]];
@@ -89,7 +89,7 @@ export default {
       <article v-for="one in incidents" :key="one.id" class="panel incident" :class="{ past: one.ended }">
         <div class="alert-head"><span class="severity" :data-severity="one.severity">{{ one.severity }}</span>
           <div><h3>{{ one.title }}</h3><p class="faint">{{ one.brand }} · since {{ when(one.started) }}<template v-if="one.ended"> · over</template></p></div></div>
-        <p class="incident-count"><b class="num">{{ one.tickets }}</b> tickets<template v-if="one.open !== one.tickets">, {{ one.open }} open</template><template v-if="one.p1">, {{ one.p1 }} P1</template> · <span class="faint">last {{ ago(one.last) }}</span></p>
+        <p class="incident-count"><b class="num">{{ one.tickets }}</b> {{ one.tickets === 1 ? "ticket" : "tickets" }}<template v-if="one.open !== one.tickets">, {{ one.open }} open</template><template v-if="one.p1">, {{ one.p1 }} P1</template> · <span class="faint">last {{ ago(one.last) }}</span></p>
         <details @toggle="open(one.id, $event)"><summary>Its tickets</summary>
           <p v-if="!members[one.id]" class="faint">Looking ...</p>
           <ul class="examples"><li v-for="each in members[one.id]" :key="each.id"><a :href="each.href"><span dir="auto"><span v-if="each.level" class="level" :class="each.level">{{ each.level }}</span> {{ each.excerpt ?? "withdrawn" }}</span><small class="faint">{{ each.state }}</small></a></li></ul></details>

@@ -1,7 +1,8 @@
 // The monitor: charts of the stream, drawn in the page's own colours, each with its numbers as a table.
 import { echarts } from "nicegui-echart";
 import { span } from "earshot/format.js";
-import { colours, heat, mood, rate } from "earshot/charts.js";
+import { colours, heat, rate } from "earshot/charts.js";
+import { height, mood } from "earshot/mood.js";
 import { heal } from "earshot/kiosk.js";
 
 const SPANS = [["1h", "1 hour"], ["24h", "24 hours"], ["7d", "7 days"], ["30d", "30 days"], ["90d", "90 days"]];
@@ -76,8 +77,12 @@ export default {
         box.style.height = `${56 + 26 * Math.min(14, Math.max(2, Object.keys(given[this.rows]).length))}px`;
         this.charts.heat.resize();
       }
+      if (name === "mood") {
+        box.style.height = `${height(given)}px`;
+        this.charts.mood.resize();
+      }
       const { option, words, names } = CHARTS[name](given, colours(), { width: box.clientWidth, rows: this.rows });
-      if (names) this.rowNames = names;
+      if (name === "heat") this.rowNames = names;
       this.charts[name].setOption(option, { notMerge: true, lazyUpdate: true });
       box.setAttribute("aria-label", words);
     },
@@ -154,7 +159,7 @@ export default {
   <div class="tiles-row">
     <section class="panel beat" aria-labelledby="beat">
       <div><h2 id="beat">Events a second</h2><p class="figure num">{{ perSecond.toFixed(perSecond < 10 ? 1 : 0) }}</p><p class="faint">last minute, as saved</p></div>
-      <div ref="rate" class="chart rate" role="img"></div>
+      <div ref="rate" class="chart rate" role="img" aria-label="Events a second: no figures yet"></div>
       <details class="as-table" @toggle="tables.rate = $event.target.open"><summary>As a table</summary>
         <div v-if="tables.rate" class="scroll"><table><thead><tr><th v-for="name in table('rate').head" scope="col">{{ name }}</th></tr></thead>
         <tbody><tr v-for="row in table('rate').rows"><td v-for="cell in row">{{ cell }}</td></tr></tbody></table></div></details>
@@ -169,8 +174,8 @@ export default {
 
   <div class="monitor-grid"><div class="stack">
     <figure class="panel" style="--place: 1" aria-labelledby="mood">
-      <figcaption><h2 id="mood">How customers feel</h2><p class="faint">Share of negative messages by brand, over three steps; bars: all messages</p></figcaption>
-      <div ref="mood" class="chart mood" role="img"></div>
+      <figcaption><h2 id="mood">How customers feel</h2><p class="faint">Share of negative messages, the unhappiest brand first; bars: its messages</p></figcaption>
+      <div ref="mood" class="chart mood" role="img" aria-label="How customers feel: no figures yet"></div>
       <p v-if="traffic && !sum.messages" class="empty-chart">Nobody said anything in this range.</p>
       <details class="as-table" @toggle="tables.mood = $event.target.open"><summary>As a table</summary>
         <div v-if="tables.mood" class="scroll"><table><thead><tr><th v-for="name in table('mood').head" scope="col">{{ name }}</th></tr></thead>
@@ -180,7 +185,7 @@ export default {
     <figure class="panel" style="--place: 3" aria-labelledby="heat">
       <figcaption class="split"><div><h2 id="heat">Where it hurts</h2><p class="faint">Dissatisfaction by {{ asked.by }} and time; paler: fewer messages</p></div>
         <div class="segments small" role="group" aria-label="Rows"><button v-for="by in ['topic', 'brand']" type="button" :aria-pressed="asked.by === by" @click="choose({ by })">by {{ by }}</button></div></figcaption>
-      <div ref="heat" class="chart heat" role="img"></div>
+      <div ref="heat" class="chart heat" role="img" aria-label="Where it hurts: no figures yet"></div>
       <details class="as-table" @toggle="tables.heat = $event.target.open"><summary>As a table</summary>
         <div v-if="tables.heat" class="scroll"><table><thead><tr><th v-for="name in table('heat').head" scope="col">{{ name }}</th></tr></thead>
         <tbody><tr v-for="row in table('heat').rows"><td v-for="cell in row">{{ cell }}</td></tr></tbody></table></div></details>

@@ -1,5 +1,6 @@
 // Replies that wait: what the customer wrote, what was drafted, and one key to let it go.
 import { clock, typing } from "earshot/format.js";
+import { source } from "earshot/pictures.js";
 
 const SHOWN = [["waiting", "For a person"], ["approved", "On their way"]];
 const STATES = { draft: "drafted", failed: "not sent", uncertain: "perhaps sent", approved: "approved", sending: "being sent" };
@@ -12,6 +13,7 @@ export default {
   mounted() { this.ticking = setInterval(() => { this.now = Date.now(); }, 1000); addEventListener("keydown", this.key); addEventListener("popstate", this.back); },
   beforeUnmount() { clearInterval(this.ticking); removeEventListener("keydown", this.key); removeEventListener("popstate", this.back); },
   methods: {
+    source,
     clock(one) { return clock(one, this.now); },
     count(name) { return this.counts?.[name] ?? 0; },
     choose(changes) {
@@ -54,13 +56,14 @@ export default {
     <label v-if="brands.length > 1"><span class="hidden-words">Brand</span><select class="field" :value="asked.brand" @change="choose({ brand: $event.target.value })"><option value="">All brands</option><option v-for="brand in brands" :key="brand">{{ brand }}</option></select></label>
     <a class="link" href="/canned">Canned answers</a>
     <span v-if="note" class="chip as-of bad" role="status">{{ note }}</span></div>
-  <p v-if="replies?.length && agent" class="faint small"><kbd>j</kbd> <kbd>k</kbd> move, <kbd>a</kbd> approves, <kbd>e</kbd> opens the ticket to change the words, <kbd>d</kbd> discards.</p>
+  <p v-if="replies?.length && agent" class="faint small for-keys"><kbd>j</kbd> <kbd>k</kbd> move, <kbd>a</kbd> approves, <kbd>e</kbd> opens the ticket to change the words, <kbd>d</kbd> discards.</p>
   <ol v-if="replies?.length" class="waiting-list">
     <li v-for="(one, n) in replies" :key="one.id" class="panel" :class="{ on: n === at }" :aria-current="n === at ? 'true' : null" @click="at = n">
       <div class="waiting-head"><span class="level" :class="one.level">{{ one.level }}</span><b>{{ one.brand ?? "no brand" }}</b><span v-if="one.topic" class="soft">{{ one.topic }}</span><span class="faint">{{ one.author ?? "unknown" }} on {{ one.network }}</span><span v-if="one.owner" class="chip">{{ one.owner === me ? "yours" : one.owner }}</span><span v-if="one.state !== 'draft'" class="chip">{{ states[one.state] }}</span>
         <span class="clock num" :class="clock(one).kind"><span class="sym" aria-hidden="true">{{ clock(one).icon }}</span>{{ clock(one).words }}</span></div>
       <div class="waiting-pair"><div><h2>They wrote</h2><p class="words" dir="auto">{{ one.message || "nothing that is left" }}</p></div>
         <div><h2>The answer <span class="faint num">{{ one.length }} of {{ one.limit }}</span></h2><p class="words" dir="auto">{{ one.text }}</p>
+          <ul v-if="one.pictures.length" class="picture-list"><li v-for="each in one.pictures" :key="each.id"><img :src="source(one.id, each)" :alt="each.alt" :width="each.width" :height="each.height" loading="lazy"><span class="small soft" dir="auto">{{ each.alt }}</span></li></ul>
           <p v-if="one.reason" class="note-bad small">{{ one.reason }}</p>
           <ul v-if="one.refusals.length" class="refusals"><li v-for="(each, no) in one.refusals" :key="no"><span class="sym" aria-hidden="true">block</span><b>{{ each.rule }}</b>: {{ each.why }}</li></ul></div></div>
       <div class="acts"><template v-if="agent"><button v-if="open(one)" type="button" class="button main" :disabled="busy[one.id]" @click.stop="act('approve', one)">{{ one.state === "failed" ? "Try again" : "Approve" }}</button>

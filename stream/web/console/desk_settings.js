@@ -3,7 +3,8 @@ import { ago, when } from "earshot/format.js";
 
 const TABS = [["promises", "Promises"], ["brands", "Brands and hours"], ["alerts", "Alerts"], ["assignment", "Assignment"], ["environment", "Environment"], ["history", "History"]];
 const LEVELS = ["P1", "P2", "P3", "P4"];
-const KINDS = [["burst", "bursts"], ["p1", "P1 tickets"], ["spend", "spending"]];
+const KINDS = [["burst", "bursts"], ["p1", "P1 tickets"], ["spend", "spending"], ["drift", "drift"]];
+const usualKinds = (type) => (type === "pagerduty" ? ["burst", "p1", "spend"] : ["burst", "p1", "spend", "drift"]);
 const DESTINATION = {
   email: [["to", "To, with commas", "list"], ["sender", "Sender"], ["host", "Host"], ["port", "Port", "number"], ["encryption", "Encryption (starttls, tls, none)"], ["username", "User name"]],
   pagerduty: [["url", "Address, where it is not PagerDuty's own"]],
@@ -34,7 +35,7 @@ function draftOf(one) {
   else if (one.name === "bursts") Object.assign(draft, value);
   else if (one.name === "assignment") Object.assign(draft, value, { limits: Object.entries(value.limits ?? {}).map(([name, most]) => `${name} ${most}`).join(", "), rules: (value.rules ?? []).map((rule) => Object.fromEntries(Object.entries(rule).map(([key, names]) => [key, words(names)]))) });
   else if (one.name === "brand") Object.assign(draft, { handles: words(value.handles), words: words(value.words), networks: words(value.networks), trade: value.trade ?? "", locale: value.locale ?? "", time_zone: value.time_zone ?? "", hours: hoursIn(value.hours), topics: words(value.automatic?.topics), severity: value.automatic?.severity ?? 1, rest: value });
-  else Object.assign(draft, { min_severity: 1, per_minute: 6, max_age_hours: 6, recovered: true }, value, { kinds: value.kinds ?? ["burst", "p1", "spend"], brands: words(value.brands), to: words(value.to), off: value.off ?? false, rest: value });
+  else Object.assign(draft, { min_severity: 1, per_minute: 6, max_age_hours: 6, recovered: true }, value, { kinds: value.kinds ?? usualKinds(value.type), brands: words(value.brands), to: words(value.to), off: value.off ?? false, rest: value });
   return draft;
 }
 

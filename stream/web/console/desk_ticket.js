@@ -19,7 +19,7 @@ export default {
     topics: Array, problems: Array, verdict: Object, outcome: Object, away: String, canned: Array, person: Object,
     incidents: Array,
   },
-  emits: ["act", "approve", "macro", "discard", "settle", "draft", "check", "correct", "forget", "link", "join", "open", "close", "next"],
+  emits: ["act", "approve", "begin", "macro", "discard", "settle", "draft", "check", "correct", "forget", "link", "join", "open", "close", "next"],
   data: () => ({
     now: Date.now(), skew: 0, chosen: null, // which message corrections are about
     n: 0, heard: 0, busy: false, doing: null, base: null, // the act on its way, and what its doer had seen
@@ -226,7 +226,8 @@ export default {
       <Reply ref="reply" :ticket="ticket" :agent="agent" :busy="busy" :verdict="verdict" :now="now" :drafting="drafting"
         :drafts="drafts" :canned="canned" @base="hold" @macro="send('macro', { canned: $event })"
         @check="$emit('check', $event)" @approve="answer('approve', $event)"
-        @discard="answer('discard', $event)" @settle="answer('settle', $event)" @draft="send('draft', {})" />
+        @discard="answer('discard', $event)" @settle="answer('settle', $event)" @draft="send('draft', {})"
+        @begin="send('begin', $event)" />
     </div><aside class="half" aria-label="About this ticket">
       <Why :ticket="ticket" /><Course :points="ticket.course" />
       <section v-if="ticket.incident" class="panel" aria-labelledby="incident-title"><h2

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from connectors.links import post_url
+from connectors.pictures import MAX_PICTURES
 from models.replier.policy import length, limit, price
 from stream.desk.canned import fill
+from stream.replies.pictures import why_none
 from stream.replies.store import LostReply
 from stream.web.console.cards import rounded, stamp
 
@@ -48,7 +50,10 @@ def detail(
             "is": row["should_be"],
             "who": row["who"],
         }
-    messages = [_message(row, corrected.get(row["id"], {})) for row in conversation]
+    sent = _sent_with_pictures(replies)
+    messages = [
+        _message(row, corrected.get(row["id"], {}), sent.get(row["id"])) for row in conversation
+    ]
     fields = {name: ticket[name] for name in _FIELDS}
     moments = {name.removesuffix("_at"): stamp(ticket.get(name)) for name in _MOMENTS}
     return {
@@ -63,7 +68,14 @@ def detail(
         "similar": [dict(row) for row in similar],
         "incident": None if incident is None else _incident(incident),
         "replies": [_reply(row) for row in replies],
+        "pictureless": why_none(ticket["network"]),
+        "most_pictures": MAX_PICTURES,
     }
+
+
+def _sent_with_pictures(replies: Sequence[Row]) -> dict[str, Row]:
+    """Those replies by the id of the message that they became."""
+    return {row["sent_id"]: row for row in replies if row["sent_id"] and row["pictures"]}
 
 
 def _factor(factor: Row) -> dict[str, Any]:
@@ -98,7 +110,7 @@ def lost_reply(lost: LostReply) -> dict[str, Any]:
     return {"at": at, "kind": "reply", "who": lost.actor, "reason": lost.change, "changes": [now]}
 
 
-def _message(row: Row, corrected: Mapping[str, Any]) -> dict[str, Any]:
+def _message(row: Row, corrected: Mapping[str, Any], sent: Row | None) -> dict[str, Any]:
     scores = row["scores"] or {}
     text, call = row["text"] or "", scores.get("call")
     is_call = row["kind"] == "transcript"
@@ -111,6 +123,7 @@ def _message(row: Row, corrected: Mapping[str, Any]) -> dict[str, Any]:
         "at": stamp(row["occurred_at"]),
         "text": text,
         "trimmed": row["trimmed"],
+        "pictures": sent and {"reply": sent["id"], "shown": sent["pictures"]},
         "language": row["language"],
         "abstained": row["abstained"],
         "judged": {
@@ -211,7 +224,7 @@ def _incident(row: Row) -> dict[str, Any]:
 
 _OF_REPLY = (
     *("id", "event_id", "text", "drafted", "state", "network", "reason", "url"),
-    *("version", "changed_by"),
+    *("version", "changed_by", "pictures"),
 )
 
 

@@ -151,7 +151,7 @@ def headline(listed: Listed) -> str:
         return f"{brand}: {sentence(alert)}"
     if alert.kind == "p1":
         return f"{brand}: a message to see within minutes"
-    if alert.kind in OF_P1:
+    if alert.kind in (*OF_P1, "drift"):
         return title(alert, recovered=alert.recovered_at is not None)
     return f"{brand}: a day's budget of {alert.evidence.get('network', 'a network')} is spent"
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import parse_qs
 
 import nicegui
 from fastapi import FastAPI
 from nicegui import app as pages
 from nicegui import core, ui
 from nicegui.client import Client
+from socketio.exceptions import ConnectionRefusedError
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -44,6 +46,7 @@ class Console(BaseRoute):
 
     def __init__(self, app: ASGIApp, paths: Collection[str]) -> None:
         self._app, self._paths = app, tuple(paths)
+        self.routes: Sequence[BaseRoute] = getattr(app, "routes", ())
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         is_ours = scope["type"] in ("http", "websocket") and within(scope["path"], self._paths)
@@ -89,6 +92,8 @@ def serve_pages(app: FastAPI, paths: Collection[str]) -> None:
     handlers = core.sio.handlers["/"]
     for name in _FROM_A_PAGE:
         handlers[name] = _OwnPage.around(handlers[name])
+    handlers["connect"] = _OwnVisitor.around(handlers["connect"])
+    handlers["handshake"] = _OwnVisitor.around(handlers["handshake"])
 
 
 class _OwnPage:
@@ -109,6 +114,53 @@ class _OwnPage:
         if page in core.sio.rooms(socket):
             return self._handler(socket, message)
         return None
+
+
+class _OwnVisitor:
+    """A page takes the socket of the session that it was made for, and no other.
+
+    NiceGUI takes whoever knows the numbers of the page and of its tab; both stand in the address of
+    its socket, so in a proxy's log.
+    """
+
+    def __init__(self, handler: Callable[..., Awaitable[Any]]) -> None:
+        self._handler = handler
+
+    @classmethod
+    def around(cls, handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        if getattr(handler, "is_guarded", False):
+            return handler
+        visitor = cls(handler)
+
+        async def guarded(socket: str, message: Any, *more: Any) -> Any:
+            return await visitor.take(socket, message, *more)
+
+        guarded.is_guarded = True  # type: ignore[attr-defined]
+        return guarded
+
+    async def take(self, socket: str, message: Any, *more: Any) -> Any:
+        """message: of a handshake the page that it names; of a connection the surroundings."""
+        is_connection = isinstance(message, dict) and "asgi.scope" in message
+        around = message if is_connection else core.sio.get_environ(socket)
+        query = parse_qs(around.get("QUERY_STRING", ""))
+        names = query.get("client_id", [""])[:1]
+        if not is_connection and isinstance(message, dict):
+            names.append(message.get("client_id"))
+        for page in filter(None, map(_page, names)):
+            if _token(page.request.scope) != _token(around.get("asgi.scope", {})):
+                if is_connection:
+                    raise ConnectionRefusedError("this page is somebody else's")
+                return False
+        return await self._handler(socket, message, *more)
+
+
+def _page(name: Any) -> Client | None:
+    return Client.instances.get(name) if isinstance(name, str) else None
+
+
+def _token(scope: Mapping[str, Any]) -> str | None:
+    caller = scope.get("caller")
+    return None if caller is None else caller.token
 
 
 def _nothing_there(request: Request, _: Exception) -> Response:

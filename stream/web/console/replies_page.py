@@ -98,9 +98,21 @@ def _choice(query: Mapping[str, Any]) -> dict[str, Any]:
 def _reply(row: Mapping[str, Any]) -> dict[str, Any]:
     text, network = row["text"], row["network"]
     first = next((candidate for candidate in row["candidates"] if candidate["text"] == text), None)
-    fields = ("id", "version", "state", "reason", "text", "brand", "level", "author", "owner")
+    fields = (
+        "id",
+        "version",
+        "state",
+        "reason",
+        "text",
+        "brand",
+        "level",
+        "author",
+        "owner",
+        "pictures",
+    )
     return {name: row[name] for name in fields} | {
         "ticket": row["ticket_id"],
+        "pictures": row["pictures"],
         "href": f"/tickets/{quote(row['ticket_id'], safe='')}",
         "topic": row["problem"] or row["topic"],
         "network": network,

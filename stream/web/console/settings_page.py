@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 from connectors.catalog import SINKS
+from stream.alerts.routing import SECRETS
 from stream.controls.records import CONTROLS, ControlChange, ControlName, Setting
-from stream.controls.sinks import SECRETS
 from stream.errors import UserError
 from stream.monitor.records import MonitorQuery
 from stream.web.auth.callers import Caller

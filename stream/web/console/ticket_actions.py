@@ -18,7 +18,7 @@ from stream.desk.bulk import UNDONE
 from stream.desk.canned import NoCanned
 from stream.desk.canned_use import of_ticket, set_with
 from stream.desk.corrections import FIELDS
-from stream.desk.erasure import forget
+from stream.desk.erasure import counted, forget
 from stream.desk.tickets import Lost, NoTicket, Seen
 from stream.errors import BrokerAway, DatabaseAway, UserError
 from stream.pipeline import outgoing
@@ -76,6 +76,7 @@ class Acts:
         return {
             "act": self._guarded("agent", self._act),
             "approve": self._guarded("agent", self._approve),
+            "begin": self._guarded("agent", self._begin),
             "macro": self._guarded("agent", self._macro),
             "discard": self._guarded("agent", self._discard),
             "settle": self._guarded("agent", self._settle),
@@ -193,6 +194,17 @@ class Acts:
         undo = Undo(lambda: self._take_back(ticket_id, row["id"], row["version"]), seconds)
         return Outcome(True, f"Approved. It leaves in {seconds:g} seconds.{left}", undo=undo)
 
+    async def _begin(
+        self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
+    ) -> Outcome:
+        """What somebody types becomes a draft: a picture hangs on one."""
+        text = str(payload.get("text") or "").strip()[:LONGEST_REPLY]
+        if not text:
+            return Outcome(False, "a reply has words")
+        await self._services.desk.ticket(ticket_id, caller.brands)
+        await reply_approval.begin(self._services.replies, ticket_id, text)
+        return Outcome(True, "Your words are a draft.")
+
     async def _macro(
         self, caller: Caller, ticket_id: str, events: frozenset[str], payload: Payload
     ) -> Outcome:
@@ -285,8 +297,9 @@ class Acts:
         )
         return Outcome(
             True,
-            f"Erased: {forgotten.messages} messages, {forgotten.drafts} drafts, "
-            f"{forgotten.dead_letters} dead letters.",
+            f"Erased: {counted(forgotten.messages, 'message')},"
+            f" {counted(forgotten.drafts, 'draft')},"
+            f" {counted(forgotten.dead_letters, 'dead letter')}.",
         )
 
     async def _row(self, ticket_id: str, payload: Payload, caller: Caller) -> Row:

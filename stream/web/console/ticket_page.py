@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -77,6 +78,7 @@ class TicketPage:
         self._following: asyncio.Task[None] | None = None
         self._is_away = False
         self._reading = asyncio.Lock()
+        self._acted_on: Counter[str] = Counter()  # tickets, by acts of this page under way
         caller = visit.caller
         self.view = TicketView()
         taxonomy = visit.services.taxonomy
@@ -241,22 +243,39 @@ class TicketPage:
             )
             again = await services.desk.ticket(ticket_id, self._visit.caller.brands)
         except NoTicket as missing:
-            self._mark, self._events = None, frozenset()
-            self._visit.client.status_code = 404  # where the page is still to be sent
-            self.view.tell(ticket=None, gone=_words_of(missing), others=[])
+            self._tell_gone(ticket_id, missing, anyhow)
+            return True
+        if self._keeps_back(ticket_id, anyhow):
             return True
         if _Mark.of(again, replies) != mark and not last:
             return False
         if self._mark is None and self._visit.caller.may("agent"):
-            canned = await services.canned.for_brand(ticket["brand"])
-            self.view.tell(
-                people=await self._people(ticket["brand"]),
-                canned=[canned_for_browser(row, ticket) for row in canned],
-            )
+            await self._tell_of_brand(ticket)
         if self._id == ticket_id:  # nobody went on meanwhile
             self._mark, self._events = mark, frozenset(events)
             self.view.tell(ticket=ticket_for_browser, gone=None, at=round(time.time() * 1000))
         return True
+
+    def _tell_gone(self, ticket_id: str, missing: NoTicket, anyhow: bool) -> None:
+        if self._keeps_back(ticket_id, anyhow):
+            return
+        self._mark, self._events = None, frozenset()
+        self._visit.client.status_code = 404  # where the page is still to be sent
+        self.view.tell(ticket=None, gone=_words_of(missing), others=[])
+
+    def _keeps_back(self, ticket_id: str, anyhow: bool) -> bool:
+        """Whether a ticket that is shown is just being changed from here: it is read again once
+        what came of it is told. Who saw the change before could not act on: their page still waits.
+        """
+        return not anyhow and self._mark is not None and self._acted_on[ticket_id] > 0
+
+    async def _tell_of_brand(self, ticket: dict[str, Any]) -> None:
+        """Who can have the ticket, and which canned answers there are for it."""
+        canned = await self._visit.services.canned.for_brand(ticket["brand"])
+        self.view.tell(
+            people=await self._people(ticket["brand"]),
+            canned=[canned_for_browser(row, ticket) for row in canned],
+        )
 
     async def _read_person(self, ticket_id: str) -> None:
         """After the ticket itself, which nobody shall wait for. Notices about it are read now."""
@@ -282,7 +301,11 @@ class TicketPage:
             ticket_id = self._id
             if ticket_id is None or payload.get("ticket") != ticket_id:
                 return  # they went on meanwhile
-            outcome = await act(ticket_id, self._events, payload)
+            self._acted_on[ticket_id] += 1
+            try:
+                outcome = await act(ticket_id, self._events, payload)
+            finally:
+                self._acted_on[ticket_id] -= 1
             self.view.tell(outcome={"n": payload.get("n"), **outcome.as_json()})
             if outcome.undo is not None:
                 self._undo.offer(outcome.words, outcome.undo)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
@@ -18,7 +18,7 @@ class Undo:
     """The way back from an act. take_back: returns whether it was, and what to say of it."""
 
     take_back: Callable[[], Awaitable[tuple[bool, str]]]
-    seconds: float = SECONDS
+    seconds: float = field(default_factory=lambda: SECONDS)
 
 
 class UndoBar(Element, component="desk_undo.js"):

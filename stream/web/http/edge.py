@@ -6,11 +6,13 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 
+from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stream.errors import where
@@ -23,6 +25,9 @@ log = logging.getLogger(__name__)
 LARGEST_BODY = 2 * 1024 * 1024  # bytes
 SMALL_BODY = 64 * 1024  # bytes; larger ones share LARGEST_TOGETHER
 LARGEST_TOGETHER = 64 * 1024 * 1024  # bytes of the bodies of all requests that are under way
+
+CONSOLE, NONE = "console", "none"  # in place of a route
+_CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 
 _CLIENT_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _POLICY = "Content-Security-Policy"
@@ -59,10 +64,14 @@ class Edge:
     """
 
     def __init__(
-        self, app: ASGIApp, console: Collection[str] = (), base_url: str | None = None
+        self,
+        app: ASGIApp,
+        console: Collection[str] = (),
+        base_url: str | None = None,
+        metrics: RequestMetrics | None = None,
     ) -> None:
         self._app, self._console, self._base_url = app, console, base_url
-        self._metrics = RequestMetrics()
+        self._metrics = metrics or RequestMetrics()
         self._large = 0  # bytes of bodies beyond SMALL_BODY, of all requests that are under way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,10 +150,27 @@ def _route(scope: Scope, console: Collection[str]) -> str:
     declared = getattr(scope.get("route"), "path", None)
     if declared:
         return str(declared)
-    return "console" if within(scope["path"], console) else "none"
+    return CONSOLE if within(scope["path"], console) else NONE
 
 
-_TOO_LARGE = f"a request has at most {LARGEST_BODY // 1024**2} MiB; send fewer messages at once"
+def declared(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Every (route, method) that an answer of the application is counted under."""
+    for route in _routes(app.routes):
+        yield from ((route.path, method) for method in route.methods or ())
+    for name in (CONSOLE, NONE):  # refused before a route was found, as while the database is away
+        yield from ((name, method) for method in ("GET", *_CHANGING))
+
+
+def _routes(routes: Iterable[BaseRoute]) -> Iterator[Route]:
+    """Those of applications within, too: the console's pages are some."""
+    for route in routes:
+        if not isinstance(route, Route):
+            yield from _routes(getattr(route, "routes", ()))
+        elif not route.path.startswith("/_"):  # NiceGUI's own
+            yield route
+
+
+_TOO_LARGE = f"a request has at most {LARGEST_BODY // 1024**2} MiB; send fewer or smaller parts"
 _NUL = "an address with a NUL (%00) in it leads nowhere"
 _TOO_MANY = "too many large requests are under way; try again a little later"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -15,7 +15,9 @@ log = logging.getLogger(__name__)
 class Streamed(StreamingResponse):
     """Closes its source also when the reader hangs up, so that its connection and place are free.
 
-    seconds: the longest time, however slowly it is read; then the connection breaks off.
+    seconds: the longest time, however slowly it is read; then the connection breaks off. on_end:
+    called in any case; a source whose reader is gone before its first line never begins, and so
+    never comes to an end of its own.
     """
 
     def __init__(
@@ -25,9 +27,10 @@ class Streamed(StreamingResponse):
         media_type: str,
         headers: Mapping[str, str] | None = None,
         seconds: float | None = None,
+        on_end: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__(source, media_type=media_type, headers=headers)
-        self._source, self._seconds = source, seconds
+        self._source, self._seconds, self._on_end = source, seconds, on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -38,4 +41,5 @@ class Streamed(StreamingResponse):
                 "an answer took longer than %.0f s to be read, and was broken off", self._seconds
             )
         finally:
+            self._on_end()
             await self._source.aclose()

@@ -24,6 +24,7 @@ WORST = 12
 ROWS = 15
 LOSSES = 40  # rows of the table of losses, about
 CLOUD = 120  # words
+HELD_OUT = "validation_loss"  # of a look; drawn beside the loss
 LONGEST = 60  # lines of the recipe's table
 
 _FOLDER = Path(__file__).parent
@@ -79,34 +80,48 @@ def _sections(run: Run) -> Iterator[Section]:
 
 
 def _curves(run: Run) -> Section:
-    section_charts = []
-    if run.losses:
-        section_charts.append(
-            _chart(
-                "Loss",
-                charts.curves({"loss": run.losses}, "step", "loss", smooth=True),
-                ("step", "loss"),
-                [(f"{step:,.0f}", f"{loss:.4f}") for step, loss in _thinned(run.losses)],
-            )
-        )
-    for title, names in _alike(run.looks):
-        series = {name.replace("_", " "): run.looks[name] for name in names}
+    looks = {
+        name: points for name, points in run.looks.items() if name != HELD_OUT or not run.losses
+    }
+    section_charts = [*_losses(run), *_rates(run), *_looks(looks)]
+    return Section(
+        "curves", "How it learnt", "The log of the run, step by step.", tuple(section_charts)
+    )
+
+
+def _losses(run: Run) -> Iterator[Chart]:
+    """The loss, with that of the held-out texts in the same picture."""
+    if not run.losses:
+        return
+    held_out = run.looks.get(HELD_OUT)
+    both = {"loss": run.losses} | ({"validation loss": held_out} if held_out else {})
+    rows = [
+        (name, f"{step:,.0f}", f"{loss:.4f}")
+        for name, points in both.items()
+        for step, loss in _thinned(points)
+    ]
+    svg = charts.curves(both, "step", "loss", smooth=True)
+    yield _chart("Loss", svg, ("loss", "step", "value"), rows)
+
+
+def _rates(run: Run) -> Iterator[Chart]:
+    if not run.rates:
+        return
+    svg = charts.curves({"rate": run.rates}, "step", "learning rate")
+    rows = [(f"{step:,.0f}", f"{rate:.3g}") for step, rate in _thinned(run.rates)]
+    yield _chart("Learning rate", svg, ("step", "rate"), rows)
+
+
+def _looks(looks: Mapping[str, Sequence[tuple[float, float]]]) -> Iterator[Chart]:
+    for title, names in _alike(looks):
+        series = {name.replace("_", " "): looks[name] for name in names}
         rows = [
             (name, f"{step:,.0f}", f"{value:.4f}")
             for name, points in series.items()
             for step, value in points
         ]
-        section_charts.append(
-            _chart(
-                title,
-                charts.curves(series, "step", title.lower()),
-                ("figure", "step", "value"),
-                rows[-60:],
-            )
-        )
-    return Section(
-        "curves", "How it learnt", "The log of the run, step by step.", tuple(section_charts)
-    )
+        svg = charts.curves(series, "step", title.lower())
+        yield _chart(title, svg, ("figure", "step", "value"), rows[-60:])
 
 
 def _alike(looks: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:

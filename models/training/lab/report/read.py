@@ -27,7 +27,10 @@ STORIES = (
     "calls.json",
 )
 # Of a line of the log; every other number is a figure of a look.
-POINT = ("step", "of", "loss", "minutes", "progress", "epoch", "best", "best_step")
+POINT = ("step", "of", "loss", "rate", "minutes", "progress", "epoch", "best", "best_step")
+
+
+Points = list[tuple[float, float]]
 
 
 class ReportError(TrainingError):
@@ -46,14 +49,17 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Run:
-    """losses: (step, loss). looks: (step, value) by figure. words: texts of each, by class."""
+    """losses: (step, loss). rates: (step, learning rate). looks: (step, value) by figure. words:
+    texts of each, by class.
+    """
 
     name: str
     story: Mapping[str, Any]
-    losses: list[tuple[float, float]]
-    looks: dict[str, list[tuple[float, float]]]
+    losses: Points
+    looks: dict[str, Points]
     predictions: dict[str, Predictions] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    rates: Points = field(default_factory=list)
 
 
 def read_run(folder: Path) -> Run:
@@ -61,16 +67,15 @@ def read_run(folder: Path) -> Run:
     if not folder.is_dir():
         raise ReportError(f"{folder}: there is no such directory of a run")
     story = next((_json(folder / name) for name in STORIES if (folder / name).is_file()), {})
-    losses, looks = _read_log(folder / LOG)
+    losses, rates, looks = _read_log(folder / LOG)
     if not story and not losses and not looks:
         raise ReportError(
             f"{folder}: it is no run: it has neither {LOG} nor {STORIES[0]}"
             " nor a model with its story"
         )
     words = _json(folder / "words.json") if (folder / "words.json").is_file() else {}
-    return Run(
-        folder.name, story, losses, looks, _read_predictions(folder / "predictions.csv"), words
-    )
+    predictions = _read_predictions(folder / "predictions.csv")
+    return Run(folder.name, story, losses, looks, predictions, words, rates)
 
 
 def predictions_of(data: Path, model: Reader) -> Predictions:
@@ -87,12 +92,13 @@ def predictions_of(data: Path, model: Reader) -> Predictions:
     )
 
 
-def _read_log(path: Path) -> tuple[list[tuple[float, float]], dict[str, list[tuple[float, float]]]]:
-    """Losses and figures by step. Of steps that a resumed run logs twice, the later counts.
+def _read_log(path: Path) -> tuple[Points, Points, dict[str, Points]]:
+    """Losses, learning rates and figures by step.
 
-    Lines that are no JSON are left out.
+    Of steps that a resumed run logs twice, the later counts. Lines that are no JSON are left out.
     """
     losses: dict[float, float] = {}
+    rates: dict[float, float] = {}
     looks: dict[str, dict[float, float]] = {}
     lines = (
         path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
@@ -105,10 +111,16 @@ def _read_log(path: Path) -> tuple[list[tuple[float, float]], dict[str, list[tup
             continue
         if isinstance(line_facts.get("loss"), int | float):
             losses[step] = float(line_facts["loss"])
+        if isinstance(line_facts.get("rate"), int | float):
+            rates[step] = float(line_facts["rate"])
         for name, value in line_facts.items():
             if name not in POINT and isinstance(value, int | float) and not isinstance(value, bool):
                 looks.setdefault(name, {})[step] = float(value)
-    return sorted(losses.items()), {name: sorted(points.items()) for name, points in looks.items()}
+    return (
+        sorted(losses.items()),
+        sorted(rates.items()),
+        {name: sorted(points.items()) for name, points in looks.items()},
+    )
 
 
 def _read_predictions(path: Path) -> dict[str, Predictions]:

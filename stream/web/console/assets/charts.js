@@ -7,15 +7,15 @@ export function colours() {
   return {
     ink: get("ink"), soft: get("soft"), faint: get("faint"), line: get("line"), panel: get("panel"), raised: get("raised"), accent: get("accent"),
     bars: get("chart-bars"), series: [1, 2, 3, 4, 5, 6, 7, 8].map((n) => get(`c${n}`)), heat: [0, 1, 2, 3, 4].map((n) => get(`heat${n}`)),
+    font: getComputedStyle(document.body).fontFamily, // a canvas knows no `inherit`
     still: matchMedia("(prefers-reduced-motion: reduce)").matches,
   };
 }
 
-const TYPES = ["solid", "dashed", "dotted"];
 export const percent = (share) => `${Math.round(100 * share)} %`;
 const two = (n) => String(n).padStart(2, "0");
 
-function moment(seconds, step) { // on the axis: the time, and where a day begins its name
+export function moment(seconds, step) { // on the axis: the time, and where a day begins its name
   const at = new Date(seconds * 1000);
   const day = at.toLocaleDateString([], { weekday: "short", day: "numeric" });
   if (step >= DAY / 8 && at.getHours() < step / 3600) return day;
@@ -23,13 +23,13 @@ function moment(seconds, step) { // on the axis: the time, and where a day begin
   return `${two(at.getHours())}:${two(at.getMinutes())}`;
 }
 
-const whole = (seconds) => new Date(seconds * 1000).toLocaleString([], { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+export const whole = (seconds) => new Date(seconds * 1000).toLocaleString([], { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export const escaped = (words) => String(words).replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
 export const base = (paint) => ({
-  animation: !paint.still, animationDurationUpdate: 300, textStyle: { fontFamily: "inherit", color: paint.soft },
+  animation: !paint.still, animationDurationUpdate: 300, textStyle: { fontFamily: paint.font, color: paint.soft },
   tooltip: { backgroundColor: paint.panel, borderColor: paint.line, textStyle: { color: paint.ink, fontSize: 12 }, confine: true },
 });
-const times = (told) => Array.from({ length: told.columns }, (_, at) => told.since + at * told.step);
+export const times = (told) => Array.from({ length: told.columns }, (_, at) => told.since + at * told.step);
 
 export function rate({ since, step, values }, paint) {
   const at = values.map((_, i) => (since + i * step) * 1000);
@@ -49,51 +49,6 @@ export function rate({ since, step, values }, paint) {
       }],
     },
   };
-}
-
-export function mood(told, paint, { width }) {
-  const steps = times(told);
-  const brands = Object.entries(told.brands).sort(([, a], [, b]) => sum(b.messages) - sum(a.messages)).slice(0, 8);
-  const all = steps.map((_, at) => brands.reduce((total, [, one]) => total + one.messages[at], 0));
-  const words = brands.map(([name, one]) => `${name} ${percent(sum(one.negative) / (sum(one.messages) || 1))} negative of ${sum(one.messages)}`);
-  return {
-    words: `Negative share by brand: ${words.join("; ") || "no messages"}.`,
-    option: {
-      ...base(paint),
-      color: paint.series,
-      legend: { show: brands.length > 0, type: "scroll", top: 0, left: 0, right: 0, icon: "roundRect", itemWidth: 14, itemHeight: 4, textStyle: { color: paint.soft, fontSize: 12 }, pageTextStyle: { color: paint.soft }, pageIconColor: paint.soft, pageIconInactiveColor: paint.line, data: brands.map(([name]) => name) },
-      grid: { left: 40, right: 40, top: 34, bottom: 24 },
-      tooltip: { ...base(paint).tooltip, trigger: "axis", axisPointer: { lineStyle: { color: paint.faint } }, formatter: (points) => tip(points, brands, steps) },
-      xAxis: { type: "category", data: steps.map((at) => moment(at, told.step)), boundaryGap: true, axisLine: { lineStyle: { color: paint.line } }, axisTick: { show: false }, axisLabel: { color: paint.faint, fontSize: 11, hideOverlap: true, interval: every(steps, width) } },
-      yAxis: [
-        { type: "value", min: 0, max: 1, interval: 0.25, splitLine: { lineStyle: { color: paint.line } }, axisLabel: { color: paint.faint, fontSize: 11, formatter: percent } },
-        { type: "value", min: 0, max: Math.max(4, 2.5 * Math.max(0, ...all)), minInterval: 1, splitLine: { show: false }, axisLabel: { show: false } },
-      ],
-      series: [
-        { type: "bar", name: "messages", yAxisIndex: 1, data: all, barCategoryGap: "18%", itemStyle: { color: paint.bars, borderRadius: [2, 2, 0, 0] }, silent: true, z: 1 },
-        ...brands.map(([name, one], at) => ({
-          type: "line", name, z: 3, showSymbol: false, triggerLineEvent: true, symbolSize: 6, connectNulls: false, smooth: 0.25, smoothMonotone: "x", lineStyle: { width: 2.5, type: TYPES[Math.floor(at / 3) % 3] },
-          data: share(one),
-        })),
-      ],
-    },
-  };
-}
-
-const FEWEST = 3; // messages in three steps: a share of fewer is noise
-
-function share({ messages, negative }) { // over a step and its neighbours, so that a handful of messages is no cliff
-  const near = (values, at) => (values[at - 1] ?? 0) + values[at] + (values[at + 1] ?? 0);
-  return messages.map((_, at) => (near(messages, at) >= FEWEST ? near(negative, at) / near(messages, at) : null));
-}
-
-function tip(points, brands, steps) {
-  const at = points[0].dataIndex;
-  const lines = brands.filter(([, one]) => one.messages[at]).map(([name, one]) => {
-    const mark = points.find((point) => point.seriesName === name)?.marker ?? "";
-    return `<br>${mark}${escaped(name)}: <b>${percent(one.negative[at] / one.messages[at])}</b> of ${one.messages[at]}`;
-  });
-  return `${whole(steps[at])}${lines.join("") || "<br>nothing"}`;
 }
 
 function coarser(told, rows, by) { // several steps as one: a cell has to be seen
@@ -132,13 +87,14 @@ export function heat(given, paint, { width, rows }) {
   };
 }
 
-const sum = (values) => values.reduce((a, b) => a + b, 0);
-const every = (steps, width) => { // a label for each 64 points of width, at whole steps of the clock
+export const sum = (values) => values.reduce((a, b) => a + b, 0);
+export const every = (steps, width) => { // a label for each 64 points of width, at whole steps of the clock
   const size = (steps[1] ?? 0) - steps[0];
-  if (size >= DAY / 4) return (at) => new Date(steps[at] * 1000).getHours() < size / 3600;
+  if (size >= DAY / 8) return (at) => new Date(steps[at] * 1000).getHours() < size / 3600; // days alone
   const fit = Math.max(2, Math.floor(width / 64));
   const least = Math.ceil(steps.length / fit);
   const apart = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 24, 28].find((n) => n >= least) ?? least;
-  const phase = steps.findIndex((at) => new Date(at * 1000).getHours() === 0 && new Date(at * 1000).getMinutes() === 0);
+  const ofDay = (at) => { const day = new Date(at * 1000); return 3600 * day.getHours() + 60 * day.getMinutes(); };
+  const phase = steps.findIndex((at) => ofDay(at) < size); // the first step of a day, in any time zone
   return (at) => (at - Math.max(0, phase)) % apart === 0;
 };

@@ -31,7 +31,7 @@ export default {
       v-else>{{ one.author }}</b> <span class="faint small">on {{ one.network }}, <span
       class="num">{{ one.messages }}</span> {{ one.messages === 1 ? 'message' : 'messages' }}<template v-if="one.calls">,
       {{ one.calls }} of them {{ one.calls === 1 ? 'a call' : 'calls' }}</template></span>
-      <template v-if="!one.linked"><span class="chip">same name</span><button v-if="agent" type="button" class="link"
+      <template v-if="!one.linked"> <span class="chip">same name</span><button v-if="agent" type="button" class="link"
         :disabled="busy" @click="$emit('link', { network: one.network, author: one.author })">the same person</button>
         <button v-if="agent" type="button" class="link" :disabled="busy"
         @click="$emit('link', { network: one.network, author: one.author, alike: false })">somebody else</button></template>

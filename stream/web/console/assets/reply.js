@@ -1,6 +1,7 @@
 // The answer: what was drafted, editing it under the policy's eye, and its way out.
 import Canned, { effects, withoutSlash } from "earshot/canned.js";
 import { ago, when } from "earshot/format.js";
+import Pictures from "earshot/pictures.js";
 
 const STATES = {
   draft: ["edit_note", "drafted, waits for a person"],
@@ -10,12 +11,12 @@ const STATES = {
 };
 
 export default {
-  components: { Canned },
+  components: { Canned, Pictures },
   props: {
     ticket: Object, agent: Boolean, busy: Boolean, verdict: Object, now: Number, drafting: Boolean, drafts: Object,
     canned: Array,
   },
-  emits: ["check", "approve", "discard", "settle", "draft", "base", "macro"],
+  emits: ["check", "approve", "begin", "discard", "settle", "draft", "base", "macro"],
   data: () => ({ editing: false, text: "", seen: null, asked: 0, others: false, picking: false, along: null }),
   computed: {
     current() { return this.ticket.replies.find((each) => each.state !== "discarded") ?? null; },
@@ -97,6 +98,13 @@ export default {
         text: this.editing ? this.text : null, anyway: !!anyway, canned: (this.editing && this.along?.id) || null,
       });
     },
+    begin() { this.$emit("begin", { text: this.text }); },
+    pictured(seen) { // one's own picture is no change by somebody else
+      if (!this.editing) return;
+      this.seen = seen;
+      this.typed(this.text);
+      this.$nextTick(() => this.$refs.words?.focus()); // where the keys that approve are heard
+    },
     done() { this.editing = this.picking = false; this.along = null; delete this.drafts[this.ticket.id]; },
     score: (one) => (one.source === "model" ? one.score.toFixed(2) : one.source === "person" ? "by hand" : one.source === "past" ? "sent before" : "template"),
     near(length) { return length > this.limit ? "over" : length > 0.9 * this.limit ? "near" : ""; },
@@ -143,6 +151,9 @@ export default {
       aria-hidden="true">block</span><b>{{ each.rule }}</b>: {{ each.why }}</li></ul>
     <p v-if="!editing && current && open"
       class="faint small num">{{ first ? first.length + ' of ' + current.limit + ' characters · ' : '' }}{{ current.model }}</p>
+    <Pictures :reply="current" :version="editing && seen ? seen.version : current?.version" :agent="agent"
+      :open="open" :words="!!current || (editing && !!text.trim())" :reason="current || editing ? ticket.pictureless : null"
+      :most="ticket.most_pictures" @begin="begin" @changed="pictured" />
     <p v-if="link" class="small"><a class="link" :href="link" target="_blank"
       rel="noopener noreferrer">where it stands</a></p>
     <Canned v-if="picking && !editing" :canned="canned" text="" :open="true"

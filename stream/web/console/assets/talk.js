@@ -1,6 +1,7 @@
 // The whole conversation, calls turn by turn. What customers wrote is text, wherever it stands.
 import { when } from "earshot/format.js";
 import { host, linked } from "earshot/links.js";
+import { source } from "earshot/pictures.js";
 
 // After Jin & Aletras (2021).
 export const SEVERITIES = ["no complaint", "no explicit reproach", "disapproval", "accusation", "blame"];
@@ -19,7 +20,7 @@ export default {
   props: { ticket: Object, agent: Boolean, chosen: String },
   emits: ["correct", "choose"],
   methods: {
-    when,
+    when, source,
     face(message) { return FACE[message.corrected.sentiment?.is ?? message.judged.sentiment]; },
     inWords,
     judged(message) {
@@ -77,6 +78,9 @@ export default {
         v-if="part.href" class="outside" :href="part.href" target="_blank" rel="noopener noreferrer nofollow ugc"
         :title="'leads to ' + host(part.href)">{{ part.text }}</a><mark v-else-if="part.marked">{{ part.text }}</mark><template
         v-else>{{ part.text }}</template></template></p>
+      <ul v-if="message.pictures" class="picture-list"><li v-for="one in message.pictures.shown" :key="one.id">
+        <a :href="source(message.pictures.reply, one)" target="_blank" rel="noopener"><img :alt="one.alt" loading="lazy"
+          :src="source(message.pictures.reply, one)" :width="one.width" :height="one.height"></a></li></ul>
       <details v-if="message.trimmed" class="trimmed"><summary>Quoted text, signature and footers</summary>
         <p class="text faint" dir="auto">{{ message.trimmed }}</p></details>
       <footer v-if="!message.own && message.kind !== 'deleted'">

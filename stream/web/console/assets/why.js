@@ -21,6 +21,8 @@ export default {
         <span class="points num">{{ points(each.points) }}</span><span class="words" dir="auto">{{ each.words }}</span>
         <span class="bar" aria-hidden="true"><i :style="width(each)"></i></span></li>
     </ol>
+    <p v-if="!ticket.answered && !['resolved', 'settled'].includes(ticket.state)" class="faint small">The queue adds
+      points for the promise as it runs out, and for their other open tickets.</p>
     <p class="faint small"><template
       v-if="Math.round(sum) !== ticket.priority">Together {{ Math.round(sum) }}; a priority is 0 to 100. </template>
       <button v-if="ticket.factors.length > ${SHOWN}" type="button" class="link" :aria-expanded="all ? 'true' : 'false'"

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import codecs
 import io
+from contextlib import suppress
 from typing import BinaryIO
 
+from resiliparse.parse.encoding import detect_encoding
+
 BLOCK = 1 << 16
+_MOSTLY = 0.8  # of the letters are Hangul
+_FEW = 6  # letters that are not ASCII say nothing certain of their encoding
+_OF_WINDOWS = {  # which add letters to the others
+    **{"iso8859-1": "cp1252", "iso8859-2": "cp1250", "iso8859-7": "cp1253", "iso8859-9": "cp1254"},
+    **{"shift_jis": "cp932", "iso8859-5": "cp1251", "utf-8": "cp1252", "ascii": "cp1252"},
+}
 _BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -50,6 +59,27 @@ def recoding(head: bytes) -> tuple[str, bool] | None:
     except UnicodeDecodeError:
         return None
     return ("utf-8", True) if _is_macintosh(text) else None
+
+
+def likely(head: bytes) -> str:
+    """The encoding of the lines that are not UTF-8, in a text that begins like this."""
+    lines = b"\n".join(line for line in head.split(b"\n") if not _is_utf8(line))
+    if sum(byte > 0x7F for byte in lines) < _FEW:
+        return "cp1252"
+    with suppress(UnicodeDecodeError):
+        letters = [char for char in lines.decode("cp949") if char > "\x7f"]
+        if sum("가" <= char <= "힣" for char in letters) > _MOSTLY * len(letters):
+            return "cp949"
+    name = detect_encoding(lines) or "cp1252"
+    return _OF_WINDOWS.get(name, name)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _utf16(head: bytes) -> str | None:

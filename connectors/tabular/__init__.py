@@ -1,0 +1,1 @@
+"""Text files of rows; `models` reads labelled files by it too. Knows no event and no connector."""
