@@ -21,7 +21,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # Files of tests run side by side, the longest first: each process has a PostgreSQL of its own. One
 # more than two cores, for some wait: for workers to start, for a group of Kafka's to settle.
 PROCESSES ?= 3
-PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 10
+# The examples that are tried hang together with the order of sets: the same ones each time.
+TRIED = $(if $(EXPLORE),,PYTHONHASHSEED=0)
+PYTEST = $(TRIED) $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 10
 
 test: $(VENV)/.tested chromium ## Every promise, in about ten minutes
 	$(PYTEST) -m "not long"

@@ -193,9 +193,11 @@ def encode(event: Event) -> bytes:
         return event.model_dump_json(exclude_none=True).encode()
     except PydanticSerializationError:
         fields = event.model_dump(exclude_none=True)
-        return json.dumps(fields, ensure_ascii=False, default=datetime.isoformat).encode(
+        whole = json.dumps(fields, ensure_ascii=False, default=datetime.isoformat).encode(
             "utf-8", "replace"
         )
+        # One event has one form: pydantic writes the times in its own.
+        return _EVENT.validate_json(whole).model_dump_json(exclude_none=True).encode()
 
 
 def decode(value: bytes) -> Event:

@@ -151,7 +151,11 @@ def read_head(path: Path) -> FileHead:
     if not head.is_json:
         return head if _tweet_set(head) else _by_its_cells(head, header.text)
     is_ours = _OUR_KIND.search(text) is not None
-    return head if is_ours else replace(head, table=json_table(TextFile(path)))
+    return (
+        head
+        if is_ours
+        else replace(head, table=json_table(TextFile(path, otherwise=file.otherwise)))
+    )
 
 
 def _numbered(cells: Sequence[str]) -> tuple[str, ...]:

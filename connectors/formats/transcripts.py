@@ -163,7 +163,6 @@ def of_table(
                 if call is None:
                     name = content_name(stem(path), _content(call_rows))
                 _check(name, seen, is_whole=is_whole)
-                seen.add(name)
                 call_turns = to_turns(utterances(call_rows, on_bad_row))
                 day = first.values[date].strip() if date is not None else ""
                 day = "" if seconds(day) is not None else day  # `0:05` is a place in the call
@@ -171,6 +170,7 @@ def of_table(
             except ValueError as error:
                 on_bad_row(BadRow(first.line, reason(error)))
             else:
+                seen.add(name)
                 yield SourcedEvent(event, last.end)
 
     return calls

@@ -185,6 +185,12 @@ def test_half_a_character_in_a_call_becomes_a_question_mark_too():
     assert decode(encode(call)).text == "?"
 
 
+def test_half_a_character_leaves_an_event_the_form_of_any_other():
+    value = encode(tweet(text="my bag \ud83d is gone"))
+
+    assert encode(decode(value)) == value
+
+
 def test_half_a_character_on_the_wire_is_replaced():
     value = encode(tweet(text="MARK my words")).replace(b"MARK", b"\\ud83d")
 

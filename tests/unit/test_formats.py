@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from replayed import SAMPLES, Replayed, sample, written
 
 from connectors.events import Deleted, Transcript, encode
-from connectors.files import BadRow
+from connectors.files import BadRow, open_file
 from connectors.formats.speakers import turns
 from connectors.formats.twcs import Threads
 
@@ -239,6 +239,32 @@ def test_a_table_of_turns_is_a_call_for_each_id():
         ("call:c2", 2, "I want to cancel."),
     ]
     assert calls.bad == [BadRow(7, "the turns of call 'c1' do not stand together")]
+
+
+def test_a_call_of_which_no_part_was_read_yet_is_read_where_its_customer_speaks(tmp_path):
+    content = "call_id,speaker,text\nc1,agent,hello\nc2,customer,late again\nc1,customer,no line\n"
+    path = written(tmp_path, content, "calls.csv")
+
+    whole = Replayed(path)
+    [rest] = open_file(path, after=whole.cursors[0], on_bad_row=lambda _: None)
+
+    assert [(event.id, event.text) for event in whole.events] == [
+        ("call:c2", "late again"),
+        ("call:c1", "no line"),
+    ]
+    assert rest.event == whole.events[1]
+
+
+@pytest.mark.parametrize("format", [None, "complaints"])
+def test_keys_of_json_in_another_encoding_are_found_again(tmp_path, format):
+    rows = '{"\u20acdata": {"tickets": [{"number": 1, "body": "line down", "caf\u00e9": "x"},'
+    rows += ' {"number": 2, "body": "late", "caf\u00e9": "y"}]}}'
+    path = tmp_path / "calls.json"
+    path.write_bytes(rows.encode("cp1252"))
+
+    events = open_file(path, format, on_bad_row=lambda _: None)
+
+    assert [event.text for event, _ in events] == ["line down", "late"]
 
 
 def test_a_table_of_turns_without_ids_is_one_call(tmp_path):
