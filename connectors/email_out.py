@@ -6,13 +6,15 @@ import asyncio
 import hashlib
 import html
 import smtplib
+import socket
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from typing import Any, Literal
 
+from connectors import guard
 from connectors.base import NotSent, SentUnknown
 from connectors.notices import (
     Notice,
@@ -35,13 +37,28 @@ _PART_LIMIT = 100
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """The mail server that takes the message: the operator's own, often in a private network."""
+    """The mail server that takes the message: the operator's own, often in a private network.
+
+    only_public: somebody else named it, and it must not lie in one.
+    """
 
     host: str
     port: int
     encryption: Encryption
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    only_public: bool = False
+
+
+class _PublicSmtp(smtplib.SMTP):
+    """Judges the address that is connected to, each time."""
+
+    def _get_socket(self, host: str, port: int, timeout: float | None) -> socket.socket:
+        return guard.connected(host, port, timeout)
+
+
+class _PublicSmtpOverTls(smtplib.SMTP_SSL, _PublicSmtp):
+    """The same, within TLS."""
 
 
 def open_sink(name: str, options: Mapping[str, Any], *, allow_private: bool) -> Sink:
@@ -87,6 +104,11 @@ class Email:
 
     async def close(self) -> None: ...
 
+    def over_public_addresses(self) -> Email:
+        """The same, of a server that must not lie in a private network."""
+        server = replace(self._server, only_public=True)
+        return Email(self.name, server, self._sender, self._to)
+
     def _hand_in(self, message: EmailMessage) -> str:
         server, handed_in = self._server, False
         refused: Mapping[str, object] | None = None
@@ -113,6 +135,8 @@ class Email:
                 raise SentUnknown(
                     f"{self.name}: {server.host} broke off ({type(error).__name__})"
                 ) from None
+            if guard.refused(error):
+                raise NotSent(f"{self.name}: {error.args[-1]}") from None
             reason = one_line(str(error), 200)
             raise NotSent(
                 f"{self.name}: {server.host}:{server.port}: {reason}", retry_after=SOON
@@ -127,8 +151,10 @@ class Email:
         server = self._server
         if server.encryption == "tls":
             context = ssl.create_default_context()
-            return smtplib.SMTP_SSL(server.host, server.port, timeout=SECONDS, context=context)
-        return smtplib.SMTP(server.host, server.port, timeout=SECONDS)
+            over_tls = _PublicSmtpOverTls if server.only_public else smtplib.SMTP_SSL
+            return over_tls(server.host, server.port, timeout=SECONDS, context=context)
+        plain_smtp = _PublicSmtp if server.only_public else smtplib.SMTP
+        return plain_smtp(server.host, server.port, timeout=SECONDS)
 
     def _log_in(self, smtp: smtplib.SMTP) -> None:
         server = self._server

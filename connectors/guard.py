@@ -59,6 +59,24 @@ def connector(*, allow_private: bool) -> aiohttp.TCPConnector:
     return aiohttp.TCPConnector(socket_factory=_any_socket if allow_private else _public_socket)
 
 
+def connected(host: str, port: int, seconds: float | None) -> socket.socket:
+    """A connection to a public address of the host, for a library that knows no `connector`. What
+    the name server says now counts, whatever it said before. Raises PrivateAddress and OSError.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    last: OSError = OSError(errno.EADDRNOTAVAIL, f"{host} has no address")
+    for info in found:
+        connection = _public_socket(info)
+        try:
+            connection.settimeout(seconds)
+            connection.connect(info[4])
+            return connection
+        except OSError as error:
+            connection.close()
+            last = error
+    raise last
+
+
 def refused(error: BaseException) -> bool:
     """Was it the guard that broke this connection? Trying again will not help then."""
     os_error = getattr(error, "os_error", error)

@@ -215,13 +215,17 @@ class People:
             if user_id is None:
                 raise UserError(f"there is no user {name!r}; see `earshot user list`")
             if had_admin and not await _has_admin(connection):
-                raise UserError(f"{name} is the only admin; make somebody else one first")
+                raise UserError(
+                    f"{name} is the only admin of all brands; make somebody else one first"
+                )
             await connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
 
 
 async def _has_admin(connection: AsyncConnection) -> bool:
-    """Whether somebody may make users."""
-    admins = select(users.c.id).where(users.c.role == "admin", users.c.disabled_at.is_(None))
+    """Whether somebody may make users: an admin who is bound to some brands may not."""
+    admins = select(users.c.id).where(
+        users.c.role == "admin", users.c.disabled_at.is_(None), users.c.brands.is_(None)
+    )
     return (await connection.execute(admins.limit(1))).first() is not None
 
 

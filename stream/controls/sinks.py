@@ -80,9 +80,14 @@ def route_of(control: Control, defaults: Defaults) -> Route | None:
 
 def opened(route: Route, defaults: Defaults, *, of_console: bool) -> Sink:
     """The sink, not yet connected. Raises SinkError and ControlError."""
+    from connectors.email_out import Email
+
     if of_console and route.type == "email" and not defaults.allow_private:
         _refuse_private_host(route)
-    return route.open(allow_private=defaults.allow_private)
+    sink = route.open(allow_private=defaults.allow_private)
+    if of_console and isinstance(sink, Email) and not defaults.allow_private:
+        return sink.over_public_addresses()
+    return sink
 
 
 def effective(
@@ -138,8 +143,8 @@ def checked_sink(
 
 
 def _refuse_private_host(route: Route) -> None:
-    """Mail servers are asked by a library that knows no guard; the console must not be a way into
-    the private network.
+    """Mail servers of the file may lie in the private network; the console must not be a way into
+    it. Said here, where somebody types it; the sink asks again each time that it sends.
     """
     host = str(route.options.get("host", ""))
     try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import text
+from sqlalchemy import Pool, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -21,6 +24,7 @@ SORTS: tuple[Sort, ...] = get_args(Sort)
 Row = dict[str, Any]
 MAX_ROWS = 200  # rows of one page
 LEAST_NEAR = 2_000  # tickets whose authors' other tickets are looked up for the first lines
+MOST_SEARCHES = 3  # at once over one pool of connections: a word of all messages takes long
 LONGEST = 5_000  # lines of the queue at once: what nobody scrolls through is found by a filter
 
 
@@ -184,11 +188,24 @@ _KEYS: dict[Sort, tuple[str, str]] = {  # the column, and how it compares when a
 _ROOM = text("select set_config('work_mem', '32MB', true), set_config('jit', 'off', true)")
 
 
+# Of people who are bound to brands, too: they share the pool.
+_searches: WeakKeyDictionary[Pool, asyncio.Semaphore] = WeakKeyDictionary()
+
+
 class QueueReader:
-    """Reads the queue, its facets, and pages of all tickets."""
+    """Reads the queue, its facets, and pages of all tickets.
+
+    Searches wait for each other, so that they leave connections to everybody else.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._places = _searches.setdefault(
+            engine.sync_engine.pool, asyncio.Semaphore(MOST_SEARCHES)
+        )
+
+    def _place(self, filter: Filter) -> AbstractAsyncContextManager[None]:
+        return self._places if filter.searches else nullcontext()
 
     async def queue(self, filter: Filter, limit: int = 100, sort: Sort = "priority") -> list[Row]:
         """The open tickets as lines, most urgent first; at most LONGEST. Where the filter has the
@@ -200,7 +217,7 @@ class QueueReader:
         Raises BadSearch.
         """
         limit = min(limit, LONGEST)
-        async with reachable(), self._engine.connect() as connection:
+        async with self._place(filter), reachable(), self._engine.connect() as connection:
             await connection.execute(_ROOM)
             sql = await conditions(connection, filter)
             if sort == "priority" and not filter.searches and not _is_out(filter):
@@ -212,7 +229,7 @@ class QueueReader:
 
         Raises BadSearch.
         """
-        async with reachable(), self._engine.connect() as connection:
+        async with self._place(filter), reachable(), self._engine.connect() as connection:
             await connection.execute(_ROOM)
             sql = await conditions(connection, filter)
             query = text(f"""
@@ -225,7 +242,7 @@ class QueueReader:
 
     async def urgent(self, filter: Filter) -> list[Row]:
         """P1 tickets of the last seconds, as rows of the queue, until it is read again."""
-        async with reachable(), self._engine.connect() as connection:
+        async with self._place(filter), reachable(), self._engine.connect() as connection:
             sql = await conditions(connection, filter)
             query = text(_URGENT.format(line=_LINE, where=sql.where)).columns(why=JSONB)
             rows = await connection.execute(query, sql.values)
@@ -244,7 +261,7 @@ class QueueReader:
 
         Raises BadSearch.
         """
-        async with reachable(), self._engine.connect() as connection:
+        async with self._place(filter), reachable(), self._engine.connect() as connection:
             await connection.execute(_ROOM)
             sql = await conditions(connection, filter)
             rows = await connection.execute(text(groups_of(filter, sql)), sql.values)
@@ -260,7 +277,7 @@ class QueueReader:
         column, beyond = _KEYS[sort]
         at, after = (None, "") if cursor is None else _read_cursor(cursor, sort)
         direction = "asc" if sort == "received" else "desc"
-        async with reachable(), self._engine.connect() as connection:
+        async with self._place(filter), reachable(), self._engine.connect() as connection:
             sql = await conditions(connection, filter)
             query = text(f"""
                 select t.* from tickets t

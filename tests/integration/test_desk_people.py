@@ -137,7 +137,14 @@ async def test_the_last_admin_stays_one(people):
         await people.disable("root")
     with pytest.raises(UserError, match="only admin"):
         await people.set_role("root", "viewer", None)
-    assert (await people.find("root")).role == "admin"
+    await people.add("boss", SECRET, "admin", ["Acme"])  # who may make nobody
+    for brands in (["Acme"], []):
+        with pytest.raises(UserError, match="only admin"):
+            await people.change_brands("root", brands)
+    with pytest.raises(UserError, match="only admin"):
+        await people.disable("root")
+    root = await people.find("root")
+    assert (root.role, root.brands) == ("admin", None)
 
 
 async def test_guesses_are_slowed_by_name_and_the_right_password_does_not_help_meanwhile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from desk_client import Office
@@ -92,6 +93,15 @@ async def test_rest_joins_for_who_may(small, engine, postgres_url):
         said = await ben.post(f"{T}/messages", {"text": "she rang", "channel": "phone"})
         assert (said.status, decode(heard[-1].value).id) == (202, said.told["id"])
         assert (await ben.post(f"{T}/messages", {"text": " "})).status == 422
+        count, hour = len(heard), timedelta(hours=1)
+        for moment, status in (
+            (datetime.now(UTC) + hour, 422),  # it would be the last word for an hour
+            (datetime.now(UTC) - 4_000 * 24 * hour, 422),
+            (datetime.now(UTC) - 24 * hour, 202),
+        ):
+            words = {"text": "she rang", "said_at": moment.isoformat()}
+            assert (await ben.post(f"{T}/messages", words)).status == status, moment
+        assert len(heard) == count + 1
 
 
 async def members(url, state="joined"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 from desk_client import Office
 from history import NOON, answer, deletion, tweet
@@ -16,9 +18,10 @@ from connectors.events import Transcript, Turn
 from stream.accounts.row_security import BoundEngine
 from stream.desk.actions import Claim, Note, Resolve, Snooze, Tag
 from stream.desk.filters import Filter
-from stream.desk.queue import QueueReader
+from stream.desk.queue import MOST_SEARCHES, QueueReader
 from stream.desk.search import BadSearch, parse, slips
 from stream.desk.tickets import Desk
+from stream.postgres.database import dsn, open_engine
 
 THEIRS = frozenset({"Other"})
 
@@ -310,3 +313,28 @@ async def test_every_month_has_an_index_of_its_words(postgres_url):
 def test_a_filter_without_words_is_no_search():
     assert not Filter(text="  ").searches
     assert replace(Filter(), text="a").searches
+
+
+async def test_searches_that_take_long_leave_the_queue_to_everybody_else(tickets, postgres_url):
+    """A word that a million messages hold takes many seconds; whoever looks for it may be many."""
+    engine = open_engine(postgres_url, pool_size=MOST_SEARCHES + 1)
+    readers = [QueueReader(engine), QueueReader(BoundEngine(engine, THEIRS))]
+    blocker = await asyncpg.connect(dsn(postgres_url))
+    transaction = blocker.transaction()
+    await transaction.start()
+    await blocker.execute("lock table events in access exclusive mode")  # as long as a long search
+    searches = [
+        asyncio.create_task(reader.queue(Filter(text=f"suitcase {number}")))
+        for reader in readers
+        for number in range(MOST_SEARCHES + 1)
+    ]
+    waiting = "select count(*) from pg_locks where not granted and relation = 'events'::regclass"
+    while await blocker.fetchval(waiting) < MOST_SEARCHES:
+        await asyncio.sleep(0.01)
+
+    assert {row["id"] for row in await readers[0].queue(Filter())} == {"x:2", "x:3", "x:5"}
+    assert not any(search.done() for search in searches)
+    await transaction.rollback()
+    assert all(len(found) <= 2 for found in await asyncio.gather(*searches))
+    await blocker.close()
+    await engine.dispose()

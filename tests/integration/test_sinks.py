@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -21,6 +22,9 @@ from connectors.base import NotSent, SentUnknown
 from connectors.catalog import SINKS, sink
 from connectors.notices import Notice, SinkError
 from connectors.posting import retry_after
+from stream.alerts.routing import routes_of
+from stream.controls import sinks
+from stream.controls.defaults import Defaults
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 EVIL = "<!channel> *bold* <b>&amp;</b>\r\nBcc: x@y.example [link](http://evil.example) `x`"
@@ -395,6 +399,37 @@ async def test_a_brand_with_line_ends_adds_no_line_to_a_mail(mail_server, end):
     assert mail["Bcc"] is None
     assert [line for line in text.splitlines() if line.startswith(("Bcc", "Click"))] == []
     assert all("Bcc" not in name for name in mail)
+
+
+@pytest.mark.parametrize("encryption", ["none", "starttls", "tls"])
+async def test_a_mail_server_of_the_console_that_moves_into_a_private_network_gets_nothing(
+    mail_server, monkeypatch, encryption
+):
+    """Whoever owns a name may say that it is public while it is looked at, and later another."""
+    asked = socket.getaddrinfo
+    at = ["93.184.216.34"]
+
+    def told(host, *rest, **more):
+        return asked(at[0] if host == "mail.example" else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", told)
+    options = {
+        "to": ["care@example.com"],
+        "sender": "earshot@example.com",
+        "port": mail_server.port,
+    }
+    options |= {"type": "email", "host": "mail.example", "encryption": encryption}
+    [route] = routes_of({"mail": options}, "the console", None)
+    of_console = sinks.opened(route, Defaults(), of_console=True)
+    of_file = sinks.opened(route, Defaults(), of_console=False)
+    at[0] = "127.0.0.1"
+
+    with pytest.raises(NotSent, match="private address") as refused:
+        await of_console.send(RAISED)
+    assert refused.value.retry_after is None
+    assert mail_server.messages == []
+    if encryption == "none":
+        assert await of_file.send(RAISED) == "taken for 1 of 1"
 
 
 async def test_mail_that_says_it_is_over_answers_the_mail_that_said_it_began(mail_server):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from history import deletion, tweet
 from rows import ask
-from sqlalchemy import event
+from sqlalchemy import event, text
+
+from stream.postgres.database import open_engine
+from stream.store.events import lock
 
 
 @pytest.fixture
@@ -71,3 +74,26 @@ async def test_received_and_registered_at_the_same_moment(simple, postgres_url):
         "select e.received_at = i.received_at as same from events e join event_ids i using (id)",
     )
     assert [row["same"] for row in rows] == [True, True]
+
+
+async def test_a_save_begins_no_processes_and_compiles_nothing_whatever_the_planner_expects(
+    postgres_url,
+):
+    """Of 64 new conversations it expects a tenth of all tickets, as long as none has two brands."""
+    engine = open_engine(postgres_url, pool_size=1)
+
+    async def settings(connection):
+        query = "select current_setting('max_parallel_workers_per_gather'), current_setting('jit')"
+        return tuple((await connection.execute(text(query))).one())
+
+    async with engine.connect() as connection:
+        usual = await settings(connection)
+    async with engine.begin() as connection:
+        locked, forgotten = await lock(connection, {}, ["x:1"], ["x:forgotten-1"])
+        within = await settings(connection)
+    async with engine.connect() as connection:
+        assert await settings(connection) == usual != within
+    await engine.dispose()
+
+    assert (locked, forgotten) == ({"x:1"}, set())
+    assert within == ("0", "off")

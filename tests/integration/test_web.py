@@ -6,13 +6,15 @@ import asyncio
 import json
 import re
 import socket
+from types import SimpleNamespace
+from urllib.parse import urlencode
 
 import aiohttp
 import nicegui
 import pytest
 from benchmarks.console_clients import OpenConsole
 from history import tweet
-from nicegui import Client
+from nicegui import Client, core
 from people import quick_people
 from serving import TOKEN, EmptyStore, web
 
@@ -20,6 +22,7 @@ from stream.accounts.sessions import Sessions
 from stream.postgres.database import open_engine
 from stream.postgres.schema import migrate
 from stream.store.queries import Queries
+from stream.web.console.acts import guarded
 from stream.web.server import listen
 
 
@@ -311,7 +314,132 @@ async def test_a_page_takes_no_socket_of_another_session_whatever_numbers_it_kno
                 return words
 
         assert "somebody else" in await answers(named | implicit)
-        shake = f'420["handshake",{json.dumps(named)}]'
-        assert "430[false]" in await answers({"EIO": "4", "transport": "websocket"}, shake)
+        # A socket says what it is in its own words: none of them is a connection that it has.
+        forged = named | {
+            "asgi.scope": {"caller": None},
+            "QUERY_STRING": urlencode(named | implicit),
+        }
+        for shaken in (named, named | {"asgi.scope": {}}, forged, [named], "x", None):
+            shake = f'420["handshake",{json.dumps(shaken)}]'
+            words = await answers({"EIO": "4", "transport": "websocket"}, shake)
+            assert "430[false]" in words, shaken
+        connect = f'42["connect",{json.dumps(forged)}]'
+        words = await answers({"EIO": "4", "transport": "websocket"}, connect, '421["handshake"]')
+        assert "431[false]" in words
+        assert len(list(core.sio.manager.get_participants("/", ada._client))) == 1
         await own.close()
     await engine.dispose()
+
+
+async def test_a_socket_that_is_asked_by_requests_answers_the_session_that_opened_it_alone(
+    store, postgres_url
+):
+    """Where a network lets no websocket through, the socket's number stands in each address."""
+    engine = open_engine(postgres_url)
+    people = quick_people(engine)
+    async with web(store, url=postgres_url) as address, aiohttp.ClientSession() as session:
+        heads = []
+        for name, role in (("ada", "admin"), ("vic", "viewer")):
+            await people.add(name, "violet ladder seventeen", role)
+            token = await Sessions(engine).log_in(name, "violet ladder seventeen", "test")
+            heads.append({"Origin": address, "Cookie": f"earshot_session={token}"})
+        own, strange = heads
+        url, query = f"{address}/_nicegui_ws/socket.io/", {"EIO": "4", "transport": "polling"}
+
+        async def asked(head, frame=None):
+            verb = "GET" if frame is None else "POST"
+            async with session.request(verb, url, params=query, data=frame, headers=head) as answer:
+                return answer.status, await answer.text()
+
+        status, opened = await asked(own)
+        assert status == 200
+        query["sid"] = json.loads(opened[1:])["sid"]
+        for frame in (None, "40"):
+            assert (await asked(strange, frame))[0] == 403, frame
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await session.ws_connect(
+                url, params=query | {"transport": "websocket"}, headers=strange
+            )
+        assert (await asked(own, "40")) == (200, "OK")
+        assert (await asked(own))[0] == 200
+    await engine.dispose()
+
+
+async def test_a_browser_writes_nothing_into_the_log(store, postgres_url, caplog):
+    """What a page sends is a person's to choose: its words, and what makes no sense."""
+    engine = open_engine(postgres_url)
+    await quick_people(engine).add("vic", "violet ladder seventeen", "viewer")
+    token = await Sessions(engine).log_in("vic", "violet ladder seventeen", "test")
+    async with web(store, url=postgres_url) as address, aiohttp.ClientSession() as session:
+        page = OpenConsole(address, "none", 0)
+        socket = await page.open(session, {"earshot_session": token})
+        own = {"client_id": page._client}
+        caplog.clear()
+        for name, message in (
+            ("log", own | {"level": "error", "message": "the database is lost"}),
+            ("log", own),
+            ("event", own),
+            ("event", own | {"id": 1, "listener_id": "none", "args": ["["]}),
+            ("event", {"client_id": ["x"]}),
+            ("ack", own | {"next_message_id": "x"}),
+            ("javascript_response", own | {"request_id": {}}),
+            ("handshake", own),
+            ("connect", own | {"QUERY_STRING": "implicit_handshake=true"}),
+            ("event", None),
+        ):
+            await socket.send_str(f"42{json.dumps([name, message])}")
+        for frame in ('42["event"]', '42["handshake"]', '42["connect"]', '42["event",1,2,3]'):
+            await socket.send_str(frame)
+        await socket.send_str('427["handshake","the last"]')
+        while "437[" not in await socket.receive_str(timeout=60):
+            pass
+        await asyncio.sleep(0)
+        assert [record.getMessage() for record in caplog.records] == []
+        await socket.close()
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("path", "component"), [("/people", "desk_people"), ("/settings", "desk_settings")]
+)
+async def test_what_is_of_all_brands_is_for_no_admin_of_some(store, postgres_url, path, component):
+    """Whoever may make users and keys of all brands, or unbind themselves, is bound to none."""
+    engine = open_engine(postgres_url)
+    people = quick_people(engine)
+    shown = {}
+    async with web(store, url=postgres_url) as address:
+        for name, brands in (("ada", None), ("boss", ["Other"])):
+            await people.add(name, "violet ladder seventeen", "admin", brands)
+            token = await Sessions(engine).log_in(name, "violet ladder seventeen", "test")
+            cookie = f"earshot_session={token}"
+            status, _, shown[name] = await ask(
+                address, path, token=None, Cookie=cookie, Accept="text/html"
+            )
+            assert status == 200
+    await engine.dispose()
+
+    assert component in shown["ada"]
+    assert component not in shown["boss"]
+    assert "are of all brands" in shown["boss"]
+
+
+async def test_an_act_of_all_brands_is_refused_to_who_is_bound_by_now():
+    done, told = [], []
+
+    async def act(caller, _payload):
+        done.append(caller.name)
+
+    for brands in (None, frozenset({"Other"})):
+        caller = SimpleNamespace(name=f"{brands}", brands=brands)
+
+        async def still(_role, caller=caller):
+            return caller
+
+        view = SimpleNamespace(tell=lambda **props: told.append(props["refused"]))
+        visit = SimpleNamespace(still=still)
+        handler = guarded(visit, view, asyncio.Event(), act, "admin", of_all_brands=True)
+        await handler(SimpleNamespace(args={}))
+
+    assert done == ["None"]
+    assert told[:-1] == ["", ""]
+    assert "of all brands" in told[-1]

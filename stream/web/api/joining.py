@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -18,6 +19,9 @@ from stream.web.api.ticket_changes import Sent, example
 from stream.web.api.tickets import ACT, TicketId, lost_update, no_ticket
 from stream.web.http.problems import refusal
 from stream.web.joined_acts import LONGEST_WORDS, Channel, add_words, published
+
+LONG_AGO = timedelta(days=3653)
+CLOCKS = timedelta(minutes=5)  # that a caller's may be ahead
 
 TicketName = Annotated[str, Field(min_length=1, max_length=540)]
 
@@ -53,7 +57,9 @@ class SpokenWords(Sent):
 
     text: Annotated[str, Field(min_length=1, max_length=LONGEST_WORDS)]
     channel: Channel = "other"
-    said_at: AwareDatetime | None = Field(None, description="now when left out")
+    said_at: AwareDatetime | None = Field(
+        None, description="no time to come, and ten years ago at most; now when left out"
+    )
 
 
 class JoinedOut(BaseModel):
@@ -138,6 +144,7 @@ async def hear(ticket_id: TicketId, payload: SpokenWords, change: Changing) -> H
     if not payload.text.strip():
         raise refusal(422, "body.text: a message has words")
     caller = change.caller
+    said_at = _past(payload.said_at)
     try:
         row, id = await add_words(
             change.desk,
@@ -145,12 +152,28 @@ async def hear(ticket_id: TicketId, payload: SpokenWords, change: Changing) -> H
             payload.text,
             payload.channel,
             caller.name,
-            said_at=payload.said_at,
+            said_at=said_at,
             brands=caller.brands,
         )
     except NoTicket as error:
         raise no_ticket(error) from None
     return HeardOut(ticket=_out(change, row), id=id)
+
+
+def _past(moment: datetime | None) -> datetime | None:
+    """In UTC. Raises a 422 for a time that no customer can have spoken at: it would stand before
+    or behind everything else that is said in the conversation.
+    """
+    if moment is None:
+        return None
+    now = datetime.now(UTC)
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        moment = None
+    if moment is None or not now - LONG_AGO <= moment <= now + CLOCKS:
+        raise refusal(422, "body.said_at: a time that is past, ten years ago at most")
+    return moment
 
 
 async def _joined(change: Change, act: Awaitable[Joined]) -> JoinedOut:

@@ -18,9 +18,17 @@ Act = Callable[[Caller, Any], Awaitable[None]]
 Handler = Callable[[GenericEventArguments], Awaitable[None]]
 
 
-def guarded(visit: Visit, view: View, again: asyncio.Event, act: Act, role: Role) -> Handler:
+def guarded(
+    visit: Visit,
+    view: View,
+    again: asyncio.Event,
+    act: Act,
+    role: Role,
+    *,
+    of_all_brands: bool = False,
+) -> Handler:
     """The act as a handler of the view's events. Its refusal is the view's prop `refused`; `again`
-    is set when it is done.
+    is set when it is done. of_all_brands: it is for nobody who is bound to some.
     """
 
     async def do(event: GenericEventArguments) -> None:
@@ -29,6 +37,8 @@ def guarded(visit: Visit, view: View, again: asyncio.Event, act: Act, role: Role
             return
         view.tell(refused="")
         try:
+            if of_all_brands and caller.brands is not None:
+                raise UserError("this is of all brands; who is bound to some cannot do it")
             await act(caller, event.args)
         except UserError as refused:
             view.tell(refused=str(refused))

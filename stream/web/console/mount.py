@@ -32,7 +32,8 @@ log = logging.getLogger(__name__)
 # the version stands in the address: it can be kept for ever
 _IMMUTABLE = f"/_nicegui/{nicegui.__version__}/"
 
-_FROM_A_PAGE = ("event", "javascript_response", "ack", "log")  # messages of its socket
+_FROM_A_PAGE = ("event", "javascript_response", "ack")  # messages of its socket
+_SOCKETS = "/_nicegui_ws/"
 AWAY = 30.0  # seconds that a browser may be gone, as in a tunnel, and find its page as it was
 _MARK = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20">'
@@ -53,6 +54,10 @@ class Console(BaseRoute):
         return (Match.FULL, {}) if is_ours else (Match.NONE, {})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith(_SOCKETS) and _is_of_another_session(scope):
+            await _refuse(scope, receive, send)
+            return
+
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start" and scope["path"].startswith(_IMMUTABLE):
                 MutableHeaders(raw=message["headers"])["Cache-Control"] = (
@@ -92,7 +97,8 @@ def serve_pages(app: FastAPI, paths: Collection[str]) -> None:
     handlers = core.sio.handlers["/"]
     for name in _FROM_A_PAGE:
         handlers[name] = _OwnPage.around(handlers[name])
-    handlers["connect"] = _OwnVisitor.around(handlers["connect"])
+    handlers["log"] = _ignore  # words of a browser, which anybody may choose, for our own log
+    handlers["connect"] = _OwnConnection.around(handlers["connect"])
     handlers["handshake"] = _OwnVisitor.around(handlers["handshake"])
 
 
@@ -109,11 +115,16 @@ class _OwnPage:
     def around(cls, handler: Callable[[str, Any], Any]) -> _OwnPage:
         return handler if isinstance(handler, cls) else cls(handler)
 
-    def __call__(self, socket: str, message: Any) -> Any:
+    def __call__(self, socket: str, message: Any = None, *_: Any) -> Any:
         page = message.get("client_id") if isinstance(message, dict) else None
-        if page in core.sio.rooms(socket):
+        if not isinstance(page, str) or page not in core.sio.rooms(socket):
+            return None
+        try:
             return self._handler(socket, message)
-        return None
+        except Exception as error:
+            # Handlers of ours tell their errors themselves: this is no message of a page's.
+            log.debug("a page of the console sent nonsense: %s", type(error).__name__)
+            return None
 
 
 class _OwnVisitor:
@@ -132,26 +143,78 @@ class _OwnVisitor:
             return handler
         visitor = cls(handler)
 
-        async def guarded(socket: str, message: Any, *more: Any) -> Any:
+        # A function: whether it is one that waits is asked of what is called.
+        async def guarded(socket: str, message: Any = None, *more: Any) -> Any:
             return await visitor.take(socket, message, *more)
 
         guarded.is_guarded = True  # type: ignore[attr-defined]
         return guarded
 
     async def take(self, socket: str, message: Any, *more: Any) -> Any:
-        """message: of a handshake the page that it names; of a connection the surroundings."""
-        is_connection = isinstance(message, dict) and "asgi.scope" in message
-        around = message if is_connection else core.sio.get_environ(socket)
-        query = parse_qs(around.get("QUERY_STRING", ""))
-        names = query.get("client_id", [""])[:1]
-        if not is_connection and isinstance(message, dict):
-            names.append(message.get("client_id"))
-        for page in filter(None, map(_page, names)):
-            if _token(page.request.scope) != _token(around.get("asgi.scope", {})):
-                if is_connection:
-                    raise ConnectionRefusedError("this page is somebody else's")
+        """message: of a handshake what the browser says, and the page that it names there."""
+        try:
+            if _is_of_another(_connection(socket), message):
                 return False
-        return await self._handler(socket, message, *more)
+            return await self._handler(socket, message, *more)
+        except Exception as error:
+            # A page of ours greets otherwise; and a forged greeting is nobody's to read in a log.
+            log.debug("no page of the console greets so: %s", type(error).__name__)
+            return False
+
+
+class _OwnConnection(_OwnVisitor):
+    """The same for a socket that is just opened, whose address names the page."""
+
+    async def take(self, socket: str, message: Any, *more: Any) -> Any:
+        """message: left out, for what is known here of the connection."""
+        if core.sio.manager.is_connected(socket, "/"):
+            return None  # a browser may send what it likes, also by this name
+        connection = _connection(socket)
+        if _is_of_another(connection):
+            raise ConnectionRefusedError("this page is somebody else's")
+        try:
+            return await self._handler(socket, connection, *more)
+        except (KeyError, TypeError, ValueError):
+            raise ConnectionRefusedError("this is no greeting of a page") from None
+
+
+def _connection(socket: str) -> Mapping[str, Any]:
+    """The surroundings of the request that opened the socket."""
+    return core.sio.get_environ(socket) or {}
+
+
+def _is_of_another(connection: Mapping[str, Any], message: Any = None) -> bool:
+    """Whether the socket's address or a message of its names a page of another session."""
+    names = parse_qs(connection.get("QUERY_STRING", "")).get("client_id", [])[:1]
+    if isinstance(message, dict):
+        names.append(message.get("client_id"))
+    own = _token(connection.get("asgi.scope", {}))
+    return any(_token(page.request.scope) != own for page in map(_page, names) if page)
+
+
+def _is_of_another_session(scope: Scope) -> bool:
+    """Whether a request speaks for a socket that another session opened. Where a network lets no
+    websocket through each message is a request, and the socket's number stands in its address: so
+    in a proxy's log.
+    """
+    query = parse_qs(scope["query_string"].decode("utf-8", "replace"))
+    around = (core.sio.environ.get(socket) for socket in query.get("sid", ()))
+    return any(
+        environ is not None and _token(environ.get("asgi.scope", {})) != _token(scope)
+        for environ in around
+    )
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    detail = "this socket is another session's"
+    await problem(str(scope.get("request_id", "unknown")), 403, detail)(scope, receive, send)
+
+
+def _ignore(*_: Any) -> None:
+    """A message that nothing is done with."""
 
 
 def _page(name: Any) -> Client | None:

@@ -44,14 +44,17 @@ class PeoplePage:
             "revoke": self._revoke,
         }
         for name, act in acts.items():
-            self.view.on(name, guarded(visit, self.view, self._again, act, "admin"))
+            # Users and keys are of any brand, of all brands too.
+            handler = guarded(visit, self.view, self._again, act, "admin", of_all_brands=True)
+            self.view.on(name, handler)
         self.view.on("forget", lambda: self.view.tell(secret=None))
 
     def start(self) -> None:
         keep_telling(self._visit, self.view, self._show, self._again, EVERY)
 
     async def _show(self) -> None:
-        if (await self._services.people.find(self._visit.caller.name)).role != "admin":
+        caller = await self._services.callers.again(self._visit.caller)
+        if caller is None or not caller.may("admin") or caller.brands is not None:
             return
         alive = await self._services.sessions.alive()
         self.view.tell(
@@ -193,4 +196,4 @@ def add_people(services: DeskServices) -> None:
     async def build(visit: Visit) -> None:
         PeoplePage(visit).start()
 
-    add_page(services, "/people", "People", build, "admin")
+    add_page(services, "/people", "People", build, "admin", of_all_brands=True)

@@ -12,7 +12,7 @@ from stream.errors import UserError
 from stream.monitor.records import MonitorQuery
 from stream.web.auth.callers import Caller
 from stream.web.console.acts import Act, fields, guarded, text_of
-from stream.web.console.shell import Visit, add_page, say, tag
+from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.updates import View, keep_telling
 from stream.web.desk_services import DeskServices
 
@@ -48,7 +48,8 @@ class SettingsPage:
             "test": self._test,
         }
         for name, act in acts.items():
-            self.view.on(name, guarded(visit, self.view, self._again, act, "admin"))
+            handler = guarded(visit, self.view, self._again, act, "admin", of_all_brands=True)
+            self.view.on(name, handler)
 
     def start(self) -> None:
         keep_telling(self._visit, self.view, self._show, self._again, EVERY)
@@ -84,7 +85,7 @@ class SettingsPage:
             name,
             subject,
             fields(sent.get("value")),
-            _of_all_brands(caller),
+            caller.name,
             secrets={str(key): str(word) for key, word in secrets.items()},
             seen=_version(sent.get("seen")),
         )
@@ -94,7 +95,7 @@ class SettingsPage:
         await self._services.controls.reset(
             _name(payload),
             text_of(payload, "subject"),
-            _of_all_brands(caller),
+            caller.name,
             seen=_version(fields(payload).get("seen")),
         )
         say("Back to what stood without the console.")
@@ -102,23 +103,15 @@ class SettingsPage:
     async def _back(self, caller: Caller, id: Any) -> None:
         if not isinstance(id, int):
             raise UserError("name an entry of the history")
-        await self._services.controls.go_back(id, _of_all_brands(caller))
+        await self._services.controls.go_back(id, caller.name)
         say("What stood before it stands again.")
 
-    async def _test(self, caller: Caller, name: Any) -> None:
-        _of_all_brands(caller)
+    async def _test(self, _caller: Caller, name: Any) -> None:
         try:
             words, good = await self._services.controls.try_sink(str(name)), True
         except UserError as error:
             words, good = str(error), False
         self.view.tell(tried={"name": str(name), "words": words, "good": good})
-
-
-def _of_all_brands(caller: Caller) -> str:
-    """Their name. Raises UserError for who is bound to some."""
-    if caller.brands is not None:
-        raise UserError("settings are of all brands; who is bound to some cannot change them")
-    return caller.name
 
 
 def _name(payload: Any) -> ControlName:
@@ -151,11 +144,6 @@ def add_settings(services: DeskServices) -> None:
     """The page `/settings`."""
 
     async def build(visit: Visit) -> None:
-        if visit.caller.brands is not None:
-            with tag("div", classes="empty"):
-                tag("h1", "Settings are of all brands")
-                tag("p", "Who is bound to some brands cannot see or change them.")
-            return
         SettingsPage(visit).start()
 
-    add_page(services, "/settings", "Settings", build, "admin")
+    add_page(services, "/settings", "Settings", build, "admin", of_all_brands=True)

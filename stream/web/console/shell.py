@@ -75,19 +75,31 @@ Build = Callable[[Visit], Awaitable[None]]
 
 
 def add_page(
-    services: DeskServices, path: str, title: str, build: Build, role: Role = "viewer"
+    services: DeskServices,
+    path: str,
+    title: str,
+    build: Build,
+    role: Role = "viewer",
+    *,
+    of_all_brands: bool = False,
 ) -> None:
-    """A page at `path`, which `build` fills below the header, for callers of this role."""
+    """A page at `path`, which `build` fills below the header, for callers of this role.
+
+    of_all_brands: not for those who are bound to some.
+    """
 
     @ui.page(path, title=f"{title} · earshot", response_timeout=30)
     async def show(request: Request, client: Client) -> None:
         caller = caller_of(request)
         switch = _header(services, caller, path, client)
         with tag("div", id="content", tabindex="-1"):  # within the page's own <main>
+            _end_with_session(services, caller, client)
             if not caller.may(role):
                 _not_for_you(caller, role)
                 return
-            _end_with_session(services, caller, client)
+            if of_all_brands and caller.brands is not None:
+                _of_all_brands(title)
+                return
             attend(services, caller, client, switch)
             try:
                 await build(Visit(services.of(caller), caller, request, client))
@@ -125,6 +137,12 @@ def _not_for_you(caller: Caller, role: Role) -> None:
     with tag("div", classes="empty"):
         tag("h1", "Not for your role")
         tag("p", words)
+
+
+def _of_all_brands(title: str) -> None:
+    with tag("div", classes="empty"):
+        tag("h1", f"{title} are of all brands")
+        tag("p", "Who is bound to some brands cannot see or change them.")
 
 
 def _database_away() -> None:

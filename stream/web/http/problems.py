@@ -201,7 +201,8 @@ _WORDS = {
 
 
 def _cut(words: str, longest: int = 1_000) -> str:
-    """Words may repeat what was sent, however long it was."""
+    """Words may repeat what was sent, however long it was, and half of a surrogate pair."""
+    words = words.encode("utf-8", "replace").decode()
     return words if len(words) <= longest else words[: longest - 1] + "…"
 
 
