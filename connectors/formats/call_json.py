@@ -23,7 +23,7 @@ from connectors.formats.calls import (
     stem,
     transcript,
 )
-from connectors.formats.labels import speaker
+from connectors.formats.labels import direction_of, speaker
 from connectors.formats.rows import BadRow, OnBadRow, reason
 from connectors.formats.speakers import OnNote, Utterance, merged, to_turns, turns
 from connectors.formats.times import written_time
@@ -53,8 +53,6 @@ TURNS = (
 )
 CALLS = ("calls", "conversations", "transcripts", "dialogues", "dialogs", "data")
 _OF_CALL = frozenset((*CALL[:-1], *WHEN, *BRAND))  # but `id`, which is the turn's
-_INBOUND = frozenset(("in", "inbound", "incoming", "received"))
-_OUTBOUND = frozenset(("out", "outbound", "outgoing", "sent", "outbound-api", "outbound-reply"))
 _DESCRIPTIONS = ("description_text", "description")  # of a ticket, above its `conversations`
 _FEW = 2  # words an entry
 _SLOWEST = 100  # seconds a word: a call of more is counted in milliseconds
@@ -353,6 +351,5 @@ def _label(turn: Mapping[str, Any]) -> str:
 
 def _side_of_direction(name: str) -> str:
     """Of a chat that says only which way a message went."""
-    if name.lower() in _INBOUND:
-        return "customer"
-    return "agent" if name.lower() in _OUTBOUND else name
+    direction = direction_of(name)
+    return {"inbound": "customer", "outbound": "agent"}[direction] if direction else name

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
+from connectors.events import Direction
+
 Form = Literal["colon", "bracket", "heading", "round", "dash", "alone"]
 Speaker = Literal["customer", "agent"]
 WEAK: tuple[Form, ...] = ("dash", "alone")  # many lines look so: they count where nothing else does
@@ -36,6 +38,8 @@ relation relations resolution resolutions retention retentions sales satisfactio
 wellbeing"""
 CUSTOMER, AGENT = frozenset(_CUSTOMERS.split()), frozenset(_AGENTS.split())
 DEPARTMENT = frozenset(_DEPARTMENTS.split())
+_INBOUND = frozenset(("in", "inbound", "incoming", "received"))
+_OUTBOUND = frozenset(("out", "outbound", "outgoing", "sent", "outbound-api", "outbound-reply"))
 _SMALL = frozenset(("&", "and", "of", "on", "at", "for", "with", "from", "the", "de", "van", "von"))
 _PRONOUN_WORDS = """he him his she her hers they them their theirs it its any ze zir xe xem ey em"""
 _PRONOUNS = frozenset(_PRONOUN_WORDS.split())
@@ -169,6 +173,12 @@ def speaker(label: str) -> Speaker | None:
     """
     name, _, note = label.partition("(")
     return _side(name) or _side(note)
+
+
+def direction_of(word: str) -> Direction | None:
+    """Which way a message went, by the word of another program: `incoming`, `Outbound-API`."""
+    plain = word.strip().casefold()
+    return "inbound" if plain in _INBOUND else "outbound" if plain in _OUTBOUND else None
 
 
 def _side(label: str) -> Speaker | None:
