@@ -199,8 +199,17 @@ def _of_objects(node: Mapping[str, Any]) -> list[Any] | None:
 
 def _names_and_rows(node: Mapping[str, Any]) -> list[Any] | None:
     """Of an object that has the names of the columns apart from the rows, as databases answer."""
-    lists = [value for value in node.values() if isinstance(value, list)]
-    return _with_names(lists[:1], lists[1]) if len(lists) == 2 else None
+    values = list(node.values())
+    within = [inner for value in values if isinstance(value, dict) for inner in value.values()]
+    lists = [value for value in (*values, *within) if isinstance(value, list) and value]
+    rows = next((rows for rows in lists if all(isinstance(row, list) for row in rows)), None)
+    tables = (_with_names([_column_names(names)], rows) for names in lists if rows)
+    return next(filter(None, tables), None)
+
+
+def _column_names(entries: list[Any]) -> list[Any]:
+    """`["id", "text"]` and `[{"name": "id"}, {"name": "text"}]`."""
+    return [entry.get("name") if isinstance(entry, dict) else entry for entry in entries]
 
 
 def _with_names(header: list[Any], rows: list[Any]) -> list[Any] | None:
