@@ -339,3 +339,18 @@ def test_a_character_set_of_raw_bytes_is_nobodys(subject):
 
     assert "bag" in event.title
     assert event.text == "Where is my bag?"
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("三日間 \r\n停電しています。", "三日間停電しています。"),
+        ("The oven  \r\nis  \r\ncold.", "The oven is cold."),
+        ("It is cold \r\n> and so am I", "It is cold\n> and so am I"),
+        ("It is cold.\r\nHelp.", "It is cold.\nHelp."),
+    ],
+)
+def test_a_line_that_a_program_broke_is_whole_again(body, text):
+    head = b"Content-Type: text/plain; charset=utf-8; format=flowed; delsp=yes\r\n"
+
+    assert said(mail(body.encode(), head)).text == text
