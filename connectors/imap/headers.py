@@ -29,8 +29,8 @@ _FORM_ADDRESS = re.compile(
     re.I | re.M,
 )
 _FORM_ADDRESS_BELOW = re.compile(  # of a form that writes labels on lines of their own
-    r"^[ \t*_]{0,8}(?:[\w ]{0,20} )?(?:e-?mail|courriel|correo)(?: [\w ]{0,20})?[ \t*_:]{0,8}\n\s{0,4}"
-    r"([^\s<>@]{1,90}@[\w.-]{1,200})[ \t]*$",
+    r"^[ \t*_]{0,8}(?:[\w ]{0,20} )?(?:e-?mail|courriel|correo)(?: [\w ]{0,20})?[ \t*_:]{0,8}\n"
+    r"\s{0,4}([^\s<>@]{1,90}@[\w.-]{1,200})[ \t]*$",
     re.I | re.M,
 )
 
