@@ -30,7 +30,8 @@ AUTOMATIC_SUBJECTS = (
     r"автоответ\w*|автоматич\w{2,5} (?:ответ|відповідь|отговор)|automatická odpoveď",
     r"automatikus válasz|răspuns automat|otomatik yanıt|αυτόματη απάντηση|automatski odgovor",
     r"samodejni odgovor|automatinis atsakymas|automātiska atbilde|automaatvastus",
-    r"resposta automàtica|trả lời tự động|balasan otomatis|ตอบกลับอัตโนมัติ|자동 (?:회신|응답)|תשובה אוטומטית|رد تلقائي",
+    r"resposta automàtica",
+    r"trả lời tự động|balasan otomatis|ตอบกลับอัตโนมัติ|자동 (?:회신|응답)|תשובה אוטומטית|رد تلقائي",
     r"自動(?:応答|返信|回覆|答覆)|自动(?:回复|答复)",
 )
 # Subjects of people, too, unless the text says that somebody is away
