@@ -313,3 +313,24 @@ def test_many_personal_data_take_time_by_their_length_alone(part: str) -> None:
 )
 def test_what_is_said_aloud_is_found_and_what_only_sounds_like_it_stays(text, redacted):
     assert redact(text) == redacted
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("Med vänlig hälsning\nÖrjan Dahl", "Med vänlig hälsning\n[name]"),
+        ("S pozdravem,\nOndřej Černý", "S pozdravem,\n[name]"),
+        ("Üdvözlettel,\nTóth Eszter", "Üdvözlettel,\n[name]"),
+        ("С уважением,\nОльга Белова", "С уважением,\n[name]"),
+        ("Με εκτίμηση,\nΜαρία Λάμπρου", "Με εκτίμηση,\n[name]"),
+        ("Saygılarımla\nAyşe Demir", "Saygılarımla\n[name]"),
+        ("I'm Lerato Dube, customer since 2009.", "I'm [name], customer since 2009."),
+        ("Ich bin Uwe Brandt aus Kiel.", "Ich bin [name] aus Kiel."),
+        ("Je suis Zoé Lambert et j'attends.", "Je suis [name] et j'attends."),
+        ("Soy Inés Ortega, llevo tres días", "Soy [name], llevo tres días"),
+        ("I am Delta Gold, customer service fails", "I am Delta Gold, customer service fails"),
+        ("Ich bin Kunde aus Kiel", "Ich bin Kunde aus Kiel"),
+    ],
+)
+def test_people_sign_and_introduce_themselves_in_more_languages(text, redacted):
+    assert redact(text) == redacted
