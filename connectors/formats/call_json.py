@@ -23,7 +23,7 @@ from connectors.formats.calls import (
     stem,
     transcript,
 )
-from connectors.formats.labels import direction_of, speaker
+from connectors.formats.labels import side_of_direction, speaker
 from connectors.formats.rows import BadRow, OnBadRow, reason
 from connectors.formats.speakers import OnNote, Utterance, merged, to_turns, turns
 from connectors.formats.times import written_time
@@ -344,12 +344,6 @@ def _label(turn: Mapping[str, Any]) -> str:
     """The value that names a side, or else the first; a number is `Speaker 0`."""
     sides = [turn[name] for name in SIDES if turn.get(name) not in (None, "")]
     names = [str(name_within(side) if isinstance(side, dict) else side) for side in sides]
-    labels = list(map(_side_of_direction, names))
+    labels = list(map(side_of_direction, names))
     label = next((label for label in labels if speaker(label)), labels[0] if labels else "")
     return f"Speaker {label}" if label.isdigit() else label
-
-
-def _side_of_direction(name: str) -> str:
-    """Of a chat that says only which way a message went."""
-    direction = direction_of(name)
-    return {"inbound": "customer", "outbound": "agent"}[direction] if direction else name

@@ -64,6 +64,9 @@ _ADDRESSED = re.compile(
 _END_TIME = re.compile(rf"#{TIME}(?:-\d{{1,3}})?#\Z")  # `... the end. #00:00:03-5#`
 _TEXT_TIME = re.compile(rf"\s*+(?:[\[(](?P<at>{TIME})[\])])\s*+")  # `Jane: [0:05] Hello`
 _NUMBER = r"\d{1,4}(?:[.)]\s++|\s{2,}+)"
+_PICTURE = re.compile(
+    "\\A[\U0001f000-\U0001faff\u2600-\u27bf\u200d\ufe0f]{1,9} ?"
+)  # `🤖 Bot: Hello`
 _QUOTES = '"\u201c\u201d'  # `"Agent": "Hello"`
 _LEAD = (
     rf"\A[\s.]*+(?:>{{2,3}}\s*+|[-\u2013\u2014\u2022]\s++|#{{1,6}}\s++|{_NUMBER})?"
@@ -112,11 +115,18 @@ class Labelled(NamedTuple):
     at: float | None
 
 
+def side_of_direction(word: str) -> str:
+    """The side that wrote what went this way; the word itself where it is no direction."""
+    direction = direction_of(word)
+    return {"inbound": "customer", "outbound": "agent"}[direction] if direction else word
+
+
 def labelled(line: str, *, only: Form | None = None) -> Labelled | None:
     """The label that a line may begin with: whether it is one is for all lines together to say.
 
     only: the one form that is looked for; else all but those of WEAK.
     """
+    line = _PICTURE.sub("", line)
     line = _BLANKS.sub(lambda blanks: "\t" if "\t" in blanks[0] else "  ", line)
     line = _IN_SECONDS.sub("", line, count=1) if _IN_SECONDS.match(line) else line
     line = _ADDRESSED.sub(r"\g<time> \g<label>:", line, count=1) if "From" in line else line

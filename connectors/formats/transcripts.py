@@ -21,7 +21,7 @@ from connectors.formats.calls import (
 )
 from connectors.formats.captions import captions, is_captions
 from connectors.formats.columns import TEXT
-from connectors.formats.labels import Speaker, seconds, speaker
+from connectors.formats.labels import Speaker, seconds, side_of_direction, speaker
 from connectors.formats.rows import BadRow, OnBadRow, reason
 from connectors.formats.speakers import NO_SPEAKER, Utterance, to_turns, turns
 from connectors.formats.times import written_time
@@ -211,7 +211,7 @@ def _turn(names: Sequence[str]) -> Callable[[Sequence[str]], list[Utterance]]:
 
     def label_of(row: Sequence[str]) -> str:
         if column is not None or flag is None:
-            return row[column or 0].strip()
+            return side_of_direction(row[column or 0].strip())
         place, side = flag
         is_side = row[place].strip().casefold() in _TRUE
         return side if is_side else OTHER_SIDE[side]

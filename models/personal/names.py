@@ -82,8 +82,8 @@ _I_AM = re.compile(
     rf"(?={_SPACE}(?P<name>[^\W\d_a-z][\w.'’\-]{{0,25}}{_SPACE}{_WORD}(?:{_SPACE}{_WORD})?))"
 )
 _GOES_ON = re.compile(
-    r"(?:,|\.)? (?:(?:and (?:I|my)|I|my|calling|from|(?:a |your )?customer (?:since|of|for)|und ich|ich|aus|et je|je|y"
-    r"|llevo|vivo|tengo|e|aspetto|abito|ho)(?!\w)|(?:et )?j['’])"
+    r"(?:,|\.)? (?:(?:and (?:I|my)|I|my|calling|from|(?:a |your )?customer (?:since|of|for)"
+    r"|und ich|ich|aus|et je|je|y|llevo|vivo|tengo|e|aspetto|abito|ho)(?!\w)|(?:et )?j['’])"
 )
 
 # Below these a name stands alone. The plain ones begin sentences, too ("Thanks\nStill waiting"),

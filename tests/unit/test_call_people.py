@@ -237,3 +237,31 @@ def test_a_greeting_with_a_word_of_tables_and_a_comma_begins_a_call(
     [event] = [event for event, _ in open_file(path, on_bad_row=pytest.fail)]
 
     assert [turn.text for turn in event.turns] == [first, BROKEN, SEND]
+
+
+@pytest.mark.parametrize(
+    ("agent", "customer"),
+    [("🤖 Bot", "👤 User"), ("👩‍💼 Agent", "🙍 Caller"), ("☎️ Operator", "❓ Customer")],
+)
+def test_a_picture_before_a_label_is_no_part_of_it(
+    tmp_path: Path, agent: str, customer: str
+) -> None:
+    path = tmp_path / "call.txt"
+    path.write_text(f"{agent}: {OPEN}\n{customer}: {BROKEN}\n", encoding="utf-8")
+
+    [event] = [event for event, _ in open_file(path, on_bad_row=pytest.fail)]
+
+    assert [(turn.speaker, turn.text) for turn in event.turns] == CALL[:2]
+
+
+@pytest.mark.parametrize(
+    ("out", "into"), [("outbound", "inbound"), ("sent", "received"), ("OUT", "IN")]
+)
+def test_the_way_of_a_message_in_a_table_is_its_side(tmp_path: Path, out: str, into: str) -> None:
+    path = tmp_path / "chat.csv"
+    rows = (f'5,{out if who == "agent" else into},"{text}"' for who, text in CALL)
+    path.write_text("conversation_id,direction,body\n" + "\n".join(rows))
+
+    [event] = [event for event, _ in open_file(path, on_bad_row=pytest.fail)]
+
+    assert [(turn.speaker, turn.text) for turn in event.turns] == CALL
