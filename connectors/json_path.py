@@ -11,6 +11,11 @@ _STEP = re.compile(
     r"|(?P<name>(?:\\.|[^.\\\[]|\[(?!(?:-?\d+|\*|[^\[\]=]+=[^\[\]]*)\]))+)"
 )
 _DEEPEST = 12  # of rich text
+_INNER = ("content", "children", "elements", "blocks", "root", "document", "ops")
+_ATTRIBUTES = ("attrs", "data")
+_TEXTS = ("text", "insert", "url", "shortName")
+_BREAKS = frozenset(("hardbreak", "linebreak", "br"))
+_INLINE = frozenset(("mention", "emoji", "inlineCard", "link", "date", "status"))  # Jira's, Slack's
 
 
 class Where(NamedTuple):
@@ -83,23 +88,42 @@ def _inner(document: Any, step: str | int) -> list[Any]:
         return []
 
 
-def plain_text(value: Any, depth: int = 0) -> str:
+def plain_text(value: Any, depth: int = 0, *, are_lines: bool = False) -> str:
     """The words of a list of texts, and of rich text that is nested objects with `text` (Jira,
-    Slack, editors of pages): a paragraph a line. Empty where there are none.
+    Slack, editors of pages): a paragraph a line. Empty where there are none. are_lines: whatever
+    the entries of a list are.
     """
     if isinstance(value, str):
         return value
     if depth >= _DEEPEST:
         return ""
     if isinstance(value, dict):
-        inner = value.get("content", value.get("children", value.get("elements")))
-        return plain_text(value.get("text") if inner is None else inner, depth + 1)
+        return _text_of_node(value, depth)
     if not isinstance(value, list):
         return ""
-    parts = [(plain_text(entry, depth + 1), _is_inline(entry)) for entry in value]
+    parts = [(plain_text(entry, depth + 1), not are_lines and _is_inline(entry)) for entry in value]
     lines = [f"{part}" if is_inline else f"{part}\n" for part, is_inline in parts if part]
     return "".join(lines).strip("\n")
 
 
+def _text_of_node(node: dict[str, Any], depth: int) -> str:
+    inner = next((name for name in _INNER if isinstance(node.get(name), list | dict)), None)
+    if inner:
+        return plain_text(node[inner], depth + 1, are_lines=inner == "blocks")
+    if _is_break(node):
+        return "\n"
+    attributes = [node, *(node[name] for name in _ATTRIBUTES if isinstance(node.get(name), dict))]
+    texts = (values.get(name) for values in attributes for name in _TEXTS)
+    return plain_text(next(filter(None, texts), ""), depth + 1)
+
+
+def _is_break(node: dict[str, Any]) -> bool:
+    return str(node.get("type")).casefold().replace("_", "") in _BREAKS
+
+
 def _is_inline(entry: Any) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("text"), str) and "content" not in entry
+    """Does it go on within its line, as words, mentions and breaks do?"""
+    if not isinstance(entry, dict) or any(name in entry for name in _INNER):
+        return False
+    has_text = isinstance(entry.get("text", entry.get("insert")), str)
+    return has_text or _is_break(entry) or entry.get("type") in _INLINE

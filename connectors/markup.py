@@ -12,12 +12,18 @@ from resiliparse.extract.html2text import extract_plain_text
 _LONGEST = 1_000_000  # characters of markup that are read
 _TAG = re.compile(
     r"</?(?:p|br|div|span|ul|ol|li|a|b|i|em|strong|h[1-6]|table|tr|td|th|hr|blockquote|pre|html|body"
-    r"|head|img|font|code|u|s)(?:\s[^<>]*)?/?>",
+    r"|head|img|font|code|u|s|article|aside|center|dl|dt|dd|del|details|fieldset|figcaption|figure"
+    r"|ins|label|legend|mark|section|small|strike|sub|summary|sup|tbody|thead)(?:\s[^<>]*)?/?>",
     re.I,
 )
 _BLOCK = re.compile(r"<(?:p|br|div|table|tr|li|html|body)(?:\s[^<>]*)?/?>", re.I)
-# Lists would indent their lines further; options of a form would be left out.
-_AS_DIV = re.compile(r"(</?)(?:ul|ol|dl|menu|select|option|textarea|button)\b[^<>]*", re.I)
+# Lists would indent their lines further; options of a form would be left out; the rest would run
+# into what follows.
+_AS_DIV = re.compile(
+    r"(</?)(?:ul|ol|dl|dir|menu|select|option|textarea|button|summary|dialog|legend|caption|search)"
+    r"\b[^<>]*",
+    re.I,
+)
 _INVISIBLE = re.compile(
     r"<(\w{1,20})\b(?=[^<>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])"
     r"|mso-hide\s*:\s*all))",

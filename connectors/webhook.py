@@ -23,7 +23,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from connectors.base import ConnectorError
-from connectors.events import Complaint, Deleted, Event, Tweet
+from connectors.events import Complaint, Deleted, Event, Tweet, unescaped
+from connectors.formats.labels import direction_of
 from connectors.formats.times import day_first, doubt, written_time
 from connectors.json_path import (
     Every,
@@ -35,6 +36,7 @@ from connectors.json_path import (
 )
 from connectors.json_path import Path as JsonPath
 from connectors.markup import is_markup, plain
+from connectors.skipped import TALLY
 
 WINDOW = 300.0  # seconds that a message may be old, or early by the sender's clock
 SHORTEST_SECRET = 16  # bytes
@@ -120,7 +122,8 @@ class Hook:
         self, body: bytes, received: datetime, refused: list[Refusal] | None = None
     ) -> list[Event]:
         """The events of a message, in their order. received: of events without a time. refused:
-        gets each event that does not fit the field map, and the others are taken.
+        gets each event that does not fit the field map, and the others are taken. A time that
+        cannot be right, such as one to come, is that of its receipt, and counted.
 
         Raises MappingError that names the place and the missing value: of the message, of an event
         where `refused` is None, and where no event fits.
@@ -174,7 +177,11 @@ class Hook:
         try:
             fields["occurred_at"] = received
             if "occurred_at" in values:
-                fields["occurred_at"] = self._moment(_plain(values["occurred_at"]), order, received)
+                moment = self._moment(_plain(values["occurred_at"]), order, received)
+                if doubt(moment, received):
+                    TALLY.add("date")
+                else:
+                    fields["occurred_at"] = moment
             if deleted not in (None, False, "", 0, "false", "no"):
                 return Deleted.model_validate(fields | {"of": self.kind})
             kind: type[Tweet | Complaint] = Tweet if self.kind == "tweet" else Complaint
@@ -345,12 +352,14 @@ def _plain(value: Any) -> Any:
 
 def _fitting(name: str, value: Any) -> Any:
     value = _plain(value)
+    if name == "direction" and isinstance(value, str):
+        return direction_of(value) or value
     return value[:SHORTENED] if name in SHORT and isinstance(value, str) else value
 
 
 def _words(text: str) -> str:
     """Without the tags of HTML; empty where nothing is left to read."""
-    words = plain(text) if is_markup(text) else text
+    words = unescaped(plain(text) if is_markup(text) else text)
     return words if words.strip("\ufeff\u200b\u00a0 \t\r\n") else ""
 
 

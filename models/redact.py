@@ -133,7 +133,7 @@ _SEARCHES: tuple[tuple[str, re.Pattern[str] | None, _Search], ...] = (
     ("phone", _TWO_HALVES, phones.phones_in_halves),
     ("phone", _SEVEN_DIGITS, phones.phones),
     ("phone", _IN_WORDS, phones.spoken_phones),
-    ("address", _DIGIT, addresses.addresses),
+    ("address", addresses.SIGN, addresses.addresses),
     ("name", None, people.names),
 )
 _OF_WHAT_IS_WRITTEN = tuple(row for row in _SEARCHES if row[1] is not _IN_WORDS)

@@ -163,6 +163,7 @@ PROMISES = {
         "integration/test_x",
         "unit/test_call_exports",
         "unit/test_call_files",
+        "unit/test_call_people",
         "unit/test_events",
         "unit/test_files",
         "unit/test_format*",

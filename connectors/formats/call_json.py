@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from connectors.events import SourcedEvent, Transcript, Turn
+from connectors.formats.call_people import name_within, with_speakers
 from connectors.formats.calls import (
     BRAND,
     CALL,
@@ -22,7 +23,7 @@ from connectors.formats.calls import (
     stem,
     transcript,
 )
-from connectors.formats.labels import speaker
+from connectors.formats.labels import side_of_direction, speaker
 from connectors.formats.rows import BadRow, OnBadRow, reason
 from connectors.formats.speakers import OnNote, Utterance, merged, to_turns, turns
 from connectors.formats.times import written_time
@@ -52,8 +53,7 @@ TURNS = (
 )
 CALLS = ("calls", "conversations", "transcripts", "dialogues", "dialogs", "data")
 _OF_CALL = frozenset((*CALL[:-1], *WHEN, *BRAND))  # but `id`, which is the turn's
-_INBOUND = frozenset(("in", "inbound", "incoming", "received"))
-_OUTBOUND = frozenset(("out", "outbound", "outgoing", "sent", "outbound-api", "outbound-reply"))
+_DESCRIPTIONS = ("description_text", "description")  # of a ticket, above its `conversations`
 _FEW = 2  # words an entry
 _SLOWEST = 100  # seconds a word: a call of more is counted in milliseconds
 
@@ -180,7 +180,8 @@ def _short_document(path: Path) -> Any:
     file = TextFile(path)
     try:
         too_long = file.is_longer_than(MAX_FILE)
-        return None if too_long else _document("".join(line.text for line in file.lines()))
+        text = "" if too_long else "".join(line.text for line in file.lines())
+        return with_speakers(_document(text)) if text else None
     except ValueError:
         return None
 
@@ -201,6 +202,7 @@ def _json(text: str) -> Any:
 
 
 def _calls(document: Any) -> list[Any]:
+    document = with_speakers(document)
     if isinstance(document, list):
         return [{"turns": document}] if document and are_turns(document) else document
     return (_several_calls(document) if isinstance(document, dict) else None) or [document]
@@ -211,7 +213,7 @@ def _several_calls(document: dict[str, Any]) -> list[Any] | None:
     values = by_column(document)
     calls = first(values, CALLS)
     is_list = isinstance(calls, list) and all(isinstance(call, dict) for call in calls)
-    if is_list and first(values, TURNS) is None:
+    if is_list and first(values, TURNS) is None and not all(map(is_turn, calls)):
         return list(calls)
     lists = (value for value in values.values() if isinstance(value, list) and value)
     return next((calls for calls in lists if all(map(_has_id, calls))), None)
@@ -250,26 +252,42 @@ def _turns_of_object(call: dict[str, Any], on_note: OnNote) -> tuple[Turn, ...]:
         entries = values.get(key)
         if isinstance(entries, list) and entries and all(isinstance(line, str) for line in entries):
             return turns(entries, on_note=on_note)
-    roles = _roles(values)
-    readings = [_utterances(entries, roles) for entries in turn_lists(call, on_note)]
+    readings = [_utterances(entries) for entries in turn_lists(call, on_note)]
     if readings:
         # Of words one by one and the same words in turns: the turns; of one text a channel and its
         # turns: the turns.
         readings.sort(key=_size)
-        return to_turns(readings[-1])
+        return to_turns(_opening(values, readings[-1]) + readings[-1])
     texts = (values.get(key) for key in ("content", *TURNS))
     text = next((value for value in texts if value and isinstance(value, str)), "")
     return turns(text.splitlines(), on_note=on_note)
 
 
-def _utterances(entries: Sequence[dict[str, Any]], roles: Mapping[str, str]) -> list[Utterance]:
+def _opening(values: Mapping[str, Any], answers: Sequence[Utterance]) -> list[Utterance]:
+    """The first message of a conversation whose answers alone stand in a list; [] where it has none
+    or it stands there as well.
+    """
+    source = values.get("source")
+    if isinstance(source, dict) and is_turn(source):
+        first_values = by_column(source)
+        opening = Utterance(_label(first_values), text_of(first_of(first_values, TEXTS)))
+    elif "conversations" in values:
+        opening = Utterance("customer", text_of(first_of(values, _DESCRIPTIONS)))
+    else:
+        return []
+    words = " ".join(opening.text.split())
+    is_there = any(words in " ".join(answer.text.split()) for answer in answers)
+    return [] if is_there else [opening]
+
+
+def _utterances(entries: Sequence[dict[str, Any]]) -> list[Utterance]:
     """In the order of their times where one entry holds all words of a speaker, with their
     times.
     """
     utterances: list[Utterance] = []
     are_interleaved = False
     for entry in entries:
-        label, at = _label(entry, roles), begin(entry)
+        label, at = _label(entry), begin(entry)
         key, value = first_of(entry, TEXTS)
         parts = _timed_parts(value) if key not in ALTERNATIVES else []
         if at is None and parts:
@@ -322,37 +340,10 @@ def _closed_up(text: str) -> str:
     return " ".join(text.split())
 
 
-def _roles(call: Mapping[str, Any]) -> dict[str, str]:
-    """The roles of the participants that turns name by an id."""
-    entries = call.get("participants")
-    roles = {}
-    for entry in entries if isinstance(entries, list) else []:
-        values = by_column(entry) if isinstance(entry, dict) else {}
-        id, role = first(values, ("participant_id", "id")), first(values, SIDES)
-        if id is not None and role is not None and role != id:
-            roles[str(id)] = str(role)
-    return roles
-
-
-def _label(turn: Mapping[str, Any], roles: Mapping[str, str]) -> str:
+def _label(turn: Mapping[str, Any]) -> str:
     """The value that names a side, or else the first; a number is `Speaker 0`."""
     sides = [turn[name] for name in SIDES if turn.get(name) not in (None, "")]
-    names = [str(_inner_name(side) if isinstance(side, dict) else side) for side in sides]
-    labels = [roles.get(name, name) for name in map(_side_of_direction, names)]
+    names = [str(name_within(side) if isinstance(side, dict) else side) for side in sides]
+    labels = list(map(side_of_direction, names))
     label = next((label for label in labels if speaker(label)), labels[0] if labels else "")
     return f"Speaker {label}" if label.isdigit() else label
-
-
-def _side_of_direction(name: str) -> str:
-    """Of a chat that says only which way a message went."""
-    if name.lower() in _INBOUND:
-        return "customer"
-    return "agent" if name.lower() in _OUTBOUND else name
-
-
-def _inner_name(value: dict[str, Any]) -> str:
-    """Of an object that stands for a speaker: what names a side, or else its name."""
-    values = by_column(value)
-    names = [str(values[key]) for key in ("role", "type", "name", "label", "id") if values.get(key)]
-    own = [str(values[key]) for key in ("name", "role", "label", "id") if values.get(key)]
-    return next(filter(speaker, names), next(iter(own), ""))

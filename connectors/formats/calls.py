@@ -21,7 +21,8 @@ SPEAKER = (
 WORDS = (
     *("text", "utterance", "message", "turn", "content", "transcript", "body", "phrase"),
     *("phrase_text", "sentence", "message_text", "utterance_text", "turn_text", "msg"),
-    *("html_body", "plain_body", "message_body", "spoken_text", "caption", "texte", "texto"),
+    *("html_body", "plain_body", "body_text", "message_body", "spoken_text", "caption"),
+    *("texte", "texto"),
     *("testo", "nachricht", "mensaje"),
 )
 CALL = (

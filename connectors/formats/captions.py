@@ -132,7 +132,9 @@ def _styled(lines: Sequence[str]) -> Iterator[Cue]:
             cells = [cell.strip() for cell in values.split(",", len(names) - 1)]
             cue = dict(zip(names, cells, strict=False))
             text = cue.get("text", "").replace(r"\N", "\n").replace(r"\n", "\n").splitlines()
-            yield Cue(seconds(cue.get("start", "")), text, cue.get("name") or cue.get("actor"))
+            style = cue.get("style", "")
+            named = cue.get("name") or cue.get("actor") or (style if is_role(style) else None)
+            yield Cue(seconds(cue.get("start", "")), text, named)
 
 
 def _cue_speaker(lines: Sequence[str], time: int) -> str | None:

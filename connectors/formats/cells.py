@@ -21,7 +21,7 @@ _DATE = re.compile(
 )
 _MONTH, _YEAR = re.compile(r"[^\W\d_]{3}"), re.compile(r"\b\d{4}\b")  # `12 March 2026`
 _TIME_OF_DAY = re.compile(
-    r"\d{1,2}[:.h]\d\d(?:[:.]\d\d)?(?:\.\d{1,9})?(?: ?[ap]\.?m\.?)?(?: Uhr)?", re.I
+    r"\d{1,2}[:.h]\d\d(?:[:.]\d\d)?(?:\.\d{1,9})?(?: ?[ap]\.? ?m\.?)?(?: Uhr)?", re.I
 )
 _RESOURCE = re.compile(r"[\w-]+/[\w-]+(?:/[\w-]+)*")  # `accounts/1/reviews/2`
 _ID = re.compile(r"(?=\D*\d)(?!\d+[.,]\d+\Z)[\w/#.-]{1,60}")  # no decimal number

@@ -38,6 +38,27 @@ _ZONE_NAME = re.compile(r"\[?([A-Z][A-Za-z_]{2,20}(?:/[A-Z][A-Za-z_+-]{2,30}){1,
 _DOTTED_CLOCK = re.compile(
     r"(?<![\d.])([01]?\d|2[0-4])\.([0-5]\d)(?:\.([0-5]\d))?(?:\.\d+)?(?![\d.])"
 )
+_BEFORE = {  # a clock, and behind it
+    **dict.fromkeys(("오전", "午前", "上午", "de."), "AM"),
+    **dict.fromkeys(("오후", "午後", "下午", "du."), "PM"),
+}
+_BEHIND = {
+    **dict.fromkeys(("πμ", "π.μ.", "ص", "SA", "ÖÖ", "vm", "vm.", "fm", "पूर्वाह्न", "da manhã"), "AM"),
+    **dict.fromkeys(("μμ", "μ.μ.", "م", "CH", "ÖS", "nm", "nm.", "em", "अपराह्न", "da tarde"), "PM"),
+    **{"de la mañana": "AM", "de la tarde": "PM", "del pomeriggio": "PM", "PTG": "PM"},
+}
+_HALF_CLOCK = re.compile(
+    rf"(?:(?P<before>{'|'.join(map(re.escape, _BEFORE))}) ?)?"
+    r"(?<!\d)(?P<clock>(?:0?\d|1[0-2])(?::\d\d){1,2}(?:\.\d+)?)"
+    rf"(?: ?(?P<behind>{'|'.join(map(re.escape, sorted(_BEHIND, key=len, reverse=True)))})(?!\w))?"
+)
+_EAST_ASIAN_CLOCK = re.compile(
+    r"(\d{1,2})\s?[時时点點시]\s?(?:(\d{1,2})\s?[分분])?\s?(?:(\d{1,2})\s?[秒초])?"
+)
+_GMT = re.compile(
+    r"\(?\b(?:GMT|UTC) ?([+−-])(\d{1,2}?)(?::?(\d\d))?(?!\d)(?:\)(?: [^\d()]{1,40}\Z)?)?"
+)
+_TICKS = re.compile(r"(?:\\?/|new )?Date\((\d{12,13})(?:[+-]\d{4})?\)(?:\\?/)?")
 _EAST_ASIAN = re.compile(r"(\d{2,4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일]")
 
 
@@ -45,6 +66,27 @@ def zone_name(text: str) -> tuple[str, str | None]:
     """`2026-03-12 14:05 Europe/London` as its time and the name of its zone."""
     match = _ZONE_NAME.search(text)
     return (text[: match.start()].rstrip(), match[1]) if match else (text, None)
+
+
+def plain_clock(text: str) -> str:
+    """The clock as English writes it: `오후 2:05` as `2:05 PM`, `14時05分` as `14:05`, `(GMT+1)` as
+    `+01:00`, the `/Date(1773324300000)/` of a program as its number.
+    """
+    ticks = _TICKS.fullmatch(text)
+    if ticks:
+        return ticks[1]
+    text = _EAST_ASIAN_CLOCK.sub(
+        lambda part: f"{part[1]}:{int(part[2] or 0):02}:{int(part[3] or 0):02}", text
+    )
+    text = _GMT.sub(
+        lambda part: f"{'+' if part[1] == '+' else '-'}{int(part[2]):02}:{part[3] or '00'}", text
+    )
+    return _HALF_CLOCK.sub(_with_half, text)
+
+
+def _with_half(match: re.Match[str]) -> str:
+    half = _BEFORE.get(match["before"] or "") or _BEHIND.get(match["behind"] or "")
+    return f"{match['clock']} {half}" if half else match[0]
 
 
 def in_english(text: str) -> str:

@@ -25,7 +25,7 @@ from connectors.formats import (
 from connectors.formats.cells import is_value
 from connectors.formats.columns import DATE, ID, TEXT, TITLE, WHOLE, with_text
 from connectors.formats.json_table import JsonTable, json_table
-from connectors.formats.labels import is_role
+from connectors.formats.labels import is_role, labelled
 from connectors.formats.table_columns import by_content, may_name_columns
 from connectors.formats.turn_columns import Columns, inferred
 from connectors.tabular.rows import (
@@ -319,6 +319,9 @@ def _tweet_set(head: FileHead) -> str | None:
 def _is_rather_talk(head: FileHead) -> bool:
     """A conversation or a page whose first line happens to hold a word such as `message`."""
     if _is_markup(head):
+        return True
+    first = labelled(head.text.lstrip().partition("\n")[0])
+    if first and first.text and is_role(first.label) and _is_conversation(head.text):
         return True
     is_header = may_name_columns(head.first_row) or head.first_row[0] in TEXT.known
     return not (is_header or head.names[0] in TEXT.known) and _is_conversation(head.text)

@@ -8,14 +8,15 @@ from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from connectors.formats.call_json import is_document
+from connectors.formats.call_people import ROLE, with_speakers
 from connectors.formats.calls import SPEAKER
 from connectors.formats.columns import DATE, ID, TEXT, TITLE
 from connectors.formats.complaints import recognises
-from connectors.formats.labels import is_role
+from connectors.formats.labels import is_role, speaker
 from connectors.formats.rows import BadRow, OnBadRow
 from connectors.formats.speakers import turns
-from connectors.formats.table_columns import MessageColumns, by_content
-from connectors.formats.turn_lists import SIDES, is_turn
+from connectors.formats.table_columns import MessageColumns, Rows, by_content
+from connectors.formats.turn_lists import SIDES, begin_of, is_turn
 from connectors.tabular.rows import Row, column_name, first_of
 from connectors.tabular.text_file import START, Position, TextFile
 
@@ -25,6 +26,11 @@ _BEGINNING = 1 << 20  # bytes of lines that are looked at for them
 _FEWEST = 2  # objects within an object that are entries
 _DEEPEST = 3
 _RATINGS = ("rating", "stars", "score", "review_stars")
+
+_PLACES_IN_CALL = (
+    *("start", "start_time", "begin", "begin_time", "offset", "offset_seconds", "start_ms"),
+    *("start_time_ms", "begin_offset_millis", "offset_ms", "offset_in_ticks", "timestamp"),
+)
 
 Place = tuple[str, ...]
 
@@ -59,23 +65,35 @@ def json_table(file: TextFile) -> JsonTable | None:
     if document is None:
         lines = _of_lines(file, START, lambda bad: None, beginning=True)
         return _table_of([message for message, _ in islice(lines, _LOOKED_AT)], None)
+    spoken = with_speakers(document)
     tables = (
         _table_of([entry for entry in entries[:_LOOKED_AT] if isinstance(entry, dict)], place)
         for place, entries in _places(document)
+        if not _is_talk(_entries(spoken, place)[:_LOOKED_AT])
     )
     return next((table for table in tables if table), None)
 
 
-def _table_of(objects: Sequence[Mapping[str, Any]], place: Place | None) -> JsonTable | None:
+def _is_talk(entries: Sequence[Any]) -> bool:
+    """Are these turns, or calls with turns within? entries: with the labels of their speakers."""
+    objects = list(filter(_is_dict, entries))
+    return any(map(_has_turns, objects)) or _take_turns(*_keys_and_rows(objects))
+
+
+def _keys_and_rows(objects: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], Rows]:
     cells = list(map(_flat, objects))
     keys = tuple(dict.fromkeys(chain.from_iterable(cells)))
-    rows = [[row.get(key, "") for key in keys] for row in cells]
-    if not rows or any(map(_has_turns, objects)) or _take_turns(keys, rows):
+    return keys, [[row.get(key, "") for key in keys] for row in cells]
+
+
+def _table_of(objects: Sequence[Mapping[str, Any]], place: Place | None) -> JsonTable | None:
+    keys, rows = _keys_and_rows(objects)
+    if not rows or _is_talk(objects):
         return None
     columns = _columns(keys, rows, objects)
     names = columns.names
     is_message = _is_told_apart(keys, names)
-    is_table = len(rows) > 1 or _is_message(cells[0])
+    is_table = len(rows) > 1 or _is_message(_flat(objects[0]))
     if not (is_table and is_message and recognises(names)):
         return None
     return JsonTable(keys, names, place, columns.rivals)
@@ -181,8 +199,17 @@ def _of_objects(node: Mapping[str, Any]) -> list[Any] | None:
 
 def _names_and_rows(node: Mapping[str, Any]) -> list[Any] | None:
     """Of an object that has the names of the columns apart from the rows, as databases answer."""
-    lists = [value for value in node.values() if isinstance(value, list)]
-    return _with_names(lists[:1], lists[1]) if len(lists) == 2 else None
+    values = list(node.values())
+    within = [inner for value in values if isinstance(value, dict) for inner in value.values()]
+    lists = [value for value in (*values, *within) if isinstance(value, list) and value]
+    rows = next((rows for rows in lists if all(isinstance(row, list) for row in rows)), None)
+    tables = (_with_names([_column_names(names)], rows) for names in lists if rows)
+    return next(filter(None, tables), None)
+
+
+def _column_names(entries: list[Any]) -> list[Any]:
+    """`["id", "text"]` and `[{"name": "id"}, {"name": "text"}]`."""
+    return [entry.get("name") if isinstance(entry, dict) else entry for entry in entries]
 
 
 def _with_names(header: list[Any], rows: list[Any]) -> list[Any] | None:
@@ -202,11 +229,18 @@ def _is_dict(value: Any) -> bool:
     return isinstance(value, dict)
 
 
-def _take_turns(keys: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Does the same come to speak again and again, as in a call?"""
+def _take_turns(keys: Sequence[str], rows: Rows) -> bool:
+    """Does the same come to speak again and again, as in a call; or, however short it is, has each
+    a place in the call?
+    """
     if first_of(keys, (*TITLE.known, *_RATINGS)) is not None:
         return False
-    columns = (keys.index(key) for key in SIDES if key in keys)
+    columns = [keys.index(key) for key in SIDES if key in keys]
+    place = first_of(keys, _PLACES_IN_CALL)
+    if columns and place is not None and all(begin_of(row[place]) is not None for row in rows):
+        return True
+    if ROLE in keys and {speaker(row[keys.index(ROLE)]) for row in rows} == {"agent", "customer"}:
+        return True
     kinds = (len({row[column].casefold() for row in rows} - {""}) for column in columns)
     return any(count > 1 and 2 * count <= len(rows) for count in kinds)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
+from connectors.events import Direction
+
 Form = Literal["colon", "bracket", "heading", "round", "dash", "alone"]
 Speaker = Literal["customer", "agent"]
 WEAK: tuple[Form, ...] = ("dash", "alone")  # many lines look so: they count where nothing else does
@@ -36,6 +38,8 @@ relation relations resolution resolutions retention retentions sales satisfactio
 wellbeing"""
 CUSTOMER, AGENT = frozenset(_CUSTOMERS.split()), frozenset(_AGENTS.split())
 DEPARTMENT = frozenset(_DEPARTMENTS.split())
+_INBOUND = frozenset(("in", "inbound", "incoming", "received"))
+_OUTBOUND = frozenset(("out", "outbound", "outgoing", "sent", "outbound-api", "outbound-reply"))
 _SMALL = frozenset(("&", "and", "of", "on", "at", "for", "with", "from", "the", "de", "van", "von"))
 _PRONOUN_WORDS = """he him his she her hers they them their theirs it its any ze zir xe xem ey em"""
 _PRONOUNS = frozenset(_PRONOUN_WORDS.split())
@@ -60,6 +64,9 @@ _ADDRESSED = re.compile(
 _END_TIME = re.compile(rf"#{TIME}(?:-\d{{1,3}})?#\Z")  # `... the end. #00:00:03-5#`
 _TEXT_TIME = re.compile(rf"\s*+(?:[\[(](?P<at>{TIME})[\])])\s*+")  # `Jane: [0:05] Hello`
 _NUMBER = r"\d{1,4}(?:[.)]\s++|\s{2,}+)"
+_PICTURE = re.compile(
+    "\\A[\U0001f000-\U0001faff\u2600-\u27bf\u200d\ufe0f]{1,9} ?"
+)  # `🤖 Bot: Hello`
 _QUOTES = '"\u201c\u201d'  # `"Agent": "Hello"`
 _LEAD = (
     rf"\A[\s.]*+(?:>{{2,3}}\s*+|[-\u2013\u2014\u2022]\s++|#{{1,6}}\s++|{_NUMBER})?"
@@ -108,11 +115,18 @@ class Labelled(NamedTuple):
     at: float | None
 
 
+def side_of_direction(word: str) -> str:
+    """The side that wrote what went this way; the word itself where it is no direction."""
+    direction = direction_of(word)
+    return {"inbound": "customer", "outbound": "agent"}[direction] if direction else word
+
+
 def labelled(line: str, *, only: Form | None = None) -> Labelled | None:
     """The label that a line may begin with: whether it is one is for all lines together to say.
 
     only: the one form that is looked for; else all but those of WEAK.
     """
+    line = _PICTURE.sub("", line)
     line = _BLANKS.sub(lambda blanks: "\t" if "\t" in blanks[0] else "  ", line)
     line = _IN_SECONDS.sub("", line, count=1) if _IN_SECONDS.match(line) else line
     line = _ADDRESSED.sub(r"\g<time> \g<label>:", line, count=1) if "From" in line else line
@@ -169,6 +183,12 @@ def speaker(label: str) -> Speaker | None:
     """
     name, _, note = label.partition("(")
     return _side(name) or _side(note)
+
+
+def direction_of(word: str) -> Direction | None:
+    """Which way a message went, by the word of another program: `incoming`, `Outbound-API`."""
+    plain = word.strip().casefold()
+    return "inbound" if plain in _INBOUND else "outbound" if plain in _OUTBOUND else None
 
 
 def _side(label: str) -> Speaker | None:

@@ -15,9 +15,11 @@ _DECLARES = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.I)
 _BEGIN = re.compile(r"\s*+<(?:\?xml\b|!--|!DOCTYPE\b|[A-Za-z])")
 _ROOTS = re.compile(
     r"<(?:\w+:)?(?:tt|ttml|timedtext|transcripts?|captions?|call|conversation|dialogu?e|interaction)"
-    r"[\s>]"
+    r"[\s>]",
+    re.I,
 )
 _OFFSET = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(h|m|s|ms|f|t)?")
+_NUMBER = re.compile(r"\s*[\d.:,%]+\s*")
 _PARTS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
 _BEGINS = ("begin", "start", "starttime", "t")
 _SPEAKERS = ("agent", "speaker", "role", "participant", "who", "speakername", "participantrole")
@@ -46,6 +48,7 @@ def timed_lines(text: str) -> Iterator[TimedLine]:
         root = ElementTree.fromstring(text.strip("\ufeff \r\n"))  # noqa: S314 (no entities: above)
     except ElementTree.ParseError as error:
         raise ValueError(f"is no whole XML ({error})") from None
+    _take_marks(root)
     names, second, speakers = _agents(root), _seconds_of(root), _speakers(root)
     for element in _innermost(root):
         begin = next(filter(None, map(_plain(element.attrib).get, _BEGINS)), None)
@@ -56,6 +59,21 @@ def timed_lines(text: str) -> Iterator[TimedLine]:
             [line for line in lines if line],
             names.get(label, label) if label else None,
         )
+
+
+def _take_marks(root: ElementTree.Element) -> None:
+    """Of an element that holds a `<speaker>` and a `<text>`: its marks as its attributes; numbers
+    such as where it ends are no words.
+    """
+    for element in list(root.iter()):
+        are_leaves = all(len(child) == 0 and not _is_marked(child) for child in element)
+        marks = [child for child in element if _tag(child.tag) in _MARKS]
+        has_speaker = any(_tag(mark.tag) in _SPEAKERS for mark in marks)
+        if are_leaves and has_speaker and len(marks) < len(element):
+            numbers = [child for child in element if _NUMBER.fullmatch(child.text or "")]
+            for child in dict.fromkeys([*marks, *numbers]):
+                element.set(_tag(child.tag), (child.text or "").strip())
+                element.remove(child)
 
 
 def _innermost(root: ElementTree.Element) -> list[ElementTree.Element]:

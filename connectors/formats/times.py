@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dateutil.parser import parse
 
-from connectors.formats.date_words import in_english, zone_name
+from connectors.formats.date_words import in_english, plain_clock, zone_name
 
 _NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
@@ -88,9 +88,11 @@ def written_time(text: str, *, day_first: bool | None = None) -> datetime:
     date of a mail, seconds or milliseconds since 1970, a spreadsheet's number of days. A date alone
     is its midnight. Raises ValueError.
     """
-    text = re.sub(r" \((\d\d?:\d\d(?::\d\d)?)\)\Z", r" \1", " ".join(text.split()))
+    text = " ".join(text.split())
+    if len(text) <= 2 * LONGEST and re.search(r"[^\W\d_]", text):
+        text = plain_clock(text)
+    text = re.sub(r" \((\d\d?:\d\d(?::\d\d)?)\)\Z", r" \1", text)
     text = re.sub(r" ?\([^()]*\)\Z", "", text)  # `(Central European Time)`
-    text = re.sub(r"\b(?:GMT|UTC) ?(?=[+-]\d)", "", text)
     text, name = zone_name(text)
     moment = _moment_of(text, day_first=day_first)
     if name is None or re.search(r"(?:Z|[+-]\d\d:?\d\d)\Z", text):
@@ -180,7 +182,8 @@ def _counted(text: str) -> datetime:
     if digits in (9, 10):
         return datetime.fromtimestamp(number, UTC)
     if digits == 5 and number >= FIRST_DAY:
-        return _SPREADSHEET + timedelta(days=number)
+        moment = _SPREADSHEET + timedelta(days=number)
+        return (moment + timedelta(microseconds=500)).replace(microsecond=0)  # a day in few digits
     form = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}.get(len(text))
     if form:
         with suppress(ValueError):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import groupby
 from pathlib import Path
 
 from connectors.events import SourcedEvent
+from connectors.formats.call_people import OTHER_SIDE, flag_side
 from connectors.formats.calls import (
     CALL,
     MAX_FILE,
@@ -20,7 +21,7 @@ from connectors.formats.calls import (
 )
 from connectors.formats.captions import captions, is_captions
 from connectors.formats.columns import TEXT
-from connectors.formats.labels import Speaker, is_role, seconds, speaker
+from connectors.formats.labels import Speaker, seconds, side_of_direction, speaker
 from connectors.formats.rows import BadRow, OnBadRow, reason
 from connectors.formats.speakers import NO_SPEAKER, Utterance, to_turns, turns
 from connectors.formats.times import written_time
@@ -37,7 +38,6 @@ BEGIN = (
 
 
 _TRUE = frozenset(("1", "true", "t", "yes", "y", "ja", "oui", "x"))
-_OTHER_SIDE: Mapping[Speaker, Speaker] = {"agent": "customer", "customer": "agent"}
 SENDERS = ("from", "sender", "sender_name", "author_name")  # of letters, too
 
 
@@ -103,9 +103,7 @@ def take_turns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
 def _flag(names: Sequence[str]) -> tuple[int, Speaker] | None:
     """The column that says of each turn whether it is of this side: `is_agent`, `from_customer`."""
     for place, name in enumerate(names):
-        mark, _, role = name.partition("_")
-        is_flag = mark == "is" or (mark == "from" and role in ("agent", "customer", "client"))
-        side = speaker(role) if is_flag and is_role(role.capitalize()) else None
+        side = flag_side(name)
         if side:
             return place, side
     return None
@@ -213,10 +211,10 @@ def _turn(names: Sequence[str]) -> Callable[[Sequence[str]], list[Utterance]]:
 
     def label_of(row: Sequence[str]) -> str:
         if column is not None or flag is None:
-            return row[column or 0].strip()
+            return side_of_direction(row[column or 0].strip())
         place, side = flag
         is_side = row[place].strip().casefold() in _TRUE
-        return side if is_side else _OTHER_SIDE[side]
+        return side if is_side else OTHER_SIDE[side]
 
     def turn(row: Sequence[str]) -> list[Utterance]:
         label = label_of(row)

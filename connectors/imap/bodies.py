@@ -17,6 +17,7 @@ _PART_LIMIT = 200
 _LONG = 4_000  # characters of a part behind the first that is a file, not an answer
 _SINGLE_BYTE = re.compile(r"cp\d+|iso8859|koi8|mac|ascii|latin")
 _CONTROLS = re.compile(r"[\x80-\x9f]")
+_SOFT_BREAK = re.compile(r"^((?!>|-- ?\r?$).*) \r?\n(?!>)", re.M)  # RFC 3676, of one's own words
 _WORD = re.compile(r"\w+")
 _NOT_WRITTEN = re.compile(r"<?https?://\S+|\[(?:image|cid|bild)[^\]]{0,200}\]", re.I)
 
@@ -147,6 +148,8 @@ def _text(part: Message) -> str:
     if part.get_content_type() == "text/html":
         return lines_of(decoded(raw, charset or _declared(raw)))
     text = decoded(raw, charset)
+    if str(part.get_param("delsp", "")).lower() == "yes":
+        text = _SOFT_BREAK.sub(r"\1", text)
     return lines_of(text) if is_markup(text) else unescaped(text)
 
 

@@ -9,15 +9,17 @@ from connectors.imap import phrases
 from connectors.imap.phrases import any_of
 
 _LONGEST = 14  # lines of a signature
+SIGNATURE = "-- "  # the line before one (RFC 3676, 4.3); without its blank it may be a rule
 
 _DELIMITER = re.compile(r"--|—|[-_]{5,}")
+_ARMOUR = re.compile(r"-----BEGIN PGP (?P<kind>SIGNED MESSAGE|SIGNATURE|PUBLIC KEY BLOCK)-----")
 _CONTACT = re.compile(r"\S@\S|https?:|\bwww\.|\+?\d[\d /().-]{6,}\d| \| ")
 
 
 def footer_lines(lines: Sequence[str], cut: Set[int], author: str = "") -> set[int]:
     """The numbers of the lines, besides those that are cut, that no person wrote for this mail."""
-    paragraphs = _paragraphs(lines, cut)
-    footers: set[int] = set()
+    footers = _armour(lines)
+    paragraphs = _paragraphs(lines, cut | footers)
     if len(paragraphs) > 1 and _is_notice(lines, paragraphs[0]):
         footers.update(paragraphs.pop(0))
     while len(paragraphs) > 1 and _is_notice(lines, paragraphs[-1]):
@@ -26,6 +28,21 @@ def footer_lines(lines: Sequence[str], cut: Set[int], author: str = "") -> set[i
     while len(rest) > 1 and _is_tagline(lines[rest[-1]]):
         footers.add(rest.pop())
     return footers | _signature(lines, rest, " ".join(author.split()).lower())
+
+
+def _armour(lines: Sequence[str]) -> set[int]:
+    """What OpenPGP writes around a text (RFC 9580, 7): its header, its signature, and keys."""
+    armour: set[int] = set()
+    end = None
+    for number, line in enumerate(lines):
+        begin = _ARMOUR.match(line)
+        if begin and end is None:
+            is_header = begin["kind"] == "SIGNED MESSAGE"
+            end = "" if is_header else f"-----END PGP {begin['kind']}-----"
+        if end is not None:
+            armour.add(number)
+            end = None if line.strip() == end else end
+    return armour if end is None else set()
 
 
 def _paragraphs(lines: Sequence[str], cut: Set[int]) -> list[list[int]]:
@@ -64,8 +81,10 @@ def _signature(lines: Sequence[str], rest: Sequence[int], author: str) -> set[in
 def _signature_begin(lines: Sequence[str], rest: Sequence[int], at: int, author: str) -> int | None:
     """Where the signature begins that this line may announce: after the name, which stays."""
     line = lines[rest[at]].strip()
-    if _DELIMITER.fullmatch(line):
+    if lines[rest[at]] == SIGNATURE:
         return at
+    if _DELIMITER.fullmatch(line):
+        return at if any(_identifies(lines[number], author) for number in rest[at:]) else None
     if author and line.lower().startswith(author):
         return at if line[len(author) :].strip(" ,.") else at + 1
     if author and line.lower().strip(" ,.") == author.partition(" ")[0]:
@@ -74,6 +93,12 @@ def _signature_begin(lines: Sequence[str], rest: Sequence[int], at: int, author:
     if signs_off and at + 1 < len(rest):
         return at + 2 if len(lines[rest[at + 1]].split()) <= 5 else None
     return None
+
+
+def _identifies(line: str, author: str) -> bool:
+    """By a telephone, an address or the writer's name: below a rule alone, others write lists."""
+    names = set(re.findall(r"\w{3,}", author))
+    return bool(_CONTACT.search(line)) or not names.isdisjoint(re.findall(r"\w{3,}", line.lower()))
 
 
 def _describe(lines: Sequence[str], numbers: Sequence[int], author: str) -> Iterator[bool]:

@@ -28,6 +28,11 @@ _FORM_ADDRESS = re.compile(
     r"(?:[^<>@\n]{0,60}<|[ \xa0\t*_]{0,8})([^\s<>@]{1,90}@[\w.-]{1,200})>?\s*$",
     re.I | re.M,
 )
+_FORM_ADDRESS_BELOW = re.compile(  # of a form that writes labels on lines of their own
+    r"^[ \t*_]{0,8}(?:[\w ]{0,20} )?(?:e-?mail|courriel|correo)(?: [\w ]{0,20})?[ \t*_:]{0,8}\n"
+    r"\s{0,4}([^\s<>@]{1,90}@[\w.-]{1,200})[ \t]*$",
+    re.I | re.M,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +175,12 @@ def _through_own(mail: Message, sender: Sender, replies: list[Sender], own: str)
 
 
 def _in_form(text: str) -> Sender | None:
-    """The address in a line "E-mail: ..." of a form; only of a text that begins as a form does."""
-    head = "\n".join(text.strip().split("\n")[:15])[:3000]
+    """The address in a line "E-mail: ..." of a form, only of a text that begins as a form does; or
+    alone below a line "E-mail".
+    """
+    head = "\n".join(text.strip()[:6000].splitlines()[:15])[:3000]
     match = _FORM_ADDRESS.search(head) if _LABEL.match(head) else None
+    match = match or _FORM_ADDRESS_BELOW.search(head)
     return Sender(match[1].lower()[:300]) if match else None
 
 
@@ -190,5 +198,7 @@ def _is_bounce(mail: Message) -> bool:
     has_no_sender = "Return-Path" in mail and header(mail, "Return-Path").strip() == "<>"
     address = next((address.address for address in _addresses(mail, "From")), "")
     undelivered = any_of(*phrases.UNDELIVERED_SUBJECTS).search(header(mail, "Subject"))
-    reports = any_of(phrases.REPORTERS).match(address) or undelivered
-    return has_no_sender and (not address or reports is not None)
+    is_reporter = any_of(phrases.REPORTERS).match(address) is not None
+    if has_no_sender:
+        return not address or is_reporter or undelivered is not None
+    return is_reporter and undelivered is not None

@@ -27,13 +27,18 @@ AUTOMATIC_SUBJECTS = (
     r"autos[vw]ar|automatis(?:kt|k) svar|frånvaro\w*",
     r"resposta automática|ausência\w*",
     r"automatyczna odpowiedź|automaattinen vastaus|automatická odpověď",
-    r"автоответ\w*|自動応答|自动回复",
+    r"автоответ\w*|автоматич\w{2,5} (?:ответ|відповідь|отговор)|automatická odpoveď",
+    r"automatikus válasz|răspuns automat|otomatik yanıt|αυτόματη απάντηση|automatski odgovor",
+    r"samodejni odgovor|automatinis atsakymas|automātiska atbilde|automaatvastus",
+    r"resposta automàtica",
+    r"trả lời tự động|balasan otomatis|ตอบกลับอัตโนมัติ|자동 (?:회신|응답)|תשובה אוטומטית|رد تلقائي",
+    r"自動(?:応答|返信|回覆|答覆)|自动(?:回复|答复)",
 )
 # Subjects of people, too, unless the text says that somebody is away
 ABSENCE = r"absen\w+|vacation|(?:on )?holidays?|congés?|vacaciones|ferie|férias|urlaub|semester"
 UNDELIVERED_SUBJECTS = (
     r"undeliver|deliver\w{0,12} (?:status|fail|has fail|problem)|failure notice",
-    r"fail\w{0,8} deliver",
+    r"fail\w{0,8} deliver|delivery (?:is |has been )?delayed",
     r"returned (?:mail|to sender)|mail system error",
     r"(?:un|nicht )zustellbar|non (?:remis|distribu)|no entregad",
     r"mancat[ao] (?:recapito|consegna)|onbestelbaar|não entreg|ej levererat|ikke leveret",
@@ -52,8 +57,10 @@ PROGRAMS = (
     r"no-?reply|do-?not-?reply|notif\w*|forms?|formular\w*|contact-?form|web(?:site|form|master)",
     r"[\w-]{0,20}(?:kontakt|contact|web|anfrage)-?form\w*|formula\w*|wordpress|wwwrun|www-data|apache|nobody|mailer|survey|bounce",
 )
-DAEMONS = r"mailer-?daemon|mail delivery (?:sub)?system|\bMDaemon\b"
-REPORTERS = r"(?:postmaster|bounces?|microsoftexchange[0-9a-f]{8,}|mail-?system)\b"
+DAEMONS = (
+    r"mailer-?daemon|mail delivery (?:sub)?system|\bMDaemon\b|\bmicrosoftexchange[0-9a-f]{16,}@"
+)
+REPORTERS = r"(?:postmaster|bounces?|mail-?system)\b"
 
 # Rules and header lines of quoted and forwarded mail
 SUBJECT_LABELS = (

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from connectors.imap import phrases
-from connectors.imap.footers import footer_lines
+from connectors.imap.footers import SIGNATURE, footer_lines
 from connectors.imap.markup import QUOTED
 from connectors.imap.phrases import any_of
 
@@ -246,8 +246,11 @@ def _joined(lines: Iterable[str]) -> str:
 
 
 def _tidied(text: str) -> str:
-    """One kind of line end, no control characters, no trailing blanks, one empty line at most."""
+    """One kind of line end, no control characters, no trailing blanks but of the line before a
+    signature, one empty line at most.
+    """
     plain = re.sub(r"\r\n?|\u2028|\u2029", "\n", text)
     plain = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u2060\ufeff]", "", plain)
-    plain = "\n".join(line.rstrip() for line in plain.replace("\xa0", " ").split("\n"))
+    rows = plain.replace("\xa0", " ").split("\n")
+    plain = "\n".join(row if row == SIGNATURE else row.rstrip() for row in rows)
     return re.sub(r"\n{3,}", "\n\n", plain).strip()

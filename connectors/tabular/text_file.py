@@ -17,6 +17,10 @@ LINE_FEED = 10
 HEAD = 1 << 16  # bytes that a format is recognised by
 MAX_LINE = 1 << 20  # bytes; a message may have 256 KB
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # of today's spreadsheets, and of older ones
+_STORES = {  # of tables, by how they begin
+    **{b"PAR1": "a Parquet file", b"ARROW1": "an Arrow file", b"Obj\x01": "an Avro file"},
+    **{b"ORC": "an ORC file", b"SQLite format 3": "a database"},
+}
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 LIKELY = "likely"  # the encoding that the beginning of the file looks like
 
@@ -142,6 +146,9 @@ def fault_of(block: bytes) -> str:
     """Why the beginning of a file is none of a text, in words; '' where it may be one."""
     if block.startswith(_WORKBOOKS):
         return "is a workbook or an archive; save its sheet as CSV"
+    for sign, kind in _STORES.items():
+        if block.startswith(sign) and b"\0" in block:
+            return f"is {kind}; export its table as CSV or JSON Lines"
     start = block[:4096]
     if b"\0" in block.partition(b"\n")[0] or len(_CONTROL.findall(start)) > len(start) // 20:
         return "is a binary file, not text"

@@ -24,6 +24,15 @@ _CITY = r"[A-Z][\w'’.\-]{1,25}(?: [A-Z][\w'’.\-]{1,25}){0,2}"
 _UNIT = r"(?i:apartment|apt|unit|suite|ste|flat|floor|room|#)\.? ?#?\w{1,5}"
 _STATE = r"[A-Z]{2}"
 
+# "forty two Elm Road": as it is said, and as a machine writes down what was said
+_UNITS = "one|two|three|four|five|six|seven|eight|nine"
+_SPOKEN = (
+    rf"(?i:{_UNITS}|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+    rf"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:[ -](?:{_UNITS}))?)"
+)
+_SPOKEN_NUMBER = rf"(?<![\w-]){_SPOKEN}(?:(?: (?i:hundred|and|oh)){{1,2}}| {_SPOKEN}){{0,3}}"
+SIGN = re.compile(r"\d| (?:street|avenue|road|lane|drive|close|court|way|crescent|terrace)(?!\w)")
+
 _NOT_WITHIN = r"(?<![\w,$£€#:/\-])(?<!\d\.)"
 _LINE = re.compile(
     rf"{_NOT_WITHIN}(?:{_UNIT},? )?\d{{1,5}}[A-Za-z]?,? {{1,2}}"
@@ -34,6 +43,10 @@ _LINE = re.compile(
 _LOWER_CASE_LINE = re.compile(
     rf"{_NOT_WITHIN}\d{{1,5}}[a-z]? (?P<name>[\w'’.\-]{{2,25}}(?: [\w'’.\-]{{2,25}}){{0,2}}) "
     rf"(?:{_STREET}|(?i:drive|court|way|close|st|dr))(?!\w)"
+)
+_SPOKEN_LINE = re.compile(
+    rf"(?P<number>{_SPOKEN_NUMBER}) (?P<name>[\w'’.\-]{{2,25}}(?: [\w'’.\-]{{2,25}}){{0,2}}) "
+    rf"(?:{_STREET}|(?i:drive|court|way|close))(?!\w)"
 )
 _ADDRESS_CONTEXT = re.compile(
     r"(?<!\w)(?:live|lives|living|address|addr|deliver(?:ed|y)?|ship(?:ped)?|send|sent|moved|house"
@@ -72,6 +85,10 @@ def addresses(text: str, country: str | None = None) -> Iterator[tuple[int, int]
         if _names_a_street(match["name"]):
             yield match.span()
     for match in _LOWER_CASE_LINE.finditer(text):
+        before = max(0, match.start() - 45), match.start()
+        if _names_a_street(match["name"]) and _ADDRESS_CONTEXT.search(text, *before):
+            yield match.span()
+    for match in _SPOKEN_LINE.finditer(text):
         before = max(0, match.start() - 45), match.start()
         if _names_a_street(match["name"]) and _ADDRESS_CONTEXT.search(text, *before):
             yield match.span()

@@ -175,6 +175,7 @@ _EXPIRY_WORD = (
 _CODE_WORD = (
     r"(?:cvv2?|cvc2?|cid|csc|cvn|security code|(?:card )?verification (?:code|number)"
     r"|(?:three|3|four|4) (?:digits|numbers) (?:on|at) the (?:back|front)|pr[uü]fziffer"
+    r"|(?:three|3|four|4) (?:digits|numbers)(?= (?:are |is )?\d{3,4} (?:on|at) the (?:back|front))"
     r"|pr[uü]fnummer|kartenpr[uü]fnummer|sicherheitscode|crypto(?:gramme)?|code de s[eé]curit[eé]"
     r"|c[oó]digo de seguran[cçz]a|c[oó]digo de seguridad|codice di sicurezza|beveiligingscode"
     r"|kod (?:zabezpieczaj[aą]cy|bezpiecze[nń]stwa))"
@@ -183,8 +184,8 @@ _LINK = r"[ \t]{0,3}(?:is|was|are|ist|est|es|é|è|jest|är|:|=|#|-){0,1}[ \t]{0
 _SEPARATOR = rf"[\s,;()|/{MASK}\-–]{{0,4}}(?:and |with |und |et |y |e )?"
 # of a security code, in small letters
 CODE_SIGN = re.compile(
-    r"cv[vcn]|cid|csc|security co|seguran|segurid|sécurit|securit|sicur|verific|digits|numbers o"
-    r"|numbers a|prüf|pruf|sicherh|crypto|beveil|kod (?:za|be)"
+    r"cv[vcn]|cid|csc|security co|seguran|segurid|sécurit|securit|sicur|verific|digits"
+    r"|numbers [oai\d]|prüf|pruf|sicherh|crypto|beveil|kod (?:za|be)"
 )
 _EXPIRY = re.compile(
     rf"{_SEPARATOR}(?:{_EXPIRY_WORD}{_LINK})?"

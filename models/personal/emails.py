@@ -43,7 +43,6 @@ _PROVIDER = re.compile(
     r"|libero|orange|free|tiscali)(?!\w)",
     re.IGNORECASE,
 )
-_FOREIGN_POINT = re.compile(r" (?:punkt|point|punto|ponto|kropka|punt) ", re.IGNORECASE)
 # "look at gmail dot com"
 _NO_LOCAL_PART = frozenset(
     """
@@ -68,12 +67,12 @@ def _is_address(text: str, match: re.Match[str]) -> bool:
     local = match["local"].lower()
     if local in _NO_LOCAL_PART:
         return False
-    if match["at"].lower() == " at " and _FOREIGN_POINT.search(match[0]):
+    if match["at"].lower() == " at " and " point " in match[0].lower():
         # "slow. At no point in time"
         return bool(_PROVIDER.match(match["domain"]))
     if match["at"].lower() != " at " or _PROVIDER.match(match["domain"]):
         return True
-    if re.search(r"[\d._]| (?:dot|underscore) ", local):
+    if re.search(r"[\d._]| (?:dot|underscore|punkt|punto|ponto|kropka|punt) ", local):
         return True
     before = max(0, match.start() - 40), match.start()
     return bool(_CONTEXT.search(text, *before))

@@ -81,7 +81,10 @@ _I_AM = re.compile(
     r"(?:[Ii]['’][Mm]|I am|[Ii]ch bin|[Jj]e suis|[Ss]oy|[Ss]ono)"
     rf"(?={_SPACE}(?P<name>[^\W\d_a-z][\w.'’\-]{{0,25}}{_SPACE}{_WORD}(?:{_SPACE}{_WORD})?))"
 )
-_GOES_ON = re.compile(r"(?:,|\.)? (?:and (?:I|my)|I|my|calling|from|und ich|et je|y|e)(?!\w)")
+_GOES_ON = re.compile(
+    r"(?:,|\.)? (?:(?:and (?:I|my)|I|my|calling|from|(?:a |your )?customer (?:since|of|for)"
+    r"|und ich|ich|aus|et je|je|y|llevo|vivo|tengo|e|aspetto|abito|ho)(?!\w)|(?:et )?j['’])"
+)
 
 # Below these a name stands alone. The plain ones begin sentences, too ("Thanks\nStill waiting"),
 # so that the name has to end the text.
@@ -97,8 +100,10 @@ _CLOSING = (
     r"|distinti) saluti|saluti"
     r"|atenciosamente|att|cumprimentos|abraços|(?:met )?(?:vriendelijke|hartelijke) groet"
     r"(?:en)?|groet(?:en|jes)?|mvg"
-    r"|pozdrawiam|z poważaniem|(?:med )?(?:vänliga |venlig |vennlig )?(?:hälsningar|hilsen)"
-    r"|mvh|terveisin)"
+    r"|pozdrawiam|z poważaniem|z wyrazami szacunku"
+    r"|(?:med )?(?:vänliga? |bästa |venlig |vennlig )?(?:hälsning(?:ar)?|hilsen)|mvh"
+    r"|(?:ystävällisin )?terveisin|s pozdrav[eo]m|üdvözlettel|cu stimă|saygılarımla|με εκτίμηση"
+    r"|с уважением|з повагою|s poštovanjem|lep pozdrav)"
 )
 _WEAK = (
     r"(?:best|thanks(?: (?:again|in advance))?|thank you(?: in advance)?|many thanks|thx|ta"
@@ -142,7 +147,7 @@ _TITLE_SIGN = re.compile(r"(?:m[rsx]s?|miss|dr)\.? ")
 _CLOSING_SIGN = re.compile(
     r"regards|sincer|faithf|truly|yours|respectf|wishes|the best|signed|gr(?:ü|ue)|gru(?:ß|ss)"
     r"|hochacht|mfg|lg(?!\w)|cordial|bien |salut|saludo|atentam|atenc|att(?!\w)|cumpr|abraç|groet"
-    r"|mvg|pozdr|poważ|hälsn|hilsen|mvh|terv"
+    r"|mvg|pozdr|poważ|szacunk|hälsn|hilsen|mvh|terv|üdvöz|stimă|saygı|εκτίμ|уважен|повагою|poštov"
 )
 _DAYS = frozenset(
     "monday tuesday wednesday thursday friday saturday sunday today yesterday tomorrow".split()  # noqa: SIM905

@@ -339,3 +339,71 @@ def test_a_character_set_of_raw_bytes_is_nobodys(subject):
 
     assert "bag" in event.title
     assert event.text == "Where is my bag?"
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("三日間 \r\n停電しています。", "三日間停電しています。"),
+        ("The oven  \r\nis  \r\ncold.", "The oven is cold."),
+        ("It is cold \r\n> and so am I", "It is cold\n> and so am I"),
+        ("It is cold.\r\nHelp.", "It is cold.\nHelp."),
+    ],
+)
+def test_a_line_that_a_program_broke_is_whole_again(body, text):
+    head = b"Content-Type: text/plain; charset=utf-8; format=flowed; delsp=yes\r\n"
+
+    assert said(mail(body.encode(), head)).text == text
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        *("Automatikus válasz: Sütő", "Răspuns automat: Cuptor", "Otomatik yanıt: Fırın"),
+        *("Автоматический ответ: Печь", "Αυτόματη απάντηση: Φούρνος", "자동 회신: 오븐"),
+        *("תשובה אוטומטית: תנור", "رد تلقائي: فرن", "自动答复: 烤箱", "自動返信: オーブン"),
+    ],
+)
+def test_a_program_that_answers_says_so_in_any_language(subject):
+    head = HEAD.replace(b"Subject: My bag", f"Subject: {subject}".encode())
+
+    with pytest.raises(NoComplaint, match="an automatic answer"):
+        said(mail(b"...", head))
+
+
+@pytest.mark.parametrize(
+    ("sender", "subject", "is_report"),
+    [
+        ("MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@x.example", "Returned", True),
+        ("postmaster@x.example", "Undeliverable: Oven", True),
+        ("postmaster@x.example", "Delivery delayed: Oven", True),
+        ("postmaster@x.example", "Our mail is blocked", False),
+        ("ann@x.example", "Undeliverable parcel", False),
+    ],
+)
+def test_a_report_of_a_mail_system_is_known_without_a_return_path(sender, subject, is_report):
+    raw = mail(b"It did not arrive.", f"From: <{sender}>\r\nSubject: {subject}\r\n".encode())
+
+    if is_report:
+        with pytest.raises(NoComplaint, match="a report of the mail system"):
+            said(raw)
+    else:
+        assert said(raw).author == sender
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "Email\nolga@post.example\nMessage\nIt is cold.",
+        "Your name\nOlga\n\nYour e-mail address\nolga@post.example\n\nIt is cold.",
+        "Nom\nOlga\nAdresse courriel :\nolga@post.example\n\nIt is cold.",
+        "*Email*\n\nolga@post.example\n*Comment*\nIt is cold.",
+        "Correo electrónico\nolga@post.example\nMensaje\nIt is cold.",
+    ],
+)
+def test_a_form_that_writes_its_labels_above_names_the_customer(form):
+    body = form.replace("\n", "\r\n").encode()
+
+    assert (
+        said(mail(body, b"From: Oven <wordpress@oven.example>\r\n")).author == "olga@post.example"
+    )

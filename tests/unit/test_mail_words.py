@@ -229,3 +229,55 @@ def test_words_below_a_name_or_like_a_footer_stay_when_somebody_speaks(last):
     text = f"The lamp is broken.\n\n{last}"
 
     assert own_words(text, author="Jane Roe").own == text
+
+
+@pytest.mark.parametrize("rule", ["--", "—", "------", "____________"])
+@pytest.mark.parametrize(
+    "below",
+    ["Smoke Behind The Oven", "Oven Model: Alto 9\nSecond Floor", "Bill of July: 90 instead of 9."],
+)
+def test_words_below_a_rule_are_the_writers_where_nobody_signs_them(rule, below):
+    words = own_words(f"This is what happened.\n{rule}\n{below}", author="Olga Berg")
+
+    assert words.own.endswith(below)
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "--\nOlga Berg\nFire Prevention Officer",
+        "_______\nBurns Unit Ltd\nwww.burns.example",
+        "--------\nFire Prevention Ltd\nTel. 020 7946 0958",
+        "-- \nPaul Hurt\nBurns Unit",
+        "—\nFire Prevention Ltd\nO. Berg",
+    ],
+)
+def test_a_signature_below_a_rule_has_a_name_or_an_address(signature):
+    words = own_words(f"This is what happened.\n\n{signature}", author="Olga Berg")
+
+    assert words.own == "This is what happened."
+
+
+@pytest.mark.parametrize(
+    ("head", "tail"),
+    [
+        ("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n", "SIGNATURE"),
+        ("-----BEGIN PGP SIGNED MESSAGE-----\n\n", "SIGNATURE"),
+        ("", "PUBLIC KEY BLOCK"),
+    ],
+)
+def test_what_openpgp_writes_around_a_mail_is_nobodys_words(head, tail):
+    key = (
+        f"-----BEGIN PGP {tail}-----\nVersion: 1\n\nfire+Hurt/xyz=\n=abcd\n-----END PGP {tail}-----"
+    )
+
+    words = own_words(f"{head}The oven is cold.\n\nIt stays so.\n{key}\n")
+
+    assert words.own == "The oven is cold.\n\nIt stays so."
+    assert "fire+Hurt" in words.trimmed
+
+
+def test_an_armour_that_is_cut_off_cuts_nothing_else():
+    text = "-----BEGIN PGP SIGNATURE-----\nThe oven is cold."
+
+    assert own_words(text).own == text

@@ -288,3 +288,49 @@ def test_the_last_of_a_long_list_is_redacted_as_the_first(kind: str, part: str) 
 )
 def test_many_personal_data_take_time_by_their_length_alone(part: str) -> None:
     assert not is_superlinear(redact, repeated("", part, ""), 16_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("We live at thirty four Oak Lane.", "We live at [address]."),
+        ("my address is sixty-one tanner street", "my address is [address]"),
+        ("i live at two hundred and six harbour avenue", "i live at [address]"),
+        ("our house is nine oh two Mill Drive", "our house is [address]"),
+        ("send it to eleven Kings Close please", "send it to [address] please"),
+        ("we moved one street further", "we moved one street further"),
+        ("I live fifty miles down the road", "I live fifty miles down the road"),
+        ("thirty people stood on Oak Lane", "thirty people stood on Oak Lane"),
+        ("meine Mail ist olga punkt berg at post punkt de", "meine Mail ist [email]"),
+        ("correo: olga punto garcia at post punto es", "correo: [email]"),
+        ("mail olga77 at post kropka pl", "mail [email]"),
+        ("At no point in time did you call", "At no point in time did you call"),
+        ("the four digits 4321 on the front", "the four digits [card] on the front"),
+        ("the last three numbers 321 at the back", "the last three numbers [card] at the back"),
+        ("its 3 digits are 321 on the back", "its 3 digits are [card] on the back"),
+        ("the four digits 4321 of my order", "the four digits 4321 of my order"),
+    ],
+)
+def test_what_is_said_aloud_is_found_and_what_only_sounds_like_it_stays(text, redacted):
+    assert redact(text) == redacted
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("Med vänlig hälsning\nÖrjan Dahl", "Med vänlig hälsning\n[name]"),
+        ("S pozdravem,\nOndřej Černý", "S pozdravem,\n[name]"),
+        ("Üdvözlettel,\nTóth Eszter", "Üdvözlettel,\n[name]"),
+        ("С уважением,\nОльга Белова", "С уважением,\n[name]"),
+        ("Με εκτίμηση,\nΜαρία Λάμπρου", "Με εκτίμηση,\n[name]"),
+        ("Saygılarımla\nAyşe Demir", "Saygılarımla\n[name]"),
+        ("I'm Lerato Dube, customer since 2009.", "I'm [name], customer since 2009."),
+        ("Ich bin Uwe Brandt aus Kiel.", "Ich bin [name] aus Kiel."),
+        ("Je suis Zoé Lambert et j'attends.", "Je suis [name] et j'attends."),
+        ("Soy Inés Ortega, llevo tres días", "Soy [name], llevo tres días"),
+        ("I am Delta Gold, customer service fails", "I am Delta Gold, customer service fails"),
+        ("Ich bin Kunde aus Kiel", "Ich bin Kunde aus Kiel"),
+    ],
+)
+def test_people_sign_and_introduce_themselves_in_more_languages(text, redacted):
+    assert redact(text) == redacted

@@ -249,6 +249,9 @@ HITS = [{"_id": text, "_source": {"message": text, "@timestamp": FIRST}} for tex
 OTHER = TICKET | {"id": 8, "description": B}
 
 
+COLUMNS, ROWS = ["id", "date", "text"], [[1, FIRST, A], [2, FIRST, B]]
+
+
 @pytest.mark.parametrize(
     ("document", "texts"),
     [
@@ -262,6 +265,10 @@ OTHER = TICKET | {"id": 8, "description": B}
         ({"hits": {"hits": HITS}}, [A, B]),
         ([["id", "date", "text"], ["1", FIRST, A], ["2", FIRST, B]], [A, B]),
         ({"columns": ["id", "date", "text"], "rows": [[1, FIRST, A], [2, FIRST, B]]}, [A, B]),
+        ({"columns": COLUMNS, "index": [0, 1], "data": ROWS}, [A, B]),
+        ({"cols": [{"name": name} for name in COLUMNS], "rows": ROWS}, [A, B]),
+        ({"meta": {"fields": [{"name": name} for name in COLUMNS]}, "data": ROWS}, [A, B]),
+        ({"query": ["x"], "header": COLUMNS, "values": ROWS}, [A, B]),
     ],
     ids=[
         "list of one",
@@ -274,6 +281,10 @@ OTHER = TICKET | {"id": 8, "description": B}
         "hits",
         "lists",
         "columns apart",
+        "columns, index and data",
+        "columns with names",
+        "columns in another object",
+        "columns behind another list",
     ],
 )
 @pytest.mark.parametrize("indent", [None, 1])
@@ -290,6 +301,8 @@ def test_messages_are_found_wherever_they_stand_in_a_document(tmp_path, document
     [
         (b"PK\x03\x04\x14\x00\x06\x00", "is a workbook or an archive; save its sheet as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is a workbook or an archive; save its sheet as CSV"),
+        (b"PAR1\x15\x04\x15\x00", "is a Parquet file; export its table as CSV or JSON Lines"),
+        (b"SQLite format 3\x00\x10\x00", "is a database; export its table as CSV"),
         (b"<rows><row><text>The lift is stuck.</text></row></rows>", "save its table as CSV"),
         (b"<html><table><tr><td>text</td></tr></table></html>", "XML or HTML without turns"),
     ],

@@ -38,6 +38,13 @@ OTHERS = {
         <turn speaker="Jane Roe" start="4.5">{JANE}</turn></transcript>""",
     "roles": f"""<?xml version="1.0"?><call><line role="agent">{TOM}</line>
         <line role="customer">{JANE}</line></call>""",
+    "elements within": f"""<call><turn><speaker>Agent</speaker><start>1</start><end>3.5</end>
+        <text>{TOM}</text></turn><turn><speaker>Customer</speaker><start>4.5</start>
+        <text>{JANE}</text></turn></call>""",
+    "roles within": f"""<Interaction><Message><Role>Agent</Role><Body>{TOM}</Body></Message>
+        <Message><Role>Customer</Role><Body>{JANE}</Body></Message></Interaction>""",
+    "capitals": f"""<Transcript CallId="5"><Turn Speaker="Agent"><Text>{TOM}</Text></Turn>
+        <Turn Speaker="Customer"><Text>{JANE}</Text></Turn></Transcript>""",
     "texts of a video": f"""<transcript><text start="1" dur="2.1">AGENT: {TOM}</text>
         <text start="4.5" dur="2">CALLER: {JANE}</text></transcript>""",
 }

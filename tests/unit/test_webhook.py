@@ -7,14 +7,15 @@ import hashlib
 import hmac
 import json
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.events import Complaint, Deleted, decode, encode
-from connectors.json_path import path_of, text_of_path
+from connectors.json_path import path_of, plain_text, text_of_path
+from connectors.skipped import TALLY
 from connectors.webhook import (
     Hook,
     HooksError,
@@ -154,9 +155,43 @@ def test_the_next_place_is_read_where_the_first_is_empty(hooks, empty):
     assert event.text == "The meter is smoking"
 
 
+def words(*texts):
+    return [{"type": "text", "text": text} for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("rich", "text"),
+    [
+        ({"content": [*words("no"), {"type": "hardBreak"}, *words("gas")]}, "no\ngas"),
+        ({"children": [*words("a"), {"type": "linebreak"}, *words("b")]}, "a\nb"),
+        (
+            {"content": [{"type": "mention", "attrs": {"text": "@Tom"}}, *words(" help")]},
+            "@Tom help",
+        ),
+        ({"elements": [*words("see "), {"type": "link", "url": "https://a.example"}]},
+         "see https://a.example"),
+        ({"ops": [{"insert": "no"}, {"insert": "\n"}, {"insert": "gas\n"}]}, "no\ngas"),
+        ({"blocks": [{"text": "no heat", "type": "unstyled"}, {"text": "b"}]}, "no heat\nb"),
+        ({"blocks": [{"data": {"text": "a"}}, {"data": {"text": "b"}}]}, "a\nb"),
+        ({"root": {"children": [{"children": words("a")}, {"children": words("b")}]}}, "a\nb"),
+        ({"content": [{"content": [{"content": words("a")}, {"content": words("b")}]}]}, "a\nb"),
+    ],
+)  # fmt: skip
+def test_rich_text_keeps_every_word_and_every_line(rich, text):
+    assert plain_text(rich) == text
+
+
+def test_a_body_of_blanks_in_markup_is_empty_and_the_next_is_read(hooks):
+    [event] = hooks["shop"].events(tickets({"plain": "&nbsp;&#8203;", "html": "no heat"}), NOON)
+
+    assert event.text == "no heat"
+
+
 @pytest.mark.parametrize(
     ("markup", "text"),
     [
+        ("<details><summary>Oven</summary>cold</details>", "Oven\ncold"),
+        ("<fieldset><legend>Oven</legend>cold</fieldset>", "Oven\ncold"),
         ("<p>I can&#39;t breathe &amp;amp; it&#39;s gas</p>", "I can't breathe & it's gas"),
         ("no heat<ul><li>gas smell</li><li>baby ill</li></ul>", "no heat\n\ngas smell\nbaby ill"),
         ("<style>p{}</style><div>one</div><div>two</div>", "one\ntwo"),
@@ -195,6 +230,49 @@ def test_a_long_subject_is_cut_and_a_number_is_one_number(hooks):
     [event] = hooks["shop"].events(body, NOON)
 
     assert (event.id, event.title) == ("shop:4711", "s" * 300)
+
+
+def one(tmp_path, body, **fields):
+    """The event of a message by paths to its fields."""
+    paths = "".join(f'{name} = "{path}"\n' for name, path in {"text": "text", **fields}.items())
+    hook = read(tmp_path, f'[[hook]]\nname = "shop"\n[hook.fields]\n{paths}')["shop"]
+    return hook.events(json.dumps(body).encode(), NOON, [])
+
+
+@pytest.mark.parametrize(
+    ("word", "direction"),
+    [
+        ("in", "inbound"),
+        ("Incoming", "inbound"),
+        (" OUT ", "outbound"),
+        ("outbound-api", "outbound"),
+    ],
+)
+def test_a_direction_is_understood_in_the_words_of_other_programs(tmp_path, word, direction):
+    body = {"text": "the oven is cold", "way": word}
+
+    [event] = one(tmp_path, body, direction="way")
+
+    assert event.direction == direction
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2099-01-01", NOON),
+        ("1970-01-01T00:00:01Z", NOON),
+        (4102444800000, NOON),
+        ("0001-01-01", NOON),
+        ((NOON - timedelta(days=3)).isoformat(), NOON - timedelta(days=3)),
+    ],
+)
+def test_a_time_that_cannot_be_right_is_that_of_the_receipt_and_counted(tmp_path, written, read):
+    before = TALLY.counts()
+
+    [event] = one(tmp_path, {"text": "cold", "at": written}, occurred_at="at")
+
+    assert event.occurred_at == read
+    assert TALLY.counts(before)["date"] == (written != read.isoformat())
 
 
 def test_half_a_character_is_replaced(hooks):

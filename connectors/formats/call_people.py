@@ -1,0 +1,115 @@
+"""People of a call in JSON: whom an id, an object or a flag beside the words stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.formats.labels import Speaker, is_role, speaker
+from connectors.formats.turn_lists import DEEPEST, TEXTS, by_column, first, first_of, text_of
+
+ROLE = "participant_role"  # the first name under which a turn says who speaks
+_PEOPLE = ("participants", "speakers", "users", "parties", "members", "attendees")
+_IDS = ("participant_id", "speaker_id", "user_id", "id", "email")
+_SPEAKERS = (  # beside the words of a turn
+    *("speaker", "participant", "author", "sender", "from", "user"),
+    *("speaker_id", "participant_id", "author_id", "sender_id", "from_id", "user_id"),
+)
+_ROLES = (
+    *("participant_role", "participant_purpose", "purpose", "role", "type", "affiliation"),
+    *("user_type", "speaker_type", "label"),
+)
+_NAMES = ("name", "display_name", "full_name", "participant_name", "label", "username", "email")
+_INCOMING = frozenset(("incoming", "is_incoming", "inbound", "is_inbound"))
+_OUTGOING = frozenset(("outgoing", "is_outgoing", "outbound", "is_outbound", "from_me"))
+OTHER_SIDE: Mapping[Speaker, Speaker] = {"agent": "customer", "customer": "agent"}
+
+
+def with_speakers(
+    value: Any, people: Mapping[str, str] | None = None, depth: int = 0, *, is_listed: bool = False
+) -> Any:
+    """The JSON, whose turns that name their speaker by an id, an object or a flag have a label. A
+    flag counts only in a list within an object: there the entries are of one conversation.
+
+    people: labels by the ids of those who are named around the value.
+    """
+    if depth > DEEPEST:
+        return value
+    if isinstance(value, list):
+        listed = is_listed or depth > 0
+        return [with_speakers(entry, people, depth + 1, is_listed=listed) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    known = {**(people or {}), **_people(value)}
+    inner = {
+        key: with_speakers(entry, known, depth + 1, is_listed=is_listed)
+        for key, entry in value.items()
+    }
+    if not known and not any(isinstance(entry, dict | bool) for entry in value.values()):
+        return inner  # a word among thousands
+    label = _label(by_column(value), known, is_listed=is_listed)
+    return {ROLE: label} | inner if label else inner
+
+
+def flag_side(name: str) -> Speaker | None:
+    """The side of those whose flag this is, such as `is_agent` or `from_customer`."""
+    mark, _, role = name.partition("_")
+    if name in _INCOMING:
+        return "customer"
+    if name in _OUTGOING:
+        return "agent"
+    is_flag = mark == "is" or (mark == "from" and role in ("agent", "customer", "client"))
+    return speaker(role) if is_flag and is_role(role.capitalize()) else None
+
+
+def name_within(value: Mapping[str, Any], depth: int = 0) -> str:
+    """Of an object that stands for a speaker: what names a side, or else the name."""
+    values = by_column(dict(value))
+    names = [str(values[key]) for key in (*_ROLES, *_NAMES) if _is_plain(values.get(key))]
+    inner = [value for value in values.values() if isinstance(value, dict)]
+    within = [name_within(value, depth + 1) for value in inner] if depth < 2 else []
+    own = (str(values[key]) for key in (*_NAMES, *_ROLES, "id") if _is_plain(values.get(key)))
+    names += within
+    return next(filter(speaker, names), "") or next(filter(None, (*own, *within)), "")
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+
+
+def _people(value: Mapping[str, Any]) -> dict[str, str]:
+    """The labels of those whom lists such as `participants` tell of, by each of their ids."""
+    people: dict[str, str] = {}
+    values = (
+        by_column(dict(value)) if any(isinstance(v, list | dict) for v in value.values()) else {}
+    )
+    for key in _PEOPLE:
+        entries = values.get(key)
+        if isinstance(entries, dict) and all(isinstance(name, str) for name in entries.values()):
+            people |= {str(id): name for id, name in entries.items()}
+        for entry in entries if isinstance(entries, list) else ():
+            person = by_column(entry) if isinstance(entry, dict) else {}
+            label = name_within(person)
+            ids = (str(person[name]) for name in _IDS if _is_plain(person.get(name)))
+            people |= {id: label for id in ids if label and label != id}
+    return people
+
+
+def _label(turn: Mapping[str, Any], people: Mapping[str, str], *, is_listed: bool) -> str:
+    """'' of what is no turn, or says by itself of which side it is."""
+    if speaker(str(first(turn, _ROLES))) or not text_of(first_of(turn, TEXTS)):
+        return ""
+    if is_listed:
+        for name, value in turn.items():
+            side = flag_side(name) if isinstance(value, bool) else None
+            if side:
+                return side if value else OTHER_SIDE[side]
+    labels = [_of_speaker(turn[name], people) for name in _SPEAKERS if name in turn]
+    return next(filter(speaker, labels), next(filter(None, labels), ""))
+
+
+def _of_speaker(value: Any, people: Mapping[str, str]) -> str:
+    if isinstance(value, dict):
+        id = first(by_column(value), _IDS)
+        return people.get(str(id), "") or name_within(value)
+    return people.get(str(value), "") if _is_plain(value) else ""
